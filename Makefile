@@ -22,7 +22,7 @@ test-slow: $(STAMP)
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy sqsim.py kinds channels models simulator scenarios plots
+	$(BIN)/mypy sqsim.py kinds channels models simulator scenarios plots tools
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
@@ -42,7 +42,7 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 
 # Every scenario in full, but those that results/ holds already; an hour or more from nothing.
 gallery: $(STAMP)
-	$(BIN)/python -m scenarios.command.gallery
+	$(BIN)/python -m tools.gallery
 	cp results/latency_vs_bandwidth/figures/latency.svg docs/figures/latency_vs_bandwidth.svg
 	cp results/capacity/figures/capacity.svg docs/figures/capacity.svg
 	cp results/latency_at_70b/figures/latency.svg docs/figures/latency_at_70b.svg

@@ -19,9 +19,9 @@ from plots.caption import caption
 from plots.layout import Told, finish
 from plots.page import Page
 from plots.style import SCHEMES
-from simulator.results.ahead_findings import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
 from simulator.results.break_even_plane import DEVICES, RTT, TIME
 from simulator.results.columns import CI_SUFFIX
+from simulator.results.lookahead import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
 
 NOTE: Final = "Lines: the closed form, from the stages of rounds that wait for their verdicts. Dots: measured."
 SHARED: Final = "In the shared cell lines join what was measured."

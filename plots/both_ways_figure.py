@@ -22,7 +22,9 @@ from plots.lines_or_bars import curve_handles
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CHOSEN, CURVE, SETTING
-from simulator.results.rival_findings import DOWN, UP, named_without
+from simulator.results.intervals import named_without
+
+UP, DOWN = "payload_bits_per_token", "reply_bits_per_token"
 
 BY: Final = "uplink.delay.delay_s"
 _NEAR: Final = 100.0

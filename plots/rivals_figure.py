@@ -23,7 +23,9 @@ from plots.layout import Told, finish
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CHOSEN, CURVE, SETTING
-from simulator.results.rival_findings import UP, named_without
+from simulator.results.intervals import named_without
+
+UP = "payload_bits_per_token"
 
 METRIC: Final = "latency_per_token_s"
 BY: Final = "uplink.delay.delay_s"

@@ -14,8 +14,9 @@ from plots.colour_cells import Scale, Written, cells, sides
 from plots.layout import Told, finish
 from plots.page import Page
 from simulator.results.columns import CHOSEN, CURVE, SETTING
-from simulator.results.rival_findings import named_without
-from simulator.results.tree_gains import ACCEPTANCE, METRIC, acceptance
+from simulator.results.intervals import named_without
+
+METRIC, ACCEPTANCE = "latency_per_token_s", "acceptance_rate"
 
 BY: Final = "models.pair.distance"
 CHAIN: Final = "k_sqs"
@@ -36,7 +37,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         return None
     below = _table(chain, axis)
     over = {tree: _table(rows[rows[CURVE] == tree], axis).reindex_like(below) / below for tree in trees}
-    sure = acceptance(rows, BY, CHAIN)
+    sure = rows[rows["scheme.kind"] == CHAIN].groupby(BY)[ACCEPTANCE].mean()
     across = page.across(2, len(trees))
     down = -(-len(trees) // across)
     wide = max(0.5 * below.shape[1], 0.085 * max(len(page.curve(tree)) for tree in trees))

@@ -9,13 +9,88 @@ hangs on the link. A fading one has a new rate every 10 s, of one LTE resource b
 
 from __future__ import annotations
 
-from scenarios import AgainstBetter, AgainstLimit, Answer, Quick, Scenario, Tune, script
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from scenarios import LATENCY, Answer, Quick, Scenario, Tune, asks, script
+from scenarios.findings.question import of_setting
+from scenarios.findings.sentences import listed, percent
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Difference, geometric_means, paired
+from simulator.results.units import quantity, title
 
 KEPT = [{"sparsifier": {"kind": "top_k", "k": k}} for k in (32, 8)]  # who knows of no rungs keeps to the first
 POLICIES = [{"kind": "confidence_stop", "threshold": 0.1}, "qs_heuristic", "running_acceptance", "goodput"]
 RATES = [{"kind": "constant", "bps": bps} for bps in (3e3, 10e3, 30e3, 100e3, 1e6)]
 FADES = [{"kind": "rayleigh", "coherence_s": 10.0, "mean_snr_db": db} for db in (-10.0, -5.0, 0.0)]
+POLICY, LOOKING, LIMIT = "scheme.policy.kind", "goodput", "oracle"
+FIXED = ("cloud_only", "k_sqs")
 PLACE = ("uplink.rate.kind", "workload.devices")
+
+
+class Excess(NamedTuple):
+    """At one value of the axis: the policy against the rival, paired over seeds."""
+
+    where: str
+    rival: str
+    """Its kind."""
+    found: Difference
+
+
+@asks(LATENCY)
+def against_better(table: pd.DataFrame, axis: str | None) -> str:
+    """How far is the policy from the better of FIXED, each at its own best setting, and where is it farthest? The
+    better one is that of least mean over the very seeds compared, so the policy's excess is a little too high."""
+    clauses = []
+    for name, found in excesses(table, axis, FIXED):
+        worst, best = (pick(found, key=lambda each: each.found.size) for pick in (max, min))
+        clause = f"{name}at the most {percent(worst.found)}{worst.where} ({worst.rival})"
+        least = f", at the least {percent(best.found)}{best.where} ({best.rival})"
+        clauses.append(clause if best is worst else clause + least)
+    return listed(f"{LOOKING} against the better of {' and '.join(FIXED)}, {title(LATENCY)}", clauses)
+
+
+@asks(LATENCY)
+def against_limit(table: pd.DataFrame, axis: str | None) -> str:
+    """How far is the policy from the oracle, at the least and at the most?"""
+    clauses = []
+    for name, found in excesses(table, axis, [LIMIT]):
+        least, most = (pick(found, key=lambda each: each.found.size) for pick in (min, max))
+        clauses.append(f"{name}{percent(least.found)}{least.where} to {percent(most.found)}{most.where}")
+    return listed(f"{LOOKING} against the {LIMIT}, which knows what no edge can, {title(LATENCY)}", clauses)
+
+
+def excesses(table: pd.DataFrame, axis: str | None, rivals: Sequence[str]) -> list[tuple[str, list[Excess]]]:
+    """By each combination of values of PLACE, with its name: the excess wherever both policy and rivals are."""
+    rows = of_setting(table)
+    if POLICY not in rows.columns:
+        return []
+    kept = rows[rows[LATENCY].notna() & ((rows[POLICY] == LOOKING) | rows["scheme.kind"].isin(rivals))]
+    known = [name for name in PLACE if name in kept.columns]
+    found = []
+    for values, part in kept.groupby(known, sort=False) if known else [((), kept)]:
+        name = ", ".join(
+            f"{title(each.removesuffix('.kind'))} {quantity(value, each)}"
+            for each, value in zip(known, values, strict=True)
+        )
+        places = (
+            [("", part)] if axis is None else [(f" at {quantity(at, axis)}", each) for at, each in part.groupby(axis)]
+        )
+        there = [excess for where, each in places if (excess := _excess(where, each, rivals))]
+        found += [(f"{name}: " if name else "", there)] if there else []
+    return found
+
+
+def _excess(where: str, here: pd.DataFrame, rivals: Sequence[str]) -> Excess | None:
+    mine = here[POLICY] == LOOKING
+    means = geometric_means(here[here["scheme.kind"].isin(rivals) & ~mine], CURVE, LATENCY)
+    if means.empty or not mine.any():
+        return None
+    rival = here[CURVE] == means.idxmin()
+    return Excess(where, str(here.loc[rival, "scheme.kind"].iloc[0]), paired(here, LATENCY, mine, rival))
+
 
 SCENARIO = Scenario(
     name="adaptive",
@@ -48,8 +123,7 @@ SCENARIO = Scenario(
         seeds=2,
     ),
     hidden=("uplink.rate.bps", "uplink.rate.mean_snr_db"),
-    findings=(AgainstLimit("goodput", by=PLACE),
-              Answer([AgainstBetter("goodput", ("cloud_only", "k_sqs"), by=PLACE)])),
+    findings=(against_limit, Answer([against_better])),
     figures=("latency", "breakdown"),
 )  # fmt: skip
 

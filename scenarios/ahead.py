@@ -4,12 +4,21 @@
 
 A round drafted before the verdict on the one before it is in vain where that does not stand. Over laws that are as far
 apart everywhere, acceptance is the same for every draft, and the gain has a closed form (simulator/results/
-ahead_findings.py): lines, with dots as measured. Beside it, K-SQS in a cell that more and more devices share.
+lookahead.py): lines, with dots as measured. Beside it, K-SQS in a cell that more and more devices share.
 """
 
 from __future__ import annotations
 
-from scenarios import AheadGains, Also, Answer, ClosedForm, Quick, Scenario, SharedCell, Tune, script
+import pandas as pd
+
+from scenarios import Also, Answer, Quick, Scenario, Tune, asks, script
+from scenarios.findings.sentences import listed, passes, percent
+from simulator.results.break_even_plane import DEVICES, RTT, TIME
+from simulator.results.columns import CURVE
+from simulator.results.crossings import crossing
+from simulator.results.intervals import interval, paired
+from simulator.results.lookahead import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
+from simulator.results.units import quantity
 
 DEPTHS = [0, 1, 2, 4]
 ARQ = {"kind": "selective_repeat", "timeout_s": 2.0}
@@ -20,6 +29,68 @@ DELAY = "uplink.delay,downlink.delay"
 
 def delays(*round_trips_s: float) -> list[object]:
     return [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in round_trips_s]
+
+
+@asks(TIME)
+def closed_form(table: pd.DataFrame, axis: str | None) -> str:
+    """How far is the time per token of rounds drafted ahead from its closed form, at most?"""
+    rows = beside(table)
+    rows = rows[rows[DEPTH] > 0] if len(rows) else rows
+    if rows.empty:
+        return ""
+    means = rows.groupby([CURVE, RTT], sort=False, dropna=False)[[TIME, EXPECTED]].mean()
+    error = float((means[TIME] / means[EXPECTED] - 1).abs().max())
+    return (
+        f"Time per token of rounds drafted ahead is within {100 * error:.1f}% of its closed form in all {len(means)} "
+        "settings of one device"
+    )
+
+
+@asks(TIME)
+def ahead_gains(table: pd.DataFrame, axis: str | None) -> str:
+    """By how much is the deepest setting below waiting, for each acceptance, at the nearest and the farthest cloud?"""
+    rows = beside(table)
+    if rows.empty or rows[DEPTH].nunique() < 2:
+        return ""
+    deepest, trips = rows[DEPTH].max(), sorted(rows[RTT].dropna().unique())
+    ends, clauses = list(dict.fromkeys((trips[0], trips[-1]))), []
+    for _, part in rows.groupby(DISTANCE if DISTANCE in rows.columns else "scheme.kind", sort=False):
+        found = []
+        for trip in ends:
+            here = part[part[RTT] == trip]
+            found.append(percent(paired(here, TIME, here[DEPTH] == deepest, here[DEPTH] == 0)))
+        clauses.append(f"a = {part[RATE].mean():.2f} {', '.join(found)}")
+    where = " and ".join(quantity(trip, RTT, 2) for trip in ends)
+    return listed(f"time per token, depth {deepest:g} against waiting at a round trip of {where}", clauses)
+
+
+@asks(TIME)
+def shared_cell(table: pd.DataFrame, axis: str | None) -> str:
+    """Up to how many devices of a shared cell is drafting ahead faster than waiting? By how much is it slower with all
+    of them, and which share of its drafts is wasted there?"""
+    rows = crowded(table)
+    if rows.empty:
+        return ""
+    most, clauses = rows[DEVICES].max(), []
+    for depth in sorted(each for each in rows[DEPTH].unique() if each > 0):
+        one = rows[rows[DEPTH].isin((0, depth))].assign(**{CURVE: lambda part: part[DEPTH].map("depth {:g}".format)})
+        found = crossing(one, DEVICES, f"depth {depth:g}", "depth 0", TIME)
+        here = one[one[DEVICES] == most]
+        less = paired(here, TIME, here[DEPTH] == depth, here[DEPTH] == 0)
+        wasted = interval(wasted_share(here[here[DEPTH] == depth]).to_numpy(dtype=float)).mean
+        if found is not None:
+            clauses.append(
+                f"depth {depth:g} {passes(found, DEVICES)}, {percent(less)} with {most:,.0f}, where {100 * wasted:.0f}"
+                "% of its drafts are flushed"
+            )
+    return listed("in the shared cell faster than waiting, by devices", clauses)
+
+
+def wasted_share(rows: pd.DataFrame) -> pd.Series[float]:
+    """Flushed drafts / drafts made; those of flushed rounds are no `drafted` ones."""
+    flushed = rows["flushed_drafts_per_token"]
+    judged = rows["payload_bits_per_token"] / rows["payload_bits_per_draft"]
+    return flushed / (flushed + judged)
 
 
 SCENARIO = Scenario(
@@ -54,7 +125,7 @@ SCENARIO = Scenario(
     left_out=dict.fromkeys(("cloud_only", "colocated", "edge_only"), "against waiting, not against the cloud"),
     figures=("ahead",),
     headlines=(),
-    findings=(ClosedForm(), AheadGains(), SharedCell(), Answer([AheadGains(), SharedCell()])),
+    findings=(closed_form, ahead_gains, shared_cell, Answer([ahead_gains, shared_cell])),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ All context-coded but the half-precision baseline, which has no code.
 
 from __future__ import annotations
 
-from scenarios import Answer, Below, Finding, Quick, Ranges, Scenario, Tune, script
+from scenarios import Answer, Below, Lowest, Quick, Ranges, Scenario, Tune, script
 
 KBPS = 1e3
 TEMPERATURES = [0.2, 0.6, 1.0, 1.4]
@@ -46,7 +46,7 @@ SCENARIO = Scenario(
     figures=("latency", "bits", "resampling", "breakdown"),
     headlines=("latency_per_token_s", "payload_bits_per_draft"),
     findings=(
-        Finding(without=("cloud_only", "colocated")),
+        Lowest(without=("cloud_only", "colocated")),
         Below(("k_sqs", "c_sqs"), ("dense",), at=TEMPERATURES, metric="payload_bits_per_draft"),
         Below(("k_sqs", "c_sqs"), ("dense",), at=TEMPERATURES),
         Answer([Ranges("a draft takes bits, and a token seconds,", ("payload_bits_per_draft", "latency_per_token_s"))]),

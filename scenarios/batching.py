@@ -8,7 +8,7 @@ compared, not schemes.
 
 from __future__ import annotations
 
-from scenarios import Answer, Costs, Finding, Lowest, Quick, Scenario, script
+from scenarios import Answer, Costs, Lowest, Quick, Scenario, script
 
 SCENARIO = Scenario(
     name="batching",
@@ -42,7 +42,7 @@ SCENARIO = Scenario(
         grid={"workload.devices": [1, 8, 64]},
     ),
     figures=("latency", "tails", "breakdown"),
-    findings=(Finding(), Answer([Lowest("fastest"), Costs("{end} devices against {start}")])),
+    findings=(Lowest(), Answer([Lowest("fastest"), Costs("{end} devices against {start}")])),
 )
 
 if __name__ == "__main__":

@@ -9,7 +9,40 @@ pair drafts on a device of its own, at the temperature it was measured at. Besid
 
 from __future__ import annotations
 
-from scenarios import Also, Answer, BreakEven, CloudTime, Quick, Scenario, SignHolds, Tune, WinsBelow, WinsWhere, script
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from scenarios import Also, Answer, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.lowest import lowest_of_kinds
+from scenarios.findings.question import of_setting
+from scenarios.findings.sentences import passes
+from simulator.results.break_even_plane import (
+    ACCEPTED,
+    CLOUD_TIME,
+    CLOUD_X,
+    DEVICES,
+    OPPONENT,
+    PAIR,
+    PREDICTED,
+    RTT,
+    TARGET,
+    TIME,
+    X,
+    clocks,
+    map_and_load,
+    pairs,
+    plane,
+    round_trips_s,
+)
+from simulator.results.columns import CURVE
+from simulator.results.crossings import Crossing, crossing
+from simulator.results.intervals import paired_values
+from simulator.results.units import quantity
 
 PHONE, PI, NANO, SMALL_H100, FP8, BF16, *FOUR = (
     {"kind": "profile", "name": name}
@@ -20,12 +53,240 @@ BETWEEN = {"kind": "affine", "base_s": 0.027, "per_token_s": 0.0}  # phone: 1B 2
 ON = {"llama_1b_70b": PHONE, "qwen3_1_7b_32b": BETWEEN, "qwen2_5_0_5b_72b": PI, "vicuna_68m_13b": NANO}
 SYNTHETIC = [[{"kind": "synthetic", "size": 1024, "distance": tv}, NANO, 1.0] for tv in (0.1, 0.2, 0.4)]
 PUBLISHED = [[{"kind": "published", "name": name}, edge, 0.0] for name, edge in ON.items()]
-PAIRS, RTT, RATE = "models.pair,edge.latency,models.temperature", "uplink.delay,downlink.delay", "uplink.rate.bps"
+PAIRS, TRIP, RATE = "models.pair,edge.latency,models.temperature", "uplink.delay,downlink.delay", "uplink.rate.bps"
 DELAYS = [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in (0.005, 0.04, 0.08, 0.32)]
 ARQ, K_SQS = {"kind": "selective_repeat", "timeout_s": 1.0}, {"kind": "k_sqs", "k": 8}
 NEAR = {"uplink.delay.delay_s": 0.005, "downlink.delay.delay_s": 0.005, "workload.output_tokens": 48}
 LOAD = {**NEAR, **dict(zip(PAIRS.split(","), PUBLISHED[0], strict=True)), "workload.distinct": 8}
 SHARED = {**LOAD, "workload.prompt_tokens": 4}
+
+SCHEME, CLOCK = "scheme.kind", "clock"
+ASKED = "k_sqs"
+"""The scheme that borders are printed of."""
+PLACE = (PAIR, CLOCK, RATE)
+"""Where round-trip times are searched: a pair, a target and a rate."""
+CLEAR = 0.1
+"""From this |A - x| on its sign has to name the winner: nearer, the ends of the answers decide."""
+MEANS = (ACCEPTED, X, TARGET, TIME, PREDICTED, "scheme.max_drafts")
+"""What `standings` gives the means of."""
+
+
+@asks(TIME)
+def sign_holds(table: pd.DataFrame, axis: str | None) -> str:
+    """Does the sign of A - x name who is faster, and how far is (x + 1) T / (A + 1) from the measured time at most, by
+    the means of each setting of the map?"""
+    rows = plane(map_and_load(table)[0])
+    if rows.empty:
+        return ""
+    by = [CURVE, *([axis] if axis is not None else [])]
+    means = rows.groupby(by, sort=False)[[ACCEPTED, X, TIME, TARGET, PREDICTED]].mean()
+    margin = means[ACCEPTED] - means[X]
+    missed = (margin > 0) != (means[TIME] < means[TARGET])
+    near = margin.abs() <= CLEAR
+    error = (means[PREDICTED] / means[TIME] - 1).abs().max()
+    settings, all_missed = f"{len(means):,} settings", int(missed.sum())
+    line = f"all but {all_missed} of {settings}" if all_missed else f"all {settings}"
+    if near.any():
+        line += f"; of {near.sum()} within {CLEAR:g} of 0 it misses {(missed & near).sum()}, of others "
+        line += f"{(missed & ~near).sum()}"
+    off = f"(x + 1) T / (A + 1) is at most {100 * error:.1f}% off the measured time per token"
+    return f"The sign of A - x names the faster in {line}; {off}"
+
+
+@asks(TIME)
+def wins_below(table: pd.DataFrame, axis: str | None) -> str:
+    """Below which round-trip time is the scheme faster than cloud-only decoding, for each pair and target, at each
+    rate?"""
+    clauses, found = [], limits(table, [ASKED])
+    for rate in dict.fromkeys(limit.rate_bps for limit in found):
+        here = [limit for limit in found if limit.rate_bps == rate]
+        targets = " / ".join(dict.fromkeys(quantity(limit.target_s, TIME, 2) for limit in here))
+        by_pair = [
+            f"{pair} {' / '.join(limit.words() for limit in here if limit.pair == pair)}"
+            for pair in dict.fromkeys(limit.pair for limit in here)
+        ]
+        clauses.append(f"at {quantity(rate, RATE)} and T = {targets}: {'; '.join(by_pair)}")
+    heading = f"{ASKED} is faster than the cloud alone below a round-trip time of, "
+    return heading + " | ".join(clauses) if clauses else ""
+
+
+@asks(TIME)
+def wins_where(table: pd.DataFrame, axis: str | None) -> str:
+    """At how many places of the map is each scheme the fastest, by its mean, and where does the scheme bear the longest
+    round-trip time?"""
+    means = _placed(table).groupby([*PLACE, RTT, SCHEME], sort=False, dropna=False)[TIME].mean().reset_index()
+    best = means.loc[means.groupby([*PLACE, RTT], sort=False, dropna=False)[TIME].idxmin(), SCHEME]
+    each = ", ".join(f"{kind} {number}" for kind, number in best.value_counts().items())
+    if not each:
+        return ""
+    line = f"fastest by time per token, of {len(best)} pairs, targets, rates and round-trip times: {each}"
+    return ". ".join(filter(None, (line, _furthest(limits(table, [ASKED])))))
+
+
+def _furthest(found: Sequence[Limit]) -> str:
+    """The largest round-trip time, the first of equals."""
+    best = max((limit for limit in found if limit.at_s > 0), key=lambda limit: limit.at_s, default=None)
+    if best is None:
+        return f"{ASKED} wins nowhere" if found else ""
+    nowhere = sum(limit.at_s == 0 for limit in found)
+    where = f"{best.pair} at T = {quantity(best.target_s, TIME, 2)} and {quantity(best.rate_bps, RATE)}"
+    none = f"; with {nowhere} of {len(found)} pairs, targets and rates it never wins" if nowhere else ""
+    return f"Of the longest round trip {ASKED} wins with {where} ({best.words(spread=True)}){none}"
+
+
+@asks(CLOUD_TIME)
+def cloud_time(table: pd.DataFrame, axis: str | None) -> str:
+    """Up to which number of devices does each scheme take less of the cloud's time a token than cloud-only decoding, by
+    each clock that serves several, and what are A and x_gpu at both ends?"""
+    rows, clauses = of_setting(map_and_load(table)[1]), []
+    if rows.empty or OPPONENT not in {*rows[SCHEME]}:
+        return ""
+    for clock, part in rows.groupby(clocks(rows), sort=False):
+        words = []
+        for kind in [each for each in part[SCHEME].unique() if each != OPPONENT]:
+            both = lowest_of_kinds(part[part[SCHEME].isin([kind, OPPONENT])], DEVICES, CLOUD_TIME)
+            found = crossing(both, DEVICES, str(kind), OPPONENT, CLOUD_TIME)
+            means = plane(both).groupby(DEVICES)[[ACCEPTED, CLOUD_X]].mean()
+            if found is not None and len(means):
+                ends = ", ".join(
+                    f"A {means.loc[at, ACCEPTED]:.2f} against {means.loc[at, CLOUD_X]:.2f} at {at:,.0f}"
+                    for at in (means.index.min(), means.index.max())
+                )
+                words.append(f"{kind} {passes(found, DEVICES)} ({ends})")
+        clauses += [f"{clock}: {', '.join(words)}"] if words else []
+    heading = "Less of the cloud's time a token than cloud_only, by devices (A against x_gpu)"
+    return f"{heading}, {'; '.join(clauses)}" if clauses else ""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Below which round-trip time a kind of scheme is faster than cloud-only decoding, with a pair, a target of T
+    seconds a token, and a rate; `range_s` are the least and the largest round-trip time that were simulated."""
+
+    scheme: str
+    pair: str
+    target_s: float
+    rate_bps: float
+    found: Crossing
+    range_s: tuple[float, float]
+
+    @property
+    def at_s(self) -> float:
+        """The round-trip time; 0 where it wins nowhere, inf where everywhere, nan where seeds disagree or it crosses
+        more than once."""
+        found = self.found
+        if found.log10_at.n and not found.rising:
+            return found.at
+        alone = {math.inf: found.below, 0.0: found.above, math.nan: found.often + found.log10_at.n}
+        return max(alone, key=lambda at: alone[at])
+
+    @property
+    def ends_s(self) -> tuple[float, float]:
+        """The ends of its interval, nan where there is none."""
+        return self.found.ends if 0 < self.at_s < math.inf else (math.nan, math.nan)
+
+    def words(self, spread: bool = False) -> str:
+        """`38 ms`, with `spread` `38 ms (36 to 40)`; `over 320 ms`, `none from 5 ms`."""
+        if math.isnan(self.at_s):
+            return passes(self.found, RTT)
+        least, most = (quantity(end, RTT) for end in self.range_s)
+        if not 0 < self.at_s < math.inf:
+            return f"over {most}" if self.at_s else f"none from {least}"
+        low, high = self.ends_s
+        ends = "" if math.isnan(low) or not spread else f" ({quantity(low, RTT, 2)} to {quantity(high, RTT, 2)})"
+        return quantity(self.at_s, RTT, 2) + ends
+
+
+def limits(table: pd.DataFrame, kinds: Sequence[str] = ()) -> list[Limit]:
+    """The limit of each place of the map and each of `kinds`, by default all that draft, in order of appearance."""
+    found = []
+    for place, rows in _placed(table).groupby(list(PLACE), sort=False):
+        pair, rate = str(place[0]), float(str(place[2]))
+        part = lowest_of_kinds(rows, RTT, TIME)
+        target = float(part.loc[part[SCHEME] == OPPONENT, TIME].mean())
+        where = f" with {pair}, {quantity(target, TIME)} a token, {quantity(rate, RATE)}"
+        part = part.assign(**{CURVE: part[SCHEME] + where})
+        for kind in kinds or [each for each in part[SCHEME].unique() if each != OPPONENT]:
+            crossed = crossing(part, RTT, f"{kind}{where}", f"{OPPONENT}{where}", TIME)
+            if crossed is not None:
+                ends = float(part[RTT].min()), float(part[RTT].max())
+                found.append(Limit(str(kind), pair, target, rate, crossed, ends))
+    return found
+
+
+def standings(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per place of the map and kind of scheme, means over seeds: A, x, T, the measured and the predicted time per
+    token, what it is over T less 1 with the ends of its interval, and whether it is `faster`: yes, no, or unclear."""
+    rows, found = plane(of_setting(map_and_load(table)[0])), []
+    if rows.empty:
+        return rows
+    kept = [name for name in (CURVE, RATE, RTT, SCHEME, PAIR, *MEANS) if name in rows.columns]
+    rows = rows[kept].assign(**{CLOCK: clocks(rows)})
+    for place, part in rows.groupby([*PLACE, RTT, SCHEME], sort=False, dropna=False):
+        one = part[part[CURVE] == part.groupby(CURVE, sort=False)[TIME].mean().idxmin()]
+        less = paired_values(TIME, one[TIME].to_numpy(dtype=float), one[TARGET].to_numpy(dtype=float))
+        means = {name: float(one[name].mean()) for name in MEANS if name in kept}
+        faster = ("yes" if less.size < 0 else "no") if less.separable or less.n == 1 else "unclear"
+        where = dict(zip([*PLACE, RTT, SCHEME], place, strict=True))
+        ends = {"over_target": less.size, "over_target_low": less.low, "over_target_high": less.high}
+        found.append({**where, **means, **ends, "faster": faster})
+    return pd.DataFrame(found)
+
+
+def break_even(cells: pd.DataFrame) -> pd.DataFrame:
+    """`standings`, with the limit of each row's pair, target, rate and scheme, and the ends of its interval."""
+    found = standings(cells)
+    if found.empty:
+        return found
+    by_place = {_key(each.pair, each.target_s, each.rate_bps, each.scheme): each for each in limits(cells)}
+    mine = [by_place.get(_key(*row)) for row in found[[PAIR, TARGET, RATE, SCHEME]].itertuples(index=False)]
+    ends = [(math.nan, math.nan) if each is None else each.ends_s for each in mine]
+    return found.assign(
+        wins_below_s=[math.nan if each is None else each.at_s for each in mine],
+        wins_below_s_low=[low for low, _ in ends],
+        wins_below_s_high=[high for _, high in ends],
+    )
+
+
+def printed_break_even(cells: pd.DataFrame) -> str:
+    """A row per pair, target and rate, a column per round-trip time."""
+    found = standings(cells)
+    found = found[found[SCHEME] == ASKED] if len(found) else found
+    if found.empty:
+        return ""
+    trips = sorted(found[RTT].dropna().unique())
+    below = {_key(each.pair, each.target_s, each.rate_bps, ASKED): each for each in limits(cells, [ASKED])}
+    body = []
+    for (pair, _, rate), part in found.groupby(list(PLACE), sort=False):
+        signs = {"yes": ">", "no": "<", "unclear": "~"}
+        here = {row[RTT]: f"{row[ACCEPTED]:.2f} {signs[row['faster']]} {row[X]:.2f}" for _, row in part.iterrows()}
+        limit = below.get(_key(pair, part[TARGET].iloc[0], rate, ASKED))
+        body.append(
+            [f"{pair}, {quantity(float(part[TARGET].mean()), TARGET)}, {quantity(rate, RATE)}",
+             *(here.get(trip, "-") for trip in trips), "-" if limit is None else limit.words(spread=True)]
+        )  # fmt: skip
+    heading = (
+        f"A and x of {ASKED}: > where it is measured to be faster than cloud_only, < where slower, ~ where the seeds "
+        "cannot tell; by round-trip time, and the one below which it wins"
+    )
+    columns = ["pair, T, rate", *(quantity(trip, RTT) for trip in trips), "wins below"]
+    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(columns, body)}"
+
+
+def _key(pair: object, target_s: float, rate_bps: object, scheme: object) -> tuple[str, ...]:
+    """A place and a scheme, targets to three digits."""
+    return str(pair), f"{target_s:.3g}", f"{float(str(rate_bps)):g}", str(scheme)
+
+
+def _placed(table: pd.DataFrame) -> pd.DataFrame:
+    """The map's rows with the columns of their place, and little else; empty of a table without cloud-only decoding."""
+    shown = of_setting(map_and_load(table)[0])
+    if not {RATE, TIME} <= {*shown.columns} or not {OPPONENT} < {*shown[SCHEME]}:
+        return pd.DataFrame(columns=[*PLACE, RTT, SCHEME, TIME])
+    kept = shown[[CURVE, "seed", SCHEME, RATE, TIME]].copy()
+    kept[RTT], kept[PAIR], kept[CLOCK] = round_trips_s(shown), pairs(shown), clocks(shown)
+    return kept
+
 
 SCENARIO = Scenario(
     name="break_even",
@@ -37,7 +298,7 @@ SCENARIO = Scenario(
         "cloud.batching": {"kind": "continuous", "cap": 256}, "cloud.drafter_latency": SMALL_H100,
     },
     grid={"scheme": ["cloud_only", "colocated", "dense", K_SQS, "coupled"], PAIRS: [*SYNTHETIC, *PUBLISHED],
-          "cloud.latency": [FP8, BF16], RATE: [30e3, 1e6], RTT: DELAYS},
+          "cloud.latency": [FP8, BF16], RATE: [30e3, 1e6], TRIP: DELAYS},
     also=[Also({"scheme": ["cloud_only", "colocated", K_SQS], "cloud.latency": FOUR,
                 "workload.devices": [1, 8, 32, 128, 256]}, SHARED,
                {"cloud.latency": FOUR[:1], "workload.devices": [1, 32]}),
@@ -49,11 +310,11 @@ SCENARIO = Scenario(
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(base={"workload.output_tokens": 128},
                 grid={PAIRS: [SYNTHETIC[1], PUBLISHED[0]], "cloud.latency": [BF16], RATE: [1e6],
-                      RTT: DELAYS[::2]}, seeds=2),
+                      TRIP: DELAYS[::2]}, seeds=2),
     figures=("break_even",),
     headlines=(),
-    tables=(BreakEven("k_sqs"),),
-    findings=(SignHolds(), WinsBelow("k_sqs"), CloudTime(), Answer([WinsWhere("k_sqs")])),
+    tables=(Table("break_even", break_even, printed_break_even),),
+    findings=(sign_holds, wins_below, cloud_time, Answer([wins_where])),
 )  # fmt: skip
 
 if __name__ == "__main__":

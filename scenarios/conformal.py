@@ -3,18 +3,182 @@
     sqsim run conformal            or            python -m scenarios.conformal
 
 A device answers request after request, 4,096 tokens in all; with `carry` its threshold goes on from one to the next.
-No budget and no cap on the support: the theorem is about what the threshold alone drops.
+No budget and no cap on the support: the theorem is about what the threshold alone drops. Rows of the study
+`convergence` are of one cell at one length; those of a threshold that moves have bounds, the others are what it is
+compared with. A bound exceeds the target by a constant over the number of kept updates, so the length at which it
+reaches a level is computed, whether or not the table goes so far. Without `carry` each request adds that constant anew,
+and the bound falls no further than within one request.
 """
 
 from __future__ import annotations
 
-from scenarios import Answer, Quick, Scenario, script
-from scenarios.command.guarantee_questions import Covered, Meaningful, Promised, SaysSomething
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from scenarios import Answer, Quick, Scenario, asks, script
+from scenarios.findings.sentences import listed
+from simulator.results.columns import CURVE
+from simulator.results.units import symbol
 
 FREE = {"budget_bits": None, "max_drafts": 3}
 CARRIED = {"kind": "c_sqs", **FREE, "carry": True}
 STEPS, STARTS = (1e-3, 1e-2, 1e-1), (0.1, 0.01)
 REQUEST_TOKENS = 128
+
+FIXED = "scheme.sparsifier.beta"
+"""The column of a threshold that stays."""
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """One curve with bounds, at the last length that all its cells have reached; means over cells."""
+
+    name: str
+    initial: float
+    target: float
+    tokens: int
+    runs: float
+    """Of the threshold, by then."""
+    kept: float
+    """Updates."""
+    dropped: float
+    """Mean over kept drafts."""
+    verified_dropped: float
+    one_sided: float
+    papers: float
+    rollback: str
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Guarantee:
+        last = _last(rows)
+        means, first = last.mean(numeric_only=True), last.iloc[0]
+        return cls(
+            name=name_of(first),
+            initial=float(first["scheme.initial"]),
+            target=float(first["scheme.target"]),
+            tokens=int(first["tokens"]),
+            runs=1.0 if first["scheme.carry"] else max(1.0, first["tokens"] / first["workload.output_tokens"]),
+            kept=float(means["kept_updates"]),
+            dropped=float(means["kept_dropped_mass"]),
+            verified_dropped=float(means["verified_dropped_mass"]),
+            one_sided=float(means["one_sided_bound"]),
+            papers=float(means["papers_bound"]),
+            rollback=str(first["scheme.rollback"]),
+        )
+
+    def tokens_to(self, level: float, bound: float) -> str:
+        """From how many tokens on a bound that is `bound` at the last length is at most `level`."""
+        if level <= self.target or (self.runs > 1 and bound > level):
+            return "never"
+        updates = (bound - self.target) * self.kept / self.runs / (level - self.target)
+        return f"{math.ceil(updates * self.tokens / self.kept):,}"
+
+
+@asks("kept_dropped_mass")
+def promised(table: pd.DataFrame, axis: str | None) -> str:
+    """Does the mean of the dropped mass keep to its bound, and how close does it come?"""
+    found = guarantees(table)
+    kept = int(table.groupby("cell")["kept_updates"].max().sum())
+    heading = (
+        f"Mean dropped mass after {_all(each.tokens for each in found)} tokens (one-sided bound; the target is "
+        f"{_all(each.target for each in found)})"
+    )
+    line = listed(heading, [f"{each.name} {each.dropped:.3g} ({each.one_sided:.3g})" for each in found])
+    return line and f"{line}; both bounds asserted after each of {kept:,} kept updates"
+
+
+@asks("one_sided_bound")
+def meaningful(table: pd.DataFrame, axis: str | None) -> str:
+    """From which length on does the guarantee say anything?"""
+    found, fixed = guarantees(table), fixed_means(table)
+    clauses = []
+    for each in found:
+        below = fixed.get(each.initial)
+        beats = "" if below is None else f", {each.tokens_to(below, each.one_sided)}"
+        one, papers = (each.tokens_to(1.0, bound) for bound in (each.one_sided, each.papers))
+        clauses.append(f"{each.name} {one} ({papers}){beats}, {each.tokens_to(2 * each.target, each.one_sided)}")
+    dropped = " and ".join(f"{mean:.2g} at {beta:g}" for beta, mean in fixed.items())
+    beaten = f", below what a threshold that stays at beta_1 drops ({dropped})" if fixed else ""
+    return listed(
+        f"Tokens until the one-sided bound (the papers') is below 1{beaten}, within twice the target", clauses
+    )
+
+
+@asks("one_sided_bound")
+def says_something(table: pd.DataFrame, axis: str | None) -> str:
+    """After how many tokens does the guarantee say anything, and how far is its bound from what is dropped?"""
+    found = guarantees(table)
+    if not found:
+        return ""
+    below = _from_to(each.tokens_to(1.0, each.one_sided) for each in found)
+    within = _from_to(each.tokens_to(2 * each.target, each.one_sided) for each in found)
+    ratios = [each.one_sided / each.dropped for each in found if each.dropped > 0]
+    line = f"the one-sided bound is below 1 after {below} tokens, within twice the target after {within}"
+    if not ratios:
+        return line
+    return (
+        f"{line}; after {_all(each.tokens for each in found)} it is {min(ratios):.2f} to {max(ratios):.2f} times the "
+        "mass that is dropped"
+    )
+
+
+def _from_to(tokens: Iterable[str]) -> str:
+    """`3 to 113`, and `never` where some do never."""
+    found = [*tokens]
+    numbers = sorted({int(each.replace(",", "")) for each in found if each != "never"})
+    words = [" to ".join(dict.fromkeys(f"{each:,}" for each in (numbers[0], numbers[-1])))] if numbers else []
+    return " or ".join([*words, *(["never"] if "never" in found else [])])
+
+
+@asks("verified_dropped_mass")
+def covered(table: pd.DataFrame, axis: str | None) -> str:
+    """Which drafts is the guarantee about, by what a rejection undoes?"""
+    last = {each.rollback: each for each in guarantees(table) if each.rollback != "through_rejection"}
+    clauses = [
+        f"{rollback} {each.verified_dropped:.3g} of verified drafts against {each.dropped:.3g} of kept ones and their "
+        f"bound {each.one_sided:.3g}"
+        for rollback, each in last.items()
+    ]
+    meaning = "Verified drafts are those that can be rejected, kept ones those of the guarantee: by through_rejection"
+    return f"{meaning} they are the same, {', '.join(clauses)}" if clauses else ""
+
+
+def guarantees(table: pd.DataFrame) -> list[Guarantee]:
+    """Of the curves with bounds, in order of appearance."""
+    bounded = table[table["one_sided_bound"].notna()]
+    return [Guarantee.of(rows) for _, rows in bounded.groupby(CURVE, sort=False)]
+
+
+def fixed_means(table: pd.DataFrame) -> dict[float, float]:
+    """By the threshold that stays: the mass that it drops, mean at the last length."""
+    if FIXED not in table.columns:
+        return {}
+    rows = table[table["one_sided_bound"].isna() & table[FIXED].notna()]
+    means = {float(beta): _last(rows[rows[FIXED] == beta])["kept_dropped_mass"].mean() for beta in rows[FIXED].unique()}
+    return {beta: float(mean) for beta, mean in means.items()}
+
+
+def name_of(row: pd.Series[float]) -> str:
+    """`eta=0.01 beta_1=0.1`, and what is not the default."""
+    words = [f"{symbol(name)}={row[name]:g}" for name in ("scheme.step", "scheme.initial")]
+    rollback = str(row["scheme.rollback"])
+    words += [] if rollback == "through_rejection" else [rollback]
+    return " ".join([*words, *([] if row["scheme.carry"] else ["without carry"])])
+
+
+def _last(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows at the last length that all cells have."""
+    shortest = rows.groupby("cell")["tokens"].max().min()
+    last: pd.DataFrame = rows[rows["tokens"] == shortest]
+    return last
+
+
+def _all(values: Iterable[float]) -> str:
+    return " or ".join(dict.fromkeys(f"{value:,.10g}" for value in values))
+
 
 SCENARIO = Scenario(
     name="conformal",
@@ -41,7 +205,7 @@ SCENARIO = Scenario(
     quick=Quick(base={"workload.requests": 2}, seeds=1),
     headlines=(),
     figures=("convergence",),
-    findings=(Promised(), Meaningful(), Covered(), Answer([SaysSomething()])),
+    findings=(promised, meaningful, covered, Answer([says_something])),
 )
 
 if __name__ == "__main__":

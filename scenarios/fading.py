@@ -7,7 +7,7 @@ The rate of each fade is Shannon's over one LTE resource block (180 kHz): 2.6 kb
 
 from __future__ import annotations
 
-from scenarios import Answer, Below, Costs, Finding, Lowest, Quick, Scenario, Tune, script
+from scenarios import Answer, Below, Costs, Lowest, Quick, Scenario, Tune, script
 from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
 
 COHERENCE = "uplink.rate.coherence_s"
@@ -37,7 +37,7 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "tails", "breakdown"),
     findings=(
-        Finding(without=IN_CLOUD, by=COHERENCE),
+        Lowest(without=IN_CLOUD, by=COHERENCE),
         Below(("k_sqs", "c_sqs"), ("dense",), at=[-20.0, 0.0, 20.0], by=COHERENCE),
         Answer(
             [

@@ -9,11 +9,169 @@ variance takes seeds as blocks: every combination meets the same texts and rando
 
 from __future__ import annotations
 
-from scenarios import Answer, BestMoves, MattersMost, OneSetting, Quick, Scenario, Shares, Tune, Variance, script
+from collections.abc import Sequence
+
+import pandas as pd
+
+from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.aligned_columns import aligned
+from scenarios.findings.question import of_setting
+from scenarios.findings.sentences import excess, listed
+from simulator.results.best_settings import best_settings, one_for_all
+from simulator.results.units import quantity, symbol, title, unit
+from simulator.results.variance import ALPHA, BLOCK, RESIDUAL, Effect, factors_of, variance
 
 RATE, TEMPERATURE = "uplink.rate.bps", "models.temperature"
 SETTING = ("scheme.k", "scheme.resolution")
-ANALYSIS = Variance((TEMPERATURE, *SETTING), by=RATE)
+PLACES, LENGTH = (RATE, TEMPERATURE), "scheme.max_drafts"
+LEAST_SHARE = 0.01
+"""Effects with less of the variance are counted together."""
+
+
+@asks(LATENCY)
+def shares(table: pd.DataFrame, axis: str | None) -> str:
+    """Which effects, of those that chance does not explain, have which share of the variance, at each rate?"""
+    clauses = [f"{quantity(value, RATE)}: {_largest(effects)}" for value, effects in effects_by_rate(table)]
+    return listed(f"Share of the variance of {title(LATENCY)} (p < {ALPHA:g})", clauses)
+
+
+@asks(LATENCY)
+def best_moves(table: pd.DataFrame, axis: str | None) -> str:
+    """Where does the best setting lie at each rate and temperature, and how clearly?"""
+    table = of_setting(table)
+    if not _has(table, (*SETTING, *PLACES, LENGTH)):
+        return ""
+    clauses = []
+    for found in best_settings(table, SETTING, PLACES, LATENCY):
+        rows = table[(table[[*PLACES, *SETTING]] == [*found.at, *found.setting]).all(axis=1)]
+        setting = ", ".join(f"{value:g}" for value in (*found.setting, rows[LENGTH].iloc[0]))
+        clauses.append(f"{_place(found.at)} ({setting}), {found.tied} tied")
+    names = ", ".join(symbol(name) for name in (*SETTING, LENGTH))
+    return listed(f"Best ({names}), and how many others cannot be told from it", clauses)
+
+
+@asks(LATENCY)
+def one_setting(table: pd.DataFrame, axis: str | None) -> str:
+    """What does the one setting that fits all rates and temperatures best cost at each?"""
+    table = of_setting(table)
+    found = one_for_all(table, SETTING, PLACES, LATENCY) if _has(table, (*SETTING, *PLACES)) else None
+    if found is None:
+        return ""
+    setting = ", ".join(f"{symbol(name)} {value:g}" for name, value in zip(SETTING, found.setting, strict=True))
+    clauses = [f"{excess(more)} at {_place(at)}" for at, more in found.excess.items()]
+    return f"One setting for all ({setting}) has this much more {title(LATENCY)} than the best: {', '.join(clauses)}"
+
+
+@asks(LATENCY)
+def matters_most(table: pd.DataFrame, axis: str | None) -> str:
+    """Which effects have the largest shares, which interaction matters most, and over what does the best setting move
+    with temperature, at each rate?"""
+    clauses, rows = [], of_setting(table)
+    for value, effects in effects_by_rate(table):
+        found = best_settings(rows[rows[RATE] == value], SETTING, (TEMPERATURE,), LATENCY)
+        columns = zip(*(each.setting for each in found), strict=True)
+        moves = [
+            f"{symbol(name)} {' to '.join(dict.fromkeys(f'{each:g}' for each in (min(values), max(values))))}"
+            for name, values in zip(SETTING, columns, strict=True)
+        ]
+        clauses.append(f"at {quantity(value, RATE)} {_most(effects)}, best at {', '.join(moves)}")
+    return "; ".join(clauses)
+
+
+def effects_by_rate(cells: pd.DataFrame) -> list[tuple[object, list[Effect]]]:
+    """The analysis of variance of the latency at each rate, seeds as blocks; [] where cells are no full factorial."""
+    cells = of_setting(cells)
+    found: list[tuple[object, list[Effect]]] = []
+    if not _has(cells, [RATE]):
+        return found
+    for value, rows in cells.groupby(RATE, sort=True):
+        factors = factors_of(rows, (TEMPERATURE, *SETTING))
+        try:
+            found += [(value, variance(rows, factors, LATENCY))] if factors else []
+        except ValueError:  # a user's grid with a hole, or a metric that is no number everywhere
+            continue
+    return found
+
+
+def variance_table(cells: pd.DataFrame) -> pd.DataFrame:
+    """A row per effect and rate: degrees of freedom, sum of squares, share, F, p."""
+    rows = [
+        {
+            RATE: value, "effect": _words(effect), "degrees": effect.degrees,
+            "sum_of_squares": effect.sum_of_squares, "share": effect.share, "F": effect.F, "p": effect.p,
+        }
+        for value, effects in effects_by_rate(cells)
+        for effect in effects
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def printed_variance(cells: pd.DataFrame) -> str:
+    """A row per effect, three columns a rate."""
+    table = variance_table(cells)
+    if table.empty:
+        return ""
+    header = ["", "df"]
+    for value in dict.fromkeys(table[RATE]):
+        header += [f"share at {quantity(value, RATE)}", "F", "p"]
+    body = []
+    for effect, rows in table.groupby("effect", sort=False):
+        numbers = [text for _, row in rows.iterrows() for text in _numbers(row)]
+        body.append([str(effect), f"{rows['degrees'].iloc[0]}", *numbers])
+    heading = f"Analysis of variance of {title(LATENCY)}, seeds as blocks; share of the sum of squares"
+    return heading + "\n\n" + aligned(header, body)
+
+
+def _numbers(row: pd.Series[float]) -> list[str]:
+    """Share, F, p of one effect; a p too small to tell as a bound."""
+    if row["F"] != row["F"]:
+        return [f"{row['share']:.2%}", "-", "-"]
+    return [f"{row['share']:.2%}", f"{row['F']:.3g}", "<1e-6" if row["p"] < 1e-6 else f"{row['p']:.2g}"]
+
+
+def _ours(effects: Sequence[Effect]) -> list[Effect]:
+    """The effects of factors that are told from chance, the largest first."""
+    ours = [each for each in effects if each.separable and each.factors not in ((BLOCK,), (RESIDUAL,))]
+    return sorted(ours, key=lambda each: -each.share)
+
+
+def _most(effects: Sequence[Effect]) -> str:
+    """`temperature (47%) and ell (20%) matter most, of interactions K x ell (13%)`."""
+    ours = _ours(effects)
+    alone, together = ([each for each in ours if (len(each.factors) > 1) is more] for more in (False, True))
+    if not ours:
+        return "no effect can be told from chance"
+    first = [f"{_words(each)} ({each.share:.0%})" for each in alone[:2]]
+    line = f"{' and '.join(first)} matter most" if first else "none matters alone"
+    return line + (f", of interactions {_words(together[0])} ({together[0].share:.0%})" if together else "")
+
+
+def _largest(effects: Sequence[Effect]) -> str:
+    """`temperature 62%, K x ell 9%, 2 under 1%, residual 4%`."""
+    ours = _ours(effects)
+    large = [each for each in ours if each.share >= LEAST_SHARE]
+    small = len(ours) - len(large)
+    rest = [each for each in effects if each.factors in ((BLOCK,), (RESIDUAL,))]
+    one, other = ([f"{_words(each)} {each.share:.0%}" for each in part] for part in (large, rest))
+    return ", ".join([*one, *([f"{small} under {LEAST_SHARE:.0%}"] if small else []), *other])
+
+
+def _words(effect: Effect) -> str:
+    return " x ".join(symbol(name) for name in effect.factors)
+
+
+def _has(cells: pd.DataFrame, columns: Sequence[str]) -> bool:
+    """Whether every row has a value in each column: a user's scheme may lack the field."""
+    return all(name in cells.columns and cells[name].notna().all() for name in columns)
+
+
+def _place(at: Sequence[float]) -> str:
+    """`1 kbit/s temperature 0.5`: quantities with a unit speak for themselves."""
+    return " ".join(
+        quantity(value, name) if unit(name) else f"{title(name)} {value:g}"
+        for name, value in zip(PLACES, at, strict=True)
+    )
+
 
 SCENARIO = Scenario(
     name="interactions",
@@ -43,13 +201,8 @@ SCENARIO = Scenario(
     ),
     figures=("heatmap", "best_setting"),
     headlines=(),
-    tables=(ANALYSIS,),
-    findings=(
-        Shares(ANALYSIS),
-        BestMoves(SETTING, (RATE, TEMPERATURE), also=("scheme.max_drafts",)),
-        OneSetting(SETTING, (RATE, TEMPERATURE)),
-        Answer([MattersMost(ANALYSIS, SETTING, (TEMPERATURE,))]),
-    ),
+    tables=(Table("variance", variance_table, printed_variance),),
+    findings=(shares, best_moves, one_setting, Answer([matters_most])),
 )
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ Mbit/s. Each on an ideal link of 20 ms there and back, or on LTE, with its grant
 from __future__ import annotations
 
 from models.published_figures import KEPT, KEPT_LEAST, KEPT_MOST
-from scenarios import Also, Answer, Below, Finding, Lowest, PaysFirst, Quick, Scenario, Tune, script
+from scenarios import Also, Answer, Below, Lowest, PaysFirst, Quick, Scenario, Tune, script
 from scenarios.base_70b import AT_EDGE, DRAFTING, GREEDY, IN_CLOUD, NEAR
 
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 300e3, 1e6, 10e6]
@@ -64,7 +64,7 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
     findings=(
-        Finding(by=PLACE),
+        Lowest(by=PLACE),
         Below(AT_EDGE, ("cloud_only",), at=FEW_BPS, by=PLACE),
         Below(("k_sqs", "c_sqs"), ("dense",), at=FEW_BPS, by=PLACE),
         Answer([Lowest("fastest of all", by=PLACE), PaysFirst(AT_EDGE, "cloud_only")]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scenarios import Answer, Below, Costs, Finding, Lowest, Quick, Scenario, Tune, script
+from scenarios import Answer, Below, Costs, Lowest, Quick, Scenario, Tune, script
 from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
 
 MTU_BITS = 1500
@@ -52,7 +52,7 @@ SCENARIO = Scenario(
     figures=("latency", "tails", "breakdown"),
     assumed="packets of at most 1,500 bits; bit errors are told by the loss that they mean to a full one.",
     findings=(
-        Finding(without=IN_CLOUD, by=KIND),
+        Lowest(without=IN_CLOUD, by=KIND),
         Below(("k_sqs", "c_sqs"), ("dense",), at=[0.0, 0.2, 0.5], by=KIND),
         Answer(
             [

@@ -9,7 +9,19 @@ and what beats decoding in the cloud. `edge_only` needs no link, but its text is
 
 from __future__ import annotations
 
-from scenarios import Answer, Beating, Fastest, OfUse, Quick, Reading, Scenario, Tune, script
+import itertools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from scenarios import LATENCY, Answer, Quick, Scenario, Tune, asks, script
+from scenarios.findings.question import groups, left_out, of_setting, without
+from scenarios.findings.sentences import between, joined, listed, over_run, runs, sizes, span
+from simulator.results.columns import CURVE, READING_S
+from simulator.results.intervals import paired
+from simulator.results.lossy import ranked
+from simulator.results.units import quantity
 
 IN_CLOUD = ("cloud_only", "colocated")
 RATE, KIND = "uplink.rate.fastest_bps", "downlink.label"
@@ -30,6 +42,137 @@ GEO = [link("GEO", name, "satellite_geo", bps, bps) for name, bps in RATES_BPS.i
 LORA = [link("LoRaWAN", f"SF{factor}", f"lora_sf{factor}", None, None) for factor in (12, 11, 10, 9, 8, 7)]
 LINKS = [*THIN, *GEO, *LORA, link("Iridium", "SBD", "iridium_sbd", None, None)]
 
+RIVAL = "cloud_only"
+READING = f"{quantity(READING_S, LATENCY)} a token"
+
+
+class Reach(NamedTuple):
+    """The least value of the axis from which on a curve's mean stays within reading speed, None where it does nowhere;
+    and its lowest mean."""
+
+    curve: str
+    start: float | None
+    lowest: float
+
+
+@asks(LATENCY, RATE)
+def reading(table: pd.DataFrame, axis: str | None) -> str:
+    """From which rate on does each scheme keep up with a reader, for each kind of link?"""
+    return each_link(f"Within {READING} (reading speed)", table, reach_words)
+
+
+@asks(LATENCY, RATE)
+def beating(table: pd.DataFrame, axis: str | None) -> str:
+    """Where along the rate is each scheme below cloud-only decoding, and by how much, for each kind of link?"""
+
+    def words(rows: pd.DataFrame) -> str:
+        return ", ".join(f"{curve} {where}" for curve, where in below(rows).items()) or "none"
+
+    return each_link(f"Below {RIVAL}", without(table, ("edge_only", "colocated")), words)
+
+
+@asks(LATENCY, RATE)
+def fastest(table: pd.DataFrame, axis: str | None) -> str:
+    """Which lossless scheme has the least mean where, for each kind of link?"""
+    return each_link("Fastest", ranked(table), fastest_where)
+
+
+@asks(LATENCY, RATE)
+def fastest_at_the_edge(table: pd.DataFrame, axis: str | None) -> str:
+    """The same of those that do not draft in the cloud."""
+    rows, kinds = ranked(without(table, IN_CLOUD)), left_out(table, IN_CLOUD)
+    return each_link("Fastest" + (kinds and f" {kinds}"), rows, fastest_where)
+
+
+@asks(LATENCY, RATE)
+def of_use(table: pd.DataFrame, axis: str | None) -> str:
+    """From which rate on does any lossless scheme keep up with a reader, and which, for each kind of link?"""
+    return each_link(f"a lossless scheme keeps up with a reader ({READING})", ranked(table), first_within)
+
+
+def each_link(heading: str, table: pd.DataFrame, words: Callable[[pd.DataFrame], str]) -> str:
+    """What `words` says of the chosen settings on each kind of link; of all where there is no such column."""
+    rows = of_setting(table)
+    parts = groups(rows, KIND) if KIND in rows.columns else [("", rows)]
+    return listed(heading, [name + (name and ": ") + line for name, part in parts if (line := words(part))], " | ")
+
+
+def reaches(cells: pd.DataFrame) -> list[Reach]:
+    """The reach of each curve, in order of appearance."""
+    found = []
+    for curve, rows in cells[cells[LATENCY].notna()].groupby(CURVE, sort=False):
+        means = rows.groupby(RATE)[LATENCY].mean().sort_index()
+        beyond = means.index[means > READING_S]
+        inside = means.index[means.index > beyond.max()] if len(beyond) else means.index
+        found.append(Reach(str(curve), float(inside[0]) if len(inside) else None, float(means.min())))
+    return found
+
+
+def reach_words(cells: pd.DataFrame) -> str:
+    """`a everywhere; b and c from 5 kbit/s on; not d (at least 300 ms)`."""
+    found, values = reaches(cells), sorted(cells[RATE].unique())
+    curves: dict[str, list[str]] = {}
+    for reach in found:
+        if reach.start is not None:
+            where = span(reach.start, max(values), RATE, reach.start == min(values), True)
+            curves.setdefault(where, []).append(reach.curve)
+    words = [f"{joined(names)} {where}" for where, names in curves.items()]
+    missing = [reach for reach in found if reach.start is None]
+    if missing:
+        least = quantity(min(reach.lowest for reach in missing), LATENCY)
+        words.append(f"not {joined([reach.curve for reach in missing])} (at least {least})")
+    return "; ".join(words)
+
+
+def first_within(cells: pd.DataFrame) -> str:
+    """`from 200 bit/s on (a)`, `nowhere (a is nearest, 1.04 s)`."""
+    found = reaches(cells)
+    starts = [reach.start for reach in found if reach.start is not None]
+    if not found:
+        return ""
+    if not starts:
+        nearest = min(found, key=lambda reach: reach.lowest)
+        return f"nowhere ({nearest.curve} is nearest, {quantity(nearest.lowest, LATENCY)})"
+    values = cells[RATE].dropna()
+    where = span(min(starts), float(values.max()), RATE, min(starts) == values.min(), True)
+    return f"{where} ({joined([reach.curve for reach in found if reach.start == min(starts)])})"
+
+
+def below(cells: pd.DataFrame) -> dict[str, str]:
+    """Of each curve that is anywhere below RIVAL by more than the paired seeds' noise: where, and by how much:
+    `up to 500 bit/s (7% to 12%)`."""
+    found, values = {}, sorted(cells[RATE].unique())
+    theirs = cells["scheme.kind"] == RIVAL
+    for curve in dict.fromkeys(cells.loc[~theirs, CURVE]):
+        here = [
+            paired(rows, LATENCY, rows[CURVE] == curve, rows["scheme.kind"] == RIVAL)
+            for rows in (cells[cells[RATE] == value] for value in values)
+        ]
+        words = [
+            f"{over_run(values, run, RATE)} ({sizes([here[place] for place in run], 2)})"
+            for run in runs([less.lower or (less.n == 1 and less.size < 0) for less in here])
+        ]
+        if words:
+            found[str(curve)] = " and ".join(words)
+    return found
+
+
+def fastest_where(cells: pd.DataFrame) -> str:
+    """`coupled up to 500 bit/s (3.3 s to 6.6 s), cloud_only from 1 kbit/s on (...)`: the curve of least mean, and that
+    mean."""
+    best = []
+    for value in sorted(cells[RATE].unique()):
+        means = cells[cells[RATE] == value].groupby(CURVE, sort=False)[LATENCY].mean().dropna()
+        if len(means):
+            best.append((float(value), str(means.idxmin()), float(means.min())))
+    words, values = [], [value for value, _, _ in best]
+    for curve, group in itertools.groupby(range(len(best)), key=lambda place: best[place][1]):
+        run: Sequence[int] = [*group]
+        reached = between(best[run[0]][2], best[run[-1]][2], LATENCY)
+        words.append(f"{curve} {over_run(values, run, RATE)} ({reached})")
+    return ", ".join(words)
+
+
 SCENARIO = Scenario(
     name="low_bandwidth",
     summary="From 50 bit/s to 10 kbit/s, LoRaWAN and satellites: where is which scheme still of use?",
@@ -48,11 +191,7 @@ SCENARIO = Scenario(
     ),
     figures=("useful",),
     assumed="LoRaWAN devices and Iridium's modems hear only after they have sent, and send empty frames to hear more.",
-    findings=(
-        Reading(RATE, by=KIND), Beating("cloud_only", RATE, by=KIND, without=("edge_only", "colocated")),
-        Fastest(RATE, by=KIND, without=IN_CLOUD),
-        Answer([OfUse(RATE, by=KIND), Fastest(RATE, by=KIND)]),
-    ),
+    findings=(reading, beating, fastest_at_the_edge, Answer([of_use, fastest])),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ caches; sessions move to the other one, which reads their text anew.
 
 from __future__ import annotations
 
-from scenarios import Answer, Costs, Finding, Instead, Lowest, Quick, Scenario, Tune, script
+from scenarios import Answer, Costs, Instead, Lowest, Quick, Scenario, Tune, script
 from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
 
 FAILURES = "cloud.failures.kind"
@@ -41,8 +41,8 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "tails", "breakdown"),
     findings=(
-        Finding(by=FAILURES),
-        Finding(without=IN_CLOUD, by=FAILURES),
+        Lowest(by=FAILURES),
+        Lowest(without=IN_CLOUD, by=FAILURES),
         Answer(
             [
                 Costs("outages of {end} against {start}", by=FAILURES),

@@ -10,11 +10,25 @@ the device's energy. Each draft length is a point of its own, since what is fast
 
 from __future__ import annotations
 
-from scenarios import Answer, Fronts, OnFront, PricesMatter, Quick, Scenario, Tune, WattsStand, script
+import textwrap
+from collections.abc import Hashable, Mapping
+from itertools import groupby
+
+import pandas as pd
+
+from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.base_70b import BASE_70B, GREEDY
+from scenarios.findings.aligned_columns import WIDTH, aligned, number
+from scenarios.findings.lowest import lowest_of_kinds
+from scenarios.findings.question import without
+from scenarios.findings.sentences import joined, listed, percent
+from simulator.results.columns import CURVE
+from simulator.results.fronts import BY, CLOUD, PAYING, RADIO, VERDICT, cloud_j, device_j, has_costs, usd, verdicts
+from simulator.results.intervals import geometric_means, interval, paired
+from simulator.results.units import quantity, title
 
 LTE = {"power_w": "lte", "sharing": "own"}  # the load is the cloud's: each device has a link of its own
-EDGE, LOAD = ("coupled", "k_sqs", "dense", "c_sqs"), "workload.devices"
+EDGE, COLOCATED, LOAD = ("coupled", "k_sqs", "dense", "c_sqs"), "colocated", "workload.devices"
 CODE = {"code": "recoded", "token": "coded"}  # one for all lattices
 BARE, DRAFTING = ["cloud_only", "edge_only"], [{"kind": "colocated"}, {"kind": "coupled", "token": "coded"}]
 DRAFTING += [{"kind": kind, **CODE} for kind in EDGE[1:]]
@@ -24,6 +38,181 @@ FIXED = {
     "scheme.max_drafts": "each on the grid, a point of its own",
     **{f"scheme.{name}": "chooses nothing at temperature 0" for name in IDLE},
 }
+
+HEADING = (
+    "Costs a token, and who is on the front. Device joules include its radio; USD a million are rent of passes and the "
+    "device's joules. Ranges: the band of watts, and of prices. `no`: the setting named is lower in all, as far as "
+    "seeds can tell, at both ends of the watts and every price; `perhaps`: by its means alone"
+)
+
+
+def fronts(cells: pd.DataFrame) -> pd.DataFrame:
+    """A row per load and curve: mean costs at both ends of watts and prices, whether it is on the front, and who
+    dominates it."""
+    found = []
+    for at, rows in by_load(cells):
+        placed = verdicts(rows).set_index(CURVE)
+        for curve, mine in rows.groupby(CURVE, sort=False):
+            names = {LOAD: at, CURVE: str(curve), "scheme.kind": mine["scheme.kind"].iloc[0]}
+            found.append(names | _costs(mine) | placed.loc[str(curve)].to_dict())
+    return pd.DataFrame(found)
+
+
+def printed_fronts(cells: pd.DataFrame) -> str:
+    """Of each scheme what is on the front, or perhaps on it; of one that has nothing there, its fastest setting."""
+    found = fronts(cells)
+    if found.empty:
+        return ""
+    blocks = []
+    for at, rows in found.groupby(LOAD, sort=True):
+        columns = [f"{title(LOAD)} {quantity(at, LOAD)}", "ms", "device J", "its radio", "cloud J"]
+        body = [_line(row) for row in _shown(rows).to_dict("records")]
+        blocks.append(aligned([*columns, "USD", "on the front"], body))
+    return "\n\n".join([textwrap.fill(HEADING, WIDTH), *blocks])
+
+
+@asks(LATENCY)
+def on_front(table: pd.DataFrame, axis: str | None) -> str:
+    """Which kinds of scheme are on the front at each load? And how do, at the least load, the cloud joules of the best
+    of EDGE compare with those of co-located speculation?"""
+    line = undominated("undominated in latency, joules and dollars", table)
+    return "; ".join(filter(None, [line, _cloud_joules(table)]))
+
+
+@asks(LATENCY)
+def on_front_apart(table: pd.DataFrame, axis: str | None) -> str:
+    """Which are on the front where the cloud may not draft?"""
+    return undominated("where the cloud may not draft, undominated", without(table, (COLOCATED,)))
+
+
+def undominated(heading: str, table: pd.DataFrame) -> str:
+    """The kinds on the front at each load, loads with the same ones together."""
+    clauses = [
+        f"at {joined([quantity(at, LOAD) for at, _ in places])} {kinds}"
+        for kinds, places in groupby([(at, _kinds(rows)) for at, rows in by_load(table)], key=lambda each: each[1])
+    ]
+    return listed(f"{heading}, over {title(LOAD)}", clauses)
+
+
+def _cloud_joules(table: pd.DataFrame) -> str:
+    """`cloud joules of coupled against colocated at devices 1: 33% lower (27% to 38%)`."""
+    for at, rows in by_load(table)[:1]:
+        rows = lowest_of_kinds(rows[rows["scheme.kind"].isin([*EDGE, COLOCATED])], None, CLOUD)
+        edge = rows[rows[CURVE] != COLOCATED]
+        if edge.empty or len(edge) == len(rows):
+            return ""
+        least = str(geometric_means(edge, CURVE, CLOUD).idxmin())
+        less = paired(rows, CLOUD, rows[CURVE] == least, rows[CURVE] == COLOCATED)
+        where = f"{title(LOAD)} {quantity(at, LOAD)}"
+        return f"cloud joules of {least} against {COLOCATED} at {where}: {percent(less)}"
+    return ""
+
+
+@asks(LATENCY)
+def prices_matter(table: pd.DataFrame, axis: str | None) -> str:
+    """At which prices is the front another than at the first?"""
+    clauses, loads = [], by_load(table)
+    for at, rows in loads:
+        fronts = []
+        for paying in PAYING:
+            found = verdicts(rows, [paying])
+            fronts.append({*found.loc[found[VERDICT] == "front", CURVE]})
+        for paying, front in zip(PAYING[1:], fronts[1:], strict=True):
+            changed = [f"without {joined(sorted(fronts[0] - front))}"] if fronts[0] - front else []
+            changed += [f"with {joined(sorted(front - fronts[0]))}"] if front - fronts[0] else []
+            clauses += [f"{quantity(at, LOAD)} at {paying.name} {', '.join(changed)}"] if changed else []
+    if not loads:
+        return ""
+    line = f"The front at {PAYING[0].name} is the same at the other {len(PAYING) - 1} prices"
+    return line + (f", but for {'; '.join(clauses)}" if clauses else ", at every load")
+
+
+@asks("edge_j_per_token")
+def watts_stand(table: pd.DataFrame, axis: str | None) -> str:
+    """What is each figure of power: measured, a data sheet's limit, or unverified, and what is its band?"""
+    clauses = []
+    for part in ("edge", "cloud"):
+        busy, standing, least_share = (f"{part}.power.{name}" for name in ("busy_w", "standing", "least_share"))
+        if busy not in table.columns:
+            continue
+        columns = [name for name in (busy, standing, least_share) if name in table.columns]
+        for row in table.dropna(subset=[busy])[columns].drop_duplicates().to_dict("records"):
+            watts, least = float(row[busy]), float(row.get(least_share, 1.0))
+            band = f"{least * watts:g} to {watts:g}" if least < 1 else f"{watts:g}"
+            word = str(row.get(standing, "unverified")).replace("limit", "a data sheet's limit")
+            clauses.append(f"{part} {band} W ({word})")
+    if "uplink.power_w" in table.columns:
+        clauses += [f"radio {name} (unverified)" for name in table["uplink.power_w"].dropna().unique()]
+    line = listed("Watts at work", clauses)
+    return line and f"{line}; idle processors count nothing"
+
+
+def by_load(cells: pd.DataFrame) -> list[tuple[object, pd.DataFrame]]:
+    """The rows at each load; none where the table lacks a cost."""
+    return list(cells.groupby(LOAD, sort=True)) if LOAD in cells.columns and has_costs(cells) else []
+
+
+def _costs(rows: pd.DataFrame) -> dict[str, float]:
+    """Means over the seeds of one setting, both ends where watts or prices have a band."""
+    latency = interval(rows[LATENCY].to_numpy(dtype=float))
+    return {
+        LATENCY: latency.mean,
+        f"{LATENCY}_ci95": latency.half_width,
+        "device_least_j_per_token": device_j(rows, least=True).mean(),
+        "device_j_per_token": device_j(rows, least=False).mean(),
+        RADIO: rows[RADIO].mean(),
+        "cloud_least_j_per_token": cloud_j(rows, least=True).mean(),
+        "cloud_j_per_token": cloud_j(rows, least=False).mean(),
+        "least_usd_per_million_tokens": min(usd(rows, each, least=True).mean() for each in PAYING),
+        "most_usd_per_million_tokens": max(usd(rows, each, least=False).mean() for each in PAYING),
+    }
+
+
+def _shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one load that are printed, by latency."""
+    kept = []
+    for _, mine in rows.groupby("scheme.kind", sort=False):
+        there = mine[mine[VERDICT] != "dominated"]
+        kept.append(there if len(there) else mine.nsmallest(1, LATENCY))
+    return pd.concat(kept).sort_values(LATENCY, kind="stable")
+
+
+def _line(row: Mapping[Hashable, object]) -> list[str]:
+    """One printed row."""
+
+    def value(name: str) -> float:
+        return float(str(row[name]))
+
+    def band(*names: str) -> str:
+        return "..".join(dict.fromkeys(number(value(name)) for name in names))
+
+    word = {"front": "yes", "not distinguishable": "perhaps, ", "dominated": "no, ", "lossy": "lossy"}
+    return [
+        _short(row[CURVE]),
+        number(1e3 * value(LATENCY), 1e3 * value(f"{LATENCY}_ci95")),
+        band("device_least_j_per_token", "device_j_per_token"),
+        band(RADIO),
+        band("cloud_least_j_per_token", "cloud_j_per_token"),
+        band("least_usd_per_million_tokens", "most_usd_per_million_tokens"),
+        f"{word[str(row[VERDICT])]}{_short(row[BY])}",
+    ]
+
+
+def _short(curve: object) -> str:
+    return str(curve).replace("max_drafts=", "L=")
+
+
+def _kinds(rows: pd.DataFrame) -> str:
+    """The kinds of scheme with a setting on the front, and those that have one there perhaps."""
+    found = verdicts(rows)
+    kinds = rows.drop_duplicates(CURVE).set_index(CURVE)["scheme.kind"]
+    there = [
+        [*dict.fromkeys(str(kinds[curve]) for curve in found.loc[found[VERDICT] == word, CURVE])]
+        for word in ("front", "not distinguishable")
+    ]
+    perhaps = [kind for kind in there[1] if kind not in there[0]]
+    return joined(there[0]) + (f" (perhaps {joined(perhaps)})" if perhaps else "")
+
 
 SCENARIO = Scenario(
     name="pareto",
@@ -49,13 +238,8 @@ SCENARIO = Scenario(
     ),
     figures=("fronts", "latency", "breakdown"),
     headlines=(),
-    tables=(Fronts(LOAD),),
-    findings=(
-        WattsStand(),
-        PricesMatter(LOAD),
-        OnFront(LOAD, "where the cloud may not draft, undominated", without=("colocated",)),
-        Answer([OnFront(LOAD, "undominated in latency, joules and dollars", edge=EDGE, against="colocated")]),
-    ),
+    tables=(Table("fronts", fronts, printed_fronts),),
+    findings=(watts_stand, prices_matter, on_front_apart, Answer([on_front])),
     assumed="Others share the four GPUs: rent and joules are of passes alone, and a drafter's pass in the cloud takes "
     "all four. A device asks four times in a row, then its radio's tail runs out. At temperature 0 a draft's "
     "distribution is one token: K, resolution and threshold choose nothing. The device is paid for, and waits free.",

@@ -9,8 +9,48 @@ were measured; at temperature 1 one of them, with what published pairs keep of A
 
 from __future__ import annotations
 
+import math
+import textwrap
+from dataclasses import dataclass
+
+import pandas as pd
+
 from models.published_figures import KEPT
-from scenarios import Answer, EdgeWins, OutsideChecks, PhaseBorders, PredictorHolds, Quick, Scenario, Tune, script
+from scenarios import Answer, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.sentences import listed, passes
+from simulator.results.break_even_plane import OPPONENT, RTT
+from simulator.results.crossings import Crossing
+from simulator.results.intervals import CONFIDENCE, wilson
+from simulator.results.phase_prediction import draft_pass_for_s, longest_round_trip_s, one_draft_up_to_s
+from simulator.results.phase_regions import (
+    ANSWER,
+    AT_THE_EDGE,
+    BITS,
+    CLOUD_TIME,
+    COLOCATED,
+    KIND,
+    LENGTHS,
+    PER_TOKEN,
+    PLACE,
+    PROMPT,
+    WHO,
+    WHOLE,
+    border,
+    foreseen,
+    mapped,
+    order,
+    place_of,
+    predicted,
+    predicted_border_s,
+    rounds_of,
+    stands,
+    value_of,
+)
+from simulator.results.phase_regions import (
+    IDS as SEND_IDS,
+)
+from simulator.results.units import quantity
 
 PHONE, PI, NANO, SMALL_H100, BF16 = (
     {"kind": "profile", "name": name}
@@ -22,10 +62,168 @@ IDS = 8192  # token ids of each pair: 13 bits each, for 15 to 17 of the real voc
 WARM = {"kind": "published", "name": "llama_1b_70b", "size": IDS, "kept": KEPT}
 PAIR = "models.pair,edge.latency,models.temperature"
 PUBLISHED = [[{"kind": "published", "name": name, "size": IDS}, edge, 0.0] for name, edge in ON.items()]
-PROMPT, RTT = "workload.prompt_tokens,models.pair.prompt_tokens", "uplink.delay,downlink.delay"
+PROMPTS, TRIP = "workload.prompt_tokens,models.pair.prompt_tokens", "uplink.delay,downlink.delay"
 DELAYS = [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in (0.005, 0.02, 0.04, 0.08, 0.16)]
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
 SHORT = {"workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workload.output_tokens": 128}
+
+WORDS = {WHOLE: "end to end", PER_TOKEN: "per token"}
+MARGIN = 0.03
+"""From this share on the sign of a difference is asked of the closed form."""
+REPORTED_S = (0.083, 0.111)
+"""Round-trip times near which arXiv 2606.20591 measured that the best draft length leaves 1."""
+
+
+@asks(WHOLE)
+def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
+    """At how many places is an edge that drafts faster than cloud-only decoding, and where does the border lie for the
+    pair that bears the longest round trip?"""
+    rows = mapped(table)
+    if rows.empty:
+        return ""
+    found = stands(rows, WHOLE)
+    wins = sum(each.less is not None and each.less.lower for each in found)
+    first = sum(each.fastest == COLOCATED for each in found)
+    line = f"co-located is fastest at {first} of {len(found)} places, an edge below cloud-only at {wins}"
+    known = [
+        (place, crossed)
+        for place, part in rows.groupby([WHO, PROMPT, ANSWER], sort=False)
+        if (crossed := border(part, WHOLE)) is not None and crossed.log10_at.n and not crossed.rising
+    ]
+    if not known:
+        return line
+    (pair, prompt, answer), far = max(known, key=lambda item: item[1].log10_at.mean)
+    return f"{line}: {pair}, {prompt:g} in, {answer:g} out, {passes(far, RTT)}"
+
+
+@asks(WHOLE)
+def predictor_holds(table: pd.DataFrame, axis: str | None) -> str:
+    """Does the closed form name the faster of the edge and cloud-only decoding, end to end and per token?"""
+    rows, clauses = mapped(table), []
+    for metric, words in WORDS.items():
+        found = sign_agreement(rows, metric) if len(rows) else None
+        if found is not None and found.clear:
+            low, high = wilson(found.agreeing, found.clear)
+            clauses.append(
+                f"{words} at {found.agreeing} of {found.clear} ({100 * low:.0f} to {100 * high:.0f}%; the edge is "
+                f"faster at {found.edge_faster}), at most {100 * found.largest_error:.0f}% off a mean"
+            )
+    return listed(f"The closed form names the faster where its margin is above {100 * MARGIN:g}%", clauses)
+
+
+@dataclass(frozen=True)
+class SignAgreement:
+    """Of places where the closed form sees a margin above MARGIN between the edge and cloud-only decoding: in how many
+    the simulated means have the same sign, and how far the closed form is from a simulated mean at most."""
+
+    clear: int
+    agreeing: int
+    largest_error: float
+    edge_faster: int
+    """Clear places where the edge is faster, as simulated."""
+
+
+def sign_agreement(rows: pd.DataFrame, metric: str) -> SignAgreement | None:
+    """The agreement over the places of `mapped` rows; None without any."""
+    found, errors, rows = [], [], foreseen(rows)
+    parts = [part for _, part in rows.groupby(list(PLACE), sort=False)]
+    for stand, part in zip(stands(rows, metric), parts, strict=True):
+        first = {kind: part[part[KIND] == kind].iloc[0] for kind in stand.means}
+        bits = {kind: part.loc[part[KIND] == kind, BITS].mean() for kind in first}
+        times = {kind: value_of(predicted(row, bits[kind]), metric) for kind, row in first.items()}
+        errors += [abs(times[kind] / stand.means[kind] - 1) for kind in times]
+        if stand.edge is not None:
+            foretold = math.log(min(times[kind] for kind in AT_THE_EDGE if kind in times) / times[OPPONENT])
+            found.append((foretold, math.log(stand.means[stand.edge] / stand.means[OPPONENT])))
+    clear = [(foretold, was) for foretold, was in found if abs(foretold) > MARGIN]
+    agreeing = sum(foretold * was > 0 for foretold, was in clear)
+    faster = sum(was < 0 for _, was in clear)
+    return SignAgreement(len(clear), agreeing, max(errors), faster) if found else None
+
+
+@asks(PER_TOKEN)
+def outside_checks(table: pd.DataFrame, axis: str | None) -> str:
+    """Where does the best draft length leave 1 with these clocks, and which drafter's pass would leave it where others
+    measured that; and what does the published limit against cloud-only decoding say?"""
+    rows, clauses = foreseen(mapped(table)), []
+    for pair, part in rows[rows[KIND].isin(AT_THE_EDGE)].groupby(WHO, sort=False) if len(rows) else ():
+        row = part.iloc[0]
+        place, two = place_of(row), rounds_of(row, 2).survival
+        draft_s, verify_s = (place.edge.pass_s([(1, 256)]), place.target.pass_s([(3, 256)]))
+        at = one_draft_up_to_s(two, draft_s, verify_s)
+        needs = " or ".join(f"{1e3 * draft_pass_for_s(trip, two, verify_s):.0f}" for trip in REPORTED_S)
+        alone_s = place.target.pass_s([(1, 256)])
+        limit = max(
+            longest_round_trip_s(rounds_of(row, drafts).survival, alone_s, verify_s, draft_s) for drafts in LENGTHS
+        )
+        leaves = f"{1e3 * at:.0f} ms" if at > 0 else "no round trip"
+        clauses.append(
+            f"{pair} {leaves} ({1e3 * draft_s:.0f} ms a pass; {needs} would), "
+            f"{f'{1e3 * limit:.0f} ms' if limit > 0 else 'none'}"
+        )
+    heading = (
+        "Closed forms of others: where the best draft length leaves 1 (2606.20591 measured 83 and 111 ms, clocks and "
+        "acceptance not known to us), and the longest round trip that beats cloud-only a token (2606.25091)"
+    )
+    return listed(heading, clauses)
+
+
+def phase_borders(cells: pd.DataFrame) -> pd.DataFrame:
+    """A row a place and metric: means by kind, the fastest of all and without co-located speculation, the edge's
+    difference from cloud-only decoding with its interval, and whether the seeds can tell the two."""
+    rows, found = mapped(cells), []
+    for metric in (*WORDS, CLOUD_TIME) if len(rows) else ():
+        for each in stands(rows, metric):
+            where = dict(zip((WHO, PROMPT, ANSWER, RTT), each.place, strict=True))
+            less = each.less
+            ends = {} if less is None else {"less": less.size, "less_low": less.low, "less_high": less.high}
+            told = {"fastest": each.fastest, "fastest_apart": each.fastest_apart, "uncertain": each.uncertain}
+            found.append({"metric": metric, **where, **each.means, **told, **ends})
+    return pd.DataFrame(found)
+
+
+def printed_borders(cells: pd.DataFrame) -> str:
+    """A row a pair: up to which round-trip time the edge is faster, measured and by the closed form."""
+    rows = mapped(cells)
+    if rows.empty:
+        return ""
+    prompts, answers = order(rows, PROMPT), order(rows, ANSWER)
+    asked = [(p, answers[-1], WHOLE) for p in dict.fromkeys((prompts[0], prompts[len(prompts) // 2]))]
+    asked = [(prompts[0], answers[0], WHOLE), *asked] if len(answers) > 1 else asked
+    asked += [(prompts[0], answers[-1], PER_TOKEN)]
+    body = []
+    for pair, part in rows.groupby(WHO, sort=False):
+        cheapest = [each.fastest for each in stands(part, CLOUD_TIME)]
+        share = sum(kind not in (OPPONENT, COLOCATED) for kind in cheapest)
+        limits = [_limit(part[(part[PROMPT] == p) & (part[ANSWER] == a)], metric) for p, a, metric in asked]
+        body.append([str(pair), *limits, f"{share} of {len(cheapest)}"])
+    columns = ["pair", *(f"{p:g} in, {a:g} out" if m == WHOLE else "per token" for p, a, m in asked)]
+    heading = (
+        f"An edge that drafts is faster than cloud-only decoding up to a round trip of ({CONFIDENCE:.0%} interval; by "
+        "the closed form); and at how many places it takes the least of the cloud's seconds"
+    )
+    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned([*columns, 'cheapest'], body)}"
+
+
+def _limit(part: pd.DataFrame, metric: str) -> str:
+    found, sends = border(part, metric), foreseen(part[part[KIND].isin(SEND_IDS)])
+    if found is None:
+        return "-"
+    if sends.empty:
+        return _measured(found)
+    at_s = predicted_border_s(sends.iloc[0], metric)
+    return f"{_measured(found)}; {1e3 * at_s:.0f}" if at_s > 0 else f"{_measured(found)}; none"
+
+
+def _measured(found: Crossing) -> str:
+    """`38 ms (36 to 40)`, `none`, `all`, or `unclear` where the seeds disagree."""
+    if found.crosses and not found.rising:
+        mean, low, high = (quantity(each, RTT, 2) for each in (found.at, *found.ends))
+        return mean if math.isnan(found.log10_at.half_width) else f"{mean} ({low} to {high})"
+    if found.above > found.below + found.often + found.log10_at.n:
+        return "none"
+    return "all" if found.below > found.log10_at.n + found.above else "unclear"
+
 
 SCENARIO = Scenario(
     name="phase_map",
@@ -37,8 +235,8 @@ SCENARIO = Scenario(
     },
     grid={
         "scheme": ["cloud_only", "colocated", "coupled", "k_sqs", {"kind": "dense", "resolution": 20}],
-        PAIR: [*PUBLISHED, [WARM, PHONE, 1.0]], PROMPT: [[n, n] for n in (16, 64, 256)],
-        "workload.output_tokens": [32, 256], RTT: DELAYS,
+        PAIR: [*PUBLISHED, [WARM, PHONE, 1.0]], PROMPTS: [[n, n] for n in (16, 64, 256)],
+        "workload.output_tokens": [32, 256], TRIP: DELAYS,
     },
     axis="uplink.delay.delay_s",
     hidden=("downlink.delay", "models.pair.prompt_tokens"),
@@ -46,13 +244,13 @@ SCENARIO = Scenario(
     tune=Tune(base=SHORT, metric="tpot_s", settings=8, looks=(1, 2, 4), steps=1),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(
-        grid={PAIR: PUBLISHED[::3], PROMPT: [[16] * 2, [256] * 2], "workload.output_tokens": [64], RTT: DELAYS[1:4]},
+        grid={PAIR: PUBLISHED[::3], PROMPTS: [[16] * 2, [256] * 2], "workload.output_tokens": [64], TRIP: DELAYS[1:4]},
         tune=Tune(base=SHORT, metric="tpot_s", settings=3, looks=(1,), steps=0),
     ),
     figures=("phase_map",),
     headlines=(),
-    tables=(PhaseBorders(),),
-    findings=(PredictorHolds(), OutsideChecks(), Answer([EdgeWins()])),
+    tables=(Table("phase_map", phase_borders, printed_borders),),
+    findings=(predictor_holds, outside_checks, Answer([edge_wins])),
     assumed="a target of 43 ms a pass (70B on two GPUs) verifies for every pair, smaller ones too; ids of 13 bits; the "
     "32B's drafter takes 27 ms and reads a prompt token in 6.5 ms; temperature 1 keeps 72% of AL - 1",
 )  # fmt: skip

@@ -8,8 +8,16 @@ is that rejections are as many as their probabilities TV(qhat, p) say, within 5 
 
 from __future__ import annotations
 
-from scenarios import Answer, Quick, Scenario, script
-from scenarios.command.rejection_questions import BesideBound, HowOften, Martingale, Slack
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scenarios import Answer, Quick, Scenario, asks, script
+from scenarios.findings.rejections import capped
+from scenarios.findings.sentences import listed
+from simulator.results.columns import CURVE
 
 FREE = {"budget_bits": None, "max_drafts": 4}
 SCHEMES = [
@@ -17,6 +25,128 @@ SCHEMES = [
     *({"kind": "k_sqs", "k": k, **FREE} for k in (3, 32)),
     *({"kind": "c_sqs", "initial": beta, **FREE} for beta in (0.1, 0.01)),
 ]
+
+
+@dataclass(frozen=True)
+class Rejections:
+    """Of one curve, means over its verified drafts. `deviations`: of all its rejections from the sum of TV(qhat, p)."""
+
+    measured: float
+    expected: float
+    bound: float
+    triangle: float
+    """TV(q, p) + TV(q, qhat) less TV(qhat, p): the two need not add up."""
+    overlap: float
+    """alpha + quantization less TV(q, qhat): likewise."""
+    covering: float
+    """The covering bound less the quantization that took place."""
+    drafts: int
+    deviations: float
+    farthest: float
+    """Of a single cell, in standard deviations."""
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Rejections:
+        drafts = rows["verified_drafts"].to_numpy(dtype=float)
+
+        def mean(*added: str, less: tuple[str, ...] = ()) -> float:
+            value = sum(rows[name].fillna(0.0) for name in added) - sum(rows[name].fillna(0.0) for name in less)
+            return float(np.average(value, weights=drafts))
+
+        cells = rows.drop_duplicates("cell")
+        z, sd = cells["rejections_z"].to_numpy(dtype=float), cells["rejections_sd"].to_numpy(dtype=float)
+        return cls(
+            measured=mean("resampling_per_draft"),
+            expected=mean("tv_qhat"),
+            bound=mean("rejection_bound"),
+            triangle=mean("tv_mismatch", "tv_compression", less=("tv_qhat",)),
+            overlap=mean("dropped_mass", "tv_quantization", less=("tv_compression",)),
+            covering=mean("covering_bound", less=("tv_quantization",)),
+            drafts=int(drafts.sum()),
+            deviations=float((z * sd).sum() / np.sqrt((sd**2).sum())) if sd.any() else 0.0,
+            farthest=float(np.abs(z).max()),
+        )
+
+
+@asks("resampling_per_draft")
+def beside_bound(table: pd.DataFrame, axis: str | None) -> str:
+    """How often is a draft rejected, and what does the bound say?"""
+    heading = "Rejected of the drafts verified, expected (mean TV(qhat, p)), bound on what is expected (1 where larger)"
+    return _each(heading, table, lambda each: f"{each.measured:.2f}, {each.expected:.2f}, {capped(each.bound):.3g}")
+
+
+@asks("rejection_slack")
+def slack(table: pd.DataFrame, axis: str | None) -> str:
+    """By how much does the bound exceed the probability of rejection, and why?"""
+    meaning = "TV(q, p) and TV(q, qhat) not adding up + alpha and quantization not adding up + covering bound unused"
+    return _each(
+        f"Slack of the bound = {meaning}",
+        table,
+        lambda each: (
+            f"{each.bound - each.expected:.3g} = {each.triangle:.2f} + {each.overlap:.2f} + {each.covering:.3g}"
+        ),
+    )
+
+
+@asks("rejections_z")
+def martingale(table: pd.DataFrame, axis: str | None) -> str:
+    """Are there as many rejections as their probabilities say?"""
+    found = [each for _, each in _curves(table)]
+    if not found:
+        return ""
+    cells, drafts = table["cell"].nunique(), sum(each.drafts for each in found)
+    farthest, over_seeds = max(each.farthest for each in found), max(abs(each.deviations) for each in found)
+    return (
+        f"Rejections less the sum of TV(qhat, p): at most {farthest:.2g} sd in each of {cells} cells, {over_seeds:.2g} "
+        f"over all seeds of a curve; TV(qhat, p) <= TV(q, p) + alpha + covering bound asserted of {drafts:,} drafts"
+    )
+
+
+@asks("resampling_per_draft")
+def how_often(table: pd.DataFrame, axis: str | None) -> str:
+    """How often is a draft rejected, and expected to be, at the first and the last position, over the curves?"""
+    clauses, table = [], table[table["verified_drafts"] > 0]
+    for position in dict.fromkeys((table["position"].min(), table["position"].max())):
+        found = [each for _, each in _curves(table[table["position"] == position])]
+        if found:
+            measured, expected = [each.measured for each in found], [each.expected for each in found]
+            clauses.append(
+                f"{min(measured):.0%} to {max(measured):.0%} at position {position:.0f} (expected, {min(expected):.0%} "
+                f"to {max(expected):.0%})"
+            )
+    return listed("rejected of the drafts verified", clauses, ", ")
+
+
+@asks("rejection_slack")
+def loosest(table: pd.DataFrame, axis: str | None) -> str:
+    """Which term is the largest part of the slack of each curve's bound?"""
+    curves: dict[str, list[str]] = {}
+    for curve, each in _curves(table):
+        terms = {
+            "TV(q, p) and TV(q, qhat) do not add up": each.triangle,
+            "dropped mass and quantization do not add up": each.overlap,
+            "the covering bound is not used": each.covering,
+        }
+        curves.setdefault(max(terms, key=lambda term: terms[term]), []).append(curve)
+    clauses = [f"{term} ({', '.join(names)})" for term, names in curves.items()]
+    return f"the bound is loose mostly because {', '.join(clauses)}" if clauses else ""
+
+
+@asks("resampling_per_draft")
+def how_often_and_why(table: pd.DataFrame, axis: str | None) -> str:
+    """Both in one clause."""
+    return "; ".join(filter(None, (how_often.report(table, axis), loosest.report(table, axis))))
+
+
+def _each(heading: str, table: pd.DataFrame, words: Callable[[Rejections], str]) -> str:
+    return listed(heading, [f"{curve} {words(each)}" for curve, each in _curves(table)])
+
+
+def _curves(table: pd.DataFrame) -> list[tuple[str, Rejections]]:
+    """The rejections of each curve, means over all its verified drafts."""
+    reached = table[table["verified_drafts"] > 0]
+    return [(str(curve), Rejections.of(rows)) for curve, rows in reached.groupby(CURVE, sort=False)]
+
 
 SCENARIO = Scenario(
     name="resampling",
@@ -39,7 +169,7 @@ SCENARIO = Scenario(
     ),
     headlines=("resampling_per_draft", "tv_qhat", "rejection_bound"),
     figures=("positions",),
-    findings=(BesideBound(), Slack(), Martingale(), Answer([HowOften()])),
+    findings=(beside_bound, slack, martingale, Answer([how_often_and_why])),
 )
 
 if __name__ == "__main__":

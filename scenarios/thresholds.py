@@ -51,7 +51,7 @@ SCENARIO = Scenario(
     quick=Quick(base={"workload.requests": 2, "workload.output_tokens": 8}, seeds=3),
     study="laws",
     headlines=(),
-    tables=[replace(each, choosing=None) for each in (REJECTS, COSTS)],
+    tables=[replace(each, choosing=None).table for each in (REJECTS, COSTS)],
     figures=("tradeoff",),
     findings=(REJECTS, COSTS, PAPER, GAP, Answer([AgainstOthers(REJECTS, "conformal")])),
 )

@@ -8,7 +8,7 @@ seed begins at an offset of its own.
 
 from __future__ import annotations
 
-from scenarios import Answer, Below, Costs, Finding, Lowest, Quick, Scenario, Tune, script
+from scenarios import Answer, Below, Costs, Lowest, Quick, Scenario, Tune, script
 
 IN_CLOUD = ("cloud_only", "colocated")
 
@@ -43,7 +43,7 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "tails", "breakdown"),
     findings=(
-        Finding(without=IN_CLOUD),
+        Lowest(without=IN_CLOUD),
         Below(("k_sqs", "c_sqs"), ("dense",), at=[1.0, 4.0, 16.0]),
         Answer(
             [

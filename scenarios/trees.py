@@ -9,7 +9,19 @@ acceptance.
 
 from __future__ import annotations
 
-from scenarios import Answer, Quick, Scenario, TreeGains, TreesPay, TreesPayWhere, Tune, script
+import textwrap
+from typing import NamedTuple
+
+import pandas as pd
+
+from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.below import crossings
+from scenarios.findings.question import of_setting
+from scenarios.findings.sentences import percent
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Difference, named_without, paired
+from simulator.results.units import quantity, title
 
 RATE, DISTANCE, CHAIN = "uplink.rate.bps", "models.pair.distance", "k_sqs"
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 1e6, 10e6]
@@ -17,6 +29,116 @@ DISTANCES = [0.1, 0.2, 0.4, 0.6]
 NEAR = {"kind": "constant", "delay_s": 0.01}
 TREES = [{"kind": "tree", "widths": widths} for widths in ([2, 1], [4, 1], [2, 2, 1])]
 CANDIDATES = [{"kind": "multi_candidate", "candidates": each} for each in (2, 4)]
+
+
+class Gain(NamedTuple):
+    """At one distance and one rate: a curve against the chain, paired by seed."""
+
+    by: float
+    at: float
+    curve: str
+    less: Difference
+
+
+@asks(LATENCY)
+def trees_pay(table: pd.DataFrame, axis: str | None) -> str:
+    """From which rate on is each tree below the chain?"""
+    rows = comparable(table)
+    if axis is None or rows.empty:
+        return ""
+    clauses, sure = [], acceptance(rows)
+    for value, part in named_without(rows, DISTANCE).groupby(DISTANCE, sort=True):
+        theirs = part["scheme.kind"] == CHAIN
+        chains, trees = (part.loc[rows_of, CURVE].unique() for rows_of in (theirs, ~theirs))
+        pairs = [(str(tree), str(chain)) for chain in chains for tree in trees]
+        if line := crossings(part, axis, pairs, LATENCY):
+            clauses.append(f"acceptance {sure[float(str(value))]:.2f}: {line}")
+    heading = f"{title(LATENCY)} below that of {CHAIN}, over {title(axis)}, by the chain's acceptance"
+    return f"{heading}, {' | '.join(clauses)}" if clauses else ""
+
+
+@asks(LATENCY)
+def trees_pay_where(table: pd.DataFrame, axis: str | None) -> str:
+    """At how many places is some tree below the chain, and where is its gain the largest? Of several alike the luckiest
+    is the best at a place."""
+    rows = comparable(table)
+    if axis is None or rows.empty:
+        return ""
+    best: dict[tuple[float, float], Gain] = {}
+    for gain in gains(rows):
+        kept = best.setdefault((gain.by, gain.at), gain)
+        if gain.less.size < kept.less.size:
+            best[gain.by, gain.at] = gain
+    if not best:
+        return ""
+    most = min(best.values(), key=lambda gain: gain.less.size)
+    lower = sum(gain.less.lower for gain in best.values())
+    return (
+        f"the best tree is below {CHAIN} by {title(LATENCY)} at {lower} of {len(best)} rates and acceptances; most at "
+        f"{quantity(most.at, axis)} and acceptance {acceptance(rows)[most.by]:.2f}, {most.curve}: {percent(most.less)}"
+    )
+
+
+def gains_table(cells: pd.DataFrame) -> pd.DataFrame:
+    """A row per place and tree: its time over the chain's, with the chain's acceptance there."""
+    rows = comparable(cells)
+    sure = acceptance(rows) if len(rows) else {}
+    return pd.DataFrame(
+        {DISTANCE: gain.by, "chain_acceptance": sure[gain.by], RATE: gain.at, "tree": gain.curve,
+         "over_chain": 1 + gain.less.size, "over_chain_low": 1 + gain.less.low,
+         "over_chain_high": 1 + gain.less.high, "n": gain.less.n}
+        for gain in gains(rows)
+    )  # fmt: skip
+
+
+def printed_gains(cells: pd.DataFrame) -> str:
+    """A row per distance and tree, a column per rate."""
+    rows = comparable(cells)
+    found = gains(rows)
+    if not found:
+        return ""
+    sure, rates = acceptance(rows), sorted({gain.at for gain in found})
+    lines: dict[tuple[float, str], dict[float, str]] = {}
+    for gain in found:
+        lines.setdefault((gain.by, gain.curve), {})[gain.at] = f"{1 + gain.less.size:.2f}" + "*" * gain.less.lower
+    body = [
+        [f"a = {sure[by]:.2f}, {curve}", *(line.get(rate, "-") for rate in rates)]
+        for (by, curve), line in lines.items()
+    ]
+    heading = (
+        f"{title(LATENCY)} over that of {CHAIN}, each at its best; a: the chain's acceptance; *: below, and the seeds "
+        "can tell"
+    )
+    columns = [f"tree, by {title(RATE)}", *(quantity(rate, RATE) for rate in rates)]
+    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(columns, body)}"
+
+
+def comparable(cells: pd.DataFrame) -> pd.DataFrame:
+    """Each scheme at its best setting; none where there are no distances, rates or chain."""
+    rows = of_setting(cells)
+    there = {DISTANCE, RATE} <= {*rows.columns} and (rows["scheme.kind"] == CHAIN).any()
+    return rows if there else rows.head(0)
+
+
+def gains(rows: pd.DataFrame) -> list[Gain]:
+    """The gain of every curve but the chain's, at each distance, then each rate, where it has one curve."""
+    found: list[Gain] = []
+    if rows.empty:
+        return found
+    named = named_without(rows[rows[LATENCY].notna()], DISTANCE)
+    for (value, at), here in named.groupby([DISTANCE, RATE], sort=True):
+        theirs = here["scheme.kind"] == CHAIN
+        for curve in here.loc[~theirs, CURVE].unique():
+            less = paired(here, LATENCY, here[CURVE] == curve, theirs)
+            found += [Gain(float(str(value)), float(str(at)), str(curve), less)] if less.n else []
+    return found
+
+
+def acceptance(rows: pd.DataFrame) -> dict[float, float]:
+    """The chain's mean rate of acceptance, by distance."""
+    found = rows[rows["scheme.kind"] == CHAIN].groupby(DISTANCE, sort=True)["acceptance_rate"].mean()
+    return {float(str(value)): float(mean) for value, mean in found.items()}
+
 
 SCENARIO = Scenario(
     name="trees",
@@ -44,8 +166,8 @@ SCENARIO = Scenario(
     ),
     figures=("trees",),
     headlines=(),
-    tables=(TreeGains(CHAIN, RATE, DISTANCE),),
-    findings=(TreesPay(CHAIN, DISTANCE), Answer([TreesPayWhere(CHAIN, DISTANCE)])),
+    tables=(Table("tree_gains", gains_table, printed_gains),),
+    findings=(trees_pay, Answer([trees_pay_where])),
 )
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.decoding.rehearsal import rehearse
 from simulator.decoding.round_keys import origin
-from simulator.results.metrics import PlantTotals, Run, Slo, summarise
+from simulator.results.metrics import summarise
 from simulator.results.observer import Observer
 from simulator.results.recorder import Recorder
+from simulator.results.run_totals import PlantTotals, Run, Slo
 from simulator.results.settling import Settling
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import KeepConformal
@@ -31,7 +32,7 @@ from simulator.timing.plant import Plant, build
 from simulator.timing.progress import Progress
 
 GC_THRESHOLDS = (200_000, 20, 100)
-"""Of the garbage collector, in a run."""
+"""The garbage collector's thresholds in a run."""
 
 
 class _Collector:

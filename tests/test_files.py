@@ -27,7 +27,7 @@ from kinds.files import (
 )
 from models.prompt_files import read_prompts
 from models.replay import read_requests
-from scenarios.command.codec import read_law
+from scenarios.command.inspect.codec import read_law
 from simulator.cell.cell import Cell
 from simulator.cell.workload import Workload
 

@@ -36,7 +36,7 @@ class SmolLM2(Bundled):
     def available(cls) -> str | None:
         """Why this pair cannot run here, on one line; None when it can. Imports neither torch nor the wheel."""
         if not (cls.home / cls.weights).is_file():
-            return f"{cls.home / cls.weights} is missing (python -m models.training.train_smollm2 makes it)"
+            return f"{cls.home / cls.weights} is missing (python -m tools.train_smollm2 makes it)"
         return smollm2_wheel.unavailable()
 
     @cached_property

@@ -9,7 +9,7 @@ work, both move to the middle, the monotone table nearest to the measured one (U
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import product
 from math import inf
@@ -46,6 +46,19 @@ class TimedPass(NamedTuple):
     provenance: str = ""
     spell: int | None = None
     """None: nobody noted when it was measured."""
+
+
+def csv_text(table: Iterable[TimedPass]) -> str:
+    """A table as the file that this module reads; seconds to five digits. Its last column is the spell, where its
+    passes have one: all, or none."""
+    passes = list(table)
+    told = [SPELL] if any(row.spell is not None for row in passes) else []
+    return "\n".join((",".join((*COLUMNS, PROVENANCE, *told)), *map(_line, passes))) + "\n"
+
+
+def _line(row: TimedPass) -> str:
+    told = [] if row.spell is None else [row.spell]
+    return ",".join(map(str, (*row[:3], f"{row.seconds:.5g}", row.provenance, *told)))
 
 
 class Grid:

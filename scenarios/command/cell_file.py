@@ -2,7 +2,8 @@
 
 A cell names the files that register its kinds in `imports`, and reading it runs them. The file may be of a folder that
 somebody sent, so it runs nothing that is not typed beside it: `--import FILE.py` for each, or `--trust` for all. A
-typed file stands for one of the same name that the cell has from another place.
+typed file stands for one of the same name that the cell has from another place. A result directory names its files in
+its manifest; `plot`, `report` and `compare` run those of them that were typed on this machine before.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +30,43 @@ def add_import(parser: argparse.ArgumentParser, what: str = "schemes, losses, ..
         add("--trust", action="store_true", help="run the Python files that a cell's file names in its imports")
 
 
-def load_own(imports: Sequence[Path]) -> None:
-    """Loads the files that were typed. Raises ConfigError, one line."""
-    if imports:
+def load_own(imports: Sequence[Path], folders: Sequence[Path] = ()) -> None:
+    """Loads the files that were typed, and of those that the manifests of result directories name the ones that this
+    user has typed before, as they read now. Raises ConfigError, one line."""
+    from kinds.files import read_note
+    from simulator.results.result_directory import MANIFEST
+
+    own = list(imports)
+    for folder in folders:
+        named = read_note(folder / MANIFEST).get("imports")
+        for path in (Path(each) for each in (named if isinstance(named, list) else ()) if isinstance(each, str)):
+            known = path.name in {each.name for each in own} or (note := _note_of(path)) is None or not note.is_file()
+            own += [] if known else [path]
+    if own:
         from simulator.cell.imported_files import load_imports  # here: a command without them answers at once
 
-        load_imports(imports)
+        load_imports(own)
+
+
+def note_typed(imports: Sequence[Path]) -> None:
+    """Notes the files that a user types after `--import`, by their content: a result directory that names one of them
+    may run it again (`load_own`). A stranger's directory names none."""
+    for path in imports:
+        if (note := _note_of(path)) is not None:
+            with suppress(OSError):
+                note.parent.mkdir(parents=True, exist_ok=True)
+                note.touch()
+
+
+def _note_of(path: Path) -> Path | None:
+    """Where it is noted that this file was typed; None where the file is gone."""
+    from kinds.files import cache_folder
+    from simulator.cell.imported_files import imports_digest
+
+    try:
+        return cache_folder() / "imports" / imports_digest([path])
+    except ConfigError:
+        return None
 
 
 def read_cell(file: Path, imports: Sequence[Path] = (), *, trust: bool = False) -> Cell:
@@ -65,6 +98,6 @@ def _standing_for(named: str, typed: list[str], file: Path, trust: bool) -> str:
             typed.remove(each)
             return each
     if not trust:
-        told = f"its imports name {named}, which would run"
-        raise ConfigError(f"config = {file}: {told}; add --import {named}, or --trust for all that it names")
+        text = f"its imports name {named}, which would run"
+        raise ConfigError(f"config = {file}: {text}; add --import {named}, or --trust for all that it names")
     return named

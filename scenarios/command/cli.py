@@ -11,21 +11,26 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from kinds import ConfigError
 from kinds.mistakes import printable, shown, users_mistake
-from scenarios.command import cache, calibrate, check, codec_options, compare, explain, real, recommend, report
-from scenarios.command.cell_file import add_import, load_own
-from scenarios.command.registry import LISTS, NAMES, scenario, told
-from scenarios.command.run_plan import Changes, plan_around, plan_of
+from scenarios.command.cell_file import add_import, load_own, note_typed
+from scenarios.command.compare import compare
+from scenarios.command.inspect import cache, calibrate, check, codec_options, explain
+from scenarios.command.recommend import recommend
+from scenarios.command.registry import LISTS, NAMES, outline, scenario
+from scenarios.command.report import report
+from scenarios.command.run import real_run
+from scenarios.command.run.run_options import RunOptions, add_shared
+from scenarios.command.run.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
 
 TRACEBACK = "SQSIM_TRACEBACK"
-"""Set, the environment variable has a mistake told with the way to it, for those who look into a class of theirs."""
+"""Set, the environment variable has a mistake reported with the way to it, for those who look into a class of
+theirs."""
 
 
 class _Version(argparse.Action):
@@ -59,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs `given`, registered or not, with the arguments of `sqsim run`, and exits. For a scenario run as a script."""
     parser = Parser(description=given.summary)
-    _run_options(parser)
+    _script_options(parser)
     options = parser.parse_args(_typed(parser, arguments), argparse.Namespace(started_s=time.time()))
     options.command, options.name, options.config, options.given = "run", given.name, None, given
     sys.exit(_guarded(options))
@@ -77,7 +82,10 @@ def _typed(parser: Parser, arguments: Sequence[str] | None) -> list[str]:
 def _guarded(options: argparse.Namespace) -> int:
     """The command, with every expected failure as one line on stderr."""
     try:
-        COMMANDS[options.command](options)
+        answer = COMMANDS[options.command].run(options)
+        for text in answer if isinstance(answer, Iterator) else () if answer is None else (answer,):
+            _say(text)
+        note_typed(getattr(options, "imports", ()))
         sys.stdout.flush()
     except ConfigError as error:
         return _failed(str(error), error.status, verbose=getattr(options, "verbose", False))
@@ -116,34 +124,18 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    listing = commands.add_parser("list", help="the scenarios; with a name, its grid and every field it can change")
+    for name, command in COMMANDS.items():
+        command.add_options(commands.add_parser(name, help=command.summary))
+    return parser
+
+
+def _list_options(listing: argparse.ArgumentParser) -> None:
     listing.add_argument("name", nargs="?", metavar="NAME", help=f"a scenario, or {', '.join(LISTS)}")
     listing.add_argument("field", nargs="?", metavar="FIELD", help="of a scenario: this field and those below it alone")
-    run = commands.add_parser("run", help="run a scenario, or one cell from a file")
-    run.add_argument("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
-    run.add_argument("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
-    _run_options(run, cell=True)
-    recommend.add_options(
-        commands.add_parser("recommend", help="the best scheme and parameters for a link, pair, hardware and load")
-    )
-    compare.add_options(commands.add_parser("compare", help="two result directories: what changed beyond noise"))
-    report.add_options(commands.add_parser("report", help="a result directory as one self-contained page"))
-    explain.add_options(commands.add_parser("explain", help="one request of a cell: what happened when, and a figure"))
-    real.add_options(commands.add_parser("real", help="a cell as real processes on this machine, over a shaped link"))
-    check.add_options(
-        commands.add_parser("check", help="a scheme, or a part of one, of your own: does it keep the verifier's text?")
-    )
-    _plot_options(commands.add_parser("plot", help="draw result directories again, without simulating"))
-    codec_options.add_options(
-        commands.add_parser("codec", help="one distribution on the wire: bits, bytes out, bytes in")
-    )
-    calibrate.add_options(
-        commands.add_parser("calibrate", help="measure a pair's passes on this machine into tables for clocks")
-    )
-    cache.add_options(commands.add_parser("cache", help="recorded rounds: show, export, import, clear"))
-    completion = commands.add_parser("completion", help='completion for your shell: eval "$(sqsim completion bash)"')
+
+
+def _completion_options(completion: argparse.ArgumentParser) -> None:
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
-    return parser
 
 
 def _plot_options(plot: argparse.ArgumentParser) -> None:
@@ -160,118 +152,86 @@ def _plot_options(plot: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="where figures go (default: DIR/figures)")
 
 
-def _run_options(run: argparse.ArgumentParser, *, cell: bool = False) -> None:
+def _run_options(run: argparse.ArgumentParser) -> None:
     add = run.add_argument
-    add("--set", action="append", default=[], metavar="A.B=V", help="change a field in every cell; V is YAML")
-    add("--grid", action="append", default=[], metavar="A.B=V1,V2", help="sweep a field; replaces or adds an axis")
-    add("--seeds", type=int, metavar="N", help="how many seeds (default: the scenario's)")
-    add(
-        "--precision", type=_share, metavar="P%", help="add seeds until the headline's half-widths are below this share"
+    add("name", nargs="?", metavar="NAME", help="a scenario; `sqsim list` shows them")
+    add("--config", type=Path, metavar="FILE.yaml", help="one cell from a file, instead of a scenario")
+    _script_options(run, cell=True)
+
+
+def _script_options(run: argparse.ArgumentParser, *, cell: bool = False) -> None:
+    add_shared(
+        run,
+        set="change a field in every cell; V is YAML",
+        grid="sweep a field; replaces or adds an axis",
+        seeds="how many seeds (default: the scenario's)",
+        precision="add seeds until the headline's half-widths are below this share",
+        quick="a small version of the scenario, within a minute",
+        workers=None,
+        cluster=None,
+        out="where results go (default: results/NAME)",
+        overwrite=None,
+        quiet=None,
     )
-    add("--quick", action="store_true", help="a small version of the scenario, within a minute")
-    add("--workers", type=int, metavar="N", help="processes (default: one a core)")
-    add("--cluster", metavar="ADDRESS", help="run on a Dask cluster instead (extra `cluster`)")
-    add("--out", type=Path, metavar="DIR", help="where results go (default: results/NAME)")
-    add("--overwrite", action="store_true", help="run again, and replace the results in DIR")
+    add = run.add_argument
     add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
-    add("--quiet", action="store_true", help="no progress on stderr")
     add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
     add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")
     add_import(run, cell=cell)
 
 
-def _list(options: argparse.Namespace) -> None:
+def _list(options: argparse.Namespace) -> str:
     if options.name in LISTS and options.field is not None:
         raise ConfigError(f"field = {options.field!r}: {options.name} has none, only a scenario has fields")
     if options.name in LISTS:
-        from scenarios.command import catalogue
+        from scenarios.command.inspect import catalogue
 
-        print(catalogue.LISTS[options.name]())
-        return
+        return catalogue.LISTS[options.name]()
     if options.name is not None:
-        from scenarios.command.scenario_page import page
+        from scenarios.command.inspect.scenario_page import page
 
-        print(page(scenario(options.name), options.field))
-        return
+        return page(scenario(options.name), options.field)
     width = max(map(len, NAMES))
-    for name in NAMES:
-        minutes, summary = told(name)
-        print(f"{name:<{width}}  about {minutes:g} min  {summary}")
+    each = ((name, *outline(name)) for name in NAMES)
+    return "\n".join(f"{name:<{width}}  about {minutes:g} min  {summary}" for name, minutes, summary in each)
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> str | None:
     if (options.name is None) == (options.config is None):
         raise ConfigError("run: give a scenario's name or --config FILE, one of the two")
-    if options.workers is not None and options.workers < 1:
-        raise ConfigError(f"workers = {options.workers}: should be greater than or equal to 1")
     given: Scenario | None = None
     if options.config is not None:
         plan = plan_around(options.config, _changes(options))
     else:
         given = getattr(options, "given", None) or scenario(options.name)
         plan = plan_of(given, _changes(options))
-    name = plan.name + ("_quick" if options.quick else "")
+    run_options = RunOptions.typed(options, plan.scenario.name + ("_quick" if options.quick else ""))
     for warning in plan.warnings:
         _say(f"sqsim: {warning}", aside=True)
-    out = options.out or Path("results") / name
-    workers = options.workers or _cores()
     if options.dry_run or options.verbose:
-        from scenarios.command.dry_run import dry_run
+        from scenarios.command.run.dry_run import dry_run
 
-        _say(dry_run(plan, out, workers, given, overwrite=options.overwrite), aside=not options.dry_run)
+        _say(dry_run(plan, run_options, given), aside=not options.dry_run)
         if options.dry_run:
-            return
-    from scenarios.command.means import Means
-    from scenarios.command.running import run  # here, so that the mistakes above are answered at once
+            return None
+    from scenarios.command.run.running import run  # here, so that the mistakes above are answered at once
 
-    means = Means(
-        out, workers, options.cluster, overwrite=options.overwrite, quiet=options.quiet, trace=options.trace,
-        started_s=options.started_s,
-    )  # fmt: skip
-    _say(run(plan, means))
-
-
-def _recommend(options: argparse.Namespace) -> None:
-    _say(recommend.run(options, options.workers or _cores()))
-
-
-def _check(options: argparse.Namespace) -> None:
-    for line in check.lines(options):
-        _say(line)
+    return run(plan, run_options)
 
 
 def _completion(options: argparse.Namespace) -> None:
     from scenarios.command.completion import code
 
-    print(code(options.shell))
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    print(code(options.shell))  # as it is: a shell reads it
 
 
 def _changes(options: argparse.Namespace) -> Changes:
-    plain = Changes(
-        seeds=options.seeds,
-        precision=options.precision,
-        quick=options.quick,
-        imports=tuple(options.imports),
-        trust=getattr(options, "trust", False),
-    )
-    if not (options.set or options.grid):
-        return plain
-    from scenarios.command.typed_settings import parse_axes, parse_settings
+    from scenarios.command.run.typed_settings import parse_axes, parse_settings
 
-    return replace(plain, settings=parse_settings(options.set), grid=parse_axes(options.grid))
-
-
-def _share(text: str) -> float:
-    """`2%` or `0.02`."""
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: a share such as 2% or 0.02") from None
+    return Changes(
+        parse_settings(options.set), parse_axes(options.grid), options.seeds, options.precision, options.quick,
+        tuple(options.imports), getattr(options, "trust", False),
+    )  # fmt: skip
 
 
 def _inches(text: str) -> float:
@@ -285,35 +245,47 @@ def _inches(text: str) -> float:
     return width
 
 
-def _plot(options: argparse.Namespace) -> None:
+def _plot(options: argparse.Namespace) -> Iterator[Path]:
     from plots.page import Page
-    from scenarios.command.drawing import Asked, read_labels, redraw
+    from scenarios.command.report.drawing import PlotOptions, read_labels, redraw
 
-    load_own(options.imports)
+    load_own(options.imports, options.folders)
     labels = read_labels(options.labels) if options.labels is not None else {}
     page = Page(options.width, options.titled, options.captioned, labels)
-    asked = Asked(page, options.formats or Asked.formats, options.figures, options.out)
-    for path in redraw(options.folders, asked, lambda line: _say(f"sqsim: {line}", aside=True)):
-        _say(path)
+    requested = PlotOptions(page, options.formats or PlotOptions.formats, options.figures, options.out)
+    yield from redraw(options.folders, requested, lambda line: _say(f"sqsim: {line}", aside=True))
 
 
-def _printed(answer: Callable[[argparse.Namespace], str | Path]) -> Callable[[argparse.Namespace], None]:
-    """A command that prints its answer."""
-    return lambda options: _say(answer(options))
+class Command(NamedTuple):
+    """A command: its line in the help, its arguments, and what runs it and returns what to print."""
+
+    summary: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], str | Path | Iterator[str | Path] | None]
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
-    "list": _list,
-    "run": _run,
-    "recommend": _recommend,
-    "plot": _plot,
-    "compare": _printed(compare.told),
-    "report": _printed(report.write),
-    "explain": _printed(explain.told),
-    "real": _printed(real.run),
-    "check": _check,
-    "codec": codec_options.run,
-    "calibrate": _printed(calibrate.run),
-    "cache": _printed(cache.run),
-    "completion": _completion,
+COMMANDS: Final = {
+    "list": Command("the scenarios; with a name, its grid and every field it can change", _list_options, _list),
+    "run": Command("run a scenario, or one cell from a file", _run_options, _run),
+    "recommend": Command(
+        "the best scheme and parameters for a link, pair, hardware and load", recommend.add_options, recommend.run
+    ),
+    "compare": Command("two result directories: what changed beyond noise", compare.add_options, compare.run),
+    "report": Command("a result directory as one self-contained page", report.add_options, report.run),
+    "explain": Command("one request of a cell: what happened when, and a figure", explain.add_options, explain.run),
+    "real": Command("a cell as real processes on this machine, over a shaped link", real_run.add_options, real_run.run),
+    "check": Command(
+        "a scheme, or a part of one, of your own: does it keep the verifier's text?", check.add_options, check.run
+    ),
+    "plot": Command("draw result directories again, without simulating", _plot_options, _plot),
+    "codec": Command(
+        "one distribution on the wire: bits, bytes out, bytes in", codec_options.add_options, codec_options.run
+    ),
+    "calibrate": Command(
+        "measure a pair's passes on this machine into tables for clocks", calibrate.add_options, calibrate.run
+    ),
+    "cache": Command("recorded rounds: show, export, import, clear", cache.add_options, cache.run),
+    "completion": Command(
+        'completion for your shell: eval "$(sqsim completion bash)"', _completion_options, _completion
+    ),
 }

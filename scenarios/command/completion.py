@@ -24,9 +24,7 @@ def code(shell: str) -> str:
 
 
 def complete(
-    parser: argparse.ArgumentParser,
-    answer: TextIO | None = None,
-    end: Callable[[int], object] = os._exit,
+    parser: argparse.ArgumentParser, answer: TextIO | None = None, end: Callable[[int], object] = os._exit
 ) -> None:
     """Answers a shell that asks, and ends the process; does nothing where none asks."""
     for option, action in _actions(parser):
@@ -44,14 +42,6 @@ def _actions(parser: argparse.ArgumentParser, command: str = "") -> Iterable[tup
                 yield from _actions(below, name)
         else:
             yield (action.option_strings[-1] if action.option_strings else f"{command} {action.metavar}", action)
-
-
-def _scenarios(**_: object) -> tuple[str, ...]:
-    return NAMES
-
-
-def _pages(**_: object) -> tuple[str, ...]:
-    return (*NAMES, *LISTS)
 
 
 def _pairs(**_: object) -> list[str]:
@@ -95,8 +85,8 @@ COMPLETED = {
     "--set": _fields,
     "--grid": _fields,
     "--pair": _pairs,
-    "run NAME": _scenarios,
-    "list NAME": _pages,
+    "run NAME": lambda **_: NAMES,
+    "list NAME": lambda **_: (*NAMES, *LISTS),
     "list FIELD": _listed_fields,
 }
 """By option, or command and argument: what a shell is answered."""

@@ -58,7 +58,7 @@ def scenario(name: str) -> Scenario:
     return found
 
 
-def told(name: str) -> tuple[float, str]:
+def outline(name: str) -> tuple[float, str]:
     """Minutes and summary of a scenario, read from its file where they are plain there: importing all of them takes
     longer than a list should."""
     tree = ast.parse((Path(__file__).parents[1] / f"{name}.py").read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kinds import ConfigError
 from kinds.files import read_note
-from scenarios.command.drawing import BESIDE, CAPACITY, Note, read_summary
+from scenarios.command.report.drawing import CAPACITY, Note, read_summary
 from simulator.results.columns import SETTING
 from simulator.results.result_directory import MANIFEST, checked, not_ours
 
@@ -52,8 +52,10 @@ class ResultFolder:
         return summary, axis
 
     @property
-    def summary_file(self) -> str:
-        return next((name for name in (CAPACITY, BESIDE) if (self.path / name).is_file()), "summary.csv")
+    def libraries(self) -> dict[str, object]:
+        """The versions of libraries in the manifest; {} where it has none."""
+        libraries = self.manifest.get("libraries")
+        return {str(name): value for name, value in libraries.items()} if isinstance(libraries, dict) else {}
 
     @property
     def searched(self) -> bool:

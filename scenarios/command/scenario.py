@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scenarios.command.questions import Finding, Question, Table
-
 if TYPE_CHECKING:
+    from scenarios.findings.question import Question, Table
     from simulator.sweeps.search import Objective
 
 
@@ -20,7 +19,7 @@ class Tune:
     to try. What the grid varies, the user types or the question fixes is not: `fixed` has the latter, with the reason,
     which is printed. The race is on seeds of its own, in cells changed by `base` (smaller ones, as a rule), by the
     least mean `metric`; with an objective it is by what bears most, and `metric` has no say. The rest is its budget for
-    each scheme and value of the axis (`simulator.tuning.tuner.Budget`).
+    each scheme and value of the axis (`simulator.tuning.trials.Budget`).
     """
 
     fixed: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +63,13 @@ class Also:
     quick: Mapping[str, Sequence[object]] | None = None
 
 
+def default_findings() -> Sequence[Question]:
+    """What is asked where nothing else is: which curve is lowest where."""
+    from scenarios.findings.lowest import Lowest
+
+    return (Lowest(),)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A sweep with a question: a base, a grid over it, seeds, what to draw and what to say.
@@ -85,7 +91,7 @@ class Scenario:
     seeds: int = 3
     quick: Quick = field(default_factory=Quick)
     figures: Sequence[str] = ("latency", "breakdown", "bits", "resampling")
-    findings: Sequence[Question] = (Finding(),)
+    findings: Sequence[Question] = field(default_factory=default_findings)
     pairs: Sequence[str] = ()
     """Kinds of model pairs, best first: the first that this machine has is the default; (): the base's."""
     objective: Objective | None = None

@@ -19,7 +19,7 @@ from models.clocks.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
 from simulator.cell.scheme import Scheme
-from simulator.results.energy import Charged
+from simulator.results.run_totals import Charged
 
 
 def _price(value: object) -> object:

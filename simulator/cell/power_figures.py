@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from models.power import Power
 from simulator.cell.cell import Cell
-from simulator.results.energy import Connections, PowerAndPrice, Watts
+from simulator.results.energy import Connections
+from simulator.results.run_totals import PowerAndPrice, Watts
 
 
 def power_figures(cell: Cell) -> PowerAndPrice:

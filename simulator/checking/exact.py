@@ -375,7 +375,7 @@ class Enumeration:
             _, outcome = self._edge.draft(node)
             return None if isinstance(outcome, Full) else outcome.draft
 
-        return list(outcomes(draw, self._draft, lambda _: _shares(outcome.drawn_from)))
+        return list(outcomes(draw, self._draft, lambda _: _shares(outcome.weights)))
 
 
 def _judging_points(p: Floats, received: Received) -> Guesses:

@@ -22,8 +22,8 @@ from simulator.decoding.nodes import EdgeNode, Tree, TreeNode
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import most_drafts
+from simulator.schemes.rivals.tree import TreeScheme
 from simulator.schemes.sparsifier import State
-from simulator.schemes.tree import TreeScheme
 
 BESIDE = 1e-9
 """How far from the end of an interval its points are, relatively."""

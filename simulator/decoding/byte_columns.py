@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +18,14 @@ import pyarrow as pa
 
 from kinds.arrays import Floats, Ints
 
-MAGIC = b"sqt2"
+MAGIC = b"sqt3"
 """The first bytes, this format's number among them."""
 LARGEST_BYTES = 1 << 29
 """Of all columns, before they are compressed. Longer ones are not written."""
 MOST_NUMBERS = 1 << 26
 """In all columns: read, each takes eight bytes, and in lists more."""
+WHOLE = 3
+"""Columns of whole numbers, which are followed by one of reals."""
 _HEAD = struct.Struct("<4sQ")  # magic, bytes of all that was compressed
 _COLUMN = struct.Struct("<BQ")  # place among _INTS, or the number behind them for reals; how many numbers
 _REAL = np.dtype("<f8")
@@ -33,12 +36,18 @@ class DamagedError(ValueError):
     """Bytes that were not written here, or have changed since."""
 
 
-def pack(whole: Sequence[Ints], reals: Sequence[Floats], rest: bytes) -> bytes:
-    """The columns, int64 [n] and float64 [n], and bytes behind them. Raises ValueError where they are too large."""
+class OversizeError(ValueError):
+    """More numbers or bytes than are read again."""
+
+
+def pack(whole: Sequence[Ints], reals: Floats, rest: bytes) -> bytes:
+    """WHOLE columns, int64 [n], one float64 [n], and bytes behind them. Raises OversizeError where they are too
+    large."""
+    assert len(whole) == WHOLE
     heads, bodies = list[bytes](), list[bytes]()
-    columns: list[Ints | Floats] = [*whole, *reals]
-    if (numbers := sum(column.size for column in columns)) > MOST_NUMBERS:
-        raise ValueError(f"{numbers} numbers: at most {MOST_NUMBERS}")
+    if (numbers := sum(column.size for column in (*whole, reals))) > MOST_NUMBERS:
+        raise OversizeError(f"{numbers} numbers: at most {MOST_NUMBERS}")
+    columns: list[Ints | Floats] = [*whole, reals]
     for column in columns:
         dtype = _smallest(column)
         heads.append(_COLUMN.pack(_INTS.index(dtype) if dtype in _INTS else len(_INTS), column.size))
@@ -46,34 +55,29 @@ def pack(whole: Sequence[Ints], reals: Sequence[Floats], rest: bytes) -> bytes:
         bodies.append(planes.tobytes())
     plain = b"".join([*heads, *bodies, rest])
     if len(plain) > LARGEST_BYTES:
-        raise ValueError(f"{len(plain)} bytes: at most {LARGEST_BYTES}")
+        raise OversizeError(f"{len(plain)} bytes: at most {LARGEST_BYTES}")
     return _HEAD.pack(MAGIC, len(plain)) + bytes(pa.compress(plain, codec="zstd", asbytes=True))
 
 
-def unpack(blob: bytes, whole: int, reals: int) -> tuple[list[Ints], list[Floats], bytes]:
-    """What was packed: so many columns of whole numbers and of reals, and the bytes behind them. Raises
-    DamagedError."""
+def unpack(blob: bytes) -> tuple[list[Ints], Floats, bytes]:
+    """What was packed. Raises DamagedError."""
     plain = _decompressed(blob)
-    place = (whole + reals) * _COLUMN.size
+    place, left = (WHOLE + 1) * _COLUMN.size, MOST_NUMBERS
     if len(plain) < place:
         raise DamagedError(f"{len(plain)} bytes are too few")
-    ints, floats, left = list[Ints](), list[Floats](), MOST_NUMBERS
-    for number in range(whole + reals):
+    columns = list[npt.NDArray[Any]]()
+    for number in range(WHOLE + 1):
         code, length = _COLUMN.unpack_from(plain, number * _COLUMN.size)
-        if code > len(_INTS) or (code == len(_INTS)) != (number >= whole):
+        if code > len(_INTS) or (code == len(_INTS)) != (number == WHOLE):
             raise DamagedError(f"column {number} is of another type")
-        dtype = _INTS[code] if number < whole else _REAL
+        dtype = (*_INTS, _REAL)[code]
         end, left = place + length * dtype.itemsize, left - length
         if end > len(plain) or left < 0:
             raise DamagedError(f"column {number} is longer than all there is, or may be")
         planes = np.frombuffer(plain, np.uint8, end - place, place).reshape(dtype.itemsize, -1)
-        column: npt.NDArray[np.generic] = np.ascontiguousarray(planes.T).view(dtype).reshape(-1)
-        if number < whole:
-            ints.append(column.astype(np.int64))
-        else:
-            floats.append(column.astype(np.float64))
+        columns.append(np.ascontiguousarray(planes.T).view(dtype).reshape(-1))
         place = end
-    return ints, floats, plain[place:]
+    return [column.astype(np.int64) for column in columns[:WHOLE]], columns[WHOLE].astype(np.float64), plain[place:]
 
 
 def _decompressed(blob: bytes) -> bytes:

@@ -8,17 +8,14 @@ from typing import NamedTuple
 
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
-from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
-from simulator.decoding.setting import DraftSetting
+from simulator.decoding.setting import RequestParts
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Packets
-from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.scalars import split_correction
 
 
-class Here(NamedTuple):
+class ReceivedPayload(NamedTuple):
     """A payload that is in the cloud: remembered with its outcome, or decoded."""
 
     node: CloudNode
@@ -32,26 +29,16 @@ class Here(NamedTuple):
 class CloudSession:
     """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
 
-    def __init__(
-        self,
-        setting: DraftSetting,
-        known: CloudNode,
-        verifier: ReplayedText,
-        uniforms: RequestUniforms,
-        meter: Measurer,
-        *,
-        lookahead: Lookahead = SYNCHRONOUS,
-        remember: bool = True,
-    ) -> None:
-        self._setting = setting
-        self._scheme = setting.scheme
-        self._known = known
-        self._verifier = verifier
-        self._uniforms = uniforms
+    def __init__(self, parts: RequestParts, meter: Measurer) -> None:
+        self._setting = parts.draft_setting
+        self._scheme = self._setting.scheme
+        self._known = parts.tree.cloud
+        self._verifier = parts.verifier
+        self._uniforms = parts.uniforms
         self._meter = meter
-        self._lookahead = lookahead
-        self._remember = remember
-        self._here: Here | None = None
+        self._lookahead = parts.lookahead
+        self._remember = parts.remember
+        self._here: ReceivedPayload | None = None
 
     @property
     def received(self) -> Received:
@@ -77,7 +64,7 @@ class CloudSession:
         verifier's own. Raises CodecError."""
         known = outcome(node.then_verify, parts)
         if known is not None:
-            self._here = Here(node, parts, known, None)
+            self._here = ReceivedPayload(node, parts, known, None)
             return node.owed + len(known[1].drafts)
         packets = self._scheme.packets_sharing(self._setting.packets, self._uniforms)
         correction, rest = Tokens(), parts
@@ -87,7 +74,7 @@ class CloudSession:
             correction, rest = (token,), (first, *parts[1:])
         context = (*node.committed, *correction)
         drafts = self._scheme.decode_parts(rest, packets, context) if rest else _nothing(packets)
-        self._here = Here(node, parts, None, drafts, correction)
+        self._here = ReceivedPayload(node, parts, None, drafts, correction)
         return len(correction) + len(drafts.drafts)
 
     def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property, partial
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Final
+
+import numpy as np
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds import ConfigError
+from kinds.arrays import Floats
 from kinds.files import by_content
-from models.drifted import open_drifted
-from models.interface import Prompt
+from models.interface import CachedText, Prompt
 from models.pair_cards import card_of, load
+from models.verification import total_variation
 from simulator.cell.cell import Cell
 from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
 from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.divergences import DivergenceMeter, Measurer
 from simulator.decoding.edge_session import EdgeSession
-from simulator.decoding.foresight import Foresight
 from simulator.decoding.hosted_session import HostedSession
 from simulator.decoding.local_session import LocalSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.memory import Memory, ReplayedText, Root
+from simulator.decoding.memory import Memory, Root
 from simulator.decoding.mirror_session import MirrorSession
-from simulator.decoding.nodes import Tree
+from simulator.decoding.nodes import EdgeNode
 from simulator.decoding.round_keys import origin
-from simulator.decoding.setting import DraftSetting, Setting
-from simulator.decoding.tree_cloud import TreeCloud
-from simulator.decoding.tree_edge import TreeEdge
-from simulator.schemes.brief import BriefScheme
-from simulator.schemes.draft_scheme import DraftScheme
+from simulator.decoding.setting import DraftSetting, RequestParts, Setting
+from simulator.decoding.tree_sessions import TreeCloudSession, TreeEdgeSession
+from simulator.schemes.draft_scheme import DraftScheme, RoundShape
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.sparsifier import State
-from simulator.schemes.tree import TreeScheme
 
 
 class KeyedUniforms(RequestUniforms):
@@ -61,84 +62,76 @@ class KeyedUniforms(RequestUniforms):
         return keyed
 
 
-class RequestDecoding:
-    """One request's decoding, from which a protocol takes the sides that it has. What they share is the models' texts,
-    the random numbers, and the observer that sees both."""
+class RequestDecoding(RequestParts):
+    """One request's decoding, from which a protocol takes the sides that it has."""
 
-    def __init__(
-        self,
-        setting: Setting,
-        tree: Tree,
-        uniforms: RequestUniforms,
-        *,
-        lookahead: Lookahead = SYNCHRONOUS,
-        remember: bool = True,
-    ) -> None:
-        self.setting = setting
-        self.format: wire.Format = setting.format
-        self.drafter = ReplayedText(lambda: setting.pair().drafter.open(setting.temperature))
-        self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
-        scheme = setting.scheme
-        self.mirror: ReplayedText | None = None
-        """Of the cloud's own drafter, where it makes the edge's laws again."""
-        if isinstance(scheme, BriefScheme):
-            self.mirror = ReplayedText(lambda: open_drifted(setting.pair().drafter, setting.temperature, scheme.drift))
-        self.tree = tree
-        self._uniforms = uniforms
-        self._lookahead = lookahead
-        self._remember = remember
-
-    @property
-    def draft_setting(self) -> DraftSetting:
-        """Where the edge drafts."""
-        assert isinstance(self.setting, DraftSetting), f"scheme {self.setting.scheme.kind} drafts nothing at the edge"
-        return self.setting
+    @cached_property
+    def format(self) -> wire.Format:
+        """The format of prompts and replies."""
+        return self.setting.format
 
     @cached_property
     def meter(self) -> DivergenceMeter:
         """Sees both sides."""
-        return DivergenceMeter(self.drafter, self.draft_setting, self._uniforms)
+        return DivergenceMeter(self.drafter, self.draft_setting, self.uniforms)
 
     def edge(self, meter: Measurer | None = None) -> EdgeSession:
         """The side that drafts; `meter` in place of the one that sees both."""
-        side = TreeEdge if isinstance(self.setting.scheme, TreeScheme) else EdgeSession
-        return side(
-            self.draft_setting,
-            self.tree.edge,
-            self.drafter,
-            self._uniforms,
-            meter or self.meter,
-            lookahead=self._lookahead,
-            remember=self._remember,
-        )
+        return SESSIONS[self.draft_setting.scheme.rounds][0](self, meter or self.meter)
+
+    def cloud(self, meter: Measurer | None = None) -> CloudSession:
+        """The side that verifies; `meter` in place of the one that sees both."""
+        return SESSIONS[self.draft_setting.scheme.rounds][1](self, meter or self.meter)
 
     def foresight(self) -> Foresight:
         """What an oracle is told, and nobody else."""
         return Foresight(self.draft_setting)
 
-    def cloud(self, meter: Measurer | None = None) -> CloudSession:
-        """The side that verifies; `meter` in place of the one that sees both."""
-        side = TreeCloud if isinstance(self.setting.scheme, TreeScheme) else CloudSession
-        make = side if self.mirror is None else partial(MirrorSession, self.mirror)
-        return make(
-            self.draft_setting,
-            self.tree.cloud,
-            self.verifier,
-            self._uniforms,
-            meter or self.meter,
-            lookahead=self._lookahead,
-            remember=self._remember,
-        )
-
     def hosted(self) -> HostedSession:
         """Both sides in the cloud."""
-        return HostedSession(
-            self.setting, self.tree.cloud, self.drafter, self.verifier, self._uniforms, remember=self._remember
-        )
+        return HostedSession(self)
 
     def local(self) -> LocalSession:
         """The drafter alone at the edge."""
-        return LocalSession(self.tree.edge, self.drafter, self.verifier, self._uniforms, remember=self._remember)
+        return LocalSession(self)
+
+
+SESSIONS: Final[Mapping[RoundShape, tuple[type[EdgeSession], type[CloudSession]]]] = {
+    "line": (EdgeSession, CloudSession),
+    "tree": (TreeEdgeSession, TreeCloudSession),
+    "mirrored": (EdgeSession, MirrorSession),
+}
+"""The sides of a request whose rounds are of this shape."""
+
+
+class Foresight:
+    """Knows what no edge can know of a request: how likely the cloud is to reject a draft that has not been drawn. For
+    oracles alone. It has texts of its own, so that neither end's cache sees its passes, and they take no time."""
+
+    def __init__(self, setting: DraftSetting) -> None:
+        self._setting = setting
+
+    @cached_property
+    def _texts(self) -> tuple[CachedText, CachedText]:
+        pair, temperature = self._setting.pair(), self._setting.temperature
+        return pair.drafter.open(temperature), pair.verifier.open(temperature)
+
+    def rejected(self, node: EdgeNode, rung: int) -> tuple[float, ...]:
+        """TV(qhat_n, p_n) of the draft that would come next, by rung: of all before a round's first draft, after it of
+        the round's own, else nan. Of the whole support, where the budget would cut it."""
+        scheme = self._setting.scheme
+        q, p = (text.laws(node.context(), 1)[0] for text in self._texts)
+        if node.drafts:
+            found = [float("nan")] * scheme.rungs
+            found[rung] = self._apart(q, p, node.drafts[-1].state)
+            return tuple(found)
+        return tuple(self._apart(q, p, scheme.on_rung(node.state, each)) for each in range(scheme.rungs))
+
+    def _apart(self, q: Floats, p: Floats, state: State) -> float:
+        proposal = self._setting.scheme.propose(q, state)
+        qhat = np.zeros_like(p)
+        qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
+        return float(total_variation(qhat, p))
 
 
 class Decoder:

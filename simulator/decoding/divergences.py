@@ -7,7 +7,6 @@ that replays remembered drafts makes their passes before it judges a round, as a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -32,67 +31,42 @@ ROUNDING = 1e-9
 """Total variations are sums over the vocabulary, exact but for this."""
 
 
-class Measurer(Protocol):
-    """Beside the sessions of a request: it is told what is sent, and asked what to make of a judged round."""
+class Measurer:
+    """Stands beside a session: it learns what is sent, and answers what is measured of a judged round. This one sees
+    one end alone, so it measures nothing."""
 
     def sent(self, node: EdgeNode) -> None:
         """The edge sends the open round of this node."""
-        ...
 
     def correction(self, round_number: int, reply: bytes) -> int:
-        """What the edge draws when it hears this reply; UNSENT where that is not to be known here."""
-        ...
-
-    def measure(
-        self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
-    ) -> Divergences:
-        """Of a round's verified drafts; p [L+1, V]."""
-        ...
-
-    def measure_tree(
-        self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
-    ) -> Divergences:
-        """Likewise of a round whose drafts branch; p [N+1, V], after the text and each node."""
-        ...
-
-    def measure_alone(
-        self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
-    ) -> Divergences:
-        """Of a round without drafts, whose token stands at `position` in the text; p [1, V]."""
-        ...
-
-
-class Unmeasured:
-    """The meter of an end that has no other beside it: it sees one side, so it measures nothing."""
-
-    def sent(self, node: EdgeNode) -> None:
-        """Is not kept."""
-
-    def correction(self, round_number: int, reply: bytes) -> int:
-        """Only the edge knows."""
+        """What the edge draws when it receives this reply; UNSENT where that is not known here."""
         return UNSENT
 
     def measure(
         self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
-        """Nothing."""
+        """The divergences of a round's verified drafts; p [L+1, V]."""
         return Divergences()
 
     def measure_tree(
         self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
     ) -> Divergences:
-        """Nothing."""
+        """The divergences of a round whose drafts branch; p [N+1, V], after the text and each node."""
         return Divergences()
 
     def measure_alone(
         self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
-        """Nothing."""
+        """The divergences of a round without drafts, whose token is at `position` in the text; p [1, V]."""
         return Divergences()
 
 
-class DivergenceMeter:
-    """Stands beside the two sessions of a request."""
+class Unmeasured(Measurer):
+    """The meter of an end that runs by itself."""
+
+
+class DivergenceMeter(Measurer):
+    """Stands beside the two sessions of a request, and checks what was received against what was sent (I8)."""
 
     def __init__(self, drafter: ReplayedText, setting: DraftSetting, uniforms: RequestUniforms) -> None:
         self._drafter = drafter
@@ -103,18 +77,15 @@ class DivergenceMeter:
         """By round: those that may still be judged."""
 
     def sent(self, node: EdgeNode) -> None:
-        """The edge sends the open round of this node."""
         self._sent[node.round] = node
 
     def correction(self, round_number: int, reply: bytes) -> int:
-        """What the edge draws when it hears this reply."""
         sent = self._sent[round_number].sent(self._uniforms)
         return self._scheme.decode_reply(reply, sent, self._setting.packets).token
 
     def measure(
         self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
-        """What was received beside what was sent (I8), and the divergences of the verified drafts; p [L+1, V]."""
         sent = self._judged(round_number)
         arrived = sent.drafts[: len(heard.drafts)]
         acceptance = self._scheme.families.acceptance
@@ -141,9 +112,7 @@ class DivergenceMeter:
     def measure_tree(
         self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
     ) -> Divergences:
-        """Likewise of a round whose drafts branch; p [N+1, V], after the text and each node.
-
-        What is verified is a position: a law whose children were judged, the root's and those along the path that
+        """What is verified is a position: a law whose children were judged, the root's and those along the path that
         stands, each by its first child. It is accepted where any of the children stands, so that TV(qhat, p), the
         chance that the first is rejected, and the bound on it are bounds on what its siblings have left to reject.
         """
@@ -173,7 +142,6 @@ class DivergenceMeter:
     def measure_alone(
         self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
-        """Of a round without drafts, whose token stands at `position` in the text; p [1, V]."""
         none, acceptance = np.empty((0, p.shape[1])), self._scheme.families.acceptance
         round_ = JudgedRound(acceptance, p, received((), p.shape[1]), 0, self._uniforms, round_number, position)
         return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
@@ -266,11 +234,11 @@ def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
 def drawn_laws(drafts: Sequence[Drafted], q: Floats, qhat: Floats) -> Floats:
     """The laws, rows like those of q [n, V], that these drafts were drawn from; `qhat` itself where each was drawn from
     the very counts that it was sent with."""
-    if all(np.array_equal(each.drawn_from, each.draft.counts) for each in drafts):
+    if all(each.other_weights is None for each in drafts):
         return qhat
     drawn = np.zeros_like(q)
     for row, each in zip(drawn, drafts, strict=True):
-        row[each.draft.support] = each.drawn_from / each.drawn_from.sum()
+        row[each.draft.support] = each.weights / each.weights.sum()
     return drawn
 
 

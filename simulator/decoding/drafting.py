@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from channels.codec import wire
 from kinds.arrays import Floats, Ints
 from simulator.decoding.nodes import Drafted, EdgeNode, Full
@@ -35,8 +37,8 @@ def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: Reque
     if isinstance(offer, Full):
         return offer
     place = Place(node.round, len(node.drafts), node.length)
-    draft, drawn_from = setting.scheme.draw_token(offer.proposal, q, uniforms, place)
-    return offer.drafted(q, draft, drawn_from)
+    draft, weights = setting.scheme.draw_token(offer.proposal, q, uniforms, place)
+    return offer.drafted(q, draft, weights)
 
 
 class Offer(NamedTuple):
@@ -45,12 +47,12 @@ class Offer(NamedTuple):
     proposal: Proposal
     over_budget: bool
 
-    def drafted(self, q: Floats, draft: wire.Draft, drawn_from: Floats | Ints) -> Drafted:
-        """What was drawn from it."""
-        proposal = self.proposal
+    def drafted(self, q: Floats, draft: wire.Draft, weights: Floats | Ints) -> Drafted:
+        """What was drawn from it by these weights [K]."""
+        proposal, by_counts = self.proposal, weights is draft.counts or np.array_equal(weights, draft.counts)
         return Drafted(
             draft=draft,
-            drawn_from=drawn_from,
+            other_weights=None if by_counts else weights.astype(np.float64),
             confidence=float(q[draft.token]),
             support_size=len(proposal.ids),
             dropped_mass=proposal.dropped_mass,

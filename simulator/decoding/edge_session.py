@@ -10,37 +10,23 @@ from channels.codec.wire import CodecError
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
-from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
-from simulator.decoding.setting import DraftSetting
-from simulator.schemes.brief import BriefScheme
-from simulator.schemes.draw import RequestUniforms
+from simulator.decoding.setting import RequestParts
 from simulator.schemes.sparsifier import State
 
 
 class EdgeSession:
-    """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
+    """Real passes run only for steps that the node's tree does not hold."""
 
-    def __init__(
-        self,
-        setting: DraftSetting,
-        start: EdgeNode,
-        drafter: ReplayedText,
-        uniforms: RequestUniforms,
-        meter: Measurer,
-        *,
-        lookahead: Lookahead = SYNCHRONOUS,
-        remember: bool = True,
-    ) -> None:
-        self.start = start
-        self._setting = setting
-        self._scheme = setting.scheme
-        self._drafter = drafter
-        self._uniforms = uniforms
+    def __init__(self, parts: RequestParts, meter: Measurer) -> None:
+        self.start = parts.tree.edge
+        self._setting = parts.draft_setting
+        self._scheme = self._setting.scheme
+        self._drafter = parts.drafter
+        self._uniforms = parts.uniforms
         self._meter = meter
-        self._lookahead = lookahead
-        self._remember = remember
+        self._lookahead = parts.lookahead
+        self._remember = parts.remember
         self._looked: tuple[EdgeNode, Floats] | None = None
 
     def on_rung(self, node: EdgeNode, rung: int) -> EdgeNode:
@@ -121,7 +107,6 @@ class EdgeSession:
 
     def seal_whole(self, node: EdgeNode) -> Parts:
         """The payload of a sealed round where the cloud asks for all of it."""
-        assert isinstance(self._scheme, BriefScheme), "I3: a payload is asked for that was sent whole"
         drafts = [drafted.draft for drafted in node.drafts]
         return self._scheme.encode_whole(drafts, self._setting.packets, node.committed)
 

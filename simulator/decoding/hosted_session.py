@@ -8,32 +8,21 @@ from channels.codec import wire
 from kinds.arrays import Floats
 from models.verification import inverse_cdf, verify
 from simulator.decoding.divergences import diverge
-from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import CloudNode, Tokens, Verified, outcome
-from simulator.decoding.setting import Setting
+from simulator.decoding.setting import RequestParts
 from simulator.schemes.acceptance import Rejection
-from simulator.schemes.draw import RequestUniforms
 
 
 class HostedSession:
     """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
 
-    def __init__(
-        self,
-        setting: Setting,
-        known: CloudNode,
-        drafter: ReplayedText,
-        verifier: ReplayedText,
-        uniforms: RequestUniforms,
-        *,
-        remember: bool = True,
-    ) -> None:
-        self._format = setting.format
-        self._known = known
-        self._drafter = drafter
-        self._verifier = verifier
-        self._uniforms = uniforms
-        self._remember = remember
+    def __init__(self, parts: RequestParts) -> None:
+        self._format = parts.setting.format
+        self._known = parts.tree.cloud
+        self._drafter = parts.drafter
+        self._verifier = parts.verifier
+        self._uniforms = parts.uniforms
+        self._remember = parts.remember
 
     def start(self, prompt: Tokens) -> CloudNode:
         """The cloud's side once the prompt has arrived: nothing cached."""

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from models.verification import inverse_cdf
 from simulator.decoding.divergences import diverge_unverified
-from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import EdgeNode, Verified
-from simulator.schemes.draw import RequestUniforms
+from simulator.decoding.setting import RequestParts
 
 
 class LocalSession:
     """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
 
-    def __init__(
-        self,
-        start: EdgeNode,
-        drafter: ReplayedText,
-        verifier: ReplayedText,
-        uniforms: RequestUniforms,
-        *,
-        remember: bool = True,
-    ) -> None:
-        self.start = start
-        self._drafter = drafter
-        self._verifier = verifier
-        self._uniforms = uniforms
-        self._remember = remember
+    def __init__(self, parts: RequestParts) -> None:
+        self.start = parts.tree.edge
+        self._drafter = parts.drafter
+        self._verifier = parts.verifier
+        self._uniforms = parts.uniforms
+        self._remember = parts.remember
 
     def decode(self, node: EdgeNode) -> tuple[EdgeNode, Verified]:
         """One token. The verifier's law beside it is an observer's, who says how far off the drafter is."""

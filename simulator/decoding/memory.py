@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from models.interface import CachedText, Laws, TokenTree
+from simulator.decoding.byte_columns import DamagedError, OversizeError
 from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Tree, Verified
 from simulator.decoding.round_store import Grown, RoundStore, tell_once
 from simulator.decoding.steps import count
-from simulator.decoding.tree_bytes import DamagedError, from_bytes, to_bytes
+from simulator.decoding.tree_bytes import from_bytes, to_bytes
 from simulator.schemes.sparsifier import State
 
 Tokens = tuple[int, ...]
@@ -135,11 +136,11 @@ def _read(blob: bytes) -> Tree | None:
 
 
 def _written(tree: Tree) -> bytes | None:
-    """The entry of a tree; None of one that no bytes give back, which stays in the process, and why is printed."""
+    """The entry of a tree; None of one that is too large, which stays in the process, and a line says so."""
     try:
         return to_bytes(tree)
-    except ValueError as error:
-        tell_once(f"rounds that were decoded are not kept on disk ({error}); each run decodes them anew")
+    except OversizeError as error:
+        tell_once(f"rounds of a request are not kept on disk ({error}); each run decodes them anew")
         return None
 
 

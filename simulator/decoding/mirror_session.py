@@ -6,35 +6,25 @@ edge's; whether they are the same is for the checksum to show.
 
 from __future__ import annotations
 
-from simulator.decoding.cloud_session import CloudSession, Here
+from models.drifted import open_drifted
+from simulator.decoding.cloud_session import CloudSession, ReceivedPayload
 from simulator.decoding.divergences import Measurer
-from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
-from simulator.decoding.setting import DraftSetting
+from simulator.decoding.setting import RequestParts
 from simulator.schemes.brief import Brief, BriefScheme
-from simulator.schemes.draw import RequestUniforms
 
 
 class MirrorSession(CloudSession):
     """A round is received, then completed or asked for (`asks`), then verified."""
 
-    def __init__(
-        self,
-        mirror: ReplayedText,
-        setting: DraftSetting,
-        known: CloudNode,
-        verifier: ReplayedText,
-        uniforms: RequestUniforms,
-        meter: Measurer,
-        *,
-        lookahead: Lookahead = SYNCHRONOUS,
-        remember: bool = True,
-    ) -> None:
-        super().__init__(setting, known, verifier, uniforms, meter, lookahead=lookahead, remember=remember)
+    def __init__(self, parts: RequestParts, meter: Measurer) -> None:
+        super().__init__(parts, meter)
+        setting = parts.setting
         assert isinstance(setting.scheme, BriefScheme)
-        self._brief_scheme = setting.scheme
-        self._mirror = mirror
+        self._brief_scheme = scheme = setting.scheme
+        self._mirror = ReplayedText(lambda: open_drifted(setting.pair().drafter, setting.temperature, scheme.drift))
+        """The cloud's own drafter, which makes the edge's laws again."""
         self._brief: Brief | None = None
         """What the payload received last says, where that is a brief one."""
 
@@ -47,7 +37,7 @@ class MirrorSession(CloudSession):
             self._brief = None
             return super().receive(node, parts)
         self._brief = self._brief_scheme.decode_brief(parts, self._setting.packets, node.committed)
-        self._here = Here(node, parts, outcome(node.then_verify, parts), None)
+        self._here = ReceivedPayload(node, parts, outcome(node.then_verify, parts), None)
         return self._brief.drafts
 
     def in_turn(self, node: CloudNode) -> bool:

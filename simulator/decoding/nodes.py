@@ -44,8 +44,8 @@ class Drafted:
     """One draft as drawn and sent, and the scheme's state after it."""
 
     draft: wire.Draft
-    drawn_from: Floats | Ints
-    """Weights [K] over the draft's support that it was really drawn by, of any total: its counts, of a sound scheme."""
+    other_weights: Floats | None
+    """Weights [K] over the draft's support that it was drawn by, of any total, where these are not its counts."""
     confidence: float
     """q(d), the drafter's own probability of it."""
     support_size: int
@@ -54,6 +54,11 @@ class Drafted:
     covering_bound: float
     over_budget: bool
     state: State
+
+    @property
+    def weights(self) -> Floats | Ints:
+        """What it was drawn by, [K], of any total."""
+        return self.draft.counts if self.other_weights is None else self.other_weights
 
 
 def sum_drafts(drafts: Sequence[Drafted]) -> DraftSums:

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from kinds import ConfigError
 from kinds.files import cache_folder
-from simulator.decoding.steps import unite
+from simulator.decoding.steps import merge
 from simulator.decoding.tree_bytes import from_bytes, to_bytes
 
 R = TypeVar("R")
@@ -275,7 +275,7 @@ def _united(there: object, blob: bytes) -> bytes:
     """What either entry holds; `blob` where the one that is there is damaged."""
     try:
         mine = from_bytes(there if isinstance(there, bytes) else b"")
-        unite(mine, from_bytes(blob))
+        merge(mine, from_bytes(blob))
         return to_bytes(mine)
     except ValueError:
         return blob

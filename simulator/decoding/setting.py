@@ -1,4 +1,4 @@
-"""What decides the tokens of a request, but its text and its random numbers."""
+"""What decides the tokens of a request: its setting, and what the sides of its decoding share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from functools import cached_property
 from channels.codec import wire
 from models.interface import LoadedPair
 from simulator.cell.scheme import Scheme
+from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
+from simulator.decoding.memory import ReplayedText
+from simulator.decoding.nodes import Tree
 from simulator.schemes.code import Packets
 from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.draw import RequestUniforms
 
 
 @dataclass(frozen=True)
@@ -40,3 +44,34 @@ class DraftSetting(Setting):
     def packets(self) -> Packets:
         """What writes and reads the payloads."""
         return self.scheme.packets(self.vocabulary)
+
+
+class RequestParts:
+    """What the sides of one request's decoding are made from. Each session takes what its side may know.
+
+    Without `remember` no step is attached to the tree. The texts of the models may be replaced before a session is
+    made.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        tree: Tree,
+        uniforms: RequestUniforms,
+        *,
+        lookahead: Lookahead = SYNCHRONOUS,
+        remember: bool = True,
+    ) -> None:
+        self.setting = setting
+        self.tree = tree
+        self.uniforms = uniforms
+        self.lookahead = lookahead
+        self.remember = remember
+        self.drafter = ReplayedText(lambda: setting.pair().drafter.open(setting.temperature))
+        self.verifier = ReplayedText(lambda: setting.pair().verifier.open(setting.temperature))
+
+    @property
+    def draft_setting(self) -> DraftSetting:
+        """Its setting where the edge drafts."""
+        assert isinstance(self.setting, DraftSetting), f"scheme {self.setting.scheme.kind} drafts nothing at the edge"
+        return self.setting

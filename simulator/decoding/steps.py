@@ -1,67 +1,70 @@
-"""The steps that were taken from a node, as values: what a walk over a remembered tree goes by.
+"""The steps that were taken from a node, as values, so that remembered trees are counted, ordered, written and merged
+without a word about each kind of step.
 
-Nodes know their steps as fields, one or two for each kind; here they are one list, so that trees can be counted, put
-in order, written down and joined without a word about each kind.
+A step stands in a field of its node that begins with `then_`: one outcome or None, or pairs of what the step was taken
+with and its outcome. An outcome is a node, a node with what else the step gave, or (of a seal) a payload alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from enum import IntEnum
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
-from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full, Parts, Payload, Tokens, Tree, Verified
+from simulator.decoding.nodes import CloudNode, EdgeNode, Payload, Tree, TreeNode
 
 Node = EdgeNode | CloudNode
-Key = int | bytes | Parts | None
-Value = Drafted | Full | Payload | Tokens | Verified | None
-
-
-class Kind(IntEnum):
-    """Of steps: the field `then_...` that they hang in."""
-
-    DRAFT = 0
-    STOP = 1
-    RUNG = 2
-    COMPOSE = 3
-    SEAL = 4
-    RESOLVE = 5
-    DECODE = 6
-    SUCCEED = 7
-    PREFILL = 8
-    VERIFY = 9
-    ASK = 10
-    HOST = 11
 
 
 class Step(NamedTuple):
-    """One step: of which kind, what it was taken with, the node it leads to (a seal: none), and what else it gave."""
+    """One step: the field that it stands in, what it was taken with, the node it leads to, and what else it gave."""
 
-    kind: Kind
-    key: Key
+    name: str
+    key: object
     after: Node | None
-    value: Value
+    value: object
 
 
 class LoopError(ValueError):
-    """Steps that lead back to where they began: no decoding does."""
+    """Steps lead back to where they began, as those of no decoding do."""
+
+
+_STEPS: Final = {
+    kind: [each.name for each in fields(kind) if each.name.startswith("then_")]
+    for kind in (EdgeNode, TreeNode, CloudNode)
+}
+"""The fields of a node that hold steps."""
+_TAKEN: Final[Mapping[type, Callable[[Node], tuple[Any, ...]]]] = {
+    kind: attrgetter(*names) for kind, names in _STEPS.items()
+}
 
 
 def steps(node: Node) -> list[Step]:
     """All steps taken from a node."""
-    return _edge_steps(node) if isinstance(node, EdgeNode) else _cloud_steps(node)
+    found = []
+    for name, taken in zip(_STEPS[type(node)], _TAKEN[type(node)](node), strict=True):
+        if not taken:
+            continue
+        keyed = taken if isinstance(taken, tuple) and isinstance(taken[0], tuple) else ((None, taken),)
+        for key, outcome in keyed:
+            if isinstance(outcome, tuple):
+                found.append(Step(name, key, *outcome))
+            elif isinstance(outcome, Payload):
+                found.append(Step(name, key, None, outcome))
+            else:
+                found.append(Step(name, key, outcome, None))
+    return found
 
 
-def hang(node: Node, step: Step) -> None:
-    """Hangs a step on its node, behind those of its kind. The caller sees to it that the node does not have it yet."""
-    if isinstance(node, EdgeNode):
-        _hang_edge(node, *step)
-    else:
-        _hang_cloud(node, *step)
+def attach(node: Node, step: Step) -> None:
+    """Adds a step to its node, behind those of its kind. The caller sees to it that the node does not have it yet."""
+    outcome = step.value if step.after is None else step.after if step.value is None else (step.after, step.value)
+    before = getattr(node, step.name)
+    setattr(node, step.name, outcome if step.key is None else (*before, (step.key, outcome)))
 
 
-def forget(node: Node) -> None:
+def detach_all(node: Node) -> None:
     """Drops all steps of a node."""
     for each in fields(node):
         if each.name.startswith("then_"):
@@ -95,152 +98,54 @@ def in_order(root: Node) -> list[tuple[Node, list[Step]]]:
 
 def count(tree: Tree) -> int:
     """How many steps a tree holds. They only ever become more: a tree of as many steps as before has not grown."""
-    return sum(_count(root) for root in (tree.edge, tree.cloud))
+    return sum(len(taken) for root in (tree.edge, tree.cloud) for _, taken in in_order(root))
 
 
-def unite(mine: Tree, others: Tree) -> None:
-    """Hangs on `mine` what another process has decoded from the same root; `others` is used up.
+def merge(mine: Tree, others: Tree) -> None:
+    """Adds to `mine` what another process has decoded from the same root; `others` is used up.
 
-    Where both took a step, mine stands, and what follows it is joined in turn; if the two differ in it, as only those
+    Where both took a step, mine stands, and what follows it is merged in turn; if the two differ in it, as only those
     of two machines can, nothing of the other's that follows is taken.
     """
     for root, other in ((mine.edge, others.edge), (mine.cloud, others.cloud)):
-        _unite(root, other)
+        nodes = in_order(other)
+        known = _duplicates(root, other, nodes)
+        for node, taken in nodes:
+            after = [_led_to(step, known) for step in taken]
+            there = known.get(id(node))
+            if there is None:
+                detach_all(node)
+                there, had = node, set[tuple[str, object]]()
+            else:
+                had = {step[:2] for step in steps(there)}
+            for step in after:
+                if step[:2] not in had:
+                    attach(there, step)
 
 
-def _unite(mine: Node, other: Node) -> None:
-    nodes = in_order(other)
-    twins = _twins(mine, other, nodes)
-    for node, taken in nodes:
-        twin = twins.get(id(node))
-        if twin is None:
-            _relink(node, taken, twins)
-            continue
-        known = {step[:2] for step in steps(twin)}
-        for step in taken:
-            if step[:2] not in known:
-                hang(twin, _led_to(step, twins))
-
-
-def _twins(mine: Node, other: Node, nodes: Sequence[tuple[Node, list[Step]]]) -> dict[int, Node]:
+def _duplicates(mine: Node, other: Node, nodes: Sequence[tuple[Node, list[Step]]]) -> dict[int, Node]:
     """By identity of the nodes below `other`: the node of mine that the same steps lead to, and that knows the same."""
-    twins = {id(other): mine} if _alike(mine, other) else {}
+    found = {id(other): mine} if _alike(mine, other) else {}
     for node, taken in nodes:
-        twin = twins.get(id(node))
-        known = {} if twin is None else {step[:2]: step.after for step in steps(twin)}
-        for kind, key, after, _ in taken:
-            same = known.get((kind, key))
-            if same is not None and after is not None and _alike(same, after):
-                twins[id(after)] = same
-    return twins
+        same = found.get(id(node))
+        known = {} if same is None else {step[:2]: step.after for step in steps(same)}
+        for step in taken:
+            after = known.get(step[:2])
+            if after is not None and step.after is not None and _alike(after, step.after):
+                found[id(step.after)] = after
+    return found
 
 
-def _relink(node: Node, taken: list[Step], twins: dict[int, Node]) -> None:
-    """Has the steps of a node that is new lead to nodes that were there."""
-    for step in taken:
-        if step.after is not None and id(step.after) in twins:
-            forget(node)
-            for each in taken:
-                hang(node, _led_to(each, twins))
-            return
-
-
-def _led_to(step: Step, twins: dict[int, Node]) -> Step:
-    return step if step.after is None else step._replace(after=twins.get(id(step.after), step.after))
+def _led_to(step: Step, known: dict[int, Node]) -> Step:
+    return step if step.after is None else step._replace(after=known.get(id(step.after), step.after))
 
 
 def _alike(one: Node, other: Node) -> bool:
     """Whether two nodes know the same, but for their steps."""
-    if isinstance(one, EdgeNode) and isinstance(other, EdgeNode):
-        return _edge_knows(one) == _edge_knows(other)
-    if isinstance(one, CloudNode) and isinstance(other, CloudNode):
-        return _cloud_knows(one) == _cloud_knows(other)
-    return False
+    return type(one) is type(other) and _known_by(one) == _known_by(other)
 
 
-def _edge_knows(node: EdgeNode) -> tuple[object, ...]:
-    drafts = [(each.draft, each.state) for each in node.drafts]
-    return type(node), node.round, node.committed, node.state, drafts, node.full, node.cached, node.owes
-
-
-def _cloud_knows(node: CloudNode) -> tuple[object, ...]:
-    return node.round, node.committed, node.cached, node.owed, node.asked
-
-
-def _count(root: Node) -> int:
-    seen, waiting, found = {id(root)}, [root], 0
-    while waiting:
-        for step in steps(waiting.pop()):
-            found += 1
-            if step.after is not None and id(step.after) not in seen:
-                seen.add(id(step.after))
-                waiting.append(step.after)
-    return found
-
-
-def _edge_steps(node: EdgeNode) -> list[Step]:
-    found = [Step(Kind.RUNG, key, after, None) for key, after in node.then_rung]
-    found += [Step(Kind.COMPOSE, drafts, after, None) for drafts, after in node.then_compose]
-    found += [Step(Kind.RESOLVE, reply, after, tokens) for reply, (after, tokens) in node.then_resolve]
-    if node.then_draft is not None:
-        found.append(Step(Kind.DRAFT, None, *node.then_draft))
-    if node.then_stop is not None:
-        found.append(Step(Kind.STOP, None, node.then_stop, None))
-    if node.then_seal is not None:
-        found.append(Step(Kind.SEAL, None, None, node.then_seal))
-    if node.then_decode is not None:
-        found.append(Step(Kind.DECODE, None, *node.then_decode))
-    if node.then_succeed is not None:
-        found.append(Step(Kind.SUCCEED, None, node.then_succeed, None))
-    return found
-
-
-def _cloud_steps(node: CloudNode) -> list[Step]:
-    found = [Step(Kind.VERIFY, parts, *given) for parts, given in node.then_verify]
-    found += [Step(Kind.ASK, parts, after, None) for parts, after in node.then_ask]
-    found += [Step(Kind.HOST, drafts, *given) for drafts, given in node.then_host]
-    if node.then_prefill is not None:
-        found.append(Step(Kind.PREFILL, None, node.then_prefill, None))
-    return found
-
-
-def _hang_edge(node: EdgeNode, kind: Kind, key: Key, after: Node | None, value: Value) -> None:
-    if kind is Kind.SEAL:
-        assert isinstance(value, Payload)
-        node.then_seal = value
-        return
-    assert isinstance(after, EdgeNode)
-    if kind is Kind.DRAFT:
-        assert isinstance(value, Drafted | Full)
-        node.then_draft = after, value
-    elif kind is Kind.RESOLVE:
-        assert isinstance(key, bytes) and isinstance(value, tuple)
-        node.then_resolve += ((key, (after, value)),)
-    elif kind is Kind.COMPOSE:
-        assert isinstance(key, int)
-        node.then_compose += ((key, after),)
-    elif kind is Kind.RUNG:
-        assert isinstance(key, int)
-        node.then_rung += ((key, after),)
-    elif kind is Kind.STOP:
-        node.then_stop = after
-    elif kind is Kind.SUCCEED:
-        node.then_succeed = after
-    else:
-        assert kind is Kind.DECODE and isinstance(value, Verified)
-        node.then_decode = after, value
-
-
-def _hang_cloud(node: CloudNode, kind: Kind, key: Key, after: Node | None, value: Value) -> None:
-    assert isinstance(after, CloudNode)
-    if kind is Kind.VERIFY:
-        assert isinstance(key, tuple) and isinstance(value, Verified)
-        node.then_verify += ((key, (after, value)),)
-    elif kind is Kind.PREFILL:
-        node.then_prefill = after
-    elif kind is Kind.HOST:
-        assert isinstance(key, int) and isinstance(value, Verified)
-        node.then_host += ((key, (after, value)),)
-    else:
-        assert kind is Kind.ASK and isinstance(key, tuple)
-        node.then_ask += ((key, after),)
+def _known_by(node: Node) -> list[object]:
+    names = [each.name for each in fields(node) if not each.name.startswith("then_")]
+    drafts = [(each.draft, each.state) for each in node.drafts] if isinstance(node, EdgeNode) else []
+    return [drafts, *(getattr(node, name) for name in names if name != "drafts")]

@@ -39,7 +39,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Changes:
+class ChangedMetrics:
     """Of one setting. `gone`: metrics with a value before and none after, as where no request is answered any more;
     `came`: the other way round."""
 
@@ -48,7 +48,7 @@ class Changes:
     came: Sequence[str]
 
 
-def changes(before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str]) -> Changes:
+def changes(before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str]) -> ChangedMetrics:
     """Which of `metrics` differ between the rows of a setting in one table and in another, one row a seed each."""
     seeds = before["seed"].to_numpy(), after["seed"].to_numpy()
     values = [rows[list(metrics)].to_numpy(dtype=np.float64, na_value=math.nan) for rows in (before, after)]
@@ -63,7 +63,7 @@ def changes(before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str]) -
             gone.append(metric)
         elif there[1].any():
             came.append(metric)
-    return Changes(differing, gone, came)
+    return ChangedMetrics(differing, gone, came)
 
 
 def _change(metric: str, before: tuple[Ints, Floats], after: tuple[Ints, Floats]) -> Change | None:

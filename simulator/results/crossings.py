@@ -7,7 +7,6 @@ that is below everywhere, or nowhere, has no crossing; nor has one that crosses 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +15,7 @@ import pandas as pd
 from kinds.arrays import Floats
 from simulator.results import compared
 from simulator.results.columns import CURVE
-from simulator.results.findings import joined
 from simulator.results.intervals import Interval, interval
-from simulator.results.units import quantity
-
-_WIDE = 1.0
-"""Half-width of log10 from which on an interval says nothing: a factor of ten either way."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +30,21 @@ class Crossing:
     above: int
     often: int
 
-    def told(self, axis: str) -> str:
-        """`from 20 kbit/s on (14 to 29)`, `everywhere`, `nowhere`, or what the seeds say where they disagree."""
-        crossed = self.log10_at.n
-        if not crossed:
-            counts = {"everywhere": self.below, "nowhere": self.above, "here and there": self.often}
-            found = [f"{word}{f' in {n} seeds' if n < sum(counts.values()) else ''}" for word, n in counts.items() if n]
-            return ", ".join(found)
-        ends = [self.log10_at.mean + sign * self.log10_at.half_width for sign in (-1, 1)]
-        at, low, high = (quantity(float(10**x), axis, 2) for x in (self.log10_at.mean, *ends))
-        where = f"from {at} on" if self.rising else f"up to {at}"
-        spread = "" if math.isnan(self.log10_at.half_width) else f" ({low} to {high})"
-        if self.log10_at.half_width > _WIDE:
-            spread = " (seeds differ too much for an interval)"
-        others = self.below + self.above + self.often
-        return where + spread + (f", in {crossed} of {crossed + others} seeds" if others else "")
+    @property
+    def at(self) -> float:
+        """The mean crossing, on the axis."""
+        return float(10**self.log10_at.mean)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Both ends of its interval; nan without one."""
+        mean, half = self.log10_at.mean, self.log10_at.half_width
+        return float(10 ** (mean - half)), float(10 ** (mean + half))
+
+    @property
+    def crosses(self) -> bool:
+        """Whether more seeds cross than not."""
+        return self.log10_at.n > self.above + self.below + self.often
 
 
 def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str) -> Crossing | None:
@@ -83,29 +77,3 @@ def _crossed(x: Floats, ratios: Floats) -> tuple[str, float]:
     i = int(places[0])
     share = ratios[i] / (ratios[i] - ratios[i + 1])
     return ("rising" if below[i + 1] else "falling"), float(x[i] + share * (x[i + 1] - x[i]))
-
-
-def told(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
-    """One clause for each pair of curves that can be compared."""
-    clauses = []
-    for first, second in pairs:
-        found = crossing(cells, axis, first, second, metric)
-        if found is not None:
-            clauses.append(f"{first} {found.told(axis)}")
-    return "; ".join(clauses)
-
-
-def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
-    """`everywhere for a, somewhere for 3 of 5, first b from 3 kbit/s on`; "" where none can be compared."""
-    found = [
-        (first, there) for first, second in pairs if (there := crossing(cells, axis, first, second, metric)) is not None
-    ]
-    everywhere = [first for first, there in found if not there.log10_at.n and there.below > there.above + there.often]
-    crossed = [(first, there) for first, there in found if there.log10_at.n > there.above + there.below + there.often]
-    told = [f"everywhere for {joined(everywhere)}"] if everywhere else []
-    if crossed:
-        first, there = min(crossed, key=lambda item: item[1].log10_at.mean if item[1].rising else math.inf)
-        told.append(f"somewhere for {len(crossed)} of {len(found)}, first {first} {there.told(axis)}")
-    nowhere = len(found) - len(everywhere) - len(crossed)
-    told += [f"nowhere for {nowhere} of {len(found)}"] if nowhere else []
-    return ", ".join(told)

@@ -10,46 +10,21 @@ in its name which it is. nan where a figure is needed and none is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from channels.link.radio_power import Connection
 from kinds.arrays import Floats
 from simulator.results.observer import Airing, Observer
+from simulator.results.run_totals import Charged, Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simulator.results.metrics import Run
-
 HOUR_S: Final = 3600.0
-
-
-Charged = Literal["busy", "held", "both"]
-
-
-class Watts(NamedTuple):
-    """What something draws at work, and while it waits."""
-
-    busy_w: float
-    idle_w: float
-
-
-@dataclass(frozen=True)
-class PowerAndPrice:
-    """What a cell says of power and price; None where it says nothing."""
-
-    edges: Sequence[Watts | None] = ()
-    """Of each device."""
-    server: Watts | None = None
-    """All GPUs of one."""
-    server_usd_per_hour: float | None = None
-    charged: Charged = "both"
-    """Which of a server's time costs: its passes, or all from the first arrival to the end of the last request."""
 
 
 def edges_j(run: Run) -> float:

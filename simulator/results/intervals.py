@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +28,16 @@ from simulator.results.units import names_file, quantity
 
 _NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS)
 _MEASURED = frozenset({*METRICS, *BREAKDOWN, "hidden_draft_s", *STUDY_METRICS})
+CONFIDENCE: Final = 0.95
+"""The confidence of every interval."""
 ROUNDING = 1e-9
 """Numbers that differ by no more than this share of them are one number, added up in another order."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over `n` seeds and its 95% half-width; nan where there is none: of one seed, and of seeds that all have
-    one value, since nothing varies that an interval could be over."""
+    """A mean over `n` seeds and the half-width of its interval; nan where there is none: of one seed, and of seeds that
+    all have one value, since nothing varies that an interval could be over."""
 
     mean: float
     half_width: float
@@ -75,7 +78,7 @@ class Difference:
 
     @property
     def separable(self) -> bool:
-        """Whether the two are distinguishable at 95%."""
+        """Whether the two are distinguishable at CONFIDENCE."""
         return self.found.separable
 
     @property
@@ -90,7 +93,7 @@ class Difference:
 
     @property
     def low(self) -> float:
-        """The lower end of the 95% interval of `size`, nan where there is none."""
+        """The lower end of the interval of `size`, nan where there is none."""
         return self._shown(self.found.mean - self.found.half_width)
 
     @property
@@ -103,8 +106,8 @@ class Difference:
 
 
 def interval(values: Sequence[float] | npt.NDArray[np.floating]) -> Interval:
-    """Mean and t_{n-1, 0.975} s / sqrt(n) of values [n], nan left out; no half-width where all are one number, an
-    infinite one where some are infinite and others not."""
+    """Mean and t s / sqrt(n) of values [n], t of Student's distribution at CONFIDENCE, nan left out; no half-width
+    where all are one number, an infinite one where some are infinite and others not."""
     given = np.asarray(values, dtype=np.float64)
     given = given[~np.isnan(given)]
     n = int(given.size)
@@ -142,6 +145,12 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
             row |= {name + N_SUFFIX: found.n} if 0 < found.n < seeds else {}
         rows.append(row | speedup)
     return pd.DataFrame(rows)
+
+
+def summarise_curves(table: pd.DataFrame) -> pd.DataFrame:
+    """`summarise` of a table whose curves have names, which are kept."""
+    kept = "shown as"
+    return summarise(table.rename(columns={CURVE: kept})).rename(columns={kept: CURVE})
 
 
 def _speedups(cells: pd.DataFrame, groups: Sequence[Sequence[int]]) -> list[dict[str, float]]:
@@ -200,6 +209,16 @@ def paired_values(metric: str, first: Floats, second: Floats) -> Difference:
     values = np.zeros(first.shape)
     values[apart] = np.log(one) - np.log(other) if relative else one - other
     return Difference(metric, interval(values), relative)
+
+
+def wilson(hits: int, tries: int) -> tuple[float, float]:
+    """The interval of a share at CONFIDENCE (Wilson 1927)."""
+    from scipy.special import ndtri
+
+    z, share = float(ndtri((1 + CONFIDENCE) / 2)), hits / tries
+    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
+    half = z / (1 + z * z / tries) * math.sqrt(share * (1 - share) / tries + z * z / (4 * tries * tries))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def geometric_means(rows: pd.DataFrame, by: str | list[str], metric: str) -> pd.Series[float]:
@@ -268,6 +287,15 @@ def with_curves(
     return named
 
 
+def named_without(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The table whose curves' names leave out their values of a column: `dense delay_s=0.05` -> `dense`. They have none
+    of a column with one value, and of two fields with one word that of the first column comes first."""
+    if table[column].nunique() < 2:
+        return table
+    word = rf" {column.removesuffix('.kind').rsplit('.', 1)[-1]}=\S+"
+    return table.assign(**{CURVE: table[CURVE].str.replace(word, "", n=1, regex=True)})
+
+
 def _names(
     table: pd.DataFrame, fields: Sequence[str], count: Callable[[pd.Series[float]], int], always: Sequence[str]
 ) -> list[str]:
@@ -308,10 +336,10 @@ def _values_or_none(column: pd.Series[float]) -> int:
 
 @cache
 def _quantile(degrees: int) -> float:
-    """The 0.975 quantile of Student's t."""
+    """The quantile of Student's t that an interval at CONFIDENCE takes."""
     from scipy.special import stdtrit  # here: it costs a quarter of a second that a plain `--help` should not pay
 
-    return float(stdtrit(degrees, 0.975))
+    return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
 
 
 def _groups(cells: pd.DataFrame, settings: Sequence[str]) -> list[list[int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, cast
@@ -37,9 +37,8 @@ WHO: Final = "pair"
 PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
 LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
-MARGIN: Final = 0.03
-"""From this share on the sign of a difference is asked of the closed form."""
-_DRAFTS, _BITS, _EDGE = "scheme.max_drafts", "payload_bits_per_draft", "edge"
+BITS: Final = "payload_bits_per_draft"
+_DRAFTS, _EDGE = "scheme.max_drafts", "edge"
 
 
 def mapped(table: pd.DataFrame) -> pd.DataFrame:
@@ -148,19 +147,19 @@ def rounds_of(row: pd.Series[float], drafts: int) -> Rounds:
     return Rounds(_survival(_pair(row), drafts))
 
 
-def predicted(row: pd.Series[float]) -> Times:
-    """The closed form of a row, at its own draft length and bits a draft."""
+def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
+    """The closed form of a row, at its own draft length."""
     kind, place = str(row[KIND]), place_of(row)
     if kind == OPPONENT:
         return cloud_only(place)
     rounds = rounds_of(row, int(row[_DRAFTS]))
-    return colocated(place, rounds) if kind == COLOCATED else at_the_edge(place, rounds, float(row[_BITS]))
+    return colocated(place, rounds) if kind == COLOCATED else at_the_edge(place, rounds, bits_a_draft)
 
 
 def predicted_border_s(row: pd.Series[float], metric: str, longest_s: float = 2.0) -> float:
     """Up to which round-trip time the closed form has an edge that sends the bits a draft of this row below cloud-only
     decoding, each at its best draft length up to 8; 0 where nowhere, `longest_s` where that far."""
-    here, bits = place_of(row), float(row[_BITS])
+    here, bits = place_of(row), float(row[BITS])
     rounds = [rounds_of(row, drafts) for drafts in LENGTHS]
 
     def faster(trip_s: float) -> bool:
@@ -180,54 +179,6 @@ def predicted_border_s(row: pd.Series[float], metric: str, longest_s: float = 2.
 def value_of(times: Times, metric: str) -> float:
     """WHOLE or PER_TOKEN of a prediction."""
     return times.latency_s if metric == WHOLE else times.tpot_s
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Of places where the closed form sees a margin above MARGIN between the edge and cloud-only decoding: in how many
-    the simulated means have the same sign, and how far the closed form is from a simulated mean at most."""
-
-    places: int
-    clear: int
-    agreeing: int
-    largest_error: float
-    edge_faster: int
-    """Clear places where the edge is faster, as simulated."""
-
-
-def agreement(rows: pd.DataFrame, metric: str) -> Agreement | None:
-    """Over the places of `mapped` rows; None without any."""
-    found, errors, rows = [], [], foreseen(rows)
-    for stand, part in zip(stands(rows, metric), _parts(rows), strict=True):
-        first = {kind: part[part[KIND] == kind].iloc[0] for kind in stand.means}
-        means = {kind: part.loc[part[KIND] == kind, _BITS].mean() for kind in first}
-        told = {kind: value_of(predicted(_with(row, means[kind])), metric) for kind, row in first.items()}
-        errors += [abs(told[kind] / stand.means[kind] - 1) for kind in told]
-        if stand.edge is not None:
-            said = math.log(min(told[kind] for kind in AT_THE_EDGE if kind in told) / told[OPPONENT])
-            found.append((said, math.log(stand.means[stand.edge] / stand.means[OPPONENT])))
-    clear = [(said, was) for said, was in found if abs(said) > MARGIN]
-    agreeing = sum(said * was > 0 for said, was in clear)
-    faster = sum(was < 0 for _, was in clear)
-    return Agreement(len(found), len(clear), agreeing, max(errors), faster) if found else None
-
-
-def wilson(hits: int, tries: int) -> tuple[float, float]:
-    """The 95% interval of a share (Wilson 1927)."""
-    z, share = 1.959964, hits / tries
-    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
-    half = z / (1 + z * z / tries) * math.sqrt(share * (1 - share) / tries + z * z / (4 * tries * tries))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def _with(row: pd.Series[float], bits: float) -> pd.Series[float]:
-    changed = row.copy()
-    changed[_BITS] = bits
-    return changed
-
-
-def _parts(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    yield from (part for _, part in rows.groupby(list(PLACE), sort=False))
 
 
 @lru_cache(maxsize=1024)

@@ -18,9 +18,7 @@ import pandas as pd
 
 from kinds.arrays import Floats, Ints
 from simulator.results.columns import CURVE
-from simulator.results.findings import INDISTINGUISHABLE, joined, sizes, would_show
-from simulator.results.intervals import Difference, paired
-from simulator.results.units import quantity, symbol
+from simulator.results.units import symbol
 
 PLACES: Final = 65
 """At so many places, equal steps of the logarithm, curves are compared over a range."""
@@ -97,35 +95,6 @@ def at_equal(table: pd.DataFrame, cost: str, loss: str, by: str) -> pd.DataFrame
                 mean = np.trapezoid(np.log(curve.at(places)), dx=1 / (PLACES - 1))
                 rows.append({by: value, CURVE: name, "seed": seed, loss: math.exp(mean), LOW: low, HIGH: high})
     return pd.DataFrame(rows, columns=[by, CURVE, "seed", loss, LOW, HIGH])
-
-
-def against_others(equal: pd.DataFrame, family: str, by: str, metric: str) -> str:
-    """`above threshold (0.3%, at 1.1), below top_p`: a family of `at_equal` against each other, paired by seed, at
-    each value."""
-    unclear = f"{INDISTINGUISHABLE} from"
-    ways: dict[str, dict[str, list[tuple[object, Difference]]]] = {"below": {}, "above": {}, unclear: {}}
-    values = sorted(equal[by].unique()) if len(equal) else []
-    for other in dict.fromkeys(equal.loc[equal[CURVE] != family, CURVE]):
-        for at in values:
-            rows = equal[equal[by] == at]
-            less = paired(rows, metric, rows[CURVE] == family, rows[CURVE] == other)
-            if less.n:
-                way = "below" if less.lower else "above" if less.separable else unclear
-                ways[way].setdefault(str(other), []).append((at, less))
-    told = [
-        f"{way} {', '.join(_with_places(other, found, way, by, len(values)) for other, found in others.items())}"
-        for way, others in ways.items()
-        if others
-    ]
-    return "; ".join(told)
-
-
-def _with_places(other: str, found: Sequence[tuple[object, Difference]], way: str, by: str, values: int) -> str:
-    """`threshold (0.09% to 0.3%, at 0.8 and 1.1)`: where not at all values, and by how much."""
-    gaps = [gap for _, gap in found]
-    words = list(filter(None, [would_show(gaps)])) if way.startswith(INDISTINGUISHABLE) else [sizes(gaps, 2)]
-    words += [] if len(found) == values else [f"at {joined([quantity(at, by) for at, _ in found])}"]
-    return f"{other} ({', '.join(words)})" if words else other
 
 
 def with_chosen(equal: pd.DataFrame, loss: str, by: str, kind: str) -> pd.DataFrame:

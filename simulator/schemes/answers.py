@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kinds.arrays import Floats, Ints
-from kinds.mistakes import Rule
+from kinds.mistakes import Rule, is_number
 from models.verification import Verdict
 
 if TYPE_CHECKING:
@@ -54,10 +54,17 @@ def weights(answer: object, proposal: Proposal, q: Floats) -> object:
 
 
 def state(answer: object, *arguments: object) -> object:
-    """What a scheme or a policy carries along."""
+    """What a policy carries along."""
     if not isinstance(answer, tuple):
         raise ValueError(f"must return a state, a tuple of numbers, got {_shown(answer)}")
     return answer
+
+
+def scheme_state(answer: object, *arguments: object) -> tuple[float, ...]:
+    """What a scheme carries along, as the floats that are remembered of it."""
+    if not isinstance(answer, tuple) or not all(is_number(each) for each in answer):
+        raise ValueError(f"must return a state, a tuple of numbers, got {_shown(answer)}")
+    return tuple(map(float, answer))
 
 
 def verdict(answer: object, law_after: object, received: Received, *others: object) -> object:
@@ -96,7 +103,7 @@ def heard(answer: object, drafts: Sequence[object], vocabulary: int) -> object:
     return answer
 
 
-STATES: Mapping[str, Rule] = {"entry": state, "advance": state, "settle": state}
+STATES: Mapping[str, Rule] = {"entry": scheme_state, "advance": scheme_state, "settle": scheme_state}
 """The methods that answer a state."""
 
 

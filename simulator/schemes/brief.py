@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from channels.codec import wire
 from kinds.arrays import Floats
 from simulator.schemes.acceptance import Received
 from simulator.schemes.code import Packets
-from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.draft_scheme import DraftScheme, RoundShape
 
 Tokens = tuple[int, ...]
 LawsAfter = Callable[[Tokens, int], Floats]
@@ -30,6 +30,7 @@ class Brief(NamedTuple):
 class BriefScheme(DraftScheme):
     """The first payload of a round is `encode_parts`'s; the second, where the cloud asks, that of a `DraftScheme`."""
 
+    rounds: ClassVar[RoundShape] = "mirrored"
     drift: float
     """Of the cloud's drafter from the edge's (`models.drifted`)."""
 
@@ -60,7 +61,6 @@ class BriefScheme(DraftScheme):
         """The brief payload."""
 
     def encode_whole(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
-        """What the edge sends when it is asked: supports and counts, and all."""
         return super().encode_parts(drafts, packets, context)
 
     @abstractmethod

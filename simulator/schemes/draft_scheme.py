@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -36,6 +36,9 @@ from simulator.schemes.policy import Policy
 from simulator.schemes.reply import SentRound
 from simulator.schemes.sparsifier import State
 
+RoundShape = Literal["line", "tree", "mirrored"]
+"""Drafts one after another; a tree of them; a digest of a line, which the cloud completes by its own drafter."""
+
 
 class DraftScheme(Scheme):
     """The edge drafts, the cloud verifies."""
@@ -46,6 +49,8 @@ class DraftScheme(Scheme):
         "quantize": answers.numerators,
         **answers.STATES,
     }
+    rounds: ClassVar[RoundShape] = "line"
+    """What a round is, which decides how both ends decode it."""
     size_field: ClassVar[str] = "k"
     """What errors call the size of its support."""
 
@@ -85,7 +90,7 @@ class DraftScheme(Scheme):
     @property
     def branches(self) -> bool:
         """Whether a position may have several drafts."""
-        return False
+        return self.rounds == "tree"
 
     @property
     def laws(self) -> int:
@@ -274,6 +279,10 @@ class DraftScheme(Scheme):
             parts.append(packets.encode([draft], known))
             known = (*known, draft.token)
         return tuple(parts)
+
+    def encode_whole(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
+        """What the edge sends where the cloud asks for more than it was sent: supports and counts, and all."""
+        raise AssertionError("I3: a payload is asked for that was sent whole")
 
     def decode_parts(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Received:
         """What the cloud gets from the leading packets of a payload and nothing else. Raises CodecError."""

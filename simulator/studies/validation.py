@@ -17,7 +17,6 @@ from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
-from simulator.results.validation_errors import OTHER_ANSWERS, REAL, SIMULATED, SYSTEM
 from simulator.run import simulate
 from simulator.studies.study import Answer, Row, Study
 from simulator.testbed import journal
@@ -50,8 +49,8 @@ class Validation(Study):
             made = simulate(calibrated(cell, folder / "clocks"), heard, memory=memory)
         others = sum(heard.texts.get(key) != said.get(key) for key in heard.texts.keys() | said.keys())
         rows: list[Row] = [
-            {SYSTEM: system, **result.summary, OTHER_ANSWERS: others}
-            for system, result in ((REAL, done), (SIMULATED, made))
+            {"system": system, **result.summary, "other_answers": others}
+            for system, result in (("real", done), ("simulated", made))
         ]
         return Answer(rows, done.requests)
 

@@ -7,14 +7,12 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kinds import ConfigError
+from simulator.cell.cell import Cell
 from simulator.results.result_directory import FAILED, own_folder
 from simulator.sweeps.parts import written
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 _OF_A_PLACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.ESTALE})
 """What a disk says when it takes no more, whoever was writing."""
@@ -26,7 +24,7 @@ class Failure:
     traceback."""
 
     cell: str
-    told: str
+    reason: str
     ours: bool
     way: str
 
@@ -38,7 +36,7 @@ class CellsFailedError(ConfigError):
     def __init__(self, failures: Sequence[Failure], asked: int, out: Path | None, things: str = "cells") -> None:
         self.failures = tuple(failures)
         self.status = 1 if any(each.ours for each in failures) else 2
-        super().__init__(failures[0].told if asked == 1 else _told(failures, asked, things, out))
+        super().__init__(failures[0].reason if asked == 1 else _summary(failures, asked, things, out))
 
 
 class WorkerError(Exception):
@@ -52,9 +50,9 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C, and what there is by then."""
 
 
-def _told(failures: Sequence[Failure], asked: int, things: str, out: Path | None) -> str:
+def _summary(failures: Sequence[Failure], asked: int, things: str, out: Path | None) -> str:
     first = failures[0]
-    why = f"{'the first: ' if len(failures) > 1 else ''}{first.told}"
+    why = f"{'the first: ' if len(failures) > 1 else ''}{first.reason}"
     if out is None:
         return f"{len(failures)} of {asked} {things} failed; {why}"
     others = "" if len(failures) == asked else f"the others are done and kept in {out}, and "
@@ -71,8 +69,8 @@ def failure_of(cell: str, error: Exception) -> Failure:
     while first.__cause__ is not None:  # an event loop raises a copy of what a process raised
         first = first.__cause__
     frame = traceback.extract_tb(first.__traceback__)[-1]
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return Failure(cell, f"{said} ({Path(frame.filename).name}:{frame.lineno}, a defect of sqsim)", True, way)
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return Failure(cell, f"{text} ({Path(frame.filename).name}:{frame.lineno}, a defect of sqsim)", True, way)
 
 
 def write_failure(out: Path, cell: Cell, failure: Failure) -> Path:

@@ -53,6 +53,6 @@ def _sign(lock: int) -> None:
 
 def _signed(out: Path) -> str:
     with suppress(OSError, ValueError):
-        if told := (out / LOCK).read_text().strip():
-            return f", {told}"
+        if text := (out / LOCK).read_text().strip():
+            return f", {text}"
     return ""

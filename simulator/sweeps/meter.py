@@ -33,7 +33,7 @@ WINDOW_S: Final = 20.0
 """Over which rounds a second are counted."""
 
 
-class Told(NamedTuple):
+class TaskProgress(NamedTuple):
     """How far a task is: work done, that in cells under way included; rounds closed; what is under way."""
 
     done: float
@@ -41,7 +41,7 @@ class Told(NamedTuple):
     label: str
 
 
-Tell = Callable[[Told], None]
+ReportProgress = Callable[[TaskProgress], None]
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class ToFile:
 
     path: Path
 
-    def __call__(self, told: Told) -> None:
+    def __call__(self, progress: TaskProgress) -> None:
         with suppress(OSError):
-            self.path.write_text(json.dumps(told))
+            self.path.write_text(json.dumps(progress))
 
-    def read(self) -> Told | None:
+    def read(self) -> TaskProgress | None:
         """What was told last; None where nothing was, or it is being told."""
         try:
-            return Told(*json.loads(self.path.read_text()))
+            return TaskProgress(*json.loads(self.path.read_text()))
         except (OSError, ValueError, TypeError):
             return None
 
@@ -89,7 +89,7 @@ class Meter:
         self._progress = progress
         self._ended = 0.0
         self._rounds = 0
-        self._under_way: dict[str, Told] = {}
+        self._under_way: dict[str, TaskProgress] = {}
         self._files: dict[str, ToFile] = {}
         self._counted: deque[tuple[float, int]] = deque()
 
@@ -108,17 +108,19 @@ class Meter:
 
     def look(self) -> None:
         """Passes on what the files say now, if it is more than they said before."""
-        told = {task: each for task, file in self._files.items() if (each := file.read()) is not None}
-        further = {task: each for task, each in told.items() if each > self._under_way.get(task, Told(0, 0, ""))}
+        found = {task: each for task, file in self._files.items() if (each := file.read()) is not None}
+        further = {
+            task: each for task, each in found.items() if each > self._under_way.get(task, TaskProgress(0, 0, ""))
+        }
         if further:
             self._under_way |= further
             self._pass_on(next(iter(further.values())).label)
 
-    def hear(self, task: str, told: Told) -> None:
+    def hear(self, task: str, progress: TaskProgress) -> None:
         """Passes on how far a task of this very process is. What the listener raises comes as Aborted."""
-        self._under_way[task] = told
+        self._under_way[task] = progress
         try:
-            self._pass_on(told.label)
+            self._pass_on(progress.label)
         except Exception as error:
             raise Aborted(error) from error
 
@@ -155,7 +157,7 @@ class Meter:
 class TaskMeter:
     """Adds up how far the cells of one task are, and tells it. Cells of several threads may speak to it."""
 
-    def __init__(self, tell: Tell, works: Mapping[str, float]) -> None:
+    def __init__(self, tell: ReportProgress, works: Mapping[str, float]) -> None:
         self._tell = tell
         self._works = works
         self._lock = Lock()
@@ -169,7 +171,7 @@ class TaskMeter:
             self._shares[cell], self._rounds[cell] = share, rounds
             if share >= 1 or time.monotonic() - self._told_s >= TELL_S:
                 done = sum(share * self._works.get(each, 1.0) for each, share in self._shares.items())
-                self._tell(Told(done, sum(self._rounds.values()), label))
+                self._tell(TaskProgress(done, sum(self._rounds.values()), label))
                 self._told_s = time.monotonic()
 
 

@@ -2,29 +2,30 @@
 
 `largest` strides away from where it starts until it has a number that holds and one that fails, then halves the gap. It
 takes the predicate to be monotone (once it fails it fails for all larger numbers), which a simulated one is up to
-chance: what was tried comes back beside the answer.
+chance: what was tried comes back beside the answer. What limits a cell is found by removing it: the same cell with one
+station relieved, as if its work took no time. A station that is full need not be the one that limits, and one that
+limits need not be full: the limit is the one without which more devices would be served.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from kinds.files import read_note, write_note
-from simulator.sweeps.crews import Crew, Work
 from simulator.sweeps.failures import Failure, failure_of, of_the_place, write_failure
 from simulator.sweeps.parts import place_error, written
+from simulator.sweeps.worker_pools import Sent, Work, WorkerPool, received, sent
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
     from simulator.decoding.memory import Memory
-    from simulator.sweeps.travelling import Sent
 
 Holds = Callable[[int], bool]
 ANSWERED = "answered"
@@ -34,7 +35,7 @@ RELIEF_WITHIN = 0.1
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """`value`: the largest number found to hold, low - 1 where not even `low` does. `tried`: (number, held), in order.
 
     `bounded`: whether a larger one was seen to fail; otherwise `value` is the highest that was asked for.
@@ -48,7 +49,7 @@ class Found:
         return any(not held for _, held in self.tried)
 
 
-def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int | None = None) -> Found:
+def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int | None = None) -> SearchResult:
     """The largest n in low..high with holds(n), each number tried once.
 
     The first is `start`, where the answer is expected (`low` where nothing is known); strides from there double. It
@@ -57,8 +58,8 @@ def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int |
     """
     first = low if start is None else start
     if not 1 <= low <= first <= high or not within >= 0:
-        told = f"low = {low}, start = {first}, high = {high}, within = {within}"
-        raise ValueError(f"{told}: must be 1 <= low <= start <= high, within >= 0")
+        text = f"low = {low}, start = {first}, high = {high}, within = {within}"
+        raise ValueError(f"{text}: must be 1 <= low <= start <= high, within >= 0")
     tried: list[tuple[int, bool]] = []
     good, bad = low - 1, high + 1
 
@@ -76,7 +77,7 @@ def largest(holds: Holds, low: int, high: int, within: float = 0.0, start: int |
         stride *= 2
     while bad - good > 1 and good and bad <= high and bad > (1 + within) * good:
         ask((good + bad) // 2)
-    return Found(good, tuple(tried))
+    return SearchResult(good, tuple(tried))
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Sought:
+class Search:
     """What is asked of one place: that of several settings which bears most. A setting: cells that differ by their
     seeds alone. `start`: about how many the first is expected to bear. `relieved`: whether it is also asked which
     station limits the best."""
@@ -125,7 +126,7 @@ class Capacity:
     """What the best of the alternatives bears, 0 where not even the lowest number holds in any.
 
     `alternative`: its place, the first of equals, within the tolerance. `first`: what the first alternative bears.
-    `bounded`: as of `Found`. `limits`: what the least number that failed breaks, () where none was seen to fail.
+    `bounded`: as of `SearchResult`. `limits`: what the least number that failed breaks, () where none was seen to fail.
     `alone`: the most that each seed by itself bears, of the numbers tried, low - 1 where none. `relief`: by station,
     the most that the first seed bears with that station relieved, of twice the least number that it does not bear, to
     within RELIEF_WITHIN; {} where none was seen to fail or nobody asked. `tried`: a row a cell simulated on the way, of
@@ -152,62 +153,48 @@ class Capacity:
 
 
 def capacities(
-    settings: Mapping[int, Sought], objective: Objective, crew: Crew, landed: Path | None = None
+    searches: Mapping[int, Search], objective: Objective, pool: WorkerPool, landed: Path | None = None
 ) -> Iterator[tuple[int, Capacity | Failure]]:
     """(key, capacity) of each place as it is finished, or which cell of it has failed.
 
     `landed`: a folder, in the directory of the results, for what each cell on the way gave: what is there is not
     simulated again. Raises PlaceError where it cannot be written.
     """
-    from simulator.sweeps.travelling import sent
-
     tasks = [
         (
             place,
-            [[sent(cell) for cell in cells] for cells in sought.alternatives],
-            sought.start,
-            sought.relieved,
+            [[sent(cell) for cell in cells] for cells in each.alternatives],
+            replace(each, alternatives=()),
             objective,
             landed,
         )
-        for place, sought in settings.items()
+        for place, each in searches.items()
     ]
-    yield from crew.unordered(Work(_capacity, tasks))
+    yield from pool.unordered(Work(_capacity, tasks))
 
 
 def _capacity(
-    place: int,
-    alternatives: Sequence[Sequence[Sent]],
-    start: int | None,
-    relieved: bool,
-    objective: Objective,
-    landed: Path | None,
+    place: int, alternatives: Sequence[Sequence[Sent]], search: Search, objective: Objective, landed: Path | None
 ) -> tuple[int, Capacity | Failure]:
     """One place, in a worker."""
     try:
-        return place, _best(alternatives, start, relieved, objective, landed)
+        return place, _best(alternatives, search, objective, landed)
     except _CellFailedError as error:
         return place, error.failure
 
 
 def _best(
-    alternatives: Sequence[Sequence[Sent]],
-    start: int | None,
-    relieved: bool,
-    objective: Objective,
-    landed: Path | None,
+    alternatives: Sequence[Sequence[Sent]], search: Search, objective: Objective, landed: Path | None
 ) -> Capacity:
     """What a place bears. An alternative that fails a little beyond what another bears is asked nothing more."""
-    from simulator.sweeps.travelling import received
-
     rows: list[dict[str, object]] = []
-    best: tuple[int, Setting, Found] | None = None
+    best: tuple[int, SearchedSetting, SearchResult] | None = None
     first = 0
     for number, sent_ones in enumerate(alternatives):
         cells = list(map(received, sent_ones))
         memory = _memory(tuple(cell.decoding_id for cell in cells))
-        setting = Setting(cells, objective, Trials(memory, landed, rows))
-        begin = start
+        setting = SearchedSetting(cells, objective, Evaluations(memory, landed, rows))
+        begin = search.start
         if best is not None:
             borne = best[2].value
             begin = max(borne + 1, math.ceil((1 + objective.within) * borne))
@@ -220,7 +207,7 @@ def _best(
         best = number, setting, found
     assert best is not None, "a place without a setting"
     number, setting, found = best
-    limits, relief = setting.broken_first(), setting.relief() if relieved else {}
+    limits, relief = setting.broken_first(), setting.relief() if search.relieved else {}
     return Capacity(found.value, found.bounded, limits, setting.alone(), number, first, tuple(rows), relief)
 
 
@@ -236,12 +223,12 @@ class _CellFailedError(Exception):
     """A cell on the way has failed, and with it the place."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.told)
+        super().__init__(failure.reason)
         self.failure = failure
 
 
 @dataclass(frozen=True)
-class Trials:
+class Evaluations:
     """What cells gave, simulated now or landed before; a row of each goes to `rows`."""
 
     memory: Memory
@@ -249,7 +236,7 @@ class Trials:
     rows: list[dict[str, object]]
 
     def summary(self, cell: Cell, relieved: str = "") -> dict[str, float]:
-        """Of one cell. Raises PlaceError, or _CellFailedError with the cell in a file."""
+        """Returns what one cell gave. Raises PlaceError, or _CellFailedError with the cell in a file."""
         from simulator.cell.dotted_names import flatten
 
         summary = self._landed(cell)
@@ -284,16 +271,18 @@ class Trials:
             raise _CellFailedError(failure) from None
 
 
-class Setting:
+class SearchedSetting:
     """What one setting gave at each number asked of it, each simulated once."""
 
-    def __init__(self, cells: Sequence[Cell], objective: Objective, trials: Trials) -> None:
-        self._cells, self._objective, self._trials = cells, objective, trials
+    def __init__(self, cells: Sequence[Cell], objective: Objective, evaluations: Evaluations) -> None:
+        self._cells, self._objective, self._evaluations = cells, objective, evaluations
         self._summaries: dict[int, list[dict[str, float]]] = {}
 
     def holds(self, number: int) -> bool:
         if number not in self._summaries:
-            self._summaries[number] = [self._trials.summary(self._objective.at(cell, number)) for cell in self._cells]
+            self._summaries[number] = [
+                self._evaluations.summary(self._objective.at(cell, number)) for cell in self._cells
+            ]
         return self._objective.met(self._summaries[number])
 
     def broken_first(self) -> tuple[str, ...]:
@@ -302,7 +291,7 @@ class Setting:
         return self._objective.broken(self._summaries[min(failed)]) if failed else ()
 
     def alone(self) -> tuple[int, ...]:
-        """Of each seed the largest number at which it meets the objective by itself."""
+        """Returns for each seed the largest number at which it meets the objective by itself."""
         return tuple(
             max(
                 (number for number, each in self._summaries.items() if self._objective.met([each[seed]])),
@@ -314,8 +303,6 @@ class Setting:
     def relief(self) -> dict[str, int]:
         """By station, what the first seed bears with that station relieved, sought from the least number that it does
         not bear up to twice that; {} where it bears all."""
-        from simulator.sweeps.relief import relieved, stations
-
         objective, (first, *_) = self._objective, self._cells
         borne = max(self.alone()[0], objective.low - 1)
         failed = [number for number, each in self._summaries.items() if number > borne]
@@ -327,8 +314,45 @@ class Setting:
         def served(station: str) -> int:
             def holds(number: int) -> bool:
                 cell = relieved(objective.at(first, number), station)
-                return objective.met([self._trials.summary(cell, station)])
+                return objective.met([self._evaluations.summary(cell, station)])
 
             return found if (found := largest(holds, low, high, RELIEF_WITHIN).value) >= low else borne
 
         return {station: served(station) for station in stations(first)}
+
+
+_AT_ONCE: Final = {"kind": "constant", "per_pass_s": 0.0}
+_UNLIMITED: Final = {"rate": {"kind": "constant", "bps": math.inf}, "loss": "none", "overhead_s": 0.0}
+STATIONS: Final[Mapping[str, tuple[str, Callable[[Cell], Mapping[str, object]]]]] = {
+    "edge": ("edge", lambda _: {"latency": _AT_ONCE, "encode_s_per_draft": 0.0}),
+    "uplink": ("uplink", lambda _: _UNLIMITED),
+    "cloud": (
+        "cloud",
+        lambda cell: {
+            "latency": _AT_ONCE, "drafter_latency": _AT_ONCE, "step_s": 0.0, "judge_s": 0.0,
+            "decode_s_per_draft": 0.0, "kv_tokens": cell.kv_tokens, "gpus": cell.cloud.server_gpus,
+        },
+    ),
+    "cloud memory": ("cloud", lambda _: {"kv_tokens": None}),
+    "downlink": ("downlink", lambda _: _UNLIMITED),
+}  # fmt: skip
+"""What may limit a cell: the part of the cell, or of a class of its fleet, and the fields that relieve it: passes and
+encoding of no time, an infinite rate without losses, no limit of memory. Delays are nobody's work and stay."""
+
+
+def stations(cell: Cell) -> list[str]:
+    """The stations that requests of the cell pass and that are not relieved already."""
+    protocols = {each.scheme.protocol for each in cell.classes}
+    left_out = {"edge"} if protocols == {"stream"} else set(STATIONS) - {"edge"} if protocols == {"local"} else set()
+    left_out |= {"cloud memory"} if cell.kv_tokens is None else set()
+    return [name for name in STATIONS if name not in left_out and relieved(cell, name) != cell]
+
+
+def relieved(cell: Cell, station: str) -> Cell:
+    """The cell with one station relieved; it decodes the same tokens."""
+    fields = cell.model_dump()
+    where, changes = STATIONS[station]
+    for part in (fields, *fields["fleet"]):
+        if part.get(where):
+            part[where] |= changes(cell)
+    return type(cell).from_fields(fields)

@@ -134,8 +134,8 @@ class Store:
     def _write_copies(self, table: pd.DataFrame) -> list[Path]:
         """Writes what follows from the table of cells; where."""
         write_csv(table, self.out / "cells.csv")
-        said = {cell.id: cell.scheme.lossless for cell in self._cells}
-        write_csv(summarise(with_lossy(table, said)), self.out / "summary.csv")
+        lines = {cell.id: cell.scheme.lossless for cell in self._cells}
+        write_csv(summarise(with_lossy(table, lines)), self.out / "summary.csv")
         folder = own_folder(self.out, CELL_FILES)
         folder.mkdir(exist_ok=True)
         for cell in self._cells:
@@ -167,6 +167,7 @@ class Store:
             "command": _command(),
             "date": iso_date(self._started),
             "cells": [cell.id for cell in self._cells],
+            "imports": list(dict.fromkeys(path for cell in self._cells for path in cell.imports)),
             "sqsim": metadata.version("sqsim"),
             "commit": _commit(),
             "wire_format": WIRE_FORMAT,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -24,15 +24,13 @@ from models.shared_passes import AT_A_TIME
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.studies import SIMULATION, study
 from simulator.sweeps import worker
-from simulator.sweeps.crews import Arguments, Crew, Work, crew_of, nothing_follows
 from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, WorkerError, write_failure
 from simulator.sweeps.lock import only_writer
-from simulator.sweeps.meter import Aborted, Meter, OnProgress, Tell, ToFile, works
-from simulator.sweeps.parts import UNFINISHED, written
+from simulator.sweeps.meter import Aborted, Meter, OnProgress, ReportProgress, ToFile, works
+from simulator.sweeps.parts import UNFINISHED, in_order, written
 from simulator.sweeps.store import CELL_FILES, Store
-from simulator.sweeps.tables import in_order
-from simulator.sweeps.travelling import sent
 from simulator.sweeps.worker import Outcome, Task
+from simulator.sweeps.worker_pools import Arguments, Work, WorkerPool, nothing_follows, pool_of, sent
 
 OnRows = Callable[[pd.DataFrame], None]
 """Hears the rows of each cell as it ends, in no order."""
@@ -87,23 +85,25 @@ def sweep(
     """
     if study(asking).alone and cluster is not None:
         raise ConfigError(f"cluster = {cluster!r}: must be left out where real time is measured (study {asking})")
-    crew = crew_of(1 if study(asking).alone else workers, cluster)
+    pool = pool_of(1 if study(asking).alone else workers, cluster)
     cells = list({cell.id: cell for cell in cells}.values())
     if not cells:
         raise ConfigError("cells = []: at least one is needed")
     deterministic = study(asking).deterministic
     prepare_pairs(cells)
-    ears = _Ears(progress or _silent, failed or _deaf, heard or _deaf)
+    failed = failed or _silent
+    run = _Sweep(asking, pool, progress or _silent, failed, heard or _silent)
     try:
         if out is None:
-            return _grown(cells, growth, _Sweep(asking, crew, None, ears).rows)[1]
-        asked = asking if growth is None else f"{asking}, {growth.rule}"
+            return _grown(cells, growth, run.rows)[1]
+        requested = asking if growth is None else f"{asking}, {growth.rule}"
         with only_writer(Path(out)):
-            store = Store(Path(out).resolve(), cells, overwrite, keep, asked, deterministic=deterministic)
+            store = Store(Path(out).resolve(), cells, overwrite, keep, requested, deterministic=deterministic)
             for name in store.mend() if store.finished else ():
-                ears.failed(f"{Path(out) / name} is gone or not what was written; it is made again")
+                failed(f"{Path(out) / name} is gone or not what was written; it is made again")
             if not store.finished:
-                _into(store, cells, growth, _Sweep(asking, crew, store, ears, trace=trace))
+                run.store, run.traces = store, store.out / CELL_FILES if trace else None
+                _into(store, cells, growth, run)
             return store.cells()
     except Aborted as aborted:
         raise aborted.args[0] from None
@@ -121,8 +121,8 @@ def _into(store: Store, cells: Sequence[Cell], growth: Growth | None, run: _Swee
         raise
     except KeyboardInterrupt:
         done = len(store.parts.landed())
-        told = f"{done} of {max(run.asked, done)} cells are done and kept in {store.out}"
-        raise Interrupted(f"interrupted; {told}, and the same command goes on from there") from None
+        text = f"{done} of {max(run.asked, done)} cells are done and kept in {store.out}"
+        raise Interrupted(f"interrupted; {text}, and the same command goes on from there") from None
 
 
 def _grown(
@@ -139,40 +139,36 @@ def _grown(
         parts += run(added)
 
 
-@dataclass(frozen=True)
-class _Ears:
-    """Who hears of a sweep."""
+@dataclass
+class _Sweep:
+    """One sweep under way. `alike`: whether there is nothing yet but one failure in the same words: of a pair that
+    cannot be loaded, say."""
 
+    asking: str
+    pool: WorkerPool
     progress: OnProgress
     failed: OnFailure
     heard: OnRows
-
-
-class _Sweep:
-    """One sweep under way."""
-
-    def __init__(self, asking: str, crew: Crew, store: Store | None, ears: _Ears, *, trace: bool = False) -> None:
-        self.asked = 0
-        self.alike = True
-        """Whether there is nothing yet but one failure in the same words: of a pair that cannot be loaded, say."""
-        self._asking, self._crew, self._store, self._ears = asking, crew, store, ears
-        self._traces = store.out / CELL_FILES if store is not None and trace else None
-        self._works: Mapping[str, float] = {}
+    store: Store | None = None
+    traces: Path | None = None
+    asked: int = 0
+    alike: bool = True
+    works: Mapping[str, float] = field(default_factory=dict)
 
     def rows(self, cells: Sequence[Cell]) -> Iterator[pd.DataFrame]:
         """The rows of each cell, of those that are done first, then as they end. Raises CellsFailedError at the end."""
         self.asked += len(cells)
-        self._works = works(cells)
-        meter = Meter(self._works, self._ears.progress)
+        self.works = works(cells)
+        meter = Meter(self.works, self.progress)
         meter.say("")
         sharing: dict[str, list[Cell]] = {}
         for cell in cells:
-            if self._store is not None and (rows := self._store.parts.rows(cell.id)) is not None:
+            if self.store is not None and (rows := self.store.parts.rows(cell.id)) is not None:
                 self.alike = False
                 meter.resumed(cell.id)
                 yield rows
             else:
-                sharing.setdefault(study(self._asking).shares(cell), []).append(cell)
+                sharing.setdefault(study(self.asking).shares(cell), []).append(cell)
         groups = list(sharing.values())
         for pair in dict.fromkeys(cell.models.pair for group in groups for cell in group):
             meter.say(f"preparing {pair.kind}")
@@ -182,26 +178,26 @@ class _Sweep:
             if isinstance(found, Failure):
                 failures.append(found)
                 lines.append(self._line(found, groups))
-                self.alike = self.alike and found.told == failures[0].told
+                self.alike = self.alike and found.reason == failures[0].reason
             else:
                 self.alike = False
-                self._ears.heard(found)
+                self.heard(found)
             while lines and not self.alike:
-                self._ears.failed(lines.pop(0))
+                self.failed(lines.pop(0))
             if not isinstance(found, Failure):
                 yield found
         if failures:
-            raise self._failed(failures)
+            raise self._all_failed(failures)
 
     def _outcomes(self, groups: Sequence[Sequence[Cell]], meter: Meter) -> Iterator[Outcome]:
         """What comes of each cell, as the tasks end."""
         first, later = self._tasks(groups)
         kinds = {cell.id: cell.scheme.kind for group in groups for cell in group}
-        here = not later and self._crew.here(len(first))
+        here = not later and self.pool.here(len(first))
         with ExitStack() as stack:
             folder = None if here else Path(stack.enter_context(self._notes()))
 
-            def call(task: Task) -> tuple[Task, Tell]:
+            def call(task: Task) -> tuple[Task, ReportProgress]:
                 if folder is None:
                     return task, partial(meter.hear, task.name)
                 meter.watch(task.name, file := ToFile(folder / task.name))
@@ -212,21 +208,21 @@ class _Sweep:
 
             arguments = [call(task) for task in first]
             tasks = Work(worker.work, arguments, follow if later else nothing_follows, meter.look)
-            for name, outcomes in stack.enter_context(closing(self._crew.unordered(tasks))):
+            for name, outcomes in stack.enter_context(closing(self.pool.unordered(tasks))):
                 meter.ended(name, (cell for cell, _ in outcomes), kinds[name])
                 yield from outcomes
 
     def _tasks(self, groups: Sequence[Sequence[Cell]]) -> tuple[list[Task], dict[str, list[Task]]]:
         """Those to begin with, and those that follow when the one of a name has ended."""
-        parts = None if self._store is None else self._store.parts
+        parts = None if self.store is None else self.store.parts
 
         def task(*groups: Sequence[Cell]) -> Task:
-            own = {cell.id: self._works[cell.id] for cells in groups for cell in cells}
+            own = {cell.id: self.works[cell.id] for cells in groups for cell in cells}
             several = tuple(tuple(map(sent, cells)) for cells in groups)
-            return Task(groups[0][0].id, self._asking, several, parts, self._traces, own)
+            return Task(groups[0][0].id, self.asking, several, parts, self.traces, own)
 
-        together = any(len(group) > 1 for group in groups) and self._asking == SIMULATION and worker.travels()
-        if not together or len(groups) >= self._crew.hands():
+        together = any(len(group) > 1 for group in groups) and self.asking == SIMULATION and worker.travels()
+        if not together or len(groups) >= self.pool.size():
             return [task(*bundle) for bundle in self._bundles(groups)], {}
         return (
             [task(group[:1]) for group in groups],
@@ -236,37 +232,33 @@ class _Sweep:
     def _bundles(self, groups: Sequence[Sequence[Cell]]) -> list[Sequence[Sequence[Cell]]]:
         """The groups, those together that one worker decodes side by side: each task gets some of all kinds, and all
         workers as many tasks."""
-        if not (study(self._asking).deterministic and all(group[0].models.pair.has_networks for group in groups)):
+        if not (study(self.asking).deterministic and all(group[0].models.pair.has_networks for group in groups)):
             return [[group] for group in groups]
-        hands = max(1, self._crew.hands())
-        tasks = min(len(groups), hands * ceil(len(groups) / (hands * AT_A_TIME)))
+        at_once = max(1, self.pool.size())
+        tasks = min(len(groups), at_once * ceil(len(groups) / (at_once * AT_A_TIME)))
         return [groups[start::tasks] for start in range(tasks)]
 
     def _notes(self) -> tempfile.TemporaryDirectory[str]:
         """A folder for what workers tell of their tasks, gone afterwards."""
-        if self._store is None:
+        if self.store is None:
             return tempfile.TemporaryDirectory()
-        with written(self._store.out):
-            self._store.parts.folder.mkdir(exist_ok=True)
-            return tempfile.TemporaryDirectory(prefix="told.", suffix=UNFINISHED, dir=self._store.parts.folder)
+        with written(self.store.out):
+            self.store.parts.folder.mkdir(exist_ok=True)
+            return tempfile.TemporaryDirectory(prefix="told.", suffix=UNFINISHED, dir=self.store.parts.folder)
 
     def _line(self, failure: Failure, groups: Sequence[Sequence[Cell]]) -> str:
         """What there is to tell of a failure, whose cell is kept as a file, where there is a place for it."""
-        if self._store is None:
-            raise self._failed([failure])
+        if self.store is None:
+            raise self._all_failed([failure])
         (cell,) = (cell for group in groups for cell in group if cell.id == failure.cell)
-        return f"{write_failure(self._store.out, cell, failure)} failed: {failure.told}"
+        return f"{write_failure(self.store.out, cell, failure)} failed: {failure.reason}"
 
-    def _failed(self, failures: Sequence[Failure]) -> CellsFailedError:
-        asked = 1 if self.alike and len(failures) == self.asked else self.asked
-        error = CellsFailedError(failures, asked, None if self._store is None else self._store.out)
+    def _all_failed(self, failures: Sequence[Failure]) -> CellsFailedError:
+        requested = 1 if self.alike and len(failures) == self.asked else self.asked
+        error = CellsFailedError(failures, requested, None if self.store is None else self.store.out)
         error.__cause__ = WorkerError(failures[0].way)
         return error
 
 
-def _silent(_done: float, _total: int, _label: str) -> None:
-    return None
-
-
-def _deaf(_told: object) -> None:
+def _silent(*_: object) -> None:
     return None

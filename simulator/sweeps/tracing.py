@@ -16,9 +16,8 @@ from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer, Together
 from simulator.results.trace_file import cut_at_s, is_trace, trace_path, tracer, write_trace
 from simulator.run import simulate
-from simulator.sweeps.crews import Crew, Work
 from simulator.sweeps.meter import OnProgress
-from simulator.sweeps.travelling import Sent, received, sent
+from simulator.sweeps.worker_pools import Sent, Work, WorkerPool, received, sent
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def without_trace(cells: Iterable[Cell], folder: Path) -> list[Cell]:
     return [cell for cell in cells if not is_trace(trace_path(folder, cell.id))]
 
 
-def trace_again(cells: Sequence[Cell], folder: Path, crew: Crew, progress: OnProgress) -> None:
+def trace_again(cells: Sequence[Cell], folder: Path, pool: WorkerPool, progress: OnProgress) -> None:
     """Simulates the cells once more and writes their traces, those that share their decodings in one worker, and tells
     the progress as those end."""
     sharing: dict[str, list[Cell]] = {}
@@ -47,7 +46,7 @@ def trace_again(cells: Sequence[Cell], folder: Path, crew: Crew, progress: OnPro
     done = 0
     progress(done, len(cells), "")
     tasks = [([sent(cell) for cell in group], folder) for group in sharing.values()]
-    for traced_now in crew.unordered(Work(_trace_group, tasks)):
+    for traced_now in pool.unordered(Work(_trace_group, tasks)):
         done += traced_now
         progress(done, len(cells), "")
 

@@ -22,11 +22,10 @@ from simulator.decoding.memory import Memory
 from simulator.decoding.round_store import RoundStore
 from simulator.studies import study
 from simulator.sweeps.failures import Failure, failure_of, of_the_place
-from simulator.sweeps.meter import CellMeter, TaskMeter, Tell
-from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, place_error, written
-from simulator.sweeps.tables import of_one_type
+from simulator.sweeps.meter import CellMeter, ReportProgress, TaskMeter
+from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, of_one_type, place_error, written
 from simulator.sweeps.tracing import traced
-from simulator.sweeps.travelling import Sent, received
+from simulator.sweeps.worker_pools import Sent, received
 
 Outcome = tuple[str, pd.DataFrame | Failure]
 """A cell's id, and its rows or why there are none."""
@@ -42,17 +41,22 @@ class Task:
     parts: Parts | None
     traces: Path | None = None
     works: Mapping[str, float] = field(default_factory=dict)
-    """Of each cell, by its id; 1 where none is given."""
+    """The work of each cell, by its id; 1 where none is given."""
 
 
-def work(task: Task, tell: Tell) -> tuple[str, list[Outcome]]:
+def work(task: Task, tell: ReportProgress) -> tuple[str, list[Outcome]]:
     """The task's name, and what came of each of its cells, in their order.
 
     Raises PlaceError where nothing can be landed; whatever else a cell raises is its outcome.
     """
     meter = TaskMeter(tell, task.works)
     outcomes: dict[int, list[Outcome]] = {}
-    with closing(together([partial(_group, task, group, meter) for group in task.groups], AT_A_TIME)) as ended:
+
+    def group(cells: Sequence[Sent]) -> list[Outcome]:
+        known = Memory.here()
+        return [_outcome(task, each, known, meter) for each in cells]
+
+    with closing(together([partial(group, cells) for cells in task.groups], AT_A_TIME)) as ended:
         for place, found in ended:
             if isinstance(found, Exception):
                 raise found
@@ -65,41 +69,35 @@ def travels() -> bool:
     return RoundStore.here() is not None
 
 
-def _group(task: Task, group: Sequence[Sent], meter: TaskMeter) -> list[Outcome]:
-    """The cells of one group, one after another."""
-    known = Memory.here()
-    return [_outcome(task, each, known, meter) for each in group]
-
-
 def _outcome(task: Task, given: Sent, known: Memory, meter: TaskMeter) -> Outcome:
     name, _ = given
     try:
         cell = received(given)
-        told = CellMeter(meter, name, cell.scheme.kind)
-        rows = _answered(task, cell, known, told)
+        cell_meter = CellMeter(meter, name, cell.scheme.kind)
+        rows = _answered(task, cell, known, cell_meter)
     except PlaceError:
         raise
     except Exception as error:
         if (full := of_the_place(error)) is not None and task.parts is not None:
             raise place_error(task.parts.folder.parent, full) from None
         return name, failure_of(name, error)
-    told.over()
+    cell_meter.over()
     return name, rows
 
 
-def _answered(task: Task, cell: Cell, known: Memory, told: CellMeter) -> pd.DataFrame:
+def _answered(task: Task, cell: Cell, known: Memory, meter: CellMeter) -> pd.DataFrame:
     """The cell's rows: landed, where there is a place for them."""
     if task.parts is None:
-        return _asked(task, cell, known, told, None)
+        return _asked(task, cell, known, meter, None)
     if (rows := task.parts.rows(cell.id)) is not None:  # of a task that was sent again
         return rows
     with task.parts.landing(cell.id) as folder:
-        return _asked(task, cell, known, told, folder)
+        return _asked(task, cell, known, meter, folder)
 
 
-def _asked(task: Task, cell: Cell, known: Memory, told: CellMeter, folder: Path | None) -> pd.DataFrame:
+def _asked(task: Task, cell: Cell, known: Memory, meter: CellMeter, folder: Path | None) -> pd.DataFrame:
     """The answer as a table; its files go to `folder`."""
-    with users_mistakes_told(cell.imports), traced(cell, told, task.traces) as observer:
+    with users_mistakes_told(cell.imports), traced(cell, meter, task.traces) as observer:
         answer = study(task.asking).ask(cell, known, observer, None if folder is None else folder / ROUNDS)
     table = of_one_type(pd.DataFrame([{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]))
     if folder is not None:

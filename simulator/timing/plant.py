@@ -15,11 +15,11 @@ from simulator.cell.cell import Cell
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.results.energy import Connections, PowerAndPrice
-from simulator.results.metrics import PlantTotals, Way
+from simulator.results.energy import Connections
 from simulator.results.observer import Observer, Together
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
+from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice
 from simulator.results.station import Station
 from simulator.timing.cloud import Cloud
 from simulator.timing.device import Device, EdgeState, Exchange
@@ -71,7 +71,7 @@ class Plant:
     def totals(self) -> PlantTotals:
         """What its stations and counters hold now."""
         ways = [
-            Way(
+            LinkTotals(
                 [link.station for link in links],
                 [link.bits_sent for link in links],
                 [self.sharers[link] for link in links],

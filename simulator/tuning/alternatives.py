@@ -10,15 +10,13 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kinds import ConfigError
 from kinds.tunable import tunables
+from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten, names
 from simulator.cell.settings import expand
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
 
 Values = Mapping[str, object]
 SCHEME: Final = "scheme."

@@ -8,38 +8,35 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 
+from simulator.cell.cell import Cell
 from simulator.cell.settings import expand
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.intervals import Difference, paired_values
 from simulator.tuning.alternatives import Alternatives, Values
 
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
-
 T = TypeVar("T")
 
 FIRST_SEED: Final = 1_000_000
-"""Of the trials: none that is shown."""
+"""Trials begin at this seed: none that is shown."""
 KEPT: Final = ("answered", "tv_output")
 """What is needed of each trial beside the metric."""
 UNANSWERED, LOSSY, NO_NUMBER = "leaves requests unanswered", "text departs", "no number"
 """Why a setting cannot be ranked."""
 Row = Mapping[str, float]
 Rows = Mapping[str, Row]
-"""Of each cell tried, by its id, the metric and KEPT."""
+"""The metric and KEPT of each cell tried, by its id."""
 
 
 @dataclass(frozen=True)
 class Aim:
-    """What is best: the least `metric`, or the most where `higher`; it is known well enough `within` a share."""
+    """What is best: the least `metric`, or the most where `higher`."""
 
     metric: str
     higher: bool = False
-    within: float = 0.0
     confidence: float = 0.95
 
     def unfit(self, cell: Cell, row: Row) -> str:
@@ -55,6 +52,25 @@ class Aim:
         if self.unfit(cell, row):
             return math.inf
         return 1 / row[self.metric] if self.higher else row[self.metric]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a choice may spend.
+
+    `settings` start, on `looks[0]` seeds; `steps` times the neighbours of the one in the lead join; those left go on,
+    on as many seeds as each further look says. It is enough where the lead is known `within` a share. A tuner gives
+    this budget to each place, keeps a `kept`-th at each look, two at least, and with `within` doubles the seeds beyond
+    the last look until the lead is known or MOST_SEEDS are spent. A race gives it to all places together, keeps what is
+    not clearly worse, and ends after `minutes`.
+    """
+
+    settings: int = 24
+    looks: tuple[int, ...] = (2, 4, 8)
+    kept: int = 4
+    steps: int = 3
+    within: float | None = None
+    minutes: float = math.inf
 
 
 @dataclass

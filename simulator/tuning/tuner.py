@@ -10,32 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 
+from simulator.cell.cell import Cell
 from simulator.results.intervals import Difference
 from simulator.tuning.alternatives import Alternatives, Values
-from simulator.tuning.trials import KEPT, Aim, CommonSeeds, Course, Rows, each_once
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
+from simulator.tuning.trials import KEPT, Aim, Budget, CommonSeeds, Course, Rows, each_once
 
 MOST_SEEDS: Final = 48
-"""Of a race, however near the two best are."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What each place may spend: `settings` that start, on `looks[0]` seeds; `steps` times the neighbours of the one in
-    the lead; then a `kept`-th of them, two at least, on as many seeds as each further look says. With `within` the race
-    goes on, seeds doubled, until the lead over the next is known that well, or MOST_SEEDS."""
-
-    settings: int = 24
-    looks: tuple[int, ...] = (2, 4, 8)
-    kept: int = 4
-    steps: int = 3
-    within: float | None = None
+"""A race ends with so many, however near the two best are."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +62,7 @@ class Tuner:
         return each_once(cell for course in self._courses for cell in course.wanted if cell.id not in rows)
 
     def outcomes(self) -> list[Outcome]:
-        """Of each place what it chose, once all races are over."""
+        """Returns what each place chose, once all races are over."""
         found = [outcome for course in self._courses for outcome in course.ended]
         assert len(found) == len(self._courses), "a race is still under way"
         return found

@@ -1,9 +1,9 @@
-"""Writes drafters' laws along training texts, for `channels.codec.recoded.build_prior`. A command, not a benchmark:
+"""Writes drafters' laws along training texts, for `tools.bundled_prior`. A command, not a benchmark:
 
     python tests/benchmarks/bench_codec_laws.py PAIR TEXTS --out LAWS.npz
 
 TEXTS is `.npy`, int [N, T], token ids of texts that no prompt comes from; a folder of the shards that
-`python -m models.training.train_smollm2 generate` wrote; or `addresses`, those that the pair `sotu` was trained on. A
+`python -m tools.train_smollm2 generate` wrote; or `addresses`, those that the pair `sotu` was trained on. A
 prior must serve drafters that nobody tuned it to, so each text is read twice, by two of READERS at a temperature of
 TEMPERATURES, drawn at random; the law after every token is kept, cut to the TOP likeliest tokens.
 """
@@ -69,7 +69,7 @@ def addresses() -> np.ndarray:
     from tokenizers import Tokenizer
 
     from models.bundled.sotu import Sotu
-    from models.training.addresses import tokens
+    from tools.addresses import tokens
 
     stream = tokens(Tokenizer.from_file(str(Sotu.home / "tokenizer.json")), held_out=False).astype(np.int32)
     return stream[: stream.size // 128 * 128].reshape(-1, 128)

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 import simpy
 
-from scenarios.command.progress import Progress
+from scenarios.command.progress_bar import ProgressBar
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
@@ -148,7 +148,7 @@ def shape() -> tuple[int, float, float, float]:
 class Telling(Observer):
     """Tells a progress bar how far the run is."""
 
-    def __init__(self, progress: Progress, label: str) -> None:
+    def __init__(self, progress: ProgressBar, label: str) -> None:
         self._progress = progress
         self._label = label
 
@@ -158,7 +158,7 @@ class Telling(Observer):
 
 def replay(devices: int, requests: int, path: Path) -> tuple[float, CellResult]:
     """CPU seconds of a run whose rounds are remembered and go to a file, and its result."""
-    with Progress(quiet=not FULL) as progress:
+    with ProgressBar(quiet=not FULL) as progress:
         observer = Telling(progress, f"{devices} devices") if FULL else None
         start = time.process_time()
         result = simulate(cell(devices, requests), observer, memory=MEMORY, rounds_to=path)

@@ -58,7 +58,7 @@ def measure(at_a_time: int) -> dict[str, float | str]:
     """CPU seconds of the forward passes and of all, and a hash of the tables."""
     from models.packed_passes import ForwardPass
     from models.shared_passes import together
-    from scenarios.command.run_plan import Changes, plan_of
+    from scenarios.command.run.run_plan import Changes, plan_of
     from scenarios.latency_vs_bandwidth import SCENARIO
     from simulator import run, simulate
     from simulator.decoding import decoder

@@ -20,8 +20,8 @@ from models.published import KnownAcceptance, OfAcceptance, Published
 from models.published_figures import PRESETS, PresetName
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
+from simulator.results.intervals import wilson
 from simulator.results.phase_prediction import Place, Rounds, Times, at_the_edge, cloud_only, colocated
-from simulator.results.phase_regions import wilson
 
 IDS, ID_BITS, LENGTHS, MARGIN = 1024, 10, range(1, 9), 0.03
 TOKENS, STRETCH = 2048, 16

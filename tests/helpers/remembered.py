@@ -14,7 +14,7 @@ from models.interface import Laws, TokenTree
 from models.law_text import LawText
 from simulator import Cell, CellResult
 from simulator.decoding.nodes import Tree
-from simulator.decoding.steps import forget, hang, in_order
+from simulator.decoding.steps import attach, detach_all, in_order
 
 ASKED = {"kind": "closed", "devices": 2, "requests": 1, "prompt_tokens": 8, "output_tokens": 12}
 WAYS: dict[str, dict[str, object]] = {
@@ -66,10 +66,10 @@ def cut(tree: Tree, rng: random.Random, keep: float) -> None:
     """Forgets some of a tree's steps, and so all that is behind them alone."""
     for root in (tree.edge, tree.cloud):
         for node, taken in in_order(root):
-            forget(node)
+            detach_all(node)
             for step in taken:
                 if rng.random() < keep:
-                    hang(node, step)
+                    attach(node, step)
 
 
 def told(result: CellResult) -> tuple[str, str, str]:

@@ -7,8 +7,8 @@ from typing import Literal
 from channels.codec.conformal import Rollback
 from channels.codec.tree_shape import TreeShape
 from simulator.schemes.families import Families
+from simulator.schemes.rivals.tree import TreeScheme
 from simulator.schemes.sparsifier import KeepConformal
-from simulator.schemes.tree import TreeScheme
 
 
 class ConformalTree(TreeScheme):

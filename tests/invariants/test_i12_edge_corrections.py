@@ -17,8 +17,8 @@ from simulator.decoding.setting import DraftSetting
 from simulator.results.columns import LOSSLESS_TV
 from simulator.schemes import Asym, Composed, Dssd
 from simulator.schemes.code import Packets
-from simulator.schemes.dssd import SplitScheme
 from simulator.schemes.reply import EdgeCorrection, LawReply
+from simulator.schemes.rivals.dssd import SplitScheme
 
 TOKENS, PROMPT = 3, (1, 2)
 EXACT = verifier_law(PROMPT, TOKENS)

@@ -11,7 +11,7 @@ from cells import cell
 from models.verification import total_variation
 from simulator import simulate
 from simulator.checking.exact import PAIR, Enumeration, P, V, distance, verifier_law
-from simulator.decoding.foresight import Foresight
+from simulator.decoding.decoder import Foresight
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import EdgeNode
 from simulator.decoding.setting import DraftSetting

@@ -12,7 +12,7 @@ from models.interface import TokenTree
 from simulator.checking.exact import distance, verifier_law
 from simulator.checking.exact_tree import TreeEnumeration
 from simulator.decoding.nodes import TreeNode
-from simulator.schemes.tree import LikelyTree, MultiCandidate, TreeDrafts, TreeScheme
+from simulator.schemes.rivals.tree import LikelyTree, MultiCandidate, TreeDrafts, TreeScheme
 
 TOKENS = 3
 EXACT = verifier_law((1, 2), TOKENS)

@@ -14,7 +14,7 @@ from remembered import counted_passes
 from simulator import Cell, simulate, sweep
 from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
-from simulator.sweeps.tables import in_order
+from simulator.sweeps.parts import in_order
 
 
 def test_i6_same_cell_same_tables_whatever_the_workers_or_a_resume(tmp_path: Path) -> None:

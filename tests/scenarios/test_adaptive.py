@@ -1,12 +1,13 @@
-"""What the scenario `adaptive` is to show, at its ends and on one fading link, with one device."""
+"""What the scenario `adaptive` is to show, at its ends and on one fading link; and its findings, of known means."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from scenarios.adaptive import FADES, KEPT, RATES, SCENARIO
-from scenarios.command.run_plan import Changes, plan_of
+from scenarios.adaptive import FADES, KEPT, RATES, SCENARIO, against_better, against_limit
+from scenarios.command.run.run_plan import Changes, plan_of
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 
@@ -33,3 +34,37 @@ def test_where_the_link_stays_it_is_within_three_percent_of_the_better(rate: obj
 @pytest.mark.slow
 def test_where_the_link_fades_it_is_better_than_any_one_setting() -> None:
     assert mean_s(GOODPUT, FADES[1]) < 0.97 * min(mean_s(rival, FADES[1]) for rival in RIVALS)
+
+
+MEANS = {"cloud_only": (40.0, 40.0), "k_sqs": (80.0, 30.0), "goodput": (41.0, 27.0), "oracle": (40.0, 25.0)}
+
+
+def table() -> pd.DataFrame:
+    """Two rates that stay and the same two that fade, where the policy is better by a half."""
+    return pd.DataFrame(
+        {"curve": name, "scheme.kind": "rungs" if name == "goodput" else name, "bps": bps, "seed": seed,
+         "scheme.policy.kind": name if name == "goodput" else "fixed_length",
+         "uplink.rate.kind": "rayleigh" if fading else "constant",
+         "latency_per_token_s": mean * (0.9 + 0.1 * seed) * (0.5 if fading and name == "goodput" else 1.0)}
+        for name, means in MEANS.items() for fading in (False, True)
+        for bps, mean in zip((1e4, 1e6), means, strict=True) for seed in range(3)
+    )  # fmt: skip
+
+
+def test_the_better_rival_is_found_at_each_rate_and_the_worst_rate_comes_first() -> None:
+    stays, fades = against_better.report(table(), "bps").split("; ")
+    assert "2.5% higher" in stays and "(cloud_only)" in stays and "10% lower" in stays and "(k_sqs)" in stays
+    assert "48.7% lower" in fades and "55% lower" in fades
+
+
+def test_the_gap_to_the_oracle_is_from_the_least_to_the_most() -> None:
+    line = against_limit.report(table(), "bps")
+    stays = line.split("; ")[0]
+    assert stays.index("2.5% higher") < stays.index("8% higher") and "no edge can" in line
+
+
+@pytest.mark.parametrize("missing", ["goodput", "oracle"])
+def test_without_one_of_the_two_there_is_nothing_to_report(missing: str) -> None:
+    rows = table()
+    assert against_limit.report(rows[rows["curve"] != missing], "bps") == ""
+    assert against_limit.report(rows.drop(columns="scheme.policy.kind"), "bps") == ""

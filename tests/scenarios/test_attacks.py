@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typed_command import Finished, Typed
 
+from kinds.files import read_note, write_note
 from simulator.results.result_directory import record
 from tests.models import tiny
 from tests.scenarios.test_report import HOSTILE
@@ -51,6 +52,7 @@ def stranger(
         path.write_text(HOSTILE)
     for path in cells:
         path.write_text(path.read_text().replace("imports: []", f"imports: [{sent / 'evil.py'}]"))
+    write_note(sent / "manifest.json", read_note(sent / "manifest.json") | {"imports": [str(sent / "evil.py")]})
     record(sent, [*figures, *cells])
     for name in ("report.html", "figures/latency.png"):
         (sent / name).unlink(missing_ok=True)

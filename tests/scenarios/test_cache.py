@@ -90,8 +90,8 @@ def test_recorded_rounds_are_simulated_over_any_network_without_the_weights(
     on_machine("b", tmp_path, monkeypatch)
     Path("m").rename("m.elsewhere")
     ran = subprocess.run([sys.executable, "-c", REPLAY], capture_output=True, text=True, env=os.environ, check=True)
-    *_, told, imported = ran.stdout.splitlines()
-    assert told.startswith(f"models.pair.drafter = {tmp_path}/m/d: its weights are not here, and a step of this cell")
+    *_, text, imported = ran.stdout.splitlines()
+    assert text.startswith(f"models.pair.drafter = {tmp_path}/m/d: its weights are not here, and a step of this cell")
     assert (imported, ran.stderr) == ("[]", "")
     for name in TABLES:
         assert (tmp_path / "replayed" / name).read_bytes() == (tmp_path / "live" / name).read_bytes()

@@ -5,17 +5,22 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cells import cell
+from typed_command import Typed
 
 from scenarios.command.cli import main
 from simulator import Cell
+from simulator.testbed.calibration import cell_calibration as calibration
+from simulator.testbed.calibration.cell_calibration import calibrated
+from simulator.testbed.calibration.path_times import PathTimes
 
 
 def test_two_tables_come_out_and_a_cell_takes_what_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "here.csv"
-    asked = ["--new", "1,16,64", "--cached", "0,128", "--quick", "--quiet"]
-    assert main(["calibrate", "sotu", "--out", str(out), *asked, "--batch", "1,2"]) == 0
+    requested = ["--new", "1,16,64", "--cached", "0,128", "--quick", "--quiet"]
+    assert main(["calibrate", "sotu", "--out", str(out), *requested, "--batch", "1,2"]) == 0
     printed = capsys.readouterr()
     assert printed.err == "" and not out.exists()
     lines = re.findall(r"^  (edge|cloud)\.latency: (.*)$", printed.out, re.MULTILINE)
@@ -35,43 +40,25 @@ def test_two_tables_come_out_and_a_cell_takes_what_is_printed(
 
 def test_of_one_model_the_table_is_the_file_that_was_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "edge.csv"
-    asked = ["--model", "drafter", "--new", "1,2", "--cached", "0", "--quiet"]
-    assert main(["calibrate", "{kind: synthetic, size: 16}", "--out", str(out), *asked]) == 0
+    requested = ["--model", "drafter", "--new", "1,2", "--cached", "0", "--quiet"]
+    assert main(["calibrate", "{kind: synthetic, size: 16}", "--out", str(out), *requested]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["edge.csv"]
     assert len(out.read_text().splitlines()) == 3 and "roofline" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["nothing", "--out", "a.csv"], "pair.kind = 'nothing': kind must be one of"),
-        (["sotu", "--out", "none/a.csv"], "out = none/a.csv: none is no folder"),
-        (["sotu", "--out", "a.txt"], "out = a.txt: must end in .csv"),
-        (["sotu", "--out", "a.csv", "--new", "1,x"], "new = '1,x': whole numbers from 1 with commas between them"),
-        (["sotu", "--out", "a.csv", "--batch", "0"], "batch = '0': whole numbers from 1"),
-        (["sotu", "--out", "a.csv", "--threads", "0"], "threads = 0: must be from 1 to 1024"),
-        (
-            ["sotu", "--out", "a.csv", "--device", "cuda"],
-            "device = 'cuda': the models of sotu run where they always do",
-        ),
-        (["synthetic", "--out", "a.csv", "--batch", "2"], "batch = 2: this pair's models run 1 sequence at a time"),
-    ],
-)
-def test_a_mistake_is_one_line(
-    arguments: list[str],
-    words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["calibrate", *arguments, "--quiet"]) == 2
-    error = capsys.readouterr().err
-    assert words in error and error.count("\n") == 1 and not list(tmp_path.iterdir())
-
-
 def test_clocks_are_listed_with_what_was_cited_and_by_whom(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "clocks"]) == 0
-    told = capsys.readouterr().out
+    text = capsys.readouterr().out
     for words in ("pi5_qwen2_5_0_5b", "a100x4_70b", "25 27@64 33@128", "microsoft/vidur", "Licence: MIT", "derived"):
-        assert words in told
+        assert words in text
+
+
+def test_the_command_measures_a_cell(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "SAMPLES", 6)
+    monkeypatch.setattr(calibration, "PAUSE_S", 1e-4)
+    monkeypatch.setattr(calibration, "path_times", lambda: PathTimes(1e-3, 1e-3))
+    file = tmp_path / "cell.yaml"
+    file.write_text(cell("cloud_only").to_yaml())
+    status, out, _ = typed("calibrate", "--cell", str(file), "--out", str(tmp_path / "here"), "--quiet")
+    assert status == 0 and "cloud.latency: {kind: empirical" in out
+    assert calibrated(Cell.from_yaml(file), tmp_path / "here").cloud.latency.kind == "empirical"

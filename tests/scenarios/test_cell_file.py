@@ -12,7 +12,8 @@ import pytest
 import yaml
 from typed_command import Typed
 
-import scenarios.command.running
+import scenarios.command.run.finished_run
+from kinds.files import read_note
 from simulator.sweeps import worker
 
 CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
@@ -55,6 +56,7 @@ def test_what_is_imported_beside_a_cells_file_is_in_the_cell_and_an_edit_of_it_i
     run = (*RUN, "--import=mine.py", "--workers=1")
     assert typed(*run)[0] == 0 and support_of(folder) == [3.0]
     assert yaml.safe_load(written_cell(folder).read_text())["imports"] == [str(folder / "mine.py")]
+    assert read_note(folder / "out" / "manifest.json")["imports"] == [str(folder / "mine.py")]
     (folder / "mine.py").write_text(MINE.replace("NUMBER", "13"))
     status, out, err = typed(*run)
     assert (status, out, err.count("\n")) == (2, "", 1) and "holds other results" in err
@@ -103,8 +105,8 @@ def test_a_cells_file_runs_no_file_that_is_not_typed_beside_it(command: list[str
     (folder / "sent.yaml").write_text(CELL + f"imports: [{folder / 'mine.py'}]\n")
     status, out, err = typed(*command, "sent.yaml")
     assert (status, out) == (2, "")
-    told = f"config = sent.yaml: its imports name {folder / 'mine.py'}, which would run"
-    assert err == f"sqsim: {told}; add --import {folder / 'mine.py'}, or --trust for all that it names\n"
+    text = f"config = sent.yaml: its imports name {folder / 'mine.py'}, which would run"
+    assert err == f"sqsim: {text}; add --import {folder / 'mine.py'}, or --trust for all that it names\n"
     assert not (folder / "it_ran").exists()
 
 
@@ -125,7 +127,7 @@ def test_the_manifests_wall_time_is_the_whole_commands_and_one_that_only_reads_l
         time.sleep(0.4)
         return iter(())
 
-    monkeypatch.setattr(scenarios.command.running, "draw_all", slowly)
+    monkeypatch.setattr(scenarios.command.run.finished_run, "draw_all", slowly)
     before_s = time.time()
     run = (*RUN, "--import=mine.py", "--workers=1")
     assert typed(*run)[0] == 0

@@ -190,8 +190,10 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other process is this one: starting it takes a second."""
 
     def here(file: Path) -> dict[str, list[list[tuple[str, str]]]]:
-        asked = [each for each in subjects(file) if each.decides_tokens]
-        return {each.name: [calls.answers(each.scheme(size), size) for size in calls.VOCABULARIES] for each in asked}
+        requested = [each for each in subjects(file) if each.decides_tokens]
+        return {
+            each.name: [calls.answers(each.scheme(size), size) for size in calls.VOCABULARIES] for each in requested
+        }
 
     def told(file: Path) -> object:
         try:
@@ -287,10 +289,10 @@ def test_a_part_that_answers_otherwise_elsewhere_is_told(
     typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: None
 ) -> None:
     (tmp_path / "mine.py").write_text(HEAD.format(family="Sparsifier") + STATE)
-    asked = checks.answers_elsewhere
+    requested = checks.answers_elsewhere
 
     def other(file: Path) -> object:
-        found = asked(file)
+        found = requested(file)
         found["sparsifier checked_in_tests"][0][0] = ("support", "int64[1] [7]")  # type: ignore[index]
         return found
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from scenarios.command.choosing import (
+from scenarios.command.run.choosing import (
     Choosing,
     Chosen,
     beside,
@@ -16,22 +16,21 @@ from scenarios.command.choosing import (
     choices_table,
     doubts,
     fields_told,
-    summarised,
     to_show,
 )
-from scenarios.command.precision import Precision
+from scenarios.command.run.precision import Precision
 from scenarios.command.scenario import Tune
 from simulator import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
-from simulator.results.intervals import Difference, Interval, with_curves
+from simulator.results.intervals import Difference, Interval, summarise_curves, with_curves
 from simulator.sweeps.search import Capacity
 from simulator.tuning.trials import FIRST_SEED
 
 AXIS = "uplink.rate.bps"
 SCHEMES = ["cloud_only", {"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "max_drafts": 4}]
 TUNE = Tune({"scheme.resolution": "the question's"}, {"scheme.max_drafts": [1, 2], "scheme.k": [2, 4, 8]})
-"""Of the fields that are declared, two with fewer values."""
+"""Two of the declared fields have fewer values here."""
 
 
 def grid() -> list[Cell]:
@@ -54,11 +53,11 @@ def table(cells: list[Cell]) -> pd.DataFrame:
 def raced(choosing: Choosing) -> list[Chosen]:
     """The race over a table made up."""
     tuner = choosing.tuner()
-    asked = tuner.first()
-    cells = list(asked)
-    while asked:
-        asked = tuner.more(table(cells))
-        cells += asked
+    requested = tuner.first()
+    cells = list(requested)
+    while requested:
+        requested = tuner.more(table(cells))
+        cells += requested
     return choosing.choices(tuner.outcomes())
 
 
@@ -91,12 +90,12 @@ def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_wh
     rows = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
     curves = rows.groupby("setting")["curve"].unique().map(list).to_dict()
     assert curves == {"chosen": ["cloud_only", "dense", "k_sqs"], "fixed": ["dense L=4", "k_sqs L=4 K=8"]}
-    summary = summarised(rows)
+    summary = summarise_curves(rows)
     assert len(summary) == 2 * 5 and set(summary["n"]) == {2}
     best = summary[(summary["curve"] == "k_sqs") & (summary[AXIS] == 1e3)]["latency_per_token_s"]
     assert best.tolist() == pytest.approx([1.1 + 0.0005])
-    told = choices_table(choices, rows)
-    assert dict(zip(told["curve"] + told[AXIS].astype(str), told["chosen"], strict=True)) == {
+    text = choices_table(choices, rows)
+    assert dict(zip(text["curve"] + text[AXIS].astype(str), text["chosen"], strict=True)) == {
         "dense1000.0": "L=1", "dense1000000.0": "L=1", "k_sqs1000.0": "L=1 K=2", "k_sqs1000000.0": "L=1 K=8",
     }  # fmt: skip
 
@@ -123,9 +122,8 @@ def test_seeds_are_added_to_every_setting_until_the_widest_interval_is_narrow_en
         given += more
     assert precision.widest(found) <= 0.002 < precision.widest(table(cells))
     assert found.groupby(["scheme.kind", AXIS])["seed"].apply(sorted).map(tuple).nunique() == 1
-    assert "reached with" in precision.told(found) and "not reached" in Precision(cells, precision.metric, 1e-9).told(
-        found
-    )
+    assert "reached with" in precision.text(found)
+    assert "not reached" in Precision(cells, precision.metric, 1e-9).text(found)
 
 
 def borne(alternative: int, value: int) -> Capacity:
@@ -174,9 +172,9 @@ def shown_with(choices: list[Chosen], worse: float) -> pd.DataFrame:
 
 def test_a_choice_that_is_behind_the_grids_own_on_the_seeds_shown_is_told_with_where_and_by_how_much() -> None:
     choices = raced(Choosing(grid(), TUNE))
-    (told,) = doubts(choices, shown_with(choices, 1.5), AXIS, "latency_per_token_s")
+    (text,) = doubts(choices, shown_with(choices, 1.5), AXIS, "latency_per_token_s")
     start = "Chosen, but behind the grid's own setting on the seeds shown: k_sqs at 1 kbit/s 51% higher"
-    assert told.startswith(start)
+    assert text.startswith(start)
     assert doubts(choices, shown_with(choices, 0.5), AXIS, "latency_per_token_s") == []
 
 
@@ -188,13 +186,13 @@ def test_a_choice_that_the_race_cannot_tell_from_the_next_is_told_with_how_much_
         replace(each, outcome=replace(each.outcome, behind=alike)) if each.cells[0].scheme.kind == "dense" else each
         for each in choices
     ]
-    told = doubts(doubtful, shown, AXIS, "latency_per_token_s")[0]
-    assert told == (
+    text = doubts(doubtful, shown, AXIS, "latency_per_token_s")[0]
+    assert text == (
         "Chosen, but not distinguishable from the next best setting in the race: dense at 2 of 2. The next best may be "
         "better there by 4% (the median), and 4% at most."
     )
     one = Difference("latency_per_token_s", Interval(0.01, math.nan, 1), relative=True)
     doubtful = [replace(each, outcome=replace(each.outcome, behind=one)) for each in choices]
-    (told,) = doubts(doubtful, shown, AXIS, "latency_per_token_s")
-    assert told.endswith("On one seed nothing tells by how much the next best may be better there.")
+    (text,) = doubts(doubtful, shown, AXIS, "latency_per_token_s")
+    assert text.endswith("On one seed nothing tells by how much the next best may be better there.")
     assert doubts(choices, shown, AXIS, "latency_per_token_s") == []

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from typed_command import Finished, Typed
 
 import plots
-import scenarios.command.running
-import scenarios.command.searching
+import scenarios.command.run.finished_run
+import scenarios.command.run.searching
 import simulator
 from models.prompt_files import LANGUAGES
 from plots.page import Page
@@ -60,7 +60,7 @@ def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: F
     out = finished.stdout
     long = [line for line in out.splitlines() if len(line) > 100]
     assert all(line.startswith(("Results", "Figures")) for line in long)
-    for told in (
+    for text in (
         "10 kbit/s",
         "1 Mbit/s",
         "±",
@@ -74,7 +74,7 @@ def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: F
         "k_sqs L=4 ell=100 K=8",
         "One code for all: context-coded (recoded), drafted id coded: dense and k_sqs",
     ):
-        assert told in out
+        assert text in out
     assert "Tokens: synthetic" in out and "opt_13b on a100_80gb_sxm" in " ".join(out.split())
     assert "results/latency_vs_bandwidth_quick" in out and "% " not in out.split("\n\n")[2]
 
@@ -98,7 +98,7 @@ def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
 def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scenarios.command.running, "draw_all", lambda *_: iter(()))
+    monkeypatch.setattr(scenarios.command.run.finished_run, "draw_all", lambda *_: iter(()))
     run = (*RUN, *small, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
     first = typed(*run, "--seeds=1")
     assert first[0] == 0 and first[2] == ""
@@ -181,10 +181,12 @@ NO_MODEL = [
     ["run", "nothing"],
     ["run", NAMES[0], "--set=seed=x"],
     ["plot", "x"],
+    ["codec", "cost", "law.txt"],
 ]
 
 
-def test_answers_that_need_no_model_never_import_torch() -> None:
+def test_answers_that_need_no_model_never_import_torch(tmp_path: Path) -> None:
+    (tmp_path / "law.txt").write_text("0.5\n0.5\n")
     code = f"""
 import sys
 from scenarios.command.cli import main
@@ -197,7 +199,7 @@ for arguments in {NO_MODEL!r}:
         sys.exit(f"{{loaded}} after {{arguments}}")
 print("none in all")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=False, text=True)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "none in all"), done.stderr
 
 
@@ -329,5 +331,5 @@ def test_a_listed_field_shows_itself_and_what_is_below_it_alone(typed: Typed) ->
     fields = [line.split()[0] for line in out.splitlines() if line.startswith("  uplink")]
     assert status == 0 and "uplink.arq.timeout_s" in fields and "uplink.arq.kind" in fields
     assert all(field.startswith("uplink.arq.") for field in fields) and "mtu_bits" not in out
-    status, _, told = typed("list", NAMES[0], "uplink.arc")
-    assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in told
+    status, _, text = typed("list", NAMES[0], "uplink.arc")
+    assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in text

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,7 @@ V = 300
 
 @pytest.fixture
 def q(tmp_path: Path) -> np.ndarray:
-    """A law over V tokens, in `law.npy` of the test's folder."""
+    """A distribution over V tokens, in `law.npy` of the test's folder."""
     law = np.random.default_rng(5).dirichlet(np.full(V, 0.05))
     np.save(tmp_path / "law.npy", law)
     return law
@@ -132,60 +130,3 @@ def test_a_law_may_be_text(typed: Typed, tmp_path: Path) -> None:
     status, out, err = typed("codec", "cost", "law.txt", "--scheme=dense")
     assert status == 0, err
     assert "V = 3, entropy 1.50 bit" in out and out.splitlines()[3].split()[1:4] == ["3", "3", "0.0000"]
-
-
-MISTAKES = [
-    (["cost", "missing.txt"], "missing.txt"),
-    (["cost", "letters.txt"], "letters.txt, line 2"),
-    (["cost", "half.txt"], "sum to 0.5"),
-    (["cost", "negative.txt"], "entry 1 is not a probability"),
-    (["cost", "one.txt"], "two or more"),
-    (["cost", "square.npy"], "shape (2, 2)"),
-    (["cost", "broken.npy"], "not an array"),
-    (["cost", "good.txt", "--scheme=cloud_only"], "sends no distribution"),
-    (["cost", "good.txt", "--scheme=nothing"], "kind must be one of"),
-    (["cost", "good.txt", "--scheme={kind: k_sqs, k: 9}"], "k = 9"),
-    (["cost", "good.txt", "--scheme={kind: "], "not YAML"),
-    (["cost", "good.txt", "--context=a"], "context = 'a'"),
-    (["encode", "good.txt", "--scheme=dense", "--token=7"], "token 7"),
-    (["encode", "good.txt", "--scheme={kind: multi_candidate, k: 2}"], "scheme multi_candidate: a law has several"),
-    (["cost", "good.txt", "--scheme={kind: tree, k: 2}"], "scheme tree: a law has several drafts"),
-    (["cost", "good.txt", "--scheme=coupled"], "token = 'raced': must be flat or coded"),
-    (
-        ["decode", "0000000000", "--vocabulary=3", "--scheme={kind: mirrored, sparsifier: {kind: top_k, k: 2}}"],
-        "scheme mirrored: its payload holds no law",
-    ),
-    (["decode", "zz", "--vocabulary=3"], "not hex digits"),
-    (["decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"], "decode: "),
-    (["decode", "00", "--vocabulary=1", "--scheme=dense"], "vocabulary = 1"),
-    (["decode", "00"], "--vocabulary"),
-    ([], "WAY"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "told"), MISTAKES, ids=lambda value: " ".join(value) or "none")
-def test_a_mistake_is_one_line_and_exit_2(arguments: list[str], told: str, typed: Typed, tmp_path: Path) -> None:
-    texts = {
-        "letters": ".5\nhalf\n",
-        "half": ".25\n.25\n",
-        "negative": "1.5\n-.5\n",
-        "one": "1\n",
-        "good": ".5\n.5\n0\n",
-    }
-    for name, text in texts.items():
-        (tmp_path / f"{name}.txt").write_text(text)
-    np.save(tmp_path / "square.npy", np.full((2, 2), 0.25))
-    (tmp_path / "broken.npy").write_bytes(b"\x93NUMPY nothing")
-    status, out, err = typed("codec", *arguments)
-    assert (status, out, err.count("\n")) == (2, "", 1), (out, err)
-    assert told in err and err.startswith("sqsim: ")
-
-
-def test_it_needs_no_torch(tmp_path: Path) -> None:
-    (tmp_path / "law.txt").write_text("0.5\n0.5\n")
-    code = (
-        "import sys\nfrom scenarios.command.cli import main\n"
-        f"assert main(['codec', 'cost', {str(tmp_path / 'law.txt')!r}]) == 0\n"
-        "sys.exit(40 + sum(name in sys.modules for name in ('torch', 'transformers')))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 40

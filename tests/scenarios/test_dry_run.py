@@ -15,7 +15,7 @@ RUN = (
     "run", "latency_vs_bandwidth", "--quick", "--grid=scheme=cloud_only,edge_only,half_dense,dense,k_sqs",
     "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2",
 )  # fmt: skip
-"""That of `finished`."""
+"""The run of `finished`."""
 
 
 def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
@@ -23,8 +23,8 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
 ) -> None:
     status, out, err = typed(*RUN, *small, "--dry-run")
     assert (status, err) == (0, "") and not list(tmp_path.iterdir())
-    told = "Cells: 20, 10 settings x 2 seeds, and up to 12 more at what schemes choose; 10 to be decoded, the rest"
-    assert told in out
+    text = "Cells: 20, 10 settings x 2 seeds, and up to 12 more at what schemes choose; 10 to be decoded, the rest"
+    assert text in out
     assert "Before them: 30 trials to begin with, by which each scheme chooses:\n  half_dense: L in {1, 2, 3, 4" in out
     assert "\n  dense: L in {1, 2, 3, 4, 6, 8}, ell in {3, 5, 10, " in out
     assert "Remembered: nothing in results/latency_vs_bandwidth_quick" in out

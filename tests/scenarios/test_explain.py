@@ -11,7 +11,7 @@ from traced_cells import CELLS
 from typed_command import Typed
 
 from models.bundled.sotu import Sotu
-from scenarios.command.timeline_text import story
+from scenarios.command.inspect.timeline_text import story
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
@@ -114,35 +114,6 @@ def test_the_command_tells_and_draws_and_says_where(typed: Typed, tmp_path: Path
     status, again, _ = typed("explain", "cell.yaml", "--no-figure")
     assert status == 0 and again.startswith("Request 0 of device 0: ") and "Figure" not in again
     assert not list(tmp_path.glob("*.svg"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (("--request", "2"), "request = 2: device 0 has 2, numbered from 0 to 1; all 3 have 6"),
-        (("--request", "-1"), "request = -1: device 0 has 2"),
-        (("--device", "3"), "device = 3: the cell has 3, numbered from 0 to 2"),
-        (("--rounds", "90-99"), "rounds = 90-99: this request has"),
-        (("--rounds", "3-1"), "argument --rounds: '3-1': rounds such as 4-9"),
-    ],
-)
-def test_what_is_not_there_is_told_in_a_line(
-    arguments: tuple[str, ...], complaint: str, typed: Typed, tmp_path: Path
-) -> None:
-    (tmp_path / "cell.yaml").write_text(CELLS["losses"].to_yaml())
-    status, out, err = typed("explain", "cell.yaml", *arguments)
-    assert (status, out) == (2, "") and err.startswith(f"sqsim: {complaint}") and err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [("- 1\n- 2\n", "cell.yaml: must be a mapping"), ("identity: 3\n", "identity"), ("a: [", "cell.yaml, line")],
-)
-def test_a_file_that_is_no_cell_is_told_in_a_line(content: str, complaint: str, typed: Typed, tmp_path: Path) -> None:
-    (tmp_path / "cell.yaml").write_text(content)
-    status, out, err = typed("explain", "cell.yaml")
-    assert (status, out) == (2, "") and complaint in err and err.count("\n") == 1
-    assert typed("explain", "nothing.yaml")[0] == 2
 
 
 def test_a_request_that_never_came_is_told(typed: Typed, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from kinds.tunable import tunables
 from scenarios.command import registry
-from scenarios.command.choosing import Choosing
 from scenarios.command.fairness import BASELINES, codes, lacking, schemes_of
-from scenarios.command.run_plan import Changes, RunPlan, plan_of
+from scenarios.command.run.choosing import Choosing
+from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Tune
 from simulator.cell.cell import Cell
 
@@ -28,7 +28,9 @@ def plan(name: str) -> RunPlan:
 
 def compared(name: str) -> bool:
     """Whether the scenario ranks schemes by what a simulation gives."""
-    return plan(name).study == "simulation" and len({scheme.kind for scheme in schemes_of(plan(name).cells)}) > 1
+    return (
+        plan(name).scenario.study == "simulation" and len({scheme.kind for scheme in schemes_of(plan(name).cells)}) > 1
+    )
 
 
 COMPARING = [name for name in registry.NAMES if compared(name)]

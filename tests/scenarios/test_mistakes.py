@@ -1,7 +1,8 @@
-"""What goes wrong is told in one line, with an exit status, and leaves nothing behind."""
+"""What goes wrong is reported in one line, with an exit status, and leaves nothing behind."""
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -10,7 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from cells import cell
+from traced_cells import CELLS
 from typed_command import Typed
 
 import simulator
@@ -28,6 +32,7 @@ class Mine(LatticeScheme):
     def support(self, q, state):
         return q.argsort()[-1:]
 """
+MIRRORED = "{kind: mirrored, sparsifier: {kind: top_k, k: 2}}"
 MISTAKES = [
     (("run", "latency_vs_bandwith"), "did you mean latency_vs_bandwidth"),
     (("list", "nothing"), "no such scenario"),
@@ -135,27 +140,91 @@ MISTAKES = [
     (("plot", "lacking"), "lacking: its table has nothing for latency, tails"),
     (("plot", "cut"), "cut/scenario.json: not written by this program"),
     # one distribution on the wire
+    (("codec",), "WAY"),
     (("codec", "cost", "missing.txt"), "missing.txt: cannot be read"),
+    (("codec", "cost", "letters.txt"), "letters.txt, line 2: one probability a line"),
+    (("codec", "cost", "half.txt"), "sum to 0.5"),
+    (("codec", "cost", "negative.txt"), "entry 1 is not a probability"),
+    (("codec", "cost", "one.txt"), "two or more"),
     (("codec", "cost", "empty.yaml"), "empty.yaml: holds an array of shape (0,)"),
-    (("codec", "cost", "raises.py"), "raises.py, line 1: one probability a line"),
+    (("codec", "cost", "square.npy"), "shape (2, 2)"),
+    (("codec", "cost", "broken.npy"), "not an array"),
     (("codec", "cost", "law.txt", "--scheme=cloud_only"), "scheme = 'cloud_only': sends no distribution"),
-    (("codec", "cost", "law.txt", "--scheme={kind: k_sqs, k: 9}"), "k = 9: must be at most the vocabulary, 2"),
+    (("codec", "cost", "law.txt", "--scheme=nothing"), "kind must be one of"),
+    (("codec", "cost", "law.txt", "--scheme={kind: k_sqs, k: 9}"), "k = 9: must be at most the vocabulary, 3"),
+    (("codec", "cost", "law.txt", "--scheme={kind: tree, k: 2}"), "scheme tree: a law has several drafts"),
+    (("codec", "cost", "law.txt", "--scheme=coupled"), "token = 'raced': must be flat or coded"),
+    (("codec", "cost", "law.txt", "--scheme={kind: "), "not YAML"),
     (("codec", "cost", "law.txt", "--code=morse"), "invalid choice: 'morse'"),
     (("codec", "cost", "law.txt", "--context=a"), "context = 'a': whole numbers"),
-    (("codec", "encode", "law.txt", "--token=9", "--scheme=dense"), "encode: "),
+    (("codec", "encode", "law.txt", "--token=7", "--scheme=dense"), "encode: token 7"),
+    (("codec", "encode", "law.txt", "--scheme={kind: multi_candidate, k: 2}"), "scheme multi_candidate: a law has sev"),
+    (("codec", "decode", "00"), "--vocabulary"),
     (("codec", "decode", "zz", "--vocabulary=4"), "payload = 'zz': no such file, and not hex digits"),
     (("codec", "decode", "ffffffff", "--vocabulary=4", "--scheme=dense"), "decode: "),
+    (("codec", "decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"), "decode: "),
+    (("codec", "decode", "00", "--vocabulary=1", "--scheme=dense"), "vocabulary = 1"),
+    (
+        ("codec", "decode", "0000000000", "--vocabulary=3", f"--scheme={MIRRORED}"),
+        "mirrored: its payload holds",
+    ),
+    # recommendations
+    (("recommend", "--link=wif"), "link = 'wif': must be one of"),
+    (("recommend", "--link=wifi", "--set=uplink=wifi.uplink"), "uplink: both --link and --set"),
+    (("recommend", "--metric=speed"), "metric = 'speed': must be one of latency_per_token_s"),
+    (("recommend", "--minutes=0"), "minutes = 0: must be above 0"),
+    (("recommend", "--seeds=0"), "seeds = 0: must be in 2..10000"),
+    (("recommend", "--precision=100%"), "precision = 1: must be"),
+    (("recommend", "--devices=0"), "workload.devices = 0: should be"),
+    (("recommend", "--devices=2", "--set=workload.devices=2"), "workload.devices: both"),
+    (("recommend", "--grid=scheme=cloud_only"), "scheme: 1 setting to try is no choice"),
+    (("recommend", "--without=kk"), "without = 'kk': is not tried"),
+    (("recommend", "--set=seed=1"), "seed: a race has many"),
+    (("recommend", "--set=uplink.rate.bps=0"), "uplink.rate.bps = 0: must be above 0"),
+    (("recommend", "--config=none.yaml"), "none.yaml: cannot be read"),
+    (("recommend", "--set=fleet=[{count: 1, scheme: k_sqs}]"), "fleet: a class of devices has a scheme of its own"),
+    # passes measured here
+    (("calibrate", "nothing", "--out=a.csv"), "pair.kind = 'nothing': kind must be one of"),
+    (("calibrate", "sotu", "--out=none/a.csv"), "out = none/a.csv: none is no folder"),
+    (("calibrate", "sotu", "--out", "a.txt"), "out = a.txt: must end in .csv"),
+    (("calibrate", "sotu", "--out=a.csv", "--new=1,x"), "new = '1,x': whole numbers from 1 with commas between them"),
+    (("calibrate", "sotu", "--out=a.csv", "--batch", "0"), "batch = '0': whole numbers from 1"),
+    (("calibrate", "sotu", "--out=a.csv", "--threads", "0"), "threads = 0: must be from 1 to 1024"),
+    (
+        ("calibrate", "sotu", "--out=a.csv", "--device=cuda"),
+        "device = 'cuda': the models of sotu run where they always do",
+    ),
+    (("calibrate", "synthetic", "--out=a.csv", "--batch=2"), "batch = 2: this pair's models run 1 sequence at a time"),
+    (("calibrate", "--out=x"), "pair: a PAIR must be given, or --cell FILE.yaml"),
+    (("calibrate", "sotu", "--cell=c.yaml", "--out=x"), "pair = sotu: is of a pair; leave it out beside --cell"),
+    (("calibrate", "--cell=c.yaml", "--new", "1", "--out=x"), "new = 1: is of a pair"),
+    (("calibrate", "--cell=c.yaml", "--out=x.csv"), "out = x.csv: must be a folder"),
+    (("calibrate", "--cell", "none.yaml", "--out=x"), "none.yaml"),
+    # one request
+    (("explain", "losses.yaml", "--request=2"), "request = 2: device 0 has 2, numbered from 0 to 1; all 3 have 6"),
+    (("explain", "losses.yaml", "--request=-1"), "request = -1: device 0 has 2"),
+    (("explain", "losses.yaml", "--device=3"), "device = 3: the cell has 3, numbered from 0 to 2"),
+    (("explain", "losses.yaml", "--rounds=90-99"), "rounds = 90-99: this request has"),
+    (("explain", "losses.yaml", "--rounds=3-1"), "argument --rounds: '3-1': rounds such as 4-9"),
+    (("explain", "other.yaml"), "other.yaml: must be a mapping"),
+    (("explain", "seeds.yaml"), "seeds"),
+    (("explain", "cut.yaml"), "cut.yaml, line"),
+    (("explain", "nothing.yaml"), "nothing.yaml"),
+    # real processes
+    (("real", "cell.yaml", "--set=cloud.servers=2"), "cloud.servers = 2: a real run needs 1"),
+    (("real", "cell.yaml", "--set=scheme=edge_only"), "scheme = edge_only, protocol local: a real run needs"),
+    (("real", "cell.yaml", "--set=nothing=2"), "nothing"),
+    (("real", "cell.yaml", "--seeds=0"), "seeds = 0"),
+    (("real", "none.yaml"), "none.yaml"),
+    (("real", "other.yaml"), "other.yaml"),
 ]
-SAME_KIND = """
-from typing import Literal
-from simulator.schemes import LatticeScheme
 
-class Mine(LatticeScheme):
-    kind: Literal["k_sqs"] = "k_sqs"
 
-    def support(self, q, state):
-        return q.argsort()[-1:]
-"""
+def npy(array: np.ndarray) -> bytes:
+    np.save(file := io.BytesIO(), array)
+    return file.getvalue()
+
+
 FILES = {
     "same_kind.py": SAME_KIND.encode(),
     "raises.py": b"raise ZeroDivisionError('over\\ntwo lines')\n",
@@ -164,7 +233,16 @@ FILES = {
     "cut.yaml": b"scheme: [k_sqs\n",
     "empty.yaml": b"",
     "seeds.yaml": b"seeds: 3\n",
-    "law.txt": b"0.6\n0.4\n",
+    "cell.yaml": cell().to_yaml().encode(),
+    "losses.yaml": CELLS["losses"].to_yaml().encode(),
+    "other.yaml": b"- 1\n- 2\n",
+    "law.txt": b".5\n.5\n0\n",
+    "letters.txt": b".5\nhalf\n",
+    "half.txt": b".25\n.25\n",
+    "negative.txt": b"1.5\n-.5\n",
+    "one.txt": b"1\n",
+    "square.npy": npy(np.full((2, 2), 0.25)),
+    "broken.npy": b"\x93NUMPY nothing",
     "emptied/summary.csv": b"",
     "lacking/summary.csv": b"scheme.kind,n\nk_sqs,1\n",
     "cut/summary.csv": b"scheme.kind,n\nk_sqs,1\n",
@@ -219,8 +297,8 @@ def test_a_real_interrupt_stops_all_workers_and_the_same_command_goes_on(
         while running.poll() is None and not list(tmp_path.glob("results/*/parts/*[!d]")):  # none landed
             time.sleep(0.05)
         os.killpg(running.pid, signal.SIGINT)
-        said = running.stderr.read()
-    assert running.returncode == 130 and "Traceback" not in said and said.splitlines()[-1].startswith("sqsim: inter")
+        text = running.stderr.read()
+    assert running.returncode == 130 and "Traceback" not in text and text.splitlines()[-1].startswith("sqsim: inter")
     dry = subprocess.run([*command, *options, "--dry-run"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "the run goes on from there" in dry.stdout and "Remembered: 0 of" not in dry.stdout
     subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, check=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.command.named_kinds import NamedKinds
-from scenarios.command.told_fields import told_fields
+from scenarios.command.run.named_kinds import NamedKinds
+from scenarios.command.run.run_plan import told_fields
 from simulator import Cell
 from simulator.results.intervals import with_curves
 

@@ -17,9 +17,9 @@ from typed_blocks import commands
 
 import sqsim
 from scenarios.command.cli import _parser
-from scenarios.command.readme_tables import ROOT
 from scenarios.command.registry import NAMES
 from simulator.results.columns import BREAKDOWN
+from tools.readme_tables import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 NAMED = [str(page.relative_to(ROOT)) for page in PAGES]

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.command.aligned_columns import WIDTH
 from scenarios.command.capacity_reasons import unmet
-from scenarios.command.headline_table import headline
-from scenarios.command.printed_tables import bearing, costs, fullest, overloads, stands_for, unsettled
-from scenarios.command.report_table import results
+from scenarios.command.report.report_table import results
+from scenarios.command.run.printed_tables import bearing, costs, fullest, overloads, stands_for, unsettled
+from scenarios.findings.aligned_columns import WIDTH
+from scenarios.findings.headline_table import headline
 from simulator.cell.cell import Cell
 from simulator.sweeps.search import Objective
 

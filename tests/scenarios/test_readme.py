@@ -11,11 +11,11 @@ import pytest
 from typed_blocks import commands, made_small
 from typed_command import Typed
 
-from scenarios.command import running
-from scenarios.command.drawing import draw_all
-from scenarios.command.readme_tables import PAGES, README, ROOT, filled, tables
+from scenarios.command.report.drawing import draw_all
+from scenarios.command.run import finished_run
 from simulator.results.columns import BREAKDOWN
 from simulator.results.metrics import METRICS
+from tools.readme_tables import PAGES, README, ROOT, filled, tables
 
 TEXT = README.read_text()
 TOUR = TEXT[TEXT.index("## Five minutes") : TEXT.index("## Where to read on")]
@@ -47,7 +47,7 @@ def run_tour(typed: Typed, folder: Path, small: tuple[str, ...], *more: str) -> 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_tables_of_a_page_are_the_codes(page: str) -> None:
     text = (ROOT / page).read_text()
-    assert filled(page, text) == text, "run python -m scenarios.command.readme_tables"
+    assert filled(page, text) == text, "run python -m tools.readme_tables"
 
 
 def test_every_metric_is_defined_and_the_headlines_first() -> None:
@@ -74,7 +74,7 @@ def test_the_tour_runs_and_ends_with_the_readers_own_curve(
     def only_of_the_last(summary: pd.DataFrame, axis: str | None, names: Sequence[str], folder: Path) -> Iterator[Path]:
         return only_latency(summary, axis, names, folder) if "mine" in folder.parts else iter(())
 
-    monkeypatch.setattr(running, "draw_all", only_of_the_last)
+    monkeypatch.setattr(finished_run, "draw_all", only_of_the_last)
     run_tour(typed, tmp_path, small, "--seeds=1")
     mine = pd.read_csv(tmp_path / "results" / "mine" / "summary.csv")
     assert list(dict.fromkeys(mine["scheme.kind"])) == ["dense", "k_sqs", "c_sqs", "min_p"]
@@ -99,7 +99,7 @@ def test_the_loss_of_the_readers_own_loses_what_it_says(
 ) -> None:
     (command,) = (command for command in commands(OWN_PARTS) if "my_loss.py" in command)
     (tmp_path / "my_loss.py").write_text(python_of(OWN_PARTS, "class Oven"))
-    monkeypatch.setattr(running, "draw_all", only_latency)
+    monkeypatch.setattr(finished_run, "draw_all", only_latency)
     status, out, err = typed(*made_small(command, small), "--grid=uplink.rate.bps=1e4", "--seeds=1", "--quiet")
     assert status == 0, err
     assert "k_sqs loss=oven" in out
@@ -112,7 +112,7 @@ def test_a_composed_scheme_has_the_parts_it_was_given(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (command,) = (command for command in commands(OWN_PARTS) if "results/composed" in command)
-    monkeypatch.setattr(running, "draw_all", lambda *_: iter(()))
+    monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
     status, _, err = typed(*made_small(command, small), "--grid=uplink.rate.bps=1e5", "--seeds=1", "--quiet")
     assert status == 0, err
     cells = pd.read_csv(tmp_path / "results" / "composed" / "cells.csv")

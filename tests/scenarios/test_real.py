@@ -19,28 +19,6 @@ def asked(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["cell.yaml", "--set=cloud.servers=2"], "cloud.servers = 2: a real run needs 1"),
-        (["cell.yaml", "--set=scheme=edge_only"], "scheme = edge_only, protocol local: a real run needs"),
-        (["cell.yaml", "--set=nothing=2"], "nothing"),
-        (["cell.yaml", "--seeds=0"], "seeds = 0"),
-        (["none.yaml"], "none.yaml"),
-        (["other.yaml"], "other.yaml"),
-    ],
-    ids=str,
-)
-def test_a_wrong_command_is_told_on_one_line_and_makes_nothing(
-    typed: Typed, asked: Path, words: list[str], told: str
-) -> None:
-    (asked / "other.yaml").write_text("- 1\n- 2\n")
-    before = sorted(asked.iterdir())
-    status, out, error = typed("real", *words, "--out=out")
-    assert (status, out, error.count("\n")) == (2, "", 1) and told in error
-    assert sorted(asked.iterdir()) == before
-
-
 def test_where_a_tool_is_missing_one_line_says_so_and_nothing_is_made(
     typed: Typed, asked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

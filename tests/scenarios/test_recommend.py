@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +16,22 @@ import pytest
 from typed_command import Typed
 
 import simulator
+import simulator.tuning.race
 from kinds import ConfigError
 from kinds.tunable import tunables
-from scenarios.command import recommending
-from scenarios.command.candidates import BASE, LOSSY, SCHEMES, at_an_end, candidates, without
-from scenarios.command.recommend import QUICK_SETTINGS, SETTINGS, untimed
-from scenarios.command.recommending import ShownSeeds, _measured_again
+from scenarios.command.recommend import recommend, recommending
+from scenarios.command.recommend.recommend import LOOKS, QUICK_SETTINGS, SETTINGS, untimed
+from scenarios.command.recommend.recommending import ShownSeeds, _measured_again
+from scenarios.command.recommend.tried_schemes import BASE, LOSSY, SCHEMES, at_an_end, candidates, without
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
-from simulator.tuning import heats
 from simulator.tuning.alternatives import Alternatives
-from simulator.tuning.entrants import SEARCH_SEED, SEARCH_SEEDS, entrants, sampled, samples
-from simulator.tuning.heats import LOOKS, WORSE, TimeLimit, race
-from simulator.tuning.trials import FIRST_SEED, UNANSWERED, Aim, Row
+from simulator.tuning.race import SEARCH_SEED, SEARCH_SEEDS, WORSE, TimeLimit, entrants, race, sampled, samples
+from simulator.tuning.trials import FIRST_SEED, UNANSWERED, Aim, Budget, Row
 from simulator.tuning.trials import LOSSY as DEPARTS
 
-AIM = Aim("latency_per_token_s", higher=False, within=0.02)
+AIM = Aim("latency_per_token_s")
+BUDGET = Budget(SETTINGS, LOOKS, within=0.02)
 TINY = (
     "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
     "--set=workload.output_tokens=6",
@@ -163,8 +164,8 @@ def few(number: int) -> list[Cell]:
 def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough() -> None:
     settings = few(6)
     table = Table(settings, [1.0, 1.001, 2.0, 3.0, 4.0, 5.0])
-    (heat,) = race(settings, AIM, table, TimeLimit(1.0, 0))
-    assert heat.racing == [0, 1] and heat.behind <= AIM.within and "within 0.02" in heat.ended
+    (heat,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
+    assert heat.racing == [0, 1] and heat.behind <= BUDGET.within and "within 0.02" in heat.ended
     assert {heat.stopped[place].why for place in range(2, 6)} == {WORSE}
     assert all(heat.stopped[place].seeds == LOOKS[0] for place in range(2, 6))
     assert max(seed for place, seed in table.asked if place > 1) == LOOKS[0] - 1
@@ -175,29 +176,30 @@ def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough() 
 def test_the_seeds_of_a_race_are_not_those_that_are_shown() -> None:
     settings = few(2)
     table = Table(settings, [1.0, 2.0])
-    race(settings, AIM, table, TimeLimit(1.0, 0))
+    race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
     assert min(seed for _, seed in table.asked) == 0  # above FIRST_SEED
 
 
 def test_who_leaves_requests_unanswered_or_departs_in_law_is_out_and_nobody_at_all_is_an_error() -> None:
     settings = few(3)
     table = Table(settings, [1.0, 0.1, 0.1], answered={1: 0.5}, tv_output={2: 0.1})
-    (heat,) = race(settings, AIM, table, TimeLimit(1.0, 0))
+    (heat,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
     assert heat.leader == 0 and [heat.stopped[place].why for place in (1, 2)] == [UNANSWERED, DEPARTS]
     with pytest.raises(ConfigError, match="of no setting here"):
-        race(settings, AIM, Table(settings, [1.0] * 3, answered=dict.fromkeys(range(3), 0.5)), TimeLimit(1.0, 0))
+        race(
+            settings, AIM, BUDGET, Table(settings, [1.0] * 3, answered=dict.fromkeys(range(3), 0.5)), TimeLimit(1.0, 0)
+        )
 
 
 def test_more_is_better_where_the_metric_says_so() -> None:
     settings = few(3)
-    (heat,) = race(settings, Aim(AIM.metric, higher=True, within=0.02), Table(settings, [1, 2, 4]), TimeLimit(1.0, 0))
+    (heat,) = race(settings, Aim(AIM.metric, higher=True), BUDGET, Table(settings, [1, 2, 4]), TimeLimit(1.0, 0))
     assert heat.leader == 2
 
 
 @pytest.mark.parametrize(("cells", "raced", "seeds"), [(500, 6, 12), (50, 6, 8), (24, 3, 8), (1, 1, 3)])
-def test_a_race_keeps_to_its_time(monkeypatch: pytest.MonkeyPatch, cells: int, raced: int, seeds: int) -> None:
+def test_a_race_keeps_to_its_time(cells: int, raced: int, seeds: int) -> None:
     """6 settings that differ by nothing would race to the last seed, had they the time for so many cells."""
-    monkeypatch.setattr(heats, "LOOKS", (6, 12))
     settings, now = few(6), [0.0]
     table = Table(settings, [1.0] * 6)
     done: set[str] = set()
@@ -209,9 +211,9 @@ def test_a_race_keeps_to_its_time(monkeypatch: pytest.MonkeyPatch, cells: int, r
 
     limit = TimeLimit(cells / 60, 0, now=lambda: now[0])
     timed = limit.timed(trying, lambda asked: len({cell.id for cell in asked} - done))
-    aim, places = Aim(AIM.metric, False, 0.0), tried(axes=FEW | {"scheme.k": range(2, 8)})
-    entered = entrants(places, SETTINGS, aim, timed, limit)
-    (heat,) = race(entered.settings, aim, timed, limit)
+    budget, places = Budget(SETTINGS, (6, 12), within=0.0), tried(axes=FEW | {"scheme.k": range(2, 8)})
+    entered = entrants(places, AIM, budget, timed, limit)
+    (heat,) = race(entered.settings, AIM, budget, timed, limit)
     assert (len(heat.settings), entered.sampled, heat.seeds) == (raced, raced, seeds)
     assert ("time is up" in heat.ended) == (seeds < 12 and raced > 1) and now[0] <= max(cells, 8)
 
@@ -222,7 +224,7 @@ def test_what_is_next_to_the_best_of_a_sample_enters_on_seeds_of_its_own() -> No
     everything = sampled(places, SETTINGS)
     table = Table(everything, [2.0 + abs(cell.scheme.k - 9) for cell in everything])
     limit = TimeLimit(1.0, 0)
-    entered = entrants(places, 3, AIM, table, limit)
+    entered = entrants(places, AIM, replace(BUDGET, settings=3), table, limit)
     first = {cell.scheme.k for cell in sampled(places, 3)}
     assert entered.sampled == 3 and entered.searched
     assert {cell.scheme.k for cell in entered.settings} > first and 9 not in first
@@ -230,7 +232,7 @@ def test_what_is_next_to_the_best_of_a_sample_enters_on_seeds_of_its_own() -> No
     seeds = {seed + FIRST_SEED for _, seed in table.asked}
     searched = {seed for seed in seeds if seed >= FIRST_SEED + LOOKS[-1]}
     assert searched == set(range(SEARCH_SEED, SEARCH_SEED + SEARCH_SEEDS)), "none of the race's"
-    (heat,) = race(entered.settings, AIM, table, limit)
+    (heat,) = race(entered.settings, AIM, BUDGET, table, limit)
     assert heat.settings[heat.leader].scheme.k == 9
 
 
@@ -238,13 +240,15 @@ def test_the_false_alarms_of_a_race_are_shared_by_all_that_enter_it_the_found_on
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     counted: list[int] = []
-    law = heats.Race
-    monkeypatch.setattr(heats, "Race", lambda number, *others: counted.append(number) or law(number, *others))
+    plain = simulator.tuning.race.Race
+    monkeypatch.setattr(
+        simulator.tuning.race, "Race", lambda number, *others: counted.append(number) or plain(number, *others)
+    )
     places = tried(axes=FEW | {"scheme.k": range(2, 12)})
     everything = sampled(places, SETTINGS)
     table = Table(everything, [2.0 + abs(cell.scheme.k - 9) for cell in everything])
-    entered = entrants(places, 3, AIM, table, TimeLimit(1.0, 0))
-    race(entered.settings, AIM, table, TimeLimit(1.0, 0))
+    entered = entrants(places, AIM, replace(BUDGET, settings=3), table, TimeLimit(1.0, 0))
+    race(entered.settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
     assert counted == [len(entered.settings)] and counted[0] > 3
 
 
@@ -270,7 +274,7 @@ def test_a_race_leaves_time_for_what_is_shown_and_that_takes_half_at_most() -> N
 def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again() -> None:
     settings = [*few(2), *settings_of({"scheme": ["cloud_only", "coupled", "half_dense"], "scheme.max_drafts": [2]})]
     table = Table(settings, [1.0, 1.1, 1.15, 1.5, 40.0])
-    (heat,) = race(settings, AIM, table, TimeLimit(1.0, 0))
+    (heat,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
     every = {cell.id: table._row(cell) for place in range(5) for cell in heat.at(place, LOOKS[-1])}
     assert heat.best_of_kinds(every) == [0, 2, 3, 4]
     assert _measured_again(heat, every) == [0, 2], "half as much again is far, 15% is not"
@@ -279,21 +283,21 @@ def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again() -> None:
 
 
 def test_a_race_that_was_cut_is_headed_tentative_and_says_what_more_minutes_would_do(typed: Typed) -> None:
-    status, said, told = typed("recommend", *TINY, "--minutes=0.0001")
-    assert status == 0, told
-    heading = " ".join(said.split("The best of each kind")[0].split())
+    status, out, err = typed("recommend", *TINY, "--minutes=0.0001")
+    assert status == 0, err
+    heading = " ".join(out.split("The best of each kind")[0].split())
     assert heading.startswith("Tentative, time was up: ") and "2 of 3 settings raced" in heading
-    assert "--minutes 1 would race all 3 on at least 6 seeds." in heading and "Answer: tentative: use " in said
+    assert "--minutes 1 would race all 3 on at least 6 seeds." in heading and "Answer: tentative: use " in out
 
 
 def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_its_subject(
     typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heats, "LOOKS", (3,))
-    status, said, told = typed("recommend", *TINY)
-    assert status == 0, told
+    monkeypatch.setattr(recommend, "LOOKS", (3,))
+    status, out, err = typed("recommend", *TINY)
+    assert status == 0, err
     margin = pd.read_csv("results/recommend/chosen_and_fixed.csv")["margin"].iloc[1]
-    answer = " ".join(said.split("Answer: ")[1].split())
+    answer = " ".join(out.split("Answer: ")[1].split())
     assert f". The next kind, {'k_sqs' if 'use cloud_only' in answer else 'cloud_only'}" in answer
     way = "higher" if margin > 0 else "lower"
     clause = answer.split("against it: ")[1].split(". ")[0]
@@ -304,11 +308,11 @@ def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_i
 def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
     typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heats, "LOOKS", (3, 5))
-    status, said, told = typed("recommend", *TINY)
-    assert status == 0, told
+    monkeypatch.setattr(recommend, "LOOKS", (3, 5))
+    status, text, err = typed("recommend", *TINY)
+    assert status == 0, err
     out = Path("results/recommend")
-    assert "Answer: use " in said and "Race: 3 settings" in said and "Trust: " in said and "Assumed: 1 device" in said
+    assert "Answer: use " in text and "Race: 3 settings" in text and "Trust: " in text and "Assumed: 1 device" in text
     assert {path.name for path in (out / "figures").iterdir()} == {"recommendation.svg", "recommendation.png"}
     table = pd.read_csv(out / "tried.csv")
     assert len(table) == 3 and set(table["scheme.kind"]) == {"cloud_only", "k_sqs"}
@@ -320,35 +324,10 @@ def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
     assert found["line"].startswith("Answer: use ") and found["comparisons"][0]["n"] == 3
     monkeypatch.setattr(simulator.sweeps.worker, "_outcome", None)  # nothing is simulated again
     monkeypatch.setattr(recommending, "draw_all", lambda *_: [])
-    status, again, told = typed("recommend", *TINY)
-    assert status == 0 and said.startswith(again.strip()), told
+    status, again, err = typed("recommend", *TINY)
+    assert status == 0 and text.startswith(again.strip()), err
     refused = typed("recommend", *TINY, "--metric=tokens_per_s")
     assert refused[0] == 2 and "holds other results" in refused[2]
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        (["--link=wif"], "link = 'wif': must be one of"),
-        (["--link=wifi", "--set=uplink=wifi.uplink"], "uplink: both --link and --set"),
-        (["--metric=speed"], "metric = 'speed': must be one of latency_per_token_s"),
-        (["--minutes=0"], "minutes = 0: must be above 0"),
-        (["--seeds=0"], "seeds = 0: must be in 2..10000"),
-        (["--precision=100%"], "precision = 1: must be"),
-        (["--devices=0"], "workload.devices = 0: should be"),
-        (["--devices=2", "--set=workload.devices=2"], "workload.devices: both"),
-        (["--grid=scheme=cloud_only"], "scheme: 1 setting to try is no choice"),
-        (["--without=kk"], "without = 'kk': is not tried"),
-        (["--set=seed=1"], "seed: a race has many"),
-        (["--set=uplink.rate.bps=0"], "uplink.rate.bps = 0: must be above 0"),
-        (["--config=none.yaml"], "none.yaml: cannot be read"),
-        (["--set=fleet=[{count: 1, scheme: k_sqs}]"], "fleet: a class of devices has a scheme of its own"),
-    ],
-)
-def test_a_mistake_is_told_in_one_line_and_nothing_is_left(typed: Typed, options: list[str], told: str) -> None:
-    status, said, error = typed("recommend", *options)
-    assert status == 2 and not said and error.count("\n") == 1 and told in error
-    assert not Path("results").exists()
 
 
 @pytest.mark.slow
@@ -361,14 +340,14 @@ def test_the_race_finds_what_all_settings_on_all_seeds_find(kinds: list[str]) ->
         [cell for each in settings for cell in each.grid({"seed": range(FIRST_SEED, FIRST_SEED + LOOKS[-1])})]
     ).set_index("cell")
     rows = every[["latency_per_token_s", "answered", "tv_output"]].to_dict("index")
-    asked: set[str] = set()
+    requested: set[str] = set()
 
     def trying(cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
-        asked.update(cell.id for cell in cells)
+        requested.update(cell.id for cell in cells)
         return rows
 
-    (heat,) = race(settings, AIM, trying, TimeLimit(60.0, 0))
+    (heat,) = race(settings, AIM, BUDGET, trying, TimeLimit(60.0, 0))
     logs = np.log(every["latency_per_token_s"].to_numpy().reshape(len(settings), LOOKS[-1]))
     best = int(logs.mean(axis=1).argmin())
-    assert best in heat.racing and len(asked) < len(rows)
+    assert best in heat.racing and len(requested) < len(rows)
     assert np.expm1(logs[heat.leader].mean() - logs[best].mean()) <= heat.behind

@@ -9,6 +9,7 @@ import json
 import math
 import re
 import shutil
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,16 +19,18 @@ from browser import shown
 from parsed_page import Element, parsed
 from typed_command import Finished, Typed
 
-import scenarios.command
+import plots
+import scenarios.command.report
+from kinds.files import read_note, write_note
 from scenarios.command.cli import main
-from scenarios.command.report_figures import SVG, inline
-from scenarios.command.report_table import DEFINITIONS, with_interval
+from scenarios.command.report.report_figures import SVG, inline
+from scenarios.command.report.report_table import DEFINITIONS, with_interval
 from simulator.results.lossy import marked
 from simulator.results.metrics import METRICS
 from simulator.results.result_directory import record
 
 LATENCY = "latency_per_token_s"
-TEMPLATES = Path(scenarios.command.__file__).parent / "templates"
+TEMPLATES = Path(scenarios.command.report.__file__).parent / "templates"
 
 
 @pytest.fixture(scope="session")
@@ -54,12 +57,12 @@ def test_the_page_tells_question_sentences_command_and_versions(page: Element, f
     assert (
         page.all("h1")[0].text == "Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?"
     )
-    told = " ".join(page.text.split())
+    text = " ".join(page.text.split())
     lines = [line.removeprefix("Answer:").strip() for line in note["findings"]]
     for line in (*lines, manifest["command"], manifest["date"], manifest["sqsim"], manifest["host"]):
-        assert " ".join(line.split()) in told
-    assert f"sqsim compare {finished.out} OTHER" in told and f"{finished.out}/cells/{manifest['cells'][0]}.yaml" in told
-    assert manifest["libraries"]["numpy"] in told
+        assert " ".join(line.split()) in text
+    assert f"sqsim compare {finished.out} OTHER" in text and f"{finished.out}/cells/{manifest['cells'][0]}.yaml" in text
+    assert manifest["libraries"]["numpy"] in text
 
 
 def test_the_table_has_every_setting_with_its_interval(page: Element, finished: Finished) -> None:
@@ -69,11 +72,11 @@ def test_the_table_has_every_setting_with_its_interval(page: Element, finished: 
     rows = table.all("tbody")[0].all("tr")
     assert {LATENCY, "uplink.rate.bps", "scheme.max_drafts", "payload_bits_per_token"} < {*keys}
     assert len(rows) == len(summary)
-    for row, (_, told) in zip(rows, marked(summary).iterrows(), strict=True):
+    for row, (_, text) in zip(rows, marked(summary).iterrows(), strict=True):
         entry = row.children[keys.index(LATENCY)]
-        assert row.children[0].text == told["curve"]
-        assert float(entry.attributes["data-v"]) == told[LATENCY]
-        assert entry.text == with_interval(told[LATENCY], told[f"{LATENCY}_ci95"], LATENCY)
+        assert row.children[0].text == text["curve"]
+        assert float(entry.attributes["data-v"]) == text[LATENCY]
+        assert entry.text == with_interval(text[LATENCY], text[f"{LATENCY}_ci95"], LATENCY)
     every = [heading.attributes["data-key"] for heading in with_id(page, "metrics").all("thead")[0].all("th")]
     assert {name for name in METRICS if summary[name].notna().any()} < {*every}
 
@@ -190,8 +193,8 @@ def test_a_browser_shows_it_without_complaint_and_sorts(report: Path, tmp_path: 
 def test_what_a_user_named_is_text_and_no_markup(typed: Typed, finished: Finished, tmp_path: Path) -> None:
     shutil.copytree(finished.out, tmp_path / "mine")
     note = json.loads((tmp_path / "mine" / "scenario.json").read_text())
-    told = "Answer: <script>alert(1)</script> & so on"
-    (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "findings": [told], "scenario": "<b>x"}))
+    text = "Answer: <script>alert(1)</script> & so on"
+    (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "findings": [text], "scenario": "<b>x"}))
     record(tmp_path / "mine", [tmp_path / "mine" / "scenario.json"])
     status, out, err = typed("report", "mine")
     assert (status, out, err) == (0, "mine/report.html\n", "")
@@ -274,18 +277,18 @@ def test_our_own_figures_lose_nothing_to_the_lists() -> None:
         plain = re.sub(r"[\s\"']", "", value).replace("url(#x-", "url(#")
         return dict(re.findall(r"([^:;]+):([^;]+)", plain))
 
-    for path in sorted((TEMPLATES.parents[2] / "docs" / "figures").rglob("*.svg"))[::6]:
+    for path in sorted((TEMPLATES.parents[3] / "docs" / "figures").rglob("*.svg"))[::6]:
         root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
         (made,) = parsed(f"<!doctype html><html><body>{inline(path, 'x', 'x')}</body></html>").all("svg")
         drawn = [each for each in root.iter() if each.tag in {f"{{{SVG}}}{name}" for name in ("path", "use", "text")}]
         kept = [each for each in made.every() if each.tag in ("path", "use", "text")]
         assert len(drawn) == len(kept) > 0
         for before, after in zip(drawn, kept, strict=True):
-            told = {name.rpartition("}")[2]: value for name, value in before.attrib.items()}
+            lines = {name.rpartition("}")[2]: value for name, value in before.attrib.items()}
             left = {name.rpartition(":")[2]: value for name, value in after.attributes.items()}
-            assert {*told} == {*left}, path
-            assert told.get("d", "").split() == left.get("d", "").split()
-            assert style(told.get("style", "")) == style(left.get("style", ""))
+            assert {*lines} == {*left}, path
+            assert lines.get("d", "").split() == left.get("d", "").split()
+            assert style(lines.get("style", "")) == style(left.get("style", ""))
 
 
 def test_a_report_takes_the_place_of_a_link_and_writes_nothing_through_it(
@@ -325,16 +328,16 @@ def test_odd_values_in_a_strangers_notes_are_told_in_one_line(
 
 def test_what_is_no_result_directory_is_told_in_one_line(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for folder, told in (("nowhere", "no such directory"), ("empty", "no manifest.json")):
+    for folder, text in (("nowhere", "no such directory"), ("empty", "no manifest.json")):
         status, out, err = typed("report", folder)
-        assert (status, out, err.count("\n")) == (2, "", 1) and f"{folder}: {told}" in err
+        assert (status, out, err.count("\n")) == (2, "", 1) and f"{folder}: {text}" in err
     assert list((tmp_path / "empty").iterdir()) == []
 
 
 def test_the_templates_go_into_the_package() -> None:
     setup = configparser.ConfigParser()
-    setup.read(TEMPLATES.parents[2] / "setup.cfg")
-    assert setup["options.package_data"]["scenarios.command"] == "templates/*"
+    setup.read(TEMPLATES.parents[3] / "setup.cfg")
+    assert setup["options.package_data"]["scenarios.command.report"] == "templates/*"
     names = {path.name for path in TEMPLATES.iterdir()}
     assert names == {"report.html", "report_tables.html", "report.css", "report.js"}
 
@@ -346,3 +349,39 @@ def test_a_figure_of_ones_own_is_left_out_with_a_line(typed: Typed, finished: Fi
     assert status == 0 and err.splitlines() == [
         "sqsim: sent/figures/for_paper.svg: is no figure of this run, and is left out"
     ]
+
+
+OWN_FIGURE = """import plots
+from plots.bits_figure import draw
+
+plots.register("own_in_tests", "bits once more", draw)
+"""
+
+
+def test_a_figure_of_ones_own_comes_back_by_the_manifest_once_its_file_was_typed(
+    typed: Typed, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory's run imported a file, which must have been typed here as it reads now."""
+    out = Path(shutil.copytree(finished.out, tmp_path / "mine"))
+    (tmp_path / "own.py").write_text(OWN_FIGURE)
+    note = json.loads((out / "scenario.json").read_text())
+    (out / "scenario.json").write_text(json.dumps({**note, "figures": ["own_in_tests", "bits"]}))
+    manifest = read_note(out / "manifest.json")
+    write_note(out / "manifest.json", manifest | {"imports": [str(tmp_path / "own.py"), "/gone.py", 5]})
+    record(out, [out / "scenario.json"])
+
+    def drawn(*words: str) -> bool:
+        with monkeypatch.context() as patch:
+            patch.setattr(plots, "FIGURES", dict(plots.FIGURES))
+            status, _, err = typed(*words)
+        for name in [name for name in sys.modules if name.startswith("sqsim_import_")]:
+            del sys.modules[name]
+        assert status == 0 and (not err or err.startswith("sqsim: figure own_in_tests: is not drawn")), err
+        return not err
+
+    plot = ("plot", "mine", "--format=svg")
+    assert not drawn(*plot) and drawn(*plot, "--import=own.py")
+    assert drawn(*plot) and drawn("report", "mine") and drawn("compare", "mine", "mine")
+    assert 'id="figure-own_in_tests"' in (out / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "own.py").write_text(OWN_FIGURE + "raise SystemExit\n")
+    assert not drawn(*plot)

@@ -12,10 +12,10 @@ import plots
 from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from models.prompt_files import LANGUAGES
-from scenarios.command.choosing import Choosing
 from scenarios.command.derived_axis import along
-from scenarios.command.registry import NAMES, scenario, told
-from scenarios.command.run_plan import Changes, plan_of
+from scenarios.command.registry import NAMES, outline, scenario
+from scenarios.command.run.choosing import Choosing
+from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.scenario import Quick, Scenario, Tune
 from simulator.cell.dotted_names import flatten
 from simulator.results.metrics import METRICS
@@ -80,13 +80,13 @@ def test_a_users_kind_keeps_the_bases_fields_and_a_mapping_replaces_them() -> No
 
 
 def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so() -> None:
-    for changes, said in (
+    for changes, text in (
         (Changes(settings={"uplink.rate": {"kind": "mahimahi"}}), "--set uplink.rate replaces the axis"),
         (Changes(settings={"uplink": "satellite_leo.uplink"}), "--set pins the axis"),
         (Changes(grid={"uplink.rate": ["mahimahi", "trace"]}), "--grid uplink.rate replaces the axis"),
     ):
         plan = plan_of(SMALL, changes)
-        assert f"{said} uplink.rate.bps of the grid" in plan.notes
+        assert f"{text} uplink.rate.bps of the grid" in plan.notes
         assert len(plan.cells) == 2 * 3 * max(1, len(changes.grid.get("uplink.rate", ())))
     kept = plan_of(SMALL, Changes(settings={"uplink.rate": {"kind": "constant"}}))
     assert len(kept.cells) == 12 and not kept.notes
@@ -98,14 +98,14 @@ def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_wit
     tmp_path: Path,
 ) -> None:
     (tmp_path / "mine.py").write_text("x = 1\n")
-    (said,) = plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).warnings
-    assert "mine.py: registers nothing" in said
+    (text,) = plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).warnings
+    assert "mine.py: registers nothing" in text
     assert not plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).notes
     own = Path(__file__).parents[2] / "examples"
-    told = [f"`sqsim check {own / 'own_policy.py'}` shows whether it keeps the verifier's distribution"]
-    assert plan_of(SMALL, Changes(imports=(own / "own_policy.py", own / "own_loss.py"))).notes == told
-    (said,) = plan_of(SMALL, Changes(settings={"scheme": {"kind": "k_sqs", "k": 4, "partial": True}})).warnings
-    assert said.startswith("scheme.token = coded: is not used, partial rounds send each drafted id flat")
+    notes = [f"`sqsim check {own / 'own_policy.py'}` shows whether it keeps the verifier's distribution"]
+    assert plan_of(SMALL, Changes(imports=(own / "own_policy.py", own / "own_loss.py"))).notes == notes
+    (text,) = plan_of(SMALL, Changes(settings={"scheme": {"kind": "k_sqs", "k": 4, "partial": True}})).warnings
+    assert text.startswith("scheme.token = coded: is not used, partial rounds send each drafted id flat")
     flat = {"kind": "k_sqs", "k": 4, "partial": True, "token": "flat"}
     assert not plan_of(SMALL, Changes(settings={"scheme": flat})).warnings
 
@@ -147,7 +147,7 @@ def test_an_import_is_recorded_in_every_cell(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_scenario_holds_together(name: str) -> None:
     found = scenario(name)
-    assert told(name) == (found.minutes, found.summary)
+    assert outline(name) == (found.minutes, found.summary)
     pair: dict[str, object] = {"models.pair": "sotu" if "models.pair.prompts" in found.grid else "synthetic"}
     if any(",models.pair." in axis for axis in found.grid):
         pair = {}  # of fields that the base's pair has

@@ -1,7 +1,8 @@
-"""A search for the most devices: what it leaves, and that it goes on where it was."""
+"""A search for the most devices, and a race for the best setting: what it leaves, and that it goes on where it was."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
@@ -9,10 +10,15 @@ import pandas as pd
 import pytest
 from typed_command import Typed
 
-import scenarios.command.means
-import scenarios.command.searching
+import scenarios.command.run.searching
+import simulator.run
 import simulator.sweeps.sweep
-from simulator.sweeps.crews import R, Work
+import simulator.sweeps.worker_pools
+from scenarios.command.recommend import recommend, recommending
+from simulator.cell.cell import Cell
+from simulator.run import simulate
+from simulator.sweeps import worker
+from simulator.sweeps.worker_pools import R, Work
 
 CLOUD_ONLY = ("--set=scheme=cloud_only", "--set=cloud.token_budget=512")
 """A scheme that has nothing to choose for itself."""
@@ -40,7 +46,7 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
     (tmp_path / "found" / "search.json").write_text("")
     assert typed(*command, "--out=found") == (0, out, "")  # what was emptied is found again
     monkeypatch.setattr(
-        scenarios.command.searching, "capacities", lambda missing, *_: iter(missing.items())
+        scenarios.command.run.searching, "capacities", lambda missing, *_: iter(missing.items())
     )  # none are
     assert typed(*command, "--out=found") == (0, out, "")
     status, out, err = typed(*command, "--out=found", "--set=objective.tpot_p95_s=0.2")
@@ -53,26 +59,26 @@ def test_an_interrupted_search_goes_on_where_it_was(
     options = (*small, *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100")
     command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--workers=1")
     whole = typed(*command, "--out=whole", "--quiet")[1]
-    search, asked = scenarios.command.searching.capacities, []
+    search, requested = scenarios.command.run.searching.capacities, []
 
     def interrupted(settings: Mapping[int, object], *others: object) -> Iterator[object]:
-        asked.append(sorted(settings))
+        requested.append(sorted(settings))
         yield next(iter(search(settings, *others)))  # type: ignore[arg-type]
-        if len(asked) == 1:
+        if len(requested) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(scenarios.command.searching, "capacities", interrupted)
+    monkeypatch.setattr(scenarios.command.run.searching, "capacities", interrupted)
     assert typed(*command, "--out=found", "--quiet")[0] == 130
     status, out, err = typed(*command, "--out=found")
     assert (status, out.replace("found/", "whole/")) == (0, whole) and "resumed" in err
-    assert asked == [[0, 1], [1]]
+    assert requested == [[0, 1], [1]]
     assert (tmp_path / "found" / "tried.csv").read_text() == (tmp_path / "whole" / "tried.csv").read_text()
 
 
 def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
     typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[str, str]] = []
+    requested: list[tuple[str, str]] = []
 
     class There:
         """Stands for a cluster."""
@@ -83,21 +89,21 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
         def here(self, calls: int) -> bool:
             return False
 
-        def hands(self) -> int:
+        def size(self) -> int:
             return 1
 
         def unordered(self, work: Work[R]) -> Generator[R, None, None]:
-            asked.append((self._address, work.call.__name__))
+            requested.append((self._address, work.call.__name__))
             yield from (work.call(*each) for each in work.arguments)
 
-    for module in (scenarios.command.means, simulator.sweeps.sweep):
-        monkeypatch.setattr(module, "crew_of", There)
+    for module in (simulator.sweeps.worker_pools, simulator.sweeps.sweep):
+        monkeypatch.setattr(module, "pool_of", There)
     options = (*small, *CLOUD_ONLY, "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
     status, out, err = typed("run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--cluster=tcp://there:1")
-    assert (status, asked) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "work")]), err
-    told = " ".join(out.split())
-    assert "cloud_only bears none: with 1 device tpot_p95_s is " in told
-    assert " times the limit of 1 µs" in told
+    assert (status, requested) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "work")]), err
+    text = " ".join(out.split())
+    assert "cloud_only bears none: with 1 device tpot_p95_s is " in text
+    assert " times the limit of 1 µs" in text
 
 
 TUNED = (
@@ -136,18 +142,116 @@ def test_an_interrupted_search_keeps_what_schemes_chose(
     typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = typed(*TUNED, *small, "--out=whole", "--quiet")[1]
-    search, asked = scenarios.command.searching.capacities, []
+    search, requested = scenarios.command.run.searching.capacities, []
 
     def interrupted(places: Mapping[int, object], *others: object) -> Iterator[object]:
-        asked.append(len(places))
-        if len(asked) == 2:
+        requested.append(len(places))
+        if len(requested) == 2:
             raise KeyboardInterrupt
         yield from search(places, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scenarios.command.searching, "capacities", interrupted)
+    monkeypatch.setattr(scenarios.command.run.searching, "capacities", interrupted)
     assert typed(*TUNED, *small, "--out=found", "--quiet")[0] == 130
     status, out, _ = typed(*TUNED, *small, "--out=found", "--quiet")
     assert (status, out.replace("found/", "whole/")) == (0, whole)
-    assert asked[0] == 2 and asked[2] == 0  # the trials are not made again
+    assert requested[0] == 2 and requested[2] == 0  # the trials are not made again
     status, out, err = typed(*TUNED, *small, "--out=found", "--quiet", "--set=objective.tpot_p95_s=0.2")
     assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err
+
+
+CAPACITY = (
+    "run", "capacity", "--quick", "--set=scheme=cloud_only", "--set=cloud.token_budget=512",
+    "--set=cloud.batching=none", "--set=objective.ttft_s=100", "--seeds=1", "--quiet",
+)  # fmt: skip
+TWO = "--grid=uplink.rate.bps=1e6,inf"
+RECOMMEND = (
+    "recommend", "--set=models.pair={kind: synthetic, size: 64, contexts: 8}", "--set=workload.requests=1",
+    "--set=workload.output_tokens=6", "--set=workload.prompt_tokens=4", "--set=scheme.resolution=100",
+    "--grid=scheme=cloud_only,k_sqs", "--grid=scheme.k=4,8", "--grid=scheme.max_drafts=3", "--seeds=3", "--workers=1",
+    "--quiet",
+)  # fmt: skip
+
+
+class Stopping:
+    """Simulates, but for the cell of one number, of which it raises an error instead."""
+
+    def __init__(self, at: int, error: BaseException) -> None:
+        self._at, self._error = at, error
+        self.ids = list[str]()
+
+    def __call__(self, cell: Cell, *others: object, **named: object) -> object:
+        if len(self.ids) == self._at:
+            raise self._error
+        self.ids.append(cell.id)
+        return simulate(cell, *others, **named)  # type: ignore[arg-type]
+
+
+def test_a_search_goes_on_within_a_setting(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = typed(*CAPACITY, *small, TWO, "--out=whole")[1]
+    first, rest = Stopping(3, KeyboardInterrupt()), Stopping(-1, KeyboardInterrupt())
+    monkeypatch.setattr(simulator.run, "simulate", first)
+    status, _, err = typed(*CAPACITY, *small, TWO, "--out=found")
+    assert status == 130 and err.startswith("sqsim: interrupted; 0 of 2 settings are found and kept in found, so is ")
+    assert "goes on from what was simulated" in typed(*CAPACITY, *small, TWO, "--out=found", "--dry-run")[1]
+    monkeypatch.setattr(simulator.run, "simulate", rest)
+    status, out, _ = typed(*CAPACITY, *small, TWO, "--out=found")
+    assert (status, out.replace("found/", "whole/")) == (0, whole)
+    for name in ("tried.csv", "capacity.csv", "cells.csv", "requests.parquet"):
+        assert (tmp_path / "found" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert len(first.ids) == 3 and not set(first.ids) & set(rest.ids)
+    assert not (tmp_path / "found" / "searched").exists()
+
+
+def test_a_setting_that_fails_takes_no_other_along(
+    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulator.run, "simulate", Stopping(0, ZeroDivisionError("by zero")))
+    status, out, err = typed(*CAPACITY, *small, "--set=uplink.rate.bps=1e6", "--out=alone")
+    assert (status, out, err.count("\n")) == (1, "", 1) and "by zero (test_interrupted_searches.py:" in err
+    one = Stopping(4, ZeroDivisionError("by zero"))
+
+    def once(cell: Cell, *others: object, **named: object) -> object:
+        if len(one.ids) == 4:
+            one.ids.append("failed")
+            raise ZeroDivisionError("by zero")
+        return one(cell, *others, **named)
+
+    monkeypatch.setattr(simulator.run, "simulate", once)
+    status, out, err = typed(*CAPACITY, *small, TWO, "--out=found")
+    assert status == 1 and not out
+    failed, last = err.splitlines()
+    (file,) = (tmp_path / "found" / "failed").iterdir()
+    assert failed.startswith(f"sqsim: found/failed/{file.name} failed: ZeroDivisionError: by zero")
+    assert last.startswith("sqsim: 1 of 2 settings failed (ZeroDivisionError: by zero") and "kept in found" in last
+    assert len(json.loads((tmp_path / "found" / "search.json").read_text())["found"]) == 1
+    assert typed(*CAPACITY, *small, TWO, "--out=found")[0] == 0
+
+
+def test_a_race_keeps_what_it_has_simulated(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recommend, "LOOKS", (3, 5))
+    monkeypatch.setattr(recommending, "KEEP_S", 0.0)
+    outcome, done = worker._outcome, list[str]()
+
+    def interrupted(task: worker.Task, sent: worker.Sent, *others: object) -> worker.Outcome:
+        if len(done) == 4:
+            kept = json.loads(Path("results/recommend/search.json").read_text())["tried"]
+            assert set(kept) >= set(done[:3])  # as it would be left by a kill
+            raise KeyboardInterrupt
+        done.append(sent[0])
+        return outcome(task, sent, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker, "_outcome", interrupted)
+    status, _, err = typed(*RECOMMEND)
+    assert status == 130 and err.count("\n") == 1 and "the same command goes on from there" in err
+    assert set(json.loads(Path("results/recommend/search.json").read_text())["tried"]) == set(done)
+    before, again = set(done), list[str]()
+
+    def noted(task: worker.Task, sent: worker.Sent, *others: object) -> worker.Outcome:
+        again.append(sent[0])
+        return outcome(task, sent, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker, "_outcome", noted)
+    assert typed(*RECOMMEND)[0] == 0 and not before & set(again)
+    assert len(pd.read_csv("results/recommend/tried.csv")) >= 2

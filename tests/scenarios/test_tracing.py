@@ -9,8 +9,8 @@ from cells import busy
 from trace_reader import read_trace
 from typed_command import Typed
 
-from scenarios.command import running, tracing
-from scenarios.command.means import Means
+from scenarios.command.run import finished_run, running
+from scenarios.command.run.run_options import RunOptions
 from simulator import Cell, sweep
 from simulator.results import trace_file
 
@@ -25,7 +25,7 @@ def traces(out: Path) -> dict[str, bytes]:
 
 
 def complete(cells: list[Cell], out: Path) -> None:
-    tracing.complete_traces(cells, Means(out, 1, trace=True), lambda *_: None)
+    running.complete_traces(cells, RunOptions(out, 1, trace=True), lambda *_: None)
 
 
 def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one(
@@ -60,17 +60,19 @@ def test_a_trace_that_is_damaged_is_made_again(
     damaged: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep(CELLS, tmp_path, trace=True)
-    whole, told = traces(tmp_path), list[tuple[float, int]]()
+    whole, done_of = traces(tmp_path), list[tuple[float, int]]()
     (tmp_path / "cells" / f"{CELLS[1].id}.trace.json").write_text(damaged)
-    tracing.complete_traces(CELLS, Means(tmp_path, 1, trace=True), lambda done, total, _: told.append((done, total)))
-    assert "1 of 3" in capsys.readouterr().err and traces(tmp_path) == whole and told == [(0, 1), (1, 1)]
+    running.complete_traces(
+        CELLS, RunOptions(tmp_path, 1, trace=True), lambda done, total, _: done_of.append((done, total))
+    )
+    assert "1 of 3" in capsys.readouterr().err and traces(tmp_path) == whole and done_of == [(0, 1), (1, 1)]
 
 
 def test_a_trace_that_is_cut_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(trace_file, "MOST_HEARD", 40)
-    monkeypatch.setattr(tracing, "MOST_HEARD", 40)
+    monkeypatch.setattr(running, "MOST_HEARD", 40)
     sweep(CELLS, tmp_path / "out", trace=True)
     complete(CELLS, tmp_path / "out")
     (line,) = capsys.readouterr().err.splitlines()
@@ -79,7 +81,7 @@ def test_a_trace_that_is_cut_is_told(
 
 
 def test_the_command_traces_the_cells_it_runs(typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(running, "draw_all", lambda *_: iter(()))
+    monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
     (tmp_path / "cell.yaml").write_text(CELLS[0].to_yaml())
     status, out, err = typed("run", "--config", "cell.yaml", "--trace", "--out=out", "--workers=1", "--quiet")
     assert status == 0 and "cells/ID.yaml, cells/ID.trace.json" in out

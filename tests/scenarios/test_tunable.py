@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 
 from kinds import Choice, Part
 from kinds.tunable import Tunable, tunables, worth_trying
-from scenarios.command.catalogue import schemes
+from scenarios.command.inspect.catalogue import schemes
+from scenarios.command.inspect.scenario_page import page
 from scenarios.command.registry import scenario
-from scenarios.command.scenario_page import page
 from simulator import Cell
 from simulator.cell.scheme import Scheme
 from simulator.schemes.oracle import Oracle
@@ -108,8 +108,8 @@ def test_schemes_of_one_code_have_the_default_code_of_the_lattice_in_common() ->
 
 
 def test_the_lists_show_what_is_tuned_with_which_values() -> None:
-    told = " ".join(page(scenario("latency_vs_bandwidth"), "scheme").split())
-    assert "tuned: 1, 2, 3, 4, 6, 8" in told and "tuned: 3, 5, 10, 20, 50, 100, 400" in told
+    text = " ".join(page(scenario("latency_vs_bandwidth"), "scheme").split())
+    assert "tuned: 1, 2, 3, 4, 6, 8" in text and "tuned: 3, 5, 10, 20, 50, 100, 400" in text
     assert "Tuned: max_drafts 1, 2, 3, 4, 6, 8; resolution 3, 5, 10, 20, 50, 100, 400; k 1, 2, 4" in " ".join(
         schemes().split()
     )

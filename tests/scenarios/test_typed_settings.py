@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinds import ConfigError
-from scenarios.command.typed_settings import parse_axes, parse_axis, parse_setting, parse_settings
+from scenarios.command.run.typed_settings import parse_axes, parse_axis, parse_setting, parse_settings
 
 
 @pytest.mark.parametrize(

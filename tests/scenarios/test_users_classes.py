@@ -1,13 +1,14 @@
-"""What a class of a user's own does wrong is told with its file, its line and the rule, on one line."""
+"""What a class of a user's own does wrong is reported with its file, its line and the rule, on one line."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typed_command import Typed
 
-from scenarios.command import running
+from scenarios.command.run import finished_run
 
 SCHEME = """from typing import Literal
 
@@ -71,13 +72,7 @@ PARTS = [
     ("Sparsifier", "support(self, q, state)", "np.array([2, 1])", "sparsifier", "Mine.support must be ascending"),
     ("Sparsifier", "support(self, q)", "np.array([1])", "sparsifier", "TypeError: Mine.support() takes 2 positional"),
     ("LatticeQuantizer", "quantize(self, mass)", "np.rint(-9 * mass).astype(int)", "quantizer", "counts of 0 or more"),
-    (
-        "LatticeQuantizer",
-        "quantize(self, mass)",
-        "9 * mass",
-        "quantizer",
-        "an array [8] of whole numbers, got [0.",
-    ),
+    ("LatticeQuantizer", "quantize(self, mass)", "9 * mass", "quantizer", "an array [8] of whole numbers, got [0."),
     ("Policy", "next(self, view, state)", "'send'", "policy", "must return an action and a state"),
     (
         "Policy",
@@ -109,54 +104,6 @@ LINKS = [
     ("Latency", "pass_s(self, work)", "'1 s'", "edge.latency", "Mine.pass_s must return seconds, 0 or more, got '1 s'"),
     ("Latency", "pass_s(self, work)", "work[0][5]", "edge.latency", "IndexError: tuple index out of range"),
 ]
-
-
-CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
-workload: {kind: closed, requests: 1, prompt_tokens: 4, output_tokens: 6}
-"""
-
-
-def run(typed: Typed, *options: str) -> str:
-    """Types a command that must fail, on one line that tells a user's file and line; that line."""
-    Path("cell.yaml").write_text(CELL)
-    status, out, err = typed("run", "--config=cell.yaml", "--workers=1", "--quiet", "--import=mine.py", *options)
-    assert (status, out, err.count("\n")) == (2, "", 1), err
-    return err
-
-
-@pytest.mark.parametrize(("answer", "told"), SUPPORTS)
-def test_a_support_that_is_none_is_told_with_its_line(answer: str, told: str, typed: Typed, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(SCHEME.format(answer=answer))
-    line = 14 if "Error" in told else 13
-    assert f"sqsim: mine.py:{line}: {told}" in run(typed, "--set=scheme=mine")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cell.yaml", "mine.py"]
-
-
-@pytest.mark.parametrize(("family", "method", "answer", "field", "told"), PARTS)
-def test_a_part_of_a_scheme_that_answers_nonsense_is_told_with_its_line(
-    family: str, method: str, answer: str, field: str, told: str, typed: Typed, tmp_path: Path
-) -> None:
-    text = PART.format(family=family, method=method, answer=answer)
-    if family == "Policy" and "next" not in method:
-        text += "\n    def next(self, view, state):\n        return DRAFT, state\n"
-    (tmp_path / "mine.py").write_text(text)
-    err = run(typed, f"--set=scheme={{kind: composed, {field}: mine, max_drafts: 2}}")
-    assert err.startswith("sqsim: mine.py:14: ") and told in err
-
-
-@pytest.mark.parametrize(("family", "method", "answer", "field", "told"), LINKS)
-def test_a_part_of_a_link_or_a_clock_that_answers_nonsense_is_told_with_its_line(
-    family: str, method: str, answer: str, field: str, told: str, typed: Typed, tmp_path: Path
-) -> None:
-    text = LINK.format(family=family, method=method, answer=answer)
-    if family == "Delay":
-        text += "\n    @property\n    def mean_s(self):\n        return 0.1\n"
-    (tmp_path / "mine.py").write_text(text)
-    err = run(typed, f"--set={field}=mine")
-    line = 13 if "Error" in told else 12
-    assert err.startswith(f"sqsim: mine.py:{line}: ") and told in err
-
-
 PROCESSES = [
     ("Loss", "lost", "1", "uplink.loss", "Process.lost must return True or False, got 1"),
     ("Loss", "lost", "'no'", "uplink.loss", "Process.lost must return True or False, got 'no'"),
@@ -181,20 +128,6 @@ class Mine({family}):
     def process(self, uniforms):
         return Process()
 """
-
-
-@pytest.mark.parametrize(("family", "method", "answer", "field", "told"), PROCESSES)
-def test_the_process_that_a_class_opens_keeps_to_the_rules_too(
-    family: str, method: str, answer: str, field: str, told: str, typed: Typed, tmp_path: Path
-) -> None:
-    text = OWN_PROCESS.format(family=family, method=method, answer=answer)
-    if family == "Delay":
-        text += "\n    @property\n    def mean_s(self):\n        return 0.1\n"
-    (tmp_path / "mine.py").write_text(text)
-    err = run(typed, f"--set={field}=mine")
-    assert err.startswith(f"sqsim: mine.py:{3 if 'Error' in told else 2}: ") and told in err
-
-
 BACKWARDS = """from typing import Literal
 
 from channels.link.rates import Curve, Rate
@@ -214,33 +147,52 @@ class Mine(Rate):
     def curve(self, uniforms):
         return Backwards()
 """
+FILES = [
+    ("x = 1\nraise KeyError('a')\n", 2, "KeyError: 'a'"),
+    ("x = 1\n\nif x\n", 3, "SyntaxError: expected ':'"),
+    ("import nowhere_to_be_found\n", 1, "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
+]
+NEXT = "\n    def next(self, view, state):\n        return DRAFT, state\n"
+MEAN = "\n    @property\n    def mean_s(self):\n        return 0.1\n"
+"""What a policy, and a delay, has to have besides."""
 
 
-def test_a_rate_that_goes_negative_is_told_with_its_line(typed: Typed, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(BACKWARDS)
-    err = run(typed, "--set=uplink.rate=mine")
-    assert err.startswith("sqsim: mine.py:10: Backwards.finish") and "no negative rate" in err
+def faults() -> Iterator[tuple[str, str, int, str]]:
+    """A file, the setting that uses its class, the line that is named, what is said of it."""
+    for answer, message in SUPPORTS:
+        yield SCHEME.format(answer=answer), "scheme=mine", 14 if "Error" in message else 13, message
+    for family, method, answer, field, message in PARTS:
+        beside = NEXT if family == "Policy" and "next" not in method else ""
+        text = PART.format(family=family, method=method, answer=answer) + beside
+        yield text, f"scheme={{kind: composed, {field}: mine, max_drafts: 2}}", 14, message
+    for template, cases, line in ((LINK, LINKS, 12), (OWN_PROCESS, PROCESSES, 2)):
+        for family, method, answer, field, message in cases:
+            text = template.format(family=family, method=method, answer=answer) + (MEAN if family == "Delay" else "")
+            yield text, f"{field}=mine", line + ("Error" in message), message
+    yield BACKWARDS, "uplink.rate=mine", 10, "Backwards.finish"
+    yield BACKWARDS, "uplink.rate=mine", 10, "no negative rate"
+    abstract = "TypeError: Can't instantiate abstract class Mine"
+    yield BACKWARDS.replace("def curve", "def curves"), "uplink.rate=mine", 14, abstract
+    for text, line, message in FILES:
+        yield text, "seed=0", line, message
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "told"),
-    [
-        ("x = 1\nraise KeyError('a')\n", 2, "KeyError: 'a'"),
-        ("x = 1\n\nif x\n", 3, "SyntaxError: expected ':'"),
-        ("import nowhere_to_be_found\n", 1, "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
-    ],
-)
-def test_a_file_that_cannot_be_imported_is_told_with_its_line(
-    text: str, line: int, told: str, typed: Typed, tmp_path: Path
+CELL = """models: {pair: {kind: synthetic, size: 64, contexts: 8}}
+workload: {kind: closed, requests: 1, prompt_tokens: 4, output_tokens: 6}
+"""
+
+
+@pytest.mark.parametrize(("text", "setting", "line", "told"), faults())
+def test_what_a_users_class_or_file_does_wrong_is_told_with_its_line(
+    text: str, setting: str, line: int, told: str, typed: Typed, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(text)
-    assert f"mine.py:{line}: {told}" in run(typed)
-
-
-def test_a_class_that_leaves_a_method_out_is_told_with_its_line(typed: Typed, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(BACKWARDS.replace("def curve", "def curves"))
-    err = run(typed, "--set=uplink.rate=mine")
-    assert "mine.py:14: TypeError: Can't instantiate abstract class Mine" in err and "curve" in err
+    (tmp_path / "cell.yaml").write_text(CELL)
+    run = ("run", "--config=cell.yaml", "--workers=1", "--quiet", "--import=mine.py", f"--set={setting}")
+    status, out, err = typed(*run)
+    assert (status, out, err.count("\n")) == (2, "", 1), err
+    assert f"mine.py:{line}: " in err and told in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cell.yaml", "mine.py"]
 
 
 def test_who_looks_into_a_class_of_theirs_gets_the_way_to_its_error(
@@ -277,17 +229,30 @@ class Typical(Acceptance):
 def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(
     size: int, mark: str, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "draw_all", lambda *_: iter(()))
+    monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
     (tmp_path / "typical.py").write_text(TYPICAL)
     schemes = "--grid=scheme=k_sqs,{kind: composed, acceptance: typical}"
     pair = f"--set=models.pair={{kind: synthetic, size: {size}, entropy_bits: 2, distance: 0.6}}"
-    asked = ("--set=workload.requests=5", "--set=workload.output_tokens=24", "--grid=uplink.rate.bps=1e5", "--seeds=1")
+    requested = (
+        "--set=workload.requests=5",
+        "--set=workload.output_tokens=24",
+        "--grid=uplink.rate.bps=1e5",
+        "--seeds=1",
+    )
     status, out, err = typed(
-        "run", "latency_vs_bandwidth", "--quick", "--quiet", "--workers=1", "--import=typical.py", pair, schemes, *asked
+        "run",
+        "latency_vs_bandwidth",
+        "--quick",
+        "--quiet",
+        "--workers=1",
+        "--import=typical.py",
+        pair,
+        schemes,
+        *requested,
     )
     assert status == 0, err
     heading = next(line for line in out.splitlines() if "k_sqs" in line and "composed" in line)
     assert f"composed {mark}" in heading
-    said = " ".join(out.split())
-    assert f"ranked apart: composed {mark}, TV output {'0.' if size == 8 else 'not known'}" in said
-    assert "Rejections differ from the sum of TV(qhat, p) beyond chance" in said
+    text = " ".join(out.split())
+    assert f"ranked apart: composed {mark}, TV output {'0.' if size == 8 else 'not known'}" in text
+    assert "Rejections differ from the sum of TV(qhat, p) beyond chance" in text

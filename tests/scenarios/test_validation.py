@@ -11,11 +11,10 @@ import pytest
 import plots
 from kinds import ConfigError
 from kinds.files import write_note
-from scenarios.command.drawing import Note
-from scenarios.command.validation_page import BEGIN, END, measured, write
-from scenarios.command.validation_questions import CELL, Errors, RealBesideSimulated, SameAnswers
+from scenarios.command.report.drawing import Note
+from scenarios.validation import CELL, error_of, errors, printed_errors, same_answers
 from simulator.results.result_directory import record
-from simulator.results.validation_errors import errors
+from tools.validation_page import BEGIN, END, measured, write
 
 NAMES = ("thin", "wide")
 TOOK_S = {"thin": 0.1, "wide": 0.02}
@@ -42,45 +41,45 @@ def table(others: int = 0) -> pd.DataFrame:
 
 
 def test_an_error_is_the_simulated_ones_beyond_the_real_ones_mean_over_seeds() -> None:
-    rows = errors(table(), [CELL])
+    rows = errors(table())
     assert rows[CELL].tolist() == list(NAMES)
     assert rows["latency_per_token_s_real"].tolist() == pytest.approx([0.11, 0.022])
     assert rows["latency_per_token_s_simulated"].tolist() == pytest.approx([0.121, 0.0209])
     for name in ("latency_per_token_s", "ttft_s", "verify_s"):
         assert rows[f"{name}_error"].tolist() == pytest.approx([0.10, -0.05])
-    assert errors(table().drop(columns="system"), [CELL]).empty
+    assert errors(table().drop(columns="system")).empty
 
 
 def test_nothing_is_no_error_where_the_real_system_took_none() -> None:
-    rows = errors(table().assign(encode_s=0.0), [CELL])
+    rows = errors(table().assign(encode_s=0.0))
     assert rows["encode_s_error"].isna().all()
 
 
 def test_the_median_error_and_the_largest_are_told() -> None:
-    assert Errors().told(table(), CELL) == (
+    assert error_of("latency_per_token_s").report(table(), CELL) == (
         "latency per token, simulated against real: median error 7.5% over 2 cells, largest +10.0% (thin)"
     )
     below = table()
     below.loc[(below["system"] == "simulated") & (below[CELL] == "wide"), "ttft_s"] *= 0.5
-    assert Errors("ttft_s").told(below, CELL).endswith("largest -52.5% (wide)")
-    assert Errors().told(table().drop(columns="system"), CELL) == ""
+    assert error_of("ttft_s").report(below, CELL).endswith("largest -52.5% (wide)")
+    assert error_of("latency_per_token_s").report(table().drop(columns="system"), CELL) == ""
 
 
 def test_answers_that_differ_are_counted_and_their_cells_named() -> None:
-    assert SameAnswers().told(table(), CELL) == "Every answer of the 2 cells has the simulated one's tokens"
-    assert SameAnswers().told(table(others=3), CELL) == "Answers whose tokens differ: 3, in wide"
-    assert SameAnswers().told(table().drop(columns="system"), CELL) == ""
+    assert same_answers.report(table(), CELL) == "Every answer of the 2 cells has the simulated one's tokens"
+    assert same_answers.report(table(others=3), CELL) == "Answers whose tokens differ: 3, in wide"
+    assert same_answers.report(table().drop(columns="system"), CELL) == ""
 
 
 def test_the_printed_table_has_times_errors_and_the_parts_that_matter() -> None:
-    printed = RealBesideSimulated().printed(table(others=3))
+    printed = printed_errors(table(others=3))
     thin, wide = (next(line for line in printed.splitlines() if line.startswith(name)) for name in NAMES)
     assert thin.split() == ["thin", "110.0", "+10.0%", "110.0", "+10.0%", "220.0", "+10.0%", "330.0", "+10.0%",
                             "440.0", "+10.0%", "0"]  # fmt: skip
     assert wide.split()[-1] == "3"
     assert "  thin: uplink transmit 72.6 / 79.9, verify 36.9 / 40.5" in printed
     assert "encode" not in printed
-    assert RealBesideSimulated().printed(table().drop(columns="system")) == ""
+    assert printed_errors(table().drop(columns="system")) == ""
 
 
 def test_two_bars_a_cell_are_drawn_with_the_error_beside_the_lower() -> None:

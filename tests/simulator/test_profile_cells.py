@@ -9,7 +9,7 @@ from cells import cell
 
 from kinds import ConfigError
 from models.clocks.affine import Affine
-from scenarios.command.printed_tables import stands_for
+from scenarios.command.run.printed_tables import stands_for
 from simulator import Cell, simulate
 
 EDGE = Affine(base_s=0.004, per_token_s=1e-4, per_cached_token_s=1e-6)

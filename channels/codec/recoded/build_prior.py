@@ -1,11 +1,7 @@
-"""Builds a prior from drafters' laws over training text.
+"""Builds a prior from drafters' distributions over training text; `sqsim codec prior` does, and `tools.bundled_prior`.
 
-    python -m channels.codec.recoded.build_prior LAWS.npz --vocabulary V
-
-The laws file holds `texts` int32 [N, T], after each token the M likeliest next tokens, `top` int32 [N, T, M], with
-their `probabilities` float [N, T, M], and where each token's vector starts, `embedding` float [V, WIDTH]. The last
-tenth of the texts is kept for the network, so that it learns how far the rest, made from the others, can be trusted.
-Readings of one text by two drafters stand side by side.
+The last tenth of the texts is kept for the network, so that it learns how far the rest, made from the others, can be
+trusted. Readings of one text by two drafters stand side by side.
 
 Rows: E[q(x) | w], shrunk as if w had been seen SHRINK times more often with no law at all; an entry is kept when
 n_w b log2(b / (left over * unigram)) is among the largest, down to as many entries as are asked for. They may go on
@@ -14,11 +10,7 @@ from those of another prior, which count as much as START_TOKENS of text.
 
 from __future__ import annotations
 
-import argparse
-import io
-import lzma
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +18,6 @@ import numpy.typing as npt
 from channels.codec.coder.arithmetic import MEASURE, machine
 from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.lattice import quantize
-from channels.codec.prior_files import BUNDLED, store_prior
 from channels.codec.recoded import fit_context_model, fit_network
 from channels.codec.recoded.context_model import HIDDEN, READ, WIDTH
 from channels.codec.recoded.fit_context_model import Bigrams, Examples
@@ -38,8 +29,6 @@ from channels.codec.recoded.prior_tables import (
     WEIGHT_BITS,
     Stored,
     Tables,
-    pack,
-    row_ids,
     tables,
 )
 from channels.codec.recoded.walk import code_draft
@@ -64,11 +53,6 @@ class Laws:
     top: Int32s  # [N, T, M]
     probabilities: npt.NDArray[np.floating]  # [N, T, M]
     embedding: npt.NDArray[np.float32]  # [V, WIDTH]
-
-    @classmethod
-    def read(cls, path: Path) -> Laws:
-        with np.load(path) as file:
-            return cls(file["texts"], file["top"], file["probabilities"], file["embedding"])
 
     def of(self, texts: slice) -> Laws:
         return replace(self, texts=self.texts[texts], top=self.top[texts], probabilities=self.probabilities[texts])
@@ -133,10 +117,10 @@ def rows(laws: Laws, entries: int, start: Stored | None = None) -> Stored:
     gain = times[before] * share * np.log2(share / (np.maximum(left_over[before], 0.05) * unigram[after]))
     chosen = np.sort(np.argsort(-gain, kind="stable")[: min(entries, int((gain > 0).sum()))])
     lengths = np.bincount(before[chosen], minlength=vocabulary).astype(np.uint16)
-    return _rows_alone(_octaves(unigram), lengths, after[chosen].astype(np.int32), _octaves(share[chosen]))
+    return rows_alone(_octaves(unigram), lengths, after[chosen].astype(np.int32), _octaves(share[chosen]))
 
 
-def _rows_alone(unigram: Bytes, lengths: npt.NDArray[np.uint16], ids: Int32s, weights: Bytes) -> Stored:
+def rows_alone(unigram: Bytes, lengths: npt.NDArray[np.uint16], ids: Int32s, weights: Bytes) -> Stored:
     """A prior with a context model and a network of zeros."""
     return Stored(
         unigram,
@@ -215,39 +199,3 @@ def quantized(top: Int32s, q: npt.NDArray[np.float32], point: tuple[int, float, 
     kept = kept[np.argsort(top[kept])]
     counts = quantize(q[kept].astype(np.float64), resolution)
     return top[kept][counts > 0].astype(np.int64), counts[counts > 0]
-
-
-def rows_of(path: Path) -> Stored:
-    """The unigram and rows of a prior's file, whichever version of the wire format it is for; all else is zeros."""
-    with np.load(io.BytesIO(lzma.decompress(path.read_bytes()))) as file:
-        ids = row_ids(file["row_ids"], file["lengths"], file["unigram"].size)
-        return _rows_alone(file["unigram"], file["lengths"], ids, file["row_weights"])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m channels.codec.recoded.build_prior", description=__doc__.split("\n\n")[0]
-    )
-    parser.add_argument("laws", type=Path, help="the laws, .npz")
-    parser.add_argument("--vocabulary", type=int, required=True, help="V, the number of token ids")
-    parser.add_argument("--folder", type=Path, default=BUNDLED, help="where to write the prior")
-    parser.add_argument("--entries", type=int, default=Size.entries, help="most row entries (2.6 bytes each on disk)")
-    parser.add_argument("--batches", type=int, default=Size.batches, help="batches of the context model's fit")
-    parser.add_argument("--positions", type=int, default=Size.positions, help="drafts the network is fitted on")
-    parser.add_argument("--steps", type=int, default=Size.steps, help="steps of the network's fit")
-    parser.add_argument("--start", type=Path, help="a prior whose unigram and rows to go on from")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    laws = Laws.read(arguments.laws)
-    if len(laws.embedding) != arguments.vocabulary:
-        parser.error(f"--vocabulary {arguments.vocabulary}: the laws are over {len(laws.embedding)} tokens")
-    size = Size(arguments.entries, arguments.batches, arguments.positions, arguments.steps)
-    start = rows_of(arguments.start) if arguments.start else None
-    stored = build(laws, size, arguments.seed, start)
-    path = store_prior(pack(stored), arguments.vocabulary, arguments.folder)
-    print(f"{path}: {path.stat().st_size} bytes, {stored.row_ids.size} entries")
-    print("Formats find it by default once `prior_files` names it in DEFAULTS")
-
-
-if __name__ == "__main__":
-    main()

@@ -12,7 +12,7 @@ from math import inf
 
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.results.metrics import Way as WayTotals
+from simulator.results.run_totals import LinkTotals
 from simulator.results.station import Clock, Station
 from simulator.testbed.books.moments import Flight, Told
 from simulator.testbed.letters import Address, Way
@@ -105,7 +105,7 @@ class Carried:
             message.end()
 
 
-def way_totals(cell: Cell, way: Way, told: Told, clock: Clock) -> tuple[WayTotals, int]:
+def way_totals(cell: Cell, way: Way, told: Told, clock: Clock) -> tuple[LinkTotals, int]:
     """What a link's queue and air saw up to now, and how many of its packets were withdrawn before their turn."""
     over_s, station, dropped = clock.now, Station(clock, way), 0
     config, own = link(cell, way), [each for each in told.flights if each.way == way and each.joined_s <= over_s]
@@ -117,7 +117,7 @@ def way_totals(cell: Cell, way: Way, told: Told, clock: Clock) -> tuple[WayTotal
             dropped += left_s <= over_s
         station.book((flight.joined_s, began_s, left_s))
     aired = [each for each in own if each.began_s <= over_s]
-    totals = WayTotals(
+    totals = LinkTotals(
         [station],
         [sum(each.bits for each in aired)],
         [cell.workload.devices],

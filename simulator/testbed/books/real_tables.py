@@ -18,9 +18,9 @@ from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.results.ledger import Ledger
-from simulator.results.metrics import PlantTotals
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
+from simulator.results.run_totals import PlantTotals
 from simulator.run import CellResult, recorder_of, result_of
 from simulator.testbed.books.drafted_books import DraftedBook
 from simulator.testbed.books.link_books import Carried, way_totals

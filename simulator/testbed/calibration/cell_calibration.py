@@ -18,7 +18,7 @@ from channels.link.delays import ConstantDelay
 from kinds import ConfigError
 from kinds.files import atomically
 from kinds.yaml_file import read_yaml
-from models.clocks.derived_passes import csv_text
+from models.clocks.pass_table import csv_text
 from models.interface import LanguageModel
 from models.pair_cards import load
 from models.sampled_passes import TextPasses, sampled

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from kinds import ConfigError
 from kinds.files import atomically
-from models.clocks.derived_passes import csv_text
-from models.clocks.pass_table import TimedPass, read_rows
+from models.clocks.pass_table import TimedPass, csv_text, read_rows
 from simulator.testbed.calibration.cell_calibration import CALIBRATED, Calibration
 
 Texts = dict[Path, str]

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.results.findings import percent
+from scenarios.findings.sentences import percent
 from simulator.results.intervals import (
     axis_of,
     interval,
+    named_without,
     paired,
     paired_values,
     settings_of,
     summarise,
+    wilson,
     with_curves,
 )
 
@@ -275,3 +277,15 @@ def test_there_is_no_speedup_without_the_cloud_alone_at_the_same_setting_nor_whe
 
 def test_a_speedup_is_no_setting_of_a_summary_that_is_read_again() -> None:
     assert settings_of(summarise(settings())) == ["scheme.kind", "scheme.k", "uplink.rate.bps"]
+
+
+def test_a_name_loses_one_field_and_keeps_the_others() -> None:
+    up, loss = "uplink.delay.delay_s", "uplink.loss.kind"
+    curves = ["dense delay_s=0.05", "k_sqs code=recoded delay_s=0.3 loss=none delay_s=0.1"]
+    named = pd.DataFrame({"curve": curves, up: [0.05, 0.3], loss: ["none", "none"]})
+    assert list(named_without(named, up)["curve"]) == ["dense", "k_sqs code=recoded loss=none delay_s=0.1"]
+    assert list(named_without(named, loss)["curve"]) == curves
+
+
+def test_wilsons_interval_of_a_share_is_the_textbooks() -> None:
+    assert wilson(190, 200) == pytest.approx((0.9104, 0.9726), abs=1e-3)

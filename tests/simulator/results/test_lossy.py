@@ -9,7 +9,6 @@ import pandas as pd
 from simulator.results.columns import CURVE, LOSSY
 from simulator.results.intervals import settings_of, summarise, with_curves
 from simulator.results.lossy import limit_curves, lossy_curves, marked, ranked, with_lossy
-from simulator.results.lossy_findings import apart
 
 AXIS = "uplink.rate.bps"
 OFF = {"dense": 0.0, "edge_only": 0.3, "liar": 0.01, "cloud_only": math.nan}
@@ -56,17 +55,6 @@ def test_a_lossy_curve_is_marked_once_and_kept_out_of_the_ranking_of_others() ->
     assert list(ranked(marked(cells))["curve"].unique()) == ["dense", "cloud_only"]
     alone = cells[cells["scheme.kind"] == "edge_only"]
     assert ranked(alone) is alone
-
-
-def test_what_a_lossy_scheme_gains_is_against_the_lowest_of_the_lossless() -> None:
-    told = apart(marked(with_lossy(table(), {})), AXIS, "latency_per_token_s")
-    assert told == (
-        "Lossy, ranked apart: edge_only (lossy), TV output 0.35 ± 0.64, latency per token 90% to 97.5% below the "
-        "lowest of the lossless; liar (lossy), TV output 0.01 in every seed, latency per token 25% below to 200% above "
-        "the lowest of the lossless"
-    )
-    assert apart(table().query("curve == 'dense'"), AXIS, "latency_per_token_s") == ""
-    assert apart(marked(with_lossy(table(), {})), AXIS, None).endswith("liar (lossy), TV output 0.01 in every seed")
 
 
 def test_a_scheme_that_knows_what_no_edge_can_is_ranked_with_none() -> None:

@@ -14,7 +14,6 @@ from simulator.results.tradeoffs import (
     HIGH,
     LOW,
     TradeoffCurve,
-    against_others,
     at_equal,
     named,
     undominated,
@@ -159,24 +158,3 @@ def test_of_a_kinds_families_each_seed_takes_the_one_that_served_the_others_best
 def test_a_family_of_one_setting_is_level_from_there_on() -> None:
     equal = at_equal(cells({"a": STEEP, "b": {0.1: (15.0, 0.3)}}, seeds=1), COST, LOSS, "models.temperature")
     assert equal.empty, "its dearest setting is its cheapest: there is no range"
-
-
-def test_a_family_is_told_below_above_or_beside_each_other() -> None:
-    values = {"mine": (1.0, 2.0, 3.0), "worse": (2.0, 4.0, 6.0), "near": (0.9, 2.2, 2.8), "better": (0.5, 1.0, 1.5)}
-    equal = pd.DataFrame(
-        [
-            {
-                "models.temperature": at,
-                "curve": name,
-                "seed": seed,
-                LOSS: value * (2 if name == "better" and at > 1 else 1),
-            }
-            for at in (1.0, 2.0)
-            for name, found in values.items()
-            for seed, value in enumerate(found)
-        ]
-    )
-    assert against_others(equal, "mine", "models.temperature", LOSS) == (
-        "below worse (50%); above better (100%, at 1); not distinguishable from near "
-        "(a difference above 30% would have shown), better (at 2)"
-    )

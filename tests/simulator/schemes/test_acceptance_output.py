@@ -11,11 +11,11 @@ import pytest
 from kinds import ConfigError
 from kinds.arrays import Floats
 from models.verification import LawAfter, Verdict, inverse_cdf, output_distribution, reject_along, total_variation
+from scenarios.findings.rejections import beyond_chance
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.columns import CURVE, LOSSY
 from simulator.results.lossy import MARK, UNKNOWN, marked, ranked, with_lossy
-from simulator.results.rejection_findings import beyond_chance
 from simulator.schemes.acceptance import Acceptance, Received, Rejection
 from simulator.schemes.draw import RequestUniforms
 

@@ -18,10 +18,10 @@ from kinds import ConfigError
 from models.verification import UNDRAWN, Verdict, inverse_cdf, total_variation
 from simulator import Cell, simulate
 from simulator.schemes.acceptance import Rejection, SplitRejection, received
-from simulator.schemes.asym import FINEST, CertifiedReply, within
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import Action, CloudDecodes, EdgeView, Policy, PolicyState
 from simulator.schemes.reply import EdgeCorrection, LawReply, Reply, SentRound, TokenReply
+from simulator.schemes.rivals.asym import FINEST, CertifiedReply, within
 from simulator.schemes.scalars import ScalarPackets
 
 UNIFORMS = RequestUniforms(*(Uniforms.of(3, purpose) for purpose in ("draft", "verdict", "shared")))

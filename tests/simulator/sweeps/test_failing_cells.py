@@ -1,4 +1,5 @@
-"""A cell that fails is told with its file and takes no other along; a place that takes nothing more ends the sweep."""
+"""A cell that fails is reported with its file and takes no other along; a place that takes nothing more ends the
+sweep."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ from simulator.studies.simulation import Simulation
 from simulator.sweeps import search, tracing
 from simulator.sweeps.failures import CellsFailedError
 from simulator.sweeps.parts import Parts, PlaceError
-from simulator.sweeps.search import Objective
-from simulator.sweeps.travelling import received, sent
+from simulator.sweeps.search import Objective, Search
+from simulator.sweeps.worker_pools import received, sent
 
 ASKED = {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 6}
 MOODY = """from typing import Literal
@@ -57,14 +58,14 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Cell:
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_cell_that_fails_takes_no_other_along_and_is_tried_again(workers: int, bad: Cell, tmp_path: Path) -> None:
     cells, out, lines = [bad, *good()], tmp_path / "out", list[str]()
-    with pytest.raises(CellsFailedError) as told:
+    with pytest.raises(CellsFailedError) as text:
         sweep(cells, out, workers, failed=lines.append)
     file = out / "failed" / f"{bad.id}.yaml"
     why = r"moody.py:11: ZeroDivisionError: float division by zero"
     (line,) = lines
     assert line.startswith(f"{file} failed: ") and line.endswith(why) and "\n" not in line
-    assert told.value.status == 2 and str(told.value).startswith("1 of 3 cells failed (") and why in str(told.value)
-    assert f"the others are done and kept in {out}, and the same command tries these again" in str(told.value)
+    assert text.value.status == 2 and str(text.value).startswith("1 of 3 cells failed (") and why in str(text.value)
+    assert f"the others are done and kept in {out}, and the same command tries these again" in str(text.value)
     assert Cell.from_yaml(file).id == bad.id and "# Traceback" in file.read_text()
     assert not (out / "cells.csv").exists() and sorted(Parts(out / "parts").landed()) == sorted(c.id for c in good())
     labels = list[str]()
@@ -99,9 +100,9 @@ def test_a_defect_of_ours_is_told_as_one(tmp_path: Path, monkeypatch: pytest.Mon
         defect.setattr(Simulation, "ask", broken)
         with pytest.raises(
             CellsFailedError, match=r"AssertionError: I7: bits.* \(test_failing_cells.py:\d+, a defect"
-        ) as told:
+        ) as text:
             sweep(good(), tmp_path / "out")
-    assert told.value.status == 1 and "I7: bits" in str(told.value.__cause__)
+    assert text.value.status == 1 and "I7: bits" in str(text.value.__cause__)
     sweep(good(), tmp_path / "whole")
     sweep(good(), tmp_path / "out")
     for name in ("cells.csv", "rounds.parquet"):
@@ -189,7 +190,7 @@ def test_a_users_file_that_has_changed_is_loaded_anew_and_never_taken_for_the_ol
     with pytest.raises(ConfigError, match=rf"^cell = {name}: [^\n]*moody.py on [^\n]* are not those that the sweep"):
         received((name, fields))
     with pytest.raises(ConfigError, match="are not those that the sweep"):
-        search._capacity(0, [[(name, fields)]], None, False, Objective({"latency_s": 1.0}), None)
+        search._capacity(0, [[(name, fields)]], Search([]), Objective({"latency_s": 1.0}), None)
     with pytest.raises(ConfigError, match="are not those that the sweep"):
         tracing._trace_group([(name, fields)], tmp_path)
     after = moody(file, 1.0, kind)

@@ -16,9 +16,9 @@ import pytest
 from cells import cell
 
 from simulator import Cell, sweep
-from simulator.sweeps import crews, worker
 from simulator.sweeps import sweep as sweeping
-from simulator.sweeps.crews import Processes, Work
+from simulator.sweeps import worker, worker_pools
+from simulator.sweeps.worker_pools import Processes, Work
 
 TABLES = ("cells.csv", "summary.csv", "cells.parquet", "requests.parquet", "rounds.parquet")
 MOMENTS = 20
@@ -33,8 +33,8 @@ PROGRAM = (
 
 def few() -> list[Cell]:
     """Six cells of three decodings, in no order of theirs."""
-    asked = {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 6}
-    return [cell(scheme, bps, workload=asked) for bps in (1e4, 1e6) for scheme in ("k_sqs", "dense", "cloud_only")]
+    requested = {"kind": "closed", "requests": 1, "prompt_tokens": 4, "output_tokens": 6}
+    return [cell(scheme, bps, workload=requested) for bps in (1e4, 1e6) for scheme in ("k_sqs", "dense", "cloud_only")]
 
 
 def many() -> list[Cell]:
@@ -177,9 +177,9 @@ def test_fewer_decodings_than_workers_are_made_first_and_then_timed_by_all(
     sweep(cells, tmp_path / "whole")
     begun = list[tuple[int, ...]]()
 
-    def by_one(crew: Processes, work: Work[object]) -> object:
+    def by_one(pool: Processes, work: Work[object]) -> object:
         begun.append(tuple(len(each[0].groups[0]) for each in work.arguments))  # type: ignore[attr-defined]
-        return crews._one_by_one(work)
+        return worker_pools._one_by_one(work)
 
     monkeypatch.setattr(Processes, "unordered", by_one)
     monkeypatch.setattr(worker, "travels", lambda: True)

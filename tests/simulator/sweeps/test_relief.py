@@ -8,12 +8,21 @@ import pandas as pd
 import pytest
 from cells import link
 
-from scenarios.command.printed_tables import fullest
+from scenarios.command.run.printed_tables import fullest
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
-from simulator.sweeps.crews import Processes
-from simulator.sweeps.relief import STATIONS, relieved, stations
-from simulator.sweeps.search import Capacity, Objective, Setting, Sought, Trials, capacities
+from simulator.sweeps.search import (
+    STATIONS,
+    Capacity,
+    Evaluations,
+    Objective,
+    Search,
+    SearchedSetting,
+    capacities,
+    relieved,
+    stations,
+)
+from simulator.sweeps.worker_pools import Processes
 
 WORK = {
     "kind": "closed", "requests": 1, "prompt_tokens": 2, "output_tokens": 8, "prompt_at_cloud": True, "distinct": 1,
@@ -38,7 +47,7 @@ def made(
 
 def found(cell: Cell, limit_s: float, high: int = 64, metric: str = "tpot_p95_s") -> Capacity:
     objective = Objective({metric: limit_s}, high=high, within=0.0)
-    ((_, capacity),) = capacities({0: Sought([[cell]], relieved=True)}, objective, Processes(1))
+    ((_, capacity),) = capacities({0: Search([[cell]], relieved=True)}, objective, Processes(1))
     assert isinstance(capacity, Capacity)
     return capacity
 
@@ -121,11 +130,11 @@ def test_only_stations_that_requests_pass_are_relieved_and_one_at_a_time(scheme:
 def test_where_no_relief_serves_more_each_serves_what_was_served_before() -> None:
     """Numbers between what is served and the least that failed were never asked for, and count for nobody."""
 
-    class AsMany(Trials):
+    class AsMany(Evaluations):
         def summary(self, cell: Cell, relieved: str = "") -> dict[str, float]:
             return {"answered": 1.0, "tpot_p95_s": float(cell.workload.devices)}
 
     memory = Memory()
-    setting = Setting([made("cloud_only")], Objective({"tpot_p95_s": 1000.0}), AsMany(memory, None, []))
+    setting = SearchedSetting([made("cloud_only")], Objective({"tpot_p95_s": 1000.0}), AsMany(memory, None, []))
     assert setting.holds(990) and not setting.holds(1008)
     assert set(setting.relief().values()) == {990} and setting.relief().keys() == {*stations(made("cloud_only"))}

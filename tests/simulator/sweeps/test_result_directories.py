@@ -1,11 +1,12 @@
-"""A result directory: one run at a time writes there, and what was damaged in it is noticed and made again."""
+"""A result directory: one run at a time writes there, what was damaged in it is noticed and made again, and it
+remembers how it was asked for and when, and where the files of its cells are."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,9 @@ import pytest
 from cells import cell
 
 from kinds.files import read_note, write_note
-from simulator import ConfigError, sweep
+from models.bundled.sotu import Sotu
+from models.interface import Pair
+from simulator import Cell, ConfigError, sweep
 from simulator.sweeps import sweep as sweeping
 from simulator.sweeps.lock import LOCK, only_writer
 
@@ -36,22 +39,31 @@ def done(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "out"))
 
 
-@pytest.mark.parametrize("name", TABLES)
-@pytest.mark.parametrize("kept", [0.0, 0.7], ids=["emptied", "cut off"])
-def test_a_table_that_was_damaged_is_made_again_on_resume(name: str, kept: float, done: Path) -> None:
-    whole = (done / name).read_bytes()
-    (done / name).write_bytes(whole[: int(kept * len(whole))])
-    sweep(CELLS, done)
-    assert (done / name).read_bytes() == whole
-    assert json.loads((done / "manifest.json").read_text())["finished"]
+def damage(path: Path, how: str) -> bytes:
+    """A file's bytes before it is gone, emptied, cut off, or one of its bits is flipped, in the middle."""
+    whole = path.read_bytes()
+    at = len(whole) // 2
+    flipped = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+    path.write_bytes({"emptied": b"", "cut off": whole[:-9], "flipped": flipped}.get(how, b""))
+    if how == "gone":
+        path.unlink()
+    return whole
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_a_table_that_is_gone_is_made_again_on_resume(name: str, done: Path) -> None:
-    whole = (done / name).read_bytes()
-    (done / name).unlink()
-    sweep(CELLS, done)
-    assert (done / name).read_bytes() == whole
+def told_again(done: Path) -> list[str]:
+    """What the same sweep says of the directory."""
+    lines = list[str]()
+    assert len(sweep(CELLS, done, failed=lines.append)) == len(CELLS)
+    return lines
+
+
+@pytest.mark.parametrize("how", ["gone", "emptied", "cut off", "flipped"])
+def test_a_table_that_is_not_what_was_written_is_made_again_and_named(how: str, done: Path) -> None:
+    for name in TABLES:
+        whole = damage(done / name, how)
+        assert told_again(done) == [f"{done / name} is gone or not what was written; it is made again"]
+        assert (done / name).read_bytes() == whole and not told_again(done)
+        assert read_note(done / "manifest.json")["finished"]
 
 
 def test_whole_tables_are_read_and_not_made_again(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,9 +85,7 @@ def test_a_part_that_was_damaged_is_made_again_on_resume(
             sweep(CELLS, tmp_path / "again")
     parts = sorted((tmp_path / "again" / "parts").iterdir())
     (file,) = parts[0].glob(damaged)
-    whole = flipped(file)
-    if how == "cut off":
-        file.write_bytes(whole[:-9])
+    damage(file, how)
     labels = list[str]()
     sweep(CELLS, tmp_path / "again", progress=lambda done, total, label: labels.append(label))
     assert labels.count("resumed") == 1 and labels.count("cloud_only") >= 1
@@ -116,28 +126,6 @@ def test_a_file_where_a_directory_should_be_is_told_in_one_line(tmp_path: Path) 
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError, match=rf"^out = {out}: [^\n]*$"):
             sweep(CELLS, out)
-
-
-def flipped(path: Path) -> bytes:
-    """A file's bytes before one of its bits is flipped, in the middle."""
-    whole = path.read_bytes()
-    at = len(whole) // 2
-    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-    return whole
-
-
-def told_again(done: Path) -> list[str]:
-    """What the same sweep says of the directory."""
-    lines = list[str]()
-    assert len(sweep(CELLS, done, failed=lines.append)) == len(CELLS)
-    return lines
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_a_table_in_which_a_bit_is_flipped_is_made_again_and_named(name: str, done: Path) -> None:
-    whole = flipped(done / name)
-    assert told_again(done) == [f"{done / name} is gone or not what was written; it is made again"]
-    assert (done / name).read_bytes() == whole and not told_again(done)
 
 
 @pytest.mark.parametrize("change", ["edited", "gone"])
@@ -211,3 +199,63 @@ def test_a_folder_of_results_that_is_a_link_is_not_written_through(done: Path, t
     with pytest.raises(ConfigError, match=r"cells: is a link to [^\n]*, through which nothing is written; remove it$"):
         sweep(CELLS, done)
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("started", "told"),
+    [
+        (["/somewhere/bin/sqsim", "run", "paper", "--set", "scheme={kind: dense}"],
+         "sqsim run paper --set 'scheme={kind: dense}'"),
+        (["/somewhere/scenarios/paper.py", "--quick"], "python -m scenarios.paper --quick"),
+    ],
+)  # fmt: skip
+def test_the_manifest_has_the_command_line_and_the_date(
+    started: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", started)
+    monkeypatch.setattr(sys, "orig_argv", ["/somewhere/bin/python3", "-m", "scenarios.paper", "--quick"])
+    sweep(CELLS[:1], tmp_path / "out")
+    manifest = read_note(tmp_path / "out" / "manifest.json")
+    assert manifest["command"] == told
+    age = datetime.now(UTC) - datetime.fromisoformat(manifest["date"])
+    assert timedelta(seconds=-1) <= age < timedelta(minutes=5)
+
+
+def test_a_cells_file_finds_traces_prompts_and_arrivals_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths typed in one folder lead to the same files from another, and to the same id."""
+    files = {
+        "rate.csv": "start_s,bps\n0,1000\n",
+        "mine.up": "1\n",
+        "asked.csv": "arrival_s,prompt_tokens,output_tokens\n0,8,4\n",
+        "mine.jsonl": '{"name": "a", "kind": "news", "text": "My fellow citizens"}\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    written = Cell.from_fields(
+        {
+            "models": {"pair": {"kind": "sotu", "prompts": "mine.jsonl"}},
+            "workload": {"kind": "arrivals", "path": "asked.csv"},
+            "uplink": {"rate": {"kind": "trace", "path": "rate.csv"}},
+            "downlink": {"rate": {"kind": "mahimahi", "path": "mine.up"}},
+        }
+    )
+    (tmp_path / "cell.yaml").write_text(written.to_yaml())
+    before = written.id
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    read = Cell.from_yaml(tmp_path / "cell.yaml")
+    assert read.id == before
+    assert isinstance(read.models.pair, Sotu) and read.models.pair.prompt_file == tmp_path / "mine.jsonl"
+    assert read.to_yaml() == (tmp_path / "cell.yaml").read_text()
+
+
+def test_a_folder_of_weights_is_the_same_from_any_folder_and_a_hub_id_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny").mkdir()
+    monkeypatch.chdir(tmp_path)
+    pair = Pair.of({"kind": "huggingface", "drafter": "tiny", "verifier": "someone/large"}).model_dump()
+    assert (pair["drafter"], pair["verifier"]) == (str(tmp_path / "tiny"), "someone/large")

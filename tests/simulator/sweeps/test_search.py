@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed, validated
-from simulator.sweeps.crews import Processes
-from simulator.sweeps.search import Capacity, Objective, Sought, capacities, largest
+from simulator.sweeps.search import Capacity, Objective, Search, capacities, largest
+from simulator.sweeps.worker_pools import Processes
 
 ALONE = Processes(1)
 
@@ -81,7 +81,7 @@ def cells(scheme: str, seeds: int = 2, per_pass_s: float = 0.01) -> list[Cell]:
 
 
 def bears(objective: Objective, *alternatives: list[Cell], start: int | None = None) -> Capacity:
-    ((_, found),) = capacities({0: Sought(alternatives, start)}, objective, ALONE)
+    ((_, found),) = capacities({0: Search(alternatives, start)}, objective, ALONE)
     return found
 
 
@@ -98,7 +98,7 @@ def test_devices_on_a_cloud_that_serves_one_pass_at_a_time() -> None:
 
 
 def test_what_never_fails_reaches_the_highest_and_what_never_holds_is_none() -> None:
-    settings = {3: Sought([cells("edge_only")]), 5: Sought([cells("cloud_only")])}
+    settings = {3: Search([cells("edge_only")]), 5: Search([cells("cloud_only")])}
     found = dict(capacities(settings, Objective({"tpot_p95_s": 0.007}, high=8), ALONE))
     assert (found[3].value, found[3].bounded, found[3].limits) == (8, False, ())
     assert (found[5].value, found[5].alone, found[5].limits) == (0, (0, 0), ("tpot_p95_s",))

@@ -1,13 +1,86 @@
-"""What a sweep says of what it cannot do."""
+"""A sweep that adds cells by a rule, one that asks a study, and what a sweep says of what it cannot do."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from cells import cell
 
-from simulator import ConfigError, sweep
+from simulator import Cell, ConfigError, sweep
+from simulator.sweeps import worker
+
+TABLES = ("cells.csv", "summary.csv", "cells.parquet")
+
+
+@dataclass(frozen=True)
+class UpTo:
+    """One more seed each time, until there are that many."""
+
+    seeds: int
+
+    @property
+    def rule(self) -> str:
+        return f"{self.seeds} seeds"
+
+    def more(self, table: pd.DataFrame) -> list[Cell]:
+        last = int(table["seed"].max())
+        return [] if last + 1 >= self.seeds else [cell(seed=last + 1), cell(seed=last + 1, scheme="dense")]
+
+
+def start() -> list[Cell]:
+    return [cell(seed=0), cell(seed=0, scheme="dense")]
+
+
+def test_what_is_added_is_in_the_tables_like_what_was_there(tmp_path: Path) -> None:
+    grown = sweep(start(), tmp_path / "grown", growth=UpTo(3))
+    assert grown.groupby("scheme.kind")["seed"].apply(sorted).tolist() == [[0, 1, 2], [0, 1, 2]]
+    every = [each for seed in range(3) for each in (cell(seed=seed), cell(seed=seed, scheme="dense"))]
+    pd.testing.assert_frame_equal(grown, sweep(every))
+    assert sorted(path.stem for path in (tmp_path / "grown" / "cells").iterdir()) == sorted(each.id for each in every)
+    assert set(pd.read_parquet(tmp_path / "grown" / "requests.parquet")["cell"]) == {each.id for each in every}
+
+
+def test_an_interrupted_growth_goes_on_and_ends_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep(start(), tmp_path / "whole", growth=UpTo(3))
+    outcome, done = worker._outcome, list[str]()
+
+    def interrupted(task: worker.Task, sent: worker.Sent, *others: object) -> worker.Outcome:
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(sent[0])
+        return outcome(task, sent, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker, "_outcome", interrupted)
+    with pytest.raises(KeyboardInterrupt, match=r"^interrupted; 3 of 4 cells are done and kept in "):
+        sweep(start(), tmp_path / "resumed", growth=UpTo(3))
+    monkeypatch.setattr(worker, "_outcome", outcome)
+    sweep(start(), tmp_path / "resumed", growth=UpTo(3))
+    for name in TABLES:
+        assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_results_by_another_rule_or_of_another_study_are_other_results(tmp_path: Path) -> None:
+    sweep(start(), tmp_path / "out", growth=UpTo(2))
+    with pytest.raises(ConfigError, match="holds other results"):
+        sweep(start(), tmp_path / "out", growth=UpTo(3))
+    with pytest.raises(ConfigError, match="holds other results"):
+        sweep(start(), tmp_path / "out", asking="laws")
+
+
+def test_a_study_leaves_its_own_columns_and_no_tables_of_what_was_not_simulated(tmp_path: Path) -> None:
+    found = sweep(start(), tmp_path / "laws", asking="laws")
+    assert {"tv_qhat", "coded_bits_per_draft"} <= set(found) and "latency_s" not in found
+    assert not (tmp_path / "laws" / "requests.parquet").exists()
+    alone = pd.concat([sweep([each], asking="laws") for each in reversed(start())][::-1], ignore_index=True)
+    pd.testing.assert_frame_equal(found[alone.columns], alone, check_dtype=False)
+
+
+def test_a_study_that_is_not_there_is_told() -> None:
+    with pytest.raises(ConfigError, match="study = 'dreams': must be one of simulation"):
+        sweep(start(), asking="dreams")
 
 
 def test_a_cluster_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
@@ -18,7 +91,7 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None
 
 def test_a_field_may_be_a_number_in_one_cell_and_a_name_in_another(tmp_path: Path) -> None:
     cells = [cell().with_({"uplink.power_w": power_w}) for power_w in (0.5, "nb_iot", None)]
-    kept, told = sweep(cells, tmp_path / "out"), sweep(cells)
-    for table in (kept, told):
+    kept, returned = sweep(cells, tmp_path / "out"), sweep(cells)
+    for table in (kept, returned):
         assert table["uplink.power_w"].isna().tolist() == [False, False, True]
         assert table["uplink.power_w"][:2].tolist() == ["0.5", "nb_iot"]

@@ -8,9 +8,8 @@ import pytest
 from cells import cell
 
 from kinds import ConfigError
-from models.clocks.derived_passes import csv_text
 from models.clocks.empirical import Empirical
-from models.clocks.pass_table import TimedPass, read_rows
+from models.clocks.pass_table import TimedPass, csv_text, read_rows
 from simulator import Cell, simulate
 from simulator.testbed.calibration.cell_calibration import Calibration, calibrated
 from simulator.testbed.calibration.merged_calibrations import merge

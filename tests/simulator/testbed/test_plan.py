@@ -9,7 +9,7 @@ import pytest
 
 from kinds import ConfigError
 from scenarios.command.registry import scenario
-from scenarios.command.run_plan import Changes, plan_of
+from scenarios.command.run.run_plan import Changes, plan_of
 from simulator import Cell
 from simulator.testbed.letters import MOST
 from simulator.testbed.plan import Faults, Plan, Window, by_kernel, check, faults_of, filled_s, unshaped

@@ -17,7 +17,7 @@ MOST = int(stats.binom.ppf(1 - 1e-7, RACES, ALPHA))
 
 
 def _costs(rng: np.random.Generator, logs: Floats) -> Floats:
-    """Of settings with these mean logarithms [n] on the last look's seeds: what a seed does to all, and to each."""
+    """Costs of settings with these mean logarithms [n] on the last look's seeds; a seed shifts all, and each."""
     n, seeds = logs.size, LOOKS[-1]
     return np.exp(logs[:, None] + 0.5 * rng.standard_normal((1, seeds)) + 0.2 * rng.standard_normal((n, seeds)))
 

@@ -12,8 +12,8 @@ import pytest
 from simulator import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.tuning.alternatives import Alternatives, open_fields
-from simulator.tuning.trials import FIRST_SEED
-from simulator.tuning.tuner import MOST_SEEDS, Budget, Outcome, Tuner
+from simulator.tuning.trials import FIRST_SEED, Budget
+from simulator.tuning.tuner import MOST_SEEDS, Outcome, Tuner
 
 METRIC = "latency_per_token_s"
 Cost = Callable[[Mapping[str, object]], float]
@@ -47,11 +47,11 @@ class Table:
         return pd.DataFrame(list(self.rows.values()))
 
     def tuned(self, tuner: Tuner) -> list[Outcome]:
-        asked = tuner.first()
-        while asked:
-            assert self.rows.keys().isdisjoint(cell.id for cell in asked), "a cell is asked for twice"
-            self.rows |= {cell.id: self._row(cell) for cell in asked}
-            asked = tuner.more(self.table())
+        requested = tuner.first()
+        while requested:
+            assert self.rows.keys().isdisjoint(cell.id for cell in requested), "a cell is asked for twice"
+            self.rows |= {cell.id: self._row(cell) for cell in requested}
+            requested = tuner.more(self.table())
         return tuner.outcomes()
 
 

@@ -1,0 +1,1 @@
+"""What `sqsim compare` does: two result directories, and what changed beyond noise."""

@@ -1,0 +1,286 @@
+"""Two result directories, setting by setting: what only one has, what differs in what both have, and its text."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from scenarios.command.compare.compare import CONTROLS
+from scenarios.command.result_folder import ResultFolder
+from scenarios.findings.aligned_columns import aligned, wrapped
+from scenarios.findings.sentences import would_show
+from simulator.results.changes import Change, Control, beyond_noise, changes
+from simulator.results.columns import CURVE
+from simulator.results.compared import Plain, plain
+from simulator.results.intervals import CONFIDENCE, metrics_of
+from simulator.results.same_settings import SameSettings, same_settings
+from simulator.results.units import quantity, title, unit
+
+ABOUT: Final = ("sqsim", "commit", "date", "python", "host")
+"""What a manifest says beside its libraries."""
+HEADLINE: Final = "latency_per_token_s"
+MOST_LINES: Final = 40
+"""Changes beyond these, and settings beyond a quarter of these, are counted, not listed."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two directories, and what it alone has. Settings go by the names of their curves and their place on
+    the axis."""
+
+    folder: ResultFolder
+    settings: Sequence[str]
+    fields: Sequence[str]
+    metrics: Sequence[str]
+    without_value: Sequence[tuple[str, str]]
+    """(setting, metric) that has a value in the other directory and none in this one."""
+
+    def about(self) -> dict[str, Plain]:
+        """The directory as JSON takes it."""
+        cells, manifest = self.folder.cells, self.folder.manifest
+        sizes = {"cells": int(cells["cell"].nunique()), "seeds": int(cells["seed"].nunique())}
+        known = {name: plain(value) for name, value in self.folder.libraries.items()}
+        about = {name: plain(manifest.get(name)) for name in ABOUT}
+        name = self.folder.note.scenario
+        return {"directory": str(self.folder.path), "scenario": name, **sizes, **about, "libraries": known}
+
+
+@dataclass(frozen=True)
+class SettingChange:
+    """A change of one setting, and whether it is beyond noise."""
+
+    setting: str
+    change: Change
+    beyond_noise: bool
+
+    def plain(self) -> dict[str, Plain]:
+        """The change as JSON takes it."""
+        found, difference = self.change, self.change.difference
+        return {
+            "setting": self.setting,
+            "metric": found.metric,
+            "unit": unit(found.metric),
+            "a": plain(found.before),
+            "b": plain(found.after),
+            "relative": difference.relative,
+            "difference": plain(difference.size),
+            "low": plain(difference.low),
+            "high": plain(difference.high),
+            "n": difference.n,
+            "paired": found.paired,
+            "p": plain(found.p),
+            "separable": difference.separable if difference.n > 1 else None,
+            "beyond_noise": self.beyond_noise,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two directories A and B, and how they differ. `values`: how many metrics of how many settings were compared, all
+    in all; `searched`: the field whose largest value both have searched for, and `found` (setting, value in A, in B)
+    where that is another, whose metrics are then not compared."""
+
+    a: Side
+    b: Side
+    control: Control
+    both: int
+    values: int
+    changes: Sequence[SettingChange]
+    searched: str | None
+    found: Sequence[tuple[str, float, float]]
+
+    def plain(self) -> dict[str, Plain]:
+        """All of it as JSON takes it."""
+        return {
+            "a": self.a.about(),
+            "b": self.b.about(),
+            "settings": {"both": self.both, "a_only": self.a.settings, "b_only": self.b.settings},
+            "fields": {"a_only": self.a.fields, "b_only": self.b.fields},
+            "metrics": {"a_only": self.a.metrics, "b_only": self.b.metrics},
+            "values": self.values,
+            "confidence": CONFIDENCE,
+            "control": self.control,
+            "searched": self.searched,
+            "found": [list(each) for each in self.found],
+            "without_value_in_b": [list(each) for each in self.b.without_value],
+            "without_value_in_a": [list(each) for each in self.a.without_value],
+            "changes": [each.plain() for each in self.changes],
+        }
+
+    def text(self, *, everything: bool) -> str:
+        """The comparison for a person; `everything`: a line for each change and each setting of one alone."""
+        most = len(self.changes) + len(self.a.settings) + len(self.b.settings) if everything else MOST_LINES
+        lines = [_heading("A", self.a.folder), _heading("B", self.b.folder), _versions(self.a.folder, self.b.folder)]
+        return "\n".join([*lines, "", *_alone(self, most), "", *_found(self), *_changes(self, most)])
+
+
+def compare(before: ResultFolder, after: ResultFolder, control: Control) -> Comparison:
+    """Compares setting by setting. Raises ConfigError where a table cannot be read."""
+    tables = before.cells, after.cells
+    searched = None
+    if before.searched and after.searched:  # what both have searched for is a finding, not a setting
+        searched = next((name for name in before.note.hidden if name in after.note.hidden), None)
+    met = same_settings(*tables, without=[] if searched is None else [searched])
+    names = _names(before, met)
+    both, only_before = len(met.both), len(met.only_before)
+    metrics = [metrics_of(table) for table in tables]
+    shared = [name for name in metrics[0] if name in metrics[1]]
+    found, gone, came, numbers = [], [], [], []
+    for name, (one, other) in zip(names[:both], met.both, strict=True):
+        rows, others = met.before[one], met.after[other]
+        if searched is not None and rows[searched].iloc[0] != others[searched].iloc[0]:
+            numbers.append((name, float(rows[searched].iloc[0]), float(others[searched].iloc[0])))
+            continue
+        here = changes(rows, others, shared)
+        found += [(name, each) for each in here.differing]
+        gone += [(name, metric) for metric in here.gone]
+        came += [(name, metric) for metric in here.came]
+    beyond = beyond_noise([each for _, each in found], control)
+    own = [[name for name in mine if name not in shared] for mine in metrics]
+    return Comparison(
+        Side(before, names[both : both + only_before], met.fields_before, own[0], came),
+        Side(after, names[both + only_before :], met.fields_after, own[1], gone),
+        control, both, (both - len(numbers)) * len(shared),
+        [SettingChange(*each, more) for each, more in zip(found, beyond, strict=True)], searched, numbers,
+    )  # fmt: skip
+
+
+def _names(before: ResultFolder, met: SameSettings) -> list[str]:
+    """Each setting's curve and place on the axis, as in the tables of the first directory: of those in both, then of
+    those in the first alone, then in the second alone."""
+    groups = [*(met.before[place] for place, _ in met.both), *met.only_before, *met.only_after]
+    first = pd.concat([rows.head(1) for rows in groups], ignore_index=True)
+    curved, axis = before.note.curved(first.drop(columns="seed"))
+    if axis is None:
+        return [str(curve) for curve in curved[CURVE]]
+    # `10 kbit/s`; a number without a unit by its name: `temperature 0.7`
+    named = "" if unit(axis) else f"{title(axis)} "
+    places = [f"{'' if isinstance(at, str) else named}{quantity(at, axis)}" for at in curved[axis]]
+    return [f"{curve}, {at}" for curve, at in zip(curved[CURVE], places, strict=True)]
+
+
+def _heading(letter: str, folder: ResultFolder) -> str:
+    cells, manifest = folder.cells, folder.manifest
+    size = f"{_count(cells['cell'].nunique(), 'cell')}, {_count(cells['seed'].nunique(), 'seed')}"
+    code = f"sqsim {manifest.get('sqsim')}, commit {str(manifest.get('commit') or 'unknown')[:12]}"
+    date = f", {manifest['date']}" if manifest.get("date") else ""
+    measured = "; real time, another run has other times" if manifest.get("deterministic") is False else ""
+    return f"{letter}: {folder.path}: {folder.note.scenario}, {size}; {code}{date}{measured}"
+
+
+def _versions(a: ResultFolder, b: ResultFolder) -> str:
+    """What is another in the two manifests."""
+    names = [name for name in ("sqsim", "commit", "python", "host") if a.manifest.get(name) != b.manifest.get(name)]
+    lines = [f"{name} {str(a.manifest.get(name))[:40]} -> {str(b.manifest.get(name))[:40]}" for name in names]
+    if a.libraries and b.libraries:
+        lines += [
+            f"{name} {a.libraries.get(name)} -> {b.libraries.get(name)}"
+            for name in dict.fromkeys([*a.libraries, *b.libraries])
+            if a.libraries.get(name) != b.libraries.get(name)
+        ]
+    return wrapped(f"Differs: {', '.join(lines)}") if lines else "Versions, commit and host are the same."
+
+
+def _alone(found: Comparison, most: int) -> Iterator[str]:
+    """What one directory has and the other has not."""
+    counts = f"{found.both} in both, {len(found.a.settings)} in A only, {len(found.b.settings)} in B only"
+    yield f"Settings: {counts}."
+    sides = [("A", found.a), ("B", found.b)]
+    for letter, side in sides:
+        yield from _listed(f"In {letter} only", side.settings, most // 4, "; ")
+    for letter, side in sides:
+        yield from _listed(f"Fields of {letter} only", side.fields, most, ", ")
+    for letter, side in sides:
+        yield from _listed(f"Metrics of {letter} only", side.metrics, most, ", ")
+    for letter, side in reversed(sides):
+        lacking = [f"{metric} of {setting}" for setting, metric in side.without_value]
+        yield from _listed(f"Without a value in {letter}", lacking, most // 4, "; ")
+
+
+def _found(found: Comparison) -> Iterator[str]:
+    """What a search found in both, where it is another number."""
+    if found.searched is None:
+        return
+    if not found.found:
+        yield f"Found: the same {title(found.searched)} everywhere."
+    else:
+        lines = [f"{setting} {before:g} -> {after:g}" for setting, before, after in found.found]
+        yield wrapped(f"Found, {title(found.searched)}, to within the search's own precision: {'; '.join(lines)}.")
+        yield "Metrics are compared where the same number was found."
+    yield ""
+
+
+def _changes(found: Comparison, most: int) -> Iterator[str]:
+    if not found.both:
+        yield "Nothing to compare: no setting is in both."
+        return
+    changed = [each for each in found.changes if each.beyond_noise]
+    alone = [each for each in found.changes if each.change.difference.n > 1 and each.change.difference.separable]
+    values = f"Of {found.values:,} values (a metric of a setting in both)"
+    if not found.changes:
+        yield f"{values}, all are the same."
+        return
+    differ = f"{len(found.changes):,} differ{'s' if len(found.changes) == 1 else ''}"
+    yield f"{values}, {found.values - len(found.changes):,} are the same and {differ}."
+    if not any(each.change.difference.n > 1 for each in found.changes):
+        yield "There is one seed to compare, so no interval: whether a difference is more than noise cannot be told."
+        yield from _table(found.changes, most)
+        return
+    paired = all(each.change.paired for each in found.changes)
+    how = "paired by seed" if paired else "paired by seed where both have the same seeds, else Welch's"
+    yield wrapped(
+        f"{len(alone):,} have a {CONFIDENCE:.0%} interval of the mean of ln(B/A), {how}, that leaves out 0. Of "
+        f"{len(found.changes):,} tests at once some do by chance. {CONTROLS[found.control]}."
+    )
+    if not changed:
+        times = [each.change.difference for each in found.changes if each.change.metric == HEADLINE]
+        limit = would_show(times)
+        yield f"Nothing changed beyond noise{limit and f'; of latency per token {limit}, by itself'}."
+        return
+    yield ""
+    yield f"Changed beyond noise: {len(changed):,}, from A to B: B/A - 1 and its {CONFIDENCE:.0%} interval"
+    yield ""
+    yield from _table(changed, most)
+
+
+def _table(changes: Sequence[SettingChange], most: int) -> Iterator[str]:
+    ordered = sorted(changes, key=lambda each: each.change.metric != HEADLINE)
+    body = [
+        [each.setting, title(at.metric), quantity(at.before, at.metric), quantity(at.after, at.metric), _difference(at)]
+        for each in ordered[:most]
+        for at in [each.change]
+    ]
+    yield aligned(["", "metric", "A", "B", "change"], body)
+    if len(ordered) > most:
+        counts = Counter(title(each.change.metric) for each in ordered)
+        yield ""
+        yield f"... and {len(ordered) - most:,} more; --all shows them."
+        yield wrapped(f"By metric: {', '.join(f'{name} {count}' for name, count in counts.items())}")
+
+
+def _difference(change: Change) -> str:
+    """`-11.2% (-14.1% to -8.2%)`; the difference itself where there is no ratio."""
+    found = change.difference
+    ends = [] if math.isnan(found.low) else [found.low, found.high]
+    if not found.relative:
+        words = [quantity(each, found.metric) for each in (found.size, *ends)]
+    else:
+        digits = 0 if abs(found.size) >= 1 else 1 if abs(found.size) >= 0.01 else 2
+        words = [f"{100 * each:+,.{digits}f}%" for each in (found.size, *ends)]
+    return words[0] + (f" ({words[1]} to {words[2]})" if ends else "")
+
+
+def _listed(heading: str, names: Sequence[str], most: int, mark: str) -> Iterator[str]:
+    """`heading: a; b and 3 more`; nothing of no names."""
+    more = f"{mark}and {len(names) - most} more" if len(names) > most else ""
+    if names:
+        yield wrapped(f"{heading}: {mark.join(names[:most])}{more}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""What looks at one thing: a request, a payload, a scheme, a pair on this machine, remembered rounds, the lists."""

@@ -1,0 +1,145 @@
+"""`sqsim cache`: the rounds that were decoded and are kept: what there is, to another machine and back, cleared.
+
+    sqsim cache
+    sqsim cache export opt.sqr --pair opt
+    sqsim cache import opt.sqr
+    sqsim cache clear --pair 3f0c5a
+
+Rounds recorded where a pair's weights are can be imported where they are not, and every network that asks for no other
+round can be simulated there (`simulator.decoding.recording`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinds import ConfigError
+
+if TYPE_CHECKING:
+    from simulator.decoding.recording import Recorded
+    from simulator.decoding.round_store import RoundStore, Stored
+
+SUFFIX = ".sqr"
+SHOWN = 12
+"""Digits of a fingerprint."""
+FEWEST = 6
+"""Digits of one that may be typed for it."""
+NAMELESS = "(no card)"
+"""A pair that is quick to load, or whose card is gone."""
+COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
+"""Fingerprint, entries, MB, last use, names."""
+
+
+def add_options(cache: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `sqsim cache` and of `export`, `import` and `clear`."""
+    ways = cache.add_subparsers(dest="way", metavar="[WAY]", help="what to do; without it: what there is, by pair")
+    export = ways.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
+    take = ways.add_parser("import", help="take over a file that was exported, once all of it is checked")
+    clear = ways.add_parser("clear", help="forget recorded rounds; they are decoded again when they are needed")
+    for way in (export, take):
+        way.add_argument("file", type=Path, metavar=f"FILE{SUFFIX}", help="rounds and what is known of their pairs")
+    for way in (export, clear):
+        way.add_argument("--pair", metavar="NAME|FINGERPRINT",
+                         help="only of this: a kind, a model's name, or the first digits of a fingerprint")  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> str:
+    """What to print. Raises ConfigError, one line."""
+    from simulator.decoding.recording import take_over
+    from simulator.decoding.round_store import CAP_VARIABLE, RoundStore
+
+    store = RoundStore.here()
+    if store is None:
+        raise ConfigError(f"{CAP_VARIABLE} = 0: no rounds are kept; set it to a size in GB, or leave it out")
+    if options.way == "export":
+        return _export(store, options.file, options.pair)
+    if options.way == "import":
+        return "\n".join([str(store.path), *_counts(take_over(options.file, store))])
+    if options.way == "clear":
+        return _clear(store, options.pair)
+    return _shown(store)
+
+
+def _export(store: RoundStore, file: Path, pair: str | None) -> str:
+    from simulator.decoding.recording import export
+
+    if file.suffix != SUFFIX:
+        raise ConfigError(f"file = {file}: must end in {SUFFIX}")
+    if not file.parent.is_dir():
+        raise ConfigError(f"file = {file}: {file.parent} is no folder")
+    return "\n".join([str(file), *_counts(export(file, store, _fingerprints(store, pair)))])
+
+
+def _clear(store: RoundStore, pair: str | None) -> str:
+    from models import pair_cards
+
+    if pair is None:
+        removed = store.clear()
+        pair_cards.forget()
+    else:
+        chosen = sorted(_fingerprints(store, pair))
+        removed = sum(store.clear(each) for each in chosen)
+        for each in chosen:
+            pair_cards.forget(each)
+    return f"{store.path}: {removed} entries removed"
+
+
+def _shown(store: RoundStore) -> str:
+    stored, names = store.summary(), _names()
+    total = sum(each.bytes for each in stored)
+    heading = f"{store.path.parent}: {_mb(total)} MB of at most {store.cap_bytes / 1e9:g} GB"
+    if not stored:
+        return f"{heading}\nNo rounds recorded yet."
+    rows = [_row(each, names.get(each.pair, [NAMELESS])) for each in stored]
+    return "\n".join([heading, "", COLUMNS.format("fingerprint", "entries", "MB", "last use", "pair"), *rows])
+
+
+def _row(stored: Stored, names: Sequence[str]) -> str:
+    """A line about a pair; models on disk have long names, so these stand last."""
+    used = datetime.fromtimestamp(stored.used).strftime("%Y-%m-%d %H:%M")
+    return COLUMNS.format(stored.pair[:SHOWN], stored.entries, _mb(stored.bytes), used, " or ".join(names))
+
+
+def _names() -> dict[str, list[str]]:
+    """By fingerprint, the pairs whose cards are kept."""
+    from models import pair_cards
+
+    found: dict[str, list[str]] = {}
+    for card in pair_cards.cards():
+        found.setdefault(card.fingerprint, []).append(card.names + ("" if card.current else " (other code)"))
+    return found
+
+
+def _counts(recorded: Recorded) -> list[str]:
+    """A line a pair."""
+    names = {card.fingerprint: card.names for card in recorded.cards}
+    lines = [
+        f"{pair[:SHOWN]}  {names.get(pair, NAMELESS)}: {count} entries" for pair, count in recorded.entries.items()
+    ]
+    return [f"  {line}" for line in (*lines, f"{_mb(recorded.bytes)} MB")]
+
+
+def _fingerprints(store: RoundStore, typed: str | None) -> set[str]:
+    """Those of the pairs that were typed, all where none was. Raises ConfigError where nothing goes by that name."""
+    from models import pair_cards
+
+    cards = pair_cards.cards()
+    there = {each.pair for each in store.summary()} | {card.fingerprint for card in cards}
+    if typed is None:
+        return there
+    found = {pair for pair in there if len(typed) >= FEWEST and pair.startswith(typed)}
+    found |= {card.fingerprint for card in cards if card.words & {typed, os.path.abspath(typed)}}
+    if not found:
+        names = _names()
+        known = sorted({name for pair in there for name in names.get(pair, [pair[:SHOWN]])})
+        raise ConfigError(f"pair = {typed!r}: nothing is recorded of it; there is {', '.join(known) or 'nothing'}")
+    return found
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.2f}"

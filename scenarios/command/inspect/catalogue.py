@@ -1,0 +1,179 @@
+"""What goes by a name, as `sqsim list devices` and its like show it: devices, links, schemes, power and prices, ..."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from channels.link.presets import PRESETS
+from channels.link.radio_power import RADIOS, Connection
+from channels.link.rates import Rate
+from kinds import Choice
+from kinds.tunable import worth_trying
+from models.clocks.cited_passes import CitedProfile
+from models.clocks.datasheets import DEVICES, SIZES
+from models.clocks.profile import PROFILES
+from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
+from models.power import KWH_PRICES, POWER_NEEDED, POWERS, PRICES
+from simulator.cell.descriptions import shown
+from simulator.cell.scheme import Scheme
+from simulator.results.units import quantity
+from simulator.schemes.policy import Policy
+
+_WIDTH = 100
+
+
+def devices() -> str:
+    """A line a device with its peak figures, and where they are from."""
+    rows = [
+        (
+            name,
+            f"{each.flops_per_s / 1e12:.4g}",
+            f"{each.bytes_per_s / 1e9:,.4g}",
+            "" if each.memory_bytes is None else f"{each.memory_bytes / 1e9:.4g}",
+            each.source,
+        )
+        for name, each in DEVICES.items()
+    ]
+    heading = ("device", "TFLOP/s", "GB/s", "GB", "dense 16-bit arithmetic and memory bandwidth, peak; memory")
+    return _table(heading, rows) + _how("edge.latency.device", "cloud.latency.device", DEVICE_NEEDED)
+
+
+def models() -> str:
+    """A line a model with its dimensions, and where they are from."""
+    rows = [
+        (
+            name,
+            f"{each.parameters / 1e9:.3g}",
+            *(f"{n}" for n in (each.layers, each.width, each.kv_width, each.heads)),
+            each.source,
+        )
+        for name, each in SIZES.items()
+    ]
+    what = "what a clock stands for; tokens come from models.pair"
+    heading = ("model", "1e9 parameters", "layers", "d", "KV", "heads", what)
+    return _table(heading, rows) + _how("edge.latency.size", "cloud.latency.size", SIZE_NEEDED)
+
+
+def clocks() -> str:
+    """A line a profile with its cited passes, and where they are from."""
+    rows = [
+        (name, each.place, _passes(each), f"{each.what}. From {each.source}. Licence: {each.licence}.")
+        for name, each in PROFILES.items()
+    ]
+    heading = ("clock", "for", "cited ms", "of one new token, then at so many; what was measured, and by whom")
+    return _table(heading, rows) + (
+        "\n\nOnly the cited passes were measured (`cited` in a table); the rest are `derived`: the roofline of that "
+        "device\nand model, scaled to go through them. A name, or a table that `sqsim calibrate` wrote:\n"
+        "--set 'edge.latency={kind: profile, name: NAME}', --set 'cloud.latency={kind: profile, file: FILE.csv}'"
+    )
+
+
+def _passes(profile: CitedProfile) -> str:
+    first, *others = profile.cited
+    lines = [
+        f"{1e3 * first.seconds:.3g}",
+        *(f"{1e3 * one.seconds:.3g}@{one.batch * one.new_tokens}" for one in others[:2]),
+    ]
+    return " ".join([*lines, *(["..."] if len(others) > 2 else [])])
+
+
+def powers() -> str:
+    """A line a processor, a radio and a price with its figures, and where they are from."""
+    processors = [
+        (name, f"{each.busy_w:g}", f"{each.idle_w:g}", each.standing, each.source) for name, each in POWERS.items()
+    ]
+    radios = [
+        (name, f"{each.transmit_w:g}", f"{each.receive_w:g}", *_connection(each.connection), each.source)
+        for name, each in RADIOS.items()
+    ]
+    prices, kwh_prices = (
+        [(name, f"{each.usd:.2f}", each.source) for name, each in table.items()] for table in (PRICES, KWH_PRICES)
+    )
+    tables = (
+        _table(("processor", "busy W", "idle W", "standing", "of one; idle 0: no figure"), processors)
+        + _how("edge.power", "cloud.power", POWER_NEEDED),
+        _table(
+            ("radio", "sends W", "receives W", "connected W", "tail s", "with a packet on the air; and until after it"),
+            radios,
+        )
+        + "\n\nA name or watts: --set uplink.power_w=NAME, --set downlink.power_w=NAME",
+        _table(("price", "USD", "of one GPU for an hour, on demand"), prices)
+        + "\n\nA name or dollars: --set cloud.usd_per_gpu_hour=NAME",
+        _table(("price", "USD", "of a kWh that a device draws (scenario `pareto`)"), kwh_prices),
+    )
+    return "\n\n".join(tables)
+
+
+def _connection(connection: Connection | None) -> tuple[str, str]:
+    """Watts and seconds; nothing where there is no figure."""
+    return ("", "") if connection is None else (f"{connection.watts:g}", f"{connection.tail_s:g}")
+
+
+def links() -> str:
+    """A line a link with its rates and delay, and where they are from."""
+    rows = [(name, _rate(each.uplink.rate), _rate(each.downlink.rate), each.source) for name, each in PRESETS.items()]
+    heading = ("link", "up", "down", "rate at most or on average; (U) from the source, (I) assumed")
+    text = "A name for each way: --set uplink=NAME.uplink --set downlink=NAME.downlink; further fields change it:"
+    return f"{_table(heading, rows)}\n\n{text}\n--set uplink=nb_iot.uplink --set uplink.rate.bps=30k"
+
+
+def _rate(rate: Rate) -> str:
+    bps = rate.mean_bps if rate.fastest_bps is None else rate.fastest_bps
+    return rate.kind if bps is None else quantity(bps, "bps")
+
+
+def schemes() -> str:
+    """A line a scheme: what crosses the uplink, where it is from, and with which values its fields are tuned."""
+    rows = [(kind, f"{text}{_tuned(Scheme.kinds[kind])}") for kind, text in _kinds(Scheme.kinds)]
+    return _table(("scheme", "what it is, and where it is from; what is tuned, with which values"), rows) + (
+        "\n\nA kind, or one with its fields: --set scheme=NAME, --grid 'scheme=[cloud_only, {kind: k_sqs, k: 8}]'"
+    )
+
+
+def _tuned(scheme: type[Scheme]) -> str:
+    values = {name: worth_trying(field) for name, field in scheme.model_fields.items()}
+    lines = [f"{name} {', '.join(map(shown, each))}" for name, each in values.items() if each]
+    return f" Tuned: {'; '.join(lines)}." if lines else ""
+
+
+def policies() -> str:
+    """A line a policy: when an edge drafts, sends or waits, and where it is from."""
+    return _table(("policy", "what it is, and where it is from"), _kinds(Policy.kinds)) + (
+        "\n\nA kind, or one with its fields, of a scheme that leaves it open: --set scheme.policy=NAME"
+    )
+
+
+def _kinds(kinds: Mapping[str, type[Choice]]) -> list[tuple[str, str]]:
+    """Each kind with what its module, which names the source, and its class say first."""
+    found = []
+    for kind, each in sorted(kinds.items()):
+        texts = (inspect.getdoc(sys.modules[each.__module__]), inspect.getdoc(each))
+        found.append((kind, " ".join(" ".join((text or "").split("\n\n")[0].split()) for text in texts)))
+    return found
+
+
+LISTS = {
+    "devices": devices, "models": models, "clocks": clocks, "powers": powers, "links": links, "schemes": schemes,
+    "policies": policies,
+}  # fmt: skip
+"""By the name that `sqsim list` takes; `registry.LISTS` has those names."""
+
+
+def _how(edge: str, cloud: str, needed: str) -> str:
+    return f"\n\nA name, or figures of your own: --set {edge}=NAME, --set '{cloud}={needed.split('}')[0]}}}'"
+
+
+def _table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Names to the left, numbers to the right, sources wrapped beside them."""
+    widths = [max(len(row[place]) for row in (heading, *rows)) for place in range(len(heading) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    lines = []
+    for row in (heading, *rows):
+        numbers = [f"{text:>{width}}" for text, width in zip(row[1:-1], widths[1:], strict=True)]
+        source = textwrap.wrap(row[-1], _WIDTH - indent)
+        lines.append("  ".join([f"{row[0]:<{widths[0]}}", *numbers, source[0]]))
+        lines += [" " * indent + line for line in source[1:]]
+    return "\n".join(lines)

@@ -1,0 +1,45 @@
+"""`sqsim check FILE.py`: what can be shown of the schemes, and of the parts of schemes, that a user's file registers.
+
+    sqsim check my_scheme.py
+
+Of each it is shown, a line for each thing: that its text follows the verifier's distribution, exactly, through the
+shipped edge, wire and cloud; that it answers as a pure function; that a rejection rolls its state back; that packets
+come back as they were; and what a draft costs. Exit status 1 where something failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from kinds import ConfigError
+
+
+class CheckFailedError(ConfigError):
+    """Something that was looked at does not hold."""
+
+    status = 1
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `sqsim check`."""
+    text = "registers schemes, sparsifiers, quantizers, codes, draws, policies, acceptances, replies of your own"
+    parser.add_argument("file", type=Path, metavar="FILE.py", help=text)
+
+
+def run(options: argparse.Namespace) -> Iterator[str]:
+    """What is found, a line each as it comes, under a line for each class. Raises CheckFailedError at the end where
+    something failed, and ConfigError where the file is none or registers nothing."""
+    from simulator.checking.checks import check
+
+    last, failed, count = "", 0, 0
+    for line in check(options.file):
+        if line.subject != last:
+            yield line.subject
+            last = line.subject
+        yield f"  {line.check:<22}  {line.outcome:<9}  {line.text}"
+        failed += line.outcome == "FAILED"
+        count += 1
+    if failed:
+        raise CheckFailedError(f"{failed} of {count} checks failed")

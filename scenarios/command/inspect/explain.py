@@ -1,0 +1,125 @@
+"""`sqsim explain cells/ID.yaml`: one request of a cell as a timeline, in the terminal and as a sequence diagram.
+
+    sqsim explain results/paper/cells/ID.yaml
+    sqsim explain results/paper/cells/ID.yaml --device 2 --request 3 --rounds 4-9
+
+The cell is simulated again, with an observer; what was decoded before is remembered. The figure goes beside the cell's
+file: ID.request_2_3.svg and .png.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kinds import ConfigError
+from scenarios.command.cell_file import add_import, read_cell
+
+if TYPE_CHECKING:
+    from models.interface import Speller
+    from simulator import Cell
+    from simulator.results.timeline import Timeline
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `sqsim explain`."""
+    add = parser.add_argument
+    add("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any result directory")
+    add("--request", type=int, default=0, metavar="N", help="which of the device's requests, from 0 on (default: 0)")
+    add("--device", type=int, default=0, metavar="D", help="whose, from 0 on (default: 0)")
+    add("--rounds", type=_rounds, metavar="A-B", help="only these rounds, in the text and in the figure")
+    add("--out", type=Path, metavar="DIR", help="where the figure goes (default: beside the cell's file)")
+    add("--no-figure", action="store_false", dest="drawn", help="only the text")
+    add_import(parser, cell=True)
+
+
+def run(options: argparse.Namespace) -> str:
+    """The timeline as text; draws it too. Raises ConfigError, one line."""
+    from scenarios.command.inspect.timeline_text import story
+
+    cell = read_cell(options.cell, options.imports, trust=options.trust)
+    key = options.device, options.request
+    _require_request(cell, *key)
+    made = _simulated(cell, *key)
+    if options.rounds is not None and not made.between(*options.rounds):
+        there = f"this request has {len(made.rounds)}"
+        raise ConfigError(f"rounds = {options.rounds[0]}-{options.rounds[1]}: {there}")
+    lines = story(made, _speller(cell), options.rounds, _heading(cell, options.device))
+    if options.drawn:
+        lines += ["", *_drawn(made, cell, options)]
+    return "\n".join(lines)
+
+
+def _require_request(cell: Cell, device: int, number: int) -> None:
+    from channels.uniforms import Uniforms
+
+    devices = cell.workload.devices
+    if not 0 <= device < devices:
+        raise ConfigError(f"device = {device}: the cell has {devices}, numbered from 0 to {devices - 1}")
+    asks = sum(1 for _ in cell.workload.asks(device, Uniforms.of(cell.seed, "users")))
+    if not 0 <= number < asks:
+        there = f"{asks}, numbered from 0 to {asks - 1}" if asks else "none"
+        raise ConfigError(f"request = {number}: device {device} has {there}; all {devices} have {cell.workload.total}")
+
+
+def _simulated(cell: Cell, device: int, number: int) -> Timeline:
+    from simulator import simulate
+    from simulator.results.spans import Spans
+    from simulator.results.timeline import timeline
+
+    spans = Spans(only=(device, number))
+    simulate(cell, spans)
+    if (device, number) not in spans.requests:
+        raise ConfigError(f"request = {number}: had not come to device {device} when the run ended")
+    return timeline(spans, (device, number))
+
+
+def _speller(cell: Cell) -> Speller | None:
+    """Returns what spells the pair's tokens; None, and they go by their ids, where its tokenizer is away."""
+    try:
+        return cell.models.pair.speller()
+    except (ConfigError, OSError):
+        return None
+
+
+def _heading(cell: Cell, device: int) -> str:
+    """Scheme and pair, and how large the cell is."""
+    place = 0
+    for each in cell.classes:
+        place += each.count
+        if device < place:
+            break
+    devices = cell.workload.devices
+    alone = "alone" if devices == 1 else f"among {devices} devices"
+    return f"Scheme {each.scheme.kind}, pair {cell.models.pair.kind}, {alone}, seed {cell.seed}."
+
+
+def _drawn(made: Timeline, cell: Cell, options: argparse.Namespace) -> list[str]:
+    from plots import save
+    from plots.page import Page
+    from plots.sequence_figure import draw_sequence
+    from plots.style import styled
+    from simulator.results.result_directory import record
+
+    page = Page()
+    with styled(page):
+        figure = draw_sequence(made, options.rounds, page)
+    if figure is None:
+        return ["Figure: none, nothing happened."]
+    name = f"{options.cell.stem}.request_{options.device}_{options.request}"
+    paths = save(figure, options.out or options.cell.parent, name, page=page)
+    record(options.cell.parent.parent, paths)
+    return [f"Figure: {paths[0].parent}/{name}.svg|png"]
+
+
+def _rounds(text: str) -> tuple[int, int]:
+    """`4-9`, or `4`."""
+    first, _, last = text.partition("-")
+    try:
+        found = int(first), int(last or first)
+    except ValueError:
+        found = 0, 0
+    if not 1 <= found[0] <= found[1]:
+        raise argparse.ArgumentTypeError(f"{text!r}: rounds such as 4-9, counted from 1")
+    return found

@@ -1,0 +1,1 @@
+"""What `sqsim recommend` does: which schemes are tried, how they are searched, and the text of the answer."""

@@ -1,0 +1,187 @@
+"""From the settings to try to a recommendation: the race, the best of each kind measured on other seeds, the files.
+
+The race keeps what it has simulated in `search.json`: the same command, with more minutes too, goes on from there. The
+best of each kind are an ordinary sweep in the same directory, which `plot`, `report` and `compare` read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from kinds.files import atomically, read_note, write_note
+from scenarios.command.progress_bar import ProgressBar
+from scenarios.command.recommend.recommend import Wish
+from scenarios.command.recommend.recommendation import Recommendation
+from scenarios.command.report.drawing import BESIDE, NOTE, Note, draw_all
+from scenarios.command.run.run_options import RunOptions
+from scenarios.findings import findings_file
+from scenarios.findings.findings_file import FINDINGS
+from simulator.cell.cell import Cell, prepare_pairs
+from simulator.cell.settings import expand
+from simulator.results.csv_file import write_csv
+from simulator.results.lossy import with_lossy
+from simulator.results.result_directory import SEARCH, claim, make_way, own_folder, record, release
+from simulator.studies import SIMULATION
+from simulator.sweeps.lock import only_writer
+from simulator.sweeps.parts import written
+from simulator.sweeps.store import begin_again, holds, identity
+from simulator.tuning.race import RaceGroup, TimeLimit, entrants, race
+from simulator.tuning.trials import KEPT, Row
+
+KEEP_S = 2.0
+"""Between two notes of what has come. Of a race that is killed the tasks under way are lost, but not what they have
+decoded: it is on disk, and only timed again."""
+TRIED, RECOMMENDED = "tried.csv", "recommended.yaml"
+FIGURE = "recommendation"
+
+
+@dataclass
+class RaceEvaluations:
+    """What each cell of the race gave, by its id; kept in `out` under the name of all that it depends on."""
+
+    wish: Wish
+    options: RunOptions
+    progress: ProgressBar
+    rows: dict[str, Row] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._kept_s = 0.0
+        self._names = [self.wish.aim.metric, *KEPT]
+        self._identity = identity(self.wish.settings, f"recommend {self.wish.aim.metric}")
+
+    def open(self) -> None:
+        """Reads what there is. Raises ConfigError where `out` holds something else."""
+        note = read_note(self.options.out / SEARCH)
+        if note.get("identity") == self._identity and isinstance(note.get("tried"), dict):
+            self.rows = {cell: dict(zip(self._names, row, strict=True)) for cell, row in note["tried"].items()}
+        else:
+            make_way(self.options.out, self.options.overwrite)
+
+    def missing(self, cells: Sequence[Cell]) -> int:
+        """How many of the cells are still to be simulated."""
+        return sum(cell.id not in self.rows for cell in cells)
+
+    def __call__(self, cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
+        """Simulates those of the cells that are missing; all rows so far."""
+        from simulator import sweep
+
+        new = [cell for cell in cells if cell.id not in self.rows]
+        if new:
+            heard = self.progress.part(what) if what else None
+            try:
+                sweep(new, None, self.options.workers, self.options.cluster, progress=heard, heard=self._hear)
+            finally:
+                if self.rows:
+                    self._keep()
+        return self.rows
+
+    def _hear(self, table: pd.DataFrame) -> None:
+        """Takes the row of a cell that has ended; keeps what there is now and then."""
+        found = table[self._names].astype(float).to_dict("records")
+        self.rows |= dict(zip(table["cell"], found, strict=True))
+        if time.monotonic() - self._kept_s >= KEEP_S:
+            self._keep()
+
+    def _keep(self) -> None:
+        tried = {cell: [row[name] for name in self._names] for cell, row in self.rows.items()}
+        with written(self.options.out):
+            claim(self.options.out, SEARCH)
+            write_note(self.options.out / SEARCH, {"identity": self._identity, "tried": tried})
+        self._kept_s = time.monotonic()
+
+
+def recommended(wish: Wish, options: RunOptions) -> str:
+    """Races, measures and writes; returns the text for a person. Raises ConfigError, and leaves no new directory then
+    in which nothing has been simulated."""
+    with only_writer(options.out), ProgressBar(options.quiet) as progress, ExitStack() as at_the_end:
+        at_the_end.callback(release, options.out)
+        prepare_pairs(wish.settings)
+        if options.overwrite:
+            begin_again(options.out)
+        trials = RaceEvaluations(wish, options, progress)
+        trials.open()
+        kinds = len({cell.scheme.kind for cell in wish.settings})
+        limit = TimeLimit(wish.budget.minutes, kinds * wish.seeds)
+        trying = limit.timed(trials, trials.missing)
+        raced = entrants(wish.places, wish.aim, wish.budget, trying, limit)
+        groups = race(raced.settings, wish.aim, wish.budget, trying, limit)
+        finalists = [[group.settings[place] for place in _measured_again(group, trials.rows)] for group in groups]
+        table = _measured([cell for each in finalists for cell in each], wish, limit, options, progress)
+    whole = limit.minutes_for(len(wish.settings) * wish.budget.looks[0])
+    return _written(Recommendation(wish, raced, groups, trials.rows, finalists, table, whole), options)
+
+
+def _measured_again(group: RaceGroup, rows: Mapping[str, Row]) -> list[int]:
+    """The best of each kind without those far behind; the second in any case, so that the first has a margin."""
+    places = group.best_of_kinds(rows)
+    return [place for rank, place in enumerate(places) if rank < 2 or not group.far_behind(place, rows)]
+
+
+@dataclass
+class ShownSeeds:
+    """Adds seeds to the best of each kind, up to `most`, as long as there is time for one more of each."""
+
+    finalists: Sequence[Cell]
+    most: int
+    limit: TimeLimit
+
+    def __post_init__(self) -> None:
+        self._left_s = self.limit.left_s
+
+    @property
+    def rule(self) -> str:
+        return f"{self.most} seeds in {self.limit.minutes:g} min"
+
+    def at(self, seeds: range) -> list[Cell]:
+        """Each of the finalists at its first seed + each of `seeds`."""
+        return [each for cell in self.finalists for each in expand(cell, {"seed": [cell.seed + n for n in seeds]})]
+
+    def more(self, table: pd.DataFrame) -> list[Cell]:
+        seeds, left_s = int(table["seed"].nunique()), self.limit.left_s
+        took_s = (self._left_s - left_s) / seeds
+        fit = self.most - seeds if took_s <= 0 else min(self.most - seeds, int(max(0.0, left_s) / took_s))
+        return self.at(range(seeds, seeds + fit)) if fit else []
+
+
+def _measured(
+    finalists: Sequence[Cell], wish: Wish, limit: TimeLimit, options: RunOptions, progress: ProgressBar
+) -> pd.DataFrame:
+    """The best of each kind on the seeds that are shown: two of each, and more while there is time."""
+    from simulator import sweep
+
+    growth = ShownSeeds(finalists, wish.seeds, limit)
+    # To overwrite here: what else may be there is an earlier answer of this very race, which had fewer minutes.
+    overwrite = not holds(options.out, growth.at(range(2)), f"{SIMULATION}, {growth.rule}")
+    table = sweep(
+        growth.at(range(2)), options.out, options.workers, options.cluster, overwrite=overwrite, keep=(SEARCH,),
+        progress=progress.part("best of each kind"), failed=progress.failed, growth=growth,
+    )  # fmt: skip
+    return with_lossy(table, {cell.id: cell.scheme.lossless for cell in growth.at(range(wish.seeds))})
+
+
+def _written(made: Recommendation, options: RunOptions) -> str:
+    """Leaves everything in the result directory; returns what there is to say, and where it is."""
+    out = options.out
+    write_csv(made.tried, out / TRIED)
+    write_csv(made.summary, out / BESIDE)
+    atomically(out / RECOMMENDED, partial(Path.write_text, data=made.best.to_yaml(), encoding="utf-8"))
+    found = made.findings()
+    findings_file.write(out, made.about(), found)
+    Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=made.fields).write(out)
+    figures = list(draw_all(made.summary, None, (FIGURE,), own_folder(out, "figures")))
+    record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], options.started_s)
+    drawn = f"Figure: {out / 'figures'}/{FIGURE}.svg|png" if figures else ""
+    beside = "".join(f" --import {path}" for path in made.best.imports)
+    places = [
+        f"Its cell: {out / RECOMMENDED}, for sqsim run --config{beside and f' FILE{beside}'}",
+        f"All tried: {out / TRIED}",
+    ]
+    places += [f"Results: {out}/{BESIDE}, cells.csv, summary.csv, requests.parquet, rounds.parquet, cells/ID.yaml"]
+    return "\n".join([*made.text(), "", *places, *([drawn] if drawn else [])])

@@ -1,0 +1,219 @@
+"""Figures of a result directory: from its summary table and the note of which scenario made it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+import plots
+from kinds import ConfigError, first_error
+from kinds.files import atomically, read_text
+from kinds.yaml_file import read_yaml
+from plots.display_names import DIRECTORY, curve_of, words_of
+from plots.page import Page
+from scenarios.command.derived_axis import sources
+from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.csv_file import read_csv
+from simulator.results.intervals import axis_of, with_curves
+from simulator.results.result_directory import MANIFEST, checked, own_folder, record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NOTE = "scenario.json"
+"""What a result directory remembers of its scenario."""
+CAPACITY = "capacity.csv"
+"""A search leaves its summary here, with what was found beside it."""
+BESIDE = "chosen_and_fixed.csv"
+"""Where schemes chose for themselves: the summary of what they chose and of what the grid gave them, with curves."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a result directory remembers of its scenario, so that it can be drawn again."""
+
+    scenario: str
+    axis: str | None
+    figures: Sequence[str] = tuple(plots.FIGURES)
+    hidden: Sequence[str] = ()
+    """Columns, or whole parts, that tell no curves apart: what was searched or chosen, what the axis stands for."""
+    computed: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """The summary's columns that no field holds, row by row: an axis that is a property of a part."""
+    findings: Sequence[str] = ()
+    """What was said at the end."""
+    told: Sequence[str] = ()
+    """Columns that every curve that has them tells: `told_fields`."""
+
+    def write(self, folder: Path) -> None:
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        atomically(folder / NOTE, lambda unfinished: unfinished.write_text(text))
+
+    @classmethod
+    def read(cls, folder: Path) -> Note:
+        """The note of `folder`; without one, all figures along whatever was swept."""
+        if not (folder / NOTE).exists():
+            return cls(folder.name, None)
+        path = checked(folder, NOTE)
+        try:
+            return TypeAdapter(cls).validate_json(read_text(path))
+        except ValidationError as error:
+            where, _, allowed = first_error(error)
+            raise ConfigError(f"{path}: not written by this program, {where}: {allowed}") from None
+
+    def curved(self, table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
+        """A table of cells or a summary with a `curve` column, and the column that its curves run along."""
+        within = [f"{name}." for name in self.hidden]
+        hidden = [name for name in table.columns if name != self.axis and f"{name}.".startswith(tuple(within))]
+        axis = axis_of(table.drop(columns=hidden), self.axis)
+        replaced = sources(table.columns, axis) if axis in self.computed else ()
+        return with_curves(table, axis, (*hidden, *replaced), self.told), axis
+
+
+@dataclass(frozen=True)
+class PlotOptions:
+    """What `sqsim plot` was asked for."""
+
+    page: Page = field(default_factory=Page)
+    formats: Sequence[str] = ("svg", "png")
+    figures: Sequence[str] = ()
+    """Those to draw; (): all that the scenario has."""
+    out: Path | None = None
+
+
+def redraw(folders: Sequence[Path], asked: PlotOptions, warn: Callable[[str], None]) -> Iterator[Path]:
+    """Draws the figures of a result directory again, or those of several in one; the files as they are written.
+
+    Labels of what is not there, as in a file for a whole paper, are warned of. Raises ConfigError where a directory
+    holds no summary, several have no axis in common, or there is nothing to draw.
+    """
+    plots.check(asked.figures)
+    table, axis, figures = _together(folders) if len(folders) > 1 else read_summary(folders[0])
+    if unknown := _unknown(asked.page.labels, [*folders, *_names(folders)], table):
+        warn(f"labels of nothing in these figures: {', '.join(unknown)}")
+    wanted = asked.figures or known_figures(figures, warn)
+    within = "figures" if len(folders) == 1 else f"figures/with_{'_and_'.join(_names(folders)[1:])}"
+    to = asked.out or own_folder(folders[0], within)
+    wrote = list[Path]()
+    try:
+        for name, figure in drawn(table, axis, wanted, asked.page):
+            paths = plots.save(figure, to, name, asked.formats, asked.page)
+            wrote += paths
+            yield from paths
+    except KeyError as error:
+        raise ConfigError(f"{folders[0]}: its summary lacks a column that a figure needs, {error.args[0]}") from None
+    record(folders[0], wrote)
+    for folder in folders if wrote else ():
+        if not (folder / MANIFEST).exists():
+            warn(f"{folder}: has no {MANIFEST}, its tables are drawn as they are")
+    if not wrote:
+        raise ConfigError(f"{folders[0]}: its table has nothing for {', '.join(wanted)}")
+
+
+def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
+    """The figures of a result directory by their names. Raises ConfigError where it holds no summary."""
+    return drawn(*read_summary(folder))
+
+
+def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str]:
+    """Those of a scenario's figures that are there; a line for each that is not."""
+    for name in names:
+        if name not in plots.FIGURES:
+            warn(f"figure {name}: is not drawn, nothing here adds it; load the file that does with --import FILE.py")
+    return [name for name in names if name in plots.FIGURES]
+
+
+def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
+    """Draws `figures` of a summary with curves into `folder`."""
+    for name, figure in drawn(summary, axis, figures):
+        yield from plots.save(figure, folder, name)
+
+
+def drawn(
+    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], page: Page | None = None
+) -> Iterator[tuple[str, Figure]]:
+    """`figures` of a summary with curves by their names, leaving out those that the table has nothing for.
+
+    Where schemes chose for themselves, figures show what they chose, and plots.BESIDE also what the grid gave them.
+    """
+    plots.check(figures)
+    chosen = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
+    for name in figures:
+        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, page)
+        if figure is not None:
+            yield name, figure
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """The labels of a YAML file, {name in the tables: name in the figures}."""
+    given = read_yaml(path, "labels")
+    if not isinstance(given, dict):
+        raise ConfigError(f"labels = {path}: lines such as `k_sqs: Ours`, a name of the tables and one for the figures")
+    return {str(name): str(label) for name, label in given.items()}
+
+
+def _unknown(labels: Mapping[str, str], names: Sequence[object], table: pd.DataFrame) -> list[str]:
+    """The labels of nothing that these figures name."""
+    curves = [str(curve) for curve in dict.fromkeys(table[CURVE])]
+    known = {*curves, *map(str, names), *map(str, table.columns)}
+    for scheme, fields in map(words_of, curves):
+        known |= {scheme, *fields, *fields.values()}
+    for name in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
+        known |= set(map(str, table[name].unique()))
+    return [label for label in labels if label not in known]
+
+
+def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]:
+    """A result directory's summary with curves, their axis, and its figures."""
+    path = next((folder / name for name in (CAPACITY, BESIDE) if (folder / name).is_file()), folder / "summary.csv")
+    if not path.is_file():
+        raise ConfigError(f"{folder}: no summary.csv; give a result directory, such as results/latency_vs_bandwidth")
+    path, note = checked(folder, path.name), Note.read(folder)
+    try:
+        summary = read_csv(path).assign(**note.computed)
+    except ValueError as error:
+        raise ConfigError(f"{path}: not a summary table, {error}") from None
+    if "scheme.kind" not in summary.columns or summary.empty:
+        raise ConfigError(f"{path}: not a summary table")
+    chosen = SETTING in summary.columns
+    curved, axis = note.curved(summary)
+    return summary if chosen else curved, axis, note.figures
+
+
+def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequence[str]]:
+    """The summaries of several directories in one, their curves distinguished by the directory's name."""
+    parts = []
+    for folder, name in zip(folders, _names(folders), strict=True):
+        table, axis, figures = read_summary(folder)
+        named = [curve_of(scheme, {DIRECTORY: name, **fields}) for scheme, fields in map(words_of, table[CURVE])]
+        parts.append((table.assign(**{CURVE: named}), axis, figures))
+    axes = [axis for _, axis, _ in parts]
+    if len(set(axes)) > 1:
+        text = ", ".join(f"{folder}: {axis}" for folder, axis in zip(folders, axes, strict=True))
+        raise ConfigError(f"one figure of several directories needs one axis; they have {text}")
+    table = pd.concat([part for part, _, _ in parts], ignore_index=True)
+    if SETTING in table.columns:
+        table[SETTING] = table[SETTING].fillna(CHOSEN)
+    figures = [
+        name for name in dict.fromkeys(name for _, _, each in parts for name in each) if name not in plots.OF_ONE
+    ]
+    if not figures:
+        raise ConfigError(f"figures {', '.join(parts[0][2])}: each of one directory; give one")
+    return table, axes[0], figures
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """What tells the directories apart: as many of the last parts of their paths as that takes."""
+    paths = [folder.resolve() for folder in folders]
+    if len(set(paths)) < len(paths):
+        raise ConfigError(f"a directory is given twice: {', '.join(map(str, folders))}")
+    for depth in range(1, max(len(path.parts) for path in paths)):
+        names = ["_".join(path.parts[-depth:]) for path in paths]
+        if len(set(names)) == len(names):
+            break
+    return names

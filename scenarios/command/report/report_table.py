@@ -1,0 +1,202 @@
+"""Tables of a report: headings with their definitions, entries as a person reads them and as they are sorted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from simulator.results.columns import BREAKDOWN_PARTS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
+from simulator.results.intervals import CONFIDENCE, metrics_of
+from simulator.results.lossy import marked
+from simulator.results.metrics import METRICS
+from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
+from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
+
+DEFINITIONS: Final[Mapping[str, str]] = {
+    **{metric.name: metric.meaning for metric in METRICS.values()},
+    **{part.name: f"per output token, of answered requests: {part.meaning}" for part in BREAKDOWN_PARTS},
+    **STUDY_KEYS,
+    **STUDY_METRICS,
+    **SEARCHED,
+    **SPEEDUPS,
+    "n": "seeds, over which the interval is",
+}
+"""What each column means."""
+MAIN: Final = (
+    "latency_per_token_s", "payload_bits_per_token", "uplink_bits_per_token", "draft_length",
+    "accepted_per_round", "resampling_per_draft", "rejection_bound", "tv_output",
+)  # fmt: skip
+"""What the first table shows of a simulation, beside what was asked about."""
+_FOR_ALL: Final = ("objective", "within")
+"""What a search says of every setting alike."""
+_OWN = {CHOSEN: "chosen for it"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `key` names it in links and definitions; `meaning` is "" where the heading says it all."""
+
+    key: str
+    heading: str
+    meaning: str = ""
+    number: bool = True
+
+
+@dataclass(frozen=True)
+class ReportEntry:
+    """What is read, and what is sorted by: numbers by their value, with none last; "" sorts by what is read."""
+
+    text: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """`rows` have an entry a column; the first names the row."""
+
+    key: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[ReportEntry]]
+
+
+def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chosen: Sequence[str] = ()) -> ReportTable:
+    """What was found at each setting, the main metrics and those that were `asked` about, all of a study's; `chosen`:
+    fields that each scheme chose for itself."""
+    found = [name for name in metrics_of(summary) if summary[name].notna().any()]
+    text = [name for name in dict.fromkeys((*MAIN, *asked)) if name in found] if MAIN[0] in found else found
+    text = [*(name for name in SEARCHED if name in summary.columns and name not in _FOR_ALL), *text]
+    if SPEEDUP in summary.columns and summary[SPEEDUP].notna().any():
+        text.insert(1 if MAIN[0] in text else 0, SPEEDUP)
+    if "answered" not in text and "answered" in found and (summary["answered"] < 1).any():
+        text.append("answered")
+    return _table("results", f"Each setting: {_spread(summary)}", summary, axis, text, chosen)
+
+
+def every_metric(summary: pd.DataFrame, axis: str | None) -> ReportTable:
+    """Every metric that has a value anywhere."""
+    found = [name for name in metrics_of(summary) if summary[name].notna().any()]
+    return _table("metrics", f"Each setting, every metric: {_spread(summary)}", summary, axis, found)
+
+
+def _spread(summary: pd.DataFrame) -> str:
+    several = summary["n"].max() > 1
+    return f"mean ± half-width of the {CONFIDENCE:.0%} interval over seeds" if several else "one seed, no interval"
+
+
+def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTable | None:
+    """The numbers behind one sentence; None where nothing was compared."""
+    differences = [each for each in numbers if "difference" in each]
+    if not differences:
+        return None
+    places = list(dict.fromkeys(name for each in differences for name in _where(each)))
+    columns = [
+        Column("first", "curve", number=False), Column("second", "compared with", number=False),
+        *(Column(name, title(name)) for name in places),
+        Column("first_mean", "mean"), Column("second_mean", "compared with"),
+        Column("difference", "difference", f"first / second - 1, paired by seed, with its {CONFIDENCE:.0%} interval"),
+        Column("n", "seeds"), Column("separable", "distinguishable", "whether the interval leaves out 0", number=False),
+    ]  # fmt: skip
+    return ReportTable(
+        key, "What was compared for this sentence", columns, [_compared(each, places) for each in differences]
+    )
+
+
+def definitions(tables: Sequence[ReportTable]) -> list[Column]:
+    """The columns of these tables that have a definition, each once."""
+    found = {column.key: column for table in tables for column in table.columns if column.meaning}
+    return list(found.values())
+
+
+def with_interval(mean: float, half_width: float, name: str) -> str:
+    """`43.2 ± 5.3 ms`: two digits of the half-width, and as many places of the mean."""
+    if math.isnan(mean):
+        return "–"
+    if not half_width > 0 or math.isinf(mean):
+        return quantity(mean, name)
+    known = unit(name)
+    factor, prefix = prefix_of(mean) if known in PREFIXED else (1.0, "")
+    places = min(6, max(0, 1 - math.floor(math.log10(half_width / factor))))
+    return f"{mean / factor:,.{places}f} ± {half_width / factor:,.{places}f} {prefix}{known}".rstrip()
+
+
+def number(value: object, name: str) -> ReportEntry:
+    """A value of the field or metric `name`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ReportEntry("–" if value is None else quantity(value, name))
+    return ReportEntry("–") if math.isnan(value) else ReportEntry(quantity(value, name), _sorted_by(value))
+
+
+def _table(
+    key: str, caption: str, summary: pd.DataFrame, axis: str | None, metrics: Sequence[str], chosen: Sequence[str] = ()
+) -> ReportTable:
+    columns = [Column(CURVE, "curve", number=False)]
+    columns += [Column(SETTING, "setting", number=False)] if SETTING in summary.columns else []
+    fields = [*([] if axis is None else [axis]), *chosen]
+    columns += [Column(name, title(name)) for name in fields]
+    columns += [Column("n", "seeds", DEFINITIONS["n"])]
+    columns += [Column(name, title(name), DEFINITIONS.get(name, "")) for name in metrics]
+    rows = [list(_row(row, fields, metrics)) for _, row in marked(summary).iterrows()]
+    return ReportTable(key, caption, columns, rows)
+
+
+def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -> Iterator[ReportEntry]:
+    yield ReportEntry(str(row[CURVE]))
+    if SETTING in row.index:
+        yield ReportEntry(_OWN.get(str(row[SETTING]), "as the grid gives it"))
+    for name in fields:
+        yield number(_plain(row[name]), name)
+    yield number(_plain(row["n"]), "n")
+    for name in metrics:
+        if isinstance(row[name], bool | np.bool_):
+            yield ReportEntry("yes" if row[name] else "no")
+        elif isinstance(row[name], str):
+            yield ReportEntry(str(row[name]))
+        elif name == SPEEDUP:
+            yield _speedup(*(float(row[each]) for each in SPEEDUPS))
+        else:
+            mean, half = float(row[name]), float(row.get(name + CI_SUFFIX, math.nan))
+            yield ReportEntry(with_interval(mean, half, name), "" if math.isnan(mean) else _sorted_by(mean))
+
+
+def _speedup(ratio: float, low: float, high: float) -> ReportEntry:
+    """`1.31 (1.25 to 1.38)`."""
+    if math.isnan(ratio):
+        return ReportEntry("–")
+    return ReportEntry(f"{ratio:.3g}" + ("" if math.isnan(low) else f" ({low:.3g} to {high:.3g})"), _sorted_by(ratio))
+
+
+def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[ReportEntry]:
+    where, metric = _where(numbers), str(numbers["metric"])
+    mean, low, high = (float(str(numbers[name])) if numbers[name] is not None else math.nan
+                       for name in ("difference", "low", "high"))  # fmt: skip
+    relative = bool(numbers["relative"])
+    words = [f"{quantity(100 * each, '')}%" if relative else quantity(each, metric) for each in (mean, low, high)]
+    text = words[0] + ("" if math.isnan(low) else f" ({words[1]} to {words[2]})")
+    separable = {True: "yes", False: "no"}.get(numbers["separable"], "one seed")  # type: ignore[call-overload]
+    return [
+        ReportEntry(str(numbers["first"])), ReportEntry(str(numbers["second"])),
+        *(number(where.get(name), name) for name in places),
+        number(numbers["first_mean"], metric), number(numbers["second_mean"], metric),
+        ReportEntry(text, _sorted_by(mean)), number(numbers["n"], "n"), ReportEntry(separable),
+    ]  # fmt: skip
+
+
+def _where(numbers: Mapping[str, object]) -> Mapping[str, object]:
+    where = numbers.get("where")
+    return where if isinstance(where, Mapping) else {}
+
+
+def _sorted_by(value: float) -> str:
+    """A number in the words of a script."""
+    return repr(float(value)) if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _plain(value: object) -> object:
+    """numpy's scalars as Python's."""
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,236 @@
+"""Each scheme at a setting of its own: what is tuned, what is chosen, and both shown beside the grid's own setting.
+
+The race is on seeds that are not shown (`simulator.tuning`), so that what is shown is not the luck of the choice. Its
+trials are a result directory of their own, `tuning/`, inside the scenario's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from scenarios.command.scenario import Tune
+from scenarios.findings.sentences import joined, percent
+from simulator.cell.cell import Cell
+from simulator.cell.dotted_names import flatten
+from simulator.cell.settings import expand
+from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.intervals import Difference, paired
+from simulator.results.units import quantity, symbol
+from simulator.sweeps.search import Capacity, Search
+from simulator.tuning.alternatives import Alternatives, Values, open_fields
+from simulator.tuning.trials import FIRST_SEED, Budget
+from simulator.tuning.tuner import Outcome, Tuner
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A setting of the grid: its cells, and what was chosen for it; no values where there was nothing to choose."""
+
+    cells: tuple[Cell, ...]
+    outcome: Outcome
+    alternatives: Alternatives
+    searched: Mapping[str, Cell] = field(default_factory=dict)
+    """After a search: by the id of a cell, the same at what its setting bears."""
+
+    @property
+    def values(self) -> Values:
+        """The fields that were tuned, at what was chosen."""
+        return self.outcome.values
+
+    def chosen(self) -> list[Cell]:
+        """At what was chosen."""
+        return self._shown(changed(cell, self.values) for cell in self.cells)
+
+    def fixed(self) -> list[Cell]:
+        """As the grid gives them."""
+        return self._shown(self.cells)
+
+    def _shown(self, cells: Iterable[Cell]) -> list[Cell]:
+        return [self.searched.get(cell.id, cell) for cell in cells]
+
+
+class Choosing:
+    """The choices of a scenario's cells; cells that differ by their seed alone choose together."""
+
+    def __init__(self, cells: Sequence[Cell], tune: Tune, within: float | None = None) -> None:
+        self._tune, self._settings = tune, by_setting(cells)
+        firsts = [group[0] for group in self._settings]
+        self.places = [Alternatives(cell, open_fields(cell, tune.further, tune.closed)) for cell in firsts]
+        self._budget = Budget(tune.settings, tune.looks, tune.kept, tune.steps, within)
+
+    def tuner(self) -> Tuner:
+        """The races."""
+        return Tuner(self.places, self._tune.metric, self._budget, self._tune.base)
+
+    def most_shown(self) -> int:
+        """The most cells that are then shown: of each setting with a choice, its own and those chosen."""
+        settings = zip(self._settings, self.places, strict=True)
+        return sum(len(cells) * (2 if place.fields else 1) for cells, place in settings)
+
+    def choices(self, outcomes: Sequence[Outcome]) -> list[Chosen]:
+        """What each setting chose."""
+        found = zip(self._settings, outcomes, self.places, strict=True)
+        return [Chosen(tuple(cells), outcome, place) for cells, outcome, place in found]
+
+    def sought(self) -> list[Search]:
+        """What to search, where schemes choose what bears most: a place for each setting that has a choice, its own
+        values first, which are left for what bears more alone."""
+        return [
+            Search([self._trial(place, values) for values in place.sample(self._budget.settings)])
+            for place in self.places
+            if place.fields
+        ]
+
+    def found(self, found: Sequence[Capacity]) -> list[tuple[Chosen, Capacity | None]]:
+        """What each setting chooses, from what `sought` gave, and that; None where nothing was sought."""
+        capacities, seeds = iter(found), self._budget.looks[0]
+        chosen: list[tuple[Chosen, Capacity | None]] = []
+        for cells, place in zip(self._settings, self.places, strict=True):
+            if not place.fields:
+                chosen.append((Chosen(tuple(cells), Outcome({}, 0, 0), place), None))
+                continue
+            best, tried = next(capacities), place.sample(self._budget.settings)
+            outcome = Outcome(tried[best.alternative], len(tried), seeds)
+            chosen.append((Chosen(tuple(cells), outcome, place), best))
+        return chosen
+
+    def _trial(self, place: Alternatives, values: Values) -> Sequence[Cell]:
+        cell = place.at(values)
+        assert cell is not None
+        return expand(cell, {"seed": [FIRST_SEED + seed for seed in range(self._budget.looks[0])]}, self._tune.base)
+
+
+def fields_told(places: Sequence[Alternatives]) -> list[str]:
+    """A line a kind of scheme: the fields that were tuned, with the values that each was tried with."""
+    kinds: dict[str, Alternatives] = {}
+    for place in places:
+        if place.fields:
+            kinds.setdefault(place.cell.scheme.kind, place)
+    return [
+        f"{kind}: {', '.join(f'{symbol(path)} in {_listed(values)}' for path, values in place.values.items())}"
+        for kind, place in kinds.items()
+    ]
+
+
+def doubts(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
+    """What to know of the settings chosen: where the race could not tell one from the next, and where it is behind the
+    grid's own on the seeds that are shown; a line each."""
+    return [*_alike_next(choices, shown), *_behind_fixed(choices, shown, axis, metric)]
+
+
+def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
+    curves, alike, raced = _curves(shown), dict[str, list[float]](), dict[str, int]()
+    for chosen in choices:
+        if chosen.outcome.behind is not None:
+            curve = curves[chosen.chosen()[0].id]
+            raced[curve] = raced.get(curve, 0) + 1
+            if not chosen.outcome.behind.separable:
+                alike.setdefault(curve, []).append(_at_most(chosen.outcome.behind))
+    if not alike:
+        return []
+    text = joined([f"{curve} at {len(most)} of {raced[curve]}" for curve, most in alike.items()])
+    most = [each for found in alike.values() for each in found if not np.isnan(each)]
+    extent = (
+        f"The next best may be better there by {float(np.median(most)):.0%} (the median), and {max(most):.0%} at most."
+        if most
+        else "On one seed nothing tells by how much the next best may be better there."
+    )
+    return [f"Chosen, but not distinguishable from the next best setting in the race: {text}. {extent}"]
+
+
+def _at_most(behind: Difference) -> float:
+    """By how much the next best may be better, nan of one seed."""
+    if behind.same:
+        return 0.0
+    return float("nan") if behind.n < 2 else max(0.0, -behind.low)
+
+
+def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
+    curves, found = _curves(shown), dict[str, list[str]]()
+    for chosen in choices:
+        cells, fixed = ([cell.id for cell in each] for each in (chosen.chosen(), chosen.fixed()))
+        if cells == fixed or metric not in shown.columns:
+            continue
+        behind = paired(shown, metric, _is(shown, cells, CHOSEN), _is(shown, fixed, FIXED))
+        if behind.found.mean > 0:
+            at = shown.loc[_is(shown, cells, CHOSEN), axis].iloc[0] if axis is not None else None
+            where = "" if axis is None else f"at {quantity(at, axis)} "
+            found.setdefault(curves[cells[0]], []).append(f"{where}{percent(behind)}")
+    return [
+        f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(text)}"
+        for curve, text in found.items()
+    ]
+
+
+def _is(shown: pd.DataFrame, cells: Sequence[str], setting: str) -> pd.Series[bool]:
+    return shown["cell"].isin(cells) & (shown[SETTING] == setting)
+
+
+def _curves(shown: pd.DataFrame) -> dict[str, str]:
+    rows = shown[shown[SETTING] == CHOSEN]
+    return dict(zip(rows["cell"], rows[CURVE].astype(str), strict=True))
+
+
+def _listed(values: Sequence[object]) -> str:
+    return "{" + ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values) + "}"
+
+
+def to_show(choices: Sequence[Chosen]) -> list[Cell]:
+    """The cells of the settings chosen and of the grid's own."""
+    cells = [cell for chosen in choices for cell in (*chosen.chosen(), *chosen.fixed())]
+    return list({cell.id: cell for cell in cells}.values())
+
+
+def beside(
+    table: pd.DataFrame, choices: Sequence[Chosen], named: Callable[[pd.DataFrame], pd.DataFrame]
+) -> pd.DataFrame:
+    """The rows of the settings chosen, then those of the grid's own, with CURVE and SETTING.
+
+    `named` gives curves to the grid's cells; a setting chosen has the name of the grid's, and the grid's own says what
+    it did not choose.
+    """
+    rows = table.set_index("cell", drop=False)
+    grid = [cell.id for chosen in choices for cell in chosen.fixed()]
+    curves = named(rows.loc[grid]).set_index("cell")[CURVE]
+    parts = []
+    for setting in (CHOSEN, FIXED):
+        for chosen in choices if setting == CHOSEN else [each for each in choices if each.values]:
+            cells = chosen.chosen() if setting == CHOSEN else chosen.fixed()
+            curve = str(curves.loc[chosen.fixed()[0].id])
+            if setting == FIXED:
+                curve = f"{curve} {_words({path: flatten(chosen.cells[0])[path] for path in chosen.values})}"
+            parts.append(rows.loc[[cell.id for cell in cells]].assign(**{CURVE: curve, SETTING: setting}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def choices_table(choices: Sequence[Chosen], shown: pd.DataFrame) -> pd.DataFrame:
+    """A row per setting that chose: its row of configuration, CURVE, and what it chose in words, `chosen`."""
+    first = shown[shown[SETTING] == CHOSEN].drop_duplicates("cell").set_index("cell")
+    rows = [
+        {**first.loc[chosen.chosen()[0].id].to_dict(), "chosen": _words(chosen.values)}
+        for chosen in choices
+        if chosen.values
+    ]
+    return pd.DataFrame(rows)
+
+
+def by_setting(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """The cells by setting, those that differ by their seed alone together, in order of appearance."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.model_copy(update={"seed": 0}).model_dump_json(), []).append(cell)
+    return list(groups.values())
+
+
+def changed(cell: Cell, values: Values) -> Cell:
+    """The cell with other values of some fields."""
+    (found,) = expand(cell, {}, values) if values else [cell]
+    return found
+
+
+def _words(values: Values) -> str:
+    return " ".join(f"{symbol(path)}={value}" for path, value in values.items())

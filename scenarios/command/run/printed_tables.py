@@ -1,0 +1,302 @@
+"""Results as text, beside the headline: what each scheme pays, what was chosen and borne, which stations are busy, what
+the run stands for. Returns strings."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from models.clocks.empirical import Empirical
+from models.clocks.latency import Latency
+from models.clocks.memory import weight_bytes
+from models.clocks.profile import PROFILES, Profile
+from models.interface import Pair
+from scenarios.command.capacity_reasons import reasons
+from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_along, wrapped
+from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
+from scenarios.findings.sentences import joined, stretches
+from simulator.cell.cell import Cell
+from simulator.cell.descriptions import shown
+from simulator.cell.workload import Workload
+from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
+from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
+from simulator.results.timeline import DOWNLINK, UPLINK
+from simulator.results.unanswered import percent
+from simulator.results.units import quantity, title
+from simulator.sweeps.search import Objective
+
+COSTS: tuple[tuple[str, str], ...] = (
+    ("payload_bits_per_token", "payload bits"),
+    ("payload_bits_per_draft", "a draft"),
+    ("uplink_bits_per_token", "uplink bits"),
+    ("draft_length", "drafts"),
+    ("accepted_per_round", "accepted"),
+    ("resampling_per_draft", "resampled"),
+    ("tv_qhat", "TV(qhat, p)"),
+    (BOUND, "its bound"),
+)
+IF_THERE: tuple[tuple[str, str], ...] = (
+    (SPEEDUP, "speed-up"),
+    ("slo_attainment", "SLO met"),
+    ("goodput_tokens_per_s", "goodput (1/s)"),
+)
+"""Told where a run has them: cloud_only beside others, an objective."""
+OUTPUT = ("tv_output", "TV output")
+"""What a lossy scheme costs."""
+UNSETTLED = "unsettled_share"
+STATIONS = ("uplink", "cloud", "downlink")
+MANY_PAIRS = 3
+"""More pairs of a kind than these are told in short."""
+COSTS_HEADING = (
+    "bits per output token, and of the payload a draft; drafts, accepted drafts per round; rejections per verified "
+    f"draft, what is expected of them, TV(qhat, p), and the bound on what is expected ({BOUND_NOTE})"
+)
+IF_THERE_HEADING = {
+    SPEEDUP: "speed-up over cloud_only, paired by seed",
+    "slo_attainment": "the share of requests that met the objective, and the tokens a second of those",
+}
+OUTPUT_HEADING = "; TV output: how far the text's law is from the verifier's, 0 of the lossless"
+
+
+def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
+    """Two tables, a row per value of the axis, a column per curve: devices at the objective, with the range of what
+    each seed bears by itself; and the limit that is met first, with the station whose relief would serve most more."""
+    limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
+    alone = summary["n"].max() > 1
+    heading = f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%"
+    heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""
+    met = textwrap.fill(
+        "what fails first with more of them, and the station that limits: relieved alone (passes of no time, an "
+        "infinite rate without losses, no limit of memory) it would serve most more",
+        WIDTH,
+    )
+    table = marked(summary)
+    parts = [heading, _by_curve(table, axis, lambda row: _borne(row, alone)), met, _by_curve(table, axis, _met_first)]
+    text = "\n".join(map(wrapped, reasons(summary, axis, objective)))
+    return "\n\n".join([*parts, *([text] if text else [])])
+
+
+def _by_curve(table: pd.DataFrame, axis: str | None, text: Callable[[pd.Series[float]], str]) -> str:
+    """A row per value of the axis, a column per curve: what is told of the row of the table that they have."""
+    names = list(dict.fromkeys(table[CURVE]))
+    body = []
+    for at, part in rows_along(table, axis):
+        found = {str(row[CURVE]): text(row) for _, row in part.iterrows()}
+        body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
+    return aligned(["" if axis is None else title(axis), *names], body)
+
+
+def _borne(row: pd.Series[float], alone: bool) -> str:
+    text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
+    if not alone:
+        return text
+    none = int(row.get("seeds_of_none", 0))
+    lacking = f"; {none} seed{'s' if none > 1 else ''} none" if none and row["capacity"] else ""
+    return f"{text} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f}{lacking})"
+
+
+def _met_first(row: pd.Series[float]) -> str:
+    limit, station = (str(row.get(name, "")) for name in ("first_limit", "limited_by"))
+    return f"{limit}, {station or 'no station alone'}" if limit else "-"
+
+
+def fullest(row: pd.Series[float]) -> str:
+    """The station that a row of a summary is reported with: of those that are busy for OVERLOAD of the time or more, of
+    all where none is, the one with the longest queue."""
+    busy = [name for name in STATIONS if float(row[f"{name}_busy"]) >= OVERLOAD]
+    return max(busy or STATIONS, key=lambda name: float(row[f"{name}_queue"]))
+
+
+def costs(summary: pd.DataFrame) -> str:
+    """A row per curve: bits, draft length, acceptance, resampling, what is expected of it and its bound; a range where
+    the axis matters. "" of a study that has none of them.
+    """
+    present = [(name, label) for name, label in COSTS if name in summary.columns]
+    if COSTS[0] not in present:
+        return ""
+    extra = [each for each in IF_THERE if each[0] in summary.columns and summary[each[0]].notna().any()]
+    present += extra
+    lossy = bool(lossy_curves(summary)) and OUTPUT[0] in summary.columns
+    present += [OUTPUT] if lossy else []
+    body = [
+        [str(curve), *(_over_axis(rows, name) for name, _ in present)]
+        for curve, rows in marked(summary).groupby(CURVE, sort=False)
+    ]
+    unknown = ", - where it is not known" if UNKNOWN in marks(summary).values() else ""
+    text = "".join(f"; {IF_THERE_HEADING[name]}" for name, _ in extra if name in IF_THERE_HEADING)
+    heading = textwrap.fill(COSTS_HEADING + text + (OUTPUT_HEADING + unknown if lossy else ""), WIDTH)
+    return heading + "\n\n" + aligned(["", *(label for _, label in present)], body)
+
+
+def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
+    """Lines of the curves that are overloaded: at which values of the axis, and which station; and one of all that are
+    merely busy: where devices ask again once they are answered, no more work comes than is served."""
+    if "overloaded" not in summary.columns:
+        return []
+    table = marked(summary).assign(fullest=[fullest(row) for _, row in summary.iterrows()])
+    full = (table["overloaded"] > 0) | (table[[f"{name}_busy" for name in STATIONS]] >= OVERLOAD).any(axis=1)
+    over = (table["overloaded"] > 0) & _unasked(table)
+    lines = [f"Overloaded: {each}" for each in _where(table, over, axis)]
+    busy = "; ".join(_where(table, full & ~over, axis))
+    return [*lines, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
+
+
+def unsettled(summary: pd.DataFrame) -> list[str]:
+    """A line of each curve that made most of its drafts before its conformal threshold had settled."""
+    if UNSETTLED not in summary.columns:
+        return []
+    lines = []
+    for curve, rows in marked(summary).groupby(CURVE, sort=False):
+        shares = rows.loc[rows[UNSETTLED] > 0.5, UNSETTLED]
+        if len(shares):
+            part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
+            lines.append(f"{curve}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})")
+    return lines
+
+
+def _unasked(summary: pd.DataFrame) -> pd.Series[bool]:
+    """Returns for each row whether work arrives whether or not it is served."""
+    if "workload.kind" not in summary.columns:
+        return pd.Series(True, index=summary.index)
+    return summary["workload.kind"].map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
+
+
+def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> list[str]:
+    """Names the curves with flagged rows: `dense, uplink rate at 1 kbit/s (uplink)`, those alike together."""
+    alike: dict[str, list[str]] = {}
+    for curve, rows in table.groupby(CURVE, sort=False):
+        flagged = rows[flags[rows.index]]
+        stations = [
+            f"{stretches(part, rows, axis)} ({station})".lstrip()
+            for station, part in flagged.groupby("fullest", sort=False)
+        ]
+        if stations:
+            alike.setdefault(" and ".join(stations), []).append(str(curve))
+    over = f", {title(axis)}" if axis is not None and pd.api.types.is_numeric_dtype(table[axis]) else ""
+    return [f"{joined(curves)}{over} {where}" for where, curves in alike.items()]
+
+
+def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> str:
+    """A row per value of the axis, a column per curve: what was chosen for it."""
+    return heading + "\n\n" + _by_curve(choices, axis, lambda row: str(row["chosen"]))
+
+
+def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
+    """Which models chose the tokens, what the clock, if there was one, stands for, and where recordings begin."""
+    found = list({cell.models.pair.model_dump_json(): cell.models.pair for cell in cells}.values())
+    scaled = [cell.models.pair.scaled_to(cell.models.temperature) for cell in cells]
+    lines = [*(pair.remark for pair in found if pair.at_hand), *scaled]
+    pairs = "; ".join([*_pairs(found), *filter(None, dict.fromkeys(lines))])
+    if not clock:
+        return f"Tokens: {pairs}."
+    edge = _distinct(_computes(cell.edge.latency) for cell in cells)
+    cloud = _distinct(_computes(cell.cloud.latency) for cell in cells)
+    there = [cell for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
+    beside = _distinct(_computes(cell.cloud.drafter_latency) for cell in there)
+    inside = f"; drafting in the cloud, where a scheme does, as {beside}" if there else ""
+    ways = [(way, getattr(each, way)) for cell in cells for each in cell.classes for way in (UPLINK, DOWNLINK)]
+    recorded = ""
+    for part in ("rate", "loss"):
+        links = dict.fromkeys(f"{way} {begins}" for way, link in ways if (begins := getattr(link, part).begins))
+        recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
+    adds = "".join(f"\n{line}" for line in [*_engine_steps(cells), *_precisions(cells)])
+    return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{adds}{recorded}"
+
+
+def _engine_steps(cells: Sequence[Cell]) -> list[str]:
+    """What a serving engine adds to the passes of the cloud, a line for each clock that it is added to."""
+    lines: list[str] = []
+    for step_s, latency in ((cell.cloud.step_s, cell.cloud.latency) for cell in cells):
+        named = PROFILES[latency.name] if isinstance(latency, Profile) and latency.name is not None else None
+        twice = (
+            ", though that clock is of an engine's tokens and holds its step" if named and named.of_an_engine else ""
+        )
+        if step_s:
+            lines.append(f"Engine: {step_s * 1e3:g} ms more a pass than {_computes(latency)}{twice} (cloud.step_s).")
+    return list(dict.fromkeys(lines))
+
+
+def _precisions(cells: Sequence[Cell]) -> list[str]:
+    """Where a clock is of other weights than the models whose acceptance was measured, a line each."""
+    lines: list[str] = []
+    for cell in cells:
+        measured = cell.models.pair.weight_bytes
+        for name, latency in _clocks(cell):
+            clock = weight_bytes(latency)
+            if clock is not None and measured is not None and abs(clock - measured) > 0.01 * measured:
+                lines.append(
+                    f"Precision: {name} is timed with {clock:.2g} bytes a weight ({_computes(latency)}), acceptance "
+                    f"was measured with {measured:g}; what the rounding changes of acceptance is in no number here."
+                )
+    return list(dict.fromkeys(lines))
+
+
+def _clocks(cell: Cell) -> Iterator[tuple[str, Latency]]:
+    """Those that the schemes of the cell need, each with what it times."""
+    for each in cell.classes:
+        if each.scheme.protocol != "stream":
+            yield "drafting", each.edge.latency
+        if each.scheme.protocol != "local":
+            yield "verifying", cell.cloud.latency
+        if each.scheme.drafts_in_cloud:
+            yield "drafting in the cloud", cell.cloud.drafter_latency
+
+
+def _pairs(pairs: Sequence[Pair]) -> list[str]:
+    """Verifier and drafter of each pair by name, pairs of a kind together."""
+    kinds: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        kinds.setdefault(pair.kind, []).append(pair)
+    return [_of_kind(kind, alike) for kind, alike in kinds.items()]
+
+
+def _of_kind(kind: str, pairs: Sequence[Pair]) -> str:
+    named = dict.fromkeys(names for pair in pairs if (names := _models(pair)) is not None)
+    if not named:
+        return f"{pairs[0].summary} (pair {kind})"
+    if len(named) > MANY_PAIRS:
+        return f"{pairs[0].summary} (pair {kind}; verifier/drafter {', '.join('/'.join(each) for each in named)})"
+    text = " or ".join(f"{verifier} verifies, {drafter} drafts" for verifier, drafter in named)
+    return f"{text}: {pairs[0].summary} (pair {kind})"
+
+
+def _models(pair: Pair) -> tuple[str, str] | None:
+    """Verifier and drafter where they are fields of the pair; a bundled one's go by the pair's name too."""
+    names = [getattr(pair, role, None) for role in ("verifier", "drafter")]
+    lines = [name if "/" in name else f"{pair.kind} {name}" for name in names if isinstance(name, str)]
+    return (lines[0], lines[1]) if len(lines) == 2 else None
+
+
+def _computes(latency: Latency) -> str:
+    if isinstance(latency, Profile):
+        measured = latency.file if latency.name is None else PROFILES[latency.name].what
+        return f"{measured} (profile{'' if latency.name is None else f' {latency.name}'})"
+    if isinstance(latency, Empirical):
+        return f"{latency.file} (empirical)"
+    size, device = getattr(latency, "size", None), getattr(latency, "device", None)
+    if size is not None and device is not None:
+        gpus = getattr(latency, "gpus", 1)
+        return f"{shown(size)} on {'' if gpus == 1 else f'{gpus} '}{shown(device)} (roofline)"
+    fields = [name for name in type(latency).model_fields if name != "kind"]
+    return " ".join([latency.kind, *(f"{name}={shown(getattr(latency, name))}" for name in fields)])
+
+
+def _distinct(texts: Iterable[str]) -> str:
+    return " or ".join(dict.fromkeys(texts))
+
+
+def _over_axis(rows: pd.DataFrame, metric: str) -> str:
+    given = rows[rows[metric].notna()]
+    if given.empty:
+        return "-"
+    values = given[metric].to_numpy(dtype=float)
+    low, high = float(values.min()), float(values.max())
+    if metric == BOUND and high > 1:
+        low, high = capped(low), capped(high)
+        return "1" if low == high else f"{number(low)}..1"
+    if np.isclose(low, high, rtol=1e-9, atol=0):
+        return number(low, float(given[metric + CI_SUFFIX].iloc[0]) if metric + CI_SUFFIX in given else np.nan)
+    return f"{number(low)}..{number(high)}"

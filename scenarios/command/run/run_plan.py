@@ -1,0 +1,314 @@
+"""A scenario, or a cell from a file, under a user's changes: the cells to run, and what to draw and say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import plots
+from kinds import ConfigError, kinds_of_file, registered_by
+from scenarios.command.cell_file import read_cell
+from scenarios.command.scenario import Quick, Scenario, Tune
+
+if TYPE_CHECKING:
+    from simulator.cell.cell import Cell
+    from simulator.sweeps.search import Objective
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a user types on top of a scenario."""
+
+    settings: Mapping[str, object] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    seeds: int | None = None
+    precision: float | None = None
+    """The largest relative half-width of the headline, for which seeds are added."""
+    quick: bool = False
+    imports: Sequence[Path] = ()
+    trust: bool = False
+    """Whether a cell's file may run what it imports."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A scenario under a user's changes: the cells to run, and what is left to search and to tune.
+
+    `notes` tell the user what became of the changes, `warnings` what this machine lacks.
+    """
+
+    scenario: Scenario
+    cells: Sequence[Cell]
+    notes: Sequence[str]
+    warnings: Sequence[str]
+    told: Sequence[str]
+    """Fields that the names of curves tell (`told_fields`)."""
+    objective: Objective | None = None
+    tune: Tune | None = None
+    precision: float | None = None
+
+    @property
+    def headline(self) -> str:
+        """The metric that a run is told by first."""
+        return (self.scenario.headlines or Scenario.headlines)[0]
+
+    @property
+    def fixed(self) -> Mapping[str, str]:
+        """The fields that the question fixes, and why."""
+        return self.scenario.tune.fixed if self.scenario.tune is not None else {}
+
+
+def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
+    """The scenario under a user's changes.
+
+    Raises ConfigError for a figure that is not there, a field no cell has, a value a field refuses, and changes that
+    contradict each other.
+    """
+    from scenarios.command.run.named_kinds import NamedKinds
+    from simulator.cell.cell import Cell
+    from simulator.cell.imported_files import load_imports
+    from simulator.cell.settings import changed
+
+    plots.check(scenario.figures)
+    _check_precision(changes.precision)
+    load_imports(changes.imports)
+    quick = scenario.quick if changes.quick else Quick(seeds=scenario.seeds)
+    objective, changes = _objective(quick.objective or scenario.objective, changes)
+    pair, warnings = _pair(scenario.pairs, changes)
+    lines = {**scenario.base, **pair, **quick.base}
+    base = changed(Cell, {**lines, "imports": [str(path) for path in changes.imports]})
+    grid, lacking = _at_hand({**scenario.grid, **quick.grid}, changes)
+    named = NamedKinds(Cell, lines, {**scenario.grid, **quick.grid})
+    meant = replace(changes, settings=named.settings(changes.settings, changes.grid), grid=named.axes(changes.grid))
+    cells, notes = _spread(base, grid, quick.seeds, meant)
+    notes = [*named.notes, *notes, *_to_be_checked(changes.imports)]
+    more, left_out = _also(scenario, {**lines, "imports": base["imports"]}, changes.quick, quick.seeds, meant)
+    cells = list({cell.id: cell for cell in (*cells, *more)}.values())
+    warnings += [*lacking, *left_out, *_warnings(cells, changes.imports)]
+    tune = _tuned(quick, scenario.tune, grid, changes, cells)
+    if objective is not None and changes.precision is not None:
+        raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
+    if not scenario.headlines and changes.precision is not None:
+        raise ConfigError("precision: this scenario has no headline; give --seeds")
+    return RunPlan(scenario, cells, notes, warnings, told_fields(cells), objective, tune, changes.precision)
+
+
+def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
+    """What is imported for nothing, has no effect, is not counted, knows more than can be known, or sends what is no
+    distribution, a line each."""
+    from simulator.schemes.foreseeing import Foreseeing
+
+    classes = [each for cell in cells for each in cell.classes]
+    lines = [
+        f"import = {file}: registers nothing; a scheme, a loss, ... is a class of its family with a `kind`"
+        for file in imports
+        if not kinds_of_file(file)
+    ]
+    lines += dict.fromkeys(f"{each.name}scheme.{line}" for each in classes for line in each.scheme.overruled)
+    if learning := sorted({cell.workload.learning_requests for cell in cells} - {0}):
+        uncounted = "so many first requests of each device are served and not counted"
+        lines.append(f"workload.learning_requests = {', '.join(map(str, learning))}: {uncounted}")
+    if any(isinstance(each.scheme, Foreseeing) for each in classes):
+        knows = "knows how likely each draft is rejected before it is drawn, which no edge can: a limit"
+        lines.append(f"scheme oracle: {knows}")
+    greedy = [each.scheme for cell in cells if cell.models.temperature == 0 for each in cell.classes]
+    if sending := dict.fromkeys(scheme.kind for scheme in greedy if getattr(scheme, "sends_qhat", False)):
+        verb = "sends" if len(sending) == 1 else "send"
+        same = f"{', '.join(sending)} {verb} it and nothing else; ids say the same"
+        lines.append(f"at temperature 0 a draft's distribution is one token: {same}")
+    return lines
+
+
+def _to_be_checked(imports: Sequence[Path]) -> list[str]:
+    """A line for each imported file that decides tokens: which command shows what it leaves of the verifier's text."""
+    from simulator.checking.subjects import Subject
+
+    return [
+        f"`sqsim check {file}` shows whether it keeps the verifier's distribution"
+        for file in imports
+        if any(Subject(family, part).decides_tokens for family, part in registered_by(file))
+    ]
+
+
+def _tuned(
+    quick: Quick, tune: Tune | None, grid: Mapping[str, object], changes: Changes, cells: Sequence[Cell]
+) -> Tune | None:
+    """What is left to tune: neither what the grid varies nor what the user types, alone or in a part; None of nothing.
+    `--quick` has a smaller budget, unless it has one of its own."""
+    if tune is None:
+        return None
+    if changes.quick:
+        tune = quick.tune or replace(tune, settings=5, looks=(1,), steps=0)
+    typed = {field for axis in (*grid, *changes.settings, *changes.grid) for field in axis.split(",")}
+    values = [*changes.settings.items(), *((path, value) for path, axis in changes.grid.items() for value in axis)]
+    typed |= {f"{path}.{name}" for path, value in values if isinstance(value, Mapping) for name in value}
+    tune = replace(tune, typed=frozenset(typed))
+    from simulator.tuning.alternatives import open_fields
+
+    return tune if any(open_fields(cell, tune.further, tune.closed) for cell in cells) else None
+
+
+def _check_precision(precision: float | None) -> None:
+    if precision is not None and not 0 < precision < 1:
+        raise ConfigError(f"precision = {precision:g}: must be above 0% and below 100%")
+
+
+def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
+    """The objective under `--set objective.METRIC=LIMIT`, and the changes that concern the cells."""
+    from simulator.cell.quantities import number
+    from simulator.results.metrics import METRICS
+
+    if given is not None and given.field in (*changes.settings, *changes.grid):
+        raise ConfigError(f"{given.field}: this scenario finds it; set the objective (objective.METRIC=LIMIT)")
+    mine = {path: value for path, value in changes.settings.items() if path.startswith("objective.")}
+    if given is None or not mine:
+        return given, changes
+    for path, limit in mine.items():
+        metric = path.removeprefix("objective.")
+        if metric not in METRICS:
+            raise ConfigError(f"{path}: no such metric, must be one of those in docs/metrics.md, such as tpot_p95_s")
+        if isinstance(limit, str):
+            limit = number(limit, path)
+        if not isinstance(limit, int | float) or not 0 < limit < float("inf"):
+            raise ConfigError(f"{path} = {limit!r}: must be a number above 0")
+        given = replace(given, limits={**given.limits, metric: float(limit)})
+    rest = {path: value for path, value in changes.settings.items() if path not in mine}
+    return given, replace(changes, settings=rest)
+
+
+def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], list[str]]:
+    """The base's `models.pair`: the first of `kinds` that can run here and has the fields of it that the user changes;
+    and why those before it cannot, a line each."""
+    from models.interface import Pair
+
+    typed = (*changes.settings, *changes.grid)
+    if {"models", "models.pair", "models.pair.kind"} & {*typed}:
+        kinds = kinds[-1:]  # the user's own choice replaces it
+    fields = {path.split(".")[2] for path in typed if path.startswith("models.pair.") and path != "models.pair.kind"}
+    kinds = [kind for kind in kinds if fields <= Pair.kinds[kind].model_fields.keys()] or kinds[-1:]
+    reasons: list[str] = []
+    for kind in kinds:
+        reason = _lack_of(kind)
+        if reason is None:
+            return {"models.pair": kind}, [f"{line}; running {kind} instead" for line in reasons]
+        reasons.append(f"no {kind}: {reason}")
+    return {}, []
+
+
+def _at_hand(grid: dict[str, Sequence[object]], changes: Changes) -> tuple[dict[str, Sequence[object]], list[str]]:
+    """The grid without the pairs that cannot run here, and why they cannot, a line each."""
+    axis = next((each for each in grid if each.split(",")[0] == "models.pair"), None)
+    typed = any(path.startswith("models.pair") or path == "models" for path in (*changes.settings, *changes.grid))
+    if axis is None or typed:
+        return grid, []
+    pairs = [value[0] if isinstance(value, list | tuple) else value for value in grid[axis]]
+    kinds = [pair["kind"] if isinstance(pair, Mapping) else str(pair) for pair in pairs]
+    reasons = [_lack_of(kind) for kind in kinds]
+    kept = [value for value, reason in zip(grid[axis], reasons, strict=True) if reason is None]
+    lines = [f"no {kind}: {reason}; running without it" for kind, reason in zip(kinds, reasons, strict=True) if reason]
+    return {**grid, axis: kept}, lines
+
+
+def _also(
+    scenario: Scenario, said: Mapping[str, object], quick: bool, seeds: int, changes: Changes
+) -> tuple[list[Cell], list[str]]:
+    """The cells of a scenario's further grids, and why one is left out, a line each."""
+    from simulator.cell.cell import Cell
+    from simulator.cell.settings import changed
+
+    cells: list[Cell] = []
+    lines: list[str] = []
+    for each in scenario.also:
+        if quick and each.quick is None:
+            continue
+        grid, lacking = _at_hand({**each.grid, **((each.quick or {}) if quick else {})}, changes)
+        lines += lacking
+        try:
+            if all(grid.values()):
+                cells += _spread(changed(Cell, {**said, **each.base}), grid, seeds, changes)[0]
+        except ConfigError as error:
+            lines.append(f"the grid over {', '.join(grid)} is left out: {error}")
+    return cells, lines
+
+
+def _lack_of(kind: str) -> str | None:
+    """Why this kind of pair cannot run here; None where it can."""
+    from models.interface import Pair
+
+    available = getattr(Pair.kinds[kind], "available", None)
+    reason: str | None = available() if available is not None else None
+    return reason
+
+
+def plan_around(file: Path, changes: Changes) -> RunPlan:
+    """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
+    from simulator.cell.imported_files import load_imports
+
+    load_imports(changes.imports)
+    cell = read_cell(file, changes.imports, trust=changes.trust)
+    cells, notes = _spread(cell.model_dump(), {}, 1, changes)
+    notes += _to_be_checked(changes.imports)
+    if changes.quick:
+        notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
+    _check_precision(changes.precision)
+    scenario = Scenario(file.stem, "", 0, {})
+    warnings = _warnings(cells, changes.imports)
+    return RunPlan(scenario, cells, notes, warnings, told_fields(cells), precision=changes.precision)
+
+
+def _spread(
+    base: dict[str, object], grid: Mapping[str, Sequence[object]], seeds: int, changes: Changes
+) -> tuple[list[Cell], list[str]]:
+    from simulator.cell.cell import Cell
+    from simulator.cell.settings import pin, replaced, spread, widen
+
+    settings = dict(changes.settings)
+    twice = [path for path in settings if path in changes.grid]
+    if twice:
+        raise ConfigError(f"{twice[0]}: both --set and --grid give it; give one")
+    if changes.seeds is not None and "seed" in changes.grid:
+        raise ConfigError("seed: both --seeds and --grid give it; give one")
+    if changes.seeds is not None and changes.seeds < 1:
+        raise ConfigError(f"seeds = {changes.seeds}: should be greater than or equal to 1")
+    first = settings.pop("seed", base.get("seed", 0))
+    if not isinstance(first, int) or isinstance(first, bool):
+        raise ConfigError(f"seed = {first!r}: should be a whole number")
+    axes, pinned = pin(widen(grid, changes.grid), settings, changes.grid)
+    axes.setdefault("seed", [first + i for i in range(changes.seeds or seeds)])
+    notes = [f"--set pins the axis {axis} of the grid" for axis in pinned]
+    for axis, path in replaced(Cell, base, axes, settings).items():
+        if axis not in changes.grid and path in {*settings, *changes.grid}:
+            del axes[axis]
+            notes.append(f"{'--set' if path in settings else '--grid'} {path} replaces the axis {axis} of the grid")
+    cells = spread(Cell, base, axes, settings)
+    for cell in cells:
+        cell.check_served()
+    return cells, notes
+
+
+def told_fields(cells: Sequence[Cell]) -> list[str]:
+    """Returns the scheme's fields with one value in each kind, not the same in all, and not always the kind's default.
+
+    The names of curves must show them: `dense` with 4 drafts beside `k_sqs` with 8 is no comparison of the two, where
+    the scenario or the user made them so. Fields that vary within a kind are in its curves' names anyway.
+    """
+    from simulator.cell.dotted_names import flatten
+
+    schemes = list({cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values())
+    found: dict[str, dict[str, set[object]]] = {}
+    chosen: set[str] = set()
+    for scheme in schemes:
+        given = flatten(scheme)
+        mine = {name for name, _ in scheme.__repr_args__()}
+        for name, value in given.items():
+            found.setdefault(name, {}).setdefault(scheme.kind, set()).add(value)
+            if name.split(".")[0] in mine:
+                chosen.add(name)
+    return [
+        f"scheme.{name}"
+        for name, kinds in found.items()
+        if name != "kind" and name in chosen and all(len(values) == 1 for values in kinds.values())
+        if len({*map(frozenset, kinds.values())}) > 1
+    ]

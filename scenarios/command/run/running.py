@@ -1,0 +1,174 @@
+"""From a scenario and a user's changes to results, figures, and the text that says what came out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from kinds import ConfigError
+from scenarios.command.progress_bar import ProgressBar
+from scenarios.command.run.choosing import Choosing, Chosen, to_show
+from scenarios.command.run.finished_run import FinishedRun
+from scenarios.command.run.precision import Precision
+from scenarios.command.run.run_options import RunOptions
+from scenarios.command.run.run_plan import RunPlan
+from scenarios.command.run.searching import CapacitySearch, settings_of_search
+from simulator.cell.cell import Cell, prepare_pairs
+from simulator.results.columns import SEARCHED
+from simulator.results.result_directory import SEARCH, TUNING, claim, make_way, record, release
+from simulator.results.trace import MOST_HEARD
+from simulator.studies import SIMULATION
+from simulator.sweeps.lock import only_writer
+from simulator.sweeps.meter import OnProgress, works
+from simulator.sweeps.store import CELL_FILES, begin_again, holds
+from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
+
+
+def run(plan: RunPlan, options: RunOptions) -> str:
+    """Sweeps the plan's cells into `out` and draws its figures there; returns the summary for a person.
+
+    With choices the cells swept are those that each scheme chose and those of the grid; with an objective each is at
+    the largest number of devices that meets it.
+    """
+    if options.trace:
+        require_simulation(plan.scenario.study)
+    with only_writer(options.out):
+        if options.overwrite:
+            prepare_pairs(plan.cells)
+            begin_again(options.out)
+        try:
+            text = _ran(plan, options)
+        finally:
+            release(options.out)
+        record(options.out, (), options.started_s)
+        return text
+
+
+def _ran(plan: RunPlan, options: RunOptions) -> str:
+    with ProgressBar(options.quiet) as progress:
+        if plan.objective is not None:
+            return _searched(plan, options, progress)
+        choices = None if plan.tune is None else _chosen(plan, options, progress)
+        cells = plan.cells if choices is None else to_show(choices)
+        precision = Precision(cells, plan.headline, plan.precision) if plan.precision is not None else None
+        table = _swept(plan, options, progress, cells, precision)
+        seeds = range(table["seed"].nunique())
+        if precision is not None:
+            cells = precision.at(seeds, cells)
+            choices = choices and [replace(each, cells=tuple(precision.at(seeds, each.cells))) for each in choices]
+        complete_traces(cells, options, progress.part("tracing"))
+    notes = [*plan.notes, *([precision.text(table)] if precision is not None else [])]
+    return FinishedRun.of(plan, options.out, cells, table, choices).report(notes)
+
+
+def _swept(
+    plan: RunPlan, options: RunOptions, progress: ProgressBar, cells: Sequence[Cell], precision: Precision | None
+) -> pd.DataFrame:
+    from simulator import sweep
+
+    keep = (TUNING,) if plan.tune is not None else ()
+    return sweep(
+        cells, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=keep, progress=progress,
+        failed=progress.failed, asking=plan.scenario.study, growth=precision, trace=options.trace,
+    )  # fmt: skip
+
+
+def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[Chosen]:
+    """What each setting chooses, by a race in a directory of its own."""
+    from simulator import sweep
+
+    assert plan.tune is not None
+    choosing = Choosing(plan.cells, plan.tune, plan.precision)
+    tuner = choosing.tuner()
+    folder, trying = _tuning(options), tuner.first()
+    overwrite = options.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
+    tuning = progress.part("tuning")
+    shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
+    progress.then("tuning", shown / sum(works(trying).values()))
+    table = sweep(
+        trying, folder, options.workers, options.cluster, overwrite=overwrite, progress=tuning, failed=progress.failed,
+        growth=tuner,
+    )  # fmt: skip
+    left = tuner.more(table)  # what was read back from a race that had ended is all that it asks for
+    assert not left, "a race is still under way"
+    return choosing.choices(tuner.outcomes())
+
+
+def _tuning(options: RunOptions) -> Path:
+    """The folder of the trials."""
+    folder = options.out / TUNING
+    if not folder.is_dir():
+        make_way(options.out, options.overwrite)
+        claim(options.out, TUNING)
+    return folder
+
+
+def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> str:
+    """`run` with an objective."""
+    from simulator import sweep
+
+    assert plan.objective is not None
+    choices, starts = (None, dict[str, int]()) if plan.tune is None else _chosen_by_search(plan, options, progress)
+    cells = plan.cells if choices is None else to_show(choices)
+    keep = (TUNING,) if choices is not None else ()
+    search = CapacitySearch(settings_of_search(cells, starts), plan.objective, options.out, keep)
+    search.found(options.pool(), overwrite=options.overwrite, progress=progress, failed=progress.failed)
+    found = search.cells()
+    shown = list(found.values())
+    table = sweep(
+        shown, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=(SEARCH, *keep),
+        progress=progress, failed=progress.failed, trace=options.trace,
+    )  # fmt: skip
+    complete_traces(shown, options, progress.part("tracing"))
+    search.write()
+    choices = choices and [replace(each, searched=found) for each in choices]
+    columns = (plan.objective.field, *SEARCHED)
+    return FinishedRun.of(plan, options.out, shown, search.beside(table), choices, columns).report(plan.notes)
+
+
+def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> tuple[list[Chosen], dict[str, int]]:
+    """What each setting chooses, the alternative that bears most on seeds that are not shown; and by the ids of cells
+    where the search on those that are shown is to start."""
+    assert plan.tune is not None and plan.objective is not None
+    choosing = Choosing(plan.cells, plan.tune)
+    search = CapacitySearch(choosing.sought(), plan.objective, _tuning(options))
+    tuning = progress.part("tuning")
+    found = search.found(options.pool(), overwrite=options.overwrite, progress=tuning, failed=progress.failed)
+    search.write()
+    chosen = choosing.found(found)
+    starts = {
+        cells[0].id: max(borne, plan.objective.low)
+        for each, best in chosen
+        if best is not None
+        for cells, borne in ((each.fixed(), best.first), (each.chosen(), best.value))
+    }
+    return [each for each, _ in chosen], starts
+
+
+def require_simulation(study: str) -> None:
+    """Raises ConfigError where nothing happens in time that a trace could tell."""
+    if study != SIMULATION:
+        raise ConfigError(f"trace: this scenario asks the study {study!r}, in which no request is served in time")
+
+
+def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProgress) -> None:
+    """Where traces are asked for: has each cell's beside its results, once those are; tells what there is to know."""
+    if not options.trace:
+        return
+    folder = options.out.resolve() / CELL_FILES
+    missing = without_trace(cells, folder)
+    if missing:
+        text = f"{len(missing)} of {len(cells)} cells have no whole trace"
+        print(f"sqsim: trace: {text}; they run once more for it, the tables stay", file=sys.stderr, flush=True)
+        trace_again(missing, folder, options.pool(), progress)
+    cut = cut_traces(cells, folder)
+    if cut:
+        path, at_s = cut[0]
+        others = len(cut) - 1
+        more = f"; so {'is 1 other' if others == 1 else f'are {others} others'}" if others else ""
+        text = f"{CELL_FILES}/{path.name} ends at {at_s:.6g} s, after {MOST_HEARD} spans, packets and passes"
+        print(f"sqsim: trace: cut: {text}{more}", file=sys.stderr, flush=True)

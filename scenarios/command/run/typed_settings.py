@@ -1,0 +1,93 @@
+"""What a user types after `--set` and `--grid`, as values. Values are YAML, and numbers wherever they read as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from kinds import ConfigError, one_line
+from kinds.yaml_file import load_yaml, problem_of
+
+_NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf")
+
+
+V = TypeVar("V")
+Typed = TypeVar("Typed", bound=BaseModel)
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, object]:
+    """What was typed after each `--set`. Raises ConfigError where two give one field."""
+    return _each_once(texts, parse_setting, "--set")
+
+
+def parse_axes(texts: Iterable[str]) -> dict[str, list[object]]:
+    """What was typed after each `--grid`. Raises ConfigError where two give one field."""
+    return _each_once(texts, parse_axis, "--grid")
+
+
+def _each_once(texts: Iterable[str], parse: Callable[[str], tuple[str, V]], option: str) -> dict[str, V]:
+    found: dict[str, V] = {}
+    given: set[str] = set()
+    for path, value in map(parse, texts):
+        fields = {field.removesuffix(".kind") for field in path.split(",")}
+        if twice := fields & given:
+            raise ConfigError(f"{min(twice)}: two {option} give it; give one")
+        given |= fields
+        found[path] = value
+    return found
+
+
+def parse_setting(text: str) -> tuple[str, object]:
+    """`a.b=v` as (path, value)."""
+    path, value = _split(text)
+    return path, _value(value, text)
+
+
+def parse_axis(text: str) -> tuple[str, list[object]]:
+    """`a.b=v1,v2` or `a.b=[v1, v2]` as (path, values); `a,b=[v1,w1],[v2,w2]` moves two fields at once."""
+    path, value = _split(text)
+    values = _value(f"[{value}]", text)
+    assert isinstance(values, list)
+    if len(values) == 1 and isinstance(values[0], list):
+        several = "," in path and not all(isinstance(each, list) for each in values[0])
+        values = values if several else values[0]
+    return path, values
+
+
+def _split(text: str) -> tuple[str, str]:
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise ConfigError(f"{text}: give a field and its value as a.b=v")
+    return path.strip(), value
+
+
+def _value(text: str, typed: str) -> object:
+    try:
+        return _numbers(load_yaml(text))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{typed}: cannot read the value, {problem_of(error)}") from None
+
+
+def _numbers(value: object) -> object:
+    """YAML reads `1e6` as text; users mean a number."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value)
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _numbers(item) for key, item in value.items()}
+    return value
+
+
+def parse_part(schema: type[Typed], name: str, text: str) -> Typed:
+    """The part typed as a kind or `{kind: ..., ...}`, in a model that has it under `name`. Raises ConfigError."""
+    try:
+        return schema.model_validate({name: load_yaml(text)})
+    except ValidationError as error:
+        raise one_line(error) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name} = {text!r}: not YAML, {problem_of(error)}") from None

@@ -1,0 +1,121 @@
+"""Families of settings at equal cost, such as rejections at equal bits (`simulator.results.tradeoffs`): which is
+lower, a table of the means, and one family against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from scenarios.findings.below import comparison
+from scenarios.findings.headline_table import headline
+from scenarios.findings.lowest import lowest
+from scenarios.findings.question import Named, Table
+from scenarios.findings.sentences import INDISTINGUISHABLE, joined, sizes, would_show
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Difference, paired, summarise_curves
+from simulator.results.tradeoffs import HIGH, LOW, at_equal, named, with_chosen
+from simulator.results.units import quantity, title, unit
+
+
+@dataclass(frozen=True)
+class AtEqual(Named):
+    """Which family of settings has the least `metric` at equal `cost`, for each value of the column `by`?
+
+    A family is told by the columns `family`, and has its curve (`results.tradeoffs`). Those of the kind `choosing` are
+    one, which chooses among them for each seed by the others. With `pair` the answer is how far the first of the two
+    families is from the second.
+    """
+
+    metric: str
+    cost: str
+    family: Sequence[str]
+    by: str
+    choosing: str | None = None
+    pair: tuple[str, str] | None = None
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        equal = self.compared(table)
+        if equal.empty:
+            return ""
+        if self.pair is None:
+            return f"{self._heading(equal)}: {lowest(equal, self.by, self.metric)}"
+        line = comparison(equal, self.by, sorted(equal[self.by].unique()), *self.pair, self.metric)
+        return f"{title(self.metric)} at equal {title(self.cost)}: {line}" if line else ""
+
+    @property
+    def table(self) -> Table:
+        """The comparison as a table: a row per value of `by`, family and seed."""
+        return Table(f"{self.metric}_at_equal_{self.cost}", self.compared, self._printed)
+
+    def _printed(self, cells: pd.DataFrame) -> str:
+        """A row per value of `by`, a column per family: the mean over the range of costs."""
+        equal = self.compared(cells)
+        if equal.empty:
+            return ""
+        means = headline(summarise_curves(equal.drop(columns=[LOW, HIGH])), self.by, self.metric)
+        return f"{self._heading(equal)}: {means}"
+
+    def compared(self, table: pd.DataFrame) -> pd.DataFrame:
+        """`tradeoffs.at_equal` of the families; empty where no cell has any."""
+        if self.family[0] not in table.columns:
+            return at_equal(table.iloc[:0], self.cost, self.metric, self.by)
+        families = table.assign(**{CURVE: named(table, self.family)})
+        equal = at_equal(families, self.cost, self.metric, self.by)
+        return equal if self.choosing is None else with_chosen(equal, self.metric, self.by, self.choosing)
+
+    def _heading(self, equal: pd.DataFrame) -> str:
+        """`At equal bits (8 to 100 bit)`, a mean over seeds for each value of `by`."""
+        ranges = equal.groupby(self.by, sort=True)[[LOW, HIGH]].mean().itertuples(index=False)
+        told = ", ".join(f"{quantity(low, '')} to {quantity(high, '')}" for low, high in ranges)
+        return f"At equal {title(self.cost)} ({f'{told} {unit(self.cost)}'.rstrip()})"
+
+
+@dataclass(frozen=True)
+class AgainstOthers(Named):
+    """Against which other families, at equal cost, is one lower at each value of the comparison's `by`, against which
+    not?"""
+
+    equal: AtEqual
+    family: str
+
+    @property
+    def metric(self) -> str:
+        return self.equal.metric
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        equal = self.equal.compared(table)
+        if self.family not in set(equal[CURVE]):
+            return f"none, {self.family} is not among what this grid compares, so nothing is said of it"
+        line = against_others(equal, self.family, self.equal.by, self.metric)
+        return f"{title(self.metric)} of {self.family} at equal {title(self.equal.cost)} is {line}" if line else ""
+
+
+def against_others(equal: pd.DataFrame, family: str, by: str, metric: str) -> str:
+    """`above threshold (0.3%, at 1.1), below top_p`: a family of `at_equal` against each other, paired by seed, at
+    each value."""
+    unclear = f"{INDISTINGUISHABLE} from"
+    ways: dict[str, dict[str, list[tuple[object, Difference]]]] = {"below": {}, "above": {}, unclear: {}}
+    values = sorted(equal[by].unique()) if len(equal) else []
+    for other in dict.fromkeys(equal.loc[equal[CURVE] != family, CURVE]):
+        for at in values:
+            rows = equal[equal[by] == at]
+            less = paired(rows, metric, rows[CURVE] == family, rows[CURVE] == other)
+            if less.n:
+                way = "below" if less.lower else "above" if less.separable else unclear
+                ways[way].setdefault(str(other), []).append((at, less))
+    clauses = [
+        f"{way} {', '.join(_with_places(other, found, way, by, len(values)) for other, found in others.items())}"
+        for way, others in ways.items()
+        if others
+    ]
+    return "; ".join(clauses)
+
+
+def _with_places(other: str, found: Sequence[tuple[object, Difference]], way: str, by: str, values: int) -> str:
+    """`threshold (0.09% to 0.3%, at 0.8 and 1.1)`: where not at all values, and by how much."""
+    gaps = [gap for _, gap in found]
+    words = list(filter(None, [would_show(gaps)])) if way.startswith(INDISTINGUISHABLE) else [sizes(gaps, 2)]
+    words += [] if len(found) == values else [f"at {joined([quantity(at, by) for at, _ in found])}"]
+    return f"{other} ({', '.join(words)})" if words else other

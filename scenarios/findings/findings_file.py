@@ -1,0 +1,131 @@
+"""`findings.json` of a result directory: the question, each sentence of the answer, and the numbers behind it.
+
+    {"scenario": ..., "question": ..., "axis": ..., "seeds": ..., "confidence": 0.95,
+     "remarks": [...], "findings": [{"asked": "Versus", "metric": ..., "line": ..., "comparisons": [
+        {"metric": ..., "unit": ..., "first": CURVE, "second": CURVE, "where": {COLUMN: VALUE},
+         "first_mean": ..., "second_mean": ..., "relative": true, "difference": ..., "low": ..., "high": ...,
+         "n": SEEDS, "separable": true | false | null}, ...]}, ...]}
+
+`difference` is exp(mean ln(first / second)) - 1, paired by seed; first - second in the metric's unit where not
+`relative`, as where a value is 0. `low` and `high` are the ends of its interval, null of one seed, as `separable`,
+whether they leave out 0, then is. Where a curve passes another there is `crossing` in place of means.
+`remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from pydantic import ConfigDict, ValidationError
+
+from kinds import ConfigError, Part, first_error
+from kinds.files import atomically, read_text
+from scenarios.findings.question import Question, ask
+from simulator.results.columns import SETTING
+from simulator.results.compared import Plain, listening
+from simulator.results.intervals import CONFIDENCE, varying
+from simulator.results.result_directory import checked
+
+FINDINGS = "findings.json"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One question's sentence and what was compared for it."""
+
+    asked: str
+    metric: str
+    line: str
+    comparisons: Sequence[dict[str, Plain]]
+
+
+def answered(questions: Sequence[Question], table: pd.DataFrame, axis: str | None) -> Iterator[Answered]:
+    """The questions that this table of cells with curves answers, each with its numbers."""
+    for question in questions:
+        yield from compared(question.name, question.metric, table, axis, partial(ask, question, table, axis))
+
+
+def compared(
+    asked: str, metric: str, table: pd.DataFrame, axis: str | None, report: Callable[[], str]
+) -> Iterator[Answered]:
+    """What `report` returns, with what it compares on the way; nothing where that is "". A question about a field that
+    no cell has is answered by that."""
+    fields = [name for name in varying(table) if name == axis or not name.startswith(("scheme.", SETTING))]
+    with listening(fields) as found:
+        try:
+            line = report()
+        except KeyError as error:
+            field = error.args[0]
+            if not isinstance(field, str) or "." not in field or field in table.columns:
+                raise
+            line = f"Not answered ({asked} by {metric}): no cell here has the field {field}"
+    if line:
+        yield Answered(asked, metric, line, found.numbers)
+
+
+def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -> None:
+    """Writes the file into a result directory; `about`: what stands before the findings."""
+    content = {**about, "confidence": CONFIDENCE, "findings": [vars(each) for each in found]}
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    atomically(folder / FINDINGS, partial(Path.write_text, data=text))
+
+
+def read(folder: Path) -> dict[str, Plain]:
+    """What the file of a result directory holds; {} where it has none. Raises ConfigError where it cannot be read."""
+    if not (folder / FINDINGS).exists():
+        return {}
+    path = checked(folder, FINDINGS)
+    text = read_text(path)
+    try:
+        _Found.model_validate_json(text)
+    except ValidationError as error:
+        where, _, allowed = first_error(error)
+        raise ConfigError(f"{path}: not written by this program, {where}: {allowed}") from None
+    found: dict[str, Plain] = json.loads(text)
+    return found
+
+
+_Number = float | Literal["inf", "-inf"] | None
+
+
+class _Read(Part):
+    """Of what is read back, the fields that are used: a stranger may have written them."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class _Difference(_Read):
+    metric: str
+    first: str
+    second: str
+    where: dict[str, float | str | bool | None]
+    first_mean: _Number
+    second_mean: _Number
+    relative: bool
+    difference: _Number
+    low: _Number
+    high: _Number
+    n: int
+    separable: bool | None
+
+
+class _Crossing(_Read):
+    crossing: _Number
+
+
+class _Finding(_Read):
+    metric: str
+    line: str
+    comparisons: list[_Difference | _Crossing]
+
+
+class _Found(_Read):
+    question: str | None = None
+    remarks: list[str] | None = None
+    findings: list[_Finding] | None = None

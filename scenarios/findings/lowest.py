@@ -1,0 +1,217 @@
+"""Which curve is lowest where on the swept axis, by how much, and where that cannot be distinguished.
+
+At each value of the axis every curve is compared with the one of least geometric mean, seed by seed; those whose
+interval of the mean ln ratio covers 0 are not distinguishable from it. Neighbouring values with the same outcome make
+one clause. Lossy curves and limits are ranked apart.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scenarios.findings.question import LATENCY, Named, along, left_out, of_setting, parts, without
+from scenarios.findings.sentences import (
+    between,
+    indistinguishable,
+    joined,
+    listed,
+    sizes,
+    span,
+    with_interval,
+    would_show,
+)
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Difference, geometric_means, interval, paired
+from simulator.results.lossy import UNKNOWN, lossy_curves, marks, ranked
+from simulator.results.units import title, unit
+
+OFF = "tv_output"
+
+
+@dataclass(frozen=True)
+class Lowest(Named):
+    """Which curve is lowest in `metric`, leaving out the schemes `without` and the lossy, for each value of the column
+    `by`? In full, or with a `heading` (`fastest`) in few words."""
+
+    heading: str = ""
+    metric: str = LATENCY
+    without: Sequence[str] = ()
+    by: str | None = None
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        rows = of_setting(table)
+        kept = without(rows, self.without)
+        if not self.heading:
+            found = [ranked(part) for _, part in parts(kept, self.by)]
+            lines = [lowest(part, axis, self.metric) for part in found if part[CURVE].nunique() > 1]
+            prefix = left_out(rows, self.without) if any(lines) else ""
+            return f"{prefix}{prefix and ': '}{' | '.join(filter(None, lines))}"
+        if kept[CURVE].nunique() < 2:
+            return ""
+        found_in = [(name, lowest_where(part, axis, self.metric)) for name, part in parts(kept, self.by, plain=True)]
+        over = "" if axis is None or unit(axis) else f", over {title(axis)}"
+        return listed(
+            f"{self.heading} by {title(self.metric)}{over}", [line and name + line for name, line in found_in]
+        )
+
+
+@dataclass(frozen=True)
+class Versus(Named):
+    """Which of two kinds of schemes is lower in `metric`, each by that of its curves which is lowest there? Where from,
+    and where can the seeds not tell?"""
+
+    first: str
+    second: str
+    metric: str = LATENCY
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        rows, kinds = of_setting(table), (self.first, self.second)
+        rows = lowest_of_kinds(rows[rows["scheme.kind"].isin(kinds)], axis, self.metric)
+        return lowest(rows, axis, self.metric) if rows["scheme.kind"].nunique() == len(kinds) else ""
+
+
+@dataclass(frozen=True)
+class LowestAt:
+    """One value of the axis: the lowest curve, those not distinguishable from it, and the best of the others.
+
+    `margin` is the lowest against the next, paired over seeds; None where every curve is in `tied` or alone.
+    """
+
+    at: float
+    lowest: str
+    tied: tuple[str, ...]
+    following: str | None
+    margin: Difference | None
+    mean: float = math.nan
+    """The arithmetic mean of the lowest."""
+    unclear: tuple[Difference, ...] = ()
+    """The lowest against each of the others in `tied`."""
+
+
+def outcomes(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> list[LowestAt]:
+    """An outcome for each value of `axis`, ascending, from a cells table with `curve`, `seed` and `metric`.
+
+    Without an axis there is one, at nan.
+    """
+    found = []
+    for at in [math.nan] if axis is None else sorted(cells[axis].dropna().unique()):
+        here = cells[cells[metric].notna() & (True if axis is None else cells[axis] == at)]
+        if len(here):
+            order = geometric_means(here, CURVE, metric).sort_values(kind="stable").index
+            found.append(_outcome(here, float(at), metric, [str(curve) for curve in order]))
+    return found
+
+
+def _outcome(here: pd.DataFrame, at: float, metric: str, order: list[str]) -> LowestAt:
+    """`order`: the curves at this value, lowest mean first."""
+    lowest = order[0]
+    against = {other: paired(here, metric, here[CURVE] == lowest, here[CURVE] == other) for other in order[1:]}
+    behind = [
+        other for other in order[1:] if against[other].separable or (against[other].n == 1 and against[other].size != 0)
+    ]
+    tied = tuple(sorted({lowest, *order} - set(behind)))
+    following = behind[0] if behind else None
+    mean = float(here.loc[here[CURVE] == lowest, metric].mean())
+    unclear = tuple(against[other] for other in order[1:] if other in tied)
+    return LowestAt(at, lowest, tied, following, against[following] if following else None, mean, unclear)
+
+
+def lowest(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> str:
+    """The outcomes as one sentence, a clause for each stretch of the axis over which they agree; "" where none."""
+    found = outcomes(cells, axis, metric)
+    clauses = []
+    for _, group in itertools.groupby(enumerate(found), key=lambda item: (item[1].tied, item[1].following is None)):
+        stretch = list(group)
+        where = _where(stretch, axis, len(found))
+        clauses.append(f"{where} {_clause([outcome for _, outcome in stretch])}".lstrip())
+    return listed(title(metric) + ("" if axis is None else f" over {title(axis)}"), clauses)
+
+
+def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
+    """`a up to 1 kbit/s (30 ms to 20 ms), a or b from 2 kbit/s on (...)`: those that no seed tells from the lowest, and
+    the lowest mean; lossy schemes left out. Where seeds are few, the difference that they would have shown."""
+    found = outcomes(ranked(cells), axis, metric)
+    clauses = []
+    for tied, group in itertools.groupby(enumerate(found), key=lambda item: item[1].tied):
+        stretch = list(group)
+        where = _where(stretch, axis, len(found))
+        reached = between(stretch[0][1].mean, stretch[-1][1].mean, metric)
+        limit = would_show(less for _, each in stretch for less in each.unclear)
+        clauses.append(f"{joined(tied, 'or')}{where and f' {where}'} ({reached}{limit and f'; {limit}'})")
+    return ", ".join(clauses)
+
+
+def _where(stretch: Sequence[tuple[int, LowestAt]], axis: str | None, values: int) -> str:
+    (first, low), (last, high) = stretch[0], stretch[-1]
+    return "" if axis is None else span(low.at, high.at, axis, first == 0, last == values - 1)
+
+
+def _clause(stretch: list[LowestAt]) -> str:
+    tied = stretch[0].tied
+    if len(tied) > 1:
+        return f"{joined(tied)} are {indistinguishable(less for outcome in stretch for less in outcome.unclear)}"
+    margins = [(outcome.following, outcome.margin) for outcome in stretch if outcome.margin is not None]
+    if not margins:
+        return f"{tied[0]} alone"
+    less = [margin for _, margin in margins]
+    names = joined(tuple(dict.fromkeys(str(name) for name, _ in margins)))
+    least, most = (pick(abs(each.size) for each in less) for pick in (min, max))
+    by = sizes(less[:1] if np.isclose(least, most, rtol=0.05) else less, 2)
+    one_seed = all(margin.n == 1 for margin in less)
+    return f"{tied[0]} is lowest, {by} below the next ({names})" + ("; one seed, no interval" if one_seed else "")
+
+
+def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.DataFrame:
+    """At each value of `axis` the rows of that curve of each kind of scheme whose geometric mean is least, under the
+    kind's name.
+
+    Of several curves of a kind the luckiest is taken, so that a kind with more of them has a little more luck.
+    """
+    where = ["scheme.kind"] if axis is None else [axis, "scheme.kind"]
+    kept = []
+    for _, rows in cells[cells[metric].notna()].groupby(where, sort=False):
+        kept.append(rows[rows[CURVE] == geometric_means(rows, CURVE, metric).idxmin()])
+    found = pd.concat(kept) if kept else cells.head(0)
+    return found.assign(**{CURVE: found["scheme.kind"]})
+
+
+def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> str:
+    """A clause for each lossy curve: how far off its text is, and what it gains; "" without one. `metric`: what it
+    gains in; None where cells bear different loads, and are not to be compared."""
+    clauses = []
+    for curve in lossy_curves(cells):
+        clause = curve
+        if OFF in cells.columns:
+            off = interval(cells[cells[CURVE] == curve].groupby("seed")[OFF].mean().to_numpy())
+            clause += f", {title(OFF)} {with_interval(off, OFF) if off.n else 'not known'}"
+        gains = [] if metric is None else sorted(_gains(cells, axis, metric, curve), key=lambda gain: gain.size)
+        if metric is not None and gains:
+            clause += f", {title(metric)} {_ways(gains[0], gains[-1])} the lowest of the lossless"
+        clauses.append(clause)
+    unknown = UNKNOWN in marks(cells).values()
+    return listed(f"{'Lossy or not known to be lossless' if unknown else 'Lossy'}, ranked apart", clauses)
+
+
+def _gains(cells: pd.DataFrame, axis: str | None, metric: str, curve: str) -> Iterator[Difference]:
+    """At each value of the axis the curve against the lowest lossless one, paired by seed."""
+    lossy = lossy_curves(cells)
+    for _, here in along(cells[cells[metric].notna()], axis):
+        means = geometric_means(here[~here[CURVE].isin(lossy)], CURVE, metric)
+        if len(means):
+            less = paired(here, metric, here[CURVE] == curve, here[CURVE] == means.idxmin())
+            if less.n:
+                yield less
+
+
+def _ways(least: Difference, most: Difference) -> str:
+    """`75% to 99.9% below`, `10% below to 3% above`."""
+    ways = ["below" if gain.size < 0 else "above" for gain in (least, most)]
+    if ways[0] != ways[1]:
+        return " to ".join(f"{sizes([gain])} {way}" for gain, way in zip((least, most), ways, strict=True))
+    return f"{sizes([least, most])} {ways[0]}"

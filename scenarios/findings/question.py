@@ -1,0 +1,153 @@
+"""Questions that a scenario puts to its finished table of cells, and tables beside them: computed, never typed.
+
+A question has a `metric`, a `name`, and a `report(table, axis)`: one sentence for a table of cells with a `curve`
+column, along `axis`; "" where the table holds no answer. What only one scenario asks is a function in its own file,
+made a question by `asks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pandas as pd
+
+from scenarios.findings.sentences import stretches
+from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.compared import listening
+from simulator.results.intervals import named_without
+from simulator.results.unanswered import ANSWERED, complete, had_it_answered, percent, share, unanswered
+from simulator.results.units import quantity, title
+
+Report = Callable[[pd.DataFrame, str | None], str]
+LATENCY = "latency_per_token_s"
+PREFIX = "Answer: "
+
+
+class Question(Protocol):
+    """Anything with an answer; its name is what `findings.json` calls it."""
+
+    @property
+    def metric(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str: ...
+
+
+class Named:
+    """A kind of question, which is named after its class."""
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+
+@dataclass(frozen=True)
+class OwnQuestion:
+    """A function of one scenario as a question."""
+
+    metric: str
+    report: Report
+    over: str | None = None
+    """A column that it runs along in place of the axis."""
+
+    @property
+    def name(self) -> str:
+        """The function's name, in the spelling of a class."""
+        return self.report.__name__.title().replace("_", "")
+
+
+def asks(metric: str, over: str | None = None) -> Callable[[Report], OwnQuestion]:
+    """Makes a function of the table and its axis a question about `metric`, along the column `over`."""
+    return lambda report: OwnQuestion(metric, report, over)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of its own, printed and written beside the results.
+
+    `rows` are what is written to NAME.csv, from the finished table of cells, none where that holds nothing for it;
+    `printed` is the same for a person, its heading included, "" where there is nothing.
+    """
+
+    name: str
+    rows: Callable[[pd.DataFrame], pd.DataFrame]
+    printed: Callable[[pd.DataFrame], str]
+
+
+@dataclass(frozen=True)
+class Answer(Named):
+    """The last line of what a scenario says: the reports of its parts, one after another; "" where none has any."""
+
+    parts: Sequence[Question]
+
+    @property
+    def metric(self) -> str:
+        return self.parts[0].metric
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        lines = [line for part in self.parts if (line := part.report(table, axis))]
+        return PREFIX + ". ".join([*lines[:1], *(line[0].upper() + line[1:] for line in lines[1:])]) if lines else ""
+
+
+def ask(question: Question, table: pd.DataFrame, axis: str | None) -> str:
+    """The answer over what may be compared: settings in which requests went unanswered are left out, and it names them
+    where they would have made a difference."""
+    whole = complete(table)
+    line = question.report(whole, axis)
+    lacking = table[unanswered(table)]
+    left_out = []
+    for curve, rows in lacking.groupby(CURVE, sort=False):
+        with listening(()):  # what would have been reported: it is nobody's comparison
+            supposed = question.report(had_it_answered(table, str(curve)), axis)
+        if supposed != line:
+            means = rows.groupby(axis or CURVE, sort=False)[[ANSWERED]].mean()
+            shares = [share(row) for _, row in means.iterrows()]
+            lost = " to ".join(dict.fromkeys(percent(each) for each in (min(shares), max(shares))))
+            where = f" {stretches(rows, table[table[CURVE] == curve], axis)}".rstrip()
+            left_out.append(f"{curve}{where} ({lost} unanswered)")
+    return f"{line or 'Nothing to compare'}; left out: {', '.join(left_out)}" if left_out else line
+
+
+def of_setting(table: pd.DataFrame, setting: str = CHOSEN) -> pd.DataFrame:
+    """The rows of a setting, `chosen` for each scheme or `fixed` by the grid; all where nothing was chosen."""
+    return table[table[SETTING] == setting] if SETTING in table.columns else table
+
+
+def without(rows: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
+    """The rows of other kinds of schemes."""
+    return rows[~rows["scheme.kind"].isin(kinds)]
+
+
+def parts(table: pd.DataFrame, by: str | None, *, plain: bool = False) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each value of the column `by` in order, with its name: `failures random: `; one without a name where
+    there is no such column. Where `plain`, the curves' own names need not repeat it."""
+    if by is None or by not in table.columns:
+        return [("", table)]
+    rows = named_without(table, by) if plain else table
+    named = title(by.removesuffix(".kind"))
+    return [(f"{named} {quantity(value, by)}: ", part) for value, part in rows.groupby(by, sort=False)]
+
+
+def groups(table: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each value of a column of names, with the name as a person reads it."""
+    return [(quantity(value, by), rows) for value, rows in table.groupby(by, sort=False)]
+
+
+def left_out(rows: pd.DataFrame, kinds: Sequence[str]) -> str:
+    """`without a, b`: those of some kinds of schemes that the rows hold; "" of none."""
+    there = [kind for kind in kinds if (rows["scheme.kind"] == kind).any()]
+    return f"without {', '.join(there)}" if there else ""
+
+
+def along(cells: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.DataFrame]]:
+    """The rows at each value of the axis, ascending; all of them without one."""
+    return [(None, cells)] if axis is None else list(cells.groupby(axis, sort=True))
+
+
+def curves_of(rows: pd.DataFrame, kind: str) -> list[str]:
+    """The curves of a kind of scheme, in order of appearance."""
+    return [str(curve) for curve in rows.loc[rows["scheme.kind"] == kind, CURVE].unique()]

@@ -1,0 +1,199 @@
+"""The one writer of sentences: numbers with their intervals, places along an axis, and clauses, in words.
+
+What is compared arrives as a value (`Difference`, `Interval`, `Crossing`); no other module words an interval.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from simulator.results.crossings import Crossing
+from simulator.results.intervals import CONFIDENCE, Difference, Interval
+from simulator.results.units import quantity
+
+INDISTINGUISHABLE = "not distinguishable"
+FEW_SEEDS = 8
+"""With fewer seeds, two that are not distinguishable stand beside the difference that would have shown."""
+DISTINGUISHABLE = (
+    f"Distinguishable: the {CONFIDENCE:.0%} interval of mean ln(a/b), paired by seed, leaves out 0 (shown: a/b - 1)."
+)
+_WIDE = 1.0
+"""Half-width of log10 from which on an interval says nothing: a factor of ten either way."""
+
+
+def percent(less: Difference) -> str:
+    """`12% lower (9% to 15%)`, and whether the seeds can tell: `not distinguishable (-1.2%, -4.0% to 1.7%)`, where they
+    are few with `would_show`."""
+    way = "lower" if less.found.mean < 0 else "higher"
+    if less.same and not less.found.mean:
+        return "equal (in every seed)"
+    if less.n == 1 or less.same:
+        return f"{sizes([less])} {way} ({'one seed' if less.n == 1 else 'the same in every seed'})"
+    if not less.separable:
+        size, low, high = (_amount(less, each) for each in (less.size, less.low, less.high))
+        return indistinguishable([less], f"{size}, {low} to {high}")
+    near, size, far = (_amount(less, each) for each in sorted((abs(less.low), abs(less.size), abs(less.high))))
+    return f"{size} {way} ({near} to {far})"
+
+
+def fewer(less: Difference) -> str:
+    """`percent` of what is counted: `21% fewer (18% to 24%)`."""
+    return percent(less).replace("lower", "fewer").replace("higher", "more")
+
+
+def times(found: Difference) -> str:
+    """`4.1 times (3.9 to 4.3)`; a difference that is no ratio by `percent`."""
+    if not found.relative:
+        return percent(found)
+    ratio, low, high = 1 + found.size, 1 + found.low, 1 + found.high
+    if (found.n == 1 or found.same) and abs(found.size) < 0.005:
+        return "unchanged"
+    if found.n == 1 or found.same or not np.isfinite(high):
+        return f"{ratio:.3g} times"
+    digits = max(0, 1 - int(np.floor(np.log10(max(ratio - low, 1e-3)))))
+    return f"{ratio:.{digits}f} times ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def share(found: Difference) -> str:
+    """The first as a share of the second: `0.21 (0.19 to 0.23)`."""
+    spread = "" if math.isnan(found.low) else f" ({1 + found.low:.2g} to {1 + found.high:.2g})"
+    return f"{1 + found.size:.2g}{spread}"
+
+
+def excess(found: Difference) -> str:
+    """`13% (6% to 20%)`; `0%` of a setting that is the best itself."""
+    if found.size == 0 or found.n == 1 or found.same:
+        return f"{found.size:.0%}"
+    return f"{found.size:.0%} ({found.low:.0%} to {found.high:.0%})"
+
+
+def sizes(found: Sequence[Difference], digits: int = 3) -> str:
+    """`7% to 12%`: the least and the largest of some differences without their signs."""
+    ordered = sorted(found, key=lambda less: abs(less.size))
+    return _ends(
+        f"{quantity(100 * abs(less.size), '', digits)}%"
+        if less.relative and math.isfinite(less.size)
+        else quantity(abs(less.size), less.metric, digits)
+        for less in (ordered[0], ordered[-1])
+    )
+
+
+def would_show(found: Iterable[Difference]) -> str:
+    """`a difference above 6% would have shown`: the half-width of the mean ln ratio, the largest of several; "" of
+    FEW_SEEDS or more, of one seed, and of seeds that all have one value, which have no interval."""
+    few = [less for less in found if 1 < less.n < FEW_SEEDS and not less.same]
+    if not few:
+        return ""
+    widest = max((less for less in few if less.relative == few[0].relative), key=lambda less: less.found.half_width)
+    half = widest.found.half_width
+    if not math.isfinite(half):
+        return "no difference would have shown"
+    least = f"{quantity(100 * math.expm1(half), '', 2)}%" if widest.relative else quantity(half, widest.metric, 2)
+    return f"a difference above {least} would have shown"
+
+
+def indistinguishable(found: Iterable[Difference], *more: str, where: str = "") -> str:
+    """`not distinguishable WHERE (more; a difference above 6% would have shown)`."""
+    notes = "; ".join(each for each in (*more, would_show(found)) if each)
+    return f"{INDISTINGUISHABLE}{where and f' {where}'}" + (f" ({notes})" if notes else "")
+
+
+def with_interval(found: Interval, metric: str) -> str:
+    """`0.61 ± 0.04` with its unit, and why where there is no interval."""
+    if found.same:
+        return f"{quantity(found.mean, metric)} in every seed"
+    spread = f" ± {quantity(found.half_width, metric, 2)}" if found.n > 1 else ""
+    return quantity(found.mean, metric) + spread
+
+
+def passes(found: Crossing, axis: str) -> str:
+    """`from 20 kbit/s on (14 to 29)`, `everywhere`, `nowhere`, or what the seeds say where they disagree."""
+    crossed = found.log10_at.n
+    if not crossed:
+        counts = {"everywhere": found.below, "nowhere": found.above, "here and there": found.often}
+        some = [f"{word}{f' in {n} seeds' if n < sum(counts.values()) else ''}" for word, n in counts.items() if n]
+        return ", ".join(some)
+    at, low, high = (quantity(each, axis, 2) for each in (found.at, *found.ends))
+    where = f"from {at} on" if found.rising else f"up to {at}"
+    spread = "" if math.isnan(found.log10_at.half_width) else f" ({low} to {high})"
+    if found.log10_at.half_width > _WIDE:
+        spread = " (seeds differ too much for an interval)"
+    others = found.below + found.above + found.often
+    return where + spread + (f", in {crossed} of {crossed + others} seeds" if others else "")
+
+
+def between(low: float, high: float, name: str) -> str:
+    """`20 ms to 55 ms`, or one of them where both read the same."""
+    return _ends(quantity(value, name) for value in (low, high))
+
+
+def span(low: float, high: float, axis: str, from_start: bool, to_end: bool) -> str:
+    """`at a`, `up to b`, `from a on`, `from a to b` or `everywhere`, in the axis's unit."""
+    if from_start and to_end:
+        return "everywhere"
+    if low == high:
+        return f"at {quantity(low, axis)}"
+    if from_start:
+        return f"up to {quantity(high, axis)}"
+    if to_end:
+        return f"from {quantity(low, axis)} on"
+    return f"from {quantity(low, axis)} to {quantity(high, axis)}"
+
+
+def runs(flags: Sequence[bool]) -> list[list[int]]:
+    """The indices of each unbroken run of True."""
+    groups = itertools.groupby(enumerate(flags), key=lambda item: item[1])
+    return [[place for place, _ in group] for flag, group in groups if flag]
+
+
+def over_run(values: Sequence[float], run: Sequence[int], axis: str) -> str:
+    """`span` of the values of an axis at the indices of a run."""
+    return span(values[run[0]], values[run[-1]], axis, run[0] == 0, run[-1] == len(values) - 1)
+
+
+def stretches(flagged: pd.DataFrame, rows: pd.DataFrame, axis: str | None) -> str:
+    """`up to 5 kbit/s, at 1 Mbit/s`: where along the axis of `rows` there are flagged ones; names one by one."""
+    if axis is None:
+        return ""
+    if not pd.api.types.is_numeric_dtype(rows[axis]):
+        names = list(flagged[axis].unique())
+        everywhere = len(names) == rows[axis].nunique()
+        return "everywhere" if everywhere else f"at {joined([quantity(at, axis) for at in names])}"
+    values, there = sorted(rows[axis].unique()), {*flagged[axis]}
+    return ", ".join(over_run(values, run, axis) for run in runs([value in there for value in values]))
+
+
+def at(value: object, axis: str | None, word: str = " at ") -> str:
+    """` at 1 kbit/s`; "" without an axis."""
+    return "" if axis is None else f"{word}{quantity(value, axis)}"
+
+
+def joined(names: Sequence[str], word: str = "and") -> str:
+    """`a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
+
+
+def listed(heading: str, clauses: Iterable[str], between: str = "; ") -> str:
+    """`heading: a; b` of the clauses that say something; "" where none does."""
+    kept = [clause for clause in clauses if clause]
+    return f"{heading}: {between.join(kept)}" if kept else ""
+
+
+def _ends(words: Iterable[str]) -> str:
+    return " to ".join(dict.fromkeys(words))
+
+
+def _amount(less: Difference, value: float) -> str:
+    """A value of a difference to the digits that its interval allows, in the metric's unit where it is no ratio."""
+    if not less.relative:
+        return quantity(value, less.metric)
+    if not math.isfinite(value):
+        return quantity(value, "")
+    half = 50 * (less.high - less.low)
+    digits = 0 if half >= 10 else 1 if half >= 0.1 else 2
+    return f"{100 * value:,.{digits}f}%"

@@ -1,0 +1,178 @@
+"""Both sides of a request whose drafts branch. The edge drafts a round level by level, a pass a level; the cloud makes
+one pass over the tree, and the path that is accepted is kept.
+
+A law hangs on the committed text or on a node, and its children are drawn from it without replacement. Laws come
+breadth first. The one that could exceed the budget, whatever children it drew, is not drawn from, and the tree ends
+before it: whether a node has children may depend on all nodes before them, and never on them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from channels.codec import wire
+from channels.codec.tree_shape import ROOT, LawPlace, TreeGrowth
+from channels.codec.wire import CodecError
+from kinds.arrays import Floats
+from models.interface import TokenTree
+from models.tree_verification import draw_children, judge_tree
+from models.verification import Verdict
+from simulator.decoding.cloud_session import CloudSession
+from simulator.decoding.drafting import Offer, propose_within
+from simulator.decoding.edge_session import EdgeSession
+from simulator.decoding.memory import ReplayedText
+from simulator.decoding.nodes import (
+    CloudNode,
+    Drafted,
+    EdgeNode,
+    Full,
+    Tokens,
+    TreeNode,
+    TreeVerified,
+    Verified,
+    level_pass,
+    outcome,
+)
+from simulator.decoding.setting import DraftSetting
+from simulator.schemes.acceptance import Received
+from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.rivals.tree import TreeScheme
+from simulator.schemes.sparsifier import State
+
+
+class TreeEdgeSession(EdgeSession):
+    """An edge that drafts whole rounds only, each a tree."""
+
+    def compose(self, node: EdgeNode, drafts: int) -> EdgeNode:
+        """A round of so many levels, fewer where the budget is full."""
+        known = outcome(node.then_compose, drafts)
+        if known is not None:
+            self._drafter.skip(known)
+            return known
+        after = _Growing(self._setting, node, self._drafter, self._uniforms).grown(drafts)
+        if self._remember:
+            node.then_compose += ((drafts, after),)
+        return after
+
+    def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
+        assert isinstance(node, TreeNode), "I9: a reply to a round that was not sent"
+        verdict = self._scheme.decode_reply(reply, node.sent(self._uniforms), self._setting.packets)
+        if verdict.accepted > len(node.drafts):
+            raise CodecError(f"reply to round {node.round}: node {verdict.accepted} of {len(node.drafts)}")
+        path = node.tree.path_to(verdict.accepted - 1)
+        tokens = (*node.tree.along(path), verdict.token)
+        fed = {each for level in node.levels for each in level}
+        cached = len(node.committed) + sum(each in fed for each in path)
+        state = self._scheme.settle(line_states(node, path), len(path))
+        return EdgeNode(node.round + 1, (*node.committed, *tokens), state, cached=cached), tokens
+
+    def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
+        """Of the last pass's tree, or of the line that was fed, the path that stood."""
+        assert isinstance(node, TreeNode), "I10: a cache without a tree"
+        if node.branches:
+            self._drafter.graft(node.walk(after.committed[len(node.committed) : after.cached]))
+        else:
+            self._drafter.crop(after.cached)
+
+
+class TreeCloudSession(CloudSession):
+    """A cloud that judges trees, without replacement (`models.tree_verification`)."""
+
+    def _skip(self, after: CloudNode, verified: Verified) -> None:
+        assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"
+        self._verifier.skip(lambda: [(verified.text_before(after), verified.tree)])
+
+    def _keep(self, after: CloudNode, verified: Verified) -> None:
+        assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"
+        self._verifier.graft(verified.path)
+
+    def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
+        scheme = self._scheme
+        assert isinstance(scheme, TreeScheme) and not correction, f"scheme {scheme.kind} drafts no trees"
+        tree = scheme.tree(heard)
+        p = self._verifier.tree_laws(node.committed, tree)
+        numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(len(tree.tokens) + 1)])
+        verdict = judge_tree(lambda at: p[at + 1], tree, lambda at: heard.qhat[tree.children(at)[0]], numbers)
+        reached = verdict.path[-1] + 1 if verdict.path else 0
+        stood = tree.along(verdict.path)
+        told = Verdict(reached, verdict.token)
+        reply = scheme.encode_reply(told, p[reached], self._setting.packets, (*node.committed, *stood))
+        committed = (*stood, verdict.token)
+        divergences = self._meter.measure_tree(node.round, p, heard, verdict, committed)
+        verified = TreeVerified(
+            tree.tokens, len(verdict.path), reply, committed, divergences, tree=tree, path=verdict.path
+        )
+        return node.after(committed), verified
+
+
+def line_states(node: TreeNode, path: tuple[int, ...]) -> list[State]:
+    """The scheme's states along a path, and on from its end by first children, from before the round's first law."""
+    line = list(path)
+    while children := node.tree.children(line[-1] if line else ROOT):
+        line.append(children[0])
+    return [node.state, *(node.drafts[each].state for each in line)]
+
+
+class _Growing:
+    """A round while it is drafted."""
+
+    def __init__(self, setting: DraftSetting, node: EdgeNode, drafter: ReplayedText, uniforms: RequestUniforms) -> None:
+        assert isinstance(setting.scheme, TreeScheme), f"scheme {setting.scheme.kind} drafts no trees"
+        self._setting = setting
+        self._start = node
+        self._drafter = drafter
+        self._uniforms = uniforms
+        self._growth = TreeGrowth(setting.scheme.shape)
+        self._drafts: list[Drafted] = []
+        self._levels: list[tuple[int, ...]] = []
+        self._laws: dict[int, Floats] = {ROOT: drafter.laws(node.committed, 1)[0]}
+
+    def grown(self, levels: int) -> TreeNode:
+        """The round, once it has so many levels or the budget is full."""
+        full = False
+        while not full and (place := self._growth.next) is not None and place.level < levels:
+            if place.level > len(self._levels):
+                self._feed(self._growth.waiting)
+            law, state = self._laws[place.node], self._state(place)
+            offer = propose_within(self._setting, law, self._start, self._drafts, state, self._uniforms)
+            full = isinstance(offer, Full)
+            if isinstance(offer, Offer):
+                self._draw(place, offer)
+        start = self._start
+        return TreeNode(
+            start.round,
+            start.committed,
+            start.state,
+            tuple(self._drafts),
+            full,
+            cached=len(start.committed),
+            tree=self._tree,
+            levels=tuple(self._levels),
+        )
+
+    @property
+    def _tree(self) -> TokenTree:
+        return TokenTree(tuple(drafted.draft.token for drafted in self._drafts), tuple(self._growth.parents))
+
+    def _state(self, place: LawPlace) -> State:
+        return self._start.state if place.node == ROOT else self._drafts[place.node].state
+
+    def _feed(self, nodes: tuple[int, ...]) -> None:
+        """A pass of the drafter over the nodes of a level that are to have children."""
+        self._levels.append(nodes)
+        text, asked = level_pass(self._start.committed, self._tree, self._levels)
+        if isinstance(asked, int):
+            self._laws = {nodes[0]: self._drafter.laws(text, asked)[0]}
+        else:
+            rows = self._drafter.tree_laws(text, asked)
+            self._laws = {node: rows[node + 1] for node in nodes}
+
+    def _draw(self, place: LawPlace, offer: Offer) -> None:
+        """The children of the next law."""
+        q, proposal = self._laws[place.node], offer.proposal
+        law = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts)
+        nodes = self._growth.grow(law.support.size)
+        numbers = np.array([self._uniforms.draft.uniform(self._start.round, node) for node in nodes])
+        for child in draw_children(law.counts, len(nodes), numbers):
+            draft = wire.Draft.of(int(law.support[child]), law.support, law.counts)
+            self._drafts.append(offer.drafted(q, draft, law.counts))

@@ -1,0 +1,235 @@
+"""What one run left, before it is summed up: requests, sums of rounds, and what the plant's stations and counters hold.
+
+`metrics` and `energy` compute from these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import numpy as np
+
+from channels.link.radio_power import OnAir
+from kinds.arrays import Floats
+from simulator.results.columns import OVERLOAD
+from simulator.results.station import Station
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Charged = Literal["busy", "held", "both"]
+
+
+class Watts(NamedTuple):
+    """What something draws at work, and while it waits."""
+
+    busy_w: float
+    idle_w: float
+
+
+@dataclass(frozen=True)
+class PowerAndPrice:
+    """What a cell says of power and price; None where it says nothing."""
+
+    edges: Sequence[Watts | None] = ()
+    """Of each device."""
+    server: Watts | None = None
+    """All GPUs of one."""
+    server_usd_per_hour: float | None = None
+    charged: Charged = "both"
+    """Which of a server's time costs: its passes, or all from the first arrival to the end of the last request."""
+
+
+@dataclass(frozen=True)
+class LinkTotals:
+    """What the links of one direction have carried, link by link."""
+
+    stations: Sequence[Station]
+    bits: Sequence[int]
+    """Put on each."""
+    devices: Sequence[int]
+    """How many share each link."""
+    air_s: Sequence[float]
+    """How long each had a packet on the air."""
+    radios: Sequence[OnAir | None]
+    """What a packet there costs a device; None where nothing is said of it."""
+
+    @property
+    def bits_sent(self) -> int:
+        """Put on all of them."""
+        return sum(self.bits)
+
+    def busy(self, over_s: float) -> float:
+        """The share of the time that a link is taken, mean over the links."""
+        return mean([station.busy_fraction(over_s) for station in self.stations])
+
+    def queue(self, over_s: float) -> float:
+        """Packets waiting or on the air, mean in time, all links together."""
+        return sum(station.mean_present(over_s) for station in self.stations)
+
+
+@dataclass(frozen=True)
+class PlantTotals:
+    """What stations and counters of the plant hold at the end of a run, `over_s` after its start."""
+
+    over_s: float
+    uplink: LinkTotals
+    downlink: LinkTotals
+    edges: Sequence[Station]
+    cloud: Station
+    cloud_service_s: float
+    """Server-seconds of passes."""
+    round_passes: int
+    """Shares of passes that judged a round or decoded a token, those in vain included."""
+    dropped_packets: int
+    cloud_evictions: int
+    connected_j: float
+    """What the devices' radios have drawn, or will, because they stay connected."""
+    open: bool
+    """Whether requests come whether or not earlier ones have ended."""
+    figures: PowerAndPrice
+
+
+class Slo(NamedTuple):
+    """A service-level objective of a request; None: no limit."""
+
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+
+
+NO_SLO: Final = Slo()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run left. `sums`: of each numeric column of its counted rounds; `speculative`: those with drafts.
+
+    The first `learning_requests` requests of each device are not counted; stations and bits on the air know no such
+    difference, and go by the tokens of all.
+    """
+
+    served: pd.DataFrame
+    """All requests."""
+    sums: Mapping[str, float]
+    plant: PlantTotals
+    learning_requests: int = 0
+    gaps_s: Floats = field(default_factory=lambda: np.empty(0))
+    """Between the rounds of each answered request as they reached the device."""
+    slo: Slo = NO_SLO
+
+    @cached_property
+    def requests(self) -> pd.DataFrame:
+        """Those that are counted."""
+        return self.served[self.served["request"] >= self.learning_requests] if self.learning_requests else self.served
+
+    @cached_property
+    def answered(self) -> pd.DataFrame:
+        """The requests that were."""
+        return self.requests[self.requests["outcome"] == "answered"]
+
+    @cached_property
+    def tokens(self) -> float:
+        """Output tokens that have reached their device, of all counted requests."""
+        return float(self.requests["output_tokens"].sum())
+
+    @cached_property
+    def served_tokens(self) -> float:
+        """Likewise of all requests."""
+        return float(self.served["output_tokens"].sum())
+
+    @cached_property
+    def answered_tokens(self) -> float:
+        """Output tokens of the answered ones."""
+        return float(self.answered["output_tokens"].to_numpy(float).sum())
+
+    @cached_property
+    def latencies_per_token_s(self) -> Floats:
+        """Of each answered request."""
+        per_token: Floats = self.answered["latency_s"].to_numpy() / self.answered["output_tokens"].to_numpy(float)
+        return per_token
+
+    @cached_property
+    def itl_s(self) -> Floats:
+        """Gaps between successive tokens of answered requests: those of one round arrive together, 0 apart."""
+        together = int(self.answered_tokens) - len(self.answered) - len(self.gaps_s)
+        return np.concatenate([np.zeros(together), self.gaps_s])
+
+    @cached_property
+    def met_slo(self) -> pd.DataFrame | None:
+        """The answered requests that met the objective; None where there is none."""
+        limits = {name: limit for name, limit in self.slo._asdict().items() if limit is not None}
+        met = [self.answered[name] <= limit for name, limit in limits.items()]
+        return self.answered[np.logical_and.reduce(met)] if met else None
+
+    @property
+    def rejections(self) -> float:
+        return self.sums["verified"] + self.sums["unjudged"] - self.sums["accepted"]
+
+    @property
+    def cloud_busy(self) -> float:
+        return ratio(self.plant.cloud_service_s, self.plant.cloud.servers * self.plant.over_s)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether a station at which work can pile up is busy for OVERLOAD of the time.
+
+        One device that waits for each answer before it asks again may keep a station busy all the time: that is how
+        fast it is, and no overload.
+        """
+        plant = self.plant
+        links = [each for way in (plant.uplink, plant.downlink) for each in zip(way.stations, way.devices, strict=True)]
+        busy = [(station.busy_fraction(plant.over_s), devices) for station, devices in links]
+        busy.append((self.cloud_busy, len(plant.edges)))
+        return any(share >= OVERLOAD and (plant.open or devices > 1) for share, devices in busy)
+
+    def share(self, outcome: str) -> float:
+        """Requests with this outcome / requests arrived."""
+        return float((self.requests["outcome"] == outcome).mean())
+
+    def mean(self, column: str) -> float:
+        """Over answered requests."""
+        return mean(self.answered[column].to_numpy())
+
+    def per_token_quantile_s(self, share: float) -> float:
+        """Of latencies_per_token_s."""
+        return float(np.quantile(self.latencies_per_token_s, share)) if len(self.answered) else np.nan
+
+    def itl_quantile_s(self, share: float) -> float:
+        """Of itl_s."""
+        return float(np.quantile(self.itl_s, share)) if len(self.itl_s) else np.nan
+
+    def attainment(self) -> float:
+        """Requests that met the objective / requests arrived."""
+        return np.nan if self.met_slo is None else ratio(len(self.met_slo), len(self.requests))
+
+    def goodput(self) -> float:
+        """Tokens a second of the requests that met the objective."""
+        return np.nan if self.met_slo is None else ratio(float(self.met_slo["output_tokens"].sum()), self.span_s())
+
+    def span_s(self) -> float:
+        """From the first arrival to the end of the last request: its answer, its deadline or its device's departure;
+        to the end of the run where one is in flight."""
+        return self._span_s(self.requests)
+
+    def served_span_s(self) -> float:
+        """Likewise of all requests."""
+        return self._span_s(self.served)
+
+    def _span_s(self, requests: pd.DataFrame) -> float:
+        if not len(requests):
+            return np.nan
+        ended_s = requests["finish_s"].fillna(self.plant.over_s)
+        return float(ended_s.max() - requests["arrival_s"].min())
+
+
+def ratio(numerator: float, denominator: float) -> float:
+    """nan where there is no denominator."""
+    return numerator / denominator if denominator > 0 else float("nan")
+
+
+def mean(values: Sequence[float] | Floats) -> float:
+    """nan of nothing."""
+    return float(np.mean(values)) if len(values) else float("nan")

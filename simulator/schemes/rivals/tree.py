@@ -1,0 +1,193 @@
+"""Token trees: several drafts a position, and several positions deep, in one payload and one pass of the verifier.
+
+A law is sent for the text and for each node that has children, which are drawn from it without replacement; the cloud
+judges them one after the other (`models.tree_verification`), so that the committed text follows the verifier's law
+(SpecInfer, arXiv 2305.09781; Sequoia, arXiv 2402.12374). The shape is known to both ends, and a budget cuts the tree
+breadth first: the deepest laws, and of a level the last, are dropped, each before anything is drawn from it. The reply
+tells which node was reached, and the token after it.
+
+In the tables, `drafted` are the nodes that were sent, each told with the law that it was drawn from, and `verified` the
+positions that were judged: laws along the path that stands, whose children were. A position is accepted where one of
+them stands (`decoding.divergences`).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from channels.codec import tree_packet, wire
+from channels.codec.tree_packet import TreeFormat
+from channels.codec.tree_shape import MOST_NODES, TreeShape, grown
+from kinds.arrays import Ints
+from kinds.tunable import Tunable
+from models.interface import TokenTree
+from simulator.cell.descriptions import shown
+from simulator.schemes.acceptance import Received
+from simulator.schemes.code import Packets, Tokens, WirePackets
+from simulator.schemes.draft_scheme import RoundShape
+from simulator.schemes.families import Families
+from simulator.schemes.lattice_scheme import LatticeScheme
+from simulator.schemes.sparsifier import KeepTopK, SupportSize
+
+
+@dataclass(frozen=True)
+class TreePackets:
+    """Packets of token trees: drafts are nodes, breadth first."""
+
+    form: TreeFormat
+
+    @property
+    def format(self) -> wire.Format:
+        """Of prompts and replies: accepted is the number of the node that was reached, from 1."""
+        return self.form.replies
+
+    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
+        return tree_packet.encode(drafts, self.form, context)
+
+    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
+        return tree_packet.decode(payload, self.form, context)
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return tree_packet.tree_bits(drafts, self.form, context)
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
+        return tree_packet.largest_tree_bits(drafts, support, counts, self.form, context)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return tree_packet.bound_tree_bits(sizes, self.form)
+
+
+class TreeScheme(LatticeScheme):
+    """A scheme whose drafts branch. A subclass says in which shape, and what is kept of q."""
+
+    rounds: ClassVar[RoundShape] = "tree"
+    shaped_by: ClassVar[tuple[str, ...]] = ()
+    """The fields beside max_drafts that decide the shape, for errors."""
+    max_drafts: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
+        4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
+    )
+    partial: Literal[False] = Field(False, description="never: a tree is sent whole")
+    depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verdict")
+
+    @property
+    @abstractmethod
+    def shape(self) -> TreeShape:
+        """Of its trees."""
+
+    @property
+    def drafts(self) -> int:
+        return self.shape.nodes
+
+    @property
+    def drafts_a_pass(self) -> int:
+        return self.shape.widest
+
+    @property
+    def laws(self) -> int:
+        return self.shape.laws
+
+    def packets(self, vocabulary: int) -> Packets:
+        families = self.families
+        for name, part, only in (
+            ("draw", families.draw, "counts"),
+            ("acceptance", families.acceptance, "rejection"),
+            ("policy", families.policy, "fixed_length"),
+        ):
+            if part.kind != only:
+                raise ValueError(f"{name} = {part.kind!r}: must be {only!r}, the one that is defined for trees")
+        try:
+            shape = self.shape
+        except ValueError as error:
+            others = "".join(f", {name} = {shown(getattr(self, name))}" for name in self.shaped_by)
+            raise ValueError(f"max_drafts = {self.max_drafts}{others}: make {error}, must be fewer") from None
+        inner = super().packets(vocabulary)
+        if not isinstance(inner, WirePackets):
+            raise ValueError(f"code = {families.code.kind!r}: cannot carry a tree, recoded and enumerative can")
+        return TreePackets(TreeFormat(inner.format, shape))
+
+    def tree(self, received: Received) -> TokenTree:
+        """How the drafts that the cloud has received hang together."""
+        parents = grown(self.shape, np.count_nonzero(received.qhat, axis=1).tolist()).parents
+        return TokenTree(tuple(received.drafts.tolist()), tuple(parents))
+
+
+class TreeDrafts(TreeScheme):
+    """K-SQS whose drafts branch: every child of a law has a law of its own, down to the last level."""
+
+    kind: Literal["tree"] = "tree"
+    shaped_by = ("widths",)
+    k: SupportSize = 8
+    widths: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=MOST_NODES)], ...], Tunable((1,), (2, 1), (3, 1), (2, 2, 1))
+    ] = Field(
+        (2, 1), min_length=1, description="children of a law, by its level, the last for all levels below; 1: a line"
+    )
+
+    @cached_property
+    def shape(self) -> TreeShape:
+        below = self.widths[-1:] * max(0, self.max_drafts - len(self.widths))
+        return TreeShape.full((*self.widths, *below)[: self.max_drafts])
+
+    def made_of(self) -> Families:
+        return self.keeping(KeepTopK(k=self.k))
+
+
+class LikelyTree(TreeScheme):
+    """K-SQS whose drafts branch where a child is likely to be asked for: so many laws, each on one of the nodes that
+    are reached most often, going by a measured acceptance (`TreeShape.likeliest`). The default is that of the pair
+    `sotu` at K = 8: 320, 49 and 20 of 685 judged positions."""
+
+    kind: Literal["likely_tree"] = "likely_tree"
+    shaped_by = ("child_acceptance", "most_laws")
+    max_drafts: Annotated[int, Tunable(2, 4, 8)] = Field(
+        8, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
+    )
+    k: SupportSize = 8
+    child_acceptance: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (0.47, 0.07, 0.03),
+        min_length=1,
+        description="of a law's children in the order drawn: how likely each is the one that stands; so many are drawn",
+    )
+    most_laws: Annotated[int, Tunable(2, 4, 6)] = Field(
+        4, ge=1, le=MOST_NODES, description="distributions that a round sends, at most"
+    )
+
+    @model_validator(mode="after")
+    def _one_child_stands(self) -> Self:
+        if sum(self.child_acceptance) > 1 + 1e-9:
+            raise ValueError(
+                f"child_acceptance = {list(self.child_acceptance)}: must sum to at most 1, one child stands"
+            )
+        return self
+
+    @cached_property
+    def shape(self) -> TreeShape:
+        return TreeShape.likeliest(self.child_acceptance, self.most_laws, self.max_drafts)
+
+    def made_of(self) -> Families:
+        return self.keeping(KeepTopK(k=self.k))
+
+
+class MultiCandidate(TreeScheme):
+    """K-SQS with several candidates a position, drawn from one law; the next position follows the first of them."""
+
+    kind: Literal["multi_candidate"] = "multi_candidate"
+    shaped_by = ("candidates",)
+    k: SupportSize = 8
+    candidates: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
+        3, ge=1, le=1024, description="tokens drawn from the law of a position; 1: a line"
+    )
+
+    @cached_property
+    def shape(self) -> TreeShape:
+        return TreeShape.comb(self.candidates, self.max_drafts)
+
+    def made_of(self) -> Families:
+        return self.keeping(KeepTopK(k=self.k))

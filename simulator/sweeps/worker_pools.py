@@ -1,0 +1,262 @@
+"""Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster.
+
+Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel as plain fields,
+so that a user's own kinds are imported where they are used, and beside their ids, which a worker that sees other files
+than the sweep did does not find again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+from kinds import ConfigError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from simulator.cell.cell import Cell
+
+ANSWER_S: Final = 10
+"""Within which a cluster must answer."""
+LOOK_S: Final = 0.5
+"""Between two looks at those who work."""
+STAY_S: Final = 1 << 20
+"""How long a worker waits for something to do: it keeps its models."""
+ONE_THREAD: Final = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+"""A worker computes in one thread: there is one for each core."""
+Sent = tuple[str, Mapping[str, object]]
+"""A cell as it travels: its id and its fields."""
+R = TypeVar("R")
+Arguments = Sequence[tuple[object, ...]]
+
+
+def nothing_follows(_result: object) -> Arguments:
+    return ()
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Work(Generic[R]):
+    """`call(*each)` for each of the arguments, and for those that follow from a result. `look` is called now and then
+    by who waits for others to do it."""
+
+    call: Callable[..., R]
+    arguments: Arguments
+    follow: Callable[[R], Arguments] = nothing_follows
+    look: Callable[[], None] = _nothing
+
+
+def sent(cell: Cell) -> Sent:
+    """The cell as it travels."""
+    return cell.id, cell.model_dump()
+
+
+def received(given: Sent) -> Cell:
+    """The cell that was sent. Raises ConfigError where its files are others here, or away."""
+    from simulator.cell.cell import Cell
+
+    name, fields = given
+    cell = Cell.from_fields(dict(fields))
+    if cell.id != name:
+        files = ", ".join(cell.imports) or "its files"
+        raise ConfigError(f"cell = {name}: {files} on {platform.node()} are not those that the sweep began with")
+    return cell
+
+
+class WorkerPool(Protocol):
+    """Those who do the work."""
+
+    def size(self) -> int:
+        """How many calls are made at a time."""
+        ...
+
+    def here(self, calls: int) -> bool:
+        """Whether so many calls are all made in this very process."""
+        ...
+
+    def unordered(self, work: Work[R]) -> Generator[R, None, None]:
+        """The results as they come. Whoever stops listening stops the work."""
+        ...
+
+
+def pool_of(workers: int, cluster: str | None) -> WorkerPool:
+    """So many processes, or the cluster at that address. Raises ConfigError where it cannot be reached."""
+    return Processes(workers) if cluster is None else Cluster(cluster)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """At most so many processes on this machine; with one, this one. They stay for what is asked of them later."""
+
+    number: int
+
+    def size(self) -> int:
+        return self.number
+
+    def here(self, calls: int) -> bool:
+        return min(self.number, calls) <= 1
+
+    def unordered(self, work: Work[R]) -> Generator[R, None, None]:
+        calls = len(work.arguments) if work.follow is nothing_follows else self.number
+        return _one_by_one(work) if self.here(calls) else _by_processes(min(self.number, calls), work)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The workers of a Dask cluster (extra `cluster`). Raises ConfigError where it cannot be reached."""
+
+    # Not joblib's backend of that name: where a worker dies for good it waits for ever.
+    address: str
+
+    def __post_init__(self) -> None:
+        try:
+            with ThreadPoolExecutor(1) as apart:  # where a notebook has an event loop of its own
+                found = apart.submit(asyncio.run, _kind_of(self.address)).result()
+        except ImportError:
+            raise self._failed("needs the extra, pip install 'sqsim[cluster]'") from None
+        except (OSError, ValueError, TimeoutError) as error:
+            raise self._failed(error) from None
+        except Exception:  # of whatever reads as a message what is none
+            raise self._failed("what answers there is no Dask scheduler") from None
+        if found != "Scheduler":
+            raise self._failed(f"must be a Dask scheduler's, what answers is a {found}")
+
+    def size(self) -> int:
+        with self._client() as client:
+            return sum(client.nthreads().values())
+
+    def here(self, calls: int) -> bool:
+        return False
+
+    def unordered(self, work: Work[R]) -> Generator[R, None, None]:
+        from distributed import KilledWorker
+
+        with self._client() as client:
+            executor = client.get_executor()
+            try:
+                yield from _as_they_come(executor, work)
+            except KilledWorker as error:
+                raise self._failed(error) from None
+            finally:
+                executor.shutdown(wait=False)
+
+    def _client(self) -> Client:
+        from distributed import Client
+
+        try:
+            return Client(self.address, timeout=ANSWER_S)
+        except (OSError, ValueError) as error:
+            raise self._failed(error) from None
+
+    def _failed(self, why: object) -> ConfigError:
+        text = " ".join(str(why).split()) or f"no Dask scheduler answers within {ANSWER_S} s"
+        return ConfigError(f"cluster = {self.address}: {text}")
+
+
+async def _kind_of(address: str) -> object:
+    """What answers at the address calls itself: Scheduler, Worker, ..."""
+    from distributed.comm.core import CommClosedError
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async with asyncio.timeout(ANSWER_S):
+        async with rpc(address, timeout=ANSWER_S, connection_args=Security().get_connection_args("client")) as there:
+            try:
+                return (await there.identity())["type"]
+            except CommClosedError:
+                raise OSError("what answers there is no Dask scheduler") from None
+
+
+def _one_by_one(work: Work[R]) -> Generator[R, None, None]:
+    """In this process."""
+    waiting = deque(work.arguments)
+    while waiting:
+        result = work.call(*waiting.popleft())
+        waiting.extend(work.follow(result))
+        yield result
+
+
+def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
+    from joblib.externals.loky import get_reusable_executor
+
+    executor = get_reusable_executor(
+        processes, timeout=STAY_S, initializer=_undisturbed, initargs=(os.getpid(),), env=ONE_THREAD
+    )
+    try:
+        # More than its queue holds, and loky's own thread would stumble over the rest where all are stopped.
+        yield from _as_they_come(executor, work, at_a_time=2 * processes)
+    except BrokenProcessPool:
+        text = "one was killed, as a rule for lack of memory; fewer need less, and what is finished is kept"
+        raise ConfigError(f"workers = {processes}: {text}") from None
+    except BaseException:
+        executor.shutdown(kill_workers=True)
+        raise
+
+
+def _as_they_come(executor: Executor, work: Work[R], at_a_time: int | None = None) -> Generator[R, None, None]:
+    """By an executor's workers, which are given so many calls at a time. Raises what a call raises."""
+    ended: SimpleQueue[Future[R]] = SimpleQueue()
+    waiting, given = deque(work.arguments), 0
+    while waiting or given:
+        with _interrupts_wait():
+            while waiting and (at_a_time is None or given < at_a_time):
+                executor.submit(work.call, *waiting.popleft()).add_done_callback(ended.put)
+                given += 1
+        try:
+            future = ended.get(timeout=LOOK_S)
+        except Empty:
+            work.look()
+            continue
+        given -= 1
+        result = future.result()
+        waiting.extend(work.follow(result))
+        yield result
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C at a terminal goes to all processes of a command. Those that start in here never hear it, not even while
+    they start; this one hears it a moment later."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _undisturbed(master: int) -> None:
+    """A worker leaves an interrupt from the keyboard to the process that it works for, and ends with that process.
+
+    And it stays: loky would take models that are loaded on the way for a leak, end the worker between two calls with a
+    warning, and have the next one load them again. There is no other setting for this.
+    """
+    from joblib.externals.loky import process_executor
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
+    Thread(target=_end_with, args=(master,), daemon=True).start()
+
+
+def _end_with(master: int) -> None:
+    while os.getppid() == master:
+        time.sleep(1)
+    os._exit(1)

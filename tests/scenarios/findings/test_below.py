@@ -1,0 +1,146 @@
+"""By how much one scheme is below another, from tables whose outcome is known."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pandas as pd
+
+from scenarios import Costs, Differences, InEveryGroup, Instead, Levels, Ranges, Swaps
+from scenarios.findings.below import below_where
+from scenarios.findings.sentences import times
+from simulator.results.intervals import Difference, Interval
+
+AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
+RATES = (1e3, 1e4, 1e5)
+
+
+def sweep(latency: dict[str, tuple[float, ...]], noise: float = 0.01) -> pd.DataFrame:
+    """Three seeds, each a little slower than the one before; the scheme is the curve's first word."""
+    return pd.DataFrame(
+        [
+            {
+                "curve": curve,
+                "scheme.kind": curve.split()[0],
+                AXIS: rate,
+                "seed": seed,
+                METRIC: value * (1 + noise * seed),
+            }
+            for curve, values in latency.items()
+            for rate, value in zip(RATES, values, strict=True)
+            for seed in range(3)
+        ]
+    )
+
+
+def test_times_are_told_as_precisely_as_they_are_known() -> None:
+    def said(ratio: float, half: float) -> str:
+        return times(Difference(METRIC, Interval(math.log(ratio), half, 3)))
+
+    assert said(4.123, 0.06) == "4.12 times (3.88 to 4.38)" and said(4.1234, math.nan) == "4.12 times"
+    assert said(4.4, 2.0) == "4.4 times (0.6 to 32.5)" and said(1.0, math.nan) == "unchanged"
+    no_ratio = Difference(METRIC, Interval(0.25, 0.5, 3), relative=False)
+    assert (
+        times(no_ratio) == "not distinguishable (250 ms, -250 ms to 750 ms; a difference above 500 ms would have shown)"
+    )
+
+
+def test_a_kind_is_below_another_only_where_the_seeds_can_tell() -> None:
+    cells = sweep({"a": (0.5, 0.2, 0.1), "b k=2": (0.6, 0.2, 0.1), "b k=3": (0.7, 0.3, 0.05)})
+    assert below_where(cells, AXIS, "a", "b", METRIC) == "at 1 kbit/s"
+    assert below_where(cells, AXIS, "b", "a", METRIC) == "at 100 kbit/s"
+    assert below_where(sweep({"a": (1.0,) * 3, "b": (1.0,) * 3}), AXIS, "a", "b", METRIC).startswith("nowhere")
+    close = sweep({"a": (0.5,) * 3, "b": (0.51,) * 3})
+    close.loc[close["curve"] == "b", METRIC] += 0.02 * (close["seed"] - 1)
+    assert below_where(close, AXIS, "a", "b", METRIC).startswith("nowhere that the seeds can tell (a difference above ")
+
+
+def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed() -> None:
+    cells = sweep({"a": (0.5, 0.2, 0.1), "b": (0.3,) * 3})
+    assert Costs("{end} against {start}").report(cells, AXIS) == (
+        "100 kbit/s against 1 kbit/s, latency per token: a 0.2 times, b unchanged"
+    )
+    worse = Costs("{end} against {start}", downwards=True)
+    assert worse.report(cells, AXIS).startswith("1 kbit/s against 100 kbit/s, latency per token: a 5 times")
+    assert worse.report(cells, None) == ""
+
+
+def test_one_value_of_a_field_is_compared_with_another_all_else_the_same() -> None:
+    cells = sweep({"k code=old": (1.0, 0.5, 0.2), "k code=new": (0.5, 0.4, 0.2), "c code=new": (0.1,) * 3})
+    cells["scheme.code"] = cells["curve"].str.split("=").str[1]
+    asked = Instead("new for old", "scheme.code", "new", "old", (METRIC,))
+    assert asked.report(cells, AXIS) == (
+        "new for old: k latency per token 50% lower (the same in every seed) at 1 kbit/s, equal (in every seed) at 100 "
+        "kbit/s"
+    )
+    same = sweep({"k code=old": (1.0,) * 3, "k code=new": (0.5,) * 3})
+    same["scheme.code"] = same["curve"].str.split("=").str[1]
+    assert asked.report(same, AXIS) == "new for old: k latency per token 50% lower (the same in every seed)", "once"
+    assert Instead("new", "no.such", "new", "old", (METRIC,)).report(cells, AXIS) == ""
+    assert Instead("new", "scheme.code", "new", "old", (METRIC,), {"no.such": None}).report(cells, AXIS) == ""
+
+
+def test_whether_two_schemes_change_places_is_answered_with_how_clearly() -> None:
+    cells = sweep({"k_sqs": (0.2, 0.3, 0.4), "c_sqs": (0.3, 0.2, 0.1), "dense": (0.5,) * 3})
+    assert Swaps("k_sqs", "c_sqs", against="dense").report(cells, AXIS) == (
+        "k_sqs below c_sqs at uplink rate 1 kbit/s: yes, 33.3% lower (the same in every seed); "
+        "c_sqs below k_sqs at uplink rate 100 kbit/s: yes, 75% lower (the same in every seed); "
+        "k_sqs below dense everywhere; c_sqs below dense everywhere"
+    )
+    assert ": no, 50% higher" in Swaps("c_sqs", "k_sqs", against="dense").report(cells, AXIS)
+
+
+def test_a_range_is_of_means_along_the_axis() -> None:
+    cells = sweep({"a": (0.5, 0.2, 0.1)}, noise=0.0).assign(payload_bits_per_token=64.0)
+    asked = Ranges("a token takes", (METRIC, "payload_bits_per_token"))
+    assert asked.report(cells, AXIS) == "a token takes: a 100 ms to 500 ms, 64 bit"
+
+
+BY = "models.pair.prompts"
+FILES = {"/home/me/french.jsonl": 2.0, "/home/me/english.jsonl": 1.0}
+
+
+def languages(seeds: int = 3) -> pd.DataFrame:
+    """A seed shifts all schemes of a language alike; k_sqs is a tenth below dense in one, above it in the other."""
+    return pd.DataFrame(
+        {BY: file, "scheme.kind": kind, "curve": kind, "seed": seed,
+         METRIC: level * (1 + 0.5 * (seed - 1)) * (1.0 if kind == "dense" else 0.9 if level == 1 else 1.1)}
+        for (file, level), kind, seed in itertools.product(FILES.items(), ("dense", "k_sqs"), range(seeds))
+    )  # fmt: skip
+
+
+def test_a_mean_has_the_interval_of_its_own_group_and_over_all_a_seed_counts_once() -> None:
+    cells = languages()
+    assert Levels("dense", METRIC, BY).report(cells, None) == (
+        "latency per token, dense: french 2 s ± 2.5 s, english 1 s ± 1.2 s"  # t = 4.303, sd 1 and 0.5, root of 3
+    )
+    assert Levels("dense", METRIC, BY, "a note").report(languages(1), None) == (
+        "latency per token, dense: french 1 s, english 500 ms (a note)"
+    )
+    assert Levels("dense", METRIC).report(cells, None).endswith("dense: 1.5 s ± 1.9 s")
+    assert (
+        Levels("none", METRIC, BY).report(cells, None) == Levels("dense", METRIC, "no.such").report(cells, None) == ""
+    )
+
+
+def test_schemes_are_compared_seed_by_seed_within_a_group() -> None:
+    cells = languages()
+    assert Differences(("k_sqs",), ("dense", "none"), METRIC, BY).report(cells, None) == (
+        "latency per token, k_sqs against dense: french 10% higher (the same in every seed), english 10% lower (the "
+        "same in every seed)"
+    )
+    lacking = cells.assign(**{METRIC: cells[METRIC].where(cells["curve"] == "dense")})
+    assert Differences(("k_sqs",), ("dense",), METRIC, BY).report(lacking, None) == ""
+
+
+def test_differences_are_summed_up_by_their_sign() -> None:
+    def line(cells: pd.DataFrame) -> str:
+        return InEveryGroup(("k_sqs",), "dense", (METRIC,), BY).report(cells, None)
+
+    cells = languages()
+    assert line(cells) == "k_sqs against dense, latency per token 10% lower in english, 10% higher in french"
+    apart = cells.assign(**{METRIC: cells[METRIC].where(cells["curve"] == "dense", 0.1 * cells[METRIC])})
+    assert line(apart).endswith("89% to 91% lower in all 2")
+    noisy = cells.assign(**{METRIC: lambda rows: rows[METRIC] * (1 + rows["seed"] * (rows["curve"] == "dense"))})
+    assert "not distinguishable in" in line(noisy)

@@ -1,0 +1,86 @@
+"""Families of settings at equal cost, on a table whose answers are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from scenarios import AgainstOthers, AtEqual
+from scenarios.findings.equal_cost import against_others
+
+BITS, REJECTED, KIND = "coded_bits_per_draft", "tv_qhat", "scheme.sparsifier.kind"
+REJECTS = AtEqual(REJECTED, BITS, (KIND,), by="models.temperature")
+SETTINGS = {"threshold": {0.1: (10.0, 0.8), 0.2: (40.0, 0.2)}, "top_k": {3: (10.0, 0.88), 8: (40.0, 0.22)}}
+
+
+def table() -> pd.DataFrame:
+    """top_k rejects a tenth more at each of two temperatures; three seeds, alike but for their level."""
+    return pd.DataFrame(
+        [
+            {"cell": "x", "models.temperature": temperature, KIND: kind, "scheme.p": p, "seed": seed, "curve": "x",
+             BITS: bits, REJECTED: lost * (1 - seed / 10)}
+            for temperature in (0.5, 1.0)
+            for kind, settings in SETTINGS.items()
+            for p, (bits, lost) in settings.items()
+            for seed in range(3)
+        ]
+    )  # fmt: skip
+
+
+def test_a_grid_without_the_family_that_is_asked_about_is_said_in_one_line() -> None:
+    asked = replace(REJECTS, family=(KIND, "scheme.sparsifier.step"), choosing="conformal")
+    none = "none, conformal is not among what this grid compares, so nothing is said of it"
+    assert AgainstOthers(asked, "conformal").report(table(), "models.temperature") == none
+    assert AgainstOthers(asked, "conformal").report(table().drop(columns=KIND), "models.temperature") == none
+    assert asked.report(table(), None).endswith("everywhere threshold is lowest, 9.1% below the next (top_k)")
+    assert replace(asked, pair=("conformal", "threshold")).report(table(), None) == ""
+
+
+def test_who_rejects_least_at_equal_bits_is_said_with_the_range() -> None:
+    said = REJECTS.report(table(), "models.temperature")
+    assert said.startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat over temperature:")
+    assert said.endswith("everywhere threshold is lowest, 9.1% below the next (top_k)")
+
+
+def test_how_far_one_family_is_from_another_is_said_for_each_value() -> None:
+    said = replace(REJECTS, pair=("top_k", "threshold")).report(table(), None)
+    assert said == (
+        "TV qhat at equal coded bits per draft: top_k against threshold 10% higher (the same in every "
+        "seed) at 0.5, 10% higher (the same in every seed) at 1"
+    )
+    assert replace(REJECTS, pair=("top_k", "nobody")).report(table(), None) == ""
+
+
+def test_the_means_at_equal_bits_are_a_table_with_a_row_per_value() -> None:
+    lines = REJECTS.table.printed(table()).splitlines()
+    assert lines[0].startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat, mean ± 95% half-width")
+    assert [line.split()[0] for line in lines[2:]] == ["temperature", "0.5", "1"]
+    assert lines[2].split()[1:] == ["threshold", "top_k"]
+
+
+def test_of_a_table_without_a_shared_range_nothing_is_said() -> None:
+    one = table()[lambda rows: rows[KIND] == "threshold"]
+    apart = pd.concat([one, one.assign(**{KIND: "top_k", BITS: one[BITS] + 100})])
+    assert REJECTS.report(apart, None) == REJECTS.table.printed(apart) == ""
+
+
+def test_a_family_is_told_below_above_or_beside_each_other() -> None:
+    values = {"mine": (1.0, 2.0, 3.0), "worse": (2.0, 4.0, 6.0), "near": (0.9, 2.2, 2.8), "better": (0.5, 1.0, 1.5)}
+    equal = pd.DataFrame(
+        [
+            {
+                "models.temperature": at,
+                "curve": name,
+                "seed": seed,
+                REJECTED: value * (2 if name == "better" and at > 1 else 1),
+            }
+            for at in (1.0, 2.0)
+            for name, found in values.items()
+            for seed, value in enumerate(found)
+        ]
+    )
+    assert against_others(equal, "mine", "models.temperature", REJECTED) == (
+        "below worse (50%); above better (100%, at 1); not distinguishable from near "
+        "(a difference above 30% would have shown), better (at 2)"
+    )

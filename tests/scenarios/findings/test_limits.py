@@ -1,0 +1,110 @@
+"""What is reported of a search for the most devices, from tables whose outcome is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from scenarios.findings.limits import BearsMost, LimitMetFirst, first_limits, most_borne
+
+AXIS = "uplink.rate.bps"
+RATES = (1e3, 1e4, 1e5)
+Borne = tuple[int, int, int]
+"""Devices, and the least and the most that a seed bears by itself."""
+
+
+def exactly(devices: int) -> Borne:
+    return devices, devices, devices
+
+
+def table(
+    borne: Mapping[str, Sequence[Borne]],
+    limits: Mapping[str, Sequence[str]] | None = None,
+    high: int = 10_000,
+    setting: str = "chosen",
+) -> pd.DataFrame:
+    """A row a curve and rate, to 2%; all but those named in `limits` fail by `ttft_s` first."""
+    rows = [
+        {
+            "curve": curve, "scheme.kind": curve.split()[0], AXIS: rate, "capacity": devices, "bounded": devices < high,
+            "capacity_least": least, "capacity_most": most, "within": 0.02, "setting": setting,
+            "first_limit": (limits or {}).get(curve, ("ttft_s",) * 3)[place] if devices < high else "",
+            "objective": "ttft_s <= 1 s", "lossy": curve == "edge_only",
+        }
+        for curve, found in borne.items()
+        for place, (rate, (devices, least, most)) in enumerate(zip(RATES, found, strict=True))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_most_devices_are_those_of_a_lossless_scheme() -> None:
+    devices = {"a": (0, 4, 16), "b": (0, 8, 16), "edge_only": (999,) * 3}
+    found = table({curve: [exactly(number) for number in each] for curve, each in devices.items()}, high=16)
+    assert most_borne(found, AXIS) == (
+        "none at 1 kbit/s, b at 10 kbit/s (8 devices, then ttft_s fails), a or b at 100 kbit/s (16+ devices)"
+    )
+
+
+def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_told_apart() -> None:
+    found = table({"a": [(100, 95, 105)] * 3, "b": [(90, 85, 94), (90, 85, 96), (94, 94, 94)]})
+    assert most_borne(found, AXIS) == "a or b everywhere (100 devices, then ttft_s fails)"  # 94 * 1.02 > 95
+    found = table({"a": [(100, 95, 105)] * 3, "b": [(90, 85, 93)] * 3})
+    assert most_borne(found, AXIS) == "a everywhere (100 devices, then ttft_s fails)"
+
+
+def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all() -> None:
+    """Of a search's own columns: one of three seeds meets the objective at no number tried."""
+    from scenarios.command.run.searching import Search
+    from simulator.sweeps.search import Capacity, Objective
+
+    search = Search([], Objective({"ttft_s": 1.0}), Path("nowhere"))
+    rows = []
+    for curve, value, alone in (("a", 100, (0, 95, 105)), ("b", 20, (18, 20, 22)), ("c", 97, (96, 0, 0))):
+        told = search._told(Capacity(value, True, ("ttft_s",), alone, 0, value, ()))
+        rows.append({"curve": curve, "scheme.kind": curve, AXIS: 1e3, "lossy": False, **told})
+    found = pd.DataFrame(rows)
+    assert found["capacity_least"].tolist() == [95, 18, 96] and found["seeds_of_none"].tolist() == [1, 0, 2]
+    assert most_borne(found, AXIS) == "a or c everywhere (100 devices, then ttft_s fails)"
+    assert most_borne(found.assign(capacity_least=0, capacity_most=0), AXIS).startswith("a everywhere (100 devices")
+
+
+def test_what_was_not_seen_to_fail_bears_more_than_what_was() -> None:
+    found = table({"a": [exactly(512)] * 3, "b": [(505, 500, 512)] * 3}, high=512)
+    assert most_borne(found, AXIS) == "a everywhere (512+ devices)"
+
+
+def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis() -> None:
+    limits = {"k_sqs": ("tpot_p95_s", "tpot_p95_s", "ttft_s"), "dense": ("tpot_p95_s and ttft_s",) * 3}
+    found = table({name: [exactly(10)] * 3 for name in ("cloud_only", "k_sqs", "dense")}, limits)
+    assert first_limits(found, AXIS) == (
+        "cloud_only ttft_s everywhere; k_sqs tpot_p95_s up to 10 kbit/s, ttft_s at 100 kbit/s; "
+        "dense tpot_p95_s and ttft_s everywhere"
+    )
+    assert first_limits(table({"a": [exactly(16)] * 3}, high=16), AXIS) == ""
+    assert (
+        LimitMetFirst()
+        .report(found, AXIS)
+        .startswith("what fails first with more devices, and the station that limits, over uplink rate: cloud")
+    )
+    limited = found.assign(limited_by=["cloud", "cloud", "", *["uplink or cloud"] * 6])
+    assert first_limits(limited, AXIS).startswith(
+        "cloud_only ttft_s (cloud) up to 10 kbit/s, ttft_s (no station alone) at 100 kbit/s; "
+        "k_sqs tpot_p95_s (uplink or cloud) up to 10 kbit/s, ttft_s (uplink or cloud) at 100 kbit/s; "
+    )
+    assert first_limits(found[found[AXIS] == 1e3], None).startswith("cloud_only ttft_s; k_sqs tpot_p95_s")
+
+
+def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_have_said() -> None:
+    best = table({"cloud_only": [exactly(100)] * 3, "k_sqs": [exactly(200)] * 3})
+    fixed = {"cloud_only budget=512": [exactly(90)] * 3, "k_sqs L=4 budget=512": [exactly(50)] * 3}
+    both = pd.concat([best, table(fixed, setting="fixed")], ignore_index=True)
+    assert BearsMost().report(both, AXIS) == (
+        "most devices at ttft_s <= 1 s, each scheme at a setting chosen for it: k_sqs everywhere (200 devices, then "
+        "ttft_s fails); all at L=4 budget=512: cloud_only everywhere (90 devices, then ttft_s fails)"
+    )
+    assert BearsMost().report(best.drop(columns="setting"), AXIS) == (
+        "most devices at ttft_s <= 1 s: k_sqs everywhere (200 devices, then ttft_s fails)"
+    )
+    assert BearsMost().report(best.drop(columns="capacity"), AXIS) == ""

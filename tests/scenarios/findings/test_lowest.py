@@ -1,0 +1,151 @@
+"""Who is lowest, in sentences, from tables whose outcome is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from scenarios.findings.below import comparison
+from scenarios.findings.lowest import lossy_apart, lowest, lowest_where, outcomes
+from scenarios.findings.sentences import percent, would_show
+from simulator.results.intervals import paired_values
+from simulator.results.lossy import marked, with_lossy
+
+AXIS = "uplink.rate.bps"
+RATES = (1e3, 1e4, 1e5, 1e6)
+
+
+def sweep(latency: dict[str, tuple[float, ...]], noise: dict[str, float] | None = None, seeds: int = 3) -> pd.DataFrame:
+    """A cells table: `latency[curve]` along RATES, plus `noise[curve]` times -1, 0, 1, ... by seed."""
+    return pd.DataFrame(
+        [
+            {
+                "curve": curve,
+                AXIS: rate,
+                "seed": seed,
+                "latency_per_token_s": value + (noise or {}).get(curve, 0) * (seed - 1),
+            }
+            for curve, values in latency.items()
+            for rate, value in zip(RATES, values, strict=True)
+            for seed in range(seeds)
+        ]
+    )
+
+
+def test_the_crossover_is_where_the_lowest_changes() -> None:
+    line = lowest(sweep({"sparse": (0.5, 0.2, 0.11, 0.11), "dense": (1.0, 0.4, 0.1, 0.1)}), AXIS)
+    assert line == (
+        "latency per token over uplink rate: up to 10 kbit/s sparse is lowest, 50% below the next (dense); "
+        "from 100 kbit/s on dense is lowest, 9.1% below the next (sparse)"
+    )
+
+
+def test_what_the_seeds_cannot_tell_apart_is_called_not_distinguishable() -> None:
+    # b - a is 0.01 with sd 0.01 over three seeds: half-width 4.30 * 0.01 / sqrt 3 = 0.025 of 0.5, 5%, covers 0
+    line = lowest(sweep({"a": (0.5,) * 4, "b": (0.51,) * 4, "c": (0.9,) * 4}, {"b": 0.01}), AXIS)
+    assert line == (
+        "latency per token over uplink rate: everywhere a and b are not distinguishable "
+        "(a difference above 5% would have shown)"
+    )
+
+
+def test_few_seeds_say_which_difference_they_would_have_shown_and_eight_need_not() -> None:
+    """Of three ln ratios -s, 0, s the half-width is 4.3027 s / sqrt 3: 6% where s = ln 1.06 sqrt 3 / 4.3027."""
+    s = math.log(1.06) * math.sqrt(3) / 4.302652729911275
+    few = paired_values("latency_s", np.exp([-s, 0.0, s]), np.ones(3))
+    assert would_show([few]) == "a difference above 6% would have shown"
+    assert percent(few).endswith("0.0%, -5.7% to 6.0%; a difference above 6% would have shown)")
+    wider = paired_values("latency_s", np.exp([-2 * s, 0.0, 2 * s]), np.ones(3))
+    assert would_show([few, wider]) == "a difference above 12% would have shown"
+    seven, eight = (paired_values("latency_s", np.exp(s * np.arange(n) % 2), np.ones(n)) for n in (7, 8))
+    assert would_show([seven]) and not would_show([eight]) and would_show([eight, few]) == would_show([few])
+    assert not would_show([paired_values("latency_s", np.ones(n), np.ones(n)) for n in (1, 3)])
+    lost = paired_values("latency_s", np.array([math.inf, 1.0, 1.0]), np.ones(3))
+    assert would_show([lost]) == "no difference would have shown"
+
+
+def test_a_difference_that_every_seed_shows_is_distinguishable_however_noisy_the_seeds() -> None:
+    found = outcomes(sweep({"a": (0.5,) * 4, "b": (0.51,) * 4}, {"a": 0.1, "b": 0.102}), AXIS)
+    assert {outcome.lowest for outcome in found} == {"a"} and all(outcome.tied == ("a",) for outcome in found)
+
+
+def test_one_seed_gives_an_order_and_says_that_it_has_no_interval() -> None:
+    line = lowest(sweep({"a": (0.5,) * 4, "b": (1.0,) * 4}, seeds=1), AXIS)
+    assert line.endswith("a is lowest, 50% below the next (b); one seed, no interval")
+
+
+def test_any_numeric_axis_and_metric_do_and_missing_values_are_left_out() -> None:
+    cells = sweep({"a": (3.0, 3.0, 3.0, 3.0), "b": (4.0, 4.0, 4.0, 4.0)}).rename(
+        columns={AXIS: "models.temperature", "latency_per_token_s": "payload_bits_per_token"}
+    )
+    cells.loc[cells["curve"] == "b", "payload_bits_per_token"] = np.nan
+    line = lowest(cells, "models.temperature", "payload_bits_per_token")
+    assert line == "payload bits per token over temperature: everywhere a alone"
+
+
+def test_a_single_point_is_named_as_a_point() -> None:
+    line = lowest(sweep({"a": (0.1, 0.5, 0.5, 0.5), "b": (0.2, 0.4, 0.4, 0.4)}), AXIS)
+    assert line.startswith("latency per token over uplink rate: at 1 kbit/s a is lowest")
+
+
+def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width() -> None:
+    # ln(a / b) by seed: ln .49, ln .5, ln .51, so 50.0% lower; half-width 4.3027 * .02 / sqrt 3 = .0497 of the ratio
+    cells = sweep({"a": (0.5, 0.2, 1.2, 0.5), "b": (1.0, 0.4, 1.0, 0.5)}, {"a": 0.01})
+    line = comparison(cells, AXIS, (1e3, 1e5, 1e6, 5e6), "a", "b", "latency_per_token_s")
+    assert line == (
+        "a against b 50.0% lower (47.5% to 52.4%) at 1 kbit/s, 20.0% higher (17.5% to 22.5%) at 100 kbit/s, "
+        "not distinguishable (-0.0%, -4.9% to 5.1%; a difference above 5.1% would have shown) at 1 Mbit/s"
+    )
+
+
+def test_a_comparison_with_nothing_in_common_is_not_told_and_one_seed_has_no_interval() -> None:
+    cells = sweep({"a": (0.5,) * 4, "b": (1.0,) * 4}, seeds=1)
+    assert comparison(cells, AXIS, (5e6,), "a", "b", "latency_per_token_s") == ""
+    line = comparison(cells, AXIS, (1e3,), "a", "b", "latency_per_token_s")
+    assert line == "a against b 50% lower (one seed) at 1 kbit/s"
+
+
+def test_without_an_axis_there_is_one_outcome_and_no_place() -> None:
+    cells = sweep({"a": (0.5,) * 4, "b": (1.0,) * 4})
+    assert lowest(cells[cells[AXIS] == 1e3], None) == "latency per token: a is lowest, 50% below the next (b)"
+
+
+def test_the_lowest_in_few_words_have_what_they_reach_and_lossy_ones_are_left_out() -> None:
+    cells = sweep({"a": (0.5, 0.2, 0.1, 0.1), "b": (0.4, 0.3, 0.2, 0.2), "edge": (0.01,) * 4})
+    cells["lossy"] = cells["curve"] == "edge"
+    words = "b at 1 kbit/s (400 ms), a from 10 kbit/s on (200 ms to 100 ms)"
+    assert lowest_where(cells, AXIS, "latency_per_token_s") == words
+    tied = sweep({"a": (0.5,) * 4, "b": (0.51,) * 4}, {"b": 0.01})
+    assert lowest_where(tied, AXIS, "latency_per_token_s") == (
+        "a or b everywhere (500 ms; a difference above 5% would have shown)"
+    )
+
+
+OFF = {
+    "dense": (0.0, 0.4, 0.2),
+    "edge_only": (0.3, 0.01, 0.01),
+    "liar": (0.01, 0.3, 0.3),
+    "cloud_only": (0.0, 0.5, 0.1),
+}
+"""TV of the output, and seconds a token at two rates."""
+
+
+def test_what_a_lossy_scheme_gains_is_against_the_lowest_of_the_lossless() -> None:
+    rows = [
+        {"cell": kind, "scheme.kind": kind, "curve": kind, AXIS: rate, "seed": seed,
+         "tv_output": off + 0.1 * seed * (off == 0.3), "latency_per_token_s": value * (1 + seed)}
+        for kind, (off, *both) in OFF.items()
+        for rate, value in zip(RATES, both, strict=False)
+        for seed in (0, 1)
+    ]  # fmt: skip
+    cells = marked(with_lossy(pd.DataFrame(rows), {}))
+    line = lossy_apart(cells, AXIS, "latency_per_token_s")
+    assert line == (
+        "Lossy, ranked apart: edge_only (lossy), TV output 0.35 ± 0.64, latency per token 90% to 97.5% below the "
+        "lowest of the lossless; liar (lossy), TV output 0.01 in every seed, latency per token 25% below to 200% above "
+        "the lowest of the lossless"
+    )
+    assert lossy_apart(cells.query("curve == 'dense'"), AXIS, "latency_per_token_s") == ""
+    assert lossy_apart(cells, AXIS, None).endswith("liar (lossy), TV output 0.01 in every seed")

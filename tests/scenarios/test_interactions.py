@@ -1,0 +1,84 @@
+"""What is reported of a full factorial, computed from a table whose answer is known."""
+
+from __future__ import annotations
+
+import itertools
+
+import pandas as pd
+import pytest
+from typed_command import Typed
+
+from scenarios.findings.question import OwnQuestion
+from scenarios.interactions import (
+    RATE,
+    TEMPERATURE,
+    best_moves,
+    matters_most,
+    one_setting,
+    printed_variance,
+    shares,
+    variance_table,
+)
+
+
+def factorial(seeds: int = 3) -> pd.DataFrame:
+    """Temperature alone matters on the fast link; on the thin one K and ell together as well. A row more a setting is
+    what the grid gave, which no question is about."""
+    rows = []
+    for rate, t, k, ell, seed in itertools.product((1e3, 1e6), (0.5, 1.5), (2, 8), (10, 100), range(seeds)):
+        sign = (1 if k == 2 else -1) * (1 if ell == 10 else -1)
+        latency = t + (0.3 * sign if rate < 1e4 else 0) + 0.001 * ((k + ell + seed) % 3)
+        for setting in ("chosen", "fixed"):
+            row = {RATE: rate, TEMPERATURE: t, "scheme.k": k, "scheme.resolution": ell, "scheme.max_drafts": 4}
+            worse = 10.0 * seed if setting == "fixed" else 0.0
+            rows.append({**row, "seed": seed, "setting": setting, "latency_per_token_s": latency + worse})
+    return pd.DataFrame(rows)
+
+
+def test_the_shares_of_a_factorial_are_those_of_what_was_put_in() -> None:
+    told = shares.report(factorial(), None)
+    assert told.startswith(
+        "Share of the variance of latency per token (p < 0.05): 1 kbit/s: temperature 74%, K x ell 26%"
+    )
+    assert "; 1 Mbit/s: temperature 100%, " in told and "fixed" not in told
+
+
+def test_the_table_of_variance_has_a_row_an_effect_and_reads_as_one() -> None:
+    table = variance_table(factorial())
+    assert list(table.columns) == [RATE, "effect", "degrees", "sum_of_squares", "share", "F", "p"]
+    assert len(table) == 2 * (7 + 2) and set(table["effect"]) >= {"temperature", "K x ell", "seed", "residual"}
+    assert table.groupby(RATE)["share"].sum().tolist() == pytest.approx([1, 1])
+    text = printed_variance(factorial())
+    assert all(len(line) <= 100 for line in text.splitlines())
+    (row,) = [line.split() for line in text.splitlines() if line.startswith("temperature  ")]
+    assert row[1] == "1" and row[2].startswith("73.5") and row[4] == "<1e-6"
+    (row,) = [line.split() for line in text.splitlines() if line.startswith("residual")]
+    assert row[-2:] == ["-", "-"]
+
+
+def test_where_the_best_setting_lies_is_told_with_what_it_carries_along() -> None:
+    told = best_moves.report(factorial(), None)
+    assert told.startswith("Best (K, ell, L), and how many others cannot be told from it: 1 kbit/s temperature 0.5 (")
+    assert told.count(";") == 3 and ", 4), 1 tied; 1 kbit/s temperature 1.5 (" in told  # (2, 100) and (8, 10) are alike
+
+
+def test_one_setting_for_all_is_told_with_what_it_costs_at_each_place() -> None:
+    told = one_setting.report(factorial(), None)
+    assert told.startswith("One setting for all (K ") and told.count("% ± ") + told.count(" 0% at ") == 4
+    assert "at 1 Mbit/s temperature 1.5" in told
+
+
+@pytest.mark.parametrize("question", [shares, best_moves, one_setting, matters_most])
+def test_a_table_without_the_factors_has_no_answer(question: OwnQuestion) -> None:
+    lacking = factorial().drop(columns=["scheme.k", TEMPERATURE, RATE])
+    assert question.report(lacking, None) == ""
+    hole = factorial().iloc[1:]
+    assert shares.report(hole, None).count("bit/s: ") == 1  # the other rate is whole
+
+
+def test_an_analysis_is_printed_and_written_beside_the_results(typed: Typed, small: tuple[str, ...]) -> None:
+    options = (*small, "--seeds=2", "--grid=scheme.k=2,8", "--set=scheme.max_drafts=1", "--quiet", "--out=here")
+    status, out, err = typed("run", "interactions", "--quick", *options)
+    assert status == 0, err
+    assert "Analysis of variance of latency per token" in out and "here/variance.csv" in out
+    assert len(pd.read_csv("here/variance.csv")) == 2 * 9 and "drafts, accepted" not in out

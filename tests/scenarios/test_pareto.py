@@ -1,0 +1,121 @@
+"""What is said of fronts, on a table of three loads whose answer is known, and of the scenario that asks it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+import pytest
+
+from scenarios.command.registry import scenario
+from scenarios.findings.question import OwnQuestion
+from scenarios.pareto import (
+    fronts,
+    on_front,
+    on_front_apart,
+    prices_matter,
+    printed_fronts,
+    undominated,
+    watts_stand,
+)
+
+LOAD: Final = "workload.devices"
+COSTS: Final = {
+    "cloud_only": (0.030, 0.0, 40.0), "colocated": (0.010, 0.0, 12.0), "k_sqs": (0.020, 0.5, 8.0),
+    "edge_only": (0.005, 0.9, 0.0),
+}  # fmt: skip
+"""Seconds, and joules of the device's processor and of the cloud's passes; with 16 devices K-SQS takes more than
+co-located speculation."""
+
+
+def cells() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "curve": kind, "scheme.kind": kind, LOAD: load, "seed": seed, "lossy": kind == "edge_only",
+            "cloud.usd_per_gpu_hour": "a100_specialist_2026", "edge.power.busy_w": 60.0, "edge.power.standing": "limit",
+            "edge.power.least_share": 0.2, "cloud.power.busy_w": 11.9, "cloud.power.standing": "measured",
+            "uplink.power_w": "lte", "latency_per_token_s": seconds * (1 + 0.01 * seed),
+            "edge_j_per_token": edge, "radio_j_per_token": 0.2, "busy_usd_per_million_tokens": cloud / load,
+            "cloud_busy_j_per_token": (20.0 if load > 1 and kind == "k_sqs" else cloud * (1 + 0.002 * seed)) / load,
+        }
+        for kind, (seconds, edge, cloud) in COSTS.items()
+        for load in (1, 16)
+        for seed in range(8)
+    )  # fmt: skip
+
+
+def test_the_answer_names_who_is_on_the_front_at_each_load_and_one_number_with_its_interval() -> None:
+    table = cells()
+    table.loc[(table[LOAD] == 16) & (table["scheme.kind"] == "k_sqs"), "busy_usd_per_million_tokens"] = 2.0
+    assert on_front.report(table, LOAD) == (
+        "undominated in latency, joules and dollars, over devices: at 1 colocated and k_sqs; at 16 colocated; cloud "
+        "joules of k_sqs against colocated at devices 1: 33.3% lower (the same in every seed)"
+    )
+    assert on_front_apart.report(table, LOAD) == (
+        "where the cloud may not draft, undominated, over devices: at 1 and 16 cloud_only and k_sqs"
+    )
+
+
+def test_who_is_dominated_by_means_alone_is_on_the_front_perhaps() -> None:
+    table = cells()
+    colocated = table["scheme.kind"] == "colocated"
+    table.loc[colocated, "latency_per_token_s"] = 0.029 * table["seed"].map(lambda seed: 1.3 if seed % 2 else 0.7)
+    assert undominated("undominated", table[table["scheme.kind"] != "k_sqs"]) == (
+        "undominated, over devices: at 1 and 16 colocated (perhaps cloud_only)"
+    )
+
+
+def test_prices_that_move_no_front_and_prices_that_do_are_said() -> None:
+    """A rent that is no multiple of the cloud's joules, as of other GPUs: then energy can cost more than it saves."""
+    assert prices_matter.report(cells(), LOAD) == (
+        "The front at a100_specialist_2026 and grid_home_2025 is the same at the other 3 prices, at every load"
+    )
+    table = cells()[lambda rows: rows["scheme.kind"].isin(["colocated", "k_sqs"])]
+    table = table.assign(latency_per_token_s=1.0, cloud_busy_j_per_token=1.0, edge_j_per_token=0.0)
+    table.loc[table["scheme.kind"] == "k_sqs", "radio_j_per_token"] = 0.7
+    table["busy_usd_per_million_tokens"] = 1.0
+    table.loc[table["scheme.kind"] == "k_sqs", "busy_usd_per_million_tokens"] = 0.5
+    said = prices_matter.report(table, LOAD)
+    assert "1 at a100_specialist_2026 and phone_battery_2025 without k_sqs" in said
+
+
+def test_each_watt_says_how_it_stands() -> None:
+    assert watts_stand.report(cells(), LOAD) == (
+        "Watts at work: edge 12 to 60 W (a data sheet's limit); cloud 11.9 W (measured); radio lte (unverified); idle "
+        "processors count nothing"
+    )
+
+
+def test_the_table_has_a_row_a_setting_and_load_and_prints_who_dominates() -> None:
+    table = cells()
+    rows = fronts(table)
+    assert len(rows) == len(COSTS) * 2
+    row = rows[(rows[LOAD] == 1) & (rows["curve"] == "k_sqs")].iloc[0]
+    assert row["device_least_j_per_token"] == pytest.approx(0.2 * 0.5 + 0.2)
+    assert row["device_j_per_token"] == pytest.approx(0.7)
+    assert row["least_usd_per_million_tokens"] < row["most_usd_per_million_tokens"]
+    printed = printed_fronts(table).splitlines()
+    assert max(map(len, printed)) <= 100
+    assert any(line.startswith("cloud_only") and line.endswith("no, colocated") for line in printed)
+    assert any(line.startswith("edge_only") and line.endswith("lossy") for line in printed)
+
+
+@pytest.mark.parametrize("asked", [on_front, prices_matter, watts_stand])
+def test_without_watts_nothing_is_reported(asked: OwnQuestion) -> None:
+    bare = cells()[["curve", "scheme.kind", LOAD, "seed", "latency_per_token_s"]]
+    assert asked.report(bare, LOAD) == printed_fronts(bare) == ""
+
+
+def test_the_scenario_compares_by_one_code_with_both_baselines_and_enough_seeds() -> None:
+    asked = scenario("pareto")
+    schemes = [each if isinstance(each, dict) else {"kind": each} for each in asked.grid["scheme"]]
+    assert {"cloud_only", "edge_only", "colocated", "coupled", "k_sqs", "dense", "c_sqs"} == {
+        each["kind"] for each in schemes
+    }
+    assert {each["code"] for each in schemes if "code" in each} == {"recoded"}
+    lengths = {
+        kind: {each.get("max_drafts") for each in schemes if each["kind"] == kind} for kind in ("k_sqs", "dense")
+    }
+    assert lengths["k_sqs"] == lengths["dense"] == {2, 4, 8}
+    assert asked.seeds >= 8 and asked.base["models.temperature"] == 0.0
+    assert (asked.base["workload.prompt_tokens"], asked.base["workload.output_tokens"]) == (170, 146)

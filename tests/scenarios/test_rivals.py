@@ -1,0 +1,87 @@
+"""What is said of many schemes on one link, on a table whose answers are known."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pandas as pd
+import pytest
+
+from scenarios.rivals import AIR, best_against, best_at_the_edge_against, on_air, printed_on_air, winners, within
+from simulator.results.columns import CHOSEN, FIXED
+from simulator.results.intervals import Difference, Interval
+
+AXIS, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"
+SECONDS = {"cloud_only": (0.3, 0.2), "k_sqs": (4.0, 1.0), "coupled": (1.0, 0.6), "edge_only": (0.1, 0.1)}
+
+
+def table() -> pd.DataFrame:
+    """Two rates and two delays; the longer adds a second to all but `edge_only`, in which lies no link."""
+    return pd.DataFrame(
+        {"curve": f"{kind} delay_s={delay:g}" + (" L=4" if setting == FIXED else ""), "scheme.kind": kind, "seed": seed,
+         "scheme.code": "enumerative" if kind == "k_sqs" else None, AXIS: rate, DELAY: delay, "setting": setting,
+         "latency_per_token_s": (seconds + (delay > 0.1 and kind != "edge_only")) * (1 + seed),
+         "lossy": kind == "edge_only",
+         "payload_bits_per_token": 0.0 if "only" in kind else 100 * seconds, "reply_bits_per_token": 10.0,
+         "uplink_bits_per_token": 1000.0 + rate, "downlink_bits_per_token": 200.0}
+        for kind, both in SECONDS.items()
+        for rate, seconds in zip((1e3, 1e4), both, strict=True)
+        for delay in (0.005, 0.3)
+        for setting in (CHOSEN, FIXED)
+        for seed in range(2)
+    )  # fmt: skip
+
+
+def test_the_best_lossless_is_held_against_the_papers_scheme() -> None:
+    assert best_against.report(table(), AXIS) == (
+        "latency per token of the best lossless over that of k_sqs, at most 0.5? uplink delay 5 ms: 0.075 at 1 kbit/s "
+        "(cloud_only): yes, 0.2 at 10 kbit/s (cloud_only): yes | uplink delay 300 ms: 0.26 at 1 kbit/s (cloud_only): "
+        "yes, 0.6 at 10 kbit/s (cloud_only): no"
+    )
+    drafting = best_at_the_edge_against.report(table(), AXIS)
+    assert "without cloud_only" in drafting and "5 ms: 0.25 at 1 kbit/s (coupled): yes, 0.6 at 10 kbit/s" in drafting
+    assert drafting.endswith("300 ms: 0.4 at 1 kbit/s (coupled): yes, 0.8 at 10 kbit/s (coupled): no")
+    assert best_against.report(table().assign(**{"scheme.code": "recoded"}), AXIS) == ""
+    alone = table()[lambda rows: rows["scheme.kind"].isin(["k_sqs", "edge_only"])]
+    assert "1 at 1 kbit/s (k_sqs): no" in best_against.report(alone, AXIS), "a rival that is the best"
+
+
+@pytest.mark.parametrize(("mean", "half", "found"), [(0.4, 0.08, True), (0.6, 0.09, False), (0.45, 0.09, None),
+                                                     (0.5, math.nan, True)])  # fmt: skip
+def test_a_share_is_within_a_limit_that_its_interval_leaves_out(mean: float, half: float, found: bool | None) -> None:
+    assert within(Difference("latency_s", Interval(math.log(mean), half / mean, 3)), 0.5) is found
+
+
+def test_the_table_of_winners_has_a_row_a_rate_and_a_column_a_delay() -> None:
+    lines = winners("winners").printed(table()).splitlines()
+    assert re.split("  +", lines[-3]) == ["uplink rate", "uplink delay 5 ms", "uplink delay 300 ms"]
+    assert re.split("  +", lines[-2]) == ["1 kbit/s", "cloud_only 450 ms, 70%", "cloud_only 1.95 s, 35%"]
+    rows = winners("winners", ["cloud_only"]).rows(table())
+    assert list(rows["lowest"]) == ["coupled"] * 4 and list(rows["next"]) == ["k_sqs"] * 4
+    assert winners("winners").printed(table().drop(columns=DELAY)) == ""
+
+
+def test_a_rate_at_which_nothing_ended_leaves_its_own_place_empty() -> None:
+    cells = table()
+    cells.loc[(cells[AXIS] == 1e3) & (cells[DELAY] < 0.1), "latency_per_token_s"] = float("nan")
+    first, second = winners("winners").printed(cells).splitlines()[-2:]
+    assert re.split("  +", first) == ["1 kbit/s", "-", "cloud_only 1.95 s, 35%"]
+    assert re.split("  +", second)[:2] == ["10 kbit/s", "cloud_only 300 ms, 67%"]
+
+
+def test_a_winner_that_the_seeds_cannot_tell_is_marked() -> None:
+    cells = table()
+    close = (cells["scheme.kind"] == "cloud_only") & (cells["seed"] == 1)
+    cells.loc[close, "latency_per_token_s"] *= 3.5
+    assert winners("winners").printed(cells).splitlines()[-2].count("~") == 2
+    assert "coupled" in winners("winners").rows(cells)["not_distinguishable"].iloc[0]
+
+
+def test_bits_both_ways_are_told_from_the_least_to_the_most_over_links() -> None:
+    lines = printed_on_air(table()).splitlines()
+    (of_coupled,) = (line for line in lines if line.startswith("coupled"))
+    assert of_coupled.split() == ["coupled", "60.0..100", "10.0", "2,000..11,000", "200"]
+    assert any(line.startswith("edge_only (lossy)") for line in lines) and len(lines) == 3 + len(SECONDS)
+    assert len(on_air(table())) == len(SECONDS) * 4
+    assert on_air(table().drop(columns=DELAY))[AIR[1]].eq(10.0).all()

@@ -1,0 +1,133 @@
+"""What is worked out does not depend on who does it, and who is gone is reported in one line."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cells import cell, link
+
+from kinds import ConfigError
+from simulator.cell.cell import load_imports
+from simulator.studies import SIMULATION
+from simulator.sweeps.failures import Failure
+from simulator.sweeps.meter import ToFile
+from simulator.sweeps.search import Objective, Search, capacities
+from simulator.sweeps.worker import Task, work
+from simulator.sweeps.worker_pools import Cluster, Processes, Work, WorkerPool, sent
+
+DEAF = """from typing import Literal
+from channels.link.losses import Loss
+
+class Deaf(Loss):
+    kind: Literal["deaf_in_tests"] = "deaf_in_tests"
+
+    def process(self, uniforms):
+        return self
+    def lost(self, *arguments):
+        return 1 / 0
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A cluster of one worker that gives a call up as soon as it has died of it."""
+    distributed = pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
+    dask = pytest.importorskip("dask")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as there,
+    ):
+        yield Cluster(there.scheduler_address)
+
+
+def test_every_crew_makes_each_call_once(cluster: Cluster) -> None:
+    pools: list[WorkerPool] = [Processes(1), Processes(3), cluster]
+    for pool in pools:
+        assert sorted(pool.unordered(Work(divmod, [(number, 3) for number in range(5)]))) == [
+            (0, 0), (0, 1), (0, 2), (1, 0), (1, 1),
+        ]  # fmt: skip
+        assert list(pool.unordered(Work(divmod, []))) == []
+
+
+def test_only_one_process_or_one_call_is_made_here() -> None:
+    assert Processes(1).here(9) and Processes(4).here(1) and not Processes(2).here(2)
+
+
+def test_i6_a_cluster_finds_the_same_capacity(cluster: Cluster) -> None:
+    settings = {0: Search([[cell("cloud_only", seed=seed) for seed in (0, 1)]])}
+    objective = Objective({"latency_per_token_s": 0.3}, high=4)
+    ((_, there),), ((_, here),) = (capacities(settings, objective, pool) for pool in (cluster, Processes(1)))
+    assert repr(there) == repr(here)  # nan is not equal to itself
+
+
+def test_a_users_mistake_on_a_worker_is_that_mistake_here(cluster: Cluster) -> None:
+    for pool in (Processes(2), cluster):
+        with pytest.raises(ConfigError, match=r"^import = /missing.py: must be a Python file$"):
+            list(pool.unordered(Work(load_imports, [(["/missing.py"],)] * 2)))
+
+
+@pytest.mark.slow
+def test_a_worker_that_grows_by_a_models_size_stays(recwarn: pytest.WarningsRecorder) -> None:
+    def grow(_: int) -> int:
+        from joblib.externals.loky import process_executor
+
+        process_executor._MEMORY_LEAK_CHECK_DELAY = 0.0  # so that it looks after each call
+        vars(process_executor).setdefault("grown_in_tests", []).append(b"x" * 310_000_000)
+        return os.getpid()
+
+    found = list(Processes(2).unordered(Work(grow, [(number,) for number in range(5)])))
+    assert len(set(found)) <= 2 and not [each for each in recwarn if "worker stopped" in str(each.message)]
+
+
+def test_what_a_users_class_does_wrong_on_a_worker_is_told_with_its_line(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(DEAF)
+    load_imports([tmp_path / "deaf.py"])
+    deaf = sent(cell(uplink=link(1e5, loss="deaf_in_tests"), imports=[str(tmp_path / "deaf.py")]))
+    task = Task("deaf", SIMULATION, ((deaf, sent(cell())),), None)
+    for pool in (Processes(2), cluster):
+        for _, outcomes in pool.unordered(Work(work, [(task, ToFile(tmp_path / "told"))] * 2)):
+            (_, failure), (_, rows) = outcomes
+            assert isinstance(failure, Failure) and not failure.ours and len(rows) == 1
+            assert re.fullmatch(r"\S*deaf.py:10: ZeroDivisionError: division by zero", failure.reason)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x08\0\0\0\0\0\0\0nonsense"])
+def test_a_cluster_address_where_something_else_answers_is_told_in_one_line(answer: bytes) -> None:
+    pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
+
+    def answering() -> None:
+        there, _ = server.accept()
+        with there:
+            there.recv(1)
+            there.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answering, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=f"^cluster = {address}: what answers there is no Dask scheduler$"):
+            Cluster(address)
+
+
+def test_a_worker_of_a_cluster_is_no_cluster(cluster: Cluster) -> None:
+    from distributed import Client
+
+    with Client(cluster.address) as client:
+        (worker,) = client.scheduler_info()["workers"]
+    with pytest.raises(ConfigError, match="must be a Dask scheduler's, what answers is a Worker"):
+        Cluster(worker)
+
+
+def test_a_worker_that_has_died_is_told_in_one_line(cluster: Cluster) -> None:
+    with pytest.raises(ConfigError, match=r"^cluster = tcp://[^\n]*died[^\n]*$"):
+        list(cluster.unordered(Work(os._exit, [(9,)])))
+
+
+def test_a_worker_that_was_killed_is_told_in_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"^workers = 2: one was killed, [^\n]*$"):
+        list(Processes(2).unordered(Work(os._exit, [(9,)] * 2)))

@@ -1,0 +1,181 @@
+"""The gallery holds every figure of a run, small, under what it was made with and what it found, or has none of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from channels.codec.draft import WIRE_FORMAT
+from kinds import ConfigError
+from kinds.files import read_note, write_note
+from scenarios.command.registry import NAMES, scenario
+from scenarios.command.scenario import Scenario
+from simulator.sweeps import store
+from tools import gallery
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TINY = Scenario(
+    name="codes",
+    summary=scenario("codes").summary,
+    minutes=1,
+    base={
+        "models.pair": {"kind": "synthetic", "size": 32, "contexts": 8},
+        "workload.requests": 1,
+        "workload.output_tokens": 6,
+        "workload.prompt_tokens": 4,
+        "uplink.access_s": 0.01,
+    },
+    grid={"scheme": ["dense", {"kind": "k_sqs", "k": 4}], "uplink.rate.bps": [1e3, 1e6]},
+    axis="uplink.rate.bps",
+    seeds=2,
+    figures=("latency", "bits"),
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of TINY, and a gallery in which they hang in place of an earlier page."""
+    folder = tmp_path_factory.mktemp("gallery")
+    (folder / "home").mkdir()
+    (folder / "home" / "codes-old.svg").write_text("from a run before")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gallery, "scenario", lambda name: TINY if name == "codes" else scenario(name))
+        patch.setattr(store, "_commit", lambda: COMMIT)
+        gallery.make(["codes"], folder / "results", folder / "home")
+    return folder
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path) -> Path:
+    """A gallery of one page, to be broken."""
+    return Path(shutil.copytree(made / "home", tmp_path / "home"))
+
+
+@pytest.fixture
+def results(made: Path, tmp_path: Path) -> Path:
+    """The results of that page, to be broken."""
+    return Path(shutil.copytree(made / "results", tmp_path / "results"))
+
+
+def changed(path: Path, **fields: object) -> None:
+    """Writes a note anew with other fields, and a checksum that fits; None: without the field."""
+    note = {**read_note(path), **fields}
+    write_note(path, {name: value for name, value in note.items() if value is not None})
+
+
+def test_the_page_has_each_figure_as_text_and_each_finding(home: Path) -> None:
+    page = (home / "README.md").read_text()
+    assert f"## codes\n\n{TINY.summary}\n\n| | |" in page and "* latency per token over uplink rate:" in page
+    figures = sorted(path.name for path in home.glob("*.svg"))
+    assert figures == ["codes-bits.svg", "codes-latency.svg"] and all(f"]({name})" in page for name in figures)
+    for name in figures:
+        text = (home / name).read_text()
+        assert len(text) < 40_000 and "<text" in text and "K-SQS" in text and "<dc:date>" not in text
+
+
+def test_what_a_page_was_made_with_is_read_from_its_manifest_and_cells(home: Path, made: Path) -> None:
+    date = read_note(made / "results" / "codes" / "manifest.json")["date"][:10]
+    rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", (home / "README.md").read_text(), re.MULTILINE))
+    assert rows.pop("pair").startswith("synthetic Markov laws") and "opt_13b" in rows.pop("clock")
+    assert rows == {
+        "made": f"{date}, commit {COMMIT[:7]}, wire format {WIRE_FORMAT}",
+        "temperature": "1",
+        "prompts; answers": "4; 6 (tokens)",
+        "round trip (mean delays)": "40 ms, and 10 ms until granted",
+        "seeds": "0, 1",
+    }
+
+
+BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "older": (lambda home: changed(home / "codes.json", wire_format=WIRE_FORMAT - 1), "wire_format = "),
+    "newer": (lambda home: changed(home / "codes.json", wire_format=WIRE_FORMAT + 1), "wire_format = "),
+    "uncommitted": (lambda home: changed(home / "codes.json", commit=COMMIT + "+"), "commit = "),
+    **{
+        fact: (lambda home, fact=fact: changed(home / "codes.json", **{fact: None}), f"{fact}: Field required")
+        for fact in ("date", "commit", "wire_format", "pair", "clock", "prompts", "answers", "round_trip", "seeds")
+    },
+    "typed": (lambda home: retyped(home / "codes.json"), "not as .* has written it"),
+    "no record": (lambda home: (home / "codes.json").unlink(), "no record"),
+    "another figure": (
+        lambda home: (home / "codes-bits.svg").write_text("<svg/>"),
+        "codes-bits.svg: is not the figure",
+    ),
+    "a figure more": (lambda home: (home / "codes-old.svg").write_text("<svg/>"), "codes-old.svg: is no figure of"),
+}
+
+
+def retyped(path: Path) -> None:
+    path.write_text(path.read_text().replace('"prompts": "4"', '"prompts": "170"'))
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_a_page_without_its_facts_or_of_another_wire_format_is_refused_and_taken_down(
+    home: Path, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert list(gallery.hung(home)) == ["codes"] and "* `sqsim run codes`" not in gallery.page(home)
+    breaking, reason = BREAKS[broken]
+    breaking(home)
+    with pytest.raises(ConfigError, match=reason):
+        gallery.record_of("codes", home)
+    gallery.hang([], home, home)
+    assert [path.name for path in home.iterdir()] == ["README.md"] and "taken down: " in capsys.readouterr().err
+    page = (home / "README.md").read_text()
+    assert "## codes" not in page and f"since wire format {WIRE_FORMAT}" in page and "* `sqsim run codes`: " in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"wire_format": WIRE_FORMAT - 1}, "wire_format = "),
+        ({"commit": COMMIT + "+"}, "commit = "),
+        ({"command": "sqsim run codes --quick"}, "made with --quick"),
+        ({"command": "sqsim run codes --set=models.temperature=0"}, "made with --set"),
+        ({"finished": False}, "has not ended"),
+    ],
+)
+def test_results_that_may_not_hang_leave_the_gallery_as_it_was(
+    results: Path, home: Path, fields: dict[str, object], reason: str
+) -> None:
+    before = {path: path.read_bytes() for path in home.iterdir()}
+    changed(results / "codes" / "manifest.json", **fields)
+    with pytest.raises(ConfigError, match=reason):
+        gallery.hang(["codes"], results, home)
+    assert before == {path: path.read_bytes() for path in home.iterdir()}
+
+
+def test_a_cell_that_was_altered_tells_no_facts(results: Path, home: Path) -> None:
+    cell = min((results / "codes" / "cells").iterdir())
+    cell.write_text(cell.read_text().replace("prompt_tokens: 4", "prompt_tokens: 170"))
+    with pytest.raises(ConfigError, match="is not what was written there"):
+        gallery.hang(["codes"], results, home)
+
+
+def test_hanging_again_changes_nothing(results: Path, home: Path) -> None:
+    before = {path: path.read_bytes() for path in home.iterdir()}
+    gallery.hang(["codes"], results, home)
+    assert before == {path: path.read_bytes() for path in home.iterdir()}
+
+
+def test_hanging_what_is_no_scenario_or_has_no_results_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, reason in (("codec", "no such scenario"), ("codes", "no such directory")):
+        assert gallery.main(["--drawn", name]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1 and reason in told
+
+
+def test_each_page_of_the_gallery_has_a_record_of_the_codes_wire_format() -> None:
+    for name in {re.split(r"[-.]", path.name)[0] for path in gallery.HOME.iterdir()} - {"README"}:
+        assert name in NAMES and gallery.record_of(name, gallery.HOME).wire_format == WIRE_FORMAT
+    assert (gallery.HOME / "README.md").read_text() == gallery.page(gallery.HOME), "run " + gallery.HANG
+
+
+def test_every_scenario_hangs_or_is_listed_with_the_command_that_draws_it() -> None:
+    listed = re.findall(r"^## (\w+)$|^\* `sqsim run (\w+)`: ", gallery.page(gallery.HOME), re.MULTILINE)
+    assert sorted(drawn or missing for drawn, missing in listed) == sorted(NAMES)

@@ -1,0 +1,274 @@
+"""The gallery: every scenario's figures with its findings and what they were made with, on one page.
+
+    python -m tools.gallery [NAME...]           runs what has no results yet, then writes docs/gallery/
+    python -m tools.gallery --drawn [NAME...]   runs nothing: takes what is in results/
+
+Runs are full ones, in results/NAME; those that this very code has finished are read, not repeated. Beside its figures a
+scenario has NAME.json: what its results were made with, read from their manifest and their cells, its findings, and the
+checksums of the figures. A page without such a record, or of another wire format than the code's, is taken down; the
+scenario is then listed at the end with the commands that draw it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+import plots
+from channels.codec.draft import WIRE_FORMAT
+from channels.link.link_config import answer_s
+from kinds import ConfigError, one_line
+from kinds.files import read_json, read_note, sha256, write_note
+from scenarios.command.registry import NAMES, scenario
+from scenarios.command.report.drawing import figures_of
+from scenarios.command.report.report_parameters import told_values
+from scenarios.command.result_folder import ResultFolder
+from scenarios.command.run.printed_tables import stands_for
+from scenarios.command.run.run_options import RunOptions
+from scenarios.command.run.run_plan import Changes, plan_of
+from scenarios.command.run.running import run
+from scenarios.findings.findings_file import FINDINGS
+from simulator.cell.cell import Cell
+from simulator.results.result_directory import checked, intact, listed
+from simulator.studies import SIMULATION, STUDIES, study
+
+HOME: Final = Path(__file__).parents[1] / "docs" / "gallery"
+HANG: Final = "python -m tools.gallery --drawn"
+CHANGES: Final = ("--quick", "--set", "--grid", "--config", "--import")
+"""Options of `sqsim run` under which another question is answered than the page's."""
+_SEED: Final = re.compile(r"^seed: .*\n", re.MULTILINE)
+Told = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a page's results were made with, all of it read from the result directory, and what they say."""
+
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
+    commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    """A clean one: results of files that were never committed cannot be made again."""
+    wire_format: Annotated[int, Field(ge=WIRE_FORMAT, le=WIRE_FORMAT)]
+    pair: Told
+    """Which models choose the tokens."""
+    clock: Told
+    """Latency models of drafter and target, or the study that has none."""
+    temperature: Told
+    prompts: Told
+    """Tokens."""
+    answers: Told
+    """Tokens."""
+    round_trip: Told
+    seeds: Told
+    question: Told
+    """As it was when its results were made."""
+    findings: tuple[Told, ...]
+    remarks: tuple[Told, ...]
+    """What stands beside the findings: what is overloaded, assumed, recorded."""
+    figures: dict[str, Told]
+    """Checksums by file."""
+
+
+def make(names: Sequence[str], results: Path, home: Path) -> None:
+    """Runs the scenarios into `results`/NAME, then hangs them: the tree stays as committed until all have run."""
+    for name in names:
+        print(run(plan_of(scenario(name), Changes()), RunOptions(results / name, os.cpu_count() or 1, overwrite=True)))
+    hang(names, results, home)
+
+
+def hang(names: Sequence[str], results: Path, home: Path) -> None:
+    """Puts the figures of the results of these scenarios, with their records, and the page of all that are there, in
+    `home`; takes down what may not hang.
+
+    Raises ConfigError, before anything is written, where the results of one are not there, not finished, altered, of
+    changed settings, of an uncommitted tree, or of another wire format.
+    """
+    with tempfile.TemporaryDirectory() as drawn:
+        records = {name: _drawn(name, results / name, Path(drawn)) for name in names}
+        home.mkdir(parents=True, exist_ok=True)
+        for name, record in records.items():
+            _take_down(name, home)
+            for file in record.figures:
+                (home / file).write_bytes((Path(drawn) / file).read_bytes())
+            write_note(home / f"{name}.json", asdict(record))
+    for name, found in list(_judged(home)):
+        if isinstance(found, ConfigError):
+            print(f"taken down: {found}", file=sys.stderr)
+            _take_down(name, home)
+    (home / "README.md").write_text(page(home))
+
+
+def page(home: Path) -> str:
+    """Markdown of what hangs in `home`, in the order of the scenarios, then those that do not."""
+    records = hung(home)
+    head = (
+        "# Gallery\n\nEvery figure of every scenario with what it says, from full runs; `make gallery` makes it anew. "
+        "The sentences are computed from the tables, what they were made with is read from the results. "
+        "[What the numbers mean](../metrics.md) and [where they end to be valid](../limits.md).\n"
+    )
+    missing = [name for name in NAMES if name not in records]
+    return "\n".join(
+        [head, *(_section(*each) for each in records.items()), *([_not_drawn(missing)] if missing else [])]
+    )
+
+
+def hung(home: Path) -> dict[str, Record]:
+    """The records of the scenarios that may hang in `home`, in their order."""
+    return {name: found for name, found in _judged(home) if isinstance(found, Record)}
+
+
+def _judged(home: Path) -> Iterator[tuple[str, Record | ConfigError]]:
+    """Of each scenario that `home` has files of its record, or why it has none, in the order of the scenarios."""
+    there = {re.split(r"[-.]", path.name)[0] for path in home.iterdir()}
+    for name in (name for name in NAMES if name in there):
+        try:
+            yield name, record_of(name, home)
+        except ConfigError as error:
+            yield name, error
+
+
+def record_of(name: str, home: Path) -> Record:
+    """The record of a scenario's page.
+
+    Raises ConfigError where it is not as written, lacks a fact, is of another wire format than the code's, or where the
+    figures are not those that were drawn with it.
+    """
+    path = home / f"{name}.json"
+    if not (note := read_note(path)):
+        raise ConfigError(f"{path}: no record, or not as {HANG} {name} has written it")
+    record = _validated(note, path)
+    for file, digest in record.figures.items():
+        if not intact(home, file, digest):
+            raise ConfigError(f"{home / file}: is not the figure that was drawn with {path.name}")
+    if others := {each.name for each in home.glob(f"{name}-*")} - {*record.figures}:
+        raise ConfigError(f"{home / min(others)}: is no figure of {path.name}")
+    return record
+
+
+def _validated(fields: object, source: Path) -> Record:
+    try:
+        return TypeAdapter(Record).validate_python(fields)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {one_line(error)}") from None
+
+
+def _drawn(name: str, folder: Path, to: Path) -> Record:
+    """Draws the figures of a result directory into `to`; their record."""
+    asked, found = scenario(name), ResultFolder.read(folder)
+    typed = [word.split("=")[0] for word in shlex.split(str(found.manifest["command"]))]
+    if changed := [option for option in CHANGES if option in typed]:
+        raise ConfigError(f"{folder}: made with {' and '.join(changed)}; the gallery shows full runs as shipped")
+    said = read_json(checked(folder, FINDINGS))
+    assert isinstance(said, dict)
+    clocked = asked.study == SIMULATION
+    cells = list(_cells(found))
+    lines = stands_for(cells, clock=clocked).splitlines()
+    told = dict(line.split(": ", 1) for line in lines)
+    files = {}
+    for figure_name, figure in figures_of(folder):
+        plots.save_small(figure, to / f"{name}-{figure_name}.svg")
+        files[f"{name}-{figure_name}.svg"] = sha256(to / f"{name}-{figure_name}.svg")
+    return _validated(
+        {
+            "date": str(found.manifest.get("date"))[:10],
+            "commit": str(found.manifest.get("commit")),
+            "wire_format": found.manifest.get("wire_format"),
+            "pair": told["Tokens"],
+            "clock": told["Clock"] if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
+            **_settings(cells, asked.study),
+            "seeds": told_values(sorted(int(seed) for seed in found.cells["seed"].unique()), "seed"),
+            "question": said["question"],
+            "findings": [each["line"] for each in said["findings"]],
+            "remarks": [line for line in said["remarks"] if not line.startswith(("Tokens: ", "Clock: "))],
+            "figures": files,
+        },
+        folder,
+    )
+
+
+def _cells(found: ResultFolder) -> Iterator[Cell]:
+    """A cell of each setting, from its file. Raises ConfigError where one is not as it was written."""
+    files, seen = listed(found.path), set[str]()
+    for name in (f"cells/{cell}.yaml" for cell in found.cells["cell"].unique()):
+        if not intact(found.path, name, files.get(name, "none")):
+            raise ConfigError(f"{found.path / name}: is not what was written there, or no file of this directory's run")
+        setting = _SEED.sub("", (found.path / name).read_text(encoding="utf-8"))
+        if setting not in seen:
+            seen.add(setting)
+            yield Cell.from_yaml(found.path / name)
+
+
+def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
+    """Temperature, lengths and round trip of the cells, in words."""
+    unread = f"not read by the study {asked}"
+    given = {"temperature": told_values([*{cell.models.temperature for cell in cells}], "temperature")}
+    longest = [cell.workload.longest for cell in cells]
+    for place, field in enumerate(("prompts", "answers")):
+        told = told_values([*{lengths[place] for lengths in longest}], "tokens")
+        given[field] = told if study(asked).of_requests else unread
+    ways = [(each.uplink, each.downlink) for cell in cells for each in cell.classes]
+    trips = [*{round(up.delay.mean_s + answer_s(up, down), 9) for up, down in ways}]
+    waits = [*{up.access_s + down.access_s for up, down in ways}]
+    access = f", and {told_values(waits, 'access_s')} until granted" if any(waits) else ""
+    given["round_trip"] = told_values(trips, "round_trip_s") + access if study(asked).over_network else unread
+    return given
+
+
+def _section(name: str, record: Record) -> str:
+    """A scenario's heading, question, facts, findings and figures."""
+    facts = {
+        "made": f"{record.date}, commit {record.commit[:7]}, wire format {record.wire_format}",
+        "pair": record.pair, "clock": record.clock, "temperature": record.temperature,
+        "prompts; answers": f"{record.prompts}; {record.answers} (tokens)",
+        "round trip (mean delays)": record.round_trip, "seeds": record.seeds,
+    }  # fmt: skip
+    table = "\n".join(
+        ["| | |", "|---|---|", *(f"| {fact} | {told.replace('|', ' ')} |" for fact, told in facts.items())]
+    )
+    lines = "\n".join(f"* {line}" for line in (*record.findings, *record.remarks))
+    figures = [f"![{name}, {file[len(name) + 1 : -4]}]({file})" for file in record.figures]
+    return "\n\n".join([f"## {name}", record.question, table, lines, *figures]) + "\n"
+
+
+def _not_drawn(names: Sequence[str]) -> str:
+    """The scenarios that have no page, with the command that makes their results."""
+    told = f"Not drawn since wire format {WIRE_FORMAT}, or without a record of what it was drawn with."
+    hung_by = f"The command makes the results; `{HANG} NAME` then hangs them."
+    rows = [f"* `sqsim run {name}`: {scenario(name).summary}" for name in names]
+    return "\n".join([f"## Not drawn\n\n{told} {hung_by}\n", *rows]) + "\n"
+
+
+def _take_down(name: str, home: Path) -> None:
+    for path in (*home.glob(f"{name}-*"), *home.glob(f"{name}.*")):
+        path.unlink()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.gallery", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios (default: all, or those in results/)")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="what holds their results")
+    parser.add_argument("--drawn", action="store_true", help="run nothing: take what is in results/")
+    options = parser.parse_args(arguments)
+    try:
+        for name in options.names:
+            scenario(name)
+        there = [name for name in NAMES if not options.drawn or (options.results / name).is_dir()]
+        (hang if options.drawn else make)(options.names or there, options.results, HOME)
+    except ConfigError as error:
+        print(f"gallery: {error}", file=sys.stderr)
+        return error.status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""The generated tables of README.md and docs/: scenarios from the registry, metrics from their definitions in
+`simulator.results`, families and kinds from their classes.
+
+python -m tools.readme_tables            rewrites them, each between its markers
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import simulator  # noqa: F401  registers the kinds
+from channels.link.arq import Arq
+from channels.link.delays import Delay
+from channels.link.listening import Listening
+from channels.link.losses import Loss
+from channels.link.rates import Rate
+from channels.link.sharing import Sharing
+from kinds import Choice
+from models.clocks.latency import Latency
+from models.interface import Pair
+from scenarios.command.registry import NAMES, scenario
+from simulator.cell.cloud_config import Admission, Batching, Routing
+from simulator.cell.downtime import Downtime
+from simulator.cell.scheme import Scheme
+from simulator.cell.workload import Workload
+from simulator.results.columns import BREAKDOWN_PARTS
+from simulator.results.metrics import METRICS
+from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
+from simulator.results.units import unit
+from simulator.schemes import Acceptance, Code, Draw, Oracle, Policy, Quantizer, Reply, Sparsifier
+
+ROOT: Final = Path(__file__).parents[1]
+README: Final = ROOT / "README.md"
+PAGES: Final = {
+    "README.md": ("headline",),
+    "docs/metrics.md": ("metrics", "breakdown", "studies"),
+    "docs/scenarios.md": ("scenarios",),
+    "docs/own_parts.md": ("scheme families", "other families"),
+}
+"""Which page has which tables."""
+HEADLINE: Final = (
+    "latency_per_token_s", "ttft_s", "answered", "payload_bits_per_token", "acceptance_rate", "resampling_per_draft",
+    "rejection_bound", "tv_output",
+)  # fmt: skip
+"""The metrics that a newcomer meets first."""
+SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
+OTHER_FAMILIES: Final = (
+    Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, Routing, Admission, Downtime
+)  # fmt: skip
+END: Final = "<!-- end -->"
+
+
+def tables() -> dict[str, str]:
+    """The Markdown of each generated table, by its name."""
+    meanings = {metric.name: metric.meaning for metric in METRICS.values()}
+    return {
+        "scenarios": _scenarios(),
+        "headline": _table("metric", {name: meanings[name] for name in HEADLINE}),
+        "metrics": _table("metric", meanings),
+        "breakdown": _table("part of the latency", {part.name: part.meaning for part in BREAKDOWN_PARTS}),
+        "studies": _table("of a study", {**STUDY_KEYS, **STUDY_METRICS}),
+        "scheme families": _families(SCHEME_FAMILIES),
+        "other families": _families(OTHER_FAMILIES),
+    }
+
+
+def filled(page: str, text: str) -> str:
+    """The `text` of a page with each of its tables in place, between its own marker and the next end marker."""
+    made = tables()
+    for name in PAGES[page]:
+        start = f"<!-- {name}: made by python -m tools.readme_tables -->\n"
+        assert text.count(start) == 1, f"{page} has no single place for {name}"
+        before, after = text.split(start)
+        text = before + start + made[name] + after[after.index(END) :]
+    return text
+
+
+def _scenarios() -> str:
+    rows = [f"| `{found.name}` | {found.summary} | {found.minutes:g} |" for found in map(scenario, NAMES)]
+    return "\n".join(["| scenario | question | minutes |", "|---|---|---|", *rows]) + "\n"
+
+
+def _table(heading: str, meanings: dict[str, str]) -> str:
+    rows = [f"| `{name}` | {unit(name)} | {_escaped(meaning)} |" for name, meaning in meanings.items()]
+    return "\n".join([f"| {heading} | unit | definition |", "|---|---|---|", *rows]) + "\n"
+
+
+def _families(families: tuple[type[Choice], ...]) -> str:
+    rows = []
+    for family in families:
+        kinds = ", ".join(f"`{kind}`" for kind, part in sorted(family.kinds.items()) if _is_ours(part))
+        rows.append(f"| `{family.__module__}.{family.__name__}` | {_escaped(_first_line(family))} | {kinds} |")
+    return "\n".join(["| family | what it is | kinds |", "|---|---|---|", *rows]) + "\n"
+
+
+def _is_ours(part: type[Any]) -> bool:
+    """Whether a kind is defined in this tree, not in a user's file."""
+    return part.__module__.split(".")[0] in ("channels", "models", "simulator")
+
+
+def _first_line(family: type[Choice]) -> str:
+    return (family.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ").replace("    ", "")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        (ROOT / page).write_text(filled(page, (ROOT / page).read_text()))

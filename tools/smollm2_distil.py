@@ -1,0 +1,220 @@
+"""Distils the verifier into the drafter: forward KL on the stored targets, then more and more on acceptance itself.
+
+For each position with verifier's law p, known on its 64 likeliest tokens and one drawn tail token, the loss is
+(1 - .75 o) * -sum p log q over the drafter's vocabulary, minus 2 o * sum min(p, q) over the known tokens, where o goes
+from 0 to 1: the first learns everything, the second is what speculative decoding gains. Muon on matrices, AdamW
+elsewhere, linear decay. Several workers of one thread share each step and average gradients, which bears a busy machine
+better than threads do.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed as group
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import LlamaModel
+
+from kinds.files import sha256
+from models.bundled.smollm2_drafter import E_WIDTH, Shape, V, Weights
+from models.bundled.smollm2_wheel import verifier_folder
+from tools.smollm2_data import SEED, keep_freed_memory, read_all, shards
+from tools.smollm2_teacher import Windows
+
+SHAPE, CUT = Shape(layers=6, width=256, feed_forward=680), 16_384
+WINDOWS = 16  # a step, over all processes
+MEETING_PLACE = "tcp://127.0.0.1:29517"  # of the workers
+MUON_RATE, ADAM_RATE, WARMUP = 0.02, 2e-3, 20
+GOING_ON = 0.6  # of these rates, where training goes on from a drafter
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train, and as which worker: `steps`, or less when `minutes` are over first (the decay ends there)."""
+
+    steps: int
+    minutes: float
+    worker: int
+    workers: int
+    scratch: Path
+    out: Path
+    start: Path | None = None
+    """A drafter to go on from, of the same widths; layers that it lacks begin as the identity."""
+
+
+class Student(nn.Module):
+    """The drafter in factored form. `embedding` is E [V, E_WIDTH], not trained."""
+
+    def __init__(self, shape: Shape, embedding: torch.Tensor, vocabulary: torch.Tensor) -> None:
+        super().__init__()
+        self.embedding, self.cut, self.vocabulary = embedding, embedding[vocabulary], vocabulary
+        self.body = LlamaModel(shape.configuration(vocabulary=1))
+        self.body.embed_tokens.requires_grad_(False)
+        self.input = nn.Parameter(torch.zeros(E_WIDTH, shape.width))
+        self.head = nn.Parameter(torch.zeros(E_WIDTH, shape.width))
+
+    def hidden(self, tokens: torch.Tensor) -> torch.Tensor:
+        """tokens [B, T] -> the body's output [B, T, width]."""
+        embedded = self.embedding[tokens.long()] @ self.input
+        states: torch.Tensor = self.body(inputs_embeds=embedded, use_cache=False).last_hidden_state
+        return states
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """hidden [..., width] -> logits over the cut vocabulary [..., cut]."""
+        return hidden @ (self.cut @ self.head).T
+
+    def factored(self) -> Weights:
+        """What is shipped, fp16 (token ids int32)."""
+        body = {name: tensor for name, tensor in self.body.state_dict().items() if "embed_tokens" not in name}
+        weights = body | {"input": self.input.detach(), "head": self.head.detach()}
+        halves = {name: tensor.half().contiguous() for name, tensor in weights.items()}
+        return halves | {"vocabulary": self.vocabulary.int()}
+
+
+def usage(windows: Windows) -> torch.Tensor:
+    """How much probability the verifier gives each token over the data, [V] float32."""
+    mass = torch.zeros(V)
+    probabilities = windows.log_p.float().exp()
+    mass.index_add_(0, windows.top.flatten(), probabilities.flatten())
+    return mass.index_add_(0, windows.tail.flatten(), (1 - probabilities.sum(-1)).clamp(min=0).flatten())
+
+
+@torch.no_grad()
+def initialise(student: Student, shard: Path, mass: torch.Tensor) -> None:
+    """Input: the usage-weighted principal directions of E, at unit scale. Layers: the identity. Head: the least-squares
+    map from the drafter's output to the verifier's hidden state."""
+    width, weights = student.input.shape[1], (mass / mass.sum())[:, None]
+    centred = student.embedding - (weights * student.embedding).sum(0)
+    variances, directions = torch.linalg.eigh(centred.T @ (weights * centred))
+    student.input.copy_(directions[:, -width:] / variances[-width:].mean().sqrt())
+    for layer in student.body.layers:
+        layer.self_attn.o_proj.weight.zero_()
+        layer.mlp.down_proj.weight.zero_()
+    tensors = load_file(shard)
+    outputs = student.hidden(tensors["tokens"]).flatten(0, 1)
+    states = tensors["hidden"].float().flatten(0, 1)
+    gram = outputs.T @ outputs
+    ridge = 1e-3 * gram.diagonal().mean() * torch.eye(width)
+    student.head.copy_(torch.linalg.solve(gram + ridge, outputs.T @ states).T)
+
+
+def go_on_from(student: Student, start: Path) -> None:
+    """Takes the weights of a shipped drafter; the cut vocabulary stays the student's own."""
+    given = {name: tensor.float() for name, tensor in load_file(start).items() if name != "vocabulary"}
+    with torch.no_grad():
+        student.input.copy_(given.pop("input"))
+        student.head.copy_(given.pop("head"))
+    student.body.load_state_dict(given, strict=False)
+
+
+def loss(logits: torch.Tensor, batch: Windows, place: torch.Tensor, overlap: float) -> tuple[torch.Tensor, float]:
+    """(loss, acceptance on the known tokens), means over the batch's positions; `place` [V]: row in the cut, or -1."""
+    logits = logits.float()
+    normalizer = logits.logsumexp(-1, keepdim=True)
+    top = batch.log_p.float().exp()
+    known = torch.cat([top, (1 - top.sum(-1, keepdim=True)).clamp(min=0)], dim=-1)
+    rows = place[torch.cat([batch.top, batch.tail[..., None]], dim=-1).long()]
+    p = known * (rows >= 0)
+    log_q = logits.gather(-1, rows.clamp(min=0)) - normalizer
+    divergence = -(p * log_q).sum(-1).mean()
+    accepted = torch.minimum(p, log_q.exp())[..., :-1].sum(-1).mean()
+    return (1 - 0.75 * overlap) * divergence - 2 * overlap * accepted, float(accepted.detach())
+
+
+def distil(plan: Plan) -> dict[str, object] | None:
+    """One worker's part of the training. Worker 0 writes the factored weights and returns the recipe."""
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    group.init_process_group("gloo", MEETING_PLACE, rank=plan.worker, world_size=plan.workers)
+    windows = read_all(plan.scratch)
+    mass = usage(windows)
+    vocabulary = mass.topk(CUT).indices.sort().values
+    embedding = load_file(verifier_folder() / "model.safetensors")["model.embed_tokens.weight"]
+    student = Student(SHAPE, embedding, vocabulary)
+    initialise(student, shards(plan.scratch)[0], mass)
+    if plan.start is not None:
+        go_on_from(student, plan.start)
+    place = torch.full((V,), -1).index_copy_(0, vocabulary, torch.arange(CUT))
+    start = time.monotonic()
+    steps, accepted = _loop(student, windows, place, plan)
+    group.destroy_process_group()
+    if plan.worker > 0:
+        return None
+    plan.out.parent.mkdir(parents=True, exist_ok=True)
+    save_file(student.factored(), plan.out)
+    return {
+        "network": f"Llama, {SHAPE.layers} layers, d = {SHAPE.width}, feed-forward {SHAPE.feed_forward}",
+        "start": _start(plan),
+        "cut_vocabulary": CUT,
+        "verifier_mass_in_cut": round(float(mass[vocabulary].sum() / mass.sum()), 4),
+        "loss": "(1 - .75 progress) * forward KL - 2 progress * sum min(p, q)",
+        "optimizers": f"Muon {MUON_RATE:g} on matrices, AdamW {ADAM_RATE:g} elsewhere, linear decay, bf16 autocast",
+        "windows_a_step": WINDOWS,
+        "steps": steps,
+        "minutes": round((time.monotonic() - start) / 60, 1),
+        "workers": plan.workers,
+        "training_acceptance": round(accepted, 4),
+    }
+
+
+def _start(plan: Plan) -> str:
+    """Where training began, for the card."""
+    if plan.start is None:
+        return "anew"
+    return f"the drafter with sha256 {sha256(plan.start)}, further layers the identity; rates times {GOING_ON:g}"
+
+
+def _loop(student: Student, windows: Windows, place: torch.Tensor, plan: Plan) -> tuple[int, float]:
+    """Steps until the plan is over, each process on its share of the windows; (steps, acceptance on the last ones)."""
+    optimizers = _optimizers(student)
+    rates = [entry["lr"] for optimizer in optimizers for entry in optimizer.param_groups]
+    generator = torch.Generator().manual_seed(SEED)
+    order: list[int] = []
+    start, progress, step, mean = time.monotonic(), 0.0, 0, torch.zeros(2)
+    while progress < 1:
+        if len(order) < WINDOWS:
+            order = torch.randperm(len(windows.tokens), generator=generator).tolist()
+        chosen, order = order[:WINDOWS], order[WINDOWS:]
+        batch = windows.select(torch.tensor(chosen[plan.worker :: plan.workers]))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = student.logits(student.hidden(batch.tokens))
+        value, accepted = loss(logits, batch, place, progress)
+        value.backward()  # type: ignore[no-untyped-call]
+        elapsed = (time.monotonic() - start) / (60 * plan.minutes)
+        progress = _average(student, max((step + 1) / plan.steps, elapsed))
+        scale = min(1.0, (step + 1) / WARMUP) * max(0.0, 1 - progress)
+        for entry, rate in zip((e for o in optimizers for e in o.param_groups), rates, strict=True):
+            entry["lr"] = rate * scale * (1.0 if plan.start is None else GOING_ON)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        step, mean = step + 1, mean * 0.98 + 0.02 * torch.tensor([float(value.detach()), accepted])
+        if plan.worker == 0 and step % 50 == 0:
+            seen = mean / (1 - 0.98**step)
+            print(f"step {step} ({progress:.0%}): loss {seen[0]:.3f}, acceptance {seen[1]:.4f}", flush=True)
+    return step, float(mean[1] / (1 - 0.98**step))
+
+
+def _optimizers(student: Student) -> list[torch.optim.Optimizer]:
+    matrices = [p for name, p in student.named_parameters() if p.ndim == 2 and "layers" in name]
+    others = [p for p in student.parameters() if p.requires_grad and not any(p is matrix for matrix in matrices)]
+    return [
+        torch.optim.Muon(matrices, lr=MUON_RATE, momentum=0.95, weight_decay=0.1),
+        torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+def _average(student: Student, progress: float) -> float:
+    """Averages gradients, and the number given, over the processes; returns the averaged number."""
+    gradients = [p.grad for p in student.parameters() if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([progress])])
+    group.all_reduce(flat)
+    flat /= group.get_world_size()
+    for gradient, part in zip(gradients, torch.split(flat[:-1], [g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+    return float(flat[-1])
