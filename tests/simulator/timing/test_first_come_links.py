@@ -1,4 +1,4 @@
-"""The planned link beside the one that follows each packet from event to event: the same times, states and counts."""
+"""First-come links, planned or followed from event to event, beside their slow twin: the same times and states."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 import simpy
 from cells import PAIR, cell, link
-from hypothesis import event, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from links import payload
+from slow_link import SlowLink
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
 from simulator import simulate
 from simulator.decoding.memory import Memory
 from simulator.results.ledger import Ledger
-from simulator.results.observer import Airing, Observer, ServerPass
+from simulator.results.observer import Airing, Observer
 from simulator.timing import plant, progress
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
@@ -72,22 +73,19 @@ patience = st.none() | st.floats(0.01, 3.0).map(irregular)
 puts = st.lists(st.builds(Put, times, st.integers(0, 2), sizes, patience), min_size=1, max_size=12)
 
 
-Happening = tuple[float, str, tuple[object, ...]]
-TIE_S = 1e-9
-DELAYS = [{"kind": "constant", "delay_s": delay_s} for delay_s in (0.02, 0.1)]
-
-
 class Carriage:
     """One link that serves a schedule of messages, probed now and then."""
 
-    def __init__(self, kind: type[Link], config: LinkConfig, schedule: list[Put]) -> None:
+    def __init__(self, kind: type[Link | SlowLink], config: LinkConfig, schedule: list[Put]) -> None:
         self.env = simpy.Environment()
         self.seen = Seen()
         self.link = kind(self.env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.05 * (device + 1))
         for number, put in enumerate(schedule, 1):
             self._at(put.at_s, lambda number=number, put=put: self._put(number, put))  # type: ignore[misc]
-        for probe_s in (0.3771317, 1.4117391, 2.9239173, 5.1775313, 11.3019171):
-            self._at(probe_s, self._probe)
+        if isinstance(self.link, Link):
+            for probe_s in (0.3771317, 1.4117391, 2.9239173, 5.1775313, 11.3019171):
+                self._at(probe_s, lambda link=self.link: self._probe(link))  # type: ignore[misc]
+        self.env.run(until=60.0)
 
     def _at(self, time_s: float, call: Any) -> None:
         self.env.timeout(time_s).callbacks.append(lambda _: call())
@@ -114,13 +112,19 @@ class Carriage:
             ledger.end()
         self.link.withdraw(message)
 
-    def _probe(self) -> None:
-        link, now_s = self.link, self.env.now
+    def _probe(self, link: Link) -> None:
+        now_s = self.env.now
         seen = [link.seen_by(device) for device in range(3)]
         means = link.station.busy_fraction(now_s), link.station.mean_present(now_s), link.station.present
-        told = (value for each in seen for value in each)
-        self.seen.probes.append((link.sent, link.dropped, link.bits_sent, *means, *told))
-        assert link.sent == link.delivered + link.dropped + link.in_flight, "I1"
+        shown = (value for each in seen for value in each)
+        self.seen.probes.append((link.sent, link.dropped, link.bits_sent, *means, *shown))
+        assert link.sent == link.delivered + link.dropped + link.lost + link.in_flight, "I1"
+
+    def assert_is(self, other: Carriage) -> None:
+        """The same times of delivery, and the same time spent in each state."""
+        assert self.seen.delivered_s == pytest.approx(other.seen.delivered_s, rel=1e-12)
+        for number, ledger in other.seen.charged.items():
+            assert tuple(self.seen.charged[number].spent) == pytest.approx(tuple(ledger.spent), abs=1e-9)
 
 
 @settings(max_examples=250, deadline=None)
@@ -128,148 +132,34 @@ class Carriage:
     schedule=puts,
     rate=st.sampled_from(RATES),
     arq=st.sampled_from(ARQS),
+    loss=st.sampled_from(["none", "none", {"kind": "bernoulli", "probability": 0.3}]),
+    ack_loss=st.sampled_from(["none", {"kind": "bernoulli", "probability": 0.3}]),
     sharing=st.sampled_from(["fifo", "own"]),
     mtu_bits=st.sampled_from([None, 400]),
 )
-def test_a_planned_link_tells_what_the_events_do(
-    schedule: list[Put], rate: dict[str, Any], arq: dict[str, Any], sharing: str, mtu_bits: int | None
-) -> None:
+def test_a_first_come_link_does_what_its_slow_twin_does(
+    schedule: list[Put], rate: dict[str, Any], arq: dict[str, Any], loss: Any, ack_loss: Any, sharing: str,
+    mtu_bits: int | None,
+) -> None:  # fmt: skip
+    """Where nothing is random, so does the planned link, and shows devices, observers and books the same."""
+    arq = arq | {"timeout_s": 1.0, "timer_jitter": 0, "ack_loss": ack_loss if loss != "none" else "none"}
     config = LinkConfig.model_validate(
-        {"rate": rate, "arq": {**arq, "timeout_s": 1.0}, "sharing": sharing, "mtu_bits": mtu_bits, "header_bits": 40,
+        {"rate": rate, "loss": loss, "arq": arq, "sharing": sharing, "mtu_bits": mtu_bits, "header_bits": 40,
          "delay": {"kind": "constant", "delay_s": 0.07}}
     )  # fmt: skip
-    assert plannable(config)
-    one, other = (Carriage(kind, config, schedule) for kind in (Link, PlannedLink))
-    for carriage in (one, other):
-        carriage.env.run(until=60.0)
-    assert other.seen.delivered_s == pytest.approx(one.seen.delivered_s, rel=1e-12)
-    for number, ledger in one.seen.charged.items():
-        assert tuple(other.seen.charged[number].spent) == pytest.approx(tuple(ledger.spent), abs=1e-9)
-    for probe, planned in zip(one.seen.probes, other.seen.probes, strict=True):
-        assert planned == pytest.approx(probe, rel=1e-9, abs=1e-9, nan_ok=True)
-    assert (one.link.delivered, one.link.in_flight) == (other.link.delivered, other.link.in_flight)
+    slow, followed = Carriage(SlowLink, config, schedule), Carriage(Link, config, schedule)
+    followed.assert_is(slow)
+    counts = [(each.link.seen if isinstance(each.link, SlowLink) else each.link) for each in (slow, followed)]
+    assert len({(each.sent, each.delivered, each.lost, each.dropped) for each in counts}) == 1
+    assert plannable(config) == (loss == "none")
+    if loss == "none":
+        planned = Carriage(PlannedLink, config, schedule)
+        planned.assert_is(slow)
+        for probe, expected in zip(planned.seen.probes, followed.seen.probes, strict=True):
+            assert probe == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
 
 
-SCHEMES = [{"kind": "k_sqs", "k": 8}, "cloud_only", "colocated", {"kind": "c_sqs", "max_drafts": 2}, "edge_only"]
-AHEAD = st.fixed_dictionaries(
-    {"kind": st.just("k_sqs"), "k": st.just(8), "depth": st.integers(1, 5), "max_drafts": st.integers(1, 8)}
-)
-CELLS = st.fixed_dictionaries(
-    {
-        "scheme": st.sampled_from(SCHEMES) | AHEAD,
-        "workload": st.fixed_dictionaries(
-            {
-                "kind": st.just("poisson"), "devices": st.integers(1, 4), "requests": st.integers(1, 2),
-                "rate_per_s": st.floats(0.2, 5.0), "output_tokens": st.integers(1, 12), "prompt_tokens": st.just(8),
-                "deadline_s": st.none() | st.floats(0.05, 1.5), "horizon_s": st.sampled_from([0.6, 40.0]),
-            }
-        ),
-        "uplink": st.fixed_dictionaries(
-            {
-                "rate": st.sampled_from([{"kind": "constant", "bps": 3e4}, {"kind": "rayleigh", "bandwidth_hz": 2e4}]),
-                "sharing": st.sampled_from(["fifo", "own"]), "mtu_bits": st.sampled_from([None, 900]),
-                "arq": st.sampled_from(ARQS), "delay": st.sampled_from(DELAYS),
-            }
-        ),
-        "downlink": st.fixed_dictionaries(
-            {
-                "rate": st.just({"kind": "constant", "bps": 2e4}), "mtu_bits": st.sampled_from([None, 328]),
-                "delay": st.just({"kind": "constant", "delay_s": 0.05}), "arq": st.sampled_from(ARQS),
-            }
-        ),
-        "cloud": st.fixed_dictionaries(
-            {"batching": st.sampled_from(["none", "waiting", "window", "continuous"]), "servers": st.integers(1, 2)}
-        ),
-        "seed": st.integers(0, 50),
-    }
-)  # fmt: skip
 MEMORY = Memory()
-
-
-class Happenings(Observer):
-    """What a run did, and when: (time, what, of whom), packets that join and arrive, passes that begin and end."""
-
-    def __init__(self) -> None:
-        self.begun: list[Happening] = []
-        self.ended: list[Happening] = []
-
-    def on_packet(self, airing: Airing) -> None:
-        self.begun.append((airing.joined_s, airing.link, (*airing.address, airing.fragment)))
-        self.ended.append((airing.left_s, f"{airing.link} left", airing.address))
-        self.ended.append((airing.arrives_s, f"{airing.link} arrived", airing.address))
-
-    def on_pass(self, served: ServerPass) -> None:
-        self.begun.append((served.began_s, "pass", tuple(served.sessions)))
-        self.ended.append((served.ended_s, "pass ended", tuple(served.sessions)))
-
-
-def come_together(one: Happenings, other: Happenings) -> bool:
-    """The rule for ties: two things or more end at the very instant from which on the runs do other things, so that it
-    is up to no rule which of them is first."""
-    did = [{(round(at_s, 9), *what) for at_s, *what in each.begun} for each in (one, other)]
-    at_s = min(each[0] for each in did[0] ^ did[1])
-    return all(sum(abs(end_s - at_s) <= TIE_S for end_s, *_ in each.ended) > 1 for each in (one, other))
-
-
-def compare_cell(fields: dict[str, Any]) -> bool:
-    """Runs a cell over planned links and over such as follow each packet. Answers whether the tables are the same; they
-    may be others after a tie only."""
-    made, ways = cell(**fields), (Happenings(), Happenings())
-    planned = simulate(made, ways[0], memory=MEMORY)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plant, "plannable", lambda config: False)
-        followed = simulate(made, ways[1], memory=MEMORY)
-    alike = planned.summary == pytest.approx(followed.summary, rel=1e-9, abs=1e-9, nan_ok=True)
-    for one, other in ((planned.rounds, followed.rounds), (planned.requests, followed.requests)):
-        words = list(one.select_dtypes(exclude="number"))
-        alike &= one[words].equals(other[words])
-        if alike:
-            numbers = one.drop(columns=words).to_numpy(float), other.drop(columns=words).to_numpy(float)
-            alike = numbers[0] == pytest.approx(numbers[1], rel=1e-9, abs=1e-9, nan_ok=True)
-    assert alike or come_together(*ways), "they differ where nothing is tied"
-    return alike
-
-
-@settings(max_examples=40, deadline=None)
-@given(CELLS)
-def test_a_cell_over_planned_links_has_the_tables_of_one_over_events(fields: dict[str, Any]) -> None:
-    event("alike" if compare_cell(fields) else "tied")
-
-
-@pytest.mark.slow
-@settings(max_examples=500, deadline=None)
-@given(CELLS)
-def test_cells_of_every_depth_over_planned_links_have_the_tables_of_those_over_events(fields: dict[str, Any]) -> None:
-    event("alike" if compare_cell(fields) else "tied")
-
-
-def in_step(seed: int, devices: int, window: int, **fields: Any) -> dict[str, Any]:
-    """Devices that begin together, each on a link of its own, and draft four rounds ahead."""
-    arq = {"kind": "selective_repeat", "window": window, "timeout_s": 1.0}
-    return {
-        "scheme": {"kind": "k_sqs", "k": 8, "depth": 4, "max_drafts": 2},
-        "workload": {
-            "kind": "closed", "devices": devices, "requests": 1, "prompt_tokens": 8, "output_tokens": 24,
-        },
-        "uplink": link(1e5, 0.2, arq=arq, sharing="own"),
-        "downlink": link(1e5, 0.2, arq={"kind": "selective_repeat", "timeout_s": 1.0}),
-        "seed": seed,
-    } | fields  # fmt: skip
-
-
-def test_payloads_of_two_devices_that_come_at_one_instant_are_a_tie() -> None:
-    """The cloud serves either first, by which event was made first: rounds 4 of both are in at 1.0132 s."""
-    assert not compare_cell(in_step(7, 2, 2))
-
-
-def test_a_window_that_is_not_freed_is_no_tie() -> None:
-    """The control for the rule."""
-    arq = {"kind": "selective_repeat", "window": 2, "timeout_s": 1.0}
-    alone = in_step(0, 1, 2, uplink=link(1e4, 0.2, arq=arq), downlink=link(1e5, 0.05, arq=arq))
-    assert compare_cell(alone)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(AssertionError, match="where nothing is tied"):
-        patch.setattr(PlannedLink, "withdraw", lambda self, message: message.end())
-        compare_cell(alone)
 
 
 @pytest.mark.parametrize("window", [1, 2])
