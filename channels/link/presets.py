@@ -218,6 +218,6 @@ PRESETS = {
 }
 """The links with a name."""
 
-for _name, _preset in PRESETS.items():
-    LinkConfig.presets[f"{_name}.uplink"] = _preset.uplink
-    LinkConfig.presets[f"{_name}.downlink"] = _preset.downlink
+for _name, _both in PRESETS.items():
+    LinkConfig.presets[f"{_name}.uplink"] = _both.uplink
+    LinkConfig.presets[f"{_name}.downlink"] = _both.downlink
