@@ -1,6 +1,6 @@
 """Automatic repeat request as a state machine without a clock.
 
-A sender is told what happened (`offer`, `on_send`, `on_ack`, `on_timeout`) and answers what to do: send these packets,
+A sender learns what happened (`offer`, `on_send`, `on_ack`, `on_timeout`) and returns what to do: send these packets,
 set a timer of this length, send again, pause. Whoever owns the clock obeys. One sender serves one device on one link,
 across all its messages. Timers run from the moment the last bit of an attempt has left, so that a queue in front of a
 shared link never sets one off. The receiver's half is `Packet.arrived`: a packet counts once, and is acknowledged each
@@ -40,7 +40,8 @@ class Packet:
 P = TypeVar("P", bound=Packet)
 LEAST_WINDOW: Final = 16
 WIDEST_WINDOW: Final = 2048
-"""Of a sender that takes its window from its link: AM_Window_Size of 3GPP TS 38.322 at 12-bit sequence numbers."""
+"""The widest window of a sender that takes its window from its link: AM_Window_Size of 3GPP TS 38.322 at 12-bit
+sequence numbers."""
 
 
 class Expiry(Enum):
@@ -102,7 +103,7 @@ class Arq(Choice, family=True):
         """The span, oldest unacknowledged to newest sent, that a device may have under way; None: as the link is."""
 
     def sender(self, window: int | None = None) -> Sender[P]:
-        """A fresh sender for one device on one link, with the window that the link says, else the kind's own."""
+        """A fresh sender for one device on one link, with the window that the link states, else the kind's own."""
         return Sender(self, window or self.window_packets or LEAST_WINDOW)
 
 
@@ -174,12 +175,12 @@ class Sender(Generic[P]):
         return False
 
     def on_send(self, packet: P, now_s: float) -> float:
-        """The last bit of this attempt has left. Answers how long to wait before `on_timeout`, seconds."""
+        """The last bit of this attempt has left. Returns how long to wait before `on_timeout`, seconds."""
         packet.sent_s = self.left_s = now_s
         return self._timer.timeout_s
 
     def on_ack(self, packet: P, now_s: float) -> Sequence[P]:
-        """This packet is acknowledged, once or again. Answers the held packets that may go now."""
+        """This packet is acknowledged, once or again. Returns the held packets that may go now."""
         if packet.acked:
             return ()
         packet.acked = True
@@ -197,13 +198,13 @@ class Sender(Generic[P]):
         return Expiry.PAUSE if limit is not None and packet.attempt % limit == 0 else Expiry.RESEND
 
     def suspend(self, packet: P) -> Sequence[P]:
-        """This packet pauses, and takes no place in the window meanwhile. Answers the held packets that may go now."""
+        """This packet pauses, and takes no room in the window meanwhile. Returns the held packets that may go now."""
         del self._open[self._open.index(packet, self._closed)]
         return self._slide()
 
     def forget(self, packets: Collection[P]) -> Sequence[P]:
         """These packets are no longer wanted, or a reply acknowledges them: no sample of the link's round trip, since
-        it has the far end's time in it. Answers the held packets that may go now."""
+        it has the far end's time in it. Returns the held packets that may go now."""
         for packet in packets:
             packet.acked = True
         return self._slide()
@@ -235,7 +236,7 @@ class Sender(Generic[P]):
 
 
 def _cut(queue: list[P], gone: int) -> int:
-    """Clears the first `gone` packets away once they are half of all, so that each costs the same; answers how many of
+    """Clears the first `gone` packets away once they are half of all, so that each costs the same; returns how many of
     them are left."""
     if 2 * gone < len(queue):
         return gone

@@ -18,7 +18,7 @@ from kinds import Choice, ConfigError
 from kinds.mistakes import Rule, broken_rule
 
 _LEAST_CHANCE = 1e-3
-"""Of a full packet to get through: with less, a run waits for its luck alone."""
+"""The least probability that a full packet gets through: with less, a run would hardly end."""
 _KEPT = 256
 """Changes of state that may lie in the past before they are cleared away."""
 PacketIndex = tuple[int, int, int, int, int]
@@ -27,7 +27,7 @@ PacketIndex = tuple[int, int, int, int, int]
 
 class LossProcess(Protocol):
     """The losses of one link. One whose answer is a pure function of its arguments, without memory of earlier packets,
-    says so by an attribute `memoryless`, true; without it, it is taken to remember."""
+    states so by an attribute `memoryless`, true; without it, it is taken to remember."""
 
     def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
         """Whether the packet at this address, of `bits` with its header, never arrives.
@@ -42,7 +42,7 @@ class Loss(Choice, family=True):
 
     _of_number: ClassVar[tuple[str, str]] = "bernoulli", "probability"
     by_airtime: ClassVar[bool] = False
-    """Whether it needs the airtime of each packet, which a link that sends several at once cannot tell."""
+    """Whether it needs the airtime of each packet, which a link that sends several at once does not know."""
 
     method_rules: ClassVar[Mapping[str, Rule]] = {
         "process": lambda process, _: CheckedLosses(process),
@@ -174,18 +174,18 @@ class GilbertElliott(Loss):
 
     @property
     def mean_loss(self) -> float:
-        """Of packets sent without regard to the state."""
+        """The mean loss of packets sent without regard to the state."""
         bad = self.to_bad / (self.to_bad + self.to_good)
         return bad * self.loss_bad + (1 - bad) * self.loss_good
 
 
 def is_memoryless(process: object) -> bool:
-    """Whether a process of losses or delays says that it answers by its arguments alone."""
+    """Whether a process of losses or delays states that its results depend on its arguments alone."""
     return getattr(process, "memoryless", False) is True
 
 
 class CheckedLosses:
-    """The losses of a user's class. Raises ConfigError where they are not told by true or false."""
+    """The losses of a user's class. Raises ConfigError where a result is not true or false."""
 
     def __init__(self, process: object) -> None:
         if not callable(getattr(process, "lost", None)):

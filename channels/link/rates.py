@@ -21,8 +21,8 @@ from kinds.mistakes import Rule, broken_rule, is_number
 MessageIndex = tuple[int, int, int]
 """(device, request, round): the address of a message. Below round 0 are messages of no round."""
 SECOND: Final = 1 << 32
-"""Added to the round in the index of a message that a round sends beside its first one that way: its luck is its own,
-and its header tells what it is."""
+"""Added to the round in the index of a message that a round sends beside its first one in that direction: it has random
+numbers of its own, and its header says what it is."""
 Start = Annotated[
     float | None,
     Field(
@@ -64,7 +64,7 @@ class Curve(ABC):
     """When all ends: what would come to an end later may as well never do."""
 
     def bound(self, field: str, horizon_s: float) -> None:
-        """Says what a user calls it, and when all ends. Whoever owns the clock does so before the first question."""
+        """Sets what a user calls it, and when all ends. Whoever owns the clock does so before the first question."""
         self.field = field
         self.horizon_s = horizon_s
 
@@ -156,7 +156,7 @@ class Rate(Choice, family=True):
 
 
 def start_in(start_s: float | None, period_s: float | None, uniforms: Uniforms) -> float:
-    """Where in a recording a run begins, seconds: as told, or at an instant that `uniforms` draw where it repeats."""
+    """Where in a recording a run begins, seconds: as given, or at an instant that `uniforms` draw where it repeats."""
     if start_s is None:
         return 0.0 if period_s is None else uniforms.uniform(0) * period_s
     return start_s if period_s is None else start_s % period_s

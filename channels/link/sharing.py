@@ -33,8 +33,8 @@ Q = TypeVar("Q", bound=Queued)
 class Gate(Generic[Q]):
     """What else must be free before a packet may start: a medium that others use too, a receiver that listens.
 
-    Hears of every packet of a transmitter. Whoever lets the clock run must ask the transmitter to `start` again when a
-    packet that was not admitted may be. This one holds back none.
+    It learns of every packet of a transmitter. Whoever lets the clock run must ask the transmitter to `start` again
+    when a packet that was not admitted may be. This one holds back none.
     """
 
     def joined(self, packet: Q) -> None:
@@ -64,7 +64,7 @@ class Transmitter(ABC, Generic[Q]):
     due_s: float = inf
     version: int = 0
     gate: Gate[Q] | None = None
-    """Of a transmitter that sends one packet at a time."""
+    """The gate of a transmitter that sends one packet at a time."""
 
     def __init__(self, curve: Curve, now_s: float) -> None:
         self._curve = curve
@@ -95,11 +95,11 @@ class Transmitter(ABC, Generic[Q]):
 
     @abstractmethod
     def leave(self, now_s: float) -> Q:
-        """The packet whose last bit leaves at `due_s`, which is now."""
+        """Returns the packet whose last bit leaves at `due_s`, which is now."""
 
     @abstractmethod
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
-        """Takes those of these packets that have not started out of the queue and answers them."""
+        """Takes those of these packets that have not started out of the queue and returns them."""
 
 
 Waiting = deque[tuple[Q, float]]
@@ -112,7 +112,7 @@ class Sharing(Choice, family=True):
     lane_per_device: ClassVar[bool] = False
     """Whether each device has a server (and its fades and losses) of its own."""
     first_come: ClassVar[bool] = False
-    """Whether packets leave in the order in which they join: nothing has a say in when those before it leave."""
+    """Whether packets leave in the order in which they join: none changes when those before it leave."""
     fluid: ClassVar[bool] = False
     """Whether several packets are sent at once; the rate must then be a function of time alone."""
 
@@ -222,7 +222,7 @@ class FifoTransmitter(Transmitter[Q]):
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
         self._queue, gone = _part(self._queue, unwanted)
-        return self._told_gate(gone)
+        return self._discarded(gone)
 
     def _next(self) -> tuple[Q, float] | None:
         if self.gate is None:
@@ -236,7 +236,7 @@ class FifoTransmitter(Transmitter[Q]):
         """The first of these that the gate, if any, lets go."""
         return next((each for each in waiting if self.gate is None or self.gate.admits(each[0])), None)
 
-    def _told_gate(self, gone: list[Q]) -> list[Q]:
+    def _discarded(self, gone: list[Q]) -> list[Q]:
         if self.gate is not None:
             for packet in gone:
                 self.gate.discarded(packet)
@@ -274,7 +274,7 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
             if not self._queues[device] and device in self._turns:
                 self._turns.remove(device)
         self._waiting -= len(gone)
-        return self._told_gate(gone)
+        return self._discarded(gone)
 
     def _next(self) -> tuple[Q, float] | None:
         first = self._admitted(self._queues[device][0] for device in self._turns)

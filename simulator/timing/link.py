@@ -315,8 +315,8 @@ class Link:
         self.withdraw(message)
 
     def _send_back(self, index: MessageIndex, number: int, attempt: int, then: Callable[[object], None]) -> None:
-        """Puts an acknowledgement that costs bits on the reverse link, where no window holds it and no timer repeats
-        it. Numbers below 0 keep its randomness, and what observers see, apart from that of packets with content."""
+        """Puts an acknowledgement that costs bits on the reverse link, where no window holds it and no timer sends it
+        again. Numbers below 0 keep its randomness, and what observers see, apart from that of packets with content."""
         assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
         link = self.reverse(index[0])
         packet = Fragment(self.config.arq.ack_bits, Message(index, (), then), index, number, link.port(index[0]))

@@ -1,13 +1,13 @@
-"""Receive windows: devices that hear their downlink only for moments after they have sent (LoRaWAN's class A).
+"""Receive windows: devices that receive their downlink only for moments after they have sent (LoRaWAN's class A).
 
-After the end of an uplink frame come windows, LinkConfig.listens says when. The network, if it has heard the frame, may
-begin one downlink frame in one of them, if its transmitter is free at that instant. Until the device has received it,
-or the last window has passed, the device sends nothing. If it still awaits something then and has nothing else to send,
-it sends an empty frame: a bare header on the uplink, charged, delivered and repeated as any other.
+After the end of an uplink frame come windows, LinkConfig.listens says when. The network, if it has received the frame,
+may begin one downlink frame in one of them, if its transmitter is free at that instant. Until the device has received
+it, or the last window has passed, the device sends nothing. If it still awaits something then and has nothing else to
+send, it sends an empty frame: a bare header on the uplink, charged, delivered and repeated as any other.
 
 Simplified: an acknowledgement comes in the first window and takes up none of the airtime; the network knows by the next
-window whether its last frame was received, as the uplink frame before that window would tell it; and a device needs no
-flag (FPending) to know that more is waiting, since it knows what it has asked for.
+window whether its last frame was received, as the uplink frame before that window would show it; and a device needs no
+flag (FPending) to know that more is waiting, since it knows what it has requested.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from simulator.timing.messages import Fragment, Lane, Message, unheard
 
 @dataclass(slots=True, eq=False)
 class Receiver:
-    """One device's."""
+    """The receiver of one device."""
 
     number: int
     uplink: Link
@@ -50,14 +50,14 @@ class Receiver:
 
 
 class ReceiveWindows(Observer):
-    """The receivers of a cell. It hears when frames end as an observer of their links."""
+    """The receivers of a run. It learns when frames end as an observer of their links."""
 
     def __init__(self, env: simpy.Environment) -> None:
         self._env = env
         self._receivers: dict[int, Receiver] = {}
 
     def add(self, devices: Iterable[int], uplink: Link, downlink: Link) -> None:
-        """These devices hear this downlink only after sending on this uplink."""
+        """These devices receive this downlink only after sending on this uplink."""
         self._receivers |= {device: Receiver(device, uplink, downlink) for device in devices}
         uplink.guard(_SendsUnlessListening(self._receivers))
         downlink.guard(_StartsInWindows(self._receivers))
@@ -93,7 +93,7 @@ class ReceiveWindows(Observer):
             later(self._env, received_s - self._env.now, lambda _: later(self._env, 0.0, stop))  # once it is delivered
 
     def _open(self, receiver: Receiver, sent: Airing, _: simpy.Event) -> None:
-        """A window: the network uses it if it has heard the frame by now."""
+        """A window: the network uses it if it has received the frame by now."""
         listens = receiver.listens_after is sent and not receiver.receiving
         if listens and sent.arrives_s <= self._env.now and receiver.down_lane is not None:
             receiver.open = True
@@ -132,7 +132,7 @@ class ReceiveWindows(Observer):
 
 
 class _SendsUnlessListening(Gate[Fragment]):
-    """Of an uplink: a device that listens sends nothing."""
+    """The gate of an uplink: a device that listens sends nothing."""
 
     def __init__(self, receivers: dict[int, Receiver]) -> None:
         self._receivers = receivers
@@ -148,7 +148,7 @@ class _SendsUnlessListening(Gate[Fragment]):
 
 
 class _StartsInWindows(Gate[Fragment]):
-    """Of a downlink: a frame starts in a window of its device, and is the only one."""
+    """The gate of a downlink: a frame starts in a window of its device, and is the only one."""
 
     def __init__(self, receivers: dict[int, Receiver]) -> None:
         self._receivers = receivers
