@@ -60,14 +60,17 @@ class SlowLink:
         self.seen = Seen()
         self.lanes: dict[int, Lane] = {}
         self.packets: dict[Message, list[Packet]] = {}
-        self.order: dict[int, list[Packet]] = defaultdict(list)
+        self.offered: dict[int, list[Packet]] = defaultdict(list)
+        self.going: dict[int, list[Packet]] = defaultdict(list)
+        self.slid: dict[int, simpy.Event] = defaultdict(env.event)
+        """By device, an event that happens when a packet leaves the window."""
 
     def put(self, message: Message) -> None:
         device = message.index[0]
         sizes = self.config.packets_bits(message.bits)
         new = [Packet(message, *each, changed=self.env.event()) for each in enumerate(sizes)]
         self.packets[message] = new
-        self.order[device] += new
+        self.offered[device] += new
         for packet in new:
             self.env.process(self.live(packet, device))
         self.report(message)
@@ -79,15 +82,14 @@ class SlowLink:
 
     def live(self, packet: Packet, device: int) -> Iterator[simpy.Event]:
         """The whole life of a packet."""
-        config, env, order = self.config, self.env, self.order[device]
+        config, env = self.config, self.env
         key = device + 1 if config.sharing.lane_per_device else 0
         lane = self.lanes.get(key) or self.lanes.setdefault(key, Lane(self, key))
-        window, place, attempt = config.window_packets(self.back_s(device)), order.index(packet), 0
-        while not packet.acked:
-            first = next(number for number, each in enumerate(order) if not each.acked)
-            if place - first < window:
-                break
-            yield env.any_of([order[first].changed, packet.changed])
+        window, attempt = config.window_packets(self.back_s(device)), 0
+        while not packet.acked and not self.may_go(packet, device, window):
+            yield env.any_of([self.slid[device], packet.changed])
+        if not packet.acked:
+            self.going[device].append(packet)
         while not packet.acked:
             self.enter(packet, "queue")
             self.seen.sent += 1
@@ -104,9 +106,9 @@ class SlowLink:
                 begin_s, lane.position = lane.curve.ready_s(before, packet.bits), lane.curve.finish(before, packet.bits)
                 if lane.position.time_s == float("inf"):
                     yield env.event()
-                yield env.timeout(begin_s - env.now)
+                yield env.timeout(max(0.0, begin_s - env.now))
                 self.enter(packet, "retransmit" if attempt else "transmit")
-                yield env.timeout(lane.position.time_s - env.now)
+                yield env.timeout(max(0.0, lane.position.time_s - env.now))
             address = (*packet.message.index, packet.number, attempt)
             lost = lane.loss.lost(env.now, packet.bits, 0.0, address)
             returns = not lane.ack_loss.lost(env.now, config.header_bits, 0.0, address) if not lost else False
@@ -116,6 +118,14 @@ class SlowLink:
                 env.process(self.arrive(packet, returns, self.back_s(device)))
             yield env.any_of([env.timeout(config.arq.timeout_s), packet.changed])
             attempt += 1
+
+    def may_go(self, packet: Packet, device: int, window: int) -> bool:
+        """Whether fewer than a window of packets have gone from the oldest unacknowledged one on, and those before this
+        one are not held."""
+        going, offered = self.going[device], self.offered[device]
+        first = next((number for number, each in enumerate(going) if not each.acked), len(going))
+        before = offered[: offered.index(packet)]
+        return len(going) - first < window and all(each.acked or each in going for each in before)
 
     def arrive(self, packet: Packet, returns: bool, back_s: float) -> Iterator[simpy.Event]:
         yield self.env.timeout(self.config.delay.mean_s)
@@ -136,6 +146,7 @@ class SlowLink:
         if not packet.acked:
             packet.acked = True
             packet.changed.succeed()
+            self.slid.pop(packet.message.index[0], self.env.event()).succeed()
             self.report(packet.message)
 
     def enter(self, packet: Packet, state: str) -> None:

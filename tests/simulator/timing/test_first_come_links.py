@@ -11,6 +11,7 @@ from cells import PAIR, cell, link
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from links import payload
+from plants import AirWatch
 from slow_link import SlowLink
 
 from channels.link.link_config import LinkConfig
@@ -18,7 +19,6 @@ from channels.uniforms import Uniforms
 from simulator import simulate
 from simulator.decoding.memory import Memory
 from simulator.results.ledger import Ledger
-from simulator.results.observer import Airing, Observer
 from simulator.timing import plant, progress
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
@@ -127,7 +127,7 @@ class Carriage:
             assert tuple(self.seen.charged[number].spent) == pytest.approx(tuple(ledger.spent), abs=1e-9)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     schedule=puts,
     rate=st.sampled_from(RATES),
@@ -177,27 +177,6 @@ def test_a_loss_that_never_comes_changes_nothing_where_rounds_are_drafted_ahead_
     assert latencies[0] == pytest.approx(latencies[1], rel=1e-12)
 
 
-@pytest.mark.parametrize("kind", [Link, PlannedLink])
-def test_what_is_in_and_withdrawn_takes_no_place_in_the_window(kind: type[Link]) -> None:
-    """96 ms each at 1 kbit/s, 0.5 s out and 0.4 s back: withdrawn at 0.7 s, when its acknowledgement is under way, the
-    first message lets the second go at once."""
-    env, came = simpy.Environment(), []
-    arq = {"kind": "stop_and_wait", "timeout_s": 2.0}
-    config = LinkConfig.model_validate(link(1000.0, 0.5, arq=arq, header_bits=0))
-    carrier = kind(env, config, Uniforms.of(0, "test"), "uplink", lambda device: 0.4)
-
-    def arrived(message: Message) -> None:
-        came.append((env.now, message.index[2]))
-
-    first, second = (Message((0, 0, number), payload(96), arrived) for number in (1, 2))
-    carrier.put(first)
-    carrier.put(second)
-    env.timeout(0.7).callbacks.append(lambda _: carrier.withdraw(first))
-    env.run(until=5.0)
-    assert came == [(pytest.approx(0.596), 1), (pytest.approx(0.7 + 0.596), 2)]
-    assert carrier.seen_by(0).acked_bits == carrier.acked_bits == 96
-
-
 def test_what_a_reply_was_still_to_do_does_not_outlive_its_round() -> None:
     """Its second packet is in before the first is acknowledged: from then on its time is the next round's."""
     patient = {"kind": "selective_repeat", "timeout_s": 2.0}
@@ -237,34 +216,24 @@ def test_packets_that_come_through_are_progress_before_their_message_is_in(monke
     assert set(simulate(cell(models={"pair": long}, uplink=bits, workload=asked)).requests["outcome"]) == {"answered"}
 
 
-class Ears(Observer):
-    """Hears packets."""
-
-    def __init__(self) -> None:
-        self.heard: list[Airing] = []
-
-    def on_packet(self, airing: Airing) -> None:
-        self.heard.append(airing)
-
-
 def test_an_observer_hears_the_same_packets_of_both() -> None:
     made = cell(
         scheme="k_sqs",
         uplink={"mtu_bits": 600, "sharing": "fifo"},
         workload={"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8},
     )
-    planned, followed = Ears(), Ears()
+    planned, followed = AirWatch(), AirWatch()
     simulate(made, planned, memory=MEMORY)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plant, "plannable", lambda config: False)
         simulate(made, followed, memory=MEMORY)
-    assert len(planned.heard) > 50
-    assert sorted(planned.heard) == sorted(followed.heard)
+    assert len(planned.airings) > 50
+    assert sorted(planned.airings) == sorted(followed.airings)
 
 
 def test_a_packet_that_moves_up_into_the_same_opportunity_is_heard_once() -> None:
     config = LinkConfig.model_validate({"rate": "mahimahi", "header_bits": 40})
-    ears = Ears()
+    ears = AirWatch()
     env = simpy.Environment()
     carrier = PlannedLink(env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.1, ears)
     first, unwanted, last = (Message((device, 0, 1), payload(80), lambda message: None) for device in range(3))
@@ -272,4 +241,4 @@ def test_a_packet_that_moves_up_into_the_same_opportunity_is_heard_once() -> Non
         carrier.put(message)
     env.timeout(0.001).callbacks.append(lambda _: carrier.withdraw(unwanted))
     env.run(until=5.0)
-    assert [airing.address[0] for airing in ears.heard] == [0, 2]
+    assert [airing.address[0] for airing in ears.airings] == [0, 2]
