@@ -1,4 +1,4 @@
-"""Language models, the law of acceptance, and how long compute takes. No SimPy, no packets."""
+"""Language models, the rule of acceptance, and how long compute takes. No SimPy, no packets."""
 
 import os
 import sys

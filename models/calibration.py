@@ -19,9 +19,9 @@ from models.clocks.roofline import Roofline
 
 FLOAT32_BYTES = 4.0
 VERIFIED_TOKENS = 16
-"""New tokens of a pass up to which the law after each is asked for, as a verification does; behind more, the last."""
-DAMPING = 1e-3
-"""Of the roofline's fit: keeps a figure that no pass depends on where the search began."""
+"""New tokens of a pass up to which the distribution after each is asked for, as a verification does; behind more, the
+last."""
+DAMPING = 1e-3  # of the roofline's fit: keeps a figure that no pass depends on where the search began
 
 
 class Axes(NamedTuple):

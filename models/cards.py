@@ -1,21 +1,29 @@
-"""What decides a model: the card that records the files of its weights, the pair that such a card describes, and a hash
-of it all. Never imports torch."""
+"""What decides a model: the card of its weights' files, the pair it describes, the device, and a hash of it all.
+
+What a network runs on and how products round there decide the last bits of every distribution, so they are in a pair's
+fingerprint. Fingerprints are needed where nothing is run: nothing here imports torch.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import os
+import re
+import sys
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from kinds import ConfigError, Part, first_error
 from kinds.files import GivenPath, read_text, sha256
-from models.devices import products
-from models.interface import Pair
+from models import TORCH_CAME_FIRST
+from models.interface import DeviceName, Pair
 from models.prompt_files import check_prompts
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -48,8 +56,7 @@ class Bundled(Pair):
 
     has_networks: ClassVar[bool] = True
     home: ClassVar[Path]
-    texts: ClassVar[Path]
-    """The pair's own prompts."""
+    texts: ClassVar[Path]  # the pair's own prompts
 
     # Left out of what is written where it is null, so that cells with the pair's own prompts keep their names.
     prompts: GivenPath | None = Field(
@@ -67,7 +74,6 @@ class Bundled(Pair):
 
     @property
     def prompt_file(self) -> Path:
-        """Where its prompts are."""
         return self.prompts or self.texts
 
     @cached_property
@@ -98,3 +104,66 @@ def fingerprint(*parts: str) -> str:
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers")]
     decisive = [*parts, "float32", *libraries, f"MKL_CBWR={products()}"]
     return hashlib.sha256(" ".join(decisive).encode()).hexdigest()
+
+
+_NVML: Final = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
+"""NVIDIA's library that tells of GPUs, and comes with their driver."""
+_STRICT: Final = 0x10000  # MKL_CBWR_STRICT of MKL's header mkl_types.h
+
+
+def device_of(name: DeviceName) -> Literal["cpu", "cuda"]:
+    """What a network under this name runs on here: `auto` is a GPU where torch was built for one and the driver counts
+    one that this process may use."""
+    if name != "auto":
+        return name
+    return "cuda" if _torch_takes_cuda() and _sees_gpu(_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES")) else "cpu"
+
+
+@cache
+def _torch_takes_cuda() -> bool:
+    """As torch's own note of its build says, which is read and not run."""
+    found = find_spec("torch")
+    if found is None or found.origin is None:
+        return False
+    try:
+        note = (Path(found.origin).parent / "version.py").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return re.search(r"^cuda\b[^=]*=\s*['\"]", note, re.MULTILINE) is not None
+
+
+@cache
+def _gpus() -> int:
+    """How many the driver counts; 0 where there is no driver."""
+    try:
+        nvml, count = ctypes.CDLL(_NVML), ctypes.c_uint(0)
+        if nvml.nvmlInit_v2() or nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)):
+            return 0
+        nvml.nvmlShutdown()
+    except (OSError, AttributeError):
+        return 0
+    return count.value
+
+
+def _sees_gpu(gpus: int, visible: str | None) -> bool:
+    """Whether $CUDA_VISIBLE_DEVICES leaves this process a GPU: numbers or names up to the first that is none."""
+    if visible is None:
+        return gpus > 0
+    first = visible.partition(",")[0].strip()
+    return gpus > 0 and (int(first) < gpus if first.isdecimal() else first.startswith(("GPU-", "MIG-")))
+
+
+@cache
+def products() -> str:
+    """How MKL rounds products in this process: $MKL_CBWR, unless torch made one before that was set (models)."""
+    return os.environ["MKL_CBWR"] if not TORCH_CAME_FIRST or _is_strict() else "not heard"
+
+
+def _is_strict() -> bool:
+    """Whether the MKL within torch, which is imported, is in its strict mode; False where that cannot be told."""
+    torch = sys.modules["torch"].__file__ or ""
+    try:
+        mode: int = ctypes.CDLL(str(Path(torch).parent / "lib" / "libtorch_cpu.so")).mkl_serv_cbwr_get(-1)
+    except (OSError, AttributeError):
+        return False
+    return bool(mode & _STRICT)

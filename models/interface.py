@@ -1,9 +1,10 @@
-"""What the simulator asks of a language model: laws of next tokens after a sequence, from a cache it never sees.
+"""What the simulator asks of a language model: distributions of next tokens after a sequence, from a cache it never
+sees.
 
 A `CachedText` is one text with its keys and values. The caller always hands over the whole text and says how many
-trailing laws it wants; cached entries that are a prefix of it are kept, the rest dropped, and one forward pass runs
-over what is missing. Accepting, rejecting and starting over are therefore the same call. Drafts that branch are a
-`TokenTree`; its laws are one pass too, behind which the path that was accepted is kept by `graft`.
+trailing distributions it wants; cached entries that are a prefix of it are kept, the rest dropped, and one forward pass
+runs over what is missing. Accepting, rejecting and starting over are therefore the same call. Drafts that branch are a
+`TokenTree`; its distributions are one pass too, behind which the path that was accepted is kept by `graft`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from kinds import Choice
 from kinds.arrays import Floats
 
 Laws = Floats
-"""float64 [n, V]: each row a law."""
+"""float64 [n, V]: each row a distribution."""
 Speller = Callable[[Sequence[int]], str]
 """Token ids as text."""
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -99,23 +100,24 @@ class CachedText(Protocol):
         ...
 
     def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
-        """The `last` trailing next-token laws of `tokens`, shape [last, V], float64, rows sum to 1.
+        """The `last` trailing next-token distributions of `tokens`, shape [last, V], float64, rows sum to 1.
 
-        Row i is the law of the token that follows tokens[: len(tokens) - last + 1 + i]. Cached entries that are not a
-        prefix of `tokens`, and those whose laws are asked for again, are dropped first; then one forward pass runs over
-        the rest. Afterwards `cached == tokens`. `last = 0` fills the cache only. Raises ValueError when
-        `last > len(tokens)`, and when the text exceeds the model's context.
+        Row i is the distribution of the token that follows tokens[: len(tokens) - last + 1 + i]. Cached entries that
+        are not a prefix of `tokens`, and those whose distributions are asked for again, are dropped first; then one
+        forward pass runs over the rest. Afterwards `cached == tokens`. `last = 0` fills the cache only. Raises
+        ValueError when `last > len(tokens)`, and when the text exceeds the model's context.
         """
         ...
 
     def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
-        """The laws after `tokens` (row 0) and after `tokens` and the path to node i (row 1 + i): [N + 1, V] float64.
+        """The distributions after `tokens` (row 0) and after `tokens` and the path to node i (row 1 + i): [N + 1, V]
+        float64.
 
-        Cached entries are kept and dropped as `laws` does; then one forward pass runs over the missing tokens and all
-        N nodes, each of which sees the text and the nodes of its own path alone. It costs what a line of N drafts does.
-        Of a tree of one branch, the pass and its laws are those of `laws`. Afterwards `cached == tokens`. Raises
-        ValueError on an empty text, and when the text and the longest path exceed the model's context; ConfigError on
-        a tree that branches where the model takes no mask or positions.
+        Cached entries are kept and dropped as `laws` does; then one forward pass runs over the missing tokens and all N
+        nodes, each of which sees the text and the nodes of its own path alone. It costs what a line of N drafts does.
+        Of a tree of one branch, the pass and its distributions are those of `laws`. Afterwards `cached == tokens`.
+        Raises ValueError on an empty text, and when the text and the longest path exceed the model's context;
+        ConfigError on a tree that branches where the model takes no mask or positions.
         """
         ...
 
@@ -133,7 +135,8 @@ class CachedText(Protocol):
 
 
 def require_tree(tokens: tuple[int, ...], tree: TokenTree, context_tokens: int) -> None:
-    """Raises ValueError where no law follows a text, or it does not fit the context with its tree's longest path."""
+    """Raises ValueError where no distribution follows a text, or it does not fit the context with its tree's longest
+    path."""
     require_text(tokens, 1, context_tokens)
     if len(tokens) + tree.depth > context_tokens:
         raise ValueError(f"text of {len(tokens)} tokens and a path of {tree.depth}: at most {context_tokens}")
@@ -147,7 +150,7 @@ def require_tree_passed(tree: TokenTree | None) -> TokenTree:
 
 
 def require_text(tokens: tuple[int, ...], last: int, context_tokens: int) -> None:
-    """Raises ValueError where a text has not that many laws, or does not fit the context."""
+    """Raises ValueError where a text has not that many distributions, or does not fit the context."""
     if not 0 <= last <= len(tokens):
         raise ValueError(f"last = {last}: 0 to {len(tokens)} laws of a text of that length")
     if len(tokens) > context_tokens:
@@ -169,11 +172,11 @@ class LanguageModel(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of weights, dtype and library versions: two models with equal fingerprints give equal laws."""
+        """Hash of weights, dtype and library versions: two models with equal fingerprints give equal distributions."""
         ...
 
     def open(self, temperature: float) -> CachedText:
-        """A new, empty text. Temperature 0 is greedy: the law is one-hot at the lowest-id argmax."""
+        """A new, empty text. Temperature 0 is greedy: the distribution is one-hot at the lowest-id argmax."""
         ...
 
 
@@ -211,11 +214,12 @@ class Pair(Choice, family=True):
     summary: ClassVar[str]
     """One line for a person: what runs."""
     has_networks: ClassVar[bool] = False
-    """Whether its laws come from forward passes: several decodings may share them, and what a load has told is kept
-    from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides the
-    prompts and the end token, too."""
+    """Whether its distributions come from forward passes: several decodings may share them, and what a load has told is
+    kept from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides
+    the prompts and the end token, too."""
     has_laws: ClassVar[bool] = True
-    """Whether its laws say more than which token it is: schemes that send the drafter's laws need them."""
+    """Whether its distributions say more than which token it is: schemes that send the drafter's distributions need
+    them."""
 
     @property
     def remark(self) -> str:
@@ -254,7 +258,7 @@ class Pair(Choice, family=True):
     @cached_property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Hash of all that decides the laws and the prompts: weights, dtype, library versions, parameters."""
+        """Hash of all that decides the distributions and the prompts: weights, dtype, library versions, parameters."""
 
     def prepare(self) -> None:
         """Fetches or makes what every `load` on this machine needs and only the first has to, before several processes

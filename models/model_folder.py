@@ -18,12 +18,9 @@ from kinds.mistakes import shown
 
 FILES: Final = ["*.json", "*.txt", "*.model", "*.jinja", "additional_chat_templates/*.jinja", "*.safetensors"]
 """What is read of a model, and what is downloaded of one."""
-MOST_LAYERS: Final = 1_024
-"""Of a configuration, and of experts a layer."""
-MOST_SIZE: Final = 2**24
-"""Of any other size in a configuration: a width, a vocabulary, a text."""
-INDEX: Final = ".safetensors.index.json"
-"""How the name ends of a file that says in which file each weight is."""
+MOST_LAYERS: Final = 1_024  # of a configuration, and of experts a layer
+MOST_SIZE: Final = 2**24  # of any other size in a configuration: a width, a vocabulary, a text
+INDEX: Final = ".safetensors.index.json"  # how the name ends of a file that says in which file each weight is
 _LAYERS: Final = re.compile(r"num_.*(layers|experts|blocks)|n_(layer|.*experts)|layers$")
 _SIZES: Final = re.compile(r"size|dim|width|head|embd|inner|positions|rank|d_model|d_ff|ctx|types")
 _MOST_CONFIG_BYTES: Final = 2**20

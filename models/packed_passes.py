@@ -1,30 +1,33 @@
-"""Forward passes of several texts as one: each text's laws are, to the last bit, those of a pass of its own.
+"""Forward passes of several texts as one: each text's distributions are, to the last bit, those of a pass of its own.
 
 The new tokens of all texts stand in one row. What works token by token (linear layers, norms, embeddings) runs on the
 whole row, and costs far less a token than on a few; what looks at several tokens or at the length of its input
 (attention, and an activation's vector loop with its scalar end) runs text by text, in the very call that the text alone
 would make. That linear layers and norms keep a token's bits whatever the tokens beside it is not true everywhere: MKL
-promises it in its strict mode (models/__init__.py), other libraries do not. So a network is tried before it is packed
-(independence); where bits differ, each pass is made alone.
+promises it in its strict mode (models/__init__.py), other libraries do not. So a network is tried before it is packed:
+a few texts go through passes of the shapes that decoding makes (a prompt, a round's drafts, one token), each alone and
+then packed, in two orders and beside texts of other lengths. One different bit, or a network that cannot be packed at
+all, and its passes are made alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from threading import RLock
 from typing import Final, NamedTuple
 
+import numpy as np
 import torch
 from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-MOST_TOKENS: Final = 256
-"""New tokens in one packed pass: more would not make one cheaper."""
-PACKED: Final = "packed_texts"
-"""The attention of a packed pass, to the transformers library."""
+MOST_TOKENS: Final = 256  # new tokens in one packed pass: more would not make one cheaper
+PACKED: Final = "packed_texts"  # the attention of a packed pass, to the transformers library
 
 
 class SharedNetwork:
@@ -43,8 +46,6 @@ class SharedNetwork:
         """Whether passes may be packed: tried at the first call."""
         with self.lock:
             if self._packs is None:
-                from models.independence import packs
-
                 self._packs = packs(self)
             return self._packs
 
@@ -79,8 +80,7 @@ class ForwardPass:
     network: SharedNetwork
     cache: DynamicCache
     tokens: tuple[int, ...]
-    last: int
-    """How many trailing laws are wanted."""
+    last: int  # how many trailing distributions are wanted
 
     def alone(self) -> torch.Tensor:
         """Logits [last, V]; the cache then holds the tokens too."""
@@ -225,3 +225,72 @@ class _TextByText(torch.nn.Module):
             whole: torch.Tensor = self._function(states)
             return whole
         return torch.cat([self._function(part) for part in _split(states, lengths)], -2)
+
+
+Make = Callable[[Sequence[ForwardPass]], list[torch.Tensor]]
+STEPS = ((17, 1, 40, 6), (1, 5, 2, 9), (1, 1, 1, 1))  # new tokens of each text, pass by pass
+FILLING = 3
+LAWS = 2  # of each pass that are compared, or all where there are fewer
+
+
+def packs(network: SharedNetwork) -> bool:
+    """Whether packed passes give the bits of passes alone. Tells on one line of stderr where they do not."""
+    why = _unfit(network)
+    if why is None:
+        network.take_apart()
+        try:
+            why = None if _equal(network) else "on this machine a law's last bits depend on the texts beside it"
+        except (AttributeError, TypeError, ValueError, RuntimeError, IndexError) as error:
+            why = f"it cannot be packed ({type(error).__name__})"
+    if why is not None:
+        print(f"sqsim: {type(network.module).__name__}: passes are made one by one, {why}", file=sys.stderr)
+    return why is None
+
+
+def _unfit(network: SharedNetwork) -> str | None:
+    """Why a network is not even tried; None where it is."""
+    module = network.module
+    if "position_ids" not in inspect.signature(type(module).forward).parameters:
+        return "it takes no positions"
+    if module.config._attn_implementation != "sdpa":
+        return f"its attention is {module.config._attn_implementation!r}"
+    return None
+
+
+def _equal(network: SharedNetwork) -> bool:
+    """Whether all bits are the same: alone, packed, packed the other way round beside a text that fills the row."""
+    alone = _history(network, lambda passes: [each.alone() for each in passes])
+    return all(
+        all(torch.equal(one, other) for one, other in zip(alone, _history(network, make), strict=True))
+        for make in (packed, _in_other_company)
+    )
+
+
+def _in_other_company(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
+    network = passes[0].network
+    config = network.module.config
+    vocabulary = config.vocab_size
+    first = passes[0].cache.get_seq_length() == 0
+    most = min(MOST_TOKENS, network.module.config.max_position_embeddings) - sum(len(each.tokens) for each in passes)
+    filling = _tokens(0, most if first else FILLING, vocabulary)
+    return packed([ForwardPass(network, DynamicCache(config=config), filling, 1), *reversed(passes)])[:0:-1]
+
+
+def _history(network: SharedNetwork, make: Make) -> list[torch.Tensor]:
+    """The logits of all passes."""
+    config = network.module.config
+    caches = [DynamicCache(config=config) for _ in STEPS[0]]
+    logits: list[torch.Tensor] = []
+    for number, step in enumerate(STEPS):
+        texts = zip(caches, step, strict=True)
+        logits += make(
+            [
+                ForwardPass(network, cache, _tokens(number, new, config.vocab_size), min(new, LAWS))
+                for cache, new in texts
+            ]
+        )
+    return logits
+
+
+def _tokens(seed: int, number: int, vocabulary: int) -> tuple[int, ...]:
+    return tuple(np.random.default_rng([seed, number]).integers(vocabulary, size=number).tolist())

@@ -23,8 +23,7 @@ from kinds import ConfigError, Part
 from kinds.files import atomically, by_content, cache_folder
 from models.interface import LoadedPair, Pair, Prompt
 
-Described = dict[str, JsonValue]
-"""A pair's own fields, files by their content."""
+Described = dict[str, JsonValue]  # A pair's own fields, files by their content
 _LOADING = threading.RLock()
 
 
@@ -32,8 +31,7 @@ class PairCard(Part):
     """What a load has told of a pair."""
 
     pair: Described
-    code: str
-    """Hash of the source that made it."""
+    code: str  # hash of the source that made it
     fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
     vocabulary: int = Field(ge=1)
     context_tokens: int = Field(ge=1)
@@ -50,7 +48,6 @@ class PairCard(Part):
 
     @property
     def kind(self) -> str:
-        """Of the pair."""
         return str(self.pair.get("kind"))
 
     @property
@@ -60,7 +57,6 @@ class PairCard(Part):
 
     @property
     def names(self) -> str:
-        """The pair for a person."""
         return " ".join([self.kind, " / ".join(self.models)]).strip()
 
     @property
@@ -70,12 +66,10 @@ class PairCard(Part):
 
     @property
     def file_name(self) -> str:
-        """Of the card in a folder of cards."""
         return f"{self.fingerprint[:16]}.{_digest(self.pair)}.json"
 
     @property
     def current(self) -> bool:
-        """Whether this very code made it."""
         return self.code == code()
 
 

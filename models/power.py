@@ -43,8 +43,7 @@ class Power(Part):
     )
 
 
-POWER_NEEDED: Final = "{busy_w: 15, idle_w: 5}"
-"""What a user writes for one that is in no table."""
+POWER_NEEDED: Final = "{busy_w: 15, idle_w: 5}"  # what a user writes for one that is in no table
 
 
 def _powers(*rows: tuple[str, float, float, Standing, str]) -> dict[str, Power]:

@@ -19,11 +19,9 @@ LANGUAGES = PROMPTS / "languages"
 """Our own short texts, a file a language: the same eight passages in each natural one, and eight openings of Python."""
 
 
-MOST_CHARACTERS: Final = 2**18
-"""Of a prompt: a tokenizer takes some 500 bytes a character."""
+MOST_CHARACTERS: Final = 2**18  # of a prompt: a tokenizer takes some 500 bytes a character
 _MOST_BYTES: Final = 2**24
-_MOST_LINE: Final = 8 * MOST_CHARACTERS
-"""Characters, of which JSON may take six for one."""
+_MOST_LINE: Final = 8 * MOST_CHARACTERS  # characters, of which JSON may take six for one
 
 
 def read_prompts(path: Path, encode: Callable[[str], list[int]]) -> tuple[Prompt, ...]:

@@ -1,16 +1,17 @@
 """Pairs of which only acceptance is known: published ones by name, and any whose figures a user gives.
 
 No network runs. Where a text is, an acceptance a is laid out along it (`acceptance_mix`), fitted so that the rounds of
-the source's draft length L survive as published, or commit as many tokens. The verifier's law p has a shape measured on
-a real verifier where a real pair had about that acceptance (`law_shapes`); the drafter's law q is at TV(p, q) = 1 - a
-exactly, so that a draft drawn from q itself stands with probability a. What a scheme keeps of q then decides what it
-loses, as with a real pair.
+the source's draft length L survive as published, or commit as many tokens. The verifier's distribution p has a shape
+measured on a real verifier where a real pair had about that acceptance (`distribution_shapes`); the drafter's
+distribution q is at TV(p, q) = 1 - a exactly, so that a draft drawn from q itself stands with probability a. What a
+scheme keeps of q then decides what it loses, as with a real pair.
 
-The layout could hold at every temperature: temperature sharpens the shapes and leaves a as it is; at 0, where laws are
-one-hot, drafter and verifier prefer the same id with probability a. But a real pair's acceptance changes with it, so a
-published pair is refused at another temperature than its figures were measured at, unless `kept` says what share of
-AL - 1 is left there: every acceptance of the fitted layout then falls by one factor (`acceptance_mix.keep`). Figures of
-one's own (kind `acceptance`) are taken to be those of the cell's temperature, or of one where `kept` was more.
+The layout could hold at every temperature: temperature sharpens the shapes and leaves a as it is; at 0, where
+distributions are one-hot, drafter and verifier prefer the same id with probability a. But a real pair's acceptance
+changes with it, so a published pair is refused at another temperature than its figures were measured at, unless `kept`
+says what share of AL - 1 is left there: every acceptance of the fitted layout then falls by one factor
+(`acceptance_mix.keep`). Figures of one's own (kind `acceptance`) are taken to be those of the cell's temperature, or of
+one where `kept` was more.
 
 At another draft length than L the same text is met otherwise, as it would be of the real pair: Llama-3.3-70B with
 Llama-3.2-1B, fitted to its survival at 8 drafts, gives AL 3.36 and 4.49 at 3 and 5, published are 3.38 and 4.52.
@@ -29,20 +30,18 @@ from pydantic import Field, model_validator
 
 from kinds.arrays import Floats, Ints
 from models.acceptance_mix import CONCENTRATION, AlongText, fit_accepted_length, fit_survival, keep, missed
+from models.computed_text import ComputedModel, WriteDistribution
+from models.distribution_shapes import TABLE, ShapedDistributions, ShapeTable
 from models.interface import LoadedPair, Pair, Prompt
-from models.law_shapes import TABLE, ShapedLaws, ShapeTable
-from models.law_text import LawModel, WriteLaw
 from models.published_figures import KEPT_LEAST, KEPT_MOST, Figures, PresetName
 from models.published_figures import PRESETS as PRESETS
 
-_TOLERATED = 0.03
-"""A survival that every layout misses by more is refused."""
+_TOLERATED = 0.03  # A survival that every layout misses by more is refused
 _GEOMETRIC = tuple(0.8**drafts for drafts in range(1, 9))
 """Of a pair of which nothing is given: acceptance .8 everywhere."""
 _GOLDEN = (5**0.5 - 1) / 2
 """From one prompt to the next, the quantile at which its text starts moves on by this, modulo 1."""
-_ORDER, _PROMPTS, _START = (1 << 62) + np.arange(3)
-"""Philox counters."""
+_ORDER, _PROMPTS, _START = (1 << 62) + np.arange(3)  # philox counters
 
 
 class OfAcceptance(Pair):
@@ -101,10 +100,10 @@ class OfAcceptance(Pair):
         return hashlib.sha256(described.encode()).hexdigest()
 
     def load(self) -> LoadedPair:
-        """Fits the layout and makes both models. Their laws are made when first asked for."""
-        texts = TextLaws(self.vocabulary, self.along, self.seed)
-        drafter = LawModel(texts.drafter_at, self.vocabulary, self.context, self.fingerprint + "/drafter")
-        verifier = LawModel(texts.verifier_at, self.vocabulary, self.context, self.fingerprint + "/verifier")
+        """Fits the layout and makes both models. Their distributions are made when first asked for."""
+        texts = PublishedTexts(self.vocabulary, self.along, self.seed)
+        drafter = ComputedModel(texts.drafter_at, self.vocabulary, self.context, self.fingerprint + "/drafter")
+        verifier = ComputedModel(texts.verifier_at, self.vocabulary, self.context, self.fingerprint + "/verifier")
         return LoadedPair(drafter, verifier, tuple(map(self._prompt, range(self.prompts))))
 
     def _prompt(self, index: int) -> Prompt:
@@ -186,9 +185,7 @@ class KnownAcceptance(OfAcceptance):
         default=None, min_length=1, max_length=32, description="P(the first 1, 2, ... drafts of a round all stand)"
     )
     accepted_length: float | None = Field(
-        default=None,
-        gt=1,
-        description="AL, tokens that a round commits, with its correction or bonus; needs drafts",
+        default=None, gt=1, description="AL, tokens that a round commits, with its correction or bonus; needs drafts"
     )
     share: float | None = Field(default=None, gt=0, lt=1, description="mean share of drafts that stand; needs drafts")
     drafts: int = Field(default=8, ge=1, le=32, description="L, drafts of a round where AL or the share was measured")
@@ -242,8 +239,8 @@ class KnownAcceptance(OfAcceptance):
         return self.size
 
 
-class TextLaws:
-    """Both laws after a text, functions of its first id, its last two, and its length."""
+class PublishedTexts:
+    """Both distributions after a text, functions of its first id, its last two, and its length."""
 
     def __init__(self, vocabulary: int, along: AlongText, seed: int) -> None:
         self._vocabulary = vocabulary
@@ -251,7 +248,9 @@ class TextLaws:
         self._seed = seed
         self._start = float(_stream(seed, int(_START)).random())
         self._order: Ints = _stream(seed, int(_ORDER)).permutation(vocabulary)
-        self._shaped = lru_cache(maxsize=2)(lambda temperature: ShapedLaws(vocabulary, temperature, self._order))
+        self._shaped = lru_cache(maxsize=2)(
+            lambda temperature: ShapedDistributions(vocabulary, temperature, self._order)
+        )
         self._table = ShapeTable.read()
 
     def acceptance(self, tokens: tuple[int, ...], end: int) -> float:
@@ -259,28 +258,28 @@ class TextLaws:
         start = (self._start + tokens[0] * _GOLDEN) % 1.0 if tokens else self._start
         return self._along.acceptance(start, end)
 
-    def verifier_at(self, temperature: float) -> WriteLaw:
-        """p, as `LawText` asks for it."""
+    def verifier_at(self, temperature: float) -> WriteDistribution:
+        """p, as `ComputedText` asks for it."""
         return self._one_hot(drafter=False) if temperature == 0 else self._shaped_verifier(self._shaped(temperature))
 
-    def drafter_at(self, temperature: float) -> WriteLaw:
-        """q, as `LawText` asks for it."""
+    def drafter_at(self, temperature: float) -> WriteDistribution:
+        """q, as `ComputedText` asks for it."""
         return self._one_hot(drafter=True) if temperature == 0 else self._shaped_drafter(self._shaped(temperature))
 
-    def _shaped_verifier(self, laws: ShapedLaws) -> WriteLaw:
+    def _shaped_verifier(self, laws: ShapedDistributions) -> WriteDistribution:
         def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
             laws.write_verifier(out, *self._place(tokens, end, self.acceptance(tokens, end)))
 
         return write
 
-    def _shaped_drafter(self, laws: ShapedLaws) -> WriteLaw:
+    def _shaped_drafter(self, laws: ShapedDistributions) -> WriteDistribution:
         def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
             acceptance = self.acceptance(tokens, end)
             laws.write_drafter(out, *self._place(tokens, end, acceptance), 1 - acceptance)
 
         return write
 
-    def _one_hot(self, *, drafter: bool) -> WriteLaw:
+    def _one_hot(self, *, drafter: bool) -> WriteDistribution:
         def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
             coin, _, shift = self._numbers(tokens, end)
             differs = drafter and coin >= self.acceptance(tokens, end)
@@ -290,7 +289,6 @@ class TextLaws:
         return write
 
     def _place(self, tokens: tuple[int, ...], end: int, acceptance: float) -> tuple[int, int]:
-        """Shape and shift."""
         certainty, level, shift = self._numbers(tokens, end)
         return self._table.shape_at(acceptance, certainty, level), shift
 

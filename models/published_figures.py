@@ -13,36 +13,22 @@ from typing import Final, Literal, get_args
 from models.acceptance_mix import CONCENTRATION
 
 PresetName = Literal[
-    "llama_1b_70b",
-    "qwen3_1_7b_32b",
-    "eagle3_llama_8b",
-    "eagle3_qwen3_8b",
-    "eagle3_qwen3_8b_four_tasks",
-    "eagle3_qwen3_32b",
-    "eagle3_qwen3_1_7b",
-    "eagle3_qwen3_4b",
-    "eagle3_qwen3_14b",
-    "eagle3_qwen3_30b_a3b",
-    "vicuna_68m_7b",
-    "vicuna_68m_13b",
-    "vicuna_68m_33b",
-    "qwen2_5_0_5b_72b",
-    "qwen2_5_0_5b_coder_32b",
-]
+    "llama_1b_70b", "qwen3_1_7b_32b", "eagle3_llama_8b", "eagle3_qwen3_8b", "eagle3_qwen3_8b_four_tasks",
+    "eagle3_qwen3_32b", "eagle3_qwen3_1_7b", "eagle3_qwen3_4b", "eagle3_qwen3_14b", "eagle3_qwen3_30b_a3b",
+    "vicuna_68m_7b", "vicuna_68m_13b", "vicuna_68m_33b", "qwen2_5_0_5b_72b", "qwen2_5_0_5b_coder_32b",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What is known of a pair: survival by position, or AL alone, about which a Beta law is spread."""
+    """What is known of a pair: survival by position, or AL alone, about which a Beta distribution is spread."""
 
     verifier: str
     drafter: str
     vocabulary: int
-    drafts: int
-    """L, of the rounds that were measured."""
+    drafts: int  # L, of the rounds that were measured
     survival: tuple[float, ...] = ()
-    accepted_length: float = 0.0
-    """Where survival is not known."""
+    accepted_length: float = 0.0  # where survival is not known
     concentration: float = CONCENTRATION
     task: str = ""
     temperature: float = 0.0
@@ -51,8 +37,7 @@ class Figures:
     weight_bytes: float | None = field(default=2.0, repr=False)
     """A weight of the models that were measured, None where that is not told."""
     source: str = ""
-    assumed: str = ""
-    """What the source leaves open, and stands here by our reading."""
+    assumed: str = ""  # what the source leaves open, and stands here by our reading
 
 
 def _llama(verifier: str, drafter: str, survival: tuple[float, ...], task: str, source: str) -> Figures:
@@ -77,55 +62,34 @@ AT_0_AND_1: Final[dict[str, tuple[float, float]]] = {
 """AL with EAGLE-3 drafters at temperature 0 and at 1, mean of MT-Bench, HumanEval, GSM8K and Alpaca: AngelSlim
 documentation, performance, speculative decoding benchmarks. The like of two whole models, vLLM's pull request 24322 of
 Qwen3-32B with Qwen3-1.7B, could not be read."""
-KEPT_LEAST: Final = 0.57
-"""The least share of AL - 1 at temperature 0 that is left at 1: Qwen3-32B."""
-KEPT: Final = 0.72
-"""The mean of the six Qwen3 models; the median of all nine is 0.71."""
-KEPT_MOST: Final = 0.89
-"""The most: Hunyuan-7B. Of the six Qwen3 models it is 0.86."""
+KEPT_LEAST: Final = 0.57  # the least share of AL - 1 at temperature 0 that is left at 1: Qwen3-32B
+KEPT: Final = 0.72  # the mean of the six Qwen3 models; the median of all nine is 0.71
+KEPT_MOST: Final = 0.89  # the most: Hunyuan-7B. Of the six Qwen3 models it is 0.86
 
 
 def _angelslim(verifier: str) -> Figures:
     """At temperature 1. Depth of its draft trees: that of the EAGLE-3 code, 7, is assumed."""
     return Figures(
-        f"Qwen/{verifier}",
-        f"AngelSlim/{verifier}_eagle3",
-        151_936,
-        7,
-        accepted_length=AT_0_AND_1[verifier][1],
-        task="MT-Bench, HumanEval, GSM8K, Alpaca",
-        temperature=1.0,
-        source="AngelSlim documentation",
+        f"Qwen/{verifier}", f"AngelSlim/{verifier}_eagle3", 151_936, 7, accepted_length=AT_0_AND_1[verifier][1],
+        task="MT-Bench, HumanEval, GSM8K, Alpaca", temperature=1.0, source="AngelSlim documentation",
         assumed="7 drafts a round; 16-bit weights",
-    )
+    )  # fmt: skip
 
 
 def _vicuna(size: str, length: float) -> Figures:
     return Figures(
-        f"lmsys/vicuna-{size}-v1.3",
-        "double7/vicuna-68m",
-        32_000,
-        5,
-        accepted_length=length,
-        task="Spec-Bench",
-        source="Spec-Bench leaderboard",
-        assumed="5 drafts a round",
-    )
+        f"lmsys/vicuna-{size}-v1.3", "double7/vicuna-68m", 32_000, 5, accepted_length=length, task="Spec-Bench",
+        source="Spec-Bench leaderboard", assumed="5 drafts a round",
+    )  # fmt: skip
 
 
 def _qwen2_5(verifier: str, share: float, task: str) -> Figures:
     """A mean share of 8 drafts."""
     return Figures(
-        f"Qwen/{verifier}",
-        "Qwen/Qwen2.5-0.5B",
-        151_936,
-        8,
-        accepted_length=1 + 8 * share,
-        task=task,
-        weight_bytes=None,
-        source=f"pestopoppa/epyc-inference-research: {share:.0%} of drafts",
+        f"Qwen/{verifier}", "Qwen/Qwen2.5-0.5B", 151_936, 8, accepted_length=1 + 8 * share, task=task,
+        weight_bytes=None, source=f"pestopoppa/epyc-inference-research: {share:.0%} of drafts",
         assumed="temperature 0; at which precision is not told",
-    )
+    )  # fmt: skip
 
 
 _VLLM_SCRIPTS = "tomasruizt/vllm-scripts"
@@ -133,27 +97,12 @@ _VLLM_TESTS = "vLLM, test_acceptance_length"
 _EAGLE3 = "RedHatAI/{}-speculator.eagle3"
 
 PRESETS: Final[dict[PresetName, Figures]] = {
-    "llama_1b_70b": _llama(
-        "Llama-3.3-70B-Instruct",
-        "meta-llama/Llama-3.2-1B-Instruct",
-        (0.83, 0.74, 0.64, 0.58, 0.54, 0.49, 0.47, 0.44),
-        "InstructCoder",
-        _VLLM_SCRIPTS,
-    ),
-    "qwen3_1_7b_32b": _qwen(
-        "Qwen3-32B",
-        "Qwen/Qwen3-1.7B",
-        (0.76, 0.56, 0.44, 0.36, 0.28, 0.24, 0.22, 0.18),
-        "InstructCoder",
-        _VLLM_SCRIPTS,
-    ),
-    "eagle3_llama_8b": _llama(
-        "Llama-3.1-8B-Instruct",
-        _EAGLE3.format("Llama-3.1-8B-Instruct"),
-        (0.73, 0.52, 0.35),
-        "MT-Bench",
-        _VLLM_TESTS,
-    ),
+    "llama_1b_70b": _llama("Llama-3.3-70B-Instruct", "meta-llama/Llama-3.2-1B-Instruct",
+                           (0.83, 0.74, 0.64, 0.58, 0.54, 0.49, 0.47, 0.44), "InstructCoder", _VLLM_SCRIPTS),
+    "qwen3_1_7b_32b": _qwen("Qwen3-32B", "Qwen/Qwen3-1.7B",
+                            (0.76, 0.56, 0.44, 0.36, 0.28, 0.24, 0.22, 0.18), "InstructCoder", _VLLM_SCRIPTS),
+    "eagle3_llama_8b": _llama("Llama-3.1-8B-Instruct", _EAGLE3.format("Llama-3.1-8B-Instruct"),
+                              (0.73, 0.52, 0.35), "MT-Bench", _VLLM_TESTS),
     "eagle3_qwen3_8b": _qwen("Qwen3-8B", _EAGLE3.format("Qwen3-8B"), (0.65, 0.40, 0.20), "MT-Bench", _VLLM_TESTS),
     "eagle3_qwen3_8b_four_tasks": _angelslim("Qwen3-8B"),
     "eagle3_qwen3_32b": _angelslim("Qwen3-32B"),
@@ -166,7 +115,7 @@ PRESETS: Final[dict[PresetName, Figures]] = {
     "vicuna_68m_33b": _vicuna("33b", 2.01),
     "qwen2_5_0_5b_72b": _qwen2_5("Qwen2.5-72B", 0.47, "not told"),
     "qwen2_5_0_5b_coder_32b": _qwen2_5("Qwen2.5-Coder-32B", 0.87, "code (prose: 32%)"),
-}
+}  # fmt: skip
 """EAGLE-3 drafters read the verifier's hidden states, which no link here carries: they stand for a drafter at the edge
 that is as often right."""
 assert set(PRESETS) == set(get_args(PresetName))

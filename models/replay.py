@@ -1,4 +1,4 @@
-"""Accepted lengths as they were logged, replayed: a pair for schemes that send no law of the drafter's.
+"""Accepted lengths as they were logged, replayed: a pair for schemes that send no distribution of the drafter's.
 
 A JSON-lines file has a request a line, {"accepted": [3, 0, 5]}: the drafts of its rounds that stood, one after another.
 The drafter's text is then right for 3 tokens and wrong once, wrong once, right for 5 tokens and wrong once, and so on;
@@ -6,7 +6,8 @@ a list that ends starts over. Rounds of as many drafts as were logged replay the
 the wrong token is the one that the verifier adds, which nobody drafts. Longer rounds take a full round's end for a
 rejection, which the log does not tell apart.
 
-Both laws are one-hot, whatever the temperature, and say nothing beside the token: a scheme that sends them is refused.
+Both distributions are one-hot, whatever the temperature, and say nothing beside the token: a scheme that sends them is
+refused.
 """
 
 from __future__ import annotations
@@ -23,11 +24,10 @@ from pydantic import AfterValidator, Field, model_validator
 from kinds import ConfigError
 from kinds.arrays import Floats
 from kinds.files import GivenPath, parse_json, read_lines, sha256
+from models.computed_text import ComputedModel
 from models.interface import LoadedPair, Pair, Prompt
-from models.law_text import LawModel
 
-MOST = 1024
-"""Accepted drafts of a round: as many as a round may have."""
+MOST = 1024  # accepted drafts of a round: as many as a round may have
 
 
 def _absolute(path: Path) -> Path:
@@ -79,8 +79,8 @@ class Replay(Pair):
     def load(self) -> LoadedPair:
         """Prompt i is id i over and over, which no answer has."""
         texts = _Texts(self.requests, self.size)
-        drafter = LawModel(lambda _: texts.drafter, self.size, self.context, self.fingerprint + "/drafter")
-        verifier = LawModel(lambda _: texts.verifier, self.size, self.context, self.fingerprint + "/verifier")
+        drafter = ComputedModel(lambda _: texts.drafter, self.size, self.context, self.fingerprint + "/drafter")
+        verifier = ComputedModel(lambda _: texts.verifier, self.size, self.context, self.fingerprint + "/verifier")
         prompts = (Prompt(f"replay-{i}", "replay", (i,) * self.prompt_tokens) for i in range(len(self.requests)))
         return LoadedPair(drafter, verifier, tuple(prompts))
 
@@ -117,11 +117,9 @@ class _Texts:
         """By request: tokens up to and with each wrong one."""
 
     def verifier(self, out: Floats, tokens: tuple[int, ...], end: int) -> None:
-        """See `WriteLaw`."""
         self._write(out, self._place(tokens, end))
 
     def drafter(self, out: Floats, tokens: tuple[int, ...], end: int) -> None:
-        """See `WriteLaw`."""
         place = self._place(tokens, end)
         ends = self._wrong[tokens[0]] if end and tokens[0] < self._first else ()
         within = place % ends[-1] + 1 if ends else 0

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 Ask = Callable[[Sequence["ForwardPass"]], "list[Tensor]"]
 """Has passes of one network made, and answers with the logits of each."""
-AT_A_TIME: Final = 16
-"""Decodings side by side: a pass costs less the more share it, and each keeps its own caches."""
+AT_A_TIME: Final = 16  # decodings side by side: a pass costs less the more share it, and each keeps its own caches
 _ASK: ContextVar[Ask | None] = ContextVar("who makes this context's forward passes", default=None)
 _COMPANY: ContextVar[int] = ContextVar("how many decodings run at one time, this context's included", default=1)
 

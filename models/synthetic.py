@@ -1,7 +1,7 @@
-"""Exact small Markov laws in float64: a model pair without a network, for theory, tests and very large sweeps.
+"""Exact small Markov distributions in float64: a model pair without a network, for theory, tests and very large sweeps.
 
-The next-token law depends on the last `order` tokens only, through one of `contexts` rows. Row s of the verifier is
-softmax(b g_s) with Gaussian g_s and b such that its entropy is the one asked for. Row s of the drafter is
+The next-token distribution depends on the last `order` tokens only, through one of `contexts` rows. Row s of the
+verifier is softmax(b g_s) with Gaussian g_s and b such that its entropy is the one asked for. Row s of the drafter is
 (1 - w) p_s + w r_s, where r_s holds p_s's probabilities in reverse order of likelihood (or, where that is too near, is
 certain of p_s's least likely token) and w makes TV(p_s, q_s) the distance asked for. Both hold at temperature 1; at
 another temperature a row is raised to 1/T and normalized.
@@ -18,12 +18,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from kinds.arrays import Floats
+from models.computed_text import ComputedText
 from models.interface import CachedText, LoadedPair, Pair, Prompt
-from models.law_text import LawText
 from models.verification import entropy_bits, inverse_cdf, total_variation
 
-_PROMPT_STREAM = 1 << 62
-"""Philox counter of the prompts' uniforms, apart from every row's."""
+_PROMPT_STREAM = 1 << 62  # philox counter of the prompts' uniforms, apart from every row's
 
 
 class Synthetic(Pair):
@@ -98,7 +97,8 @@ class Synthetic(Pair):
 
 
 class MarkovModel:
-    """A `LanguageModel` whose laws are rows of a table: `row_of(s)` [V] is the law in context s = 0..contexts-1.
+    """A `LanguageModel` whose distributions are rows of a table: `row_of(s)` [V] is the distribution in context s =
+    0..contexts-1.
 
     After tokens ..., x, y of a text the context is y (order 1) or V x + y (order 2), modulo `contexts`; at a text's
     first token a missing x counts as 0.
@@ -124,7 +124,7 @@ class MarkovModel:
 
     @classmethod
     def from_table(cls, table: Floats) -> Self:
-        """The order-1 model with law table[x] after token x; table [V, V], rows sum to 1."""
+        """The order-1 model with distribution table[x] after token x; table [V, V], rows sum to 1."""
         digest = hashlib.sha256(np.ascontiguousarray(table, dtype=np.float64).tobytes()).hexdigest()
         return cls(len(table), lambda state: table[state], fingerprint=digest)
 
@@ -132,10 +132,10 @@ class MarkovModel:
         def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
             out[:] = self.row(tokens[max(0, end - 2) : end], temperature)
 
-        return LawText(write, self.vocabulary, self.context_tokens)
+        return ComputedText(write, self.vocabulary, self.context_tokens)
 
     def row(self, tokens: tuple[int, ...], temperature: float) -> Floats:
-        """The law [V] of the token after a text that ends in `tokens`."""
+        """The distribution [V] of the token after a text that ends in `tokens`."""
         state = 0
         for token in tokens[-self._order :]:
             state = state * self.vocabulary + token
@@ -149,8 +149,8 @@ class MarkovModel:
 def _with_entropy(logits: Floats, bits: float) -> Floats:
     """softmax(b logits) [V] with b >= 0 found by bisection, so that its entropy is `bits`.
 
-    To the last bit of b: scipy's brentq stops a few roundings earlier, where two of three laws have other last bits,
-    and with them every table.
+    To the last bit of b: scipy's brentq stops a few roundings earlier, where two of three distributions have other last
+    bits, and with them every table.
     """
     low, high = 0.0, 1.0
     while entropy_bits(_softmax(high * logits)) > bits and high < 1e12:
@@ -178,7 +178,7 @@ def _reversed(law: Floats) -> Floats:
 
 
 def _at_temperature(law: Floats, temperature: float) -> Floats:
-    """law^(1/T), normalized; at 0 one-hot at the lowest-id argmax."""
+    """distribution^(1/T), normalized; at 0 one-hot at the lowest-id argmax."""
     if temperature == 0:
         out = np.zeros_like(law)
         out[np.argmax(law)] = 1.0

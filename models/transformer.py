@@ -1,19 +1,30 @@
-"""Any causal language model of the transformers library as a `LanguageModel`: KV cache, rollback by crop, float64 laws.
+"""Any causal language model of the transformers library as a `LanguageModel`: KV cache, rollback by crop, float64.
 
-Always float32 and one torch thread, so that a text's laws depend on nothing else that runs; parallelism comes from
-processes, and from passes that several texts share (shared_passes), whose bits are those of passes alone. One call of
-`laws` or `tree_laws` is one forward pass. To the last bit, laws also depend on how a text was split into passes
-(attention over nine new tokens rounds unlike nine times one), so what must repeat exactly repeats the same calls.
+Always float32 and one torch thread, so that a text's distributions depend on nothing else that runs; parallelism comes
+from processes, and from passes that several texts share (shared_passes), whose bits are those of passes alone. One call
+of `laws` or `tree_laws` is one forward pass. To the last bit, distributions also depend on how a text was split into
+passes (attention over nine new tokens rounds unlike nine times one), so what must repeat exactly repeats the same
+calls.
+
+Tree attention is one forward pass over a text's missing tokens and a tree of drafts (SpecInfer, arXiv 2305.09781).
+
+The nodes stand in the cache one after another, but each has the position that its path gives it, and sees the text and
+its own path only: position ids and a 4-D additive mask say so. Where a network masks by place in the cache as well
+(GPT-Neo's local layers), that mask is told the positions for as long as the pass takes. N nodes cost what a line of N
+drafts costs; the mask's M + N rows of cached + M + N floats are next to nothing beside it.
 """
 
 from __future__ import annotations
 
 import bisect
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from transformers import (
     CONFIG_MAPPING,
@@ -29,26 +40,16 @@ from transformers.cache_utils import DynamicLayer
 from transformers.utils import logging
 
 from kinds import ConfigError, first_line
+from kinds.arrays import Ints
 from kinds.mistakes import shown
-from models.cards import fingerprint
+from models.cards import device_of, fingerprint
 from models.clocks.model_config import stored_numbers
-from models.devices import device_of
-from models.interface import (
-    CachedText,
-    DeviceName,
-    Laws,
-    TokenTree,
-    require_text,
-    require_tree,
-    require_tree_passed,
-)
+from models.interface import CachedText, DeviceName, Laws, TokenTree, require_text, require_tree, require_tree_passed
 from models.model_folder import read_config, require_loadable
 from models.packed_passes import ForwardPass, SharedNetwork
 from models.shared_passes import logits_of
-from models.tree_attention import keep_nodes, tree_pass
 
-_BUFFERS: Final = 2**26
-"""Numbers that a network may hold beside twice its weights: masks and tables of positions."""
+_BUFFERS: Final = 2**26  # numbers that a network may hold beside twice its weights: masks and tables of positions
 
 
 def load_model(
@@ -145,11 +146,7 @@ class TransformerModel:
     """
 
     def __init__(
-        self,
-        network: PreTrainedModel,
-        fingerprint: str,
-        device: DeviceName = "cpu",
-        vocabulary: int | None = None,
+        self, network: PreTrainedModel, fingerprint: str, device: DeviceName = "cpu", vocabulary: int | None = None
     ) -> None:
         torch.set_num_threads(1)
         self.fingerprint = fingerprint
@@ -163,7 +160,6 @@ class TransformerModel:
         self.shared = SharedNetwork(self.network)
 
     def open(self, temperature: float) -> CachedText:
-        """See `LanguageModel.open`."""
         return TransformerText(self, temperature)
 
 
@@ -186,7 +182,6 @@ class TransformerText:
         return self._cached
 
     def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
-        """See `CachedText.laws`: [last, V] float64."""
         require_text(tokens, last, self._context_tokens)
         self.crop(min(_common_prefix(self._cached, tokens), len(tokens) - last))
         missing = tokens[len(self._cached) :]
@@ -198,7 +193,6 @@ class TransformerText:
             return _laws(logits[:, : self._vocabulary], self._temperature)
 
     def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
-        """See `CachedText.tree_laws`: [N + 1, V] float64."""
         require_tree(tokens, tree, self._context_tokens)
         if tree.is_line:
             laws = self.laws((*tokens, *tree.tokens), len(tree.tokens) + 1)
@@ -211,7 +205,6 @@ class TransformerText:
         return laws
 
     def graft(self, path: tuple[int, ...]) -> None:
-        """See `CachedText.graft`."""
         tree = require_tree_passed(self._tree)
         grafted = tree.along(path)
         keep_nodes(self._cache, len(self._cached), path)
@@ -253,3 +246,99 @@ def _device(name: DeviceName) -> torch.device:
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device = {name!r}: torch can use no GPU here; set it to cpu")
     return torch.device(device)
+
+
+Sight = npt.NDArray[np.bool_]  # which entries of the cache (columns) each token of a pass (rows) attends to
+
+
+def tree_pass(network: PreTrainedModel, cache: DynamicCache, missing: tuple[int, ...], tree: TokenTree) -> torch.Tensor:
+    """Logits [N + 1, V] after the text and after each node; the cache then holds text and nodes, in this order.
+
+    `missing` are the text's tokens, one at least, that the cache lacks. Raises ConfigError on a network that takes no
+    mask or no positions.
+    """
+    require_tree_attention(network)
+    held = cache.get_seq_length()
+    positions = tree_positions(held, len(missing), tree)
+    device = network.device
+    with _windows_by_position(network, positions):
+        output = network(
+            input_ids=torch.tensor([[*missing, *tree.tokens]], device=device),
+            attention_mask=_additive(tree_sight(held, len(missing), tree)).to(device),
+            position_ids=torch.from_numpy(positions[held:]).to(device)[None],
+            cache=cache,
+            use_cache=True,
+            logits_to_keep=len(tree.tokens) + 1,
+        )
+    logits: torch.Tensor = output.logits[0]
+    return logits
+
+
+def require_tree_attention(network: PreTrainedModel) -> None:
+    """Raises ConfigError that names the network, unless it takes positions and a mask of one's own."""
+    name = type(network).__name__
+    lacks = {"position_ids", "attention_mask"} - set(inspect.signature(type(network).forward).parameters)
+    if lacks:
+        raise ConfigError(f"{name} takes no {' and no '.join(sorted(lacks))}: it cannot judge a tree of drafts")
+    if getattr(network.config, "alibi", False):
+        raise ConfigError(f"{name} with alibi = True tells positions from the cache: it cannot judge a tree of drafts")
+    attention = network.config._attn_implementation
+    if attention not in ("eager", "sdpa"):
+        raise ConfigError(f"{name}: attention = {attention!r} takes no mask of a tree: eager or sdpa allowed")
+
+
+def keep_nodes(cache: DynamicCache, text_tokens: int, path: tuple[int, ...]) -> None:
+    """Of what is cached behind the first `text_tokens` entries, by node, keeps the nodes of `path`, in its order."""
+    kept = torch.tensor([*range(text_tokens), *(text_tokens + node for node in path)])
+    for layer in cache.layers:
+        layer.keys = layer.keys.index_select(-2, kept.to(layer.keys.device))
+        layer.values = layer.values.index_select(-2, kept.to(layer.values.device))
+
+
+def tree_positions(held: int, missing: int, tree: TokenTree) -> Ints:
+    """The position of each entry of the cache after the pass: int64 [held + missing + N]."""
+    text = held + missing
+    return np.concatenate([np.arange(text), text - 1 + np.array(tree.depths, dtype=np.int64)])
+
+
+def tree_sight(held: int, missing: int, tree: TokenTree) -> Sight:
+    """Which entries each token of the pass sees: bool [missing + N, held + missing + N].
+
+    Text sees text up to itself; a node sees all text, and what its parent sees, and itself.
+    """
+    text, nodes = held + missing, len(tree.tokens)
+    sees = np.zeros((missing + nodes, text + nodes), dtype=np.bool_)
+    sees[:, :text] = np.tri(missing + nodes, text, held, dtype=np.bool_)
+    for node, parent in enumerate(tree.parents):
+        if parent >= 0:
+            sees[missing + node, text:] = sees[missing + parent, text:]
+        sees[missing + node, text + node] = True
+    return sees
+
+
+def _additive(sees: Sight) -> torch.Tensor:
+    """What attention adds to its scores: float32 [1, 1, queries, keys], 0 where a query sees a key."""
+    mask = np.where(sees, np.float32(0), np.finfo(np.float32).min)
+    return torch.from_numpy(mask)[None, None]
+
+
+@contextmanager
+def _windows_by_position(network: PreTrainedModel, positions: Ints) -> Iterator[None]:
+    """While it lasts, GPT-Neo's layers mask by position what they otherwise mask by place in the cache.
+
+    Their buffer `bias`, bool [1, 1, places, places], has a row for each query's place and a column for each key's; in
+    local layers it is a window.
+    """
+    layers = [module for module in network.modules() if type(module).__name__ == "GPTNeoSelfAttention"]
+    buffers = [layer.bias for layer in layers]
+    if layers:
+        apart = torch.from_numpy(positions[:, None] - positions).to(network.device)[None, None]
+        before = apart >= 0
+        within = before & (apart < network.config.window_size)
+    try:
+        for layer in layers:
+            layer.bias = within if layer.attention_type == "local" else before
+        yield
+    finally:
+        for layer, buffer in zip(layers, buffers, strict=True):
+            layer.bias = buffer

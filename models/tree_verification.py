@@ -1,4 +1,4 @@
-"""The law of acceptance over a tree of drafts: recursive rejection sampling without replacement.
+"""The rule of acceptance over a tree of drafts: recursive rejection sampling without replacement.
 
 Siblings are drawn one after another from one qhat, each without those before it, and judged in the order drawn
 (SpecInfer, arXiv 2305.09781; without replacement Sequoia, arXiv 2402.12374). Sibling k is a draft from qhat_k judged
@@ -12,7 +12,7 @@ of p. Each step turns a draw from qhat_k into one from p_k, given all that was r
 follow p exactly, whatever the shape of the tree, as long as whether a node is drawn never depends on the token it would
 be.
 
-All laws a tree may ask for come from one pass over its N nodes and the text's missing tokens
+All distributions a tree may ask for come from one pass over its N nodes and the text's missing tokens
 (`CachedText.tree_laws`); judging itself is O(V) a sibling, along the accepted path only.
 """
 
@@ -30,7 +30,7 @@ from models.interface import TokenTree
 from models.verification import inverse_cdf, residual
 
 LawAtNode = Callable[[int], Floats]
-"""A law [V] after the text and the path to this node; -1 is the text alone."""
+"""A distribution [V] after the text and the path to this node; -1 is the text alone."""
 
 
 class TreeVerdict(NamedTuple):
@@ -43,8 +43,8 @@ class TreeVerdict(NamedTuple):
 def judge_tree(law_after: LawAtNode, tree: TokenTree, qhat: LawAtNode, uniforms: Floats) -> TreeVerdict:
     """Judges a tree whose siblings were drawn without replacement from qhat, in the order of their nodes.
 
-    `law_after(node)` is the target p [V] after a node, `qhat(node)` the law [V] that its children were drawn from; each
-    is asked only along the accepted path, qhat only where there are children. uniforms [N + 1] in [0, 1):
+    `law_after(node)` is the target p [V] after a node, `qhat(node)` the distribution [V] that its children were drawn
+    from; each is asked only along the accepted path, qhat only where there are children. uniforms [N + 1] in [0, 1):
     uniforms[i] decides node i, uniforms[N] draws the correction or bonus by inverse CDF in token-id order. A tree of
     one branch is judged as `verification.verify` judges its line, to the last bit. Raises ValueError on another number
     of uniforms, and on a sibling that cannot have been drawn after those before it.
@@ -85,8 +85,8 @@ def draw_children(counts: Ints, width: int, uniforms: Floats) -> tuple[int, ...]
 def child_acceptance(p: Floats, qhat: Floats, tokens: Sequence[int]) -> Floats:
     """[w]: P(sibling k is the one that stands | its parent stands), of siblings `tokens` in their order.
 
-    What is missing to 1 is P(all are rejected). p and qhat are laws [V]. The mean over draws of the siblings is
-    Sequoia's acceptance vector, that of the first sibling 1 - TV(p, qhat). Raises ValueError as `judge_tree` does.
+    What is missing to 1 is P(all are rejected). p and qhat are distributions [V]. The mean over draws of the siblings
+    is Sequoia's acceptance vector, that of the first sibling 1 - TV(p, qhat). Raises ValueError as `judge_tree` does.
     """
     stands = np.zeros(len(tokens))
     reached = 1.0
@@ -115,7 +115,8 @@ def by_rank(tree: TokenTree, acceptance: Sequence[float]) -> tuple[float, ...]:
 
 @dataclass(frozen=True, eq=False)
 class _Turn:
-    """A sibling judged, those before it rejected: its token, the target p [V], the law qhat [V] it was drawn from."""
+    """A sibling judged, those before it rejected: its token, the target p [V], the distribution qhat [V] it was drawn
+    from."""
 
     token: int
     p: Floats

@@ -1,4 +1,4 @@
-"""The law of acceptance: how a verifier turns drafts into output that follows its own law exactly.
+"""The rule of acceptance: how a verifier turns drafts into output that follows its own distribution exactly.
 
 `verify` is speculative decoding (Leviathan et al. 2023, Chen et al. 2023): accept draft d_n with probability
 min(1, p_n(d_n) / qhat_n(d_n)); at the first rejection draw the correction from max(0, p_n - qhat_n), renormalized over
@@ -6,8 +6,8 @@ the whole vocabulary; if nothing is rejected draw the bonus from p_{L+1}. `coupl
 (arXiv 2408.07978): both ends run the same exponential race, so a draft is accepted iff it is the verifier's own token.
 
 Shapes: L drafts, V token ids; position n = 0..L-1 judges draft n, position L is the bonus. Both rules ask for a target
-law only where they reach it, by the drafts before it: `reject_along` and `couple_along` take that as a function, so
-that whoever judges need not hold the laws as rows.
+distribution only where they reach it, by the drafts before it: `reject_along` and `couple_along` take that as a
+function, so that whoever judges need not hold the distributions as rows.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import numpy as np
 from kinds.arrays import Floats, Ints
 
 LawAfter = Callable[[tuple[int, ...]], Floats]
-"""The target law p [V] after the committed text and these drafts of the round."""
+"""The target distribution p [V] after the committed text and these drafts of the round."""
 UNDRAWN: Final = -1
-"""The token of a verdict whose correction is for somebody else to draw."""
+"""The token of a verification result whose correction is for somebody else to draw."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class Verdict:
 
 
 def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
-    """Judges drafts d_n drawn from qhat_n against the target laws p_n, by rejection.
+    """Judges drafts d_n drawn from qhat_n against the target distributions p_n, by rejection.
 
-    p [L+1, V] and qhat [L, V] hold laws as rows; drafts [L]; uniforms [L+1] in [0, 1). Draft n is accepted iff
+    p [L+1, V] and qhat [L, V] hold distributions as rows; drafts [L]; uniforms [L+1] in [0, 1). Draft n is accepted iff
     uniforms[n] * qhat_n(d_n) < p_n(d_n); uniforms[L] draws the correction or bonus token by inverse CDF in token-id
     order. L = 0 is plain sampling from p. P(reject n | reached) = TV(qhat_n, p_n).
 
     A rejection proves that p_n < qhat_n somewhere, so in exact arithmetic the residual has mass TV(qhat_n, p_n) > 0.
-    Where rounding leaves it none (laws equal to the last bit, an event of probability about 1e-16), p_n is drawn from.
-    Raises ValueError when the shapes disagree.
+    Where rounding leaves it none (distributions equal to the last bit, an event of probability about 1e-16), p_n is
+    drawn from. Raises ValueError when the shapes disagree.
     """
     length = len(drafts)
     _require_shapes(p, drafts, uniforms, (length + 1,))
@@ -59,7 +59,7 @@ def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
 
 
 def reject_along(law_after: LawAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
-    """`verify` where the target laws are a function of the drafts before them. Shapes are not checked."""
+    """`verify` where the target distributions are a function of the drafts before them. Shapes are not checked."""
     accepted, p = _stop(law_after, drafts, qhat[np.arange(len(drafts)), drafts], uniforms)
     u = float(uniforms[-1])
     return Verdict(accepted, correction(p, qhat[accepted], u) if accepted < len(drafts) else inverse_cdf(p, u))
@@ -74,7 +74,7 @@ def stop_along(law_after: LawAfter, drafts: Ints, chances: Floats, uniforms: Flo
 
 def _stop(law_after: LawAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> tuple[int, Floats]:
     """How many leading drafts stand, those before the first with uniforms[n] * chances[n] >= p_n(d_n), and the target
-    law after them."""
+    distribution after them."""
     line = tuple(drafts.tolist())
     for n, token in enumerate(line):
         p = law_after(line[:n])
@@ -126,7 +126,7 @@ def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
 
 
 def couple_along(law_after: LawAfter, drafts: Ints, exponentials: Floats) -> Verdict:
-    """`couple` where the target laws are a function of the drafts before them. Shapes are not checked."""
+    """`couple` where the target distributions are a function of the drafts before them. Shapes are not checked."""
     line = tuple(drafts.tolist())
     for n, draft in enumerate(line):
         token = race(law_after(line[:n]), exponentials[n])
@@ -152,7 +152,8 @@ def inverse_cdf(weights: Floats | Ints, u: float) -> int:
 
 
 def race(law: Floats | Ints, exponentials: Floats) -> int:
-    """argmin_i exponentials[i] / law[i] over the tokens of positive weight, lowest id first: a draw from `law` [V].
+    """argmin_i exponentials[i] / distribution[i] over the tokens of positive weight, lowest id first: a draw from `law`
+    [V].
 
     `law` need not be normalized: integer counts b race exactly as b / ell does.
     """
@@ -170,7 +171,7 @@ def total_variation(p: Floats, q: Floats) -> Floats:
 
 
 def entropy_bits(law: Floats) -> float:
-    """-sum law log2 law of a law [V]."""
+    """-sum distribution log2 distribution of a distribution [V]."""
     positive = law[law > 0]
     return float(-(positive * np.log2(positive)).sum())
 

@@ -21,8 +21,7 @@ from models import replay as replay
 from models import synthetic as synthetic
 from models.bundled import smollm2 as smollm2
 from models.bundled import sotu as sotu
-from models.cards import fingerprint
-from models.devices import device_of
+from models.cards import device_of, fingerprint
 from models.interface import DeviceName, LoadedPair, Pair, Speller
 from models.model_folder import FILES, folder_hash, read_config, require_loadable
 from models.pair_cards import PairCard, recorded, recorded_folders
@@ -42,8 +41,7 @@ def _rooted(name: str) -> str:
     return path if Path(name).is_absolute() or Path(path).is_dir() or path in recorded_folders() else name
 
 
-FolderOrHubId = Annotated[str, AfterValidator(_rooted)]
-"""Of a model."""
+FolderOrHubId = Annotated[str, AfterValidator(_rooted)]  # of a model
 
 
 class _TwoFolders(Pair):
@@ -109,7 +107,6 @@ class _TwoFolders(Pair):
 
     @cached_property
     def _card(self) -> PairCard | None:
-        """What was recorded of a pair that is away."""
         return recorded(self) if self._away else None
 
     def prepare(self) -> None:
@@ -198,7 +195,7 @@ class Pythia(_TwoFolders):
 def _require_one_vocabulary(
     drafter: PreTrainedTokenizerBase, verifier: PreTrainedTokenizerBase, drafter_size: int, verifier_size: int
 ) -> None:
-    """Compares token by token. The widths of the laws may differ by padding: by ids that no tokenizer has."""
+    """Compares token by token. The widths of the distributions may differ by padding: by ids that no tokenizer has."""
     ours, theirs = drafter.get_vocab(), verifier.get_vocab()
     sizes = f"drafter has {len(ours)} tokens in laws of {drafter_size}, verifier {len(theirs)} in {verifier_size}"
     padded = max(theirs.values(), default=-1) < min(drafter_size, verifier_size)

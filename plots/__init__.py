@@ -116,13 +116,13 @@ def save(
 ) -> list[Path]:
     """Writes `name`.svg and `name`.png, or other formats, under `folder`; the same table gives the same bytes."""
     from plots.page import Page
-    from plots.writing import write
+    from plots.style import write
 
     return write(figure, folder, name, formats, page or Page())
 
 
 def save_small(figure: Figure, path: Path) -> None:
     """Writes one svg whose text is text, a fifth as large; fonts are then the reader's."""
-    from plots.writing import write_small
+    from plots.style import write_small
 
     write_small(figure, path)

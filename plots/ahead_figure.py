@@ -9,24 +9,20 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from plots.axes import spans_far, swept, upright, x_label
 from plots.caption import caption
-from plots.layout import Told, finish
+from plots.layout import Wording, finish, grid
 from plots.page import Page
-from plots.style import SCHEMES
+from plots.style import DASHES, SCHEMES, Look
 from simulator.results.break_even_plane import DEVICES, RTT, TIME
 from simulator.results.columns import CI_SUFFIX
-from simulator.results.lookahead import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
+from simulator.results.pipelined_time import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
 
 NOTE: Final = "Lines: the closed form, from the stages of rounds that wait for their verdicts. Dots: measured."
 SHARED: Final = "In the shared cell lines join what was measured."
-_DASHES: Final = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
-_LOOKS: Final = [*SCHEMES.values()]
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -36,10 +32,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         return None
     parts = [*rows.groupby(DISTANCE, sort=True)] if DISTANCE in rows.columns else [("", rows)]
     panels = len(parts) + (not many.empty)
-    across = page.across(3, panels)
-    down = -(-panels // across)
-    figure = page.figure(3.4 * across + 0.6, (2.4 if page.narrow else 2.8) * down)
-    axes = figure.subplots(down, across, squeeze=False).ravel()
+    figure, axes, across = grid(page, panels, 3, (0.6, 3.4), 2.4 if page.narrow else 2.8)
     width_in = float(figure.get_size_inches()[0]) / across - 0.8
     depths = sorted({*map(float, rows[DEPTH]), *map(float, many[DEPTH])})
     for ax, (_, part) in zip(axes, parts, strict=False):
@@ -48,39 +41,32 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if not many.empty:
         _panel(axes[len(parts)], many, DEVICES, depths, width_in, page)
         axes[len(parts)].set_title("a shared cell", fontsize="small", loc="left")
-    for ax in axes[panels:]:
-        ax.set_axis_off()
     notes = [NOTE, *([SHARED] if not many.empty else [])]
-    told = Told(
+    wording = Wording(
         "Drafting ahead", caption(summary, page, "lower", notes), "", page.metric(TIME, "time per output token")
     )
-    handles: list[Artist] = [_line(place) for place in range(len(depths))]
-    finish(figure, page, told, handles, [_name(depth) for depth in depths])
+    names = [f"{depth:g} ahead" if depth else "waiting" for depth in depths]
+    finish(figure, page, wording, [_look(place).handle() for place in range(len(depths))], names)
     return figure
+
+
+def _look(place: int) -> Look:
+    colour, marker = [*SCHEMES.values()][place % len(SCHEMES)]
+    return Look(colour, marker, DASHES[place % len(DASHES)])
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, axis: str, depths: list[float], width_in: float, page: Page) -> None:
     values = [*rows[TIME], *(rows[EXPECTED] if EXPECTED in rows.columns else [])]
     for place, depth in enumerate(depths):
         part = rows[rows[DEPTH] == depth].sort_values(axis)
-        colour, marker = _LOOKS[place % len(_LOOKS)]
-        line, dashes = EXPECTED if EXPECTED in part.columns else TIME, _DASHES[place % len(_DASHES)]
-        ax.plot(part[axis], part[line], color=colour, linestyle=dashes, label=f"line {depth:g}")
+        look, line = _look(place), EXPECTED if EXPECTED in part.columns else TIME
+        ax.plot(part[axis], part[line], color=look.colour, linestyle=look.dashes, label=f"line {depth:g}")
         half = part[TIME + CI_SUFFIX] if TIME + CI_SUFFIX in part.columns else np.zeros(len(part))
         ax.errorbar(
-            part[axis], part[TIME].to_numpy(), yerr=np.nan_to_num(half), color=colour, marker=marker, linestyle="",
-            elinewidth=1.0, label=f"depth {depth:g}",
+            part[axis], part[TIME].to_numpy(), yerr=np.nan_to_num(half), color=look.colour, marker=look.marker,
+            linestyle="", elinewidth=1.0, label=f"depth {depth:g}",
         )  # fmt: skip
     logarithmic = spans_far(values)
     swept(ax, axis, rows[axis].tolist(), width_in)
     upright(ax, TIME, values, values, logarithmic)
     ax.set_xlabel(x_label(page, axis), fontsize="small")
-
-
-def _line(place: int) -> Line2D:
-    colour, marker = _LOOKS[place % len(_LOOKS)]
-    return Line2D([], [], color=colour, marker=marker, linestyle=_DASHES[place % len(_DASHES)])
-
-
-def _name(depth: float) -> str:
-    return f"{depth:g} ahead" if depth else "waiting"

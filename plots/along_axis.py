@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -14,15 +15,14 @@ from matplotlib.lines import Line2D
 
 from plots.axes import place, spans_far, swept, upright, x_label
 from plots.caption import UNANSWERED, Better, caption, coinciding, marks, unanswered
-from plots.facets import SCHEME, panels, split
-from plots.layout import Told, finish
+from plots.display_names import curve_of, words_of
+from plots.layout import Wording, finish
 from plots.lines_or_bars import Hollow, Series, curve_handles, hollow_mark, lines, reaches, ring_mark
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
 
-Facets = Sequence[tuple[Mapping[str, str], Mapping[str, str]]]
-"""As `facets.panels` makes them."""
+Facets = Sequence[tuple[Mapping[str, str], Mapping[str, str]]]  # as `facets.panels` makes them
 _DOTTED: Final = (0, (1, 1.2))
 OWN_SCALE: Final = "Upper panel: what would squeeze the others, on a scale of its own."
 
@@ -40,13 +40,10 @@ class Along:
     key: Sequence[tuple[Artist, str]] = ()
     clock: bool = True
     hollow: Hollow = unanswered
-    open_label: str = UNANSWERED
-    """What hollow points say."""
+    open_label: str = UNANSWERED  # what hollow points say
     ringed: Hollow | None = None
-    ring_label: str = ""
-    """What points with a ring say."""
-    below: str = ""
-    """In place of the axis's own name."""
+    ring_label: str = ""  # what points with a ring say
+    below: str = ""  # in place of the axis's own name
 
     @property
     def columns(self) -> list[str]:
@@ -123,8 +120,8 @@ def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure |
         notes += coinciding(together, axis, what.columns[0], page)
     intervals = any(column + CI_SUFFIX in shown.best.columns for column in what.columns)
     text = caption(shown.best, page, what.better, notes, clock=what.clock, intervals=intervals)
-    told = Told(what.title, text, what.below or x_label(page, axis), page.metric(what.columns[0], what.label))
-    finish(figure, page, told, handles, labels)
+    wording = Wording(what.title, text, what.below or x_label(page, axis), page.metric(what.columns[0], what.label))
+    finish(figure, page, wording, handles, labels)
     return figure
 
 
@@ -176,14 +173,13 @@ def _highest(shown: _Shown, columns: Sequence[str]) -> Mapping[str, float]:
 
 
 def _panel_title(fields: Mapping[str, str], page: Page) -> str:
-    told = [
+    texts = [
         page.curve(value) if name == SCHEME else page.setting(name, value) for name, value in fields.items() if value
     ]
-    return ", ".join(told) or f"without {' and '.join(page.axis(name) for name in fields)}"
+    return ", ".join(texts) or f"without {' and '.join(page.axis(name) for name in fields)}"
 
 
 def _legend(shown: _Shown, facets: Facets, axis: str, what: Along, page: Page) -> tuple[list[Artist], list[str]]:
-    """Curves of one name in several panels have one entry."""
     look = {rest: shown.look[name] for _, members in facets for name, rest in members.items()}
     handles, labels = curve_handles(look, list(look), page)
     extra = [*what.key]
@@ -195,3 +191,61 @@ def _legend(shown: _Shown, facets: Facets, axis: str, what: Along, page: Page) -
     if what.ringed is not None and what.ringed(shown.best).any():
         extra.append((ring_mark(), what.ring_label))
     return [*handles, *(handle for handle, _ in extra)], [*labels, *(label for _, label in extra)]
+
+
+MOST: Final = 7  # curves in one panel
+SQUEEZED: Final = 20.0  # curves that end so many times above all others would squeeze them
+SCHEME: Final = "scheme"
+
+
+def panels(names: Sequence[str]) -> list[tuple[dict[str, str], dict[str, str]]]:
+    """Panels in order of appearance: {field: value} that makes it, and {curve: its name without those fields}.
+
+    One panel of up to MOST curves; of more, a panel a value of the field that is common to most of them and has the
+    fewest values, and so on; in the end a panel a scheme.
+    """
+    parsed = {name: words_of(name) for name in names}
+    fields: list[str] = []
+    while True:
+        made: dict[tuple[str, ...], list[str]] = {}
+        for name, (scheme, words) in parsed.items():
+            made.setdefault(tuple(scheme if field == SCHEME else words.get(field, "") for field in fields), []).append(
+                name
+            )
+        further = _next(parsed, fields)
+        if max(map(len, made.values()), default=0) <= MOST or further is None:
+            break
+        fields.append(further)
+    return [(dict(zip(fields, values, strict=True)), {name: _rest(*parsed[name], fields) for name in members})
+            for values, members in made.items()]  # fmt: skip
+
+
+def split(highest: Mapping[str, float]) -> list[list[str]]:
+    """The curves by their highest values: one group, or two where some, at most half, are SQUEEZED times above all
+    others; those first."""
+    names = sorted(
+        (name for name, value in highest.items() if np.isfinite(value) and value > 0), key=highest.__getitem__
+    )
+    for rank in range(len(names) - 1, (len(names) - 1) // 2, -1):
+        if highest[names[rank]] >= SQUEEZED * highest[names[rank - 1]]:
+            above = set(names[rank:])
+            return [[name for name in highest if name in above], [name for name in highest if name not in above]]
+    return [list(highest)]
+
+
+def _next(parsed: Mapping[str, tuple[str, Mapping[str, str]]], used: Sequence[str]) -> str | None:
+    values: dict[str, set[str]] = {}
+    common: dict[str, int] = {}
+    for _, words in parsed.values():
+        for field, value in words.items():
+            values.setdefault(field, set()).add(value)
+            common[field] = common.get(field, 0) + 1
+    open_ = [field for field in values if field not in used and len(values[field]) + (common[field] < len(parsed)) > 1]
+    best = min(open_, key=lambda field: (-common[field], len(values[field])), default=None)
+    if best is None and SCHEME not in used and len({scheme for scheme, _ in parsed.values()}) > 1:
+        best = SCHEME
+    return best
+
+
+def _rest(scheme: str, words: Mapping[str, str], used: Sequence[str]) -> str:
+    return curve_of(scheme, {field: value for field, value in words.items() if field not in used})

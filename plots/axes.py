@@ -9,23 +9,14 @@ import numpy as np
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
-from matplotlib.ticker import (
-    FixedFormatter,
-    FixedLocator,
-    Formatter,
-    FuncFormatter,
-    MaxNLocator,
-    NullLocator,
-)
+from matplotlib.ticker import FixedFormatter, FixedLocator, Formatter, FuncFormatter, MaxNLocator, NullLocator
 
 from kinds.arrays import Floats
 from plots.page import Page
 from simulator.results.units import PREFIXED, prefix_of, unit
 
-LOG_FROM = 10.0
-"""Values that span this ratio or more are drawn on a logarithmic scale."""
-MOST_TICKS = 7
-"""Of a logarithmic axis."""
+LOG_FROM = 10.0  # values that span this ratio or more are drawn on a logarithmic scale
+MOST_TICKS = 7  # of a logarithmic axis
 BEYOND = 4.0
 """An interval is cut at so many times the highest mean, and at the lowest mean / this: few seeds make it endless."""
 
@@ -134,7 +125,7 @@ def written(value: float, name: str) -> str:
     return f"{float(f'{value / factor:.3g}'):g} {prefix}{symbol}"
 
 
-def told(value: float, name: str) -> str:
+def with_unit(value: float, name: str) -> str:
     """`written` with its unit, whatever that is: `-20 dB`."""
     symbol = unit(name)
     return written(value, name) + (f" {symbol}" if symbol and symbol not in PREFIXED else "")

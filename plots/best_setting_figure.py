@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from plots.axes import written, x_label
 from plots.caption import caption
 from plots.colour_cells import Scale, Written, cells, sides
-from plots.factorial import chosen_length, factorial, part, values_of
-from plots.layout import Told, finish
+from plots.heatmap_figure import chosen_length, factorial, part, values_of
+from plots.layout import Wording, finish
 from plots.page import Page
 from simulator.results.units import symbol
 
@@ -45,7 +45,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
             ["" if value is None else written(value, found.across) for value in across],
         )
         ax.set_title(page.axis(name) if name == METRIC else symbol(name), fontsize="small")
-    told = caption(summary, page, "", ["Of each panel's place, the setting with the lowest mean."], intervals=False)
+    text = caption(summary, page, "", ["Of each panel's place, the setting with the lowest mean."], intervals=False)
     beside = "" if found.down is None else page.axis(found.down)
-    finish(figure, page, Told("The setting with the lowest mean latency", told, x_label(page, found.across), beside))
+    finish(figure, page, Wording("The setting with the lowest mean latency", text, x_label(page, found.across), beside))
     return figure

@@ -1,6 +1,6 @@
 """Payload bits of each scheme: what its drafts cost on the uplink, headers and retries apart.
 
-They are told per output token. Where the axis moves the length of a round they are told per draft: a token costs more
+They are per output token. Where the axis moves the length of a round they are per draft: a token costs more
 bits in longer rounds, of which more drafts are rejected, so that steps of the length would look like costs of a code.
 """
 
@@ -13,13 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plots.along_axis import Along, along
-from plots.axes import level, spans_far
 from plots.caption import caption, marks
-from plots.error_bars import ends
-from plots.layout import Told, finish
-from plots.lines_or_bars import Series, bars, changes, halves, reaches, room_for
+from plots.layout import Wording
+from plots.lines_or_bars import Series, bar_figure, changes, ends, halves
 from plots.page import Page
-from plots.style import curves, looks
+from plots.style import curves
 from simulator.results.units import quantity
 
 PER_TOKEN: Final = ("payload_bits_per_token", "payload bits per output token", "Payload bits per token")
@@ -27,8 +25,7 @@ PER_DRAFT: Final = ("payload_bits_per_draft", "payload bits per draft", "Payload
 """Column, label, title."""
 LENGTH = "draft_length"
 MOVED = "Per draft: the length of a round changes along the axis, and with it the bits of a token."
-DOTS_FROM = 50.0
-"""Values that span this ratio or more are dots on a logarithmic axis."""
+DOTS_FROM = 50.0  # values that span this ratio or more are dots on a logarithmic axis
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -42,16 +39,11 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if axis is not None and changes(sent, axis, metric):
         what = Along(f"{said} against {page.axis(axis)}", metric, label, [Series(metric, "")], notes=notes)
         return along(sent, axis, what, page)
-    figure = page.figure(*room_for(sent, page))
-    ax = figure.add_subplot()
-    means = [float(rows[metric].iloc[0]) for _, rows in curves(sent)]
-    logarithmic = spans_far(means, DOTS_FROM)
-    bars(ax, sent, [Series(metric, "")], looks(sent), page, logarithmic)
-    level(ax, metric, means, reaches(sent, [metric], logarithmic), logarithmic)
-    _values(ax, sent, metric, logarithmic)
     title = said + (f" (the same at every {page.axis(axis)})" if axis else "")
     text = caption(sent, page, "lower", [*notes, *marks(sent, metric)], clock=False)
-    finish(figure, page, Told(title, text, page.metric(metric, label)))
+    wording = Wording(title, text, page.metric(metric, label))
+    figure, ax, logarithmic = bar_figure(sent, metric, [Series(metric, "")], page, wording, DOTS_FROM)
+    _values(ax, sent, metric, logarithmic)
     return figure
 
 

@@ -17,26 +17,24 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from kinds.arrays import Floats
 from plots.caption import caption, marks
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
 from plots.lines_or_bars import curve_handles
 from plots.page import Page
-from plots.style import Look, curves, looks
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from plots.style import Look, chosen, curves, looks
+from simulator.results.columns import CURVE
 from simulator.results.intervals import named_without
 
 UP, DOWN = "payload_bits_per_token", "reply_bits_per_token"
 
 BY: Final = "uplink.delay.delay_s"
-_NEAR: Final = 100.0
-"""Values that span less have three ticks a decade, others two."""
+_NEAR: Final = 100.0  # values that span less have three ticks a decade, others two
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """None where the table has not both columns, or one scheme alone."""
     if not {UP, DOWN} <= {*summary.columns}:
         return None
-    rows = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
-    rows = rows[rows[[UP, DOWN]].notna().all(axis=1)]
+    rows = chosen(summary).dropna(subset=[UP, DOWN])
     rows = named_without(rows, BY) if BY in rows.columns else rows
     if rows[CURVE].nunique() < 2:
         return None
@@ -52,7 +50,9 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     ax.set_ylim(*_scale(ax.yaxis, rows[DOWN].to_numpy(dtype=float), edges[1]))
     notes = ["A mark: the geometric mean over links, each scheme at its best on each; its cross: from least to most."]
     text = caption(rows, page, "lower", [*notes, *marks(rows)], clock=False, intervals=False)
-    words = Told("What each scheme says, both ways", text, "payload bits per token, up", "reply bits per token, down")
+    words = Wording(
+        "What each scheme says, both ways", text, "payload bits per token, up", "reply bits per token, down"
+    )
     finish(figure, page, words, *curve_handles(look, list(look), page))
     return figure
 

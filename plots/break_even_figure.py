@@ -7,7 +7,6 @@ marker tells who is measured to be the faster, that scheme or cloud-only decodin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -20,9 +19,9 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from plots.axes import spans_far, swept, ticks, x_label
 from plots.caption import caption
-from plots.layout import Told, finish
+from plots.layout import Wording, finish, grid
 from plots.page import Page
-from plots.style import SCHEMES, Look, looks
+from plots.style import DASHES, SCHEMES, Look, looks
 from simulator.results.break_even_plane import (
     ACCEPTED,
     CLOUD_TIME,
@@ -41,8 +40,7 @@ from simulator.results.columns import CURVE
 
 _TICKS: Final = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 RATE: Final = "uplink.rate.bps"
-_LEAST: Final = 0.02
-"""A smaller x or A stands here."""
+_LEAST: Final = 0.02  # A smaller x or A stands here
 NOTES: Final = (
     "A dot: one scheme with a pair, target, rate and round-trip time; its marker: who is measured to be faster, that "
     "scheme or cloud only. A line: a pair's fastest scheme, from the nearest cloud to the farthest."
@@ -59,18 +57,15 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         clock=clocks(dots), wins=np.where(dots[TIME] < dots[TARGET], dots["scheme.kind"].astype(str), OPPONENT)
     )
     panels = 2 if plane(shared).shape[0] else 1
-    across = page.across(2, panels)
-    down = -(-panels // across)
-    figure = page.figure(5.6 * across + 0.6, (3.6 if page.narrow else 4.6) * down)
-    axes = figure.subplots(down, across, squeeze=False).ravel()
+    figure, axes, across = grid(page, panels, 2, (0.6, 5.6), 3.6 if page.narrow else 4.6)
     look = {kind: _look(kind, summary) for kind in dict.fromkeys([OPPONENT, *summary["scheme.kind"].astype(str)])}
     shown = _map(axes[0], dots, look, page)
     if panels == 2:
         _load(axes[1], shared, look, page, float(figure.get_size_inches()[0]) / across)
         shown += [kind for kind in dict.fromkeys(shared["scheme.kind"].astype(str)) if kind not in shown]
     handles: list[Artist] = [_handle(look[kind]) for kind in shown]
-    told = Told("When does it pay?", caption(summary, page, "", [NOTES], intervals=False))
-    finish(figure, page, told, handles, [page.word(kind) for kind in shown])
+    wording = Wording("When does it pay?", caption(summary, page, "", [NOTES], intervals=False))
+    finish(figure, page, wording, handles, [page.word(kind) for kind in shown])
     return figure
 
 
@@ -135,13 +130,12 @@ def _short(pair: str) -> str:
 def _load(ax: Axes, shared: pd.DataFrame, look: dict[str, Look], page: Page, width_in: float) -> None:
     """The cloud's seconds a token over devices: a marker a scheme, dashes a clock."""
     named = shared.assign(clock=clocks(shared))
-    dashes: Sequence[object] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
     for place, (clock, rows) in enumerate(named.groupby("clock", sort=False)):
         for kind, part in rows.groupby("scheme.kind", sort=False):
             given = part.groupby(DEVICES)[CLOUD_TIME].min()
             ax.plot(
                 given.index, given.to_numpy(), color=look[str(kind)].colour, marker=look[str(kind)].marker,
-                linestyle=dashes[place % len(dashes)], label=f"{kind} {clock}",
+                linestyle=DASHES[place % 4], label=f"{kind} {clock}",
             )  # fmt: skip
         last = rows[rows["scheme.kind"] == OPPONENT].sort_values(DEVICES).iloc[0]
         ax.annotate(page.word(_machine(str(clock))), (last[DEVICES], last[CLOUD_TIME]), (0, 5),

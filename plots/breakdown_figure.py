@@ -12,12 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from plots.axes import ticks, told, written
+from plots.axes import ticks, with_unit, written
 from plots.caption import caption, marks
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
 from plots.page import Page
 from plots.style import curves, lossy_curves
 from simulator.results.columns import BREAKDOWN
+from simulator.results.units import state_name
 
 LABEL = "time per output token"
 COLOURS: Final[dict[str, tuple[str, str, str]]] = {
@@ -38,12 +39,11 @@ COLOURS: Final[dict[str, tuple[str, str, str]]] = {
     "downlink_s": ("#CC79A7", "oo", "white"),
 }
 """Colour, hatch and its colour. Orange: uplink. Yellow: in flight or waiting for a timer. Blue: edge. Green: cloud.
-Pink: downlink. Told apart in grey by hatches, or far brighter ones."""
+Pink: downlink. Distinguishable in grey by hatches, or far brighter ones."""
 SPARE: Final = (("#B0B0B0", "**", "black"), ("#6E6E6E", "OO", "white"), ("#DDDDDD", "xx", "black"))
 """Of a state that has none here."""
 _OTHER: Final = ("#999999", "", "black")
-_SMALL = 0.004
-"""A part below this share of every bar it is in is drawn with the other small ones."""
+_SMALL = 0.004  # A part below this share of every bar it is in is drawn with the other small ones
 _CUT: Final = "→: the bar is cut; its length stands beside it."
 
 
@@ -64,9 +64,11 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         ax.set_yticks(range(len(order)), labels)
         ax.set_ylim(len(order) - 0.5, -0.5)
         if axis is not None and at is not None:
-            ax.set_title(f"{page.axis(axis)} {told(at, axis) if isinstance(at, float) else page.word(at)}", loc="left")
+            ax.set_title(
+                f"{page.axis(axis)} {with_unit(at, axis) if isinstance(at, float) else page.word(at)}", loc="left"
+            )
     notes = [*([_CUT] if any(cut) else []), *marks(summary)]
-    words = Told("Where the time goes", caption(summary, page, "lower", notes, intervals=False), LABEL)
+    words = Wording("Where the time goes", caption(summary, page, "lower", notes, intervals=False), LABEL)
     finish(figure, page, words, *_legend(axes))
     return figure
 
@@ -122,7 +124,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, order: list[str], names: list[str], lar
     missing = [curve for curve in order if curve not in means or means[curve].isna().all()]
     means = means.reindex(columns=order).fillna(0.0)
     look = looks_of(BREAKDOWN)
-    stacks = [(name.removesuffix("_s").replace("_", " "), means.loc[name], look[name]) for name in large]
+    stacks = [(state_name(name), means.loc[name], look[name]) for name in large]
     small = [name for name in names if name not in large]
     if small and float(means.loc[small].to_numpy().sum()) > 0:
         stacks.append(("other, each under 0.4%", means.loc[small].sum(), _OTHER))

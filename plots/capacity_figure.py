@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from plots.along_axis import Along, along
 from plots.lines_or_bars import Series
 from plots.page import Page
-from simulator.results.columns import CHOSEN, SETTING
+from plots.style import chosen
 
 FOUND, LIMIT = "capacity", "first_limit"
 
@@ -37,7 +37,7 @@ def _unbounded(rows: pd.DataFrame) -> pd.Series[bool]:
 
 def _known(summary: pd.DataFrame) -> pd.Series[str]:
     """The limits met first, the one of most points first; of what schemes chose, where they did."""
-    shown = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
+    shown = chosen(summary)
     limits = shown[LIMIT].dropna() if LIMIT in shown.columns else pd.Series(dtype=str)
     return limits[limits != ""].value_counts().index.to_series()
 

@@ -14,6 +14,7 @@ import pandas as pd
 from plots.page import Page
 from plots.style import curves, lossy_curves
 from simulator.results.columns import CI_SUFFIX
+from simulator.results.intervals import CONFIDENCE
 from simulator.results.lossy import MARK, UNKNOWN
 from simulator.results.units import unit
 
@@ -25,8 +26,7 @@ MEANT: Final = {
 }
 UNANSWERED: Final = "not all answered"
 LEFT_OUT: Final = "Times are of the answered requests alone."
-_MANY: Final = 3
-"""So many pairs or curves are named one by one."""
+_MANY: Final = 3  # so many pairs or curves are named one by one
 
 
 def caption(
@@ -40,8 +40,8 @@ def caption(
 ) -> str:
     """The notes and one line on the set-up; `clock` where time was simulated, `intervals` where they are drawn."""
     parts = [_pairs(summary, page), *([_clock(summary, page)] if clock else []), _seeds(summary, intervals)]
-    told = ". ".join(part for part in parts if part) + "."
-    return "\n".join([*notes, told + (f" {better.capitalize()} is better." if better else "")])
+    text = ". ".join(part for part in parts if part) + "."
+    return "\n".join([*notes, text + (f" {better.capitalize()} is better." if better else "")])
 
 
 def unanswered(rows: pd.DataFrame) -> pd.Series[bool]:
@@ -70,7 +70,7 @@ def coinciding(summary: pd.DataFrame, axis: str, metric: str, page: Page) -> lis
 def _pairs(summary: pd.DataFrame, page: Page) -> str:
     if "models.pair.kind" not in summary.columns:
         return ""
-    kinds = [told for kind in dict.fromkeys(summary["models.pair.kind"]) for told in _of_kind(summary, str(kind), page)]
+    kinds = [text for kind in dict.fromkeys(summary["models.pair.kind"]) for text in _of_kind(summary, str(kind), page)]
     return f"Pair{'s' if len(kinds) > 1 else ''} {', '.join(kinds)}"
 
 
@@ -86,8 +86,8 @@ def _of_kind(summary: pd.DataFrame, kind: str, page: Page) -> list[str]:
 
 def _clock(summary: pd.DataFrame, page: Page) -> str:
     ends = [(way, _computes(summary, part, page)) for way, part in (("drafts", "edge"), ("verifies", "cloud"))]
-    told = [f"{who} {way}" for way, who in ends if who]
-    return f"Clock: {', '.join(told)}" if told else ""
+    text = [f"{who} {way}" for way, who in ends if who]
+    return f"Clock: {', '.join(text)}" if text else ""
 
 
 def _computes(summary: pd.DataFrame, part: str, page: Page) -> str:
@@ -99,14 +99,14 @@ def _computes(summary: pd.DataFrame, part: str, page: Page) -> str:
     rows = summary[[name for name in (f"{prefix}kind", *names) if name in summary.columns]].drop_duplicates()
     if len(rows) > _MANY:
         return f"{len(rows)} clocks"
-    told = []
+    text = []
     for _, row in rows.iterrows():
         size, device, gpus, *tables = (row.get(name) for name in names)
         on = "on" if gpus is None or pd.isna(gpus) or gpus == 1 else f"on {int(gpus)}"
         table = [str(name) for name in tables if not pd.isna(name)]
         kind = " ".join([page.word(row.iloc[0]), *table])
-        told.append(kind if pd.isna(size) else f"{page.word(size)} {on} {page.word(device)}")
-    return " or ".join(told)
+        text.append(kind if pd.isna(size) else f"{page.word(size)} {on} {page.word(device)}")
+    return " or ".join(text)
 
 
 def _seeds(summary: pd.DataFrame, intervals: bool) -> str:
@@ -118,4 +118,4 @@ def _seeds(summary: pd.DataFrame, intervals: bool) -> str:
     number = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     halves = summary[[name for name in summary.columns if name.endswith(CI_SUFFIX)]].to_numpy(dtype=np.float64)
     drawn = intervals and (np.nan_to_num(halves) > 0).any()
-    return ("Means and 95% intervals" if drawn else "Means") + f" over {number} seeds"
+    return (f"Means and {CONFIDENCE:.0%} intervals" if drawn else "Means") + f" over {number} seeds"

@@ -17,10 +17,8 @@ from matplotlib.patches import Rectangle
 from kinds.arrays import Floats
 
 _COLOURS = colormaps["cividis_r"]
-_DARK = 0.48
-"""Brightness below which the text is white."""
-Place = tuple[int, int]
-"""Row and column of a cell."""
+_DARK = 0.48  # brightness below which the text is white
+Place = tuple[int, int]  # row and column of a cell
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,7 @@ class Written:
     texts: Sequence[Sequence[str]]
     framed: Collection[Place] = ()
     bold: Collection[Place] = ()
-    size: float = 0.75
-    """Of letters, in those of the page."""
+    size: float = 0.75  # of letters, in those of the page
 
 
 def cells(ax: Axes, values: Floats, written: Written, scale: Scale) -> None:
@@ -82,7 +79,6 @@ def cells(ax: Axes, values: Floats, written: Written, scale: Scale) -> None:
 
 
 def sides(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
-    """Names the rows at the left and the columns below."""
     ax.set_yticks(range(len(rows)), list(rows), fontsize="small")
     ax.set_xticks(range(len(columns)), list(columns), fontsize="small")
 

@@ -16,9 +16,8 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from plots.axes import swept
 from plots.caption import caption
 from plots.display_names import DIRECTORY, FIELDS, words_of
-from plots.error_bars import whiskers
-from plots.layout import Told, finish
-from plots.lines_or_bars import halves
+from plots.layout import Wording, finish, grid
+from plots.lines_or_bars import halves, whiskers
 from plots.page import Page
 from plots.style import curves
 
@@ -31,8 +30,7 @@ BOUNDS: Final = (
     ("adversarial_dropped_mass", "laws chosen against it", "#D55E00", (0, (5, 2)), 1.3),
 )
 """Column, label, colour, dashes, width."""
-COLUMNS: Final = 3
-"""Panels side by side, at most."""
+COLUMNS: Final = 3  # panels side by side, at most
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -43,25 +41,18 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     drawn = [(curve, rows.sort_values(AXIS)) for curve, rows in curves(bounded)]
     if not drawn:
         return None
-    across = min(2, len(drawn)) if page.narrow else min(COLUMNS, len(drawn))
-    down = -(-len(drawn) // across)
-    figure = page.figure(1.0 + 2.9 * across, (1.35 if page.narrow else 2.15) * down)
-    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
-    for panel, (curve, rows) in zip(panels, drawn, strict=False):
+    row_in = 1.35 if page.narrow else 2.15
+    figure, panels, across = grid(page, len(drawn), COLUMNS, (1.0, 2.9), row_in, "xy", narrow=2)
+    for panel, (curve, rows) in zip(panels, drawn, strict=True):
         _panel(panel, rows, summary)
         source = words_of(curve)[1].get(DIRECTORY)
         panel.set_title(_title(rows.iloc[0]) + (f", {source}" if source else ""), fontsize="x-small", loc="left")
-    for unused in panels[len(drawn) :]:
-        unused.set_axis_off()
-    for place, panel in enumerate(panels[: len(drawn)]):
-        if place + across >= len(drawn):
-            panel.xaxis.set_tick_params(labelbottom=True)
     _axes(panels[0], summary, bounded)
     swept(panels[0], AXIS, sorted(summary[AXIS].unique()), (float(figure.get_size_inches()[0]) - 0.8) / across)
     labels = dict(pair for panel in panels for pair in zip(*reversed(panel.get_legend_handles_labels()), strict=True))
     text = caption(summary, page, "lower", clock=False, intervals=bool((bounded["n"] > 2).any()))
-    told = Told(TITLE, text, "output tokens", "mean dropped mass so far")
-    finish(figure, page, told, list(labels.values()), list(labels))
+    wording = Wording(TITLE, text, "output tokens", "mean dropped mass so far")
+    finish(figure, page, wording, list(labels.values()), list(labels))
     return figure
 
 

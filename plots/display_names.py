@@ -1,4 +1,4 @@
-"""What figures call things: the one table of display names, and how a curve's name is told in them.
+"""What figures call things: the one table of display names, and how a curve's name reads in them.
 
 A curve is named by the tables as `k_sqs k=16 loss=bernoulli`; a figure says `K-SQS, K = 16, loss independent`. A user's
 own labels come first: of a whole curve, of a scheme, of a word, of a field.
@@ -79,8 +79,7 @@ FIELDS: Final[dict[str, str]] = {
     "budget_bits": "B",
 }
 """Fields that the papers write as a symbol."""
-DIRECTORY: Final = "from"
-"""The word that tells the curves of several result directories apart."""
+DIRECTORY: Final = "from"  # the word that tells the curves of several result directories apart
 _WORDS = re.compile(r" (?=[A-Za-z_][A-Za-z_0-9]*=)")
 
 
@@ -91,12 +90,10 @@ def words_of(curve: str) -> tuple[str, dict[str, str]]:
 
 
 def curve_of(scheme: str, fields: Mapping[str, str]) -> str:
-    """The name that `words_of` reads."""
     return " ".join([scheme, *(f"{name}={value}" for name, value in fields.items())])
 
 
 def shown_curve(curve: str, own: Mapping[str, str]) -> str:
-    """A curve as figures name it."""
     if curve in own:
         return own[curve]
     scheme, fields = words_of(curve)
@@ -104,7 +101,6 @@ def shown_curve(curve: str, own: Mapping[str, str]) -> str:
 
 
 def shown_word(word: str, own: Mapping[str, str]) -> str:
-    """A kind, or the name of a model, a machine or a directory."""
     return own.get(word) or NAMES.get(word) or word.replace("_", " ")
 
 
@@ -116,9 +112,9 @@ def shown_field(field: str, value: str, own: Mapping[str, str]) -> str:
     if value in ("True", "False"):
         return ("" if value == "True" else "no ") + (symbol or title(field))
     try:
-        told = quantity(float(value), field)
+        text = quantity(float(value), field)
     except ValueError:
-        told = shown_word(value, own)
+        text = shown_word(value, own)
     if symbol:
-        return f"{symbol} = {told}"
-    return told if field in ("pair", "drafter", "verifier") else f"{title(field)} {told}"
+        return f"{symbol} = {text}"
+    return text if field in ("pair", "drafter", "verifier") else f"{title(field)} {text}"

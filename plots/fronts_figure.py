@@ -18,18 +18,18 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from kinds.arrays import Floats
-from plots.axes import told
+from plots.axes import with_unit
 from plots.caption import caption, marks
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CI_SUFFIX
 from simulator.results.fronts import LATENCY, PAYING, device_j, has_costs, usd
+from simulator.results.intervals import CONFIDENCE
 from simulator.results.tradeoffs import undominated
 
 _SIZES: Final = (5.5, 8.0, 11.0, 13.5)
-_DASHES: Final[tuple[Literal[":", "--", "-", "-."], ...]] = (":", "--", "-", "-.")
-"""Of the loads, ascending."""
+_DASHES: Final[tuple[Literal[":", "--", "-", "-."], ...]] = (":", "--", "-", "-.")  # of the loads, ascending
 _LATENCY, _JOULES, _USD = "ms", "joules", "dollars"
 _COSTS: Final = {_JOULES: "device J per token, radio included", _USD: "USD per million tokens"}
 """What a panel is of, and how its axis is called."""
@@ -57,19 +57,19 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
             _front(ax, table[table[axis] == load], cost, _DASHES[place % len(_DASHES)])
     first, last = (f"{page.word(each.gpu)} and {page.word(each.kwh)}" for each in (PAYING[0], PAYING[-1]))
     notes = [
-        "Lines: the front of the lossless in a panel's means. Bars: 95% in latency; in joules the band of watts, the "
-        f"mark at its end; in dollars from the least watts at {first} to the most at {last}, the mark between.",
+        f"Lines: the front of the lossless in a panel's means. Bars: {CONFIDENCE:.0%} in latency; in joules the band "
+        f"of watts, the mark at its end; in dollars from the least watts at {first} to the most at {last}, the mark "
+        "between.",
         *_alike(table, page),
         *marks(summary, LATENCY),
     ]
-    words = Told("Who is on the front of latency, joules and dollars", caption(summary, page, "lower", notes),
+    words = Wording("Who is on the front of latency, joules and dollars", caption(summary, page, "lower", notes),
                  beside="latency per output token (ms)")  # fmt: skip
     finish(figure, page, words, *_legend(look, loads, axis, page))
     return figure
 
 
 def _scales(axes: Sequence[Axes]) -> None:
-    """Numbers on the axes, more of them where few decades are shown."""
     for side in (side for ax in axes for side in (ax.xaxis, ax.yaxis)):
         side.set_major_formatter(StrMethodFormatter("{x:g}"))
         side.set_minor_formatter(NullFormatter())
@@ -137,7 +137,6 @@ def _front(ax: Axes, rows: pd.DataFrame, cost: str, dashes: str) -> None:
 
 
 def _legend(look: Mapping[str, Look], loads: Sequence[float], axis: str, page: Page) -> tuple[list[Artist], list[str]]:
-    """Schemes by marker, loads by size and dashes."""
     handles: list[Artist] = [
         Line2D([], [], color=style.colour, marker=style.marker, markerfacecolor=style.face, linestyle="")
         for style in look.values()
@@ -146,5 +145,5 @@ def _legend(look: Mapping[str, Look], loads: Sequence[float], axis: str, page: P
     for place, load in enumerate(loads):
         size, dashes = _SIZES[place % len(_SIZES)], _DASHES[place % len(_DASHES)]
         handles.append(Line2D([], [], color="black", marker="o", markersize=size, linestyle=dashes, fillstyle="none"))
-        labels.append(f"{page.axis(axis)} {told(load, axis)}")
+        labels.append(f"{page.axis(axis)} {with_unit(load, axis)}")
     return handles, labels

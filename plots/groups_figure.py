@@ -11,18 +11,15 @@ from matplotlib.figure import Figure
 
 from plots.axes import level, spans_far
 from plots.caption import caption, marks
-from plots.error_bars import whiskers
-from plots.layout import Told, finish
-from plots.lines_or_bars import curve_handles, halves, reaches
+from plots.layout import Wording, finish, grid
+from plots.lines_or_bars import curve_handles, halves, reaches, whiskers
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CURVE
 from simulator.results.units import quantity
 
-BITS = "payload_bits_per_token"
-"""0 of a scheme without a payload, which has no mark there."""
-SHARES = ("resampling_per_draft", "dropped_mass")
-"""From 0 on, however far they span."""
+BITS = "payload_bits_per_token"  # 0 of a scheme without a payload, which has no mark there
+SHARES = ("resampling_per_draft", "dropped_mass")  # from 0 on, however far they span
 NOTE = "Lower is better of rejections, bits and latency."
 PANELS = (
     ("resampling_per_draft", "rejections per verified draft"),
@@ -41,20 +38,16 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     panels = [(name, label) for name, label in PANELS if name in summary.columns and summary[name].gt(0).any()]
     if not panels:
         return None
-    across = page.across(5, len(panels))
-    down = -(-len(panels) // across)
-    figure = page.figure(1.4 + 2.2 * across, down * (0.7 + (0.32 if page.narrow else 0.5) * len(names)))
-    axes = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
+    row_in = 0.7 + (0.32 if page.narrow else 0.5) * len(names)
+    figure, axes, _ = grid(page, len(panels), 5, (1.4, 2.2), row_in, "y", narrow=2)
     look = looks(summary)
-    for ax, (name, label) in zip(axes, panels, strict=False):
+    for ax, (name, label) in zip(axes, panels, strict=True):
         _panel(ax, summary, axis, names, name, look)
         ax.set_title(label, loc="left", fontsize="small")
-    for ax in axes[len(panels) :]:
-        ax.set_axis_off()
     axes[0].set_yticks(range(len(names)), [page.word(quantity(name, axis)) for name in names])
     axes[0].set_ylim(len(names) - 0.5, -0.5)
-    told = Told(f"Each scheme by {page.axis(axis)}", caption(summary, page, "", [NOTE, *marks(summary)]))
-    finish(figure, page, told, *curve_handles(look, [name for name, _ in curves(summary)], page))
+    wording = Wording(f"Each scheme by {page.axis(axis)}", caption(summary, page, "", [NOTE, *marks(summary)]))
+    finish(figure, page, wording, *curve_handles(look, [name for name, _ in curves(summary)], page))
     return figure
 
 

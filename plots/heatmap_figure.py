@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kinds.arrays import Floats
-from plots.axes import told
+from plots.axes import with_unit
 from plots.caption import caption
 from plots.colour_cells import Scale, Written, cells, sides
-from plots.factorial import Factorial, chosen_length, factorial, part, values_of
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
 from plots.page import Page
 from simulator.results.units import prefix_of, symbol
 
@@ -40,17 +42,17 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
             ax = axes[row][column]
             _panel(ax, part(whole, [(found.across, at)]), found, second, scale, factor)
             if found.across is not None and (row == 0 or page.narrow):
-                ax.set_title(f"{page.axis(found.across)} {told(float(at or 0), found.across)}", fontsize="small")
+                ax.set_title(f"{page.axis(found.across)} {with_unit(float(at or 0), found.across)}", fontsize="small")
             ax.set_xlabel(
                 symbol(found.columns) if row == len(down) - 1 and (column == len(across) - 1 or not page.narrow) else ""
             )
-        where = "" if found.down is None else f"{page.axis(found.down)} {told(float(low or 0), found.down)}\n"
+        where = "" if found.down is None else f"{page.axis(found.down)} {with_unit(float(low or 0), found.down)}\n"
         for ax in axes[row][: None if page.narrow else 1]:
             ax.set_ylabel(f"{where}values in {prefix}s\n{symbol(found.rows)}", fontsize="small")
     length = f"Second line of a cell: {symbol(second)}, the draft length chosen. " if second is not None else ""
     text = caption(summary, page, "lower", [f"Framed: the lowest mean of a panel. {length}".strip()], intervals=False)
     title = f"Latency per token over {symbol(found.rows)} and {symbol(found.columns)}"
-    finish(figure, page, Told(title, text))
+    finish(figure, page, Wording(title, text))
     return figure
 
 
@@ -69,3 +71,57 @@ def _panel(ax: Axes, rows: pd.DataFrame, found: Factorial, second: str | None, s
 
 def _table(rows: pd.DataFrame, found: Factorial, column: str) -> Floats:
     return rows.pivot(index=found.rows, columns=found.columns, values=column).to_numpy(dtype=np.float64)
+
+
+LENGTH = "scheme.max_drafts"
+
+
+@dataclass(frozen=True)
+class Factorial:
+    """`rows` and `columns` are two of the scheme's fields; `across` and `down`, which may be missing, other fields."""
+
+    rows: str
+    columns: str
+    across: str | None
+    down: str | None
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in (self.rows, self.columns, self.across, self.down) if name is not None]
+
+
+def factorial(summary: pd.DataFrame) -> Factorial | None:
+    """None where the table is no full factorial of two numbers of the scheme and at most two others."""
+    swept = [name for name in summary.columns if "." in str(name) and _varies(summary[name])]
+    swept.sort(key=lambda name: name != LENGTH)
+    for name in list(swept):  # what follows from the others, as a draft length that was chosen, is no factor
+        others = [other for other in swept if other != name]
+        if others and not summary.duplicated(others).any():
+            swept = others
+    of_scheme = [name for name in summary.columns if name in swept and name.startswith("scheme.")]
+    others = [name for name in summary.columns if name in swept and name not in of_scheme]
+    if len(of_scheme) != 2 or len(others) > 2 or summary[swept].isna().any(axis=None):
+        return None
+    across, down = (*others, None, None)[:2]
+    return Factorial(of_scheme[0], of_scheme[1], across, down)
+
+
+def chosen_length(summary: pd.DataFrame, found: Factorial) -> str | None:
+    """The column of draft lengths, where each setting has one of its own."""
+    own = LENGTH in summary.columns and LENGTH not in found.names and summary[LENGTH].nunique() > 1
+    return LENGTH if own else None
+
+
+def values_of(summary: pd.DataFrame, name: str | None) -> Sequence[float | None]:
+    """The values of a factor, ascending; one that is none has the value None."""
+    return [None] if name is None else sorted(float(value) for value in summary[name].unique())
+
+
+def part(summary: pd.DataFrame, at: Sequence[tuple[str | None, float | None]]) -> pd.DataFrame:
+    for name, value in at:
+        summary = summary if name is None else summary[summary[name] == value]
+    return summary
+
+
+def _varies(column: pd.Series[float]) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column) and column.nunique() > 1)

@@ -12,6 +12,7 @@ from typing import Final
 
 from matplotlib import rcParams
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -21,20 +22,35 @@ from matplotlib.transforms import Bbox
 
 from plots.page import Page
 
-_PAD: Final = 0.06
-"""Inches around what is told."""
-_BESIDE: Final = 0.32
-"""Share of the width that a legend may take at the right; a wider one goes below."""
+_PAD: Final = 0.06  # inches around the wording
+_BESIDE: Final = 0.32  # share of the width that a legend may take at the right; a wider one goes below
 
 
 @dataclass(frozen=True)
-class Told:
+class Wording:
     """What is written around the axes: `below` and `beside` name axes that panels share."""
 
     title: str
     caption: str
     below: str = ""
     beside: str = ""
+
+
+def grid(
+    page: Page, count: int, most: int, width_in: tuple[float, float], row_in: float, share: str = "", *, narrow: int = 1
+) -> tuple[Figure, list[Axes], int]:
+    """A figure with `count` panels, at most `most` side by side, or `narrow` of them on a narrow page; and how many
+    are. Inches: of all that stands beside the panels, of a panel's width, of a row. `share`: which axes are one."""
+    across = min(narrow if page.narrow else most, count)
+    down = -(-count // across)
+    figure = page.figure(width_in[0] + width_in[1] * across, row_in * down)
+    made = figure.subplots(down, across, squeeze=False, sharex="x" in share, sharey="y" in share).ravel()
+    for unused in made[count:]:
+        unused.set_axis_off()
+    if "x" in share:
+        for ax in made[count - across : count]:  # also above a place that is empty
+            ax.xaxis.set_tick_params(labelbottom=True)
+    return figure, list(made[:count]), across
 
 
 class _Steady(ConstrainedLayoutEngine):
@@ -49,17 +65,19 @@ class _Steady(ConstrainedLayoutEngine):
             ax.set_in_layout(True)  # which setting a place by hand ends
 
 
-def finish(figure: Figure, page: Page, told: Told, handles: Sequence[Artist] = (), labels: Sequence[str] = ()) -> None:
-    """Writes what is told around the axes, and a legend of `handles`, at the right or, where it is wide, below."""
+def finish(
+    figure: Figure, page: Page, wording: Wording, handles: Sequence[Artist] = (), labels: Sequence[str] = ()
+) -> None:
+    """Writes the wording around the axes, and a legend of `handles`, at the right or, where it is wide, below."""
     width, height = (float(inches) for inches in figure.get_size_inches())
     legend, size = _legend(figure, page, handles, labels)
     right = legend is not None and size[0] <= _BESIDE * width and not page.narrow
-    title = _block(figure, told.title, rcParams["figure.titlesize"], width) if page.titled else None
-    caption = _block(figure, told.caption, "x-small", width) if page.captioned else None
-    below = _block(figure, told.below, "medium", width) if told.below else None
+    title = _block(figure, wording.title, rcParams["figure.titlesize"], width) if page.titled else None
+    caption = _block(figure, wording.caption, "x-small", width) if page.captioned else None
+    below = _block(figure, wording.below, "medium", width) if wording.below else None
     top = _inches(title)[1]
     bottoms = [_inches(caption)[1], 0.0 if right else size[1], _inches(below)[1]]
-    beside = figure.text(0, 0, told.beside, rotation=90, va="center", ha="left") if told.beside else None
+    beside = figure.text(0, 0, wording.beside, rotation=90, va="center", ha="left") if wording.beside else None
     left, end = _inches(beside)[0], size[0] if right else 0.0
     tall = height + top + sum(bottoms)
     if legend is not None and right:

@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib import rcParams
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from plots.axes import place
+from kinds.arrays import Floats
+from plots.axes import LOG_FROM, level, place, spans_far
 from plots.caption import unanswered
-from plots.error_bars import ends, whiskers
+from plots.layout import Wording, finish
 from plots.page import Page
-from plots.style import Look, curves
+from plots.style import Look, curves, looks
 from simulator.results.columns import CI_SUFFIX, CURVE
 
-Hollow = Callable[[pd.DataFrame], "pd.Series[bool]"]
-"""Which rows are drawn with hollow markers."""
-BANDS = 4
-"""So many curves may have bands, which would hide each other; more have bars."""
-_APART = 1.8
-"""Points between neighbouring curves at one value, so that one that equals another is seen beside it."""
+Hollow = Callable[[pd.DataFrame], "pd.Series[bool]"]  # which rows are drawn with hollow markers
+BANDS = 4  # so many curves may have bands, which would hide each other; more have bars
+_APART = 1.8  # points between neighbouring curves at one value, so that one that equals another is seen beside it
 
 _RING: Final[dict[str, Any]] = {
     "linestyle": "", "marker": "o", "markersize": 11, "markerfacecolor": "none", "markeredgecolor": "black",
@@ -37,7 +37,7 @@ _RING: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Series:
-    """One metric column and how it is told from others in the same figure."""
+    """One metric column and how it differs from others in the same figure."""
 
     column: str
     label: str
@@ -95,14 +95,7 @@ def apart(ax: Axes, points: float) -> Transform:
 
 
 def _line(
-    ax: Axes,
-    rows: pd.DataFrame,
-    axis: str,
-    one: Series,
-    look: Look,
-    logarithmic: bool,
-    banded: bool,
-    moved: Transform,
+    ax: Axes, rows: pd.DataFrame, axis: str, one: Series, look: Look, logarithmic: bool, banded: bool, moved: Transform
 ) -> None:
     x, mean, half = place(rows[axis]), rows[one.column].to_numpy(dtype=float), halves(rows, one.column)
     if banded:
@@ -150,6 +143,20 @@ def bars(
     ax.grid(axis="y", visible=logarithmic)
 
 
+def bar_figure(
+    summary: pd.DataFrame, metric: str, series: Sequence[Series], page: Page, wording: Wording, far: float = LOG_FROM
+) -> tuple[Figure, Axes, bool]:
+    """A figure of `bars` along one axis of the metric, from 0, or logarithmic (the last) where means span `far`."""
+    figure = page.figure(*room_for(summary, page, len(series)))
+    ax, columns = figure.add_subplot(), [one.column for one in series]
+    means = [float(value) for _, rows in curves(summary) for value in rows[columns].iloc[0]]
+    logarithmic = spans_far(means, far)
+    bars(ax, summary, series, looks(summary), page, logarithmic)
+    level(ax, metric, means, reaches(summary, columns, logarithmic), logarithmic)
+    finish(figure, page, wording, *(key([one.label for one in series]) if len(series) > 1 else ()))
+    return figure, ax, logarithmic
+
+
 def halves(rows: pd.DataFrame, column: str) -> np.ndarray:
     """The half-widths of a metric; nan where the table has none."""
     found = rows.get(column + CI_SUFFIX)
@@ -175,12 +182,10 @@ def curve_handles(look: dict[str, Look], names: Sequence[str], page: Page) -> tu
 
 
 def hollow_mark() -> Line2D:
-    """A hollow point, in a legend."""
     return Line2D([], [], linestyle="", marker="o", color="#777777", markerfacecolor="white")
 
 
 def ring_mark() -> Line2D:
-    """A ring, in a legend."""
     return Line2D([], [], **_RING)
 
 
@@ -190,3 +195,24 @@ def room_for(summary: pd.DataFrame, page: Page, bars_a_curve: int = 1) -> tuple[
     longest = max(len(page.curve(name)) for name in names)
     row = 0.3 * bars_a_curve**0.5 * (0.75 if page.narrow else 1.0)
     return 5.2 + 0.08 * longest, 0.7 + row * names.nunique()
+
+
+def ends(means: npt.ArrayLike, halves: npt.ArrayLike, logarithmic: bool) -> tuple[Floats, Floats]:
+    """Lower and upper ends of intervals mean ± half-width [n]; nan where there is no half-width, or it is 0.
+
+    On a logarithmic axis they are mean * exp(±half / mean), the interval of ln(mean) by the delta method. On another
+    they end at 0 at the latest: what is drawn so is never below it.
+    """
+    mean, half = np.asarray(means, dtype=np.float64), np.asarray(halves, dtype=np.float64)
+    half = np.where(half > 0, half, np.nan)
+    if logarithmic:
+        share = np.exp(half / np.where(mean > 0, mean, np.nan))
+        return mean / share, mean * share
+    return np.maximum(mean - half, 0.0), mean + half
+
+
+def whiskers(means: npt.ArrayLike, halves: npt.ArrayLike, logarithmic: bool) -> Floats:
+    """Lengths below and above the means [2, n], as `errorbar` takes them."""
+    low, high = ends(means, halves, logarithmic)
+    mean = np.asarray(means, dtype=np.float64)
+    return np.array([mean - low, high - mean])

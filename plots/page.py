@@ -33,7 +33,7 @@ class Page:
 
     def figure(self, width_in: float, height_in: float) -> Figure:
         """An empty figure of this size, or of the page's width; the height is that of the axes alone."""
-        from matplotlib.figure import Figure  # here: a mistake is told before it is loaded
+        from matplotlib.figure import Figure  # here: a mistake is reported before it is loaded
         from matplotlib.layout_engine import ConstrainedLayoutEngine
 
         return Figure(figsize=(self.width_in or width_in, height_in), layout=ConstrainedLayoutEngine())
@@ -43,7 +43,6 @@ class Page:
         return max(1, min(most if not self.narrow else (1 if most <= 4 else 2), panels))
 
     def curve(self, name: str) -> str:
-        """A curve as the figure names it."""
         return shown_curve(name, self.labels)
 
     def word(self, name: object) -> str:
@@ -51,13 +50,10 @@ class Page:
         return shown_word(str(name), self.labels)
 
     def setting(self, name: str, value: object) -> str:
-        """A field and its value."""
         return shown_field(name, str(value), self.labels)
 
     def axis(self, name: str) -> str:
-        """A swept or measured column in words."""
         return self.labels.get(name) or title(name)
 
     def metric(self, name: str, otherwise: str) -> str:
-        """What is measured, in words."""
         return self.labels.get(name, otherwise)

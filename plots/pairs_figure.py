@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from plots.axes import spans_far, swept, upright, x_label
 from plots.caption import caption, marks
 from plots.display_names import shown_field, words_of
-from plots.layout import Told, finish
+from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import Series, curve_handles, lines, reaches
 from plots.page import Page
 from plots.style import curves, looks
@@ -27,29 +27,21 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     rest = [name.removeprefix(kind).strip() for name, kind in zip(names, kinds, strict=True)]
     shown = shown.assign(panel=rest, **{CURVE: kinds})
     look, panels = looks(shown), [*shown.groupby("panel", sort=False)]
-    across = min(2 if page.narrow else COLUMNS, len(panels))
-    down = -(-len(panels) // across)
-    figure = page.figure(0.9 + 2.6 * across, (1.3 if page.narrow else 1.9) * down)
-    axes = figure.subplots(down, across, squeeze=False, sharey=True, sharex=True).ravel()
+    row_in = 1.3 if page.narrow else 1.9
+    figure, axes, across = grid(page, len(panels), COLUMNS, (0.9, 2.6), row_in, "xy", narrow=2)
     means = shown[METRIC].tolist()
     logarithmic = spans_far(means)
-    for place, (ax, (name, part)) in enumerate(zip(axes, panels, strict=False)):
+    for ax, (name, part) in zip(axes, panels, strict=True):
         lines(ax, part, axis, [Series(METRIC, "")], look, logarithmic)
         ax.set_title(_short(str(name), page), fontsize="small", loc="left")
-        if place + across >= len(panels):
-            ax.xaxis.set_tick_params(labelbottom=True)
-    for ax in axes[len(panels) :]:
-        ax.set_axis_off()
     upright(axes[0], METRIC, means, reaches(shown, [METRIC], logarithmic), logarithmic)
     swept(axes[0], axis, shown[axis].tolist(), (float(figure.get_size_inches()[0]) - 0.8) / across)
-    title = f"Latency per token against {page.axis(axis)}, by model pair"
-    told = Told(
-        title,
+    title, text = (
+        f"Latency per token against {page.axis(axis)}, by model pair",
         caption(shown, page, "lower", marks(shown)),
-        x_label(page, axis),
-        page.metric(METRIC, "latency per output token"),
     )
-    finish(figure, page, told, *curve_handles(look, [name for name, _ in curves(shown)], page))
+    wording = Wording(title, text, x_label(page, axis), page.metric(METRIC, "latency per output token"))
+    finish(figure, page, wording, *curve_handles(look, [name for name, _ in curves(shown)], page))
     return figure
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from plots.caption import caption
-from plots.layout import Told, finish
+from plots.layout import Wording, finish, grid
 from plots.page import Page
 from plots.style import SCHEMES
 from simulator.results.tradeoffs import undominated
@@ -39,25 +39,20 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     panels = [*table.groupby(VOCABULARY, sort=True)]
     if not panels:
         return None
-    across = page.across(3, len(panels))
-    down = -(-len(panels) // across)
-    figure = page.figure(3.2 * across + 1.6, down * (2.2 if page.narrow else 3.6))
-    axes = figure.subplots(down, across, squeeze=False).ravel()
-    for ax, (size, rows) in zip(axes, panels, strict=False):
+    figure, axes, _ = grid(page, len(panels), 3, (1.6, 3.2), 2.2 if page.narrow else 3.6)
+    for ax, (size, rows) in zip(axes, panels, strict=True):
         _points(ax, rows)
         ax.set_title(f"V = {size:,.0f}", fontsize="small", loc="left")
-    for ax in axes[len(panels) :]:
-        ax.set_axis_off()
     kinds = [name for name in _LOOKS if name in set(_families(table))]
     handles: list[Artist] = [
         Line2D([], [], linestyle="", color=_LOOKS[name][0], marker=_LOOKS[name][1]) for name in kinds
     ]
     front = Line2D([], [], color="black", linewidth=1)
     notes = ["TV(qhat, p): the expected resampling rate. Filled: settings that none beats in both."]
-    told = Told("Expected resampling against bits, a point a setting",
+    wording = Wording("Expected resampling against bits, a point a setting",
                 caption(table, page, "lower", notes, clock=False, intervals=False),
                 "bits of a packet with one draft", "TV(qhat, p)")  # fmt: skip
-    finish(figure, page, told, [*handles, front], [*map(page.word, kinds), "front"])
+    finish(figure, page, wording, [*handles, front], [*map(page.word, kinds), "front"])
     return figure
 
 
@@ -68,7 +63,6 @@ def _families(rows: pd.DataFrame) -> list[str]:
 
 
 def _points(ax: Axes, rows: pd.DataFrame) -> None:
-    """Every setting, those of the front filled; the front joins them."""
     bits, rejected = rows[BITS].to_numpy(), rows[REJECTED].to_numpy()
     front = undominated(bits, rejected)
     ax.plot(bits[front], rejected[front], color="black", linewidth=1, zorder=1)

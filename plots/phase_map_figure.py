@@ -21,7 +21,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from plots.caption import caption
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
 from plots.page import Page
 from simulator.results.break_even_plane import OPPONENT, RTT
 from simulator.results.phase_regions import (
@@ -75,8 +75,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
             ax.set_title(words if pair == pairs[0] else "", fontsize="small", loc="left")
         line[0].set_ylabel(page.word(pair).replace(", ", "\n"), fontsize="small")
     text = caption(summary, page, "", [NOTES], intervals=False)
-    told = Told("Who answers fastest?", text, below="round-trip time", beside="prompt tokens")
-    finish(figure, page, told, *_legend())
+    wording = Wording("Who answers fastest?", text, below="round-trip time", beside="prompt tokens")
+    finish(figure, page, wording, *_legend())
     return figure
 
 

@@ -1,7 +1,7 @@
 """The bound on rejections term by term at each draft position, beside the measured rate and its expectation.
 
 A panel a curve. Stacked: TV(q, p), dropped mass, covering bound; the line across is TV(q, p) + TV(q, qhat), the most
-that the triangle inequality allows for the law that was sent.
+that the triangle inequality allows for the distribution that was sent.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from plots.caption import caption
-from plots.error_bars import whiskers
-from plots.layout import Told, finish
-from plots.lines_or_bars import halves
+from plots.layout import Wording, finish, grid
+from plots.lines_or_bars import halves, whiskers
 from plots.page import Page
 from plots.style import curves
 
@@ -33,8 +32,7 @@ NOTE: Final = (
     "The bound holds of the expected rate TV(qhat, p), draft by draft; the measured rate scatters about that. Above 1 "
     "a bound says nothing: bars and lines end there, and the bound's value is written."
 )
-COLUMNS: Final = 3
-"""Panels side by side, at most."""
+COLUMNS: Final = 3  # panels side by side, at most
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -42,23 +40,18 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if axis != AXIS or "tv_compression" not in summary.columns:
         return None
     drawn = [(curve, rows[rows["verified_drafts"] > 0].sort_values(AXIS)) for curve, rows in curves(summary)]
-    across = min(2, len(drawn)) if page.narrow else min(COLUMNS, len(drawn))
-    down = -(-len(drawn) // across)
-    figure = page.figure(1.2 + 2.6 * across, (1.5 if page.narrow else 2.2) * down)
-    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
-    for panel, (curve, rows) in zip(panels, drawn, strict=False):
+    row_in = 1.5 if page.narrow else 2.2
+    figure, panels, _ = grid(page, len(drawn), COLUMNS, (1.2, 2.6), row_in, "xy", narrow=2)
+    for panel, (curve, rows) in zip(panels, drawn, strict=True):
         _panel(panel, rows)
         panel.set_title(page.curve(curve), fontsize="small", loc="left")
-    for unused in panels[len(drawn) :]:
-        unused.set_axis_off()
-    for place, panel in enumerate(panels[: len(drawn)]):
         panel.xaxis.set_major_locator(FixedLocator(sorted(summary[AXIS].unique())))
-        if place + across >= len(drawn):
-            panel.xaxis.set_tick_params(labelbottom=True)
-    told = Told("Resampling rate and the terms of its bound", caption(summary, page, "lower", [NOTE], clock=False),
-                "draft position in its round", "probability that a draft is rejected")  # fmt: skip
+    wording = Wording(
+        "Resampling rate and the terms of its bound", caption(summary, page, "lower", [NOTE], clock=False),
+        "draft position in its round", "probability that a draft is rejected",
+    )  # fmt: skip
     handles, labels = panels[0].get_legend_handles_labels()
-    finish(figure, page, told, list(handles), list(labels))
+    finish(figure, page, wording, list(handles), list(labels))
     return figure
 
 

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMe
 
 from kinds.arrays import Floats
 from plots.caption import caption
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
 from plots.page import Page
 from simulator.results.columns import CI_SUFFIX, CURVE
 from simulator.results.rate_families import ADDED, BITS, families
@@ -61,15 +61,14 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         "Oracle: top-K counts under a context model about p, which no edge knows.",
         "Covering: largest packet of a code for all distributions on 2^H(q) known tokens, at dense's TV(qhat, q).",
     ]
-    told = Told("Bits of a draft over the rejections that compression adds",
+    wording = Wording("Bits of a draft over the rejections that compression adds",
                 caption(summary, page, "lower", notes, clock=False), "added rejections",
                 "bits a draft")  # fmt: skip
-    finish(figure, page, told, list(handles.values()), list(handles))
+    finish(figure, page, wording, list(handles.values()), list(handles))
     return figure
 
 
 def _panel(ax: Axes, rows: pd.DataFrame) -> dict[str, Artist]:
-    """The families of one panel, the bound below them; what the legend shows."""
     handles: dict[str, Artist] = {}
     bound = rows.dropna(subset=[LEAST]).sort_values(ADDED)
     if len(bound):
@@ -106,7 +105,6 @@ def _half(rows: pd.DataFrame, column: str) -> Floats | None:
 
 
 def _scales(ax: Axes, table: pd.DataFrame, most_bits: float) -> None:
-    """Logarithms both ways, of a column of panels."""
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_ylim(_BOTTOM_BITS, 1.6 * most_bits)

@@ -11,8 +11,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from kinds.arrays import Floats
 from plots.axes import level, spans_far
 from plots.caption import Better, caption, marks
-from plots.error_bars import whiskers
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
+from plots.lines_or_bars import whiskers
 from plots.page import Page
 from plots.style import looks, lossy_curves
 from simulator.results.columns import CI_SUFFIX, CURVE
@@ -20,11 +20,9 @@ from simulator.results.units import title
 
 BY, BETTER, MARGIN = "metric", "better", "margin"
 """Columns: the metric aimed at, which way is better, and a setting's metric over that of the best, less 1."""
-MARGIN_LOW, MARGIN_HIGH = f"{MARGIN}_low", f"{MARGIN}_high"
-"""Columns: the ends of its 95% interval."""
+MARGIN_LOW, MARGIN_HIGH = f"{MARGIN}_low", f"{MARGIN}_high"  # columns: the ends of its 95% interval
 TICKS = 5
-_WORDS = {"tokens_per_s": "throughput"}
-"""Metrics whose name without its unit says nothing."""
+_WORDS = {"tokens_per_s": "throughput"}  # metrics whose name without its unit says nothing
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -48,8 +46,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     reached.set_ylim(len(summary) - 0.5, -0.5)
     better: Better = "higher" if summary[BETTER].iloc[0] == "higher" else "lower"
     notes = ["The best setting of each kind, the recommended at the top; ratios are paired by seed.", *marks(summary)]
-    told = caption(summary, page, better, notes)
-    finish(figure, page, Told("The recommended setting beside the best of other kinds", told))
+    text = caption(summary, page, better, notes)
+    finish(figure, page, Wording("The recommended setting beside the best of other kinds", text))
     return figure
 
 
@@ -72,17 +70,14 @@ def _margins(ax: Axes, summary: pd.DataFrame) -> None:
 
 
 def called(metric: str) -> str:
-    """A metric in words."""
     return _WORDS.get(metric) or title(metric)
 
 
 def _columns(summary: pd.DataFrame, name: str) -> tuple[Floats, Floats]:
-    """A column and its half-widths."""
     return summary[name].to_numpy(dtype=np.float64), summary[name + CI_SUFFIX].to_numpy(dtype=np.float64)
 
 
 def _points(ax: Axes, summary: pd.DataFrame, values: Floats, arms: Floats) -> None:
-    """A point a row, `arms` [2, n] below and above it."""
     styles = looks(summary)
     for place, (curve, value) in enumerate(zip(summary[CURVE].astype(str), values, strict=True)):
         look = styles[curve]

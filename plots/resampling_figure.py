@@ -19,9 +19,8 @@ from matplotlib.patches import Patch
 
 from plots.axes import place, swept, x_label
 from plots.caption import caption
-from plots.error_bars import whiskers
-from plots.layout import Told, finish
-from plots.lines_or_bars import apart, changes, halves, room_for
+from plots.layout import Wording, finish, grid
+from plots.lines_or_bars import apart, changes, halves, room_for, whiskers
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CURVE
@@ -36,8 +35,7 @@ NOTE: Final = (
 _TOP = 1.05
 _SHADE = "#555555"
 _HATCH = "////"
-_BESIDE = 2.5
-"""Points by which what is expected stands right of what was measured."""
+_BESIDE = 2.5  # points by which what is expected stands right of what was measured
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -54,8 +52,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     ax = figure.add_subplot()
     _rows(ax, drafted, looks(drafted), page)
     title = "Resampling rate beside its bound" + (f" (the same at every {page.axis(axis)})" if axis else "")
-    told = Told(title, caption(drafted, page, "lower", [NOTE], clock=False), page.metric(MEASURED, LABEL))
-    finish(figure, page, told, *_key(drafted, bars=True))
+    wording = Wording(title, caption(drafted, page, "lower", [NOTE], clock=False), page.metric(MEASURED, LABEL))
+    finish(figure, page, wording, *_key(drafted, bars=True))
     return figure
 
 
@@ -91,24 +89,17 @@ def _rows(ax: Axes, drafted: pd.DataFrame, look: dict[str, Look], page: Page) ->
 
 def _panels(drafted: pd.DataFrame, axis: str, page: Page) -> Figure:
     look, shown = looks(drafted), curves(drafted)
-    across = min(2 if page.narrow else 3 if len(shown) <= 9 else 4, len(shown))
-    down = -(-len(shown) // across)
-    size = (0.9 + 2.5 * across, (1.25 if page.narrow else 1.9) * down)
-    figure = page.figure(*size)
-    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
-    for spot, (ax, (name, rows)) in enumerate(zip(axes, shown, strict=False)):
+    row_in, most = 1.25 if page.narrow else 1.9, 3 if len(shown) <= 9 else 4
+    figure, axes, across = grid(page, len(shown), most, (0.9, 2.5), row_in, "xy", narrow=2)
+    for ax, (name, rows) in zip(axes, shown, strict=True):
         _curve(ax, rows.sort_values(axis), axis, look[name])
         ax.set_title(textwrap.fill(page.curve(name), 28), loc="left", fontsize="small")
-        if spot + across >= len(shown):
-            ax.xaxis.set_tick_params(labelbottom=True)
-    for ax in axes[len(shown) :]:
-        ax.set_axis_off()
     axes[0].set_ylim(0, _TOP)
     swept(axes[0], axis, drafted[axis].tolist(), (float(figure.get_size_inches()[0]) - 0.8) / across)
     text = caption(drafted, page, "lower", [NOTE], clock=False)
     title = f"Resampling rate and its bound against {page.axis(axis)}"
-    told = Told(title, text, x_label(page, axis), page.metric(MEASURED, LABEL))
-    finish(figure, page, told, *_key(drafted, bars=False))
+    wording = Wording(title, text, x_label(page, axis), page.metric(MEASURED, LABEL))
+    finish(figure, page, wording, *_key(drafted, bars=False))
     return figure
 
 

@@ -16,21 +16,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from pandas.api.types import is_numeric_dtype
 
-from plots.axes import place, spans_far, swept, told, upright, x_label
+from plots.axes import place, spans_far, swept, upright, with_unit, x_label
 from plots.caption import caption, marks
-from plots.layout import Told, finish
+from plots.layout import Wording, finish, grid
 from plots.page import Page
-from plots.style import Look, curves, looks
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from plots.style import Look, chosen, curves, looks
+from simulator.results.columns import CURVE
 from simulator.results.intervals import named_without
 
 UP = "payload_bits_per_token"
 
 METRIC: Final = "latency_per_token_s"
 BY: Final = "uplink.delay.delay_s"
-_Line = tuple[str, object, float]
-"""Colour, dashes and width."""
+_Line = tuple[str, object, float]  # colour, dashes and width
 _OTHER: Final[_Line] = ("#9a9a9a", "-", 0.7)
 _LOSSY: Final[_Line] = ("#9a9a9a", (0, (4, 2)), 0.9)
 _DOTTED: Final[_Line] = ("black", (0, (1, 1.2)), 1.1)
@@ -39,34 +39,24 @@ _PAPER: Final = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """None where the axis is of names, or there is none, or nothing was swept over delays too."""
-    if (
-        axis is None
-        or not {METRIC, BY, UP, axis} <= {*summary.columns}
-        or not pd.api.types.is_numeric_dtype(summary[axis])
-    ):
+    if axis is None or not {METRIC, BY, UP, axis} <= {*summary.columns} or not is_numeric_dtype(summary[axis]):
         return None
-    rows = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
-    rows = named_without(rows[rows[METRIC].notna()], BY)
+    rows = named_without(chosen(summary).dropna(subset=[METRIC]), BY)
     panels = list(rows.groupby(BY, sort=True))
     if not panels:
         return None
     look = looks(rows)
-    across = page.across(3, len(panels))
-    down = -(-len(panels) // across)
-    figure = page.figure(3.5 * across + 0.4, (2.3 if page.narrow else 3.6) * down)
-    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
+    figure, axes, across = grid(page, len(panels), 3, (0.4, 3.5), 2.3 if page.narrow else 3.6, "xy")
     width = float(figure.get_size_inches()[0]) / across - 0.5
-    for ax, (delay, part) in zip(axes, panels, strict=False):
+    for ax, (delay, part) in zip(axes, panels, strict=True):
         _panel(ax, part, axis, look, page)
-        ax.set_title(f"one way {told(float(str(delay)), BY)}", loc="left")
+        ax.set_title(f"one way {with_unit(float(str(delay)), BY)}", loc="left")
     swept(axes[0], axis, rows[axis].tolist(), width)
     means = rows[METRIC].tolist()
     upright(axes[0], METRIC, means, means, spans_far(means))
-    for ax in axes[len(panels) :]:
-        ax.set_axis_off()
     notes = ["In colour, marked where it is so: lowest of the lossless, and of those among them that send drafts."]
     text = caption(rows, page, "lower", [*notes, *marks(rows, METRIC)], intervals=False)
-    words = Told(f"Who wins against {page.axis(axis)}", text, x_label(page, axis),
+    words = Wording(f"Who wins against {page.axis(axis)}", text, x_label(page, axis),
                  page.metric(METRIC, "latency per output token"))  # fmt: skip
     finish(figure, page, words, *_legend(rows, look, page))
     return figure
@@ -98,7 +88,6 @@ def _panel(ax: Axes, rows: pd.DataFrame, axis: str, look: dict[str, Look], page:
 
 
 def _lowest(rows: pd.DataFrame, axis: str) -> Iterator[tuple[float, str]]:
-    """At each value of the axis the curve of least mean."""
     for at, here in rows.groupby(axis):
         yield float(str(at)), str(here.sort_values(METRIC)[CURVE].iloc[0])
 

@@ -18,15 +18,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from plots.breakdown_figure import looks_of
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
 from plots.page import Page
 from simulator.results.columns import BREAKDOWN
 from simulator.results.observer import Airing
-from simulator.results.timeline import RoundTimeline, Timeline
+from simulator.results.spans import RoundTimeline, Timeline
+from simulator.results.units import state_name
 
 LIFELINES: Final = ("edge", "uplink", "cloud", "downlink")
-MOST_ROUNDS: Final = 3
-"""Drawn where none are asked for."""
+MOST_ROUNDS: Final = 3  # drawn where none are asked for
 _EDGE, _UPLINK, _CLOUD, _DOWNLINK = range(4)
 _WIDE, _NARROW = 0.1, 0.05
 _STYLES: Final = (
@@ -36,8 +36,7 @@ _STYLES: Final = (
     ("#8a3d70", (0, (6, 2, 1.5, 2))),
 )
 _GREY: Final = "#8a8a8a"
-_GAP: Final = 0.028
-"""Between two labels beside each other, as a share of the height."""
+_GAP: Final = 0.028  # between two labels beside each other, as a share of the height
 
 
 class Arrow(NamedTuple):
@@ -84,7 +83,7 @@ def draw_sequence(made: Timeline, rounds: tuple[int, int] | None, page: Page) ->
     drawing.draw(ax)
     request = made.request
     title = f"Request {request.number} of device {request.device}, " + _named(chosen)
-    finish(figure, page, Told(title, _caption(made), beside="ms since the request came"), *drawing.legend())
+    finish(figure, page, Wording(title, _caption(made), beside="ms since the request came"), *drawing.legend())
     return figure
 
 
@@ -123,14 +122,13 @@ class _Drawing:
         ax.spines["bottom"].set_visible(False)
 
     def legend(self) -> tuple[list[Artist], list[str]]:
-        """The states that are drawn, then the rounds."""
         there = {box.state for box in self.boxes}
         handles: list[Artist] = []
         names: list[str] = []
         for state, (colour, hatch, ink) in looks_of(BREAKDOWN).items():
             if state in there:
                 handles.append(Patch(facecolor=colour, hatch=hatch, hatchcolor=ink, edgecolor="#555555", linewidth=0.5))
-                names.append(state.removesuffix("_s").replace("_", " "))
+                names.append(state_name(state))
         for each in self._rounds:
             colour, dashes = self._style(each.number)
             handles.append(Line2D([], [], color=colour, linestyle=dashes))  # type: ignore[arg-type]
@@ -205,13 +203,8 @@ def _boxes(made: Timeline, each: RoundTimeline) -> Iterator[Box]:
     for span in each.spans.doings:
         if span.state == "edge_queue_s":
             yield Box(_EDGE, span.began_s, span.ended_s, span.state, waits=True)
-    key = made.request.device, made.request.number
     for ran in each.passes:
-        place = ran.sessions.index(key)
-        reads = ran.reads[place]
-        decodes = any(span.state == "cloud_decode_s" and span.began_s == ran.began_s for span in each.spans.doings)
-        state = "prefill_s" if reads else "cloud_decode_s" if decodes else "verify_s"
-        yield Box(_CLOUD, ran.began_s, ran.ended_s, state)
+        yield Box(_CLOUD, ran.began_s, ran.ended_s, each.spans.served_in(ran, made.place_in(ran)))
     for span in each.spans.doings:
         if span.state == "cloud_queue_s":
             yield Box(_CLOUD, span.began_s, span.ended_s, span.state, waits=True)
@@ -228,10 +221,10 @@ def _prompt_boxes(made: Timeline) -> Iterator[Box]:
     for airing in made.prompt:
         yield from _on_air(airing, _UPLINK, "prompt_uplink_s", "uplink_queue_s", "retransmit_s")
     for ran in made.prefills:
-        place = ran.sessions.index((made.request.device, made.request.number))
+        waited_since_s = ran.waited_since_s[made.place_in(ran)]
         yield Box(_CLOUD, ran.began_s, ran.ended_s, "prefill_s")
-        if ran.began_s > ran.waited_since_s[place]:
-            yield Box(_CLOUD, ran.waited_since_s[place], ran.began_s, "cloud_queue_s", waits=True)
+        if ran.began_s > waited_since_s:
+            yield Box(_CLOUD, waited_since_s, ran.began_s, "cloud_queue_s", waits=True)
 
 
 def _on_air(airing: Airing, lifeline: int, first: str, queue: str, again: str) -> Iterator[Box]:
@@ -257,7 +250,7 @@ def _message(airing: Airing, source: int, link: int, sink: int) -> Iterator[Arro
 
 def _edge_labels(each: RoundTimeline) -> Iterator[Label]:
     record = each.spans.record
-    drafts = int(record.flushed_drafts or record.drafted) if each.spans.edge_work else 0
+    drafts = each.spans.drafted if each.spans.edge_work else 0
     what = f"tree of {drafts}" if each.spans.drafts.branches else f"{drafts} draft{'' if drafts == 1 else 's'}"
     yield Label(each.began_s, f"round {each.number}" + (f": {what}" if drafts else ""), bold=True)
     committed = len(each.spans.drafts.committed)

@@ -1,19 +1,21 @@
-"""Time to choose the kept tokens of a law, as a multiple of the softmax that made it, against the vocabulary."""
+"""Time to choose the kept tokens of a distribution, as a multiple of the softmax that made it, against the
+vocabulary."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.along_axis import Along, along
-from plots.axes import level, spans_far
 from plots.caption import caption
 from plots.display_names import curve_of, words_of
-from plots.layout import Told, finish
-from plots.lines_or_bars import Series, bars, reaches, room_for
+from plots.layout import Wording
+from plots.lines_or_bars import Series, bar_figure
 from plots.page import Page
-from plots.style import SCHEMES, looks
+from plots.style import SCHEMES
 from simulator.results.columns import CURVE
 
 METRIC = "sparsifying_over_softmax"
@@ -22,6 +24,7 @@ TITLE = "What choosing the kept tokens costs, in softmaxes"
 KIND = "scheme.kind"
 BELOW = "V, tokens in the vocabulary"
 NOTE = "Wall time, measured on one machine: two runs differ."
+_SOFTMAX: dict[str, Any] = {"color": "#666666", "linewidth": 0.9, "linestyle": (0, (4, 3))}
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -31,24 +34,14 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     shown = _by_sparsifier(summary)
     series = [Series(METRIC, "")]
     if axis is not None:
-        softmax = (Line2D([], [], color="#666666", linewidth=0.9, linestyle=(0, (4, 3))), "the softmax itself")
-        figure = along(
-            shown,
-            axis,
-            Along(TITLE, METRIC, LABEL, series, notes=[NOTE], key=[softmax], clock=False, below=BELOW),
-            page,
-        )
+        softmax = [(Line2D([], [], **_SOFTMAX), "the softmax itself")]
+        what = Along(TITLE, METRIC, LABEL, series, notes=[NOTE], key=softmax, clock=False, below=BELOW)
+        figure = along(shown, axis, what, page)
         for ax in (ax for ax in figure.axes if ax.axison) if figure is not None else ():
-            ax.axhline(1.0, color="#666666", linewidth=0.9, linestyle=(0, (4, 3)))
+            ax.axhline(1.0, **_SOFTMAX)
         return figure
-    figure = page.figure(*room_for(shown, page))
-    ax = figure.add_subplot()
-    means = shown[METRIC].tolist()
-    logarithmic = spans_far(means)
-    bars(ax, shown, series, looks(shown), page, logarithmic)
-    level(ax, METRIC, means, reaches(shown, [METRIC], logarithmic), logarithmic)
-    finish(figure, page, Told(TITLE, caption(shown, page, "lower", [NOTE], clock=False), LABEL))
-    return figure
+    wording = Wording(TITLE, caption(shown, page, "lower", [NOTE], clock=False), LABEL)
+    return bar_figure(shown, METRIC, series, page, wording)[0]
 
 
 def _by_sparsifier(summary: pd.DataFrame) -> pd.DataFrame:

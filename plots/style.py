@@ -1,25 +1,29 @@
 """The look shared by all figures: the style sheet, and the colour, marker and dashes of each curve.
 
-Colours are those of Okabe and Ito (2008), told apart by colour-blind readers; markers and dashes tell curves apart in
-grey. A scheme keeps its colour and marker in every figure; a scheme not listed takes the next free ones, in order of
+Colours are those of Okabe and Ito (2008), distinguishable by colour-blind readers; markers and dashes tell curves apart
+in grey. A scheme keeps its colour and marker in every figure; a scheme not listed takes the next free ones, in order of
 appearance. What a user's matplotlibrc sets, or has set in Python, stays as it is: the sheet is laid beneath it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import FillStyleType
 
+from kinds import ConfigError
+from kinds.files import atomically
 from plots.page import Page
-from simulator.results.columns import CURVE
+from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.lossy import marks
 
 _SHEET: dict[str, Any] = {
@@ -75,7 +79,7 @@ SCHEMES: dict[str, tuple[str, str]] = {
 _POLICY = "scheme.policy.kind"
 _SPARE_COLOURS = ("#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A00")
 _SPARE_MARKERS = ("<", ">", "d", "8", "H", "D")
-_DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
+DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _FILLS: tuple[FillStyleType, ...] = ("full", "left", "bottom", "top", "right")
 
 
@@ -86,10 +90,9 @@ class Look:
     colour: str
     marker: str
     dashes: object = "-"
-    mark: str = ""
-    """What stands behind the name of a lossy scheme's curve."""
+    mark: str = ""  # what stands behind the name of a lossy scheme's curve
     fill: FillStyleType = "full"
-    """Of the marker: half of it for further curves of a scheme, so that they are told apart in grey."""
+    """Of the marker: half of it for further curves of a scheme, so that they differ in grey."""
 
     @property
     def lossy(self) -> bool:
@@ -137,10 +140,7 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
     for curve, kind in dict(pairs).items():
         if kind not in styles:
             spare = len(styles) - len(SCHEMES)
-            styles[kind] = (
-                _SPARE_COLOURS[spare % len(_SPARE_COLOURS)],
-                _SPARE_MARKERS[spare % len(_SPARE_MARKERS)],
-            )
+            styles[kind] = (_SPARE_COLOURS[spare % len(_SPARE_COLOURS)], _SPARE_MARKERS[spare % len(_SPARE_MARKERS)])
         rank = seen[kind] = seen.get(kind, -1) + 1
         found[curve] = _look(styles[kind], rank, lossy.get(curve, ""))
     return found
@@ -156,14 +156,19 @@ def _deciders(summary: pd.DataFrame) -> pd.Series[str]:
 
 
 def _look(style: tuple[str, str], rank: int, mark: str) -> Look:
-    dashes, fill = _DASHES[(rank + bool(mark)) % len(_DASHES)], _FILLS[rank % len(_FILLS)]
+    dashes, fill = DASHES[(rank + bool(mark)) % len(DASHES)], _FILLS[rank % len(_FILLS)]
     return Look(*style, dashes=dashes, mark=mark, fill=fill)
 
 
 def lossy_curves(summary: pd.DataFrame) -> dict[str, str]:
-    """The curves whose text does not follow the verifier's law, or is not known to, each with its mark: by the column
-    `lossy`, else by `tv_output`."""
+    """The curves whose text does not follow the verifier's distribution, or is not known to, each with its mark: by the
+    column `lossy`, else by `tv_output`."""
     return marks(summary.assign(lossy=summary["lossy"].fillna(False)) if "lossy" in summary.columns else summary)
+
+
+def chosen(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the settings that each scheme chose, where the table has others beside them."""
+    return summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
 
 
 def curves(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -179,3 +184,27 @@ def _of_the_user() -> set[str]:
     now: dict[Any, Any] = {**matplotlib.rcParams}
     default: dict[Any, Any] = {**matplotlib.rcParamsDefault}
     return written | {name for name in _SHEET | _NARROW if now[name] != default[name]}
+
+
+_NO_DATE: dict[str, dict[str, None]] = {
+    "svg": {"Date": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def write(figure: Figure, folder: Path, name: str, formats: Sequence[str], page: Page) -> list[Path]:
+    """Writes the figure in each format. Raises ConfigError where a link in a file's place leads elsewhere."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.{each}" for each in formats]
+    with styled(page):
+        for path, each in zip(paths, formats, strict=True):
+            if path.is_symlink():
+                raise ConfigError(f"{path}: is a link to {path.resolve()}, through which nothing is written; remove it")
+            atomically(path, partial(figure.savefig, metadata=_NO_DATE[each]))
+    return paths
+
+
+def write_small(figure: Figure, path: Path) -> None:
+    with styled(Page()), matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(path, metadata=_NO_DATE["svg"])

@@ -7,12 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.along_axis import Along, along
-from plots.axes import level, spans_far
 from plots.caption import caption, marks
-from plots.layout import Told, finish
-from plots.lines_or_bars import Series, bars, key, reaches, room_for
+from plots.layout import Wording
+from plots.lines_or_bars import Series, bar_figure
 from plots.page import Page
-from plots.style import looks
 
 METRIC = "latency_s"
 LABEL = "latency per output token"
@@ -38,12 +36,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
             f"Median and 99th percentile over requests against {page.axis(axis)}", METRIC, LABEL, SERIES, key=legend
         )
         return along(summary, axis, what, page)
-    figure = page.figure(*room_for(summary, page, 2))
-    ax = figure.add_subplot()
-    means = summary[names].to_numpy(dtype=float).ravel().tolist()
-    logarithmic = spans_far(means)
-    bars(ax, summary, SERIES, looks(summary), page, logarithmic)
-    level(ax, METRIC, means, reaches(summary, names, logarithmic), logarithmic)
-    told = caption(summary, page, "lower", marks(summary))
-    finish(figure, page, Told("Median and 99th percentile over requests", told, LABEL), *key([s.label for s in SERIES]))
-    return figure
+    wording = Wording(
+        "Median and 99th percentile over requests", caption(summary, page, "lower", marks(summary)), LABEL
+    )
+    return bar_figure(summary, METRIC, SERIES, page, wording)[0]

@@ -1,6 +1,7 @@
 """Bits of a draft against its expected rejection, a curve a family of settings, a panel for each value of the axis.
 
-Below: how far each family is above the fixed threshold at equal bits, where curves that nearly meet can be told apart.
+Below: how far each family is above the fixed threshold at equal bits, where curves that nearly meet are
+distinguishable.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
-from plots.axes import told
+from plots.axes import with_unit
 from plots.caption import caption
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
 from plots.page import Page
 from plots.style import SCHEMES, Look, curves, looks
 from simulator.results.columns import CURVE
@@ -39,7 +40,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         return None
     figure, above, below = _grid(page, len(panels))
     for upper, lower, (value, rows) in zip(above, below, panels, strict=True):
-        upper.set_title(f"{page.axis(axis)} {told(float(str(value)), axis)}", fontsize="small", loc="left")
+        upper.set_title(f"{page.axis(axis)} {with_unit(float(str(value)), axis)}", fontsize="small", loc="left")
         _curves(upper, lower, rows, table, page)
         lower.yaxis.set_major_formatter(PercentFormatter(1.0))
     first = slice(None) if page.narrow else slice(1)
@@ -48,7 +49,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         lower.set_ylabel("excess")
     notes = [f"TV(qhat, p): the expected resampling rate. Excess: above {page.word(REFERENCE)} at equal bits."]
     text = caption(table, page, "lower", notes, clock=False, intervals=False)
-    words = Told("Expected resampling against bits, a curve a family", text, "bits of a packet with one draft")
+    words = Wording("Expected resampling against bits, a curve a family", text, "bits of a packet with one draft")
     handles: list[Artist] = list(above[0].get_legend_handles_labels()[0])
     labels = above[0].get_legend_handles_labels()[1]
     finish(figure, page, words, handles, labels)
@@ -70,7 +71,6 @@ def _grid(page: Page, panels: int) -> tuple[Figure, list[Axes], list[Axes]]:
 
 
 def _curves(upper: Axes, lower: Axes, rows: pd.DataFrame, table: pd.DataFrame, page: Page) -> None:
-    """The settings of each family, and its front beside that of the reference."""
     look, families = _looks(table), dict(curves(rows))
     fronts = {
         name: TradeoffCurve.of(each[BITS].to_numpy(), each[REJECTED].to_numpy()) for name, each in families.items()

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from plots.axes import written, x_label
 from plots.caption import caption
 from plots.colour_cells import Scale, Written, cells, sides
-from plots.layout import Told, finish
+from plots.layout import Wording, finish, grid
 from plots.page import Page
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from plots.style import chosen
+from simulator.results.columns import CURVE
 from simulator.results.intervals import named_without
 
 METRIC, ACCEPTANCE = "latency_per_token_s", "acceptance_rate"
@@ -29,8 +30,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """
     if axis is None or not {METRIC, ACCEPTANCE, BY, axis} <= {*summary.columns}:
         return None
-    rows = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
-    rows = named_without(rows, BY)
+    rows = named_without(chosen(summary), BY)
     chain = rows[rows["scheme.kind"] == CHAIN]
     trees = list(dict.fromkeys(rows.loc[rows["scheme.kind"] != CHAIN, CURVE]))
     if chain[CURVE].nunique() != 1 or not trees:
@@ -38,29 +38,22 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     below = _table(chain, axis)
     over = {tree: _table(rows[rows[CURVE] == tree], axis).reindex_like(below) / below for tree in trees}
     sure = rows[rows["scheme.kind"] == CHAIN].groupby(BY)[ACCEPTANCE].mean()
-    across = page.across(2, len(trees))
-    down = -(-len(trees) // across)
     wide = max(0.5 * below.shape[1], 0.085 * max(len(page.curve(tree)) for tree in trees))
-    figure = page.figure(1.1 + across * (0.3 + wide), down * (0.6 + 0.42 * below.shape[0]))
-    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
+    figure, axes, _ = grid(page, len(trees), 2, (1.1, 0.3 + wide), 0.6 + 0.42 * below.shape[0], "xy")
     scale = Scale.of(np.concatenate([table.to_numpy().ravel() for table in over.values()]))
-    for ax, (tree, table) in zip(axes, over.items(), strict=False):
+    for ax, (tree, table) in zip(axes, over.items(), strict=True):
         values = table.to_numpy(dtype=np.float64)
         texts = [["-" if np.isnan(value) else f"{value:.2f}" for value in line] for line in values]
         bold = [(int(row), int(column)) for row, column in np.argwhere(values < 1)]
         cells(ax, values, Written(texts, bold=bold, size=0.8), scale)
         sides(ax, [f"{sure[float(by)]:.2f}" for by in table.index], [written(float(at), axis) for at in table.columns])
         ax.set_title(page.curve(tree), fontsize="small", loc="left")
-    for ax in axes[len(trees) :]:
-        ax.set_axis_off()
-    for ax in axes[max(0, len(trees) - across) : len(trees)]:  # also above a place that is empty
-        ax.xaxis.set_tick_params(labelbottom=True)
     notes = [
         "Latency per token over the chain's, each at its best, by the chain's acceptance. "
         "Bold: below 1, be it by chance; the table says where the seeds can tell."
     ]
     text = caption(rows, page, "lower", notes, intervals=False)
-    finish(figure, page, Told("Where a tree is worth its bits", text, x_label(page, axis), "acceptance"))
+    finish(figure, page, Wording("Where a tree is worth its bits", text, x_label(page, axis), "acceptance"))
     return figure
 
 

@@ -12,7 +12,7 @@ from kinds.arrays import Floats
 from plots.axes import written
 from plots.caption import caption, marks
 from plots.colour_cells import Scale, Written, cells, sides
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
 from plots.page import Page
 from plots.style import lossy_curves
 from simulator.results.columns import CURVE, READING_S
@@ -51,8 +51,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     ax.xaxis.tick_top()
     notes = ["Framed: lowest of a row among lossless schemes. " + ("Bold: below cloud only. " if rival.size else "")
              + f"Star: at most {quantity(READING_S, METRIC)}, as fast as a person reads."]  # fmt: skip
-    told = caption(summary, page, "lower", [*notes, *marks(summary)], intervals=False)
-    finish(figure, page, Told("Latency per token on each link", told))
+    text = caption(summary, page, "lower", [*notes, *marks(summary)], intervals=False)
+    finish(figure, page, Wording("Latency per token on each link", text))
     return figure
 
 

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from plots.axes import ticks, written
 from plots.breakdown_figure import LABEL, looks_of
 from plots.caption import caption
-from plots.layout import Told, finish
+from plots.layout import Wording, finish
 from plots.page import Page
 from simulator.results.columns import BREAKDOWN
+from simulator.results.units import state_name
 
 SYSTEM: Final = "system"
 SYSTEMS: Final = ("real", "simulated")
@@ -40,26 +41,27 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     ax.grid(axis="y", visible=False)
     handles, labels = ax.get_legend_handles_labels()
     first = {label: handle for handle, label in reversed(list(zip(handles, labels, strict=True)))}
-    order = [_word(name) for name in looks_of(BREAKDOWN) if _word(name) in first]
-    told = Told("The real system and the simulated one", caption(summary, page, "", [NOTE], clock=False), LABEL)
-    finish(figure, page, told, [first[name] for name in order], order)
+    order = [state_name(name) for name in looks_of(BREAKDOWN) if state_name(name) in first]
+    wording = Wording("The real system and the simulated one", caption(summary, page, "", [NOTE], clock=False), LABEL)
+    finish(figure, page, wording, [first[name] for name in order], order)
     return figure
 
 
 def _pair(ax: Axes, place: int, real: pd.DataFrame, made: pd.DataFrame) -> None:
-    """Both bars of a cell, and how they compare."""
     look = looks_of([name for name in BREAKDOWN if name in real.columns])
     for shift, rows in ((-0.19, real), (0.19, made)):
         left = 0.0
         for name, (colour, hatch, ink) in look.items():
             width = float(rows[name].mean())
             ax.barh(place + shift, width, 0.34, left=left, color=colour, hatch=hatch, hatchcolor=ink, edgecolor="white",
-                    linewidth=0.4, label=_word(name))  # fmt: skip
+                    linewidth=0.4, label=state_name(name))  # fmt: skip
             left += width
-    took_s, told_s = float(real[METRIC].mean()), float(made[METRIC].mean())
-    ax.text(max(took_s, told_s), place - 0.19, f" {written(took_s, METRIC)}", va="center", fontsize="x-small")
-    ax.text(max(took_s, told_s), place + 0.19, f" {100 * (told_s / took_s - 1):+.1f}%", va="center", fontsize="x-small")
-
-
-def _word(name: str) -> str:
-    return name.removesuffix("_s").replace("_", " ")
+    took_s, simulated_s = float(real[METRIC].mean()), float(made[METRIC].mean())
+    ax.text(max(took_s, simulated_s), place - 0.19, f" {written(took_s, METRIC)}", va="center", fontsize="x-small")
+    ax.text(
+        max(took_s, simulated_s),
+        place + 0.19,
+        f" {100 * (simulated_s / took_s - 1):+.1f}%",
+        va="center",
+        fontsize="x-small",
+    )

@@ -11,21 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scenarios.command.cli import script
     from scenarios.command.scenario import Also, Quick, Scenario, Tune
-    from scenarios.findings.below import (
-        Below,
-        Costs,
-        Differences,
-        InEveryGroup,
-        Instead,
-        PaysFirst,
-        PaysFrom,
-        Swaps,
-    )
+    from scenarios.findings.below import Below, Differences, InEveryGroup, Swaps
+    from scenarios.findings.crossing import PaysFirst, PaysFrom
     from scenarios.findings.equal_cost import AgainstOthers, AtEqual
     from scenarios.findings.limits import BearsMost, LimitMetFirst
     from scenarios.findings.lowest import Lowest, Versus
     from scenarios.findings.question import LATENCY, Answer, OwnQuestion, Table, asks
     from scenarios.findings.ranges import Levels, Ranges
+    from scenarios.findings.ratio import Costs, Instead
 
 __all__ = [
     "LATENCY", "AgainstOthers", "Also", "Answer", "AtEqual", "BearsMost", "Below", "Costs", "Differences",
@@ -33,8 +26,8 @@ __all__ = [
     "Ranges", "Scenario", "Swaps", "Table", "Tune", "Versus", "asks", "script",
 ]  # fmt: skip
 _MODULES = (
-    "command.cli", "command.scenario", "findings.question", "findings.lowest", "findings.below", "findings.ranges",
-    "findings.limits", "findings.equal_cost",
+    "command.cli", "command.scenario", "findings.question", "findings.lowest", "findings.below", "findings.crossing",
+    "findings.ratio", "findings.ranges", "findings.limits", "findings.equal_cost",
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 sqsim run adaptive            or            python -m scenarios.adaptive
 
 The pair accepts four drafts of five and the verifier takes 43 ms a pass (70B on two GPUs), so whether to draft at all
-hangs on the link. A fading one has a new rate every 10 s, of one LTE resource block at a mean of 24 to 155 kbit/s.
+depends on the link. A fading one has a new rate every 10 s, of one LTE resource block at a mean of 24 to 155 kbit/s.
 `oracle` knows before each draw how likely the draft is rejected, which no edge can: a limit.
 """
 

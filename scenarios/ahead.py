@@ -1,10 +1,10 @@
-"""What does drafting ahead of verdicts gain, by distance and acceptance, and when does it take from others?
+"""What does drafting ahead of verification gain, by distance and acceptance, and when does it take from others?
 
     sqsim run ahead            or            python -m scenarios.ahead
 
-A round drafted before the verdict on the one before it is in vain where that does not stand. Over laws that are as far
-apart everywhere, acceptance is the same for every draft, and the gain has a closed form (simulator/results/
-lookahead.py): lines, with dots as measured. Beside it, K-SQS in a cell that more and more devices share.
+A round drafted before the one before it is verified is wasted where that is rejected. Over distributions that are as
+far apart everywhere, acceptance is the same for every draft, and the gain has a closed form (simulator/results/
+pipelined_time.py): lines, with dots as measured. Beside it, K-SQS in a cell that more and more devices share.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from simulator.results.break_even_plane import DEVICES, RTT, TIME
 from simulator.results.columns import CURVE
 from simulator.results.crossings import crossing
 from simulator.results.intervals import interval, paired
-from simulator.results.lookahead import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
+from simulator.results.pipelined_time import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
 from simulator.results.units import quantity
 
 DEPTHS = [0, 1, 2, 4]
@@ -95,7 +95,7 @@ def wasted_share(rows: pd.DataFrame) -> pd.Series[float]:
 
 SCENARIO = Scenario(
     name="ahead",
-    summary="How much does drafting ahead gain over waiting for verdicts, and when does it hurt a shared cell?",
+    summary="How much does drafting ahead gain over waiting for verification, and when does it hurt a shared cell?",
     minutes=3,
     base={
         "models.pair": {"kind": "synthetic", "size": 16, "entropy_bits": 3.0},

@@ -10,14 +10,13 @@ pair drafts on a device of its own, at the temperature it was measured at. Besid
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from scenarios import Also, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.aligned_columns import titled
 from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences import passes
@@ -270,7 +269,7 @@ def printed_break_even(cells: pd.DataFrame) -> str:
         "cannot tell; by round-trip time, and the one below which it wins"
     )
     columns = ["pair, T, rate", *(quantity(trip, RTT) for trip in trips), "wins below"]
-    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(columns, body)}"
+    return titled(heading, columns, body)
 
 
 def _key(pair: object, target_s: float, rate_bps: object, scheme: object) -> tuple[str, ...]:

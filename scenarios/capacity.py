@@ -5,7 +5,7 @@ sqsim run capacity --set objective.tpot_p95_s=0.05            or            pyth
 
 The order of schemes is that at these two limits, which are not the same limit to all: whoever takes little of each pass
 keeps the pace until devices wait for their first token, whoever has many tokens verified falls behind in pace first.
-It also hangs on the draft length and on how many new tokens a pass may have, so each scheme chooses both for itself.
+It also depends on the draft length and on how many new tokens a pass may have, so each scheme chooses both for itself.
 The devices of a cell share its uplink, whose rate is the axis; at rate inf only the GPU is left to share. `tried.csv`
 holds every cell that was simulated on the way of the search; `relieved` names the station that took no time there, by
 which the one that limits is found.

@@ -41,9 +41,9 @@ class Guarantee:
     target: float
     tokens: int
     runs: float
-    """Of the threshold, by then."""
+    """How many runs of the threshold there were by then."""
     kept: float
-    """Updates."""
+    """Kept updates."""
     dropped: float
     """Mean over kept drafts."""
     verified_dropped: float
@@ -147,7 +147,7 @@ def covered(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def guarantees(table: pd.DataFrame) -> list[Guarantee]:
-    """Of the curves with bounds, in order of appearance."""
+    """The guarantee of each curve with bounds, in order of appearance."""
     bounded = table[table["one_sided_bound"].notna()]
     return [Guarantee.of(rows) for _, rows in bounded.groupby(CURVE, sort=False)]
 

@@ -1,9 +1,9 @@
-"""What choosing the kept tokens costs in wall time, as a multiple of the softmax that made their law.
+"""What choosing the kept tokens costs in wall time, as a multiple of the softmax that made their probabilities.
 
     sqsim run conformal_time            or            python -m scenarios.conformal_time
 
-Every sparsifier with its default parameters, on laws over 1,000 to 150,000 tokens; the conformal one after 16, 256 and
-4,096 tokens, as its support grows. Real time, measured: two runs differ, by some percent on a quiet machine.
+Every sparsifier with its default parameters, on distributions over 1,000 to 150,000 tokens; the conformal one after 16,
+256 and 4,096 tokens, as its support grows. Real time, measured: two runs differ, by some percent on a quiet machine.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ SCENARIO = Scenario(
     minutes=1,
     study="sparsifying_time",
     base={
-        # Few laws, of Gaussian logits: those over 150,000 tokens take long to make.
+        # Few distributions, of Gaussian logits: those over 150,000 tokens take long to make.
         "models.pair": {
             "kind": "synthetic", "contexts": 16, "entropy_bits": 5.0, "distance": 0.0, "prompts": 1, "prompt_tokens": 32
         },

@@ -9,15 +9,17 @@ variance takes seeds as blocks: every combination meets the same texts and rando
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import aligned
+from scenarios.findings.aligned_columns import titled
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences import excess, listed
-from simulator.results.best_settings import best_settings, one_for_all
+from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.units import quantity, symbol, title, unit
 from simulator.results.variance import ALPHA, BLOCK, RESIDUAL, Effect, factors_of, variance
 
@@ -42,7 +44,7 @@ def best_moves(table: pd.DataFrame, axis: str | None) -> str:
     if not _has(table, (*SETTING, *PLACES, LENGTH)):
         return ""
     clauses = []
-    for found in best_settings(table, SETTING, PLACES, LATENCY):
+    for found in best_settings(table, PLACES):
         rows = table[(table[[*PLACES, *SETTING]] == [*found.at, *found.setting]).all(axis=1)]
         setting = ", ".join(f"{value:g}" for value in (*found.setting, rows[LENGTH].iloc[0]))
         clauses.append(f"{_place(found.at)} ({setting}), {found.tied} tied")
@@ -54,11 +56,11 @@ def best_moves(table: pd.DataFrame, axis: str | None) -> str:
 def one_setting(table: pd.DataFrame, axis: str | None) -> str:
     """What does the one setting that fits all rates and temperatures best cost at each?"""
     table = of_setting(table)
-    found = one_for_all(table, SETTING, PLACES, LATENCY) if _has(table, (*SETTING, *PLACES)) else None
+    found = one_for_all(table) if _has(table, (*SETTING, *PLACES)) else None
     if found is None:
         return ""
-    setting = ", ".join(f"{symbol(name)} {value:g}" for name, value in zip(SETTING, found.setting, strict=True))
-    clauses = [f"{excess(more)} at {_place(at)}" for at, more in found.excess.items()]
+    setting = ", ".join(f"{symbol(name)} {value:g}" for name, value in zip(SETTING, found[0], strict=True))
+    clauses = [f"{excess(more)} at {_place(at)}" for at, more in found[1].items()]
     return f"One setting for all ({setting}) has this much more {title(LATENCY)} than the best: {', '.join(clauses)}"
 
 
@@ -68,7 +70,7 @@ def matters_most(table: pd.DataFrame, axis: str | None) -> str:
     with temperature, at each rate?"""
     clauses, rows = [], of_setting(table)
     for value, effects in effects_by_rate(table):
-        found = best_settings(rows[rows[RATE] == value], SETTING, (TEMPERATURE,), LATENCY)
+        found = best_settings(rows[rows[RATE] == value], (TEMPERATURE,))
         columns = zip(*(each.setting for each in found), strict=True)
         moves = [
             f"{symbol(name)} {' to '.join(dict.fromkeys(f'{each:g}' for each in (min(values), max(values))))}"
@@ -76,6 +78,64 @@ def matters_most(table: pd.DataFrame, axis: str | None) -> str:
         ]
         clauses.append(f"at {quantity(value, RATE)} {_most(effects)}, best at {', '.join(moves)}")
     return "; ".join(clauses)
+
+
+Values = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class BestSetting:
+    """The setting of least geometric mean at one place, as values of SETTING, and how many others cannot be told from
+    it. It is the best on the seeds that it is shown on, so its mean is a little too low."""
+
+    at: Values
+    setting: Values
+    tied: int
+
+
+def best_settings(cells: pd.DataFrame, places: Sequence[str]) -> list[BestSetting]:
+    """The best of each combination of values of the columns `places`, in ascending order."""
+    found = []
+    for at, here in _by_place(cells, places).items():
+        means = _means(here)
+        order = sorted(means, key=lambda setting: means[setting])
+        best = _is(here, order[0])
+        behind = [paired(here, LATENCY, _is(here, other), best).separable for other in order[1:]]
+        found.append(BestSetting(at, order[0], behind.count(False)))
+    return found
+
+
+def one_for_all(cells: pd.DataFrame) -> tuple[Values, dict[Values, Difference]] | None:
+    """The setting with the least mean of its ln ratio to the best of each of PLACES, of those with a number at each,
+    and that comparison by place, paired over seeds; None where no setting has."""
+    parts = _by_place(cells, PLACES)
+    means = {at: _means(here) for at, here in parts.items()}
+    everywhere = [each for each in next(iter(means.values()), {}) if all(each in table for table in means.values())]
+    if not everywhere:
+        return None
+    chosen = min(
+        everywhere, key=lambda each: sum(math.log(table[each] / min(table.values())) for table in means.values())
+    )
+    best = {at: min(table, key=lambda setting: table[setting]) for at, table in means.items()}
+    return chosen, {at: paired(here, LATENCY, _is(here, chosen), _is(here, best[at])) for at, here in parts.items()}
+
+
+def _by_place(cells: pd.DataFrame, places: Sequence[str]) -> dict[Values, pd.DataFrame]:
+    return {_values(key): rows for key, rows in cells[cells[LATENCY].notna()].groupby(list(places), sort=True)}
+
+
+def _means(cells: pd.DataFrame) -> dict[Values, float]:
+    means = geometric_means(cells, list(SETTING), LATENCY).sort_index()
+    return {_values(key): float(mean) for key, mean in means.items()}
+
+
+def _is(cells: pd.DataFrame, setting: Values) -> pd.Series[bool]:
+    return (cells[list(SETTING)] == list(setting)).all(axis=1)
+
+
+def _values(key: Hashable) -> Values:
+    assert isinstance(key, tuple)
+    return tuple(float(value) for value in key)
 
 
 def effects_by_rate(cells: pd.DataFrame) -> list[tuple[object, list[Effect]]]:
@@ -119,7 +179,7 @@ def printed_variance(cells: pd.DataFrame) -> str:
         numbers = [text for _, row in rows.iterrows() for text in _numbers(row)]
         body.append([str(effect), f"{rows['degrees'].iloc[0]}", *numbers])
     heading = f"Analysis of variance of {title(LATENCY)}, seeds as blocks; share of the sum of squares"
-    return heading + "\n\n" + aligned(header, body)
+    return titled(heading, header, body)
 
 
 def _numbers(row: pd.Series[float]) -> list[str]:
@@ -130,7 +190,7 @@ def _numbers(row: pd.Series[float]) -> list[str]:
 
 
 def _ours(effects: Sequence[Effect]) -> list[Effect]:
-    """The effects of factors that are told from chance, the largest first."""
+    """The effects of factors that chance does not explain, the largest first."""
     ours = [each for each in effects if each.separable and each.factors not in ((BLOCK,), (RESIDUAL,))]
     return sorted(ours, key=lambda each: -each.share)
 

@@ -20,12 +20,12 @@ FEW_BPS = [10e3, 100e3, 1e6]
 WHERE, PLACE = "models.temperature,models.pair.kept,uplink,downlink", "uplink.label"
 
 
-def place(temperature: float, kept: float | None, link: str, told: str = "") -> list[object]:
+def place(temperature: float, kept: float | None, link: str, kept_label: str = "") -> list[object]:
     """A temperature, with what is kept of the acceptance, on an ideal link of 20 ms there and back or on LTE."""
     ways: list[object] = []
     for way in ("uplink", "downlink"):
         preset = {"preset": f"lte.{way}"} if link == "LTE" else {"arq": "selective_repeat", "delay": NEAR}
-        ways.append({**preset, "label": f"temperature {temperature:g}, {link}{told}"})
+        ways.append({**preset, "label": f"temperature {temperature:g}, {link}{kept_label}"})
     return [temperature, kept, *ways]
 
 

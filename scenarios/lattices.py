@@ -2,16 +2,20 @@
 
     sqsim run lattices            or            python -m scenarios.lattices
 
-Packets of the code `enumerative`, which states what it costs; of the support only ids with a count are sent.
+Packets of the code `enumerative`, which states what it costs; of the support only ids with a count are sent. The
+drafted id costs the same in a packet over the whole vocabulary and in one that names its ids.
 """
 
 from __future__ import annotations
 
+import bisect
+import math
+
 import pandas as pd
 
+from channels.codec.paper_counts import dense_bits, log2_binomial, paper_bits, subset_bits
 from scenarios import Answer, AtEqual, Quick, Scenario, Table, asks, script
-from scenarios.findings.aligned_columns import aligned
-from simulator.results.dense_packets import shorter_from_counts, shorter_from_size
+from scenarios.findings.aligned_columns import titled
 from simulator.results.intervals import summarise
 from simulator.results.units import quantity, symbol, title
 
@@ -102,12 +106,12 @@ def least_rejected(cells: pd.DataFrame, limits: tuple[float, ...] = LIMITS) -> p
 
 
 def printed_least(cells: pd.DataFrame) -> str:
-    """The same in aligned columns."""
+    """Writes the same for a person, a row a limit."""
     found = least_rejected(cells)
     heading = f"Least {title(REJECTED)} within so many {title(BITS)}, mean over seeds, and its setting"
     names = [f"{title(V)} {quantity(value, V, 9)}" for value in found.columns[1:]]
     body = [[quantity(limit, BITS), *words] for limit, *words in found.itertuples(index=False)]
-    return f"{heading}\n\n" + aligned(["", *names], body)
+    return titled(heading, ["", *names], body)
 
 
 def _least(rows: pd.DataFrame, limit: float) -> str:
@@ -118,6 +122,25 @@ def _least(rows: pd.DataFrame, limit: float) -> str:
     best = dict(within.sort_values(REJECTED).iloc[0])
     fields = [f"{symbol(name)}={best[name]:.0f}" for name in (RESOLUTION, SIZE) if best[name] == best[name]]
     return " ".join([f"{best[REJECTED]:.3f}", str(best[QUANTIZER]), *fields])
+
+
+def shorter_from_size(vocabulary: int, resolution: int) -> int | None:
+    """The least K, known to both ends, whose ids and counts (zeros among them: the paper's count) cost more than the
+    dense packet; None where no K up to V / 2 does."""
+    dense, sizes = dense_bits(vocabulary, resolution), range(1, vocabulary // 2 + 1)
+    place = bisect.bisect_right(sizes, dense, key=lambda size: paper_bits(vocabulary, size, resolution))
+    return sizes[place] if place < len(sizes) else None
+
+
+def shorter_from_counts(vocabulary: int, resolution: int) -> int | None:
+    """The least number of ids with a count whose packet, of these ids alone and their number, costs more than the dense
+    one; None where no number of them does."""
+    dense, most = dense_bits(vocabulary, resolution), min(vocabulary, resolution)
+    for size in range(1, most + 1):
+        support_bits = subset_bits(vocabulary, size) + log2_binomial(resolution - 1, size - 1)
+        if math.log2(most) + support_bits > dense:
+            return size
+    return None
 
 
 def by_vocabulary(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
@@ -138,8 +161,8 @@ SCENARIO = Scenario(
         grid={"models.pair": ["sotu"], "scheme": schemes(RESOLUTIONS[::2], SIZES[:6:2])},
     ),
     study="laws",
-    assumed="the laws of V = 150,000 are made: 4.9 bits each, SmolLM2's mean entropy at temperature 1, and a TV(q, p) "
-    "of 0.2; such a drafter errs on tokens of their own, which at SmolLM2's 0.5 would outrank the verifier's",
+    assumed="the distributions of V = 150,000 are made: 4.9 bits each, SmolLM2's mean entropy at temperature 1, and a "
+    "TV(q, p) of 0.2; such a drafter errs on tokens of their own, which at SmolLM2's 0.5 would outrank the verifier's",
     headlines=(),
     tables=(Table(f"least_{REJECTED}", least_rejected, printed_least),),
     figures=("pareto",),

@@ -50,7 +50,7 @@ SCENARIO = Scenario(
     left_out={"edge_only": "its text is not the verifier's, and it needs no uplink"},
     quick=Quick({"workload.requests": 1, "workload.output_tokens": 64}, {"uplink.loss": each_way(LOSSES[::3])}),
     figures=("latency", "tails", "breakdown"),
-    assumed="packets of at most 1,500 bits; bit errors are told by the loss that they mean to a full one.",
+    assumed="packets of at most 1,500 bits; bit errors are given by the loss that they mean to a full one.",
     findings=(
         Lowest(without=IN_CLOUD, by=KIND),
         Below(("k_sqs", "c_sqs"), ("dense",), at=[0.0, 0.2, 0.5], by=KIND),

@@ -9,15 +9,14 @@ and what beats decoding in the cloud. `edge_only` needs no link, but its text is
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pandas as pd
 
-from scenarios import LATENCY, Answer, Quick, Scenario, Tune, asks, script
-from scenarios.findings.question import groups, left_out, of_setting, without
-from scenarios.findings.sentences import between, joined, listed, over_run, runs, sizes, span
+from scenarios import LATENCY, Answer, Lowest, Quick, Scenario, Tune, asks, script
+from scenarios.findings.question import groups, of_setting, without
+from scenarios.findings.sentences import joined, listed, over_run, runs, sizes, span
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.intervals import paired
 from simulator.results.lossy import ranked
@@ -69,19 +68,6 @@ def beating(table: pd.DataFrame, axis: str | None) -> str:
         return ", ".join(f"{curve} {where}" for curve, where in below(rows).items()) or "none"
 
     return each_link(f"Below {RIVAL}", without(table, ("edge_only", "colocated")), words)
-
-
-@asks(LATENCY, RATE)
-def fastest(table: pd.DataFrame, axis: str | None) -> str:
-    """Which lossless scheme has the least mean where, for each kind of link?"""
-    return each_link("Fastest", ranked(table), fastest_where)
-
-
-@asks(LATENCY, RATE)
-def fastest_at_the_edge(table: pd.DataFrame, axis: str | None) -> str:
-    """The same of those that do not draft in the cloud."""
-    rows, kinds = ranked(without(table, IN_CLOUD)), left_out(table, IN_CLOUD)
-    return each_link("Fastest" + (kinds and f" {kinds}"), rows, fastest_where)
 
 
 @asks(LATENCY, RATE)
@@ -139,7 +125,7 @@ def first_within(cells: pd.DataFrame) -> str:
 
 
 def below(cells: pd.DataFrame) -> dict[str, str]:
-    """Of each curve that is anywhere below RIVAL by more than the paired seeds' noise: where, and by how much:
+    """For each curve that is anywhere below RIVAL by more than the paired seeds' noise, where, and by how much:
     `up to 500 bit/s (7% to 12%)`."""
     found, values = {}, sorted(cells[RATE].unique())
     theirs = cells["scheme.kind"] == RIVAL
@@ -155,22 +141,6 @@ def below(cells: pd.DataFrame) -> dict[str, str]:
         if words:
             found[str(curve)] = " and ".join(words)
     return found
-
-
-def fastest_where(cells: pd.DataFrame) -> str:
-    """`coupled up to 500 bit/s (3.3 s to 6.6 s), cloud_only from 1 kbit/s on (...)`: the curve of least mean, and that
-    mean."""
-    best = []
-    for value in sorted(cells[RATE].unique()):
-        means = cells[cells[RATE] == value].groupby(CURVE, sort=False)[LATENCY].mean().dropna()
-        if len(means):
-            best.append((float(value), str(means.idxmin()), float(means.min())))
-    words, values = [], [value for value, _, _ in best]
-    for curve, group in itertools.groupby(range(len(best)), key=lambda place: best[place][1]):
-        run: Sequence[int] = [*group]
-        reached = between(best[run[0]][2], best[run[-1]][2], LATENCY)
-        words.append(f"{curve} {over_run(values, run, RATE)} ({reached})")
-    return ", ".join(words)
 
 
 SCENARIO = Scenario(
@@ -191,7 +161,10 @@ SCENARIO = Scenario(
     ),
     figures=("useful",),
     assumed="LoRaWAN devices and Iridium's modems hear only after they have sent, and send empty frames to hear more.",
-    findings=(reading, beating, fastest_at_the_edge, Answer([of_use, fastest])),
+    findings=(
+        reading, beating, Lowest("fastest but for the cloud", without=IN_CLOUD, by=KIND, over=RATE),
+        Answer([of_use, Lowest("fastest", by=KIND, over=RATE)]),
+    ),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def fronts(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def printed_fronts(cells: pd.DataFrame) -> str:
-    """Of each scheme what is on the front, or perhaps on it; of one that has nothing there, its fastest setting."""
+    """Lists what each scheme has on the front, or perhaps on it; of one that has nothing there, its fastest setting."""
     found = fronts(cells)
     if found.empty:
         return ""

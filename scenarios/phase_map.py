@@ -10,14 +10,13 @@ were measured; at temperature 1 one of them, with what published pairs keep of A
 from __future__ import annotations
 
 import math
-import textwrap
 from dataclasses import dataclass
 
 import pandas as pd
 
 from models.published_figures import KEPT
 from scenarios import Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.aligned_columns import titled
 from scenarios.findings.sentences import listed, passes
 from simulator.results.break_even_plane import OPPONENT, RTT
 from simulator.results.crossings import Crossing
@@ -113,8 +112,8 @@ def predictor_holds(table: pd.DataFrame, axis: str | None) -> str:
 
 @dataclass(frozen=True)
 class SignAgreement:
-    """Of places where the closed form sees a margin above MARGIN between the edge and cloud-only decoding: in how many
-    the simulated means have the same sign, and how far the closed form is from a simulated mean at most."""
+    """How the closed form agrees with the simulation, over places where it sees a margin above MARGIN between the edge
+    and cloud-only decoding: in how many the simulated means have the same sign, and its largest error of a mean."""
 
     clear: int
     agreeing: int
@@ -177,8 +176,8 @@ def phase_borders(cells: pd.DataFrame) -> pd.DataFrame:
             where = dict(zip((WHO, PROMPT, ANSWER, RTT), each.place, strict=True))
             less = each.less
             ends = {} if less is None else {"less": less.size, "less_low": less.low, "less_high": less.high}
-            told = {"fastest": each.fastest, "fastest_apart": each.fastest_apart, "uncertain": each.uncertain}
-            found.append({"metric": metric, **where, **each.means, **told, **ends})
+            who = {"fastest": each.fastest, "fastest_apart": each.fastest_apart, "uncertain": each.uncertain}
+            found.append({"metric": metric, **where, **each.means, **who, **ends})
     return pd.DataFrame(found)
 
 
@@ -202,7 +201,7 @@ def printed_borders(cells: pd.DataFrame) -> str:
         f"An edge that drafts is faster than cloud-only decoding up to a round trip of ({CONFIDENCE:.0%} interval; by "
         "the closed form); and at how many places it takes the least of the cloud's seconds"
     )
-    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned([*columns, 'cheapest'], body)}"
+    return titled(heading, [*columns, "cheapest"], body)
 
 
 def _limit(part: pd.DataFrame, metric: str) -> str:

@@ -29,7 +29,7 @@ SCHEMES = [
 
 @dataclass(frozen=True)
 class Rejections:
-    """Of one curve, means over its verified drafts. `deviations`: of all its rejections from the sum of TV(qhat, p)."""
+    """Means of one curve over its verified drafts. `deviations`: of all its rejections from the sum of TV(qhat, p)."""
 
     measured: float
     expected: float
@@ -43,7 +43,7 @@ class Rejections:
     drafts: int
     deviations: float
     farthest: float
-    """Of a single cell, in standard deviations."""
+    """The largest of a single cell, in standard deviations."""
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> Rejections:
@@ -134,7 +134,7 @@ def loosest(table: pd.DataFrame, axis: str | None) -> str:
 
 @asks("resampling_per_draft")
 def how_often_and_why(table: pd.DataFrame, axis: str | None) -> str:
-    """Both in one clause."""
+    """How often is a draft rejected, and what makes the bound loose?"""
     return "; ".join(filter(None, (how_often.report(table, axis), loosest.report(table, axis))))
 
 

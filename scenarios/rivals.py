@@ -4,12 +4,11 @@
 
 Each at a setting chosen for it. `k_sqs code=enumerative` is the paper's: its count of support
 and counts, with the drafted id, which it does not count, at the least it can cost. Lossy schemes are marked and ranked
-apart. What crosses the air is told with and without headers; the times include them.
+apart. What crosses the air is given with and without headers; the times include them.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from functools import partial
 
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios import LATENCY, Answer, Lowest, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import WIDTH, aligned, number
+from scenarios.findings.aligned_columns import number, titled
 from scenarios.findings.lowest import LowestAt, outcomes
 from scenarios.findings.question import of_setting, parts, without
 from scenarios.findings.sentences import indistinguishable, share, sizes, would_show
@@ -50,12 +49,12 @@ def best_against(table: pd.DataFrame, axis: str | None) -> str:
 
 @asks(LATENCY)
 def best_at_the_edge_against(table: pd.DataFrame, axis: str | None) -> str:
-    """The same of the schemes that do not draft in the cloud."""
+    """Does the best of those that do not draft in the cloud?"""
     return best_of(table, axis, IN_CLOUD)
 
 
 def best_of(table: pd.DataFrame, axis: str | None, left_out: Sequence[str]) -> str:
-    """The best of many is a little lucky on the seeds that it is chosen on, so its share is a little too low."""
+    """The best of many is chosen on the seeds that it is shown on, so its share is a little too low."""
     rows = of_setting(table)
     theirs = _is_rival(rows)
     if axis is None or not theirs.any():
@@ -135,7 +134,7 @@ def _printed_winners(cells: pd.DataFrame, left_out: Sequence[str]) -> str:
         for at in sorted({at for column in entries for at in column})
     ]
     columns = [title(RATE), *(f"{title(DELAY)} {quantity(by, DELAY)}" for by, _ in found)]
-    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(columns, body)}"
+    return titled(heading, columns, body)
 
 
 def _outcomes(cells: pd.DataFrame, left_out: Sequence[str]) -> list[tuple[object, list[LowestAt]]]:
@@ -169,7 +168,7 @@ def printed_on_air(cells: pd.DataFrame) -> str:
         ends = [(number(part[way].min()), number(part[way].max())) for way in AIR]
         body.append([str(curve), *("..".join(dict.fromkeys(each)) for each in ends)])
     heading = "Bits per output token, each scheme at its best, over links; all: with headers and the prompt"
-    return f"{heading}\n\n{aligned(['scheme', 'payload up', 'reply down', 'all up', 'all down'], body)}"
+    return titled(heading, ["scheme", "payload up", "reply down", "all up", "all down"], body)
 
 
 SCENARIO = Scenario(

@@ -12,7 +12,6 @@ Sparse families are one, of which each seed takes the one that served the others
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios import Answer, Quick, Scenario, Table, asks, script
-from scenarios.findings.aligned_columns import WIDTH, aligned, number
+from scenarios.findings.aligned_columns import number, titled
 from scenarios.findings.sentences import fewer, listed, percent
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, interval, paired_values
@@ -188,7 +187,7 @@ def on_the_others(rows: pd.DataFrame) -> Iterator[tuple[object, pd.DataFrame, pd
 
 
 def _undominated(rows: pd.DataFrame, cost: str, loss: str) -> Iterator[pd.DataFrame]:
-    """Of a family's rows those of each seed whose settings are undominated on the others."""
+    """Yields, for each seed, those rows of a family whose settings are undominated on the others."""
     for _, own, others in on_the_others(rows):
         means = others.groupby(FAMILY_SETTING)[[cost, loss]].mean()
         best = means.index[undominated(means[cost].to_numpy(), means[loss].to_numpy())]
@@ -326,7 +325,7 @@ def _printed(rows: pd.DataFrame, heading: str, metric: str, factor: float) -> st
         least = min(each.mean for each in found if each.n)
         words = [number(each.mean, each.half_width) + " *"[each.mean == least] if each.n else "-" for each in found]
         body.append([str(setup), *words])
-    return textwrap.fill(heading, WIDTH) + "\n\n" + aligned(["", *names], body)
+    return titled(heading, ["", *names], body)
 
 
 SCENARIO = Scenario(

@@ -2,11 +2,11 @@
 
     sqsim run thresholds            or            python -m scenarios.thresholds
 
-Every scheme meets the same laws, along the verifier's own text; a draft has a packet of its own. Each family is swept
-over its one parameter, which makes it a curve of bits and expected rejections; families are compared along their
-curves. C-SQS is swept over its first threshold: at the paper's step and target, and at larger steps, by which it adapts
-within these texts, with a target near what that threshold drops at first. Of its steps each seed takes the one that
-served the other seeds best.
+Every scheme meets the same distributions, along the verifier's own text; a draft has a packet of its own. Each family
+is swept over its one parameter, which makes it a curve of bits and expected rejections; families are compared along
+their curves. C-SQS is swept over its first threshold: at the paper's step and target, and at larger steps, by which it
+adapts within these texts, with a target near what that threshold drops at first. Of its steps each seed takes the one
+that served the other seeds best.
 """
 
 from __future__ import annotations

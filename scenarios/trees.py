@@ -2,21 +2,20 @@
 
     sqsim run trees            or            python -m scenarios.trees
 
-A tree sends more laws and ids a round than a chain of its depth, and more of its drafts stand. All are K-SQS with the
-shorter code, at a depth, K and resolution chosen for each at each rate; the synthetic pair's distance sets the
-acceptance.
+A tree sends more distributions and ids a round than a chain of its depth, and more of its drafts are accepted. All are
+K-SQS with the shorter code, at a depth, K and resolution chosen for each at each rate; the synthetic pair's distance
+sets the acceptance.
 """
 
 from __future__ import annotations
 
-import textwrap
 from typing import NamedTuple
 
 import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import WIDTH, aligned
-from scenarios.findings.below import crossings
+from scenarios.findings.aligned_columns import titled
+from scenarios.findings.crossing import crossings
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences import percent
 from simulator.results.columns import CURVE
@@ -110,7 +109,7 @@ def printed_gains(cells: pd.DataFrame) -> str:
         "can tell"
     )
     columns = [f"tree, by {title(RATE)}", *(quantity(rate, RATE) for rate in rates)]
-    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(columns, body)}"
+    return titled(heading, columns, body)
 
 
 def comparable(cells: pd.DataFrame) -> pd.DataFrame:

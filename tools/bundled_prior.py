@@ -1,4 +1,4 @@
-"""Builds a prior that comes along from drafters' distributions over training text.
+"""Builds a bundled prior from drafters' distributions over training text (`tools.drafter_distributions`).
 
     python -m tools.bundled_prior LAWS.npz --vocabulary V
 
@@ -16,18 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
+from channels.codec.context_coded.build_prior import Size, TextDistributions, build, rows_alone
+from channels.codec.context_coded.prior_tables import StoredPrior, pack, row_ids
 from channels.codec.prior_files import BUNDLED, store_prior
-from channels.codec.recoded.build_prior import Laws, Size, build, rows_alone
-from channels.codec.recoded.prior_tables import Stored, pack, row_ids
 
 
-def read_laws(path: Path) -> Laws:
-    """The distributions of a file."""
+def read_laws(path: Path) -> TextDistributions:
     with np.load(path) as file:
-        return Laws(file["texts"], file["top"], file["probabilities"], file["embedding"])
+        return TextDistributions(file["texts"], file["top"], file["probabilities"], file["embedding"])
 
 
-def rows_of(path: Path) -> Stored:
+def rows_of(path: Path) -> StoredPrior:
     """The unigram and rows of a prior's file, whichever version of the wire format it is for; all else is zeros."""
     with np.load(io.BytesIO(lzma.decompress(path.read_bytes()))) as file:
         ids = row_ids(file["row_ids"], file["lengths"], file["unigram"].size)

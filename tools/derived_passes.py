@@ -14,8 +14,7 @@ from math import log2
 
 import numpy as np
 
-from models.clocks.bundled_profiles import FOLDER, PROFILES
-from models.clocks.cited_passes import CitedPass, CitedProfile
+from models.clocks.cited_passes import FOLDER, PROFILES, CitedPass, CitedProfile
 from models.clocks.pass_table import TimedPass, csv_text
 
 SERVER_AXES = ((1, 2, 4, 8, 16, 32, 64, 128, 256), (1, 2, 4, 8, 16, 64, 256, 1024, 2048), (0, 512, 2048, 8192))
@@ -63,7 +62,6 @@ def _between_cited(point: Sequence[int], cited: dict[tuple[int, int, int], float
 
 
 def main() -> None:
-    """Writes every table."""
     for name, profile in PROFILES.items():
         (FOLDER / f"{name}.csv").write_text(csv_text(rows(profile)), encoding="utf-8")
 

@@ -58,24 +58,17 @@ class Record:
     commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
     """A clean one: results of files that were never committed cannot be made again."""
     wire_format: Annotated[int, Field(ge=WIRE_FORMAT, le=WIRE_FORMAT)]
-    pair: Told
-    """Which models choose the tokens."""
-    clock: Told
-    """Latency models of drafter and target, or the study that has none."""
+    pair: Told  # which models choose the tokens
+    clock: Told  # latency models of drafter and target, or the study that has none
     temperature: Told
-    prompts: Told
-    """Tokens."""
-    answers: Told
-    """Tokens."""
+    prompts: Told  # tokens
+    answers: Told  # tokens
     round_trip: Told
     seeds: Told
-    question: Told
-    """As it was when its results were made."""
+    question: Told  # as it was when its results were made
     findings: tuple[Told, ...]
-    remarks: tuple[Told, ...]
-    """What stands beside the findings: what is overloaded, assumed, recorded."""
-    figures: dict[str, Told]
-    """Checksums by file."""
+    remarks: tuple[Told, ...]  # what stands beside the findings: what is overloaded, assumed, recorded
+    figures: dict[str, Told]  # checksums by file
 
 
 def make(names: Sequence[str], results: Path, home: Path) -> None:

@@ -49,7 +49,6 @@ def shard_path(scratch: Path, shard: int) -> Path:
 
 
 def shards(scratch: Path) -> list[Path]:
-    """The shards on disk, in order."""
     return sorted(scratch.glob("shard-*.safetensors"))
 
 
@@ -93,12 +92,10 @@ def generate(scratch: Path, count: int, worker: int, workers: int) -> None:
 
 
 def read_all(scratch: Path) -> Windows:
-    """Every shard on disk as one."""
     return Windows.join([Windows.read(path) for path in shards(scratch)])
 
 
 def provenance(scratch: Path) -> dict[str, object]:
-    """What the data is, for the card."""
     count = len(shards(scratch))
     return {
         "text": "written by the verifier (one window in five at temperature .6), but for the address text",

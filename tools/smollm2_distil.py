@@ -1,6 +1,6 @@
 """Distils the verifier into the drafter: forward KL on the stored targets, then more and more on acceptance itself.
 
-For each position with verifier's law p, known on its 64 likeliest tokens and one drawn tail token, the loss is
+For each position with verifier's distribution p, known on its 64 likeliest tokens and one drawn tail token, the loss is
 (1 - .75 o) * -sum p log q over the drafter's vocabulary, minus 2 o * sum min(p, q) over the known tokens, where o goes
 from 0 to 1: the first learns everything, the second is what speculative decoding gains. Muon on matrices, AdamW
 elsewhere, linear decay. Several workers of one thread share each step and average gradients, which bears a busy machine
@@ -33,7 +33,7 @@ GOING_ON = 0.6  # of these rates, where training goes on from a drafter
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How long to train, and as which worker: `steps`, or less when `minutes` are over first (the decay ends there)."""
 
     steps: int
@@ -42,8 +42,7 @@ class Plan:
     workers: int
     scratch: Path
     out: Path
-    start: Path | None = None
-    """A drafter to go on from, of the same widths; layers that it lacks begin as the identity."""
+    start: Path | None = None  # A drafter to go on from, of the same widths; layers that it lacks begin as the identity
 
 
 class Student(nn.Module):
@@ -125,7 +124,7 @@ def loss(logits: torch.Tensor, batch: Windows, place: torch.Tensor, overlap: flo
     return (1 - 0.75 * overlap) * divergence - 2 * overlap * accepted, float(accepted.detach())
 
 
-def distil(plan: Plan) -> dict[str, object] | None:
+def distil(plan: TrainingPlan) -> dict[str, object] | None:
     """One worker's part of the training. Worker 0 writes the factored weights and returns the recipe."""
     keep_freed_memory()
     torch.set_num_threads(1)
@@ -162,14 +161,14 @@ def distil(plan: Plan) -> dict[str, object] | None:
     }
 
 
-def _start(plan: Plan) -> str:
+def _start(plan: TrainingPlan) -> str:
     """Where training began, for the card."""
     if plan.start is None:
         return "anew"
     return f"the drafter with sha256 {sha256(plan.start)}, further layers the identity; rates times {GOING_ON:g}"
 
 
-def _loop(student: Student, windows: Windows, place: torch.Tensor, plan: Plan) -> tuple[int, float]:
+def _loop(student: Student, windows: Windows, place: torch.Tensor, plan: TrainingPlan) -> tuple[int, float]:
     """Steps until the plan is over, each process on its share of the windows; (steps, acceptance on the last ones)."""
     optimizers = _optimizers(student)
     rates = [entry["lr"] for optimizer in optimizers for entry in optimizer.param_groups]

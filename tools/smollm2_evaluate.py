@@ -2,7 +2,7 @@
 
 Acceptance is the mean of sum_x min(p(x), q(x)) over the positions of the continuations: the probability that a draft
 from q is accepted. At temperature 0 it is the share of positions where both prefer the same token. The verifier writes
-and judges in bfloat16 (its laws are within a total variation of .01 of float32), the drafter runs as it ships.
+and judges in bfloat16 (its distributions are within a total variation of .01 of float32), the drafter runs as it ships.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from tools.smollm2_openings import SHARES
 from tools.smollm2_teacher import Teacher, write
 
 NEW_TOKENS = 64
-SAMPLES = {0.0: 1, 0.5: 2, 1.0: 4}
-"""Temperatures, and how many continuations of each prompt are drawn."""
+SAMPLES = {0.0: 1, 0.5: 2, 1.0: 4}  # temperatures, and how many continuations of each prompt are drawn
 TEXTS = (SmolLM2.texts, KINDS, *sorted(LANGUAGES.glob("*.jsonl")))
 Row = dict[str, float]
 

@@ -36,8 +36,7 @@ SHARES = {
     "russian": 0.01,
 }
 """How often an opening is of each kind."""
-ASKED = ("question", "instructions")
-"""The kinds that a user of the chat writes."""
+ASKED = ("question", "instructions")  # the kinds that a user of the chat writes
 SYSTEM = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
 
 

@@ -1,8 +1,8 @@
 """The verifier as a fast writer of training data: many texts side by side, one position at a time, in bfloat16.
 
 A row is fed its prompt and then its own samples, so reading, writing and labelling are one loop and every position
-yields a target: the verifier's 64 largest log-probabilities, and one token drawn from the rest of its law. Weights and
-caches are bfloat16; the residual stream, the attention's softmax and the kept logits are float32.
+yields a target: the verifier's 64 largest log-probabilities, and one token drawn from the rest of its distribution.
+Weights and caches are bfloat16; the residual stream, the attention's softmax and the kept logits are float32.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LAYERS, WIDTH, HEADS, KV_HEADS, HEAD_WIDTH, THETA, EPSILON = 30, 576, 9, 3, 64, 
 
 @dataclass(frozen=True)
 class Windows:
-    """Texts of equal length and the verifier's law after each of their tokens (at temperature 1)."""
+    """Texts of equal length and the verifier's distribution after each of their tokens (at temperature 1)."""
 
     tokens: torch.Tensor  # [B, T] int32
     top: torch.Tensor  # [B, T, TOP] int32: the most probable next tokens
@@ -35,7 +35,6 @@ class Windows:
     kinds: torch.Tensor  # [B] int32: which kind of text
 
     def save(self, path: Path, hidden: torch.Tensor) -> None:
-        """A shard is whole or absent. `hidden`: see `write`."""
         tensors = {field.name: getattr(self, field.name) for field in fields(self)}
         atomically(path, partial(save_file, tensors | {"hidden": hidden}))
 
@@ -151,7 +150,7 @@ def write(
     """Continues each prompt to `length` tokens at its own temperature and labels every position.
 
     Prompts are cut to `length`. Below temperature 1 samples come from the top 64 alone. Returned beside the windows:
-    the verifier's last hidden state, after its norm, [B, T, WIDTH] bfloat16; times E it is the whole law.
+    the verifier's last hidden state, after its norm, [B, T, WIDTH] bfloat16; times E it is the whole distribution.
     """
     generator = torch.Generator().manual_seed(seed)
     rows = len(prompts)

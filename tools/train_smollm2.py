@@ -48,10 +48,10 @@ def _generate(arguments: argparse.Namespace) -> None:
 def _distil(arguments: argparse.Namespace) -> None:
     from models.bundled.smollm2_drafter import CONTEXT_TOKENS, V
     from tools.smollm2_data import provenance
-    from tools.smollm2_distil import Plan, distil
+    from tools.smollm2_distil import TrainingPlan, distil
 
     weights = arguments.out / SmolLM2.weights
-    plan = Plan(
+    plan = TrainingPlan(
         arguments.steps,
         arguments.minutes,
         arguments.worker,

@@ -38,7 +38,7 @@ HOME = Sotu.home
 
 
 @dataclass(frozen=True)
-class Rung:
+class LadderModel:
     """A model of the ladder: width d, layers, heads, feed-forward width; steps of WINDOWS windows of WINDOW tokens."""
 
     width: int
@@ -49,10 +49,10 @@ class Rung:
 
 
 LADDER = {
-    "10k": Rung(width=8, layers=2, heads=2, feed_forward=24, steps=2000),
-    "100k": Rung(width=48, layers=2, heads=3, feed_forward=128, steps=1000),
-    "1m": Rung(width=128, layers=4, heads=4, feed_forward=384, steps=900),
-    "10m": Rung(width=384, layers=5, heads=6, feed_forward=1120, steps=1100),
+    "10k": LadderModel(width=8, layers=2, heads=2, feed_forward=24, steps=2000),
+    "100k": LadderModel(width=48, layers=2, heads=3, feed_forward=128, steps=1000),
+    "1m": LadderModel(width=128, layers=4, heads=4, feed_forward=384, steps=900),
+    "10m": LadderModel(width=384, layers=5, heads=6, feed_forward=1120, steps=1100),
 }
 
 
@@ -78,7 +78,7 @@ def train(rungs: list[str], seed: int) -> None:
     _write_card(tokenizer, len(stream), models, seed)
 
 
-def _train_rung(rung: Rung, stream: torch.Tensor, seed: int, name: str) -> LlamaForCausalLM:
+def _train_rung(rung: LadderModel, stream: torch.Tensor, seed: int, name: str) -> LlamaForCausalLM:
     """Next-token cross entropy; Muon on the blocks' matrices, AdamW elsewhere; warm-up, then linear decay to 0."""
     torch.manual_seed(seed)
     offsets = torch.Generator().manual_seed(seed)
@@ -108,7 +108,7 @@ def _train_rung(rung: Rung, stream: torch.Tensor, seed: int, name: str) -> Llama
     return model.eval()
 
 
-def _config(rung: Rung) -> LlamaConfig:
+def _config(rung: LadderModel) -> LlamaConfig:
     return LlamaConfig(
         vocab_size=VOCABULARY,
         hidden_size=rung.width,
@@ -149,7 +149,6 @@ def _held_out(model: LlamaForCausalLM, tokenizer: Tokenizer) -> dict[str, float]
 
 
 def _save(model: LlamaForCausalLM, folder: Path) -> None:
-    """config.json and model.safetensors (fp16, the tied head left out), as transformers reads them."""
     folder.mkdir(parents=True, exist_ok=True)
     model.config.save_pretrained(folder)
     weights = {key: w.half().contiguous() for key, w in model.state_dict().items() if key != "lm_head.weight"}

@@ -3,23 +3,34 @@
 After each draft beta_{n+1} = beta_n - eta (alpha_n - alpha), clipped above at 1 and never below.
 
 Long-run theorem. A draft is kept if no rollback undoes its update. The kept drafts, in order, are a run of this rule as
-if no other had been made; of the others nothing is said. Over the first N of them, mean alpha_n <= alpha +
-max(0, beta_1 + eta (1 - alpha)) / (eta N), whatever eta > 0 and the laws. Proof: clipping only lowers beta, so the sum
-of alpha_n - alpha is at most (beta_1 - beta_{N+1}) / eta. A threshold above 0 falls by at most eta (1 - alpha); at or
-below 0 nothing is dropped and it does not fall; so beta_{N+1} >= min(beta_1, -eta (1 - alpha)). The papers' form, an
-excess of at most (|beta_1| + 1 + eta alpha) / (eta N), follows where eta (1 - 2 alpha) <= 1, and not beyond: at
-eta = 3, alpha = 0 and beta_1 = .1 one draft may drop .9, the form allows .37. Clipped at 0 as well, both are false.
+if no other had been made; of the others nothing is said. Over the first N of them, mean alpha_n <= alpha + max(0,
+beta_1 + eta (1 - alpha)) / (eta N), whatever eta > 0 and the distributions. Proof: clipping only lowers beta, so the
+sum of alpha_n - alpha is at most (beta_1 - beta_{N+1}) / eta. A threshold above 0 falls by at most eta (1 - alpha); at
+or below 0 nothing is dropped and it does not fall; so beta_{N+1} >= min(beta_1, -eta (1 - alpha)). The papers' form, an
+excess of at most (|beta_1| + 1 + eta alpha) / (eta N), follows where eta (1 - 2 alpha) <= 1, and not beyond: at eta =
+3, alpha = 0 and beta_1 = .1 one draft may drop .9, the form allows .37. Clipped at 0 as well, both are false.
 
 `Conformal` is the rule, without state, for callers in which every draft carries its own
 threshold; `ConformalThreshold` is the same rule with the threshold kept inside. alpha_n is always the mass dropped by
 the uncapped set {q >= beta_n}; `k_max` acts only on what is sent.
+
+`RunningQuantile` follows the distributions just seen: a quantile of what each would have borne. Ours.
+
+A distribution q bears a threshold beta where {q >= beta}, or its most probable token where that is empty, drops at most
+`target`; c(q), within 0 and 1, is the largest that it bears. Draft n is cut at the ceil(level m)-th smallest of the
+last m = min(n - 1, window) of c(q_1), ..., c(q_{n-1}), draft 1 at `initial`. So less than a share `level` of the
+distributions in the window would have dropped more than the target. It has no step to choose, and no guarantee in the
+long run.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+import numpy as np
 
 from channels.codec.sparsify import at_least, most_probable
 from kinds.arrays import Floats, Ints
@@ -136,3 +147,42 @@ class ConformalThreshold:
     def feedback(self, accepted: int, drafted: int) -> None:
         """Ends the round: of `drafted` drafts the first `accepted` stood; later updates are undone by `rollback`."""
         self.chain = [self.rule.after_feedback(self.chain, accepted, drafted)]
+
+
+@dataclass(frozen=True)
+class RunningQuantile:
+    """The threshold rule, without state: what it has seen, the c(q_i) of the window, oldest first, is handed in."""
+
+    target: float
+    initial: float
+    window: int = 32
+    level: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.target <= 1.0:
+            raise ValueError(f"target = {self.target}: must be within 0 and 1")
+        if not self.initial <= 1.0:
+            raise ValueError(f"initial = {self.initial}: must be a number, at most 1")
+        if self.window < 1:
+            raise ValueError(f"window = {self.window}: must be at least 1")
+        if not 0.0 < self.level <= 1.0:
+            raise ValueError(f"level = {self.level}: must be above 0 and at most 1")
+
+    def threshold(self, seen: Sequence[float]) -> float:
+        """What cuts the next distribution."""
+        return sorted(seen)[math.ceil(self.level * len(seen)) - 1] if seen else self.initial
+
+    def support(self, q: Floats, seen: Sequence[float]) -> Ints:
+        """The ids kept of q, float64 [V]: int64 [K], ascending, K >= 1."""
+        return at_least(q, self.threshold(seen))
+
+    def largest_borne(self, q: Floats) -> float:
+        """c(q) of a distribution q, float64 [V]: one of its probabilities, or 1 where its most probable token is
+        enough."""
+        ascending = np.sort(q)
+        spared = int(np.searchsorted(np.cumsum(ascending), self.target, side="right"))
+        return float(ascending[spared]) if spared < q.size - 1 else 1.0
+
+    def next(self, seen: Sequence[float], q: Floats) -> tuple[float, ...]:
+        """What has been seen after one more distribution."""
+        return (*seen, self.largest_borne(q))[-self.window :]

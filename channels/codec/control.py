@@ -12,13 +12,11 @@ from typing import Final, NamedTuple
 
 from channels.codec.draft import CodecError
 
-MOST_COUNT: Final = (1 << 16) - 1
-"""The most tokens that one request may ask for."""
+MOST_COUNT: Final = (1 << 16) - 1  # the most tokens that one request may ask for
 STATUS_BYTES: Final = 3
 LEAST_S: Final = 1e-3
 MOST_S: Final = 1e3
-_STEPS: Final = 254
-"""Between those two."""
+_STEPS: Final = 254  # between those two
 _RATIO: Final = log(MOST_S / LEAST_S) / _STEPS
 MOST_BATCH: Final = 255
 

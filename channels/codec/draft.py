@@ -5,6 +5,7 @@ Import these names from `channels.codec.wire`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
@@ -197,3 +198,16 @@ class Format:
         """The most ids with a positive count that a draft may hold: min(K or V, ell); V where counts have no sum."""
         most = self.support_size or self.vocabulary
         return min(most, self.resolution) if self.quantizer == "lattice" else most
+
+
+def latest(context: Sequence[int], window: int, vocabulary: int) -> Ints:
+    """The last `window` ids of a context, integers [at most window]; -1 is a token that the receiver lacks.
+
+    Raises CodecError where the context is no sequence of ids below V.
+    """
+    known = np.asarray(context[-window:])
+    if known.ndim != 1 or (known.size and known.dtype.kind not in "iu"):
+        raise CodecError(f"context: {known.dtype} {known.shape}, must be a sequence of ids below {vocabulary}")
+    if known.size and not -1 <= known.min() <= known.max() < vocabulary:
+        raise CodecError(f"context: holds {known.min()} to {known.max()}, must be ids below {vocabulary}")
+    return known.astype(np.int64)

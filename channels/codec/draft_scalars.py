@@ -16,7 +16,8 @@ from channels.codec.draft import CodecError, Draft, Format
 
 
 def encode(drafts: Sequence[Draft], format: Format) -> bytes:
-    """The packet of 1 to max_drafts drafts: of their laws, the counts of the drafted ids alone. Raises CodecError."""
+    """The packet of 1 to max_drafts drafts: of their distributions, the counts of the drafted ids alone. Raises
+    CodecError."""
     if not 1 <= len(drafts) <= format.max_drafts:
         raise CodecError(f"{len(drafts)} drafts: a packet holds 1 to {format.max_drafts}")
     return pack([_number(draft, format) for draft in drafts], _width(format))

@@ -1,9 +1,11 @@
-"""Drafted ids for a receiver that holds the laws they were drawn from, and how it is told whether they are the same.
+"""Drafted ids for a receiver that holds the distributions they were drawn from, and how it is told whether they are the
+same.
 
 Ids (coder and symbols of `packet`): drafts - 1, uniform below max_drafts; then each drafted id, the symbol of its count
-among the counts of its draft in id order, so at -log2 qhat. The receiver must have the law of each draft, which may
-depend on the drafts before it, to read on. Checksum: BLAKE2b of, for each draft, id and size, then support and counts,
-all as int64, little-endian, cut to some bits. Two different rounds have the same one with probability 2^-bits.
+among the counts of its draft in id order, so at -log2 qhat. The receiver must have the distribution of each draft,
+which may depend on the drafts before it, to read on. Checksum: BLAKE2b of, for each draft, id and size, then support
+and counts, all as int64, little-endian, cut to some bits. Two different rounds have the same one with probability
+2^-bits.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ def encode_drafted(drafts: Sequence[Draft], max_drafts: int) -> bytes:
 
 
 def count_drafted(payload: bytes, max_drafts: int) -> int:
-    """How many ids are in a packet, 1 to max_drafts: all that can be told without the laws. Raises
+    """How many ids are in a packet, 1 to max_drafts: all that can be told without the distributions. Raises
     CodecError where none is told."""
     io, _, number = _read_number(payload, max_drafts)
     if io[FAILED]:
@@ -54,8 +56,8 @@ def count_drafted(payload: bytes, max_drafts: int) -> int:
 
 
 def decode_drafted(payload: bytes, max_drafts: int, law_after: LawAfter) -> tuple[Draft, ...]:
-    """The drafts of a packet, whose laws are asked for one by one. Raises CodecError on all that `encode_drafted`
-    cannot have produced of drafts with these laws."""
+    """The drafts of a packet, whose distributions are asked for one by one. Raises CodecError on all that
+    `encode_drafted` cannot have produced of drafts with these distributions."""
     io, buffer, number = _read_number(payload, max_drafts)
     drafts: list[Draft] = []
     while len(drafts) < number and not io[FAILED]:

@@ -3,26 +3,41 @@
 A packet is, through the coder of `coder.arithmetic`: drafts - 1 below max_drafts; then for each draft
 
 * "variable": K - 1 below min(V, ell) (below V for quantizers other than the lattice); the ids, a subset of V; the
-  counts, all positive, as `codewords` describes: for the lattice, counts - 1 as a composition of ell - K. The paper's
+  counts, all positive, as described below: for the lattice, counts - 1 as a composition of ell - K. The paper's
   log2 C(V, K) + log2 C(ell + K - 1, K - 1) is an upper bound of the two.
 * "fixed": the ids refilled to K with the lowest unused ids, a subset of V; the counts, a composition of ell. The
   receiver refuses any other filling.
 * "dense": the counts over all of V, a composition of ell, as the places id + unit of its ell units.
 
 and then the drafted id as `token` says. Subsets and compositions travel as `coder.subsets` describes.
+
+How each quantizer's counts travel, given the support: as one of its codewords, all alike.
+
+All are positive (ids with none are not in the support). `lattice`: counts - 1, a composition of ell - K. `dual`: the
+shift j below min(K, ell + 1), then for j = 0 as `lattice` and else n, a composition of ell - j. `cubic`: each level
+below ell. `logarithmic`: each level below ell, the counts being its table's.
+
+`stated_bits` is what a packet states, choice by choice: log2 of how many there are, exact. No packet is more than two
+bits longer, the coder's roundings and less than a bit at its end. One is shorter where its support takes all of the
+lowest ids, as one refilled to a fixed size does (`coder.subsets`). It is not what the papers count (`paper_counts`):
+ids without a count are not sent unless the size is fixed, and the size has as many values as it can take.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import cache, lru_cache
 
 import numpy as np
 
-from channels.codec.coder.arithmetic import FAILED, Machine, uniform
+from channels.codec import paper_counts
+from channels.codec.coder.arithmetic import FAILED, INVALID, LARGEST_TOTAL, Machine, uniform
+from channels.codec.coder.compiled import compiled
 from channels.codec.coder.fixed_point import log2, log2_factorials
 from channels.codec.coder.subsets import code_composition, code_subset, log2_binomial
-from channels.codec.codewords import code_counts, counts_cost, shift_of
 from channels.codec.draft import CodecError, Draft, Format, Support, refill
+from channels.codec.quantizers import Logarithmic
 from kinds.arrays import Bytes, Ints
 
 
@@ -102,3 +117,121 @@ def factorials(format: Format) -> Ints:
 def _factorials(bits: int) -> Ints:
     table: Ints = log2_factorials(1 << bits)
     return table
+
+
+def check(counts: Ints, format: Format) -> None:
+    """CodecError unless the positive counts, int64 [K], are a codeword of the format's quantizer."""
+    ell, size, total = format.resolution, counts.size, int(counts.sum())
+    if format.quantizer == "lattice" and total != ell:
+        raise CodecError(f"counts: sum is {total}, must be the resolution, {ell}")
+    if (
+        format.quantizer == "dual"
+        and total != ell
+        and (total != size * ell or counts[0] % size == 0 or (counts % size != counts[0] % size).any())
+    ):
+        raise CodecError("counts: not a point of the dual lattice")
+    if format.quantizer == "cubic" and counts.max() > ell:
+        raise CodecError(f"counts: {counts.max()} is above the resolution, {ell}")
+    if format.quantizer == "logarithmic" and not np.isin(counts, Logarithmic(ell).table()).all():
+        raise CodecError("counts: not counts of the logarithmic quantizer")
+
+
+def code_counts(io: Machine, buffer: Bytes, table: Ints, counts: Ints, format: Format) -> None:
+    """Positive counts, int64 [K], read from or written to the array."""
+    ell, size = format.resolution, counts.size
+    if format.quantizer == "lattice":
+        _shifted(io, buffer, table, counts, ell - size, 1, 1)
+    elif format.quantizer == "dual":
+        shift = uniform(io, buffer, shift_of(counts, format), min(size, ell + 1))
+        if shift:
+            _shifted(io, buffer, table, counts, ell - shift, size, shift)
+        else:
+            _shifted(io, buffer, table, counts, ell - size, 1, 1)
+    elif format.quantizer == "cubic":
+        _code_levels(io, buffer, counts, ell)
+    else:
+        table_of_levels = Logarithmic(ell).table()
+        levels = np.searchsorted(table_of_levels, counts)
+        _code_levels(io, buffer, levels, ell)
+        counts[:] = table_of_levels[levels]
+    if format.quantizer != "lattice" and counts.sum() > LARGEST_TOTAL:
+        io[FAILED] = INVALID
+
+
+def shift_of(counts: Ints, format: Format) -> int:
+    """The shift j of counts of `dual`, 0 of all others."""
+    if format.quantizer != "dual" or int(counts.sum()) == format.resolution:
+        return 0
+    return int(counts[0]) % counts.size
+
+
+def counts_cost(table: Ints, size: int, shift: int, format: Format) -> int:
+    """What `code_counts` chooses among for `size` positive counts of this shift, in Q32 bits; table: log2 n!, Q32."""
+    ell = format.resolution
+    if format.quantizer in ("cubic", "logarithmic"):
+        return size * log2(ell)
+    shifts = log2(min(size, ell + 1)) if format.quantizer == "dual" else 0
+    total = ell - shift if shift else ell - size
+    return shifts + log2_binomial(table, total + size - 1, size - 1)
+
+
+@compiled
+def _code_levels(io: Machine, buffer: Bytes, levels: Ints, ell: int) -> None:
+    """Levels within 1..ell, int64 [K], read from or written to the array."""
+    for place in range(levels.size):
+        if io[FAILED]:
+            return
+        levels[place] = 1 + uniform(io, buffer, levels[place] - 1, ell)
+
+
+def _shifted(io: Machine, buffer: Bytes, table: Ints, counts: Ints, total: int, unit: int, shift: int) -> None:
+    """Counts shift + unit * n, n a composition of `total`."""
+    if total < 0:
+        io[FAILED] = INVALID
+        return
+    parts = (counts - shift) // unit
+    code_composition(io, buffer, table, parts, total)
+    counts[:] = shift + unit * parts
+
+
+def stated_bits(drafts: Sequence[Draft], format: Format) -> float:
+    """Of a packet of these drafts. Raises ValueError where the format's code is another."""
+    if format.code != "enumerative":
+        raise ValueError(f"code = {format.code!r}: states no count, must be 'enumerative'")
+    return math.log2(format.max_drafts) + sum(
+        _stated_support(draft, format) + _stated_token(draft, format) for draft in drafts
+    )
+
+
+def _stated_support(draft: Draft, format: Format) -> float:
+    V, ell = format.vocabulary, format.resolution
+    if format.support == "dense":
+        return paper_counts.dense_bits(V, ell)
+    if format.support_size is not None:
+        return paper_counts.paper_bits(V, format.support_size, ell)
+    return (
+        math.log2(format.largest_support)
+        + paper_counts.subset_bits(V, draft.support.size)
+        + _stated_counts(draft, format)
+    )
+
+
+def _stated_counts(draft: Draft, format: Format) -> float:
+    """Positive counts on a support that is known: which of the quantizer's, and of the dual lattice's shift first."""
+    ell, size = format.resolution, draft.counts.size
+    if format.quantizer in ("cubic", "logarithmic"):
+        return size * math.log2(ell)
+    positive_bits = paper_counts.log2_binomial(ell - 1, size - 1) if size <= ell else math.inf
+    if format.quantizer == "lattice":
+        return positive_bits
+    shifts_bits = math.log2(min(size, ell + 1))
+    shift = 0 if int(draft.counts.sum()) == ell else int(draft.counts[0]) % size
+    return shifts_bits + (paper_counts.lattice_bits(size, ell - shift) if shift else positive_bits)
+
+
+def _stated_token(draft: Draft, format: Format) -> float:
+    if format.token == "unsent":
+        return 0.0
+    if format.token == "flat":
+        return math.log2(format.vocabulary)
+    return math.log2(int(draft.counts.sum()) / int(draft.counts[draft.support.searchsorted(draft.token)]))

@@ -19,8 +19,7 @@ from channels.codec.draft import CodecError, Draft, refill
 from channels.codec.lattice import total_mass
 from kinds.arrays import Floats, Ints
 
-UNIT_BITS = 24
-"""The smallest positive half is 2^-24."""
+UNIT_BITS = 24  # the smallest positive half is 2^-24
 EVEN_UNITS = 2048
 """Up to so many units halves are one unit apart, and a half's bits are its units: over a vocabulary nearly all are, and
 numpy's conversions of such small numbers cost microseconds each on some machines."""
@@ -44,7 +43,7 @@ def quantize(probabilities: Floats) -> Ints:
 
 
 def covering_bound(size: int) -> float:
-    """Largest total variation between a law on `size` tokens with mass 1 and its halves over their sum.
+    """Largest total variation between a distribution on `size` tokens with mass 1 and its halves over their sum.
 
     Each half is off by at most p 2^-11 + 2^-25; normalizing at most doubles what half the sum of those is.
     """

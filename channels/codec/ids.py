@@ -1,8 +1,9 @@
 """Token ids alone, where no distribution goes with them. Import from `wire`.
 
 A packet holds n ids, 1 to m = max_drafts, in the coder of module `packet`. First n: of 4 (m - 1), n = m is the first
-3 (m - 1), as most rounds are full, every other n one, ascending; nothing where m = 1. Then each id by `id_law`, after
-the context and the ids before it in the packet; where both ends hold the races that the ids have won, by `race_law`.
+3 (m - 1), as most rounds are full, every other n one, ascending; nothing where m = 1. Then each id by `code_ids` of
+`id_distribution`, after the context and the ids before it in the packet; where both ends hold the races that the ids
+have won, by `code_raced_id`.
 """
 
 from __future__ import annotations
@@ -26,18 +27,15 @@ from channels.codec.coder.arithmetic import (
     symbol,
     target,
 )
-from channels.codec.context import latest
-from channels.codec.draft import CodecError, Format, integers
-from channels.codec.id_law import bound_bits, code_ids, dearest
-from channels.codec.race_law import code_raced_id, raced_bound_bits
-from channels.codec.recoded.candidates import WINDOW
+from channels.codec.context_coded.expected_tokens import WINDOW
+from channels.codec.draft import CodecError, Format, integers, latest
+from channels.codec.id_distribution import bound_bits, code_ids, code_raced_id, dearest, raced_bound_bits
 from kinds.arrays import Bytes, Ints
 
 Race = Callable[[int], Ints]
 """The words [V] of the race that the id at a place of the packet, 0.., has won; after the ids before it, which tell its
 place in the text."""
-FULL_SHARE = 3
-"""How much likelier a full packet is than all others together."""
+FULL_SHARE = 3  # how much likelier a full packet is than all others together
 LARGEST_ID_BYTES = 8
 _NOTHING = np.empty(0, dtype=np.uint8)
 
@@ -122,7 +120,6 @@ def _code(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, ra
 
 
 def _code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:
-    """Codes how many ids there are, 1..most."""
     if most == 1:
         return 1
     full, total = FULL_SHARE * (most - 1), (FULL_SHARE + 1) * (most - 1)

@@ -56,7 +56,8 @@ def _extreme(excess: Ints, missing: int) -> Ints:
 
 
 def covering_bound(size: int, resolution: int) -> float:
-    """Largest total variation between a law on `size` tokens and its counts: floor(K/2) ceil(K/2) / (K ell)."""
+    """Largest total variation between a distribution on `size` tokens and its counts: floor(K/2) ceil(K/2) / (K
+    ell)."""
     return (size // 2) * ((size + 1) // 2) / (size * resolution)
 
 

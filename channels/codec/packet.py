@@ -9,19 +9,19 @@ below n is the symbol [v, v + 1) of n; nothing where n = 1. At the end, with m t
 RANGE, the packet is exactly as many bytes as hold the bytes shifted in and m bits, CODE < 2^(56 - m), and the bits
 after those m are 0. Anything else is refused.
 
-Order. (1) Code "recoded" only: the mode, by its share in SHARES, or in the table of `packet_head` for the quantizer and
-where there is no prior. (2) How many drafts n, of m = max_drafts: uniform, but for "recoded" where m > 2: of 4 (m - 2),
-the first 2 (m - 2) are n = 1, then one each is 2 to m - 1, the last m - 2 are n = m. (3) For each draft: support and
-counts by the mode; then the drafted id: "flat", uniform below V, refused unless in the support; "coded", the symbol of
-its count among the counts in id order; "unsent", nothing.
+Order. (1) Code "recoded" only: the mode, by its share in SHARES, or in another such table for the quantizer and where
+there is no prior. (2) How many drafts n, of m = max_drafts: uniform, but for "recoded" where m > 2: of 4 (m - 2), the
+first 2 (m - 2) are n = 1, then one each is 2 to m - 1, the last m - 2 are n = m. (3) For each draft: support and counts
+by the mode; then the drafted id: "flat", uniform below V, refused unless in the support; "coded", the symbol of its
+count among the counts in id order; "unsent", nothing.
 
-Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `coder.subsets`, other quantizers
-in `codewords`; these have no mode "dense" under "recoded"). "recoded": `recoded.walk`, for other quantizers than the
-lattice `recoded.sized_walk` (tokens in `candidates` by `context_model`, the rest in `tail`, probabilities in `network`
-from `network_inputs`, tables in `prior_tables`). Logarithms and powers are those of `coder.fixed_point`, Q32. Under
-"recoded" the mode must be the one of least cost, the earliest in SHARES among equals: of "recoded" what the coder
-charged up to the end, 8 POSITION + 56 - log2 RANGE; of the others the logarithms of what they would choose among. The
-receiver works these out too and refuses a packet in another mode.
+Modes. "variable", "fixed", "dense": module `enumerative` (subsets and compositions in `coder.subsets`; quantizers other
+than the lattice have no mode "dense" under "recoded"). "recoded": `context_coded.walk`, for other quantizers than the
+lattice `context_coded.sized_walk` (tokens in `expected_tokens` by `context_model`, probabilities in `network`, tables
+in `prior_tables`). Logarithms and powers are those of `coder.fixed_point`, Q32. Under "recoded" the mode must be the
+one of least cost, the earliest in SHARES among equals: of "recoded" what the coder charged up to the end, 8 POSITION +
+56 - log2 RANGE; of the others the logarithms of what they would choose among. The receiver works these out too and
+refuses a packet in another mode.
 
 Context: the last WINDOW committed ids, then the drafted ids of this packet as they are decoded (unknown when "unsent").
 Limits: V <= 2^20, resolution <= 2^22 - 1, max_drafts <= 2^10.
@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,7 @@ from channels.codec.coder.arithmetic import (
     FAILED,
     INVALID,
     MEASURE,
+    MODE,
     Machine,
     cost,
     finish,
@@ -53,15 +54,12 @@ from channels.codec.coder.arithmetic import (
     uniform,
 )
 from channels.codec.coder.fixed_point import cached_log2
-from channels.codec.context import latest
-from channels.codec.draft import UNSENT, CodecError, Draft, Format, Support
-from channels.codec.packet_head import Mode, head_cost, read_head, write_head
-from channels.codec.recoded import sized_walk
-from channels.codec.recoded.candidates import WINDOW
-from channels.codec.recoded.network import INPUTS
-from channels.codec.recoded.network_inputs import WalkSetting
-from channels.codec.recoded.prior_tables import find
-from channels.codec.recoded.walk import code_draft
+from channels.codec.context_coded import sized_walk
+from channels.codec.context_coded.expected_tokens import WINDOW
+from channels.codec.context_coded.network import INPUTS
+from channels.codec.context_coded.prior_tables import find
+from channels.codec.context_coded.walk import WalkSetting, code_draft
+from channels.codec.draft import UNSENT, CodecError, Draft, Format, Support, latest
 from kinds.arrays import Bytes, Ints
 
 MOST_ROOM_BYTES = 1 << 26
@@ -69,7 +67,6 @@ _NOTHING = np.empty(0, dtype=np.uint8)
 
 
 def encode(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> bytes:
-    """The packet of valid drafts."""
     buffer = np.empty(room_bytes(drafts, format), dtype=np.uint8)
     io, mode = _run(ENCODE, buffer, drafts, format, context)
     size = finish(io, buffer)
@@ -140,8 +137,8 @@ def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: 
 def cheapest_mode(
     format: Format, laws: Sequence[Ints], drafted: Sequence[Draft], recoded: Callable[[], Machine]
 ) -> Mode:
-    """The mode of least cost for laws of these counts and the ids drafted from them, each with what it was drawn from.
-    `recoded`: a machine that has run them in that mode."""
+    """The mode of least cost for distributions of these counts and the ids drafted from them, each with what it was
+    drawn from. `recoded`: a machine that has run them in that mode."""
     ids = sum(_token_cost(draft, format) for draft in drafted)
 
     def stated(mode: Support) -> int:
@@ -167,14 +164,11 @@ def _token_cost(draft: Draft, format: Format) -> int:
 
 
 class Known(NamedTuple):
-    """What the receiver knows when a law's turn comes."""
+    """What the receiver knows when a distribution's turn comes."""
 
-    context: Ints
-    """The text before it, drafts of the packet included."""
-    before: Ints
-    """The support of the law before it, empty if there is none."""
-    before_counts: Ints
-    """Its counts."""
+    context: Ints  # the text before it, drafts of the packet included
+    before: Ints  # the support of the distribution before it, empty if there is none
+    before_counts: Ints  # its counts
 
 
 class Trail:
@@ -210,7 +204,6 @@ def _setting(format: Format) -> WalkSetting:
 def write(
     io: Machine, buffer: Bytes, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode
 ) -> Machine:
-    """Writes the packet in a given mode; returns the machine."""
     write_head(io, buffer, format, mode, len(drafts))
     trail = Trail(context, len(drafts), format.vocabulary)
     for draft in drafts:
@@ -221,7 +214,6 @@ def write(
 
 
 def write_law(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mode, known: Known) -> None:
-    """Support and counts of a draft."""
     if mode != "recoded":
         enumerative.write(io, buffer, draft, format, mode)
     elif format.quantizer == "lattice":
@@ -268,3 +260,68 @@ def read_token(io: Machine, buffer: Bytes, support: Ints, counts: Ints, format: 
     place = int(ends.searchsorted(target(io, int(ends[-1])), side="right"))
     symbol(io, buffer, int(ends[place] - counts[place]), int(counts[place]), int(ends[-1]))
     return int(support[place])
+
+
+Mode = Literal["recoded", "variable", "fixed", "dense"]
+Shares = dict[Mode, tuple[int, int]]
+SHARES: Shares = {"recoded": (0, 28), "variable": (28, 2), "dense": (30, 2)}
+SHARES_WITHOUT_PRIOR: Shares = {"variable": (0, 16), "dense": (16, 16)}
+SHARES_OF_OTHERS: Shares = {"recoded": (0, 28), "variable": (28, 4)}
+SHARES_OF_OTHERS_WITHOUT_PRIOR: Shares = {"variable": (0, 32)}
+"""Of the code "recoded": cumulative frequency and frequency of each mode, of ALL_SHARES; OTHERS: quantizers but the
+lattice, which have no mode "dense"."""
+ALL_SHARES = 32
+DEAREST_HEAD_BITS = 6
+"""Of the code "recoded": of the rarest mode 4, and 2 more than log2 max_drafts for a number of distributions
+between."""
+
+
+def write_head(io: Machine, buffer: Bytes, format: Format, mode: Mode, laws: int) -> None:
+    if format.code == "recoded":
+        symbol(io, buffer, *_shares(format)[mode], ALL_SHARES)
+    _code_number(io, buffer, format, laws)
+
+
+def read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
+    """The mode of a packet, and how many distributions are in it."""
+    mode: Mode = format.support
+    if format.code == "recoded":
+        value, shares = target(io, ALL_SHARES), _shares(format)
+        mode = next(mode for mode, (begin, share) in shares.items() if value < begin + share)
+        symbol(io, buffer, *shares[mode], ALL_SHARES)
+    return mode, _code_number(io, buffer, format, 0)
+
+
+def head_cost(mode: Mode, laws: int, format: Format) -> int:
+    """What the head costs under "recoded", in Q32 bits."""
+    _, size, total = _share_of(laws, format.max_drafts)
+    share = cached_log2(ALL_SHARES) - cached_log2(_shares(format)[mode][1])
+    return share + cached_log2(total) - cached_log2(size)
+
+
+def _shares(format: Format) -> Shares:
+    if format.quantizer == "lattice":
+        return SHARES if format.prior else SHARES_WITHOUT_PRIOR
+    return SHARES_OF_OTHERS if format.prior else SHARES_OF_OTHERS_WITHOUT_PRIOR
+
+
+def _share_of(number: int, most: int) -> tuple[int, int, int]:
+    """Of packets that hold at most `most` laws: begin and size of `number`'s symbol, and the total."""
+    between = most - 2
+    if between < 1:
+        return number - 1, 1, most
+    if number == 1:
+        return 0, 2 * between, 4 * between
+    return 2 * between + number - 2, between if number == most else 1, 4 * between
+
+
+def _code_number(io: Machine, buffer: Bytes, format: Format, number: int) -> int:
+    most = format.max_drafts
+    if format.code == "enumerative" or most <= 2:
+        return 1 + uniform(io, buffer, number - 1, most)
+    between = most - 2
+    if io[MODE] == DECODE:
+        value = target(io, 4 * between)
+        number = 1 if value < 2 * between else min(most, value - 2 * between + 2)
+    symbol(io, buffer, *_share_of(number, most))
+    return number

@@ -12,11 +12,9 @@ from pathlib import Path
 import platformdirs
 
 BUNDLED = Path(__file__).parent / "priors"
-FOLDERS = [BUNDLED]
-"""Searched in order, and `own_folder()` after them. A user may append to it."""
+FOLDERS = [BUNDLED]  # searched in order, and `own_folder()` after them. A user may append to it
 PRIORS = "SQSIM_PRIORS"
-LARGEST_BYTES = 2_000_000
-"""Of a prior's file."""
+LARGEST_BYTES = 2_000_000  # of a prior's file
 HASH_DIGITS = 16
 DEFAULTS = {1024: "f767c707678c70d8", 49_152: "f6d5b4c63fd20b43"}
 """Vocabulary -> fingerprint of the bundled prior, which formats mean that name none: a table, so that what they mean
@@ -34,7 +32,6 @@ def own_folder() -> Path:
 
 
 def folders() -> list[Path]:
-    """All that are searched."""
     return [*FOLDERS, own_folder()]
 
 
@@ -48,7 +45,6 @@ def read_prior(fingerprint: str, vocabulary: int) -> bytes | None:
 
 
 def fingerprint_of(content: bytes) -> str:
-    """The fingerprint of a prior's file."""
     return hashlib.sha256(content).hexdigest()[:HASH_DIGITS]
 
 

@@ -23,12 +23,11 @@ from kinds.arrays import Floats, Ints
 
 Name = Literal["lattice", "dual", "cubic", "logarithmic"]
 
-OCTAVES = 16
-"""How far down `logarithmic` reaches."""
+OCTAVES = 16  # how far down `logarithmic` reaches
 
 
 class QuantizerRule(Protocol):
-    """Maps a law on K tokens to counts; `resolution` sets how fine."""
+    """Maps a distribution on K tokens to counts; `resolution` sets how fine."""
 
     @property
     def resolution(self) -> int: ...
@@ -41,7 +40,7 @@ class QuantizerRule(Protocol):
         ...
 
     def covering_bound(self, size: int) -> float:
-        """No law on `size` tokens is farther than this, in total variation, from counts / their sum."""
+        """No distribution on `size` tokens is farther than this, in total variation, from counts / their sum."""
         ...
 
     def codewords(self, size: int) -> int:

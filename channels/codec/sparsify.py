@@ -1,8 +1,7 @@
 """Sparsification: which tokens of a draft distribution cross the air (the kept set X_n of K-SQS, C-SQS and relatives).
 
 Every rule maps q, float64 [V], to the kept token ids, int64 [K], ascending, never empty. Where probabilities tie, the
-lowest ids are kept. A rule is a frozen value without state; thresholds that move are in `conformal` and
-`running_quantile`.
+lowest ids are kept. A rule is a frozen value without state; thresholds that move are in `conformal`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 from kinds.arrays import Floats, Ints
 
 _BLOCK = 128
-"""Entries of a law of which the largest is found at once."""
+"""Entries of a distribution of which the largest is found at once."""
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
-"""A packet with a token tree in it: one law for each node that has children, and the children as drawn from it.
+"""A packet with a token tree in it: one distribution for each node that has children, and the children as drawn from
+it.
 
-The wire format is that of `packet`, with laws in the place of drafts: the mode, how many laws, and for each law,
-breadth first, its support and counts by the mode and then its children. The first child travels as a draft's id does;
-each later one likewise, by the counts of the ids that its elder siblings have left. How many children there are, and
-which of them have a law, is told by the shape (`tree_shape`) and the sizes of the supports; a tree may end after any
-law. A law's context is the committed text and the path to its node, and the law before it is that of its parent. So a
-tree of one branch is, byte for byte, the packet of its drafts.
+The wire format is that of `packet`, with distributions in the place of drafts: the mode, how many distributions, and
+for each distribution, breadth first, its support and counts by the mode and then its children. The first child travels
+as a draft's id does; each later one likewise, by the counts of the ids that its elder siblings have left. How many
+children there are, and which of them have a distribution, is told by the shape (`tree_shape`) and the sizes of the
+supports; a tree may end after any distribution. A distribution's context is the committed text and the path to its
+node, and the distribution before it is that of its parent. So a tree of one branch is, byte for byte, the packet of its
+drafts.
 
-A node is a `Draft`: its id, and the law that it was drawn from, the same of all siblings, in breadth-first order.
+A node is a `Draft`: its id, and the distribution that it was drawn from, the same of all siblings, in breadth-first
+order.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from channels.codec import packet, packet_head, wire
+from channels.codec import packet, wire
 from channels.codec.coder.arithmetic import (
     DECODE,
     ENCODE,
@@ -33,8 +36,7 @@ from channels.codec.coder.arithmetic import (
     start,
 )
 from channels.codec.draft import CodecError, Draft, Format
-from channels.codec.packet import Known
-from channels.codec.packet_head import Mode
+from channels.codec.packet import Known, Mode
 from channels.codec.tree_shape import ROOT, TreeGrowth, TreeShape, grown
 from kinds.arrays import Bytes, Ints
 
@@ -43,7 +45,7 @@ _NOTHING = np.empty(0, dtype=np.uint8)
 
 @dataclass(frozen=True)
 class TreeFormat:
-    """What both ends know before the first tree. form: of laws and ids; its max_drafts is of no effect."""
+    """What both ends know before the first tree. form: of distributions and ids; its max_drafts is of no effect."""
 
     form: Format
     shape: TreeShape
@@ -55,7 +57,7 @@ class TreeFormat:
 
     @cached_property
     def laws(self) -> Format:
-        """Of the laws in a packet."""
+        """Of the distributions in a packet."""
         return replace(self.form, max_drafts=self.shape.laws)
 
     @cached_property
@@ -65,7 +67,7 @@ class TreeFormat:
 
 
 class Fork(NamedTuple):
-    """A law and its children, each as the draft of what its elder siblings have left."""
+    """A distribution and its children, each as the draft of what its elder siblings have left."""
 
     law: Draft
     children: tuple[Draft, ...]
@@ -92,7 +94,7 @@ def decode(payload: bytes, format: TreeFormat, context: Sequence[int] = ()) -> t
     """
     io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
     start(io, buffer)
-    mode, number = packet_head.read_head(io, buffer, format.laws)
+    mode, number = packet.read_head(io, buffer, format.laws)
     tree, growth = _Paths(context, format.laws.vocabulary), TreeGrowth(format.shape)
     forks: list[Fork] = []
     while len(forks) < number and not io[FAILED]:
@@ -117,7 +119,7 @@ def tree_bits(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int
 def largest_tree_bits(
     drafts: Sequence[Draft], support: Ints, counts: Ints, format: TreeFormat, context: Sequence[int] = ()
 ) -> int:
-    """The length in bits, at most, if one more law were appended, whichever children its counts could draw.
+    """The length in bits, at most, if one more distribution were appended, whichever children its counts could draw.
 
     drafts: the nodes before it. support, counts: int64 [K], as for `Draft`. Raises CodecError as `encode` does.
     """
@@ -131,8 +133,8 @@ def largest_tree_bits(
 
 
 def bound_tree_bits(sizes: Sequence[int], format: TreeFormat) -> int:
-    """No packet of nodes drawn from laws with these numbers of positive counts is longer, as `wire.bound_bits`; the
-    last stands for its siblings. Raises CodecError where the shape has no such tree."""
+    """No packet of nodes drawn from distributions with these numbers of positive counts is longer, as
+    `wire.bound_bits`; the last stands for its siblings. Raises CodecError where the shape has no such tree."""
     growth, place = TreeGrowth(format.shape), 0
     laws, later_bits = list[int](), 0.0
     while place < len(sizes):
@@ -146,7 +148,7 @@ def bound_tree_bits(sizes: Sequence[int], format: TreeFormat) -> int:
 
 
 def _next(drafts: Sequence[Draft], format: TreeFormat) -> TreeGrowth:
-    """The tree of these nodes, to which a law is to be added. Raises CodecError where none can be."""
+    """The tree of these nodes, to which a distribution is to be added. Raises CodecError where none can be."""
     try:
         growth = grown(format.shape, [draft.support.size for draft in drafts])
     except ValueError as error:
@@ -157,7 +159,7 @@ def _next(drafts: Sequence[Draft], format: TreeFormat) -> TreeGrowth:
 
 
 def _forks(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int]) -> list[Fork]:
-    """The laws of a tree with their children. Raises CodecError where the format cannot carry them."""
+    """The distributions of a tree with their children. Raises CodecError where the format cannot carry them."""
     if not drafts:
         raise CodecError("0 nodes: a tree has one law at least")
     tree, growth, place = _Paths(context, format.laws.vocabulary), TreeGrowth(format.shape), 0
@@ -176,7 +178,7 @@ def _forks(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int]) 
 
 
 def _siblings(law: Draft, drafts: Sequence[Draft], number: int) -> Sequence[Draft]:
-    """These drafts. Raises CodecError unless they are so many different ones of one law."""
+    """These drafts. Raises CodecError unless they are so many different ones of one distribution."""
     same = all(np.array_equal(law.support, each.support) and np.array_equal(law.counts, each.counts) for each in drafts)
     if len(drafts) < number or not same or len({draft.token for draft in drafts}) < number:
         raise CodecError(f"{len(drafts)} nodes on {law}: must be {number} different ids of one law")
@@ -207,23 +209,23 @@ def _read_children(io: Machine, buffer: Bytes, law: Draft, number: int, laws: Fo
 
 
 class _Paths:
-    """What the receiver knows when a law's turn comes: the text and the path to its node, and the parent's law."""
+    """What the receiver knows when a distribution's turn comes: the text and the path to its node, and the parent's
+    distribution."""
 
     def __init__(self, context: Sequence[int], vocabulary: int) -> None:
         self._known = [packet.Trail(context, 0, vocabulary).known]
 
     def known(self, node: int) -> Known:
-        """Before the law that hangs on this node."""
+        """Before the distribution that hangs on this node."""
         return self._known[node - ROOT]
 
     def extend(self, fork: Fork) -> None:
-        """The next law in the packet is known, and its children."""
+        """The next distribution in the packet is known, and its children."""
         text, law = fork.known.context, (fork.law.support.copy(), fork.law.counts.copy())
         self._known += [Known(np.append(text, child.token), *law) for child in fork.children]
 
 
 def _run(direction: int, buffer: Bytes, forks: Sequence[Fork], format: TreeFormat) -> tuple[Machine, Mode]:
-    """A machine that has written the packet in the mode that serves it best, and that mode."""
     laws = format.laws
     first: Mode = laws.support if laws.code == "enumerative" else "recoded" if laws.prior else "variable"
     io = _write(direction, buffer, forks, format, first)
@@ -232,9 +234,8 @@ def _run(direction: int, buffer: Bytes, forks: Sequence[Fork], format: TreeForma
 
 
 def _write(direction: int, buffer: Bytes, forks: Sequence[Fork], format: TreeFormat, mode: Mode) -> Machine:
-    """Writes the packet in a given mode; returns the machine."""
     io, laws = machine(direction), format.laws
-    packet_head.write_head(io, buffer, laws, mode, len(forks))
+    packet.write_head(io, buffer, laws, mode, len(forks))
     for fork in forks:
         packet.write_law(io, buffer, fork.law, laws, mode, fork.known)
         for child in fork.children:

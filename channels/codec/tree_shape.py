@@ -1,8 +1,9 @@
 """The shape of a token tree, which both ends of the air know before it is drafted, and how a tree of it grows.
 
-A node is a drafted token. A law hangs on the root, the committed text, or on a node; its children are drawn from it
-without replacement. Laws come in breadth-first order, and each has as many children as the shape says of its node, or
-as it has ids. So the sizes of the laws tell the tree: nothing of it crosses the air but the number of laws.
+A node is a drafted token. A distribution hangs on the root, the committed text, or on a node; its children are drawn
+from it without replacement. Distributions come in breadth-first order, and each has as many children as the shape says
+of its node, or as it has ids. So the sizes of the distributions tell the tree: nothing of it crosses the air but the
+number of distributions.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from heapq import heappop, heappush
 from itertools import accumulate
 from typing import NamedTuple
 
-ROOT = -1
-"""The parent of the nodes that hang on the text itself."""
+ROOT = -1  # the parent of the nodes that hang on the text itself
 MOST_NODES = 1 << 10
 
 
 @dataclass(frozen=True)
 class TreeShape:
-    """children: at most so many of the root, and of node after node, breadth first; where none, no law hangs there.
+    """children: at most so many of the root, and of node after node, breadth first; where none, no distribution hangs
+    there.
 
     Raises ValueError where this is no tree, or one of too many nodes.
     """
@@ -55,12 +56,14 @@ class TreeShape:
 
     @classmethod
     def likeliest(cls, acceptance: Sequence[float], laws: int, levels: int) -> TreeShape:
-        """Of all shapes with so many laws, or fewer in so many levels, that of the most accepted tokens in the mean.
+        """Of all shapes with so many distributions, or fewer in so many levels, that of the most accepted tokens in the
+        mean.
 
-        acceptance: P(child k is the one that stands | its parent stands), of each law's children in their order. A law
-        is worth the probability that its node is reached, a product along the path, and no node is reached more often
-        than its parent: the laws of the likeliest nodes make a tree, and the best one. Sequoia (arXiv 2402.12374) asks
-        the same of so many nodes, by dynamic programming; here a law is what costs bits.
+        acceptance: P(child k is the one that stands | its parent stands), of each distribution's children in their
+        order. A distribution is worth the probability that its node is reached, a product along the path, and no node
+        is reached more often than its parent: the distributions of the likeliest nodes make a tree, and the best one.
+        Sequoia (arXiv 2402.12374) asks the same of so many nodes, by dynamic programming; here a distribution is what
+        costs bits.
         """
         reached: list[tuple[float, int, tuple[int, ...]]] = [
             (-1.0, 0, ())
@@ -86,7 +89,7 @@ class TreeShape:
 
     @cached_property
     def laws(self) -> int:
-        """The most laws of a tree."""
+        """The most distributions of a tree."""
         return sum(1 for children in self.children if children)
 
     @cached_property
@@ -96,7 +99,7 @@ class TreeShape:
 
     @cached_property
     def widest(self) -> int:
-        """The most laws of a level."""
+        """The most distributions of a level."""
         growth, levels = TreeGrowth(self), Counter[int]()
         while (place := growth.next) is not None:
             levels[place.level] += 1
@@ -110,7 +113,7 @@ def _require_few(nodes: int) -> None:
 
 
 class LawPlace(NamedTuple):
-    """Where a law hangs: on this node, on a level from 0; and which node of the shape that is."""
+    """Where a distribution hangs: on this node, on a level from 0; and which node of the shape that is."""
 
     node: int
     level: int
@@ -118,7 +121,7 @@ class LawPlace(NamedTuple):
 
 
 class TreeGrowth:
-    """A tree that grows, a law and its children at a time."""
+    """A tree that grows, a distribution and its children at a time."""
 
     def __init__(self, shape: TreeShape) -> None:
         self._shape = shape
@@ -128,20 +131,20 @@ class TreeGrowth:
 
     @property
     def next(self) -> LawPlace | None:
-        """Where the next law hangs; None where the tree is whole."""
+        """Where the next distribution hangs; None where the tree is whole."""
         return self._waiting[0] if self._waiting else None
 
     @property
     def waiting(self) -> tuple[int, ...]:
-        """The nodes that laws are still to hang on, those of its level, if the next one is the first there."""
+        """The nodes that distributions are still to hang on, those of its level, if the next one is the first there."""
         return tuple(place.node for place in self._waiting)
 
     def children(self, size: int) -> int:
-        """How many the next law has if it has so many ids."""
+        """How many the next distribution has if it has so many ids."""
         return min(self._shape.children[self._waiting[0].planned - ROOT], size)
 
     def grow(self, size: int) -> range:
-        """The next law has so many ids. Its children, node by node."""
+        """The next distribution has so many ids. Its children, node by node."""
         nodes = range(len(self.parents), len(self.parents) + self.children(size))
         node, level, planned = self._waiting.popleft()
         self.parents += [node] * len(nodes)
@@ -152,8 +155,8 @@ class TreeGrowth:
 
 
 def grown(shape: TreeShape, sizes: Sequence[int]) -> TreeGrowth:
-    """The tree of these nodes: `sizes` has the number of ids of the law that each was drawn from; the last may stand
-    for siblings that are not drawn yet. Raises ValueError where the shape has no such tree."""
+    """The tree of these nodes: `sizes` has the number of ids of the distribution that each was drawn from; the last may
+    stand for siblings that are not drawn yet. Raises ValueError where the shape has no such tree."""
     growth, place = TreeGrowth(shape), 0
     while place < len(sizes):
         if growth.next is None:

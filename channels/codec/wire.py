@@ -1,8 +1,8 @@
 """The wire: drafts to bytes and back, exact on every byte, and how long a packet is before it is built.
 
 A packet holds the drafts of one round, 1 to max_drafts, and nothing else; its length in bytes comes with it. Which code
-writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`, `recoded`). `downlink` and
-`coded_feedback` have the way down, `downlink` the prompt, `ids` packets of ids alone.
+writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`, `recoded`). `downlink` has the
+replies and the prompt, `ids` packets of ids alone.
 
 `context`: the committed token ids both ends hold, then the drafts in flight; codes with a prior read it. Any
 sequence of integers will do, an array too; -1 is a token that the receiver lacks.
@@ -17,11 +17,11 @@ from math import ceil, log2
 import numpy as np
 
 from channels.codec import packet
-from channels.codec.coded_feedback import decode_coded_feedback, encode_coded_feedback
-from channels.codec.codewords import check
 from channels.codec.downlink import (
+    decode_coded_feedback,
     decode_feedback,
     decode_tokens,
+    encode_coded_feedback,
     encode_count,
     encode_feedback,
     encode_tokens,
@@ -29,6 +29,7 @@ from channels.codec.downlink import (
     tokens_bits,
 )
 from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
+from channels.codec.enumerative import check
 from channels.codec.ids import (
     Race,
     bound_ids_bits,
@@ -38,7 +39,7 @@ from channels.codec.ids import (
     largest_ids_bits,
     largest_raced_bits,
 )
-from channels.codec.packet_head import DEAREST_HEAD_BITS
+from channels.codec.packet import DEAREST_HEAD_BITS
 from channels.codec.paper_counts import dense_bits, paper_bits, size_bits, subset_bits
 from channels.codec.quantizers import quantizer
 from kinds.arrays import Ints

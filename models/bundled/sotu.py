@@ -13,8 +13,7 @@ from models.cards import WEIGHTS, Bundled, fingerprint
 from models.interface import LoadedPair, Speller
 from models.prompt_files import ADDRESSES, read_prompts
 
-END_TOKEN = 0
-"""What training put between two addresses."""
+END_TOKEN = 0  # what training put between two addresses
 Rung = Literal["10k", "100k", "1m", "10m"]
 
 
@@ -39,7 +38,6 @@ class Sotu(Bundled):
         return Tokenizer.from_file(str(self.home / "tokenizer.json")).decode
 
     def load(self) -> LoadedPair:
-        """See `Pair.load`."""
         from tokenizers import Tokenizer
 
         from models.transformer import load_model

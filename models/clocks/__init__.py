@@ -4,7 +4,6 @@ Importing the package registers each kind of latency; one in a file of its own i
 """
 
 from models.clocks import affine as affine
-from models.clocks import constant as constant
 from models.clocks import empirical as empirical
 from models.clocks import profile as profile
 from models.clocks import roofline as roofline

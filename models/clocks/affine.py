@@ -1,4 +1,4 @@
-"""A fit to measured passes: base + per sequence + per new token + per cached token."""
+"""Latency models without a table: constant, and affine, base + per sequence + per new token + per cached token."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from typing import Literal
 from pydantic import Field
 
 from models.clocks.latency import LONGEST_S, Latency, Work, require_work
+
+
+class ConstantLatency(Latency):
+    """Every pass takes the same time."""
+
+    kind: Literal["constant"] = "constant"
+    per_pass_s: float = Field(default=0.02, ge=0, le=LONGEST_S, description="seconds a pass")
+
+    def pass_s(self, work: Work) -> float:
+        require_work(work)
+        return self.per_pass_s
 
 
 class Affine(Latency):

@@ -1,4 +1,5 @@
-"""Passes that others measured and published, with their source: what the profiles that come along are made of.
+"""Passes that others measured and published, with their source: what the bundled profiles are made of.
+Their tables lie in `profiles`, made by `tools.derived_passes`.
 
 A figure is a fact and is taken as one; no file and no text of a source is here. Where a source states a rate of tokens,
 a pass takes its inverse. `clock` is the roofline of the same device and model, which fills in what was not measured.
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
 
 from models.clocks.datasheets import DEVICES, GIB, Accelerator, ModelSize
 from models.clocks.roofline import Roofline
@@ -33,15 +35,12 @@ class CitedProfile:
     """What was measured, of what on what, and where that is told."""
 
     place: Literal["edge", "cloud"]
-    what: str
-    """Model, precision, device and runtime, for a person."""
+    what: str  # model, precision, device and runtime, for a person
     clock: Roofline
     cited: tuple[CitedPass, ...]
     source: str
-    licence: str
-    """Of the source, as far as it states one."""
-    worked_out: tuple[CitedPass, ...] = ()
-    """Passes that follow from figures of the source but are not stated there."""
+    licence: str  # of the source, as far as it states one
+    worked_out: tuple[CitedPass, ...] = ()  # passes that follow from figures of the source but are not stated there
     share_by: Literal["tokens", "sequences"] = "tokens"
     """What the cited passes' share of the roofline's time goes with: see `derived_passes`."""
     of_an_engine: bool = False
@@ -205,3 +204,15 @@ CITED: dict[str, CitedProfile] = {
     ),
 }  # fmt: skip
 """By the profile's name."""
+
+
+FOLDER = Path(__file__).parent / "profiles"
+ProfileName = Literal[
+    "pi5_qwen2_5_0_5b", "oneplus12_llama_1b", "oneplus12_llama_3b", "orin_nano_smollm2_135m", "orin_nano_lfm2_1_2b",
+    "laptop_rtx4060_llama_8b", "t4_gemma3_1b", "a100_13b", "h100_1_7b", "h100_32b", "gpu80gbx2_70b", "h100x2_70b_fp8",
+    "a100x4_70b", "h100x4_70b",
+]  # fmt: skip
+RENAMED = {"a100x2_70b": "gpu80gbx2_70b"}
+"""Profiles that had another name once: that one said A100, and its source does not."""
+PROFILES: dict[ProfileName, CitedProfile] = {name: CITED[name] for name in get_args(ProfileName)}
+"""By name: what was measured, its source and licence, and the roofline that fills in the rest."""

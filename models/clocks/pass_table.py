@@ -12,28 +12,26 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import product
-from math import inf
+from math import ceil, inf
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
+from pydantic import Field
 
 from kinds import ConfigError
 from kinds.arrays import Floats
 from kinds.files import read_header, read_table
+from models.clocks.latency import Work, require_work
 
 COLUMNS = ("batch", "new_tokens", "cached_tokens", "seconds")
-PROVENANCE = "provenance"
-"""A column that a file may have; it says of each row where it is from, and decides nothing."""
-SPELL = "spell"
-"""A last column that a file may have: rows of one number were measured in the same second or two."""
+PROVENANCE = "provenance"  # A column that a file may have; it says of each row where it is from, and decides nothing
+SPELL = "spell"  # A last column that a file may have: rows of one number were measured in the same second or two
 AXES = ("sequences", "new tokens a sequence", "cached tokens a sequence")
-LOWEST = (1, 1, 0)
-"""Of each axis the least that a pass can have."""
+LOWEST = (1, 1, 0)  # of each axis the least that a pass can have
 MOST_TOKENS = 1 << 30
 T = TypeVar("T")
-Point = tuple[float, float, float]
-"""Sequences, new tokens a sequence, cached tokens a sequence."""
+Point = tuple[float, float, float]  # sequences, new tokens a sequence, cached tokens a sequence
 
 
 class TimedPass(NamedTuple):
@@ -44,8 +42,7 @@ class TimedPass(NamedTuple):
     cached_tokens: int
     seconds: float
     provenance: str = ""
-    spell: int | None = None
-    """None: nobody noted when it was measured."""
+    spell: int | None = None  # none: nobody noted when it was measured
 
 
 def csv_text(table: Iterable[TimedPass]) -> str:
@@ -202,5 +199,58 @@ def _words(point: Sequence[Any]) -> str:
     return ", ".join(str(value) for value in point)
 
 
-read_passes = read_once(table_of)
-"""As `table_of`, but read once a process while the file stands as it is."""
+read_passes = read_once(table_of)  # as `table_of`, but read once a process while the file stands as it is
+
+
+Beyond = Annotated[
+    Literal["refuse", "hold", "extend"],
+    Field(
+        description="a pass outside what was measured is refused, takes as long as the nearest measured one, or goes "
+        "on as the last measured ones do (below them: the nearest), which needs two values to go on from"
+    ),
+]
+
+
+def seconds_in(grid: Grid, work: Work, beyond: Beyond, clock: str) -> float:
+    """Seconds of a pass by a grid of this clock's. Raises ValueError on an empty batch, ConfigError on a pass beyond
+    the grid where that is refused."""
+    require_work(work)
+    new = cached = 0
+    for new_tokens, cached_tokens in work:
+        new += new_tokens
+        cached += cached_tokens
+    sequences = len(work)
+    point = (sequences, new / sequences, cached / sequences)
+    outside = grid.outside(point)
+    if not outside or beyond == "hold":
+        return grid.at(point)
+    for place in outside:
+        if _is_refused(grid, point, place, beyond):
+            raise ConfigError(_refusal(clock, "a pass", grid, point, place))
+    return grid.extended(point)
+
+
+def check_reach(grid: Grid, most: Point, beyond: Beyond, clock: str) -> None:
+    """Raises ValueError where passes up to `most` leave the grid and that is refused."""
+    for point in (most, LOWEST):
+        for place in grid.outside(point):
+            if _is_refused(grid, point, place, beyond):
+                raise ValueError(_refusal(clock, "there are passes", grid, point, place))
+
+
+def _is_refused(grid: Grid, point: Point, place: int, beyond: Beyond) -> bool:
+    """Whether a point outside the grid on an axis is refused there. What goes on from the last two values of an axis
+    cannot where it has but one."""
+    axis = grid.axes[place]
+    return beyond == "refuse" or (beyond == "extend" and len(axis) == 1 and point[place] > axis[-1])
+
+
+def _refusal(clock: str, what: str, grid: Grid, point: Point, place: int) -> str:
+    axis, value = grid.axes[place], point[place]
+    shown = f"{ceil(value):,}" if value > axis[-1] else f"{value:,.4g}"
+    measured = f"{axis[0]:,} to {axis[-1]:,}" if len(axis) > 1 else f"{axis[0]:,} alone"
+    beyond = "`hold` or `extend`" if len(axis) > 1 else "`hold`"
+    return (
+        f"{clock}: {what} of {shown} {AXES[place]}, measured: {measured}; "
+        f"another {clock.split()[0]} or workload, or {beyond} for its field beyond"
+    )

@@ -15,11 +15,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from kinds import meant
 from kinds.files import GivenPath
-from models.clocks.beyond import Beyond, check_reach, seconds_in
-from models.clocks.bundled_profiles import FOLDER, RENAMED, ProfileName
-from models.clocks.bundled_profiles import PROFILES as PROFILES
+from models.clocks.cited_passes import FOLDER, RENAMED, ProfileName
+from models.clocks.cited_passes import PROFILES as PROFILES
 from models.clocks.latency import Latency, Work
-from models.clocks.pass_table import PassTable, Point, read_passes
+from models.clocks.pass_table import Beyond, PassTable, Point, check_reach, read_passes, seconds_in
 
 
 def _as_named_now(name: object) -> object:
@@ -52,7 +51,6 @@ class Profile(Latency):
 
     @property
     def path(self) -> Path:
-        """Where its table is."""
         return self.file if self.file is not None else FOLDER / f"{self.name}.csv"
 
     @property

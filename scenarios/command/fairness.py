@@ -63,8 +63,8 @@ def question(summary: str, left_out: Mapping[str, str]) -> str:
     reasons: dict[str, list[str]] = {}
     for kind, reason in left_out.items():
         reasons.setdefault(reason, []).append(BASELINES[kind])
-    told = "; ".join(f"without {joined(names)}: {reason}" for reason, names in reasons.items())
-    return f"{summary} ({told[0].upper()}{told[1:]}.)" if told else summary
+    reason_line = "; ".join(f"without {joined(names)}: {reason}" for reason, names in reasons.items())
+    return f"{summary} ({reason_line[0].upper()}{reason_line[1:]}.)" if reason_line else summary
 
 
 def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[str, str]) -> list[str]:
@@ -87,10 +87,10 @@ def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[s
 
 
 def _code_lines(found: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
-    told = [f"{CODES[code]}, drafted id {token}: {joined(kinds)}" for (code, token), kinds in found.items()]
-    if len(told) > 1:
-        return [f"Codes differ, so bits and times compare codes too: {'; '.join(told)}"]
-    return [f"One code for all: {each}" for each in told]
+    lines = [f"{CODES[code]}, drafted id {token}: {joined(kinds)}" for (code, token), kinds in found.items()]
+    if len(lines) > 1:
+        return [f"Codes differ, so bits and times compare codes too: {'; '.join(lines)}"]
+    return [f"One code for all: {each}" for each in lines]
 
 
 def _undeclared(schemes: Sequence[Scheme]) -> list[str]:

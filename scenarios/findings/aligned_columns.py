@@ -28,6 +28,11 @@ def rows_along(table: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.D
     return list(table.groupby(axis, sort=bool(pd.api.types.is_numeric_dtype(table[axis]))))
 
 
+def titled(heading: str, header: list[str], body: list[list[str]]) -> str:
+    """A heading of as many lines as it takes, and the columns below it."""
+    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(header, body)}"
+
+
 def aligned(header: list[str], body: list[list[str]]) -> str:
     """Columns padded to their widest entry, first to the left, others to the right; blocks of at most WIDTH columns."""
     # By hand: tabulate and rich make no blocks, pandas' to_string does but leaves one space here and two there.

@@ -1,10 +1,10 @@
-"""By how much one scheme is below another: at values of the axis, in groups, where schemes swap, and from where on."""
+"""By how much one scheme is below another: at values of the axis, in groups, and where schemes swap."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,17 +16,13 @@ from scenarios.findings.sentences import (
     indistinguishable,
     joined,
     listed,
-    passes,
     percent,
     sizes,
     stretches,
-    times,
     would_show,
 )
 from simulator.results.columns import CHOSEN, CURVE
-from simulator.results.crossings import Crossing, crossing
-from simulator.results.intervals import Difference, paired, paired_values
-from simulator.results.lossy import unmarked
+from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity, title
 
 
@@ -41,7 +37,7 @@ class Below(Named):
     metric: str = LATENCY
     by: str | None = None
     setting: str = CHOSEN
-    """Where schemes choose for themselves: compare what they chose, or `fixed`, what the grid gives to all."""
+    """What is compared where schemes choose for themselves: `chosen`, or `fixed`, what the grid gives to all."""
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         clauses = [
@@ -129,109 +125,6 @@ class InEveryGroup(Named):
         return "; ".join(clauses)
 
 
-@dataclass(frozen=True)
-class Instead(Named):
-    """By how much does one value of a field, in place of another, change each of `metrics`, all else the same?"""
-
-    heading: str
-    column: str
-    value: str
-    base: str
-    metrics: Sequence[str]
-    where: dict[str, object] = field(default_factory=dict)
-    """Only rows with these values; None for a field that is not set."""
-    ends: bool = True
-    """At both ends of the axis alone, not at each of its values."""
-
-    @property
-    def metric(self) -> str:
-        return self.metrics[0]
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        rows = of_setting(table)
-        if not {self.column, *self.where} <= {*rows.columns}:
-            return ""
-        for name, wanted in self.where.items():
-            rows = rows[rows[name].isna() if wanted is None else rows[name] == wanted]
-        clauses = []
-        for shared, mine, theirs in self._pairs(rows):
-            pair = rows[rows[CURVE].isin([mine, theirs])]
-            found = [(metric, _percent_along(pair, axis, metric, mine, theirs, self.ends)) for metric in self.metrics]
-            each = ", ".join(f"{title(metric)} {line}" for metric, line in found if line)
-            clauses += [f"{shared} {each}"] if each else []
-        return listed(self.heading, clauses)
-
-    def _pairs(self, rows: pd.DataFrame) -> list[tuple[str, str, str]]:
-        """The pairs of curves that differ in the column alone: the name of both, the one with `value`, with `base`."""
-        word = self.column.removesuffix(".kind").rsplit(".", 1)[-1]
-        values = rows[self.column].map(str)
-        mine, theirs = (
-            {str(curve): str(curve).replace(f" {word}={value}", "") for curve in rows.loc[values == value, CURVE]}
-            for value in (self.value, self.base)
-        )
-        return [(shared, one, two) for one, shared in mine.items() for two, other in theirs.items() if shared == other]
-
-
-@dataclass(frozen=True)
-class Costs(Named):
-    """How many times its `metric` at one end of the axis does each scheme have at the other, for each value of `by`?"""
-
-    heading: str
-    """What is compared: `{end} of loss against {start}`."""
-    metric: str = LATENCY
-    by: str | None = None
-    downwards: bool = False
-    """Whether the axis is worse at its low end."""
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        rows = of_setting(table)
-        rows = rows[rows[self.metric].notna()]
-        if axis is None or rows.empty or rows[axis].nunique() < 2:
-            return ""
-        start, end = sorted((float(rows[axis].min()), float(rows[axis].max())), reverse=self.downwards)
-        clauses = []
-        for name, part in parts(rows, self.by, plain=True):
-            found = _ends(part, axis, start, end, self.metric)
-            clauses += [name + ", ".join(f"{curve} {times(ratio)}" for curve, ratio in found)] if found else []
-        heading = self.heading.format(start=quantity(start, axis), end=quantity(end, axis))
-        return listed(f"{heading}, {title(self.metric)}", clauses)
-
-
-@dataclass(frozen=True)
-class PaysFrom(Named):
-    """From which value of the axis on, or up to which, is `kind` below `against`? Each of its curves is compared with
-    the one that differs from it in the scheme alone."""
-
-    kind: str
-    against: str
-    metric: str = LATENCY
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        if axis is None:
-            return ""
-        rows = of_setting(table)
-        line = crossings(rows, axis, _alike(rows, self.kind, self.against), self.metric)
-        return listed(f"{title(self.metric)} below that of {self.against}, over {title(axis)}", [line])
-
-
-@dataclass(frozen=True)
-class PaysFirst(Named):
-    """For how many curves of each of `kinds` is there a stretch of the axis where it is below `against`, and which is
-    first along the axis?"""
-
-    kinds: Sequence[str]
-    against: str
-    metric: str = LATENCY
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        if axis is None:
-            return ""
-        rows = of_setting(table)
-        found = [(kind, first_of(rows, axis, _alike(rows, kind, self.against), self.metric)) for kind in self.kinds]
-        clauses = [f"{kind} {line}" for kind, line in found if line]
-        return listed(f"{title(self.metric)} below that of {self.against}", clauses)
-
-
 def comparison(
     cells: pd.DataFrame, axis: str | None, where: Sequence[float], first: str, second: str, metric: str
 ) -> str:
@@ -285,70 +178,3 @@ def in_all_groups(found: Sequence[tuple[str, Difference]]) -> str:
     alike = [less for _, less in found if not less.separable]
     clauses += [indistinguishable(alike, where=f"in {len(alike)} of {len(found)}")] if alike else []
     return ", ".join(clauses)
-
-
-def crossings(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
-    """`a from 3 kbit/s on (2 to 5); b nowhere`: where the first of each pair of curves passes the second."""
-    return "; ".join(f"{first} {passes(found, axis)}" for first, found in _crossings(cells, axis, pairs, metric))
-
-
-def _crossings(
-    cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str
-) -> list[tuple[str, Crossing]]:
-    """The pairs that can be compared, by their first."""
-    found = [(first, crossing(cells, axis, first, second, metric)) for first, second in pairs]
-    return [(first, there) for first, there in found if there is not None]
-
-
-def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
-    """`everywhere for a, somewhere for 3 of 5, first b from 3 kbit/s on`; "" where none can be compared."""
-    found = _crossings(cells, axis, pairs, metric)
-    everywhere = [first for first, there in found if not there.log10_at.n and there.below > there.above + there.often]
-    crossed = [(first, there) for first, there in found if there.crosses]
-    clauses = [f"everywhere for {joined(everywhere)}"] if everywhere else []
-    if crossed:
-        first, there = min(crossed, key=lambda item: item[1].log10_at.mean if item[1].rising else math.inf)
-        clauses.append(f"somewhere for {len(crossed)} of {len(found)}, first {first} {passes(there, axis)}")
-    nowhere = len(found) - len(everywhere) - len(crossed)
-    clauses += [f"nowhere for {nowhere} of {len(found)}"] if nowhere else []
-    return ", ".join(clauses)
-
-
-def _alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
-    """The pairs of curves of two kinds that differ in the scheme alone."""
-    return [
-        (mine, theirs)
-        for mine in curves_of(rows, kind)
-        for theirs in curves_of(rows, against)
-        if unmarked(mine).removeprefix(kind) == unmarked(theirs).removeprefix(against)
-    ]
-
-
-def _ends(cells: pd.DataFrame, axis: str, start: float, end: float, metric: str) -> list[tuple[str, Difference]]:
-    """The metric of each curve at the value `end` of the axis against that at `start`, paired by seed."""
-    found = []
-    for curve, rows in cells[cells[metric].notna()].groupby(CURVE, sort=False):
-        one, other = (
-            rows[np.isclose(rows[axis].astype(float), value, rtol=1e-9)].set_index("seed")[metric]
-            for value in (start, end)
-        )
-        if one.index.has_duplicates or other.index.has_duplicates:
-            continue
-        common = one.index.intersection(other.index)
-        more = paired_values(metric, other[common].to_numpy(dtype=float), one[common].to_numpy(dtype=float))
-        found += [(str(curve), more)] if more.n else []
-    return found
-
-
-def _percent_along(cells: pd.DataFrame, axis: str | None, metric: str, first: str, second: str, ends_only: bool) -> str:
-    """`45% lower (44% to 46%) at 1 kbit/s, ...` of a curve against another at the ends of the axis; where both ends
-    read the same, once."""
-    found: list[tuple[str, str]] = []
-    there = [(value, rows) for value, rows in along(cells[cells[metric].notna()], axis) if rows[CURVE].nunique() > 1]
-    for value, rows in [there[0], there[-1]] if ends_only and len(there) > 1 else there:
-        less = paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second)
-        if less.n:
-            found.append((percent(less), at(value, axis)))
-    if len({line for line, _ in found}) == 1:
-        return found[0][0]
-    return ", ".join(f"{line}{where}" for line, where in found)

@@ -23,7 +23,7 @@ from simulator.results.units import quantity, title, unit
 class AtEqual(Named):
     """Which family of settings has the least `metric` at equal `cost`, for each value of the column `by`?
 
-    A family is told by the columns `family`, and has its curve (`results.tradeoffs`). Those of the kind `choosing` are
+    A family is named by the columns `family`, and has its curve (`results.tradeoffs`). Those of the kind `choosing` are
     one, which chooses among them for each seed by the others. With `pair` the answer is how far the first of the two
     families is from the second.
     """
@@ -68,8 +68,8 @@ class AtEqual(Named):
     def _heading(self, equal: pd.DataFrame) -> str:
         """`At equal bits (8 to 100 bit)`, a mean over seeds for each value of `by`."""
         ranges = equal.groupby(self.by, sort=True)[[LOW, HIGH]].mean().itertuples(index=False)
-        told = ", ".join(f"{quantity(low, '')} to {quantity(high, '')}" for low, high in ranges)
-        return f"At equal {title(self.cost)} ({f'{told} {unit(self.cost)}'.rstrip()})"
+        words = ", ".join(f"{quantity(low, '')} to {quantity(high, '')}" for low, high in ranges)
+        return f"At equal {title(self.cost)} ({f'{words} {unit(self.cost)}'.rstrip()})"
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
 from scenarios.findings.question import Question, ask
 from simulator.results.columns import SETTING
-from simulator.results.compared import Plain, listening
+from simulator.results.compared import Plain, recording
 from simulator.results.intervals import CONFIDENCE, varying
 from simulator.results.result_directory import checked
 
@@ -57,7 +57,7 @@ def compared(
     """What `report` returns, with what it compares on the way; nothing where that is "". A question about a field that
     no cell has is answered by that."""
     fields = [name for name in varying(table) if name == axis or not name.startswith(("scheme.", SETTING))]
-    with listening(fields) as found:
+    with recording(fields) as found:
         try:
             line = report()
         except KeyError as error:
@@ -95,7 +95,7 @@ _Number = float | Literal["inf", "-inf"] | None
 
 
 class _Read(Part):
-    """Of what is read back, the fields that are used: a stranger may have written them."""
+    """The fields that are used of what is read back: a stranger may have written them."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 

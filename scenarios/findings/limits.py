@@ -15,8 +15,7 @@ import pandas as pd
 
 from scenarios.findings.question import Named, along, of_setting
 from scenarios.findings.sentences import joined, listed, span, stretches
-from simulator.results.best_settings import one_setting
-from simulator.results.columns import CURVE, FIXED, SETTING
+from simulator.results.columns import CURVE, FIXED, SETTING, chosen_name
 from simulator.results.lossy import ranked
 from simulator.results.units import title
 
@@ -109,3 +108,10 @@ def first_limits(table: pd.DataFrame, axis: str | None) -> str:
         limits = [f"{limit} {stretches(part, rows, axis)}".rstrip() for limit, part in known.groupby(words, sort=False)]
         clauses += [f"{curve} {', '.join(limits)}"] if limits else []
     return "; ".join(clauses)
+
+
+def one_setting(fixed: pd.DataFrame, best: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The fixed settings under the names of the best ones, and what their own names add, the longest: `L=4`."""
+    names = [chosen_name(str(own), best[CURVE].unique()) for own in fixed[CURVE]]
+    added = [str(own).removeprefix(name).strip() for own, name in zip(fixed[CURVE], names, strict=True)]
+    return fixed.assign(**{CURVE: names}), max(added, key=len, default="")

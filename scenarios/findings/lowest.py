@@ -43,9 +43,11 @@ class Lowest(Named):
     metric: str = LATENCY
     without: Sequence[str] = ()
     by: str | None = None
+    over: str | None = None
+    """A column in place of the axis."""
 
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        rows = of_setting(table)
+        rows, axis = of_setting(table), self.over or axis
         kept = without(rows, self.without)
         if not self.heading:
             found = [ranked(part) for _, part in parts(kept, self.by)]
@@ -171,7 +173,8 @@ def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.Da
     """At each value of `axis` the rows of that curve of each kind of scheme whose geometric mean is least, under the
     kind's name.
 
-    Of several curves of a kind the luckiest is taken, so that a kind with more of them has a little more luck.
+    Of several curves of a kind the lowest is taken by chance too, so that a kind with more of them is a little
+    favoured.
     """
     where = ["scheme.kind"] if axis is None else [axis, "scheme.kind"]
     kept = []

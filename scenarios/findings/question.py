@@ -15,7 +15,7 @@ import pandas as pd
 
 from scenarios.findings.sentences import stretches
 from simulator.results.columns import CHOSEN, CURVE, SETTING
-from simulator.results.compared import listening
+from simulator.results.compared import recording
 from simulator.results.intervals import named_without
 from simulator.results.unanswered import ANSWERED, complete, had_it_answered, percent, share, unanswered
 from simulator.results.units import quantity, title
@@ -80,7 +80,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Answer(Named):
-    """The last line of what a scenario says: the reports of its parts, one after another; "" where none has any."""
+    """The last line of what a scenario reports: the reports of its parts, one after another; "" where none has any."""
 
     parts: Sequence[Question]
 
@@ -101,7 +101,7 @@ def ask(question: Question, table: pd.DataFrame, axis: str | None) -> str:
     lacking = table[unanswered(table)]
     left_out = []
     for curve, rows in lacking.groupby(CURVE, sort=False):
-        with listening(()):  # what would have been reported: it is nobody's comparison
+        with recording(()):  # what would have been reported: it is nobody's comparison
             supposed = question.report(had_it_answered(table, str(curve)), axis)
         if supposed != line:
             means = rows.groupby(axis or CURVE, sort=False)[[ANSWERED]].mean()

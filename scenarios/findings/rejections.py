@@ -13,7 +13,7 @@ from scenarios.findings.sentences import listed
 BEYOND: Final = 5.0
 """Standard deviations, a false alarm in 2 million: rejections less the sum of TV(qhat, p) are a martingale."""
 LEAST_VARIANCE: Final = 1e-6
-"""Where all TV are 0 but for rounding."""
+"""The variance taken where all TV are 0 but for rounding."""
 BOUND: Final = "rejection_bound"
 """The metric: a bound on the expected rejections per draft."""
 BOUND_NOTE: Final = "a rate may lie above it by chance; a bound above 1 says nothing: shown as 1"

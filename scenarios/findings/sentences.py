@@ -112,7 +112,7 @@ def with_interval(found: Interval, metric: str) -> str:
 
 
 def passes(found: Crossing, axis: str) -> str:
-    """`from 20 kbit/s on (14 to 29)`, `everywhere`, `nowhere`, or what the seeds say where they disagree."""
+    """`from 20 kbit/s on (14 to 29)`, `everywhere`, `nowhere`, or what each of the seeds has where they disagree."""
     crossed = found.log10_at.n
     if not crossed:
         counts = {"everywhere": found.below, "nowhere": found.above, "here and there": found.often}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal
 
 from channels.codec import wire
 from kinds import Choice
 
-ProtocolName = Literal["speculate", "ahead", "stream", "local"]
-"""How a request is served; each is a file in simulator/timing/protocols."""
+ProtocolName = str
+"""How a request is served; each is a file in simulator/protocols."""
 
 
 class Scheme(Choice, family=True):

@@ -30,13 +30,10 @@ from simulator.schemes.policy import EdgeView, Policy, SeenDraft, SeenLink, Seen
 from simulator.schemes.sparsifier import State
 
 VOCABULARIES: Final = (4, 300)
-ROUNDS: Final = 4
-"""Rounds of inputs at each vocabulary."""
+ROUNDS: Final = 4  # rounds of inputs at each vocabulary
 DRAFTS: Final = 3
-LONGEST: Final = 120
-"""Characters that a complaint shows of an answer."""
-SEEN: Final = SeenVerdict(DRAFTS, 1, 80, 0.0, 0.2)
-"""The round before, as a policy saw it."""
+LONGEST: Final = 120  # characters that a complaint shows of an answer
+SEEN: Final = SeenVerdict(DRAFTS, 1, 80, 0.0, 0.2)  # the round before, as a policy saw it
 HASH_SEED: Final = "20260101"
 ALONE: Final = "import sys; from simulator.checking.calls import print_answers; print_answers(sys.argv[1])"
 
@@ -48,13 +45,11 @@ class Call(NamedTuple):
     ask: Callable[[], object]
 
 
-class Round(NamedTuple):
+class DraftedRound(NamedTuple):
     """A drafted round, however it would be sent."""
 
-    laws: tuple[Floats, ...]
-    """q of each draft, [V]."""
-    states: tuple[State, ...]
-    """Before the first draft, and after each."""
+    laws: tuple[Floats, ...]  # q of each draft, [V]
+    states: tuple[State, ...]  # before the first draft, and after each
     proposals: tuple[Proposal, ...]
     drafts: tuple[wire.Draft, ...]
     context: tuple[int, ...]
@@ -63,7 +58,7 @@ class Round(NamedTuple):
 
 def drafted_rounds(
     scheme: DraftScheme, vocabulary: int, count: int, drafts: int = DRAFTS, seed: int = 0
-) -> Iterator[Round]:
+) -> Iterator[DraftedRound]:
     """Rounds over random distributions, from flat to sharp, drawn as the scheme draws. The generator is this function's
     own, so that no global number is touched."""
     random_numbers = np.random.Generator(np.random.Philox(seed))
@@ -81,7 +76,7 @@ def drafted_rounds(
             states.append(state)
             proposals.append(proposal)
             drawn.append(draft)
-        yield Round(tuple(laws), tuple(states), tuple(proposals), tuple(drawn), context, numbers)
+        yield DraftedRound(tuple(laws), tuple(states), tuple(proposals), tuple(drawn), context, numbers)
 
 
 def calls(scheme: DraftScheme, vocabulary: int) -> list[Call]:
@@ -94,7 +89,7 @@ def calls(scheme: DraftScheme, vocabulary: int) -> list[Call]:
     return found
 
 
-def _of_the_edge(scheme: DraftScheme, made: Round) -> Iterator[Call]:
+def _of_the_edge(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
     for place, (q, state, proposal) in enumerate(zip(made.laws, made.states, made.proposals, strict=False)):
         at = Place(1, place, len(made.context) + place)
         yield Call("support", partial(scheme.support, q, state))
@@ -108,7 +103,7 @@ def _of_the_edge(scheme: DraftScheme, made: Round) -> Iterator[Call]:
     yield Call("entry", partial(scheme.entry, made.states[-1]))
 
 
-def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: Round) -> Iterator[Call]:
+def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: DraftedRound) -> Iterator[Call]:
     """Encoding and judging, where a round is a line of drafts."""
     if scheme.branches:
         return
@@ -128,7 +123,7 @@ def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: Round) -> Iterator[
     yield Call("judge", lambda: judge(along(p, line), heard, made.numbers, 1, len(made.context)))
 
 
-def _of_the_policy(scheme: DraftScheme, made: Round) -> Iterator[Call]:
+def _of_the_policy(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
     policy = scheme.families.policy
     if isinstance(policy, Oracle):
         return
@@ -140,7 +135,7 @@ def _of_the_policy(scheme: DraftScheme, made: Round) -> Iterator[Call]:
     yield Call("learn", partial(policy.learn, SEEN, state))
 
 
-def view(policy: Policy, made: Round, count: int) -> EdgeView:
+def view(policy: Policy, made: DraftedRound, count: int) -> EdgeView:
     """What a policy sees of a round with its first drafts."""
     seen = [
         SeenDraft(draft, float(q[draft.token]), proposal.dropped_mass)
@@ -150,7 +145,7 @@ def view(policy: Policy, made: Round, count: int) -> EdgeView:
     return EdgeView(0.4, tuple(seen), len(made.drafts), 16, (SEEN,), SeenLink(160, 0, 0.1, 0), law)
 
 
-def sent_length(scheme: DraftScheme, made: Round) -> int:
+def sent_length(scheme: DraftScheme, made: DraftedRound) -> int:
     """How many of a round's drafts the scheme would send, as its policy goes by the drafts before."""
     policy, most = scheme.families.policy, min(scheme.max_drafts, len(made.drafts))
     if isinstance(policy, Oracle) or scheme.plans:

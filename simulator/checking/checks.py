@@ -1,14 +1,18 @@
 """`check`: what is shown of each class that a user's file registers, a line for each thing.
 
 The five things are its output distribution, that it answers as a pure function, that a rejection rolls its state back,
-that packets come back as they were, and what a draft costs to make.
+that packets come back as they were, and what a draft costs the edge to
+make, in microseconds here and in softmaxes of as many logits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -20,36 +24,35 @@ from kinds import ConfigError
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import ImpureError, shown, users_mistake
 from simulator.checking.calls import (
+    VOCABULARIES,
+    DraftedRound,
     GlobalNumbersDrawnError,
     answers_elsewhere,
     drafted_rounds,
     impurity,
     sent_length,
     spelled,
+    view,
 )
-from simulator.checking.costs import cost
 from simulator.checking.exact import FOUR_TOKENS
 from simulator.checking.exactness import Finding, misstated, ways
-from simulator.checking.paths import Asked, NumbersAskedWronglyError
+from simulator.checking.paths import NumbersAskedWronglyError, ScriptedNumbers
 from simulator.checking.subjects import Subject, lacking, subjects
+from simulator.decoding.cloud_session import along
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode, Full, Tokens, Tree
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes import DraftScheme, LatticeCounts, Quantizer
+from simulator.schemes import DraftScheme, LatticeCounts, Oracle, Quantizer
 from simulator.schemes.code import Packets
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import Place, RequestUniforms
 from simulator.schemes.enumeration import NotEnumerableError
 
 Outcome = Literal["passed", "FAILED", "lossy", "not shown", "measured"]
 Answer = str | tuple[Outcome, str]
-Found = Callable[[], Answer]
-"""What a check finds, in words: that it passes, unless an outcome says otherwise."""
-VOCABULARIES: Final = (4, 300)
-ROUNDS: Final = 40
-"""Round trips at each vocabulary."""
+Found = Callable[[], Answer]  # what a check finds, in words: that it passes, unless an outcome says otherwise
+ROUNDS: Final = 40  # round trips at each vocabulary
 FOREIGN_PACKETS: Final = 400
-DRAWS: Final = (0.1, 0.5, 0.9)
-"""Random numbers by which drafts are drawn that are rolled back."""
+DRAWS: Final = (0.1, 0.5, 0.9)  # random numbers by which drafts are drawn that are rolled back
 
 
 class Line(NamedTuple):
@@ -220,9 +223,9 @@ def _after_rejection(scheme: DraftScheme, draws: Sequence[float], stood: int) ->
     return tokens, f"the state is {spelled(after.state)} and {offered} comes next"
 
 
-def _given(numbers: Sequence[float]) -> Asked:
+def _given(numbers: Sequence[float]) -> ScriptedNumbers:
     """These, in the order in which they are asked for."""
-    asked = Asked()
+    asked = ScriptedNumbers()
     asked.give(numbers)
     return asked
 
@@ -293,3 +296,58 @@ def _takes(packets: Packets, payload: bytes, context: tuple[int, ...]) -> bool:
     if (again := packets.encode(drafts, context)) != payload:
         raise Failed(f"decode takes the bytes {payload.hex()}, whose drafts encode to {again.hex()}")
     return True
+
+
+COSTED_VOCABULARIES: Final = (1024, 49152)
+REPEATS: Final = 15  # measurements, of which the median is taken
+
+
+def cost(subject: Subject) -> str:
+    """A draft's share in each of COSTED_VOCABULARIES, in words."""
+    return "; ".join(_at(subject, size) for size in COSTED_VOCABULARIES)
+
+
+def _at(subject: Subject, vocabulary: int) -> str:
+    scheme = subject.scheme(vocabulary)
+    (made,) = drafted_rounds(scheme, vocabulary, 1, drafts=2)
+    name, work = _work(subject, scheme, made)
+    spent_s, softmax_s = _seconds(work), _seconds(partial(_softmax, np.log(made.laws[0] + 1e-12)))
+    return f"{name} takes {1e6 * spent_s:,.0f} us a draft at V = {vocabulary:,}, {spent_s / softmax_s:.2g} softmaxes"
+
+
+def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[str, Callable[[], object]]:
+    """What the subject does for one draft."""
+    q, state, proposal, families = made.laws[0], made.states[0], made.proposals[0], scheme.families
+    field = subject.field
+    if field == "sparsifier":
+        return "support", lambda: (scheme.support(q, state), scheme.advance(q, state))
+    if field == "quantizer":
+        return "quantize", partial(scheme.quantize, q[proposal.ids])
+    if field == "draw":
+        return "draw", partial(scheme.draw_token, proposal, q, made.numbers, Place(1, 0, len(made.context)))
+    if field == "policy" and not isinstance(families.policy, Oracle):
+        return "next", partial(families.policy.next, view(families.policy, made, 1), families.policy.entry(None))
+    if field == "code":
+        packets = scheme.packets_sharing(scheme.packets(q.size), made.numbers)
+        return "encode", partial(packets.encode, made.drafts[:1], made.context)
+    if field in ("acceptance", "reply"):
+        received = scheme.receive(made.drafts[:1], scheme.format(q.size))
+        p, line = np.stack([q, q]), tuple(received.drafts.tolist())
+        judge = partial(families.acceptance.judge, along(p, line), received, made.numbers, 1, len(made.context))
+        return "judge", judge
+    return "support and quantize", lambda: scheme.propose(q, state)
+
+
+def _softmax(logits: Floats) -> Floats:
+    powers = np.exp(logits - logits.max())
+    shares: Floats = powers / powers.sum()
+    return shares
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    times = list[float]()
+    for _ in range(REPEATS):
+        begun_s = perf_counter()
+        work()
+        times.append(perf_counter() - begun_s)
+    return median(times)

@@ -21,7 +21,7 @@ from kinds.arrays import Floats, Ints
 from models.interface import LoadedPair
 from models.synthetic import MarkovModel
 from models.verification import Verdict
-from simulator.checking.paths import Asked, Forbidden, Guesses, outcomes
+from simulator.checking.paths import Forbidden, Guesses, ScriptedNumbers, outcomes
 from simulator.decoding.cloud_session import along
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.divergences import DivergenceMeter
@@ -60,12 +60,10 @@ class TinyPair:
 
     @cached_property
     def loaded(self) -> LoadedPair:
-        """As models."""
         return LoadedPair(MarkovModel.from_table(self.q), MarkovModel.from_table(self.p), ())
 
     @property
     def vocabulary(self) -> int:
-        """V."""
         return len(self.p)
 
 
@@ -79,8 +77,7 @@ THREE_TOKENS = TinyPair(
 """A sure drafter, one that knows nothing, and a token that the verifier never says."""
 PAIR, V = FOUR_TOKENS.loaded, FOUR_TOKENS.vocabulary
 Law = dict[tuple[int, ...], float]
-Told = tuple[PolicyState, tuple[SeenVerdict, ...]]
-"""What a policy remembers, and the verdicts that it sees."""
+Told = tuple[PolicyState, tuple[SeenVerdict, ...]]  # what a policy remembers, and the verification results that it sees
 Drop = Callable[[EdgeNode, EdgeNode], bool]
 Heard = Callable[[tuple[int, ...], bool], int]
 Start = tuple[tuple[int, ...], State, Told, bool]
@@ -90,8 +87,7 @@ Path = tuple[tuple[float, ...], float]
 """Random numbers in the order in which they are asked for, and the probability of all that go the same way."""
 Judged = tuple[CloudNode, Verified, EdgeNode, tuple[int, ...]]
 """The cloud after a round, what it found, the edge after the reply, and the tokens committed."""
-WAITS = 64
-"""Times that a policy may ask to wait before one draft."""
+WAITS = 64  # times that a policy may ask to wait before one draft
 
 
 class Script(Uniforms):
@@ -117,17 +113,15 @@ class Unmeasuring(DivergenceMeter):
     acceptance leaves is found here by other means."""
 
     def measure(self, *_: object) -> Divergences:
-        """Nothing."""
         return Divergences()
 
     def measure_alone(self, *_: object) -> Divergences:
-        """Nothing."""
         return Divergences()
 
 
 @dataclass
 class Enumeration:
-    """The exact law of the first `tokens` committed tokens of a scheme after `prompt`.
+    """The exact distribution of the first `tokens` committed tokens of a scheme after `prompt`.
 
     `drop(before, after)` lets a control send a round without the draft it has just drawn, which no policy may.
     """
@@ -141,36 +135,31 @@ class Enumeration:
     heard: Heard = lambda parts_bits, _foreseen: len(parts_bits)
     """How many leading parts of a payload the cloud hears, from their lengths in bits, and whether the edge knew of the
     last one that it is before it was drawn."""
-    answer_s: float = 1.0
-    """How long each answer takes, as a policy sees it."""
+    answer_s: float = 1.0  # how long each answer takes, as a policy sees it
     second_drafts: int = 0
     full: int = 0
     shrunk: int = 0
     rounds: int = 0
     parts: int = 0
     cut: int = 0
-    owed: int = 0
-    """Rounds whose payload begins with a correction."""
-    stopped: int = 0
-    """Rounds sent without the draft whose law the policy had looked at."""
-    sealed: int = 0
-    """Payloads that the cloud has heard."""
-    asked: int = 0
-    """Rounds whose whole payload the cloud asked for."""
-    alone: int = 0
-    """Times that the cloud was left to decode by itself."""
-    rungs: set[int] = field(default_factory=set)
-    """Those that rounds were under."""
+    owed: int = 0  # rounds whose payload begins with a correction
+    stopped: int = 0  # rounds sent without the draft whose distribution the policy had looked at
+    sealed: int = 0  # payloads that the cloud has heard
+    asked: int = 0  # rounds whose whole payload the cloud asked for
+    alone: int = 0  # times that the cloud was left to decode by itself
+    rungs: set[int] = field(default_factory=set)  # those that rounds were under
     lengths: set[int] = field(default_factory=set)
     """Drafts that a policy decided on at once, of rounds that could have had two or more."""
-    short: int = 0
-    """Rounds that arrived whole, and without all the drafts that were drawn."""
-    payloads: set[tuple[int, int]] = field(default_factory=set)
-    """Drafts and bits of those that were sent."""
+    short: int = 0  # rounds that arrived whole, and without all the drafts that were drawn
+    payloads: set[tuple[int, int]] = field(default_factory=set)  # drafts and bits of those that were sent
 
     def _open(self, lookahead: Lookahead = SYNCHRONOUS) -> None:
         """Makes the two sides; every path runs live."""
-        self._draft, self._verdict, self._judgements = Asked(), Asked(), dict[Hashable, list[Path]]()
+        self._draft, self._verdict, self._judgements = (
+            ScriptedNumbers(),
+            ScriptedNumbers(),
+            dict[Hashable, list[Path]](),
+        )
         setting = DraftSetting(lambda: self.pair.loaded, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
         uniforms = RequestUniforms(self._draft, self._verdict, Uniforms.of(0, "shared"))
         decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, lookahead=lookahead, remember=False)
@@ -260,7 +249,7 @@ class Enumeration:
         """The numbers that judge the round, one path for each outcome, and the probabilities: found once for all rounds
         that are judged alike, by the acceptance alone. Where the edge draws the correction, the whole way is run."""
         received, text, judge = self._cloud.received, drafted.committed, self.scheme.families.acceptance.judge
-        drafts, numbers = tuple(received.drafts.tolist()), Asked()
+        drafts, numbers = tuple(received.drafts.tolist()), ScriptedNumbers()
         p = self.pair.p[[text[-1], *drafts]]
         drawing = Forbidden("asks for the number that drew a draft, so that judging it depends on the draft")
         uniforms = RequestUniforms(drawing, numbers, Forbidden("asks for random numbers that both ends share"))
@@ -412,5 +401,5 @@ def verifier_law(prompt: tuple[int, ...], tokens: int, p: Floats = P) -> Law:
 
 
 def distance(one: Law, other: Law) -> float:
-    """Total variation between two laws of texts."""
+    """Total variation between two distributions of texts."""
     return sum(abs(one.get(text, 0.0) - other.get(text, 0.0)) for text in {*one, *other}) / 2

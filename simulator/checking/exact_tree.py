@@ -1,4 +1,5 @@
-"""The exact output law of a scheme whose drafts branch, by enumerating every path of the shipped edge, codec and cloud.
+"""The exact output distribution of a scheme whose drafts branch, by enumerating every path of the shipped edge, codec
+and cloud.
 
 As `exact`: each uniform is replaced by points of the intervals on which nothing changes, weighted by their lengths. The
 intervals come from this file's own arithmetic; that the shipped code changes its mind where they end, and nowhere else,
@@ -25,13 +26,12 @@ from simulator.schemes.policy import most_drafts
 from simulator.schemes.rivals.tree import TreeScheme
 from simulator.schemes.sparsifier import State
 
-BESIDE = 1e-9
-"""How far from the end of an interval its points are, relatively."""
+BESIDE = 1e-9  # how far from the end of an interval its points are, relatively
 
 
 @dataclass
 class TreeEnumeration:
-    """The exact law of the first `tokens` committed tokens of a scheme after `prompt`.
+    """The exact distribution of the first `tokens` committed tokens of a scheme after `prompt`.
 
     `cut(tree)` lets a control send a tree with less than was drawn, which no edge may.
     """
@@ -40,16 +40,12 @@ class TreeEnumeration:
     tokens: int = 3
     prompt: tuple[int, ...] = (1, 2)
     cut: Callable[[TreeNode], TreeNode] = lambda tree: tree
-    trees: int = 0
-    """Those that were drawn."""
-    full: int = 0
-    """Those that the budget cut."""
+    trees: int = 0  # those that were drawn
+    full: int = 0  # those that the budget cut
     paths: int = 0
     rounds: int = 0
-    lengths: int = 0
-    """The longest path that stood."""
-    late: int = 0
-    """Paths on which a child stood whose elder siblings were rejected."""
+    lengths: int = 0  # the longest path that stood
+    late: int = 0  # paths on which a child stood whose elder siblings were rejected
 
     def law(self) -> Law:
         """Committed continuation -> probability."""

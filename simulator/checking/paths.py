@@ -16,23 +16,20 @@ from simulator.schemes.enumeration import NotEnumerableError, pieces
 
 T = TypeVar("T")
 Given = tuple[float, ...]
-Guesses = Callable[[Given], Iterable[float]]
-"""Where the outcome may change with the number that follows those given."""
+Guesses = Callable[[Given], Iterable[float]]  # where the outcome may change with the number that follows those given
 GRID: Final = (0.0, 0.25, 0.5, 0.75, 1 - 2.0**-53)
 RESTS: Final = (1 / 6, 1 / 2, 5 / 6)
 """What numbers are that come after the one that is moved, to see whether it matters to them."""
 FINEST: Final = 2.0**-44
-BESIDE: Final = 1e-15
-"""How far from a guess, on both sides, it is tried."""
-MOST: Final = 12
-"""Numbers that a step may ask for."""
+BESIDE: Final = 1e-15  # how far from a guess, on both sides, it is tried
+MOST: Final = 12  # numbers that a step may ask for
 
 
 class NumbersAskedWronglyError(NotEnumerableError):
     """A step asks for random numbers that are not its own."""
 
 
-class Asked(Uniforms):
+class ScriptedNumbers(Uniforms):
     """Numbers in the order in which they are first asked for: those given, and one value for all the others."""
 
     __slots__ = ("_given", "_places", "_rest")
@@ -87,7 +84,7 @@ class Forbidden(Uniforms):
 
 def outcomes(
     step: Callable[[], T],
-    numbers: Asked,
+    numbers: ScriptedNumbers,
     guesses: Callable[[tuple[float, ...]], Iterable[float]],
     given: tuple[float, ...] = (),
 ) -> Iterator[tuple[tuple[float, ...], float]]:

@@ -17,17 +17,7 @@ from pydantic_core import PydanticUndefined
 from kinds import Choice, ConfigError, Part, one_line, registered_by
 from simulator.cell.imported_files import load_imports, resolved
 from simulator.cell.scheme import Scheme
-from simulator.schemes import (
-    Acceptance,
-    Code,
-    Composed,
-    DraftScheme,
-    Draw,
-    Policy,
-    Quantizer,
-    Reply,
-    Sparsifier,
-)
+from simulator.schemes import Acceptance, Code, Composed, DraftScheme, Draw, Policy, Quantizer, Reply, Sparsifier
 
 PARTS: Final[Mapping[type[Choice], str]] = {
     Sparsifier: "sparsifier",
@@ -63,7 +53,6 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """Its family and kind."""
         return f"{PARTS.get(self.family, self.family.__name__.lower())} {self.part.model_fields['kind'].default}"
 
     @property

@@ -63,7 +63,7 @@ class Memory:
         self._trees: dict[Root, _Kept] = {}
         self._asked: dict[Root, _Kept] = {}
         """Since the last flush, of those that may go to disk."""
-        self.rehearsed: set[str] = set()
+        self.predecoded: set[str] = set()
         """The decodings, by `Cell.decoding_id`, that were made in this process before their cells were timed."""
         self._lock = threading.Lock()
 
@@ -86,7 +86,7 @@ class Memory:
         """Drops all trees, those that are not written among them: what made them does not make them again."""
         with self._lock:
             self._trees, self._asked = {}, {}
-            self.rehearsed.clear()
+            self.predecoded.clear()
 
     def flush(self) -> None:
         """Writes the trees that have grown since they were read or written."""

@@ -6,7 +6,7 @@ edge's; whether they are the same is for the checksum to show.
 
 from __future__ import annotations
 
-from models.drifted import open_drifted
+from models.computed_text import open_drifted
 from simulator.decoding.cloud_session import CloudSession, ReceivedPayload
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.memory import ReplayedText

@@ -1,11 +1,11 @@
 """Where speculation breaks even with decoding in the cloud: the plane of x across and A up, read off a table.
 
 Streamed cloud-only decoding takes T a token. A synchronous round takes C and commits A + 1 tokens, A its accepted
-drafts. By Wald's identity a token then takes C / (A + 1), whatever the law of acceptance, so a round is faster exactly
-if A > x with x = C / T - 1. Of the cloud's time the same holds with its seconds a round and a token in place of C and
-T. All three are measured: T and the measured time per token are `tpot_s`, which leaves out what both pay once, the
-prompt and the way to the first token; C is the sum of a round's stages, the prompt's apart. The first round's tokens
-come together, so `tpot_s` of N tokens is short by about A / (N - 1).
+drafts. By Wald's identity a token then takes C / (A + 1), whatever the distribution of acceptance, so a round is faster
+exactly if A > x with x = C / T - 1. Of the cloud's time the same holds with its seconds a round and a token in place of
+C and T. All three are measured: T and the measured time per token are `tpot_s`, which leaves out what both pay once,
+the prompt and the way to the first token; C is the sum of a round's stages, the prompt's apart. The first round's
+tokens come together, so `tpot_s` of N tokens is short by about A / (N - 1).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Where the two have seeds in common the differences are taken seed by seed: the same seed means the same texts and random
 numbers, whatever changed beside them. Else the means are compared by Welch's test. Both are of logarithms
-(`intervals.Difference`) and have a 95% interval and a p-value; of many at once some look like a change by chance, which
-`beyond_noise` holds down. Of a single seed nothing can be told but that the value is another.
+(`intervals.Difference`) and have an interval and a p-value; of many at once some look like a change by chance, which
+`beyond_noise` holds down. A single seed shows only that the value is another.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from kinds.arrays import Floats, Ints
-from simulator.results.intervals import Difference, Interval, paired_values
+from simulator.results.intervals import CONFIDENCE, Difference, Interval, paired_values
 
 Control = Literal["bh", "holm"]
-LEVEL: Final = 0.05
-"""Of the intervals, and of `beyond_noise`."""
+LEVEL: Final = round(1 - CONFIDENCE, 9)
+"""The level of `beyond_noise`: what CONFIDENCE leaves."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangedMetrics:
-    """Of one setting. `gone`: metrics with a value before and none after, as where no request is answered any more;
-    `came`: the other way round."""
+    """What changed in one setting. `gone`: metrics with a value before and none after, as where no request is answered
+    any more; `came`: the other way round."""
 
     differing: Sequence[Change]
     gone: Sequence[str]
@@ -81,8 +81,8 @@ def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
     """Which changes are more than noise, all taken together at LEVEL; none without an interval is.
 
     `holm` (Holm 1979): the probability that any of them is a false alarm is at most LEVEL. `bh` (Benjamini and Hochberg
-    1995): of those that are told, a share of at most LEVEL is false, on average. What is the same on both sides is no
-    change, and does not count among the tests.
+    1995): of those that are reported, a share of at most LEVEL is false, on average. What is the same on both sides is
+    no change, and does not count among the tests.
     """
     p = np.array([each.p for each in changes])
     tested = np.flatnonzero(~np.isnan(p))
@@ -94,9 +94,9 @@ def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
         kept = int(np.flatnonzero(within).max()) + 1 if within.any() else 0
     else:
         kept = m if within.all() else int(np.argmin(within))
-    told = np.zeros(len(changes), dtype=bool)
-    told[order[:kept]] = True
-    return [bool(each) for each in told]
+    beyond = np.zeros(len(changes), dtype=bool)
+    beyond[order[:kept]] = True
+    return [bool(each) for each in beyond]
 
 
 def _by_seed(metric: str, before: Floats, after: Floats) -> tuple[Difference, float]:
@@ -106,7 +106,7 @@ def _by_seed(metric: str, before: Floats, after: Floats) -> tuple[Difference, fl
         return difference, math.nan
     if found.same:
         return difference, 0.0  # each seed by the same amount
-    error = found.half_width / float(stdtrit(found.n - 1, 1 - LEVEL / 2))
+    error = found.half_width / float(stdtrit(found.n - 1, (1 + CONFIDENCE) / 2))
     return difference, _two_sided(found.mean / error, found.n - 1)
 
 
@@ -124,7 +124,7 @@ def _welch(metric: str, before: Floats, after: Floats) -> tuple[Difference, floa
         return Difference(metric, Interval(mean, math.nan, n), relative), 0.0
     degrees = squared**2 / sum(part**2 / (each.size - 1) for part, each in zip(parts, (before, after), strict=True))
     error = math.sqrt(squared)
-    found = Interval(mean, float(stdtrit(degrees, 1 - LEVEL / 2)) * error, n)
+    found = Interval(mean, float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error, n)
     return Difference(metric, found, relative), _two_sided(mean / error, degrees)
 
 

@@ -31,7 +31,7 @@ SPEEDUPS: Final = {
     SPEEDUP: "latency_per_token_s of cloud_only over that of the setting, where they differ in the scheme alone: the "
     "exponential of the mean over seeds of ln of the ratio, paired by seed; above 1 the setting is faster, nan where "
     "requests went unanswered",
-    f"{SPEEDUP}_low": "the lower end of its 95% interval",
+    f"{SPEEDUP}_low": "the lower end of its interval",
     f"{SPEEDUP}_high": "the upper end",
 }
 """What a summary of settings with cloud_only among them has besides, and what it means."""

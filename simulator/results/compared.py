@@ -1,6 +1,6 @@
 """The numbers behind a sentence: every comparison that was made while it was computed, for programs to read.
 
-A sentence rounds, joins and leaves out; `listening` keeps what it was made of. The comparisons report themselves from
+A sentence rounds, joins and leaves out; `recording` keeps what it was made of. The comparisons report themselves from
 where they are computed (`intervals.paired`, `crossings.crossing`), so that words and numbers cannot differ.
 """
 
@@ -26,35 +26,35 @@ Plain = float | int | str | bool | None | Mapping[str, "Plain"] | Sequence["Plai
 
 
 @dataclass
-class Heard:
-    """What one listener hears. `places`: the columns that say where in a sweep a comparison stands."""
+class Comparisons:
+    """The comparisons made. `places`: the columns by which each has its place in a sweep."""
 
     places: Sequence[str]
     numbers: list[dict[str, Plain]] = field(default_factory=list)
 
 
-_listener: ContextVar[Heard | None] = ContextVar("listener", default=None)
+_recorder: ContextVar[Comparisons | None] = ContextVar("recorder", default=None)
 
 
 @contextmanager
-def listening(places: Sequence[str]) -> Iterator[Heard]:
+def recording(places: Sequence[str]) -> Iterator[Comparisons]:
     """Within it, comparisons made in this context are kept."""
-    heard = Heard(places)
-    token = _listener.set(heard)
+    record = Comparisons(places)
+    token = _recorder.set(record)
     try:
-        yield heard
+        yield record
     finally:
-        _listener.reset(token)
+        _recorder.reset(token)
 
 
 def difference(cells: pd.DataFrame, first: pd.Series[bool], second: pd.Series[bool], found: Difference) -> None:
-    """Reports how `first` differs from `second` to whoever listens."""
-    heard = _listener.get()
-    if heard is None or not found.n:
+    """Reports how `first` differs from `second` to whoever records."""
+    record = _recorder.get()
+    if record is None or not found.n:
         return
     rows, metric = cells[first | second], found.metric
     both = rows["seed"].isin(cells.loc[first, "seed"]) & rows["seed"].isin(cells.loc[second, "seed"])
-    heard.numbers.append(
+    record.numbers.append(
         {
             "metric": metric,
             "unit": unit(metric),
@@ -62,7 +62,7 @@ def difference(cells: pd.DataFrame, first: pd.Series[bool], second: pd.Series[bo
             "second": _name(cells[second]),
             "where": {
                 name: plain(rows[name].iloc[0])
-                for name in heard.places
+                for name in record.places
                 if name in rows.columns and rows[name].nunique(dropna=False) == 1
             },
             "first_mean": plain(rows.loc[first & both, metric].astype(float).mean()),
@@ -78,12 +78,12 @@ def difference(cells: pd.DataFrame, first: pd.Series[bool], second: pd.Series[bo
 
 
 def crossed(axis: str, metric: str, first: str, second: str, log10_at: Interval, rising: bool) -> None:
-    """`first` is lower from 10 ** `log10_at` of the axis on where `rising`, or up to there; told likewise."""
-    heard = _listener.get()
-    if heard is None or not log10_at.n:
+    """`first` is lower from 10 ** `log10_at` of the axis on where `rising`, or up to there; kept likewise."""
+    record = _recorder.get()
+    if record is None or not log10_at.n:
         return
     low, high = (log10_at.mean + sign * log10_at.half_width for sign in (-1, 1))
-    heard.numbers.append(
+    record.numbers.append(
         {
             "metric": metric,
             "first": first,

@@ -48,7 +48,8 @@ class Crossing:
 
 
 def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str) -> Crossing | None:
-    """Of a cells table with CURVE and `seed`; None where the two curves have no seed and two values in common."""
+    """The crossing of two curves of a table of cells with CURVE and `seed`; None where the two curves have no seed and
+    two values in common."""
     mine, other = (
         cells[cells[CURVE] == curve].pivot_table(index="seed", columns=axis, values=metric) for curve in (first, second)
     )

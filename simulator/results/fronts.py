@@ -113,7 +113,7 @@ def _way(one: pd.DataFrame, other: pd.DataFrame) -> Literal["beyond noise", "by 
 
 
 def _of_values(names: Sequence[str], mine: Floats, theirs: Floats) -> Literal["beyond noise", "by means", ""]:
-    """Of values float64 [seeds, criteria] each; asked until one criterion settles that it does not."""
+    """Compares values float64 [seeds, criteria] each, until one criterion settles that it does not."""
     less: list[Difference] = []
     for place, name in enumerate(names):
         less.append(paired_values(name, mine[:, place], theirs[:, place]))

@@ -27,7 +27,8 @@ from simulator.results.study_columns import STUDY_METRICS
 from simulator.results.units import names_file, quantity
 
 _NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS)
-_MEASURED = frozenset({*METRICS, *BREAKDOWN, "hidden_draft_s", *STUDY_METRICS})
+_MEASURED = frozenset({*BREAKDOWN, "hidden_draft_s", *STUDY_METRICS})
+"""What is measured of a cell beside METRICS, to which a user's file may add."""
 CONFIDENCE: Final = 0.95
 """The confidence of every interval."""
 ROUNDING = 1e-9
@@ -233,13 +234,14 @@ def geometric_means(rows: pd.DataFrame, by: str | list[str], metric: str) -> pd.
 
 def metrics_of(table: pd.DataFrame) -> list[str]:
     """The metric and breakdown columns of a table, in the table's order."""
-    return [name for name in table.columns if name in _MEASURED]
+    return [name for name in table.columns if name in METRICS or name in _MEASURED]
 
 
 def settings_of(table: pd.DataFrame) -> list[str]:
     """The configuration columns of a table of cells or of a summary, seed apart."""
-    known = {*_MEASURED, *_NOT_SETTINGS, "n"}
-    counts = {name + N_SUFFIX for name in _MEASURED}
+    measured = {*METRICS, *_MEASURED}
+    known = {*measured, *_NOT_SETTINGS, "n"}
+    counts = {name + N_SUFFIX for name in measured}
     return [name for name in table.columns if name not in known | counts and not name.endswith(CI_SUFFIX)]
 
 

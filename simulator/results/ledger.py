@@ -80,13 +80,24 @@ class Ledger:
             self._settle()
         return SpentTime(self._spent_s)
 
-    def enter(self, round_number: int, state: str, from_s: float | None = None) -> None:
-        """The round is in this state, a column of BREAKDOWN, from that time on; by default, now."""
-        self._mark(self._clock.now if from_s is None else from_s, round_number, state, False)
+    def enter(self, round_number: int, state: str, from_s: float | None = None, reply: bool = False) -> None:
+        """The round, or its reply, is in this state, a column of BREAKDOWN, from that time on; by default, now."""
+        if from_s is None:
+            from_s = self._clock.now
+        marks = self._marks
+        if self._follower is not None and not self._ended:
+            self._follower.does(round_number, state, from_s)
+        if self._ended or round_number in self._void:
+            return
+        if marks and from_s < marks[-1][0]:
+            self._marks = marks = [mark for mark in marks if mark[1] != round_number or mark[0] <= from_s]
+            insort_right(marks, (from_s, round_number, state, reply), key=_time)
+        else:
+            marks.append((from_s, round_number, state, reply))
 
     def reply(self, round_number: int, state: str, from_s: float | None = None) -> None:
         """The round's reply is under way, in this state, from that time on; by default, from now."""
-        self._mark(self._clock.now if from_s is None else from_s, round_number, state, True)
+        self.enter(round_number, state, from_s, True)
 
     def close(self, round_number: int) -> None:
         """The round is resolved now."""
@@ -125,18 +136,6 @@ class Ledger:
         if not self._ended:
             self._settle()
         self._places = _PLACES
-
-    def _mark(self, from_s: float, number: int, state: str, reply: bool) -> None:
-        marks = self._marks
-        if self._follower is not None and not self._ended:
-            self._follower.does(number, state, from_s)
-        if self._ended or number in self._void:
-            return
-        if marks and from_s < marks[-1][0]:
-            self._marks = marks = [mark for mark in marks if mark[1] != number or mark[0] <= from_s]
-            insort_right(marks, (from_s, number, state, reply), key=_time)
-        else:
-            marks.append((from_s, number, state, reply))
 
     def _settle(self) -> None:
         """Charges the time up to now."""

@@ -1,5 +1,5 @@
-"""Schemes whose text does not follow the verifier's law, or is not known to: which they are, how they are named, and
-how they are kept out of a ranking.
+"""Schemes whose text does not follow the verifier's distribution, or is not known to: which they are, how they are
+named, and how they are kept out of a ranking.
 
 A scheme says that it is lossy (`Scheme.lossless`); where one does not, and `tv_output` says otherwise, it is lossy all
 the same. A scheme that says nothing, as one with a user's acceptance, is lossless only where `tv_output` shows it; and
@@ -17,7 +17,7 @@ from simulator.results.columns import CURVE, LOSSLESS_TV, LOSSY
 MARK = " (lossy)"
 """After the name of a curve."""
 UNKNOWN = " (not known to be lossless)"
-"""Likewise, where nothing is known of its text."""
+"""The mark where nothing is known of its text."""
 MARKS = (MARK, UNKNOWN)
 TEXT = "verifier_nll_per_token"
 """A metric that has a number wherever a token was committed."""
@@ -25,9 +25,9 @@ LIMITS = ("oracle",)
 """Kinds of scheme that know what no edge can: limits for the others, ranked with none of them."""
 
 
-def with_lossy(cells: pd.DataFrame, said: Mapping[str, bool | None]) -> pd.DataFrame:
-    """A table of cells with LOSSY. `said`: by the ids of cells whether their scheme says that it is lossless."""
-    claims = [said.get(cell, True) for cell in cells["cell"]]
+def with_lossy(cells: pd.DataFrame, lossless: Mapping[str, bool | None]) -> pd.DataFrame:
+    """A table of cells with LOSSY. `lossless`: by the ids of cells what their scheme claims."""
+    claims = [lossless.get(cell, True) for cell in cells["cell"]]
     shown = cells["tv_output"] <= LOSSLESS_TV if "tv_output" in cells.columns else pd.Series(False, index=cells.index)
     lossy = [claim is False or (claim is None and not seen) for claim, seen in zip(claims, shown, strict=True)]
     # The copy: a wide table is kept in pieces.
@@ -35,13 +35,13 @@ def with_lossy(cells: pd.DataFrame, said: Mapping[str, bool | None]) -> pd.DataF
 
 
 def departs(table: pd.DataFrame) -> pd.Series[bool]:
-    """Of each row whether its scheme says that it is lossy, where that is known, or its text was seen to be, or was not
-    seen though there is one."""
-    said = table[LOSSY].astype(bool) if LOSSY in table.columns else pd.Series(False, index=table.index)
+    """Tells of each row whether its scheme says that it is lossy, where that is known, or its text was seen to be, or
+    was not seen though there is one."""
+    claimed = table[LOSSY].astype(bool) if LOSSY in table.columns else pd.Series(False, index=table.index)
     if "tv_output" not in table.columns:
-        return said
+        return claimed
     unseen = table["tv_output"].isna() & table[TEXT].notna() if TEXT in table.columns else False
-    return said | (table["tv_output"] > LOSSLESS_TV) | unseen
+    return claimed | (table["tv_output"] > LOSSLESS_TV) | unseen
 
 
 def lossy_curves(table: pd.DataFrame) -> list[str]:

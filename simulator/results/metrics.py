@@ -1,8 +1,9 @@
 """The metrics of a cell, each declared once: name, meaning, how it is computed from what a run left.
 
 They are the columns of `cells.csv` that are no configuration, in this order; docs/metrics.md is made from them. A
-metric of yours is one line in METRICS. Latencies are of answered requests only, and each says so; tokens, bits and
-seconds of service are of all. Where there are no such requests, or a ratio has no denominator, the value is nan.
+metric of yours is one line in METRICS, or `register` in a file of yours. Latencies are of answered requests only, and
+each says so; tokens, bits and seconds of service are of all. Where there are no such requests, or a ratio has no
+denominator, the value is nan.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from kinds import ConfigError
 from simulator.results.columns import BREAKDOWN, ROUND_COLUMNS
 from simulator.results.energy import PER_TOKEN
 from simulator.results.run_totals import Run, mean, ratio
@@ -228,6 +230,13 @@ _DECLARED: Final = (
 )  # fmt: skip
 METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _DECLARED}
 """Every metric of a cell. In `summary.csv` each is followed by `NAME_ci95`, the half-width over seeds."""
+
+
+def register(metric: Metric) -> None:
+    """Adds a metric of a user's own, for a file that `--import` loads. Raises ConfigError where the name is taken."""
+    if metric.name in {*BREAKDOWN, *(each.name for each in _DECLARED)}:
+        raise ConfigError(f"metric = {metric.name}: there is a column of this name; give yours another one")
+    METRICS[metric.name] = metric
 
 
 def summarise(run: Run) -> dict[str, float]:

@@ -24,7 +24,7 @@ from models.clocks.latency import Latency
 
 
 @dataclass(frozen=True)
-class Place:
+class Deployment:
     """Where and what is asked: clocks, links and lengths. Delays of a direction, in seconds; rates in bit/s."""
 
     edge: Latency
@@ -100,7 +100,7 @@ class Rounds:
         return sum(self.drafts - max(1, n - 1) for n in ends) / self.tokens
 
 
-def cloud_only(place: Place) -> Times:
+def cloud_only(place: Deployment) -> Times:
     """The cloud decodes alone: a pass over the prompt gives the first token, each later token takes a pass."""
     first_s = place.target.pass_s([(place.prompt_tokens, 0)])
     later_s = (place.output_tokens - 1) * place.target.pass_s([(1, place.middle_tokens)])
@@ -108,7 +108,7 @@ def cloud_only(place: Place) -> Times:
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, first_s + later_s)
 
 
-def colocated(place: Place, rounds: Rounds) -> Times:
+def colocated(place: Deployment, rounds: Rounds) -> Times:
     """Both models in the cloud: a round is L passes of its drafter and one of the target over L + 1 tokens."""
     drafts, cached = rounds.drafts, place.middle_tokens
     draft_s = place.drafter.pass_s([(1, cached)])
@@ -121,7 +121,7 @@ def colocated(place: Place, rounds: Rounds) -> Times:
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, first_s + later_s)
 
 
-def at_the_edge(place: Place, rounds: Rounds, bits_a_draft: float) -> Times:
+def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
     """The edge drafts, sends and waits; the cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
     drafts, cached = rounds.drafts, place.middle_tokens
     verify_s = place.target.pass_s([(drafts + 1, cached)])
@@ -148,18 +148,6 @@ def longest_round_trip_s(survival: Sequence[float], target_s: float, verify_s: f
     the digit; the paper was read in a summary, not whole. Bits, prompts and queues are left out.
     """
     return (1 + math.fsum(survival)) * target_s - verify_s - len(survival) * draft_s
-
-
-def pipelined_round_trip_s(drafts: int, draft_s: float) -> float:
-    """Below which round-trip time alone a pipelined edge can keep up with co-located speculation: L t_d, the time that
-    it drafts for (arXiv 2606.25091, proposition 13, likewise)."""
-    return drafts * draft_s
-
-
-def capacity_gain(drafts: int, draft_s: float, verify_s: float) -> float:
-    """How many times the clients of co-located speculation a saturated cloud serves that only verifies:
-    1 + L t_d / T_v, t_d of the cloud's drafter (arXiv 2606.25091, proposition 9, likewise)."""
-    return 1 + drafts * draft_s / verify_s
 
 
 def one_draft_up_to_s(survival: Sequence[float], draft_s: float, verify_s: float) -> float:

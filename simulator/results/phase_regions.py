@@ -17,6 +17,7 @@ from typing import Final, cast
 
 import pandas as pd
 
+from kinds import Choice
 from models.clocks.latency import Latency
 from models.interface import Pair
 from models.published import OfAcceptance
@@ -24,7 +25,7 @@ from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.intervals import Difference, paired
-from simulator.results.phase_prediction import Place, Rounds, Times, at_the_edge, cloud_only, colocated
+from simulator.results.phase_prediction import Deployment, Rounds, Times, at_the_edge, cloud_only, colocated
 
 KIND: Final = "scheme.kind"
 COLOCATED: Final = "colocated"
@@ -49,9 +50,9 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
         return pd.DataFrame(columns=[*PLACE])
     rows = rows[rows[KIND].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
-    told = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
+    named = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
     found = rows.assign(**{RTT: round_trips_s(rows)})
-    found[WHO] = [_named(*each) for each in told.itertuples(index=False, name=None)]
+    found[WHO] = [_named(*each) for each in named.itertuples(index=False, name=None)]
     return found[found[RTT].notna()]
 
 
@@ -67,8 +68,8 @@ def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
 def _named(name: object, accepted_length: float, temperature: float) -> str:
     """A pair in words, with the temperature: `llama_1b_70b, T = 0`."""
     known = isinstance(accepted_length, float) and not math.isnan(accepted_length)
-    said = name if isinstance(name, str) else f"AL {accepted_length:.2f}" if known else "pair"
-    return f"{said}, T = {temperature:g}"
+    word = name if isinstance(name, str) else f"AL {accepted_length:.2f}" if known else "pair"
+    return f"{word}, T = {temperature:g}"
 
 
 @dataclass(frozen=True)
@@ -82,16 +83,16 @@ class Stand:
     less: Difference | None
     """The edge's against cloud-only decoding's, paired by seed; None in a summary."""
     half_width: float = math.nan
-    """Of the edge's mean, in a summary."""
+    """The half-width of the edge's mean, in a summary."""
 
     @property
     def fastest(self) -> str:
-        """Of all kinds."""
+        """The kind of least mean."""
         return min(self.means, key=lambda kind: self.means[kind])
 
     @property
     def fastest_apart(self) -> str:
-        """Of cloud-only decoding and the edge: where the cloud does not speculate by itself."""
+        """The faster of cloud-only decoding and the edge, where the cloud does not speculate by itself."""
         return min((k for k in self.means if k != COLOCATED), key=lambda kind: self.means[kind])
 
     @property
@@ -105,7 +106,7 @@ class Stand:
 
 
 def stands(rows: pd.DataFrame, metric: str) -> list[Stand]:
-    """Of each place of `mapped` rows, in order of appearance."""
+    """How the kinds stand at each place of `mapped` rows, in order of appearance."""
     return [_stand(place, part, metric) for place, part in rows.groupby(list(PLACE), sort=False)]
 
 
@@ -131,11 +132,11 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
     return crossing(pd.concat(kept), RTT, _EDGE, OPPONENT, metric) if kept else None
 
 
-def place_of(row: pd.Series[float]) -> Place:
+def place_of(row: pd.Series[float]) -> Deployment:
     """What the closed forms take of a row of a table of cells."""
-    return Place(
-        edge=_clock_of(_fields(row, "edge.latency")), target=_clock_of(_fields(row, "cloud.latency")),
-        drafter=_clock_of(_fields(row, "cloud.drafter_latency")), prompt_tokens=int(row[PROMPT]),
+    return Deployment(
+        edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
+        drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
         output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),
         down_delay_s=float(row["downlink.delay.delay_s"]), up_bps=float(row["uplink.rate.bps"]),
         down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(_pair(row).vocabulary)),
@@ -187,22 +188,21 @@ def _survival(pair: OfAcceptance, drafts: int) -> tuple[float, ...]:
 
 
 def _pair(row: pd.Series[float]) -> OfAcceptance:
-    return _pair_of(_fields(row, "models.pair"))
-
-
-@lru_cache(maxsize=4096)
-def _pair_of(fields: str) -> OfAcceptance:
-    given = json.loads(fields)
-    made = Pair.kinds[given["kind"]].model_validate(given)
+    made = _made(Pair, _fields(row, "models.pair"))
     assert isinstance(made, OfAcceptance)
     return made
 
 
-@lru_cache(maxsize=4096)
-def _clock_of(fields: str) -> Latency:
-    given = json.loads(fields)
-    made = Latency.kinds[given["kind"]].model_validate(given)
+def _clock(row: pd.Series[float], path: str) -> Latency:
+    made = _made(Latency, _fields(row, path))
     assert isinstance(made, Latency)
+    return made
+
+
+@lru_cache(maxsize=8192)
+def _made(family: type[Choice], fields: str) -> Choice:
+    given = json.loads(fields)
+    made: Choice = family.kinds[given["kind"]].model_validate(given)
     return made
 
 
@@ -211,13 +211,9 @@ def _fields(row: pd.Series[float], path: str) -> str:
     fields = {
         str(name).removeprefix(f"{path}."): value
         for name, value in row.items()
-        if str(name).startswith(f"{path}.") and not _missing(value)
+        if str(name).startswith(f"{path}.") and bool(pd.notna(value))
     }
     return json.dumps(fields, default=float, sort_keys=True)
-
-
-def _missing(value: object) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
 def order(rows: pd.DataFrame, name: str) -> Sequence[float]:

@@ -31,5 +31,5 @@ def families(table: pd.DataFrame) -> pd.DataFrame:
     ]
     fields = table[[name for name in table.columns if name.startswith("scheme.")]]
     settings = [str(values) for values in fields.itertuples(index=False, name=None)]
-    told = pd.DataFrame({CURVE: names, SETUP: setups, FAMILY_SETTING: settings}, index=table.index)
-    return pd.concat([table.drop(columns=[*told.columns], errors="ignore"), told], axis=1)
+    names_of = pd.DataFrame({CURVE: names, SETUP: setups, FAMILY_SETTING: settings}, index=table.index)
+    return pd.concat([table.drop(columns=[*names_of.columns], errors="ignore"), names_of], axis=1)

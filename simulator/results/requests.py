@@ -142,6 +142,8 @@ def still_to_come(tokens: Sequence[int], output_tokens: int, end_tokens: Sequenc
 def within(tokens: tuple[int, ...], remaining_tokens: int, end_tokens: Sequence[int]) -> tuple[int, ...]:
     """Of a round's tokens, those up to the end of the answer."""
     kept = tokens[:remaining_tokens]
+    if not end_tokens:
+        return kept
     last = next((place for place, token in enumerate(kept) if token in end_tokens), len(kept))
     return kept[: last + 1]
 

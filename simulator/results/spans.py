@@ -1,23 +1,25 @@
 """When everything happened: the spans of a run's requests, rounds, packets and passes, collected as an observer.
 
-What a round does is told before it happens and may change until it has; the spans here are what came of it. Traces and
-the timeline of a request are read off them.
+What a round does is announced before it happens and may change until it has; the spans here are what came of it.
+Traces are read off them, and so is the `timeline` of one request: its prompt, and what was done, sent and served for
+each round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isnan, nan
+from functools import cached_property
+from math import inf, isnan, nan
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-from simulator.results.observer import Airing, Doing, Observer, ServerPass, Spent, Unserved
+from simulator.results.columns import BREAKDOWN
+from simulator.results.observer import END, SECOND, Airing, Doing, Observer, ServerPass, Spent, Unserved
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
 from simulator.results.station import Clock
 
-RequestKey = tuple[int, int]
-"""(device, request)."""
+RequestKey = tuple[int, int]  # (device, request)
 _AT_THE_EDGE: Final = ("draft_s", "encode_s")
 _IN_A_PASS: Final = ("prefill_s", "verify_s", "cloud_decode_s")
 
@@ -41,7 +43,6 @@ class Drafts(NamedTuple):
 
     @property
     def branches(self) -> bool:
-        """Whether they are a tree."""
         return self.parents != tuple(range(-1, len(self.parents) - 1))
 
 
@@ -71,6 +72,18 @@ class RoundSpans:
         """When a server of the cloud ran for it."""
         return [span for span in self.doings if span.state in _IN_A_PASS and not self._is_edge_prefill(span)]
 
+    def served_in(self, ran: ServerPass, place: int) -> str:
+        """The state that it was in while this pass ran, in which its session has this place."""
+        if ran.reads[place]:
+            return "prefill_s"
+        decodes = any(span.state == "cloud_decode_s" and span.began_s == ran.began_s for span in self.doings)
+        return "cloud_decode_s" if decodes else "verify_s"
+
+    @property
+    def drafted(self) -> int:
+        """How many drafts were made for it, those of a flushed round included."""
+        return int(self.record.flushed_drafts or self.record.drafted)
+
     def _is_edge_prefill(self, span: Span) -> bool:
         """Whether the drafter reads the prompt, not the cloud: before anything is sent."""
         return span.state == "prefill_s" and not span.began_s >= self.record.sent_s
@@ -87,13 +100,10 @@ class RequestSpans:
     outcome: str = "in_flight"
     prompt: str = ""
     prompt_tokens: int = 0
-    tokens: tuple[int, ...] = ()
-    """Those that have reached the device."""
-    spent: list[Spent] = field(default_factory=list)
-    """A partition of its time, in order (I11)."""
+    tokens: tuple[int, ...] = ()  # those that have reached the device
+    spent: list[Spent] = field(default_factory=list)  # A partition of its time, in order (I11)
     hidden_draft_s: float = 0.0
-    rounds: list[RoundSpans] = field(default_factory=list)
-    """In the order in which they ended."""
+    rounds: list[RoundSpans] = field(default_factory=list)  # in the order in which they ended
 
     def take(self, request: Request) -> None:
         """What is known of the request now."""
@@ -196,3 +206,111 @@ def _spans(said: Sequence[Doing], ended_s: float) -> list[Span]:
     ends_s = [*(doing.from_s for doing in said[1:]), ended_s]
     spans = (Span(doing.state, doing.from_s, min(to_s, ended_s)) for doing, to_s in zip(said, ends_s, strict=True))
     return [span for span in spans if span.ended_s > span.began_s]
+
+
+UPLINK, DOWNLINK = "uplink", "downlink"
+
+
+@dataclass(frozen=True)
+class RoundTimeline:
+    """A round, its packets each way, acknowledgements left out, and the passes that served it, in order of time."""
+
+    spans: RoundSpans
+    up: Sequence[Airing]
+    down: Sequence[Airing]
+    passes: Sequence[ServerPass]
+    unserved: Sequence[Unserved]  # its packets that left a link's queue before their turn, while it was open
+
+    @property
+    def number(self) -> int:
+        return self.spans.number
+
+    @property
+    def began_s(self) -> float:
+        return self.spans.record.started_s
+
+    def seconds(self, *states: str) -> float:
+        """For how long it was in any of these states."""
+        return sum(span.ended_s - span.began_s for span in self.spans.doings if span.state in states)
+
+    def first(self, *states: str) -> Span | None:
+        """The first time that it was in one of these states."""
+        return next((span for span in self.spans.doings if span.state in states), None)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Of one request. `prompt` has the packets of its prompt, `prefills` the passes that read it for no round yet;
+    `ending` those of the message by which the device ends it, `late` the passes, and `unheard` the packets, of a cloud
+    that has not heard of that yet."""
+
+    request: RequestSpans
+    rounds: Sequence[RoundTimeline]
+    prompt: Sequence[Airing]
+    prefills: Sequence[ServerPass]
+    unserved: Sequence[Unserved]  # packets of the prompt that left the queue before their turn
+    ending: Sequence[Airing]
+    late: Sequence[ServerPass]
+    unheard: Sequence[Airing]
+
+    def place_in(self, ran: ServerPass) -> int:
+        """Where the request's session stands in a pass that it shared."""
+        return ran.sessions.index((self.request.device, self.request.number))
+
+    @property
+    def end_s(self) -> float:
+        """Of the request; where it had none, up to where it was followed."""
+        request = self.request
+        if not isnan(request.finish_s):
+            return request.finish_s
+        return max([request.arrival_s, *(spent.ended_s for spent in request.spent)])
+
+    @property
+    def latency_s(self) -> float:
+        return self.end_s - self.request.arrival_s
+
+    @property
+    def first_token_s(self) -> float | None:
+        """From arrival to the first token, where there is one."""
+        ends_s = [each.spans.ended_s for each in self.rounds if each.spans.answered]
+        return min(ends_s) - self.request.arrival_s if ends_s else None
+
+    @cached_property
+    def breakdown(self) -> dict[str, float]:
+        spent = dict.fromkeys(BREAKDOWN, 0.0)
+        for each in self.request.spent:
+            spent[each.state] += each.ended_s - each.began_s
+        return {state: seconds for state, seconds in spent.items() if seconds}
+
+    def between(self, first: int, last: int) -> list[RoundTimeline]:
+        return [each for each in self.rounds if first <= each.number <= last]
+
+
+def timeline(spans: Spans, key: RequestKey) -> Timeline:
+    """The timeline of (device, request) from what was collected. Raises KeyError where it never came."""
+    request = spans.requests[key]
+    airings = [each for each in spans.airings if each.address[:2] == key and not each.acknowledges]
+    passes = [each for each in spans.passes if key in each.sessions]
+    begun = {(span.began_s, round_.number) for round_ in request.rounds for span in round_.served}
+    dropped = [each for each in spans.unserved if each.address[:2] == key and len(each.address) == 3]
+    rounds = [
+        RoundTimeline(
+            round_,
+            [each for each in airings if each.round == round_.number and each.link.endswith(UPLINK)],
+            [each for each in airings if each.round == round_.number and each.link.endswith(DOWNLINK)],
+            [each for each in passes if (each.began_s, round_.number) in begun],
+            [each for each in dropped if each.address[2] % SECOND == round_.number and each.left_s < round_.ended_s],
+        )
+        for round_ in sorted(request.rounds, key=lambda each: each.number)
+    ]
+    served = {id(each) for round_ in rounds for each in round_.passes}
+    prompt = [each for each in airings if each.round == 0]
+    others = [each for each in passes if id(each) not in served]
+    ended_s = inf if isnan(request.finish_s) else request.finish_s
+    prefills = [each for each in others if each.began_s < ended_s]
+    late = [each for each in others if each.began_s >= ended_s]
+    known = {0, *(round_.number for round_ in rounds)}
+    unheard = [each for each in airings if each.round not in known and each.link.endswith(DOWNLINK)]
+    ending = [each for each in airings if each.address[2] == END]
+    unserved = [each for each in dropped if each.address[2] == 0]
+    return Timeline(request, rounds, prompt, prefills, unserved, ending, late, unheard)

@@ -8,16 +8,21 @@
               up to its breakdown; and the rounds, side by side where they are drafted ahead
 
 A flow ties each round that was answered: its draft, its packets up, its passes, its packets down, its resolution.
+
+The file is JSON that Perfetto opens, an event a line, headed by what it is of and whether it is cut.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import isnan, nan
-from typing import Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
+from kinds.files import atomically
 from simulator.results.observer import Airing, ServerPass
 from simulator.results.spans import RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Tracks, Value, ticks
@@ -36,7 +41,6 @@ class Trace(NamedTuple):
 
 
 def trace(spans: Spans) -> Trace:
-    """The trace of what was collected."""
     builder = _Builder(spans)
     builder.edges()
     builder.links()
@@ -70,7 +74,6 @@ class _Builder:
                 yield request, round_
 
     def _devices(self) -> list[tuple[int, list[RequestSpans]]]:
-        """Each device and its requests."""
         found: dict[int, list[RequestSpans]] = defaultdict(list)
         for request in self._spans.requests.values():
             found[request.device].append(request)
@@ -202,7 +205,6 @@ class _Builder:
     # Flows.
 
     def tie_rounds(self) -> None:
-        """A flow through each round that was answered, in order of time."""
         for flow, (request, round_) in enumerate(self._rounds(), 1):
             steps = self._steps(request, round_) if round_.answered else []
             for step, each in enumerate(steps if len(steps) > 1 else ()):
@@ -267,3 +269,66 @@ def _waits(work: Sequence[Slice], open_ticks: Sequence[tuple[int, int]]) -> Iter
             if at_ticks < began_ticks:
                 yield Slice("wait", at_ticks, min(began_ticks, to_ticks), {}, "wait")
             at_ticks = min(ended_ticks, to_ticks) if began_ticks < to_ticks else to_ticks
+
+
+SUFFIX: Final = ".trace.json"
+_HEAD_BYTES: Final = 4096  # what stands before the events is shorter
+_END: Final = "\n]}\n"
+
+
+def trace_path(folder: Path, cell: str) -> Path:
+    """Where the trace of a cell is, beside its YAML file in `folder`."""
+    return folder / f"{cell}{SUFFIX}"
+
+
+def tracer() -> Spans:
+    """An observer for a run that is to be written as a trace."""
+    return Spans(most=MOST_HEARD)
+
+
+def write_trace(spans: Spans, cell: str, path: Path) -> None:
+    """Writes the trace of what was heard of a cell, whole or not at all; the same run gives the same bytes."""
+    made = trace(spans)
+    atomically(path, lambda unfinished: _write(made, cell, unfinished))
+
+
+def cut_at_s(path: Path) -> float | None:
+    """When a trace file stops telling, in simulated seconds; None where it has the whole run. Raises ValueError where
+    it is none of ours, or itself cut off."""
+    with path.open("rb") as file:
+        first, _, _ = file.read(_HEAD_BYTES).partition(b"\n")
+        file.seek(max(0, path.stat().st_size - len(_END)))
+        end = file.read()
+    try:
+        found = json.loads(first.removesuffix(b",") + b"}")["otherData"]["cut_at_s"]
+        if end != _END.encode():
+            raise ValueError("no end")
+        return None if found is None else float(found)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no whole trace") from error
+
+
+def is_trace(path: Path) -> bool:
+    """Whether a whole trace of ours is there."""
+    try:
+        cut_at_s(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _write(made: Trace, cell: str, path: Path) -> None:
+    about: dict[str, Any] = {
+        "cell": cell,
+        "clock": "simulated time, microseconds",
+        "cut_at_s": None if isnan(made.cut_s) else made.cut_s,
+        "most_heard": MOST_HEARD,
+    }
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f'{{"otherData":{_compact(about)},\n"displayTimeUnit":"ms",\n"traceEvents":[\n')
+        file.write(",\n".join(map(_compact, made.events)))
+        file.write(_END)
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)

@@ -15,8 +15,7 @@ from typing import Final, NamedTuple
 Value = int | float | str | None | Sequence["Value"] | Mapping[str, "Value"]
 Event = Mapping[str, Value]
 TICKS_PER_US: Final = 8
-FLOW: Final = "round"
-"""Name and category of a flow."""
+FLOW: Final = "round"  # name and category of a flow
 
 
 def ticks(time_s: float) -> int:
@@ -41,7 +40,7 @@ class Slice:
         return self.began_ticks, self.ended_ticks > self.began_ticks, -self.ended_ticks
 
 
-class Row(NamedTuple):
+class Track(NamedTuple):
     """A thread of the trace: what its slices are is exclusive, or nests."""
 
     process: int
@@ -53,37 +52,37 @@ class Tracks:
 
     def __init__(self) -> None:
         self._names: list[Event] = []
-        self._slices: list[tuple[Row, Slice]] = []
+        self._slices: list[tuple[Track, Slice]] = []
         self._counts: list[tuple[int, Event]] = []
         self._numbers = count(1)
 
     def process(self, name: str) -> int:
         """A further group of tracks, below those before it."""
         pid = next(self._numbers)
-        self._name(Row(pid, pid), "process", name, pid)
+        self._name(Track(pid, pid), "process", name, pid)
         return pid
 
-    def thread(self, process: int, name: str) -> Row:
+    def thread(self, process: int, name: str) -> Track:
         """A further track of a group. No two threads or processes have one number: none is 0, which stands for an idle
         core elsewhere."""
-        row = Row(process, next(self._numbers))
+        row = Track(process, next(self._numbers))
         self._name(row, "thread", name, row.thread)
         return row
 
-    def _name(self, row: Row, what: str, name: str, order: int) -> None:
+    def _name(self, row: Track, what: str, name: str, order: int) -> None:
         place: Event = {"ph": "M", "pid": row.process, "tid": row.thread}
         self._names += [
             {**place, "name": f"{what}_name", "args": {"name": name}},
             {**place, "name": f"{what}_sort_index", "args": {"sort_index": order}},
         ]
 
-    def put(self, row: Row, slices: Iterable[Slice]) -> None:
+    def put(self, row: Track, slices: Iterable[Slice]) -> None:
         """Slices on a track; any two of one track are apart, or one holds the other."""
         self._slices += [(row, each) for each in slices]
 
     def put_apart(self, process: int, name: str, families: Iterable[Sequence[Slice]]) -> None:
         """Families of slices, each a parent and its children, on as many tracks as there are at once: NAME, NAME 2."""
-        rows: list[Row] = []
+        rows: list[Track] = []
         free_ticks: list[int] = []
         for family in sorted(families, key=lambda family: family[0].order):
             parent = family[0]
@@ -110,7 +109,6 @@ class Tracks:
                 self._counts.append((at_ticks, {**place, "name": name, "args": {unit: present}}))
 
     def events(self) -> Iterator[Event]:
-        """Names, then all events in order of time."""
         yield from self._names
         timed: list[tuple[tuple[int, bool, int], Sequence[Event]]] = [
             (each.order, _slice_events(row, each)) for row, each in self._slices
@@ -120,7 +118,7 @@ class Tracks:
             yield from events
 
 
-def _slice_events(row: Row, each: Slice) -> list[Event]:
+def _slice_events(row: Track, each: Slice) -> list[Event]:
     place: Event = {"pid": row.process, "tid": row.thread, "ts": each.began_ticks / TICKS_PER_US}
     length_us = (each.ended_ticks - each.began_ticks) / TICKS_PER_US
     span = {"ph": "X", **place, "dur": length_us, "name": each.name, "cat": each.category, "args": each.args}

@@ -1,6 +1,6 @@
 """Requests that were not answered: their time is in no mean, so a mean beside them flatters whoever answered fewest.
 
-A setting in which any request went unanswered keeps its number, is told with its share, and is compared with nothing.
+A setting in which any request went unanswered keeps its number, stands beside its share, and is compared with nothing.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def of_answered(metric: str) -> bool:
 
 
 def share(row: pd.Series[float]) -> float:
-    """Of the requests of a row of cells or of a summary; 0 where none are asked for."""
+    """The share of requests that went unanswered in a row of cells or of a summary; 0 where none are asked for."""
     answered = row.get(ANSWERED, math.nan)
     return 0.0 if math.isnan(answered) else 1.0 - float(answered)
 
 
 def unanswered(table: pd.DataFrame) -> pd.Series[bool]:
-    """Of each row of cells whether in any seed of its setting a request went unanswered."""
+    """Tells of each row of cells whether in any seed of its setting a request went unanswered."""
     lacking = table[ANSWERED] < 1 if ANSWERED in table.columns else pd.Series(False, index=table.index)
     if not lacking.any():
         return lacking

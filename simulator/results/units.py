@@ -99,3 +99,8 @@ def title(name: str) -> str:
 def _digits(value: float, digits: int) -> str:
     rounded = f"{value:.{digits}g}"
     return f"{value:,.0f}" if abs(float(rounded)) >= 10**digits else rounded
+
+
+def state_name(state: str) -> str:
+    """A part of the breakdown in words: `cloud_queue_s` -> `cloud queue`."""
+    return state.removesuffix("_s").replace("_", " ")

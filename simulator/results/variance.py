@@ -17,7 +17,7 @@ import pandas as pd
 BLOCK = "seed"
 RESIDUAL = "residual"
 ALPHA = 0.05
-"""An effect with a p below it is told from noise."""
+"""An effect with a p below it is distinguishable from noise."""
 
 
 @dataclass(frozen=True)

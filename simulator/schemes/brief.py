@@ -32,7 +32,7 @@ class BriefScheme(DraftScheme):
 
     rounds: ClassVar[RoundShape] = "mirrored"
     drift: float
-    """Of the cloud's drafter from the edge's (`models.drifted`)."""
+    """Of the cloud's drafter from the edge's (`models.computed_text`)."""
 
     @property
     def drafts_in_cloud(self) -> bool:

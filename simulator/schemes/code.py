@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from channels.codec import fp16, wire
+from channels.codec.context_coded.prior_tables import find
 from channels.codec.prior_files import HASH_DIGITS
-from channels.codec.recoded.prior_tables import find
 from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Ints

@@ -26,7 +26,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from channels.codec import draft_scalars, float_laws, wire
+from channels.codec import draft_scalars, float_distributions, wire
 from kinds import Choice
 from kinds.arrays import Floats
 from kinds.mistakes import Rule
@@ -143,7 +143,7 @@ class LawReply(EdgeCorrection):
     """p as floats (DSSD, arXiv 2507.12000): single precision is lossless but for rounding, half precision is not."""
 
     kind: Literal["law"] = "law"
-    precision: float_laws.Precision = Field(
+    precision: float_distributions.Precision = Field(
         "single", description="of the floats that p comes down as: 32 V bits, lossless but for rounding; 16 V, lossy"
     )
 
@@ -152,9 +152,9 @@ class LawReply(EdgeCorrection):
         return self.precision == "single"
 
     def encode_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
-        return float_laws.encode(p, self.precision)
+        return float_distributions.encode(p, self.precision)
 
     def decode_law(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
-        numbers = float_laws.decode(content, packets.format.vocabulary, self.precision)
+        numbers = float_distributions.decode(content, packets.format.vocabulary, self.precision)
         # Halves are far enough from a law that their sum would bend the residual; singles are p but for 2^-24 of it.
         return numbers if self.lossless else numbers / numbers.sum()

@@ -14,8 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from channels.codec import sparsify
-from channels.codec.conformal import Conformal, Rollback
-from channels.codec.running_quantile import RunningQuantile
+from channels.codec.conformal import Conformal, Rollback, RunningQuantile
 from kinds import Choice
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
@@ -189,7 +188,7 @@ class KeepConformal(Sparsifier):
 
 
 class KeepRunningQuantile(Sparsifier):
-    """Every token above a quantile of the thresholds that the last laws would have borne (`codec.running_quantile`).
+    """Every token above a quantile of the thresholds that the last laws would have borne (`codec.conformal`).
 
     The state is those thresholds, oldest first: of accepted drafts only, a rejected one takes its own along.
     """

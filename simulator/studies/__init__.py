@@ -9,9 +9,9 @@ from __future__ import annotations
 import importlib
 
 from kinds import ConfigError
-from simulator.studies.study import Answer, Study
+from simulator.studies.study import Study, StudyResult
 
-__all__ = ["SIMULATION", "STUDIES", "Answer", "Study", "study"]
+__all__ = ["SIMULATION", "STUDIES", "Study", "StudyResult", "study"]
 
 SIMULATION = "simulation"
 STUDIES: dict[str, str] = {

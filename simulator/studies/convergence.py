@@ -1,9 +1,20 @@
 """How soon a conformal threshold keeps its promise: the running mean of the dropped mass beside both of its bounds.
 
 The cell is simulated, and each device's drafts are followed along the text that it commits, over all its requests.
-`kept_drafts` says which of them the theorem is about; it is asserted after every one. Where a device begins several
+`KeptRun` says which of them the theorem is about; it is asserted after every one. Where a device begins several
 runs of the threshold, what a bound allows above the target is allowed once a run. A scheme without such a threshold has
 no bounds; the drafts up to the first rejected one are averaged.
+
+The theorem is about the drafts whose updates of the threshold were kept. By `rollback` these are, of each round, the
+drafts up to the first rejected one, the accepted ones, or all. With `carry` those of all its requests are one run;
+without, each request begins another. What is asserted: each round began at the threshold that the kept drafts before it
+lead to, and after every one of them the bounds of `channels.codec.conformal` hold, the papers' where the step is small
+enough for it.
+
+An adversary who sees the threshold chooses distributions by which nearly the most is dropped. Of one on V tokens
+everything but its first can be dropped where the threshold is above 1/V, V - 1 times the threshold below, nothing at or
+below 0. What has been dropped is as much as the threshold has fallen, so the adversary lands just above 1/V before it
+drops everything once more; further below 1/V it waits for the threshold to rise where that pays.
 """
 
 from __future__ import annotations
@@ -11,22 +22,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from channels.codec.conformal import Conformal
 from kinds import ConfigError
+from kinds.arrays import Floats
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer, Together
+from simulator.results.requests import Request
+from simulator.results.rounds import OpenRound
 from simulator.run import simulate
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import KeepConformal
-from simulator.studies.kept_drafts import KeptRun, RoundsSeen, SeenRound
-from simulator.studies.study import Answer, Study
-from simulator.studies.threshold_adversary import dropped_at_worst
+from simulator.studies.study import Study, StudyResult
 
 FIRST_TOKENS: Final = 16
 """Rows are at this many output tokens of a device, or half of those that it comes to, and at each doubling."""
@@ -35,7 +49,7 @@ FIRST_TOKENS: Final = 16
 class Convergence(Study):
     """A row at 16, 32, ... output tokens of a device, as far as all devices have come: means over devices."""
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         conformal, seen = _conformal(_uncapped(cell)), RoundsSeen()
         listening = seen if observer is None else Together(observer, seen)
         result = simulate(cell, listening, memory=memory, rounds_to=rounds_to)
@@ -45,7 +59,7 @@ class Convergence(Study):
         followed = [list(_rows(Followed(conformal, cell.models.pair.vocabulary), rounds, first)) for rounds in devices]
         if not followed:
             raise ConfigError("workload: no request is answered, so there is no text to follow")
-        return Answer([_mean(rows) for rows in zip(*followed, strict=False)], result.requests)
+        return StudyResult([_mean(rows) for rows in zip(*followed, strict=False)], result.requests)
 
 
 def _uncapped(cell: Cell) -> DraftScheme:
@@ -94,11 +108,9 @@ class Followed:
     kept: Mean = field(default_factory=Mean)
     verified: Mean = field(default_factory=Mean)
     sent: Mean = field(default_factory=Mean)
-    support_lately: Mean = field(default_factory=Mean)
-    """Since the last row."""
+    support_lately: Mean = field(default_factory=Mean)  # since the last row
 
     def go_on(self, round_: SeenRound) -> None:
-        """One more round."""
         self.tokens += round_.tokens
         self.kept.add(self._keep(round_))
         self.verified.add(round_.dropped[: round_.accepted + 1])
@@ -113,7 +125,6 @@ class Followed:
         return self.runs[-1].go_on(round_)
 
     def row(self) -> dict[str, float]:
-        """What is known by now."""
         found = {
             "kept_updates": float(self.kept.count),
             "kept_dropped_mass": self.kept.of(self.kept.total),
@@ -157,3 +168,103 @@ def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 STUDY = Convergence()
+
+
+ROUNDING: Final = 1e-15  # of a threshold, an update
+
+
+class SeenRound(NamedTuple):
+    """A round of an answered request."""
+
+    begins: bool  # the request
+    state: tuple[float, ...]  # before its first draft: of a conformal threshold (beta,)
+    dropped: Sequence[float]  # alpha_n of each draft sent
+    support: Sequence[int]  # K_n of each
+    accepted: int
+    tokens: int  # that it committed
+
+
+class RoundsSeen(Observer):
+    """Keeps each device's rounds, in order."""
+
+    def __init__(self) -> None:
+        self.devices: dict[int, list[SeenRound]] = {}
+        self._open: dict[tuple[int, int], list[SeenRound]] = {}
+
+    def on_drafts(self, request: Request, notes: OpenRound) -> None:
+        rounds = self._open.setdefault((request.device, request.number), [])
+        verdict, drafts = notes.verified, notes.sent.drafts
+        dropped = [each.dropped_mass for each in drafts]
+        support = [each.support_size for each in drafts]
+        rounds.append(SeenRound(not rounds, notes.sent.state, dropped, support, verdict.accepted, verdict.tokens))
+
+    def on_request(self, request: Request, share: float) -> None:
+        rounds = self._open.pop((request.device, request.number), [])
+        if request.outcome == "answered":  # of any other the device keeps nothing
+            self.devices.setdefault(request.device, []).extend(rounds)
+
+
+@dataclass
+class KeptRun:
+    """One run of the threshold. Raises AssertionError where it breaks its theorem."""
+
+    rule: Conformal
+    beta: float
+    excess: float = 0.0  # sum of alpha_n - alpha
+    updates: int = 0
+
+    @classmethod
+    def of(cls, rule: Conformal) -> KeptRun:
+        return cls(rule, rule.initial)
+
+    def go_on(self, round_: SeenRound) -> Sequence[float]:
+        """Takes the kept drafts of a round; answers what each dropped."""
+        assert round_.state == (self.beta,), "a round began at another threshold than its kept drafts lead to"
+        kept = round_.dropped[: self.rule.kept(round_.accepted, len(round_.dropped))]
+        for dropped in kept:
+            self.beta = self.rule.next(self.beta, dropped)
+            self.excess += dropped - self.rule.target
+            self.updates += 1
+            self._check()
+        return kept
+
+    def _check(self) -> None:
+        rule, rounding = self.rule, ROUNDING * self.updates * (1 + 1 / self.rule.step)
+        assert self.excess <= rule.most_excess + rounding, "the dropped mass exceeds its one-sided bound"
+        assert not rule.papers_excess_holds or self.excess <= rule.papers_excess + rounding, (
+            "the dropped mass exceeds the papers' bound"
+        )
+
+
+NEAR: Final = 1e-6  # relative distance from 1/V within which a threshold is just above it
+
+
+@lru_cache(maxsize=8)
+def dropped_at_worst(rule: Conformal, vocabulary: int, drafts: int) -> Floats:
+    """Sums of the dropped mass of 0, 1, ..., `drafts` drafts, float64 [drafts + 1], none of them undone."""
+    dropped, beta = [], rule.initial
+    for _ in range(drafts):
+        dropped.append(rule.dropped_mass(against(rule, beta, vocabulary), beta))
+        beta = rule.next(beta, dropped[-1])
+    return np.array([*accumulate(dropped, initial=0.0)])
+
+
+def against(rule: Conformal, beta: float, vocabulary: int) -> Floats:
+    """The distribution, float64 [V], that the adversary chooses at the threshold beta."""
+    mass = _aim(rule, beta, vocabulary)
+    law = np.full(vocabulary, mass / (vocabulary - 1))
+    law[0] = 1 - mass
+    return law
+
+
+def _aim(rule: Conformal, beta: float, vocabulary: int) -> float:
+    """The mass that it wants dropped."""
+    edge, everything = 1 / vocabulary, 1 - 1 / vocabulary
+    fall = rule.step * (everything - rule.target)
+    if beta <= 0:
+        return 0.0
+    if beta <= edge:
+        return 0.0 if fall > 2 * edge else (vocabulary - 1) * beta * (1 - NEAR)
+    if beta - fall > edge or beta <= edge * (1 + NEAR):
+        return everything
+    return min(everything, rule.target + (beta - edge * (1 + NEAR / 2)) / rule.step)

@@ -1,8 +1,8 @@
-"""What a scheme sends, and how often it would be rejected, on the laws along the verifier's own text.
+"""What a scheme sends, and how often it would be rejected, on the distributions along the verifier's own text.
 
 Every draft has a packet of its own, and all drafts before it stood: one number a draft, exact where a simulation counts
-events. P(reject | reached) = TV(qhat, p) is `tv_qhat`, the expected resampling rate. All schemes meet the same laws, so
-what tells them apart is their own. No network, no budget, no draft length.
+events. P(reject | reached) = TV(qhat, p) is `tv_qhat`, the expected resampling rate. All schemes meet the same
+distributions, so what tells them apart is their own. No network, no budget, no draft length.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from channels.codec import paper_counts
-from channels.codec.stated_counts import stated_bits
+from channels.codec.enumerative import stated_bits
 from channels.codec.wire import Draft
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
@@ -29,7 +29,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.quantizer import OnWire
 from simulator.schemes.sparsifier import State
-from simulator.studies.study import Answer, Study, drafts_from_law
+from simulator.studies.study import Study, StudyResult, drafts_from_law
 from simulator.studies.verifier_texts import VerifierText, verifier_texts
 
 
@@ -55,18 +55,16 @@ class _Measured(NamedTuple):
 
 _LARGEST: Final = frozenset({"largest_bound_share", "largest_excess_bits", "largest_saving_bits"})
 """The largest over all drafts; of the others the mean."""
-_LONGER_BITS = 2
-"""No packet may be this much longer than it states."""
+_LONGER_BITS = 2  # no packet may be this much longer than it states
 
 
 class Laws(Study):
     """One row: over the drafts of all texts."""
 
     def shares(self, cell: Cell) -> str:
-        """Cells that differ only in scheme and network meet the same texts."""
         return texts_id(cell)
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         scheme = drafts_from_law(cell)
         made = drafts_of(cell.seed, scheme, texts_of(cell, memory))
         drafts = np.array([_checked(_measured(scheme, *each)) for each in made])
@@ -74,7 +72,7 @@ class Laws(Study):
             name: float(values.max() if name in _LARGEST else values.mean())
             for name, values in zip(_Measured._fields, drafts.T, strict=True)
         }
-        return Answer([row])
+        return StudyResult([row])
 
 
 def drafts_of(
@@ -109,7 +107,7 @@ def _measured(
     (rejection_bound,) = scheme.families.acceptance.rejection_bound(
         np.array([mismatch]), np.array([proposal.dropped_mass + bound])
     )
-    qhat = proposal.counts / proposal.counts.sum()  # [K]: all of the law that may exceed p
+    qhat = proposal.counts / proposal.counts.sum()  # [K]: all of the distribution that may exceed p
     return _Measured(
         vocabulary=vocabulary,
         support_size=float(proposal.ids.size),
@@ -130,7 +128,7 @@ def _measured(
 
 
 def _checked(draft: _Measured) -> _Measured:
-    """The inequalities that hold for every draft, whatever the laws."""
+    """The inequalities that hold for every draft, whatever the distributions."""
     assert draft.tv_quantization <= draft.covering_bound + 1e-9, "a quantizer moved a law by more than its bound"
     assert draft.tv_qhat <= draft.rejection_bound + 1e-9, "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     return draft

@@ -22,7 +22,7 @@ from simulator.results.observer import Observer, Together
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 from simulator.run import simulate
-from simulator.studies.study import Answer, Row, Study, drafts_from_law
+from simulator.studies.study import Row, Study, StudyResult, drafts_from_law
 
 LIMIT: Final = 5.0
 """Standard deviations. Where the variance is ENOUGH or more, at most one cell in 150,000 is beyond them by chance, one
@@ -38,13 +38,13 @@ MEANS: Final = (
 class Positions(Study):
     """A row a position, 1 to L."""
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         if cell.fleet:
             raise ConfigError("fleet: positions are counted of one scheme; give scheme alone")
         tally = Tally(drafts_from_law(cell).max_drafts)
         listening = tally if observer is None else Together(observer, tally)
         result = simulate(cell, listening, memory=memory, rounds_to=rounds_to)
-        return Answer(tally.rows(), result.requests)
+        return StudyResult(tally.rows(), result.requests)
 
 
 class Tally(Observer):

@@ -26,13 +26,11 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Proposal
 from simulator.schemes.quantizer import LatticeCounts
 from simulator.studies.laws import drafts_of, texts_id, texts_of
-from simulator.studies.study import Answer, Study, drafts_from_law
+from simulator.studies.study import Study, StudyResult, drafts_from_law
 from simulator.studies.verifier_texts import VerifierText
 
-CONCENTRATIONS: Final[Floats] = np.geomspace(0.5, 2.0**16, 18)
-"""Of the Polya distributions tried."""
-_SMOOTHED = 1e-3
-"""Share of the uniform distribution in what the oracle knows."""
+CONCENTRATIONS: Final[Floats] = np.geomspace(0.5, 2.0**16, 18)  # of the Polya distributions tried
+_SMOOTHED = 1e-3  # share of the uniform distribution in what the oracle knows
 
 
 class _Draft(NamedTuple):
@@ -50,10 +48,9 @@ class Rates(Study):
     """One row: over the drafts of all texts."""
 
     def shares(self, cell: Cell) -> str:
-        """Cells that differ only in scheme and network meet the same texts."""
         return texts_id(cell)
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         scheme = _asked(cell)
         texts = texts_of(cell, memory)
         drafts = list(_drafts(cell.seed, scheme, texts))
@@ -72,7 +69,7 @@ class Rates(Study):
         oracle = means["draw_bits_per_draft"] + float(np.mean([draft.counts for draft in drafts], axis=0).min())
         sizes = np.maximum(np.rint(2.0**entropy), 1).astype(int)
         described = float(np.mean([covering_bits(int(size), means["tv_compression"]) for size in sizes]))
-        return Answer([{
+        return StudyResult([{
             "vocabulary": vocabulary,
             **means,
             "tv_mismatch": mismatch,
@@ -97,7 +94,6 @@ def _asked(cell: Cell) -> DraftScheme:
 
 
 def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> Iterator[_Draft]:
-    """Those of all texts, in order."""
     for packets, proposal, draft, text, place in drafts_of(seed, scheme, texts):
         q, p = text.q[place], text.p[place]
         bits = packets.length_bits([draft], text.before(place))

@@ -9,7 +9,7 @@ from typing import ClassVar
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
-from simulator.studies.study import Answer, Study
+from simulator.studies.study import Study, StudyResult
 from simulator.testbed.supervisor import real
 
 
@@ -20,9 +20,9 @@ class RealRun(Study):
     alone: ClassVar[bool] = True
     over_network: ClassVar[bool] = True
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         result = real(cell, memory=memory, rounds_to=rounds_to)
-        return Answer([result.summary], result.requests)
+        return StudyResult([result.summary], result.requests)
 
 
 STUDY = RealRun()

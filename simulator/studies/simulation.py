@@ -9,7 +9,7 @@ from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.run import simulate
-from simulator.studies.study import Answer, Study
+from simulator.studies.study import Study, StudyResult
 
 
 class Simulation(Study):
@@ -17,9 +17,9 @@ class Simulation(Study):
 
     over_network: ClassVar[bool] = True
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         result = simulate(cell, observer, memory=memory, rounds_to=rounds_to)
-        return Answer([result.summary], result.requests)
+        return StudyResult([result.summary], result.requests)
 
 
 STUDY = Simulation()

@@ -1,8 +1,9 @@
-"""What sparsifying costs in wall time: choosing the support and moving the state, beside the softmax that made the law.
+"""What sparsifying costs in wall time: choosing the support and moving the state, beside the softmax that made the
+distribution.
 
-Both are timed in turn on the same laws of the pair's drafter, so that a busy machine slows both; their ratio is what
-carries over. A threshold that moves keeps more and more of the vocabulary, so what has a state is timed after ever more
-tokens, each of which stood. Real time: the answer differs from run to run.
+Both are timed in turn on the same distributions of the pair's drafter, so that a busy machine slows both; their ratio
+is what carries over. A threshold that moves keeps more and more of the vocabulary, so what has a state is timed after
+ever more tokens, each of which stood. Real time: the answer differs from run to run.
 """
 
 from __future__ import annotations
@@ -24,26 +25,24 @@ from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import State
-from simulator.studies.study import Answer, Study
+from simulator.studies.study import Study, StudyResult
 
-TOKENS: Final = (16, 256, 4096)
-"""Rows of what has a state are after so many."""
-LAWS: Final = 16
-"""That the tokens meet in turn."""
+TOKENS: Final = (16, 256, 4096)  # rows of what has a state are after so many
+LAWS: Final = 16  # that the tokens meet in turn
 REPEATS: Final = 9
 
 
 class SparsifyingTime(Study):
-    """Medians over LAWS laws and REPEATS repetitions: one row, or a row a length where there is a state."""
+    """Medians over LAWS distributions and REPEATS repetitions: one row, or a row a length where there is a state."""
 
     deterministic: ClassVar[bool] = False
     of_requests: ClassVar[bool] = False
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         scheme = cell.scheme
         if not isinstance(scheme, DraftScheme):
             raise ConfigError(f"scheme = {scheme.kind!r}: keeps no part of a distribution")
-        return Answer(list(_rows(scheme, _laws(cell))))
+        return StudyResult(list(_rows(scheme, _laws(cell))))
 
 
 def _laws(cell: Cell) -> Sequence[Floats]:
@@ -76,7 +75,7 @@ def _row(scheme: DraftScheme, laws: Sequence[Floats], state: State) -> dict[str,
 
 
 def _medians_s(scheme: DraftScheme, laws: Sequence[Floats], state: State) -> tuple[float, float]:
-    """Seconds of a softmax, and of sparsifying its law."""
+    """Seconds of a softmax, and of sparsifying its distribution."""
     with np.errstate(divide="ignore"):
         logits = [np.log(q).astype(np.float32) for q in laws]
     softmax_s, sparsifying_s = [], []
@@ -93,7 +92,7 @@ def _medians_s(scheme: DraftScheme, laws: Sequence[Floats], state: State) -> tup
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> Floats:
-    """A law, float64 [V], of a network's output [V], as the models make it: in double precision, in place."""
+    """A distribution, float64 [V], of a network's output [V], as the models make it: in double precision, in place."""
     law = logits.astype(np.float64)
     law -= law.max()
     np.exp(law, out=law)

@@ -18,7 +18,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 Row = Mapping[str, float | str]
 
 
-class Answer(NamedTuple):
+class StudyResult(NamedTuple):
     """What a study found of one cell."""
 
     rows: Sequence[Row]
@@ -36,8 +36,7 @@ class Study(ABC):
     alone: ClassVar[bool] = False
     """Whether its cells take turns, whatever the number of workers: wall time is measured, of processes of its own."""
 
-    over_network: ClassVar[bool] = False
-    """Whether the cell's links have a part in its answer."""
+    over_network: ClassVar[bool] = False  # whether the cell's links have a part in its answer
 
     of_requests: ClassVar[bool] = True
     """Whether the lengths of the workload's prompts and answers have a part in its answer."""
@@ -47,7 +46,7 @@ class Study(ABC):
         return cell.decoding_id
 
     @abstractmethod
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         """The answer. `memory` is that of the cells that share; `rounds_to` takes the rounds, if there are any.
 
         Raises ConfigError where the cell is none that it can be asked of.
@@ -55,7 +54,8 @@ class Study(ABC):
 
 
 def drafts_from_law(cell: Cell) -> DraftScheme:
-    """The one scheme of a cell, where it draws drafts from the very law that it sends. Raises ConfigError otherwise."""
+    """The one scheme of a cell, where it draws drafts from the very distribution that it sends. Raises ConfigError
+    otherwise."""
     scheme = cell.scheme
     if cell.fleet:
         raise ConfigError("fleet: a study is of one scheme; leave the fleet out")

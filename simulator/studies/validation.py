@@ -3,7 +3,7 @@
 One calibration is made just before the real run and one just after, since a machine is faster in one minute than in the
 next. Nothing of the simulation is fitted to the run it is compared with: passes, coding and judging are timed on texts
 of their own, without the network, and what the path adds by a small run of another cell. Seeds are the same, and so are
-drafts, verdicts, losses and delays; what may differ is time. Both rows have the metrics of a simulation.
+drafts, verification results, losses and delays; what may differ is time. Both rows have the metrics of a simulation.
 """
 
 from __future__ import annotations
@@ -18,16 +18,14 @@ from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
 from simulator.run import simulate
-from simulator.studies.study import Answer, Row, Study
+from simulator.studies.study import Row, Study, StudyResult
 from simulator.testbed import journal
 from simulator.testbed.calibration.cell_calibration import calibrate, calibrated
 from simulator.testbed.calibration.merged_calibrations import merge
 from simulator.testbed.supervisor import real
 
-BUDGET_S: Final = 20.0
-"""Of each of the two calibrations."""
-Texts = Mapping[tuple[int, int], tuple[int, ...]]
-"""Output tokens by device and request."""
+BUDGET_S: Final = 20.0  # of each of the two calibrations
+Texts = Mapping[tuple[int, int], tuple[int, ...]]  # output tokens by device and request
 
 
 class Validation(Study):
@@ -37,7 +35,7 @@ class Validation(Study):
     alone: ClassVar[bool] = True
     over_network: ClassVar[bool] = True
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
             folder = Path(name)
             calibrate(cell, folder / "before", _unheard, BUDGET_S)
@@ -52,7 +50,7 @@ class Validation(Study):
             {"system": system, **result.summary, "other_answers": others}
             for system, result in (("real", done), ("simulated", made))
         ]
-        return Answer(rows, done.requests)
+        return StudyResult(rows, done.requests)
 
 
 def _unheard(_done: float, _of: int, _what: str) -> None:

@@ -1,4 +1,5 @@
-"""Both models' laws along texts that the verifier wrote itself: what a draft would meet where all before it stood.
+"""Both models' distributions along texts that the verifier wrote itself: what a draft would meet where all before it
+stood.
 
 They cost forward passes and schemes do not, so they are made once for all schemes that are asked about the same texts.
 """
@@ -23,14 +24,14 @@ from simulator.results.rate_bounds import LeastBits
 
 @dataclass(frozen=True, eq=False)
 class VerifierText:
-    """A prompt, the verifier's own continuation of it, and both laws at each of its tokens."""
+    """A prompt, the verifier's own continuation of it, and both distributions at each of its tokens."""
 
     device: int
     number: int  # of the device's request
     prompt: tuple[int, ...]
     tokens: tuple[int, ...]
     p: Floats  # [n, V]: tokens[i] was drawn from p[i]
-    q: Floats  # [n, V]: the drafter's law at the same place
+    q: Floats  # [n, V]: the drafter's distribution at the same place
 
     def before(self, place: int) -> tuple[int, ...]:
         """The text before its token at this place."""

@@ -14,7 +14,7 @@ from kinds.mistakes import users_mistakes_told
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer, Together
-from simulator.results.trace_file import cut_at_s, is_trace, trace_path, tracer, write_trace
+from simulator.results.trace import cut_at_s, is_trace, trace_path, tracer, write_trace
 from simulator.run import simulate
 from simulator.sweeps.meter import OnProgress
 from simulator.sweeps.worker_pools import Sent, Work, WorkerPool, received, sent

@@ -1,41 +1,37 @@
 """A device in time: it takes its requests in order, one at a time or a few side by side, on one processor. How one is
-served is a protocol's affair; the device's are the queue, the processor, and the end of a request, whatever it is.
+served is a protocol's business; the device's are the queue, the processor, and the end of a request, whatever it is.
 
 Where requests are served side by side, the processor is taken for a round, or a pass of a model alone, first come
-first served: while one request waits for its verdict, another drafts. A request begins with what was kept of the one
-that was answered last.
+first served: while one request waits for its reply, another drafts. A request begins with what was kept of the one that
+was answered last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from functools import lru_cache, partial
+from itertools import accumulate
+from typing import Protocol
 
 import simpy
 
+from channels.uniforms import Uniforms
+from models.clocks.latency import Latency
+from simulator.protocols.machine import EdgeState
 from simulator.results.requests import Request
 from simulator.results.station import Station, Visit
+from simulator.timing.later import later
 
 ROUNDING_S = 1e-9
 """By which work may begin before the one before it has ended."""
-T = TypeVar("T")
-Process = Generator[simpy.Event, Any, T]
-"""A SimPy process that ends with a T."""
-
-
-class EdgeState(NamedTuple):
-    """What a device keeps from one request to the next: the scheme's state, and the policy's."""
-
-    scheme: tuple[float, ...]
-    policy: tuple[float, ...]
 
 
 class Exchange(Protocol):
-    """One request being served: both ends of a protocol."""
+    """One request being served, both ends of it. At its last token it calls `Device.answered`."""
 
-    def serve(self) -> Process[EdgeState | None]:
-        """The edge's process, to the last token; its value is what the device keeps, if it keeps anything."""
+    def start(self) -> None:
+        """Begins."""
         ...
 
     def close(self) -> None:
@@ -47,15 +43,16 @@ class Exchange(Protocol):
 class _Place:
     """Where one request at a time is served."""
 
-    wake: simpy.Event
-    process: simpy.Process | None = None
-    current: Request | None = None
+    busy: bool = False
+    """Or about to be."""
+    request: Request | None = None
+    exchange: Exchange | None = None
 
 
 class Device:
     """One edge device, with `places` requests served side by side.
 
-    `open_exchange` begins the serving of a request; `on_end` hears of each request that has ended, however it did.
+    `open_exchange` begins the serving of a request; `on_end` is called for each request that has ended, however it did.
     """
 
     def __init__(
@@ -79,9 +76,7 @@ class Device:
         """Who has the processor."""
         self._waiting: list[tuple[Request, simpy.Event]] = []
         """For it."""
-        self._places = [_Place(env.event()) for _ in range(places)]
-        for place in self._places:
-            place.process = env.process(self._run(place))
+        self._places = [_Place() for _ in range(places)]
 
     def submit(self, request: Request) -> None:
         """A request comes; on a device that is away it is abandoned at once."""
@@ -89,38 +84,33 @@ class Device:
         self._queue.append(request)
         if self.away:
             self.abort(request, "abandoned")
-        elif (free := next((place for place in self._places if not place.wake.triggered), None)) is not None:
-            free.wake.succeed()
+        elif (free := next((place for place in self._places if not place.busy), None)) is not None:
+            free.busy = True
+            later(self._env, 0.0, partial(self._serve_next, free))
 
     def abort(self, request: Request, outcome: str) -> None:
         """The request ends without an answer, if it has not ended yet."""
         if request in self._queue:
             self._queue.remove(request)
             self._end(request, outcome)
-        elif (place := next((place for place in self._places if place.current is request), None)) is not None:
-            assert place.process is not None
-            place.process.interrupt(outcome)
+        elif any(place.request is request for place in self._places):
+            if self._holder is request or len(self._places) == 1:
+                self.end_work()
+            self._end_served(request, outcome)
 
     def leave(self) -> None:
-        """The device is away from now on: what it was asked is abandoned."""
+        """The device is away from now on: its requests are abandoned."""
         self.away = True
-        for request in (*self._queue, *(place.current for place in self._places if place.current)):
+        for request in (*self._queue, *(place.request for place in self._places if place.request)):
             self.abort(request, "abandoned")
 
     def come_back(self) -> None:
         """The device is there again."""
         self.away = False
 
-    def turn(self, request: Request, round_number: int) -> Process[None]:
-        """Waits until the processor is free for a round of this request, which then has it until `rest`."""
-        called = self.call(request)
-        if called is not None:
-            request.ledger.enter(round_number, "edge_queue_s")
-            yield called
-
     def call(self, request: Request) -> simpy.Event | None:
         """The request wants the processor: it has it (None), or will have it when this event comes, until `rest`."""
-        if self._holder is None:
+        if self._holder is None or self._holder is request:
             self._holder = request
             return None
         called = self._env.event()
@@ -129,7 +119,8 @@ class Device:
 
     def rest(self, request: Request) -> None:
         """The request does not need the processor, or no more, and waits for it no more."""
-        self._waiting = [each for each in self._waiting if each[0] is not request]
+        if self._waiting:
+            self._waiting = [each for each in self._waiting if each[0] is not request]
         if self._holder is request:
             self._holder, called = self._waiting.pop(0) if self._waiting else (None, None)
             if called is not None:
@@ -149,27 +140,70 @@ class Device:
         if working is not None and working[2] > self._env.now:
             self.station.rebook(working, (*working[:2], self._env.now))
 
-    def _run(self, place: _Place) -> Process[None]:
-        while True:
-            if not self._queue:
-                place.wake = self._env.event()
-                yield place.wake
-                continue
-            request = place.current = self._queue.pop(0)
-            exchange = self._open_exchange(self, request, self._kept)
-            try:
-                self._kept = yield from exchange.serve()
-                outcome = "answered"
-            except simpy.Interrupt as interrupt:
-                outcome = str(interrupt.cause)
-                if self._holder is request or len(self._places) == 1:
-                    self.end_work()
-            self.rest(request)
-            exchange.close()
-            del exchange  # with it go the models' caches, which must not stay until the next request
-            place.current = None
-            self._end(request, outcome)
+    def answered(self, request: Request, kept: EdgeState | None) -> None:
+        """The request's last token is here; `kept` is what the device keeps of it, for the next one."""
+        self._kept = kept
+        self._end_served(request, "answered")
+
+    def _serve_next(self, place: _Place, _: simpy.Event | None = None) -> None:
+        place.busy = bool(self._queue)
+        if place.busy:
+            place.request = self._queue.pop(0)
+            place.exchange = self._open_exchange(self, place.request, self._kept)
+            place.exchange.start()
+
+    def _end_served(self, request: Request, outcome: str) -> None:
+        place = next(place for place in self._places if place.request is request)
+        self.rest(request)
+        assert place.exchange is not None
+        place.exchange.close()
+        place.request = place.exchange = None
+        self._end(request, outcome)
+        self._serve_next(place)
 
     def _end(self, request: Request, outcome: str) -> None:
         request.end(outcome, self._env.now)
         self._on_end(self, request)
+
+
+class EdgePasses:
+    """How long drafter passes on the devices of a class take. Where the latency model draws, a pass takes as long as
+    its request and its index there say, whenever it is made.
+
+    `spells`: whether a request meets a slow machine or a fast one, by device and request, the same for its passes in
+    the cloud.
+    """
+
+    def __init__(self, latency: Latency, uniforms: Uniforms, spells: Uniforms) -> None:
+        self._latency = latency
+        self._spells = spells
+        self._uniforms = uniforms if latency.random else None
+        self._known_s = _durations_s(latency)
+
+    def of_round_s(
+        self, request: Request, round_number: int, new: int, cached: int, later: tuple[int, ...] = (), made: int = 0
+    ) -> tuple[float, ...]:
+        """Seconds of each of some passes of one sequence, behind `made` others in the round: the first one runs over
+        `new` tokens on top of `cached`, each later one over so many more."""
+        if self._uniforms is None:
+            return self._known_s(new, cached, later)
+        uniforms = self._uniforms.under(request.device, request.number, round_number)
+        spell = self._spells.uniform(request.device, request.number)
+        passes = enumerate(_works(new, cached, later), made)
+        return tuple(self._latency.drawn_s([work], uniforms.uniform(place), spell) for place, work in passes)
+
+
+@lru_cache(maxsize=64)
+def _durations_s(latency: Latency) -> Callable[[int, int, tuple[int, ...]], tuple[float, ...]]:
+    """Worked out once for all devices of a kind."""
+
+    @lru_cache(maxsize=1 << 14)
+    def durations_s(new: int, cached: int, later: tuple[int, ...]) -> tuple[float, ...]:
+        return tuple(latency.pass_s([work]) for work in _works(new, cached, later))
+
+    return durations_s
+
+
+def _works(new: int, cached: int, later: tuple[int, ...]) -> list[tuple[int, int]]:
+    runs = (new, *later)
+    return list(zip(runs, accumulate(runs, initial=cached), strict=False))

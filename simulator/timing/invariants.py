@@ -3,21 +3,21 @@
 I1   Packets sent = delivered + lost + dropped + in flight; requests arrived = answered + timed out + abandoned + in
      flight. Here: `check_link`; a request that ends twice, in `Request.end`.
 I2   The clock never runs back. In `Station`, `StepCurve`.
-I3   Of a round: started <= sent <= received <= verified <= answered. Here: `check_request`; none is judged that was
-     drafted on drafts that do not stand, in `Ahead`.
+I3   Of a round: started <= sent <= received <= verified <= answered. Here: `check_request`; none is verified that
+     was drafted on drafts that were not accepted, in `Driver`.
 I4   Little's law at every station, in its exact form: area = sum of sojourns. Here: `check_station`.
 I5   No station idles beside an admissible job; a batching window idles for its window at most. In `Cloud`, `sharing`.
 I6   Same cell, same machine: byte-identical tables, whatever the workers, the cluster, a resume, the cells beside it in
      a sweep and their order, and whether its rounds were decoded now or remembered. By tests.
 I7   Bits charged to a link are 8 * len(bytes really encoded), plus headers, both ways. In `Message`, by tests.
 I8   decode(encode(x)) == x, and encode(decode(b)) == b. In `DivergenceMeter`: what was received is what was sent.
-I9   A round commits accepted + 1 tokens (accepted only, where all stand and a successor is promised, in `Lookahead`); a
-     tail cut at the output limit is counted. Here: `check_request`; that both ends agree, in `Speculate` and `Ahead`.
+I9   A round commits accepted + 1 tokens (accepted only, where all are and a successor is promised, in `Lookahead`); a
+     tail cut at the output limit is counted. Here: `check_request`; that both ends agree, in `Driver`.
 I10  Caches hold a prefix of the committed sequence, at most two tokens short, the edge's also of what the cloud decoded
      by itself since its last pass, and nothing else. By tests.
 I11  The parts of a request's latency sum to it. Here: `check_request`; no gap, in `Ledger`.
-I12  The output law is the verifier's: whatever decides that draft n is sent, heard or judged may depend on
-     d_1..d_{n-1}, never on d_n. By exact enumeration in tests; what is judged was verified, in `CloudSession`.
+I12  The output distribution is the verifier's: whatever decides that draft n is sent, received or verified may depend
+     on d_1..d_{n-1}, never on d_n. By exact enumeration in tests; what is accepted was verified, in `CloudSession`.
 
 The tests of each have its number in their names; those that break it on purpose stand beside them.
 """

@@ -1,11 +1,23 @@
-"""Calls that happen later, without a process of their own."""
+"""The event loop, and calls that happen later, without a process of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf, nextafter
+from operator import attrgetter
 
 import simpy
+
+
+class EventLoop(simpy.Environment):
+    """SimPy's environment, whose time is read more often than anything else: without a Python call."""
+
+    now = property(attrgetter("_now"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("event", "timeout"):  # bound once, as SimPy does it for its own class alone
+            setattr(self, name, getattr(self, name))
 
 
 def later(env: simpy.Environment, delay_s: float, call: Callable[[simpy.Event], None]) -> None:

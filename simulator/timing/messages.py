@@ -20,6 +20,7 @@ from channels.link.losses import LossProcess, PacketIndex
 from channels.link.rates import Curve, MessageIndex, Position
 from channels.link.sharing import Transmitter
 from channels.link.timers import TimerJitter
+from simulator.protocols.machine import MessageKind
 from simulator.results.observer import Airing
 from simulator.results.station import Customer, Visit
 
@@ -81,6 +82,8 @@ class Message:
     missing: int = 0
     unacked: int = 0
     oldest: int = 0
+    kind: MessageKind | None = None
+    """What its header says that it is; None: a message of no round."""
     arrival: object = None
     """On a planned link, the event of its arrival."""
 

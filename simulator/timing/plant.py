@@ -15,6 +15,8 @@ from simulator.cell.cell import Cell
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
+from simulator.protocols import protocol_of
+from simulator.protocols.machine import DOWNLINK, UPLINK, EdgeState, Need
 from simulator.results.energy import Connections
 from simulator.results.observer import Observer, Together
 from simulator.results.recorder import Recorder
@@ -22,14 +24,13 @@ from simulator.results.requests import Request
 from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice
 from simulator.results.station import Station
 from simulator.timing.cloud import Cloud
-from simulator.timing.device import Device, EdgeState, Exchange
+from simulator.timing.device import Device, EdgePasses
+from simulator.timing.driver import Driver, Network
 from simulator.timing.invariants import check_link, check_station
+from simulator.timing.later import EventLoop
 from simulator.timing.link import Link
 from simulator.timing.medium import share_media
 from simulator.timing.planned_link import PlannedLink, plannable
-from simulator.timing.protocols import PROTOCOLS
-from simulator.timing.protocols.edge_passes import EdgePasses
-from simulator.timing.protocols.site import Network, Site
 from simulator.timing.receive_windows import ReceiveWindows
 from simulator.timing.users import Users
 
@@ -47,9 +48,9 @@ class Plant:
     sharers: Mapping[Link, int]
     """How many devices share each link; 1 where each has a lane of its own."""
     connections: Connections
-    """Of radios that are known to keep one."""
+    """The connections of radios that are known to keep one."""
     figures: PowerAndPrice
-    """What power and price the cell states."""
+    """The power and price that the cell states."""
 
     @property
     def links(self) -> list[Link]:
@@ -98,7 +99,7 @@ class Plant:
 
 def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | None = None) -> Plant:
     """The plant of a cell, at time 0."""
-    env = simpy.Environment()
+    env = EventLoop()
     spells = Uniforms.of(cell.seed, "spells")
     cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer)
     decoder = Decoder(cell, memory)
@@ -112,7 +113,9 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     for place, each in enumerate(cell.classes):
         uplink, downlink = uplinks.of_class(place), downlinks.of_class(place)
         passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells)
-        network = Network(env, uplink, downlink, cloud, each.edge, passes, cell.workload.prompt_at_cloud, windows)
+        links = {UPLINK: uplink, DOWNLINK: downlink}
+        reads_at_work = bool(protocol_of(each.scheme).edge.needs(each.scheme) & {Need.LOOKAHEAD, Need.PARTS})
+        network = Network(env, links, cloud, each.edge, passes, cell.workload.prompt_at_cloud, reads_at_work, windows)
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
         ways += [(uplink, downlink)] * each.count
@@ -139,17 +142,17 @@ def _together(*observers: Observer | None) -> Observer | None:
 
 
 def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
-    """Of failures, and of the time that passes take."""
+    """The random streams of failures, and of the time that passes take."""
     return Uniforms.of(cell.seed, "cloud failures"), Uniforms.of(cell.seed, "cloud passes")
 
 
 def _open_exchange(
     network: Network, decoder: Decoder, device: Device, request: Request, kept: EdgeState | None
-) -> Exchange:
-    """Begins the serving of a request, by the protocol that its scheme names."""
+) -> Driver:
+    """Prepares to serve a request, by the protocol that its scheme names."""
     state = None if kept is None else kept.scheme
     decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
-    return PROTOCOLS[decoding.setting.scheme.protocol](Site(network, device, request, decoding, kept))
+    return Driver(network, device, request, decoding, kept)
 
 
 class _Links:
@@ -171,19 +174,19 @@ class _Links:
         return list(self._links.values())
 
     def of_class(self, place: int) -> Link:
-        """One of its own where the class says so, else the cell's; asked once for each class."""
+        """One of its own where the class says so, else the cell's; called once for each class."""
         cell, way = self._cell, self._way
         config: LinkConfig = getattr(cell.classes[place], way)
         own = cell.fleet and getattr(cell.fleet[place], way) is not None
         key = (config, place if own else -1)
         if key not in self._links:
-            name, luck = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
+            name, stream = (f"{cell.fleet[place].name} {way}", f"{way} of class {place}") if own else (way, way)
             reverse = "downlink" if way == "uplink" else "uplink"
             back_s = [answer_s(config, getattr(each, reverse)) for each in cell.classes for _ in range(each.count)]
             self._links[key] = (PlannedLink if self._alone and plannable(config) else Link)(
                 self._env,
                 config,
-                Uniforms.of(cell.seed, luck),
+                Uniforms.of(cell.seed, stream),
                 name,
                 back_s.__getitem__,
                 self._observer,

@@ -1,7 +1,7 @@
 """Whether a run gets anywhere. A cell may be legal and never end: each attempt lost, each pass cut short by a crash.
 
 Progress is a request that ends, a token that reaches its device, or a packet that is acknowledged for the first time.
-A run that makes very many events without any is stopped, and what most of them came to is told.
+A run that makes very many events without any is stopped, and what most of them came to is reported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOOKS: Final = 100
 
 
 class Progress:
-    """Told of `look_every` events at a time."""
+    """Looks on after `look_every` events at a time."""
 
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
@@ -46,12 +46,12 @@ class Progress:
         self._events = 0
         self._since_s = self._plant.env.now
         self._known = self._come_through()
-        self._before = [count for count, _ in self._vain()]
+        self._before = [count for count, _ in self._futile()]
 
     def _come_through(self) -> tuple[int, ...]:
         return (*self._plant.users.answered, sum(link.acked_bits for link in self._plant.links))
 
-    def _vain(self) -> Iterator[tuple[int, str]]:
+    def _futile(self) -> Iterator[tuple[int, str]]:
         """What comes to nothing, counted since the start of the run, each with the field that is behind it."""
         plant = self._plant
         for link in plant.links:
@@ -63,6 +63,6 @@ class Progress:
 
     def _cause(self) -> str:
         """What most events came to."""
-        since = [(now - before, told) for (now, told), before in zip(self._vain(), self._before, strict=True)]
-        count, told = max(since, key=lambda each: each[0])
-        return told.format(count) if count else f"cell: {self._events:,} events"
+        since = [(now - before, text) for (now, text), before in zip(self._futile(), self._before, strict=True)]
+        count, text = max(since, key=lambda each: each[0])
+        return text.format(count) if count else f"cell: {self._events:,} events"

@@ -1,8 +1,8 @@
-"""Who asks when: requests come to devices, and every request has one end."""
+"""When requests come: they come to devices, and every request has one end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,13 +16,15 @@ from simulator.results.observer import Doing, Observer, Spent, hears
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
-from simulator.timing.device import Device, Process
+from simulator.timing.device import Device
 from simulator.timing.invariants import check_request
 from simulator.timing.later import later
 
+Process = Generator[simpy.Event, object, None]
+
 
 class Users:
-    """Brings the devices their requests, and hears how each ends."""
+    """Brings the devices their requests, and is called when each ends."""
 
     def __init__(
         self,
@@ -125,7 +127,7 @@ class Users:
             self._schedule_next(device)  # first: the run is over when nothing is to come and nothing is here
         device.submit(request)
 
-    def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Process[None]:
+    def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Process:
         for from_s, to_s in times:
             yield self._env.timeout(max(0.0, from_s - self._env.now))
             self.absences += 1
@@ -138,7 +140,7 @@ class Users:
 
 @dataclass(frozen=True, slots=True)
 class _Follower:
-    """Tells an observer what the ledger of one request hears."""
+    """Reports to an observer what is entered in the ledger of one request."""
 
     observer: Observer
     device: int

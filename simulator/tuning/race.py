@@ -28,7 +28,7 @@ from kinds import ConfigError
 from kinds.arrays import Floats, Ints
 from simulator.cell.cell import Cell
 from simulator.cell.settings import expand
-from simulator.results.intervals import ROUNDING, Difference, paired_values
+from simulator.results.intervals import CONFIDENCE, ROUNDING, Difference, paired_values
 from simulator.tuning.alternatives import Alternatives, Values
 from simulator.tuning.trials import FIRST_SEED, Aim, Budget, CommonSeeds, Course, Rows, each_once
 
@@ -70,7 +70,7 @@ class Race:
 
     settings: int
     looks: int
-    confidence: float = 0.95
+    confidence: float = CONFIDENCE
 
     def __post_init__(self) -> None:
         if self.settings < 1 or self.looks < 1 or not 0 < self.confidence < 1:

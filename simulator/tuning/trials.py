@@ -15,7 +15,7 @@ import numpy as np
 from simulator.cell.cell import Cell
 from simulator.cell.settings import expand
 from simulator.results.columns import LOSSLESS_TV
-from simulator.results.intervals import Difference, paired_values
+from simulator.results.intervals import CONFIDENCE, Difference, paired_values
 from simulator.tuning.alternatives import Alternatives, Values
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Aim:
 
     metric: str
     higher: bool = False
-    confidence: float = 0.95
+    confidence: float = CONFIDENCE
 
     def unfit(self, cell: Cell, row: Row) -> str:
         """Why a trial cannot be ranked; "" where it can. A text may depart where the scheme says that it does."""

@@ -1,4 +1,4 @@
-"""Bits a draft of drafters that the prior was fitted to and of some that it was not, beside the former code.
+"""Bits a draft of drafters that the prior was fitted to and of some that it was not, beside the paper's count.
 
     pytest -s tests/benchmarks/bench_codec_bits.py
 
@@ -7,39 +7,29 @@ drafter drafts ROUND tokens from its own qhat. Left out of the prior's laws: the
 (git, FORMER_DRAFTER), as it was and with a head for all of V; and the verifier without two of its layers. All numbers
 are bits a draft without the drafted id's own -log2 qhat; `paper` is log2 C(V, K) + log2 C(ell + K - 1, K - 1)
 (+ ceil(log2 V) for thresholds) at the K before zero counts are dropped. `one`: packets of one draft, of up to 8.
-`former`: the package at FORMER_CODE, run on the same drafts; without git's history these columns are left out.
 """
 
 from __future__ import annotations
 
-import inspect
-import io
-import json
 import math
-import os
-import pickle
 import subprocess
-import sys
-import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from speculated_texts import speculated
 
+from channels.codec.context_coded import build_prior
 from channels.codec.paper_counts import paper_bits
-from channels.codec.recoded import build_prior
 from channels.codec.wire import Draft, Format, length_bits
 from models.interface import LanguageModel, LoadedPair, Pair
-from models.verification import verify
 
 ROUND, ROUNDS = 5, 60
 BARS = dict(zip(build_prior.POINTS, ((0.48, 0.45), (0.27, 0.26), (0.47, 0.45), (0.55, 0.52)), strict=True))
 """What is asked and what is aimed at, of the paper's count, on drafters left out."""
-FORMER_CODE = "5b07528"
 FORMER_DRAFTER = "37d3c4e:models/weights/smollm2/drafter.safetensors"
 ROOT = Path(__file__).parents[2]
 Point = tuple[int, float, int]
@@ -65,25 +55,7 @@ def pair() -> LoadedPair:
 @cache
 def contexts() -> list[tuple[int, ...]]:
     """Texts after which a round starts, along speculative decoding of the prompts."""
-    return list(committed(pair(), ROUNDS))
-
-
-def committed(pair: LoadedPair, rounds: int) -> Iterator[tuple[int, ...]]:
-    """`rounds` of them."""
-    rng = np.random.default_rng(1)
-    each = -(-rounds // len(pair.prompts))
-    for prompt in pair.prompts:
-        edge, cloud, text = pair.drafter.open(1.0), pair.verifier.open(1.0), prompt.tokens
-        for _ in range(min(each, rounds)):
-            rounds -= 1
-            yield text
-            laws, drafts = [], []
-            for _ in range(ROUND):
-                laws.append(edge.laws((*text, *drafts), 1)[0])
-                drafts.append(int(rng.choice(pair.vocabulary, p=laws[-1])))
-            p = cloud.laws((*text, *drafts), ROUND + 1)
-            verdict = verify(p, np.array(drafts), np.array(laws), rng.random(ROUND + 1))
-            text = (*text, *drafts[: verdict.accepted], verdict.token)
+    return [each.text for each in speculated(pair(), ROUNDS, ROUND)]
 
 
 def drafters():
@@ -161,29 +133,16 @@ def quantized(q: np.ndarray, point: Point) -> tuple[np.ndarray, np.ndarray, int]
 
 def table(title: str, vocabulary: int, found: dict[Point, list[Packet]], ratio: Callable[..., None]) -> None:
     print(f"\n{title}: {sum(len(p) for p in found.values()) * ROUND // len(found)} laws a line, V = {vocabulary}")
-    header = (
-        "point",
-        "K",
-        "paper",
-        "enumerative",
-        "former",
-        "now",
-        "of paper",
-        "former one",
-        "one",
-        "of paper",
-        "bars",
-    )
+    header = ("point", "K", "paper", "enumerative", "now", "of paper", "one", "of paper", "bars")
     print("".join(f"{name:>12}" for name in header))
-    former = measured_by_former(found)
     for point, sent in found.items():
         paper = np.mean([paper_bits(vocabulary, k, point[2], not point[0]) for _, _, ks in sent for k in ks])
         ks = np.mean([k for _, _, ks in sent for k in ks])
         now, one = mean_bits(sent, point[2], vocabulary, "recoded")
-        bits = paper, mean_bits(sent, point[2], vocabulary, "enumerative")[0], former[point][0], now
+        bits = paper, mean_bits(sent, point[2], vocabulary, "enumerative")[0], now
         name = f"K={point[0]}" if point[0] else f"q>={point[1]:g}"
         cells = [f"{name}, {point[2]}", f"{ks:.1f}", *(f"{each:.1f}" for each in bits), f"{now / paper:.1%}"]
-        cells += [f"{former[point][1]:.1f}", f"{one:.1f}", f"{one / paper:.1%}", "{:.0%} {:.0%}".format(*BARS[point])]
+        cells += [f"{one:.1f}", f"{one / paper:.1%}", "{:.0%} {:.0%}".format(*BARS[point])]
         print("".join(f"{cell:>12}" for cell in cells))
         ratio(f"recoded / paper's count: {title}, {name}", now / paper, at_most=BARS[point][0], meaning="bits a draft")
 
@@ -200,39 +159,3 @@ def mean_bits(sent: list[Packet], resolution: int, vocabulary: int, code: str) -
         ones -= tokens
         number += len(drafts)
     return total / number, ones / number
-
-
-def measured_by_former(found: dict[Point, list[Packet]]) -> dict[Point, tuple[float, float]]:
-    """`mean_bits` by the package at FORMER_CODE, in a process of its own; nan where there is no such commit."""
-    archive = from_git("archive", FORMER_CODE, "channels", "kinds")
-    if not archive:
-        return dict.fromkeys(found, (math.nan, math.nan))
-    plain = [
-        (point[2], [(text, [(d.token, d.support, d.counts) for d in drafts], sizes) for text, drafts, sizes in sent])
-        for point, sent in found.items()
-    ]
-    with TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
-        run = subprocess.run(
-            [sys.executable, "-c", FORMER_PROGRAM + inspect.getsource(mean_bits) + FORMER_ANSWER],
-            input=pickle.dumps((pair().vocabulary, plain)),
-            env={**os.environ, "PYTHONPATH": folder},
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-    return dict(zip(found, map(tuple, json.loads(run.stdout)), strict=True))
-
-
-FORMER_PROGRAM = f"""
-from __future__ import annotations
-import json, math, pickle, sys
-from channels.codec.wire import Draft, Format, length_bits
-ROUND = {ROUND}
-"""
-FORMER_ANSWER = """
-vocabulary, points = pickle.load(sys.stdin.buffer)
-made = [(ell, [(text, [Draft(*d) for d in drafts], sizes) for text, drafts, sizes in sent]) for ell, sent in points]
-print(json.dumps([mean_bits(sent, ell, vocabulary, "recoded") for ell, sent in made]))
-"""

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from channels.codec import prior_files
+from channels.codec.context_coded.expected_tokens import candidates
+from channels.codec.context_coded.prior_tables import find
 from channels.codec.lattice import quantize
-from channels.codec.recoded.candidates import candidates
-from channels.codec.recoded.prior_tables import find
 from channels.codec.sparsify import Threshold, TopK
 from channels.codec.wire import Draft, Format, decode, encode
 

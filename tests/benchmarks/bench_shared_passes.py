@@ -68,7 +68,7 @@ def measure(at_a_time: int) -> dict[str, float | str]:
     passes_s = Timed(ForwardPass, "alone"), Timed(sys.modules["models.packed_passes"], "packed")
     loaded = decoder.load(cells[0].models.pair)
     if at_a_time == 1:
-        run.rehearse = lambda *_: None  # else the requests of each cell are decoded side by side
+        run.predecode = lambda *_: None  # else the requests of each cell are decoded side by side
     else:
         assert loaded.drafter.shared.packs and loaded.verifier.shared.packs  # type: ignore[attr-defined]
     simulate(cells[0], memory=Memory())  # compiles what is compiled

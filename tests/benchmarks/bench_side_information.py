@@ -1,20 +1,21 @@
-"""What the verifier's own law would save, if the packet of a draft's counts could be read with it (Wyner-Ziv).
+"""What the verifier's own distribution would save, if the packet of a draft's counts could be read with it (Wyner-Ziv).
 
     pytest -s tests/benchmarks/bench_side_information.py
 
-Bits a draft of support and counts, as the questions of the walk of `channels.codec.recoded` cost them, under a network
-fitted anew for each set of evidence: what the prior says of a candidate; and p beside it, as its weight, rank and the
-order of the list. Fitted on one half of the prompts, told of the other. Both columns take a K that is known, and no
-packet's header.
+Bits a draft of support and counts, as the questions of the walk of `channels.codec.context_coded` cost them, under a
+network fitted anew for each set of evidence: what the prior says of a candidate; and p beside it, as its weight, rank
+and the order of the list. Fitted on one half of the prompts, told of the other. Both columns take a K that is known,
+and no packet's header.
 
 The edge cannot compute p, so its packet cannot be that short: the second column is what coding without it may come to
 at best (Slepian and Wolf), for blocks without end and a rate that the edge would have to guess. What stands against it:
-`ids`, the drafted ids by the prior ahead of the laws, for without d_1..d_{n-1} the cloud has no p_n, in place of
-`drawn`, -log2 qhat(d); and a checksum. `hashed` is what one can build: tokens that the prior finds dear are sent as a
-hash that the cloud reads as the token of largest p with it, the length of the hash and what is dear at their best. Its
-figure is what a round of ROUND drafts saves, the whole payload charged where a token is read wrong, checksum and ids
-left out: below 0 it loses. It loses at every point: p ranks a dear token at 2^4 to 2^6 on average and at 2^10 to 2^12
-once in a hundred, and the hash must be long enough for that one, where the prior's code is as long as each token needs.
+`ids`, the drafted ids by the prior ahead of the distributions, for without d_1..d_{n-1} the cloud has no p_n, in place
+of `drawn`, -log2 qhat(d); and a checksum. `hashed` is what one can build: tokens that the prior finds dear are sent as
+a hash that the cloud reads as the token of largest p with it, the length of the hash and what is dear at their best.
+Its figure is what a round of ROUND drafts saves, the whole payload charged where a token is read wrong, checksum and
+ids left out: below 0 it loses. It loses at every point: p ranks a dear token at 2^4 to 2^6 on average and at 2^10 to
+2^12 once in a hundred, and the hash must be long enough for that one, where the prior's code is as long as each token
+needs.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from speculated_texts import speculated
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from channels.codec import prior_files
-from channels.codec.recoded import build_prior, prior_tables
-from channels.codec.recoded.candidates import UNIT, candidates
+from channels.codec.context_coded import build_prior, prior_tables
+from channels.codec.context_coded.expected_tokens import UNIT, candidates
 from channels.codec.wire import Format, ids_bits
 from models.interface import LoadedPair, Pair
-from models.verification import verify
 
 PAIR, ROUND, ROUNDS, STEPS = "smollm2", 5, 126, 2_500
 POINTS = ((3, 0.0, 16), (8, 0.0, 64), (64, 0.0, 100))
@@ -70,21 +71,11 @@ class Asked(NamedTuple):
 
 def positions(pair: LoadedPair) -> Iterator[Position]:
     """Rounds along speculative decoding of the pair's prompts."""
-    rng = np.random.default_rng(1)
-    for number, prompt in enumerate(pair.prompts):
-        edge, cloud, text = pair.drafter.open(1.0), pair.verifier.open(1.0), prompt.tokens
-        for _ in range(-(-ROUNDS // len(pair.prompts))):
-            laws, drafts = [], []
-            for _ in range(ROUND):
-                laws.append(edge.laws((*text, *drafts), 1)[0])
-                drafts.append(int(rng.choice(pair.vocabulary, p=laws[-1])))
-            p = cloud.laws((*text, *drafts), ROUND + 1)
-            for n, q in enumerate(laws):
-                top = np.argsort(-q, kind="stable")[:2048].astype(np.int32)
-                known = (*text, *drafts[:n])
-                yield Position(number, known, n, drafts[n], top, q[top].astype(np.float32), p[n])
-            verdict = verify(p, np.array(drafts), np.array(laws), rng.random(ROUND + 1))
-            text = (*text, *drafts[: verdict.accepted], verdict.token)
+    for each in speculated(pair, ROUNDS, ROUND):
+        for n, q in enumerate(each.q):
+            top = np.argsort(-q, kind="stable")[:2048].astype(np.int32)
+            known = (*each.text, *each.drafts[:n])
+            yield Position(each.prompt, known, n, each.drafts[n], top, q[top].astype(np.float32), each.p[n])
 
 
 def counts_of(at: Position, point: tuple[int, float, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +151,7 @@ def remaining(weights: np.ndarray) -> np.ndarray:
 
 
 class Network(torch.nn.Module):
-    """One hidden layer, all heads on it, as in `channels.codec.recoded.network`."""
+    """One hidden layer, all heads on it, as in `channels.codec.context_coded.network`."""
 
     def __init__(self, inputs: int, units: int = 48) -> None:
         super().__init__()

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from watched_texts import WatchedModel
 
-from models.interface import CachedText, LanguageModel, LoadedPair, TokenTree
+from models.interface import CachedText, LoadedPair
 from simulator import Cell, run, simulate, sweep
 from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
@@ -41,44 +42,6 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-class Recorded:
-    """A model that notes every call made of its texts."""
-
-    def __init__(self, model: LanguageModel, calls: list[Call]) -> None:
-        self.model, self.calls = model, calls
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.model, name)
-
-    def open(self, temperature: float) -> RecordedText:
-        return RecordedText(self.model.open(temperature), self.calls)
-
-
-class RecordedText:
-    def __init__(self, text: CachedText, calls: list[Call]) -> None:
-        self.text, self.calls = text, calls
-
-    @property
-    def cached(self) -> tuple[int, ...]:
-        return self.text.cached
-
-    def laws(self, tokens: tuple[int, ...], last: int) -> object:
-        self.calls.append((self.text, "laws", (tokens, last)))
-        return self.text.laws(tokens, last)
-
-    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> object:
-        self.calls.append((self.text, "tree_laws", (tokens, tree)))
-        return self.text.tree_laws(tokens, tree)
-
-    def graft(self, path: tuple[int, ...]) -> None:
-        self.calls.append((self.text, "graft", (path,)))
-        self.text.graft(path)
-
-    def crop(self, length: int) -> None:
-        self.calls.append((self.text, "crop", (length,)))
-        self.text.crop(length)
-
-
 def replay(calls: list[Call]) -> None:
     """The same forward passes, on the same texts from the start, and nothing else."""
     for text in {id(text): text for text, _, _ in calls}.values():
@@ -99,8 +62,9 @@ def test_what_a_live_run_costs_beside_its_passes(
     one = cell(scheme, 1e5, *((4, 64) if kind == "sotu" else (1, 16)), pair=kind)
     pair = decoder.load(one.models.pair)
     calls: list[Call] = []
-    recorded = LoadedPair(Recorded(pair.drafter, calls), Recorded(pair.verifier, calls), pair.prompts)
-    monkeypatch.setattr(run, "rehearse", lambda *_: None)  # the bare passes are made one by one, too
+    watched = (WatchedModel(model, lambda *call: calls.append(call)) for model in (pair.drafter, pair.verifier))
+    recorded = LoadedPair(*watched, pair.prompts)
+    monkeypatch.setattr(run, "predecode", lambda *_: None)  # the bare passes are made one by one, too
     simulate(one, memory=Memory())
     ratios, passes = [], 0
     for _ in range(5):

@@ -5,8 +5,7 @@ from functools import cache
 
 import pytest
 
-from models.independence import packs
-from models.packed_passes import SharedNetwork
+from models.packed_passes import SharedNetwork, packs
 from tests.models import tiny
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from models.clocks.constant import ConstantLatency
+from models.clocks.affine import ConstantLatency
 from models.published import Published
-from simulator.results.phase_prediction import Place, Rounds, at_the_edge, cloud_only, colocated
+from simulator.results.phase_prediction import Deployment, Rounds, at_the_edge, cloud_only, colocated
 
 AXIS = "uplink.delay.delay_s"
 TRIPS, PROMPTS, ANSWERS, NAMES = (0.005, 0.02, 0.08, 0.16), (16, 512), (32, 128), ("llama_1b_70b", "vicuna_68m_13b")
@@ -44,7 +44,7 @@ def _luck(kind: str, luck: float, seed: int, seeds: int) -> float:
 
 
 def _row(name: Any, prompt: int, answer: int, trip: float, kind: str, seed: int, times: float) -> dict[str, object]:
-    place = Place(*_CLOCKS, prompt, answer, trip / 2, trip / 2, 1e6, id_bits=10)
+    place = Deployment(*_CLOCKS, prompt, answer, trip / 2, trip / 2, 1e6, id_bits=10)
     rounds = _rounds(name)
     found = (
         cloud_only(place) if kind == "cloud_only"

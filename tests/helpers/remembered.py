@@ -10,8 +10,8 @@ from unittest.mock import patch
 import pandas as pd
 from cells import cell, link
 
+from models.computed_text import ComputedText
 from models.interface import Laws, TokenTree
-from models.law_text import LawText
 from simulator import Cell, CellResult
 from simulator.decoding.nodes import Tree
 from simulator.decoding.steps import attach, detach_all, in_order
@@ -48,17 +48,17 @@ def made(way: str, bps: float = 1e5) -> Cell:
 def counted_passes() -> Iterator[list[int]]:
     """The tokens of each text that a model makes a pass over meanwhile."""
     passes = list[int]()
-    laws, tree_laws = LawText.laws, LawText.tree_laws
+    laws, tree_laws = ComputedText.laws, ComputedText.tree_laws
 
-    def counted(self: LawText, tokens: tuple[int, ...], last: int) -> Laws:
+    def counted(self: ComputedText, tokens: tuple[int, ...], last: int) -> Laws:
         passes.append(len(tokens))
         return laws(self, tokens, last)
 
-    def counted_tree(self: LawText, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
+    def counted_tree(self: ComputedText, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
         passes.append(len(tokens))
         return tree_laws(self, tokens, tree)
 
-    with patch.object(LawText, "laws", counted), patch.object(LawText, "tree_laws", counted_tree):
+    with patch.object(ComputedText, "laws", counted), patch.object(ComputedText, "tree_laws", counted_tree):
         yield passes
 
 

@@ -16,7 +16,7 @@ from tables_pair import END, PROMPTS, P, Q, V, law_after
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
-from models.drifted import open_drifted
+from models.computed_text import open_drifted
 from models.synthetic import MarkovModel
 from simulator import Cell
 from simulator.schemes.code import Packets

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 
 from channels.codec import prior_files
-from channels.codec.recoded import prior_tables
+from channels.codec.context_coded import prior_tables
 
 ONE, UNIT = 1 << 32, 1 << 30
 LEVELS = 23

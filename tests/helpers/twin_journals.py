@@ -16,6 +16,7 @@ import pytest
 
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
+from simulator.protocols.machine import DraftAll, SendReply, SubmitJob
 from simulator.results.observer import Airing, Observer, ServerPass
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
@@ -41,11 +42,10 @@ from simulator.testbed.journal import (
 from simulator.testbed.letters import Address, Kind
 from simulator.timing import plant
 from simulator.timing.device import Device
+from simulator.timing.driver import HANDLERS, Driver
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, Message
 from simulator.timing.plant import Plant
-from simulator.timing.protocols import ahead, speculate
-from simulator.timing.protocols.site import CloudHandler, Site
 
 
 class Twin(Observer):
@@ -133,10 +133,13 @@ class Twin(Observer):
         else:
             self._edge(request, event)
 
-    def drafts(self, site: Site, round_: OpenRound, end_s: float) -> None:
+    def drafts(self, driver: Driver, command: DraftAll) -> None:
+        """After the processor has begun."""
+        working = driver._device._working
+        assert working is not None
+        round_ = driver._request.open[command.round]
         durations_s = [to_s - from_s for from_s, to_s in pairwise([self.now_s, *round_.pass_ends_s])]
-        key = site.request.device, site.request.number
-        self._drafting[key] = round_, self.now_s, end_s, durations_s
+        self._drafting[driver._key] = round_, self.now_s, working[2], durations_s
 
     def close(self, request: Request, number: int, tokens: tuple[int, ...], now_s: float) -> None:
         self._edge(request, Closed(request.device, request.number, number, tokens, now_s))
@@ -150,13 +153,12 @@ class Twin(Observer):
     def end(self, request: Request, outcome: str, now_s: float) -> None:
         self._edge(request, Ended(request.device, request.number, tuple(request.tokens), now_s))
 
-    def submit(self, handler: Any, *_: object, **__: object) -> None:
-        number = handler._round.number if self._streams else handler._waiting[0] if handler._ready else 0
-        self._rounds[handler._key] = number
-        self.lines["cloud_0"].append(Submitted(*handler._key, number, self.now_s))
+    def submit(self, driver: Driver, command: SubmitJob) -> None:
+        self._rounds[driver._key] = command.round
+        self.lines["cloud_0"].append(Submitted(*driver._key, command.round, self.now_s))
 
-    def judged(self, handler: Any, round_: OpenRound, *_: object) -> None:
-        self.lines["cloud_0"].append(Judged(*handler._key, round_.number, 0.0, self.now_s))
+    def judged(self, driver: Driver, command: SendReply) -> None:
+        self.lines["cloud_0"].append(Judged(*driver._key, command.round, 0.0, self.now_s))
 
     def _computed(self, device: int, request: int) -> None:
         """What the processor did until now of the round that was drafted."""
@@ -199,12 +201,11 @@ def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
             (Request, "close_round", twin.close),
             (Request, "flush_round", twin.flush),
             (Request, "end", twin.end),
-            (CloudHandler, "submit", twin.submit),
-            (CloudHandler, "reply", twin.judged),
         ):
             patch.setattr(owner, name, _after(note, getattr(owner, name)))
-        for protocol in (speculate, ahead):
-            patch.setattr(protocol, "time_round", _timed(twin, protocol.time_round))
+        patch.setitem(HANDLERS, SubmitJob, _after(twin.submit, HANDLERS[SubmitJob]))
+        patch.setitem(HANDLERS, SendReply, _after(twin.judged, HANDLERS[SendReply]))
+        patch.setattr(Driver, "_draft_now", _before(twin.drafts, Driver._draft_now))
         result = simulate(cell, twin, memory=Memory())
         twin.plant.env.run(until=twin.now_s + 1.0)  # what was on the air, or in a pass, comes to its end
     twin.write(folder)
@@ -219,10 +220,10 @@ def _after(note: Callable[..., None], does: Callable[..., Any]) -> Callable[...,
     return noted
 
 
-def _timed(twin: Twin, time_round: Callable[..., float]) -> Callable[..., float]:
-    def timed(site: Site, round_: OpenRound, *nodes: object) -> float:
-        end_s = time_round(site, round_, *nodes)
-        twin.drafts(site, round_, end_s)
-        return end_s
+def _before(note: Callable[..., None], does: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(*given: Any) -> Any:
+        answer = does(*given)
+        note(*given)
+        return answer
 
-    return timed
+    return noted

@@ -209,7 +209,7 @@ def verify(number: int, seen: Counter[str]) -> None:
         assert not plant.users._pending and all(each.outcome != "in_flight" for each in requests)
         assert all(device.station.present == 0 for device in plant.devices)
         plant.env.run(plant.env.now + HEARD_S)
-        assert not any(pool.door.waiting or pool.door._rooms for pool in plant.cloud._pools)
+        assert not any(pool.reservations.waiting or pool.reservations._reserved for pool in plant.cloud._pools)
     seen["crash"] += plant.cloud.crashes
     seen["eviction"] += plant.cloud.evictions
     assert made.cloud.admission.kind == "evict" or not plant.cloud.evictions

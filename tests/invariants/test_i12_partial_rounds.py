@@ -20,13 +20,11 @@ from simulator.checking.exact import verifier_law as four_tokens_law
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import EdgeNode, Parts, Payload
-from simulator.results.rounds import OpenRound
+from simulator.protocols.machine import AddPart, MessageKind, SendMessage
+from simulator.protocols.speculate import OpenDrafts, SpeculateEdge
 from simulator.schemes import CSqs, Dense, HalfTopK, KSqs
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.policy import DRAFT, Action, EdgeView, Policy, PolicyState, Wait
-from simulator.timing.device import Process
-from simulator.timing.protocols.edge_rounds import note_payload, round_message
-from simulator.timing.protocols.speculate import Speculate, _Asked
 
 SCHEME = {"kind": "k_sqs", "k": 4, "partial": True}
 LOSSY = {"kind": "bernoulli", "probability": 0.3}
@@ -120,24 +118,20 @@ def test_i12_whatever_the_passes_take_in_another_period(each: Timed) -> None:
 @pytest.mark.parametrize("each", timed("c_sqs, the MTU binds"))
 def test_i12_parts_that_leave_together_after_the_last_pass_bend_the_law(each: Timed) -> None:
     """The control: when part 2 leaves then tells how many passes came after draft 2, or how long the edge waited."""
-    with patch.object(Speculate, "_send_part", _keep_part), patch.object(Speculate, "_end_parts", _send_all):
+    with patch.object(SpeculateEdge, "_send_part", _keep_part), patch.object(SpeculateEdge, "_end_parts", _send_all):
         assert each.bend(0.01, 0.5) > 0.01
 
 
-def _keep_part(self: Speculate, asked: _Asked, round_: OpenRound) -> Process[_Asked]:
-    yield from self._work(round_, "encode_s", self._site.network.edge.encode_s_per_draft)
-    round_.sent = asked.node
-    return asked
+def _keep_part(self: SpeculateEdge, drafts: OpenDrafts) -> None:
+    """The part stays here until the round is over."""
 
 
-def _send_all(self: Speculate, round_: OpenRound) -> None:
-    assert isinstance(round_.sent, EdgeNode)
-    first, *others = note_payload(round_, round_.sent, self._session)
-    message = round_message(self._site, round_, (first,), self._cloud.payload_arrived, grows=True)
+def _send_all(self: SpeculateEdge, drafts: OpenDrafts) -> None:
+    node, payload = drafts.node, self._session.seal(drafts.node)
+    first, *others = payload.parts
     self._awaited = 1
-    self._put(message)
-    for part in (*others, b""):
-        self._site.network.uplink.add(message, part, ends=not part)
+    self.commands.append(SendMessage(MessageKind.PAYLOAD, node.round, (first,), payload, node, grows=True))
+    self.commands += [AddPart(part, not part) for part in (*others, b"")]
 
 
 ENUMERATED = [

@@ -6,9 +6,10 @@ import random
 from typing import Any
 
 import pytest
+from watched_texts import WatchedModel
 
 from channels.uniforms import Uniforms
-from models.interface import CachedText, LanguageModel, Laws, LoadedPair, TokenTree
+from models.interface import LoadedPair
 from models.pair_cards import load
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
@@ -35,45 +36,6 @@ TREES: dict[str, object] = {
     "cut tree": {"kind": "tree", "widths": [2], "k": 4, "budget_bits": 200},
     "comb": {"kind": "multi_candidate", "k": 4},
 }
-
-
-class Watched:
-    """A text that notes what is asked of it."""
-
-    def __init__(self, text: CachedText, calls: Calls) -> None:
-        self._text = text
-        self._calls = calls
-
-    @property
-    def cached(self) -> tuple[int, ...]:
-        return self._text.cached
-
-    def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
-        self._calls.append((tokens, last))
-        return self._text.laws(tokens, last)
-
-    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
-        self._calls.append((tokens, tree))
-        return self._text.tree_laws(tokens, tree)
-
-    def graft(self, path: tuple[int, ...]) -> None:
-        self._calls.append(("graft", path))
-        self._text.graft(path)
-
-    def crop(self, length: int) -> None:
-        self._calls.append((length,))
-        self._text.crop(length)
-
-
-class Watching:
-    """A model whose texts note what is asked of them."""
-
-    def __init__(self, model: LanguageModel, calls: Calls) -> None:
-        self._model = model
-        self._calls = calls
-
-    def open(self, temperature: float) -> Watched:
-        return Watched(self._model.open(temperature), self._calls)
 
 
 class Bench:
@@ -108,8 +70,8 @@ class Bench:
         round's first, and stops where none of its probabilities reaches that; the cloud then decodes a token."""
         drafter, verifier = Calls(), Calls()
         pair = LoadedPair(
-            Watching(self.pair.drafter, drafter),  # type: ignore[arg-type]
-            Watching(self.pair.verifier, verifier),  # type: ignore[arg-type]
+            WatchedModel(self.pair.drafter, lambda _, *call: drafter.append(call)),  # type: ignore[arg-type]
+            WatchedModel(self.pair.verifier, lambda _, *call: verifier.append(call)),  # type: ignore[arg-type]
             self.pair.prompts,
         )
         uniforms = RequestUniforms(*(Uniforms.of(1, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))

@@ -49,7 +49,7 @@ def tables(result):
 def test_cells_side_by_side_have_the_tables_of_cells_alone(packed_texts, monkeypatch):
     cells = [*map(cell, SCHEMES), cell("k_sqs", 1)]
     with monkeypatch.context() as one_by_one:
-        one_by_one.setattr(run, "rehearse", lambda *_: None)
+        one_by_one.setattr(run, "predecode", lambda *_: None)
         alone = [tables(simulate(each, memory=Memory())) for each in cells]
     assert not packed_texts
     for order in (cells, cells[:0:-2]):
@@ -68,7 +68,7 @@ def test_a_sweep_shares_passes_and_its_table_is_that_of_cells_alone(packed_texts
     shared = sweep(cells)
     assert max(packed_texts) >= 3 if packs_here() else not packed_texts
     monkeypatch.setattr(worker, "AT_A_TIME", 1)
-    monkeypatch.setattr(run, "rehearse", lambda *_: None)
+    monkeypatch.setattr(run, "predecode", lambda *_: None)
     packed_texts.clear()
     assert sweep(cells).to_csv() == shared.to_csv()
     assert not packed_texts

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from cells import BY_IDS, HEADER_BITS, SPECULATIVE, busy, cell
+from cells import BY_IDS, HEADER_BITS, SPECULATIVE, busy, cell, link
 from plants import Ran, Watch, ran
 
 from channels.codec import draft_scalars, wire
+from simulator.protocols.accounts import token_bytes
 from simulator.results.observer import Airing
 from simulator.schemes import Dssd, KSqs
 from simulator.timing.messages import Message
-from simulator.timing.protocols.site import token_bytes
 
 Lengths = dict[str, list[int]]
 
@@ -66,6 +66,20 @@ def test_i7_bits_charged_are_those_of_the_bytes(scheme: str, monkeypatch: pytest
     assert rounds["reply_bits"].sum() == sent["downlink"]
     assert (rounds["uplink_bits"] == rounds["payload_bits"] + HEADER_BITS).all()
     assert (rounds["downlink_bits"] == rounds["reply_bits"] + HEADER_BITS).all()
+
+
+def test_i7_packets_that_a_full_buffer_drops_are_not_charged() -> None:
+    """The table, the link and an observer count what went on the air, of rounds and in all."""
+    on_air = OnAir()
+    window = {"kind": "selective_repeat", "window": 8}
+    run = ran(cell("k_sqs", uplink=link(1e4, mtu_bits=360, buffer_packets=1, arq=window)), watch=on_air)
+    uplink, result = run.plant.links[0], run.result
+    assert uplink.dropped > 100 and uplink.lost == 0
+    charged = result.summary["uplink_bits_per_token"] * result.requests["output_tokens"].sum()
+    packets = uplink.sent - uplink.dropped
+    assert uplink.bits_sent == on_air.bits["uplink"] + HEADER_BITS * packets == pytest.approx(charged)
+    rounds = result.rounds
+    assert (rounds["uplink_bits"] == rounds["payload_bits"] + HEADER_BITS * rounds["uplink_attempts"]).all()
 
 
 @pytest.mark.parametrize("scheme", ["dssd", {"kind": "dssd", "precision": "half"}, "asym"])

@@ -86,7 +86,7 @@ def test_a_timed_pass_runs_a_batch_of_new_tokens_on_caches_of_the_told_length(ar
 
 
 def test_the_batch_that_is_timed_computes_what_its_texts_would_alone():
-    """The caches of a batch are those of one text, repeated: the same laws, to float32."""
+    """The caches of a batch are those of one text, repeated: the same distributions, to float32."""
     model = TransformerModel(network("llama"), "tiny")
     timer, logits = timer_of(model), {}
     hook = lambda _, args, named, output: logits.update({named["input_ids"].shape[0]: output.logits[0].numpy()})  # noqa: E731

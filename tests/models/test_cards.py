@@ -48,22 +48,6 @@ def test_prompts_are_read_in_order(tmp_path):
     assert read_prompts(path, characters) == expected
 
 
-@pytest.mark.parametrize("line", ["[]", "{", '{"name": "a", "kind": "b"}', '{"name": "a", "kind": "b", "text": 3}', ""])
-def test_a_malformed_prompt_is_told_by_its_line(tmp_path, line):
-    path = tmp_path / "p.jsonl"
-    path.write_text('{"name": "a", "kind": "news", "text": "hi"}\n' + line + "\n")
-    with pytest.raises(ConfigError, match=r"p\.jsonl, line 2: (a JSON object|not JSON)"):
-        read_prompts(path, characters)
-
-
-def test_missing_empty_and_binary_prompt_files_are_refused(tmp_path):
-    (tmp_path / "empty").write_text("")
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    for name, words in (("absent", "cannot be read"), ("empty", "no prompts"), ("binary", "line 1: must be UTF-8")):
-        with pytest.raises(ConfigError, match=words):
-            read_prompts(tmp_path / name, characters)
-
-
 def test_bundled_prompts_are_enough_distinct_and_long_enough():
     prompts = read_prompts(ADDRESSES, characters)
     assert len({prompt.tokens for prompt in prompts}) == len({prompt.name for prompt in prompts}) == 50

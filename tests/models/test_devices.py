@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from kinds import ConfigError
-from models import devices
-from models.devices import device_of
+from models import cards
+from models.cards import device_of
 from models.transformer import TransformerModel
 from models.zoo import HuggingFace
 from tests.models import tiny
@@ -33,18 +33,18 @@ DRIVER = SimpleNamespace(nvmlInit_v2=lambda: 0, nvmlDeviceGetCount_v2=_counted, 
 def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two GPUs, as far as the driver and torch's build can tell."""
     monkeypatch.setattr(ctypes, "CDLL", lambda _: DRIVER)
-    monkeypatch.setattr(devices, "_gpus", devices._gpus.__wrapped__)
-    monkeypatch.setattr(devices, "_torch_takes_cuda", lambda: True)
+    monkeypatch.setattr(cards, "_gpus", cards._gpus.__wrapped__)
+    monkeypatch.setattr(cards, "_torch_takes_cuda", lambda: True)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
 def test_auto_is_what_torch_finds_on_this_machine() -> None:
     assert device_of("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
-    assert devices._torch_takes_cuda() == (torch.version.cuda is not None)
+    assert cards._torch_takes_cuda() == (torch.version.cuda is not None)
 
 
 def test_it_is_told_without_torch() -> None:
-    asked = "import sys; from models.devices import device_of; device_of('auto'); sys.exit('torch' in sys.modules)"
+    asked = "import sys; from models.cards import device_of; device_of('auto'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asked]).returncode == 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.drifted import open_drifted
+from models.computed_text import open_drifted
 from models.interface import CachedText
 from models.synthetic import MarkovModel
 

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kinds import ConfigError, one_line
-from models.clocks.affine import Affine
-from models.clocks.constant import ConstantLatency
+from models.clocks.affine import Affine, ConstantLatency
 from models.clocks.empirical import Empirical
 from models.clocks.latency import Latency
 from models.clocks.pass_table import read_rows

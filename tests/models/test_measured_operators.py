@@ -33,10 +33,7 @@ the weights take about as long as each other: there the roofline is up to .4 too
 # (inputs, outputs) of a layer's GEMMs on one GPU, then of the head
 OPT_13B = (((5120, 15360), (5120, 5120), (5120, 20480), (20480, 5120)), (5120, 50272))
 LLAMA_70B_QUARTER = (((8192, 2560), (2048, 8192), (8192, 14336), (7168, 8192)), (8192, 32064))
-MODELS = {
-    "opt_13b": (1, OPT_13B, 40, 40),
-    "llama_3.1_70b": (4, LLAMA_70B_QUARTER, 16, 2),
-}
+MODELS = {"opt_13b": (1, OPT_13B, 40, 40), "llama_3.1_70b": (4, LLAMA_70B_QUARTER, 16, 2)}
 """GPUs, GEMMs, query heads and key heads on each."""
 
 BATCHES, CACHED = (1, 8, 32, 64, 128), (512, 1024, 2048, 4096)

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from kinds import ConfigError, one_line
 from models.clocks.affine import Affine
-from models.clocks.bundled_profiles import FOLDER, PROFILES
-from models.clocks.memory import footprint
+from models.clocks.cited_passes import FOLDER, PROFILES
+from models.clocks.footprint import footprint
 from models.clocks.pass_table import PassTable, csv_text, monotone, read_rows
 from models.clocks.profile import Profile
 from tools.derived_passes import rows

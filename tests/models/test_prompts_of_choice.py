@@ -67,10 +67,7 @@ def test_the_pair_loads_the_prompts_it_is_given(tmp_path: Path) -> None:
         ('{"name": "a", "kind": "b", "text": ""}\n', "line 1: text is empty"),
         ('{"name": "a", "kind": "b", "text": ' + "[" * 100_000, "line 1: is nested too deeply"),
         (r'{"name": "a", "kind": "b", "text": "\ud800"}', "line 1: must be Unicode text, holds a lone surrogate"),
-        (
-            f'{{"name": "a", "kind": "b", "text": "{"ab " * 90_000}"}}',
-            "text has 270,000 characters, must have at",
-        ),
+        (f'{{"name": "a", "kind": "b", "text": "{"ab " * 90_000}"}}', "text has 270,000 characters, must have at"),
         ("[" + "[]," * 1_000_000 + "[]]", "line 1: has 3,000,004 characters, must have at most 2,097,152"),
     ],
 )

@@ -1,13 +1,14 @@
-"""Pairs of which acceptance is known: it is what their laws have, exactly, and the laws are of the measured shape."""
+"""Pairs of which acceptance is known: it is what their distributions have, exactly, and the distributions are of the
+measured shape."""
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from kinds import ConfigError, one_line
+from models.distribution_shapes import ShapedDistributions, ShapeTable
 from models.interface import Pair
-from models.law_shapes import ShapedLaws, ShapeTable
-from models.published import PRESETS, KnownAcceptance, Published, TextLaws
+from models.published import PRESETS, KnownAcceptance, Published, PublishedTexts
 from models.published_figures import AT_0_AND_1, KEPT, KEPT_LEAST, KEPT_MOST
 from models.verification import entropy_bits, total_variation
 from simulator import Cell, simulate
@@ -20,7 +21,7 @@ TEXTS = [(index, *range(7 * index, 7 * index + 70)) for index in range(6)]
 )
 def test_distance_is_one_minus_acceptance_in_every_context(name, temperature):
     pair = Published(name=name, size=3000)
-    loaded, laws = pair.load(), TextLaws(3000, pair.along, pair.seed)
+    loaded, laws = pair.load(), PublishedTexts(3000, pair.along, pair.seed)
     drafter, verifier = loaded.drafter.open(temperature), loaded.verifier.open(temperature)
     for text in TEXTS:
         p, q = verifier.laws(text, 40), drafter.laws(text, 40)
@@ -34,7 +35,7 @@ def test_distance_is_exact_over_a_real_vocabulary():
     pair = Published(name="qwen3_1_7b_32b").load()
     assert pair.vocabulary == 151_936
     p, q = (model.open(1.0).laws(pair.prompts[3].tokens, 2) for model in (pair.verifier, pair.drafter))
-    laws = TextLaws(151_936, Published(name="qwen3_1_7b_32b").along, 0)
+    laws = PublishedTexts(151_936, Published(name="qwen3_1_7b_32b").along, 0)
     told = [1 - laws.acceptance(pair.prompts[3].tokens, end) for end in (63, 64)]
     np.testing.assert_allclose(total_variation(p, q), told, atol=1e-12)
 
@@ -42,7 +43,7 @@ def test_distance_is_exact_over_a_real_vocabulary():
 def test_one_hot_laws_agree_as_often_as_published():
     """At temperature 0: the share of positions along texts is the mean acceptance of the layout."""
     pair = Published(name="vicuna_68m_7b", size=256)
-    loaded, laws = pair.load(), TextLaws(256, pair.along, pair.seed)
+    loaded, laws = pair.load(), PublishedTexts(256, pair.along, pair.seed)
     agree, told = [], []
     for text in [(index, *range(1, 60)) * 5 for index in range(12)]:
         p, q = (model.open(0.0).laws(text, 256) for model in (loaded.verifier, loaded.drafter))
@@ -64,7 +65,7 @@ def test_a_law_is_a_function_of_the_text_whoever_asks_and_when():
 
 
 def test_an_acceptance_stays_for_a_stretch_and_texts_differ():
-    laws = TextLaws(1024, Published().along, 0)
+    laws = PublishedTexts(1024, Published().along, 0)
     along = [[laws.acceptance((text,), end) for end in range(128)] for text in range(128)]
     for row in along:
         assert all(len(set(row[start : start + 64])) == 1 for start in range(0, 128, 64))
@@ -96,7 +97,7 @@ def test_where_acceptance_is_high_laws_are_certain():
 
 
 def test_the_drafter_keeps_entropy_and_tail():
-    laws = ShapedLaws(32_000, 1.0, np.arange(32_000))
+    laws = ShapedDistributions(32_000, 1.0, np.arange(32_000))
     p, q = np.empty(32_000), np.empty(32_000)
     for shape, distance in [(4, 0.1), (20, 0.3), (32, 0.5), (50, 0.8)]:
         laws.write_verifier(p, shape, 17)
@@ -137,7 +138,7 @@ def test_every_preset_names_its_source_and_its_vocabulary():
 
 
 def simulated(scheme, requests, output_tokens, name, size):
-    """By the figures as one's own: laws that are not one-hot, at another temperature than was measured."""
+    """By the figures as one's own: distributions that are not one-hot, at another temperature than was measured."""
     figures = PRESETS[name]
     known = {"survival": figures.survival} if figures.survival else {"accepted_length": figures.accepted_length,
                                                                      "drafts": figures.drafts}  # fmt: skip

@@ -132,13 +132,6 @@ def test_the_running_drafter_is_the_factored_one():
     assert (given == -torch.inf).sum() == 9 * (V - len(vocabulary))
 
 
-def test_a_rolled_back_draft_has_the_laws_of_a_fresh_text(pair):
-    prompt = pair.prompts[0].tokens[:30]
-    text = pair.drafter.open(1.0)
-    text.laws((*prompt, 5, 6, 7), 1)
-    assert text.laws((*prompt, 9, 8), 2) == pytest.approx(pair.drafter.open(1.0).laws((*prompt, 9, 8), 2), abs=1e-5)
-
-
 def test_the_drafter_follows_the_verifier_on_its_own_text(pair):
     """Far below the recorded acceptance, far above what another model's weights (.02) or unigrams (.08) give."""
     shares = []

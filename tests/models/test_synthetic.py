@@ -1,4 +1,4 @@
-"""Synthetic pairs: their laws are what the parameters say, and their texts behave as caches do."""
+"""Synthetic pairs: their distributions are what the parameters say, and their texts behave as caches do."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from models.verification import total_variation
 
 
 def rows(model, size):
-    """The laws [V, V] after each single token."""
+    """The distributions [V, V] after each single token."""
     text = model.open(1.0)
     return np.vstack([text.laws((token,), 1) for token in range(size)])
 

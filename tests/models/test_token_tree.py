@@ -1,4 +1,4 @@
-"""Trees of tokens, and the laws of texts without a network along them."""
+"""Trees of tokens, and the distributions of texts without a network along them."""
 
 import numpy as np
 import pytest

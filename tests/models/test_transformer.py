@@ -1,4 +1,4 @@
-"""Laws from a cache that is rolled back equal those of a fresh forward pass, on every architecture."""
+"""Distributions from a cache that is rolled back equal those of a fresh forward pass, on every architecture."""
 
 import json
 
@@ -26,7 +26,7 @@ def model(request):
 
 
 def fresh_laws(model, tokens, temperature=1.0):
-    """Laws [len(tokens), V] of a full forward without a cache, softmax by numpy."""
+    """Distributions [len(tokens), V] of a full forward without a cache, softmax by numpy."""
     with torch.no_grad():
         logits = model.network(torch.tensor([tokens]), use_cache=False).logits[0].double().numpy() / temperature
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))

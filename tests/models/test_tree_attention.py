@@ -1,4 +1,5 @@
-"""Laws of a tree from one pass equal those of a pass over each path, on every architecture; what is grafted stays."""
+"""Distributions of a tree from one pass equal those of a pass over each path, on every architecture; what is grafted
+stays."""
 
 from functools import wraps
 
@@ -11,8 +12,7 @@ from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from models.bundled.sotu import Sotu
 from models.interface import TokenTree
-from models.transformer import TransformerModel, load_model
-from models.tree_attention import tree_positions, tree_sight
+from models.transformer import TransformerModel, load_model, tree_positions, tree_sight
 from tests.models import tiny
 
 NEAR = 1e-5
@@ -103,7 +103,7 @@ def require_cache_of(text, fresh):
 
 
 def test_rounds_of_trees_leave_the_cache_of_a_fresh_pass(model):
-    """Rounds that keep any path, none and a line; then the laws of a longer text from that cache."""
+    """Rounds that keep any path, none and a line; then the distributions of a longer text from that cache."""
     rng = np.random.default_rng(3)
     text, tokens = model.open(1.0), prompt(rng, 9)
     for number in range(5):

@@ -1,4 +1,4 @@
-"""Judging a tree: one branch is judged as a line, siblings in turn by what is left of both laws."""
+"""Judging a tree: one branch is judged as a line, siblings in turn by what is left of both distributions."""
 
 import itertools
 
@@ -9,14 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.interface import TokenTree
-from models.tree_verification import (
-    TreeVerdict,
-    by_rank,
-    child_acceptance,
-    draw_children,
-    expected_tokens,
-    judge_tree,
-)
+from models.tree_verification import TreeVerdict, by_rank, child_acceptance, draw_children, expected_tokens, judge_tree
 from models.verification import inverse_cdf, total_variation, verify
 
 LARGEST = np.nextafter(1.0, 0.0)

@@ -1,4 +1,4 @@
-"""The law of acceptance, by exact integration over its uniforms."""
+"""The rule of acceptance, by exact integration over its uniforms."""
 
 import itertools
 import warnings
@@ -198,7 +198,7 @@ def test_entropy_counts_only_what_can_happen():
 
 
 def asking(p):
-    """The target law as a function of the drafts before it, and the prefixes it was asked for."""
+    """The target distribution as a function of the drafts before it, and the prefixes it was asked for."""
     asked = []
 
     def law_after(prefix):
@@ -232,7 +232,7 @@ def test_coupling_along_a_prefix_is_that_of_rows_and_asks_only_as_far_as_it_judg
 
 
 def test_laws_that_depend_on_the_drafts_are_judged_where_the_drafts_lead():
-    """What rows cannot say: another draft leads to another law."""
+    """What rows cannot say: another draft leads to another distribution."""
     after = {(): [0.0, 1.0], (0,): [1.0, 0.0], (1,): [0.0, 1.0]}
     qhat = np.full((1, 2), 0.5)
     for token, accepted in ((0, 0), (1, 1)):

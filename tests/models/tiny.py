@@ -56,8 +56,8 @@ CONFIGS = {
 
 
 def network(architecture: str, seed: int = 0, spread: float = 0.2, padding: int = 0) -> transformers.PreTrainedModel:
-    """A random network whose laws are far from uniform: every weight matrix has standard deviation `spread`. Its
-    embedding has `padding` ids more than VOCABULARY."""
+    """A random network whose distributions are far from uniform: every weight matrix has standard deviation `spread`.
+    Its embedding has `padding` ids more than VOCABULARY."""
     torch.manual_seed(seed)
     config = CONFIGS[architecture]()
     config.vocab_size += padding

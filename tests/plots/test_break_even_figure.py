@@ -1,4 +1,4 @@
-"""The break-even map: each setting a dot at (x, A), its winner told by its marker, pairs by name; and the load."""
+"""The break-even map: each setting a dot at (x, A), its winner shown by its marker, pairs by name; and the load."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,8 @@ from matplotlib.patches import Rectangle
 
 import plots
 from plots.colour_cells import Scale, Written, cells
-from plots.factorial import Factorial, factorial
 from plots.groups_figure import PANELS
+from plots.heatmap_figure import Factorial, factorial
 from simulator.results.columns import CI_SUFFIX, READING_S
 
 SECONDS = {"cloud_only": 1.0, "dense": 3.0, "k_sqs": 0.9, "edge_only": 0.01}
@@ -185,9 +184,3 @@ def test_the_table_of_use_frames_the_best_that_keeps_the_law_and_stars_what_a_re
 def test_a_number_is_no_name(name: str) -> None:
     table = by_name().assign(**{"uplink.label": [1.0] * 4 + [2.0] * 4})
     assert plots.draw(name, table, "uplink.label") is None and plots.draw(name, table, None) is None
-
-
-def test_the_same_table_gives_the_same_files(tmp_path: Path) -> None:
-    figure = drawn("useful", by_name(), "uplink.label")
-    first, second = (plots.save(figure, tmp_path / each, "useful") for each in "ab")
-    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]

@@ -43,7 +43,7 @@ def curves_of(figure: Figure) -> dict[str, ErrorbarContainer]:
     return {str(c.get_label()): c for c in ax.containers if isinstance(c, ErrorbarContainer)}
 
 
-def told(figure: Figure) -> list[str]:
+def words_around(figure: Figure) -> list[str]:
     """What is written around the axes: title, labels of axes, caption."""
     return [text.get_text() for text in figure.texts]
 
@@ -84,7 +84,7 @@ def test_latency_over_decades_is_log_log_and_every_interval_is_inside_the_axes(s
     assert low < 0.9 * 0.03 and high > 1.1 * 0.53
     figure.canvas.draw()
     assert [t.get_text() for t in ax.get_xticklabels()] == ["1k", "10k", "100k", "1M"]
-    assert "uplink rate (bit/s)" in told(figure)
+    assert "uplink rate (bit/s)" in words_around(figure)
     assert all(t.get_text().endswith("s") for t in ax.get_yticklabels())
 
 
@@ -153,12 +153,12 @@ def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not(s
 def test_bits_are_those_of_a_draft_where_the_axis_moves_the_length_of_a_round(summary: Make) -> None:
     """What a code costs then does not look as if it changed with the rate: only the length that was chosen does."""
     table = summary().assign(payload_bits_per_draft=40.0, draft_length=4.0)
-    assert "per token" in " ".join(told(drawn("bits", table)))
+    assert "per token" in " ".join(words_around(drawn("bits", table)))
     length = np.where(table[AXIS] > 1e4, 8.0, 2.0)
     moved = table.assign(draft_length=length, payload_bits_per_token=table["payload_bits_per_token"] * length)
     figure = drawn("bits", moved)
     assert [bar.get_width() for group in bars_of(figure) for bar in group] == [40.0] * 3
-    said = " ".join(" ".join(told(figure)).split())
+    said = " ".join(" ".join(words_around(figure)).split())
     assert "Payload bits per draft" in said and "the length of a round changes" in said
     curves = curves_of(drawn("bits", moved.assign(payload_bits_per_draft=10 * length)))
     np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [20, 20, 80, 80])
@@ -188,7 +188,7 @@ def test_a_bound_above_one_ends_at_one_is_captioned_and_its_value_written(summar
     figure = drawn("resampling", table)
     assert rates_of(figure)["bound"] == [1.0, 0.3, 0.3]
     assert [text.get_text() for text in figure.axes[0].texts] == ["bound 123"]
-    assert any("above 1 says nothing" in line.replace("\n", " ") for line in told(figure))
+    assert any("above 1 says nothing" in line.replace("\n", " ") for line in words_around(figure))
     table["rejection_bound"] *= np.log10(table[AXIS])  # now it moves: a panel a curve
     for ax in drawn("resampling", table).axes:
         (bound,) = [line for line in ax.lines if line.get_linestyle() == "--"]
@@ -218,12 +218,6 @@ def test_a_scheme_looks_the_same_whatever_else_is_shown_and_others_get_free_look
     assert to_hex(line.get_color()) == SCHEMES["c_sqs"][0].lower()
 
 
-def test_curves_of_one_scheme_share_its_colour_and_differ_in_dashes(summary: Make) -> None:
-    table = summary(schemes=["k_sqs", "dense"])
-    first, other, second = looks(pd.concat([table, summary(schemes=["k_sqs"]).assign(curve="k_sqs k=16")])).values()
-    assert first.colour == second.colour != other.colour and first.dashes != second.dashes
-
-
 def test_where_all_curves_are_of_one_scheme_each_has_a_colour_and_the_first_the_schemes(summary: Make) -> None:
     table = pd.concat([summary(schemes=["k_sqs"]).assign(curve=f"k_sqs cap={n}") for n in range(6)])
     given = list(looks(table).values())
@@ -251,7 +245,7 @@ def test_capacity_is_drawn_as_found_with_open_markers_where_more_were_not_tried(
     (ax,) = figure.axes
     hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
     assert [list(line.get_ydata()) for line in hollow] == [list(rows["capacity"])]
-    assert any("Higher is better" in line for line in told(figure))
+    assert any("Higher is better" in line for line in words_around(figure))
     assert plots.draw("capacity", table.drop(columns="capacity"), AXIS) is None
 
 
@@ -262,7 +256,7 @@ def test_capacity_has_rings_where_another_limit_is_met_first_than_at_most_points
     rings = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
     rows = table[table["scheme.kind"] == "cloud_only"]
     assert [list(line.get_ydata()) for line in rings] == [list(rows["capacity"])]
-    text = "\n".join(told(figure))
+    text = "\n".join(words_around(figure))
     assert (
         "Objective: ttft_s <= 1 s." in text
         and "first with more devices is ttft; at ringed points it is tpot p95." in text
@@ -270,7 +264,7 @@ def test_capacity_has_rings_where_another_limit_is_met_first_than_at_most_points
     assert "intervals" not in text  # of what was searched there are none
     alike = drawn("capacity", table[table["scheme.kind"].isin(["k_sqs", "c_sqs"])])
     assert not [line for line in alike.axes[0].lines if line.get_markerfacecolor() == "none"]
-    assert "ringed" not in "\n".join(told(alike))
+    assert "ringed" not in "\n".join(words_around(alike))
 
 
 GENERAL = ("latency", "tails", "pairs", "capacity", "breakdown", "bits", "resampling")
@@ -306,13 +300,6 @@ def test_an_infinite_rate_stands_beyond_the_largest_finite_one(summary: Make) ->
     assert place([1e3, math.inf, 1e5])[1] > 1e5
 
 
-def test_one_setting_without_an_axis_still_shows_where_its_time_goes(summary: Make) -> None:
-    table = summary(rates=(1e4,))
-    assert plots.draw("latency", table, None) is None
-    assert len(drawn("breakdown", table, None).axes) == 1
-    assert bars_of(drawn("bits", table, None))
-
-
 def test_one_seed_draws_without_intervals(summary: Make) -> None:
     table = summary()
     table[[name for name in table.columns if name.endswith("_ci95")]] = np.nan
@@ -321,14 +308,6 @@ def test_one_seed_draws_without_intervals(summary: Make) -> None:
         for path in (path for ax in figure.axes for mark in ax.collections for path in mark.get_paths()):
             points = np.unique(path.vertices[np.isfinite(path.vertices).all(axis=1)], axis=0)
             assert len(points) == len(np.unique(points[:, 0])), "a band or a whisker has a height"
-
-
-def test_the_same_table_gives_the_same_files(summary: Make, tmp_path: Path) -> None:
-    for name in ("latency", "breakdown"):
-        first = plots.save(drawn(name, summary()), tmp_path / "a", name)
-        second = plots.save(drawn(name, summary()), tmp_path / "b", name)
-        assert [path.suffix for path in first] == [".svg", ".png"]
-        assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
 def test_the_last_bits_of_a_layout_do_not_show_in_a_file(

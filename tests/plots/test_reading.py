@@ -14,10 +14,10 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 import plots
+from plots.along_axis import MOST, panels, split
 from plots.axes import swept, written
 from plots.display_names import shown_curve
-from plots.error_bars import ends
-from plots.facets import MOST, panels, split
+from plots.lines_or_bars import ends
 from plots.page import Page
 from plots.style import looks
 
@@ -31,7 +31,7 @@ def drawn(name: str, table: pd.DataFrame, axis: str | None = AXIS, page: Page | 
     return figure
 
 
-def told(figure: Figure) -> str:
+def words_around(figure: Figure) -> str:
     return " ".join(" ".join(text.get_text() for text in figure.texts).split())
 
 
@@ -60,7 +60,7 @@ def test_what_needs_far_more_time_has_a_panel_of_its_own_and_the_caption_says_so
     above, below = panels_of(figure)
     assert [container.get_label() for container in above.containers] == ["dense"]
     assert len(below.containers) == 3 and below.get_ylim()[1] < 1.0 < above.get_ylim()[1]
-    assert "Upper panel" in told(figure) and "Upper panel" not in told(drawn("latency", summary()))
+    assert "Upper panel" in words_around(figure) and "Upper panel" not in words_around(drawn("latency", summary()))
     assert split({"a": 1.0, "b": 15.0, "c": 1600.0}) == [["c"], ["a", "b"]]
     assert split({"a": 1.0, "b": 50.0, "c": 60.0}) == [["a", "b", "c"]]  # most of them are no exception
 
@@ -92,7 +92,7 @@ def test_curves_of_equal_values_are_named_and_stand_apart(summary: Make) -> None
         table["scheme.kind"] == "c_sqs", "latency_per_token_s"
     ].to_numpy()
     figure = drawn("latency", table)
-    assert "Equal everywhere: K-SQS and C-SQS." in told(figure)
+    assert "Equal everywhere: K-SQS and C-SQS." in words_around(figure)
     (ax,) = figure.axes
     lines = {str(c.get_label()): c.lines[0] for c in ax.containers if isinstance(c, ErrorbarContainer)}
     left, right = (lines[name].get_transform().transform((1e4, 0.1))[0] for name in ("k_sqs", "c_sqs"))
@@ -104,7 +104,9 @@ def test_a_lossy_scheme_is_named_so_with_dashes_and_open_markers(column: str, su
     table = summary(schemes=["k_sqs", "edge_only"])
     table[column] = (table["scheme.kind"] == "edge_only") * (True if column == "lossy" else 0.3)
     figure = drawn("latency", table)
-    assert legend_of(figure) == ["K-SQS", "edge only (lossy)"] and "does not follow the verifier's law" in told(figure)
+    assert legend_of(figure) == ["K-SQS", "edge only (lossy)"] and "does not follow the verifier's law" in words_around(
+        figure
+    )
     look = looks(table)
     assert look["edge_only"].face == "white" and look["edge_only"].dashes != "-" and look["k_sqs"].dashes == "-"
     (ax,) = drawn("bits", table).axes
@@ -127,8 +129,10 @@ def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so(summary
     (ax,) = figure.axes
     (hollow,) = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
     assert list(hollow.get_xdata()) == [1e3] and list(hollow.get_ydata()) == [pytest.approx(0.530001)]
-    assert legend_of(figure)[-1] == "not all answered" and "Times are of the answered requests alone" in told(figure)
-    assert "of the answered requests" not in told(drawn("bits", table))  # bits and tokens are of all
+    assert legend_of(figure)[-1] == "not all answered" and "Times are of the answered requests alone" in words_around(
+        figure
+    )
+    assert "of the answered requests" not in words_around(drawn("bits", table))  # bits and tokens are of all
 
 
 def test_every_figure_names_pair_clock_seeds_and_which_way_is_better(summary: Make) -> None:
@@ -136,13 +140,13 @@ def test_every_figure_names_pair_clock_seeds_and_which_way_is_better(summary: Ma
     cloud = {f"cloud.latency.{name}": value for name, value in clock.items()}
     table = summary().assign(**{"models.pair.kind": "smollm2", "edge.latency.kind": "affine", **cloud})
     text = "Pair SmolLM2. Clock: affine drafts, OPT-13B on A100 verifies. Means and 95% intervals over 3 seeds."
-    assert f"{text} Lower is better." in told(drawn("latency", table))
+    assert f"{text} Lower is better." in words_around(drawn("latency", table))
     four = table.assign(**{"cloud.latency.gpus": 4})
-    assert "OPT-13B on 4 A100 verifies" in told(drawn("latency", four))
-    assert text in told(drawn("latency", table.assign(**{"cloud.latency.gpus": 1})))
-    assert "One seed, no intervals" in told(drawn("latency", table.assign(n=1)))
+    assert "OPT-13B on 4 A100 verifies" in words_around(drawn("latency", four))
+    assert text in words_around(drawn("latency", table.assign(**{"cloud.latency.gpus": 1})))
+    assert "One seed, no intervals" in words_around(drawn("latency", table.assign(n=1)))
     for name in ("tails", "pairs", "capacity", "breakdown", "bits", "resampling"):
-        line = told(drawn(name, table))
+        line = words_around(drawn(name, table))
         assert "SmolLM2" in line and "3 seeds" in line and "is better" in line, name
 
 

@@ -18,8 +18,7 @@ from plots.sequence_figure import LIFELINES, draw_sequence
 from plots.style import styled
 from simulator import simulate
 from simulator.decoding.memory import Memory
-from simulator.results.spans import Spans
-from simulator.results.timeline import Timeline, timeline
+from simulator.results.spans import Spans, Timeline, timeline
 
 
 @cache

@@ -12,7 +12,7 @@ import pytest
 import plots
 from scenarios.ahead import ahead_gains, closed_form, shared_cell, wasted_share
 from simulator.results.columns import BREAKDOWN
-from simulator.results.lookahead import EXPECTED, beside, crowded, seconds_a_token
+from simulator.results.pipelined_time import EXPECTED, beside, crowded, seconds_a_token
 
 AXIS = "uplink.delay.delay_s"
 DRAFTS, DRAFT_S, VERIFY_S, A = 4, 0.024, 0.04, 0.9

@@ -19,7 +19,7 @@ import scenarios.command.run.searching
 import simulator
 from models.prompt_files import LANGUAGES
 from plots.page import Page
-from plots.writing import write
+from plots.style import write
 from scenarios.command.registry import NAMES, scenario
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")

@@ -15,8 +15,7 @@ from scenarios.command.inspect.timeline_text import story
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
-from simulator.results.spans import RequestKey, Spans
-from simulator.results.timeline import Timeline, timeline
+from simulator.results.spans import RequestKey, Spans, Timeline, timeline
 
 ALL = (1, 10_000)
 

@@ -13,7 +13,9 @@ from scenarios.interactions import (
     RATE,
     TEMPERATURE,
     best_moves,
+    best_settings,
     matters_most,
+    one_for_all,
     one_setting,
     printed_variance,
     shares,
@@ -74,6 +76,36 @@ def test_a_table_without_the_factors_has_no_answer(question: OwnQuestion) -> Non
     assert question.report(lacking, None) == ""
     hole = factorial().iloc[1:]
     assert shares.report(hole, None).count("bit/s: ") == 1  # the other rate is whole
+
+
+SECONDS = {1e3: {(2, 10): 1.0, (2, 100): 2.0, (8, 10): 1.4, (8, 100): 3.0},
+           1e6: {(2, 10): 0.4, (2, 100): 0.3, (8, 10): 0.2, (8, 100): 0.1}}  # fmt: skip
+"""Best at (2, 10), then at (8, 100); in the middle (8, 10): 1.4 times the best, then twice as much."""
+
+
+def settings(noise: float = 0.0, seeds: int = 3) -> pd.DataFrame:
+    """Each value scaled by what its seed shifts everywhere, and by noise that is its own."""
+    return pd.DataFrame(
+        {"scheme.k": k, "scheme.resolution": ell, RATE: rate, TEMPERATURE: 1.0, "seed": seed,
+         "latency_per_token_s": value * (1 + 0.2 * seed + noise * ((place + seed) % 3 - 1))}
+        for (rate, each), seed in itertools.product(SECONDS.items(), range(seeds))
+        for place, ((k, ell), value) in enumerate(each.items())
+    ).sample(frac=1, random_state=1, ignore_index=True)  # fmt: skip
+
+
+def test_the_best_of_each_place_is_found_and_settings_that_noise_hides_are_tied() -> None:
+    found = best_settings(settings(), (RATE,))
+    # what a seed shifts everywhere hides nothing: settings are paired
+    assert [(each.at, each.setting, each.tied) for each in found] == [((1e3,), (2, 10), 0), ((1e6,), (8, 100), 0)]
+    # the first setting and the last have the same noise, so nothing hides their difference
+    assert [each.tied for each in best_settings(settings(noise=0.5), (RATE,))] == [2, 2]
+    assert [each.tied for each in best_settings(settings(seeds=1), (RATE,))] == [3, 3]
+
+
+def test_one_setting_for_all_has_the_least_summed_ln_ratio_to_the_bests() -> None:
+    found = one_for_all(settings())
+    assert found is not None and found[0] == (8, 10)  # ln of 1.4 x 2, against 1 x 4, 2 x 3 and 3 x 1
+    assert [each.size for each in found[1].values()] == pytest.approx([0.4, 1.0]) and found[1][(1e3, 1.0)].same
 
 
 def test_an_analysis_is_printed_and_written_beside_the_results(typed: Typed, small: tuple[str, ...]) -> None:

@@ -20,8 +20,9 @@ from scenarios.lattices import (
     least_rejected,
     least_within,
     printed_least,
+    shorter_from_counts,
+    shorter_from_size,
 )
-from simulator.results.dense_packets import shorter_from_counts, shorter_from_size
 
 
 def lattices() -> pd.DataFrame:

@@ -6,15 +6,13 @@ import itertools
 
 import pandas as pd
 
+from scenarios import Lowest
 from scenarios.low_bandwidth import (
     KIND,
     RATE,
     Reach,
     beating,
     below,
-    fastest,
-    fastest_at_the_edge,
-    fastest_where,
     first_within,
     reach_words,
     reaches,
@@ -61,13 +59,6 @@ def test_a_scheme_is_below_its_rival_where_every_seed_says_so() -> None:
     assert below(table(noise=0.25)) == {}
 
 
-def test_the_fastest_comes_with_what_it_takes_at_both_ends() -> None:
-    assert fastest_where(table()) == (
-        "coupled up to 200 bit/s (520 ms to 293 ms), k_sqs at 1 kbit/s (162 ms), cloud_only at 10 kbit/s (65 ms)"
-    )
-    assert fastest_where(table().query("curve == 'dense'")) == "dense everywhere (5.85 s to 260 ms)"
-
-
 def test_the_first_scheme_within_reading_speed_is_named_or_the_nearest_to_it() -> None:
     assert first_within(table()) == "from 1 kbit/s on (cloud_only and k_sqs)"
     slow, quick = (table().assign(**{METRIC: table()[METRIC] * factor}) for factor in (10, 0.01))
@@ -98,12 +89,8 @@ def test_thin_links_are_reported_by_their_kind() -> None:
         " | GEO: edge_only everywhere; not cloud_only and coupled (at least 525 ms)"
     )
     assert beating.report(table, KIND) == "Below cloud_only: thin: coupled everywhere (33% to 50%) | GEO: none"
-    drafting = table.assign(**{"scheme.kind": table["scheme.kind"].replace("edge_only", "colocated")})
-    assert fastest_at_the_edge.report(drafting, KIND) == (
-        "Fastest without cloud_only, colocated: thin: coupled everywhere (525 ms to 105 ms) | GEO: coupled everywhere "
-        "(945 ms)"
+    fastest = Lowest("fastest", by=KIND, over=RATE, without=("edge_only",))
+    assert fastest.report(table, "uplink.label") == (
+        "fastest by latency per token: downlink label thin: coupled everywhere (525 ms to 105 ms); downlink label GEO: "
+        "cloud_only everywhere (525 ms)"
     )
-    one = table[table[KIND] == "GEO"].drop(columns=[KIND])
-    assert fastest.report(one, KIND) == "Fastest: cloud_only everywhere (525 ms)"
-    lossy = one[one["scheme.kind"] == "edge_only"]
-    assert fastest.report(lossy, KIND) == "Fastest: edge_only everywhere (10.5 ms)"

@@ -43,6 +43,12 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         assert not anchor or anchor in anchors(there), f"{page}: {target} has no such heading"
 
 
+def test_every_file_that_a_contributor_is_sent_to_is_there() -> None:
+    folders = "kinds|channels|models|simulator|scenarios|plots|tools|tests|docs|examples"
+    named = re.findall(rf"`((?:{folders})/[\w/.]*)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 50 and not [path for path in named if "NAME" not in path and not (ROOT / path).exists()]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMED)
 def test_every_command_of_a_page_is_one(page: Path) -> None:
     for command in commands(page.read_text()):

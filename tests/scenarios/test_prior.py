@@ -10,7 +10,7 @@ import pytest
 from typed_command import Typed
 
 from channels.codec import prior_files
-from channels.codec.recoded.prior_tables import find
+from channels.codec.context_coded.prior_tables import find
 from kinds import ConfigError
 from models.synthetic import Synthetic
 from simulator import Cell, simulate

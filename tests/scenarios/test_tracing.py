@@ -12,7 +12,7 @@ from typed_command import Typed
 from scenarios.command.run import finished_run, running
 from scenarios.command.run.run_options import RunOptions
 from simulator import Cell, sweep
-from simulator.results import trace_file
+from simulator.results import trace
 
 CELLS = [busy(), busy("cloud_only"), busy(seed=1)]
 TABLES = ("cells.parquet", "requests.parquet", "rounds.parquet")
@@ -20,7 +20,7 @@ TABLES = ("cells.parquet", "requests.parquet", "rounds.parquet")
 
 def traces(out: Path) -> dict[str, bytes]:
     """By cell."""
-    suffix = trace_file.SUFFIX
+    suffix = trace.SUFFIX
     return {path.name.removesuffix(suffix): path.read_bytes() for path in (out / "cells").glob(f"*{suffix}")}
 
 
@@ -71,7 +71,7 @@ def test_a_trace_that_is_damaged_is_made_again(
 def test_a_trace_that_is_cut_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(trace_file, "MOST_HEARD", 40)
+    monkeypatch.setattr(trace, "MOST_HEARD", 40)
     monkeypatch.setattr(running, "MOST_HEARD", 40)
     sweep(CELLS, tmp_path / "out", trace=True)
     complete(CELLS, tmp_path / "out")

@@ -3,7 +3,7 @@
 The rule is written down here a second time, without laws: a draft drops a mass that its adversary chooses, anything
 below 1 where the threshold is above 0, and nothing at or below 0. Both bounds of `channels.codec.conformal` are on the
 sum of alpha_n - alpha; one of them is false for a threshold that is clipped at 0 as well. The shipped rule, on real
-laws over V tokens, comes after.
+distributions over V tokens, comes after.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from channels.codec.conformal import Conformal
-from simulator.studies.threshold_adversary import against, dropped_at_worst
+from simulator.studies.convergence import against, dropped_at_worst
 
 STEPS: Final = (1e-3, 1e-2, 0.1, 0.7, 1.0, 3.0)
 INITIALS: Final = (-0.5, 0.0, 1e-3, 0.1, 0.5, 1.0)

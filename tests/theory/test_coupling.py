@@ -28,7 +28,7 @@ def matches(p: Floats, q: Floats) -> float:
 
 @st.composite
 def laws(draw: st.DrawFn) -> tuple[Floats, Floats]:
-    """Two laws on 2 to 12 tokens, some without mass, some alike, some apart."""
+    """Two distributions on 2 to 12 tokens, some without mass, some alike, some apart."""
     size = draw(st.integers(2, 12))
     weights = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1.0)), min_size=size, max_size=size).filter(any)
     p = np.array(draw(weights))
@@ -74,7 +74,7 @@ LAWS = {
 
 @pytest.mark.parametrize("name", LAWS)
 def test_the_shipped_race_agrees_as_often_as_the_closed_form_says(name: str) -> None:
-    """6,000 races with the shipped exponentials and rules, at 5 sd; each law's own winners, too."""
+    """6,000 races with the shipped exponentials and rules, at 5 sd; each distribution's own winners, too."""
     p, q = LAWS[name]
     source, count = Uniforms.of(3, "race"), 6_000
     exponentials = [source.exponentials(p.size, n) for n in range(count)]

@@ -59,8 +59,8 @@ def _one_round(
 @pytest.mark.parametrize("drafts", [1, 4])
 @pytest.mark.parametrize("scheme", ["truncated_fp16", "dssd"])
 def test_a_round_commits_as_many_tokens_as_the_closed_form(scheme: str, drafts: int) -> None:
-    """Over a pair whose laws are as far apart everywhere, all of V kept: a draft stands with probability .7 at any
-    place, but for what quantizing moves. Within 5 sd of n whole rounds; one of 1..g+1 tokens is at most g / 2."""
+    """Over a pair whose distributions are as far apart everywhere, all of V kept: a draft stands with probability .7 at
+    any place, but for what quantizing moves. Within 5 sd of n whole rounds; one of 1..g+1 tokens is at most g / 2."""
     alike = {"kind": "synthetic", "size": 16, "distance": 0.3, "entropy_bits": 3}
     work = {"kind": "closed", "requests": 16, "prompt_tokens": 8, "output_tokens": 48}
     fine = {"policy": "fixed_length"} if scheme == "truncated_fp16" else {"resolution": 1 << 16}

@@ -20,7 +20,7 @@ MEMORY = Memory()
 
 
 def one_long_answer(delay_s: float) -> Cell:
-    """Over a pair whose laws are as far apart everywhere, with rounds enough ahead to fill any pipe."""
+    """Over a pair whose distributions are as far apart everywhere, with rounds enough ahead to fill any pipe."""
     patient = {"arq": {"kind": "selective_repeat", "timeout_s": 1.0}}
     return cell(
         {"kind": "half_dense", "max_drafts": DRAFTS, "depth": 16},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from cells import HEADER_BITS, SCHEMES, cell, link
@@ -108,3 +109,13 @@ def test_devices_contend_for_the_cloud_and_the_uplink() -> None:
     assert crowd["latency_per_token_s"] > alone["latency_per_token_s"]
     assert crowd["cloud_busy"] > alone["cloud_busy"]
     assert crowd["uplink_queue_s"] > 0 < crowd["cloud_queue_s"]
+
+
+@pytest.mark.parametrize("delay_s", [0.02, 0.2, 1.0])
+def test_cloud_only_streams_at_the_pace_of_its_passes_however_far_away(delay_s: float) -> None:
+    """The defaults hold a window of all that a round trip can carry; 16 packets would make it a sixteenth of the round
+    trip and its packet a token."""
+    far: dict[str, Any] = {"delay_s": delay_s, "arq": {"kind": "selective_repeat", "timeout_s": 2 * delay_s + 0.1}}
+    asked = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 120}
+    result = simulate(cell("cloud_only", workload=asked, uplink=link(1e5, **far), downlink=link(1e7, **far)))
+    assert result.summary["tpot_s"] == pytest.approx(0.02, rel=1e-6)

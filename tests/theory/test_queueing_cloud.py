@@ -11,8 +11,7 @@ from math import factorial
 
 import numpy as np
 import pytest
-import simpy
-from servers import Bench, Visit
+from servers import Bench
 
 TICK = 1_000_000
 Ticks = np.ndarray
@@ -20,7 +19,7 @@ LAWS = ("exponential", "constant", "two_point")
 
 
 def services(law: str, rng: np.random.Generator, shape: tuple[int, ...]) -> Ticks:
-    """Service times of mean 1 TICK; the two-point law is 0.5 (three in four) or 2.5."""
+    """Service times of mean 1 TICK; the two-point distribution is 0.5 (three in four) or 2.5."""
     if law == "exponential":
         return np.ceil(rng.standard_exponential(shape) * TICK)
     if law == "constant":
@@ -103,38 +102,6 @@ def test_sd_by_replication_is_the_known_one() -> None:
     for law, mean, relative in (("exponential", 1.0, 0.012), ("constant", 0.5, 0.009)):
         sd = replicated_sd(law, 1, 0.5, 10_000) / mean
         assert sd == pytest.approx(relative * 20**0.5, rel=0.25)  # 5 sd of an sd from 200 replications
-
-
-class Tandem(Bench):
-    """A bench whose done jobs go on to a second one."""
-
-    def __init__(self, env: simpy.Environment, second: Bench, sizes: list[int]) -> None:
-        super().__init__(env=env, batching="none")
-        self._second = second
-        self._sizes = sizes
-
-    def on_done(self, visit: Visit) -> None:
-        super().on_done(visit)
-        number = visit.job.session[1]
-        self._second.submit((0, number), self._sizes[number])
-
-
-def test_tandem_waits_like_two_queues_of_their_own() -> None:
-    """Burke: the departures of M/M/1 are Poisson, so the second station waits as long on average as the first."""
-    jobs, load = 10_000, 0.5
-    rng = np.random.default_rng(5)
-    arrivals_s = arrivals(load, 1, rng, (jobs,))
-    first_s, second_s = services("exponential", rng, (2, jobs))
-    env = simpy.Environment()
-    second = Bench(env=env, batching="none")
-    first = Tandem(env, second, second_s.astype(int).tolist())
-    first.feed(arrivals_s.tolist(), first_s.astype(int).tolist())
-    first.run()
-    departures_s = arrivals_s + recursion(arrivals_s, first_s, 1) + first_s
-    assert waits(second) == recursion(departures_s, second_s, 1)
-    sd = replicated_sd("exponential", 1, load, jobs)
-    for bench in (first, second):
-        assert abs(np.mean(waits(bench)) / TICK - closed_form("exponential", 1, load)) < 5 * sd
 
 
 def test_littles_identity_is_exact() -> None:

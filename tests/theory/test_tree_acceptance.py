@@ -1,4 +1,5 @@
-"""Trees of drafts: what they commit follows the verifier's law exactly, and how many tokens that is on average.
+"""Trees of drafts: what they commit follows the verifier's distribution exactly, and how many tokens that is on
+average.
 
 The exact checks enumerate, by fractions, all draws of the children that are judged, and all cells of the uniforms that
 judging reads. Where a cell ends is told by a recursion of fractions written here; the shipped `judge_tree` must then
@@ -20,7 +21,7 @@ from models.tree_verification import by_rank, child_acceptance, draw_children, e
 from models.verification import total_variation
 
 EDGE = 1e-9
-"""How far inside a cell its ends are tried. Laws have small numerators, hence cells are wider."""
+"""How far inside a cell its ends are tried. Distributions have small numerators, hence cells are wider."""
 
 
 class Family(NamedTuple):
@@ -65,7 +66,8 @@ def judged(p, q, order):
 
 
 def accepted_paths(p, q, widths, token=-1):
-    """(families along the accepted path, chance, law of the last token): p and q are counts by the token before."""
+    """(families along the accepted path, chance, distribution of the last token): p and q are counts by the token
+    before."""
     if not widths:
         yield [], Fraction(1), law(p[token])
         return
@@ -183,7 +185,7 @@ def full_tree(widths):
 
 @pytest.mark.parametrize("widths", [(3,), (2, 2)])
 def test_mean_tokens_of_a_round_are_the_sum_over_nodes_of_their_paths(widths):
-    """Laws that do not depend on the text: rank alone tells how often a node stands."""
+    """Distributions that do not depend on the text: rank alone tells how often a node stands."""
     p, q = [[1, 2, 3, 4]] * 5, [[5, 1, 2, 2]] * 5
     exact = sum(chance * len(text) for text, chance in committed(p, q, widths).items())
     vector = acceptance_vector(p[0], q[0], max(widths))

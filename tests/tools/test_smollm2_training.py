@@ -100,7 +100,7 @@ def test_draws_follow_their_weights():
 
 
 def batch_of(law):
-    """One position whose law [V] is known on all but its last token, which is the tail."""
+    """One position whose distribution [V] is known on all but its last token, which is the tail."""
     known = len(law) - 1
     top = torch.arange(known, dtype=torch.int32)[None, None]
     tail = torch.tensor([[known]], dtype=torch.int32)

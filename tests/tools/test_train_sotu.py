@@ -44,7 +44,7 @@ def test_the_stream_is_the_addresses_between_end_tokens(tokenizer):
 def test_training_learns_and_its_seed_decides(monkeypatch):
     monkeypatch.setattr(train_sotu, "WINDOW", 32)
     monkeypatch.setattr(train_sotu, "WINDOWS", 4)
-    rung = train_sotu.Rung(width=16, layers=1, heads=2, feed_forward=24, steps=60)
+    rung = train_sotu.LadderModel(width=16, layers=1, heads=2, feed_forward=24, steps=60)
     stream = torch.arange(4000) % 7
     losses, weights = [], []
     for seed in (0, 0, 1):

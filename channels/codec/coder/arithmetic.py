@@ -25,11 +25,9 @@ MODE, CODE, RANGE, POSITION, FAILED = 0, 1, 2, 3, 4
 REGISTER_BITS = 56
 FULL, SMALL = 1 << REGISTER_BITS, 1 << (REGISTER_BITS - 8)
 LARGEST_TOTAL = 1 << 32
-INVALID = 1
-"""The value of FAILED where no encoder makes these bytes."""
+INVALID = 1  # the value of FAILED where no encoder makes these bytes
 
-Machine = Ints
-"""int64 [5], by the five names above."""
+Machine = Ints  # int64 [5], by the five names above
 
 
 def machine(mode: int) -> Machine:

@@ -2,7 +2,8 @@
 
 Compiled code has the constants and functions of other modules built in, which numba's own cache does not notice; so the
 cache folder is named after a hash of every module of `channels.codec`, its folders included: compiled code uses no
-other. It lies in $SQSIM_CACHE, by default the platform's cache folder.
+other. It lies in $SQSIM_CACHE, by default the platform's cache folder, and every checkout of the same source shares it:
+where numba would name a folder after the path of the checkout, ours is named after the place below `channels.codec`.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import caching
 
 from kinds.files import cache_folder
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-ROOT = Path(__file__).parents[1]
-"""Of all modules that compiled code comes from."""
+ROOT = Path(__file__).parents[1]  # of all modules that compiled code comes from
 
 
 def hash_of_modules(root: Path) -> str:
@@ -36,6 +37,24 @@ def hash_of_modules(root: Path) -> str:
 
 if "NUMBA_CACHE_DIR" not in os.environ:
     numba.config.CACHE_DIR = str(cache_folder() / "compiled" / hash_of_modules(ROOT))  # type: ignore[attr-defined]
+
+
+def _share_between_checkouts() -> None:
+    """Names the folder of a module's compiled code by its place below ROOT, elsewhere as numba does. A numba that is
+    built otherwise compiles once for each checkout."""
+    locator: Any = getattr(caching, "_CacheLocator", None)
+    own = getattr(locator, "get_suitable_cache_subpath", None)
+    if own is None:
+        return
+
+    def subpath(cls: type, py_file: str) -> str:
+        path = Path(py_file)
+        return path.relative_to(ROOT).parent.as_posix() if path.is_relative_to(ROOT) else str(own(py_file))
+
+    locator.get_suitable_cache_subpath = classmethod(subpath)
+
+
+_share_between_checkouts()
 
 
 def compiled(function: Function) -> Function:

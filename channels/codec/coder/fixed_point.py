@@ -1,4 +1,4 @@
-"""Integer logarithms and powers of two: what the code's laws are computed with, alike on every machine.
+"""Integer logarithms and powers of two: what the code's distributions are computed with, alike on every machine.
 
 Q32 means a fixed-point number with 32 fractional bits in an int64. `LOG[i]` is log2(1 + i / 4096) and `EXP[i]` is
 2^(-i / 4096), both Q32, rounded to nearest, i = 0..4096; in between, both functions are linear, rounded down. No table

@@ -1,4 +1,4 @@
-"""Subsets and compositions under the uniform law, through the arithmetic coder.
+"""Subsets and compositions under the uniform distribution, through the arithmetic coder.
 
 Ascending positions c_1 < ... < c_k below n travel largest first. Given n and k, P(c_k < x) = C(x, k) / C(n, k), in
 units of 2^-32 and from 2^-(log2 C(n, k) - log2 C(x, k)) in the integers of `fixed_point`. Positions down to
@@ -17,8 +17,7 @@ from channels.codec.coder.compiled import compiled
 from channels.codec.coder.fixed_point import exp2
 from kinds.arrays import Bytes, Ints
 
-ESCAPE = 10
-"""Positions of about the last 2^-ESCAPE of the law share one symbol."""
+ESCAPE = 10  # positions of about the last 2^-ESCAPE of the distribution share one symbol
 
 
 @compiled

@@ -19,7 +19,7 @@ from scenarios.command.cell_file import add_import, read_cell
 if TYPE_CHECKING:
     from models.interface import Speller
     from simulator import Cell
-    from simulator.results.timeline import Timeline
+    from simulator.results.spans import Timeline
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +65,7 @@ def _require_request(cell: Cell, device: int, number: int) -> None:
 
 def _simulated(cell: Cell, device: int, number: int) -> Timeline:
     from simulator import simulate
-    from simulator.results.spans import Spans
-    from simulator.results.timeline import timeline
+    from simulator.results.spans import Spans, timeline
 
     spans = Spans(only=(device, number))
     simulate(cell, spans)

@@ -8,23 +8,25 @@ bits.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from channels.codec import prior_files, wire
+from channels.codec.context_coded import build_prior
+from channels.codec.context_coded.context_model import law_vectors
+from channels.codec.context_coded.prior_tables import pack
 from channels.codec.prior_files import LARGEST_BYTES, PRIORS, bundled_prior, own_folder, store_prior
-from channels.codec.recoded import build_prior
-from channels.codec.recoded.law_vectors import law_vectors
-from channels.codec.recoded.prior_tables import pack
 from kinds import ConfigError
 from kinds.arrays import Int32s
 from kinds.files import require_file
-from models.interface import LoadedPair, Pair
+from models.interface import LanguageModel, LoadedPair, Pair, Prompt
 from models.published import OfAcceptance
-from models.text_laws import Told, likeliest, written
+from models.verification import inverse_cdf
 from scenarios.command.progress_bar import ProgressBar
 from scenarios.findings.aligned_columns import aligned
 
@@ -101,7 +103,7 @@ def _check_folder(folder: Path) -> None:
         raise ConfigError(f"out = {folder}: must be a folder that can be written to, {held} is none")
 
 
-def savings(laws: build_prior.Laws, vocabulary: int, fingerprint: str) -> str:
+def savings(laws: build_prior.TextDistributions, vocabulary: int, fingerprint: str) -> str:
     """A row a point: the mean bits of a distribution of held-out texts, one draft a packet, its id not counted."""
     texts, length = laws.texts.shape
     places = np.random.default_rng(0).permutation(texts * length)[:MOST_MEASURED]
@@ -124,7 +126,7 @@ def savings(laws: build_prior.Laws, vocabulary: int, fingerprint: str) -> str:
 
 def _texts(
     loaded: LoadedPair, reading: ReadTexts, effort: Effort, progress: ProgressBar
-) -> tuple[build_prior.Laws, build_prior.Laws]:
+) -> tuple[build_prior.TextDistributions, build_prior.TextDistributions]:
     """The drafter's distributions along the texts to learn from, and along those held out."""
     if reading.texts is None:
         model = loaded.verifier if reading.writer == "verifier" else loaded.drafter
@@ -150,11 +152,11 @@ def _texts(
     )
 
 
-def _laws(texts: Int32s, loaded: LoadedPair, reading: ReadTexts, told: Told) -> build_prior.Laws:
+def _laws(texts: Int32s, loaded: LoadedPair, reading: ReadTexts, told: OnText) -> build_prior.TextDistributions:
     """The drafter's along these texts."""
     top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, told)
     vectors = law_vectors(texts, top, probabilities, loaded.vocabulary, reading.seed)
-    return build_prior.Laws(texts, top, probabilities, vectors)
+    return build_prior.TextDistributions(texts, top, probabilities, vectors)
 
 
 def read_texts(path: Path, loaded: LoadedPair) -> Int32s:
@@ -180,7 +182,7 @@ def read_texts(path: Path, loaded: LoadedPair) -> Int32s:
     return texts
 
 
-def _built(laws: build_prior.Laws, effort: Effort, seed: int) -> bytes:
+def _built(laws: build_prior.TextDistributions, effort: Effort, seed: int) -> bytes:
     """The file of a prior, with fewer rows where it would be larger than LARGEST_BYTES."""
     entries = effort.entries
     while True:
@@ -199,3 +201,48 @@ def _built(laws: build_prior.Laws, effort: Effort, seed: int) -> bytes:
 def _named(point: tuple[int, float, int]) -> str:
     size, threshold, resolution = point
     return f"{f'K = {size}' if size else f'q >= {threshold:g}'}, ell = {resolution:,}"
+
+
+MOST_KEPT = 256
+OnText = Callable[[float, int, str], None]
+"""Hears (done, all, of what)."""
+
+
+def written(
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    number: int,
+    length: int,
+    temperature: float,
+    seed: int,
+    on_text: OnText,
+) -> Int32s:
+    """Texts of `length` tokens, int32 [number, length]: the first quarter of each is a prompt's, or as much of it as
+    there is, the rest is drawn from the model's distribution. Prompts go round; each text has randomness of its own."""
+    texts = np.empty((number, length), np.int32)
+    for index in range(number):
+        rng, text = np.random.default_rng([seed, index]), model.open(temperature)
+        tokens = prompts[index % len(prompts)].tokens[: max(1, length // 4)]
+        while len(tokens) < length:
+            tokens = (*tokens, inverse_cdf(text.laws(tokens, 1)[0], float(rng.random())))
+        texts[index] = tokens
+        on_text(index + 1, number, "texts")
+    return texts
+
+
+def likeliest(
+    model: LanguageModel, texts: Int32s, temperature: float, on_text: OnText
+) -> tuple[Int32s, npt.NDArray[np.float32]]:
+    """After each token of texts [N, T], the M = min(V, MOST_KEPT) likeliest next ids, largest first, int32 [N, T, M];
+    and their probabilities, float32 [N, T, M]. One pass a text."""
+    most = min(MOST_KEPT, model.vocabulary)
+    ids = np.empty((*texts.shape, most), np.int32)
+    probabilities = np.empty(ids.shape, np.float32)
+    for index, text in enumerate(texts):
+        laws = model.open(temperature).laws(tuple(text.tolist()), len(text))  # [T, V]
+        kept = np.argpartition(-laws, most - 1, axis=-1)[:, :most]
+        shares = np.take_along_axis(laws, kept, -1)
+        order = np.argsort(-shares, axis=-1, kind="stable")
+        ids[index], probabilities[index] = (np.take_along_axis(part, order, -1) for part in (kept, shares))
+        on_text(index + 1, len(texts), "laws")
+    return ids, probabilities

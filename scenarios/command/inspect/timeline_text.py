@@ -10,8 +10,8 @@ from typing import Final
 from models.interface import Speller
 from scenarios.findings.aligned_columns import WIDTH, aligned
 from simulator.results.observer import Airing, ServerPass, Unserved
-from simulator.results.spans import RoundSpans
-from simulator.results.timeline import RoundTimeline, Timeline
+from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
+from simulator.results.units import state_name
 
 LONG_S: Final = 1000.0
 """From here on a request's times are told in seconds."""
@@ -31,6 +31,7 @@ _ENDS: Final = {
     "abandoned": "abandoned: its device was away",
     "in_flight": "still in flight at the end of the run",
 }
+_SERVED: Final = {"prefill_s": "reads the text", "cloud_decode_s": "decodes", "verify_s": "verifies"}
 _CUT_OFF: Final = {"timed_out": "the request timed out", "abandoned": "the device left", "in_flight": "the run ended"}
 
 
@@ -87,7 +88,7 @@ class _Story:
         total_s = sum(self._made.breakdown.values())
         if not total_s:
             return ["Its time: none."]
-        named = [(state.removesuffix("_s").replace("_", " "), seconds, seconds / total_s) for state, seconds in parts]
+        named = [(state_name(state), seconds, seconds / total_s) for state, seconds in parts]
         rows = [[name, self.time(seconds), f"{share:.1%}", "#" * round(_BAR * share)] for name, seconds, share in named]
         rows.append(["together", self.time(total_s), "100.0%", ""])
         lines = aligned(
@@ -173,7 +174,7 @@ class _Story:
             waits = each.first("uplink_queue_s")
             assert waits is not None
             lines.append(StoryLine(waits.began_s, "uplink", "waits for the uplink, and never has its turn"))
-        lines += [self._pass(ran, self._served(each, ran)) for ran in each.passes]
+        lines += [self._pass(ran, _SERVED[spans.served_in(ran, self._made.place_in(ran))]) for ran in each.passes]
         if record.stale:
             lines.append(StoryLine(record.received_s, "cloud", "drops the payload undecoded"))
         if record.asked:
@@ -190,7 +191,7 @@ class _Story:
 
     def _edge(self, each: RoundTimeline) -> Iterator[StoryLine]:
         """What the device does for a round."""
-        spans, record = each.spans, each.spans.record
+        spans = each.spans
         waits = [span for span in spans.doings if span.state == "edge_queue_s"]
         if waits:
             waited = self.duration(each.seconds("edge_queue_s"))
@@ -201,9 +202,8 @@ class _Story:
         read = sum(span.ended_s - span.began_s for span in work if span.state == "prefill_s")
         drafting, encoding = each.seconds("draft_s"), each.seconds("encode_s")
         text = [f"reads the prompt in {self.duration(read)}"] if read else []
-        drafts = int(record.flushed_drafts or record.drafted)
-        if drafts:
-            text.append(f"drafts {self.drafts(spans, drafts)} in {self.duration(drafting)}")
+        if spans.drafted:
+            text.append(f"drafts {self.drafts(spans, spans.drafted)} in {self.duration(drafting)}")
         elif drafting:
             doing = "decodes a token" if spans.answered and not each.up else "drafts"
             text.append(f"{doing} for {self.duration(drafting)}")
@@ -228,15 +228,8 @@ class _Story:
                 name = f"packet {each.fragment + 1}" + (f", attempt {each.attempt + 1}" if each.attempt else "")
                 yield StoryLine(each.began_s, way, f"{name}: {self.airing(each, each.joined_s)}")
 
-    def _served(self, each: RoundTimeline, ran: ServerPass) -> str:
-        place = ran.sessions.index((self._made.request.device, self._made.request.number))
-        if ran.reads[place]:
-            return "reads the text"
-        decodes = any(span.state == "cloud_decode_s" and span.began_s == ran.began_s for span in each.spans.doings)
-        return "decodes" if decodes else "verifies"
-
     def _pass(self, ran: ServerPass, does: str) -> StoryLine:
-        place = ran.sessions.index((self._made.request.device, self._made.request.number))
+        place = self._made.place_in(ran)
         new, cached = ran.work[place]
         waited_s = ran.began_s - ran.waited_since_s[place]
         queued = f"queues for {self.duration(waited_s)}, then " if waited_s > 0 else ""
@@ -330,7 +323,7 @@ class _Story:
 
     def part(self, state: str, seconds: float) -> str:
         """A part of the breakdown."""
-        return f"{state.removesuffix('_s').replace('_', ' ')} {self.duration(seconds)}"
+        return f"{state_name(state)} {self.duration(seconds)}"
 
 
 def counted(number: int, what: str) -> str:

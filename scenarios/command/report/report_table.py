@@ -140,7 +140,10 @@ def _table(
     fields = [*([] if axis is None else [axis]), *chosen]
     columns += [Column(name, title(name)) for name in fields]
     columns += [Column("n", "seeds", DEFINITIONS["n"])]
-    columns += [Column(name, title(name), DEFINITIONS.get(name, "")) for name in metrics]
+    columns += [
+        Column(name, title(name), METRICS[name].meaning if name in METRICS else DEFINITIONS.get(name, ""))
+        for name in metrics
+    ]
     rows = [list(_row(row, fields, metrics)) for _, row in marked(summary).iterrows()]
     return ReportTable(key, caption, columns, rows)
 

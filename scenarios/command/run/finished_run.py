@@ -22,18 +22,18 @@ from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import wrapped
 from scenarios.findings.findings_file import FINDINGS, Answered
 from scenarios.findings.headline_table import headline
+from scenarios.findings.limits import one_setting
 from scenarios.findings.lowest import lossy_apart
 from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.rejections import beyond_chance
 from scenarios.findings.sentences import DISTINGUISHABLE
 from simulator.cell.cell import Cell
-from simulator.results.best_settings import one_setting
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise, summarise_curves
 from simulator.results.lossy import marked, with_lossy
 from simulator.results.result_directory import own_folder, record
-from simulator.results.trace_file import SUFFIX, trace_path
+from simulator.results.trace import SUFFIX, trace_path
 from simulator.results.unanswered import complete
 from simulator.results.units import title
 from simulator.schemes.draft_scheme import DraftScheme

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from models.clocks.empirical import Empirical
+from models.clocks.footprint import weight_bytes
 from models.clocks.latency import Latency
-from models.clocks.memory import weight_bytes
 from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
 from scenarios.command.capacity_reasons import reasons
@@ -23,7 +23,7 @@ from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
 from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
-from simulator.results.timeline import DOWNLINK, UPLINK
+from simulator.results.spans import DOWNLINK, UPLINK
 from simulator.results.unanswered import percent
 from simulator.results.units import quantity, title
 from simulator.sweeps.search import Objective

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from channels.codec import float_laws
+from channels.codec import float_distributions
 from kinds.tunable import Tunable
 from simulator.schemes.acceptance import SplitRejection
 from simulator.schemes.draft_scheme import DraftScheme
@@ -51,7 +51,7 @@ class Dssd(SplitScheme):
     """Drafted ids and their probabilities up; after a rejection the verifier's whole distribution down."""
 
     kind: Literal["dssd"] = "dssd"
-    precision: float_laws.Precision = Field(
+    precision: float_distributions.Precision = Field(
         "single", description="of the floats that p comes down as: 32 V bits, lossless but for rounding; 16 V, lossy"
     )
 

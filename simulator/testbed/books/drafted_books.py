@@ -6,13 +6,13 @@ from itertools import accumulate
 
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode, Verified
+from simulator.protocols.machine import EdgeState
 from simulator.results.requests import Request
 from simulator.schemes.policy import most_drafts
 from simulator.testbed.books.cloud_books import CloudBook
 from simulator.testbed.books.replay_clock import ReplayClock, check_bytes, differs
 from simulator.testbed.books.request_books import RequestBook
 from simulator.testbed.journal import Computed, Flushed
-from simulator.timing.device import EdgeState
 
 
 class DraftedBook(RequestBook):

@@ -17,6 +17,7 @@ from simulator.cell.power_figures import connections_of, power_figures
 from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
+from simulator.protocols.machine import EdgeState
 from simulator.results.ledger import Ledger
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
@@ -48,7 +49,6 @@ from simulator.testbed.journal import (
     Withdrawn,
 )
 from simulator.testbed.letters import SIMULATED, Address, Kind, Way
-from simulator.timing.device import EdgeState
 from simulator.timing.invariants import check_request
 
 _Key = tuple[int, int]

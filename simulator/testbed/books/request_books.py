@@ -13,15 +13,16 @@ from abc import ABC, abstractmethod
 
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Verified
+from simulator.protocols.accounts import token_bytes
+from simulator.protocols.machine import EdgeState
 from simulator.results.requests import Request
 from simulator.testbed.books.link_books import Carried
 from simulator.testbed.books.replay_clock import ReplayClock, check_bytes, differs
 from simulator.testbed.books.sent_again import after
 from simulator.testbed.journal import Closed, Computed, Flushed
 from simulator.testbed.letters import Address, Kind
-from simulator.timing.device import EdgeState
+from simulator.timing.driver import DOWNLINK_STATES, UPLINK_STATES
 from simulator.timing.messages import Message
-from simulator.timing.protocols.site import DOWNLINK_STATES, UPLINK_STATES, token_bytes
 
 
 class RequestBook(ABC):

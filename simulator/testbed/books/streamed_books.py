@@ -6,12 +6,12 @@ from math import isnan
 
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Verified
+from simulator.protocols.accounts import bytes_tokens
 from simulator.results.requests import Request
 from simulator.results.rounds import At
 from simulator.schemes.policy import most_drafts
 from simulator.testbed.books.replay_clock import ReplayClock
 from simulator.testbed.books.request_books import RequestBook
-from simulator.timing.protocols.site import bytes_tokens
 
 
 class StreamedBook(RequestBook):

@@ -21,7 +21,7 @@ from kinds.yaml_file import read_yaml
 from models.clocks.pass_table import csv_text
 from models.interface import LanguageModel
 from models.pair_cards import load
-from models.sampled_passes import TextPasses, sampled
+from models.pass_times import TextPasses, sampled
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.testbed import plan
 from simulator.testbed.calibration.pass_points import PassPoints, cloud_points, drafter_points, edge_points

@@ -11,6 +11,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
+from simulator.protocols.machine import EdgeState
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.ends.drafted_rounds import DraftedRounds
 from simulator.testbed.ends.orders import tell_failure
@@ -21,7 +22,6 @@ from simulator.testbed.ends.streamed_rounds import StreamedRounds
 from simulator.testbed.journal import Came, Ended, Journal, Served
 from simulator.testbed.letters import Kind, Letter
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
-from simulator.timing.device import EdgeState
 
 
 class DeviceEnd:

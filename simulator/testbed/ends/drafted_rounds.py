@@ -14,13 +14,13 @@ from typing import NamedTuple
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.nodes import EdgeNode
+from simulator.protocols.machine import EdgeState
 from simulator.schemes.policy import most_drafts
 from simulator.testbed.ends.restore import Restored
 from simulator.testbed.ends.serving import Serving
 from simulator.testbed.ends.timed_text import TimedText
 from simulator.testbed.journal import Computed, Flushed
 from simulator.testbed.letters import Address, Kind
-from simulator.timing.device import EdgeState
 
 
 class _Sent(NamedTuple):

@@ -18,9 +18,8 @@ from simulator.cell.cloud_config import Batching
 from simulator.results.station import Customer
 from simulator.testbed.journal import Journal, Passed, Submitted
 from simulator.testbed.journal import Share as NotedShare
-from simulator.timing.cloud.door import Door
 from simulator.timing.cloud.job import Job, SessionKey, Share
-from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
 from simulator.timing.cloud.pool import Pool, Server
 
 
@@ -39,7 +38,7 @@ class RealPasses:
 
     def __init__(self, batching: Batching, journal: Journal, worker: ThreadPoolExecutor) -> None:
         self._server = Server(0)
-        self._pool = Pool([self._server], batching, None, KvMemory(None), Door(None))
+        self._pool = Pool([self._server], batching, None, KvMemory(None), KvReservations(None))
         self._journal = journal
         self._worker = worker
         self._over: set[SessionKey] = set()
@@ -82,7 +81,7 @@ class RealPasses:
         pool = self._pool
         if not pool.waiting or pool.free() is None:
             return
-        if pool.patient and (wait_s := pool.ready_s() - time.monotonic()) > 0:
+        if pool.waits_for_batch and (wait_s := pool.ready_s() - time.monotonic()) > 0:
             asyncio.get_running_loop().call_later(wait_s, self._window_over, pool.oldest())
         else:
             self._begin()

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from channels.codec import wire
+from simulator.protocols.machine import EdgeState
 from simulator.results.requests import still_to_come, within
 from simulator.testbed.ends.post import Post
 from simulator.testbed.ends.restore import Restored
 from simulator.testbed.journal import Began, Closed, Journal
 from simulator.testbed.letters import Address, Kind, Letter
-from simulator.timing.device import EdgeState
 
 
 @dataclass(slots=True, eq=False)

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
+from itertools import zip_longest
 
 import simpy
 
 from channels.uniforms import Uniforms
+from models.clocks.latency import Latency, Work
 from simulator.cell.cloud_config import CloudConfig
 from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
-from simulator.timing.cloud.door import Door
-from simulator.timing.cloud.job import Job, SessionKey
-from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.timing.cloud.job import Job, SessionKey, Share
+from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
 from simulator.timing.cloud.pool import Pool, Server
-from simulator.timing.cloud.server_passes import PassTimes
 from simulator.timing.later import later
 
 Process = Generator[simpy.Event, object, None]
@@ -45,7 +45,7 @@ class Cloud:
         self.station = Station(env, "cloud", config.servers)
         self.passes = 0
         self.round_passes = 0
-        """Shares of passes that bring a round to its verdict, or a session to its next token; not those that only read.
+        """Shares of passes that verify a round, or bring a session to its next token; not those that only read.
         One that a crash cuts short counts."""
         self.crashes = 0
         self._config = config
@@ -81,7 +81,7 @@ class Cloud:
             job.report("queue")
 
     def withdraw(self, job: Job) -> None:
-        """The job is no longer wanted. In a pass, it runs to the pass's end, unheard."""
+        """The job is no longer wanted. In a pass, it runs to the pass's end, unreported."""
         job.withdrawn = True
         if job in self._stranded:
             del self._stranded[job]
@@ -91,7 +91,7 @@ class Cloud:
             self._dispatch(pool)  # what waited behind it may be admissible, or have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
-        """Of the session's cached text only the first `tokens` stood: the rest were rejected drafts."""
+        """Only the first `tokens` of the session's cached text stay: the rest were rejected drafts."""
         for pool in self._reached(session):
             pool.kv.crop(session, tokens)
 
@@ -105,11 +105,11 @@ class Cloud:
         self._homes.pop(session, None)
 
     def _pool(self, servers: list[Server], kv_tokens: int | None) -> Pool:
-        """A pool whose memory throws sessions out for others, or has a door; never both."""
+        """A pool whose memory evicts sessions for others, or admits whole requests; never both."""
         config = self._config
         capacity_tokens = None if kv_tokens is None else kv_tokens * len(servers)
-        kv, door = (capacity_tokens, None) if config.admission.evicts else (None, capacity_tokens)
-        return Pool(servers, config.batching, config.token_budget, KvMemory(kv), Door(door))
+        kv, reserved = (capacity_tokens, None) if config.admission.evicts else (None, capacity_tokens)
+        return Pool(servers, config.batching, config.token_budget, KvMemory(kv), KvReservations(reserved))
 
     def _vacate(self, pool: Pool, session: SessionKey) -> None:
         if pool.holds(session):
@@ -130,7 +130,8 @@ class Cloud:
             self._move_to(pool, job.session)
 
     def _move_to(self, pool: Pool, session: SessionKey) -> None:
-        """A session at the door of a pool keeps no room elsewhere: two that waited for each other's would for ever."""
+        """A session that waits for admission to a pool reserves nothing elsewhere, or two could wait for each other for
+        ever."""
         others = [other for other in self._reached(session) if other is not pool]
         for other in others:
             self._homes[session].remove(other)
@@ -154,7 +155,7 @@ class Cloud:
 
     def _dispatch(self, pool: Pool) -> None:
         while pool.waiting and (server := pool.free()):
-            if pool.patient and (wait_s := pool.ready_s() - self.env.now) > 0:
+            if pool.waits_for_batch and (wait_s := pool.ready_s() - self.env.now) > 0:
                 later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
                 return
             if not self._begin(pool, server):
@@ -177,6 +178,7 @@ class Cloud:
         for share in server.shares:
             assert share.job.visit is not None
             self.station.begin(share.job.visit)
+            share.job.queue_s += server.since_s - share.job.waits_since_s
             share.job.batch = len(server.shares)
             share.job.passes += 1
             self.round_passes += share.completes and share.job.judged_drafts is not None
@@ -187,10 +189,7 @@ class Cloud:
     def _finish(self, pool: Pool, server: Server, version: int, _: simpy.Event) -> None:
         if version != server.version:
             return
-        now_s = self.env.now
-        self._served_s += now_s - server.since_s
-        self._note(server, lost=False)
-        server.since_s = now_s
+        self._end_pass(server, lost=False)
         shares = pool.end(server)
         cut = []
         for share in shares:
@@ -204,7 +203,7 @@ class Cloud:
                 self._free_if_over(pool, job.session)
         if cut:
             pool.put_back(cut)
-        for share in shares:  # before the server is free: what they ask for next may share its next pass
+        for share in shares:  # before the server is free: what they submit next may share its next pass
             if share.completes and not share.job.withdrawn:
                 share.job.done()
         pool.release(server)
@@ -212,15 +211,20 @@ class Cloud:
         idle = pool.waiting and pool.free() and pool.ready_s() <= self.env.now
         assert not idle or pool.running, "I5: a server idles beside a job"
 
-    def _note(self, server: Server, *, lost: bool) -> None:
+    def _end_pass(self, server: Server, *, lost: bool) -> None:
         """A pass has ended, or been lost."""
+        now_s = self.env.now
+        self._served_s += now_s - server.since_s
+        for share in server.shares:
+            share.job.serve_s += now_s - server.since_s
+        began_s, server.since_s = server.since_s, now_s
         if self._observer is not None and server.shares:
             shares = server.shares
             self._observer.on_pass(
                 ServerPass(
                     server.number,
-                    server.since_s,
-                    self.env.now,
+                    began_s,
+                    now_s,
                     sessions=[share.job.session for share in shares],
                     work=[(share.new_tokens, share.cached_tokens) for share in shares],
                     reads=[share.state == "prefill" for share in shares],
@@ -267,8 +271,7 @@ class Cloud:
         """The pass is lost, the caches are too where they are the server's own, and its jobs go elsewhere."""
         self.crashes += 1
         if server.busy:
-            self._served_s += self.env.now - server.since_s
-            self._note(server, lost=True)
+            self._end_pass(server, lost=True)
         shares = pool.fail(server)
         moving = []
         for share in shares:
@@ -283,4 +286,50 @@ class Cloud:
             pool.clear()
         for job in (*moving, *(() if pool.up else list(pool.drain()))):
             self._route(job)
-        self._dispatch(pool)  # what was let in for those that are over
+        self._dispatch(pool)  # what was admitted for those that are over
+
+
+class PassTimes:
+    """How long a server's pass takes, with all that belongs to it.
+
+    Where the latency model draws, a pass takes as long as the index of its first job says: which of its session's jobs,
+    in which of its passes; and whether that session meets a slow machine or a fast one (`spells`, as for the passes at
+    its edge). What else happens in the cloud, and when, makes no difference.
+    """
+
+    def __init__(self, config: CloudConfig, uniforms: Uniforms, spells: Uniforms) -> None:
+        self._latency = config.latency
+        self._drafter_latency = config.drafter_latency
+        self._step_s = config.step_s
+        self._judge_s = config.judge_s
+        self._decode_s_per_draft = config.decode_s_per_draft
+        self._uniforms = uniforms
+        self._spells = spells
+
+    def of_s(self, shares: Sequence[Share]) -> float:
+        """Seconds of the verifier's pass, after the drafter's passes of jobs that have any, which run side by side, of
+        the engine's step around them, one for all, and of the rounds that are read and judged beside it, one after
+        another."""
+        work = [(share.new_tokens, share.cached_tokens) for share in shares]
+        verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s + self._judging_s(shares)
+        drafting = [share.drafting for share in shares]
+        if not any(drafting):
+            return verify_s
+        passes = enumerate(zip_longest(*drafting), 1)
+        return verify_s + sum(
+            self._pass_s(self._drafter_latency, [work for work in side_by_side if work], shares[0], place)
+            for place, side_by_side in passes
+        )
+
+    def _pass_s(self, latency: Latency, work: Work, first: Share, place: int) -> float:
+        if not latency.random:
+            return latency.pass_s(work)
+        job = first.job
+        uniform = self._uniforms.uniform(*job.session, job.number, job.passes, place)
+        return latency.drawn_s(work, uniform, self._spells.uniform(*job.session))
+
+    def _judging_s(self, shares: Sequence[Share]) -> float:
+        if not (self._judge_s or self._decode_s_per_draft):
+            return 0.0
+        judged = [share.job.judged_drafts for share in shares if share.completes]
+        return sum(self._judge_s + self._decode_s_per_draft * drafts for drafts in judged if drafts is not None)

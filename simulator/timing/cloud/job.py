@@ -1,4 +1,4 @@
-"""What a server is asked to do: bring one session's cache up to a text, in a pass it may share."""
+"""What a server does for a session: bring its cache up to a text, in a pass it may share."""
 
 from __future__ import annotations
 
@@ -35,18 +35,22 @@ class Job:
     cloud_drafts: int = 0
     """Drafts that the cloud's own drafter makes for it before the pass."""
     judged_drafts: int | None = None
-    """Drafts that are read and judged beside the pass; None where no round is: a prompt."""
+    """Drafts that are read and verified beside the pass; None where no round is: a prompt."""
     number: int = 0
-    """Of the session's jobs."""
+    """Its place among the session's jobs."""
     mirrors: bool = False
     """The cloud's own drafter runs over the same tokens, in a pass before each of its passes."""
     batch: int = 0
     """Jobs in the last pass that it was in, itself included."""
     passes: int = 0
-    """That it was in so far."""
+    """The passes that it was in so far."""
     visit: Customer | None = None
     waits_since_s: float = nan
     """When it came, or was put back."""
+    queue_s: float = 0.0
+    """How long it has waited, until its latest pass began."""
+    serve_s: float = 0.0
+    """How long it was in passes that have ended, or were lost."""
     withdrawn: bool = False
 
 

@@ -7,16 +7,15 @@ from heapq import heappop, heappush
 from itertools import chain
 
 from simulator.cell.cloud_config import Batching
-from simulator.timing.cloud.door import Door
 from simulator.timing.cloud.job import Job, SessionKey, Share
-from simulator.timing.cloud.kv_memory import KvMemory
+from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
 
 
 class Server:
     """One GPU: the pass it runs, if any, and whether it is up. `version` changes with every pass and crash.
 
-    A pass ends in two steps. First its `shares` are taken back and their owners told, who may ask for the next job at
-    once; the server is still `busy` then. Only after that is it released, and what they asked for may share its next
+    A pass ends in two steps. First its `shares` are taken back and their owners called, who may submit the next job at
+    once; the server is still `busy` then. Only after that is it released, and what they submitted may share its next
     pass.
     """
 
@@ -32,17 +31,22 @@ class Server:
 class Pool:
     """Jobs wait here in order of arrival; where prefills are cut into chunks, they wait behind the rest.
 
-    One whose session has no room in the memory yet waits at the door, before all this.
+    One whose session is not admitted to the memory yet waits for that, before all this.
     """
 
     def __init__(
-        self, servers: list[Server], batching: Batching, token_budget: int | None, kv: KvMemory, door: Door
+        self,
+        servers: list[Server],
+        batching: Batching,
+        token_budget: int | None,
+        kv: KvMemory,
+        reservations: KvReservations,
     ) -> None:
         self.servers = servers
         self.kv = kv
-        self.door = door
-        self.patient = type(batching).ready_s is not Batching.ready_s
-        """Whether a free server may wait for company."""
+        self.reservations = reservations
+        self.waits_for_batch = type(batching).ready_s is not Batching.ready_s
+        """Whether a free server may wait for more jobs."""
         self._batching = batching
         self._token_budget = token_budget
         self._jobs: dict[Job, None] = {}
@@ -58,13 +62,13 @@ class Pool:
 
     @property
     def waiting(self) -> int:
-        """Jobs in the queue, those at the door not among them."""
+        """Jobs in the queue, those that wait for admission not among them."""
         return len(self._jobs) + len(self._prefills)
 
     @property
     def load(self) -> int:
-        """Jobs at the door, in the queue and in passes."""
-        return self.door.waiting + self.waiting + len(self._running)
+        """Jobs that wait for admission, in the queue and in passes."""
+        return self.reservations.waiting + self.waiting + len(self._running)
 
     @property
     def running(self) -> bool:
@@ -103,35 +107,35 @@ class Pool:
         return session in self._running
 
     def add(self, job: Job) -> bool:
-        """The job waits: for a pass, or, where the answer is False, for its session to be let in."""
-        if not self.door.enter(job):
+        """The job waits: for a pass, or, where the answer is False, for its session to be admitted."""
+        if not self.reservations.admit(job):
             return False
         self._queue(job)
         return True
 
     def remove(self, job: Job) -> bool:
-        """Takes the job out of the queue, or from the door; False where it was at neither."""
+        """Takes the job out of the queue, or from those that wait for admission; False where it was in neither."""
         if self._unqueue(job):
             return True
-        if not self.door.remove(job):
+        if not self.reservations.remove(job):
             return False
-        self._let_in()
+        self._admit_waiting()
         return True
 
     def holds(self, session: SessionKey) -> bool:
-        """Whether anything of the session is in the memory, or room is kept for it."""
-        return self.kv.held(session) > 0 or self.door.has_room(session)
+        """Whether anything of the session is in the memory, or reserved for it."""
+        return self.kv.held(session) > 0 or self.reservations.holds(session)
 
     def forget(self, session: SessionKey) -> None:
-        """The session's cache and its room are freed; those at the door may come in."""
+        """The session's cache and its reservation are freed; others may be admitted."""
         self.kv.forget(session)
-        self.door.leave(session)
-        self._let_in()
+        self.reservations.release(session)
+        self._admit_waiting()
 
     def clear(self) -> None:
         """The memory has lost everything."""
         self.kv.clear()
-        self.door.clear()
+        self.reservations.clear()
 
     def oldest(self) -> Job:
         """The waiting job that has been here longest."""
@@ -139,12 +143,12 @@ class Pool:
         return min(heads, key=lambda job: job.visit.arrived_s if job.visit else 0.0)
 
     def drain(self) -> Iterator[Job]:
-        """Empties the queue, and the line at the door."""
+        """Empties the queue, and the line before it."""
         while queue := self._jobs or self._prefills:
             job = next(iter(queue))
             del queue[job]
             yield job
-        yield from self.door.drain()
+        yield from self.reservations.drain()
 
     def ready_s(self) -> float:
         """From when on a free server may begin a pass with what waits."""
@@ -153,15 +157,15 @@ class Pool:
         return self._batching.ready_s(self.waiting, visit.arrived_s)
 
     def begin(self, server: Server) -> bool:
-        """Gives the server its next pass: jobs in order until the cap, the token budget or the memory says stop. They
-        leave the queue and hold their memory. False where not even the first finds room beside the passes under way."""
+        """Gives the server its next pass: jobs in order until the cap, the token budget or the memory ends it. They
+        leave the queue and hold their memory. False where not even the first finds space beside passes under way."""
         shares: list[Share] = []
         evicted: dict[Job, None] = {}
         budget = self._token_budget
         for job in chain(self._jobs, self._prefills, evicted):
             if len(shares) == self._batching.cap or budget == 0:
                 break
-            if job in self._jobs and job not in evicted and self._may_be_cut(job):
+            if self._batching.chunked and job in self._jobs and job not in evicted and self._may_be_cut(job):
                 evicted[job] = None
                 continue
             share = self._share(job, budget, alone=not shares)
@@ -182,22 +186,23 @@ class Pool:
     def end(self, server: Server) -> list[Share]:
         """Ends the server's pass, or what a crash has left of it; it stays busy until it is released."""
         shares, server.shares = server.shares, []
-        self._running.difference_update(share.job.session for share in shares)
+        for share in shares:
+            self._running.discard(share.job.session)
         return shares
 
     def put_back(self, jobs: list[Job]) -> None:
         """Jobs that a pass has cut wait at the head again; those that have no more to read, among the rest."""
-        reading = [job for job in jobs if self._may_be_cut(job)]
+        reading = [job for job in jobs if self._batching.chunked and self._may_be_cut(job)]
         self._prefills = dict.fromkeys(reading) | self._prefills
         if len(reading) < len(jobs):
             self._jobs = dict.fromkeys(job for job in jobs if job not in reading) | self._jobs
 
     def _may_be_cut(self, job: Job) -> bool:
-        """Whether the job has tokens to read into its cache, and may do so chunk by chunk."""
-        return self._batching.chunked and min(self.kv.held(job.session), job.text_tokens - 1) < job.read_tokens
+        """Whether the job has tokens to read into its cache, which it may do chunk by chunk where that is done."""
+        return min(self.kv.held(job.session), job.text_tokens - 1) < job.read_tokens
 
     def _queue(self, job: Job) -> None:
-        (self._prefills if self._may_be_cut(job) else self._jobs)[job] = None
+        (self._prefills if self._batching.chunked and self._may_be_cut(job) else self._jobs)[job] = None
 
     def _unqueue(self, job: Job) -> bool:
         for queue in (self._jobs, self._prefills):
@@ -206,15 +211,15 @@ class Pool:
                 return True
         return False
 
-    def _let_in(self) -> None:
-        for job in self.door.let_in():
+    def _admit_waiting(self) -> None:
+        for job in self.reservations.admit_waiting():
             self._queue(job)
 
     def _share(self, job: Job, budget: int | None, alone: bool) -> Share | None:
         cached = min(self.kv.held(job.session), job.text_tokens - 1)
         new = job.text_tokens - cached
         if budget is not None and new > budget:
-            if self._may_be_cut(job):
+            if self._batching.chunked and self._may_be_cut(job):
                 new = min(budget, job.read_tokens - cached)
             elif not alone:
                 return None

@@ -18,14 +18,11 @@ from hypothesis import strategies as st
 from channels.codec import packet
 from channels.codec.coder.arithmetic import CODE, DECODE, FAILED, INVALID, POSITION, RANGE, machine
 from channels.codec.coder.subsets import code_composition, code_subset
-from channels.codec.codewords import code_counts
-from channels.codec.enumerative import factorials
-from channels.codec.recoded.candidates import candidates
-from channels.codec.recoded.network import INPUTS
-from channels.codec.recoded.network_inputs import LEVELS, WalkSetting
-from channels.codec.recoded.prior_tables import find
-from channels.codec.recoded.tail import code_ranks
-from channels.codec.recoded.walk import code_draft
+from channels.codec.context_coded.expected_tokens import candidates
+from channels.codec.context_coded.network import INPUTS
+from channels.codec.context_coded.prior_tables import find
+from channels.codec.context_coded.walk import LEVELS, WalkSetting, code_draft, code_ranks
+from channels.codec.enumerative import code_counts, factorials
 from channels.codec.wire import CodecError, Format, decode, encode
 
 LARGEST_MEMORY = 32 << 20

@@ -7,13 +7,7 @@ from hostile import refused_or_itself, some_are_taken
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channels.codec.wire import (
-    CodecError,
-    Format,
-    decode_coded_feedback,
-    encode_coded_feedback,
-    feedback_bits,
-)
+from channels.codec.wire import CodecError, Format, decode_coded_feedback, encode_coded_feedback, feedback_bits
 
 SMALL = codec_prior.VOCABULARY
 FORMATS = [

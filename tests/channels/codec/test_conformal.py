@@ -8,12 +8,7 @@ from hypothesis import strategies as st
 
 from channels.codec.conformal import Conformal, ConformalThreshold
 
-RULES = st.builds(
-    Conformal,
-    target=st.floats(0.0, 0.5),
-    step=st.floats(1e-3, 5.0),
-    initial=st.floats(-0.5, 1.0),
-)
+RULES = st.builds(Conformal, target=st.floats(0.0, 0.5), step=st.floats(1e-3, 5.0), initial=st.floats(-0.5, 1.0))
 
 
 def excess_bound(rule, drafts):
@@ -22,7 +17,7 @@ def excess_bound(rule, drafts):
 
 
 def mean_dropped(rule, sequence):
-    """Mean alpha_n over a sequence of laws chosen by `sequence(beta)`."""
+    """Mean alpha_n over a sequence of distributions chosen by `sequence(beta)`."""
     threshold = ConformalThreshold(rule.target, rule.step, rule.initial)
     dropped = []
     for choose in sequence:
@@ -48,7 +43,7 @@ SMALL_STEPS = RULES.filter(lambda rule: rule.step * (1 - 2 * rule.target) <= 1)
 
 @given(SMALL_STEPS, st.integers(1, 50), st.lists(laws(max_size=12), max_size=50))
 def test_the_papers_bound_holds_where_the_step_is_small(rule, drafts, sequence):
-    """eta (1 - 2 alpha) <= 1. First drafts that drop as much as any law can, then any laws."""
+    """eta (1 - 2 alpha) <= 1. First drafts that drop as much as any distribution can, then any distributions."""
     assert excess_bound(rule, drafts) <= papers_bound(rule, drafts) + 1e-9
     mean = mean_dropped(rule, [just_below] * drafts + [lambda beta, q=q: q for q in sequence])
     assert mean <= rule.target + papers_bound(rule, drafts + len(sequence)) + 1e-9
@@ -64,7 +59,7 @@ def test_the_papers_bound_fails_where_the_step_is_large_and_the_one_sided_bound_
 
 
 def just_below(beta):
-    """A law on 64 tokens whose tail lies just below beta, so that as much as possible is dropped."""
+    """A distribution on 64 tokens whose tail lies just below beta, so that as much as possible is dropped."""
     each = min(max(beta, 0.0) * 0.999, 1.0 / 64)
     return np.concatenate([[1.0 - 63 * each], np.full(63, each)])
 

@@ -62,10 +62,7 @@ def test_every_packet_of_a_small_format_is_told_apart_and_the_rest_refused():
 
 @pytest.mark.parametrize(
     ("decode", "encode"),
-    [
-        (draft_scalars.decode, draft_scalars.encode),
-        (draft_scalars.decode_token, draft_scalars.encode_token),
-    ],
+    [(draft_scalars.decode, draft_scalars.encode), (draft_scalars.decode_token, draft_scalars.encode_token)],
 )
 @some_are_taken
 @given(format=FORMATS, payload=st.binary(max_size=40))

@@ -1,4 +1,5 @@
-"""Drafted ids at -log2 qhat, for a receiver that holds the laws: exact on every byte, and the checksum of the laws."""
+"""Drafted ids at -log2 qhat, for a receiver that holds the laws: exact on every byte, and the checksum of the
+distributions."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def drafts(draw: st.DrawFn) -> list[Draft]:
 
 
 def laws_of(sent: Sequence[Draft]) -> LawAfter:
-    """What a receiver with the same laws would find; the last one again where more are asked for."""
+    """What a receiver with the same distributions would find; the last one again where more are asked for."""
     return lambda ids: (sent[min(len(ids), len(sent) - 1)].support, sent[min(len(ids), len(sent) - 1)].counts)
 
 
@@ -50,9 +51,7 @@ def test_ids_come_back_and_take_what_qhat_says(sent: list[Draft]) -> None:
 @settings(max_examples=150, deadline=None)
 def test_what_is_decoded_encodes_to_the_same_bytes_and_the_rest_is_refused(sent: list[Draft], payload: bytes) -> None:
     refused_or_itself(
-        payload,
-        lambda content: decode_drafted(content, MOST, laws_of(sent)),
-        lambda found: encode_drafted(found, MOST),
+        payload, lambda content: decode_drafted(content, MOST, laws_of(sent)), lambda found: encode_drafted(found, MOST)
     )
 
 

@@ -1,4 +1,4 @@
-"""Coded ids: the law sums to one and costs what it says, exact inverses, every other byte string refused."""
+"""Coded ids: the distribution sums to one and costs what it says, exact inverses, every other byte string refused."""
 
 from itertools import pairwise
 from math import ceil, log2
@@ -11,16 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.codec.coder.arithmetic import MEASURE, cost, machine
-from channels.codec.id_law import bound_bits, code_ids
-from channels.codec.wire import (
-    CodecError,
-    Format,
-    bound_ids_bits,
-    decode_ids,
-    encode_ids,
-    ids_bits,
-    largest_ids_bits,
-)
+from channels.codec.id_distribution import bound_bits, code_ids
+from channels.codec.wire import CodecError, Format, bound_ids_bits, decode_ids, encode_ids, ids_bits, largest_ids_bits
 
 SMALL = codec_prior.VOCABULARY
 FORMATS = [

@@ -24,7 +24,7 @@ def slow_quantize(p, resolution):
 
 
 def random_laws(number):
-    """Laws of every shape: Dirichlet flat to peaked, half-multiples of 1/ell (ties), with zeros."""
+    """Distributions of every shape: Dirichlet flat to peaked, half-multiples of 1/ell (ties), with zeros."""
     rng = np.random.default_rng(20)
     for n in range(number):
         size, resolution = int(rng.integers(1, 65)), int(rng.integers(1, 400))

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from channels.codec import wire
 from channels.codec.coder import fixed_point
 from channels.codec.coder.arithmetic import ENCODE, LARGEST_TOTAL, finish, machine, symbol, uniform
-from channels.codec.id_law import RESOLUTION
+from channels.codec.context_coded.expected_tokens import candidates
+from channels.codec.context_coded.prior_tables import find
+from channels.codec.id_distribution import ANOTHER, MOST, REACH, RESOLUTION, SLOPE, Expected, contenders, score, within
 from channels.codec.prior_files import bundled_prior
-from channels.codec.race_law import ANOTHER, MOST, REACH, SLOPE, Expected, contenders, score, within
-from channels.codec.recoded.candidates import candidates
-from channels.codec.recoded.prior_tables import find
 from channels.uniforms import WORD_BITS, Uniforms
 
 V, SOTU = 60, 1024
@@ -33,7 +32,8 @@ def race(seed: int, format: wire.Format) -> wire.Race:
 
 @st.composite
 def packets(draw: st.DrawFn) -> tuple[wire.Format, list[int], list[int], wire.Race]:
-    """A format, ids, what came before them, and their races: those of a law with the winners in it, or any ids."""
+    """A format, ids, what came before them, and their races: those of a distribution with the winners in it, or any
+    ids."""
     form = draw(st.sampled_from([BARE, KNOWN]))
     ids = st.integers(0, form.vocabulary - 1)
     tokens = draw(st.lists(ids, min_size=1, max_size=form.max_drafts))
@@ -139,7 +139,8 @@ def test_the_bytes_stay() -> None:
 
 
 def test_the_race_tells_most_of_an_id() -> None:
-    """Winners of races on the prior's own law cost a fraction of -log2 of it; on a flat law nearly nothing is left."""
+    """Winners of races on the prior's own distribution cost a fraction of -log2 of it; on a flat distribution nearly
+    nothing is left."""
     raced = coded = bare = 0
     context = (3, 1, 4, 1, 5)
     before = expected(context)

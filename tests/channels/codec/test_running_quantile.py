@@ -1,4 +1,5 @@
-"""The running quantile: its thresholds against a search over all of them, and what it says of the laws it has seen."""
+"""The running quantile: its thresholds against a search over all of them, and what it says of the distributions it has
+seen."""
 
 import numpy as np
 import pytest
@@ -6,15 +7,11 @@ from codec_strategies import laws
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from channels.codec.running_quantile import RunningQuantile
+from channels.codec.conformal import RunningQuantile
 
 TARGETS = st.floats(0.0, 1.0)
 RULES = st.builds(
-    RunningQuantile,
-    target=TARGETS,
-    initial=st.floats(-0.5, 1.0),
-    window=st.integers(1, 8),
-    level=st.floats(0.01, 1.0),
+    RunningQuantile, target=TARGETS, initial=st.floats(-0.5, 1.0), window=st.integers(1, 8), level=st.floats(0.01, 1.0)
 )
 
 
@@ -73,7 +70,7 @@ def test_fewer_laws_of_the_window_than_the_level_would_have_dropped_more(rule, p
 
 
 def test_it_follows_laws_that_change():
-    """After a window of flat laws it keeps them whole; after a window of peaked ones it cuts their tails."""
+    """After a window of flat distributions it keeps them whole; after a window of peaked ones it cuts their tails."""
     rule = RunningQuantile(0.1, 1.0, window=5)
     flat, peaked = np.full(10, 0.1), np.array([0.91, *[0.01] * 9])
     seen, sizes = (), []

@@ -42,7 +42,7 @@ FORMS = list(forms())
 
 
 def children_of(law, number, rng):
-    """Children drawn from a law without replacement, as nodes."""
+    """Children drawn from a distribution without replacement, as nodes."""
     left, nodes = law.counts.astype(float), []
     for _ in range(number):
         place = int(rng.choice(left.size, p=left / left.sum()))
@@ -52,7 +52,7 @@ def children_of(law, number, rng):
 
 
 def random_tree(rng, format, laws):
-    """The nodes of a tree of at most so many laws."""
+    """The nodes of a tree of at most so many distributions."""
     growth, nodes = TreeGrowth(format.shape), []
     while growth.next is not None and laws:
         law = sparse_draft(rng, format.laws)
@@ -205,8 +205,8 @@ def test_shapes_of_too_many_nodes_are_refused_before_they_are_made():
 @pytest.mark.parametrize("acceptance", [(0.5, 0.3, 0.1), (0.9, 0.05), (0.4, 0.4), (0.7,)])
 @pytest.mark.parametrize("laws", [1, 2, 4])
 def test_the_likeliest_laws_make_the_best_tree(acceptance, laws):
-    """Against every set of laws that is a tree of three levels: the sum over laws of the chance that their node is
-    reached, which times that of any child's standing is the mean of accepted tokens."""
+    """Against every set of distributions that is a tree of three levels: the sum over distributions of the chance that
+    their node is reached, which times that of any child's standing is the mean of accepted tokens."""
     paths = [path for level in range(3) for path in product(range(len(acceptance)), repeat=level)]
     worth = {path: float(np.prod([acceptance[rank] for rank in path])) for path in paths}
     trees = [
@@ -232,7 +232,8 @@ def test_a_law_of_few_ids_has_few_children_and_the_comb_goes_on_with_the_first()
 
 
 def test_siblings_share_one_law():
-    """Three children of one law cost its bits once: less than three chains of one, by twice the law's."""
+    """Three children of one distribution cost its bits once: less than three chains of one, by twice the
+    distribution's."""
     form, law = Format(SMALL, 64, 8, code="enumerative"), random_draft(np.random.default_rng(1), FORMS[0], 0.2)
     nodes = [Draft(int(token), law.support, law.counts) for token in law.support[:3]]
     together = tree_packet.tree_bits(nodes, TreeFormat(form, TreeShape.full((3,))))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios.findings.limits import BearsMost, LimitMetFirst, first_limits, most_borne
+from scenarios.findings.limits import BearsMost, LimitMetFirst, first_limits, most_borne, one_setting
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4, 1e5)
@@ -108,3 +108,12 @@ def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_
         "most devices at ttft_s <= 1 s: k_sqs everywhere (200 devices, then ttft_s fails)"
     )
     assert BearsMost().report(best.drop(columns="capacity"), AXIS) == ""
+
+
+def test_a_fixed_setting_goes_by_the_name_of_the_best_one_less_what_was_not_chosen() -> None:
+    best = pd.DataFrame({"curve": ["k_sqs", "k_sqs loss=burst", "cloud_only", "k_sqs"]})
+    fixed = pd.DataFrame(
+        {"curve": ["k_sqs loss=burst L=4 budget=512", "k_sqs L=4 budget=512", "cloud_only budget=512"]}
+    )
+    alike, given = one_setting(fixed, best)
+    assert list(alike["curve"]) == ["k_sqs loss=burst", "k_sqs", "cloud_only"] and given == "L=4 budget=512"

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from simulator.checking.paths import MOST, Asked, Forbidden, NumbersAskedWronglyError, outcomes
+from simulator.checking.paths import MOST, Forbidden, NumbersAskedWronglyError, ScriptedNumbers, outcomes
 from simulator.schemes.enumeration import NotEnumerableError
 
 
-def shares(step: Callable[[Asked], object], guesses: tuple[float, ...] = ()) -> dict[object, float]:
+def shares(step: Callable[[ScriptedNumbers], object], guesses: tuple[float, ...] = ()) -> dict[object, float]:
     """Outcome -> probability."""
-    numbers, found = Asked(), defaultdict[object, float](float)
+    numbers, found = ScriptedNumbers(), defaultdict[object, float](float)
     for path, share in outcomes(lambda: step(numbers), numbers, lambda _: guesses):
         numbers.give(path)
         found[step(numbers)] += share
@@ -26,11 +26,11 @@ def test_a_threshold_that_nobody_guessed_is_found(guesses: tuple[float, ...]) ->
 
 
 def test_numbers_asked_for_at_once_and_one_after_the_other_give_the_same() -> None:
-    def at_once(numbers: Asked) -> str:
+    def at_once(numbers: ScriptedNumbers) -> str:
         first, second = numbers.uniform(0), numbers.uniform(1)
         return "stop" if first < 0.25 else "high" if second > 0.6 else "low"
 
-    def in_turn(numbers: Asked) -> str:
+    def in_turn(numbers: ScriptedNumbers) -> str:
         return "stop" if numbers.uniform(0) < 0.25 else "high" if numbers.uniform(1) > 0.6 else "low"
 
     expected = {"stop": 0.25, "high": 0.75 * 0.4, "low": 0.75 * 0.6}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator.results.station import Station
 
@@ -46,6 +48,55 @@ def test_areas_and_sojourns_are_those_of_the_customers_seen() -> None:
     assert station.mean_present(8.0) == 11.0 / 8.0
     station.leave(second)
     assert (station.present, station.served, station.left) == (0, 1, 2)
+
+
+def test_a_customer_who_gives_up_counts_but_is_not_served() -> None:
+    clock = Clock()
+    station = Station(clock, "cloud")
+    customer = station.arrive()
+    clock.now = 3.0
+    station.leave(customer)
+    assert (station.left, station.served, station.area, station.busy_fraction(3.0)) == (1, 0, 3.0, 0.0)
+    with pytest.raises(AssertionError, match="I4"):
+        station.leave(customer)
+
+
+def test_i2_the_clock_never_runs_back() -> None:
+    clock = Clock(1.0)
+    station = Station(clock, "any")
+    station.arrive()
+    clock.now = 0.5
+    with pytest.raises(AssertionError, match="I2"):
+        station.arrive()
+
+
+def test_busy_never_exceeds_the_servers() -> None:
+    """Three in service at once on two servers, as under processor sharing, is a busy fraction of 1."""
+    clock = Clock()
+    station = Station(clock, "uplink", servers=2)
+    for _ in range(3):
+        station.begin(station.arrive())
+    clock.now = 2.0
+    assert station.busy_fraction(2.0) == 1.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.sampled_from(["arrive", "begin", "leave"])), max_size=60))
+def test_i4_littles_identity_at_any_instant(steps: list[tuple[float, str]]) -> None:
+    """The area under the number present is the total time spent here, whoever is still inside."""
+    clock = Clock()
+    station = Station(clock, "cloud", servers=3)
+    waiting, serving = [], []
+    for wait_s, what in steps:
+        clock.now += wait_s
+        if what == "arrive":
+            waiting.append(station.arrive())
+        elif what == "begin" and waiting:
+            serving.append(waiting.pop(0))
+            station.begin(serving[-1])
+        elif serving or waiting:
+            station.leave((serving or waiting).pop(0))
+        assert station.area == pytest.approx(station.sojourn_s, rel=1e-12, abs=1e-9)
+        assert station.present == station.arrived - station.left
 
 
 def test_stays_are_exact_however_late_they_begin() -> None:

@@ -22,7 +22,7 @@ from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
 from simulator.results.observer import Together
 from simulator.results.spans import Spans
-from simulator.results.trace_file import cut_at_s, tracer, write_trace
+from simulator.results.trace import cut_at_s, tracer, write_trace
 
 US = 1e6
 

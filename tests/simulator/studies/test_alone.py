@@ -14,7 +14,7 @@ from simulator import Cell, sweep
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
 from simulator.studies import study
-from simulator.studies.study import Answer, Study
+from simulator.studies.study import Study, StudyResult
 from simulator.sweeps import sweep as sweeps
 from simulator.sweeps import worker
 
@@ -23,8 +23,8 @@ class Asked(Study):
     deterministic: ClassVar[bool] = False
     alone: ClassVar[bool] = True
 
-    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> Answer:
-        return Answer([{"latency_per_token_s": float(os.getpid())}])
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
+        return StudyResult([{"latency_per_token_s": float(os.getpid())}])
 
 
 @pytest.mark.parametrize("name", ["real", "validation"])

@@ -1,4 +1,5 @@
-"""The study `laws` beside loops over the laws of `tables_pair`: every column, every scheme it can be asked of."""
+"""The study `laws` beside loops over the distributions of `tables_pair`: every column, every scheme it can be asked
+of."""
 
 from __future__ import annotations
 

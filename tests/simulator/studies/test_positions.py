@@ -1,4 +1,5 @@
-"""The study `positions` beside the exact laws of a pair of tables, and its martingale where a verifier is off."""
+"""The study `positions` beside the exact distributions of a pair of tables, and its martingale where a verifier is
+off."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def test_every_sparsifier_is_timed_and_one_with_a_state_at_every_length(kind: st
 
 
 def test_a_threshold_that_moves_is_timed_where_it_is_after_so_many_tokens() -> None:
-    """Its supports are those of the rule run by hand over the same laws in turn."""
+    """Its supports are those of the rule run by hand over the same distributions in turn."""
     made = cell({"kind": "c_sqs", "initial": 0.2, "step": 1e-3, "target": 5e-4})
     pair = load(made.models.pair)
     laws = pair.drafter.open(1.0).laws(pair.prompts[0].tokens, LAWS)

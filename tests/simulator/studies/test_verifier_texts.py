@@ -1,4 +1,4 @@
-"""The texts that the study `laws` goes along: the verifier's own, each law at its place."""
+"""The texts that the study `laws` goes along: the verifier's own, each distribution at its place."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from cells import cell
 from kinds import ConfigError
 from models.calibration import PassTimer
 from models.clocks.empirical import Empirical
-from models.sampled_passes import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
+from models.pass_times import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
 from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration
 from simulator.testbed.calibration import session_times as times

@@ -250,7 +250,7 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out(
         made.env.step()
         assert made.env.now < 1e5, "a request never ends"
         for pool in made.cloud._pools:
-            assert pool.kv.held_tokens <= pool.door.taken_tokens <= room_tokens * len(pool.servers)
+            assert pool.kv.held_tokens <= pool.reservations.taken_tokens <= room_tokens * len(pool.servers)
             assert not (pool.free() and pool.waiting and pool.ready_s() < made.env.now), "I5"
     if not crashes and (routing in ("shared", "affinity") or servers == 1):
         later = [visit for visits in made.ran.values() for visit in visits[1:]]
@@ -330,7 +330,7 @@ def test_requests_that_are_given_up_let_the_next_in(scheme: str, drafts: int, de
     assert len(run.requests) == 6 and {each.outcome for each in run.requests} > {"answered"}
     run.plant.env.run(run.plant.env.now + 1.0)  # the last one's word is under way
     [pool] = run.plant.cloud._pools
-    assert not pool.door.waiting and all(pool.runs(session) for session in pool.door._rooms)
+    assert not pool.reservations.waiting and all(pool.runs(session) for session in pool.reservations._reserved)
 
 
 FAR_S = 0.3
@@ -392,7 +392,7 @@ def test_a_device_that_draws_its_corrections_ends_a_request_whose_end_the_cloud_
     assert any(len(each.tokens) < 40 for each in run.requests)
     assert {each.outcome for each in run.requests} == {"answered"}
     run.plant.env.run(run.plant.env.now + 5)
-    assert not run.plant.cloud._pools[0].door._rooms
+    assert not run.plant.cloud._pools[0].reservations._reserved
 
 
 @pytest.mark.parametrize("scheme", ["cloud_only", "k_sqs", {"kind": "k_sqs", "depth": 2}])

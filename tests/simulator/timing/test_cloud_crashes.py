@@ -149,7 +149,7 @@ def test_whatever_happens_each_job_is_done_once_or_withdrawn(
         made.env.step()
         assert made.env.now < 1e5
         for pool in made.cloud._pools:
-            held_tokens = pool.kv.held_tokens if admission == "evict" else pool.door.taken_tokens
+            held_tokens = pool.kv.held_tokens if admission == "evict" else pool.reservations.taken_tokens
             assert kv is None or held_tokens <= kv * len(pool.servers)
             idle = pool.free() and pool.waiting and pool.ready_s() < made.env.now
             assert not idle or (kv is not None and admission == "evict" and pool.running), "I5"

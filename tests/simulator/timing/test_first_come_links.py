@@ -20,10 +20,10 @@ from simulator import simulate
 from simulator.decoding.memory import Memory
 from simulator.results.ledger import Ledger
 from simulator.timing import plant, progress
+from simulator.timing.driver import UPLINK_STATES
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.planned_link import PlannedLink, plannable
-from simulator.timing.protocols.site import UPLINK_STATES
 
 RATES: list[dict[str, Any]] = [
     {"kind": "constant", "bps": 1000.0},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from links import TIMER_S, Bench, Scripted
 
@@ -273,3 +275,18 @@ def test_an_empty_packet_is_airtime_alone_and_block_errors_spare_it() -> None:
         bench.put(at_s, device=0, bits=0, number=int(10 * at_s))
     bench.run()
     assert (bench.link.delivered, bench.link.lost) == (3, 0) and bench.link.air_s == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("arq", ["stop_and_wait", "selective_repeat"])
+def test_a_round_trip_is_shown_of_packets_that_were_sent_once(arq: str) -> None:
+    """Karn's rule: the acknowledgement of a packet sent twice says nothing of how long a packet takes."""
+    bench = Bench(Scripted((0, 0, 0, 0), (0, 2, 0, 0)), arq={"kind": arq, "timeout_s": 0.5})
+    seen = []
+    for number in range(4):
+        bench.put(2.0 * number, 0, 80 * (number + 1), number)
+    for until_s in (1.9, 3.9, 5.9, 7.9):
+        bench.env.run(until_s)
+        seen.append((bench.link.seen_by(0).round_trip_s, bench.link.seen_by(0).timeouts))
+    trips_s = [trip_s for trip_s, _ in seen]
+    assert math.isnan(trips_s[0]) and trips_s[1:] == pytest.approx([0.16 + 0.2, 0.16 + 0.2, 0.32 + 0.2])
+    assert [timeouts for _, timeouts in seen] == [1, 1, 2, 2]

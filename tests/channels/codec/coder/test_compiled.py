@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-from channels.codec.coder import compiled
+import numba
+
+from channels.codec.coder import arithmetic, compiled
 
 REPOSITORY = Path(__file__).parents[4]
 PACKAGES = ("channels", "models", "simulator", "scenarios", "plots")
@@ -20,6 +22,11 @@ def test_the_hash_changes_with_the_content_the_name_and_the_place_of_any_module(
     assert len(seen) == 6
     (tmp_path / "notes.txt").write_text("not a module")
     assert compiled.hash_of_modules(tmp_path) in seen
+
+
+def test_checkouts_of_the_same_source_share_their_compiled_code():
+    """Nothing of where a checkout lies is in the folder, as it is in numba's own."""
+    assert Path(arithmetic.start._cache.cache_path) == Path(numba.config.CACHE_DIR) / "coder"
 
 
 def test_all_compiled_code_and_all_that_it_imports_lies_under_the_hashed_folder():

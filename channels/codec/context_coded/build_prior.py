@@ -1,0 +1,192 @@
+"""Builds a prior from drafters' distributions over training text; `sqsim codec prior` does, and `tools.bundled_prior`.
+
+The last tenth of the texts is kept for the network, so that it learns how far the rest, made from the others, can be
+trusted. Readings of one text by two drafters stand side by side.
+
+Rows: E[q(x) | w], shrunk as if w had been seen SHRINK times more often with no distribution at all; an entry is kept
+when n_w b log2(b / (left over * unigram)) is among the largest, down to as many entries as are asked for. They may go
+on from those of another prior, which count as much as START_TOKENS of text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from channels.codec.coder.arithmetic import MEASURE, machine
+from channels.codec.coder.fixed_point import log2_factorials
+from channels.codec.context_coded.context_model import HIDDEN, READ, WIDTH
+from channels.codec.context_coded.fits import COMMON, Bigrams, Examples, fit_context_model, fit_network
+from channels.codec.context_coded.network import HEADS, INPUTS, UNITS
+from channels.codec.context_coded.prior_tables import LARGEST_OCTAVES, STEPS, WEIGHT_BITS, StoredPrior, Tables, tables
+from channels.codec.context_coded.walk import WalkSetting, code_draft
+from channels.codec.lattice import quantize
+from kinds.arrays import Bytes, Floats, Int32s, Ints
+
+SHRINK = 2.0
+HELD_OUT = 10
+START_TOKENS = 240_000
+POINTS = ((8, 0.0, 64), (64, 0.0, 100), (0, 0.01, 100), (0, 0.0005, 1000))
+"""(top k or 0, threshold, resolution): where the network is trained most."""
+OFTEN = (0.3, 0.25, 0.3, 0.15)
+"""How often each of them: a draft of the last asks ten times more."""
+LEAST = 2e-5
+"""Rows are made from larger probabilities alone."""
+
+
+@dataclass(frozen=True)
+class TextDistributions:
+    """Drafters' distributions along texts."""
+
+    texts: Int32s  # [N, T]
+    top: Int32s  # [N, T, M]
+    probabilities: npt.NDArray[np.floating]  # [N, T, M]
+    embedding: npt.NDArray[np.float32]  # [V, WIDTH]
+
+    def of(self, texts: slice) -> TextDistributions:
+        return replace(self, texts=self.texts[texts], top=self.top[texts], probabilities=self.probabilities[texts])
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a prior holds and how long it is fitted."""
+
+    entries: int = 550_000
+    """Most row entries, about 2.6 bytes each on disk."""
+    batches: int = 1_500
+    """Of the context model."""
+    positions: int = 5_000
+    """Drafts that the network is fitted on."""
+    steps: int = 4_000
+    """Of the network."""
+
+
+def build(laws: TextDistributions, size: Size, seed: int, start: StoredPrior | None = None) -> StoredPrior:
+    """A prior of these distributions, its rows going on from another's."""
+    texts = len(laws.texts)
+    cut = texts - max(1, texts // HELD_OUT)
+    cut, half = cut - cut % 2, cut // 4 * 2  # not between two readings of a text
+    learned, kept = laws.of(slice(0, cut)), laws.of(slice(cut, None))
+    halves = laws.of(slice(0, half)), laws.of(slice(half, cut))
+    whole = rows(learned, size.entries, start)
+    examples = [
+        Examples(each.texts, each.top, each.probabilities, _bigrams(rows(other, size.entries, start)))
+        for each, other in zip(halves, reversed(halves), strict=True)
+    ]
+    model = fit_context_model(examples, laws.embedding, size.batches, seed)
+    return trained(whole._replace(**model._asdict()), kept, size.positions, size.steps, seed)
+
+
+def trained(untrained: StoredPrior, kept: TextDistributions, positions: int, steps: int, seed: int) -> StoredPrior:
+    """The prior with a network fitted on drafts from distributions that nothing else was made from."""
+    trace = questions(kept, tables(untrained), positions, seed)
+    first, first_bias, second, second_bias = fit_network(trace, steps, seed)
+    return untrained._replace(first=first, first_bias=first_bias, second=second, second_bias=second_bias)
+
+
+def rows(laws: TextDistributions, entries: int, start: StoredPrior | None = None) -> StoredPrior:
+    """Unigram and rows, with a context model and a network of zeros."""
+    vocabulary = len(laws.embedding)
+    large = laws.probabilities > LEAST
+    q, to = laws.probabilities[large].astype(np.float64), laws.top[large].astype(np.int64)
+    last = np.broadcast_to(laws.texts[:, :, None], laws.top.shape)[large].astype(np.int64)
+    unigram = np.bincount(to, weights=q, minlength=vocabulary) + 1e-3
+    times = np.bincount(laws.texts.reshape(-1), minlength=vocabulary).astype(np.float64)
+    pairs = last * vocabulary + to
+    if start is not None:
+        old_unigram, old_pairs, old_shares = _of_start(start)
+        often = START_TOKENS * old_unigram / old_unigram.sum()
+        q = np.concatenate([q, old_shares * often[old_pairs // vocabulary]])
+        pairs, unigram, times = np.concatenate([pairs, old_pairs]), unigram + often, times + often
+    unigram /= unigram.sum()
+    pairs, inverse = np.unique(pairs, return_inverse=True)
+    before, after = pairs // vocabulary, pairs % vocabulary
+    share = np.bincount(inverse, weights=q) / (times[before] + SHRINK)
+    left_over = 1.0 - np.bincount(before, weights=share, minlength=vocabulary)
+    gain = times[before] * share * np.log2(share / (np.maximum(left_over[before], 0.05) * unigram[after]))
+    chosen = np.sort(np.argsort(-gain, kind="stable")[: min(entries, int((gain > 0).sum()))])
+    lengths = np.bincount(before[chosen], minlength=vocabulary).astype(np.uint16)
+    return rows_alone(_octaves(unigram), lengths, after[chosen].astype(np.int32), _octaves(share[chosen]))
+
+
+def rows_alone(unigram: Bytes, lengths: npt.NDArray[np.uint16], ids: Int32s, weights: Bytes) -> StoredPrior:
+    """A prior with a context model and a network of zeros."""
+    return StoredPrior(
+        unigram,
+        lengths,
+        ids,
+        weights,
+        vectors=np.zeros((unigram.size, WIDTH), np.int8),
+        hidden=np.zeros((READ, HIDDEN), np.int32),
+        hidden_bias=np.zeros(HIDDEN, np.int32),
+        output=np.zeros((HIDDEN, WIDTH), np.int32),
+        output_bias=np.zeros(WIDTH, np.int32),
+        first=np.zeros((INPUTS, UNITS), np.int32),
+        first_bias=np.zeros(UNITS, np.int32),
+        second=np.zeros((HEADS, UNITS), np.int32),
+        second_bias=np.zeros(HEADS, np.int32),
+    )
+
+
+def _of_start(start: StoredPrior) -> tuple[Floats, Ints, Floats]:
+    """A prior's unigram, [V], its rows' pairs w V + x, [N], and shares, [N]."""
+    share, unigram = (2.0 ** -(octaves.astype(np.float64) / STEPS) for octaves in (start.row_weights, start.unigram))
+    last = np.repeat(np.arange(unigram.size), start.lengths)
+    return unigram, last * unigram.size + start.row_ids, share
+
+
+def _bigrams(stored: StoredPrior) -> Bigrams:
+    """The distribution of a prior's rows alone."""
+    read = tables(stored)
+    return Bigrams(
+        read.starts,
+        read.row_ids,
+        (read.row_weights / (1 << WEIGHT_BITS)).astype(np.float32),
+        (read.unigram / (1 << WEIGHT_BITS)).astype(np.float32),
+        read.order[:COMMON],
+    )
+
+
+def _octaves(share: npt.NDArray[np.floating]) -> Bytes:
+    """The stored byte of a share: -log2 in eighths."""
+    octaves: Bytes = np.clip(np.rint(-STEPS * np.log2(share)), 0, LARGEST_OCTAVES).astype(np.uint8)
+    return octaves
+
+
+def questions(laws: TextDistributions, prior: Tables, positions: int, seed: int) -> Int32s:
+    """The network's inputs, heads and answers on drafts drawn from the distributions under many formats."""
+    rng = np.random.default_rng(seed)
+    trace, traced = np.zeros((positions * 600, INPUTS + 2), np.int32), np.zeros(1, np.int64)
+    factorials = log2_factorials(1 << 14)
+    texts, length = laws.texts.shape
+    for _ in range(positions):
+        text, at = int(rng.integers(texts)), int(rng.integers(1, length))
+        point = POINTS[rng.choice(len(POINTS), p=OFTEN)] if rng.random() < 0.8 else _random_point(rng)
+        support, counts = quantized(laws.top[text, at], laws.probabilities[text, at], point)
+        before = before_counts = np.empty(0, np.int64)
+        if rng.random() < 0.8:
+            before, before_counts = quantized(laws.top[text, at - 1], laws.probabilities[text, at - 1], point)
+        largest = min(point[0] if point[0] and rng.random() < 0.5 else prior.order.size, point[2])
+        setting = WalkSetting(prior, factorials, point[2], largest, trace, traced)
+        known = laws.texts[text, : at + 1].astype(np.int64), before, before_counts
+        code_draft(machine(MEASURE), np.empty(0, np.uint8), setting, *known, support, counts)
+    return trace[: traced[0]]
+
+
+def _random_point(rng: np.random.Generator) -> tuple[int, float, int]:
+    resolution = int(2 ** rng.uniform(3, 11))
+    if rng.random() < 0.5:
+        return int(2 ** rng.uniform(0, 7)), 0.0, resolution
+    return 0, float(2 ** rng.uniform(-11, -2)), resolution
+
+
+def quantized(top: Int32s, q: npt.NDArray[np.float32], point: tuple[int, float, int]) -> tuple[Ints, Ints]:
+    """(support, counts) of one distribution at a point, ids ascending, counts positive."""
+    size, threshold, resolution = point
+    order = np.lexsort((top, -q))
+    kept = order[:size] if size else order[: max(1, int((q >= threshold).sum()))]
+    kept = kept[np.argsort(top[kept])]
+    counts = quantize(q[kept].astype(np.float64), resolution)
+    return top[kept][counts > 0].astype(np.int64), counts[counts > 0]

@@ -1,0 +1,87 @@
+"""From which value of an axis on, or up to which, one scheme is below another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from scenarios.findings.question import LATENCY, Named, curves_of, of_setting
+from scenarios.findings.sentences import joined, listed, passes
+from simulator.results.crossings import Crossing, crossing
+from simulator.results.lossy import unmarked
+from simulator.results.units import title
+
+
+@dataclass(frozen=True)
+class PaysFrom(Named):
+    """From which value of the axis on, or up to which, is `kind` below `against`? Each of its curves is compared with
+    the one that differs from it in the scheme alone."""
+
+    kind: str
+    against: str
+    metric: str = LATENCY
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        if axis is None:
+            return ""
+        rows = of_setting(table)
+        line = crossings(rows, axis, _alike(rows, self.kind, self.against), self.metric)
+        return listed(f"{title(self.metric)} below that of {self.against}, over {title(axis)}", [line])
+
+
+@dataclass(frozen=True)
+class PaysFirst(Named):
+    """For how many curves of each of `kinds` is there a stretch of the axis where it is below `against`, and which is
+    first along the axis?"""
+
+    kinds: Sequence[str]
+    against: str
+    metric: str = LATENCY
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        if axis is None:
+            return ""
+        rows = of_setting(table)
+        found = [(kind, first_of(rows, axis, _alike(rows, kind, self.against), self.metric)) for kind in self.kinds]
+        clauses = [f"{kind} {line}" for kind, line in found if line]
+        return listed(f"{title(self.metric)} below that of {self.against}", clauses)
+
+
+def crossings(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
+    """`a from 3 kbit/s on (2 to 5); b nowhere`: where the first of each pair of curves passes the second."""
+    return "; ".join(f"{first} {passes(found, axis)}" for first, found in _crossings(cells, axis, pairs, metric))
+
+
+def _crossings(
+    cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str
+) -> list[tuple[str, Crossing]]:
+    """The pairs that can be compared, by their first."""
+    found = [(first, crossing(cells, axis, first, second, metric)) for first, second in pairs]
+    return [(first, there) for first, there in found if there is not None]
+
+
+def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
+    """`everywhere for a, somewhere for 3 of 5, first b from 3 kbit/s on`; "" where none can be compared."""
+    found = _crossings(cells, axis, pairs, metric)
+    everywhere = [first for first, there in found if not there.log10_at.n and there.below > there.above + there.often]
+    crossed = [(first, there) for first, there in found if there.crosses]
+    clauses = [f"everywhere for {joined(everywhere)}"] if everywhere else []
+    if crossed:
+        first, there = min(crossed, key=lambda item: item[1].log10_at.mean if item[1].rising else math.inf)
+        clauses.append(f"somewhere for {len(crossed)} of {len(found)}, first {first} {passes(there, axis)}")
+    nowhere = len(found) - len(everywhere) - len(crossed)
+    clauses += [f"nowhere for {nowhere} of {len(found)}"] if nowhere else []
+    return ", ".join(clauses)
+
+
+def _alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
+    """The pairs of curves of two kinds that differ in the scheme alone."""
+    return [
+        (mine, theirs)
+        for mine in curves_of(rows, kind)
+        for theirs in curves_of(rows, against)
+        if unmarked(mine).removeprefix(kind) == unmarked(theirs).removeprefix(against)
+    ]

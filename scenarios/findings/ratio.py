@@ -1,0 +1,113 @@
+"""What one end of the axis costs against the other, and one value of a field in place of another, all else the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from scenarios.findings.question import LATENCY, Named, along, of_setting, parts
+from scenarios.findings.sentences import at, listed, percent, times
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Difference, paired, paired_values
+from simulator.results.units import quantity, title
+
+
+@dataclass(frozen=True)
+class Costs(Named):
+    """How many times its `metric` at one end of the axis does each scheme have at the other, for each value of `by`?"""
+
+    heading: str
+    """What is compared: `{end} of loss against {start}`."""
+    metric: str = LATENCY
+    by: str | None = None
+    downwards: bool = False
+    """Whether the axis is worse at its low end."""
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        rows = of_setting(table)
+        rows = rows[rows[self.metric].notna()]
+        if axis is None or rows.empty or rows[axis].nunique() < 2:
+            return ""
+        start, end = sorted((float(rows[axis].min()), float(rows[axis].max())), reverse=self.downwards)
+        clauses = []
+        for name, part in parts(rows, self.by, plain=True):
+            found = _ends(part, axis, start, end, self.metric)
+            clauses += [name + ", ".join(f"{curve} {times(ratio)}" for curve, ratio in found)] if found else []
+        heading = self.heading.format(start=quantity(start, axis), end=quantity(end, axis))
+        return listed(f"{heading}, {title(self.metric)}", clauses)
+
+
+@dataclass(frozen=True)
+class Instead(Named):
+    """By how much does one value of a field, in place of another, change each of `metrics`, all else the same?"""
+
+    heading: str
+    column: str
+    value: str
+    base: str
+    metrics: Sequence[str]
+    where: dict[str, object] = field(default_factory=dict)
+    """Only rows with these values; None for a field that is not set."""
+    ends: bool = True
+    """At both ends of the axis alone, not at each of its values."""
+
+    @property
+    def metric(self) -> str:
+        return self.metrics[0]
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        rows = of_setting(table)
+        if not {self.column, *self.where} <= {*rows.columns}:
+            return ""
+        for name, wanted in self.where.items():
+            rows = rows[rows[name].isna() if wanted is None else rows[name] == wanted]
+        clauses = []
+        for shared, mine, theirs in self._pairs(rows):
+            pair = rows[rows[CURVE].isin([mine, theirs])]
+            found = [(metric, _percent_along(pair, axis, metric, mine, theirs, self.ends)) for metric in self.metrics]
+            each = ", ".join(f"{title(metric)} {line}" for metric, line in found if line)
+            clauses += [f"{shared} {each}"] if each else []
+        return listed(self.heading, clauses)
+
+    def _pairs(self, rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+        """The pairs of curves that differ in the column alone: the name of both, the one with `value`, with `base`."""
+        word = self.column.removesuffix(".kind").rsplit(".", 1)[-1]
+        values = rows[self.column].map(str)
+        mine, theirs = (
+            {str(curve): str(curve).replace(f" {word}={value}", "") for curve in rows.loc[values == value, CURVE]}
+            for value in (self.value, self.base)
+        )
+        return [(shared, one, two) for one, shared in mine.items() for two, other in theirs.items() if shared == other]
+
+
+def _ends(cells: pd.DataFrame, axis: str, start: float, end: float, metric: str) -> list[tuple[str, Difference]]:
+    """The metric of each curve at the value `end` of the axis against that at `start`, paired by seed."""
+    found = []
+    for curve, rows in cells[cells[metric].notna()].groupby(CURVE, sort=False):
+        one, other = (
+            rows[np.isclose(rows[axis].astype(float), value, rtol=1e-9)].set_index("seed")[metric]
+            for value in (start, end)
+        )
+        if one.index.has_duplicates or other.index.has_duplicates:
+            continue
+        common = one.index.intersection(other.index)
+        more = paired_values(metric, other[common].to_numpy(dtype=float), one[common].to_numpy(dtype=float))
+        found += [(str(curve), more)] if more.n else []
+    return found
+
+
+def _percent_along(cells: pd.DataFrame, axis: str | None, metric: str, first: str, second: str, ends_only: bool) -> str:
+    """`45% lower (44% to 46%) at 1 kbit/s, ...` of a curve against another at the ends of the axis; where both ends
+    read the same, once."""
+    found: list[tuple[str, str]] = []
+    there = [(value, rows) for value, rows in along(cells[cells[metric].notna()], axis) if rows[CURVE].nunique() > 1]
+    for value, rows in [there[0], there[-1]] if ends_only and len(there) > 1 else there:
+        less = paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second)
+        if less.n:
+            found.append((percent(less), at(value, axis)))
+    if len({line for line, _ in found}) == 1:
+        return found[0][0]
+    return ", ".join(f"{line}{where}" for line, where in found)

@@ -1,0 +1,63 @@
+"""What every protocol does the same way, whoever drives it: the answer as it grows, the prompt's bytes, and what is
+noted of a payload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from channels.codec import wire
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.nodes import CloudNode, EdgeNode, Payload, Tokens
+from simulator.results.requests import holds_any, within
+from simulator.results.rounds import OpenRound
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """What a request's machines are given: its decoding, how long the answer is, and the tokens that end it before."""
+
+    decoding: RequestDecoding
+    output_tokens: int
+    end_tokens: Tokens = ()
+    policy: tuple[float, ...] | None = None
+    """The state that the policy ended the device's last request in."""
+
+
+class Answer:
+    """The answer as its edge knows it. `remaining`: output tokens still to come, at most."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.remaining = terms.output_tokens
+        self._end_tokens = terms.end_tokens
+
+    def take(self, tokens: Tokens) -> None:
+        """A round has committed these tokens; those past the end of the answer are none of it."""
+        kept = within(tokens, self.remaining, self._end_tokens)
+        ended = self._end_tokens and kept and kept[-1] in self._end_tokens
+        self.remaining = 0 if ended else self.remaining - len(kept)
+
+
+def is_made(node: CloudNode, prompt_tokens: int, terms: Terms) -> bool:
+    """Whether all of the answer is made, as far as the cloud can know. A correction that the edge draws counts, and may
+    be an end token that the cloud does not know of."""
+    made = len(node.committed) - prompt_tokens + node.owed
+    ends = terms.end_tokens
+    return made >= terms.output_tokens or (bool(ends) and holds_any(node.committed[prompt_tokens:], ends))
+
+
+@lru_cache(maxsize=1 << 12)
+def token_bytes(tokens: Tokens, format: wire.Format) -> bytes:
+    """Tokens as they cross the air: a prompt, which many requests may share."""
+    return wire.encode_tokens(tokens, format)
+
+
+@lru_cache(maxsize=1 << 12)
+def bytes_tokens(content: bytes, format: wire.Format) -> Tokens:
+    """The tokens in a prompt or in a streamed reply. Raises CodecError."""
+    return wire.decode_tokens(content, format)
+
+
+def note_payload(round_: OpenRound, payload: Payload, node: EdgeNode) -> None:
+    """Notes what a round has sent: its drafts, and the round as it was then."""
+    round_.drafted, round_.sums, round_.sent = payload.drafted, payload.sums, node

@@ -1,0 +1,93 @@
+"""Ahead: the edge drafts on while verification results are out, on the assumption that all of its drafts are accepted.
+
+Up to D rounds are drafted beyond the oldest that is out. A result that does not accept all drafts of a round voids the
+rounds drafted on it: their messages are withdrawn, and the one being drafted is cut. What both ends know of such rounds
+without a message is in `decoding.lookahead`. The cloud's end is that of `speculate`, which takes rounds in order.
+"""
+
+from __future__ import annotations
+
+from kinds import ConfigError
+from simulator.cell.scheme import Scheme
+from simulator.decoding.nodes import EdgeNode
+from simulator.protocols import machine
+from simulator.protocols.accounts import Terms
+from simulator.protocols.machine import EdgeState, Event, MessageArrived, Need, Order, Steps
+from simulator.protocols.speculate import DraftingEdge
+from simulator.schemes.policy import most_drafts
+
+
+class AheadEdge(DraftingEdge):
+    """Drafts, encodes, sends, and drafts the next round, until the replies come or D rounds are ahead."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
+        self._depth = self._scheme.depth
+        self._sent: list[EdgeNode] = []
+        """Rounds whose verification result is out, the oldest first."""
+        self._next: EdgeNode | None = self._session.start
+        """Where the round begins that is drafted now, or next; None: it must wait for the last result."""
+        self._settled = self._session.start
+        """After the last result."""
+        self._drafting: int | None = None
+        """The round that is being drafted."""
+        self._replies: dict[int, bytes] = {}
+        """By round, those that wait for an older one's."""
+
+    @classmethod
+    def needs(cls, scheme: Scheme) -> frozenset[Need]:
+        return frozenset({Need.LOOKAHEAD})
+
+    def _serve(self) -> Steps[EdgeState]:
+        self._send_prompt()
+        while self._answer.remaining:
+            if self._next is not None and len(self._sent) <= self._depth:
+                yield from self._draft(self._next)
+            else:
+                self._read((yield))
+        return EdgeState(self._settled.state, self._policy_state)
+
+    def _draft(self, node: EdgeNode) -> Steps[None]:
+        """One round, drafted and sent, unless a verification result voids it on the way."""
+        remaining_tokens = self._answer.remaining - sum(len(each.drafts) for each in self._sent)
+        plan = self._policy.plan(most_drafts(self._scheme.max_drafts, remaining_tokens))
+        if plan is None:
+            raise ConfigError(f"scheme.depth = {self._depth}: needs a policy that plans every round")
+        self._drafting = node.round
+        self.commands.append(machine.BeginRound(node.round))
+        self.commands.append(machine.DraftAll(node.round, self._session, node, plan, hidden=bool(self._sent)))
+        while not isinstance(event := (yield), machine.RoundDrafted):
+            if self._read(event):
+                return
+        self._drafting = None
+        drafted = event.node
+        self._sent.append(drafted)
+        self._next = self._session.successor(drafted)
+        self.commands.append(Order.SETTLED)
+        self._send_drafts(drafted)
+
+    def _read(self, event: Event) -> bool:
+        """A reply, maybe before that to an older round: takes the results that are here, in the order of the rounds.
+        Answers whether rounds are void by it."""
+        assert isinstance(event, MessageArrived), f"I3: {event} while replies are out"
+        self._replies[event.round] = event.parts[0]
+        flushes = False
+        while self._sent and self._sent[0].round in self._replies:
+            node = self._sent.pop(0)
+            self._settled, tokens = self._session.resolve(node, self._replies.pop(node.round))
+            self._answer.take(tokens)
+            self.commands.append(machine.CloseRound(node.round, tokens))
+            if self._settled.round - node.round > self._depth:
+                self._flush()
+                flushes = True
+        self.commands.append(Order.AWAIT if self._sent else Order.SETTLED)
+        return flushes
+
+    def _flush(self) -> None:
+        """What was drafted on drafts that were not accepted is void."""
+        self.commands.append(
+            machine.FlushRounds([(each.round, len(each.drafts)) for each in self._sent], self._drafting)
+        )
+        self._sent.clear()
+        self._drafting = None
+        self._next = self._settled

@@ -1,0 +1,34 @@
+"""Local: the device decodes by itself, token after token; nothing crosses the air."""
+
+from __future__ import annotations
+
+from simulator.cell.scheme import Scheme
+from simulator.protocols import machine
+from simulator.protocols.accounts import Answer, Terms
+from simulator.protocols.machine import EdgeMachine, Need, Order, Steps
+
+
+class LocalEdge(EdgeMachine):
+    """An edge without a far end."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
+        self._session = terms.decoding.local()
+        self._answer = Answer(terms)
+
+    @classmethod
+    def needs(cls, scheme: Scheme) -> frozenset[Need]:
+        return frozenset({Need.EDGE_ONLY})
+
+    def _serve(self) -> Steps[None]:
+        node = self._session.start
+        while self._answer.remaining:
+            number = node.round
+            self.commands += (machine.BeginRound(number), machine.TakeTurn(number))
+            yield
+            self.commands.append(machine.DraftPass(number, node))
+            yield
+            node, decoded = self._session.decode(node)
+            self._answer.take(decoded.committed)
+            self.commands += (Order.REST, machine.CloseRound(number, decoded.committed, decoded))
+        return None

@@ -1,0 +1,399 @@
+"""The seam between protocols and what drives them: events go into a machine, commands come out.
+
+A protocol is a pair of machines, one at the edge and one in the cloud, which share nothing: between them cross only
+messages that carry bytes. A machine knows no clock and waits for nothing. A driver (`timing.driver` with SimPy,
+`testbed` with asyncio or from journals, `predecode` with no clock at all) hands it one event at a time and carries out
+the commands that it answers with, in their order. Of these the last alone may bring about an event at once.
+
+What commands do about rounds (`BeginRound`, `EnterState`, `CloseRound`, ...) is the only way in which a ledger or an
+open round changes. A machine names its links by role; which link that is, the driver knows.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Final, NamedTuple, TypeAlias, TypeVar
+
+from simulator.cell.scheme import Scheme
+from simulator.decoding.edge_session import EdgeSession
+from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Payload, Tokens, Verified
+from simulator.protocols.accounts import Terms
+from simulator.schemes.policy import SeenLink
+
+LinkRole = str
+"""What a link is to a machine."""
+UPLINK: Final[LinkRole] = "uplink"
+DOWNLINK: Final[LinkRole] = "downlink"
+
+
+class MessageKind(IntEnum):
+    """What the header of a message identifies it as, beside its round."""
+
+    PROMPT = 1
+    """Up, round 0: the tokens of the prompt."""
+    PAYLOAD = 2
+    """Up: the drafts of a round."""
+    REPLY = 3
+    """Down: the verification result of a round, or its tokens."""
+    COUNT = 4
+    """Up: how many tokens the cloud is to decode by itself, a round each."""
+    WHOLE = 5
+    """Up, beside the round's payload: all of it, where its digest would not do."""
+    REQUEST = 6
+    """Down, beside the round's reply: all of the payload is wanted."""
+
+
+BESIDE: Final = frozenset({MessageKind.WHOLE, MessageKind.REQUEST})
+"""Messages that a round sends beside its first one that way."""
+
+
+class Need(Enum):
+    """What not every driver can do. A driver that lacks what a machine needs refuses the scheme."""
+
+    LOOKAHEAD = "rounds drafted ahead of their verification results"
+    PARTS = "rounds that go out in parts, while they are drafted"
+    LOOKS = "a policy that decides as time goes by"
+    DIGESTS = "payloads that may be requested again in full"
+    EDGE_ONLY = "answers that never cross the air"
+
+
+class EdgeState(NamedTuple):
+    """What a device keeps from one request to the next: the scheme's state, and the policy's."""
+
+    scheme: tuple[float, ...]
+    policy: tuple[float, ...]
+
+
+# Events.
+
+
+@dataclass(slots=True)
+class MessageArrived:
+    """A message from the other end is here: all of it, or the leading parts of one that was sent in parts."""
+
+    kind: MessageKind
+    round: int
+    parts: Parts
+
+
+@dataclass(slots=True)
+class RoundDrafted:
+    """The round of a `DraftAll` is drafted and encoded."""
+
+    node: EdgeNode
+
+
+@dataclass(slots=True)
+class TimeIs:
+    """The answer to `Order.LOOK`."""
+
+    now_s: float
+    put_s: float
+    """When the request's edge last put bits of a round on the uplink."""
+    payload_bits: int
+    """The length of the payload that it put last."""
+    link: SeenLink
+    """What the uplink has shown the device."""
+
+
+@dataclass(slots=True)
+class JobDone:
+    """The job's last pass has ended."""
+
+    node: CloudNode
+    """The cloud's side after it."""
+    verified: Verified | None = None
+    """What came of a round; None: nothing yet."""
+    batch: int = 1
+    """Jobs in its last pass, itself included."""
+    queue_s: float = 0.0
+    """How long it waited for passes."""
+    serve_s: float = 0.0
+    """How long it was in them."""
+
+
+class Signal(Enum):
+    """Events that carry nothing."""
+
+    TURN = "the processor is this request's"
+    WORKED = "the pass, or the encoding, is done"
+    WAITED = "the time of a `WaitUntil` has come, and the processor is this request's again"
+
+
+Event: TypeAlias = MessageArrived | RoundDrafted | TimeIs | JobDone | Signal
+
+
+# Commands of either end.
+
+
+@dataclass(slots=True)
+class EnterState:
+    """The round's time is charged to this state, a column of BREAKDOWN, from now on; None: to what the job under way
+    does, now and later."""
+
+    round: int
+    state: str | None
+
+
+# Commands of the edge.
+
+
+@dataclass(slots=True)
+class BeginRound:
+    """A round begins at the edge."""
+
+    round: int
+
+
+@dataclass(slots=True)
+class TakeTurn:
+    """The processor is wanted for this round, until `Order.REST`. Answered by `Signal.TURN`."""
+
+    round: int
+
+
+@dataclass(slots=True)
+class DraftAll:
+    """The processor, once it is free, drafts a whole round of so many drafts and encodes it, and is let go. Answered by
+    `RoundDrafted`, unless a `FlushRounds` cuts it before."""
+
+    round: int
+    session: EdgeSession
+    node: EdgeNode
+    drafts: int
+    hidden: bool = False
+    """Whether that happens behind a verification result that is still out."""
+
+    def make(self) -> EdgeNode:
+        """Makes the drafter's passes."""
+        return self.session.compose(self.node, self.drafts)
+
+
+@dataclass(slots=True)
+class DraftPass:
+    """The processor makes the drafter's next pass of an open round. Answered by `Signal.WORKED`."""
+
+    round: int
+    node: EdgeNode
+
+
+@dataclass(slots=True)
+class Encode:
+    """The processor encodes so many drafts. Answered by `Signal.WORKED`."""
+
+    round: int
+    drafts: int
+
+
+@dataclass(slots=True)
+class WaitUntil:
+    """The processor is let go until this time, then taken again. Answered by `Signal.WAITED`."""
+
+    round: int
+    until_s: float
+
+
+class Order(Enum):
+    """Commands that carry nothing."""
+
+    STOP = "the work, or the wait, that is under way is given up"
+    REST = "the processor is let go"
+    LOOK = "the time is wanted, and what the uplink has shown; answered by `TimeIs`"
+    AWAIT = "the device waits for a message in answer to what it has sent last"
+    SETTLED = "nothing is out that the device waits for"
+
+
+@dataclass(slots=True)
+class SendMessage:
+    """A message goes to the cloud."""
+
+    kind: MessageKind
+    round: int
+    parts: Parts
+    payload: Payload | None = None
+    """What the parts are of, where they carry drafts."""
+    node: EdgeNode | None = None
+    """The round that they are of, as far as it is drafted."""
+    grows: bool = False
+    """Whether `AddPart` follows."""
+    awaits: bool = True
+    """Whether the device waits for an answer from now on."""
+    link: LinkRole = UPLINK
+
+
+@dataclass(slots=True)
+class AddPart:
+    """One more part of the message that grows; b"" is the bare word that it ends. `ends`: none follows."""
+
+    part: bytes
+    ends: bool
+    payload: Payload | None = None
+    node: EdgeNode | None = None
+
+
+@dataclass(slots=True)
+class CloseRound:
+    """The round's tokens are at the edge."""
+
+    round: int
+    tokens: Tokens
+    decoded: Verified | None = None
+    """What was decoded, where nothing of the round crossed the air."""
+
+
+@dataclass(slots=True)
+class FlushRounds:
+    """These rounds, each with its number of drafts, were drafted on drafts that were not accepted: they are void, and
+    their messages are not wanted any more. `cut`: the round that is drafted now, void too."""
+
+    rounds: Sequence[tuple[int, int]]
+    cut: int | None = None
+
+
+@dataclass(slots=True)
+class Done:
+    """The answer is complete."""
+
+    kept: EdgeState | None
+
+
+# Commands of the cloud.
+
+
+@dataclass(slots=True)
+class OpenInCloud:
+    """Nothing crosses the uplink for this round, which begins now unless the edge has opened it; it has so many
+    drafts."""
+
+    round: int
+    drafts: int = 0
+
+
+@dataclass(slots=True)
+class SubmitJob:
+    """A pass is wanted over the first `text_tokens` of the text, of which the first `read_tokens` are only read.
+    Answered by `JobDone`. There is one at a time."""
+
+    round: int
+    """0: no round's, a prefill."""
+    text_tokens: int
+    read_tokens: int
+    run: Callable[[], tuple[CloudNode, Verified | None]]
+    """What is computed in it; `JobDone` brings what it answers. `CloudNode.cached` of the session's text stay in the
+    cache."""
+    serves: str
+    """The column of BREAKDOWN for passes over tokens that are new."""
+    cloud_drafts: int = 0
+    """Drafts that a drafter in the cloud makes before it."""
+    judged_drafts: int | None = None
+    """Drafts verified behind it; None: it is no round's."""
+
+
+@dataclass(slots=True)
+class FreeCache:
+    """The answer is made, as far as the cloud knows: the session's cache is freed."""
+
+
+@dataclass(slots=True)
+class DropRounds:
+    """These rounds' payloads were dropped before they were decoded. `void`: rounds that a verification result has made
+    void, whose time counts no more."""
+
+    rounds: Sequence[int]
+    void: range = range(0)
+
+
+@dataclass(slots=True)
+class SendReply:
+    """A message goes to the device; `verified` is what the cloud found of the round."""
+
+    kind: MessageKind
+    round: int
+    content: bytes
+    verified: Verified | None = None
+    link: LinkRole = DOWNLINK
+
+
+EdgeCommand: TypeAlias = (
+    BeginRound | EnterState | TakeTurn | DraftAll | DraftPass | Encode | WaitUntil | Order | SendMessage
+    | AddPart | CloseRound | FlushRounds | Done
+)  # fmt: skip
+CloudCommand: TypeAlias = (
+    OpenInCloud | EnterState | SubmitJob | FreeCache | DropRounds | SendReply
+)  # fmt: skip
+T = TypeVar("T")
+Steps: TypeAlias = Generator[None, Event, T]
+"""A text in which each `yield` answers with the commands given so far, and gets the event that follows them."""
+
+
+# Machines.
+
+
+class EdgeMachine(ABC):
+    """The edge's end of one request. Its text, `_serve`, adds to `commands` and yields."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.commands: list[EdgeCommand] = []
+        """What the present step answers."""
+        self._terms = terms
+        self._text = self._serve()
+
+    @classmethod
+    def needs(cls, scheme: Scheme) -> frozenset[Need]:
+        """What a driver must be able to do to serve requests of this scheme."""
+        return frozenset()
+
+    @abstractmethod
+    def _serve(self) -> Steps[EdgeState | None]:
+        """The request from its beginning to its end; answers what the device keeps."""
+
+    def step(self, event: Event | None) -> list[EdgeCommand]:
+        """Takes an event, None at the beginning, and answers what is to be done. Raises CodecError on bytes that no
+        cloud sends."""
+        try:
+            self._text.send(event)  # type: ignore[arg-type]
+        except StopIteration as end:
+            self.commands.append(Done(end.value))
+        commands, self.commands = self.commands, []
+        return commands
+
+    def acknowledged(self, message: MessageArrived) -> int:
+        """The last round of which this message confirms that all has arrived that this end has sent."""
+        return message.round
+
+    def close(self) -> None:
+        """The request has ended, answered or not: the text holds nothing any more."""
+        self._text.close()
+
+
+class CloudMachine(ABC):
+    """The cloud's end of one request, which begins when its prompt arrives. It takes events in any order."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.commands: list[CloudCommand] = []
+        """What the present step answers."""
+        self._terms = terms
+
+    def acknowledged(self, message: MessageArrived) -> int:
+        """The last round of which this message confirms that all has arrived that this end has sent."""
+        return message.round - 1
+
+    @abstractmethod
+    def _arrived(self, message: MessageArrived) -> None:
+        """A message of the edge is here."""
+
+    @abstractmethod
+    def _job_done(self, job: JobDone) -> None:
+        """The job that was submitted last is done."""
+
+    def step(self, event: MessageArrived | JobDone) -> list[CloudCommand]:
+        """Takes an event, and answers what is to be done. Raises CodecError on bytes that no edge sends."""
+        if isinstance(event, MessageArrived):
+            self._arrived(event)
+        else:
+            self._job_done(event)
+        commands, self.commands = self.commands, []
+        return commands

@@ -1,0 +1,125 @@
+"""The requests of a cell, decoded side by side before it is timed, so that their forward passes meet.
+
+Where nothing that decides tokens looks at a clock, the rounds that a run will need are known beforehand, and are
+decoded here by the same machines, back to back: the run finds them in the memory, as it finds those of an earlier run.
+All else is decoded when it is needed. So predecoding changes what a run costs, and nothing that it reports.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from itertools import chain, count, islice
+
+from channels.uniforms import Uniforms
+from models.shared_passes import AT_A_TIME, company, together
+from simulator.cell.cell import Cell
+from simulator.cell.device_classes import Equipped
+from simulator.cell.workload import Ask
+from simulator.decoding.decoder import Decoder
+from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import Tree
+from simulator.protocols import lacking, machine, protocol_of
+from simulator.protocols.accounts import Terms
+from simulator.protocols.machine import EdgeState, JobDone, MessageArrived, Need, Signal
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.sparsifier import State
+
+Chain = tuple[int, Iterator[tuple[int, Ask]]]
+"""Requests of a device, by their numbers, each of which may begin in the state that the one before it ends in."""
+
+
+def predecode(cell: Cell, memory: Memory) -> None:
+    """Leaves in the memory what the cell's requests will decode, as far as that is known. Does nothing where their
+    passes could not meet, where requests may be given up, or where this was done for the same decodings before."""
+    at_a_time = AT_A_TIME // company()
+    if at_a_time < 2 or not cell.models.pair.has_networks or not cell.workload.all_are_awaited:
+        return
+    if cell.decoding_id in memory.predecoded:
+        return
+    memory.predecoded.add(cell.decoding_id)
+    chains = _chains(cell)
+    first = list(islice(chains, 2))
+    if len(first) == 2:
+        work = partial(_Predecoder(cell, memory).decode, chain(first, chains))
+        with closing(together([work] * at_a_time, at_a_time)) as ended:
+            for _, error in ended:
+                if error is not None:
+                    break  # the run comes upon it again, at its time, and raises it
+
+
+def _chains(cell: Cell) -> Iterator[Chain]:
+    """Each of them can be decoded without the others."""
+    devices, users = count(), Uniforms.of(cell.seed, "users")
+    for each in cell.classes:
+        for device in islice(devices, each.count):
+            if not _is_known(each):
+                continue
+            asked = enumerate(cell.workload.asks(device, users))
+            if isinstance(each.scheme, DraftScheme) and each.scheme.carries:
+                yield device, asked
+            else:
+                yield from ((device, iter([one])) for one in asked)
+
+
+def _is_known(each: Equipped) -> bool:
+    """Whether no time decides what the devices of this class decode: neither what a policy sees, nor which parts of a
+    round come through, nor which of several requests ends first."""
+    carries = isinstance(each.scheme, DraftScheme) and each.scheme.carries
+    in_order = each.edge.concurrency == 1 or not carries
+    return in_order and not lacking(each.scheme, frozenset({Need.DIGESTS, Need.EDGE_ONLY}))
+
+
+class _Predecoder:
+    """Decodes the requests of one cell."""
+
+    def __init__(self, cell: Cell, memory: Memory) -> None:
+        self._decoder = Decoder(cell, memory)
+        self._taken: set[Tree] = set()
+        """Texts that devices share are decoded once."""
+
+    def decode(self, chains: Iterator[Chain]) -> None:
+        """Takes chains as long as there are any; others may take from the same."""
+        for device, asked in chains:
+            state: State | None = None
+            for number, ask in asked:
+                state = self._decode(device, number, ask, state)
+                if state is None:
+                    break
+
+    def _decode(self, device: int, number: int, ask: Ask, state: State | None) -> State | None:
+        """One request; the state that it ends in, None where it was taken already."""
+        decoder = self._decoder
+        prompt = decoder.prompt(device, number, ask)
+        decoding = decoder.decoding(device, number, prompt, state, ask.output_tokens)
+        if decoding.tree in self._taken:
+            return None
+        self._taken.add(decoding.tree)
+        kept = decode_at_once(Terms(decoding, ask.output_tokens, decoder.end_tokens))
+        return () if kept is None else kept.scheme
+
+
+def decode_at_once(terms: Terms) -> EdgeState | None:
+    """Both machines of a request back to back, without a clock, to the last token. Answers what the device keeps."""
+    protocol = protocol_of(terms.decoding.setting.scheme)
+    edge = protocol.edge(terms)
+    cloud = None if protocol.cloud is None else protocol.cloud(terms)
+    commands: deque[machine.EdgeCommand | machine.CloudCommand] = deque(edge.step(None))
+    while True:
+        command = commands.popleft()
+        if isinstance(command, machine.Done):
+            return command.kept
+        if isinstance(command, machine.SendMessage) and cloud is not None:
+            commands += cloud.step(MessageArrived(command.kind, command.round, command.parts))
+        elif isinstance(command, machine.SubmitJob) and cloud is not None:
+            commands += cloud.step(JobDone(*command.run()))
+        elif isinstance(command, machine.SendReply):
+            commands += edge.step(MessageArrived(command.kind, command.round, (command.content,)))
+        elif isinstance(command, machine.DraftAll):
+            commands += edge.step(machine.RoundDrafted(command.make()))
+        elif isinstance(command, machine.TakeTurn):
+            commands += edge.step(Signal.TURN)
+        elif isinstance(command, machine.DraftPass | machine.Encode):
+            commands += edge.step(Signal.WORKED)

@@ -1,0 +1,462 @@
+"""Speculate: the edge drafts a round and sends it, the cloud verifies it and replies, and so on to the last token.
+
+In between the edge may let the cloud decode by itself: a count goes up, and a reply comes down for each token, a round
+of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from channels.codec.control import (
+    MOST_COUNT,
+    STATUS_BYTES,
+    Status,
+    decode_count,
+    decode_status,
+    encode_count,
+    encode_status,
+)
+from kinds import ConfigError
+from kinds.arrays import Floats
+from simulator.cell.scheme import Scheme
+from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Verified
+from simulator.protocols import machine
+from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
+from simulator.protocols.machine import (
+    CloudMachine,
+    EdgeMachine,
+    EdgeState,
+    JobDone,
+    MessageArrived,
+    MessageKind,
+    Need,
+    Order,
+    Steps,
+)
+from simulator.schemes.brief import BriefScheme
+from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.oracle import Oracle
+from simulator.schemes.policy import (
+    Action,
+    CloudDecodes,
+    DraftOne,
+    DraftRound,
+    EdgeView,
+    SeenCloud,
+    SeenDraft,
+    SeenVerdict,
+    Send,
+    Wait,
+    most_drafts,
+)
+
+REQUEST_BYTES: Final = b"\x00"
+"""The content of a request for all of a round, which its header identifies."""
+
+
+@dataclass(slots=True)
+class OpenDrafts:
+    """A round that is drafted step by step, of `most` drafts at most."""
+
+    node: EdgeNode
+    most: int
+    remaining_tokens: int
+    """Output tokens still to come, before this round."""
+    planned: bool
+    """The policy decides no more: the length is known."""
+    rung: int = 0
+    distribution: Floats | None = None
+    """q of the next draft, where the policy has looked at it."""
+    parts: Parts = ()
+    """Those of a partial round that were put on the link."""
+    grows: bool = False
+    """Whether the far end waits for more of them."""
+
+
+class DraftingEdge(EdgeMachine):
+    """What edges that draft have in common."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
+        self._scheme = terms.decoding.draft_setting.scheme
+        self._session = terms.decoding.edge()
+        self._policy = self._scheme.families.policy
+        self._policy_state = self._policy.entry(terms.policy)
+        self._answer = Answer(terms)
+
+    def _send_prompt(self) -> None:
+        content = token_bytes(self._session.start.committed, self._terms.decoding.format)
+        self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (content,), awaits=False))
+
+    def _send_drafts(self, node: EdgeNode) -> None:
+        payload = self._session.seal(node)
+        self.commands.append(machine.SendMessage(MessageKind.PAYLOAD, node.round, payload.parts, payload, node))
+
+
+class SpeculateEdge(DraftingEdge):
+    """Drafts, encodes, sends, waits for the reply, and resolves."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
+        self._foresight = terms.decoding.foresight()
+        self._verdicts: tuple[SeenVerdict, ...] = ()
+        self._seen_cloud = SeenCloud()
+        self._replies: dict[int, bytes] = {}
+        """By round, those that were not read yet: one may overtake another."""
+        self._awaited = 0
+        """Replies still to come."""
+        self._requested = False
+        """The cloud wants all of the open round."""
+
+    @classmethod
+    def needs(cls, scheme: Scheme) -> frozenset[Need]:
+        assert isinstance(scheme, DraftScheme), f"scheme {scheme.kind} drafts nothing at the edge"
+        needed = {
+            Need.LOOKS: not scheme.plans,
+            Need.PARTS: scheme.partial,
+            Need.DIGESTS: isinstance(scheme, BriefScheme),
+        }
+        return frozenset(need for need in needed if needed[need])
+
+    def _serve(self) -> Steps[EdgeState]:
+        scheme, session, node = self._scheme, self._session, self._session.start
+        self._send_prompt()
+        while remaining_tokens := self._answer.remaining:
+            number, most = node.round, most_drafts(scheme.max_drafts, remaining_tokens)
+            plan = self._policy.plan(most)
+            self.commands.append(machine.BeginRound(number))
+            if plan is not None and not scheme.partial:
+                self.commands.append(machine.DraftAll(number, session, node, plan))
+                drafted = yield
+                assert isinstance(drafted, machine.RoundDrafted), f"I3: {drafted} while round {number} is drafted"
+                self._awaited = 1
+                self._send_drafts(drafted.node)
+                node, _ = yield from self._resolve(drafted.node)
+                continue
+            drafts = OpenDrafts(node, plan or most, remaining_tokens, planned=plan is not None)
+            action = yield from self._draft(drafts)
+            self.commands.append(Order.REST)
+            if action is not None:
+                node = yield from self._let_cloud_decode(node, min(action.tokens, MOST_COUNT))
+                continue
+            if scheme.partial:
+                self._end_parts(drafts)
+            else:
+                self._awaited = 1
+                self._send_drafts(drafts.node)
+            node, accepted = yield from self._resolve(drafts.node)
+            if plan is None:
+                seen = yield from self._look()
+                drafted_ = len(drafts.parts) if scheme.partial else len(drafts.node.drafts)
+                self._learn(SeenVerdict(drafted_, accepted, seen.payload_bits, seen.put_s, seen.now_s, drafts.rung))
+        return EdgeState(node.state, self._policy_state)
+
+    # Draft, step by step, as time goes by.
+
+    def _draft(self, drafts: OpenDrafts) -> Steps[CloudDecodes | None]:
+        """A round of which each draft is decided on; answers where the policy leaves it to the cloud. Of a partial one
+        each draft goes out as it is drawn, and the reply may come before the last."""
+        number, partial_ = drafts.node.round, self._scheme.partial
+        self.commands.append(machine.TakeTurn(number))
+        yield
+        while len(drafts.node.drafts) < drafts.most and not drafts.node.full and number not in self._replies:
+            action: Action = DraftOne(drafts.rung)
+            if not drafts.planned:
+                action = yield from self._ask(drafts)
+            if isinstance(action, CloudDecodes):
+                return action
+            if isinstance(action, Send):
+                break
+            if isinstance(action, DraftRound):
+                drafts.rung = action.rung
+                if not partial_:
+                    node = self._session.on_rung(drafts.node, action.rung)
+                    self.commands.append(machine.DraftAll(number, self._session, node, action.length))
+                    whole = yield
+                    assert isinstance(whole, machine.RoundDrafted), f"I3: {whole} while round {number} is drafted"
+                    drafts.node = whole.node
+                    return None
+                drafts.most, drafts.planned = action.length, True
+            elif isinstance(action, Wait):
+                yield from self._work(machine.WaitUntil(number, action.until_s))
+            elif drafts.distribution is not None:
+                yield from self._draw(drafts)
+            else:
+                yield from self._draft_one(drafts, action.rung)
+        if drafts.distribution is not None:
+            drafts.node = self._session.stop(drafts.node)
+        if not partial_:
+            yield from self._work(machine.Encode(number, len(drafts.node.drafts)))
+        return None
+
+    def _work(self, command: machine.DraftPass | machine.Encode | machine.WaitUntil) -> Steps[bool]:
+        """Has it done. False: the reply to the round came before the end, and it was given up."""
+        self.commands.append(command)
+        event = yield
+        if isinstance(event, MessageArrived):
+            self._read(event)
+            self.commands.append(Order.STOP)
+            return False
+        return True
+
+    def _draft_one(self, drafts: OpenDrafts, rung: int) -> Steps[None]:
+        """A pass, and the draw from it, unless the policy is to see the distribution first."""
+        if not drafts.node.drafts:
+            drafts.rung, drafts.node = rung, self._session.on_rung(drafts.node, rung)
+        made = yield from self._work(machine.DraftPass(drafts.node.round, drafts.node))
+        if not made:
+            return
+        if self._policy.looks_at_law and drafts.node.drafts:
+            drafts.distribution = self._session.look(drafts.node)
+        else:
+            yield from self._draw(drafts)
+
+    def _draw(self, drafts: OpenDrafts) -> Steps[None]:
+        """The draw from the distribution of the pass just made, if there is room. Of a partial round the draft is
+        encoded and put on the link, whatever it is. It is marked as the last where that was known before it was
+        drawn: by the most of the round, or where the first distribution alone is over the budget."""
+        node, drafts.distribution = self._session.draft(drafts.node)[0], None
+        drafts.node = node
+        if not self._scheme.partial or node.full:
+            return
+        drafts.most = 1 if node.drafts[0].over_budget else drafts.most
+        made = yield from self._work(machine.Encode(node.round, 1))
+        if made:
+            self._send_part(drafts)
+
+    def _send_part(self, drafts: OpenDrafts) -> None:
+        node, payload = drafts.node, self._session.seal(drafts.node, drafts.parts)
+        drafts.parts, drafts.grows = payload.parts, len(node.drafts) < drafts.most
+        if len(node.drafts) == 1:
+            self._awaited = 1
+            message = machine.SendMessage(
+                MessageKind.PAYLOAD, node.round, payload.parts, payload, node, drafts.grows, False
+            )
+            self.commands.append(message)
+        else:
+            self.commands.append(machine.AddPart(payload.parts[-1], not drafts.grows, payload, node))
+
+    def _end_parts(self, drafts: OpenDrafts) -> None:
+        """The edge knows that no draft follows, and sends that where the last part did not."""
+        if drafts.node.round in self._replies:
+            return
+        if drafts.grows:
+            self.commands.append(machine.AddPart(b"", True))
+        self.commands.append(Order.AWAIT)
+
+    # Let the policy decide.
+
+    def _look(self) -> Steps[machine.TimeIs]:
+        self.commands.append(Order.LOOK)
+        seen = yield
+        assert isinstance(seen, machine.TimeIs), f"I3: {seen} while the time is wanted"
+        return seen
+
+    def _ask(self, drafts: OpenDrafts) -> Steps[Action]:
+        seen = yield from self._look()
+        view = EdgeView(
+            seen.now_s,
+            tuple(SeenDraft(each.draft, each.confidence, each.dropped_mass) for each in drafts.node.drafts),
+            drafts.most,
+            drafts.remaining_tokens,
+            self._verdicts,
+            seen.link,
+            drafts.distribution,
+            self._seen_cloud,
+            drafts.rung,
+            self._scheme.rungs,
+        )
+        if isinstance(self._policy, Oracle):
+            rejected = self._foresight.rejected(drafts.node, drafts.rung)
+            action, self._policy_state = self._policy.next(view, rejected, self._policy_state)
+        else:
+            action, self._policy_state = self._policy.next(view, self._policy_state)
+        if isinstance(action, CloudDecodes) and self._scheme.families.reply.edge_corrects:
+            reason = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
+            raise ConfigError(f"policy {self._policy.kind!r}: {reason} (scheme {self._scheme.kind!r})")
+        return action
+
+    def _learn(self, verdict: SeenVerdict) -> None:
+        self._policy_state = self._policy.learn(verdict, self._policy_state)
+        self._verdicts += (verdict,)
+
+    # Send, and read the reply.
+
+    def _let_cloud_decode(self, node: EdgeNode, tokens: int) -> Steps[EdgeNode]:
+        """The cloud is to decode so many tokens, and each is taken as its turn comes."""
+        last, since_s = node.round + tokens, None
+        self._awaited = tokens
+        self.commands.append(machine.SendMessage(MessageKind.COUNT, node.round, (encode_count(tokens),)))
+        while node.round < last and self._answer.remaining:
+            node, _ = yield from self._resolve(node)
+            seen = yield from self._look()
+            if since_s is None:
+                verdict = SeenVerdict(0, 0, seen.payload_bits, seen.put_s, seen.now_s)
+            else:
+                verdict = SeenVerdict(0, 0, 0, since_s, seen.now_s)
+            self._learn(verdict)
+            since_s = seen.now_s
+        return node
+
+    def _resolve(self, node: EdgeNode) -> Steps[tuple[EdgeNode, int]]:
+        """Waits for the reply to the round, and takes the tokens that it commits. Answers how many drafts were
+        accepted."""
+        number = node.round
+        while number not in self._replies:
+            event = yield
+            if isinstance(event, MessageArrived):
+                self._read(event)
+            if self._requested:
+                yield from self._send_whole(node)
+        reply = self._replies.pop(number)
+        if self._policy.hears_cloud:
+            self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
+            reply = reply[:-STATUS_BYTES]
+        node, tokens = self._session.resolve(node, reply)
+        self._answer.take(tokens)
+        self.commands.append(machine.CloseRound(number, tokens))
+        return node, len(tokens) - 1
+
+    def _read(self, message: MessageArrived) -> None:
+        """A message of the cloud: a reply, or a request for all of the open round."""
+        if message.kind is MessageKind.REQUEST:
+            self._requested = True
+            return
+        self._replies[message.round] = message.parts[0]
+        self._awaited -= 1
+        if not self._awaited:
+            self.commands.append(Order.SETTLED)
+
+    def _send_whole(self, node: EdgeNode) -> Steps[None]:
+        """The cloud could not do with the round's payload: it is encoded anew, and all of it goes out."""
+        self._requested = False
+        self.commands.append(machine.TakeTurn(node.round))
+        yield
+        yield from self._work(machine.Encode(node.round, len(node.drafts)))
+        self.commands.append(Order.REST)
+        self.commands.append(machine.SendMessage(MessageKind.WHOLE, node.round, self._session.seal_whole(node)))
+
+
+class SpeculateCloud(CloudMachine):
+    """Reads the prompt into the cache once, then verifies one round after the other: drafts, or one of a count.
+
+    A payload that comes before its turn waits, undecoded: its context has the drafts of the rounds before it. One that
+    a verification result has made void is dropped."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
+        scheme = terms.decoding.draft_setting.scheme
+        self._session = terms.decoding.cloud()
+        self._depth = scheme.depth
+        self._reports = scheme.families.policy.hears_cloud
+        """Whether replies report how busy the cloud is."""
+        self._node: CloudNode | None = None
+        """After the last verified round; None: the prompt is not here yet."""
+        self._prompt_tokens = 0
+        self._ready = False
+        """Whether the prompt is in the cache."""
+        self._payloads: dict[int, Parts] = {}
+        """By round, those that wait for their turn; () is of a round without drafts."""
+        self._due: int | None = None
+        """The round that waits for the prefill, or is verified."""
+        self._alone = 0
+        """Tokens that the cloud has yet to decode by itself."""
+
+    def acknowledged(self, message: MessageArrived) -> int:
+        """Its device knows the results of all but the D rounds before it; of its own, that all of it is wanted."""
+        return message.round if message.kind is MessageKind.WHOLE else message.round - 1 - self._depth
+
+    def _arrived(self, message: MessageArrived) -> None:
+        kind, number, parts = message.kind, message.round, message.parts
+        if kind is MessageKind.PROMPT:
+            self._begin(bytes_tokens(parts[0], self._terms.decoding.format))
+            return
+        if kind is MessageKind.COUNT:
+            self._alone, parts = decode_count(parts[0]), ()
+        elif kind is MessageKind.WHOLE:
+            assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not requested"
+        next_ = 1 if self._node is None else self._node.round
+        if number < next_:
+            self.commands.append(machine.DropRounds((number,)))
+            return
+        self._payloads[number] = parts
+        if number > next_:
+            self.commands.append(machine.EnterState(number, "cloud_queue_s"))
+        self._take_next()
+
+    def _begin(self, prompt: Tokens) -> None:
+        self._prompt_tokens = len(prompt)
+        self._node = self._session.start(prompt)
+        tokens = len(self._node.committed) - 1
+        if tokens:
+            self.commands.append(machine.SubmitJob(0, tokens, tokens, partial(self._prefill, self._node), "verify_s"))
+        else:
+            self._prefilled(self._session.prefill(self._node))
+
+    def _prefill(self, node: CloudNode) -> tuple[CloudNode, None]:
+        return self._session.prefill(node), None
+
+    def _prefilled(self, node: CloudNode) -> None:
+        self._node, self._ready = node, True
+        if self._due is not None:
+            self._submit(self._due)
+
+    def _take_next(self) -> None:
+        """Has the next round verified if its payload is here and no other one is."""
+        number = 1 if self._node is None else self._node.round
+        if self._due is None and number in self._payloads:
+            self._due = number
+            if self._ready:
+                self._submit(number)
+            else:
+                self.commands.append(machine.EnterState(number, None))
+
+    def _submit(self, number: int) -> None:
+        node, parts = self._node, self._payloads.pop(number)
+        assert node is not None and number == node.round, "I3: rounds are verified in order"
+        new_tokens = self._session.receive(node, parts)
+        self.commands.append(
+            machine.SubmitJob(
+                number,
+                text_tokens=len(node.committed) + new_tokens,
+                read_tokens=node.cached,
+                run=partial(self._verify, node, parts),
+                serves="cloud_decode_s" if self._alone else "verify_s",
+                cloud_drafts=new_tokens if self._session.in_turn(node) else 0,
+                judged_drafts=new_tokens - node.owed,
+            )
+        )
+
+    def _verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified | None]:
+        """The round, unless its digest will not do."""
+        incomplete = self._session.asks(node, parts)
+        return self._session.verify(node, parts) if incomplete is None else (incomplete, None)
+
+    def _job_done(self, job: JobDone) -> None:
+        if not self._ready:
+            self._prefilled(job.node)
+            return
+        number, verified, self._due = self._due, job.verified, None
+        assert number is not None, "I3: a job is done that was not submitted"
+        node = self._node = job.node
+        if verified is None:
+            self.commands.append(machine.SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))
+            return
+        if node.round > number + 1:  # what was drafted on its drafts is void
+            self.commands.append(machine.DropRounds(tuple(self._payloads), range(number + 1, node.round)))
+            self._payloads.clear()
+        made = is_made(node, self._prompt_tokens, self._terms)
+        if made:
+            self.commands.append(machine.FreeCache())
+        if self._alone:
+            self._alone = 0 if made else self._alone - 1
+            if self._alone:
+                self.commands.append(machine.OpenInCloud(node.round))
+                self._payloads[node.round] = ()
+                self._take_next()
+        status = encode_status(Status(job.queue_s, job.serve_s, job.batch)) if self._reports else b""
+        self.commands.append(machine.SendReply(MessageKind.REPLY, number, verified.reply + status, verified))
+        self._take_next()

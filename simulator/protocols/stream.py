@@ -1,0 +1,73 @@
+"""Stream: the prompt goes up, the cloud decodes by itself, and its tokens come down one round after the other."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from simulator.decoding.nodes import CloudNode
+from simulator.protocols import machine
+from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
+from simulator.protocols.machine import CloudMachine, EdgeMachine, JobDone, MessageArrived, MessageKind, Order, Steps
+from simulator.schemes.policy import most_drafts
+
+
+class StreamEdge(EdgeMachine):
+    """Takes the tokens in order, since one reply may overtake another."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
+        self._format = terms.decoding.format
+        self._prompt = token_bytes(terms.decoding.tree.edge.committed, self._format)
+        self._answer = Answer(terms)
+
+    def _serve(self) -> Steps[None]:
+        due, early = 1, dict[int, bytes]()
+        self.commands += (machine.BeginRound(1), machine.EnterState(1, "prompt_uplink_s"))
+        self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (self._prompt,)))
+        while self._answer.remaining:
+            message = yield
+            assert isinstance(message, MessageArrived), f"I3: {message} while tokens are awaited"
+            early[message.round] = message.parts[0]
+            while due in early:
+                tokens = bytes_tokens(early.pop(due), self._format)
+                self._answer.take(tokens)
+                self.commands.append(machine.CloseRound(due, tokens))
+                due += 1
+        self.commands.append(Order.SETTLED)
+
+
+class StreamCloud(CloudMachine):
+    """Decodes round after round and sends each down as it comes, without waiting for the device."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
+        self._session = terms.decoding.hosted()
+        self._drafts = terms.decoding.setting.scheme.drafts
+        self._prompt_tokens = 0
+        self._round = 0
+        """The one that is decoded."""
+
+    def _arrived(self, message: MessageArrived) -> None:
+        prompt = bytes_tokens(message.parts[0], self._terms.decoding.format)
+        self._prompt_tokens = len(prompt)
+        self._decode(self._session.start(prompt))
+
+    def _decode(self, node: CloudNode) -> None:
+        self._round = node.round
+        left = self._terms.output_tokens - (len(node.committed) - self._prompt_tokens)
+        drafts = most_drafts(self._drafts, left)
+        tokens = len(node.committed) + drafts
+        run = partial(self._session.decode, node, drafts)
+        self.commands += (
+            machine.OpenInCloud(node.round, drafts),
+            machine.SubmitJob(node.round, tokens, node.cached or tokens, run, "cloud_decode_s", drafts, drafts),
+        )
+
+    def _job_done(self, job: JobDone) -> None:
+        number, node = self._round, job.node
+        assert job.verified is not None
+        if is_made(node, self._prompt_tokens, self._terms):
+            self.commands.append(machine.FreeCache())
+        else:
+            self._decode(node)
+        self.commands.append(machine.SendReply(MessageKind.REPLY, number, job.verified.reply, job.verified))

@@ -1,0 +1,563 @@
+"""The driver of a request's machines in simulated time: it carries out what they command, and knows how long it takes.
+
+It is where a protocol meets the clock: the device's processor, the links, the cloud, and the request's books. Nothing
+here depends on which protocol it is.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from math import isnan, nan
+from typing import Any, Final
+
+import simpy
+
+from simulator.cell.cloud_config import request_tokens
+from simulator.cell.device_classes import Edge
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.nodes import EdgeNode
+from simulator.protocols import machine, protocol_of
+from simulator.protocols.accounts import Terms, note_payload
+from simulator.protocols.machine import (
+    DOWNLINK,
+    UPLINK,
+    EdgeState,
+    Event,
+    LinkRole,
+    MessageArrived,
+    MessageKind,
+    Order,
+    Signal,
+)
+from simulator.results.observer import END, SECOND
+from simulator.results.requests import Request
+from simulator.results.rounds import At, OpenRound, Passage, TwoPassages
+from simulator.timing.cloud import Cloud, Job
+from simulator.timing.cloud.job import JobState
+from simulator.timing.device import Device, EdgePasses
+from simulator.timing.later import delay_until, later
+from simulator.timing.link import Link
+from simulator.timing.messages import Message
+from simulator.timing.receive_windows import ReceiveWindows
+
+UPLINK_STATES: Final = {
+    "queue": "uplink_queue_s",
+    "transmit": "uplink_transmit_s",
+    "retransmit": "retransmit_s",
+    "propagation": "propagation_s",
+    "timeout_wait": "timeout_wait_s",
+}
+DOWNLINK_STATES: Final = {
+    "queue": "downlink_queue_s",
+    "transmit": "downlink_s",
+    "retransmit": "downlink_s",
+    "propagation": "propagation_s",
+    "timeout_wait": "timeout_wait_s",
+}
+JOB_STATES: Final = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
+_ROUND: Final = SECOND - 1
+"""The bits of a message's index that are its round."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """What the devices of a class have in common."""
+
+    env: simpy.Environment
+    links: Mapping[LinkRole, Link]
+    cloud: Cloud
+    edge: Edge
+    edge_passes: EdgePasses
+    prompt_at_cloud: bool
+    reads_at_work: bool
+    """Whether messages may end the work of their edges, which then takes up both after what else happens at that
+    instant."""
+    windows: ReceiveWindows | None = None
+    """Where some device receives only after sending."""
+
+
+class Driver:
+    """Both ends of one request, to its last token: `Device.answered` is called then."""
+
+    def __init__(
+        self, network: Network, device: Device, request: Request, decoding: RequestDecoding, kept: EdgeState | None
+    ) -> None:
+        scheme = decoding.setting.scheme
+        protocol = protocol_of(scheme)
+        policy = None if kept is None else kept.policy
+        terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
+        self._network = network
+        self._env = network.env
+        self._device = device
+        self._request = request
+        self._ledger = request.ledger
+        self._key = (request.device, request.number)
+        self._edge: machine.EdgeMachine | None = protocol.edge(terms)
+        """None once the request has ended."""
+        self._cloud: machine.CloudMachine | None = None if protocol.cloud is None else protocol.cloud(terms)
+        """None where nothing of the request is in the cloud any more."""
+        self._mirrors = scheme.drafts_in_cloud
+        """Whether the cloud's drafter runs over what its verifier does."""
+        self._most_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
+        self._messages: dict[LinkRole, list[Message]] = {role: [] for role in network.links}
+        """By link, what was put on it and not acknowledged by the other end, in order."""
+        self._requests: dict[int, Message] = {}
+        """By round, the requests for all of it whose reply is not sent yet."""
+        # At the edge.
+        self._pending: simpy.Event | None = None
+        """What the edge waits for, beside messages, and then does."""
+        self._then: Callable[[], None] = _nothing
+        self._drafted: EdgeNode | None = None
+        """The round that is being drafted, as it will be."""
+        self._work: tuple[OpenRound, float] | None = None
+        """The round that the processor works for step by step, and since when."""
+        self._hidden_since_s: float | None = None
+        """Since when it has worked behind a verification result."""
+        self._growing: Message | None = None
+        """The message of the partial round that is drafted."""
+        self._sent: Message | None = None
+        """What the edge has put last."""
+        self._put_s = nan
+        """When it last put bits of a round."""
+        self._payload: Passage = At()
+        """The payload of the round put last."""
+        # In the cloud.
+        self._job: tuple[Job, machine.SubmitJob] | None = None
+        self._jobs = 0
+        """The number of jobs so far."""
+        self._job_state = "prompt_uplink_s"
+        """What the latest job does, a column of BREAKDOWN."""
+        self._behind_job = 0
+        """The round whose time is a prefill's; 0: none."""
+        self._answer_is_made = False
+        """Whether the cloud knows it."""
+
+    def start(self) -> None:
+        """Begins to serve the request."""
+        self._tell_edge(None)
+
+    def close(self) -> None:
+        """The request has ended, answered or not: nothing of it is wanted any more, at neither end. Unless both ends
+        know that the answer is made and here, the edge sends a message of a bare header; the cloud goes on until
+        that has come."""
+        assert self._edge is not None, "I1: a request ends twice"
+        self._show()
+        self._pending = None
+        self._edge.close()
+        self._edge = None
+        self._withdraw_all(UPLINK)
+        if self._network.windows is not None:
+            self._network.windows.has_all(self._device.number)
+        if self._cloud is None:
+            return
+        if self._request.remaining_tokens or not self._answer_is_made:
+            self._network.links[UPLINK].put(Message((*self._key, END), (b"",), self._end_in_cloud))
+        else:
+            self._cloud = None
+
+    # Events.
+
+    def _tell_edge(self, event: Event | None) -> None:
+        answer: Event | None = None
+        if self._edge is not None:  # no name here holds on to it, as it may end in this step
+            for command in self._edge.step(event):
+                answer = HANDLERS[type(command)](self, command)
+        if answer is not None:
+            self._tell_edge(answer)
+
+    def _tell_cloud(self, event: MessageArrived | machine.JobDone) -> None:
+        assert self._cloud is not None, "I3: something happens in a cloud where the request has ended"
+        for command in self._cloud.step(event):
+            HANDLERS[type(command)](self, command)
+
+    def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
+        """Once the event comes, unless something else is waited for by then."""
+        self._pending, self._then = event, then
+        event.callbacks.append(self._happens)
+
+    def _happens(self, event: simpy.Event) -> None:
+        if event is not self._pending:
+            return
+        if self._network.reads_at_work:
+            later(self._env, 0.0, partial(self._happened, event))
+        else:
+            self._pending = None
+            self._then()
+
+    def _happened(self, event: simpy.Event, _: simpy.Event) -> None:
+        if event is self._pending:
+            self._pending = None
+            self._then()
+
+    def _edge_receives(self, message: Message) -> None:
+        if self._edge is not None:
+            assert message.kind is not None
+            arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
+            self._acknowledge(UPLINK, self._edge.acknowledged(arrived))
+            later(self._env, 0.0, partial(self._read, arrived))  # after what happens at this instant
+
+    def _read(self, arrived: MessageArrived, _: simpy.Event) -> None:
+        if self._network.reads_at_work and self._pending is not None:
+            later(self._env, 0.0, lambda _: self._tell_edge(arrived))
+        else:
+            self._tell_edge(arrived)
+
+    def _cloud_receives(self, message: Message) -> None:
+        assert self._cloud is not None and message.kind is not None
+        arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
+        if arrived.kind is MessageKind.PROMPT:
+            self._ledger.prompt_arrived()
+        else:
+            self._acknowledge(DOWNLINK, self._cloud.acknowledged(arrived))
+        self._tell_cloud(arrived)
+
+    def _end_in_cloud(self, message: Message) -> None:
+        """The edge's message has arrived that nothing of the request is wanted any more."""
+        if self._job is not None:
+            self._network.cloud.withdraw(self._job[0])
+            self._job = None
+        self._withdraw_all(DOWNLINK)
+        self._network.cloud.forget(self._key)
+        self._cloud = None
+
+    # Commands about the processor.
+
+    def _turn(self, round_number: int, then: Callable[[], None]) -> bool:
+        """Takes the processor; False: it is not free, and `then` follows once it is."""
+        called = self._device.call(self._request)
+        if called is not None:
+            self._enter(round_number, "edge_queue_s")
+            self._when(called, then)
+        return called is None
+
+    def _take_turn(self, command: machine.TakeTurn) -> Event | None:
+        return Signal.TURN if self._turn(command.round, partial(self._tell_edge, Signal.TURN)) else None
+
+    def _draft_all(self, command: machine.DraftAll) -> None:
+        if self._turn(command.round, partial(self._draft_now, command)):
+            self._draft_now(command)
+
+    def _draft_now(self, command: machine.DraftAll) -> None:
+        """The processor drafts and encodes a round from now on: its whole course is known."""
+        now_s, number, node = self._env.now, command.round, command.node
+        round_, drafted = self._request.open[number], command.make()
+        self._hidden_since_s = now_s if command.hidden else None
+        durations_s = self._network.edge_passes.of_round_s(
+            self._request, number, node.length - node.cached, node.cached, drafted.later_passes
+        )
+        _, *ends_s = accumulate(durations_s, initial=now_s)
+        if node.cached:
+            self._ledger.enter(number, "draft_s", now_s)
+        else:
+            self._ledger.enter(number, "prefill_s", now_s)
+            self._ledger.enter(number, "draft_s", ends_s[0])
+        self._ledger.enter(number, "encode_s", ends_s[-1])
+        end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.laws
+        self._device.work(end_s)
+        round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
+        self._drafted = drafted
+        self._when(self._env.timeout(delay_until(now_s, end_s)), self._round_drafted)
+
+    def _round_drafted(self) -> None:
+        assert self._drafted is not None
+        if self._hidden_since_s is not None:
+            self._show()
+        self._device.rest(self._request)
+        self._tell_edge(machine.RoundDrafted(self._drafted))
+
+    def _show(self) -> None:
+        """The processor's work is hidden behind no verification result from now on."""
+        if self._hidden_since_s is not None:
+            self._request.hidden_draft_s += self._env.now - self._hidden_since_s
+            self._hidden_since_s = None
+
+    def _draft_pass(self, command: machine.DraftPass) -> None:
+        node, round_ = command.node, self._request.open[command.round]
+        (pass_s,) = self._network.edge_passes.of_round_s(
+            self._request, command.round, node.length - node.cached, node.cached, made=round_.edge_passes
+        )
+        self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
+
+    def _encode(self, command: machine.Encode) -> None:
+        encode_s = self._network.edge.encode_s_per_draft * command.drafts
+        self._work_for(self._request.open[command.round], "encode_s", encode_s)
+
+    def _work_for(self, round_: OpenRound, state: str, duration_s: float, passes: int = 0) -> None:
+        self._enter(round_.number, state)
+        self._device.work(self._env.now + duration_s)
+        self._work = round_, self._env.now
+        self._when(self._env.timeout(duration_s), partial(self._worked, passes))
+
+    def _worked(self, passes: int) -> None:
+        self._end_work().edge_passes += passes
+        self._tell_edge(Signal.WORKED)
+
+    def _end_work(self) -> OpenRound:
+        """Answers the round that was worked for. What was done while its message was all in the cloud is hidden."""
+        assert self._work is not None
+        (round_, began_s), self._work = self._work, None
+        if self._is_in_cloud:
+            self._request.hidden_draft_s += self._env.now - max(began_s, round_.payload.delivered_s)
+        return round_
+
+    def _wait_until(self, command: machine.WaitUntil) -> None:
+        self._enter(command.round, "edge_queue_s")
+        self._device.rest(self._request)
+        self._when(self._env.timeout(command.until_s - self._env.now), partial(self._waited, command.round))
+
+    def _waited(self, round_number: int) -> None:
+        then = partial(self._tell_edge, Signal.WAITED)
+        if self._turn(round_number, then):
+            then()
+
+    def _order(self, command: Order) -> Event | None:
+        if command is Order.SETTLED:
+            if self._hidden_since_s is not None:
+                self._show()
+            if self._network.windows is not None:
+                self._network.windows.has_all(self._device.number)
+        elif command is Order.REST:
+            self._device.rest(self._request)
+        elif command is Order.AWAIT:
+            self._await_answer()
+        elif command is Order.LOOK:
+            link = self._network.links[UPLINK].seen_by(self._request.device)
+            return machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link)
+        else:
+            self._pending = None
+            if self._work is not None:
+                self._end_work()
+                self._device.end_work()
+        return None
+
+    def _enter(self, round_number: int, state: str) -> None:
+        """The request waits for this work of the edge, unless the cloud has all of the round that will come."""
+        if not self._is_in_cloud:
+            self._ledger.enter(round_number, state)
+
+    @property
+    def _is_in_cloud(self) -> bool:
+        """Whether the far end has handed over the partial round that is drafted."""
+        return self._growing is not None and not isnan(self._growing.delivered_s)
+
+    # Commands about rounds.
+
+    def _begin_round(self, command: machine.BeginRound) -> None:
+        self._growing = None
+        self._request.begin_round(command.round, self._env.now)
+
+    def _open_in_cloud(self, command: machine.OpenInCloud) -> None:
+        number, now_s = command.round, self._env.now
+        round_ = self._request.open.get(number) or self._request.begin_round(number, now_s)
+        round_.payload, round_.drafted = At.instant(now_s), command.drafts
+
+    def _enter_state(self, command: machine.EnterState) -> None:
+        state = command.state
+        if state is None:
+            self._behind_job, state = command.round, self._job_state
+        self._ledger.enter(command.round, state)
+
+    def _close_round(self, command: machine.CloseRound) -> None:
+        number, tokens, now_s = command.round, command.tokens, self._env.now
+        round_ = self._request.open[number]
+        if command.decoded is not None:
+            round_.payload = round_.reply = At.instant(now_s)
+            round_.verified = command.decoded
+        assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
+        self._request.close_round(number, tokens, now_s)
+
+    def _flush_rounds(self, command: machine.FlushRounds) -> None:
+        request, now_s = self._request, self._env.now
+        rounds = [(request.open[number], drafts) for number, drafts in command.rounds]
+        messages = self._messages[UPLINK]
+        for _ in rounds:  # the latest first: none of them is let go by one before it
+            self._network.links[UPLINK].withdraw(messages.pop())
+        for round_, drafts in rounds:
+            message = round_.payload
+            assert isinstance(message, Message) and not round_.verified.tokens, (
+                "I3: a round is verified that was drafted on drafts that were not accepted"
+            )
+            on_air_bits = max(message.sent_bits + message.bound_bits, message.delivered_bits)
+            request.flush_round(round_.number, drafts, on_air_bits, now_s)
+        if command.cut is not None:
+            round_, drafted = request.open[command.cut], self._drafted
+            assert drafted is not None
+            self._pending = None
+            self._show()
+            self._device.end_work()
+            self._device.rest(request)
+            made = min(bisect_right(round_.pass_ends_s, now_s), len(drafted.drafts))
+            request.flush_round(command.cut, made, 0, now_s)
+
+    def _drop_rounds(self, command: machine.DropRounds) -> None:
+        if command.void:
+            self._ledger.void(command.void)
+        for number in command.rounds:
+            self._request.notes(number).dropped = True
+
+    def _done(self, command: machine.Done) -> None:
+        self._device.answered(self._request, command.kept)
+
+    # Commands about messages.
+
+    def _send(self, command: machine.SendMessage) -> None:
+        kind, number, parts = command.kind, command.round, command.parts
+        if kind is MessageKind.PROMPT:
+            self._send_prompt(command)
+            return
+        beside = kind in machine.BESIDE
+        round_, index = self._request.open[number], (*self._key, number + SECOND if beside else number)
+        message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
+        if command.payload is not None and command.node is not None:
+            note_payload(round_, command.payload, command.node)
+        if beside:
+            round_.payload = TwoPassages(round_.payload, message)
+        else:
+            round_.payload, self._put_s = message, self._env.now
+        self._payload = round_.payload
+        self._growing = message if command.grows else None
+        self._put(message, command)
+
+    def _send_prompt(self, command: machine.SendMessage) -> None:
+        if self._network.prompt_at_cloud:
+            self._tell_cloud(MessageArrived(command.kind, 0, command.parts))
+            if command.awaits:
+                self._await_answer()
+            return
+        self._ledger.prompt_sent()
+        self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command)
+
+    def _put(self, message: Message, command: machine.SendMessage) -> None:
+        self._sent = message
+        self._messages[command.link].append(message)
+        self._network.links[command.link].put(message)
+        if command.awaits and self._network.windows is not None:
+            self._await_answer()
+
+    def _add_part(self, command: machine.AddPart) -> None:
+        message = self._sent
+        assert message is not None
+        if command.payload is not None and command.node is not None:
+            note_payload(self._request.open[message.index[2]], command.payload, command.node)
+        if self._network.links[UPLINK].add(message, command.part, ends=command.ends):
+            self._put_s = self._env.now
+
+    def _reply(self, command: machine.SendReply) -> None:
+        """The device gets its bytes alone."""
+        kind, number, round_ = command.kind, command.round, self._request.notes(command.round)
+        if kind is MessageKind.REQUEST:
+            index, report = (*self._key, number + SECOND), self._on_downlink_beside
+            message = Message(index, (command.content,), self._edge_receives, report, kind=kind)
+            round_.asked = True
+            self._requests[number] = message
+        else:
+            message = Message(
+                (*self._key, number), (command.content,), self._edge_receives, self._on_downlink, kind=kind
+            )
+            request = self._requests.pop(number, None)
+            round_.reply = message if request is None else TwoPassages(message, request)
+            if command.verified is not None:
+                round_.verified = command.verified
+        self._messages[command.link].append(message)
+        self._network.links[command.link].put(message)
+
+    def _acknowledge(self, role: LinkRole, through: int) -> None:
+        """The other end has all that was put on this link of rounds up to this one."""
+        come, messages = 0, self._messages[role]
+        for message in messages:
+            if message.index[2] & _ROUND > through:
+                break
+            come += 1
+        if come:
+            self._network.links[role].acknowledge(*messages[:come])
+            del messages[:come]
+
+    def _withdraw_all(self, role: LinkRole) -> None:
+        """Nothing that is under way on a link is wanted any more."""
+        messages = self._messages[role]
+        while messages:  # the latest first, as above
+            if not (message := messages.pop()).done:
+                self._network.links[role].withdraw(message)
+
+    def _on_uplink(self, message: Message, state: str) -> None:
+        self._ledger.enter(message.index[2] & _ROUND, UPLINK_STATES[state], message.since_s)
+
+    def _on_downlink(self, message: Message, state: str) -> None:
+        self._ledger.enter(message.index[2], DOWNLINK_STATES[state], message.since_s, True)
+
+    def _on_downlink_beside(self, message: Message, state: str) -> None:
+        self._ledger.enter(message.index[2] & _ROUND, DOWNLINK_STATES[state], message.since_s)
+
+    def _await_answer(self) -> None:
+        """The device has put what it put last, or nothing, and waits: it will see to it that it can be answered."""
+        if self._network.windows is not None:
+            self._network.windows.awaits(self._device.number, self._request.number, self._sent)
+
+    # Commands about the cloud's passes.
+
+    def _submit(self, command: machine.SubmitJob) -> None:
+        self._jobs += 1
+        job = Job(
+            session=self._key,
+            text_tokens=command.text_tokens,
+            read_tokens=command.read_tokens,
+            request_tokens=self._most_tokens,
+            report=self._job_enters,
+            done=self._job_done,
+            cloud_drafts=command.cloud_drafts,
+            judged_drafts=command.judged_drafts,
+            number=self._jobs,
+            mirrors=self._mirrors and not command.cloud_drafts,
+        )
+        self._job = job, command
+        self._network.cloud.submit(job)
+
+    def _job_enters(self, state: JobState) -> None:
+        assert self._job is not None
+        command = self._job[1]
+        self._job_state = column = command.serves if state == "serve" else JOB_STATES[state]
+        number = command.round or self._behind_job
+        if number:
+            self._ledger.enter(number, column)
+
+    def _job_done(self) -> None:
+        assert self._job is not None
+        (job, command), self._job, self._behind_job = self._job, None, 0
+        node, verified = command.run()
+        self._network.cloud.crop(self._key, node.cached)
+        self._tell_cloud(machine.JobDone(node, verified, job.batch, job.queue_s, job.serve_s))
+
+    def _free(self, command: machine.FreeCache) -> None:
+        self._answer_is_made = True
+        self._network.cloud.forget(self._key)
+
+
+def _nothing() -> None:
+    """Follows nothing."""
+
+
+HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {
+    machine.AddPart: Driver._add_part,
+    machine.BeginRound: Driver._begin_round,
+    machine.CloseRound: Driver._close_round,
+    machine.Done: Driver._done,
+    machine.DraftAll: Driver._draft_all,
+    machine.DraftPass: Driver._draft_pass,
+    machine.DropRounds: Driver._drop_rounds,
+    machine.Encode: Driver._encode,
+    machine.EnterState: Driver._enter_state,
+    machine.FlushRounds: Driver._flush_rounds,
+    machine.FreeCache: Driver._free,
+    machine.OpenInCloud: Driver._open_in_cloud,
+    Order: Driver._order,
+    machine.SendMessage: Driver._send,
+    machine.SendReply: Driver._reply,
+    machine.SubmitJob: Driver._submit,
+    machine.TakeTurn: Driver._take_turn,
+    machine.WaitUntil: Driver._wait_until,
+}
+"""How each command is carried out; what it answers is an event that has come about at once."""

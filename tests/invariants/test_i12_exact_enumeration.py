@@ -1,0 +1,360 @@
+"""I12 by exact enumeration: the committed text follows the verifier's distribution, through the shipped edge, wire and
+cloud, whatever the scheme, its budget, what its policy looks at, rounds under way and trees; and controls that bend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pytest
+from cells import cell
+from trees import ConformalTree
+
+from models.interface import TokenTree
+from models.verification import Verdict
+from simulator import simulate
+from simulator.checking.exact import Enumeration, distance, verifier_law
+from simulator.checking.exact_tree import TreeEnumeration
+from simulator.checking.exactness import AheadEnumeration, Chain
+from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import TreeNode
+from simulator.schemes import (
+    SQ,
+    Composed,
+    ConfidenceStop,
+    CSqs,
+    Dense,
+    DraftScheme,
+    HalfDense,
+    HalfTopK,
+    IdsOnlyGreedy,
+    KSqs,
+    QsHeuristic,
+    Rungs,
+    RunningAcceptance,
+)
+from simulator.schemes.acceptance import LawAfter, Received, Rejection
+from simulator.schemes.draw import FromUnquantized, RequestUniforms
+from simulator.schemes.policies.estimates import Estimates
+from simulator.schemes.policy import (
+    DRAFT,
+    SEND,
+    Action,
+    CloudDecodes,
+    DraftOne,
+    EdgeView,
+    Policy,
+    PolicyState,
+    SeenVerdict,
+)
+from simulator.schemes.quantizer import CubicQuantizer, DualQuantizer, LogarithmicQuantizer
+from simulator.schemes.rivals.tree import LikelyTree, MultiCandidate, TreeDrafts, TreeScheme
+from simulator.schemes.sparsifier import KeepAbove, KeepByEntropy, KeepMinP, KeepRunningQuantile, KeepTopP
+
+TOKENS = 3
+
+
+class WhileSure(Policy):
+    """Drafts on while the last draft was likely, and every other round is long: looks at confidence and at the past."""
+
+    kind: Literal["while_sure_in_tests"] = "while_sure_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        turn = int(state[0]) if state else 0
+        if not view.drafts:
+            return DRAFT, (1 - turn,)
+        return (DRAFT if view.drafts[-1].confidence > 0.25 or not turn else SEND), state
+
+
+class Turns(Policy):
+    """After a rejection the cloud decodes; else rounds of every rung in turn, looked at from the second draft on."""
+
+    looks_at_law: ClassVar[bool] = True
+    kind: Literal["turns_in_tests"] = "turns_in_tests"
+    least: float = 0.36
+    alone: int = 2
+
+    def entry(self, last: PolicyState | None) -> PolicyState:
+        return (0.0, 1.0)
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        rejected, turn = state
+        if view.law is not None:
+            return (DRAFT if view.law.max() >= self.least else SEND), state
+        if view.drafts:
+            return DRAFT, state
+        if rejected:
+            return CloudDecodes(min(self.alone, view.remaining_tokens)), (0.0, turn)
+        return DraftOne(int(turn) % view.rungs), (0.0, turn + 1)
+
+    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
+        return (float(verdict.accepted < verdict.drafted), state[1])
+
+
+class Experienced(RunningAcceptance):
+    """Has seen rounds of three passes' time, and two drafts judged: length 2 pays where acceptance is above .64."""
+
+    kind: Literal["experienced_in_tests"] = "experienced_in_tests"  # type: ignore[assignment]
+
+    def entry(self, last: PolicyState | None) -> PolicyState:
+        seen = Estimates(1.3, 2.0, rounds=1e6, drafted=1e6, bits=2e7, seconds=3e6, bits_squared=4e8, bits_seconds=6e7)
+        return (*seen, -1.0, 1.0, 1e6)
+
+
+SMALL: dict[str, Any] = {"resolution": 5, "max_drafts": 2}
+C_SQS: dict[str, Any] = {"resolution": 5, "step": 0.3, "target": 0.1}
+LATTICE_5 = {"kind": "lattice", "resolution": 5}
+
+
+def composed(**fields: object) -> Composed:
+    """Three of the four tokens on a lattice of 5, unless `fields` say otherwise."""
+    return Composed.model_validate(
+        {"sparsifier": {"kind": "top_k", "k": 3}, "quantizer": LATTICE_5, "max_drafts": 2} | fields
+    )
+
+
+def rungs(**others: object) -> Rungs:
+    """Two tokens on a coarse lattice, or those above a threshold that moves, on a finer one."""
+    settings = [
+        {"sparsifier": {"kind": "top_k", "k": 2}, "quantizer": {"kind": "lattice", "resolution": 3}},
+        {"sparsifier": {"kind": "conformal", "initial": 0.12, "step": 0.3, "target": 0.1}, "quantizer": LATTICE_5},
+    ]
+    return Rungs.model_validate({"settings": settings, "policy": Turns(alone=1), "max_drafts": 2} | others)
+
+
+def enumeration(scheme: DraftScheme, tokens: int = TOKENS) -> Any:
+    """The enumeration of that many tokens that suits the scheme: of trees, of rounds ahead, or of rounds in turn."""
+    if isinstance(scheme, TreeScheme):
+        return TreeEnumeration(scheme, tokens)
+    return (AheadEnumeration if scheme.depth else Enumeration)(scheme, tokens)
+
+
+def gap(enumeration: Any) -> float:
+    """How far the enumerated distribution, whose masses sum to 1, is from the verifier's, in total variation."""
+    found = enumeration.law()
+    assert sum(found.values()) == pytest.approx(1.0, abs=1e-12)
+    return distance(found, verifier_law((1, 2), enumeration.tokens))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scheme, and what its enumeration must have met for the claim not to be empty."""
+
+    scheme: DraftScheme
+    met: Callable[[Any], object] = lambda _: True
+    tokens: int = TOKENS
+    slow: bool = False
+
+
+def some_are_cut(met: Any) -> bool:
+    """Whether the budget has ended some rounds, and others not."""
+    return bool(0 < met.full < met.second_drafts)
+
+
+def some_are_stopped(met: Any) -> bool:
+    """Whether some distributions are looked at and not drawn from, and some are drawn from."""
+    return bool(met.stopped > 0 < met.second_drafts)
+
+
+def the_cloud_decodes(met: Any) -> bool:
+    return bool(met.alone > 0 < met.second_drafts)
+
+
+def branches(met: Any) -> bool:
+    return bool(met.lengths == 2 and met.late > 0 == met.full)
+
+
+def is_deep(met: Any) -> bool:
+    return bool(met.lengths == 2)
+
+
+def trees_are_cut(met: Any) -> bool:
+    return bool(0 < met.full < met.trees and met.lengths == 2)
+
+
+def pipelined(scheme: DraftScheme, *, slow: bool = True) -> dict[str, Case]:
+    """A scheme with rounds under way, over four tokens unless that is slow, and over five."""
+
+    def met(each: Any) -> bool:
+        return bool(each.deepest == scheme.depth + 1 and each.stood and each.flushed)
+
+    return {"": Case(scheme, met, 4, slow=slow), " longer": Case(scheme, met, 5, slow=True)}
+
+
+CASES: dict[str, Case] = {
+    "dense": Case(Dense(**SMALL)),
+    "k_sqs": Case(KSqs(k=2, **SMALL)),
+    "k_sqs, first draft over budget": Case(KSqs(k=3, budget_bits=6, **SMALL), lambda met: met.shrunk > 0),
+    "k_sqs, recoded": Case(KSqs(k=3, code="recoded", token="coded", **SMALL)),
+    "c_sqs, recoded, budget binds": Case(
+        CSqs(initial=0.12, step=0.3, code="recoded", token="coded", budget_bits=17, **SMALL)
+    ),
+    "half_dense": Case(HalfDense(max_drafts=2)),
+    "half_top_k": Case(HalfTopK(k=2, max_drafts=2)),
+    "c_sqs": Case(CSqs(**C_SQS, max_drafts=2, initial=0.2)),
+    "c_sqs, budget binds": Case(CSqs(**C_SQS, max_drafts=2, initial=0.12, budget_bits=17), some_are_cut),
+    "c_sqs, rollback none": Case(CSqs(**C_SQS, max_drafts=2, initial=0.2, rollback="none")),
+    "c_sqs, accepted only": Case(CSqs(**SMALL, initial=0.2, step=0.3, rollback="accepted_only")),
+    "c_sqs, capped": Case(CSqs(**SMALL, initial=0.05, step=0.3, k_max=2)),
+    "top_p": Case(composed(sparsifier=KeepTopP(mass=0.6))),
+    "min_p": Case(composed(sparsifier=KeepMinP(ratio=0.4))),
+    "threshold": Case(composed(sparsifier=KeepAbove(beta=0.2))),
+    "entropy_k": Case(composed(sparsifier=KeepByEntropy(scale=0.7))),
+    "running_quantile": Case(composed(sparsifier=KeepRunningQuantile(target=0.3, window=2, initial=0.2))),
+    "dual": Case(composed(quantizer=DualQuantizer(resolution=3), code="enumerative")),
+    "dual, recoded": Case(composed(quantizer=DualQuantizer(resolution=3), code="recoded")),
+    "cubic": Case(composed(quantizer=CubicQuantizer(resolution=5), code="enumerative")),
+    "logarithmic": Case(composed(quantizer=LogarithmicQuantizer(resolution=8), code="enumerative")),
+    "ids_only_greedy": Case(IdsOnlyGreedy(max_drafts=2)),
+    "ids_only_greedy, budget binds": Case(IdsOnlyGreedy(max_drafts=2, token="flat", budget_bits=4)),
+    "a policy that looks at drafts": Case(
+        composed(policy=WhileSure()), lambda met: 0 < met.second_drafts < second_drafts(composed())
+    ),
+    "confidence_stop": Case(composed(policy=ConfidenceStop(threshold=0.38)), some_are_stopped),
+    "confidence_stop by entropy": Case(
+        composed(policy=ConfidenceStop(measure="entropy_bits", threshold=1.85)), some_are_stopped
+    ),
+    "confidence_stop, budget binds": Case(
+        composed(policy=ConfidenceStop(threshold=0.38), budget_bits=18),
+        lambda met: some_are_stopped(met) and some_are_cut(met),
+    ),
+    "qs_heuristic": Case(composed(policy=QsHeuristic(short=1, long=2))),
+    "running_acceptance": Case(composed(policy=RunningAcceptance(first_length=1))),
+    "lengths by what was accepted": Case(
+        composed(policy=Experienced(), sparsifier={"kind": "top_k", "k": 2}), lambda met: met.lengths == {1, 2}, 4
+    ),
+    "the cloud between": Case(composed(policy=Turns(least=0.42)), the_cloud_decodes),
+    "rungs, the cloud between": Case(rungs(), lambda met: the_cloud_decodes(met) and met.rungs == {0, 1}),
+    "rungs, budget binds": Case(rungs(budget_bits=26), lambda met: some_are_cut(met) and met.rungs == {0, 1}),
+    **{
+        f"{name}{length}": case
+        for name, slow, scheme in (
+            ("k_sqs, one round ahead", False, KSqs(k=2, **SMALL, depth=1)),
+            ("c_sqs, two rounds ahead", False, CSqs(**C_SQS, max_drafts=1, initial=0.2, depth=2)),
+            ("k_sqs, two rounds ahead", True, KSqs(k=2, resolution=5, max_drafts=1, depth=2)),
+            ("half_top_k, two rounds ahead", True, HalfTopK(k=2, max_drafts=1, depth=2)),
+            ("dense, one round ahead", True, Dense(**SMALL, depth=1)),
+            ("c_sqs, ahead, budget binds", True, CSqs(**C_SQS, max_drafts=2, initial=0.12, budget_bits=17, depth=1)),
+            ("c_sqs, ahead, rollback none", True, CSqs(**C_SQS, max_drafts=1, initial=0.2, rollback="none", depth=2)),
+        )
+        for length, case in pipelined(scheme, slow=slow).items()
+    },
+    "tree of width 2": Case(TreeDrafts(k=2, widths=(2,), token="flat", code="enumerative", **SMALL), branches),
+    "tree of width 2, budget binds": Case(TreeDrafts(k=2, widths=(2,), budget_bits=21, **SMALL), trees_are_cut),
+    "likeliest tree": Case(LikelyTree(k=2, child_acceptance=(0.5, 0.3), most_laws=2, **SMALL), branches),
+    "comb of 2": Case(MultiCandidate(k=2, candidates=2, **SMALL), branches),
+    "comb of 3, first law over budget": Case(
+        MultiCandidate(k=3, candidates=3, budget_bits=8, **SMALL), lambda met: 0 < met.full < met.trees
+    ),
+    "tree, threshold along the path": Case(
+        ConformalTree(widths=(2, 2), max_drafts=2, resolution=4, initial=0.2, step=0.3, target=0.1), branches
+    ),
+    "tree, 3 at the root, 1 below": Case(TreeDrafts(k=3, widths=(3, 1), **SMALL), is_deep, slow=True),
+    "comb of 3": Case(MultiCandidate(k=3, candidates=3, **SMALL), is_deep, slow=True),
+    "tree of width 2 of 3": Case(TreeDrafts(k=3, widths=(2,), **SMALL), is_deep, slow=True),
+    "tree of width 3, cut": Case(TreeDrafts(k=3, widths=(3,), budget_bits=40, **SMALL), trees_are_cut, slow=True),
+}  # fmt: skip
+
+
+def second_drafts(scheme: DraftScheme) -> int:
+    every = Enumeration(scheme, TOKENS)
+    every.law()
+    return every.second_drafts
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(each, id=name, marks=[pytest.mark.slow] * each.slow) for name, each in CASES.items()]
+)
+def test_i12_the_text_follows_the_verifiers_distribution(case: Case) -> None:
+    enumerated = enumeration(case.scheme, case.tokens)
+    assert gap(enumerated) < 1e-12
+    assert enumerated.rounds >= 2 or case.scheme.depth
+    assert case.met(enumerated), "the claim is empty"
+
+
+def is_late(chain: Chain) -> bool:
+    return len(chain) > 1 and chain[1].drafts[0].draft.token == 0
+
+
+def without_children_of_0(tree: TreeNode) -> TreeNode:
+    """The last distribution stays behind if its first child is token 0."""
+    first = tree.tree.children(tree.tree.parents[-1])[0]
+    if tree.tree.tokens[first] or not first:
+        return tree
+    kept = TokenTree(tree.tree.tokens[:first], tree.tree.parents[:first])
+    return replace(tree, drafts=tree.drafts[:first], tree=kept)
+
+
+def unsure(_: object, after: Any) -> bool:
+    return bool(after.drafts[-1].confidence < 0.35)
+
+
+CONTROLS: dict[str, tuple[Callable[[], Any], float]] = {
+    "it is drawn from q, and quantized after": (lambda: Enumeration(SQ(k=3, **SMALL), TOKENS), 0.04),
+    "draft 2 is dropped where its own token is dear": (
+        lambda: Enumeration(Dense(**SMALL), TOKENS, drop=lambda _, after: after.context()[-1] == 0), 0.04,
+    ),
+    "a draft is drawn, and not sent where it is unlikely": (
+        lambda: Enumeration(composed(policy=ConfidenceStop(threshold=0.0)), TOKENS, drop=unsure), 0.01,
+    ),
+    "whether a payload is there in time depends on its drafts": (
+        lambda: AheadEnumeration(Dense(resolution=5, max_drafts=1, depth=1), 4, late=is_late), 0.04,
+    ),
+    "a distribution is dropped for the children it drew": (
+        lambda: TreeEnumeration(TreeDrafts(k=2, widths=(2,), **SMALL), TOKENS, cut=without_children_of_0), 1e-3,
+    ),
+}  # fmt: skip
+"""Rules that no scheme may have, and how far they bend the distribution at least."""
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_the_distribution_is_bent_where(name: str) -> None:
+    control, least = CONTROLS[name]
+    assert gap(control()) > least
+
+
+class OneUniform(Rejection):
+    """The control: judges draft n with the number that drew it."""
+
+    kind: Literal["one_uniform_in_tests"] = "one_uniform_in_tests"  # type: ignore[assignment]
+
+    def judge(
+        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+    ) -> Verdict:
+        one = RequestUniforms(uniforms.draft, uniforms.draft, uniforms.shared)
+        return super().judge(law_after, received, one, round_number, position)
+
+
+@pytest.mark.slow
+def test_drawing_and_judging_with_one_number_bends_the_distribution() -> None:
+    """The enumeration tells the two numbers apart, so by simulation, in rounds of one draft: rejections minus summed
+    TV(qhat, p) are a martingale, within 5 sd of 0 unless one number does both."""
+    for acceptance, sound in (("one_uniform_in_tests", False), ("rejection", True)):
+        scheme = composed(max_drafts=1, sparsifier={"kind": "top_k", "k": 4}, acceptance=acceptance)
+        made = cell(
+            scheme.model_dump(),
+            models={"pair": {"kind": "synthetic", "size": 4, "entropy_bits": 1.5, "distance": 0.4}},
+            workload={"kind": "closed", "requests": 100, "prompt_tokens": 8, "output_tokens": 40},
+        )
+        rounds = simulate(made, memory=Memory()).rounds
+        expected, rejected = rounds["tv_qhat"], rounds["verified"] - rounds["accepted"]
+        sd = np.sqrt((expected * (1 - expected)).sum())
+        assert (abs(rejected.sum() - expected.sum()) < 5 * sd) == sound
+
+
+class Claimed(FromUnquantized):
+    """Draws from q and claims to be lossless all the same."""
+
+    lossless: ClassVar[bool] = True
+    kind: Literal["claimed_in_tests"] = "claimed_in_tests"  # type: ignore[assignment]
+
+
+def test_tv_output_is_measured_whatever_a_scheme_claims() -> None:
+    claimed, honest, sound = (
+        simulate(cell(composed(draw=draw).model_dump()), memory=Memory()).summary["tv_output"]
+        for draw in ("claimed_in_tests", "unquantized", "counts")
+    )
+    assert claimed == honest > 1e-3 and sound == 0

@@ -1,0 +1,80 @@
+"""Where one curve passes another, in numbers and in words, on tables whose crossings are known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenarios.findings.crossing import crossings, first_of
+from scenarios.findings.sentences import passes
+from simulator.results.crossings import crossing
+
+AXIS = "uplink.rate.bps"
+RATES = (1e3, 1e4, 1e5, 1e6)
+METRIC = "latency_per_token_s"
+
+
+def table(first: dict[int, tuple[float, ...]], second: tuple[float, ...] = (1.0,) * 4) -> pd.DataFrame:
+    """Cells of the curves `a`, by seed, and `b`, the same for each seed."""
+    rows = [
+        {"curve": curve, "seed": seed, AXIS: rate, METRIC: value}
+        for seed, values in first.items()
+        for curve, line in (("a", values), ("b", second))
+        for rate, value in zip(RATES, line, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_power_law_crosses_where_its_formula_says_whatever_the_grid() -> None:
+    # a = c rate^-0.7 against 1 crosses at c^(1 / 0.7), exactly, since logarithms are linear in between
+    places = [10**3.2, 10**4.5, 10**4.9]
+    first = {seed: tuple((at / rate) ** 0.7 for rate in RATES) for seed, at in enumerate(places)}
+    found = crossing(table(first), AXIS, "a", "b", METRIC)
+    assert found is not None and found.rising and (found.below, found.above, found.often) == (0, 0, 0)
+    assert found.log10_at.mean == pytest.approx(np.mean(np.log10(places)), abs=1e-12)
+    half = 4.302652729911275 * np.std(np.log10(places), ddof=1) / math.sqrt(3)
+    assert found.log10_at.half_width == pytest.approx(half, rel=1e-9)
+
+
+def test_seeds_that_never_cross_or_cross_twice_are_counted_apart() -> None:
+    first = {0: (2.0, 0.5, 0.5, 0.5), 1: (0.5,) * 4, 2: (2.0,) * 4, 3: (2.0, 0.5, 2.0, 0.5)}
+    found = crossing(table(first), AXIS, "a", "b", METRIC)
+    assert found is not None and (found.below, found.above, found.often, found.log10_at.n) == (1, 1, 1, 1)
+    assert passes(found, AXIS) == "from 3.2 kbit/s on, in 1 of 4 seeds"
+
+
+def test_a_curve_that_is_below_up_to_a_value_says_so_and_the_odd_seed_out_is_no_part_of_the_mean() -> None:
+    first = {0: (0.5, 0.5, 2.0, 2.0), 1: (0.5, 0.5, 2.0, 2.0), 2: (2.0, 2.0, 0.5, 0.5)}
+    found = crossing(table(first), AXIS, "a", "b", METRIC)
+    assert found is not None and not found.rising and found.often == 1
+    assert passes(found, AXIS) == "up to 32 kbit/s, in 2 of 3 seeds"
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.5, "everywhere"), (2.0, "nowhere")])
+def test_where_all_seeds_agree_a_word_is_enough(value: float, said: str) -> None:
+    assert crossings(table({0: (value,) * 4, 1: (value,) * 4}), AXIS, [("a", "b")], METRIC) == f"a {said}"
+
+
+def test_an_interval_of_more_than_a_factor_of_ten_either_way_is_not_told() -> None:
+    first = {seed: tuple((at / rate) ** 0.7 for rate in RATES) for seed, at in enumerate((2e3, 5e5))}
+    said = crossings(table(first), AXIS, [("a", "b")], METRIC)
+    assert said == "a from 32 kbit/s on (seeds differ too much for an interval)"
+
+
+def test_curves_with_nothing_in_common_are_not_compared() -> None:
+    assert crossings(table({0: (1.0,) * 4}), AXIS, [("a", "c")], METRIC) == ""
+
+
+def test_of_several_pairs_the_first_to_cross_is_told_and_how_many_never_do() -> None:
+    early, late = table({0: (2.0, 0.5, 0.5, 0.5)}), table({0: (2.0, 2.0, 0.5, 0.5)})
+    cells = pd.concat([early, late.assign(curve=late["curve"] + "2"), table({0: (2.0,) * 4}).assign(curve="c")])
+    cells = cells[~((cells["curve"] == "c") & cells.duplicated(["curve", "seed", AXIS]))]
+    pairs = [("a", "b"), ("a2", "b2")]
+    assert first_of(cells, AXIS, pairs, METRIC) == "somewhere for 2 of 2, first a from 3.2 kbit/s on"
+    assert first_of(cells, AXIS, [("b", "a"), ("b", "c")], METRIC).startswith("everywhere for b, somewhere for 1 of 2")
+    assert (
+        first_of(cells, AXIS, [("c", "b")], METRIC) == "nowhere for 1 of 1" and first_of(cells, AXIS, [], METRIC) == ""
+    )
