@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Observer
+from simulator.results.observer import Airing, Observer
 from simulator.results.requests import Request
 from simulator.timing.plant import Plant
 
@@ -25,6 +25,17 @@ class Watch(Observer):
 
     def on_request(self, request: Request, share: float) -> None:
         self.ended.append(request)
+
+
+class AirWatch(Watch):
+    """Keeps each attempt of a packet too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.airings: list[Airing] = []
+
+    def on_packet(self, airing: Airing) -> None:
+        self.airings.append(airing)
 
 
 @dataclass(frozen=True)
