@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Final
 
-from accounts import Account
+from second_account import Account
 from tables_pair import Tables
 
 from simulator import Cell

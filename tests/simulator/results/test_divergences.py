@@ -11,8 +11,8 @@ from typing import Final, Literal
 import pandas as pd
 import pytest
 from accounted_cells import BASE, asked, link
-from accounts import Witness
 from column_checks import same
+from second_account import Witness
 from slow_decoding import Heard, SlowRequest, SlowRound
 from slow_drafts import Law, SlowDraft, distance
 
