@@ -24,7 +24,7 @@ from kinds.arrays import Floats
 from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Verified
 from simulator.protocols import machine
-from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
+from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_tokens, is_made, token_bytes
 from simulator.protocols.machine import (
     CloudMachine,
     EdgeMachine,
@@ -36,7 +36,6 @@ from simulator.protocols.machine import (
     Order,
     Steps,
 )
-from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
@@ -85,7 +84,7 @@ class DraftingEdge(EdgeMachine):
         self._session = terms.decoding.edge()
         self._policy = self._scheme.families.policy
         self._policy_state = self._policy.entry(terms.policy)
-        self._answer = Answer(terms)
+        self._answer = RemainingAnswer(terms)
 
     def _send_prompt(self) -> None:
         content = token_bytes(self._session.start.committed, self._terms.decoding.format)
@@ -115,7 +114,7 @@ class SpeculateEdge(DraftingEdge):
         needed = {
             Need.LOOKS: not scheme.plans,
             Need.PARTS: scheme.partial,
-            Need.DIGESTS: isinstance(scheme, BriefScheme),
+            Need.DIGESTS: scheme.rounds == "mirrored",
         }
         return frozenset(need for need in needed if needed[need])
 

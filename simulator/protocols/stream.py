@@ -6,7 +6,7 @@ from functools import partial
 
 from simulator.decoding.nodes import CloudNode
 from simulator.protocols import machine
-from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
+from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_tokens, is_made, token_bytes
 from simulator.protocols.machine import CloudMachine, EdgeMachine, JobDone, MessageArrived, MessageKind, Order, Steps
 from simulator.schemes.policy import most_drafts
 
@@ -20,7 +20,7 @@ class StreamEdge(EdgeMachine):
         super().__init__(terms)
         self._format = terms.decoding.format
         self._prompt = token_bytes(terms.decoding.tree.edge.committed, self._format)
-        self._answer = Answer(terms)
+        self._answer = RemainingAnswer(terms)
 
     def _serve(self) -> Steps[None]:
         due, early = 1, dict[int, bytes]()

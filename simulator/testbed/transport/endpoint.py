@@ -164,7 +164,7 @@ class Endpoint:
 
     def _acknowledge(self, header: PacketHeader, arrivals: int) -> None:
         """A free acknowledgement has the random stream of the packet that it is about, one that takes capacity its own:
-        see `simulator.timing.acknowledgements`. It goes in the epoch of that packet, whose sender asks for no other."""
+        see `simulator.timing.link`. It goes in the epoch of that packet, whose sender asks for no other."""
         far = self._addresses.far[header.address.device]
         if self._ack_padding is None:
             self._free.send(header._replace(note=PacketKind.ACK).pack(), far.free, _lost)

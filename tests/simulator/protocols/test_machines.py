@@ -18,7 +18,7 @@ from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Tokens
 from simulator.protocols import PROTOCOLS, Protocol, lacking, machine, protocol_of
-from simulator.protocols.accounts import Answer, Terms, is_made, token_bytes
+from simulator.protocols.accounts import RemainingAnswer, Terms, is_made, token_bytes
 from simulator.protocols.machine import EdgeMachine, JobDone, MessageArrived, MessageKind, Need, Order, Signal, Steps
 from simulator.protocols.predecode import decode_at_once
 from simulator.protocols.speculate import DraftingEdge, SpeculateCloud
@@ -417,7 +417,7 @@ def test_a_machine_says_what_it_needs(scheme: object, needs: list[Need]) -> None
 
 def test_an_answer_ends_with_an_end_token_or_its_length() -> None:
     given = replace(terms(K_SQS, 4), end_tokens=(9,))
-    answer = Answer(given)
+    answer = RemainingAnswer(given)
     answer.take((1, 2))
     assert answer.remaining == 2
     answer.take((9, 3))

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import simpy
 from cells import cell
+from plants import AirWatch
 
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.results.observer import Airing, Observer
+from simulator.results.observer import Airing
 from simulator.testbed.journal import PacketAired
 from simulator.testbed.network.datagrams import Datagram, place
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
@@ -59,27 +60,17 @@ def of(ack_bits: int = 0, **changes: Any) -> Cell:
     return cell(uplink=settings, downlink=settings)
 
 
-class Watch(Observer):
-    """All that was on the link."""
-
-    def __init__(self) -> None:
-        self.aired: dict[str, list[Airing]] = {"uplink": [], "downlink": []}
-
-    def on_packet(self, airing: Airing) -> None:
-        self.aired[airing.link].append(airing)
-
-
 def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
     """Messages of all sizes, now together, now apart, up and down, repeats and acknowledgements and all."""
-    env, watch = simpy.Environment(), Watch()
+    env, watch = simpy.Environment(), AirWatch()
     links = {
         direction: Link(
             env, link(given, direction), Uniforms.of(given.seed, direction), direction, lambda _: 0.05, watch
         )
         for direction in ("uplink", "downlink")
     }
-    links["uplink"].way_back.reverse = lambda _: links["downlink"]
-    links["downlink"].way_back.reverse = lambda _: links["uplink"]
+    links["uplink"].reverse = lambda _: links["downlink"]
+    links["downlink"].reverse = lambda _: links["uplink"]
     uniform = Uniforms.of(0, "messages").uniform
     for number in range(60):
         for place_, direction in enumerate(links):
@@ -88,7 +79,7 @@ def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
             at_s = 0.2 * int(40 * uniform(number, place_, 1)) + uniform(number, place_, 2) * (number % 2)
             env.timeout(at_s).callbacks.append(partial(lambda put, what, _: put(what), links[direction].put, message))
     env.run(until=until_s)
-    return watch.aired
+    return {name: [each for each in watch.airings if each.link == name] for name in links}
 
 
 def entering(link_: EmulatedLink, airing: Airing, header_bits: int) -> RelayedPacket:

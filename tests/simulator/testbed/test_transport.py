@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import simpy
 from links import Given
-from two_ways import OnAir
+from plants import AirWatch
 from udp_link import CLOUD, ROOM_BYTES, TIMEOUT_S, World, cancel, cell, edge, message, played, put, slip
 
 from channels.link.link_config import answer_s
@@ -62,14 +62,14 @@ def simulated(
     of: Cell, puts: list[tuple[float, RealMessage]], lost: Losses, deaf: Losses
 ) -> tuple[list[tuple[PacketIndex, float]], dict[tuple[int, int, int], float]]:
     """When each attempt on the uplink joins its queue, and when each message is delivered, in the simulator."""
-    env, air = simpy.Environment(), OnAir()
+    env, air = simpy.Environment(), AirWatch()
     links = {}
     for name, config, back in (("uplink", of.uplink, of.downlink), ("downlink", of.downlink, of.uplink)):
         arq = config.arq.model_copy(update={"ack_loss": Given(by=ScriptedLosses(deaf))})
         scripted = config.model_copy(update={"loss": Given(by=ScriptedLosses(lost)), "arq": arq})
         back_s = answer_s(config, back)
         links[name] = Link(env, scripted, Uniforms.of(of.seed, name), name, lambda _, s=back_s: s, air)  # type: ignore[misc]
-    links["uplink"].way_back.reverse = lambda _: links["downlink"]
+    links["uplink"].reverse = lambda _: links["downlink"]
     delivered = {}
 
     def deliver(arrived: Message) -> None:
