@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import inf
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from channels.link.link_config import LinkConfig
 from channels.link.shaping import TokenBucket
@@ -23,6 +23,7 @@ from simulator.protocols.machine import Need
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, Direction
 
+Side = Literal["edge", "cloud"]
 DIRECTIONS: Final[tuple[Direction, Direction]] = ("uplink", "downlink")
 MOST_FILLING_S: Final = 60.0
 """The longest that the kernel's bucket may take to fill: a run waits for it."""

@@ -28,8 +28,8 @@ from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
 from simulator.testbed.journal import CloudRestarted, Journal
-from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces, Side
-from simulator.testbed.plan import DIRECTIONS, Faults, RunPlan, check, check_faults, faults_of, filled_s, link
+from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
+from simulator.testbed.plan import DIRECTIONS, Faults, RunPlan, Side, check, check_faults, faults_of, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
 from simulator.testbed.replayed.real_tables import tables
 

@@ -16,9 +16,9 @@ from simulator.testbed.endpoints.cloud_server import CloudServer
 from simulator.testbed.endpoints.edge_device import EdgeDevice
 from simulator.testbed.journal import Journal
 from simulator.testbed.packet_header import RealMessage
-from simulator.testbed.plan import RunPlan
+from simulator.testbed.plan import RunPlan, Side
 from simulator.testbed.processes import DONE, READY, dies_with_parent, obey, play, report
-from simulator.testbed.transport.endpoint import Endpoint, Side
+from simulator.testbed.transport.endpoint import Endpoint
 
 
 def main(side: Side, folder: str, number: str) -> None:

@@ -24,9 +24,8 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed import host
 from simulator.testbed.packet_header import LEAST_HEADER_BITS
-from simulator.testbed.plan import FREE, SHAPED, by_kernel
+from simulator.testbed.plan import FREE, SHAPED, Side, by_kernel
 
-Side = Literal["edge", "cloud"]
 Net = Literal["shaped", "free"]
 SIDES: Final[tuple[Side, ...]] = ("edge", "cloud")
 NETS: Final[tuple[Net, ...]] = ("shaped", "free")

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import Journal, MessageReceived
@@ -24,11 +24,9 @@ from simulator.testbed.packet_header import (
     PacketKind,
     RealMessage,
 )
-from simulator.testbed.plan import CLOUD_PORT, EDGE_PORT, FREE, SHAPED, link
+from simulator.testbed.plan import CLOUD_PORT, EDGE_PORT, FREE, SHAPED, Side, link
 from simulator.testbed.transport.outbox import Outbox, OutgoingFragment
 from simulator.testbed.transport.sockets import HostPort, UdpSocket
-
-Side = Literal["edge", "cloud"]
 
 
 class HostSockets(NamedTuple):

@@ -25,8 +25,8 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed.network import namespaces
-from simulator.testbed.network.namespaces import SIDES, Namespaces, Side, shaper
-from simulator.testbed.plan import link
+from simulator.testbed.network.namespaces import SIDES, Namespaces, shaper
+from simulator.testbed.plan import Side, link
 
 BUCKET: dict[str, Any] = {"kind": "token_bucket", "bps": 200_000, "burst_bits": 12_000}
 SHAPED = {"rate": BUCKET, "mtu_bits": 8_000, "arq": "selective_repeat"}

@@ -20,10 +20,10 @@ from simulator.cell.cell import Cell
 from simulator.testbed import plan
 from simulator.testbed.journal import Journal, PacketAired, read
 from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
-from simulator.testbed.network.namespaces import NETS, SIDES, Net, Side
+from simulator.testbed.network.namespaces import NETS, SIDES, Net
 from simulator.testbed.network.relay import Relay
 from simulator.testbed.packet_header import MessageAddress, PacketHeader, PacketKind
-from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Faults, RunPlan, Window
+from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Faults, RunPlan, Side, Window
 
 LATE_S = 0.5
 """By how much a loaded machine may be late here."""
