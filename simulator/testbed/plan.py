@@ -76,7 +76,7 @@ class Faults:
 
 
 @dataclass(frozen=True)
-class RunPlan:
+class RealRunPlan:
     """One run: a folder that holds the cell, the plan, and all journals."""
 
     folder: Path

@@ -29,7 +29,7 @@ from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
 from simulator.testbed.journal import CloudRestarted, Journal
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
-from simulator.testbed.plan import DIRECTIONS, Faults, RunPlan, Side, check, check_faults, faults_of, filled_s, link
+from simulator.testbed.plan import DIRECTIONS, Faults, RealRunPlan, Side, check, check_faults, faults_of, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
 from simulator.testbed.replayed.real_tables import tables
 
@@ -67,7 +67,7 @@ def real(
     check_faults(cell, faults)
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder:
-        plan = RunPlan(folder, faults)
+        plan = RealRunPlan(folder, faults)
         plan.write(cell)
         with ExitStack() as stack:
             _Run(plan, cell, stack).serve()
@@ -187,7 +187,7 @@ class _Process:
 class _Run:
     """One run under way."""
 
-    def __init__(self, plan: RunPlan, cell: Cell, stack: ExitStack) -> None:
+    def __init__(self, plan: RealRunPlan, cell: Cell, stack: ExitStack) -> None:
         self._plan, self._cell, self._stack = plan, cell, stack
         self._selector = stack.enter_context(selectors.DefaultSelector())
         self._journal = stack.enter_context(closing(Journal(plan.journal("supervisor"))))

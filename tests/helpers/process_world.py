@@ -25,7 +25,7 @@ LIMIT_S = 30.0
 class Mailbox:
     """The transport of one end. Each message takes a time of its own, up to the world's `delay_s`."""
 
-    def __init__(self, world: World, epoch: int = 0) -> None:
+    def __init__(self, world: ProcessWorld, epoch: int = 0) -> None:
         self.epoch = epoch
         self.under_way: dict[MessageAddress, asyncio.TimerHandle] = {}
         self._world = world
@@ -51,7 +51,7 @@ class Mailbox:
         self._world.deliver(message, epoch)
 
 
-class World:
+class ProcessWorld:
     """A cell in real time, without a network. The cloud is killed and restarted after each of `kills` messages have
     arrived there, and where a reply to one of the rounds in `cut`, or to a later one of its request, would arrive
     first; as on the real link, nothing arrives that was put in another of its lives."""
@@ -159,7 +159,7 @@ class World:
 class _OneLife(Mailbox):
     """The transport of a cloud: what a killed one still puts does not arrive."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: ProcessWorld) -> None:
         super().__init__(world, world._epoch)
 
     def put(self, message: RealMessage) -> None:

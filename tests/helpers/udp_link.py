@@ -147,7 +147,7 @@ class ScriptedLink:
         return plan.link(self._cell, direction)
 
 
-class World:
+class LinkWorld:
     """What `played` plays in: endpoints, what they received, what they noted."""
 
     def __init__(self, cell: Cell, link: ScriptedLink, running: bool) -> None:
@@ -182,7 +182,7 @@ class World:
         self.received[name].append((asyncio.get_running_loop().time(), message))
 
 
-Does = Callable[[World], object]
+Does = Callable[[LinkWorld], object]
 
 
 def put(message: RealMessage) -> Does:
@@ -207,12 +207,12 @@ def played(
     deaf: Collection[PacketIndex] = (),
     until_s: float = 10.0,
     running: bool = True,
-) -> World:
+) -> LinkWorld:
     """A world in which each thing of the script was done at its time, and that long has passed."""
 
-    async def play() -> World:
+    async def play() -> LinkWorld:
         link = ScriptedLink(cell, lost, deaf)
-        world = World(cell, link, running)
+        world = LinkWorld(cell, link, running)
         link.open()
         for endpoint in (world.cloud, *world.edges):
             await endpoint.open()

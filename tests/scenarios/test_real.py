@@ -53,7 +53,7 @@ def test_faults_that_are_not_given_are_those_of_the_cell(monkeypatch: pytest.Mon
     class StoppedError(Exception):
         pass
 
-    def stops(plan: supervisor.RunPlan, *_: object) -> None:
+    def stops(plan: supervisor.RealRunPlan, *_: object) -> None:
         done.append(plan.faults)
         raise StoppedError
 

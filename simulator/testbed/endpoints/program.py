@@ -16,7 +16,7 @@ from simulator.testbed.endpoints.cloud_server import CloudServer
 from simulator.testbed.endpoints.edge_device import EdgeDevice
 from simulator.testbed.journal import Journal
 from simulator.testbed.packet_header import RealMessage
-from simulator.testbed.plan import RunPlan, Side
+from simulator.testbed.plan import RealRunPlan, Side
 from simulator.testbed.processes import DONE, READY, dies_with_parent, obey, play, report
 from simulator.testbed.transport.endpoint import Endpoint
 
@@ -24,10 +24,10 @@ from simulator.testbed.transport.endpoint import Endpoint
 def main(side: Side, folder: str, number: str) -> None:
     """Serves over the link, and leaves the process's journal in the folder."""
     dies_with_parent()
-    play(_run(RunPlan.of(Path(folder)), side, int(number)))
+    play(_run(RealRunPlan.of(Path(folder)), side, int(number)))
 
 
-async def _run(plan: RunPlan, side: Side, number: int) -> None:
+async def _run(plan: RealRunPlan, side: Side, number: int) -> None:
     journal = Journal(plan.journal(f"{side} {number}"))
 
     def receive(message: RealMessage) -> None:

@@ -30,7 +30,17 @@ from simulator.testbed.journal import Journal, PacketAired
 from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
 from simulator.testbed.packet_header import Direction, PacketHeader, PacketKind
-from simulator.testbed.plan import CLOUD_PORT, DIRECTIONS, EDGE_PORT, FREE, SHAPED, WARM_UP, NetAddresses, RunPlan, link
+from simulator.testbed.plan import (
+    CLOUD_PORT,
+    DIRECTIONS,
+    EDGE_PORT,
+    FREE,
+    SHAPED,
+    WARM_UP,
+    NetAddresses,
+    RealRunPlan,
+    link,
+)
 from simulator.testbed.processes import READY, START, ControlLines, dies_with_parent, real_time, report
 
 _LONGEST_BYTES: Final = 1 << 16
@@ -71,7 +81,7 @@ TimedLinks = dict[Direction, TimedLink]
 class Relay:
     """Carries packets from `run` on until `stop`. `tuns`: as on the command line."""
 
-    def __init__(self, plan: RunPlan, journal: Journal, tuns: tuple[int, int, int, int], control: int = 0) -> None:
+    def __init__(self, plan: RealRunPlan, journal: Journal, tuns: tuple[int, int, int, int], control: int = 0) -> None:
         self._cell = plan.cell
         self._faults = plan.faults
         self._journal = journal
@@ -239,7 +249,7 @@ def main(folder: str, *tuns: str) -> None:
     """The process."""
     dies_with_parent()
     real_time()
-    plan = RunPlan.of(Path(folder))
+    plan = RealRunPlan.of(Path(folder))
     journal = Journal(plan.journal("relay"))
     edge_shaped, edge_free, cloud_shaped, cloud_free = map(int, tuns)
     relay = Relay(plan, journal, (edge_shaped, edge_free, cloud_shaped, cloud_free))

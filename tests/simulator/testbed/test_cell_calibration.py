@@ -85,7 +85,7 @@ def test_points_are_those_that_the_workload_reaches() -> None:
     assert {point[0] for point in drafter_points(asked("colocated")).near} == {1, 2, 3}
 
 
-class Counted:
+class CountingTimer:
     """A timer of a machine on which each pass takes a second of its own clock."""
 
     most_sequences: int | None = None
@@ -99,7 +99,7 @@ class Counted:
 
 
 def test_each_round_visits_all_points_and_some_the_rare_ones() -> None:
-    timer: PassTimer = Counted()
+    timer: PassTimer = CountingTimer()
     near, rare = [(1, 1, 0), (1, 2, 0)], [(1, 1, 9)]
     rows = sampled(timer, near, rare, 2 * RARE_EVERY, 60.0, lambda *_: None)
     by_point = {point: sum(row[:3] == point for row in rows) for point in (*near, *rare)}
@@ -110,7 +110,7 @@ def test_each_round_visits_all_points_and_some_the_rare_ones() -> None:
 
 def test_sampling_stops_early_where_there_is_no_time() -> None:
     reported: list[tuple[int, int]] = []
-    rows = sampled(Counted(), [(1, 1, 0)], [], 1000, 0.0, lambda *done: reported.append(done))
+    rows = sampled(CountingTimer(), [(1, 1, 0)], [], 1000, 0.0, lambda *done: reported.append(done))
     assert len(rows) == RARE_EVERY and reported[-1] == (1000, 1000)
 
 

@@ -11,7 +11,7 @@ import pytest
 import tables_pair  # noqa: F401  registers the pair
 from cells import cell
 from plants import ran
-from process_world import Texts, World
+from process_world import ProcessWorld, Texts
 
 from models.interface import Laws
 from simulator import Cell
@@ -70,14 +70,14 @@ def answers(of: Cell) -> Texts:
 def test_two_ends_answer_what_the_simulator_answers(
     scheme: str, delay_s: float, kills: tuple[int, ...], tmp_path: Path
 ) -> None:
-    world = World(asked(scheme), tmp_path, delay_s, kills)
+    world = ProcessWorld(asked(scheme), tmp_path, delay_s, kills)
     assert world.run() == simulated(scheme)
     if not kills:
         put = {each[:3] for each in world.journaled(RoundComputed) if not each.cut}
         assert cancelled(world, PacketKind.PAYLOAD) == put, "each is acknowledged by a reply, or void"
 
 
-def cancelled(world: World, kind: PacketKind) -> set[tuple[int, ...]]:
+def cancelled(world: ProcessWorld, kind: PacketKind) -> set[tuple[int, ...]]:
     """Device, request and round of messages in the run that were cancelled."""
     return {each[1:] for each in world.cancelled if each.kind is kind and each.request in (0, 1)}
 
@@ -87,7 +87,7 @@ def test_a_cloud_that_restarts_between_an_answers_last_token_and_its_end_is_sent
     scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receive = EdgeDevice.receive
-    world = World(asked(scheme), tmp_path)
+    world = ProcessWorld(asked(scheme), tmp_path)
 
     def receives(device: EdgeDevice, message: RealMessage) -> None:
         receive(device, message)
@@ -129,7 +129,7 @@ def test_a_restarted_cloud_is_sent_what_the_killed_one_knew(
     monkeypatch.setattr(SpeculateCloud, "_job_done", is_done)
     # With two rounds ahead, round 4 is drafted once the reply to round 1 is here.
     cut = [(device, request, round_) for device in range(3) for request in range(2) for round_ in (4, 5)]
-    assert World(asked(scheme), tmp_path, 0.002, cut=cut).run() == simulated(scheme)
+    assert ProcessWorld(asked(scheme), tmp_path, 0.002, cut=cut).run() == simulated(scheme)
     assert len({key for (key, _), _ in sent}) == 6
     assert all(knew[key] == what for key, what in sent)
     assert any(owed for _, (_, owed) in sent) == (scheme == "dssd")
@@ -139,7 +139,7 @@ def test_a_restarted_cloud_is_sent_what_the_killed_one_knew(
 def test_answers_end_at_the_end_token_and_requests_wait_for_one_another(scheme: str, tmp_path: Path) -> None:
     workload = {"kind": "poisson", "devices": 2, "requests": 4, "rate_per_s": 200.0, "stop_at_eos": True}
     ending = asked(scheme, workload=workload | {"prompt_tokens": 8, "output_tokens": 14}, **ENDING)
-    world = World(ending, tmp_path, 0.002)
+    world = ProcessWorld(ending, tmp_path, 0.002)
     texts = world.run()
     assert texts == answers(ending)
     assert any(len(text) < 14 for text in texts.values())
@@ -149,7 +149,7 @@ def test_answers_end_at_the_end_token_and_requests_wait_for_one_another(scheme: 
 
 
 def test_every_round_is_computed_and_taken_once(tmp_path: Path) -> None:
-    world = World(asked("k_sqs"), tmp_path)
+    world = ProcessWorld(asked("k_sqs"), tmp_path)
     world.run()
     computed = [each[:3] for each in world.journaled(RoundComputed)]
     for kind in (PacketKind.PAYLOAD, PacketKind.REPLY):
@@ -165,7 +165,7 @@ def test_every_round_is_computed_and_taken_once(tmp_path: Path) -> None:
 
 def test_devices_that_wait_for_one_another_share_passes(tmp_path: Path) -> None:
     window = {"batching": {"kind": "window", "window_s": 0.1, "cap": 3}}
-    world = World(asked("k_sqs", cloud=window), tmp_path)
+    world = ProcessWorld(asked("k_sqs", cloud=window), tmp_path)
     assert world.run() == simulated("k_sqs")
     passes = world.journaled(PassMade)
     assert max(len(each.shares) for each in passes) == 3
@@ -193,7 +193,7 @@ def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(
     fast, make = WorkerText.laws, EdgeDriver._make
     monkeypatch.setattr(WorkerText, "laws", slow)
     monkeypatch.setattr(EdgeDriver, "_make", waits)
-    world = World(asked("two ahead"), tmp_path, 0.002)
+    world = ProcessWorld(asked("two ahead"), tmp_path, 0.002)
     assert world.run() == simulated("two ahead")
     computed = {each[:3]: each.cut for each in world.journaled(RoundComputed)}
     taken = {each.address[1:] for each in world.journaled(MessageTaken) if each.address.kind is PacketKind.PAYLOAD}
@@ -205,4 +205,4 @@ def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_language_models_answer_what_the_simulator_answers(scheme: str, tmp_path: Path) -> None:
     few = asked(scheme, workload=ASKED | {"requests": 1}, **SOTU)
-    assert World(few, tmp_path, kills=(5,)).run() == answers(few)
+    assert ProcessWorld(few, tmp_path, kills=(5,)).run() == answers(few)

@@ -12,7 +12,7 @@ from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
 from simulator import Cell
 from simulator.testbed.packet_header import MOST
-from simulator.testbed.plan import Faults, RunPlan, Window, by_kernel, check, faults_of, filled_s
+from simulator.testbed.plan import Faults, RealRunPlan, Window, by_kernel, check, faults_of, filled_s
 from simulator.testbed.supervisor import real
 
 BUCKET = {"kind": "token_bucket", "bps": 2e4, "burst_bits": 4000}
@@ -91,9 +91,9 @@ def test_a_folder_of_journals_that_holds_something_is_refused_and_left_as_it_was
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
     cell = Cell().with_({"uplink.rate.bps": 12345.0})
-    written = RunPlan(tmp_path, Faults((Window(1.0, 2.5),), (Window(0.5, 0.75), Window(3.0, 4.0))))
+    written = RealRunPlan(tmp_path, Faults((Window(1.0, 2.5),), (Window(0.5, 0.75), Window(3.0, 4.0))))
     written.write(cell)
-    read = RunPlan.of(tmp_path)
+    read = RealRunPlan.of(tmp_path)
     assert read.faults == written.faults and read.cell == cell
     assert read.journal("edge 3").name == "edge_3.jsonl"
 

@@ -23,7 +23,7 @@ from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
 from simulator.testbed.network.namespaces import NETS, SIDES, Net
 from simulator.testbed.network.relay import Relay
 from simulator.testbed.packet_header import MessageAddress, PacketHeader, PacketKind
-from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Faults, RunPlan, Side, Window
+from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Faults, RealRunPlan, Side, Window
 
 LATE_S = 0.5
 """By how much a loaded machine may be late here."""
@@ -53,12 +53,12 @@ def packet(header: PacketHeader, content: bytes = b"", net: Net = "shaped", send
     return Datagram(source, target, header.pack() + content).pack()
 
 
-class Bench:
+class RelayBench:
     """A relay in a thread of its own, between two hosts that are the test."""
 
     def __init__(self, folder: Path, given: Cell, faults: Faults) -> None:
-        RunPlan(folder, faults).write(given)
-        written = RunPlan.of(folder)
+        RealRunPlan(folder, faults).write(given)
+        written = RealRunPlan.of(folder)
         self.journal = written.journal("relay")
         self._kept = Journal(self.journal)
         names = [(side, net) for side in SIDES for net in NETS]
@@ -109,15 +109,15 @@ class Bench:
             each.close()
 
 
-Benches = Callable[..., Bench]
+Benches = Callable[..., RelayBench]
 
 
 @pytest.fixture
 def benches(tmp_path: Path) -> Iterator[Benches]:
-    made: list[Bench] = []
+    made: list[RelayBench] = []
 
-    def make(given: Cell, faults: Faults | None = None, started: bool = True) -> Bench:
-        made.append(Bench(tmp_path, given, faults or Faults()))
+    def make(given: Cell, faults: Faults | None = None, started: bool = True) -> RelayBench:
+        made.append(RelayBench(tmp_path, given, faults or Faults()))
         if started:
             made[-1].start()
         return made[-1]

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from cells import cell, link
 from journal_files import Lines, Restart, lines_of, slowed, write
-from process_world import World
+from process_world import ProcessWorld
 from twin_journals import simulated
 
 from channels.codec.wire import decode_tokens
@@ -230,5 +230,5 @@ def test_a_protocol_of_ones_own_runs_for_real_and_is_replayed(tmp_path: Path, mo
     expected, _ = simulated(own, tmp_path)
     same(expected.rounds, tables(own, tmp_path, Memory()).rounds)
     (tmp_path / "world").mkdir()
-    answers = World(own.with_({"workload.think_s": 0.0}), tmp_path / "world").run()
+    answers = ProcessWorld(own.with_({"workload.think_s": 0.0}), tmp_path / "world").run()
     assert sum(map(len, answers.values())) == expected.requests["output_tokens"].sum()

@@ -13,7 +13,7 @@ import pytest
 import simpy
 from links import Given
 from plants import AirWatch
-from udp_link import CLOUD, ROOM_BYTES, TIMEOUT_S, World, cancel, cell, edge, message, played, put, slip
+from udp_link import CLOUD, ROOM_BYTES, TIMEOUT_S, LinkWorld, cancel, cell, edge, message, played, put, slip
 
 from channels.link.link_config import answer_s
 from channels.link.losses import PacketIndex
@@ -196,7 +196,7 @@ def test_the_run_begins_with_senders_that_know_nothing_of_the_warm_up() -> None:
     ],
 )
 def test_a_message_that_no_packets_carry_is_refused(mtu_bits: int | None, bytes_: int, problem: str) -> None:
-    def refuses(world: World) -> None:
+    def refuses(world: LinkWorld) -> None:
         with pytest.raises(ConfigError) as refusal:
             world.edge.put(message(bytes_))
         assert str(refusal.value) == problem
@@ -247,7 +247,7 @@ def test_bytes_that_are_no_packet_are_counted_and_dropped() -> None:
     harmless = [PacketHeader(PAYLOAD, 77, 0, note=note).pack() for note in (PacketKind.ACK, PacketKind.LEFT)]
     harmless.append(PacketHeader(PAYLOAD._replace(request=5), 0, 0, epoch=3).pack())
 
-    def slips(world: World) -> None:
+    def slips(world: LinkWorld) -> None:
         for each in junk + harmless:
             world.link.slip(each)
         for each in harmless[:2]:
@@ -261,7 +261,7 @@ def test_bytes_that_are_no_packet_are_counted_and_dropped() -> None:
 def test_a_sound_packet_from_elsewhere_is_counted_and_dropped() -> None:
     """A payload, and the notice that the cloud has restarted, from a socket that is nobody's far end."""
 
-    def strays(_: World) -> None:
+    def strays(_: LinkWorld) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
             for address, to in ((PAYLOAD, CLOUD.shaped), (message(1, 0, PacketKind.HELLO).address, edge(0).shaped)):
                 header = PacketHeader(address, 0, 0, epoch=address.kind is PacketKind.HELLO)
@@ -288,7 +288,7 @@ def test_a_new_epoch_is_received_and_all_restarts() -> None:
     sent, hello = message(300), message(1, 0, PacketKind.HELLO)
     tasks: list[asyncio.Task[None]] = []
 
-    async def restart(world: World) -> None:
+    async def restart(world: LinkWorld) -> None:
         await world.cloud.close()
         await asyncio.sleep(0.2)
         world.cloud = world.cloud_of(1)
@@ -296,7 +296,7 @@ def test_a_new_epoch_is_received_and_all_restarts() -> None:
         await asyncio.sleep(0.2)
         world.cloud.put(hello)
 
-    def follows(world: World) -> None:
+    def follows(world: LinkWorld) -> None:
         assert world.messages("edge 0") == [hello]
         world.edge.restart(1)
         world.edge.put(sent)
@@ -324,7 +324,7 @@ def test_a_new_epoch_is_received_and_all_restarts() -> None:
 def test_a_packet_that_the_kernel_refuses_is_sent_again_after_its_timer() -> None:
     """To the broadcast address, which a plain socket may not write to."""
 
-    def sends(world: World) -> None:
+    def sends(world: LinkWorld) -> None:
         nowhere = HostSockets(("255.255.255.255", 9), ("255.255.255.255", 9))
         world.edge._addresses = EndpointAddresses(world.edge._addresses.own, {0: nowhere})
         world.edge.put(message(10))
@@ -333,21 +333,21 @@ def test_a_packet_that_the_kernel_refuses_is_sent_again_after_its_timer() -> Non
     assert times_s == [pytest.approx(TIMEOUT_S * attempt) for attempt in range(3)]
 
 
-class Full(sockets.socket.socket):
+class FullSocket(sockets.socket.socket):
     """A socket whose buffer is full at first."""
 
     refusals = 3
 
     def sendto(self, *arguments: Any) -> int:
-        if Full.refusals:
-            Full.refusals -= 1
+        if FullSocket.refusals:
+            FullSocket.refusals -= 1
             raise BlockingIOError
         return super().sendto(*arguments)
 
 
 def test_what_the_kernel_has_no_room_for_goes_later_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets.socket, "socket", Full)
+    monkeypatch.setattr(sockets.socket, "socket", FullSocket)
     world = played(cell(), (0, put(message(300))))
-    assert Full.refusals == 0
+    assert FullSocket.refusals == 0
     assert world.messages("cloud") == [message(300)]
     assert sorted(world.link.left_s, key=world.link.left_s.__getitem__) == [(0, 0, 1, number, 0) for number in range(4)]
