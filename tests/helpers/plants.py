@@ -53,3 +53,13 @@ def ran(cell: Cell, memory: Memory | None = None, watch: Watch | None = None) ->
     result = simulate(cell, watch, memory=memory or Memory())
     requests = [*watch.ended, *watch.plant.users.live.values()]
     return Ran(watch.plant, sorted(requests, key=lambda each: (each.arrival_s, each.device, each.number)), result)
+
+
+def ran_once(cell: Cell) -> Ran:
+    """The run of a cell, simulated once a session: for tests that only read it."""
+    if cell.id not in _RAN:
+        _RAN[cell.id] = ran(cell)
+    return _RAN[cell.id]
+
+
+_RAN: dict[str, Ran] = {}
