@@ -24,7 +24,7 @@ class Terms:
     """The state that the policy ended the device's last request in."""
 
 
-class Answer:
+class RemainingAnswer:
     """The answer as its edge knows it. `remaining`: output tokens still to come, at most."""
 
     def __init__(self, terms: Terms) -> None:

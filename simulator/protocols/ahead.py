@@ -64,7 +64,8 @@ class AheadEdge(DraftingEdge):
         self._sent.append(drafted)
         self._next = self._session.successor(drafted)
         self.commands.append(Order.SETTLED)
-        self._send_drafts(drafted)
+        self._send_drafts(drafted, replies=0)
+        self.commands.append(Order.AWAIT)
 
     def _read(self, event: Event) -> bool:
         """A reply, maybe before that to an older round: takes the results that are here, in the order of the rounds.

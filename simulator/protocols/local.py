@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.cell.scheme import Scheme
 from simulator.protocols import machine
-from simulator.protocols.accounts import Answer, Terms
+from simulator.protocols.accounts import RemainingAnswer, Terms
 from simulator.protocols.machine import EdgeMachine, Need, Order, Steps
 
 
@@ -14,7 +14,7 @@ class LocalEdge(EdgeMachine):
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
         self._session = terms.decoding.local()
-        self._answer = Answer(terms)
+        self._answer = RemainingAnswer(terms)
 
     @classmethod
     def needs(cls, scheme: Scheme) -> frozenset[Need]:

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import ClassVar, Final, NamedTuple, TypeAlias, TypeVar
 
 from simulator.cell.scheme import Scheme
 from simulator.decoding.edge_session import EdgeSession
@@ -202,7 +202,7 @@ class Order(Enum):
     STOP = "the work, or the wait, that is under way is given up"
     REST = "the processor is let go"
     LOOK = "the time is wanted, and what the uplink has shown; answered by `TimeIs`"
-    AWAIT = "the device waits for a message in answer to what it has sent last"
+    AWAIT = "the device waits for messages in answer to what it has sent last"
     SETTLED = "nothing is out that the device waits for"
 
 
@@ -219,8 +219,8 @@ class SendMessage:
     """The round that they are of, as far as it is drafted."""
     grows: bool = False
     """Whether `AddPart` follows."""
-    awaits: bool = True
-    """Whether the device waits for an answer from now on."""
+    replies: int = 1
+    """So many the device waits for once all of it is put; 0: none, or as long as `Order.AWAIT` and `SETTLED` say."""
     link: LinkRole = UPLINK
 
 
@@ -340,6 +340,10 @@ class EdgeMachine(ABC):
         """What the present step answers."""
         self._terms = terms
         self._text = self._serve()
+
+    reads_at_once: ClassVar[bool] = False
+    """Whether a message is read as it arrives, and the request ends after what else happens at that instant; else it is
+    read after that."""
 
     @classmethod
     def needs(cls, scheme: Scheme) -> frozenset[Need]:

@@ -24,7 +24,7 @@ from kinds.arrays import Floats
 from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Verified
 from simulator.protocols import machine
-from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
+from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_tokens, is_made, token_bytes
 from simulator.protocols.machine import (
     CloudMachine,
     EdgeMachine,
@@ -36,7 +36,6 @@ from simulator.protocols.machine import (
     Order,
     Steps,
 )
-from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
@@ -85,15 +84,15 @@ class DraftingEdge(EdgeMachine):
         self._session = terms.decoding.edge()
         self._policy = self._scheme.families.policy
         self._policy_state = self._policy.entry(terms.policy)
-        self._answer = Answer(terms)
+        self._answer = RemainingAnswer(terms)
 
     def _send_prompt(self) -> None:
         content = token_bytes(self._session.start.committed, self._terms.decoding.format)
-        self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (content,), awaits=False))
+        self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (content,), replies=0))
 
-    def _send_drafts(self, node: EdgeNode) -> None:
-        payload = self._session.seal(node)
-        self.commands.append(machine.SendMessage(MessageKind.PAYLOAD, node.round, payload.parts, payload, node))
+    def _send_drafts(self, node: EdgeNode, replies: int = 1) -> None:
+        kind, payload = MessageKind.PAYLOAD, self._session.seal(node)
+        self.commands.append(machine.SendMessage(kind, node.round, payload.parts, payload, node, replies=replies))
 
 
 class SpeculateEdge(DraftingEdge):
@@ -106,8 +105,6 @@ class SpeculateEdge(DraftingEdge):
         self._seen_cloud = SeenCloud()
         self._replies: dict[int, bytes] = {}
         """By round, those that were not read yet: one may overtake another."""
-        self._awaited = 0
-        """Replies still to come."""
         self._requested = False
         """The cloud wants all of the open round."""
 
@@ -117,7 +114,7 @@ class SpeculateEdge(DraftingEdge):
         needed = {
             Need.LOOKS: not scheme.plans,
             Need.PARTS: scheme.partial,
-            Need.DIGESTS: isinstance(scheme, BriefScheme),
+            Need.DIGESTS: scheme.rounds == "mirrored",
         }
         return frozenset(need for need in needed if needed[need])
 
@@ -132,7 +129,6 @@ class SpeculateEdge(DraftingEdge):
                 self.commands.append(machine.DraftAll(number, session, node, plan))
                 drafted = yield
                 assert isinstance(drafted, machine.RoundDrafted), f"I3: {drafted} while round {number} is drafted"
-                self._awaited = 1
                 self._send_drafts(drafted.node)
                 node, _ = yield from self._resolve(drafted.node)
                 continue
@@ -145,7 +141,6 @@ class SpeculateEdge(DraftingEdge):
             if scheme.partial:
                 self._end_parts(drafts)
             else:
-                self._awaited = 1
                 self._send_drafts(drafts.node)
             node, accepted = yield from self._resolve(drafts.node)
             if plan is None:
@@ -231,11 +226,8 @@ class SpeculateEdge(DraftingEdge):
         node, payload = drafts.node, self._session.seal(drafts.node, drafts.parts)
         drafts.parts, drafts.grows = payload.parts, len(node.drafts) < drafts.most
         if len(node.drafts) == 1:
-            self._awaited = 1
-            message = machine.SendMessage(
-                MessageKind.PAYLOAD, node.round, payload.parts, payload, node, drafts.grows, False
-            )
-            self.commands.append(message)
+            kind, grows = MessageKind.PAYLOAD, drafts.grows
+            self.commands.append(machine.SendMessage(kind, node.round, payload.parts, payload, node, grows))
         else:
             self.commands.append(machine.AddPart(payload.parts[-1], not drafts.grows, payload, node))
 
@@ -288,8 +280,8 @@ class SpeculateEdge(DraftingEdge):
     def _let_cloud_decode(self, node: EdgeNode, tokens: int) -> Steps[EdgeNode]:
         """The cloud is to decode so many tokens, and each is taken as its turn comes."""
         last, since_s = node.round + tokens, None
-        self._awaited = tokens
-        self.commands.append(machine.SendMessage(MessageKind.COUNT, node.round, (encode_count(tokens),)))
+        count = encode_count(tokens)
+        self.commands.append(machine.SendMessage(MessageKind.COUNT, node.round, (count,), replies=tokens))
         while node.round < last and self._answer.remaining:
             node, _ = yield from self._resolve(node)
             seen = yield from self._look()
@@ -324,11 +316,8 @@ class SpeculateEdge(DraftingEdge):
         """A message of the cloud: a reply, or a request for all of the open round."""
         if message.kind is MessageKind.REQUEST:
             self._requested = True
-            return
-        self._replies[message.round] = message.parts[0]
-        self._awaited -= 1
-        if not self._awaited:
-            self.commands.append(Order.SETTLED)
+        else:
+            self._replies[message.round] = message.parts[0]
 
     def _send_whole(self, node: EdgeNode) -> Steps[None]:
         """The cloud could not do with the round's payload: it is encoded anew, and all of it goes out."""

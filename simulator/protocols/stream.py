@@ -6,7 +6,7 @@ from functools import partial
 
 from simulator.decoding.nodes import CloudNode
 from simulator.protocols import machine
-from simulator.protocols.accounts import Answer, Terms, bytes_tokens, is_made, token_bytes
+from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_tokens, is_made, token_bytes
 from simulator.protocols.machine import CloudMachine, EdgeMachine, JobDone, MessageArrived, MessageKind, Order, Steps
 from simulator.schemes.policy import most_drafts
 
@@ -14,16 +14,18 @@ from simulator.schemes.policy import most_drafts
 class StreamEdge(EdgeMachine):
     """Takes the tokens in order, since one reply may overtake another."""
 
+    reads_at_once = True
+
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
         self._format = terms.decoding.format
         self._prompt = token_bytes(terms.decoding.tree.edge.committed, self._format)
-        self._answer = Answer(terms)
+        self._answer = RemainingAnswer(terms)
 
     def _serve(self) -> Steps[None]:
         due, early = 1, dict[int, bytes]()
         self.commands += (machine.BeginRound(1), machine.EnterState(1, "prompt_uplink_s"))
-        self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (self._prompt,)))
+        self.commands += (machine.SendMessage(MessageKind.PROMPT, 0, (self._prompt,), replies=0), Order.AWAIT)
         while self._answer.remaining:
             message = yield
             assert isinstance(message, MessageArrived), f"I3: {message} while tokens are awaited"

@@ -7,7 +7,7 @@ here depends on which protocol it is.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -78,6 +78,8 @@ class Network:
     instant."""
     windows: ReceiveWindows | None = None
     """Where some device receives only after sending."""
+    uplinks: Sequence[LinkRole] = (UPLINK,)
+    """The links that carry messages to the cloud."""
 
 
 class Driver:
@@ -117,10 +119,14 @@ class Driver:
         """The round that the processor works for step by step, and since when."""
         self._hidden_since_s: float | None = None
         """Since when it has worked behind a verification result."""
+        self._replies_due = 0
+        """Replies to the last message that are still out, where their number is known."""
         self._growing: Message | None = None
         """The message of the partial round that is drafted."""
         self._sent: Message | None = None
         """What the edge has put last."""
+        self._sent_on: LinkRole = UPLINK
+        """Where."""
         self._put_s = nan
         """When it last put bits of a round."""
         self._payload: Passage = At()
@@ -149,7 +155,8 @@ class Driver:
         self._pending = None
         self._edge.close()
         self._edge = None
-        self._withdraw_all(UPLINK)
+        for role in self._network.uplinks:
+            self._withdraw_all(role)
         if self._network.windows is not None:
             self._network.windows.has_all(self._device.number)
         if self._cloud is None:
@@ -170,9 +177,9 @@ class Driver:
             self._tell_edge(answer)
 
     def _tell_cloud(self, event: MessageArrived | machine.JobDone) -> None:
-        assert self._cloud is not None, "I3: something happens in a cloud where the request has ended"
-        for command in self._cloud.step(event):
-            HANDLERS[type(command)](self, command)
+        if self._cloud is not None:
+            for command in self._cloud.step(event):
+                HANDLERS[type(command)](self, command)
 
     def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
         """Once the event comes, unless something else is waited for by then."""
@@ -197,8 +204,16 @@ class Driver:
         if self._edge is not None:
             assert message.kind is not None
             arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
-            self._acknowledge(UPLINK, self._edge.acknowledged(arrived))
-            later(self._env, 0.0, partial(self._read, arrived))  # after what happens at this instant
+            for role in self._network.uplinks:
+                self._acknowledge(role, self._edge.acknowledged(arrived))
+            if self._replies_due and arrived.kind is MessageKind.REPLY:
+                self._replies_due -= 1
+                if not self._replies_due and self._network.windows is not None:
+                    self._network.windows.has_all(self._device.number)
+            if self._edge.reads_at_once:
+                self._tell_edge(arrived)
+            else:
+                later(self._env, 0.0, partial(self._read, arrived))
 
     def _read(self, arrived: MessageArrived, _: simpy.Event) -> None:
         if self._network.reads_at_work and self._pending is not None:
@@ -373,9 +388,11 @@ class Driver:
     def _flush_rounds(self, command: machine.FlushRounds) -> None:
         request, now_s = self._request, self._env.now
         rounds = [(request.open[number], drafts) for number, drafts in command.rounds]
-        messages = self._messages[UPLINK]
-        for _ in rounds:  # the latest first: none of them is let go by one before it
-            self._network.links[UPLINK].withdraw(messages.pop())
+        void = {round_.number for round_, _ in rounds}
+        for role in self._network.uplinks:
+            messages = self._messages[role]
+            while messages and messages[-1].index[2] in void:  # the latest first: none is let go by one before it
+                self._network.links[role].withdraw(messages.pop())
         for round_, drafts in rounds:
             message = round_.payload
             assert isinstance(message, Message) and not round_.verified.tokens, (
@@ -400,7 +417,14 @@ class Driver:
             self._request.notes(number).dropped = True
 
     def _done(self, command: machine.Done) -> None:
-        self._device.answered(self._request, command.kept)
+        if self._edge is not None and self._edge.reads_at_once:
+            later(self._env, 0.0, partial(self._end, command))
+        else:
+            self._end(command)
+
+    def _end(self, command: machine.Done, _: simpy.Event | None = None) -> None:
+        if self._edge is not None:
+            self._device.answered(self._request, command.kept)
 
     # Commands about messages.
 
@@ -425,17 +449,16 @@ class Driver:
     def _send_prompt(self, command: machine.SendMessage) -> None:
         if self._network.prompt_at_cloud:
             self._tell_cloud(MessageArrived(command.kind, 0, command.parts))
-            if command.awaits:
-                self._await_answer()
             return
         self._ledger.prompt_sent()
         self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command)
 
     def _put(self, message: Message, command: machine.SendMessage) -> None:
-        self._sent = message
+        self._sent, self._sent_on = message, command.link
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
-        if command.awaits and self._network.windows is not None:
+        self._replies_due = command.replies
+        if command.replies and not command.grows and self._network.windows is not None:
             self._await_answer()
 
     def _add_part(self, command: machine.AddPart) -> None:
@@ -443,7 +466,7 @@ class Driver:
         assert message is not None
         if command.payload is not None and command.node is not None:
             note_payload(self._request.open[message.index[2]], command.payload, command.node)
-        if self._network.links[UPLINK].add(message, command.part, ends=command.ends):
+        if self._network.links[self._sent_on].add(message, command.part, ends=command.ends):
             self._put_s = self._env.now
 
     def _reply(self, command: machine.SendReply) -> None:

@@ -55,7 +55,7 @@ def test_nothing_is_no_error_where_the_real_system_took_none() -> None:
     assert rows["encode_s_error"].isna().all()
 
 
-def test_the_median_error_and_the_largest_are_told() -> None:
+def test_the_median_error_and_the_largest_are_reported() -> None:
     assert error_of("latency_per_token_s").report(table(), CELL) == (
         "latency per token, simulated against real: median error 7.5% over 2 cells, largest +10.0% (thin)"
     )

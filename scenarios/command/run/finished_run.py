@@ -130,13 +130,13 @@ class FinishedRun:
         """What the scenario's questions find, a line each, lossy schemes by themselves; and the answer, if it asks."""
         table, axis, metric = marked(self.table), self.axis, self.plan.headline
         lines = list(findings_file.answered(self.plan.scenario.findings, table, axis))
-        answer = [each for each in lines if each.line.startswith(ANSWER)]
+        answer = [each for each in lines if each.is_answer]
         comparable = self.plan.objective is None and metric in table.columns
         lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
         lines += findings_file.compared("lossy", metric, table, axis, lossy)
         if self.plan.scenario.summary and not answer:
             answer = [Answered("none", metric, f"{ANSWER}none, there is nothing to compare", ())]
-        return [each for each in lines if not each.line.startswith(ANSWER)], answer
+        return [each for each in lines if not each.is_answer], answer
 
     def _remarks(self) -> list[str]:
         """What to know of the settings chosen, of how schemes were compared, of what is overloaded or unsettled."""

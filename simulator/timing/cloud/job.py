@@ -61,16 +61,10 @@ class Share:
     job: Job
     new_tokens: int
     cached_tokens: int
-
-    @property
-    def completes(self) -> bool:
-        """Whether nothing of the job is left after the pass."""
-        return self.cached_tokens + self.new_tokens == self.job.text_tokens
-
-    @property
-    def state(self) -> JobState:
-        """What the job does in the pass: a prefill, if any of its tokens are only read."""
-        return "prefill" if self.cached_tokens < self.job.read_tokens else "serve"
+    completes: bool
+    """Whether nothing of the job is left after the pass."""
+    state: JobState
+    """What the job does in the pass: a prefill, if any of its tokens are only read."""
 
     @property
     def drafting(self) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from itertools import chain
 
 from simulator.cell.cloud_config import Batching
-from simulator.timing.cloud.job import Job, SessionKey, Share
+from simulator.timing.cloud.job import Job, JobState, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
 
 
@@ -223,4 +223,5 @@ class Pool:
                 new = min(budget, job.read_tokens - cached)
             elif not alone:
                 return None
-        return Share(job, new, cached)
+        state: JobState = "prefill" if cached < job.read_tokens else "serve"
+        return Share(job, new, cached, cached + new == job.text_tokens, state)

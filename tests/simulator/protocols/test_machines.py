@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Tokens
 from simulator.protocols import PROTOCOLS, Protocol, lacking, machine, protocol_of
-from simulator.protocols.accounts import Answer, Terms, is_made, token_bytes
+from simulator.protocols.accounts import RemainingAnswer, Terms, is_made, token_bytes
 from simulator.protocols.machine import EdgeMachine, JobDone, MessageArrived, MessageKind, Need, Order, Signal, Steps
 from simulator.protocols.predecode import decode_at_once
 from simulator.protocols.speculate import DraftingEdge, SpeculateCloud
@@ -51,7 +52,7 @@ class Ends:
     def begin(self) -> list[machine.EdgeCommand]:
         """The prompt is in the cloud, and in its cache."""
         prompt, *commands = self.edge.step(None)
-        assert prompt == machine.SendMessage(MessageKind.PROMPT, 0, (self.prompt,), awaits=False)
+        assert prompt == machine.SendMessage(MessageKind.PROMPT, 0, (self.prompt,), replies=0)
         (prefill,) = self.cloud.step(MessageArrived(MessageKind.PROMPT, 0, (self.prompt,)))
         assert isinstance(prefill, machine.SubmitJob) and (prefill.round, prefill.judged_drafts) == (0, None)
         assert self.cloud.step(JobDone(*prefill.run())) == []
@@ -86,7 +87,7 @@ def test_a_round_of_speculate_command_by_command() -> None:
     assert begin == machine.BeginRound(1)
     assert isinstance(draft, machine.DraftAll) and (draft.round, draft.drafts, draft.hidden) == (1, 3, False)
     sent = ends.drafted(draft)
-    assert (sent.kind, sent.round, sent.grows, sent.awaits) == (MessageKind.PAYLOAD, 1, False, True)
+    assert (sent.kind, sent.round, sent.grows, sent.replies) == (MessageKind.PAYLOAD, 1, False, 1)
     assert sent.node is not None and sent.payload is not None and sent.parts == sent.payload.parts
     (job,) = ends.arrives(sent)
     assert isinstance(job, machine.SubmitJob)
@@ -94,8 +95,8 @@ def test_a_round_of_speculate_command_by_command() -> None:
     assert (job.serves, job.cloud_drafts) == ("verify_s", 0)
     (reply,) = ends.verified([job])
     assert isinstance(reply, machine.SendReply) and reply.verified is not None
-    settled, close, *after = ends.replied([reply])
-    assert (settled, close) == (Order.SETTLED, machine.CloseRound(1, reply.verified.committed))
+    close, *after = ends.replied([reply])
+    assert close == machine.CloseRound(1, reply.verified.committed)
     assert after[0] == machine.BeginRound(2) and names(after) == ["BeginRound", "DraftAll"]
 
 
@@ -133,8 +134,8 @@ def rejecting(ends: Ends) -> tuple[list[machine.CloudCommand], list[machine.Edge
     while True:
         out: list[machine.SendMessage] = []
         while isinstance(draft, machine.DraftAll):
-            settled, message, *more = ends.edge.step(machine.RoundDrafted(draft.make()))
-            assert settled is Order.SETTLED and isinstance(message, machine.SendMessage)
+            settled, message, await_, *more = ends.edge.step(machine.RoundDrafted(draft.make()))
+            assert (settled, await_) == (Order.SETTLED, Order.AWAIT) and isinstance(message, machine.SendMessage)
             out.append(message)
             draft = more[-1] if more else None
         while out:
@@ -166,7 +167,7 @@ def test_a_rejection_cuts_the_round_that_is_being_drafted() -> None:
     _, draft = ends.begin()
     while True:
         assert isinstance(draft, machine.DraftAll)
-        _, sent, *more = ends.edge.step(machine.RoundDrafted(draft.make()))
+        _, sent, _, *more = ends.edge.step(machine.RoundDrafted(draft.make()))
         assert isinstance(sent, machine.SendMessage)
         assert more, "one more is drafted"
         _, *commands = ends.replied(ends.verified(ends.arrives(sent)))
@@ -181,7 +182,7 @@ def test_ahead_a_payload_that_overtakes_waits_for_its_turn() -> None:
     ends = Ends(AHEAD, output_tokens=60)
     _, draft = ends.begin()
     assert isinstance(draft, machine.DraftAll)
-    _, first, _, draft = ends.edge.step(machine.RoundDrafted(draft.make()))
+    _, first, _, _, draft = ends.edge.step(machine.RoundDrafted(draft.make()))
     assert isinstance(draft, machine.DraftAll) and isinstance(first, machine.SendMessage) and draft.hidden
     _, second, *_ = ends.edge.step(machine.RoundDrafted(draft.make()))
     assert isinstance(second, machine.SendMessage)
@@ -196,7 +197,7 @@ def partly(ends: Ends) -> tuple[machine.SendMessage, list[machine.EdgeCommand]]:
     assert names(ends.edge.step(Signal.TURN)) == ["DraftPass"]
     assert ends.edge.step(Signal.WORKED) == [machine.Encode(1, 1)]
     sent, *commands = ends.edge.step(Signal.WORKED)
-    assert isinstance(sent, machine.SendMessage) and sent.grows and not sent.awaits and len(sent.parts) == 1
+    assert isinstance(sent, machine.SendMessage) and sent.grows and len(sent.parts) == 1
     return sent, commands
 
 
@@ -215,8 +216,8 @@ def test_a_reply_to_the_parts_that_came_ends_the_drafting() -> None:
     ends = Ends(PARTS)
     sent, _ = partly(ends)
     (reply,) = ends.verified(ends.arrives(sent, 1))
-    settled, stop, rest, close, *_ = ends.replied([reply])
-    assert (settled, stop, rest) == (Order.SETTLED, Order.STOP, Order.REST)
+    stop, rest, close, *_ = ends.replied([reply])
+    assert (stop, rest) == (Order.STOP, Order.REST)
     assert isinstance(reply, machine.SendReply) and reply.verified is not None and len(reply.verified.drafts) == 1
     assert close == machine.CloseRound(1, reply.verified.committed)
 
@@ -235,7 +236,7 @@ def test_a_digest_that_will_not_do_is_asked_for_in_full() -> None:
     assert ends.edge.step(Signal.TURN) == [machine.Encode(turn.round, 3)]
     rest, whole = ends.edge.step(Signal.WORKED)
     assert rest is Order.REST and isinstance(whole, machine.SendMessage) and whole.kind is MessageKind.WHOLE
-    assert names(ends.replied(ends.verified(ends.arrives(whole))))[:2] == ["SETTLED", "CloseRound"]
+    assert names(ends.replied(ends.verified(ends.arrives(whole))))[0] == "CloseRound"
 
 
 class CountsInTests(Policy):
@@ -256,15 +257,15 @@ def test_an_asked_policy_sees_what_the_driver_shows_and_decides_action_by_action
     assert names(ends.begin()) == ["BeginRound", "TakeTurn"]
     assert ends.edge.step(Signal.TURN) == [Order.LOOK]
     rest, count = ends.edge.step(machine.TimeIs(1.0, 0.0, 0, SeenLink()))
-    assert rest is Order.REST and count == machine.SendMessage(MessageKind.COUNT, 1, (encode_count(2),))
+    assert rest is Order.REST and count == machine.SendMessage(MessageKind.COUNT, 1, (encode_count(2),), replies=2)
     assert isinstance(count, machine.SendMessage)
     free = ends.verified(ends.arrives(count))
     assert names(free) == ["OpenInCloud", "SubmitJob", "SendReply"], "the next token is decoded meanwhile"
-    assert names(ends.replied(free)) == ["CloseRound", "LOOK"], "a reply is still awaited"
+    assert names(ends.replied(free)) == ["CloseRound", "LOOK"]
     assert ends.edge.step(machine.TimeIs(2.0, 1.0, 16, SeenLink())) == []
     last = ends.verified(free)
     assert names(last) == ["SendReply"]
-    assert names(ends.replied(last)) == ["SETTLED", "CloseRound", "LOOK"]
+    assert names(ends.replied(last)) == ["CloseRound", "LOOK"]
     assert names(ends.edge.step(machine.TimeIs(3.0, 1.0, 16, SeenLink()))) == ["BeginRound", "TakeTurn"]
     ends.edge.step(Signal.TURN)
     assert ends.edge.step(machine.TimeIs(3.0, 1.0, 16, SeenLink())) == [machine.WaitUntil(3, 7.0)]
@@ -277,7 +278,7 @@ def test_an_asked_policy_sees_what_the_driver_shows_and_decides_action_by_action
 
 def test_streamed_tokens_are_taken_in_their_order() -> None:
     ends = Ends("cloud_only", output_tokens=2)
-    begin, enter, _ = ends.edge.step(None)
+    begin, enter, *_ = ends.edge.step(None)
     assert (begin, enter) == (machine.BeginRound(1), machine.EnterState(1, "prompt_uplink_s"))
     first = ends.cloud.step(MessageArrived(MessageKind.PROMPT, 0, (ends.prompt,)))
     assert first[0] == machine.OpenInCloud(1)
@@ -302,6 +303,7 @@ def drive(terms: Terms, rng: np.random.Generator) -> tuple[list[tuple[int, Token
     assert protocol.cloud is not None
     edge, cloud = protocol.edge(terms), protocol.cloud(terms)
     closed, flushed, growing = [], 0, None
+    depth = terms.decoding.draft_setting.scheme.depth if isinstance(edge, DraftingEdge) else 0
     pending: list[Any] = []
     commands: list[Any] = edge.step(None)
     while True:
@@ -318,11 +320,10 @@ def drive(terms: Terms, rng: np.random.Generator) -> tuple[list[tuple[int, Token
                 case machine.SendMessage(grows=True):
                     growing = command
                 case machine.AddPart(part, ends):
-                    assert growing is not None
-                    growing = replace(growing, parts=(*growing.parts, part) if part else growing.parts)
-                    if ends:
-                        pending.append(growing)
-                        growing = None
+                    if growing is not None:
+                        growing = replace(growing, parts=(*growing.parts, part) if part else growing.parts)
+                        pending += [growing] if ends else []
+                        growing = None if ends else growing
                 case Order.STOP:
                     pending = [each for each in pending if not isinstance(each, machine.DraftPass | machine.Encode)]
                     growing = None
@@ -332,6 +333,11 @@ def drive(terms: Terms, rng: np.random.Generator) -> tuple[list[tuple[int, Token
                     pass
                 case _:
                     pending.append(command)
+        if commands and commands[-1] is Order.LOOK:  # which is answered at once
+            commands = edge.step(machine.TimeIs(10.0, 0.0, 0, SeenLink()))
+            continue
+        out = [each for each in pending if isinstance(each, machine.SendMessage | machine.SubmitJob)]
+        assert len(out) <= depth + 2, "more rounds are out than the depth allows"
         if growing is not None and rng.random() < 0.3:  # its end is lost, and the far end waits no longer
             pending.append(growing)
             growing = None
@@ -351,7 +357,12 @@ def drive(terms: Terms, rng: np.random.Generator) -> tuple[list[tuple[int, Token
                 commands = edge.step(Signal.WORKED)
 
 
-@pytest.mark.parametrize("scheme", [K_SQS, AHEAD, K_SQS | {"depth": 1}, "mirrored", "cloud_only", "tree"], ids=str)
+COUPLED: dict[str, Any] = {"kind": "coupled", "max_drafts": 3}
+COUNTS = {"kind": "composed", "policy": "counts_in_tests"}
+ANY_ORDER = [K_SQS, AHEAD, K_SQS | {"depth": 1}, COUPLED | {"depth": 3}, COUNTS, "mirrored", "cloud_only", "tree"]
+
+
+@pytest.mark.parametrize("scheme", ANY_ORDER, ids=str)
 def test_tokens_do_not_depend_on_when_events_come(scheme: object) -> None:
     rng, flushed = np.random.default_rng(5), 0
     expected, _ = drive(terms(scheme, 30), rng)
@@ -360,6 +371,31 @@ def test_tokens_do_not_depend_on_when_events_come(scheme: object) -> None:
         assert rounds == expected
         flushed += void
     assert (flushed > 0) == (isinstance(scheme, dict) and "depth" in scheme)
+
+
+@pytest.mark.parametrize("output_tokens", range(1, 7))
+@pytest.mark.parametrize("scheme", [AHEAD, PARTS, K_SQS | {"max_drafts": 1, "depth": 3}], ids=str)
+def test_short_answers_come_to_their_end(scheme: object, output_tokens: int) -> None:
+    """With at least as many tokens as are wanted, of which the last round has one that is wanted at least."""
+    rounds, _ = drive(terms(scheme, output_tokens), np.random.default_rng(output_tokens))
+    tokens = [len(committed) for _, committed in rounds]
+    assert sum(tokens[:-1]) < output_tokens <= sum(tokens)
+
+
+def test_a_coupled_answer_is_the_verifiers_own_however_far_ahead_it_is_drafted() -> None:
+    def answer(depth: int) -> list[int]:
+        rounds, _ = drive(terms(COUPLED | {"depth": depth}, 40), np.random.default_rng(depth))
+        return [token for _, tokens in rounds for token in tokens][:40]
+
+    assert answer(0) == answer(1) == answer(2) == answer(3)
+
+
+def test_i9_of_rounds_accepted_in_full_ahead_only_the_last_has_a_token_of_the_clouds() -> None:
+    """A round commits its accepted drafts, and one token more unless all are and the next one was promised: the next
+    round is then the very next, else the (D + 1)-th after it."""
+    rounds, _ = drive(terms(AHEAD, 60), np.random.default_rng(1))
+    steps = {(len(tokens), later - number) for (number, tokens), (later, _) in pairwise(rounds)}
+    assert steps == {(3, 1), (3, 3), (2, 3), (1, 3)}
 
 
 @pytest.mark.parametrize(
@@ -381,7 +417,7 @@ def test_a_machine_says_what_it_needs(scheme: object, needs: list[Need]) -> None
 
 def test_an_answer_ends_with_an_end_token_or_its_length() -> None:
     given = replace(terms(K_SQS, 4), end_tokens=(9,))
-    answer = Answer(given)
+    answer = RemainingAnswer(given)
     answer.take((1, 2))
     assert answer.remaining == 2
     answer.take((9, 3))
@@ -409,7 +445,7 @@ class PolledEdge(DraftingEdge):
             assert isinstance(reply, MessageArrived)
             node, tokens = self._session.resolve(node, reply.parts[0])
             self._answer.take(tokens)
-            self.commands += (Order.SETTLED, machine.CloseRound(number, tokens))
+            self.commands.append(machine.CloseRound(number, tokens))
 
 
 class PolledInTests(KSqs):

@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 from accounted_cells import CELLS, account
-from accounts import Account
 from column_checks import alike, idle, names_differ, same
+from second_account import Account
 from seen_requests import RequestSeen, RoundSeen, lines
 from slow_decoding import SlowRound
 from slow_drafts import Law, SlowDraft, distance

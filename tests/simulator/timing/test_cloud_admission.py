@@ -14,7 +14,7 @@ from cells import cell, link
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plants import Watch, ran
-from servers import Bench, Noted, Visit
+from servers import Bench, Visit
 from tables_pair import Tables
 
 from simulator.decoding.memory import Memory
@@ -155,75 +155,6 @@ def test_without_a_limit_and_with_room_for_all_passes_are_the_same() -> None:
     assert runs[0] == runs[1]
 
 
-def test_nobody_overtakes_at_the_door() -> None:
-    """Room for 100: B's 80 do not fit beside A's 60, and C's 10, which would, wait behind them."""
-    made = Bench(batching="none", kv_tokens=100)
-    for time_s, session, request in ((0, A, 60), (1, B, 80), (2, C, 10)):
-        made.at(time_s, session, 5, request=request)
-    made.call(50, lambda: made.cloud.forget(A))
-    made.run()
-    assert [visit.began_s for visit in made.visits] == [[0.0], [50.0], [55.0]]
-    assert made.visits[1].states == [(1.0, "queue"), (50.0, "serve")]
-
-
-def test_who_is_in_waits_for_no_door() -> None:
-    """A has its room while its device drafts; B is at the door all that time, and A's next job goes before it."""
-    made = Bench(batching="none", kv_tokens=100)
-    made.at(0, A, 5, request=60)
-    made.at(1, B, 5, request=60)
-    made.at(30, A, 9, read=5, request=60)
-    made.call(70, lambda: made.cloud.forget(A))
-    made.run()
-    assert [visit.began_s for visit in made.visits] == [[0.0], [70.0], [30.0]]
-    assert made.visits[2].states == [(30.0, "serve")], "its cache was still there"
-
-
-def give_up(made: Bench, place: int) -> None:
-    made.cloud.withdraw(made.visits[place].job)
-    made.cloud.forget(made.visits[place].job.session)
-
-
-@pytest.mark.parametrize(("gone", "began_s"), [(A, 20.0), (B, 7.0)])
-def test_who_gives_up_frees_its_room_or_its_place_in_the_line(gone: tuple[int, int], began_s: float) -> None:
-    """A's pass of 20 s is under way when A gives up at 7: its room is free when the pass has ended. Had B, before C at
-    the door, given up, C would be in at once, since beside A there is room for it."""
-    made = Bench(servers=2, batching="none", kv_tokens=50)
-    made.at(0, A, 20, request=70)
-    made.at(1, B, 5, request=60)
-    made.at(2, C, 5, request=30)
-    made.call(7, lambda: give_up(made, (A, B).index(gone)))
-    made.run()
-    assert made.visits[2].began_s == [began_s]
-
-
-def test_a_crash_loses_the_rooms_of_its_server_and_its_sessions_wait_at_the_next_door() -> None:
-    """Affinity: A and B live on server 0, C on 1, each memory holds 100. At 50 server 0 is gone: B, whose device is
-    drafting then, comes back at 60 and must wait for C to end."""
-    made = Bench(servers=2, routing="affinity", batching="none", kv_tokens=100,
-                 failures={"kind": "scheduled", "away": [(0, 50, 5000)]})  # fmt: skip
-    made.at(0, B, 10, request=90, prefill=True)
-    made.at(1, C, 10, request=90, prefill=True)
-    made.at(60, B, 14, read=10, request=90)
-    made.call(200, lambda: made.cloud.forget(C))
-    made.run()
-    assert made.visits[2].states == [(60.0, "queue"), (200.0, "prefill")] and made.visits[2].done_s == [214.0]
-
-
-def test_two_sessions_never_wait_for_each_others_room() -> None:
-    """Round robin sends A from server 0 to 1 and B from 1 to 0, and neither memory holds both: A, who waits at the door
-    of 1, keeps no room on 0, or both would wait for ever. So B is let in, and A when B has ended."""
-    made = Bench(servers=2, routing="round_robin", batching="none", kv_tokens=100)
-    made.at(0, A, 10, request=60, prefill=True)
-    made.at(1, B, 10, request=60, prefill=True)
-    made.at(50, C, 1, request=10)
-    made.at(100, A, 12, read=10, request=60)
-    made.at(101, B, 12, read=10, request=60)
-    made.call(300, lambda: made.cloud.forget(B))
-    made.run()
-    assert made.visits[3].states == [(100.0, "queue"), (300.0, "prefill")]
-    assert made.visits[4].states == [(101.0, "prefill")]
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -258,40 +189,6 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out(
     if routing == "shared":
         firsts = [visit.began_s[0] for visits in made.ran.values() for visit in visits[:1] if visit.began_s]
         assert firsts == sorted(firsts), "somebody has overtaken"
-
-
-def test_what_was_thrown_out_is_read_again_as_a_prefill_and_cut_like_one() -> None:
-    """Room for 100, 16 tokens a pass. B's prefill throws A out. A's next job of 4 new tokens reads its 60 again, 16 a
-    pass, and C's decoding is not held up: it shares those passes."""
-    Noted.works.clear()
-    made = Bench(
-        batching="continuous", token_budget=16, kv_tokens=100, admission="evict", latency="noted_in_tests"
-    )  # fmt: skip
-    made.at(0, A, 60, prefill=True)
-    made.at(200, B, 80, prefill=True)
-    made.call(400, lambda: made.cloud.forget(B))
-    made.at(500, A, 64, read=60)
-    made.at(501, C, 2)
-    made.run()
-    assert Noted.works[-5:] == [((16, 0),), ((2, 0), (14, 16)), ((16, 30),), ((14, 46),), ((4, 60),)]
-    visit = made.visits[2]
-    assert [state for _, state in visit.states] == [*["prefill", "queue"] * 4, "serve"]
-    assert made.visits[3].done_s[0] < visit.done_s[0] and made.cloud.evictions == 1
-
-
-def test_a_waiting_job_whose_cache_is_thrown_out_goes_behind_those_that_lost_nothing() -> None:
-    """A and C have 30 tokens cached each, and room is for 70. B's prefill takes it: A, thrown out in the queue, is a
-    prefill now."""
-    made = Bench(batching={"kind": "continuous", "cap": 1}, kv_tokens=70, admission="evict")
-    made.at(0, A, 30, prefill=True)
-    made.at(40, C, 30, prefill=True)
-    made.at(100, D, 35)
-    made.at(101, A, 32, read=30)
-    made.at(102, C, 32, read=30)
-    made.run()
-    began = {visit.job.session: visit.began_s for visit in made.visits[2:]}
-    assert began[D] == [100.0] and began[C] == [135.0] and began[A] == [137.0]
-    assert made.visits[3].states[-1] == (137.0, "prefill")
 
 
 def run_cell(scheme: object, memory: Memory, **cloud: object) -> dict[str, float]:

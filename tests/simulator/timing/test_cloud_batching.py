@@ -10,15 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
-from typing import Literal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from servers import Bench
-
-from simulator.cell.cloud_config import Batching
 
 TICK = 2.0**-14
 TICKS = 4096
@@ -151,46 +148,3 @@ def test_twins_agree_whatever_the_parameters(seed: int, cap: int, window: int, b
     assert served(jobs, batching=batching, token_budget=budget) == whole_jobs(jobs, cap, window * STEP, budget)
     batching = {"kind": "continuous", "cap": cap}
     assert served(jobs, batching=batching, token_budget=budget) == cut_jobs(jobs, cap, budget)
-
-
-def test_a_lone_job_waits_for_its_window_and_no_longer() -> None:
-    bench = Bench(batching={"kind": "window", "cap": 2, "window_s": 30})
-    bench.at(5, (0, 0), 7)
-    bench.run()
-    assert bench.visits[0].began_s == [35.0] and bench.visits[0].done_s == [42.0]
-
-
-def test_with_a_window_the_next_in_line_does_not_wait_for_the_pass_of_the_first() -> None:
-    """Two servers, one queue: the budget lets one job into each pass, so the second server takes the second job when
-    its own window is over (I5)."""
-    bench = Bench(servers=2, batching={"kind": "window", "cap": 4, "window_s": 30}, token_budget=10)
-    bench.at(0, (0, 0), 100)
-    bench.at(1, (0, 1), 8)
-    bench.run()
-    assert [visit.began_s for visit in bench.visits] == [[30.0], [31.0]]
-
-
-def test_after_the_oldest_withdraws_the_window_is_that_of_the_next() -> None:
-    bench = Bench(batching={"kind": "window", "cap": 4, "window_s": 30})
-    bench.at(0, (0, 0), 5)
-    bench.at(10, (0, 1), 5)
-    bench.call(20, lambda: bench.cloud.withdraw(bench.visits[0].job))
-    bench.run()
-    assert bench.visits[0].done_s == [] and bench.visits[1].done_s == [45.0]
-
-
-class Patient(Batching):
-    """A user's own: waits 3 s for company, and says so by `ready_s` alone."""
-
-    kind: Literal["patient_in_tests"] = "patient_in_tests"
-
-    def ready_s(self, waiting: int, oldest_s: float) -> float:
-        return oldest_s + 3
-
-
-def test_a_batching_of_ones_own_is_waited_for() -> None:
-    bench = Bench(batching="patient_in_tests")
-    bench.at(1.0, (0, 0), 2)
-    bench.at(3.0, (1, 0), 2)
-    bench.run()
-    assert [visit.began_s for visit in bench.visits] == [[4.0], [4.0]]

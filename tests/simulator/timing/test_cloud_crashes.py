@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from servers import Bench, Noted, Visit
+from servers import Bench, Visit
 
 pytestmark = pytest.mark.usefixtures("called_once")
 
@@ -17,65 +17,6 @@ A, B, C = (0, 0), (1, 0), (2, 0)
 
 def scheduled(*away: tuple[int, float, float]) -> dict[str, object]:
     return {"kind": "scheduled", "away": away}
-
-
-@pytest.mark.parametrize("back_s", [6.0, 50.0])
-def test_a_crash_in_the_middle_of_a_pass_loses_its_time(back_s: float) -> None:
-    """Whether the server is back before the lost pass would have ended, or after."""
-    made = Bench(failures=scheduled((0, 4, back_s)), batching="none")
-    made.at(0, A, 10)
-    made.run()
-    [visit] = made.visits
-    assert visit.began_s == [0.0, back_s] and visit.done_s == [back_s + 10]
-    assert made.cloud.service_s == 4 + 10 and made.cloud.crashes == 1
-    assert made.cloud.station.area == made.cloud.station.sojourn_s == back_s + 10
-
-
-def test_jobs_of_a_crashed_server_go_elsewhere_and_prefill_there() -> None:
-    """Affinity: A and B live on servers 0 and 1; 0 crashes with A in a pass, and A's whole text is computed on 1."""
-    Noted.works.clear()
-    made = Bench(
-        servers=2, routing="affinity", batching="none", latency="noted_in_tests", failures=scheduled((0, 1005, 9000))
-    )
-    made.at(0, A, 100)
-    made.at(1, B, 200)
-    made.at(1000, A, 110)
-    made.at(2000, A, 112)
-    made.run()
-    assert Noted.works == [((100, 0),), ((200, 0),), ((10, 100),), ((110, 0),), ((2, 110),)]
-    assert made.visits[2].began_s == [1000.0, 1005.0] and made.visits[2].done_s == [1115.0]
-
-
-def test_in_a_shared_pool_only_the_caches_in_the_lost_pass_are_lost() -> None:
-    Noted.works.clear()
-    made = Bench(servers=2, batching="none", latency="noted_in_tests", failures=scheduled((0, 1005, 9000)))
-    made.at(0, A, 100)
-    made.at(500, B, 100)
-    made.at(1000, A, 110)
-    made.at(2000, B, 110)
-    made.run()
-    assert Noted.works == [((100, 0),), ((100, 0),), ((10, 100),), ((110, 0),), ((10, 100),)]
-
-
-@pytest.mark.parametrize("routing", ["shared", "round_robin", "shortest_queue", "affinity"])
-def test_with_all_servers_down_jobs_wait_for_the_first_to_return(routing: str) -> None:
-    made = Bench(
-        servers=2, routing=routing, batching="none", failures=scheduled((0, 5, 50), (1, 6, 30)),
-    )  # fmt: skip
-    for time_s, session in ((0, A), (0, B), (10, C)):
-        made.at(time_s, session, 10)
-    made.call(12, lambda: made.cloud.withdraw(made.visits[1].job))
-    made.run()
-    assert made.visits[0].done_s == [40.0] and made.visits[1].done_s == [] and made.visits[2].done_s == [50.0]
-    assert made.cloud.station.present == 0 and made.cloud.station.area == made.cloud.station.sojourn_s
-
-
-def test_a_job_in_the_queue_of_a_crashed_server_moves_at_once() -> None:
-    made = Bench(servers=2, routing="round_robin", batching="none", failures=scheduled((0, 5, 500)))
-    for number in range(4):
-        made.at(0, (number, 0), 10)
-    made.run()
-    assert [visit.done_s for visit in made.visits] == [[30.0], [10.0], [40.0], [20.0]]
 
 
 class Once(Bench):
@@ -156,12 +97,3 @@ def test_whatever_happens_each_job_is_done_once_or_withdrawn(
     for number, visit in enumerate(made.visits):
         assert len(visit.done_s) == (0 if number in withdrawn else 1)
     assert made.cloud.station.area == pytest.approx(made.cloud.station.sojourn_s, rel=1e-9)
-
-
-def test_a_server_comes_back_with_nothing_in_its_memory() -> None:
-    Noted.works.clear()
-    made = Bench(servers=2, routing="affinity", latency="noted_in_tests", failures=scheduled((0, 500, 600)))
-    made.at(0, A, 100)
-    made.at(1000, A, 110)
-    made.run()
-    assert Noted.works == [((100, 0),), ((110, 0),)]

@@ -199,14 +199,6 @@ def test_time_adds_up_where_all_actions_take_turns(scheme: str) -> None:
         assert texts(run) == texts(ran(busy(fields | {"policy": "fixed_length"})))
 
 
-def test_tokens_are_taken_in_order_where_replies_overtake_each_other() -> None:
-    late = {"kind": "jitter", "delay_s": 0.01, "jitter_s": 0.2, "reorder": True}
-    jittery = link(1e7, arq={"kind": "selective_repeat", "timeout_s": 5.0}) | {"delay": late}
-    uplink = link(1e5, arq={"kind": "selective_repeat", "timeout_s": 5.0})
-    run = ran(made("cloud_alone_in_tests", downlink=jittery, uplink=uplink))
-    assert texts(run) == texts(ran(made("cloud_alone_in_tests")))
-
-
 def test_it_ends_with_the_answer() -> None:
     fields: dict[str, Any] = {
         "models": {"pair": tables_pair.Tables().kind},

@@ -1,4 +1,4 @@
-"""Which server a job goes to, what is computed again there, and what a server's memory lets in."""
+"""Which server a job goes to, and what is computed again there. The plays are in `test_cloud_timelines`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from servers import Bench, Noted, Visit
 
 pytestmark = pytest.mark.usefixtures("called_once")
 
-A, B, C, D = (0, 0), (1, 0), (2, 0), (3, 0)
+A = (0, 0)
 Work = tuple[tuple[int, int], ...]
 
 
@@ -23,47 +23,6 @@ def works() -> list[Work]:
 
 def bench(routing: str, **fields: object) -> Bench:
     return Bench(**{"servers": 2, "routing": routing, "batching": "none", "latency": "noted_in_tests", **fields})
-
-
-def texts(lengths: list[int], routing: str, **fields: object) -> Bench:
-    """One session whose text grows, job after job, each long after the one before."""
-    made = bench(routing, **fields)
-    for number, tokens in enumerate(lengths):
-        made.at(1000.0 * number, A, tokens)
-    made.run()
-    return made
-
-
-def test_round_robin_computes_again_what_the_other_server_holds(works: list[Work]) -> None:
-    texts([10, 12, 14, 16], "round_robin")
-    assert works == [((10, 0),), ((12, 0),), ((4, 10),), ((4, 12),)]
-
-
-@pytest.mark.parametrize("routing", ["shared", "affinity", "shortest_queue"])
-def test_where_the_cache_is_at_hand_only_new_tokens_are_computed(routing: str, works: list[Work]) -> None:
-    texts([10, 12, 14, 16], routing)
-    assert works == [((10, 0),), ((2, 10),), ((2, 12),), ((2, 14),)]
-
-
-@pytest.mark.parametrize(
-    ("routing", "work", "began_s"),
-    [
-        ("shared", (2, 10), 1000.0),
-        ("shortest_queue", (12, 0), 1000.0),
-        ("affinity", (2, 10), 1500.0),
-    ],
-)
-def test_a_busy_home_is_waited_for_or_left(
-    routing: str, work: tuple[int, int], began_s: float, works: list[Work]
-) -> None:
-    """A's cache is on server 0, which B keeps busy from 500 to 1500; server 1 is free, but has nothing of A."""
-    made = bench(routing)
-    made.at(0, A, 10)
-    made.at(500, B, 1000)
-    made.at(1000, A, 12)
-    made.run()
-    assert works == [((10, 0),), ((1000, 0),), (work,)]
-    assert made.visits[-1].began_s == [began_s]
 
 
 def test_a_server_that_has_just_finished_is_not_counted_as_loaded(works: list[Work]) -> None:
@@ -79,15 +38,6 @@ def test_a_server_that_has_just_finished_is_not_counted_as_loaded(works: list[Wo
     made.at(0, A, 10)
     made.run()
     assert works == [((10, 0),), ((2, 10),), ((2, 12),)]
-
-
-def test_a_rejected_tail_is_computed_again_everywhere(works: list[Work]) -> None:
-    made = bench("shared")
-    made.at(0, A, 20)
-    made.call(100, lambda: made.cloud.crop(A, 13))
-    made.at(200, A, 21)
-    made.run()
-    assert works == [((20, 0),), ((8, 13),)]
 
 
 @pytest.mark.parametrize("routing", ["shared", "round_robin", "affinity"])
@@ -117,71 +67,3 @@ def test_recomputation_is_exactly_what_the_caches_lack(routing: str, works: list
         assert all(pool.kv.held_tokens <= room for pool in made.cloud._pools)
     assert works == expected
     assert made.cloud.evictions == evicted > 20
-
-
-def test_memory_admits_no_job_beside_those_that_fill_it() -> None:
-    """Two servers with one memory of 2 x 60: three jobs of 50 do not fit at once, so the third waits for an end."""
-    made = bench("shared", kv_tokens=60, admission="evict", latency={"kind": "constant", "per_pass_s": 10})
-    for session in (A, B):
-        made.at(0, session, 50)
-    made.at(1, C, 50)
-    made.at(4, D, 10)
-    made.run()
-    assert [visit.began_s for visit in made.visits] == [[0.0], [0.0], [10.0], [10.0]]
-    assert made.cloud.evictions == 1
-
-
-def test_in_one_pass_memory_bounds_the_batch() -> None:
-    made = bench(
-        "shared",
-        servers=1,
-        kv_tokens=100,
-        admission="evict",
-        batching="waiting",
-        latency={"kind": "constant", "per_pass_s": 10},
-    )
-    for session in (A, B, C, D):
-        made.at(0, session, 45)
-    made.run()
-    assert [visit.began_s for visit in made.visits] == [[0.0], [10.0], [10.0], [20.0]]
-
-
-def test_in_the_queue_a_withdrawn_job_leaves_and_in_a_pass_it_runs_on_unheard() -> None:
-    made = bench("shared", servers=1)
-    made.at(0, A, 10)
-    made.at(1, B, 10)
-    made.at(2, C, 10)
-    made.call(4, lambda: made.cloud.withdraw(made.visits[0].job))
-    made.call(5, lambda: made.cloud.withdraw(made.visits[1].job))
-    made.run()
-    assert [visit.began_s for visit in made.visits] == [[0.0], [], [10.0]]
-    assert [visit.done_s for visit in made.visits] == [[], [], [20.0]]
-    assert made.cloud.service_s == 20.0 and made.cloud.station.left == 3 and made.cloud.station.served == 2
-
-
-def blocked() -> Bench:
-    """Two servers, one memory of 2 x 60: A's pass of 10 s holds 60; B's 70 wait for room; C's 30 wait behind B."""
-    made = bench("shared", kv_tokens=60, admission="evict", latency={"kind": "constant", "per_pass_s": 10})
-    for time_s, session, tokens in ((0, A, 60), (1, B, 70), (2, C, 30)):
-        made.at(time_s, session, tokens)
-    return made
-
-
-def test_when_the_head_of_the_queue_withdraws_the_next_begins_at_once() -> None:
-    made = blocked()
-    made.call(7, lambda: made.cloud.withdraw(made.visits[1].job))
-    made.run()
-    assert [visit.began_s for visit in made.visits] == [[0.0], [], [7.0]]
-
-
-def test_a_withdrawn_job_holds_its_memory_to_the_end_of_its_pass() -> None:
-    made = blocked()
-
-    def end() -> None:
-        made.cloud.withdraw(made.visits[0].job)
-        made.cloud.forget(A)
-
-    made.call(7, end)
-    made.run()
-    assert [visit.began_s for visit in made.visits] == [[0.0], [10.0], [10.0]]
-    assert [pool.kv.held(A) for pool in made.cloud._pools] == [0]

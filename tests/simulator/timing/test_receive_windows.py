@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from cells import cell, link
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from links import Given, Scripted
-from plants import Watch, ran
+from plants import AirWatch, ran
 from pydantic import ValidationError
-from two_ways import OnAir, TwoWays
+from two_ways import TwoWays
 
 from channels.link.link_config import LinkConfig, answer_s
 from kinds import ConfigError
@@ -29,109 +30,102 @@ def class_a(devices: int = 1, delays_s: tuple[float, ...] = (1, 2), **up: Any) -
     return ways
 
 
-def test_a_packet_down_waits_for_the_first_window_after_a_frame_up() -> None:
-    ways = class_a()
-    ways.put(ways.down, 0.5, 0, 496)
-    ways.put(ways.up, 1, 0, 904)
-    assert ways.run() == [("uplink", 0, 0, 1, 2.004), ("downlink", 0, 0, 3.004, 3.5)]
+Happens = Callable[[TwoWays], None]
 
 
-def test_what_comes_after_the_first_window_waits_for_the_second_and_then_for_the_next_frame() -> None:
-    ways = class_a()
-    ways.put(ways.up, 0, 0, 904)
-    ways.put(ways.down, 2.5, 0, 496)
-    ways.put(ways.down, 4, 0, 496, number=1)
-    ways.put(ways.up, 10, 0, 904, number=1)
-    assert ways.run() == [
-        ("uplink", 0, 0, 0, 1.004),
-        ("downlink", 0, 0, 3.004, 3.5),
-        ("uplink", 0, 1, 10, 11.004),
-        ("downlink", 0, 1, 12.004, 12.5),
-    ]
+def up(at_s: float, bits: int = 904, number: int = 0, device: int = 0) -> Happens:
+    return lambda ways: ways.put(ways.up, at_s, device, bits, number) and None
 
 
-def test_one_frame_up_brings_one_frame_down() -> None:
-    ways = class_a()
-    for number in range(2):
-        ways.put(ways.down, 0, 0, 496, number=number)
-    ways.put(ways.up, 0, 0, 904)
-    assert ways.run(until_s=50) == [("uplink", 0, 0, 0, 1.004), ("downlink", 0, 0, 2.004, 2.5)]
-    assert ways.down.in_flight == 1
+def down(at_s: float, number: int = 0, device: int = 0, bits: int = 496) -> Happens:
+    return lambda ways: ways.put(ways.down, at_s, device, bits, number) and None
 
 
-def test_a_device_that_awaits_more_sends_an_empty_frame_for_each_frame_down() -> None:
-    """It asks at once; the first answer comes in the second window, the other in the first of the next frame."""
-    ways = class_a()
+def awaits(ways: TwoWays) -> None:
     ways.at(0, lambda: ways.windows.awaits(0, 0, None))
-    ways.put(ways.down, 1.5, 0, 496)
-    ways.put(ways.down, 2.2, 0, 496, number=1)
-    ways.at(4.2, lambda: ways.windows.has_all(0))
-    assert ways.run() == [
-        ("uplink", 0, -1, 0, 0.1),
-        ("downlink", 0, 0, 2.1, 2.596),
-        ("uplink", 0, -2, 2.596, 2.696),
-        ("downlink", 0, 1, 3.696, 4.192),
-        ("uplink", 0, -3, 4.192, 4.292),
-    ]
-    assert (ways.up.sent, ways.up.bits_sent) == (3, 3 * POLL_BITS)
+
+
+def awaits_answer(ways: TwoWays) -> None:
+    """In answer to a frame that is put now."""
+    message = ways.put(ways.up, 0, 0, 904)
+    ways.at(0.0, lambda: ways.windows.awaits(0, 0, message))
+
+
+def has_all(at_s: float) -> Happens:
+    return lambda ways: ways.at(at_s, lambda: ways.windows.has_all(0))
+
+
+SLOW_WAY = {"delay": {"kind": "constant", "delay_s": 0.7}}
+TWICE: dict[str, Any] = {"loss": Given(by=Scripted((0, 0, 0, 0))),
+                         "arq": {"kind": "stop_and_wait", "timeout_s": 4, "timer_jitter": 0}}  # fmt: skip
+TIMELINES: dict[str, tuple[dict[str, Any], list[Happens], list[tuple[str, int, int, float, float]]]] = {
+    "a packet down waits for the first window after a frame up": (
+        {}, [down(0.5), up(1)], [("uplink", 0, 0, 1, 2.004), ("downlink", 0, 0, 3.004, 3.5)]
+    ),
+    "what comes after the first window waits for the second, and then for the next frame": (
+        {}, [up(0), down(2.5), down(4, 1), up(10, number=1)],
+        [("uplink", 0, 0, 0, 1.004), ("downlink", 0, 0, 3.004, 3.5),
+         ("uplink", 0, 1, 10, 11.004), ("downlink", 0, 1, 12.004, 12.5)],
+    ),
+    "one frame up brings one frame down": (
+        {}, [down(0), down(0, 1), up(0)], [("uplink", 0, 0, 0, 1.004), ("downlink", 0, 0, 2.004, 2.5)]
+    ),
+    "a device that awaits more sends an empty frame at once, and one for each frame down": (
+        {}, [awaits, down(1.5), down(2.2, 1), has_all(4.2)],
+        [("uplink", 0, -1, 0, 0.1), ("downlink", 0, 0, 2.1, 2.596), ("uplink", 0, -2, 2.596, 2.696),
+         ("downlink", 0, 1, 3.696, 4.192), ("uplink", 0, -3, 4.192, 4.292)],
+    ),
+    "no empty frame goes before the message that is to be answered": (
+        {}, [awaits_answer, down(1.5), has_all(2.5)],
+        [("uplink", 0, 0, 0, 1.004), ("downlink", 0, 0, 2.004, 2.5)],
+    ),
+    "a device sends nothing while it listens, until the second window has passed or a frame has come in the first": (
+        {"arq": WINDOW}, [up(0), up(0, number=1), up(0, number=2), down(3.1)],
+        [("uplink", 0, 0, 0, 1.004), ("uplink", 0, 1, 3.004, 4.008), ("downlink", 0, 0, 5.008, 5.504),
+         ("uplink", 0, 2, 5.504, 6.508)],
+    ),
+    "the second window of a frame that was answered is none of the next frame": (
+        {}, [up(0, 0), down(0, bits=96), up(1.2, 400, 1), down(1.8, 1, bits=96)],
+        [("uplink", 0, 0, 0, 0.1), ("downlink", 0, 0, 1.1, 1.196), ("uplink", 0, 1, 1.2, 1.7),
+         ("downlink", 0, 1, 2.7, 2.796)],
+    ),
+    "the network knows of no window after a frame that it has not received": (
+        TWICE, [up(0), down(0)],
+        [("uplink", 0, 0, 0, 1.004), ("uplink", 0, 0, 5.004, 6.008), ("downlink", 0, 0, 7.008, 7.504)],
+    ),
+    "a gateway that is busy in the first window answers in the second": (
+        {}, [up(0), down(0), up(0, device=1), down(0, device=1)],
+        [("uplink", 0, 0, 0, 1.004), ("uplink", 1, 0, 0, 1.004), ("downlink", 0, 0, 2.004, 2.5),
+         ("downlink", 1, 0, 3.004, 3.5)],
+    ),
+    "a window before the frame has reached the network is of no use": (
+        SLOW_WAY | {"delays_s": (0.3, 0.9)}, [up(0), down(0)],
+        [("uplink", 0, 0, 0, 1.004), ("downlink", 0, 0, 1.904, 2.4)],
+    ),
+    "a device whose frame arrives at 1.704 s, after its only window at 1.504 s, asks again at 2.004 s": (
+        SLOW_WAY | {"delays_s": (0.5,)}, [awaits_answer], [("uplink", 0, 0, 0, 1.004), ("uplink", 0, -1, 2.004, 2.104)]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TIMELINES)
+def test_frames_go_up_and_down_as_the_timeline_says(name: str) -> None:
+    fields, happens, frames = TIMELINES[name]
+    ways = class_a(devices=2, **fields)
+    for each in happens:
+        each(ways)
+    assert ways.run(until_s=frames[-1][-1] + 0.005) == frames
+    sent_s = [left_s - began_s for link, _, _, began_s, left_s in frames if link == "uplink"]
+    assert (ways.up.sent, ways.up.bits_sent) == (len(sent_s), round(1000 * sum(sent_s))), "I7: at 1 kbit/s"
 
 
 def test_windows_that_pass_in_vain_bring_the_next_empty_frame_under_the_duty_cycle() -> None:
     """0.1 s on the air owe 0.9 s of silence, which ends before the second window; at 0.01 they owe 9.9 s."""
     for duty, second_s in ((0.1, 2.1), (0.01, 10.0)):
         ways = class_a(rate={"kind": "duty_cycle", "bps": 1000, "duty": duty})
-        ways.at(0, lambda ways=ways: ways.windows.awaits(0, 0, None))  # type: ignore[misc]
+        awaits(ways)
         began = [began_s for _, _, _, began_s, _ in ways.run(until_s=second_s + 1)]
         assert began == pytest.approx([0, second_s])
-
-
-def test_no_empty_frame_goes_before_the_message_that_is_to_be_answered() -> None:
-    ways = class_a()
-    message = ways.put(ways.up, 0, 0, 904)
-    ways.at(0.0, lambda: ways.windows.awaits(0, 0, message))
-    ways.put(ways.down, 1.5, 0, 496)
-    ways.at(2.5, lambda: ways.windows.has_all(0))
-    assert ways.run() == [("uplink", 0, 0, 0, 1.004), ("downlink", 0, 0, 2.004, 2.5)]
-
-
-def test_a_device_sends_nothing_while_it_listens() -> None:
-    """The second frame waits for the second window to pass; after a frame in the first window the third need not."""
-    ways = class_a(arq=WINDOW)
-    for number in range(3):
-        ways.put(ways.up, 0, 0, 904, number)
-    ways.put(ways.down, 3.1, 0, 496)
-    assert ways.run() == [
-        ("uplink", 0, 0, 0, 1.004),
-        ("uplink", 0, 1, 3.004, 4.008),
-        ("downlink", 0, 0, 5.008, 5.504),
-        ("uplink", 0, 2, 5.504, 6.508),
-    ]
-
-
-def test_the_second_window_of_a_frame_that_was_answered_is_none_of_the_next_frame() -> None:
-    """Answered at 1.2 s, sent again until 1.7 s: what joins at 1.8 s waits for 2.7 s, not for 2.1 s."""
-    ways = class_a()
-    ways.put(ways.up, 0, 0, 0)
-    ways.put(ways.down, 0, 0, 96)
-    ways.put(ways.up, 1.2, 0, 400, number=1)
-    ways.put(ways.down, 1.8, 0, 96, number=1)
-    assert ways.run()[-1] == ("downlink", 0, 1, 2.7, 2.796)
-
-
-def test_the_network_knows_of_no_window_after_a_frame_it_has_not_heard() -> None:
-    lost = Given(by=Scripted((0, 0, 0, 0)))
-    ways = class_a(loss=lost, arq={"kind": "stop_and_wait", "timeout_s": 4, "timer_jitter": 0})
-    ways.put(ways.up, 0, 0, 904)
-    ways.put(ways.down, 0, 0, 496)
-    assert ways.run() == [("uplink", 0, 0, 0, 1.004), ("uplink", 0, 0, 5.004, 6.008), ("downlink", 0, 0, 7.008, 7.504)]
-
-
-def test_a_gateway_that_is_busy_in_the_first_window_answers_in_the_second() -> None:
-    ways = class_a(devices=2)
-    for device in range(2):
-        ways.put(ways.up, 0, device, 904)
-        ways.put(ways.down, 0, device, 496)
-    assert ways.run()[2:] == [("downlink", 0, 0, 2.004, 2.5), ("downlink", 1, 0, 3.004, 3.5)]
 
 
 def test_an_acknowledgement_comes_back_in_the_first_window() -> None:
@@ -145,21 +139,6 @@ def test_an_acknowledgement_comes_back_in_the_first_window() -> None:
     assert ways.up.seen_by(0).round_trip_s == pytest.approx(1.004 + 1)
 
 
-def test_a_window_before_the_frame_has_reached_the_network_is_of_no_use() -> None:
-    ways = class_a(delays_s=(0.3, 0.9), delay={"kind": "constant", "delay_s": 0.7})
-    ways.put(ways.up, 0, 0, 904)
-    ways.put(ways.down, 0, 0, 496)
-    assert ways.run()[1] == ("downlink", 0, 0, 1.904, 2.4)
-
-
-def test_a_device_whose_frame_arrives_after_its_windows_asks_again() -> None:
-    """At 1.004 s the frame has left, at 1.704 s it is there; the device, which looked at 1.504 s, looks at 2.004 s."""
-    ways = class_a(delays_s=(0.5,), delay={"kind": "constant", "delay_s": 0.7})
-    message = ways.put(ways.up, 0, 0, 904)
-    ways.at(0.0, lambda: ways.windows.awaits(0, 0, message))
-    assert ways.run(until_s=2.2)[1:] == [("uplink", 0, -1, 2.004, 2.104)]
-
-
 def streaming(delays_s: tuple[float, ...], scheme: object, loss: float) -> tuple[list[Airing], list[Airing], float]:
     """The attempts up and down of a cell of two devices, and the uplink bits a token of its summary."""
     lossy = {"kind": "bernoulli", "probability": loss}
@@ -168,23 +147,12 @@ def streaming(delays_s: tuple[float, ...], scheme: object, loss: float) -> tuple
     up = link(2e4, loss=lossy, arq=arq, mtu_bits=1000, sharing="own")
     listens = {"kind": "after_sending", "delays_s": delays_s}
     made = cell(scheme, workload=asked, uplink=up, downlink=link(2e4, loss=lossy, listens=listens))
-    air = Seen()
+    air = AirWatch()
     run = ran(made, watch=air)
     assert (run.result.requests["outcome"] == "answered").all()
     per_token = run.result.summary["uplink_bits_per_token"] * run.result.requests["output_tokens"].sum()
-    ways = [[each for each in air.on_air.airings if each.link == way] for way in ("uplink", "downlink")]
+    ways = [[each for each in air.airings if each.link == way] for way in ("uplink", "downlink")]
     return ways[0], ways[1], float(per_token)
-
-
-class Seen(Watch):
-    """Notes what is on the air."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.on_air = OnAir()
-
-    def on_packet(self, airing: Airing) -> None:
-        self.on_air.on_packet(airing)
 
 
 @settings(max_examples=12, deadline=None)
