@@ -85,7 +85,7 @@ def sweep(
 
 
 def summarise(cells: pd.DataFrame) -> pd.DataFrame:
-    """A row a setting of the table that `sweep` returns: `n` seeds, then each metric's mean and 95% half-width.
+    """A row a setting of the table that `sweep` returns: `n` seeds, then each metric's mean and half-width.
 
     Rows that differ by their seed alone are one setting; the half-width of METRIC is METRIC_ci95.
     """

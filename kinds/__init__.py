@@ -22,7 +22,7 @@ from pydantic._internal._model_construction import ModelMetaclass
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from kinds.mistakes import ConfigError as ConfigError
-from kinds.mistakes import Rule, is_foreign, shown, watch
+from kinds.mistakes import Rule, is_foreign, print_once, shown, watch
 
 
 class _Short(ModelMetaclass):
@@ -65,6 +65,10 @@ class Choice(Part):
     """Of a family: its alternatives by name."""
     _of_number: ClassVar[tuple[str, str] | None] = None
     """Of a family: the kind and its field that a number typed in place of a kind is probably meant for."""
+    former_kinds: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    """The kinds by which an alternative was known before, each with the values that its fields then have."""
+    _renamed: ClassVar[dict[str, tuple[str, Mapping[str, object]]]]
+    """Of a family: the former kinds, each with the kind that it is now and those values."""
     method_rules: ClassVar[Mapping[str, Rule]] = {}
     """Of a family, or a class in it: what the methods that a user's class defines must answer."""
     _home: ClassVar[tuple[str, str]]
@@ -74,7 +78,7 @@ class Choice(Part):
     def __init_subclass__(cls, *, family: bool = False, **kwargs: Unpack[ConfigDict]) -> None:
         super().__init_subclass__(**kwargs)
         if family:
-            cls.kinds = {}
+            cls.kinds, cls._renamed = {}, {}
 
     @classmethod
     def is_family(cls) -> bool:
@@ -105,6 +109,7 @@ class Choice(Part):
             file, name = other._home
             raise TypeError(f"{cls.__qualname__}: the kind {kind!r} is taken by {name} in {file}")
         cls.kinds[kind] = cls
+        cls._renamed |= {former: (kind, values) for former, values in cls.__dict__.get("former_kinds", {}).items()}
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler, /) -> CoreSchema:
@@ -133,6 +138,17 @@ class Choice(Part):
         return meant(typed, cls.kinds)
 
     @classmethod
+    def renamed(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a part, under the kind that a former one is now; a line says so."""
+        former = fields.get("kind")
+        if not isinstance(former, str) or former not in cls._renamed:
+            return dict(fields)
+        kind, values = cls._renamed[former]
+        now = ", ".join([f"kind: {kind}", *(f"{name}: {value}" for name, value in values.items())])
+        print_once(f"{cls.__name__.lower()} {former} is now {{{now}}}; the former name is accepted in this version")
+        return {**values, **fields, "kind": kind}
+
+    @classmethod
     def of(cls, value: object) -> Self:
         """The alternative that `value` names: an instance, a kind's name, or a mapping with `kind` and its fields."""
         if isinstance(value, cls):
@@ -140,6 +156,7 @@ class Choice(Part):
         fields: dict[str, Any] = (
             {"kind": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
         )
+        fields = cls.renamed(fields)
         kind = fields.get("kind")
         if not isinstance(kind, str) or kind not in cls.kinds:
             known = ", ".join(sorted(cls.kinds))

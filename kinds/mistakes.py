@@ -31,6 +31,8 @@ _FOREIGN: dict[str, str] = {}
 """The modules that have registered classes of users, and their files."""
 LONGEST_VALUE = 200
 """Characters that a complaint shows of a value."""
+PRINTED: set[str] = set()
+"""The lines that this process has printed once."""
 CALLED_TWICE, TWICE_EVERY = 8, 64
 """Calls of a user's method that are made twice: the first so many, and then one of so many."""
 
@@ -50,6 +52,13 @@ def printable(text: str, kept: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() or each in kept else repr(each)[1:-1] for each in text)
+
+
+def print_once(line: str) -> None:
+    """Prints a line on stderr, the first time in this process."""
+    if line not in PRINTED:
+        PRINTED.add(line)
+        print(f"sqsim: {line}", file=sys.stderr)
 
 
 class ImpureError(ConfigError):

@@ -215,12 +215,12 @@ class Pattern:
 @lru_cache(maxsize=64)
 def fit_survival(survival: tuple[float, ...], stretch_tokens: int) -> AlongText:
     """The layout whose rounds of L = len(survival) drafts survive as told by position, as near as any found."""
-    told = np.array(survival)
-    found: AlongText = _nearest_beta(told, stretch_tokens)
-    if missed(found, told) > NEAR:
-        found = min(found, _discrete(told, stretch_tokens), key=lambda each: missed(each, told))
-    if missed(found, told) > NEAR:
-        found = min(found, _pattern(told), key=lambda each: missed(each, told))
+    given = np.array(survival)
+    found: AlongText = _nearest_beta(given, stretch_tokens)
+    if missed(found, given) > NEAR:
+        found = min(found, _discrete(given, stretch_tokens), key=lambda each: missed(each, given))
+    if missed(found, given) > NEAR:
+        found = min(found, _pattern(given), key=lambda each: missed(each, given))
     return found
 
 
@@ -254,16 +254,16 @@ def missed(along: AlongText, survival: Floats) -> float:
     return float(np.abs(along.survival(len(survival)) - survival).max())
 
 
-def _nearest_beta(told: Floats, stretch_tokens: int) -> Stretches:
+def _nearest_beta(given: Floats, stretch_tokens: int) -> Stretches:
     from scipy.optimize import least_squares
 
     def beta(logs: Floats) -> Stretches:
         alpha, beta = np.exp(logs)
-        return _beta(float(alpha), float(beta), len(told), stretch_tokens)
+        return _beta(float(alpha), float(beta), len(given), stretch_tokens)
 
     bounds = np.log(0.02), np.log(200.0)
     start = np.log([2.0, 1.0])
-    best = least_squares(lambda logs: beta(logs).survival(len(told)) - told, start, bounds=bounds, diff_step=1e-4)
+    best = least_squares(lambda logs: beta(logs).survival(len(given)) - given, start, bounds=bounds, diff_step=1e-4)
     return beta(best.x)
 
 
@@ -275,20 +275,20 @@ def _beta(alpha: float, beta: float, drafts: int, stretch_tokens: int) -> Stretc
     return _over_text(np.clip((1 + nodes) / 2, 0.0, 1.0), weights, drafts, stretch_tokens)
 
 
-def _discrete(told: Floats, stretch_tokens: int) -> Stretches:
+def _discrete(given: Floats, stretch_tokens: int) -> Stretches:
     """Round shares on a grid. What edges of stretches do is met by aiming beside the figures by what was missed."""
     from scipy.optimize import nnls
 
-    grid, drafts = np.linspace(0.0, 1.0, 101), len(told)
+    grid, drafts = np.linspace(0.0, 1.0, 101), len(given)
     moments = np.vander(grid, drafts + 1, increasing=True).T  # [L + 1, grid]: 1, a, ..., a^L
     moments[0] *= 1e3  # so that they sum to 1
-    aim, tried = told, list[Stretches]()
+    aim, tried = given, list[Stretches]()
     for _ in range(6):
         shares, _ = nnls(moments, np.concatenate([[1e3], aim]))
         kept = shares > 1e-9
         tried.append(_over_text(grid[kept], shares[kept], drafts, stretch_tokens))
-        aim = aim + told - tried[-1].survival(drafts)
-    return min(tried, key=lambda each: missed(each, told))
+        aim = aim + given - tried[-1].survival(drafts)
+    return min(tried, key=lambda each: missed(each, given))
 
 
 def _over_text(acceptances: Floats, round_shares: Floats, drafts: int, stretch_tokens: int) -> Stretches:
@@ -304,7 +304,7 @@ def _round_tokens(acceptances: Floats, drafts: int) -> Floats:
     return tokens
 
 
-def _pattern(told: Floats) -> Pattern:
+def _pattern(given: Floats) -> Pattern:
     """As many acceptances as drafts: the nearest of a few descents."""
     from scipy.optimize import least_squares
 
@@ -312,11 +312,11 @@ def _pattern(told: Floats) -> Pattern:
         return Pattern(tuple((1 / (1 + np.exp(-logits))).tolist()))
 
     best: Pattern | None = None
-    for start in np.random.default_rng(0).standard_normal((12, len(told))):
-        found = least_squares(lambda logits: pattern(logits).survival(len(told)) - told, start, bounds=(-7, 7))
-        if best is None or missed(pattern(found.x), told) < missed(best, told):
+    for start in np.random.default_rng(0).standard_normal((12, len(given))):
+        found = least_squares(lambda logits: pattern(logits).survival(len(given)) - given, start, bounds=(-7, 7))
+        if best is None or missed(pattern(found.x), given) < missed(best, given):
             best = pattern(found.x)
-        if missed(best, told) < 1e-4:
+        if missed(best, given) < 1e-4:
             break
     assert best is not None
     return best

@@ -72,7 +72,7 @@ def measure(
 
 
 def relative_errors(clock: Latency, rows: Sequence[TimedPass]) -> Floats:
-    """Of each row: how far the clock is above what was measured, as a share of that. float64, [rows]."""
+    """Returns how far the latency model is above each measured row, as a share of that. float64, [rows]."""
     told_s = [clock.pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
     errors: Floats = np.array(told_s) / [row.seconds for row in rows] - 1
     return errors
@@ -103,8 +103,8 @@ def fitted_roofline(rows: Sequence[TimedPass], size: ModelSize) -> Roofline:
 
     def searched(start: Floats) -> OptimizeResult:
         def misses(figures: Floats) -> Floats:
-            told = [clock(figures).pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
-            return np.concatenate([np.log(told) - seconds, DAMPING * (figures - start)])
+            predicted_s = [clock(figures).pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
+            return np.concatenate([np.log(predicted_s) - seconds, DAMPING * (figures - start)])
 
         return least_squares(misses, start, diff_step=1e-3)
 

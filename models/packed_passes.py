@@ -39,7 +39,7 @@ class SharedNetwork:
         """Held while a pass is made: a cluster's workers may have threads, and a packed pass changes the network."""
         self._packs: bool | None = None
         self._lengths: tuple[int, ...] = ()
-        """Of the texts in the pass under way, new tokens each; () where it is one text's own."""
+        """The new tokens of each text in the pass under way; () where it is one text's own."""
 
     @property
     def packs(self) -> bool:

@@ -98,9 +98,9 @@ def recorded(pair: Pair) -> PairCard | None:
     described = describe(pair)
     cards = [card for card in _read(f"*.{_digest(described)}.json") if card.current and card.pair == described]
     if len(cards) > 1:
-        told = " and ".join(sorted(card.fingerprint[:12] for card in cards))
+        text = " and ".join(sorted(card.fingerprint[:12] for card in cards))
         raise ConfigError(
-            f"models.pair = {cards[0].names}: recorded here with other weights or on another device, too ({told}); "
+            f"models.pair = {cards[0].names}: recorded here with other weights or on another device, too ({text}); "
             "forget all but one (sqsim cache clear --pair FINGERPRINT)"
         )
     return cards[0] if cards else None

@@ -38,7 +38,7 @@ from models.published_figures import PRESETS as PRESETS
 
 _TOLERATED = 0.03  # A survival that every layout misses by more is refused
 _GEOMETRIC = tuple(0.8**drafts for drafts in range(1, 9))
-"""Of a pair of which nothing is given: acceptance .8 everywhere."""
+"""The survival of a pair of which nothing is given: acceptance .8 everywhere."""
 _GOLDEN = (5**0.5 - 1) / 2
 """From one prompt to the next, the quantile at which its text starts moves on by this, modulo 1."""
 _ORDER, _PROMPTS, _START = (1 << 62) + np.arange(3)  # philox counters
@@ -254,7 +254,7 @@ class PublishedTexts:
         self._table = ShapeTable.read()
 
     def acceptance(self, tokens: tuple[int, ...], end: int) -> float:
-        """Of a draft that follows tokens[:end]."""
+        """Returns the acceptance of a draft that follows tokens[:end]."""
         start = (self._start + tokens[0] * _GOLDEN) % 1.0 if tokens else self._start
         return self._along.acceptance(start, end)
 

@@ -32,8 +32,8 @@ class Figures:
     concentration: float = CONCENTRATION
     task: str = ""
     temperature: float = 0.0
-    """That it was measured at; at a higher one it is refused, or scaled by the share of AL - 1 that is said to be kept,
-    at a lower one always refused."""
+    """The temperature that it was measured at; at a higher one it is refused, or scaled by the share of AL - 1 that is
+    said to be kept, at a lower one always refused."""
     weight_bytes: float | None = field(default=2.0, repr=False)
     """A weight of the models that were measured, None where that is not told."""
     source: str = ""

@@ -241,7 +241,7 @@ def _common_prefix(a: tuple[int, ...], b: tuple[int, ...]) -> int:
 
 
 def _device(name: DeviceName) -> torch.device:
-    """That of the fingerprint, or none."""
+    """Returns the device of the fingerprint. Raises ConfigError where torch has none."""
     device = device_of(name)
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device = {name!r}: torch can use no GPU here; set it to cpu")
@@ -288,7 +288,7 @@ def require_tree_attention(network: PreTrainedModel) -> None:
 
 
 def keep_nodes(cache: DynamicCache, text_tokens: int, path: tuple[int, ...]) -> None:
-    """Of what is cached behind the first `text_tokens` entries, by node, keeps the nodes of `path`, in its order."""
+    """Keeps, of what is cached behind the first `text_tokens` entries, by node, the nodes of `path`, in its order."""
     kept = torch.tensor([*range(text_tokens), *(text_tokens + node for node in path)])
     for layer in cache.layers:
         layer.keys = layer.keys.index_select(-2, kept.to(layer.keys.device))

@@ -109,7 +109,8 @@ def expected_tokens(tree: TokenTree, stands: Sequence[float]) -> float:
 
 
 def by_rank(tree: TokenTree, acceptance: Sequence[float]) -> tuple[float, ...]:
-    """Of each node, what an acceptance vector [at least the widest family] says of its rank among its siblings."""
+    """Returns for each node what an acceptance vector [at least the widest family] says of its rank among its
+    siblings."""
     return tuple(acceptance[node - tree.children(parent)[0]] for node, parent in enumerate(tree.parents))
 
 

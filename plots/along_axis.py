@@ -86,7 +86,7 @@ def _with_a_course(facets: Facets, best: pd.DataFrame, axis: str) -> tuple[Facet
 
 
 def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure | None:
-    """Curves of the means with 95% intervals; means alone, dotted, of a setting that is there to compare with. None
+    """Curves of the means with intervals; means alone, dotted, of a setting that is there to compare with. None
     where there are none, or the axis is of names."""
     if not pd.api.types.is_numeric_dtype(summary[axis]):
         return None

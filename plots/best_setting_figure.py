@@ -19,8 +19,8 @@ METRIC = "latency_per_token_s"
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Of the setting with the lowest mean: its parameters, then its latency. None where the table is no full factorial
-    of two fields of the scheme and one or two others."""
+    """Draws the setting with the lowest mean: its parameters, then its latency. None where the table is no full
+    factorial of two fields of the scheme and one or two others."""
     found = factorial(summary)
     if found is None or found.across is None or summary[METRIC].isna().any():
         return None

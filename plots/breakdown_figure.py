@@ -41,7 +41,7 @@ COLOURS: Final[dict[str, tuple[str, str, str]]] = {
 """Colour, hatch and its colour. Orange: uplink. Yellow: in flight or waiting for a timer. Blue: edge. Green: cloud.
 Pink: downlink. Distinguishable in grey by hatches, or far brighter ones."""
 SPARE: Final = (("#B0B0B0", "**", "black"), ("#6E6E6E", "OO", "white"), ("#DDDDDD", "xx", "black"))
-"""Of a state that has none here."""
+"""The looks of states that have none above."""
 _OTHER: Final = ("#999999", "", "black")
 _SMALL = 0.004  # A part below this share of every bar it is in is drawn with the other small ones
 _CUT: Final = "→: the bar is cut; its length stands beside it."
@@ -97,7 +97,7 @@ def _legend(axes: list[Axes]) -> tuple[list[Artist], list[str]]:
 
 
 def _three(summary: pd.DataFrame, axis: str | None) -> list[float | str | None]:
-    """Of numbers the lowest, middle and highest, of names the first three."""
+    """Returns the lowest, middle and highest of numbers, the first three of names."""
     if axis is None:
         return [None]
     if not pd.api.types.is_numeric_dtype(summary[axis]):

@@ -21,7 +21,7 @@ NAMES: Final[dict[str, str]] = {
     "dssd": "DSSD",
     "asym": "asymmetric",
     "half_dense": "dense fp16",
-    "half_top_k": "top-K fp16 (TK-SLT)",
+    "half_top_k": "top-K fp16",
     "truncated_fp16": "TK-SLT",
     "coupled": "coupled, ids only",
     "mirrored": "mirrored drafter",

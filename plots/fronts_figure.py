@@ -1,6 +1,6 @@
 """Latency against a device's joules, and against dollars: a marker a scheme, larger the more devices share the cloud.
 
-Bars show what is uncertain: the band of watts in joules, prices and that band in dollars; 95% intervals in latency. A
+Bars show what is uncertain: the band of watts in joules, prices and that band in dollars; intervals in latency. A
 step line a load joins the settings of lossless schemes that no other beats in both of a panel's means.
 """
 

@@ -31,7 +31,7 @@ PANELS = (
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Means with 95% intervals over seeds; None where the axis is a number, or there is none."""
+    """Means with intervals over seeds; None where the axis is a number, or there is none."""
     if axis is None or pd.api.types.is_numeric_dtype(summary[axis]):
         return None
     names = list(dict.fromkeys(summary[axis]))

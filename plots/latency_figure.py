@@ -1,4 +1,4 @@
-"""Latency per output token along the swept axis: a curve a scheme, 95% intervals over seeds."""
+"""Latency per output token along the swept axis: a curve a scheme, intervals over seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ METRIC = "latency_per_token_s"
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Curves of the mean with their 95% intervals, means alone of a setting that is there to compare with; None without
+    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; None without
     a swept axis."""
     if axis is None or METRIC not in summary.columns:
         return None

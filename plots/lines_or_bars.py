@@ -65,7 +65,7 @@ def lines(
     hollow: Hollow = unanswered,
     ringed: Hollow | None = None,
 ) -> None:
-    """A curve for each curve and series, with 95% intervals: bands of one series and up to BANDS curves, else bars, set
+    """A curve for each curve and series, with intervals: bands of one series and up to BANDS curves, else bars, set
     a little apart. Unfilled series are thin and dotted with open markers; points of `hollow` rows are hollow, those of
     `ringed` rows have a ring round them."""
     shown = curves(summary)
@@ -117,7 +117,7 @@ def _line(
 def bars(
     ax: Axes, summary: pd.DataFrame, series: Sequence[Series], look: dict[str, Look], page: Page, logarithmic: bool
 ) -> None:
-    """A group of level bars a curve, one a series, with 95% intervals; dots on a logarithmic axis, which has no foot
+    """A group of level bars a curve, one a series, with intervals; dots on a logarithmic axis, which has no foot
     for a bar. Curves without a value are left out."""
     groups = [(name, rows.iloc[0]) for name, rows in curves(summary) if rows[series[0].column].notna().any()]
     height = 0.7 / len(series)

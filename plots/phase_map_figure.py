@@ -133,7 +133,7 @@ def _border(ax: Axes, part: pd.DataFrame, metric: str, up: Sequence[float]) -> N
 
 
 def _edges(middles: Sequence[float]) -> list[float]:
-    """Of cells around places on an axis: half way between neighbours, and as far outside."""
+    """Returns the edges of cells around places on an axis: half way between neighbours, and as far outside."""
     if len(middles) == 1:
         return [middles[0] - 0.3, middles[0] + 0.3]
     inner = [(low + high) / 2 for low, high in pairwise(middles)]

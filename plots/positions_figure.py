@@ -26,7 +26,7 @@ TERMS: Final = (
     ("dropped_mass", "dropped mass", "#F0B860", ""),
     ("covering_bound", "covering bound", "#F7F7F7", "////"),
 )
-"""Of the bound, from below: column, label, colour, hatch; lighter from term to term, for grey."""
+"""The terms of the bound, from below: column, label, colour, hatch; lighter from term to term, for grey."""
 _TOP, _BAR = 1.2, 0.62
 NOTE: Final = (
     "The bound holds of the expected rate TV(qhat, p), draft by draft; the measured rate scatters about that. Above 1 "

@@ -20,7 +20,7 @@ from simulator.results.units import title
 
 BY, BETTER, MARGIN = "metric", "better", "margin"
 """Columns: the metric aimed at, which way is better, and a setting's metric over that of the best, less 1."""
-MARGIN_LOW, MARGIN_HIGH = f"{MARGIN}_low", f"{MARGIN}_high"  # columns: the ends of its 95% interval
+MARGIN_LOW, MARGIN_HIGH = f"{MARGIN}_low", f"{MARGIN}_high"  # columns: the ends of its interval
 TICKS = 5
 _WORDS = {"tokens_per_s": "throughput"}  # metrics whose name without its unit says nothing
 

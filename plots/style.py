@@ -71,6 +71,7 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "c_sqs": ("#009E73", "D"),
     "half_dense": ("#56B4E9", "P"),
     "half_top_k": ("#E69F00", "X"),
+    "truncated_fp16": ("#E69F00", "X"),
     "s_q": ("#CC79A7", "v"),
     "colocated": ("#8C6BB1", "p"),
     "edge_only": ("#A6761D", "h"),
@@ -92,7 +93,7 @@ class Look:
     dashes: object = "-"
     mark: str = ""  # what stands behind the name of a lossy scheme's curve
     fill: FillStyleType = "full"
-    """Of the marker: half of it for further curves of a scheme, so that they differ in grey."""
+    """How the marker is filled: half of it for further curves of a scheme, so that they differ in grey."""
 
     @property
     def lossy(self) -> bool:
@@ -147,7 +148,7 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
 
 
 def _deciders(summary: pd.DataFrame) -> pd.Series[str]:
-    """Of each row the kind of scheme, with that of its policy where those of the kind differ."""
+    """Returns for each row the kind of scheme, with that of its policy where those of the kind differ."""
     kinds = summary["scheme.kind"].astype(str)
     if _POLICY not in summary.columns:
         return kinds

@@ -19,7 +19,7 @@ from scenarios import Also, Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
 from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import of_setting
-from scenarios.findings.sentences import passes
+from scenarios.findings.sentences import passes, with_ends
 from simulator.results.break_even_plane import (
     ACCEPTED,
     CLOUD_TIME,
@@ -191,9 +191,8 @@ class Limit:
         least, most = (quantity(end, RTT) for end in self.range_s)
         if not 0 < self.at_s < math.inf:
             return f"over {most}" if self.at_s else f"none from {least}"
-        low, high = self.ends_s
-        ends = "" if math.isnan(low) or not spread else f" ({quantity(low, RTT, 2)} to {quantity(high, RTT, 2)})"
-        return quantity(self.at_s, RTT, 2) + ends
+        low, high = self.ends_s if spread else (math.nan, math.nan)
+        return with_ends(self.at_s, low, high, lambda each: quantity(each, RTT, 2))
 
 
 def limits(table: pd.DataFrame, kinds: Sequence[str] = ()) -> list[Limit]:

@@ -162,7 +162,7 @@ SCENARIO = Scenario(
     figures=("useful",),
     assumed="LoRaWAN devices and Iridium's modems hear only after they have sent, and send empty frames to hear more.",
     findings=(
-        reading, beating, Lowest("fastest but for the cloud", without=IN_CLOUD, by=KIND, over=RATE),
+        reading, beating, Lowest(f"Fastest without {', '.join(IN_CLOUD)}", without=IN_CLOUD, by=KIND, over=RATE),
         Answer([of_use, Lowest("fastest", by=KIND, over=RATE)]),
     ),
 )  # fmt: skip

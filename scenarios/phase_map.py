@@ -17,7 +17,7 @@ import pandas as pd
 from models.published_figures import KEPT
 from scenarios import Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
-from scenarios.findings.sentences import listed, passes
+from scenarios.findings.sentences import listed, passes, with_ends
 from simulator.results.break_even_plane import OPPONENT, RTT
 from simulator.results.crossings import Crossing
 from simulator.results.intervals import CONFIDENCE, wilson
@@ -217,8 +217,7 @@ def _limit(part: pd.DataFrame, metric: str) -> str:
 def _measured(found: Crossing) -> str:
     """`38 ms (36 to 40)`, `none`, `all`, or `unclear` where the seeds disagree."""
     if found.crosses and not found.rising:
-        mean, low, high = (quantity(each, RTT, 2) for each in (found.at, *found.ends))
-        return mean if math.isnan(found.log10_at.half_width) else f"{mean} ({low} to {high})"
+        return with_ends(found.at, *found.ends, lambda each: quantity(each, RTT, 2))
     if found.above > found.below + found.often + found.log10_at.n:
         return "none"
     return "all" if found.below > found.log10_at.n + found.above else "unclear"

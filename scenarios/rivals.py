@@ -32,6 +32,7 @@ DELAYS = [[{"kind": "constant", "delay_s": one_way}] * 2 for one_way in (0.005, 
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}  # more than a round trip; stop-and-wait would hold streams back
 PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
+FIXED = {"kind": "truncated_fp16", "policy": "fixed_length"}
 COUPLED = [{"kind": "coupled", "token": token} for token in ("flat", "raced")]
 MIRRORED = {"kind": "mirrored", "quantizer": {"kind": "lattice", "resolution": 4096}}  # finer for no bits
 IN_CLOUD = ("cloud_only", "colocated")
@@ -180,7 +181,7 @@ SCENARIO = Scenario(
         "uplink.arq": ARQ, "downlink.arq": ARQ,
     },
     grid={
-        "scheme": [*IN_CLOUD, "edge_only", "half_dense", "half_top_k", "truncated_fp16", "dense", PAPER, "k_sqs",
+        "scheme": [*IN_CLOUD, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", PAPER, "k_sqs",
                    "c_sqs", "s_q", "dssd", "asym", "skip_when_confident", "ids_only_greedy", *COUPLED, MIRRORED,
                    "likely_tree"],
         BOTH: DELAYS,

@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 
 from scenarios import Answer, Quick, Scenario, Table, asks, script
-from scenarios.findings.aligned_columns import number, titled
+from scenarios.findings.aligned_columns import wrapped
+from scenarios.findings.headline_table import headline
 from scenarios.findings.sentences import fewer, listed, percent
 from simulator.results.columns import CURVE
-from simulator.results.intervals import Difference, interval, paired_values
+from simulator.results.intervals import Difference, paired_values, summarise_curves
 from simulator.results.rate_families import (
     BITS,
     DENSE,
@@ -35,6 +36,7 @@ from simulator.results.rate_families import (
     families,
 )
 from simulator.results.tradeoffs import HIGH, LOW, TradeoffCurve, at_equal, undominated, with_chosen
+from simulator.results.units import quantity
 
 DENSE_ELL, SCALAR_ELL = [2, 3, 5, 10, 18, 32, 60, 110, 200], [3, 6, 12, 24, 45, 90, 180]
 K = {1: 1, 2: 4, 3: 6, 4: 8, 6: 10, 8: 14, 12: 20, 16: 30, 24: 40, 32: 60, 64: 110, 96: 200}  # each with its resolution
@@ -267,7 +269,8 @@ def printed_equal(cells: pd.DataFrame) -> str:
         return ""
     ranges = equal.groupby(SETUP, sort=False)[[LOW, HIGH]].mean()
     spans = "; ".join(f"{setup} {low:.3f} to {high:.3f}" for setup, low, high in ranges.itertuples())
-    return _printed(equal, f"Bits a draft at equal rejection probability (geometric mean over {spans})", BITS, 1)
+    means = headline(summarise_curves(equal.drop(columns=[LOW, HIGH])), SETUP, BITS)
+    return f"{wrapped(f'At equal rejection probability (geometric mean over {spans})')}\n{means}"
 
 
 def computed_times(cells: pd.DataFrame) -> pd.DataFrame:
@@ -301,31 +304,18 @@ def per_token_s(bits: float, rejected: float, rate_bps: float) -> float:
 
 
 def printed_times(cells: pd.DataFrame) -> str:
-    """Milliseconds a token, a row a vocabulary, temperature and rate."""
+    """Prints the mean times, a row a vocabulary, temperature and rate."""
     found = computed_times(cells)
     if found.empty:
         return ""
-    rates = [f"{rate / 1e3:g} kbit/s" for rate in found[RATE]]
-    found = found.assign(setup=[f"{setup}, {rate}" for setup, rate in zip(found[SETUP], rates, strict=True)])
+    found = found.assign(**{SETUP: found[SETUP] + found[RATE].map(lambda rate: f", {quantity(rate, RATE)}")})
     heading = (
-        "Milliseconds a token, computed and not simulated: setting chosen on the other seeds, the best length of at "
+        "Computed and not simulated: setting chosen on the other seeds, the best length of at "
         f"most {MOST_DRAFTS} drafts, drafts of {1e3 * DRAFT_S:g} ms, verification {1e3 * VERIFY_S:g} ms, round trip "
         f"{1e3 * ROUND_TRIP_S:g} ms, drafts rejected independently, no headers, a packet's head in every draft. "
         f"Cloud-only decoding takes {1e3 * VERIFY_S:g} ms a token at every rate"
     )
-    return _printed(found, heading, TIME_S, 1e3)
-
-
-def _printed(rows: pd.DataFrame, heading: str, metric: str, factor: float) -> str:
-    """A row a setup, a column a family: mean and half-width over seeds, `*` the least."""
-    names = list(dict.fromkeys(rows[CURVE]))
-    body = []
-    for setup, part in rows.groupby(SETUP, sort=False):
-        found = [interval(part.loc[part[CURVE] == name, metric] * factor) for name in names]
-        least = min(each.mean for each in found if each.n)
-        words = [number(each.mean, each.half_width) + " *"[each.mean == least] if each.n else "-" for each in found]
-        body.append([str(setup), *words])
-    return titled(heading, ["", *names], body)
+    return f"{wrapped(heading)}\n{headline(summarise_curves(found.drop(columns=RATE)), SETUP, TIME_S)}"
 
 
 SCENARIO = Scenario(

@@ -24,6 +24,11 @@ settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("fast")
 
 
+def pytest_sessionfinish() -> None:
+    """Whatever a worker holds by now, a gigabyte or two, is not walked again by the collections of its end."""
+    gc.freeze()
+
+
 @pytest.fixture
 def called_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """For classes of a test that note their calls: none is called again to see whether it is pure."""

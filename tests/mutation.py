@@ -210,7 +210,7 @@ def _tests(tree: Path, tests: list[str], compiled: bool) -> None:
     if not compiled:
         os.environ["NUMBA_DISABLE_JIT"] = "1"
         numba.config.reload_config()
-    options = ["-x", "-m", "not slow", "-p", "no:xdist", "-p", "no:benchmark", "--hypothesis-seed=0"]
+    options = ["-x", "-m", "not slow", "-p", "no:xdist", "--hypothesis-seed=0"]
     os._exit(pytest.main([*options, *tests]))  # not waiting for what a test has left behind
 
 

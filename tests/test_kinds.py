@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -125,17 +124,22 @@ class Owl(Pet):
 """
 
 
+def run_file(path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The file, run as the module `name` for as long as the test lasts."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_a_file_that_is_run_again_replaces_its_own_kinds_and_no_other_file_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(file: str, name: str) -> ModuleType:
         (tmp_path / file).write_text(OWL)
-        spec = importlib.util.spec_from_file_location(name, tmp_path / file)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-        return module
+        return run_file(tmp_path / file, name, monkeypatch)
 
     run("here.py", "first")
     again = run("here.py", "second")
@@ -145,10 +149,12 @@ def test_a_file_that_is_run_again_replaces_its_own_kinds_and_no_other_file_does(
     assert Pet.kinds["owl"] is again.Owl
 
 
-def test_the_kinds_of_a_file_are_those_that_it_registers() -> None:
-    gc.collect()  # classes that tests above made for themselves are gone, but not at once
-    assert kinds_of_file(Path(__file__)) == ["Cat"]
-    assert kinds_of_file(Path(__file__).with_name("conftest.py")) == []
+def test_the_kinds_of_a_file_are_those_that_it_registers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.py").write_text(OWL)
+    (tmp_path / "none.py").write_text("x = 1\n")
+    run_file(tmp_path / "own.py", "own", monkeypatch)
+    assert kinds_of_file(tmp_path / "own.py") == ["Owl"]
+    assert kinds_of_file(tmp_path / "none.py") == []
 
 
 class Kennel(Part):

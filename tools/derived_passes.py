@@ -32,10 +32,10 @@ def rows(profile: CitedProfile) -> list[TimedPass]:
     rising = seconds.reshape([len(axis) for axis in axes])
     for axis in range(3):
         rising = np.maximum.accumulate(rising, axis)
-    told = ["cited" if point in cited else "derived" for point in points]
+    provenance = ["cited" if point in cited else "derived" for point in points]
     return [
         TimedPass(*point, seconds=each, provenance=of)
-        for point, each, of in zip(points, rising.ravel().tolist(), told, strict=True)
+        for point, each, of in zip(points, rising.ravel().tolist(), provenance, strict=True)
     ]
 
 

@@ -120,7 +120,8 @@ def hung(home: Path) -> dict[str, Record]:
 
 
 def _judged(home: Path) -> Iterator[tuple[str, Record | ConfigError]]:
-    """Of each scenario that `home` has files of its record, or why it has none, in the order of the scenarios."""
+    """Yields, for each scenario that `home` has files of its record, or why it has none, in the order of the
+    scenarios."""
     there = {re.split(r"[-.]", path.name)[0] for path in home.iterdir()}
     for name in (name for name in NAMES if name in there):
         try:
@@ -165,7 +166,7 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
     clocked = asked.study == SIMULATION
     cells = list(_cells(found))
     lines = stands_for(cells, clock=clocked).splitlines()
-    told = dict(line.split(": ", 1) for line in lines)
+    stated = dict(line.split(": ", 1) for line in lines)
     files = {}
     for figure_name, figure in figures_of(folder):
         plots.save_small(figure, to / f"{name}-{figure_name}.svg")
@@ -175,8 +176,8 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             "date": str(found.manifest.get("date"))[:10],
             "commit": str(found.manifest.get("commit")),
             "wire_format": found.manifest.get("wire_format"),
-            "pair": told["Tokens"],
-            "clock": told["Clock"] if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
+            "pair": stated["Tokens"],
+            "clock": stated["Clock"] if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
             **_settings(cells, asked.study),
             "seeds": told_values(sorted(int(seed) for seed in found.cells["seed"].unique()), "seed"),
             "question": said["question"],
@@ -206,8 +207,8 @@ def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
     given = {"temperature": told_values([*{cell.models.temperature for cell in cells}], "temperature")}
     longest = [cell.workload.longest for cell in cells]
     for place, field in enumerate(("prompts", "answers")):
-        told = told_values([*{lengths[place] for lengths in longest}], "tokens")
-        given[field] = told if study(asked).of_requests else unread
+        text = told_values([*{lengths[place] for lengths in longest}], "tokens")
+        given[field] = text if study(asked).of_requests else unread
     ways = [(each.uplink, each.downlink) for cell in cells for each in cell.classes]
     trips = [*{round(up.delay.mean_s + answer_s(up, down), 9) for up, down in ways}]
     waits = [*{up.access_s + down.access_s for up, down in ways}]
@@ -225,7 +226,7 @@ def _section(name: str, record: Record) -> str:
         "round trip (mean delays)": record.round_trip, "seeds": record.seeds,
     }  # fmt: skip
     table = "\n".join(
-        ["| | |", "|---|---|", *(f"| {fact} | {told.replace('|', ' ')} |" for fact, told in facts.items())]
+        ["| | |", "|---|---|", *(f"| {fact} | {text.replace('|', ' ')} |" for fact, text in facts.items())]
     )
     lines = "\n".join(f"* {line}" for line in (*record.findings, *record.remarks))
     figures = [f"![{name}, {file[len(name) + 1 : -4]}]({file})" for file in record.figures]
@@ -234,10 +235,10 @@ def _section(name: str, record: Record) -> str:
 
 def _not_drawn(names: Sequence[str]) -> str:
     """The scenarios that have no page, with the command that makes their results."""
-    told = f"Not drawn since wire format {WIRE_FORMAT}, or without a record of what it was drawn with."
+    text = f"Not drawn since wire format {WIRE_FORMAT}, or without a record of what it was drawn with."
     hung_by = f"The command makes the results; `{HANG} NAME` then hangs them."
     rows = [f"* `sqsim run {name}`: {scenario(name).summary}" for name in names]
-    return "\n".join([f"## Not drawn\n\n{told} {hung_by}\n", *rows]) + "\n"
+    return "\n".join([f"## Not drawn\n\n{text} {hung_by}\n", *rows]) + "\n"
 
 
 def _take_down(name: str, home: Path) -> None:

@@ -179,8 +179,8 @@ def evaluate() -> None:
     for drafter, verifier in itertools.combinations(LADDER, 2):
         pair = Sotu.model_validate({"drafter": drafter, "verifier": verifier}).load()
         table = tables[f"{drafter} for {verifier}"] = acceptance_table(pair)
-        told = ", ".join(f"{value:.3f} at {heat}" for heat, value in table["temperatures"].items())
-        print(f"{drafter} for {verifier}: acceptance {told}", flush=True)
+        text = ", ".join(f"{value:.3f} at {heat}" for heat, value in table["temperatures"].items())
+        print(f"{drafter} for {verifier}: acceptance {text}", flush=True)
         card = json.loads(path.read_text()) | {"acceptance": tables}
         path.write_text(json.dumps(card, indent=2) + "\n")
 

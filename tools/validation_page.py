@@ -18,7 +18,8 @@ import pandas as pd
 import plots
 from kinds import ConfigError
 from scenarios.command.registry import scenario
-from scenarios.command.report.drawing import Note, figures_of
+from scenarios.command.report.drawing import figures_of
+from scenarios.command.result_folder import Note
 from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
@@ -67,8 +68,8 @@ def _times(rows: pd.DataFrame) -> Iterator[str]:
     yield "| cell | " + " | ".join(TIMES.values()) + " | other answers |"
     yield "|---|" + "---:|" * (len(TIMES) + 1)
     for row in rows.to_dict("records"):
-        told = [f"{1e3 * row[f'{name}_real']:.1f} ({100 * row[f'{name}_error']:+.1f}%)" for name in TIMES]
-        yield f"| {row[CELL]} | " + " | ".join(told) + f" | {row[OTHER_ANSWERS]} |"
+        text = [f"{1e3 * row[f'{name}_real']:.1f} ({100 * row[f'{name}_error']:+.1f}%)" for name in TIMES]
+        yield f"| {row[CELL]} | " + " | ".join(text) + f" | {row[OTHER_ANSWERS]} |"
 
 
 def _parts(rows: pd.DataFrame) -> Iterator[str]:
@@ -76,8 +77,8 @@ def _parts(rows: pd.DataFrame) -> Iterator[str]:
     yield "| cell | " + " | ".join(name.removesuffix("_s").replace("_", " ") for name in names) + " |"
     yield "|---|" + "---:|" * len(names)
     for row in rows.to_dict("records"):
-        told = [f"{1e3 * row[f'{name}_real']:.1f} / {1e3 * row[f'{name}_simulated']:.1f}" for name in names]
-        yield f"| {row[CELL]} | " + " | ".join(told) + " |"
+        text = [f"{1e3 * row[f'{name}_real']:.1f} / {1e3 * row[f'{name}_simulated']:.1f}" for name in names]
+        yield f"| {row[CELL]} | " + " | ".join(text) + " |"
 
 
 def _matters(rows: pd.DataFrame, name: str) -> bool:

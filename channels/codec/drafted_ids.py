@@ -79,7 +79,7 @@ def _read_number(payload: bytes, max_drafts: int) -> tuple[Machine, Bytes, int]:
 
 
 def checksum(drafts: Sequence[Draft], bits: int) -> bytes:
-    """Of ids, supports and counts, in so many bits, a multiple of 8."""
+    """Returns a checksum of ids, supports and counts, in so many bits, a multiple of 8."""
     digest = blake2b(digest_size=bits // 8)
     for draft in drafts:
         digest.update(np.array([draft.token, draft.support.size], dtype="<i8").tobytes())

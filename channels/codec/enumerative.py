@@ -195,7 +195,7 @@ def _shifted(io: Machine, buffer: Bytes, table: Ints, counts: Ints, total: int, 
 
 
 def stated_bits(drafts: Sequence[Draft], format: Format) -> float:
-    """Of a packet of these drafts. Raises ValueError where the format's code is another."""
+    """Returns the bits that a packet of these drafts states. Raises ValueError where the format's code is another."""
     if format.code != "enumerative":
         raise ValueError(f"code = {format.code!r}: states no count, must be 'enumerative'")
     return math.log2(format.max_drafts) + sum(

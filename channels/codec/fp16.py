@@ -118,7 +118,7 @@ def decode(payload: bytes, form: Fp16Format) -> tuple[Draft, ...]:
 
 
 def _units(halves: npt.NDArray[np.float16]) -> Ints:
-    """Of non-negative halves, most significant byte first."""
+    """Reads the units of non-negative halves, most significant byte first."""
     units: Ints = halves.view(">u2").astype(np.int64)
     coarse = np.flatnonzero(units > EVEN_UNITS)
     units[coarse] = _spread(halves[coarse])

@@ -44,7 +44,7 @@ from kinds.arrays import Bytes, Ints
 RESOLUTION = 256
 LEAST_OTHERS = UNIT >> 6
 LARGEST_SUM = UNIT + (UNIT >> 2)
-"""Of the weights of a prior that is a law: the stored ones are rounded to eighths of an octave."""
+"""The most that a prior's weights sum to: the stored ones are rounded to eighths of an octave."""
 
 
 class IdPrior(NamedTuple):

@@ -268,11 +268,11 @@ SHARES: Shares = {"recoded": (0, 28), "variable": (28, 2), "dense": (30, 2)}
 SHARES_WITHOUT_PRIOR: Shares = {"variable": (0, 16), "dense": (16, 16)}
 SHARES_OF_OTHERS: Shares = {"recoded": (0, 28), "variable": (28, 4)}
 SHARES_OF_OTHERS_WITHOUT_PRIOR: Shares = {"variable": (0, 32)}
-"""Of the code "recoded": cumulative frequency and frequency of each mode, of ALL_SHARES; OTHERS: quantizers but the
+"""The code "recoded" has a cumulative frequency and a frequency of each mode, of ALL_SHARES; OTHERS: quantizers but the
 lattice, which have no mode "dense"."""
 ALL_SHARES = 32
 DEAREST_HEAD_BITS = 6
-"""Of the code "recoded": of the rarest mode 4, and 2 more than log2 max_drafts for a number of distributions
+"""The code "recoded" spends 4 on the rarest mode, and 2 more than log2 max_drafts for a number of distributions
 between."""
 
 
@@ -306,7 +306,7 @@ def _shares(format: Format) -> Shares:
 
 
 def _share_of(number: int, most: int) -> tuple[int, int, int]:
-    """Of packets that hold at most `most` laws: begin and size of `number`'s symbol, and the total."""
+    """Returns, for packets of at most `most` distributions: begin and size of `number`'s symbol, and the total."""
     between = most - 2
     if between < 1:
         return number - 1, 1, most

@@ -57,12 +57,12 @@ class TreeFormat:
 
     @cached_property
     def laws(self) -> Format:
-        """Of the distributions in a packet."""
+        """The format of the distributions in a packet."""
         return replace(self.form, max_drafts=self.shape.laws)
 
     @cached_property
     def replies(self) -> Format:
-        """Of the replies, which tell by a number which node was reached, 0 for none."""
+        """The format of the replies, which report by a number which node was reached, 0 for none."""
         return replace(self.form, max_drafts=self.shape.nodes)
 
 

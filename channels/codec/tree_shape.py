@@ -56,8 +56,8 @@ class TreeShape:
 
     @classmethod
     def likeliest(cls, acceptance: Sequence[float], laws: int, levels: int) -> TreeShape:
-        """Of all shapes with so many distributions, or fewer in so many levels, that of the most accepted tokens in the
-        mean.
+        """Returns, of all shapes with so many distributions, or fewer in so many levels, that of the most accepted
+        tokens in the mean.
 
         acceptance: P(child k is the one that stands | its parent stands), of each distribution's children in their
         order. A distribution is worth the probability that its node is reached, a product along the path, and no node
@@ -127,7 +127,7 @@ class TreeGrowth:
         self._shape = shape
         self._waiting = deque([LawPlace(ROOT, 0, ROOT)])
         self.parents: list[int] = []
-        """Of each node so far, in breadth-first order."""
+        """The parent of each node so far, in breadth-first order."""
 
     @property
     def next(self) -> LawPlace | None:

@@ -3,14 +3,11 @@
 Importing the package registers each alternative under its `kind`; one in a file of its own is one line here.
 """
 
-from channels.link import bit_errors as bit_errors
 from channels.link import block_errors as block_errors
-from channels.link import bursts as bursts
-from channels.link import loss_trace as loss_trace
+from channels.link import link_traces as link_traces
 from channels.link import mahimahi as mahimahi
 from channels.link import markov as markov
 from channels.link import outages as outages
 from channels.link import presets as presets
-from channels.link import rate_trace as rate_trace
 from channels.link import rayleigh as rayleigh
 from channels.link import shaping as shaping

@@ -1,6 +1,6 @@
 """Automatic repeat request as a state machine without a clock.
 
-A sender is told what happened (`offer`, `on_send`, `on_ack`, `on_timeout`) and answers what to do: send these packets,
+A sender learns what happened (`offer`, `on_send`, `on_ack`, `on_timeout`) and returns what to do: send these packets,
 set a timer of this length, send again, pause. Whoever owns the clock obeys. One sender serves one device on one link,
 across all its messages. Timers run from the moment the last bit of an attempt has left, so that a queue in front of a
 shared link never sets one off. The receiver's half is `Packet.arrived`: a packet counts once, and is acknowledged each
@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from math import inf
+from math import inf, nan
 from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import Field
@@ -31,7 +31,7 @@ class Packet:
     """Header included."""
     attempt: int = field(default=0, init=False)
     """The attempt under way, counted from 0."""
-    sent_s: float = field(default=0.0, init=False)
+    sent_s: float = field(default=nan, init=False)
     """When the last bit of that attempt left."""
     arrived: bool = field(default=False, init=False)
     acked: bool = field(default=False, init=False)
@@ -40,7 +40,8 @@ class Packet:
 P = TypeVar("P", bound=Packet)
 LEAST_WINDOW: Final = 16
 WIDEST_WINDOW: Final = 2048
-"""Of a sender that takes its window from its link: AM_Window_Size of 3GPP TS 38.322 at 12-bit sequence numbers."""
+"""The widest window of a sender that takes its window from its link: AM_Window_Size of 3GPP TS 38.322 at 12-bit
+sequence numbers."""
 
 
 class Expiry(Enum):
@@ -102,7 +103,7 @@ class Arq(Choice, family=True):
         """The span, oldest unacknowledged to newest sent, that a device may have under way; None: as the link is."""
 
     def sender(self, window: int | None = None) -> Sender[P]:
-        """A fresh sender for one device on one link, with the window that the link says, else the kind's own."""
+        """A fresh sender for one device on one link, with the window that the link states, else the kind's own."""
         return Sender(self, window or self.window_packets or LEAST_WINDOW)
 
 
@@ -155,6 +156,16 @@ class Sender(Generic[P]):
         """How long the next attempt will wait for its acknowledgement, seconds."""
         return self._timer.timeout_s
 
+    @property
+    def under_way(self) -> Sequence[P]:
+        """From the oldest that is not acknowledged to the newest, in order."""
+        return self._open[self._closed :] if self._closed else self._open
+
+    @property
+    def holds(self) -> bool:
+        """Whether packets are held until the window has room."""
+        return self._released < len(self._held)
+
     def offer(self, packet: P) -> bool:
         """Takes on a packet. True: send it now. False: it is held until `on_ack` or `forget` hands it out."""
         if len(self._open) - self._closed < self._window:
@@ -164,12 +175,12 @@ class Sender(Generic[P]):
         return False
 
     def on_send(self, packet: P, now_s: float) -> float:
-        """The last bit of this attempt has left. Answers how long to wait before `on_timeout`, seconds."""
+        """The last bit of this attempt has left. Returns how long to wait before `on_timeout`, seconds."""
         packet.sent_s = self.left_s = now_s
         return self._timer.timeout_s
 
     def on_ack(self, packet: P, now_s: float) -> Sequence[P]:
-        """This packet is acknowledged, once or again. Answers the held packets that may go now."""
+        """This packet is acknowledged, once or again. Returns the held packets that may go now."""
         if packet.acked:
             return ()
         packet.acked = True
@@ -187,13 +198,13 @@ class Sender(Generic[P]):
         return Expiry.PAUSE if limit is not None and packet.attempt % limit == 0 else Expiry.RESEND
 
     def suspend(self, packet: P) -> Sequence[P]:
-        """This packet pauses, and takes no place in the window meanwhile. Answers the held packets that may go now."""
+        """This packet pauses, and takes no room in the window meanwhile. Returns the held packets that may go now."""
         del self._open[self._open.index(packet, self._closed)]
         return self._slide()
 
     def forget(self, packets: Collection[P]) -> Sequence[P]:
         """These packets are no longer wanted, or a reply acknowledges them: no sample of the link's round trip, since
-        it has the far end's time in it. Answers the held packets that may go now."""
+        it has the far end's time in it. Returns the held packets that may go now."""
         for packet in packets:
             packet.acked = True
         return self._slide()
@@ -202,6 +213,9 @@ class Sender(Generic[P]):
         under_way, closed = self._open, self._closed
         while closed < len(under_way) and under_way[closed].acked:
             closed += 1
+        if closed == len(under_way):
+            under_way.clear()
+            closed = 0
         self._closed = _cut(under_way, closed) if closed else 0
         return self._release() if self._held else ()
 
@@ -222,7 +236,7 @@ class Sender(Generic[P]):
 
 
 def _cut(queue: list[P], gone: int) -> int:
-    """Clears the first `gone` packets away once they are half of all, so that each costs the same; answers how many of
+    """Clears the first `gone` packets away once they are half of all, so that each costs the same; returns how many of
     them are left."""
     if 2 * gone < len(queue):
         return gone

@@ -24,7 +24,7 @@ _NAT_BITS: Final = log2(e)
 
 
 class BlockErrors(Loss):
-    """One block per packet, header included. At a rate chosen for the fade it is lost by bad luck of the noise; at a
+    """One block per packet, header included. At a rate chosen for the fade it is lost by the noise; at a
     fixed rate over a fading channel, by fades too deep for it (outages). Airtime runs from the first bit to the last;
     only the fades of a rate leave out what such a rate's `scheduled_outages` or `random_outages` cut out of it."""
 

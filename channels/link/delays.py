@@ -16,7 +16,7 @@ from kinds.mistakes import Rule, broken_rule, is_number
 
 
 class DelayProcess(Protocol):
-    """The travel times of one link; `memoryless` is said of them as of a LossProcess."""
+    """The travel times of one link; `memoryless` means the same as for a LossProcess."""
 
     def delay_s(self, now_s: float, index: PacketIndex) -> float:
         """Seconds from the last bit leaving at now_s to its arrival, for the packet at this address."""

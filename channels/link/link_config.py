@@ -22,7 +22,7 @@ from kinds.mistakes import not_negative
 
 
 def _is_none(value: object) -> bool:
-    """For fields that are written only where they say something: a link without keeps its text, its cell its name."""
+    """Whether a field has nothing to write: a link without it keeps its text, and its run the id."""
     return value is None
 
 
@@ -155,14 +155,15 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _parts_may_travel(self) -> Self:
-        told, mean_s = self.reassembly_s, self.delay.mean_s
-        if told is not None and self.delay.keeps_order:
+        longest_s, mean_s = self.reassembly_s, self.delay.mean_s
+        if longest_s is not None and self.delay.keeps_order:
             raise ValueError(
-                f"reassembly_s = {told} must be null where packets keep their order (delay): a later one shows a loss"
+                f"reassembly_s = {longest_s} must be null where packets keep their order (delay): a later one shows a "
+                "loss"
             )
-        if told is not None and told < mean_s:
+        if longest_s is not None and longest_s < mean_s:
             raise ValueError(
-                f"reassembly_s = {told} must be at least the mean delay, {mean_s:g} s, where packets reorder"
+                f"reassembly_s = {longest_s} must be at least the mean delay, {mean_s:g} s, where packets reorder"
             )
         return self
 
@@ -205,7 +206,7 @@ class LinkConfig(Part):
         return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
 
     def on_air(self, sends: bool) -> OnAir | None:
-        """What `power_w` says of a packet on the air, of a device that sends on this link, or receives."""
+        """What `power_w` states for a packet on the air, of a device that sends on this link, or receives."""
         if isinstance(self.power_w, str):
             return RADIOS[self.power_w].on_air(sends)
         return None if self.power_w is None else OnAir(self.power_w)
@@ -223,22 +224,23 @@ class LinkConfig(Part):
     def packets_bits(self, payload_bits: int, parts_bits: Sequence[int] = ()) -> list[int]:
         """The sizes, header included, of the packets that carry a message; an empty message is one bare header.
 
-        `parts_bits` says what each packet is to carry; then they must fit. Otherwise the MTU cuts the payload.
+        `parts_bits`: what each packet is to carry; then they must fit. Otherwise the MTU cuts the payload.
         """
+        if self.mtu_bits is None and not parts_bits:
+            return [payload_bits + self.header_bits]
         room = self.room_bits
         if parts_bits:
             assert room is None or max(parts_bits) <= room, f"I7: a part of {max(parts_bits)} bits in a room of {room}"
             return [bits + self.header_bits for bits in parts_bits]
-        if room is None:
-            return [payload_bits + self.header_bits]
+        assert room is not None
         full, rest = divmod(payload_bits, room)
         tail = [rest + self.header_bits] if rest or not full else []
         return [room + self.header_bits] * full + tail
 
 
 def answer_s(link: LinkConfig, reverse: LinkConfig) -> float:
-    """From the arrival of a packet of `link` to that of its acknowledgement, seconds: the mean travel time of the way
-    back, once the first receive window is open."""
+    """From the arrival of a packet of `link` to that of its acknowledgement, seconds: the mean travel time of the
+    reverse link, once the first receive window is open."""
     window_s = reverse.listens.windows_s[0] - link.delay.mean_s if reverse.listens.windows_s else 0.0
     return max(0.0, window_s) + reverse.delay.mean_s
 
@@ -257,14 +259,14 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
             f"{up_name}.sharing = {up.sharing.kind}: must send one packet at a time, or none opens a window"
         )
     if down.listens.windows_s and down.listens.windows_s[-1] < up.delay.mean_s:
-        told = f"must last until a frame is up, {up.delay.mean_s:g} s"
-        raise ConfigError(f"{down_name}.listens.delays_s = {down.listens.windows_s}: {told}")
+        rule = f"must last until a frame is up, {up.delay.mean_s:g} s"
+        raise ConfigError(f"{down_name}.listens.delays_s = {down.listens.windows_s}: {rule}")
     if down.listens.windows_s and up.arq.ack_bits:
-        told = f"must be 0 where {down_name} listens after sending: a window acknowledges by itself"
-        raise ConfigError(f"{up_name}.arq.ack_bits = {up.arq.ack_bits}: {told}")
+        rule = f"must be 0 where {down_name} listens after sending: a window acknowledges by itself"
+        raise ConfigError(f"{up_name}.arq.ack_bits = {up.arq.ack_bits}: {rule}")
     if up.connection != down.connection and None not in (up.power_w, down.power_w):
-        told = f"must be that of {up_name}, {up.power_w}, since one radio keeps one connection"
-        raise ConfigError(f"{down_name}.power_w = {down.power_w}: {told}")
+        rule = f"must be that of {up_name}, {up.power_w}, since one radio keeps one connection"
+        raise ConfigError(f"{down_name}.power_w = {down.power_w}: {rule}")
     check_round_trip(up_name, up, answer_s(up, down))
     check_round_trip(down_name, down, answer_s(down, up))
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Literal, Protocol
+from math import expm1, log1p
+from typing import ClassVar, Literal, Protocol, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from channels.link.rates import Curve, Rate
+from channels.on_off import MOST_IDLE_CHANGES, SHORTEST_S
 from channels.uniforms import Uniforms
-from kinds import Choice
+from kinds import Choice, ConfigError
 from kinds.mistakes import Rule, broken_rule
 
+_LEAST_CHANCE = 1e-3
+"""The least probability that a full packet gets through: with less, a run would hardly end."""
+_KEPT = 256
+"""Changes of state that may lie in the past before they are cleared away."""
 PacketIndex = tuple[int, int, int, int, int]
 """(device, request, round, fragment, attempt), attempts counted from 0: the address of one packet on the air."""
 
 
 class LossProcess(Protocol):
     """The losses of one link. One whose answer is a pure function of its arguments, without memory of earlier packets,
-    says so by an attribute `memoryless`, true; without it, it is taken to remember."""
+    states so by an attribute `memoryless`, true; without it, it is taken to remember."""
 
     def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
         """Whether the packet at this address, of `bits` with its header, never arrives.
@@ -35,7 +42,7 @@ class Loss(Choice, family=True):
 
     _of_number: ClassVar[tuple[str, str]] = "bernoulli", "probability"
     by_airtime: ClassVar[bool] = False
-    """Whether it needs the airtime of each packet, which a link that sends several at once cannot tell."""
+    """Whether it needs the airtime of each packet, which a link that sends several at once does not know."""
 
     method_rules: ClassVar[Mapping[str, Rule]] = {
         "process": lambda process, _: CheckedLosses(process),
@@ -95,13 +102,90 @@ class Bernoulli(Loss):
         return self.probability
 
 
+class BitErrors(Loss):
+    """A packet of n bits, header included, is lost with probability 1 - (1 - p)^n: no bit error is corrected."""
+
+    kind: Literal["bit_errors"] = "bit_errors"
+    bit_error_rate: float = Field(
+        1e-5, ge=0, lt=1, description="Probability p that a bit arrives wrong, errors independent; 0 to below 1."
+    )
+    reference_bits: int | None = Field(
+        None,
+        gt=0,
+        description="Size of packet, header included, whose loss places this link on an axis of mean losses, bits; "
+        "null: it has no place there. Nothing else depends on it.",
+    )
+
+    def packet_loss(self, bits: int) -> float:
+        """The probability that a packet of so many bits is lost, exact for tiny rates too."""
+        return -expm1(bits * log1p(-self.bit_error_rate))
+
+    def process(self, uniforms: Uniforms) -> LossProcess:
+        return _BySize(self, uniforms)
+
+    def require_fit(self, rate: Rate, packet_bits: int) -> None:
+        if self.packet_loss(packet_bits) > 1 - _LEAST_CHANCE:
+            raise ValueError(
+                f"bit_error_rate = {self.bit_error_rate:g}: fewer than {_LEAST_CHANCE:.1%} of packets of "
+                f"{packet_bits} bits would arrive; lower it, or mtu_bits"
+            )
+
+    @property
+    def mean_loss(self) -> float | None:
+        return None if self.reference_bits is None else self.packet_loss(self.reference_bits)
+
+
+class GilbertElliott(Loss):
+    """Starts good. Per packet the chain steps with each packet on the air; per second it jumps at these rates."""
+
+    kind: Literal["gilbert_elliott"] = "gilbert_elliott"
+    per: Literal["packet", "second"] = Field("packet", description="What the chain steps by: packets, or seconds.")
+    to_bad: float = Field(
+        0.02,
+        gt=0,
+        le=1 / SHORTEST_S,
+        description="From good to bad: probability per packet, or rate per second, at most a thousand.",
+    )
+    to_good: float = Field(
+        0.2,
+        gt=0,
+        le=1 / SHORTEST_S,
+        description="From bad to good: probability per packet, or rate per second, at most a thousand.",
+    )
+    loss_good: float = Field(0.0, ge=0, lt=1, description="Probability of loss in the good state.")
+    loss_bad: float = Field(1.0, ge=0, le=1, description="Probability of loss in the bad state.")
+
+    @classmethod
+    def of_mean(cls, loss: float, burst: float) -> Self:
+        """Per packet: this share of packets lost (0 to below 1), in bursts of this mean length (packets, at least 1).
+
+        Raises ValidationError when such bursts leave too little room between them: loss / (1 - loss) > burst.
+        """
+        return cls(to_bad=loss / (1 - loss) / burst, to_good=1 / burst)
+
+    @model_validator(mode="after")
+    def _steps_are_probabilities(self) -> Self:
+        if self.per == "packet" and max(self.to_bad, self.to_good) > 1:
+            raise ValueError("to_bad and to_good are probabilities per packet: at most 1")
+        return self
+
+    def process(self, uniforms: Uniforms) -> LossProcess:
+        return _PerPacket(self, uniforms) if self.per == "packet" else _PerSecond(self, uniforms)
+
+    @property
+    def mean_loss(self) -> float:
+        """The mean loss of packets sent without regard to the state."""
+        bad = self.to_bad / (self.to_bad + self.to_good)
+        return bad * self.loss_bad + (1 - bad) * self.loss_good
+
+
 def is_memoryless(process: object) -> bool:
-    """Whether a process of losses or delays says that it answers by its arguments alone."""
+    """Whether a process of losses or delays states that its results depend on its arguments alone."""
     return getattr(process, "memoryless", False) is True
 
 
 class CheckedLosses:
-    """The losses of a user's class. Raises ConfigError where they are not told by true or false."""
+    """The losses of a user's class. Raises ConfigError where a result is not true or false."""
 
     def __init__(self, process: object) -> None:
         if not callable(getattr(process, "lost", None)):
@@ -136,3 +220,76 @@ class _Independent:
 
     def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
         return self._uniform(*index) < self._probability
+
+
+class _BySize:
+    memoryless = True
+
+    def __init__(self, loss: BitErrors, uniforms: Uniforms) -> None:
+        self._packet_loss = loss.packet_loss
+        self._uniform = uniforms.uniform
+
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
+        return self._uniform(*index) < self._packet_loss(bits)
+
+
+class _States:
+    """The loss probability of each state, and the numbers that decide."""
+
+    def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
+        self._loss = loss
+        self._uniform = uniforms.uniform
+
+    def _lost_in(self, bad: bool, index: PacketIndex) -> bool:
+        probability = self._loss.loss_bad if bad else self._loss.loss_good
+        return probability >= 1 or (probability > 0 and self._uniform(1, *index) < probability)
+
+
+class _PerPacket(_States):
+    """The k-th packet on the air finds the state that k steps lead to."""
+
+    memoryless = False
+
+    def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
+        super().__init__(loss, uniforms)
+        self._bad = False
+        self._packets = 0
+
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
+        step = self._uniform(0, self._packets)
+        self._bad = step >= self._loss.to_good if self._bad else step < self._loss.to_bad
+        self._packets += 1
+        return self._lost_in(self._bad, index)
+
+
+class _PerSecond(_States):
+    """Sojourns are exponential; the k-th ends by the k-th number, whoever sends in between."""
+
+    memoryless = True
+
+    def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
+        super().__init__(loss, uniforms)
+        self._changes_s: list[float] = [0.0]
+        self._forgotten = 0
+
+    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
+        self._follow(now_s)
+        changes = self._forgotten + bisect_right(self._changes_s, now_s)
+        assert changes > self._forgotten, f"I2: a question about {now_s} s, forgotten"
+        return self._lost_in(changes % 2 == 0, index)
+
+    def _follow(self, now_s: float) -> None:
+        since_s = self._changes_s[-1]
+        for _ in range(MOST_IDLE_CHANGES):
+            if self._changes_s[-1] > now_s:
+                return
+            if len(self._changes_s) > _KEPT:
+                self._forgotten += len(self._changes_s) - 1
+                del self._changes_s[:-1]
+            number = self._forgotten + len(self._changes_s)
+            rate = self._loss.to_bad if number % 2 else self._loss.to_good
+            self._changes_s.append(self._changes_s[-1] - log1p(-self._uniform(0, number)) / rate)
+        raise ConfigError(
+            f"loss.to_bad, loss.to_good: more than {MOST_IDLE_CHANGES:,} changes of state between two packets, "
+            f"from {since_s:g} s to {now_s:g} s; at most so many"
+        )

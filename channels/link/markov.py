@@ -119,7 +119,7 @@ class _PerMessageCurve(Curve):
         self._latest: dict[int, tuple[int, int, int]] = {}
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
-        """Of the first message of the first request; the curve of another is its own."""
+        """The bits for the first message of the first request; the curve of another is its own."""
         return self._bps[self._state((0, 0, 0))] * (t1_s - t0_s) if t1_s > t0_s else 0.0
 
     def ready_s(self, position: Position, bits: float) -> float:

@@ -16,12 +16,14 @@ from channels.link.arq import SelectiveRepeat, StopAndWait
 from channels.link.delays import ConstantDelay, Jitter
 from channels.link.link_config import LinkConfig
 from channels.link.listening import AfterSending
-from channels.link.losses import Bernoulli, NoLoss
+from channels.link.losses import Bernoulli
 from channels.link.markov import MarkovPerMessage
 from channels.link.rates import ConstantRate
 from channels.link.shaping import LoRa
-from channels.link.sharing import Fifo, Own
+from channels.link.sharing import Own
 from channels.link.timers import JacobsonTimer
+
+Fields = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ class Preset:
     uplink: LinkConfig
     downlink: LinkConfig
     source: str
+
+
+def _preset(source: str, both: Fields, up: Fields | None = None, down: Fields | None = None) -> Preset:
+    """A preset whose directions share the fields `both`."""
+    uplink, downlink = (LinkConfig.model_validate(both | (own or {})) for own in (up, down))
+    return Preset(uplink, downlink, source)
 
 
 _GEO_S, _LEO_S, _IRIDIUM_S = 0.27073, 0.012885, 0.1
@@ -52,26 +60,17 @@ _WIFI_S = {
 _WIFI_MAC_BITS = 8 * (26 + 8 + 4)
 """QoS MAC header, LLC and SNAP, frame check sequence."""
 
-NB_IOT = Preset(
-    uplink=LinkConfig(
-        rate=ConstantRate(bps=16_900),
-        delay=ConstantDelay(delay_s=0.01),
-        access_s=0.1,
-        idle_access_s=0.3,
-        idle_after_s=20,
-        half_duplex="device",
-        mtu_bits=1_000,
-        header_bits=96,
-        arq=StopAndWait(timeout_s=0.2, ack_bits=_LTE_STATUS_BITS),
-    ),
-    downlink=LinkConfig(
-        rate=ConstantRate(bps=26_000),
-        delay=ConstantDelay(delay_s=0.01),
-        half_duplex="device",
-        mtu_bits=680,
-        header_bits=96,
-        arq=StopAndWait(ack_bits=_LTE_STATUS_BITS),
-    ),
+NB_IOT = _preset(
+    both={"delay": ConstantDelay(delay_s=0.01), "half_duplex": "device", "header_bits": 96},
+    up={
+        "rate": ConstantRate(bps=16_900),
+        "access_s": 0.1,
+        "idle_access_s": 0.3,
+        "idle_after_s": 20,
+        "mtu_bits": 1_000,
+        "arq": StopAndWait(timeout_s=0.2, ack_bits=_LTE_STATUS_BITS),
+    },
+    down={"rate": ConstantRate(bps=26_000), "mtu_bits": 680, "arq": StopAndWait(ack_bits=_LTE_STATUS_BITS)},
     source="3GPP Release 13 category NB1, half-duplex FDD: single tone of 15 kHz 16.9 kbit/s up and about 26 kbit/s "
     "down sustained, the gaps of one HARQ process included (U); transport blocks of at most 1000 bits up, 680 down (TS "
     "36.213). A connected device asks for a grant by random access, as Release 13 has no other scheduling request (TS "
@@ -79,24 +78,15 @@ NB_IOT = Preset(
     "ms after its NPDCCH (TS 36.213, 16.3 and 16.5; U): 0.1 s in all (I). From idle 0.3 s, connection 20 s after the "
     "last packet up gone, delays (I).",
 )
-LTE_CELL_EDGE = Preset(
-    uplink=LinkConfig(
-        rate=ConstantRate(bps=300_000),
-        loss=Bernoulli(probability=0.001),
-        delay=Jitter(delay_s=0.01, jitter_s=0.005),
-        access_s=0.01,
-        idle_access_s=0.1,
-        idle_after_s=10,
-        mtu_bits=12_000,
-        arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2, ack_bits=_LTE_STATUS_BITS),
-    ),
-    downlink=LinkConfig(
-        rate=ConstantRate(bps=600_000),
-        loss=Bernoulli(probability=0.001),
-        delay=Jitter(delay_s=0.01, jitter_s=0.005),
-        mtu_bits=12_000,
-        arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2, ack_bits=_LTE_STATUS_BITS),
-    ),
+_LTE_EITHER_WAY = {
+    "loss": Bernoulli(probability=0.001),
+    "mtu_bits": 12_000,
+    "arq": SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2, ack_bits=_LTE_STATUS_BITS),
+}
+LTE_CELL_EDGE = _preset(
+    both=_LTE_EITHER_WAY | {"delay": Jitter(delay_s=0.01, jitter_s=0.005)},
+    up={"rate": ConstantRate(bps=300_000), "access_s": 0.01, "idle_access_s": 0.1, "idle_after_s": 10},
+    down={"rate": ConstantRate(bps=600_000)},
     source="ITU-R M.2134 cell edge, base coverage urban: 0.03 bit/s/Hz up and 0.06 down, over 10 MHz; user plane 10 "
     "ms, control plane 100 ms from idle (U). A message that finds its device connected waits 10 ms for a scheduling "
     "request every 10 ms and its grant; connection 10 s after the last packet up gone, jitter, residual loss 0.1% (I).",
@@ -108,24 +98,15 @@ _LTE_GRANT_S = {
     "grant": 1e-3,
 }
 _LTE_PATH_S = {"sender processes": 3e-3, "receiver decodes": 3e-3, "core network": 1e-3}
-LTE = Preset(
-    uplink=LinkConfig(
-        rate=ConstantRate(bps=14e6),
-        loss=Bernoulli(probability=0.001),
-        delay=Jitter(delay_s=sum(_LTE_PATH_S.values()), jitter_s=0.005),
-        access_s=sum(_LTE_GRANT_S.values()),
-        idle_access_s=0.1,
-        idle_after_s=10,
-        mtu_bits=12_000,
-        arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2, ack_bits=_LTE_STATUS_BITS),
-    ),
-    downlink=LinkConfig(
-        rate=ConstantRate(bps=22e6),
-        loss=Bernoulli(probability=0.001),
-        delay=Jitter(delay_s=sum(_LTE_PATH_S.values()), jitter_s=0.005),
-        mtu_bits=12_000,
-        arq=SelectiveRepeat(timeout_s=0.2, timer=_ADAPTIVE, backoff=2, ack_bits=_LTE_STATUS_BITS),
-    ),
+LTE = _preset(
+    both=_LTE_EITHER_WAY | {"delay": Jitter(delay_s=sum(_LTE_PATH_S.values()), jitter_s=0.005)},
+    up={
+        "rate": ConstantRate(bps=14e6),
+        "access_s": sum(_LTE_GRANT_S.values()),
+        "idle_access_s": 0.1,
+        "idle_after_s": 10,
+    },
+    down={"rate": ConstantRate(bps=22e6)},
     source="What a cell carries for all of its users: ITU-R M.2134, mean of base coverage urban, 1.4 bit/s/Hz up and "
     "2.2 down, over 10 MHz (U). A message that finds its device connected waits 10 ms for its grant: 5 for the "
     "next of the scheduling requests, one every 10 ms, 1 of request, 3 of the base station, 1 of grant; then 3 "
@@ -135,92 +116,60 @@ LTE = Preset(
     "loaded cell queues. Control plane 100 ms from idle (U); connection 10 s after the last packet up gone, "
     "residual loss 0.1% (I). The cloud is at the operator's edge: a farther one adds its path.",
 )
-_WIFI_EITHER_WAY = LinkConfig(
-    rate=ConstantRate(bps=26e6),
-    loss=Bernoulli(probability=0.001),
-    delay=Jitter(delay_s=0.001, jitter_s=0.001),
-    overhead_s=sum(_WIFI_S.values()),
-    half_duplex="medium",
-    mtu_bits=12_000 + _WIFI_MAC_BITS,
-    header_bits=320 + _WIFI_MAC_BITS,
-    arq=SelectiveRepeat(timeout_s=0.05, timer=JacobsonTimer(min_s=0.01), backoff=2),
-)
-WIFI = Preset(
-    uplink=_WIFI_EITHER_WAY,
-    downlink=_WIFI_EITHER_WAY,
+WIFI = _preset(
+    both={
+        "rate": ConstantRate(bps=26e6),
+        "loss": Bernoulli(probability=0.001),
+        "delay": Jitter(delay_s=0.001, jitter_s=0.001),
+        "overhead_s": sum(_WIFI_S.values()),
+        "half_duplex": "medium",
+        "mtu_bits": 12_000 + _WIFI_MAC_BITS,
+        "header_bits": 320 + _WIFI_MAC_BITS,
+        "arq": SelectiveRepeat(timeout_s=0.05, timer=JacobsonTimer(min_s=0.01), backoff=2),
+    },
     source="IEEE 802.11n at 5 GHz, 20 MHz, one stream, MCS 3: 26 Mbit/s, one medium for all stations and both ways. A "
     "frame takes 181.5 us beside its bits: DIFS 34, back-off of 7.5 slots of 9 us in the mean, HT-mixed preamble 36, "
     "SIFS 16 and acknowledgement 28 (preamble and acknowledgement U), counted before the frame; no aggregation, no "
     "collisions. 1 ms and 1 ms of mean jitter behind the access point, residual loss (I).",
 )
-SATELLITE_GEO = Preset(
-    uplink=LinkConfig(
-        rate=ConstantRate(bps=100_000),
-        delay=ConstantDelay(delay_s=_GEO_S),
-        mtu_bits=12_000,
-        arq=SelectiveRepeat(timeout_s=1.0, window=64, timer=_ADAPTIVE, backoff=2, ack_bits=_NR_STATUS_BITS),
-    ),
-    downlink=LinkConfig(
-        rate=ConstantRate(bps=1e6),
-        delay=ConstantDelay(delay_s=_GEO_S),
-        mtu_bits=12_000,
-        arq=SelectiveRepeat(timeout_s=1.0, window=64, timer=_ADAPTIVE, backoff=2, ack_bits=_NR_STATUS_BITS),
-    ),
+_SATELLITE_ARQ = SelectiveRepeat(timer=_ADAPTIVE, backoff=2, ack_bits=_NR_STATUS_BITS)
+SATELLITE_GEO = _preset(
+    both={
+        "delay": ConstantDelay(delay_s=_GEO_S),
+        "mtu_bits": 12_000,
+        "arq": _SATELLITE_ARQ.model_copy(update={"timeout_s": 1.0, "window": 64}),
+    },
+    up={"rate": ConstantRate(bps=100_000)},
+    down={"rate": ConstantRate(bps=1e6)},
     source="3GPP TR 38.821: transparent GEO, 541.46 ms at most for the round trip (U); TS 22.261, table 7.4.2-1, "
     "pedestrian: 100 kbit/s up, 1 Mbit/s down (U). Capacity is assigned for good: no wait for a grant (I).",
 )
-SATELLITE_LEO = Preset(
-    uplink=LinkConfig(
-        rate=ConstantRate(bps=100_000),
-        delay=ConstantDelay(delay_s=_LEO_S),
-        mtu_bits=12_000,
-        arq=SelectiveRepeat(timer=_ADAPTIVE, backoff=2, ack_bits=_NR_STATUS_BITS),
-    ),
-    downlink=LinkConfig(
-        rate=ConstantRate(bps=1e6),
-        delay=ConstantDelay(delay_s=_LEO_S),
-        mtu_bits=12_000,
-        arq=SelectiveRepeat(timer=_ADAPTIVE, backoff=2, ack_bits=_NR_STATUS_BITS),
-    ),
+SATELLITE_LEO = _preset(
+    both={"delay": ConstantDelay(delay_s=_LEO_S), "mtu_bits": 12_000, "arq": _SATELLITE_ARQ},
+    up={"rate": ConstantRate(bps=100_000)},
+    down={"rate": ConstantRate(bps=1e6)},
     source="3GPP TR 38.821: transparent LEO at 600 km, 25.77 ms at most for the round trip (U); TS 22.261, table "
     "7.4.2-1, pedestrian: 100 kbit/s up, 1 Mbit/s down (U). Capacity is assigned for good: no wait for a grant (I).",
 )
-IRIDIUM_SBD = Preset(
-    uplink=LinkConfig(
-        rate=ConstantRate(bps=2_400),
-        delay=ConstantDelay(delay_s=_IRIDIUM_S),
-        access_s=4.5,
-        mtu_bits=340 * 8,
-        header_bits=96,
-        arq=StopAndWait(timeout_s=1.0),
-        sharing=Own(),
-    ),
-    downlink=LinkConfig(
-        rate=ConstantRate(bps=2_400),
-        delay=ConstantDelay(delay_s=_IRIDIUM_S),
-        listens=AfterSending(delays_s=(_IRIDIUM_S,)),
-        mtu_bits=270 * 8,
-        header_bits=96,
-        arq=StopAndWait(timeout_s=1.0),
-        sharing=Own(),
-    ),
+IRIDIUM_SBD = _preset(
+    both={
+        "rate": ConstantRate(bps=2_400),
+        "delay": ConstantDelay(delay_s=_IRIDIUM_S),
+        "header_bits": 96,
+        "arq": StopAndWait(timeout_s=1.0),
+        "sharing": Own(),
+    },
+    up={"access_s": 4.5, "mtu_bits": 340 * 8},
+    down={"listens": AfterSending(delays_s=(_IRIDIUM_S,)), "mtu_bits": 270 * 8},
     source="Iridium Short Burst Data: 2.4 kbit/s channel, messages of at most 340 bytes up and 270 down (9602 modem); "
     "about 5 s for one of 70 bytes, and a message down is handed over right after one up or an empty mailbox check "
     "(NAL Research, SBD); of the 5 s 0.23 s are on the air, the rest is the wait for a session (I). A session fetches "
     "what the gateway holds when the message up has reached it; 0.1 s of satellites and gateway (I).",
 )
-Q_S = Preset(
-    uplink=LinkConfig(
-        rate=MarkovPerMessage(),
-        loss=NoLoss(),
-        delay=ConstantDelay(delay_s=0),
-        header_bits=0,
-        arq=StopAndWait(),
-        sharing=Own(),
-    ),
-    downlink=LinkConfig(
-        rate=ConstantRate(bps=inf), delay=ConstantDelay(delay_s=0), header_bits=0, arq=StopAndWait(), sharing=Fifo()
-    ),
+Q_S = _preset(
+    both={"delay": ConstantDelay(delay_s=0), "header_bits": 0, "arq": StopAndWait()},
+    up={"rate": MarkovPerMessage(), "sharing": Own()},
+    down={"rate": ConstantRate(bps=inf)},
     source="arXiv 2507.00605: 2 or 6 Mbit/s, redrawn each round with one half; no propagation, no headers, "
     "free downlink.",
 )
@@ -230,26 +179,23 @@ def _lora(factor: int) -> Preset:
     """LoRaWAN class A in Europe at a spreading factor of 7 to 12."""
     payload_bytes = _LORA_EU868_BYTES[factor]
     frame_bits = 13 * 8
-    mtu_bits, header_bits = frame_bits + payload_bytes * 8, frame_bits + 96
-    return Preset(
-        uplink=LinkConfig(
-            rate=LoRa(spreading_factor=factor, duty=0.01),
-            loss=Bernoulli(probability=0.01),
-            delay=ConstantDelay(delay_s=0.001),
-            mtu_bits=mtu_bits,
-            header_bits=header_bits,
-            arq=StopAndWait(timeout_s=3, timer_jitter=2 / 3),
-            sharing=Own(),
-        ),
-        downlink=LinkConfig(
-            rate=LoRa(spreading_factor=factor, crc=False, duty=1),
-            loss=Bernoulli(probability=0.01),
-            delay=ConstantDelay(delay_s=0.001),
-            listens=AfterSending(delays_s=(1, 2)),
-            mtu_bits=mtu_bits,
-            header_bits=header_bits,
-            arq=StopAndWait(timeout_s=0.1, timer_jitter=0),
-        ),
+    return _preset(
+        both={
+            "loss": Bernoulli(probability=0.01),
+            "delay": ConstantDelay(delay_s=0.001),
+            "mtu_bits": frame_bits + payload_bytes * 8,
+            "header_bits": frame_bits + 96,
+        },
+        up={
+            "rate": LoRa(spreading_factor=factor, duty=0.01),
+            "arq": StopAndWait(timeout_s=3, timer_jitter=2 / 3),
+            "sharing": Own(),
+        },
+        down={
+            "rate": LoRa(spreading_factor=factor, crc=False, duty=1),
+            "listens": AfterSending(delays_s=(1, 2)),
+            "arq": StopAndWait(timeout_s=0.1, timer_jitter=0),
+        },
         source=f"LoRaWAN Regional Parameters EU868: DR{12 - factor} = SF{factor} at 125 kHz, at most {payload_bytes} "
         "bytes behind 13 of header; time on air by Semtech's formula (SX1276 data sheet, 4.1.1.7; U), preamble of 8 "
         "symbols, explicit header, code rate 4/5, check bits up alone. Class A (L2 1.0.4, section 3.3): one frame down "
@@ -272,6 +218,6 @@ PRESETS = {
 }
 """The links with a name."""
 
-for _name, _preset in PRESETS.items():
-    LinkConfig.presets[f"{_name}.uplink"] = _preset.uplink
-    LinkConfig.presets[f"{_name}.downlink"] = _preset.downlink
+for _name, _both in PRESETS.items():
+    LinkConfig.presets[f"{_name}.uplink"] = _both.uplink
+    LinkConfig.presets[f"{_name}.downlink"] = _both.downlink

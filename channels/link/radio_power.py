@@ -1,9 +1,9 @@
 """What a device's radio draws while it sends, while it receives and, where it keeps a connection, in between; each
 figure with its source.
 
-Of the radio alone. A radio without a `connection` here draws something in between too, of which we have no figure: what
-it takes to listen for nothing, to wake or to stay connected is no part of it. (U): not read in the source by us, check
-it before you build on it.
+These figures are of the radio alone. A radio without a `connection` here draws something in between too, of which we
+have no figure: what it takes to listen for nothing, to wake or to stay connected is no part of it. (U): not read in the
+source by us, check it before you build on it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Radio(NamedTuple):
     connection: Connection | None = None
 
     def on_air(self, sends: bool) -> OnAir:
-        """Of a packet that the device sends, or receives."""
+        """The draw of a packet that the device sends, or receives."""
         watts = (self.transmit_w if sends else self.receive_w) - (self.connection.watts if self.connection else 0.0)
         return OnAir(watts, self.transmit_j_per_bit if sends else self.receive_j_per_bit)
 

@@ -21,8 +21,8 @@ from kinds.mistakes import Rule, broken_rule, is_number
 MessageIndex = tuple[int, int, int]
 """(device, request, round): the address of a message. Below round 0 are messages of no round."""
 SECOND: Final = 1 << 32
-"""Added to the round in the index of a message that a round sends beside its first one that way: its luck is its own,
-and its header tells what it is."""
+"""Added to the round in the index of a message that a round sends beside its first one in that direction: it has random
+numbers of its own, and its header says what it is."""
 Start = Annotated[
     float | None,
     Field(
@@ -64,7 +64,7 @@ class Curve(ABC):
     """When all ends: what would come to an end later may as well never do."""
 
     def bound(self, field: str, horizon_s: float) -> None:
-        """Says what a user calls it, and when all ends. Whoever owns the clock does so before the first question."""
+        """Sets what a user calls it, and when all ends. Whoever owns the clock does so before the first question."""
         self.field = field
         self.horizon_s = horizon_s
 
@@ -156,7 +156,7 @@ class Rate(Choice, family=True):
 
 
 def start_in(start_s: float | None, period_s: float | None, uniforms: Uniforms) -> float:
-    """Where in a recording a run begins, seconds: as told, or at an instant that `uniforms` draw where it repeats."""
+    """Where in a recording a run begins, seconds: as given, or at an instant that `uniforms` draw where it repeats."""
     if start_s is None:
         return 0.0 if period_s is None else uniforms.uniform(0) * period_s
     return start_s if period_s is None else start_s % period_s
@@ -170,12 +170,10 @@ def start_words(start_s: float | None, repeats: bool) -> str:
     return f"all seeds begin at {at}" + ("" if repeats else ", and the recording does not repeat")
 
 
-class CheckedCurve(Curve):
-    """The curve of a user's class. Raises ConfigError where it carries bits against time, as a negative rate does."""
+class _WrappedCurve(Curve):
+    """Another curve, some of whose answers are changed."""
 
-    def __init__(self, curve: object) -> None:
-        if not isinstance(curve, Curve):
-            raise ValueError(f"must return a Curve (channels.link.rates), got {curve!r}")
+    def __init__(self, curve: Curve) -> None:
         self._curve = curve
 
     def bound(self, field: str, horizon_s: float) -> None:
@@ -183,23 +181,13 @@ class CheckedCurve(Curve):
         self._curve.bound(field, horizon_s)
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
-        bits = self._curve.served_bits(t0_s, t1_s)
-        if not is_number(bits) or not bits >= 0:
-            raise broken_rule(self._curve.served_bits, f"must return bits, 0 or more, got {bits!r}: no negative rate")
-        return bits
+        return self._curve.served_bits(t0_s, t1_s)
 
     def finish(self, position: Position, bits: float) -> Position:
-        end = self._curve.finish(position, bits)
-        if not isinstance(end, Position) or not is_number(end.time_s) or not end.time_s >= position.time_s - ROUNDING_S:
-            told = f"must end no earlier than it begins, at {position.time_s:g} s, got {end!r}: no negative rate"
-            raise broken_rule(self._curve.finish, told)
-        return end
+        return self._curve.finish(position, bits)
 
     def ready_s(self, position: Position, bits: float) -> float:
-        ready_s = self._curve.ready_s(position, bits)
-        if not is_number(ready_s) or not ready_s >= position.time_s - ROUNDING_S:
-            raise broken_rule(self._curve.ready_s, f"must not lie before {position.time_s:g} s, got {ready_s!r}")
-        return ready_s
+        return self._curve.ready_s(position, bits)
 
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         return self._curve.idle(position, now_s, message)
@@ -212,6 +200,34 @@ class CheckedCurve(Curve):
 
     def heard(self) -> None:
         self._curve.heard()
+
+
+class CheckedCurve(_WrappedCurve):
+    """The curve of a user's class. Raises ConfigError where it carries bits against time, as a negative rate does."""
+
+    def __init__(self, curve: object) -> None:
+        if not isinstance(curve, Curve):
+            raise ValueError(f"must return a Curve (channels.link.rates), got {curve!r}")
+        super().__init__(curve)
+
+    def served_bits(self, t0_s: float, t1_s: float) -> float:
+        bits = self._curve.served_bits(t0_s, t1_s)
+        if not is_number(bits) or not bits >= 0:
+            raise broken_rule(self._curve.served_bits, f"must return bits, 0 or more, got {bits!r}: no negative rate")
+        return bits
+
+    def finish(self, position: Position, bits: float) -> Position:
+        end = self._curve.finish(position, bits)
+        if not isinstance(end, Position) or not is_number(end.time_s) or not end.time_s >= position.time_s - ROUNDING_S:
+            rule = f"must end no earlier than it begins, at {position.time_s:g} s, got {end!r}: no negative rate"
+            raise broken_rule(self._curve.finish, rule)
+        return end
+
+    def ready_s(self, position: Position, bits: float) -> float:
+        ready_s = self._curve.ready_s(position, bits)
+        if not is_number(ready_s) or not ready_s >= position.time_s - ROUNDING_S:
+            raise broken_rule(self._curve.ready_s, f"must not lie before {position.time_s:g} s, got {ready_s!r}")
+        return ready_s
 
 
 class ConstantRate(Rate):
@@ -251,38 +267,16 @@ class ConstantCurve(Curve):
         return Position(position.time_s + busy_s, 0.0, position.message)
 
 
-class _WithOverhead(Curve):
-    """Another curve, of a rate of time alone, on which each packet takes `overhead_s` before its first payload bit."""
+class _WithOverhead(_WrappedCurve):
+    """Another curve, of a rate of time alone, on which each packet takes `overhead_s` before its first payload bit.
+    `served_bits` leaves it out: how much of it there is depends on the packets."""
 
     def __init__(self, curve: Curve, overhead_s: float) -> None:
-        self._curve = curve
+        super().__init__(curve)
         self._overhead_s = overhead_s
-
-    def bound(self, field: str, horizon_s: float) -> None:
-        super().bound(field, horizon_s)
-        self._curve.bound(field, horizon_s)
-
-    def served_bits(self, t0_s: float, t1_s: float) -> float:
-        """Without overhead: how much of that there is depends on the packets."""
-        return self._curve.served_bits(t0_s, t1_s)
-
-    def ready_s(self, position: Position, bits: float) -> float:
-        return self._curve.ready_s(position, bits)
 
     def finish(self, position: Position, bits: float) -> Position:
         payload_s = self.ready_s(position, bits) + self._overhead_s
         if self.over(payload_s):
             return Position(inf, 0.0, position.message)
         return self._curve.finish(self._curve.idle(position, payload_s, position.message), bits)
-
-    def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
-        return self._curve.idle(position, now_s, message)
-
-    def forget(self, before_s: float) -> None:
-        self._curve.forget(before_s)
-
-    def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
-        return self._curve.fades(t0_s, t1_s)
-
-    def heard(self) -> None:
-        self._curve.heard()

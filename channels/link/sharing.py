@@ -1,17 +1,106 @@
-"""How devices share a link: who is served next, or all at once."""
+"""How devices share a link: who is served next, or all at once.
+
+A transmitter serves the packets of a link without a clock: whoever owns the clock lets packets `join`, asks which of
+them `start`, and at `due_s` lets one `leave`. A gate may hold back packets that the discipline would let go.
+"""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Collection, Iterable
 from heapq import heappop, heappush
 from math import inf
-from typing import ClassVar, Literal
+from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
-from channels.link.rates import ROUNDING_S, Curve, Position
-from channels.link.transmitter import Q, Transmitter
+from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position
 from kinds import Choice
+
+
+class Queued(Protocol):
+    """What a transmitter must know of a packet."""
+
+    @property
+    def bits(self) -> int: ...
+
+    @property
+    def index(self) -> MessageIndex: ...
+
+
+Q = TypeVar("Q", bound=Queued)
+
+
+class Gate(Generic[Q]):
+    """What else must be free before a packet may start: a medium that others use too, a receiver that listens.
+
+    It learns of every packet of a transmitter. Whoever lets the clock run must ask the transmitter to `start` again
+    when a packet that was not admitted may be. This one holds back none.
+    """
+
+    def joined(self, packet: Q) -> None:
+        """A packet waits from now on."""
+
+    def admits(self, packet: Q) -> bool:
+        """Whether a packet that waits may start now; the transmitter itself is free."""
+        return True
+
+    def started(self, packet: Q) -> None:
+        """An admitted packet is on the air from now on."""
+
+    def left(self, packet: Q) -> None:
+        """Its last bit has left."""
+
+    def discarded(self, packet: Q) -> None:
+        """A packet that waited will not start."""
+
+
+class Transmitter(ABC, Generic[Q]):
+    """Sends packets. `due_s` is when the next packet leaves, inf if none; `version` changes whenever `due_s` does."""
+
+    begin_s: float = 0.0
+    """When the first bit of the packet that `start` has just answered goes out, now or later."""
+    began_s: float = 0.0
+    """When the first bit of the packet that `leave` has just answered went out."""
+    due_s: float = inf
+    version: int = 0
+    gate: Gate[Q] | None = None
+    """The gate of a transmitter that sends one packet at a time."""
+
+    def __init__(self, curve: Curve, now_s: float) -> None:
+        self._curve = curve
+        self._position = Position(now_s)
+
+    @property
+    def free(self) -> bool:
+        """Whether it could start a packet now; one that sends several at once always could."""
+        return True
+
+    @property
+    @abstractmethod
+    def present(self) -> int:
+        """Packets here, waiting or being sent."""
+
+    @property
+    @abstractmethod
+    def waiting(self) -> int:
+        """Packets here beyond the first: what a finite buffer holds."""
+
+    @abstractmethod
+    def join(self, packet: Q, now_s: float) -> None:
+        """A packet joins the queue."""
+
+    @abstractmethod
+    def start(self, now_s: float) -> Q | None:
+        """Starts at most one waiting packet, if the discipline lets it; None when no more start now."""
+
+    @abstractmethod
+    def leave(self, now_s: float) -> Q:
+        """Returns the packet whose last bit leaves at `due_s`, which is now."""
+
+    @abstractmethod
+    def discard(self, unwanted: Collection[Q]) -> list[Q]:
+        """Takes those of these packets that have not started out of the queue and returns them."""
+
 
 Waiting = deque[tuple[Q, float]]
 """Packets in order, and when each joined."""
@@ -23,7 +112,7 @@ class Sharing(Choice, family=True):
     lane_per_device: ClassVar[bool] = False
     """Whether each device has a server (and its fades and losses) of its own."""
     first_come: ClassVar[bool] = False
-    """Whether packets leave in the order in which they join: nothing has a say in when those before it leave."""
+    """Whether packets leave in the order in which they join: none changes when those before it leave."""
     fluid: ClassVar[bool] = False
     """Whether several packets are sent at once; the rate must then be a function of time alone."""
 
@@ -133,7 +222,7 @@ class FifoTransmitter(Transmitter[Q]):
 
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
         self._queue, gone = _part(self._queue, unwanted)
-        return self._told_gate(gone)
+        return self._discarded(gone)
 
     def _next(self) -> tuple[Q, float] | None:
         if self.gate is None:
@@ -147,7 +236,7 @@ class FifoTransmitter(Transmitter[Q]):
         """The first of these that the gate, if any, lets go."""
         return next((each for each in waiting if self.gate is None or self.gate.admits(each[0])), None)
 
-    def _told_gate(self, gone: list[Q]) -> list[Q]:
+    def _discarded(self, gone: list[Q]) -> list[Q]:
         if self.gate is not None:
             for packet in gone:
                 self.gate.discarded(packet)
@@ -185,7 +274,7 @@ class RoundRobinTransmitter(FifoTransmitter[Q]):
             if not self._queues[device] and device in self._turns:
                 self._turns.remove(device)
         self._waiting -= len(gone)
-        return self._told_gate(gone)
+        return self._discarded(gone)
 
     def _next(self) -> tuple[Q, float] | None:
         first = self._admitted(self._queues[device][0] for device in self._turns)

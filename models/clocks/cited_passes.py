@@ -26,7 +26,7 @@ class CitedPass(NamedTuple):
 
     @property
     def work(self) -> list[tuple[int, int]]:
-        """As a clock is asked for it."""
+        """The work, as a latency model takes it."""
         return [(self.new_tokens, self.cached_tokens)] * self.batch
 
 

@@ -101,8 +101,8 @@ class PassSamples:
         return self.levels[int(uniform * len(self.levels))]
 
     def factor(self, spell: float) -> float:
-        """That of the spell that a number in [0, 1) stands for: larger ones for slower spells, so that one number
-        stands for a slow spell in whichever table it is looked up."""
+        """Returns the factor of the slow period that a number in [0, 1) stands for: larger ones for slower spells, so
+        that one number stands for a slow spell in whichever table it is looked up."""
         return self.factors[int(spell * len(self.factors))]
 
 

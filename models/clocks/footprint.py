@@ -12,7 +12,7 @@ from models.clocks.roofline import Roofline
 
 @dataclass(frozen=True)
 class Footprint:
-    """Of a model on devices of known memory, all that share its layers together."""
+    """The memory of a model on devices of known memory, all that share its layers together."""
 
     model: str
     device: str

@@ -55,7 +55,7 @@ class Profile(Latency):
 
     @property
     def gpus(self) -> int | None:
-        """Of a server that was measured, for power and price; None of a file, which does not tell."""
+        """The GPUs of a measured server, for power and price; None for a file, which does not state them."""
         return None if self.name is None else PROFILES[self.name].clock.gpus
 
     @property

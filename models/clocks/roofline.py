@@ -34,7 +34,7 @@ BYTES_PER_ACTIVATION = 2
 
 
 class Roofline(Latency):
-    """Of each operator the slower of arithmetic and memory traffic, from a model's dimensions and a datasheet."""
+    """Takes of each operator the slower of arithmetic and memory traffic, from a model's dimensions and a datasheet."""
 
     kind: Literal["roofline"] = "roofline"
     size: Annotated[ModelSize, named(SIZES, "model", SIZE_NEEDED, size_at)] = Field(

@@ -26,7 +26,7 @@ from pydantic import ConfigDict, ValidationError
 
 from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
-from scenarios.findings.question import Question, ask
+from scenarios.findings.question import PREFIX, Question, ask
 from simulator.results.columns import SETTING
 from simulator.results.compared import Plain, recording
 from simulator.results.intervals import CONFIDENCE, varying
@@ -43,6 +43,11 @@ class Answered:
     metric: str
     line: str
     comparisons: Sequence[dict[str, Plain]]
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it answers the scenario's question; others are findings beside it."""
+        return self.line.startswith(PREFIX)
 
 
 def answered(questions: Sequence[Question], table: pd.DataFrame, axis: str | None) -> Iterator[Answered]:

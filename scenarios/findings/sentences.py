@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -61,8 +61,7 @@ def times(found: Difference) -> str:
 
 def share(found: Difference) -> str:
     """The first as a share of the second: `0.21 (0.19 to 0.23)`."""
-    spread = "" if math.isnan(found.low) else f" ({1 + found.low:.2g} to {1 + found.high:.2g})"
-    return f"{1 + found.size:.2g}{spread}"
+    return with_ends(1 + found.size, 1 + found.low, 1 + found.high, "{:.2g}".format)
 
 
 def excess(found: Difference) -> str:
@@ -70,6 +69,11 @@ def excess(found: Difference) -> str:
     if found.size == 0 or found.n == 1 or found.same:
         return f"{found.size:.0%}"
     return f"{found.size:.0%} ({found.low:.0%} to {found.high:.0%})"
+
+
+def with_ends(value: float, low: float, high: float, word: Callable[[float], str]) -> str:
+    """`38 ms (36 ms to 40 ms)`, each in the words of `word`; the value alone where there is no interval."""
+    return word(value) + ("" if math.isnan(low) else f" ({word(low)} to {word(high)})")
 
 
 def sizes(found: Sequence[Difference], digits: int = 3) -> str:
@@ -118,9 +122,9 @@ def passes(found: Crossing, axis: str) -> str:
         counts = {"everywhere": found.below, "nowhere": found.above, "here and there": found.often}
         some = [f"{word}{f' in {n} seeds' if n < sum(counts.values()) else ''}" for word, n in counts.items() if n]
         return ", ".join(some)
-    at, low, high = (quantity(each, axis, 2) for each in (found.at, *found.ends))
+    at, *ends = (quantity(each, axis, 2) for each in (found.at, *found.ends))
     where = f"from {at} on" if found.rising else f"up to {at}"
-    spread = "" if math.isnan(found.log10_at.half_width) else f" ({low} to {high})"
+    spread = "" if math.isnan(found.log10_at.half_width) else f" ({' to '.join(ends)})"
     if found.log10_at.half_width > _WIDE:
         spread = " (seeds differ too much for an interval)"
     others = found.below + found.above + found.often

@@ -131,9 +131,10 @@ def _opened(part: type[Part] | None, value: object) -> object:
     if isinstance(name, str) and name in presets_of(part):
         changes = {key: each for key, each in value.items() if key != PRESET} if isinstance(value, Mapping) else {}
         return {**presets_of(part)[name].model_dump(), **changes}
-    if isinstance(value, str) and part is not None and issubclass(part, Choice):
-        return {"kind": value}
-    return dict(value) if isinstance(value, Mapping) else value
+    if part is None or not issubclass(part, Choice):
+        return dict(value) if isinstance(value, Mapping) else value
+    given = {"kind": value} if isinstance(value, str) else value
+    return part.renamed(given) if isinstance(given, Mapping) else given
 
 
 def _leaves(tree: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tuple[str, Scalar]]:

@@ -21,8 +21,8 @@ class Scheme(Choice, family=True):
 
     @property
     def lossless(self) -> bool | None:
-        """Whether the scheme says that the committed text follows the verifier's law; None where a part of it, such as
-        a user's acceptance, does not say. `tv_output` is measured either way, and decides where it can."""
+        """Whether the scheme says that the committed text follows the verifier's distribution; None where a part of it,
+        such as a user's acceptance, does not say. `tv_output` is measured either way, and decides where it can."""
         return True
 
     @property
@@ -37,12 +37,12 @@ class Scheme(Choice, family=True):
 
     @property
     def drafts_in_cloud(self) -> bool:
-        """Whether the cloud has a drafter too, which makes them, or makes their laws again."""
+        """Whether the cloud has a drafter too, which makes them, or makes their distributions again."""
         return self.protocol == "stream" and self.drafts > 0
 
     @property
     def sends_laws(self) -> bool:
-        """Whether the drafter's laws, or some of them, cross the air."""
+        """Whether the drafter's distributions, or some of them, cross the air."""
         return False
 
     @property

@@ -81,8 +81,8 @@ Told = tuple[PolicyState, tuple[SeenVerdict, ...]]  # what a policy remembers, a
 Drop = Callable[[EdgeNode, EdgeNode], bool]
 Heard = Callable[[tuple[int, ...], bool], int]
 Start = tuple[tuple[int, ...], State, Told, bool]
-"""Of a round: the committed text, the scheme's state, the policy's, and whether the last token is a correction that the
-cloud has yet to hear."""
+"""Where a round starts: the committed text, the scheme's state, the policy's, and whether the last token is a
+correction that the cloud has yet to hear."""
 Path = tuple[tuple[float, ...], float]
 """Random numbers in the order in which they are asked for, and the probability of all that go the same way."""
 Judged = tuple[CloudNode, Verified, EdgeNode, tuple[int, ...]]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from channels.codec.wire import encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
@@ -27,7 +28,7 @@ class ReceivedPayload(NamedTuple):
 
 
 class CloudSession:
-    """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
+    """Real passes run only for steps that the node's tree does not hold."""
 
     def __init__(self, parts: RequestParts, meter: Measurer) -> None:
         self._setting = parts.draft_setting
@@ -119,10 +120,10 @@ class CloudSession:
         stood = drafts[: verdict.accepted]
         if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
             known, step = stood, 1
-            reply = self._scheme.encode_stood(len(drafts), self._setting.packets)
+            reply = encode_count(len(drafts), self._setting.format)
         else:
             known, step = (*stood, verdict.token) if verdict.drawn else stood, self._lookahead.step
-            reply = self._scheme.encode_reply(verdict, p[len(stood)], self._setting.packets, (*text, *stood))
+            reply = self._scheme.families.reply.encode(verdict, p[len(stood)], self._setting.packets, (*text, *stood))
         committed = known if verdict.drawn else (*known, self._meter.correction(node.round, reply))
         if drafts:
             divergences = self._meter.measure(node.round, p, heard, verdict, committed)
@@ -137,7 +138,7 @@ def _nothing(packets: Packets) -> Received:
 
 
 def along(p: Floats, line: Tokens) -> Callable[[Tokens], Floats]:
-    """The rows of p [L+1, V] as the law after a prefix of a line of L drafts."""
+    """The rows of p [L+1, V] as the distribution after a prefix of a line of L drafts."""
 
     def law_after(prefix: Tokens) -> Floats:
         assert prefix == line[: len(prefix)], "I12: a law is asked for after drafts that were not verified"

@@ -1,7 +1,7 @@
 """How far q, qhat, p and the output are apart: what an observer who sees both ends of a request measures.
 
-It makes no pass and decides nothing. The drafter's laws of a round are there because the round was drafted; a session
-that replays remembered drafts makes their passes before it judges a round, as a live run has by then.
+It makes no pass and decides nothing. The drafter's distributions of a round are there because the round was drafted; a
+session that replays remembered drafts makes their passes before it judges a round, as a live run has by then.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class DivergenceMeter(Measurer):
 
     def correction(self, round_number: int, reply: bytes) -> int:
         sent = self._sent[round_number].sent(self._uniforms)
-        return self._scheme.decode_reply(reply, sent, self._setting.packets).token
+        return self._scheme.families.reply.decode(reply, sent, self._setting.packets).token
 
     def measure(
         self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
@@ -112,9 +112,9 @@ class DivergenceMeter(Measurer):
     def measure_tree(
         self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
     ) -> Divergences:
-        """What is verified is a position: a law whose children were judged, the root's and those along the path that
-        stands, each by its first child. It is accepted where any of the children stands, so that TV(qhat, p), the
-        chance that the first is rejected, and the bound on it are bounds on what its siblings have left to reject.
+        """What is verified is a position: a distribution whose children were judged, the root's and those along the
+        path that stands, each by its first child. It is accepted where any of the children stands, so that TV(qhat, p),
+        the chance that the first is rejected, and the bound on it are bounds on what its siblings have left to reject.
         """
         sent = self._judged(round_number)
         assert isinstance(sent, TreeNode), "I3: a tree is judged that was not sent"
@@ -153,12 +153,12 @@ class DivergenceMeter(Measurer):
         if not isinstance(reply, EdgeCorrection):
             return None
         packets = self._setting.packets
-        return np.array([reply.heard_law(law, packets, text[: start + n]) for n, law in enumerate(p)])
+        return np.array([reply.received_law(law, packets, text[: start + n]) for n, law in enumerate(p)])
 
 
 def check_received(arrived: Sequence[Drafted], heard: Received, code: Code) -> None:
     """Raises AssertionError (I8) where the cloud has decoded something else than these drafts, or other ids where it
-    has worked out their laws by itself."""
+    has worked out their distributions by itself."""
     tokens = [drafted.draft.token for drafted in arrived]
     assert heard.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
     told = code.carries_law and not heard.worked_out
@@ -232,8 +232,8 @@ def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
 
 
 def drawn_laws(drafts: Sequence[Drafted], q: Floats, qhat: Floats) -> Floats:
-    """The laws, rows like those of q [n, V], that these drafts were drawn from; `qhat` itself where each was drawn from
-    the very counts that it was sent with."""
+    """The distributions, rows like those of q [n, V], that these drafts were drawn from; `qhat` itself where each was
+    drawn from the very counts that it was sent with."""
     if all(each.other_weights is None for each in drafts):
         return qhat
     drawn = np.zeros_like(q)
@@ -243,7 +243,7 @@ def drawn_laws(drafts: Sequence[Drafted], q: Floats, qhat: Floats) -> Floats:
 
 
 def raced_law(scheme: DraftScheme, q: Floats, state: State, drafted: Drafted) -> Floats:
-    """The law [V] that a draft of which only the id is sent was drawn from."""
+    """The distribution [V] that a draft of which only the id is sent was drawn from."""
     proposal = scheme.propose(q, state, drafted.support_size)
     weights = scheme.families.draw.weights(proposal, q)
     law = np.zeros_like(q)

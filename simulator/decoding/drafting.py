@@ -2,7 +2,8 @@
 
 A draft's payload must not depend on whether it is sent: the budget is tested before d_n is drawn, against the largest
 length that any token of its support could cost, and a drawn draft is always sent. Dropping a draft because its own
-token is dear would bend the output law. Of a partial round, so would a draft that is heard or not by its own length.
+token is dear would bend the output distribution. Of a partial round, so would a draft that is received or not by its
+own length.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def round_packets(setting: DraftSetting, node: EdgeNode, uniforms: RequestUnifor
 
 
 def draft_once(setting: DraftSetting, q: Floats, node: EdgeNode, uniforms: RequestUniforms) -> Drafted | Full:
-    """Draft n of a round from its law q [V]: propose, test the budget and the room, and only then draw."""
+    """Draft n of a round from its distribution q [V]: propose, test the budget and the room, and only then draw."""
     state = node.drafts[-1].state if node.drafts else node.state
     offer = propose_within(setting, q, node, node.drafts, state, uniforms)
     if isinstance(offer, Full):
@@ -73,8 +74,8 @@ def propose_within(
 ) -> Offer | Full:
     """What is to be sent of q [V] in this round behind these drafts, if budget and room hold it whatever is drawn.
 
-    A first law that exceeds either with one id left is sent all the same, and alone; of a format in which fewer ids
-    save nothing, with all of them.
+    A first distribution that exceeds either with one id left is sent all the same, and alone; of a format in which
+    fewer ids save nothing, with all of them.
     """
     scheme, packets = setting.scheme, round_packets(setting, node, uniforms)
     sent = [drafted.draft for drafted in drafts]

@@ -6,7 +6,7 @@ branch that is later given up; when things happen is the timing plane's business
 
 from __future__ import annotations
 
-from channels.codec.wire import CodecError
+from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
@@ -44,14 +44,14 @@ class EdgeSession:
         return after
 
     def look(self, node: EdgeNode) -> Floats:
-        """q_n [V] of the draft that would come next; `draft` or `stop` must follow. Laws are too large to keep, so its
-        pass is made whatever is remembered."""
+        """q_n [V] of the draft that would come next; `draft` or `stop` must follow. Distributions are too large to
+        keep, so its pass is made whatever is remembered."""
         law: Floats = self._drafter.laws(node.context(), 1)[0]
         self._looked = node, law
         return law
 
     def stop(self, node: EdgeNode) -> EdgeNode:
-        """Nothing is drawn from the law just looked at; the round is closed to further drafts."""
+        """Nothing is drawn from the distribution just looked at; the round is closed to further drafts."""
         assert self._looked_at(node) is not None, "I12: a stop without a look"
         after = node.then_stop or EdgeNode(
             node.round, node.committed, node.state, node.drafts, full=True, cached=node.length, owes=node.owes
@@ -144,9 +144,9 @@ class EdgeSession:
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         successor = self.successor(node)
-        if successor is not None and reply == self._scheme.encode_stood(len(node.drafts), self._setting.packets):
+        if successor is not None and reply == encode_count(len(node.drafts), self._setting.format):
             return successor, successor.committed[len(node.committed) :]
-        verdict = self._scheme.decode_reply(reply, node.sent(self._uniforms), self._setting.packets)
+        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(f"reply to round {node.round}: has a token, though all drafts stand and a round follows")
         stood = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])

@@ -14,7 +14,7 @@ from simulator.schemes.acceptance import Rejection
 
 
 class HostedSession:
-    """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
+    """Real passes run only for steps that the node's tree does not hold."""
 
     def __init__(self, parts: RequestParts) -> None:
         self._format = parts.setting.format
@@ -29,7 +29,7 @@ class HostedSession:
         return self._known.of(prompt)
 
     def decode(self, node: CloudNode, drafts: int) -> tuple[CloudNode, Verified]:
-        """A round: so many drafts by the drafter there, none for a verifier on its own, and the verdict."""
+        """A round: so many drafts by the drafter there, none for a verifier on its own, and the verification result."""
         known = outcome(node.then_host, drafts)
         if known is not None:
             self._skip(*known)

@@ -9,7 +9,7 @@ from simulator.decoding.setting import RequestParts
 
 
 class LocalSession:
-    """Real passes run only for steps that the node's tree does not hold. Without `remember` nothing is hung on it."""
+    """Real passes run only for steps that the node's tree does not hold."""
 
     def __init__(self, parts: RequestParts) -> None:
         self.start = parts.tree.edge
@@ -19,7 +19,7 @@ class LocalSession:
         self._remember = parts.remember
 
     def decode(self, node: EdgeNode) -> tuple[EdgeNode, Verified]:
-        """One token. The verifier's law beside it is an observer's, who says how far off the drafter is."""
+        """One token. The verifier's distribution beside it is an observer's, who says how far off the drafter is."""
         if node.then_decode is not None:
             self._drafter.skip(lambda: [(node.committed, 1)])
             self._verifier.skip(lambda: [(node.committed, 1)])

@@ -1,9 +1,10 @@
-"""When a round has a successor that was drafted on it before its verdict: what both ends of a request know of that.
+"""When a round has a successor that was drafted on it before its verification result: what both ends of a request know
+of that.
 
 Round t + 1 may be drafted on all drafts of round t, and falls with them. Which reply then carries a token must not
 depend on when anything arrives: a payload's length, and so its arrival, tells of the drafts in it, and a token that is
-given because a successor is late bends the output law (I12). So both ends go by what they hold: a successor is promised
-if, should the drafts of a round stand, the answer goes on by two tokens at least.
+given because a successor is late bends the output distribution (I12). So both ends go by what they hold: a successor is
+promised if, should the drafts of a round stand, the answer goes on by two tokens at least.
 
 * All drafts stand and a successor is promised: the drafts are committed and no token. Round t + 1 is judged next.
 * Otherwise the correction, or the bonus token, is committed with what stood. The rounds drafted on round t are void.

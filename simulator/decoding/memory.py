@@ -1,6 +1,6 @@
 """What has been decoded once is not decoded again: remembered trees, and model caches that are only filled when needed.
 
-A step of the decoding plane is a pure function of the value it starts from, so its outcome hangs on that value: the
+A step of the decoding plane is a pure function of the value it starts from, so its outcome depends on that value: the
 decodings of a request form a tree, and `Memory` keeps the trees by the name of their root. Cells that differ only in
 the network then share their forward passes. On the first step that nobody remembers, `ReplayedText` makes all the
 passes that were skipped so far, one by one, in the order and the shapes of a live run: the floats, and so the tokens,
@@ -12,12 +12,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
+from kinds.mistakes import print_once
 from models.interface import CachedText, Laws, TokenTree
 from simulator.decoding.byte_columns import DamagedError, OversizeError
 from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Tree, Verified
-from simulator.decoding.round_store import Grown, RoundStore, tell_once
+from simulator.decoding.round_store import Grown, RoundStore
 from simulator.decoding.steps import count
 from simulator.decoding.tree_bytes import from_bytes, to_bytes
 from simulator.schemes.sparsifier import State
@@ -140,7 +141,7 @@ def _written(tree: Tree) -> bytes | None:
     try:
         return to_bytes(tree)
     except OversizeError as error:
-        tell_once(f"rounds of a request are not kept on disk ({error}); each run decodes them anew")
+        print_once(f"rounds of a request are not kept on disk ({error}); each run decodes them anew")
         return None
 
 
@@ -149,69 +150,46 @@ Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[Pass]]
 (and the view after it), or any."""
 
 
-@dataclass(frozen=True)
-class Released:
-    """Laws after texts of fewer than so many tokens are asked for no more."""
-
-    tokens: int
-
-
-@dataclass(frozen=True)
-class Grafted:
-    """Of the tree that the last pass was over, this path is kept."""
-
-    path: tuple[int, ...]
-
-
 class ReplayedText:
-    """A cached text that lags behind until a law is needed that nobody remembers, then catches up exactly."""
+    """A cached text that lags behind until a distribution is needed that nobody remembers, then catches up exactly."""
 
     def __init__(self, open_text: Callable[[], CachedText]) -> None:
         self._open = open_text
         self._text: CachedText | None = None
-        self._behind: list[Skipped | Released | Grafted | int] = []
+        self._behind: list[tuple[Literal["pass", "crop", "graft", "release"], Any]] = []
+        """What is still to be done, in order."""
         self._recent: dict[Tokens, Laws] = {}
 
     def skip(self, passes: Skipped) -> None:
         """Notes passes that need not be made yet."""
-        self._behind.append(passes)
+        self._behind.append(("pass", passes))
 
     def laws(self, tokens: Tokens, last: int) -> Laws:
-        """The `last` trailing laws of `tokens`, float64 [last, V], by a real forward pass."""
+        """The `last` trailing distributions of `tokens`, float64 [last, V], by a real forward pass."""
         return self._pass(self.catch_up(), tokens, last)
 
     def tree_laws(self, tokens: Tokens, tree: TokenTree) -> Laws:
-        """The laws after `tokens` and after each node of a tree, float64 [N + 1, V], by a real forward pass."""
+        """The distributions after `tokens` and after each node of a tree, float64 [N + 1, V], by a real forward
+        pass."""
         return self._pass(self.catch_up(), tokens, tree)
 
     def known(self, tokens: Tokens) -> Laws:
-        """The law [1, V] after `tokens`, of a pass made since the last crop. Makes none itself: KeyError where none
-        was."""
+        """The distribution [1, V] after `tokens`, of a pass made since the last crop. Makes none itself: KeyError where
+        none was."""
         return self._recent[tokens]
 
     def crop(self, length: int) -> None:
         """Keeps only the first `length` tokens of what is cached."""
-        if self._text is None or self._behind:
-            self._behind.append(length)
-        else:
-            self._crop(self._text, length)
+        self._do_in_turn("crop", length)
 
     def graft(self, path: tuple[int, ...]) -> None:
         """Of the tree that the last pass was over, keeps this path in what is cached, and nothing else."""
-        grafted = Grafted(path)
-        if self._text is None or self._behind:
-            self._behind.append(grafted)
-        else:
-            self._graft(self._text, grafted)
+        self._do_in_turn("graft", path)
 
     def release(self, tokens: int) -> None:
-        """The first `tokens` tokens stand for good, and so does what is cached behind them: the laws within them may
-        go."""
-        released = Released(tokens)
-        if self._text is None or self._behind:
-            self._behind.append(released)
-        else:
-            self._release(released)
+        """The first `tokens` tokens are committed, and so is what is cached behind them: the distributions within them
+        may go."""
+        self._do_in_turn("release", tokens)
 
     @property
     def cached(self) -> Tokens:
@@ -222,16 +200,12 @@ class ReplayedText:
         """Makes the passes that were skipped; the text is then that of a live run."""
         if self._text is None:
             self._text = self._open()
-        for skipped in self._behind:
-            if isinstance(skipped, int):
-                self._crop(self._text, skipped)
-            elif isinstance(skipped, Released):
-                self._release(skipped)
-            elif isinstance(skipped, Grafted):
-                self._graft(self._text, skipped)
-            else:
-                for tokens, asked in _passes(skipped):
+        for what, value in self._behind:
+            if what == "pass":
+                for tokens, asked in _passes(value):
                     self._pass(self._text, tokens, asked)
+            else:
+                self._do(self._text, what, value)
         self._behind.clear()
         return self._text
 
@@ -244,15 +218,20 @@ class ReplayedText:
             self._recent.setdefault((*tokens, *asked.along(asked.path_to(node))), laws[node + 1 : node + 2])
         return laws
 
-    def _graft(self, text: CachedText, grafted: Grafted) -> None:
-        text.graft(grafted.path)
-        self._recent.clear()
+    def _do_in_turn(self, what: Literal["crop", "graft", "release"], value: Any) -> None:
+        if self._text is None or self._behind:
+            self._behind.append((what, value))
+        else:
+            self._do(self._text, what, value)
 
-    def _release(self, released: Released) -> None:
-        self._recent = {text: laws for text, laws in self._recent.items() if len(text) >= released.tokens}
-
-    def _crop(self, text: CachedText, length: int) -> None:
-        text.crop(length)
+    def _do(self, text: CachedText, what: Literal["crop", "graft", "release"], value: Any) -> None:
+        if what == "release":
+            self._recent = {known: laws for known, laws in self._recent.items() if len(known) >= value}
+            return
+        if what == "crop":
+            text.crop(value)
+        else:
+            text.graft(value)
         self._recent.clear()
 
 

@@ -1,7 +1,7 @@
 """The cloud's side of a request whose rounds are told in brief: beside the verifier it runs a drafter of its own.
 
-That drafter's cache follows the verifier's: what the one reads, the other reads. Its laws are the cloud's, never the
-edge's; whether they are the same is for the checksum to show.
+That drafter's cache follows the verifier's: what the one reads, the other reads. Its distributions are the cloud's,
+never the edge's; whether they are the same is for the checksum to show.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from simulator.decoding.divergences import Measurer
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
 from simulator.decoding.setting import RequestParts
-from simulator.schemes.brief import Brief, BriefScheme
+from simulator.schemes.mirrored import Brief, Mirrored
 
 
 class MirrorSession(CloudSession):
@@ -21,10 +21,10 @@ class MirrorSession(CloudSession):
     def __init__(self, parts: RequestParts, meter: Measurer) -> None:
         super().__init__(parts, meter)
         setting = parts.setting
-        assert isinstance(setting.scheme, BriefScheme)
-        self._brief_scheme = scheme = setting.scheme
+        assert isinstance(setting.scheme, Mirrored)
+        self._mirrored = scheme = setting.scheme
         self._mirror = ReplayedText(lambda: open_drifted(setting.pair().drafter, setting.temperature, scheme.drift))
-        """The cloud's own drafter, which makes the edge's laws again."""
+        """The cloud's own drafter, which makes the edge's distributions again."""
         self._brief: Brief | None = None
         """What the payload received last says, where that is a brief one."""
 
@@ -36,12 +36,12 @@ class MirrorSession(CloudSession):
         if node.asked or not parts:
             self._brief = None
             return super().receive(node, parts)
-        self._brief = self._brief_scheme.decode_brief(parts, self._setting.packets, node.committed)
+        self._brief = self._mirrored.decode_brief(parts, self._setting.packets, node.committed)
         self._here = ReceivedPayload(node, parts, outcome(node.then_verify, parts), None)
         return self._brief.drafts
 
     def in_turn(self, node: CloudNode) -> bool:
-        return self._brief is not None and self._brief_scheme.reads_in_turn
+        return self._brief is not None and self._mirrored.reads_in_turn
 
     def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:
         here = self._here
@@ -52,7 +52,7 @@ class MirrorSession(CloudSession):
         if asked is not None:
             self._mirror.skip(lambda: [(node.committed, 1)])  # all that is left of the passes of a live run
         else:
-            completed = self._brief_scheme.complete(
+            completed = self._mirrored.complete(
                 self._brief, self._setting.packets, lambda ids, last: self._mirror.laws((*node.committed, *ids), last)
             )
             if completed is not None:
@@ -71,7 +71,7 @@ class MirrorSession(CloudSession):
         if self._brief is None:
             self._mirror.skip(lambda: [((*text, *drafts), 0)])
         elif remembered:
-            in_turn = self._brief_scheme.reads_in_turn
+            in_turn = self._mirrored.reads_in_turn
             self._mirror.skip(lambda: _passes(text, drafts, in_turn))
         self._mirror.crop(after.cached)
         return after, verified

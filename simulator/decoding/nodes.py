@@ -1,8 +1,8 @@
 """The values that the steps of the decoding plane take and give: a request's decodings are a tree of them.
 
 The edge's side is a chain of `EdgeNode`, the cloud's of `CloudNode`; between them cross bytes alone. All are immutable
-to the world. The fields that begin with `then_` are the memory's: the outcome of each step that was taken from a node
-hangs on it, keyed by what was decided. Large runs walk through millions of them, so they are small: most nodes have one
+to the world. The fields that begin with `then_` are the memory's: they hold the outcome of each step that was taken
+from the node, keyed by what was decided. Large runs walk through millions of nodes, so they are small: most have one
 outcome of a kind, and a few pairs are found sooner than a key in a dict.
 """
 
@@ -24,7 +24,7 @@ Tokens = tuple[int, ...]
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
 Pass = tuple[Tokens, int | TokenTree]
-"""A forward pass: its text, and what is asked of it: so many trailing laws, or those of a tree after it."""
+"""A forward pass: its text, and what is asked of it: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
 V = TypeVar("V")
 Outcomes = tuple[tuple[K, V], ...]
@@ -232,15 +232,15 @@ class CloudNode:
 
     def after(self, committed: Tokens, step: int = 1, *, owed: bool = False) -> CloudNode:
         """The node once a round has committed these tokens, so many rounds on; the last of them is not in the cache
-        yet, or is fed again, for the law after it. Of a round whose correction is `owed`, all of them are."""
+        yet, or is fed again, for the distribution after it. Of a round whose correction is `owed`, all of them are."""
         text = (*self.committed, *committed)
         return CloudNode(self.round + step, text, len(text) - (not owed), owed)
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The verdict on a round's drafts, the bytes of the reply, the tokens it commits, and what an observer measures. Of
-    the tokens, a correction that the edge draws is the observer's knowledge too."""
+    """The verification result on a round's drafts, the bytes of the reply, the tokens it commits, and what an observer
+    measures. Of the tokens, a correction that the edge draws is the observer's knowledge too."""
 
     drafts: Tokens
     accepted: int
@@ -265,7 +265,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class TreeVerified(Verified):
-    """The verdict on a tree of drafts, of which those of `path` stand."""
+    """The verification result on a tree of drafts, of which those of `path` stand."""
 
     tree: TokenTree
     path: tuple[int, ...]

@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from kinds import ConfigError
 from kinds.files import cache_folder
+from kinds.mistakes import print_once
 from simulator.decoding.steps import merge
 from simulator.decoding.tree_bytes import from_bytes, to_bytes
 
@@ -52,8 +52,6 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS by_use ON trees (used, size)",
     "CREATE INDEX IF NOT EXISTS by_pair ON trees (pair, size, used)",
 )
-_told = set[str]()
-"""What this process has said of its stores: each line once."""
 _given_up = set[tuple[Path, str]]()
 """What this process tries no more: reading or writing a file."""
 
@@ -120,7 +118,7 @@ class RoundStore:
 
     def drop(self, key: str) -> None:
         """Drops an entry that turned out to be damaged, and says so."""
-        tell_once(f"{self.path}: damaged rounds were dropped, and are decoded again")
+        print_once(f"{self.path}: damaged rounds were dropped, and are decoded again")
         self._writing(lambda file: file.execute("DELETE FROM trees WHERE key = ?", (key,)))
 
     def put(self, key: str, pair: str, blob: bytes) -> None:
@@ -241,13 +239,13 @@ class RoundStore:
     def _give_up(self, what: str, error: Exception | str, both: bool = False) -> None:
         """Tries it no more; `both`: neither to read nor to write."""
         _given_up.update((self.path, each) for each in (("reading", "writing") if both else (what,)))
-        tell_once(f"{self.path}: {what} failed ({error}); the run goes on without")
+        print_once(f"{self.path}: {what} failed ({error}); the run goes on without")
 
     def _set_aside(self, opened: os.stat_result | None) -> None:
         """Moves the damaged file away, unless another process has done so since it was opened; its journal goes first,
         which would be played back into the next file."""
         aside = Path(f"{self.path}{ASIDE}")
-        tell_once(f"{self.path}: damaged; it is set aside as {aside.name}, and its rounds are decoded again")
+        print_once(f"{self.path}: damaged; it is set aside as {aside.name}, and its rounds are decoded again")
         with suppress(OSError):
             if opened is not None and os.path.samestat(self.path.stat(), opened):
                 Path(f"{self.path}-journal").unlink(missing_ok=True)
@@ -294,10 +292,3 @@ def _cap_gb() -> float:
     if not (cap_gb >= 0 and isfinite(cap_gb)):
         raise ConfigError(f"{CAP_VARIABLE} = {typed!r}: must be a size in GB, 0 to keep no rounds")
     return cap_gb
-
-
-def tell_once(line: str) -> None:
-    """Says a line on stderr, the first time in this process."""
-    if line not in _told:
-        _told.add(line)
-        print(f"sqsim: {line}", file=sys.stderr)

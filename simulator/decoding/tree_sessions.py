@@ -1,9 +1,9 @@
 """Both sides of a request whose drafts branch. The edge drafts a round level by level, a pass a level; the cloud makes
 one pass over the tree, and the path that is accepted is kept.
 
-A law hangs on the committed text or on a node, and its children are drawn from it without replacement. Laws come
-breadth first. The one that could exceed the budget, whatever children it drew, is not drawn from, and the tree ends
-before it: whether a node has children may depend on all nodes before them, and never on them.
+A distribution depends on the committed text or on a node, and its children are drawn from it without replacement.
+Distributions come breadth first. The one that could exceed the budget, whatever children it drew, is not drawn from,
+and the tree ends before it: whether a node has children may depend on all nodes before them, and never on them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class TreeEdgeSession(EdgeSession):
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         assert isinstance(node, TreeNode), "I9: a reply to a round that was not sent"
-        verdict = self._scheme.decode_reply(reply, node.sent(self._uniforms), self._setting.packets)
+        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if verdict.accepted > len(node.drafts):
             raise CodecError(f"reply to round {node.round}: node {verdict.accepted} of {len(node.drafts)}")
         path = node.tree.path_to(verdict.accepted - 1)
@@ -96,7 +96,7 @@ class TreeCloudSession(CloudSession):
         reached = verdict.path[-1] + 1 if verdict.path else 0
         stood = tree.along(verdict.path)
         told = Verdict(reached, verdict.token)
-        reply = scheme.encode_reply(told, p[reached], self._setting.packets, (*node.committed, *stood))
+        reply = scheme.families.reply.encode(told, p[reached], self._setting.packets, (*node.committed, *stood))
         committed = (*stood, verdict.token)
         divergences = self._meter.measure_tree(node.round, p, heard, verdict, committed)
         verified = TreeVerified(
@@ -106,7 +106,8 @@ class TreeCloudSession(CloudSession):
 
 
 def line_states(node: TreeNode, path: tuple[int, ...]) -> list[State]:
-    """The scheme's states along a path, and on from its end by first children, from before the round's first law."""
+    """The scheme's states along a path, and on from its end by first children, from before the round's first
+    distribution."""
     line = list(path)
     while children := node.tree.children(line[-1] if line else ROOT):
         line.append(children[0])
@@ -168,7 +169,7 @@ class _Growing:
             self._laws = {node: rows[node + 1] for node in nodes}
 
     def _draw(self, place: LawPlace, offer: Offer) -> None:
-        """The children of the next law."""
+        """The children of the next distribution."""
         q, proposal = self._laws[place.node], offer.proposal
         law = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts)
         nodes = self._growth.grow(law.support.size)

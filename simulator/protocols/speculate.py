@@ -36,7 +36,6 @@ from simulator.protocols.machine import (
     Order,
     Steps,
 )
-from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
@@ -115,7 +114,7 @@ class SpeculateEdge(DraftingEdge):
         needed = {
             Need.LOOKS: not scheme.plans,
             Need.PARTS: scheme.partial,
-            Need.DIGESTS: isinstance(scheme, BriefScheme),
+            Need.DIGESTS: scheme.rounds == "mirrored",
         }
         return frozenset(need for need in needed if needed[need])
 

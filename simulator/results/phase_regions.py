@@ -211,7 +211,7 @@ def _fields(row: pd.Series[float], path: str) -> str:
     fields = {
         str(name).removeprefix(f"{path}."): value
         for name, value in row.items()
-        if str(name).startswith(f"{path}.") and bool(pd.notna(value))
+        if str(name).startswith(f"{path}.") and pd.isna(value) is not True
     }
     return json.dumps(fields, default=float, sort_keys=True)
 

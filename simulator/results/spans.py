@@ -240,9 +240,9 @@ class RoundTimeline:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Of one request. `prompt` has the packets of its prompt, `prefills` the passes that read it for no round yet;
-    `ending` those of the message by which the device ends it, `late` the passes, and `unheard` the packets, of a cloud
-    that has not heard of that yet."""
+    """One request in order of time. `prompt` has the packets of its prompt, `prefills` the passes that read it for no
+    round yet; `ending` those of the message by which the device ends it, `late` the passes, and `unheard` the packets,
+    of a cloud that has not heard of that yet."""
 
     request: RequestSpans
     rounds: Sequence[RoundTimeline]
@@ -259,7 +259,7 @@ class Timeline:
 
     @property
     def end_s(self) -> float:
-        """Of the request; where it had none, up to where it was followed."""
+        """The end of the request; where it had none, up to where it was followed."""
         request = self.request
         if not isnan(request.finish_s):
             return request.finish_s

@@ -103,14 +103,14 @@ class _Builder:
     def _resolutions(self, request: RequestSpans) -> Iterator[Slice]:
         for round_ in request.rounds:
             if round_.answered:
-                at_ticks, told = ticks(round_.ended_s), round_.record
-                args = _round_args(request, round_) | {"accepted": told.accepted, "committed": told.committed}
+                at_ticks, record = ticks(round_.ended_s), round_.record
+                args = _round_args(request, round_) | {"accepted": record.accepted, "committed": record.committed}
                 resolved = Slice("resolve", at_ticks, at_ticks, args, "edge")
                 self._resolved[request.device, request.number, round_.number] = resolved
                 yield resolved
 
     def _end_ticks(self, request: RequestSpans) -> int:
-        """Of a request that had no end, up to where it was followed."""
+        """Returns the end of a request; of one that had none, where it was followed."""
         known_s = max([request.arrival_s, *(spent.ended_s for spent in request.spent)])
         return ticks(known_s if isnan(request.finish_s) else request.finish_s)
 
@@ -227,18 +227,18 @@ def _flushed(round_: RoundSpans) -> bool:
 
 
 def _round(request: RequestSpans, round_: RoundSpans) -> Slice:
-    told = round_.record
+    record = round_.record
     state = "" if round_.answered else ", flushed" if _flushed(round_) else ", cut off"
     args = _round_args(request, round_) | {
-        "drafted": told.drafted,
-        "accepted": told.accepted,
-        "committed": told.committed,
-        "payload_bits": told.payload_bits,
-        "reply_bits": told.reply_bits,
+        "drafted": record.drafted,
+        "accepted": record.accepted,
+        "committed": record.committed,
+        "payload_bits": record.payload_bits,
+        "reply_bits": record.reply_bits,
         "drafts": list(round_.drafts.tokens),
         "tokens": list(round_.drafts.committed),
     }
-    return Slice(f"round {round_.number}{state}", ticks(told.started_s), ticks(round_.ended_s), args, "round")
+    return Slice(f"round {round_.number}{state}", ticks(record.started_s), ticks(round_.ended_s), args, "round")
 
 
 def _states(request: RequestSpans) -> Iterator[Slice]:

@@ -36,7 +36,8 @@ class Slice:
 
     @property
     def order(self) -> tuple[int, bool, int]:
-        """Of the slices of a track: one of no length before one that begins there, a parent before its children."""
+        """The order of slices on a track: one of no length before one that begins there, a parent before its
+        children."""
         return self.began_ticks, self.ended_ticks > self.began_ticks, -self.ended_ticks
 
 

@@ -35,7 +35,6 @@ from simulator.schemes.rivals.coupled import Coupled as Coupled
 from simulator.schemes.rivals.dense import Dense as Dense
 from simulator.schemes.rivals.dssd import Dssd as Dssd
 from simulator.schemes.rivals.half_precision import HalfDense as HalfDense
-from simulator.schemes.rivals.half_precision import HalfTopK as HalfTopK
 from simulator.schemes.rivals.half_precision import TruncatedFp16 as TruncatedFp16
 from simulator.schemes.rivals.s_q import SQ as SQ
 from simulator.schemes.rivals.skip_when_confident import SkipWhenConfident as SkipWhenConfident

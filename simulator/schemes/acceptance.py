@@ -1,5 +1,5 @@
-"""The rule by which the cloud judges drafts. It asks for the target law after a prefix of the round, so that a line of
-drafts, a coupled line and a tree are judged by the same call. Rules: `models.verification`.
+"""The rule by which the cloud judges drafts. It asks for the target distribution after a prefix of the round, so that a
+line of drafts, a coupled line and a tree are judged by the same call. Rules: `models.verification`.
 
 What a rule leaves of the verifier's distribution it states (`Acceptance.output_distribution`); where it does not, it is
 found by enumeration (`enumerated_output`) or not known.
@@ -30,7 +30,8 @@ class Received:
     drafts: Ints  # [L]
     qhat: Floats  # [L, V]; 0 where nothing was told of it
     unjudged: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    """[L], all judged by default: drafts that stand whatever the target law says, of which qhat tells the id alone."""
+    """[L], all judged by default: drafts that stand whatever the target distribution says, of which qhat tells the id
+    alone."""
     worked_out: bool = False
     """Whether qhat is the cloud's own, of which it was told no more than a checksum."""
 
@@ -52,10 +53,11 @@ class Acceptance(Choice, family=True):
     """How drafts are judged."""
 
     lossless: ClassVar[bool | None] = None
-    """Whether what is committed follows the target law, where each draft follows the law it is judged by. None: the
-    class does not say, and its text counts as the verifier's only where its output distribution shows it."""
+    """Whether what is committed follows the target distribution, where each draft follows the distribution it is judged
+    by. None: the class does not say, and its text counts as the verifier's only where its output distribution shows
+    it."""
     method_rules: ClassVar[Mapping[str, Rule]] = {
-        "judge": answers.verdict,
+        "judge": lambda verdict, _law_after, received, *_: _verdict(verdict, received),
         "output_distribution": answers.distributions,
     }
 
@@ -68,8 +70,8 @@ class Acceptance(Choice, family=True):
     def judge(
         self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
     ) -> Verdict:
-        """The verdict. law_after(prefix): p [V] after the committed text and these drafts of the round. `position`: of
-        the round's first token in the text."""
+        """The verification result. law_after(prefix): p [V] after the committed text and these drafts of the round.
+        `position`: of the round's first token in the text."""
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -157,7 +159,7 @@ class Coupling(Acceptance):
         return p
 
     def rejection_bound(self, mismatch: Floats, slack: Floats) -> Floats:
-        """A race of laws TV apart has one winner with probability (1 - TV) / (1 + TV) at least."""
+        """A race of distributions TV apart has one winner with probability (1 - TV) / (1 + TV) at least."""
         distance = np.minimum(1.0, mismatch + slack)
         bound: Floats = 2 * distance / (1 + distance)
         return bound
@@ -166,3 +168,10 @@ class Coupling(Acceptance):
 def _numbers(received: Received, uniforms: RequestUniforms, round_number: int) -> Floats:
     """[L + 1]: one for each draft, and the last for the correction or bonus."""
     return np.array([uniforms.verdict.uniform(round_number, n) for n in range(len(received.drafts) + 1)])
+
+
+def _verdict(answer: object, received: Received) -> object:
+    """The answer of `judge`, which may leave the correction undrawn."""
+    if isinstance(answer, Verdict) and not answer.drawn and 0 <= answer.accepted < len(received.drafts):
+        return answer
+    return answers.verdict(answer, received.drafts.tolist(), received.qhat.shape[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
@@ -58,6 +58,23 @@ class Packets(Protocol):
     def bound_bits(self, sizes: Sequence[int]) -> float:
         """No packet of drafts with these numbers of positive counts is longer; costs next to nothing. inf: ask."""
         ...
+
+
+class EqualPackets(ABC):
+    """Packets of which all of one number of drafts are equally long."""
+
+    @abstractmethod
+    def bits(self, drafts: int) -> int:
+        """The length of a packet of so many drafts, before padding to bytes."""
+
+    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
+        return self.bits(len(drafts))
+
+    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
+        return self.bits(len(drafts) + 1)
+
+    def bound_bits(self, sizes: Sequence[int]) -> float:
+        return self.bits(len(sizes))
 
 
 class Load(NamedTuple):
@@ -191,8 +208,8 @@ class HalfFloats(Code):
 
 
 @dataclass(frozen=True)
-class HalfPackets:
-    """Packets of half-precision floats; all of one number of drafts are equally long."""
+class HalfPackets(EqualPackets):
+    """Packets of half-precision floats."""
 
     form: fp16.Fp16Format
 
@@ -206,14 +223,8 @@ class HalfPackets:
     def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
         return fp16.decode(payload, self.form)
 
-    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
-        return 8 * self.form.length_bytes(len(drafts))
-
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
-        return 8 * self.form.length_bytes(len(drafts) + 1)
-
-    def bound_bits(self, sizes: Sequence[int]) -> float:
-        return 8 * self.form.length_bytes(len(sizes))
+    def bits(self, drafts: int) -> int:
+        return 8 * self.form.length_bytes(drafts)
 
 
 def certain(token: int) -> wire.Draft:

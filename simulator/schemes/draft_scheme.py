@@ -1,13 +1,14 @@
 """A scheme in which the edge drafts and the cloud verifies: sparsify, quantize, draw, encode; decode, judge, reply.
 
-Notation of one draft: q is the drafter's law [V]; the support keeps some ids of it; the quantizer turns those into
-integer `counts`; qhat = counts / sum(counts). The draft is drawn from exactly the qhat that is sent, and the cloud
-judges with the qhat it decoded, so the committed text follows the verifier's law p exactly (SQS-SD, arXiv 2510.09942,
-section III).
+Notation of one draft: q is the drafter's distribution [V]; the support keeps some ids of it; the quantizer turns those
+into integer `counts`; qhat = counts / sum(counts). The draft is drawn from exactly the qhat that is sent, and the cloud
+judges with the qhat it decoded, so the committed text follows the verifier's distribution p exactly (SQS-SD, arXiv
+2510.09942, section III).
 
 A scheme is made of families: sparsifier, quantizer, code, draw, policy, acceptance, reply. A preset names them in
-`made_of`; `composed` takes them as fields. Each step has a method here, which asks its family; a scheme may override
-any of them.
+`made_of`; `composed` takes them as fields. What happens to a
+distribution on its way (entry, support, advance, settle, quantize, draw_token) has a method here, which asks its
+family, and which a scheme may override.
 """
 
 from __future__ import annotations
@@ -24,16 +25,13 @@ from channels.codec import wire
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
 from kinds.tunable import Tunable
-from models.verification import Verdict
 from simulator.cell.scheme import ProtocolName, Scheme
 from simulator.schemes import answers
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Load, Packets
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.families import Families
-from simulator.schemes.oracle import Oracle
-from simulator.schemes.policy import Policy
-from simulator.schemes.reply import SentRound
+from simulator.schemes.policy import Decider
 from simulator.schemes.sparsifier import State
 
 RoundShape = Literal["line", "tree", "mirrored"]
@@ -110,7 +108,7 @@ class DraftScheme(Scheme):
     @property
     def plans(self) -> bool:
         """Whether its policy tells the length of a round before it begins, whatever it has seen."""
-        return type(self.families.policy).plan not in (Policy.plan, Oracle.plan)
+        return type(self.families.policy).plan is not Decider.plan
 
     @property
     def carries(self) -> bool:
@@ -163,11 +161,11 @@ class DraftScheme(Scheme):
         return state
 
     def packets_sharing(self, packets: Packets, uniforms: RequestUniforms) -> Packets:
-        """Of a session's packets, those of a request with these random numbers."""
+        """The session's packets as those of a request with these random numbers."""
         return self.families.code.sharing(packets, lambda: uniforms.shared)
 
     def packets_on(self, packets: Packets, state: State) -> Packets:
-        """Of a session's packets, those of the round that began in this state."""
+        """The session's packets as those of the round that began in this state."""
         return packets
 
     def _check_ahead(self) -> None:
@@ -177,7 +175,7 @@ class DraftScheme(Scheme):
             return
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
-        if not self.families.reply.told_by_length:
+        if not self.families.reply.known_by_length:
             told = "must be 0 where the token of a reply is coded, which can be as short as the answer that all stand"
             raise ValueError(f"depth = {self.depth}: {told}")
         if not self.plans:
@@ -204,7 +202,7 @@ class DraftScheme(Scheme):
         return self.families.sparsifier.support(q, state)
 
     def advance(self, q: Floats, state: State) -> State:
-        """The state after a position with this law, whether or not its draft is later accepted."""
+        """The state after a position with this distribution, whether or not its draft is later accepted."""
         return self.families.sparsifier.advance(q, state)
 
     def settle(self, chain: Sequence[State], accepted: int) -> State:
@@ -267,9 +265,9 @@ class DraftScheme(Scheme):
         """The payload of a round: one packet, or, of a partial round, a packet for each draft.
 
         Each is coded against the drafts before it, and goes to the link when its draft is drawn: the edge asks for the
-        packets one by one. Whatever decides that draft n is heard, and when its packet leaves, may depend on
+        packets one by one. Whatever decides that draft n is received, and when its packet leaves, may depend on
         d_1..d_{n-1} and never on d_n. With one draft a packet, and its id sent flat, neither the cuts nor the length of
-        the packets up to n tell of d_n; put before anything is done that hangs on d_n, neither does the time. So no
+        the packets up to n tell of d_n; put before anything is done that depends on d_n, neither does the time. So no
         loss can look at it (`simulator.timing.reassembly` has the whole argument).
         """
         if not self.partial:
@@ -296,18 +294,6 @@ class DraftScheme(Scheme):
     def receive(self, drafts: Sequence[wire.Draft], format: wire.Format) -> Received:
         """Decoded drafts as they are judged."""
         return received(drafts, format.vocabulary, format.resolution if self.families.code.only_scalars else None)
-
-    def encode_reply(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
-        """What goes back; p [V] is the target law after `context`, the committed text and the drafts that stand."""
-        return self.families.reply.encode(verdict, p, packets, context)
-
-    def encode_stood(self, drafts: int, packets: Packets) -> bytes:
-        """What goes back where all drafts of a round stand and the next round, drafted on them, is on its way."""
-        return wire.encode_count(drafts, packets.format)
-
-    def decode_reply(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
-        """What the edge makes of the reply to a round, correction drawn. Raises CodecError."""
-        return self.families.reply.decode(reply, sent, packets)
 
 
 def _families(answer: object) -> Families:

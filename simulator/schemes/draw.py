@@ -56,17 +56,17 @@ class Proposal:
 class Draw(Choice, family=True):
     """How the drafted token is drawn."""
 
-    method_rules: ClassVar[Mapping[str, Rule]] = {"weights": answers.weights}
+    method_rules: ClassVar[Mapping[str, Rule]] = {"weights": lambda answer, proposal, _: _weights(answer, proposal)}
 
     lossless: ClassVar[bool] = True
-    """Whether the law it is drawn from is the one it is judged by."""
+    """Whether the distribution it is drawn from is the one it is judged by."""
     races: ClassVar[bool] = False
-    """Whether both ends hold its random numbers, so that no law needs to be sent."""
+    """Whether both ends hold its random numbers, so that no distribution needs to be sent."""
 
     @abstractmethod
     def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
-        """Weights [K] over proposal.ids that the draft is drawn by. Anything but the counts bends the output law; ids
-        without a count must have none."""
+        """Weights [K] over proposal.ids that the draft is drawn by. Anything but the counts bends the output
+        distribution; ids without a count must have none."""
 
     def draw(
         self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
@@ -88,7 +88,7 @@ class FromCounts(Draw):
 
 
 class FromUnquantized(Draw):
-    """From q, before it is quantized: S-Q (arXiv 2507.00605), which bends the output law.
+    """From q, before it is quantized: S-Q (arXiv 2507.00605), which bends the output distribution.
 
     Restricted to the ids whose count is not zero, since the packet can carry no other.
     """
@@ -115,3 +115,11 @@ class SharedRace(Draw):
         exponentials = uniforms.shared.exponentials(q.size, place.position)
         draft = certain(int(proposal.ids[race(self.weights(proposal, q), exponentials[proposal.ids])]))
         return draft, draft.counts
+
+
+def _weights(answer: object, proposal: Proposal) -> object:
+    if not isinstance(answer, np.ndarray) or answer.dtype.kind not in "iuf" or answer.shape != proposal.ids.shape:
+        raise ValueError(f"must return an array [{proposal.ids.size}] of weights, got {answers.entries(answer)}")
+    if not (np.isfinite(answer) & (answer >= 0)).all() or not answer.sum() > 0:
+        raise ValueError(f"must return weights of 0 or more, not all of them 0, got {answers.entries(answer)}")
+    return answer

@@ -41,8 +41,8 @@ class Colocated(HostedScheme):
 
 
 class EdgeOnly(Scheme):
-    """The drafter alone at the edge: no network, no verifier, and not the verifier's law. `tv_output` says how far off
-    it is; the verifier's passes for that are an observer's and take no time."""
+    """The drafter alone at the edge: no network, no verifier, and not the verifier's distribution. `tv_output` says how
+    far off it is; the verifier's passes for that are an observer's and take no time."""
 
     kind: Literal["edge_only"] = "edge_only"
 

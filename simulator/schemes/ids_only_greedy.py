@@ -2,7 +2,7 @@
 
 qhat is one-hot at the id, so the receiver needs no distribution: rejection sampling (Leviathan et al. 2023) accepts d
 with probability p(d) and corrects from p without d. The text follows p exactly at every temperature, at 1 - p(d)
-rejections a draft; at temperature 0, where both laws are one-hot, a distribution would tell nothing more.
+rejections a draft; at temperature 0, where both distributions are one-hot, a distribution would tell nothing more.
 """
 
 from __future__ import annotations

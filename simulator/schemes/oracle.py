@@ -12,36 +12,21 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from kinds import Choice
 from kinds.mistakes import Rule
 from simulator.schemes import answers
-from simulator.schemes.policy import Action, EdgeView, PolicyState, SeenVerdict, checked_action
+from simulator.schemes.policy import Action, Decider, EdgeView, PolicyState, checked_action
 
 
-class Oracle(Choice, family=True):
+class Oracle(Decider, family=True):
     """Decides what the edge does next, and knows what no edge can."""
 
     method_rules: ClassVar[Mapping[str, Rule]] = {
         "next": lambda answer, view, _rejected, _state: checked_action(answer, view),
         "learn": answers.state,
     }
-    looks_at_law: ClassVar[bool] = False
     hears_cloud: ClassVar[bool] = True
-    """As `Policy.hears_cloud`."""
-
-    def plan(self, most_drafts: int) -> int | None:
-        """It is asked."""
-        return None
-
-    def entry(self, last: PolicyState | None) -> PolicyState:
-        """As `Policy.entry`."""
-        return () if last is None else last
 
     @abstractmethod
     def next(self, view: EdgeView, rejected: tuple[float, ...], state: PolicyState) -> tuple[Action, PolicyState]:
         """As `Policy.next`; `rejected`: by rung, the probability that the next draft, once all before it are accepted,
         is not. Of another rung than the open round's it is nan."""
-
-    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
-        """As `Policy.learn`."""
-        return state

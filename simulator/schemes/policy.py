@@ -24,8 +24,8 @@ PolicyState = tuple[float, ...]
 
 @dataclass(frozen=True)
 class DraftOne:
-    """One more draft. Where the policy looks at the law (`Policy.looks_at_law`), first its pass: it is asked again
-    before the draw, but of a round's first draft, which is always drawn."""
+    """One more draft. Where the policy looks at the distribution (`Policy.looks_at_law`), first its pass: it is asked
+    again before the draw, but of a round's first draft, which is always drawn."""
 
     rung: int = 0
     """Of a scheme with several: which one the round is under. Counts with the first draft of a round."""
@@ -145,7 +145,28 @@ def most_drafts(max_drafts: int, remaining_tokens: int) -> int:
     return min(max_drafts, max(1, remaining_tokens - 1))
 
 
-class Policy(Choice, family=True):
+class Decider(Choice):
+    """What a policy and an oracle have in common."""
+
+    looks_at_law: ClassVar[bool] = False
+    """Whether it is asked between a draft's pass and its draw, with `EdgeView.law`."""
+    hears_cloud: ClassVar[bool] = False
+    """Whether replies report of the cloud, for bits of their own."""
+
+    def plan(self, most_drafts: int) -> int | None:
+        """For a policy that never looks: how many drafts the next round gets, 1 to `most_drafts`. None: ask `next`."""
+        return None
+
+    def entry(self, last: PolicyState | None) -> PolicyState:
+        """The state before a request; `last` is how the device's request before ended, None at first."""
+        return () if last is None else last
+
+    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
+        """The state after a round was verified."""
+        return state
+
+
+class Policy(Decider, family=True):
     """The only decider of what the edge does next.
 
     A round is sent without asking once it has `most_drafts`, or the budget has no room for one more.
@@ -157,26 +178,10 @@ class Policy(Choice, family=True):
         "entry": answers.state,
         "learn": answers.state,
     }
-    looks_at_law: ClassVar[bool] = False
-    """Whether it is asked between a draft's pass and its draw, with `EdgeView.law`."""
-    hears_cloud: ClassVar[bool] = False
-    """Whether replies tell of the cloud, for bits of their own."""
-
-    def plan(self, most_drafts: int) -> int | None:
-        """For a policy that never looks: how many drafts the next round gets, 1 to `most_drafts`. None: ask `next`."""
-        return None
-
-    def entry(self, last: PolicyState | None) -> PolicyState:
-        """The state before a request; `last` is how the device's request before ended, None at first."""
-        return () if last is None else last
 
     @abstractmethod
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         """What to do now, and the state after. Without a draft yet, `Send` is no choice."""
-
-    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
-        """The state after a round was judged."""
-        return state
 
 
 def _length(answer: object, most_drafts: int) -> object:

@@ -43,10 +43,10 @@ class Quantizer(Choice, family=True):
 
     @abstractmethod
     def covering_bound(self, size: int) -> float:
-        """The most that quantizing a law on `size` tokens may move it, in total variation."""
+        """The most that quantizing a distribution on `size` tokens may move it, in total variation."""
 
     def moved(self, law: Floats, numerators: Ints) -> float:
-        """By how much it has moved a law [K], in total variation."""
+        """By how much it has moved a distribution [K], in total variation."""
         return float(total_variation(law, numerators / numerators.sum()))
 
 
@@ -134,7 +134,8 @@ def _summing(quantize: Callable[[LatticeCounts, Floats], Ints]) -> Callable[[Lat
 
 
 class Exact(Quantizer):
-    """None: for codes that send no law. The numerators stand for nothing but which probabilities are positive."""
+    """None: for codes that send no distribution. The numerators stand for nothing but which probabilities are
+    positive."""
 
     kind: Literal["exact"] = "exact"
 

@@ -1,18 +1,18 @@
 """What goes back down, and who draws the correction: the cloud, or the edge, which has all of qhat.
 
-Where the edge draws it, the cloud judges by the scalars qhat(d) alone. After a rejection a law comes down, p or an
-approximation p~ of it, and the edge draws from max(0, law - qhat) with the number that the cloud would have taken; the
-cloud hears the correction with the next payload, in whole bytes before the packet. After full acceptance the bonus
-token comes down, as ever.
+Where the edge draws it, the cloud judges by the scalars qhat(d) alone. After a rejection a distribution comes down, p
+or an approximation p~ of it, and the edge draws from max(0, distribution - qhat) with the number that the cloud would
+have taken; the cloud receives the correction with the next payload, in whole bytes before the packet. After full
+acceptance the bonus token comes down, as ever.
 
 How far p~ may bend the text. Write R = max(0, p - qhat) and T = TV(qhat, p) = sum R, R~ = max(0, p~ - qhat) likewise.
 What is accepted is exact, so the token of a judged position follows min(p, qhat) + T R~ / sum R~ in place of
 min(p, qhat) + R = p: it is off by (T / 2) |R~ / sum R~ - R / sum R|, in total variation. By the triangle inequality
 that is at most (|R~ - R| + |sum R~ - sum R|) / 2 = max(sum of (R~ - R)+, sum of (R - R~)+); max(0, . - qhat) moves by
 no more than its argument and in the same direction, so the two sums are at most those of (p~ - p)+ and (p - p~)+, which
-are TV(p~, p) each where p~ is a law. Hence
+are TV(p~, p) each where p~ is a distribution. Hence
 
-    TV(law of the token, p) <= min(TV(p~, p), TV(qhat, p)),
+    TV(distribution of the token, p) <= min(TV(p~, p), TV(qhat, p)),
 
 and a text of N tokens is off by at most N times the largest TV(p~, p). No other TV is multiplied in.
 """
@@ -53,11 +53,11 @@ class Reply(Choice, family=True):
     """Whether the edge draws it."""
     method_rules: ClassVar[Mapping[str, Rule]] = {
         "encode": answers.content,
-        "decode": lambda verdict, reply, sent, packets: answers.heard(verdict, sent.drafts, packets.format.vocabulary),
+        "decode": lambda answer, _, sent, packets: answers.verdict(answer, sent.drafts, packets.format.vocabulary),
     }
 
     @property
-    def told_by_length(self) -> bool:
+    def known_by_length(self) -> bool:
         """Whether its length alone tells it from the answer that all drafts stand and no token follows."""
         return True
 
@@ -71,7 +71,7 @@ class Reply(Choice, family=True):
 
     @abstractmethod
     def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
-        """The reply. p [V] is the target law after `context`: the committed text and the drafts that stand."""
+        """The reply. p [V] is the target distribution after `context`: the committed text and the drafts that stand."""
 
     @abstractmethod
     def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
@@ -87,7 +87,7 @@ class TokenReply(Reply):
     )
 
     @property
-    def told_by_length(self) -> bool:
+    def known_by_length(self) -> bool:
         return self.token == "flat"
 
     def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
@@ -103,13 +103,14 @@ class TokenReply(Reply):
 
 
 class EdgeCorrection(Reply):
-    """How many drafts stand, in whole bytes; then the bonus token, in whole bytes, where all do, and else a law."""
+    """How many drafts stand, in whole bytes; then the bonus token, in whole bytes, where all do, and else a
+    distribution."""
 
     edge_corrects: ClassVar[bool] = True
 
     @abstractmethod
     def encode_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
-        """The law that goes down for p [V], the target law after `context`."""
+        """The distribution that goes down for p [V], the target distribution after `context`."""
 
     @abstractmethod
     def decode_law(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
@@ -134,7 +135,7 @@ class EdgeCorrection(Reply):
         qhat[rejected.support] = rejected.counts / rejected.counts.sum()
         return Verdict(accepted, correction(p, qhat, sent.uniforms.verdict.uniform(sent.number, len(sent.drafts))))
 
-    def heard_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> Floats:
+    def received_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> Floats:
         """p~ [V] of p, for an observer: what would be corrected with, were a draft rejected there."""
         return self.decode_law(self.encode_law(p, packets, context), packets, context)
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from channels.codec import draft_scalars, wire
 from kinds.arrays import Ints
-from simulator.schemes.code import Code, Load, Packets, Tokens
+from simulator.schemes.code import Code, EqualPackets, Load, Packets, Tokens
 from simulator.schemes.quantizer import LatticeCounts
 
 
@@ -27,8 +27,8 @@ class Scalars(Code):
 
 
 @dataclass(frozen=True)
-class ScalarPackets:
-    """Packets of ids and scalars; all of one number of drafts are equally long."""
+class ScalarPackets(EqualPackets):
+    """Packets of ids and scalars."""
 
     format: wire.Format
 
@@ -38,14 +38,8 @@ class ScalarPackets:
     def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
         return draft_scalars.decode(payload, self.format)
 
-    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
-        return draft_scalars.packet_bits(len(drafts), self.format)
-
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
-        return draft_scalars.packet_bits(len(drafts) + 1, self.format)
-
-    def bound_bits(self, sizes: Sequence[int]) -> float:
-        return draft_scalars.packet_bits(len(sizes), self.format)
+    def bits(self, drafts: int) -> int:
+        return draft_scalars.packet_bits(drafts, self.format)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Sparsifier(Choice, family=True):
         """The ids kept of q, float64 [V]: int64 [K], ascending, K >= 1."""
 
     def advance(self, q: Floats, state: State) -> State:
-        """The state after a position with this law, whether or not its draft is later accepted."""
+        """The state after a position with this distribution, whether or not its draft is later accepted."""
         return state
 
     def settle(self, chain: Sequence[State], accepted: int) -> State:
@@ -140,7 +140,8 @@ class KeepAbove(Sparsifier):
 
 
 class KeepByEntropy(Sparsifier):
-    """The most probable tokens, as many as `scale` times the perplexity of the law: a flat law keeps more."""
+    """The most probable tokens, as many as `scale` times the perplexity of the distribution: a flat distribution keeps
+    more."""
 
     kind: Literal["entropy_k"] = "entropy_k"
     scale: Annotated[float, Tunable(0.25, 0.5, 1.0, 2.0, 4.0)] = Field(
@@ -188,7 +189,7 @@ class KeepConformal(Sparsifier):
 
 
 class KeepRunningQuantile(Sparsifier):
-    """Every token above a quantile of the thresholds that the last laws would have borne (`codec.conformal`).
+    """Every token above a quantile of the thresholds that the last distributions would have borne (`codec.conformal`).
 
     The state is those thresholds, oldest first: of accepted drafts only, a rejected one takes its own along.
     """

@@ -11,7 +11,7 @@ from pydantic import Field
 from channels.codec import wire
 from channels.uniforms import Uniforms
 from kinds.arrays import Ints
-from simulator.schemes.code import Code, Load, Packets, Tokens, certain
+from simulator.schemes.code import Code, EqualPackets, Load, Packets, Tokens, certain
 
 Token = Literal["flat", "coded", "raced"]
 
@@ -20,7 +20,7 @@ class TokenIds(Code):
     """Only the drafted ids: for acceptance that needs no qhat.
 
     Their length may depend on them, even in partial rounds: an id that is all of qhat is a function of q, and where
-    both ends race the text is the verifier's own whichever drafts are heard.
+    both ends race the text is the verifier's own whichever drafts are received.
     """
 
     carries_law: ClassVar[bool] = False
@@ -33,16 +33,18 @@ class TokenIds(Code):
 
     def packets(self, load: Load) -> Packets:
         form = wire.Format(load.vocabulary, resolution=1, max_drafts=load.max_drafts)
-        if self.token == "raced":
-            return RacedIdPackets(form)
-        return CodedIdPackets(form) if self.token == "coded" else FlatIdPackets(form)
+        return FlatIdPackets(form) if self.token == "flat" else CodedIdPackets(form, self.token == "raced")
 
     def sharing(self, packets: Packets, shared: Callable[[], Uniforms]) -> Packets:
-        return replace(packets, shared=shared) if isinstance(packets, RacedIdPackets) else packets
+        return replace(packets, shared=shared) if isinstance(packets, CodedIdPackets) else packets
+
+
+def _unshared() -> Uniforms:
+    raise wire.CodecError("token = 'raced': must be flat or coded outside of a request, whose race both ends hold")
 
 
 @dataclass(frozen=True)
-class FlatIdPackets:
+class FlatIdPackets(EqualPackets):
     """Packets of token ids, written like a prompt. A draft comes out with all mass on its id."""
 
     format: wire.Format
@@ -56,47 +58,17 @@ class FlatIdPackets:
             raise wire.CodecError(f"{len(tokens)} drafts: a packet holds 1 to {self.format.max_drafts}")
         return [certain(token) for token in tokens]
 
-    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
-        return wire.tokens_bits(len(drafts), self.format)
-
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
-        return wire.tokens_bits(len(drafts) + 1, self.format)
-
-    def bound_bits(self, sizes: Sequence[int]) -> float:
-        return wire.tokens_bits(len(sizes), self.format)
+    def bits(self, drafts: int) -> int:
+        return wire.tokens_bits(drafts, self.format)
 
 
 @dataclass(frozen=True)
 class CodedIdPackets:
-    """Packets of token ids, each at about -log2 of the prior's law after the text before it; flat without a prior."""
+    """Packets of token ids, each at about -log2 of the prior's distribution after the text before it, flat without a
+    prior; or, where both ends race, at what the race that it won leaves open, written and read within a request."""
 
     format: wire.Format
-
-    def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
-        return wire.encode_ids(_ids(drafts), self.format, context)
-
-    def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
-        return [certain(token) for token in wire.decode_ids(payload, self.format, context)]
-
-    def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
-        return wire.ids_bits(_ids(drafts), self.format, context)
-
-    def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
-        return wire.largest_ids_bits(_ids(drafts), support[counts > 0], self.format, context)
-
-    def bound_bits(self, sizes: Sequence[int]) -> float:
-        return wire.bound_ids_bits(len(sizes), self.format)
-
-
-def _unshared() -> Uniforms:
-    raise wire.CodecError("token = 'raced': must be flat or coded outside of a request, whose race both ends hold")
-
-
-@dataclass(frozen=True)
-class RacedIdPackets:
-    """Packets of token ids, each at what the race that it won leaves open. Written and read within a request."""
-
-    format: wire.Format
+    raced: bool = False
     shared: Callable[[], Uniforms] = _unshared
     """The random numbers of the request's races, by text position."""
 
@@ -111,12 +83,16 @@ class RacedIdPackets:
         return wire.ids_bits(_ids(drafts), self.format, context, self._race(context))
 
     def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
-        return wire.largest_raced_bits(_ids(drafts), self.format, context, self._race(context))
+        if (race := self._race(context)) is not None:
+            return wire.largest_raced_bits(_ids(drafts), self.format, context, race)
+        return wire.largest_ids_bits(_ids(drafts), support[counts > 0], self.format, context)
 
     def bound_bits(self, sizes: Sequence[int]) -> float:
-        return wire.bound_ids_bits(len(sizes), self.format, raced=True)
+        return wire.bound_ids_bits(len(sizes), self.format, raced=self.raced)
 
-    def _race(self, context: Tokens) -> wire.Race:
+    def _race(self, context: Tokens) -> wire.Race | None:
+        if not self.raced:
+            return None
         shared, first = self.shared(), len(context)
         return lambda place: shared.words(self.format.vocabulary, first + place)
 

@@ -83,7 +83,7 @@ def _conformal(scheme: DraftScheme) -> KeepConformal | None:
 
 @dataclass
 class Mean:
-    """Of numbers that come one after the other."""
+    """The mean of numbers that come one after the other."""
 
     total: float = 0.0
     count: int = 0

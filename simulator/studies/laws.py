@@ -99,7 +99,7 @@ def drafts_of(
 def _measured(
     scheme: DraftScheme, packets: Packets, proposal: Proposal, draft: Draft, text: VerifierText, place: int
 ) -> _Measured:
-    """Of the draft at one place of a text."""
+    """Measures the draft at one place of a text."""
     moved, bound, vocabulary = proposal.tv_quantization, proposal.covering_bound, packets.format.vocabulary
     bits, stated = packets.length_bits([draft], text.before(place)), _stated_bits(packets, draft)
     assert not bits - stated > _LONGER_BITS, "a packet is longer than it states"
@@ -158,7 +158,7 @@ def _log2_codewords(quantizer: OnWire, size: int) -> float:
 
 
 _TEXTS: WeakKeyDictionary[Memory, dict[str, list[VerifierText]]] = WeakKeyDictionary()
-"""Of the cells that share a memory; gone with it."""
+"""The texts of the runs that share a memory; they go with it."""
 
 
 def texts_of(cell: Cell, memory: Memory) -> list[VerifierText]:

@@ -79,7 +79,8 @@ class Tally(Observer):
         ]
 
     def _deviations(self) -> float:
-        """Of the cell's rejections, all positions together, from the sum of their probabilities."""
+        """Returns by how many standard deviations the run's rejections, at all positions together, are off the sum of
+        their probabilities."""
         rejections, probability = self._sums[:, :2].sum(axis=0).tolist()
         off: float = rejections - probability
         return off / math.sqrt(self._variance) if self._variance > 0 else 0.0

@@ -46,7 +46,7 @@ class SparsifyingTime(Study):
 
 
 def _laws(cell: Cell) -> Sequence[Floats]:
-    """Of the drafter, along the first of the pair's prompts."""
+    """Returns the drafter's distributions along the first of the pair's prompts."""
     pair = load(cell.models.pair)
     tokens = pair.prompts[0].tokens
     return list(pair.drafter.open(cell.models.temperature).laws(tokens, min(LAWS, len(tokens))))

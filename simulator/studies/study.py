@@ -24,7 +24,7 @@ class StudyResult(NamedTuple):
     rows: Sequence[Row]
     """One or more: metrics, and where there are more than one, the keys that tell them apart (`study_columns`)."""
     requests: pd.DataFrame | None = None
-    """Of a cell that was simulated; its rounds are then in the file that was asked for."""
+    """The request table of a simulated run; its rounds are then in the file that was asked for."""
 
 
 class Study(ABC):

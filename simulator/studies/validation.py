@@ -54,7 +54,7 @@ class Validation(Study):
 
 
 def _unheard(_done: float, _of: int, _what: str) -> None:
-    """Of a calibration's progress: the cell's own is told."""
+    """Ignores a calibration's progress: only the run's own is reported."""
 
 
 class _Texts(Observer):

@@ -19,8 +19,8 @@ from simulator.cell.cell import Cell
 from simulator.cell.cloud_config import CloudConfig
 from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
-from simulator.schemes.brief import BriefScheme
 from simulator.schemes.draft_scheme import DraftScheme
+from simulator.schemes.mirrored import Mirrored
 from simulator.testbed.letters import LEAST_HEADER_BITS, MOST, Way
 
 WAYS: Final[tuple[Way, Way]] = ("uplink", "downlink")
@@ -190,7 +190,7 @@ def _of_scheme(scheme: Scheme) -> Iterator[tuple[str, object, str]]:
     if scheme.protocol not in SERVED:
         served = ", ".join(SERVED)
         yield "scheme", f"{scheme.kind}, protocol {scheme.protocol}", f"one that crosses the air by {served}"
-    if isinstance(scheme, BriefScheme) or scheme.sends_parts:
+    if isinstance(scheme, Mirrored) or scheme.sends_parts:
         yield "scheme", scheme.kind, "one whose payload goes out at once and whole"
     if isinstance(scheme, DraftScheme) and scheme.families.policy.plan(1) is None:
         yield "scheme.policy", scheme.families.policy.kind, "one that plans each round"

@@ -7,12 +7,10 @@ from math import inf
 from typing import Final
 
 from channels.link.link_config import LinkConfig
+from channels.link.sharing import Gate
 from channels.link.timers import TimerJitter
-from channels.link.transmitter import Gate
 from channels.uniforms import Uniforms
 from simulator.results.station import Clock
-from simulator.schemes.policy import SeenLink
-from simulator.timing.access import Access
 from simulator.timing.messages import Fragment, Lane, Port
 
 SHARED: Final = -1
@@ -34,7 +32,7 @@ class Lanes:
         self.ports: dict[int, Port] = {}
         """By device."""
         self.gate: Gate[Fragment] | None = None
-        """Of each lane that is opened from now on."""
+        """The gate of each lane that is opened from now on."""
         self._clock = clock
         self._config = config
         self._uniforms = uniforms
@@ -55,13 +53,6 @@ class Lanes:
     def air_s(self, now_s: float) -> float:
         """For how long each lane has had a packet on the air, all together."""
         return sum(lane.air_s(now_s) for lane in self._lanes.values())
-
-    def seen_by(self, device: int) -> SeenLink:
-        """What the link has shown a device so far."""
-        port = self.ports.get(device)
-        if port is None:
-            return SeenLink()
-        return SeenLink(port.acked_bits, port.unacked_packets, port.round_trip_s, port.timeouts)
 
     def access_s(self, device: int) -> float:
         """How long a message that a device puts now waits for its grant."""
@@ -94,3 +85,30 @@ class Lanes:
         )
         lane.server.gate = self.gate
         return lane
+
+
+class Access:
+    """How long messages of one link's devices wait for their grants before they may queue: longer where a device must
+    first get a connection.
+
+    Simplified: only what a device sends keeps its connection; what it receives does so too in LTE and NR. While one
+    waits for its connection, its later messages wait for the same one.
+    """
+
+    def __init__(self, config: LinkConfig) -> None:
+        self._config = config
+        self._connected_s: dict[int, float] = {}
+        """By device: when its latest message was, or will be, granted."""
+
+    def wait_s(self, device: int, now_s: float, left_s: float) -> float:
+        """The wait of a message that a device puts now; `left_s` is when the last bit of its last packet left, -inf if
+        none."""
+        config = self._config
+        if config.idle_after_s is None:
+            return config.access_s
+        granted_s = self._connected_s.get(device, -inf)
+        silent_s = now_s - max(granted_s, left_s)
+        idle = silent_s >= config.idle_after_s
+        wait_s = config.idle_access_s if idle else max(config.access_s, granted_s - now_s)
+        self._connected_s[device] = now_s + wait_s
+        return wait_s

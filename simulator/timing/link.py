@@ -1,26 +1,32 @@
 """One direction of a link in time: the uplink and the downlink are both this class.
 
 The file follows a packet: it gets in line, is serialised (which holds the link), is lost or travels (which does not),
-is delivered, is acknowledged, or is sent again when its timer runs out. Packets are not processes: callbacks carry them
-from one SimPy event to the next. All rules live in `channels.link`; here they meet the clock. What the far end makes of
-packets is in `reassembly`, how acknowledgements travel in `acknowledgements`, what their senders then do in `repeats`.
+arrives, is acknowledged, or is sent again when its timer runs out. Packets are not processes: callbacks carry them from
+one SimPy event to the next. All rules live in `channels.link`; here they meet the clock. What the far end makes of the
+packets is in `reassembly`; a link on which nothing is random, and all is known beforehand, is in `planned_link`.
+
+Acknowledgements come back free of charge, after the mean delay of the reverse link and unless `arq.ack_loss` takes
+them, or as packets: where they cost bits, each joins the queue of the reverse link and meets its rate, losses and
+delay. It is sent once and never acknowledged itself. A reply acknowledges for nothing (`Link.acknowledge`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import inf, nan
+from typing import Final
 
 import simpy
 
+from channels.link.arq import Expiry
 from channels.link.link_config import LinkConfig
-from channels.link.transmitter import Gate
+from channels.link.rates import MessageIndex
+from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
 from simulator.results.observer import Observer, Unserved
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
-from simulator.timing.acknowledgements import WayBack
 from simulator.timing.lanes import Lanes
 from simulator.timing.later import delay_until, later
 from simulator.timing.messages import (
@@ -35,7 +41,9 @@ from simulator.timing.messages import (
     Port,
 )
 from simulator.timing.reassembly import Reassembly
-from simulator.timing.repeats import Repeats
+
+_END: Final = -(1 << 20)
+"""The number of the packet that says that the far end waits for no more: below those of all acknowledgements."""
 
 
 class Link:
@@ -60,18 +68,18 @@ class Link:
         self.delivered = 0
         self.lost = 0
         self.dropped = 0
+        self.reverse: Callable[[int], Link] | None = None
+        """By device, the link that carries acknowledgements back where they cost bits."""
         self._bits_sent = 0
-        self.way_back = WayBack(env, config.arq)
-        self._grants = config.access_s > 0 or config.idle_access_s > 0
-        """Whether a message may have to wait for one."""
         self._travelling = 0
         self._observer = observer
+        self._grants = config.access_s > 0 or config.idle_access_s > 0
+        """Whether a message may have to wait for one."""
         self._reassembly = Reassembly(env, config, self._deliver)
-        self._repeats = Repeats(env, config.arq, self._enqueue)
         self._lanes = Lanes(env, config, uniforms, reverse_delay_s, name, horizon_s)
 
     def guard(self, gate: Gate[Fragment]) -> None:
-        """What each lane obeys; said before the first packet."""
+        """Sets what each lane obeys; before the first packet."""
         self._lanes.gate = gate
 
     @property
@@ -81,7 +89,7 @@ class Link:
 
     @property
     def bits_sent(self) -> int:
-        """Put on the air so far, headers and repeats included."""
+        """Bits put on the air so far, headers and retransmissions included."""
         return self._bits_sent
 
     @property
@@ -91,17 +99,20 @@ class Link:
 
     @property
     def acked_bits(self) -> int:
-        """Of packets that were acknowledged, headers included."""
+        """Bits of the packets that were acknowledged, headers included."""
         return sum(port.acked_bits for port in self._lanes.ports.values())
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
-        return self._lanes.seen_by(device)
+        port = self._lanes.ports.get(device)
+        if port is None:
+            return SeenLink()
+        return SeenLink(port.acked_bits, port.unacked_packets, port.round_trip_s, port.timeouts)
 
     # Get in line.
 
     def put(self, message: Message) -> None:
-        """Takes on a message and never blocks: grant, turn and repeats are the link's business from here on."""
+        """Takes on a message and never blocks: grant, turn and retransmissions are the link's business from here on."""
         message.put_s = self.env.now
         if self._grants and (wait_s := self._lanes.access_s(message.index[0])) > 0:
             message.does(QUEUE, self.env.now)
@@ -122,13 +133,14 @@ class Link:
             port.unacked_packets += len(sizes)
             message.packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
             for packet in message.packets:
-                self._offer(packet)
+                if port.sender.offer(packet):
+                    self._enqueue(packet)
         if message.packets[0].state is QUEUE and self.env.now == message.put_s:
             message.does(QUEUE, self.env.now)
 
     def add(self, message: Message, part: bytes, *, ends: bool) -> bool:
-        """One more part of an open message, or (b"") the bare word that it ends; `ends`: nothing comes behind it. Where
-        the sender knows that the far end waits for no more, nothing is sent, and the answer is False."""
+        """Adds a part to an open message, or with b"" only its end; `ends`: nothing comes behind it. Where the sender
+        knows that the far end waits for no more, nothing is sent, and the result is False."""
         granted = bool(message.packets)
         if message.done and not granted:
             return False
@@ -143,7 +155,7 @@ class Link:
         return True
 
     def _admit_parts(self, message: Message, port: Port) -> None:
-        """Those that have no packet yet."""
+        """Makes packets of the parts that have none yet."""
         made, index = len(message.packets), message.index
         planned = message.sizes[made:]
         sizes = self.config.packets_bits(0, [bits for bits, _ in planned])
@@ -180,24 +192,21 @@ class Link:
             self.station.servers = len(self._lanes)
         return port
 
-    def carry(self, packet: Fragment) -> None:
-        """Takes on an acknowledgement of what came the other way: no window holds it, and no timer repeats it."""
-        self._enqueue(packet)
-
     def _enqueue(self, packet: Fragment) -> None:
+        """An attempt joins the queue, unless the buffer is full."""
         self.sent += 1
-        lane = packet.port.lane
+        lane, now_s = packet.port.lane, self.env.now
+        packet.visited_s = now_s
         limit = self.config.buffer_packets
         if limit is not None and lane.server.present and lane.server.waiting >= limit:
             self._drop([packet])
-            self._repeats.miss(packet, packet.port.sender.timeout_s)
+            self._miss(packet, packet.port.sender.timeout_s)
             if not self.config.sharing.first_come:
                 later(self.env, 0.0, partial(self._offer_next, packet))
             return
-        packet.visit, packet.visited_s = self.station.arrive(), self.env.now
-        now_s = self.env.now
+        packet.visit = self.station.arrive()
         if packet.attempt:
-            packet.enter(QUEUE, self.env.now)
+            packet.enter(QUEUE, now_s)
         else:
             packet.joined_s = now_s
         lane.server.join(packet, now_s)
@@ -247,53 +256,54 @@ class Link:
             self._offer_next(packet)
         self.serve(lane, now_s)
 
-    # Be lost, or travel.
+    # Be lost, or travel and arrive.
 
     def _launch(self, lane: Lane, packet: Fragment, now_s: float) -> None:
         began_s, address = lane.server.began_s, packet.address
         timeout_s = packet.port.sender.on_send(packet, now_s)
         on_air_s = now_s - began_s - self.config.overhead_s
-        packet.rate_bps = rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
+        rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
         lost = lane.loss.lost(now_s, packet.bits, rate_bps, address)
         travel_s = nan if lost else lane.delay.delay_s(now_s, address)
         if self._observer is not None:
             self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
         if lost:
             self.lost += 1
-            self._repeats.miss(packet, timeout_s)
+            self._miss(packet, timeout_s)
             return
         self._travelling += 1
         packet.enter(PROPAGATION, now_s)
         if packet.acknowledges:
             later(self.env, travel_s, partial(self._return, packet))
             return
-        free = not self.way_back.bits
-        heard = not (free and lane.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
-        later(self.env, travel_s, partial(self._arrive, packet, heard))
-        if not (free and heard) or travel_s + packet.port.reverse_delay_s > timeout_s:
-            self._repeats.set_timer(packet, timeout_s)
+        free = not self.config.arq.ack_bits
+        returns = not (free and lane.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
+        later(self.env, travel_s, partial(self._arrive, packet, returns))
+        if not (free and returns) or travel_s + packet.port.reverse_delay_s > timeout_s:
+            self._set_timer(packet, timeout_s)
 
-    # Be delivered.
-
-    def _arrive(self, packet: Fragment, heard: bool, _: simpy.Event) -> None:
+    def _arrive(self, packet: Fragment, returns: bool, _: simpy.Event) -> None:
+        """The packet is at the far end, which acknowledges it; `returns`: a free acknowledgement is not lost."""
         self._travelling -= 1
         self.delivered += 1
         packet.arrivals += 1
-        self.way_back.send(packet, heard, partial(self._repeats.acknowledge, packet))
+        acknowledge = partial(self._acknowledge, packet)
+        if self.config.arq.ack_bits:
+            self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, acknowledge)
+        elif returns:
+            later(self.env, packet.port.reverse_delay_s, acknowledge)
         self._reassembly.take(packet)
-        if not heard:
+        if not returns:
             packet.enter(TIMEOUT_WAIT, self.env.now)
 
-    def _return(self, packet: Fragment, _: simpy.Event) -> None:
-        """An acknowledgement is back where it is awaited."""
-        self._travelling -= 1
-        self.delivered += 1
-        packet.message.to(packet.message)
-
     def _deliver(self, message: Message, parts: int) -> None:
-        """Hands the leading parts of a message over; its sender hears if the far end waits for no more of them."""
+        """Hands the leading parts of a message over; its sender learns if the far end waits for no more of them."""
         if message.in_parts and parts < len(message.packets):
-            self.way_back.end(message, lambda _: self.withdraw(message))
+            withdraw = partial(self._withdraw_rest, message)
+            if self.config.arq.ack_bits:
+                self._send_back(message.index, _END, 0, withdraw)
+            else:
+                later(self.env, message.packets[0].port.reverse_delay_s, withdraw)
         message.arrived = message.content[:parts]
         message.delivered_s = self.env.now
         message.delivered_bits, message.delivered_attempts = message.sent_bits, message.attempts
@@ -301,11 +311,90 @@ class Link:
         message.end()
         to(message)
 
+    def _withdraw_rest(self, message: Message, _: object) -> None:
+        self.withdraw(message)
+
+    def _send_back(self, index: MessageIndex, number: int, attempt: int, then: Callable[[object], None]) -> None:
+        """Puts an acknowledgement that costs bits on the reverse link, where no window holds it and no timer sends it
+        again. Numbers below 0 keep its randomness, and what observers see, apart from that of packets with content."""
+        assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
+        link = self.reverse(index[0])
+        packet = Fragment(self.config.arq.ack_bits, Message(index, (), then), index, number, link.port(index[0]))
+        packet.attempt = attempt
+        link._enqueue(packet)
+
+    def _return(self, packet: Fragment, _: simpy.Event) -> None:
+        """An acknowledgement is back where it is awaited."""
+        self._travelling -= 1
+        self.delivered += 1
+        packet.message.to(packet.message)
+
+    # Be acknowledged, or sent again.
+
+    def _acknowledge(self, packet: Fragment, _: object) -> None:
+        """An acknowledgement of this packet is back."""
+        if packet.acked:
+            return
+        port, now_s = packet.port, self.env.now
+        if packet.index[2] >= 0:  # an empty frame, which asks for an answer, brings nothing forward
+            port.acked_bits += packet.bits
+        port.lane.curve.heard()
+        if packet.attempt == 0:
+            port.round_trip_s = now_s - packet.joined_s
+        self._close(packet, port.sender.on_ack(packet, now_s))
+
+    def _miss(self, packet: Fragment, timeout_s: float) -> None:
+        """The attempt under way will not arrive: its sender learns it by its timer; nobody awaits an acknowledgement
+        of an acknowledgement."""
+        if not packet.acknowledges:
+            self._set_timer(packet, timeout_s)
+            packet.enter(TIMEOUT_WAIT, self.env.now)
+
+    def _set_timer(self, packet: Fragment, timeout_s: float) -> None:
+        """The last bit of the attempt has left; `timeout_s` is the sender's, before jitter."""
+        later(self.env, packet.wait_s(timeout_s), partial(self._expire, packet, packet.attempt))
+
+    def _expire(self, packet: Fragment, attempt: int, _: simpy.Event) -> None:
+        """Sends the packet again, or lets it pause; one that is sent once is given up."""
+        sender = packet.port.sender
+        if packet.once:
+            if not packet.acked:
+                self._close(packet, sender.forget([packet]))
+            return
+        expiry = sender.on_timeout(packet, attempt)
+        if expiry is Expiry.STALE:
+            return
+        packet.port.timeouts += 1
+        if expiry is Expiry.RESEND:
+            self._enqueue(packet)
+        else:
+            for other in sender.suspend(packet):
+                self._enqueue(other)
+            pause_s = packet.port.lane.pauses.wait_s(self.config.arq.timeout_max_s, *packet.address)
+            later(self.env, pause_s, partial(self._resume, packet))
+
+    def _resume(self, packet: Fragment, _: simpy.Event) -> None:
+        if not packet.acked:
+            self._offer(packet)
+
+    def _close(self, packet: Fragment, released: Iterable[Fragment]) -> None:
+        """The sender is through with this packet: those it releases go, and the message follows its next one."""
+        packet.port.unacked_packets -= 1
+        for other in released:
+            self._enqueue(other)
+        message = packet.message
+        message.unacked -= 1
+        if message.done:
+            if not message.unacked and not message.open:
+                message.packets = ()
+        elif message.unacked:
+            message.follow_oldest(self.env.now)
+
     # Be answered, withdrawn or dropped.
 
     def acknowledge(self, *messages: Message) -> None:
         """A reply to these messages, in the order in which they were put, is here: all that came of them is
-        acknowledged, and the rest is vain."""
+        acknowledged, and the rest is not wanted any more."""
         for message in reversed(messages):  # the latest first: none of it is let go by one before it
             for packet in message.packets:
                 if packet.arrived and not packet.acked:
@@ -313,21 +402,24 @@ class Link:
             self.withdraw(message)
 
     def withdraw(self, message: Message) -> None:
-        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on, unheard."""
+        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on in vain."""
         message.end()
         if message.packets:
             port, packets, message.packets = message.packets[0].port, message.packets, ()
-            self._drop(port.lane.server.discard(packets))
+            self._take_back(port.lane, packets)
             port.unacked_packets -= sum(not packet.acked for packet in packets)
             for packet in port.sender.forget(packets):
                 self._enqueue(packet)
+
+    def _take_back(self, lane: Lane, packets: Sequence[Fragment]) -> None:
+        """Those of these packets, of one message, that have not started leave the queue."""
+        self._drop(lane.server.discard(packets))
 
     def _drop(self, packets: Iterable[Fragment]) -> None:
         for packet in packets:
             self.dropped += 1
             if self._observer is not None:
-                joined_s = self.env.now if packet.visit is None else packet.visit.arrived_s
-                self._observer.on_unserved(Unserved(self.name, packet.index, joined_s, self.env.now))
+                self._observer.on_unserved(Unserved(self.name, packet.index, packet.visited_s, self.env.now))
             self._end_visit(packet)
 
     def _end_visit(self, packet: Fragment) -> None:

@@ -1,4 +1,4 @@
-"""Half duplex: what one way sends, the other does not, where both use one medium.
+"""Half duplex: while one direction sends, the other does not, where both use one medium.
 
 A medium is a device's radio, or the air that all stations share; LinkConfig.half_duplex says which. While a packet is
 on it, no other starts; then the one goes that joined its queue first, of those whose transmitter is free.
@@ -11,7 +11,7 @@ from itertools import count
 
 import simpy
 
-from channels.link.transmitter import Gate
+from channels.link.sharing import Gate
 from simulator.timing.later import later
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, Lane
@@ -31,7 +31,7 @@ def share_media(env: simpy.Environment, pairs: Iterable[tuple[Link, Link]]) -> N
 
 
 class Medium:
-    """What the two ways of some links have in common: one medium for all devices, or one for each.
+    """What both directions of some links have in common: one medium for all devices, or one for each.
 
     Packets wait lane by lane, and each has a number in the order of joining.
     """
@@ -60,23 +60,23 @@ class Medium:
         if key in self._on_air:
             return False
         lanes = self._waiting[key]
-        place = lanes[own][packet]
+        number = lanes[own][packet]
         others = (next(iter(packets.values())) for lane, packets in lanes.items() if lane is not own and _free(lane))
-        return all(place < other for other in others)
+        return all(number < other for other in others)
 
     def started(self, packet: Fragment) -> None:
         """The medium is taken."""
         self._on_air[self._key(packet)] = packet
-        self._forget(packet)
+        self._remove(packet)
 
     def left(self, packet: Fragment) -> None:
-        """The medium is free: those who wait for it are asked once the packet's own lane has had its turn."""
+        """The medium is free: those who wait for it have their turn once the packet's own lane has had one."""
         key = self._key(packet)
         del self._on_air[key]
         if key in self._waiting:
             later(self._env, 0.0, lambda _: self._wake(key))
 
-    def _forget(self, packet: Fragment) -> None:
+    def _remove(self, packet: Fragment) -> None:
         key, lane = self._key(packet), packet.port.lane
         lanes = self._waiting[key]
         del lanes[lane][packet]
@@ -87,7 +87,7 @@ class Medium:
 
     def discarded(self, packet: Fragment) -> None:
         """One that waited will not start: another may have waited for it alone."""
-        self._forget(packet)
+        self._remove(packet)
         key = self._key(packet)
         if key in self._waiting:
             later(self._env, 0.0, lambda _: self._wake(key))
@@ -101,7 +101,7 @@ class Medium:
 
 
 class _HalfDuplex(Gate[Fragment]):
-    """One link's way to the medium."""
+    """The gate of one link to the medium."""
 
     def __init__(self, medium: Medium, serve: Serve) -> None:
         self._medium = medium

@@ -17,18 +17,19 @@ from typing import Final
 from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess, PacketIndex
-from channels.link.rates import Curve, MessageIndex
+from channels.link.rates import Curve, MessageIndex, Position
+from channels.link.sharing import Transmitter
 from channels.link.timers import TimerJitter
-from channels.link.transmitter import Transmitter
 from simulator.protocols.machine import MessageKind
 from simulator.results.observer import Airing
-from simulator.results.station import Customer
+from simulator.results.station import Customer, Visit
 
 QUEUE: Final = "queue"
 TRANSMIT: Final = "transmit"
 RETRANSMIT: Final = "retransmit"
 PROPAGATION: Final = "propagation"
 TIMEOUT_WAIT: Final = "timeout_wait"
+_UNPLANNED: Final = Position(nan)
 STATES: Final = (QUEUE, TRANSMIT, RETRANSMIT, PROPAGATION, TIMEOUT_WAIT)
 """What a message on a link can be doing: what its oldest unacknowledged packet does."""
 
@@ -43,7 +44,7 @@ def unreported(message: Message, state: str) -> None:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """Bytes on their way through one link. After it is delivered or withdrawn it hears nothing more."""
+    """Bytes on their way through one link. After it is delivered or withdrawn it reports and receives nothing more."""
 
     index: MessageIndex
     """(device, request, round); round 0 is the prompt."""
@@ -51,16 +52,16 @@ class Message:
     to: Callable[[Message], None]
     """Called once, at the far end, when `arrived` is known."""
     report: Callable[[Message, str], None] = unreported
-    """Called with one of STATES, to hold from `since_s` on, at each change or before it; what is said last counts. A
+    """Called with one of STATES, to hold from `since_s` on, at each change or before it; the last report counts. A
     state that lasts no time may be left out."""
     open: bool = False
     """More parts may come (`Link.add`). Until then its sender still works on it: it reports no states."""
     in_parts: bool = field(init=False)
     """Whether each part of the content has a packet of its own, and the leading ones may do."""
     bits: int = field(init=False)
-    """Of the content (I7); headers and repeats are the link's."""
+    """Bits of the content (I7); headers and retransmissions are the link's."""
     sizes: list[tuple[int, bool]] = field(init=False, default_factory=list)
-    """Of each packet of a message in parts, its payload, and whether it is sent once."""
+    """The payload of each packet of a message in parts, and whether it is sent once."""
     joins: int = 0
     """The number of its packet that may join the queue next, on a link where one may delay those before it."""
     arrived: tuple[bytes, ...] = ()
@@ -69,11 +70,11 @@ class Message:
     put_s: float = nan
     delivered_s: float = nan
     delivered_bits: int = 0
-    """Put on the air for it until then, headers and repeats included."""
+    """Put on the air for it until then, headers and retransmissions included."""
     delivered_attempts: int = 0
     sent_bits: int = 0
     bound_bits: int = 0
-    """Of packets whose turn has come, and that begin after a silence, whether or not it is withdrawn by then."""
+    """Bits of packets whose turn has come, and that begin after a silence, whether or not it is withdrawn by then."""
     attempts: int = 0
     done: bool = False
     packets: Sequence[Fragment] = ()
@@ -100,7 +101,7 @@ class Message:
         return self.packets[self.oldest].state if self.packets else QUEUE
 
     def grow(self, part: bytes, *, ends: bool) -> None:
-        """One more part; b"": none, and the bare word that it ends. `ends`: nothing comes behind it."""
+        """Adds a part; b"": none, and only the news that it ends. `ends`: nothing comes behind it."""
         assert self.open, "I3: a part is put behind the end of its round"
         self.sizes.append((8 * len(part), not ends))
         if part:
@@ -108,8 +109,8 @@ class Message:
             self.bits += 8 * len(part)
 
     def end(self) -> None:
-        """Delivered or withdrawn: it hears nothing more, and holds on to nobody. Its sender may hold it, and the caches
-        of the models would wait for the garbage collector."""
+        """Delivered or withdrawn: it reports nothing more, and holds on to nobody. Its sender may hold it, and the
+        caches of the models would wait for the garbage collector."""
         self.done = True
         self.to, self.report = unheard, unreported
 
@@ -143,8 +144,12 @@ class Fragment(Packet):
     """When its first attempt joined the link's queue."""
     visited_s: float = nan
     """When its latest attempt did."""
-    rate_bps: float = inf
-    """At which its latest attempt went out; inf where that took no time."""
+    turn: Position = _UNPLANNED
+    """Where a planned link stands when it is this packet's turn."""
+    begin_s: float = inf
+    """When its first bit goes out there."""
+    left_s: float = inf
+    """When its last one has."""
     arrivals: int = 0
     """How often it has come."""
     once: bool = False
@@ -152,16 +157,22 @@ class Fragment(Packet):
 
     @property
     def address(self) -> PacketIndex:
-        """Of the attempt under way."""
+        """The address of the attempt under way."""
         return (*self.index, self.number, self.attempt)
 
     @property
+    def booked(self) -> Visit:
+        """Its visit to the queue of a planned link."""
+        return self.visited_s, self.turn[0], self.left_s
+
+    @property
     def acknowledges(self) -> bool:
-        """Whether it is an acknowledgement of what came the other way, and carries nothing."""
+        """Whether it is an acknowledgement of what came in the other direction, and carries nothing."""
         return self.number < 0
 
     def wait_s(self, timeout_s: float) -> float:
-        """How long the attempt under way waits for its acknowledgement; one that no repeat follows needs no jitter."""
+        """How long the attempt under way waits for its acknowledgement; one that no retransmission follows needs no
+        jitter."""
         return timeout_s if self.once else self.port.lane.timers.wait_s(timeout_s, *self.address)
 
     def aired(self, link: str, began_s: float, left_s: float, arrives_s: float) -> Airing:
@@ -188,9 +199,9 @@ class Lane:
     delay: DelayProcess
     ack_loss: LossProcess
     timers: TimerJitter
-    """Of waits for an acknowledgement."""
+    """The jitter of waits for an acknowledgement."""
     pauses: TimerJitter
-    """After the last attempt in a row."""
+    """The jitter of pauses after the last attempt in a row."""
     planned: int = 0
     """The server's version that the next departure was set for."""
     on_air: int = 0

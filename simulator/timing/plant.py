@@ -125,9 +125,9 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
             for number in range(len(devices), len(devices) + each.count)
         ]
     for link in uplinks.built:
-        link.way_back.reverse = lambda device: ways[device][1]
+        link.reverse = lambda device: ways[device][1]
     for link in downlinks.built:
-        link.way_back.reverse = lambda device: ways[device][0]
+        link.reverse = lambda device: ways[device][0]
     share_media(env, ways)
     users.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}

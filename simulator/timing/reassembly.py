@@ -1,8 +1,8 @@
-"""The far end of a link: it puts the packets of a message together and says when it has all of it that will come.
+"""The far end of a link: it puts the packets of a message together and knows when it has all of it that will come.
 
 A whole message is complete when all of its packets are in. One in parts, a partial round, may end early: its first part
 and its last packet are sent again until they are in, those between are sent once. Parts leave in order (`Link`). The
-header of each packet says which part it is, when its last bit left, and whether it is the last: the edge says so of a
+header of each packet says which part it is, when its last bit left, and whether it is the last: the edge marks a
 part where it knew it before the draft was drawn (the most drafts of the round, or one over the budget), else by a bare
 header behind the last part, once it knows. The far end hands over the leading parts that are in as soon as it knows
 that the part after them will not come.
@@ -13,22 +13,22 @@ that the part after them will not come.
   counts as lost wherever it is (a delay budget, TS 23.501), and all parts left before the last packet.
 
 No timer of the far end runs against a part, so none has to know how long the edge drafts: where the last packet is
-lost its sender's timer repeats it.
+lost its sender's timer sends it again.
 
-Why this keeps the output distribution (I12), whatever losses and delays look at. Draft n of a round is judged if parts
-1 to n are in when the round is handed over. Part 1 always is. A last part always is where those before it are: that it
-is the last was known before d_n was drawn. A part n between them is in if it came through at its one attempt and, on
-a link that reorders, travelled no longer than it may. This is decided when its last bit leaves, by when that is, by its
-length and by luck of its own; it is handed over only when all such parts before the missing one have come. So it is
-enough that nothing tells of d_n before the last bit of part n has left.
+Why this keeps the output distribution (I12), whatever losses and delays look at. Draft n of a round is verified if
+parts 1 to n are in when the round is handed over. Part 1 always is. A last part always is where those before it are:
+that it is the last was known before d_n was drawn. A part n between them is in if it came through at its one attempt
+and, on a link that reorders, travelled no longer than it may. This is decided when its last bit leaves, by when that
+is, by its length and by random numbers of its own; it is handed over only when all such parts before the missing one
+have come. So it is enough that nothing depends on d_n before the last bit of part n has left.
 
-* Its length tells of d_1..d_{n-1} alone (`DraftScheme.encode_parts`), and it is put on the link when draft n is drawn
-  and encoded. What the edge does next tells of d_n: whether it makes another pass, how long it waits, when its
+* Its length depends on d_1..d_{n-1} alone (`DraftScheme.encode_parts`), and it is put on the link when draft n is drawn
+  and encoded. What the edge does next depends on d_n: whether it makes another pass, how long it waits, when its
   processor is free, what it puts on the link. All of that comes after part n was put. On a link that serves first come,
-  first served, nothing that is put later has a say in when part n leaves; on others part n + 1 joins the queue when
+  first served, nothing that is put later changes when part n leaves; on others part n + 1 joins the queue when
   part n has left, and a device serves one request at a time (`Equipped.check_concurrency`).
-* Repeats of the first part that join before part n do so by what was put before part n.
-* When a round is handed over, and so when it is judged and answered, tells of its drafts, and may: it decides what
+* Retransmissions of the first part that join before part n do so by what was put before part n.
+* When a round is handed over, and so when it is verified and answered, depends on its drafts, and may: it decides what
   happens to later rounds, whose drafts are drawn afterwards by random numbers of their own.
 """
 
@@ -45,7 +45,7 @@ from simulator.timing.messages import Fragment, Message
 
 
 class Reassembly:
-    """Hands each message over once: `deliver(message, parts)` is told how many leading parts there are of it."""
+    """Hands each message over once: `deliver(message, parts)` gets the number of its leading parts."""
 
     def __init__(self, env: simpy.Environment, config: LinkConfig, deliver: Callable[[Message, int], None]) -> None:
         self._env = env

@@ -1,12 +1,12 @@
 """Receive windows: devices that receive their downlink only for moments after they have sent (LoRaWAN's class A).
 
-After the end of an uplink frame come windows, as LinkConfig.listens states. The network, if it has received the frame,
+After the end of an uplink frame come windows, LinkConfig.listens says when. The network, if it has received the frame,
 may begin one downlink frame in one of them, if its transmitter is free at that instant. Until the device has received
 it, or the last window has passed, the device sends nothing. If it still awaits something then and has nothing else to
 send, it sends an empty frame: a bare header on the uplink, charged, delivered and repeated as any other.
 
 Simplified: an acknowledgement comes in the first window and takes up none of the airtime; the network knows by the next
-window whether its last frame was received, as the uplink frame before that window would report; and a device needs no
+window whether its last frame was received, as the uplink frame before that window would show it; and a device needs no
 flag (FPending) to know that more is waiting, since it knows what it has requested.
 """
 
@@ -19,7 +19,7 @@ from math import isnan
 
 import simpy
 
-from channels.link.transmitter import Gate
+from channels.link.sharing import Gate
 from simulator.results.observer import Airing, Observer
 from simulator.timing.later import later
 from simulator.timing.link import Link
@@ -28,7 +28,7 @@ from simulator.timing.messages import Fragment, Lane, Message, unheard
 
 @dataclass(slots=True, eq=False)
 class Receiver:
-    """One device's."""
+    """The receiver of one device."""
 
     number: int
     uplink: Link
@@ -50,7 +50,7 @@ class Receiver:
 
 
 class ReceiveWindows(Observer):
-    """The receivers of a cell. It is called when frames end, as an observer of their links."""
+    """The receivers of a run. It learns when frames end as an observer of their links."""
 
     def __init__(self, env: simpy.Environment) -> None:
         self._env = env
@@ -132,7 +132,7 @@ class ReceiveWindows(Observer):
 
 
 class _SendsUnlessListening(Gate[Fragment]):
-    """Keeps a device that listens from sending on an uplink."""
+    """The gate of an uplink: a device that listens sends nothing."""
 
     def __init__(self, receivers: dict[int, Receiver]) -> None:
         self._receivers = receivers
@@ -148,7 +148,7 @@ class _SendsUnlessListening(Gate[Fragment]):
 
 
 class _StartsInWindows(Gate[Fragment]):
-    """Starts one frame of a downlink in each window of its device."""
+    """The gate of a downlink: a frame starts in a window of its device, and is the only one."""
 
     def __init__(self, receivers: dict[int, Receiver]) -> None:
         self._receivers = receivers

@@ -3,29 +3,29 @@
     pytest -s tests/benchmarks/bench_codec_bits.py
 
 After the same texts, which the bundled pair wrote by speculative decoding of prompts that nothing was fitted to, each
-drafter drafts ROUND tokens from its own qhat. Left out of the prior's laws: the drafter shipped before the bundled one
-(git, FORMER_DRAFTER), as it was and with a head for all of V; and the verifier without two of its layers. All numbers
-are bits a draft without the drafted id's own -log2 qhat; `paper` is log2 C(V, K) + log2 C(ell + K - 1, K - 1)
-(+ ceil(log2 V) for thresholds) at the K before zero counts are dropped. `one`: packets of one draft, of up to 8.
+drafter drafts ROUND tokens from its own qhat. Left out of the prior's distributions: the drafter shipped before the
+bundled one (git, FORMER_DRAFTER), as it was and with a head for all of V; and the verifier without two of its layers.
+All numbers are bits a draft without the drafted id's own -log2 qhat; `paper` is log2 C(V, K) + log2 C(ell + K - 1, K -
+1) (+ ceil(log2 V) for thresholds) at the K before zero counts are dropped. `one`: packets of one draft, of up to 8.
 """
 
 from __future__ import annotations
 
 import math
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from speculated_texts import speculated
 
 from channels.codec.context_coded import build_prior
 from channels.codec.paper_counts import paper_bits
 from channels.codec.wire import Draft, Format, length_bits
 from models.interface import LanguageModel, LoadedPair, Pair
+from models.verification import verify
 
 ROUND, ROUNDS = 5, 60
 BARS = dict(zip(build_prior.POINTS, ((0.48, 0.45), (0.27, 0.26), (0.47, 0.45), (0.55, 0.52)), strict=True))
@@ -38,7 +38,7 @@ Packet = tuple[tuple[int, ...], tuple[Draft, ...], tuple[int, ...]]
 
 
 @pytest.mark.parametrize("name", ["bundled", "former", "former, all of V", "verifier", "verifier, 28 of 30 layers"])
-def test_bits_of_a_drafters_laws(name, ratio):
+def test_bits_of_a_drafters_distributions(name, ratio):
     drafter = drafters().get(name)
     if drafter is None:
         pytest.skip("git's history is not here")
@@ -55,7 +55,25 @@ def pair() -> LoadedPair:
 @cache
 def contexts() -> list[tuple[int, ...]]:
     """Texts after which a round starts, along speculative decoding of the prompts."""
-    return [each.text for each in speculated(pair(), ROUNDS, ROUND)]
+    return list(committed(pair(), ROUNDS))
+
+
+def committed(pair: LoadedPair, rounds: int) -> Iterator[tuple[int, ...]]:
+    """`rounds` of them."""
+    rng = np.random.default_rng(1)
+    each = -(-rounds // len(pair.prompts))
+    for prompt in pair.prompts:
+        edge, cloud, text = pair.drafter.open(1.0), pair.verifier.open(1.0), prompt.tokens
+        for _ in range(min(each, rounds)):
+            rounds -= 1
+            yield text
+            laws, drafts = [], []
+            for _ in range(ROUND):
+                laws.append(edge.laws((*text, *drafts), 1)[0])
+                drafts.append(int(rng.choice(pair.vocabulary, p=laws[-1])))
+            p = cloud.laws((*text, *drafts), ROUND + 1)
+            verdict = verify(p, np.array(drafts), np.array(laws), rng.random(ROUND + 1))
+            text = (*text, *drafts[: verdict.accepted], verdict.token)
 
 
 def drafters():

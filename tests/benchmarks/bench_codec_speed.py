@@ -3,14 +3,13 @@
     pytest -s tests/benchmarks/bench_codec_speed.py
 
 Each number is the least of several repetitions, so that a busy machine counts for little. Laws are Zipf-like; where
-there is a prior, its own law after real tokens, every weight times a lognormal.
+there is a prior, its own distribution after real tokens, every weight times a lognormal.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -37,7 +36,7 @@ def microseconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
 
 
 def zipf(vocabulary: int, seed: int, exponent: float = 1.1) -> np.ndarray:
-    """A law on random ids, float64 [V]."""
+    """A distribution on random ids, float64 [V]."""
     q = np.random.default_rng(seed).permutation(np.arange(1, vocabulary + 1) ** -exponent)
     return q / q.sum()
 
@@ -60,7 +59,7 @@ def draft(vocabulary: int, size: int, resolution: int, seed: int = 0) -> Draft:
 
 
 def likely(format: Format, size: int, context: tuple[int, ...], rng: np.random.Generator) -> Draft:
-    """A draft as the prior half expects it: its own law after the context, each weight times a lognormal."""
+    """A draft as the prior half expects it: its own distribution after the context, each weight times a lognormal."""
     listed = candidates(find(format.prior or "", format.vocabulary), np.array(context), format.resolution)
     q = np.full(format.vocabulary, 1e-7)
     q[listed.ids] = listed.weights / (1 << 30) * np.exp(rng.normal(size=listed.ids.size))
@@ -122,10 +121,10 @@ def test_quantize_and_supports(ratio):
     ratio("codec: Threshold.support / np.flatnonzero", beside, at_most=1.2, meaning="time of a law")
 
 
-def test_time_against_k(tmp_path: Path, ratio):
+def test_time_against_k(ratio):
     """No worse than K log V: the time over K log2 V of the largest K is at most that of K = 64, twice allowed."""
     sizes = [2**n for n in range(16)]
-    rows = []
+    per = {}
     print(f"\n{'K':>8}{'encode us':>12}{'decode us':>12}{'us / (K log2 V)':>18}")
     for size in sizes:
         rng = np.random.default_rng(size)
@@ -136,32 +135,11 @@ def test_time_against_k(tmp_path: Path, ratio):
         payload = encode([one], format)
         into = microseconds(lambda one=one, format=format: encode([one], format), 10)
         back = microseconds(lambda payload=payload, format=format: decode(payload, format), 10)
-        rows.append((size, into, back))
+        per[size] = back / size
         print(f"{size:>8}{into:>12.1f}{back:>12.1f}{back / (size * np.log2(V)):>18.4f}")
-    draw(rows, tmp_path / "codec_time.svg")
-    per = {size: back / size for size, _, back in rows}
     ratio(
         f"codec: decode per K log V, K = {sizes[-1]} / K = 64",
         per[sizes[-1]] / per[64],
         at_most=2,
         meaning="time of a draft",
     )
-
-
-def draw(rows: list[tuple[int, float, float]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    size, into, back = np.array(rows).T
-    figure, axes = pyplot.subplots(figsize=(5, 3.5))
-    axes.loglog(size, into, label="encode")
-    axes.loglog(size, back, label="decode")
-    axes.loglog(size, back[6] * size / size[6], "k:", label="K log V")
-    axes.set_xlabel("K, tokens in the support")
-    axes.set_ylabel("us a draft")
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(path)
-    print(f"plot: {path}")

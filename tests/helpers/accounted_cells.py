@@ -130,7 +130,8 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
         ],
     },
     "s_q": {"scheme": {"kind": "s_q", "k": 5, "resolution": 4, "max_drafts": 3}},
-    "halves": {"scheme": {"kind": "half_top_k", "k": 3, "max_drafts": 5}, "workload": asked(2, output_tokens=12)},
+    "halves": {"scheme": {"kind": "truncated_fp16", "policy": "fixed_length", "k": 3, "max_drafts": 5},
+               "workload": asked(2, output_tokens=12)},
     "mirrored": {
         "scheme": {"kind": "mirrored", "sparsifier": {"kind": "top_k", "k": 4}, "max_drafts": 4, "drift": 0.05,
                    "quantizer": {"kind": "lattice", "resolution": 5}},

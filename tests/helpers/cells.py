@@ -18,7 +18,7 @@ SCHEMES = (
     "multi_candidate",
 )
 BY_IDS = ("coupled", "ids_only_greedy", "skip_when_confident")
-"""Of which ids travel, all or some of them without a law."""
+"""Of which ids travel, all or some of them without a distribution."""
 SPECULATIVE = tuple(scheme for scheme in SCHEMES if scheme != "cloud_only")
 """Those with a payload, and all of them lossless."""
 HEADER_BITS = 320

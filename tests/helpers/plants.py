@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Observer
+from simulator.results.observer import Airing, Observer
 from simulator.results.requests import Request
 from simulator.timing.plant import Plant
 
@@ -27,6 +27,17 @@ class Watch(Observer):
         self.ended.append(request)
 
 
+class AirWatch(Watch):
+    """Keeps each attempt of a packet too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.airings: list[Airing] = []
+
+    def on_packet(self, airing: Airing) -> None:
+        self.airings.append(airing)
+
+
 @dataclass(frozen=True)
 class Ran:
     """A run by `simulate`, which has checked it. `requests` are in order of arrival, at one instant by device."""
@@ -42,3 +53,13 @@ def ran(cell: Cell, memory: Memory | None = None, watch: Watch | None = None) ->
     result = simulate(cell, watch, memory=memory or Memory())
     requests = [*watch.ended, *watch.plant.users.live.values()]
     return Ran(watch.plant, sorted(requests, key=lambda each: (each.arrival_s, each.device, each.number)), result)
+
+
+def ran_once(cell: Cell) -> Ran:
+    """The run of a cell, simulated once a session: for tests that only read it."""
+    if cell.id not in _RAN:
+        _RAN[cell.id] = ran(cell)
+    return _RAN[cell.id]
+
+
+_RAN: dict[str, Ran] = {}

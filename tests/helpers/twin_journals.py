@@ -46,7 +46,6 @@ from simulator.timing.driver import HANDLERS, Driver
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, Message
 from simulator.timing.plant import Plant
-from simulator.timing.repeats import Repeats
 
 
 class Twin(Observer):
@@ -106,7 +105,7 @@ class Twin(Observer):
             address = self._of(packet.message)
             self._sender(address, Attempted(address, packet.number, packet.attempt, packet.bits, self.now_s))
 
-    def acknowledge(self, repeats: Repeats, packet: Fragment, _: object = None) -> None:
+    def acknowledge(self, link: Link, packet: Fragment, _: object = None) -> None:
         if not packet.acked:
             address = self._of(packet.message)
             self._sender(address, Acked(address, packet.number, self.now_s))
@@ -195,7 +194,7 @@ def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
             (Link, "_enqueue", twin.enqueue),
             (Link, "_deliver", twin.deliver),
             (Link, "withdraw", twin.withdraw),
-            (Repeats, "acknowledge", twin.acknowledge),
+            (Link, "_acknowledge", twin.acknowledge),
             (Device, "submit", twin.came),
             (plant, "_open_exchange", twin.served),
             (Request, "begin_round", twin.begin),

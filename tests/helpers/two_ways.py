@@ -8,29 +8,15 @@ from typing import Any
 import pytest
 import simpy
 from links import payload
+from plants import AirWatch
 
 from channels.link.link_config import LinkConfig, answer_s
 from channels.uniforms import Uniforms
-from simulator.results.observer import Airing, Observer, Together
+from simulator.results.observer import Together
 from simulator.timing.link import Link
 from simulator.timing.medium import share_media
 from simulator.timing.messages import Message
 from simulator.timing.receive_windows import ReceiveWindows
-
-
-class OnAir(Observer):
-    """Notes each attempt of a packet."""
-
-    def __init__(self) -> None:
-        self.airings: list[Airing] = []
-
-    def on_packet(self, airing: Airing) -> None:
-        self.airings.append(airing)
-
-    def timeline(self) -> list[tuple[str, int, int, float, float]]:
-        """(way, device, round, first bit, last bit) in order of the first bit."""
-        times = [(a.link, a.address[0], a.address[2], round(a.began_s, 9), round(a.left_s, 9)) for a in self.airings]
-        return sorted(times, key=lambda each: each[3:])
 
 
 class TwoWays:
@@ -44,7 +30,7 @@ class TwoWays:
             "arq": {"kind": "stop_and_wait", "timeout_s": 9, "timer_jitter": 0},
         }
         self.env = simpy.Environment()
-        self.air = OnAir()
+        self.air = AirWatch()
         self.windows = ReceiveWindows(self.env)
         self.delivered: dict[tuple[str, int, int], float] = {}
         configs = [LinkConfig.model_validate(plain | both | (way or {})) for way in (up, down)]
@@ -55,6 +41,7 @@ class TwoWays:
                 configs, ("uplink", "downlink"), (answer_s(*configs), answer_s(*configs[::-1])), strict=True
             )
         )
+        self.up.reverse = lambda _: self.down
         share_media(self.env, [(self.up, self.down)])
 
     def at(self, at_s: float, call: Callable[[], object]) -> None:
@@ -65,21 +52,27 @@ class TwoWays:
 
         self.env.timeout(at_s).callbacks.append(happen)
 
-    def put(self, link: Link, at_s: float, device: int, bits: int, number: int = 0) -> Message:
-        """A message of that many bits, at that time."""
-        message = Message((device, 0, number), payload(bits), self._deliver(link))
+    def put(self, link: Link, at_s: float, device: int, bits: int | list[int], number: int = 0) -> Message:
+        """A message of that many bits, or of several parts, at that time."""
+        message = Message(
+            (device, 0, number), payload(*([bits] if isinstance(bits, int) else bits)), self._deliver(link)
+        )
         self.at(at_s, lambda: link.put(message))
         return message
 
     def run(self, until_s: float | None = None) -> list[tuple[str, int, int, float, float]]:
-        """To the end or to a time; what was on the air. Counts are checked after each event (I1), areas at the end."""
+        """Runs to the end or to a time; returns (link, device, round, first bit, last bit) of attempts, by first bit.
+        Counts are checked after each event (I1), areas at the end."""
         while self.env.peek() <= (float("inf") if until_s is None else until_s) and self.env.peek() < float("inf"):
             self.env.step()
             for link in (self.up, self.down):
                 assert link.sent == link.delivered + link.lost + link.dropped + link.in_flight
         for link in (self.up, self.down):
             assert link.station.area == pytest.approx(link.station.sojourn_s, abs=1e-9)
-        return self.air.timeline()
+        times = [
+            (a.link, a.address[0], a.address[2], round(a.began_s, 9), round(a.left_s, 9)) for a in self.air.airings
+        ]
+        return sorted(times, key=lambda each: each[3:])
 
     def _deliver(self, link: Link) -> Callable[[Message], None]:
         def deliver(message: Message) -> None:

@@ -196,7 +196,7 @@ def verify(number: int, seen: Counter[str]) -> None:
     assert len(set(places)) == len(places) <= 3 * made.workload.requests  # type: ignore[attr-defined]
     for each in requests:
         seen[each.outcome] += 1
-        if scheme == "parts":  # what is lost decides what is judged: other tokens of the same law
+        if scheme == "parts":  # what is lost decides what is verified: other tokens of the same distribution
             seen["prefix"] += sum(0 < way.verified == way.accepted < way.drafted for way in each.rounds)
         elif each.outcome == "answered":
             assert text(each) == quiet(scheme)[each.device, each.number], f"request {each.device}/{each.number}"

@@ -1,7 +1,8 @@
-"""I12 where the edge draws the corrections: exact in single precision, and else off by what the law sent is off.
+"""I12 where the edge draws the corrections: exact in single precision, and else off by what the distribution sent is
+off.
 
 Through the shipped edge, wire and cloud, the correction that the next payload brings included. `sent` is this file's
-own account of the law that comes down, but of the certified one, whose distance is what counts.
+own account of the distribution that comes down, but of the certified one, whose distance is what counts.
 """
 
 from __future__ import annotations
@@ -52,11 +53,11 @@ def sent_by(scheme: SplitScheme) -> Sent:
         return lambda p, _text: p.astype(np.float16).astype(float) / p.astype(np.float16).astype(float).sum()
     reply, packets = scheme.families.reply, DraftSetting(lambda: PAIR, scheme, V, 1.0).packets
     assert isinstance(reply, EdgeCorrection)
-    return lambda p, text: reply.heard_law(p, packets, text)
+    return lambda p, text: reply.received_law(p, packets, text)
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_i12_in_single_precision_the_output_law_is_the_verifiers_but_for_rounding(name: str) -> None:
+def test_i12_in_single_precision_the_output_distribution_is_the_verifiers_but_for_rounding(name: str) -> None:
     enumeration = Enumeration(SINGLE[name], TOKENS)
     law = enumeration.law()
     assert enumeration.rounds >= 2 and enumeration.owed > 0
@@ -112,6 +113,6 @@ class OfTheDrafter(LawReply):
         return super().encode_law(Q[context[-1]], packets, context)
 
 
-def test_i12_correcting_from_a_law_that_is_not_the_verifiers_misses_by_far() -> None:
+def test_i12_correcting_from_a_distribution_that_is_not_the_verifiers_misses_by_far() -> None:
     scheme = Composed.model_validate(SINGLE["a policy that looks"].model_dump() | {"reply": OfTheDrafter()})
     assert distance(Enumeration(scheme, TOKENS).law(), EXACT) > 0.01

@@ -29,12 +29,12 @@ from simulator.schemes import (
     Dense,
     DraftScheme,
     HalfDense,
-    HalfTopK,
     IdsOnlyGreedy,
     KSqs,
     QsHeuristic,
     Rungs,
     RunningAcceptance,
+    TruncatedFp16,
 )
 from simulator.schemes.acceptance import LawAfter, Received, Rejection
 from simulator.schemes.draw import FromUnquantized, RequestUniforms
@@ -46,6 +46,7 @@ from simulator.schemes.policy import (
     CloudDecodes,
     DraftOne,
     EdgeView,
+    FixedLength,
     Policy,
     PolicyState,
     SeenVerdict,
@@ -95,7 +96,7 @@ class Turns(Policy):
 
 
 class Experienced(RunningAcceptance):
-    """Has seen rounds of three passes' time, and two drafts judged: length 2 pays where acceptance is above .64."""
+    """Has seen rounds of three passes' time, and two drafts verified: length 2 pays where acceptance is above .64."""
 
     kind: Literal["experienced_in_tests"] = "experienced_in_tests"  # type: ignore[assignment]
 
@@ -193,7 +194,7 @@ CASES: dict[str, Case] = {
         CSqs(initial=0.12, step=0.3, code="recoded", token="coded", budget_bits=17, **SMALL)
     ),
     "half_dense": Case(HalfDense(max_drafts=2)),
-    "half_top_k": Case(HalfTopK(k=2, max_drafts=2)),
+    "half_top_k": Case(TruncatedFp16(policy=FixedLength(), k=2, max_drafts=2)),
     "c_sqs": Case(CSqs(**C_SQS, max_drafts=2, initial=0.2)),
     "c_sqs, budget binds": Case(CSqs(**C_SQS, max_drafts=2, initial=0.12, budget_bits=17), some_are_cut),
     "c_sqs, rollback none": Case(CSqs(**C_SQS, max_drafts=2, initial=0.2, rollback="none")),
@@ -235,7 +236,7 @@ CASES: dict[str, Case] = {
             ("k_sqs, one round ahead", False, KSqs(k=2, **SMALL, depth=1)),
             ("c_sqs, two rounds ahead", False, CSqs(**C_SQS, max_drafts=1, initial=0.2, depth=2)),
             ("k_sqs, two rounds ahead", True, KSqs(k=2, resolution=5, max_drafts=1, depth=2)),
-            ("half_top_k, two rounds ahead", True, HalfTopK(k=2, max_drafts=1, depth=2)),
+            ("half_top_k, two rounds ahead", True, TruncatedFp16(policy=FixedLength(), k=2, max_drafts=1, depth=2)),
             ("dense, one round ahead", True, Dense(**SMALL, depth=1)),
             ("c_sqs, ahead, budget binds", True, CSqs(**C_SQS, max_drafts=2, initial=0.12, budget_bits=17, depth=1)),
             ("c_sqs, ahead, rollback none", True, CSqs(**C_SQS, max_drafts=1, initial=0.2, rollback="none", depth=2)),

@@ -33,17 +33,17 @@ HEARD: list[float] = []
 
 
 def taught(decode_s: float, bps: float) -> PolicyState:
-    """All is known, and it is time to decide by gain: sharp laws (bin 3) promise twice what flat ones do (bin 2), and
-    with as many bits a draft must promise something between to be drawn."""
+    """All is known, and it is time to decide by gain: sharp distributions (bin 3) promise twice what flat ones do (bin
+    2), and with as many bits a draft must promise something between to be drawn."""
     learned = Learned.empty(2)
     learned.decisions, learned.acceptance.expected = 1000.0, [100.0] * 8
     learned.acceptance.observed, learned.acceptance.looked = [70.0] * 3 + [140.0] * 5, [1.0] * 8
     for mean, value in ((learned.bits[0], 80.0), (learned.bits[1], 52.0), (learned.header, 100.0)):
-        mean.hear(value, 1)
-    learned.pass_s.hear(0.006, 1)
-    learned.cloud.hear_judge(0.04)
-    learned.cloud.decode.hear(decode_s, 1)
-    learned.link.hear(-1.0, 1e9, 0.04 + 1e9 / bps, False)
+        mean.observe(value, 1)
+    learned.pass_s.observe(0.006, 1)
+    learned.cloud.observe_verification(0.04)
+    learned.cloud.decode.observe(decode_s, 1)
+    learned.link.observe(-1.0, 1e9, 0.04 + 1e9 / bps, False)
     learned.link.least_s, learned.link.mean, learned.link.last = 0.04, 1 / bps, 1 / bps
     return learned.floats()
 
@@ -95,8 +95,9 @@ def test_i12_while_it_learns() -> None:
     assert enumerated(rungs(Goodput(learning_rounds=1))).rungs == {0, 1}
 
 
-def test_i12_where_laws_end_rounds_and_where_the_cloud_is_left_to_itself() -> None:
-    """The claim is empty unless some rounds are ended by a law, some are not, and some tokens are the cloud's own."""
+def test_i12_where_distributions_end_rounds_and_where_the_cloud_is_left_to_itself() -> None:
+    """The claim is empty unless some rounds are ended by a distribution, some are not, and some tokens are the cloud's
+    own."""
     looking = enumerated(rungs(Taught()))
     assert looking.stopped > 0 and looking.second_drafts > 0
     assert enumerated(rungs(Taught(decode_s=0.01))).alone > 0
@@ -118,7 +119,7 @@ def test_an_oracle_is_told_the_probability_of_rejection_of_each_rung_and_then_of
 
 
 def test_drafts_are_rejected_as_often_as_the_oracle_was_told() -> None:
-    """What an observer measures of each judged draft is what was heard before it was drawn, draft by draft."""
+    """What an observer measures of each verified draft is what was heard before it was drawn, draft by draft."""
     HEARD.clear()
     scheme = {"kind": "oracle", "max_drafts": 1, "settings": [{}], "oracle": "noting_in_tests"}
     rounds = simulate(cell(scheme), memory=Memory()).rounds

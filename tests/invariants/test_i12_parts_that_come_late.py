@@ -1,7 +1,8 @@
 """I12 where parts of a round overtake each other or come after the first one is sent again: nothing that tells of draft
-n decides whether it is heard. Each rule is shown to matter by a control without it, whose law is another one.
+n decides whether it is heard. Each rule is shown to matter by a control without it, whose distribution is another one.
 
-The laws are exact, of the shipped simulator: passes and encoding take time, and parts leave as their drafts are drawn.
+The distributions are exact, of the shipped simulator: passes and encoding take time, and parts leave as their drafts
+are drawn.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ EDGE = {"latency": {"kind": "constant", "per_pass_s": 0.031}, "encode_s_per_draf
 
 
 def bend(room_bits: int | None = None, edge: object = EDGE, **uplink: Any) -> float:
-    """How far the law of four tokens is from the verifier's, over an uplink of 1 kbit/s, in total variation."""
+    """How far the distribution of four tokens is from the verifier's, over an uplink of 1 kbit/s, in total
+    variation."""
     mtu_bits = None if room_bits is None else room_bits + 8
     over = link(1000.0, header_bits=8, mtu_bits=mtu_bits, **{"arq": ONE_AHEAD} | uplink)
     simulated = Simulated(written_cell(TELLING, ROWS, ROWS, TOKENS, uplink=over, edge=edge))
@@ -67,7 +69,7 @@ def test_i12_with_windows_and_losses_and_delays_in_time(window: int, room_bits: 
     assert bend(room_bits, arq=ONE_AHEAD | {"window": window}, loss=loss, delay=delay, reassembly_s=0.08) < 1e-12
 
 
-def test_i12_a_part_that_may_come_late_bends_the_law() -> None:
+def test_i12_a_part_that_may_come_late_bends_the_distribution() -> None:
     """The control: without a longest travel the second part is heard if it comes before the last one is old enough,
     whose length and departure tell of draft 2."""
     with patch.object(Reassembly, "_is_late", lambda self, packet: False):
@@ -75,14 +77,14 @@ def test_i12_a_part_that_may_come_late_bends_the_law() -> None:
 
 
 @pytest.mark.slow
-def test_i12_a_gap_on_a_link_that_reorders_bends_the_law() -> None:
+def test_i12_a_gap_on_a_link_that_reorders_bends_the_distribution() -> None:
     """The control: the third part comes before the second or after it, by its length, which tells of draft 2."""
     with patch.object(Dawdling, "keeps_order", True):
         assert bend(delay=OVERTAKEN["delay"]) > 0.1
 
 
 @pytest.mark.slow
-def test_i12_what_is_there_when_the_last_part_comes_bends_the_law() -> None:
+def test_i12_what_is_there_when_the_last_part_comes_bends_the_distribution() -> None:
     """The control: the far end waits for none that travels still."""
     with patch.object(Reassembly, "_give_up", None), patch.object(Reassembly, "_look", _take_what_is_there):
         assert bend(delay=OVERTAKEN["delay"], reassembly_s=0.2) > 0.1
@@ -94,7 +96,7 @@ def _take_what_is_there(self: Reassembly, message: Message) -> None:
         self._deliver(message, leading)
 
 
-def test_i12_parts_that_join_together_bend_the_law() -> None:
+def test_i12_parts_that_join_together_bend_the_distribution() -> None:
     """The control: where a packet has a say in when one before it leaves, the parts must join one by one."""
     with patch.object(ProcessorSharing, "first_come", True):
         assert bend(**ALL_AT_ONCE) > 0.1

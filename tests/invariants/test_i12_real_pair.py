@@ -1,7 +1,8 @@
-"""The output law on real language models: greedy text is the verifier's own, sampled text follows its law.
+"""The output distribution on real language models: greedy text is the verifier's own, sampled text follows its
+distribution.
 
 The pair is `sotu`. Laws are remembered per text, so that a hundred thousand samples need few forward passes; everything
-else (proposal, wire, verdict) is the shipped path.
+else (proposal, wire, verification result) is the shipped path.
 """
 
 from __future__ import annotations
@@ -21,22 +22,23 @@ from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Tree
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes import CSqs, Dense, HalfTopK, KSqs, TreeDrafts
+from simulator.schemes import CSqs, Dense, KSqs, TreeDrafts, TruncatedFp16
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.policy import FixedLength
 
 SAMPLED: dict[str, DraftScheme] = {
     "k_sqs": KSqs(k=8, max_drafts=2),
     "c_sqs": CSqs(max_drafts=2, budget_bits=150),
     "dense": Dense(max_drafts=2),
-    "half_top_k": HalfTopK(k=4, max_drafts=2),
+    "half_top_k": TruncatedFp16(policy=FixedLength(), k=4, max_drafts=2),
     "tree": TreeDrafts(k=8, max_drafts=2, widths=(3, 2)),
 }
 TOKENS = tuple[int, ...]
 
 
 class Remembering:
-    """A model whose laws are computed once a text."""
+    """A model whose distributions are computed once a text."""
 
     def __init__(self, model: LanguageModel) -> None:
         self.text = model.open(1.0)
@@ -111,8 +113,8 @@ def pooled(counts: Counter[TOKENS], keys: list[TOKENS]) -> np.ndarray:
 
 
 def check_sampled(name: str, samples: int) -> None:
-    """First token against the exact law by chi-square; first two against plain sampling, two-sample. Both at 5 sd of
-    the statistic, whose variance is 2 (degrees of freedom)."""
+    """First token against the exact distribution by chi-square; first two against plain sampling, two-sample. Both at 5
+    sd of the statistic, whose variance is 2 (degrees of freedom)."""
     texts = first_two(SAMPLED[name], samples)
     law = pair().verifier.law(pair().prompts[0].first(24).tokens)  # type: ignore[attr-defined]
     ones = Counter((text[0],) for text in texts)
@@ -131,13 +133,13 @@ def check_sampled(name: str, samples: int) -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in ("k_sqs", "c_sqs") else [pytest.mark.slow]) for name in SAMPLED]
 )
-def test_i12_sampled_text_follows_the_verifiers_law(name: str) -> None:
+def test_i12_sampled_text_follows_the_verifiers_distribution(name: str) -> None:
     check_sampled(name, 1_000)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLED)
-def test_i12_sampled_text_follows_the_verifiers_law_over_100_000_samples(name: str) -> None:
+def test_i12_sampled_text_follows_the_verifiers_distribution_over_100_000_samples(name: str) -> None:
     check_sampled(name, 100_000)
 
 

@@ -1,4 +1,4 @@
-"""I12 of the scheme that skips judgement: its law misses the verifier's by exactly what its docstring says."""
+"""I12 of the scheme that skips judgement: its distribution misses the verifier's by exactly what its docstring says."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from simulator.schemes.code import certain
 TOKENS, PROMPT, K, ELL = 4, (1, 2), 3, 5
 EXACT = verifier_law(PROMPT, TOKENS)
 SURE = 0.42
-"""Of the four laws of the drafter, 0.4 0.35 0.55 0.45, two reach it."""
+"""Of the four distributions of the drafter, 0.4 0.35 0.55 0.45, two reach it."""
 
 
 def scheme(confidence: float, **fields: object) -> SkipWhenConfident:
@@ -30,7 +30,8 @@ def scheme(confidence: float, **fields: object) -> SkipWhenConfident:
 
 
 def law_and_miss(confidence: float, max_drafts: int) -> tuple[Law, float]:
-    """The law of the text, and the sum of TV(q, p) over unjudged positions in expectation, by recursion over texts.
+    """The distribution of the text, and the sum of TV(q, p) over unverified positions in expectation, by recursion over
+    texts.
 
     A place in a round is how many of its drafts have stood; `None` is that of its bonus token.
     """
@@ -64,7 +65,7 @@ def law_and_miss(confidence: float, max_drafts: int) -> tuple[Law, float]:
 
 
 @pytest.mark.parametrize("fields", [{}, {"partial": True}, {"code": "enumerative"}, {"max_drafts": 3}])
-def test_the_law_is_the_drafters_at_unjudged_positions_and_the_verifiers_at_all_others(
+def test_the_distribution_is_the_drafters_at_unverified_positions_and_the_verifiers_at_all_others(
     fields: dict[str, object],
 ) -> None:
     skipping = scheme(SURE, **fields)
@@ -77,7 +78,7 @@ def test_the_law_is_the_drafters_at_unjudged_positions_and_the_verifiers_at_all_
     assert 0.02 < distance(law, EXACT) <= miss
 
 
-def test_never_sure_is_k_sqs_of_one_draft_and_the_verifiers_law() -> None:
+def test_never_sure_is_k_sqs_of_one_draft_and_the_verifiers_distribution() -> None:
     assert distance(Enumeration(scheme(1.1), TOKENS).law(), EXACT) < 1e-12
     never = run({"kind": "skip_when_confident", "confidence": 1.1})
     one = run({"kind": "k_sqs", "max_drafts": 1})
@@ -87,7 +88,7 @@ def test_never_sure_is_k_sqs_of_one_draft_and_the_verifiers_law() -> None:
     assert never.summary["tv_output"] == 0
 
 
-def test_always_sure_is_the_drafters_law_but_for_the_verifiers_bonus() -> None:
+def test_always_sure_is_the_drafters_distribution_but_for_the_verifiers_bonus() -> None:
     law = Enumeration(scheme(0.01), TOKENS).law()
     expected: Law = {(): 1.0}
     for n in range(TOKENS):
@@ -101,7 +102,7 @@ def run(scheme: dict[str, object], **fields: object) -> CellResult:
     return simulate(cell(scheme, workload=work, **fields), memory=Memory())
 
 
-def test_rates_are_those_of_judged_drafts_and_the_departure_is_measured() -> None:
+def test_rates_are_those_of_verified_drafts_and_the_departure_is_measured() -> None:
     skipping = run({"kind": "skip_when_confident", "confidence": 0.3})
     rounds, summary = skipping.rounds, skipping.summary
     judged, unjudged = rounds["verified"].sum(), rounds["unjudged"].sum()
@@ -141,13 +142,13 @@ def test_every_packet_comes_back_and_no_other_bytes_are_taken() -> None:
         packets.encode([law, certain(1)], PROMPT)
 
 
-def test_the_budget_holds_for_ids_and_laws() -> None:
+def test_the_budget_holds_for_ids_and_distributions() -> None:
     fields = {"kind": "skip_when_confident", "confidence": 0.3, "budget_bits": 64}
     bound = run(fields)
     assert (bound.rounds["payload_bits"] <= 64)[~bound.rounds["over_budget"]].all()
     assert bound.summary["draft_length"] < run({**fields, "budget_bits": None}).summary["draft_length"]
 
 
-def test_it_waits_for_each_verdict() -> None:
+def test_it_waits_for_each_verification_result() -> None:
     with pytest.raises(ValueError, match="must be 0 with policy 'until_unsure'"):
         Cell.from_fields({"scheme": {"kind": "skip_when_confident", "depth": 1}})

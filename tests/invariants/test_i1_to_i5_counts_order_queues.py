@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from cells import SCHEMES, busy
-from plants import ran
+from plants import ran, ran_once
 
 from simulator.protocols.machine import SendReply
 from simulator.results.requests import Request
@@ -21,7 +21,7 @@ from simulator.timing.messages import Message
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_i1_packets_and_requests_are_conserved(scheme: str) -> None:
-    made = ran(busy(scheme))
+    made = ran_once(busy(scheme))
     assert {each.name for each in made.plant.links} == {"uplink", "downlink"}
     for each in made.plant.links:
         assert each.sent == each.delivered + each.lost + each.dropped + each.in_flight
@@ -50,7 +50,7 @@ def test_i1_sees_a_request_that_ends_twice(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_i3_rounds_happen_in_order(scheme: str) -> None:
-    rounds = ran(busy(scheme)).result.rounds
+    rounds = ran_once(busy(scheme)).result.rounds
     for earlier, later in (
         ("started_s", "sent_s"), ("sent_s", "received_s"), ("received_s", "verified_s"), ("verified_s", "answered_s"),
     ):  # fmt: skip
@@ -58,7 +58,7 @@ def test_i3_rounds_happen_in_order(scheme: str) -> None:
     assert (rounds["received_s"] > rounds["sent_s"]).all() or scheme == "cloud_only"
 
 
-def test_i3_sees_a_reply_before_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_i3_sees_a_reply_before_its_verification_result(monkeypatch: pytest.MonkeyPatch) -> None:
     reply = HANDLERS[SendReply]
 
     def late(self: Driver, command: SendReply) -> None:
@@ -74,7 +74,7 @@ def test_i3_sees_a_reply_before_its_verdict(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_i4_littles_law_holds_exactly_at_every_station(scheme: str) -> None:
-    stations = ran(busy(scheme)).plant.stations
+    stations = ran_once(busy(scheme)).plant.stations
     assert {station.name for station in stations} == {"uplink", "downlink", "cloud", "edge 0", "edge 1", "edge 2"}
     for station in stations:
         assert station.area == pytest.approx(station.sojourn_s, rel=1e-9)
@@ -95,7 +95,7 @@ def test_i4_sees_a_customer_counted_late(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_i5_no_server_idles_beside_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checked after every pass; a dispatcher that forgets to look again is caught by it."""
-    ran(busy("cloud_only"))
+    ran_once(busy("cloud_only"))
     dispatch = Cloud._dispatch
     monkeypatch.setattr(Cloud, "_dispatch", lambda self, pool: None if self.station.served else dispatch(self, pool))
     with pytest.raises(AssertionError, match="I5"):

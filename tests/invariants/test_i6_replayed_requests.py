@@ -1,4 +1,5 @@
-"""A half-remembered request makes the passes of a live one, one by one: same texts, same crops, same laws asked."""
+"""A half-remembered request makes the passes of a live one, one by one: same texts, same crops, same distributions
+asked."""
 
 from __future__ import annotations
 
@@ -66,8 +67,9 @@ class Bench:
         remember: bool = True,
     ) -> tuple[list[object], Calls, Calls]:
         """What a decoding over the tree commits, and what was asked of drafter and verifier by its end. `stepwise`: it
-        drafts one by one, as for a policy that is asked, and not a round at once. `least`: it looks at each law after a
-        round's first, and stops where none of its probabilities reaches that; the cloud then decodes a token."""
+        drafts one by one, as for a policy that is asked, and not a round at once. `least`: it looks at each
+        distribution after a round's first, and stops where none of its probabilities reaches that; the cloud then
+        decodes a token."""
         drafter, verifier = Calls(), Calls()
         pair = LoadedPair(
             WatchedModel(self.pair.drafter, lambda _, *call: drafter.append(call)),  # type: ignore[arg-type]
@@ -145,7 +147,7 @@ def test_what_was_drafted_at_once_is_remembered_one_by_one_and_the_other_way_rou
 
 
 @pytest.mark.parametrize("scheme", ALONE)
-def test_a_law_that_is_looked_at_is_one_pass_whatever_is_remembered_of_its_draw(scheme: str) -> None:
+def test_a_distribution_that_is_looked_at_is_one_pass_whatever_is_remembered_of_its_draw(scheme: str) -> None:
     """Over trees that were filled without looking, by stops elsewhere, or by itself: the calls of a live run."""
     bench = Bench(SCHEMES[scheme])
     live = bench.run(bench.tree(), TOKENS, 99, least=0.3, remember=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from cells import BY_IDS, SCHEMES, busy, cell
-from plants import ran
+from plants import ran_once
 from remembered import counted_passes
 
 from simulator import Cell, simulate, sweep
@@ -60,7 +60,10 @@ def test_i6_a_row_says_the_same_whatever_cells_are_beside_it(tmp_path: Path) -> 
 
     one = cell({"kind": "k_sqs", "budget_bits": 300})
     sweep([one], tmp_path / "alone")
-    sweep([cell("cloud_only"), one, cell({"kind": "half_top_k", "budget_bits": None})], tmp_path / "beside")
+    sweep(
+        [cell("cloud_only"), one, cell({"kind": "half_dense", "budget_bits": None})],
+        tmp_path / "beside",
+    )
     assert row(tmp_path / "alone", one) == row(tmp_path / "beside", one)
 
 
@@ -95,6 +98,6 @@ def test_i6_cells_that_differ_in_the_network_see_the_same_tokens() -> None:
 
 
 def test_devices_draw_different_tokens() -> None:
-    rounds = ran(busy()).result.rounds
+    rounds = ran_once(busy()).result.rounds
     texts = {tuple(rows["nll"]) for _, rows in rounds.groupby(["device", "request"])}
     assert len(texts) == 6

@@ -83,9 +83,11 @@ def test_i7_packets_that_a_full_buffer_drops_are_not_charged() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["dssd", {"kind": "dssd", "precision": "half"}, "asym"])
-def test_i7_corrections_and_laws_are_charged_as_encoded(scheme: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_i7_corrections_and_distributions_are_charged_as_encoded(
+    scheme: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Up: the prompt, and of each round a packet behind the correction of the round before, if it had one. Down: a
-    count, and the bonus token or a law."""
+    count, and the bonus token or a distribution."""
     made: Lengths = {"packets": [], "tokens": [], "prompts": []}
 
     def spy(owner: object, name: str, what: str) -> None:

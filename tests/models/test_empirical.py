@@ -80,7 +80,7 @@ def test_samples_of_a_point_that_has_fewer_stand_for_several(tmp_path: Path) -> 
 
 
 FACTORS = (1.1, 0.9, 1.0, 1.3)
-"""Of spells, in order of time; their mean is 1.075."""
+"""The factors of slow periods, in order of time; their mean is 1.075."""
 
 
 def in_spells(path: Path, rows: Iterable[tuple[tuple[int, int, int], float, int]]) -> Empirical:
@@ -135,8 +135,8 @@ def test_passes_that_differ_by_their_spells_alone_have_their_spells_factors(tmp_
 
 @pytest.mark.parametrize(("true", "within"), [(0.0, 0.035), (0.08, 0.016)])
 def test_factors_vary_as_spells_do_and_not_as_passes(tmp_path: Path, true: float, within: float) -> None:
-    """Of 1,000 spells of 8 passes each that vary by 20 % among themselves, which alone makes 7 % of their means; so
-    near is five standard errors."""
+    """There are 1,000 slow periods of 8 passes each that vary by 20 % among themselves, which alone makes 7 % of their
+    means; so near is five standard errors."""
     generator = random.Random(2)
     spells = [1 + true * generator.choice((-1, 1)) for _ in range(1000)]
     rows = [

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from typed_command import Finished, Typed
 
 import simulator  # noqa: F401 - all families are open from here on
@@ -33,12 +35,22 @@ RUN = (
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """`latency_vs_bandwidth` with five schemes at two rates and two seeds, run once for all tests that only read."""
-    folder = tmp_path_factory.mktemp("finished")
-    stdout, stderr = io.StringIO(), io.StringIO()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-        assert main(RUN) == 0, stderr.getvalue()
-    return Finished(folder / "results" / "latency_vs_bandwidth_quick", stdout.getvalue(), stderr.getvalue())
+    """`latency_vs_bandwidth` with five schemes at two rates and two seeds, for all tests that only read; one worker has
+    run it for the others."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "stderr.txt").is_file():
+            folder.mkdir()
+            stdout, stderr = io.StringIO(), io.StringIO()
+            with contextlib.chdir(folder), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+                assert main(RUN) == 0, stderr.getvalue()
+            (folder / "stdout.txt").write_text(stdout.getvalue(), encoding="utf-8")
+            (folder / "stderr.txt").write_text(stderr.getvalue(), encoding="utf-8")
+    said = (folder / name for name in ("stdout.txt", "stderr.txt"))
+    return Finished(
+        folder / "results" / "latency_vs_bandwidth_quick", *(path.read_text(encoding="utf-8") for path in said)
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -84,21 +84,21 @@ def test_stages_of_rounds_that_wait_foretell_those_of_rounds_drafted_ahead() -> 
     assert "within 20.0% of its closed form in all 4 settings" in closed_form.report(late, AXIS)
 
 
-def test_the_gain_is_told_near_and_far() -> None:
+def test_the_gain_is_reported_near_and_far() -> None:
     near, far = (
         100 * (1 - closed(4, DRAFT_S + trip + VERIFY_S, VERIFY_S) / closed(0, DRAFT_S + trip + VERIFY_S, VERIFY_S))
         for trip in TRIPS
     )
-    told = ahead_gains.report(table(), AXIS)
-    assert told.count("lower (the same in every seed)") == 2 and 0 < near < far
-    assert f"{far:.3g}% lower" in told and f"a = {A:.2f}" in told
+    line = ahead_gains.report(table(), AXIS)
+    assert line.count("lower (the same in every seed)") == 2 and 0 < near < far
+    assert f"{far:.3g}% lower" in line and f"a = {A:.2f}" in line
 
 
-def test_where_drafting_ahead_hurts_a_shared_cell_is_told_with_what_was_in_vain() -> None:
+def test_where_drafting_ahead_hurts_a_shared_cell_is_reported_with_what_was_in_vain() -> None:
     assert shared_cell.report(table(), AXIS) == ""
-    told = shared_cell.report(pd.concat([table(), cell_shared()], ignore_index=True), AXIS)
-    assert told.startswith("in the shared cell faster than waiting, by devices: depth 2 up to 10, 50% higher")
-    assert told.endswith("with 100, where 33% of its drafts are flushed")
+    line = shared_cell.report(pd.concat([table(), cell_shared()], ignore_index=True), AXIS)
+    assert line.startswith("in the shared cell faster than waiting, by devices: depth 2 up to 10, 50% higher")
+    assert line.endswith("with 100, where 33% of its drafts are flushed")
     assert wasted_share(table()).tolist() == pytest.approx([d / (4 + d) for d in (0, 1, 4) for _ in range(4)])
 
 

@@ -28,25 +28,36 @@ class Stranger:
 
     home: Path
     cell: str
+    ran: Path
+    """What their code would write, wherever it is run from."""
 
     @property
     def unharmed(self) -> bool:
         """Whether no code has run and all of the user's files are as they were."""
         mine = [self.home / name for name in ("outside.txt", "sent/mine.txt", "sent/src/mine.py")]
-        return not (self.home / "ran").exists() and [path.read_text() for path in mine] == [MINE] * 3
+        return not self.ran.exists() and [path.read_text() for path in mine] == [MINE] * 3
+
+
+@pytest.fixture(scope="module")
+def own_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that names classes of its own, which lie beside it; its folder is where their code would leave `ran`."""
+    model = tiny.save(tmp_path_factory.mktemp("own") / "model")
+    (model / "own.py").write_text(CODE.format(marker=str(model.parent / "ran")))
+    config = json.loads((model / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Network"}}
+    (model / "config.json").write_text(json.dumps(config))
+    return Path(model)
 
 
 @pytest.fixture
-def stranger(
-    tmp_path: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Stranger:
+def stranger(tmp_path: Path, finished: Finished, own_model: Path, monkeypatch: pytest.MonkeyPatch) -> Stranger:
     monkeypatch.setattr("builtins.input", lambda *_: "y")
-    sent, code = tmp_path / "sent", CODE.format(marker=str(tmp_path / "ran"))
+    sent, ran = tmp_path / "sent", own_model.parent / "ran"
     shutil.copytree(finished.out, sent)
     for name in ("outside.txt", "sent/mine.txt", "sent/src/mine.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(MINE)
-    (sent / "evil.py").write_text(code)
+    (sent / "evil.py").write_text(CODE.format(marker=str(ran)))
     figures, cells = list((sent / "figures").glob("*.svg")), list((sent / "cells").glob("*.yaml"))
     for path in figures:
         path.write_text(HOSTILE)
@@ -57,14 +68,9 @@ def stranger(
     for name in ("report.html", "figures/latency.png"):
         (sent / name).unlink(missing_ok=True)
         (sent / name).symlink_to(tmp_path / "outside.txt")
-    model = tiny.save(tmp_path / "model")
-    (model / "own.py").write_text(code)
-    config = json.loads((model / "config.json").read_text())
-    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Network"}}
-    (model / "config.json").write_text(json.dumps(config))
+    shutil.copytree(own_model, tmp_path / "model")
     (tmp_path / "prompts.jsonl").write_text('{"name": "a", "kind": "news", "text": "hi"}\n')
-    capsys.readouterr()  # the making of the model shows its progress
-    return Stranger(tmp_path, str(cells[0].relative_to(tmp_path)))
+    return Stranger(tmp_path, str(cells[0].relative_to(tmp_path)), ran)
 
 
 @pytest.mark.parametrize(

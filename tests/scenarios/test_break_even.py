@@ -54,13 +54,13 @@ def test_the_sentences_name_winners_and_the_round_trip_times_below_which_a_schem
         "k_sqs is faster than the cloud alone below a round-trip time of, at 1 Mbit/s and T = 30 ms / 40 ms: "
         "smollm2 40 ms / 69 ms"
     )
-    said = wins_where.report(table(), AXIS)
-    assert "of 8 pairs, targets, rates and round-trip times: k_sqs 5, cloud_only 3" in said
-    assert "with smollm2 at T = 40 ms and 1 Mbit/s (69 ms)" in said
+    line = wins_where.report(table(), AXIS)
+    assert "of 8 pairs, targets, rates and round-trip times: k_sqs 5, cloud_only 3" in line
+    assert "with smollm2 at T = 40 ms and 1 Mbit/s (69 ms)" in line
     assert cloud_time.report(table(), AXIS) == ""  # no clock serves several numbers of devices
 
 
-def test_where_the_scheme_is_not_simulated_nothing_is_said() -> None:
+def test_where_the_scheme_is_not_simulated_nothing_is_reported() -> None:
     alone = table()[lambda rows: rows["scheme.kind"] == "cloud_only"]
     for question in (sign_holds, wins_below, wins_where, cloud_time):
         assert question.report(alone, AXIS) == ""

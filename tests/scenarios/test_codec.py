@@ -29,7 +29,7 @@ def rows_of(text: str) -> dict[str, list[str]]:
     rows: dict[str, list[str]] = {}
     for line in text.splitlines():
         words = line.split()
-        if words and words[0] in {"k_sqs", "c_sqs", "dense", "half_dense", "half_top_k"}:
+        if words and words[0] in {"k_sqs", "c_sqs", "dense", "half_dense", "truncated_fp16"}:
             rows.setdefault(words[0], []).extend(word for word in words[1:] if "=" not in word)
     return rows
 
@@ -38,7 +38,7 @@ def test_cost_shows_the_papers_count_and_the_real_lengths_of_every_scheme(typed:
     status, out, err = typed("codec", "cost", "law.npy")
     assert status == 0, err
     rows = rows_of(out)
-    assert set(rows) == {"k_sqs", "c_sqs", "dense", "half_dense", "half_top_k"}
+    assert set(rows) == {"k_sqs", "c_sqs", "dense", "half_dense", "truncated_fp16"}
     ids = TopK(8).support(q)
     counts = quantize(q[ids], 100)
     kept, coded, dropped, _, paper, enumerative, recoded, packet = rows["k_sqs"]
@@ -52,7 +52,7 @@ def test_cost_shows_the_papers_count_and_the_real_lengths_of_every_scheme(typed:
     assert int(rows["half_dense"][-1].replace(",", "")) == 8 * (2 + 2 * V)
 
 
-@pytest.mark.parametrize("scheme", ["{kind: k_sqs, k: 5}", "c_sqs", "dense", "{kind: half_top_k, k: 4}"])
+@pytest.mark.parametrize("scheme", ["{kind: k_sqs, k: 5}", "c_sqs", "dense", "{kind: truncated_fp16, k: 4}"])
 @pytest.mark.parametrize("code", [[], ["--code=enumerative"], ["--code=recoded", "--context=7,8"]])
 def test_bytes_out_are_bytes_in(typed: Typed, q: np.ndarray, tmp_path: Path, scheme: str, code: list[str]) -> None:
     how = [f"--scheme={scheme}", *code]

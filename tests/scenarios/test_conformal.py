@@ -1,4 +1,4 @@
-"""What is said of the conformal guarantee, on tables in which both bounds are known in closed form."""
+"""What is reported of the conformal guarantee, on tables in which both bounds are known in closed form."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_no_bound_reaches_the_target() -> None:
     assert found.tokens_to(TARGET, found.one_sided) == "never"
 
 
-def test_what_is_said() -> None:
+def test_what_is_reported() -> None:
     table = pd.DataFrame(
         [
             *rows("a", 0.01, 0.1),
@@ -80,22 +80,22 @@ def test_what_is_said() -> None:
     assert [each.name for each in guarantees(table)] == [
         "eta=0.01 beta_1=0.1", "eta=0.01 beta_1=0.1 accepted_only", "eta=0.01 beta_1=0.1 without carry",
     ]  # fmt: skip
-    said = promised.report(table, None)
+    line = promised.report(table, None)
     bound = TARGET + excesses(0.01, 0.1)[0] / (KEPT_PER_TOKEN * 1024)
     assert (
         f"after 1,024 tokens (one-sided bound; the target is 0.0005): eta=0.01 beta_1=0.1 0.000977 ({bound:.3g});"
-        in said
+        in line
     )
     lengths = [math.ceil(excesses(0.01, 0.1)[n] / KEPT_PER_TOKEN / (1 - TARGET)) for n in (0, 1)]
     beaten = math.ceil(excesses(0.01, 0.1)[0] / KEPT_PER_TOKEN / (0.6 - TARGET))
     twice = math.ceil(excesses(0.01, 0.1)[0] / KEPT_PER_TOKEN / TARGET)
-    said = meaningful.report(table, None)
-    assert "stays at beta_1 drops (0.6 at 0.1 and 0.8 at 0.2)" in said
-    assert f": eta=0.01 beta_1=0.1 {lengths[0]} ({lengths[1]}), {beaten}, {twice:,};" in said
+    line = meaningful.report(table, None)
+    assert "stays at beta_1 drops (0.6 at 0.1 and 0.8 at 0.2)" in line
+    assert f": eta=0.01 beta_1=0.1 {lengths[0]} ({lengths[1]}), {beaten}, {twice:,};" in line
     assert "accepted_only 0.00293 of verified drafts against 0.000977 of kept ones" in covered.report(table, None)
 
 
-def test_nothing_is_said_where_nothing_moves() -> None:
+def test_nothing_is_reported_where_nothing_moves() -> None:
     table = pd.DataFrame([fixed(0.1, 0.6)]).assign(one_sided_bound=math.nan)
     assert {asked.report(table, None) for asked in (promised, meaningful, covered, says_something)} == {""}
     assert covered.report(pd.DataFrame(rows("a", 0.01, 0.1)), None) == ""
@@ -104,7 +104,7 @@ def test_nothing_is_said_where_nothing_moves() -> None:
 def test_the_answer_spans_all_thresholds_and_says_never_where_some_never_get_there() -> None:
     table = pd.DataFrame([*rows("a", 0.01, 0.1), *rows("c", 0.01, 0.1, carry=False)])
     kept, fresh = guarantees(table)
-    said = says_something.report(table, None)
-    assert f"within twice the target after {kept.tokens_to(2 * TARGET, kept.one_sided)} or never; after 1,024" in said
-    assert said.startswith(f"the one-sided bound is below 1 after {kept.tokens_to(1.0, kept.one_sided)} ")
+    line = says_something.report(table, None)
+    assert f"within twice the target after {kept.tokens_to(2 * TARGET, kept.one_sided)} or never; after 1,024" in line
+    assert line.startswith(f"the one-sided bound is below 1 after {kept.tokens_to(1.0, kept.one_sided)} ")
     assert fresh.tokens_to(2 * TARGET, fresh.one_sided) == "never"

@@ -61,7 +61,7 @@ def test_each_round_is_told_with_what_became_of_it(name: str) -> None:
         for each, block in zip(made.rounds, blocks[2::2], strict=True):
             flat = " ".join(block.split())
             if each.spans.record.flushed:
-                assert "in vain" in flat and "drops the round" in flat
+                assert "wasted" in flat and "drops the round" in flat
             elif not each.spans.answered:
                 assert "cut off" in flat and "unanswered" in flat
             else:

@@ -37,17 +37,17 @@ def test_where_all_is_alike_one_line_names_the_code() -> None:
     assert compared_alike(cells("k_sqs"), Tune(), {}) == [] == compared_alike(cells("k_sqs"), None, {})
 
 
-def test_codes_that_differ_are_told_with_whose_they_are() -> None:
-    (told,) = compared_alike(
+def test_codes_that_differ_are_reported_with_whose_they_are() -> None:
+    (line,) = compared_alike(
         cells(*ALL[:3], {"kind": "dense", "code": "enumerative", "token": "flat"}, "k_sqs"), Tune(), {}
     )
-    assert told == (
+    assert line == (
         "Codes differ, so bits and times compare codes too: the paper's count (enumerative), drafted id flat: dense; "
         "context-coded (recoded), drafted id coded: k_sqs"
     )
 
 
-def test_a_baseline_that_is_not_there_is_told_unless_the_question_leaves_it_out() -> None:
+def test_a_baseline_that_is_not_there_is_reported_unless_the_question_leaves_it_out() -> None:
     some = cells("cloud_only", "dense", "k_sqs")
     assert lacking(some) == ["colocated", "edge_only"]
     left_out = {"colocated": "the cloud may not draft"}
@@ -55,13 +55,13 @@ def test_a_baseline_that_is_not_there_is_told_unless_the_question_leaves_it_out(
     assert question("Who wins?", left_out) == "Who wins? (Without co-located speculation: the cloud may not draft.)"
 
 
-def test_what_is_fixed_is_told_with_the_reason_and_what_is_not_tuned_at_all_with_whose_it_is() -> None:
+def test_what_is_fixed_is_reported_with_the_reason_and_what_is_not_tuned_at_all_with_whose_it_is() -> None:
     fixed: Mapping[str, str] = {"scheme.max_drafts": "rounds of one length"}
     assert "Fixed, not tuned: L (rounds of one length)" in compared_alike(cells(*ALL), Tune(fixed), {})
     assert "Not tuned: colocated, dense and k_sqs, at one setting each" in compared_alike(cells(*ALL), None, {})
 
 
-def test_of_a_users_scheme_the_numbers_without_values_to_try_are_told(
+def test_of_a_users_scheme_the_numbers_without_values_to_try_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own.py").write_text(OWN)

@@ -38,11 +38,11 @@ def factorial(seeds: int = 3) -> pd.DataFrame:
 
 
 def test_the_shares_of_a_factorial_are_those_of_what_was_put_in() -> None:
-    told = shares.report(factorial(), None)
-    assert told.startswith(
+    line = shares.report(factorial(), None)
+    assert line.startswith(
         "Share of the variance of latency per token (p < 0.05): 1 kbit/s: temperature 74%, K x ell 26%"
     )
-    assert "; 1 Mbit/s: temperature 100%, " in told and "fixed" not in told
+    assert "; 1 Mbit/s: temperature 100%, " in line and "fixed" not in line
 
 
 def test_the_table_of_variance_has_a_row_an_effect_and_reads_as_one() -> None:
@@ -58,16 +58,16 @@ def test_the_table_of_variance_has_a_row_an_effect_and_reads_as_one() -> None:
     assert row[-2:] == ["-", "-"]
 
 
-def test_where_the_best_setting_lies_is_told_with_what_it_carries_along() -> None:
-    told = best_moves.report(factorial(), None)
-    assert told.startswith("Best (K, ell, L), and how many others cannot be told from it: 1 kbit/s temperature 0.5 (")
-    assert told.count(";") == 3 and ", 4), 1 tied; 1 kbit/s temperature 1.5 (" in told  # (2, 100) and (8, 10) are alike
+def test_where_the_best_setting_lies_is_reported_with_what_it_carries_along() -> None:
+    line = best_moves.report(factorial(), None)
+    assert line.startswith("Best (K, ell, L), and how many others cannot be told from it: 1 kbit/s temperature 0.5 (")
+    assert line.count(";") == 3 and ", 4), 1 tied; 1 kbit/s temperature 1.5 (" in line  # (2, 100) and (8, 10) are alike
 
 
-def test_one_setting_for_all_is_told_with_what_it_costs_at_each_place() -> None:
-    told = one_setting.report(factorial(), None)
-    assert told.startswith("One setting for all (K ") and told.count("% ± ") + told.count(" 0% at ") == 4
-    assert "at 1 Mbit/s temperature 1.5" in told
+def test_one_setting_for_all_is_reported_with_what_it_costs_at_each_place() -> None:
+    line = one_setting.report(factorial(), None)
+    assert line.startswith("One setting for all (K ") and line.count("% ± ") + line.count(" 0% at ") == 4
+    assert "at 1 Mbit/s temperature 1.5" in line
 
 
 @pytest.mark.parametrize("question", [shares, best_moves, one_setting, matters_most])

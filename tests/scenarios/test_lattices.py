@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from functools import cache
+
+import numpy as np
 import pandas as pd
 import pytest
 
+from channels.codec.paper_counts import dense_bits, paper_bits
+from channels.codec.wire import Draft, Format, length_bits
 from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from scenarios.command.registry import scenario
@@ -42,12 +48,12 @@ def test_a_question_about_a_field_that_no_cell_has_is_not_answered_and_says_so()
     assert found.line == f"Not answered (KeepsItsWord by largest_excess_bits): no cell here has the field {QUANTIZER}"
 
 
-def test_bounds_and_counts_are_said_with_the_largest_of_each() -> None:
-    said = keeps_its_word.report(lattices(), None)
-    assert said.startswith(
+def test_bounds_and_counts_are_reported_with_the_largest_of_each() -> None:
+    line = keeps_its_word.report(lattices(), None)
+    assert line.startswith(
         "Each qhat is within its quantizer's bound (largest TV(q, qhat) / bound: lattice 0.990, dual 0.450)"
     )
-    assert said.endswith(
+    assert line.endswith(
         "No packet is more than 0.9 bit longer than it states; in 1 of 4 cells one is more than 2 bit shorter, "
         "by 17.76 bit at most."
     )
@@ -55,10 +61,10 @@ def test_bounds_and_counts_are_said_with_the_largest_of_each() -> None:
     assert keeps_its_word.report(beyond, None).startswith("Some qhat exceed their bound")
 
 
-def test_where_a_dense_packet_is_the_shorter_one_is_said_for_each_vocabulary_and_resolution() -> None:
-    said = dense_overtakes.report(lattices(), None)
+def test_where_a_dense_packet_is_the_shorter_one_is_reported_for_each_vocabulary_and_resolution() -> None:
+    text = dense_overtakes.report(lattices(), None)
     ten, hundred = (f"{shorter_from_size(1024, ell)} / {shorter_from_counts(1024, ell)}" for ell in (10, 100))
-    assert f"V=1,024: {ten} (4) at ell=10, {hundred} (40) at ell=100; V=49,152: " in said
+    assert f"V=1,024: {ten} (4) at ell=10, {hundred} (40) at ell=100; V=49,152: " in text
     sizes = [shorter_from_size(1024, ell) for ell in (10, 100)]
     line = dense_shorter_from.report(lattices(), None)
     assert line.startswith(f"the dense packet is shorter from V=1,024 K={sizes[0]} at ell=10, {sizes[1]} at 100; V=49")
@@ -93,3 +99,75 @@ def test_a_pair_of_the_grid_that_this_machine_lacks_is_left_out_and_told(monkeyp
 def test_precision_needs_a_headline() -> None:
     with pytest.raises(ConfigError, match=r"^precision: this scenario has no headline; give --seeds$"):
         plan_of(scenario("thresholds"), Changes(precision=0.02, settings={"models.pair": "sotu"}))
+
+
+def test_dense_beats_sparse_from_81_tokens_of_50257_at_a_resolution_of_100() -> None:
+    """REFERENCE value."""
+    assert shorter_from_size(50_257, 100) == 81
+
+
+@pytest.mark.parametrize("vocabulary", [8, 64, 1_024])
+@pytest.mark.parametrize("resolution", [1, 3, 20, 300])
+def test_the_least_size_is_that_of_a_scan(vocabulary: int, resolution: int) -> None:
+    longer = [
+        size
+        for size in range(1, vocabulary // 2 + 1)
+        if paper_bits(vocabulary, size, resolution) > dense_bits(vocabulary, resolution)
+    ]
+    assert shorter_from_size(vocabulary, resolution) == (longer[0] if longer else None)
+
+
+@pytest.mark.parametrize("vocabulary", [3, 6, 40, 1_024])
+@pytest.mark.parametrize("resolution", [1, 2, 5, 12, 30])
+def test_the_least_number_of_counts_is_that_of_integers(vocabulary: int, resolution: int) -> None:
+    """(numbers of ids) (subsets) (positive counts), each alike, against all compositions of ell over V."""
+    most = min(vocabulary, resolution)
+    dense = math.comb(resolution + vocabulary - 1, resolution)
+    longer = [
+        size
+        for size in range(1, most + 1)
+        if most * math.comb(vocabulary, size) * positive_counts(size, resolution) > dense
+    ]
+    assert shorter_from_counts(vocabulary, resolution) == (longer[0] if longer else None)
+
+
+@cache
+def positive_counts(size: int, total: int) -> int:
+    """Vectors of so many positive counts with this sum, by their last."""
+    if size == 1:
+        return int(total > 0)
+    return sum(positive_counts(size - 1, total - last) for last in range(1, total))
+
+
+def bits(vocabulary: int, resolution: int, size: int, support: str, positive: int | None = None) -> int:
+    """Of a packet of random ids, all of which have a count where `positive` says how many."""
+    rng = np.random.default_rng(size)
+    ids = np.sort(rng.choice(vocabulary, positive or min(size, resolution), replace=False))
+    counts = np.diff(np.sort(rng.choice(resolution - 1, ids.size - 1, replace=False)) + 1, prepend=0, append=resolution)
+    known = {"support_size": size} if support == "fixed" else {}
+    format = Format(vocabulary, resolution, 1, code="enumerative", support=support, token="flat", **known)  # type: ignore[arg-type]
+    return length_bits([Draft(int(ids[0]), ids, counts)], format)
+
+
+@pytest.mark.parametrize(("vocabulary", "resolution"), [(50_257, 100), (1_024, 100), (150_000, 30)])
+def test_real_packets_of_a_known_size_cross_there(vocabulary: int, resolution: int) -> None:
+    size = shorter_from_size(vocabulary, resolution)
+    assert size is not None
+    dense = bits(vocabulary, resolution, resolution // 2, "dense")
+    sparse = {of: bits(vocabulary, resolution, of, "fixed", min(of, resolution)) for of in (size - 1, size)}
+    assert sparse[size - 1] <= dense + 1 and sparse[size] >= dense
+    assert sparse[size] - sparse[size - 1] > 3, "a step is worth more than the packets' roundings"
+
+
+@pytest.mark.parametrize(("vocabulary", "resolution"), [(50_257, 100), (1_024, 100)])
+def test_real_packets_of_ids_with_a_count_cross_there(vocabulary: int, resolution: int) -> None:
+    size = shorter_from_counts(vocabulary, resolution)
+    assert size is not None
+    dense = bits(vocabulary, resolution, size, "dense")
+    below, there = (bits(vocabulary, resolution, of, "variable", of) for of in (size - 1, size))
+    assert below <= dense + 1 and there >= dense
+
+
+def test_where_nothing_is_longer_there_is_no_size() -> None:
+    assert shorter_from_counts(4, 1) is None
+    assert shorter_from_size(2, 100) is None

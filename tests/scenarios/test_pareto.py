@@ -1,4 +1,4 @@
-"""What is said of fronts, on a table of three loads whose answer is known, and of the scenario that asks it."""
+"""What is reported of fronts, on a table of three loads whose answer is known, and of the scenario that asks it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_who_is_dominated_by_means_alone_is_on_the_front_perhaps() -> None:
     )
 
 
-def test_prices_that_move_no_front_and_prices_that_do_are_said() -> None:
+def test_prices_that_move_no_front_and_prices_that_do_are_reported() -> None:
     """A rent that is no multiple of the cloud's joules, as of other GPUs: then energy can cost more than it saves."""
     assert prices_matter.report(cells(), LOAD) == (
         "The front at a100_specialist_2026 and grid_home_2025 is the same at the other 3 prices, at every load"
@@ -75,8 +75,8 @@ def test_prices_that_move_no_front_and_prices_that_do_are_said() -> None:
     table.loc[table["scheme.kind"] == "k_sqs", "radio_j_per_token"] = 0.7
     table["busy_usd_per_million_tokens"] = 1.0
     table.loc[table["scheme.kind"] == "k_sqs", "busy_usd_per_million_tokens"] = 0.5
-    said = prices_matter.report(table, LOAD)
-    assert "1 at a100_specialist_2026 and phone_battery_2025 without k_sqs" in said
+    line = prices_matter.report(table, LOAD)
+    assert "1 at a100_specialist_2026 and phone_battery_2025 without k_sqs" in line
 
 
 def test_each_watt_says_how_it_stands() -> None:

@@ -1,4 +1,4 @@
-"""What is said of the map of who answers fastest, on tables whose answers are known."""
+"""What is reported of the map of who answers fastest, on tables whose answers are known."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def test_the_closed_form_is_right_everywhere_about_a_table_made_of_it_and_nowher
     assert right is not None and 0 < right.edge_faster < right.agreeing == right.clear and right.largest_error < 1e-9
     slow = sign_agreement(mapped(table({"coupled": 9.0, "k_sqs": 9.0, "dense": 9.0})), "latency_s")
     assert slow is not None and slow.agreeing == right.clear - right.edge_faster and slow.edge_faster == 0
-    said = predictor_holds.report(exact, AXIS)
-    assert f"end to end at {right.agreeing} of {right.clear}" in said and "per token at" in said
+    line = predictor_holds.report(exact, AXIS)
+    assert f"end to end at {right.agreeing} of {right.clear}" in line and "per token at" in line
 
 
 def test_the_answer_is_at_most_40_words_and_names_one_border_with_its_interval(exact: pd.DataFrame) -> None:
-    said = Answer([edge_wins]).report(exact, AXIS)
-    assert len(said.split()) <= 40
-    assert said.startswith("Answer: co-located is fastest at 32 of 32 places, an edge below cloud-only at ")
-    assert " out, up to " in said and " to " in said.rsplit("(", 1)[1]
+    line = Answer([edge_wins]).report(exact, AXIS)
+    assert len(line.split()) <= 40
+    assert line.startswith("Answer: co-located is fastest at 32 of 32 places, an edge below cloud-only at ")
+    assert " out, up to " in line and " to " in line.rsplit("(", 1)[1]
 
 
 def test_the_table_has_a_row_a_pair_with_the_measured_border_beside_the_closed_form_s(exact: pd.DataFrame) -> None:
@@ -77,12 +77,12 @@ def test_a_summary_s_interval_is_that_of_the_edge_since_cloud_only_takes_one_tim
 def test_outside_checks_say_where_the_best_length_leaves_one_and_what_a_pass_would_have_to_take(
     exact: pd.DataFrame,
 ) -> None:
-    said = outside_checks.report(exact, AXIS)
-    assert "2606.20591 measured 83 and 111 ms, clocks and acceptance not known to us" in said
-    assert f"{NAMES[0]}, T = 0 no round trip (15 ms a pass; " in said
+    line = outside_checks.report(exact, AXIS)
+    assert "2606.20591 measured 83 and 111 ms, clocks and acceptance not known to us" in line
+    assert f"{NAMES[0]}, T = 0 no round trip (15 ms a pass; " in line
 
 
-def test_without_cloud_only_decoding_nothing_is_said(exact: pd.DataFrame) -> None:
+def test_without_cloud_only_decoding_nothing_is_reported(exact: pd.DataFrame) -> None:
     alone = exact[exact["scheme.kind"] != "cloud_only"]
     for question in (edge_wins, predictor_holds, outside_checks):
         assert question.report(alone, AXIS) == ""

@@ -66,6 +66,10 @@ def test_each_scheme_is_tried_over_all_that_it_declares_its_own_setting_first() 
     for place in places:
         assert {path.removeprefix("scheme.") for path in place.fields} == tunables(place.cell.scheme).keys()
         assert place.sample(5)[0] == place.own
+    assert "dense" not in {place.cell.scheme.kind for place in without(places, ["dense"])}
+    cells = sampled(tried({"models.pair": {"kind": "synthetic", "size": 20}}), SETTINGS)
+    ks = {cell.scheme.k for cell in cells if cell.scheme.kind == "k_sqs"}
+    assert ks == {1, 2, 4, 8, 16}, "no more tokens are kept than there are"
 
 
 def test_about_two_hundred_settings_start_as_many_of_each_kind_as_it_has_or_of_any_other() -> None:
@@ -117,15 +121,6 @@ def test_drafting_in_the_cloud_is_not_tried_by_a_clock_that_nobody_gave(given: s
     assert bool(untimed([place.cell for place in tried()], given)) == left_out
 
 
-def test_no_more_tokens_are_kept_than_there_are() -> None:
-    cells = sampled(tried({"models.pair": {"kind": "synthetic", "size": 20}}), SETTINGS)
-    assert {cell.scheme.k for cell in cells if cell.scheme.kind == "k_sqs"} == {1, 2, 4, 8, 16}
-
-
-def test_a_kind_is_left_out_by_its_name() -> None:
-    assert "dense" not in {place.cell.scheme.kind for place in without(tried(), ["dense"])}
-
-
 def test_a_best_at_an_end_of_what_was_tried_is_told_unless_there_is_nothing_beyond() -> None:
     (place,) = tried(axes={"scheme": ["k_sqs"], "scheme.resolution": [100]})
     at_end = {"scheme.k": 32, "scheme.resolution": 100, "scheme.max_drafts": 1}
@@ -164,37 +159,27 @@ def few(number: int) -> list[Cell]:
 def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough() -> None:
     settings = few(6)
     table = Table(settings, [1.0, 1.001, 2.0, 3.0, 4.0, 5.0])
-    (heat,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
-    assert heat.racing == [0, 1] and heat.behind <= BUDGET.within and "within 0.02" in heat.ended
-    assert {heat.stopped[place].why for place in range(2, 6)} == {WORSE}
-    assert all(heat.stopped[place].seeds == LOOKS[0] for place in range(2, 6))
+    (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
+    assert group.racing == [0, 1] and group.behind <= BUDGET.within and "within 0.02" in group.ended
+    assert {group.stopped[place].why for place in range(2, 6)} == {WORSE}
+    assert all(group.stopped[place].seeds == LOOKS[0] for place in range(2, 6))
     assert max(seed for place, seed in table.asked if place > 1) == LOOKS[0] - 1
-    every = {cell.id: table._row(cell) for place in range(6) for cell in heat.at(place, heat.seeds)}
-    assert heat.best_of_kinds(every) == [heat.leader]
-
-
-def test_the_seeds_of_a_race_are_not_those_that_are_shown() -> None:
-    settings = few(2)
-    table = Table(settings, [1.0, 2.0])
-    race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
-    assert min(seed for _, seed in table.asked) == 0  # above FIRST_SEED
+    every = {cell.id: table._row(cell) for place in range(6) for cell in group.at(place, group.seeds)}
+    assert group.best_of_kinds(every) == [group.leader]
+    assert min(seed for _, seed in table.asked) == 0, "counted from FIRST_SEED: none is shown"
+    (group,) = race(settings, Aim(AIM.metric, higher=True), BUDGET, table, TimeLimit(1.0, 0))
+    assert group.leader == 5, "more is better where the metric says so"
 
 
 def test_who_leaves_requests_unanswered_or_departs_in_law_is_out_and_nobody_at_all_is_an_error() -> None:
     settings = few(3)
     table = Table(settings, [1.0, 0.1, 0.1], answered={1: 0.5}, tv_output={2: 0.1})
-    (heat,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
-    assert heat.leader == 0 and [heat.stopped[place].why for place in (1, 2)] == [UNANSWERED, DEPARTS]
+    (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
+    assert group.leader == 0 and [group.stopped[place].why for place in (1, 2)] == [UNANSWERED, DEPARTS]
     with pytest.raises(ConfigError, match="of no setting here"):
         race(
             settings, AIM, BUDGET, Table(settings, [1.0] * 3, answered=dict.fromkeys(range(3), 0.5)), TimeLimit(1.0, 0)
         )
-
-
-def test_more_is_better_where_the_metric_says_so() -> None:
-    settings = few(3)
-    (heat,) = race(settings, Aim(AIM.metric, higher=True), BUDGET, Table(settings, [1, 2, 4]), TimeLimit(1.0, 0))
-    assert heat.leader == 2
 
 
 @pytest.mark.parametrize(("cells", "raced", "seeds"), [(500, 6, 12), (50, 6, 8), (24, 3, 8), (1, 1, 3)])
@@ -213,9 +198,9 @@ def test_a_race_keeps_to_its_time(cells: int, raced: int, seeds: int) -> None:
     timed = limit.timed(trying, lambda asked: len({cell.id for cell in asked} - done))
     budget, places = Budget(SETTINGS, (6, 12), within=0.0), tried(axes=FEW | {"scheme.k": range(2, 8)})
     entered = entrants(places, AIM, budget, timed, limit)
-    (heat,) = race(entered.settings, AIM, budget, timed, limit)
-    assert (len(heat.settings), entered.sampled, heat.seeds) == (raced, raced, seeds)
-    assert ("time is up" in heat.ended) == (seeds < 12 and raced > 1) and now[0] <= max(cells, 8)
+    (group,) = race(entered.settings, AIM, budget, timed, limit)
+    assert (len(group.settings), entered.sampled, group.seeds) == (raced, raced, seeds)
+    assert ("time is up" in group.ended) == (seeds < 12 and raced > 1) and now[0] <= max(cells, 8)
 
 
 def test_what_is_next_to_the_best_of_a_sample_enters_on_seeds_of_its_own() -> None:
@@ -232,8 +217,8 @@ def test_what_is_next_to_the_best_of_a_sample_enters_on_seeds_of_its_own() -> No
     seeds = {seed + FIRST_SEED for _, seed in table.asked}
     searched = {seed for seed in seeds if seed >= FIRST_SEED + LOOKS[-1]}
     assert searched == set(range(SEARCH_SEED, SEARCH_SEED + SEARCH_SEEDS)), "none of the race's"
-    (heat,) = race(entered.settings, AIM, BUDGET, table, limit)
-    assert heat.settings[heat.leader].scheme.k == 9
+    (group,) = race(entered.settings, AIM, BUDGET, table, limit)
+    assert group.settings[group.leader].scheme.k == 9
 
 
 def test_the_false_alarms_of_a_race_are_shared_by_all_that_enter_it_the_found_ones_too(
@@ -274,11 +259,11 @@ def test_a_race_leaves_time_for_what_is_shown_and_that_takes_half_at_most() -> N
 def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again() -> None:
     settings = [*few(2), *settings_of({"scheme": ["cloud_only", "coupled", "half_dense"], "scheme.max_drafts": [2]})]
     table = Table(settings, [1.0, 1.1, 1.15, 1.5, 40.0])
-    (heat,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
-    every = {cell.id: table._row(cell) for place in range(5) for cell in heat.at(place, LOOKS[-1])}
-    assert heat.best_of_kinds(every) == [0, 2, 3, 4]
-    assert _measured_again(heat, every) == [0, 2], "half as much again is far, 15% is not"
-    far = heat.behind_leader(4, every)
+    (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
+    every = {cell.id: table._row(cell) for place in range(5) for cell in group.at(place, LOOKS[-1])}
+    assert group.best_of_kinds(every) == [0, 2, 3, 4]
+    assert _measured_again(group, every) == [0, 2], "half as much again is far, 15% is not"
+    far = group.behind_leader(4, every)
     assert far.size == pytest.approx(39, rel=0.05) and far.low > 30 and far.n == LOOKS[0]
 
 
@@ -346,8 +331,8 @@ def test_the_race_finds_what_all_settings_on_all_seeds_find(kinds: list[str]) ->
         requested.update(cell.id for cell in cells)
         return rows
 
-    (heat,) = race(settings, AIM, BUDGET, trying, TimeLimit(60.0, 0))
+    (group,) = race(settings, AIM, BUDGET, trying, TimeLimit(60.0, 0))
     logs = np.log(every["latency_per_token_s"].to_numpy().reshape(len(settings), LOOKS[-1]))
     best = int(logs.mean(axis=1).argmin())
-    assert best in heat.racing and len(requested) < len(rows)
-    assert np.expm1(logs[heat.leader].mean() - logs[best].mean()) <= heat.behind
+    assert best in group.racing and len(requested) < len(rows)
+    assert np.expm1(logs[group.leader].mean() - logs[best].mean()) <= group.behind

@@ -326,14 +326,6 @@ def test_odd_values_in_a_strangers_notes_are_told_in_one_line(
     assert not (tmp_path / "sent" / "report.html").exists()
 
 
-def test_what_is_no_result_directory_is_told_in_one_line(typed: Typed, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    for folder, text in (("nowhere", "no such directory"), ("empty", "no manifest.json")):
-        status, out, err = typed("report", folder)
-        assert (status, out, err.count("\n")) == (2, "", 1) and f"{folder}: {text}" in err
-    assert list((tmp_path / "empty").iterdir()) == []
-
-
 def test_the_templates_go_into_the_package() -> None:
     setup = configparser.ConfigParser()
     setup.read(TEMPLATES.parents[3] / "setup.cfg")
@@ -362,6 +354,7 @@ def test_a_figure_of_ones_own_comes_back_by_the_manifest_once_its_file_was_typed
     typed: Typed, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The directory's run imported a file, which must have been typed here as it reads now."""
+    monkeypatch.setenv("SQSIM_CACHE", str(tmp_path / "cache"))  # nothing was typed before
     out = Path(shutil.copytree(finished.out, tmp_path / "mine"))
     (tmp_path / "own.py").write_text(OWN_FIGURE)
     note = json.loads((out / "scenario.json").read_text())

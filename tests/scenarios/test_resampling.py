@@ -1,4 +1,4 @@
-"""What is said of rejections, on drafts that are made up one by one and pooled by hand."""
+"""What is reported of rejections, on drafts that are made up one by one and pooled by hand."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_parts_of_the_slack_add_up_to_it() -> None:
         assert found.triangle + found.overlap + found.covering == pytest.approx(found.bound - found.expected)
 
 
-def test_what_is_said() -> None:
+def test_what_is_reported() -> None:
     row = dict(zip(COLUMNS, (0.25, 0.3, 0.2, 0.5, 0.01, 122.0, 0.45, 122.7), strict=True))
     one = {"curve": "dense", "cell": "a", "verified_drafts": 1500, "rejections_z": -2.5, "rejections_sd": 3.0}
     rows = pd.DataFrame([row | one, row | one | {"cell": "b", "rejections_z": 0.5, "verified_drafts": 500}])
@@ -79,7 +79,7 @@ def test_what_is_said() -> None:
     assert martingale.report(rows, None).endswith("asserted of 2,000 drafts")
 
 
-def test_nothing_is_said_of_nothing() -> None:
+def test_nothing_is_reported_of_nothing() -> None:
     rows = table()[lambda rows: rows["position"] == 3]
     assert beside_bound.report(rows, None) == slack.report(rows, None) == martingale.report(rows, None) == ""
 
@@ -87,11 +87,11 @@ def test_nothing_is_said_of_nothing() -> None:
 def test_an_answer_is_of_the_first_and_the_last_position_that_was_reached_and_of_the_loosest_term() -> None:
     reached = table().query("verified_drafts > 0")
     first, last = ([Rejections.of(rows) for _, rows in at.groupby("curve")] for _, at in reached.groupby("position"))
-    said = how_often.report(table(), None)
+    line = how_often.report(table(), None)
     low, high = (round(100 * end(each.measured for each in first)) for end in (min, max))
-    assert said.startswith(f"rejected of the drafts verified: {low}% to {high}% at position 1 (expected, ")
+    assert line.startswith(f"rejected of the drafts verified: {low}% to {high}% at position 1 (expected, ")
     low, high = (round(100 * end(each.measured for each in last)) for end in (min, max))
-    assert f"{low}% to {high}% at position 2" in said and "position 3" not in said
+    assert f"{low}% to {high}% at position 2" in line and "position 3" not in line
     loose = table().assign(covering_bound=122.0)
     assert (
         loosest.report(loose, None) == "the bound is loose mostly because the covering bound is not used (dense, k_sqs)"

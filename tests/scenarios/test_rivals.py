@@ -1,4 +1,4 @@
-"""What is said of many schemes on one link, on a table whose answers are known."""
+"""What is reported of many schemes on one link, on a table whose answers are known."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_winner_that_the_seeds_cannot_tell_is_marked() -> None:
     assert "coupled" in winners("winners").rows(cells)["not_distinguishable"].iloc[0]
 
 
-def test_bits_both_ways_are_told_from_the_least_to_the_most_over_links() -> None:
+def test_bits_both_ways_are_reported_from_the_least_to_the_most_over_links() -> None:
     lines = printed_on_air(table()).splitlines()
     (of_coupled,) = (line for line in lines if line.startswith("coupled"))
     assert of_coupled.split() == ["coupled", "60.0..100", "10.0", "2,000..11,000", "200"]

@@ -209,7 +209,7 @@ def test_a_setting_that_fails_takes_no_other_along(
 ) -> None:
     monkeypatch.setattr(simulator.run, "simulate", Stopping(0, ZeroDivisionError("by zero")))
     status, out, err = typed(*CAPACITY, *small, "--set=uplink.rate.bps=1e6", "--out=alone")
-    assert (status, out, err.count("\n")) == (1, "", 1) and "by zero (test_interrupted_searches.py:" in err
+    assert (status, out, err.count("\n")) == (1, "", 1) and "by zero (test_searching.py:" in err
     one = Stopping(4, ZeroDivisionError("by zero"))
 
     def once(cell: Cell, *others: object, **named: object) -> object:

@@ -1,4 +1,4 @@
-"""What is said of bits at equal rejection, on tables whose answers are known, and of the scenario that asks."""
+"""What is reported of bits at equal rejection, on tables whose answers are known, and of the scenario that asks."""
 
 from __future__ import annotations
 
@@ -60,19 +60,19 @@ def table(sparse_at_hot: float = 1.0, seeds: int = 8) -> pd.DataFrame:
 
 
 def test_the_answer_is_one_sentence_with_one_number_of_at_most_40_words() -> None:
-    said = Answer([sparse_pays]).report(table(), None)
-    assert said == (
+    line = Answer([sparse_pays]).report(table(), None)
+    assert line == (
         "Answer: at equal rejection, sparsification takes 20% fewer (the same in every seed) bits a draft than the "
         "dense lattice, resolutions chosen for both; fewer in 2 of 2 settings"
     )
-    assert len(said.split()) <= 40
+    assert len(line.split()) <= 40
 
 
 def test_what_breaks_it_is_named_with_its_interval() -> None:
-    said = what_breaks_it.report(table(sparse_at_hot=1.5), None)
-    assert "not at V=1,000, T=1 20% more (the same in every seed)" in said and "T=0.5" not in said
-    assert "top_k 2.02% fewer" in said and "scalar 25% more" in said
-    assert "6 of 12 sparse settings take more than the dense lattice that is rejected as often, up to 1.4 times" in said
+    line = what_breaks_it.report(table(sparse_at_hot=1.5), None)
+    assert "not at V=1,000, T=1 20% more (the same in every seed)" in line and "T=0.5" not in line
+    assert "top_k 2.02% fewer" in line and "scalar 25% more" in line
+    assert "6 of 12 sparse settings take more than the dense lattice that is rejected as often, up to 1.4 times" in line
     assert "fewer in 1 of 2 settings" in sparse_pays.report(table(sparse_at_hot=1.5), None)
     assert "not at" not in what_breaks_it.report(table(), None)
 
@@ -82,8 +82,8 @@ def test_a_setting_that_some_seeds_cannot_compare_is_left_out_of_the_mean_and_na
     dense = (apart["scheme.sparsifier.kind"] == "all") & (apart["models.temperature"] == 1.0) & (apart["seed"] == 2)
     apart.loc[dense, REJECTED] += 0.5
     assert "20% fewer (the same in every seed)" in sparse_pays.report(apart, None)
-    said = what_breaks_it.report(apart, None)
-    assert "Left out of the mean, where some seeds' curves share no range: V=1,000, T=1 (3 of 4 seeds)" in said
+    line = what_breaks_it.report(apart, None)
+    assert "Left out of the mean, where some seeds' curves share no range: V=1,000, T=1 (3 of 4 seeds)" in line
 
 
 def test_settings_are_chosen_on_the_other_seeds() -> None:
@@ -102,20 +102,20 @@ def test_settings_are_chosen_on_the_other_seeds() -> None:
 
 
 def test_at_equal_bits_and_at_equal_distance_from_q() -> None:
-    said = what_breaks_it.report(table(), None)
-    assert "Sparse against dense at equal TV(qhat, q) 20% fewer" in said
-    assert "at equal bits a probability of rejection 20.7% lower" in said
+    line = what_breaks_it.report(table(), None)
+    assert "Sparse against dense at equal TV(qhat, q) 20% fewer" in line
+    assert "at equal bits a probability of rejection 20.7% lower" in line
 
 
 def test_shared_randomness_is_compared_where_distributions_are_rejected_as_seldom() -> None:
-    said = shared_pays.report(table(), None)
-    assert "V=1,000, T=0.5 68.8% fewer (the same in every seed)" in said  # 5 bits against top_k's 16
+    line = shared_pays.report(table(), None)
+    assert "V=1,000, T=0.5 68.8% fewer (the same in every seed)" in line  # 5 bits against top_k's 16
     seldom = table()
     seldom.loc[seldom["scheme.kind"] == "coupled", REJECTED] = 0.05
     assert "5.18 bits where no setting of up to 33.1 is rejected as seldom" in shared_pays.report(seldom, None)
 
 
-def test_a_bound_above_a_point_is_said() -> None:
+def test_a_bound_above_a_point_is_reported() -> None:
     sound = below_every_point.report(table(), None)
     assert (
         "below each of 192 measured points" in sound and "nearest sparse top_k at V=1,000, T=0.5, by 7.5 bit" in sound
@@ -125,7 +125,7 @@ def test_a_bound_above_a_point_is_said() -> None:
     assert "is NOT below 1 of 192 measured points" in below_every_point.report(broken, None)
 
 
-def test_the_oracle_is_said_against_the_code() -> None:
+def test_the_oracle_is_reported_against_the_code() -> None:
     assert "V=1,000, T=0.5 50% fewer (the same in every seed)" in stronger_model.report(table(), None)
 
 
@@ -146,10 +146,10 @@ def test_times_are_those_of_a_round_at_its_best_length() -> None:
     found = computed_times(table(seeds=2)).groupby(["uplink.rate.bps", "curve"])["latency_per_token_s"].mean()
     assert (found[1e4] > found[1e5]).all() and found[1e4].idxmin() == "sparse top_k"
     printed = printed_times(table())
-    assert "computed and not simulated" in printed and "V=1,000, T=1, 100 kbit/s" in printed
+    assert "Computed and not simulated" in printed and "V=1,000, T=1, 100 kbit/s" in printed
 
 
-def test_of_a_table_of_another_study_nothing_is_said() -> None:
+def test_of_a_table_of_another_study_nothing_is_reported() -> None:
     other = table().drop(columns=REJECTED)
     asked = (sparse_pays, what_breaks_it, shared_pays, below_every_point, stronger_model)
     assert {question.report(other, None) for question in asked} == {printed_equal(other), printed_times(other)} == {""}

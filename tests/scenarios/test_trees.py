@@ -1,4 +1,4 @@
-"""What is said of trees beside a chain, on a table whose answers are known."""
+"""What is reported of trees beside a chain, on a table whose answers are known."""
 
 from __future__ import annotations
 

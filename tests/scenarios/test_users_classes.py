@@ -182,7 +182,7 @@ workload: {kind: closed, requests: 1, prompt_tokens: 4, output_tokens: 6}
 """
 
 
-@pytest.mark.parametrize(("text", "setting", "line", "told"), faults())
+@pytest.mark.parametrize(("text", "setting", "line", "told"), list(faults()))
 def test_what_a_users_class_or_file_does_wrong_is_told_with_its_line(
     text: str, setting: str, line: int, told: str, typed: Typed, tmp_path: Path
 ) -> None:

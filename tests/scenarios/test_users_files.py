@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from typed_command import Typed
 
 import plots
+from simulator.protocols import PROTOCOLS
 from simulator.results import metrics
 from simulator.results.result_directory import record
 
@@ -32,6 +34,39 @@ from simulator.schemes.acceptance import Rejection
 class Mine(Rejection):
     kind: Literal["mine"] = "mine"
 """
+PROTOCOL = """from typing import Literal
+
+from simulator.protocols import PROTOCOLS, Protocol, machine
+from simulator.protocols.machine import Order
+from simulator.protocols.speculate import DraftingEdge, SpeculateCloud
+from simulator.schemes import KSqs
+
+
+class OneByOne(DraftingEdge):
+    def _serve(self):
+        self._send_prompt()
+        node = self._session.start
+        while self._answer.remaining:
+            number = node.round
+            self.commands += (machine.BeginRound(number), machine.DraftAll(number, self._session, node, 1))
+            drafted = yield
+            self._send_drafts(drafted.node)
+            reply = yield
+            node, tokens = self._session.resolve(drafted.node, reply.parts[0])
+            self._answer.take(tokens)
+            self.commands += (Order.SETTLED, machine.CloseRound(number, tokens))
+
+
+PROTOCOLS["mine"] = Protocol(OneByOne, SpeculateCloud)
+
+
+class Mine(KSqs):
+    kind: Literal["mine"] = "mine"
+
+    @property
+    def protocol(self):
+        return "mine"
+"""
 BOTH_RATES = "--grid=uplink.rate.bps=1e4,1e6"
 
 
@@ -51,6 +86,13 @@ def shows_the_acceptance(out: Path) -> bool:
     return "mine" in set(pd.read_csv(out / "cells.csv")["scheme.acceptance.kind"].dropna())
 
 
+def shows_the_protocol(out: Path) -> bool:
+    """Its rounds have one draft, those of the same scheme under our protocol more."""
+    cells = pd.read_csv(out / "cells.csv")
+    lengths = cells.groupby("scheme.kind")["draft_length"].agg(["min", "max"])
+    return bool((lengths.loc["mine"] == 1).all() and lengths.loc["k_sqs", "min"] > 1)
+
+
 @dataclass(frozen=True)
 class Own:
     """A file of a user's, what is typed beside it, and what must show that it was used."""
@@ -65,24 +107,32 @@ OWN = {
     "figure": Own(FIGURE, shows_the_figure, figures=("mine",)),
     "column": Own(COLUMN, shows_the_column),
     "acceptance": Own(ACCEPTANCE, shows_the_acceptance, "--grid=scheme=k_sqs,{kind: composed, acceptance: mine}"),
+    "protocol": Own(PROTOCOL, shows_the_protocol, "--grid=scheme=k_sqs,mine"),
 }
 
 
-@pytest.fixture(autouse=True)
-def registered_by_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures and columns that a test's file registers go with it."""
-    for owner, name in ((plots, "FIGURES"), (plots, "_OWN"), (metrics, "METRICS")):
-        registry = getattr(owner, name)
-        for key, value in dict(registry).items():
-            monkeypatch.setitem(registry, key, value)
-        monkeypatch.setitem(registry, "mine", None)
-        monkeypatch.delitem(registry, "mine")
+@pytest.fixture
+def forget() -> Iterator[Callable[[], None]]:
+    """Forgets what imported files have registered but kinds, as a new process would; called once more at the end."""
+    registries = plots.FIGURES, plots._OWN, metrics.METRICS, PROTOCOLS
+    before = [dict(registry) for registry in registries]
+
+    def forgotten() -> None:
+        for registry, kept in zip(registries, before, strict=True):
+            registry.clear()
+            registry.update(kept)  # type: ignore[arg-type]
+        for name in [name for name in sys.modules if name.startswith("sqsim_import_")]:
+            del sys.modules[name]
+
+    yield forgotten
+    forgotten()
 
 
 @pytest.mark.parametrize("part", OWN)
 def test_a_part_in_a_file_of_its_own_goes_through_every_command(
-    part: str, typed: Typed, small: tuple[str, ...], tmp_path: Path
+    part: str, typed: Typed, small: tuple[str, ...], tmp_path: Path, forget: Callable[[], None]
 ) -> None:
+    """The manifest names the file, which was typed on this machine: later commands load it by themselves."""
     own = OWN[part]
     (tmp_path / "own.py").write_text(own.text)
     run = ("run", "latency_vs_bandwidth", "--quick", "--quiet", *small, BOTH_RATES, own.grid, "--seeds=1", "--out=out")
@@ -94,7 +144,8 @@ def test_a_part_in_a_file_of_its_own_goes_through_every_command(
         (out / "scenario.json").write_text(json.dumps({**note, "figures": [*own.figures, *note["figures"]]}))
         record(out, [out / "scenario.json"])
     for words in (("plot", "out"), ("report", "out"), ("compare", "out", "out")):
-        status, _, err = typed(*words, "--import=own.py")
+        forget()
+        status, _, err = typed(*words)
         assert status == 0 and not err, (words, err)
     assert own.shown(out)
 

@@ -11,7 +11,7 @@ import pytest
 import plots
 from kinds import ConfigError
 from kinds.files import write_note
-from scenarios.command.report.drawing import Note
+from scenarios.command.result_folder import Note
 from scenarios.validation import CELL, error_of, errors, printed_errors, same_answers
 from simulator.results.result_directory import record
 from tools.validation_page import BEGIN, END, measured, write
@@ -55,7 +55,7 @@ def test_nothing_is_no_error_where_the_real_system_took_none() -> None:
     assert rows["encode_s_error"].isna().all()
 
 
-def test_the_median_error_and_the_largest_are_told() -> None:
+def test_the_median_error_and_the_largest_are_reported() -> None:
     assert error_of("latency_per_token_s").report(table(), CELL) == (
         "latency per token, simulated against real: median error 7.5% over 2 cells, largest +10.0% (thin)"
     )

@@ -1,14 +1,13 @@
 """The long-run theorem of the conformal threshold against adversaries that see it, after every single draft.
 
-The rule is written down here a second time, without laws: a draft drops a mass that its adversary chooses, anything
-below 1 where the threshold is above 0, and nothing at or below 0. Both bounds of `channels.codec.conformal` are on the
-sum of alpha_n - alpha; one of them is false for a threshold that is clipped at 0 as well. The shipped rule, on real
-distributions over V tokens, comes after.
+First an adversary chooses the mass that a draft drops: anything up to 1 where the threshold is above 0, and nothing at
+or below 0. Then it chooses distributions over V tokens. Both bounds of `channels.codec.conformal` are on the sum of
+alpha_n - alpha; one of them is false beyond its step, and both are for a threshold that is clipped at 0 as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from typing import Final
 
@@ -16,16 +15,24 @@ import numpy as np
 import pytest
 
 from channels.codec.conformal import Conformal
+from kinds.arrays import Floats
 from simulator.studies.convergence import against, dropped_at_worst
 
 STEPS: Final = (1e-3, 1e-2, 0.1, 0.7, 1.0, 3.0)
 INITIALS: Final = (-0.5, 0.0, 1e-3, 0.1, 0.5, 1.0)
 TARGETS: Final = (0.0, 5e-4, 0.1, 0.4)
-RULES: Final = tuple(product(STEPS, INITIALS, TARGETS))
+RULES: Final = tuple(Conformal(target, step, initial) for step, initial, target in product(STEPS, INITIALS, TARGETS))
 DRAFTS: Final = 8192
 ROUNDING: Final = 1e-9
 Adversary = Callable[[float, float], float]
 """What is dropped, from the threshold and the step."""
+
+
+class ClippedAtZero(Conformal):
+    """The rule that one might take for it."""
+
+    def next(self, beta: float, dropped_mass: float) -> float:
+        return max(0.0, super().next(beta, dropped_mass))
 
 
 def greedy(beta: float, step: float) -> float:
@@ -43,86 +50,65 @@ def careful(beta: float, step: float) -> float:
     return min(1.0, beta / (2 * step)) if beta > 0 else 0.0
 
 
-def excesses(
-    step: float, initial: float, target: float, adversary: Adversary, floor: float = -np.inf
-) -> Iterator[float]:
-    """Sums of alpha_n - alpha after each draft. `floor`: where the threshold is clipped below."""
-    beta, excess = initial, 0.0
-    for _ in range(DRAFTS):
-        dropped = adversary(beta, step)
-        assert 0 <= dropped <= 1 and (dropped == 0 or beta > 0)
-        beta = max(floor, min(1.0, beta - step * (dropped - target)))
-        excess += dropped - target
-        yield excess
+def excesses(rule: Conformal, adversary: Adversary = greedy) -> Floats:
+    """Sums of alpha_n - alpha after each draft, [DRAFTS]."""
+    beta, dropped = rule.initial, np.zeros(DRAFTS)
+    for n in range(DRAFTS):
+        dropped[n] = adversary(beta, rule.step)
+        assert 0 <= dropped[n] <= 1 and (dropped[n] == 0 or beta > 0)
+        beta = rule.next(beta, dropped[n])
+    return (dropped - rule.target).cumsum()
 
 
-def one_sided(step: float, initial: float, target: float) -> float:
-    return max(0.0, initial + step * (1 - target)) / step
-
-
-def papers(step: float, initial: float, target: float) -> float:
-    return (abs(initial) + 1 + step * target) / step
+def test_bounds_are_those_of_the_theorem_and_ours_is_never_above_the_papers_where_that_holds() -> None:
+    for rule in RULES:
+        ours = max(0.0, rule.initial + rule.step * (1 - rule.target)) / rule.step
+        assert rule.most_excess == pytest.approx(ours)
+        assert rule.papers_excess == pytest.approx((abs(rule.initial) + 1 + rule.step * rule.target) / rule.step)
+        assert rule.papers_excess_holds == (rule.step * (1 - 2 * rule.target) <= 1)
+        assert not rule.papers_excess_holds or ours <= rule.papers_excess + ROUNDING
 
 
 @pytest.mark.parametrize("adversary", [greedy, patient, careful])
 def test_theorem_holds_after_every_draft_whatever_the_step_start_and_target(adversary: Adversary) -> None:
-    for step, initial, target in RULES:
-        most = max(excesses(step, initial, target, adversary))
-        assert most <= one_sided(step, initial, target) + ROUNDING, (step, initial, target)
-        if step * (1 - 2 * target) <= 1:
-            assert most <= papers(step, initial, target) + ROUNDING, (step, initial, target)
-
-
-def test_one_sided_bound_is_never_above_the_papers_where_that_holds() -> None:
-    for step, initial, target in RULES:
-        if step * (1 - 2 * target) <= 1:
-            assert one_sided(step, initial, target) <= papers(step, initial, target) + ROUNDING
+    for rule in RULES:
+        most = excesses(rule, adversary).max()
+        assert most <= rule.most_excess + ROUNDING, rule
+        assert not rule.papers_excess_holds or most <= rule.papers_excess + ROUNDING, rule
 
 
 @pytest.mark.parametrize(("step", "initial"), [(1e-3, 0.1), (1e-2, 0.5), (0.1, 1.0), (3.0, 0.2)])
-def test_adversaries_come_within_a_draft_of_the_one_sided_bound(step: float, initial: float) -> None:
+def test_adversaries_come_within_a_draft_of_our_bound(step: float, initial: float) -> None:
     """So no smaller bound of this form is true."""
     for target in (0.0, 5e-4):
-        short = one_sided(step, initial, target) - max(excesses(step, initial, target, greedy))
-        assert -ROUNDING <= short <= 1
+        rule = Conformal(target, step, initial)
+        assert -ROUNDING <= rule.most_excess - excesses(rule).max() <= 1
 
 
 def test_papers_bound_is_false_beyond_its_step() -> None:
-    step, initial, target = 3.0, 0.2, 0.0
-    most = max(excesses(step, initial, target, greedy))
-    assert most > papers(step, initial, target) + 0.1
+    rule = Conformal(0.0, 3.0, 0.2)
+    assert not rule.papers_excess_holds and excesses(rule).max() > rule.papers_excess + 0.1
 
 
 @pytest.mark.parametrize("target", [5e-4, 0.1])
 @pytest.mark.parametrize("step", [1e-3, 1e-2, 0.1])
 def test_clipped_at_0_both_bounds_are_false(step: float, target: float) -> None:
     """The threshold forgets how far below it was: every second draft may drop everything, for ever."""
-    initial = 0.1
-    *_, last = excesses(step, initial, target, greedy, floor=0.0)
-    assert last / DRAFTS + target == pytest.approx(0.5, abs=initial / step / DRAFTS + 0.01)
-    assert last > 2 * papers(step, initial, target) > 2 * one_sided(step, initial, target)
-    *_, unclipped = excesses(step, initial, target, greedy)
-    assert unclipped <= one_sided(step, initial, target) + ROUNDING
-
-
-class ClippedAtZero(Conformal):
-    """The rule that one might take for it."""
-
-    def next(self, beta: float, dropped_mass: float) -> float:
-        return max(0.0, super().next(beta, dropped_mass))
+    whole, clipped = Conformal(target, step, 0.1), ClippedAtZero(target, step, 0.1)
+    last = excesses(clipped)[-1]
+    assert last / DRAFTS + target == pytest.approx(0.5, abs=0.1 / step / DRAFTS + 0.01)
+    assert last > 2 * whole.papers_excess > 2 * whole.most_excess >= 2 * (excesses(whole)[-1] - ROUNDING)
 
 
 V: Final = 64
 
 
 @pytest.mark.parametrize("rollback", ["through_rejection", "accepted_only", "none"])
-def test_shipped_rule_keeps_its_bounds_against_laws_chosen_by_one_who_sees_it(rollback: str) -> None:
-    for step, initial, target in RULES:
-        rule = Conformal(target, step, initial, rollback)  # type: ignore[arg-type]
-        excess = dropped_at_worst(rule, V, 600) - target * np.arange(601)
+def test_shipped_rule_keeps_its_bounds_against_distributions_chosen_by_one_who_sees_it(rollback: str) -> None:
+    for each in RULES:
+        rule = Conformal(each.target, each.step, each.initial, rollback)  # type: ignore[arg-type]
+        excess = dropped_at_worst(rule, V, 600) - rule.target * np.arange(601)
         assert (excess <= rule.most_excess + ROUNDING).all()
-        assert rule.most_excess == pytest.approx(one_sided(step, initial, target))
-        assert rule.papers_excess == pytest.approx(papers(step, initial, target))
         assert not rule.papers_excess_holds or (excess <= rule.papers_excess + ROUNDING).all()
 
 
@@ -136,13 +122,12 @@ def test_shipped_rule_clipped_at_0_breaks_them() -> None:
 
 
 @pytest.mark.parametrize("beta", [-0.2, 0.0, 1e-9, 0.01, 1 / V, 0.0157, 0.1, 0.6, 1.0])
-def test_no_law_drops_more_at_a_threshold_than_the_adversary_thinks(beta: float) -> None:
+def test_no_distribution_drops_more_at_a_threshold_than_the_adversary_thinks(beta: float) -> None:
     """Everything but one token above 1/V, V - 1 times the threshold below, nothing at 0."""
     most = 0.0 if beta <= 0 else 1 - 1 / V if beta > 1 / V else (V - 1) * beta
     generator = np.random.Generator(np.random.Philox(int(1e6 * abs(beta))))
     laws = [generator.dirichlet(np.full(V, spread)) for spread in (0.01, 0.1, 1, 10, 1000) for _ in range(200)]
-    for step, initial, target in RULES:
-        rule = Conformal(target, step, initial)
+    for rule in RULES:
         law = against(rule, beta, V)
         assert law.min() >= 0 and law.sum() == pytest.approx(1, abs=1e-12)
         assert rule.dropped_mass(law, beta) <= most + ROUNDING

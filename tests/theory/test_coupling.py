@@ -47,7 +47,7 @@ def test_two_races_agree_with_probability_between_the_bound_and_that_of_rejectio
     assert 1 - matches(p, q) <= rejected + 1e-12
 
 
-def test_the_bound_is_met_where_the_laws_share_all_but_one_token_each() -> None:
+def test_the_bound_is_met_where_the_distributions_share_all_but_one_token_each() -> None:
     """(1 - t) on a shared token and t on one of their own: 1 / (1 + t / (1 - t) + t / (1 - t)) = (1 - t) / (1 + t)."""
     for t in (0.05, 0.3, 0.8):
         p, q = np.array([1 - t, t, 0.0]), np.array([1 - t, 0.0, t])
@@ -55,7 +55,9 @@ def test_the_bound_is_met_where_the_laws_share_all_but_one_token_each() -> None:
         assert matches(p, q) == pytest.approx((1 - t) / (1 + t), abs=1e-14)
 
 
-def test_rejection_is_met_by_a_certain_law_and_by_any_two_laws_on_two_tokens_and_by_few_others() -> None:
+def test_rejection_is_met_by_a_certain_distribution_and_by_any_two_distributions_on_two_tokens_and_by_few_others() -> (
+    None
+):
     p, q = np.array([0.2, 0.5, 0.3]), np.array([0.5, 0.3, 0.2])
     for one, other in ((p, np.array([0.0, 1.0, 0.0])), (np.array([0.7, 0.3]), np.array([0.4, 0.6])), (p, p)):
         assert matches(one, other) == pytest.approx(1 - float(total_variation(one, other)), abs=1e-14)

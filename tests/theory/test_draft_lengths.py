@@ -1,6 +1,6 @@
 """Draft lengths in closed form: TK-SLT's speed-up (arXiv 2509.04576), and the tokens that a round commits.
 
-A round of g drafts, each of which stands with probability a if it is judged, commits (1 - a^{g+1}) / (1 - a) tokens.
+A round of g drafts, each of which stands with probability a if it is verified, commits (1 - a^{g+1}) / (1 - a) tokens.
 With L a draft's time over that of all else in a round its speed-up is S(g) = (1 - a^{g+1}) / ((1 - a)(1 + L g)).
 """
 
@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from cells import cell
 
+from kinds import mistakes
 from simulator import simulate
 from simulator.decoding.memory import Memory
-from simulator.schemes import HalfTopK, TruncatedFp16
+from simulator.schemes import TruncatedFp16
 from simulator.schemes.policies import RunningAcceptance
 from simulator.schemes.policies.estimates import Estimates
-from simulator.schemes.policy import DraftRound, EdgeView, FixedLength, PolicyState, SeenLink, SeenVerdict
+from simulator.schemes.policy import DraftRound, EdgeView, PolicyState, SeenLink, SeenVerdict
 
 BEST_LENGTHS = {0.01: 14, 0.1: 6, 0.2: 4, 0.4: 2, 0.6: 1}
 """By L, at a = .8: REFERENCE, "Rounds, latency, throughput"."""
@@ -76,10 +77,12 @@ def test_a_round_commits_as_many_tokens_as_the_closed_form(scheme: str, drafts: 
     assert whole["committed"].mean() == pytest.approx(expected, abs=5 * drafts / 2 / np.sqrt(len(whole)))
 
 
-def test_truncated_fp16_is_half_top_k_under_the_papers_name() -> None:
-    one, other = TruncatedFp16(k=4, policy=FixedLength()), HalfTopK(k=4)
-    assert one.families == other.families
-    fields = {"k": 4, "max_drafts": 4}
-    fixed = {"kind": "truncated_fp16", "policy": "fixed_length"}
-    first, second = (simulate(cell({**kind, **fields})).rounds for kind in (fixed, {"kind": "half_top_k"}))
-    assert first.drop(columns="cell").equals(second.drop(columns="cell"))
+def test_the_former_name_of_truncated_fp16_is_accepted_and_a_line_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mistakes, "PRINTED", set())
+    now = cell({"kind": "truncated_fp16", "policy": "fixed_length", "k": 4})
+    for typed in (cell({"kind": "half_top_k", "k": 4}), cell().with_({"scheme": "half_top_k", "scheme.k": 4})):
+        assert typed == now and typed.id == now.id
+    line = "sqsim: scheme half_top_k is now {kind: truncated_fp16, policy: fixed_length}; the former name is accepted "
+    assert capsys.readouterr().err == f"{line}in this version\n"

@@ -39,7 +39,7 @@ POINTS = 200
 IDS, ID_BITS, LENGTHS, MARGIN = 1024, 10, range(1, 9), 0.03
 TOKENS, STRETCH = 2048, 16
 """Of the answers of a point, all together, at least; and for how many of them an acceptance stays: with 64, as by
-default, the luck of so few stretches is 10% of a mean, and a margin of 3% could not be told."""
+default, the chance of so few stretches is 10% of a mean, and a margin of 3% could not be told."""
 PHONE, PI, NANO = (
     {"kind": "profile", "name": name} for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m")
 )
@@ -213,7 +213,7 @@ def test_cloud_only_decoding_takes_what_its_closed_form_says() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["half_dense", "colocated"])
-def test_speculation_takes_what_its_closed_form_says_within_the_luck_of_its_rejections(scheme: str) -> None:
+def test_speculation_takes_what_its_closed_form_says_within_the_chance_of_its_rejections(scheme: str) -> None:
     """Over distributions that are as far apart everywhere, with the measured share of accepted drafts for theirs:
     within 3%."""
     pair = {"kind": "synthetic", "size": 16, "distance": 0.25, "entropy_bits": 3, "context": 2048}
@@ -262,8 +262,8 @@ def test_far_from_the_border_the_closed_form_names_the_faster_at_points_off_the_
 
 @pytest.mark.slow
 def test_the_closed_form_names_the_faster_at_95_of_100_points_off_the_grid() -> None:
-    """Of 200, those with a predicted margin above 3%: end to end and per token, against cloud-only decoding and against
-    the better of that and co-located speculation."""
+    """Counts, of 200, those with a predicted margin above 3%: end to end and per token, against cloud-only decoding and
+    against the better of that and co-located speculation."""
     comparisons = [Comparison.at(index) for index in range(POINTS)]
     for name in comparisons[0].predicted:
         hits, clear = agreeing(comparisons, name)

@@ -1,9 +1,9 @@
 """Trees of drafts: what they commit follows the verifier's distribution exactly, and how many tokens that is on
 average.
 
-The exact checks enumerate, by fractions, all draws of the children that are judged, and all cells of the uniforms that
-judging reads. Where a cell ends is told by a recursion of fractions written here; the shipped `judge_tree` must then
-say the same at both ends of each.
+The exact checks enumerate, by fractions, all draws of the children that are verified, and all cells of the uniforms
+that judging reads. Where a cell ends is told by a recursion of fractions written here; the shipped `judge_tree` must
+then say the same at both ends of each.
 """
 
 import itertools
@@ -154,7 +154,7 @@ def pair(seed, vocabulary=4, support=None):
     ],
 )
 @pytest.mark.parametrize("seed", [0, 3])
-def test_committed_text_follows_the_verifiers_law_exactly(widths, support, seed):
+def test_committed_text_follows_the_verifiers_distribution_exactly(widths, support, seed):
     """I12 of trees, equal as fractions: a round's tokens and, after them, the verifier's own."""
     p, q = pair(seed, support=support)
     texts = committed(p, q, widths)
@@ -194,7 +194,7 @@ def test_mean_tokens_of_a_round_are_the_sum_over_nodes_of_their_paths(widths):
 
 
 def test_mean_tokens_of_drawn_trees_are_those_of_the_recursion():
-    """Monte Carlo: trees drawn and judged, 5 sd of their own mean (5.7e-7)."""
+    """Monte Carlo: trees drawn and verified, 5 sd of their own mean (5.7e-7)."""
     rng = np.random.default_rng(11)
     q = np.array([9, 5, 3, 2, 1, 0])
     p, qhat = np.array([3, 3, 3, 3, 3, 5]) / 20, q / q.sum()
@@ -229,7 +229,7 @@ def test_more_siblings_are_less_often_all_rejected_and_the_whole_vocabulary_neve
 
 
 def rejected_with_replacement(p, q, width):
-    """P(all are rejected) of siblings drawn each from the whole of q: what is left of p is judged by q again."""
+    """P(all are rejected) of siblings drawn each from the whole of q: what is left of p is verified by q again."""
     rejected = 0.0
     for order in itertools.product(range(len(q)), repeat=width):
         left, chance = p, math.prod(q[token] for token in order)

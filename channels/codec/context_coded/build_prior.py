@@ -56,11 +56,11 @@ class Size:
     entries: int = 550_000
     """Most row entries, about 2.6 bytes each on disk."""
     batches: int = 1_500
-    """Of the context model."""
+    """Batches that the context model is fitted on."""
     positions: int = 5_000
     """Drafts that the network is fitted on."""
     steps: int = 4_000
-    """Of the network."""
+    """Steps that the network is fitted for."""
 
 
 def build(laws: TextDistributions, size: Size, seed: int, start: StoredPrior | None = None) -> StoredPrior:

@@ -22,7 +22,7 @@ INPUT_BITS, FIRST_BITS, HIDDEN_BITS, SECOND_BITS, LOGIT_BITS = 5, 13, 7, 11, 7
 INPUTS, UNITS, HEADS = 20, 48, 92
 LARGEST_HIDDEN = (1 << 12) - 1
 LARGEST_WEIGHTS = ((1 << 15) - 1, 1 << 28, (1 << 13) - 1, 1 << 28)
-"""Of each part of NetworkWeights, so that sums of products stay within int32."""
+"""The largest weight of each part of NetworkWeights, so that sums of products stay within int32."""
 LOGIT_RANGE = 12 << LOGIT_BITS
 NO = np.clip(np.rint(65536 / (1 + np.exp(np.arange(-LOGIT_RANGE, LOGIT_RANGE + 1) / (1 << LOGIT_BITS)))), 4, 65532)
 NO = NO.astype(np.int64)  # [2 LOGIT_RANGE + 1]

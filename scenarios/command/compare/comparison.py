@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import pandas as pd
 from scenarios.command.compare.compare import CONTROLS
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.aligned_columns import aligned, wrapped
-from scenarios.findings.sentences import would_show
+from scenarios.findings.sentences import with_ends, would_show
 from simulator.results.changes import Change, Control, beyond_noise, changes
 from simulator.results.columns import CURVE
 from simulator.results.compared import Plain, plain
@@ -266,13 +265,10 @@ def _table(changes: Sequence[SettingChange], most: int) -> Iterator[str]:
 def _difference(change: Change) -> str:
     """`-11.2% (-14.1% to -8.2%)`; the difference itself where there is no ratio."""
     found = change.difference
-    ends = [] if math.isnan(found.low) else [found.low, found.high]
     if not found.relative:
-        words = [quantity(each, found.metric) for each in (found.size, *ends)]
-    else:
-        digits = 0 if abs(found.size) >= 1 else 1 if abs(found.size) >= 0.01 else 2
-        words = [f"{100 * each:+,.{digits}f}%" for each in (found.size, *ends)]
-    return words[0] + (f" ({words[1]} to {words[2]})" if ends else "")
+        return with_ends(found.size, found.low, found.high, lambda each: quantity(each, found.metric))
+    digits = 0 if abs(found.size) >= 1 else 1 if abs(found.size) >= 0.01 else 2
+    return with_ends(found.size, found.low, found.high, lambda each: f"{100 * each:+,.{digits}f}%")
 
 
 def _listed(heading: str, names: Sequence[str], most: int, mark: str) -> Iterator[str]:

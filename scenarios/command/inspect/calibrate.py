@@ -25,11 +25,9 @@ PLACES: dict[Role, str] = {"drafter": "edge", "verifier": "cloud"}
 NEW, CACHED = (1, 2, 4, 8, 16, 32, 64, 128), (0, 64, 256, 1024)
 QUICK_NEW, QUICK_CACHED = (1, 2, 4, 8, 16, 64), (0, 64, 256)
 BATCHES: dict[tuple[Role, bool], tuple[int, ...]] = {
-    ("drafter", False): (1,),
-    ("drafter", True): (1,),
-    ("verifier", False): (1, 2, 4, 8, 16),
-    ("verifier", True): (1, 4),
-}
+    ("drafter", False): (1,), ("verifier", False): (1, 2, 4, 8, 16),
+    ("drafter", True): (1,), ("verifier", True): (1, 4),
+}  # fmt: skip
 """Sequences of a pass, by the model and whether quickly: a device decodes one text at a time."""
 ROUNDS, QUICK_ROUNDS = 5, 3
 OF_A_PAIR = ("pair", "batch", "new", "cached", "device")

@@ -24,9 +24,9 @@ from scenarios.command.run.typed_settings import parse_part
 from scenarios.findings.aligned_columns import aligned
 from simulator.cell.descriptions import shown
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
-from simulator.schemes.brief import BriefScheme
 from simulator.schemes.code import Packets
 from simulator.schemes.draw import Proposal
+from simulator.schemes.mirrored import Mirrored
 
 CODES: tuple[Code, ...] = get_args(Code)
 SUM_TOLERANCE = 1e-3
@@ -79,7 +79,7 @@ def encode(q: Floats, how: Wire, token: int | None) -> bytes:
 def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
     """The drafts of a packet as a table: ids, by falling probability, the drafted one marked."""
     packets = how.packets(vocabulary)
-    if isinstance(how.scheme, BriefScheme):
+    if isinstance(how.scheme, Mirrored):
         text = "its payload holds no law, the cloud works that out by its own drafter; what it sends where asked is"
         raise ConfigError(f"scheme {how.scheme.kind}: {text} a packet of its code, as `k_sqs` has it")
     try:

@@ -77,7 +77,7 @@ class _Story:
         if self._made.first_token_s is not None:
             line += f", the first after {self.duration(self._made.first_token_s)}"
         if request.hidden_draft_s:
-            line += f"; {self.duration(request.hidden_draft_s)} of drafting hid behind verdicts that were out"
+            line += f"; {self.duration(request.hidden_draft_s)} of drafting was hidden behind verifications under way"
         spoken = self.spelled(request.tokens, 4 * WIDTH) if self._speller is not None and request.tokens else ""
         text = [f"  {each}" for each in textwrap.wrap(spoken, WIDTH - 2)]
         return ["", *self._breakdown(), "", *textwrap.wrap(f"Request: {line}.", WIDTH), *text]
@@ -134,10 +134,10 @@ class _Story:
             for other in self._made.rounds
             if other.number < each.number and other.spans.ended_s > each.began_s
         ]
-        how = "drafted ahead of the verdict on {}" if each.spans.edge_work else "begun with {} on the way"
+        how = "drafted ahead of the verification of {}" if each.spans.edge_work else "begun with {} on the way"
         ahead = f", {how.format(_numbers(behind))}" if behind else ""
         if record.flushed:
-            ended = ", in vain: drafts that it was drafted on did not stand"
+            ended = ", wasted: drafts that it was drafted on were not accepted"
         elif not each.spans.answered:
             ended = f", cut off: {_CUT_OFF.get(self._made.request.outcome, 'the answer was complete')}"
         return textwrap.fill(f"round {each.number}{ahead}{ended}", WIDTH, subsequent_indent="    ")
@@ -181,7 +181,7 @@ class _Story:
             lines.append(StoryLine(max(ran.ended_s for ran in each.passes[:1]), "cloud", "asks for the whole payload"))
         lines += _unserved(each.unserved)
         if spans.drafts.committed and (each.passes or each.down):
-            lines.append(StoryLine(record.verified_s, "verdict", self._verdict(spans)))
+            lines.append(StoryLine(record.verified_s, "verified", self._result(spans)))
         if each.down:
             what = f"reply of {counted(int(record.reply_bits), 'bit')}"
             lines += self._message("downlink", what, each.down[0].joined_s, each.down)
@@ -243,7 +243,7 @@ class _Story:
     def _resolved(self, each: RoundTimeline) -> str:
         spans = each.spans
         if spans.record.flushed:
-            return f"drops the round, {counted(int(spans.record.flushed_drafts), 'draft')} made in vain"
+            return f"drops the round, {counted(int(spans.record.flushed_drafts), 'draft')} wasted"
         if not spans.answered:
             return "the round ends here, unanswered"
         committed, request = spans.drafts.committed, self._made.request
@@ -290,27 +290,28 @@ class _Story:
         shape = f" as a tree, {max(depths)} deep" if drafts.branches else ""
         return f"{counted(number, 'token')}{shape} ({self.spelled(drafts.tokens)})"
 
-    def _verdict(self, spans: RoundSpans) -> str:
-        """What became of the drafts, and which token came after those that stand."""
+    def _result(self, spans: RoundSpans) -> str:
+        """What became of the drafts, and which token came after those accepted."""
         drafts, record = spans.drafts, spans.record
         drafted, accepted = int(record.drafted), int(record.accepted)
         last = self.spelled(drafts.committed[-1:])
         if not drafted:
             return f"token {last}"
         ends_with_draft = len(drafts.committed) == accepted
-        unjudged = f", {int(record.unjudged)} of them without judgement" if record.unjudged else ""
+        unverified = f", {int(record.unjudged)} of them unverified" if record.unjudged else ""
         if ends_with_draft:
-            return f"all {counted(accepted, 'draft')} accepted{unjudged}; no token more, the next round builds on them"
+            kept = f"all {counted(accepted, 'draft')} accepted{unverified}"
+            return f"{kept}; no token more, the next round builds on them"
         if drafts.branches and not accepted:
             return f"none of the tree's {drafted} drafts accepted; {last} resampled instead"
         if drafts.branches:
             path = self.spelled([drafts.tokens[place] for place in drafts.stood])
             return f"{accepted} of the tree's {drafted} drafts accepted, the path {path}; {last} after it"
         if accepted == drafted:
-            return f"all {counted(drafted, 'draft')} accepted{unjudged}, and {last} as a bonus"
+            return f"all {counted(drafted, 'draft')} accepted{unverified}, and {last} as a bonus"
         rejected = f" {self.spelled(drafts.tokens[accepted : accepted + 1])}" if drafts.tokens else ""
-        stood = f"{accepted} of {counted(drafted, 'draft')} accepted{unjudged}"
-        return f"{stood};{rejected} rejected, {last} resampled instead"
+        kept = f"{accepted} of {counted(drafted, 'draft')} accepted{unverified}"
+        return f"{kept};{rejected} rejected, {last} resampled instead"
 
     def airing(self, sent: Airing, since_s: float) -> str:
         """One attempt, from when it was ready on."""

@@ -22,7 +22,7 @@ from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import WIDTH, aligned, number, wrapped
 from scenarios.findings.findings_file import Answered
 from scenarios.findings.question import PREFIX
-from scenarios.findings.sentences import joined, percent, with_interval, would_show
+from scenarios.findings.sentences import joined, percent, with_ends, with_interval, would_show
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
@@ -319,5 +319,4 @@ class Recommendation:
 def _signed(share: float, low: float, high: float) -> str:
     """`+14.2% (+11.3% to +17.1%)`."""
     digits = 0 if abs(share) >= 1 else 1
-    text, *ends = (f"{100 * each:+,.{digits}f}%" for each in (share, low, high))
-    return text + ("" if np.isnan(low) else f" ({' to '.join(ends)})")
+    return with_ends(share, low, high, lambda each: f"{100 * each:+,.{digits}f}%")

@@ -19,7 +19,8 @@ from kinds.files import atomically, read_note, write_note
 from scenarios.command.progress_bar import ProgressBar
 from scenarios.command.recommend.recommend import Wish
 from scenarios.command.recommend.recommendation import Recommendation
-from scenarios.command.report.drawing import BESIDE, NOTE, Note, draw_all
+from scenarios.command.report.drawing import draw_all
+from scenarios.command.result_folder import BESIDE, NOTE, Note
 from scenarios.command.run.run_options import RunOptions
 from scenarios.findings import findings_file
 from scenarios.findings.findings_file import FINDINGS

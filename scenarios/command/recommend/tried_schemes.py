@@ -21,7 +21,7 @@ SCHEMES: Final[tuple[Mapping[str, object], ...]] = (
     {"kind": "colocated"},
     {"kind": "coupled"},
     {"kind": "half_dense"},
-    {"kind": "half_top_k"},
+    {"kind": "truncated_fp16", "policy": "fixed_length"},
     {"kind": "dense"},
     {"kind": "k_sqs"},
     {"kind": "c_sqs"},

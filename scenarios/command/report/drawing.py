@@ -1,78 +1,25 @@
-"""Figures of a result directory: from its summary table and the note of which scenario made it."""
+"""Figures of a result directory, drawn from its summary table: one directory's, or those of several in one."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
 
 import plots
-from kinds import ConfigError, first_error
-from kinds.files import atomically, read_text
+from kinds import ConfigError
 from kinds.yaml_file import read_yaml
 from plots.display_names import DIRECTORY, curve_of, words_of
 from plots.page import Page
-from scenarios.command.derived_axis import sources
+from scenarios.command.result_folder import read_summary
 from simulator.results.columns import CHOSEN, CURVE, SETTING
-from simulator.results.csv_file import read_csv
-from simulator.results.intervals import axis_of, with_curves
-from simulator.results.result_directory import MANIFEST, checked, own_folder, record
+from simulator.results.result_directory import MANIFEST, own_folder, record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-NOTE = "scenario.json"
-"""What a result directory remembers of its scenario."""
-CAPACITY = "capacity.csv"
-"""A search leaves its summary here, with what was found beside it."""
-BESIDE = "chosen_and_fixed.csv"
-"""Where schemes chose for themselves: the summary of what they chose and of what the grid gave them, with curves."""
-
-
-@dataclass(frozen=True)
-class Note:
-    """What a result directory remembers of its scenario, so that it can be drawn again."""
-
-    scenario: str
-    axis: str | None
-    figures: Sequence[str] = tuple(plots.FIGURES)
-    hidden: Sequence[str] = ()
-    """Columns, or whole parts, that tell no curves apart: what was searched or chosen, what the axis stands for."""
-    computed: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """The summary's columns that no field holds, row by row: an axis that is a property of a part."""
-    findings: Sequence[str] = ()
-    """What was said at the end."""
-    told: Sequence[str] = ()
-    """Columns that every curve that has them tells: `told_fields`."""
-
-    def write(self, folder: Path) -> None:
-        text = json.dumps(asdict(self), indent=2) + "\n"
-        atomically(folder / NOTE, lambda unfinished: unfinished.write_text(text))
-
-    @classmethod
-    def read(cls, folder: Path) -> Note:
-        """The note of `folder`; without one, all figures along whatever was swept."""
-        if not (folder / NOTE).exists():
-            return cls(folder.name, None)
-        path = checked(folder, NOTE)
-        try:
-            return TypeAdapter(cls).validate_json(read_text(path))
-        except ValidationError as error:
-            where, _, allowed = first_error(error)
-            raise ConfigError(f"{path}: not written by this program, {where}: {allowed}") from None
-
-    def curved(self, table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
-        """A table of cells or a summary with a `curve` column, and the column that its curves run along."""
-        within = [f"{name}." for name in self.hidden]
-        hidden = [name for name in table.columns if name != self.axis and f"{name}.".startswith(tuple(within))]
-        axis = axis_of(table.drop(columns=hidden), self.axis)
-        replaced = sources(table.columns, axis) if axis in self.computed else ()
-        return with_curves(table, axis, (*hidden, *replaced), self.told), axis
 
 
 @dataclass(frozen=True)
@@ -166,23 +113,6 @@ def _unknown(labels: Mapping[str, str], names: Sequence[object], table: pd.DataF
     for name in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
         known |= set(map(str, table[name].unique()))
     return [label for label in labels if label not in known]
-
-
-def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]:
-    """A result directory's summary with curves, their axis, and its figures."""
-    path = next((folder / name for name in (CAPACITY, BESIDE) if (folder / name).is_file()), folder / "summary.csv")
-    if not path.is_file():
-        raise ConfigError(f"{folder}: no summary.csv; give a result directory, such as results/latency_vs_bandwidth")
-    path, note = checked(folder, path.name), Note.read(folder)
-    try:
-        summary = read_csv(path).assign(**note.computed)
-    except ValueError as error:
-        raise ConfigError(f"{path}: not a summary table, {error}") from None
-    if "scheme.kind" not in summary.columns or summary.empty:
-        raise ConfigError(f"{path}: not a summary table")
-    chosen = SETTING in summary.columns
-    curved, axis = note.curved(summary)
-    return summary if chosen else curved, axis, note.figures
 
 
 def _together(folders: Sequence[Path]) -> tuple[pd.DataFrame, str | None, Sequence[str]]:

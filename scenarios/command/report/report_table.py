@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from scenarios.findings.sentences import with_ends
 from simulator.results.columns import BREAKDOWN_PARTS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
 from simulator.results.intervals import CONFIDENCE, metrics_of
 from simulator.results.lossy import marked
@@ -171,7 +172,7 @@ def _speedup(ratio: float, low: float, high: float) -> ReportEntry:
     """`1.31 (1.25 to 1.38)`."""
     if math.isnan(ratio):
         return ReportEntry("–")
-    return ReportEntry(f"{ratio:.3g}" + ("" if math.isnan(low) else f" ({low:.3g} to {high:.3g})"), _sorted_by(ratio))
+    return ReportEntry(with_ends(ratio, low, high, "{:.3g}".format), _sorted_by(ratio))
 
 
 def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[ReportEntry]:
@@ -179,14 +180,17 @@ def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[Repo
     mean, low, high = (float(str(numbers[name])) if numbers[name] is not None else math.nan
                        for name in ("difference", "low", "high"))  # fmt: skip
     relative = bool(numbers["relative"])
-    words = [f"{quantity(100 * each, '')}%" if relative else quantity(each, metric) for each in (mean, low, high)]
-    text = words[0] + ("" if math.isnan(low) else f" ({words[1]} to {words[2]})")
+
+    def word(value: float) -> str:
+        return f"{quantity(100 * value, '')}%" if relative else quantity(value, metric)
+
     separable = {True: "yes", False: "no"}.get(numbers["separable"], "one seed")  # type: ignore[call-overload]
     return [
         ReportEntry(str(numbers["first"])), ReportEntry(str(numbers["second"])),
         *(number(where.get(name), name) for name in places),
         number(numbers["first_mean"], metric), number(numbers["second_mean"], metric),
-        ReportEntry(text, _sorted_by(mean)), number(numbers["n"], "n"), ReportEntry(separable),
+        ReportEntry(with_ends(mean, low, high, word), _sorted_by(mean)), number(numbers["n"], "n"),
+        ReportEntry(separable),
     ]  # fmt: skip
 
 

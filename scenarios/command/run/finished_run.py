@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 
 from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.fairness import compared_alike, question
-from scenarios.command.report.drawing import BESIDE, CAPACITY, NOTE, Note, draw_all
+from scenarios.command.report.drawing import draw_all
+from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note
+from scenarios.command.run.capacity_table import bearing
 from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, fields_told
-from scenarios.command.run.printed_tables import bearing, chosen_table, costs, overloads, stands_for, unsettled
+from scenarios.command.run.printed_tables import chosen_table, costs, overloads, stands_for, unsettled
 from scenarios.command.run.run_plan import RunPlan
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
@@ -129,13 +131,13 @@ class FinishedRun:
         """What the scenario's questions find, a line each, lossy schemes by themselves; and the answer, if it asks."""
         table, axis, metric = marked(self.table), self.axis, self.plan.headline
         lines = list(findings_file.answered(self.plan.scenario.findings, table, axis))
-        answer = [each for each in lines if each.line.startswith(ANSWER)]
+        answer = [each for each in lines if each.is_answer]
         comparable = self.plan.objective is None and metric in table.columns
         lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
         lines += findings_file.compared("lossy", metric, table, axis, lossy)
         if self.plan.scenario.summary and not answer:
             answer = [Answered("none", metric, f"{ANSWER}none, there is nothing to compare", ())]
-        return [each for each in lines if not each.line.startswith(ANSWER)], answer
+        return [each for each in lines if not each.is_answer], answer
 
     def _remarks(self) -> list[str]:
         """What to know of the settings chosen, of how schemes were compared, of what is overloaded or unsettled."""

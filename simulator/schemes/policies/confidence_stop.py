@@ -1,8 +1,8 @@
 """Stop where the drafter is unsure: after a pass, before the draw from it.
 
 The papers stop on the probability of the token that was drawn (assisted generation's confidence threshold, with DISCO,
-arXiv 2405.04304; Kangaroo, arXiv 2404.18911). That bends the output law where the token drawn last is dropped; so the
-law itself is judged here: by its largest probability, or by its entropy as in SVIP (arXiv 2411.18462).
+arXiv 2405.04304; Kangaroo, arXiv 2404.18911). That bends the output distribution where the token drawn last is dropped;
+so the distribution itself is judged here: by its largest probability, or by its entropy as in SVIP (arXiv 2411.18462).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, Poli
 
 
 class ConfidenceStop(Policy):
-    """The round is sent before a draft whose law is too flat; the pass that told it was made for nothing."""
+    """The round is sent before a draft whose distribution is too flat; the pass that told it was made for nothing."""
 
     looks_at_law: ClassVar[bool] = True
     kind: Literal["confidence_stop"] = "confidence_stop"
@@ -46,6 +46,6 @@ class ConfidenceStop(Policy):
 
 
 def entropy_bits(law: Floats) -> float:
-    """Of a law [V]."""
+    """Of a distribution [V]."""
     positive = law[law > 0]
     return float(-(positive * np.log2(positive)).sum())

@@ -1,4 +1,4 @@
-"""What an edge can estimate from its verdicts, with older ones forgotten at an exponential rate.
+"""What an edge can estimate from its verification results, with older ones forgotten at an exponential rate.
 
 Acceptance is that of drafts which were judged: those that stood, and the one that fell, of each round. How long a
 round is away is a line in its bits, seconds = away_s + bits * s_per_bit, by least squares: the slope is the uplink's,
@@ -57,6 +57,6 @@ class Estimates(NamedTuple):
         return min(max(0.0, slope), self.seconds / self.bits)
 
     def away_s(self, bits: float) -> float:
-        """How long a payload of so many bits is away, from its sending to the verdict."""
+        """How long a payload of so many bits is away, from its sending to the verification result."""
         mean_bits, mean_s = self.bits / self.rounds, self.seconds / self.rounds
         return max(0.0, mean_s + self.s_per_bit * (bits - mean_bits))

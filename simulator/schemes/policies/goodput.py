@@ -15,10 +15,10 @@ queue and service of a judgement and of a token of the cloud's (`CloudTimes`, fr
 of streamed tokens). All are estimated from what came back, never from p.
 
 Within a round the same argument, one draft at a time. Another draft is worth S_n a, the chance that it and all before
-it are accepted, a now being the estimate for the very law q_{n+1} that the pass has shown; it costs b_r w seconds, and
-t_d as well while its pass is still to be made. So: go on while S_n a > g* (cost). S_n falls with n, so the first draft
-that does not pay ends the round, and with nothing to look at this stops where E[N] / E[T] is largest. It depends on
-d_1..d_n and q_1..q_{n+1}, never on d_{n+1}: the text still follows the verifier (I12).
+it are accepted, a now being the estimate for the very distribution q_{n+1} that the pass has shown; it costs b_r w
+seconds, and t_d as well while its pass is still to be made. So: go on while S_n a > g* (cost). S_n falls with n, so the
+first draft that does not pay ends the round, and with nothing to look at this stops where E[N] / E[T] is largest. It
+depends on d_1..d_n and q_1..q_{n+1}, never on d_{n+1}: the text still follows the verifier (I12).
 
 How long a stretch. All that remains, unless the link fades and drafting would win at the least w seen lately: the
 edge must then ask again to find out, for s seconds each time. Asked every t seconds it loses s / t to asking; it

@@ -181,7 +181,7 @@ def decide(now: Now, exploring: Exploring) -> tuple[Action, PolicyState]:
 
 
 def draft_on(now: Now) -> Action:
-    """Whether the round gets one more draft: before its pass, and again once its law is there."""
+    """Whether the round gets one more draft: before its pass, and again once its distribution is there."""
     view, learned = now.view, now.learned
     position, rung = len(view.drafts), int(learned.rung)
     bin_ = None if view.law is None else law_bin(view.law)

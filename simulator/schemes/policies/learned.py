@@ -1,11 +1,13 @@
-"""All that a policy which maximises goodput carries in its state, and what it reads off a view and a verdict."""
+"""All that a policy which maximises goodput carries in its state, and what it reads off a view and a verification
+result."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from math import isnan, nan
-from typing import Final, Self
+from operator import attrgetter
+from typing import Any, Final, Self
 
 from simulator.schemes.policies.running_estimates import AcceptanceEstimate, CloudTimes, LinkTimes, RunningMean
 from simulator.schemes.policy import EdgeView, PolicyState, SeenVerdict
@@ -18,10 +20,6 @@ FIRST_BITS: Final = 100.0
 """A draft's bits before any was sent."""
 FIRST_HEADER_BITS: Final = 320.0
 PASS_MEMORY: Final = 64.0
-_SCALARS: Final = (
-    "decisions", "price", "survival", "rung", "target", "scheduled", "trial_s", "asked_s", "timed_s", "acked_bits",
-    "row_asked_s", "row_is_new",
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -63,7 +61,7 @@ class Learned:
     row_is_new: float = 0.0
     """Whether the first token of a stretch is still to come."""
     bins: list[float] = field(default_factory=list)
-    """[draft of the open round]: the bin of its law, or NO_LAW."""
+    """[draft of the open round]: the bin of its distribution, or NO_LAW."""
 
     @classmethod
     def empty(cls, rungs: int) -> Self:
@@ -80,39 +78,24 @@ class Learned:
 
     @classmethod
     def after(cls, verdict: SeenVerdict, state: PolicyState) -> Self:
-        """What a state holds, and what a verdict says."""
+        """What a state holds, and what a verification result says."""
         learned = cls.of(state, int(state[0]))
         learned.judge(verdict)
         return learned
 
     def floats(self) -> PolicyState:
-        means = [*self.bits, self.header, self.pass_s, self.cloud.judge, self.cloud.decode]
-        return (
-            float(self.rungs),
-            *(getattr(self, name) for name in _SCALARS),
-            *(value for mean in means for value in (mean.weight, mean.value)),
-            *self.tried,
-            *self.link.floats(),
-            *self.acceptance.floats(),
-            *self.bins,
-        )
+        """All of it as a state, the number of rungs first."""
+        return (float(self.rungs), *_numbers([*_PARTS[Learned](self)[1:]], []))
 
     @classmethod
     def of(cls, state: PolicyState, rungs: int) -> Self:
         """The inverse of `floats`; `empty` of no state, or of one that was left under another number of rungs."""
+        empty = cls.empty(rungs)
         if not state or int(state[0]) != rungs:
-            return cls.empty(rungs)
-        take = _Taking(state[1:])
-        scalars = take(len(_SCALARS))
-        means = [RunningMean(*take(2)) for _ in range(rungs + 4)]
-        tried, link = list(take(rungs + 1)), LinkTimes.of(take(len(LinkTimes.__slots__)))
-        acceptance = AcceptanceEstimate.of(take(AcceptanceEstimate.size(rungs, POSITIONS)), rungs, POSITIONS)
-        header, pass_s, judge, decode = means[rungs:]
-        found = cls(rungs, acceptance, means[:rungs], tried, link, CloudTimes(judge, decode), header, pass_s)
-        for name, value in zip(_SCALARS, scalars, strict=True):
-            setattr(found, name, value)
-        found.bins = list(take.rest())
-        return found
+            return empty
+        left = iter(state[1:])
+        parts = _filled([*_PARTS[Learned](empty)[1:-1]], left)
+        return cls(*[rungs, *parts, list(left)])
 
     def draft_bits(self, rung: int) -> float:
         """Payload bits of one more draft."""
@@ -126,7 +109,7 @@ class Learned:
     def see(self, view: EdgeView) -> None:
         """Takes from a view what is new in it: a pass that has ended, a round or a stretch that was answered."""
         if not isnan(self.asked_s):
-            self.pass_s.hear(view.now_s - self.asked_s, PASS_MEMORY)
+            self.pass_s.observe(view.now_s - self.asked_s, PASS_MEMORY)
             self.asked_s = nan
         while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all where no laws are told
             self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
@@ -144,40 +127,49 @@ class Learned:
         last = view.verdicts[-1] if view.verdicts else None
         if not isnan(self.row_asked_s):
             if on_air > 0 and not isnan(view.link.round_trip_s):
-                self.link.hear(self.row_asked_s, on_air, view.link.round_trip_s, bool(self.scheduled))
+                self.link.observe(self.row_asked_s, on_air, view.link.round_trip_s, bool(self.scheduled))
         elif last is not None and last.drafted:
             served_s = view.cloud.queue_s + view.cloud.serve_s
             if not isnan(served_s):
-                self.cloud.hear_judge(served_s)
+                self.cloud.observe_verification(served_s)
             if len(view.verdicts) > 1 and on_air > 0:
-                self.header.hear(max(0.0, on_air - last.payload_bits), PASS_MEMORY)
+                self.header.observe(max(0.0, on_air - last.payload_bits), PASS_MEMORY)
                 network_s = last.answered_s - last.sent_s - (0.0 if isnan(served_s) else served_s)
-                self.link.hear(last.sent_s, on_air, network_s, bool(self.scheduled))
+                self.link.observe(last.sent_s, on_air, network_s, bool(self.scheduled))
 
     def judge(self, verdict: SeenVerdict) -> None:
-        """Takes what a verdict says of acceptance, bits and the time between two tokens of the cloud's."""
+        """Takes what a verification result says of acceptance, bits and the time between two tokens of the cloud's."""
         if verdict.drafted:
             bins = [None if bin_ == NO_LAW else int(bin_) for bin_ in self.bins]
             self.acceptance.judge(verdict.rung, bins, verdict.drafted, verdict.accepted)
-            self.bits[verdict.rung].hear(verdict.payload_bits / verdict.drafted, PASS_MEMORY)
+            self.bits[verdict.rung].observe(verdict.payload_bits / verdict.drafted, PASS_MEMORY)
         elif self.row_is_new:
             self.row_is_new = 0.0
         else:
-            self.cloud.hear_decode(verdict.answered_s - verdict.sent_s)
+            self.cloud.observe_decoding(verdict.answered_s - verdict.sent_s)
         self.bins = []
         self.survival = 1.0
         self.asked_s = nan
 
 
-class _Taking:
-    """Hands out a sequence piece by piece."""
+_PARTS: Final = {
+    kind: attrgetter(*(each.name for each in fields(kind)))
+    for kind in (Learned, AcceptanceEstimate, LinkTimes, CloudTimes, RunningMean)
+}
 
-    def __init__(self, floats: Sequence[float]) -> None:
-        self._floats, self._at = floats, 0
 
-    def __call__(self, count: int) -> Sequence[float]:
-        self._at += count
-        return self._floats[self._at - count : self._at]
+def _numbers(value: Any, found: list[float]) -> list[float]:
+    """Adds the floats of a list or a dataclass, in the order of its fields."""
+    for each in value if isinstance(value, list) else _PARTS[type(value)](value):
+        if type(each) is float:
+            found.append(each)
+        else:
+            _numbers(each, found)
+    return found
 
-    def rest(self) -> Sequence[float]:
-        return self._floats[self._at :]
+
+def _filled(value: Any, numbers: Iterator[float]) -> Any:
+    """A list or dataclass of the same shape, made of the next numbers."""
+    parts = value if isinstance(value, list) else _PARTS[type(value)](value)
+    made = [next(numbers) if type(each) is float else _filled(each, numbers) for each in parts]
+    return made if isinstance(value, list) else type(value)(*made)

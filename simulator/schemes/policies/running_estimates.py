@@ -1,8 +1,8 @@
 """What an edge learns as it goes: how many drafts are accepted, how long bits travel, what the cloud takes.
 
-Each estimator is a few floats that a policy carries in its state (`floats`, `of`), is told one observation at a time,
-and forgets slowly: a mean is plain over its first `memory` observations and exponential from there on, so that it
-converges on what stays and follows what changes. None of them sees p, the future, or a draft before it is drawn.
+Each estimator is a few floats that a policy carries in its state, takes one observation at a time, and forgets slowly:
+a mean is plain over its first `memory` observations and exponential from there on, so that it converges on what stays
+and follows what changes. None of them sees p, the future, or a draft before it is drawn.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Final, Self
 from kinds.arrays import Floats
 
 LAW_BINS: Final = 8
-"""Bins of the collision probability of a law."""
+"""Bins of the collision probability of a distribution."""
 PRIOR_ACCEPTANCE: Final = 0.8
-"""Before any verdict."""
+"""Before any verification result."""
 PRIOR_DRAFTS: Final = 6.0
 """Drafts for which a coarser estimate counts in a finer one."""
 PRIOR_OF_POSITION: Final = 20.0
@@ -43,7 +43,7 @@ class RunningMean:
     weight: float = 0.0
     value: float = nan
 
-    def hear(self, value: float, memory: float) -> None:
+    def observe(self, value: float, memory: float) -> None:
         """One more observation."""
         self.weight = min(self.weight + 1.0, memory)
         self.value = value if self.weight == 1.0 else self.value + (value - self.value) / self.weight
@@ -60,22 +60,23 @@ def law_bin(q: Floats) -> int:
 
 @dataclass(slots=True)
 class AcceptanceEstimate:
-    """The chance that a draft is accepted once all before it were: of its rung and position, times that of its law.
+    """The chance that a draft is accepted once all before it were: of its rung and position, times that of its
+    distribution.
 
-    a(r, n, bin) = a(r, n) m(bin). a(r, n) is accepted / reached, shrunk towards the rung's, that towards all rungs',
-    so survival need not be geometric. m(bin) is drafts accepted with such a law / drafts expected to be, and averages 1
-    over the laws that were looked at; `reached` counts a draft as m(bin), so that drawing only from promising laws does
-    not make a position look better than it is.
+    a(r, n, bin) = a(r, n) m(bin). a(r, n) is accepted / reached, shrunk towards the rung's, that towards all rungs', so
+    survival need not be geometric. m(bin) is drafts accepted with such a distribution / drafts expected to be, and
+    averages 1 over the distributions that were looked at; `reached` counts a draft as m(bin), so that drawing only from
+    promising distributions does not make a position look better than it is.
     """
 
     reached: list[list[float]]
-    """[rung][position]: drafts judged, each weighted by what its law promised."""
+    """[rung][position]: drafts judged, each weighted by what its distribution promised."""
     accepted: list[list[float]]
     expected: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
     """[bin]: by rung and position alone."""
     observed: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
     looked: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
-    """[bin]: laws seen, whether or not anything was drawn from them."""
+    """[bin]: distributions seen, whether or not anything was drawn from them."""
 
     @classmethod
     def empty(cls, rungs: int, positions: int) -> Self:
@@ -87,7 +88,7 @@ class AcceptanceEstimate:
         return len(self.reached[0])
 
     def of_position(self, rung: int, position: int) -> float:
-        """a(rung, position), positions from 0, whatever its law."""
+        """a(rung, position), positions from 0, whatever its distribution."""
         overall = _shrunk(sum(map(sum, self.accepted)), sum(map(sum, self.reached)), PRIOR_ACCEPTANCE)
         own = _shrunk(sum(self.accepted[rung]), sum(self.reached[rung]), overall)
         place = min(position, self.positions - 1)
@@ -103,16 +104,16 @@ class AcceptanceEstimate:
         return self._raw(bin_) / self._average()
 
     def estimate(self, rung: int, position: int, bin_: int | None) -> float:
-        """a(rung, position) m(bin); without m where the law is not known."""
+        """a(rung, position) m(bin); without m where the distribution is not known."""
         found = self.of_position(rung, position) * (1.0 if bin_ is None else self.of_law(bin_))
         return min(found, MOST_ACCEPTANCE)
 
     def look(self, bin_: int) -> None:
-        """A law has been seen."""
+        """A distribution has been seen."""
         self.looked[bin_] += 1.0
 
     def judge(self, rung: int, bins: Sequence[int | None], drafted: int, accepted: int) -> None:
-        """A round was judged; `bins[n]` is that of the law of draft n, None where it was not looked at."""
+        """A round was judged; `bins[n]` is that of the distribution of draft n, None where it was not looked at."""
         for n in range(min(accepted + 1, drafted)):
             place, bin_ = min(n, self.positions - 1), bins[n] if n < len(bins) else None
             hit = float(n < accepted)
@@ -134,26 +135,6 @@ class AcceptanceEstimate:
         if not seen:
             return 1.0
         return sum(looked * self._raw(bin_) for bin_, looked in enumerate(self.looked)) / seen
-
-    def floats(self) -> list[float]:
-        rows = [value for table in (self.reached, self.accepted) for row in table for value in row]
-        return [*rows, *self.expected, *self.observed, *self.looked]
-
-    @classmethod
-    def of(cls, floats: Sequence[float], rungs: int, positions: int) -> Self:
-        """The inverse of `floats`."""
-        cut = rungs * positions
-        tables = [
-            [list(floats[at + rung * positions : at + (rung + 1) * positions]) for rung in range(rungs)]
-            for at in (0, cut)
-        ]
-        rows = [list(floats[at : at + LAW_BINS]) for at in range(2 * cut, 2 * cut + 3 * LAW_BINS, LAW_BINS)]
-        return cls(tables[0], tables[1], *rows)
-
-    @staticmethod
-    def size(rungs: int, positions: int) -> int:
-        """How many floats."""
-        return 2 * rungs * positions + 3 * LAW_BINS
 
 
 def _shrunk(accepted: float, reached: float, coarser: float, prior: float = PRIOR_DRAFTS) -> float:
@@ -194,7 +175,7 @@ class LinkTimes:
     last_s: float = nan
     """When `last` was sent."""
 
-    def hear(self, sent_s: float, bits: float, network_s: float, scheduled: bool) -> None:
+    def observe(self, sent_s: float, bits: float, network_s: float, scheduled: bool) -> None:
         """A round sent then with so many bits on the air was so long in the network."""
         y = max(0.0, network_s)
         self.least_s = y if not self.heard else min(y, self.least_s * RELAXED)
@@ -249,13 +230,6 @@ class LinkTimes:
         kept = exp((self.last_s - now_s) / self.coherence_s) if self.coherence_s else 0.0
         return max(0.0, self.mean + kept * (self.last - self.mean))
 
-    def floats(self) -> list[float]:
-        return [getattr(self, name) for name in self.__slots__]
-
-    @classmethod
-    def of(cls, floats: Sequence[float]) -> Self:
-        return cls(*floats)
-
 
 @dataclass(slots=True)
 class CloudTimes:
@@ -268,13 +242,13 @@ class CloudTimes:
     judge: RunningMean = field(default_factory=RunningMean)
     decode: RunningMean = field(default_factory=RunningMean)
 
-    def hear_judge(self, seconds: float) -> None:
+    def observe_verification(self, seconds: float) -> None:
         """A round was queued and served for so long."""
-        self.judge.hear(seconds, CLOUD_MEMORY)
+        self.judge.observe(seconds, CLOUD_MEMORY)
 
-    def hear_decode(self, seconds: float) -> None:
+    def observe_decoding(self, seconds: float) -> None:
         """One token came so long after the one before it."""
-        self.decode.hear(seconds, CLOUD_MEMORY)
+        self.decode.observe(seconds, CLOUD_MEMORY)
 
     @property
     def judge_s(self) -> float:

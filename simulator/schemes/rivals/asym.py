@@ -1,15 +1,15 @@
 """Asymmetric: compact drafts up, as DSSD's, and a certified sketch of p down, after "asym" (arXiv 2608.04974).
 
 Our own reading: of that paper we know that its uplink is compact, and that its downlink carries what the edge corrects
-with, certified by total variation; its text could not be read here. So we send the shortest of a few lattice laws p~
-within `tolerance` of p: the K most probable ids of p on a lattice of ell. Both are found by search: dropping may take
-one, two or three quarters of the tolerance, which says how many ids that is; the coarsest ell = 2^j at which TV(p~, p)
-keeps to the whole is taken; and of the three the shortest packet is sent. The cloud has p, so it knows TV(p~, p), and
-sends nothing that it has not certified.
+with, certified by total variation; its text could not be read here. So we send the shortest of a few lattice
+distributions p~ within `tolerance` of p: the K most probable ids of p on a lattice of ell. Both are found by search:
+dropping may take one, two or three quarters of the tolerance, which says how many ids that is; the coarsest ell = 2^j
+at which TV(p~, p) keeps to the whole is taken; and of the three the shortest packet is sent. The cloud has p, so it
+knows TV(p~, p), and sends nothing that it has not certified.
 
 Lossy: the token of a judged position is off by at most min(TV(p~, p), TV(qhat, p)) <= tolerance, and a text of N tokens
-by N times that at most (derived in `reply`). The law travels as a draft of no token would: a byte with j, then a packet
-of one draft (`channels.codec.wire`, code recoded) whose context is the text that it follows.
+by N times that at most (derived in `reply`). The distribution travels as a draft of no token would: a byte with j, then
+a packet of one draft (`channels.codec.wire`, code recoded) whose context is the text that it follows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DROPPED_SHARES: Final = (0.25, 0.5, 0.75)
 
 
 class CertifiedReply(EdgeCorrection):
-    """A short lattice law within a tolerance of p, in total variation. Lossy by no more than that a token."""
+    """A short lattice distribution within a tolerance of p, in total variation. Lossy by no more than that a token."""
 
     kind: Literal["certified"] = "certified"
     tolerance: float = Field(0.05, gt=0, lt=1, description="the most that the law sent may be off p, total variation")
@@ -71,7 +71,8 @@ class CertifiedReply(EdgeCorrection):
 
 
 def within(p: Floats, tolerance: float) -> Iterator[tuple[int, wire.Draft]]:
-    """Lattice laws with TV(law, p) <= tolerance, each as j and a draft of no token, by what dropping ids may take."""
+    """Lattice distributions with TV(distribution, p) <= tolerance, each as j and a draft of no token, by what dropping
+    ids may take."""
     order = np.argsort(-p, kind="stable")
     kept_mass = np.cumsum(p[order])
     for share in DROPPED_SHARES:
@@ -95,7 +96,7 @@ def _coarsest(p: Floats, ids: Ints, tolerance: float) -> tuple[int, Ints] | None
 
 @lru_cache(maxsize=64)
 def law_format(vocabulary: int, level: int) -> wire.Format:
-    """Of a packet of one law on the lattice of 2^level."""
+    """Of a packet of one distribution on the lattice of 2^level."""
     return wire.Format(vocabulary, 1 << level, max_drafts=1, token="unsent")
 
 

@@ -5,8 +5,8 @@ than p to draw the correction, since it has qhat: the uplink is a few bits a dra
 numbers on the downlink. qhat(d) is a count over ell, so that it crosses exactly: a half float of q(d) would be another
 number than the one drawn by, which bends the text, and costs what the count does at ell = 2^16.
 
-In single precision the text follows the verifier's law but for the rounding of p, and is that of K-SQS at the same K
-and ell, token by token, with the same random numbers. In half precision it is lossy, by what `reply` derives.
+In single precision the text follows the verifier's distribution but for the rounding of p, and is that of K-SQS at the
+same K and ell, token by token, with the same random numbers. In half precision it is lossy, by what `reply` derives.
 """
 
 from __future__ import annotations

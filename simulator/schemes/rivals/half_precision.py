@@ -1,17 +1,17 @@
 """Distributions as half-precision floats: what a system sends that never thought about the uplink. It has no budget.
 
-`half_dense` sends all V of them (uncompressed speculative decoding), `half_top_k` the K most probable with their ids
-(truncated drafts; TK-SLT, arXiv 2509.04576, sends such). Lossless all the same: the draft is drawn from what is sent.
-
-`truncated_fp16` is TK-SLT whole: its drafts, and rounds of its length, that of the largest speed-up
-S(g) = (1 - a^{g+1}) / ((1 - a)(1 + L g)), L a draft's time over that of all else in a round. It is what the policy
+`half_dense` sends all V of them: uncompressed speculative decoding. `truncated_fp16` is TK-SLT (arXiv 2509.04576): the
+K most probable ids and their probabilities, divided by their sum before they are rounded to halves h; the draft is
+drawn from qhat = h / sum(h), which the cloud judges by, so both are lossless. Its rounds have the length of the largest
+speed-up S(g) = (1 - a^{g+1}) / ((1 - a)(1 + L g)), L a draft's time over that of all else in a round, which the policy
 `running_acceptance` maximises, with a and the times as the edge has seen them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -43,26 +43,13 @@ class HalfDense(HalfScheme):
         return self.keeping(KeepAll())
 
 
-class TopKHalves(HalfScheme):
-    """Ids and probabilities of the K most probable tokens."""
-
-    k: SupportSize = 8
-
-    def made_of(self) -> Families:
-        return self.keeping(KeepTopK(k=self.k))
-
-
-class HalfTopK(TopKHalves):
-    """The K most probable tokens, ids and probabilities."""
-
-    kind: Literal["half_top_k"] = "half_top_k"
-
-
-class TruncatedFp16(TopKHalves):
+class TruncatedFp16(HalfScheme):
     """TK-SLT: the K most probable tokens, ids and probabilities, in rounds as long as the policy says."""
 
+    former_kinds: ClassVar[Mapping[str, Mapping[str, object]]] = {"half_top_k": {"policy": "fixed_length"}}
     kind: Literal["truncated_fp16"] = "truncated_fp16"
+    k: SupportSize = 8
     policy: Policy = Field(RunningAcceptance(), description="how long a round is; by default as TK-SLT has it")
 
     def made_of(self) -> Families:
-        return replace(super().made_of(), policy=self.policy)
+        return replace(self.keeping(KeepTopK(k=self.k)), policy=self.policy)

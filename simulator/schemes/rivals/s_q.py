@@ -1,4 +1,4 @@
-"""S-Q: draw from q, quantize afterwards (arXiv 2507.00605). The biased baseline: not the verifier's law."""
+"""S-Q: draw from q, quantize afterwards (arXiv 2507.00605). The biased baseline: not the verifier's distribution."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 A position is sure where the largest probability of q_n is `confidence` or more: its draft is drawn from q_n itself and
 committed without judgement, and of it only the id travels, since the cloud needs the text. The first position that is
-not is drafted as in K-SQS, travels with its law, is judged, and ends the round. A run of sure drafts ends at max_drafts
-and travels alone, so that one message tells the cloud of the rest of an answer that was sure to its end.
+not is drafted as in K-SQS, travels with its distribution, is judged, and ends the round. A run of sure drafts ends at
+max_drafts and travels alone, so that one message tells the cloud of the rest of an answer that was sure to its end.
 
-Whether draft n is judged depends on q_1..q_n, never on d_n. So the law of the text is known: at an unjudged position it
-is q_n, elsewhere p_n, whatever came before. It misses the verifier's by the sum over sure positions of E TV(q_n, p_n)
-at most, which `tv_output` measures, TV(q_n, p_n) at each. `verified` counts judged drafts alone, and so do the rates of
-acceptance and rejection; `unjudged` counts the others.
+Whether draft n is judged depends on q_1..q_n, never on d_n. So the distribution of the text is known: at an unverified
+position it is q_n, elsewhere p_n, whatever came before. It misses the verifier's by the sum over sure positions of E
+TV(q_n, p_n) at most, which `tv_output` measures, TV(q_n, p_n) at each. `verified` counts judged drafts alone, and so do
+the rates of acceptance and rejection; `unjudged` counts the others.
 
 U-HLM's uncertainty is the share of perturbed samples that differ from the drafted token, and its threshold comes from
 their channel and a bound on the risk (CU-HLM tunes it as it goes): neither is here, a law's largest probability and a
@@ -39,7 +39,8 @@ from simulator.schemes.token_ids import CodedIdPackets
 
 
 def is_sure(counts: Ints) -> bool:
-    """Whether these are the counts of a draft that is not judged: a law on the lattice has 2 or more of them."""
+    """Whether these are the counts of a draft that is not judged: a distribution on the lattice has 2 or more of
+    them."""
     return int(counts.sum()) == 1
 
 
@@ -53,7 +54,7 @@ class UntilUnsure(Policy):
 
 
 class WhereUnsure(Rejection):
-    """As rejection, but drafts that came unjudged stand. Of this scheme alone: its kind has no default."""
+    """As rejection, but drafts that came unverified stand. Of this scheme alone: its kind has no default."""
 
     lossless: ClassVar[bool | None] = False
     kind: Literal["where_unsure"]  # type: ignore[assignment]
@@ -169,7 +170,7 @@ class SkipPackets:
         return self._before_bits(wire.bound_ids_bits(len(sizes), self.format) + 7, 0) + self.law.bound_bits(sizes[-1:])
 
     def _before_bits(self, ids_bits: int, law_bits: int) -> int:
-        """Of a packet whose ids are padded to whole bytes before a law."""
+        """Of a packet whose ids are padded to whole bytes before a distribution."""
         return 8 * self.header_bytes + (-(-ids_bits // 8) * 8 if law_bits else ids_bits) + law_bits
 
 

@@ -1,14 +1,14 @@
 """Token trees: several drafts a position, and several positions deep, in one payload and one pass of the verifier.
 
-A law is sent for the text and for each node that has children, which are drawn from it without replacement; the cloud
-judges them one after the other (`models.tree_verification`), so that the committed text follows the verifier's law
-(SpecInfer, arXiv 2305.09781; Sequoia, arXiv 2402.12374). The shape is known to both ends, and a budget cuts the tree
-breadth first: the deepest laws, and of a level the last, are dropped, each before anything is drawn from it. The reply
-tells which node was reached, and the token after it.
+A distribution is sent for the text and for each node that has children, which are drawn from it without replacement;
+the cloud judges them one after the other (`models.tree_verification`), so that the committed text follows the
+verifier's distribution (SpecInfer, arXiv 2305.09781; Sequoia, arXiv 2402.12374). The shape is known to both ends, and a
+budget cuts the tree breadth first: the deepest distributions, and of a level the last, are dropped, each before
+anything is drawn from it. The reply tells which node was reached, and the token after it.
 
-In the tables, `drafted` are the nodes that were sent, each told with the law that it was drawn from, and `verified` the
-positions that were judged: laws along the path that stands, whose children were. A position is accepted where one of
-them stands (`decoding.divergences`).
+In the tables, `drafted` are the nodes that were sent, each told with the distribution that it was drawn from, and
+`verified` the positions that were judged: distributions along the path that stands, whose children were. A position is
+accepted where one of them stands (`decoding.divergences`).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class TreePackets:
 
 
 class TreeScheme(LatticeScheme):
-    """A scheme whose drafts branch. A subclass says in which shape, and what is kept of q."""
+    """A scheme whose drafts branch. A subclass says in which shape."""
 
     rounds: ClassVar[RoundShape] = "tree"
     shaped_by: ClassVar[tuple[str, ...]] = ()
@@ -75,6 +75,10 @@ class TreeScheme(LatticeScheme):
     )
     partial: Literal[False] = Field(False, description="never: a tree is sent whole")
     depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verdict")
+    k: SupportSize = 8
+
+    def made_of(self) -> Families:
+        return self.keeping(KeepTopK(k=self.k))
 
     @property
     @abstractmethod
@@ -119,11 +123,11 @@ class TreeScheme(LatticeScheme):
 
 
 class TreeDrafts(TreeScheme):
-    """K-SQS whose drafts branch: every child of a law has a law of its own, down to the last level."""
+    """K-SQS whose drafts branch: every child of a distribution has a distribution of its own, down to the last
+    level."""
 
     kind: Literal["tree"] = "tree"
     shaped_by = ("widths",)
-    k: SupportSize = 8
     widths: Annotated[
         tuple[Annotated[int, Field(ge=1, le=MOST_NODES)], ...], Tunable((1,), (2, 1), (3, 1), (2, 2, 1))
     ] = Field(
@@ -135,21 +139,17 @@ class TreeDrafts(TreeScheme):
         below = self.widths[-1:] * max(0, self.max_drafts - len(self.widths))
         return TreeShape.full((*self.widths, *below)[: self.max_drafts])
 
-    def made_of(self) -> Families:
-        return self.keeping(KeepTopK(k=self.k))
-
 
 class LikelyTree(TreeScheme):
-    """K-SQS whose drafts branch where a child is likely to be asked for: so many laws, each on one of the nodes that
-    are reached most often, going by a measured acceptance (`TreeShape.likeliest`). The default is that of the pair
-    `sotu` at K = 8: 320, 49 and 20 of 685 judged positions."""
+    """K-SQS whose drafts branch where a child is likely to be asked for: so many distributions, each on one of the
+    nodes that are reached most often, going by a measured acceptance (`TreeShape.likeliest`). The default is that of
+    the pair `sotu` at K = 8: 320, 49 and 20 of 685 judged positions."""
 
     kind: Literal["likely_tree"] = "likely_tree"
     shaped_by = ("child_acceptance", "most_laws")
     max_drafts: Annotated[int, Tunable(2, 4, 8)] = Field(
         8, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
     )
-    k: SupportSize = 8
     child_acceptance: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (0.47, 0.07, 0.03),
         min_length=1,
@@ -171,16 +171,13 @@ class LikelyTree(TreeScheme):
     def shape(self) -> TreeShape:
         return TreeShape.likeliest(self.child_acceptance, self.most_laws, self.max_drafts)
 
-    def made_of(self) -> Families:
-        return self.keeping(KeepTopK(k=self.k))
-
 
 class MultiCandidate(TreeScheme):
-    """K-SQS with several candidates a position, drawn from one law; the next position follows the first of them."""
+    """K-SQS with several candidates a position, drawn from one distribution; the next position follows the first of
+    them."""
 
     kind: Literal["multi_candidate"] = "multi_candidate"
     shaped_by = ("candidates",)
-    k: SupportSize = 8
     candidates: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
         3, ge=1, le=1024, description="tokens drawn from the law of a position; 1: a line"
     )
@@ -188,6 +185,3 @@ class MultiCandidate(TreeScheme):
     @cached_property
     def shape(self) -> TreeShape:
         return TreeShape.comb(self.candidates, self.max_drafts)
-
-    def made_of(self) -> Families:
-        return self.keeping(KeepTopK(k=self.k))

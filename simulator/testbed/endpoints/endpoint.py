@@ -131,7 +131,7 @@ class Endpoint:
 
     def _acknowledge(self, of: Header, arrivals: int) -> None:
         """A free one has the luck of the packet that came, one that takes capacity its own: see
-        `simulator.timing.acknowledgements`. In the epoch of that packet, whose sender asks for no other."""
+        `simulator.timing.link`. In the epoch of that packet, whose sender asks for no other."""
         far = self._addresses.far[of.address.device]
         if self._ack_padding is None:
             self._free.send(of._replace(note=Kind.ACK).pack(), far.free, _unsent)

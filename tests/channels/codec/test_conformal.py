@@ -33,45 +33,6 @@ def test_long_run_bound_holds_on_any_sequence(rule, sequence):
     assert mean <= rule.target + max(0.0, excess_bound(rule, len(sequence))) + 1e-9
 
 
-def papers_bound(rule, drafts):
-    """The papers' form of the long-run bound on the mean excess."""
-    return (abs(rule.initial) + 1 + rule.step * rule.target) / (rule.step * drafts)
-
-
-SMALL_STEPS = RULES.filter(lambda rule: rule.step * (1 - 2 * rule.target) <= 1)
-
-
-@given(SMALL_STEPS, st.integers(1, 50), st.lists(laws(max_size=12), max_size=50))
-def test_the_papers_bound_holds_where_the_step_is_small(rule, drafts, sequence):
-    """eta (1 - 2 alpha) <= 1. First drafts that drop as much as any distribution can, then any distributions."""
-    assert excess_bound(rule, drafts) <= papers_bound(rule, drafts) + 1e-9
-    mean = mean_dropped(rule, [just_below] * drafts + [lambda beta, q=q: q for q in sequence])
-    assert mean <= rule.target + papers_bound(rule, drafts + len(sequence)) + 1e-9
-
-
-@pytest.mark.parametrize(("target", "step", "initial"), [(0.0, 3.0, 0.1), (0.2, 2.0, 0.02), (0.0, 1.1, 0.02)])
-def test_the_papers_bound_fails_where_the_step_is_large_and_the_one_sided_bound_does_not(target, step, initial):
-    rule = Conformal(target, step, initial)
-    assert step * (1 - 2 * target) > 1
-    mean = mean_dropped(rule, [just_below])
-    assert mean > rule.target + papers_bound(rule, 1) + 0.01
-    assert mean <= rule.target + excess_bound(rule, 1)
-
-
-def just_below(beta):
-    """A distribution on 64 tokens whose tail lies just below beta, so that as much as possible is dropped."""
-    each = min(max(beta, 0.0) * 0.999, 1.0 / 64)
-    return np.concatenate([[1.0 - 63 * each], np.full(63, each)])
-
-
-@pytest.mark.parametrize(("step", "initial"), [(1e-3, 0.2), (0.1, 1.0), (2.0, 0.5)])
-def test_long_run_bound_holds_against_an_adversary(step, initial):
-    rule, drafts = Conformal(5e-4, step, initial), 20_000
-    mean = mean_dropped(rule, [just_below] * drafts)
-    assert mean <= rule.target + excess_bound(rule, drafts) + 1e-9
-    assert mean >= rule.target / 2, "the adversary must press against the bound for this test to mean something"
-
-
 def test_mean_dropped_mass_converges_to_the_target_on_random_laws():
     rng = np.random.default_rng(7)
     rule, drafts = Conformal(0.05, 0.02, 0.1), 20_000

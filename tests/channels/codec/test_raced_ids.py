@@ -83,7 +83,7 @@ def test_a_contender_may_not_come_as_another_id() -> None:
 
 
 def expected(context: tuple[int, ...]) -> Expected:
-    """Of the prior for SOTU, as the module says."""
+    """Returns what the prior for SOTU expects, as the module says."""
     tables = find(bundled_prior(SOTU), SOTU)
     listed = candidates(tables, np.array(context), RESOLUTION)
     return Expected(listed.ids, listed.weights, tables.unigram, listed.left_over)

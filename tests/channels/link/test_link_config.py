@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels.link.arq import Arq
-from channels.link.delays import Jitter
+from channels.link.delays import Delay, Jitter
 from channels.link.link_config import LinkConfig, check_both_ways, check_round_trip
 from channels.link.listening import AfterSending, Listening
+from channels.link.losses import Loss
 from channels.link.presets import PRESETS
 from channels.link.rates import ConstantRate, Position, Rate
 from channels.link.sharing import Sharing
 from channels.uniforms import Uniforms
-from kinds import ConfigError, Part
+from kinds import Choice, ConfigError, Part
 
 
 @given(payload_bits=st.integers(0, 10_000), header_bits=st.integers(0, 400), room_bits=st.integers(1, 3000))
@@ -146,6 +150,53 @@ def test_a_timer_that_learns_to_be_shorter_than_a_round_trip_is_refused() -> Non
 def test_nonsense_is_refused_by_name(fields: dict[str, object], field: str) -> None:
     with pytest.raises(ValidationError, match=field):
         LinkConfig.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("family", "fields", "field"),
+    [
+        (Rate, {"kind": "constant", "bps": -1}, "bps"),
+        (Rate, {"kind": "constant", "bps": math.nan}, "bps"),
+        (Rate, {"kind": "trace", "points": ()}, "points"),
+        (Rate, {"kind": "trace", "points": ((0, 0),), "period_s": 1}, "all its rates are 0"),
+        (Rate, {"kind": "trace", "points": ((0, 1), (2, 1)), "period_s": 2}, "period_s"),
+        (Rate, {"kind": "mahimahi", "path": "/no/such/file"}, "path"),
+        (Rate, {"kind": "markov", "transition": ((0.5, 0.6), (0.5, 0.5))}, "row 0"),
+        (Rate, {"kind": "markov", "bps": (1, 2, 3)}, "3 rows of 3"),
+        (Rate, {"kind": "markov", "bps": (0, 1), "transition": ((1, 0), (0.5, 0.5))}, "rate above 0"),
+        (Rate, {"kind": "markov", "step_s": 0}, "step_s"),
+        (Rate, {"kind": "markov", "step_s": 1e-9}, "step_s"),
+        (Rate, {"kind": "rayleigh", "coherence_s": 0}, "coherence_s"),
+        (Rate, {"kind": "rayleigh", "coherence_s": 1e-9}, "coherence_s"),
+        (Rate, {"kind": "rayleigh", "bandwidth_hz": 1e-3}, "bandwidth_hz"),
+        (Rate, {"kind": "random_outages", "mean_up_s": 1e-9}, "mean_up_s"),
+        (Rate, {"kind": "random_outages", "mean_out_s": 1e-9}, "mean_out_s"),
+        (Rate, {"kind": "trace", "period_s": 1e-9}, "period_s"),
+        (Rate, {"kind": "token_bucket", "bps": 10, "peak_bps": 5}, "peak_bps"),
+        (Rate, {"kind": "duty_cycle", "duty": 0}, "duty"),
+        (Rate, {"kind": "scheduled_outages", "outages_s": ((3, 1),)}, "outages_s"),
+        (Rate, {"kind": "scheduled_outages", "rate": "token_bucket"}, "time alone"),
+        (Loss, {"kind": "bernoulli", "probability": 1}, "probability"),
+        (Loss, {"kind": "bernoulli", "probability": -0.1}, "probability"),
+        (Loss, {"kind": "gilbert_elliott", "to_bad": 1.5}, "at most 1"),
+        (Loss, {"kind": "gilbert_elliott", "to_good": 0}, "to_good"),
+        (Loss, {"kind": "gilbert_elliott", "per": "second", "to_good": 1e9}, "to_good"),
+        (Loss, {"kind": "gilbert_elliott", "per": "minute"}, "per"),
+        (Delay, {"kind": "constant", "delay_s": -1}, "delay_s"),
+        (Delay, {"kind": "jitter", "jitter_s": math.inf}, "jitter_s"),
+        (Arq, {"kind": "stop_and_wait", "timeout_s": 0}, "timeout_s"),
+        (Arq, {"kind": "stop_and_wait", "backoff": 0.5}, "backoff"),
+        (Arq, {"kind": "stop_and_wait", "max_attempts": 0}, "max_attempts"),
+        (Arq, {"kind": "stop_and_wait", "timer_jitter": -0.1}, "timer_jitter"),
+        (Arq, {"kind": "stop_and_wait", "timer_jitter": 1.1}, "timer_jitter"),
+        (Arq, {"kind": "stop_and_wait", "window": 2}, "window"),
+        (Arq, {"kind": "selective_repeat", "window": 0}, "window"),
+        (Arq, {"kind": "selective_repeat", "timer": {"kind": "jacobson", "min_s": 9, "max_s": 1}}, "min_s"),
+    ],
+)
+def test_nonsense_in_a_part_is_refused_by_name(family: type[Choice], fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError, match=field):
+        family.kinds[fields["kind"]].model_validate(fields)
 
 
 def test_each_field_has_a_default_and_a_description() -> None:

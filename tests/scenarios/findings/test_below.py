@@ -34,12 +34,12 @@ def sweep(latency: dict[str, tuple[float, ...]], noise: float = 0.01) -> pd.Data
     )
 
 
-def test_times_are_told_as_precisely_as_they_are_known() -> None:
-    def said(ratio: float, half: float) -> str:
+def test_times_are_reported_as_precisely_as_they_are_known() -> None:
+    def line(ratio: float, half: float) -> str:
         return times(Difference(METRIC, Interval(math.log(ratio), half, 3)))
 
-    assert said(4.123, 0.06) == "4.12 times (3.88 to 4.38)" and said(4.1234, math.nan) == "4.12 times"
-    assert said(4.4, 2.0) == "4.4 times (0.6 to 32.5)" and said(1.0, math.nan) == "unchanged"
+    assert line(4.123, 0.06) == "4.12 times (3.88 to 4.38)" and line(4.1234, math.nan) == "4.12 times"
+    assert line(4.4, 2.0) == "4.4 times (0.6 to 32.5)" and line(1.0, math.nan) == "unchanged"
     no_ratio = Difference(METRIC, Interval(0.25, 0.5, 3), relative=False)
     assert (
         times(no_ratio) == "not distinguishable (250 ms, -250 ms to 750 ms; a difference above 500 ms would have shown)"

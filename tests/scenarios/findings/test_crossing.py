@@ -53,22 +53,22 @@ def test_a_curve_that_is_below_up_to_a_value_says_so_and_the_odd_seed_out_is_no_
     assert passes(found, AXIS) == "up to 32 kbit/s, in 2 of 3 seeds"
 
 
-@pytest.mark.parametrize(("value", "said"), [(0.5, "everywhere"), (2.0, "nowhere")])
-def test_where_all_seeds_agree_a_word_is_enough(value: float, said: str) -> None:
-    assert crossings(table({0: (value,) * 4, 1: (value,) * 4}), AXIS, [("a", "b")], METRIC) == f"a {said}"
+@pytest.mark.parametrize(("value", "line"), [(0.5, "everywhere"), (2.0, "nowhere")])
+def test_where_all_seeds_agree_a_word_is_enough(value: float, line: str) -> None:
+    assert crossings(table({0: (value,) * 4, 1: (value,) * 4}), AXIS, [("a", "b")], METRIC) == f"a {line}"
 
 
-def test_an_interval_of_more_than_a_factor_of_ten_either_way_is_not_told() -> None:
+def test_an_interval_of_more_than_a_factor_of_ten_either_way_is_not_reported() -> None:
     first = {seed: tuple((at / rate) ** 0.7 for rate in RATES) for seed, at in enumerate((2e3, 5e5))}
-    said = crossings(table(first), AXIS, [("a", "b")], METRIC)
-    assert said == "a from 32 kbit/s on (seeds differ too much for an interval)"
+    line = crossings(table(first), AXIS, [("a", "b")], METRIC)
+    assert line == "a from 32 kbit/s on (seeds differ too much for an interval)"
 
 
 def test_curves_with_nothing_in_common_are_not_compared() -> None:
     assert crossings(table({0: (1.0,) * 4}), AXIS, [("a", "c")], METRIC) == ""
 
 
-def test_of_several_pairs_the_first_to_cross_is_told_and_how_many_never_do() -> None:
+def test_of_several_pairs_the_first_to_cross_is_reported_and_how_many_never_do() -> None:
     early, late = table({0: (2.0, 0.5, 0.5, 0.5)}), table({0: (2.0, 2.0, 0.5, 0.5)})
     cells = pd.concat([early, late.assign(curve=late["curve"] + "2"), table({0: (2.0,) * 4}).assign(curve="c")])
     cells = cells[~((cells["curve"] == "c") & cells.duplicated(["curve", "seed", AXIS]))]

@@ -14,7 +14,7 @@ from typed_command import Finished
 
 from kinds import ConfigError
 from scenarios import Below, Lowest, PaysFrom
-from scenarios.command.report.drawing import Note
+from scenarios.command.result_folder import Note
 from scenarios.findings.findings_file import FINDINGS, answered, read, write
 
 AXIS = "uplink.rate.bps"
@@ -52,8 +52,8 @@ def test_the_numbers_of_a_sentence_are_the_paired_differences_it_was_made_of(cel
         logs = np.log(mine / theirs)
         ends = stats.t.interval(0.95, SEEDS - 1, logs.mean(), stats.sem(logs))
         assert (numbers["first"], numbers["second"], numbers["where"]) == (lower, higher, {AXIS: rate})
-        told = [numbers[name] for name in ("difference", "low", "high", "first_mean", "second_mean")]
-        assert told == pytest.approx([*np.expm1([logs.mean(), *ends]), mine.mean(), theirs.mean()])
+        text = [numbers[name] for name in ("difference", "low", "high", "first_mean", "second_mean")]
+        assert text == pytest.approx([*np.expm1([logs.mean(), *ends]), mine.mean(), theirs.mean()])
         assert (numbers["n"], numbers["separable"], numbers["unit"], numbers["relative"]) == (SEEDS, True, "s", True)
     assert len(found.comparisons) == len(RATES)
 
@@ -86,8 +86,8 @@ def test_a_run_leaves_its_sentences_and_their_numbers(finished: Finished) -> Non
     found = read(finished.out)
     lines = [each["line"] for each in found["findings"]]  # type: ignore[union-attr, index, call-overload]
     assert lines == list(Note.read(finished.out).findings) and lines
-    said = " ".join(finished.stdout.split())
-    assert all(" ".join(line.split()) in said for line in (*lines, *found["remarks"]))  # type: ignore[misc]
+    text = " ".join(finished.stdout.split())
+    assert all(" ".join(line.split()) in text for line in (*lines, *found["remarks"]))  # type: ignore[misc]
     assert found["question"] == "Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?"
     assert (found["scenario"], found["axis"], found["seeds"]) == ("latency_vs_bandwidth", AXIS, 2)
     assert "NaN" not in (finished.out / FINDINGS).read_text()

@@ -47,10 +47,10 @@ def test_a_mean_without_the_unanswered_requests_says_so_and_has_no_star() -> Non
 def test_a_price_names_the_time_that_was_charged_for_in_tables_findings_and_the_report(charged: str) -> None:
     metric = f"{charged}_usd_per_million_tokens"
     priced = table({"a": (0.04, 0.04), "b": (0.05, 0.05)}).assign(**{metric: [6.66, 3.33, 1360.0, 1361.0], "seed": 0})
-    said = f"{charged} USD per million tokens"
-    assert headline(priced, AXIS, metric).startswith(f"{said} (USD), ")
-    assert lowest(priced, AXIS, metric).startswith(f"{said} over uplink rate: ")
-    assert said in [column.heading for column in every_metric(priced, AXIS).columns]
+    line = f"{charged} USD per million tokens"
+    assert headline(priced, AXIS, metric).startswith(f"{line} (USD), ")
+    assert lowest(priced, AXIS, metric).startswith(f"{line} over uplink rate: ")
+    assert line in [column.heading for column in every_metric(priced, AXIS).columns]
 
 
 def test_a_scheme_of_which_nothing_was_answered_keeps_its_column() -> None:
@@ -92,7 +92,7 @@ def test_an_entry_of_fewer_seeds_than_the_others_says_how_many() -> None:
 
 
 @pytest.mark.parametrize(
-    ("latency", "row", "told"),
+    ("latency", "row", "line"),
     [
         ({"a": (0.05, 0.02), "b": (4.0, 0.5)}, "1 kbit/s", ["50.0 ±1.0*", "4,000 ±1"]),
         ({"a": (40.0, 0.05), "b": (1637.637, 0.02)}, "1 kbit/s (s)", ["40.0 ±0.0*", "1,638 ±0"]),
@@ -101,9 +101,9 @@ def test_an_entry_of_fewer_seeds_than_the_others_says_how_many() -> None:
     ],
 )
 def test_units_are_one_if_it_can_be_read_else_each_rows_else_each_columns(
-    latency: Values, row: str, told: list[str]
+    latency: Values, row: str, line: list[str]
 ) -> None:
     text = headline(table(latency), AXIS)
-    assert entries(text, row) == told
+    assert entries(text, row) == line
     assert ("(ms)" in text.splitlines()[0]) == (max(latency["b"]) < 10)
     assert ("a (ms)" in text and "b (s)" in text) == (latency["b"][1] == 16.0)

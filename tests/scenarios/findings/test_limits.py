@@ -47,7 +47,7 @@ def test_the_most_devices_are_those_of_a_lossless_scheme() -> None:
     )
 
 
-def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_told_apart() -> None:
+def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_distinguished() -> None:
     found = table({"a": [(100, 95, 105)] * 3, "b": [(90, 85, 94), (90, 85, 96), (94, 94, 94)]})
     assert most_borne(found, AXIS) == "a or b everywhere (100 devices, then ttft_s fails)"  # 94 * 1.02 > 95
     found = table({"a": [(100, 95, 105)] * 3, "b": [(90, 85, 93)] * 3})
@@ -56,14 +56,14 @@ def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_told_apa
 
 def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all() -> None:
     """Of a search's own columns: one of three seeds meets the objective at no number tried."""
-    from scenarios.command.run.searching import Search
+    from scenarios.command.run.searching import CapacitySearch
     from simulator.sweeps.search import Capacity, Objective
 
-    search = Search([], Objective({"ttft_s": 1.0}), Path("nowhere"))
+    search = CapacitySearch([], Objective({"ttft_s": 1.0}), Path("nowhere"))
     rows = []
     for curve, value, alone in (("a", 100, (0, 95, 105)), ("b", 20, (18, 20, 22)), ("c", 97, (96, 0, 0))):
-        told = search._told(Capacity(value, True, ("ttft_s",), alone, 0, value, ()))
-        rows.append({"curve": curve, "scheme.kind": curve, AXIS: 1e3, "lossy": False, **told})
+        line = search._row(Capacity(value, True, ("ttft_s",), alone, 0, value, ()))
+        rows.append({"curve": curve, "scheme.kind": curve, AXIS: 1e3, "lossy": False, **line})
     found = pd.DataFrame(rows)
     assert found["capacity_least"].tolist() == [95, 18, 96] and found["seeds_of_none"].tolist() == [1, 0, 2]
     assert most_borne(found, AXIS) == "a or c everywhere (100 devices, then ttft_s fails)"

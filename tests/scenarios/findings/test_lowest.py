@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from scenarios.findings.below import comparison
 from scenarios.findings.lowest import lossy_apart, lowest, lowest_where, outcomes
@@ -34,21 +35,26 @@ def sweep(latency: dict[str, tuple[float, ...]], noise: dict[str, float] | None 
     )
 
 
-def test_the_crossover_is_where_the_lowest_changes() -> None:
-    line = lowest(sweep({"sparse": (0.5, 0.2, 0.11, 0.11), "dense": (1.0, 0.4, 0.1, 0.1)}), AXIS)
-    assert line == (
-        "latency per token over uplink rate: up to 10 kbit/s sparse is lowest, 50% below the next (dense); "
-        "from 100 kbit/s on dense is lowest, 9.1% below the next (sparse)"
-    )
-
-
-def test_what_the_seeds_cannot_tell_apart_is_called_not_distinguishable() -> None:
-    # b - a is 0.01 with sd 0.01 over three seeds: half-width 4.30 * 0.01 / sqrt 3 = 0.025 of 0.5, 5%, covers 0
-    line = lowest(sweep({"a": (0.5,) * 4, "b": (0.51,) * 4, "c": (0.9,) * 4}, {"b": 0.01}), AXIS)
-    assert line == (
-        "latency per token over uplink rate: everywhere a and b are not distinguishable "
-        "(a difference above 5% would have shown)"
-    )
+@pytest.mark.parametrize(
+    ("latency", "noise", "seeds", "line"),
+    [
+        ({"sparse": (0.5, 0.2, 0.11, 0.11), "dense": (1.0, 0.4, 0.1, 0.1)}, {}, 3,
+         "up to 10 kbit/s sparse is lowest, 50% below the next (dense); from 100 kbit/s on dense is lowest, 9.1% below "
+         "the next (sparse)"),
+        # b - a is 0.01 with sd 0.01 over three seeds: half-width 4.30 * 0.01 / sqrt 3 = 0.025 of 0.5, 5%, covers 0
+        ({"a": (0.5,) * 4, "b": (0.51,) * 4, "c": (0.9,) * 4}, {"b": 0.01}, 3,
+         "everywhere a and b are not distinguishable (a difference above 5% would have shown)"),
+        ({"a": (0.5,) * 4, "b": (1.0,) * 4}, {}, 1,
+         "everywhere a is lowest, 50% below the next (b); one seed, no interval"),
+        ({"a": (0.1, 0.5, 0.5, 0.5), "b": (0.2, 0.4, 0.4, 0.4)}, {}, 3,
+         "at 1 kbit/s a is lowest, 50% below the next (b); from 10 kbit/s on b is lowest, 20% below the next (a)"),
+    ],
+    ids=["a crossover", "what seeds cannot tell apart", "one seed", "a single point"],
+)  # fmt: skip
+def test_who_is_lowest_where(
+    latency: dict[str, tuple[float, ...]], noise: dict[str, float], seeds: int, line: str
+) -> None:
+    assert lowest(sweep(latency, noise, seeds), AXIS) == f"latency per token over uplink rate: {line}"
 
 
 def test_few_seeds_say_which_difference_they_would_have_shown_and_eight_need_not() -> None:
@@ -71,11 +77,6 @@ def test_a_difference_that_every_seed_shows_is_distinguishable_however_noisy_the
     assert {outcome.lowest for outcome in found} == {"a"} and all(outcome.tied == ("a",) for outcome in found)
 
 
-def test_one_seed_gives_an_order_and_says_that_it_has_no_interval() -> None:
-    line = lowest(sweep({"a": (0.5,) * 4, "b": (1.0,) * 4}, seeds=1), AXIS)
-    assert line.endswith("a is lowest, 50% below the next (b); one seed, no interval")
-
-
 def test_any_numeric_axis_and_metric_do_and_missing_values_are_left_out() -> None:
     cells = sweep({"a": (3.0, 3.0, 3.0, 3.0), "b": (4.0, 4.0, 4.0, 4.0)}).rename(
         columns={AXIS: "models.temperature", "latency_per_token_s": "payload_bits_per_token"}
@@ -83,11 +84,6 @@ def test_any_numeric_axis_and_metric_do_and_missing_values_are_left_out() -> Non
     cells.loc[cells["curve"] == "b", "payload_bits_per_token"] = np.nan
     line = lowest(cells, "models.temperature", "payload_bits_per_token")
     assert line == "payload bits per token over temperature: everywhere a alone"
-
-
-def test_a_single_point_is_named_as_a_point() -> None:
-    line = lowest(sweep({"a": (0.1, 0.5, 0.5, 0.5), "b": (0.2, 0.4, 0.4, 0.4)}), AXIS)
-    assert line.startswith("latency per token over uplink rate: at 1 kbit/s a is lowest")
 
 
 def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width() -> None:

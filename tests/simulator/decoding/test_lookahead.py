@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import pytest
+from decodings import PROMPT, decoding
 
-from channels.codec.wire import CodecError, encode_feedback
+from channels.codec.wire import CodecError, encode_count, encode_feedback
 from channels.uniforms import Uniforms
-from simulator.checking.exact import PAIR, Script, V
-from simulator.decoding.decoder import RequestDecoding
+from simulator.checking.exact import Script, V
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import Lookahead
-from simulator.decoding.nodes import EdgeNode, Tree
-from simulator.decoding.setting import DraftSetting
+from simulator.decoding.nodes import EdgeNode
 from simulator.schemes import CSqs
 from simulator.schemes.draw import RequestUniforms
 
-PROMPT = (1, 2)
 SCHEME = CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1, depth=2)
 
 
 def drafted(output_tokens: int) -> tuple[EdgeSession, EdgeNode]:
     """An edge that has drafted the first round."""
-    setting = DraftSetting(lambda: PAIR, SCHEME, V, 1.0)
     uniforms = RequestUniforms(Script(0.6), Script(0.5), Uniforms.of(0, "shared"))
-    lookahead = Lookahead(SCHEME.depth, len(PROMPT) + output_tokens)
-    edge = RequestDecoding(setting, Tree(PROMPT, SCHEME.entry(None)), uniforms, lookahead=lookahead).edge()
+    edge = decoding(SCHEME, uniforms, Lookahead(SCHEME.depth, len(PROMPT) + output_tokens)).edge()
     return edge, edge.compose(edge.start, 2)
 
 
@@ -34,7 +30,7 @@ def test_a_round_that_stands_goes_on_with_the_round_drafted_on_it() -> None:
     assert ahead is not None and ahead.committed == node.context() and ahead.round == 2
     assert ahead.state == node.drafts[-1].state, "a conformal threshold goes on from the last draft"
     packets = SCHEME.packets(V)
-    settled, tokens = edge.resolve(node, SCHEME.encode_stood(2, packets))
+    settled, tokens = edge.resolve(node, encode_count(2, packets.format))
     assert settled is ahead and tokens == node.context()[2:]
 
 

@@ -1,4 +1,5 @@
-"""A law looked at before the draw: the same pass, the same draft, and a stop that leaves the pass in the books."""
+"""A distribution looked at before the draw: the same pass, the same draft, and a stop that leaves the pass in the
+books."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kinds import mistakes
 from simulator.decoding import round_store
 from simulator.decoding.nodes import CloudNode, Tree
 from simulator.decoding.round_store import Grown, RoundStore
@@ -42,7 +43,7 @@ print(sum(len(blob) for *_, blob in store.entries()))
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RoundStore:
     """An empty one, of a process that has said nothing yet."""
-    monkeypatch.setattr(round_store, "_told", set())
+    monkeypatch.setattr(mistakes, "PRINTED", set())
     monkeypatch.setattr(round_store, "_given_up", set())
     return RoundStore(tmp_path / "rounds" / "rounds.sqlite", CAP)
 
@@ -165,7 +166,7 @@ def test_a_damaged_file_never_raises_and_takes_entries_again(
     whole = store.path.read_bytes()
     for seed in seeds:
         store.path.write_bytes(damaged(whole, seed))
-        round_store._told.clear()
+        mistakes.PRINTED.clear()
         found = [store.get(key(number)) for number in range(30)]
         stored, entries = store.summary(), list(store.entries())
         store.put_all([Grown(key(number), "pair" * 16, b"new") for number in range(25, 35)])

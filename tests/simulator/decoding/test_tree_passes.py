@@ -1,4 +1,4 @@
-"""Passes over trees, remembered or made: which laws stay, and what is kept of the last one."""
+"""Passes over trees, remembered or made: which distributions stay, and what is kept of the last one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simulator.decoding.memory import ReplayedText
 
 
 class Counting:
-    """A text whose laws tell the number of the pass that gave them, and that notes what is kept."""
+    """A text whose distributions tell the number of the pass that gave them, and that notes what is kept."""
 
     def __init__(self) -> None:
         self.passes = 0
@@ -38,7 +38,8 @@ DEEPER = TokenTree((7, 8, 9), (-1, -1, 1))
 
 
 def test_a_nodes_law_is_that_of_the_pass_that_was_made_for_it() -> None:
-    """To the last bit, a later pass over the same node gives another law than the one that was drafted from."""
+    """To the last bit, a later pass over the same node gives another distribution than the one that was drafted
+    from."""
     text = Counting()
     replayed = ReplayedText(lambda: text)
     replayed.laws((1, 2), 1)

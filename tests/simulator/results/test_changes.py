@@ -12,7 +12,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from simulator.results.changes import LEVEL, Change, Control, beyond_noise, changes
-from simulator.results.intervals import Difference, Interval
+from simulator.results.intervals import CONFIDENCE, Difference, Interval
 from simulator.results.same_settings import same_settings
 
 
@@ -29,9 +29,9 @@ def test_seeds_in_common_are_paired_and_the_others_left_out() -> None:
     before, after = {0: 1.0, 1: 2.0, 2: 4.0, 3: 3.0, 9: 100.0}, {3: 3.3, 2: 4.1, 1: 2.4, 0: 1.2, 8: 100.0}
     (found,) = differing(rows(before), rows(after))
     one, other = (np.log([each[seed] for seed in range(4)]) for each in (before, after))
-    told = stats.ttest_rel(other, one)
-    low, high = told.confidence_interval(0.95)
-    assert found.paired and found.difference.n == 4 and found.p == pytest.approx(told.pvalue)
+    line = stats.ttest_rel(other, one)
+    low, high = line.confidence_interval(CONFIDENCE)
+    assert found.paired and found.difference.n == 4 and found.p == pytest.approx(line.pvalue)
     assert (found.difference.low, found.difference.high) == pytest.approx((math.expm1(low), math.expm1(high)))
     assert (found.before, found.difference.size) == pytest.approx((2.5, math.expm1((low + high) / 2)))
 
@@ -39,9 +39,9 @@ def test_seeds_in_common_are_paired_and_the_others_left_out() -> None:
 def test_other_seeds_are_compared_by_welchs_test() -> None:
     before, after = {0: 1.0, 1: 2.0, 2: 4.0}, {10: 7.0, 11: 7.1, 12: 7.3, 13: 6.9}
     (found,) = differing(rows(before), rows(after))
-    told = stats.ttest_ind(np.log([*after.values()]), np.log([*before.values()]), equal_var=False)
-    low, high = told.confidence_interval(0.95)
-    assert not found.paired and found.p == pytest.approx(told.pvalue)
+    line = stats.ttest_ind(np.log([*after.values()]), np.log([*before.values()]), equal_var=False)
+    low, high = line.confidence_interval(CONFIDENCE)
+    assert not found.paired and found.p == pytest.approx(line.pvalue)
     assert (found.difference.low, found.difference.high) == pytest.approx((math.expm1(low), math.expm1(high)))
     assert found.difference.size == pytest.approx(math.expm1((low + high) / 2))
 
@@ -65,7 +65,7 @@ def test_a_run_of_one_seed_meets_the_same_seed_of_a_longer_run() -> None:
     assert (found.before, found.after, found.difference.n) == (2.0, 2.5, 1) and math.isnan(found.p)
 
 
-def test_a_metric_that_has_no_value_any_more_is_told_apart() -> None:
+def test_a_metric_that_has_no_value_any_more_are_distinguished() -> None:
     found = changes(rows({0: 1.0, 1: 2.0}), rows({0: math.nan, 1: math.nan}), ["latency_s"])
     assert (found.differing, found.gone, found.came) == ([], ["latency_s"], [])
     found = changes(rows({0: math.nan}), rows({0: 2.0}), ["latency_s"])
@@ -74,11 +74,11 @@ def test_a_metric_that_has_no_value_any_more_is_told_apart() -> None:
 
 def step_down(p: np.ndarray) -> list[bool]:
     """Holm's: the least of those left is told while it is at most LEVEL over their number."""
-    left, told = list(range(len(p))), [False] * len(p)
+    left, line = list(range(len(p))), [False] * len(p)
     while left and p[least := min(left, key=lambda each: p[each])] <= LEVEL / len(left):
-        told[least] = True
+        line[least] = True
         left.remove(least)
-    return told
+    return line
 
 
 def step_up(p: np.ndarray) -> list[bool]:
@@ -105,10 +105,10 @@ def test_false_alarms_are_held_down_as_the_textbooks_say(
                 Change("latency_s", 1.0, 2.0, Difference("latency_s", Interval(1.0, 0.5, 3)), float(each), True)
                 for each in p
             ]
-            told = beyond_noise(made, control)
-            assert told == textbook(p)
+            line = beyond_noise(made, control)
+            assert line == textbook(p)
             if not draw:
-                assert told == list(multipletests(p, LEVEL, method)[0])
+                assert line == list(multipletests(p, LEVEL, method)[0])
     assert beyond_noise([], control) == []
 
 

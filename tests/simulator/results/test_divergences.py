@@ -34,7 +34,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
         "carry": False,
     },
     "dense": {"kind": "dense", "resolution": 11, "max_drafts": 3},
-    "half_top_k": {"kind": "half_top_k", "k": 4, "max_drafts": 4},
+    "half_top_k": {"kind": "truncated_fp16", "policy": "fixed_length", "k": 4, "max_drafts": 4},
     "half_dense": {"kind": "half_dense", "max_drafts": 4},
     "s_q": {"kind": "s_q", "k": 3, "resolution": 3, "max_drafts": 4},
     "coupled": {"kind": "coupled", "max_drafts": 4},

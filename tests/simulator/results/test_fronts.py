@@ -33,20 +33,20 @@ def cells(costs: Mapping[str, Costs], noise: Mapping[str, Sequence[float]] | Non
     )  # fmt: skip
 
 
-def told(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
+def line(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     found = verdicts(table)
     return dict(zip(found["curve"], zip(found[VERDICT], found[BY], strict=True), strict=True))
 
 
 def test_who_is_lower_in_all_dominates_and_who_is_lower_in_one_does_not() -> None:
     costs = {"fast": (1.0, 3.0, 3.0), "frugal": (3.0, 1.0, 1.0), "worse": (3.0, 3.0, 3.5), "between": (2.0, 2.0, 2.0)}
-    assert told(cells(costs)) == {
+    assert line(cells(costs)) == {
         "fast": ("front", ""), "frugal": ("front", ""), "between": ("front", ""), "worse": ("dominated", "fast"),
     }  # fmt: skip
 
 
 def test_equals_do_not_dominate_each_other() -> None:
-    assert told(cells({"one": (1.0, 2.0, 3.0), "other": (1.0, 2.0, 3.0)})) == {
+    assert line(cells({"one": (1.0, 2.0, 3.0), "other": (1.0, 2.0, 3.0)})) == {
         "one": ("front", ""),
         "other": ("front", ""),
     }
@@ -54,35 +54,35 @@ def test_equals_do_not_dominate_each_other() -> None:
 
 def test_what_the_seeds_cannot_tell_is_not_dominated() -> None:
     costs = {"one": (1.0, 1.0, 1.0), "other": (1.05, 2.0, 2.0)}
-    assert told(cells(costs))["other"] == ("dominated", "one")
+    assert line(cells(costs))["other"] == ("dominated", "one")
     unsteady = {"one": (0.8, 1.0, 1.25), "other": (1.25, 1.0, 0.8)}
-    assert told(cells(costs, unsteady)) == {"one": ("front", ""), "other": ("not distinguishable", "one")}
+    assert line(cells(costs, unsteady)) == {"one": ("front", ""), "other": ("not distinguishable", "one")}
 
 
 def test_noise_that_both_share_hides_nothing() -> None:
     shared = (0.5, 1.0, 2.0)
     costs = {"one": (1.0, 1.0, 1.0), "other": (1.05, 2.0, 2.0)}
-    assert told(cells(costs, {"one": shared, "other": shared}))["other"] == ("dominated", "one")
+    assert line(cells(costs, {"one": shared, "other": shared}))["other"] == ("dominated", "one")
 
 
 def test_one_seed_dominates_nothing() -> None:
     table = cells({"one": (1.0, 1.0, 1.0), "other": (2.0, 2.0, 2.0)})
-    assert told(table[table["seed"] == 0])["other"] == ("not distinguishable", "one")
+    assert line(table[table["seed"] == 0])["other"] == ("not distinguishable", "one")
 
 
 def test_a_lossy_setting_dominates_nothing_and_is_not_ranked() -> None:
     table = cells({"lossless": (2.0, 2.0, 2.0), "lossy": (1.0, 1.0, 0.0)})
     table["lossy"] = table["curve"] == "lossy"
-    assert told(table) == {"lossless": ("front", ""), "lossy": ("lossy", "")}
+    assert line(table) == {"lossless": ("front", ""), "lossy": ("lossy", "")}
 
 
 def test_a_setting_must_be_lower_at_both_ends_of_the_watts() -> None:
     """A radio's 3 J are less than a processor's 5 J, and more than the tenth of them that it may really draw."""
     table = cells({"radio": (1.0, 3.0, 1.0), "processor": (2.0, 0.0, 2.0)})
     table.loc[table["curve"] == "processor", "edge_j_per_token"] = 5.0
-    assert told(table)["processor"] == ("dominated", "radio")
-    assert told(table.assign(**{"edge.power.least_share": 0.1}))["processor"] == ("front", "")
-    assert told(table.assign(**{"edge.power.least_share": 0.7}))["processor"] == ("dominated", "radio")
+    assert line(table)["processor"] == ("dominated", "radio")
+    assert line(table.assign(**{"edge.power.least_share": 0.1}))["processor"] == ("front", "")
+    assert line(table.assign(**{"edge.power.least_share": 0.7}))["processor"] == ("dominated", "radio")
 
 
 LEVELS = st.tuples(*[st.integers(1, 4)] * 3)
@@ -110,7 +110,7 @@ def test_the_front_of_steady_costs_is_that_of_a_search_over_all_pairs_whatever_t
 
 def test_who_dominates_is_on_the_front_or_dominated_itself_by_one_that_is() -> None:
     chain = {f"s{place}": (1.0 + place, 1.0 + place, 1.0 + place) for place in range(4)}
-    assert told(cells(chain)) == {"s0": ("front", ""), **{f"s{place}": ("dominated", "s0") for place in (1, 2, 3)}}
+    assert line(cells(chain)) == {"s0": ("front", ""), **{f"s{place}": ("dominated", "s0") for place in (1, 2, 3)}}
 
 
 def test_joules_and_dollars_are_seconds_times_watts_and_prices() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -132,42 +133,38 @@ def test_the_axis_is_the_one_asked_for_or_the_numeric_one_that_varies() -> None:
     assert axis_of(shared[shared.columns[::-1]]) == "uplink.rate.bps"  # the scheme's own last, wherever they stand
 
 
-def test_curves_are_told_apart_by_what_differs_within_their_scheme() -> None:
-    cells = table([("k_sqs", 1.0, 0, 1.0), ("k_sqs", 1.0, 0, 1.0), ("dense", 1.0, 0, 1.0)])
-    cells["scheme.k"] = [4, 8, np.nan]
-    assert list(with_curves(cells, None)["curve"]) == ["k_sqs k=4", "k_sqs k=8", "dense"]
-    assert list(with_curves(cells, "scheme.k")["curve"]) == ["k_sqs", "k_sqs", "dense"]
+NONE = np.nan
 
 
-def test_a_kind_goes_by_its_parts_name_and_a_field_with_one_value_tells_nothing() -> None:
-    cells = table([("k_sqs", 1.0, 0, 1.0)] * 4).assign(
-        **{
-            "uplink.loss.kind": ["none", "bernoulli", "bernoulli", "burst"],
-            "uplink.loss.probability": [np.nan, 0.1, 0.2, np.nan],
-            "uplink.loss.length": [np.nan, np.nan, np.nan, 4.0],
-        }
-    )
-    assert list(with_curves(cells, None)["curve"]) == [
-        "k_sqs loss=none",
-        "k_sqs loss=bernoulli probability=0.1",
-        "k_sqs loss=bernoulli probability=0.2",
-        "k_sqs loss=burst",
-    ]
-    hidden = with_curves(cells[:3], None, ("uplink.loss.kind", "uplink.loss.length"))
-    assert list(hidden["curve"]) == ["k_sqs", "k_sqs probability=0.1", "k_sqs probability=0.2"]
-
-
-def test_a_field_with_one_value_tells_curves_apart_where_nothing_else_does() -> None:
-    cells = table([("k_sqs", 1.0, 0, 1.0)] * 2).assign(**{"scheme.budget_bits": [np.nan, 5000.0]})
-    assert list(with_curves(cells, None)["curve"]) == ["k_sqs", "k_sqs budget_bits=5000"]
-
-
-def test_hidden_fields_tell_curves_apart_only_where_settings_would_be_one() -> None:
-    """Two ways to lose a fifth of the packets would be one curve with two values at one place."""
-    cells = table([("k_sqs", 1.0, 0, 1.0)] * 3).assign(mean=[0.1, 0.2, 0.2], to_good=[0.2, 0.2, 0.4])
-    assert list(with_curves(cells[:2], "mean", ["to_good"])["curve"]) == ["k_sqs", "k_sqs"]
-    named = ["k_sqs to_good=0.2", "k_sqs to_good=0.2", "k_sqs to_good=0.4"]
-    assert list(with_curves(cells, "mean", ["to_good"])["curve"]) == named
+@pytest.mark.parametrize(
+    ("columns", "axis", "hidden", "names"),
+    [
+        ({"scheme.k": [4, 8, NONE]}, None, (), ["a k=4", "a k=8", "b"]),
+        ({"scheme.k": [4, 8, NONE]}, "scheme.k", (), ["a", "a", "b"]),
+        ({"uplink.loss.kind": ["none", "burst", "burst"], "uplink.loss.length": [NONE, 4.0, 4.0]}, None, (),
+         ["a loss=none", "a loss=burst", "b"]),
+        ({"uplink.loss.kind": ["none", "burst", "burst"], "uplink.loss.length": [1.0, 4.0, 4.0]}, None,
+         ("uplink.loss.kind",), ["a length=1", "a length=4", "b"]),
+        ({"uplink.loss.kind": ["burst", "burst", "none"], "uplink.loss.length": [2.0, 4.0, NONE]}, None, (),
+         ["a length=2", "a length=4", "b"]),
+        ({"scheme.budget_bits": [NONE, 5000.0, NONE]}, None, (), ["a", "a budget_bits=5000", "b"]),
+        ({"mean": [0.1, 0.2, 0.2], "to_good": [0.2, 0.2, 0.4]}, "mean", ["to_good"], ["a", "a", "b"]),
+        ({"mean": [0.2, 0.2, 0.2], "to_good": [0.2, 0.4, 0.4]}, "mean", ["to_good"],
+         ["a to_good=0.2", "a to_good=0.4", "b"]),
+        ({"models.pair.prompts": ["/me/one.jsonl", "two.jsonl", "two.jsonl"]}, None, (),
+         ["a prompts=one", "a prompts=two", "b"]),
+        ({"models.pair.prompts": ["/me/one.jsonl", "one.jsonl", "one.jsonl"]}, None, (),
+         ["a prompts=/me/one.jsonl", "a prompts=one.jsonl", "b"]),
+    ],
+    ids=["what differs within a scheme", "not the axis", "a kind by its part", "nor what is hidden", "and its fields",
+         "one value where nothing else does", "hidden fields tell nothing", "but where settings would be one",
+         "a file by its name", "unless two have the same"],
+)  # fmt: skip
+def test_curves_are_named_by_what_differs_within_their_scheme(
+    columns: dict[str, list[object]], axis: str | None, hidden: Sequence[str], names: list[str]
+) -> None:
+    cells = table([("a", 1.0, 0, 1.0), ("a", 1.0, 0, 1.0), ("b", 1.0, 0, 1.0)]).assign(**columns)
+    assert list(with_curves(cells, axis, hidden)["curve"]) == names
 
 
 def test_names_are_those_of_the_example() -> None:
@@ -181,6 +178,10 @@ def test_names_are_those_of_the_example() -> None:
     named = list(with_curves(cells, "uplink.rate.bps")["curve"])
     assert named == ["dense", "k_sqs k=8 loss=none", "k_sqs k=16 loss=none", "k_sqs k=16 loss=bernoulli"]
     assert all(f"`{name}`" in (with_curves.__doc__ or "") for name in named)
+    cells.loc[2, ["uplink.loss.kind", "uplink.loss.probability"]] = ["bernoulli", 0.2]
+    assert list(with_curves(cells, "scheme.k")["curve"])[1:] == [
+        "k_sqs loss=none", "k_sqs loss=bernoulli probability=0.2", "k_sqs loss=bernoulli probability=0.1"
+    ]  # fmt: skip
 
 
 def test_an_axis_that_is_asked_for_may_be_of_names() -> None:
@@ -190,14 +191,6 @@ def test_an_axis_that_is_asked_for_may_be_of_names() -> None:
     assert axis_of(cells, "uplink.label") == "uplink.label" and axis_of(cells) == "uplink.rate.bps"
     assert axis_of(cells, "n.x") == "uplink.rate.bps"  # it does not vary
     assert list(with_curves(cells, "uplink.label", ["uplink.rate.bps"])["curve"]) == ["a", "a"]
-
-
-def test_a_file_is_called_by_its_name_unless_two_have_the_same() -> None:
-    cells = table([("a", 1.0, 0, 2.0), ("a", 1.0, 0, 4.0)])
-    named = cells.assign(**{"models.pair.prompts": ["/home/me/one.jsonl", "two.jsonl"]})
-    assert list(with_curves(named, None)["curve"]) == ["a prompts=one", "a prompts=two"]
-    alike = cells.assign(**{"models.pair.prompts": ["/home/me/one.jsonl", "one.jsonl"]})
-    assert list(with_curves(alike, None)["curve"]) == ["a prompts=/home/me/one.jsonl", "a prompts=one.jsonl"]
 
 
 VALUES = st.sampled_from([0.0, -1.0, math.inf]) | st.floats(1e-6, 1e6)

@@ -29,27 +29,27 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def said(cells: pd.DataFrame) -> dict[str, bool | None]:
+def line(cells: pd.DataFrame) -> dict[str, bool | None]:
     return {cell: not cell.startswith("edge_only") for cell in cells["cell"]}
 
 
 def test_a_scheme_is_lossy_where_it_says_so_and_where_its_text_shows_it() -> None:
-    cells = with_lossy(table(), said(table()))
+    cells = with_lossy(table(), line(table()))
     assert lossy_curves(cells) == ["edge_only", "liar"]
-    assert lossy_curves(with_lossy(table().assign(tv_output=0.0), said(table()))) == ["edge_only"]  # a lucky text
+    assert lossy_curves(with_lossy(table().assign(tv_output=0.0), line(table()))) == ["edge_only"]  # a lucky text
     summary = summarise(cells).assign(curve=lambda found: found["scheme.kind"])
     assert summary.loc[summary[LOSSY], "curve"].unique().tolist() == ["edge_only", "liar"]
     assert summarise(table())[LOSSY].tolist() == summary[LOSSY].tolist()  # without a word, by what is seen
 
 
 def test_lossy_is_no_setting_and_names_no_curve() -> None:
-    cells = with_lossy(table().drop(columns="curve"), said(table()))
+    cells = with_lossy(table().drop(columns="curve"), line(table()))
     assert LOSSY not in settings_of(cells)
     assert set(with_curves(cells, AXIS)["curve"]) == set(OFF)
 
 
 def test_a_lossy_curve_is_marked_once_and_kept_out_of_the_ranking_of_others() -> None:
-    cells = with_lossy(table(), said(table()))
+    cells = with_lossy(table(), line(table()))
     names = ["dense", "edge_only (lossy)", "liar (lossy)", "cloud_only"]
     assert list(marked(marked(cells))["curve"].unique()) == names
     assert list(ranked(marked(cells))["curve"].unique()) == ["dense", "cloud_only"]

@@ -33,7 +33,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "k_sqs": {"kind": "k_sqs", "k": 6, "resolution": 12},
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "step": 0.01, "target": 0.05, "resolution": 30},
     "dense": {"kind": "dense", "resolution": 60},
-    "half_top_k": {"kind": "half_top_k", "k": 8},
+    "half_top_k": {"kind": "truncated_fp16", "policy": "fixed_length", "k": 8},
     "composed": {
         "kind": "composed",
         "sparsifier": {"kind": "top_p", "mass": 0.8},

@@ -19,8 +19,8 @@ RULE = Conformal(target=0.01, step=0.01, initial=0.2)
 
 
 def round_of(drafted: int, accepted: int) -> Round:
-    told = {"drafted": drafted, "accepted": accepted, "committed": accepted + 1}
-    return Round(told.get(column.name, 0) for column in ROUND_COLUMNS)
+    line = {"drafted": drafted, "accepted": accepted, "committed": accepted + 1}
+    return Round(line.get(column.name, 0) for column in ROUND_COLUMNS)
 
 
 def followed(masses: list[float], drafted: int = 4, carry: bool = True) -> tuple[Settling, list[float]]:

@@ -59,7 +59,7 @@ def test_a_curve_is_what_mixing_two_settings_gives_and_never_rises(
     assert curve.dearest == cost.max()
 
 
-def test_a_family_is_told_by_its_first_column_and_by_what_its_rows_differ_in() -> None:
+def test_a_family_is_reported_by_its_first_column_and_by_what_its_rows_differ_in() -> None:
     table = pd.DataFrame(
         {
             "scheme.sparsifier.kind": ["top_k", "conformal", "conformal", "conformal"],

@@ -62,10 +62,10 @@ def test_only_metrics_of_time_are_of_answered_requests_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "told"), [(0.17, "17%"), (0.04, "4.0%"), (1e-5, "<0.1%"), (0.9999, "99.9%"), (1.0, "100%"), (0.1, "10%")]
+    ("part", "line"), [(0.17, "17%"), (0.04, "4.0%"), (1e-5, "<0.1%"), (0.9999, "99.9%"), (1.0, "100%"), (0.1, "10%")]
 )
-def test_a_share_never_reads_as_none_or_all_unless_it_is(part: float, told: str) -> None:
-    assert percent(part) == told
+def test_a_share_never_reads_as_none_or_all_unless_it_is(part: float, line: str) -> None:
+    assert percent(part) == line
 
 
 def test_where_no_request_is_asked_none_is_unanswered() -> None:

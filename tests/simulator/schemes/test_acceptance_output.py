@@ -65,7 +65,7 @@ class Lenient(Rejection):
 
 
 class Lookahead(Acceptance):
-    """Judges the first draft by the law after the last."""
+    """Judges the first draft by the distribution after the last."""
 
     lossless: ClassVar[bool | None] = True
     kind: Literal["lookahead_in_tests"] = "lookahead_in_tests"

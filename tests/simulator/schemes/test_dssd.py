@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from cells import HEADER_BITS, PAIR, busy, cell, link
 from plants import ran
@@ -105,16 +103,6 @@ def test_a_correction_counts_where_the_verifier_is_asked_for_it() -> None:
     later = rounds[rounds["round"] > 1]
     took = (later["verified_s"] - later["received_s"]).to_numpy()
     assert took == pytest.approx(0.001 * (later["drafted"].to_numpy() + 1), rel=1e-9)
-
-
-def test_remembered_and_live_runs_are_one() -> None:
-    memory = Memory()
-    slow, fast = cell("dssd", bps=2e3), cell("dssd", bps=math.inf)
-    live = simulate(fast, memory=Memory())
-    simulate(slow, memory=memory)
-    remembered = simulate(fast, memory=memory)
-    assert live.rounds.equals(remembered.rounds) and live.requests.equals(remembered.requests)
-    assert live.summary == pytest.approx(remembered.summary, rel=0, abs=0, nan_ok=True)
 
 
 def test_rounds_over_a_lossy_downlink_come_again_as_they_were() -> None:

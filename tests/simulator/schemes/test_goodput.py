@@ -23,11 +23,11 @@ def known(a: float, bps: float) -> Learned:
     learned = Learned.empty(1)
     learned.acceptance.reached = [[1e9] * LONGEST]
     learned.acceptance.accepted = [[a * 1e9] * LONGEST]
-    learned.bits[0].hear(BITS, 1)
-    learned.header.hear(HEADER, 1)
-    learned.pass_s.hear(PASS_S, 1)
-    learned.cloud.hear_judge(JUDGE_S)
-    learned.link.hear(0.0, 1e9, DELAY_S + 1e9 / bps, False)
+    learned.bits[0].observe(BITS, 1)
+    learned.header.observe(HEADER, 1)
+    learned.pass_s.observe(PASS_S, 1)
+    learned.cloud.observe_verification(JUDGE_S)
+    learned.link.observe(0.0, 1e9, DELAY_S + 1e9 / bps, False)
     learned.link.least_s, learned.link.last = DELAY_S, 1 / bps
     learned.link.mean = 1 / bps
     return learned

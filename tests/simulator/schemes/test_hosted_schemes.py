@@ -1,5 +1,5 @@
-"""Schemes without a payload: `colocated` keeps the verifier's law, `edge_only` says how far it is off, and each round
-takes what its closed form says."""
+"""Schemes without a payload: `colocated` keeps the verifier's distribution, `edge_only` says how far it is off, and
+each round takes what its closed form says."""
 
 from __future__ import annotations
 

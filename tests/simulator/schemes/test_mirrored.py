@@ -1,4 +1,5 @@
-"""Mirrored: ids and a checksum go up, the cloud's own drafter makes the laws again, and what differs is asked for."""
+"""Mirrored: ids and a checksum go up, the cloud's own drafter makes the distributions again, and what differs is asked
+for."""
 
 from __future__ import annotations
 
@@ -9,22 +10,17 @@ import numpy as np
 import pytest
 from cells import HEADER_BITS, cell, link
 from cells import PAIR as SYNTHETIC
+from decodings import decoding
 from plants import Watch, ran
 
 from channels.codec import wire
-from channels.uniforms import Uniforms
-from kinds import ConfigError
-from simulator import Cell, simulate
-from simulator.checking.exact import PAIR, Enumeration, V, distance, verifier_law
-from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.memory import Memory
+from simulator import Cell
+from simulator.checking.exact import Enumeration, distance, verifier_law
 from simulator.decoding.mirror_session import MirrorSession
-from simulator.decoding.nodes import CloudNode, Parts, Tree, Verified
-from simulator.decoding.setting import DraftSetting
+from simulator.decoding.nodes import CloudNode, Parts, Verified
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.observer import Airing, ServerPass
 from simulator.schemes import Mirrored, mirrored
-from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import DRAFT, SEND, Action, CloudDecodes, EdgeView, Policy, PolicyState
 
 TOKENS = 3
@@ -40,7 +36,7 @@ def scheme(ids: str = "flat", drift: float = 0.0, **fields: object) -> dict[str,
 
 @pytest.mark.parametrize(("ids", "drift"), [("prior", 0.0), ("flat", 0.15), ("law", 0.0), ("law", 0.15)])
 def test_i12_output_law_is_the_verifiers(ids: str, drift: float) -> None:
-    """Through the shipped edge, wire and cloud, whether the cloud's laws are the edge's or not."""
+    """Through the shipped edge, wire and cloud, whether the cloud's distributions are the edge's or not."""
     lattice = {"kind": "lattice", "resolution": 5}
     mirror = Mirrored.model_validate(
         scheme(ids, drift, sparsifier={"kind": "top_k", "k": 3}, quantizer=lattice, max_drafts=2)
@@ -105,24 +101,6 @@ def test_i7_bits_are_those_of_both_payloads_and_of_what_asks(ids: str, drift: fl
     assert result.summary["asked_per_round"] == asked.mean()
 
 
-@pytest.mark.parametrize(("ids", "drift"), WAYS)
-def test_i6_a_remembered_run_equals_a_live_one_on_another_network(ids: str, drift: float) -> None:
-    memory = Memory()
-    lossy = {"kind": "bernoulli", "probability": 0.3}
-    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 3}
-    slow, fast = (
-        cell(scheme(ids, drift), workload=asked, uplink=link(bps, loss=lossy), downlink=link(1e5, loss=lossy))
-        for bps in (2e4, 3e5)
-    )
-    before = simulate(slow, memory=memory)
-    remembered, live = simulate(fast, memory=memory), simulate(fast, memory=Memory())
-    assert remembered.rounds.equals(live.rounds) and remembered.requests.equals(live.requests)
-    decoded = ["drafted", "accepted", "payload_bits", "asked", "tv_qhat", "nll"]
-    order = ["device", "request", "round"]
-    tables = [each.rounds.sort_values(order)[decoded].reset_index(drop=True) for each in (before, live)]
-    assert tables[0].equals(tables[1])
-
-
 WORK = {"kind": "closed", "requests": 1, "prompt_tokens": 1, "output_tokens": 20, "prompt_at_cloud": True}
 CLOCKS: dict[str, Any] = {
     "edge": {"latency": {"kind": "constant", "per_pass_s": 0.003}, "encode_s_per_draft": 0.0007},
@@ -182,7 +160,8 @@ class Turns(Policy):
 def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
     ids: str, drift: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After every verdict, those of tokens that the cloud decoded by itself too, and after every word that asks."""
+    """After every verification result, those of tokens that the cloud decoded by itself too, and after every word that
+    asks."""
     behind: set[int] = set()
     verify, asks = MirrorSession.verify, MirrorSession.asks
 
@@ -212,7 +191,8 @@ def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
 def test_a_difference_that_the_checksum_does_not_show_is_judged_by_the_wrong_law(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With a checksum that shows nothing, the cloud judges with its own laws, and the tables say what that costs."""
+    """With a checksum that shows nothing, the cloud judges with its own distributions, and the tables say what that
+    costs."""
     monkeypatch.setattr(mirrored, "checksum", lambda drafts, bits: b"\0" * (bits // 8))
     same, other = (ran(cell(scheme(drift=drift))).result for drift in (0.0, 0.15))
     assert same.summary["tv_output"] <= LOSSLESS_TV < 1e-3 < other.summary["tv_output"]
@@ -225,32 +205,11 @@ def test_a_difference_of_ids_that_the_checksum_does_not_show_is_told(monkeypatch
 
 
 def test_a_payload_that_no_edge_can_have_sent_is_refused() -> None:
-    setting = DraftSetting(
-        lambda: PAIR, Mirrored.model_validate(scheme(max_drafts=2, sparsifier={"kind": "top_k", "k": 2})), V, 1.0
-    )
-    numbers = RequestUniforms(*(Uniforms.of(0, purpose) for purpose in ("draft", "verdict", "shared")))
-    cloud = RequestDecoding(setting, Tree((1, 2), ()), numbers).cloud()
+    request = decoding(Mirrored.model_validate(scheme(max_drafts=2, sparsifier={"kind": "top_k", "k": 2})))
+    cloud = request.cloud()
     for ids in ((), (1, 2, 3)):
         with pytest.raises(wire.CodecError, match=f"{len(ids)} drafts"):
-            cloud.receive(cloud.start((1, 2)), (wire.encode_tokens(ids, setting.format) + b"1234",))
-
-
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({"partial": True}, "partial = True"),
-        ({"depth": 2}, "depth = 2"),
-        ({"sparsifier": "conformal"}, "sparsifier = 'conformal'"),
-        ({"sparsifier": "running_quantile"}, "sparsifier = 'running_quantile'"),
-        ({"sparsifier": {"kind": "top_k", "k": 5_000}}, "sparsifier.k = 5000"),
-        ({"checksum_bits": 24}, "checksum_bits = 24"),
-        ({"checksum_bits": 16, "ids": "law"}, "checksum_bits = 16"),
-    ],
-)
-def test_what_does_not_fit_is_refused_in_one_line(fields: dict[str, object], told: str) -> None:
-    with pytest.raises(ConfigError, match=rf"scheme\.{told}") as caught:
-        Cell.from_fields({"scheme": {"kind": "mirrored", **fields}})
-    assert "\n" not in str(caught.value)
+            cloud.receive(cloud.start((1, 2)), (wire.encode_tokens(ids, request.format) + b"1234",))
 
 
 def test_the_drafter_takes_room_beside_the_verifier() -> None:

@@ -1,4 +1,4 @@
-"""What each policy decides, from views and verdicts written by hand."""
+"""What each policy decides, from views and verification results written by hand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_confidence_is_the_largest_probability_or_the_entropy_of_the_law(law: li
     by_mass, by_bits = ConfidenceStop(threshold=0.5), ConfidenceStop(measure="entropy_bits", threshold=1.5)
     assert by_mass.next(seen, ())[0] == (DRAFT if max(law) >= 0.5 else SEND)
     assert by_bits.next(seen, ())[0] == (DRAFT if -sum(q * log2(q) for q in law if q) <= 1.5 else SEND)
-    assert by_mass.next(view(), ())[0] == DRAFT  # a first draft has no law to be judged by
+    assert by_mass.next(view(), ())[0] == DRAFT  # a first draft has no distribution to be judged by
 
 
 def away_s(bits: int) -> float:

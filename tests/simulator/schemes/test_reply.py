@@ -7,24 +7,23 @@ from typing import Literal
 import numpy as np
 import pytest
 from cells import cell
+from decodings import numbers
 from hostile import refused_or_holds
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.codec import wire
 from channels.codec.lattice import quantize
-from channels.uniforms import Uniforms
 from kinds import ConfigError
 from models.verification import UNDRAWN, Verdict, inverse_cdf, total_variation
-from simulator import Cell, simulate
+from simulator import simulate
 from simulator.schemes.acceptance import Rejection, SplitRejection, received
-from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import Action, CloudDecodes, EdgeView, Policy, PolicyState
 from simulator.schemes.reply import EdgeCorrection, LawReply, Reply, SentRound, TokenReply
 from simulator.schemes.rivals.asym import FINEST, CertifiedReply, within
 from simulator.schemes.scalars import ScalarPackets
 
-UNIFORMS = RequestUniforms(*(Uniforms.of(3, purpose) for purpose in ("draft", "verdict", "shared")))
+UNIFORMS = numbers(3)
 REPLIES: dict[str, Reply] = {
     "token": TokenReply(),
     "single": LawReply(),
@@ -53,7 +52,7 @@ def packets(vocabulary: int) -> ScalarPackets:
 
 @st.composite
 def rounds(draw: st.DrawFn) -> tuple[SentRound, np.ndarray, int]:
-    """A round that was sent, the law p where it ended, and how many of its drafts stood."""
+    """A round that was sent, the distribution p where it ended, and how many of its drafts stood."""
     p = draw(laws(min_size=2, max_size=12))
     drafts = []
     for _ in range(draw(st.integers(1, 4))):
@@ -81,7 +80,7 @@ def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(
     assert isinstance(reply, EdgeCorrection)
     qhat = np.zeros(p.size)
     qhat[sent.drafts[accepted].support] = sent.drafts[accepted].counts / sent.drafts[accepted].counts.sum()
-    law = reply.heard_law(p, known, context)
+    law = reply.received_law(p, known, context)
     assert law.sum() == pytest.approx(1.0, abs=2.0**-24 if reply.lossless else 1e-12)
     residual = np.maximum(law - qhat, 0)
     u = UNIFORMS.verdict.uniform(sent.number, len(sent.drafts))
@@ -131,7 +130,8 @@ def test_a_wider_tolerance_takes_fewer_bits() -> None:
 @FEW
 @given(rounds())
 def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple[SentRound, np.ndarray, int]) -> None:
-    """The same drafts stand, and the same bonus follows; a correction is what the edge draws of a law sent in full."""
+    """The same drafts stand, and the same bonus follows; a correction is what the edge draws of a distribution sent in
+    full."""
     sent, exact, _ = case
     p, known = exact.astype(np.float32).astype(np.float64), packets(exact.size)
     whole = received(sent.drafts, p.size)
@@ -149,36 +149,6 @@ def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple
         assert reply.decode(reply.encode(theirs, p, known, sent.context), sent, known) == mine
 
 
-SPLIT = {"code": "scalars", "acceptance": "split_rejection", "reply": "law"}
-
-
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({"code": "scalars"}, "acceptance = 'rejection': does not go with code 'scalars'"),
-        ({"acceptance": "split_rejection"}, "acceptance = 'split_rejection': does not go with code 'recoded'"),
-        (SPLIT | {"reply": "token"}, "reply = 'token': does not go with acceptance 'split_rejection'"),
-        ({"reply": "law"}, "reply = 'law': does not go with acceptance 'rejection'"),
-        (SPLIT | {"policy": "goodput"}, "policy = 'goodput': lets the cloud decode by itself"),
-        (SPLIT | {"partial": True}, "partial = True: must be false where the edge draws"),
-        (SPLIT | {"depth": 2}, "depth = 2: must be 0 where the edge draws"),
-        (SPLIT | {"quantizer": "dual"}, "code = 'scalars': carries counts that sum to the resolution"),
-        (SPLIT | {"reply": {"kind": "certified", "tolerance": 1e-9}}, "tolerance = 1e-09: must be at least"),
-    ],
-)
-def test_parts_that_do_not_go_together_are_refused_in_one_line(fields: dict[str, object], told: str) -> None:
-    with pytest.raises(ConfigError, match=rf"scheme\.{told}") as caught:
-        Cell.from_fields({"scheme": {"kind": "composed", **fields}})
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("scheme", ["dssd", "asym"])
-@pytest.mark.parametrize("field", ["depth", "partial"])
-def test_presets_refuse_what_does_not_fit(scheme: str, field: str) -> None:
-    with pytest.raises(ConfigError, match=rf"scheme\.{field} = "):
-        Cell.from_fields({"scheme": {"kind": scheme, field: 1}})
-
-
 class LetsTheCloud(Policy):
     """Leaves a round to the cloud, and says so to nobody beforehand."""
 
@@ -189,9 +159,9 @@ class LetsTheCloud(Policy):
 
 
 def test_a_policy_that_lets_the_cloud_decode_is_told_when_it_does() -> None:
-    scheme = {"kind": "composed", **SPLIT, "policy": "lets_the_cloud_in_tests"}
+    split = {"kind": "composed", "code": "scalars", "acceptance": "split_rejection", "reply": "law"}
     with pytest.raises(ConfigError, match="policy 'lets_the_cloud_in_tests': lets the cloud decode by itself, which"):
-        simulate(cell(scheme))
+        simulate(cell({**split, "policy": "lets_the_cloud_in_tests"}))
 
 
 def test_the_finest_lattice_is_the_finest_that_the_wire_has() -> None:

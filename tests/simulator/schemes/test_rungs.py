@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
-from kinds import ConfigError
 from kinds.arrays import Floats
-from simulator import Cell
 from simulator.schemes import Composed, Rungs
 from simulator.schemes.draw import Place, RequestUniforms
 from simulator.schemes.rungs import RungPackets
@@ -123,14 +121,3 @@ def test_rungs_are_shown_as_they_are_typed() -> None:
     assert Rungs.model_validate({"settings": [yaml.safe_load(str(each)) for each in scheme.settings]}) == Rungs(
         settings=scheme.settings
     )
-
-
-def test_a_rung_that_keeps_more_than_there_is_is_told_by_its_place() -> None:
-    kept = {"sparsifier": {"kind": "top_k", "k": 65}}
-    with pytest.raises(ConfigError, match=r"settings\.1\.sparsifier\.k = 65"):
-        Cell.from_fields(
-            {
-                "models": {"pair": {"kind": "synthetic", "size": 64}},
-                "scheme": {"kind": "rungs", "settings": [{}, kept]},
-            }
-        )

@@ -17,10 +17,10 @@ UNIFORM = Uniforms.of(1, "estimates").uniform
 def test_a_mean_is_plain_at_first_and_follows_what_changes_later() -> None:
     mean = RunningMean()
     for value in (1.0, 2.0, 6.0):
-        mean.hear(value, 10)
+        mean.observe(value, 10)
     assert mean.value == pytest.approx(3.0)
     for _ in range(60):
-        mean.hear(100.0, 10)
+        mean.observe(100.0, 10)
     assert mean.value == pytest.approx(100.0, rel=0.01) and math.isnan(RunningMean().value)
 
 
@@ -57,7 +57,7 @@ def test_a_link_that_stays_is_known_to_rounding_after_a_learning_run() -> None:
     link, now_s = LinkTimes(), 0.0
     for number in range(12):
         bits, now_s = 400.0 + 100 * (number % 4), now_s + 0.2
-        link.hear(now_s, bits, 0.04 + bits / 5e3, True)
+        link.observe(now_s, bits, 0.04 + bits / 5e3, True)
     assert link.delay_s == pytest.approx(0.04) and 1 / link.per_bit_s(now_s) == pytest.approx(5e3)
     assert link.coherence_s < 0.2
 
@@ -68,7 +68,7 @@ def test_the_coherence_of_a_link_with_two_states_is_found_and_its_forecast_falls
     for number in range(4000):
         now_s += 0.25
         slow ^= UNIFORM(4, number) < 0.25 * 0.05
-        link.hear(now_s, 1000.0, 0.02 + 1000.0 * (1e-4 if slow else 1e-6), number < 8)
+        link.observe(now_s, 1000.0, 0.02 + 1000.0 * (1e-4 if slow else 1e-6), number < 8)
     assert 5 < link.coherence_s < 20
     now, later = link.per_bit_s(now_s), link.per_bit_s(now_s + 300)
     assert now == pytest.approx(link.last, rel=1e-6) and later == pytest.approx(link.mean, rel=1e-3)
@@ -80,20 +80,20 @@ def test_lengths_chosen_by_the_link_do_not_bend_the_delay() -> None:
     link, now_s = LinkTimes(), 0.0
     for number in range(12):
         bits, now_s = 400.0 + 100 * (number % 4), now_s + 0.2
-        link.hear(now_s, bits, 0.04 + bits / 5e4, True)
+        link.observe(now_s, bits, 0.04 + bits / 5e4, True)
     for number in range(200):
         bits, rate = (400.0, 5e3) if number % 2 else (1200.0, 5e4)
         now_s += 0.2
-        link.hear(now_s, bits, 0.04 + bits / rate, False)
+        link.observe(now_s, bits, 0.04 + bits / rate, False)
     assert link.delay_s == pytest.approx(0.04)
 
 
 def test_what_the_cloud_takes_is_followed_when_it_changes() -> None:
     cloud = CloudTimes()
     assert math.isnan(cloud.decode_s) and cloud.judge_s == 0
-    cloud.hear_decode(0.02)
+    cloud.observe_decoding(0.02)
     for seconds in [0.04] * 30 + [0.12] * 200:
-        cloud.hear_judge(seconds)
+        cloud.observe_verification(seconds)
     assert cloud.judge_s == pytest.approx(0.12, rel=0.01) and cloud.decode_s == pytest.approx(0.02)
 
 
@@ -101,13 +101,13 @@ def test_a_state_holds_all_that_was_learned() -> None:
     learned = Learned.empty(3)
     learned.acceptance.judge(1, [None, 2], 2, 1)
     learned.acceptance.look(2)
-    learned.link.hear(1.0, 500.0, 0.1, True)
-    learned.cloud.hear_judge(0.04)
-    learned.cloud.hear_decode(0.03)
-    learned.header.hear(320.0, 10)
-    learned.pass_s.hear(0.006, 10)
+    learned.link.observe(1.0, 500.0, 0.1, True)
+    learned.cloud.observe_verification(0.04)
+    learned.cloud.observe_decoding(0.03)
+    learned.header.observe(320.0, 10)
+    learned.pass_s.observe(0.006, 10)
     for rung, bits in enumerate((10.0, 20.0, 30.0)):
-        learned.bits[rung].hear(bits, 10)
+        learned.bits[rung].observe(bits, 10)
     learned.bins, learned.rung, learned.price, learned.tried[3] = [-1.0, 4.0], 2.0, 20.0, 7.0
     learned.asked_s = learned.timed_s = learned.row_asked_s = 3.0
     assert Learned.of(learned.floats(), 3) == learned

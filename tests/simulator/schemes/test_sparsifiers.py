@@ -24,7 +24,7 @@ def of(kind: str) -> Composed:
 
 
 def after(one: Composed | Sparsifier, laws: Floats) -> State:
-    """The state after these laws, none of them undone."""
+    """The state after these distributions, none of them undone."""
     state = one.entry(None)
     for q in laws:
         state = one.advance(q, state)

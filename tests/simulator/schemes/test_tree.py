@@ -4,18 +4,18 @@ refuse."""
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
 from cells import cell
+from decodings import decoding, numbers
 from plants import Watch, ran
 from trees import ConformalTree
 
 from channels.codec import wire
 from channels.codec.tree_shape import grown
-from channels.uniforms import Uniforms
 from kinds import ConfigError
 from models.clocks.latency import Latency
 from models.interface import TokenTree
@@ -23,16 +23,13 @@ from models.synthetic import Synthetic
 from models.tree_verification import by_rank, child_acceptance, expected_tokens
 from models.verification import total_variation
 from simulator import Cell, simulate
-from simulator.checking.exact import PAIR, V
-from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.nodes import Tree, TreeNode, TreeVerified
-from simulator.decoding.setting import DraftSetting
+from simulator.decoding.nodes import TreeNode, TreeVerified
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 from simulator.schemes import ConfidenceStop, LikelyTree, MultiCandidate, TreeDrafts
 from simulator.schemes.acceptance import Coupling
 from simulator.schemes.code import HalfFloats
-from simulator.schemes.draw import FromUnquantized, RequestUniforms
+from simulator.schemes.draw import FromUnquantized
 
 ASKED = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24}
 
@@ -72,7 +69,8 @@ class SentAndJudged(Watch):
 
 
 def test_a_threshold_is_that_of_the_path_that_stands() -> None:
-    """It has moved for each draft that stood, and for the law whose children were all rejected, if there was one."""
+    """It has moved for each draft that stood, and for the distribution whose children were all rejected, if there was
+    one."""
     scheme = ConformalTree(widths=(2, 2, 2), max_drafts=3, target=0.0, step=0.01, initial=0.05)
     seen, late = SentAndJudged(), 0
     ran(cell(scheme.model_dump(), workload=ASKED), watch=seen)
@@ -85,7 +83,7 @@ def test_a_threshold_is_that_of_the_path_that_stands() -> None:
 
 
 def test_divergences_are_those_of_the_positions_along_the_path() -> None:
-    """By this test's own laws: of the text and each node that stands, as far as they have children."""
+    """By this test's own distributions: of the text and each node that stands, as far as they have children."""
     seen, made = SentAndJudged(), cell({"kind": "tree", "widths": [3, 2], "k": 6, "max_drafts": 3}, workload=ASKED)
     ran(made, watch=seen)
     pair = made.models.pair.load()
@@ -108,7 +106,7 @@ def test_divergences_are_those_of_the_positions_along_the_path() -> None:
 
 
 SYNTHETIC = Synthetic(size=16, contexts=1, entropy_bits=2.5, distance=0.35, prompt_tokens=8)
-"""A pair with one law, whatever the text."""
+"""A pair with one distribution, whatever the text."""
 
 
 def acceptance_by_rank(scheme: TreeDrafts | LikelyTree, width: int) -> np.ndarray:
@@ -189,65 +187,33 @@ def test_a_requests_memory_has_room_for_the_tree() -> None:
         Cell.from_fields({**fields, "cloud": {"kv_tokens": needed - 1}})
 
 
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"partial": True}, "scheme.partial = True: should be False"),
-        ({"depth": 1}, "scheme.depth = 1: should be 0"),
-        ({"widths": []}, "scheme.widths = "),
-        ({"widths": [2, 0]}, "scheme.widths.1 = 0: should be greater than or equal to 1"),
-        (
-            {"widths": [2], "max_drafts": 10},
-            r"scheme.max_drafts = 10, widths = \[2\]: make a tree of more than 1,024 nodes",
-        ),
-        (
-            {"kind": "likely_tree", "child_acceptance": [0.7, 0.4]},
-            r"scheme: child_acceptance = \[0.7, 0.4\]: must sum to at most 1, one child stands",
-        ),
-        ({"k": 2000}, "scheme.k = 2000: must be at most the vocabulary, 1024"),
-    ],
-)
-def test_what_a_tree_cannot_take_is_refused_on_one_line(fields: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said) as told:
-        Cell.from_fields({"scheme": {"kind": "tree", **fields}})
-    assert "\n" not in str(told.value)
-
-
-@dataclass(frozen=True)
-class Odd:
-    """A part of a tree that is not defined for trees, and what is said of it."""
-
-    part: str
-    value: object
-    said: str
+ONLY = "the one that is defined for trees"
 
 
 @pytest.mark.parametrize(
-    "odd",
+    ("part", "value", "complaint"),
     [
-        Odd("draw", FromUnquantized(), "draw = 'unquantized': must be 'counts', the one that is defined for trees"),
-        Odd(
-            "acceptance", Coupling(), "acceptance = 'coupling': must be 'rejection', the one that is defined for trees"
-        ),
-        Odd("policy", ConfidenceStop(), "policy = 'confidence_stop': must be 'fixed_length', the one that is defined"),
-        Odd("code", HalfFloats(), "code = 'halves': carries quantizer 'halves'"),
+        ("draw", FromUnquantized(), f"draw = 'unquantized': must be 'counts', {ONLY}"),
+        ("acceptance", Coupling(), f"acceptance = 'coupling': must be 'rejection', {ONLY}"),
+        ("policy", ConfidenceStop(), f"policy = 'confidence_stop': must be 'fixed_length', {ONLY}"),
+        ("code", HalfFloats(), "code = 'halves': carries quantizer 'halves'"),
     ],
 )
-def test_parts_that_no_tree_is_made_of_are_refused(odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
-    families = replace(TreeDrafts().made_of(), **{odd.part: odd.value})  # type: ignore[arg-type]
+def test_parts_that_no_tree_is_made_of_are_refused(
+    part: str, value: object, complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    families = replace(TreeDrafts().made_of(), **{part: value})  # type: ignore[arg-type]
     monkeypatch.setattr(TreeDrafts, "made_of", lambda self: families)
-    with pytest.raises(ValueError, match=odd.said):
+    with pytest.raises(ValueError, match=complaint):
         TreeDrafts().packets(64)
 
 
 def test_a_reply_that_names_no_node_of_the_tree_is_refused() -> None:
     scheme = TreeDrafts(k=2, resolution=5, max_drafts=2, widths=(2,))
-    setting = DraftSetting(lambda: PAIR, scheme, V, 1.0)
-    uniforms = RequestUniforms(*(Uniforms.of(1, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
-    edge = RequestDecoding(setting, Tree((1, 2), ()), uniforms).edge()
+    request = decoding(scheme, numbers(1))
+    edge, formats = request.edge(), request.format
     drafted = edge.compose(edge.start, 1)
     assert len(drafted.drafts) == 2
-    formats = setting.packets.format
     assert edge.resolve(drafted, wire.encode_feedback(2, 3, formats))[1] == (drafted.drafts[1].draft.token, 3)
     with pytest.raises(wire.CodecError, match="reply to round 1: node 3 of 2"):
         edge.resolve(drafted, wire.encode_feedback(3, 3, formats))

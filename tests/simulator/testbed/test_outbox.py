@@ -56,7 +56,7 @@ def simulated(
         scripted = config.model_copy(update={"loss": Given(by=Script(lost)), "arq": arq})
         back_s = answer_s(config, back)
         links[name] = Link(env, scripted, Uniforms.of(of.seed, name), name, lambda _, s=back_s: s, air)  # type: ignore[misc]
-    links["uplink"].way_back.reverse = lambda _: links["downlink"]
+    links["uplink"].reverse = lambda _: links["downlink"]
     delivered = {}
 
     def deliver(message: Message) -> None:

@@ -76,8 +76,8 @@ def simulated(given: Cell, until_s: float = 20.0) -> dict[str, list[Airing]]:
         way: Link(env, link(given, way), Uniforms.of(given.seed, way), way, lambda _: 0.05, watch)
         for way in ("uplink", "downlink")
     }
-    ways["uplink"].way_back.reverse = lambda _: ways["downlink"]
-    ways["downlink"].way_back.reverse = lambda _: ways["uplink"]
+    ways["uplink"].reverse = lambda _: ways["downlink"]
+    ways["downlink"].reverse = lambda _: ways["uplink"]
     luck = Uniforms.of(0, "messages").uniform
     for number in range(60):
         for place_, way in enumerate(ways):

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import simpy
 from cells import cell, link
 from heard import Looking
-from links import TIMER_S, Bench, Given, Scripted, payload
+from links import TIMER_S, Bench, Given, Scripted
 from plants import Ran, ran
+from two_ways import TwoWays
 
 from channels.link.link_config import LinkConfig
-from channels.uniforms import Uniforms
-from simulator.timing.link import Link
-from simulator.timing.messages import Message
 
 DEAF = Looking(places=(0,))
 """No first acknowledgement of a message of one packet gets through."""
@@ -72,106 +69,71 @@ def test_a_repeat_that_still_waits_when_the_reply_comes_is_not_sent() -> None:
     assert (first.attempts, bench.link.dropped) == (1, 1)
 
 
-class Both:
-    """An uplink and a downlink of 1 kbit/s, 0.1 s each way, no headers; `ack_bits` and `mtu_bits` are the uplink's."""
-
-    def __init__(
-        self,
-        ack_bits: int,
-        lost: Scripted | None = None,
-        up: Scripted | None = None,
-        mtu_bits: int | None = None,
-        **back: object,
-    ) -> None:
-        self.env = simpy.Environment()
-        self.ends: list[tuple[float, str, int]] = []
-        kind = "selective_repeat" if up else "stop_and_wait"
-        arq = {"kind": kind, "timeout_s": TIMER_S, "timer_jitter": 0}
-        fields = {"rate": {"kind": "constant", "bps": 1000}, "delay": {"kind": "constant", "delay_s": 0.1}}
-        known: dict[str, Any] = {**fields, "header_bits": 0, "arq": arq}
-        told = {"arq": arq | {"ack_bits": ack_bits}, "loss": Given(by=up or Scripted()), "mtu_bits": mtu_bits}
-        self.up = self._link("uplink", known | told)
-        self.down = self._link("downlink", known | {"loss": Given(by=lost or Scripted())} | back)
-        self.up.way_back.reverse = lambda device: self.down
-
-    def _link(self, name: str, fields: dict[str, Any]) -> Link:
-        return Link(self.env, LinkConfig.model_validate(fields), Uniforms.of(0, "test"), name, lambda device: 0.1)
-
-    def put(self, way: Link, at_s: float, bits: int, number: int) -> Message:
-        message = Message(
-            (0, 0, number), payload(bits), lambda _: self.ends.append((round(self.env.now, 9), way.name, number))
-        )
-        self.env.timeout(at_s).callbacks.append(lambda _: way.put(message))
-        return message
-
-    def run(self) -> None:
-        self.env.run()
-        for way in (self.up, self.down):
-            assert way.in_flight == 0
-            assert way.sent == way.delivered + way.lost + way.dropped
-            assert way.station.area == pytest.approx(way.station.sojourn_s, abs=1e-9)
+def both(
+    ack_bits: int, lost: Scripted | None = None, up: Scripted | None = None, mtu_bits: int | None = None, **back: object
+) -> TwoWays:
+    """Both directions at 1 kbit/s, 0.1 s each, no headers; `ack_bits` and `mtu_bits` are the uplink's."""
+    arq = {"kind": "selective_repeat" if up else "stop_and_wait", "timeout_s": TIMER_S, "timer_jitter": 0}
+    uplink = {"arq": arq | {"ack_bits": ack_bits}, "loss": Given(by=up or Scripted()), "mtu_bits": mtu_bits}
+    downlink = {"loss": Given(by=lost or Scripted()), "arq": arq} | back
+    return TwoWays(uplink, downlink, delay={"kind": "constant", "delay_s": 0.1})
 
 
 def test_an_acknowledgement_takes_its_time_on_the_way_back() -> None:
     """In at 1.1 s, on the downlink to 1.2 s, back at 1.3 s: then the next one goes."""
-    both = Both(ack_bits=100)
-    both.put(both.up, 0.0, 1000, 0)
-    both.put(both.up, 0.0, 1000, 1)
-    both.run()
-    assert both.ends == [(1.1, "uplink", 0), (2.4, "uplink", 1)]
-    assert (both.down.sent, both.down.bits_sent, both.up.bits_sent) == (2, 200, 2000)
-    assert both.down.station.busy_fraction(2.0) == pytest.approx(0.1)
+    ways = both(ack_bits=100)
+    ways.put(ways.up, 0.0, 0, 1000)
+    ways.put(ways.up, 0.0, 0, 1000, number=1)
+    ways.run()
+    assert ways.delivered == {("uplink", 0, 0): 1.1, ("uplink", 0, 1): 2.4}
+    assert (ways.down.sent, ways.down.bits_sent, ways.up.bits_sent) == (2, 200, 2000)
+    assert ways.down.station.busy_fraction(2.0) == pytest.approx(0.1)
 
 
 def test_an_acknowledgement_queues_behind_what_is_there_and_before_what_comes() -> None:
     """The downlink is taken from 1.05 s to 1.25 s; the acknowledgement goes to 1.35 s, back at 1.45 s."""
-    both = Both(ack_bits=100, arq="selective_repeat")
-    both.put(both.up, 0.0, 1000, 0)
-    both.put(both.up, 0.0, 1000, 1)
-    both.put(both.down, 1.05, 200, 7)
-    both.put(both.down, 1.2, 504, 8)
-    both.run()
-    assert both.ends == [(1.1, "uplink", 0), (1.35, "downlink", 7), (1.954, "downlink", 8), (2.55, "uplink", 1)]
+    ways = both(ack_bits=100, arq="selective_repeat")
+    ways.put(ways.up, 0.0, 0, 1000)
+    ways.put(ways.up, 0.0, 0, 1000, number=1)
+    ways.put(ways.down, 1.05, 0, 200, number=7)
+    ways.put(ways.down, 1.2, 0, 504, number=8)
+    ways.run()
+    down = {("downlink", 0, 7): 1.35, ("downlink", 0, 8): 1.954}
+    assert ways.delivered == {("uplink", 0, 0): 1.1, ("uplink", 0, 1): 2.55} | down
 
 
 @pytest.mark.parametrize("how", ["lost", "dropped"])
 def test_an_acknowledgement_that_fails_on_the_way_back_costs_a_repeat(how: str) -> None:
     """Lost on the downlink like any packet, or dropped by its full buffer: the timer of 0.5 s runs from 1 s on."""
-    both = Both(100, Scripted((0, 0, -1, 0))) if how == "lost" else Both(100, buffer_packets=0)
-    first = both.put(both.up, 0.0, 1000, 0)
+    ways = both(100, Scripted((0, 0, -1, 0))) if how == "lost" else both(100, buffer_packets=0)
+    first = ways.put(ways.up, 0.0, 0, 1000)
     if how == "dropped":
-        both.put(both.down, 1.0, 1000, 7)
-    both.run()
+        ways.put(ways.down, 1.0, 0, 1000, number=7)
+    ways.run()
     assert first.attempts == 2
-    assert (both.down.lost, both.down.dropped) == ((1, 0) if how == "lost" else (0, 1))
-    assert [end for end in both.ends if end[1] == "uplink"] == [(1.1, "uplink", 0)]
+    assert (ways.down.lost, ways.down.dropped) == ((1, 0) if how == "lost" else (0, 1))
+    assert ways.delivered["uplink", 0, 0] == 1.1
 
 
-def test_that_a_partial_round_ends_early_is_told_by_an_acknowledgement_of_its_own() -> None:
+def test_an_acknowledgement_of_its_own_reports_that_a_partial_round_ends_early() -> None:
     """Of eight parts of 80 bits the second is lost. The third is in at 0.34 s; its acknowledgement takes 16 ms of the
-    downlink, the word that no more are awaited another 16: the sender hears at 0.472 s, while the sixth goes out."""
-    both = Both(ack_bits=16, up=Scripted((0, 0, 1, 0)))
-    message = Message((0, 0, 0), payload(*[80] * 8), lambda _: both.ends.append((round(both.env.now, 9), "uplink", 0)))
-    both.up.put(message)
-    both.run()
-    assert both.ends == [(0.34, "uplink", 0)]
-    assert (message.attempts, both.up.dropped, both.down.bits_sent) == (6, 2, 6 * 16)
+    downlink, the message that no more are awaited another 16: it is in at 0.472 s, while the sixth goes out."""
+    ways = both(ack_bits=16, up=Scripted((0, 0, 1, 0)))
+    message = ways.put(ways.up, 0.0, 0, [80] * 8)
+    ways.run()
+    assert ways.delivered == {("uplink", 0, 0): 0.34}
+    assert (message.attempts, ways.up.dropped, ways.down.bits_sent) == (6, 2, 6 * 16)
 
 
-def test_that_a_whole_message_is_in_is_told_by_the_acknowledgements_of_its_packets_alone() -> None:
-    both = Both(ack_bits=16, mtu_bits=100)
-    both.put(both.up, 0.0, 400, 0)
-    both.run()
-    assert (both.up.sent, both.down.sent, both.down.bits_sent) == (4, 4, 4 * 16)
-
-
-def test_free_acknowledgements_leave_the_way_back_alone() -> None:
-    both = Both(ack_bits=0)
-    both.put(both.up, 0.0, 1000, 0)
-    both.put(both.up, 0.0, 1000, 1)
-    both.run()
-    assert both.ends == [(1.1, "uplink", 0), (2.3, "uplink", 1)]
-    assert both.down.sent == 0
+@pytest.mark.parametrize(("ack_bits", "packets", "in_s"), [(16, 4, 1.148), (0, 0, 1.1)])
+def test_a_whole_message_is_acknowledged_packet_by_packet_and_free_acknowledgements_leave_the_downlink_alone(
+    ack_bits: int, packets: int, in_s: float
+) -> None:
+    ways = both(ack_bits, mtu_bits=100)
+    ways.put(ways.up, 0.0, 0, 400)
+    ways.run()
+    assert (ways.up.sent, ways.down.sent, ways.down.bits_sent) == (4, packets, packets * 16)
+    assert ways.delivered == {("uplink", 0, 0): in_s}
 
 
 def test_i1_and_i7_hold_with_acknowledgements_that_cost_bits() -> None:

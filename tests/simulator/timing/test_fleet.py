@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import pytest
 from cells import cell, link
-from plants import Ran, Watch, ran
+from plants import AirWatch, Ran, ran
 
 from simulator import Cell, ConfigError
-from simulator.results.observer import Airing
 
 FAST = {"latency": {"kind": "constant", "per_pass_s": 0.001}}
 ASKED = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 8}
@@ -43,24 +43,15 @@ def test_a_class_decodes_as_a_cell_of_its_scheme_would() -> None:
             assert mixed[device, number] == alone[device, number]
 
 
-class OnAir(Watch):
-    """Notes whose packets go over which link."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.devices: dict[str, set[int]] = {}
-
-    def on_packet(self, airing: Airing) -> None:
-        self.devices.setdefault(airing.link, set()).add(airing.address[0])
-
-
 def test_links_are_shared_within_a_class_and_by_those_without_their_own() -> None:
     made = fleet(
         {"name": "lora", "count": 2, "uplink": link(1e4)}, {"name": "b", "count": 2}, {"name": "c", "edge": FAST}
     )
-    on_air = OnAir()
-    assert {each.name for each in ran(made, watch=on_air).plant.links} == set(on_air.devices)
-    assert on_air.devices == {"lora uplink": {0, 1}, "uplink": {2, 3, 4}, "downlink": {0, 1, 2, 3, 4}}
+    watch, devices = AirWatch(), defaultdict[str, set[int]](set)
+    assert len(ran(made, watch=watch).plant.links) == 3
+    for airing in watch.airings:
+        devices[airing.link].add(airing.address[0])
+    assert devices == {"lora uplink": {0, 1}, "uplink": {2, 3, 4}, "downlink": {0, 1, 2, 3, 4}}
 
 
 def test_an_own_uplink_and_processor_set_the_pace_of_their_class_alone() -> None:

@@ -9,7 +9,7 @@ import pytest
 from cells import cell, link
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plants import Watch, ran
+from plants import AirWatch, ran
 from pydantic import ValidationError
 from two_ways import TwoWays
 
@@ -96,23 +96,12 @@ def test_classes_that_share_one_way_share_its_medium() -> None:
     own = {"downlink": link(1e5, **wifi)}
     classes = [{"name": "one", **own}, {"name": "two", **own}, {"name": "three", "uplink": link(2e4, **wifi), **own}]
     asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 8, "devices": 3}
-    watch = Seen()
+    watch = AirWatch()
     ran(cell(fleet=classes, uplink=link(2e4, **wifi), workload=asked, downlink=link(1e5, **wifi)), watch=watch)
     for one, other in combinations(watch.airings, 2):
         together = (one.address[0] == 2) == (other.address[0] == 2)
         assert not together or apart(one, other)
     assert any(not apart(one, other) for one, other in combinations(watch.airings, 2))
-
-
-class Seen(Watch):
-    """Keeps what is on the air."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.airings: list[Airing] = []
-
-    def on_packet(self, airing: Airing) -> None:
-        self.airings.append(airing)
 
 
 PUTS = st.lists(

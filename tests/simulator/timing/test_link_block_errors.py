@@ -8,28 +8,20 @@ from itertools import pairwise
 import pytest
 import simpy
 from finite_blocklength import failing
+from plants import AirWatch
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
-from simulator.results.observer import Airing, Observer
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 
 W_HZ = 180e3
 
 
-class Seen(Observer):
-    def __init__(self) -> None:
-        self.packets: list[Airing] = []
-
-    def on_packet(self, packet: Airing) -> None:
-        self.packets.append(packet)
-
-
 @pytest.mark.parametrize("own", [False, True])
 def test_on_a_link_each_block_is_lost_by_the_fade_in_which_it_was_sent(own: bool) -> None:
     """A twin draws fades and luck from the link's numbers and says of each attempt whether it arrives."""
-    snr_db, coherence_s, uniforms, env, seen = 6.0, 0.02, Uniforms.of(5, "test"), simpy.Environment(), Seen()
+    snr_db, coherence_s, uniforms, env, seen = 6.0, 0.02, Uniforms.of(5, "test"), simpy.Environment(), AirWatch()
     faded = {"kind": "rayleigh", "mean_snr_db": snr_db, "coherence_s": coherence_s, "capacity_share": 0.99}
     loss = {"kind": "block_errors", "snr_db": None}
     own_loss = {"kind": "block_errors", "snr_db": snr_db, "coherence_s": coherence_s}
@@ -55,8 +47,8 @@ def test_on_a_link_each_block_is_lost_by_the_fade_in_which_it_was_sent(own: bool
             for a, b in pairwise(edges)
         ]
 
-    lost = [math.isnan(each.arrives_s) for each in seen.packets]
-    chances = [failing(each.bits, parts(each.began_s, each.left_s)) for each in seen.packets]
-    told = [luck(*each.address, each.fragment, each.attempt) for each in seen.packets]
+    lost = [math.isnan(each.arrives_s) for each in seen.airings]
+    chances = [failing(each.bits, parts(each.began_s, each.left_s)) for each in seen.airings]
+    told = [luck(*each.address, each.fragment, each.attempt) for each in seen.airings]
     assert lost == [number < chance for number, chance in zip(told, chances, strict=True)]
-    assert 20 < sum(lost) < len(lost) / 2 and any(len(parts(each.began_s, each.left_s)) > 1 for each in seen.packets)
+    assert 20 < sum(lost) < len(lost) / 2 and any(len(parts(each.began_s, each.left_s)) > 1 for each in seen.airings)

@@ -103,7 +103,7 @@ def run(link_fields: dict[str, Any], puts: Puts, seed: int) -> tuple[Link, list[
         Link(env, LinkConfig.model_validate(link_fields), Uniforms.of(seed, name), name, lambda device: 1.0)
         for name in ("test", "back")
     )
-    link.way_back.reverse = lambda device: back
+    link.reverse = lambda device: back
     stories = []
     for number, (at_s, device, parts_bits, gap_s) in enumerate(puts):
         first, *others = payload(*(parts_bits if gap_s is None else (min(max(8, bits), 376) for bits in parts_bits)))

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 from cells import cell
-from plants import Watch, ran
+from plants import AirWatch, ran
 
 from channels.link.presets import PRESETS
 from simulator import CellResult
@@ -15,22 +15,11 @@ from simulator.results import BREAKDOWN
 from simulator.results.observer import Airing
 
 
-class Seen(Watch):
-    """Keeps what is on the air."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.airings: list[Airing] = []
-
-    def on_packet(self, airing: Airing) -> None:
-        self.airings.append(airing)
-
-
 @cache
 def run(name: str, scheme: str) -> tuple[CellResult, list[Airing]]:
     """Two devices, one request of eight tokens each, over both ways of a preset."""
     asked = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 8, "devices": 2}
-    watch = Seen()
+    watch = AirWatch()
     made = cell(scheme, workload=asked, uplink=f"{name}.uplink", downlink=f"{name}.downlink")
     return ran(made, watch=watch).result, watch.airings
 

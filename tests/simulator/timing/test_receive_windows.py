@@ -10,9 +10,9 @@ from cells import cell, link
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from links import Given, Scripted
-from plants import Watch, ran
+from plants import AirWatch, ran
 from pydantic import ValidationError
-from two_ways import OnAir, TwoWays
+from two_ways import TwoWays
 
 from channels.link.link_config import LinkConfig, answer_s
 from kinds import ConfigError
@@ -147,23 +147,12 @@ def streaming(delays_s: tuple[float, ...], scheme: object, loss: float) -> tuple
     up = link(2e4, loss=lossy, arq=arq, mtu_bits=1000, sharing="own")
     listens = {"kind": "after_sending", "delays_s": delays_s}
     made = cell(scheme, workload=asked, uplink=up, downlink=link(2e4, loss=lossy, listens=listens))
-    air = Seen()
+    air = AirWatch()
     run = ran(made, watch=air)
     assert (run.result.requests["outcome"] == "answered").all()
     per_token = run.result.summary["uplink_bits_per_token"] * run.result.requests["output_tokens"].sum()
-    ways = [[each for each in air.on_air.airings if each.link == way] for way in ("uplink", "downlink")]
+    ways = [[each for each in air.airings if each.link == way] for way in ("uplink", "downlink")]
     return ways[0], ways[1], float(per_token)
-
-
-class Seen(Watch):
-    """Notes what is on the air."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.on_air = OnAir()
-
-    def on_packet(self, airing: Airing) -> None:
-        self.on_air.on_packet(airing)
 
 
 @settings(max_examples=12, deadline=None)

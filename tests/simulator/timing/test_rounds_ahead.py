@@ -24,7 +24,7 @@ ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "out
 SCHEMES: dict[str, dict[str, Any]] = {
     "k_sqs": {"kind": "k_sqs", "k": 4, "max_drafts": 3},
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True},
-    "half_top_k": {"kind": "half_top_k", "max_drafts": 3},
+    "half_top_k": {"kind": "truncated_fp16", "policy": "fixed_length", "max_drafts": 3},
     "coupled": {"kind": "coupled", "max_drafts": 3},
 }
 MEMORY = Memory()

@@ -41,10 +41,10 @@ from channels.codec.wire import CodecError, Draft, Format, bound_bits, decode, e
 V = codec_prior.VOCABULARY
 TOKENS = ("flat", "coded", "unsent")
 POINTS = [(8, 0.0, 64), (64, 0.0, 100), (0, 0.01, 100), (0, 0.0005, 1000), (1, 0.0, 1), (0, 1e-6, 5000)]
-"""Of the lattice: (top k or 0, threshold, resolution)."""
+"""The lattice's: (top k or 0, threshold, resolution)."""
 RESOLUTIONS = {"dual": 100, "cubic": 100, "logarithmic": 33}
 SIZED = [(name, (size, 0.0, ell)) for name, ell in RESOLUTIONS.items() for size in (1, 8, 64)]
-"""Of the other quantizers, which keep so many of the likeliest."""
+"""The other quantizers', which keep so many of the likeliest."""
 SPOKEN = [*(("lattice", point) for point in POINTS), *SIZED]
 
 

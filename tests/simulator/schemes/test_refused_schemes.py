@@ -1,0 +1,51 @@
+"""Parts and fields of a scheme that do not go together are refused in one line that names them."""
+
+from __future__ import annotations
+
+import pytest
+
+from kinds import ConfigError
+from simulator import Cell
+
+SPLIT = {"kind": "composed", "code": "scalars", "acceptance": "split_rejection", "reply": "law"}
+RACED = {"code": {"kind": "ids", "token": "raced"}, "sparsifier": {"kind": "top_k", "k": 1}}
+REFUSED: list[tuple[str, dict[str, object], str]] = [
+    ("composed", {"code": "ids"}, r"\.code = 'ids'"),
+    ("composed", RACED, r"\.code.token = 'raced'"),
+    ("composed", {"draw": "shared_race"}, r"\.acceptance = 'rejection'"),
+    ("composed", {"draw": "shared_race", "acceptance": "coupling"}, r"\.code = 'recoded'"),
+    ("composed", {"quantizer": "halves"}, r"\.quantizer = 'halves'"),
+    ("composed", {"sparsifier": {"kind": "top_k", "k": 5_000}}, r"\.sparsifier.k = 5000"),
+    ("composed", {"code": "scalars"}, r"\.acceptance = 'rejection': does not go with code 'scalars'"),
+    ("composed", {"acceptance": "split_rejection"}, r"\.acceptance = 'split_rejection': does not go with code 'recod"),
+    ("composed", SPLIT | {"reply": "token"}, r"\.reply = 'token': does not go with acceptance 'split_rejection'"),
+    ("composed", {"reply": "law"}, r"\.reply = 'law': does not go with acceptance 'rejection'"),
+    ("composed", SPLIT | {"policy": "goodput"}, r"\.policy = 'goodput': lets the cloud decode by itself"),
+    ("composed", SPLIT | {"partial": True}, r"\.partial = True: must be false where the edge draws"),
+    ("composed", SPLIT | {"depth": 2}, r"\.depth = 2: must be 0 where the edge draws"),
+    ("composed", SPLIT | {"quantizer": "dual"}, r"\.code = 'scalars': carries counts that sum to the resolution"),
+    ("composed", SPLIT | {"reply": {"kind": "certified", "tolerance": 1e-9}}, r"\.tolerance = 1e-09: must be at least"),
+    *[(kind, {field: 1}, rf"\.{field} = ") for kind in ("dssd", "asym") for field in ("depth", "partial")],
+    ("mirrored", {"partial": True}, r"\.partial = True"),
+    ("mirrored", {"depth": 2}, r"\.depth = 2"),
+    ("mirrored", {"sparsifier": "conformal"}, r"\.sparsifier = 'conformal'"),
+    ("mirrored", {"sparsifier": "running_quantile"}, r"\.sparsifier = 'running_quantile'"),
+    ("mirrored", {"sparsifier": {"kind": "top_k", "k": 5_000}}, r"\.sparsifier.k = 5000"),
+    ("mirrored", {"checksum_bits": 24}, r"\.checksum_bits = 24"),
+    ("mirrored", {"checksum_bits": 16, "ids": "law"}, r"\.checksum_bits = 16"),
+    ("tree", {"partial": True}, r"\.partial = True: should be False"),
+    ("tree", {"depth": 1}, r"\.depth = 1: should be 0"),
+    ("tree", {"widths": []}, r"\.widths = "),
+    ("tree", {"widths": [2, 0]}, r"\.widths.1 = 0: should be greater than or equal to 1"),
+    ("tree", {"widths": [2], "max_drafts": 10}, r"\.max_drafts = 10, widths = \[2\]: make a tree of more than 1,024"),
+    ("tree", {"k": 2000}, r"\.k = 2000: must be at most the vocabulary, 1024"),
+    ("likely_tree", {"child_acceptance": [0.7, 0.4]}, r": child_acceptance = \[0.7, 0.4\]: must sum to at most 1, one"),
+    ("rungs", {"settings": [{}, {"sparsifier": {"kind": "top_k", "k": 5_000}}]}, r"\.settings\.1\.sparsifier\.k = 500"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "fields", "complaint"), REFUSED)
+def test_what_does_not_go_together_is_refused_in_one_line(kind: str, fields: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=f"^scheme{complaint}") as caught:
+        Cell.from_fields({"scheme": {**fields, "kind": kind}})
+    assert "\n" not in str(caught.value)
