@@ -197,10 +197,10 @@ def test_no_empty_frame_begins_once_the_reply_is_here_that_it_would_ask_for() ->
     arq = {"kind": "stop_and_wait", "timeout_s": 1.0, "ack_loss": {"kind": "bernoulli", "probability": 0.3}}
     up, down = link(2e4, arq=arq, sharing="own"), link(2e4, listens={"kind": "after_sending", "delays_s": (0.06, 0.12)})
     for seed in range(1, 4):  # of which the second has such a frame
-        air = Seen()
+        air = AirWatch()
         ran(cell("coupled", workload=asked, uplink=up, downlink=down, seed=seed), watch=air)
         last: dict[int, Airing] = {}
-        for frame in sorted(air.on_air.airings, key=lambda each: (each.began_s, each.link)):
+        for frame in sorted(air.airings, key=lambda each: (each.began_s, each.link)):
             reply = last.get(frame.address[0])
             if reply is not None and frame.link == "uplink" and reply.link == "downlink":
                 assert frame.round >= 0 or frame.attempt or frame.began_s < reply.arrives_s - 1e-9
