@@ -308,7 +308,7 @@ class PassTimes:
 
     def of_s(self, shares: Sequence[Share]) -> float:
         """Seconds of the verifier's pass, after the drafter's passes of jobs that have any, which run side by side, of
-        the engine's step around them, one for all, and of the rounds that are read and judged beside it, one after
+        the engine's step around them, one for all, and of the rounds that are read and verified beside it, one after
         another."""
         work = [(share.new_tokens, share.cached_tokens) for share in shares]
         verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s + self._judging_s(shares)

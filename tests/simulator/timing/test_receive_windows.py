@@ -191,6 +191,22 @@ def test_a_stream_costs_a_frame_up_for_each_frame_down() -> None:
     assert {frame.bits for frame in empty} == {320}
 
 
+def test_no_empty_frame_begins_once_the_reply_is_here_that_it_would_ask_for() -> None:
+    """Nor at that very instant, where it has waited for the device to have received the reply."""
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 14, "devices": 3}
+    arq = {"kind": "stop_and_wait", "timeout_s": 1.0, "ack_loss": {"kind": "bernoulli", "probability": 0.3}}
+    up, down = link(2e4, arq=arq, sharing="own"), link(2e4, listens={"kind": "after_sending", "delays_s": (0.06, 0.12)})
+    for seed in range(1, 4):  # of which the second has such a frame
+        air = AirWatch()
+        ran(cell("coupled", workload=asked, uplink=up, downlink=down, seed=seed), watch=air)
+        last: dict[int, Airing] = {}
+        for frame in sorted(air.airings, key=lambda each: (each.began_s, each.link)):
+            reply = last.get(frame.address[0])
+            if reply is not None and frame.link == "uplink" and reply.link == "downlink":
+                assert frame.round >= 0 or frame.attempt or frame.began_s < reply.arrives_s - 1e-9
+            last[frame.address[0]] = frame
+
+
 @pytest.mark.parametrize("delays_s", [(), (0.0, 1.0), (2.0, 1.0), (1.0, float("inf"))])
 def test_windows_come_after_the_frame_and_one_after_the_other(delays_s: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError, match="delays_s"):
