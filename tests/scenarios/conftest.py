@@ -92,3 +92,9 @@ def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
 def small() -> tuple[str, ...]:
     """Options that make any scenario a matter of a second."""
     return SMALL
+
+
+@pytest.fixture
+def untuned() -> tuple[str, ...]:
+    """Those of `small`, and schemes that are told their settings: a third of the time of a run that chooses them."""
+    return (*SMALL, "--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.k=8")

@@ -97,10 +97,10 @@ def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
 
 
 def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    typed: Typed, untuned: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scenarios.command.run.finished_run, "draw_all", lambda *_: iter(()))
-    run = (*RUN, *small, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
+    run = (*RUN, *untuned, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
     first = typed(*run, "--seeds=1")
     assert first[0] == 0 and first[2] == ""
     kept = (tmp_path / "here" / "cells.csv").read_bytes()
@@ -112,9 +112,9 @@ def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_over
     assert (tmp_path / "here" / "cells.csv").read_bytes() != kept
 
 
-def test_a_setting_on_an_axis_pins_it_and_says_so(typed: Typed, small: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_setting_on_an_axis_pins_it_and_says_so(typed: Typed, untuned: tuple[str, ...], tmp_path: Path) -> None:
     pinned = ("--set=uplink.rate.bps=5e4", TWO_SCHEMES, "--seeds=1", "--quiet", "--out=pinned")
-    status, out, _ = typed(*RUN, *small, *pinned)
+    status, out, _ = typed(*RUN, *untuned, *pinned)
     assert status == 0 and "--set pins the axis uplink.rate.bps" in out
     assert set(pd.read_csv(tmp_path / "pinned" / "cells.csv")["uplink.rate.bps"]) == {5e4}
     assert not (tmp_path / "pinned" / "figures" / "latency.svg").exists()
@@ -134,10 +134,12 @@ def test_a_cell_of_a_result_directory_runs_again_from_its_file(
     assert again["latency_per_token_s"] == row["latency_per_token_s"]
 
 
-def test_a_scheme_of_the_users_own_runs_beside_the_others(typed: Typed, small: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_scheme_of_the_users_own_runs_beside_the_others(
+    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
+) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     grid = "--grid=scheme=k_sqs,{kind: mine_here, ratio: 0.3}"
-    status, out, err = typed(*RUN, *small, TWO_RATES, grid, "--import=mine.py", "--seeds=1", "--out=both")
+    status, out, err = typed(*RUN, *untuned, TWO_RATES, grid, "--import=mine.py", "--seeds=1", "--out=both")
     assert status == 0, err
     assert "mine_here" in out and "k_sqs" in out
     assert set(pd.read_csv(tmp_path / "both" / "cells.csv")["scheme.kind"]) == {"k_sqs", "mine_here"}

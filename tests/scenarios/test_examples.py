@@ -60,10 +60,10 @@ def test_a_program_runs_by_the_command_it_names(
 
 @pytest.mark.parametrize(("name", "kind"), IMPORTED.items())
 def test_a_part_of_the_readers_own_runs_beside_ours(
-    name: str, kind: str, typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    name: str, kind: str, typed: Typed, untuned: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
-    out, printed = type_(typed, f"{name}.py", small)
+    out, printed = type_(typed, f"{name}.py", untuned)
     cells = pd.read_csv(out / "cells.csv", dtype=str)
     assert kind in cells.to_numpy() and "k_sqs" in set(cells["scheme.kind"])
     assert "latency per token" in printed

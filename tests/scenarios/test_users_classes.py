@@ -237,6 +237,9 @@ def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(
         "--set=workload.requests=5",
         "--set=workload.output_tokens=24",
         "--grid=uplink.rate.bps=1e5",
+        "--set=scheme.max_drafts=4",
+        "--set=scheme.resolution=100",
+        "--set=scheme.k=8",
         "--seeds=1",
     )
     status, out, err = typed(
