@@ -233,19 +233,24 @@ CURVES = [
 ]  # fmt: skip
 """Families that overlap in bits, one of them with a step to choose."""
 UNTUNED = "--set=scheme.max_drafts=4"
-"""No trials: `finished` and five of these have them."""
+TOLD = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
+"""No trials: `finished`, `capacity` and `adaptive` have them."""
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 FEWER = {
     "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", UNTUNED],
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", UNTUNED],
-    "scaling": [TWO_KINDS, UNTUNED],
+    "scaling": [TWO_KINDS, *TOLD],
     "break_even": [TWO_KINDS],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
-    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", UNTUNED],
+    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *TOLD],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
-    "trees": ["--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8", "--set=scheme.resolution=100", UNTUNED],
+    "trees": ["--grid=uplink.rate.bps=1e3,1e5", *TOLD],
     "interactions": ["--grid=scheme.k=2,32", UNTUNED],
-    "languages": [TWO_KINDS, f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}"],
+    "languages": [
+        TWO_KINDS,
+        f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}",
+        *TOLD,
+    ],
     "codes": ["--grid=uplink.rate.bps=1e3,1e5"],
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
     "adaptive": [
