@@ -15,6 +15,7 @@ from simulator.schemes.policy import (
     DRAFT,
     SEND,
     Action,
+    DraftRound,
     EdgeView,
     FixedLength,
     Policy,
@@ -62,6 +63,15 @@ class Hasty(Policy):
         return SEND, state
 
 
+class AtOnce(Policy):
+    """Decides each round when it begins, with its length."""
+
+    kind: Literal["at_once_in_tests"] = "at_once_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return DraftRound(3), state
+
+
 class OneAsked(Policy):
     """As `fixed_length`, but asked step by step."""
 
@@ -92,6 +102,11 @@ def test_a_round_asked_step_by_step_is_the_round_drafted_at_once() -> None:
     assert FixedLength().plan(5) == 5 and OneAsked().plan(5) is None
     for one, other in ((asked.rounds, planned.rounds), (asked.requests, planned.requests)):
         assert one.drop(columns="cell").equals(other.drop(columns="cell"))
+
+
+def test_a_round_that_is_decided_at_once_has_as_many_drafts() -> None:
+    rounds = simulate(made("at_once_in_tests", workload=ONE), memory=Memory()).rounds
+    assert len(rounds) > 5 and set(rounds["drafted"].iloc[:-2]) == {3}
 
 
 def test_a_policy_sees_time_bits_and_verdicts() -> None:
