@@ -69,7 +69,7 @@ class AtOnce(Policy):
     kind: Literal["at_once_in_tests"] = "at_once_in_tests"
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
-        return DraftRound(3), state
+        return DraftRound(min(3, view.most_drafts)), state
 
 
 class OneAsked(Policy):
