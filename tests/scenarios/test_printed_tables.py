@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.command.capacity_reasons import unmet
 from scenarios.command.report.report_table import results
-from scenarios.command.run.printed_tables import bearing, costs, fullest, overloads, stands_for, unsettled
+from scenarios.command.run.capacity_table import bearing, unmet
+from scenarios.command.run.printed_tables import costs, fullest, overloads, stands_for, unsettled
 from scenarios.findings.aligned_columns import WIDTH
 from scenarios.findings.headline_table import headline
 from simulator.cell.cell import Cell

@@ -4,7 +4,7 @@ the run stands for. Returns strings."""
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,7 @@ from models.clocks.footprint import weight_bytes
 from models.clocks.latency import Latency
 from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
-from scenarios.command.capacity_reasons import reasons
-from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_along, wrapped
+from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
 from scenarios.findings.sentences import joined, stretches
 from simulator.cell.cell import Cell
@@ -25,8 +24,7 @@ from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.spans import DOWNLINK, UPLINK
 from simulator.results.unanswered import percent
-from simulator.results.units import quantity, title
-from simulator.sweeps.search import Objective
+from simulator.results.units import title
 
 COSTS: tuple[tuple[str, str], ...] = (
     ("payload_bits_per_token", "payload bits"),
@@ -59,48 +57,6 @@ IF_THERE_HEADING = {
     "slo_attainment": "the share of requests that met the objective, and the tokens a second of those",
 }
 OUTPUT_HEADING = "; TV output: how far the text's law is from the verifier's, 0 of the lossless"
-
-
-def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
-    """Two tables, a row per value of the axis, a column per curve: devices at the objective, with the range of what
-    each seed bears by itself; and the limit that is met first, with the station whose relief would serve most more."""
-    limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
-    alone = summary["n"].max() > 1
-    heading = f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%"
-    heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""
-    met = textwrap.fill(
-        "what fails first with more of them, and the station that limits: relieved alone (passes of no time, an "
-        "infinite rate without losses, no limit of memory) it would serve most more",
-        WIDTH,
-    )
-    table = marked(summary)
-    parts = [heading, _by_curve(table, axis, lambda row: _borne(row, alone)), met, _by_curve(table, axis, _met_first)]
-    text = "\n".join(map(wrapped, reasons(summary, axis, objective)))
-    return "\n\n".join([*parts, *([text] if text else [])])
-
-
-def _by_curve(table: pd.DataFrame, axis: str | None, text: Callable[[pd.Series[float]], str]) -> str:
-    """A row per value of the axis, a column per curve: what is told of the row of the table that they have."""
-    names = list(dict.fromkeys(table[CURVE]))
-    body = []
-    for at, part in rows_along(table, axis):
-        found = {str(row[CURVE]): text(row) for _, row in part.iterrows()}
-        body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
-    return aligned(["" if axis is None else title(axis), *names], body)
-
-
-def _borne(row: pd.Series[float], alone: bool) -> str:
-    text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
-    if not alone:
-        return text
-    none = int(row.get("seeds_of_none", 0))
-    lacking = f"; {none} seed{'s' if none > 1 else ''} none" if none and row["capacity"] else ""
-    return f"{text} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f}{lacking})"
-
-
-def _met_first(row: pd.Series[float]) -> str:
-    limit, station = (str(row.get(name, "")) for name in ("first_limit", "limited_by"))
-    return f"{limit}, {station or 'no station alone'}" if limit else "-"
 
 
 def fullest(row: pd.Series[float]) -> str:
@@ -181,7 +137,7 @@ def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> lis
 
 def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> str:
     """A row per value of the axis, a column per curve: what was chosen for it."""
-    return heading + "\n\n" + _by_curve(choices, axis, lambda row: str(row["chosen"]))
+    return heading + "\n\n" + by_curve(choices, axis, lambda row: str(row["chosen"]))
 
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:

@@ -49,10 +49,6 @@ def test_each_part_of_the_address_has_its_own_luck(uniforms: Uniforms, axis: int
     assert 10 < sum(luck) < 54
 
 
-def test_no_loss_loses_nothing(uniforms: Uniforms) -> None:
-    assert not lost(Loss.of("none").process(uniforms), 100).any()
-
-
 def bursts(losses: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Lengths of the runs of losses, the last one left out."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], losses.astype(np.int64), [0]])))
@@ -155,11 +151,6 @@ def test_a_new_loss_is_one_class(uniforms: Uniforms) -> None:
         del Loss.kinds["every_second"]
 
 
-class NoNumbers:
-    def uniform(self, *index: int) -> float:
-        raise AssertionError("nothing to draw")
-
-
 @pytest.mark.parametrize(
     "fields",
     [
@@ -174,19 +165,6 @@ def test_the_mean_that_a_kind_gives_is_the_share_it_loses(fields: dict[str, obje
     """The states of the last two are correlated: the mean of so many packets has an sd of at most .0026."""
     loss = Loss.of(fields)
     assert loss.mean_loss == pytest.approx(lost(loss.process(uniforms), 60_000).mean(), abs=5 * 0.0026)
-
-
-def test_a_kind_need_not_give_a_mean() -> None:
-    class Unsaid(Loss):
-        kind: Literal["unsaid_here"] = "unsaid_here"
-
-        def process(self, uniforms: Uniforms) -> LossProcess:
-            raise NotImplementedError
-
-    try:
-        assert Unsaid().mean_loss is None
-    finally:
-        del Loss.kinds["unsaid_here"]
 
 
 PROCESSES = [
@@ -220,7 +198,7 @@ def test_a_delay_says_whether_it_remembers(fields: object, memoryless: bool, uni
     assert is_memoryless(Delay.of(fields).process(uniforms)) == memoryless
 
 
-def test_a_process_of_a_user_is_taken_to_remember_unless_it_says_otherwise(uniforms: Uniforms) -> None:
+def test_a_kind_of_a_user_has_no_mean_and_is_taken_to_remember_unless_it_says_otherwise(uniforms: Uniforms) -> None:
     class Silent(Loss):
         kind: Literal["silent_here"] = "silent_here"
 
@@ -236,6 +214,7 @@ def test_a_process_of_a_user_is_taken_to_remember_unless_it_says_otherwise(unifo
 
     try:
         assert not is_memoryless(Silent().process(uniforms)) and is_memoryless(Pure().process(uniforms))
+        assert Silent().mean_loss is None
     finally:
         del Loss.kinds["silent_here"], Loss.kinds["pure_here"]
 

@@ -43,18 +43,6 @@ def test_packets_that_follow_each_other_pay_one_by_one_and_nothing_else_starts_m
     assert bench.log[1, 0] == [(0.5, "queue"), (1.25, "transmit"), (2.5, "propagation"), (2.6, "deliver")]
 
 
-def test_a_loss_is_told_the_rate_of_the_bits() -> None:
-    class Ear:
-        def lost(self, now_s: float, bits: int, rate_bps: float, index: tuple[int, ...]) -> bool:
-            assert rate_bps == pytest.approx(1000)
-            return False
-
-    bench = Bench(Ear(), overhead_s=0.25)
-    bench.put(0.0, device=0, bits=1000)
-    bench.run()
-    assert bench.log[0, 0][-1] == (1.35, "deliver")
-
-
 def test_a_wifi_frame_of_1500_bytes_takes_some_650_us_and_an_empty_one_over_200() -> None:
     """DIFS 34, back-off 67.5, preamble 36, SIFS 16, acknowledgement 28 us; then 1538 bytes with the MAC header at 26
     Mbit/s: seven tenths of the air carry bits of a full frame, a ninth of it those of a bare header."""

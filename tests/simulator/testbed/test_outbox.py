@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import simpy
 from links import Given
-from two_ways import OnAir
+from plants import AirWatch
 from udp_air import ROOM_BYTES, TIMEOUT_S, World, cell, letter, played
 
 from channels.link.link_config import answer_s
@@ -49,7 +49,7 @@ def simulated(
     of: Cell, puts: list[tuple[float, Letter]], lost: set[PacketIndex], deaf: set[PacketIndex]
 ) -> tuple[list[tuple[PacketIndex, float]], dict[tuple[int, int, int], float]]:
     """When each attempt on the uplink joins its queue, and when each message is delivered, in the simulator."""
-    env, air = simpy.Environment(), OnAir()
+    env, air = simpy.Environment(), AirWatch()
     links = {}
     for name, config, back in (("uplink", of.uplink, of.downlink), ("downlink", of.downlink, of.uplink)):
         arq = config.arq.model_copy(update={"ack_loss": Given(by=Script(deaf))})

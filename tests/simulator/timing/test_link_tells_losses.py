@@ -55,3 +55,7 @@ def test_an_outage_on_the_way_lowers_the_mean_rate() -> None:
 
 def test_a_link_of_infinite_rate_takes_no_time() -> None:
     assert [rate_bps for _, _, rate_bps, _ in told(rate={"kind": "constant", "bps": inf})] == [inf, inf]
+
+
+def test_overhead_beside_the_bits_is_no_part_of_their_rate() -> None:
+    assert [rate_bps for _, _, rate_bps, _ in told(overhead_s=0.25)] == [1000, 1000]

@@ -1,15 +1,50 @@
-"""Why a search for the most devices ended where it did: which limit fails at once, or that it asked no further."""
+"""What a search for the most devices found, as text: devices, the limit met first, and why it ended where it did."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator
 
 import pandas as pd
 
+from scenarios.findings.aligned_columns import WIDTH, by_curve, wrapped
 from simulator.results.columns import CURVE
+from simulator.results.lossy import marked
 from simulator.results.units import quantity, title
 from simulator.sweeps.search import Objective
+
+
+def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
+    """Two tables, a row per value of the axis, a column per curve: devices at the objective, with the range of what
+    each seed bears by itself; and the limit that is met first, with the station whose relief would serve most more."""
+    limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
+    alone = summary["n"].max() > 1
+    heading = f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%"
+    heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""
+    met = textwrap.fill(
+        "what fails first with more of them, and the station that limits: relieved alone (passes of no time, an "
+        "infinite rate without losses, no limit of memory) it would serve most more",
+        WIDTH,
+    )
+    table = marked(summary)
+    parts = [heading, by_curve(table, axis, lambda row: _borne(row, alone)), met, by_curve(table, axis, _met_first)]
+    text = "\n".join(map(wrapped, reasons(summary, axis, objective)))
+    return "\n\n".join([*parts, *([text] if text else [])])
+
+
+def _borne(row: pd.Series[float], alone: bool) -> str:
+    text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
+    if not alone:
+        return text
+    none = int(row.get("seeds_of_none", 0))
+    lacking = f"; {none} seed{'s' if none > 1 else ''} none" if none and row["capacity"] else ""
+    return f"{text} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f}{lacking})"
+
+
+def _met_first(row: pd.Series[float]) -> str:
+    limit, station = (str(row.get(name, "")) for name in ("first_limit", "limited_by"))
+    return f"{limit}, {station or 'no station alone'}" if limit else "-"
 
 
 def reasons(summary: pd.DataFrame, axis: str | None, objective: Objective) -> list[str]:
