@@ -104,8 +104,10 @@ def test_a_round_asked_step_by_step_is_the_round_drafted_at_once() -> None:
         assert one.drop(columns="cell").equals(other.drop(columns="cell"))
 
 
-def test_a_round_that_is_decided_at_once_has_as_many_drafts() -> None:
-    rounds = simulate(made("at_once_in_tests", workload=ONE), memory=Memory()).rounds
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_round_that_is_decided_at_once_has_as_many_drafts(partial: bool) -> None:
+    scheme = {"kind": "composed", "policy": "at_once_in_tests", "partial": partial}
+    rounds = simulate(cell(scheme, workload=ONE), memory=Memory()).rounds
     assert len(rounds) > 5 and set(rounds["drafted"].iloc[:-2]) == {3}
 
 
