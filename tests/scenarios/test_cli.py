@@ -15,8 +15,6 @@ from matplotlib.figure import Figure
 from typed_command import Finished, Typed
 
 import plots
-import scenarios.command.run.finished_run
-import scenarios.command.run.searching
 import simulator
 from models.prompt_files import LANGUAGES
 from plots.page import Page
@@ -96,10 +94,10 @@ def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
     assert len(whole) == 5 and stars.index(True) == shown.index(min(lossless)) and sum(stars) == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(
-    typed: Typed, untuned: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(scenarios.command.run.finished_run, "draw_all", lambda *_: iter(()))
     run = (*RUN, *untuned, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
     first = typed(*run, "--seeds=1")
     assert first[0] == 0 and first[2] == ""

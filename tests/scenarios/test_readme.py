@@ -108,11 +108,9 @@ def test_the_loss_of_the_readers_own_loses_what_it_says(
     assert bits["oven"] > 1.05 * bits["none"]
 
 
-def test_a_composed_scheme_has_the_parts_it_was_given(
-    typed: Typed, untuned: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("undrawn")
+def test_a_composed_scheme_has_the_parts_it_was_given(typed: Typed, untuned: tuple[str, ...], tmp_path: Path) -> None:
     (command,) = (command for command in commands(OWN_PARTS) if "results/composed" in command)
-    monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
     status, _, err = typed(*made_small(command, untuned), "--grid=uplink.rate.bps=1e5", "--seeds=1", "--quiet")
     assert status == 0, err
     cells = pd.read_csv(tmp_path / "results" / "composed" / "cells.csv")
