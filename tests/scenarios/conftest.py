@@ -92,3 +92,15 @@ def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
 def small() -> tuple[str, ...]:
     """Options that make any scenario a matter of a second."""
     return SMALL
+
+
+@pytest.fixture
+def untuned() -> tuple[str, ...]:
+    """Those of `small`, and schemes that are told their settings: a third of the time of a run that chooses them."""
+    return (*SMALL, "--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.k=8")
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of runs that do not look at their figures: drawing them is half of the time of a small run."""
+    monkeypatch.setattr("scenarios.command.run.finished_run.draw_all", lambda *_: iter(()))

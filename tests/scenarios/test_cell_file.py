@@ -50,6 +50,7 @@ def written_cell(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_imported_beside_a_cells_file_is_in_the_cell_and_an_edit_of_it_is_another_cell(
     folder: Path, typed: Typed
 ) -> None:
@@ -69,6 +70,7 @@ def test_workers_load_what_is_imported_beside_a_cells_file(folder: Path, typed: 
     assert (status, err) == (0, "") and support_of(folder) == [3.0] * 4
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_overwrite_runs_a_whole_sweep_again_and_without_it_nothing_is_run(
     folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +150,7 @@ def test_a_kind_with_what_a_terminal_obeys_is_shown_escaped(folder: Path, typed:
     assert all("\x1b" not in svg.read_text() for svg in (folder / "out" / "figures").glob("*.svg"))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_relative_paths_of_a_cells_file_begin_at_it_for_commands_too(
     folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,8 +15,6 @@ from matplotlib.figure import Figure
 from typed_command import Finished, Typed
 
 import plots
-import scenarios.command.run.finished_run
-import scenarios.command.run.searching
 import simulator
 from models.prompt_files import LANGUAGES
 from plots.page import Page
@@ -96,11 +94,11 @@ def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
     assert len(whole) == 5 and stars.index(True) == shown.index(min(lossless)) and sum(stars) == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(scenarios.command.run.finished_run, "draw_all", lambda *_: iter(()))
-    run = (*RUN, *small, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
+    run = (*RUN, *untuned, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
     first = typed(*run, "--seeds=1")
     assert first[0] == 0 and first[2] == ""
     kept = (tmp_path / "here" / "cells.csv").read_bytes()
@@ -112,9 +110,9 @@ def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_over
     assert (tmp_path / "here" / "cells.csv").read_bytes() != kept
 
 
-def test_a_setting_on_an_axis_pins_it_and_says_so(typed: Typed, small: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_setting_on_an_axis_pins_it_and_says_so(typed: Typed, untuned: tuple[str, ...], tmp_path: Path) -> None:
     pinned = ("--set=uplink.rate.bps=5e4", TWO_SCHEMES, "--seeds=1", "--quiet", "--out=pinned")
-    status, out, _ = typed(*RUN, *small, *pinned)
+    status, out, _ = typed(*RUN, *untuned, *pinned)
     assert status == 0 and "--set pins the axis uplink.rate.bps" in out
     assert set(pd.read_csv(tmp_path / "pinned" / "cells.csv")["uplink.rate.bps"]) == {5e4}
     assert not (tmp_path / "pinned" / "figures" / "latency.svg").exists()
@@ -134,10 +132,12 @@ def test_a_cell_of_a_result_directory_runs_again_from_its_file(
     assert again["latency_per_token_s"] == row["latency_per_token_s"]
 
 
-def test_a_scheme_of_the_users_own_runs_beside_the_others(typed: Typed, small: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_scheme_of_the_users_own_runs_beside_the_others(
+    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
+) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     grid = "--grid=scheme=k_sqs,{kind: mine_here, ratio: 0.3}"
-    status, out, err = typed(*RUN, *small, TWO_RATES, grid, "--import=mine.py", "--seeds=1", "--out=both")
+    status, out, err = typed(*RUN, *untuned, TWO_RATES, grid, "--import=mine.py", "--seeds=1", "--out=both")
     assert status == 0, err
     assert "mine_here" in out and "k_sqs" in out
     assert set(pd.read_csv(tmp_path / "both" / "cells.csv")["scheme.kind"]) == {"k_sqs", "mine_here"}
@@ -231,19 +231,24 @@ CURVES = [
 ]  # fmt: skip
 """Families that overlap in bits, one of them with a step to choose."""
 UNTUNED = "--set=scheme.max_drafts=4"
-"""No trials: `finished` and five of these have them."""
+TOLD = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
+"""No trials: `finished`, `capacity` and `adaptive` have them."""
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 FEWER = {
     "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", UNTUNED],
     "bandwidth_by_temperature": ["--grid=scheme=dense,k_sqs", UNTUNED],
-    "scaling": [TWO_KINDS, UNTUNED],
+    "scaling": [TWO_KINDS, *TOLD],
     "break_even": [TWO_KINDS],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
-    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", UNTUNED],
+    "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *TOLD],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
-    "trees": ["--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8", "--set=scheme.resolution=100", UNTUNED],
+    "trees": ["--grid=uplink.rate.bps=1e3,1e5", *TOLD],
     "interactions": ["--grid=scheme.k=2,32", UNTUNED],
-    "languages": [TWO_KINDS, f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}"],
+    "languages": [
+        TWO_KINDS,
+        f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}",
+        *TOLD,
+    ],
     "codes": ["--grid=uplink.rate.bps=1e3,1e5"],
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
     "adaptive": [

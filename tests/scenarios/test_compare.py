@@ -146,10 +146,10 @@ def test_a_file_without_an_end_is_refused(
         os.mkfifo(other / name)
     else:
         (other / name).symlink_to(endless)
-    for command in (("compare", str(finished.out), "other"), ("report", "other"), ("plot", "other")):
+    commands = [("compare", str(finished.out), "other"), ("report", "other"), ("plot", "other")]
+    for command in commands[: 2 if name == "cells.parquet" else 3]:  # which `plot` does not read
         status, out, err = typed(*command)
-        if (command[0], name) != ("plot", "cells.parquet"):
-            assert (status, out, err.count("\n")) == (2, "", 1) and name in err
+        assert (status, out, err.count("\n")) == (2, "", 1) and name in err
 
 
 @pytest.mark.parametrize(

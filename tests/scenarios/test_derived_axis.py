@@ -28,9 +28,9 @@ class Every(Loss):
 """
 
 
-def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, small: tuple[str, ...]) -> None:
+def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, untuned: tuple[str, ...]) -> None:
     options = ("--set=scheme=k_sqs", "--seeds=1", "--quiet")
-    status, out, err = typed("run", "lossy_uplink", "--quick", *small, *options)
+    status, out, err = typed("run", "lossy_uplink", "--quick", *untuned, *options)
     assert status == 0, err
     table = next(part for part in out.split("\n\n") if part.startswith("uplink mean loss"))
     rows = [line.split() for line in table.splitlines()[1:]]
@@ -39,11 +39,18 @@ def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, small: tu
 
 
 def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_without_its_file(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path
+    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(LOSS)
     losses = "none,{kind: bernoulli, probability: 0.25},{kind: every_here, nth: 4},{kind: every_here, nth: 2}"
-    options = (*small, "--import=mine.py", f"--grid=uplink.loss={losses}", "--set=scheme=k_sqs", "--seeds=1", "--quiet")
+    options = (
+        *untuned,
+        "--import=mine.py",
+        f"--grid=uplink.loss={losses}",
+        "--set=scheme=k_sqs",
+        "--seeds=1",
+        "--quiet",
+    )
     status, out, err = typed("run", "lossy_uplink", "--quick", *options, "--out=here")
     assert status == 0, err
     table = next(part for part in out.split("\n\n") if part.startswith("uplink mean loss"))

@@ -15,8 +15,6 @@ import pytest
 from typed_blocks import commands, made_small
 from typed_command import Typed
 
-from scenarios.command.run import finished_run
-
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = ("own_trace", "recorded_losses", "own_pair", "fleet", "arrivals", "python_use")
 IMPORTED = {
@@ -59,20 +57,18 @@ def test_a_program_runs_by_the_command_it_names(
 
 
 @pytest.mark.parametrize(("name", "kind"), IMPORTED.items())
+@pytest.mark.usefixtures("undrawn")
 def test_a_part_of_the_readers_own_runs_beside_ours(
-    name: str, kind: str, typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    name: str, kind: str, typed: Typed, untuned: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
-    out, printed = type_(typed, f"{name}.py", small)
+    out, printed = type_(typed, f"{name}.py", untuned)
     cells = pd.read_csv(out / "cells.csv", dtype=str)
     assert kind in cells.to_numpy() and "k_sqs" in set(cells["scheme.kind"])
     assert "latency per token" in printed
 
 
-def test_a_cell_from_a_file_runs_with_an_axis(
-    typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
+@pytest.mark.usefixtures("undrawn")
+def test_a_cell_from_a_file_runs_with_an_axis(typed: Typed, small: tuple[str, ...]) -> None:
     out, _ = type_(typed, "cell.yaml", small)
     cells = pd.read_csv(out / "cells.csv")
     assert list(cells["scheme.kind"]) == ["cloud_only", "dense", "k_sqs"]

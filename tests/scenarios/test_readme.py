@@ -95,12 +95,12 @@ def test_the_codec_commands_run_and_bytes_come_back(typed: Typed, tmp_path: Path
 
 
 def test_the_loss_of_the_readers_own_loses_what_it_says(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    typed: Typed, untuned: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (command,) = (command for command in commands(OWN_PARTS) if "my_loss.py" in command)
     (tmp_path / "my_loss.py").write_text(python_of(OWN_PARTS, "class Oven"))
     monkeypatch.setattr(finished_run, "draw_all", only_latency)
-    status, out, err = typed(*made_small(command, small), "--grid=uplink.rate.bps=1e4", "--seeds=1", "--quiet")
+    status, out, err = typed(*made_small(command, untuned), "--grid=uplink.rate.bps=1e4", "--seeds=1", "--quiet")
     assert status == 0, err
     assert "k_sqs loss=oven" in out
     cells = pd.read_csv(tmp_path / "results" / "oven" / "cells.csv").groupby("uplink.loss.kind")
@@ -108,12 +108,10 @@ def test_the_loss_of_the_readers_own_loses_what_it_says(
     assert bits["oven"] > 1.05 * bits["none"]
 
 
-def test_a_composed_scheme_has_the_parts_it_was_given(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("undrawn")
+def test_a_composed_scheme_has_the_parts_it_was_given(typed: Typed, untuned: tuple[str, ...], tmp_path: Path) -> None:
     (command,) = (command for command in commands(OWN_PARTS) if "results/composed" in command)
-    monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
-    status, _, err = typed(*made_small(command, small), "--grid=uplink.rate.bps=1e5", "--seeds=1", "--quiet")
+    status, _, err = typed(*made_small(command, untuned), "--grid=uplink.rate.bps=1e5", "--seeds=1", "--quiet")
     assert status == 0, err
     cells = pd.read_csv(tmp_path / "results" / "composed" / "cells.csv")
     assert set(cells.loc[cells["scheme.kind"] == "composed", "scheme.quantizer.kind"]) == {"dual"}

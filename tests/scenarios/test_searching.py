@@ -20,6 +20,7 @@ from simulator.run import simulate
 from simulator.sweeps import worker
 from simulator.sweeps.worker_pools import R, Work
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 CLOUD_ONLY = ("--set=scheme=cloud_only", "--set=cloud.token_budget=512")
 """A scheme that has nothing to choose for itself."""
 

@@ -9,7 +9,7 @@ from cells import busy
 from trace_reader import read_trace
 from typed_command import Typed
 
-from scenarios.command.run import finished_run, running
+from scenarios.command.run import running
 from scenarios.command.run.run_options import RunOptions
 from simulator import Cell, sweep
 from simulator.results import trace
@@ -80,8 +80,8 @@ def test_a_trace_that_is_cut_is_told(
     assert all(read_trace(path).about["cut_at_s"] > 0 for path in (tmp_path / "out" / "cells").glob("*.trace.json"))
 
 
-def test_the_command_traces_the_cells_it_runs(typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
+@pytest.mark.usefixtures("undrawn")
+def test_the_command_traces_the_cells_it_runs(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "cell.yaml").write_text(CELLS[0].to_yaml())
     status, out, err = typed("run", "--config", "cell.yaml", "--trace", "--out=out", "--workers=1", "--quiet")
     assert status == 0 and "cells/ID.yaml, cells/ID.trace.json" in out

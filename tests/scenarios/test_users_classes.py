@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from typed_command import Typed
 
-from scenarios.command.run import finished_run
-
 SCHEME = """from typing import Literal
 
 import numpy as np
@@ -226,10 +224,10 @@ class Typical(Acceptance):
 @pytest.mark.parametrize(
     ("size", "mark"), [pytest.param(8, "(lossy)", marks=pytest.mark.slow), (80, "(not known to be lossless)")]
 )
+@pytest.mark.usefixtures("undrawn")
 def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(
-    size: int, mark: str, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    size: int, mark: str, typed: Typed, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(finished_run, "draw_all", lambda *_: iter(()))
     (tmp_path / "typical.py").write_text(TYPICAL)
     schemes = "--grid=scheme=k_sqs,{kind: composed, acceptance: typical}"
     pair = f"--set=models.pair={{kind: synthetic, size: {size}, entropy_bits: 2, distance: 0.6}}"
@@ -237,6 +235,9 @@ def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(
         "--set=workload.requests=5",
         "--set=workload.output_tokens=24",
         "--grid=uplink.rate.bps=1e5",
+        "--set=scheme.max_drafts=4",
+        "--set=scheme.resolution=100",
+        "--set=scheme.k=8",
         "--seeds=1",
     )
     status, out, err = typed(

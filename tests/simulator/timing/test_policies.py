@@ -15,6 +15,7 @@ from simulator.schemes.policy import (
     DRAFT,
     SEND,
     Action,
+    DraftRound,
     EdgeView,
     FixedLength,
     Policy,
@@ -62,6 +63,15 @@ class Hasty(Policy):
         return SEND, state
 
 
+class AtOnce(Policy):
+    """Decides each round when it begins, with its length."""
+
+    kind: Literal["at_once_in_tests"] = "at_once_in_tests"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return DraftRound(min(3, view.most_drafts)), state
+
+
 class OneAsked(Policy):
     """As `fixed_length`, but asked step by step."""
 
@@ -92,6 +102,13 @@ def test_a_round_asked_step_by_step_is_the_round_drafted_at_once() -> None:
     assert FixedLength().plan(5) == 5 and OneAsked().plan(5) is None
     for one, other in ((asked.rounds, planned.rounds), (asked.requests, planned.requests)):
         assert one.drop(columns="cell").equals(other.drop(columns="cell"))
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_round_that_is_decided_at_once_has_as_many_drafts(partial: bool) -> None:
+    scheme = {"kind": "composed", "policy": "at_once_in_tests", "partial": partial}
+    rounds = simulate(cell(scheme, workload=ONE), memory=Memory()).rounds
+    assert len(rounds) > 5 and set(rounds["drafted"].iloc[:-2]) == {3}
 
 
 def test_a_policy_sees_time_bits_and_verdicts() -> None:
