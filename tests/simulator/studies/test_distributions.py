@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from column_checks import alike, idle, names_differ, same
 from slow_drafts import SlowDraft, distance, drawn_by, halves, lattice
-from tables_pair import PROMPTS, P, Q, V, law_after
+from tables_pair import PROMPTS, P, Q, V, distribution_after
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
@@ -24,7 +24,7 @@ from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.quantizer import LatticeQuantizer
-from simulator.studies import laws, study
+from simulator.studies import distributions, study
 
 TEMPERATURE, DEVICES, REQUESTS, PROMPT, OUTPUT, ELL = 0.8, 2, 3, 5, 7, 20
 WORK = {
@@ -68,7 +68,7 @@ def row(asked: Cell) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-class SlowLaws:
+class SlowDistributions:
     """What the study measures of each draft, by loops; means and largest values over them."""
 
     def __init__(self, asked: Cell) -> None:
@@ -84,7 +84,7 @@ class SlowLaws:
             turn = self.seed * DEVICES * REQUESTS + number * DEVICES + device
             text = list(PROMPTS[turn % len(PROMPTS)].tokens[:PROMPT])
             for place in range(OUTPUT):
-                p, q = (law_after(table, text[-1], TEMPERATURE) for table in (P, Q))
+                p, q = (distribution_after(table, text[-1], TEMPERATURE) for table in (P, Q))
                 yield self._draft((device, number), place, text, p, q)
                 text.append(drawn_by(p, Uniforms.of(self.seed, "verifier text").uniform(device, number, place)))
 
@@ -180,8 +180,8 @@ class SlowLaws:
 @pytest.mark.parametrize("name", SCHEMES)
 def test_every_column_is_what_loops_find(name: str) -> None:
     asked = cell(SCHEMES[name])
-    found, expected = row(asked), SlowLaws(asked).row()
-    assert len(SlowLaws(asked).drafts) == DEVICES * REQUESTS * OUTPUT
+    found, expected = row(asked), SlowDistributions(asked).row()
+    assert len(SlowDistributions(asked).drafts) == DEVICES * REQUESTS * OUTPUT
     assert not names_differ(found, expected)
     for column in expected:
         same([found[column]], [expected[column]], column)
@@ -194,7 +194,7 @@ def test_every_column_is_declared_and_none_can_be_taken_for_another() -> None:
     assert not alike(columns) and not idle(columns)
 
 
-def test_a_window_of_the_same_laws_is_carried_along_a_devices_requests() -> None:
+def test_a_window_of_the_same_distributions_is_carried_along_a_devices_requests() -> None:
     """Without it each request begins at the first threshold; the twin above checks the values."""
     plain, carried = (row(cell(SCHEMES[name])) for name in ("conformal", "conformal, carried"))
     assert plain["support_size"] != carried["support_size"]
@@ -220,7 +220,7 @@ def test_i6_rows_do_not_depend_on_the_cells_beside_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["cloud_only", "edge_only", "colocated", "coupled", "s_q", "mirrored", "dssd"])
-def test_a_scheme_that_sends_no_law_it_draws_from_is_refused(scheme: str) -> None:
+def test_a_scheme_that_sends_no_distribution_it_draws_from_is_refused(scheme: str) -> None:
     with pytest.raises(ConfigError, match=rf"^scheme = '{scheme}': has no distribution that is sent and drawn from$"):
         row(cell(scheme))
 
@@ -233,26 +233,26 @@ def test_a_fleet_is_refused() -> None:
 
 def test_a_quantizer_beyond_its_bound_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LatticeQuantizer, "covering_bound", lambda self, size: 0.5 / self.resolution / size)
-    with pytest.raises(AssertionError, match="a quantizer moved a law by more than its bound"):
+    with pytest.raises(AssertionError, match="a quantizer moved a distribution by more than its bound"):
         row(cell(SCHEMES["k_sqs"]))
 
 
 def test_a_packet_that_is_longer_than_it_states_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(laws, "stated_bits", lambda drafts, format: 3.0)
+    monkeypatch.setattr(distributions, "stated_bits", lambda drafts, format: 3.0)
     with pytest.raises(AssertionError, match="a packet is longer than it states"):
         row(cell(SCHEMES["top_k"]))
 
 
 def test_texts_are_made_once_for_cells_that_share_a_memory_and_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, make = list[Cell](), laws.verifier_texts
-    monkeypatch.setattr(laws, "verifier_texts", lambda asked: made.append(asked) or make(asked))  # type: ignore[func-returns-value]
+    made, make = list[Cell](), distributions.verifier_texts
+    monkeypatch.setattr(distributions, "verifier_texts", lambda asked: made.append(asked) or make(asked))  # type: ignore[func-returns-value]
     gc.freeze()  # what is there already is not looked through below
-    memory, kept = Memory(), len(laws._TEXTS)
+    memory, kept = Memory(), len(distributions._TEXTS)
     for name, seed in (("k_sqs", 0), ("dense", 0), ("k_sqs", 1), ("dense", 0)):
         study("laws").ask(cell(SCHEMES[name], seed), memory, None, None)
     assert [each.seed for each in made] == [0, 1]
-    assert len(laws._TEXTS) == kept + 1
+    assert len(distributions._TEXTS) == kept + 1
     del memory
     gc.collect()
     gc.unfreeze()
-    assert len(laws._TEXTS) == kept
+    assert len(distributions._TEXTS) == kept
