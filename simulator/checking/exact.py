@@ -163,8 +163,8 @@ class Enumeration:
         setting = DraftSetting(lambda: self.pair.loaded, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
         uniforms = RequestUniforms(self._draft, self._verdict, Uniforms.of(0, "shared"))
         decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, lookahead=lookahead, remember=False)
-        meter = Unmeasuring(decoding.drafter, setting, uniforms)
-        self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(meter), decoding.cloud(meter)
+        decoding.meter = Unmeasuring(decoding.drafter, setting, uniforms)
+        self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
         self._foresight = decoding.foresight()
 
     def law(self) -> Law:

@@ -71,17 +71,17 @@ class RequestDecoding(RequestParts):
         return self.setting.format
 
     @cached_property
-    def meter(self) -> DivergenceMeter:
-        """Sees both sides."""
+    def meter(self) -> Measurer:
+        """The measurer beside both sides; another one may be put in its place before a side is made."""
         return DivergenceMeter(self.drafter, self.draft_setting, self.uniforms)
 
-    def edge(self, meter: Measurer | None = None) -> EdgeSession:
-        """The side that drafts; `meter` in place of the one that sees both."""
-        return SESSIONS[self.draft_setting.scheme.rounds][0](self, meter or self.meter)
+    def edge(self) -> EdgeSession:
+        """The side that drafts."""
+        return SESSIONS[self.draft_setting.scheme.rounds][0](self, self.meter)
 
-    def cloud(self, meter: Measurer | None = None) -> CloudSession:
-        """The side that verifies; `meter` in place of the one that sees both."""
-        return SESSIONS[self.draft_setting.scheme.rounds][1](self, meter or self.meter)
+    def cloud(self) -> CloudSession:
+        """The side that verifies."""
+        return SESSIONS[self.draft_setting.scheme.rounds][1](self, self.meter)
 
     def foresight(self) -> Foresight:
         """What an oracle is told, and nobody else."""

@@ -115,6 +115,16 @@ class JobDone:
     """How long it was in them."""
 
 
+@dataclass(slots=True)
+class Resumed:
+    """A cloud that has restarted begins here, in place of the prompt: with nothing cached, at the round that it is to
+    verify or decode next."""
+
+    node: CloudNode
+    prompt_tokens: int
+    """How many of the text's tokens are the prompt."""
+
+
 class Signal(Enum):
     """Events that carry nothing."""
 
@@ -123,7 +133,7 @@ class Signal(Enum):
     WAITED = "the time of a `WaitUntil` has come, and the processor is this request's again"
 
 
-Event: TypeAlias = MessageArrived | RoundDrafted | TimeIs | JobDone | Signal
+Event: TypeAlias = MessageArrived | RoundDrafted | TimeIs | JobDone | Resumed | Signal
 
 
 # Commands of either end.
@@ -386,6 +396,10 @@ class CloudMachine(ABC):
         return message.round - 1
 
     @abstractmethod
+    def _begin(self, node: CloudNode, prompt_tokens: int) -> None:
+        """The request begins here, with its prompt or after a restart of the cloud."""
+
+    @abstractmethod
     def _arrived(self, message: MessageArrived) -> None:
         """A message of the edge is here."""
 
@@ -393,11 +407,13 @@ class CloudMachine(ABC):
     def _job_done(self, job: JobDone) -> None:
         """The job that was submitted last is done."""
 
-    def step(self, event: MessageArrived | JobDone) -> list[CloudCommand]:
+    def step(self, event: MessageArrived | JobDone | Resumed) -> list[CloudCommand]:
         """Takes an event, and answers what is to be done. Raises CodecError on bytes that no edge sends."""
         if isinstance(event, MessageArrived):
             self._arrived(event)
-        else:
+        elif isinstance(event, JobDone):
             self._job_done(event)
+        else:
+            self._begin(event.node, event.prompt_tokens)
         commands, self.commands = self.commands, []
         return commands

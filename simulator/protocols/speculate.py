@@ -22,7 +22,7 @@ from channels.codec.control import (
 from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.cell.scheme import Scheme
-from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Verified
+from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Verified
 from simulator.protocols import machine
 from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_tokens, is_made, token_bytes
 from simulator.protocols.machine import (
@@ -361,7 +361,8 @@ class SpeculateCloud(CloudMachine):
     def _arrived(self, message: MessageArrived) -> None:
         kind, number, parts = message.kind, message.round, message.parts
         if kind is MessageKind.PROMPT:
-            self._begin(bytes_tokens(parts[0], self._terms.decoding.format))
+            prompt = bytes_tokens(parts[0], self._terms.decoding.format)
+            self._begin(self._session.start(prompt), len(prompt))
             return
         if kind is MessageKind.COUNT:
             self._alone, parts = decode_count(parts[0]), ()
@@ -376,9 +377,8 @@ class SpeculateCloud(CloudMachine):
             self.commands.append(machine.EnterState(number, "cloud_queue_s"))
         self._take_next()
 
-    def _begin(self, prompt: Tokens) -> None:
-        self._prompt_tokens = len(prompt)
-        self._node = self._session.start(prompt)
+    def _begin(self, node: CloudNode, prompt_tokens: int) -> None:
+        self._node, self._prompt_tokens = node, prompt_tokens
         tokens = len(self._node.committed) - 1
         if tokens:
             self.commands.append(machine.SubmitJob(0, tokens, tokens, partial(self._prefill, self._node), "verify_s"))

@@ -51,8 +51,11 @@ class StreamCloud(CloudMachine):
 
     def _arrived(self, message: MessageArrived) -> None:
         prompt = bytes_tokens(message.parts[0], self._terms.decoding.format)
-        self._prompt_tokens = len(prompt)
-        self._decode(self._session.start(prompt))
+        self._begin(self._session.start(prompt), len(prompt))
+
+    def _begin(self, node: CloudNode, prompt_tokens: int) -> None:
+        self._prompt_tokens = prompt_tokens
+        self._decode(node)
 
     def _decode(self, node: CloudNode) -> None:
         self._round = node.round

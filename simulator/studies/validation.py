@@ -20,8 +20,7 @@ from simulator.results.requests import Request
 from simulator.run import simulate
 from simulator.studies.study import Row, Study, StudyResult
 from simulator.testbed import journal
-from simulator.testbed.calibration.cell_calibration import calibrate, calibrated
-from simulator.testbed.calibration.merged_calibrations import merge
+from simulator.testbed.calibration.cell_calibration import calibrate, calibrated, merge
 from simulator.testbed.supervisor import real
 
 BUDGET_S: Final = 20.0  # of each of the two calibrations
@@ -74,7 +73,7 @@ def _said(folder: Path) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
     """What was answered in a real run, by its journals."""
     for path in folder.glob("edge_*.jsonl"):
         for event in journal.read(path):
-            if isinstance(event, journal.Ended):
+            if isinstance(event, journal.RequestEnded):
                 yield (event.device, event.request), event.tokens
 
 

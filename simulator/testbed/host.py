@@ -1,8 +1,8 @@
 """One host of a real run: a process that holds a network namespace of its own, and what is in it.
 
 `namespaces` starts it by the path of this file, inside the new namespace: it needs the standard library only, so that
-it is there at once. It makes the interfaces that it is told of, hands their file descriptors over, and waits for the
-end of its standard input; the namespace goes with it.
+it is there at once. It makes the interfaces that it is asked for, hands their file descriptors over, and waits for
+the end of its standard input; the namespace goes with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Final, TypedDict
 
 MTU_BYTES: Final = 65_000
 _QUEUE_PACKETS: Final = 1 << 16
-"""Between two looks of the relay, of all devices: what is more is lost, and nobody is told."""
+"""Packets of all devices between two reads of the relay: what is more is lost without a notice."""
 _PR_SET_PDEATHSIG: Final = 1
 _TUNSETIFF: Final = 0x400454CA
 _IFF_TUN: Final = 0x0001
@@ -41,11 +41,11 @@ class Interface(TypedDict):
     """Arguments of `tc qdisc` after the device; empty: none."""
 
 
-class Told(TypedDict):
-    """All that a host is told, as JSON, by its one argument."""
+class HostSetup(TypedDict):
+    """What a host is to make: its one argument, as JSON."""
 
     ip: str
-    """The program."""
+    """The path of the program."""
     tc: str
     hands_over: int
     """The file descriptor of the socket that takes the interfaces'."""
@@ -60,34 +60,34 @@ def dies_with_parent() -> None:
         sys.exit("the parent is gone")
 
 
-def main(told: Told) -> None:
+def main(setup: HostSetup) -> None:
     """Makes the interfaces, hands them over in order, says ready, and holds the namespace until stdin ends."""
     dies_with_parent()
-    ip = told["ip"]
+    ip = setup["ip"]
     _run([ip, "link", "set", "lo", "up"])
     # A port that nobody has open would be answered through the shaper, at the cost of what is being measured.
     _run([ip, "rule", "add", "ipproto", "icmp", "blackhole", "priority", "0"])
     for name in ("all", "default"):
         _without_ipv6(name)
-    tuns = [_interface(each, told) for each in told["interfaces"]]
-    with socket.socket(fileno=told["hands_over"]) as parent:
+    tuns = [_interface(each, setup) for each in setup["interfaces"]]
+    with socket.socket(fileno=setup["hands_over"]) as parent:
         socket.send_fds(parent, [b"ready"], tuns)
     for tun in tuns:
         os.close(tun)
     sys.stdin.read()
 
 
-def _interface(interface: Interface, told: Told) -> int:
+def _interface(interface: Interface, setup: HostSetup) -> int:
     """Makes an interface; answers the file descriptor at which its packets come and go."""
     name = interface["name"]
     tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI))
     _without_ipv6(name)
-    ip = told["ip"]
+    ip = setup["ip"]
     _run([ip, "link", "set", name, "mtu", str(MTU_BYTES), "txqueuelen", str(_QUEUE_PACKETS), "multicast", "off"])
     _run([ip, "address", "add", interface["address"], "dev", name])
     if interface["shaper"]:
-        _run([told["tc"], "qdisc", "add", "dev", name, *interface["shaper"]])
+        _run([setup["tc"], "qdisc", "add", "dev", name, *interface["shaper"]])
     _run([ip, "link", "set", name, "up"])
     return tun
 

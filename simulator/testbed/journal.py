@@ -11,21 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from simulator.testbed.letters import Address, Kind
+from simulator.testbed.packet_header import MessageAddress, PacketKind
 
-Share = tuple[int, int, int, int, int, bool]
-"""Of a server's pass: device, request, round (0: its prefill), new tokens, cached tokens, whether it only reads."""
+PassShare = tuple[int, int, int, int, int, bool]
+"""One share of a server's pass: device, request, round (0: its prefill), new tokens, cached tokens, whether it only
+reads."""
 
 
-class Came(NamedTuple):
-    """A request has come to its device."""
+class RequestArrived(NamedTuple):
+    """A request has arrived at its device."""
 
     device: int
     request: int
     at_s: float
 
 
-class Served(NamedTuple):
+class RequestServed(NamedTuple):
     """Its serving has begun."""
 
     device: int
@@ -33,17 +34,18 @@ class Served(NamedTuple):
     at_s: float
 
 
-class Began(NamedTuple):
-    """A round has begun, at the edge, or in a cloud that streams."""
+class RequestEnded(NamedTuple):
+    """A request has ended, with these output tokens."""
 
     device: int
     request: int
-    round: int
+    tokens: tuple[int, ...]
     at_s: float
 
 
-class Computed(NamedTuple):
-    """The edge has drafted and encoded a round; `passes_s`: of its drafter's passes, each to its law, in order."""
+class RoundComputed(NamedTuple):
+    """The edge has drafted and encoded a round, or a reply has `cut` it on the way. `passes_s`: of its drafter's
+    passes, each to its distributions, in order."""
 
     device: int
     request: int
@@ -51,31 +53,32 @@ class Computed(NamedTuple):
     began_s: float
     ended_s: float
     passes_s: tuple[float, ...]
+    cut: bool
 
 
-class Put(NamedTuple):
-    """A letter is handed to an endpoint; `content` in hexadecimal."""
+class MessagePut(NamedTuple):
+    """A message is handed to an endpoint; `content` in hexadecimal."""
 
-    address: Address
+    address: MessageAddress
     content: str
     at_s: float
 
 
-class Attempted(NamedTuple):
+class PacketQueued(NamedTuple):
     """An attempt of a packet has joined the link's queue, `bits` with its header."""
 
-    address: Address
+    address: MessageAddress
     fragment: int
     attempt: int
     bits: int
     at_s: float
 
 
-class Aired(NamedTuple):
-    """An attempt of a packet was on the air (the relay notes it). `arrives_s`: null where it was lost. `note`: of an
-    acknowledgement that takes capacity, "ACK"."""
+class PacketAired(NamedTuple):
+    """An attempt of a packet was on the link (the relay notes it). `arrives_s`: null where it was lost. `note`: "ACK",
+    of an acknowledgement that takes capacity."""
 
-    address: Address
+    address: MessageAddress
     fragment: int
     attempt: int
     bits: int
@@ -85,85 +88,44 @@ class Aired(NamedTuple):
     note: str | None = None
 
 
-class Acked(NamedTuple):
-    """A sender hears that a packet has come."""
+class PacketAcknowledged(NamedTuple):
+    """A sender learns that a packet has arrived."""
 
-    address: Address
+    address: MessageAddress
     fragment: int
     at_s: float
 
 
-class Arrived(NamedTuple):
-    """All of a letter is at its far end."""
+class MessageReceived(NamedTuple):
+    """All of a message is at its far end."""
 
-    address: Address
+    address: MessageAddress
     at_s: float
 
 
-class Withdrawn(NamedTuple):
-    """A sender wants nothing more of a letter: a reply has told that it came, or nobody waits for it."""
+class MessageTaken(NamedTuple):
+    """A machine has taken a message that was received; what it commands is carried out from now on."""
 
-    address: Address
+    address: MessageAddress
     at_s: float
 
 
-class Submitted(NamedTuple):
-    """A round, or a prefill (round 0), waits for a pass of the server."""
+class MessageCancelled(NamedTuple):
+    """A sender sends nothing more of a message: a reply has acknowledged it, or nobody waits for it."""
 
-    device: int
-    request: int
-    round: int
+    address: MessageAddress
     at_s: float
 
 
-class Passed(NamedTuple):
-    """The server has made a pass: the networks and what judges their laws, of all its shares."""
+class PassMade(NamedTuple):
+    """The server has made a pass: the networks, and the verification, of all its shares."""
 
     began_s: float
     ended_s: float
-    shares: tuple[Share, ...]
+    shares: tuple[PassShare, ...]
 
 
-class Judged(NamedTuple):
-    """The cloud has judged a round, or decoded one; `decode_s` went into reading its payload before the pass."""
-
-    device: int
-    request: int
-    round: int
-    decode_s: float
-    at_s: float
-
-
-class Closed(NamedTuple):
-    """The tokens of a round are at the edge."""
-
-    device: int
-    request: int
-    round: int
-    tokens: tuple[int, ...]
-    at_s: float
-
-
-class Flushed(NamedTuple):
-    """A round drafted ahead is void, of which so many drafts were made."""
-
-    device: int
-    request: int
-    round: int
-    made: int
-    at_s: float
-
-
-class Ended(NamedTuple):
-    """A request has ended, with these output tokens."""
-
-    device: int
-    request: int
-    tokens: tuple[int, ...]
-    at_s: float
-
-
-class Restarted(NamedTuple):
+class CloudRestarted(NamedTuple):
     """The cloud is there, for so many times now; 0 is the first. Or (`down`) it was killed."""
 
     epoch: int
@@ -172,16 +134,19 @@ class Restarted(NamedTuple):
 
 
 Event = (
-    Came | Served | Began | Computed | Put | Attempted | Aired | Acked | Arrived | Withdrawn
-    | Submitted | Passed | Judged | Closed | Flushed | Ended | Restarted
+    RequestArrived | RequestServed | RequestEnded | RoundComputed
+    | MessagePut | PacketQueued | PacketAired | PacketAcknowledged | MessageReceived | MessageTaken | MessageCancelled
+    | PassMade | CloudRestarted
 )  # fmt: skip
-Addressed = Put | Attempted | Aired | Acked | Arrived | Withdrawn
-"""Those about a letter."""
+Addressed = (
+    MessagePut | PacketQueued | PacketAired | PacketAcknowledged | MessageReceived | MessageTaken | MessageCancelled
+)
+"""Events about a message."""
 _EVENTS: Final = {each.__name__: each for each in Event.__args__}
 
 
 class Journal:
-    """Of one process. What is noted before `start` is forgotten: the warm-up is no part of the run."""
+    """The journal of one process. What is noted before `start` is dropped: the warm-up is no part of the run."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", buffering=1, encoding="utf-8")
@@ -202,7 +167,7 @@ class Journal:
         return time.monotonic() - (self._zero_s or 0.0)
 
     def note(self, event: Event) -> None:
-        """Keeps an event, its times as `now_s` tells them."""
+        """Keeps an event, its times by `now_s`."""
         if self._zero_s is not None:
             self._file.write(json.dumps([type(event).__name__, *event]) + "\n")
 
@@ -214,7 +179,7 @@ def read(path: Path) -> Iterator[Event]:
     """The events of a journal, in the order in which they were noted; a last line that a kill has cut short is left
     out."""
     lines = path.read_text(encoding="utf-8").split("\n")
-    for line in lines[:-1]:  # each line that is whole ends
+    for line in lines[:-1]:  # a complete line ends
         name, *fields = json.loads(line)
         event = _EVENTS[name](*map(_tuples, fields))
         yield event._replace(address=_addressed(event.address)) if isinstance(event, Addressed) else event
@@ -224,6 +189,6 @@ def _tuples(value: object) -> object:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _addressed(fields: tuple[int, int, int, int]) -> Address:
+def _addressed(fields: tuple[int, int, int, int]) -> MessageAddress:
     kind, *index = fields
-    return Address(Kind(kind), *index)
+    return MessageAddress(PacketKind(kind), *index)

@@ -1,4 +1,4 @@
-"""Which cells can be run for real, and what each process of a run is told."""
+"""Which cells can be run for real, and what each process of a run reads of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import inf
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from channels.link.link_config import LinkConfig
-from channels.link.rates import ConstantRate
 from channels.link.shaping import TokenBucket
 from channels.uniforms import Uniforms
 from kinds import ConfigError
@@ -19,40 +18,44 @@ from simulator.cell.cell import Cell
 from simulator.cell.cloud_config import CloudConfig
 from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
+from simulator.protocols import PROTOCOLS, lacking
+from simulator.protocols.machine import Need
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.mirrored import Mirrored
-from simulator.testbed.letters import LEAST_HEADER_BITS, MOST, Way
+from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, Direction
 
-WAYS: Final[tuple[Way, Way]] = ("uplink", "downlink")
+Side = Literal["edge", "cloud"]
+DIRECTIONS: Final[tuple[Direction, Direction]] = ("uplink", "downlink")
 MOST_FILLING_S: Final = 60.0
-"""Of the kernel's bucket: a run waits for it."""
+"""The longest that the kernel's bucket may take to fill: a run waits for it."""
 CELL: Final = "cell.yaml"
 PLAN: Final = "plan.json"
 EDGE_PORT: Final = 5000
-"""Of device 0; the others follow."""
+"""The port of device 0; the others follow."""
 CLOUD_PORT: Final = 4000
 WARM_UP: Final = MOST
-"""The number of the request that each device is asked before the run's zero: nothing of it is noted."""
+"""The number of the request that each device serves before the run's zero: nothing of it is noted."""
 WARM_UP_TOKENS: Final = 12
-SERVED: Final = ("speculate", "ahead", "stream")
-"""The protocols that `ends` speaks."""
+OFFERED: Final = frozenset({Need.LOOKAHEAD})
+"""What the real drivers can do beside what every driver can."""
+_WHOLE: Final = "one whose payload goes out at once and whole"
+_INSTEAD: Final = {Need.LOOKS: "one that plans each round", Need.PARTS: _WHOLE, Need.DIGESTS: _WHOLE}
 _LARGEST_BITS: Final = 8 * 60_000
-"""Of a packet."""
+"""The largest packet."""
 
 
-class Hosts(NamedTuple):
+class NetAddresses(NamedTuple):
     """Addresses of one interface, the same network at both ends."""
 
     edge: str
     cloud: str
-    air: str
-    """Whose name the relay writes under when it tells a sender that a packet has left."""
+    relay: str
+    """The source of the relay's notices that a packet has left."""
 
 
-AIR: Final = Hosts("10.77.0.1", "10.77.0.2", "10.77.0.3")
-"""Of the interfaces that are shaped."""
-FREE: Final = Hosts("10.78.0.1", "10.78.0.2", "10.78.0.3")
-"""Of those that take what takes no capacity in the cell: acknowledgements of `ack_bits` 0."""
+SHAPED: Final = NetAddresses("10.77.0.1", "10.77.0.2", "10.77.0.3")
+"""The interfaces that are shaped."""
+FREE: Final = NetAddresses("10.78.0.1", "10.78.0.2", "10.78.0.3")
+"""The interfaces for what takes no capacity in the cell: acknowledgements of `ack_bits` 0."""
 
 
 class Window(NamedTuple):
@@ -64,31 +67,31 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Faults:
-    """What is done to a run."""
+    """The faults of a run."""
 
     cloud_down: tuple[Window, ...] = ()
-    """The cloud's process is killed, and begun anew."""
+    """The cloud's process is killed, and restarted."""
     link_down: tuple[Window, ...] = ()
-    """Nothing comes through, either way."""
+    """Nothing arrives, in either direction."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Of one run: a folder that holds the cell, the plan, and all journals."""
+class RealRunPlan:
+    """One run: a folder that holds the cell, the plan, and all journals."""
 
     folder: Path
     faults: Faults = Faults()
 
     def write(self, cell: Cell) -> None:
-        """Leaves all that a process has to know in the folder."""
+        """Leaves in the folder what its processes read."""
         (self.folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
         (self.folder / PLAN).write_text(json.dumps(asdict(self.faults)), encoding="utf-8")
 
     @classmethod
     def of(cls, folder: Path) -> Self:
         """As it was written there."""
-        told = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        return cls(folder, Faults(**{name: tuple(Window(*each) for each in told[name]) for name in told}))
+        faults = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        return cls(folder, Faults(**{name: tuple(Window(*each) for each in faults[name]) for name in faults}))
 
     @cached_property
     def cell(self) -> Cell:
@@ -104,19 +107,21 @@ def check_faults(cell: Cell, faults: Faults) -> None:
     """Raises ConfigError where the cell's cloud cannot go on as before after a kill."""
     scheme = cell.scheme
     if faults.cloud_down and isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
-        told = "must be none: its replies are laws, whose last bits are others where a text is read again at once"
-        raise ConfigError(f"cloud.failures = {cell.cloud.failures.kind} (scheme {scheme.kind}): {told}")
+        problem = (
+            "must be none: its replies are distributions, whose last bits differ where a text is read again at once"
+        )
+        raise ConfigError(f"cloud.failures = {cell.cloud.failures.kind} (scheme {scheme.kind}): {problem}")
 
 
 def faults_of(cell: Cell) -> Faults:
-    """Those that the cell states."""
+    """The faults that the cell states."""
     times = cell.cloud.failures.times(0, Uniforms.of(cell.seed, "cloud failures"))
     return Faults(cloud_down=tuple(Window(*each) for each in times))
 
 
-def link(cell: Cell, way: Way) -> LinkConfig:
-    """The cell's link of a way."""
-    return cell.uplink if way == "uplink" else cell.downlink
+def link(cell: Cell, direction: Direction) -> LinkConfig:
+    """The cell's link in a direction."""
+    return cell.uplink if direction == "uplink" else cell.downlink
 
 
 def by_kernel(config: LinkConfig) -> bool:
@@ -127,11 +132,6 @@ def by_kernel(config: LinkConfig) -> bool:
 def filled_s(config: LinkConfig) -> float:
     """How long the kernel's bucket takes to fill."""
     return config.rate.burst_bits / config.rate.bps if isinstance(config.rate, TokenBucket) else 0.0
-
-
-def unshaped(config: LinkConfig) -> bool:
-    """Whether the link takes no time at all."""
-    return isinstance(config.rate, ConstantRate) and config.rate.bps == inf
 
 
 def check(cell: Cell) -> None:
@@ -145,11 +145,13 @@ def _refusals(cell: Cell) -> Iterator[tuple[str, object, str]]:
     yield from _of_devices(cell)
     yield from _of_cloud(cell.cloud)
     yield from _of_scheme(cell.scheme)
-    for way, back in zip(WAYS, reversed(WAYS), strict=True):
-        ack_bits, header_bits = link(cell, way).arq.ack_bits, link(cell, back).header_bits
+    for direction, back in zip(DIRECTIONS, reversed(DIRECTIONS), strict=True):
+        ack_bits, header_bits = link(cell, direction).arq.ack_bits, link(cell, back).header_bits
         if 0 < ack_bits < header_bits:
-            yield f"{way}.arq.ack_bits", ack_bits, f"0, or {back}.header_bits or more, {header_bits}"
-        yield from ((f"{way}.{field}", value, allowed) for field, value, allowed in _of_link(link(cell, way)))
+            yield f"{direction}.arq.ack_bits", ack_bits, f"0, or {back}.header_bits or more, {header_bits}"
+        yield from (
+            (f"{direction}.{field}", value, allowed) for field, value, allowed in _of_link(link(cell, direction))
+        )
 
 
 def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
@@ -164,7 +166,7 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
     if step * (output_tokens := workload.longest[1]) > MOST:
         yield "workload.output_tokens", output_tokens, f"at most {MOST // step}, a round's number takes two bytes"
     if workload.prompt_at_cloud:
-        yield "workload.prompt_at_cloud", True, "false: the cloud hears of a request by its prompt"
+        yield "workload.prompt_at_cloud", True, "false: the cloud learns of a request by its prompt"
     if not workload.all_are_awaited:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
     if cell.edge.concurrency > 1:
@@ -181,19 +183,24 @@ def _of_cloud(cloud: CloudConfig) -> Iterator[tuple[str, object, str]]:
     if cloud.token_budget is not None:
         yield "cloud.token_budget", cloud.token_budget, "null: a pass is not cut"
     if not isinstance(cloud.failures, NoDowntime | ScheduledDowntime):
-        yield "cloud.failures", cloud.failures.kind, "none, or scheduled: the process is killed and begun anew"
+        yield "cloud.failures", cloud.failures.kind, "none, or scheduled: the process is killed and restarted"
     elif any(to_s == inf for _, to_s in cloud.failures.times(0, Uniforms.of(0, ""))):
         yield "cloud.failures", cloud.failures.kind, "a cloud that comes back"
 
 
 def _of_scheme(scheme: Scheme) -> Iterator[tuple[str, object, str]]:
-    if scheme.protocol not in SERVED:
-        served = ", ".join(SERVED)
+    """Refusals by what the protocol's machines declare that they need."""
+    protocol = PROTOCOLS.get(scheme.protocol)
+    if protocol is None or protocol.cloud is None:
+        served = ", ".join(name for name, each in PROTOCOLS.items() if each.cloud is not None)
         yield "scheme", f"{scheme.kind}, protocol {scheme.protocol}", f"one that crosses the air by {served}"
-    if isinstance(scheme, Mirrored) or scheme.sends_parts:
-        yield "scheme", scheme.kind, "one whose payload goes out at once and whole"
-    if isinstance(scheme, DraftScheme) and scheme.families.policy.plan(1) is None:
-        yield "scheme.policy", scheme.families.policy.kind, "one that plans each round"
+        return
+    for need in lacking(scheme, OFFERED):
+        allowed = _INSTEAD.get(need, f"one that does without {need.value}")
+        if need is Need.LOOKS and isinstance(scheme, DraftScheme):
+            yield "scheme.policy", scheme.families.policy.kind, allowed
+        else:
+            yield "scheme", scheme.kind, allowed
 
 
 def _of_link(config: LinkConfig) -> Iterator[tuple[str, object, str]]:

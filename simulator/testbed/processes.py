@@ -1,26 +1,35 @@
-"""What the processes of a real run have in common: they end with their parent, and hear and say lines of control.
+"""What the processes of a real run share: lines of control, an event loop that is on time, and how they end.
 
-A process says `ready`, hears `start ZERO`, may say `done`, and ends at `stop` or when its standard input does.
+A process prints `ready`, reads `start ZERO`, may print `done`, and ends at `stop`, when its standard input or its
+parent does, or as soon as anything in it fails, in whatever task or callback that is.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import selectors
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Final
 
 from simulator.testbed.host import dies_with_parent
 
-__all__ = ["DONE", "READY", "START", "STOP", "ControlLines", "dies_with_parent", "heard", "real_time", "say"]
+__all__ = [
+    "DONE", "READY", "START", "STOP", "ControlLines",
+    "dies_with_parent", "obey", "play", "real_time", "report", "report_failure",
+]  # fmt: skip
 READY: Final = "ready"
 START: Final = "start"
 """With the run's zero, seconds by `time.monotonic`."""
 DONE: Final = "done"
 STOP: Final = "stop"
 _LONGEST_BYTES: Final = 4096
+_SWITCH_INTERVAL_S: Final = 1e-4
+"""Between threads, so that the network need not wait while the worker makes a pass."""
+_PR_SET_TIMERSLACK: Final = 29
 
 
 def real_time() -> None:
@@ -29,22 +38,14 @@ def real_time() -> None:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
-def say(*words: object) -> None:
-    """A line of control, to the process that began this one."""
+def report(*words: object) -> None:
+    """Prints a line of control, to the process that began this one."""
     sys.stdout.write(" ".join(map(str, words)) + "\n")
     sys.stdout.flush()
 
 
-async def heard() -> AsyncIterator[tuple[str, ...]]:
-    """The words of each line of control, as they come; ends when standard input does."""
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        yield tuple(line.decode().split())
-
-
 class ControlLines:
-    """The same for a process that has no event loop of asyncio: of a file descriptor that can be read now."""
+    """Lines of control from a file descriptor that can be read now."""
 
     def __init__(self, source: int) -> None:
         self._source = source
@@ -56,5 +57,59 @@ class ControlLines:
         """The words of each line that is complete now."""
         got = os.read(self._source, _LONGEST_BYTES)
         self.ended = not got
-        *whole, self._rest = (self._rest + got).split(b"\n")
-        return [tuple(line.decode().split()) for line in whole]
+        *complete, self._rest = (self._rest + got).split(b"\n")
+        return [tuple(line.decode().split()) for line in complete]
+
+
+def play(program: Coroutine[None, None, None]) -> None:
+    """Runs a program in an event loop of its own, to its end; a failure anywhere ends the process.
+
+    The loop waits by `select`: `epoll` counts milliseconds, and would have every timer run out half of one late. Nor
+    may the kernel put waits off to save energy.
+    """
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1)
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        runner.run(program)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
+    loop.set_exception_handler(_end_process)
+    return loop
+
+
+def _end_process(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """An exception handler of an event loop: reports, and ends the process with status 1."""
+    loop.default_exception_handler(context)
+    os._exit(1)
+
+
+async def obey(start: Callable[[float], Coroutine[None, None, None]]) -> None:
+    """Runs `start` with the run's zero, by `time.monotonic`, when that is read from standard input; returns at `stop`,
+    or when nobody is left who could write it."""
+    loop, stopped, lines = asyncio.get_running_loop(), asyncio.Event(), ControlLines(sys.stdin.fileno())
+    running: list[asyncio.Task[None]] = []
+
+    def read() -> None:
+        for word, *values in lines.read():
+            if word == START:
+                running.append(loop.create_task(start(float(values[0]))))
+                running[-1].add_done_callback(report_failure)
+            elif word == STOP:
+                stopped.set()
+        if lines.ended:
+            stopped.set()
+        if stopped.is_set():
+            loop.remove_reader(sys.stdin)
+
+    loop.add_reader(sys.stdin, read)
+    await stopped.wait()
+    for task in running:
+        task.cancel()
+
+
+def report_failure(task: asyncio.Task[None]) -> None:
+    """Hands on what a task has raised that nobody waits for; called when it is done."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        task.get_loop().call_exception_handler({"message": "a task has failed", "exception": error})

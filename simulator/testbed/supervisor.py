@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -27,20 +27,20 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
-from simulator.testbed.air.namespaces import Namespaces
-from simulator.testbed.books.real_tables import tables
-from simulator.testbed.journal import Journal, Restarted
-from simulator.testbed.plan import WAYS, Faults, Plan, check, check_faults, faults_of, filled_s, link
+from simulator.testbed.journal import CloudRestarted, Journal
+from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
+from simulator.testbed.plan import DIRECTIONS, Faults, RealRunPlan, Side, check, check_faults, faults_of, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
+from simulator.testbed.replayed.real_tables import tables
 
 READY_S: Final = 300.0
 """In which all processes must have loaded, and served a request to warm up."""
 RUN_S: Final = 3600.0
 """In which the run must end."""
 END_S: Final = 30.0
-"""In which a process must end that was told to, or that says nothing more."""
+"""In which a process must end that was asked to, or that has closed its output."""
 LEAD_S: Final = 1.0
-"""From the last word that a process is ready to the run's zero, at least; more where buckets take longer to fill."""
+"""From when the last process is ready to the run's zero, at least; more where buckets take longer to fill."""
 FOLDER: Final = "sqsim.real."
 """How the name begins of a run's temporary folder."""
 _ROOT: Final = Path(__file__).parents[2]
@@ -57,7 +57,7 @@ def real(
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
 
     Its clocks of compute are not asked: passes take the time that they take here. `faults`: those that the cell states
-    (`cloud.failures`), unless given. `memory` has what is decoded already when the books are made; the run itself
+    (`cloud.failures`), unless given. `memory` has what is decoded already when the tables are made; the run itself
     decodes everything. `journals`: a folder that keeps what each process has noted.
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
@@ -67,7 +67,7 @@ def real(
     check_faults(cell, faults)
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder:
-        plan = Plan(folder, faults)
+        plan = RealRunPlan(folder, faults)
         plan.write(cell)
         with ExitStack() as stack:
             _Run(plan, cell, stack).serve()
@@ -143,21 +143,21 @@ class _Process:
     name: str
     popen: subprocess.Popen[str]
     errors: Path
-    said: set[str] = field(default_factory=set)
+    printed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         assert self.popen.stdout is not None
         self._lines = ControlLines(self.popen.stdout.fileno())
 
-    def hear(self) -> bool:
-        """Takes in all that it has said by now, one word a line; answers whether it may say more. Anything else that
-        is printed there, by a file that the cell imports, is nobody's word."""
-        self.said |= {" ".join(words) for words in self._lines.read()}
+    def read(self) -> bool:
+        """Takes in all that it has printed by now, one word a line; answers whether it may print more. What a file
+        that the cell imports prints there means nothing."""
+        self.printed |= {" ".join(words) for words in self._lines.read()}
         return not self._lines.ended
 
-    def tell(self, line: str) -> None:
+    def write(self, line: str) -> None:
         assert self.popen.stdin is not None
-        with suppress(BrokenPipeError):  # it has died; whoever looks after it will see
+        with suppress(BrokenPipeError):  # it has died, which its next `read` shows
             self.popen.stdin.write(line + "\n")
             self.popen.stdin.flush()
 
@@ -168,7 +168,7 @@ class _Process:
         self.popen.wait()
         for pipe in (self.popen.stdin, self.popen.stdout):
             if pipe is not None:
-                with suppress(BrokenPipeError):  # of what it was told after its end
+                with suppress(BrokenPipeError):  # of what was written after its end
                     pipe.close()
 
     def status(self) -> int | None:
@@ -187,27 +187,25 @@ class _Process:
 class _Run:
     """One run under way."""
 
-    def __init__(self, plan: Plan, cell: Cell, stack: ExitStack) -> None:
+    def __init__(self, plan: RealRunPlan, cell: Cell, stack: ExitStack) -> None:
         self._plan, self._cell, self._stack = plan, cell, stack
         self._selector = stack.enter_context(selectors.DefaultSelector())
-        self._journal = stack.enter_context(_closing(Journal(plan.journal("supervisor"))))
+        self._journal = stack.enter_context(closing(Journal(plan.journal("supervisor"))))
         self._hosts = stack.enter_context(Namespaces(cell))
         self._zero_s = 0.0
         self._epoch = 0
-        self._relay = self._start("relay", self._relay_argv(), tuple(self._hosts.tuns.values()))
-        self._cloud: _Process | None = self._start_cloud()
-        self._devices = [
-            self._start(f"edge {number}", self._hosts.command("edge", _module("ends.edge", plan.folder, number)), ())
-            for number in range(cell.workload.devices)
-        ]
+        tuns = tuple(self._hosts.tuns[side, net] for side in SIDES for net in NETS)
+        self._relay = self._start("relay", _module("network.relay", plan.folder, *tuns), tuns)
+        self._cloud: _Process | None = self._start_endpoint("cloud", self._epoch)
+        self._devices = [self._start_endpoint("edge", number) for number in range(cell.workload.devices)]
 
     def serve(self) -> None:
         """From the start to the last answer."""
-        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._all_ends()])
-        self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, way)) for way in WAYS))
+        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._endpoints()])
+        self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
         self._journal.start(self._zero_s)
-        for process in (self._relay, *self._all_ends()):
-            process.tell(f"{START} {self._zero_s!r}")
+        for process in (self._relay, *self._endpoints()):
+            process.write(f"{START} {self._zero_s!r}")
         for window in self._plan.faults.cloud_down:
             if self._await(DONE, self._zero_s + window.from_s, self._devices, late=False):
                 break
@@ -215,37 +213,33 @@ class _Run:
             self._await(DONE, self._zero_s + window.to_s, self._devices, late=False)
             self._restart_cloud()
         self._await(DONE, time.monotonic() + RUN_S, self._devices)
-        for process in (*self._all_ends(), self._relay):
-            process.tell(STOP)
-        for process in (*self._all_ends(), self._relay):
+        processes = *self._endpoints(), self._relay
+        for process in processes:
+            process.write(STOP)
+        for process in processes:
             self._check_end(process)
 
-    def _all_ends(self) -> list[_Process]:
-        return [*self._devices, *([self._cloud] if self._cloud is not None else [])]
+    def _endpoints(self) -> list[_Process]:
+        return self._devices if self._cloud is None else [*self._devices, self._cloud]
 
-    def _relay_argv(self) -> list[str]:
-        tuns = self._hosts.tuns
-        ends = [tuns[side, name] for side in ("edge", "cloud") for name in ("air", "free")]
-        return _module("air.relay", self._plan.folder, *ends)
-
-    def _start_cloud(self) -> _Process:
-        argv = _module("ends.cloud", self._plan.folder, self._epoch)
-        return self._start(f"cloud {self._epoch}", self._hosts.command("cloud", argv), ())
+    def _start_endpoint(self, side: Side, number: int) -> _Process:
+        argv = _module("endpoints.program", side, self._plan.folder, number)
+        return self._start(f"{side} {number}", self._hosts.command(side, argv))
 
     def _kill_cloud(self) -> None:
         assert self._cloud is not None
         self._selector.unregister(self._cloud.popen.stdout or 0)
         self._cloud.end()
         self._cloud = None
-        self._journal.note(Restarted(self._epoch, True, self._journal.now_s))
+        self._journal.note(CloudRestarted(self._epoch, True, self._journal.now_s))
 
     def _restart_cloud(self) -> None:
         self._epoch += 1
-        self._cloud = self._start_cloud()
+        self._cloud = self._start_endpoint("cloud", self._epoch)
         self._await(READY, time.monotonic() + READY_S, [self._cloud])
-        self._cloud.tell(f"{START} {self._zero_s!r}")
+        self._cloud.write(f"{START} {self._zero_s!r}")
 
-    def _start(self, name: str, argv: list[str], files: tuple[int, ...]) -> _Process:
+    def _start(self, name: str, argv: list[str], files: tuple[int, ...] = ()) -> _Process:
         errors = self._plan.folder / f"{name.replace(' ', '_')}.err"
         with errors.open("w") as stderr:
             popen = subprocess.Popen(
@@ -259,22 +253,22 @@ class _Run:
         return process
 
     def _await(self, word: str, until_s: float, of: list[_Process], late: bool = True) -> bool:
-        """Until each of these has said it: True; or until that time: False, unless that is too `late`. Raises
-        ConfigError where a process ends meanwhile, or it is."""
-        while not all(word in process.said for process in of):
+        """Waits until each of these has printed the word: True; or until that time: False, unless that is too `late`.
+        Raises ConfigError where a process ends meanwhile, or it is too late."""
+        while not all(word in process.printed for process in of):
             left_s = until_s - time.monotonic()
             if left_s <= 0:
                 if not late:
                     return False
-                waiting = ", ".join(process.name for process in of if word not in process.said)
+                waiting = ", ".join(process.name for process in of if word not in process.printed)
                 raise ConfigError(f"real: {waiting} did not say {word!r} in time")
             for key, _ in self._selector.select(min(left_s, 1.0)):
-                self._hear(key.data)
+                self._read(key.data)
         return True
 
-    def _hear(self, process: _Process) -> None:
-        """Raises ConfigError where it will say nothing more."""
-        if not process.hear():
+    def _read(self, process: _Process) -> None:
+        """Raises ConfigError where a process will print nothing more."""
+        if not process.read():
             self._selector.unregister(process.popen.stdout or 0)
             process.status()
             raise ConfigError(f"real: the process {process.name} ended: {process.last_words()}")
@@ -293,11 +287,3 @@ def _module(name: str, *arguments: object) -> list[str]:
 
 
 _PATH: Final = {"PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
-
-
-@contextmanager
-def _closing(journal: Journal) -> Iterator[Journal]:
-    try:
-        yield journal
-    finally:
-        journal.close()

@@ -4,7 +4,7 @@ import pytest
 
 from kinds import ConfigError
 from simulator import Cell
-from simulator.testbed.air.namespaces import Namespaces
+from simulator.testbed.network.namespaces import Namespaces
 
 
 @pytest.fixture(scope="session")

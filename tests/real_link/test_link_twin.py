@@ -57,7 +57,7 @@ def measure(play: str, loss: float = 0.0, **plan: Any) -> npt.NDArray[np.float64
     return np.array(json.loads(answer.stdout), dtype=np.float64)
 
 
-class Replay:
+class ReplayedLosses:
     """The losses of the real run: all attempts of a message but its last."""
 
     def __init__(self, attempts: list[int]) -> None:
@@ -79,7 +79,7 @@ def predict(
         "arq": {"kind": "selective_repeat", "window": 10_000, "timeout_s": 60, "timer_jitter": 0},
     }
     if attempts:
-        settings["loss"] = Given(by=Replay(attempts))
+        settings["loss"] = Given(by=ReplayedLosses(attempts))
     link = Link(env, LinkConfig.model_validate(settings | more), Uniforms.of(0, "test"), "uplink", lambda device: 0.0)
     ends_s = np.zeros(len(bits))
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from mail import Texts
 from plants import ran
+from process_world import Texts
 
 from simulator import Cell
 from simulator.results.columns import BREAKDOWN
-from simulator.testbed.journal import Ended, Restarted, read
+from simulator.testbed.journal import CloudRestarted, RequestEnded, read
 from simulator.testbed.plan import Faults, Window
 from simulator.testbed.supervisor import real
 
@@ -53,8 +53,8 @@ def of(fields: dict[str, Any]) -> Cell:
     return Cell().with_(BASE | fields)
 
 
-def said(folder: Path) -> Texts:
-    ends = [event for path in folder.glob("edge_*.jsonl") for event in read(path) if isinstance(event, Ended)]
+def answers(folder: Path) -> Texts:
+    ends = [event for path in folder.glob("edge_*.jsonl") for event in read(path) if isinstance(event, RequestEnded)]
     assert len({(each.device, each.request) for each in ends}) == len(ends), "an answer ends once"
     return {(each.device, each.request): each.tokens for each in ends}
 
@@ -75,7 +75,7 @@ def complete(cell: Cell, requests: pd.DataFrame) -> None:
 def test_real_processes_answer_what_the_simulator_answers(name: str, tmp_path: Path) -> None:
     cell = of(CELLS[name])
     result = real(cell, journals=tmp_path / "journals")
-    assert said(tmp_path / "journals") == expected(cell)
+    assert answers(tmp_path / "journals") == expected(cell)
     complete(cell, result.requests)
     assert result.summary["latency_per_token_s"] > 0
     if cell.uplink.loss.kind == "bernoulli" and name != "dense":
@@ -92,10 +92,10 @@ def test_a_cloud_that_is_killed_and_begun_anew_changes_no_token(
 ) -> None:
     cell = of({"scheme": scheme, **fields})
     result = real(cell, Faults(cloud_down=(Window(0.15, 0.3),)), journals=tmp_path / "journals")
-    assert said(tmp_path / "journals") == expected(cell)
+    assert answers(tmp_path / "journals") == expected(cell)
     complete(cell, result.requests)
     clouds = [event for path in (tmp_path / "journals").glob("*.jsonl") for event in read(path)
-              if isinstance(event, Restarted) and event.down]  # fmt: skip
+              if isinstance(event, CloudRestarted) and event.down]  # fmt: skip
     assert len(clouds) == 1 and (tmp_path / "journals" / "cloud_1.jsonl").stat().st_size > 0
 
 
@@ -110,7 +110,7 @@ def undisturbed_s() -> float:
 def test_a_link_that_is_down_for_a_while_delays_and_changes_no_token(tmp_path: Path) -> None:
     cell = of({"scheme": "k_sqs"})
     result = real(cell, Faults(link_down=(Window(0.3, 0.3 + DOWN_S),)), journals=tmp_path / "journals")
-    assert said(tmp_path / "journals") == expected(cell)
+    assert answers(tmp_path / "journals") == expected(cell)
     complete(cell, result.requests)
     longer_s = result.requests["latency_s"].sum() - undisturbed_s()
     assert DOWN_S - 1.0 < longer_s < DOWN_S + 3.0  # a timer that has backed off may be late

@@ -18,19 +18,20 @@ import pandas as pd
 import pytest
 
 from simulator import Cell
-from simulator.testbed.journal import Aired, Closed, read
+from simulator.testbed.journal import MessageTaken, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 120.0
+PROGRAM = "simulator.testbed.endpoints.program"
 CELL = {
     "models.pair": {"kind": "synthetic", "size": 64}, "scheme": "k_sqs", "workload.requests": 3,
     "workload.output_tokens": 24, "uplink.rate.bps": 20e3, "uplink.mtu_bits": 4000,
 }  # fmt: skip
 
 
-class Place:
+class CommandFolder:
     """A folder in which commands run, with a folder for what is temporary; all their processes know it by that."""
 
     def __init__(self, folder: Path) -> None:
@@ -69,24 +70,23 @@ class Place:
                 continue
         return found
 
-    def process(self, module: str) -> int:
-        (pid,) = [pid for pid, words in self.processes().items() if f"simulator.testbed.{module}" in words]
-        return pid
+    def pids(self, *words: str) -> list[int]:
+        return [pid for pid, all_ in self.processes().items() if set(words) <= set(all_)]
 
     def journals(self) -> list[Path]:
         return list(self.temporary.glob("sqsim.real.*/*.jsonl"))
 
-    def has_closed_a_round(self) -> bool:
+    def has_taken_a_message(self) -> bool:
         edges = [path for path in self.journals() if path.name.startswith("edge")]
-        return any(isinstance(event, Closed) for path in edges for event in read(path))
+        return any(isinstance(event, MessageTaken) for path in edges for event in read(path))
 
     def left(self) -> list[str]:
         return sorted(path.name for path in self.temporary.glob("sqsim.*"))
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place(tmp_path)
+def place(tmp_path: Path) -> Iterator[CommandFolder]:
+    made = CommandFolder(tmp_path)
     yield made
     for popen in made.started:
         if popen.poll() is None:
@@ -99,17 +99,11 @@ def _heeds_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], object]) -> None:
     until_s = time.monotonic() + WITHIN_S
     while not condition():
         assert time.monotonic() < until_s
         time.sleep(0.01)
-
-
-def sent_packets() -> int:
-    """By all interfaces of the machine's own but its loopback."""
-    lines = Path("/proc/net/dev").read_text().splitlines()[2:]
-    return sum(int(line.split(":")[1].split()[9]) for line in lines if line.split(":")[0].strip() != "lo")
 
 
 def one_line(error: str) -> str:
@@ -117,12 +111,12 @@ def one_line(error: str) -> str:
     return line
 
 
-def test_a_result_folder_is_compared_drawn_and_reported_like_any_other(place: Place) -> None:
+def test_a_result_folder_is_compared_drawn_and_reported_like_any_other(place: CommandFolder) -> None:
     place.ran("real", "cell.yaml", "--out", "out", "--quiet")
     assert not place.processes() and not place.left()
     place.ran("run", "--config", "cell.yaml", "--out", "simulated", "--quiet")
-    told = place.ran("compare", "simulated", "out")
-    assert "Settings: 1 in both, 0 in A only, 0 in B only." in told and "latency per token" in told
+    printed = place.ran("compare", "simulated", "out")
+    assert "Settings: 1 in both, 0 in A only, 0 in B only." in printed and "latency per token" in printed
     place.ran("plot", "out")
     place.ran("report", "out")
     assert (place.out / "report.html").is_file() and (place.out / "figures" / "breakdown.svg").is_file()
@@ -134,36 +128,24 @@ def test_a_result_folder_is_compared_drawn_and_reported_like_any_other(place: Pl
             assert both[0] == both[1], column
 
 
-def test_an_interrupt_leaves_nothing_and_the_same_command_goes_on(place: Place) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "termination"])
+def test_a_command_that_is_interrupted_leaves_nothing(place: CommandFolder, number: signal.Signals) -> None:
     before = socket.if_nameindex()
     popen = place.real()
-    until(place.has_closed_a_round)
+    until(place.has_taken_a_message)
     assert len(place.processes()) >= 6
-    os.killpg(popen.pid, signal.SIGINT)
-    out, error = popen.communicate(timeout=30)
-    assert popen.returncode == 130
-    assert one_line(error).startswith("sqsim: interrupted")
-    assert out == ""
-    assert not place.processes() and not place.left()
-    assert socket.if_nameindex() == before
-    assert not (place.out / "cells.csv").exists()
-    place.ran("real", "cell.yaml", "--out", "out", "--quiet")
-    assert len(pd.read_csv(place.out / "cells.csv")) == 1
-
-
-def test_a_command_that_is_terminated_leaves_nothing(place: Place) -> None:
-    popen = place.real()
-    until(place.has_closed_a_round)
-    popen.terminate()
+    os.killpg(popen.pid, number) if number is signal.SIGINT else popen.send_signal(number)
     out, error = popen.communicate(timeout=30)
     assert (popen.returncode, out) == (130, "") and one_line(error).startswith("sqsim: interrupted")
     assert not place.processes() and not place.left()
+    assert socket.if_nameindex() == before
+    assert not (place.out / "cells.csv").exists()
 
 
-def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_folder(place: Place) -> None:
+def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_folder(place: CommandFolder) -> None:
     before = socket.if_nameindex()
     popen = place.real()
-    until(place.has_closed_a_round)
+    until(place.has_taken_a_message)
     popen.kill()
     popen.wait()
     until_s = time.monotonic() + 10
@@ -173,56 +155,27 @@ def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_fol
     assert socket.if_nameindex() == before
     assert place.left()
     place.ran("real", "cell.yaml", "--out", "out", "--quiet")
-    assert not place.left()
+    assert not place.left() and len(pd.read_csv(place.out / "cells.csv")) == 1
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [("ends.edge", "edge 0"), ("ends.cloud", "cloud 0"), ("air.relay", "relay")]
+    ("words", "name", "loading"),
+    [
+        ((PROGRAM, "edge"), "edge 0", False),
+        ((PROGRAM, "edge"), "edge 0", True),
+        ((PROGRAM, "cloud"), "cloud 0", False),
+        (("simulator.testbed.network.relay",), "relay", False),
+    ],
 )
-def test_a_process_that_dies_ends_the_run_and_is_named(place: Place, module: str, name: str) -> None:
+def test_a_process_that_dies_ends_the_run_and_is_named(
+    place: CommandFolder, words: tuple[str, ...], name: str, loading: bool
+) -> None:
     popen = place.real()
-    until(place.has_closed_a_round)
-    os.kill(place.process(module), signal.SIGKILL)
+    until((lambda: place.pids(*words)) if loading else place.has_taken_a_message)
+    (pid,) = place.pids(*words)
+    os.kill(pid, signal.SIGKILL)
     out, error = popen.communicate(timeout=30)
-    assert popen.returncode == 2
+    assert (popen.returncode, out) == (2, "")
     assert f"the process {name} ended" in one_line(error) and "Traceback" not in error
-    assert out == ""
     assert not place.processes() and not place.left()
     assert not place.out.exists()
-
-
-def test_a_device_that_dies_while_it_loads_is_named_too(place: Place) -> None:
-    popen = place.real()
-    until(lambda: any("simulator.testbed.ends.edge" in words for words in place.processes().values()))
-    os.kill(place.process("ends.edge"), signal.SIGKILL)
-    _, error = popen.communicate(timeout=30)
-    assert popen.returncode == 2 and "the process edge 0 ended" in one_line(error)
-    assert not place.processes() and not place.left()
-
-
-def test_no_packet_leaves_the_two_hosts(place: Place) -> None:
-    sent = sent_packets()
-    popen = place.start("real", "cell.yaml", "--out", "out", "--quiet", "--set", "workload.output_tokens=150",
-                        "--set", "uplink.rate.bps=200000")  # fmt: skip
-    until(place.has_closed_a_round)
-    for module in ("ends.edge", "ends.cloud"):
-        proc = Path(f"/proc/{place.process(module)}/net")
-        names = {line.split(":")[0].strip() for line in (proc / "dev").read_text().splitlines()[2:]}
-        assert names == {"lo", "air0", "free0"}
-        routes = [line.split() for line in (proc / "route").read_text().splitlines()[1:]]
-        assert routes and all(route[1] != "00000000" and route[2] == "00000000" for route in routes)
-    aired = 0
-    while popen.poll() is None:
-        if (relay := [path for path in place.journals() if path.name == "relay.jsonl"]) and relay[0].exists():
-            aired = max(aired, _aired(relay[0]))
-        time.sleep(0.2)
-    assert popen.returncode == 0
-    assert aired > 200
-    assert sent_packets() - sent < aired / 2
-
-
-def _aired(relay: Path) -> int:
-    try:
-        return sum(isinstance(event, Aired) for event in read(relay))
-    except OSError:  # the run is over
-        return 0

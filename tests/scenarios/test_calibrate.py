@@ -12,7 +12,7 @@ from scenarios.command.cli import main
 from simulator import Cell
 from simulator.testbed.calibration import cell_calibration as calibration
 from simulator.testbed.calibration.cell_calibration import calibrated
-from simulator.testbed.calibration.path_times import PathTimes
+from simulator.testbed.calibration.process_times import PathTimes
 
 
 def test_two_tables_come_out_and_a_cell_takes_what_is_printed(

@@ -9,7 +9,7 @@ from cells import cell
 from typed_command import Typed
 
 from simulator.testbed import supervisor
-from simulator.testbed.air import namespaces
+from simulator.testbed.network import namespaces
 from simulator.testbed.plan import Faults
 
 
@@ -53,7 +53,7 @@ def test_faults_that_are_not_given_are_those_of_the_cell(monkeypatch: pytest.Mon
     class StoppedError(Exception):
         pass
 
-    def stops(plan: supervisor.Plan, *_: object) -> None:
+    def stops(plan: supervisor.RealRunPlan, *_: object) -> None:
         done.append(plan.faults)
         raise StoppedError
 

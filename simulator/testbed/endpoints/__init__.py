@@ -1,1 +1,2 @@
-"""A host's end of the link: letters cut into packets, the project's own ARQ, two UDP sockets under asyncio."""
+"""The programs of an edge device and of the cloud: they carry out what the protocols' machines command, in real time,
+with real sessions and real passes."""

@@ -1,4 +1,4 @@
-"""A cell's calibration: the passes its workload makes, files that load, and a cell that they fit."""
+"""Calibrations of a cell: the passes its workload makes, files that load, a cell that they fit, and two as one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ from cells import cell
 from kinds import ConfigError
 from models.calibration import PassTimer
 from models.clocks.empirical import Empirical
+from models.clocks.pass_table import TimedPass, csv_text, read_rows
 from models.pass_times import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
 from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration
-from simulator.testbed.calibration import session_times as times
-from simulator.testbed.calibration.cell_calibration import CALIBRATED, Calibration, calibrate, calibrated
-from simulator.testbed.calibration.pass_points import cloud_points, drafter_points, edge_points
-from simulator.testbed.calibration.path_times import PathTimes, path_times
-from simulator.testbed.calibration.session_times import session_times
+from simulator.testbed.calibration import process_times as times
+from simulator.testbed.calibration.cell_calibration import (
+    CALIBRATED,
+    Calibration,
+    calibrate,
+    calibrated,
+    cloud_points,
+    drafter_points,
+    edge_points,
+    merge,
+)
+from simulator.testbed.calibration.process_times import PathTimes, path_times, session_times
 
 WORKLOAD = {"kind": "closed", "devices": 3, "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
 
@@ -51,10 +59,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_calibration_is_a_folder_that_the_cell_takes(tmp_path: Path, scheme: object, clocks: dict[str, str]) -> None:
     here, folder = asked(scheme), tmp_path / "made"
     calibrate(here, folder, lambda *_: None, budget_s=4)
-    told = Calibration.of(folder).settings
-    files = {name: Path(value["file"]).name for name, value in told.items() if isinstance(value, dict)}
+    settings = Calibration.of(folder).settings
+    files = {name: Path(value["file"]).name for name, value in settings.items() if isinstance(value, dict)}
     assert files == clocks
-    assert ("edge.encode_s_per_draft" in told) == ("edge.latency" in told)
+    assert ("edge.encode_s_per_draft" in settings) == ("edge.latency" in settings)
     assert all(each in {file.name for file in folder.iterdir()} for each in (*clocks.values(), CALIBRATED))
     found = calibrated(here, folder)
     assert isinstance(found.cloud.latency, Empirical) and found.cloud.judge_s + found.cloud.decode_s_per_draft > 0
@@ -69,15 +77,15 @@ def test_points_are_those_that_the_workload_reaches() -> None:
     here = asked({"kind": "k_sqs", "max_drafts": 4})
     rounds = {(1, new, text) for new in (1, 2) for text in (7, 37)}
     assert set(edge_points(here).near) == {*rounds, (1, 8, 0)}
-    judged = {(batch, new, text) for batch in (1, 2, 3) for new in (1, 5) for text in (7, 37)}
-    assert set(cloud_points(here).near) == judged | {(batch, 7, 0) for batch in (1, 2, 3)}
+    rounds_in_cloud = {(batch, new, text) for batch in (1, 2, 3) for new in (1, 5) for text in (7, 37)}
+    assert set(cloud_points(here).near) == rounds_in_cloud | {(batch, 7, 0) for batch in (1, 2, 3)}
     assert edge_points(here).longest == 45
     alone = cloud_points(asked("cloud_only", **{"cloud.batching.cap": 1}))
     assert set(alone.near) == {(1, 1, 7), (1, 1, 33), (1, 8, 0)}
     assert {point[0] for point in drafter_points(asked("colocated")).near} == {1, 2, 3}
 
 
-class Counted:
+class CountingTimer:
     """A timer of a machine on which each pass takes a second of its own clock."""
 
     most_sequences: int | None = None
@@ -91,7 +99,7 @@ class Counted:
 
 
 def test_each_round_visits_all_points_and_some_the_rare_ones() -> None:
-    timer: PassTimer = Counted()
+    timer: PassTimer = CountingTimer()
     near, rare = [(1, 1, 0), (1, 2, 0)], [(1, 1, 9)]
     rows = sampled(timer, near, rare, 2 * RARE_EVERY, 60.0, lambda *_: None)
     by_point = {point: sum(row[:3] == point for row in rows) for point in (*near, *rare)}
@@ -101,9 +109,9 @@ def test_each_round_visits_all_points_and_some_the_rare_ones() -> None:
 
 
 def test_sampling_stops_early_where_there_is_no_time() -> None:
-    heard: list[tuple[int, int]] = []
-    rows = sampled(Counted(), [(1, 1, 0)], [], 1000, 0.0, lambda *told: heard.append(told))
-    assert len(rows) == RARE_EVERY and heard[-1] == (1000, 1000)
+    reported: list[tuple[int, int]] = []
+    rows = sampled(CountingTimer(), [(1, 1, 0)], [], 1000, 0.0, lambda *done: reported.append(done))
+    assert len(rows) == RARE_EVERY and reported[-1] == (1000, 1000)
 
 
 def test_passes_are_made_over_texts_of_their_own_and_leave_the_caches_as_they_were() -> None:
@@ -133,12 +141,6 @@ def test_the_ends_wait_before_their_work_and_the_wait_is_none_of_it(monkeypatch:
     assert not waits_s and found.encode_s_per_draft < 10
 
 
-def test_delays_that_others_measure_stay_beside_the_settings(tmp_path: Path) -> None:
-    Calibration({"cloud.judge_s": 0.5}, {"relay_s": 1e-3}).write(tmp_path)
-    assert Calibration.of(tmp_path).delays == {"relay_s": 1e-3}
-    assert calibrated(asked(), tmp_path).cloud.judge_s == 0.5
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -152,6 +154,81 @@ def test_a_folder_that_holds_something_else_is_told_on_one_line(tmp_path: Path, 
     with pytest.raises(ConfigError, match=words) as error:
         calibrated(asked(), tmp_path)
     assert "\n" not in str(error.value)
+
+
+DELAYS = {"uplink": 1e-3, "downlink": 2e-3}
+
+
+def written(folder: Path, seconds: float, spells: tuple[int | None, ...], judge_s: float = 0.1) -> Path:
+    """A calibration of few passes, of so many seconds and more in each later spell."""
+    folder.mkdir()
+    points = [(batch, new, cached) for batch in (1, 4) for new in (1, 8) for cached in (0, 40)]
+    rows = [
+        TimedPass(*point, seconds * (1 + place), "measured", spell)
+        for point in points
+        for place, spell in enumerate(spells)
+    ]
+    file = folder / "cloud.csv"
+    file.write_text(csv_text(sorted(rows)))
+    latency = {"kind": "empirical", "file": str(file.resolve()), "beyond": "extend"}
+    Calibration({"cloud.latency": latency, "cloud.judge_s": judge_s}, DELAYS).write(folder)
+    return folder
+
+
+def spells_of(cell: Cell) -> tuple[Path, dict[int | None, set[float]]]:
+    assert isinstance(cell.cloud.latency, Empirical)
+    found: dict[int | None, set[float]] = {}
+    for _, row in read_rows(cell.cloud.latency.file):
+        found.setdefault(row.spell, set()).add(row.seconds)
+    return cell.cloud.latency.file, found
+
+
+def test_two_calibrations_become_one_with_spells_of_their_own_and_means_of_the_rest(tmp_path: Path) -> None:
+    first, second = written(tmp_path / "1", 0.01, (0, 1, 2)), written(tmp_path / "2", 0.05, (0, 3), judge_s=0.3)
+    Calibration(Calibration.of(second).settings, {"uplink": 3e-3, "downlink": 0.0}).write(second)
+    both = tmp_path / "new" / "both"
+    merge(first, second, both)
+    found = calibrated(cell("cloud_only"), both)
+    assert spells_of(found) == (
+        (both / "cloud.csv").resolve(),
+        {0: {0.01}, 1: {0.02}, 2: {0.03}, 3: {0.05}, 6: {0.1}},
+    )
+    assert found.cloud.latency.pass_s([(1, 0)]) == pytest.approx(0.042, rel=1e-12)
+    assert found.cloud.judge_s == pytest.approx(0.2)
+    assert Calibration.of(both).delays == pytest.approx({"uplink": 2e-3, "downlink": 1e-3})
+    assert len(simulate(found).requests)
+
+
+@pytest.mark.parametrize(
+    ("spells", "merged"),
+    [((None, None), {0: {0.01, 0.02}, 1: {0.05}}), ((0, 1), {0: {0.01}, 1: {0.02}, 2: {0.05}})],
+    ids=["a table without spells is one spell", "a folder may take in another"],
+)
+def test_a_merged_table_goes_where_it_is_asked_for(
+    tmp_path: Path, spells: tuple[int | None, ...], merged: dict[int, set[float]]
+) -> None:
+    first, second = written(tmp_path / "1", 0.01, spells), written(tmp_path / "2", 0.05, (spells[0],))
+    into = first if spells[0] == 0 else tmp_path / "both"
+    merge(first, second, into)
+    assert spells_of(calibrated(cell("cloud_only"), into))[1] == merged
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"edge.encode_s_per_draft": 0.1}, "edge.encode_s_per_draft: must be calibrations of one cell"),
+        ({"cloud.judge_s": "long"}, "cloud.judge_s = 0.1; 'long': must be numbers"),
+        ({"cloud.latency": {"kind": "constant"}}, "must differ in nothing but file"),
+    ],
+)
+def test_calibrations_of_different_cells_are_refused_on_one_line(
+    tmp_path: Path, more: dict[str, object], words: str
+) -> None:
+    first, second = written(tmp_path / "1", 0.01, (0,)), written(tmp_path / "2", 0.05, (0,))
+    Calibration({**Calibration.of(second).settings, **more}, DELAYS).write(second)
+    with pytest.raises(ConfigError, match=words) as error:
+        merge(first, second, tmp_path / "both")
+    assert "\n" not in str(error.value) and not (tmp_path / "both").exists()
 
 
 @pytest.mark.slow

@@ -24,9 +24,9 @@ from channels.link.rates import Position
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
-from simulator.testbed.air import namespaces
-from simulator.testbed.air.namespaces import SIDES, Namespaces, Side, shaper
-from simulator.testbed.plan import link
+from simulator.testbed.network import namespaces
+from simulator.testbed.network.namespaces import SIDES, Namespaces, shaper
+from simulator.testbed.plan import Side, link
 
 BUCKET: dict[str, Any] = {"kind": "token_bucket", "bps": 200_000, "burst_bits": 12_000}
 SHAPED = {"rate": BUCKET, "mtu_bits": 8_000, "arq": "selective_repeat"}
@@ -56,7 +56,7 @@ def hosts() -> Iterator[Namespaces]:
         yield made
 
 
-def said(hosts: Namespaces, side: Side, *argv: str) -> str:
+def printed_in(hosts: Namespaces, side: Side, *argv: str) -> str:
     return subprocess.run(hosts.command(side, argv), capture_output=True, text=True, check=True).stdout
 
 
@@ -78,24 +78,21 @@ def in_net(net: str) -> list[int]:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_a_host_has_its_two_interfaces_and_no_way_out(hosts: Namespaces, side: Side) -> None:
-    links = said(hosts, side, "ip", "-oneline", "link").splitlines()
-    assert sorted(line.split()[1] for line in links) == ["air0:", "free0:", "lo:"]
+    links = printed_in(hosts, side, "ip", "-oneline", "link").splitlines()
+    assert sorted(line.split()[1] for line in links) == ["free0:", "lo:", "shaped0:"]
     last = 1 if side == "edge" else 2
-    addresses = {tuple(line.split()[1:4]) for line in said(hosts, side, "ip", "-oneline", "address").splitlines()}
-    assert {("air0", "inet", f"10.77.0.{last}/24"), ("free0", "inet", f"10.78.0.{last}/24")} <= addresses
+    addresses = {tuple(line.split()[1:4]) for line in printed_in(hosts, side, "ip", "-oneline", "address").splitlines()}
+    assert {("shaped0", "inet", f"10.77.0.{last}/24"), ("free0", "inet", f"10.78.0.{last}/24")} <= addresses
     assert not any(family == "inet6" and name != "lo" for name, family, _ in addresses)
-    routes = said(hosts, side, "ip", "route").splitlines()
+    routes = printed_in(hosts, side, "ip", "route").splitlines()
     assert [route.split()[:3] for route in routes] == [
-        ["10.77.0.0/24", "dev", "air0"],
+        ["10.77.0.0/24", "dev", "shaped0"],
         ["10.78.0.0/24", "dev", "free0"],
     ]
 
 
-def test_nothing_is_at_the_interfaces_before_somebody_sends(hosts: Namespaces) -> None:
+def test_interfaces_are_silent_and_a_program_in_a_host_is_the_process_that_was_started(hosts: Namespaces) -> None:
     assert not select.select(list(hosts.tuns.values()), (), (), 0.1)[0]
-
-
-def test_a_program_in_a_host_is_the_process_that_was_started(hosts: Namespaces) -> None:
     with subprocess.Popen(
         hosts.command("edge", [*PYTHON, "import os; print(os.getpid())"]), stdout=subprocess.PIPE, text=True
     ) as process:
@@ -110,7 +107,7 @@ def test_the_kernel_lets_packets_out_as_the_token_bucket_does(hosts: Namespaces,
     length = (2_000 - 320) // 8
     bits = 8 * (length - 12) + header_bits
     ends = ("10.77.0.1", "10.77.0.2") if side == "edge" else ("10.77.0.2", "10.77.0.1")
-    tun, left_s, sent_s = hosts.tuns[side, "air"], [], []
+    tun, left_s, sent_s = hosts.tuns[side, "shaped"], [], []
     with subprocess.Popen(hosts.command(side, [*PYTHON, BURST, *ends, str(count), str(length)])):
         while len(left_s) < count and select.select([tun], (), (), 5)[0]:
             packet = os.read(tun, 1 << 16)
@@ -130,9 +127,9 @@ def test_the_kernel_lets_packets_out_as_the_token_bucket_does(hosts: Namespaces,
 
 def test_a_closed_port_is_not_answered_at_the_cost_of_the_link(hosts: Namespaces) -> None:
     with subprocess.Popen(hosts.command("edge", [*PYTHON, BURST, "10.77.0.1", "10.77.0.2", "1", "20"])):
-        assert select.select([hosts.tuns["edge", "air"]], (), (), 5)[0]
-    os.write(hosts.tuns["cloud", "air"], os.read(hosts.tuns["edge", "air"], 1 << 16))
-    assert not select.select([hosts.tuns["cloud", "air"]], (), (), 0.1)[0]
+        assert select.select([hosts.tuns["edge", "shaped"]], (), (), 5)[0]
+    os.write(hosts.tuns["cloud", "shaped"], os.read(hosts.tuns["edge", "shaped"], 1 << 16))
+    assert not select.select([hosts.tuns["cloud", "shaped"]], (), (), 0.1)[0]
 
 
 def test_nothing_is_left_after_close(hosts: Namespaces) -> None:
@@ -164,9 +161,9 @@ def test_nothing_is_left_when_the_process_that_made_it_is_killed(hosts: Namespac
     assert not any(in_net(net) for net in nets)
 
 
-def _make_and_wait(told: Connection) -> None:
+def _make_and_wait(pipe: Connection) -> None:
     with Namespaces(of()) as made:
-        told.send([net_of(_holder(made, side)) for side in SIDES])
+        pipe.send([net_of(_holder(made, side)) for side in SIDES])
         time.sleep(60)
 
 
@@ -179,8 +176,8 @@ def test_without_being_root_each_host_has_a_user_namespace_too(
     except ConfigError as error:
         pytest.skip(str(error))
     with made:
-        assert "air0" in said(made, "cloud", "ip", "-oneline", "link")
-        assert said(made, "cloud", "readlink", "/proc/self/ns/user").strip() != os.readlink("/proc/self/ns/user")
+        assert "shaped0" in printed_in(made, "cloud", "ip", "-oneline", "link")
+        assert printed_in(made, "cloud", "readlink", "/proc/self/ns/user").strip() != os.readlink("/proc/self/ns/user")
 
 
 @pytest.fixture
@@ -193,30 +190,30 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_where_namespaces_are_not_permitted_one_line_says_so(tools: Path) -> None:
-    _stand_in(tools / "unshare", "echo 'unshare: unshare failed: Operation not permitted' >&2; exit 1")
+@pytest.mark.parametrize(
+    ("does", "problem"),
+    [
+        (
+            "echo 'unshare: unshare failed: Operation not permitted' >&2; exit 1",
+            "network namespaces are not permitted here (unshare: Operation not permitted)",
+        ),
+        ("exit 0", "a host could not be made here (no reason)"),
+    ],
+)
+def test_a_host_that_does_not_come_to_be_is_named_on_one_line(tools: Path, does: str, problem: str) -> None:
+    _stand_in(tools / "unshare", does)
     with pytest.raises(ConfigError) as caught:
         Namespaces(of())
-    told = "real: network namespaces are not permitted here (unshare: Operation not permitted)"
-    assert str(caught.value) == told
+    assert str(caught.value) == f"real: {problem}"
 
 
-def test_where_a_host_ends_without_a_word_one_line_says_so(tools: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^real: a host could not be made here \(no word\)$"):
-        Namespaces(of())
-
-
-@pytest.mark.parametrize("name", ["unshare", "nsenter", "ip", "tc"])
-def test_a_tool_that_is_missing_is_named(tools: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["unshare", "nsenter", "ip", "tc", "tun"])
+def test_what_is_missing_is_named(tools: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = shutil.which
     monkeypatch.setattr(shutil, "which", lambda asked, path=None: None if asked == name else found(asked, path=path))
-    with pytest.raises(ConfigError, match=f"^real: {name} is missing here: needs [^\n]*$"):
-        Namespaces(of())
-
-
-def test_a_kernel_without_tun_is_named(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(namespaces, "_TUN", tools / "none")
-    with pytest.raises(ConfigError, match=r"^real: .*none is missing here: the kernel has no TUN interfaces$"):
+    if name == "tun":
+        monkeypatch.setattr(namespaces, "_TUN", tools / "tun")
+    with pytest.raises(ConfigError, match=f"^real: .*{name} is missing here: [^\n]*$"):
         Namespaces(of())
 
 

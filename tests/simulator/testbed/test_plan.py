@@ -11,8 +11,8 @@ from kinds import ConfigError
 from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
 from simulator import Cell
-from simulator.testbed.letters import MOST
-from simulator.testbed.plan import Faults, Plan, Window, by_kernel, check, faults_of, filled_s, unshaped
+from simulator.testbed.packet_header import MOST
+from simulator.testbed.plan import Faults, RealRunPlan, Window, by_kernel, check, faults_of, filled_s
 from simulator.testbed.supervisor import real
 
 BUCKET = {"kind": "token_bucket", "bps": 2e4, "burst_bits": 4000}
@@ -66,12 +66,12 @@ def test_a_protocol_that_the_ends_do_not_speak_is_refused(monkeypatch: pytest.Mo
     )
 
 
-@pytest.mark.parametrize(("fields", "told"), REFUSED, ids=[told for _, told in REFUSED])
-def test_what_cannot_be_run_is_named_on_one_line(fields: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("fields", "problem"), REFUSED, ids=[problem for _, problem in REFUSED])
+def test_what_cannot_be_run_is_named_on_one_line(fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check(Cell().with_(fields))
     message = str(caught.value)
-    assert message.startswith(told) and ": a real run needs " in message and "\n" not in message
+    assert message.startswith(problem) and ": a real run needs " in message and "\n" not in message
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -91,9 +91,9 @@ def test_a_folder_of_journals_that_holds_something_is_refused_and_left_as_it_was
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
     cell = Cell().with_({"uplink.rate.bps": 12345.0})
-    written = Plan(tmp_path, Faults((Window(1.0, 2.5),), (Window(0.5, 0.75), Window(3.0, 4.0))))
+    written = RealRunPlan(tmp_path, Faults((Window(1.0, 2.5),), (Window(0.5, 0.75), Window(3.0, 4.0))))
     written.write(cell)
-    read = Plan.of(tmp_path)
+    read = RealRunPlan.of(tmp_path)
     assert read.faults == written.faults and read.cell == cell
     assert read.journal("edge 3").name == "edge_3.jsonl"
 
@@ -109,4 +109,3 @@ def test_the_kernel_shapes_token_buckets_and_the_relay_all_else() -> None:
     check(shaped)
     assert by_kernel(shaped.uplink) and not by_kernel(shaped.downlink)
     assert filled_s(shaped.uplink) == pytest.approx(0.2) and filled_s(shaped.downlink) == 0
-    assert unshaped(shaped.downlink) and not unshaped(shaped.uplink)

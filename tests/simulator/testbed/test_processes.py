@@ -1,4 +1,4 @@
-"""Lines of control, and that a process ends with its parent."""
+"""Lines of control, an event loop that is on time, and that a process ends with its parent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from simulator.testbed import host
-from simulator.testbed.processes import ControlLines, heard, say
+from simulator.testbed.processes import ControlLines, obey, play, report
 
 SLEEPS = f"""
 import importlib.util, sys, time
@@ -67,18 +67,43 @@ def test_control_lines_may_come_in_pieces_and_several_at_once() -> None:
     os.close(source)
 
 
-def test_a_process_with_an_event_loop_hears_each_line_until_its_input_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def all_heard() -> list[tuple[str, ...]]:
-        return [words async for words in heard()]
+@pytest.mark.parametrize("last", [b"stop\n", b""], ids=["stop", "nobody left"])
+def test_a_program_is_started_with_its_zero_and_ends_when_told_or_alone(
+    last: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zeros_s: list[float] = []
+
+    async def start(zero_s: float) -> None:
+        zeros_s.append(zero_s)
+        os.write(into, last)
+        os.close(into)
+        await asyncio.sleep(60)
 
     source, into = os.pipe()
-    os.write(into, b"start 12.5\nstop\n")
-    os.close(into)
+    os.write(into, b"start 12.5\n")
     with os.fdopen(source) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
-        assert asyncio.run(all_heard()) == [("start", "12.5"), ("stop",)]
+        monkeypatch.setattr(sys, "setswitchinterval", lambda _: None)  # of the tests' own process
+        play(obey(start))
+    assert zeros_s == [12.5]
 
 
-def test_what_is_said_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    say("start", 12.5)
+def test_timers_run_out_to_less_than_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where waits are counted in whole milliseconds, each of these is 0.9 ms late."""
+    monkeypatch.setattr(sys, "setswitchinterval", lambda _: None)
+    late_s = list[float]()
+
+    async def waits() -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(20):
+            due_s = loop.time() + 0.0021
+            await asyncio.sleep(due_s - loop.time())
+            late_s.append(loop.time() - due_s)
+
+    play(waits())
+    assert min(late_s) < 5e-4
+
+
+def test_a_report_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    report("start", 12.5)
     assert capsys.readouterr().out == "start 12.5\n"

@@ -1,50 +1,138 @@
-"""The relay, with socket pairs in place of interfaces: what it lets through, when, and what it tells and notes."""
+"""The relay, with socket pairs in place of interfaces: what it lets through, when, and what it notifies and notes."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+import select
+import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cells import cell
-from relays import Benches, of, packet
 
 from channels.uniforms import Uniforms
-from kinds import ConfigError
-from simulator.testbed.air.datagrams import Datagram, Place, place
-from simulator.testbed.air.namespaces import NETS, SIDES, Namespaces, Net, Side
-from simulator.testbed.journal import Aired, read
-from simulator.testbed.letters import Address, Header, Kind
-from simulator.testbed.plan import AIR, WARM_UP, Faults, Plan, Window
+from simulator.cell.cell import Cell
+from simulator.testbed import plan
+from simulator.testbed.journal import Journal, PacketAired, read
+from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
+from simulator.testbed.network.namespaces import NETS, SIDES, Net
+from simulator.testbed.network.relay import Relay
+from simulator.testbed.packet_header import MessageAddress, PacketHeader, PacketKind
+from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Faults, RealRunPlan, Side, Window
 
 LATE_S = 0.5
 """By how much a loaded machine may be late here."""
 DOWN_S = 0.8
 """In which it is there to send a packet."""
 LOSS = {"kind": "bernoulli", "probability": 0.5}
-PAYLOAD = Header(Address(Kind.PAYLOAD, 0, 2, 1), 0, 0)
-REPLY = Header(Address(Kind.REPLY, 0, 2, 1), 0, 0)
+PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 2, 1), 0, 0)
+REPLY = PacketHeader(MessageAddress(PacketKind.REPLY, 0, 2, 1), 0, 0)
+
+
+HOSTS = {"shaped": SHAPED, "free": FREE}
+AT_ONCE = {"kind": "constant", "bps": "inf"}
+
+
+def of(delay_s: float = 0.0, ack_bits: int = 0, **changes: Any) -> Cell:
+    arq = {"kind": "selective_repeat", "timeout_s": 1.0, "ack_bits": ack_bits}
+    settings = {"rate": AT_ONCE, "delay": {"kind": "constant", "delay_s": delay_s}, "arq": arq} | changes
+    given = cell(uplink=settings, downlink=settings)
+    plan.check(given)
+    return given
+
+
+def packet(header: PacketHeader, content: bytes = b"", net: Net = "shaped", sender: Side = "edge") -> bytes:
+    hosts = HOSTS[net]
+    edge, cloud = place(hosts.edge, plan.EDGE_PORT), place(hosts.cloud, plan.CLOUD_PORT)
+    source, target = (edge, cloud) if sender == "edge" else (cloud, edge)
+    return Datagram(source, target, header.pack() + content).pack()
+
+
+class RelayBench:
+    """A relay in a thread of its own, between two hosts that are the test."""
+
+    def __init__(self, folder: Path, given: Cell, faults: Faults) -> None:
+        RealRunPlan(folder, faults).write(given)
+        written = RealRunPlan.of(folder)
+        self.journal = written.journal("relay")
+        self._kept = Journal(self.journal)
+        names = [(side, net) for side in SIDES for net in NETS]
+        pairs = {name: socket.socketpair(type=socket.SOCK_SEQPACKET) for name in names}
+        self.hosts = {name: pair[0] for name, pair in pairs.items()}
+        self._inner = [pair[1] for pair in pairs.values()]
+        for each in self._inner:
+            each.setblocking(False)
+        control, self._say = os.pipe()
+        edge_shaped, edge_free, cloud_shaped, cloud_free = (each.fileno() for each in self._inner)
+        relay = Relay(written, self._kept, (edge_shaped, edge_free, cloud_shaped, cloud_free), control)
+        self._thread = threading.Thread(target=relay.run)
+        self._thread.start()
+        self.zero_s = 0.0
+
+    def start(self) -> None:
+        self.zero_s = time.monotonic()
+        os.write(self._say, f"start {self.zero_s}\n".encode())
+        while not self._kept.running:
+            time.sleep(0.001)
+
+    def send(self, header: PacketHeader, content: bytes = b"", net: Net = "shaped", sender: Side = "edge") -> bytes:
+        sent = packet(header, content, net, sender)
+        self.hosts[sender, net].send(sent)
+        return sent
+
+    def got(self, side: Side, net: Net = "shaped", within_s: float = 1.0) -> bytes | None:
+        host = self.hosts[side, net]
+        return host.recv(1 << 16) if select.select([host], (), (), within_s)[0] else None
+
+    def is_quiet(self) -> bool:
+        """Whether no host receives anything for a while."""
+        return not select.select(list(self.hosts.values()), (), (), 0.05)[0]
+
+    def stop(self, last: bytes = b"stop\n") -> list[PacketAired]:
+        os.write(self._say, last)
+        self.close()
+        return [each for each in read(self.journal) if isinstance(each, PacketAired)]
+
+    def close(self) -> None:
+        if self._say >= 0:
+            os.close(self._say)
+            self._say = -1
+        self._thread.join(5)
+        assert not self._thread.is_alive()
+        self._kept.close()
+        for each in (*self.hosts.values(), *self._inner):
+            each.close()
+
+
+Benches = Callable[..., RelayBench]
 
 
 @pytest.fixture
 def benches(tmp_path: Path) -> Iterator[Benches]:
-    benches = Benches(tmp_path)
-    yield benches
-    for bench in benches.made:
+    made: list[RelayBench] = []
+
+    def make(given: Cell, faults: Faults | None = None, started: bool = True) -> RelayBench:
+        made.append(RelayBench(tmp_path, given, faults or Faults()))
+        if started:
+            made[-1].start()
+        return made[-1]
+
+    yield make
+    for bench in made:
         bench.close()
 
 
-def notice(header: Header, net: Net = "air", sender: Side = "edge") -> bytes:
-    """What the sender of a packet hears when it has left."""
+def notice(header: PacketHeader, net: Net = "shaped", sender: Side = "edge") -> bytes:
+    """What the sender of a packet receives when it has left."""
     sent = Datagram.unpack(packet(header, net=net, sender=sender))
     assert sent is not None
-    content = header._replace(note=Kind.LEFT).pack()
-    return Datagram(Place(place(AIR.air, 0).address, sent.target.port), sent.source, content).pack()
+    content = header._replace(note=PacketKind.LEFT).pack()
+    return Datagram(SocketAddress(place(SHAPED.relay, 0).address, sent.target.port), sent.source, content).pack()
 
 
 def test_a_packet_comes_through_as_it_is_once_it_has_left_and_travelled(benches: Benches) -> None:
@@ -71,7 +159,7 @@ def test_packets_leave_one_after_the_other_each_way_for_itself(benches: Benches)
         assert all(bench.got(side) for _ in range(8))
     aired = bench.stop()
     for way in ("uplink", "downlink"):
-        of_way = [each for each in aired if Address(*each.address).way == way]
+        of_way = [each for each in aired if MessageAddress(*each.address).direction == way]
         assert [each.fragment for each in of_way] == [0, 1, 2, 3]
         left_s = [each.left_s for each in of_way]
         assert [after - before for before, after in pairwise(left_s)] == pytest.approx([0.2] * 3)
@@ -89,18 +177,18 @@ def test_what_the_simulator_loses_is_lost_and_its_sender_still_hears_that_it_lef
     assert [bench.got("cloud") for _ in range(20 - sum(lost))] == [
         each for each, gone in zip(sent, lost, strict=True) if not gone
     ]
-    assert bench.silent()
+    assert bench.is_quiet()
     assert [each.arrives_s is None for each in bench.stop()] == lost
 
 
 def test_a_free_acknowledgement_takes_the_mean_delay_of_the_way_back_and_is_not_noted(benches: Benches) -> None:
     bench = benches(of(delay_s=0.05))
-    ack = REPLY._replace(note=Kind.ACK)
+    ack = REPLY._replace(note=PacketKind.ACK)
     sent_s = time.monotonic()
     sent = bench.send(ack, net="free")
     assert bench.got("cloud", "free") == sent
     assert 0.05 <= time.monotonic() - sent_s < 0.05 + LATE_S
-    assert bench.silent()
+    assert bench.is_quiet()
     assert bench.stop() == []
 
 
@@ -116,17 +204,17 @@ def test_a_free_acknowledgement_is_lost_where_the_simulator_loses_it(benches: Be
         bench.send(header)
         assert bench.got("edge")
         assert bench.got("cloud")
-        acks.append(bench.send(header._replace(note=Kind.ACK), net="free", sender="cloud"))
-    heard = [ack for ack, gone in zip(acks, lost, strict=True) if not gone]
-    assert [bench.got("edge", "free") for _ in heard] == heard
-    assert bench.silent()
+        acks.append(bench.send(header._replace(note=PacketKind.ACK), net="free", sender="cloud"))
+    expected = [ack for ack, gone in zip(acks, lost, strict=True) if not gone]
+    assert [bench.got("edge", "free") for _ in expected] == expected
+    assert bench.is_quiet()
 
 
 def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_that_it_left(benches: Benches) -> None:
     bench = benches(of(ack_bits=480, rate={"kind": "constant", "bps": 48_000}))
-    sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=Kind.ACK), bytes(20), sender="cloud")
+    sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=PacketKind.ACK), bytes(20), sender="cloud")
     assert bench.got("edge") == sent
-    assert bench.silent()
+    assert bench.is_quiet()
     (aired,) = bench.stop()
     assert (*aired[:4], aired.note) == (PAYLOAD.address, 3, 2, 480, "ACK")
     assert aired.left_s - aired.began_s == pytest.approx(0.01)
@@ -135,9 +223,9 @@ def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_tha
 def test_while_the_link_is_down_nothing_comes_through_and_what_leaves_is_told_of(benches: Benches) -> None:
     bench = benches(of(), Faults(link_down=(Window(0.0, DOWN_S),)))
     bench.send(PAYLOAD)
-    bench.send(PAYLOAD._replace(note=Kind.ACK), net="free", sender="cloud")
+    bench.send(PAYLOAD._replace(note=PacketKind.ACK), net="free", sender="cloud")
     assert bench.got("edge") == notice(PAYLOAD)
-    assert bench.silent()
+    assert bench.is_quiet()
     time.sleep(max(0.0, bench.zero_s + DOWN_S - time.monotonic()))
     sent = bench.send(PAYLOAD._replace(attempt=1))
     assert bench.got("cloud") == sent
@@ -150,7 +238,7 @@ def test_while_the_link_is_down_nothing_comes_through_and_what_leaves_is_told_of
 def test_the_warm_up_loses_nothing_and_nothing_of_it_is_noted(benches: Benches, started: bool) -> None:
     bench = benches(of(loss=LOSS | {"probability": 0.9}), started=started)
     for number in range(20):
-        warm = Header(Address(Kind.PROMPT, 0, WARM_UP, 0), number, 0)
+        warm = PacketHeader(MessageAddress(PacketKind.PROMPT, 0, WARM_UP, 0), number, 0)
         sent = bench.send(warm)
         assert bench.got("edge") == notice(warm)
         assert bench.got("cloud") == sent
@@ -163,7 +251,7 @@ def test_time_begins_anew_at_the_zero_of_the_run(benches: Benches) -> None:
     given = cell(uplink={"rate": bucket, "arq": "selective_repeat"})
     bench = benches(given, started=False)
     for number in (WARM_UP, 0):
-        header = Header(Address(Kind.PROMPT, 0, number, 0), 0, 0)
+        header = PacketHeader(MessageAddress(PacketKind.PROMPT, 0, number, 0), 0, 0)
         bench.send(header, bytes(10))
         assert bench.got("edge") == notice(header)
         bench.send(header, bytes(10))
@@ -180,14 +268,14 @@ def test_time_begins_anew_at_the_zero_of_the_run(benches: Benches) -> None:
 def test_what_is_none_of_ours_goes_no_further(benches: Benches, odd: str) -> None:
     bench = benches(of())
     plain = packet(PAYLOAD, b"content")
-    net: Net = "free" if odd == "on free" else "air"
+    net: Net = "free" if odd == "on free" else "shaped"
     bench.hosts["edge", net].send(
         {
             "tcp": plain[:9] + b"\x06" + plain[10:],
             "port": plain[:22] + b"\x00\x35" + plain[24:],
             "address": plain[:16] + bytes((10, 77, 0, 9)) + plain[20:],
             "kind": plain[:28] + b"\x7f" + plain[29:],
-            "notice": packet(PAYLOAD._replace(note=Kind.LEFT)),
+            "notice": packet(PAYLOAD._replace(note=PacketKind.LEFT)),
             "wrong way": packet(REPLY),
             "on free": packet(PAYLOAD, net="free"),
             "fragment": plain[:6] + b"\x20\x00" + plain[8:],
@@ -195,7 +283,7 @@ def test_what_is_none_of_ours_goes_no_further(benches: Benches, odd: str) -> Non
             "device": packet(PAYLOAD._replace(address=PAYLOAD.address._replace(device=1)), b"content"),
         }[odd]
     )
-    assert bench.silent()
+    assert bench.is_quiet()
     assert bench.send(PAYLOAD) == bench.got("cloud")
     assert len(bench.stop()) == 1
 
@@ -205,54 +293,3 @@ def test_it_ends_when_its_control_lines_do(benches: Benches) -> None:
     bench.send(PAYLOAD)
     assert bench.got("cloud")
     assert len(bench.stop(last=b"")) == 1
-
-
-LISTEN = """
-import socket
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as cloud:
-    cloud.bind(("10.77.0.2", 4000))
-    print("there", flush=True)
-    print(cloud.recv(100).hex())
-"""
-ASK = """
-import socket, sys
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as edge:
-    edge.bind(("10.77.0.1", 5000))
-    edge.settimeout(5)
-    edge.sendto(bytes.fromhex(sys.argv[1]), ("10.77.0.2", 4000))
-    content, (address, port) = edge.recvfrom(100)
-    print(address, port, content.hex())
-"""
-
-
-@pytest.mark.slow
-def test_as_a_process_between_two_hosts(tmp_path: Path) -> None:
-    given = of(rate={"kind": "token_bucket"}, mtu_bits=8_000)
-    try:
-        hosts = Namespaces(given)
-    except ConfigError as error:
-        pytest.skip(str(error))
-    Plan(tmp_path).write(given)
-    tuns = [hosts.tuns[side, net] for side in SIDES for net in NETS]
-    python = [sys.executable, "-I", "-S", "-c"]
-    program = [sys.executable, "-m", "simulator.testbed.air.relay", str(tmp_path), *map(str, tuns)]
-    piped: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with hosts, subprocess.Popen(program, pass_fds=tuns, **piped) as relay:
-        assert relay.stdin is not None
-        assert relay.stdout is not None
-        assert relay.stdout.readline() == "ready\n"
-        relay.stdin.write(f"start {time.monotonic()}\n")
-        relay.stdin.flush()
-        with subprocess.Popen(hosts.command("cloud", [*python, LISTEN]), **piped) as cloud:
-            assert cloud.stdout is not None
-            assert cloud.stdout.readline() == "there\n"
-            sent = PAYLOAD.pack() + b"content"
-            asked = subprocess.run(hosts.command("edge", [*python, ASK, sent.hex()]), capture_output=True, text=True)
-            assert cloud.communicate()[0].strip() == sent.hex()
-        relay.communicate("stop\n")
-        assert relay.returncode == 0
-    told = PAYLOAD._replace(note=Kind.LEFT).pack()
-    assert asked.stdout.splitlines() == [f"10.77.0.3 4000 {told.hex()}"]
-    (aired,) = read(Plan(tmp_path).journal("relay"))
-    assert isinstance(aired, Aired)
-    assert aired.bits == 320 + 8 * len(b"content")

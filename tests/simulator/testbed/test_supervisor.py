@@ -1,4 +1,4 @@
-"""The supervisor and its processes: what they say, in whatever pieces, and how they end."""
+"""The supervisor and its processes: what they print, in whatever pieces, and how they end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,97 +18,76 @@ from kinds import ConfigError
 from simulator.testbed import supervisor
 from simulator.testbed.supervisor import _Process, _Run
 
-Started = list[_Process]
+Start = Callable[[str], tuple[_Run, _Process]]
 
 
 @pytest.fixture
-def started() -> Iterator[Started]:
-    processes: Started = []
-    yield processes
-    for process in processes:
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts a program as the one process of a run."""
+    monkeypatch.setattr(supervisor, "END_S", 0.5)
+    started: list[_Process] = []
+
+    def start_one(program: str) -> tuple[_Run, _Process]:
+        with (tmp_path / "one.err").open("w") as stderr:
+            popen = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", program],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+            )  # fmt: skip
+        started.append(_Process("one", popen, tmp_path / "one.err"))
+        run = object.__new__(_Run)
+        run._selector = selectors.DefaultSelector()
+        run._selector.register(popen.stdout or 0, selectors.EVENT_READ, started[-1])
+        return run, started[-1]
+
+    yield start_one
+    for process in started:
         process.end()
 
 
-def process(program: str, folder: Path, started: Started) -> _Process:
-    errors = folder / "one.err"
-    with errors.open("w") as stderr:
-        popen = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", program],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
-        )  # fmt: skip
-    started.append(_Process("one", popen, errors))
-    return started[-1]
-
-
-def awaiting(*of: _Process) -> _Run:
-    """A run with no processes but these."""
-    run = object.__new__(_Run)
-    run._selector = selectors.DefaultSelector()
-    for each in of:
-        run._selector.register(each.popen.stdout or 0, selectors.EVENT_READ, each)
-    return run
-
-
-def test_words_that_come_in_one_piece_are_all_heard(tmp_path: Path, started: Started) -> None:
-    one = process("print('ready\\n\\nhello from an import\\ndone', flush=True); input()", tmp_path, started)
-    assert awaiting(one)._await("done", time.monotonic() + 10, [one])
-    assert {"ready", "done"} <= one.said
-
-
-def test_a_process_that_dies_is_told_by_its_last_words(tmp_path: Path, started: Started) -> None:
-    one = process("import sys; sys.stderr.write('x' * (1 << 17) + '\\nno luck\\n'); sys.exit(1)", tmp_path, started)
-    with pytest.raises(ConfigError, match=r"^real: the process one ended: no luck$"):
-        awaiting(one)._await("ready", time.monotonic() + 10, [one])
-
-
-def test_a_process_that_closes_its_output_and_goes_on_is_not_waited_for(
-    tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "END_S", 0.1)
-    one = process("import os; os.close(1); input()", tmp_path, started)
-    with pytest.raises(ConfigError, match=r"^real: the process one ended: "):
-        awaiting(one)._await("ready", time.monotonic() + 10, [one])
+def test_words_that_are_printed_in_one_piece_are_all_read(start: Start) -> None:
+    run, one = start("print('ready\\n\\nhello from an import\\ndone', flush=True); input()")
+    assert run._await("done", time.monotonic() + 10, [one])
+    assert {"ready", "done"} <= one.printed
 
 
 @pytest.mark.parametrize(
-    ("program", "told"),
+    ("program", "problem"),
+    [
+        ("import sys; sys.stderr.write('x' * (1 << 17) + '\\nno reason\\n'); sys.exit(1)", "no reason$"),
+        ("import sys; sys.stderr.write('kinds.mistakes.ConfigError: mtu_bits = None: too little')", "mtu_bits = None"),
+        ("import os; os.kill(os.getpid(), 9)", "status -9$"),
+        ("import os; os.close(1); input()", ""),
+    ],
+    ids=["its last line", "its complaint", "how it ended", "it closes its output and goes on"],
+)
+def test_a_process_that_prints_nothing_more_ends_the_run_with_its_last_words(
+    start: Start, program: str, problem: str
+) -> None:
+    run, one = start(program)
+    with pytest.raises(ConfigError, match=rf"^real: the process one ended: {problem}[^\n]*$"):
+        run._await("ready", time.monotonic() + 10, [one])
+    one.write("stop")  # to nobody
+
+
+@pytest.mark.parametrize(
+    ("program", "problem"),
     [
         ("input(); input()", r"did not end within 0\.5 s"),
         ("input(); raise SystemExit('the disk is full')", "failed at its end: the disk is full"),
     ],
 )
-def test_an_end_that_is_none_is_told_on_one_line(
-    tmp_path: Path, started: Started, monkeypatch: pytest.MonkeyPatch, program: str, told: str
-) -> None:
-    monkeypatch.setattr(supervisor, "END_S", 0.5)
-    one = process(program, tmp_path, started)
-    one.tell("stop")
-    with pytest.raises(ConfigError, match=rf"^real: the process one {told}$"):
-        awaiting(one)._check_end(one)
+def test_a_process_that_does_not_end_well_is_named_on_one_line(start: Start, program: str, problem: str) -> None:
+    run, one = start(program)
+    one.write("stop")
+    with pytest.raises(ConfigError, match=rf"^real: the process one {problem}$"):
+        run._check_end(one)
 
 
-def test_silence_is_told_by_who_is_silent(tmp_path: Path, started: Started) -> None:
-    one = process("input()", tmp_path, started)
-    run = awaiting(one)
+def test_a_process_that_prints_nothing_in_time_is_named(start: Start) -> None:
+    run, one = start("input()")
     assert not run._await("done", time.monotonic() + 0.05, [one], late=False)
     with pytest.raises(ConfigError, match=r"^real: one did not say 'done' in time$"):
         run._await("done", time.monotonic() + 0.05, [one])
-
-
-@pytest.mark.parametrize(
-    ("program", "told"),
-    [
-        ("import sys; sys.stderr.write('kinds.mistakes.ConfigError: mtu_bits = None: too little')", "mtu_bits = None"),
-        ("import os; os.kill(os.getpid(), 9)", "status -9"),
-    ],
-)
-def test_the_last_words_of_a_process_are_its_complaint_or_how_it_ended(
-    tmp_path: Path, started: Started, program: str, told: str
-) -> None:
-    one = process(program, tmp_path, started)
-    one.popen.wait()
-    one.tell("stop")
-    assert one.last_words().startswith(told)
 
 
 @pytest.fixture
@@ -117,7 +96,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_run_removes_the_folders_of_runs_that_were_killed_and_no_others(temporary: Path, started: Started) -> None:
+def test_a_run_removes_the_folders_of_runs_that_were_killed_and_no_others(temporary: Path) -> None:
     """A killed process leaves its folder and not its lock; a link of that name, and what is in it, stays."""
     program = (
         "from simulator.testbed.supervisor import _temporary\n"

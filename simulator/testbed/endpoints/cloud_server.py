@@ -1,0 +1,189 @@
+"""The cloud in real time: it receives the messages of all devices, and carries out what the cloud machine of each open
+request commands. Passes are made by one server (`real_passes`)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from channels.codec import wire
+from channels.uniforms import Uniforms
+from models.interface import Prompt
+from models.pair_cards import load
+from simulator.cell.cell import Cell
+from simulator.cell.cloud_config import request_tokens
+from simulator.decoding.decoder import Decoder
+from simulator.decoding.divergences import Unmeasured
+from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import CloudNode, Verified
+from simulator.protocols import protocol_of
+from simulator.protocols.accounts import Terms
+from simulator.protocols.machine import (
+    CloudCommand,
+    FreeCache,
+    JobDone,
+    Resumed,
+    SendReply,
+    SubmitJob,
+)
+from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
+from simulator.testbed.endpoints.real_passes import RealJob, RealPasses, make_together
+from simulator.testbed.endpoints.restoration import pack_hello, unpack_restored
+from simulator.testbed.journal import CloudRestarted, Journal
+from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
+from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
+
+
+class CloudServer:
+    """The cloud of a cell, there for the (epoch + 1)-th time. It has one request of each device open."""
+
+    def __init__(self, cell: Cell, journal: Journal, transport: Transport, epoch: int = 0) -> None:
+        self.cell = cell
+        self.decoder = Decoder(cell, Memory())
+        self.transport = transport
+        self.journal = journal
+        self._worker = ThreadPoolExecutor(1)
+        self.passes = RealPasses(cell.cloud.batching, journal, self._worker)
+        self._epoch = epoch
+        users = Uniforms.of(cell.seed, "users")
+        self._output_tokens = [
+            [ask.output_tokens for ask in cell.workload.asks(device, users)] for device in range(cell.workload.devices)
+        ]
+        """By device and request."""
+        self._open: dict[int, CloudDriver] = {}
+        """By device."""
+
+    def load(self) -> None:
+        """Loads the models, and makes their first passes, two side by side, in which they are tried."""
+        pair, temperature = load(self.cell.models.pair), self.cell.models.temperature
+        networks = (pair.verifier, pair.drafter) if self.cell.scheme.drafts_in_cloud else (pair.verifier,)
+        first = [prompt.tokens[: self.cell.workload.longest[0]] for prompt in pair.prompts[:2]]
+
+        def warm() -> None:
+            for network in networks:
+                calls = [partial(network.open(temperature).laws, text, 1) for text in (first[0], first[-1])]
+                make_together(calls)
+
+        self._worker.submit(warm).result()
+
+    def start(self) -> None:
+        """The run has begun, or goes on: a cloud that has restarted says so to every device."""
+        self.journal.note(CloudRestarted(self._epoch, False, self.journal.now_s))
+        if self._epoch:
+            for device in range(self.cell.workload.devices):
+                hello = MessageAddress(PacketKind.HELLO, device, 0, 0)
+                self.transport.put(RealMessage(hello, pack_hello(self._epoch)))
+
+    def receive(self, message: RealMessage) -> None:
+        """A message of a device arrives. One of a later request ends the earlier one; one of an earlier request is
+        late."""
+        _, device, number, _ = message.address
+        current = self._open.get(device)
+        if current is None or _order(number) > _order(current.key[1]):
+            if current is not None:
+                current.close()
+            output_tokens = WARM_UP_TOKENS if number == WARM_UP else self._output_tokens[device][number]
+            current = self._open[device] = CloudDriver(self, (device, number), output_tokens)
+        if number == current.key[1]:
+            current.receive(message)
+
+    def close(self) -> None:
+        """Ends the worker; a pass that is under way is made to its end."""
+        self.passes.close()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+
+def _order(number: int) -> int:
+    """The order of a request among those of its device: the warm-up comes first."""
+    return -1 if number == WARM_UP else number
+
+
+class CloudDriver(EndpointDriver):
+    """The cloud's end of one request. It begins with its prompt, or where a request is restored after a restart; what
+    overtakes that waits."""
+
+    def __init__(self, cloud: CloudServer, key: tuple[int, int], output_tokens: int) -> None:
+        super().__init__(key, cloud.transport, cloud.journal)
+        self._cloud = cloud
+        self._output_tokens = output_tokens
+        self._early: list[RealMessage] | None = []
+        """Messages that overtook the prompt; None once it is here."""
+        self._request_tokens = 0
+        self._job: RealJob | None = None
+
+    def receive(self, message: RealMessage) -> None:
+        """A message of the request arrives. Raises CodecError."""
+        if self._early is None:
+            self._take(message)
+        elif message.address.kind not in (PacketKind.PROMPT, PacketKind.RESTORE):
+            self._early.append(message)
+        else:
+            early, self._early = self._early, None
+            self._begin(message)
+            for each in early:
+                self._take(each)
+
+    def close(self) -> None:
+        """Nothing of the request is wanted any more."""
+        if self._job is not None:
+            self._cloud.passes.withdraw(self._job)
+            self._job = None
+        self._cloud.passes.forget(self.key)
+
+    def _begin(self, message: RealMessage) -> None:
+        decoder, cell = self._cloud.decoder, self._cloud.cell
+        format, resumed = cell.scheme.format(cell.models.pair.vocabulary), None
+        if message.address.kind is PacketKind.RESTORE:
+            resumed = unpack_restored(message.content, format)
+            prompt = resumed.node.committed[: resumed.prompt_tokens]
+        else:
+            prompt = wire.decode_tokens(message.content, format)
+        decoding = self._decoding = decoder.decoding(*self.key, Prompt("", "", prompt), None, self._output_tokens)
+        decoding.meter = Unmeasured()
+        self._request_tokens = request_tokens(len(prompt), self._output_tokens, cell.scheme.drafts)
+        make = protocol_of(cell.scheme).cloud
+        assert make is not None, "a protocol with a far end (plan.check)"
+        self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens))
+        self._take(message, resumed)
+
+    def _take(self, message: RealMessage, resumed: Resumed | None = None) -> None:
+        commands = self._machine.step(resumed or self.arrived(message, self._machine))
+        self.note_taken(message)
+        self._carry_out(commands)
+
+    def _carry_out(self, commands: list[CloudCommand]) -> None:
+        for command in commands:
+            if isinstance(command, SubmitJob):
+                self._submit(command)
+            elif isinstance(command, SendReply):
+                self.put(command.kind, command.round, command.content)
+            elif isinstance(command, FreeCache):
+                self._cloud.passes.forget(self.key)
+            # the others are of the tables, which are made when the run is over
+
+    def _submit(self, command: SubmitJob) -> None:
+        found: list[tuple[CloudNode, Verified | None]] = []
+
+        def run() -> None:
+            found.append(command.run())
+            if not command.round:
+                self._decoding.verifier.catch_up()  # or the prompt would be read with the first round
+
+        def done() -> None:
+            node, verified = found[0]
+            self._job = None
+            self._cloud.passes.crop(self.key, node.cached)
+            self._carry_out(self._machine.step(JobDone(node, verified)))
+
+        self._job = RealJob(
+            session=self.key,
+            text_tokens=command.text_tokens,
+            read_tokens=command.read_tokens,
+            request_tokens=self._request_tokens,
+            report=lambda _: None,  # the journal has each pass
+            done=done,
+            cloud_drafts=command.cloud_drafts,
+            round=command.round,
+            run=run,
+        )
+        self._cloud.passes.submit(self._job)

@@ -1,0 +1,57 @@
+"""What the drivers of both ends of a request do alike: they put messages, and know which of them have arrived."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from simulator.protocols.machine import CloudMachine, EdgeMachine, MessageArrived, MessageKind
+from simulator.testbed.journal import Journal, MessageTaken
+from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
+
+
+class Transport(Protocol):
+    """What a driver asks of the network (`transport.endpoint.Endpoint`)."""
+
+    def put(self, message: RealMessage) -> None:
+        """Takes on a message; never blocks."""
+        ...
+
+    def cancel(self, *addresses: MessageAddress) -> None:
+        """Sends nothing more of these: they are known to have arrived, or are not wanted any more."""
+        ...
+
+    def restart(self, epoch: int) -> None:
+        """The cloud has restarted: nothing is under way any more, and nothing has arrived."""
+        ...
+
+
+class EndpointDriver:
+    """One end of one request, `key`: (device, request)."""
+
+    def __init__(self, key: tuple[int, int], transport: Transport, journal: Journal) -> None:
+        self.key = key
+        self.transport = transport
+        self.journal = journal
+        self.unacknowledged: list[MessageAddress] = []
+        """Messages that the other end is not known to have, in order."""
+
+    def put(self, kind: MessageKind | PacketKind, number: int, content: bytes) -> MessageAddress:
+        """Puts a message of a round."""
+        address = MessageAddress(PacketKind(kind), *self.key, number)
+        self.unacknowledged.append(address)
+        self.transport.put(RealMessage(address, content))
+        return address
+
+    def arrived(self, message: RealMessage, machine: EdgeMachine | CloudMachine) -> MessageArrived:
+        """The event of a message for a machine; cancels what it acknowledges."""
+        kind, *_, number = message.address
+        event = MessageArrived(MessageKind(kind), number, (message.content,))
+        through = machine.acknowledged(event)
+        known = [address for address in self.unacknowledged if address.round <= through]
+        self.transport.cancel(*known)
+        self.unacknowledged = self.unacknowledged[len(known) :]
+        return event
+
+    def note_taken(self, message: RealMessage) -> None:
+        """A machine has taken the message."""
+        self.journal.note(MessageTaken(message.address, self.journal.now_s))

@@ -1,0 +1,66 @@
+"""The program of an endpoint, in its host's namespace:
+
+python -m simulator.testbed.endpoints.program edge FOLDER DEVICE
+python -m simulator.testbed.endpoints.program cloud FOLDER EPOCH
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from simulator.run import COLLECTOR
+from simulator.testbed.endpoints.cloud_server import CloudServer
+from simulator.testbed.endpoints.edge_device import EdgeDevice
+from simulator.testbed.journal import Journal
+from simulator.testbed.packet_header import RealMessage
+from simulator.testbed.plan import RealRunPlan, Side
+from simulator.testbed.processes import DONE, READY, dies_with_parent, obey, play, report
+from simulator.testbed.transport.endpoint import Endpoint
+
+
+def main(side: Side, folder: str, number: str) -> None:
+    """Serves over the link, and leaves the process's journal in the folder."""
+    dies_with_parent()
+    play(_run(RealRunPlan.of(Path(folder)), side, int(number)))
+
+
+async def _run(plan: RealRunPlan, side: Side, number: int) -> None:
+    journal = Journal(plan.journal(f"{side} {number}"))
+
+    def receive(message: RealMessage) -> None:
+        end.receive(message)
+
+    async def start(zero_s: float) -> None:
+        journal.start(zero_s)
+        if isinstance(end, CloudServer):
+            end.start()
+        else:
+            await asyncio.sleep(zero_s - time.monotonic())
+            await end.work()
+            report(DONE)
+
+    device, epoch = (number, 0) if side == "edge" else (0, number)
+    endpoint = Endpoint(plan.cell, side, device, journal, receive, epoch)
+    end: EdgeDevice | CloudServer
+    if side == "edge":
+        end = EdgeDevice(plan.cell, device, journal, endpoint)
+        await endpoint.open()
+        await end.warm_up()
+    else:
+        end = CloudServer(plan.cell, journal, endpoint, epoch)
+        end.load()
+        await endpoint.open()
+    with COLLECTOR.seldom():
+        report(READY)
+        await obey(start)
+    end.close()
+    await endpoint.close()
+    journal.close()
+
+
+if __name__ == "__main__":
+    role, *arguments = sys.argv[1:]
+    main("edge" if role == "edge" else "cloud", *arguments)

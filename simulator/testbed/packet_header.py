@@ -1,0 +1,110 @@
+"""Messages between the hosts of a real run, cut into packets behind a header of 12 bytes.
+
+With IPv4 (20 bytes) and UDP (8) that makes the 320 bits which `header_bits` has by default. The header says which
+packet of which attempt it carries, so that the real link loses what the simulated one loses.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final, Literal, NamedTuple
+
+from channels.link.rates import MessageIndex
+
+Direction = Literal["uplink", "downlink"]
+OPPOSITE: Final[Mapping[Direction, Direction]] = {"uplink": "downlink", "downlink": "uplink"}
+_HEADER: Final = struct.Struct("!BBHHHBBH")
+HEADER_BYTES: Final = _HEADER.size
+IP_UDP_BYTES: Final = 28
+LEAST_HEADER_BITS: Final = 8 * (HEADER_BYTES + IP_UDP_BYTES)
+"""Bits of a packet that carries nothing: 320."""
+_LAST: Final = 0x80
+MOST: Final = (1 << 16) - 1
+"""The most devices, requests of each, rounds of each, attempts of a packet."""
+MOST_FRAGMENTS: Final = 255
+
+
+class PacketKind(IntEnum):
+    """Kinds of messages, numbered as in `protocols.machine`, those of the real system alone, and notes on packets."""
+
+    PROMPT = 1
+    """Up, round 0: the tokens of the prompt."""
+    PAYLOAD = 2
+    """Up: the drafts of a round."""
+    REPLY = 3
+    """Down: the verification result of a round, or the tokens of one that the cloud has decoded."""
+    COUNT = 4
+    """Up: how many tokens the cloud is to decode by itself."""
+    HELLO = 7
+    """Down, request and round 0: the cloud has restarted and knows of nothing."""
+    RESTORE = 8
+    """Up: what the cloud must know to go on with a request at this round."""
+    ACK = 9
+    """In either direction, a packet of its own: the packet that it names has arrived."""
+    LEFT = 10
+    """From the relay to a sender: the last bit of the packet that it names has gone out."""
+
+
+UPLINKED: Final = frozenset({PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.COUNT, PacketKind.RESTORE})
+SIMULATED: Final = frozenset({PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.REPLY, PacketKind.COUNT})
+"""The messages that the simulator knows too; the others are sent after a restart only."""
+
+
+class MessageAddress(NamedTuple):
+    """The address of a message: what it is, and the round that it is about."""
+
+    kind: PacketKind
+    device: int
+    request: int
+    round: int
+
+    @property
+    def direction(self) -> Direction:
+        """The direction in which it goes."""
+        return "uplink" if self.kind in UPLINKED else "downlink"
+
+    @property
+    def message_index(self) -> MessageIndex:
+        """The index of the message in the simulator."""
+        return self.device, self.request, self.round
+
+
+class RealMessage(NamedTuple):
+    """A message: its address and its bytes."""
+
+    address: MessageAddress
+    content: bytes
+
+
+class PacketHeader(NamedTuple):
+    """The header of one packet. An ACK and a LEFT name the packet they are about by all fields, its kind among them."""
+
+    address: MessageAddress
+    fragment: int
+    attempt: int
+    epoch: int = 0
+    """Restarts of the cloud so far, as the sender knows."""
+    last: bool = True
+    """Whether it is the last fragment of its message."""
+    note: PacketKind | None = None
+    """ACK or LEFT, where the packet is a note about the one that is named."""
+
+    def pack(self) -> bytes:
+        """HEADER_BYTES bytes."""
+        kind, device, request, round_ = self.address
+        flags = (self.note or kind) | (_LAST if self.last else 0)
+        return _HEADER.pack(flags, self.epoch, device, request, round_, self.fragment, kind, self.attempt)
+
+    @classmethod
+    def unpack(cls, packet: bytes) -> PacketHeader:
+        """The header in front of a packet. Raises ValueError where there is none."""
+        if len(packet) < HEADER_BYTES:
+            raise ValueError(f"packet of {len(packet)} bytes: a header has {HEADER_BYTES}")
+        flags, epoch, device, request, round_, fragment, kind, attempt = _HEADER.unpack_from(packet)
+        stated, named = PacketKind(flags & ~_LAST), PacketKind(kind)
+        note = stated if stated in (PacketKind.ACK, PacketKind.LEFT) else None
+        if named in (PacketKind.ACK, PacketKind.LEFT) or not (note or stated is named):
+            raise ValueError(f"a header of kind {stated.name} that names a {named.name}")
+        return cls(MessageAddress(named, device, request, round_), fragment, attempt, epoch, bool(flags & _LAST), note)

@@ -1,0 +1,181 @@
+"""One replayed link: what its messages were doing at each time, and what its queue and its transmitter saw in all.
+
+Each is a `Message` of the simulator's, its packets are `Fragment`s; they enter the states that they enter there, at the
+times that the journals hold. HELLO and RESTORE, which a restarted cloud brings with it, take the link as all messages
+do: they count in its queue, its airtime and its bits, and in no round's payload or reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import inf, isnan
+from typing import NamedTuple
+
+from channels.uniforms import Uniforms
+from simulator.cell.cell import Cell
+from simulator.results.rounds import Passage
+from simulator.results.run_totals import LinkTotals
+from simulator.results.station import Clock, Station
+from simulator.testbed.packet_header import Direction, MessageAddress
+from simulator.testbed.plan import link
+from simulator.testbed.replayed.run_record import AttemptStep, PacketAttempt, RunRecord
+from simulator.timing.lanes import Lanes
+from simulator.timing.messages import (
+    PROPAGATION,
+    QUEUE,
+    RETRANSMIT,
+    TIMEOUT_WAIT,
+    TRANSMIT,
+    Fragment,
+    Message,
+    unheard,
+    unreported,
+)
+
+
+class ReplayedLink:
+    """The messages on one link."""
+
+    def __init__(self, cell: Cell, direction: Direction, clock: Clock) -> None:
+        self._clock = clock
+        self._config = link(cell, direction)
+        self._lanes = Lanes(clock, self._config, Uniforms.of(cell.seed, direction), lambda _: 0.0, direction, inf)
+        self._messages: dict[MessageAddress, Message] = {}
+
+    def put(
+        self, address: MessageAddress, content: bytes, report: Callable[[Message, str], None] = unreported
+    ) -> Message:
+        """A message gets in line. One of the same address that was under way is no more."""
+        self.cancel(address)
+        now_s, index = self._clock.now, address.message_index
+        message = self._messages[address] = Message(index, (content,), unheard, report)
+        port = self._lanes.ports.get(address.device) or self._lanes.open_port(address.device)
+        sizes = self._config.packets_bits(message.bits)
+        message.put_s, message.unacked = now_s, len(sizes)
+        message.packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
+        message.does(QUEUE, now_s)
+        return message
+
+    def follow(self, what: AttemptStep) -> None:
+        """An attempt of a packet is a step further."""
+        step, attempt = what
+        if step == "joins":
+            message = self._messages.get(attempt.address)
+            if message is None or attempt.acknowledges or attempt.fragment >= len(message.packets):
+                return
+            attempt.packet = message.packets[attempt.fragment]
+            if attempt.attempt:
+                attempt.packet.enter(QUEUE, self._clock.now)
+        elif attempt.packet is not None:
+            self._enter(attempt, attempt.packet, step)
+
+    def _enter(self, attempt: PacketAttempt, packet: Fragment, step: str) -> None:
+        if step == "starts":
+            packet.message.sent_bits += attempt.bits
+            packet.message.attempts += 1
+            packet.enter(RETRANSMIT if attempt.attempt else TRANSMIT, self._clock.now)
+        elif step == "leaves":
+            packet.enter(PROPAGATION if attempt.arrives_s >= attempt.left_s else TIMEOUT_WAIT, self._clock.now)
+        elif not attempt.acknowledged:
+            packet.enter(TIMEOUT_WAIT, self._clock.now)
+
+    def acknowledge(self, address: MessageAddress, fragment: int) -> None:
+        """The sender learns that a packet has arrived."""
+        message = self._messages.get(address)
+        if message is None or fragment >= len(message.packets) or message.packets[fragment].acked:
+            return
+        message.packets[fragment].acked = True
+        message.unacked -= 1
+        if message.unacked and not message.done:
+            message.follow_oldest(self._clock.now)
+
+    def arrive(self, address: MessageAddress) -> bool:
+        """All of a message is at its far end. Answers whether it had been on its way."""
+        message = self._messages.get(address)
+        if message is None or message.done:
+            return False
+        message.arrived, message.delivered_s = message.content, self._clock.now
+        message.delivered_bits, message.delivered_attempts = message.sent_bits, message.attempts
+        message.end()
+        return True
+
+    def cancel(self, address: MessageAddress) -> None:
+        """Its sender wants nothing more of a message."""
+        message = self._messages.get(address)
+        if message is not None:
+            message.end()
+
+
+class ResentTransfer(NamedTuple):
+    """A message of a round that was put again after a restart of the cloud: times of the one that arrived, the latest
+    by default; bits and attempts of all that went out for it."""
+
+    before: Passage
+    latest: Message
+
+    @property
+    def _arrived(self) -> Passage:
+        return self.before if isnan(self.latest.delivered_s) and not isnan(self.before.delivered_s) else self.latest
+
+    @property
+    def put_s(self) -> float:
+        return self._arrived.put_s
+
+    @property
+    def delivered_s(self) -> float:
+        return self._arrived.delivered_s
+
+    @property
+    def bits(self) -> int:
+        return self.latest.bits
+
+    @property
+    def delivered_bits(self) -> int:
+        before, latest = self
+        sent_before = before.sent_bits if isinstance(before, Message) else before.delivered_bits
+        return sent_before + (latest.delivered_bits or latest.sent_bits)
+
+    @property
+    def delivered_attempts(self) -> int:
+        before, latest = self
+        made_before = before.attempts if isinstance(before, Message) else before.delivered_attempts
+        return made_before + (latest.delivered_attempts or latest.attempts)
+
+
+def transfer_with(before: Passage, latest: Message) -> Passage:
+    """What is known of a round's message once it is put, for the first time or again."""
+    return ResentTransfer(before, latest) if isinstance(before, Message | ResentTransfer) else latest
+
+
+def link_totals(cell: Cell, direction: Direction, record: RunRecord, clock: Clock) -> tuple[LinkTotals, int]:
+    """What a link's queue and transmitter saw up to now, and how many of its packets were cancelled before their
+    turn."""
+    over_s, station, dropped = clock.now, Station(clock, direction), 0
+    config = link(cell, direction)
+    own = [each for each in record.attempts if each.direction == direction and each.joined_s <= over_s]
+    for attempt in sorted(own, key=lambda each: each.joined_s):
+        began_s, left_s = attempt.began_s, attempt.left_s
+        if not attempt.aired:
+            gone_s = (each for each in record.cancelled_s.get(attempt.address, ()) if each >= attempt.joined_s)
+            began_s = left_s = min(gone_s, default=inf)
+            dropped += left_s <= over_s
+        station.book((attempt.joined_s, began_s, left_s))
+    aired = [each for each in own if each.began_s <= over_s]
+    totals = LinkTotals(
+        [station],
+        [sum(each.bits for each in aired)],
+        [cell.workload.devices],
+        [_union_s(aired, over_s)],
+        [config.on_air(sends=direction == "uplink")],
+    )
+    return totals, dropped
+
+
+def _union_s(attempts: Iterable[PacketAttempt], over_s: float) -> float:
+    """For how long there was a packet on the link."""
+    taken_s, until_s = 0.0, 0.0
+    for attempt in sorted(attempts, key=lambda each: each.began_s):
+        left_s = min(attempt.left_s, over_s)
+        taken_s += max(0.0, left_s - max(attempt.began_s, until_s))
+        until_s = max(until_s, left_s)
+    return taken_s

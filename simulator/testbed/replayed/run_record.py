@@ -1,0 +1,223 @@
+"""All that the journals of a run hold, in order of time: each event at its time, and those that last at both ends.
+
+Causes come before effects where two times are equal: what began earlier ends first, then what the processes noted, each
+in its own order, then what that sets off. An attempt of a packet is put together from two journals: its sender's, when
+it joined the queue, and the relay's, when it was on the link and whether it arrived.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf, nan
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from channels.link.link_config import answer_s
+from simulator.cell.cell import Cell
+from simulator.testbed.journal import (
+    Addressed,
+    Event,
+    MessageCancelled,
+    PacketAcknowledged,
+    PacketAired,
+    PacketQueued,
+    PassMade,
+    RoundComputed,
+    read,
+)
+from simulator.testbed.packet_header import OPPOSITE, Direction, MessageAddress
+from simulator.testbed.plan import WARM_UP, link
+from simulator.timing.messages import Fragment
+
+ENDS, NOTED, BEGINS, ENDS_AT_ONCE = range(4)
+"""In which order events of one instant are taken."""
+LATE_S: Final = 0.02
+"""By which a free acknowledgement may be late, and count as that of the attempt that it was due for."""
+_FragmentKey = tuple[MessageAddress, int]
+"""A packet of a message, whichever attempt."""
+
+
+@dataclass(slots=True, eq=False)
+class PacketAttempt:
+    """One attempt of a packet, from the queue to its end; times in seconds, inf: not in the run's time."""
+
+    address: MessageAddress
+    """The message; of an acknowledgement, the one that it is about."""
+    fragment: int
+    attempt: int
+    bits: int
+    acknowledges: bool
+    joined_s: float
+    began_s: float = inf
+    left_s: float = inf
+    arrives_s: float = nan
+    """nan: never."""
+    acknowledged: bool = True
+    """Whether its sender learns of its arrival; of an acknowledgement that takes capacity nobody needs to."""
+    packet: Fragment | None = None
+    """Once it has joined: of the message that was under way by then."""
+
+    @property
+    def direction(self) -> Direction:
+        """The direction of the link that it takes."""
+        return OPPOSITE[self.address.direction] if self.acknowledges else self.address.direction
+
+    @property
+    def aired(self) -> bool:
+        """Whether it was on the link."""
+        return self.left_s < inf
+
+
+class AttemptStep(NamedTuple):
+    """An attempt joins its queue, its first bit goes out, its last bit does, or it is at its far end."""
+
+    step: Literal["joins", "starts", "leaves", "lands"]
+    attempt: PacketAttempt
+
+
+class Beginning(NamedTuple):
+    """The edge begins to draft a round, or a pass of the server begins."""
+
+    of: RoundComputed | PassMade
+
+
+class TimedEvent(NamedTuple):
+    """Something happens at a time. Events are sorted by the first four fields."""
+
+    at_s: float
+    rank: int
+    journal: int
+    line: float
+    what: Event | AttemptStep | Beginning
+
+
+@dataclass
+class RunRecord:
+    """A whole run."""
+
+    timeline: Sequence[TimedEvent]
+    attempts: Sequence[PacketAttempt]
+    events: Sequence[Event]
+    cancelled_s: Mapping[MessageAddress, Sequence[float]]
+    """When each message was cancelled."""
+
+    @cached_property
+    def aired_bits(self) -> Mapping[MessageAddress, int]:
+        """Bits on the link for each message, headers and retransmissions included."""
+        bits: Counter[MessageAddress] = Counter()
+        for attempt in self.attempts:
+            if attempt.aired and not attempt.acknowledges:
+                bits[attempt.address] += attempt.bits
+        return bits
+
+
+@dataclass(slots=True)
+class _Packets:
+    """What several journals hold about packets."""
+
+    queued: dict[tuple[MessageAddress, int, int], list[tuple[PacketAttempt, int, int]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """With the journal and the line."""
+    aired: list[PacketAired] = field(default_factory=list)
+    queued_s: dict[_FragmentKey, list[float]] = field(default_factory=lambda: defaultdict(list))
+    acknowledged_s: dict[_FragmentKey, list[float]] = field(default_factory=lambda: defaultdict(list))
+    cancelled_s: dict[MessageAddress, list[float]] = field(default_factory=lambda: defaultdict(list))
+    arrived_s: dict[_FragmentKey, deque[float]] = field(default_factory=dict)
+    """Arrivals that no acknowledgement is known of yet."""
+
+
+def run_record(cell: Cell, folder: Path) -> RunRecord:
+    """Reads the journals in a run's folder."""
+    packets, timeline, events = _Packets(), list[TimedEvent](), list[Event]()
+    for journal, path in enumerate(sorted(folder.glob("*.jsonl"))):
+        for line, event in enumerate(read(path)):
+            if isinstance(event, Addressed) and event.address.request == WARM_UP:
+                continue
+            events.append(event)
+            if isinstance(event, PacketQueued):
+                attempt = PacketAttempt(*event[:4], acknowledges=False, joined_s=event.at_s)
+                packets.queued[event[:3]].append((attempt, journal, line))
+                packets.queued_s[event[:2]].append(event.at_s)
+            elif isinstance(event, PacketAired):
+                packets.aired.append(event)
+            elif isinstance(event, RoundComputed | PassMade):
+                at_once = event.began_s >= event.ended_s
+                begins = Beginning(event)
+                timeline.append(TimedEvent(event.began_s, NOTED if at_once else BEGINS, journal, line - 0.5, begins))
+                timeline.append(TimedEvent(event.ended_s, NOTED, journal, line, event))
+            else:
+                timeline.append(TimedEvent(event.at_s, NOTED, journal, line, event))
+                if isinstance(event, PacketAcknowledged):
+                    packets.acknowledged_s[event[:2]].append(event.at_s)
+                elif isinstance(event, MessageCancelled):
+                    packets.cancelled_s[event.address].append(event.at_s)
+    attempts = list(_attempts(packets, timeline))
+    _find_acknowledged(cell, packets, attempts)
+    timeline += (each for attempt in attempts for each in _on_link(attempt))
+    return RunRecord(sorted(timeline, key=lambda each: each[:4]), attempts, events, packets.cancelled_s)
+
+
+def _attempts(packets: _Packets, timeline: list[TimedEvent]) -> Iterator[PacketAttempt]:
+    """All attempts. Those of one name, after a restart, were on the link in the order in which they joined."""
+    aired = sorted(packets.aired, key=lambda each: each.left_s)
+    arrived = [(each.arrives_s, each) for each in aired if each.note is None and each.arrives_s is not None]
+    for arrives_s, event in sorted(arrived, key=lambda each: each[0]):
+        packets.arrived_s.setdefault(event[:2], deque()).append(arrives_s)
+    for event in aired:
+        if event.note is None and (known := packets.queued.get(event[:3])):
+            attempt, journal, line = known.pop(0)
+        else:
+            joined_s = _joined_s(packets, event)
+            attempt = PacketAttempt(*event[:4], acknowledges=event.note is not None, joined_s=joined_s)
+            journal, line = -1, 0
+        # The notes of two processes about one packet may cross: it is on the link when it has joined.
+        attempt.began_s = max(event.began_s, attempt.joined_s)
+        attempt.left_s = max(event.left_s, attempt.began_s)
+        attempt.arrives_s = nan if event.arrives_s is None else max(event.arrives_s, attempt.left_s)
+        timeline.append(TimedEvent(attempt.joined_s, NOTED, journal, line, AttemptStep("joins", attempt)))
+        yield attempt
+    for waiting in packets.queued.values():
+        for attempt, journal, line in waiting:
+            timeline.append(TimedEvent(attempt.joined_s, NOTED, journal, line, AttemptStep("joins", attempt)))
+            yield attempt
+
+
+def _joined_s(packets: _Packets, event: PacketAired) -> float:
+    """An acknowledgement joins its queue when what it is about arrives, the first one first; of anything else, its
+    sender's note is lost."""
+    arrived_s = packets.arrived_s.get(event[:2]) if event.note is not None else None
+    return min(arrived_s.popleft(), event.began_s) if arrived_s else event.began_s
+
+
+def _on_link(attempt: PacketAttempt) -> Iterator[TimedEvent]:
+    if not attempt.aired:
+        return
+    ends = ENDS_AT_ONCE if attempt.left_s == attempt.began_s else ENDS
+    yield TimedEvent(attempt.began_s, BEGINS, 0, 0, AttemptStep("starts", attempt))
+    yield TimedEvent(attempt.left_s, ends, 0, 0, AttemptStep("leaves", attempt))
+    if attempt.arrives_s >= attempt.left_s:
+        yield TimedEvent(attempt.arrives_s, ends, 0, 1, AttemptStep("lands", attempt))
+
+
+def _find_acknowledged(cell: Cell, packets: _Packets, attempts: Iterable[PacketAttempt]) -> None:
+    """Where acknowledgements are free, which were lost: those that had the time to arrive before the next attempt or
+    the end of the message, and did not."""
+    for attempt in attempts:
+        config = link(cell, attempt.address.direction)
+        if attempt.acknowledges or config.arq.ack_bits or not attempt.arrives_s >= 0:
+            continue
+        key: _FragmentKey = attempt.address, attempt.fragment
+        due_s = attempt.arrives_s + answer_s(config, link(cell, OPPOSITE[attempt.address.direction]))
+        again_s = _next_s(packets.queued_s.get(key, ()), attempt.joined_s)
+        cancelled_s = _next_s(packets.cancelled_s.get(attempt.address, ()), attempt.joined_s)
+        known_s = packets.acknowledged_s.get(key, ())
+        in_time = any(each <= min(again_s, cancelled_s) or abs(each - due_s) < LATE_S for each in known_s)
+        attempt.acknowledged = in_time or cancelled_s < min(due_s, again_s)
+
+
+def _next_s(times_s: Iterable[float], after_s: float) -> float:
+    return min((each for each in times_s if each > after_s), default=inf)

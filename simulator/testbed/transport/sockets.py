@@ -1,0 +1,96 @@
+"""A UDP socket in an event loop. It never blocks: what the kernel has no room for yet waits here, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from simulator.testbed.host import MTU_BYTES
+from simulator.testbed.packet_header import IP_UDP_BYTES
+
+HostPort = tuple[str, int]
+"""An IPv4 address and a port."""
+BUFFER_BYTES: Final = 1 << 26
+"""What the kernel may hold of one socket in either direction: a wide window before a slow link."""
+LARGEST_BYTES: Final = MTU_BYTES - IP_UDP_BYTES
+"""The most that a datagram carries through the interfaces in one piece: the relay takes no fragments of IP."""
+_AT_ONCE: Final = 64
+"""Datagrams read before others in the loop have their turn."""
+# Linux's SO_SNDBUFFORCE and SO_RCVBUFFORCE, which Python does not name: past the host's limits, for those who may.
+_BUFFERS: Final = ((socket.SO_SNDBUF, 32), (socket.SO_RCVBUF, 33))
+
+
+class _Waiting(NamedTuple):
+    datagram: bytes
+    to: HostPort
+    failed: Callable[[], None]
+
+
+class UdpSocket:
+    """One socket. `receive` is called with each datagram, whoever sent it, and with its sender's address."""
+
+    def __init__(self, at: HostPort, receive: Callable[[bytes, HostPort], None]) -> None:
+        """Binds it. Raises OSError where there is no such interface, or the port is taken."""
+        self._receive = receive
+        self._waiting: deque[_Waiting] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        for buffer, forced in _BUFFERS:
+            self._socket.setsockopt(socket.SOL_SOCKET, buffer, BUFFER_BYTES)
+            with suppress(PermissionError):
+                self._socket.setsockopt(socket.SOL_SOCKET, forced, BUFFER_BYTES)
+        self._socket.bind(at)
+
+    def open(self) -> None:
+        """Receives from now on, in the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket, self._read)
+
+    def send(self, datagram: bytes, to: HostPort, failed: Callable[[], None]) -> None:
+        """Hands a datagram to the kernel, at once or when it has room; `failed` is called where it refuses it."""
+        waiting = _Waiting(datagram, to, failed)
+        if self._waiting:
+            self._waiting.append(waiting)
+        elif not self._go(waiting):
+            self._waiting.append(waiting)
+            assert self._loop is not None, "a socket sends after it is opened"
+            self._loop.add_writer(self._socket, self._write)
+
+    def close(self) -> None:
+        """Receives and sends nothing more; what still waits is dropped."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+        self._waiting.clear()
+        self._socket.close()
+
+    def _go(self, waiting: _Waiting) -> bool:
+        """Whether the kernel has answered for it; False: it has no room."""
+        try:
+            self._socket.sendto(waiting.datagram, waiting.to)
+        except BlockingIOError:
+            return False
+        except OSError:
+            waiting.failed()
+        return True
+
+    def _write(self) -> None:
+        while self._waiting and self._go(self._waiting[0]):
+            self._waiting.popleft()
+        if not self._waiting and self._loop is not None:
+            self._loop.remove_writer(self._socket)
+
+    def _read(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                datagram, sender = self._socket.recvfrom(LARGEST_BYTES)
+            except OSError:  # nothing more, or an error of one that was sent, for which no notice will come either
+                return
+            self._receive(datagram, sender)
+            if self._socket.fileno() < 0:  # closed by what it received
+                return

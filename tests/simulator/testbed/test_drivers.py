@@ -1,0 +1,208 @@
+"""Both ends of a cell in real time, without a network: they answer what the simulator answers, whatever happens."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tables_pair  # noqa: F401  registers the pair
+from cells import cell
+from plants import ran
+from process_world import ProcessWorld, Texts
+
+from models.interface import Laws
+from simulator import Cell
+from simulator.decoding.nodes import CloudNode, EdgeNode
+from simulator.protocols.machine import JobDone
+from simulator.protocols.speculate import SpeculateCloud
+from simulator.testbed.endpoints.edge_device import EdgeDevice, EdgeDriver, _Drafting
+from simulator.testbed.endpoints.restoration import pack_hello
+from simulator.testbed.journal import (
+    MessageTaken,
+    PassMade,
+    RequestArrived,
+    RequestEnded,
+    RequestServed,
+    RoundComputed,
+)
+from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
+from simulator.testbed.timed_text import WorkerText
+
+ASKED = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14, "think_s": 0.001}
+SCHEMES: dict[str, dict[str, Any]] = {
+    "cloud_only": {"kind": "cloud_only"},
+    "colocated": {"kind": "colocated", "max_drafts": 3},
+    "dense": {"kind": "dense", "max_drafts": 3},
+    "k_sqs": {"kind": "k_sqs", "k": 4, "max_drafts": 3},
+    "c_sqs": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True},
+    "coupled": {"kind": "coupled", "max_drafts": 3},
+    "tree": {"kind": "tree"},
+    "dssd": {"kind": "dssd", "max_drafts": 3},
+    "one ahead": {"kind": "k_sqs", "k": 4, "max_drafts": 3, "depth": 1},
+    "two ahead": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True, "depth": 2},
+}
+ENDING = {"models": {"pair": {"kind": "tables_in_tests"}}}
+SOTU = {"models": {"pair": "sotu"}}
+
+
+def asked(scheme: str, **fields: Any) -> Cell:
+    return cell(SCHEMES[scheme], **{"workload": ASKED, "cloud": {"batching": "waiting"}} | fields)
+
+
+@cache
+def simulated(scheme: str) -> Texts:
+    return answers(asked(scheme))
+
+
+def answers(of: Cell) -> Texts:
+    return {(each.device, each.number): tuple(each.tokens) for each in ran(of).requests}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    ("delay_s", "kills"),
+    [(0.0, ()), (0.003, ()), (0.002, (1,)), (0.002, (4, 5, 13))],
+    ids=["at once", "messages overtake", "the cloud is killed", "the cloud is killed thrice"],
+)
+def test_two_ends_answer_what_the_simulator_answers(
+    scheme: str, delay_s: float, kills: tuple[int, ...], tmp_path: Path
+) -> None:
+    world = ProcessWorld(asked(scheme), tmp_path, delay_s, kills)
+    assert world.run() == simulated(scheme)
+    if not kills:
+        put = {each[:3] for each in world.journaled(RoundComputed) if not each.cut}
+        assert cancelled(world, PacketKind.PAYLOAD) == put, "each is acknowledged by a reply, or void"
+
+
+def cancelled(world: ProcessWorld, kind: PacketKind) -> set[tuple[int, ...]]:
+    """Device, request and round of messages in the run that were cancelled."""
+    return {each[1:] for each in world.cancelled if each.kind is kind and each.request in (0, 1)}
+
+
+@pytest.mark.parametrize("scheme", ["cloud_only", "k_sqs"])
+def test_a_cloud_that_restarts_between_an_answers_last_token_and_its_end_is_sent_nothing_of_it(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = EdgeDevice.receive
+    world = ProcessWorld(asked(scheme), tmp_path)
+
+    def receives(device: EdgeDevice, message: RealMessage) -> None:
+        receive(device, message)
+        answered = device._open is not None and device._open._finished.done()
+        if answered and device._journal.running and world._epoch == 0:
+            world._begin_cloud()
+            receive(device, RealMessage(MessageAddress(PacketKind.HELLO, device._device, 0, 0), pack_hello(1)))
+
+    monkeypatch.setattr(EdgeDevice, "receive", receives)
+    assert world.run() == simulated(scheme)
+    assert world._epoch == 1
+    restored = [each.address for each in world.journaled(MessageTaken) if each.address.kind is PacketKind.RESTORE]
+    ended = [each for each in world.journaled(RequestEnded) if (each.device, each.request) == (0, 0)]
+    assert len(ended) == 1 and len(set(restored)) == len(restored)
+    assert len(restored) < 3, "one of the three devices has nothing to restore"
+
+
+@pytest.mark.parametrize("scheme", ["dssd", "k_sqs", "two ahead"])
+def test_a_restarted_cloud_is_sent_what_the_killed_one_knew(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knew: dict[tuple[object, int], tuple[object, bool]] = {}
+    sent: list[tuple[tuple[object, int], tuple[object, bool]]] = []
+    begin, job_done = SpeculateCloud._begin, SpeculateCloud._job_done
+
+    def request(cloud: SpeculateCloud) -> object:
+        return cloud._terms.decoding.tree.cloud.committed
+
+    def begins(cloud: SpeculateCloud, node: CloudNode, prompt_tokens: int) -> None:
+        if node.round > 1:
+            sent.append(((request(cloud), node.round), (node.committed, node.owed)))
+        begin(cloud, node, prompt_tokens)
+
+    def is_done(cloud: SpeculateCloud, job: JobDone) -> None:
+        knew[request(cloud), job.node.round] = job.node.committed, job.node.owed
+        job_done(cloud, job)
+
+    monkeypatch.setattr(SpeculateCloud, "_begin", begins)
+    monkeypatch.setattr(SpeculateCloud, "_job_done", is_done)
+    # With two rounds ahead, round 4 is drafted once the reply to round 1 is here.
+    cut = [(device, request, round_) for device in range(3) for request in range(2) for round_ in (4, 5)]
+    assert ProcessWorld(asked(scheme), tmp_path, 0.002, cut=cut).run() == simulated(scheme)
+    assert len({key for (key, _), _ in sent}) == 6
+    assert all(knew[key] == what for key, what in sent)
+    assert any(owed for _, (_, owed) in sent) == (scheme == "dssd")
+
+
+@pytest.mark.parametrize("scheme", ["cloud_only", "k_sqs", "one ahead"])
+def test_answers_end_at_the_end_token_and_requests_wait_for_one_another(scheme: str, tmp_path: Path) -> None:
+    workload = {"kind": "poisson", "devices": 2, "requests": 4, "rate_per_s": 200.0, "stop_at_eos": True}
+    ending = asked(scheme, workload=workload | {"prompt_tokens": 8, "output_tokens": 14}, **ENDING)
+    world = ProcessWorld(ending, tmp_path, 0.002)
+    texts = world.run()
+    assert texts == answers(ending)
+    assert any(len(text) < 14 for text in texts.values())
+    assert [each.request for each in world.journaled(RequestArrived) if each.device == 0] == [0, 1, 2, 3]
+    served = [each for each in world.events() if isinstance(each, RequestServed | RequestEnded) and each.device == 0]
+    assert [type(each) for each in served] == [RequestServed, RequestEnded] * 4
+
+
+def test_every_round_is_computed_and_taken_once(tmp_path: Path) -> None:
+    world = ProcessWorld(asked("k_sqs"), tmp_path)
+    world.run()
+    computed = [each[:3] for each in world.journaled(RoundComputed)]
+    for kind in (PacketKind.PAYLOAD, PacketKind.REPLY):
+        taken = [each.address for each in world.journaled(MessageTaken)]
+        assert sorted(each[1:] for each in taken if each.kind is kind) == sorted(computed)
+    assert len(set(computed)) == len(computed)
+    assert len(cancelled(world, PacketKind.PROMPT)) == 6, "a reply acknowledges the prompt"
+    assert len(cancelled(world, PacketKind.REPLY)) == len(computed) - 6, "a payload acknowledges the replies before it"
+    for each in world.journaled(RoundComputed):
+        assert len(each.passes_s) in (1, 2, 3) and not each.cut
+        assert 0.0 < sum(each.passes_s) <= each.ended_s - each.began_s
+
+
+def test_devices_that_wait_for_one_another_share_passes(tmp_path: Path) -> None:
+    window = {"batching": {"kind": "window", "window_s": 0.1, "cap": 3}}
+    world = ProcessWorld(asked("k_sqs", cloud=window), tmp_path)
+    assert world.run() == simulated("k_sqs")
+    passes = world.journaled(PassMade)
+    assert max(len(each.shares) for each in passes) == 3
+    for each in passes:
+        assert len({share[0] for share in each.shares}) == len(each.shares)
+        assert all(reads == (round_ == 0) for _, _, round_, _, _, reads in each.shares)
+
+
+def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round ahead is drafted slowly, and not before another reply is here."""
+
+    def slow(text: WorkerText, tokens: tuple[int, ...], last: int) -> Laws:
+        time.sleep(0.002)
+        return fast(text, tokens, last)
+
+    def waits(driver: EdgeDriver, drafting: _Drafting) -> EdgeNode:
+        drafting.began_s = driver.journal.now_s
+        closed, until_s = driver._last_closed, time.monotonic() + 10
+        while driver._payloads and driver._last_closed == closed and time.monotonic() < until_s:
+            time.sleep(0.0005)
+        return make(driver, drafting)
+
+    fast, make = WorkerText.laws, EdgeDriver._make
+    monkeypatch.setattr(WorkerText, "laws", slow)
+    monkeypatch.setattr(EdgeDriver, "_make", waits)
+    world = ProcessWorld(asked("two ahead"), tmp_path, 0.002)
+    assert world.run() == simulated("two ahead")
+    computed = {each[:3]: each.cut for each in world.journaled(RoundComputed)}
+    taken = {each.address[1:] for each in world.journaled(MessageTaken) if each.address.kind is PacketKind.PAYLOAD}
+    put = {each for each, cut in computed.items() if not cut}
+    assert len(put) < len(computed) and taken <= put
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_language_models_answer_what_the_simulator_answers(scheme: str, tmp_path: Path) -> None:
+    few = asked(scheme, workload=ASKED | {"requests": 1}, **SOTU)
+    assert ProcessWorld(few, tmp_path, kills=(5,)).run() == answers(few)

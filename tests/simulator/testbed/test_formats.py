@@ -1,0 +1,140 @@
+"""Headers, datagrams and restored requests as bytes: what is packed is unpacked, and all else is refused."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hostile import refused_or_itself, some_are_taken
+from hypothesis import example, given
+from hypothesis import strategies as some
+
+from channels.codec import wire
+from channels.codec.wire import CodecError
+from channels.link.link_config import LinkConfig
+from simulator.decoding.nodes import CloudNode
+from simulator.protocols.machine import Resumed
+from simulator.schemes.hosted import CloudOnly
+from simulator.testbed.endpoints.restoration import pack_hello, pack_restored, unpack_hello, unpack_restored
+from simulator.testbed.network.datagrams import Datagram, SocketAddress, checksum, place
+from simulator.testbed.packet_header import (
+    HEADER_BYTES,
+    LEAST_HEADER_BITS,
+    MOST,
+    MOST_FRAGMENTS,
+    MessageAddress,
+    PacketHeader,
+    PacketKind,
+)
+
+NOTES = (PacketKind.ACK, PacketKind.LEFT)
+VOCABULARIES = (2, 64, 257, 50_000)
+SOME_PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 0, 1), 0, 0).pack()
+PLAIN = Datagram(place("10.77.0.1", 5000), place("10.77.0.2", 4000), b"content").pack()
+numbers = some.integers(0, MOST)
+kinds = some.sampled_from([kind for kind in PacketKind if kind not in NOTES])
+headers = some.builds(
+    PacketHeader,
+    address=some.builds(MessageAddress, kinds, numbers, numbers, numbers),
+    fragment=some.integers(0, MOST_FRAGMENTS),
+    attempt=numbers,
+    epoch=some.integers(0, 255),
+    last=some.booleans(),
+    note=some.sampled_from([None, *NOTES]),
+)
+places = some.builds(SocketAddress, some.binary(min_size=4, max_size=4), some.integers(0, 65_535))
+datagrams = some.builds(Datagram, places, places, some.binary(max_size=80))
+
+
+def format_of(vocabulary: int) -> wire.Format:
+    return CloudOnly().format(vocabulary)
+
+
+@some.composite
+def restored(draw: some.DrawFn) -> tuple[Resumed, wire.Format]:
+    vocabulary = draw(some.sampled_from(VOCABULARIES))
+    tokens = draw(some.lists(some.integers(0, vocabulary - 1), min_size=1, max_size=40))
+    prompt_tokens = draw(some.integers(1, len(tokens)))
+    node = CloudNode(draw(some.integers(1, MOST)), tuple(tokens), owed=draw(some.booleans()))
+    return Resumed(node, prompt_tokens), format_of(vocabulary)
+
+
+def fields(resumed: Resumed) -> tuple[object, ...]:
+    node = resumed.node
+    return node.round, node.committed, node.owed, node.cached, resumed.prompt_tokens
+
+
+@given(headers, datagrams, restored(), some.binary(max_size=40))
+def test_what_is_unpacked_is_what_was_packed(
+    header: PacketHeader, datagram: Datagram, of: tuple[Resumed, wire.Format], content: bytes
+) -> None:
+    assert PacketHeader.unpack(header.pack() + content) == header
+    assert Datagram.unpack(datagram.pack()) == datagram
+    resumed, format = of
+    assert fields(unpack_restored(pack_restored(resumed, format), format)) == fields(resumed)
+
+
+@some_are_taken
+@given(some.binary(max_size=20))
+@example(SOME_PAYLOAD + b"?")
+@example(bytes((PacketKind.PROMPT,)) + bytes(8) + bytes((PacketKind.REPLY,)) + bytes(2))
+@example(bytes((PacketKind.ACK,)) + bytes(8) + bytes((PacketKind.ACK,)) + bytes(2))
+def test_bytes_in_place_of_a_header_are_refused_or_written_back_alike(packet: bytes) -> None:
+    refused_or_itself(
+        packet, PacketHeader.unpack, lambda header: header.pack() + packet[HEADER_BYTES:], refusal=ValueError
+    )
+
+
+@some_are_taken
+@given(some.binary(max_size=24), some.sampled_from(VOCABULARIES))
+@example(pack_restored(Resumed(CloudNode(1, (5,), owed=True), 1), format_of(64)), 64)
+def test_bytes_in_place_of_a_restored_request_are_refused_or_written_back_alike(
+    content: bytes, vocabulary: int
+) -> None:
+    format = format_of(vocabulary)
+    refused_or_itself(content, unpack_restored, pack_restored, format)
+
+
+@given(some.binary(max_size=60))
+@example(PLAIN[:-1])
+def test_bytes_in_place_of_a_datagram_are_none(packet: bytes) -> None:
+    datagram = Datagram.unpack(packet)
+    assert datagram is None or len(packet) == 28 + len(datagram.content)
+
+
+@pytest.mark.parametrize(
+    ("byte", "value"),
+    [(0, 0x46), (0, 0x65), (3, 0xFF), (6, 0x20), (7, 0x01), (9, 6), (9, 1), (25, 0x00)],
+    ids=["options", "ipv6", "length", "more fragments", "a later fragment", "tcp", "icmp", "length of udp"],
+)
+def test_anything_but_one_whole_datagram_of_udp_is_none(byte: int, value: int) -> None:
+    packet = bytearray(PLAIN)
+    packet[byte] = value
+    assert Datagram.unpack(bytes(packet)) is None
+    assert all(Datagram.unpack(PLAIN[:length]) is None for length in range(len(PLAIN)))
+
+
+def test_a_header_cut_short_is_refused() -> None:
+    for length in range(HEADER_BYTES):
+        with pytest.raises(ValueError, match="a header has 12"):
+            PacketHeader.unpack(SOME_PAYLOAD[:length])
+
+
+@given(datagrams)
+def test_the_checksum_of_a_header_is_that_of_rfc_1071(datagram: Datagram) -> None:
+    """Over a header with its own checksum the words add up to ffff; those of the example in section 3 to ddf2."""
+    header = datagram.pack()[:20]
+    total = sum(word for (word,) in struct.iter_unpack("!H", header))
+    assert (total - 1) % 0xFFFF + 1 == 0xFFFF
+    assert checksum(header) == 0
+    assert checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0xFFFF - 0xDDF2
+
+
+def test_ipv4_udp_and_a_header_are_the_bits_that_a_link_has_by_default() -> None:
+    assert LinkConfig().header_bits == LEAST_HEADER_BITS == 320
+
+
+def test_a_hello_has_its_epoch() -> None:
+    assert [unpack_hello(pack_hello(epoch)) for epoch in (1, 255)] == [1, 255]
+    with pytest.raises(CodecError):
+        unpack_hello(b"")

@@ -1,0 +1,234 @@
+"""Replays of journals: a run that does what the simulator does has the same tables, and any other is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from cells import cell, link
+from journal_files import Lines, Restart, lines_of, slowed, write
+from process_world import ProcessWorld
+from twin_journals import simulated
+
+from channels.codec.wire import decode_tokens
+from simulator import Cell, CellResult
+from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import CloudNode
+from simulator.protocols import PROTOCOLS
+from simulator.protocols.machine import Resumed
+from simulator.results.columns import BREAKDOWN
+from simulator.testbed.endpoints.restoration import pack_restored
+from simulator.testbed.journal import MessagePut, PacketAired, PassMade, RequestEnded
+from simulator.testbed.packet_header import PacketKind
+from simulator.testbed.plan import check
+from simulator.testbed.replayed.real_tables import tables
+from simulator.testbed.replayed.replayed_request import RealRunError
+
+ASKED: dict[str, Any] = {"kind": "closed", "devices": 3, "requests": 2, "prompt_tokens": 8, "output_tokens": 14}
+THINKING = ASKED | {"think_s": 0.05}
+LOSSY = {"kind": "bernoulli", "probability": 0.3}
+CLOUD = {"batching": "continuous", "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001}}
+K_SQS = {"kind": "k_sqs", "k": 4, "max_drafts": 3}
+
+
+def lossy(bps: float, **fields: Any) -> dict[str, Any]:
+    """A link that loses packets and acknowledgements, and cuts messages into some packets."""
+    arq = {"kind": "selective_repeat", "timeout_s": 0.15, "ack_loss": LOSSY}
+    return link(bps, loss=LOSSY, mtu_bits=384) | {"arq": arq | fields}
+
+
+def crowded(scheme: dict[str, Any], seed: int = 0, **fields: Any) -> Cell:
+    """Three devices, one link and one server."""
+    made = cell(
+        scheme,
+        seed=seed,
+        **{"workload": THINKING, "cloud": CLOUD, "uplink": lossy(2e4), "downlink": lossy(1e5)} | fields,
+    )
+    check(made)
+    return made
+
+
+CELLS = {
+    "lossy": crowded(K_SQS),
+    "dense": crowded({"kind": "dense", "max_drafts": 2}, uplink=link(1e5), downlink=link(1e6)),
+    "cloud_only": crowded({"kind": "cloud_only"}),
+    "colocated": crowded({"kind": "colocated"}),
+    "ahead": crowded(K_SQS | {"depth": 1}, seed=1),
+    "far_ahead": crowded(K_SQS | {"depth": 2}, seed=2, uplink=link(3e4), downlink=link(1e5)),
+    "acknowledged": crowded(K_SQS, uplink=lossy(3e4, ack_bits=320, ack_loss="none")),
+    "acknowledged_ahead": crowded(
+        K_SQS | {"depth": 1},
+        uplink=lossy(3e4, ack_bits=320, ack_loss="none"),
+        downlink=lossy(3e4, ack_bits=320, ack_loss="none"),
+    ),
+    "unasked": crowded(K_SQS, workload=ASKED | {"kind": "poisson", "rate_per_s": 2.0}),
+}
+
+
+@cache
+def ran(name: str) -> tuple[CellResult, Lines]:
+    """What the simulator makes of a cell, and the journals of its twin."""
+    with TemporaryDirectory() as folder:
+        return simulated(CELLS[name], Path(folder))[0], lines_of(Path(folder))
+
+
+def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """The same rows: times to a nanosecond, all else exactly."""
+    for name in one.columns:
+        if name.endswith("_s"):
+            np.testing.assert_allclose(other[name], one[name], rtol=0, atol=1e-9, err_msg=name)
+        else:
+            assert one[name].equals(other[name]), name
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_run_that_does_what_the_simulator_does_has_its_tables(name: str, tmp_path: Path) -> None:
+    expected, lines = ran(name)
+    write(tmp_path, lines)
+    real = tables(CELLS[name], tmp_path, Memory())
+    same(expected.requests, real.requests)
+    same(expected.rounds, real.rounds)
+    assert list(real.summary) == list(expected.summary)
+    for metric, value in expected.summary.items():
+        assert real.summary[metric] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), metric
+
+
+def test_the_runs_of_these_tests_have_all_that_may_go_wrong() -> None:
+    found = {name: ran(name)[0] for name in ("lossy", "ahead")}
+    assert found["lossy"].summary["timeout_wait_s"] > 0 and found["lossy"].summary["retransmit_s"] > 0
+    assert found["ahead"].rounds["flushed"].any() and (found["ahead"].rounds["flushed_bits"] > 0).any()
+    assert found["ahead"].summary["dropped_packets"] > 0
+    assert found["ahead"].summary["hidden_draft_s_per_token"] > 0
+
+
+@pytest.mark.parametrize("name", ["lossy", "cloud_only", "far_ahead", "acknowledged_ahead"])
+def test_each_instant_is_charged_once_where_steps_take_time(name: str, tmp_path: Path) -> None:
+    expected, lines = ran(name)
+    write(tmp_path, slowed(lines))
+    real = tables(CELLS[name], tmp_path, Memory())
+    same_decoding(expected.rounds, real.rounds)
+    gap_s = real.requests[list(BREAKDOWN)].sum(axis=1) - real.requests["latency_s"]
+    assert gap_s.abs().max() < 1e-9
+    for name in BREAKDOWN:
+        assert real.requests[name].to_numpy() == pytest.approx(expected.requests[name].to_numpy(), abs=5e-3), name
+
+
+def same_decoding(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """The same rounds, but for their times."""
+    columns = [name for name in one.columns if not name.endswith("_s")]
+    key = ["device", "request", "round"]
+    pd.testing.assert_frame_equal(
+        one[columns].sort_values(key, ignore_index=True), other[columns].sort_values(key, ignore_index=True)
+    )
+
+
+def damaged(lines: Lines, process: str, kind: PacketKind | None) -> Lines:
+    """One byte of the third message of a kind is another; or (None) the first token of the first answer."""
+    events: list[Any] = lines[process]
+    if kind is None:
+        place = next(place for place, each in enumerate(events) if isinstance(each, RequestEnded))
+        changes = {"tokens": (events[place].tokens[0] ^ 1, *events[place].tokens[1:])}
+    else:
+        puts = [place for place, each in enumerate(events) if isinstance(each, MessagePut) and each.address[0] is kind]
+        place = puts[2]
+        changes = {"content": f"{int(events[place].content[:2], 16) ^ 1:02x}{events[place].content[2:]}"}
+    return lines | {process: [*events[:place], events[place]._replace(**changes), *events[place + 1 :]]}
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "problem"),
+    [
+        ("dense", lambda lines: damaged(lines, "edge_1", PacketKind.PAYLOAD), r"device 1, .*: payload of .* byte 0 on"),
+        ("dense", lambda lines: damaged(lines, "cloud_0", PacketKind.REPLY), r"round 1: reply of .* from byte 0 on"),
+        ("cloud_only", lambda lines: damaged(lines, "edge_2", None), "device 2, request 0: answer = "),
+        ("dense", lambda lines: lines | {"edge_1": lines["edge_1"][:-1]}, "device 1, request 1: ended = never"),
+        ("dense", lambda lines: {name: lines[name] for name in lines if name != "edge_1"}, "requests = 4: must be 6"),
+    ],
+    ids=["a payload", "a reply", "an answer", "no end", "no journal"],
+)
+def test_a_run_that_is_not_what_is_decoded_again_is_named(
+    name: str, damage: Callable[[Lines], Lines], problem: str, tmp_path: Path
+) -> None:
+    write(tmp_path, damage(ran(name)[1]))
+    with pytest.raises(RealRunError, match=problem) as error:
+        tables(CELLS[name], tmp_path, Memory())
+    assert "\n" not in str(error.value)
+
+
+def test_a_line_that_a_kill_has_cut_short_is_left_out(tmp_path: Path) -> None:
+    expected, lines = ran("dense")
+    write(tmp_path, lines)
+    for path in tmp_path.glob("*.jsonl"):
+        path.write_text(path.read_text(encoding="utf-8") + '["MessagePut", [2, 0, 1', encoding="utf-8")
+    same(expected.rounds, tables(CELLS["dense"], tmp_path, Memory()).rounds)
+
+
+ALONE = crowded(
+    K_SQS,
+    workload=ASKED | {"devices": 1, "requests": 1},
+    cloud=CLOUD | {"batching": "none"},
+    uplink=link(2e4),
+    downlink=link(1e5),
+)
+QUIET_S = 1.0
+"""From the round's submission before the cloud was killed to that after it."""
+
+
+@pytest.mark.parametrize("verified_before", [False, True])
+@pytest.mark.parametrize("scheme", [K_SQS, {"kind": "cloud_only"}], ids=lambda scheme: str(scheme["kind"]))
+def test_a_round_that_the_cloud_has_lost_is_verified_once_and_its_time_is_charged(
+    scheme: dict[str, Any], verified_before: bool, tmp_path: Path
+) -> None:
+    alone = ALONE.with_({"scheme": scheme})
+    expected, _ = simulated(alone, tmp_path)
+    lines = lines_of(tmp_path)
+    reply = next(
+        each for each in lines["relay"] if isinstance(each, PacketAired) and each.address[0::3] == (PacketKind.REPLY, 3)
+    )
+    passed = next(each for each in lines["cloud_0"] if isinstance(each, PassMade) and each.shares[0][2] == 3)
+    killed_s = reply.left_s + 0.001 if verified_before else passed.ended_s - 0.001
+    prompt, ended = lines["edge_0"][2], lines["edge_0"][-1]
+    assert isinstance(prompt, MessagePut) and isinstance(ended, RequestEnded)
+    format = alone.scheme.format(alone.models.pair.vocabulary)
+    prompt_tokens = decode_tokens(bytes.fromhex(prompt.content), format)
+    before = int((1 + expected.rounds["accepted"][expected.rounds["round"] < 3]).sum())
+    resumed = Resumed(CloudNode(3, (*prompt_tokens, *ended.tokens[:before])), len(prompt_tokens))
+    restart = Restart(lines, 3, killed_s, QUIET_S, pack_restored(resumed, format))
+    write(tmp_path, restart.lines)
+    real = tables(alone, tmp_path, Memory())
+    again = real.rounds["round"] == 3
+    for name in expected.rounds.columns:
+        if not name.endswith(("_s", "link_bits", "_attempts")):
+            assert expected.rounds[name].equals(real.rounds[name]), name
+    assert real.rounds["uplink_attempts"][again].item() == 2 * (restart.payload is not None)
+    assert real.requests["latency_s"].item() == pytest.approx(expected.requests["latency_s"].item() + QUIET_S)
+    spent = real.requests[list(BREAKDOWN)].sum(axis=1) - expected.requests[list(BREAKDOWN)].sum(axis=1)
+    assert spent.item() == pytest.approx(QUIET_S, abs=1e-9)
+    assert real.requests["prefill_s"].item() == pytest.approx(expected.requests["prefill_s"].item())
+    bits = bits_sent(real) - bits_sent(expected)
+    assert bits == pytest.approx(restart.added_bits + verified_before * reply.bits)
+
+
+def bits_sent(result: CellResult) -> float:
+    """Both ways."""
+    per_token = result.summary["uplink_bits_per_token"] + result.summary["downlink_bits_per_token"]
+    return per_token * float(result.requests["output_tokens"].sum())
+
+
+def test_a_protocol_of_ones_own_runs_for_real_and_is_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The testbed has no list of protocols: one line in PROTOCOLS is all that it needs."""
+    own = CELLS["cloud_only"]
+    monkeypatch.setitem(PROTOCOLS, "mine", PROTOCOLS[own.scheme.protocol])
+    monkeypatch.setattr(type(own.scheme), "protocol", "mine")
+    check(own)
+    expected, _ = simulated(own, tmp_path)
+    same(expected.rounds, tables(own, tmp_path, Memory()).rounds)
+    (tmp_path / "world").mkdir()
+    answers = ProcessWorld(own.with_({"workload.think_s": 0.0}), tmp_path / "world").run()
+    assert sum(map(len, answers.values())) == expected.requests["output_tokens"].sum()
