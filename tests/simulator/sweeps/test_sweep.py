@@ -12,6 +12,7 @@ from cells import cell
 from simulator import Cell, ConfigError, sweep
 from simulator.sweeps import worker
 from simulator.sweeps.meter import Meter, TaskProgress, ToFile
+from simulator.sweeps.parts import of_one_type
 
 TABLES = ("cells.csv", "summary.csv", "cells.parquet")
 
@@ -111,3 +112,10 @@ def test_what_a_worker_writes_of_its_task_is_passed_on_once(tmp_path: Path) -> N
         meter.look()
         meter.look()
         assert heard.pop() == (cells, 2, "k_sqs") and not heard
+
+
+def test_a_field_that_is_a_number_in_one_cell_and_a_list_or_a_name_in_another_is_text_in_both() -> None:
+    lists = [[1], [2, 3], [4]]
+    found = of_one_type(pd.DataFrame({"list": [[1, 2], 3, None], "name": ["a", 5, None], "lists": lists}))
+    assert found["list"].tolist()[:2] == ["[1, 2]", "3"] and found["name"].tolist()[:2] == ["a", "5"]
+    assert found["lists"].tolist() == lists
