@@ -65,7 +65,7 @@ class Choice(Part):
     """Of a family: its alternatives by name."""
     _of_number: ClassVar[tuple[str, str] | None] = None
     """Of a family: the kind and its field that a number typed in place of a kind is probably meant for."""
-    former_kinds: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    _former_kinds: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """The kinds by which an alternative was known before, each with the values that its fields then have."""
     _renamed: ClassVar[dict[str, tuple[str, Mapping[str, object]]]]
     """Of a family: the former kinds, each with the kind that it is now and those values."""
@@ -109,7 +109,7 @@ class Choice(Part):
             file, name = other._home
             raise TypeError(f"{cls.__qualname__}: the kind {kind!r} is taken by {name} in {file}")
         cls.kinds[kind] = cls
-        cls._renamed |= {former: (kind, values) for former, values in cls.__dict__.get("former_kinds", {}).items()}
+        cls._renamed |= {former: (kind, values) for former, values in cls.__dict__.get("_former_kinds", {}).items()}
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler, /) -> CoreSchema:

@@ -9,6 +9,7 @@ from packing import packs_here
 from models import packed_passes
 from models.shared_passes import together
 from simulator import Cell, run, simulate, sweep
+from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
 from simulator.run import GC_THRESHOLDS
 from simulator.sweeps import worker
@@ -37,6 +38,8 @@ def cell(scheme, seed=0, **more):
 
 @pytest.fixture
 def packed_texts(monkeypatch):
+    pair = decoder.load(cell("k_sqs").models.pair)
+    assert pair.drafter.shared.packs == pair.verifier.shared.packs == packs_here()  # what finds that out is not counted
     counted, packed = [], packed_passes.packed
     monkeypatch.setattr(packed_passes, "packed", lambda passes: counted.append(len(passes)) or packed(passes))
     return counted

@@ -46,7 +46,7 @@ class HalfDense(HalfScheme):
 class TruncatedFp16(HalfScheme):
     """TK-SLT: the K most probable tokens, ids and probabilities, in rounds as long as the policy says."""
 
-    former_kinds: ClassVar[Mapping[str, Mapping[str, object]]] = {"half_top_k": {"policy": "fixed_length"}}
+    _former_kinds: ClassVar[Mapping[str, Mapping[str, object]]] = {"half_top_k": {"policy": "fixed_length"}}
     kind: Literal["truncated_fp16"] = "truncated_fp16"
     k: SupportSize = 8
     policy: Policy = Field(RunningAcceptance(), description="how long a round is; by default as TK-SLT has it")

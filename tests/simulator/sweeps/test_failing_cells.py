@@ -17,7 +17,7 @@ from simulator import Cell, ConfigError, sweep
 from simulator.cell.cell import load_imports
 from simulator.studies.simulation import Simulation
 from simulator.sweeps import search, tracing
-from simulator.sweeps.failures import CellsFailedError
+from simulator.sweeps.failures import CellsFailedError, failure_of
 from simulator.sweeps.parts import Parts, PlaceError
 from simulator.sweeps.search import Objective, Search
 from simulator.sweeps.worker_pools import received, sent
@@ -53,6 +53,21 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Cell:
     file = tmp_path_factory.mktemp("users") / "moody.py"
     file.write_text(MOODY)
     return moody(file)
+
+
+def test_a_defect_is_placed_where_it_was_raised_and_not_where_an_event_loop_raised_it_again() -> None:
+    def defect() -> None:
+        raise LookupError("in a process")
+
+    try:
+        try:
+            defect()
+        except LookupError as first:
+            raise LookupError(*first.args) from first
+    except LookupError as error:
+        failure = failure_of("c", error)
+    place = f"{Path(__file__).name}:{defect.__code__.co_firstlineno + 1}"
+    assert failure.reason == f"LookupError: in a process ({place}, a defect of sqsim)" and failure.ours
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])

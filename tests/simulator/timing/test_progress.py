@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -32,8 +33,10 @@ ENDLESS: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_run_in_which_nothing_comes_through_is_stopped_and_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "EVENTS", 9_000)
     fields, told = ENDLESS[name]
-    with pytest.raises(ConfigError, match=rf"^{told}.* from [\d.]+ s to .* allowed are 10,000 events"):
+    with pytest.raises(ConfigError, match=rf"^{told}.* from [\d.]+ s to .* allowed are 10,000 events") as caught:
         simulate(cell(**fields))
+    counted = re.search(r": ([\d,]+) ", str(caught.value))
+    assert counted is not None and int(counted[1].replace(",", "")) <= 10_000, "it looks too seldom"
 
 
 def test_a_wait_that_ends_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
