@@ -122,7 +122,7 @@ def test_an_array_that_its_header_overstates_is_refused_unallocated(tmp_path: Pa
     path = tmp_path / "law.npy"
     np.save(path, np.ones(2) / 2)
     path.write_bytes(path.read_bytes().replace(b"(2,)", b"(2000000000000,)"))
-    with pytest.raises(ConfigError, match=r"distribution\.npy: not an array of numbers"):
+    with pytest.raises(ConfigError, match=r"law\.npy: not an array of numbers"):
         read_distribution(path)
 
 
