@@ -173,7 +173,7 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn(
         "flushed_drafts", "int64", "flushed_drafts", "tokens", "flushed_drafts_per_token",
-        "drafts of flushed rounds, made wasted / output tokens",
+        "drafts of flushed rounds, wasted / output tokens",
     ),
     RoundColumn(
         "flushed_bits", "int64", "flushed_bits", "tokens", "flushed_bits_per_token",

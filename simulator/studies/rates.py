@@ -25,7 +25,7 @@ from simulator.results.rate_bounds import LeastBits, covering_bits, match_probab
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Proposal
 from simulator.schemes.quantizer import LatticeCounts
-from simulator.studies.distributions import drafts_of, texts_id, texts_of
+from simulator.studies.laws import drafts_of, texts_id, texts_of
 from simulator.studies.study import Study, StudyResult, drafts_from_distribution
 from simulator.studies.verifier_texts import VerifierText
 

@@ -402,7 +402,7 @@ class Link:
             self.withdraw(message)
 
     def withdraw(self, message: Message) -> None:
-        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on wasted."""
+        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
         message.end()
         if message.packets:
             port, packets, message.packets = message.packets[0].port, message.packets, ()

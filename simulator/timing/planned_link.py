@@ -214,7 +214,7 @@ class PlannedLink(Link):
                     super().acknowledge(message)
 
     def withdraw(self, message: Message) -> None:
-        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on wasted."""
+        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
         message.arrival = None
         if not message.packets:
             message.end()

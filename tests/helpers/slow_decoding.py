@@ -54,7 +54,7 @@ class SlowRound:
     stood: bool = False
     """All of its drafts are accepted, and the next round was promised to follow on them."""
     void: Sequence[SlowRound] = ()
-    """Those that may have been drafted on it wasted."""
+    """Those that may have been drafted on it for nothing."""
 
 
 @dataclass

@@ -87,7 +87,7 @@ PARTS = [
     ("Acceptance", "judge(self, law_after, received, *others)", "Verdict(9, 0)", "acceptance", "accepted in 0..2"),
     (
         "TokenReply",
-        "encode(self, verification result, p, *others)",
+        "encode(self, verdict, p, *others)",
         "'yes'",
         "reply",
         "Mine.encode must return bytes, at least one",

@@ -99,7 +99,8 @@ SERVICES: dict[str, tuple[Callable[[np.random.Generator, int], Floats], float]] 
 
 
 @pytest.mark.parametrize(
-    "law", [*(pytest.param(distribution, marks=pytest.mark.slow) for distribution in ("M/M/1", "M/D/1")), "two-point"]
+    "distribution",
+    [*(pytest.param(name, marks=pytest.mark.slow) for name in ("M/M/1", "M/D/1")), "two-point"],
 )
 def test_mean_wait_is_pollaczek_khinchine(distribution: str) -> None:
     """W = lambda E[S^2] / (2 (1 - rho)), also for a two-point service. Lindley's recursion below has each wait."""

@@ -48,7 +48,7 @@ def row(scheme: object, name: str = "rates") -> dict[str, float]:
 
 
 @pytest.mark.parametrize("name", SENT)
-def test_bits_and_rejections_are_those_of_the_study_distributions(name: str) -> None:
+def test_bits_and_rejections_are_those_of_the_study_laws(name: str) -> None:
     found, beside = row(SENT[name]), row(SENT[name], "laws")
     assert found["rejection_probability"] == pytest.approx(beside["tv_qhat"])
     for column in ("coded_bits_per_draft", "coded_size", "tv_mismatch"):
