@@ -134,7 +134,7 @@ class Observer:
 
 
 def hears(observer: Observer, call: Callable[..., None]) -> bool:
-    """Whether an observer answers this call of `Observer` itself; what many events would report is not computed for nobody."""
+    """Whether an observer answers this call of `Observer` itself; what nobody hears of is not computed."""
     return getattr(type(observer), call.__name__) is not call
 
 

@@ -17,7 +17,7 @@ class FollowingAhead(Following):
     it."""
 
     def _ahead(self, start_s: float) -> None:
-        """A chain of rounds that stand but for the last, then those drafted on that one for nothing, then the next chain.
+        """A chain of rounds that stand but for the last, then those drafted on that one for nothing, then the next.
         The prompt is in the cloud."""
         seen, chain = self.seen, list[RoundSeen]()
         free_s, judged_s, ready_s = start_s, self._job(self._prompt(start_s)).done_s, nan
