@@ -4,8 +4,9 @@
         --grid 'scheme=k_sqs,{kind: composed, max_drafts: 8, policy: {kind: while_sure, least: 0.4}}' \
         --grid uplink.rate.bps=1e4,1e6 --seeds 3 --out results/own_policy
 
-A policy is asked before each draft and sees what an edge can see (`EdgeView`): the drafts so far, earlier verdicts, the
-clock, what the link has shown. It never sees the draft that it stops before, so the text still follows the verifier.
+A policy is asked before each draft and sees what an edge can see (`EdgeView`): the drafts so far, earlier verification
+results, the clock, what the link has shown. It never sees the draft that it stops before, so the text still follows the
+verifier.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""A sparsifier of your own, beside the paper's: which token ids of the drafter's law are kept and sent.
+"""A sparsifier of your own, beside the paper's: which token ids of the drafter's distribution are kept and sent.
 
     sqsim run latency_vs_bandwidth --quick --set models.pair=sotu --import examples/own_sparsifier.py \
         --grid 'scheme=k_sqs,{kind: composed, sparsifier: {kind: largest_gap, most: 16}}' \
         --grid uplink.rate.bps=1e4,1e6 --seeds 3 --out results/own_sparsifier
 
 Once the file is imported, `largest_gap` is a kind like any other. Whatever is kept, the text still follows the
-verifier's law: the draft is drawn from exactly the distribution that is sent.
+verifier's distribution: the draft is drawn from exactly the distribution that is sent.
 """
 
 from __future__ import annotations

@@ -99,8 +99,8 @@ def read_card(path: Path) -> Card:
 
 
 def fingerprint(*parts: str) -> str:
-    """Hash of what decides a float32 model's laws: `parts` (hashes of its files), dtype, library versions, and how
-    matrix products round."""
+    """Hash of what decides a float32 model's distributions: `parts` (hashes of its files), dtype, library versions, and
+    how matrix products round."""
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers")]
     decisive = [*parts, "float32", *libraries, f"MKL_CBWR={products()}"]
     return hashlib.sha256(" ".join(decisive).encode()).hexdigest()

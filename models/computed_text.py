@@ -13,7 +13,15 @@ from hashlib import blake2b
 import numpy as np
 
 from kinds.arrays import Floats
-from models.interface import CachedText, LanguageModel, Laws, TokenTree, require_text, require_tree, require_tree_passed
+from models.interface import (
+    CachedText,
+    Distributions,
+    LanguageModel,
+    TokenTree,
+    require_text,
+    require_tree,
+    require_tree_passed,
+)
 
 WriteDistribution = Callable[[Floats, tuple[int, ...], int], None]
 """write(out, tokens, end): the distribution of the token after tokens[:end] into out [V]; a pure function of these
@@ -35,22 +43,22 @@ class ComputedText:
     def cached(self) -> tuple[int, ...]:
         return self._cached
 
-    def laws(self, tokens: tuple[int, ...], last: int) -> Floats:
+    def distributions(self, tokens: tuple[int, ...], last: int) -> Floats:
         require_text(tokens, last, self._context_tokens)
-        laws = np.empty((last, self._vocabulary))
-        for i, out in enumerate(laws):
+        distributions = np.empty((last, self._vocabulary))
+        for i, out in enumerate(distributions):
             self._write(out, tokens, len(tokens) - last + 1 + i)
         self._cached, self._tree = tokens, None
-        return laws
+        return distributions
 
-    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Floats:
+    def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Floats:
         require_tree(tokens, tree, self._context_tokens)
-        laws = np.empty((len(tree.tokens) + 1, self._vocabulary))
-        for node, out in enumerate(laws, start=-1):
+        distributions = np.empty((len(tree.tokens) + 1, self._vocabulary))
+        for node, out in enumerate(distributions, start=-1):
             text = (*tokens, *tree.along(tree.path_to(node)))
             self._write(out, text, len(text))
         self._cached, self._tree = tokens, tree
-        return laws
+        return distributions
 
     def graft(self, path: tuple[int, ...]) -> None:
         self._cached += require_tree_passed(self._tree).along(path)
@@ -92,17 +100,17 @@ class DriftedText:
     def cached(self) -> tuple[int, ...]:
         return self._text.cached
 
-    def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
-        laws = self._text.laws(tokens, last).copy()
-        for row, end in zip(laws, range(len(tokens) - last + 1, len(tokens) + 1), strict=True):
+    def distributions(self, tokens: tuple[int, ...], last: int) -> Distributions:
+        distributions = self._text.distributions(tokens, last).copy()
+        for row, end in zip(distributions, range(len(tokens) - last + 1, len(tokens) + 1), strict=True):
             self._move(row, tokens[:end])
-        return laws
+        return distributions
 
-    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
-        laws = self._text.tree_laws(tokens, tree).copy()
-        for node, row in enumerate(laws, start=-1):
+    def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
+        distributions = self._text.tree_distributions(tokens, tree).copy()
+        for node, row in enumerate(distributions, start=-1):
             self._move(row, (*tokens, *tree.along(tree.path_to(node))))
-        return laws
+        return distributions
 
     def graft(self, path: tuple[int, ...]) -> None:
         self._text.graft(path)
@@ -110,9 +118,9 @@ class DriftedText:
     def crop(self, length: int) -> None:
         self._text.crop(length)
 
-    def _move(self, law: Floats, text: tuple[int, ...]) -> None:
+    def _move(self, distribution: Floats, text: tuple[int, ...]) -> None:
         """The distribution [V] after a text, moved in place."""
         key = blake2b(np.array(text, dtype="<i8").tobytes(), digest_size=16).digest()
         normals = np.random.Generator(np.random.Philox(key=np.frombuffer(key, dtype="<u8").astype(np.uint64)))
-        law *= np.exp(self._drift * normals.standard_normal(law.size))
-        law /= law.sum()
+        distribution *= np.exp(self._drift * normals.standard_normal(distribution.size))
+        distribution /= distribution.sum()

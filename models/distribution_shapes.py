@@ -57,9 +57,9 @@ class ShapeTable:
             stretch = (np.log(self.vocabulary) - head) / (np.log(vocabulary) - head)
             log_ranks[_HEAD:] = head + stretch * (log_ranks[_HEAD:] - head)
         logs = np.interp(log_ranks, np.log(self.ranks), self.log_probability[shape]) / temperature
-        law: Floats = np.exp(logs - logs[0])
-        law /= law.sum()
-        return law
+        distribution: Floats = np.exp(logs - logs[0])
+        distribution /= distribution.sum()
+        return distribution
 
     def shape_at(self, acceptance: float, certainty: float, level: float) -> int:
         """The shape of a context of this acceptance, from two uniforms: one says how certain it is among those of about
@@ -72,7 +72,7 @@ class ShapeTable:
 class DistributionShape(NamedTuple):
     """One shape over a vocabulary of V ids."""
 
-    law: Floats  # [V], by id, at shift 0
+    distribution: Floats  # [V], by id, at shift 0
     smallest: float
     distances: Floats  # TV(p, q) at w = 1, for s = 1, 2, 4, ..., V / 2 at most
 
@@ -96,9 +96,9 @@ class ShapedDistributions:
 
     def write_verifier(self, out: Floats, shape: int, shift: int) -> None:
         """p [V] into `out`."""
-        law = self._shape(shape).law
-        out[shift:] = law[: self.vocabulary - shift]
-        out[:shift] = law[self.vocabulary - shift :]
+        distribution = self._shape(shape).distribution
+        out[shift:] = distribution[: self.vocabulary - shift]
+        out[:shift] = distribution[self.vocabulary - shift :]
 
     def write_drafter(self, out: Floats, shape: int, shift: int, distance: float) -> None:
         """q [V] at TV(p, q) = `distance` into `out`."""
@@ -119,10 +119,12 @@ class ShapedDistributions:
     def _shape(self, shape: int) -> DistributionShape:
         if (found := self._shapes.get(shape)) is None:
             by_rank = ShapeTable.read().by_rank(shape, self.vocabulary, self._temperature)
-            law = np.empty(self.vocabulary)
-            law[self._order] = by_rank
-            law.setflags(write=False)
+            distribution = np.empty(self.vocabulary)
+            distribution[self._order] = by_rank
+            distribution.setflags(write=False)
             held = np.concatenate([[0.0], np.cumsum(by_rank)])
             below = 1 << np.arange(self.vocabulary.bit_length() - 1)
-            found = self._shapes[shape] = DistributionShape(law, float(by_rank[-1]), 2 * held[below] - held[2 * below])
+            found = self._shapes[shape] = DistributionShape(
+                distribution, float(by_rank[-1]), 2 * held[below] - held[2 * below]
+            )
         return found

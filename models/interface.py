@@ -19,7 +19,7 @@ from typing import ClassVar, Literal, Protocol
 from kinds import Choice
 from kinds.arrays import Floats
 
-Laws = Floats
+Distributions = Floats
 """float64 [n, V]: each row a distribution."""
 Speller = Callable[[Sequence[int]], str]
 """Token ids as text."""
@@ -30,8 +30,8 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 class TokenTree:
     """Drafts that share their beginnings: node i is the token tokens[i] after the path to node parents[i].
 
-    Parent -1 is the text that the tree hangs on. Nodes stand breadth-first, hence by parent; those of one parent
-    (siblings, no two of them the same token) in the order in which they are judged. A line of drafts is the tree of
+    Parent -1 is the text that the tree depends on. Nodes stand breadth-first, hence by parent; those of one parent
+    (siblings, no two of them the same token) in the order in which they are verified. A line of drafts is the tree of
     one branch. Raises ValueError on anything else.
     """
 
@@ -73,7 +73,7 @@ class TokenTree:
         return self.depths[-1] if self.depths else 0
 
     def children(self, node: int) -> tuple[int, ...]:
-        """The nodes that hang on `node`, -1 for the text itself, in the order in which they are judged."""
+        """The nodes that hang on `node`, -1 for the text itself, in the order in which they are verified."""
         return tuple(range(bisect_left(self.parents, node), bisect_right(self.parents, node)))
 
     def path_to(self, node: int) -> tuple[int, ...]:
@@ -99,7 +99,7 @@ class CachedText(Protocol):
         """The token ids whose keys and values are held, oldest first."""
         ...
 
-    def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
+    def distributions(self, tokens: tuple[int, ...], last: int) -> Distributions:
         """The `last` trailing next-token distributions of `tokens`, shape [last, V], float64, rows sum to 1.
 
         Row i is the distribution of the token that follows tokens[: len(tokens) - last + 1 + i]. Cached entries that
@@ -109,7 +109,7 @@ class CachedText(Protocol):
         """
         ...
 
-    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
+    def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
         """The distributions after `tokens` (row 0) and after `tokens` and the path to node i (row 1 + i): [N + 1, V]
         float64.
 
@@ -152,7 +152,7 @@ def require_tree_passed(tree: TokenTree | None) -> TokenTree:
 def require_text(tokens: tuple[int, ...], last: int, context_tokens: int) -> None:
     """Raises ValueError where a text has not that many distributions, or does not fit the context."""
     if not 0 <= last <= len(tokens):
-        raise ValueError(f"last = {last}: 0 to {len(tokens)} laws of a text of that length")
+        raise ValueError(f"last = {last}: 0 to {len(tokens)} distributions of a text of that length")
     if len(tokens) > context_tokens:
         raise ValueError(f"text of {len(tokens)} tokens: at most {context_tokens}")
 
@@ -217,7 +217,7 @@ class Pair(Choice, family=True):
     """Whether its distributions come from forward passes: several decodings may share them, and what a load has told is
     kept from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides
     the prompts and the end token, too."""
-    has_laws: ClassVar[bool] = True
+    has_distributions: ClassVar[bool] = True
     """Whether its distributions say more than which token it is: schemes that send the drafter's distributions need
     them."""
 

@@ -230,7 +230,7 @@ class _TextByText(torch.nn.Module):
 Make = Callable[[Sequence[ForwardPass]], list[torch.Tensor]]
 STEPS = ((17, 1, 40, 6), (1, 5, 2, 9), (1, 1, 1, 1))  # new tokens of each text, pass by pass
 FILLING = 3
-LAWS = 2  # of each pass that are compared, or all where there are fewer
+DISTRIBUTIONS = 2  # of each pass that are compared, or all where there are fewer
 
 
 def packs(network: SharedNetwork) -> bool:
@@ -239,7 +239,9 @@ def packs(network: SharedNetwork) -> bool:
     if why is None:
         network.take_apart()
         try:
-            why = None if _equal(network) else "on this machine a law's last bits depend on the texts beside it"
+            why = (
+                None if _equal(network) else "on this machine a distribution's last bits depend on the texts beside it"
+            )
         except (AttributeError, TypeError, ValueError, RuntimeError, IndexError) as error:
             why = f"it cannot be packed ({type(error).__name__})"
     if why is not None:
@@ -285,7 +287,7 @@ def _history(network: SharedNetwork, make: Make) -> list[torch.Tensor]:
         texts = zip(caches, step, strict=True)
         logits += make(
             [
-                ForwardPass(network, cache, _tokens(number, new, config.vocab_size), min(new, LAWS))
+                ForwardPass(network, cache, _tokens(number, new, config.vocab_size), min(new, DISTRIBUTIONS))
                 for cache, new in texts
             ]
         )

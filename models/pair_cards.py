@@ -1,4 +1,5 @@
-"""What is asked of a pair before any of its laws: vocabulary, context, prompts, end token; and a pair's one loading.
+"""What is asked of a pair before any of its distributions: vocabulary, context, prompts, end token; and a pair's one
+loading.
 
 Prompts are made by the pair's own tokenizer, and to load a pair takes its weights, the libraries that run them, and
 seconds. So the first load leaves a card, one JSON file in the cache folder, and where all that is decoded is remembered

@@ -122,9 +122,9 @@ class _TextTimer:
     def pass_s(self, batch: int, new_tokens: int, cached_tokens: int) -> float:
         """See `PassTimer.pass_s`; `batch` must be 1."""
         tokens = tuple(place * 7919 % self._vocabulary for place in range(cached_tokens + new_tokens))
-        self._text.laws(tokens[:cached_tokens], 0)
+        self._text.distributions(tokens[:cached_tokens], 0)
         began_s = time.thread_time()
-        self._text.laws(tokens, new_tokens if new_tokens <= VERIFIED_TOKENS else 1)
+        self._text.distributions(tokens, new_tokens if new_tokens <= VERIFIED_TOKENS else 1)
         return time.thread_time() - began_s
 
 
@@ -165,12 +165,12 @@ class TextPasses:
             time.sleep(self._pause_s)
         began_s = time.perf_counter()
         if batch == 1:
-            texts[0].laws(tokens, last)
+            texts[0].distributions(tokens, last)
         else:
-            made = list(together([partial(text.laws, tokens, last) for text in texts], batch))
-            for _, laws in made:
-                if isinstance(laws, Exception):
-                    raise laws
+            made = list(together([partial(text.distributions, tokens, last) for text in texts], batch))
+            for _, distributions in made:
+                if isinstance(distributions, Exception):
+                    raise distributions
         taken_s = time.perf_counter() - began_s
         for text in texts:
             text.crop(cached_tokens)
@@ -185,7 +185,7 @@ class TextPasses:
         texts = self._filled.setdefault(cached_tokens, [])
         while len(texts) < batch:
             texts.append(self._open())
-            texts[-1].laws(self._text[:cached_tokens], 0)
+            texts[-1].distributions(self._text[:cached_tokens], 0)
         return texts[:batch]
 
 

@@ -51,7 +51,9 @@ class OfAcceptance(Pair):
     prompt_tokens: int = Field(default=64, ge=1, description="length of each prompt")
     context: int = Field(default=8192, ge=2, description="longest text, in tokens")
     stretch_tokens: int = Field(default=64, ge=2, description="for how many tokens of a text an acceptance stays")
-    seed: int = Field(default=0, ge=0, lt=1 << 60, description="decides the laws, the prompts and where texts start")
+    seed: int = Field(
+        default=0, ge=0, lt=1 << 60, description="decides the distributions, the prompts and where texts start"
+    )
     kept: float | None = Field(
         default=None,
         gt=0,
@@ -115,7 +117,9 @@ class OfAcceptance(Pair):
 class Published(OfAcceptance):
     """A pair of which measurements were published; `PRESETS` has them, with their source."""
 
-    summary: ClassVar[str] = "their acceptance as published, over laws of the shape of a smaller verifier's, no network"
+    summary: ClassVar[str] = (
+        "their acceptance as published, over distributions of the shape of a smaller verifier's, no network"
+    )
 
     kind: Literal["published"] = "published"
     name: PresetName = Field(
@@ -178,7 +182,7 @@ class Published(OfAcceptance):
 class KnownAcceptance(OfAcceptance):
     """A pair by figures of one's own: survival by position, or a mean accepted length, or a mean share of drafts."""
 
-    summary: ClassVar[str] = "laws of a real shape at an acceptance of one's own measurement, no network"
+    summary: ClassVar[str] = "distributions of a real shape at an acceptance of one's own measurement, no network"
 
     kind: Literal["acceptance"] = "acceptance"
     survival: tuple[float, ...] | None = Field(
@@ -190,7 +194,10 @@ class KnownAcceptance(OfAcceptance):
     share: float | None = Field(default=None, gt=0, lt=1, description="mean share of drafts that stand; needs drafts")
     drafts: int = Field(default=8, ge=1, le=32, description="L, drafts of a round where AL or the share was measured")
     concentration: float = Field(
-        default=CONCENTRATION, ge=0.1, le=1000, description="alpha + beta of the Beta law about AL or share: spread"
+        default=CONCENTRATION,
+        ge=0.1,
+        le=1000,
+        description="alpha + beta of the Beta distribution about AL or share: spread",
     )
     size: int = Field(default=32_000, ge=256, le=1 << 20, description="V, number of token ids")
 
@@ -266,16 +273,16 @@ class PublishedTexts:
         """q, as `ComputedText` asks for it."""
         return self._one_hot(drafter=True) if temperature == 0 else self._shaped_drafter(self._shaped(temperature))
 
-    def _shaped_verifier(self, laws: ShapedDistributions) -> WriteDistribution:
+    def _shaped_verifier(self, distributions: ShapedDistributions) -> WriteDistribution:
         def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
-            laws.write_verifier(out, *self._place(tokens, end, self.acceptance(tokens, end)))
+            distributions.write_verifier(out, *self._place(tokens, end, self.acceptance(tokens, end)))
 
         return write
 
-    def _shaped_drafter(self, laws: ShapedDistributions) -> WriteDistribution:
+    def _shaped_drafter(self, distributions: ShapedDistributions) -> WriteDistribution:
         def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
             acceptance = self.acceptance(tokens, end)
-            laws.write_drafter(out, *self._place(tokens, end, acceptance), 1 - acceptance)
+            distributions.write_drafter(out, *self._place(tokens, end, acceptance), 1 - acceptance)
 
         return write
 

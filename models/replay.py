@@ -37,8 +37,8 @@ def _absolute(path: Path) -> Path:
 class Replay(Pair):
     """Logged accepted lengths; request i of a cell is line i of the file, and lines go round."""
 
-    summary: ClassVar[str] = "accepted lengths replayed from a file, one-hot laws, no network"
-    has_laws: ClassVar[bool] = False
+    summary: ClassVar[str] = "accepted lengths replayed from a file, one-hot distributions, no network"
+    has_distributions: ClassVar[bool] = False
 
     kind: Literal["replay"] = "replay"
     file: Annotated[GivenPath, AfterValidator(_absolute)] = Field(

@@ -28,18 +28,26 @@ _PROMPT_STREAM = 1 << 62  # philox counter of the prompts' uniforms, apart from 
 class Synthetic(Pair):
     """A drafter and a verifier at a chosen distance, made from a seed."""
 
-    summary: ClassVar[str] = "synthetic Markov laws in float64, no network"
+    summary: ClassVar[str] = "synthetic Markov distributions in float64, no network"
 
     kind: Literal["synthetic"] = "synthetic"
     size: int = Field(default=256, ge=2, le=1 << 20, description="V, number of token ids")
     order: int = Field(default=1, ge=1, le=2, description="how many past tokens the next one depends on")
-    contexts: int = Field(default=256, ge=1, le=1 << 20, description="most distinct next-token laws of a model")
-    entropy_bits: float = Field(default=4.0, gt=0, description="entropy of each law of the verifier, at most log2 V")
-    distance: float = Field(default=0.2, ge=0, lt=1, description="TV(p, q) of each law of the pair, at temperature 1")
-    prompts: int = Field(default=24, ge=1, le=10_000, description="how many prompts, drawn from the verifier's law")
+    contexts: int = Field(
+        default=256, ge=1, le=1 << 20, description="most distinct next-token distributions of a model"
+    )
+    entropy_bits: float = Field(
+        default=4.0, gt=0, description="entropy of each distribution of the verifier, at most log2 V"
+    )
+    distance: float = Field(
+        default=0.2, ge=0, lt=1, description="TV(p, q) of each distribution of the pair, at temperature 1"
+    )
+    prompts: int = Field(
+        default=24, ge=1, le=10_000, description="how many prompts, drawn from the verifier's distribution"
+    )
     prompt_tokens: int = Field(default=64, ge=1, description="length of each prompt")
     context: int = Field(default=4096, ge=2, description="longest text, in tokens")
-    seed: int = Field(default=0, ge=0, lt=1 << 60, description="decides the laws and the prompts")
+    seed: int = Field(default=0, ge=0, lt=1 << 60, description="decides the distributions and the prompts")
 
     @model_validator(mode="after")
     def _feasible(self) -> Self:
@@ -164,26 +172,26 @@ def _with_entropy(logits: Floats, bits: float) -> Floats:
 
 
 def _softmax(logits: Floats) -> Floats:
-    law: Floats = np.exp(logits - logits.max())
-    law /= law.sum()
-    return law
+    distribution: Floats = np.exp(logits - logits.max())
+    distribution /= distribution.sum()
+    return distribution
 
 
-def _reversed(law: Floats) -> Floats:
+def _reversed(distribution: Floats) -> Floats:
     """The same probabilities with the order of likelihood reversed: of all permutations, the farthest in TV."""
-    order = np.argsort(law, kind="stable")
-    out = np.empty_like(law)
-    out[order] = law[order[::-1]]
+    order = np.argsort(distribution, kind="stable")
+    out = np.empty_like(distribution)
+    out[order] = distribution[order[::-1]]
     return out
 
 
-def _at_temperature(law: Floats, temperature: float) -> Floats:
+def _at_temperature(distribution: Floats, temperature: float) -> Floats:
     """distribution^(1/T), normalized; at 0 one-hot at the lowest-id argmax."""
     if temperature == 0:
-        out = np.zeros_like(law)
-        out[np.argmax(law)] = 1.0
+        out = np.zeros_like(distribution)
+        out[np.argmax(distribution)] = 1.0
         return out
     if temperature == 1:
-        return law.copy()
+        return distribution.copy()
     with np.errstate(divide="ignore"):
-        return _softmax(np.log(law) / temperature)
+        return _softmax(np.log(distribution) / temperature)

@@ -44,7 +44,15 @@ from kinds.arrays import Ints
 from kinds.mistakes import shown
 from models.cards import device_of, fingerprint
 from models.clocks.model_config import stored_numbers
-from models.interface import CachedText, DeviceName, Laws, TokenTree, require_text, require_tree, require_tree_passed
+from models.interface import (
+    CachedText,
+    DeviceName,
+    Distributions,
+    TokenTree,
+    require_text,
+    require_tree,
+    require_tree_passed,
+)
 from models.model_folder import read_config, require_loadable
 from models.packed_passes import ForwardPass, SharedNetwork
 from models.shared_passes import logits_of
@@ -181,7 +189,7 @@ class TransformerText:
     def cached(self) -> tuple[int, ...]:
         return self._cached
 
-    def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
+    def distributions(self, tokens: tuple[int, ...], last: int) -> Distributions:
         require_text(tokens, last, self._context_tokens)
         self.crop(min(_common_prefix(self._cached, tokens), len(tokens) - last))
         missing = tokens[len(self._cached) :]
@@ -190,19 +198,19 @@ class TransformerText:
         logits = logits_of(ForwardPass(self._shared, self._cache, missing, last))
         self._cached = tokens
         with torch.inference_mode():
-            return _laws(logits[:, : self._vocabulary], self._temperature)
+            return _distributions(logits[:, : self._vocabulary], self._temperature)
 
-    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
+    def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
         require_tree(tokens, tree, self._context_tokens)
         if tree.is_line:
-            laws = self.laws((*tokens, *tree.tokens), len(tree.tokens) + 1)
+            distributions = self.distributions((*tokens, *tree.tokens), len(tree.tokens) + 1)
         else:
             self.crop(min(_common_prefix(self._cached, tokens), len(tokens) - 1))
             with self._shared.lock, torch.inference_mode():
                 logits = tree_pass(self._network, self._cache, tokens[len(self._cached) :], tree)
-                laws = _laws(logits[:, : self._vocabulary], self._temperature)
+                distributions = _distributions(logits[:, : self._vocabulary], self._temperature)
         self._cached, self._tree = tokens, tree
-        return laws
+        return distributions
 
     def graft(self, path: tuple[int, ...]) -> None:
         tree = require_tree_passed(self._tree)
@@ -218,14 +226,16 @@ class TransformerText:
             self._cache.crop(len(self._cached) - held)
 
 
-def _laws(logits: torch.Tensor, temperature: float) -> Laws:
+def _distributions(logits: torch.Tensor, temperature: float) -> Distributions:
     """Softmax in float64 of logits [n, V] at a temperature; at 0 one-hot at the lowest-id argmax."""
     if temperature > 0:
         wide = logits.to(torch.float64, copy=True)
         if temperature != 1:
             wide /= temperature
-        laws: Laws = torch.softmax(wide, dim=-1, out=wide).cpu().numpy()  # in place: fresh pages cost more than it does
-        return laws
+        distributions: Distributions = (
+            torch.softmax(wide, dim=-1, out=wide).cpu().numpy()
+        )  # in place: fresh pages cost more than it does
+        return distributions
     values = logits.cpu().numpy()
     greedy = np.zeros(values.shape)
     greedy[np.arange(len(values)), values.argmax(axis=1)] = 1.0

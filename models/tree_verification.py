@@ -1,7 +1,7 @@
 """The rule of acceptance over a tree of drafts: recursive rejection sampling without replacement.
 
-Siblings are drawn one after another from one qhat, each without those before it, and judged in the order drawn
-(SpecInfer, arXiv 2305.09781; without replacement Sequoia, arXiv 2402.12374). Sibling k is a draft from qhat_k judged
+Siblings are drawn one after another from one qhat, each without those before it, and verified in the order drawn
+(SpecInfer, arXiv 2305.09781; without replacement Sequoia, arXiv 2402.12374). Sibling k is a draft from qhat_k verified
 against p_k, as `verify` judges one:
 
     accept c_k with probability min(1, p_k(c_k) / qhat_k(c_k)), else
@@ -29,7 +29,7 @@ from kinds.arrays import Floats, Ints
 from models.interface import TokenTree
 from models.verification import inverse_cdf, residual
 
-LawAtNode = Callable[[int], Floats]
+DistributionAtNode = Callable[[int], Floats]
 """A distribution [V] after the text and the path to this node; -1 is the text alone."""
 
 
@@ -40,14 +40,16 @@ class TreeVerdict(NamedTuple):
     token: int
 
 
-def judge_tree(law_after: LawAtNode, tree: TokenTree, qhat: LawAtNode, uniforms: Floats) -> TreeVerdict:
+def judge_tree(
+    distribution_after: DistributionAtNode, tree: TokenTree, qhat: DistributionAtNode, uniforms: Floats
+) -> TreeVerdict:
     """Judges a tree whose siblings were drawn without replacement from qhat, in the order of their nodes.
 
     `law_after(node)` is the target p [V] after a node, `qhat(node)` the distribution [V] that its children were drawn
     from; each is asked only along the accepted path, qhat only where there are children. uniforms [N + 1] in [0, 1):
     uniforms[i] decides node i, uniforms[N] draws the correction or bonus by inverse CDF in token-id order. A tree of
-    one branch is judged as `verification.verify` judges its line, to the last bit. Raises ValueError on another number
-    of uniforms, and on a sibling that cannot have been drawn after those before it.
+    one branch is verified as `verification.verify` judges its line, to the last bit. Raises ValueError on another
+    number of uniforms, and on a sibling that cannot have been drawn after those before it.
     """
     if uniforms.shape != (len(tree.tokens) + 1,):
         raise ValueError(f"uniforms have shape {uniforms.shape}: {(len(tree.tokens) + 1,)} expected")
@@ -55,7 +57,7 @@ def judge_tree(law_after: LawAtNode, tree: TokenTree, qhat: LawAtNode, uniforms:
     while True:
         node = path[-1] if path else -1
         children = tree.children(node)
-        weights = law_after(node)
+        weights = distribution_after(node)
         turns = _turns(weights, qhat(node), [tree.tokens[child] for child in children]) if children else ()
         for child, turn in zip(children, turns, strict=True):
             if turn.accepts(uniforms[child]):
@@ -116,7 +118,7 @@ def by_rank(tree: TokenTree, acceptance: Sequence[float]) -> tuple[float, ...]:
 
 @dataclass(frozen=True, eq=False)
 class _Turn:
-    """A sibling judged, those before it rejected: its token, the target p [V], the distribution qhat [V] it was drawn
+    """A sibling verified, those before it rejected: its token, the target p [V], the distribution qhat [V] it was drawn
     from."""
 
     token: int

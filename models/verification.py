@@ -20,7 +20,7 @@ import numpy as np
 
 from kinds.arrays import Floats, Ints
 
-LawAfter = Callable[[tuple[int, ...]], Floats]
+DistributionAfter = Callable[[tuple[int, ...]], Floats]
 """The target distribution p [V] after the committed text and these drafts of the round."""
 UNDRAWN: Final = -1
 """The token of a verification result whose correction is for somebody else to draw."""
@@ -28,8 +28,8 @@ UNDRAWN: Final = -1
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a verification decides: `accepted` leading drafts stand, then `token`, the correction or bonus, follows;
-    `UNDRAWN` where whoever judged does not draw it."""
+    """What a verification decides: `accepted` leading drafts are accepted, then `token`, the correction or bonus,
+    follows; `UNDRAWN` where whoever verified does not draw it."""
 
     accepted: int
     token: int
@@ -58,29 +58,29 @@ def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
     return reject_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
 
 
-def reject_along(law_after: LawAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
+def reject_along(distribution_after: DistributionAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
     """`verify` where the target distributions are a function of the drafts before them. Shapes are not checked."""
-    accepted, p = _stop(law_after, drafts, qhat[np.arange(len(drafts)), drafts], uniforms)
+    accepted, p = _stop(distribution_after, drafts, qhat[np.arange(len(drafts)), drafts], uniforms)
     u = float(uniforms[-1])
     return Verdict(accepted, correction(p, qhat[accepted], u) if accepted < len(drafts) else inverse_cdf(p, u))
 
 
-def stop_along(law_after: LawAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> Verdict:
-    """`reject_along` by whoever knows chances [L], the qhat_n(d_n), and nothing else of qhat: the same drafts stand,
-    and the same bonus token follows, but a correction is left `UNDRAWN`."""
-    accepted, p = _stop(law_after, drafts, chances, uniforms)
+def stop_along(distribution_after: DistributionAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> Verdict:
+    """`reject_along` by whoever knows chances [L], the qhat_n(d_n), and nothing else of qhat: the same drafts are
+    accepted, and the same bonus token follows, but a correction is left `UNDRAWN`."""
+    accepted, p = _stop(distribution_after, drafts, chances, uniforms)
     return Verdict(accepted, UNDRAWN if accepted < len(drafts) else inverse_cdf(p, float(uniforms[-1])))
 
 
-def _stop(law_after: LawAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> tuple[int, Floats]:
-    """How many leading drafts stand, those before the first with uniforms[n] * chances[n] >= p_n(d_n), and the target
-    distribution after them."""
+def _stop(distribution_after: DistributionAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> tuple[int, Floats]:
+    """How many leading drafts are accepted, those before the first with uniforms[n] * chances[n] >= p_n(d_n), and the
+    target distribution after them."""
     line = tuple(drafts.tolist())
     for n, token in enumerate(line):
-        p = law_after(line[:n])
+        p = distribution_after(line[:n])
         if not uniforms[n] * chances[n] < p[token]:
             return n, p
-    return len(line), law_after(line)
+    return len(line), distribution_after(line)
 
 
 def correction(p: Floats, qhat: Floats, u: float) -> int:
@@ -111,8 +111,8 @@ def output_distribution(p: Floats, qhat: Floats, drawn: Floats, corrected: Float
     beyond = np.maximum(0.0, corrected - qhat)
     mass = beyond.sum(axis=1, keepdims=True)
     correction = np.divide(beyond, mass, out=corrected.copy(), where=mass > 0)
-    law: Floats = kept + (1.0 - kept.sum(axis=1, keepdims=True)) * correction
-    return law
+    distribution: Floats = kept + (1.0 - kept.sum(axis=1, keepdims=True)) * correction
+    return distribution
 
 
 def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
@@ -125,14 +125,14 @@ def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
     return couple_along(lambda prefix: p[len(prefix)], drafts, exponentials)
 
 
-def couple_along(law_after: LawAfter, drafts: Ints, exponentials: Floats) -> Verdict:
+def couple_along(distribution_after: DistributionAfter, drafts: Ints, exponentials: Floats) -> Verdict:
     """`couple` where the target distributions are a function of the drafts before them. Shapes are not checked."""
     line = tuple(drafts.tolist())
     for n, draft in enumerate(line):
-        token = race(law_after(line[:n]), exponentials[n])
+        token = race(distribution_after(line[:n]), exponentials[n])
         if token != draft:
             return Verdict(n, token)
-    return Verdict(len(line), race(law_after(line), exponentials[len(line)]))
+    return Verdict(len(line), race(distribution_after(line), exponentials[len(line)]))
 
 
 def inverse_cdf(weights: Floats | Ints, u: float) -> int:
@@ -151,15 +151,15 @@ def inverse_cdf(weights: Floats | Ints, u: float) -> int:
     return int(np.searchsorted(cumulative, total, side="left"))
 
 
-def race(law: Floats | Ints, exponentials: Floats) -> int:
+def race(distribution: Floats | Ints, exponentials: Floats) -> int:
     """argmin_i exponentials[i] / distribution[i] over the tokens of positive weight, lowest id first: a draw from `law`
     [V].
 
     `law` need not be normalized: integer counts b race exactly as b / ell does.
     """
-    times = np.full(len(law), np.inf)
+    times = np.full(len(distribution), np.inf)
     with np.errstate(over="ignore"):  # over a probability next to nothing the time is inf, and loses
-        np.divide(exponentials, law, out=times, where=law > 0)
+        np.divide(exponentials, distribution, out=times, where=distribution > 0)
     return int(np.argmin(times))
 
 
@@ -170,9 +170,9 @@ def total_variation(p: Floats, q: Floats) -> Floats:
     return distance
 
 
-def entropy_bits(law: Floats) -> float:
+def entropy_bits(distribution: Floats) -> float:
     """-sum distribution log2 distribution of a distribution [V]."""
-    positive = law[law > 0]
+    positive = distribution[distribution > 0]
     return float(-(positive * np.log2(positive)).sum())
 
 

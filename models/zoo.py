@@ -197,7 +197,9 @@ def _require_one_vocabulary(
 ) -> None:
     """Compares token by token. The widths of the distributions may differ by padding: by ids that no tokenizer has."""
     ours, theirs = drafter.get_vocab(), verifier.get_vocab()
-    sizes = f"drafter has {len(ours)} tokens in laws of {drafter_size}, verifier {len(theirs)} in {verifier_size}"
+    sizes = (
+        f"drafter has {len(ours)} tokens in distributions of {drafter_size}, verifier {len(theirs)} in {verifier_size}"
+    )
     padded = max(theirs.values(), default=-1) < min(drafter_size, verifier_size)
     if len(ours) != len(theirs) or (drafter_size != verifier_size and not padded):
         raise ConfigError(f"vocabularies differ: {sizes}; a pair shares one vocabulary")

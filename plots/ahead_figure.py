@@ -21,7 +21,9 @@ from simulator.results.break_even_plane import DEVICES, RTT, TIME
 from simulator.results.columns import CI_SUFFIX
 from simulator.results.pipelined_time import DEPTH, DISTANCE, EXPECTED, RATE, beside, crowded
 
-NOTE: Final = "Lines: the closed form, from the stages of rounds that wait for their verdicts. Dots: measured."
+NOTE: Final = (
+    "Lines: the closed form, from the stages of rounds that wait for their verification results. Dots: measured."
+)
 SHARED: Final = "In the shared cell lines join what was measured."
 
 

@@ -19,7 +19,7 @@ from simulator.results.lossy import MARK, UNKNOWN
 from simulator.results.units import unit
 
 Better = Literal["lower", "higher", ""]
-LOSSY: Final = "(lossy): its text does not follow the verifier's law."
+LOSSY: Final = "(lossy): its text does not follow the verifier's distribution."
 MEANT: Final = {
     MARK: LOSSY,
     UNKNOWN: "(not known to be lossless): how far its text is from the verifier's distribution is not known.",

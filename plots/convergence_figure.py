@@ -27,7 +27,7 @@ FIXED: Final = "scheme.sparsifier.beta"
 BOUNDS: Final = (
     ("papers_bound", "papers' bound", "#56B4E9", (0, (1, 1.4)), 1.8),
     ("one_sided_bound", "one-sided bound", "#0072B2", "-", 2.2),
-    ("adversarial_dropped_mass", "laws chosen against it", "#D55E00", (0, (5, 2)), 1.3),
+    ("adversarial_dropped_mass", "distributions chosen against it", "#D55E00", (0, (5, 2)), 1.3),
 )
 """Column, label, colour, dashes, width."""
 COLUMNS: Final = 3  # panels side by side, at most

@@ -26,7 +26,7 @@ NAMES: Final[dict[str, str]] = {
     "coupled": "coupled, ids only",
     "mirrored": "mirrored drafter",
     "ids_only_greedy": "greedy, ids only",
-    "skip_when_confident": "unjudged where sure (U-HLM)",
+    "skip_when_confident": "unverified where sure (U-HLM)",
     "cloud_only": "cloud only",
     "edge_only": "edge only",
     "colocated": "co-located speculation",

@@ -2,7 +2,7 @@
 
 A box on a lifeline is work or a transmission, a narrow one to its left is waiting for it; both look as in the figure
 of where the time goes. An arrow is a message on its way, of each round in a colour and dashes of its own; one that ends
-in a cross is lost. A round that was drafted in vain is grey, and its work pale.
+in a cross is lost. A round that was drafted for nothing is grey, and its work pale.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class _Drawing:
         for each in self._rounds:
             colour, dashes = self._style(each.number)
             handles.append(Line2D([], [], color=colour, linestyle=dashes))  # type: ignore[arg-type]
-            names.append(f"round {each.number}" + (", in vain" if each.number in self._vain else ""))
+            names.append(f"round {each.number}" + (", wasted" if each.number in self._vain else ""))
         return handles, names
 
     def _span(self) -> tuple[float, float]:
@@ -257,7 +257,7 @@ def _edge_labels(each: RoundTimeline) -> Iterator[Label]:
     if each.spans.answered:
         yield Label(each.spans.ended_s, f"round {each.number}: +{committed} token{'' if committed == 1 else 's'}")
     else:
-        yield Label(each.spans.ended_s, f"round {each.number} {'in vain' if record.flushed else 'cut off'}")
+        yield Label(each.spans.ended_s, f"round {each.number} {'wasted' if record.flushed else 'cut off'}")
 
 
 def _verdicts(each: RoundTimeline) -> Iterator[Label]:

@@ -49,7 +49,7 @@ def best_moves(table: pd.DataFrame, axis: str | None) -> str:
         setting = ", ".join(f"{value:g}" for value in (*found.setting, rows[LENGTH].iloc[0]))
         clauses.append(f"{_place(found.at)} ({setting}), {found.tied} tied")
     names = ", ".join(symbol(name) for name in (*SETTING, LENGTH))
-    return listed(f"Best ({names}), and how many others cannot be told from it", clauses)
+    return listed(f"Best ({names}), and how many others cannot be distinguished from it", clauses)
 
 
 @asks(LATENCY)
@@ -85,8 +85,8 @@ Values = tuple[float, ...]
 
 @dataclass(frozen=True)
 class BestSetting:
-    """The setting of least geometric mean at one place, as values of SETTING, and how many others cannot be told from
-    it. It is the best on the seeds that it is shown on, so its mean is a little too low."""
+    """The setting of least geometric mean at one place, as values of SETTING, and how many others cannot be
+    distinguished from it. It is the best on the seeds that it is shown on, so its mean is a little too low."""
 
     at: Values
     setting: Values

@@ -27,7 +27,7 @@ from kinds.files import (
 )
 from models.prompt_files import read_prompts
 from models.replay import read_requests
-from scenarios.command.inspect.codec import read_law
+from scenarios.command.inspect.codec import read_distribution
 from simulator.cell.cell import Cell
 from simulator.cell.workload import Workload
 
@@ -95,7 +95,7 @@ READERS = {
     "mahimahi": lambda path: Rate.kinds["mahimahi"](path=path),
     "arrivals": lambda path: Workload.kinds["arrivals"](path=path),
     "prompts": lambda path: read_prompts(path, lambda text: []),
-    "law": read_law,
+    "law": read_distribution,
     "cell": Cell.from_yaml,
     "replay": read_requests,
 }
@@ -123,7 +123,7 @@ def test_an_array_that_its_header_overstates_is_refused_unallocated(tmp_path: Pa
     np.save(path, np.ones(2) / 2)
     path.write_bytes(path.read_bytes().replace(b"(2,)", b"(2000000000000,)"))
     with pytest.raises(ConfigError, match=r"law\.npy: not an array of numbers"):
-        read_law(path)
+        read_distribution(path)
 
 
 def test_hash_is_that_of_the_bytes(tmp_path: Path) -> None:

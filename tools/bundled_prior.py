@@ -21,7 +21,7 @@ from channels.codec.context_coded.prior_tables import StoredPrior, pack, row_ids
 from channels.codec.prior_files import BUNDLED, store_prior
 
 
-def read_laws(path: Path) -> TextDistributions:
+def read_distributions(path: Path) -> TextDistributions:
     with np.load(path) as file:
         return TextDistributions(file["texts"], file["top"], file["probabilities"], file["embedding"])
 
@@ -35,7 +35,7 @@ def rows_of(path: Path) -> StoredPrior:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.bundled_prior", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("laws", type=Path, help="the laws, .npz")
+    parser.add_argument("distributions", type=Path, help="the distributions, .npz")
     parser.add_argument("--vocabulary", type=int, required=True, help="V, the number of token ids")
     parser.add_argument("--folder", type=Path, default=BUNDLED, help="where to write the prior")
     parser.add_argument("--entries", type=int, default=Size.entries, help="most row entries (2.6 bytes each on disk)")
@@ -45,12 +45,14 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="a prior whose unigram and rows to go on from")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    laws = read_laws(arguments.laws)
-    if len(laws.embedding) != arguments.vocabulary:
-        parser.error(f"--vocabulary {arguments.vocabulary}: the laws are over {len(laws.embedding)} tokens")
+    distributions = read_distributions(arguments.distributions)
+    if len(distributions.embedding) != arguments.vocabulary:
+        parser.error(
+            f"--vocabulary {arguments.vocabulary}: the distributions are over {len(distributions.embedding)} tokens"
+        )
     size = Size(arguments.entries, arguments.batches, arguments.positions, arguments.steps)
     start = rows_of(arguments.start) if arguments.start else None
-    stored = build(laws, size, arguments.seed, start)
+    stored = build(distributions, size, arguments.seed, start)
     path = store_prior(pack(stored), arguments.vocabulary, arguments.folder)
     print(f"{path}: {path.stat().st_size} bytes, {stored.row_ids.size} entries")
     print("Formats find it by default once `prior_files` names it in DEFAULTS")

@@ -50,7 +50,7 @@ def main() -> None:
     texts, hidden = read_texts(arguments.texts)
     chosen = rng.permutation(len(texts))[: arguments.windows]
     hidden = None if hidden is None else hidden[torch.from_numpy(chosen)]
-    write_laws(Readers(Pair.of(arguments.pair).load(), texts[chosen], hidden, rng), arguments.out, rng)
+    write_distributions(Readers(Pair.of(arguments.pair).load(), texts[chosen], hidden, rng), arguments.out, rng)
 
 
 def read_texts(path: Path) -> tuple[np.ndarray, torch.Tensor | None]:
@@ -106,10 +106,12 @@ class Readers:
         states: torch.Tensor = body(input_ids=ids, use_cache=False).last_hidden_state[0]
         return states
 
-    def law(self, name: str, index: int, temperature: float) -> torch.Tensor:
+    def distribution(self, name: str, index: int, temperature: float) -> torch.Tensor:
         """[T, V] float32."""
         if name == "mixture":
-            return (self.law("drafter", index, temperature) + self.law("verifier", index, temperature)) / 2
+            return (
+                self.distribution("drafter", index, temperature) + self.distribution("verifier", index, temperature)
+            ) / 2
         model = name.split()[-1] if name != "shallow" else "drafter"
         states = self._shallow(index) if name == "shallow" else self._states(model, index)
         if name.startswith("narrow"):
@@ -140,14 +142,14 @@ def principal(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.inference_mode()
-def write_laws(readers: Readers, out: Path, rng: np.random.Generator) -> None:
+def write_distributions(readers: Readers, out: Path, rng: np.random.Generator) -> None:
     """`texts` [2 N, T], `top` [2 N, T, TOP], `probabilities` [2 N, T, TOP], and `embedding`, float [V, WIDTH]."""
     number, length = readers.texts.shape
     top = np.empty((2 * number, length, TOP), np.int32)
     probabilities = np.empty(top.shape, np.float16)
     for row, (name, index, temperature) in enumerate(readings(number, rng)):
-        law = readers.law(name, index, temperature)
-        best = law.topk(TOP, dim=-1)
+        distribution = readers.distribution(name, index, temperature)
+        best = distribution.topk(TOP, dim=-1)
         top[row], probabilities[row] = best.indices.numpy(), best.values.numpy()
         if row % 100 == 99:
             print(f"{row + 1} of {len(top)} readings", flush=True)

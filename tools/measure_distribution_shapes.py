@@ -20,7 +20,7 @@ from kinds.arrays import Floats, Ints
 from models.distribution_shapes import TABLE
 from models.interface import LoadedPair, Pair
 from models.verification import entropy_bits, total_variation
-from tools.acceptance_table import laws_on_own_text
+from tools.acceptance_table import distributions_on_own_text
 
 PROMPT_TOKENS, NEW_TOKENS, SEED = 64, 64, 0
 SHAPES, LEVELS, CERTAINTIES = 64, 10, 16
@@ -54,10 +54,10 @@ def measured(pair: LoadedPair) -> dict[str, object]:
     entropies, acceptances, logs = [], [], []
     for index, prompt in enumerate(pair.prompts):
         uniforms = np.random.default_rng([SEED, index]).random(NEW_TOKENS)
-        p, q = laws_on_own_text(pair, prompt.tokens[:PROMPT_TOKENS], 1.0, uniforms)
-        entropies += [entropy_bits(law) for law in p]
+        p, q = distributions_on_own_text(pair, prompt.tokens[:PROMPT_TOKENS], 1.0, uniforms)
+        entropies += [entropy_bits(distribution) for distribution in p]
         acceptances += (1 - total_variation(p, q)).tolist()
-        logs += [np.log(np.maximum(np.sort(law)[::-1][ranks - 1], 1e-300)) for law in p]
+        logs += [np.log(np.maximum(np.sort(distribution)[::-1][ranks - 1], 1e-300)) for distribution in p]
     order = np.argsort(entropies, kind="stable")
     parts = np.array_split(order, SHAPES)
     shape_of = np.empty(len(order), dtype=np.int64)
@@ -89,13 +89,13 @@ def _sharpened(logs: Floats, ranks: Ints, bits: float) -> Floats:
     entropy."""
     everywhere = np.interp(np.log(np.arange(1, ranks[-1] + 1)), np.log(ranks), logs)
 
-    def law(power: float) -> Floats:
+    def distribution(power: float) -> Floats:
         weights: Floats = np.exp(power * (everywhere - everywhere[0]))
         weights /= weights.sum()
         return weights
 
-    power = float(brentq(lambda power: entropy_bits(law(power)) - bits, 0.3, 3.0))
-    found: Floats = np.log(np.maximum(law(power)[ranks - 1], 1e-300))
+    power = float(brentq(lambda power: entropy_bits(distribution(power)) - bits, 0.3, 3.0))
+    found: Floats = np.log(np.maximum(distribution(power)[ranks - 1], 1e-300))
     return found
 
 

@@ -103,7 +103,9 @@ class Teacher:
             x = x + functional.linear(functional.silu(gate) * up, down)
         return functional.rms_norm(x, (WIDTH,), self.norm, EPSILON)
 
-    def law(self, hidden: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def distribution(
+        self, hidden: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(top ids [B, TOP], their log-probabilities float32 [B, TOP], a token of the tail [B]) after `hidden`.
 
         The kept logits are computed again in float32; bfloat16 is left in the tail's share of the normalizer only.
@@ -167,7 +169,7 @@ def write(
         current = torch.where(given[:, position] >= 0, given[:, position], sampled)
         tokens[:, position] = current
         hidden[:, position] = state = teacher.step(current, position, caches)
-        best, log, rest = teacher.law(state, generator)
+        best, log, rest = teacher.distribution(state, generator)
         top[:, position], log_p[:, position], tail[:, position] = best, log, rest
         weights = (log / heat).softmax(-1)
         weights = torch.cat([weights, (1 - log.exp().sum(-1, keepdim=True)).clamp(min=0) * (heat == 1)], dim=-1)

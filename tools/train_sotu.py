@@ -1,6 +1,6 @@
 """Trains and measures the `sotu` ladder: small Llama models on one 1,024-token BPE over the addresses.
 
-    python -m tools.train_sotu train [--rungs 100k 1m]     tokenizer, prompts, weights and card from the seed
+    python -m tools.train_sotu train [--operating points 100k 1m]     tokenizer, prompts, weights and card from the seed
     python -m tools.train_sotu evaluate                    acceptance of every pair, put in the card
 
 Needs the `training` extra. One thread, seeded: the same machine and versions give the same weights.
@@ -57,7 +57,7 @@ LADDER = {
 
 
 def train(rungs: list[str], seed: int) -> None:
-    """Writes tokenizer, prompts, the named rungs' weights and the card."""
+    """Writes tokenizer, prompts, the named operating points' weights and the card."""
     torch.set_num_threads(1)
     HOME.mkdir(parents=True, exist_ok=True)
     tokenizer = addresses.train_tokenizer(VOCABULARY)
@@ -173,7 +173,7 @@ def _write_card(tokenizer: Tokenizer, train_tokens: int, models: dict[str, dict[
 
 
 def evaluate() -> None:
-    """Measures the acceptance of every smaller rung by every larger one, and puts it in the card."""
+    """Measures the acceptance of every smaller operating point by every larger one, and puts it in the card."""
     path = HOME / "card.json"
     tables = {}
     for drafter, verifier in itertools.combinations(LADDER, 2):

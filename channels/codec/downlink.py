@@ -33,7 +33,7 @@ def feedback_bits(format: Format) -> int:
 
 
 def encode_feedback(accepted: int, token: int, format: Format) -> bytes:
-    """How many drafts stood, 0..max_drafts, and the correction or bonus token."""
+    """How many drafts were accepted, 0..max_drafts, and the correction or bonus token."""
     if not 0 <= accepted <= format.max_drafts:
         raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
     _check_token(token, format)
@@ -41,7 +41,7 @@ def encode_feedback(accepted: int, token: int, format: Format) -> bytes:
 
 
 def encode_count(accepted: int, format: Format) -> bytes:
-    """How many drafts stood, 0..max_drafts, where both ends know that no token follows them."""
+    """How many drafts were accepted, 0..max_drafts, where both ends know that no token follows them."""
     if not 0 <= accepted <= format.max_drafts:
         raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
     return accepted.to_bytes((format.max_drafts.bit_length() + 7) // 8, "big")
@@ -94,8 +94,8 @@ LARGEST_BYTES = 32
 
 
 def encode_coded_feedback(accepted: int, token: int, format: Format, context: Sequence[int]) -> bytes:
-    """How many drafts stood, 0..max_drafts, and the correction or bonus token. `context`: the committed ids, then the
-    drafts that stood. Raises CodecError where either is out of range."""
+    """How many drafts were accepted, 0..max_drafts, and the correction or bonus token. `context`: the committed ids,
+    then the drafts that stood. Raises CodecError where either is out of range."""
     if not 0 <= accepted <= format.max_drafts:
         raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
     if not 0 <= token < format.vocabulary:
@@ -116,7 +116,7 @@ def decode_coded_feedback(
     start(io, buffer)
     accepted = _code_accepted(io, buffer, 0, format.max_drafts)
     if accepted > len(drafts):
-        raise CodecError(f"feedback of {len(payload)} bytes: {accepted} drafts stand, {len(drafts)} were sent")
+        raise CodecError(f"feedback of {len(payload)} bytes: {accepted} drafts are accepted, {len(drafts)} were sent")
     known = latest([*context[-WINDOW:], *drafts[:accepted]], WINDOW, format.vocabulary)
     text = np.append(known, 0)
     code_ids(io, buffer, format, text, known.size)

@@ -30,7 +30,7 @@ from channels.codec.coder.arithmetic import (
 from channels.codec.draft import CodecError, Draft
 from kinds.arrays import Bytes, Ints
 
-LawAfter = Callable[[tuple[int, ...]], tuple[Ints, Ints]]
+DistributionAfter = Callable[[tuple[int, ...]], tuple[Ints, Ints]]
 """law_after(ids): support and positive counts, int64 [K], of the draft that follows these."""
 
 
@@ -55,20 +55,20 @@ def count_drafted(payload: bytes, max_drafts: int) -> int:
     return number
 
 
-def decode_drafted(payload: bytes, max_drafts: int, law_after: LawAfter) -> tuple[Draft, ...]:
+def decode_drafted(payload: bytes, max_drafts: int, distribution_after: DistributionAfter) -> tuple[Draft, ...]:
     """The drafts of a packet, whose distributions are asked for one by one. Raises CodecError on all that
     `encode_drafted` cannot have produced of drafts with these distributions."""
     io, buffer, number = _read_number(payload, max_drafts)
     drafts: list[Draft] = []
     while len(drafts) < number and not io[FAILED]:
-        support, counts = law_after(tuple(draft.token for draft in drafts))
+        support, counts = distribution_after(tuple(draft.token for draft in drafts))
         ends = counts.cumsum()
         place = int(ends.searchsorted(target(io, int(ends[-1])), side="right"))
         symbol(io, buffer, int(ends[place] - counts[place]), int(counts[place]), int(ends[-1]))
         drafts.append(Draft(int(support[place]), support, counts))
     finish(io, buffer)
     if io[FAILED]:
-        raise CodecError(f"payload of {len(payload)} bytes: no ids of drafts with these laws")
+        raise CodecError(f"payload of {len(payload)} bytes: no ids of drafts with these distributions")
     return tuple(drafts)
 
 

@@ -104,8 +104,8 @@ def _cost(size: int, shift: int, format: Format, support: Support) -> int:
     V, ell, table = format.vocabulary, format.resolution, factorials(format)
     if support == "dense":
         return log2_binomial(table, ell + V - 1, ell)
-    law = log2_binomial(table, V, size) + counts_cost(table, size, shift, format)
-    return law + log2(format.largest_support)
+    distribution = log2_binomial(table, V, size) + counts_cost(table, size, shift, format)
+    return distribution + log2(format.largest_support)
 
 
 def factorials(format: Format) -> Ints:

@@ -20,12 +20,12 @@ _ONES = {"single": (">u4", 0x3F800000), "half": (">u2", 0x3C00)}
 """The integer that reads as 1.0; above it are numbers above 1, infinities, nan, and all with a sign."""
 
 
-def encode(law: Floats, precision: Precision) -> bytes:
+def encode(distribution: Floats, precision: Precision) -> bytes:
     """A distribution, float64 [V], of any positive sum. Raises CodecError where a number is outside 0 to 1, or none is
     left."""
     with np.errstate(over="ignore", invalid="ignore"):
-        content = (law + 0.0).astype(_FLOATS[precision]).tobytes()  # -0.0 becomes 0.0
-    _check(content, law.size, precision)
+        content = (distribution + 0.0).astype(_FLOATS[precision]).tobytes()  # -0.0 becomes 0.0
+    _check(content, distribution.size, precision)
     return content
 
 
@@ -39,7 +39,7 @@ def decode(content: bytes, vocabulary: int, precision: Precision) -> Floats:
 def _check(content: bytes, vocabulary: int, precision: Precision) -> None:
     integers, one = _ONES[precision]
     if len(content) != vocabulary * np.dtype(integers).itemsize:
-        raise CodecError(f"law of {len(content)} bytes: not {vocabulary} numbers of {precision} precision")
+        raise CodecError(f"distribution of {len(content)} bytes: not {vocabulary} numbers of {precision} precision")
     found = np.frombuffer(content, dtype=integers)
     if found.max() > one or not found.any():
-        raise CodecError("law: holds a number outside 0 to 1, or nothing but zeros")
+        raise CodecError("distribution: holds a number outside 0 to 1, or nothing but zeros")

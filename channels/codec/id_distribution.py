@@ -63,7 +63,7 @@ def code_ids(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int)
     if format.prior:
         _code_ids(io, buffer, _prior(format.prior, format.vocabulary), text, first)
         if io[FAILED] and io[MODE] != DECODE:
-            raise CodecError(f"prior = {format.prior!r}: its weights are no law's")
+            raise CodecError(f"prior = {format.prior!r}: its weights are no distribution's")
     else:
         _code_flat_ids(io, buffer, format.vocabulary, text, first)
 
@@ -93,7 +93,7 @@ def bound_bits(format: Format) -> float:
 def _prior(fingerprint: str, vocabulary: int) -> IdPrior:
     tables = find(fingerprint, vocabulary)
     if tables.rest[0] > LARGEST_SUM:
-        raise CodecError(f"prior = {fingerprint!r}: its weights are no law's")
+        raise CodecError(f"prior = {fingerprint!r}: its weights are no distribution's")
     floor = UNIT // (16 * vocabulary) + 1
     return IdPrior(tables, tables.rest[0] - tables.rest + floor * np.arange(vocabulary + 1))
 

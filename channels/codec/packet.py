@@ -89,7 +89,7 @@ def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draf
     drafts: list[Draft] = []
     trail = Trail(context, number, format.vocabulary)
     while len(drafts) < number and not io[FAILED]:
-        support, counts = read_law(io, buffer, format, mode, trail.known)
+        support, counts = read_distribution(io, buffer, format, mode, trail.known)
         drafts.append(Draft.of(read_token(io, buffer, support, counts, format), support, counts))
         trail.extend(drafts[-1])
     read_end(io, buffer)
@@ -135,7 +135,7 @@ def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: 
 
 
 def cheapest_mode(
-    format: Format, laws: Sequence[Ints], drafted: Sequence[Draft], recoded: Callable[[], Machine]
+    format: Format, distributions: Sequence[Ints], drafted: Sequence[Draft], recoded: Callable[[], Machine]
 ) -> Mode:
     """The mode of least cost for distributions of these counts and the ids drafted from them, each with what it was
     drawn from. `recoded`: a machine that has run them in that mode."""
@@ -143,7 +143,11 @@ def cheapest_mode(
 
     def stated(mode: Support) -> int:
         """The cost of a mode that states its choices."""
-        return head_cost(mode, len(laws), format) + ids + sum(enumerative.cost(law, format, mode) for law in laws)
+        return (
+            head_cost(mode, len(distributions), format)
+            + ids
+            + sum(enumerative.cost(distribution, format, mode) for distribution in distributions)
+        )
 
     costs: dict[Mode, int] = {"variable": stated("variable")}
     if format.quantizer == "lattice":
@@ -207,13 +211,13 @@ def write(
     write_head(io, buffer, format, mode, len(drafts))
     trail = Trail(context, len(drafts), format.vocabulary)
     for draft in drafts:
-        write_law(io, buffer, draft, format, mode, trail.known)
+        write_distribution(io, buffer, draft, format, mode, trail.known)
         write_token(io, buffer, draft, format)
         trail.extend(draft)
     return io
 
 
-def write_law(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mode, known: Known) -> None:
+def write_distribution(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mode, known: Known) -> None:
     if mode != "recoded":
         enumerative.write(io, buffer, draft, format, mode)
     elif format.quantizer == "lattice":
@@ -222,7 +226,7 @@ def write_law(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mo
         sized_walk.write(io, buffer, _setting(format), format, *known, draft.support.copy(), draft.counts.copy())
 
 
-def read_law(io: Machine, buffer: Bytes, format: Format, mode: Mode, known: Known) -> tuple[Ints, Ints]:
+def read_distribution(io: Machine, buffer: Bytes, format: Format, mode: Mode, known: Known) -> tuple[Ints, Ints]:
     """(support, counts) of the next draft. Raises CodecError where there is none."""
     if mode != "recoded":
         return enumerative.read(io, buffer, format, mode)
@@ -276,10 +280,10 @@ DEAREST_HEAD_BITS = 6
 between."""
 
 
-def write_head(io: Machine, buffer: Bytes, format: Format, mode: Mode, laws: int) -> None:
+def write_head(io: Machine, buffer: Bytes, format: Format, mode: Mode, distributions: int) -> None:
     if format.code == "recoded":
         symbol(io, buffer, *_shares(format)[mode], ALL_SHARES)
-    _code_number(io, buffer, format, laws)
+    _code_number(io, buffer, format, distributions)
 
 
 def read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
@@ -292,9 +296,9 @@ def read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
     return mode, _code_number(io, buffer, format, 0)
 
 
-def head_cost(mode: Mode, laws: int, format: Format) -> int:
+def head_cost(mode: Mode, distributions: int, format: Format) -> int:
     """What the head costs under "recoded", in Q32 bits."""
-    _, size, total = _share_of(laws, format.max_drafts)
+    _, size, total = _share_of(distributions, format.max_drafts)
     share = cached_log2(ALL_SHARES) - cached_log2(_shares(format)[mode][1])
     return share + cached_log2(total) - cached_log2(size)
 

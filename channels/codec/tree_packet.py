@@ -52,13 +52,13 @@ class TreeFormat:
 
     def __post_init__(self) -> None:
         if self.form.token == "unsent":
-            raise CodecError("token = 'unsent': the children of a law are sent, 'flat' or 'coded'")
-        _ = self.laws, self.replies  # raises where they would be too many
+            raise CodecError("token = 'unsent': the children of a distribution are sent, 'flat' or 'coded'")
+        _ = self.distributions, self.replies  # raises where they would be too many
 
     @cached_property
-    def laws(self) -> Format:
+    def distributions(self) -> Format:
         """The format of the distributions in a packet."""
-        return replace(self.form, max_drafts=self.shape.laws)
+        return replace(self.form, max_drafts=self.shape.distributions)
 
     @cached_property
     def replies(self) -> Format:
@@ -69,7 +69,7 @@ class TreeFormat:
 class Fork(NamedTuple):
     """A distribution and its children, each as the draft of what its elder siblings have left."""
 
-    law: Draft
+    distribution: Draft
     children: tuple[Draft, ...]
     known: Known
 
@@ -77,7 +77,7 @@ class Fork(NamedTuple):
 def encode(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int] = ()) -> bytes:
     """The packet of a tree's nodes. Raises CodecError where they are no tree of the format."""
     forks = _forks(drafts, format, context)
-    buffer = np.empty(packet.room_bytes([fork.law for fork in forks], format.laws), dtype=np.uint8)
+    buffer = np.empty(packet.room_bytes([fork.distribution for fork in forks], format.distributions), dtype=np.uint8)
     io, mode = _run(ENCODE, buffer, forks, format)
     size = finish(io, buffer)
     if size > buffer.size:
@@ -94,21 +94,29 @@ def decode(payload: bytes, format: TreeFormat, context: Sequence[int] = ()) -> t
     """
     io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
     start(io, buffer)
-    mode, number = packet.read_head(io, buffer, format.laws)
-    tree, growth = _Paths(context, format.laws.vocabulary), TreeGrowth(format.shape)
+    mode, number = packet.read_head(io, buffer, format.distributions)
+    tree, growth = _Paths(context, format.distributions.vocabulary), TreeGrowth(format.shape)
     forks: list[Fork] = []
     while len(forks) < number and not io[FAILED]:
         if growth.next is None:
-            raise CodecError(f"payload: {number} laws, the tree is whole with {len(forks)}")
+            raise CodecError(f"payload: {number} distributions, the tree is whole with {len(forks)}")
         node = growth.next.node
-        law = Draft.of(wire.UNSENT, *packet.read_law(io, buffer, format.laws, mode, tree.known(node)))
-        children = _read_children(io, buffer, law, len(growth.grow(law.support.size)), format.laws)
-        forks.append(Fork(law, children, tree.known(node)))
+        distribution = Draft.of(
+            wire.UNSENT, *packet.read_distribution(io, buffer, format.distributions, mode, tree.known(node))
+        )
+        children = _read_children(
+            io, buffer, distribution, len(growth.grow(distribution.support.size)), format.distributions
+        )
+        forks.append(Fork(distribution, children, tree.known(node)))
         tree.extend(forks[-1])
     packet.read_end(io, buffer)
-    if format.laws.code == "recoded" and mode != _cheapest(forks, format, io, mode):
+    if format.distributions.code == "recoded" and mode != _cheapest(forks, format, io, mode):
         raise CodecError(f"payload: {mode} is not the mode that serves this tree best")
-    return tuple(Draft.of(child.token, fork.law.support, fork.law.counts) for fork in forks for child in fork.children)
+    return tuple(
+        Draft.of(child.token, fork.distribution.support, fork.distribution.counts)
+        for fork in forks
+        for child in fork.children
+    )
 
 
 def tree_bits(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int] = ()) -> int:
@@ -125,10 +133,10 @@ def largest_tree_bits(
     """
     # Children cost -log2 of the product of count / what is left: the least counts, the least of them first, cost most.
     # Of several, the coder's rounding may favour another order, by less than a bit.
-    law = Draft(wire.UNSENT, support, counts)
-    children = _next(drafts, format).children(law.support.size)
-    dearest = law.support[np.argsort(law.counts, kind="stable")[:children]]
-    appended = [Draft.of(int(token), law.support, law.counts) for token in dearest]
+    distribution = Draft(wire.UNSENT, support, counts)
+    children = _next(drafts, format).children(distribution.support.size)
+    dearest = distribution.support[np.argsort(distribution.counts, kind="stable")[:children]]
+    appended = [Draft.of(int(token), distribution.support, distribution.counts) for token in dearest]
     return tree_bits([*drafts, *appended], format, context) + (children > 1)
 
 
@@ -136,15 +144,15 @@ def bound_tree_bits(sizes: Sequence[int], format: TreeFormat) -> int:
     """No packet of nodes drawn from distributions with these numbers of positive counts is longer, as
     `wire.bound_bits`; the last stands for its siblings. Raises CodecError where the shape has no such tree."""
     growth, place = TreeGrowth(format.shape), 0
-    laws, later_bits = list[int](), 0.0
+    distributions, later_bits = list[int](), 0.0
     while place < len(sizes):
         if growth.next is None:
             raise CodecError(f"{len(sizes)} nodes: the tree is whole with {place}")
-        laws.append(sizes[place])
-        children = len(growth.grow(laws[-1]))
-        later_bits += (children - 1) * wire.token_bound(laws[-1], format.laws)
+        distributions.append(sizes[place])
+        children = len(growth.grow(distributions[-1]))
+        later_bits += (children - 1) * wire.token_bound(distributions[-1], format.distributions)
         place += children
-    return wire.bound_bits(laws, format.laws) + ceil(1.01 * later_bits) + (later_bits > 0)
+    return wire.bound_bits(distributions, format.distributions) + ceil(1.01 * later_bits) + (later_bits > 0)
 
 
 def _next(drafts: Sequence[Draft], format: TreeFormat) -> TreeGrowth:
@@ -161,48 +169,55 @@ def _next(drafts: Sequence[Draft], format: TreeFormat) -> TreeGrowth:
 def _forks(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int]) -> list[Fork]:
     """The distributions of a tree with their children. Raises CodecError where the format cannot carry them."""
     if not drafts:
-        raise CodecError("0 nodes: a tree has one law at least")
-    tree, growth, place = _Paths(context, format.laws.vocabulary), TreeGrowth(format.shape), 0
+        raise CodecError("0 nodes: a tree has one distribution at least")
+    tree, growth, place = _Paths(context, format.distributions.vocabulary), TreeGrowth(format.shape), 0
     forks: list[Fork] = []
     while place < len(drafts):
         if growth.next is None:
             raise CodecError(f"{len(drafts)} nodes: the tree is whole with {place}")
-        node, law = growth.next.node, drafts[place]
-        wire.check_draft(law, format.laws)
-        nodes = growth.grow(law.support.size)
-        children = _as_drawn(law, [draft.token for draft in _siblings(law, drafts[place : nodes.stop], len(nodes))])
-        forks.append(Fork(law, children, tree.known(node)))
+        node, distribution = growth.next.node, drafts[place]
+        wire.check_draft(distribution, format.distributions)
+        nodes = growth.grow(distribution.support.size)
+        children = _as_drawn(
+            distribution, [draft.token for draft in _siblings(distribution, drafts[place : nodes.stop], len(nodes))]
+        )
+        forks.append(Fork(distribution, children, tree.known(node)))
         tree.extend(forks[-1])
         place = nodes.stop
     return forks
 
 
-def _siblings(law: Draft, drafts: Sequence[Draft], number: int) -> Sequence[Draft]:
+def _siblings(distribution: Draft, drafts: Sequence[Draft], number: int) -> Sequence[Draft]:
     """These drafts. Raises CodecError unless they are so many different ones of one distribution."""
-    same = all(np.array_equal(law.support, each.support) and np.array_equal(law.counts, each.counts) for each in drafts)
+    same = all(
+        np.array_equal(distribution.support, each.support) and np.array_equal(distribution.counts, each.counts)
+        for each in drafts
+    )
     if len(drafts) < number or not same or len({draft.token for draft in drafts}) < number:
-        raise CodecError(f"{len(drafts)} nodes on {law}: must be {number} different ids of one law")
+        raise CodecError(f"{len(drafts)} nodes on {distribution}: must be {number} different ids of one distribution")
     return drafts
 
 
-def _as_drawn(law: Draft, tokens: Sequence[int]) -> tuple[Draft, ...]:
+def _as_drawn(distribution: Draft, tokens: Sequence[int]) -> tuple[Draft, ...]:
     """Each child as the draft of what its elder siblings have left."""
-    drawn, left = list[Draft](), law
+    drawn, left = list[Draft](), distribution
     for token in tokens:
         drawn.append(Draft.of(token, left.support, left.counts))
         left = _without(left, token)
     return tuple(drawn)
 
 
-def _without(law: Draft, token: int) -> Draft:
-    kept = law.support != token
-    return Draft.of(wire.UNSENT, law.support[kept], law.counts[kept])
+def _without(distribution: Draft, token: int) -> Draft:
+    kept = distribution.support != token
+    return Draft.of(wire.UNSENT, distribution.support[kept], distribution.counts[kept])
 
 
-def _read_children(io: Machine, buffer: Bytes, law: Draft, number: int, laws: Format) -> tuple[Draft, ...]:
-    drawn, left = list[Draft](), law
+def _read_children(
+    io: Machine, buffer: Bytes, distribution: Draft, number: int, distributions: Format
+) -> tuple[Draft, ...]:
+    drawn, left = list[Draft](), distribution
     while len(drawn) < number and not io[FAILED]:
-        token = packet.read_token(io, buffer, left.support, left.counts, laws)
+        token = packet.read_token(io, buffer, left.support, left.counts, distributions)
         drawn.append(Draft.of(token, left.support, left.counts))
         left = _without(left, token)
     return tuple(drawn)
@@ -216,30 +231,36 @@ class _Paths:
         self._known = [packet.Trail(context, 0, vocabulary).known]
 
     def known(self, node: int) -> Known:
-        """Before the distribution that hangs on this node."""
+        """Before the distribution that depends on this node."""
         return self._known[node - ROOT]
 
     def extend(self, fork: Fork) -> None:
         """The next distribution in the packet is known, and its children."""
-        text, law = fork.known.context, (fork.law.support.copy(), fork.law.counts.copy())
-        self._known += [Known(np.append(text, child.token), *law) for child in fork.children]
+        text, distribution = fork.known.context, (fork.distribution.support.copy(), fork.distribution.counts.copy())
+        self._known += [Known(np.append(text, child.token), *distribution) for child in fork.children]
 
 
 def _run(direction: int, buffer: Bytes, forks: Sequence[Fork], format: TreeFormat) -> tuple[Machine, Mode]:
-    laws = format.laws
-    first: Mode = laws.support if laws.code == "enumerative" else "recoded" if laws.prior else "variable"
+    distributions = format.distributions
+    first: Mode = (
+        distributions.support
+        if distributions.code == "enumerative"
+        else "recoded"
+        if distributions.prior
+        else "variable"
+    )
     io = _write(direction, buffer, forks, format, first)
-    best = first if laws.code == "enumerative" else _cheapest(forks, format, io, first)
+    best = first if distributions.code == "enumerative" else _cheapest(forks, format, io, first)
     return io if best == first else _write(direction, buffer, forks, format, best), best
 
 
 def _write(direction: int, buffer: Bytes, forks: Sequence[Fork], format: TreeFormat, mode: Mode) -> Machine:
-    io, laws = machine(direction), format.laws
-    packet.write_head(io, buffer, laws, mode, len(forks))
+    io, distributions = machine(direction), format.distributions
+    packet.write_head(io, buffer, distributions, mode, len(forks))
     for fork in forks:
-        packet.write_law(io, buffer, fork.law, laws, mode, fork.known)
+        packet.write_distribution(io, buffer, fork.distribution, distributions, mode, fork.known)
         for child in fork.children:
-            packet.write_token(io, buffer, child, laws)
+            packet.write_token(io, buffer, child, distributions)
     return io
 
 
@@ -250,4 +271,4 @@ def _cheapest(forks: Sequence[Fork], format: TreeFormat, io: Machine, mode: Mode
         return io if mode == "recoded" else _write(MEASURE, _NOTHING, forks, format, "recoded")
 
     drawn = [child for fork in forks for child in fork.children]
-    return packet.cheapest_mode(format.laws, [fork.law.counts for fork in forks], drawn, recoded)
+    return packet.cheapest_mode(format.distributions, [fork.distribution.counts for fork in forks], drawn, recoded)

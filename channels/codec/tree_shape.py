@@ -1,6 +1,6 @@
 """The shape of a token tree, which both ends of the air know before it is drafted, and how a tree of it grows.
 
-A node is a drafted token. A distribution hangs on the root, the committed text, or on a node; its children are drawn
+A node is a drafted token. A distribution depends on the root, the committed text, or on a node; its children are drawn
 from it without replacement. Distributions come in breadth-first order, and each has as many children as the shape says
 of its node, or as it has ids. So the sizes of the distributions tell the tree: nothing of it crosses the air but the
 number of distributions.
@@ -55,7 +55,7 @@ class TreeShape:
         return cls((width, *only * (levels - 1), *[0] * width))
 
     @classmethod
-    def likeliest(cls, acceptance: Sequence[float], laws: int, levels: int) -> TreeShape:
+    def likeliest(cls, acceptance: Sequence[float], distributions: int, levels: int) -> TreeShape:
         """Returns, of all shapes with so many distributions, or fewer in so many levels, that of the most accepted
         tokens in the mean.
 
@@ -69,7 +69,7 @@ class TreeShape:
             (-1.0, 0, ())
         ]  # negative probability, level, ranks along the path
         chosen = set[tuple[int, ...]]()
-        while reached and len(chosen) < laws:
+        while reached and len(chosen) < distributions:
             _require_few((len(chosen) + 1) * len(acceptance))
             probability, level, path = heappop(reached)
             chosen.add(path)
@@ -88,7 +88,7 @@ class TreeShape:
         return len(self.children) - 1
 
     @cached_property
-    def laws(self) -> int:
+    def distributions(self) -> int:
         """The most distributions of a tree."""
         return sum(1 for children in self.children if children)
 
@@ -112,7 +112,7 @@ def _require_few(nodes: int) -> None:
         raise ValueError(f"a tree of more than {MOST_NODES:,} nodes")
 
 
-class LawPlace(NamedTuple):
+class DistributionPlace(NamedTuple):
     """Where a distribution hangs: on this node, on a level from 0; and which node of the shape that is."""
 
     node: int
@@ -125,12 +125,12 @@ class TreeGrowth:
 
     def __init__(self, shape: TreeShape) -> None:
         self._shape = shape
-        self._waiting = deque([LawPlace(ROOT, 0, ROOT)])
+        self._waiting = deque([DistributionPlace(ROOT, 0, ROOT)])
         self.parents: list[int] = []
         """The parent of each node so far, in breadth-first order."""
 
     @property
-    def next(self) -> LawPlace | None:
+    def next(self) -> DistributionPlace | None:
         """Where the next distribution hangs; None where the tree is whole."""
         return self._waiting[0] if self._waiting else None
 
@@ -150,7 +150,7 @@ class TreeGrowth:
         self.parents += [node] * len(nodes)
         for child, place in enumerate(nodes, start=self._shape.firsts[planned - ROOT]):
             if self._shape.children[child - ROOT]:
-                self._waiting.append(LawPlace(place, level + 1, child))
+                self._waiting.append(DistributionPlace(place, level + 1, child))
         return nodes
 
 

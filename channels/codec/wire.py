@@ -128,12 +128,12 @@ def _draft_bound(size: int, format: Format) -> float:
     """The most bits that a draft of `size` positive counts costs, its token included: the paper's count is more."""
     V, ell, chosen = format.vocabulary, format.resolution, quantizer(format.quantizer, format.resolution)
     if format.code == "enumerative" and format.support == "dense":
-        law = dense_bits(V, ell)
+        distribution = dense_bits(V, ell)
     elif format.code == "enumerative" and format.support_size is not None:
-        law = paper_bits(V, format.support_size, ell)
+        distribution = paper_bits(V, format.support_size, ell)
     else:
-        law = subset_bits(V, size) + chosen.bound_bits(size) + size_bits(V)
-    return law + token_bound(size, format)
+        distribution = subset_bits(V, size) + chosen.bound_bits(size) + size_bits(V)
+    return distribution + token_bound(size, format)
 
 
 def token_bound(size: int, format: Format) -> float:

@@ -28,7 +28,7 @@ def beyond_chance(sums: pd.DataFrame, curves: Mapping[str, str], copies: Mapping
     """The curves of which a cell's rejections are more than BEYOND standard deviations from the sum of TV(qhat, p) over
     its verified drafts, each with its farthest cell; "" where none is.
 
-    sums: by cell, the columns verified, unjudged, accepted and tv_qhat added up over its rounds. curves: the name of
+    sums: by cell, the columns verified, unverified, accepted and tv_qhat added up over its rounds. curves: the name of
     each cell's curve. copies: of the cells to look at, how many requests share text and random numbers.
     """
     farthest = dict[str, tuple[float, str]]()

@@ -43,7 +43,7 @@ class Models(Part):
     """Which models decide the tokens."""
 
     pair: Pair = Field(Pair.of("sotu"), description="drafter and verifier")
-    temperature: float = Field(1.0, ge=0, le=100, description="of both laws; 0 is greedy")
+    temperature: float = Field(1.0, ge=0, le=100, description="of both distributions; 0 is greedy")
 
     @model_validator(mode="after")
     def _measured_there(self) -> Self:
@@ -86,7 +86,7 @@ class Cell(Part):
     models: Models = Models()
     workload: Workload = Field(Closed(), description="requests")
     scheme: Scheme = Field(
-        default_factory=lambda: Scheme.of("k_sqs"), description="what crosses the uplink, and how it is judged"
+        default_factory=lambda: Scheme.of("k_sqs"), description="what crosses the uplink, and how it is verified"
     )
     edge: Edge = Edge()
     uplink: LinkConfig = LinkConfig()
@@ -152,8 +152,8 @@ class Cell(Part):
             )
         for each in self.classes:
             each.check_scheme(pair.vocabulary)
-            if each.scheme.sends_laws and not pair.has_laws:
-                told = f"must be one that sends no laws of the drafter's, as coupled: the pair {pair.kind} has none"
+            if each.scheme.sends_distributions and not pair.has_distributions:
+                told = f"must be one that sends none of the drafter's distributions, as coupled: {pair.kind} has none"
                 raise ConfigError(f"{each.name}scheme = {each.scheme.kind}: {told}")
 
     def check_served(self) -> None:

@@ -228,7 +228,7 @@ class CloudConfig(Part):
         le=LONGEST_S,
         exclude_if=lambda seconds: not seconds,
         description="time beside the verifier's pass to read and judge one draft; rounds that share a pass are read "
-        "and judged one after another, as one processor would",
+        "and verified one after another, as one processor would",
     )
     gpus: int | None = Field(
         None,

@@ -31,7 +31,7 @@ class Edge(Part):
         1e-4,
         ge=0,
         le=LONGEST_S,
-        description="time to sparsify, quantize and encode one draft, of a tree one law (an assumption)",
+        description="time to sparsify, quantize and encode one draft, of a tree one distribution (an assumption)",
     )
     memory_utilization: float = Field(
         0.9,

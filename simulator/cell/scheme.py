@@ -41,7 +41,7 @@ class Scheme(Choice, family=True):
         return self.protocol == "stream" and self.drafts > 0
 
     @property
-    def sends_laws(self) -> bool:
+    def sends_distributions(self) -> bool:
         """Whether the drafter's distributions, or some of them, cross the air."""
         return False
 

@@ -48,7 +48,7 @@ class Call(NamedTuple):
 class DraftedRound(NamedTuple):
     """A drafted round, however it would be sent."""
 
-    laws: tuple[Floats, ...]  # q of each draft, [V]
+    distributions: tuple[Floats, ...]  # q of each draft, [V]
     states: tuple[State, ...]  # before the first draft, and after each
     proposals: tuple[Proposal, ...]
     drafts: tuple[wire.Draft, ...]
@@ -65,18 +65,18 @@ def drafted_rounds(
     for number in range(count):
         numbers = RequestUniforms(*(Uniforms.of(number, purpose) for purpose in ("draft", "verdict", "shared")))
         state = scheme.on_rung(scheme.entry(None), 0)
-        laws, states, proposals, drawn = list[Floats](), [state], list[Proposal](), list[wire.Draft]()
+        distributions, states, proposals, drawn = list[Floats](), [state], list[Proposal](), list[wire.Draft]()
         context = tuple(random_numbers.integers(0, vocabulary, 5).tolist())
         for place in range(drafts):
             q = random_numbers.dirichlet(np.full(vocabulary, (0.05, 0.3, 2.0)[(number + place) % 3]))
             proposal = scheme.propose(q, state)
             draft, _ = scheme.draw_token(proposal, q, numbers, Place(1, place, len(context) + place))
             state = proposal.state
-            laws.append(q)
+            distributions.append(q)
             states.append(state)
             proposals.append(proposal)
             drawn.append(draft)
-        yield DraftedRound(tuple(laws), tuple(states), tuple(proposals), tuple(drawn), context, numbers)
+        yield DraftedRound(tuple(distributions), tuple(states), tuple(proposals), tuple(drawn), context, numbers)
 
 
 def calls(scheme: DraftScheme, vocabulary: int) -> list[Call]:
@@ -90,7 +90,7 @@ def calls(scheme: DraftScheme, vocabulary: int) -> list[Call]:
 
 
 def _of_the_edge(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
-    for place, (q, state, proposal) in enumerate(zip(made.laws, made.states, made.proposals, strict=False)):
+    for place, (q, state, proposal) in enumerate(zip(made.distributions, made.states, made.proposals, strict=False)):
         at = Place(1, place, len(made.context) + place)
         yield Call("support", partial(scheme.support, q, state))
         yield Call("advance", partial(scheme.advance, q, state))
@@ -117,7 +117,7 @@ def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: DraftedRound) -> It
     yield Call("encode", partial(scheme.encode_parts, drafts, packets, made.context))
     yield Call("length_bits", partial(packets.length_bits, drafts, made.context))
     yield Call("decode", partial(packets.decode, parts[0], made.context))
-    p = np.stack([*made.laws[::-1], made.laws[0]])[: len(heard.drafts) + 1]
+    p = np.stack([*made.distributions[::-1], made.distributions[0]])[: len(heard.drafts) + 1]
     line = tuple(heard.drafts.tolist())
     judge = scheme.families.acceptance.judge
     yield Call("judge", lambda: judge(along(p, line), heard, made.numbers, 1, len(made.context)))
@@ -139,10 +139,10 @@ def view(policy: Policy, made: DraftedRound, count: int) -> EdgeView:
     """What a policy sees of a round with its first drafts."""
     seen = [
         SeenDraft(draft, float(q[draft.token]), proposal.dropped_mass)
-        for draft, q, proposal in zip(made.drafts[:count], made.laws, made.proposals, strict=False)
+        for draft, q, proposal in zip(made.drafts[:count], made.distributions, made.proposals, strict=False)
     ]
-    law = made.laws[count] if policy.looks_at_law and count else None
-    return EdgeView(0.4, tuple(seen), len(made.drafts), 16, (SEEN,), SeenLink(160, 0, 0.1, 0), law)
+    distribution = made.distributions[count] if policy.looks_at_law and count else None
+    return EdgeView(0.4, tuple(seen), len(made.drafts), 16, (SEEN,), SeenLink(160, 0, 0.1, 0), distribution)
 
 
 def sent_length(scheme: DraftScheme, made: DraftedRound) -> int:

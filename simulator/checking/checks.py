@@ -237,7 +237,7 @@ def _counted(subject: Subject) -> str:
         scheme = subject.scheme(size)
         quantizer = scheme.families.quantizer
         for made in drafted_rounds(scheme, size, ROUNDS):
-            for q, proposal in zip(made.laws, made.proposals, strict=True):
+            for q, proposal in zip(made.distributions, made.proposals, strict=True):
                 count += 1
                 mass = q[proposal.ids]
                 counts = scheme.quantize(mass) if scheme.rungs == 1 else proposal.counts
@@ -245,12 +245,16 @@ def _counted(subject: Subject) -> str:
     return f"{count:,} distributions become counts as stated, moved by no more than covering_bound"
 
 
-def _require_as_stated(quantizer: Quantizer, law: Floats, counts: Ints) -> None:
+def _require_as_stated(quantizer: Quantizer, distribution: Floats, counts: Ints) -> None:
     if isinstance(quantizer, LatticeCounts) and (total := int(counts.sum())) != quantizer.resolution:
         told = f"counts {shown(counts.tolist())} sum to {total}"
         raise Failed(f"{told}, not to resolution = {quantizer.resolution}")
-    if (moved := quantizer.moved(law, counts)) > (bound := quantizer.covering_bound(law.size)) + 1e-12:
-        raise Failed(f"{law.size} probabilities are moved by TV {moved:.4g}, and covering_bound states {bound:.4g}")
+    if (moved := quantizer.moved(distribution, counts)) > (
+        bound := quantizer.covering_bound(distribution.size)
+    ) + 1e-12:
+        raise Failed(
+            f"{distribution.size} probabilities are moved by TV {moved:.4g}, and covering_bound states {bound:.4g}"
+        )
 
 
 def _round_trip(subject: Subject) -> str:
@@ -311,13 +315,13 @@ def _at(subject: Subject, vocabulary: int) -> str:
     scheme = subject.scheme(vocabulary)
     (made,) = drafted_rounds(scheme, vocabulary, 1, drafts=2)
     name, work = _work(subject, scheme, made)
-    spent_s, softmax_s = _seconds(work), _seconds(partial(_softmax, np.log(made.laws[0] + 1e-12)))
+    spent_s, softmax_s = _seconds(work), _seconds(partial(_softmax, np.log(made.distributions[0] + 1e-12)))
     return f"{name} takes {1e6 * spent_s:,.0f} us a draft at V = {vocabulary:,}, {spent_s / softmax_s:.2g} softmaxes"
 
 
 def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[str, Callable[[], object]]:
     """What the subject does for one draft."""
-    q, state, proposal, families = made.laws[0], made.states[0], made.proposals[0], scheme.families
+    q, state, proposal, families = made.distributions[0], made.states[0], made.proposals[0], scheme.families
     field = subject.field
     if field == "sparsifier":
         return "support", lambda: (scheme.support(q, state), scheme.advance(q, state))

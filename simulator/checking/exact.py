@@ -2,7 +2,7 @@
 cloud.
 
 A path is decided by random numbers; `paths` finds the intervals on which nothing changes, and their lengths are the
-weights. What a draft is drawn by and how it is judged is found by asking, so it may be any rule.
+weights. What a draft is drawn by and how it is verified is found by asking, so it may be any rule.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ THREE_TOKENS = TinyPair(
 )
 """A sure drafter, one that knows nothing, and a token that the verifier never says."""
 PAIR, V = FOUR_TOKENS.loaded, FOUR_TOKENS.vocabulary
-Law = dict[tuple[int, ...], float]
+Distribution = dict[tuple[int, ...], float]
 Told = tuple[PolicyState, tuple[SeenVerdict, ...]]  # what a policy remembers, and the verification results that it sees
 Drop = Callable[[EdgeNode, EdgeNode], bool]
 Heard = Callable[[tuple[int, ...], bool], int]
@@ -167,14 +167,14 @@ class Enumeration:
         self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
         self._foresight = decoding.foresight()
 
-    def law(self) -> Law:
+    def distribution(self) -> Distribution:
         """Committed continuation -> probability. Raises NotEnumerableError where the scheme asks for random numbers
         that are none of the step's own."""
         self._open()
         policy = self.scheme.families.policy
         told: Told = policy.entry(None), ()
         open_states: dict[Start, float] = {((), self.scheme.entry(None), told, False): 1.0}
-        law: Law = defaultdict(float)
+        distribution: Distribution = defaultdict(float)
         while open_states:
             self.rounds += 1
             following: dict[Start, float] = defaultdict(float)
@@ -182,11 +182,11 @@ class Enumeration:
                 for tokens, after, asked, owes, share in self._round(start):
                     text = (*start[0], *tokens)[: self.tokens]
                     if len(text) == self.tokens:
-                        law[text] += weight * share
+                        distribution[text] += weight * share
                     else:
                         following[text, after, asked, owes] += weight * share
             open_states = following
-        return law
+        return distribution
 
     def _round(self, start: Start) -> Iterator[tuple[tuple[int, ...], State, Told, bool, float]]:
         committed, state, told, owes = start
@@ -240,14 +240,14 @@ class Enumeration:
         return view, parts
 
     def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
-        """The round judged with the numbers as they are, and the reply to it."""
+        """The round verified with the numbers as they are, and the reply to it."""
         known, verified = self._cloud.verify(view, parts)
         after, tokens = self._edge.resolve(drafted, verified.reply)
         return known, verified, after, tokens
 
     def _verdicts(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> list[Path]:
         """The numbers that judge the round, one path for each outcome, and the probabilities: found once for all rounds
-        that are judged alike, by the acceptance alone. Where the edge draws the correction, the whole way is run."""
+        that are verified alike, by the acceptance alone. Where the edge draws the correction, the whole way is run."""
         received, text, judge = self._cloud.received, drafted.committed, self.scheme.families.acceptance.judge
         drafts, numbers = tuple(received.drafts.tolist()), ScriptedNumbers()
         p = self.pair.p[[text[-1], *drafts]]
@@ -330,14 +330,16 @@ class Enumeration:
         return node, asked, isinstance(action, Send)
 
     def _ask(
-        self, node: EdgeNode, told: Told, remaining: int, rung: int, law: Floats | None = None
+        self, node: EdgeNode, told: Told, remaining: int, rung: int, distribution: Floats | None = None
     ) -> tuple[Action, Told]:
         """What the policy does, once it no longer waits."""
         seen = tuple(SeenDraft(each.draft, each.confidence, each.dropped_mass) for each in node.drafts)
         most = most_drafts(self.scheme.max_drafts, remaining)
         policy, (state, verdicts), now_s = self.scheme.families.policy, told, 0.0
         for _ in range(WAITS):
-            view = EdgeView(now_s, seen, most, remaining, verdicts, SeenLink(), law, rung=rung, rungs=self.scheme.rungs)
+            view = EdgeView(
+                now_s, seen, most, remaining, verdicts, SeenLink(), distribution, rung=rung, rungs=self.scheme.rungs
+            )
             if isinstance(policy, Oracle):
                 action, state = policy.next(view, self._foresight.rejected(node, rung), state)
             else:
@@ -392,14 +394,14 @@ def _shares(weights: Floats | Ints) -> list[float]:
     return [float(each) for each in total / total[-1]] if total[-1] > 0 else []
 
 
-def verifier_law(prompt: tuple[int, ...], tokens: int, p: Floats = P) -> Law:
+def verifier_distribution(prompt: tuple[int, ...], tokens: int, p: Floats = P) -> Distribution:
     """What the verifier alone would say."""
-    law: Law = {(): 1.0}
+    distribution: Distribution = {(): 1.0}
     for _ in range(tokens):
-        law = {(*t, x): w * p[(*prompt, *t)[-1], x] for t, w in law.items() for x in range(len(p))}
-    return law
+        distribution = {(*t, x): w * p[(*prompt, *t)[-1], x] for t, w in distribution.items() for x in range(len(p))}
+    return distribution
 
 
-def distance(one: Law, other: Law) -> float:
+def distance(one: Distribution, other: Distribution) -> float:
     """Total variation between two distributions of texts."""
     return sum(abs(one.get(text, 0.0) - other.get(text, 0.0)) for text in {*one, *other}) / 2

@@ -17,7 +17,7 @@ import numpy as np
 
 from channels.uniforms import Uniforms
 from models.interface import TokenTree
-from simulator.checking.exact import PAIR, Law, P, Script, V
+from simulator.checking.exact import PAIR, Distribution, P, Script, V
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode, Tree, TreeNode
 from simulator.decoding.setting import DraftSetting
@@ -47,7 +47,7 @@ class TreeEnumeration:
     lengths: int = 0  # the longest path that stood
     late: int = 0  # paths on which a child stood whose elder siblings were rejected
 
-    def law(self) -> Law:
+    def distribution(self) -> Distribution:
         """Committed continuation -> probability."""
         self._draft, self._verdict = Script(0.5), Script(0.5)
         setting = DraftSetting(lambda: PAIR, self.scheme, V, 1.0)
@@ -55,7 +55,7 @@ class TreeEnumeration:
         decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, remember=False)  # every path runs live
         self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
         open_states: dict[tuple[tuple[int, ...], State], float] = {((), self.scheme.entry(None)): 1.0}
-        law: Law = defaultdict(float)
+        distribution: Distribution = defaultdict(float)
         while open_states:
             self.rounds += 1
             following: dict[tuple[tuple[int, ...], State], float] = defaultdict(float)
@@ -63,11 +63,11 @@ class TreeEnumeration:
                 for after, tokens, share in self._round(EdgeNode(1, (*self.prompt, *committed), state)):
                     text = (*committed, *tokens)[: self.tokens]
                     if len(text) == self.tokens:
-                        law[text] += weight * share
+                        distribution[text] += weight * share
                     else:
                         following[text, after] += weight * share
             open_states = following
-        return law
+        return distribution
 
     def _round(self, node: EdgeNode) -> Iterator[tuple[State, tuple[int, ...], float]]:
         levels = most_drafts(self.scheme.max_drafts, self.tokens + len(self.prompt) - len(node.committed))
@@ -90,9 +90,9 @@ class TreeEnumeration:
     def _repeat_passes(self, node: TreeNode) -> None:
         for text, asked in node.asked():
             if isinstance(asked, TokenTree):
-                self._drafter.tree_laws(text, asked)
+                self._drafter.tree_distributions(text, asked)
             else:
-                self._drafter.laws(text, asked)
+                self._drafter.distributions(text, asked)
 
     def _compose(self, node: EdgeNode, levels: int, told: list[float]) -> TreeNode:
         self._draft.tell([*told, *[0.5] * self.scheme.drafts])

@@ -17,7 +17,15 @@ import numpy as np
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.arrays import Floats
-from simulator.checking.exact import FOUR_TOKENS, THREE_TOKENS, Enumeration, Law, TinyPair, distance, verifier_law
+from simulator.checking.exact import (
+    FOUR_TOKENS,
+    THREE_TOKENS,
+    Distribution,
+    Enumeration,
+    TinyPair,
+    distance,
+    verifier_distribution,
+)
 from simulator.checking.exact_tree import TreeEnumeration
 from simulator.checking.subjects import Subject
 from simulator.decoding.decoder import RequestDecoding
@@ -57,7 +65,7 @@ def ways(subject: Subject) -> list[Way]:
     """In what ways a scheme with the subject can be run."""
     plain = subject.scheme(4, **_short(subject, 4))
     if isinstance(plain, TreeScheme):
-        return [("output", lambda: _found(TreeEnumeration(plain, TOKENS).law(), FOUR_TOKENS, "", TOKENS))]
+        return [("output", lambda: _found(TreeEnumeration(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS))]
     if plain.families.acceptance.races:
         return [("output", lambda: _raced(plain))]
     payloads = set[tuple[int, int]]()
@@ -82,8 +90,8 @@ def misstated(scheme: DraftScheme) -> str | None:
     stated = scheme.families.acceptance.output_distribution(p[None], qhat[None], drawn[None])
     if stated is None:
         return None
-    law = Enumeration(scheme, 1).law()
-    left = np.array([law.get((token,), 0.0) for token in range(size)])
+    distribution = Enumeration(scheme, 1).distribution()
+    left = np.array([distribution.get((token,), 0.0) for token in range(size)])
     if abs(left - stated[0]).sum() / 2 < EXACT_TV:
         return ""
     return f"states {_rounded(stated[0])} of the token after {_text(PROMPT)}, and leaves {_rounded(left)}"
@@ -159,8 +167,10 @@ def _in_parts(scheme: DraftScheme) -> Iterator[Finding]:
 
 
 def _enumerated(enumeration: Enumeration) -> Finding:
-    law = enumeration.law()
-    found = _found(law, enumeration.pair, f", {enumeration.rounds} rounds", enumeration.tokens, enumeration.prompt)
+    distribution = enumeration.distribution()
+    found = _found(
+        distribution, enumeration.pair, f", {enumeration.rounds} rounds", enumeration.tokens, enumeration.prompt
+    )
     if not enumeration.short or found.holds:
         return found
     told = (
@@ -169,12 +179,17 @@ def _enumerated(enumeration: Enumeration) -> Finding:
     return replace(found, difference=f"{told} depend on it: {found.difference}")
 
 
-def _found(law: Law, pair: TinyPair, rounds: str, tokens: int, prompt: tuple[int, ...] = PROMPT) -> Finding:
+def _found(
+    distribution: Distribution, pair: TinyPair, rounds: str, tokens: int, prompt: tuple[int, ...] = PROMPT
+) -> Finding:
     over = f"all texts of {tokens} tokens over {pair.vocabulary} ids{rounds}"
-    tv = float(distance(law, verifier_law(prompt, tokens, pair.p)))
+    tv = float(distance(distribution, verifier_distribution(prompt, tokens, pair.p)))
     for length in range(1, tokens + 1):
-        exact, mine = verifier_law(prompt, length, pair.p), dict.fromkeys(verifier_law(prompt, length, pair.p), 0.0)
-        for text, share in law.items():
+        exact, mine = (
+            verifier_distribution(prompt, length, pair.p),
+            dict.fromkeys(verifier_distribution(prompt, length, pair.p), 0.0),
+        )
+        for text, share in distribution.items():
             mine[text[:length]] += share
         if distance(mine, exact) >= min(tv, EXACT_TV):
             text = max(exact, key=lambda each: abs(mine[each] - exact[each]))
@@ -237,11 +252,11 @@ class AheadEnumeration(Enumeration):
     stood: int = field(default=0, init=False)  # rounds that stood with a successor under way
     flushed: int = field(default=0, init=False)
 
-    def law(self) -> Law:
+    def distribution(self) -> Distribution:
         self._lookahead = Lookahead(self.scheme.depth, len(self.prompt) + self.tokens)
         self._open(self._lookahead)
         starts: dict[tuple[Tokens, State], float] = {(self.prompt, self.scheme.entry(None)): 1.0}
-        law: Law = defaultdict(float)
+        distribution: Distribution = defaultdict(float)
         while starts:
             self.rounds += 1
             following: dict[tuple[Tokens, State], float] = defaultdict(float)
@@ -249,11 +264,11 @@ class AheadEnumeration(Enumeration):
                 for after, settled, share in self._ahead((), EdgeNode(1, text, state), self._cloud.start(text)):
                     answer = after[len(self.prompt) :][: self.tokens]
                     if len(answer) == self.tokens:
-                        law[answer] += weight * share
+                        distribution[answer] += weight * share
                     else:
                         following[after, settled] += weight * share
             starts = following
-        return law
+        return distribution
 
     def _ahead(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
         """`chain` is under way, the oldest first; `start`: where the next round may begin."""
@@ -268,7 +283,7 @@ class AheadEnumeration(Enumeration):
                 yield text, state, weight * share
 
     def _judged(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
-        """The oldest round is judged; where it stands, whatever its numbers were, the next one is."""
+        """The oldest round is verified; where it stands, whatever its numbers were, the next one is."""
         oldest, stood, on = chain[0], 0.0, view
         late = self.late(chain)
         for session in (self._edge, self._cloud):

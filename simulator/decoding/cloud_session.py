@@ -80,7 +80,7 @@ class CloudSession:
 
     def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:
         """The cloud's side where the payload received last will not do, and the whole of it is asked for; None where
-        the round can be judged."""
+        the round can be verified."""
         return None
 
     def in_turn(self, node: CloudNode) -> bool:
@@ -91,9 +91,9 @@ class CloudSession:
         """The judgement of the round whose parts were received last."""
         here = self._here
         assert here is not None and here.node is node and here.parts is parts, (
-            "I3: a payload is judged that is not here"
+            "I3: a payload is verified that is not here"
         )
-        # Since the payload came, another device of the same text may have had the same judged: one step, taken once.
+        # Since the payload came, another device of the same text may have had the same verified: one step, taken once.
         known = here.known or outcome(node.then_verify, parts)
         if known is not None:
             self._skip(*known)
@@ -115,7 +115,7 @@ class CloudSession:
 
     def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
         drafts, text = tuple(heard.drafts.tolist()), (*node.committed, *correction)
-        p = self._verifier.laws((*text, *drafts), len(drafts) + 1)
+        p = self._verifier.distributions((*text, *drafts), len(drafts) + 1)
         verdict = self._scheme.families.acceptance.judge(along(p, drafts), heard, self._uniforms, node.round, len(text))
         stood = drafts[: verdict.accepted]
         if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
@@ -140,9 +140,9 @@ def _nothing(packets: Packets) -> Received:
 def along(p: Floats, line: Tokens) -> Callable[[Tokens], Floats]:
     """The rows of p [L+1, V] as the distribution after a prefix of a line of L drafts."""
 
-    def law_after(prefix: Tokens) -> Floats:
-        assert prefix == line[: len(prefix)], "I12: a law is asked for after drafts that were not verified"
-        law: Floats = p[len(prefix)]
-        return law
+    def distribution_after(prefix: Tokens) -> Floats:
+        assert prefix == line[: len(prefix)], "I12: a distribution is asked for after drafts that were not verified"
+        distribution: Floats = p[len(prefix)]
+        return distribution
 
-    return law_after
+    return distribution_after

@@ -117,10 +117,10 @@ class Foresight:
         return pair.drafter.open(temperature), pair.verifier.open(temperature)
 
     def rejected(self, node: EdgeNode, rung: int) -> tuple[float, ...]:
-        """TV(qhat_n, p_n) of the draft that would come next, by rung: of all before a round's first draft, after it of
-        the round's own, else nan. Of the whole support, where the budget would cut it."""
+        """TV(qhat_n, p_n) of the draft that would come next, by operating point: of all before a round's first draft,
+        after it of the round's own, else nan. Of the whole support, where the budget would cut it."""
         scheme = self._setting.scheme
-        q, p = (text.laws(node.context(), 1)[0] for text in self._texts)
+        q, p = (text.distributions(node.context(), 1)[0] for text in self._texts)
         if node.drafts:
             found = [float("nan")] * scheme.rungs
             found[rung] = self._apart(q, p, node.drafts[-1].state)

@@ -32,7 +32,7 @@ ROUNDING = 1e-9
 
 
 class Measurer:
-    """Stands beside a session: it learns what is sent, and answers what is measured of a judged round. This one sees
+    """Stands beside a session: it learns what is sent, and answers what is measured of a verified round. This one sees
     one end alone, so it measures nothing."""
 
     def sent(self, node: EdgeNode) -> None:
@@ -74,7 +74,7 @@ class DivergenceMeter(Measurer):
         self._scheme = setting.scheme
         self._uniforms = uniforms
         self._sent: dict[int, EdgeNode] = {}
-        """By round: those that may still be judged."""
+        """By round: those that may still be verified."""
 
     def sent(self, node: EdgeNode) -> None:
         self._sent[node.round] = node
@@ -97,33 +97,35 @@ class DivergenceMeter(Measurer):
         round_ = JudgedRound(acceptance, p, heard, verdict.accepted, self._uniforms, round_number, len(sent.committed))
         if acceptance.races:
             states = [sent.state, *(drafted.state for drafted in arrived)]
-            raced = np.array([raced_law(self._scheme, *each) for each in zip(q, states, arrived, strict=False)])
+            raced = np.array(
+                [raced_distribution(self._scheme, *each) for each in zip(q, states, arrived, strict=False)]
+            )
             return diverge(p, q, raced, slack, acceptance, verdict, committed, tv_outputs(round_, raced, raced))
         unjudged = heard.unjudged[: len(arrived)]
-        sent_laws = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
-        qhat = np.where(unjudged[:, None], q, sent_laws)
-        drawn = drawn_laws(arrived, q, qhat)
+        sent_distributions = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
+        qhat = np.where(unjudged[:, None], q, sent_distributions)
+        drawn = drawn_distributions(arrived, q, qhat)
         judged_by = heard.qhat[: len(arrived)]
-        if heard.worked_out and not np.array_equal(judged_by, sent_laws):
-            qhat, drawn, slack = judged_by, sent_laws, slack + total_variation(judged_by, sent_laws)
+        if heard.worked_out and not np.array_equal(judged_by, sent_distributions):
+            qhat, drawn, slack = judged_by, sent_distributions, slack + total_variation(judged_by, sent_distributions)
         outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)], text))
         return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unjudged)
 
     def measure_tree(
         self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
     ) -> Divergences:
-        """What is verified is a position: a distribution whose children were judged, the root's and those along the
+        """What is verified is a position: a distribution whose children were verified, the root's and those along the
         path that stands, each by its first child. It is accepted where any of the children stands, so that TV(qhat, p),
         the chance that the first is rejected, and the bound on it are bounds on what its siblings have left to reject.
         """
         sent = self._judged(round_number)
-        assert isinstance(sent, TreeNode), "I3: a tree is judged that was not sent"
+        assert isinstance(sent, TreeNode), "I3: a tree is verified that was not sent"
         check_received(sent.drafts, heard, self._scheme.families.code)
         reached = (-1, *verdict.path)
-        laws = [(node, children[0]) for node in reached if (children := sent.tree.children(node))]
-        texts = [(*sent.committed, *sent.tree.along(sent.tree.path_to(node))) for node, _ in laws]
+        distributions = [(node, children[0]) for node in reached if (children := sent.tree.children(node))]
+        texts = [(*sent.committed, *sent.tree.along(sent.tree.path_to(node))) for node, _ in distributions]
         q = np.concatenate([self._drafter.known(text) for text in texts])
-        firsts = [first for _, first in laws]
+        firsts = [first for _, first in distributions]
         judged = [sent.drafts[first] for first in firsts]
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in judged])
         line = Verdict(len(verdict.path), verdict.token)
@@ -134,7 +136,7 @@ class DivergenceMeter(Measurer):
 
     def _judged(self, round_number: int) -> EdgeNode:
         """The open round as it was sent; all passes that drafted it are made."""
-        assert round_number in self._sent, "I3: a round is judged that was not sent"
+        assert round_number in self._sent, "I3: a round is verified that was not sent"
         self._sent = {number: node for number, node in self._sent.items() if number >= round_number}
         self._drafter.catch_up()
         return self._sent[round_number]
@@ -153,7 +155,9 @@ class DivergenceMeter(Measurer):
         if not isinstance(reply, EdgeCorrection):
             return None
         packets = self._setting.packets
-        return np.array([reply.received_law(law, packets, text[: start + n]) for n, law in enumerate(p)])
+        return np.array(
+            [reply.received_distribution(distribution, packets, text[: start + n]) for n, distribution in enumerate(p)]
+        )
 
 
 def check_received(arrived: Sequence[Drafted], heard: Received, code: Code) -> None:
@@ -162,11 +166,11 @@ def check_received(arrived: Sequence[Drafted], heard: Received, code: Code) -> N
     tokens = [drafted.draft.token for drafted in arrived]
     assert heard.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
     told = code.carries_law and not heard.worked_out
-    for drafted, law in zip(arrived if told else (), heard.qhat, strict=False):
+    for drafted, distribution in zip(arrived if told else (), heard.qhat, strict=False):
         ids, qhat = drafted.draft.support, drafted.draft.counts / drafted.draft.counts.sum()
         if code.only_scalars:
             ids, qhat = ids[ids == drafted.draft.token], qhat[ids == drafted.draft.token]
-        same = np.count_nonzero(law) == len(ids) and np.array_equal(law[ids], qhat)
+        same = np.count_nonzero(distribution) == len(ids) and np.array_equal(distribution[ids], qhat)
         assert same, "I8: the qhat received is not the qhat sent"
 
 
@@ -183,8 +187,8 @@ def diverge(
 ) -> Divergences:
     """p [L+1, V]; q, qhat [n, V] of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
     by the triangle inequality is all that qhat may add to TV(q, p). `outputs`: of each position reached, TV(output, p),
-    nan where that is not known. `unjudged` [n]: drafts that stood without judgement, drawn from q, which is their qhat,
-    too; they cannot be rejected, and what they commit follows q."""
+    nan where that is not known. `unjudged` [n]: drafts that was accepted without verification, drawn from q, which is
+    their qhat, too; they cannot be rejected, and what they commit follows q."""
     verified = len(q)
     spared = np.zeros(verified, dtype=bool) if unjudged is None else unjudged
     mismatch, from_qhat = total_variation(q, p[:verified]), total_variation(qhat, p[:verified])
@@ -193,7 +197,7 @@ def diverge(
     positions = np.arange(len(committed))
     off = outputs[: len(committed)].copy()
     off[:verified][spared] = mismatch[spared]
-    with np.errstate(divide="ignore"):  # of a token that nobody judged, the verifier may think nothing
+    with np.errstate(divide="ignore"):  # of a token that nobody verified, the verifier may think nothing
         nll = float(-np.log(p[positions, list(committed)]).sum())
     return Divergences.of(
         np.array([mismatch, np.where(spared, 0.0, from_qhat), np.where(spared, 0.0, bound), total_variation(q, qhat)]),
@@ -205,7 +209,7 @@ def diverge(
 
 def tv_outputs(round_: JudgedRound, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
     """TV(output, p) of each position of a round that was reached: as its acceptance states it, else as enumeration
-    finds it, else nan. qhat, drawn [n, V]: of the drafts up to the first rejected, what they are judged by and drawn
+    finds it, else nan. qhat, drawn [n, V]: of the drafts up to the first rejected, what they are verified by and drawn
     from; `corrected` [n, V]: what corrections are made with, None where that is p."""
     p = round_.p[: round_.accepted + 1]
     lacking = len(p) - len(qhat)  # the bonus, where nothing is rejected
@@ -216,7 +220,10 @@ def tv_outputs(round_: JudgedRound, qhat: Floats, drawn: Floats, corrected: Floa
     if stated is not None:
         return np.zeros(len(p)) if stated is p else total_variation(stated, p)
     found = [round_.output(n, row) for n, row in enumerate(drawn_rows)]
-    off = [np.nan if law is None else float(total_variation(law, p[n])) for n, law in enumerate(found)]
+    off = [
+        np.nan if distribution is None else float(total_variation(distribution, p[n]))
+        for n, distribution in enumerate(found)
+    ]
     return np.array([0.0 if each <= LOSSLESS_TV else each for each in off])  # which is less than FINEST leaves open
 
 
@@ -231,7 +238,7 @@ def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
         return Divergences(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
 
 
-def drawn_laws(drafts: Sequence[Drafted], q: Floats, qhat: Floats) -> Floats:
+def drawn_distributions(drafts: Sequence[Drafted], q: Floats, qhat: Floats) -> Floats:
     """The distributions, rows like those of q [n, V], that these drafts were drawn from; `qhat` itself where each was
     drawn from the very counts that it was sent with."""
     if all(each.other_weights is None for each in drafts):
@@ -242,10 +249,10 @@ def drawn_laws(drafts: Sequence[Drafted], q: Floats, qhat: Floats) -> Floats:
     return drawn
 
 
-def raced_law(scheme: DraftScheme, q: Floats, state: State, drafted: Drafted) -> Floats:
+def raced_distribution(scheme: DraftScheme, q: Floats, state: State, drafted: Drafted) -> Floats:
     """The distribution [V] that a draft of which only the id is sent was drawn from."""
     proposal = scheme.propose(q, state, drafted.support_size)
     weights = scheme.families.draw.weights(proposal, q)
-    law = np.zeros_like(q)
-    law[proposal.ids] = weights / weights.sum()
-    return law
+    distribution = np.zeros_like(q)
+    distribution[proposal.ids] = weights / weights.sum()
+    return distribution

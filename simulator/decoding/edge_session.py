@@ -30,7 +30,7 @@ class EdgeSession:
         self._looked: tuple[EdgeNode, Floats] | None = None
 
     def on_rung(self, node: EdgeNode, rung: int) -> EdgeNode:
-        """The open round under this rung of the scheme, before its first draft."""
+        """The open round under this operating point of the scheme, before its first draft."""
         assert not node.drafts, "I12: a round changes its rung between its drafts"
         known = outcome(node.then_rung, rung)
         if known is not None:
@@ -46,9 +46,9 @@ class EdgeSession:
     def look(self, node: EdgeNode) -> Floats:
         """q_n [V] of the draft that would come next; `draft` or `stop` must follow. Distributions are too large to
         keep, so its pass is made whatever is remembered."""
-        law: Floats = self._drafter.laws(node.context(), 1)[0]
-        self._looked = node, law
-        return law
+        distribution: Floats = self._drafter.distributions(node.context(), 1)[0]
+        self._looked = node, distribution
+        return distribution
 
     def stop(self, node: EdgeNode) -> EdgeNode:
         """Nothing is drawn from the distribution just looked at; the round is closed to further drafts."""
@@ -68,7 +68,7 @@ class EdgeSession:
                 self._drafter.skip(lambda: [(node.context(), 1)])
             return node.then_draft
         if q is None:
-            q = self._drafter.laws(node.context(), 1)[0]
+            q = self._drafter.distributions(node.context(), 1)[0]
         drafted = draft_once(self._setting, q, node, self._uniforms)
         full = isinstance(drafted, Full)
         drafts = node.drafts if isinstance(drafted, Full) else (*node.drafts, drafted)
@@ -148,7 +148,9 @@ class EdgeSession:
             return successor, successor.committed[len(node.committed) :]
         verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if successor is not None and verdict.accepted >= len(node.drafts):
-            raise CodecError(f"reply to round {node.round}: has a token, though all drafts stand and a round follows")
+            raise CodecError(
+                f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
+            )
         stood = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
         committed = (*node.committed, *stood, verdict.token)
         state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)

@@ -52,12 +52,12 @@ class HostedSession:
     def _decide(self, node: CloudNode, length: int) -> Verified:
         """A round, live: drafts are drawn from q itself."""
         drafts: list[int] = []
-        laws: list[Floats] = []
+        distributions: list[Floats] = []
         for n in range(length):
-            laws.append(self._drafter.laws((*node.committed, *drafts), 1)[0])
-            drafts.append(inverse_cdf(laws[-1], self._uniforms.draft.uniform(node.round, n)))
-        p = self._verifier.laws((*node.committed, *drafts), len(drafts) + 1)
-        q = np.array(laws) if laws else np.empty((0, p.shape[1]))
+            distributions.append(self._drafter.distributions((*node.committed, *drafts), 1)[0])
+            drafts.append(inverse_cdf(distributions[-1], self._uniforms.draft.uniform(node.round, n)))
+        p = self._verifier.distributions((*node.committed, *drafts), len(drafts) + 1)
+        q = np.array(distributions) if distributions else np.empty((0, p.shape[1]))
         numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(length + 1)])
         verdict = verify(p, np.array(drafts, dtype=np.int64), q, numbers)
         committed = (*drafts[: verdict.accepted], verdict.token)

@@ -24,7 +24,7 @@ class LocalSession:
             self._drafter.skip(lambda: [(node.committed, 1)])
             self._verifier.skip(lambda: [(node.committed, 1)])
             return node.then_decode
-        q, p = self._drafter.laws(node.committed, 1), self._verifier.laws(node.committed, 1)
+        q, p = self._drafter.distributions(node.committed, 1), self._verifier.distributions(node.committed, 1)
         token = inverse_cdf(q[0], self._uniforms.draft.uniform(node.round, 0))
         verified = Verified((), 0, b"", (token,), diverge_unverified(p[0], q[0], token))
         committed = (*node.committed, token)

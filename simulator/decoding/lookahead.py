@@ -6,7 +6,8 @@ depend on when anything arrives: a payload's length, and so its arrival, tells o
 given because a successor is late bends the output distribution (I12). So both ends go by what they hold: a successor is
 promised if, should the drafts of a round stand, the answer goes on by two tokens at least.
 
-* All drafts stand and a successor is promised: the drafts are committed and no token. Round t + 1 is judged next.
+* All drafts are accepted and a successor is promised: the drafts are committed and no token. Round t + 1 is verified
+  next.
 * Otherwise the correction, or the bonus token, is committed with what stood. The rounds drafted on round t are void.
   They are t + 1 to t + D at most, and the next one is round t + D + 1, however many of them had been drafted: the cloud
   tells void rounds by their number, and the tokens do not depend on time.

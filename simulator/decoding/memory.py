@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from kinds.mistakes import print_once
-from models.interface import CachedText, Laws, TokenTree
+from models.interface import CachedText, Distributions, TokenTree
 from simulator.decoding.byte_columns import DamagedError, OversizeError
 from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Tree, Verified
 from simulator.decoding.round_store import Grown, RoundStore
@@ -146,8 +146,8 @@ def _written(tree: Tree) -> bytes | None:
 
 
 Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[Pass]]
-"""Passes whose outcome is remembered: those of the drafter that composed a round, that of the verifier that judged one
-(and the view after it), or any."""
+"""Passes whose outcome is remembered: those of the drafter that composed a round, that of the verifier that verified
+one (and the view after it), or any."""
 
 
 class ReplayedText:
@@ -158,22 +158,22 @@ class ReplayedText:
         self._text: CachedText | None = None
         self._behind: list[tuple[Literal["pass", "crop", "graft", "release"], Any]] = []
         """What is still to be done, in order."""
-        self._recent: dict[Tokens, Laws] = {}
+        self._recent: dict[Tokens, Distributions] = {}
 
     def skip(self, passes: Skipped) -> None:
         """Notes passes that need not be made yet."""
         self._behind.append(("pass", passes))
 
-    def laws(self, tokens: Tokens, last: int) -> Laws:
+    def distributions(self, tokens: Tokens, last: int) -> Distributions:
         """The `last` trailing distributions of `tokens`, float64 [last, V], by a real forward pass."""
         return self._pass(self.catch_up(), tokens, last)
 
-    def tree_laws(self, tokens: Tokens, tree: TokenTree) -> Laws:
+    def tree_distributions(self, tokens: Tokens, tree: TokenTree) -> Distributions:
         """The distributions after `tokens` and after each node of a tree, float64 [N + 1, V], by a real forward
         pass."""
         return self._pass(self.catch_up(), tokens, tree)
 
-    def known(self, tokens: Tokens) -> Laws:
+    def known(self, tokens: Tokens) -> Distributions:
         """The distribution [1, V] after `tokens`, of a pass made since the last crop. Makes none itself: KeyError where
         none was."""
         return self._recent[tokens]
@@ -209,14 +209,14 @@ class ReplayedText:
         self._behind.clear()
         return self._text
 
-    def _pass(self, text: CachedText, tokens: Tokens, asked: int | TokenTree) -> Laws:
+    def _pass(self, text: CachedText, tokens: Tokens, asked: int | TokenTree) -> Distributions:
         if isinstance(asked, int):
-            laws = self._recent[tokens] = text.laws(tokens, asked)
-            return laws
-        laws = text.tree_laws(tokens, asked)
+            distributions = self._recent[tokens] = text.distributions(tokens, asked)
+            return distributions
+        distributions = text.tree_distributions(tokens, asked)
         for node in range(-1, len(asked.tokens)):  # of a node that an earlier pass was over, the law drafted from stays
-            self._recent.setdefault((*tokens, *asked.along(asked.path_to(node))), laws[node + 1 : node + 2])
-        return laws
+            self._recent.setdefault((*tokens, *asked.along(asked.path_to(node))), distributions[node + 1 : node + 2])
+        return distributions
 
     def _do_in_turn(self, what: Literal["crop", "graft", "release"], value: Any) -> None:
         if self._text is None or self._behind:
@@ -226,7 +226,9 @@ class ReplayedText:
 
     def _do(self, text: CachedText, what: Literal["crop", "graft", "release"], value: Any) -> None:
         if what == "release":
-            self._recent = {known: laws for known, laws in self._recent.items() if len(known) >= value}
+            self._recent = {
+                known: distributions for known, distributions in self._recent.items() if len(known) >= value
+            }
             return
         if what == "crop":
             text.crop(value)

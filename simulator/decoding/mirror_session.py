@@ -53,7 +53,9 @@ class MirrorSession(CloudSession):
             self._mirror.skip(lambda: [(node.committed, 1)])  # all that is left of the passes of a live run
         else:
             completed = self._mirrored.complete(
-                self._brief, self._setting.packets, lambda ids, last: self._mirror.laws((*node.committed, *ids), last)
+                self._brief,
+                self._setting.packets,
+                lambda ids, last: self._mirror.distributions((*node.committed, *ids), last),
             )
             if completed is not None:
                 self._here = here._replace(received=completed)

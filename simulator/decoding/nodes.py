@@ -127,7 +127,7 @@ class EdgeNode:
         return (1,) * (self.passes - 1)
 
     @property
-    def laws(self) -> int:
+    def distributions(self) -> int:
         """Distributions that the round sends."""
         return len(self.drafts)
 
@@ -159,7 +159,7 @@ class TreeNode(EdgeNode):
         return tuple(len(level) for level in self.levels)
 
     @property
-    def laws(self) -> int:
+    def distributions(self) -> int:
         return len(set(self.tree.parents))
 
     @property

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from channels.codec import wire
-from channels.codec.tree_shape import ROOT, LawPlace, TreeGrowth
+from channels.codec.tree_shape import ROOT, DistributionPlace, TreeGrowth
 from channels.codec.wire import CodecError
 from kinds.arrays import Floats
 from models.interface import TokenTree
@@ -90,7 +90,7 @@ class TreeCloudSession(CloudSession):
         scheme = self._scheme
         assert isinstance(scheme, TreeScheme) and not correction, f"scheme {scheme.kind} drafts no trees"
         tree = scheme.tree(heard)
-        p = self._verifier.tree_laws(node.committed, tree)
+        p = self._verifier.tree_distributions(node.committed, tree)
         numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(len(tree.tokens) + 1)])
         verdict = judge_tree(lambda at: p[at + 1], tree, lambda at: heard.qhat[tree.children(at)[0]], numbers)
         reached = verdict.path[-1] + 1 if verdict.path else 0
@@ -126,7 +126,7 @@ class _Growing:
         self._growth = TreeGrowth(setting.scheme.shape)
         self._drafts: list[Drafted] = []
         self._levels: list[tuple[int, ...]] = []
-        self._laws: dict[int, Floats] = {ROOT: drafter.laws(node.committed, 1)[0]}
+        self._distributions: dict[int, Floats] = {ROOT: drafter.distributions(node.committed, 1)[0]}
 
     def grown(self, levels: int) -> TreeNode:
         """The round, once it has so many levels or the budget is full."""
@@ -134,8 +134,8 @@ class _Growing:
         while not full and (place := self._growth.next) is not None and place.level < levels:
             if place.level > len(self._levels):
                 self._feed(self._growth.waiting)
-            law, state = self._laws[place.node], self._state(place)
-            offer = propose_within(self._setting, law, self._start, self._drafts, state, self._uniforms)
+            distribution, state = self._distributions[place.node], self._state(place)
+            offer = propose_within(self._setting, distribution, self._start, self._drafts, state, self._uniforms)
             full = isinstance(offer, Full)
             if isinstance(offer, Offer):
                 self._draw(place, offer)
@@ -155,7 +155,7 @@ class _Growing:
     def _tree(self) -> TokenTree:
         return TokenTree(tuple(drafted.draft.token for drafted in self._drafts), tuple(self._growth.parents))
 
-    def _state(self, place: LawPlace) -> State:
+    def _state(self, place: DistributionPlace) -> State:
         return self._start.state if place.node == ROOT else self._drafts[place.node].state
 
     def _feed(self, nodes: tuple[int, ...]) -> None:
@@ -163,17 +163,17 @@ class _Growing:
         self._levels.append(nodes)
         text, asked = level_pass(self._start.committed, self._tree, self._levels)
         if isinstance(asked, int):
-            self._laws = {nodes[0]: self._drafter.laws(text, asked)[0]}
+            self._distributions = {nodes[0]: self._drafter.distributions(text, asked)[0]}
         else:
-            rows = self._drafter.tree_laws(text, asked)
-            self._laws = {node: rows[node + 1] for node in nodes}
+            rows = self._drafter.tree_distributions(text, asked)
+            self._distributions = {node: rows[node + 1] for node in nodes}
 
-    def _draw(self, place: LawPlace, offer: Offer) -> None:
+    def _draw(self, place: DistributionPlace, offer: Offer) -> None:
         """The children of the next distribution."""
-        q, proposal = self._laws[place.node], offer.proposal
-        law = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts)
-        nodes = self._growth.grow(law.support.size)
+        q, proposal = self._distributions[place.node], offer.proposal
+        distribution = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts)
+        nodes = self._growth.grow(distribution.support.size)
         numbers = np.array([self._uniforms.draft.uniform(self._start.round, node) for node in nodes])
-        for child in draw_children(law.counts, len(nodes), numbers):
-            draft = wire.Draft.of(int(law.support[child]), law.support, law.counts)
-            self._drafts.append(offer.drafted(q, draft, law.counts))
+        for child in draw_children(distribution.counts, len(nodes), numbers):
+            draft = wire.Draft.of(int(distribution.support[child]), distribution.support, distribution.counts)
+            self._drafts.append(offer.drafted(q, draft, distribution.counts))

@@ -1,7 +1,7 @@
 """Ahead: the edge drafts on while verification results are out, on the assumption that all of its drafts are accepted.
 
 Up to D rounds are drafted beyond the oldest that is out. A result that does not accept all drafts of a round voids the
-rounds drafted on it: their messages are withdrawn, and the one being drafted is cut. What both ends know of such rounds
+rounds drafted on it: their messages are cancelled, and the one being drafted is cut. What both ends know of such rounds
 without a message is in `decoding.lookahead`. The cloud's end is that of `speculate`, which takes rounds in order.
 """
 

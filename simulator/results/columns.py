@@ -22,10 +22,11 @@ tokens each, rounded up."""
 CURVE: Final = "curve"
 """The column that names the curve a row belongs to; figures and findings add it."""
 LOSSY: Final = "lossy"
-"""The column of a summary that tells whether a scheme's text departs from the verifier's law, or is not known to follow
-it: such a scheme is marked, and ranked apart."""
+"""The column of a summary that tells whether a scheme's text departs from the verifier's distribution, or is not known
+to follow it: such a scheme is marked, and ranked apart."""
 LOSSLESS_TV: Final = 1e-7
-"""A `tv_output` of no more is none: rounding. A law that crosses the air in single precision is off by 6e-8 at most."""
+"""A `tv_output` of no more is none: rounding. A distribution that crosses the air in single precision is off by 6e-8 at
+most."""
 SPEEDUP: Final = "speedup"
 SPEEDUPS: Final = {
     SPEEDUP: "latency_per_token_s of cloud_only over that of the setting, where they differ in the scheme alone: the "
@@ -136,7 +137,7 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn(
         "tv_qhat", "float64", "verified.divergences.tv_qhat", "verified",
-        meaning="total variation between qhat (the law the draft is drawn from) and p, mean over verified drafts: "
+        meaning="total variation between qhat (from which the draft is drawn) and p, mean over verified drafts: "
         "the expected resampling_per_draft, but of coupled schemes, and of trees, where its siblings may stand instead",
     ),
     RoundColumn(
@@ -146,7 +147,7 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn(
         "tv_output", "float64", "verified.divergences.tv_output", "committed",
-        meaning="total variation between the law the committed token follows and the verifier's, mean over positions; "
+        meaning="total variation between the committed token's distribution and the verifier's, mean over positions; "
         "nan where a user's acceptance does not state it (`output_distribution`) and it cannot be enumerated",
     ),
     RoundColumn(
@@ -164,7 +165,7 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn(
         "flushed", "bool", "flushed", "tokens", "flushed_rounds_per_token",
-        "rounds drafted ahead on drafts that did not stand / output tokens",
+        "rounds drafted ahead on drafts that were not accepted / output tokens",
     ),
     RoundColumn(
         "stale", "bool", "stale", "tokens", "stale_rounds_per_token",
@@ -172,7 +173,7 @@ ROUND_COLUMNS: Final = (
     ),
     RoundColumn(
         "flushed_drafts", "int64", "flushed_drafts", "tokens", "flushed_drafts_per_token",
-        "drafts of flushed rounds, made in vain / output tokens",
+        "drafts of flushed rounds, wasted / output tokens",
     ),
     RoundColumn(
         "flushed_bits", "int64", "flushed_bits", "tokens", "flushed_bits_per_token",
@@ -181,9 +182,9 @@ ROUND_COLUMNS: Final = (
 )  # fmt: skip
 """Of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed tokens.
 
-A round that is `flushed` was drafted ahead on drafts that did not stand. It is never judged: what was made of it is
-told by the `flushed_` columns alone, headers and repeats included in the bits; `stale` tells that its payload had come
-to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
+A round that is `flushed` was drafted ahead on drafts that were not accepted. It is never verified: what was made of it
+is told by the `flushed_` columns alone, headers and repeats included in the bits; `stale` tells that its payload had
+come to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
 KEYS: Final = ("cell", "device", "request")
 """What the rows of requests and rounds go by."""
 

@@ -3,7 +3,7 @@
 Which round? The oldest of those whose reply is not on its way yet: that one is what the answer waits for. Where a cloud
 streams tokens, the reply of token 1 may travel while token 2 is decoded, and the time is decoding time. Only when every
 unresolved round has its reply on the way is the time the oldest reply's. A round that was drafted ahead on drafts that
-do not stand is waited for no more from that verdict on, though its edge has yet to hear of it.
+do not stand is waited for no more from that verification result on, though its edge has yet to hear of it.
 
 The first parts of a partial round are on the air while its edge drafts on: the time is the edge's until it has put the
 last one, and the cloud's from when the far end has handed the round over, if that is sooner.

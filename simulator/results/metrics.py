@@ -109,7 +109,7 @@ _DECLARED: Final = (
     ),
     Metric(
         "reply_bits_per_token",
-        "8 * len(reply) of every round that was judged, no headers, first transmissions only / output tokens",
+        "8 * len(reply) of every round that was verified, no headers, first transmissions only / output tokens",
         lambda run: ratio(run.sums["reply_bits"], run.tokens),
     ),
     Metric(
@@ -127,7 +127,7 @@ _DECLARED: Final = (
     ),
     Metric("draft_length", "drafts sent per round", _average("drafted", "speculative")),
     Metric(
-        "accepted_per_round", "drafts that stood per round, unjudged ones included", _average("accepted", "speculative")
+        "accepted_per_round", "drafts accepted per round, unverified ones included", _average("accepted", "speculative")
     ),
     Metric(
         "accepted_length_tokens",
@@ -138,13 +138,13 @@ _DECLARED: Final = (
     Metric(
         "block_efficiency",
         "output tokens / passes of the verifier that were run over a round or for a token, prompts apart (Leviathan et "
-        "al., SpecTr): below accepted_length_tokens by tails that were cut, and by passes in vain, as for requests "
-        "that end before their verdict, rounds asked for again and crashes; 1 of the cloud alone",
+        "al., SpecTr): below accepted_length_tokens by tails that were cut, and by wasted passes, as for requests "
+        "that end before their verification result, rounds asked for again and crashes; 1 of the cloud alone",
         lambda run: ratio(run.served_tokens, run.plant.round_passes),
     ),
     Metric(
         "acceptance_rate",
-        "accepted drafts / verified drafts (those up to and including the first rejection), without unjudged ones",
+        "accepted drafts / verified drafts (those up to and including the first rejection), without unverified ones",
         lambda run: ratio(run.sums["verified"] - run.rejections, run.sums["verified"]),
     ),
     Metric(
@@ -177,7 +177,7 @@ _DECLARED: Final = (
     ),
     Metric(
         "hidden_draft_s_per_token",
-        "drafting and encoding at the edge while an older round's verdict was out, or the partial round's own, flushed "
+        "drafting and encoding at the edge while the reply to an older round, or to the partial one, was out, flushed "
         "rounds included / output tokens, both over answered requests",
         lambda run: ratio(float(run.answered["hidden_draft_s"].sum()), run.answered_tokens),
     ),
@@ -220,7 +220,7 @@ _DECLARED: Final = (
         lambda run: run.plant.downlink.queue(run.plant.over_s),
     ),
     Metric(
-        "dropped_packets", "packets that a full buffer or a withdrawn message has dropped, both ways",
+        "dropped_packets", "packets that a full buffer or a cancelled message has dropped, both ways",
         lambda run: float(run.plant.dropped_packets),
     ),
     Metric(

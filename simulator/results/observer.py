@@ -70,7 +70,7 @@ class ServerPass(NamedTuple):
 
 
 class Unserved(NamedTuple):
-    """Who has left a queue before its turn: a packet that is dropped or withdrawn, or a job that is not wanted any
+    """Who has left a queue before its turn: a packet that is dropped or cancelled, or a job that is not wanted any
     more. One that finds a buffer full goes as it comes."""
 
     station: str
@@ -112,7 +112,7 @@ class Observer:
 
     def on_drafts(self, request: Request, notes: OpenRound) -> None:
         """The drafts of the round that has just closed, in its notes: `sent` has what the edge knows of each,
-        `verified` what is measured of those that were judged."""
+        `verified` what is measured of those that were verified."""
 
     def on_request(self, request: Request, share: float) -> None:
         """A request has ended; `share` of those to come have."""
@@ -134,7 +134,7 @@ class Observer:
 
 
 def hears(observer: Observer, call: Callable[..., None]) -> bool:
-    """Whether an observer answers this call of `Observer` itself; what many events would tell is not told in vain."""
+    """Whether an observer answers this call of `Observer` itself; what nobody hears of is not computed."""
     return getattr(type(observer), call.__name__) is not call
 
 

@@ -42,7 +42,7 @@ class Request:
     first_token_s: float = math.nan
     finish_s: float = math.nan
     hidden_draft_s: float = 0.0
-    """Drafting and encoding behind a verdict that was still out; outside the breakdown."""
+    """Drafting and encoding behind a verification result that was still out; outside the breakdown."""
 
     @property
     def remaining_tokens(self) -> int:
@@ -74,7 +74,7 @@ class Request:
         self.ledger.close(number)
 
     def flush_round(self, number: int, drafts: int, on_air_bits: int, now_s: float) -> None:
-        """The round was drafted ahead on drafts that did not stand (`OpenRound.flush`)."""
+        """The round was drafted ahead on drafts that were not accepted (`OpenRound.flush`)."""
         notes = self.open[number]
         notes.stop(now_s)
         notes.flush(drafts, on_air_bits)

@@ -1,8 +1,8 @@
 """One round of a request: what each end notes of it while it is open, and the record it becomes when it closes.
 
 A round is draft, send, verify, feed back; or one token of a model alone. An `OpenRound` holds values that others made
-(the drafts, the messages, the verdict); `close` reads them off once, as `columns.ROUND_COLUMNS` says, and nothing is
-written after.
+(the drafts, the messages, the verification result); `close` reads them off once, as `columns.ROUND_COLUMNS` says, and
+nothing is written after.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ class DraftDivergences(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Divergences:
-    """What an observer who sees both ends measures of a judged round. No step of the protocol reads any of it.
+    """What an observer who sees both ends measures of a verified round. No step of the protocol reads any of it.
 
-    Sums over the verified drafts, those that were judged, up to and including the first rejected; tv_output and nll
+    Sums over the verified drafts, those that were verified, up to and including the first rejected; tv_output and nll
     over the committed tokens.
     """
 
@@ -94,16 +94,16 @@ class Divergences:
     tv_mismatch: float = 0.0
     tv_qhat: float = 0.0
     rejection_bound: float = 0.0
-    tv_output: float = 0.0  # TV(law of the committed token, p)
+    tv_output: float = 0.0  # TV(distribution of the committed token, p)
     nll: float = 0.0  # -ln p(token)
-    unjudged: int = 0  # drafts that stood without judgement
+    unjudged: int = 0  # drafts that was accepted without verification
     measured: Floats = field(default_factory=lambda: np.empty((4, 0)), compare=False, repr=False)
     """[4, n]: DraftDivergences of each draft up to the first rejected, as columns; millions of rounds are remembered.
-    One that stood without judgement could not be rejected."""
+    One that was accepted without verification could not be rejected."""
 
     @classmethod
     def of(cls, measured: Floats, tv_output: float, nll: float, unjudged: Bools) -> Divergences:
-        """The sums of what was measured, [4, n], of each draft that was not unjudged, [n]."""
+        """The sums of what was measured, [4, n], of each draft that was not unverified, [n]."""
         tv_mismatch, tv_qhat, rejection_bound, _ = measured[:, ~unjudged].sum(axis=1).tolist()
         spared = int(np.count_nonzero(unjudged))
         verified = measured.shape[1] - spared
@@ -115,7 +115,7 @@ class Divergences:
         return [DraftDivergences(*column) for column in self.measured.T.tolist()]
 
 
-class Passage(Protocol):
+class Transfer(Protocol):
     """What is known of a message. `delivered_*` are what they were when it was in; until then nan, 0, 0."""
 
     @property
@@ -174,8 +174,8 @@ class TwoPassages(NamedTuple):
     """Two messages of one round that went the same way: bits and attempts of both; put as `one` was, delivered when
     both are."""
 
-    one: Passage
-    other: Passage
+    one: Transfer
+    other: Transfer
 
     @property
     def put_s(self) -> float:
@@ -222,16 +222,17 @@ _read: Callable[[object], tuple[float, ...]] = attrgetter(*(column.source for co
 
 @dataclass(slots=True, eq=False)
 class OpenRound:
-    """Notes of a round under way. The edge's: number to payload, and the answer; the cloud's: verdict and reply."""
+    """Notes of a round under way. The edge's: number to payload, and the answer; the cloud's: verification result and
+    reply."""
 
     number: int
     started_s: float
     drafted: int = 0
     sums: DraftSums = _NO_DRAFTS
     sent: RoundSent = _UNSENT
-    payload: Passage = _NOT_YET
+    payload: Transfer = _NOT_YET
     verified: Judgement = _UNJUDGED
-    reply: Passage = _NOT_YET
+    reply: Transfer = _NOT_YET
     answered_s: float = math.nan
     asked: bool = False
     """The cloud has asked for its whole payload, the brief one would not do."""
@@ -239,7 +240,7 @@ class OpenRound:
     pass_ends_s: Sequence[float] = ()
     """When each of the drafter's passes ends, where that is known beforehand."""
     flushed: bool = False
-    """It was drafted ahead on drafts that did not stand."""
+    """It was drafted ahead on drafts that were not accepted."""
     flushed_drafts: int = 0
     flushed_bits: int = 0
     dropped: bool = False
@@ -248,7 +249,7 @@ class OpenRound:
     """It is flushed, and its payload was dropped in the cloud."""
 
     def flush(self, drafts: int, on_air_bits: int) -> None:
-        """It is void, with so many drafts made and so many bits put on the uplink for it. It is never judged, so what
+        """It is void, with so many drafts made and so many bits put on the uplink for it. It is never verified, so what
         else its columns tell of drafts and payload is nothing."""
         self.flushed, self.flushed_drafts, self.flushed_bits = True, drafts, on_air_bits
         self.stale = self.dropped

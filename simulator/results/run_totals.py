@@ -83,7 +83,7 @@ class PlantTotals:
     cloud_service_s: float
     """Server-seconds of passes."""
     round_passes: int
-    """Shares of passes that judged a round or decoded a token, those in vain included."""
+    """Shares of passes that verified a round or decoded a token, those wasted included."""
     dropped_packets: int
     cloud_evictions: int
     connected_j: float

@@ -33,7 +33,7 @@ class Span(NamedTuple):
 
 
 class Drafts(NamedTuple):
-    """The drafts of a judged round and what became of them, as tokens. `parents`: of each draft the one that it
+    """The drafts of a verified round and what became of them, as tokens. `parents`: of each draft the one that it
     follows, -1 for the text; `stood`: places of those that stand."""
 
     tokens: tuple[int, ...] = ()

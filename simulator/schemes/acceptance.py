@@ -1,5 +1,5 @@
 """The rule by which the cloud judges drafts. It asks for the target distribution after a prefix of the round, so that a
-line of drafts, a coupled line and a tree are judged by the same call. Rules: `models.verification`.
+line of drafts, a coupled line and a tree are verified by the same call. Rules: `models.verification`.
 
 What a rule leaves of the verifier's distribution it states (`Acceptance.output_distribution`); where it does not, it is
 found by enumeration (`enumerated_output`) or not known.
@@ -18,7 +18,7 @@ from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Bools, Floats, Ints
 from kinds.mistakes import Rule
-from models.verification import LawAfter, Verdict, couple_along, output_distribution, reject_along, stop_along
+from models.verification import DistributionAfter, Verdict, couple_along, output_distribution, reject_along, stop_along
 from simulator.schemes import answers
 from simulator.schemes.draw import RequestUniforms
 
@@ -30,7 +30,7 @@ class Received:
     drafts: Ints  # [L]
     qhat: Floats  # [L, V]; 0 where nothing was told of it
     unjudged: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    """[L], all judged by default: drafts that stand whatever the target distribution says, of which qhat tells the id
+    """[L], all verified by default: drafts that stand whatever the target distribution says, of which qhat tells the id
     alone."""
     worked_out: bool = False
     """Whether qhat is the cloud's own, of which it was told no more than a checksum."""
@@ -50,14 +50,14 @@ def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | No
 
 
 class Acceptance(Choice, family=True):
-    """How drafts are judged."""
+    """How drafts are verified."""
 
     lossless: ClassVar[bool | None] = None
-    """Whether what is committed follows the target distribution, where each draft follows the distribution it is judged
-    by. None: the class does not say, and its text counts as the verifier's only where its output distribution shows
-    it."""
+    """Whether what is committed follows the target distribution, where each draft follows the distribution it is
+    verified by. None: the class does not say, and its text counts as the verifier's only where its output distribution
+    shows it."""
     method_rules: ClassVar[Mapping[str, Rule]] = {
-        "judge": lambda verdict, _law_after, received, *_: _verdict(verdict, received),
+        "judge": lambda verdict, _distribution_after, received, *_: _verdict(verdict, received),
         "output_distribution": answers.distributions,
     }
 
@@ -68,7 +68,12 @@ class Acceptance(Choice, family=True):
 
     @abstractmethod
     def judge(
-        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+        self,
+        distribution_after: DistributionAfter,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
     ) -> Verdict:
         """The verification result. law_after(prefix): p [V] after the committed text and these drafts of the round.
         `position`: of the round's first token in the text."""
@@ -77,7 +82,7 @@ class Acceptance(Choice, family=True):
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
     ) -> Floats | None:
         """The distribution of the token that a position commits, given that it is reached, rows [n, V] like those of
-        all arguments: p the target, qhat what its draft is judged by, drawn what the draft is drawn from, corrected
+        all arguments: p the target, qhat what its draft is verified by, drawn what the draft is drawn from, corrected
         what an edge that corrects has in place of p (None: p). Rows of qhat and drawn are 0 where no draft is left, so
         that the bonus token is asked for. None: not stated; `judge` is enumerated where the vocabulary is small.
         """
@@ -105,10 +110,15 @@ class Rejection(Acceptance):
     kind: Literal["rejection"] = "rejection"
 
     def judge(
-        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+        self,
+        distribution_after: DistributionAfter,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
     ) -> Verdict:
         numbers = _numbers(received, uniforms, round_number)
-        return reject_along(law_after, received.drafts, received.qhat, numbers)
+        return reject_along(distribution_after, received.drafts, received.qhat, numbers)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -125,10 +135,15 @@ class SplitRejection(Acceptance):
     kind: Literal["split_rejection"] = "split_rejection"
 
     def judge(
-        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+        self,
+        distribution_after: DistributionAfter,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
     ) -> Verdict:
         chances = received.qhat[np.arange(len(received.drafts)), received.drafts]
-        return stop_along(law_after, received.drafts, chances, _numbers(received, uniforms, round_number))
+        return stop_along(distribution_after, received.drafts, chances, _numbers(received, uniforms, round_number))
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -147,11 +162,16 @@ class Coupling(Acceptance):
     kind: Literal["coupling"] = "coupling"
 
     def judge(
-        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+        self,
+        distribution_after: DistributionAfter,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
     ) -> Verdict:
         size = received.qhat.shape[1]
         races = np.array([uniforms.shared.exponentials(size, position + n) for n in range(len(received.drafts) + 1)])
-        return couple_along(law_after, received.drafts, races)
+        return couple_along(distribution_after, received.drafts, races)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None

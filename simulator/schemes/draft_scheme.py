@@ -65,7 +65,10 @@ class DraftScheme(Scheme):
         "last is lost the cloud judges those before it",
     )
     depth: int = Field(
-        0, ge=0, le=16, description="D, rounds drafted ahead of the oldest whose verdict is out; 0: draft, send, wait"
+        0,
+        ge=0,
+        le=16,
+        description="D, rounds drafted ahead of the oldest whose verification result is out; 0: draft, send, wait",
     )
 
     @abstractmethod
@@ -91,7 +94,7 @@ class DraftScheme(Scheme):
         return self.rounds == "tree"
 
     @property
-    def laws(self) -> int:
+    def distributions(self) -> int:
         """The most distributions that a round sends."""
         return self.max_drafts
 
@@ -102,7 +105,7 @@ class DraftScheme(Scheme):
 
     @property
     def rejects(self) -> bool:
-        """Whether a draft is rejected with probability TV(qhat, p), where it is judged as in speculative sampling."""
+        """Whether a draft is rejected with probability TV(qhat, p), where it is verified as in speculative sampling."""
         return not self.branches and not self.families.acceptance.races
 
     @property
@@ -121,7 +124,7 @@ class DraftScheme(Scheme):
         return 1
 
     @property
-    def sends_laws(self) -> bool:
+    def sends_distributions(self) -> bool:
         return self.families.code.carries_law
 
     @property
@@ -136,7 +139,7 @@ class DraftScheme(Scheme):
     @property
     def overruled(self) -> tuple[str, ...]:
         asked = getattr(self.families.code, "token", "flat")
-        if not (self.partial and self.sends_laws) or asked == "flat":
+        if not (self.partial and self.sends_distributions) or asked == "flat":
             return ()
         return (f"token = {asked}: is not used, partial rounds send each drafted id flat (scheme.partial)",)
 
@@ -153,11 +156,13 @@ class DraftScheme(Scheme):
         size = families.sparsifier.fixed_size
         if size is not None and size > vocabulary:
             raise ValueError(f"{self.size_field} = {size}: must be at most the vocabulary, {vocabulary}")
-        load = Load(vocabulary, self.laws, families.sparsifier, families.quantizer, self.partial, self.budget_bits)
+        load = Load(
+            vocabulary, self.distributions, families.sparsifier, families.quantizer, self.partial, self.budget_bits
+        )
         return families.code.packets(load)
 
     def on_rung(self, state: State, rung: int) -> State:
-        """The state before a round that is under this rung, 0..rungs - 1."""
+        """The state before a round that is under this operating point, 0..operating points - 1."""
         return state
 
     def packets_sharing(self, packets: Packets, uniforms: RequestUniforms) -> Packets:
@@ -292,7 +297,7 @@ class DraftScheme(Scheme):
         return self.receive(drafts, packets.format)
 
     def receive(self, drafts: Sequence[wire.Draft], format: wire.Format) -> Received:
-        """Decoded drafts as they are judged."""
+        """Decoded drafts as they are verified."""
         return received(drafts, format.vocabulary, format.resolution if self.families.code.only_scalars else None)
 
 

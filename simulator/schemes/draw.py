@@ -59,7 +59,7 @@ class Draw(Choice, family=True):
     method_rules: ClassVar[Mapping[str, Rule]] = {"weights": lambda answer, proposal, _: _weights(answer, proposal)}
 
     lossless: ClassVar[bool] = True
-    """Whether the distribution it is drawn from is the one it is judged by."""
+    """Whether the distribution it is drawn from is the one it is verified by."""
     races: ClassVar[bool] = False
     """Whether both ends hold its random numbers, so that no distribution needs to be sent."""
 

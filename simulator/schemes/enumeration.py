@@ -2,7 +2,7 @@
 
 Given the text, the drafts before a position and the random numbers that accepted them, the token that the position
 commits is a function of its draft, of the number that judges it and of the number that draws a correction or bonus. All
-drafts that could have been drawn are judged, and the interval [0, 1) of a number is halved where the outcome changes,
+drafts that could have been drawn are verified, and the interval [0, 1) of a number is halved where the outcome changes,
 down to FINEST; a rule that changes its mind twice between two of GRID's points is not seen to.
 """
 
@@ -84,7 +84,7 @@ class _Numbers(_Unasked):
 
 @dataclass(frozen=True)
 class JudgedRound:
-    """A round as it was judged: p [L + 1, V], what was received, and how many drafts were accepted."""
+    """A round as it was verified: p [L + 1, V], what was received, and how many drafts were accepted."""
 
     acceptance: Acceptance
     p: Floats
@@ -144,7 +144,7 @@ class JudgedRound:
         before, beyond = tuple(self.received.drafts[:at].tolist()), list[bool]()
         line = before if draft is None else (*before, draft)
 
-        def law_after(prefix: tuple[int, ...]) -> Floats:
+        def distribution_after(prefix: tuple[int, ...]) -> Floats:
             if prefix != line[: len(prefix)]:
                 raise NotEnumerableError
             if len(prefix) > at:  # after a draft that was not drawn it is not known: this one stands for it
@@ -152,11 +152,16 @@ class JudgedRound:
             shares: Floats = self.p[min(len(prefix), at)]
             return shares
 
-        laws, size = self.received, len(line)
-        cut = Received(np.array(line, dtype=np.int64), laws.qhat[:size], laws.unjudged[:size], laws.worked_out)
+        distributions, size = self.received, len(line)
+        cut = Received(
+            np.array(line, dtype=np.int64),
+            distributions.qhat[:size],
+            distributions.unjudged[:size],
+            distributions.worked_out,
+        )
         unasked = _Unasked(b"")
         numbers = RequestUniforms(unasked, _Numbers(at, self._was, own, last), unasked)
-        verdict = self.acceptance.judge(law_after, cut, numbers, self.number, self.position)
+        verdict = self.acceptance.judge(distribution_after, cut, numbers, self.number, self.position)
         if verdict.accepted > at:
             return _Outcome(True, line[at])
         if verdict.accepted < at or beyond or not verdict.drawn:

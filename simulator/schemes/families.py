@@ -33,7 +33,7 @@ class Families:
         if self.draw.races and self.code.carries_law:
             raise ValueError(f"code = {self.code.kind!r}: does not go with draw {self.draw.kind!r}")
         if not (self.draw.races or self.code.carries_law or self.sparsifier.fixed_size == 1):
-            told = "sends no law, so both ends must race, or the sparsifier keep one id, top_k with k = 1"
+            told = "sends no distribution, so both ends must race, or the sparsifier keep one id, top_k with k = 1"
             raise ValueError(f"code = {self.code.kind!r}: {told}")
         if getattr(self.code, "token", None) == "raced" and not self.draw.races:
             raise ValueError(f"code.token = 'raced': does not go with draw {self.draw.kind!r}")

@@ -23,7 +23,8 @@ class IdsOnlyGreedy(DraftScheme):
 
     kind: Literal["ids_only_greedy"] = "ids_only_greedy"
     token: Literal["flat", "coded"] = Field(
-        "coded", description="an id: ceil(log2 V) bits, or coded at -log2 of a prior's law, flat without a prior"
+        "coded",
+        description="an id: ceil(log2 V) bits, or coded at -log2 of a prior's distribution, flat without a prior",
     )
     budget_bits: int | None = Field(None, ge=1, description="B, most payload bits a round may send; null for no limit")
 

@@ -46,9 +46,9 @@ from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.sparsifier import KeepTopK, Sparsifier
 
 Tokens = tuple[int, ...]
-LawsAfter = Callable[[Tokens, int], Floats]
-"""laws(drafts, last): the `last` trailing distributions [last, V] of the cloud's drafter after the committed text and
-these."""
+DistributionsAfter = Callable[[Tokens, int], Floats]
+"""distributions(drafts, last): the `last` trailing distributions [last, V] of the cloud's drafter after the committed
+text and these."""
 
 
 class Brief(NamedTuple):
@@ -165,20 +165,25 @@ class Mirrored(DraftScheme):
             raise wire.CodecError(f"{len(tokens)} drafts: a round has 1 to {self.max_drafts}")
         return Brief(len(tokens), tokens, ids, told)
 
-    def complete(self, brief: Brief, packets: Packets, laws: LawsAfter) -> Received | None:
+    def complete(self, brief: Brief, packets: Packets, distributions: DistributionsAfter) -> Received | None:
         """The round, by the cloud's own distributions; None where they are not the edge's."""
         try:
             if self.ids == "law":
-                drafts = decode_drafted(brief.ids, self.max_drafts, lambda tokens: self._law(laws(tokens, 1)[0]))
+                drafts = decode_drafted(
+                    brief.ids, self.max_drafts, lambda tokens: self._distribution(distributions(tokens, 1)[0])
+                )
             else:
-                q = laws(brief.tokens, brief.drafts + 1)[:-1]  # a pass over the same tokens as the verifier's
-                drafts = tuple(wire.Draft(token, *self._law(law)) for token, law in zip(brief.tokens, q, strict=True))
+                q = distributions(brief.tokens, brief.drafts + 1)[:-1]  # a pass over the same tokens as the verifier's
+                drafts = tuple(
+                    wire.Draft(token, *self._distribution(distribution))
+                    for token, distribution in zip(brief.tokens, q, strict=True)
+                )
         except wire.CodecError:
             return None  # a drafted id that has no count here, or ids read by other counts
         same = checksum(drafts, self.checksum_bits) == brief.checksum
         return replace(received(drafts, packets.format.vocabulary), worked_out=True) if same else None
 
-    def _law(self, q: Floats) -> tuple[Ints, Ints]:
+    def _distribution(self, q: Floats) -> tuple[Ints, Ints]:
         """Support and positive counts of q [V], as the edge works them out."""
         proposal = self.propose(q, self.entry(None))
         kept = proposal.counts > 0
@@ -198,8 +203,8 @@ class Mirrored(DraftScheme):
             return wire.tokens_bits(number, format) <= limit_bits
         support, counts = proposal.ids[proposal.counts > 0], proposal.counts[proposal.counts > 0]
         if self.ids == "law":
-            laws = [*(draft.counts for draft in drafts), counts]
-            dearest = sum(log2(int(each.sum()) / int(each.min())) for each in laws)
+            distributions = [*(draft.counts for draft in drafts), counts]
+            dearest = sum(log2(int(each.sum()) / int(each.min())) for each in distributions)
             return 1 + log2(self.max_drafts) + dearest <= limit_bits
         if wire.bound_ids_bits(number, format) <= limit_bits:
             return True

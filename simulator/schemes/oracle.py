@@ -1,9 +1,9 @@
 """What decides with knowledge that no edge can have: an upper limit for policies, and no policy itself.
 
 An oracle is asked when a policy would be, and told, beside what an edge sees, with what probability the next draft is
-rejected: TV(qhat_n, p_n), under each rung before a round's first draft, else under the round's own. It is a function of
-d_1..d_{n-1} and never of d_n, so the text follows the verifier all the same (I12). The verifier's passes for that take
-no time.
+rejected: TV(qhat_n, p_n), under each operating point before a round's first draft, else under the round's own. It is a
+function of d_1..d_{n-1} and never of d_n, so the text follows the verifier all the same (I12). The verifier's passes
+for that take no time.
 """
 
 from __future__ import annotations
@@ -28,5 +28,5 @@ class Oracle(Decider, family=True):
 
     @abstractmethod
     def next(self, view: EdgeView, rejected: tuple[float, ...], state: PolicyState) -> tuple[Action, PolicyState]:
-        """As `Policy.next`; `rejected`: by rung, the probability that the next draft, once all before it are accepted,
-        is not. Of another rung than the open round's it is nan."""
+        """As `Policy.next`; `rejected`: by operating point, the probability that the next draft, once all before it are
+        accepted, is not. Of another operating point than the open round's it is nan."""

@@ -130,7 +130,7 @@ class EdgeView(NamedTuple):
     verdicts: tuple[SeenVerdict, ...]
     """Of the request's rounds before, the latest last."""
     link: SeenLink
-    law: Floats | None = None
+    distribution: Floats | None = None
     """q_n [V] of the draft that would come next, where its pass was made and nothing has been drawn from it yet; for
     policies that look at it, else None."""
     cloud: SeenCloud = SeenCloud()
@@ -138,6 +138,11 @@ class EdgeView(NamedTuple):
     """Of the open round; 0 before its first draft."""
     rungs: int = 1
     """How many the scheme has."""
+
+    @property
+    def law(self) -> Floats | None:
+        """The former name of `distribution`, accepted in this version."""
+        return self.distribution
 
 
 def most_drafts(max_drafts: int, remaining_tokens: int) -> int:

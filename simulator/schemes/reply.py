@@ -6,7 +6,7 @@ have taken; the cloud receives the correction with the next payload, in whole by
 acceptance the bonus token comes down, as ever.
 
 How far p~ may bend the text. Write R = max(0, p - qhat) and T = TV(qhat, p) = sum R, R~ = max(0, p~ - qhat) likewise.
-What is accepted is exact, so the token of a judged position follows min(p, qhat) + T R~ / sum R~ in place of
+What is accepted is exact, so the token of a verified position follows min(p, qhat) + T R~ / sum R~ in place of
 min(p, qhat) + R = p: it is off by (T / 2) |R~ / sum R~ - R / sum R|, in total variation. By the triangle inequality
 that is at most (|R~ - R| + |sum R~ - sum R|) / 2 = max(sum of (R~ - R)+, sum of (R - R~)+); max(0, . - qhat) moves by
 no more than its argument and in the same direction, so the two sums are at most those of (p~ - p)+ and (p - p~)+, which
@@ -58,7 +58,7 @@ class Reply(Choice, family=True):
 
     @property
     def known_by_length(self) -> bool:
-        """Whether its length alone tells it from the answer that all drafts stand and no token follows."""
+        """Whether its length alone tells it from the answer that all drafts are accepted and no token follows."""
         return True
 
     @property
@@ -79,11 +79,11 @@ class Reply(Choice, family=True):
 
 
 class TokenReply(Reply):
-    """How many drafts stand, and the correction or bonus token that the cloud has drawn."""
+    """How many drafts are accepted, and the correction or bonus token that the cloud has drawn."""
 
     kind: Literal["token"] = "token"
     token: Literal["flat", "coded"] = Field(
-        "flat", description="both as one integer, or coded by the prior's law after the text that stands"
+        "flat", description="both as one integer, or coded by the prior's distribution after the text that stands"
     )
 
     @property
@@ -103,44 +103,46 @@ class TokenReply(Reply):
 
 
 class EdgeCorrection(Reply):
-    """How many drafts stand, in whole bytes; then the bonus token, in whole bytes, where all do, and else a
+    """How many drafts are accepted, in whole bytes; then the bonus token, in whole bytes, where all do, and else a
     distribution."""
 
     edge_corrects: ClassVar[bool] = True
 
     @abstractmethod
-    def encode_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+    def encode_distribution(self, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
         """The distribution that goes down for p [V], the target distribution after `context`."""
 
     @abstractmethod
-    def decode_law(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
+    def decode_distribution(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
         """p~ [V]: what the edge corrects with. Raises CodecError."""
 
     def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
         head = wire.encode_count(verdict.accepted, packets.format)
         if verdict.drawn:
             return head + draft_scalars.encode_token(verdict.token, packets.format)
-        return head + self.encode_law(p, packets, context)
+        return head + self.encode_distribution(p, packets, context)
 
     def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
         size = len(wire.encode_count(0, packets.format))
         accepted, body = int.from_bytes(reply[:size], "big"), reply[size:]
         if len(reply) <= size or accepted > len(sent.drafts):
-            raise wire.CodecError(f"reply of {len(reply)} bytes: {accepted} drafts stand, {len(sent.drafts)} were sent")
+            raise wire.CodecError(
+                f"reply of {len(reply)} bytes: {accepted} drafts are accepted, {len(sent.drafts)} were sent"
+            )
         if accepted == len(sent.drafts):
             return Verdict(accepted, draft_scalars.decode_token(body, packets.format))
         context = (*sent.context, *(draft.token for draft in sent.drafts[:accepted]))
-        p = self.decode_law(body, packets, context)
+        p = self.decode_distribution(body, packets, context)
         rejected, qhat = sent.drafts[accepted], np.zeros_like(p)
         qhat[rejected.support] = rejected.counts / rejected.counts.sum()
         return Verdict(accepted, correction(p, qhat, sent.uniforms.verdict.uniform(sent.number, len(sent.drafts))))
 
-    def received_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> Floats:
+    def received_distribution(self, p: Floats, packets: Packets, context: Sequence[int]) -> Floats:
         """p~ [V] of p, for an observer: what would be corrected with, were a draft rejected there."""
-        return self.decode_law(self.encode_law(p, packets, context), packets, context)
+        return self.decode_distribution(self.encode_distribution(p, packets, context), packets, context)
 
 
-class LawReply(EdgeCorrection):
+class DistributionReply(EdgeCorrection):
     """p as floats (DSSD, arXiv 2507.12000): single precision is lossless but for rounding, half precision is not."""
 
     kind: Literal["law"] = "law"
@@ -152,10 +154,11 @@ class LawReply(EdgeCorrection):
     def lossless(self) -> bool:
         return self.precision == "single"
 
-    def encode_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+    def encode_distribution(self, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
         return float_distributions.encode(p, self.precision)
 
-    def decode_law(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
+    def decode_distribution(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
         numbers = float_distributions.decode(content, packets.format.vocabulary, self.precision)
-        # Halves are far enough from a law that their sum would bend the residual; singles are p but for 2^-24 of it.
+        # Halves are far enough from a distribution that their sum would bend the residual; singles are p but for 2^-24
+        # of it.
         return numbers if self.lossless else numbers / numbers.sum()

@@ -1,9 +1,9 @@
 """Rungs: several settings of sparsifier and quantizer, and every round under one of them, as the policy says.
 
-A payload starts with the number of its rung in a byte of its own: what follows is whole bytes, and a decoder that had
-to find its end among bits could not tell a packet from a shorter one. Of one rung there is no such byte. The state
-holds the rung of the open round, then the state of each rung's sparsifier behind its length: a threshold moves in the
-rounds of its own rung only.
+A payload starts with the number of its operating point in a byte of its own: what follows is whole bytes, and a decoder
+that had to find its end among bits could not tell a packet from a shorter one. Of one operating point there is no such
+byte. The state holds the operating point of the open round, then the state of each operating point's sparsifier behind
+its length: a threshold moves in the rounds of its own operating point only.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ class RungScheme(DraftScheme):
     acceptance: Acceptance = Field(Rejection(), description="how the cloud judges")
 
     def parts(self, decider: Policy | Oracle) -> Families:
-        """Those of the first rung."""
+        """Those of the first operating point."""
         first = self.settings[0]
         return Families(first.sparsifier, first.quantizer, self.code, self.draw, decider, self.acceptance)
 
     @cached_property
     def composed(self) -> tuple[Composed, ...]:
-        """Each rung as a scheme by itself, whose packets leave room for the number."""
+        """Each operating point as a scheme by itself, whose packets leave room for the number."""
         room = self.header_bits
         budget_bits = None if self.budget_bits is None else max(1, self.budget_bits - room)
         return tuple(
@@ -87,7 +87,7 @@ class RungScheme(DraftScheme):
 
     @property
     def header_bits(self) -> int:
-        """What the rung's number takes of each packet."""
+        """What the operating point's number takes of each packet."""
         return 8 if len(self.settings) > 1 else 0
 
     @property
@@ -158,7 +158,7 @@ class Rungs(RungScheme):
 
 @dataclass(frozen=True)
 class RungPackets:
-    """Packets behind the number of their rung. Written under `rung`, read under any."""
+    """Packets behind the number of their operating point. Written under `rung`, read under any."""
 
     each: tuple[Packets, ...]
     header_bits: int
@@ -194,12 +194,12 @@ class RungPackets:
 
 
 def _joined(rung: float, states: Iterable[State]) -> State:
-    """A state of the scheme from those of its rungs."""
+    """A state of the scheme from those of its operating points."""
     return (float(rung), *(number for state in states for number in (float(len(state)), *state)))
 
 
 def _split(state: State) -> list[State]:
-    """The states of the rungs."""
+    """The states of the operating points."""
     states, place = list[State](), 1
     while place < len(state):
         after = place + 1 + int(state[place])
@@ -209,12 +209,12 @@ def _split(state: State) -> list[State]:
 
 
 def _own(state: State) -> State:
-    """Of the rung that it is under."""
+    """Of the operating point that it is under."""
     return _split(state)[int(state[0])]
 
 
 def _with_own(state: State, own: State) -> State:
-    """With another state of the rung that it is under."""
+    """With another state of the operating point that it is under."""
     states = _split(state)
     states[int(state[0])] = own
     return _joined(state[0], states)

@@ -168,7 +168,7 @@ class KeepConformal(Sparsifier):
 
     @cached_property
     def rule(self) -> Conformal:
-        """The threshold's law of motion."""
+        """The threshold's distribution of motion."""
         return Conformal(self.target, self.step, self.initial, self.rollback, self.k_max)
 
     @property
@@ -196,10 +196,10 @@ class KeepRunningQuantile(Sparsifier):
 
     kind: Literal["running_quantile"] = "running_quantile"
     target: Annotated[float, Tunable(0.02, 0.05, 0.1, 0.2, 0.4)] = Field(
-        0.1, ge=0, le=1, description="the most mass that a law may drop to bear a threshold"
+        0.1, ge=0, le=1, description="the most mass that a distribution may drop to bear a threshold"
     )
     initial: float = Field(0.05, le=1, allow_inf_nan=False, description="the first draft's threshold")
-    window: int = Field(32, ge=1, le=1024, description="laws that it looks back on")
+    window: int = Field(32, ge=1, le=1024, description="distributions that it looks back on")
     level: float = Field(0.5, gt=0, le=1, description="which quantile over the window: 0.5 is the median")
     carry: bool = Field(True, description="a device's next request goes on from the window of its last")
 

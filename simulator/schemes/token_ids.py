@@ -27,7 +27,7 @@ class TokenIds(Code):
     kind: Literal["ids"] = "ids"
     token: Token = Field(
         "flat",
-        description="an id: ceil(log2 V) bits; coded at -log2 of a prior's law; raced, where both ends race, at what "
+        description="ceil(log2 V) bits an id; coded, -log2 of its prior chance; raced, where both ends race, at what "
         "the shared race leaves open",
     )
 

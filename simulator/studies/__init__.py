@@ -16,13 +16,13 @@ __all__ = ["SIMULATION", "STUDIES", "Study", "StudyResult", "study"]
 SIMULATION = "simulation"
 STUDIES: dict[str, str] = {
     SIMULATION: "the requests of a cell, served over its network",
-    "laws": "bits and rejections of a scheme on the laws along the verifier's own text, without a network",
+    "laws": "bits and rejections of a scheme on the distributions along the verifier's own text, without a network",
     "rates": "the same bits and rejections beside lower bounds, and beside a context model that knew p",
     "convergence": "the running mean of the dropped mass along a text, beside the bounds of the conformal threshold",
     "positions": "rejections at each draft position of a round, beside their probability and the terms of its bound",
     "real": "the cell as real processes on this machine, over a shaped link, in real time",
     "validation": "the cell as real processes on this machine, and simulated under clocks measured there",
-    "sparsifying_time": "wall time of sparsifying a draft's law, beside the softmax that made it",
+    "sparsifying_time": "wall time of sparsifying a draft's distribution, beside the softmax that made it",
 }
 """Name of the study, whose module it is, and what it asks."""
 

@@ -252,9 +252,9 @@ def dropped_at_worst(rule: Conformal, vocabulary: int, drafts: int) -> Floats:
 def against(rule: Conformal, beta: float, vocabulary: int) -> Floats:
     """The distribution, float64 [V], that the adversary chooses at the threshold beta."""
     mass = _aim(rule, beta, vocabulary)
-    law = np.full(vocabulary, mass / (vocabulary - 1))
-    law[0] = 1 - mass
-    return law
+    distribution = np.full(vocabulary, mass / (vocabulary - 1))
+    distribution[0] = 1 - mass
+    return distribution
 
 
 def _aim(rule: Conformal, beta: float, vocabulary: int) -> float:

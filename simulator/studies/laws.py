@@ -29,7 +29,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
 from simulator.schemes.quantizer import OnWire
 from simulator.schemes.sparsifier import State
-from simulator.studies.study import Study, StudyResult, drafts_from_law
+from simulator.studies.study import Study, StudyResult, drafts_from_distribution
 from simulator.studies.verifier_texts import VerifierText, verifier_texts
 
 
@@ -58,14 +58,14 @@ _LARGEST: Final = frozenset({"largest_bound_share", "largest_excess_bits", "larg
 _LONGER_BITS = 2  # no packet may be this much longer than it states
 
 
-class Laws(Study):
+class Distributions(Study):
     """One row: over the drafts of all texts."""
 
     def shares(self, cell: Cell) -> str:
         return texts_id(cell)
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
-        scheme = drafts_from_law(cell)
+        scheme = drafts_from_distribution(cell)
         made = drafts_of(cell.seed, scheme, texts_of(cell, memory))
         drafts = np.array([_checked(_measured(scheme, *each)) for each in made])
         row = {
@@ -129,7 +129,9 @@ def _measured(
 
 def _checked(draft: _Measured) -> _Measured:
     """The inequalities that hold for every draft, whatever the distributions."""
-    assert draft.tv_quantization <= draft.covering_bound + 1e-9, "a quantizer moved a law by more than its bound"
+    assert draft.tv_quantization <= draft.covering_bound + 1e-9, (
+        "a quantizer moved a distribution by more than its bound"
+    )
     assert draft.tv_qhat <= draft.rejection_bound + 1e-9, "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     return draft
 
@@ -176,4 +178,4 @@ def texts_id(cell: Cell) -> str:
     return json.dumps(fields, sort_keys=True)
 
 
-STUDY = Laws()
+STUDY = Distributions()

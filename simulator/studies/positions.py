@@ -22,7 +22,7 @@ from simulator.results.observer import Observer, Together
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 from simulator.run import simulate
-from simulator.studies.study import Row, Study, StudyResult, drafts_from_law
+from simulator.studies.study import Row, Study, StudyResult, drafts_from_distribution
 
 LIMIT: Final = 5.0
 """Standard deviations. Where the variance is ENOUGH or more, at most one cell in 150,000 is beyond them by chance, one
@@ -41,7 +41,7 @@ class Positions(Study):
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         if cell.fleet:
             raise ConfigError("fleet: positions are counted of one scheme; give scheme alone")
-        tally = Tally(drafts_from_law(cell).max_drafts)
+        tally = Tally(drafts_from_distribution(cell).max_drafts)
         listening = tally if observer is None else Together(observer, tally)
         result = simulate(cell, listening, memory=memory, rounds_to=rounds_to)
         return StudyResult(tally.rows(), result.requests)

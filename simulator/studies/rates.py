@@ -26,7 +26,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Proposal
 from simulator.schemes.quantizer import LatticeCounts
 from simulator.studies.laws import drafts_of, texts_id, texts_of
-from simulator.studies.study import Study, StudyResult, drafts_from_law
+from simulator.studies.study import Study, StudyResult, drafts_from_distribution
 from simulator.studies.verifier_texts import VerifierText
 
 CONCENTRATIONS: Final[Floats] = np.geomspace(0.5, 2.0**16, 18)  # of the Polya distributions tried
@@ -87,10 +87,10 @@ def _asked(cell: Cell) -> DraftScheme:
     """The one scheme of a cell: one that draws from what it sends, or races and sends ids. Raises ConfigError."""
     scheme = cell.scheme
     if not cell.fleet and isinstance(scheme, DraftScheme) and scheme.families.acceptance.races and not scheme.branches:
-        if scheme.sends_laws:
+        if scheme.sends_distributions:
             raise ConfigError(f"scheme = {scheme.kind!r}: races and sends its distribution; must send ids alone")
         return scheme
-    return drafts_from_law(cell)
+    return drafts_from_distribution(cell)
 
 
 def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> Iterator[_Draft]:

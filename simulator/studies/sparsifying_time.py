@@ -28,7 +28,7 @@ from simulator.schemes.sparsifier import State
 from simulator.studies.study import Study, StudyResult
 
 TOKENS: Final = (16, 256, 4096)  # rows of what has a state are after so many
-LAWS: Final = 16  # that the tokens meet in turn
+DISTRIBUTIONS: Final = 16  # that the tokens meet in turn
 REPEATS: Final = 9
 
 
@@ -42,45 +42,45 @@ class SparsifyingTime(Study):
         scheme = cell.scheme
         if not isinstance(scheme, DraftScheme):
             raise ConfigError(f"scheme = {scheme.kind!r}: keeps no part of a distribution")
-        return StudyResult(list(_rows(scheme, _laws(cell))))
+        return StudyResult(list(_rows(scheme, _distributions(cell))))
 
 
-def _laws(cell: Cell) -> Sequence[Floats]:
+def _distributions(cell: Cell) -> Sequence[Floats]:
     """Returns the drafter's distributions along the first of the pair's prompts."""
     pair = load(cell.models.pair)
     tokens = pair.prompts[0].tokens
-    return list(pair.drafter.open(cell.models.temperature).laws(tokens, min(LAWS, len(tokens))))
+    return list(pair.drafter.open(cell.models.temperature).distributions(tokens, min(DISTRIBUTIONS, len(tokens))))
 
 
-def _rows(scheme: DraftScheme, laws: Sequence[Floats]) -> Iterator[dict[str, float]]:
+def _rows(scheme: DraftScheme, distributions: Sequence[Floats]) -> Iterator[dict[str, float]]:
     state, done = scheme.entry(None), 0
-    if scheme.advance(laws[0], state) == state:
-        yield _row(scheme, laws, state)
+    if scheme.advance(distributions[0], state) == state:
+        yield _row(scheme, distributions, state)
         return
     for tokens in TOKENS:
         for place in range(done, tokens):
-            state = scheme.advance(laws[place % len(laws)], state)
+            state = scheme.advance(distributions[place % len(distributions)], state)
         done = tokens
-        yield {"tokens": tokens, **_row(scheme, laws, state)}
+        yield {"tokens": tokens, **_row(scheme, distributions, state)}
 
 
-def _row(scheme: DraftScheme, laws: Sequence[Floats], state: State) -> dict[str, float]:
-    softmax_s, sparsifying_s = _medians_s(scheme, laws, state)
+def _row(scheme: DraftScheme, distributions: Sequence[Floats], state: State) -> dict[str, float]:
+    softmax_s, sparsifying_s = _medians_s(scheme, distributions, state)
     return {
         "sparsifying_s": sparsifying_s,
         "softmax_s": softmax_s,
         "sparsifying_over_softmax": sparsifying_s / softmax_s,
-        "support_size": float(np.mean([scheme.support(q, state).size for q in laws])),
+        "support_size": float(np.mean([scheme.support(q, state).size for q in distributions])),
     }
 
 
-def _medians_s(scheme: DraftScheme, laws: Sequence[Floats], state: State) -> tuple[float, float]:
+def _medians_s(scheme: DraftScheme, distributions: Sequence[Floats], state: State) -> tuple[float, float]:
     """Seconds of a softmax, and of sparsifying its distribution."""
     with np.errstate(divide="ignore"):
-        logits = [np.log(q).astype(np.float32) for q in laws]
+        logits = [np.log(q).astype(np.float32) for q in distributions]
     softmax_s, sparsifying_s = [], []
     for _ in range(REPEATS):
-        for q, each in zip(laws, logits, strict=True):
+        for q, each in zip(distributions, logits, strict=True):
             began = perf_counter()
             softmax(each)
             made = perf_counter()
@@ -93,11 +93,11 @@ def _medians_s(scheme: DraftScheme, laws: Sequence[Floats], state: State) -> tup
 
 def softmax(logits: npt.NDArray[np.float32]) -> Floats:
     """A distribution, float64 [V], of a network's output [V], as the models make it: in double precision, in place."""
-    law = logits.astype(np.float64)
-    law -= law.max()
-    np.exp(law, out=law)
-    law /= law.sum()
-    return law
+    distribution = logits.astype(np.float64)
+    distribution -= distribution.max()
+    np.exp(distribution, out=distribution)
+    distribution /= distribution.sum()
+    return distribution
 
 
 STUDY = SparsifyingTime()

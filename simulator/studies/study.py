@@ -53,7 +53,7 @@ class Study(ABC):
         """
 
 
-def drafts_from_law(cell: Cell) -> DraftScheme:
+def drafts_from_distribution(cell: Cell) -> DraftScheme:
     """The one scheme of a cell, where it draws drafts from the very distribution that it sends. Raises ConfigError
     otherwise."""
     scheme = cell.scheme

@@ -72,7 +72,7 @@ def _written(cell: Cell) -> Iterator[VerifierText]:
             prompt = decoder.prompt(device, number, ask).tokens
             verifier, text, p = pair.verifier.open(cell.models.temperature), prompt, []
             for place in range(ask.output_tokens):
-                p.append(verifier.laws(text, 1)[0])
+                p.append(verifier.distributions(text, 1)[0])
                 text = (*text, inverse_cdf(p[-1], drawn.uniform(device, number, place)))
-            q = pair.drafter.open(cell.models.temperature).laws(text[:-1], ask.output_tokens)
+            q = pair.drafter.open(cell.models.temperature).distributions(text[:-1], ask.output_tokens)
             yield VerifierText(device, number, prompt, text[len(prompt) :], np.array(p), q)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from models.interface import CachedText, Laws, TokenTree
+from models.interface import CachedText, Distributions, TokenTree
 from simulator.decoding.memory import ReplayedText
 
 
@@ -18,13 +18,13 @@ class TimedText(ReplayedText):
         super().__init__(open_text)
         self._report = report
 
-    def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
-        return self._timed(partial(super().laws, tokens, last))
+    def distributions(self, tokens: tuple[int, ...], last: int) -> Distributions:
+        return self._timed(partial(super().distributions, tokens, last))
 
-    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
-        return self._timed(partial(super().tree_laws, tokens, tree))
+    def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
+        return self._timed(partial(super().tree_distributions, tokens, tree))
 
-    def _timed(self, make: Callable[[], Laws]) -> Laws:
+    def _timed(self, make: Callable[[], Distributions]) -> Distributions:
         began_s = time.perf_counter()
         distributions = make()
         self._report(time.perf_counter() - began_s)

@@ -35,7 +35,7 @@ from simulator.protocols.machine import (
 )
 from simulator.results.observer import END, SECOND
 from simulator.results.requests import Request
-from simulator.results.rounds import At, OpenRound, Passage, TwoPassages
+from simulator.results.rounds import At, OpenRound, Transfer, TwoPassages
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgePasses
@@ -129,7 +129,7 @@ class Driver:
         """Where."""
         self._put_s = nan
         """When it last put bits of a round."""
-        self._payload: Passage = At()
+        self._payload: Transfer = At()
         """The payload of the round put last."""
         # In the cloud.
         self._job: tuple[Job, machine.SubmitJob] | None = None
@@ -271,7 +271,7 @@ class Driver:
             self._ledger.enter(number, "prefill_s", now_s)
             self._ledger.enter(number, "draft_s", ends_s[0])
         self._ledger.enter(number, "encode_s", ends_s[-1])
-        end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.laws
+        end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
         self._drafted = drafted

@@ -390,7 +390,7 @@ class Link:
         elif message.unacked:
             message.follow_oldest(self.env.now)
 
-    # Be answered, withdrawn or dropped.
+    # Be answered, cancelled or dropped.
 
     def acknowledge(self, *messages: Message) -> None:
         """A reply to these messages, in the order in which they were put, is here: all that came of them is
@@ -402,7 +402,7 @@ class Link:
             self.withdraw(message)
 
     def withdraw(self, message: Message) -> None:
-        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on in vain."""
+        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
         message.end()
         if message.packets:
             port, packets, message.packets = message.packets[0].port, message.packets, ()

@@ -44,7 +44,7 @@ def unreported(message: Message, state: str) -> None:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """Bytes on their way through one link. After it is delivered or withdrawn it reports and receives nothing more."""
+    """Bytes on their way through one link. After it is delivered or cancelled it reports and receives nothing more."""
 
     index: MessageIndex
     """(device, request, round); round 0 is the prompt."""
@@ -74,11 +74,11 @@ class Message:
     delivered_attempts: int = 0
     sent_bits: int = 0
     bound_bits: int = 0
-    """Bits of packets whose turn has come, and that begin after a silence, whether or not it is withdrawn by then."""
+    """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled by then."""
     attempts: int = 0
     done: bool = False
     packets: Sequence[Fragment] = ()
-    """None before it is granted, and none after it is withdrawn."""
+    """None before it is granted, and none after it is cancelled."""
     missing: int = 0
     unacked: int = 0
     oldest: int = 0
@@ -109,7 +109,7 @@ class Message:
             self.bits += 8 * len(part)
 
     def end(self) -> None:
-        """Delivered or withdrawn: it reports nothing more, and holds on to nobody. Its sender may hold it, and the
+        """Delivered or cancelled: it reports nothing more, and holds on to nobody. Its sender may hold it, and the
         caches of the models would wait for the garbage collector."""
         self.done = True
         self.to, self.report = unheard, unreported

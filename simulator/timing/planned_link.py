@@ -2,7 +2,7 @@
 
 So only what somebody waits for is an event: the arrival of a message, and an acknowledgement that makes room in a full
 window. When a packet has its turn and when it leaves follows from what is before it (Lindley's recursion on the service
-curve) until a message is withdrawn, which plans those behind it anew. Windows, acknowledgements and withdrawals are
+curve) until a message is cancelled, which plans those behind it anew. Windows, acknowledgements and withdrawals are
 those of `Link`. A packet whose turn comes at the very instant of its withdrawal counts as begun.
 """
 
@@ -203,7 +203,7 @@ class PlannedLink(Link):
         self._settle(port)
         self._await_room(port)
 
-    # Be answered or withdrawn.
+    # Be answered or cancelled.
 
     def acknowledge(self, *messages: Message) -> None:
         """A reply to these messages is here: it may come before their acknowledgements."""
@@ -214,7 +214,7 @@ class PlannedLink(Link):
                     super().acknowledge(message)
 
     def withdraw(self, message: Message) -> None:
-        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on in vain."""
+        """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
         message.arrival = None
         if not message.packets:
             message.end()
@@ -247,7 +247,7 @@ class PlannedLink(Link):
             self._await_room(packet.port)
 
     def _come_in_vain(self, event: simpy.Event) -> None:
-        """A packet of a withdrawn message arrives."""
+        """A packet of a cancelled message arrives."""
         packet = event.value
         assert isinstance(packet, Fragment)
         del self._under_way[packet]

@@ -67,12 +67,12 @@ def committed(pair: LoadedPair, rounds: int) -> Iterator[tuple[int, ...]]:
         for _ in range(min(each, rounds)):
             rounds -= 1
             yield text
-            laws, drafts = [], []
+            distributions, drafts = [], []
             for _ in range(ROUND):
-                laws.append(edge.laws((*text, *drafts), 1)[0])
-                drafts.append(int(rng.choice(pair.vocabulary, p=laws[-1])))
-            p = cloud.laws((*text, *drafts), ROUND + 1)
-            verdict = verify(p, np.array(drafts), np.array(laws), rng.random(ROUND + 1))
+                distributions.append(edge.distributions((*text, *drafts), 1)[0])
+                drafts.append(int(rng.choice(pair.vocabulary, p=distributions[-1])))
+            p = cloud.distributions((*text, *drafts), ROUND + 1)
+            verdict = verify(p, np.array(drafts), np.array(distributions), rng.random(ROUND + 1))
             text = (*text, *drafts[: verdict.accepted], verdict.token)
 
 
@@ -133,7 +133,7 @@ def packets(drafter: LanguageModel, texts: list[tuple[int, ...]]) -> dict[Point,
         for point in build_prior.POINTS:
             drafts, sizes = [], []
             for _ in range(ROUND):
-                q = edge.laws((*text, *(draft.token for draft in drafts)), 1)[0]
+                q = edge.distributions((*text, *(draft.token for draft in drafts)), 1)[0]
                 support, counts, size = quantized(q, point)
                 drafts.append(Draft(int(rng.choice(support, p=counts / point[2])), support, counts))
                 sizes.append(size)

@@ -2,8 +2,8 @@
 
     pytest -s tests/benchmarks/bench_codec_speed.py
 
-Each number is the least of several repetitions, so that a busy machine counts for little. Laws are Zipf-like; where
-there is a prior, its own distribution after real tokens, every weight times a lognormal.
+Each number is the least of several repetitions, so that a busy machine counts for little. Distributions are Zipf-like;
+where there is a prior, its own distribution after real tokens, every weight times a lognormal.
 """
 
 from __future__ import annotations
@@ -110,15 +110,15 @@ def test_quantize_and_supports(ratio):
         kept = q[TopK(size).support(q)]
         quantize_us = microseconds(lambda kept=kept: quantize(kept, 100))
         print(f"quantize K = {size:<5} {quantize_us:8.1f} us (bar 20)")
-        ratio(f"codec: quantize, K = {size}", quantize_us, at_most=20, meaning="us a law")
+        ratio(f"codec: quantize, K = {size}", quantize_us, at_most=20, meaning="us a distribution")
         beside = microseconds(lambda size=size: TopK(size).support(q)) / microseconds(
             lambda size=size: np.argpartition(q, V - size)
         )
         print(f"TopK({size}).support: {beside:.2f} of np.argpartition (bar 1.2)")
-        ratio(f"codec: TopK({size}).support / np.argpartition", beside, at_most=1.2, meaning="time of a law")
+        ratio(f"codec: TopK({size}).support / np.argpartition", beside, at_most=1.2, meaning="time of a distribution")
     beside = microseconds(lambda: Threshold(1e-3).support(q)) / microseconds(lambda: np.flatnonzero(q >= 1e-3))
     print(f"Threshold.support: {beside:.2f} of np.flatnonzero (bar 1.2)")
-    ratio("codec: Threshold.support / np.flatnonzero", beside, at_most=1.2, meaning="time of a law")
+    ratio("codec: Threshold.support / np.flatnonzero", beside, at_most=1.2, meaning="time of a distribution")
 
 
 def test_time_against_k(ratio):

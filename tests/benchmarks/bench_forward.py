@@ -28,7 +28,7 @@ def pair(request):
 def _wrapped_s(text, tokens, new):
     text.crop(CACHED)
     start = time.thread_time()
-    text.laws(tokens, new)
+    text.distributions(tokens, new)
     return time.thread_time() - start
 
 
@@ -43,12 +43,12 @@ def _bare_s(network, cache, ids):
 
 @pytest.mark.parametrize("new", [1, 9], ids=["decode", "verify 8"])
 @pytest.mark.parametrize("role", ["drafter", "verifier"])
-def test_a_laws_call_costs_little_more_than_its_bare_pass(pair, role, new, capsys, ratio):
+def test_a_distributions_call_costs_little_more_than_its_bare_pass(pair, role, new, capsys, ratio):
     kind, loaded = pair
     model = getattr(loaded, role)
     tokens = (loaded.prompts[0].tokens * CACHED)[: CACHED + new]
     text, cache = model.open(1.0), DynamicCache(config=model.network.config)
-    text.laws(tokens[:CACHED], 1)
+    text.distributions(tokens[:CACHED], 1)
     ids = torch.tensor([tokens])
     with torch.inference_mode():
         model.network(input_ids=ids[:, :CACHED], cache=cache, use_cache=True)
@@ -58,4 +58,9 @@ def test_a_laws_call_costs_little_more_than_its_bare_pass(pair, role, new, capsy
     wrapped, bare = (statistics.median(column) for column in zip(*pairs, strict=True))
     with capsys.disabled():
         print(f"\n{kind} {role} {new} new: {wrapped * 1e6:.0f} us / bare {bare * 1e6:.0f} us = {wrapped / bare:.3f}")
-    ratio(f"laws / bare pass: {kind}, {role}, {new} new", wrapped / bare, at_most=1.15, meaning="CPU time of a call")
+    ratio(
+        f"distributions / bare pass: {kind}, {role}, {new} new",
+        wrapped / bare,
+        at_most=1.15,
+        meaning="CPU time of a call",
+    )

@@ -33,9 +33,9 @@ SCHEMES: dict[str, dict[str, object]] = {
     "coupled, raced": {"kind": "coupled", "token": "raced"},
     "mirrored, flat": {"kind": "mirrored", "ids": "flat"},
     "mirrored, prior": {"kind": "mirrored", "ids": "prior"},
-    "mirrored, law": {"kind": "mirrored", "ids": "law"},
+    "mirrored, distribution": {"kind": "mirrored", "ids": "law"},
     "mirrored, prior, fine": {"kind": "mirrored", "ids": "prior", **FINE},
-    "mirrored, law, fine": {"kind": "mirrored", "ids": "law", **FINE},
+    "mirrored, distribution, fine": {"kind": "mirrored", "ids": "law", **FINE},
 }
 
 
@@ -80,15 +80,17 @@ def test_how_often_the_clouds_counts_differ(kind: str) -> None:
         edge, cloud, text = pair.drafter.open(1.0), pair.drafter.open(1.0), prompt.tokens[:64]
         for _ in range(min(12, ROUNDS - rounds)):
             rounds += 1
-            laws, drafts = [], []
+            distributions, drafts = [], []
             for _ in range(ROUND):
-                laws.append(edge.laws((*text, *drafts), 1)[0])
-                drafts.append(int(rng.choice(pair.vocabulary, p=laws[-1])))
-            drifted = {drift: laws * np.exp(drift * rng.standard_normal((ROUND, pair.vocabulary))) for drift in DRIFTS}
-            drifted[0.0] = cloud.laws((*text, *drafts), ROUND + 1)[:-1]
+                distributions.append(edge.distributions((*text, *drafts), 1)[0])
+                drafts.append(int(rng.choice(pair.vocabulary, p=distributions[-1])))
+            drifted = {
+                drift: distributions * np.exp(drift * rng.standard_normal((ROUND, pair.vocabulary))) for drift in DRIFTS
+            }
+            drifted[0.0] = cloud.distributions((*text, *drafts), ROUND + 1)[:-1]
             for point, drift in differ:
                 differ[point, drift] += any(
-                    counts(a, *point) != counts(b, *point) for a, b in zip(laws, drifted[drift], strict=True)
+                    counts(a, *point) != counts(b, *point) for a, b in zip(distributions, drifted[drift], strict=True)
                 )
             text = (*text, *drafts[: int(rng.integers(1, ROUND + 1))])
         if rounds == ROUNDS:

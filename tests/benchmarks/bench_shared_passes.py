@@ -1,7 +1,7 @@
 """What decodings save that run side by side: CPU seconds of a cut of the main scenario, its schemes and a few seeds.
 
 One process each, as MKL reads its mode once: one decoding after another as MKL comes, the same in the strict mode that
-side by side needs, and side by side. Forward passes are told apart from the rest (softmax, codec, events); tables of
+side by side needs, and side by side. Forward passes are distinguished from the rest (softmax, codec, events); tables of
 the latter two must be the same bytes.
 """
 

@@ -74,7 +74,7 @@ def test_what_a_live_run_costs_beside_its_passes(
         monkeypatch.setattr(decoder, "load", lambda _: pair)
         live_s = seconds(lambda: simulate(one, memory=Memory()))
         ratios.append(live_s / seconds(lambda: replay(calls)))
-        passes = sum(name == "laws" for _, name, _ in calls)
+        passes = sum(name == "distributions" for _, name, _ in calls)
     with capsys.disabled():
         print(f"\n{kind}, {scheme}: live / bare passes = {statistics.median(ratios):.3f} ({passes} passes; bar 1.15)")
     ratio(f"live / bare passes: {kind}, {scheme}", statistics.median(ratios), at_most=1.15, meaning="CPU time of a run")

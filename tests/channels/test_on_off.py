@@ -33,7 +33,7 @@ def test_the_length_of_a_window_is_decided_by_its_number_alone(uniforms: Uniform
     assert [3 * (end - start) for start, end in short] == pytest.approx([end - start for start, end in long])
 
 
-def test_a_link_and_a_server_are_away_by_the_same_law(uniforms: Uniforms) -> None:
+def test_a_link_and_a_server_are_away_by_the_same_distribution(uniforms: Uniforms) -> None:
     outages = Rate.of({"kind": "random_outages", "mean_up_s": 5, "mean_out_s": 2}).outages(uniforms.under(3))
     crashes = Downtime.of({"kind": "random", "mean_there_s": 5, "mean_away_s": 2}).times(3, uniforms)
     assert list(islice(outages, 20)) == list(islice(crashes, 20))

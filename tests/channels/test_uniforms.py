@@ -1,4 +1,4 @@
-"""Indexed random numbers: pure functions of seed, purpose and index, of the laws they say."""
+"""Indexed random numbers: pure functions of seed, purpose and index, of the distributions they say."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ def test_a_longer_race_begins_like_a_shorter_one() -> None:
     np.testing.assert_array_equal(source.exponentials(64, 9)[:10], source.exponentials(10, 9))
 
 
-def kolmogorov_distance(drawn: np.ndarray, law: np.ndarray) -> float:
-    """The largest distance between the empirical law and `law`, the distribution function at each draw. Over 2.7 /
-    sqrt(n) with probability 2 exp(-2 2.7^2) < 1e-6."""
+def kolmogorov_distance(drawn: np.ndarray, distribution: np.ndarray) -> float:
+    """The largest distance between the empirical distribution and `law`, the distribution function at each draw. Over
+    2.7 / sqrt(n) with probability 2 exp(-2 2.7^2) < 1e-6."""
     order = np.argsort(drawn)
     steps = np.arange(len(drawn) + 1) / len(drawn)
-    return float(max(np.abs(law[order] - steps[1:]).max(), np.abs(law[order] - steps[:-1]).max()))
+    return float(max(np.abs(distribution[order] - steps[1:]).max(), np.abs(distribution[order] - steps[:-1]).max()))

@@ -19,8 +19,8 @@ VOCABULARY = 300
 def markov():
     """Next-token distributions of each token, float64 [V, V], Zipf-like and peaked."""
     rng = np.random.default_rng(11)
-    law = rng.gamma(0.08, size=(VOCABULARY, VOCABULARY)) / np.arange(1, VOCABULARY + 1) + 1e-9
-    return law / law.sum(axis=1, keepdims=True)
+    distribution = rng.gamma(0.08, size=(VOCABULARY, VOCABULARY)) / np.arange(1, VOCABULARY + 1) + 1e-9
+    return distribution / distribution.sum(axis=1, keepdims=True)
 
 
 def texts(number, length, seed):
@@ -47,8 +47,10 @@ def fingerprint():
 
 def _content():
     tokens = texts(40, 30, 3)
-    law = markov()[tokens]  # [N, T, V]
-    top = np.argsort(-law, axis=-1, kind="stable")[..., :100].astype(np.int32)
+    distribution = markov()[tokens]  # [N, T, V]
+    top = np.argsort(-distribution, axis=-1, kind="stable")[..., :100].astype(np.int32)
     vectors = np.random.default_rng(2).normal(size=(VOCABULARY, WIDTH)).astype(np.float32)
-    laws = build_prior.TextDistributions(tokens, top, np.take_along_axis(law, top, -1).astype(np.float32), vectors)
-    return prior_tables.pack(build_prior.build(laws, build_prior.Size(5_000, 20, 250, 400), 0))
+    distributions = build_prior.TextDistributions(
+        tokens, top, np.take_along_axis(distribution, top, -1).astype(np.float32), vectors
+    )
+    return prior_tables.pack(build_prior.build(distributions, build_prior.Size(5_000, 20, 250, 400), 0))

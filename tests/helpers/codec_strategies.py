@@ -9,7 +9,7 @@ from channels.codec.quantizers import quantizer
 
 
 @st.composite
-def laws(draw, min_size=1, max_size=40):
+def distributions(draw, min_size=1, max_size=40):
     """A distribution with ties, zeros, near-deterministic and half-multiple entries: float64 [K], sum 1."""
     size = draw(st.integers(min_size, max_size))
     weights = draw(
@@ -79,8 +79,8 @@ def sparse_draft(rng, format):
     """A draft of at most ten ids, peaked or flat, that a format of any quantizer carries; its token any of them."""
     size = int(rng.integers(1, min(10, format.largest_support) + 1))
     support = np.sort(rng.choice(format.vocabulary, size, replace=False))
-    law = rng.dirichlet(np.full(size, rng.choice([0.01, 0.3, 100.0]))) + 1e-12
-    counts = quantizer(format.quantizer, format.resolution).quantize(law)
+    distribution = rng.dirichlet(np.full(size, rng.choice([0.01, 0.3, 100.0]))) + 1e-12
+    counts = quantizer(format.quantizer, format.resolution).quantize(distribution)
     token = UNSENT if format.token == "unsent" else int(rng.choice(support[counts > 0]))
     return Draft(token, support, counts)
 

@@ -1,4 +1,5 @@
-"""A world of known numbers for a policy that learns them: acceptance by law, a link of some rate, a cloud's pace."""
+"""A world of known numbers for a policy that learns them: acceptance by distribution, a link of some rate, a cloud's
+pace."""
 
 from __future__ import annotations
 
@@ -26,19 +27,20 @@ from simulator.schemes.policy import (
 
 DRAFT = SeenDraft(wire.Draft(0, np.array([0]), np.array([1])), 0.5, 0.0)
 LAST = 3
-"""Verdicts that a view shows: the policies here look at the last, and whether there were others."""
+"""Verification results that a view shows: the policies here look at the last, and whether there were others."""
 SURE, UNSURE = np.array([0.95, 0.05]), np.array([0.5, 0.5])
 
 
 @dataclass
 class World:
-    """Plays requests of `answer` tokens with a policy, and notes what it did: (rung, drafts), or (-1, tokens)."""
+    """Plays requests of `answer` tokens with a policy, and notes what it did: (operating point, drafts), or (-1,
+    tokens)."""
 
     accept: Callable[[int, int, Floats], float] = lambda rung, n, q: 0.8
-    """By rung, position and law."""
+    """By operating point, position and distribution."""
     draft_s: float = 0.006
     bits: tuple[float, ...] = (100.0,)
-    """Of a draft, by rung."""
+    """Of a draft, by operating point."""
     header_bits: float = 320.0
     rate_bps: Callable[[float], float] = lambda now_s: 1e5
     delay_s: float = 0.04
@@ -47,7 +49,7 @@ class World:
     answer: int = 64
     longest: int = 8
     unsure: float = 0.0
-    """The share of laws that are UNSURE; else SURE."""
+    """The share of distributions that are UNSURE; else SURE."""
     looks: bool = True
     now_s: float = 0.0
     acked: int = 0
@@ -86,28 +88,28 @@ class World:
     def _round(
         self, policy: Policy, rung: int, most: int, left: int, seen: list[SeenVerdict], state: PolicyState
     ) -> tuple[PolicyState, int]:
-        laws = [SURE]
+        distributions = [SURE]
         self.now_s += self.draft_s
-        while len(laws) < most:
-            drafts, law = (DRAFT,) * len(laws), UNSURE if self._uniform(0) < self.unsure else SURE
+        while len(distributions) < most:
+            drafts, distribution = (DRAFT,) * len(distributions), UNSURE if self._uniform(0) < self.unsure else SURE
             action, state = policy.next(self._view(drafts, most, left, seen, None, rung), state)
             if isinstance(action, Send):
                 break
             self.now_s += self.draft_s
             if self.looks:
-                action, state = policy.next(self._view(drafts, most, left, seen, law, rung), state)
+                action, state = policy.next(self._view(drafts, most, left, seen, distribution, rung), state)
                 if isinstance(action, Send):
                     break
-            laws.append(law)
+            distributions.append(distribution)
         accepted = 0
-        while accepted < len(laws) and self._uniform(1) < self.accept(rung, accepted, laws[accepted]):
+        while accepted < len(distributions) and self._uniform(1) < self.accept(rung, accepted, distributions[accepted]):
             accepted += 1
-        payload = round(self.bits[rung] * len(laws))
+        payload = round(self.bits[rung] * len(distributions))
         sent_s = self.now_s
         self._send(payload, self.judge_s)
-        seen.append(SeenVerdict(len(laws), accepted, payload, sent_s, self.now_s, rung))
+        seen.append(SeenVerdict(len(distributions), accepted, payload, sent_s, self.now_s, rung))
         self.told = SeenCloud(0.0, self.judge_s, 1.0)
-        self.deeds.append((rung, len(laws)))
+        self.deeds.append((rung, len(distributions)))
         return policy.learn(seen[-1], state), accepted + 1
 
     def _alone(self, policy: Policy, tokens: int, state: PolicyState, seen: list[SeenVerdict]) -> PolicyState:
@@ -134,11 +136,13 @@ class World:
         most: int,
         left: int,
         seen: list[SeenVerdict],
-        law: Floats | None,
+        distribution: Floats | None,
         rung: int,
     ) -> EdgeView:
         link = SeenLink(self.acked, round_trip_s=self.round_trip_s)
-        return EdgeView(self.now_s, drafts, most, left, tuple(seen[-LAST:]), link, law, self.told, rung, len(self.bits))
+        return EdgeView(
+            self.now_s, drafts, most, left, tuple(seen[-LAST:]), link, distribution, self.told, rung, len(self.bits)
+        )
 
     def _uniform(self, purpose: int) -> float:
         self._asked = getattr(self, "_asked", 0) + 1

@@ -19,11 +19,11 @@ BITS = {"coupled": 16.0, "k_sqs": 20.0, "dense": 18.0}
 _CLOCKS = [ConstantLatency(per_pass_s=each) for each in (EDGE_S, TARGET_S, DRAFTER_S)]
 
 
-def table(off: dict[str, float] | None = None, luck: float = 0.01, seeds: int = 8) -> pd.DataFrame:
+def table(off: dict[str, float] | None = None, rng: float = 0.01, seeds: int = 8) -> pd.DataFrame:
     """Each kind's times are those of its closed form, `off` by a share of its own; those of the edge vary by `luck` of
     them from seed to seed."""
     rows = [
-        _row(name, prompt, answer, trip, kind, seed, (1 + (off or {}).get(kind, 0.0)) * _luck(kind, luck, seed, seeds))
+        _row(name, prompt, answer, trip, kind, seed, (1 + (off or {}).get(kind, 0.0)) * _rng(kind, rng, seed, seeds))
         for name in NAMES
         for prompt in PROMPTS
         for answer in ANSWERS
@@ -39,8 +39,8 @@ def _rounds(name: Any) -> Rounds:
     return Rounds(tuple(Published(name=name, size=1024).along.survival(DRAFTS).tolist()))
 
 
-def _luck(kind: str, luck: float, seed: int, seeds: int) -> float:
-    return 1.0 if kind == "cloud_only" else 1 + luck * (seed - (seeds - 1) / 2)
+def _rng(kind: str, rng: float, seed: int, seeds: int) -> float:
+    return 1.0 if kind == "cloud_only" else 1 + rng * (seed - (seeds - 1) / 2)
 
 
 def _row(name: Any, prompt: int, answer: int, trip: float, kind: str, seed: int, times: float) -> dict[str, object]:

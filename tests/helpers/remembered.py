@@ -11,7 +11,7 @@ import pandas as pd
 from cells import cell, link
 
 from models.computed_text import ComputedText
-from models.interface import Laws, TokenTree
+from models.interface import Distributions, TokenTree
 from simulator import Cell, CellResult
 from simulator.decoding.nodes import Tree
 from simulator.decoding.steps import attach, detach_all, in_order
@@ -48,17 +48,20 @@ def made(way: str, bps: float = 1e5) -> Cell:
 def counted_passes() -> Iterator[list[int]]:
     """The tokens of each text that a model makes a pass over meanwhile."""
     passes = list[int]()
-    laws, tree_laws = ComputedText.laws, ComputedText.tree_laws
+    distributions, tree_distributions = ComputedText.distributions, ComputedText.tree_distributions
 
-    def counted(self: ComputedText, tokens: tuple[int, ...], last: int) -> Laws:
+    def counted(self: ComputedText, tokens: tuple[int, ...], last: int) -> Distributions:
         passes.append(len(tokens))
-        return laws(self, tokens, last)
+        return distributions(self, tokens, last)
 
-    def counted_tree(self: ComputedText, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
+    def counted_tree(self: ComputedText, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
         passes.append(len(tokens))
-        return tree_laws(self, tokens, tree)
+        return tree_distributions(self, tokens, tree)
 
-    with patch.object(ComputedText, "laws", counted), patch.object(ComputedText, "tree_laws", counted_tree):
+    with (
+        patch.object(ComputedText, "distributions", counted),
+        patch.object(ComputedText, "tree_distributions", counted_tree),
+    ):
         yield passes
 
 

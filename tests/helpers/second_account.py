@@ -13,7 +13,7 @@ from typing import Final
 from plants import Watch
 from seen_ahead import FollowingAhead
 from seen_requests import Following, RequestSeen, RoundSeen
-from slow_times import Passage
+from slow_times import Transfer
 from tables_pair import END
 
 from channels.uniforms import Uniforms
@@ -81,7 +81,7 @@ class Account:
         own = sum(each.uplink is not None for each in self.cell.fleet)
         return own + (own < len(self.cell.fleet) or not own)
 
-    def messages(self, device: int, way: str) -> Iterator[tuple[RequestSeen, Passage]]:
+    def messages(self, device: int, way: str) -> Iterator[tuple[RequestSeen, Transfer]]:
         """What a device and the cloud have sent each other on a way, in order."""
         for request in self.requests:
             if request.device == device:

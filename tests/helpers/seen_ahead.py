@@ -1,4 +1,4 @@
-"""A request whose rounds are drafted ahead of their verdicts, seen from its arrival to its answer."""
+"""A request whose rounds are drafted ahead of their verification results, seen from its arrival to its answer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from slow_times import UPLINK, Stretch
 
 @dataclass
 class FollowingAhead(Following):
-    """Chain after chain of rounds: all of one stand but the last, whose verdict voids those drafted on it."""
+    """Chain after chain of rounds: all of one stand but the last, whose verification result voids those drafted on
+    it."""
 
     def _ahead(self, start_s: float) -> None:
-        """A chain of rounds that stand but for the last, then those drafted on that one in vain, then the next chain.
+        """A chain of rounds that stand but for the last, then those drafted on that one for nothing, then the next.
         The prompt is in the cloud."""
         seen, chain = self.seen, list[RoundSeen]()
         free_s, judged_s, ready_s = start_s, self._job(self._prompt(start_s)).done_s, nan
@@ -39,18 +40,18 @@ class FollowingAhead(Following):
         seen.finish_s = free_s
 
     def _may_begin(self, chain: Sequence[RoundSeen], free_s: float) -> float:
-        """When the round after these may be drafted: only so many verdicts may be out."""
+        """When the round after these may be drafted: only so many verification results may be out."""
         out = len(chain) - self.device.scheme.depth - 1
         return max(free_s, chain[out].answered_s) if out >= 0 else free_s
 
     def _hide(self, chain: Sequence[RoundSeen], round_: RoundSeen, until_s: float) -> None:
-        """The processor's work on a round, until then, is hidden while verdicts on these are out."""
+        """The processor's work on a round, until then, is hidden while verification results on these are out."""
         if chain:
             hidden_s = min(round_.sent_s, chain[-1].answered_s, until_s) - round_.started_s
             self.seen.hidden_s += max(0.0, hidden_s)
 
     def _void(self, chain: Sequence[RoundSeen], void: Sequence[SlowRound], free_s: float) -> None:
-        """Drafted on the last of these until its verdict comes."""
+        """Drafted on the last of these until its verification result comes."""
         seen, flushed_s, before = self.seen, chain[-1].answered_s, list(chain)
         stretches, work = list(seen.times.stretches), len(seen.work)
         for decoded in void:

@@ -12,7 +12,7 @@ from functools import cached_property
 from math import inf, isnan, nan
 
 from slow_decoding import SlowRequest, SlowRound
-from slow_times import DOWNLINK, UPLINK, Passage, Stretch, Times, Visit, visits
+from slow_times import DOWNLINK, UPLINK, Stretch, Times, Transfer, Visit, visits
 from tables_pair import V
 
 from channels.link.link_config import LinkConfig
@@ -37,14 +37,14 @@ class RoundSeen:
     answered_s: float = nan
     passes_end_s: list[float] = field(default_factory=list)
     """Of the drafter at the edge."""
-    up: Passage | None = None
-    down: Passage | None = None
+    up: Transfer | None = None
+    down: Transfer | None = None
     """None of both: nothing crossed the air."""
-    ask: Passage | None = None
-    whole: Passage | None = None
+    ask: Transfer | None = None
+    whole: Transfer | None = None
     """Where the cloud asked for all of it, what asked and what came."""
     flushed_s: float = nan
-    """When a verdict made it void."""
+    """When a verification result made it void."""
 
     @property
     def sent(self) -> bool:
@@ -79,8 +79,8 @@ class RequestSeen:
     end_tokens: tuple[int, ...] = ()
     most_tokens: int = 0
     times: Times = field(default_factory=Times)
-    prompt: Passage | None = None
-    end: Passage | None = None
+    prompt: Transfer | None = None
+    end: Transfer | None = None
     """The device's word that it gives up."""
     late: list[RoundSeen] = field(default_factory=list)
     """What the cloud went on with until then."""
@@ -88,7 +88,7 @@ class RequestSeen:
     work: list[tuple[float, float]] = field(default_factory=list)
     """When the device's processor was at it."""
     hidden_s: float = 0.0
-    """Of it, while an older round's verdict was out."""
+    """Of it, while an older round's verification result was out."""
 
     @property
     def told_s(self) -> float:
@@ -131,26 +131,26 @@ class RequestSeen:
 
 
 def lines(
-    config: LinkConfig, seen: Iterable[tuple[RequestSeen, Passage]], down: bool
+    config: LinkConfig, seen: Iterable[tuple[RequestSeen, Transfer]], down: bool
 ) -> Iterator[tuple[float, float, bool]]:
     """Of a device's messages on a link, in order: from when to when a packet was in line or on the air, attempt by
     attempt, and whether it went out, or still may. What goes `down` is wanted until the cloud knows of the end."""
     free_s = 0.0
-    for request, passage in seen:
-        over_s = inf if passage is request.end else request.told_s if down else request.finish_s
-        withdrawn_s = min(inf if passage.delivered_s <= over_s else over_s, passage.withdrawn_s)
-        for packet in range(len(passage.sizes)):
-            since_s = passage.put_s + config.access_s
+    for request, transfer in seen:
+        over_s = inf if transfer is request.end else request.told_s if down else request.finish_s
+        withdrawn_s = min(inf if transfer.delivered_s <= over_s else over_s, transfer.withdrawn_s)
+        for packet in range(len(transfer.sizes)):
+            since_s = transfer.put_s + config.access_s
             if config.arq.window_packets == 1:
                 since_s = max(since_s, free_s)
             if since_s >= withdrawn_s:
                 continue
-            for each in passage.attempts(packet):
+            for each in transfer.attempts(packet):
                 yield since_s, each.left_s, True
                 since_s = each.left_s + config.arq.timeout_s
-            if passage.arrives_s(packet) == inf and since_s < withdrawn_s:
+            if transfer.arrives_s(packet) == inf and since_s < withdrawn_s:
                 yield since_s, withdrawn_s, withdrawn_s == inf
-            free_s = min(passage.arrives_s(packet) + passage.back_s, withdrawn_s)
+            free_s = min(transfer.arrives_s(packet) + transfer.back_s, withdrawn_s)
 
 
 @dataclass
@@ -176,12 +176,12 @@ class Following:
     def _round(self, *stretches: Stretch) -> None:
         self.seen.times.stretches += [each for each in stretches if each.from_s < each.to_s]
 
-    def message(self, way: str, round_: int, bits: int, put_s: float) -> Passage:
+    def message(self, way: str, round_: int, bits: int, put_s: float) -> Transfer:
         links = {"uplink": (self.device.uplink, self.device.downlink)}
         config, other = links.get(way, (self.device.downlink, self.device.uplink))
         address = (self.seen.device, self.seen.number, round_)
         airings = [each for each in self.airings if each.link.endswith(way) and each.address == address]
-        return Passage(config, bits, put_s, airings, other.delay.mean_s)
+        return Transfer(config, bits, put_s, airings, other.delay.mean_s)
 
     def _prompt(self, start_s: float) -> float:
         """When it is in the cloud."""
@@ -246,7 +246,7 @@ class Following:
         seen.finish_s = seen.rounds[-1].answered_s
 
     def _asked(self, round_: RoundSeen, put_s: float) -> Visit:
-        """All of a round is asked for, encoded, sent and judged; the job that judges it."""
+        """All of a round is asked for, encoded, sent and verified; the job that judges it."""
         number, drafts = round_.decoded.number, len(round_.decoded.drafts)
         round_.ask = self.message("downlink", number + SECOND, 8, put_s)
         asked_s = round_.ask.delivered_s

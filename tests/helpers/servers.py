@@ -49,8 +49,8 @@ class Bench:
     def __init__(self, seed: int = 0, *, env: simpy.Environment | None = None, **fields: object) -> None:
         self.env = simpy.Environment() if env is None else env
         config = CloudConfig.model_validate({"latency": TICKS, **fields})
-        luck = (Uniforms.of(seed, purpose) for purpose in ("test", "passes", "spells"))
-        self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), *luck)
+        rng = (Uniforms.of(seed, purpose) for purpose in ("test", "passes", "spells"))
+        self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), *rng)
         self.visits: list[Visit] = []
 
     def submit(

@@ -27,9 +27,9 @@ from channels.uniforms import Uniforms
 from kinds.arrays import Floats, Ints
 from models.interface import LoadedPair, Pair, Prompt
 from models.synthetic import MarkovModel
-from models.verification import LawAfter, Verdict
+from models.verification import DistributionAfter, Verdict
 from simulator.cell.cell import Cell
-from simulator.checking.exact import Law, Script
+from simulator.checking.exact import Distribution, Script
 from simulator.decoding.memory import Memory
 from simulator.results.recorder import Recorder
 from simulator.run import run
@@ -103,25 +103,25 @@ class Paths:
         token = self.choose(chances.tolist())
         return float(chances[:token].sum() + chances[token] / 2)
 
-    def verdict(self, law_after: LawAfter, heard: Received) -> list[float]:
-        """Uniform numbers that lead to one verdict."""
+    def verdict(self, distribution_after: DistributionAfter, heard: Received) -> list[float]:
+        """Uniform numbers that lead to one verification result."""
         line, numbers = tuple(heard.drafts.tolist()), list[float]()
         for n, token in enumerate(line):
-            p, qhat = law_after(line[:n]), heard.qhat[n]
+            p, qhat = distribution_after(line[:n]), heard.qhat[n]
             ratio = min(1.0, float(p[token] / qhat[token]))
             if self.choose((ratio, 1 - ratio)):
                 rest = [0.5] * (len(line) - n - 1)
                 return [*numbers, (1 + ratio) / 2, *rest, self.drawn(np.maximum(p - qhat, 0.0))]
             numbers.append(ratio / 2)
-        return [*numbers, self.drawn(law_after(line))]
+        return [*numbers, self.drawn(distribution_after(line))]
 
 
 @dataclass
 class Simulated:
-    """The exact law of a cell's one request, and what happened on the way there."""
+    """The exact distribution of a cell's one request, and what happened on the way there."""
 
     made: Cell
-    law: Law = field(default_factory=lambda: defaultdict(float))
+    distribution: Distribution = field(default_factory=lambda: defaultdict(float))
     paths: int = 0
     cut: int = 0
     """Rounds of which the cloud heard some drafts and not others."""
@@ -139,11 +139,11 @@ class Simulated:
                 plant.check()
                 (request,) = watch.ended
                 assert sum(request.spent) == pytest.approx(request.latency_s, rel=1e-9), "I11"
-                self.law[tuple(request.tokens)] += paths.weight
+                self.distribution[tuple(request.tokens)] += paths.weight
                 self.paths += 1
                 self.cut += sum(each.verified == each.accepted < each.drafted for each in request.rounds)
                 self.full += sum(each.edge_passes > each.drafted for each in request.rounds)
-        assert sum(self.law.values()) == pytest.approx(1.0, abs=1e-12)
+        assert sum(self.distribution.values()) == pytest.approx(1.0, abs=1e-12)
 
 
 @contextmanager
@@ -156,9 +156,14 @@ def _scripted(paths: Paths) -> Iterator[None]:
         return draw(self, proposal, q, _told(paths.drawn(self.weights(proposal, q))), place)
 
     def judged(
-        self: Rejection, law_after: LawAfter, heard: Received, uniforms: RequestUniforms, number: int, position: int
+        self: Rejection,
+        distribution_after: DistributionAfter,
+        heard: Received,
+        uniforms: RequestUniforms,
+        number: int,
+        position: int,
     ) -> Verdict:
-        return judge(self, law_after, heard, _told(paths.verdict(law_after, heard)), number, position)
+        return judge(self, distribution_after, heard, _told(paths.verdict(distribution_after, heard)), number, position)
 
     with patch.object(Draw, "draw", drawn), patch.object(Rejection, "judge", judged):
         yield
@@ -176,9 +181,11 @@ def written_cell(scheme: dict[str, Any], q: Rows, p: Rows, tokens: int, **fields
     return cell(scheme, models={"pair": pair}, workload=asked, **fields)
 
 
-def verifier_law(p: Rows, tokens: int) -> Law:
+def verifier_distribution(p: Rows, tokens: int) -> Distribution:
     """What the verifier alone would say after token 0."""
-    law: Law = {(): 1.0}
+    distribution: Distribution = {(): 1.0}
     for _ in range(tokens):
-        law = {(*t, x): w * m for t, w in law.items() for x, m in enumerate(p[t[-1] if t else 0]) if m > 0}
-    return law
+        distribution = {
+            (*t, x): w * m for t, w in distribution.items() for x, m in enumerate(p[t[-1] if t else 0]) if m > 0
+        }
+    return distribution

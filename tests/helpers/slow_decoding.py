@@ -1,7 +1,8 @@
-"""The rounds of a request, decoded a second time: by loops over the laws of `tables_pair`, as the papers have it.
+"""The rounds of a request, decoded a second time: by loops over the distributions of `tables_pair`, as the papers have
+it.
 
 Only the wire's code and the address of each random number are the shipped ones. What a round's row says of its drafts
-and verdict is recounted from here.
+and verification result is recounted from here.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
-from slow_drafts import HalfCorrected, Law, Raced, SlowDraft, Unquantized, drawn_by, halves, lattice
-from tables_pair import END, PROMPTS, P, Q, V, law_after
+from slow_drafts import Distribution, HalfCorrected, Raced, SlowDraft, Unquantized, drawn_by, halves, lattice
+from tables_pair import END, PROMPTS, P, Q, V, distribution_after
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
@@ -29,7 +30,7 @@ Heard = Callable[[int, int], int]
 
 @dataclass
 class SlowRound:
-    """A round from its first draft to its verdict."""
+    """A round from its first draft to its verification result."""
 
     number: int
     drafts: Sequence[SlowDraft] = ()
@@ -39,7 +40,7 @@ class SlowRound:
     """Those up to and including the first rejected."""
     accepted: int = 0
     committed: tuple[int, ...] = ()
-    targets: Sequence[Law] = ()
+    targets: Sequence[Distribution] = ()
     """p at each committed token."""
     passes: Sequence[tuple[int, int]] = ()
     """(new, cached) tokens of each pass of the drafter at the edge."""
@@ -48,12 +49,12 @@ class SlowRound:
     reply_bits: int = 0
     whole_bits: int = 0
     """Of the second payload."""
-    unverified: Law | None = None
+    unverified: Distribution | None = None
     """Of a token that nobody verifies: what it was drawn from."""
     stood: bool = False
-    """All of its drafts stand, and the next round was promised to follow on them."""
+    """All of its drafts are accepted, and the next round was promised to follow on them."""
     void: Sequence[SlowRound] = ()
-    """Those that may have been drafted on it in vain."""
+    """Those that may have been drafted on it for nothing."""
 
 
 @dataclass
@@ -93,8 +94,8 @@ class SlowRequest:
         over = len(self.text) > self.prompt_tokens and self.end in self.text[self.prompt_tokens :]
         return 0 if over else max(0, self.most - len(self.text))
 
-    def law(self, table: np.ndarray, text: Sequence[int]) -> Law:
-        return law_after(table, text[-1], self.cell.models.temperature)
+    def distribution(self, table: np.ndarray, text: Sequence[int]) -> Distribution:
+        return distribution_after(table, text[-1], self.cell.models.temperature)
 
     def rounds(self) -> Iterator[SlowRound]:
         number = 1
@@ -135,7 +136,8 @@ class SlowRequest:
         return round_
 
     def on_approval(self, number: int) -> Iterator[SlowRound]:
-        """The rounds after this one as they are if all drafts stand; the answer must go on by two tokens then."""
+        """The rounds after this one as they are if all drafts are accepted; the answer must go on by two tokens
+        then."""
         for ahead in range(self.scheme.depth + 1):
             round_, betas = self._sent(number + ahead)
             if ahead:
@@ -175,14 +177,14 @@ class SlowRequest:
         mirror = open_drifted(MarkovModel.from_table(Q), self.cell.models.temperature, self.scheme.drift)
         text, different = list(self.text), False
         for draft in drafts:
-            q = mirror.laws(tuple(text), 1)[0].tolist()
+            q = mirror.distributions(tuple(text), 1)[0].tolist()
             kept = self._kept(q)
             different |= (kept, self._counts([q[token] for token in kept])) != (list(draft.kept), list(draft.counts))
             text.append(draft.sent.token)
         return different
 
     def _drafted(self, number: int, place: int, text: list[int], sent: list[wire.Draft]) -> SlowDraft | None:
-        q = self.law(Q, text)
+        q = self.distribution(Q, text)
         kept = self._kept(q)
         likely = sorted(kept, key=lambda token: (-q[token], token))
         over = False
@@ -194,7 +196,7 @@ class SlowRequest:
             over = fitting is None
             kept = prefixes[-1] if fitting is None else fitting
         counts = self._counts([q[token] for token in kept])
-        weights: Law = counts
+        weights: Distribution = counts
         if self.scheme.kind == "s_q":
             weights = [q[token] if count else 0.0 for token, count in zip(kept, counts, strict=True)]
         if self.scheme.kind == "coupled":
@@ -207,7 +209,7 @@ class SlowRequest:
         made = HalfCorrected if getattr(self.scheme, "precision", "") == "half" else SlowDraft
         return made(draft, q, kept, counts, drawn, self._bound(len(kept)), over)
 
-    def _kept(self, q: Law) -> list[int]:
+    def _kept(self, q: Distribution) -> list[int]:
         if self.beta is not None:
             kept = [token for token in range(V) if q[token] >= self.beta] or [q.index(max(q))]
             dropped = sum(q[token] for token in range(V) if token not in kept)
@@ -215,7 +217,7 @@ class SlowRequest:
             return kept
         return sorted(sorted(range(V), key=lambda token: (-q[token], token))[: self.size])
 
-    def _counts(self, mass: Law) -> list[int]:
+    def _counts(self, mass: Distribution) -> list[int]:
         if self.scheme.kind == "coupled":
             return [1] * len(mass)
         return halves(mass) if self.resolution is None else lattice(mass, self.resolution)
@@ -230,7 +232,7 @@ class SlowRequest:
         own = RequestUniforms(self.draft, self.verdict, self.shared)
         return self.scheme.packets_sharing(self.scheme.packets(V), own)
 
-    def _fits(self, sent: list[wire.Draft], q: Law, kept: list[int]) -> bool:
+    def _fits(self, sent: list[wire.Draft], q: Distribution, kept: list[int]) -> bool:
         if self.scheme.budget_bits is None:
             return True
         counts, packets = self._counts([q[token] for token in kept]), self._packets
@@ -244,9 +246,9 @@ class SlowRequest:
     # At the verifier.
 
     def _judge(self, round_: SlowRound, heard: Sequence[SlowDraft]) -> None:
-        text, targets, coupled = list(self.text), list[Law](), self.scheme.kind == "coupled"
+        text, targets, coupled = list(self.text), list[Distribution](), self.scheme.kind == "coupled"
         for place, draft in enumerate(heard):
-            p, token = self.law(P, text), draft.sent.token
+            p, token = self.distribution(P, text), draft.sent.token
             targets.append(p)
             stands = self.verdict.uniform(round_.number, place) * draft.qhat[token] < p[token]
             if coupled:
@@ -260,7 +262,7 @@ class SlowRequest:
             text.append(token)
             round_.accepted += 1
         else:
-            p = self.law(P, text)
+            p = self.distribution(P, text)
             targets.append(p)
             race = self.shared.exponentials(V, len(text))
             own = min(range(V), key=lambda each: race[each] / p[each])
@@ -272,7 +274,7 @@ class SlowRequest:
         limit = self.scheme.drafts
         drafts, text = list[SlowDraft](), list(self.text)
         while len(drafts) < min(limit, max(1, self.remaining - 1)):
-            q = self.law(Q, text)
+            q = self.distribution(Q, text)
             token = drawn_by(q, self.draft.uniform(number, len(drafts)))
             drafts.append(Unquantized(wire.Draft(token, np.arange(V), np.ones(V, int)), q, range(V), (), q, 0.0))
             text.append(token)
@@ -283,7 +285,7 @@ class SlowRequest:
         return round_
 
     def _local(self, number: int) -> SlowRound:
-        q, p = self.law(Q, self.text), self.law(P, self.text)
+        q, p = self.distribution(Q, self.text), self.distribution(P, self.text)
         token = drawn_by(q, self.draft.uniform(number, 0))
         new = len(self.text) - self.cached
         passes, self.cached = [(new, self.cached)], len(self.text)

@@ -1,4 +1,5 @@
-"""A draft and what it does to the law of the output, by loops over the laws of `tables_pair`, as the papers have it."""
+"""A draft and what it does to the distribution of the output, by loops over the distributions of `tables_pair`, as the
+papers have it."""
 
 from __future__ import annotations
 
@@ -11,29 +12,29 @@ from tables_pair import V
 
 from channels.codec import wire
 
-Law = Sequence[float]
+Distribution = Sequence[float]
 
 
 @dataclass(frozen=True)
 class SlowDraft:
-    """One draft and the laws around it."""
+    """One draft and the distributions around it."""
 
     sent: wire.Draft
-    q: Law
+    q: Distribution
     kept: Sequence[int]
     counts: Sequence[int]
-    drawn: Law
+    drawn: Distribution
     """What it was drawn from, over the whole vocabulary."""
     bound: float
-    """The most that quantizing may move a law on that many tokens."""
+    """The most that quantizing may move a distribution on that many tokens."""
     over_budget: bool = False
 
     @property
-    def qhat(self) -> Law:
-        law = [0.0] * V
+    def qhat(self) -> Distribution:
+        distribution = [0.0] * V
         for token, count in zip(self.kept, self.counts, strict=True):
-            law[token] = count / sum(self.counts)
-        return law
+            distribution[token] = count / sum(self.counts)
+        return distribution
 
     @property
     def dropped_mass(self) -> float:
@@ -44,22 +45,22 @@ class SlowDraft:
         """Ids that cross the air."""
         return sum(count > 0 for count in self.counts)
 
-    def rejection_bound(self, p: Law) -> float:
+    def rejection_bound(self, p: Distribution) -> float:
         return distance(self.q, p) + self.dropped_mass + self.bound
 
-    def rest(self, p: Law) -> list[float]:
+    def rest(self, p: Distribution) -> list[float]:
         """What it is replaced by where it is rejected, of any total."""
         return [max(0.0, a - b) for a, b in zip(p, self.qhat, strict=True)]
 
-    def output_law(self, p: Law) -> list[float]:
+    def output_distribution(self, p: Distribution) -> list[float]:
         """Of the token that its position commits: each draft that may be drawn, kept or replaced."""
-        law, rest = [0.0] * V, self.rest(p)
+        distribution, rest = [0.0] * V, self.rest(p)
         for draft, mass in enumerate(self.drawn):
             kept = min(1.0, p[draft] / self.qhat[draft]) if mass else 0.0
-            law[draft] += mass * kept
+            distribution[draft] += mass * kept
             for token in range(V):
-                law[token] += mass * (1 - kept) * rest[token] / sum(rest)
-        return law
+                distribution[token] += mass * (1 - kept) * rest[token] / sum(rest)
+        return distribution
 
     @property
     def tv_quantization(self) -> float:
@@ -70,7 +71,7 @@ class SlowDraft:
 class HalfCorrected(SlowDraft):
     """A draft that the edge corrects with p in half precision."""
 
-    def rest(self, p: Law) -> list[float]:
+    def rest(self, p: Distribution) -> list[float]:
         sent = halves(p)
         return super().rest([each / sum(sent) for each in sent])
 
@@ -83,30 +84,30 @@ class Unquantized(SlowDraft):
         return 1
 
     @property
-    def qhat(self) -> Law:
+    def qhat(self) -> Distribution:
         return self.q
 
 
 class Raced(Unquantized):
     """The winner of a race that the cloud runs too."""
 
-    def rejection_bound(self, p: Law) -> float:
+    def rejection_bound(self, p: Distribution) -> float:
         """1 - (1 - TV) / (1 + TV) (Daliri, Musco, Suresh)."""
         return 1 - (1 - distance(self.q, p)) / (1 + distance(self.q, p))
 
 
-def distance(one: Law, other: Law) -> float:
-    """Total variation: what one law has more than the other."""
+def distance(one: Distribution, other: Distribution) -> float:
+    """Total variation: what one distribution has more than the other."""
     return sum(max(0.0, a - b) for a, b in zip(one, other, strict=True))
 
 
-def drawn_by(weights: Law, u: float) -> int:
+def drawn_by(weights: Distribution, u: float) -> int:
     """The first index at which the running sum exceeds u of the whole."""
     sums = list(accumulate(weights))
     return next(index for index, mass in enumerate(sums) if mass > u * sums[-1])
 
 
-def lattice(mass: Law, resolution: int) -> list[int]:
+def lattice(mass: Distribution, resolution: int) -> list[int]:
     """Counts with that sum: each rounded, and what is left over given where it was rounded farthest (Reznik 2011)."""
     grid = [round(each / sum(mass) * 2**40) for each in mass]
     counts = [(2 * resolution * g + 2**40) >> 41 for g in grid]
@@ -117,6 +118,6 @@ def lattice(mass: Law, resolution: int) -> list[int]:
     return counts
 
 
-def halves(mass: Law) -> list[int]:
+def halves(mass: Distribution) -> list[int]:
     """Half-precision floats, in units of 2^-24."""
     return [int(struct.unpack("e", struct.pack("e", each / sum(mass)))[0] * 2**24) for each in mass]

@@ -144,13 +144,13 @@ def candidates(format, context):
         one.base = one.row + (left_over * unigram[one.token] >> 30)
         score = sum(a * b for a, b in zip(h, part["vectors"][one.token], strict=True)) >> 5
         one.raised = min(max(score, -256), 256)
-        one.law = one.base * round(2 ** (16 + one.raised % 32 / 32)) >> (16 - one.raised // 32)
-    whole = sum(one.law for one in found.values())
+        one.distribution = one.base * round(2 ** (16 + one.raised % 32 / 32)) >> (16 - one.raised // 32)
+    whole = sum(one.distribution for one in found.values())
     listed = sum(one.base for one in found.values())
     scale = (UNIT << 20) // (whole + max(UNIT - listed, UNIT >> 10))
     share, recent = (2 * followers << 30) // (5 * (followers + 2)), UNIT >> 5 if known else 0
     for one in found.values():
-        one.weight = ((UNIT - share - recent) * (one.law * scale >> 20) >> 30) + 1
+        one.weight = ((UNIT - share - recent) * (one.distribution * scale >> 20) >> 30) + 1
         one.weight += share * one.followed // max(followers, 1) + recent * one.occurred // max(known, 1)
     kept = [one for one in found.values() if one.weight >= UNIT // (64 * ell)]
     return sorted(kept, key=lambda one: -one.weight), left_over

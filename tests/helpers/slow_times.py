@@ -42,7 +42,7 @@ class Stretch(NamedTuple):
 
 
 @dataclass
-class Passage:
+class Transfer:
     """A message on a link: put there at an instant, cut into packets, each sent until it arrives."""
 
     config: LinkConfig

@@ -1,4 +1,5 @@
-"""A pair of exact laws over eight tokens, written down as tables: what a test needs to know of every q and p."""
+"""A pair of exact distributions over eight tokens, written down as tables: what a test needs to know of every q and
+p."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ V: Final = 8
 END: Final = 4
 """The token that ends a text."""
 P: Final[Floats] = np.random.Generator(np.random.Philox(31)).dirichlet(np.full(V, 0.9), V)
-"""The verifier's law of the next token, [V, V], by the last token."""
+"""The verifier's distribution of the next token, [V, V], by the last token."""
 Q: Final[Floats] = 0.45 * P + 0.55 * np.random.Generator(np.random.Philox(37)).dirichlet(np.full(V, 0.7), V)
 """The drafter's."""
 PROMPTS: Final = tuple(
@@ -28,7 +29,7 @@ PROMPTS: Final = tuple(
 class Tables(Pair):
     """P and Q of this file."""
 
-    summary: ClassVar[str] = "two tables of eight laws each"
+    summary: ClassVar[str] = "two tables of eight distributions each"
     kind: Literal["tables_in_tests"] = "tables_in_tests"
 
     @cached_property
@@ -47,7 +48,7 @@ class Tables(Pair):
         return LoadedPair(MarkovModel.from_table(Q), MarkovModel.from_table(P), PROMPTS, (END,))
 
 
-def law_after(table: Floats, token: int, temperature: float) -> list[float]:
+def distribution_after(table: Floats, token: int, temperature: float) -> list[float]:
     """Row `token` of a table at a temperature: probabilities to the power 1/T, over their sum."""
     powers = [float(mass) ** (1 / temperature) for mass in table[token]]
     return [power / sum(powers) for power in powers]

@@ -38,7 +38,7 @@ def crowded() -> Cell:
 
 
 def queued_ahead() -> Cell:
-    """Devices that share an uplink without losses, on which payloads drafted ahead wait, and are withdrawn."""
+    """Devices that share an uplink without losses, on which payloads drafted ahead wait, and are cancelled."""
     asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 4}
     return cell(AHEAD, workload=asked, uplink=link(8e3, arq="selective_repeat"))
 

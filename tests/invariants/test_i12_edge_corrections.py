@@ -13,16 +13,16 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from simulator.checking.exact import PAIR, Enumeration, P, Q, V, distance, verifier_law
+from simulator.checking.exact import PAIR, Enumeration, P, Q, V, distance, verifier_distribution
 from simulator.decoding.setting import DraftSetting
 from simulator.results.columns import LOSSLESS_TV
 from simulator.schemes import Asym, Composed, Dssd
 from simulator.schemes.code import Packets
-from simulator.schemes.reply import EdgeCorrection, LawReply
+from simulator.schemes.reply import DistributionReply, EdgeCorrection
 from simulator.schemes.rivals.dssd import SplitScheme
 
 TOKENS, PROMPT = 3, (1, 2)
-EXACT = verifier_law(PROMPT, TOKENS)
+EXACT = verifier_distribution(PROMPT, TOKENS)
 Sent = Callable[[np.ndarray, tuple[int, ...]], np.ndarray]
 SMALL = {"resolution": 5, "max_drafts": 2}
 SINGLE = {
@@ -53,23 +53,23 @@ def sent_by(scheme: SplitScheme) -> Sent:
         return lambda p, _text: p.astype(np.float16).astype(float) / p.astype(np.float16).astype(float).sum()
     reply, packets = scheme.families.reply, DraftSetting(lambda: PAIR, scheme, V, 1.0).packets
     assert isinstance(reply, EdgeCorrection)
-    return lambda p, text: reply.received_law(p, packets, text)
+    return lambda p, text: reply.received_distribution(p, packets, text)
 
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_i12_in_single_precision_the_output_distribution_is_the_verifiers_but_for_rounding(name: str) -> None:
     enumeration = Enumeration(SINGLE[name], TOKENS)
-    law = enumeration.law()
+    distribution = enumeration.distribution()
     assert enumeration.rounds >= 2 and enumeration.owed > 0
-    assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
-    assert distance(law, EXACT) < TOKENS * 2.0**-24 < TOKENS * LOSSLESS_TV
+    assert sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(distribution, EXACT) < TOKENS * 2.0**-24 < TOKENS * LOSSLESS_TV
 
 
 def test_i12_holds_where_the_budget_binds_behind_a_correction_alone() -> None:
     """A draft takes 5 bits and the correction 8: of 16 bits two drafts fit alone, and one behind a correction, which
     first comes to bear in a text of four tokens."""
     bound = Enumeration(Dssd(k=2, budget_bits=16, **SMALL), 4)
-    assert distance(bound.law(), verifier_law(PROMPT, 4)) < 4 * 2.0**-24
+    assert distance(bound.distribution(), verifier_distribution(PROMPT, 4)) < 4 * 2.0**-24
     assert bound.full > 0 < bound.second_drafts
 
 
@@ -78,7 +78,7 @@ def test_i12_a_lossy_reply_misses_by_what_its_docstring_derives(name: str) -> No
     """One token: exactly min(p, qhat) + T R~ / sum R~, whose distance from p is at most min(TV(p~, p), TV(qhat, p))."""
     scheme = LOSSY[name]
     sent = sent_by(scheme)
-    found = Enumeration(scheme, 1).law()
+    found = Enumeration(scheme, 1).distribution()
     p, q = P[PROMPT[-1]], Q[PROMPT[-1]]
     proposal = scheme.propose(q, scheme.entry(None))
     qhat = np.zeros(V)
@@ -87,7 +87,7 @@ def test_i12_a_lossy_reply_misses_by_what_its_docstring_derives(name: str) -> No
     output = np.minimum(p, qhat) + np.maximum(p - qhat, 0).sum() * residual / residual.sum()
     assert [found.get((token,), 0.0) for token in range(V)] == pytest.approx(output, abs=1e-12)
     missed = abs(output - p).sum() / 2
-    assert distance(found, verifier_law(PROMPT, 1)) == pytest.approx(missed, abs=1e-12)
+    assert distance(found, verifier_distribution(PROMPT, 1)) == pytest.approx(missed, abs=1e-12)
     assert 0 < missed <= min(abs(sent(p, PROMPT) - p).sum(), abs(qhat - p).sum()) / 2 + 1e-12
 
 
@@ -96,23 +96,23 @@ def test_i12_a_text_misses_by_no_more_than_its_tokens_may(name: str) -> None:
     scheme = LOSSY[name]
     assert not scheme.lossless
     sent = sent_by(scheme)
-    law = Enumeration(scheme, TOKENS).law()
+    distribution = Enumeration(scheme, TOKENS).distribution()
     contexts = [PROMPT, *((*PROMPT, a) for a in range(V)), *((*PROMPT, a, b) for a in range(V) for b in range(V))]
     worst = max(abs(sent(P[text[-1]], text) - P[text[-1]]).sum() / 2 for text in contexts)
     assert worst <= (scheme.tolerance if isinstance(scheme, Asym) else 2.0**-11 + V * 2.0**-25)
-    assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
-    assert LOSSLESS_TV < distance(law, EXACT) <= TOKENS * worst
+    assert sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
+    assert LOSSLESS_TV < distance(distribution, EXACT) <= TOKENS * worst
 
 
-class OfTheDrafter(LawReply):
+class OfTheDrafter(DistributionReply):
     """The control: sends the drafter's own distribution in place of p."""
 
     kind: Literal["of_the_drafter_in_tests"] = "of_the_drafter_in_tests"  # type: ignore[assignment]
 
-    def encode_law(self, p: np.ndarray, packets: Packets, context: Sequence[int]) -> bytes:
-        return super().encode_law(Q[context[-1]], packets, context)
+    def encode_distribution(self, p: np.ndarray, packets: Packets, context: Sequence[int]) -> bytes:
+        return super().encode_distribution(Q[context[-1]], packets, context)
 
 
 def test_i12_correcting_from_a_distribution_that_is_not_the_verifiers_misses_by_far() -> None:
     scheme = Composed.model_validate(SINGLE["a policy that looks"].model_dump() | {"reply": OfTheDrafter()})
-    assert distance(Enumeration(scheme, TOKENS).law(), EXACT) > 0.01
+    assert distance(Enumeration(scheme, TOKENS).distribution(), EXACT) > 0.01

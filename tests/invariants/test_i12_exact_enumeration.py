@@ -16,7 +16,7 @@ from trees import ConformalTree
 from models.interface import TokenTree
 from models.verification import Verdict
 from simulator import simulate
-from simulator.checking.exact import Enumeration, distance, verifier_law
+from simulator.checking.exact import Enumeration, distance, verifier_distribution
 from simulator.checking.exact_tree import TreeEnumeration
 from simulator.checking.exactness import AheadEnumeration, Chain
 from simulator.decoding.memory import Memory
@@ -36,7 +36,7 @@ from simulator.schemes import (
     RunningAcceptance,
     TruncatedFp16,
 )
-from simulator.schemes.acceptance import LawAfter, Received, Rejection
+from simulator.schemes.acceptance import DistributionAfter, Received, Rejection
 from simulator.schemes.draw import FromUnquantized, RequestUniforms
 from simulator.schemes.policies.estimates import Estimates
 from simulator.schemes.policy import (
@@ -71,7 +71,8 @@ class WhileSure(Policy):
 
 
 class Turns(Policy):
-    """After a rejection the cloud decodes; else rounds of every rung in turn, looked at from the second draft on."""
+    """After a rejection the cloud decodes; else rounds of every operating point in turn, looked at from the second
+    draft on."""
 
     looks_at_law: ClassVar[bool] = True
     kind: Literal["turns_in_tests"] = "turns_in_tests"
@@ -83,8 +84,8 @@ class Turns(Policy):
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         rejected, turn = state
-        if view.law is not None:
-            return (DRAFT if view.law.max() >= self.least else SEND), state
+        if view.distribution is not None:
+            return (DRAFT if view.distribution.max() >= self.least else SEND), state
         if view.drafts:
             return DRAFT, state
         if rejected:
@@ -135,9 +136,9 @@ def enumeration(scheme: DraftScheme, tokens: int = TOKENS) -> Any:
 
 def gap(enumeration: Any) -> float:
     """How far the enumerated distribution, whose masses sum to 1, is from the verifier's, in total variation."""
-    found = enumeration.law()
+    found = enumeration.distribution()
     assert sum(found.values()) == pytest.approx(1.0, abs=1e-12)
-    return distance(found, verifier_law((1, 2), enumeration.tokens))
+    return distance(found, verifier_distribution((1, 2), enumeration.tokens))
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,7 @@ CASES: dict[str, Case] = {
     "tree of width 2, budget binds": Case(TreeDrafts(k=2, widths=(2,), budget_bits=21, **SMALL), trees_are_cut),
     "likeliest tree": Case(LikelyTree(k=2, child_acceptance=(0.5, 0.3), most_laws=2, **SMALL), branches),
     "comb of 2": Case(MultiCandidate(k=2, candidates=2, **SMALL), branches),
-    "comb of 3, first law over budget": Case(
+    "comb of 3, first distribution over budget": Case(
         MultiCandidate(k=3, candidates=3, budget_bits=8, **SMALL), lambda met: 0 < met.full < met.trees
     ),
     "tree, threshold along the path": Case(
@@ -262,7 +263,7 @@ CASES: dict[str, Case] = {
 
 def second_drafts(scheme: DraftScheme) -> int:
     every = Enumeration(scheme, TOKENS)
-    every.law()
+    every.distribution()
     return every.second_drafts
 
 
@@ -323,10 +324,15 @@ class OneUniform(Rejection):
     kind: Literal["one_uniform_in_tests"] = "one_uniform_in_tests"  # type: ignore[assignment]
 
     def judge(
-        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+        self,
+        distribution_after: DistributionAfter,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
     ) -> Verdict:
         one = RequestUniforms(uniforms.draft, uniforms.draft, uniforms.shared)
-        return super().judge(law_after, received, one, round_number, position)
+        return super().judge(distribution_after, received, one, round_number, position)
 
 
 @pytest.mark.slow

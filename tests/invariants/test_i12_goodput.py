@@ -10,7 +10,7 @@ from cells import cell
 
 from models.verification import total_variation
 from simulator import simulate
-from simulator.checking.exact import PAIR, Enumeration, P, V, distance, verifier_law
+from simulator.checking.exact import PAIR, Enumeration, P, V, distance, verifier_distribution
 from simulator.decoding.decoder import Foresight
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import EdgeNode
@@ -24,7 +24,7 @@ from simulator.schemes.policy import Action, EdgeView, PolicyState
 pytestmark = pytest.mark.usefixtures("called_once")
 
 TOKENS = 3
-EXACT = verifier_law((1, 2), TOKENS)
+EXACT = verifier_distribution((1, 2), TOKENS)
 SETTINGS = [
     {"sparsifier": {"kind": "top_k", "k": k}, "quantizer": {"kind": "lattice", "resolution": ell}}
     for k, ell in ((1, 1), (3, 5))
@@ -81,9 +81,9 @@ class Noting(GoodputTold):
 
 def enumerated(scheme: Rungs | Foreseeing) -> Enumeration:
     enumeration = Enumeration(scheme, TOKENS)
-    law = enumeration.law()
-    assert enumeration.rounds + enumeration.alone >= 2 and sum(law.values()) == pytest.approx(1.0, abs=1e-12)
-    assert distance(law, EXACT) < 1e-12
+    distribution = enumeration.distribution()
+    assert enumeration.rounds + enumeration.alone >= 2 and sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(distribution, EXACT) < 1e-12
     return enumeration
 
 

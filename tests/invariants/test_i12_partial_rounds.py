@@ -12,11 +12,11 @@ from unittest.mock import patch
 import pytest
 from cells import cell, link
 from heard import Looking, heard_over
-from simulated import Rows, Simulated, verifier_law, written_cell
+from simulated import Rows, Simulated, verifier_distribution, written_cell
 
 from simulator import Cell, simulate
 from simulator.checking.exact import Enumeration, distance
-from simulator.checking.exact import verifier_law as four_tokens_law
+from simulator.checking.exact import verifier_distribution as four_tokens_distribution
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import EdgeNode, Parts, Payload
@@ -85,7 +85,7 @@ class Timed(NamedTuple):
         """How far the distribution of the answer is from the verifier's, in total variation."""
         simulated = Simulated(self.cell(period_s, share))
         assert simulated.cut, "nothing is lost and nothing tested"
-        return distance(simulated.law, verifier_law(self.p, TOKENS))
+        return distance(simulated.distribution, verifier_distribution(self.p, TOKENS))
 
 
 UNSURE = {"policy": {"kind": "confidence_stop", "threshold": 0.6}}
@@ -165,7 +165,7 @@ def test_i12_output_distribution_is_the_verifiers_whatever_arrives(
 ) -> None:
     """Which drafts are heard is up to losses that look at the place and at the time, so at the bits before."""
     enumeration = Enumeration(scheme, 3, room_bits=room_bits, heard=heard_over(LOSSES[loss], room_bits))
-    assert distance(enumeration.law(), four_tokens_law((1, 2), 3)) < 1e-12
+    assert distance(enumeration.distribution(), four_tokens_distribution((1, 2), 3)) < 1e-12
     assert enumeration.parts == 2 or room_bits < 64
 
 
@@ -175,7 +175,7 @@ def test_i12_a_draft_too_large_for_its_part_is_not_drawn(loss: str) -> None:
     """What follows token 1 takes more than the room. It must not change how the drafts before it travel."""
     scheme = CSqs(resolution=1400, max_drafts=3, initial=0.15, partial=True)
     enumeration = Enumeration(scheme, 4, room_bits=32, heard=heard_over(LOSSES[loss], 32))
-    assert distance(enumeration.law(), four_tokens_law((1, 2), 4)) < 1e-12
+    assert distance(enumeration.distribution(), four_tokens_distribution((1, 2), 4)) < 1e-12
     assert enumeration.full and enumeration.parts == 3
     assert enumeration.cut or loss == "none"
 
@@ -194,8 +194,8 @@ def test_i12_a_part_that_tells_its_draft_bends_the_distribution() -> None:
 
     enumeration.heard = lambda parts_bits, _: 1 if len(parts_bits) > 1 and parts_bits[1] > min(parts_bits) else 2
     with patch.object(EdgeSession, "seal", telling):
-        law = enumeration.law()
-    assert distance(law, four_tokens_law((1, 2), 3)) > 0.01
+        distribution = enumeration.distribution()
+    assert distance(distribution, four_tokens_distribution((1, 2), 3)) > 0.01
 
 
 def test_a_lost_packet_costs_its_drafts_and_no_timer() -> None:

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 from cells import link
 from heard import Dawdling, Looking
-from simulated import Simulated, verifier_law, written_cell
+from simulated import Simulated, verifier_distribution, written_cell
 
 from channels.link.sharing import ProcessorSharing
 from simulator.checking.exact import distance
@@ -39,7 +39,7 @@ def bend(room_bits: int | None = None, edge: object = EDGE, **uplink: Any) -> fl
     over = link(1000.0, header_bits=8, mtu_bits=mtu_bits, **{"arq": ONE_AHEAD} | uplink)
     simulated = Simulated(written_cell(TELLING, ROWS, ROWS, TOKENS, uplink=over, edge=edge))
     assert simulated.cut, "nothing is lost and nothing tested"
-    return distance(simulated.law, verifier_law(ROWS, TOKENS))
+    return distance(simulated.distribution, verifier_distribution(ROWS, TOKENS))
 
 
 LATE: dict[str, Any] = {"loss": Looking(places=(0,)), "delay": Dawdling(places=(1,), extra_s=0.072)}

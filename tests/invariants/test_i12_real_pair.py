@@ -1,8 +1,8 @@
 """The output distribution on real language models: greedy text is the verifier's own, sampled text follows its
 distribution.
 
-The pair is `sotu`. Laws are remembered per text, so that a hundred thousand samples need few forward passes; everything
-else (proposal, wire, verification result) is the shipped path.
+The pair is `sotu`. Distributions are remembered per text, so that a hundred thousand samples need few forward passes;
+everything else (proposal, wire, verification result) is the shipped path.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from plants import ran
 
 from channels.uniforms import Uniforms
 from models.bundled.sotu import Sotu
-from models.interface import CachedText, LanguageModel, Laws, LoadedPair, TokenTree
+from models.interface import CachedText, Distributions, LanguageModel, LoadedPair, TokenTree
 from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Tree
@@ -42,21 +42,23 @@ class Remembering:
 
     def __init__(self, model: LanguageModel) -> None:
         self.text = model.open(1.0)
-        self.known: dict[TOKENS, Laws] = {}
+        self.known: dict[TOKENS, Distributions] = {}
 
     def open(self, temperature: float) -> CachedText:
         return self  # type: ignore[return-value]  # it keeps nothing of any one text
 
-    def law(self, tokens: TOKENS) -> Laws:
+    def distribution(self, tokens: TOKENS) -> Distributions:
         if tokens not in self.known:
-            self.known[tokens] = self.text.laws(tokens, 1)[0]
+            self.known[tokens] = self.text.distributions(tokens, 1)[0]
         return self.known[tokens]
 
-    def laws(self, tokens: TOKENS, last: int) -> Laws:
-        return np.array([self.law(tokens[: len(tokens) - last + 1 + n]) for n in range(last)])
+    def distributions(self, tokens: TOKENS, last: int) -> Distributions:
+        return np.array([self.distribution(tokens[: len(tokens) - last + 1 + n]) for n in range(last)])
 
-    def tree_laws(self, tokens: TOKENS, tree: TokenTree) -> Laws:
-        return np.array([self.law((*tokens, *tree.along(tree.path_to(node)))) for node in range(-1, len(tree.tokens))])
+    def tree_distributions(self, tokens: TOKENS, tree: TokenTree) -> Distributions:
+        return np.array(
+            [self.distribution((*tokens, *tree.along(tree.path_to(node)))) for node in range(-1, len(tree.tokens))]
+        )
 
     def graft(self, path: tuple[int, ...]) -> None:
         return None
@@ -100,7 +102,7 @@ def plain_two(samples: int) -> list[TOKENS]:
     generator = np.random.default_rng(20251)
 
     def draw(text: TOKENS) -> int:
-        cumulative = np.cumsum(verifier.law(text))  # type: ignore[attr-defined]
+        cumulative = np.cumsum(verifier.distribution(text))  # type: ignore[attr-defined]
         return int(np.searchsorted(cumulative, generator.random() * cumulative[-1], side="right"))
 
     return [(first := draw(prompt), draw((*prompt, first))) for _ in range(samples)]
@@ -116,10 +118,10 @@ def check_sampled(name: str, samples: int) -> None:
     """First token against the exact distribution by chi-square; first two against plain sampling, two-sample. Both at 5
     sd of the statistic, whose variance is 2 (degrees of freedom)."""
     texts = first_two(SAMPLED[name], samples)
-    law = pair().verifier.law(pair().prompts[0].first(24).tokens)  # type: ignore[attr-defined]
+    distribution = pair().verifier.distribution(pair().prompts[0].first(24).tokens)  # type: ignore[attr-defined]
     ones = Counter((text[0],) for text in texts)
-    keys = [(int(token),) for token in np.argsort(-law) if law[token] * samples >= 20]
-    expected = np.append([law[key] for key in keys], 0.0) * samples
+    keys = [(int(token),) for token in np.argsort(-distribution) if distribution[token] * samples >= 20]
+    expected = np.append([distribution[key] for key in keys], 0.0) * samples
     expected[-1] = samples - expected.sum()
     chi_square = float(((pooled(ones, keys) - expected) ** 2 / expected).sum())
     assert chi_square < len(keys) + 5 * np.sqrt(2 * len(keys)), name

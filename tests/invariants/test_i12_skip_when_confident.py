@@ -12,13 +12,13 @@ from channels.codec import wire
 from channels.codec.lattice import quantize
 from channels.codec.sparsify import TopK
 from simulator import Cell, CellResult, simulate
-from simulator.checking.exact import Enumeration, Law, P, Q, V, distance, verifier_law
+from simulator.checking.exact import Distribution, Enumeration, P, Q, V, distance, verifier_distribution
 from simulator.decoding.memory import Memory
 from simulator.schemes import SkipWhenConfident
 from simulator.schemes.code import certain
 
 TOKENS, PROMPT, K, ELL = 4, (1, 2), 3, 5
-EXACT = verifier_law(PROMPT, TOKENS)
+EXACT = verifier_distribution(PROMPT, TOKENS)
 SURE = 0.42
 """Of the four distributions of the drafter, 0.4 0.35 0.55 0.45, two reach it."""
 
@@ -29,20 +29,20 @@ def scheme(confidence: float, **fields: object) -> SkipWhenConfident:
     )
 
 
-def law_and_miss(confidence: float, max_drafts: int) -> tuple[Law, float]:
+def distribution_and_miss(confidence: float, max_drafts: int) -> tuple[Distribution, float]:
     """The distribution of the text, and the sum of TV(q, p) over unverified positions in expectation, by recursion over
     texts.
 
     A place in a round is how many of its drafts have stood; `None` is that of its bonus token.
     """
     open_places: dict[tuple[tuple[int, ...], int | None], float] = {((), 0): 1.0}
-    law: Law = defaultdict(float)
+    distribution: Distribution = defaultdict(float)
     miss = 0.0
     while open_places:
         following: dict[tuple[tuple[int, ...], int | None], float] = defaultdict(float)
         for (text, place), weight in open_places.items():
             if len(text) == TOKENS:
-                law[text] += weight
+                distribution[text] += weight
                 continue
             last = (*PROMPT, *text)[-1]
             p, q = P[last], Q[last]
@@ -61,7 +61,7 @@ def law_and_miss(confidence: float, max_drafts: int) -> tuple[Law, float]:
                 for token in range(V):
                     following[(*text, token), after] += weight * float(share[token])
         open_places = following
-    return law, miss
+    return distribution, miss
 
 
 @pytest.mark.parametrize("fields", [{}, {"partial": True}, {"code": "enumerative"}, {"max_drafts": 3}])
@@ -70,16 +70,16 @@ def test_the_distribution_is_the_drafters_at_unverified_positions_and_the_verifi
 ) -> None:
     skipping = scheme(SURE, **fields)
     enumeration = Enumeration(skipping, TOKENS)
-    law = enumeration.law()
-    expected, miss = law_and_miss(SURE, skipping.max_drafts)
-    assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
-    assert distance(law, expected) < 1e-12
+    distribution = enumeration.distribution()
+    expected, miss = distribution_and_miss(SURE, skipping.max_drafts)
+    assert sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(distribution, expected) < 1e-12
     assert enumeration.rounds >= 2 and enumeration.second_drafts > 0
-    assert 0.02 < distance(law, EXACT) <= miss
+    assert 0.02 < distance(distribution, EXACT) <= miss
 
 
 def test_never_sure_is_k_sqs_of_one_draft_and_the_verifiers_distribution() -> None:
-    assert distance(Enumeration(scheme(1.1), TOKENS).law(), EXACT) < 1e-12
+    assert distance(Enumeration(scheme(1.1), TOKENS).distribution(), EXACT) < 1e-12
     never = run({"kind": "skip_when_confident", "confidence": 1.1})
     one = run({"kind": "k_sqs", "max_drafts": 1})
     columns = ["drafted", "verified", "accepted", "committed", "tv_qhat", "nll", "tv_output"]
@@ -89,12 +89,12 @@ def test_never_sure_is_k_sqs_of_one_draft_and_the_verifiers_distribution() -> No
 
 
 def test_always_sure_is_the_drafters_distribution_but_for_the_verifiers_bonus() -> None:
-    law = Enumeration(scheme(0.01), TOKENS).law()
-    expected: Law = {(): 1.0}
+    distribution = Enumeration(scheme(0.01), TOKENS).distribution()
+    expected: Distribution = {(): 1.0}
     for n in range(TOKENS):
         table = P if n == 2 else Q
         expected = {(*t, x): w * table[(*PROMPT, *t)[-1], x] for t, w in expected.items() for x in range(V)}
-    assert distance(law, expected) < 1e-12
+    assert distance(distribution, expected) < 1e-12
 
 
 def run(scheme: dict[str, object], **fields: object) -> CellResult:
@@ -119,8 +119,8 @@ def test_rates_are_those_of_verified_drafts_and_the_departure_is_measured() -> N
 
 def test_every_packet_comes_back_and_no_other_bytes_are_taken() -> None:
     packets = scheme(SURE).packets(V)
-    law = wire.Draft(1, np.array([0, 1, 2]), np.array([2, 2, 1]))
-    for drafts in ([certain(3)], [certain(0), certain(2)], [law], [certain(2), law]):
+    distribution = wire.Draft(1, np.array([0, 1, 2]), np.array([2, 2, 1]))
+    for drafts in ([certain(3)], [certain(0), certain(2)], [distribution], [certain(2), distribution]):
         payload = packets.encode(drafts, PROMPT)
         assert packets.decode(payload, PROMPT) == drafts
         assert 8 * len(payload) == -(-packets.length_bits(drafts, PROMPT) // 8) * 8
@@ -138,8 +138,8 @@ def test_every_packet_comes_back_and_no_other_bytes_are_taken() -> None:
         taken += 1
         assert packets.encode(drafts, PROMPT) == payload
     assert taken > 10
-    with pytest.raises(wire.CodecError, match="one that is judged ends its packet"):
-        packets.encode([law, certain(1)], PROMPT)
+    with pytest.raises(wire.CodecError, match="one that is verified ends its packet"):
+        packets.encode([distribution, certain(1)], PROMPT)
 
 
 def test_the_budget_holds_for_ids_and_distributions() -> None:

@@ -73,7 +73,7 @@ def test_i3_sees_a_reply_before_its_verification_result(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_i4_littles_law_holds_exactly_at_every_station(scheme: str) -> None:
+def test_i4_littles_distribution_holds_exactly_at_every_station(scheme: str) -> None:
     stations = ran_once(busy(scheme)).plant.stations
     assert {station.name for station in stations} == {"uplink", "downlink", "cloud", "edge 0", "edge 1", "edge 2"}
     for station in stations:

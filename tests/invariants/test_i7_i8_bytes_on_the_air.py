@@ -168,11 +168,11 @@ def another_token(draft: wire.Draft) -> wire.Draft:
     return wire.Draft(int(others[0]), draft.support, draft.counts) if others.size else draft
 
 
-def another_law(draft: wire.Draft) -> wire.Draft:
+def another_distribution(draft: wire.Draft) -> wire.Draft:
     return wire.Draft(draft.token, draft.support, draft.counts[::-1])
 
 
-@pytest.mark.parametrize(("sent", "said"), [(another_token, "I8: the drafts"), (another_law, "I8: the qhat")])
+@pytest.mark.parametrize(("sent", "said"), [(another_token, "I8: the drafts"), (another_distribution, "I8: the qhat")])
 def test_i8_sees_a_sound_payload_of_other_drafts(
     sent: Callable[[wire.Draft], wire.Draft], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

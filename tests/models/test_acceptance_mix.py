@@ -23,7 +23,8 @@ TEXTS, TOKENS = 256, 960
 
 
 def survival_of_rounds(acceptances, drafts, seed=0):
-    """Rounds over texts of these acceptances [texts, tokens], drafts judged one by one: survival [L], and how many."""
+    """Rounds over texts of these acceptances [texts, tokens], drafts verified one by one: survival [L], and how
+    many."""
     rng = np.random.default_rng(seed)
     texts = np.arange(len(acceptances))
     position, alive = np.zeros(len(texts), dtype=int), np.zeros(drafts + 1)
@@ -40,12 +41,15 @@ def survival_of_rounds(acceptances, drafts, seed=0):
 
 def acceptances_of(pair):
     """Those that the shipped models have along the texts of many prompts."""
-    laws = PublishedTexts(pair.vocabulary, pair.along, pair.seed)
+    distributions = PublishedTexts(pair.vocabulary, pair.along, pair.seed)
     period = len(pair.along.acceptances) if isinstance(pair.along, Pattern) else pair.stretch_tokens
     if isinstance(pair.along, Pattern):
-        rows = [[laws.acceptance((text,), end) for end in range(period)] * (TOKENS // period) for text in range(TEXTS)]
+        rows = [
+            [distributions.acceptance((text,), end) for end in range(period)] * (TOKENS // period)
+            for text in range(TEXTS)
+        ]
         return np.array(rows)
-    rows = [[laws.acceptance((text,), end) for end in range(0, TOKENS, period)] for text in range(TEXTS)]
+    rows = [[distributions.acceptance((text,), end) for end in range(0, TOKENS, period)] for text in range(TEXTS)]
     return np.repeat(rows, period, axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Which device `auto` stands for, told without torch and as torch would, and told apart in a pair's fingerprint."""
+"""Which device `auto` stands for, told without torch and as torch would, and distinguished in a pair's fingerprint."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ TEXTS = [(index, *range(7 * index, 7 * index + 70)) for index in range(6)]
 )
 def test_distance_is_one_minus_acceptance_in_every_context(name, temperature):
     pair = Published(name=name, size=3000)
-    loaded, laws = pair.load(), PublishedTexts(3000, pair.along, pair.seed)
+    loaded, distributions = pair.load(), PublishedTexts(3000, pair.along, pair.seed)
     drafter, verifier = loaded.drafter.open(temperature), loaded.verifier.open(temperature)
     for text in TEXTS:
-        p, q = verifier.laws(text, 40), drafter.laws(text, 40)
-        told = [1 - laws.acceptance(text, len(text) - 39 + n) for n in range(40)]
+        p, q = verifier.distributions(text, 40), drafter.distributions(text, 40)
+        told = [1 - distributions.acceptance(text, len(text) - 39 + n) for n in range(40)]
         np.testing.assert_allclose(total_variation(p, q), told, atol=1e-12)
         np.testing.assert_allclose([p.sum(axis=1), q.sum(axis=1)], 1, atol=1e-12)
         assert p.min() > 0 and q.min() >= 0
@@ -34,39 +34,39 @@ def test_distance_is_one_minus_acceptance_in_every_context(name, temperature):
 def test_distance_is_exact_over_a_real_vocabulary():
     pair = Published(name="qwen3_1_7b_32b").load()
     assert pair.vocabulary == 151_936
-    p, q = (model.open(1.0).laws(pair.prompts[3].tokens, 2) for model in (pair.verifier, pair.drafter))
-    laws = PublishedTexts(151_936, Published(name="qwen3_1_7b_32b").along, 0)
-    told = [1 - laws.acceptance(pair.prompts[3].tokens, end) for end in (63, 64)]
+    p, q = (model.open(1.0).distributions(pair.prompts[3].tokens, 2) for model in (pair.verifier, pair.drafter))
+    distributions = PublishedTexts(151_936, Published(name="qwen3_1_7b_32b").along, 0)
+    told = [1 - distributions.acceptance(pair.prompts[3].tokens, end) for end in (63, 64)]
     np.testing.assert_allclose(total_variation(p, q), told, atol=1e-12)
 
 
-def test_one_hot_laws_agree_as_often_as_published():
+def test_one_hot_distributions_agree_as_often_as_published():
     """At temperature 0: the share of positions along texts is the mean acceptance of the layout."""
     pair = Published(name="vicuna_68m_7b", size=256)
-    loaded, laws = pair.load(), PublishedTexts(256, pair.along, pair.seed)
+    loaded, distributions = pair.load(), PublishedTexts(256, pair.along, pair.seed)
     agree, told = [], []
     for text in [(index, *range(1, 60)) * 5 for index in range(12)]:
-        p, q = (model.open(0.0).laws(text, 256) for model in (loaded.verifier, loaded.drafter))
+        p, q = (model.open(0.0).distributions(text, 256) for model in (loaded.verifier, loaded.drafter))
         assert set(np.unique(p)) == set(np.unique(q)) == {0.0, 1.0}
         agree += (p * q).sum(axis=1).tolist()
-        told += [laws.acceptance(text, len(text) - 255 + n) for n in range(256)]
+        told += [distributions.acceptance(text, len(text) - 255 + n) for n in range(256)]
     assert abs(np.mean(agree) - np.mean(told)) < 5 * np.sqrt(0.25 / len(told))
 
 
-def test_a_law_is_a_function_of_the_text_whoever_asks_and_when():
+def test_a_distribution_is_a_function_of_the_text_whoever_asks_and_when():
     first, again = (KnownAcceptance(size=256).load().drafter for _ in range(2))
     text = TEXTS[2]
-    together = first.open(1.0).laws(text, 30)
+    together = first.open(1.0).distributions(text, 30)
     opened = again.open(1.0)
     for n in reversed(range(30)):
-        np.testing.assert_array_equal(opened.laws(text[: len(text) - 29 + n], 1)[0], together[n])
+        np.testing.assert_array_equal(opened.distributions(text[: len(text) - 29 + n], 1)[0], together[n])
     other = KnownAcceptance(size=256, seed=1).load().drafter
-    assert total_variation(together, other.open(1.0).laws(text, 30)).max() > 0.1
+    assert total_variation(together, other.open(1.0).distributions(text, 30)).max() > 0.1
 
 
 def test_an_acceptance_stays_for_a_stretch_and_texts_differ():
-    laws = PublishedTexts(1024, Published().along, 0)
-    along = [[laws.acceptance((text,), end) for end in range(128)] for text in range(128)]
+    distributions = PublishedTexts(1024, Published().along, 0)
+    along = [[distributions.acceptance((text,), end) for end in range(128)] for text in range(128)]
     for row in along:
         assert all(len(set(row[start : start + 64])) == 1 for start in range(0, 128, 64))
     assert len({row[0] for row in along}) > 8
@@ -77,18 +77,18 @@ def test_an_acceptance_stays_for_a_stretch_and_texts_differ():
 def test_shapes_have_the_measured_entropy_and_head_and_a_tail_over_any_vocabulary():
     table = ShapeTable.read()
     for shape in range(0, 64, 9):
-        law = table.by_rank(shape, table.vocabulary, 1.0)
-        assert entropy_bits(law) == pytest.approx(table.entropy_bits[shape], abs=0.02)
-        np.testing.assert_allclose(np.log(law[table.ranks - 1]), table.log_probability[shape], atol=0.02)
+        distribution = table.by_rank(shape, table.vocabulary, 1.0)
+        assert entropy_bits(distribution) == pytest.approx(table.entropy_bits[shape], abs=0.02)
+        np.testing.assert_allclose(np.log(distribution[table.ranks - 1]), table.log_probability[shape], atol=0.02)
         for vocabulary in (32_000, 151_936):
             other = table.by_rank(shape, vocabulary, 1.0)
             assert np.all(np.diff(other) <= 0) and other.sum() == pytest.approx(1.0)
-            np.testing.assert_allclose(other[:1024] / other[0], law[:1024] / law[0], rtol=1e-9)
-            assert other[-1] / other[0] == pytest.approx(law[-1] / law[0])
-            assert abs(entropy_bits(other) - entropy_bits(law)) < 1.2
+            np.testing.assert_allclose(other[:1024] / other[0], distribution[:1024] / distribution[0], rtol=1e-9)
+            assert other[-1] / other[0] == pytest.approx(distribution[-1] / distribution[0])
+            assert abs(entropy_bits(other) - entropy_bits(distribution)) < 1.2
 
 
-def test_where_acceptance_is_high_laws_are_certain():
+def test_where_acceptance_is_high_distributions_are_certain():
     """As measured: the mean entropy of contexts falls from acceptance .45 on."""
     table, levels = ShapeTable.read(), (0.45, 0.65, 0.85, 0.97)
     grid = (np.arange(16) + 0.5) / 16
@@ -97,11 +97,11 @@ def test_where_acceptance_is_high_laws_are_certain():
 
 
 def test_the_drafter_keeps_entropy_and_tail():
-    laws = ShapedDistributions(32_000, 1.0, np.arange(32_000))
+    distributions = ShapedDistributions(32_000, 1.0, np.arange(32_000))
     p, q = np.empty(32_000), np.empty(32_000)
     for shape, distance in [(4, 0.1), (20, 0.3), (32, 0.5), (50, 0.8)]:
-        laws.write_verifier(p, shape, 17)
-        laws.write_drafter(q, shape, 17, distance)
+        distributions.write_verifier(p, shape, 17)
+        distributions.write_drafter(q, shape, 17, distance)
         assert -0.1 < entropy_bits(q) - entropy_bits(p) < 1.5
         assert np.sort(q)[:16_000].sum() == pytest.approx(np.sort(p)[:16_000].sum(), rel=0.5)
 
@@ -156,7 +156,7 @@ def simulated(scheme, requests, output_tokens, name, size):
 
 
 def test_drafts_of_the_simulators_rounds_stand_with_the_acceptance_of_their_text():
-    """Unquantized: rejections minus the sum of TV(q, p) over judged drafts have mean 0."""
+    """Unquantized: rejections minus the sum of TV(q, p) over verified drafts have mean 0."""
     found = simulated("colocated", 4, 96, name="vicuna_68m_7b", size=256)
     rejected = (found.rounds["accepted"] < found.rounds["drafted"]).sum()
     expected = found.rounds["tv_mismatch"].sum()

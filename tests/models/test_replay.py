@@ -43,11 +43,11 @@ def test_the_verifiers_text_does_not_depend_on_the_drafter(log):
     q, p = pair.drafter.open(1.0), pair.verifier.open(0.3)
     right = []
     for _ in range(12):
-        token = int(p.laws(text, 1).argmax())
-        right.append(int(q.laws(text, 1).argmax()) == token)
+        token = int(p.distributions(text, 1).argmax())
+        right.append(int(q.distributions(text, 1).argmax()) == token)
         text += (token,)
     assert right == [True, False] * 2 + [True] * 4 + [False] + [True] * 2 + [False]
-    assert q.laws(text, 3).sum() == 3
+    assert q.distributions(text, 3).sum() == 3
 
 
 @pytest.mark.parametrize("scheme", ["cloud_only", "edge_only"])
@@ -56,8 +56,11 @@ def test_schemes_without_payload_run(log, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["k_sqs", "c_sqs", "dense", "half_dense", "s_q"])
-def test_schemes_that_send_laws_are_refused(log, scheme):
-    with pytest.raises(ConfigError, match=rf"^scheme = {scheme}: must be one that sends no laws .*replay has none$"):
+def test_schemes_that_send_distributions_are_refused(log, scheme):
+    with pytest.raises(
+        ConfigError,
+        match=rf"^scheme = {scheme}: must be one that sends none of the drafter.s .*replay has none$",
+    ):
         cell(log, scheme)
 
 

@@ -32,16 +32,16 @@ def story(model: TransformerModel, seed: int, rounds: int = 4) -> list[bytes]:
     text, told = model.open(1.0 if seed % 3 else 0.7), []
     committed = tuple(rng.integers(model.vocabulary, size=rng.integers(1, 20)).tolist())
     if seed % 2:
-        text.laws(committed[:-1], 0)
+        text.distributions(committed[:-1], 0)
     for _ in range(rounds):
         drafts = tuple(rng.integers(model.vocabulary, size=rng.integers(0, 9)).tolist())
         if rng.random() < 0.3 and len(drafts) > 1:
-            told.append(text.tree_laws(committed, TREE).tobytes())
+            told.append(text.tree_distributions(committed, TREE).tobytes())
             path = ((), (1,), (0, 3))[rng.integers(3)]
             text.graft(path)
             committed += TREE.along(path)
         else:
-            told.append(text.laws(committed + drafts, len(drafts) + 1).tobytes())
+            told.append(text.distributions(committed + drafts, len(drafts) + 1).tobytes())
             committed += drafts[: rng.integers(len(drafts) + 1)]
             if rng.random() < 0.5:
                 text.crop(len(committed))
@@ -153,7 +153,7 @@ def test_an_activation_is_not_shared_though_its_rows_are_odd():
 
 def test_a_call_that_fails_takes_no_other_along():
     def fails():
-        MODELS["llama"].open(1.0).laws((1, 2), 1)
+        MODELS["llama"].open(1.0).distributions((1, 2), 1)
         raise LookupError("mine")
 
     calls = [partial(story, MODELS["llama"], 1), fails, partial(story, MODELS["llama"], 2)]
@@ -198,11 +198,11 @@ def test_an_interrupt_and_a_listener_who_leaves_end_all_calls(end):
     def call(number):
         try:
             text = MODELS["llama"].open(1.0)
-            text.laws((1,), 1)
+            text.distributions((1,), 1)
             if number == 0 and end == "interrupt":
                 raise KeyboardInterrupt
             for length in range(2, 30 if number else 3):
-                text.laws((1,) * length, 1)
+                text.distributions((1,) * length, 1)
         except GreenletExit:
             ends.append(number)
             raise
@@ -230,10 +230,10 @@ def test_calls_within_calls_share_with_those_outside(packed_texts):
 
 def test_a_pass_alone_leaves_no_trace_of_packing():
     model = TransformerModel(tiny.network("llama"), "fresh")
-    before = model.open(1.0).laws((1, 2, 3), 2)
+    before = model.open(1.0).distributions((1, 2, 3), 2)
     at_once([partial(story, model, seed) for seed in range(2)])
     assert model.network.config._attn_implementation == "sdpa"
-    np.testing.assert_array_equal(model.open(1.0).laws((1, 2, 3), 2), before)
+    np.testing.assert_array_equal(model.open(1.0).distributions((1, 2, 3), 2), before)
     assert isinstance(ForwardPass(model.shared, model.open(1.0)._cache, (1,), 1).alone(), torch.Tensor)
 
 

@@ -94,21 +94,21 @@ def test_a_build_that_fails_leaves_nothing_in_the_cache(monkeypatch, tmp_path):
     assert not list(smollm2_wheel.home().iterdir())
 
 
-def test_both_models_give_laws_over_one_vocabulary(pair):
+def test_both_models_give_distributions_over_one_vocabulary(pair):
     text = pair.prompts[0].tokens[:12]
     assert pair.drafter.vocabulary == pair.verifier.vocabulary == 49_152
     for model in (pair.drafter, pair.verifier):
-        laws = model.open(1.0).laws(text, 3)
-        assert laws.shape == (3, 49_152) and laws.sum(axis=1) == pytest.approx(1, abs=1e-12)
+        distributions = model.open(1.0).distributions(text, 3)
+        assert distributions.shape == (3, 49_152) and distributions.sum(axis=1) == pytest.approx(1, abs=1e-12)
 
 
 def test_the_drafter_proposes_from_its_cut_vocabulary_only(pair):
     from safetensors.numpy import load_file
 
-    law = pair.drafter.open(1.0).laws(pair.prompts[0].tokens, 1)[0]
-    assert np.flatnonzero(law).tolist() == load_file(SmolLM2.home / SmolLM2.weights)["vocabulary"].tolist()
+    distribution = pair.drafter.open(1.0).distributions(pair.prompts[0].tokens, 1)[0]
+    assert np.flatnonzero(distribution).tolist() == load_file(SmolLM2.home / SmolLM2.weights)["vocabulary"].tolist()
     card = json.loads((SmolLM2.home / "card.json").read_text(encoding="utf-8"))
-    assert len(np.flatnonzero(law)) == card["recipe"]["cut_vocabulary"]
+    assert len(np.flatnonzero(distribution)) == card["recipe"]["cut_vocabulary"]
 
 
 def test_the_running_drafter_is_the_factored_one():
@@ -137,12 +137,12 @@ def test_the_drafter_follows_the_verifier_on_its_own_text(pair):
     shares = []
     for index in (0, 12, 24, 36):
         prompt, verifier = pair.prompts[index].tokens, pair.verifier.open(1.0)
-        uniforms, text, laws = np.random.default_rng(index).random(6), prompt, []
+        uniforms, text, distributions = np.random.default_rng(index).random(6), prompt, []
         for uniform in uniforms:
-            laws.append(verifier.laws(text, 1)[0])
-            text += (inverse_cdf(laws[-1], float(uniform)),)
-        q = pair.drafter.open(1.0).laws(text[:-1], len(laws))
-        shares.append(np.minimum(q, laws).sum(axis=1).mean())
+            distributions.append(verifier.distributions(text, 1)[0])
+            text += (inverse_cdf(distributions[-1], float(uniform)),)
+        q = pair.drafter.open(1.0).distributions(text[:-1], len(distributions))
+        shares.append(np.minimum(q, distributions).sum(axis=1).mean())
     assert np.mean(shares) > 0.3
 
 

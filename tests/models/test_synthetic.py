@@ -15,7 +15,7 @@ from models.verification import total_variation
 def rows(model, size):
     """The distributions [V, V] after each single token."""
     text = model.open(1.0)
-    return np.vstack([text.laws((token,), 1) for token in range(size)])
+    return np.vstack([text.distributions((token,), 1) for token in range(size)])
 
 
 @settings(max_examples=20, deadline=None)
@@ -32,24 +32,24 @@ def test_entropy_and_distance_are_those_asked_for(size, share, distance, seed):
 
 def test_order_two_depends_on_two_tokens_and_no_more():
     text = Synthetic(size=8, order=2, entropy_bits=2).load().verifier.open(1.0)
-    after = [text.laws(tokens, 1)[0] for tokens in ((1, 2, 3), (7, 2, 3), (1, 4, 3))]
+    after = [text.distributions(tokens, 1)[0] for tokens in ((1, 2, 3), (7, 2, 3), (1, 4, 3))]
     np.testing.assert_array_equal(after[0], after[1])
     assert total_variation(after[0], after[2]) > 0.1
 
 
-def test_trailing_laws_are_those_of_each_prefix():
+def test_trailing_distributions_are_those_of_each_prefix():
     text = Synthetic(size=16, entropy_bits=3).load().verifier.open(0.7)
     tokens = (3, 1, 4, 1, 5)
-    together = text.laws(tokens, 4)
+    together = text.distributions(tokens, 4)
     for i, row in enumerate(together):
-        np.testing.assert_array_equal(row, text.laws(tokens[: 2 + i], 1)[0])
+        np.testing.assert_array_equal(row, text.distributions(tokens[: 2 + i], 1)[0])
 
 
 def test_temperature_sharpens_to_the_argmax():
     model = MarkovModel.from_table(np.array([[0.4, 0.4, 0.2], [0.2, 0.3, 0.5], [0.0, 0.9, 0.1]]))
-    np.testing.assert_allclose(model.open(0.5).laws((1,), 1)[0], np.array([4, 9, 25]) / 38, atol=1e-15)
-    np.testing.assert_allclose(model.open(0.5).laws((2,), 1)[0], np.array([0, 81, 1]) / 82, atol=1e-15)
-    np.testing.assert_array_equal(model.open(0.0).laws((0,), 1)[0], [1, 0, 0])
+    np.testing.assert_allclose(model.open(0.5).distributions((1,), 1)[0], np.array([4, 9, 25]) / 38, atol=1e-15)
+    np.testing.assert_allclose(model.open(0.5).distributions((2,), 1)[0], np.array([0, 81, 1]) / 82, atol=1e-15)
+    np.testing.assert_array_equal(model.open(0.0).distributions((0,), 1)[0], [1, 0, 0])
 
 
 def test_same_seed_same_pair_and_another_seed_another():
@@ -60,33 +60,33 @@ def test_same_seed_same_pair_and_another_seed_another():
     np.testing.assert_array_equal(rows(first.drafter, 8), rows(again.drafter, 8))
 
 
-def test_prompts_follow_the_verifiers_law():
+def test_prompts_follow_the_verifiers_distribution():
     pair = Synthetic(size=4, entropy_bits=1.5, prompts=50, prompt_tokens=400).load()
-    law = rows(pair.verifier, 4)
+    distribution = rows(pair.verifier, 4)
     follows = np.zeros((4, 4))
     for prompt in pair.prompts:
         np.add.at(follows, (prompt.tokens[:-1], prompt.tokens[1:]), 1)
     n = follows.sum(axis=1, keepdims=True)
-    assert np.all(np.abs(follows / n - law) <= 5 * np.sqrt(law * (1 - law) / n) + 1e-9)
+    assert np.all(np.abs(follows / n - distribution) <= 5 * np.sqrt(distribution * (1 - distribution) / n) + 1e-9)
 
 
 def test_cached_is_the_text_last_asked_about():
     text = Synthetic(size=8, entropy_bits=2).load().drafter.open(1.0)
     assert text.cached == ()
-    text.laws((1, 2, 3), 2)
+    text.distributions((1, 2, 3), 2)
     assert text.cached == (1, 2, 3)
     text.crop(1)
     assert text.cached == (1,)
-    assert text.laws((1, 7), 0).shape == (0, 8)
+    assert text.distributions((1, 7), 0).shape == (0, 8)
     assert text.cached == (1, 7)
 
 
-def test_too_many_laws_and_too_long_a_text_are_refused():
+def test_too_many_distributions_and_too_long_a_text_are_refused():
     text = Synthetic(size=8, entropy_bits=2, context=4, prompt_tokens=2).load().verifier.open(1.0)
     with pytest.raises(ValueError, match="last = 3"):
-        text.laws((1, 2), 3)
+        text.distributions((1, 2), 3)
     with pytest.raises(ValueError, match="at most 4"):
-        text.laws((1, 2, 3, 4, 5), 1)
+        text.distributions((1, 2, 3, 4, 5), 1)
 
 
 @pytest.mark.parametrize(

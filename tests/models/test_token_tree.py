@@ -74,30 +74,32 @@ def model():
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_laws_of_a_tree_are_those_of_its_paths(model, temperature):
+def test_distributions_of_a_tree_are_those_of_its_paths(model, temperature):
     prompt, text = (1, 2, 3), model.open(temperature)
-    laws = text.tree_laws(prompt, TREE)
-    assert text.cached == prompt and laws.shape == (7, 12)
+    distributions = text.tree_distributions(prompt, TREE)
+    assert text.cached == prompt and distributions.shape == (7, 12)
     for node in range(-1, 6):
-        np.testing.assert_array_equal(laws[node + 1], text.laws((*prompt, *TREE.along(TREE.path_to(node))), 1)[0])
+        np.testing.assert_array_equal(
+            distributions[node + 1], text.distributions((*prompt, *TREE.along(TREE.path_to(node))), 1)[0]
+        )
 
 
 def test_a_grafted_path_stays_and_the_tree_goes(model):
     text = model.open(1.0)
-    text.tree_laws((1, 2, 3), TREE)
+    text.tree_distributions((1, 2, 3), TREE)
     text.graft((1, 4))
     assert text.cached == (1, 2, 3, 8, 8)
-    for asked in (lambda: text.graft(()), lambda: text.laws((1, 2), 1), lambda: text.crop(1)):
-        text.tree_laws((1, 2, 3), TREE)
+    for asked in (lambda: text.graft(()), lambda: text.distributions((1, 2), 1), lambda: text.crop(1)):
+        text.tree_distributions((1, 2, 3), TREE)
         asked()
         with pytest.raises(ValueError, match="right after tree_laws"):
             text.graft(())
 
 
-def test_what_no_law_follows_or_does_not_fit_is_refused(model):
+def test_what_no_distribution_follows_or_does_not_fit_is_refused(model):
     text = model.open(1.0)
-    text.tree_laws((1,) * 17, TREE)
+    text.tree_distributions((1,) * 17, TREE)
     with pytest.raises(ValueError, match="text of 18 tokens and a path of 3: at most 20"):
-        text.tree_laws((1,) * 18, TREE)
+        text.tree_distributions((1,) * 18, TREE)
     with pytest.raises(ValueError, match="last = 1: 0 to 0"):
-        text.tree_laws((), TREE)
+        text.tree_distributions((), TREE)

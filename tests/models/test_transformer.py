@@ -25,7 +25,7 @@ def model(request):
     return TransformerModel(tiny.network(request.param), "tiny")
 
 
-def fresh_laws(model, tokens, temperature=1.0):
+def fresh_distributions(model, tokens, temperature=1.0):
     """Distributions [len(tokens), V] of a full forward without a cache, softmax by numpy."""
     with torch.no_grad():
         logits = model.network(torch.tensor([tokens]), use_cache=False).logits[0].double().numpy() / temperature
@@ -34,20 +34,20 @@ def fresh_laws(model, tokens, temperature=1.0):
 
 
 @pytest.mark.parametrize("histories", [40, pytest.param(200, marks=pytest.mark.slow)])
-def test_laws_after_random_accept_reject_histories_equal_a_fresh_forward(model, histories):
+def test_distributions_after_random_accept_reject_histories_equal_a_fresh_forward(model, histories):
     rng = np.random.default_rng(0)
     for _ in range(histories):
         text = model.open(1.0)
         committed = tuple(rng.integers(tiny.VOCABULARY, size=rng.integers(1, 12)).tolist())
         for _ in range(4):
             drafts = tuple(rng.integers(tiny.VOCABULARY, size=rng.integers(0, 6)).tolist())
-            laws = text.laws(committed + drafts, len(drafts) + 1)
+            distributions = text.distributions(committed + drafts, len(drafts) + 1)
             assert text.cached == committed + drafts
             accepted = int(rng.integers(len(drafts) + 1))
             committed += (*drafts[:accepted], int(rng.integers(tiny.VOCABULARY)))
-        expected = fresh_laws(model, text.cached)[-len(laws) :]
-        np.testing.assert_allclose(laws, expected, atol=1e-4)
-        np.testing.assert_allclose(laws.sum(axis=1), 1, atol=1e-12)
+        expected = fresh_distributions(model, text.cached)[-len(distributions) :]
+        np.testing.assert_allclose(distributions, expected, atol=1e-4)
+        np.testing.assert_allclose(distributions.sum(axis=1), 1, atol=1e-12)
 
 
 def test_caches_hold_exactly_the_cached_prefix_i10(model):
@@ -57,13 +57,13 @@ def test_caches_hold_exactly_the_cached_prefix_i10(model):
     committed = (1, 2, 3)
     for _ in range(20):
         drafts = tuple(rng.integers(tiny.VOCABULARY, size=3).tolist())
-        text.laws(committed + drafts, 4)
+        text.distributions(committed + drafts, 4)
         kept = int(rng.integers(4))
         text.crop(len(committed) + kept)
         assert text.cached == (committed + drafts)[: len(committed) + kept]
         committed = (*text.cached, int(rng.integers(tiny.VOCABULARY)))
     again = model.open(1.0)
-    again.laws(text.cached, 1)
+    again.distributions(text.cached, 1)
     for layer, fresh in zip(text._cache.layers, again._cache.layers, strict=True):
         assert layer.keys.shape[-2] == len(text.cached)
         torch.testing.assert_close(layer.keys, fresh.keys, atol=1e-4, rtol=0)
@@ -80,27 +80,27 @@ def test_only_missing_tokens_are_run_and_in_one_pass(model, monkeypatch):
 
     monkeypatch.setattr(type(model.network), "forward", counted)
     text = model.open(1.0)
-    text.laws((1, 2, 3, 4, 5), 1)
-    text.laws((1, 2, 3, 4, 5, 6), 1)
-    text.laws((1, 2, 3, 9, 9, 9), 2)
-    text.laws((1, 2, 3, 9, 9, 9), 1)
-    text.laws((1, 2, 3, 9), 0)
-    text.laws((8, 2), 0)
+    text.distributions((1, 2, 3, 4, 5), 1)
+    text.distributions((1, 2, 3, 4, 5, 6), 1)
+    text.distributions((1, 2, 3, 9, 9, 9), 2)
+    text.distributions((1, 2, 3, 9, 9, 9), 1)
+    text.distributions((1, 2, 3, 9), 0)
+    text.distributions((8, 2), 0)
     assert passes == [5, 1, 3, 1, 2]
 
 
-def test_trailing_laws_are_those_that_were_asked_for(model):
+def test_trailing_distributions_are_those_that_were_asked_for(model):
     tokens = (5, 4, 3, 2, 1, 0)
     text = model.open(0.5)
-    everything = fresh_laws(model, tokens, 0.5)
+    everything = fresh_distributions(model, tokens, 0.5)
     for last in (1, 3, 6):
-        laws = text.laws(tokens, last)
-        assert laws.shape == (last, tiny.VOCABULARY) and laws.dtype == np.float64
-        np.testing.assert_allclose(laws, everything[-last:], atol=1e-4)
-    assert text.laws(tokens, 0).shape == (0, tiny.VOCABULARY)
+        distributions = text.distributions(tokens, last)
+        assert distributions.shape == (last, tiny.VOCABULARY) and distributions.dtype == np.float64
+        np.testing.assert_allclose(distributions, everything[-last:], atol=1e-4)
+    assert text.distributions(tokens, 0).shape == (0, tiny.VOCABULARY)
 
 
-def test_greedy_laws_are_one_hot_and_follow_the_networks_own_generation(model):
+def test_greedy_distributions_are_one_hot_and_follow_the_networks_own_generation(model):
     prompt = (1, 2, 3)
     own = model.network.generate(
         torch.tensor([prompt]), attention_mask=torch.ones(1, 3), do_sample=False, max_new_tokens=20, min_new_tokens=20,
@@ -108,9 +108,9 @@ def test_greedy_laws_are_one_hot_and_follow_the_networks_own_generation(model):
     )[0].tolist()  # fmt: skip
     text, tokens = model.open(0.0), prompt
     for _ in range(20):
-        law = text.laws(tokens, 1)[0]
-        assert sorted(law)[-2:] == [0, 1]
-        tokens += (int(np.argmax(law)),)
+        distribution = text.distributions(tokens, 1)[0]
+        assert sorted(distribution)[-2:] == [0, 1]
+        tokens += (int(np.argmax(distribution)),)
     assert list(tokens) == own
 
 
@@ -118,32 +118,34 @@ def test_greedy_ties_go_to_the_lowest_id():
     network = tiny.network("llama")
     with torch.no_grad():
         network.lm_head.weight.zero_()
-    law = TransformerModel(network, "flat").open(0.0).laws((3,), 1)[0]
-    assert law[0] == 1 and law.sum() == 1
+    distribution = TransformerModel(network, "flat").open(0.0).distributions((3,), 1)[0]
+    assert distribution[0] == 1 and distribution.sum() == 1
 
 
-def test_too_many_laws_and_too_long_a_text_are_refused(model):
+def test_too_many_distributions_and_too_long_a_text_are_refused(model):
     with pytest.raises(ValueError, match="last = 3"):
-        model.open(1.0).laws((1, 2), 3)
+        model.open(1.0).distributions((1, 2), 3)
     with pytest.raises(ValueError, match=f"at most {tiny.CONTEXT}"):
-        model.open(1.0).laws((1,) * (tiny.CONTEXT + 1), 1)
+        model.open(1.0).distributions((1,) * (tiny.CONTEXT + 1), 1)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_saved_model_loads_to_the_same_laws(architecture, tmp_path):
+def test_a_saved_model_loads_to_the_same_distributions(architecture, tmp_path):
     tiny.save(tmp_path, architecture)
     loaded = load_model(tmp_path, "hash", "cpu")
     assert (loaded.vocabulary, loaded.context_tokens) == (tiny.VOCABULARY, tiny.CONTEXT)
     direct = TransformerModel(tiny.network(architecture), "direct")
-    np.testing.assert_array_equal(loaded.open(1.0).laws((1, 2, 3), 2), direct.open(1.0).laws((1, 2, 3), 2))
+    np.testing.assert_array_equal(
+        loaded.open(1.0).distributions((1, 2, 3), 2), direct.open(1.0).distributions((1, 2, 3), 2)
+    )
 
 
 def test_sharded_weights_load_whole_and_a_lost_shard_is_named(tmp_path):
     tiny.network("llama").save_pretrained(tmp_path, max_shard_size="20KB")
     shards = sorted(tmp_path.glob("*.safetensors"))
     assert len(shards) > 1
-    whole = TransformerModel(tiny.network("llama"), "direct").open(1.0).laws((4, 2), 1)
-    np.testing.assert_array_equal(load_model(tmp_path, "hash", "cpu").open(1.0).laws((4, 2), 1), whole)
+    whole = TransformerModel(tiny.network("llama"), "direct").open(1.0).distributions((4, 2), 1)
+    np.testing.assert_array_equal(load_model(tmp_path, "hash", "cpu").open(1.0).distributions((4, 2), 1), whole)
     shards[1].unlink()
     with pytest.raises(ConfigError, match=shards[1].name) as error:
         load_model(tmp_path, "hash", "cpu")
@@ -211,7 +213,9 @@ def test_a_pair_of_folders_describes_itself_and_loads(tmp_path, prompts):
     assert (pair.vocabulary, pair.context_tokens) == (tiny.VOCABULARY, tiny.CONTEXT)
     loaded = pair.load()
     assert loaded.prompts[0].tokens == tuple(ord(c) - ord("A") for c in "HELLO")
-    assert loaded.drafter.open(1.0).laws((1,), 1).shape == loaded.verifier.open(1.0).laws((1,), 1).shape
+    assert (
+        loaded.drafter.open(1.0).distributions((1,), 1).shape == loaded.verifier.open(1.0).distributions((1,), 1).shape
+    )
     assert loaded.drafter.fingerprint != loaded.verifier.fingerprint
 
 
@@ -245,24 +249,24 @@ def padded(tmp_path, prompts):
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
-def test_laws_of_padded_embeddings_are_cut_to_the_tokenizer_and_renormalised(padded, temperature):
+def test_distributions_of_padded_embeddings_are_cut_to_the_tokenizer_and_renormalised(padded, temperature):
     assert (padded.vocabulary, padded.remark) == (tiny.VOCABULARY, PADDED)
     loaded, text = padded.load(), (4, 8, 15, 16)
     for model, width in ((loaded.drafter, 64), (loaded.verifier, 69)):
-        whole = TransformerModel(model.network, "whole").open(temperature or 1.0).laws(text, 3)
+        whole = TransformerModel(model.network, "whole").open(temperature or 1.0).distributions(text, 3)
         assert whole.shape == (3, width) and whole[:, tiny.VOCABULARY :].sum(axis=1).min() > 0.001
         expected = whole[:, : tiny.VOCABULARY] / whole[:, : tiny.VOCABULARY].sum(axis=1, keepdims=True)
         if not temperature:
             expected = (expected == expected.max(axis=1, keepdims=True)).astype(float)
         found = model.open(temperature)
-        np.testing.assert_allclose(found.laws(text, 3), expected, rtol=1e-6)
+        np.testing.assert_allclose(found.distributions(text, 3), expected, rtol=1e-6)
         tree = TokenTree((23, 42, 5), (-1, -1, 0))
-        assert found.tree_laws(text, tree).shape == (4, tiny.VOCABULARY)
-        np.testing.assert_allclose(found.tree_laws(text, tree)[0], expected[-1], rtol=1e-4, atol=1e-6)
-        assert found.laws((), 0).shape == (0, tiny.VOCABULARY)
+        assert found.tree_distributions(text, tree).shape == (4, tiny.VOCABULARY)
+        np.testing.assert_allclose(found.tree_distributions(text, tree)[0], expected[-1], rtol=1e-4, atol=1e-6)
+        assert found.distributions((), 0).shape == (0, tiny.VOCABULARY)
 
 
-def test_a_padded_pair_is_another_than_its_unpadded_laws_and_says_so_beside_every_run(padded, tmp_path):
+def test_a_padded_pair_is_another_than_its_unpadded_distributions_and_says_so_beside_every_run(padded, tmp_path):
     cell = Cell.from_fields(
         {
             "models": {"pair": padded.model_dump()}, "scheme": {"kind": "k_sqs", "k": 4},
@@ -283,7 +287,9 @@ def test_embeddings_of_two_sizes_of_which_one_is_no_padding_are_refused(tmp_path
     words = [*tiny.WORDS, "!", "?"]
     drafter = tiny.save(tmp_path / "d", words=words)
     verifier = tiny.save(tmp_path / "v", words=words, padding=8)
-    with pytest.raises(ConfigError, match="drafter has 63 tokens in laws of 61, verifier 63 in 69; a pair shares one"):
+    with pytest.raises(
+        ConfigError, match="drafter has 63 tokens in distributions of 61, verifier 63 in 69; a pair shares one"
+    ):
         HuggingFace(drafter=str(drafter), verifier=str(verifier), prompts=prompts).load()
 
 

@@ -47,19 +47,19 @@ def prompt(rng, tokens):
 def by_paths(model, tokens, tree, temperature):
     """[N + 1, V]: a fresh text and a pass for each."""
     texts = [(*tokens, *tree.along(tree.path_to(node))) for node in range(-1, len(tree.tokens))]
-    return np.array([model.open(temperature).laws(text, 1)[0] for text in texts])
+    return np.array([model.open(temperature).distributions(text, 1)[0] for text in texts])
 
 
 @pytest.mark.parametrize(("held", "temperature"), [(0, 1.0), (6, 0.0), (6, 1.0), (30, 0.5)])
-def test_one_pass_over_a_tree_gives_the_laws_of_a_pass_over_each_path(model, held, temperature):
+def test_one_pass_over_a_tree_gives_the_distributions_of_a_pass_over_each_path(model, held, temperature):
     """With nothing cached, with a part, with more than is kept; beyond the window of GPT-Neo's local layers."""
     rng = np.random.default_rng(held)
     tokens, tree = prompt(rng, 24), grown(rng)
     text = model.open(temperature)
-    text.laws((*tokens, *prompt(rng, 6))[:held], 0)
-    laws = text.tree_laws(tokens, tree)
+    text.distributions((*tokens, *prompt(rng, 6))[:held], 0)
+    distributions = text.tree_distributions(tokens, tree)
     assert text.cached == tokens
-    np.testing.assert_allclose(laws, by_paths(model, tokens, tree, temperature), atol=NEAR)
+    np.testing.assert_allclose(distributions, by_paths(model, tokens, tree, temperature), atol=NEAR)
 
 
 def test_a_tree_costs_one_pass_over_the_missing_tokens_and_its_nodes(model, monkeypatch):
@@ -73,29 +73,31 @@ def test_a_tree_costs_one_pass_over_the_missing_tokens_and_its_nodes(model, monk
 
     monkeypatch.setattr(type(model.network), "forward", counted)
     text, tree = model.open(1.0), grown(np.random.default_rng(1))
-    text.laws((1, 2, 3), 1)
-    text.tree_laws((1, 2, 3, 4, 5), tree)
+    text.distributions((1, 2, 3), 1)
+    text.tree_distributions((1, 2, 3, 4, 5), tree)
     text.graft((1, 5))
-    text.tree_laws((*text.cached, 7), tree)
-    text.tree_laws((1, 2, 3), TokenTree.line((4, 5)))
+    text.tree_distributions((*text.cached, 7), tree)
+    text.tree_distributions((1, 2, 3), TokenTree.line((4, 5)))
     assert passes == [(3, 1), (2 + 11, 12), (1 + 11, 12), (1 + 2, 3)]
 
 
-def test_a_tree_of_one_branch_has_the_laws_of_its_line_to_the_last_bit(model):
+def test_a_tree_of_one_branch_has_the_distributions_of_its_line_to_the_last_bit(model):
     tokens, drafts = (1, 2, 3, 4), (5, 6, 7)
     text, other = model.open(1.0), model.open(1.0)
-    np.testing.assert_array_equal(text.tree_laws(tokens, TokenTree.line(drafts)), other.laws(tokens + drafts, 4))
+    np.testing.assert_array_equal(
+        text.tree_distributions(tokens, TokenTree.line(drafts)), other.distributions(tokens + drafts, 4)
+    )
     assert text.cached == tokens
     text.graft((0, 1))
     assert text.cached == (1, 2, 3, 4, 5, 6)
     other.crop(6)
     longer = (1, 2, 3, 4, 5, 6, 9)
-    np.testing.assert_array_equal(text.laws(longer, 1), other.laws(longer, 1))
+    np.testing.assert_array_equal(text.distributions(longer, 1), other.distributions(longer, 1))
 
 
 def require_cache_of(text, fresh):
     """The keys and values of each layer are those of a fresh pass over what is said to be cached, and no more (I10)."""
-    fresh.laws(text.cached, 0)
+    fresh.distributions(text.cached, 0)
     for layer, other in zip(text._cache.layers, fresh._cache.layers, strict=True):
         assert layer.keys.shape[-2] == layer.values.shape[-2] == len(text.cached)
         torch.testing.assert_close(layer.keys, other.keys, atol=1e-4, rtol=0)
@@ -108,12 +110,12 @@ def test_rounds_of_trees_leave_the_cache_of_a_fresh_pass(model):
     text, tokens = model.open(1.0), prompt(rng, 9)
     for number in range(5):
         tree = grown(rng) if number % 3 else TokenTree.line(prompt(rng, 3))
-        text.tree_laws(tokens, tree)
+        text.tree_distributions(tokens, tree)
         text.graft(tree.path_to(int(rng.integers(-1, len(tree.tokens)))))
         require_cache_of(text, model.open(1.0))
         tokens = (*text.cached, *prompt(rng, 2))
-        laws = text.laws(tokens, 2)
-        np.testing.assert_allclose(laws, model.open(1.0).laws(tokens, 2), atol=NEAR)
+        distributions = text.distributions(tokens, 2)
+        np.testing.assert_allclose(distributions, model.open(1.0).distributions(tokens, 2), atol=NEAR)
 
 
 @pytest.mark.parametrize("path", [(), (1, 5, 8)])
@@ -121,7 +123,7 @@ def test_a_grafted_path_is_not_run_again(model, path):
     rng = np.random.default_rng(4)
     tokens, tree = prompt(rng, 12), grown(rng)
     text = model.open(1.0)
-    text.tree_laws(tokens, tree)
+    text.tree_distributions(tokens, tree)
     text.graft(path)
     assert text.cached == (*tokens, *tree.along(path))
     require_cache_of(text, model.open(1.0))
@@ -131,13 +133,13 @@ def test_a_grafted_path_is_not_run_again(model, path):
 def test_whatever_else_is_asked_forgets_the_tree(model, then):
     rng = np.random.default_rng(5)
     tokens, text = prompt(rng, 12), model.open(1.0)
-    text.tree_laws(tokens, grown(rng))
+    text.tree_distributions(tokens, grown(rng))
     if then == "laws":
-        text.laws((*tokens, 1), 1)
+        text.distributions((*tokens, 1), 1)
     elif then == "crop":
         text.crop(40)
     else:
-        text.tree_laws(tokens[:5], grown(rng))
+        text.tree_distributions(tokens[:5], grown(rng))
         text.graft(())
     assert text.cached == {"laws": (*tokens, 1), "crop": tokens, "tree_laws": tokens[:5]}[then]
     require_cache_of(text, model.open(1.0))
@@ -147,7 +149,7 @@ def test_whatever_else_is_asked_forgets_the_tree(model, then):
 
 def test_a_path_that_is_none_of_the_tree_is_refused_and_changes_nothing(model):
     text, tree = model.open(1.0), grown(np.random.default_rng(6))
-    text.tree_laws((1, 2, 3), tree)
+    text.tree_distributions((1, 2, 3), tree)
     with pytest.raises(ValueError, match="path = "):
         text.graft((0, 5))
     text.graft((0, 3))
@@ -159,20 +161,20 @@ def test_what_the_context_holds_is_the_longest_path(model):
     rng = np.random.default_rng(7)
     tokens, tree = prompt(rng, tiny.CONTEXT - 5), grown(rng)
     assert len(tokens) + len(tree.tokens) > tiny.CONTEXT
-    laws = model.open(1.0).tree_laws(tokens, tree)
-    np.testing.assert_allclose(laws, by_paths(model, tokens, tree, 1.0), atol=NEAR)
+    distributions = model.open(1.0).tree_distributions(tokens, tree)
+    np.testing.assert_allclose(distributions, by_paths(model, tokens, tree, 1.0), atol=NEAR)
     with pytest.raises(ValueError, match=f"text of 92 tokens and a path of 5: at most {tiny.CONTEXT}"):
-        model.open(1.0).tree_laws((*tokens, 1), tree)
+        model.open(1.0).tree_distributions((*tokens, 1), tree)
     with pytest.raises(ValueError, match="last = 1"):
-        model.open(1.0).tree_laws((), tree)
+        model.open(1.0).tree_distributions((), tree)
 
 
 def test_a_tree_leaves_the_network_as_it_was(model):
-    """GPT-Neo's masks are others while a tree is judged."""
+    """GPT-Neo's masks are others while a tree is verified."""
     tokens = prompt(np.random.default_rng(8), 20)
-    before = model.open(1.0).laws(tokens, 20)
-    model.open(1.0).tree_laws(tokens, grown(np.random.default_rng(9)))
-    np.testing.assert_array_equal(model.open(1.0).laws(tokens, 20), before)
+    before = model.open(1.0).distributions(tokens, 20)
+    model.open(1.0).tree_distributions(tokens, grown(np.random.default_rng(9)))
+    np.testing.assert_array_equal(model.open(1.0).distributions(tokens, 20), before)
 
 
 def test_a_node_sees_the_text_and_its_own_path():
@@ -203,16 +205,16 @@ def test_a_network_without_positions_of_its_own_is_refused_on_one_line(network, 
     made.config.max_position_embeddings = 32
     text = TransformerModel(made, "small").open(1.0)
     with pytest.raises(ConfigError, match=f"{said}.*cannot judge a tree") as raised:
-        text.tree_laws((1, 2), grown(np.random.default_rng(0), 31))
+        text.tree_distributions((1, 2), grown(np.random.default_rng(0), 31))
     assert "\n" not in str(raised.value)
-    assert text.tree_laws((1, 2), TokenTree.line((3, 4))).shape == (3, 31)
+    assert text.tree_distributions((1, 2), TokenTree.line((3, 4))).shape == (3, 31)
 
 
 def test_attention_that_takes_no_mask_is_refused():
     model = TransformerModel(tiny.network("llama"), "tiny")
     model.network.config._attn_implementation = "flash_attention_2"
     with pytest.raises(ConfigError, match="'flash_attention_2' takes no mask of a tree: eager or sdpa allowed"):
-        model.open(1.0).tree_laws((1, 2), grown(np.random.default_rng(0)))
+        model.open(1.0).tree_distributions((1, 2), grown(np.random.default_rng(0)))
 
 
 def require_trees_on_text(model, tokens, rounds, near, seed):
@@ -222,13 +224,15 @@ def require_trees_on_text(model, tokens, rounds, near, seed):
         text, here = model.open(temperature), tokens
         for _ in range(rounds):
             tree = grown(rng, model.vocabulary)
-            laws = text.tree_laws(here, tree)
+            distributions = text.tree_distributions(here, tree)
             expected = by_paths(model, here, tree, temperature)
-            np.testing.assert_allclose(laws, expected, atol=near)
+            np.testing.assert_allclose(distributions, expected, atol=near)
             path = tree.path_to(int(rng.integers(-1, len(tree.tokens))))
             text.graft(path)
-            here = (*text.cached, int(np.argmax(laws[path[-1] + 1 if path else 0])))
-            np.testing.assert_allclose(text.laws(here, 1), model.open(temperature).laws(here, 1), atol=near)
+            here = (*text.cached, int(np.argmax(distributions[path[-1] + 1 if path else 0])))
+            np.testing.assert_allclose(
+                text.distributions(here, 1), model.open(temperature).distributions(here, 1), atol=near
+            )
 
 
 def test_trees_on_presidents_words():

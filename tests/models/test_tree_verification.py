@@ -1,4 +1,4 @@
-"""Judging a tree: one branch is judged as a line, siblings in turn by what is left of both distributions."""
+"""Judging a tree: one branch is verified as a line, siblings in turn by what is left of both distributions."""
 
 import itertools
 
@@ -23,7 +23,7 @@ def counts(draw, vocabulary, rows):
     return weights
 
 
-def laws(weights):
+def distributions(weights):
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
@@ -34,8 +34,12 @@ def judge(p, tree, qhat, uniforms):
 
 @given(counts(6, 5), counts(6, 4), st.lists(st.floats(0, 1, exclude_max=True), min_size=5, max_size=5), st.integers(0))
 def test_a_tree_of_one_branch_is_judged_as_verify_judges_its_line(target, drafted, uniforms, seed):
-    rng, p, qhat = np.random.default_rng(seed), laws(target.astype(float)), laws(drafted.astype(float))
-    drafts = np.array([rng.choice(6, p=law) for law in qhat])
+    rng, p, qhat = (
+        np.random.default_rng(seed),
+        distributions(target.astype(float)),
+        distributions(drafted.astype(float)),
+    )
+    drafts = np.array([rng.choice(6, p=distribution) for distribution in qhat])
     line = TokenTree.line(tuple(drafts.tolist()))
     verdict = verify(p, drafts, qhat, np.array(uniforms))
     assert judge(p, line, qhat, uniforms) == TreeVerdict(tuple(range(verdict.accepted)), verdict.token)
@@ -45,7 +49,7 @@ def test_a_tree_of_one_branch_is_judged_as_verify_judges_its_line(target, drafte
 @settings(max_examples=50)
 def test_one_branch_draws_its_correction_from_the_very_floats_of_verify(drafted, steps, u):
     """p next to qhat, so that what is left is nothing but rounding."""
-    qhat = laws(drafted.astype(float))
+    qhat = distributions(drafted.astype(float))
     p = np.vstack([qhat + steps * np.spacing(qhat) * np.resize([1, -1], 6), qhat])
     draft = int(np.flatnonzero(p[0] < qhat[0])[0]) if (p[0] < qhat[0]).any() else int(np.argmax(qhat))
     verdict = verify(p, np.array([draft]), qhat, np.array([LARGEST, u]))
@@ -73,17 +77,17 @@ Q = np.array([0.4, 0.3, 0.2, 0.1])
         ([0.25, 0.75, LARGEST], TreeVerdict((), 3)),
     ],
 )
-def test_the_second_sibling_is_judged_by_what_is_left_of_both_laws(uniforms, verdict):
+def test_the_second_sibling_is_judged_by_what_is_left_of_both_distributions(uniforms, verdict):
     assert judge([P] * 3, TokenTree((0, 2), (-1, -1)), [Q] * 3, uniforms) == verdict
 
 
-def test_accepted_nodes_lead_down_to_their_own_children_and_laws():
+def test_accepted_nodes_lead_down_to_their_own_children_and_distributions():
     tree = TokenTree((0, 2, 1, 3, 0), (-1, -1, 0, 1, 1))
     p = np.eye(4)[[2, 0, 0, 0, 3, 1]]  # after the text 2, after node 1 (token 2) 0, after node 4 (token 0) 1
     p[2] = [1, 0, 0, 0]
     asked = []
 
-    def law_after(node):
+    def distribution_after(node):
         asked.append(node)
         return p[node + 1]
 
@@ -91,7 +95,7 @@ def test_accepted_nodes_lead_down_to_their_own_children_and_laws():
         asked.append(("qhat", node))
         return np.full(4, 0.25)
 
-    assert judge_tree(law_after, tree, qhat, np.full(6, 0.5)) == TreeVerdict((1, 4), 1)
+    assert judge_tree(distribution_after, tree, qhat, np.full(6, 0.5)) == TreeVerdict((1, 4), 1)
     assert asked == [-1, ("qhat", -1), 1, ("qhat", 1), 4]
 
 
@@ -129,7 +133,7 @@ def test_children_differ_have_counts_and_are_as_many_as_there_can_be(weights, wi
         assert children[0] == inverse_cdf(before, uniforms[0])
 
 
-def test_children_follow_the_law_of_draws_without_replacement():
+def test_children_follow_the_distribution_of_draws_without_replacement():
     """The six orders of three counts that sum to 6, on a grid of uniforms whose sides 6, then 5, 4 or 3 divide."""
     weights = np.array([1, 0, 2, 3])
     share = dict.fromkeys(itertools.permutations([0, 2, 3]), 0)
@@ -150,7 +154,7 @@ def test_fewer_uniforms_than_children_are_refused():
 @settings(max_examples=50)
 def test_child_acceptance_is_where_judging_turns(weights, seed):
     """Just under the told probability a sibling is accepted, just above it is not."""
-    p, qhat = laws(weights.astype(float))
+    p, qhat = distributions(weights.astype(float))
     tokens = draw_children(weights[1], 3, np.random.default_rng(seed).random(3))
     tree = TokenTree(tokens, (-1,) * len(tokens))
     stands = child_acceptance(p, qhat, tokens)
@@ -171,7 +175,7 @@ def test_child_acceptance_is_where_judging_turns(weights, seed):
 @given(counts(5, 2))
 @settings(max_examples=50)
 def test_the_first_child_stands_with_one_less_the_total_variation(weights):
-    p, qhat = laws(weights.astype(float))
+    p, qhat = distributions(weights.astype(float))
     mean = sum(qhat[token] * child_acceptance(p, qhat, [token])[0] for token in np.flatnonzero(qhat))
     assert mean == pytest.approx(1 - total_variation(p, qhat), abs=1e-12)
 

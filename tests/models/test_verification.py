@@ -23,7 +23,7 @@ from models.verification import (
 
 
 @st.composite
-def laws(draw, vocabulary, rows):
+def distributions(draw, vocabulary, rows):
     """Rows of probabilities [rows, V], zeros included."""
     weights = draw(arrays(np.int64, (rows, vocabulary), elements=st.integers(0, 50)))
     weights[:, 0] += weights.sum(axis=1) == 0
@@ -41,7 +41,7 @@ def accept_breakpoint(p, qhat, token):
 
 
 def exact_outcomes(p, qhat):
-    """{(accepted, output token): probability} of one draft from qhat [V] judged by p [2, V], uniforms integrated."""
+    """{(accepted, output token): probability} of one draft from qhat [V] verified by p [2, V], uniforms integrated."""
     outcomes = {}
     residual = np.maximum(p[0] - qhat, 0)
     cuts = np.cumsum(p[1]).tolist() + (np.cumsum(residual) / (residual.sum() or 1)).tolist()
@@ -54,21 +54,21 @@ def exact_outcomes(p, qhat):
     return outcomes
 
 
-@given(laws(5, 2), laws(5, 1))
+@given(distributions(5, 2), distributions(5, 1))
 def test_rejection_probability_is_total_variation(p, qhat):
     rejected = sum(w for (accepted, _), w in exact_outcomes(p, qhat[0]).items() if accepted == 0)
     assert rejected == pytest.approx(total_variation(p[0], qhat[0]), abs=1e-12)
 
 
-@given(laws(5, 2), laws(5, 1))
-def test_output_law_is_the_verifiers(p, qhat):
-    law = np.zeros(5)
+@given(distributions(5, 2), distributions(5, 1))
+def test_output_distribution_is_the_verifiers(p, qhat):
+    distribution = np.zeros(5)
     for (_, token), w in exact_outcomes(p, qhat[0]).items():
-        law[token] += w
-    np.testing.assert_allclose(law, p[0], atol=1e-12)
+        distribution[token] += w
+    np.testing.assert_allclose(distribution, p[0], atol=1e-12)
 
 
-@given(laws(4, 3), laws(4, 2))
+@given(distributions(4, 3), distributions(4, 2))
 def test_second_position_is_judged_only_when_the_first_is_accepted(p, qhat):
     for tokens in itertools.product(np.flatnonzero(qhat[0]), np.flatnonzero(qhat[1])):
         limits = [accept_breakpoint(p[n], qhat[n], tokens[n]) for n in range(2)]
@@ -97,7 +97,7 @@ def test_a_token_the_verifier_excludes_is_never_accepted():
     assert verify(p, np.array([0]), qhat, np.array([0.0, 0.7])) == Verdict(0, 1)
 
 
-def test_equal_laws_accept_even_at_the_largest_uniform():
+def test_equal_distributions_accept_even_at_the_largest_uniform():
     p = np.full((2, 3), 1 / 3)
     u = np.nextafter(1.0, 0.0)
     assert verify(p, np.array([2]), p[:1], np.array([u, u])) == Verdict(1, 2)
@@ -156,12 +156,12 @@ def test_coupled_text_is_the_verifiers_whatever_was_drafted():
         assert verdict.accepted == 3 or drafts[verdict.accepted] != own[verdict.accepted]
 
 
-def test_race_follows_its_law():
-    law = np.array([0.1, 0.0, 0.6, 0.3])
+def test_race_follows_its_distribution():
+    distribution = np.array([0.1, 0.0, 0.6, 0.3])
     exponentials = np.random.default_rng(2).exponential(size=(20_000, 4))
-    shares = np.bincount([race(law, row) for row in exponentials], minlength=4) / 20_000
+    shares = np.bincount([race(distribution, row) for row in exponentials], minlength=4) / 20_000
     assert shares[1] == 0
-    assert np.all(np.abs(shares - law) <= 5 * np.sqrt(law * (1 - law) / 20_000))
+    assert np.all(np.abs(shares - distribution) <= 5 * np.sqrt(distribution * (1 - distribution) / 20_000))
 
 
 def test_a_token_next_to_impossible_loses_the_race_without_a_word():
@@ -201,37 +201,37 @@ def asking(p):
     """The target distribution as a function of the drafts before it, and the prefixes it was asked for."""
     asked = []
 
-    def law_after(prefix):
+    def distribution_after(prefix):
         asked.append(prefix)
         return p[len(prefix)]
 
-    return law_after, asked
+    return distribution_after, asked
 
 
-@given(laws(5, 4), laws(5, 3), st.integers(0, 2**32))
+@given(distributions(5, 4), distributions(5, 3), st.integers(0, 2**32))
 def test_rejection_along_a_prefix_is_that_of_rows_and_asks_only_as_far_as_it_judges(p, qhat, seed):
     rng = np.random.default_rng(seed)
-    drafts = np.array([rng.choice(5, p=law) for law in qhat])
+    drafts = np.array([rng.choice(5, p=distribution) for distribution in qhat])
     uniforms = rng.random(4)
-    law_after, asked = asking(p)
-    verdict = reject_along(law_after, drafts, qhat, uniforms)
+    distribution_after, asked = asking(p)
+    verdict = reject_along(distribution_after, drafts, qhat, uniforms)
     assert verdict == verify(p, drafts, qhat, uniforms)
     assert asked == [tuple(drafts[:n].tolist()) for n in range(verdict.accepted + 1)]
 
 
-@given(laws(5, 4), st.integers(0, 2**32))
+@given(distributions(5, 4), st.integers(0, 2**32))
 def test_coupling_along_a_prefix_is_that_of_rows_and_asks_only_as_far_as_it_judges(p, seed):
     rng = np.random.default_rng(seed)
     exponentials = rng.exponential(size=(4, 5))
     own = [race(p[n], exponentials[n]) for n in range(3)]
     drafts = np.where(rng.random(3) < 0.7, own, rng.integers(5, size=3))
-    law_after, asked = asking(p)
-    verdict = couple_along(law_after, drafts, exponentials)
+    distribution_after, asked = asking(p)
+    verdict = couple_along(distribution_after, drafts, exponentials)
     assert verdict == couple(p, drafts, exponentials)
     assert asked == [tuple(drafts[:n].tolist()) for n in range(verdict.accepted + 1)]
 
 
-def test_laws_that_depend_on_the_drafts_are_judged_where_the_drafts_lead():
+def test_distributions_that_depend_on_the_drafts_are_judged_where_the_drafts_lead():
     """What rows cannot say: another draft leads to another distribution."""
     after = {(): [0.0, 1.0], (0,): [1.0, 0.0], (1,): [0.0, 1.0]}
     qhat = np.full((1, 2), 0.5)

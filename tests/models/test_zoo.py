@@ -67,7 +67,7 @@ def test_the_pair_predicts_held_out_text_and_agrees(sotu):
     logs = {"drafter": [], "verifier": []}
     agreement = []
     for prompt in sotu.prompts[:8]:
-        p, q = (model.open(1.0).laws(prompt.tokens, 128) for model in (sotu.verifier, sotu.drafter))
+        p, q = (model.open(1.0).distributions(prompt.tokens, 128) for model in (sotu.verifier, sotu.drafter))
         following = prompt.tokens[-127:]
         logs["verifier"].append(-np.log(p[np.arange(127), following]).mean())
         logs["drafter"].append(-np.log(q[np.arange(127), following]).mean())

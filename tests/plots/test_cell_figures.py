@@ -167,7 +167,7 @@ def test_groups_show_each_scheme_in_each_row_with_its_interval() -> None:
     assert figure.axes[1].get_xscale() == "log" and figure.axes[2].get_xscale() == "linear"
 
 
-def test_the_table_of_use_frames_the_best_that_keeps_the_law_and_stars_what_a_reader_can_follow() -> None:
+def test_the_table_of_use_frames_the_best_that_keeps_the_distribution_and_stars_what_a_reader_can_follow() -> None:
     figure = drawn("useful", by_name(), "uplink.label")
     (ax,) = figure.axes
     said = texts(ax)

@@ -23,7 +23,7 @@ def drawn() -> Figure:
 
 
 def summary() -> pd.DataFrame:
-    return summarise(table(luck=0.02)).assign(curve="")
+    return summarise(table(rng=0.02)).assign(curve="")
 
 
 def test_there_is_a_panel_a_pair_and_answer_and_one_per_token_each_with_a_cell_a_place(drawn: Figure) -> None:

@@ -104,9 +104,10 @@ def test_a_lossy_scheme_is_named_so_with_dashes_and_open_markers(column: str, su
     table = summary(schemes=["k_sqs", "edge_only"])
     table[column] = (table["scheme.kind"] == "edge_only") * (True if column == "lossy" else 0.3)
     figure = drawn("latency", table)
-    assert legend_of(figure) == ["K-SQS", "edge only (lossy)"] and "does not follow the verifier's law" in words_around(
-        figure
-    )
+    assert legend_of(figure) == [
+        "K-SQS",
+        "edge only (lossy)",
+    ] and "does not follow the verifier's distribution" in words_around(figure)
     look = looks(table)
     assert look["edge_only"].face == "white" and look["edge_only"].dashes != "-" and look["k_sqs"].dashes == "-"
     (ax,) = drawn("bits", table).axes

@@ -74,8 +74,8 @@ def test_rounds_drafted_ahead_are_told_apart_without_colours_and_those_in_vain_a
         if text.get_text().startswith("round")
     ]
     assert vain and len({dashes for _, dashes, _ in rounds[:2]}) == 2
-    assert [colour == "#8a8a8a" for _, _, colour in rounds] == [name.endswith("in vain") for name, *_ in rounds]
-    assert {f"round {number} in vain" for number in vain} <= {text.get_text() for text in ax.texts}
+    assert [colour == "#8a8a8a" for _, _, colour in rounds] == [name.endswith("wasted") for name, *_ in rounds]
+    assert {f"round {number} wasted" for number in vain} <= {text.get_text() for text in ax.texts}
 
 
 def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_threshold_is_drawn_with_its_bounds_its_target_and_what_stays_where_it
         lines = {str(line.get_label()): line.get_ydata() for line in panel.lines}
         np.testing.assert_allclose(lines["one-sided bound"], rows["one_sided_bound"])
         np.testing.assert_allclose(lines["papers' bound"], rows["papers_bound"])
-        np.testing.assert_allclose(lines["laws chosen against it"], rows["adversarial_dropped_mass"])
+        np.testing.assert_allclose(lines["distributions chosen against it"], rows["adversarial_dropped_mass"])
         (measured,) = [each for each in panel.containers if isinstance(each, ErrorbarContainer)]
         np.testing.assert_allclose(list(measured.lines[0].get_ydata()), rows["kept_dropped_mass"])
         assert ("threshold that stays" in lines) == (rows["scheme.initial"].iloc[0] == 0.1)

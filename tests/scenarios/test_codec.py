@@ -19,9 +19,9 @@ V = 300
 @pytest.fixture
 def q(tmp_path: Path) -> np.ndarray:
     """A distribution over V tokens, in `law.npy` of the test's folder."""
-    law = np.random.default_rng(5).dirichlet(np.full(V, 0.05))
-    np.save(tmp_path / "law.npy", law)
-    return law
+    distribution = np.random.default_rng(5).dirichlet(np.full(V, 0.05))
+    np.save(tmp_path / "law.npy", distribution)
+    return distribution
 
 
 def rows_of(text: str) -> dict[str, list[str]]:
@@ -87,7 +87,7 @@ def test_the_decoded_table_is_what_was_quantized(typed: Typed, q: np.ndarray) ->
         ("{kind: coupled, token: flat}", None),
     ],
 )
-def test_of_a_law_that_does_not_travel_only_what_travels_is_told(
+def test_of_a_distribution_that_does_not_travel_only_what_travels_is_told(
     typed: Typed, q: np.ndarray, scheme: str, resolution: int | None
 ) -> None:
     status, digits, err = typed("codec", "encode", "law.npy", f"--scheme={scheme}")
@@ -100,7 +100,7 @@ def test_of_a_law_that_does_not_travel_only_what_travels_is_told(
     assert float(probability) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_race_is_on_the_law_itself(typed: Typed, q: np.ndarray) -> None:
+def test_a_race_is_on_the_distribution_itself(typed: Typed, q: np.ndarray) -> None:
     _, out, _ = typed("codec", "cost", "law.npy", "--scheme={kind: coupled, token: flat}")
     assert out.splitlines()[3].split() == ["coupled", str(V), str(V), "0.0000", "0.0000", "-", "-", "-", "16"]
 
@@ -125,7 +125,7 @@ def test_a_draft_that_is_not_judged_costs_its_id(typed: Typed, q: np.ndarray, co
     assert (q.max() < confidence) == (len(digits.strip()) > 10)
 
 
-def test_a_law_may_be_text(typed: Typed, tmp_path: Path) -> None:
+def test_a_distribution_may_be_text(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "law.txt").write_text("0.5\n0.25\n0.25\n")
     status, out, err = typed("codec", "cost", "law.txt", "--scheme=dense")
     assert status == 0, err

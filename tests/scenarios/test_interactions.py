@@ -60,7 +60,9 @@ def test_the_table_of_variance_has_a_row_an_effect_and_reads_as_one() -> None:
 
 def test_where_the_best_setting_lies_is_reported_with_what_it_carries_along() -> None:
     line = best_moves.report(factorial(), None)
-    assert line.startswith("Best (K, ell, L), and how many others cannot be told from it: 1 kbit/s temperature 0.5 (")
+    assert line.startswith(
+        "Best (K, ell, L), and how many others cannot be distinguished from it: 1 kbit/s temperature 0.5 ("
+    )
     assert line.count(";") == 3 and ", 4), 1 tied; 1 kbit/s temperature 1.5 (" in line  # (2, 100) and (8, 10) are alike
 
 

@@ -64,7 +64,7 @@ def test_written_rows_say_who_is_fastest_and_where_the_seeds_cannot_tell(exact: 
     written = phase_borders(exact)
     assert {*written["metric"]} == {"latency_s", "tpot_s", "cloud_s_per_token"}
     assert (written.loc[written["metric"] == "latency_s", "fastest"] == "colocated").all()
-    loud = phase_borders(table(luck=0.2))
+    loud = phase_borders(table(rng=0.2))
     assert loud["uncertain"].sum() > written["uncertain"].sum()
 
 

@@ -1,4 +1,4 @@
-"""`sqsim codec prior`: a prior for any pair, stored by its hash, told with what it saves, taken by a cell."""
+"""`sqsim codec prior`: a prior for any pair, stored by its hash, reported with what it saves, taken by a cell."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(
 @pytest.mark.parametrize(
     ("pair", "options", "told"),
     [
-        ("published", [], "pair published: its laws are made up"),
+        ("published", [], "pair published: its distributions are made up"),
         ("nonsense", [], "nonsense"),
         (PAIR, ["--temperature", "0"], "temperature = 0: must be above 0"),
         (PAIR, ["--number", "3"], "number = 3: must be from 10"),

@@ -171,7 +171,7 @@ def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough() 
     assert group.leader == 5, "more is better where the metric says so"
 
 
-def test_who_leaves_requests_unanswered_or_departs_in_law_is_out_and_nobody_at_all_is_an_error() -> None:
+def test_who_leaves_requests_unanswered_or_departs_in_distribution_is_out_and_nobody_at_all_is_an_error() -> None:
     settings = few(3)
     table = Table(settings, [1.0, 0.1, 0.1], answered={1: 0.5}, tv_output={2: 0.1})
     (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))

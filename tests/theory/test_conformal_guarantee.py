@@ -126,12 +126,12 @@ def test_no_distribution_drops_more_at_a_threshold_than_the_adversary_thinks(bet
     """Everything but one token above 1/V, V - 1 times the threshold below, nothing at 0."""
     most = 0.0 if beta <= 0 else 1 - 1 / V if beta > 1 / V else (V - 1) * beta
     generator = np.random.Generator(np.random.Philox(int(1e6 * abs(beta))))
-    laws = [generator.dirichlet(np.full(V, spread)) for spread in (0.01, 0.1, 1, 10, 1000) for _ in range(200)]
+    distributions = [generator.dirichlet(np.full(V, spread)) for spread in (0.01, 0.1, 1, 10, 1000) for _ in range(200)]
     for rule in RULES:
-        law = against(rule, beta, V)
-        assert law.min() >= 0 and law.sum() == pytest.approx(1, abs=1e-12)
-        assert rule.dropped_mass(law, beta) <= most + ROUNDING
-    assert max(rule.dropped_mass(law, beta) for law in laws) <= most + ROUNDING
+        distribution = against(rule, beta, V)
+        assert distribution.min() >= 0 and distribution.sum() == pytest.approx(1, abs=1e-12)
+        assert rule.dropped_mass(distribution, beta) <= most + ROUNDING
+    assert max(rule.dropped_mass(distribution, beta) for distribution in distributions) <= most + ROUNDING
 
 
 @pytest.mark.parametrize(("step", "initial"), [(1e-3, 0.1), (1e-2, 0.5), (0.1, 1.0), (0.1, 0.1), (3.0, 0.2)])

@@ -27,7 +27,7 @@ def matches(p: Floats, q: Floats) -> float:
 
 
 @st.composite
-def laws(draw: st.DrawFn) -> tuple[Floats, Floats]:
+def distributions(draw: st.DrawFn) -> tuple[Floats, Floats]:
     """Two distributions on 2 to 12 tokens, some without mass, some alike, some apart."""
     size = draw(st.integers(2, 12))
     weights = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1.0)), min_size=size, max_size=size).filter(any)
@@ -36,7 +36,7 @@ def laws(draw: st.DrawFn) -> tuple[Floats, Floats]:
     return p / p.sum(), q / q.sum()
 
 
-@given(laws())
+@given(distributions())
 @settings(max_examples=150, deadline=None)
 def test_two_races_agree_with_probability_between_the_bound_and_that_of_rejection(pair: tuple[Floats, Floats]) -> None:
     p, q = pair
@@ -66,7 +66,7 @@ def test_rejection_is_met_by_a_certain_distribution_and_by_any_two_distributions
     assert (1 - apart) / (1 + apart) + 0.05 < matches(p, q) < 1 - apart - 0.005
 
 
-LAWS = {
+DISTRIBUTIONS = {
     "near": (np.array([0.5, 0.25, 0.15, 0.1]), np.array([0.45, 0.3, 0.1, 0.15])),
     "far": (np.array([0.7, 0.1, 0.1, 0.1]), np.array([0.1, 0.1, 0.2, 0.6])),
     "without mass": (np.array([0.6, 0.4, 0.0, 0.0]), np.array([0.5, 0.0, 0.25, 0.25])),
@@ -74,10 +74,10 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_the_shipped_race_agrees_as_often_as_the_closed_form_says(name: str) -> None:
     """6,000 races with the shipped exponentials and rules, at 5 sd; each distribution's own winners, too."""
-    p, q = LAWS[name]
+    p, q = DISTRIBUTIONS[name]
     source, count = Uniforms.of(3, "race"), 6_000
     exponentials = [source.exponentials(p.size, n) for n in range(count)]
     drafted = [race(q, each) for each in exponentials]
@@ -86,6 +86,6 @@ def test_the_shipped_race_agrees_as_often_as_the_closed_form_says(name: str) -> 
     ]
     agreed, chance = sum(verdict.accepted for verdict in verdicts), matches(p, q)
     assert abs(agreed - count * chance) <= 5 * math.sqrt(count * chance * (1 - chance))
-    for law, winners in ((q, drafted), (p, [race(p, each) for each in exponentials])):
+    for distribution, winners in ((q, drafted), (p, [race(p, each) for each in exponentials])):
         shares = np.bincount(winners, minlength=p.size) / count
-        assert (np.abs(shares - law) <= 5.5 * np.sqrt(law * (1 - law) / count)).all()
+        assert (np.abs(shares - distribution) <= 5.5 * np.sqrt(distribution * (1 - distribution) / count)).all()

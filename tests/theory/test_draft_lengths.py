@@ -35,7 +35,7 @@ def test_tk_slt_s_table_is_the_policys_length_where_acceptance_and_times_are_kno
 
 @pytest.mark.parametrize("cost", [0.2, 0.6])
 def test_tk_slt_s_table_is_where_the_policy_settles(cost: float) -> None:
-    """From nothing, by what it sees of rounds in which drafts stand with probability .8 by themselves."""
+    """From nothing, by what it sees of rounds in which drafts are accepted with probability .8 by themselves."""
     policy = RunningAcceptance(memory_rounds=1e4)
     draw = np.random.Generator(np.random.Philox(5))
     state, now_s, length = policy.entry(None), 0.0, 0

@@ -15,14 +15,14 @@ from servers import Bench
 
 TICK = 1_000_000
 Ticks = np.ndarray
-LAWS = ("exponential", "constant", "two_point")
+DISTRIBUTIONS = ("exponential", "constant", "two_point")
 
 
-def services(law: str, rng: np.random.Generator, shape: tuple[int, ...]) -> Ticks:
+def services(distribution: str, rng: np.random.Generator, shape: tuple[int, ...]) -> Ticks:
     """Service times of mean 1 TICK; the two-point distribution is 0.5 (three in four) or 2.5."""
-    if law == "exponential":
+    if distribution == "exponential":
         return np.ceil(rng.standard_exponential(shape) * TICK)
-    if law == "constant":
+    if distribution == "constant":
         return np.full(shape, float(TICK))
     return np.where(rng.random(shape) < 0.75, 0.5 * TICK, 2.5 * TICK)
 
@@ -32,10 +32,10 @@ def arrivals(load: float, servers: int, rng: np.random.Generator, shape: tuple[i
     return np.cumsum(np.ceil(rng.standard_exponential(shape) * TICK / (load * servers)), axis=0)
 
 
-def closed_form(law: str, servers: int, load: float) -> float:
+def closed_form(distribution: str, servers: int, load: float) -> float:
     """Mean wait in mean services: Pollaczek-Khinchine for one server, Erlang C for several exponential ones."""
     if servers == 1:
-        second_moment = {"exponential": 2.0, "constant": 1.0, "two_point": 0.75 * 0.25 + 0.25 * 6.25}[law]
+        second_moment = {"exponential": 2.0, "constant": 1.0, "two_point": 0.75 * 0.25 + 0.25 * 6.25}[distribution]
         return load * second_moment / (2 * (1 - load))
     offered = load * servers
     last = offered**servers / factorial(servers) / (1 - load)
@@ -54,11 +54,11 @@ def recursion(arrivals_s: Ticks, services_s: Ticks, servers: int) -> list[float]
     return waits
 
 
-def replicated_sd(law: str, servers: int, load: float, jobs: int, replications: int = 200) -> float:
+def replicated_sd(distribution: str, servers: int, load: float, jobs: int, replications: int = 200) -> float:
     """sd of the mean wait over `jobs` jobs, in mean services, by that many runs of the recursion side by side."""
     rng = np.random.default_rng(7)
     gaps = np.diff(arrivals(load, servers, rng, (jobs, replications)), axis=0, prepend=0.0)
-    times = services(law, rng, (jobs, replications))
+    times = services(distribution, rng, (jobs, replications))
     backlog, total = np.zeros((replications, servers)), np.zeros(replications)
     for gap, service in zip(gaps, times, strict=True):
         backlog = np.maximum(backlog - gap[:, None], 0.0)
@@ -73,34 +73,40 @@ def waits(bench: Bench) -> list[float]:
     return [visit.began_s[0] - visit.arrived_s for visit in bench.visits]
 
 
-def check(law: str, servers: int, load: float, jobs: int) -> None:
+def check(distribution: str, servers: int, load: float, jobs: int) -> None:
     rng = np.random.default_rng(11)
-    arrivals_s, services_s = arrivals(load, servers, rng, (jobs,)), services(law, rng, (jobs,))
+    arrivals_s, services_s = arrivals(load, servers, rng, (jobs,)), services(distribution, rng, (jobs,))
     bench = Bench(servers=servers, batching="none")
     bench.feed(arrivals_s.tolist(), services_s.astype(int).tolist())
     bench.run()
     measured = waits(bench)
     assert measured == recursion(arrivals_s, services_s, servers)
-    gap = abs(np.mean(measured) / TICK - closed_form(law, servers, load))
-    assert gap < 5 * replicated_sd(law, servers, load, jobs)
+    gap = abs(np.mean(measured) / TICK - closed_form(distribution, servers, load))
+    assert gap < 5 * replicated_sd(distribution, servers, load, jobs)
 
 
-@pytest.mark.parametrize(("law", "servers", "load"), [*((law, 1, 0.5) for law in LAWS), ("exponential", 3, 0.7)])
-def test_waits_are_those_of_theory(law: str, servers: int, load: float) -> None:
-    check(law, servers, load, 8_000)
+@pytest.mark.parametrize(
+    ("distribution", "servers", "load"),
+    [*((distribution, 1, 0.5) for distribution in DISTRIBUTIONS), ("exponential", 3, 0.7)],
+)
+def test_waits_are_those_of_theory(distribution: str, servers: int, load: float) -> None:
+    check(distribution, servers, load, 8_000)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("load", [0.3, 0.5, 0.8])
-@pytest.mark.parametrize(("law", "servers"), [*((law, 1) for law in LAWS), ("exponential", 2), ("exponential", 4)])
-def test_waits_are_those_of_theory_in_large_samples(law: str, servers: int, load: float) -> None:
-    check(law, servers, load, 200_000)
+@pytest.mark.parametrize(
+    ("distribution", "servers"),
+    [*((distribution, 1) for distribution in DISTRIBUTIONS), ("exponential", 2), ("exponential", 4)],
+)
+def test_waits_are_those_of_theory_in_large_samples(distribution: str, servers: int, load: float) -> None:
+    check(distribution, servers, load, 200_000)
 
 
 def test_sd_by_replication_is_the_known_one() -> None:
     """REFERENCE: over 200,000 jobs 1.2% at load .5 for M/M/1 and .9% for M/D/1; a 20th of the jobs, sqrt(20) the sd."""
-    for law, mean, relative in (("exponential", 1.0, 0.012), ("constant", 0.5, 0.009)):
-        sd = replicated_sd(law, 1, 0.5, 10_000) / mean
+    for distribution, mean, relative in (("exponential", 1.0, 0.012), ("constant", 0.5, 0.009)):
+        sd = replicated_sd(distribution, 1, 0.5, 10_000) / mean
         assert sd == pytest.approx(relative * 20**0.5, rel=0.25)  # 5 sd of an sd from 200 replications
 
 

@@ -99,11 +99,12 @@ SERVICES: dict[str, tuple[Callable[[np.random.Generator, int], Floats], float]] 
 
 
 @pytest.mark.parametrize(
-    "law", [*(pytest.param(law, marks=pytest.mark.slow) for law in ("M/M/1", "M/D/1")), "two-point"]
+    "distribution",
+    [*(pytest.param(name, marks=pytest.mark.slow) for name in ("M/M/1", "M/D/1")), "two-point"],
 )
-def test_mean_wait_is_pollaczek_khinchine(law: str) -> None:
+def test_mean_wait_is_pollaczek_khinchine(distribution: str) -> None:
     """W = lambda E[S^2] / (2 (1 - rho)), also for a two-point service. Lindley's recursion below has each wait."""
-    (draw, second_moment), load = SERVICES[law], 0.8
+    (draw, second_moment), load = SERVICES[distribution], 0.8
     waits = []
     for seed in range(16):
         generator = np.random.default_rng(seed)

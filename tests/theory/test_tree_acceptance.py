@@ -32,7 +32,7 @@ class Family(NamedTuple):
     stands: int | None
 
 
-def law(counts):
+def distribution(counts):
     return [Fraction(count, sum(counts)) for count in counts]
 
 
@@ -49,9 +49,9 @@ def orders(counts, width):
 
 def judged(p, q, order):
     """(family, chance, what is left of p after it): which sibling stands, by the uniforms that they read."""
-    p, weights, cells, reached = law(p), list(q), [], Fraction(1)
+    p, weights, cells, reached = distribution(p), list(q), [], Fraction(1)
     for k, token in enumerate(order):
-        q_k = law(weights)
+        q_k = distribution(weights)
         share = min(Fraction(1), p[token] / q_k[token])
         if share > 0:
             yield Family(order, [*cells, (Fraction(0), share)], k), reached * share, None
@@ -69,7 +69,7 @@ def accepted_paths(p, q, widths, token=-1):
     """(families along the accepted path, chance, distribution of the last token): p and q are counts by the token
     before."""
     if not widths:
-        yield [], Fraction(1), law(p[token])
+        yield [], Fraction(1), distribution(p[token])
         return
     for order, drawn in orders(q[token], widths[0]):
         for family, chance, left in judged(p[token], q[token], order):
@@ -110,13 +110,13 @@ def committed(p, q, widths):
     texts = {}
     for families, chance, last in accepted_paths(p, q, widths):
         tree, ends, path = tree_of(families, q, len(widths))
-        laws, sent = target[[*tree.tokens, -1]], drafted[[*tree.tokens, -1]]  # by node, the text's last
+        distributions, sent = target[[*tree.tokens, -1]], drafted[[*tree.tokens, -1]]  # by node, the text's last
         upto = list(itertools.accumulate(last, initial=Fraction(0)))
         for token, share in enumerate(last):
             if share:
                 ends[:, -1] = float(upto[token]) + EDGE, float(upto[token + 1]) - EDGE
                 for uniforms in ends:
-                    assert judge_tree(laws.__getitem__, tree, sent.__getitem__, uniforms) == (path, token)
+                    assert judge_tree(distributions.__getitem__, tree, sent.__getitem__, uniforms) == (path, token)
                 text = (*tree.along(path), token)
                 texts[text] = texts.get(text, 0) + chance * share
     return texts
@@ -124,7 +124,9 @@ def committed(p, q, widths):
 
 def own(p, text, start):
     """The verifier's probability of text[start:] after text[:start]."""
-    return math.prod((law(p[text[n - 1] if n else -1])[text[n]] for n in range(start, len(text))), start=Fraction(1))
+    return math.prod(
+        (distribution(p[text[n - 1] if n else -1])[text[n]] for n in range(start, len(text))), start=Fraction(1)
+    )
 
 
 def pair(seed, vocabulary=4, support=None):

@@ -80,7 +80,7 @@ def test_the_page_has_each_figure_as_text_and_each_finding(home: Path) -> None:
 def test_what_a_page_was_made_with_is_read_from_its_manifest_and_cells(home: Path, made: Path) -> None:
     date = read_note(made / "results" / "codes" / "manifest.json")["date"][:10]
     rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", (home / "README.md").read_text(), re.MULTILINE))
-    assert rows.pop("pair").startswith("synthetic Markov laws") and "opt_13b" in rows.pop("clock")
+    assert rows.pop("pair").startswith("synthetic Markov distributions") and "opt_13b" in rows.pop("clock")
     assert rows == {
         "made": f"{date}, commit {COMMIT[:7]}, wire format {WIRE_FORMAT}",
         "temperature": "1",

@@ -40,7 +40,7 @@ def written(teacher):
     return write(teacher, PROMPTS, [0, 1, 2], [1.0, 1.0, 0.5], 16, seed=3)
 
 
-def test_labels_are_the_verifiers_law(written):
+def test_labels_are_the_verifiers_distribution(written):
     from transformers import LlamaForCausalLM
 
     from models.bundled.smollm2_wheel import verifier_folder
@@ -48,16 +48,16 @@ def test_labels_are_the_verifiers_law(written):
     windows, hidden = written
     verifier = LlamaForCausalLM.from_pretrained(verifier_folder(), dtype=torch.float32).eval()
     with torch.inference_mode():
-        laws = verifier(input_ids=windows.tokens.long()).logits.softmax(-1)
+        distributions = verifier(input_ids=windows.tokens.long()).logits.softmax(-1)
     labelled = windows.log_p.float().exp()
-    wanted = laws.gather(-1, windows.top.long())
+    wanted = distributions.gather(-1, windows.top.long())
     assert (labelled - wanted).abs().sum(-1).mean() / 2 < 0.02
-    assert wanted.sum() > 0.98 * laws.topk(TOP).values.sum()
+    assert wanted.sum() > 0.98 * distributions.topk(TOP).values.sum()
     judged = (hidden.float() @ verifier.model.embed_tokens.weight.detach().T).softmax(-1)
-    assert (judged - laws).abs().sum(-1).mean() / 2 < 0.02
+    assert (judged - distributions).abs().sum(-1).mean() / 2 < 0.02
 
 
-def test_a_window_starts_with_its_prompt_and_goes_on_from_its_own_law(written):
+def test_a_window_starts_with_its_prompt_and_goes_on_from_its_own_distribution(written):
     windows, _ = written
     for prompt, row, top, tail in zip(PROMPTS, windows.tokens, windows.top, windows.tail, strict=True):
         assert row[: len(prompt)].tolist() == prompt
@@ -94,41 +94,41 @@ def test_draws_follow_their_weights():
     draws = 200_000
     drawn = draw(weights.expand(draws, -1).contiguous(), torch.Generator().manual_seed(1))
     shares = torch.bincount(drawn, minlength=5) / draws
-    law = weights / weights.sum()
-    assert (shares[law == 0] == 0).all()
-    assert ((shares - law).abs() <= 5 * (law * (1 - law) / draws).sqrt()).all()
+    distribution = weights / weights.sum()
+    assert (shares[distribution == 0] == 0).all()
+    assert ((shares - distribution).abs() <= 5 * (distribution * (1 - distribution) / draws).sqrt()).all()
 
 
-def batch_of(law):
+def batch_of(distribution):
     """One position whose distribution [V] is known on all but its last token, which is the tail."""
-    known = len(law) - 1
+    known = len(distribution) - 1
     top = torch.arange(known, dtype=torch.int32)[None, None]
     tail = torch.tensor([[known]], dtype=torch.int32)
-    return Windows(tail, top, law[:known].log()[None, None], tail, torch.zeros(1, dtype=torch.int32))
+    return Windows(tail, top, distribution[:known].log()[None, None], tail, torch.zeros(1, dtype=torch.int32))
 
 
 def test_the_loss_is_least_where_the_drafter_agrees_with_the_verifier():
-    law = torch.tensor([0.5, 0.25, 0.15, 0.1])
-    logits = law.log()[None, None].clone().requires_grad_(True)
-    value, accepted = loss(logits, batch_of(law), torch.arange(4), overlap=0.0)
+    distribution = torch.tensor([0.5, 0.25, 0.15, 0.1])
+    logits = distribution.log()[None, None].clone().requires_grad_(True)
+    value, accepted = loss(logits, batch_of(distribution), torch.arange(4), overlap=0.0)
     value.backward()
     assert logits.grad.abs().max() < 1e-6
-    assert float(value.detach()) == pytest.approx(float(-(law * law.log()).sum()), abs=1e-6)
+    assert float(value.detach()) == pytest.approx(float(-(distribution * distribution.log()).sum()), abs=1e-6)
     assert accepted == pytest.approx(0.9, abs=1e-6)
 
 
-def test_acceptance_in_the_loss_is_the_overlap_of_the_laws():
-    law, other = torch.tensor([0.5, 0.25, 0.15, 0.1]), torch.tensor([0.1, 0.3, 0.2, 0.4])
-    plain, accepted = loss(other.log()[None, None], batch_of(law), torch.arange(4), overlap=0.0)
-    mixed, _ = loss(other.log()[None, None], batch_of(law), torch.arange(4), overlap=1.0)
+def test_acceptance_in_the_loss_is_the_overlap_of_the_distributions():
+    distribution, other = torch.tensor([0.5, 0.25, 0.15, 0.1]), torch.tensor([0.1, 0.3, 0.2, 0.4])
+    plain, accepted = loss(other.log()[None, None], batch_of(distribution), torch.arange(4), overlap=0.0)
+    mixed, _ = loss(other.log()[None, None], batch_of(distribution), torch.arange(4), overlap=1.0)
     assert accepted == pytest.approx(0.1 + 0.25 + 0.15, abs=1e-6)
     assert float(0.25 * plain - mixed) == pytest.approx(2 * accepted, abs=1e-6)
 
 
 def test_tokens_outside_the_cut_teach_nothing():
-    law = torch.tensor([0.5, 0.25, 0.15, 0.1])
+    distribution = torch.tensor([0.5, 0.25, 0.15, 0.1])
     place = torch.tensor([-1, 0, 1, -1])
-    value, accepted = loss(torch.zeros(1, 1, 2), batch_of(law), place, overlap=0.0)
+    value, accepted = loss(torch.zeros(1, 1, 2), batch_of(distribution), place, overlap=0.0)
     assert float(value) == pytest.approx((0.25 + 0.15) * np.log(2), abs=1e-6)
     assert accepted == pytest.approx(0.25 + 0.15, abs=1e-6)
 

@@ -63,19 +63,19 @@ class Size:
     """Steps that the network is fitted for."""
 
 
-def build(laws: TextDistributions, size: Size, seed: int, start: StoredPrior | None = None) -> StoredPrior:
+def build(distributions: TextDistributions, size: Size, seed: int, start: StoredPrior | None = None) -> StoredPrior:
     """A prior of these distributions, its rows going on from another's."""
-    texts = len(laws.texts)
+    texts = len(distributions.texts)
     cut = texts - max(1, texts // HELD_OUT)
     cut, half = cut - cut % 2, cut // 4 * 2  # not between two readings of a text
-    learned, kept = laws.of(slice(0, cut)), laws.of(slice(cut, None))
-    halves = laws.of(slice(0, half)), laws.of(slice(half, cut))
+    learned, kept = distributions.of(slice(0, cut)), distributions.of(slice(cut, None))
+    halves = distributions.of(slice(0, half)), distributions.of(slice(half, cut))
     whole = rows(learned, size.entries, start)
     examples = [
         Examples(each.texts, each.top, each.probabilities, _bigrams(rows(other, size.entries, start)))
         for each, other in zip(halves, reversed(halves), strict=True)
     ]
-    model = fit_context_model(examples, laws.embedding, size.batches, seed)
+    model = fit_context_model(examples, distributions.embedding, size.batches, seed)
     return trained(whole._replace(**model._asdict()), kept, size.positions, size.steps, seed)
 
 
@@ -86,14 +86,14 @@ def trained(untrained: StoredPrior, kept: TextDistributions, positions: int, ste
     return untrained._replace(first=first, first_bias=first_bias, second=second, second_bias=second_bias)
 
 
-def rows(laws: TextDistributions, entries: int, start: StoredPrior | None = None) -> StoredPrior:
+def rows(distributions: TextDistributions, entries: int, start: StoredPrior | None = None) -> StoredPrior:
     """Unigram and rows, with a context model and a network of zeros."""
-    vocabulary = len(laws.embedding)
-    large = laws.probabilities > LEAST
-    q, to = laws.probabilities[large].astype(np.float64), laws.top[large].astype(np.int64)
-    last = np.broadcast_to(laws.texts[:, :, None], laws.top.shape)[large].astype(np.int64)
+    vocabulary = len(distributions.embedding)
+    large = distributions.probabilities > LEAST
+    q, to = distributions.probabilities[large].astype(np.float64), distributions.top[large].astype(np.int64)
+    last = np.broadcast_to(distributions.texts[:, :, None], distributions.top.shape)[large].astype(np.int64)
     unigram = np.bincount(to, weights=q, minlength=vocabulary) + 1e-3
-    times = np.bincount(laws.texts.reshape(-1), minlength=vocabulary).astype(np.float64)
+    times = np.bincount(distributions.texts.reshape(-1), minlength=vocabulary).astype(np.float64)
     pairs = last * vocabulary + to
     if start is not None:
         old_unigram, old_pairs, old_shares = _of_start(start)
@@ -155,22 +155,24 @@ def _octaves(share: npt.NDArray[np.floating]) -> Bytes:
     return octaves
 
 
-def questions(laws: TextDistributions, prior: Tables, positions: int, seed: int) -> Int32s:
+def questions(distributions: TextDistributions, prior: Tables, positions: int, seed: int) -> Int32s:
     """The network's inputs, heads and answers on drafts drawn from the distributions under many formats."""
     rng = np.random.default_rng(seed)
     trace, traced = np.zeros((positions * 600, INPUTS + 2), np.int32), np.zeros(1, np.int64)
     factorials = log2_factorials(1 << 14)
-    texts, length = laws.texts.shape
+    texts, length = distributions.texts.shape
     for _ in range(positions):
         text, at = int(rng.integers(texts)), int(rng.integers(1, length))
         point = POINTS[rng.choice(len(POINTS), p=OFTEN)] if rng.random() < 0.8 else _random_point(rng)
-        support, counts = quantized(laws.top[text, at], laws.probabilities[text, at], point)
+        support, counts = quantized(distributions.top[text, at], distributions.probabilities[text, at], point)
         before = before_counts = np.empty(0, np.int64)
         if rng.random() < 0.8:
-            before, before_counts = quantized(laws.top[text, at - 1], laws.probabilities[text, at - 1], point)
+            before, before_counts = quantized(
+                distributions.top[text, at - 1], distributions.probabilities[text, at - 1], point
+            )
         largest = min(point[0] if point[0] and rng.random() < 0.5 else prior.order.size, point[2])
         setting = WalkSetting(prior, factorials, point[2], largest, trace, traced)
-        known = laws.texts[text, : at + 1].astype(np.int64), before, before_counts
+        known = distributions.texts[text, : at + 1].astype(np.int64), before, before_counts
         code_draft(machine(MEASURE), np.empty(0, np.uint8), setting, *known, support, counts)
     return trace[: traced[0]]
 

@@ -80,7 +80,7 @@ def raised(vectors: npt.NDArray[np.int8], h: Int32s, token: int) -> int:
     return min(max(octaves, -LARGEST_RAISE), LARGEST_RAISE)
 
 
-def law_vectors(
+def distribution_vectors(
     texts: Int32s, top: Int32s, probabilities: npt.NDArray[np.floating], vocabulary: int, seed: int
 ) -> npt.NDArray[np.float32]:
     """A vector for each id, float32 [V, WIDTH], from distributions after each token of `texts` [N, T]: ids `top` [N, T,

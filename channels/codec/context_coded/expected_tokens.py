@@ -92,8 +92,8 @@ def candidates(tables: Tables, context: Ints, resolution: int) -> Candidates:
     share = (2 * followers << WEIGHT_BITS) // (5 * (followers + 2))
     recent = UNIT >> 5 if known else 0
     for at in range(size):
-        law = weights[at] * scale >> 20
-        weights[at] = ((UNIT - share - recent) * law >> WEIGHT_BITS) + 1
+        distribution = weights[at] * scale >> 20
+        weights[at] = ((UNIT - share - recent) * distribution >> WEIGHT_BITS) + 1
         if occurred[at]:
             weights[at] += share * followed[at] // max(followers, 1) + recent * occurred[at] // max(known, 1)
     best = _best_first(weights, UNIT // (FINENESS * resolution))

@@ -60,7 +60,7 @@ class Bigrams:
     unigram: Singles  # [V]
     common: Ints  # [COMMON] the ids it gives most
 
-    def law(self, last: Ints, columns: Ints) -> Singles:
+    def distribution(self, last: Ints, columns: Ints) -> Singles:
         """[B, C]: after each of `last`, of each of `columns`."""
         place = np.full(self.unigram.size, -1)
         place[columns] = np.arange(columns.size)
@@ -68,10 +68,10 @@ class Bigrams:
         row = np.repeat(np.arange(last.size), sizes)
         entry = np.arange(row.size) + np.repeat(self.starts[last] - (sizes.cumsum() - sizes), sizes)
         left_over = 1 - np.bincount(row, weights=self.shares[entry], minlength=last.size)
-        law = np.maximum(left_over, 1e-3)[:, None] * self.unigram[columns]
+        distribution = np.maximum(left_over, 1e-3)[:, None] * self.unigram[columns]
         column = place[self.ids[entry]]
-        law[row[column >= 0], column[column >= 0]] += self.shares[entry][column >= 0]
-        return law.astype(np.float32)
+        distribution[row[column >= 0], column[column >= 0]] += self.shares[entry][column >= 0]
+        return distribution.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -145,13 +145,13 @@ def _learn(parts: list[_Adam], examples: Examples, rate: float, rng: np.random.G
     h = units @ output + output_bias
     listed = vectors[columns]
     raised = h @ listed.T  # [B, C]
-    law = examples.bigrams.law(examples.texts[text, at].astype(np.int64), columns)
-    rest = np.maximum(1 - law.sum(1, keepdims=True), 1e-3)
-    law *= np.exp(np.clip(raised, -LARGEST_RAISE, LARGEST_RAISE))
-    law /= law.sum(1, keepdims=True) + rest
+    distribution = examples.bigrams.distribution(examples.texts[text, at].astype(np.int64), columns)
+    rest = np.maximum(1 - distribution.sum(1, keepdims=True), 1e-3)
+    distribution *= np.exp(np.clip(raised, -LARGEST_RAISE, LARGEST_RAISE))
+    distribution /= distribution.sum(1, keepdims=True) + rest
     wanted = _spread(top, q, columns)
-    loss = -(wanted * np.log2(law + 1e-12)).sum(1).mean() + (wanted * np.log2(wanted + 1e-12)).sum(1).mean()
-    error = (law - wanted) / BATCH
+    loss = -(wanted * np.log2(distribution + 1e-12)).sum(1).mean() + (wanted * np.log2(wanted + 1e-12)).sum(1).mean()
+    error = (distribution - wanted) / BATCH
     back_h = error @ listed
     back = (back_h @ output.T) * (before > 0)
     if parts[0].rate:

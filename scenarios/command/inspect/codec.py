@@ -65,7 +65,9 @@ def cost(q: Floats, code: Code | None, context: tuple[int, ...], schemes: Sequen
 def encode(q: Floats, how: Wire, token: int | None) -> bytes:
     """The first payload of a round of one draft of q, float64 [V]; its token is `token`, by default the likeliest."""
     if how.scheme.branches:
-        raise ConfigError(f"scheme {how.scheme.kind}: a law has several drafts, must be a scheme of one draft a law")
+        raise ConfigError(
+            f"scheme {how.scheme.kind}: a distribution has several drafts, must be a scheme of one draft a distribution"
+        )
     proposal = _proposed(q, how.scheme)
     packets = how.packets(q.size)
     likeliest = int(proposal.ids[_drawn_by(how.scheme, proposal, q).argmax()])
@@ -80,7 +82,7 @@ def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
     """The drafts of a packet as a table: ids, by falling probability, the drafted one marked."""
     packets = how.packets(vocabulary)
     if isinstance(how.scheme, Mirrored):
-        text = "its payload holds no law, the cloud works that out by its own drafter; what it sends where asked is"
+        text = "its payload holds no distribution, which the cloud computes by itself; what it sends on request is"
         raise ConfigError(f"scheme {how.scheme.kind}: {text} a packet of its code, as `k_sqs` has it")
     try:
         found = how.scheme.receive(packets.decode(payload, how.context), packets.format)
@@ -88,8 +90,8 @@ def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
         raise ConfigError(f"decode: {error}") from None
     body = [
         row
-        for number, (token, law) in enumerate(zip(found.drafts.tolist(), found.qhat, strict=True), 1)
-        for row in _decoded(number, token, law)
+        for number, (token, distribution) in enumerate(zip(found.drafts.tolist(), found.qhat, strict=True), 1)
+        for row in _decoded(number, token, distribution)
     ]
     heading = f"{8 * len(payload):,} bits, drafts: {len(found.drafts)}; * the drafted id"
     return heading + "\n\n" + aligned(["draft", "id", "probability"], body)
@@ -116,7 +118,7 @@ def schemes_for(vocabulary: int) -> list[DraftScheme]:
     return found
 
 
-def read_law(path: Path) -> Floats:
+def read_distribution(path: Path) -> Floats:
     """q, float64 [V], from `.npy` or from text with a probability a line. Raises ConfigError, one line."""
     q = _npy(path) if path.suffix == ".npy" else _text(path)
     if q.ndim != 1 or q.size < 2:
@@ -203,11 +205,11 @@ def _coded(scheme: LatticeScheme, code: wire.Code) -> LatticeScheme:
     return type(scheme).model_validate(scheme.model_dump() | {"code": code})
 
 
-def _decoded(number: int, token: int, law: Floats) -> list[list[str]]:
-    ids = np.argsort(-law, kind="stable")[: np.count_nonzero(law)]
-    rows = [[str(number), f"{i}{'*' if i == token else ' '}", f"{law[i]:.6g}"] for i in ids[:ROWS].tolist()]
+def _decoded(number: int, token: int, distribution: Floats) -> list[list[str]]:
+    ids = np.argsort(-distribution, kind="stable")[: np.count_nonzero(distribution)]
+    rows = [[str(number), f"{i}{'*' if i == token else ' '}", f"{distribution[i]:.6g}"] for i in ids[:ROWS].tolist()]
     if token not in ids[:ROWS]:
-        rows.append([str(number), f"{token}*", f"{law[token]:.6g}"])
+        rows.append([str(number), f"{token}*", f"{distribution[token]:.6g}"])
     return rows if ids.size <= ROWS else [*rows, [str(number), f"and {ids.size - ROWS:,} more ", ""]]
 
 

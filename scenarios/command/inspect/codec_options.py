@@ -17,7 +17,9 @@ def add_options(codec: argparse.ArgumentParser) -> None:
     encode = ways.add_parser("encode", help="the bytes of a packet with this one draft, as hex digits")
     decode = ways.add_parser("decode", help="a packet back into a table")
     for way in (cost, encode):
-        way.add_argument("law", type=Path, metavar="LAW", help=".npy, float [V], or text with a probability a line")
+        way.add_argument(
+            "distribution", type=Path, metavar="DISTRIBUTION", help=".npy, float [V], or text with a probability a line"
+        )
     decode.add_argument("payload", metavar="PAYLOAD", help="a file of bytes, or hex digits")
     decode.add_argument("--vocabulary", type=int, required=True, metavar="V", help="tokens of the vocabulary")
     scheme = "a kind or {kind: ..., ...}"
@@ -43,7 +45,7 @@ def _add_prior_options(prior: argparse.ArgumentParser) -> None:
         help="which model of the pair goes on from its prompts; the drafter is faster (default: verifier)")  # fmt: skip
     add("--texts", type=Path, metavar="FILE.npy", help="your own texts in place of that: token ids, integers [N, T]")
     add("--number", type=int, metavar="N", help="texts to write (default: 256)")
-    add("--temperature", type=float, default=1.0, metavar="T", help="of texts and laws (default: 1)")
+    add("--temperature", type=float, default=1.0, metavar="T", help="of texts and distributions (default: 1)")
     add("--seed", type=int, default=0, metavar="S", help="of texts and tables (default: 0)")
     add("--quick", action="store_true", help="20 short texts and a short fit: to see that it works")
     add("--quiet", action="store_true", help="no progress on stderr")
@@ -75,13 +77,13 @@ def run(options: argparse.Namespace) -> str:
     except ValueError:
         raise ConfigError(f"context = {options.context!r}: whole numbers with commas between them") from None
     if options.way == "cost":
-        q = codec.read_law(options.law)
+        q = codec.read_distribution(options.distribution)
         schemes = [codec.scheme_of(text) for text in options.scheme] or codec.schemes_for(q.size)
         return codec.cost(q, options.code, context, schemes)
     how = codec.Wire(codec.scheme_of(options.scheme), options.code, context)
     if options.way == "decode":
         return codec.decode(codec.read_payload(options.payload), how, options.vocabulary)
-    payload = codec.encode(codec.read_law(options.law), how, options.token)
+    payload = codec.encode(codec.read_distribution(options.distribution), how, options.token)
     if options.out is not None:
         options.out.write_bytes(payload)
     return payload.hex()

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from channels.codec import prior_files, wire
 from channels.codec.context_coded import build_prior
-from channels.codec.context_coded.context_model import law_vectors
+from channels.codec.context_coded.context_model import distribution_vectors
 from channels.codec.context_coded.prior_tables import pack
 from channels.codec.prior_files import LARGEST_BYTES, PRIORS, bundled_prior, own_folder, store_prior
 from kinds import ConfigError
@@ -64,8 +64,10 @@ class ReadTexts:
 def build(pair: Pair, reading: ReadTexts, effort: Effort, out: Path | None, progress: ProgressBar) -> str:
     """Builds and stores a prior; what to print. Raises ConfigError, one line."""
     _check(reading, effort)
-    if isinstance(pair, OfAcceptance) or not pair.has_laws:
-        raise ConfigError(f"pair {pair.kind}: its laws are made up and speak no language that a prior could learn")
+    if isinstance(pair, OfAcceptance) or not pair.has_distributions:
+        raise ConfigError(
+            f"pair {pair.kind}: its distributions are made up and speak no language that a prior could learn"
+        )
     folder = own_folder() if out is None else out
     _check_folder(folder)
     pair.prepare()
@@ -103,9 +105,9 @@ def _check_folder(folder: Path) -> None:
         raise ConfigError(f"out = {folder}: must be a folder that can be written to, {held} is none")
 
 
-def savings(laws: build_prior.TextDistributions, vocabulary: int, fingerprint: str) -> str:
+def savings(distributions: build_prior.TextDistributions, vocabulary: int, fingerprint: str) -> str:
     """A row a point: the mean bits of a distribution of held-out texts, one draft a packet, its id not counted."""
-    texts, length = laws.texts.shape
+    texts, length = distributions.texts.shape
     places = np.random.default_rng(0).permutation(texts * length)[:MOST_MEASURED]
     body = []
     for point in build_prior.POINTS:
@@ -114,13 +116,17 @@ def savings(laws: build_prior.TextDistributions, vocabulary: int, fingerprint: s
         before = wire.Format(vocabulary, resolution, 1, token="unsent")
         means = np.zeros(3)
         for text, at in zip(*np.divmod(places, length), strict=True):
-            support, counts = build_prior.quantized(laws.top[text, at], laws.probabilities[text, at], point)
-            draft, context = [wire.Draft(wire.UNSENT, support, counts)], laws.texts[text, : at + 1].tolist()
+            support, counts = build_prior.quantized(
+                distributions.top[text, at], distributions.probabilities[text, at], point
+            )
+            draft, context = [wire.Draft(wire.UNSENT, support, counts)], distributions.texts[text, : at + 1].tolist()
             for place, format in enumerate((bare, before, replace(before, prior=fingerprint))):
                 means[place] += wire.length_bits(draft, format, context) / len(places)
         body.append([_named(point), *(f"{mean:,.1f}" for mean in means), f"{1 - means[2] / means[1]:.0%}"])
     known = "the bundled prior" if bundled_prior(vocabulary) else "no prior"
-    heading = f"bits of a law, {len(places)} laws of {texts} held-out texts, one a packet; before: {known}"
+    heading = (
+        f"bits of a distribution, {len(places)} distributions of {texts} held-out texts, one a packet; before: {known}"
+    )
     return heading + "\n\n" + aligned(["", "enumerative", "before", "with it", "saved"], body)
 
 
@@ -147,15 +153,17 @@ def _texts(
         cut = max(1, len(texts) // HELD_OUT)
         learned, held_out = texts[:-cut], texts[-cut:]
     return (
-        _laws(learned, loaded, reading, progress.part("learned")),
-        _laws(held_out, loaded, reading, progress.part("held-out")),
+        _distributions(learned, loaded, reading, progress.part("learned")),
+        _distributions(held_out, loaded, reading, progress.part("held-out")),
     )
 
 
-def _laws(texts: Int32s, loaded: LoadedPair, reading: ReadTexts, told: OnText) -> build_prior.TextDistributions:
+def _distributions(
+    texts: Int32s, loaded: LoadedPair, reading: ReadTexts, told: OnText
+) -> build_prior.TextDistributions:
     """The drafter's along these texts."""
     top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, told)
-    vectors = law_vectors(texts, top, probabilities, loaded.vocabulary, reading.seed)
+    vectors = distribution_vectors(texts, top, probabilities, loaded.vocabulary, reading.seed)
     return build_prior.TextDistributions(texts, top, probabilities, vectors)
 
 
@@ -182,12 +190,12 @@ def read_texts(path: Path, loaded: LoadedPair) -> Int32s:
     return texts
 
 
-def _built(laws: build_prior.TextDistributions, effort: Effort, seed: int) -> bytes:
+def _built(distributions: build_prior.TextDistributions, effort: Effort, seed: int) -> bytes:
     """The file of a prior, with fewer rows where it would be larger than LARGEST_BYTES."""
     entries = effort.entries
     while True:
         size = build_prior.Size(entries, effort.batches, effort.positions, effort.steps)
-        stored = build_prior.build(laws, size, seed)
+        stored = build_prior.build(distributions, size, seed)
         content = pack(stored)
         if len(content) <= LARGEST_BYTES:
             return content
@@ -224,7 +232,7 @@ def written(
         rng, text = np.random.default_rng([seed, index]), model.open(temperature)
         tokens = prompts[index % len(prompts)].tokens[: max(1, length // 4)]
         while len(tokens) < length:
-            tokens = (*tokens, inverse_cdf(text.laws(tokens, 1)[0], float(rng.random())))
+            tokens = (*tokens, inverse_cdf(text.distributions(tokens, 1)[0], float(rng.random())))
         texts[index] = tokens
         on_text(index + 1, number, "texts")
     return texts
@@ -239,9 +247,9 @@ def likeliest(
     ids = np.empty((*texts.shape, most), np.int32)
     probabilities = np.empty(ids.shape, np.float32)
     for index, text in enumerate(texts):
-        laws = model.open(temperature).laws(tuple(text.tolist()), len(text))  # [T, V]
-        kept = np.argpartition(-laws, most - 1, axis=-1)[:, :most]
-        shares = np.take_along_axis(laws, kept, -1)
+        distributions = model.open(temperature).distributions(tuple(text.tolist()), len(text))  # [T, V]
+        kept = np.argpartition(-distributions, most - 1, axis=-1)[:, :most]
+        shares = np.take_along_axis(distributions, kept, -1)
         order = np.argsort(-shares, axis=-1, kind="stable")
         ids[index], probabilities[index] = (np.take_along_axis(part, order, -1) for part in (kept, shares))
         on_text(index + 1, len(texts), "laws")

@@ -340,7 +340,7 @@ def _unserved(gone: Sequence[Unserved]) -> Iterator[StoryLine]:
     if len(full) > MOST_PACKETS:
         yield StoryLine(full[-1].left_s, full[-1].station, f"... {counted(len(full), 'packet')} DROPPED so by now")
     for each in (each for each in gone if each.left_s > each.joined_s):
-        yield StoryLine(each.left_s, each.station, "a packet that waits is withdrawn: nobody wants it any more")
+        yield StoryLine(each.left_s, each.station, "a packet that waits is cancelled: nobody wants it any more")
 
 
 def _numbers(rounds: Sequence[int]) -> str:

@@ -56,7 +56,7 @@ IF_THERE_HEADING = {
     SPEEDUP: "speed-up over cloud_only, paired by seed",
     "slo_attainment": "the share of requests that met the objective, and the tokens a second of those",
 }
-OUTPUT_HEADING = "; TV output: how far the text's law is from the verifier's, 0 of the lossless"
+OUTPUT_HEADING = "; TV output: how far the text's distribution is from the verifier's, 0 of the lossless"
 
 
 def fullest(row: pd.Series[float]) -> str:

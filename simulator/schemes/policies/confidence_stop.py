@@ -2,7 +2,8 @@
 
 The papers stop on the probability of the token that was drawn (assisted generation's confidence threshold, with DISCO,
 arXiv 2405.04304; Kangaroo, arXiv 2404.18911). That bends the output distribution where the token drawn last is dropped;
-so the distribution itself is judged here: by its largest probability, or by its entropy as in SVIP (arXiv 2411.18462).
+so the distribution itself is verified here: by its largest probability, or by its entropy as in SVIP (arXiv
+2411.18462).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class ConfidenceStop(Policy):
     looks_at_law: ClassVar[bool] = True
     kind: Literal["confidence_stop"] = "confidence_stop"
     measure: Literal["probability", "entropy_bits"] = Field(
-        "probability", description="what a law is judged by: its largest probability, or its entropy in bits"
+        "probability", description="what a distribution is judged by: its largest probability, or its entropy in bits"
     )
     threshold: Annotated[float, Tunable(0.2, 0.4, 0.6, 0.8)] = Field(
         0.4, ge=0, allow_inf_nan=False, description="the least probability, or the most entropy, to draw by"
@@ -36,16 +37,16 @@ class ConfidenceStop(Policy):
         return self
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
-        if view.law is None:
+        if view.distribution is None:
             return DRAFT, state
         if self.measure == "probability":
-            sure = bool(view.law.max() >= self.threshold)
+            sure = bool(view.distribution.max() >= self.threshold)
         else:
-            sure = entropy_bits(view.law) <= self.threshold
+            sure = entropy_bits(view.distribution) <= self.threshold
         return (DRAFT if sure else SEND), state
 
 
-def entropy_bits(law: Floats) -> float:
+def entropy_bits(distribution: Floats) -> float:
     """Of a distribution [V]."""
-    positive = law[law > 0]
+    positive = distribution[distribution > 0]
     return float(-(positive * np.log2(positive)).sum())

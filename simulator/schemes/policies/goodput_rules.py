@@ -1,7 +1,7 @@
 """What `goodput` decides, and the oracle beside it: which cycle comes next, and whether a round gets one more draft.
 
 The argument is in `goodput`. Here are its formulas, over what was learned (`learned`); `foreseen`, of an oracle alone,
-holds the true chance that the next draft is accepted, by rung.
+holds the true chance that the next draft is accepted, by operating point.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Annotated, Final, NamedTuple
 
 from pydantic import Field
 
-from simulator.schemes.policies.learned import NO_LAW, Learned
-from simulator.schemes.policies.running_estimates import MOST_ACCEPTANCE, law_bin
+from simulator.schemes.policies.learned import NO_DISTRIBUTION, Learned
+from simulator.schemes.policies.running_estimates import MOST_ACCEPTANCE, distribution_bin
 from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, EdgeView, PolicyState
 
 REQUEST_BITS: Final = 16.0
@@ -45,7 +45,7 @@ class Exploring(NamedTuple):
     """How much is done to learn from it."""
 
     learning_rounds: int
-    """Of each rung."""
+    """Of each operating point."""
     trial_every: int
 
 
@@ -53,7 +53,7 @@ class Cycle(NamedTuple):
     """A decision, and what it is expected to lead to."""
 
     rung: int
-    """The number of rungs, where the cloud decodes by itself."""
+    """The number of operating points, where the cloud decodes by itself."""
     length: int
     tokens: float
     seconds: float
@@ -80,8 +80,8 @@ class Now(NamedTuple):
 
 
 def best_round(now: Now, rung: int, hope: float = 0.0) -> Cycle:
-    """The length with the largest goodput under this rung, of those that the round may have; the shortest of equals.
-    `hope`: by how many standard deviations acceptance is taken to be better than estimated."""
+    """The length with the largest goodput under this operating point, of those that the round may have; the shortest of
+    equals. `hope`: by how many standard deviations acceptance is taken to be better than estimated."""
     learned, link = now.learned, now.learned.link
     seconds = learned.header_bits * now.per_bit_s + link.delay_s + learned.cloud.judge_s
     draft_s = learned.pass_s.known(0.0) + learned.draft_bits(rung) * now.per_bit_s
@@ -110,7 +110,7 @@ def start_s(now: Now) -> float:
 
 
 def cycles(now: Now) -> list[Cycle]:
-    """The best round of each rung, hopefully, then the cloud by itself, where that was ever tried."""
+    """The best round of each operating point, hopefully, then the cloud by itself, where that was ever tried."""
     rounds = [best_round(now, rung, HOPE) for rung in range(now.learned.rungs)]
     return [*rounds, stretch(now, now.view.remaining_tokens)] if now.learned.cloud.decode.weight else rounds
 
@@ -145,7 +145,7 @@ def open_cycle(now: Now, exploring: Exploring) -> Action:
     if chosen.rung < learned.rungs:
         learned.rung = float(chosen.rung)
         if now.foreseen is not None:
-            learned.bins, learned.survival = [NO_LAW], now.foreseen[chosen.rung]
+            learned.bins, learned.survival = [NO_DISTRIBUTION], now.foreseen[chosen.rung]
         return DraftOne(chosen.rung)
     learned.row_asked_s, learned.row_is_new = view.now_s, 1.0
     return CloudDecodes(min(int(learned.target) or stretch_tokens(now), view.remaining_tokens))
@@ -184,7 +184,7 @@ def draft_on(now: Now) -> Action:
     """Whether the round gets one more draft: before its pass, and again once its distribution is there."""
     view, learned = now.view, now.learned
     position, rung = len(view.drafts), int(learned.rung)
-    bin_ = None if view.law is None else law_bin(view.law)
+    bin_ = None if view.distribution is None else distribution_bin(view.distribution)
     if bin_ is not None:
         learned.acceptance.look(bin_)
     told = None if now.foreseen is None else now.foreseen[rung]
@@ -195,7 +195,7 @@ def draft_on(now: Now) -> Action:
     if bin_ is None:
         learned.asked_s = view.now_s
     if bin_ is not None or told is not None:
-        learned.bins.append(NO_LAW if bin_ is None else float(bin_))
+        learned.bins.append(NO_DISTRIBUTION if bin_ is None else float(bin_))
         learned.survival *= accepted
     return DraftOne(rung)
 
@@ -205,5 +205,5 @@ def goes_on(now: Now, accepted: float) -> bool:
     was made costs nothing any more."""
     learned = now.learned
     seconds = learned.draft_bits(int(learned.rung)) * now.per_bit_s
-    seconds += learned.pass_s.known(0.0) if now.view.law is None else 0.0
+    seconds += learned.pass_s.known(0.0) if now.view.distribution is None else 0.0
     return learned.survival * accepted > learned.price * seconds

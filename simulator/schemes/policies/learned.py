@@ -14,7 +14,7 @@ from simulator.schemes.policy import EdgeView, PolicyState, SeenVerdict
 
 POSITIONS: Final = 8
 """Draft positions with an acceptance of their own."""
-NO_LAW: Final = -1.0
+NO_DISTRIBUTION: Final = -1.0
 """In place of a bin."""
 FIRST_BITS: Final = 100.0
 """A draft's bits before any was sent."""
@@ -29,9 +29,9 @@ class Learned:
     rungs: int
     acceptance: AcceptanceEstimate
     bits: list[RunningMean]
-    """[rung]: payload bits of a draft."""
+    """[operating point]: payload bits of a draft."""
     tried: list[float]
-    """[rung, then the cloud]: at which decision it was last chosen."""
+    """[operating point, then the cloud]: at which decision it was last chosen."""
     link: LinkTimes = field(default_factory=LinkTimes)
     cloud: CloudTimes = field(default_factory=CloudTimes)
     header: RunningMean = field(default_factory=RunningMean)
@@ -84,12 +84,13 @@ class Learned:
         return learned
 
     def floats(self) -> PolicyState:
-        """All of it as a state, the number of rungs first."""
+        """All of it as a state, the number of operating points first."""
         return (float(self.rungs), *_numbers([*_PARTS[Learned](self)[1:]], []))
 
     @classmethod
     def of(cls, state: PolicyState, rungs: int) -> Self:
-        """The inverse of `floats`; `empty` of no state, or of one that was left under another number of rungs."""
+        """The inverse of `floats`; `empty` of no state, or of one that was left under another number of operating
+        points."""
         empty = cls.empty(rungs)
         if not state or int(state[0]) != rungs:
             return empty
@@ -113,7 +114,7 @@ class Learned:
             self.asked_s = nan
         while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all where no laws are told
             self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
-            self.bins.append(NO_LAW)
+            self.bins.append(NO_DISTRIBUTION)
         answered_s = view.verdicts[-1].answered_s if view.verdicts else nan
         if not isnan(self.row_asked_s) or answered_s != self.timed_s:
             self._time(view)
@@ -140,7 +141,7 @@ class Learned:
     def judge(self, verdict: SeenVerdict) -> None:
         """Takes what a verification result says of acceptance, bits and the time between two tokens of the cloud's."""
         if verdict.drafted:
-            bins = [None if bin_ == NO_LAW else int(bin_) for bin_ in self.bins]
+            bins = [None if bin_ == NO_DISTRIBUTION else int(bin_) for bin_ in self.bins]
             self.acceptance.judge(verdict.rung, bins, verdict.drafted, verdict.accepted)
             self.bits[verdict.rung].observe(verdict.payload_bits / verdict.drafted, PASS_MEMORY)
         elif self.row_is_new:

@@ -25,7 +25,7 @@ is its request's first: 1 or 0."""
 
 class QsHeuristic(Policy):
     """Long drafts on a good uplink in an easy text, short ones where neither is, in between else. Where the scheme has
-    rungs, the last one, which is to be the finest, on a good uplink, and the first one on a bad one."""
+    operating points, the last one, which is to be the finest, on a good uplink, and the first one on a bad one."""
 
     kind: Literal["qs_heuristic"] = "qs_heuristic"
     short: Annotated[int, Tunable(1, 2, 3)] = Field(

@@ -1,6 +1,6 @@
 """Draft length by delay and running acceptance: the length that yields most tokens a second, as the edge estimates it.
 
-A round of g drafts commits (1 - a^{g+1}) / (1 - a) tokens where each draft that is judged stands with probability a
+A round of g drafts commits (1 - a^{g+1}) / (1 - a) tokens where each draft that is verified stands with probability a
 (Leviathan et al. 2023), and takes g passes of the drafter and the time it is away, which grows with its bits:
 g t_d + g b / R + RTT + T_v. What lengthens delay lengthens the drafts; what lowers acceptance or rate shortens them.
 """
@@ -27,7 +27,7 @@ class RunningAcceptance(Policy):
         20.0, ge=1, allow_inf_nan=False, description="rounds after which one weighs 1/e of what the last one does"
     )
     prior_acceptance: float = Field(
-        0.7, ge=0, lt=1, description="acceptance that counts as much as one judged draft of the past"
+        0.7, ge=0, lt=1, description="acceptance that counts as much as one verified draft of the past"
     )
 
     def entry(self, last: PolicyState | None) -> PolicyState:

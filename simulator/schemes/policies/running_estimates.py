@@ -14,17 +14,17 @@ from typing import Final, Self
 
 from kinds.arrays import Floats
 
-LAW_BINS: Final = 8
+DISTRIBUTION_BINS: Final = 8
 """Bins of the collision probability of a distribution."""
 PRIOR_ACCEPTANCE: Final = 0.8
 """Before any verification result."""
 PRIOR_DRAFTS: Final = 6.0
 """Drafts for which a coarser estimate counts in a finer one."""
 PRIOR_OF_POSITION: Final = 20.0
-"""Those for which the rung's counts at each position."""
+"""Those for which the operating point's counts at each position."""
 MOST_ACCEPTANCE: Final = 0.999
 DRAFT_MEMORY: Final = 400.0
-"""Drafts over which acceptance is remembered, at one position of one rung."""
+"""Drafts over which acceptance is remembered, at one position of one operating point."""
 LINK_MEMORY: Final = 200.0
 """Rounds over which what a bit takes is remembered."""
 CLOUD_MEMORY: Final = 24.0
@@ -53,34 +53,34 @@ class RunningMean:
         return self.value if self.weight else otherwise
 
 
-def law_bin(q: Floats) -> int:
+def distribution_bin(q: Floats) -> int:
     """0..LAW_BINS - 1 by sum q(x)^2 of q [V]: how probable the draft is expected to be, of a draft drawn from q."""
-    return min(LAW_BINS - 1, int(LAW_BINS * float(q @ q)))
+    return min(DISTRIBUTION_BINS - 1, int(DISTRIBUTION_BINS * float(q @ q)))
 
 
 @dataclass(slots=True)
 class AcceptanceEstimate:
-    """The chance that a draft is accepted once all before it were: of its rung and position, times that of its
-    distribution.
+    """The chance that a draft is accepted once all before it were: of its operating point and position, times that of
+    its distribution.
 
-    a(r, n, bin) = a(r, n) m(bin). a(r, n) is accepted / reached, shrunk towards the rung's, that towards all rungs', so
-    survival need not be geometric. m(bin) is drafts accepted with such a distribution / drafts expected to be, and
-    averages 1 over the distributions that were looked at; `reached` counts a draft as m(bin), so that drawing only from
-    promising distributions does not make a position look better than it is.
+    a(r, n, bin) = a(r, n) m(bin). a(r, n) is accepted / reached, shrunk towards the operating point's, that towards all
+    operating points', so survival need not be geometric. m(bin) is drafts accepted with such a distribution / drafts
+    expected to be, and averages 1 over the distributions that were looked at; `reached` counts a draft as m(bin), so
+    that drawing only from promising distributions does not make a position look better than it is.
     """
 
     reached: list[list[float]]
-    """[rung][position]: drafts judged, each weighted by what its distribution promised."""
+    """[operating point][position]: drafts verified, each weighted by what its distribution promised."""
     accepted: list[list[float]]
-    expected: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
-    """[bin]: by rung and position alone."""
-    observed: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
-    looked: list[float] = field(default_factory=lambda: [0.0] * LAW_BINS)
+    expected: list[float] = field(default_factory=lambda: [0.0] * DISTRIBUTION_BINS)
+    """[bin]: by operating point and position alone."""
+    observed: list[float] = field(default_factory=lambda: [0.0] * DISTRIBUTION_BINS)
+    looked: list[float] = field(default_factory=lambda: [0.0] * DISTRIBUTION_BINS)
     """[bin]: distributions seen, whether or not anything was drawn from them."""
 
     @classmethod
     def empty(cls, rungs: int, positions: int) -> Self:
-        """Of that many rungs and draft positions; later positions are taken for the last."""
+        """Of that many operating points and draft positions; later positions are taken for the last."""
         return cls([[0.0] * positions for _ in range(rungs)], [[0.0] * positions for _ in range(rungs)])
 
     @property
@@ -88,24 +88,24 @@ class AcceptanceEstimate:
         return len(self.reached[0])
 
     def of_position(self, rung: int, position: int) -> float:
-        """a(rung, position), positions from 0, whatever its distribution."""
+        """a(operating point, position), positions from 0, whatever its distribution."""
         overall = _shrunk(sum(map(sum, self.accepted)), sum(map(sum, self.reached)), PRIOR_ACCEPTANCE)
         own = _shrunk(sum(self.accepted[rung]), sum(self.reached[rung]), overall)
         place = min(position, self.positions - 1)
         return _shrunk(self.accepted[rung][place], self.reached[rung][place], own, PRIOR_OF_POSITION)
 
     def doubt(self, rung: int) -> float:
-        """The standard deviation of the rung's acceptance, by the drafts that were judged."""
+        """The standard deviation of the operating point's acceptance, by the drafts that were verified."""
         own = _shrunk(sum(self.accepted[rung]), sum(self.reached[rung]), PRIOR_ACCEPTANCE)
         return sqrt(own * (1.0 - own) / (sum(self.reached[rung]) + PRIOR_DRAFTS))
 
-    def of_law(self, bin_: int) -> float:
+    def of_distribution(self, bin_: int) -> float:
         """m(bin)."""
         return self._raw(bin_) / self._average()
 
     def estimate(self, rung: int, position: int, bin_: int | None) -> float:
-        """a(rung, position) m(bin); without m where the distribution is not known."""
-        found = self.of_position(rung, position) * (1.0 if bin_ is None else self.of_law(bin_))
+        """a(operating point, position) m(bin); without m where the distribution is not known."""
+        found = self.of_position(rung, position) * (1.0 if bin_ is None else self.of_distribution(bin_))
         return min(found, MOST_ACCEPTANCE)
 
     def look(self, bin_: int) -> None:
@@ -113,12 +113,12 @@ class AcceptanceEstimate:
         self.looked[bin_] += 1.0
 
     def judge(self, rung: int, bins: Sequence[int | None], drafted: int, accepted: int) -> None:
-        """A round was judged; `bins[n]` is that of the distribution of draft n, None where it was not looked at."""
+        """A round was verified; `bins[n]` is that of the distribution of draft n, None where it was not looked at."""
         for n in range(min(accepted + 1, drafted)):
             place, bin_ = min(n, self.positions - 1), bins[n] if n < len(bins) else None
             hit = float(n < accepted)
             base = self.of_position(rung, n)
-            promised = 1.0 if bin_ is None else self.of_law(bin_)
+            promised = 1.0 if bin_ is None else self.of_distribution(bin_)
             if bin_ is not None:
                 keep = min(1.0, DRAFT_MEMORY / (self.expected[bin_] + 1.0))
                 self.expected[bin_] = self.expected[bin_] * keep + base

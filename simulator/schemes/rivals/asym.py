@@ -7,9 +7,9 @@ dropping may take one, two or three quarters of the tolerance, which says how ma
 at which TV(p~, p) keeps to the whole is taken; and of the three the shortest packet is sent. The cloud has p, so it
 knows TV(p~, p), and sends nothing that it has not certified.
 
-Lossy: the token of a judged position is off by at most min(TV(p~, p), TV(qhat, p)) <= tolerance, and a text of N tokens
-by N times that at most (derived in `reply`). The distribution travels as a draft of no token would: a byte with j, then
-a packet of one draft (`channels.codec.wire`, code recoded) whose context is the text that it follows.
+Lossy: the token of a verified position is off by at most min(TV(p~, p), TV(qhat, p)) <= tolerance, and a text of N
+tokens by N times that at most (derived in `reply`). The distribution travels as a draft of no token would: a byte with
+j, then a packet of one draft (`channels.codec.wire`, code recoded) whose context is the text that it follows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class CertifiedReply(EdgeCorrection):
     """A short lattice distribution within a tolerance of p, in total variation. Lossy by no more than that a token."""
 
     kind: Literal["certified"] = "certified"
-    tolerance: float = Field(0.05, gt=0, lt=1, description="the most that the law sent may be off p, total variation")
+    tolerance: float = Field(
+        0.05, gt=0, lt=1, description="the most that the distribution sent may be off p, total variation"
+    )
 
     @property
     def lossless(self) -> bool:
@@ -52,22 +54,22 @@ class CertifiedReply(EdgeCorrection):
                 f"tolerance = {self.tolerance}: must be at least {least:.2g}, which is always within reach"
             )
 
-    def encode_law(self, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+    def encode_distribution(self, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
         vocabulary = packets.format.vocabulary
         sketches = [
-            bytes([level]) + wire.encode([draft], law_format(vocabulary, level), context)
+            bytes([level]) + wire.encode([draft], distribution_format(vocabulary, level), context)
             for level, draft in within(p, self.tolerance)
         ]
         return min(sketches, key=len)
 
-    def decode_law(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
+    def decode_distribution(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
         if not content or content[0] > FINEST:
-            raise wire.CodecError(f"law of {len(content)} bytes: no lattice")
-        form = law_format(packets.format.vocabulary, content[0])
+            raise wire.CodecError(f"distribution of {len(content)} bytes: no lattice")
+        form = distribution_format(packets.format.vocabulary, content[0])
         (draft,) = wire.decode(content[1:], form, context)
-        law = np.zeros(form.vocabulary)
-        law[draft.support] = draft.counts / form.resolution
-        return law
+        distribution = np.zeros(form.vocabulary)
+        distribution[draft.support] = draft.counts / form.resolution
+        return distribution
 
 
 def within(p: Floats, tolerance: float) -> Iterator[tuple[int, wire.Draft]]:
@@ -95,7 +97,7 @@ def _coarsest(p: Floats, ids: Ints, tolerance: float) -> tuple[int, Ints] | None
 
 
 @lru_cache(maxsize=64)
-def law_format(vocabulary: int, level: int) -> wire.Format:
+def distribution_format(vocabulary: int, level: int) -> wire.Format:
     """Of a packet of one distribution on the lattice of 2^level."""
     return wire.Format(vocabulary, 1 << level, max_drafts=1, token="unsent")
 
@@ -104,7 +106,9 @@ class Asym(SplitScheme):
     """Drafted ids and their probabilities up; after a rejection a sketch of p down, certified by total variation."""
 
     kind: Literal["asym"] = "asym"
-    tolerance: float = Field(0.05, gt=0, lt=1, description="the most that the law sent may be off p, total variation")
+    tolerance: float = Field(
+        0.05, gt=0, lt=1, description="the most that the distribution sent may be off p, total variation"
+    )
 
     def made_of(self) -> Families:
         return self.answering(CertifiedReply(tolerance=self.tolerance))

@@ -29,7 +29,7 @@ class Coupled(DraftScheme):
     kind: Literal["coupled"] = "coupled"
     token: Literal["flat", "coded", "raced"] = Field(
         "raced",
-        description="an id: ceil(log2 V) bits; coded at -log2 of a prior's law; raced, at what the shared race leaves "
+        description="ceil(log2 V) bits an id; coded, -log2 of its prior chance; raced, at what the shared race leaves "
         "open",
     )
     budget_bits: int | None = Field(None, ge=1, description="B, most payload bits a round may send; null for no limit")

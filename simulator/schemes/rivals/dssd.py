@@ -21,7 +21,7 @@ from simulator.schemes.acceptance import SplitRejection
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.families import Families
 from simulator.schemes.quantizer import LatticeQuantizer
-from simulator.schemes.reply import LawReply, Reply
+from simulator.schemes.reply import DistributionReply, Reply
 from simulator.schemes.scalars import Scalars
 from simulator.schemes.sparsifier import KeepAll, KeepTopK
 
@@ -56,4 +56,4 @@ class Dssd(SplitScheme):
     )
 
     def made_of(self) -> Families:
-        return self.answering(LawReply(precision=self.precision))
+        return self.answering(DistributionReply(precision=self.precision))

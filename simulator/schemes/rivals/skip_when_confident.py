@@ -2,17 +2,17 @@
 
 A position is sure where the largest probability of q_n is `confidence` or more: its draft is drawn from q_n itself and
 committed without judgement, and of it only the id travels, since the cloud needs the text. The first position that is
-not is drafted as in K-SQS, travels with its distribution, is judged, and ends the round. A run of sure drafts ends at
+not is drafted as in K-SQS, travels with its distribution, is verified, and ends the round. A run of sure drafts ends at
 max_drafts and travels alone, so that one message tells the cloud of the rest of an answer that was sure to its end.
 
-Whether draft n is judged depends on q_1..q_n, never on d_n. So the distribution of the text is known: at an unverified
-position it is q_n, elsewhere p_n, whatever came before. It misses the verifier's by the sum over sure positions of E
-TV(q_n, p_n) at most, which `tv_output` measures, TV(q_n, p_n) at each. `verified` counts judged drafts alone, and so do
-the rates of acceptance and rejection; `unjudged` counts the others.
+Whether draft n is verified depends on q_1..q_n, never on d_n. So the distribution of the text is known: at an
+unverified position it is q_n, elsewhere p_n, whatever came before. It misses the verifier's by the sum over sure
+positions of E TV(q_n, p_n) at most, which `tv_output` measures, TV(q_n, p_n) at each. `verified` counts verified drafts
+alone, and so do the rates of acceptance and rejection; `unjudged` counts the others.
 
 U-HLM's uncertainty is the share of perturbed samples that differ from the drafted token, and its threshold comes from
-their channel and a bound on the risk (CU-HLM tunes it as it goes): neither is here, a law's largest probability and a
-threshold that stays are.
+their channel and a bound on the risk (CU-HLM tunes it as it goes): neither is here, a distribution's largest
+probability and a threshold that stays are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pydantic import Field
 
 from channels.codec import wire
 from kinds.arrays import Floats, Ints
-from models.verification import LawAfter, Verdict, inverse_cdf
+from models.verification import DistributionAfter, Verdict, inverse_cdf
 from simulator.schemes.acceptance import Received, Rejection, received
 from simulator.schemes.code import Load, Packets, Tokens, certain
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
@@ -39,7 +39,7 @@ from simulator.schemes.token_ids import CodedIdPackets
 
 
 def is_sure(counts: Ints) -> bool:
-    """Whether these are the counts of a draft that is not judged: a distribution on the lattice has 2 or more of
+    """Whether these are the counts of a draft that is not verified: a distribution on the lattice has 2 or more of
     them."""
     return int(counts.sum()) == 1
 
@@ -60,20 +60,25 @@ class WhereUnsure(Rejection):
     kind: Literal["where_unsure"]  # type: ignore[assignment]
 
     def judge(
-        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+        self,
+        distribution_after: DistributionAfter,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
     ) -> Verdict:
-        def law_or_draft(prefix: tuple[int, ...]) -> Floats:
+        def distribution_or_draft(prefix: tuple[int, ...]) -> Floats:
             place = len(prefix)
             unjudged = place < len(received.drafts) and received.unjudged[place]
-            own: Floats = received.qhat[place] if unjudged else law_after(prefix)
+            own: Floats = received.qhat[place] if unjudged else distribution_after(prefix)
             return own
 
-        return super().judge(law_or_draft, received, uniforms, round_number, position)
+        return super().judge(distribution_or_draft, received, uniforms, round_number, position)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
     ) -> Floats | None:
-        """Of the positions that are judged."""
+        """Of the positions that are verified."""
         return super().output_distribution(p, qhat, drawn, corrected)
 
 
@@ -82,7 +87,7 @@ class SkipWhenConfident(LatticeScheme):
 
     kind: Literal["skip_when_confident"] = "skip_when_confident"
     confidence: float = Field(
-        0.9, gt=0, description="largest probability of q from which a draft is not judged; above 1: all are"
+        0.9, gt=0, description="largest probability of q from which a draft is not verified; above 1: all are"
     )
     k: SupportSize = 8
     resolution: Annotated[Resolution, Field(ge=2)] = 100
@@ -124,7 +129,7 @@ class SkipPackets:
 
     format: wire.Format
     """Of the ids."""
-    law: Packets
+    distribution: Packets
 
     @property
     def header_bytes(self) -> int:
@@ -140,8 +145,8 @@ class SkipPackets:
     def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
         sure, last = _split(drafts)
         ids = self.ids.encode(sure, context) if sure else b""
-        law = self.law.encode(last, _after(context, sure)) if last else b""
-        return len(ids).to_bytes(self.header_bytes, "big") + ids + law
+        distribution = self.distribution.encode(last, _after(context, sure)) if last else b""
+        return len(ids).to_bytes(self.header_bytes, "big") + ids + distribution
 
     def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
         begin = self.header_bytes
@@ -149,36 +154,40 @@ class SkipPackets:
         if len(payload) < max(end, begin + 1):
             raise wire.CodecError(f"payload of {len(payload)} bytes: {end} or more expected, and a draft")
         sure = list(self.ids.decode(payload[begin:end], context)) if end > begin else []
-        law = self.law.decode(payload[end:], _after(context, sure)) if end < len(payload) else []
-        if len(sure) + len(law) > self.format.max_drafts:
-            raise wire.CodecError(f"{len(sure) + len(law)} drafts: a packet holds 1 to {self.format.max_drafts}")
-        return [*sure, *law]
+        distribution = self.distribution.decode(payload[end:], _after(context, sure)) if end < len(payload) else []
+        if len(sure) + len(distribution) > self.format.max_drafts:
+            raise wire.CodecError(
+                f"{len(sure) + len(distribution)} drafts: a packet holds 1 to {self.format.max_drafts}"
+            )
+        return [*sure, *distribution]
 
     def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
         sure, last = _split(drafts)
-        law_bits = self.law.length_bits(last, _after(context, sure)) if last else 0
-        return self._before_bits(self.ids.length_bits(sure, context) if sure else 0, law_bits)
+        distribution_bits = self.distribution.length_bits(last, _after(context, sure)) if last else 0
+        return self._before_bits(self.ids.length_bits(sure, context) if sure else 0, distribution_bits)
 
     def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
         if is_sure(counts):
             anything, some = np.arange(self.format.vocabulary), np.ones(self.format.vocabulary, dtype=np.int64)
             return self._before_bits(self.ids.largest_bits(drafts, anything, some, context), 0)
-        law_bits = self.law.largest_bits((), support, counts, _after(context, drafts))
-        return self._before_bits(self.ids.length_bits(drafts, context) if drafts else 0, law_bits)
+        distribution_bits = self.distribution.largest_bits((), support, counts, _after(context, drafts))
+        return self._before_bits(self.ids.length_bits(drafts, context) if drafts else 0, distribution_bits)
 
     def bound_bits(self, sizes: Sequence[int]) -> float:
-        return self._before_bits(wire.bound_ids_bits(len(sizes), self.format) + 7, 0) + self.law.bound_bits(sizes[-1:])
+        return self._before_bits(wire.bound_ids_bits(len(sizes), self.format) + 7, 0) + self.distribution.bound_bits(
+            sizes[-1:]
+        )
 
-    def _before_bits(self, ids_bits: int, law_bits: int) -> int:
+    def _before_bits(self, ids_bits: int, distribution_bits: int) -> int:
         """Of a packet whose ids are padded to whole bytes before a distribution."""
-        return 8 * self.header_bytes + (-(-ids_bits // 8) * 8 if law_bits else ids_bits) + law_bits
+        return 8 * self.header_bytes + (-(-ids_bits // 8) * 8 if distribution_bits else ids_bits) + distribution_bits
 
 
 def _split(drafts: Sequence[wire.Draft]) -> tuple[Sequence[wire.Draft], Sequence[wire.Draft]]:
     """The sure drafts, and the one after them that is not. Raises CodecError where more follow."""
     sure = [is_sure(draft.counts) for draft in drafts]
     if not all(sure[:-1]):
-        raise wire.CodecError("drafts: one that is judged ends its packet")
+        raise wire.CodecError("drafts: one that is verified ends its packet")
     return (drafts, ()) if all(sure) else (drafts[:-1], drafts[-1:])
 
 

@@ -6,9 +6,9 @@ verifier's distribution (SpecInfer, arXiv 2305.09781; Sequoia, arXiv 2402.12374)
 budget cuts the tree breadth first: the deepest distributions, and of a level the last, are dropped, each before
 anything is drawn from it. The reply tells which node was reached, and the token after it.
 
-In the tables, `drafted` are the nodes that were sent, each told with the distribution that it was drawn from, and
-`verified` the positions that were judged: distributions along the path that stands, whose children were. A position is
-accepted where one of them stands (`decoding.divergences`).
+In the tables, `drafted` are the nodes that were sent, each reported with the distribution that it was drawn from, and
+`verified` the positions that were verified: distributions along the path that stands, whose children were. A position
+is accepted where one of them stands (`decoding.divergences`).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class TreeScheme(LatticeScheme):
         4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
     )
     partial: Literal[False] = Field(False, description="never: a tree is sent whole")
-    depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verdict")
+    depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verification result")
     k: SupportSize = 8
 
     def made_of(self) -> Families:
@@ -94,8 +94,8 @@ class TreeScheme(LatticeScheme):
         return self.shape.widest
 
     @property
-    def laws(self) -> int:
-        return self.shape.laws
+    def distributions(self) -> int:
+        return self.shape.distributions
 
     def packets(self, vocabulary: int) -> Packets:
         families = self.families
@@ -131,7 +131,9 @@ class TreeDrafts(TreeScheme):
     widths: Annotated[
         tuple[Annotated[int, Field(ge=1, le=MOST_NODES)], ...], Tunable((1,), (2, 1), (3, 1), (2, 2, 1))
     ] = Field(
-        (2, 1), min_length=1, description="children of a law, by its level, the last for all levels below; 1: a line"
+        (2, 1),
+        min_length=1,
+        description="children of a distribution, by its level, the last for all levels below; 1: a line",
     )
 
     @cached_property
@@ -143,7 +145,7 @@ class TreeDrafts(TreeScheme):
 class LikelyTree(TreeScheme):
     """K-SQS whose drafts branch where a child is likely to be asked for: so many distributions, each on one of the
     nodes that are reached most often, going by a measured acceptance (`TreeShape.likeliest`). The default is that of
-    the pair `sotu` at K = 8: 320, 49 and 20 of 685 judged positions."""
+    the pair `sotu` at K = 8: 320, 49 and 20 of 685 verified positions."""
 
     kind: Literal["likely_tree"] = "likely_tree"
     shaped_by = ("child_acceptance", "most_laws")
@@ -153,7 +155,7 @@ class LikelyTree(TreeScheme):
     child_acceptance: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (0.47, 0.07, 0.03),
         min_length=1,
-        description="of a law's children in the order drawn: how likely each is the one that stands; so many are drawn",
+        description="how likely each child of a distribution, in the order drawn, is accepted; so many are drawn",
     )
     most_laws: Annotated[int, Tunable(2, 4, 6)] = Field(
         4, ge=1, le=MOST_NODES, description="distributions that a round sends, at most"
@@ -179,7 +181,7 @@ class MultiCandidate(TreeScheme):
     kind: Literal["multi_candidate"] = "multi_candidate"
     shaped_by = ("candidates",)
     candidates: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
-        3, ge=1, le=1024, description="tokens drawn from the law of a position; 1: a line"
+        3, ge=1, le=1024, description="tokens drawn from the distribution of a position; 1: a line"
     )
 
     @cached_property

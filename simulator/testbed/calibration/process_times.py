@@ -144,7 +144,9 @@ def _drafted(
         time.sleep(pause_s)
         with at_edge:
             node, _ = edge.resolve(drafted, verified.reply)
-        yield _MeasuredRound(drafted.laws, verified_drafts, at_edge.taken_s(), in_cloud.taken_s(), drafts == most)
+        yield _MeasuredRound(
+            drafted.distributions, verified_drafts, at_edge.taken_s(), in_cloud.taken_s(), drafts == most
+        )
 
 
 def _hosted(decoding: RequestDecoding, prompt: tuple[int, ...], output_tokens: int) -> Iterator[_MeasuredRound]:

@@ -61,7 +61,7 @@ class CloudServer:
 
         def warm() -> None:
             for network in networks:
-                calls = [partial(network.open(temperature).laws, text, 1) for text in (first[0], first[-1])]
+                calls = [partial(network.open(temperature).distributions, text, 1) for text in (first[0], first[-1])]
                 make_together(calls)
 
         self._worker.submit(warm).result()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.results.rounds import Passage
+from simulator.results.rounds import Transfer
 from simulator.results.run_totals import LinkTotals
 from simulator.results.station import Clock, Station
 from simulator.testbed.packet_header import Direction, MessageAddress
@@ -110,11 +110,11 @@ class ResentTransfer(NamedTuple):
     """A message of a round that was put again after a restart of the cloud: times of the one that arrived, the latest
     by default; bits and attempts of all that went out for it."""
 
-    before: Passage
+    before: Transfer
     latest: Message
 
     @property
-    def _arrived(self) -> Passage:
+    def _arrived(self) -> Transfer:
         return self.before if isnan(self.latest.delivered_s) and not isnan(self.before.delivered_s) else self.latest
 
     @property
@@ -142,7 +142,7 @@ class ResentTransfer(NamedTuple):
         return made_before + (latest.delivered_attempts or latest.attempts)
 
 
-def transfer_with(before: Passage, latest: Message) -> Passage:
+def transfer_with(before: Transfer, latest: Message) -> Transfer:
     """What is known of a round's message once it is put, for the first time or again."""
     return ResentTransfer(before, latest) if isinstance(before, Message | ResentTransfer) else latest
 

@@ -20,7 +20,7 @@ FORMATS = [
 
 @st.composite
 def rounds(draw):
-    """A format, the committed text, the drafts of a round, how many stood, and the token."""
+    """A format, the committed text, the drafts of a round, how many were accepted, and the token."""
     format = draw(st.sampled_from(FORMATS))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     committed = rng.integers(0, format.vocabulary, draw(st.integers(0, 300))).tolist()
@@ -60,7 +60,7 @@ def test_any_bytes_are_refused_or_encode_to_themselves(format, payload, sent):
 
 def test_a_reply_that_says_more_drafts_stood_than_were_sent_is_refused():
     payload = encode_coded_feedback(3, 7, FORMATS[0], [1, 2, 3, 4])
-    with pytest.raises(CodecError, match="3 drafts stand, 2 were sent"):
+    with pytest.raises(CodecError, match="3 drafts are accepted, 2 were sent"):
         decode_coded_feedback(payload, [2, 3], FORMATS[0], [1])
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from codec_strategies import laws
+from codec_strategies import distributions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,21 +27,21 @@ def mean_dropped(rule, sequence):
     return float(np.mean(dropped))
 
 
-@given(RULES, st.lists(laws(max_size=12), min_size=1, max_size=200))
+@given(RULES, st.lists(distributions(max_size=12), min_size=1, max_size=200))
 def test_long_run_bound_holds_on_any_sequence(rule, sequence):
     mean = mean_dropped(rule, [lambda beta, q=q: q for q in sequence])
     assert mean <= rule.target + max(0.0, excess_bound(rule, len(sequence))) + 1e-9
 
 
-def test_mean_dropped_mass_converges_to_the_target_on_random_laws():
+def test_mean_dropped_mass_converges_to_the_target_on_random_distributions():
     rng = np.random.default_rng(7)
     rule, drafts = Conformal(0.05, 0.02, 0.1), 20_000
-    laws = rng.dirichlet(np.full(32, 0.3), size=drafts)
-    mean = mean_dropped(rule, [lambda beta, q=q: q for q in laws])
+    distributions = rng.dirichlet(np.full(32, 0.3), size=drafts)
+    mean = mean_dropped(rule, [lambda beta, q=q: q for q in distributions])
     assert abs(mean - rule.target) <= (1.0 + rule.step) / (rule.step * drafts) + 1e-9
 
 
-@given(RULES, laws(), st.floats(-0.5, 1.0), st.integers(1, 5))
+@given(RULES, distributions(), st.floats(-0.5, 1.0), st.integers(1, 5))
 def test_the_cap_acts_on_what_is_sent_and_not_on_the_update(rule, q, beta, k_max):
     capped = Conformal(rule.target, rule.step, rule.initial, k_max=k_max)
     free = rule.support(q, beta)
@@ -73,7 +73,7 @@ def test_rollback_keeps_the_updates_it_says(rollback, kept):
 
 
 @pytest.mark.parametrize("mass", [float("nan"), -1e-9, 1 + 1e-9, float("inf")])
-def test_a_mass_that_no_law_drops_moves_nothing(mass):
+def test_a_mass_that_no_distribution_drops_moves_nothing(mass):
     threshold = ConformalThreshold(0.1, 0.5, 0.9)
     with pytest.raises(ValueError, match=r"dropped_mass = .*: must be within 0 and 1"):
         threshold.observe(mass)

@@ -1,4 +1,4 @@
-"""Drafted ids at -log2 qhat, for a receiver that holds the laws: exact on every byte, and the checksum of the
+"""Drafted ids at -log2 qhat, for a receiver that holds the distributions: exact on every byte, and the checksum of the
 distributions."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.codec.draft import CodecError, Draft
-from channels.codec.drafted_ids import LawAfter, checksum, count_drafted, decode_drafted, encode_drafted
+from channels.codec.drafted_ids import DistributionAfter, checksum, count_drafted, decode_drafted, encode_drafted
 
 MOST = 5
 
@@ -30,7 +30,7 @@ def drafts(draw: st.DrawFn) -> list[Draft]:
     return found
 
 
-def laws_of(sent: Sequence[Draft]) -> LawAfter:
+def distributions_of(sent: Sequence[Draft]) -> DistributionAfter:
     """What a receiver with the same distributions would find; the last one again where more are asked for."""
     return lambda ids: (sent[min(len(ids), len(sent) - 1)].support, sent[min(len(ids), len(sent) - 1)].counts)
 
@@ -40,7 +40,7 @@ def laws_of(sent: Sequence[Draft]) -> LawAfter:
 def test_ids_come_back_and_take_what_qhat_says(sent: list[Draft]) -> None:
     packet = encode_drafted(sent, MOST)
     assert count_drafted(packet, MOST) == len(sent)
-    assert decode_drafted(packet, MOST, laws_of(sent)) == tuple(sent)
+    assert decode_drafted(packet, MOST, distributions_of(sent)) == tuple(sent)
     stated = sum(math.log2(d.counts.sum() / d.counts[d.support.searchsorted(d.token)]) for d in sent)
     assert 8 * len(packet) <= math.log2(MOST) + stated + 8.1
 
@@ -51,7 +51,9 @@ def test_ids_come_back_and_take_what_qhat_says(sent: list[Draft]) -> None:
 @settings(max_examples=150, deadline=None)
 def test_what_is_decoded_encodes_to_the_same_bytes_and_the_rest_is_refused(sent: list[Draft], payload: bytes) -> None:
     refused_or_itself(
-        payload, lambda content: decode_drafted(content, MOST, laws_of(sent)), lambda found: encode_drafted(found, MOST)
+        payload,
+        lambda content: decode_drafted(content, MOST, distributions_of(sent)),
+        lambda found: encode_drafted(found, MOST),
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from codec_strategies import laws
+from codec_strategies import distributions
 from hostile import refused_or_itself, some_are_taken
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -13,14 +13,14 @@ from channels.codec.wire import CodecError
 PRECISIONS = st.sampled_from(["single", "half"])
 
 
-@given(laws(min_size=2), PRECISIONS)
-def test_a_law_comes_back_as_near_as_its_precision_says(law, precision):
-    content = float_distributions.encode(law, precision)
-    numbers = float_distributions.decode(content, law.size, precision)
-    assert len(content) == law.size * {"single": 4, "half": 2}[precision]
+@given(distributions(min_size=2), PRECISIONS)
+def test_a_distribution_comes_back_as_near_as_its_precision_says(distribution, precision):
+    content = float_distributions.encode(distribution, precision)
+    numbers = float_distributions.decode(content, distribution.size, precision)
+    assert len(content) == distribution.size * {"single": 4, "half": 2}[precision]
     assert float_distributions.encode(numbers, precision) == content
-    apart = (numbers if precision == "single" else numbers / numbers.sum()) - law
-    bound = 2.0**-24 if precision == "single" else fp16.covering_bound(law.size)
+    apart = (numbers if precision == "single" else numbers / numbers.sum()) - distribution
+    bound = 2.0**-24 if precision == "single" else fp16.covering_bound(distribution.size)
     assert max(apart[apart > 0].sum(), -apart[apart < 0].sum()) <= bound
 
 
@@ -31,7 +31,7 @@ def test_hostile_bytes_raise_codec_errors_or_encode_back(vocabulary, precision, 
     def decode(content):
         return float_distributions.decode(content, vocabulary, precision)
 
-    refused_or_itself(content, decode, lambda law: float_distributions.encode(law, precision))
+    refused_or_itself(content, decode, lambda distribution: float_distributions.encode(distribution, precision))
 
 
 @pytest.mark.parametrize("number", [-0.25, -0.0, 1.5, np.inf, np.nan])
@@ -42,9 +42,9 @@ def test_bytes_of_numbers_that_are_no_probabilities_are_refused(number, precisio
         float_distributions.decode(content, 2, precision)
 
 
-def test_a_law_of_nothing_but_zeros_is_refused_both_ways():
-    for law in (np.zeros(4), np.full(4, 1e-60)):
+def test_a_distribution_of_nothing_but_zeros_is_refused_both_ways():
+    for distribution in (np.zeros(4), np.full(4, 1e-60)):
         with pytest.raises(CodecError, match="nothing but zeros"):
-            float_distributions.encode(law, "single")
+            float_distributions.encode(distribution, "single")
     with pytest.raises(CodecError, match="nothing but zeros"):
         float_distributions.decode(bytes(16), 4, "single")

@@ -46,9 +46,9 @@ def test_damaged_packets_are_refused_or_are_packets(packet, data):
 
 @given(st.integers(1, 2000), st.integers(0, 2**32), st.sampled_from([0.001, 0.05, 1.0]))
 def test_halves_stay_within_the_covering_bound(size, seed, concentration):
-    law = np.random.default_rng(seed).dirichlet(np.full(size, concentration))
-    units = quantize(law)
-    assert np.abs(law - units / units.sum()).sum() / 2 <= covering_bound(size) + 1e-12
+    distribution = np.random.default_rng(seed).dirichlet(np.full(size, concentration))
+    units = quantize(distribution)
+    assert np.abs(distribution - units / units.sum()).sum() / 2 <= covering_bound(size) + 1e-12
 
 
 def test_length_of_a_dense_packet_is_what_a_reader_expects():
@@ -56,7 +56,7 @@ def test_length_of_a_dense_packet_is_what_a_reader_expects():
     assert Fp16Format(49_152, 8, 8).length_bytes(1) == 18 + 16
 
 
-@pytest.mark.parametrize("law", [[0.0, 0.0], [-0.1, 1.1], [np.nan, 1.0], [1.5], [[0.5, 0.5]]])
-def test_what_is_no_law_has_no_halves(law):
+@pytest.mark.parametrize("distribution", [[0.0, 0.0], [-0.1, 1.1], [np.nan, 1.0], [1.5], [[0.5, 0.5]]])
+def test_what_is_no_distribution_has_no_halves(distribution):
     with pytest.raises(ValueError, match="probabilities"):
-        quantize(np.array(law))
+        quantize(np.array(distribution))

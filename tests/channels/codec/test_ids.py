@@ -72,7 +72,7 @@ def test_truncated_extended_and_flipped_packets_are_refused_or_encode_to_themsel
 
 
 @pytest.mark.parametrize("prior", [codec_prior.fingerprint(), ""])
-def test_the_law_of_an_id_sums_to_one(prior):
+def test_the_distribution_of_an_id_sums_to_one(prior):
     format = Format(SMALL, 100, 8, prior=prior)
     context = codec_prior.texts(1, 40, 8)[0].astype(np.int64)
     costs = []
@@ -84,11 +84,11 @@ def test_the_law_of_an_id_sums_to_one(prior):
     assert max(costs) <= bound_bits(format) + 1e-4
 
 
-def test_likely_ids_cost_less_than_flat_ones_and_near_the_law_of_their_source():
+def test_likely_ids_cost_less_than_flat_ones_and_near_the_distribution_of_their_source():
     format, flat = FORMATS[0], Format(SMALL, 100, 8, prior="")
-    law, told, bits, even = codec_prior.markov(), 0.0, 0, 0
+    distribution, told, bits, even = codec_prior.markov(), 0.0, 0, 0
     for text in codec_prior.texts(20, 17, 77).tolist():
-        told -= sum(log2(law[before, after]) for before, after in pairwise(text[8:]))
+        told -= sum(log2(distribution[before, after]) for before, after in pairwise(text[8:]))
         bits += ids_bits(text[9:], format, text[:9])
         even += ids_bits(text[9:], flat, text[:9])
     assert told < bits < 0.8 * even

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from codec_strategies import laws
+from codec_strategies import distributions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +23,7 @@ def slow_quantize(p, resolution):
     return counts
 
 
-def random_laws(number):
+def random_distributions(number):
     """Distributions of every shape: Dirichlet flat to peaked, half-multiples of 1/ell (ties), with zeros."""
     rng = np.random.default_rng(20)
     for n in range(number):
@@ -37,7 +37,7 @@ def random_laws(number):
 
 
 def check_against_slow_rule(number):
-    for p, resolution in random_laws(number):
+    for p, resolution in random_distributions(number):
         assert quantize(p, resolution).tolist() == slow_quantize(p, resolution), (p, resolution)
 
 
@@ -46,11 +46,11 @@ def test_counts_equal_the_slow_rule_bit_for_bit():
 
 
 @pytest.mark.slow
-def test_counts_equal_the_slow_rule_on_100_000_laws():
+def test_counts_equal_the_slow_rule_on_100_000_distributions():
     check_against_slow_rule(100_000)
 
 
-@given(laws(max_size=60), st.integers(1, 5_000))
+@given(distributions(max_size=60), st.integers(1, 5_000))
 def test_counts_are_non_negative_and_sum_to_the_resolution(p, resolution):
     counts = quantize(p, resolution)
     assert counts.dtype == np.int64
@@ -59,7 +59,7 @@ def test_counts_are_non_negative_and_sum_to_the_resolution(p, resolution):
     assert counts.tolist() == slow_quantize(p, resolution)
 
 
-@given(laws(max_size=60), st.integers(1, 5_000))
+@given(distributions(max_size=60), st.integers(1, 5_000))
 def test_total_variation_is_within_the_covering_bound(p, resolution):
     counts = quantize(p, resolution)
     tv = np.abs(p / p.sum() - counts / resolution).sum() / 2
@@ -77,7 +77,7 @@ def all_points(size, resolution):
     return [c for c in itertools.product(range(resolution + 1), repeat=size) if sum(c) == resolution]
 
 
-@given(laws(max_size=4), st.integers(1, 7))
+@given(distributions(max_size=4), st.integers(1, 7))
 def test_no_lattice_point_is_nearer_in_l2_or_total_variation(p, resolution):
     grid = np.rint(2.0**40 * p / p.sum()).astype(int).tolist()
     exact = [Fraction(resolution * g, 2**40) for g in grid]

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from codec_strategies import laws
+from codec_strategies import distributions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ def tv(p, counts):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@given(p=laws(max_size=60), resolution=st.integers(2, 1000))
+@given(p=distributions(max_size=60), resolution=st.integers(2, 1000))
 def test_total_variation_is_within_the_stated_bound(name, p, resolution):
     chosen = quantizer(name, resolution)
     counts = chosen.quantize(p)
@@ -36,7 +36,7 @@ def test_bound_of_the_logarithmic_quantizer_is_nearly_met():
     assert 0.75 * chosen.covering_bound(2) <= worst <= chosen.covering_bound(2)
 
 
-@given(laws(max_size=60), st.integers(1, 300))
+@given(distributions(max_size=60), st.integers(1, 300))
 def test_dual_lattice_is_never_farther_than_the_type_lattice(p, resolution):
     assert tv(p, DualLattice(resolution).quantize(p)) <= tv(p, TypeLattice(resolution).quantize(p)) + 1e-12
 
@@ -65,7 +65,7 @@ def test_codewords_are_counted_exactly(size, ell):
     assert CubicLattice(ell).codewords(size) == len([point for point in levels if any(point)])
 
 
-@given(laws(min_size=2, max_size=4), st.integers(1, 4))
+@given(distributions(min_size=2, max_size=4), st.integers(1, 4))
 def test_dual_quantizer_returns_points_of_the_dual_lattice(p, ell):
     counts = DualLattice(ell).quantize(p)
     scaled = counts * (p.size if counts.sum() == ell else 1)
@@ -75,7 +75,7 @@ def test_dual_quantizer_returns_points_of_the_dual_lattice(p, ell):
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 def test_every_quantizers_counts_cross_the_wire(name, data):
-    p = data.draw(laws(max_size=30))
+    p = data.draw(distributions(max_size=30))
     format = Format(64, data.draw(st.integers(2, 200)), 2, token=data.draw(st.sampled_from(["flat", "coded"])),
                     quantizer=name, code="enumerative")  # fmt: skip
     counts = quantizer(name, format.resolution).quantize(p)
@@ -86,15 +86,15 @@ def test_every_quantizers_counts_cross_the_wire(name, data):
     assert len(payload) == -(-length_bits([draft, draft], format) // 8)
 
 
-NO_LAWS = [[0.0, 0.0], [0.5, -0.1], [0.5, float("nan")], [0.5, float("inf")], [1e308, 1e308], [], [[0.5, 0.5]]]
+NO_DISTRIBUTIONS = [[0.0, 0.0], [0.5, -0.1], [0.5, float("nan")], [0.5, float("inf")], [1e308, 1e308], [], [[0.5, 0.5]]]
 
 
 @pytest.mark.filterwarnings("ignore:overflow")
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("law", NO_LAWS)
-def test_what_is_no_law_is_refused_by_every_quantizer_alike(name, law):
+@pytest.mark.parametrize("distribution", NO_DISTRIBUTIONS)
+def test_what_is_no_distribution_is_refused_by_every_quantizer_alike(name, distribution):
     with pytest.raises(ValueError, match="vector of non-negative numbers with a positive, finite sum"):
-        quantizer(name, 10).quantize(np.array(law))
+        quantizer(name, 10).quantize(np.array(distribution))
 
 
 def test_counts_of_another_quantizer_are_refused():

@@ -144,13 +144,13 @@ def test_the_race_tells_most_of_an_id() -> None:
     raced = coded = bare = 0
     context = (3, 1, 4, 1, 5)
     before = expected(context)
-    law = (before.left_over * before.common >> 30) + 1.0
-    law[before.ids] = before.weights
+    distribution = (before.left_over * before.common >> 30) + 1.0
+    distribution[before.ids] = before.weights
     count = 60
     for seed in range(count):
         run = race(seed, KNOWN)
         exponentials = Uniforms.of(seed, "race").exponentials(SOTU, 0)
-        winner = int(np.argmin(exponentials / law))
+        winner = int(np.argmin(exponentials / distribution))
         raced += wire.ids_bits([winner], KNOWN, context, run)
         coded += wire.ids_bits([winner], KNOWN, context)
         first = int(np.argmin(Uniforms.of(seed, "race").exponentials(V, 0)))

@@ -3,7 +3,7 @@ seen."""
 
 import numpy as np
 import pytest
-from codec_strategies import laws
+from codec_strategies import distributions
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -21,8 +21,8 @@ def dropped(q, beta):
     return 1.0 - sum(kept)
 
 
-@given(laws(), TARGETS)
-def test_a_law_bears_its_threshold_and_none_that_is_larger(q, target):
+@given(distributions(), TARGETS)
+def test_a_distribution_bears_its_threshold_and_none_that_is_larger(q, target):
     candidates = sorted({1.0, *q.tolist()})
     assume(all(abs(dropped(q, beta) - target) > 1e-12 for beta in candidates))
     largest = max(beta for beta in candidates if dropped(q, beta) <= target or beta == candidates[0])
@@ -41,16 +41,16 @@ def test_a_law_bears_its_threshold_and_none_that_is_larger(q, target):
         ([1.0], 0.0, 1.0),
     ],
 )
-def test_thresholds_of_laws_worked_out_by_hand(q, target, borne):
+def test_thresholds_of_distributions_worked_out_by_hand(q, target, borne):
     assert RunningQuantile(target, 0.1).largest_borne(np.array(q)) == borne
 
 
-@given(RULES, st.lists(laws(max_size=12), max_size=20), laws())
+@given(RULES, st.lists(distributions(max_size=12), max_size=20), distributions())
 def test_threshold_is_an_order_statistic_of_the_window(rule, past, q):
     seen = ()
-    for law in past:
-        seen = rule.next(seen, law)
-    window = [rule.largest_borne(law) for law in past][-rule.window :]
+    for distribution in past:
+        seen = rule.next(seen, distribution)
+    window = [rule.largest_borne(distribution) for distribution in past][-rule.window :]
     assert list(seen) == window
     expected = rule.initial
     if window:  # the least of them that at least a share `level` does not exceed
@@ -60,23 +60,25 @@ def test_threshold_is_an_order_statistic_of_the_window(rule, past, q):
     assert rule.support(q, seen).tolist() == (kept or [int(q.argmax())])
 
 
-@given(RULES, st.lists(laws(max_size=12), min_size=1, max_size=20))
-def test_fewer_laws_of_the_window_than_the_level_would_have_dropped_more(rule, past):
+@given(RULES, st.lists(distributions(max_size=12), min_size=1, max_size=20))
+def test_fewer_distributions_of_the_window_than_the_level_would_have_dropped_more(rule, past):
     seen = ()
-    for law in past:
-        seen = rule.next(seen, law)
-    over = sum(dropped(law, rule.threshold(seen)) > rule.target + 1e-12 for law in past[-rule.window :])
+    for distribution in past:
+        seen = rule.next(seen, distribution)
+    over = sum(
+        dropped(distribution, rule.threshold(seen)) > rule.target + 1e-12 for distribution in past[-rule.window :]
+    )
     assert over < rule.level * len(seen)
 
 
-def test_it_follows_laws_that_change():
+def test_it_follows_distributions_that_change():
     """After a window of flat distributions it keeps them whole; after a window of peaked ones it cuts their tails."""
     rule = RunningQuantile(0.1, 1.0, window=5)
     flat, peaked = np.full(10, 0.1), np.array([0.91, *[0.01] * 9])
     seen, sizes = (), []
-    for law in [flat] * 5 + [peaked] * 5 + [flat] * 5:
-        sizes.append(rule.support(law, seen).size)
-        seen = rule.next(seen, law)
+    for distribution in [flat] * 5 + [peaked] * 5 + [flat] * 5:
+        sizes.append(rule.support(distribution, seen).size)
+        seen = rule.next(seen, distribution)
     assert sizes == [1, *[10] * 4, 1, 1, 1, 1, 1, *[1] * 3, 10, 10]
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from codec_strategies import laws
+from codec_strategies import distributions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ def ranked(q):
     return sorted(range(q.size), key=lambda x: (-q[x], x))
 
 
-@given(laws(), st.data())
+@given(distributions(), st.data())
 def test_top_k_keeps_the_most_probable_and_the_lowest_ids_among_equals(q, data):
     k = data.draw(st.integers(1, q.size))
     support = TopK(k).support(q)
@@ -25,7 +25,7 @@ def test_top_k_keeps_the_most_probable_and_the_lowest_ids_among_equals(q, data):
 
 
 @given(st.integers(1, 12), st.integers(1, 4000), st.integers(1, 40), st.integers(0, 1000))
-def test_top_k_of_a_large_law_is_the_first_k_of_all_sorted(k, size, levels, seed):
+def test_top_k_of_a_large_distribution_is_the_first_k_of_all_sorted(k, size, levels, seed):
     """Where the largest are sought in blocks, with many ties and zeros among them."""
     drawn = np.random.default_rng(seed).random(max(size, k))
     q = np.floor(drawn**4 * levels) / levels
@@ -33,7 +33,7 @@ def test_top_k_of_a_large_law_is_the_first_k_of_all_sorted(k, size, levels, seed
     np.testing.assert_array_equal(TopK(k).support(q), expected)
 
 
-@given(laws(), st.floats(-0.5, 1.0))
+@given(distributions(), st.floats(-0.5, 1.0))
 def test_threshold_keeps_what_reaches_it_and_never_nothing(q, beta):
     kept = [x for x in range(q.size) if q[x] >= beta]
     support = Threshold(beta).support(q)
@@ -41,7 +41,7 @@ def test_threshold_keeps_what_reaches_it_and_never_nothing(q, beta):
     assert support.tolist() == (kept or [ranked(q)[0]])
 
 
-@given(laws(), st.floats(0.01, 1.0))
+@given(distributions(), st.floats(0.01, 1.0))
 def test_top_p_keeps_the_fewest_tokens_that_hold_the_mass(q, mass):
     support = TopP(mass).support(q)
     assert support.tolist() == sorted(ranked(q)[: support.size])
@@ -49,12 +49,12 @@ def test_top_p_keeps_the_fewest_tokens_that_hold_the_mass(q, mass):
     assert np.sort(q[support])[1:].sum() < mass + 1e-9
 
 
-@given(laws(), st.floats(0.0, 1.0))
+@given(distributions(), st.floats(0.0, 1.0))
 def test_min_p_cuts_relative_to_the_largest(q, ratio):
     assert MinP(ratio).support(q).tolist() == [x for x in range(q.size) if q[x] >= ratio * q.max()]
 
 
-@given(laws(), st.floats(1e-3, 1e3))
+@given(distributions(), st.floats(1e-3, 1e3))
 def test_entropy_k_keeps_a_multiple_of_the_perplexity(q, scale):
     perplexity = math.prod(mass**-mass for mass in q.tolist() if mass)
     kept = EntropyK(scale).support(q)
@@ -64,7 +64,7 @@ def test_entropy_k_keeps_a_multiple_of_the_perplexity(q, scale):
 
 @pytest.mark.parametrize("size", range(1, 41))
 @pytest.mark.parametrize("scale", [1, 2, 0.4])
-def test_entropy_k_of_a_flat_law_is_that_multiple_of_its_tokens(size, scale):
+def test_entropy_k_of_a_flat_distribution_is_that_multiple_of_its_tokens(size, scale):
     q = np.zeros(100)
     q[-size:] = 1 / size
     assert EntropyK(scale).support(q).size == max(1, round(scale * size))
@@ -75,7 +75,7 @@ def test_entropy_k_is_within_one_and_the_vocabulary(scale, size):
     assert EntropyK(scale).support(np.full(7, 1 / 7)).size == size
 
 
-@given(laws())
+@given(distributions())
 def test_all_keeps_the_vocabulary(q):
     assert All().support(q).tolist() == list(range(q.size))
 

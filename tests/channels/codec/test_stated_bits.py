@@ -17,7 +17,7 @@ V, ELL, K = 6, 5, 3
 SUPPORT = np.array([0, 2, 5])
 
 
-def laws_of(counts_of):
+def distributions_of(counts_of):
     """All (support, counts) of K of V ids, counts by all vectors on K ids that `counts_of` says."""
     vectors = [counts for counts in itertools.product(range(ELL + 1), repeat=K) if counts_of(counts)]
     return list(itertools.product(itertools.combinations(range(V), K), vectors))
@@ -27,20 +27,24 @@ def laws_of(counts_of):
     ("fields", "counts", "choices"),
     [
         # the size, 1..min(V, ell), then a subset and its counts, all positive
-        ({}, [1, 1, 3], ELL * len(laws_of(lambda counts: sum(counts) == ELL and min(counts) > 0))),
+        ({}, [1, 1, 3], ELL * len(distributions_of(lambda counts: sum(counts) == ELL and min(counts) > 0))),
         ({"resolution": 9}, [1, 2, 6], V * math.comb(V, K) * math.comb(8, 2)),
         # a fixed size is not sent, zeros are
-        ({"support": "fixed", "support_size": K}, [1, 1, 3], len(laws_of(lambda counts: sum(counts) == ELL))),
+        ({"support": "fixed", "support_size": K}, [1, 1, 3], len(distributions_of(lambda counts: sum(counts) == ELL))),
         ({"support": "dense"}, [1, 1, 3], sum(sum(c) == ELL for c in itertools.product(range(ELL + 1), repeat=V))),
         # the dual lattice: the shift below K, then the points of that shift; shift 2 of 5 leaves 3 units
-        ({"quantizer": "dual"}, [2, 5, 8], V * K * len(laws_of(lambda counts: sum(counts) == ELL - 2))),
-        ({"quantizer": "dual"}, [1, 1, 3], V * K * len(laws_of(lambda counts: sum(counts) == ELL and min(counts) > 0))),
+        ({"quantizer": "dual"}, [2, 5, 8], V * K * len(distributions_of(lambda counts: sum(counts) == ELL - 2))),
+        (
+            {"quantizer": "dual"},
+            [1, 1, 3],
+            V * K * len(distributions_of(lambda counts: sum(counts) == ELL and min(counts) > 0)),
+        ),
         # levels 1..ell, each by itself
-        ({"quantizer": "cubic"}, [1, 1, 3], V * len(laws_of(lambda counts: min(counts) > 0))),
+        ({"quantizer": "cubic"}, [1, 1, 3], V * len(distributions_of(lambda counts: min(counts) > 0))),
         (
             {"quantizer": "logarithmic"},
             Logarithmic(ELL).table()[[1, 4, 5]].tolist(),
-            V * len(laws_of(lambda counts: min(counts) > 0)),
+            V * len(distributions_of(lambda counts: min(counts) > 0)),
         ),
     ],
 )
@@ -56,8 +60,8 @@ def test_choices_are_counted_one_by_one(fields, counts, choices):
 def test_the_drafted_id_is_one_of_all_or_one_of_the_units(token, choices):
     format = Format(V, ELL, 1, code="enumerative", token=token)
     draft = Draft(-1 if token == "unsent" else 5, SUPPORT, np.array([1, 1, 3]))
-    law = ELL * math.comb(V, K) * math.comb(ELL - 1, K - 1)
-    assert stated_bits([draft], format) == pytest.approx(math.log2(law * choices), abs=1e-9)
+    distribution = ELL * math.comb(V, K) * math.comb(ELL - 1, K - 1)
+    assert stated_bits([draft], format) == pytest.approx(math.log2(distribution * choices), abs=1e-9)
 
 
 @settings(max_examples=200)

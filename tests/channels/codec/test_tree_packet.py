@@ -41,23 +41,23 @@ def forms():
 FORMS = list(forms())
 
 
-def children_of(law, number, rng):
+def children_of(distribution, number, rng):
     """Children drawn from a distribution without replacement, as nodes."""
-    left, nodes = law.counts.astype(float), []
+    left, nodes = distribution.counts.astype(float), []
     for _ in range(number):
         place = int(rng.choice(left.size, p=left / left.sum()))
-        nodes.append(Draft(int(law.support[place]), law.support, law.counts))
+        nodes.append(Draft(int(distribution.support[place]), distribution.support, distribution.counts))
         left[place] = 0
     return nodes
 
 
-def random_tree(rng, format, laws):
+def random_tree(rng, format, distributions):
     """The nodes of a tree of at most so many distributions."""
     growth, nodes = TreeGrowth(format.shape), []
-    while growth.next is not None and laws:
-        law = sparse_draft(rng, format.laws)
-        nodes += children_of(law, len(growth.grow(law.support.size)), rng)
-        laws -= 1
+    while growth.next is not None and distributions:
+        distribution = sparse_draft(rng, format.distributions)
+        nodes += children_of(distribution, len(growth.grow(distribution.support.size)), rng)
+        distributions -= 1
     return tuple(nodes)
 
 
@@ -74,17 +74,22 @@ def test_a_tree_of_one_branch_is_its_chain_byte_for_byte(form, levels, seed, dat
         assert tree_packet.decode(payload, tree, context) == tuple(drafts)
         assert tree_packet.tree_bits(drafts, tree, context) == wire.length_bits(drafts, chain_format, context)
         if len(drafts) < levels:
-            law = sparse_draft(rng, chain_format)
-            expected = wire.largest_length_bits(drafts, law.support, law.counts, chain_format, context)
-            assert tree_packet.largest_tree_bits(drafts, law.support, law.counts, tree, context) == expected
-    assert tree.laws == tree.replies == chain_format
+            distribution = sparse_draft(rng, chain_format)
+            expected = wire.largest_length_bits(
+                drafts, distribution.support, distribution.counts, chain_format, context
+            )
+            assert (
+                tree_packet.largest_tree_bits(drafts, distribution.support, distribution.counts, tree, context)
+                == expected
+            )
+    assert tree.distributions == tree.replies == chain_format
 
 
 @given(st.sampled_from(FORMS), st.sampled_from(SHAPES), st.integers(0, 2**32 - 1))
 def test_what_is_decoded_is_what_was_encoded_and_no_longer_than_was_said(form, shape, seed):
     rng = np.random.default_rng(seed)
     format = TreeFormat(form, shape)
-    nodes = random_tree(rng, format, int(rng.integers(1, shape.laws + 1)))
+    nodes = random_tree(rng, format, int(rng.integers(1, shape.distributions + 1)))
     context = tuple(rng.integers(0, SMALL, int(rng.integers(0, 20))).tolist())
     payload = tree_packet.encode(nodes, format, context)
     assert tree_packet.decode(payload, format, context) == nodes
@@ -94,22 +99,26 @@ def test_what_is_decoded_is_what_was_encoded_and_no_longer_than_was_said(form, s
     firsts = [
         n for n, parent in enumerate(grown(shape, [each.support.size for each in nodes]).parents) if parent == last
     ]
-    before, law = nodes[: firsts[0]], nodes[firsts[0]]
-    largest = tree_packet.largest_tree_bits(before, law.support, law.counts, format, context)
-    assert bits <= largest <= tree_packet.bound_tree_bits([each.support.size for each in (*before, law)], format)
+    before, distribution = nodes[: firsts[0]], nodes[firsts[0]]
+    largest = tree_packet.largest_tree_bits(before, distribution.support, distribution.counts, format, context)
+    assert (
+        bits <= largest <= tree_packet.bound_tree_bits([each.support.size for each in (*before, distribution)], format)
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_children_cost_more_than_the_dearest(form):
     format, rng = TreeFormat(form, TreeShape.full((3, 1))), np.random.default_rng(3)
     for _ in range(4):
-        law = sparse_draft(rng, form)
-        number = min(3, law.support.size)
+        distribution = sparse_draft(rng, form)
+        number = min(3, distribution.support.size)
         lengths = [
-            tree_packet.tree_bits([Draft(int(token), law.support, law.counts) for token in tokens], format)
-            for tokens in permutations(law.support.tolist(), number)
+            tree_packet.tree_bits(
+                [Draft(int(token), distribution.support, distribution.counts) for token in tokens], format
+            )
+            for tokens in permutations(distribution.support.tolist(), number)
         ]
-        largest = tree_packet.largest_tree_bits((), law.support, law.counts, format)
+        largest = tree_packet.largest_tree_bits((), distribution.support, distribution.counts, format)
         assert max(lengths) <= largest <= max(lengths) + (number > 1)
 
 
@@ -160,9 +169,9 @@ def test_nodes_that_are_no_tree_of_the_format_are_refused():
     assert tree_packet.decode(tree_packet.encode([a, b], format), format) == (a, b)
     assert tree_packet.decode(tree_packet.encode([single, a, b], format), format) == (single, a, b)
     refused([], format, "0 nodes")
-    refused([a], format, "must be 2 different ids of one law")
-    refused([a, a], format, "must be 2 different ids of one law")
-    refused([a, Draft(5, support, counts[::-1])], format, "must be 2 different ids of one law")
+    refused([a], format, "must be 2 different ids of one distribution")
+    refused([a, a], format, "must be 2 different ids of one distribution")
+    refused([a, Draft(5, support, counts[::-1])], format, "must be 2 different ids of one distribution")
     refused([a, b, *[single] * 3], format, "5 nodes: the tree is whole with 4")
     refused([Draft(UNSENT, support, counts)] * 2, format, "token -1")
     refused([Draft(60, np.array([60]), np.array([10]))], format, "not below the vocabulary")
@@ -174,14 +183,19 @@ def test_nodes_that_are_no_tree_of_the_format_are_refused():
         TreeFormat(Format(50, 10, 8, token="unsent"), TreeShape.full((2,)))
 
 
-def test_a_shape_counts_its_laws_and_nodes():
+def test_a_shape_counts_its_distributions_and_nodes():
     full, comb = TreeShape.full((3, 2, 1)), TreeShape.comb(3, 3)
-    assert (full.children, full.laws, full.nodes, full.widest) == ((3, *[2] * 3, *[1] * 6, *[0] * 6), 10, 15, 6)
-    assert (comb.children, comb.laws, comb.nodes, comb.widest) == ((3, 3, 0, 0, 3, 0, 0, 0, 0, 0), 3, 9, 1)
+    assert (full.children, full.distributions, full.nodes, full.widest) == (
+        (3, *[2] * 3, *[1] * 6, *[0] * 6),
+        10,
+        15,
+        6,
+    )
+    assert (comb.children, comb.distributions, comb.nodes, comb.widest) == ((3, 3, 0, 0, 3, 0, 0, 0, 0, 0), 3, 9, 1)
     for shape in SHAPES:
         growth = grown(shape, [9] * shape.nodes)
         assert growth.next is None and len(growth.parents) == shape.nodes
-        assert len(set(growth.parents)) == shape.laws
+        assert len(set(growth.parents)) == shape.distributions
 
 
 @pytest.mark.parametrize("children", [(), (0,), (2, 0), (1, 0, 0), (2, 0, 0, 1, 0), (1, -1, 1), (1, 0, 1, 0)])
@@ -203,39 +217,39 @@ def test_shapes_of_too_many_nodes_are_refused_before_they_are_made():
 
 
 @pytest.mark.parametrize("acceptance", [(0.5, 0.3, 0.1), (0.9, 0.05), (0.4, 0.4), (0.7,)])
-@pytest.mark.parametrize("laws", [1, 2, 4])
-def test_the_likeliest_laws_make_the_best_tree(acceptance, laws):
+@pytest.mark.parametrize("distributions", [1, 2, 4])
+def test_the_likeliest_distributions_make_the_best_tree(acceptance, distributions):
     """Against every set of distributions that is a tree of three levels: the sum over distributions of the chance that
     their node is reached, which times that of any child's standing is the mean of accepted tokens."""
     paths = [path for level in range(3) for path in product(range(len(acceptance)), repeat=level)]
     worth = {path: float(np.prod([acceptance[rank] for rank in path])) for path in paths}
     trees = [
         sum(worth[path] for path in chosen)
-        for chosen in combinations(paths, min(laws, len(paths)))
+        for chosen in combinations(paths, min(distributions, len(paths)))
         if all(path[:-1] in chosen for path in chosen if path)
     ]
-    shape = TreeShape.likeliest(acceptance, laws, 3)
+    shape = TreeShape.likeliest(acceptance, distributions, 3)
     growth, reached, total = TreeGrowth(shape), {ROOT: 1.0}, 0.0
     while (place := growth.next) is not None:
         total += reached[place.node]
         nodes = growth.grow(9)
         reached |= {node: reached[place.node] * stands for node, stands in zip(nodes, acceptance, strict=True)}
-    assert shape.laws == min(laws, len(paths))
+    assert shape.distributions == min(distributions, len(paths))
     assert total == pytest.approx(max(trees))
 
 
-def test_a_law_of_few_ids_has_few_children_and_the_comb_goes_on_with_the_first():
+def test_a_distribution_of_few_ids_has_few_children_and_the_comb_goes_on_with_the_first():
     assert grown(TreeShape.full((3, 2)), [2, 2, 5, 5, 1]).parents == [ROOT, ROOT, 0, 0, 1]
     assert grown(TreeShape.comb(3, 2), [3, 3, 3, 2, 2]).parents == [ROOT, ROOT, ROOT, 0, 0]
     with pytest.raises(ValueError, match="the tree is whole with 5"):
         grown(TreeShape.comb(3, 2), [3, 3, 3, 2, 2, 2])
 
 
-def test_siblings_share_one_law():
+def test_siblings_share_one_distribution():
     """Three children of one distribution cost its bits once: less than three chains of one, by twice the
     distribution's."""
-    form, law = Format(SMALL, 64, 8, code="enumerative"), random_draft(np.random.default_rng(1), FORMS[0], 0.2)
-    nodes = [Draft(int(token), law.support, law.counts) for token in law.support[:3]]
+    form, distribution = Format(SMALL, 64, 8, code="enumerative"), random_draft(np.random.default_rng(1), FORMS[0], 0.2)
+    nodes = [Draft(int(token), distribution.support, distribution.counts) for token in distribution.support[:3]]
     together = tree_packet.tree_bits(nodes, TreeFormat(form, TreeShape.full((3,))))
     apart = sum(wire.length_bits([node], form) for node in nodes)
     assert together < apart / 2

@@ -231,9 +231,9 @@ def test_bound_holds_for_the_dearest_codewords_and_tokens_of_each_quantizer_and_
     for size in (1, 2, 3, 30):
         sent = []
         for share in (0.0, 1e-5, 0.4, 1.0):  # all the mass on one token, and all alike
-            law = np.full(size, 1 / size) * share
-            law[0] += 1 - share + 1e-3
-            counts = quantizer(name, 1000).quantize(law)
+            distribution = np.full(size, 1 / size) * share
+            distribution[0] += 1 - share + 1e-3
+            counts = quantizer(name, 1000).quantize(distribution)
             support = np.sort(rng.choice(50_257, size, replace=False))
             sent.append(Draft(int(support[np.where(counts, counts, 1 << 40).argmin()]), support, counts))
         sizes = [draft.support.size for draft in sent]

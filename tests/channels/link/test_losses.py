@@ -43,10 +43,10 @@ def test_a_loss_depends_on_the_address_alone(uniforms: Uniforms) -> None:
 
 
 @pytest.mark.parametrize("axis", range(5))
-def test_each_part_of_the_address_has_its_own_luck(uniforms: Uniforms, axis: int) -> None:
+def test_each_part_of_the_address_has_its_own_rng(uniforms: Uniforms, axis: int) -> None:
     process = Loss.of({"kind": "bernoulli", "probability": 0.5}).process(uniforms)
-    luck = [process.lost(0.0, 1000, 1e5, tuple(k if place == axis else 0 for place in range(5))) for k in range(64)]
-    assert 10 < sum(luck) < 54
+    rng = [process.lost(0.0, 1000, 1e5, tuple(k if place == axis else 0 for place in range(5))) for k in range(64)]
+    assert 10 < sum(rng) < 54
 
 
 def bursts(losses: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
@@ -295,8 +295,8 @@ def test_packets_of_a_size_are_lost_at_the_rate_of_that_size(uniforms: Uniforms,
 
 def test_a_longer_packet_at_the_same_address_is_lost_wherever_a_shorter_one_is(uniforms: Uniforms) -> None:
     process = BitErrors(bit_error_rate=5e-4).process(uniforms)
-    luck = [[process.lost(0.0, bits, 1e5, (0, 0, k, 0, 0)) for k in range(400)] for bits in (300, 1500, 6000)]
-    assert all(a <= b <= c for a, b, c in zip(*luck, strict=True)) and sum(luck[0]) < sum(luck[1]) < sum(luck[2])
+    rng = [[process.lost(0.0, bits, 1e5, (0, 0, k, 0, 0)) for k in range(400)] for bits in (300, 1500, 6000)]
+    assert all(a <= b <= c for a, b, c in zip(*rng, strict=True)) and sum(rng[0]) < sum(rng[1]) < sum(rng[2])
 
 
 def test_the_mean_loss_is_that_of_a_packet_of_reference_or_none() -> None:

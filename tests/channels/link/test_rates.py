@@ -1,4 +1,4 @@
-"""Each rate against figures worked out by hand, or against its law."""
+"""Each rate against figures worked out by hand, or against its distribution."""
 
 from __future__ import annotations
 

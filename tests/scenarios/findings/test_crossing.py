@@ -28,7 +28,7 @@ def table(first: dict[int, tuple[float, ...]], second: tuple[float, ...] = (1.0,
     return pd.DataFrame(rows)
 
 
-def test_a_power_law_crosses_where_its_formula_says_whatever_the_grid() -> None:
+def test_a_power_distribution_crosses_where_its_formula_says_whatever_the_grid() -> None:
     # a = c rate^-0.7 against 1 crosses at c^(1 / 0.7), exactly, since logarithms are linear in between
     places = [10**3.2, 10**4.5, 10**4.9]
     first = {seed: tuple((at / rate) ** 0.7 for rate in RATES) for seed, at in enumerate(places)}

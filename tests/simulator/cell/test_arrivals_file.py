@@ -1,4 +1,4 @@
-"""Arrivals from a CSV file: who gets which request, and each defect of a file told with its line."""
+"""Arrivals from a CSV file: who gets which request, and each defect of a file reported with its line."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_a_rejection_settles_the_state_by_the_judged_round_alone_and_skips_the_n
 
 
 def test_a_token_where_none_can_be_is_refused() -> None:
-    """I8: all drafts stand and a successor is promised, so no cloud has written this."""
+    """I8: all drafts are accepted and a successor is promised, so no cloud has written this."""
     edge, node = drafted(output_tokens=8)
     with pytest.raises(CodecError, match="reply to round 1: has a token"):
         edge.resolve(node, encode_feedback(2, 3, SCHEME.format(V)))

@@ -80,7 +80,7 @@ def test_i6_another_network_starts_from_what_this_one_decoded(way: str, store: R
 def test_devices_that_ask_for_one_text_at_a_time_leave_a_tree_that_can_be_read(
     way: str, store: RoundStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Payloads that are the same wait together for a slow server: what is judged of one is the step of all."""
+    """Payloads that are the same wait together for a slow server: what is verified of one is the step of all."""
     cell = made(way).with_(
         {
             "workload.devices": 4,

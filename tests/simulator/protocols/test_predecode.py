@@ -86,7 +86,7 @@ def test_a_predecoded_cell_gives_the_same_tables_and_makes_no_pass_in_time(schem
     with counted() as in_time:
         assert told(simulate(asked, memory=memory)) == expected
     assert in_time.passes == 0
-    assert predecoded.texts == one_by_one.texts, "something was decoded in vain, or twice"
+    assert predecoded.texts == one_by_one.texts, "something was decoded for nothing, or twice"
     require_packing()
     assert predecoded.passes < one_by_one.passes / 2
 

@@ -1,4 +1,5 @@
-"""What an observer of both ends measures of a round, beside the exact laws of a pair of tables, scheme by scheme."""
+"""What an observer of both ends measures of a round, beside the exact distributions of a pair of tables, scheme by
+scheme."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from accounted_cells import BASE, asked, link
 from column_checks import same
 from second_account import Witness
 from slow_decoding import Heard, SlowRequest, SlowRound
-from slow_drafts import Law, SlowDraft, distance
+from slow_drafts import Distribution, SlowDraft, distance
 
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -87,13 +88,13 @@ def sent(measure: Callable[[SlowDraft], float]) -> Callable[[SlowRound], float]:
     return lambda round_: sum(measure(draft) for draft in round_.measured)
 
 
-def verified(measure: Callable[[SlowDraft, Law], float]) -> Callable[[SlowRound], float]:
+def verified(measure: Callable[[SlowDraft, Distribution], float]) -> Callable[[SlowRound], float]:
     return lambda round_: sum(measure(draft, p) for draft, p in zip(round_.judged, round_.targets, strict=False))
 
 
 def tv_output(round_: SlowRound) -> float:
     alone = 0.0 if round_.unverified is None else distance(round_.unverified, round_.targets[0])
-    return alone + verified(lambda draft, p: distance(draft.output_law(p), p))(round_)
+    return alone + verified(lambda draft, p: distance(draft.output_distribution(p), p))(round_)
 
 
 MEASURED: Final[dict[str, Callable[[SlowRound], float]]] = {
@@ -170,7 +171,7 @@ def test_the_bound_on_rejections_is_three_terms() -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_output_is_off_only_where_a_draft_is_judged_or_corrected_by_another_law(scheme: str) -> None:
+def test_the_output_is_off_only_where_a_draft_is_judged_or_corrected_by_another_distribution(scheme: str) -> None:
     rounds, _ = run(scheme)
     off = rounds["tv_output"].sum() / rounds["committed"].sum()
     assert off > BIASED[scheme] if scheme in BIASED else off < 1e-12

@@ -74,19 +74,19 @@ class Heard(Watch):
 
 def random_cell(links: str, number: int) -> Cell:
     """Devices that hurry: deadlines withdraw messages, servers crash, some devices leave."""
-    luck = np.random.default_rng([number, len(links)])
+    rng = np.random.default_rng([number, len(links)])
     up, down = LINKS[links]
-    deadline_s = float(luck.choice([0.6, 1.5]))
+    deadline_s = float(rng.choice([0.6, 1.5]))
     asked = {"kind": "closed", "requests": 3, "devices": 3, "prompt_tokens": 8, "output_tokens": 12}
     asked |= {"deadline_s": deadline_s, "absences": {"kind": "scheduled", "away": [[1, 0.7, 0.9]]}}
-    crashes = {"kind": "scheduled", "away": [[0, 0.2 * luck.random(), 0.25], [1, 0.4, 0.4 + luck.random()]]}
-    clock = {"kind": "constant", "per_pass_s": 0.03 * luck.random()}
+    crashes = {"kind": "scheduled", "away": [[0, 0.2 * rng.random(), 0.25], [1, 0.4, 0.4 + rng.random()]]}
+    clock = {"kind": "constant", "per_pass_s": 0.03 * rng.random()}
     cloud = {"batching": "none", "latency": clock, "servers": 2, "failures": crashes, "gpus": 2}
-    cloud |= {"power": {"busy_w": 100 + luck.random(), "idle_w": 30}, "usd_per_gpu_hour": 1 + luck.random()}
-    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "power": {"busy_w": 5.5, "idle_w": luck.random()}}
-    links_ = {"uplink": up | {"power_w": luck.random()}, "downlink": down | {"power_w": luck.random()}}
-    cloud["charged"] = str(luck.choice(["busy", "held", "both"]))
-    scheme = str(luck.choice(["k_sqs", "cloud_only"]))
+    cloud |= {"power": {"busy_w": 100 + rng.random(), "idle_w": 30}, "usd_per_gpu_hour": 1 + rng.random()}
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "power": {"busy_w": 5.5, "idle_w": rng.random()}}
+    links_ = {"uplink": up | {"power_w": rng.random()}, "downlink": down | {"power_w": rng.random()}}
+    cloud["charged"] = str(rng.choice(["busy", "held", "both"]))
+    scheme = str(rng.choice(["k_sqs", "cloud_only"]))
     return cell(scheme, seed=number, workload=asked, edge=edge, cloud=cloud, **links_)
 
 

@@ -1,4 +1,4 @@
-"""Lossy schemes: found by what they say and by what is seen, marked, ranked apart, and told with what they gain."""
+"""Lossy schemes: found by what they say and by what is seen, marked, ranked apart, and reported with what they gain."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from column_checks import alike, idle, names_differ, same
 from second_account import Account
 from seen_requests import RequestSeen, RoundSeen, lines
 from slow_decoding import SlowRound
-from slow_drafts import Law, SlowDraft, distance
+from slow_drafts import Distribution, SlowDraft, distance
 from slow_times import PARTS, visits
 
 from simulator.results.columns import BREAKDOWN
@@ -81,7 +81,7 @@ def speculative(run: Account) -> int:
     return sum(len(round_.drafts) > 0 for round_ in sent(run))
 
 
-def verified(run: Account) -> list[tuple[SlowDraft, Law]]:
+def verified(run: Account) -> list[tuple[SlowDraft, Distribution]]:
     return [pair for round_ in judged(run) for pair in zip(round_.judged, round_.targets, strict=False)]
 
 
@@ -89,7 +89,7 @@ def rejections(run: Account) -> int:
     return sum(len(round_.judged) - round_.accepted for round_ in judged(run))
 
 
-def committed(run: Account) -> list[tuple[int, Law]]:
+def committed(run: Account) -> list[tuple[int, Distribution]]:
     return [pair for round_ in judged(run) for pair in zip(round_.committed, round_.targets, strict=True)]
 
 
@@ -97,12 +97,12 @@ def per_draft(measure: Callable[[SlowDraft], float]) -> Value:
     return lambda run: over(sum(measure(draft) for round_ in sent(run) for draft in round_.measured), drafts(run))
 
 
-def per_verified(measure: Callable[[SlowDraft, Law], float]) -> Value:
+def per_verified(measure: Callable[[SlowDraft, Distribution], float]) -> Value:
     return lambda run: over(sum(measure(draft, p) for draft, p in verified(run)), len(verified(run)))
 
 
 def tv_output(run: Account) -> float:
-    drafted = sum(distance(draft.output_law(p), p) for draft, p in verified(run))
+    drafted = sum(distance(draft.output_distribution(p), p) for draft, p in verified(run))
     alone = sum(distance(each.unverified, each.targets[0]) for each in judged(run) if each.unverified is not None)
     return over(drafted + alone, len(committed(run)))
 

@@ -1,4 +1,4 @@
-"""Lower bounds on bits, beside exhaustive coverings, exhaustive distributions and enumerated joint laws."""
+"""Lower bounds on bits, beside exhaustive coverings, exhaustive distributions and enumerated joint distributions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Realised rejections, less the probability of each, are a martingale; so is the output, less the verifier's law.
+"""Realised rejections, less the probability of each, are a martingale; so is the output, less the verifier's
+distribution.
 
 At a draft d that is reached, whatever came before: it is rejected with probability TV(qhat, p); once drawn, with
 probability max(0, 1 - p(d) / qhat(d)); and the token committed there is one of those that a correction is to favour,
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 from kinds.arrays import Floats, Ints
-from models.verification import LawAfter, Verdict, inverse_cdf
+from models.verification import DistributionAfter, Verdict, inverse_cdf
 from simulator import Cell
 from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
@@ -26,7 +27,7 @@ from simulator.schemes import acceptance
 
 V: Final = 32
 REACHED: Final = 3_000
-"""Drafts judged: with TV near .5, 10% more or fewer rejections are 5.5 standard deviations; given the draft, 8 and
+"""Drafts verified: with TV near .5, 10% more or fewer rejections are 5.5 standard deviations; given the draft, 8 and
 more."""
 DRAFTS, TOKENS, PROMPT = 2, 200, 4
 SCHEMES: Final[dict[str, dict[str, object]]] = {
@@ -142,17 +143,19 @@ def test_one_stream_for_drafts_and_verdicts_is_seen(scheme: str) -> None:
     assert play(decoder).seen == {"halves"}
 
 
-def judged_by(bend: Callable[[float], float], from_p: bool) -> Callable[[LawAfter, Ints, Floats, Floats], Verdict]:
+def judged_by(
+    bend: Callable[[float], float], from_p: bool
+) -> Callable[[DistributionAfter, Ints, Floats, Floats], Verdict]:
     """A verifier that bends the probability of acceptance, or corrects from p itself."""
 
-    def judge(law_after: LawAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
+    def judge(distribution_after: DistributionAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
         line = tuple(drafts.tolist())
         for n, token in enumerate(line):
-            p = law_after(line[:n])
+            p = distribution_after(line[:n])
             if not uniforms[n] < bend(min(1.0, p[token] / qhat[n, token])):
                 rest = np.maximum(p - qhat[n], 0.0)
                 return Verdict(n, inverse_cdf(p if from_p else rest, float(uniforms[-1])))
-        return Verdict(len(line), inverse_cdf(law_after(line), float(uniforms[-1])))
+        return Verdict(len(line), inverse_cdf(distribution_after(line), float(uniforms[-1])))
 
     return judge
 
@@ -169,7 +172,7 @@ def test_an_acceptance_that_is_off_by_a_tenth_is_seen(
     assert play(Decoder(cell(scheme), Memory())).seen >= {"drawn"}
 
 
-def test_a_correction_from_the_law_itself_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_correction_from_the_distribution_itself_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """It leaves the rejections as they are, and bends the output."""
     monkeypatch.setattr(acceptance, "reject_along", judged_by(lambda a: a, from_p=True))
     assert play(Decoder(cell("k_sqs"), Memory())).seen == {"output"}

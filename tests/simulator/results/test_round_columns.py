@@ -1,4 +1,5 @@
-"""Every column of `rounds.parquet` beside a value of its own, recounted from the laws, the bytes and the air."""
+"""Every column of `rounds.parquet` beside a value of its own, recounted from the distributions, the bytes and the
+air."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ import pytest
 from accounted_cells import CELLS, account
 from column_checks import alike, idle, names_differ, same
 from seen_requests import RequestSeen, RoundSeen
-from slow_drafts import Law, SlowDraft, distance
-from slow_times import Passage
+from slow_drafts import Distribution, SlowDraft, distance
+from slow_times import Transfer
 
 from simulator.results.columns import ROUND_COLUMNS
 
@@ -42,8 +43,8 @@ def over_drafts(measure: Callable[[SlowDraft], float]) -> Callable[[Seen], float
     return lambda seen: sum(measure(draft) for draft in seen.round.decoded.measured) if seen.sent else 0
 
 
-def over_verified(measure: Callable[[SlowDraft, Law], float]) -> Callable[[Seen], float]:
-    """The sum over the drafts up to the first rejected one, once they are judged; p is the law there."""
+def over_verified(measure: Callable[[SlowDraft, Distribution], float]) -> Callable[[Seen], float]:
+    """The sum over the drafts up to the first rejected one, once they are verified; p is the distribution there."""
 
     def value(seen: Seen) -> float:
         decoded = seen.round.decoded
@@ -57,7 +58,7 @@ def tv_output(seen: Seen) -> float:
     decoded = seen.round.decoded
     if decoded.unverified is not None and seen.judged:
         return distance(decoded.unverified, decoded.targets[0])
-    return over_verified(lambda draft, p: distance(draft.output_law(p), p))(seen)
+    return over_verified(lambda draft, p: distance(draft.output_distribution(p), p))(seen)
 
 
 def nll(seen: Seen) -> float:
@@ -71,7 +72,7 @@ def uplink(amount: Callable[[RoundSeen], float]) -> Callable[[Seen], float]:
     return lambda seen: amount(seen.round) if seen.sent and seen.round.up and seen.round.received_s < math.inf else 0
 
 
-def payloads(round_: RoundSeen) -> list[Passage]:
+def payloads(round_: RoundSeen) -> list[Transfer]:
     """The one, and the whole one where that was asked for."""
     return [each for each in (round_.up, round_.whole) if each]
 

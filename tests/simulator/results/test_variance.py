@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import f as f_law
+from scipy.stats import f as f_distribution
 from scipy.stats import kstest
 
 from simulator.results.variance import BLOCK, RESIDUAL, Effect, factors_of, variance
@@ -58,7 +58,7 @@ def test_effects_that_were_put_in_come_out_with_their_closed_sums_of_squares() -
         if name != (RESIDUAL,):
             F = expected / degrees / (8e-4 / 15)
             assert pytest.approx(F, rel=1e-9) == effect.F
-            assert effect.p == pytest.approx(f_law.sf(F, degrees, 15), rel=1e-6) and effect.separable
+            assert effect.p == pytest.approx(f_distribution.sf(F, degrees, 15), rel=1e-6) and effect.separable
     assert math.isnan(found[(RESIDUAL,)].F) and not found[(RESIDUAL,)].separable
 
 

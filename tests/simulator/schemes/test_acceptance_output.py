@@ -10,7 +10,14 @@ import pytest
 
 from kinds import ConfigError
 from kinds.arrays import Floats
-from models.verification import LawAfter, Verdict, inverse_cdf, output_distribution, reject_along, total_variation
+from models.verification import (
+    DistributionAfter,
+    Verdict,
+    inverse_cdf,
+    output_distribution,
+    reject_along,
+    total_variation,
+)
 from scenarios.findings.rejections import beyond_chance
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -32,14 +39,19 @@ class Typical(Acceptance):
     kind: Literal["typical_in_tests"] = "typical_in_tests"
 
     def judge(
-        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+        self,
+        distribution_after: DistributionAfter,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
     ) -> Verdict:
         line = tuple(received.drafts.tolist())
         for n, draft in enumerate(line):
-            p = law_after(line[:n])
+            p = distribution_after(line[:n])
             if p[draft] < FLOOR:
                 return Verdict(n, inverse_cdf(p, uniforms.verdict.uniform(round_number, len(line))))
-        return Verdict(len(line), int(law_after(line).argmax()))
+        return Verdict(len(line), int(distribution_after(line).argmax()))
 
 
 class OwnRejection(Acceptance):
@@ -48,9 +60,16 @@ class OwnRejection(Acceptance):
     kind: Literal["own_rejection_in_tests"] = "own_rejection_in_tests"
 
     def judge(
-        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+        self,
+        distribution_after: DistributionAfter,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
     ) -> Verdict:
-        return reject_along(law_after, received.drafts, received.qhat, numbers(received, uniforms, round_number))
+        return reject_along(
+            distribution_after, received.drafts, received.qhat, numbers(received, uniforms, round_number)
+        )
 
 
 class Lenient(Rejection):
@@ -59,9 +78,14 @@ class Lenient(Rejection):
     kind: Literal["lenient_in_tests"] = "lenient_in_tests"  # type: ignore[assignment]
 
     def judge(
-        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+        self,
+        distribution_after: DistributionAfter,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
     ) -> Verdict:
-        return super().judge(law_after, received, uniforms, round_number, position + 0 * len(received.drafts))
+        return super().judge(distribution_after, received, uniforms, round_number, position + 0 * len(received.drafts))
 
 
 class Lookahead(Acceptance):
@@ -71,9 +95,14 @@ class Lookahead(Acceptance):
     kind: Literal["lookahead_in_tests"] = "lookahead_in_tests"
 
     def judge(
-        self, law_after: LawAfter, received: Received, uniforms: RequestUniforms, round_number: int, position: int
+        self,
+        distribution_after: DistributionAfter,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
     ) -> Verdict:
-        last = law_after(tuple(received.drafts.tolist()))
+        last = distribution_after(tuple(received.drafts.tolist()))
         return Verdict(len(received.drafts) if last[0] > 0.1 else 0, int(last.argmax()))
 
 

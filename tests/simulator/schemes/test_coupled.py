@@ -14,7 +14,7 @@ from plants import ran
 from scipy.stats import chi2
 
 from simulator import simulate
-from simulator.checking.exact import P, V, verifier_law
+from simulator.checking.exact import P, V, verifier_distribution
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Tokens
 from simulator.schemes import Coupled
@@ -93,11 +93,11 @@ def test_i12_the_text_is_the_verifiers_own_race_whatever_the_length_of_packets_d
 
 
 @pytest.mark.parametrize("samples", [1_000, pytest.param(20_000, marks=pytest.mark.slow)])
-def test_i12_the_output_law_is_the_verifiers(samples: int) -> None:
+def test_i12_the_output_distribution_is_the_verifiers(samples: int) -> None:
     """The first two tokens of each session against the exact distribution, chi-square at a false alarm of 5.7e-7. That
     each text is the race's own, which is exact, the test above shows of whole texts."""
     scheme = Coupled(max_drafts=2)
     seen = Counter(decoded(scheme, numbers(sample), 4, len)[2:4] for sample in range(samples))
-    law = verifier_law(PROMPT, 2)
-    statistic = sum((seen[text] - samples * p) ** 2 / (samples * p) for text, p in law.items())
-    assert chi2.sf(statistic, len(law) - 1) > 5.7e-7
+    distribution = verifier_distribution(PROMPT, 2)
+    statistic = sum((seen[text] - samples * p) ** 2 / (samples * p) for text, p in distribution.items())
+    assert chi2.sf(statistic, len(distribution) - 1) > 5.7e-7

@@ -76,7 +76,7 @@ def test_users_who_give_up_leave_no_correction_behind() -> None:
         assert 0 < len(late.tokens) < 40 and late.tokens == whole.tokens[: len(late.tokens)]
 
 
-def test_the_uplink_is_a_few_bits_a_draft_and_the_downlink_a_law_a_rejection() -> None:
+def test_the_uplink_is_a_few_bits_a_draft_and_the_downlink_a_distribution_a_rejection() -> None:
     known, mine = (simulate(cell(scheme), memory=Memory()).summary for scheme in ("k_sqs", "dssd"))
     assert mine["payload_bits_per_token"] < 0.3 * known["payload_bits_per_token"]
     assert mine["downlink_bits_per_token"] > 4 * known["downlink_bits_per_token"]
@@ -106,7 +106,7 @@ def test_a_correction_counts_where_the_verifier_is_asked_for_it() -> None:
 
 
 def test_rounds_over_a_lossy_downlink_come_again_as_they_were() -> None:
-    """Laws of several packets, some lost: the same text, for more bits down."""
+    """Distributions of several packets, some lost: the same text, for more bits down."""
     lossy = link(1e5, loss={"kind": "bernoulli", "probability": 0.3}, mtu_bits=1000)
     lost, kept = ran(cell("dssd", downlink=lossy)), ran(cell("dssd"))
     assert [each.tokens for each in lost.requests] == [each.tokens for each in kept.requests]

@@ -39,8 +39,8 @@ def tokens_per_s(a: float, bps: float, length: int) -> float:
     return (1 - a ** (length + 1)) / (1 - a) / seconds
 
 
-def view(most: int = LONGEST, law: Floats | None = None) -> EdgeView:
-    return EdgeView(0.0, (), most, 64, (), SeenLink(), law)
+def view(most: int = LONGEST, distribution: Floats | None = None) -> EdgeView:
+    return EdgeView(0.0, (), most, 64, (), SeenLink(), distribution)
 
 
 @pytest.mark.parametrize("a", [0.2, 0.5, 0.8, 0.9, 0.97])
@@ -64,7 +64,7 @@ def test_a_pass_that_was_made_is_paid_for() -> None:
     learned = known(0.5, 1e7)
     learned.price, learned.survival = 20.0, 0.2  # worth .1 tokens, where a pass costs .12
     assert not goes_on(Now.of(view(), learned), 0.5)
-    assert goes_on(Now.of(view(law=SURE), learned), 0.5)
+    assert goes_on(Now.of(view(distribution=SURE), learned), 0.5)
 
 
 def test_slower_links_get_shorter_rounds_and_at_last_the_cloud() -> None:
@@ -100,7 +100,7 @@ def test_one_long_request_is_served_as_by_the_best_length_known_beforehand() -> 
 
 
 def test_the_rung_of_largest_goodput_is_found() -> None:
-    """A rung of few bits and one of many that is accepted more often, on a slow and on a fast link."""
+    """A operating point of few bits and one of many that is accepted more often, on a slow and on a fast link."""
 
     def mostly(bps: float) -> int:
         world = World(lambda rung, n, q: (0.6, 0.85)[rung], bits=(40.0, 400.0), rate_bps=lambda _: bps, decode_s=1.0)
@@ -112,7 +112,7 @@ def test_the_rung_of_largest_goodput_is_found() -> None:
     assert mostly(4e3) == 0 and mostly(1e6) == 1
 
 
-def test_laws_that_promise_little_end_rounds_and_that_pays() -> None:
+def test_distributions_that_promise_little_end_rounds_and_that_pays() -> None:
     def reached(looks: bool) -> float:
         accept = lambda rung, n, q: 0.95 if q[0] > 0.9 else 0.2  # noqa: E731
         world = World(accept, rate_bps=lambda _: 1e4, decode_s=1.0, answer=6_000, unsure=0.4, looks=looks)

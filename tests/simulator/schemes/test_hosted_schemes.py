@@ -18,7 +18,7 @@ from servers import Bench, Noted
 from channels.uniforms import Uniforms
 from models.interface import Pair
 from models.verification import total_variation
-from simulator.checking.exact import PAIR, P, Q, Script, V, distance, verifier_law
+from simulator.checking.exact import PAIR, P, Q, Script, V, distance, verifier_distribution
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import CloudNode, Tree
 from simulator.decoding.setting import Setting
@@ -67,13 +67,13 @@ def judged(last: int, drafts: list[int]) -> Iterator[tuple[list[float], float]]:
 
 
 @pytest.mark.parametrize("drafts", [1, 2])
-def test_i12_colocated_follows_the_verifiers_law_exactly(drafts: int) -> None:
+def test_i12_colocated_follows_the_verifiers_distribution_exactly(drafts: int) -> None:
     """Every path of two rounds or more through the shipped round, each weighted by the length of its intervals."""
     draft_u, verdict_u = Script(0.5), Script(0.5)
     uniforms = RequestUniforms(draft_u, verdict_u, Uniforms.of(0, "shared"))
     setting = Setting(lambda: PAIR, Colocated(max_drafts=drafts), V, 1.0)
     session = RequestDecoding(setting, Tree(PROMPT, ()), uniforms, remember=False).hosted()
-    open_texts, law, rounds = {(): 1.0}, defaultdict(float), 0
+    open_texts, distribution, rounds = {(): 1.0}, defaultdict(float), 0
     while open_texts:
         rounds += 1
         following: dict[tuple[int, ...], float] = defaultdict(float)
@@ -86,10 +86,10 @@ def test_i12_colocated_follows_the_verifiers_law_exactly(drafts: int) -> None:
                     _, verified = session.decode(CloudNode(1, (*PROMPT, *text)), drafts)
                     assert verified.drafts == tuple(tokens)
                     after = (*text, *verified.committed)[:TOKENS]
-                    (law if len(after) == TOKENS else following)[after] += weight * share * rest
+                    (distribution if len(after) == TOKENS else following)[after] += weight * share * rest
         open_texts = following
-    assert rounds >= 2 and sum(law.values()) == pytest.approx(1.0, abs=1e-12)
-    assert distance(law, verifier_law(PROMPT, TOKENS)) < 1e-12
+    assert rounds >= 2 and sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(distribution, verifier_distribution(PROMPT, TOKENS)) < 1e-12
 
 
 def hosted(scheme: object, **cloud: Any) -> Any:
@@ -156,7 +156,7 @@ def test_edge_only_says_how_far_its_text_is_off(temperature: float) -> None:
     for request in run.requests:
         text = (*request.prompt.tokens, *request.tokens)
         for end in range(8, len(text)):
-            q, p = (model.open(temperature).laws(text[:end], 1)[0] for model in (pair.drafter, pair.verifier))
+            q, p = (model.open(temperature).distributions(text[:end], 1)[0] for model in (pair.drafter, pair.verifier))
             distances.append(total_variation(q, p))
             losses.append(-np.log(p[text[end]]))
     assert run.result.summary["tv_output"] == pytest.approx(np.mean(distances), rel=1e-12)
@@ -164,7 +164,7 @@ def test_edge_only_says_how_far_its_text_is_off(temperature: float) -> None:
     assert temperature != 1.0 or run.result.summary["tv_output"] == pytest.approx(0.2, rel=1e-9)
 
 
-def test_edge_only_draws_from_the_drafters_law() -> None:
+def test_edge_only_draws_from_the_drafters_distribution() -> None:
     """Its text is not the verifier's: the log-likelihood under q, less its mean given the text, is a martingale; so is
     that under p, and that one is missed."""
     asked = {"kind": "closed", "requests": 40, "prompt_tokens": 8, "output_tokens": 50}
@@ -174,11 +174,11 @@ def test_edge_only_draws_from_the_drafters_law() -> None:
         text = (*request.prompt.tokens, *request.tokens)
         for end in range(8, len(text)):
             for name in gaps:
-                law = getattr(pair, name).open(1.0).laws(text[:end], 1)[0]
-                surprise = -np.log(law)
-                mean = float(law @ surprise)
+                distribution = getattr(pair, name).open(1.0).distributions(text[:end], 1)[0]
+                surprise = -np.log(distribution)
+                mean = float(distribution @ surprise)
                 gaps[name] += surprise[text[end]] - mean
-                sizes[name] += float(law @ (surprise - mean) ** 2)
+                sizes[name] += float(distribution @ (surprise - mean) ** 2)
     assert abs(gaps["drafter"]) < 5 * sizes["drafter"] ** 0.5
     assert abs(gaps["verifier"]) > 10 * sizes["verifier"] ** 0.5
 

@@ -15,7 +15,7 @@ from plants import Watch, ran
 
 from channels.codec import wire
 from simulator import Cell
-from simulator.checking.exact import Enumeration, distance, verifier_law
+from simulator.checking.exact import Enumeration, distance, verifier_distribution
 from simulator.decoding.mirror_session import MirrorSession
 from simulator.decoding.nodes import CloudNode, Parts, Verified
 from simulator.results.columns import LOSSLESS_TV
@@ -24,7 +24,7 @@ from simulator.schemes import Mirrored, mirrored
 from simulator.schemes.policy import DRAFT, SEND, Action, CloudDecodes, EdgeView, Policy, PolicyState
 
 TOKENS = 3
-EXACT = verifier_law((1, 2), TOKENS)
+EXACT = verifier_distribution((1, 2), TOKENS)
 SOMETIMES = 0.002
 """A drift under which the cloud's counts differ in some rounds of the cells below."""
 WAYS = [(ids, drift) for ids in ("flat", "law") for drift in (0.0, SOMETIMES)] + [("prior", SOMETIMES)]
@@ -35,16 +35,16 @@ def scheme(ids: str = "flat", drift: float = 0.0, **fields: object) -> dict[str,
 
 
 @pytest.mark.parametrize(("ids", "drift"), [("prior", 0.0), ("flat", 0.15), ("law", 0.0), ("law", 0.15)])
-def test_i12_output_law_is_the_verifiers(ids: str, drift: float) -> None:
+def test_i12_output_distribution_is_the_verifiers(ids: str, drift: float) -> None:
     """Through the shipped edge, wire and cloud, whether the cloud's distributions are the edge's or not."""
     lattice = {"kind": "lattice", "resolution": 5}
     mirror = Mirrored.model_validate(
         scheme(ids, drift, sparsifier={"kind": "top_k", "k": 3}, quantizer=lattice, max_drafts=2)
     )
     enumeration = Enumeration(mirror, TOKENS)
-    law = enumeration.law()
-    assert sum(law.values()) == pytest.approx(1.0, abs=1e-12)
-    assert distance(law, EXACT) < 1e-12
+    distribution = enumeration.distribution()
+    assert sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
+    assert distance(distribution, EXACT) < 1e-12
     asked, sealed = enumeration.asked, enumeration.sealed
     assert enumeration.rounds >= 2 and (0 < asked < sealed if drift else not asked)
 
@@ -137,7 +137,7 @@ def test_a_round_takes_what_its_messages_and_passes_take(ids: str, asked: bool) 
     assert {new for new, _ in tokens} <= {row + 1 for row in known["drafted"]}  # nothing is read twice, nor missed
 
 
-def test_the_second_exchange_has_luck_of_its_own() -> None:
+def test_the_second_exchange_has_rng_of_its_own() -> None:
     """Were it the first one's, a round whose first packets are lost would lose the second ones at once too."""
     lossy = {"kind": "bernoulli", "probability": 0.5}
     run = ran(cell(scheme(drift=5.0), uplink=link(1e5, loss=lossy), downlink=link(1e7, loss=lossy)))
@@ -188,7 +188,7 @@ def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
     assert behind <= {1, 2}
 
 
-def test_a_difference_that_the_checksum_does_not_show_is_judged_by_the_wrong_law(
+def test_a_difference_that_the_checksum_does_not_show_is_judged_by_the_wrong_distribution(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With a checksum that shows nothing, the cloud judges with its own distributions, and the tables say what that

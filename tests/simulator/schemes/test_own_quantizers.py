@@ -86,8 +86,8 @@ def test_any_counts_that_sum_to_the_resolution_come_back(masses: list[float], re
     ids = np.arange(0, 5 * len(masses), 5)
     draft = wire.Draft(int(ids[counts.argmax()]), ids, counts)
     assert list(packets.decode(packets.encode([draft], (1, 2)), (1, 2))) == [draft]
-    law = np.array(masses) / sum(masses)
-    assert total_variation(law, counts / resolution) <= quantizer.covering_bound(len(masses)) + 1e-9
+    distribution = np.array(masses) / sum(masses)
+    assert total_variation(distribution, counts / resolution) <= quantizer.covering_bound(len(masses)) + 1e-9
 
 
 def test_counts_that_do_not_sum_to_the_resolution_are_told_with_their_line() -> None:

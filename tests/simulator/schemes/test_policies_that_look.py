@@ -21,13 +21,13 @@ def view(now_s: float = 0.0, most: int = 16, earlier: int = 1, **fields: object)
     return EdgeView(now_s, (), most, 40, (verdict,) * earlier, SeenLink())._replace(**fields)
 
 
-@pytest.mark.parametrize("law", [[0.4, 0.3, 0.3], [0.39, 0.61, 0.0], [0.5, 0.25, 0.25], [0.34, 0.33, 0.33]])
-def test_confidence_is_the_largest_probability_or_the_entropy_of_the_law(law: list[float]) -> None:
-    seen = view(drafts=(ONE,), law=np.array(law))
+@pytest.mark.parametrize("distribution", [[0.4, 0.3, 0.3], [0.39, 0.61, 0.0], [0.5, 0.25, 0.25], [0.34, 0.33, 0.33]])
+def test_confidence_is_the_largest_probability_or_the_entropy_of_the_distribution(distribution: list[float]) -> None:
+    seen = view(drafts=(ONE,), distribution=np.array(distribution))
     by_mass, by_bits = ConfidenceStop(threshold=0.5), ConfidenceStop(measure="entropy_bits", threshold=1.5)
-    assert by_mass.next(seen, ())[0] == (DRAFT if max(law) >= 0.5 else SEND)
-    assert by_bits.next(seen, ())[0] == (DRAFT if -sum(q * log2(q) for q in law if q) <= 1.5 else SEND)
-    assert by_mass.next(view(), ())[0] == DRAFT  # a first draft has no distribution to be judged by
+    assert by_mass.next(seen, ())[0] == (DRAFT if max(distribution) >= 0.5 else SEND)
+    assert by_bits.next(seen, ())[0] == (DRAFT if -sum(q * log2(q) for q in distribution if q) <= 1.5 else SEND)
+    assert by_mass.next(view(), ())[0] == DRAFT  # a first draft has no distribution to be verified by
 
 
 def away_s(bits: int) -> float:
@@ -54,7 +54,8 @@ def test_rounds_of_equal_bits_tell_nothing_of_the_rate() -> None:
 
 
 def test_acceptance_counts_the_drafts_that_were_judged() -> None:
-    """Two rounds: all four stood; the second of four fell, so two were judged. Before them a prior worth one draft."""
+    """Two rounds: all four stood; the second of four fell, so two were verified. Before them a prior worth one
+    draft."""
     known = Estimates()
     for accepted in (4, 1):
         known = known.judge(SeenVerdict(4, accepted, 100, 0.0, 1.0), 1.0)
@@ -126,7 +127,7 @@ def test_lengths_out_of_order_are_refused() -> None:
         QsHeuristic(short=5, long=4)
 
 
-def test_a_probability_that_no_law_reaches_is_refused_and_an_entropy_may_be_large() -> None:
+def test_a_probability_that_no_distribution_reaches_is_refused_and_an_entropy_may_be_large() -> None:
     assert ConfidenceStop(measure="entropy_bits", threshold=2.0).threshold == 2.0
     with pytest.raises(ValueError, match="threshold = 2: must be at most 1"):
         ConfidenceStop(threshold=2.0)

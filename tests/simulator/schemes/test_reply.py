@@ -19,15 +19,15 @@ from models.verification import UNDRAWN, Verdict, inverse_cdf, total_variation
 from simulator import simulate
 from simulator.schemes.acceptance import Rejection, SplitRejection, received
 from simulator.schemes.policy import Action, CloudDecodes, EdgeView, Policy, PolicyState
-from simulator.schemes.reply import EdgeCorrection, LawReply, Reply, SentRound, TokenReply
+from simulator.schemes.reply import DistributionReply, EdgeCorrection, Reply, SentRound, TokenReply
 from simulator.schemes.rivals.asym import FINEST, CertifiedReply, within
 from simulator.schemes.scalars import ScalarPackets
 
 UNIFORMS = numbers(3)
 REPLIES: dict[str, Reply] = {
     "token": TokenReply(),
-    "single": LawReply(),
-    "half": LawReply(precision="half"),
+    "single": DistributionReply(),
+    "half": DistributionReply(precision="half"),
     "certified": CertifiedReply(tolerance=0.1),
 }
 ELL = 8
@@ -37,7 +37,7 @@ FEW = settings(deadline=None, max_examples=50)
 
 
 @st.composite
-def laws(draw: st.DrawFn, min_size: int, max_size: int) -> np.ndarray:
+def distributions(draw: st.DrawFn, min_size: int, max_size: int) -> np.ndarray:
     """With ties and zeros, float64 [V]."""
     size = draw(st.integers(min_size, max_size))
     some = st.one_of(st.integers(0, 6), st.floats(1e-12, 1.0))
@@ -52,11 +52,11 @@ def packets(vocabulary: int) -> ScalarPackets:
 
 @st.composite
 def rounds(draw: st.DrawFn) -> tuple[SentRound, np.ndarray, int]:
-    """A round that was sent, the distribution p where it ended, and how many of its drafts stood."""
-    p = draw(laws(min_size=2, max_size=12))
+    """A round that was sent, the distribution p where it ended, and how many of its drafts were accepted."""
+    p = draw(distributions(min_size=2, max_size=12))
     drafts = []
     for _ in range(draw(st.integers(1, 4))):
-        counts = quantize(draw(laws(p.size, p.size)), ELL)
+        counts = quantize(draw(distributions(p.size, p.size)), ELL)
         drafts.append(wire.Draft(int(draw(st.sampled_from(np.flatnonzero(counts)))), np.arange(p.size), counts))
     number = draw(st.integers(1, 99))
     return SentRound(number, drafts, (0, 1), UNIFORMS), p, draw(st.integers(0, len(drafts)))
@@ -80,11 +80,11 @@ def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(
     assert isinstance(reply, EdgeCorrection)
     qhat = np.zeros(p.size)
     qhat[sent.drafts[accepted].support] = sent.drafts[accepted].counts / sent.drafts[accepted].counts.sum()
-    law = reply.received_law(p, known, context)
-    assert law.sum() == pytest.approx(1.0, abs=2.0**-24 if reply.lossless else 1e-12)
-    residual = np.maximum(law - qhat, 0)
+    distribution = reply.received_distribution(p, known, context)
+    assert distribution.sum() == pytest.approx(1.0, abs=2.0**-24 if reply.lossless else 1e-12)
+    residual = np.maximum(distribution - qhat, 0)
     u = UNIFORMS.verdict.uniform(sent.number, len(sent.drafts))
-    assert heard == Verdict(accepted, inverse_cdf(residual if residual.any() else law, u))
+    assert heard == Verdict(accepted, inverse_cdf(residual if residual.any() else distribution, u))
     assert p[heard.token] > 0
 
 
@@ -107,22 +107,22 @@ def test_hostile_bytes_raise_codec_errors_and_nothing_else(
 
 
 @FEW
-@given(laws(min_size=2, max_size=40), st.floats(0.001, 0.9))
+@given(distributions(min_size=2, max_size=40), st.floats(0.001, 0.9))
 @example(np.full(40, 1 / 40), 0.001)
 def test_every_sketch_is_within_its_tolerance(p: np.ndarray, tolerance: float) -> None:
     sketches = list(within(p, tolerance))
     assert 1 <= len(sketches) <= 3
     for level, draft in sketches:
-        law = np.zeros(p.size)
-        law[draft.support] = draft.counts / 2**level
-        assert law.sum() == 1 and total_variation(law, p) <= tolerance + 1e-12
+        distribution = np.zeros(p.size)
+        distribution[draft.support] = draft.counts / 2**level
+        assert distribution.sum() == 1 and total_variation(distribution, p) <= tolerance + 1e-12
         assert level == 0 or draft.support.size > 0
 
 
 def test_a_wider_tolerance_takes_fewer_bits() -> None:
     p = np.random.Generator(np.random.Philox(1)).dirichlet(np.full(500, 0.1))
     known = ScalarPackets(wire.Format(500, ELL, max_drafts=4))
-    lengths = [len(CertifiedReply(tolerance=each).encode_law(p, known, ())) for each in (0.01, 0.05, 0.2, 0.6)]
+    lengths = [len(CertifiedReply(tolerance=each).encode_distribution(p, known, ())) for each in (0.01, 0.05, 0.2, 0.6)]
     assert lengths == sorted(lengths, reverse=True) and lengths[0] > 3 * lengths[-1]
     assert 8 * lengths[0] < 32 * 500 / 2
 
@@ -130,8 +130,8 @@ def test_a_wider_tolerance_takes_fewer_bits() -> None:
 @FEW
 @given(rounds())
 def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple[SentRound, np.ndarray, int]) -> None:
-    """The same drafts stand, and the same bonus follows; a correction is what the edge draws of a distribution sent in
-    full."""
+    """The same drafts are accepted, and the same bonus follows; a correction is what the edge draws of a distribution
+    sent in full."""
     sent, exact, _ = case
     p, known = exact.astype(np.float32).astype(np.float64), packets(exact.size)
     whole = received(sent.drafts, p.size)
@@ -145,7 +145,7 @@ def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple
     if theirs.drawn:
         assert mine == theirs
     else:
-        reply = LawReply()
+        reply = DistributionReply()
         assert reply.decode(reply.encode(theirs, p, known, sent.context), sent, known) == mine
 
 

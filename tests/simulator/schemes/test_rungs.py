@@ -27,16 +27,16 @@ SETTINGS = [
     {"sparsifier": QUANTILE, "quantizer": {"kind": "lattice", "resolution": 40}},
 ]
 UNIFORMS = RequestUniforms(*(Uniforms.of(3, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
-LAWS = np.random.Generator(np.random.Philox(5)).dirichlet(np.full(V, 0.3), 6)
+DISTRIBUTIONS = np.random.Generator(np.random.Philox(5)).dirichlet(np.full(V, 0.3), 6)
 
 
 def rungs(**fields: object) -> Rungs:
     return Rungs.model_validate({"settings": SETTINGS, "max_drafts": 4} | fields)
 
 
-def drafted(scheme: Rungs, rung: int, laws: Floats) -> list[wire.Draft]:
+def drafted(scheme: Rungs, rung: int, distributions: Floats) -> list[wire.Draft]:
     state, drafts = scheme.on_rung(scheme.entry(None), rung), []
-    for n, q in enumerate(laws):
+    for n, q in enumerate(distributions):
         proposal = scheme.propose(q, state)
         drafts.append(scheme.draw_token(proposal, q, UNIFORMS, Place(1, n, 8 + n))[0])
         state = proposal.state
@@ -47,21 +47,21 @@ def drafted(scheme: Rungs, rung: int, laws: Floats) -> list[wire.Draft]:
 @pytest.mark.parametrize("rung", range(len(SETTINGS)))
 def test_a_round_of_any_rung_comes_back_by_its_bytes_alone(rung: int, partial: bool) -> None:
     scheme = rungs(partial=partial)
-    drafts, packets = drafted(scheme, rung, LAWS[:3]), scheme.packets(V)
+    drafts, packets = drafted(scheme, rung, DISTRIBUTIONS[:3]), scheme.packets(V)
     written = scheme.packets_on(packets, scheme.on_rung(scheme.entry(None), rung))
     parts = scheme.encode_parts(drafts, written, (1, 2))
     assert all(part[0] == rung for part in parts)
     heard = scheme.decode_parts(parts, packets, (1, 2))
     assert heard.drafts.tolist() == [draft.token for draft in drafts]
-    for law, draft in zip(heard.qhat, drafts, strict=True):
-        assert np.array_equal(law[draft.support], draft.counts / draft.counts.sum())
+    for distribution, draft in zip(heard.qhat, drafts, strict=True):
+        assert np.array_equal(distribution[draft.support], draft.counts / draft.counts.sum())
     if not partial:
         assert len(parts[0]) == -(-written.length_bits(drafts, (1, 2)) // 8)
 
 
 def test_one_rung_is_the_plain_scheme_byte_for_byte() -> None:
     one, plain = rungs(settings=SETTINGS[1:2]), Composed.model_validate(SETTINGS[1] | {"max_drafts": 4})
-    drafts = drafted(one, 0, LAWS[:4])
+    drafts = drafted(one, 0, DISTRIBUTIONS[:4])
     packets = one.packets_on(one.packets(V), one.entry(None))
     assert one.encode_parts(drafts, packets, (1,)) == plain.encode_parts(drafts, plain.packets(V), (1,))
 
@@ -92,7 +92,9 @@ def test_parts_of_two_rungs_are_no_round() -> None:
     scheme = rungs(partial=True)
     packets = scheme.packets(V)
     parts = [
-        scheme.packets_on(packets, scheme.on_rung(scheme.entry(None), rung)).encode(drafted(scheme, rung, LAWS[:1]), ())
+        scheme.packets_on(packets, scheme.on_rung(scheme.entry(None), rung)).encode(
+            drafted(scheme, rung, DISTRIBUTIONS[:1]), ()
+        )
         for rung in (0, 1)
     ]
     with pytest.raises(wire.CodecError, match="several rungs"):
@@ -100,13 +102,13 @@ def test_parts_of_two_rungs_are_no_round() -> None:
 
 
 def test_a_threshold_moves_in_the_rounds_of_its_own_rung_only() -> None:
-    """Against a scheme of that rung alone that sees only those rounds; the windows are of any length."""
+    """Against a scheme of that operating point alone that sees only those rounds; the windows are of any length."""
     scheme = rungs()
     alone = [Composed.model_validate(each | {"max_drafts": 4}) for each in SETTINGS]
     whole, own = scheme.entry(None), [each.entry(None) for each in alone]
     for round_number, rung in enumerate((1, 2, 0, 2, 1, 2)):
         chain, mine = [scheme.on_rung(whole, rung)], [own[rung]]
-        for q in LAWS[round_number : round_number + 3]:
+        for q in DISTRIBUTIONS[round_number : round_number + 3]:
             proposal, expected = scheme.propose(q, chain[-1]), alone[rung].propose(q, mine[-1])
             assert np.array_equal(proposal.ids, expected.ids) and np.array_equal(proposal.counts, expected.counts)
             chain.append(proposal.state)

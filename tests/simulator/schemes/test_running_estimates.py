@@ -9,7 +9,13 @@ import pytest
 
 from channels.uniforms import Uniforms
 from simulator.schemes.policies.learned import Learned
-from simulator.schemes.policies.running_estimates import AcceptanceEstimate, CloudTimes, LinkTimes, RunningMean, law_bin
+from simulator.schemes.policies.running_estimates import (
+    AcceptanceEstimate,
+    CloudTimes,
+    LinkTimes,
+    RunningMean,
+    distribution_bin,
+)
 
 UNIFORM = Uniforms.of(1, "estimates").uniform
 
@@ -35,11 +41,11 @@ def test_acceptance_by_position_is_found_whatever_the_lengths() -> None:
         seen.judge(0, [], drafted, accepted)
     for position, chance in enumerate(truth):
         assert seen.of_position(0, position) == pytest.approx(chance, abs=5 * math.sqrt(0.25 / 700) + 0.03)
-    assert seen.of_position(1, 0) == pytest.approx(0.75, abs=0.1)  # nothing but what the other rung taught
+    assert seen.of_position(1, 0) == pytest.approx(0.75, abs=0.1)  # nothing but what the other operating point taught
 
 
-def test_a_law_that_promises_more_is_told_from_one_that_promises_less_though_few_of_those_are_drawn() -> None:
-    sure, unsure = law_bin(np.array([0.95, 0.05])), law_bin(np.array([0.5, 0.5]))
+def test_a_distribution_that_promises_more_is_told_from_one_that_promises_less_though_few_of_those_are_drawn() -> None:
+    sure, unsure = distribution_bin(np.array([0.95, 0.05])), distribution_bin(np.array([0.5, 0.5]))
     seen = AcceptanceEstimate.empty(1, 2)
     for number in range(6000):
         good = UNIFORM(1, number) < 0.7
@@ -111,4 +117,4 @@ def test_a_state_holds_all_that_was_learned() -> None:
     learned.bins, learned.rung, learned.price, learned.tried[3] = [-1.0, 4.0], 2.0, 20.0, 7.0
     learned.asked_s = learned.timed_s = learned.row_asked_s = 3.0
     assert Learned.of(learned.floats(), 3) == learned
-    assert Learned.of(learned.floats(), 2).decisions == 0  # of another number of rungs: nothing is known
+    assert Learned.of(learned.floats(), 2).decisions == 0  # of another number of operating points: nothing is known

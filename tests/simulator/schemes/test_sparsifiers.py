@@ -12,7 +12,7 @@ from simulator.schemes.sparsifier import KeepConformal, KeepRunningQuantile, Sta
 
 V = 12
 KINDS = sorted(Sparsifier.kinds)
-LAWS: Floats = np.random.default_rng(5).dirichlet(np.full(V, 0.4), size=40)
+DISTRIBUTIONS: Floats = np.random.default_rng(5).dirichlet(np.full(V, 0.4), size=40)
 
 
 def of(kind: str) -> Composed:
@@ -23,10 +23,10 @@ def of(kind: str) -> Composed:
     return scheme
 
 
-def after(one: Composed | Sparsifier, laws: Floats) -> State:
+def after(one: Composed | Sparsifier, distributions: Floats) -> State:
     """The state after these distributions, none of them undone."""
     state = one.entry(None)
-    for q in laws:
+    for q in distributions:
         state = one.advance(q, state)
     return state
 
@@ -34,7 +34,7 @@ def after(one: Composed | Sparsifier, laws: Floats) -> State:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_keeps_ascending_ids_and_never_nothing(kind: str) -> None:
     scheme, state = of(kind), of(kind).entry(None)
-    for q in LAWS:
+    for q in DISTRIBUTIONS:
         kept = scheme.support(q, state)
         assert kept.dtype == np.int64
         assert kept.size >= 1 and (np.diff(kept) > 0).all() and kept[0] >= 0 and kept[-1] < V
@@ -50,42 +50,44 @@ def test_among_equals_every_kind_keeps_the_lowest_ids(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_kept_of_a_law_is_decided_by_laws_before_it_and_itself(kind: str) -> None:
+def test_what_is_kept_of_a_distribution_is_decided_by_distributions_before_it_and_itself(kind: str) -> None:
     """Asked twice it keeps the same, and the state is one that a key can hold."""
     scheme = of(kind)
-    state = after(scheme, LAWS[:-1])
-    assert hash(state) == hash(after(scheme, LAWS[:-1])) and all(isinstance(part, float) for part in state)
-    once = scheme.support(LAWS[-1], state)
-    assert np.array_equal(once, scheme.propose(LAWS[-1], state).ids)
-    assert np.array_equal(once, scheme.support(LAWS[-1], state))
+    state = after(scheme, DISTRIBUTIONS[:-1])
+    assert hash(state) == hash(after(scheme, DISTRIBUTIONS[:-1])) and all(isinstance(part, float) for part in state)
+    once = scheme.support(DISTRIBUTIONS[-1], state)
+    assert np.array_equal(once, scheme.propose(DISTRIBUTIONS[-1], state).ids)
+    assert np.array_equal(once, scheme.support(DISTRIBUTIONS[-1], state))
 
 
 @pytest.mark.parametrize("accepted", range(5))
 def test_a_rejected_draft_takes_what_the_window_saw_of_it_along(accepted: int) -> None:
     kept = KeepRunningQuantile(target=0.2, window=6)
-    chain = [after(kept, LAWS[: 3 + n]) for n in range(5)]
-    assert kept.settle(chain, accepted) == after(kept, LAWS[: 3 + accepted])
-    assert len({kept.settle(chain, n) for n in range(5)}) == 5, "the laws must differ for this to mean something"
+    chain = [after(kept, DISTRIBUTIONS[: 3 + n]) for n in range(5)]
+    assert kept.settle(chain, accepted) == after(kept, DISTRIBUTIONS[: 3 + accepted])
+    assert len({kept.settle(chain, n) for n in range(5)}) == 5, (
+        "the distributions must differ for this to mean something"
+    )
 
 
 def test_a_window_is_carried_to_the_next_request_unless_each_is_to_begin_anew() -> None:
-    last = after(KeepRunningQuantile(), LAWS[:3])
+    last = after(KeepRunningQuantile(), DISTRIBUTIONS[:3])
     for kept in (KeepRunningQuantile(), KeepConformal(), Composed(sparsifier="conformal"), CSqs()):
         assert kept.entry(last) == last
     assert KeepRunningQuantile().entry(None) == KeepRunningQuantile(carry=False).entry(last) == ()
     assert CSqs().entry(None) == CSqs(carry=False).entry((0.5,)) == (0.1,)
 
 
-def test_the_running_quantile_cuts_a_law_by_the_median_of_those_before_it() -> None:
+def test_the_running_quantile_cuts_a_distribution_by_the_median_of_those_before_it() -> None:
     scheme = Composed(sparsifier=KeepRunningQuantile(target=0.3, window=3, initial=0.2))
     state = scheme.entry(None)
-    assert scheme.support(LAWS[0], state).tolist() == np.flatnonzero(LAWS[0] >= 0.2).tolist()
+    assert scheme.support(DISTRIBUTIONS[0], state).tolist() == np.flatnonzero(DISTRIBUTIONS[0] >= 0.2).tolist()
     for n in range(1, 12):
-        state = scheme.advance(LAWS[n - 1], state)
-        borne = sorted(borne_by(q.tolist()) for q in LAWS[max(0, n - 3) : n])
+        state = scheme.advance(DISTRIBUTIONS[n - 1], state)
+        borne = sorted(borne_by(q.tolist()) for q in DISTRIBUTIONS[max(0, n - 3) : n])
         beta = borne[{1: 0, 2: 0, 3: 1}[len(borne)]]
-        expected = [token for token in range(V) if LAWS[n][token] >= beta] or [int(LAWS[n].argmax())]
-        assert scheme.support(LAWS[n], state).tolist() == expected
+        expected = [token for token in range(V) if DISTRIBUTIONS[n][token] >= beta] or [int(DISTRIBUTIONS[n].argmax())]
+        assert scheme.support(DISTRIBUTIONS[n], state).tolist() == expected
 
 
 def borne_by(q: list[float]) -> float:

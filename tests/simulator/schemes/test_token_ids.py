@@ -34,10 +34,10 @@ def test_each_way_to_send_an_id_is_shorter_than_the_last_and_carries_the_same_dr
 
 
 def test_at_temperature_0_ids_commit_what_distributions_do() -> None:
-    ids, laws = (sotu({"kind": kind}, temperature=0) for kind in ("ids_only_greedy", "k_sqs"))
-    assert ids.rounds[TOKENS].equals(laws.rounds[TOKENS])
-    assert [*ids.requests["output_tokens"]] == [*laws.requests["output_tokens"]]
-    assert ids.summary["payload_bits_per_draft"] < laws.summary["payload_bits_per_draft"]
+    ids, distributions = (sotu({"kind": kind}, temperature=0) for kind in ("ids_only_greedy", "k_sqs"))
+    assert ids.rounds[TOKENS].equals(distributions.rounds[TOKENS])
+    assert [*ids.requests["output_tokens"]] == [*distributions.requests["output_tokens"]]
+    assert ids.summary["payload_bits_per_draft"] < distributions.summary["payload_bits_per_draft"]
     assert ids.summary["tv_output"] == 0
 
 
@@ -62,19 +62,21 @@ def test_a_budget_holds_whatever_the_next_id_costs(scheme: dict[str, object], bu
     assert not bound.rounds["over_budget"].any()
 
 
-def test_partial_rounds_overrule_the_id_where_its_length_could_bend_the_law_alone() -> None:
+def test_partial_rounds_overrule_the_id_where_its_length_could_bend_the_distribution_alone() -> None:
     assert Coupled(partial=True).overruled == IdsOnlyGreedy(partial=True).overruled == ()
     assert len(KSqs(partial=True).overruled) == 1
     whole, parts = (sotu({"kind": "ids_only_greedy", "partial": partial}) for partial in (False, True))
     assert whole.rounds[TOKENS].equals(parts.rounds[TOKENS])
 
 
-def test_one_kept_id_needs_no_law_and_two_do() -> None:
+def test_one_kept_id_needs_no_distribution_and_two_do() -> None:
     fields = {"code": "ids", "quantizer": "exact"}
     composed = Composed.model_validate({**fields, "sparsifier": {"kind": "top_k", "k": 1}})
     assert composed.packets(64).length_bits([certain(3)], ()) == 7
     two = Composed.model_validate({**fields, "sparsifier": {"kind": "top_k", "k": 2}})
-    with pytest.raises(ValueError, match="sends no law, so both ends must race, or the sparsifier keep one id"):
+    with pytest.raises(
+        ValueError, match="sends no distribution, so both ends must race, or the sparsifier keep one id"
+    ):
         two.packets(64)
 
 

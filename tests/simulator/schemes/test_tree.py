@@ -57,7 +57,7 @@ def test_a_threshold_moves_along_one_branch_as_along_a_line(rollback: str) -> No
 
 
 class SentAndJudged(Watch):
-    """Keeps what was sent and judged of each round, by request."""
+    """Keeps what was sent and verified of each round, by request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,9 +75,11 @@ def test_a_threshold_is_that_of_the_path_that_stands() -> None:
     seen, late = SentAndJudged(), 0
     ran(cell(scheme.model_dump(), workload=ASKED), watch=seen)
     for (sent, judged), (after, _) in (pair for rounds in seen.rounds.values() for pair in pairwise(rounds)):
-        law = [sent.state] if not judged.path else [sent.drafts[judged.path[-1]].state]
-        law += [sent.drafts[child].state for child in sent.tree.children(judged.path[-1] if judged.path else -1)]
-        assert after.state == law[-1] != sent.state
+        distribution = [sent.state] if not judged.path else [sent.drafts[judged.path[-1]].state]
+        distribution += [
+            sent.drafts[child].state for child in sent.tree.children(judged.path[-1] if judged.path else -1)
+        ]
+        assert after.state == distribution[-1] != sent.state
         late += any(node != sent.tree.children(sent.tree.parents[node])[0] for node in judged.path)
     assert late >= 2, "paths that a first child does not lead down"
 
@@ -92,12 +94,12 @@ def test_divergences_are_those_of_the_positions_along_the_path() -> None:
         mismatch, from_qhat, nll = 0.0, 0.0, 0.0
         for at, token in zip((-1, *judged.path), judged.committed, strict=True):
             text = (*sent.committed, *sent.tree.along(sent.tree.path_to(at)))
-            p, q = (model.laws(text, 1)[0] for model in (verifier, drafter))
+            p, q = (model.distributions(text, 1)[0] for model in (verifier, drafter))
             nll -= np.log(p[token])
             if children := sent.tree.children(at):
-                law = sent.drafts[children[0]].draft
+                distribution = sent.drafts[children[0]].draft
                 qhat = np.zeros_like(q)
-                qhat[law.support] = law.counts / law.counts.sum()
+                qhat[distribution.support] = distribution.counts / distribution.counts.sum()
                 mismatch += float(total_variation(q, p))
                 from_qhat += float(total_variation(qhat, p))
         found = judged.divergences
@@ -112,7 +114,7 @@ SYNTHETIC = Synthetic(size=16, contexts=1, entropy_bits=2.5, distance=0.35, prom
 def acceptance_by_rank(scheme: TreeDrafts | LikelyTree, width: int) -> np.ndarray:
     """P(sibling k is the one that stands), [width], by enumerating the orders in which siblings may be drawn."""
     pair = SYNTHETIC.load()
-    q, p = (model.open(1.0).laws((0,), 1)[0] for model in (pair.drafter, pair.verifier))
+    q, p = (model.open(1.0).distributions((0,), 1)[0] for model in (pair.drafter, pair.verifier))
     proposal = scheme.propose(q, ())
     qhat = np.zeros_like(q)
     qhat[proposal.ids] = proposal.counts / proposal.counts.sum()
@@ -168,15 +170,18 @@ def test_a_drafter_runs_once_a_level_and_a_verifier_once_over_all_nodes() -> Non
     first = request.rounds[0]
     assert (first.drafted, first.edge_passes) == (3 + 6 + 6, 3)
     passes_s = [1 + 8e-3, 1 + 3e-3 + 8e-6, 1 + 6e-3 + 11e-6]
-    laws = 1 + 3 + 6
-    assert first.sent_s == pytest.approx(sum(passes_s) + 0.1 * laws)
+    distributions = 1 + 3 + 6
+    assert first.sent_s == pytest.approx(sum(passes_s) + 0.1 * distributions)
     assert first.verified_s == pytest.approx(first.received_s + 1 + 16e-3 + 7e-6)
 
 
 def test_a_requests_memory_has_room_for_the_tree() -> None:
     scheme = TreeDrafts(widths=(3, 2, 1), max_drafts=4)
-    assert (scheme.drafts, scheme.laws, scheme.max_drafts) == (3 + 6 + 6 + 6, 1 + 3 + 6 + 6, 4)
-    assert (MultiCandidate(candidates=3, max_drafts=5).drafts, MultiCandidate(candidates=3, max_drafts=5).laws) == (
+    assert (scheme.drafts, scheme.distributions, scheme.max_drafts) == (3 + 6 + 6 + 6, 1 + 3 + 6 + 6, 4)
+    assert (
+        MultiCandidate(candidates=3, max_drafts=5).drafts,
+        MultiCandidate(candidates=3, max_drafts=5).distributions,
+    ) == (
         15,
         5,
     )

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from column_checks import alike, idle, names_differ, same
 from slow_drafts import SlowDraft, distance, drawn_by, halves, lattice
-from tables_pair import PROMPTS, P, Q, V, law_after
+from tables_pair import PROMPTS, P, Q, V, distribution_after
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
@@ -68,7 +68,7 @@ def row(asked: Cell) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-class SlowLaws:
+class SlowDistributions:
     """What the study measures of each draft, by loops; means and largest values over them."""
 
     def __init__(self, asked: Cell) -> None:
@@ -84,7 +84,7 @@ class SlowLaws:
             turn = self.seed * DEVICES * REQUESTS + number * DEVICES + device
             text = list(PROMPTS[turn % len(PROMPTS)].tokens[:PROMPT])
             for place in range(OUTPUT):
-                p, q = (law_after(table, text[-1], TEMPERATURE) for table in (P, Q))
+                p, q = (distribution_after(table, text[-1], TEMPERATURE) for table in (P, Q))
                 yield self._draft((device, number), place, text, p, q)
                 text.append(drawn_by(p, Uniforms.of(self.seed, "verifier text").uniform(device, number, place)))
 
@@ -180,8 +180,8 @@ class SlowLaws:
 @pytest.mark.parametrize("name", SCHEMES)
 def test_every_column_is_what_loops_find(name: str) -> None:
     asked = cell(SCHEMES[name])
-    found, expected = row(asked), SlowLaws(asked).row()
-    assert len(SlowLaws(asked).drafts) == DEVICES * REQUESTS * OUTPUT
+    found, expected = row(asked), SlowDistributions(asked).row()
+    assert len(SlowDistributions(asked).drafts) == DEVICES * REQUESTS * OUTPUT
     assert not names_differ(found, expected)
     for column in expected:
         same([found[column]], [expected[column]], column)
@@ -194,7 +194,7 @@ def test_every_column_is_declared_and_none_can_be_taken_for_another() -> None:
     assert not alike(columns) and not idle(columns)
 
 
-def test_a_window_of_the_same_laws_is_carried_along_a_devices_requests() -> None:
+def test_a_window_of_the_same_distributions_is_carried_along_a_devices_requests() -> None:
     """Without it each request begins at the first threshold; the twin above checks the values."""
     plain, carried = (row(cell(SCHEMES[name])) for name in ("conformal", "conformal, carried"))
     assert plain["support_size"] != carried["support_size"]
@@ -220,7 +220,7 @@ def test_i6_rows_do_not_depend_on_the_cells_beside_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["cloud_only", "edge_only", "colocated", "coupled", "s_q", "mirrored", "dssd"])
-def test_a_scheme_that_sends_no_law_it_draws_from_is_refused(scheme: str) -> None:
+def test_a_scheme_that_sends_no_distribution_it_draws_from_is_refused(scheme: str) -> None:
     with pytest.raises(ConfigError, match=rf"^scheme = '{scheme}': has no distribution that is sent and drawn from$"):
         row(cell(scheme))
 
@@ -233,7 +233,7 @@ def test_a_fleet_is_refused() -> None:
 
 def test_a_quantizer_beyond_its_bound_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LatticeQuantizer, "covering_bound", lambda self, size: 0.5 / self.resolution / size)
-    with pytest.raises(AssertionError, match="a quantizer moved a law by more than its bound"):
+    with pytest.raises(AssertionError, match="a quantizer moved a distribution by more than its bound"):
         row(cell(SCHEMES["k_sqs"]))
 
 

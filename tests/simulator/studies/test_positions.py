@@ -11,11 +11,11 @@ import pytest
 from accounted_cells import BASE, asked
 from column_checks import same
 from slow_decoding import SlowRequest
-from slow_drafts import Law, SlowDraft, distance
+from slow_drafts import Distribution, SlowDraft, distance
 
 from kinds import ConfigError
 from kinds.arrays import Floats, Ints
-from models.verification import LawAfter, Verdict, inverse_cdf
+from models.verification import DistributionAfter, Verdict, inverse_cdf
 from simulator import Cell, sweep
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
@@ -50,10 +50,10 @@ def rows(made: Cell, memory: Memory | None = None) -> list[Row]:
 
 
 @cache
-def slow(name: str) -> list[list[tuple[SlowDraft, Law, bool]]]:
+def slow(name: str) -> list[list[tuple[SlowDraft, Distribution, bool]]]:
     """By position, of each draft that was reached there: the draft, p, and whether it was rejected."""
     made = cell(SCHEMES[name])
-    found: list[list[tuple[SlowDraft, Law, bool]]] = [[] for _ in range(made.scheme.max_drafts)]
+    found: list[list[tuple[SlowDraft, Distribution, bool]]] = [[] for _ in range(made.scheme.max_drafts)]
     for device in range(DEVICES):
         for number in range(2):
             for round_ in SlowRequest(made, device, number, made.scheme).rounds():
@@ -118,13 +118,13 @@ def test_a_sweep_asks_it_and_gives_a_row_a_position() -> None:
 def test_a_verifier_that_is_too_strict_breaks_the_martingale(monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts with .7 of the right probability: some 10 standard deviations over 700 drafts."""
 
-    def strict(law_after: LawAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
+    def strict(distribution_after: DistributionAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
         line = tuple(drafts.tolist())
         for n, token in enumerate(line):
-            p = law_after(line[:n])
+            p = distribution_after(line[:n])
             if not uniforms[n] < 0.7 * min(1.0, p[token] / qhat[n, token]):
                 return Verdict(n, inverse_cdf(p, float(uniforms[-1])))
-        return Verdict(len(line), inverse_cdf(law_after(line), float(uniforms[-1])))
+        return Verdict(len(line), inverse_cdf(distribution_after(line), float(uniforms[-1])))
 
     many = cell(SCHEMES["k_sqs"])
     assert abs(float(rows(many)[0]["rejections_z"])) <= LIMIT

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from tables_pair import P, Q, law_after
+from tables_pair import P, Q, distribution_after
 
 from kinds import ConfigError
 from models.verification import entropy_bits
@@ -69,13 +69,16 @@ def test_the_least_bits_are_below_what_was_drawn_and_that_below_what_was_sent(na
 
 def test_what_ids_of_a_race_are_rejected_is_one_less_the_probability_of_a_match() -> None:
     found, texts = row({"kind": "coupled", "token": "raced"}), row(SENT["dense"])
-    laws = [(np.array(law_after(Q, last, TEMPERATURE)), np.array(law_after(P, last, TEMPERATURE))) for last in range(V)]
-    missed = [1 - match_probability(q, p) for q, p in laws]
+    distributions = [
+        (np.array(distribution_after(Q, last, TEMPERATURE)), np.array(distribution_after(P, last, TEMPERATURE)))
+        for last in range(V)
+    ]
+    missed = [1 - match_probability(q, p) for q, p in distributions]
     assert min(missed) <= found["rejection_probability"] <= max(missed)
     assert found["tv_mismatch"] == texts["tv_mismatch"] < found["rejection_probability"]
     assert found["draw_bits_per_draft"] == 0
     assert math.isnan(found["least_bits_per_draft"]) and math.isnan(found["covering_bits_per_draft"])
-    entropies = [entropy_bits(q) for q, _ in laws]
+    entropies = [entropy_bits(q) for q, _ in distributions]
     assert 3 - max(entropies) <= found["relabelled_bits_per_draft"] <= 3 - min(entropies)
 
 

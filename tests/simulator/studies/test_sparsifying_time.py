@@ -19,7 +19,7 @@ from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.schemes import Sparsifier
 from simulator.studies import study
-from simulator.studies.sparsifying_time import LAWS, TOKENS, SparsifyingTime, softmax
+from simulator.studies.sparsifying_time import DISTRIBUTIONS, TOKENS, SparsifyingTime, softmax
 from simulator.studies.study import Row
 
 SHIPPED = sorted(kind for kind, made in Sparsifier.kinds.items() if made.__module__.startswith("simulator."))
@@ -44,12 +44,12 @@ def test_a_threshold_that_moves_is_timed_where_it_is_after_so_many_tokens() -> N
     """Its supports are those of the rule run by hand over the same distributions in turn."""
     made = cell({"kind": "c_sqs", "initial": 0.2, "step": 1e-3, "target": 5e-4})
     pair = load(made.models.pair)
-    laws = pair.drafter.open(1.0).laws(pair.prompts[0].tokens, LAWS)
+    distributions = pair.drafter.open(1.0).distributions(pair.prompts[0].tokens, DISTRIBUTIONS)
     rule, beta, expected = Conformal(5e-4, 1e-3, 0.2), 0.2, []
     for n in range(TOKENS[-1]):
-        beta = rule.next(beta, rule.dropped_mass(laws[n % LAWS], beta))
+        beta = rule.next(beta, rule.dropped_mass(distributions[n % DISTRIBUTIONS], beta))
         if n + 1 in TOKENS:
-            expected.append(np.mean([rule.support(q, beta).size for q in laws]))
+            expected.append(np.mean([rule.support(q, beta).size for q in distributions]))
     found = [row["support_size"] for row in SparsifyingTime().ask(made, Memory(), None, None).rows]
     assert found == pytest.approx(expected) and found[0] < found[1] < found[2]
 
@@ -67,6 +67,6 @@ def test_results_say_whether_equal_cells_have_equal_answers(asking: str, determi
     assert manifest["deterministic"] is study(asking).deterministic is deterministic
 
 
-def test_a_scheme_that_keeps_nothing_of_a_law_is_refused() -> None:
+def test_a_scheme_that_keeps_nothing_of_a_distribution_is_refused() -> None:
     with pytest.raises(ConfigError, match="scheme = 'cloud_only': keeps no part of a distribution"):
         rows("cloud_only")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from column_checks import same
 from slow_drafts import distance, drawn_by
-from tables_pair import PROMPTS, P, Q, law_after
+from tables_pair import PROMPTS, P, Q, distribution_after
 
 from channels.uniforms import Uniforms
 from simulator import Cell
@@ -18,7 +18,7 @@ WORK = {"kind": "closed", "devices": 2, "requests": 3, "prompt_tokens": 5, "outp
 CELL = Cell.from_fields({"models": {"pair": "tables_in_tests", "temperature": 0.7}, "workload": WORK, "seed": 3})
 
 
-def test_each_token_is_drawn_from_the_verifiers_law_after_the_text_before_it() -> None:
+def test_each_token_is_drawn_from_the_verifiers_distribution_after_the_text_before_it() -> None:
     texts = verifier_texts(CELL)
     assert [(text.device, text.number) for text in texts] == [(d, n) for d in range(2) for n in range(3)]
     drawn = Uniforms.of(3, "verifier text")
@@ -26,7 +26,7 @@ def test_each_token_is_drawn_from_the_verifiers_law_after_the_text_before_it() -
         assert text.prompt == PROMPTS[(3 * 6 + text.device + 2 * text.number) % len(PROMPTS)].tokens[:5]
         assert len(text.tokens) == 4 and text.p.shape == text.q.shape == (4, 8) and text.mismatch.shape == (4,)
         for place, (before, token) in enumerate(zip((text.prompt[-1], *text.tokens), text.tokens, strict=False)):
-            p, q = (law_after(table, before, 0.7) for table in (P, Q))
+            p, q = (distribution_after(table, before, 0.7) for table in (P, Q))
             same(text.p[place].tolist(), p)
             same(text.q[place].tolist(), q)
             same([text.mismatch[place]], [distance(p, q)])

@@ -13,7 +13,7 @@ from cells import cell
 from plants import ran
 from process_world import ProcessWorld, Texts
 
-from models.interface import Laws
+from models.interface import Distributions
 from simulator import Cell
 from simulator.decoding.nodes import CloudNode, EdgeNode
 from simulator.protocols.machine import JobDone
@@ -179,7 +179,7 @@ def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(
 ) -> None:
     """Each round ahead is drafted slowly, and not before another reply is here."""
 
-    def slow(text: WorkerText, tokens: tuple[int, ...], last: int) -> Laws:
+    def slow(text: WorkerText, tokens: tuple[int, ...], last: int) -> Distributions:
         time.sleep(0.002)
         return fast(text, tokens, last)
 
@@ -190,8 +190,8 @@ def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(
             time.sleep(0.0005)
         return make(driver, drafting)
 
-    fast, make = WorkerText.laws, EdgeDriver._make
-    monkeypatch.setattr(WorkerText, "laws", slow)
+    fast, make = WorkerText.distributions, EdgeDriver._make
+    monkeypatch.setattr(WorkerText, "distributions", slow)
     monkeypatch.setattr(EdgeDriver, "_make", waits)
     world = ProcessWorld(asked("two ahead"), tmp_path, 0.002)
     assert world.run() == simulated("two ahead")

@@ -49,7 +49,8 @@ class CloudAlone(Policy):
 
 
 class Alternating(Policy):
-    """A round that is looked at, some tokens of the cloud's own, a round decided at once; on one rung after another."""
+    """A round that is looked at, some tokens of the cloud's own, a round decided at once; on one operating point after
+    another."""
 
     looks_at_law: ClassVar[bool] = True
     hears_cloud: ClassVar[bool] = True
@@ -61,8 +62,8 @@ class Alternating(Policy):
         turn = int(state[0]) if state else 0
         if view.verdicts and not view.drafts:
             HEARD.append((view.verdicts[-1].answered_s, view.cloud))
-        if view.law is not None:
-            return (DRAFT if view.law.max() > self.least else SEND), state
+        if view.distribution is not None:
+            return (DRAFT if view.distribution.max() > self.least else SEND), state
         if view.drafts:
             return DRAFT, state
         after = (turn + 1.0,)

@@ -85,7 +85,7 @@ PLAYS = {
     "batching: the next in line does not wait for the pass of the first, which the budget keeps apart (I5)": Play(
         {"servers": 2, "batching": WINDOW, "token_budget": 10}, [job(0, A, 100), job(1, B, 8)], [[30.0], [31.0]]
     ),
-    "batching: after the oldest withdraws the window is that of the next": Play(
+    "batching: after the oldest cancels the window is that of the next": Play(
         {"batching": WINDOW}, [job(0, A, 5), job(10, B, 5), withdraw(20, 0)], done=[[], [45.0]]
     ),
     "batching: one of one's own is waited for": Play(
@@ -147,10 +147,10 @@ PLAYS = {
         [job(0, each, 45) for each in (A, B, C, D)],
         [[0.0], [10.0], [10.0], [20.0]],
     ),
-    "memory: when the head of the queue withdraws the next begins at once": Play(
+    "memory: when the head of the queue cancels the next begins at once": Play(
         {"servers": 2, **ALONE, **EVICTS}, [*FILLED, withdraw(7, 1)], [[0.0], [], [7.0]]
     ),
-    "memory: a withdrawn job holds its share to the end of its pass": Play(
+    "memory: a cancelled job holds its share to the end of its pass": Play(
         {"servers": 2, **ALONE, **EVICTS}, [*FILLED, withdraw(7, 0), forget(7, A)], [[0.0], [10.0], [10.0]]
     ),
     "routing: a shared pool has the cache at hand": Play(
@@ -179,7 +179,7 @@ PLAYS = {
         {"servers": 2, **ALONE, **NOTED}, [job(0, A, 20), crop(100, A, 13), job(200, A, 21)],
         works=[((20, 0),), ((8, 13),)],
     ),
-    "routing: in the queue a withdrawn job leaves, and in a pass it runs on unreported": Play(
+    "routing: in the queue a cancelled job leaves, and in a pass it runs on unreported": Play(
         ALONE | NOTED, [job(0, A, 10), job(1, B, 10), job(2, C, 10), withdraw(4, 0), withdraw(5, 1)],
         [[0.0], [], [10.0]], [[], [], [20.0]], service_s=20.0,
     ),

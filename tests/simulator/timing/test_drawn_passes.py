@@ -190,7 +190,7 @@ def test_a_pass_takes_the_engines_step_once_whoever_shares_it() -> None:
     ("scheme", "part"), [("cloud_only", "cloud_decode_s"), ("colocated", "cloud_decode_s"), ("k_sqs", "verify_s")]
 )
 def test_an_engines_step_lengthens_every_pass_and_is_told_in_the_parts_of_the_latency(scheme: str, part: str) -> None:
-    """One request: its prompt is read in a pass, each round judged, or each token decoded, in one."""
+    """One request: its prompt is read in a pass, each round verified, or each token decoded, in one."""
     lone = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
     plain = cell(scheme, workload=lone)
     before, after = (simulate(each).requests.iloc[0] for each in (plain, plain.with_({"cloud.step_s": 0.002})))

@@ -45,7 +45,7 @@ ARQS: list[dict[str, Any]] = [
 
 @dataclass(frozen=True)
 class Put:
-    """A message of one device, and when it is withdrawn, if it is."""
+    """A message of one device, and when it is cancelled, if it is."""
 
     at_s: float
     device: int

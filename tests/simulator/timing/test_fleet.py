@@ -65,7 +65,7 @@ def test_an_own_uplink_and_processor_set_the_pace_of_their_class_alone() -> None
     assert both.loc[0].sort_index().to_numpy() == pytest.approx(alone.sort_index().to_numpy(), rel=1e-9)
 
 
-def test_classes_of_one_name_have_luck_of_their_own() -> None:
+def test_classes_of_one_name_have_rng_of_their_own() -> None:
     """Downlinks alike in everything, under the same texts, lose different packets."""
     lossy = {"scheme": "cloud_only", "downlink": link(1e5, loss=BURSTS)}
     run = ran(fleet(lossy, lossy, lossy, workload=ASKED | {"devices": 3, "distinct": 1}))

@@ -36,7 +36,7 @@ def test_on_a_link_each_block_is_lost_by_the_fade_in_which_it_was_sent(own: bool
     for number in range(300):
         link.put(Message((0, 0, number), (bytes(20 + 7 * (number % 50)),), lambda message: None))
     env.run()
-    luck = uniforms.under(0, 1, 0).uniform
+    rng = uniforms.under(0, 1, 0).uniform
     fade = uniforms.under(0, 1, 1).uniform if own else uniforms.under(0, 0).uniform
 
     def parts(t0_s: float, t1_s: float) -> list[tuple[float, float]]:
@@ -49,6 +49,6 @@ def test_on_a_link_each_block_is_lost_by_the_fade_in_which_it_was_sent(own: bool
 
     lost = [math.isnan(each.arrives_s) for each in seen.airings]
     chances = [failing(each.bits, parts(each.began_s, each.left_s)) for each in seen.airings]
-    told = [luck(*each.address, each.fragment, each.attempt) for each in seen.airings]
+    told = [rng(*each.address, each.fragment, each.attempt) for each in seen.airings]
     assert lost == [number < chance for number, chance in zip(told, chances, strict=True)]
     assert 20 < sum(lost) < len(lost) / 2 and any(len(parts(each.began_s, each.left_s)) > 1 for each in seen.airings)

@@ -134,7 +134,7 @@ def test_a_later_part_is_never_sent_again_even_while_the_first_is_awaited() -> N
 @pytest.mark.parametrize(("part", "arrived"), [(1, 1), (2, 2), (3, 4)])
 def test_stop_and_wait_moves_on_after_a_lost_part(part: int, arrived: int) -> None:
     """One packet a cycle of 1.9 s; 2 s after a part is lost the next one goes out, or the last one again. After the
-    second of four is lost, the acknowledgement of the third lets the fourth go before the word that it is in vain."""
+    second of four is lost, the acknowledgement of the third lets the fourth go before the word that it is void."""
     ends, _, _ = send((part, 0), window=1)
     shown_s = 1.9 * part + 1 + 2 + 1.5
     assert ends == [(pytest.approx(shown_s), arrived), (pytest.approx(shown_s + 0.4 + 1.5 + (part == 1)), 1)]

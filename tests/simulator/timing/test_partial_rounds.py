@@ -1,4 +1,4 @@
-"""Partial rounds in time: a part is on the air while the next draft is made, and a reply ends what is in vain."""
+"""Partial rounds in time: a part is on the air while the next draft is made, and a reply ends what is wasted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def served(scheme: Any = PARTS, edge: Any = EDGE, **uplink: Any) -> Ran:
     return ran(cell(scheme, workload=asked, edge=edge, uplink=over, downlink=link(float("inf"), DELAY_S)))
 
 
-def test_a_round_is_sent_when_its_first_draft_is_drawn_and_received_a_passage_after_its_last() -> None:
+def test_a_round_is_sent_when_its_first_draft_is_drawn_and_received_a_transfer_after_its_last() -> None:
     rounds = served().result.rounds.iloc[1:]
     step_s = PASS_S + ENCODE_S
     full = rounds[rounds["drafted"] == 6]

@@ -1,4 +1,5 @@
-"""Every shipped policy decides without p: while it is asked, the verifier's laws raise whatever is done with them."""
+"""Every shipped policy decides without p: while it is asked, the verifier's distributions raise whatever is done with
+them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import pytest
 from cells import cell
 from tables_pair import Tables
 
-from models.interface import CachedText, LanguageModel, Laws, LoadedPair, TokenTree
+from models.interface import CachedText, Distributions, LanguageModel, LoadedPair, TokenTree
 from simulator import simulate
 from simulator.decoding.memory import Memory
 from simulator.schemes import Policy
@@ -22,11 +23,11 @@ SHIPPED = {name: kind for name, kind in Policy.kinds.items() if kind.__module__.
 ASKING: list[str] = []
 """The policies that are being asked now."""
 LEAKED: list[np.ndarray] = []
-"""Laws of the verifier, for the control alone."""
+"""Distributions of the verifier, for the control alone."""
 
 
 class Guarded(np.ndarray):
-    """A law of the verifier. Nobody may look at it while a policy is asked."""
+    """A distribution of the verifier. Nobody may look at it while a policy is asked."""
 
     def __array_finalize__(self, _: object) -> None:
         self._guard()
@@ -45,7 +46,7 @@ class Guarded(np.ndarray):
 
 
 class GuardedText:
-    """The verifier's text, whose laws are guarded, and are not to be asked for either."""
+    """The verifier's text, whose distributions are guarded, and are not to be asked for either."""
 
     def __init__(self, text: CachedText) -> None:
         self._text = text
@@ -54,14 +55,14 @@ class GuardedText:
     def cached(self) -> tuple[int, ...]:
         return self._text.cached
 
-    def laws(self, tokens: tuple[int, ...], last: int) -> Laws:
+    def distributions(self, tokens: tuple[int, ...], last: int) -> Distributions:
         assert not ASKING, f"policy {ASKING[0]} asks for p"
-        LEAKED.append(self._text.laws(tokens, last).view(Guarded))
+        LEAKED.append(self._text.distributions(tokens, last).view(Guarded))
         return LEAKED[-1]
 
-    def tree_laws(self, tokens: tuple[int, ...], tree: TokenTree) -> Laws:
+    def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
         assert not ASKING, f"policy {ASKING[0]} asks for p"
-        LEAKED.append(self._text.tree_laws(tokens, tree).view(Guarded))
+        LEAKED.append(self._text.tree_distributions(tokens, tree).view(Guarded))
         return LEAKED[-1]
 
     def graft(self, path: tuple[int, ...]) -> None:

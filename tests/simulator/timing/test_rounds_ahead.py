@@ -32,7 +32,7 @@ LOST = {"kind": "bernoulli", "probability": 0.97}
 
 
 def text(request: Request) -> Text:
-    """The tokens of an answer, and all that was judged on the way to it."""
+    """The tokens of an answer, and all that was verified on the way to it."""
     judged = [each for each in request.rounds if not each.flushed]
     return tuple(request.tokens), tuple(
         (each.round, each.drafted, each.accepted, each.committed, each.payload_bits, each.nll) for each in judged
@@ -139,7 +139,7 @@ def test_a_successor_is_promised_if_the_answer_goes_on_by_two_tokens() -> None:
 
 
 def test_a_round_is_stale_only_if_its_device_has_come_to_know_that_it_is_void() -> None:
-    """A deadline falls between a verdict in the cloud, which drops a payload, and its arrival."""
+    """A deadline falls between a verification result in the cloud, which drops a payload, and its arrival."""
     asked = ASKED | {"requests": 3, "output_tokens": 20}
     scheme, far = {"kind": "k_sqs", "k": 4, "max_drafts": 2, "depth": 3}, link(1e7, 0.15, arq="selective_repeat")
     short, long = (

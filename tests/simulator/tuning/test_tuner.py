@@ -84,7 +84,9 @@ def test_a_tuner_that_is_given_all_that_was_asked_before_chooses_the_same_and_as
 @pytest.mark.parametrize(
     ("column", "value"), [("answered", 0.5), ("tv_output", 0.1), (METRIC, 0.0), (METRIC, math.nan)]
 )
-def test_who_leaves_requests_unanswered_departs_in_law_or_has_no_number_never_wins(column: str, value: float) -> None:
+def test_who_leaves_requests_unanswered_departs_in_distribution_or_has_no_number_never_wins(
+    column: str, value: float
+) -> None:
     """The cheapest, k = 2, is out; there is nobody to compare with where all others are."""
     few = place(fields={"scheme.k": (2, 4, 8)})
     ok = {"answered": 1.0, "tv_output": 0.0}

@@ -55,13 +55,13 @@ def spoken(seed, point, number, token="coded", name="lattice"):
     format = Format(V, point[2], 8, code="recoded", prior=codec_prior.fingerprint(), token=token, quantizer=name)
     last, sent = text[-1], []
     for _ in range(number):
-        law = codec_prior.markov()[last]
-        top = np.argsort(-law, kind="stable").astype(np.int32)
+        distribution = codec_prior.markov()[last]
+        top = np.argsort(-distribution, kind="stable").astype(np.int32)
         if name == "lattice":
-            support, counts = build_prior.quantized(top, law[top].astype(np.float32), point)
+            support, counts = build_prior.quantized(top, distribution[top].astype(np.float32), point)
         else:
             support = np.sort(top[: point[0]]).astype(np.int64)
-            counts = quantizer(name, point[2]).quantize(law[support])
+            counts = quantizer(name, point[2]).quantize(distribution[support])
         last = int(rng.choice(support, p=counts / counts.sum()))
         sent.append(Draft(last if token != "unsent" else -1, support, counts))
     return format, tuple(sent), tuple(text)
@@ -399,8 +399,8 @@ GOLDEN_SIZED = {
 @pytest.mark.parametrize(("name", "golden"), GOLDEN_SIZED.items())
 def test_bytes_of_other_quantizers_on_the_wire_do_not_change(name, golden):
     format = Format(1024, 33, 8, quantizer=name, prior="f767c707678c70d8")
-    law = np.array([0.5, 0.05, 0.3, 0.15])
-    support, counts = np.array([260, 262, 301, 777]), quantizer(name, 33).quantize(law)
+    distribution = np.array([0.5, 0.05, 0.3, 0.15])
+    support, counts = np.array([260, 262, 301, 777]), quantizer(name, 33).quantize(distribution)
     sent = (Draft(301, support, counts), Draft(262, support, counts))
     context = (17, 400, 260, 17, 400)
     assert encode(sent, format, context).hex() == golden

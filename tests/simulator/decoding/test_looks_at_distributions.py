@@ -26,7 +26,7 @@ def session(scheme: DraftScheme) -> EdgeSession:
     return RequestDecoding(setting, Tree(PROMPT, scheme.entry(None)), UNIFORMS).edge()
 
 
-def test_a_look_shows_the_law_that_the_draft_is_drawn_from_and_changes_nothing() -> None:
+def test_a_look_shows_the_distribution_that_the_draft_is_drawn_from_and_changes_nothing() -> None:
     looking, plain = session(Composed()), session(Composed())
     one, _ = looking.draft(looking.start)
     assert np.array_equal(looking.look(one), Q[one.context()[-1]])
