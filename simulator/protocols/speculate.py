@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import nan
 from typing import Final
 
 from channels.codec.control import (
@@ -103,6 +104,7 @@ class SpeculateEdge(DraftingEdge):
         self._foresight = terms.decoding.foresight()
         self._verdicts: tuple[SeenVerdict, ...] = ()
         self._seen_cloud = SeenCloud()
+        self._hint = nan
         self._replies: dict[int, bytes] = {}
         """By round, those that were not read yet: one may overtake another."""
         self._requested = False
@@ -260,6 +262,7 @@ class SpeculateEdge(DraftingEdge):
             self._seen_cloud,
             drafts.rung,
             self._scheme.rungs,
+            self._hint,
         )
         if isinstance(self._policy, Oracle):
             rejected = self._foresight.rejected(drafts.node, drafts.rung)
@@ -307,6 +310,7 @@ class SpeculateEdge(DraftingEdge):
         if self._policy.hears_cloud:
             self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
             reply = reply[:-STATUS_BYTES]
+        self._hint = self._scheme.families.reply.hint(reply)
         node, tokens = self._session.resolve(node, reply)
         self._answer.take(tokens)
         self.commands.append(machine.CloseRound(number, tokens))

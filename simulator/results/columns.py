@@ -189,7 +189,7 @@ KEYS: Final = ("cell", "device", "request")
 """What the rows of requests and rounds go by."""
 
 
-class Spent(NamedTuple):
+class LatencyPart(NamedTuple):
     """A part of a request's latency."""
 
     name: str
@@ -197,24 +197,24 @@ class Spent(NamedTuple):
 
 
 BREAKDOWN_PARTS: Final = (
-    Spent("prompt_uplink_s", "the prompt is on its way to the cloud and the round can only wait for it"),
-    Spent("edge_queue_s", "waiting for the device's processor, or for as long as the scheme's policy says"),
-    Spent("prefill_s", "a model reads the prompt, at the edge or in the cloud, or reads again what its cache has lost"),
-    Spent("draft_s", "the drafter runs at the edge"),
-    Spent("encode_s", "the edge encodes the payload"),
-    Spent("uplink_queue_s", "the payload waits for the uplink, an access grant included"),
-    Spent("uplink_transmit_s", "first transmission of the payload's bits"),
-    Spent("retransmit_s", "second and later transmissions"),
-    Spent("propagation_s", "in flight, either way"),
-    Spent(
+    LatencyPart("prompt_uplink_s", "the prompt is on its way to the cloud and the round can only wait for it"),
+    LatencyPart("edge_queue_s", "waiting for the device's processor, or for as long as the scheme's policy says"),
+    LatencyPart("prefill_s", "a model reads the prompt, at the edge or in the cloud, or reads again what its cache has lost"),
+    LatencyPart("draft_s", "the drafter runs at the edge"),
+    LatencyPart("encode_s", "the edge encodes the payload"),
+    LatencyPart("uplink_queue_s", "the payload waits for the uplink, an access grant included"),
+    LatencyPart("uplink_transmit_s", "first transmission of the payload's bits"),
+    LatencyPart("retransmit_s", "second and later transmissions"),
+    LatencyPart("propagation_s", "in flight, either way"),
+    LatencyPart(
         "timeout_wait_s",
         "lost, and its sender waits for its timer or pauses, or the far end has yet to give it up, either way",
     ),
-    Spent("cloud_queue_s", "waiting for a cloud server, or for room in its memory"),
-    Spent("cloud_decode_s", "the cloud decodes by itself: the verifier token by token, or a co-located pair"),
-    Spent("verify_s", "the verifier checks drafts"),
-    Spent("downlink_queue_s", "the reply waits for the downlink"),
-    Spent("downlink_s", "the reply's bits are transmitted, retries included"),
+    LatencyPart("cloud_queue_s", "waiting for a cloud server, or for room in its memory"),
+    LatencyPart("cloud_decode_s", "the cloud decodes by itself: the verifier token by token, or a co-located pair"),
+    LatencyPart("verify_s", "the verifier checks drafts"),
+    LatencyPart("downlink_queue_s", "the reply waits for the downlink"),
+    LatencyPart("downlink_s", "the reply's bits are transmitted, retries included"),
 )
 """These partition a request's `latency_s`; `ledger` says which of its rounds each instant belongs to (I11)."""
 BREAKDOWN: Final = tuple(part.name for part in BREAKDOWN_PARTS)

@@ -138,6 +138,8 @@ class EdgeView(NamedTuple):
     """Of the open round; 0 before its first draft."""
     rungs: int = 1
     """How many the scheme has."""
+    hint: float = nan
+    """What the last reply reports beside its outcome, where its scheme's reply does (`Reply.hint`)."""
 
     @property
     def law(self) -> Floats | None:
