@@ -199,7 +199,9 @@ class LatencyPart(NamedTuple):
 BREAKDOWN_PARTS: Final = (
     LatencyPart("prompt_uplink_s", "the prompt is on its way to the cloud and the round can only wait for it"),
     LatencyPart("edge_queue_s", "waiting for the device's processor, or for as long as the scheme's policy says"),
-    LatencyPart("prefill_s", "a model reads the prompt, at the edge or in the cloud, or reads again what its cache has lost"),
+    LatencyPart(
+        "prefill_s", "a model reads the prompt, at the edge or in the cloud, or reads again what its cache has lost"
+    ),
     LatencyPart("draft_s", "the drafter runs at the edge"),
     LatencyPart("encode_s", "the edge encodes the payload"),
     LatencyPart("uplink_queue_s", "the payload waits for the uplink, an access grant included"),
