@@ -24,7 +24,7 @@ class ReceivedPayload(NamedTuple):
     known: tuple[CloudNode, Verified] | None
     received: Received | None
     correction: Tokens = ()
-    """That the payload began with."""
+    """The tokens of the correction that the payload began with."""
 
 
 class CloudSession:

@@ -233,7 +233,8 @@ def _padded(rows: Floats, lacking: int) -> Floats:
 
 
 def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
-    """Of a token drawn from q [V] that nobody verifies, against p [V]; where p gives it no chance, its loss is inf."""
+    """The divergences of a token drawn from q [V] that nobody verifies, against p [V]; where p gives it no chance, its
+    loss is inf."""
     with np.errstate(divide="ignore"):
         return Divergences(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
 

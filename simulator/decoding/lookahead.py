@@ -23,12 +23,12 @@ Tokens = tuple[int, ...]
 
 
 class Lookahead(NamedTuple):
-    """Of one request: how many rounds may be drafted ahead, and where its answer ends."""
+    """How many rounds of one request may be drafted ahead, and where its answer ends."""
 
     depth: int
     """D."""
     text_tokens: int
-    """Of prompt and answer, at most."""
+    """The most tokens of prompt and answer together."""
     end_tokens: Tokens = ()
     """The answer ends with any of them that comes before."""
 

@@ -123,7 +123,7 @@ class EdgeNode:
 
     @property
     def later_passes(self) -> tuple[int, ...]:
-        """Of each but the first of them, the tokens that are new in it."""
+        """The number of tokens that are new in each of these passes but the first."""
         return (1,) * (self.passes - 1)
 
     @property
@@ -133,7 +133,7 @@ class EdgeNode:
 
     @property
     def parents(self) -> tuple[int, ...]:
-        """Of each draft the one that it follows, -1 for the text itself."""
+        """The index of the draft that each draft follows, -1 where it follows the text itself."""
         return tuple(range(-1, len(self.drafts) - 1))
 
     def asked(self) -> Iterable[Pass]:

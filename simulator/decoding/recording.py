@@ -60,7 +60,7 @@ class Recorded(NamedTuple):
     entries: dict[str, int]
     """How many, by the fingerprint of their pair."""
     bytes: int
-    """Of all entries."""
+    """The size of all entries together, bytes."""
     cards: Sequence[PairCard]
 
 

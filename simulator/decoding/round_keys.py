@@ -42,7 +42,7 @@ OTHERS = {"sqsim", "pydantic", "torch", "transformers", "tokenizers"}
 """What classes that decode may use beside them: what decides no token, or is in the fingerprint."""
 
 CODE_DIGITS = 16
-"""Of a key, that tell what code its tree is of."""
+"""The number of digits of a key that identify the code that its tree is of."""
 
 
 class Origin(NamedTuple):
@@ -60,7 +60,7 @@ class Origin(NamedTuple):
 
 
 def origin(cell: Cell, scheme: Scheme) -> Origin | None:
-    """Of what this scheme decodes in a cell; None where it must not be kept on disk."""
+    """The origin of what this scheme decodes in a cell; None where it must not be kept on disk."""
     if not _known_by_file(cell, [cell.models.pair, *_parts(scheme)]):
         return None
     return Origin(cell.models.pair.fingerprint, made_by())

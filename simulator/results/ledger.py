@@ -68,7 +68,7 @@ class Ledger:
         self._states: dict[int, str] = {}
         self._replies: dict[int, str] = {}
         self._places = _PLACES
-        """Of the columns that time in a state is charged to."""
+        """The index, by state, of the column that time in it is charged to."""
         self._void = range(0)
         """Rounds that no time belongs to."""
         self._ended = False

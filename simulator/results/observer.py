@@ -39,8 +39,8 @@ class Airing(NamedTuple):
 
     @property
     def round(self) -> int:
-        """Of its message, whichever of the round's it is; 0: the prompt, below 0: a frame that asks for an answer, or
-        by which a device gives its request up."""
+        """The round of its message, whichever of the round's messages it is; 0: the prompt, below 0: a frame that
+        requests an answer, or by which a device gives its request up."""
         return self.address[2] % SECOND if self.address[2] > 0 else self.address[2]
 
     @property
@@ -62,7 +62,7 @@ class ServerPass(NamedTuple):
     sessions: Sequence[tuple[int, int]]
     work: Sequence[tuple[int, int]]
     reads: Sequence[bool]
-    """Of each session, whether it is a prefill: some of its tokens are only read into the cache."""
+    """Whether each session is a prefill: some of its tokens are only read into the cache."""
     waited_since_s: Sequence[float]
     """When each session's job began to wait for this pass."""
     lost: bool

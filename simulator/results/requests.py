@@ -133,14 +133,14 @@ class Request:
 
 
 def still_to_come(tokens: Sequence[int], output_tokens: int, end_tokens: Sequence[int]) -> int:
-    """Of an answer of `output_tokens`, how many may follow those that are here; none behind an end token."""
+    """How many tokens of an answer of `output_tokens` may follow those that are here; none behind an end token."""
     if tokens and tokens[-1] in end_tokens:
         return 0
     return output_tokens - len(tokens)
 
 
 def within(tokens: tuple[int, ...], remaining_tokens: int, end_tokens: Sequence[int]) -> tuple[int, ...]:
-    """Of a round's tokens, those up to the end of the answer."""
+    """The tokens of a round up to the end of the answer."""
     kept = tokens[:remaining_tokens]
     if not end_tokens:
         return kept

@@ -93,7 +93,7 @@ class JudgedRound:
     uniforms: RequestUniforms
     number: int
     position: int
-    """Of its first token in the text."""
+    """The index of the round's first token in the text."""
     _cuts: set[float] = field(default_factory=set)
     """Where outcomes were found to change with the last number: they often do so at the same places."""
 

@@ -47,6 +47,6 @@ class ConfidenceStop(Policy):
 
 
 def entropy_bits(distribution: Floats) -> float:
-    """Of a distribution [V]."""
+    """The entropy of a distribution [V], bits."""
     positive = distribution[distribution > 0]
     return float(-(positive * np.log2(positive)).sum())

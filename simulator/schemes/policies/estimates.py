@@ -39,7 +39,7 @@ class Estimates(NamedTuple):
         return type(self)(*self[:2], *(weight * old + more for old, more in zip(self[2:], new, strict=True)))
 
     def acceptance(self, prior: float) -> float:
-        """Of a draft that is verified, as if one more had been accepted with probability `prior`."""
+        """The acceptance of a draft that is verified, as if one more had been accepted with probability `prior`."""
         return (self.accepted + prior) / (self.judged + 1.0)
 
     @property

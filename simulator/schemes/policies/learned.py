@@ -37,7 +37,7 @@ class Learned:
     header: RunningMean = field(default_factory=RunningMean)
     """Bits on the air beside a round's payload."""
     pass_s: RunningMean = field(default_factory=RunningMean)
-    """Of the drafter."""
+    """The mean time of a pass of the drafter, s."""
     decisions: float = 0.0
     """How many rounds, or stretches of the cloud's own, were decided on."""
     price: float = 0.0

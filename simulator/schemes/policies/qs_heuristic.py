@@ -19,8 +19,8 @@ from simulator.schemes.policy import Action, DraftRound, EdgeView, Policy, Polic
 AS_LONG = 0.05
 """A round is away for no longer than others where it is by this share of their time."""
 _PLACES = len(Estimates())
-"""Of the state: the estimates; then whether the uplink is good, whether the last round stood, and whether the open one
-is its request's first: 1 or 0."""
+"""The number of estimates that the state begins with; then it holds whether the uplink is good, whether the last round
+was accepted, and whether the open one is its request's first: 1 or 0."""
 
 
 class QsHeuristic(Policy):

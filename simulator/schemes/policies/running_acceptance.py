@@ -15,7 +15,8 @@ from simulator.schemes.policies.estimates import Estimates
 from simulator.schemes.policy import Action, DraftRound, EdgeView, Policy, PolicyState, SeenVerdict
 
 _PLACES = len(Estimates())
-"""Of the state: the estimates; then when the round began, or -1 where it tells nothing; then t_d, and its weight."""
+"""The number of estimates that the state begins with; then it holds when the round began, s, or -1 where it tells
+nothing; then t_d, s, and its weight."""
 
 
 class RunningAcceptance(Policy):

@@ -80,7 +80,8 @@ class AcceptanceEstimate:
 
     @classmethod
     def empty(cls, rungs: int, positions: int) -> Self:
-        """Of that many operating points and draft positions; later positions are taken for the last."""
+        """An estimate without data for so many operating points and draft positions; later positions are taken for the
+        last."""
         return cls([[0.0] * positions for _ in range(rungs)], [[0.0] * positions for _ in range(rungs)])
 
     @property
@@ -158,7 +159,7 @@ class LinkTimes:
     sum_uu: float = 0.0
     sum_uz: float = 0.0
     sum_zz: float = 0.0
-    """Of u = 1 / x and z = y / x."""
+    """The sums above are those of u = 1 / x and z = y / x, and of their products."""
     least_s: float = nan
     heard: float = 0.0
     total_s: float = 0.0

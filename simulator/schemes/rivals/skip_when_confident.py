@@ -78,7 +78,7 @@ class WhereUnsure(Rejection):
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
     ) -> Floats | None:
-        """Of the positions that are verified."""
+        """The output distribution of the positions that are verified."""
         return super().output_distribution(p, qhat, drawn, corrected)
 
 
@@ -104,7 +104,7 @@ class SkipWhenConfident(LatticeScheme):
         return SkipPackets(ids, parts.code.packets(one))
 
     def propose(self, q: Floats, state: State, at_most: int | None = None) -> Proposal:
-        """Of a sure position one id that is not known yet: the likeliest stands for it."""
+        """The proposal at a sure position is one id that is not known yet: the likeliest is there in its place."""
         if q.max() < self.confidence:
             return super().propose(q, state, at_most)
         likeliest = np.array([q.argmax()])
@@ -128,7 +128,7 @@ class SkipPackets:
     """The ids of the sure drafts, behind their length in bytes, then the packet of the one that is not sure, if any."""
 
     format: wire.Format
-    """Of the ids."""
+    """The format of the ids."""
     distribution: Packets
 
     @property
@@ -179,7 +179,7 @@ class SkipPackets:
         )
 
     def _before_bits(self, ids_bits: int, distribution_bits: int) -> int:
-        """Of a packet whose ids are padded to whole bytes before a distribution."""
+        """The bits of a packet whose ids are padded to whole bytes before a distribution."""
         return 8 * self.header_bytes + (-(-ids_bits // 8) * 8 if distribution_bits else ids_bits) + distribution_bits
 
 

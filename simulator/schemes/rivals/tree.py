@@ -45,7 +45,7 @@ class TreePackets:
 
     @property
     def format(self) -> wire.Format:
-        """Of prompts and replies: accepted is the number of the node that was reached, from 1."""
+        """The format of prompts and replies: accepted is the number of the node that was reached, from 1."""
         return self.form.replies
 
     def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
@@ -83,7 +83,7 @@ class TreeScheme(LatticeScheme):
     @property
     @abstractmethod
     def shape(self) -> TreeShape:
-        """Of its trees."""
+        """The shape of the scheme's trees."""
 
     @property
     def drafts(self) -> int:
