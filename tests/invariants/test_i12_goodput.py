@@ -49,7 +49,7 @@ def taught(decode_s: float, bps: float) -> PolicyState:
 
 
 class Taught(Goodput):
-    """Of a device that has learned; what the cloud takes decides whether it is ever left to decode."""
+    """The policy of a device that has learned; what the cloud takes decides whether it is ever left to decode."""
 
     kind: Literal["taught_in_tests"] = "taught_in_tests"  # type: ignore[assignment]
     decode_s: float = 5.0

@@ -20,7 +20,7 @@ from simulator.schemes.code import certain
 TOKENS, PROMPT, K, ELL = 4, (1, 2), 3, 5
 EXACT = verifier_distribution(PROMPT, TOKENS)
 SURE = 0.42
-"""Of the four distributions of the drafter, 0.4 0.35 0.55 0.45, two reach it."""
+"""The confidence that two of the four distributions of the drafter, 0.4 0.35 0.55 0.45, reach."""
 
 
 def scheme(confidence: float, **fields: object) -> SkipWhenConfident:

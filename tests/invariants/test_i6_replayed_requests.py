@@ -51,7 +51,7 @@ class Bench:
         self.prompt = self.pair.prompts[0].first(6).tokens
         self.room_bits = 200 if scheme.partial else None
         self.passes = 0
-        """That the last decoding made before it was asked to catch up."""
+        """The number of passes that the last decoding made before it was asked to catch up."""
 
     def tree(self) -> Tree:
         return Tree(self.prompt, self.scheme.entry(None))

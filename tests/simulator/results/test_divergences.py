@@ -69,7 +69,7 @@ def run(name: str) -> tuple[pd.DataFrame, list[SlowRound]]:
 
 
 def _partly(witness: Witness, cell: Cell, key: tuple[int, int]) -> tuple[Heard, Heard]:
-    """Of a partial round, the parts before the first one that was sent once and lost; and the drafts that were made
+    """The parts of a partial round before the first one that was sent once and lost; and the drafts that were made
     before the reply came."""
 
     def heard(number: int, drafts: int) -> int:

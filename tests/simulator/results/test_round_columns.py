@@ -68,7 +68,7 @@ def nll(seen: Seen) -> float:
 
 
 def uplink(amount: Callable[[RoundSeen], float]) -> Callable[[Seen], float]:
-    """Of a payload, known once it is in."""
+    """The amount that a payload has, known once it is in."""
     return lambda seen: amount(seen.round) if seen.sent and seen.round.up and seen.round.received_s < math.inf else 0
 
 

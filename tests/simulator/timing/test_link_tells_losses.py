@@ -21,7 +21,8 @@ class Ear:
 
 
 def told(second_s: float = 0.0, **changes: object) -> list[Told]:
-    """Of 1,000 bits of device 0 at 0 s and 400 of device 1 at `second_s`, over 1 kbit/s with headers of 100 bits."""
+    """What is reported to the loss process of 1,000 bits of device 0 at 0 s and 400 of device 1 at `second_s`, over 1
+    kbit/s with headers of 100 bits."""
     loss, acknowledgements = Ear(), Ear()
     bench = Bench(loss, acknowledgements, header_bits=100, **changes)  # type: ignore[arg-type]
     bench.put(0.0, 0, 1000)
