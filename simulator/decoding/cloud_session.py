@@ -43,7 +43,7 @@ class CloudSession:
 
     @property
     def received(self) -> Received:
-        """The drafts of the payload received last, decoded: what `verify` judges."""
+        """The drafts of the payload received last, decoded: the input of `verify`."""
         assert self._here is not None and self._here.received is not None, "I3: nothing was received that is not known"
         return self._here.received
 
@@ -79,7 +79,7 @@ class CloudSession:
         return len(correction) + len(drafts.drafts)
 
     def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:
-        """The cloud's side where the payload received last will not do, and the whole of it is asked for; None where
+        """The cloud's side where the payload received last will not do, and the whole of it is requested; None where
         the round can be verified."""
         return None
 
@@ -110,7 +110,7 @@ class CloudSession:
         self._verifier.skip((after, verified))
 
     def _keep(self, after: CloudNode, verified: Verified) -> None:
-        """The verifier's cache keeps what stood."""
+        """The verifier's cache keeps what was accepted."""
         self._verifier.crop(after.cached)
 
     def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:

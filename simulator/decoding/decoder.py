@@ -84,7 +84,7 @@ class RequestDecoding(RequestParts):
         return SESSIONS[self.draft_setting.scheme.rounds][1](self, self.meter)
 
     def foresight(self) -> Foresight:
-        """What an oracle is told, and nobody else."""
+        """What is reported to an oracle, and to nobody else."""
         return Foresight(self.draft_setting)
 
     def hosted(self) -> HostedSession:

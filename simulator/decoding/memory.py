@@ -55,8 +55,8 @@ class _Kept:
 class Memory:
     """Trees by the description of their root, in this process and, with a store, on disk.
 
-    A tree is looked for on disk when it is first asked for, and written by `flush` where it has grown. Several threads
-    may share a memory; two that ask for one tree take the same steps, and either's outcome may stay.
+    A tree is looked for on disk when it is first requested, and written by `flush` where it has grown. Several threads
+    may share a memory; two that request one tree take the same steps, and either's outcome may stay.
     """
 
     def __init__(self, store: RoundStore | None = None) -> None:

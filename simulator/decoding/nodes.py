@@ -24,7 +24,7 @@ Tokens = tuple[int, ...]
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
 Pass = tuple[Tokens, int | TokenTree]
-"""A forward pass: its text, and what is asked of it: so many trailing distributions, or those of a tree after it."""
+"""A forward pass: its text, and what it is to yield: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
 V = TypeVar("V")
 Outcomes = tuple[tuple[K, V], ...]
@@ -123,7 +123,7 @@ class EdgeNode:
 
     @property
     def later_passes(self) -> tuple[int, ...]:
-        """The number of tokens that are new in each of these passes but the first."""
+        """The number of tokens that are new in each of the round's passes but the first."""
         return (1,) * (self.passes - 1)
 
     @property
@@ -213,8 +213,8 @@ class Payload:
 @dataclass(slots=True, eq=False)
 class CloudNode:
     """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds. `owed`: the next
-    payload tells a correction that comes after `committed`, drawn by the edge. `asked`: the whole payload of the round
-    is on its way, its brief one would not do."""
+    payload reports a correction that comes after `committed`, drawn by the edge. `asked`: the whole payload of the
+    round is on its way, its brief one would not do."""
 
     round: int
     committed: Tokens
@@ -255,7 +255,7 @@ class Verified:
 
     @property
     def stood(self) -> Sequence[int]:
-        """The drafts that it lets stand, by their places in the round."""
+        """The drafts that it accepts, by their indices in the round."""
         return range(self.accepted)
 
     def text_before(self, after: CloudNode) -> Tokens:
@@ -265,7 +265,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class TreeVerified(Verified):
-    """The verification result on a tree of drafts, of which those of `path` stand."""
+    """The verification result on a tree of drafts, of which those of `path` are accepted."""
 
     tree: TokenTree
     path: tuple[int, ...]

@@ -134,7 +134,7 @@ def _imported_by(path: Path) -> Iterator[str]:
 
 
 def _may_change(module: str) -> bool:
-    """Whether a module is neither ours, nor the standard library's, nor of a library whose version is told: then it is
-    another file of the user's, or a package that a later version of may decode otherwise."""
+    """Whether a module is neither ours, nor the standard library's, nor of a library whose version is stated: then it
+    is another file of the user's, or a package that a later version of may decode otherwise."""
     known = (sys.stdlib_module_names - {"__main__"}) | set(LIBRARIES) | OTHERS
     return is_foreign(module) and module.partition(".")[0] not in known

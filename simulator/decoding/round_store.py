@@ -85,7 +85,7 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class RoundStore:
-    """One file. No method raises for what may befall a file: it is said on stderr, in one line, once a process."""
+    """One file. No method raises for what may befall a file: it is reported on stderr, in one line, once a process."""
 
     path: Path
     cap_bytes: int
@@ -203,8 +203,8 @@ class RoundStore:
         return self._trying("writing", partial(_within, act))
 
     def _trying(self, what: str, act: Callable[[sqlite3.Connection], R]) -> R | None:
-        """What `act` answers. A damaged file is set aside, and it is tried again with none; of any other trouble is
-        told, and this process tries no more."""
+        """What `act` answers. A damaged file is set aside, and it is tried again with none; any other trouble is
+        reported, and this process tries no more."""
         if (self.path, what) in _given_up:
             return None
         for _ in range(2):

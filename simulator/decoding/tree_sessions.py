@@ -76,7 +76,7 @@ class TreeEdgeSession(EdgeSession):
 
 
 class TreeCloudSession(CloudSession):
-    """A cloud that judges trees, without replacement (`models.tree_verification`)."""
+    """A cloud that verifies trees, without replacement (`models.tree_verification`)."""
 
     def _skip(self, after: CloudNode, verified: Verified) -> None:
         assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"

@@ -184,8 +184,8 @@ ROUND_COLUMNS: Final = (
 tokens.
 
 A round that is `flushed` was drafted ahead on drafts that were not accepted. It is never verified: what was made of it
-is told by the `flushed_` columns alone, headers and repeats included in the bits; `stale` tells that its payload had
-come to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
+is reported by the `flushed_` columns alone, headers and retransmissions included in the bits; `stale` reports that its
+payload had come to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
 KEYS: Final = ("cell", "device", "request")
 """What the rows of requests and rounds go by."""
 

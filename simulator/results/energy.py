@@ -50,7 +50,7 @@ def radios_j(run: Run) -> float:
 
 
 class Connections(Observer):
-    """How long the radios of some devices stay connected. Packets are heard of as they leave, both ways."""
+    """How long the radios of some devices stay connected. Packets are reported as they leave, in both directions."""
 
     def __init__(self, radios: Mapping[int, Connection]) -> None:
         """`radios`: by device, what its connection draws."""
@@ -61,7 +61,7 @@ class Connections(Observer):
         self.aired(airing.address[0], airing.began_s, airing.left_s)
 
     def aired(self, device: int, began_s: float, left_s: float) -> None:
-        """A packet of this device, or for it, was on the air, and left no earlier than those heard of before."""
+        """A packet of this device, or for it, was on the air, and left no earlier than those reported before."""
         if device in self.radios:
             spans, to_s = self._spans.setdefault(device, []), left_s + self.radios[device].tail_s
             while spans and spans[-1][1] >= began_s:

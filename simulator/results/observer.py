@@ -82,7 +82,7 @@ class Unserved(NamedTuple):
 
 class Doing(NamedTuple):
     """From a time on, maybe of the future, a round or its reply is in a state, a column of BREAKDOWN. It replaces what
-    was said of the round for later than that."""
+    was stated of the round for later than that."""
 
     address: tuple[int, int, int]
     """(device, request, round)."""
@@ -127,7 +127,7 @@ class Observer:
         """A packet or a job has left its queue before its turn."""
 
     def on_doing(self, doing: Doing) -> None:
-        """It is said what a round does from some time on."""
+        """It is reported what a round does from some time on."""
 
     def on_spent(self, spent: Spent) -> None:
         """Time of a request has been charged."""
@@ -139,7 +139,7 @@ def hears(observer: Observer, call: Callable[..., None]) -> bool:
 
 
 class Together(Observer):
-    """Several who watch one run, each told of everything, in this order."""
+    """Several who watch one run; everything is reported to each, in this order."""
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers

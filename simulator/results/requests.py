@@ -13,7 +13,7 @@ from simulator.results.rounds import OpenRound, Round
 
 @dataclass(slots=True)
 class Request:
-    """What was asked, what came of it, and where the time went.
+    """What was requested, what came of it, and where the time went.
 
     `outcome` is in_flight, answered, timed_out or abandoned.
     """

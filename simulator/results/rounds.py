@@ -21,7 +21,7 @@ from simulator.results.columns import ROUND_COLUMNS, Row
 
 
 class DraftSums(NamedTuple):
-    """What an observer adds up over the drafts of a round; `over_budget`: whether any of them was."""
+    """What an observer adds up over the drafts of a round; `over_budget`: whether any of them was over the budget."""
 
     support_size: int = 0
     coded_size: int = 0
@@ -235,7 +235,7 @@ class OpenRound:
     reply: Transfer = _NOT_YET
     answered_s: float = math.nan
     asked: bool = False
-    """The cloud has asked for its whole payload, the brief one would not do."""
+    """The cloud has requested its whole payload, the brief one would not do."""
     edge_passes: int = 0
     pass_ends_s: Sequence[float] = ()
     """When each of the drafter's passes ends, where that is known beforehand."""

@@ -35,7 +35,7 @@ class PowerAndPrice:
     """What a cell says of power and price; None where it says nothing."""
 
     edges: Sequence[Watts | None] = ()
-    """The power of each device, W."""
+    """The busy and idle power of each device, W."""
     server: Watts | None = None
     """All GPUs of one."""
     server_usd_per_hour: float | None = None
@@ -55,7 +55,7 @@ class LinkTotals:
     air_s: Sequence[float]
     """How long each had a packet on the air."""
     radios: Sequence[OnAir | None]
-    """What a packet there costs a device; None where nothing is said of it."""
+    """What a packet there costs a device; None where nothing is stated of it."""
 
     @property
     def bits_sent(self) -> int:

@@ -228,5 +228,5 @@ class HalfPackets(EqualPackets):
 
 
 def certain(token: int) -> wire.Draft:
-    """A draft of which nothing but the id is told."""
+    """A draft of which nothing but the id is reported."""
     return wire.Draft(token, np.array([token]), np.array([1]))

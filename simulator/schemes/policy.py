@@ -107,8 +107,8 @@ class SeenLink(NamedTuple):
 
 
 class SeenCloud(NamedTuple):
-    """How the cloud served what it answered last, as its reply told, on the scales of `channels.codec.control`; nan
-    before, and where the policy does not hear it (`Policy.hears_cloud`)."""
+    """How the cloud served what it answered last, as its reply reported, on the scales of `channels.codec.control`; nan
+    before, and where the policy does not receive it (`Policy.hears_cloud`)."""
 
     queue_s: float = nan
     """How long the job waited for a server, or for room in its memory."""

@@ -3,7 +3,7 @@
 The paper compares fixed lengths, a heuristic and a learned policy: length and precision follow the channel and how sure
 the pair is of the text. The rule of its heuristic is in neither its abstract nor its public code, which has fixed
 lengths and the learned policy alone; so what is here is our own reading (I): the uplink is good where the last round
-was away for no longer than rounds of its bits were before, and the text easy where it stood.
+was away for no longer than rounds of its bits were before, and the text easy where that round was accepted.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ class LinkTimes:
     sum_uu: float = 0.0
     sum_uz: float = 0.0
     sum_zz: float = 0.0
-    """The sums above are those of u = 1 / x and z = y / x, and of their products."""
+    """The sums over rounds of u = 1 / x and z = y / x, and of their products (`sum_u` to `sum_zz`)."""
     least_s: float = nan
     heard: float = 0.0
     total_s: float = 0.0
@@ -234,7 +234,7 @@ class LinkTimes:
 
 @dataclass(slots=True)
 class CloudTimes:
-    """What the cloud takes, queueing included: to judge a round, and to decode a token by itself.
+    """What the cloud takes, queueing included: to verify a round, and to decode a token by itself.
 
     The two are not tied to each other: a round that comes amid others' passes waits for one to end, while the tokens of
     a stretch go from pass to pass, so that company may cost the one much and the other nothing.

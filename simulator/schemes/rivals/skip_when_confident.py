@@ -1,9 +1,9 @@
 """Skip the uplink where the drafter is sure (U-HLM, arXiv 2412.12687): lossy, and the records say so.
 
 A position is sure where the largest probability of q_n is `confidence` or more: its draft is drawn from q_n itself and
-committed without judgement, and of it only the id travels, since the cloud needs the text. The first position that is
-not is drafted as in K-SQS, travels with its distribution, is verified, and ends the round. A run of sure drafts ends at
-max_drafts and travels alone, so that one message tells the cloud of the rest of an answer that was sure to its end.
+committed without verification, and of it only the id travels, since the cloud needs the text. The first position that
+is not is drafted as in K-SQS, travels with its distribution, is verified, and ends the round. A run of sure drafts ends
+at max_drafts and travels alone, so that one message tells the cloud of the rest of an answer that was sure to its end.
 
 Whether draft n is verified depends on q_1..q_n, never on d_n. So the distribution of the text is known: at an
 unverified position it is q_n, elsewhere p_n, whatever came before. It misses the verifier's by the sum over sure
@@ -45,7 +45,7 @@ def is_sure(counts: Ints) -> bool:
 
 
 class UntilUnsure(Policy):
-    """Draft on while the last draft was sure. Of this scheme alone: its kind has no default."""
+    """Draft on while the last draft was sure. It is of this scheme alone: its kind has no default."""
 
     kind: Literal["until_unsure"]
 
@@ -54,7 +54,7 @@ class UntilUnsure(Policy):
 
 
 class WhereUnsure(Rejection):
-    """As rejection, but drafts that came unverified stand. Of this scheme alone: its kind has no default."""
+    """As rejection, but unverified drafts are accepted. It is of this scheme alone: its kind has no default."""
 
     lossless: ClassVar[bool | None] = False
     kind: Literal["where_unsure"]  # type: ignore[assignment]
