@@ -131,8 +131,8 @@ def _scaled(place: Any, name: Any, rng: np.random.Generator) -> set[str]:
 
 
 def _other_kind(place: Any, name: Any, rng: np.random.Generator) -> set[str]:
-    """Puts another kind there, mostly of the same family, with the fields of the one that was there, or none; gives its
-    name."""
+    """Puts another kind in the place of one, mostly of the same family, with the fields of the one that was there, or
+    none; gives its name."""
     part = place[name]
     families = [
         sorted(kind for kind, each in family.kinds.items() if not is_foreign(each.__module__)) for family in _families()

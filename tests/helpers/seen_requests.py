@@ -42,7 +42,7 @@ class RoundSeen:
     """None of both: nothing crossed the air."""
     ask: Transfer | None = None
     whole: Transfer | None = None
-    """Where the cloud asked for all of it, what asked and what came."""
+    """Where the cloud requested all of it, what requested it and what came."""
     flushed_s: float = nan
     """When a verification result made it void."""
 
@@ -88,7 +88,7 @@ class RequestSeen:
     work: list[tuple[float, float]] = field(default_factory=list)
     """When the device's processor was at it."""
     hidden_s: float = 0.0
-    """The part of that work, s, that was done while an older round's verification result was out."""
+    """The time, s, that the device's processor was at it while an older round's verification result was out."""
 
     @property
     def told_s(self) -> float:
@@ -247,7 +247,7 @@ class Following:
         seen.finish_s = seen.rounds[-1].answered_s
 
     def _asked(self, round_: RoundSeen, put_s: float) -> Visit:
-        """All of a round is asked for, encoded, sent and verified; the job that judges it."""
+        """All of a round is requested, encoded, sent and verified; the job that verifies it."""
         number, drafts = round_.decoded.number, len(round_.decoded.drafts)
         round_.ask = self.message("downlink", number + SECOND, 8, put_s)
         asked_s = round_.ask.delivered_s

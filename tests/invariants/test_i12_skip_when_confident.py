@@ -33,7 +33,7 @@ def distribution_and_miss(confidence: float, max_drafts: int) -> tuple[Distribut
     """The distribution of the text, and the sum of TV(q, p) over unverified positions in expectation, by recursion over
     texts.
 
-    A place in a round is how many of its drafts have stood; `None` is that of its bonus token.
+    A place in a round is how many of its drafts have been accepted; `None` is that of its bonus token.
     """
     open_places: dict[tuple[tuple[int, ...], int | None], float] = {((), 0): 1.0}
     distribution: Distribution = defaultdict(float)

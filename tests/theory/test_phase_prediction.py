@@ -38,8 +38,9 @@ POINTS = 200
 """Off the grid of `phase_map`, drawn by name and index: who is faster there, as predicted and as simulated."""
 IDS, ID_BITS, LENGTHS, MARGIN = 1024, 10, range(1, 9), 0.03
 TOKENS, STRETCH = 2048, 16
-"""The least tokens of the answers of a point, all together; and the tokens for which an acceptance stays: with 64, as
-by default, the chance of so few stretches is 10% of a mean, and a margin of 3% could not be distinguished."""
+"""The least number of tokens in the answers of a point, all together; and the number for which an acceptance stays:
+with 64, as by default, the chance of so few stretches is 10% of a mean, and a margin of 3% could not be
+distinguished."""
 PHONE, PI, NANO = (
     {"kind": "profile", "name": name} for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m")
 )

@@ -73,7 +73,7 @@ class Heard(Watch):
 
 
 def random_cell(links: str, number: int) -> Cell:
-    """Devices that hurry: deadlines withdraw messages, servers crash, some devices leave."""
+    """Devices that hurry: deadlines cancel messages, servers crash, some devices leave."""
     rng = np.random.default_rng([number, len(links)])
     up, down = LINKS[links]
     deadline_s = float(rng.choice([0.6, 1.5]))

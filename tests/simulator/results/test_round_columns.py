@@ -73,7 +73,7 @@ def uplink(amount: Callable[[RoundSeen], float]) -> Callable[[Seen], float]:
 
 
 def payloads(round_: RoundSeen) -> list[Transfer]:
-    """The one, and the whole one where that was asked for."""
+    """The one, and the whole one where that was requested."""
     return [each for each in (round_.up, round_.whole) if each]
 
 

@@ -1,4 +1,5 @@
-"""What a loss is told of a packet: when its last bit left, its bits, the mean rate at which it went out, its index."""
+"""What is reported to a loss of a packet: when its last bit left, its bits, the mean rate at which it went out, its
+index."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ Told = tuple[float, int, float, tuple[int, ...]]
 
 
 class Ear:
-    """A loss that loses nothing and notes what it is told."""
+    """A loss that loses nothing and notes what is reported to it."""
 
     def __init__(self) -> None:
         self.told: list[Told] = []

@@ -195,7 +195,8 @@ class Downlinked(Watch):
 
 
 def test_a_payload_acknowledges_the_replies_to_all_but_the_d_rounds_before_it() -> None:
-    """Nearly all acknowledgements are lost: replies are sent again until a payload tells that they have been heard."""
+    """Nearly all acknowledgements are lost: replies are sent again until a payload reports that they have been
+    received."""
     deaf = link(1e6, 0.005) | {"arq": {"kind": "selective_repeat", "timeout_s": 0.06, "ack_loss": LOST}}
     asked = ASKED | {"devices": 1, "requests": 1, "output_tokens": 40}
     made = cell(SCHEMES["k_sqs"] | {"depth": 2}, workload=asked, downlink=deaf)
