@@ -88,7 +88,7 @@ class CloudSession:
         return False
 
     def verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
-        """The judgement of the round whose parts were received last."""
+        """The verification of the round whose parts were received last."""
         here = self._here
         assert here is not None and here.node is node and here.parts is parts, (
             "I3: a payload is verified that is not here"
@@ -106,7 +106,7 @@ class CloudSession:
         return known
 
     def _skip(self, after: CloudNode, verified: Verified) -> None:
-        """Notes the pass of a remembered judgement."""
+        """Notes the pass of a remembered verification."""
         self._verifier.skip((after, verified))
 
     def _keep(self, after: CloudNode, verified: Verified) -> None:

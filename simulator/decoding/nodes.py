@@ -85,7 +85,8 @@ class EdgeNode:
     """What the edge knows. Round `round` is open with `drafts`; the drafter's cache holds the first `cached` tokens of
     `context()`. Of a round drafted ahead, `committed` has the drafts of the rounds before it that are still out.
     `full`: a pass was made that nothing is drawn from, for want of room or by the policy's choice; the round is sent as
-    it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to hear."""
+    it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to
+    receive."""
 
     round: int
     committed: Tokens

@@ -54,7 +54,7 @@ class Origin(NamedTuple):
     """Hash of the code that decodes, and of the versions under it."""
 
     def key(self, root: Root) -> str:
-        """The name of a tree, 64 hex digits: the first tell the code, the others are of a sha256 of it all."""
+        """The name of a tree, 64 hex digits: the first identify the code, the others are of a sha256 of it all."""
         described = json.dumps([self.made_by, *root])
         return self.made_by[:CODE_DIGITS] + hashlib.sha256(described.encode()).hexdigest()[CODE_DIGITS:]
 
@@ -67,7 +67,7 @@ def origin(cell: Cell, scheme: Scheme) -> Origin | None:
 
 
 def of_this_code(key: str) -> bool:
-    """Whether what decodes here may ask for this key: of rounds that older code has left, it does not."""
+    """Whether what decodes here may request this key: of rounds that older code has left, it does not."""
     return key.startswith(made_by()[:CODE_DIGITS])
 
 

@@ -102,7 +102,7 @@ class Spent(NamedTuple):
 
 
 class Observer:
-    """Hears nothing of what it does not override."""
+    """An observer receives reports only through the methods that it overrides."""
 
     def on_start(self, plant: object) -> None:
         """All is built, and nothing has happened."""
@@ -134,7 +134,7 @@ class Observer:
 
 
 def hears(observer: Observer, call: Callable[..., None]) -> bool:
-    """Whether an observer answers this call of `Observer` itself; what nobody hears of is not computed."""
+    """Whether an observer answers this call of `Observer` itself; what nobody receives is not computed."""
     return getattr(type(observer), call.__name__) is not call
 
 

@@ -27,7 +27,7 @@ class Request:
     end_tokens: tuple[int, ...] = ()
     """The answer ends with the first of any of these that comes before `output_tokens`."""
     on_round: Callable[[Request, Round, OpenRound], None] | None = None
-    """Hears of each round that has closed, and of what was noted of it."""
+    """It receives each round that has closed, and what was noted of it."""
     tokens: list[int] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     """Those that are closed, in order."""
@@ -57,8 +57,8 @@ class Request:
         return opened
 
     def notes(self, number: int) -> OpenRound:
-        """Those of a round under way; of one that is not, as the cloud goes on until it hears that the request has
-        ended, notes that nobody keeps."""
+        """Those of a round under way; of one that is not, as the cloud goes on until it is informed that the request
+        has ended, notes that nobody keeps."""
         return self.open[number] if self.outcome == "in_flight" else OpenRound(number, math.nan)
 
     def close_round(self, number: int, tokens: tuple[int, ...], now_s: float) -> None:

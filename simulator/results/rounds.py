@@ -131,7 +131,7 @@ class Transfer(Protocol):
 
 
 class Judgement(Protocol):
-    """What is known of a judgement."""
+    """What is known of a verification."""
 
     @property
     def accepted(self) -> int: ...

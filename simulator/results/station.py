@@ -16,7 +16,7 @@ _KEPT: Final = 8
 
 
 class Clock(Protocol):
-    """All a station asks of the event loop."""
+    """All a station requires of the event loop."""
 
     @property
     def now(self) -> float: ...

@@ -30,7 +30,7 @@ PROBES: Final = GRID[::4]
 
 
 class NotEnumerableError(Exception):
-    """The rule asks for something that one position does not decide: other numbers, a later target distribution."""
+    """The rule requests something that one position does not decide: other numbers, a later target distribution."""
 
 
 class _Outcome(NamedTuple):
