@@ -25,7 +25,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 
 Heard = Callable[[int, int], int]
-"""How many leading drafts of a round the cloud hears: of (round, drafts)."""
+"""How many leading drafts of a round the cloud receives: of (round, drafts)."""
 
 
 @dataclass

@@ -1,4 +1,5 @@
-"""I12 of the scheme that skips judgement: its distribution misses the verifier's by exactly what its docstring says."""
+"""I12 of the scheme that skips verification: its distribution misses the verifier's by exactly what its docstring
+says."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def quick() -> dict[str, object]:
 
 
 def test_rounds_of_a_pass_are_judged_beside_it_one_after_another() -> None:
-    """A pass of 1 s; a judgement of .1 s and .01 s a draft."""
+    """A pass of 1 s; a verification of .1 s and .01 s a draft."""
     bench = Bench(latency={"kind": "constant", "per_pass_s": 1.0}, judge_s=0.1, decode_s_per_draft=0.01)
     prompt = bench.submit((0, 0), 5, prefill=True)
     bench.env.run()
