@@ -57,7 +57,7 @@ class Request:
         return opened
 
     def notes(self, number: int) -> OpenRound:
-        """Those of a round under way; of one that is not, as the cloud goes on until it is informed that the request
+        """Those of a round under way; of one that is not, as the cloud goes on until it learns that the request
         has ended, notes that nobody keeps."""
         return self.open[number] if self.outcome == "in_flight" else OpenRound(number, math.nan)
 
