@@ -59,8 +59,8 @@ SEARCHED: Final = {
 
 
 def chosen_name(name: str, names: Iterable[str]) -> str:
-    """Of the `names` of curves that chose for themselves the one that the curve of a fixed setting is to be compared
-    with: its own name less what was not chosen; its own where there is none."""
+    """The name, among the `names` of curves that chose for themselves, of the one that the curve of a fixed setting is
+    to be compared with: its own name less what was not chosen; its own where there is none."""
     return max((each for each in names if f"{name} ".startswith(f"{each} ")), key=len, default=name)
 
 
@@ -91,7 +91,7 @@ class RoundColumn(NamedTuple):
     over: str = ""
     metric: str = ""
     meaning: str = ""
-    """Of the metric."""
+    """What the metric means."""
 
 
 ROUND_COLUMNS: Final = (
@@ -180,11 +180,12 @@ ROUND_COLUMNS: Final = (
         "bits put on the uplink for flushed rounds, headers and retransmissions included / output tokens",
     ),
 )  # fmt: skip
-"""Of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed tokens.
+"""The columns of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed
+tokens.
 
 A round that is `flushed` was drafted ahead on drafts that were not accepted. It is never verified: what was made of it
-is told by the `flushed_` columns alone, headers and repeats included in the bits; `stale` tells that its payload had
-come to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
+is reported by the `flushed_` columns alone, headers and retransmissions included in the bits; `stale` reports that its
+payload had come to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
 KEYS: Final = ("cell", "device", "request")
 """What the rows of requests and rounds go by."""
 
@@ -249,5 +250,5 @@ REQUEST_COLUMNS: Final = (
     *(RequestColumn(name, "float64", f"spent.{name}") for name in BREAKDOWN),
     *REQUEST_AFTER,
 )
-"""Of `requests.parquet`, after KEYS and TEXTS."""
+"""The columns of `requests.parquet`, after KEYS and TEXTS."""
 TEXTS: Final = ("prompt", "outcome")
