@@ -19,7 +19,7 @@ import numpy as np
 from kinds.arrays import Floats, Ints
 
 WORD_BITS = 52
-"""Of the words that a race is made of: with half of the last one added, exactly a float64."""
+"""The bits in each word of a race; with half of the last bit added, a word is exactly a float64."""
 
 
 @dataclass(frozen=True, slots=True)

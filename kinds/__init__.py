@@ -26,7 +26,8 @@ from kinds.mistakes import Rule, is_foreign, print_once, shown, watch
 
 
 class _Short(ModelMetaclass):
-    """Of a part, `dir` and `help` show what it adds to a pydantic model, not the model's some hundred names."""
+    """This metaclass makes `dir` and `help` of a part show what it adds to a pydantic model, not the model's some
+    hundred names."""
 
     def __dir__(self) -> list[str]:
         ours = (vars(base) for base in self.__mro__ if base not in BaseModel.__mro__)
@@ -62,17 +63,17 @@ class Choice(Part):
     """A part chosen by `kind`. A class with `family=True` is a family; those below it with a `kind` are its kinds."""
 
     kinds: ClassVar[dict[str, type[Any]]]
-    """Of a family: its alternatives by name."""
+    """A family's alternatives by name."""
     _of_number: ClassVar[tuple[str, str] | None] = None
-    """Of a family: the kind and its field that a number typed in place of a kind is probably meant for."""
+    """The kind and its field that a number typed in place of a family's kind is probably meant for."""
     _former_kinds: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """The kinds by which an alternative was known before, each with the values that its fields then have."""
     _renamed: ClassVar[dict[str, tuple[str, Mapping[str, object]]]]
-    """Of a family: the former kinds, each with the kind that it is now and those values."""
+    """A family's former kinds, each with the kind that it is now and the values that its fields then have."""
     method_rules: ClassVar[Mapping[str, Rule]] = {}
-    """Of a family, or a class in it: what the methods that a user's class defines must answer."""
+    """What the methods that a user's class defines must answer, as a family or a class in it declares."""
     _home: ClassVar[tuple[str, str]]
-    """Of an alternative: the file that defines it, and its name there."""
+    """The file that defines an alternative, and its name there."""
     kind: str
 
     def __init_subclass__(cls, *, family: bool = False, **kwargs: Unpack[ConfigDict]) -> None:

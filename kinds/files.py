@@ -26,9 +26,9 @@ from pydantic import AfterValidator
 from kinds import ConfigError, first_line
 
 MOST_BYTES: Final = 64 * 2**20
-"""Of a file that is read whole."""
+"""The largest size of a file that is read whole, bytes."""
 MOST_LINES: Final = 2_000_000
-"""Of a file that is read by its lines."""
+"""The largest number of lines of a file that is read by its lines."""
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 _CHECKSUM = "checksum"
@@ -53,7 +53,7 @@ def placed(path: Path) -> Path:
 
 
 GivenPath = Annotated[Path, AfterValidator(placed)]
-"""Of a file that a field names."""
+"""The path of a file that a field names."""
 
 
 @contextmanager

@@ -15,7 +15,7 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 _NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _MOST_DIGITS: Final = 1_000
 MOST_CHARACTERS: Final = 2**18
-"""Of a text."""
+"""The largest number of characters of a text."""
 MOST_VALUES: Final = 20_000
 """In a text, each counted as often as aliases repeat it."""
 

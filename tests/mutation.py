@@ -189,7 +189,7 @@ def faults_of(source: str, seed: str) -> Iterator[tuple[str, str]]:
 
 
 def outcome(tree: Path, tests: list[str], compiled: bool, limit_s: float) -> str:
-    """Of the tests in a process of their own: survived, killed or timed out."""
+    """The outcome of the tests in a process of their own: survived, killed or timed out."""
     process = multiprocessing.get_context("fork").Process(target=_tests, args=(tree, tests, compiled))
     process.start()
     process.join(limit_s)

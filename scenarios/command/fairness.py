@@ -94,7 +94,7 @@ def _code_lines(found: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
 
 
 def _undeclared(schemes: Sequence[Scheme]) -> list[str]:
-    """Of users' own schemes the numbers for which no values to try are declared."""
+    """The numbers in users' own schemes for which no values to try are declared."""
     lines = []
     for scheme in schemes:
         own = inspect.get_annotations(type(scheme))

@@ -9,14 +9,16 @@ from simulator.results.run_totals import PowerAndPrice, Watts
 
 
 def power_figures(cell: Cell) -> PowerAndPrice:
-    """Of each device, in the order of their numbers, and of the servers; None where the cell says nothing."""
+    """The power of each device, in the order of their numbers, and the power and price of the servers; None where the
+    cell says nothing."""
     edges = [_watts(each.edge.power) for each in cell.classes for _ in range(each.count)]
     server = _watts(cell.cloud.power, cell.cloud.server_gpus)
     return PowerAndPrice(edges, server, cell.cloud.server_usd_per_hour, cell.cloud.charged)
 
 
 def connections_of(cell: Cell) -> Connections:
-    """Of the devices whose radios are known to draw something to stay connected; of none of their packets yet."""
+    """The connections of the devices whose radios are known to draw something to stay connected, with none of their
+    packets yet."""
     radios = [each.uplink.connection for each in cell.classes for _ in range(each.count)]
     return Connections({device: radio for device, radio in enumerate(radios) if radio is not None})
 

@@ -22,7 +22,7 @@ MOST = 1_000_000
 """Requests of a device, and tokens of a request: more would take weeks, and is a slip of the pen."""
 
 HORIZON_S: Final = 1e6
-"""Of a workload that says nothing of when the run ends."""
+"""The horizon, s, of a workload that says nothing of when the run ends."""
 
 
 @dataclass(frozen=True)

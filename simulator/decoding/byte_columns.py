@@ -21,7 +21,7 @@ from kinds.arrays import Floats, Ints
 MAGIC = b"sqt3"
 """The first bytes, this format's number among them."""
 LARGEST_BYTES = 1 << 29
-"""Of all columns, before they are compressed. Longer ones are not written."""
+"""The largest size of all columns together before they are compressed, bytes. Longer ones are not written."""
 MOST_NUMBERS = 1 << 26
 """In all columns: read, each takes eight bytes, and in lists more."""
 WHOLE = 3

@@ -24,7 +24,7 @@ class ReceivedPayload(NamedTuple):
     known: tuple[CloudNode, Verified] | None
     received: Received | None
     correction: Tokens = ()
-    """That the payload began with."""
+    """The tokens of the correction that the payload began with."""
 
 
 class CloudSession:
@@ -43,7 +43,7 @@ class CloudSession:
 
     @property
     def received(self) -> Received:
-        """The drafts of the payload received last, decoded: what `verify` judges."""
+        """The drafts of the payload received last, decoded: the input of `verify`."""
         assert self._here is not None and self._here.received is not None, "I3: nothing was received that is not known"
         return self._here.received
 
@@ -79,7 +79,7 @@ class CloudSession:
         return len(correction) + len(drafts.drafts)
 
     def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:
-        """The cloud's side where the payload received last will not do, and the whole of it is asked for; None where
+        """The cloud's side where the payload received last will not do, and the whole of it is requested; None where
         the round can be verified."""
         return None
 
@@ -88,7 +88,7 @@ class CloudSession:
         return False
 
     def verify(self, node: CloudNode, parts: Parts) -> tuple[CloudNode, Verified]:
-        """The judgement of the round whose parts were received last."""
+        """The verification of the round whose parts were received last."""
         here = self._here
         assert here is not None and here.node is node and here.parts is parts, (
             "I3: a payload is verified that is not here"
@@ -106,11 +106,11 @@ class CloudSession:
         return known
 
     def _skip(self, after: CloudNode, verified: Verified) -> None:
-        """Notes the pass of a remembered judgement."""
+        """Notes the pass of a remembered verification."""
         self._verifier.skip((after, verified))
 
     def _keep(self, after: CloudNode, verified: Verified) -> None:
-        """The verifier's cache keeps what stood."""
+        """The verifier's cache keeps what was accepted."""
         self._verifier.crop(after.cached)
 
     def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:

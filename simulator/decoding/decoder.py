@@ -84,7 +84,7 @@ class RequestDecoding(RequestParts):
         return SESSIONS[self.draft_setting.scheme.rounds][1](self, self.meter)
 
     def foresight(self) -> Foresight:
-        """What an oracle is told, and nobody else."""
+        """What is reported to an oracle, and to nobody else."""
         return Foresight(self.draft_setting)
 
     def hosted(self) -> HostedSession:
@@ -150,7 +150,7 @@ class Decoder:
         card = card_of(cell.models.pair)
         self._prompts = card.prompts
         self.end_tokens = card.end_tokens if cell.workload.stop_at_eos else ()
-        """Of answers that may end early."""
+        """The tokens that end an answer, where answers may end early."""
         if cell.workload.stop_at_eos and not self.end_tokens:
             raise ConfigError(f"workload.stop_at_eos = True: the pair {cell.models.pair.kind} has no end token")
         longest, wanted = min(len(prompt.tokens) for prompt in self._prompts), cell.workload.longest[0]
@@ -161,8 +161,8 @@ class Decoder:
             )
 
     def prompt(self, device: int, number: int, ask: Ask) -> Prompt:
-        """Of request `number` of a device; prompts go round, and each seed goes on where the one before it ended, so
-        that many seeds of few requests see as many prompts as few seeds of many."""
+        """The prompt of request `number` of a device. Prompts go round, and each seed goes on where the one before it
+        ended, so that many seeds of few requests see as many prompts as few seeds of many."""
         workload = self._cell.workload
         texts = min(workload.total, workload.distinct or workload.total)
         place = self._cell.seed * texts + self._place(device, number)
@@ -171,8 +171,8 @@ class Decoder:
     def decoding(
         self, device: int, number: int, prompt: Prompt, state: State | None, output_tokens: int = 0
     ) -> RequestDecoding:
-        """Of a request to a device whose scheme was left in `state`. The length of the answer decides tokens where
-        rounds are drafted ahead, and is part of the root then only."""
+        """The decoding of a request to a device whose scheme was left in `state`. The length of the answer decides
+        tokens where rounds are drafted ahead, and is part of the root then only."""
         (setting, description, stored), index = self._settings[device], self._index(device, number)
         entry = setting.scheme.entry(state) if isinstance(setting.scheme, DraftScheme) else ()
         root: Root = description, (self._cell.seed, *index), entry, prompt.tokens
@@ -209,7 +209,7 @@ def _description(cell: Cell, setting: Setting) -> str:
 
 
 def _setting(cell: Cell, each: Equipped) -> Setting:
-    """Of one class of devices."""
+    """The setting of one class of devices."""
     pair, temperature = cell.models.pair, cell.models.temperature
     if not isinstance(each.scheme, DraftScheme):
         return Setting(lambda: load(pair), each.scheme, pair.vocabulary, temperature)

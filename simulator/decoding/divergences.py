@@ -1,7 +1,7 @@
 """How far q, qhat, p and the output are apart: what an observer who sees both ends of a request measures.
 
 It makes no pass and decides nothing. The drafter's distributions of a round are there because the round was drafted; a
-session that replays remembered drafts makes their passes before it judges a round, as a live run has by then.
+session that replays remembered drafts makes their passes before it verifies a round, as a live run has by then.
 """
 
 from __future__ import annotations
@@ -115,8 +115,9 @@ class DivergenceMeter(Measurer):
         self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
     ) -> Divergences:
         """What is verified is a position: a distribution whose children were verified, the root's and those along the
-        path that stands, each by its first child. It is accepted where any of the children stands, so that TV(qhat, p),
-        the chance that the first is rejected, and the bound on it are bounds on what its siblings have left to reject.
+        path that is accepted, each by its first child. It is accepted where any of the children is, so that
+        TV(qhat, p), the chance that the first is rejected, and the bound on it are bounds on what its siblings have
+        left to reject.
         """
         sent = self._judged(round_number)
         assert isinstance(sent, TreeNode), "I3: a tree is verified that was not sent"
@@ -187,7 +188,7 @@ def diverge(
 ) -> Divergences:
     """p [L+1, V]; q, qhat [n, V] of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
     by the triangle inequality is all that qhat may add to TV(q, p). `outputs`: of each position reached, TV(output, p),
-    nan where that is not known. `unjudged` [n]: drafts that was accepted without verification, drawn from q, which is
+    nan where that is not known. `unjudged` [n]: drafts that were accepted without verification, drawn from q, which is
     their qhat, too; they cannot be rejected, and what they commit follows q."""
     verified = len(q)
     spared = np.zeros(verified, dtype=bool) if unjudged is None else unjudged
@@ -233,7 +234,8 @@ def _padded(rows: Floats, lacking: int) -> Floats:
 
 
 def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
-    """Of a token drawn from q [V] that nobody verifies, against p [V]; where p gives it no chance, its loss is inf."""
+    """The divergences of a token drawn from q [V] that nobody verifies, against p [V]; where p gives it no chance, its
+    loss is inf."""
     with np.errstate(divide="ignore"):
         return Divergences(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
 

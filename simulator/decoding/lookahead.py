@@ -4,13 +4,13 @@ of that.
 Round t + 1 may be drafted on all drafts of round t, and falls with them. Which reply then carries a token must not
 depend on when anything arrives: a payload's length, and so its arrival, tells of the drafts in it, and a token that is
 given because a successor is late bends the output distribution (I12). So both ends go by what they hold: a successor is
-promised if, should the drafts of a round stand, the answer goes on by two tokens at least.
+promised if, should the drafts of a round be accepted, the answer goes on by two tokens at least.
 
 * All drafts are accepted and a successor is promised: the drafts are committed and no token. Round t + 1 is verified
   next.
-* Otherwise the correction, or the bonus token, is committed with what stood. The rounds drafted on round t are void.
-  They are t + 1 to t + D at most, and the next one is round t + D + 1, however many of them had been drafted: the cloud
-  tells void rounds by their number, and the tokens do not depend on time.
+* Otherwise the correction, or the bonus token, is committed with what was accepted. The rounds drafted on round t are
+  void. They are t + 1 to t + D at most, and the next one is round t + D + 1, however many of them had been drafted: the
+  cloud tells void rounds by their number, and the tokens do not depend on time.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Tokens = tuple[int, ...]
 
 
 class Lookahead(NamedTuple):
-    """Of one request: how many rounds may be drafted ahead, and where its answer ends."""
+    """How many rounds of one request may be drafted ahead, and where its answer ends."""
 
     depth: int
     """D."""
     text_tokens: int
-    """Of prompt and answer, at most."""
+    """The most tokens of prompt and answer together."""
     end_tokens: Tokens = ()
     """The answer ends with any of them that comes before."""
 
@@ -38,7 +38,7 @@ class Lookahead(NamedTuple):
         return self.depth + 1
 
     def promises(self, committed: Tokens, drafts: Tokens) -> bool:
-        """Whether a round with these drafts after this text has a successor, if all of them stand."""
+        """Whether a round with these drafts after this text has a successor, if all of them are accepted."""
         left_tokens = self.text_tokens - len(committed) - len(drafts)
         return self.depth > 0 and left_tokens >= 2 and not holds_any(drafts, self.end_tokens)
 

@@ -27,7 +27,7 @@ Tokens = tuple[int, ...]
 Root = tuple[str, tuple[int, ...], State, Tokens]
 """All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
 FLUSHED_BYTES = 1 << 26
-"""Of compressed trees that are held at one time to be written."""
+"""The bytes of compressed trees that are held at one time to be written."""
 
 
 class Address(Protocol):
@@ -47,16 +47,16 @@ class _Kept:
     key: str = ""
     """"": it stays in the process."""
     steps: int = 0
-    """That are on disk."""
+    """The number of steps that are on disk."""
     checksum: str = ""
-    """Of the entry on disk, whose steps are all in the tree."""
+    """The checksum of the entry on disk, whose steps are all in the tree."""
 
 
 class Memory:
     """Trees by the description of their root, in this process and, with a store, on disk.
 
-    A tree is looked for on disk when it is first asked for, and written by `flush` where it has grown. Several threads
-    may share a memory; two that ask for one tree take the same steps, and either's outcome may stay.
+    A tree is looked for on disk when it is first requested, and written by `flush` where it has grown. Several threads
+    may share a memory; two that request one tree take the same steps, and either's outcome may stay.
     """
 
     def __init__(self, store: RoundStore | None = None) -> None:
@@ -183,7 +183,7 @@ class ReplayedText:
         self._do_in_turn("crop", length)
 
     def graft(self, path: tuple[int, ...]) -> None:
-        """Of the tree that the last pass was over, keeps this path in what is cached, and nothing else."""
+        """From the tree that the last pass was over, keeps this path in what is cached, and nothing else."""
         self._do_in_turn("graft", path)
 
     def release(self, tokens: int) -> None:

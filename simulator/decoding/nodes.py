@@ -24,7 +24,7 @@ Tokens = tuple[int, ...]
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
 Pass = tuple[Tokens, int | TokenTree]
-"""A forward pass: its text, and what is asked of it: so many trailing distributions, or those of a tree after it."""
+"""A forward pass: its text, and what it is to yield: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
 V = TypeVar("V")
 Outcomes = tuple[tuple[K, V], ...]
@@ -85,7 +85,8 @@ class EdgeNode:
     """What the edge knows. Round `round` is open with `drafts`; the drafter's cache holds the first `cached` tokens of
     `context()`. Of a round drafted ahead, `committed` has the drafts of the rounds before it that are still out.
     `full`: a pass was made that nothing is drawn from, for want of room or by the policy's choice; the round is sent as
-    it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to hear."""
+    it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to
+    receive."""
 
     round: int
     committed: Tokens
@@ -123,7 +124,7 @@ class EdgeNode:
 
     @property
     def later_passes(self) -> tuple[int, ...]:
-        """Of each but the first of them, the tokens that are new in it."""
+        """The number of tokens that are new in each of the round's passes but the first."""
         return (1,) * (self.passes - 1)
 
     @property
@@ -133,7 +134,7 @@ class EdgeNode:
 
     @property
     def parents(self) -> tuple[int, ...]:
-        """Of each draft the one that it follows, -1 for the text itself."""
+        """The index of the draft that each draft follows, -1 where it follows the text itself."""
         return tuple(range(-1, len(self.drafts) - 1))
 
     def asked(self) -> Iterable[Pass]:
@@ -213,8 +214,8 @@ class Payload:
 @dataclass(slots=True, eq=False)
 class CloudNode:
     """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds. `owed`: the next
-    payload tells a correction that comes after `committed`, drawn by the edge. `asked`: the whole payload of the round
-    is on its way, its brief one would not do."""
+    payload reports a correction that comes after `committed`, drawn by the edge. `asked`: the whole payload of the
+    round is on its way, its brief one would not do."""
 
     round: int
     committed: Tokens
@@ -255,7 +256,7 @@ class Verified:
 
     @property
     def stood(self) -> Sequence[int]:
-        """The drafts that it lets stand, by their places in the round."""
+        """The drafts that it accepts, by their indices in the round."""
         return range(self.accepted)
 
     def text_before(self, after: CloudNode) -> Tokens:
@@ -265,7 +266,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class TreeVerified(Verified):
-    """The verification result on a tree of drafts, of which those of `path` stand."""
+    """The verification result on a tree of drafts, of which those of `path` are accepted."""
 
     tree: TokenTree
     path: tuple[int, ...]

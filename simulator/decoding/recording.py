@@ -3,7 +3,7 @@
 It is a zip archive, which the standard library reads and which holds no code: `cards/FILE`, `rounds/PAIR/KEY`, the
 bytes of the store as they are, and `about.json`; nothing in it is compressed by the archive, so that nothing swells
 when it is read. It may come from a stranger: before anything is taken over, all of it is read and checked, down to each
-tree. A recording made by other code or libraries is refused, for nobody here would ask for its keys. Whether its rounds
+tree. A recording made by other code or libraries is refused, for nobody here would request its keys. Whether its rounds
 are what the weights give, no check can tell: who simulates with them trusts who recorded them.
 """
 
@@ -60,7 +60,7 @@ class Recorded(NamedTuple):
     entries: dict[str, int]
     """How many, by the fingerprint of their pair."""
     bytes: int
-    """Of all entries."""
+    """The size of all entries together, bytes."""
     cards: Sequence[PairCard]
 
 

@@ -42,7 +42,7 @@ OTHERS = {"sqsim", "pydantic", "torch", "transformers", "tokenizers"}
 """What classes that decode may use beside them: what decides no token, or is in the fingerprint."""
 
 CODE_DIGITS = 16
-"""Of a key, that tell what code its tree is of."""
+"""The number of digits of a key that identify the code that its tree is of."""
 
 
 class Origin(NamedTuple):
@@ -54,20 +54,20 @@ class Origin(NamedTuple):
     """Hash of the code that decodes, and of the versions under it."""
 
     def key(self, root: Root) -> str:
-        """The name of a tree, 64 hex digits: the first tell the code, the others are of a sha256 of it all."""
+        """The name of a tree, 64 hex digits: the first identify the code, the others are of a sha256 of it all."""
         described = json.dumps([self.made_by, *root])
         return self.made_by[:CODE_DIGITS] + hashlib.sha256(described.encode()).hexdigest()[CODE_DIGITS:]
 
 
 def origin(cell: Cell, scheme: Scheme) -> Origin | None:
-    """Of what this scheme decodes in a cell; None where it must not be kept on disk."""
+    """The origin of what this scheme decodes in a cell; None where it must not be kept on disk."""
     if not _known_by_file(cell, [cell.models.pair, *_parts(scheme)]):
         return None
     return Origin(cell.models.pair.fingerprint, made_by())
 
 
 def of_this_code(key: str) -> bool:
-    """Whether what decodes here may ask for this key: of rounds that older code has left, it does not."""
+    """Whether what decodes here may request this key: of rounds that older code has left, it does not."""
     return key.startswith(made_by()[:CODE_DIGITS])
 
 
@@ -134,7 +134,7 @@ def _imported_by(path: Path) -> Iterator[str]:
 
 
 def _may_change(module: str) -> bool:
-    """Whether a module is neither ours, nor the standard library's, nor of a library whose version is told: then it is
-    another file of the user's, or a package that a later version of may decode otherwise."""
+    """Whether a module is neither ours, nor the standard library's, nor of a library whose version is stated: then it
+    is another file of the user's, or a package that a later version of may decode otherwise."""
     known = (sys.stdlib_module_names - {"__main__"}) | set(LIBRARIES) | OTHERS
     return is_foreign(module) and module.partition(".")[0] not in known

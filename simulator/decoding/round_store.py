@@ -39,13 +39,14 @@ TROUBLE = frozenset({
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_AUTH,
 })  # fmt: skip
-"""Of a whole file, by SQLite's primary result codes: locks, rights, room. Whatever else is wrong is damage."""
+"""SQLite's primary result codes for trouble with a whole file: locks, rights, room. Whatever else is wrong is
+damage."""
 ASIDE = ".damaged"
 """After the name of a file that is set aside."""
 COARSE_S = 3600
 """A use is noted only where the last one noted is older: a warm run writes nothing."""
 KEPT_SHARE = 0.9
-"""Of the cap, when it is exceeded: room for a while."""
+"""The share of the cap that is kept when the cap is exceeded, which leaves room for a while."""
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS trees (key TEXT PRIMARY KEY, pair TEXT NOT NULL, checksum TEXT NOT NULL, "
     "size INTEGER NOT NULL, used INTEGER NOT NULL, blob BLOB NOT NULL)",
@@ -84,7 +85,7 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class RoundStore:
-    """One file. No method raises for what may befall a file: it is said on stderr, in one line, once a process."""
+    """One file. No method raises for what may befall a file: it is reported on stderr, in one line, once a process."""
 
     path: Path
     cap_bytes: int
@@ -93,7 +94,8 @@ class RoundStore:
 
     @classmethod
     def here(cls) -> RoundStore | None:
-        """Of $SQSIM_CACHE; None where it is switched off ($SQSIM_ROUNDS_GB=0, else the cap). Raises ConfigError."""
+        """The store of $SQSIM_CACHE; None where it is switched off ($SQSIM_ROUNDS_GB=0, else the cap). Raises
+        ConfigError."""
         cap_gb = _cap_gb()
         return cls(cache_folder() / "rounds" / "rounds.sqlite", int(cap_gb * 1e9)) if cap_gb else None
 
@@ -201,8 +203,8 @@ class RoundStore:
         return self._trying("writing", partial(_within, act))
 
     def _trying(self, what: str, act: Callable[[sqlite3.Connection], R]) -> R | None:
-        """What `act` answers. A damaged file is set aside, and it is tried again with none; of any other trouble is
-        told, and this process tries no more."""
+        """What `act` answers. A damaged file is set aside, and it is tried again with none; any other trouble is
+        reported, and this process tries no more."""
         if (self.path, what) in _given_up:
             return None
         for _ in range(2):

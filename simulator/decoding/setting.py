@@ -19,18 +19,18 @@ from simulator.schemes.draw import RequestUniforms
 
 @dataclass(frozen=True)
 class Setting:
-    """Of one class of devices."""
+    """What decoding needs to know of one class of devices."""
 
     pair: Callable[[], LoadedPair]
     scheme: Scheme
     vocabulary: int
     temperature: float
     room_bits: int | None = None
-    """Of a scheme that sends partial rounds: the most that a part may take, bits; None: any."""
+    """The most bits that a part may take in a scheme that sends partial rounds; None: any."""
 
     @cached_property
     def format(self) -> wire.Format:
-        """Of prompts and replies."""
+        """The format of prompts and replies."""
         return self.scheme.format(self.vocabulary)
 
 

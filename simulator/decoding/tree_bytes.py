@@ -393,7 +393,7 @@ def _check_plain(numbers: Sequence[int] | Sequence[float], plain: type) -> None:
 
 
 def _front_coded(lines: Sequence[Line]) -> tuple[list[int], list[int]]:
-    """Of each line the place of the longest other one that it begins with, -1 where there is none; and what follows
+    """The index, for each line, of the longest other line that it begins with, -1 where there is none; and what follows
     that beginning, of all lines one after another."""
     bases, beginnings = [-1] * len(lines), list[int]()
     for place in sorted(range(len(lines)), key=lines.__getitem__):

@@ -67,7 +67,7 @@ class TreeEdgeSession(EdgeSession):
         return EdgeNode(node.round + 1, (*node.committed, *tokens), state, cached=cached), tokens
 
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
-        """Of the last pass's tree, or of the line that was fed, the path that stood."""
+        """Keeps the accepted path of the last pass's tree, or of the line that was fed."""
         assert isinstance(node, TreeNode), "I10: a cache without a tree"
         if node.branches:
             self._drafter.graft(node.walk(after.committed[len(node.committed) : after.cached]))
@@ -76,7 +76,7 @@ class TreeEdgeSession(EdgeSession):
 
 
 class TreeCloudSession(CloudSession):
-    """A cloud that judges trees, without replacement (`models.tree_verification`)."""
+    """A cloud that verifies trees, without replacement (`models.tree_verification`)."""
 
     def _skip(self, after: CloudNode, verified: Verified) -> None:
         assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"

@@ -59,8 +59,8 @@ SEARCHED: Final = {
 
 
 def chosen_name(name: str, names: Iterable[str]) -> str:
-    """Of the `names` of curves that chose for themselves the one that the curve of a fixed setting is to be compared
-    with: its own name less what was not chosen; its own where there is none."""
+    """The name, among the `names` of curves that chose for themselves, of the one that the curve of a fixed setting is
+    to be compared with: its own name less what was not chosen; its own where there is none."""
     return max((each for each in names if f"{name} ".startswith(f"{each} ")), key=len, default=name)
 
 
@@ -91,7 +91,7 @@ class RoundColumn(NamedTuple):
     over: str = ""
     metric: str = ""
     meaning: str = ""
-    """Of the metric."""
+    """What the metric means."""
 
 
 ROUND_COLUMNS: Final = (
@@ -180,16 +180,17 @@ ROUND_COLUMNS: Final = (
         "bits put on the uplink for flushed rounds, headers and retransmissions included / output tokens",
     ),
 )  # fmt: skip
-"""Of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed tokens.
+"""The columns of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed
+tokens.
 
 A round that is `flushed` was drafted ahead on drafts that were not accepted. It is never verified: what was made of it
-is told by the `flushed_` columns alone, headers and repeats included in the bits; `stale` tells that its payload had
-come to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
+is reported by the `flushed_` columns alone, headers and retransmissions included in the bits; `stale` reports that its
+payload had come to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
 KEYS: Final = ("cell", "device", "request")
 """What the rows of requests and rounds go by."""
 
 
-class Spent(NamedTuple):
+class LatencyPart(NamedTuple):
     """A part of a request's latency."""
 
     name: str
@@ -197,24 +198,26 @@ class Spent(NamedTuple):
 
 
 BREAKDOWN_PARTS: Final = (
-    Spent("prompt_uplink_s", "the prompt is on its way to the cloud and the round can only wait for it"),
-    Spent("edge_queue_s", "waiting for the device's processor, or for as long as the scheme's policy says"),
-    Spent("prefill_s", "a model reads the prompt, at the edge or in the cloud, or reads again what its cache has lost"),
-    Spent("draft_s", "the drafter runs at the edge"),
-    Spent("encode_s", "the edge encodes the payload"),
-    Spent("uplink_queue_s", "the payload waits for the uplink, an access grant included"),
-    Spent("uplink_transmit_s", "first transmission of the payload's bits"),
-    Spent("retransmit_s", "second and later transmissions"),
-    Spent("propagation_s", "in flight, either way"),
-    Spent(
+    LatencyPart("prompt_uplink_s", "the prompt is on its way to the cloud and the round can only wait for it"),
+    LatencyPart("edge_queue_s", "waiting for the device's processor, or for as long as the scheme's policy says"),
+    LatencyPart(
+        "prefill_s", "a model reads the prompt, at the edge or in the cloud, or reads again what its cache has lost"
+    ),
+    LatencyPart("draft_s", "the drafter runs at the edge"),
+    LatencyPart("encode_s", "the edge encodes the payload"),
+    LatencyPart("uplink_queue_s", "the payload waits for the uplink, an access grant included"),
+    LatencyPart("uplink_transmit_s", "first transmission of the payload's bits"),
+    LatencyPart("retransmit_s", "second and later transmissions"),
+    LatencyPart("propagation_s", "in flight, either way"),
+    LatencyPart(
         "timeout_wait_s",
         "lost, and its sender waits for its timer or pauses, or the far end has yet to give it up, either way",
     ),
-    Spent("cloud_queue_s", "waiting for a cloud server, or for room in its memory"),
-    Spent("cloud_decode_s", "the cloud decodes by itself: the verifier token by token, or a co-located pair"),
-    Spent("verify_s", "the verifier checks drafts"),
-    Spent("downlink_queue_s", "the reply waits for the downlink"),
-    Spent("downlink_s", "the reply's bits are transmitted, retries included"),
+    LatencyPart("cloud_queue_s", "waiting for a cloud server, or for room in its memory"),
+    LatencyPart("cloud_decode_s", "the cloud decodes by itself: the verifier token by token, or a co-located pair"),
+    LatencyPart("verify_s", "the verifier checks drafts"),
+    LatencyPart("downlink_queue_s", "the reply waits for the downlink"),
+    LatencyPart("downlink_s", "the reply's bits are transmitted, retries included"),
 )
 """These partition a request's `latency_s`; `ledger` says which of its rounds each instant belongs to (I11)."""
 BREAKDOWN: Final = tuple(part.name for part in BREAKDOWN_PARTS)
@@ -247,5 +250,5 @@ REQUEST_COLUMNS: Final = (
     *(RequestColumn(name, "float64", f"spent.{name}") for name in BREAKDOWN),
     *REQUEST_AFTER,
 )
-"""Of `requests.parquet`, after KEYS and TEXTS."""
+"""The columns of `requests.parquet`, after KEYS and TEXTS."""
 TEXTS: Final = ("prompt", "outcome")

@@ -28,7 +28,7 @@ HOUR_S: Final = 3600.0
 
 
 def edges_j(run: Run) -> float:
-    """Of the processors of all devices."""
+    """The joules of the processors of all devices."""
     watts = [each for each in run.plant.figures.edges if each is not None]
     if not watts or len(watts) < len(run.plant.edges):
         return np.nan
@@ -41,7 +41,8 @@ def edges_j(run: Run) -> float:
 
 
 def radios_j(run: Run) -> float:
-    """Of the devices' radios: sending on the uplinks, receiving on the downlinks, and connected in between."""
+    """The joules of the devices' radios: sending on the uplinks, receiving on the downlinks, and connected in
+    between."""
     ways = (run.plant.uplink, run.plant.downlink)
     links = [each for way in ways for each in zip(way.radios, way.air_s, way.bits, strict=True)]
     on_air = [np.nan if radio is None else radio.watts * air_s + radio.j_per_bit * bits for radio, air_s, bits in links]
@@ -49,7 +50,7 @@ def radios_j(run: Run) -> float:
 
 
 class Connections(Observer):
-    """How long the radios of some devices stay connected. Packets are heard of as they leave, both ways."""
+    """How long the radios of some devices stay connected. Packets are reported as they leave, in both directions."""
 
     def __init__(self, radios: Mapping[int, Connection]) -> None:
         """`radios`: by device, what its connection draws."""
@@ -60,7 +61,7 @@ class Connections(Observer):
         self.aired(airing.address[0], airing.began_s, airing.left_s)
 
     def aired(self, device: int, began_s: float, left_s: float) -> None:
-        """A packet of this device, or for it, was on the air, and left no earlier than those heard of before."""
+        """A packet of this device, or for it, was on the air, and left no earlier than those reported before."""
         if device in self.radios:
             spans, to_s = self._spans.setdefault(device, []), left_s + self.radios[device].tail_s
             while spans and spans[-1][1] >= began_s:
@@ -69,8 +70,8 @@ class Connections(Observer):
 
     @property
     def joules(self) -> float:
-        """Of the connections of all devices, from the first packet of each until its tail is over, be it after the end
-        of the run."""
+        """The joules of the connections of all devices, from the first packet of each until its tail is over, possibly
+        after the end of the run."""
         return sum(
             self.radios[device].set_up_j + self.radios[device].watts * (to_s - from_s)
             for device, spans in self._spans.items()
@@ -127,7 +128,8 @@ class PerToken(NamedTuple):
     total: Callable[[Run], float]
 
     def value(self, run: Run) -> float:
-        """Of a run; nan without a figure or tokens, and that one nan, so that equal summaries are equal."""
+        """The metric of a run; nan without a figure or tokens, and always the same nan, so that equal summaries are
+        equal."""
         total = self.total(run)
         return np.nan if np.isnan(total) or not run.served_tokens else total / run.served_tokens
 

@@ -3,13 +3,13 @@
 Which round? The oldest of those whose reply is not on its way yet: that one is what the answer waits for. Where a cloud
 streams tokens, the reply of token 1 may travel while token 2 is decoded, and the time is decoding time. Only when every
 unresolved round has its reply on the way is the time the oldest reply's. A round that was drafted ahead on drafts that
-do not stand is waited for no more from that verification result on, though its edge has yet to hear of it.
+are not accepted is waited for no more from that verification result on, though its edge has yet to receive it.
 
 The first parts of a partial round are on the air while its edge drafts on: the time is the edge's until it has put the
 last one, and the cloud's from when the far end has handed the round over, if that is sooner.
 
 Who knows what a round will do next says so at once, with the time: such marks wait, and time is charged when a round is
-closed. What is said of a round replaces what was said of it for later.
+closed. What is stated of a round replaces what was stated of it for later.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Ledger:
         self._states: dict[int, str] = {}
         self._replies: dict[int, str] = {}
         self._places = _PLACES
-        """Of the columns that time in a state is charged to."""
+        """The index, by state, of the column that time in it is charged to."""
         self._void = range(0)
         """Rounds that no time belongs to."""
         self._ended = False
@@ -110,7 +110,7 @@ class Ledger:
             self._current = self._deciding()
 
     def void(self, rounds: range) -> None:
-        """These rounds are waited for no more, whatever is still said of them."""
+        """These rounds are waited for no more, whatever is still stated of them."""
         if not self._ended:
             self._settle()
             self._void = rounds

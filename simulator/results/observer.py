@@ -39,8 +39,8 @@ class Airing(NamedTuple):
 
     @property
     def round(self) -> int:
-        """Of its message, whichever of the round's it is; 0: the prompt, below 0: a frame that asks for an answer, or
-        by which a device gives its request up."""
+        """The round of its message, whichever of the round's messages it is; 0: the prompt, below 0: a frame that
+        requests an answer, or by which a device gives its request up."""
         return self.address[2] % SECOND if self.address[2] > 0 else self.address[2]
 
     @property
@@ -62,7 +62,7 @@ class ServerPass(NamedTuple):
     sessions: Sequence[tuple[int, int]]
     work: Sequence[tuple[int, int]]
     reads: Sequence[bool]
-    """Of each session, whether it is a prefill: some of its tokens are only read into the cache."""
+    """Whether each session is a prefill: some of its tokens are only read into the cache."""
     waited_since_s: Sequence[float]
     """When each session's job began to wait for this pass."""
     lost: bool
@@ -82,7 +82,7 @@ class Unserved(NamedTuple):
 
 class Doing(NamedTuple):
     """From a time on, maybe of the future, a round or its reply is in a state, a column of BREAKDOWN. It replaces what
-    was said of the round for later than that."""
+    was stated of the round for later than that."""
 
     address: tuple[int, int, int]
     """(device, request, round)."""
@@ -102,7 +102,7 @@ class Spent(NamedTuple):
 
 
 class Observer:
-    """Hears nothing of what it does not override."""
+    """An observer receives reports only through the methods that it overrides."""
 
     def on_start(self, plant: object) -> None:
         """All is built, and nothing has happened."""
@@ -127,19 +127,19 @@ class Observer:
         """A packet or a job has left its queue before its turn."""
 
     def on_doing(self, doing: Doing) -> None:
-        """It is said what a round does from some time on."""
+        """It is reported what a round does from some time on."""
 
     def on_spent(self, spent: Spent) -> None:
         """Time of a request has been charged."""
 
 
 def hears(observer: Observer, call: Callable[..., None]) -> bool:
-    """Whether an observer answers this call of `Observer` itself; what nobody hears of is not computed."""
+    """Whether an observer answers this call of `Observer` itself; what nobody receives is not computed."""
     return getattr(type(observer), call.__name__) is not call
 
 
 class Together(Observer):
-    """Several who watch one run, each told of everything, in this order."""
+    """Several who watch one run; everything is reported to each, in this order."""
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers

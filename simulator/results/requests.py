@@ -13,7 +13,7 @@ from simulator.results.rounds import OpenRound, Round
 
 @dataclass(slots=True)
 class Request:
-    """What was asked, what came of it, and where the time went.
+    """What was requested, what came of it, and where the time went.
 
     `outcome` is in_flight, answered, timed_out or abandoned.
     """
@@ -27,7 +27,7 @@ class Request:
     end_tokens: tuple[int, ...] = ()
     """The answer ends with the first of any of these that comes before `output_tokens`."""
     on_round: Callable[[Request, Round, OpenRound], None] | None = None
-    """Hears of each round that has closed, and of what was noted of it."""
+    """It receives each round that has closed, and what was noted of it."""
     tokens: list[int] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     """Those that are closed, in order."""
@@ -57,8 +57,8 @@ class Request:
         return opened
 
     def notes(self, number: int) -> OpenRound:
-        """Those of a round under way; of one that is not, as the cloud goes on until it hears that the request has
-        ended, notes that nobody keeps."""
+        """Those of a round under way; of one that is not, as the cloud goes on until it learns that the request
+        has ended, notes that nobody keeps."""
         return self.open[number] if self.outcome == "in_flight" else OpenRound(number, math.nan)
 
     def close_round(self, number: int, tokens: tuple[int, ...], now_s: float) -> None:
@@ -133,14 +133,14 @@ class Request:
 
 
 def still_to_come(tokens: Sequence[int], output_tokens: int, end_tokens: Sequence[int]) -> int:
-    """Of an answer of `output_tokens`, how many may follow those that are here; none behind an end token."""
+    """How many tokens of an answer of `output_tokens` may follow those that are here; none behind an end token."""
     if tokens and tokens[-1] in end_tokens:
         return 0
     return output_tokens - len(tokens)
 
 
 def within(tokens: tuple[int, ...], remaining_tokens: int, end_tokens: Sequence[int]) -> tuple[int, ...]:
-    """Of a round's tokens, those up to the end of the answer."""
+    """The tokens of a round up to the end of the answer."""
     kept = tokens[:remaining_tokens]
     if not end_tokens:
         return kept

@@ -21,7 +21,7 @@ from simulator.results.columns import ROUND_COLUMNS, Row
 
 
 class DraftSums(NamedTuple):
-    """Of the drafts of a round, what an observer adds up; `over_budget`: whether any of them was."""
+    """What an observer adds up over the drafts of a round; `over_budget`: whether any of them was over the budget."""
 
     support_size: int = 0
     coded_size: int = 0
@@ -52,7 +52,7 @@ class DraftSent(Protocol):
     def covering_bound(self) -> float: ...
     @property
     def state(self) -> tuple[float, ...]:
-        """Of the scheme, after this draft."""
+        """The state of the scheme after this draft."""
         ...
 
 
@@ -61,7 +61,7 @@ class RoundSent(Protocol):
 
     @property
     def state(self) -> tuple[float, ...]:
-        """Of the scheme, before the first draft."""
+        """The state of the scheme before the first draft."""
         ...
 
     @property
@@ -69,7 +69,7 @@ class RoundSent(Protocol):
 
     @property
     def parents(self) -> Sequence[int]:
-        """Of each draft the one that it follows, -1 for the text itself."""
+        """The index of the draft that each draft follows, -1 where it follows the text itself."""
         ...
 
 
@@ -111,7 +111,7 @@ class Divergences:
 
     @property
     def drafts(self) -> list[DraftDivergences]:
-        """Of each draft up to the first rejected."""
+        """The divergences of each draft up to the first rejected one."""
         return [DraftDivergences(*column) for column in self.measured.T.tolist()]
 
 
@@ -131,7 +131,7 @@ class Transfer(Protocol):
 
 
 class Judgement(Protocol):
-    """What is known of a judgement."""
+    """What is known of a verification."""
 
     @property
     def accepted(self) -> int: ...
@@ -235,7 +235,7 @@ class OpenRound:
     reply: Transfer = _NOT_YET
     answered_s: float = math.nan
     asked: bool = False
-    """The cloud has asked for its whole payload, the brief one would not do."""
+    """The cloud has requested its whole payload, the brief one would not do."""
     edge_passes: int = 0
     pass_ends_s: Sequence[float] = ()
     """When each of the drafter's passes ends, where that is known beforehand."""

@@ -35,7 +35,7 @@ class PowerAndPrice:
     """What a cell says of power and price; None where it says nothing."""
 
     edges: Sequence[Watts | None] = ()
-    """Of each device."""
+    """The busy and idle power of each device, W."""
     server: Watts | None = None
     """All GPUs of one."""
     server_usd_per_hour: float | None = None
@@ -55,7 +55,7 @@ class LinkTotals:
     air_s: Sequence[float]
     """How long each had a packet on the air."""
     radios: Sequence[OnAir | None]
-    """What a packet there costs a device; None where nothing is said of it."""
+    """What a packet there costs a device; None where nothing is stated of it."""
 
     @property
     def bits_sent(self) -> int:
@@ -147,7 +147,7 @@ class Run:
 
     @cached_property
     def latencies_per_token_s(self) -> Floats:
-        """Of each answered request."""
+        """The latency per output token of each answered request, s."""
         per_token: Floats = self.answered["latency_s"].to_numpy() / self.answered["output_tokens"].to_numpy(float)
         return per_token
 
@@ -194,11 +194,11 @@ class Run:
         return mean(self.answered[column].to_numpy())
 
     def per_token_quantile_s(self, share: float) -> float:
-        """Of latencies_per_token_s."""
+        """The quantile of latencies_per_token_s at `share`, s."""
         return float(np.quantile(self.latencies_per_token_s, share)) if len(self.answered) else np.nan
 
     def itl_quantile_s(self, share: float) -> float:
-        """Of itl_s."""
+        """The quantile of itl_s at `share`, s."""
         return float(np.quantile(self.itl_s, share)) if len(self.itl_s) else np.nan
 
     def attainment(self) -> float:

@@ -16,7 +16,7 @@ _KEPT: Final = 8
 
 
 class Clock(Protocol):
-    """All a station asks of the event loop."""
+    """All a station requires of the event loop."""
 
     @property
     def now(self) -> float: ...
@@ -105,12 +105,12 @@ class Station:
             self._tally()
 
     def rebook(self, visit: Visit, instead: Visit) -> None:
-        """That visit, not over yet, takes another course from now on."""
+        """The visit, not over yet, takes another course from now on."""
         self._booked.remove(visit)
         self._booked.append(instead)
 
     def cancel(self, visit: Visit) -> None:
-        """That visit ends now, before its service has begun."""
+        """The visit ends now, before its service has begun."""
         self._booked.remove(visit)
         stayed_s = self.clock.now - visit[0]
         self._stayed_s += stayed_s

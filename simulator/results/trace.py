@@ -33,21 +33,21 @@ _SERVED: Final = {"verify_s": "verify", "cloud_decode_s": "decode"}
 _RoundKey = tuple[int, int, int]
 
 
-class Trace(NamedTuple):
+class RunTrace(NamedTuple):
     """The events of a run, in order of time; `cut_s`: when it stops telling, nan where it has all."""
 
     events: Sequence[Event]
     cut_s: float = nan
 
 
-def trace(spans: Spans) -> Trace:
+def trace(spans: Spans) -> RunTrace:
     builder = _Builder(spans)
     builder.edges()
     builder.links()
     builder.cloud()
     builder.requests()
     builder.tie_rounds()
-    return Trace(list(builder.tracks.events()), spans.cut_s)
+    return RunTrace(list(builder.tracks.events()), spans.cut_s)
 
 
 class _Builder:
@@ -317,7 +317,7 @@ def is_trace(path: Path) -> bool:
     return True
 
 
-def _write(made: Trace, cell: str, path: Path) -> None:
+def _write(made: RunTrace, cell: str, path: Path) -> None:
     about: dict[str, Any] = {
         "cell": cell,
         "clock": "simulated time, microseconds",

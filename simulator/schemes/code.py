@@ -36,7 +36,7 @@ class Packets(Protocol):
 
     @property
     def format(self) -> wire.Format:
-        """Of prompt and replies, and of the drafts where the code is one of the wire's."""
+        """The format of prompt and replies, and of the drafts where the code is one of the wire's."""
         ...
 
     def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
@@ -103,8 +103,8 @@ class Code(Choice, family=True):
         """The packets of a session that carry this. Raises ValueError (CodecError is one) where they cannot."""
 
     def sharing(self, packets: Packets, shared: Callable[[], Uniforms]) -> Packets:
-        """Of a session's packets, those of a request whose ends share these random numbers, `RequestUniforms.shared`;
-        asked for where they are used."""
+        """A session's packets as they are for a request whose ends share these random numbers,
+        `RequestUniforms.shared`, which are requested where they are used."""
         return packets
 
 
@@ -228,5 +228,5 @@ class HalfPackets(EqualPackets):
 
 
 def certain(token: int) -> wire.Draft:
-    """A draft of which nothing but the id is told."""
+    """A draft of which nothing but the id is reported."""
     return wire.Draft(token, np.array([token]), np.array([1]))

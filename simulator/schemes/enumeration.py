@@ -1,9 +1,9 @@
 """The output distribution of an acceptance that states none, by exact enumeration of its `judge` at one position.
 
 Given the text, the drafts before a position and the random numbers that accepted them, the token that the position
-commits is a function of its draft, of the number that judges it and of the number that draws a correction or bonus. All
-drafts that could have been drawn are verified, and the interval [0, 1) of a number is halved where the outcome changes,
-down to FINEST; a rule that changes its mind twice between two of GRID's points is not seen to.
+commits is a function of its draft, of the number that verifies it and of the number that draws a correction or bonus.
+All drafts that could have been drawn are verified, and the interval [0, 1) of a number is halved where the outcome
+changes, down to FINEST; a rule that changes its mind twice between two of GRID's points is not seen to.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PROBES: Final = GRID[::4]
 
 
 class NotEnumerableError(Exception):
-    """The rule asks for something that one position does not decide: other numbers, a later target distribution."""
+    """The rule requests something that one position does not decide: other numbers, a later target distribution."""
 
 
 class _Outcome(NamedTuple):
@@ -53,9 +53,9 @@ class _Unasked(Uniforms):
 
 
 class _Numbers(_Unasked):
-    """The verification's numbers of a round: those of the drafts before one as they were, two others as they are told.
+    """The verification's numbers of a round: those of the drafts before one as they were, two others as they are given.
 
-    `own`: the number of the draft; `last`: the one other number that may be asked for.
+    `own`: the number of the draft; `last`: the one other number that may be requested.
     """
 
     __slots__ = ("at", "last", "other", "own", "was")
@@ -93,7 +93,7 @@ class JudgedRound:
     uniforms: RequestUniforms
     number: int
     position: int
-    """Of its first token in the text."""
+    """The index of the round's first token in the text."""
     _cuts: set[float] = field(default_factory=set)
     """Where outcomes were found to change with the last number: they often do so at the same places."""
 

@@ -56,7 +56,8 @@ class LatticeScheme(DraftScheme):
 
 
 class _Own(Sparsifier):
-    """Of a scheme with a `support` of its own. No alternative of the family: its kind has no default."""
+    """The sparsifier of a scheme with a `support` of its own. It is no alternative of the family: its kind has no
+    default."""
 
     kind: Literal["own"]
 

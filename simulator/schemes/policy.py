@@ -28,7 +28,8 @@ class DraftOne:
     again before the draw, but of a round's first draft, which is always drawn."""
 
     rung: int = 0
-    """Of a scheme with several: which one the round is under. Counts with the first draft of a round."""
+    """The operating point that the round is under, where a scheme has several. It counts with the first draft of a
+    round."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +100,15 @@ class SeenLink(NamedTuple):
     unacked_packets: int = 0
     """Its packets that wait, are on the air, or are not acknowledged yet."""
     round_trip_s: float = nan
-    """Of the packet acknowledged last that was sent once: from when it joined the link's queue to its acknowledgement,
-    so waiting, transmission and both ways of travel."""
+    """The round-trip time, s, of the packet acknowledged last that was sent once: from when it joined the link's queue
+    to its acknowledgement, so waiting, transmission and both directions of travel."""
     timeouts: int = 0
     """Timers that ran out."""
 
 
 class SeenCloud(NamedTuple):
-    """How the cloud served what it answered last, as its reply told, on the scales of `channels.codec.control`; nan
-    before, and where the policy does not hear it (`Policy.hears_cloud`)."""
+    """How the cloud served what it answered last, as its reply reported, on the scales of `channels.codec.control`; nan
+    before, and where the policy does not receive it (`Policy.hears_cloud`)."""
 
     queue_s: float = nan
     """How long the job waited for a server, or for room in its memory."""
@@ -122,22 +123,24 @@ class EdgeView(NamedTuple):
 
     now_s: float
     drafts: tuple[SeenDraft, ...]
-    """Of the open round, the earliest first."""
+    """The drafts of the open round, the earliest first."""
     most_drafts: int
     """The most that the round may have: the scheme's limit, or what the answer can still use. There it is sent."""
     remaining_tokens: int
     """Output tokens still to come before this round."""
     verdicts: tuple[SeenVerdict, ...]
-    """Of the request's rounds before, the latest last."""
+    """The verification results of the request's rounds before, the latest last."""
     link: SeenLink
     distribution: Floats | None = None
     """q_n [V] of the draft that would come next, where its pass was made and nothing has been drawn from it yet; for
     policies that look at it, else None."""
     cloud: SeenCloud = SeenCloud()
     rung: int = 0
-    """Of the open round; 0 before its first draft."""
+    """The operating point of the open round; 0 before its first draft."""
     rungs: int = 1
     """How many the scheme has."""
+    hint: float = nan
+    """What the last reply reports beside its outcome, where its scheme's reply does (`Reply.hint`)."""
 
     @property
     def law(self) -> Floats | None:
@@ -218,7 +221,7 @@ def checked_action(answer: object, view: EdgeView) -> object:
 
 
 def _opens(name: str, value: object, most: int, view: EdgeView) -> None:
-    """Of an action that only a round without a draft may begin with."""
+    """Checks an action that only a round without a draft may begin with. Raises ValueError."""
     if view.drafts:
         raise ValueError(f"decides on {name} = {value!r} in a round that has drafts; DRAFT, SEND or Wait there")
     if not isinstance(value, int) or not 1 <= value <= most:

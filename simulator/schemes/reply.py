@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -72,6 +73,11 @@ class Reply(Choice, family=True):
     @abstractmethod
     def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
         """The reply. p [V] is the target distribution after `context`: the committed text and the drafts that stand."""
+
+    def hint(self, reply: bytes) -> float:
+        """What a policy sees of it beside its outcome, as `EdgeView.hint`: a number that the cloud has put into its
+        bytes; nan where there is none."""
+        return nan
 
     @abstractmethod
     def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:

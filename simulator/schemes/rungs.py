@@ -209,7 +209,7 @@ def _split(state: State) -> list[State]:
 
 
 def _own(state: State) -> State:
-    """Of the operating point that it is under."""
+    """The state of the operating point that the scheme is under."""
     return _split(state)[int(state[0])]
 
 

@@ -71,7 +71,7 @@ DRIFTS = (1e-5, 1e-4, 1e-3, 1e-2)
 
 @pytest.mark.parametrize("kind", ["sotu", "smollm2"])
 def test_how_often_the_clouds_counts_differ(kind: str) -> None:
-    """Of rounds of five drafts: edge's passes draft by draft, the cloud's over a round at once."""
+    """The rounds have five drafts: the edge's passes run draft by draft, the cloud's over a round at once."""
     import models.zoo  # noqa: F401, registers the pairs
 
     pair, rng, rounds = Pair.of(kind).load(), np.random.default_rng(0), 0

@@ -18,11 +18,11 @@ SCHEMES = (
     "multi_candidate",
 )
 BY_IDS = ("coupled", "ids_only_greedy", "skip_when_confident")
-"""Of which ids travel, all or some of them without a distribution."""
+"""The schemes of which ids travel, all or some of them without a distribution."""
 SPECULATIVE = tuple(scheme for scheme in SCHEMES if scheme != "cloud_only")
 """Those with a payload, and all of them lossless."""
 HEADER_BITS = 320
-"""Of each packet, by default."""
+"""The header of each packet by default, bits."""
 PAIR = {"kind": "synthetic", "size": 64, "entropy_bits": 3.0}
 
 

@@ -15,7 +15,7 @@ from channels.codec.wire import CodecError
 Found = TypeVar("Found")
 Given = ParamSpec("Given")
 _TAKEN: list[bool] = []
-"""Of the test that runs: which of its bytes were taken."""
+"""Whether each byte string of the test that runs was taken."""
 
 
 def refused_or_holds(

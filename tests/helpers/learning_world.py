@@ -40,7 +40,7 @@ class World:
     """By operating point, position and distribution."""
     draft_s: float = 0.006
     bits: tuple[float, ...] = (100.0,)
-    """Of a draft, by operating point."""
+    """The bits of a draft, by operating point."""
     header_bits: float = 320.0
     rate_bps: Callable[[float], float] = lambda now_s: 1e5
     delay_s: float = 0.04

@@ -94,7 +94,7 @@ def mutated(base: dict[str, Any], rng: np.random.Generator) -> Mutated:
 
 
 def _paths(value: object, above: Path = ()) -> Iterator[Path]:
-    """Of everything below a value."""
+    """The paths of everything below a value."""
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, below in steps:
         yield (*above, step)
@@ -131,7 +131,8 @@ def _scaled(place: Any, name: Any, rng: np.random.Generator) -> set[str]:
 
 
 def _other_kind(place: Any, name: Any, rng: np.random.Generator) -> set[str]:
-    """Of the same family, mostly; with the fields of the one that was there, or none."""
+    """Puts another kind in the place of one, mostly of the same family, with the fields of the one that was there, or
+    none; gives its name."""
     part = place[name]
     families = [
         sorted(kind for kind, each in family.kinds.items() if not is_foreign(each.__module__)) for family in _families()

@@ -36,13 +36,13 @@ class RoundSeen:
     verified_s: float = nan
     answered_s: float = nan
     passes_end_s: list[float] = field(default_factory=list)
-    """Of the drafter at the edge."""
+    """When each pass of the drafter at the edge ends, s."""
     up: Transfer | None = None
     down: Transfer | None = None
     """None of both: nothing crossed the air."""
     ask: Transfer | None = None
     whole: Transfer | None = None
-    """Where the cloud asked for all of it, what asked and what came."""
+    """Where the cloud requested all of it, what requested it and what came."""
     flushed_s: float = nan
     """When a verification result made it void."""
 
@@ -62,7 +62,7 @@ class RoundSeen:
         return self.up.bits(self.flushed_s) if self.up and not isnan(self.flushed_s) else 0
 
     def passes_by(self, end_s: float) -> int:
-        """Of the drafter, over when the request ended."""
+        """The number of passes of the drafter that were over when the request ended."""
         return sum(each <= end_s and not each > self.flushed_s for each in self.passes_end_s)
 
 
@@ -88,7 +88,7 @@ class RequestSeen:
     work: list[tuple[float, float]] = field(default_factory=list)
     """When the device's processor was at it."""
     hidden_s: float = 0.0
-    """Of it, while an older round's verification result was out."""
+    """The time, s, that the device's processor was at it while an older round's verification result was out."""
 
     @property
     def told_s(self) -> float:
@@ -133,8 +133,9 @@ class RequestSeen:
 def lines(
     config: LinkConfig, seen: Iterable[tuple[RequestSeen, Transfer]], down: bool
 ) -> Iterator[tuple[float, float, bool]]:
-    """Of a device's messages on a link, in order: from when to when a packet was in line or on the air, attempt by
-    attempt, and whether it went out, or still may. What goes `down` is wanted until the cloud knows of the end."""
+    """The packets of a device's messages on a link, in order: from when to when each was in line or on the air, s,
+    attempt by attempt, and whether it went out, or still may. What goes `down` is wanted until the cloud knows of the
+    end."""
     free_s = 0.0
     for request, transfer in seen:
         over_s = inf if transfer is request.end else request.told_s if down else request.finish_s
@@ -246,7 +247,7 @@ class Following:
         seen.finish_s = seen.rounds[-1].answered_s
 
     def _asked(self, round_: RoundSeen, put_s: float) -> Visit:
-        """All of a round is asked for, encoded, sent and verified; the job that judges it."""
+        """All of a round is requested, encoded, sent and verified; the job that verifies it."""
         number, drafts = round_.decoded.number, len(round_.decoded.drafts)
         round_.ask = self.message("downlink", number + SECOND, 8, put_s)
         asked_s = round_.ask.delivered_s

@@ -25,7 +25,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 
 Heard = Callable[[int, int], int]
-"""How many leading drafts of a round the cloud hears: of (round, drafts)."""
+"""How many leading drafts of a round the cloud receives: of (round, drafts)."""
 
 
 @dataclass
@@ -45,12 +45,12 @@ class SlowRound:
     passes: Sequence[tuple[int, int]] = ()
     """(new, cached) tokens of each pass of the drafter at the edge."""
     payload_bits: int = 0
-    """Of both payloads, where a second one was asked for, and of what asked."""
+    """The bits of both payloads, where a second one was requested, and of what requested it."""
     reply_bits: int = 0
     whole_bits: int = 0
-    """Of the second payload."""
+    """The bits of the second payload."""
     unverified: Distribution | None = None
-    """Of a token that nobody verifies: what it was drawn from."""
+    """The distribution that a token that nobody verifies was drawn from."""
     stood: bool = False
     """All of its drafts are accepted, and the next round was promised to follow on them."""
     void: Sequence[SlowRound] = ()
@@ -67,7 +67,7 @@ class SlowRequest:
     scheme: DraftScheme
     heard: Heard = lambda _, drafts: drafts
     drawn: Heard = lambda _, most: most
-    """Of a round, the most drafts that the edge made before the reply came."""
+    """The most drafts of a round that the edge made before the reply came."""
     beta: float | None = None
     """C-SQS's threshold; where given, that of the request before."""
     text: list[int] = field(default_factory=list)

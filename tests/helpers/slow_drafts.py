@@ -53,7 +53,7 @@ class SlowDraft:
         return [max(0.0, a - b) for a, b in zip(p, self.qhat, strict=True)]
 
     def output_distribution(self, p: Distribution) -> list[float]:
-        """Of the token that its position commits: each draft that may be drawn, kept or replaced."""
+        """The distribution of the token that its position commits: each draft that may be drawn, kept or replaced."""
         distribution, rest = [0.0] * V, self.rest(p)
         for draft, mass in enumerate(self.drawn):
             kept = min(1.0, p[draft] / self.qhat[draft]) if mass else 0.0

@@ -56,7 +56,7 @@ class Transfer:
 
     @property
     def sizes(self) -> list[int]:
-        """Of its packets, header included."""
+        """The sizes of its packets, bits, headers included."""
         header, mtu = self.config.header_bits, self.config.mtu_bits
         if mtu is None:
             return [self.payload_bits + header]

@@ -21,14 +21,14 @@ from simulator.testbed.transport.sockets import HostPort, UdpSocket
 
 E = TypeVar("E")
 _LOOPBACK = f"127.{1 + os.getpid() % 250}.{1 + os.getpid() // 250 % 250}"
-"""Of this process alone."""
+"""The prefix of the loopback addresses of this process alone."""
 _EDGE, _CLOUD, _LINK = (f"{_LOOPBACK}.{host}" for host in (1, 2, 3))
 LINK = HostSockets((_LINK, 6000), (_LINK, 6001))
 CLOUD = HostSockets((_CLOUD, 4000), (_CLOUD, 4001))
 TIMEOUT_S = 0.04
 ROOM_BYTES = 85
 _GRACE_S = 0.001
-"""That the kernel has to hand a datagram over before the clock leaps."""
+"""The time that the kernel has to hand a datagram over before the clock leaps, s."""
 
 
 def edge(device: int) -> HostSockets:

@@ -27,7 +27,7 @@ from simulator.results.rounds import Round
 from simulator.timing.link import Link
 
 MEMORY = Memory()
-"""Of tokens only. A fault changes when, never which, so all schedules share their decoding."""
+"""The memory holds tokens only. A fault changes when, never which, so all schedules share their decoding."""
 SCHEMES: dict[str, object] = {
     "k_sqs": "k_sqs",
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "carry": False},  # a request given up would be told from the next

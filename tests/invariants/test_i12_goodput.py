@@ -49,7 +49,7 @@ def taught(decode_s: float, bps: float) -> PolicyState:
 
 
 class Taught(Goodput):
-    """Of a device that has learned; what the cloud takes decides whether it is ever left to decode."""
+    """The policy of a device that has learned; what the cloud takes decides whether it is ever left to decode."""
 
     kind: Literal["taught_in_tests"] = "taught_in_tests"  # type: ignore[assignment]
     decode_s: float = 5.0
@@ -70,7 +70,7 @@ class TaughtTold(GoodputTold):
 
 
 class Noting(GoodputTold):
-    """Writes down what it is told of each round's first draft."""
+    """Writes down what is reported to it of each round's first draft."""
 
     kind: Literal["noting_in_tests"] = "noting_in_tests"  # type: ignore[assignment]
 
@@ -119,7 +119,7 @@ def test_an_oracle_is_told_the_probability_of_rejection_of_each_rung_and_then_of
 
 
 def test_drafts_are_rejected_as_often_as_the_oracle_was_told() -> None:
-    """What an observer measures of each verified draft is what was heard before it was drawn, draft by draft."""
+    """What an observer measures of each verified draft is what was reported before it was drawn, draft by draft."""
     HEARD.clear()
     scheme = {"kind": "oracle", "max_drafts": 1, "settings": [{}], "oracle": "noting_in_tests"}
     rounds = simulate(cell(scheme), memory=Memory()).rounds

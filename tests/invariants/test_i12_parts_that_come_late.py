@@ -23,7 +23,7 @@ from simulator.timing.reassembly import Reassembly
 EVEN = (1 / 3, 1 / 3, 1 / 3)
 TWO = (0.5, 0.5, 0.0)
 ROWS = (TWO, EVEN, TWO)
-"""Of drafter and verifier alike: what follows token 1 has one more token."""
+"""The distributions of drafter and verifier alike: what follows token 1 has one more token."""
 TELLING = {"kind": "c_sqs", "resolution": 240, "max_drafts": 3, "partial": True, "budget_bits": None}
 """The parts of a round of it have 16 bits, or 24 where token 1 came before: in a room of 16 bits that is not drawn."""
 TOKENS = 4

@@ -1,4 +1,5 @@
-"""I12 of the scheme that skips judgement: its distribution misses the verifier's by exactly what its docstring says."""
+"""I12 of the scheme that skips verification: its distribution misses the verifier's by exactly what its docstring
+says."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from simulator.schemes.code import certain
 TOKENS, PROMPT, K, ELL = 4, (1, 2), 3, 5
 EXACT = verifier_distribution(PROMPT, TOKENS)
 SURE = 0.42
-"""Of the four distributions of the drafter, 0.4 0.35 0.55 0.45, two reach it."""
+"""The confidence that two of the four distributions of the drafter, 0.4 0.35 0.55 0.45, reach."""
 
 
 def scheme(confidence: float, **fields: object) -> SkipWhenConfident:
@@ -33,7 +34,7 @@ def distribution_and_miss(confidence: float, max_drafts: int) -> tuple[Distribut
     """The distribution of the text, and the sum of TV(q, p) over unverified positions in expectation, by recursion over
     texts.
 
-    A place in a round is how many of its drafts have stood; `None` is that of its bonus token.
+    A place in a round is how many of its drafts have been accepted; `None` is that of its bonus token.
     """
     open_places: dict[tuple[tuple[int, ...], int | None], float] = {((), 0): 1.0}
     distribution: Distribution = defaultdict(float)

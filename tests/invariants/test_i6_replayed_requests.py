@@ -1,5 +1,5 @@
 """A half-remembered request makes the passes of a live one, one by one: same texts, same crops, same distributions
-asked."""
+requested."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Bench:
         self.prompt = self.pair.prompts[0].first(6).tokens
         self.room_bits = 200 if scheme.partial else None
         self.passes = 0
-        """That the last decoding made before it was asked to catch up."""
+        """The number of passes that the last decoding made before it was asked to catch up."""
 
     def tree(self) -> Tree:
         return Tree(self.prompt, self.scheme.entry(None))
@@ -66,8 +66,8 @@ class Bench:
         least: float | None = None,
         remember: bool = True,
     ) -> tuple[list[object], Calls, Calls]:
-        """What a decoding over the tree commits, and what was asked of drafter and verifier by its end. `stepwise`: it
-        drafts one by one, as for a policy that is asked, and not a round at once. `least`: it looks at each
+        """What a decoding over the tree commits, and what was requested of drafter and verifier by its end. `stepwise`:
+        it drafts one by one, as for a policy that is asked, and not a round at once. `least`: it looks at each
         distribution after a round's first, and stops where none of its probabilities reaches that; the cloud then
         decodes a token."""
         drafter, verifier = Calls(), Calls()

@@ -140,7 +140,7 @@ def positive_counts(size: int, total: int) -> int:
 
 
 def bits(vocabulary: int, resolution: int, size: int, support: str, positive: int | None = None) -> int:
-    """Of a packet of random ids, all of which have a count where `positive` says how many."""
+    """The bits of a packet of random ids, all of which have a count where `positive` says how many."""
     rng = np.random.default_rng(size)
     ids = np.sort(rng.choice(vocabulary, positive or min(size, resolution), replace=False))
     counts = np.diff(np.sort(rng.choice(resolution - 1, ids.size - 1, replace=False)) + 1, prepend=0, append=resolution)

@@ -1,4 +1,4 @@
-"""The real system beside the simulated one, on a table whose errors are known: told, tabled, drawn, on the page."""
+"""The real system beside the simulated one, on a table whose errors are known: reported, tabled, drawn, on the page."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tools.validation_page import BEGIN, END, measured, write
 NAMES = ("thin", "wide")
 TOOK_S = {"thin": 0.1, "wide": 0.02}
 SIMULATED = {"thin": 1.10, "wide": 0.95}
-"""Of the real system's time."""
+"""The simulated time as a multiple of the real system's time."""
 
 
 SHARES = {
     "latency_per_token_s": 1.0, "latency_per_token_p50_s": 1.0, "latency_per_token_p90_s": 2.0,
     "latency_per_token_p99_s": 3.0, "ttft_s": 4.0, "uplink_transmit_s": 0.66, "verify_s": 0.335, "encode_s": 0.005,
 }  # fmt: skip
-"""Of the time per token."""
+"""Each metric as a multiple of the time per token."""
 
 
 def table(others: int = 0) -> pd.DataFrame:

@@ -84,7 +84,7 @@ def test_a_cell_whose_passes_may_leave_the_table_is_refused_before_it_runs(
 def test_so_is_one_whose_requests_share_a_device_or_may_be_read_again(
     tmp_path: Path, fields: dict[str, object], words: str
 ) -> None:
-    """Of 8 + 16 tokens, 4 drafts and one more, at most."""
+    """A sequence has at most 8 + 16 tokens, 4 drafts and one more."""
     table = {"kind": "profile", "file": measured(tmp_path / "t", CLOUD, new=(1, 28))}
     quiet = on("constant", table, {"kind": "k_sqs", "max_drafts": 4})
     with pytest.raises(ConfigError, match=f"^cloud.latency = profile .*: there are passes of {words}"):

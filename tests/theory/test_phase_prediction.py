@@ -38,8 +38,9 @@ POINTS = 200
 """Off the grid of `phase_map`, drawn by name and index: who is faster there, as predicted and as simulated."""
 IDS, ID_BITS, LENGTHS, MARGIN = 1024, 10, range(1, 9), 0.03
 TOKENS, STRETCH = 2048, 16
-"""Of the answers of a point, all together, at least; and for how many of them an acceptance stays: with 64, as by
-default, the chance of so few stretches is 10% of a mean, and a margin of 3% could not be told."""
+"""The least number of tokens in the answers of a point, all together; and the number for which an acceptance stays:
+with 64, as by default, the chance of so few stretches is 10% of a mean, and a margin of 3% could not be
+distinguished."""
 PHONE, PI, NANO = (
     {"kind": "profile", "name": name} for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m")
 )
@@ -156,7 +157,7 @@ def _ratios(times: dict[str, tuple[float, float]]) -> dict[str, float]:
 
 
 def agreeing(comparisons: list[Comparison], name: str) -> tuple[int, int]:
-    """Of the points whose predicted margin is above MARGIN: how many agree in sign, and how many there are."""
+    """The points whose predicted margin is above MARGIN: how many agree in sign, and how many there are."""
     clear = [(each.predicted[name], each.simulated[name]) for each in comparisons if abs(each.predicted[name]) > MARGIN]
     return sum(said * was > 0 for said, was in clear), len(clear)
 

@@ -19,7 +19,7 @@ from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, Poli
 
 
 class ConfidenceStop(Policy):
-    """The round is sent before a draft whose distribution is too flat; the pass that told it was made for nothing."""
+    """The round is sent before a draft whose distribution is too flat; the pass that showed it was made for nothing."""
 
     looks_at_law: ClassVar[bool] = True
     kind: Literal["confidence_stop"] = "confidence_stop"
@@ -47,6 +47,6 @@ class ConfidenceStop(Policy):
 
 
 def entropy_bits(distribution: Floats) -> float:
-    """Of a distribution [V]."""
+    """The entropy of a distribution [V], bits."""
     positive = distribution[distribution > 0]
     return float(-(positive * np.log2(positive)).sum())

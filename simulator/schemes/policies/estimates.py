@@ -1,8 +1,8 @@
 """What an edge can estimate from its verification results, with older ones forgotten at an exponential rate.
 
-Acceptance is that of drafts which were verified: those that stood, and the one that fell, of each round. How long a
-round is away is a line in its bits, seconds = away_s + bits * s_per_bit, by least squares: the slope is the uplink's,
-the intercept all that does not grow with the payload (propagation, headers, the cloud, the way back).
+Acceptance is that of drafts which were verified: those that were accepted, and the one that was rejected, of each
+round. How long a round is away is a line in its bits, seconds = away_s + bits * s_per_bit, by least squares: the slope
+is the uplink's, the intercept all that does not grow with the payload (propagation, headers, the cloud, the way back).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Estimates(NamedTuple):
         return type(self)(*self[:2], *(weight * old + more for old, more in zip(self[2:], new, strict=True)))
 
     def acceptance(self, prior: float) -> float:
-        """Of a draft that is verified, as if one more had been accepted with probability `prior`."""
+        """The acceptance of a draft that is verified, as if one more had been accepted with probability `prior`."""
         return (self.accepted + prior) / (self.judged + 1.0)
 
     @property

@@ -17,16 +17,16 @@ from simulator.schemes.policies.running_estimates import MOST_ACCEPTANCE, distri
 from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, EdgeView, PolicyState
 
 REQUEST_BITS: Final = 16.0
-"""Of what asks the cloud to decode by itself."""
+"""The payload, bits, of what requests the cloud to decode by itself."""
 LEARNING_STRETCHES: Final = 2
 STRETCH_TOKENS: Final = 8
-"""Of a stretch that is there to learn from, and the least of one that asks again."""
+"""The tokens of a stretch that is there to learn from, and the least number of them in one that requests again."""
 TRIED_SHARE: Final = 0.7
-"""Of the best goodput, what a trial must promise."""
+"""The share of the best goodput that a trial must promise."""
 HOPE: Final = 1.0
 """Standard deviations of acceptance in favour of drafting, which learns, where the cloud by itself teaches nothing."""
 LENGTHS: Final = (1.0, 0.5, 1.0, 0.0)
-"""Of rounds to learn from, as shares of the longest."""
+"""The lengths of rounds to learn from, as shares of the longest."""
 
 LearningRounds = Annotated[
     int, Field(ge=1, le=10_000, description="a device's first rounds under each rung, their lengths fixed beforehand")
@@ -45,7 +45,7 @@ class Exploring(NamedTuple):
     """How much is done to learn from it."""
 
     learning_rounds: int
-    """Of each operating point."""
+    """The number of rounds to learn from under each operating point."""
     trial_every: int
 
 
@@ -152,7 +152,7 @@ def open_cycle(now: Now, exploring: Exploring) -> Action:
 
 
 def _scheduled(now: Now, exploring: Exploring, turn: int) -> Cycle:
-    """Of the learning run, whatever came back so far."""
+    """The decision that the learning run has scheduled for this turn, whatever came back so far."""
     lap, rung = divmod(turn, now.learned.rungs)
     if lap >= exploring.learning_rounds:
         return Cycle(now.learned.rungs, STRETCH_TOKENS, 0.0, 0.0)

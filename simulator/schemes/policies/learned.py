@@ -37,7 +37,7 @@ class Learned:
     header: RunningMean = field(default_factory=RunningMean)
     """Bits on the air beside a round's payload."""
     pass_s: RunningMean = field(default_factory=RunningMean)
-    """Of the drafter."""
+    """The mean time of a pass of the drafter, s."""
     decisions: float = 0.0
     """How many rounds, or stretches of the cloud's own, were decided on."""
     price: float = 0.0
@@ -52,12 +52,12 @@ class Learned:
     trial_s: float = 0.0
     """When something was last done to learn from."""
     asked_s: float = nan
-    """When a pass was asked for."""
+    """When a pass was requested."""
     timed_s: float = nan
     """Up to when answers have been read for their times."""
     acked_bits: float = 0.0
     row_asked_s: float = nan
-    """When the cloud's last stretch was asked for, until its request is seen to have been acknowledged."""
+    """When the cloud's last stretch was requested, until its request is seen to have been acknowledged."""
     row_is_new: float = 0.0
     """Whether the first token of a stretch is still to come."""
     bins: list[float] = field(default_factory=list)

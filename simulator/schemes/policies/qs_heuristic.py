@@ -3,7 +3,7 @@
 The paper compares fixed lengths, a heuristic and a learned policy: length and precision follow the channel and how sure
 the pair is of the text. The rule of its heuristic is in neither its abstract nor its public code, which has fixed
 lengths and the learned policy alone; so what is here is our own reading (I): the uplink is good where the last round
-was away for no longer than rounds of its bits were before, and the text easy where it stood.
+was away for no longer than rounds of its bits were before, and the text easy where that round was accepted.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from simulator.schemes.policy import Action, DraftRound, EdgeView, Policy, Polic
 AS_LONG = 0.05
 """A round is away for no longer than others where it is by this share of their time."""
 _PLACES = len(Estimates())
-"""Of the state: the estimates; then whether the uplink is good, whether the last round stood, and whether the open one
-is its request's first: 1 or 0."""
+"""The number of estimates that the state begins with; then it holds whether the uplink is good, whether the last round
+was accepted, and whether the open one is its request's first: 1 or 0."""
 
 
 class QsHeuristic(Policy):

@@ -1,8 +1,9 @@
 """Draft length by delay and running acceptance: the length that yields most tokens a second, as the edge estimates it.
 
-A round of g drafts commits (1 - a^{g+1}) / (1 - a) tokens where each draft that is verified stands with probability a
-(Leviathan et al. 2023), and takes g passes of the drafter and the time it is away, which grows with its bits:
-g t_d + g b / R + RTT + T_v. What lengthens delay lengthens the drafts; what lowers acceptance or rate shortens them.
+A round of g drafts commits (1 - a^{g+1}) / (1 - a) tokens where each draft that is verified is accepted with
+probability a (Leviathan et al. 2023), and takes g passes of the drafter and the time it is away, which grows with its
+bits: g t_d + g b / R + RTT + T_v. What lengthens delay lengthens the drafts; what lowers acceptance or rate shortens
+them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from simulator.schemes.policies.estimates import Estimates
 from simulator.schemes.policy import Action, DraftRound, EdgeView, Policy, PolicyState, SeenVerdict
 
 _PLACES = len(Estimates())
-"""Of the state: the estimates; then when the round began, or -1 where it tells nothing; then t_d, and its weight."""
+"""The number of estimates that the state begins with; then it holds when the round began, s, or -1 where it tells
+nothing; then t_d, s, and its weight."""
 
 
 class RunningAcceptance(Policy):

@@ -80,7 +80,8 @@ class AcceptanceEstimate:
 
     @classmethod
     def empty(cls, rungs: int, positions: int) -> Self:
-        """Of that many operating points and draft positions; later positions are taken for the last."""
+        """An estimate without data for so many operating points and draft positions; later positions are taken for the
+        last."""
         return cls([[0.0] * positions for _ in range(rungs)], [[0.0] * positions for _ in range(rungs)])
 
     @property
@@ -158,7 +159,7 @@ class LinkTimes:
     sum_uu: float = 0.0
     sum_uz: float = 0.0
     sum_zz: float = 0.0
-    """Of u = 1 / x and z = y / x."""
+    """The sums over rounds of u = 1 / x and z = y / x, and of their products (`sum_u` to `sum_zz`)."""
     least_s: float = nan
     heard: float = 0.0
     total_s: float = 0.0
@@ -233,7 +234,7 @@ class LinkTimes:
 
 @dataclass(slots=True)
 class CloudTimes:
-    """What the cloud takes, queueing included: to judge a round, and to decode a token by itself.
+    """What the cloud takes, queueing included: to verify a round, and to decode a token by itself.
 
     The two are not tied to each other: a round that comes amid others' passes waits for one to end, while the tokens of
     a stretch go from pass to pass, so that company may cost the one much and the other nothing.

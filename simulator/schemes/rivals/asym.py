@@ -32,7 +32,7 @@ from simulator.schemes.rivals.dssd import SplitScheme
 FINEST: Final = 21
 """The largest j, of a lattice of 2^j."""
 DROPPED_SHARES: Final = (0.25, 0.5, 0.75)
-"""Of the tolerance, what dropping ids may take; the rest is for the lattice."""
+"""The shares of the tolerance that dropping ids may take; the rest is for the lattice."""
 
 
 class CertifiedReply(EdgeCorrection):
@@ -98,7 +98,7 @@ def _coarsest(p: Floats, ids: Ints, tolerance: float) -> tuple[int, Ints] | None
 
 @lru_cache(maxsize=64)
 def distribution_format(vocabulary: int, level: int) -> wire.Format:
-    """Of a packet of one distribution on the lattice of 2^level."""
+    """The format of a packet of one distribution on the lattice of 2^level."""
     return wire.Format(vocabulary, 1 << level, max_drafts=1, token="unsent")
 
 

@@ -1,9 +1,9 @@
 """Skip the uplink where the drafter is sure (U-HLM, arXiv 2412.12687): lossy, and the records say so.
 
 A position is sure where the largest probability of q_n is `confidence` or more: its draft is drawn from q_n itself and
-committed without judgement, and of it only the id travels, since the cloud needs the text. The first position that is
-not is drafted as in K-SQS, travels with its distribution, is verified, and ends the round. A run of sure drafts ends at
-max_drafts and travels alone, so that one message tells the cloud of the rest of an answer that was sure to its end.
+committed without verification, and of it only the id travels, since the cloud needs the text. The first position that
+is not is drafted as in K-SQS, travels with its distribution, is verified, and ends the round. A run of sure drafts ends
+at max_drafts and travels alone, so that one message tells the cloud of the rest of an answer that was sure to its end.
 
 Whether draft n is verified depends on q_1..q_n, never on d_n. So the distribution of the text is known: at an
 unverified position it is q_n, elsewhere p_n, whatever came before. It misses the verifier's by the sum over sure
@@ -45,7 +45,7 @@ def is_sure(counts: Ints) -> bool:
 
 
 class UntilUnsure(Policy):
-    """Draft on while the last draft was sure. Of this scheme alone: its kind has no default."""
+    """Draft on while the last draft was sure. It is of this scheme alone: its kind has no default."""
 
     kind: Literal["until_unsure"]
 
@@ -54,7 +54,7 @@ class UntilUnsure(Policy):
 
 
 class WhereUnsure(Rejection):
-    """As rejection, but drafts that came unverified stand. Of this scheme alone: its kind has no default."""
+    """As rejection, but unverified drafts are accepted. It is of this scheme alone: its kind has no default."""
 
     lossless: ClassVar[bool | None] = False
     kind: Literal["where_unsure"]  # type: ignore[assignment]
@@ -78,7 +78,7 @@ class WhereUnsure(Rejection):
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
     ) -> Floats | None:
-        """Of the positions that are verified."""
+        """The output distribution of the positions that are verified."""
         return super().output_distribution(p, qhat, drawn, corrected)
 
 
@@ -104,7 +104,7 @@ class SkipWhenConfident(LatticeScheme):
         return SkipPackets(ids, parts.code.packets(one))
 
     def propose(self, q: Floats, state: State, at_most: int | None = None) -> Proposal:
-        """Of a sure position one id that is not known yet: the likeliest stands for it."""
+        """The proposal at a sure position is one id that is not known yet: the likeliest is there in its place."""
         if q.max() < self.confidence:
             return super().propose(q, state, at_most)
         likeliest = np.array([q.argmax()])
@@ -128,7 +128,7 @@ class SkipPackets:
     """The ids of the sure drafts, behind their length in bytes, then the packet of the one that is not sure, if any."""
 
     format: wire.Format
-    """Of the ids."""
+    """The format of the ids."""
     distribution: Packets
 
     @property
@@ -179,7 +179,7 @@ class SkipPackets:
         )
 
     def _before_bits(self, ids_bits: int, distribution_bits: int) -> int:
-        """Of a packet whose ids are padded to whole bytes before a distribution."""
+        """The bits of a packet whose ids are padded to whole bytes before a distribution."""
         return 8 * self.header_bytes + (-(-ids_bits // 8) * 8 if distribution_bits else ids_bits) + distribution_bits
 
 

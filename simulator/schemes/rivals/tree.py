@@ -1,14 +1,14 @@
 """Token trees: several drafts a position, and several positions deep, in one payload and one pass of the verifier.
 
 A distribution is sent for the text and for each node that has children, which are drawn from it without replacement;
-the cloud judges them one after the other (`models.tree_verification`), so that the committed text follows the
+the cloud verifies them one after the other (`models.tree_verification`), so that the committed text follows the
 verifier's distribution (SpecInfer, arXiv 2305.09781; Sequoia, arXiv 2402.12374). The shape is known to both ends, and a
 budget cuts the tree breadth first: the deepest distributions, and of a level the last, are dropped, each before
 anything is drawn from it. The reply tells which node was reached, and the token after it.
 
 In the tables, `drafted` are the nodes that were sent, each reported with the distribution that it was drawn from, and
-`verified` the positions that were verified: distributions along the path that stands, whose children were. A position
-is accepted where one of them stands (`decoding.divergences`).
+`verified` the positions that were verified: distributions along the path that is accepted, whose children were. A
+position is accepted where one of them is (`decoding.divergences`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class TreePackets:
 
     @property
     def format(self) -> wire.Format:
-        """Of prompts and replies: accepted is the number of the node that was reached, from 1."""
+        """The format of prompts and replies: accepted is the number of the node that was reached, from 1."""
         return self.form.replies
 
     def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
@@ -83,7 +83,7 @@ class TreeScheme(LatticeScheme):
     @property
     @abstractmethod
     def shape(self) -> TreeShape:
-        """Of its trees."""
+        """The shape of the scheme's trees."""
 
     @property
     def drafts(self) -> int:

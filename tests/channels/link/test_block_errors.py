@@ -46,7 +46,7 @@ def test_without_a_channel_use_nothing_gets_through() -> None:
 
 
 def share_lost(process: LossProcess, count: int, bits: int, bps: float, step_s: float) -> float:
-    """Of packets that each begin at a multiple of `step_s`."""
+    """The share of packets that are lost, where each begins at a multiple of `step_s`."""
     ends = (k * step_s + bits / bps for k in range(count))
     return sum(process.lost(end_s, bits, bps, (0, 0, k, 0, 0)) for k, end_s in enumerate(ends)) / count
 

@@ -241,7 +241,7 @@ def test_airtime_beside_the_bits_is_answered_with_silence_too(uniforms: Uniforms
 
 
 def airtime_ms(bits: int, **fields: object) -> float:
-    """Of a LoRa frame."""
+    """The airtime of a LoRa frame, ms."""
     curve = Rate.of({"kind": "lora", **fields}).curve(Uniforms.of(0, "link"))
     return 1e3 * curve.finish(Position(0.0), bits).time_s
 

@@ -55,7 +55,7 @@ def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_distingu
 
 
 def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all() -> None:
-    """Of a search's own columns: one of three seeds meets the objective at no number tried."""
+    """The rows have a search's own columns: one of three seeds meets the objective at no number tried."""
     from scenarios.command.run.searching import CapacitySearch
     from simulator.sweeps.search import Capacity, Objective
 

@@ -58,7 +58,7 @@ def test_who_is_lowest_where(
 
 
 def test_few_seeds_say_which_difference_they_would_have_shown_and_eight_need_not() -> None:
-    """Of three ln ratios -s, 0, s the half-width is 4.3027 s / sqrt 3: 6% where s = ln 1.06 sqrt 3 / 4.3027."""
+    """The half-width of three ln ratios -s, 0, s is 4.3027 s / sqrt 3: 6% where s = ln 1.06 sqrt 3 / 4.3027."""
     s = math.log(1.06) * math.sqrt(3) / 4.302652729911275
     few = paired_values("latency_s", np.exp([-s, 0.0, s]), np.ones(3))
     assert would_show([few]) == "a difference above 6% would have shown"

@@ -15,7 +15,7 @@ OPT_13B, OPT_125M = 12_853_473_280, 125_239_296
 GIB = 2**30
 A100 = 79.15 * GIB
 ROOM = 0.9 * A100 - 1.4e9
-"""Of one A100: 90% of what a process finds there, less what passes take."""
+"""The room on one A100, bytes: 90% of what a process finds there, less what passes take."""
 
 
 def cloud(**fields: object) -> Cell:

@@ -20,7 +20,7 @@ from simulator.decoding.memory import Memory
 FAST = range(60)
 SLOW = range(60, 560)
 LONGEST_S = 20.0
-"""Of one cell, which takes some hundredths: what is not refused must end."""
+"""The longest time that one cell may take, s; it takes some hundredths, and what is not refused must end."""
 TOKENS = 500
 """The most that are decoded here: a cell may say how long it is."""
 LONGEST_LINE = 600

@@ -53,7 +53,7 @@ def store(recorded_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RoundStore:
-    """Of another machine: it holds nothing, and no card is there."""
+    """The store of another machine: it holds nothing, and no card is there."""
     monkeypatch.setenv("SQSIM_CACHE", str(tmp_path / "other"))
     return RoundStore(tmp_path / "other" / "rounds.sqlite", CAP_BYTES)
 

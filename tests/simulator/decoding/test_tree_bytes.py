@@ -30,7 +30,7 @@ HEAD = struct.Struct("<4sQ")
 
 @cache
 def trees(way: str) -> list[Tree]:
-    """Of a small cell, live."""
+    """The trees of a small cell, live."""
     memory = Memory()
     simulate(made(way), memory=memory)
     return [kept.tree for kept in memory._trees.values()]

@@ -50,7 +50,7 @@ BIASED: Final = {"s_q": 0.01, "edge_only": 0.01, "dssd, half": 1e-6}
 
 @cache
 def heard(name: str) -> tuple[pd.DataFrame, list[SlowRound], list[OpenRound]]:
-    """The rounds of a scheme by the simulator, by the tables, and as an observer hears of them; all in order."""
+    """The rounds of a scheme by the simulator, by the tables, and as they are reported to an observer; all in order."""
     uplink = link(2e4, 0.0131, 0.0613, 0.3)
     cell = Cell.from_fields(BASE | {"scheme": SCHEMES[name], "uplink": uplink, "workload": asked(2, output_tokens=40)})
     witness = Witness()
@@ -69,7 +69,7 @@ def run(name: str) -> tuple[pd.DataFrame, list[SlowRound]]:
 
 
 def _partly(witness: Witness, cell: Cell, key: tuple[int, int]) -> tuple[Heard, Heard]:
-    """Of a partial round, the parts before the first one that was sent once and lost; and the drafts that were made
+    """The parts of a partial round before the first one that was sent once and lost; and the drafts that were made
     before the reply came."""
 
     def heard(number: int, drafts: int) -> int:

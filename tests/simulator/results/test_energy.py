@@ -25,7 +25,7 @@ from simulator.results.units import title
 MEMORY: Final = Memory()
 NAMES: Final = tuple(each.name for each in PER_TOKEN)
 UNASKED: Final = ("slo_attainment", "goodput_tokens_per_s", "unsettled_share", "settled_after_tokens")
-"""Of cells without an objective and without a threshold that moves there are none."""
+"""The metrics that a cell lacks without an objective and without a threshold that moves."""
 LATER_S: Final = 600.0
 """What was on the air or in a pass when a run ended is over by then."""
 LOSSY: Final = {"kind": "bernoulli", "probability": 0.3}
@@ -73,7 +73,7 @@ class Heard(Watch):
 
 
 def random_cell(links: str, number: int) -> Cell:
-    """Devices that hurry: deadlines withdraw messages, servers crash, some devices leave."""
+    """Devices that hurry: deadlines cancel messages, servers crash, some devices leave."""
     rng = np.random.default_rng([number, len(links)])
     up, down = LINKS[links]
     deadline_s = float(rng.choice([0.6, 1.5]))
@@ -165,7 +165,7 @@ def test_a_device_idles_while_a_request_is_open_there_and_no_longer() -> None:
     ],
 )
 def test_without_a_figure_there_is_no_number(given: dict[str, object], number: int) -> None:
-    """Of a link both ways have one or the metric has none."""
+    """Both directions of a link have a figure, or the metric has none."""
     summary = simulate(cell().with_(given), memory=MEMORY).summary
     assert sum(not math.isnan(summary[name]) for name in NAMES) == number
     assert all(not math.isnan(summary[name]) for name in METRICS if name not in (*NAMES, *UNASKED, "tpot_p95_s"))

@@ -40,7 +40,7 @@ def quantile(values: Iterable[float], share: float) -> float:
 
 
 def tokens(run: Account) -> int:
-    """Of all requests."""
+    """The output tokens of all requests."""
     return sum(len(request.tokens) for request in run.requests)
 
 
@@ -364,7 +364,7 @@ def test_no_two_metrics_could_be_swapped_unnoticed() -> None:
 
 
 def test_throughput_counts_the_tokens_of_a_request_that_met_its_deadline() -> None:
-    """Of `streamed`, some requests end by their deadline with tokens at the device."""
+    """Some requests of `streamed` end by their deadline with tokens at the device."""
     run = account("streamed")
     late = [request for request in run.requests if request.outcome == "timed_out" and request.tokens]
     assert late and tokens(run) > answered_tokens(run)

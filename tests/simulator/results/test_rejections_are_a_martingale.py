@@ -45,7 +45,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
 
 @dataclass
 class Sum:
-    """Of what happened, less how probable it was, and the variance of that."""
+    """The sum of what happened, less how probable it was, and the variance of that."""
 
     off: float = 0.0
     variance: float = 0.0
@@ -110,7 +110,7 @@ def play(decoder: Decoder) -> Sums:
 
 
 def _judged(decoder: Decoder, device: int) -> Iterator[tuple[Floats, Floats, int, bool, int]]:
-    """Of each draft that was reached: p, qhat, its id, whether it stands, and the token committed there."""
+    """The drafts that were reached, each as p, qhat, its id, whether it is accepted, and the token committed there."""
     prompt = decoder.prompt(device, 0, Ask(PROMPT, TOKENS))
     decoding = decoder.decoding(device, 0, prompt, None)
     verifier = decoding.setting.pair().verifier

@@ -68,12 +68,12 @@ def nll(seen: Seen) -> float:
 
 
 def uplink(amount: Callable[[RoundSeen], float]) -> Callable[[Seen], float]:
-    """Of a payload, known once it is in."""
+    """The amount that a payload has, known once it is in."""
     return lambda seen: amount(seen.round) if seen.sent and seen.round.up and seen.round.received_s < math.inf else 0
 
 
 def payloads(round_: RoundSeen) -> list[Transfer]:
-    """The one, and the whole one where that was asked for."""
+    """The one, and the whole one where that was requested."""
     return [each for each in (round_.up, round_.whole) if each]
 
 

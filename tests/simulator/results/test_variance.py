@@ -63,7 +63,8 @@ def test_effects_that_were_put_in_come_out_with_their_closed_sums_of_squares() -
 
 
 def slow_sums(table: pd.DataFrame, factors: Sequence[str]) -> dict[tuple[str, ...], float]:
-    """Of every effect: the mean over rows of the squared inclusion-exclusion sum of marginal means, times the rows."""
+    """The sum of squares of every effect: the mean over rows of the squared inclusion-exclusion sum of marginal means,
+    times the rows."""
     found: dict[tuple[str, ...], float] = {}
     subsets = [each for size in range(1, len(factors) + 1) for each in itertools.combinations(factors, size)]
     for names in [*subsets, (BLOCK,)]:

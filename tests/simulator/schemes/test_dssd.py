@@ -55,7 +55,7 @@ def test_requests_side_by_side_on_one_device_keep_their_own_corrections() -> Non
 
 @pytest.mark.parametrize("scheme", ["dssd", "asym"])
 def test_an_answer_that_ends_with_a_rejection_sends_nothing_after_it(scheme: str) -> None:
-    """Of one token: a round of one draft, of which some are rejected."""
+    """Each answer has one token: a round of one draft, of which some are rejected."""
     asked = {"kind": "closed", "requests": 40, "prompt_tokens": 8, "output_tokens": 1}
     result = ran(cell(scheme, workload=asked)).result
     rounds = result.rounds

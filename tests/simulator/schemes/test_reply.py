@@ -18,7 +18,7 @@ from kinds import ConfigError
 from models.verification import UNDRAWN, Verdict, inverse_cdf, total_variation
 from simulator import simulate
 from simulator.schemes.acceptance import Rejection, SplitRejection, received
-from simulator.schemes.policy import Action, CloudDecodes, EdgeView, Policy, PolicyState
+from simulator.schemes.policy import Action, CloudDecodes, DraftRound, EdgeView, Policy, PolicyState
 from simulator.schemes.reply import DistributionReply, EdgeCorrection, Reply, SentRound, TokenReply
 from simulator.schemes.rivals.asym import FINEST, CertifiedReply, within
 from simulator.schemes.scalars import ScalarPackets
@@ -168,3 +168,39 @@ def test_the_finest_lattice_is_the_finest_that_the_wire_has() -> None:
     assert wire.Format(1 << 20, 1 << FINEST, max_drafts=1, token="unsent").resolution == 1 << FINEST
     with pytest.raises(wire.CodecError, match="resolution"):
         wire.Format(1 << 20, 2 << FINEST, max_drafts=1, token="unsent")
+
+
+class SureReply(TokenReply):
+    """`TokenReply`, then the verifier's largest probability in 8 bits."""
+
+    kind: Literal["test_sure"] = "test_sure"  # type: ignore[assignment]
+
+    def encode(self, verdict, p, packets, context):
+        return super().encode(verdict, p, packets, context) + bytes([round(255 * float(p.max()))])
+
+    def decode(self, reply, sent, packets):
+        return super().decode(reply[:-1], sent, packets)
+
+    def hint(self, reply: bytes) -> float:
+        return reply[-1] / 255
+
+
+class BySureness(Policy):
+    """Drafts as many as the hint says."""
+
+    kind: Literal["test_by_sureness"] = "test_by_sureness"
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        hinted = 1 if np.isnan(view.hint) else 1 + round(6 * view.hint)
+        return DraftRound(min(view.most_drafts, hinted)), state
+
+
+def test_what_a_reply_hints_at_reaches_the_policy_for_its_bits_and_leaves_the_text_alone() -> None:
+    """The first round knows of nothing; each later one is as long as the hint before it says."""
+    plain, hinted = (
+        simulate(cell({"kind": "composed", "policy": "test_by_sureness", "reply": reply, "budget_bits": None}))
+        for reply in ("token", "test_sure")
+    )
+    assert (plain.rounds["drafted"] == 1).all() and hinted.rounds["drafted"].max() > 1
+    assert hinted.rounds["reply_bits"].unique().tolist() == [plain.rounds["reply_bits"].iloc[0] + 8]
+    assert (hinted.rounds.groupby("request")["drafted"].first() == 1).all() and hinted.summary["tv_output"] < 1e-12

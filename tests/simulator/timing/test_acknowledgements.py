@@ -116,7 +116,7 @@ def test_an_acknowledgement_that_fails_on_the_way_back_costs_a_repeat(how: str) 
 
 
 def test_an_acknowledgement_of_its_own_reports_that_a_partial_round_ends_early() -> None:
-    """Of eight parts of 80 bits the second is lost. The third is in at 0.34 s; its acknowledgement takes 16 ms of the
+    """The second of eight parts of 80 bits is lost. The third is in at 0.34 s; its acknowledgement takes 16 ms of the
     downlink, the message that no more are awaited another 16: it is in at 0.472 s, while the sixth goes out."""
     ways = both(ack_bits=16, up=Scripted((0, 0, 1, 0)))
     message = ways.put(ways.up, 0.0, 0, [80] * 8)

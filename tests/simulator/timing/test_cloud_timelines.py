@@ -47,11 +47,11 @@ class Play:
     cloud: dict[str, Any]
     happens: list[Happens]
     began: Began | None = None
-    """Of each job, when its passes begin."""
+    """When the passes of each job begin, s."""
     done: Began | None = None
     states: dict[int, list[tuple[float, str]]] = field(default_factory=dict)
     works: list[tuple[tuple[int, int], ...]] | None = None
-    """Of each pass, the (new, cached) tokens of each job in it."""
+    """The (new, cached) tokens of each job in each pass."""
     evictions: int | None = None
     service_s: float | None = None
 

@@ -73,7 +73,7 @@ def test_a_devices_passes_take_as_long_whatever_the_network_does(clocks: Clocks)
 
 
 def test_a_servers_pass_takes_as_long_whatever_was_served_before(clocks: Clocks) -> None:
-    """Of two sessions, whichever comes first."""
+    """There are two sessions, and either comes first."""
     spent_s = []
     for order in ((1, 2), (2, 1)):
         bench = Bench(latency=clocks[1], batching="none")
@@ -136,7 +136,7 @@ def test_a_pass_that_is_made_again_is_drawn_again(clocks: Clocks) -> None:
 
 
 def test_passes_of_a_clock_that_draws_are_spread_as_its_samples(clocks: Clocks) -> None:
-    """Of a text decoded by a verifier alone, the tokens are 20.1 ms and a little apart, times one of the samples."""
+    """The tokens of a text decoded by a verifier alone are 20.1 ms and a little apart, times one of the samples."""
     lone = {"workload.devices": 1, "workload.requests": 1, "workload.output_tokens": 200, "downlink": quick()}
     ends_s = simulate(drawn(clocks, "cloud_only", **lone)).rounds["verified_s"]
     gaps = ends_s.diff().dropna() / 0.0201
@@ -150,7 +150,7 @@ def quick() -> dict[str, object]:
 
 
 def test_rounds_of_a_pass_are_judged_beside_it_one_after_another() -> None:
-    """A pass of 1 s; a judgement of .1 s and .01 s a draft."""
+    """A pass of 1 s; a verification of .1 s and .01 s a draft."""
     bench = Bench(latency={"kind": "constant", "per_pass_s": 1.0}, judge_s=0.1, decode_s_per_draft=0.01)
     prompt = bench.submit((0, 0), 5, prefill=True)
     bench.env.run()

@@ -1,4 +1,5 @@
-"""What a loss is told of a packet: when its last bit left, its bits, the mean rate at which it went out, its index."""
+"""What is reported to a loss of a packet: when its last bit left, its bits, the mean rate at which it went out, its
+index."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ Told = tuple[float, int, float, tuple[int, ...]]
 
 
 class Ear:
-    """A loss that loses nothing and notes what it is told."""
+    """A loss that loses nothing and notes what is reported to it."""
 
     def __init__(self) -> None:
         self.told: list[Told] = []
@@ -21,7 +22,8 @@ class Ear:
 
 
 def told(second_s: float = 0.0, **changes: object) -> list[Told]:
-    """Of 1,000 bits of device 0 at 0 s and 400 of device 1 at `second_s`, over 1 kbit/s with headers of 100 bits."""
+    """What is reported to the loss process of 1,000 bits of device 0 at 0 s and 400 of device 1 at `second_s`, over 1
+    kbit/s with headers of 100 bits."""
     loss, acknowledgements = Ear(), Ear()
     bench = Bench(loss, acknowledgements, header_bits=100, **changes)  # type: ignore[arg-type]
     bench.put(0.0, 0, 1000)

@@ -169,8 +169,8 @@ def test_a_flushed_round_frees_the_processor_and_the_uplink() -> None:
 @pytest.mark.parametrize("acknowledged", [0, 1], ids=["planned", "general"])
 @pytest.mark.parametrize("rate", [{"kind": "constant", "bps": 3e4}, {"kind": "duty_cycle", "bps": 3e5, "duty": 0.1}])
 def test_each_bit_on_the_uplink_is_of_a_round_that_was_judged_or_flushed(rate: object, acknowledged: int) -> None:
-    """Of those flushed, the bits that went out by then, in packets whose turn had come: one that waits for a silence to
-    end goes out all the same."""
+    """Flushed rounds count the bits that went out by then, in packets whose turn had come: one that waits for a silence
+    to end goes out all the same."""
     asked = ASKED | {"prompt_at_cloud": True, "devices": 1}
     arq = {"kind": "selective_repeat", "timeout_s": 3.0, "ack_bits": acknowledged}
     up = link(3e4, arq=arq, mtu_bits=400) | {"rate": rate}
@@ -195,7 +195,8 @@ class Downlinked(Watch):
 
 
 def test_a_payload_acknowledges_the_replies_to_all_but_the_d_rounds_before_it() -> None:
-    """Nearly all acknowledgements are lost: replies are sent again until a payload tells that they have been heard."""
+    """Nearly all acknowledgements are lost: replies are sent again until a payload reports that they have been
+    received."""
     deaf = link(1e6, 0.005) | {"arq": {"kind": "selective_repeat", "timeout_s": 0.06, "ack_loss": LOST}}
     asked = ASKED | {"devices": 1, "requests": 1, "output_tokens": 40}
     made = cell(SCHEMES["k_sqs"] | {"depth": 2}, workload=asked, downlink=deaf)

@@ -31,7 +31,7 @@ def answers(run: Ran) -> dict[int, tuple[str, tuple[int, ...]]]:
 
 @pytest.mark.parametrize("scheme", ["k_sqs", "edge_only", "cloud_only", {"kind": "c_sqs", "carry": False}])
 def test_answers_are_the_same_and_the_processor_works_on_one_thing_at_a_time(scheme: object) -> None:
-    """That it does is checked by every run; here, that its work adds up."""
+    """Every run checks that the processor works on one thing at a time; this test checks that its work adds up."""
     runs = [ran(made(places, scheme), MEMORY) for places in (1, 2, 6)]
     assert answers(runs[0]) == answers(runs[1]) == answers(runs[2])
     for run in runs:
