@@ -53,8 +53,6 @@ from simulator.schemes.policy import (
     most_drafts,
 )
 
-PROMPT, PAYLOAD, REPLY = MessageKind.PROMPT, MessageKind.PAYLOAD, MessageKind.REPLY
-COUNT, WHOLE, REQUEST = MessageKind.COUNT, MessageKind.WHOLE, MessageKind.REQUEST
 REQUEST_BYTES: Final = b"\x00"
 """The content of a request for all of a round, which its header identifies."""
 
@@ -91,10 +89,10 @@ class DraftingEdge(EdgeMachine):
 
     def _send_prompt(self) -> None:
         content = token_bytes(self._session.start.committed, self._terms.decoding.format)
-        self.commands.append(machine.SendMessage(PROMPT, 0, (content,), replies=0))
+        self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (content,), replies=0))
 
     def _send_drafts(self, node: EdgeNode, replies: int = 1) -> None:
-        kind, payload = PAYLOAD, self._session.seal(node)
+        kind, payload = MessageKind.PAYLOAD, self._session.seal(node)
         self.commands.append(machine.SendMessage(kind, node.round, payload.parts, payload, node, replies=replies))
 
 
@@ -230,7 +228,7 @@ class SpeculateEdge(DraftingEdge):
         node, payload = drafts.node, self._session.seal(drafts.node, drafts.parts)
         drafts.parts, drafts.grows = payload.parts, len(node.drafts) < drafts.most
         if len(node.drafts) == 1:
-            kind, grows = PAYLOAD, drafts.grows
+            kind, grows = MessageKind.PAYLOAD, drafts.grows
             self.commands.append(machine.SendMessage(kind, node.round, payload.parts, payload, node, grows))
         else:
             self.commands.append(machine.AddPart(payload.parts[-1], not drafts.grows, payload, node))
@@ -286,7 +284,7 @@ class SpeculateEdge(DraftingEdge):
         """The cloud is to decode so many tokens, and each is taken as its turn comes."""
         last, since_s = node.round + tokens, None
         count = encode_count(tokens)
-        self.commands.append(machine.SendMessage(COUNT, node.round, (count,), replies=tokens))
+        self.commands.append(machine.SendMessage(MessageKind.COUNT, node.round, (count,), replies=tokens))
         while node.round < last and self._answer.remaining:
             node, _ = yield from self._resolve(node)
             seen = yield from self._look()
@@ -320,7 +318,7 @@ class SpeculateEdge(DraftingEdge):
 
     def _read(self, message: MessageArrived) -> None:
         """A message of the cloud: a reply, or a request for all of the open round."""
-        if message.kind is REQUEST:
+        if message.kind is MessageKind.REQUEST:
             self._requested = True
         else:
             self._replies[message.round] = message.parts[0]
@@ -332,7 +330,7 @@ class SpeculateEdge(DraftingEdge):
         yield
         yield from self._work(machine.Encode(node.round, len(node.drafts)))
         self.commands.append(Order.REST)
-        self.commands.append(machine.SendMessage(WHOLE, node.round, self._session.seal_whole(node)))
+        self.commands.append(machine.SendMessage(MessageKind.WHOLE, node.round, self._session.seal_whole(node)))
 
 
 class SpeculateCloud(CloudMachine):
@@ -362,17 +360,17 @@ class SpeculateCloud(CloudMachine):
 
     def acknowledged(self, message: MessageArrived) -> int:
         """Its device knows the results of all but the D rounds before it; of its own, that all of it is wanted."""
-        return message.round if message.kind is WHOLE else message.round - 1 - self._depth
+        return message.round if message.kind is MessageKind.WHOLE else message.round - 1 - self._depth
 
     def _arrived(self, message: MessageArrived) -> None:
         kind, number, parts = message.kind, message.round, message.parts
-        if kind is PROMPT:
+        if kind is MessageKind.PROMPT:
             prompt = bytes_tokens(parts[0], self._terms.decoding.format)
             self._begin(self._session.start(prompt), len(prompt))
             return
-        if kind is COUNT:
+        if kind is MessageKind.COUNT:
             self._alone, parts = decode_count(parts[0]), ()
-        elif kind is WHOLE:
+        elif kind is MessageKind.WHOLE:
             assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not requested"
         next_ = 1 if self._node is None else self._node.round
         if number < next_:
@@ -438,7 +436,7 @@ class SpeculateCloud(CloudMachine):
         assert number is not None, "I3: a job is done that was not submitted"
         node = self._node = job.node
         if verified is None:
-            self.commands.append(machine.SendReply(REQUEST, number, REQUEST_BYTES))
+            self.commands.append(machine.SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))
             return
         if node.round > number + 1:  # what was drafted on its drafts is void
             self.commands.append(machine.DropRounds(tuple(self._payloads), range(number + 1, node.round)))
@@ -453,5 +451,5 @@ class SpeculateCloud(CloudMachine):
                 self._payloads[node.round] = ()
                 self._take_next()
         status = encode_status(Status(job.queue_s, job.serve_s, job.batch)) if self._reports else b""
-        self.commands.append(machine.SendReply(REPLY, number, verified.reply + status, verified))
+        self.commands.append(machine.SendReply(MessageKind.REPLY, number, verified.reply + status, verified))
         self._take_next()

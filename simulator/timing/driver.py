@@ -59,8 +59,6 @@ DOWNLINK_STATES: Final = {
     "timeout_wait": "timeout_wait_s",
 }
 JOB_STATES: Final = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
-PROMPT, REPLY, REQUEST, WHOLE = MessageKind.PROMPT, MessageKind.REPLY, MessageKind.REQUEST, MessageKind.WHOLE
-"""Looked up once: the members of an enumeration are slow to reach in Python 3.11."""
 _ROUND: Final = SECOND - 1
 """The bits of a message's index that are its round."""
 
@@ -208,7 +206,7 @@ class Driver:
             arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
             for role in self._network.uplinks:
                 self._acknowledge(role, self._edge.acknowledged(arrived))
-            if self._replies_due and arrived.kind is REPLY:
+            if self._replies_due and arrived.kind is MessageKind.REPLY:
                 self._replies_due -= 1
                 if not self._replies_due and self._network.windows is not None:
                     self._network.windows.has_all(self._device.number)
@@ -226,7 +224,7 @@ class Driver:
     def _cloud_receives(self, message: Message) -> None:
         assert self._cloud is not None and message.kind is not None
         arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
-        if arrived.kind is PROMPT:
+        if arrived.kind is MessageKind.PROMPT:
             self._ledger.prompt_arrived()
         else:
             self._acknowledge(DOWNLINK, self._cloud.acknowledged(arrived))
@@ -247,22 +245,16 @@ class Driver:
         """Takes the processor; False: it is not free, and `then` follows once it is."""
         called = self._device.call(self._request)
         if called is not None:
-            self._wait_for_turn(round_number, called, then)
+            self._enter(round_number, "edge_queue_s")
+            self._when(called, then)
         return called is None
-
-    def _wait_for_turn(self, round_number: int, called: simpy.Event, then: Callable[[], None]) -> None:
-        self._enter(round_number, "edge_queue_s")
-        self._when(called, then)
 
     def _take_turn(self, command: machine.TakeTurn) -> Event | None:
         return Signal.TURN if self._turn(command.round, partial(self._tell_edge, Signal.TURN)) else None
 
     def _draft_all(self, command: machine.DraftAll) -> None:
-        called = self._device.call(self._request)
-        if called is None:
+        if self._turn(command.round, partial(self._draft_now, command)):
             self._draft_now(command)
-        else:
-            self._wait_for_turn(command.round, called, partial(self._draft_now, command))
 
     def _draft_now(self, command: machine.DraftAll) -> None:
         """The processor drafts and encodes a round from now on: its whole course is known."""
@@ -438,10 +430,10 @@ class Driver:
 
     def _send(self, command: machine.SendMessage) -> None:
         kind, number, parts = command.kind, command.round, command.parts
-        if kind is PROMPT:
+        if kind is MessageKind.PROMPT:
             self._send_prompt(command)
             return
-        beside = kind is WHOLE
+        beside = kind in machine.BESIDE
         round_, index = self._request.open[number], (*self._key, number + SECOND if beside else number)
         message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
         if command.payload is not None and command.node is not None:
@@ -480,7 +472,7 @@ class Driver:
     def _reply(self, command: machine.SendReply) -> None:
         """The device gets its bytes alone."""
         kind, number, round_ = command.kind, command.round, self._request.notes(command.round)
-        if kind is REQUEST:
+        if kind is MessageKind.REQUEST:
             index, report = (*self._key, number + SECOND), self._on_downlink_beside
             message = Message(index, (command.content,), self._edge_receives, report, kind=kind)
             round_.asked = True
