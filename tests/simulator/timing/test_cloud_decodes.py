@@ -29,7 +29,9 @@ from simulator.schemes.policy import (
 )
 
 ONE: dict[str, Any] = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
-VERDICTS: list[SeenVerdict] = []
+VERDICTS: dict[int, SeenVerdict] = {}
+"""What a policy has learned, by how much it had learned before: a call that is repeated to see whether it is pure falls
+on its own place."""
 HEARD: list[tuple[float, SeenCloud]] = []
 """What views told of the cloud at the time that a round began, when the last one was answered."""
 
@@ -44,8 +46,8 @@ class CloudAlone(Policy):
         return CloudDecodes(min(self.at_a_time, view.remaining_tokens)), state
 
     def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
-        VERDICTS.append(verdict)
-        return state
+        VERDICTS[len(state)] = verdict
+        return (*state, 0.0)
 
 
 class Alternating(Policy):
@@ -132,10 +134,11 @@ def test_a_count_costs_two_bytes_and_the_tokens_after_it_nothing() -> None:
     asked = [16 if n % 12 == 0 else 0 for n in range(24)]
     assert rounds["payload_bits"].tolist() == asked
     assert rounds["uplink_bits"].tolist() == [bits and bits + HEADER_BITS for bits in asked]
-    assert [seen.payload_bits for seen in VERDICTS] == asked
-    gaps = [after.sent_s - before.answered_s for before, after in pairwise(VERDICTS)]
-    assert gaps[:11] == [0.0] * 11 and VERDICTS[0].sent_s == rounds["sent_s"][0]
-    assert all(seen.answered_s - seen.sent_s == pytest.approx(0.02) for seen in VERDICTS[1:12])
+    learned = [VERDICTS[place] for place in sorted(VERDICTS)]
+    assert [seen.payload_bits for seen in learned] == asked
+    gaps = [after.sent_s - before.answered_s for before, after in pairwise(learned)]
+    assert gaps[:11] == [0.0] * 11 and learned[0].sent_s == rounds["sent_s"][0]
+    assert all(seen.answered_s - seen.sent_s == pytest.approx(0.02) for seen in learned[1:12])
 
 
 def test_a_reply_that_tells_of_the_cloud_is_three_bytes_longer() -> None:
