@@ -96,7 +96,7 @@ class Divergences:
     rejection_bound: float = 0.0
     tv_output: float = 0.0  # TV(distribution of the committed token, p)
     nll: float = 0.0  # -ln p(token)
-    unjudged: int = 0  # drafts that was accepted without verification
+    unjudged: int = 0  # drafts that were accepted without verification
     measured: Floats = field(default_factory=lambda: np.empty((4, 0)), compare=False, repr=False)
     """[4, n]: DraftDivergences of each draft up to the first rejected, as columns; millions of rounds are remembered.
     One that was accepted without verification could not be rejected."""

@@ -157,8 +157,7 @@ class Driver:
         self._edge = None
         for role in self._network.uplinks:
             self._withdraw_all(role)
-        if self._network.windows is not None:
-            self._network.windows.has_all(self._device.number)
+        self._has_all()
         if self._cloud is None:
             return
         if self._request.remaining_tokens or not self._answer_is_made:
@@ -208,8 +207,8 @@ class Driver:
                 self._acknowledge(role, self._edge.acknowledged(arrived))
             if self._replies_due and arrived.kind is MessageKind.REPLY:
                 self._replies_due -= 1
-                if not self._replies_due and self._network.windows is not None:
-                    self._network.windows.has_all(self._device.number)
+                if not self._replies_due:
+                    self._has_all()
             if self._edge.reads_at_once:
                 self._tell_edge(arrived)
             else:
@@ -331,10 +330,8 @@ class Driver:
 
     def _order(self, command: Order) -> Event | None:
         if command is Order.SETTLED:
-            if self._hidden_since_s is not None:
-                self._show()
-            if self._network.windows is not None:
-                self._network.windows.has_all(self._device.number)
+            self._show()
+            self._has_all()
         elif command is Order.REST:
             self._device.rest(self._request)
         elif command is Order.AWAIT:
@@ -458,7 +455,7 @@ class Driver:
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
         self._replies_due = command.replies
-        if command.replies and not command.grows and self._network.windows is not None:
+        if command.replies and not command.grows:
             self._await_answer()
 
     def _add_part(self, command: machine.AddPart) -> None:
@@ -519,6 +516,11 @@ class Driver:
         """The device has put what it put last, or nothing, and waits: it will see to it that it can be answered."""
         if self._network.windows is not None:
             self._network.windows.awaits(self._device.number, self._request.number, self._sent)
+
+    def _has_all(self) -> None:
+        """The device waits for nothing more."""
+        if self._network.windows is not None:
+            self._network.windows.has_all(self._device.number)
 
     # Commands about the cloud's passes.
 
