@@ -34,8 +34,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         return None
     parts = [*rows.groupby(DISTANCE, sort=True)] if DISTANCE in rows.columns else [("", rows)]
     panels = len(parts) + (not many.empty)
-    figure, axes, across = grid(page, panels, 3, (0.6, 3.4), 2.4 if page.narrow else 2.8)
-    width_in = float(figure.get_size_inches()[0]) / across - 0.8
+    figure, axes, width_in = grid(page, panels, 3, (0.6, 3.4), 2.4 if page.narrow else 2.8)
     depths = sorted({*map(float, rows[DEPTH]), *map(float, many[DEPTH])})
     for ax, (_, part) in zip(axes, parts, strict=False):
         _panel(ax, part, RTT, depths, width_in, page)

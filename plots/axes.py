@@ -9,7 +9,15 @@ import numpy as np
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
-from matplotlib.ticker import FixedFormatter, FixedLocator, Formatter, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    Formatter,
+    FuncFormatter,
+    MaxNLocator,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from kinds.arrays import Floats
 from plots.page import Page
@@ -52,11 +60,7 @@ def swept(ax: Axes, name: str, values: Sequence[float], width_in: float) -> None
     ax.set_xlim(*((10 ** ends[0], 10 ** ends[1]) if logarithmic else ends))
     texts = [_short(value, name) for value in given]
     shown = _readable((at - ends[0]) / (ends[1] - ends[0]) * width_in, texts, given)
-    ax.xaxis.set_major_locator(FixedLocator([float(each) for each in places]))
-    ax.xaxis.set_major_formatter(
-        FixedFormatter([text if keep else "" for text, keep in zip(texts, shown, strict=True)])
-    )
-    ax.xaxis.set_minor_locator(NullLocator())
+    tick_at(ax.xaxis, list(places), [text if keep else "" for text, keep in zip(texts, shown, strict=True)])
 
 
 def x_label(page: Page, name: str) -> str:
@@ -105,6 +109,13 @@ def _log_ticks(low: float, high: float, most: int) -> list[float]:
         if len(found) <= most:
             break
     return found
+
+
+def tick_at(side: Axis, places: Sequence[float], labels: Sequence[str] | str = "{x:g}") -> None:
+    """Sets ticks at these places alone, under these labels or a format of their values."""
+    side.set_major_locator(FixedLocator([float(each) for each in places]))
+    side.set_minor_locator(NullLocator())
+    side.set_major_formatter(StrMethodFormatter(labels) if isinstance(labels, str) else FixedFormatter([*labels]))
 
 
 def ticks(name: str) -> Formatter:

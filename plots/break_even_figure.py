@@ -15,9 +15,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from plots.axes import spans_far, swept, ticks, x_label
+from plots.axes import spans_far, swept, tick_at, ticks, x_label
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
 from plots.page import Page
@@ -57,11 +56,11 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         clock=clocks(dots), wins=np.where(dots[TIME] < dots[TARGET], dots["scheme.kind"].astype(str), OPPONENT)
     )
     panels = 2 if plane(shared).shape[0] else 1
-    figure, axes, across = grid(page, panels, 2, (0.6, 5.6), 3.6 if page.narrow else 4.6)
+    figure, axes, width_in = grid(page, panels, 2, (0.6, 5.6), 3.6 if page.narrow else 4.6)
     look = {kind: _look(kind, summary) for kind in dict.fromkeys([OPPONENT, *summary["scheme.kind"].astype(str)])}
     shown = _map(axes[0], dots, look, page)
     if panels == 2:
-        _load(axes[1], shared, look, page, float(figure.get_size_inches()[0]) / across)
+        _load(axes[1], shared, look, page, width_in)
         shown += [kind for kind in dict.fromkeys(shared["scheme.kind"].astype(str)) if kind not in shown]
     handles: list[Artist] = [_handle(look[kind]) for kind in shown]
     wording = Wording("When does it pay?", caption(summary, page, "", [NOTES], intervals=False))
@@ -90,9 +89,7 @@ def _map(ax: Axes, dots: pd.DataFrame, look: dict[str, Look], page: Page) -> lis
     ax.set_xlim(0.9 * x.min(), 1.12 * x.max())
     ax.set_ylim(min(0.5, 0.8 * accepted.min()), max(5.0, 1.25 * accepted.max()))
     for side in (ax.xaxis, ax.yaxis):
-        side.set_major_locator(FixedLocator(_TICKS))
-        side.set_minor_locator(NullLocator())
-        side.set_major_formatter(StrMethodFormatter("{x:g}"))
+        tick_at(side, _TICKS)
     ax.set_xlabel("x: a round in target passes, less one")
     ax.set_ylabel("A: accepted drafts a round")
     ax.set_title("faster above the line: A > x", fontsize="small", loc="left")
@@ -143,7 +140,7 @@ def _load(ax: Axes, shared: pd.DataFrame, look: dict[str, Look], page: Page, wid
     values = named[CLOUD_TIME].tolist()
     if spans_far(values):
         ax.set_yscale("log")
-    swept(ax, DEVICES, named[DEVICES].tolist(), width_in - 1.2)
+    swept(ax, DEVICES, named[DEVICES].tolist(), width_in - 0.8)
     ax.yaxis.set_major_formatter(ticks(CLOUD_TIME))
     ax.set_xlabel(x_label(page, DEVICES))
     ax.set_ylabel("cloud seconds a token")

@@ -30,7 +30,6 @@ BOUNDS: Final = (
     ("adversarial_dropped_mass", "distributions chosen against it", "#D55E00", (0, (5, 2)), 1.3),
 )
 """Column, label, colour, dashes, width."""
-COLUMNS: Final = 3  # panels side by side, at most
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -41,14 +40,13 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     drawn = [(curve, rows.sort_values(AXIS)) for curve, rows in curves(bounded)]
     if not drawn:
         return None
-    row_in = 1.35 if page.narrow else 2.15
-    figure, panels, across = grid(page, len(drawn), COLUMNS, (1.0, 2.9), row_in, "xy", narrow=2)
+    figure, panels, width_in = grid(page, len(drawn), 3, (1.0, 2.9), 1.35 if page.narrow else 2.15, "xy", narrow=2)
     for panel, (curve, rows) in zip(panels, drawn, strict=True):
         _panel(panel, rows, summary)
         source = words_of(curve)[1].get(DIRECTORY)
         panel.set_title(_title(rows.iloc[0]) + (f", {source}" if source else ""), fontsize="x-small", loc="left")
     _axes(panels[0], summary, bounded)
-    swept(panels[0], AXIS, sorted(summary[AXIS].unique()), (float(figure.get_size_inches()[0]) - 0.8) / across)
+    swept(panels[0], AXIS, sorted(summary[AXIS].unique()), width_in)
     labels = dict(pair for panel in panels for pair in zip(*reversed(panel.get_legend_handles_labels()), strict=True))
     text = caption(summary, page, "lower", clock=False, intervals=bool((bounded["n"] > 2).any()))
     wording = Wording(TITLE, text, "output tokens", "mean dropped mass so far")

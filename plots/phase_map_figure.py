@@ -18,8 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FixedLocator, NullLocator
 
+from plots.axes import tick_at
 from plots.caption import caption
 from plots.layout import Wording, finish
 from plots.page import Page
@@ -92,9 +92,8 @@ def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> None:
     ax.set_xlim(across[0], across[-1])
     ax.set_ylim(up[0], up[-1])
     for side, values, name in ((ax.xaxis, trips, RTT), (ax.yaxis, prompts, PROMPT)):
-        side.set_major_locator(FixedLocator([math.log10(each) for each in values]))
-        side.set_minor_locator(NullLocator())
-        side.set_ticklabels([quantity(each, name) if name == RTT else f"{each:g}" for each in values])
+        labels = [quantity(each, name) if name == RTT else f"{each:g}" for each in values]
+        tick_at(side, [math.log10(each) for each in values], labels)
     ax.tick_params(length=0, labelsize="x-small")
     ax.grid(visible=False)
 
