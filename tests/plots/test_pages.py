@@ -9,8 +9,8 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 import pytest
+from figures import AXIS, drawn, legend_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
 
@@ -19,14 +19,7 @@ from plots.page import Page
 from plots.style import styled
 
 Make = Callable[..., pd.DataFrame]
-AXIS = "uplink.rate.bps"
 NAMES = ("latency", "tails", "pairs", "capacity", "breakdown", "bits", "resampling")
-
-
-def drawn(name: str, table: pd.DataFrame, page: Page) -> Figure:
-    figure = plots.draw(name, table, AXIS, page)
-    assert figure is not None
-    return figure
 
 
 @pytest.mark.parametrize(("name", "width"), [*((name, 3.5) for name in NAMES), ("latency", 7.0)])
@@ -34,7 +27,7 @@ def test_a_figure_is_exactly_as_wide_as_asked_and_nothing_is_cut_off_or_overlaps
     name: str, width: float, summary: Make
 ) -> None:
     table = summary().assign(**{"models.pair.kind": "smollm2"})
-    figure = drawn(name, table, Page(width_in=width))
+    figure = drawn(name, table, page=Page(width_in=width))
     assert figure.get_size_inches()[0] == width
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -51,7 +44,7 @@ def test_a_figure_is_exactly_as_wide_as_asked_and_nothing_is_cut_off_or_overlaps
 
 
 def test_title_and_caption_can_be_left_to_the_paper(summary: Make) -> None:
-    full, bare = (drawn("latency", summary(), page) for page in (Page(), Page(titled=False, captioned=False)))
+    full, bare = (drawn("latency", summary(), page=page) for page in (Page(), Page(titled=False, captioned=False)))
     assert any("Latency per token" in text.get_text() for text in full.texts)
     assert [text.get_text() for text in bare.texts] == ["uplink rate (bit/s)", "latency per output token"]
     assert bare.get_size_inches()[1] < full.get_size_inches()[1]
@@ -59,17 +52,17 @@ def test_title_and_caption_can_be_left_to_the_paper(summary: Make) -> None:
 
 def test_labels_of_the_user_name_curves_and_axes(summary: Make) -> None:
     labels = {"k_sqs": "Ours", AXIS: "Uplink", "latency_per_token_s": "Latency"}
-    figure = drawn("latency", summary(), Page(labels=labels, titled=False, captioned=False))
+    figure = drawn("latency", summary(), page=Page(labels=labels, titled=False, captioned=False))
     assert [text.get_text() for text in figure.texts] == ["Uplink (bit/s)", "Latency"]
-    assert "Ours" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "Ours" in legend_of(figure)
 
 
 def test_the_style_sheet_lies_beneath_what_the_user_has_set(summary: Make) -> None:
     assert matplotlib.rcParams["axes.grid"] is False  # and drawing leaves nothing behind
     with matplotlib.rc_context({"font.size": 13.0, "axes.spines.top": True}):
-        set_ = drawn("latency", summary(), Page())
+        set_ = drawn("latency", summary(), page=Page())
         assert matplotlib.rcParams["font.size"] == 13.0
-    plain = drawn("latency", summary(), Page())
+    plain = drawn("latency", summary(), page=Page())
     sizes = [figure.legends[0].get_texts()[0].get_fontsize() for figure in (set_, plain)]
     assert sizes[0] == pytest.approx(1.3 * sizes[1])
     assert plain.axes[0].spines["top"].get_visible() is False
@@ -89,7 +82,7 @@ def test_a_matplotlibrc_is_respected_even_where_it_says_what_is_the_default(
 def test_letters_are_embedded_in_pdf_as_truetype_and_files_are_the_same_again(summary: Make, tmp_path: Path) -> None:
     page = Page(width_in=3.5)
     first, second = (
-        plots.save(drawn("latency", summary(), page), tmp_path / each, "x", plots.FORMATS, page) for each in "ab"
+        plots.save(drawn("latency", summary(), page=page), tmp_path / each, "x", plots.FORMATS, page) for each in "ab"
     )
     assert [path.suffix for path in first] == [".svg", ".png", ".pdf"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]

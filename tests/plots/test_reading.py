@@ -9,35 +9,17 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from figures import AXIS, curves_of, drawn, legend_of, names_beside, words_around
 from matplotlib.axes import Axes
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-import plots
 from plots.along_axis import MOST, panels, split
 from plots.axes import swept, written
 from plots.display_names import shown_curve
 from plots.lines_or_bars import ends
-from plots.page import Page
 from plots.style import looks
 
 Make = Callable[..., pd.DataFrame]
-AXIS = "uplink.rate.bps"
-
-
-def drawn(name: str, table: pd.DataFrame, axis: str | None = AXIS, page: Page | None = None) -> Figure:
-    figure = plots.draw(name, table, axis, page)
-    assert figure is not None
-    return figure
-
-
-def words_around(figure: Figure) -> str:
-    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
-
-
-def legend_of(figure: Figure) -> list[str]:
-    (legend,) = figure.legends
-    return [text.get_text() for text in legend.get_texts()]
 
 
 def panels_of(figure: Figure) -> list[Axes]:
@@ -88,14 +70,12 @@ def test_panels_are_made_until_none_has_more_than_seven_curves() -> None:
 def test_curves_of_equal_values_are_named_and_stand_apart(summary: Make) -> None:
     table = summary(schemes=["cloud_only", "dense", "k_sqs", "c_sqs", "s_q"])
     same = table["scheme.kind"] == "k_sqs"
-    table.loc[same, "latency_per_token_s"] = table.loc[
-        table["scheme.kind"] == "c_sqs", "latency_per_token_s"
-    ].to_numpy()
+    other = table["scheme.kind"] == "c_sqs"
+    table.loc[same, "latency_per_token_s"] = table.loc[other, "latency_per_token_s"].to_numpy()
     figure = drawn("latency", table)
     assert "Equal everywhere: K-SQS and C-SQS." in words_around(figure)
     (ax,) = figure.axes
-    lines = {str(c.get_label()): c.lines[0] for c in ax.containers if isinstance(c, ErrorbarContainer)}
-    left, right = (lines[name].get_transform().transform((1e4, 0.1))[0] for name in ("k_sqs", "c_sqs"))
+    left, right = (curves_of(ax)[name].lines[0].get_transform().transform((1e4, 0.1))[0] for name in ("k_sqs", "c_sqs"))
     assert right > left
 
 
@@ -104,14 +84,12 @@ def test_a_lossy_scheme_is_named_so_with_dashes_and_open_markers(column: str, su
     table = summary(schemes=["k_sqs", "edge_only"])
     table[column] = (table["scheme.kind"] == "edge_only") * (True if column == "lossy" else 0.3)
     figure = drawn("latency", table)
-    assert legend_of(figure) == [
-        "K-SQS",
-        "edge only (lossy)",
-    ] and "does not follow the verifier's distribution" in words_around(figure)
+    assert legend_of(figure) == ["K-SQS", "edge only (lossy)"]
+    assert "does not follow the verifier's distribution" in words_around(figure)
     look = looks(table)
     assert look["edge_only"].face == "white" and look["edge_only"].dashes != "-" and look["k_sqs"].dashes == "-"
     (ax,) = drawn("bits", table).axes
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["K-SQS", "edge only (lossy)"]
+    assert names_beside(ax) == ["K-SQS", "edge only (lossy)"]
 
 
 def test_policies_of_one_scheme_have_a_colour_and_a_marker_each_and_its_own_settings_share_them(summary: Make) -> None:
@@ -130,9 +108,8 @@ def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so(summary
     (ax,) = figure.axes
     (hollow,) = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
     assert list(hollow.get_xdata()) == [1e3] and list(hollow.get_ydata()) == [pytest.approx(0.530001)]
-    assert legend_of(figure)[-1] == "not all answered" and "Times are of the answered requests alone" in words_around(
-        figure
-    )
+    assert legend_of(figure)[-1] == "not all answered"
+    assert "Times are of the answered requests alone" in words_around(figure)
     assert "of the answered requests" not in words_around(drawn("bits", table))  # bits and tokens are of all
 
 
