@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.axes import spans_far, swept, upright, x_label
+from plots.axes import scale, spans_far, swept, x_label
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
 from plots.page import Page
@@ -69,5 +69,5 @@ def _panel(ax: Axes, rows: pd.DataFrame, axis: str, depths: list[float], width_i
         )  # fmt: skip
     logarithmic = spans_far(values)
     swept(ax, axis, rows[axis].tolist(), width_in)
-    upright(ax, TIME, values, values, logarithmic)
+    scale(ax.yaxis, TIME, values, values, logarithmic)
     ax.set_xlabel(x_label(page, axis), fontsize="small")

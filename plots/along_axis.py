@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from plots.axes import place, spans_far, swept, upright, x_label
+from plots.axes import place, scale, spans_far, swept, x_label
 from plots.caption import UNANSWERED, Better, caption, coinciding, marks, unanswered
 from plots.display_names import curve_of, words_of
 from plots.layout import Wording, finish
@@ -105,7 +105,8 @@ def along(summary: pd.DataFrame, axis: str | None, what: Along, page: Page) -> F
         logarithmic = spans_far(_means(shown, group, what.columns))
         for ax, (_, members) in zip(axes[row], facets, strict=True):
             _panel(ax, shown, [name for name in members if name in group], axis, what, logarithmic)
-            _scale(ax, shown, group, what, logarithmic)
+            reach = reaches(shown.best[shown.best[CURVE].isin(group)], what.columns, logarithmic)
+            scale(ax.yaxis, what.metric, _means(shown, group, what.columns), reach, logarithmic)
     for column, (fields, _) in enumerate(facets):
         axes[0][column].set_title(_panel_title(fields, page) if fields else "", loc="left")
         wide = float(figure.get_size_inches()[0]) * (0.85 if page.narrow or len(facets) > 1 else 0.65)
@@ -159,7 +160,9 @@ def _panel(ax: Axes, shown: _Shown, names: Sequence[str], axis: str, what: Along
 
 def _scale(ax: Axes, shown: _Shown, group: Sequence[str], what: Along, logarithmic: bool) -> None:
     rows = shown.best[shown.best[CURVE].isin(group)]
-    upright(ax, what.metric, _means(shown, group, what.columns), reaches(rows, what.columns, logarithmic), logarithmic)
+    scale(
+        ax.yaxis, what.metric, _means(shown, group, what.columns), reaches(rows, what.columns, logarithmic), logarithmic
+    )
 
 
 def _means(shown: _Shown, group: Sequence[str], columns: Sequence[str]) -> list[float]:

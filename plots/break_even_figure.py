@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -62,7 +61,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if panels == 2:
         _load(axes[1], shared, look, page, width_in)
         shown += [kind for kind in dict.fromkeys(shared["scheme.kind"].astype(str)) if kind not in shown]
-    handles: list[Artist] = [_handle(look[kind]) for kind in shown]
+    handles = [Line2D([], [], color=look[kind].colour, marker=look[kind].marker, linestyle="") for kind in shown]
     wording = Wording("When does it pay?", caption(summary, page, "", [NOTES], intervals=False))
     finish(figure, page, wording, handles, [page.word(kind) for kind in shown])
     return figure
@@ -84,14 +83,11 @@ def _map(ax: Axes, dots: pd.DataFrame, look: dict[str, Look], page: Page) -> lis
             markerfacecolor="white" if lost else look[kind].colour, markersize=3.6 if lost else 5.0, zorder=3 - lost,
             markeredgewidth=0.7,
         )  # fmt: skip
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlim(0.9 * x.min(), 1.12 * x.max())
-    ax.set_ylim(min(0.5, 0.8 * accepted.min()), max(5.0, 1.25 * accepted.max()))
+    ax.set(xscale="log", yscale="log", xlabel="x: a round in target passes, less one")
+    ax.set(xlim=(0.9 * x.min(), 1.12 * x.max()), ylabel="A: accepted drafts a round")
+    ax.set(ylim=(min(0.5, 0.8 * accepted.min()), max(5.0, 1.25 * accepted.max())))
     for side in (ax.xaxis, ax.yaxis):
         tick_at(side, _TICKS)
-    ax.set_xlabel("x: a round in target passes, less one")
-    ax.set_ylabel("A: accepted drafts a round")
     ax.set_title("faster above the line: A > x", fontsize="small", loc="left")
     return winners
 
@@ -107,7 +103,13 @@ def _lines(ax: Axes, dots: pd.DataFrame, page: Page) -> None:
             here = here[here[RATE] == here[RATE].max()]
         here = here.loc[here.groupby(RTT, dropna=False)[TIME].idxmin()].sort_values(X)
         ax.plot(here[X], here[ACCEPTED], color="#888888", linewidth=0.8, zorder=1)
-        ends.append((float(here[X].iloc[-1]), float(here[ACCEPTED].iloc[-1]), page.word(_short(str(pair)))))
+        ends.append(
+            (
+                float(here[X].iloc[-1]),
+                float(here[ACCEPTED].iloc[-1]),
+                page.word(str(pair).replace("synthetic distance=", "TV ")),
+            )
+        )
     placed: list[float] = []
     for x, accepted, name in sorted(ends, key=lambda end: end[1]):
         at = max(accepted, 1.16 * placed[-1]) if placed else accepted
@@ -117,11 +119,6 @@ def _lines(ax: Axes, dots: pd.DataFrame, page: Page) -> None:
             fontsize="x-small", va="center", annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3},
         )  # fmt: skip
-
-
-def _short(pair: str) -> str:
-    """`synthetic distance=0.2` -> `TV 0.2`."""
-    return pair.replace("synthetic distance=", "TV ")
 
 
 def _load(ax: Axes, shared: pd.DataFrame, look: dict[str, Look], page: Page, width_in: float) -> None:
@@ -157,7 +154,3 @@ def _look(kind: str, summary: pd.DataFrame) -> Look:
         return Look(*SCHEMES[kind])
     kinds = summary.drop_duplicates("scheme.kind").assign(**{CURVE: lambda rows: rows["scheme.kind"]})
     return looks(kinds).get(kind, Look("#7F7F7F", "d"))
-
-
-def _handle(look: Look) -> Line2D:
-    return Line2D([], [], color=look.colour, marker=look.marker, linestyle="")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.along_axis import Along, along
-from plots.axes import spans_far, swept, upright, x_label
+from plots.axes import scale, spans_far, swept, x_label
 from plots.caption import caption, marks
 from plots.display_names import words_of
 from plots.layout import Wording, finish, grid
@@ -64,7 +64,7 @@ def draw_pairs(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | 
         lines(ax, part, axis, [Series(METRIC, "")], look, logarithmic)
         values = [page.setting(field, value) for field, value in words_of(f"x {name}")[1].items()]
         ax.set_title(", ".join(values), fontsize="small", loc="left")  # `sotu, 10k, 1m`
-    upright(axes[0], METRIC, means, reaches(shown, [METRIC], logarithmic), logarithmic)
+    scale(axes[0].yaxis, METRIC, means, reaches(shown, [METRIC], logarithmic), logarithmic)
     swept(axes[0], axis, shown[axis].tolist(), width_in)
     title = f"Latency per token against {page.axis(axis)}, by model pair"
     text = caption(shown, page, "lower", marks(shown))

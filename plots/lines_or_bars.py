@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from kinds.arrays import Floats
-from plots.axes import LOG_FROM, level, place, spans_far
+from plots.axes import LOG_FROM, place, scale, spans_far
 from plots.caption import unanswered
 from plots.layout import Wording, finish
 from plots.page import Page
@@ -152,7 +152,7 @@ def bar_figure(
     means = [float(value) for _, rows in curves(summary) for value in rows[columns].iloc[0]]
     logarithmic = spans_far(means, far)
     bars(ax, summary, series, looks(summary), page, logarithmic)
-    level(ax, metric, means, reaches(summary, columns, logarithmic), logarithmic)
+    scale(ax.xaxis, metric, means, reaches(summary, columns, logarithmic), logarithmic)
     finish(figure, page, wording, *(key([one.label for one in series]) if len(series) > 1 else ()))
     return figure, ax, logarithmic
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from kinds.arrays import Floats
-from plots.axes import level, spans_far
+from plots.axes import scale, spans_far
 from plots.caption import Better, caption, marks
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import whiskers
@@ -35,7 +35,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     far = spans_far(values)
     arms = np.nan_to_num(whiskers(values, half, far))
     _points(reached, summary, values, arms)
-    level(reached, metric, [*values], [*(values - arms[0]), *(values + arms[1])], far, TICKS)
+    scale(reached.xaxis, metric, [*values], [*(values - arms[0]), *(values + arms[1])], far, TICKS)
     reached.set_xlabel(page.labels.get(metric) or called(metric))
     _margins(margin, summary)
     lossy = lossy_curves(summary)
@@ -55,7 +55,7 @@ def _margins(ax: Axes, summary: pd.DataFrame) -> None:
     arms = np.nan_to_num(np.stack([share - low, high - share]))
     if spans_far(1 + share):
         _points(ax, summary, 1 + share, arms)
-        level(ax, "", [*(1 + share)], [*(1 + low), *(1 + high)], True, TICKS)
+        scale(ax.xaxis, "", [*(1 + share)], [*(1 + low), *(1 + high)], True, TICKS)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}\N{MULTIPLICATION SIGN}"))
         ax.axvline(1.0, color="black", linewidth=0.8)
         ax.set_xlabel("times the recommended")

@@ -21,7 +21,7 @@ from matplotlib.patheffects import withStroke
 from pandas.api.types import is_numeric_dtype
 
 from kinds.arrays import Floats
-from plots.axes import place, spans_far, swept, tick_at, upright, with_unit, x_label
+from plots.axes import place, scale, spans_far, swept, tick_at, with_unit, x_label
 from plots.caption import caption, marks
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import curve_handles
@@ -55,7 +55,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         ax.set_title(f"one way {with_unit(float(str(delay)), BY)}", loc="left")
     swept(axes[0], axis, rows[axis].tolist(), width_in)
     means = rows[METRIC].tolist()
-    upright(axes[0], METRIC, means, means, spans_far(means))
+    scale(axes[0].yaxis, METRIC, means, means, spans_far(means))
     notes = ["In colour, marked where it is so: lowest of the lossless, and of those among them that send drafts."]
     text = caption(rows, page, "lower", [*notes, *marks(rows, METRIC)], intervals=False)
     words = Wording(f"Who wins against {page.axis(axis)}", text, x_label(page, axis),

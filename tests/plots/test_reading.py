@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from plots.along_axis import MOST, panels, split
 from plots.axes import swept, written
-from plots.display_names import shown_curve
 from plots.lines_or_bars import ends
+from plots.page import Page
 from plots.style import looks
 
 Make = Callable[..., pd.DataFrame]
@@ -128,14 +128,22 @@ def test_every_figure_names_pair_clock_seeds_and_which_way_is_better(summary: Ma
         assert "SmolLM2" in line and "3 seeds" in line and "is better" in line, name
 
 
-def test_a_curve_is_told_in_the_papers_words_unless_the_user_has_others() -> None:
-    assert shown_curve("k_sqs", {}) == "K-SQS"
-    assert shown_curve("dense L=4", {}) == "dense lattice (Q-S), L = 4"
-    assert shown_curve("c_sqs initial=0.1 carry=True", {}) == r"C-SQS, $\beta_1$ = 0.1, carry"
-    assert shown_curve("mine coherence_s=0.02 loss=gilbert_elliott", {}) == "mine, coherence 20 ms, loss in bursts"
-    assert shown_curve("k_sqs label=thin uplink 1 kbit/s", {}) == "K-SQS, label thin uplink 1 kbit/s"
-    assert shown_curve("k_sqs k=8 from=run_a", {"k_sqs": "Ours", "run_a": "2024"}) == "Ours, K = 8, 2024"
-    assert shown_curve("k_sqs k=8", {"k_sqs": "Ours", "k_sqs k=8": "Best"}) == "Best"
+@pytest.mark.parametrize(
+    ("curve", "shown", "labels"),
+    [
+        ("k_sqs", "K-SQS", {}),
+        ("dense L=4", "dense lattice (Q-S), L = 4", {}),
+        ("c_sqs initial=0.1 carry=True", r"C-SQS, $\beta_1$ = 0.1, carry", {}),
+        ("mine coherence_s=0.02 loss=gilbert_elliott", "mine, coherence 20 ms, loss in bursts", {}),
+        ("k_sqs label=thin uplink 1 kbit/s", "K-SQS, label thin uplink 1 kbit/s", {}),
+        ("k_sqs k=8 from=run_a", "Ours, K = 8, 2024", {"k_sqs": "Ours", "run_a": "2024"}),
+        ("k_sqs k=8", "Best", {"k_sqs": "Ours", "k_sqs k=8": "Best"}),
+    ],
+)
+def test_a_curve_has_the_papers_words_unless_the_user_has_others(
+    curve: str, shown: str, labels: dict[str, str]
+) -> None:
+    assert Page(labels=labels).curve(curve) == shown
 
 
 def test_ticks_stand_at_the_values_that_were_simulated_and_no_label_touches_another() -> None:
