@@ -14,7 +14,7 @@ of 100 requests is another question (`--set objective.tpot_p95_s=0.06`); so are 
 from __future__ import annotations
 
 from scenarios import Answer, BearsMost, LimitMetFirst, Quick, Scenario, Tune, script
-from scenarios.base_70b import BASE_70B, DRAFTING, GREEDY
+from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY
 from simulator.sweeps.search import Objective
 
 LIMITS = {"tpot_s": 0.03, "ttft_s": 2.0}

@@ -8,7 +8,7 @@ The rate of each fade is Shannon's over one LTE resource block (180 kHz): 2.6 kb
 from __future__ import annotations
 
 from scenarios import Answer, Below, Costs, Lowest, Quick, Scenario, Tune, script
-from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
+from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 
 COHERENCE = "uplink.rate.coherence_s"
 SNR_DB = [-20.0, -10.0, 0.0, 10.0, 20.0]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from models.published_figures import KEPT, KEPT_LEAST, KEPT_MOST
 from scenarios import Also, Answer, Below, Lowest, PaysFirst, Quick, Scenario, Tune, script
-from scenarios.base_70b import AT_EDGE, DRAFTING, GREEDY, IN_CLOUD, NEAR
+from scenarios.set_ups import AT_EDGE, DRAFTING, GREEDY, IN_CLOUD, NEAR
 
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 300e3, 1e6, 10e6]
 FEW_BPS = [10e3, 100e3, 1e6]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scenarios import Answer, Below, Costs, Lowest, Quick, Scenario, Tune, script
-from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
+from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 
 MTU_BITS = 1500
 BURST_PACKETS = 4

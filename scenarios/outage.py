@@ -9,7 +9,7 @@ caches; sessions move to the other one, which reads their text anew.
 from __future__ import annotations
 
 from scenarios import Answer, Costs, Instead, Lowest, Quick, Scenario, Tune, script
-from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
+from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 
 FAILURES = "cloud.failures.kind"
 

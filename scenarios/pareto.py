@@ -17,7 +17,7 @@ from itertools import groupby
 import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.base_70b import BASE_70B, GREEDY
+from scenarios.set_ups import BASE_70B, GREEDY
 from scenarios.findings.aligned_columns import WIDTH, aligned, number
 from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import without
