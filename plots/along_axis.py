@@ -158,13 +158,6 @@ def _panel(ax: Axes, shown: _Shown, names: Sequence[str], axis: str, what: Along
                 linewidth=1.0, zorder=1)  # fmt: skip
 
 
-def _scale(ax: Axes, shown: _Shown, group: Sequence[str], what: Along, logarithmic: bool) -> None:
-    rows = shown.best[shown.best[CURVE].isin(group)]
-    scale(
-        ax.yaxis, what.metric, _means(shown, group, what.columns), reaches(rows, what.columns, logarithmic), logarithmic
-    )
-
-
 def _means(shown: _Shown, group: Sequence[str], columns: Sequence[str]) -> list[float]:
     best, fixed = (part[part[CURVE].isin(group)] for part in (shown.best, shown.fixed))
     return [float(value) for part in (best[[*columns]], fixed[[columns[0]]]) for value in part.to_numpy().ravel()]

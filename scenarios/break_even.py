@@ -20,6 +20,7 @@ from scenarios.findings.aligned_columns import titled
 from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences import passes, with_ends
+from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results.break_even_plane import (
     ACCEPTED,
     CLOUD_TIME,
@@ -43,20 +44,16 @@ from simulator.results.crossings import Crossing, crossing
 from simulator.results.intervals import paired_values
 from simulator.results.units import quantity
 
-PHONE, PI, NANO, SMALL_H100, FP8, BF16, *FOUR = (
-    {"kind": "profile", "name": name}
-    for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m", "h100_1_7b", "h100x2_70b_fp8",
-                 "gpu80gbx2_70b", "a100x4_70b", "h100x4_70b")
-)  # fmt: skip
+FP8, *FOUR = ({"kind": "profile", "name": name} for name in ("h100x2_70b_fp8", "a100x4_70b", "h100x4_70b"))
 BETWEEN = {"kind": "affine", "base_s": 0.027, "per_token_s": 0.0}  # phone: 1B 20, 3B 51 ms
 ON = {"llama_1b_70b": PHONE, "qwen3_1_7b_32b": BETWEEN, "qwen2_5_0_5b_72b": PI, "vicuna_68m_13b": NANO}
 SYNTHETIC = [[{"kind": "synthetic", "size": 1024, "distance": tv}, NANO, 1.0] for tv in (0.1, 0.2, 0.4)]
 PUBLISHED = [[{"kind": "published", "name": name}, edge, 0.0] for name, edge in ON.items()]
-PAIRS, TRIP, RATE = "models.pair,edge.latency,models.temperature", "uplink.delay,downlink.delay", "uplink.rate.bps"
-DELAYS = [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in (0.005, 0.04, 0.08, 0.32)]
+PAIRS, RATE = "models.pair,edge.latency,models.temperature", "uplink.rate.bps"
+DELAYS = round_trips(0.005, 0.04, 0.08, 0.32)
 ARQ, K_SQS = {"kind": "selective_repeat", "timeout_s": 1.0}, {"kind": "k_sqs", "k": 8}
-NEAR = {"uplink.delay.delay_s": 0.005, "downlink.delay.delay_s": 0.005, "workload.output_tokens": 48}
-LOAD = {**NEAR, **dict(zip(PAIRS.split(","), PUBLISHED[0], strict=True)), "workload.distinct": 8}
+NEAREST = {"uplink.delay.delay_s": 0.005, "downlink.delay.delay_s": 0.005, "workload.output_tokens": 48}
+LOAD = {**NEAREST, **dict(zip(PAIRS.split(","), PUBLISHED[0], strict=True)), "workload.distinct": 8}
 SHARED = {**LOAD, "workload.prompt_tokens": 4}
 
 SCHEME, CLOCK = "scheme.kind", "clock"
@@ -292,22 +289,22 @@ SCENARIO = Scenario(
     minutes=8,
     base={
         "workload.requests": 1, "workload.output_tokens": 256, "workload.prompt_at_cloud": True, "edge.latency": NANO,
-        "uplink.arq": ARQ, "downlink.arq": ARQ, "uplink.rate.bps": 1e6, "cloud.latency": BF16,
-        "cloud.batching": {"kind": "continuous", "cap": 256}, "cloud.drafter_latency": SMALL_H100,
+        "uplink.arq": ARQ, "downlink.arq": ARQ, "uplink.rate.bps": 1e6, "cloud.latency": TWO_GPUS_70B,
+        "cloud.batching": {"kind": "continuous", "cap": 256}, "cloud.drafter_latency": H100_1_7B,
     },
     grid={"scheme": ["cloud_only", "colocated", "dense", K_SQS, "coupled"], PAIRS: [*SYNTHETIC, *PUBLISHED],
-          "cloud.latency": [FP8, BF16], RATE: [30e3, 1e6], TRIP: DELAYS},
+          "cloud.latency": [FP8, TWO_GPUS_70B], RATE: [30e3, 1e6], TRIP: DELAYS},
     also=[Also({"scheme": ["cloud_only", "colocated", K_SQS], "cloud.latency": FOUR,
                 "workload.devices": [1, 8, 32, 128, 256]}, SHARED,
                {"cloud.latency": FOUR[:1], "workload.devices": [1, 32]}),
-          Also({"scheme": ["cloud_only", K_SQS], "models.pair": ["smollm2"]}, NEAR)],
+          Also({"scheme": ["cloud_only", K_SQS], "models.pair": ["smollm2"]}, NEAREST)],
     axis="uplink.delay.delay_s",
     hidden=("downlink.delay", "models.temperature", "workload.prompt_tokens", "workload.output_tokens",
             "workload.distinct"),
     seeds=8, tune=Tune(metric="tpot_s", settings=6, looks=(1, 2), steps=1),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(base={"workload.output_tokens": 128},
-                grid={PAIRS: [SYNTHETIC[1], PUBLISHED[0]], "cloud.latency": [BF16], RATE: [1e6],
+                grid={PAIRS: [SYNTHETIC[1], PUBLISHED[0]], "cloud.latency": [TWO_GPUS_70B], RATE: [1e6],
                       TRIP: DELAYS[::2]}, seeds=2),
     figures=("break_even",),
     headlines=(),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from models.prompt_files import LANGUAGES
 from scenarios import Answer, Differences, InEveryGroup, Levels, Quick, Scenario, Tune, script
+from scenarios.set_ups import SELECTIVE_REPEAT
 
 PROMPTS = "models.pair.prompts"
 NAMES = ("english", "german", "french", "spanish", "russian", "python")  # and italian
@@ -29,8 +30,7 @@ SCENARIO = Scenario(
         "workload.output_tokens": 24,
         "workload.prompt_at_cloud": True,
         "uplink.rate.bps": 10e3,
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
     },
     grid={
         PROMPTS: [str(LANGUAGES / f"{name}.jsonl") for name in NAMES],

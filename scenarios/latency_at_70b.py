@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from models.published_figures import KEPT, KEPT_LEAST, KEPT_MOST
 from scenarios import Also, Answer, Below, Lowest, PaysFirst, Quick, Scenario, Tune, script
-from scenarios.set_ups import AT_EDGE, DRAFTING, GREEDY, IN_CLOUD, NEAR
+from scenarios.set_ups import AT_EDGE, DRAFTING, GREEDY, H100_1_7B, IN_CLOUD, NEAR, PHONE, TWO_GPUS_70B
 
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 300e3, 1e6, 10e6]
 FEW_BPS = [10e3, 100e3, 1e6]
@@ -42,9 +42,9 @@ SCENARIO = Scenario(
         "workload.requests": 2,  # of two stretches each: acceptance stays for 64 tokens, and hard ones are few
         "workload.prompt_tokens": 170,
         "workload.output_tokens": 146,
-        "edge.latency": {"kind": "profile", "name": "oneplus12_llama_1b"},
-        "cloud.latency": {"kind": "profile", "name": "gpu80gbx2_70b"},
-        "cloud.drafter_latency": {"kind": "profile", "name": "h100_1_7b"},
+        "edge.latency": PHONE,
+        "cloud.latency": TWO_GPUS_70B,
+        "cloud.drafter_latency": H100_1_7B,
     },
     grid={
         "scheme": SCHEMES,

@@ -17,12 +17,12 @@ import pandas as pd
 from scenarios import LATENCY, Answer, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import groups, of_setting, without
 from scenarios.findings.sentences import joined, listed, over_run, runs, sizes, span
+from scenarios.set_ups import IN_CLOUD
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.intervals import paired
 from simulator.results.lossy import ranked
 from simulator.results.units import quantity
 
-IN_CLOUD = ("cloud_only", "colocated")
 RATE, KIND = "uplink.rate.fastest_bps", "downlink.label"
 RATES_BPS = {"50 bit/s": 50.0, "200 bit/s": 200.0, "1 kbit/s": 1e3, "3 kbit/s": 3e3, "10 kbit/s": 10e3}
 

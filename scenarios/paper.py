@@ -10,6 +10,7 @@ the paper's own resolution, K, beta_1, eta and alpha; `latency_at_70b` tunes the
 from __future__ import annotations
 
 from scenarios import Answer, Quick, Scenario, Swaps, Tune, Versus, script
+from scenarios.set_ups import BASELINES, SELECTIVE_REPEAT
 
 PAPER = {"max_drafts": 4, "resolution": 100, "budget_bits": 5000, "token": "flat", "code": "enumerative"}
 CONFORMAL = {"kind": "c_sqs", **PAPER, "target": 5e-4, "step": 1e-3}
@@ -33,8 +34,7 @@ SCENARIO = Scenario(
         "workload.learning_requests": 2,
         "workload.output_tokens": 256,
         "uplink.rate.bps": 100e3,
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
     },
     grid={
         "scheme": [
@@ -50,7 +50,7 @@ SCENARIO = Scenario(
         {f"scheme.{name}": reason for name, reason in GIVEN.items()},
         base={"workload.requests": 1, "workload.learning_requests": 0, "workload.output_tokens": 64},
     ),
-    left_out=dict.fromkeys(("cloud_only", "colocated", "edge_only"), EDGE),
+    left_out=dict.fromkeys(BASELINES, EDGE),
     quick=Quick(
         base={"workload.output_tokens": 32},
         grid={"models.temperature": TEMPERATURES[::3]},

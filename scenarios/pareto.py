@@ -17,11 +17,11 @@ from itertools import groupby
 import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.set_ups import BASE_70B, GREEDY
 from scenarios.findings.aligned_columns import WIDTH, aligned, number
 from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import without
 from scenarios.findings.sentences import joined, listed, percent
+from scenarios.set_ups import BASE_70B, GREEDY
 from simulator.results.columns import CURVE
 from simulator.results.fronts import BY, CLOUD, PAYING, RADIO, VERDICT, cloud_j, device_j, has_costs, usd, verdicts
 from simulator.results.intervals import geometric_means, interval, paired

@@ -18,6 +18,7 @@ from models.published_figures import KEPT
 from scenarios import Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
 from scenarios.findings.sentences import listed, passes, with_ends
+from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results.break_even_plane import OPPONENT, RTT
 from simulator.results.crossings import Crossing
 from simulator.results.intervals import CONFIDENCE, wilson
@@ -51,18 +52,14 @@ from simulator.results.phase_regions import (
 )
 from simulator.results.units import quantity
 
-PHONE, PI, NANO, SMALL_H100, BF16 = (
-    {"kind": "profile", "name": name}
-    for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m", "h100_1_7b", "gpu80gbx2_70b")
-)
 BETWEEN = {"kind": "affine", "base_s": 0.0205, "per_token_s": 0.0065}  # 27 ms; phone: 1B 20, 3B 51 ms
 ON = {"llama_1b_70b": PHONE, "qwen3_1_7b_32b": BETWEEN, "qwen2_5_0_5b_72b": PI, "vicuna_68m_13b": NANO}
 IDS = 8192  # token ids of each pair: 13 bits each, for 15 to 17 of the real vocabularies; decoding is ten times cheaper
 WARM = {"kind": "published", "name": "llama_1b_70b", "size": IDS, "kept": KEPT}
 PAIR = "models.pair,edge.latency,models.temperature"
 PUBLISHED = [[{"kind": "published", "name": name, "size": IDS}, edge, 0.0] for name, edge in ON.items()]
-PROMPTS, TRIP = "workload.prompt_tokens,models.pair.prompt_tokens", "uplink.delay,downlink.delay"
-DELAYS = [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in (0.005, 0.02, 0.04, 0.08, 0.16)]
+PROMPTS = "workload.prompt_tokens,models.pair.prompt_tokens"
+DELAYS = round_trips(0.005, 0.02, 0.04, 0.08, 0.16)
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
 SHORT = {"workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workload.output_tokens": 128}
 
@@ -229,7 +226,7 @@ SCENARIO = Scenario(
     minutes=15,
     base={
         "workload.requests": 2, "edge.latency": PHONE, "uplink.rate.bps": 1e6, "uplink.arq": ARQ, "downlink.arq": ARQ,
-        "cloud.latency": BF16, "cloud.drafter_latency": SMALL_H100,
+        "cloud.latency": TWO_GPUS_70B, "cloud.drafter_latency": H100_1_7B,
     },
     grid={
         "scheme": ["cloud_only", "colocated", "coupled", "k_sqs", {"kind": "dense", "resolution": 20}],

@@ -9,6 +9,7 @@ pairs, the tokens are each pair's own. Beside the trained pairs, synthetic ones 
 from __future__ import annotations
 
 from scenarios import Answer, PaysFirst, PaysFrom, Quick, Scenario, Tune, script
+from scenarios.set_ups import SELECTIVE_REPEAT
 
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 1e6, 10e6]
 RUNGS = ("10k", "100k", "1m", "10m")
@@ -24,8 +25,7 @@ SCENARIO = Scenario(
     base={
         "workload.requests": 2,
         "workload.output_tokens": 32,
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
         "uplink.delay": SHORT_S,
         "downlink.delay": SHORT_S,
         "edge.latency": {"kind": "affine", "base_s": 0.0061, "per_token_s": 0.0},  # SmolLM2-135M, Orin Nano Super

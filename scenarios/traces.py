@@ -9,8 +9,7 @@ seed begins at an offset of its own.
 from __future__ import annotations
 
 from scenarios import Answer, Below, Costs, Lowest, Quick, Scenario, Tune, script
-
-IN_CLOUD = ("cloud_only", "colocated")
+from scenarios.set_ups import IN_CLOUD, SELECTIVE_REPEAT
 
 SCENARIO = Scenario(
     name="traces",
@@ -23,8 +22,7 @@ SCENARIO = Scenario(
         "workload.distinct": 12,
         "uplink.rate": "mahimahi",
         "uplink.mtu_bits": 12_000,
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
     },
     grid={
         "scheme": [

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
-import pandas as pd
 import pytest
+from figures import AXIS, summary
 
 import plots
 from kinds import ConfigError
@@ -18,13 +18,11 @@ from scenarios.command.cli import main
 from scenarios.command.report.drawing import PlotOptions, read_labels, redraw
 from simulator.results.result_directory import record
 
-Make = Callable[..., pd.DataFrame]
 Results = Callable[..., Path]
-AXIS = "uplink.rate.bps"
 
 
 @pytest.fixture
-def results(summary: Make, tmp_path: Path) -> Results:
+def results(tmp_path: Path) -> Results:
     """Writes a result directory of two schemes: `results(name, axis=..., figures=..., k=...)`."""
 
     def write(name: str, axis: str = AXIS, figures: tuple[str, ...] = ("latency",), k: float = 8) -> Path:
@@ -159,9 +157,7 @@ def test_nothing_is_drawn_through_a_link(
     assert [each.read_text() for each in (tmp_path / "elsewhere").iterdir()] == ["mine"]
 
 
-def test_a_name_with_mathematics_or_control_characters_is_drawn_as_text(
-    summary: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_with_mathematics_or_control_characters_is_drawn_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")  # as a user may have it: text as text
     table = summary(schemes=("k_sqs", "cloud_only"))
     odd = "$\\frac{1$ \x1b[31mred"

@@ -6,14 +6,24 @@ import itertools
 import math
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from figures import AXIS, bars_of, curves_of, drawn, legend_of, names_beside, titles_of, widths_of, words_around
+from figures import (
+    AXIS,
+    bars_of,
+    curves_of,
+    drawn,
+    legend_of,
+    names_beside,
+    summary,
+    titles_of,
+    widths_of,
+    words_around,
+)
 from matplotlib._constrained_layout import do_constrained_layout
 from matplotlib.axes import Axes
 from matplotlib.collections import FillBetweenPolyCollection
@@ -29,12 +39,11 @@ from plots.breakdown_figure import COLOURS
 from plots.style import SCHEMES, looks
 from simulator.results.columns import BREAKDOWN
 
-Make = Callable[..., pd.DataFrame]
 BITS = ("cloud_only", "dense", "k_sqs", "c_sqs")
 FIVE = (*BITS, "s_q")
 
 
-def test_the_latency_curves_are_the_means_with_their_intervals_on_the_scale_of_the_axis(summary: Make) -> None:
+def test_the_latency_curves_are_the_means_with_their_intervals_on_the_scale_of_the_axis() -> None:
     for rates, reach in (((1e3, 1e4, 1e6), (math.exp(-0.1), math.exp(0.1))), ((1e4, 1.2e4), (0.9, 1.1))):
         table = summary(rates=rates, schemes=FIVE)
         curves = curves_of(*drawn("latency", table).axes)
@@ -48,14 +57,14 @@ def test_the_latency_curves_are_the_means_with_their_intervals_on_the_scale_of_t
                 np.testing.assert_allclose(cap.get_ydata(), times * rows["latency_per_token_s"])
 
 
-def test_up_to_four_curves_have_bands_and_more_have_bars(summary: Make) -> None:
+def test_up_to_four_curves_have_bands_and_more_have_bars() -> None:
     for schemes, banded in (([*BITS], True), ([*FIVE], False)):
         (ax,) = drawn("latency", summary(schemes=schemes)).axes
         assert len(ax.collections) == len(schemes)  # bands, or whiskers
         assert all(isinstance(each, FillBetweenPolyCollection) == banded for each in ax.collections)
 
 
-def test_latency_over_decades_is_log_log_and_every_interval_is_inside_the_axes(summary: Make) -> None:
+def test_latency_over_decades_is_log_log_and_every_interval_is_inside_the_axes() -> None:
     figure = drawn("latency", summary())
     (ax,) = figure.axes
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
@@ -73,7 +82,7 @@ def stacked(ax: Axes) -> np.ndarray:
     return widths
 
 
-def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value(summary: Make) -> None:
+def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value() -> None:
     table = summary(rates=(1e3, 1e4, 1e5, 1e6, 1e7))
     figure = drawn("breakdown", table)
     assert titles_of(figure) == [f"uplink rate {r}" for r in ("1 kbit/s", "100 kbit/s", "10 Mbit/s")]
@@ -81,7 +90,7 @@ def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value(
         np.testing.assert_allclose(stacked(ax), table[table[AXIS] == rate]["latency_per_token_s"])
 
 
-def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_missing(summary: Make) -> None:
+def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_missing() -> None:
     table = summary()
     figure = drawn("breakdown", table[(table["curve"] != "dense") | (table[AXIS] != table[AXIS].max())])
     assert names_beside(figure.axes[0]) == ["cloud only", "dense lattice (Q-S)", "K-SQS", "C-SQS"]
@@ -93,9 +102,7 @@ def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_m
     assert plots.draw("breakdown", table.assign(**dict.fromkeys(BREAKDOWN, math.nan)), AXIS) is None
 
 
-def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_bits_are_dots_on_a_logarithmic_axis(
-    summary: Make,
-) -> None:
+def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_bits_are_dots_on_a_logarithmic_axis() -> None:
     table = summary(rates=(1e4,))
     (ax,) = drawn("bits", table, None).axes
     assert ax.get_xscale() == "linear" and ax.get_xlim()[0] == 0 and len(bars_of(ax)) == 1
@@ -122,7 +129,7 @@ def test_every_part_of_the_breakdown_has_a_look_of_its_own_and_is_known_without_
         assert set(hatch) != set(second) or abs(grey[one] - grey[other]) > 0.08, (one, other)
 
 
-def test_a_state_without_a_colour_is_drawn_all_the_same(summary: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_without_a_colour_is_drawn_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breakdown_figure, "BREAKDOWN", (*BREAKDOWN, "thinking_s"))
     table = summary(rates=(1e4,)).assign(thinking_s=0.05)
     figure = drawn("breakdown", table, None)
@@ -130,7 +137,7 @@ def test_a_state_without_a_colour_is_drawn_all_the_same(summary: Make, monkeypat
     assert "thinking" in legend_of(figure)
 
 
-def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not(summary: Make) -> None:
+def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not() -> None:
     table = summary()
     assert widths_of(*drawn("bits", table).axes) == [500.0, 100.0, 150.0]
     table["payload_bits_per_token"] *= np.log10(table[AXIS])
@@ -138,7 +145,7 @@ def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not(s
     np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [300, 400, 500, 600])
 
 
-def test_bits_are_those_of_a_draft_where_the_axis_moves_the_length_of_a_round(summary: Make) -> None:
+def test_bits_are_those_of_a_draft_where_the_axis_moves_the_length_of_a_round() -> None:
     """What a code costs then does not look as if it changed with the rate: only the length that was chosen does."""
     table = summary().assign(payload_bits_per_draft=40.0, draft_length=4.0)
     assert "per token" in words_around(drawn("bits", table))
@@ -161,7 +168,7 @@ def rates_of(figure: Figure) -> dict[str, list[float]]:
     return {"bound": widths_of(ax), "measured": measured, "expected": expected}
 
 
-def test_resampling_stands_beside_what_is_expected_and_its_bound_for_every_scheme_that_drafts(summary: Make) -> None:
+def test_resampling_stands_beside_what_is_expected_and_its_bound_for_every_scheme_that_drafts() -> None:
     figure = drawn("resampling", summary().assign(tv_qhat=0.25))
     assert rates_of(figure) == {"bound": [0.3] * 3, "measured": [0.2] * 3, "expected": [0.25] * 3}
     assert names_beside(figure.axes[0]) == ["dense lattice (Q-S)", "K-SQS", "C-SQS"]
@@ -169,7 +176,7 @@ def test_resampling_stands_beside_what_is_expected_and_its_bound_for_every_schem
     np.testing.assert_array_equal(rates_of(coupled)["expected"], [0.25, np.nan])  # TV is not what is expected of it
 
 
-def test_a_bound_above_one_ends_at_one_is_captioned_and_its_value_written(summary: Make) -> None:
+def test_a_bound_above_one_ends_at_one_is_captioned_and_its_value_written() -> None:
     table = summary().assign(tv_qhat=0.25)
     table.loc[table["scheme.kind"] == "dense", "rejection_bound"] = 123.4
     bars = drawn("resampling", table)
@@ -185,7 +192,7 @@ def test_a_bound_above_one_ends_at_one_is_captioned_and_its_value_written(summar
     assert keys[0].get_hatch() == bars.axes[0].patches[0].get_hatch() and keys[1].get_linestyle() == "--"
 
 
-def test_a_scheme_looks_the_same_whatever_else_is_shown_and_others_get_free_looks(summary: Make) -> None:
+def test_a_scheme_looks_the_same_whatever_else_is_shown_and_others_get_free_looks() -> None:
     alone, crowd = looks(summary(schemes=["c_sqs"])), looks(summary(schemes=["mine", "c_sqs", "yours", "dense"]))
     assert alone["c_sqs"] == crowd["c_sqs"]
     assert len({look.colour for look in crowd.values()}) == 4
@@ -194,14 +201,14 @@ def test_a_scheme_looks_the_same_whatever_else_is_shown_and_others_get_free_look
     assert to_hex(line.get_color()) == SCHEMES["c_sqs"][0].lower()
 
 
-def test_where_all_curves_are_of_one_scheme_each_has_a_colour_and_the_first_the_schemes(summary: Make) -> None:
+def test_where_all_curves_are_of_one_scheme_each_has_a_colour_and_the_first_the_schemes() -> None:
     table = pd.concat([summary(schemes=["k_sqs"]).assign(curve=f"k_sqs cap={n}") for n in range(6)])
     given = list(looks(table).values())
     assert len({look.colour for look in given}) == len({look.marker for look in given}) == 6
     assert given[0] == looks(summary())["k_sqs"]
 
 
-def test_tails_are_the_median_and_the_99th_percentile(summary: Make) -> None:
+def test_tails_are_the_median_and_the_99th_percentile() -> None:
     table = summary()
     curves = curves_of(*drawn("tails", table).axes)
     rows = table[table["scheme.kind"] == "dense"]
@@ -217,9 +224,7 @@ def marked(ax: Axes, face: str) -> list[list[float]]:
     return [list(line.get_ydata()) for line in ax.lines if line.get_markerfacecolor() == face]  # type: ignore[arg-type]
 
 
-def test_capacity_has_open_markers_where_more_were_not_tried_and_rings_where_another_limit_is_met(
-    summary: Make,
-) -> None:
+def test_capacity_has_open_markers_where_more_were_not_tried_and_rings_where_another_limit_is_met() -> None:
     table = summary()
     figure = drawn("capacity", table)
     (ax,) = figure.axes
@@ -240,7 +245,7 @@ GENERAL = ("latency", "tails", "pairs", "capacity", "breakdown", "bits", "resamp
 
 
 @pytest.mark.parametrize("axis", ["models.temperature", "scheme.k", "uplink.loss.probability", "uplink.delay.delay_s"])
-def test_any_numeric_axis_will_do(axis: str, summary: Make) -> None:
+def test_any_numeric_axis_will_do(axis: str) -> None:
     table = summary(rates=(0.0, 0.5, 1.0), axis=axis)
     assert all(drawn(name, table, axis).axes for name in GENERAL)
     assert set(GENERAL) <= set(plots.FIGURES)
@@ -248,7 +253,7 @@ def test_any_numeric_axis_will_do(axis: str, summary: Make) -> None:
     assert ax.get_xscale() == "linear" and ax.get_xlim()[0] <= 0 <= 1 <= ax.get_xlim()[1]
 
 
-def test_curves_need_an_axis_of_numbers_and_bars_do_not(summary: Make) -> None:
+def test_curves_need_an_axis_of_numbers_and_bars_do_not() -> None:
     table = summary().assign(**{AXIS: [f"link {rate:g}" for rate in summary()[AXIS]]})
     for name in ("latency", "tails", "pairs", "capacity"):
         assert plots.draw(name, table, AXIS) is None, name
@@ -257,14 +262,14 @@ def test_curves_need_an_axis_of_numbers_and_bars_do_not(summary: Make) -> None:
     assert plots.draw("bits", table.assign(payload_bits_per_token=range(1, 17)), AXIS) is None
 
 
-def test_an_infinite_rate_stands_beyond_the_largest_finite_one(summary: Make) -> None:
+def test_an_infinite_rate_stands_beyond_the_largest_finite_one() -> None:
     figure = drawn("latency", summary(rates=(3e4, 1e5, 3e6, math.inf)))
     figure.canvas.draw()
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["30k", "100k", "3M", "∞"]
     assert place([1e3, math.inf, 1e5])[1] > 1e5
 
 
-def test_one_seed_draws_without_intervals(summary: Make) -> None:
+def test_one_seed_draws_without_intervals() -> None:
     table = summary()
     table[[name for name in table.columns if name.endswith("_ci95")]] = np.nan
     for name in GENERAL:
@@ -287,9 +292,7 @@ def varied(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(rejection_bound=table["rejection_bound"] * np.linspace(0.5, 1.5, len(table)))
 
 
-def test_the_last_bits_of_a_layout_do_not_show_in_a_file(
-    summary: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_last_bits_of_a_layout_do_not_show_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The solver's hang on addresses in memory, and so on the process."""
     table = varied(summary())
 
@@ -316,7 +319,7 @@ for name in plots.FIGURES:
 
 
 @pytest.mark.slow
-def test_two_processes_draw_the_same_files(summary: Make, tmp_path: Path) -> None:
+def test_two_processes_draw_the_same_files(tmp_path: Path) -> None:
     varied(summary()).to_csv(tmp_path / "summary.csv", index=False)
     for folder in ("a", "b", "c"):
         subprocess.run([sys.executable, "-c", DRAWING, tmp_path / "summary.csv", tmp_path / folder], check=True)

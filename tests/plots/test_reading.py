@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
-from figures import AXIS, curves_of, drawn, legend_of, names_beside, words_around
+from figures import AXIS, curves_of, drawn, legend_of, names_beside, summary, words_around
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,8 +17,6 @@ from plots.axes import swept, written
 from plots.lines_or_bars import ends
 from plots.page import Page
 from plots.style import looks
-
-Make = Callable[..., pd.DataFrame]
 
 
 def panels_of(figure: Figure) -> list[Axes]:
@@ -35,7 +32,7 @@ def test_an_interval_of_a_positive_mean_never_reaches_0_on_a_logarithmic_axis(ha
         assert np.isnan(ends([1.0], [none], logarithmic=True)).all()
 
 
-def test_what_needs_far_more_time_has_a_panel_of_its_own_and_the_caption_says_so(summary: Make) -> None:
+def test_what_needs_far_more_time_has_a_panel_of_its_own_and_the_caption_says_so() -> None:
     table = summary()
     table.loc[table["scheme.kind"] == "dense", "latency_per_token_s"] *= 1600
     figure = drawn("latency", table)
@@ -47,7 +44,7 @@ def test_what_needs_far_more_time_has_a_panel_of_its_own_and_the_caption_says_so
     assert split({"a": 1.0, "b": 50.0, "c": 60.0}) == [["a", "b", "c"]]  # most of them are no exception
 
 
-def test_more_than_seven_curves_have_a_panel_for_each_value_of_the_second_axis(summary: Make) -> None:
+def test_more_than_seven_curves_have_a_panel_for_each_value_of_the_second_axis() -> None:
     parts = [summary().assign(curve=lambda t, s=s: t["curve"] + f" coherence_s={s}") for s in ("0.02", "1")]
     figure = drawn("latency", pd.concat(parts))
     assert [ax.get_title(loc="left") for ax in panels_of(figure)] == ["coherence 20 ms", "coherence 1 s"]
@@ -67,7 +64,7 @@ def test_panels_are_made_until_none_has_more_than_seven_curves() -> None:
     ]
 
 
-def test_curves_of_equal_values_are_named_and_stand_apart(summary: Make) -> None:
+def test_curves_of_equal_values_are_named_and_stand_apart() -> None:
     table = summary(schemes=["cloud_only", "dense", "k_sqs", "c_sqs", "s_q"])
     same = table["scheme.kind"] == "k_sqs"
     other = table["scheme.kind"] == "c_sqs"
@@ -80,7 +77,7 @@ def test_curves_of_equal_values_are_named_and_stand_apart(summary: Make) -> None
 
 
 @pytest.mark.parametrize("column", ["lossy", "tv_output"])
-def test_a_lossy_scheme_is_named_so_with_dashes_and_open_markers(column: str, summary: Make) -> None:
+def test_a_lossy_scheme_is_named_so_with_dashes_and_open_markers(column: str) -> None:
     table = summary(schemes=["k_sqs", "edge_only"])
     table[column] = (table["scheme.kind"] == "edge_only") * (True if column == "lossy" else 0.3)
     figure = drawn("latency", table)
@@ -92,7 +89,7 @@ def test_a_lossy_scheme_is_named_so_with_dashes_and_open_markers(column: str, su
     assert names_beside(ax) == ["K-SQS", "edge only (lossy)"]
 
 
-def test_policies_of_one_scheme_have_a_colour_and_a_marker_each_and_its_own_settings_share_them(summary: Make) -> None:
+def test_policies_of_one_scheme_have_a_colour_and_a_marker_each_and_its_own_settings_share_them() -> None:
     kinds = {"a": "goodput", "a L=2": "goodput", "b": "fixed_length"}
     rows = [summary(schemes=["rungs"]).assign(curve=name, **{"scheme.policy.kind": of}) for name, of in kinds.items()]
     look = looks(pd.concat([summary(schemes=["k_sqs"]), *rows]))
@@ -100,7 +97,7 @@ def test_policies_of_one_scheme_have_a_colour_and_a_marker_each_and_its_own_sett
     assert look["a"].colour != look["b"].colour and look["a"].marker != look["b"].marker
 
 
-def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so(summary: Make) -> None:
+def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so() -> None:
     table = summary().assign(answered=1.0)
     assert "not all answered" not in legend_of(drawn("latency", table))
     table.loc[(table["scheme.kind"] == "dense") & (table[AXIS] == 1e3), "answered"] = 0.83
@@ -113,7 +110,7 @@ def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so(summary
     assert "of the answered requests" not in words_around(drawn("bits", table))  # bits and tokens are of all
 
 
-def test_every_figure_names_pair_clock_seeds_and_which_way_is_better(summary: Make) -> None:
+def test_every_figure_names_pair_clock_seeds_and_which_way_is_better() -> None:
     clock = {"kind": "roofline", "size.name": "opt_13b", "device.name": "a100_80gb_sxm"}
     cloud = {f"cloud.latency.{name}": value for name, value in clock.items()}
     table = summary().assign(**{"models.pair.kind": "smollm2", "edge.latency.kind": "affine", **cloud})
