@@ -1,7 +1,5 @@
 """What a draft costs on the uplink, and what that makes of latency, against temperature: sparse beside dense.
 
-sqsim run bandwidth_by_temperature            or            python -m scenarios.bandwidth_by_temperature
-
 All context-coded but the half-precision baseline, which has no code.
 """
 

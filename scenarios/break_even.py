@@ -1,7 +1,5 @@
 """When does speculation at the edge beat the cloud alone? Pairs, targets, round-trip times and rates, and the load.
 
-    sqsim run break_even            or            python -m scenarios.break_even
-
 A synchronous round beats streamed cloud-only decoding exactly if A > x: A its accepted drafts, x the target's passes
 that it takes beyond one (simulator/results/break_even_plane.py). Each scheme at a setting chosen for it; each
 pair drafts on a device of its own, at the temperature it was measured at. Beside the map: a shared load, smollm2.

@@ -1,7 +1,5 @@
 """The same drafts in fewer bits: the paper's count made real against the shorter code, without a budget and with one.
 
-    sqsim run codes            or            python -m scenarios.codes
-
 Without a budget both codes carry the same tokens; only bits and latency differ. With one, the shorter code has room for
 more drafts a round.
 """

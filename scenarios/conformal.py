@@ -1,7 +1,5 @@
 """When does the conformal threshold's guarantee say something? Its running mean of dropped mass beside both bounds.
 
-    sqsim run conformal            or            python -m scenarios.conformal
-
 A device answers request after request, 4,096 tokens in all; with `carry` its threshold goes on from one to the next.
 No budget and no cap on the support: the theorem is about what the threshold alone drops. Rows of the study
 `convergence` are of one cell at one length; those of a threshold that moves have bounds, the others are what it is

@@ -1,7 +1,5 @@
 """Latency per token over a Rayleigh fading uplink, against its mean signal-to-noise ratio, for quick and slow fades.
 
-sqsim run fading            or            python -m scenarios.fading
-
 The rate of each fade is Shannon's over one LTE resource block (180 kHz): 2.6 kbit/s at -20 dB, 1.2 Mbit/s at 20 dB.
 """
 

@@ -1,8 +1,6 @@
 """Temperature x sparsity x resolution, every combination, on a thin and on a fast uplink: which of them matter for the
 latency per token, which act together, and where the best setting moves.
 
-    sqsim run interactions            or            python -m scenarios.interactions
-
 Each combination drafts as many tokens a round as serve it best, of three lengths tried on other seeds. The analysis of
 variance takes seeds as blocks: every combination meets the same texts and random numbers.
 """

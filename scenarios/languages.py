@@ -1,6 +1,5 @@
 """Short texts in other languages than English, and code: does sparsity survive, and what does it cost?
 
-    sqsim run languages            or            python -m scenarios.languages
     sqsim run languages --grid models.pair.prompts=mine.jsonl,others.jsonl
 
 Five languages hold the same passages, and Python eight openings of files; each seed takes one of the eight, as far into

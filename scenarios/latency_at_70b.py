@@ -1,7 +1,5 @@
 """Latency per token over uplink rate where the question is open: a phone's 1B model drafts for a 70B in a near cloud.
 
-sqsim run latency_at_70b            or            python -m scenarios.latency_at_70b
-
 Llama-3.2-1B on a OnePlus 12 (19.9 ms a token, four-bit weights) drafts for Llama-3.3-70B on two GPUs (43 ms between
 tokens, the engine's own step in it), prompts of 170 tokens and answers of 146. Acceptance is as published for that pair
 (bf16) at temperature 0; at 1 it is scaled by what other published pairs keep of it, with the ends of that band at 1

@@ -1,7 +1,5 @@
 """Latency per token against the uplink's loss of full packets: independent, in bursts, or by bit errors.
 
-sqsim run lossy_uplink            or            python -m scenarios.lossy_uplink
-
 A packet has at most 1,500 bits, header included, as in short radio frames: uplink blocks of NB-IoT end at 1,000 bits
 (Release 13) or 2,536 (Release 14). A round of several packets waits for the last of them.
 """

@@ -1,7 +1,5 @@
 """Latency per token while the uplink breaks down now and then, and while servers crash or do not.
 
-sqsim run outage            or            python -m scenarios.outage
-
 The uplink is up for 2 s on average, then out for the time on the axis. A server that crashes loses its pass and its
 caches; sessions move to the other one, which reads their text anew.
 """

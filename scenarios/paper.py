@@ -1,7 +1,5 @@
 """SQS-SD's own set-up, as far as it is known (arXiv 2510.09942): latency and resampling against temperature.
 
-    sqsim run paper            or            python -m scenarios.paper
-
 The paper finds K-SQS better at low temperature and C-SQS at high, and both better than the dense lattice. The threshold
 of C-SQS moves by eta = 1e-3 a draft: two answers of 256 tokens, which are not counted, take it past its settling. With
 the paper's own resolution, K, beta_1, eta and alpha; `latency_at_70b` tunes them all.

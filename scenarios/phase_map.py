@@ -1,7 +1,5 @@
 """Who answers fastest: the cloud alone, speculation in it, or an edge that drafts? By prompt, answer, distance, pair.
 
-    sqsim run phase_map            or            python -m scenarios.phase_map
-
 End to end, with the prompt read at both ends, and per token; each scheme at a setting chosen for it. Closed forms
 (simulator/results/phase_prediction.py) stand beside what is simulated. Published pairs at temperature 0, where they
 were measured; at temperature 1 one of them, with what published pairs keep of AL - 1 on average.

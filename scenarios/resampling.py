@@ -1,7 +1,5 @@
 """Rejections at each draft position, beside the bound on them: TV(q, p), dropped mass and covering bound.
 
-    sqsim run resampling            or            python -m scenarios.resampling
-
 Without a budget, so that what is dropped is what the scheme drops. The bound is per draft, and is asserted of each; so
 is that rejections are as many as their probabilities TV(qhat, p) say, within 5 standard deviations.
 """

@@ -1,6 +1,6 @@
 """Latency per token of devices that share a recorded uplink, in mahimahi's format.
 
-sqsim run traces --set uplink.rate.path=my.up            or            python -m scenarios.traces
+sqsim run traces --set uplink.rate.path=my.up
 
 Without a file of yours: a made-up cellular trace of one minute whose rate moves between 24 kbit/s and 1.5 Mbit/s. Each
 seed begins at an offset of its own.

@@ -1,7 +1,5 @@
 """Where is a tree of drafts worth its bits? Trees and several candidates against the chain, over rate and acceptance.
 
-    sqsim run trees            or            python -m scenarios.trees
-
 A tree sends more distributions and ids a round than a chain of its depth, and more of its drafts are accepted. All are
 K-SQS with the shorter code, at a depth, K and resolution chosen for each at each rate; the synthetic pair's distance
 sets the acceptance.
