@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from figures import (
     AXIS,
+    GENERAL,
     bars_of,
     curves_of,
     drawn,
@@ -238,10 +239,6 @@ def test_capacity_has_open_markers_where_more_were_not_tried_and_rings_where_ano
     alike = drawn("capacity", table[table["scheme.kind"].isin(["k_sqs", "c_sqs"])])
     assert not marked(alike.axes[0], "none") and "ringed" not in words_around(alike)
     assert plots.draw("capacity", table.drop(columns="capacity"), AXIS) is None
-
-
-GENERAL = ("latency", "tails", "pairs", "capacity", "breakdown", "bits", "resampling")
-"""Figures of any simulation with a swept number; the others need what their own tests give them."""
 
 
 @pytest.mark.parametrize("axis", ["models.temperature", "scheme.k", "uplink.loss.probability", "uplink.delay.delay_s"])
