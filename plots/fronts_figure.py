@@ -50,7 +50,11 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         for place, load in enumerate(loads):
             _marks(ax, table[table[axis] == load], cost, look, place)
         ax.set(xscale="log", yscale="log", xlabel=_COSTS[cost])
-    _scales(axes)
+    for side in (side for ax in axes for side in (ax.xaxis, ax.yaxis)):
+        side.set_major_formatter(StrMethodFormatter("{x:g}"))
+        side.set_minor_formatter(NullFormatter())
+    for side in (axes[0].xaxis, axes[0].yaxis):
+        side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     for ax, cost in zip(axes, _COSTS, strict=True):
         for place, load in enumerate(loads):
             _front(ax, table[table[axis] == load], cost, _DASHES[place % len(_DASHES)])
@@ -66,14 +70,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
                  beside="latency per output token (ms)")  # fmt: skip
     finish(figure, page, words, *_legend(look, loads, axis, page))
     return figure
-
-
-def _scales(axes: Sequence[Axes]) -> None:
-    for side in (side for ax in axes for side in (ax.xaxis, ax.yaxis)):
-        side.set_major_formatter(StrMethodFormatter("{x:g}"))
-        side.set_minor_formatter(NullFormatter())
-    for side in (axes[0].xaxis, axes[0].yaxis):
-        side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
 
 
 def _marks(ax: Axes, rows: pd.DataFrame, cost: str, look: Mapping[str, Look], place: int) -> None:

@@ -92,7 +92,8 @@ class Factorial:
 
 def factorial(summary: pd.DataFrame) -> Factorial | None:
     """None where the table is no full factorial of two numbers of the scheme and at most two others."""
-    swept = [name for name in summary.columns if "." in str(name) and _varies(summary[name])]
+    numbers = summary[[name for name in summary.columns if "." in str(name)]].select_dtypes(["number", "bool"])
+    swept = [name for name in numbers.columns if numbers[name].nunique() > 1]
     swept.sort(key=lambda name: name != LENGTH)
     for name in list(swept):  # what follows from the others, as a draft length that was chosen, is no factor
         others = [other for other in swept if other != name]
@@ -121,10 +122,6 @@ def part(summary: pd.DataFrame, at: Sequence[tuple[str | None, float | None]]) -
     for name, value in at:
         summary = summary if name is None else summary[summary[name] == value]
     return summary
-
-
-def _varies(column: pd.Series[float]) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column) and column.nunique() > 1)
 
 
 def draw_best_setting(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
