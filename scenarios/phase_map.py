@@ -8,7 +8,7 @@ were measured; at temperature 1 one of them, with what published pairs keep of A
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -79,8 +79,7 @@ def predictor_holds(table: pd.DataFrame, axis: str | None) -> str:
     return listed(f"The closed form names the faster where its margin is above {100 * MARGIN:g}%", clauses)
 
 
-@dataclass(frozen=True)
-class SignAgreement:
+class SignAgreement(NamedTuple):
     """How the closed form agrees with the simulation, over places where it sees a margin above MARGIN between the edge
     and cloud-only decoding: in how many the simulated means have the same sign, and its largest error of a mean."""
 
