@@ -55,7 +55,7 @@ def grid(
 
 
 class _Steady(ConstrainedLayoutEngine):
-    """Places of axes to 1e-9 of the figure: the solver's last bits hang on addresses in memory, and an svg names what
+    """Places of axes to 1e-9 of the figure: the solver's last bits depend on addresses in memory, and an svg names what
     clips a panel after all bits of its place."""
 
     def execute(self, fig: Figure) -> None:

@@ -290,7 +290,7 @@ def varied(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_the_last_bits_of_a_layout_do_not_show_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The solver's hang on addresses in memory, and so on the process."""
+    """The solver's depend on addresses in memory, and so on the process."""
     table = varied(summary())
 
     def written(folder: str) -> bytes:
