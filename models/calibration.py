@@ -11,11 +11,11 @@ import numpy as np
 from scipy.optimize import OptimizeResult, least_squares, nnls
 
 from kinds.arrays import Floats
-from models.clocks.affine import Affine
-from models.clocks.datasheets import Accelerator, ModelSize
-from models.clocks.latency import Latency
-from models.clocks.pass_table import TimedPass
-from models.clocks.roofline import Roofline
+from models.latency.affine import Affine
+from models.latency.datasheets import Accelerator, ModelSize
+from models.latency.latency import Latency
+from models.latency.pass_table import TimedPass
+from models.latency.roofline import Roofline
 
 FLOAT32_BYTES = 4.0
 VERIFIED_TOKENS = 16

@@ -142,7 +142,7 @@ def describe(pair: Pair) -> Described:
 def code() -> str:
     """Hash of the source that decides what is on a card, which is part of what decides what is decoded."""
     home = Path(__file__).parent
-    files = sorted(path for path in home.rglob("*.py") if path.relative_to(home).parts[0] != "clocks")
+    files = sorted(path for path in home.rglob("*.py") if path.relative_to(home).parts[0] != "latency")
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 

@@ -25,10 +25,10 @@ from transformers import DynamicCache
 
 from kinds import ConfigError
 from models.calibration import VERIFIED_TOKENS, PassTimer
-from models.clocks.datasheets import ModelSize
-from models.clocks.model_config import size_of
-from models.clocks.pass_table import TimedPass
 from models.interface import CachedText, LanguageModel
+from models.latency.datasheets import ModelSize
+from models.latency.model_config import size_of
+from models.latency.pass_table import TimedPass
 from models.shared_passes import together
 from models.transformer import TransformerModel
 

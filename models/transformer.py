@@ -43,7 +43,6 @@ from kinds import ConfigError, first_line
 from kinds.arrays import Ints
 from kinds.mistakes import shown
 from models.cards import device_of, fingerprint
-from models.clocks.model_config import stored_numbers
 from models.interface import (
     CachedText,
     DeviceName,
@@ -53,6 +52,7 @@ from models.interface import (
     require_tree,
     require_tree_passed,
 )
+from models.latency.model_config import stored_numbers
 from models.model_folder import read_config, require_loadable
 from models.packed_passes import ForwardPass, SharedNetwork
 from models.shared_passes import logits_of

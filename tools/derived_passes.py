@@ -14,8 +14,8 @@ from math import log2
 
 import numpy as np
 
-from models.clocks.cited_passes import FOLDER, PROFILES, CitedPass, CitedProfile
-from models.clocks.pass_table import TimedPass, csv_text
+from models.latency.cited_passes import FOLDER, PROFILES, CitedPass, CitedProfile
+from models.latency.pass_table import TimedPass, csv_text
 
 SERVER_AXES = ((1, 2, 4, 8, 16, 32, 64, 128, 256), (1, 2, 4, 8, 16, 64, 256, 1024, 2048), (0, 512, 2048, 8192))
 EDGE_AXES = ((1,), (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 2048), (0, 128, 512, 2048, 8192))

@@ -11,11 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from kinds import Choice, ConfigError, Part, meant
 from kinds.mistakes import is_number, not_negative
-from models.clocks.datasheets import DEVICES, SIZES, named
-from models.clocks.footprint import Footprint, footprint
-from models.clocks.latency import LONGEST_S, Latency
-from models.clocks.profile import PROFILES, Profile
-from models.clocks.roofline import Roofline
+from models.latency.datasheets import DEVICES, SIZES, named
+from models.latency.footprint import Footprint, footprint
+from models.latency.latency import LONGEST_S, Latency
+from models.latency.profile import PROFILES, Profile
+from models.latency.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
 from simulator.cell.scheme import Scheme

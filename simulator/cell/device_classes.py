@@ -9,10 +9,10 @@ from pydantic import Field
 
 from channels.link.link_config import LinkConfig, check_both_ways
 from kinds import ConfigError, Part
-from models.clocks.datasheets import DEVICES, SIZES, named
-from models.clocks.footprint import footprint
-from models.clocks.latency import LONGEST_S, Latency
-from models.clocks.roofline import Roofline
+from models.latency.datasheets import DEVICES, SIZES, named
+from models.latency.footprint import footprint
+from models.latency.latency import LONGEST_S, Latency
+from models.latency.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, Power
 from simulator.cell.scheme import Scheme
 

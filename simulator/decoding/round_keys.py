@@ -34,7 +34,7 @@ HOUSE = Path(__file__).parents[2]
 SOURCES = ("channels", "kinds", "models", "simulator/schemes", "simulator/decoding")
 """Folders of what decides tokens and what is noted of them ..."""
 FILES = ("simulator/cell/scheme.py", "simulator/results/rounds.py")
-NO_SOURCES = ("channels/link", "models/clocks", "simulator/schemes/policies")
+NO_SOURCES = ("channels/link", "models/latency", "simulator/schemes/policies")
 """... but for these, which decide when or how many."""
 LIBRARIES = ("numpy", "numba", "scipy")
 """Those of the models are in the pair's fingerprint."""

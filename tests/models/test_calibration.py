@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from models.calibration import Axes, fitted_affine, fitted_roofline, measure, relative_errors
-from models.clocks.affine import Affine
-from models.clocks.datasheets import SIZES, Accelerator
-from models.clocks.pass_table import PassTable, TimedPass
-from models.clocks.roofline import Roofline
 from models.interface import Pair
+from models.latency.affine import Affine
+from models.latency.datasheets import SIZES, Accelerator
+from models.latency.pass_table import PassTable, TimedPass
+from models.latency.roofline import Roofline
 from models.pass_times import VERIFIED_TOKENS, size_of_model, timer_of
 from models.transformer import TransformerModel
 from models.zoo import HuggingFace as HuggingFace

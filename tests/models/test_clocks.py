@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kinds import one_line
-from models.clocks.affine import Affine, ConstantLatency
-from models.clocks.datasheets import DEVICES, SIZES, Accelerator, ModelSize
-from models.clocks.latency import Latency
-from models.clocks.roofline import Roofline
+from models.latency.affine import Affine, ConstantLatency
+from models.latency.datasheets import DEVICES, SIZES, Accelerator, ModelSize
+from models.latency.latency import Latency
+from models.latency.roofline import Roofline
 
 work = st.lists(st.tuples(st.integers(1, 500), st.integers(0, 2000)), min_size=1, max_size=8)
 UNIT = Accelerator(name="unit", flops_per_s=1e3, bytes_per_s=1e2)

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kinds import ConfigError, one_line
-from models.clocks.affine import Affine, ConstantLatency
-from models.clocks.empirical import Empirical
-from models.clocks.latency import Latency
-from models.clocks.pass_table import read_rows
-from models.clocks.profile import Profile
+from models.latency.affine import Affine, ConstantLatency
+from models.latency.empirical import Empirical
+from models.latency.latency import Latency
+from models.latency.pass_table import read_rows
+from models.latency.profile import Profile
 
 AXES = ((1, 2), (1, 4), (0, 8))
 POINTS = list(product(*AXES))

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kinds import ConfigError, one_line
-from models.clocks.affine import Affine
-from models.clocks.cited_passes import FOLDER, PROFILES
-from models.clocks.footprint import footprint
-from models.clocks.pass_table import PassTable, csv_text, monotone, read_rows
-from models.clocks.profile import Profile
+from models.latency.affine import Affine
+from models.latency.cited_passes import FOLDER, PROFILES
+from models.latency.footprint import footprint
+from models.latency.pass_table import PassTable, csv_text, monotone, read_rows
+from models.latency.profile import Profile
 from tools.derived_passes import rows
 
 HEADER = "batch,new_tokens,cached_tokens,seconds\n"

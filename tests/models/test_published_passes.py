@@ -2,8 +2,8 @@
 
 import pytest
 
-from models.clocks.datasheets import SIZES, ModelSize
-from models.clocks.roofline import Roofline
+from models.latency.datasheets import SIZES, ModelSize
+from models.latency.roofline import Roofline
 
 QWEN3_1_7B = ModelSize(name="qwen3_1.7b", parameters=1_720_574_976, layers=28, width=2048, kv_width=1024)
 QWEN3_32B = ModelSize(name="qwen3_32b", parameters=32_762_123_264, layers=64, width=5120, kv_width=1024)

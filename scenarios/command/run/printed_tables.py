@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from models.clocks.empirical import Empirical
-from models.clocks.footprint import weight_bytes
-from models.clocks.latency import Latency
-from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
+from models.latency.empirical import Empirical
+from models.latency.footprint import weight_bytes
+from models.latency.latency import Latency
+from models.latency.profile import PROFILES, Profile
 from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
 from scenarios.findings.sentences import joined, stretches

@@ -233,7 +233,7 @@ def test_a_scheme_s_file_counts_by_its_content(tmp_path: Path, store: RoundStore
 def test_a_change_of_a_source_changes_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sources = {path.relative_to(round_keys.HOUSE).as_posix() for path in round_keys._sources()}
     assert {"channels/codec/wire.py", "models/synthetic.py", "simulator/decoding/nodes.py"} <= sources
-    assert not any(path.startswith(("channels/link", "models/clocks", "simulator/timing")) for path in sources)
+    assert not any(path.startswith(("channels/link", "models/latency", "simulator/timing")) for path in sources)
     for folder in (*round_keys.SOURCES, "simulator/cell", "simulator/results"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     for file in (*round_keys.FILES, "channels/wire.py"):

@@ -17,8 +17,8 @@ from trees import ConformalTree
 from channels.codec import wire
 from channels.codec.tree_shape import grown
 from kinds import ConfigError
-from models.clocks.latency import Latency
 from models.interface import TokenTree
+from models.latency.latency import Latency
 from models.synthetic import Synthetic
 from models.tree_verification import by_rank, child_acceptance, expected_tokens
 from models.verification import total_variation

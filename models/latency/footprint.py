@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.clocks.latency import Latency
-from models.clocks.profile import PROFILES, Profile
-from models.clocks.roofline import Roofline
+from models.latency.latency import Latency
+from models.latency.profile import PROFILES, Profile
+from models.latency.roofline import Roofline
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ from pydantic import Field, model_validator
 from kinds import ConfigError
 from kinds.arrays import Floats
 from kinds.files import GivenPath
-from models.clocks.latency import Latency, Work
-from models.clocks.pass_table import (
+from models.latency.latency import Latency, Work
+from models.latency.pass_table import (
     Beyond,
     Grid,
     Point,

@@ -15,10 +15,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from kinds import meant
 from kinds.files import GivenPath
-from models.clocks.cited_passes import FOLDER, RENAMED, ProfileName
-from models.clocks.cited_passes import PROFILES as PROFILES
-from models.clocks.latency import Latency, Work
-from models.clocks.pass_table import Beyond, PassTable, Point, check_reach, read_passes, seconds_in
+from models.latency.cited_passes import FOLDER, RENAMED, ProfileName
+from models.latency.cited_passes import PROFILES as PROFILES
+from models.latency.latency import Latency, Work
+from models.latency.pass_table import Beyond, PassTable, Point, check_reach, read_passes, seconds_in
 
 
 def _as_named_now(name: object) -> object:

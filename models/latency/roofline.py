@@ -18,9 +18,9 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from models.clocks.datasheets import DEVICES, SIZES, Accelerator, ModelSize, named
-from models.clocks.latency import LONGEST_S, Latency, Work, require_work
-from models.clocks.model_config import size_at
+from models.latency.datasheets import DEVICES, SIZES, Accelerator, ModelSize, named
+from models.latency.latency import LONGEST_S, Latency, Work, require_work
+from models.latency.model_config import size_at
 
 DEVICE_NEEDED = "{name: mine, flops_per_s: 10T, bytes_per_s: 68 GB/s}"
 SIZE_NEEDED = "{name: mine, parameters: 125M, layers: 12, width: 768, kv_width: 768}, or a folder with a config.json"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-from models.clocks.datasheets import DEVICES, GIB, Accelerator, ModelSize
-from models.clocks.roofline import Roofline
+from models.latency.datasheets import DEVICES, GIB, Accelerator, ModelSize
+from models.latency.roofline import Roofline
 
 
 class CitedPass(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.clocks.latency import LONGEST_S, Latency, Work, require_work
+from models.latency.latency import LONGEST_S, Latency, Work, require_work
 
 
 class ConstantLatency(Latency):

@@ -22,7 +22,7 @@ from pydantic import Field
 from kinds import ConfigError
 from kinds.arrays import Floats
 from kinds.files import read_header, read_table
-from models.clocks.latency import Work, require_work
+from models.latency.latency import Work, require_work
 
 COLUMNS = ("batch", "new_tokens", "cached_tokens", "seconds")
 PROVENANCE = "provenance"  # A column that a file may have; it says of each row where it is from, and decides nothing
