@@ -12,8 +12,7 @@ import numpy as np
 
 from channels.codec.wire import UNSENT
 from kinds.arrays import Bools, Floats
-from models.tree_verification import TreeVerdict
-from models.verification import Verdict, total_variation
+from models.verification import TreeVerdict, Verdict, total_variation
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode, TreeNode
 from simulator.decoding.setting import DraftSetting

@@ -15,8 +15,7 @@ from channels.codec.tree_shape import ROOT, DistributionPlace, TreeGrowth
 from channels.codec.wire import CodecError
 from kinds.arrays import Floats
 from models.interface import TokenTree
-from models.tree_verification import draw_children, judge_tree
-from models.verification import Verdict
+from models.verification import Verdict, draw_children, verify_tree
 from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.drafting import Offer, propose_within
 from simulator.decoding.edge_session import EdgeSession
@@ -76,7 +75,7 @@ class TreeEdgeSession(EdgeSession):
 
 
 class TreeCloudSession(CloudSession):
-    """A cloud that verifies trees, without replacement (`models.tree_verification`)."""
+    """A cloud that verifies trees, without replacement (`models.verification`)."""
 
     def _skip(self, after: CloudNode, verified: Verified) -> None:
         assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"
@@ -92,7 +91,7 @@ class TreeCloudSession(CloudSession):
         tree = scheme.tree(heard)
         p = self._verifier.tree_distributions(node.committed, tree)
         numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(len(tree.tokens) + 1)])
-        verdict = judge_tree(lambda at: p[at + 1], tree, lambda at: heard.qhat[tree.children(at)[0]], numbers)
+        verdict = verify_tree(lambda at: p[at + 1], tree, lambda at: heard.qhat[tree.children(at)[0]], numbers)
         reached = verdict.path[-1] + 1 if verdict.path else 0
         stood = tree.along(verdict.path)
         told = Verdict(reached, verdict.token)
