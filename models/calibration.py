@@ -11,9 +11,8 @@ import numpy as np
 from scipy.optimize import OptimizeResult, least_squares, nnls
 
 from kinds.arrays import Floats
-from models.latency.affine import Affine
 from models.latency.datasheets import Accelerator, ModelSize
-from models.latency.latency import Latency
+from models.latency.latency import Affine, Latency
 from models.latency.pass_table import TimedPass
 from models.latency.roofline import Roofline
 

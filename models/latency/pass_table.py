@@ -1,8 +1,8 @@
 """Measured passes on a grid of sequences, new and cached tokens, and what lies between them.
 
 A pass is looked up by its sequences and the means over them of new and of cached tokens. Between grid points the time
-is linear in each of the three, which is exact for every clock that is affine in the pass's sequences, new tokens and
-cached tokens, whatever the mix. More tokens never take less time: where a point was measured faster than one of less
+is linear in each of the three, which is exact where time is affine in the pass's sequences, new tokens and cached
+tokens, whatever the mix. More tokens never take less time: where a point was measured faster than one of less
 work, both move to the middle, the monotone table nearest to the measured one (Ubhaya 1974, for the largest error).
 """
 
@@ -94,13 +94,6 @@ class Grid:
         return total
 
 
-class PassTable(Grid):
-    """A grid on which more tokens never take less time, the nearest such to the one that is given."""
-
-    def __init__(self, axes: Sequence[Sequence[int]], seconds: Floats) -> None:
-        super().__init__(axes, monotone(seconds))
-
-
 def monotone(seconds: Floats) -> Floats:
     """The nearest array that falls along no axis: halfway between the largest before each entry and the least after.
     An array that never falls is returned as it is."""
@@ -127,8 +120,9 @@ def read_once(read: Callable[[Path], T]) -> Callable[[Path], T]:
     return found
 
 
-def table_of(path: Path) -> PassTable:
-    """The table in a CSV file. Raises ConfigError that names file, line, value and what is allowed."""
+def table_of(path: Path) -> Grid:
+    """The table in a CSV file, on which more tokens never take less time. Raises ConfigError that names file, line,
+    value and what is allowed."""
     rows = read_rows(path)
     at: dict[tuple[int, int, int], float] = {}
     for place, row in rows:
@@ -138,7 +132,8 @@ def table_of(path: Path) -> PassTable:
     if not at:
         raise ConfigError(f"{path}: holds no pass")
     axes = full_axes(path, at)
-    return PassTable(axes, np.array([at[b, n, c] for b, n, c in product(*axes)]).reshape([len(axis) for axis in axes]))
+    seconds = np.array([at[b, n, c] for b, n, c in product(*axes)])
+    return Grid(axes, monotone(seconds.reshape([len(axis) for axis in axes])))
 
 
 def read_rows(path: Path) -> list[tuple[str, TimedPass]]:

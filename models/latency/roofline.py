@@ -19,7 +19,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from models.latency.datasheets import DEVICES, SIZES, Accelerator, ModelSize, named
-from models.latency.latency import LONGEST_S, Latency, Work, require_work
+from models.latency.latency import LONGEST_S, Footprint, Latency, Work, require_work
 from models.latency.model_config import size_at
 
 DEVICE_NEEDED = "{name: mine, flops_per_s: 10T, bytes_per_s: 68 GB/s}"
@@ -92,6 +92,25 @@ class Roofline(Latency):
     def kv_copies(self) -> float:
         """How many GPUs hold each head of keys and values: more than 1 where there are more GPUs than such heads."""
         return max(1.0, self.gpus / self.size.kv_heads) if self.size.kv_heads else 1.0
+
+    @property
+    def footprint(self) -> Footprint | None:
+        """Weights, and the keys and values of each cached token (2 numbers a layer and unit of `kv_width`)."""
+        size, device = self.size, self.device
+        if device.memory_bytes is None:
+            return None
+        return Footprint(
+            model=size.name,
+            device=device.name,
+            gpus=self.gpus,
+            device_bytes=self.gpus * device.memory_bytes,
+            weights_bytes=self.bytes_per_parameter * size.parameters,
+            token_bytes=self.bytes_per_kv * 2 * size.layers * size.kv_width * self.kv_copies,
+        )
+
+    @property
+    def weight_bytes(self) -> float | None:
+        return self.bytes_per_parameter
 
     def pass_s(self, work: Work) -> float:
         require_work(work)

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kinds import one_line
-from models.latency.affine import Affine, ConstantLatency
 from models.latency.datasheets import DEVICES, SIZES, Accelerator, ModelSize
-from models.latency.latency import Latency
+from models.latency.latency import Affine, ConstantLatency, Latency
 from models.latency.roofline import Roofline
 
 work = st.lists(st.tuples(st.integers(1, 500), st.integers(0, 2000)), min_size=1, max_size=8)

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kinds import ConfigError, one_line
-from models.latency.affine import Affine, ConstantLatency
 from models.latency.empirical import Empirical
-from models.latency.latency import Latency
+from models.latency.latency import Affine, ConstantLatency, Latency
 from models.latency.pass_table import read_rows
 from models.latency.profile import Profile
 

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kinds import ConfigError, one_line
-from models.latency.affine import Affine
 from models.latency.cited_passes import FOLDER, PROFILES
-from models.latency.footprint import footprint
-from models.latency.pass_table import PassTable, csv_text, monotone, read_rows
+from models.latency.latency import Affine
+from models.latency.pass_table import Grid, csv_text, monotone, read_rows
 from models.latency.profile import Profile
 from tools.derived_passes import rows
 
@@ -62,7 +61,7 @@ def test_a_noisy_table_becomes_the_nearest_that_never_falls(seconds):
 
 @given(measured, st.data())
 def test_more_tokens_never_take_less_time(seconds, data):
-    found = PassTable(((1, 2), (1, 3, 9), (0, 50)), seconds)
+    found = Grid(((1, 2), (1, 3, 9), (0, 50)), monotone(seconds))
     point = data.draw(st.tuples(st.floats(1, 2), st.floats(1, 9), st.floats(0, 50)))
     more = tuple(data.draw(st.floats(low, axis[-1])) for low, axis in zip(point, found.axes, strict=True))
     assert found.at(more) >= found.at(point) - 1e-12
@@ -215,6 +214,6 @@ def test_every_profile_names_its_source_and_licence_and_enough_are_there():
 
 
 def test_a_named_profile_knows_its_memory_and_a_file_does_not(table):
-    known = footprint(Profile(name="h100x4_70b"))
+    known = Profile(name="h100x4_70b").footprint
     assert known is not None and known.device_bytes == 4 * 79.15 * 2**30 and known.weights_bytes == 2 * 68_976_648_192
-    assert footprint(Profile(file=table)) is None
+    assert Profile(file=table).footprint is None

@@ -12,9 +12,8 @@ from channels.link.radio_power import RADIOS, Connection
 from channels.link.rates import Rate
 from kinds import Choice
 from kinds.tunable import worth_trying
-from models.latency.cited_passes import CitedProfile
+from models.latency.cited_passes import PROFILES, CitedProfile
 from models.latency.datasheets import DEVICES, SIZES
-from models.latency.profile import PROFILES
 from models.latency.roofline import DEVICE_NEEDED, SIZE_NEEDED
 from models.power import KWH_PRICES, POWER_NEEDED, POWERS, PRICES
 from simulator.cell.descriptions import shown
