@@ -113,19 +113,19 @@ class CachedText(Protocol):
         """The distributions after `tokens` (row 0) and after `tokens` and the path to node i (row 1 + i): [N + 1, V]
         float64.
 
-        Cached entries are kept and dropped as `laws` does; then one forward pass runs over the missing tokens and all N
-        nodes, each of which sees the text and the nodes of its own path alone. It costs what a line of N drafts does.
-        Of a tree of one branch, the pass and its distributions are those of `laws`. Afterwards `cached == tokens`.
-        Raises ValueError on an empty text, and when the text and the longest path exceed the model's context;
-        ConfigError on a tree that branches where the model takes no mask or positions.
+        Cached entries are kept and dropped as `distributions` does; then one forward pass runs over the missing tokens
+        and all N nodes, each of which sees the text and the nodes of its own path alone. It costs what a line of N
+        drafts does. Of a tree of one branch, the pass and its distributions are those of `distributions`. Afterwards
+        `cached == tokens`. Raises ValueError on an empty text, and when the text and the longest path exceed the
+        model's context; ConfigError on a tree that branches where the model takes no mask or positions.
         """
         ...
 
     def graft(self, path: tuple[int, ...]) -> None:
         """Keeps what the tree pass cached of these nodes: `cached == (*tokens, *tree.along(path))`.
 
-        To be called right after `tree_laws`; whatever else is asked of the text forgets the tree. Raises ValueError
-        where there is no tree, or `path` does not lead down it from the text.
+        To be called right after `tree_distributions`; whatever else is asked of the text forgets the tree. Raises
+        ValueError where there is no tree, or `path` does not lead down it from the text.
         """
         ...
 
@@ -145,7 +145,7 @@ def require_tree(tokens: tuple[int, ...], tree: TokenTree, context_tokens: int) 
 def require_tree_passed(tree: TokenTree | None) -> TokenTree:
     """The tree whose pass was the last thing asked of a text. Raises ValueError where there is none."""
     if tree is None:
-        raise ValueError("graft: allowed right after tree_laws only")
+        raise ValueError("graft: allowed right after tree_distributions only")
     return tree
 
 

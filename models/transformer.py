@@ -2,9 +2,9 @@
 
 Always float32 and one torch thread, so that a text's distributions depend on nothing else that runs; parallelism comes
 from processes, and from passes that several texts share (shared_passes), whose bits are those of passes alone. One call
-of `laws` or `tree_laws` is one forward pass. To the last bit, distributions also depend on how a text was split into
-passes (attention over nine new tokens rounds unlike nine times one), so what must repeat exactly repeats the same
-calls.
+of `distributions` or `tree_distributions` is one forward pass. To the last bit, distributions also depend on how a text
+was split into passes (attention over nine new tokens rounds unlike nine times one), so what must repeat exactly repeats
+the same calls.
 
 Tree attention is one forward pass over a text's missing tokens and a tree of drafts (SpecInfer, arXiv 2305.09781).
 

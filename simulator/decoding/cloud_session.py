@@ -54,7 +54,7 @@ class CloudSession:
     def prefill(self, node: CloudNode) -> CloudNode:
         """Reads the committed text into the verifier's cache, all but the last token, which the next round feeds."""
         after = node.then_prefill or replace(node, cached=len(node.committed) - 1)
-        self._verifier.skip(lambda: [(node.committed[:-1], 0)])  # no law is asked: it runs when the first one is
+        self._verifier.skip(lambda: [(node.committed[:-1], 0)])  # it runs when the first distribution is wanted
         if self._remember:
             node.then_prefill = after
         return after

@@ -20,15 +20,14 @@ from models.verification import total_variation
 from simulator.cell.cell import Cell
 from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
+from simulator.decoding.baseline_sessions import HostedSession, LocalSession
 from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.divergences import DivergenceMeter, Measurer
 from simulator.decoding.edge_session import EdgeSession
-from simulator.decoding.hosted_session import HostedSession
-from simulator.decoding.local_session import LocalSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.memory import Memory, Root
+from simulator.decoding.memory import Memory
 from simulator.decoding.mirror_session import MirrorSession
-from simulator.decoding.nodes import EdgeNode
+from simulator.decoding.nodes import EdgeNode, Root
 from simulator.decoding.round_keys import origin
 from simulator.decoding.setting import DraftSetting, RequestParts, Setting
 from simulator.decoding.tree_sessions import TreeCloudSession, TreeEdgeSession

@@ -31,8 +31,8 @@ ROUNDING = 1e-9
 
 
 class Measurer:
-    """Stands beside a session: it learns what is sent, and answers what is measured of a verified round. This one sees
-    one end alone, so it measures nothing."""
+    """Stands beside a session: it learns what is sent, and answers what is measured of a verified round. This one
+    stands at an end that runs by itself, so it measures nothing."""
 
     def sent(self, node: EdgeNode) -> None:
         """The edge sends the open round of this node."""
@@ -58,10 +58,6 @@ class Measurer:
     ) -> Divergences:
         """The divergences of a round without drafts, whose token is at `position` in the text; p [1, V]."""
         return Divergences()
-
-
-class Unmeasured(Measurer):
-    """The meter of an end that runs by itself."""
 
 
 class DivergenceMeter(Measurer):

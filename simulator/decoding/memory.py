@@ -12,30 +12,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from kinds.mistakes import print_once
 from models.interface import CachedText, Distributions, TokenTree
 from simulator.decoding.byte_columns import DamagedError, OversizeError
-from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Tree, Verified
+from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Root, Tokens, Tree, Verified
+from simulator.decoding.round_keys import Origin
 from simulator.decoding.round_store import Grown, RoundStore
 from simulator.decoding.steps import count
 from simulator.decoding.tree_bytes import from_bytes, to_bytes
-from simulator.schemes.sparsifier import State
 
-Tokens = tuple[int, ...]
-Root = tuple[str, tuple[int, ...], State, Tokens]
-"""All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
 FLUSHED_BYTES = 1 << 26
 """The bytes of compressed trees that are held at one time to be written."""
-
-
-class Address(Protocol):
-    """How trees are named on disk (`round_keys.Origin`)."""
-
-    @property
-    def pair(self) -> str: ...
-    def key(self, root: Root) -> str: ...
 
 
 @dataclass(slots=True)
@@ -73,7 +62,7 @@ class Memory:
         """An empty one on top of the store of this cache folder ($SQSIM_CACHE). Raises ConfigError as that does."""
         return cls(RoundStore.here())
 
-    def tree(self, root: Root, stored: Address | None = None) -> Tree:
+    def tree(self, root: Root, stored: Origin | None = None) -> Tree:
         """The tree of this root; a bare one where there was none. `stored`: its name on disk, None to keep it here."""
         with self._lock:
             kept = self._trees.get(root)
@@ -111,7 +100,7 @@ class Memory:
         for key, checksum in store.put_all([each for _, each in grown.values()]).items():
             grown[key][0].checksum = checksum
 
-    def _found(self, root: Root, stored: Address | None) -> _Kept:
+    def _found(self, root: Root, stored: Origin | None) -> _Kept:
         _, _, entry, prompt = root
         bare = Tree(prompt, entry)
         if self._store is None or stored is None:
@@ -214,7 +203,7 @@ class ReplayedText:
             distributions = self._recent[tokens] = text.distributions(tokens, asked)
             return distributions
         distributions = text.tree_distributions(tokens, asked)
-        for node in range(-1, len(asked.tokens)):  # of a node that an earlier pass was over, the law drafted from stays
+        for node in range(-1, len(asked.tokens)):  # a node of an earlier pass keeps its distribution
             self._recent.setdefault((*tokens, *asked.along(asked.path_to(node))), distributions[node + 1 : node + 2])
         return distributions
 

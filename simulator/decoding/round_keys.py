@@ -1,6 +1,6 @@
 """Under what name a remembered tree lies on disk, and whether it may lie there at all.
 
-A key hashes all that could change what is decoded: the root (`memory.Root`: the pair's weights, library versions and
+A key hashes all that could change what is decoded: the root (`nodes.Root`: the pair's weights, library versions and
 dtype, temperature, scheme, random numbers, prompt), the source of what decodes, and the versions of what it computes
 with. Policies are no part of it: a tree tells what was decided, never by whom.
 
@@ -27,7 +27,7 @@ from kinds.mistakes import is_foreign
 from simulator.cell.cell import Cell
 from simulator.cell.imported_files import import_name, local_modules
 from simulator.cell.scheme import Scheme
-from simulator.decoding.memory import Root
+from simulator.decoding.nodes import Root
 from simulator.schemes.draft_scheme import DraftScheme
 
 HOUSE = Path(__file__).parents[2]

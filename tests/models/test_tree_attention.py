@@ -129,21 +129,21 @@ def test_a_grafted_path_is_not_run_again(model, path):
     require_cache_of(text, model.open(1.0))
 
 
-@pytest.mark.parametrize("then", ["laws", "crop", "tree_laws"])
+@pytest.mark.parametrize("then", ["distributions", "crop", "tree_distributions"])
 def test_whatever_else_is_asked_forgets_the_tree(model, then):
     rng = np.random.default_rng(5)
     tokens, text = prompt(rng, 12), model.open(1.0)
     text.tree_distributions(tokens, grown(rng))
-    if then == "laws":
+    if then == "distributions":
         text.distributions((*tokens, 1), 1)
     elif then == "crop":
         text.crop(40)
     else:
         text.tree_distributions(tokens[:5], grown(rng))
         text.graft(())
-    assert text.cached == {"laws": (*tokens, 1), "crop": tokens, "tree_laws": tokens[:5]}[then]
+    assert text.cached == {"distributions": (*tokens, 1), "crop": tokens, "tree_distributions": tokens[:5]}[then]
     require_cache_of(text, model.open(1.0))
-    with pytest.raises(ValueError, match="right after tree_laws"):
+    with pytest.raises(ValueError, match="right after tree_distributions"):
         text.graft(())
 
 

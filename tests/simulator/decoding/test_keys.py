@@ -20,8 +20,9 @@ from simulator import Cell, simulate
 from simulator.cell.workload import Ask
 from simulator.decoding import round_keys
 from simulator.decoding.decoder import Decoder
-from simulator.decoding.memory import Address, Memory, Root
-from simulator.decoding.nodes import Tree
+from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import Root, Tree
+from simulator.decoding.round_keys import Origin
 from simulator.schemes.sparsifier import State
 from simulator.sweeps import store
 from simulator.sweeps.store import LIBRARIES, identity
@@ -62,7 +63,7 @@ class Naming(Memory):
 
     names: tuple[Root, str]
 
-    def tree(self, root: Root, stored: Address | None = None) -> Tree:
+    def tree(self, root: Root, stored: Origin | None = None) -> Tree:
         assert stored is not None
         self.names = root, stored.key(root)
         return super().tree(root)
