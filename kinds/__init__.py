@@ -47,8 +47,8 @@ class Part(BaseModel, metaclass=_Short):
             known = cls.model_fields
             for name, value in fields.items():
                 if name not in known:
-                    told = {"path": str(name) or "''", "got": value, "hint": meant(str(name), known)}
-                    raise PydanticCustomError("no_such_field", "no such field{hint}", told)
+                    details = {"path": str(name) or "''", "got": value, "hint": meant(str(name), known)}
+                    raise PydanticCustomError("no_such_field", "no such field{hint}", details)
         return fields
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:

@@ -160,8 +160,8 @@ def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, list[str]]
     (place, header), *rows = _rows(path)
     for name in columns:
         if (times := header.count(name)) != 1:
-            told = f"the columns must be {', '.join(columns)}; others may stand beside them"
-            raise ConfigError(f"{place}: {told}; {name} is {f'there {times} times' if times else 'missing'}")
+            message = f"the columns must be {', '.join(columns)}; others may stand beside them"
+            raise ConfigError(f"{place}: {message}; {name} is {f'there {times} times' if times else 'missing'}")
     for place, row in rows:
         if len(row) != len(header):
             raise ConfigError(f"{place}: must hold {len(header)} values, got {','.join(row)!r}")

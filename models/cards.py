@@ -160,7 +160,7 @@ def products() -> str:
 
 
 def _is_strict() -> bool:
-    """Whether the MKL within torch, which is imported, is in its strict mode; False where that cannot be told."""
+    """Whether the MKL within torch, which is imported, is in its strict mode; False where that is not known."""
     torch = sys.modules["torch"].__file__ or ""
     try:
         mode: int = ctypes.CDLL(str(Path(torch).parent / "lib" / "libtorch_cpu.so")).mkl_serv_cbwr_get(-1)

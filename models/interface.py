@@ -73,7 +73,7 @@ class TokenTree:
         return self.depths[-1] if self.depths else 0
 
     def children(self, node: int) -> tuple[int, ...]:
-        """The nodes that hang on `node`, -1 for the text itself, in the order in which they are verified."""
+        """The children of `node`, -1 for the text itself, in the order in which they are verified."""
         return tuple(range(bisect_left(self.parents, node), bisect_right(self.parents, node)))
 
     def path_to(self, node: int) -> tuple[int, ...]:
@@ -214,8 +214,8 @@ class Pair(Choice, family=True):
     summary: ClassVar[str]
     """One line for a person: what runs."""
     has_networks: ClassVar[bool] = False
-    """Whether its distributions come from forward passes: several decodings may share them, and what a load has told is
-    kept from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides
+    """Whether its distributions come from forward passes: several decodings may share them, and what a load has found
+    is kept from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides
     the prompts and the end token, too."""
     has_distributions: ClassVar[bool] = True
     """Whether its distributions say more than which token it is: schemes that send the drafter's distributions need
@@ -228,7 +228,7 @@ class Pair(Choice, family=True):
 
     @property
     def at_hand(self) -> bool:
-        """Whether vocabulary, context and fingerprint can be told without the network. Where not, they raise
+        """Whether vocabulary, context and fingerprint are known without the network. Where not, they raise
         ConfigError until `prepare` has been called: describing a pair never reaches the network."""
         return True
 

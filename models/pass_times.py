@@ -1,4 +1,4 @@
-"""Times of a model's passes, the way the simulator runs them: float32, and one torch thread unless told.
+"""Times of a model's passes, the way the simulator runs them: float32, and one torch thread unless set otherwise.
 
 One thread on a processor is timed by its own clock, which stands still while other work has the core: what the pass
 takes where it has a core to itself. Several threads, and a GPU, are timed by the wall.

@@ -10,7 +10,7 @@ Tree attention is one forward pass over a text's missing tokens and a tree of dr
 
 The nodes stand in the cache one after another, but each has the position that its path gives it, and sees the text and
 its own path only: position ids and a 4-D additive mask say so. Where a network masks by place in the cache as well
-(GPT-Neo's local layers), that mask is told the positions for as long as the pass takes. N nodes cost what a line of N
+(GPT-Neo's local layers), that mask is given the positions for as long as the pass takes. N nodes cost what a line of N
 drafts costs; the mask's M + N rows of cached + M + N floats are next to nothing beside it.
 """
 
@@ -109,8 +109,8 @@ def require_known(folder: Path) -> None:
     require_loadable(folder)
     kind = read_config(folder).get("model_type")
     if kind is not None and not (isinstance(kind, str) and kind in CONFIG_MAPPING):
-        told = "must be one of the transformers library, code beside the weights is not run"
-        raise ConfigError(f"{folder / 'config.json'}: model_type = {shown(kind)}: {told}")
+        allowed = "must be one of the transformers library, code beside the weights is not run"
+        raise ConfigError(f"{folder / 'config.json'}: model_type = {shown(kind)}: {allowed}")
 
 
 def require_croppable(config: PreTrainedConfig, name: str) -> None:

@@ -31,7 +31,7 @@ class CitedPass(NamedTuple):
 
 @dataclass(frozen=True)
 class CitedProfile:
-    """What was measured, of what on what, and where that is told."""
+    """What was measured, of what on what, and its source."""
 
     place: Literal["edge", "cloud"]
     what: str  # model, precision, device and runtime, for a person

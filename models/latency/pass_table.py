@@ -49,13 +49,13 @@ def csv_text(table: Iterable[TimedPass]) -> str:
     """A table as the file that this module reads; seconds to five digits. Its last column is the spell, where its
     passes have one: all, or none."""
     passes = list(table)
-    told = [SPELL] if any(row.spell is not None for row in passes) else []
-    return "\n".join((",".join((*COLUMNS, PROVENANCE, *told)), *map(_line, passes))) + "\n"
+    last = [SPELL] if any(row.spell is not None for row in passes) else []
+    return "\n".join((",".join((*COLUMNS, PROVENANCE, *last)), *map(_line, passes))) + "\n"
 
 
 def _line(row: TimedPass) -> str:
-    told = [] if row.spell is None else [row.spell]
-    return ",".join(map(str, (*row[:3], f"{row.seconds:.5g}", row.provenance, *told)))
+    last = [] if row.spell is None else [row.spell]
+    return ",".join(map(str, (*row[:3], f"{row.seconds:.5g}", row.provenance, *last)))
 
 
 class Grid:
@@ -113,9 +113,9 @@ def read_once(read: Callable[[Path], T]) -> Callable[[Path], T]:
         try:
             status = path.stat()
         except (OSError, ValueError):
-            return read(path)  # which tells what is wrong
-        told: T = known(path, status.st_size, status.st_mtime_ns)
-        return told
+            return read(path)  # which reports what is wrong
+        answer: T = known(path, status.st_size, status.st_mtime_ns)
+        return answer
 
     return found
 

@@ -99,7 +99,7 @@ class CloudSession:
             self._skip(*known)
         else:
             assert here.received is not None
-            known = self._judge(node, here.received, here.correction)
+            known = self._verified(node, here.received, here.correction)
             if self._remember:
                 node.then_verify += ((parts, known),)
         self._keep(*known)
@@ -113,20 +113,24 @@ class CloudSession:
         """The verifier's cache keeps what was accepted."""
         self._verifier.crop(after.cached)
 
-    def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
-        drafts, text = tuple(heard.drafts.tolist()), (*node.committed, *correction)
+    def _verified(self, node: CloudNode, decoded: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
+        drafts, text = tuple(decoded.drafts.tolist()), (*node.committed, *correction)
         p = self._verifier.distributions((*text, *drafts), len(drafts) + 1)
-        verdict = self._scheme.families.acceptance.judge(along(p, drafts), heard, self._uniforms, node.round, len(text))
-        stood = drafts[: verdict.accepted]
+        verdict = self._scheme.families.acceptance.judge(
+            along(p, drafts), decoded, self._uniforms, node.round, len(text)
+        )
+        accepted = drafts[: verdict.accepted]
         if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
-            known, step = stood, 1
+            known, step = accepted, 1
             reply = encode_count(len(drafts), self._setting.format)
         else:
-            known, step = (*stood, verdict.token) if verdict.drawn else stood, self._lookahead.step
-            reply = self._scheme.families.reply.encode(verdict, p[len(stood)], self._setting.packets, (*text, *stood))
+            known, step = (*accepted, verdict.token) if verdict.drawn else accepted, self._lookahead.step
+            reply = self._scheme.families.reply.encode(
+                verdict, p[len(accepted)], self._setting.packets, (*text, *accepted)
+            )
         committed = known if verdict.drawn else (*known, self._meter.correction(node.round, reply))
         if drafts:
-            divergences = self._meter.measure(node.round, p, heard, verdict, committed)
+            divergences = self._meter.measure(node.round, p, decoded, verdict, committed)
         else:
             divergences = self._meter.measure_alone(node.round, len(text), p, verdict, committed)
         after = node.after((*correction, *known), step, owed=not verdict.drawn)

@@ -78,26 +78,26 @@ class TreeCloudSession(CloudSession):
     """A cloud that verifies trees, without replacement (`models.verification`)."""
 
     def _skip(self, after: CloudNode, verified: Verified) -> None:
-        assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"
+        assert isinstance(verified, TreeVerified), "I10: a verification without a tree"
         self._verifier.skip(lambda: [(verified.text_before(after), verified.tree)])
 
     def _keep(self, after: CloudNode, verified: Verified) -> None:
-        assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"
+        assert isinstance(verified, TreeVerified), "I10: a verification without a tree"
         self._verifier.graft(verified.path)
 
-    def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
+    def _verified(self, node: CloudNode, decoded: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
         scheme = self._scheme
         assert isinstance(scheme, TreeScheme) and not correction, f"scheme {scheme.kind} drafts no trees"
-        tree = scheme.tree(heard)
+        tree = scheme.tree(decoded)
         p = self._verifier.tree_distributions(node.committed, tree)
         numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(len(tree.tokens) + 1)])
-        verdict = verify_tree(lambda at: p[at + 1], tree, lambda at: heard.qhat[tree.children(at)[0]], numbers)
+        verdict = verify_tree(lambda at: p[at + 1], tree, lambda at: decoded.qhat[tree.children(at)[0]], numbers)
         reached = verdict.path[-1] + 1 if verdict.path else 0
-        stood = tree.along(verdict.path)
-        told = Verdict(reached, verdict.token)
-        reply = scheme.families.reply.encode(told, p[reached], self._setting.packets, (*node.committed, *stood))
-        committed = (*stood, verdict.token)
-        divergences = self._meter.measure_tree(node.round, p, heard, verdict, committed)
+        accepted = tree.along(verdict.path)
+        line = Verdict(reached, verdict.token)
+        reply = scheme.families.reply.encode(line, p[reached], self._setting.packets, (*node.committed, *accepted))
+        committed = (*accepted, verdict.token)
+        divergences = self._meter.measure_tree(node.round, p, decoded, verdict, committed)
         verified = TreeVerified(
             tree.tokens, len(verdict.path), reply, committed, divergences, tree=tree, path=verdict.path
         )
