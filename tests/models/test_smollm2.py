@@ -114,7 +114,7 @@ def test_the_drafter_proposes_from_its_cut_vocabulary_only(pair):
 def test_the_running_drafter_is_the_factored_one():
     torch = pytest.importorskip("torch")
     from models.bundled.smollm2_drafter import E_WIDTH, Shape, V, assemble, network
-    from tools.smollm2_distil import Student
+    from tools.train_smollm2 import Student
 
     generator = torch.Generator().manual_seed(0)
     embedding = torch.randn(V, E_WIDTH, generator=generator)
