@@ -12,9 +12,8 @@ from statistics import fmean, pstdev
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from kinds import ConfigError, one_line
+from kinds import ConfigError
 from models.latency.empirical import Empirical
 from models.latency.latency import Affine, ConstantLatency, Latency
 from models.latency.pass_table import read_rows
@@ -188,29 +187,6 @@ def test_a_pass_beyond_the_samples_is_held_extended_or_refused(clock: Empirical)
     with pytest.raises(ValueError, match=r"there are passes of 8 new tokens"):
         clock.check_range((1, 8, 8))
     held.check_range((1, 8, 8))
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (f"{HEADER}\n1,1,0,fast\n", "line 2: seconds = 'fast': must be a number above 0"),
-        (f"{HEADER}\n1,1,0,0.1\n1,1,0,-1\n", "line 3: seconds = '-1': must be a number above 0"),
-        (f"{HEADER}\n0,1,0,0.1\n", "line 2: batch = '0': must be a whole number from 1"),
-        (f"{HEADER}\n1,1,0,0.1\n1,2,8,0.1\n", "= 1, 1, 8: is missing"),
-        (f"{HEADER}\n", "holds no pass"),
-        (f"{HEADER},spell\n1,1,0,0.1,0\n1,1,0,0.1,-1\n", "line 3: spell = '-1': must be a whole number from 0"),
-        (f"{HEADER},spell\n1,1,0,0.1,\n", "line 2: spell = '': must be a whole number from 0"),
-        (f"{HEADER},slow\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds, got 'slow' too"),
-        ("a,b\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds"),
-    ],
-)
-def test_a_bad_file_is_told_on_one_line(tmp_path: Path, text: str, words: str) -> None:
-    file = tmp_path / "t.csv"
-    file.write_text(text)
-    with pytest.raises((ConfigError, ValidationError)) as error:
-        Empirical(file=file)
-    told = str(one_line(error.value) if isinstance(error.value, ValidationError) else error.value)
-    assert words in told and "\n" not in told
 
 
 def test_an_empty_pass_is_refused(clock: Empirical) -> None:

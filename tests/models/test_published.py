@@ -3,11 +3,9 @@ measured shape."""
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
-from kinds import ConfigError, one_line
+from kinds import ConfigError
 from models.distribution_shapes import ShapedDistributions, ShapeTable
-from models.interface import Pair
 from models.published import PRESETS, KnownAcceptance, Published, PublishedTexts
 from models.published_figures import AT_0_AND_1, KEPT, KEPT_LEAST, KEPT_MOST
 from models.verification import entropy_bits, total_variation
@@ -104,28 +102,6 @@ def test_the_drafter_keeps_entropy_and_tail():
         distributions.write_drafter(q, shape, 17, distance)
         assert -0.1 < entropy_bits(q) - entropy_bits(p) < 1.5
         assert np.sort(q)[:16_000].sum() == pytest.approx(np.sort(p)[:16_000].sum(), rel=0.5)
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"kind": "published", "name": "gpt_5"}, "name"),
-        ({"kind": "published", "stretch_tokens": 8}, "stretch_tokens above the drafts of a round, 8, allowed"),
-        ({"kind": "published", "prompts": 300, "size": 256}, "prompts at most size = 256"),
-        ({"kind": "acceptance", "context": 8}, "prompt_tokens at most context = 8"),
-        ({"kind": "acceptance", "survival": [0.5, 0.6]}, "survival of falling numbers within 0 and 1"),
-        ({"kind": "acceptance", "survival": [0.9, 0.1, 0.1]}, "survival that some text can have allowed: the nearest"),
-        ({"kind": "acceptance", "accepted_length": 9.0}, "accepted_length within 1.02 and 8.84 of 8 drafts"),
-        ({"kind": "acceptance", "share": 0.99}, "share within 0.0025 and 0.98 allowed"),
-        ({"kind": "acceptance", "share": 0.5, "survival": [0.5]}, "one of survival, accepted_length and share allowed"),
-    ],
-)
-def test_impossible_figures_are_told_on_one_line(fields, words):
-    kind = Pair.kinds[fields["kind"]]
-    with pytest.raises(ValidationError) as error:
-        kind.model_validate(fields)
-    message = str(one_line(error.value))
-    assert words in message and "\n" not in message
 
 
 def test_every_preset_names_its_source_and_its_vocabulary():

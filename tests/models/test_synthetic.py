@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from kinds import one_line
 from models.interface import Pair
 from models.synthetic import MarkovModel, Synthetic
 from models.verification import total_variation
@@ -87,21 +85,6 @@ def test_too_many_distributions_and_too_long_a_text_are_refused():
         text.distributions((1, 2), 3)
     with pytest.raises(ValueError, match="at most 4"):
         text.distributions((1, 2, 3, 4, 5), 1)
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"size": 4, "entropy_bits": 3.0}, "at most log2 of size = 2"),
-        ({"size": 4, "entropy_bits": 1.0, "distance": 0.8}, "at most 1 - 1/size = 0.75"),
-        ({"context": 8}, "prompt_tokens at most context = 8"),
-    ],
-)
-def test_impossible_parameters_are_told_on_one_line(fields, words):
-    with pytest.raises(ValidationError) as error:
-        Synthetic(**fields)
-    message = str(one_line(error.value))
-    assert words in message and "\n" not in message
 
 
 def test_the_pair_is_chosen_by_its_kind():
