@@ -3,8 +3,8 @@
 import hashlib
 
 import pytest
+from refusals import refusal
 
-from kinds import ConfigError
 from models.cards import Card, fingerprint, read_card
 from models.interface import Prompt
 from models.prompt_files import ADDRESSES, read_prompts
@@ -26,19 +26,15 @@ def test_a_card_vouches_for_files_as_recorded_and_for_no_others(tmp_path):
     card = Card(vocabulary=2, context_tokens=2, sha256={"w": hashlib.sha256(b"weights").hexdigest(), "gone": "0"})
     card.verify(tmp_path, ["w"])
     for name, words in (("gone", "cannot be read"), ("other", "no such bundled weights; there are gone, w")):
-        with pytest.raises(ConfigError, match=words):
-            card.verify(tmp_path, [name])
+        assert words in refusal(card.verify, tmp_path, [name])
     (tmp_path / "w").write_bytes(b"weighty")
-    with pytest.raises(ConfigError, match="damaged"):
-        card.verify(tmp_path, ["w"])
+    assert "damaged" in refusal(card.verify, tmp_path, ["w"])
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"vocabulary": 3}', '{"vocabulary": "many", "context_tokens": 1}'])
 def test_a_malformed_card_is_told_on_one_line(tmp_path, text):
     (tmp_path / "card.json").write_text(text)
-    with pytest.raises(ConfigError, match=r"card\.json") as error:
-        read_card(tmp_path / "card.json")
-    assert "\n" not in str(error.value)
+    assert "card.json" in refusal(read_card, tmp_path / "card.json")
 
 
 def test_prompts_are_read_in_order(tmp_path):
