@@ -129,10 +129,7 @@ class CloudSession:
                 verdict, p[len(accepted)], self._setting.packets, (*text, *accepted)
             )
         committed = known if verdict.drawn else (*known, self._meter.correction(node.round, reply))
-        if drafts:
-            divergences = self._meter.measure(node.round, p, decoded, verdict, committed)
-        else:
-            divergences = self._meter.measure_alone(node.round, len(text), p, verdict, committed)
+        divergences = self._meter.measure(node.round, len(text), p, decoded, verdict, committed)
         after = node.after((*correction, *known), step, owed=not verdict.drawn)
         return after, Verified(drafts, verdict.accepted, reply, committed, divergences)
 

@@ -14,7 +14,7 @@ from channels.codec.wire import UNSENT
 from kinds.arrays import Bools, Floats
 from models.verification import TreeVerdict, Verdict, total_variation
 from simulator.decoding.memory import ReplayedText
-from simulator.decoding.nodes import Drafted, EdgeNode, TreeNode
+from simulator.decoding.nodes import Drafted, EdgeNode, Tokens, TreeNode
 from simulator.decoding.setting import DraftSetting
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.rounds import Divergences
@@ -26,6 +26,7 @@ from simulator.schemes.enumeration import JudgedRound
 from simulator.schemes.reply import EdgeCorrection
 from simulator.schemes.sparsifier import State
 
+AnyVerdict = Verdict | TreeVerdict
 ROUNDING = 1e-9
 """Total variations are sums over the vocabulary, exact but for this."""
 
@@ -42,21 +43,10 @@ class Measurer:
         return UNSENT
 
     def measure(
-        self, round_number: int, p: Floats, decoded: Received, verdict: Verdict, committed: tuple[int, ...]
+        self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
     ) -> Divergences:
-        """The divergences of a round's verified drafts; p [L+1, V]."""
-        return Divergences()
-
-    def measure_tree(
-        self, round_number: int, p: Floats, decoded: Received, verdict: TreeVerdict, committed: tuple[int, ...]
-    ) -> Divergences:
-        """The divergences of a round whose drafts branch; p [N+1, V], after the text and each node."""
-        return Divergences()
-
-    def measure_alone(
-        self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
-    ) -> Divergences:
-        """The divergences of a round without drafts, whose token is at `position` in the text; p [1, V]."""
+        """The divergences of a round whose first token is at `position` in the text, given p after the text and each
+        draft: [L + 1, V] in a line, [N + 1, V] in a tree."""
         return Divergences()
 
 
@@ -79,19 +69,22 @@ class DivergenceMeter(Measurer):
         return self._scheme.families.reply.decode(reply, sent, self._setting.packets).token
 
     def measure(
-        self, round_number: int, p: Floats, decoded: Received, verdict: Verdict, committed: tuple[int, ...]
+        self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
     ) -> Divergences:
+        if isinstance(verdict, TreeVerdict):
+            return self._measure_tree(round_number, p, decoded, verdict, committed)
+        acceptance, uniforms = self._scheme.families.acceptance, self._uniforms
+        round_ = JudgedRound(acceptance, p, decoded, verdict.accepted, uniforms, round_number, position)
+        if not decoded.drafts.size:
+            none = np.empty((0, p.shape[1]))
+            return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
         sent = self._as_sent(round_number)
         arrived = sent.drafts[: len(decoded.drafts)]
-        acceptance = self._scheme.families.acceptance
         check_received(arrived, decoded, self._scheme.families.code)
         arrived = arrived[: verdict.accepted + 1]
         text = sent.context()[: len(sent.committed) + len(arrived)]
         q = np.concatenate([self._drafter.known(text[: len(text) - len(arrived) + n]) for n in range(len(arrived))])
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in arrived])
-        round_ = JudgedRound(
-            acceptance, p, decoded, verdict.accepted, self._uniforms, round_number, len(sent.committed)
-        )
         if acceptance.races:
             states = [sent.state, *(drafted.state for drafted in arrived)]
             raced = np.array(
@@ -108,8 +101,8 @@ class DivergenceMeter(Measurer):
         outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)], text))
         return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unjudged)
 
-    def measure_tree(
-        self, round_number: int, p: Floats, decoded: Received, verdict: TreeVerdict, committed: tuple[int, ...]
+    def _measure_tree(
+        self, round_number: int, p: Floats, decoded: Received, verdict: TreeVerdict, committed: Tokens
     ) -> Divergences:
         """A position is verified: a distribution whose children were verified, the root's and those along the
         path that is accepted, each by its first child. It is accepted where any of the children is, so that
@@ -138,13 +131,6 @@ class DivergenceMeter(Measurer):
         self._sent = {number: node for number, node in self._sent.items() if number >= round_number}
         self._drafter.catch_up()
         return self._sent[round_number]
-
-    def measure_alone(
-        self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
-    ) -> Divergences:
-        none, acceptance = np.empty((0, p.shape[1])), self._scheme.families.acceptance
-        round_ = JudgedRound(acceptance, p, received((), p.shape[1]), 0, self._uniforms, round_number, position)
-        return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
 
     def _corrected(self, p: Floats, text: tuple[int, ...]) -> Floats | None:
         """What the verified drafts would be corrected with, rows like those of p [n, V]; None where that is p. `text`

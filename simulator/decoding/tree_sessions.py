@@ -97,7 +97,7 @@ class TreeCloudSession(CloudSession):
         line = Verdict(reached, verdict.token)
         reply = scheme.families.reply.encode(line, p[reached], self._setting.packets, (*node.committed, *accepted))
         committed = (*accepted, verdict.token)
-        divergences = self._meter.measure_tree(node.round, p, decoded, verdict, committed)
+        divergences = self._meter.measure(node.round, len(node.committed), p, decoded, verdict, committed)
         verified = TreeVerified(
             tree.tokens, len(verdict.path), reply, committed, divergences, tree=tree, path=verdict.path
         )
