@@ -48,17 +48,16 @@ def test_a_verify_pass_of_128_long_sequences_does_not_hide_its_caches_behind_its
     assert latency.pass_s([(5, 1000)] * 128) == pytest.approx(0.1793, abs=5e-5)
 
 
-def test_a_pass_launches_each_layer_unless_its_overhead_is_given():
-    plain, given = Roofline(overhead_s=0), Roofline(overhead_s=0.25)
-    assert given.pass_s([(1, 64)]) == pytest.approx(plain.pass_s([(1, 64)]) + 0.25, rel=1e-12)
-    assert Roofline().pass_s([(1, 64)]) == pytest.approx(plain.pass_s([(1, 64)]) + 40 * 40e-6, rel=1e-12)
-
-
-def test_an_edge_device_launches_slower_than_a_server():
-    for device, launch_s in (("jetson_orin_nano_8gb", 140e-6), ("a100_80gb_sxm", 40e-6), ("raspberry_pi_5", 0)):
-        latency = Roofline(size="opt_125m", device=device)
-        bare = latency.model_copy(update={"overhead_s": 0.0})
-        assert latency.pass_s([(1, 64)]) - bare.pass_s([(1, 64)]) == pytest.approx(12 * launch_s, abs=1e-12)
+@pytest.mark.parametrize(
+    ("device", "launch_s"),
+    [("jetson_orin_nano_8gb", 140e-6), ("a100_80gb_sxm", 40e-6), ("raspberry_pi_5", 0)],
+)
+def test_a_pass_launches_each_layer_unless_its_overhead_is_given(device, launch_s):
+    default, none, given = (
+        Roofline(size="opt_125m", device=device, overhead_s=each).pass_s([(1, 64)]) for each in (None, 0.0, 0.25)
+    )
+    assert given == pytest.approx(none + 0.25, rel=1e-12)
+    assert default - none == pytest.approx(12 * launch_s, abs=1e-12)
 
 
 def test_tensor_parallel_gpus_divide_the_work_and_sum_their_parts_twice_a_layer():
@@ -120,17 +119,6 @@ def test_a_decode_step_of_opt_13b_on_an_a100_is_bound_by_its_weights():
     # 40 layers of 40 us, and weights and caches at three quarters of the bandwidth: 1.6 + 16.86 ms
     expected = 40 * 40e-6 + (2 * 12_853_473_280 + 2 * 2 * 40 * 5120 * 101) / (2.039e12 * 0.75)
     assert Roofline(size="opt_13b", device="a100_80gb_sxm").pass_s([(1, 100)]) == pytest.approx(expected, rel=1e-12)
-
-
-def _opt_parameters(layers, width):
-    """Weights of an OPT as its architecture has them: blocks with biases, tied tokens, 2,050 positions, final norm."""
-    return layers * (12 * width**2 + 13 * width) + 50_272 * width + 2_050 * width + 2 * width
-
-
-@pytest.mark.parametrize("name", ["opt_125m", "opt_1.3b", "opt_2.7b", "opt_6.7b", "opt_13b"])
-def test_listed_parameters_follow_from_the_dimensions(name):
-    size = SIZES[name]
-    assert size.parameters == _opt_parameters(size.layers, size.width)
 
 
 def test_every_listed_figure_names_its_source():
