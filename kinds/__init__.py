@@ -26,8 +26,7 @@ from kinds.mistakes import Rule, is_foreign, print_once, shown, watch
 
 
 class _Short(ModelMetaclass):
-    """This metaclass makes `dir` and `help` of a part show what it adds to a pydantic model, not the model's some
-    hundred names."""
+    """Makes `dir` and `help` of a part show what it adds to a pydantic model, not the model's hundred names."""
 
     def __dir__(self) -> list[str]:
         ours = (vars(base) for base in self.__mro__ if base not in BaseModel.__mro__)

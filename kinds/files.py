@@ -58,8 +58,7 @@ GivenPath = Annotated[Path, AfterValidator(placed)]
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BufferedReader]:
-    """A regular file, opened to read its bytes. Raises ConfigError where it cannot be read, or is a pipe or a device,
-    which may never end."""
+    """Opens a regular file to read its bytes. Raises ConfigError for what cannot be read, and for a pipe or device."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
@@ -201,8 +200,7 @@ def sha256_once(path: Path) -> str:
 
 
 def by_content(value: object) -> str:
-    """What stands for a file among the fields of a part, in JSON: the hash of what is in it. Raises ConfigError when it
-    cannot be read."""
+    """The hash that stands for a file among a part's fields, in JSON. Raises ConfigError when it cannot be read."""
     assert isinstance(value, Path), f"a field holds {value!r}, which has no name"
     return sha256(value)
 

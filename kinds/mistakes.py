@@ -81,8 +81,7 @@ def is_foreign(module: str) -> bool:
 
 
 def watch(cls: type, rules: Mapping[str, Rule]) -> None:
-    """Has a user's class keep to `rules` in the methods that it defines itself, and its file reported where it
-    raises."""
+    """Has a user's class keep to `rules` in its own methods, and its file reported where it raises."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if file is not None:
         _FOREIGN[cls.__module__] = realpath(file)

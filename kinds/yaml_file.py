@@ -76,8 +76,7 @@ def _error(message: str, mark: yaml.Mark) -> yaml.YAMLError:
 
 
 def load_yaml(text: str) -> object:
-    """As `yaml.safe_load`, for a text of at most MOST_CHARACTERS and MOST_VALUES in which no mapping has a key twice.
-    Raises YAMLError, whatever is wrong."""
+    """`yaml.safe_load` within MOST_CHARACTERS and MOST_VALUES, no key twice. Raises YAMLError, whatever is wrong."""
     if len(text) > MOST_CHARACTERS:
         raise yaml.constructor.ConstructorError(None, None, f"must have at most {MOST_CHARACTERS:,} characters", None)
     try:

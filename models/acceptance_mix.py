@@ -87,8 +87,7 @@ class RoundCounts:
         return survival
 
     def _starts(self, entry: Floats) -> Floats:
-        """[M, B]: expected rounds that start at each token of a stretch, from the distribution [M, L + 1] of its first
-        start."""
+        """[M, B]: expected rounds that start at each token of a stretch; `entry` [M, L + 1]: its first start."""
         starts = np.zeros_like(self.renewals)
         for first in range(entry.shape[1]):
             starts[:, first:] += entry[:, first, None] * self.renewals[:, : self.stretch_tokens - first]
@@ -130,11 +129,9 @@ def _part(edges: Floats, quantiles: Floats) -> Ints:
 
 
 CONCENTRATION = 3.4 + 0.66
-"""alpha + beta of the Beta distribution that fits Llama-3.3-70B with Llama-3.2-1B: stands where only a mean is known.
-Ours."""
+"""alpha + beta where only a mean is known: our fit to Llama-3.3-70B with Llama-3.2-1B."""
 NEAR = 0.015
-"""A Beta distribution that misses no survival by more is kept: figures are published with two digits, and have noise of
-their own."""
+"""A Beta distribution that misses no survival by more is kept: figures have two digits, and noise."""
 _NODES = 16
 
 

@@ -18,8 +18,7 @@ from models.latency.roofline import Roofline
 
 FLOAT32_BYTES = 4.0
 VERIFIED_TOKENS = 16
-"""New tokens of a pass up to which the distribution after each is asked for, as a verification does; behind more, the
-last."""
+"""New tokens up to which a pass is asked for the distribution after each; behind more, for the last."""
 DAMPING = 1e-3  # of the roofline's fit: keeps a figure that no pass depends on where the search began
 
 

@@ -135,8 +135,7 @@ class CachedText(Protocol):
 
 
 def require_tree(tokens: tuple[int, ...], tree: TokenTree, context_tokens: int) -> None:
-    """Raises ValueError where no distribution follows a text, or it does not fit the context with its tree's longest
-    path."""
+    """Raises ValueError where text and longest path have no distribution or do not fit the context."""
     require_text(tokens, 1, context_tokens)
     if len(tokens) + tree.depth > context_tokens:
         raise ValueError(f"text of {len(tokens)} tokens and a path of {tree.depth}: at most {context_tokens}")
@@ -218,8 +217,7 @@ class Pair(Choice, family=True):
     is kept from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides
     the prompts and the end token, too."""
     has_distributions: ClassVar[bool] = True
-    """Whether its distributions say more than which token it is: schemes that send the drafter's distributions need
-    them."""
+    """Whether its distributions say more than the token, as schemes that send them need."""
 
     @property
     def remark(self) -> str:
@@ -234,8 +232,7 @@ class Pair(Choice, family=True):
 
     @property
     def weight_bytes(self) -> float | None:
-        """A weight of the models that its acceptance was measured of; None where its own networks run, or no source
-        tells."""
+        """Bytes a weight of the models whose acceptance was measured; None where networks run, or no source tells."""
         return None
 
     def check_temperature(self, temperature: float) -> None:

@@ -104,8 +104,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def require_known(folder: Path) -> None:
-    """Raises ConfigError as `require_loadable` does, and for a model that the transformers library does not know: only
-    code beside its weights could load it."""
+    """Raises ConfigError as `require_loadable` does, and for a model that transformers does not know."""
     require_loadable(folder)
     kind = read_config(folder).get("model_type")
     if kind is not None and not (isinstance(kind, str) and kind in CONFIG_MAPPING):

@@ -57,8 +57,7 @@ class Verdict:
 
 
 class TreeVerdict(NamedTuple):
-    """What a verification of a tree decides: the nodes of `path`, root first, are accepted; then `token`, the
-    correction or bonus."""
+    """The result on a tree: the nodes of `path`, root first, are accepted; then `token` follows."""
 
     path: tuple[int, ...]
     token: int
@@ -97,8 +96,7 @@ def stop_along(distribution_after: DistributionAfter, drafts: Ints, chances: Flo
 
 
 def _stop(distribution_after: DistributionAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> tuple[int, Floats]:
-    """How many leading drafts are accepted, those before the first with uniforms[n] * chances[n] >= p_n(d_n), and the
-    target distribution after them."""
+    """How many leading drafts are accepted, and the target distribution after them."""
     line = tuple(drafts.tolist())
     for n, token in enumerate(line):
         p = distribution_after(line[:n])
@@ -192,8 +190,7 @@ def verify_tree(
 
 
 def sibling_turns(p: Floats, qhat: Floats, tokens: Sequence[int]) -> Iterator[tuple[Floats, Floats]]:
-    """Yields p_k and qhat_k [V] of each sibling in turn, those before it rejected. Raises ValueError where qhat leaves
-    a sibling no mass."""
+    """Yields p_k and qhat_k [V] of each sibling in turn. Raises ValueError where qhat leaves one no mass."""
     for k, token in enumerate(tokens):
         if k:
             left, rest = residual(p, qhat), qhat.copy()

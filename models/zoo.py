@@ -132,8 +132,7 @@ class _TwoFolders(Pair):
         return lambda tokens: str(tokenizer.decode(list(tokens)))
 
     def load(self) -> LoadedPair:
-        """See `Pair.load`. Raises ConfigError also when the vocabularies differ, naming both sizes, and of a recorded
-        pair that is away."""
+        """See `Pair.load`. Raises ConfigError also for vocabularies that differ, and a recorded pair that is away."""
         if self._card and self._away:
             raise _not_recorded(self._away, getattr(self, self._away))
         from models.transformer import load_model, load_tokenizer
@@ -219,8 +218,7 @@ def _ids_of_tokenizer(folder: Path) -> int:
 
 
 def _end_tokens(folder: Path, of_tokenizer: int | None, vocabulary: int) -> tuple[int, ...]:
-    """The ids that end a text: those of the folder's generation_config.json, one or a list, else the tokenizer's.
-    Raises ConfigError for what are no ids."""
+    """The ids that end a text, by generation_config.json, else the tokenizer. Raises ConfigError for what are none."""
     path, ids = folder / "generation_config.json", None
     if path.is_file():
         config = read_json(path)

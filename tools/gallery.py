@@ -120,8 +120,7 @@ def hung(home: Path) -> dict[str, Record]:
 
 
 def _judged(home: Path) -> Iterator[tuple[str, Record | ConfigError]]:
-    """Yields, for each scenario that `home` has files of its record, or why it has none, in the order of the
-    scenarios."""
+    """Yields, for each scenario that `home` has files of, its record, or why it has none."""
     there = {re.split(r"[-.]", path.name)[0] for path in home.iterdir()}
     for name in (name for name in NAMES if name in there):
         try:

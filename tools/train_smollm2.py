@@ -193,8 +193,7 @@ def _start(options: Options) -> str:
 
 
 def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Options) -> tuple[int, float]:
-    """`steps`, or less when `minutes` are over first (the decay ends there), each process on its share of the windows;
-    (steps, acceptance on the last ones)."""
+    """Takes `steps`, or ends by `minutes`, on this worker's windows; (steps, acceptance on the last ones)."""
     optimizers = _optimizers(student)
     rates = [entry["lr"] for optimizer in optimizers for entry in optimizer.param_groups]
     generator = torch.Generator().manual_seed(SEED)

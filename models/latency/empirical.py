@@ -89,8 +89,7 @@ Spell = int | None
 
 
 class PassSamples:
-    """`levels`: grids over the same axes, the fastest first. `factors`: of the spells, the fastest first; their mean
-    is 1."""
+    """Grids over the same axes and factors of the slow periods, whose mean is 1; the fastest first."""
 
     def __init__(self, levels: tuple[Grid, ...], factors: tuple[float, ...]) -> None:
         self.levels = levels

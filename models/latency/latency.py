@@ -15,8 +15,7 @@ from kinds.mistakes import Rule, is_number
 Work = Sequence[tuple[int, int]]
 """One batched pass: for each sequence (new_tokens, cached_tokens)."""
 LONGEST_S: Final = 10.0
-"""The most seconds that a field states for one pass, sequence or token: more are milliseconds by mistake. A table of
-measured passes may hold longer ones."""
+"""The most seconds of one field: more are milliseconds by mistake. Measured passes may take longer."""
 
 
 class Footprint(NamedTuple):
@@ -42,8 +41,7 @@ class Latency(Choice, family=True):
 
     @abstractmethod
     def pass_s(self, work: Work) -> float:
-        """Seconds for one pass over `work`, their mean where the model is random. Raises ValueError on an empty batch:
-        no pass, no duration."""
+        """Seconds for one pass over `work`, the mean where it is random. Raises ValueError on an empty batch."""
 
     def drawn_s(self, work: Work, uniform: float, spell: float) -> float:
         """Seconds of the one pass over `work` that two numbers in [0, 1) stand for: `uniform`, each pass's own, larger

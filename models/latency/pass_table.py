@@ -46,8 +46,7 @@ class TimedPass(NamedTuple):
 
 
 def csv_text(table: Iterable[TimedPass]) -> str:
-    """A table as the file that this module reads; seconds to five digits. Its last column is the spell, where its
-    passes have one: all, or none."""
+    """A table as this module reads it, seconds to five digits; the last column is the spell, where passes have one."""
     passes = list(table)
     last = [SPELL] if any(row.spell is not None for row in passes) else []
     return "\n".join((",".join((*COLUMNS, PROVENANCE, *last)), *map(_line, passes))) + "\n"
@@ -78,8 +77,7 @@ class Grid:
         return self._linear(near)
 
     def extended(self, point: Point) -> float:
-        """Seconds at a point; above the grid along its last cell, and no less than at the grid's nearest point. Below
-        it at the nearest point."""
+        """Seconds at a point; above the grid along its last cell, but no less than at the nearest point."""
         raised = tuple(max(value, axis[0]) for axis, value in zip(self.axes, point, strict=True))
         return max(self._linear(raised), self.at(point))
 
@@ -121,8 +119,7 @@ def read_once(read: Callable[[Path], T]) -> Callable[[Path], T]:
 
 
 def table_of(path: Path) -> Grid:
-    """The table in a CSV file, on which more tokens never take less time. Raises ConfigError that names file, line,
-    value and what is allowed."""
+    """The monotone table in a CSV file. Raises ConfigError that names file, line, value and what is allowed."""
     rows = read_rows(path)
     at: dict[tuple[int, int, int], float] = {}
     for place, row in rows:
@@ -169,8 +166,7 @@ def _count(place: str, name: str, text: str, least: int) -> int:
 
 
 def full_axes(path: Path, at: Collection[tuple[int, int, int]]) -> list[list[int]]:
-    """The values of each axis, ascending. Raises ConfigError where a combination is missing: between what would it
-    lie?"""
+    """The values of each axis, ascending. Raises ConfigError where a combination is missing."""
     axes = [sorted({point[place] for point in at}) for place in range(3)]
     for point in product(*axes):
         if point not in at:
@@ -207,8 +203,7 @@ Beyond = Annotated[
 
 
 def seconds_in(grid: Grid, work: Work, beyond: Beyond, clock: str) -> float:
-    """Seconds of a pass by a grid of this clock's. Raises ValueError on an empty batch, ConfigError on a pass beyond
-    the grid where that is refused."""
+    """Seconds of a pass by a grid. Raises ValueError on an empty batch, ConfigError on a pass that is refused."""
     require_work(work)
     new = cached = 0
     for new_tokens, cached_tokens in work:
@@ -234,8 +229,7 @@ def check_reach(grid: Grid, most: Point, beyond: Beyond, clock: str) -> None:
 
 
 def _is_refused(grid: Grid, point: Point, place: int, beyond: Beyond) -> bool:
-    """Whether a point outside the grid on an axis is refused there. What goes on from the last two values of an axis
-    cannot where it has but one."""
+    """Whether a point outside an axis is refused; an axis of one value cannot be extended."""
     axis = grid.axes[place]
     return beyond == "refuse" or (beyond == "extend" and len(axis) == 1 and point[place] > axis[-1])
 

@@ -153,8 +153,7 @@ def _shares_heads(size: ModelSize, gpus: int) -> bool:
 
 
 class _Costs(NamedTuple):
-    """Seconds: launches and weights a pass, arithmetic a new token and a pair, traffic a held token, sums over GPUs a
-    new token."""
+    """Seconds: launches, weights a pass; arithmetic a new token, a pair; traffic a held token; sums a new token."""
 
     launch_s: float
     weights_s: float

@@ -79,8 +79,7 @@ class CloudSession:
         return len(correction) + len(drafts.drafts)
 
     def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:
-        """The cloud's side where the payload received last will not do, and the whole of it is requested; None where
-        the round can be verified."""
+        """The cloud's side where it requests the whole of the payload received last; None where that will do."""
         return None
 
     def in_turn(self, node: CloudNode) -> bool:

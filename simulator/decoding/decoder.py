@@ -37,8 +37,7 @@ from simulator.schemes.sparsifier import State
 
 
 class KeyedUniforms(RequestUniforms):
-    """Those of one request, each under a key that is made when it is first asked for: a request that is remembered to
-    its end never asks."""
+    """Keyed when first asked for: a request that is remembered to its end never asks."""
 
     def __init__(self, draft: Uniforms, verdict: Uniforms, shared: Uniforms, index: tuple[int, ...]) -> None:
         self.__dict__["_made_from"] = draft, verdict, shared, index

@@ -133,8 +133,7 @@ class DivergenceMeter(Measurer):
         return self._sent[round_number]
 
     def _corrected(self, p: Floats, text: tuple[int, ...]) -> Floats | None:
-        """What the verified drafts would be corrected with, rows like those of p [n, V]; None where that is p. `text`
-        ends with these drafts."""
+        """What drafts, at the end of `text`, would be corrected with, rows like p [n, V]; None where that is p."""
         reply, start = self._scheme.families.reply, len(text) - len(p)
         if not isinstance(reply, EdgeCorrection):
             return None
@@ -217,8 +216,7 @@ def _padded(rows: Floats, lacking: int) -> Floats:
 
 
 def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
-    """The divergences of a token drawn from q [V] that nobody verifies, against p [V]; where p gives it no chance, its
-    loss is inf."""
+    """The divergences of an unverified token drawn from q [V], against p [V]; inf where p is 0."""
     with np.errstate(divide="ignore"):
         return Divergences(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
 

@@ -135,8 +135,7 @@ def _written(tree: Tree) -> bytes | None:
 
 
 Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[Pass]]
-"""Passes whose outcome is remembered: those of the drafter that composed a round, that of the verifier that verified
-one (and the view after it), or any."""
+"""Remembered passes: those that composed a round, that which verified one (and the node after it), or any."""
 
 
 class ReplayedText:
@@ -158,13 +157,11 @@ class ReplayedText:
         return self._pass(self.catch_up(), tokens, last)
 
     def tree_distributions(self, tokens: Tokens, tree: TokenTree) -> Distributions:
-        """The distributions after `tokens` and after each node of a tree, float64 [N + 1, V], by a real forward
-        pass."""
+        """The distributions [N + 1, V] after `tokens` and each node of a tree, by a real forward pass."""
         return self._pass(self.catch_up(), tokens, tree)
 
     def known(self, tokens: Tokens) -> Distributions:
-        """The distribution [1, V] after `tokens`, of a pass made since the last crop. Makes none itself: KeyError where
-        none was."""
+        """The distribution [1, V] after `tokens` of a pass since the last crop. KeyError where none was made."""
         return self._recent[tokens]
 
     def crop(self, length: int) -> None:
@@ -176,8 +173,7 @@ class ReplayedText:
         self._do_in_turn("graft", path)
 
     def release(self, tokens: int) -> None:
-        """The first `tokens` tokens are committed, and so is what is cached behind them: the distributions within them
-        may go."""
+        """Drops the distributions within the first `tokens` tokens, which are committed."""
         self._do_in_turn("release", tokens)
 
     @property

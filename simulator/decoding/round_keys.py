@@ -110,8 +110,7 @@ def _parts(scheme: Scheme) -> Iterator[object]:
 
 
 def _known_by_file(cell: Cell, parts: list[object]) -> bool:
-    """Whether the classes of these parts, and what they inherit from, are ours, a known library's, or of the cell's
-    imports, and these use nothing else."""
+    """Whether these classes and what they inherit from are ours, a known library's, or of the cell's imports."""
     imported = {import_name(path) for path in cell.imports}
     local = {name: path for file in cell.imports for name, path in local_modules(file).items()}
     classes = {base.__module__ for part in parts for base in type(part).__mro__}

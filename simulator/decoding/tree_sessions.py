@@ -105,8 +105,7 @@ class TreeCloudSession(CloudSession):
 
 
 def line_states(node: TreeNode, path: tuple[int, ...]) -> list[State]:
-    """The scheme's states along a path, and on from its end by first children, from before the round's first
-    distribution."""
+    """The scheme's states before the round, along a path, and on from its end by first children."""
     line = list(path)
     while children := node.tree.children(line[-1] if line else ROOT):
         line.append(children[0])
