@@ -39,24 +39,14 @@ from simulator.schemes.sparsifier import State
 class KeyedUniforms(RequestUniforms):
     """Keyed when first asked for: a request that is remembered to its end never asks."""
 
-    def __init__(self, draft: Uniforms, verdict: Uniforms, shared: Uniforms, index: tuple[int, ...]) -> None:
-        self.__dict__["_made_from"] = draft, verdict, shared, index
+    def __init__(self, streams: Mapping[str, Uniforms], index: tuple[int, ...]) -> None:
+        self.__dict__["_made_from"] = streams, index
 
-    @cached_property
-    def draft(self) -> Uniforms:
-        return self._keyed(0)
-
-    @cached_property
-    def verdict(self) -> Uniforms:
-        return self._keyed(1)
-
-    @cached_property
-    def shared(self) -> Uniforms:
-        return self._keyed(2)
-
-    def _keyed(self, purpose: int) -> Uniforms:
-        *sources, index = self.__dict__["_made_from"]
-        keyed: Uniforms = sources[purpose].keyed(*index)
+    def __getattr__(self, purpose: str) -> Uniforms:
+        streams, index = self.__dict__["_made_from"]
+        if purpose not in streams:
+            raise AttributeError(purpose)
+        keyed: Uniforms = self.__dict__.setdefault(purpose, streams[purpose].keyed(*index))
         return keyed
 
 
@@ -142,9 +132,7 @@ class Decoder:
         described = [(each, _description(cell, each), origin(cell, each.scheme)) for each in settings]
         self._settings = [one for one, each in zip(described, cell.classes, strict=True) for _ in range(each.count)]
         """By device: its setting, the description of it, and how its trees are named on disk."""
-        self._draft, self._verdict, self._shared = (
-            Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")
-        )
+        self._streams = {purpose: Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")}
         card = card_of(cell.models.pair)
         self._prompts = card.prompts
         self.end_tokens = card.end_tokens if cell.workload.stop_at_eos else ()
@@ -174,7 +162,7 @@ class Decoder:
         (setting, description, stored), index = self._settings[device], self._index(device, number)
         entry = setting.scheme.entry(state) if isinstance(setting.scheme, DraftScheme) else ()
         root: Root = description, (self._cell.seed, *index), entry, prompt.tokens
-        uniforms = KeyedUniforms(self._draft, self._verdict, self._shared, index)
+        uniforms = KeyedUniforms(self._streams, index)
         lookahead = SYNCHRONOUS
         if isinstance(setting.scheme, DraftScheme) and setting.scheme.depth:
             lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, self.end_tokens)

@@ -1,11 +1,8 @@
 """Distributions of a tree from one pass equal those of a pass over each path, on every architecture; what is grafted
 stays."""
 
-from functools import wraps
-
 import numpy as np
 import pytest
-import torch
 import transformers
 from refusals import refusal
 
@@ -64,15 +61,7 @@ def test_one_pass_over_a_tree_gives_the_distributions_of_a_pass_over_each_path(m
 
 
 def test_a_tree_costs_one_pass_over_the_missing_tokens_and_its_nodes(model, monkeypatch):
-    passes = []
-    forward = type(model.network).forward
-
-    @wraps(forward)
-    def counted(network, input_ids, **given):
-        passes.append((input_ids.shape[1], given["logits_to_keep"]))
-        return forward(network, input_ids, **given)
-
-    monkeypatch.setattr(type(model.network), "forward", counted)
+    passes = tiny.counted_passes(model, monkeypatch)
     text, tree = model.open(1.0), grown(np.random.default_rng(1))
     text.distributions((1, 2, 3), 1)
     text.tree_distributions((1, 2, 3, 4, 5), tree)
@@ -96,15 +85,6 @@ def test_a_tree_of_one_branch_has_the_distributions_of_its_line_to_the_last_bit(
     np.testing.assert_array_equal(text.distributions(longer, 1), other.distributions(longer, 1))
 
 
-def require_cache_of(text, fresh):
-    """The keys and values of each layer are those of a fresh pass over what is said to be cached, and no more (I10)."""
-    fresh.distributions(text.cached, 0)
-    for layer, other in zip(text._cache.layers, fresh._cache.layers, strict=True):
-        assert layer.keys.shape[-2] == layer.values.shape[-2] == len(text.cached)
-        torch.testing.assert_close(layer.keys, other.keys, atol=1e-4, rtol=0)
-        torch.testing.assert_close(layer.values, other.values, atol=1e-4, rtol=0)
-
-
 def test_rounds_of_trees_leave_the_cache_of_a_fresh_pass(model):
     """Rounds that keep any path, none and a line; then the distributions of a longer text from that cache."""
     rng = np.random.default_rng(3)
@@ -113,7 +93,7 @@ def test_rounds_of_trees_leave_the_cache_of_a_fresh_pass(model):
         tree = grown(rng) if number % 3 else TokenTree.line(prompt(rng, 3))
         text.tree_distributions(tokens, tree)
         text.graft(tree.path_to(int(rng.integers(-1, len(tree.tokens)))))
-        require_cache_of(text, model.open(1.0))
+        tiny.require_cache_of(text, model.open(1.0))
         tokens = (*text.cached, *prompt(rng, 2))
         distributions = text.distributions(tokens, 2)
         np.testing.assert_allclose(distributions, model.open(1.0).distributions(tokens, 2), atol=NEAR)
@@ -127,7 +107,7 @@ def test_a_grafted_path_is_not_run_again(model, path):
     text.tree_distributions(tokens, tree)
     text.graft(path)
     assert text.cached == (*tokens, *tree.along(path))
-    require_cache_of(text, model.open(1.0))
+    tiny.require_cache_of(text, model.open(1.0))
 
 
 @pytest.mark.parametrize("then", ["distributions", "crop", "tree_distributions"])
@@ -143,7 +123,7 @@ def test_whatever_else_is_asked_forgets_the_tree(model, then):
         text.tree_distributions(tokens[:5], grown(rng))
         text.graft(())
     assert text.cached == {"distributions": (*tokens, 1), "crop": tokens, "tree_distributions": tokens[:5]}[then]
-    require_cache_of(text, model.open(1.0))
+    tiny.require_cache_of(text, model.open(1.0))
     with pytest.raises(ValueError, match="right after tree_distributions"):
         text.graft(())
 
@@ -154,7 +134,7 @@ def test_a_path_that_is_none_of_the_tree_is_refused_and_changes_nothing(model):
     with pytest.raises(ValueError, match="path = "):
         text.graft((0, 5))
     text.graft((0, 3))
-    require_cache_of(text, model.open(1.0))
+    tiny.require_cache_of(text, model.open(1.0))
 
 
 def test_what_the_context_holds_is_the_longest_path(model):
