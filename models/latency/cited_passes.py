@@ -2,7 +2,7 @@
 Their tables lie in `profiles`, made by `tools.derived_passes`.
 
 A figure is a fact and is taken as one; no file and no text of a source is here. Where a source states a rate of tokens,
-a pass takes its inverse. `clock` is the roofline of the same device and model, which fills in what was not measured.
+a pass takes its inverse. `roofline` is that of the same device and model, which fills in what was not measured.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class CitedProfile:
 
     place: Literal["edge", "cloud"]
     what: str  # model, precision, device and runtime, for a person
-    clock: Roofline
+    roofline: Roofline
     cited: tuple[CitedPass, ...]
     source: str
     licence: str  # of the source, as far as it states one
@@ -104,8 +104,8 @@ def _four_gpus(device: str, by_tokens: dict[int, float]) -> CitedProfile:
 
 def _quantized(size: str, bytes_: float, device: str | Accelerator) -> Roofline:
     """With a file of weights of so many bytes."""
-    clock = Roofline(size=size, device=device)
-    return clock.model_copy(update={"bytes_per_parameter": bytes_ / clock.size.parameters})
+    roofline = Roofline(size=size, device=device)
+    return roofline.model_copy(update={"bytes_per_parameter": bytes_ / roofline.size.parameters})
 
 
 def _phone(size: str, mebibytes: int, decode_tokens_per_s: float, prefill_tokens_per_s: float) -> CitedProfile:

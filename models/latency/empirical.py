@@ -1,8 +1,8 @@
 """A latency model that draws each pass from measured ones, with the spread that a real machine has: from one second to
 the next, for all passes alike, and from pass to pass.
 
-The file's columns are those of the clock `profile`, but each point has many rows, each one pass that was timed there;
-`sqsim calibrate --cell` writes such a file. Nothing is extrapolated unless `beyond` says so.
+The file's columns are those of the latency model `profile`, but each point has many rows, each one pass that was timed
+there; `sqsim calibrate --cell` writes such a file. Nothing is extrapolated unless `beyond` says so.
 
 A machine is slow or fast for a second or more, a spell, and passes of one spell are so together. A spell's factor F is
 the mean over its passes of their seconds over their point's mean, as a share of the mean of all spells, moved towards 1

@@ -202,7 +202,7 @@ Beyond = Annotated[
 ]
 
 
-def seconds_in(grid: Grid, work: Work, beyond: Beyond, clock: str) -> float:
+def seconds_in(grid: Grid, work: Work, beyond: Beyond, name: str) -> float:
     """Seconds of a pass by a grid. Raises ValueError on an empty batch, ConfigError on a pass that is refused."""
     require_work(work)
     new = cached = 0
@@ -216,16 +216,16 @@ def seconds_in(grid: Grid, work: Work, beyond: Beyond, clock: str) -> float:
         return grid.at(point)
     for place in outside:
         if _is_refused(grid, point, place, beyond):
-            raise ConfigError(_refusal(clock, "a pass", grid, point, place))
+            raise ConfigError(_refusal(name, "a pass", grid, point, place))
     return grid.extended(point)
 
 
-def check_reach(grid: Grid, most: Point, beyond: Beyond, clock: str) -> None:
+def check_reach(grid: Grid, most: Point, beyond: Beyond, name: str) -> None:
     """Raises ValueError where passes up to `most` leave the grid and that is refused."""
     for point in (most, LOWEST):
         for place in grid.outside(point):
             if _is_refused(grid, point, place, beyond):
-                raise ValueError(_refusal(clock, "there are passes", grid, point, place))
+                raise ValueError(_refusal(name, "there are passes", grid, point, place))
 
 
 def _is_refused(grid: Grid, point: Point, place: int, beyond: Beyond) -> bool:
@@ -234,12 +234,12 @@ def _is_refused(grid: Grid, point: Point, place: int, beyond: Beyond) -> bool:
     return beyond == "refuse" or (beyond == "extend" and len(axis) == 1 and point[place] > axis[-1])
 
 
-def _refusal(clock: str, what: str, grid: Grid, point: Point, place: int) -> str:
+def _refusal(name: str, what: str, grid: Grid, point: Point, place: int) -> str:
     axis, value = grid.axes[place], point[place]
     shown = f"{ceil(value):,}" if value > axis[-1] else f"{value:,.4g}"
     measured = f"{axis[0]:,} to {axis[-1]:,}" if len(axis) > 1 else f"{axis[0]:,} alone"
     beyond = "`hold` or `extend`" if len(axis) > 1 else "`hold`"
     return (
-        f"{clock}: {what} of {shown} {AXES[place]}, measured: {measured}; "
-        f"another {clock.split()[0]} or workload, or {beyond} for its field beyond"
+        f"{name}: {what} of {shown} {AXES[place]}, measured: {measured}; "
+        f"another {name.split()[0]} or workload, or {beyond} for its field beyond"
     )

@@ -60,15 +60,15 @@ class Profile(Latency):
     @property
     def gpus(self) -> int | None:
         """The GPUs of a measured server, for power and price."""
-        return None if self.cited is None else self.cited.clock.gpus
+        return None if self.cited is None else self.cited.roofline.gpus
 
     @property
     def footprint(self) -> Footprint | None:
-        return None if self.cited is None else self.cited.clock.footprint
+        return None if self.cited is None else self.cited.roofline.footprint
 
     @property
     def weight_bytes(self) -> float | None:
-        return None if self.cited is None else self.cited.clock.weight_bytes
+        return None if self.cited is None else self.cited.roofline.weight_bytes
 
     @cached_property
     def table(self) -> Grid:

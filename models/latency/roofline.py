@@ -39,7 +39,7 @@ class Roofline(Latency):
     kind: Literal["roofline"] = "roofline"
     size: Annotated[ModelSize, named(SIZES, "model", SIZE_NEEDED, size_at)] = Field(
         default=SIZES["opt_13b"],
-        description="the model the clock stands for: a name (`sqsim list models`), a folder with a config.json, or a "
+        description="the language model that is timed: a name (`sqsim list models`), a folder with a config.json, or a "
         "hub id in the hub's cache here",
     )
     device: Annotated[Accelerator, named(DEVICES, "device", DEVICE_NEEDED)] = Field(
