@@ -124,11 +124,6 @@ def link(cell: Cell, direction: Direction) -> LinkConfig:
     return cell.uplink if direction == "uplink" else cell.downlink
 
 
-def by_kernel(config: LinkConfig) -> bool:
-    """Whether the kernel's token bucket shapes the link; if not, the relay does, by the rate's own curve."""
-    return isinstance(config.rate, TokenBucket) and config.rate.peak_bps == inf and config.mtu_bits is not None
-
-
 def filled_s(config: LinkConfig) -> float:
     """How long the kernel's bucket takes to fill."""
     return config.rate.burst_bits / config.rate.bps if isinstance(config.rate, TokenBucket) else 0.0

@@ -15,12 +15,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Final
 
-from simulator.testbed.host import dies_with_parent
-
-__all__ = [
-    "DONE", "READY", "START", "STOP", "ControlLines",
-    "dies_with_parent", "obey", "play", "real_time", "report", "report_failure",
-]  # fmt: skip
 READY: Final = "ready"
 START: Final = "start"
 """With the run's zero, seconds by `time.monotonic`."""
@@ -48,14 +42,14 @@ class ControlLines:
     """Lines of control from a file descriptor that can be read now."""
 
     def __init__(self, source: int) -> None:
-        self._source = source
+        self.source = source
         self._rest = b""
         self.ended = False
         """Whether nothing more will come."""
 
     def read(self) -> list[tuple[str, ...]]:
         """The words of each line that is complete now."""
-        got = os.read(self._source, _LONGEST_BYTES)
+        got = os.read(self.source, _LONGEST_BYTES)
         self.ended = not got
         *complete, self._rest = (self._rest + got).split(b"\n")
         return [tuple(line.decode().split()) for line in complete]

@@ -195,7 +195,7 @@ class _Run:
         self._zero_s = 0.0
         self._epoch = 0
         tuns = tuple(self._hosts.tuns[side, net] for side in SIDES for net in NETS)
-        self._relay = self._start("relay", _module("network.relay", plan.folder, *tuns), tuns)
+        self._relay = self._start("relay", _module("network.emulated_link", plan.folder, *tuns), tuns)
         self._cloud: _Process | None = self._start_endpoint("cloud", self._epoch)
         self._devices = [self._start_endpoint("edge", number) for number in range(cell.workload.devices)]
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from simulator.run import COLLECTOR
 from simulator.testbed.endpoints.cloud_server import CloudServer
 from simulator.testbed.endpoints.edge_device import EdgeDevice
+from simulator.testbed.host import dies_with_parent
 from simulator.testbed.journal import Journal
 from simulator.testbed.packet_header import RealMessage
 from simulator.testbed.plan import RealRunPlan, Side
-from simulator.testbed.processes import DONE, READY, dies_with_parent, obey, play, report
+from simulator.testbed.processes import DONE, READY, obey, play, report
 from simulator.testbed.transport.endpoint import Endpoint
 
 

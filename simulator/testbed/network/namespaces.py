@@ -18,13 +18,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from channels.link.link_config import LinkConfig
-from channels.link.shaping import TokenBucket
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed import host
-from simulator.testbed.packet_header import LEAST_HEADER_BITS
-from simulator.testbed.plan import FREE, SHAPED, Side, by_kernel
+from simulator.testbed.network.emulated_link import shaper
+from simulator.testbed.plan import FREE, SHAPED, Side
 
 Net = Literal["shaped", "free"]
 SIDES: Final[tuple[Side, ...]] = ("edge", "cloud")
@@ -32,9 +30,6 @@ NETS: Final[tuple[Net, ...]] = ("shaped", "free")
 _TUN: Final = Path("/dev/net/tun")
 _WAIT_S: Final = 20.0
 """For a host to be there."""
-_QUEUE_S: Final = 600.0
-"""What a packet may wait in the kernel's bucket."""
-_MOST_QUEUED_BYTES: Final = 1 << 30
 
 
 class Namespaces:
@@ -115,19 +110,6 @@ class Namespaces:
         if not answer:
             raise ConfigError(_refused(self._holders[side].communicate()[1]))
         self._tuns |= {(side, net): tun for net, tun in zip(NETS, tuns, strict=True)}
-
-
-def shaper(config: LinkConfig) -> list[str]:
-    """Arguments of `tc qdisc add dev ...` that make a link of this rate; none where the relay does."""
-    rate = config.rate
-    if not by_kernel(config) or not isinstance(rate, TokenBucket):
-        return []
-    more_bytes = (config.header_bits - LEAST_HEADER_BITS) // 8
-    stab = ["stab", "overhead", str(more_bytes)] if more_bytes else []
-    burst_bytes = int(rate.burst_bits // 8)
-    queued_bytes = min(int(rate.bps * _QUEUE_S / 8) + burst_bytes, _MOST_QUEUED_BYTES)
-    bucket = ["rate", f"{round(rate.bps)}bit", "burst", f"{burst_bytes}b", "limit", f"{queued_bytes}b"]
-    return ["root", "handle", "1:", *stab, "tbf", *bucket]
 
 
 def _tool(name: str) -> str:

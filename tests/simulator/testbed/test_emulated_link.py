@@ -17,15 +17,14 @@ from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.results.observer import Airing
 from simulator.testbed.journal import PacketAired
-from simulator.testbed.network.datagrams import Datagram, place
-from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
-from simulator.testbed.packet_header import Direction, MessageAddress, PacketHeader, PacketKind
-from simulator.testbed.plan import Window, by_kernel, link
+from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket, by_kernel
+from simulator.testbed.packet_header import Datagram, Direction, MessageAddress, PacketHeader, PacketKind, SocketAddress
+from simulator.testbed.plan import Window, link
 from simulator.timing.lanes import Lanes
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 
-EDGE, CLOUD = place("10.77.0.1", 5000), place("10.77.0.2", 4000)
+EDGE, CLOUD = SocketAddress.of("10.77.0.1", 5000), SocketAddress.of("10.77.0.2", 4000)
 BURSTS = {"kind": "gilbert_elliott", "to_bad": 0.2, "to_good": 0.4}
 RATES: dict[str, dict[str, Any]] = {
     "constant": {"kind": "constant", "bps": 20_000},
@@ -196,7 +195,7 @@ def test_while_the_link_is_down_all_that_leaves_is_lost_and_no_other_packet_fare
 
 
 def test_the_warm_up_loses_nothing() -> None:
-    link_ = EmulatedLink(of(rate=RATES["at once"]), "uplink", lossy=False)
+    link_ = EmulatedLink(of(rate=RATES["at once"]), "uplink", in_run=False)
     for number in range(50):
         link_.join(some_packet(link_, number), float(number))
         assert link_.leave()[1].arrives_s is not None

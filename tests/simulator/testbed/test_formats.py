@@ -16,21 +16,23 @@ from simulator.decoding.nodes import CloudNode
 from simulator.protocols.machine import Resumed
 from simulator.schemes.hosted import CloudOnly
 from simulator.testbed.endpoints.restoration import pack_hello, pack_restored, unpack_hello, unpack_restored
-from simulator.testbed.network.datagrams import Datagram, SocketAddress, checksum, place
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
     LEAST_HEADER_BITS,
     MOST,
     MOST_FRAGMENTS,
+    Datagram,
     MessageAddress,
     PacketHeader,
     PacketKind,
+    SocketAddress,
+    checksum,
 )
 
 NOTES = (PacketKind.ACK, PacketKind.LEFT)
 VOCABULARIES = (2, 64, 257, 50_000)
 SOME_PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 0, 1), 0, 0).pack()
-PLAIN = Datagram(place("10.77.0.1", 5000), place("10.77.0.2", 4000), b"content").pack()
+PLAIN = Datagram(SocketAddress.of("10.77.0.1", 5000), SocketAddress.of("10.77.0.2", 4000), b"content").pack()
 numbers = some.integers(0, MOST)
 kinds = some.sampled_from([kind for kind in PacketKind if kind not in NOTES])
 headers = some.builds(

@@ -25,7 +25,8 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed.network import namespaces
-from simulator.testbed.network.namespaces import SIDES, Namespaces, shaper
+from simulator.testbed.network.emulated_link import shaper
+from simulator.testbed.network.namespaces import SIDES, Namespaces
 from simulator.testbed.plan import Side, link
 
 BUCKET: dict[str, Any] = {"kind": "token_bucket", "bps": 200_000, "burst_bits": 12_000}

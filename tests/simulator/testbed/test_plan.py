@@ -11,8 +11,9 @@ from kinds import ConfigError
 from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
 from simulator import Cell
+from simulator.testbed.network.emulated_link import by_kernel
 from simulator.testbed.packet_header import MOST
-from simulator.testbed.plan import Faults, RealRunPlan, Window, by_kernel, check, faults_of, filled_s
+from simulator.testbed.plan import Faults, RealRunPlan, Window, check, faults_of, filled_s
 from simulator.testbed.supervisor import real
 
 BUCKET = {"kind": "token_bucket", "bps": 2e4, "burst_bits": 4000}

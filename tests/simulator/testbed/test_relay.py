@@ -19,10 +19,9 @@ from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.testbed import plan
 from simulator.testbed.journal import Journal, PacketAired, read
-from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
+from simulator.testbed.network.emulated_link import Relay
 from simulator.testbed.network.namespaces import NETS, SIDES, Net
-from simulator.testbed.network.relay import Relay
-from simulator.testbed.packet_header import MessageAddress, PacketHeader, PacketKind
+from simulator.testbed.packet_header import Datagram, MessageAddress, PacketHeader, PacketKind, SocketAddress
 from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Faults, RealRunPlan, Side, Window
 
 LATE_S = 0.5
@@ -48,7 +47,7 @@ def of(delay_s: float = 0.0, ack_bits: int = 0, **changes: Any) -> Cell:
 
 def packet(header: PacketHeader, content: bytes = b"", net: Net = "shaped", sender: Side = "edge") -> bytes:
     hosts = HOSTS[net]
-    edge, cloud = place(hosts.edge, plan.EDGE_PORT), place(hosts.cloud, plan.CLOUD_PORT)
+    edge, cloud = SocketAddress.of(hosts.edge, plan.EDGE_PORT), SocketAddress.of(hosts.cloud, plan.CLOUD_PORT)
     source, target = (edge, cloud) if sender == "edge" else (cloud, edge)
     return Datagram(source, target, header.pack() + content).pack()
 
@@ -132,7 +131,7 @@ def notice(header: PacketHeader, net: Net = "shaped", sender: Side = "edge") -> 
     sent = Datagram.unpack(packet(header, net=net, sender=sender))
     assert sent is not None
     content = header._replace(note=PacketKind.LEFT).pack()
-    return Datagram(SocketAddress(place(SHAPED.relay, 0).address, sent.target.port), sent.source, content).pack()
+    return Datagram(SocketAddress.of(SHAPED.relay, sent.target.port), sent.source, content).pack()
 
 
 def test_a_packet_comes_through_as_it_is_once_it_has_left_and_travelled(benches: Benches) -> None:
