@@ -7,7 +7,7 @@ under way is then made to its end, and nothing more of a round that the reply ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -37,16 +37,9 @@ from simulator.protocols.machine import (
 from simulator.results.requests import within
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
 from simulator.testbed.endpoints.restoration import pack_restored, unpack_hello
-from simulator.testbed.journal import (
-    Journal,
-    RequestArrived,
-    RequestEnded,
-    RequestServed,
-    RoundComputed,
-)
+from simulator.testbed.journal import Journal, RequestArrived, RequestEnded, RequestServed, RoundComputed
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
-from simulator.testbed.processes import report_failure
 from simulator.testbed.timed_text import WorkerText
 
 _UNSERVED: Final = (protocol.TakeTurn, protocol.DraftPass, protocol.Encode, protocol.WaitUntil, protocol.AddPart)
@@ -242,7 +235,14 @@ class EdgeDevice:
 
     async def work(self) -> None:
         """Serves the requests of the workload, from now on, which is the run's zero."""
-        async for number, ask in self._arriving():
+        for number, ask in enumerate(self._asks()):
+            if ask.at_s is None:
+                await asyncio.sleep(ask.think_s)
+                arrived_s = self._journal.now_s
+            else:  # it may have arrived while an earlier one was served
+                await asyncio.sleep(max(0.0, ask.at_s - self._journal.now_s))
+                arrived_s = min(ask.at_s, self._journal.now_s)
+            self._journal.note(RequestArrived(self._device, number, arrived_s))
             self._journal.note(RequestServed(self._device, number, self._journal.now_s))
             self._kept = await self._serve(number, ask, number, self._kept)
 
@@ -264,31 +264,6 @@ class EdgeDevice:
 
     def _asks(self) -> Iterator[Ask]:
         return self._cell.workload.asks(self._device, Uniforms.of(self._cell.seed, "users"))
-
-    async def _arriving(self) -> AsyncIterator[tuple[int, Ask]]:
-        """The requests in order. In a closed loop one arrives after the last has ended, else each at its time."""
-        if not self._cell.workload.open:
-            for number, ask in enumerate(self._asks()):
-                await asyncio.sleep(ask.think_s)
-                self._note_arrival(number)
-                yield number, ask
-            return
-        here: asyncio.Queue[tuple[int, Ask] | None] = asyncio.Queue()
-        arriving = asyncio.create_task(self._arrive(here))
-        arriving.add_done_callback(report_failure)
-        while (one := await here.get()) is not None:
-            yield one
-        await arriving
-
-    async def _arrive(self, here: asyncio.Queue[tuple[int, Ask] | None]) -> None:
-        for number, ask in enumerate(self._asks()):
-            await asyncio.sleep(max(0.0, (ask.at_s or 0.0) - self._journal.now_s))
-            self._note_arrival(number)
-            here.put_nowait((number, ask))
-        here.put_nowait(None)
-
-    def _note_arrival(self, number: int) -> None:
-        self._journal.note(RequestArrived(self._device, number, self._journal.now_s))
 
     async def _serve(self, number: int, ask: Ask, text: int, kept: EdgeState | None) -> EdgeState | None:
         """One request to its end, with the prompt of the device's request `text`. Answers what the device keeps."""
