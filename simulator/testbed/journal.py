@@ -145,6 +145,11 @@ Addressed = (
 _EVENTS: Final = {each.__name__: each for each in Event.__args__}
 
 
+def journal_path(folder: Path, process: str) -> Path:
+    """Where the journal of "edge N", "cloud E" (for each time that it has begun), "relay" or "supervisor" is."""
+    return folder / f"{process.replace(' ', '_')}.jsonl"
+
+
 class Journal:
     """The journal of one process. What is noted before `start` is dropped: the warm-up is no part of the run."""
 

@@ -1,5 +1,5 @@
-"""Runs a cell for real: builds both hosts, starts the relay, the cloud and a process for each device, does the faults
-that were asked for, and makes the tables when all requests have their answers.
+"""Runs a cell for real: builds both hosts, starts the relay, the cloud and a process for each device, kills the cloud
+when the cell says that it is down, and makes the tables when all requests have their answers.
 
 Whatever ends a run, an interrupt among it, ends every process of it; the two hosts exist as long as their processes do.
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +27,9 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
-from simulator.testbed.journal import CloudRestarted, Journal
+from simulator.testbed.journal import CloudRestarted, Journal, journal_path
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
-from simulator.testbed.plan import DIRECTIONS, Faults, RealRunPlan, Side, check, check_faults, faults_of, filled_s, link
+from simulator.testbed.plan import CELL, DIRECTIONS, Side, check, cloud_downtimes, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
 from simulator.testbed.replayed.real_tables import tables
 
@@ -47,30 +47,23 @@ _ROOT: Final = Path(__file__).parents[2]
 
 
 def real(
-    cell: Cell,
-    faults: Faults | None = None,
-    *,
-    memory: Memory | None = None,
-    rounds_to: Path | None = None,
-    journals: Path | None = None,
+    cell: Cell, *, memory: Memory | None = None, rounds_to: Path | None = None, journals: Path | None = None
 ) -> CellResult:
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
 
-    Its clocks of compute are not asked: passes take the time that they take here. `faults`: those that the cell states
-    (`cloud.failures`), unless given. `memory` has what is decoded already when the tables are made; the run itself
-    decodes everything. `journals`: a folder that keeps what each process has noted.
+    Its latency models are not asked: passes take the time that they take here. `memory` has what is decoded already
+    when the tables are made; the run itself decodes everything. `journals`: a folder that keeps what each process has
+    noted.
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
     """
     check(cell)
-    faults = faults_of(cell) if faults is None else faults
-    check_faults(cell, faults)
+    downtimes = cloud_downtimes(cell)
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder:
-        plan = RealRunPlan(folder, faults)
-        plan.write(cell)
+        (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
         with ExitStack() as stack:
-            _Run(plan, cell, stack).serve()
+            _Run(folder, cell, stack).serve(downtimes)
         memory = memory_for(cell) if memory is None else memory
         try:
             return tables(cell, folder, memory, rounds_to)
@@ -187,30 +180,30 @@ class _Process:
 class _Run:
     """One run under way."""
 
-    def __init__(self, plan: RealRunPlan, cell: Cell, stack: ExitStack) -> None:
-        self._plan, self._cell, self._stack = plan, cell, stack
+    def __init__(self, folder: Path, cell: Cell, stack: ExitStack) -> None:
+        self._folder, self._cell, self._stack = folder, cell, stack
         self._selector = stack.enter_context(selectors.DefaultSelector())
-        self._journal = stack.enter_context(closing(Journal(plan.journal("supervisor"))))
+        self._journal = stack.enter_context(closing(Journal(journal_path(folder, "supervisor"))))
         self._hosts = stack.enter_context(Namespaces(cell))
         self._zero_s = 0.0
         self._epoch = 0
         tuns = tuple(self._hosts.tuns[side, net] for side in SIDES for net in NETS)
-        self._relay = self._start("relay", _module("network.emulated_link", plan.folder, *tuns), tuns)
+        self._relay = self._start("relay", _module("network.emulated_link", folder, *tuns), tuns)
         self._cloud: _Process | None = self._start_endpoint("cloud", self._epoch)
         self._devices = [self._start_endpoint("edge", number) for number in range(cell.workload.devices)]
 
-    def serve(self) -> None:
-        """From the start to the last answer."""
+    def serve(self, cloud_down: Sequence[tuple[float, float]]) -> None:
+        """From the start to the last answer; the cloud is down from when to when."""
         self._await(READY, time.monotonic() + READY_S, [self._relay, *self._endpoints()])
         self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
         self._journal.start(self._zero_s)
         for process in (self._relay, *self._endpoints()):
             process.write(f"{START} {self._zero_s!r}")
-        for window in self._plan.faults.cloud_down:
-            if self._await(DONE, self._zero_s + window.from_s, self._devices, late=False):
+        for from_s, to_s in cloud_down:
+            if self._await(DONE, self._zero_s + from_s, self._devices, late=False):
                 break
             self._kill_cloud()
-            self._await(DONE, self._zero_s + window.to_s, self._devices, late=False)
+            self._await(DONE, self._zero_s + to_s, self._devices, late=False)
             self._restart_cloud()
         self._await(DONE, time.monotonic() + RUN_S, self._devices)
         processes = *self._endpoints(), self._relay
@@ -223,7 +216,7 @@ class _Run:
         return self._devices if self._cloud is None else [*self._devices, self._cloud]
 
     def _start_endpoint(self, side: Side, number: int) -> _Process:
-        argv = _module("endpoints.program", side, self._plan.folder, number)
+        argv = _module("endpoints.program", side, self._folder, number)
         return self._start(f"{side} {number}", self._hosts.command(side, argv))
 
     def _kill_cloud(self) -> None:
@@ -240,7 +233,7 @@ class _Run:
         self._cloud.write(f"{START} {self._zero_s!r}")
 
     def _start(self, name: str, argv: list[str], files: tuple[int, ...] = ()) -> _Process:
-        errors = self._plan.folder / f"{name.replace(' ', '_')}.err"
+        errors = self._folder / f"{name.replace(' ', '_')}.err"
         with errors.open("w") as stderr:
             popen = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True, pass_fds=files,

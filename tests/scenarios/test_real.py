@@ -8,9 +8,7 @@ import pytest
 from cells import cell
 from typed_command import Typed
 
-from simulator.testbed import supervisor
 from simulator.testbed.network import namespaces
-from simulator.testbed.plan import Faults
 
 
 @pytest.fixture
@@ -45,21 +43,3 @@ def test_where_namespaces_are_not_permitted_one_line_says_so_and_nothing_is_made
     assert (status, out, error.count("\n")) == (2, "", 1), error
     assert "network namespaces are not permitted here (unshare: Operation not permitted)" in error
     assert not (asked / "out").exists()
-
-
-def test_faults_that_are_not_given_are_those_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[Faults] = []
-
-    class StoppedError(Exception):
-        pass
-
-    def stops(plan: supervisor.RealRunPlan, *_: object) -> None:
-        done.append(plan.faults)
-        raise StoppedError
-
-    monkeypatch.setattr(supervisor, "_Run", stops)
-    failing = cell(cloud={"failures": {"kind": "scheduled", "away": [[0, 1.0, 2.0]]}})
-    for given in (None, Faults()):
-        with pytest.raises(StoppedError):
-            supervisor.real(failing, given)
-    assert [len(each.cloud_down) for each in done] == [1, 0]

@@ -18,14 +18,7 @@ from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, Verified
 from simulator.protocols import protocol_of
 from simulator.protocols.accounts import Terms
-from simulator.protocols.machine import (
-    CloudCommand,
-    FreeCache,
-    JobDone,
-    Resumed,
-    SendReply,
-    SubmitJob,
-)
+from simulator.protocols.machine import CloudCommand, FreeCache, JobDone, Resumed, SendReply, SubmitJob
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
 from simulator.testbed.endpoints.real_passes import RealJob, RealPasses, make_together
 from simulator.testbed.endpoints.restoration import pack_hello, unpack_restored

@@ -35,7 +35,7 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed import plan
 from simulator.testbed.host import dies_with_parent
-from simulator.testbed.journal import Journal, PacketAired
+from simulator.testbed.journal import Journal, PacketAired, journal_path
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
     LEAST_HEADER_BITS,
@@ -47,7 +47,7 @@ from simulator.testbed.packet_header import (
     PacketKind,
     SocketAddress,
 )
-from simulator.testbed.plan import FREE, SHAPED, RealRunPlan
+from simulator.testbed.plan import FREE, SHAPED
 from simulator.testbed.processes import READY, START, ControlLines, real_time, report
 
 _OWN_STREAM: Final = 256
@@ -111,14 +111,7 @@ class EmulatedLink:
     `zero_s`.
     """
 
-    def __init__(
-        self,
-        cell: Cell,
-        direction: Direction,
-        down: Sequence[plan.Window] = (),
-        in_run: bool = True,
-        zero_s: float = 0.0,
-    ) -> None:
+    def __init__(self, cell: Cell, direction: Direction, in_run: bool = True, zero_s: float = 0.0) -> None:
         self.zero_s = zero_s
         """The zero of its times, by the machine's clock."""
         self.in_run = in_run
@@ -133,7 +126,6 @@ class EmulatedLink:
         self._loss = config.loss.over(self.curve, loss)
         self._delay = config.delay.process(delay)
         self._ack_loss = config.arq.ack_loss.over(self.curve, ack)
-        self._down = down
         self._acks_lost: set[PacketIndex] = set()
         """Packets that arrive, and whose free acknowledgement does not."""
 
@@ -169,10 +161,6 @@ class EmulatedLink:
         server.start(now_s)
         return packet, aired
 
-    def is_down(self, now_s: float) -> bool:
-        """Whether nothing arrives."""
-        return any(from_s <= now_s < to_s for from_s, to_s in self._down)
-
     def loses_ack(self, header: PacketHeader) -> bool:
         """Whether the free acknowledgement of this packet is lost; a second call says no."""
         stream = stream_index(header)
@@ -184,7 +172,7 @@ class EmulatedLink:
         bits, stream = packet.bits, packet.stream
         on_air_s = now_s - began_s
         rate_bps = bits / on_air_s if on_air_s > 0 else inf
-        lost = (self.in_run and self._loss.lost(now_s, bits, rate_bps, stream)) or self.is_down(now_s)
+        lost = self.in_run and self._loss.lost(now_s, bits, rate_bps, stream)
         arrives_s = None if lost else now_s + self._delay.delay_s(now_s, stream)
         answered = self.in_run and packet.carries and not lost and not self._config.arq.ack_bits
         if answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, stream):
@@ -218,9 +206,8 @@ Links = dict[Direction, EmulatedLink]
 class Relay:
     """Carries packets from `run` on until `stop`. `tuns`: as on the command line."""
 
-    def __init__(self, run: RealRunPlan, journal: Journal, tuns: Sequence[int], control: int = 0) -> None:
-        self._cell = run.cell
-        self._faults = run.faults
+    def __init__(self, cell: Cell, journal: Journal, tuns: Sequence[int], control: int = 0) -> None:
+        self._cell = cell
         self._journal = journal
         self._control = ControlLines(control)
         edge_shaped, edge_free, cloud_shaped, cloud_free = tuns
@@ -241,8 +228,7 @@ class Relay:
         self._stopped = False
 
     def _links(self, zero_s: float, in_run: bool) -> Links:
-        down = self._faults.link_down if in_run else ()
-        return {each: EmulatedLink(self._cell, each, down, in_run, zero_s) for each in plan.DIRECTIONS}
+        return {each: EmulatedLink(self._cell, each, in_run, zero_s) for each in plan.DIRECTIONS}
 
     def run(self) -> None:
         """Until `stop`, or the end of the control lines."""
@@ -336,7 +322,7 @@ class Relay:
         """An acknowledgement that takes no capacity."""
         direction = header.address.direction
         link = links[direction]
-        if not link.loses_ack(header) and not link.is_down(now_s - link.zero_s):
+        if not link.loses_ack(header):
             self._at(now_s + self._back_s[direction], partial(self._deliver, inlet, packet, link))
 
     # It leaves, and arrives.
@@ -380,9 +366,8 @@ def main(folder: str, *tuns: str) -> None:
     """The process."""
     dies_with_parent()
     real_time()
-    run = RealRunPlan.of(Path(folder))
-    journal = Journal(run.journal("relay"))
-    relay = Relay(run, journal, tuple(map(int, tuns)))
+    journal = Journal(journal_path(Path(folder), "relay"))
+    relay = Relay(Cell.from_yaml(Path(folder) / plan.CELL), journal, tuple(map(int, tuns)))
     gc.freeze()
     report(READY)
     try:

@@ -20,14 +20,7 @@ from simulator.protocols.machine import JobDone
 from simulator.protocols.speculate import SpeculateCloud
 from simulator.testbed.endpoints.edge_device import EdgeDevice, EdgeDriver, _Drafting
 from simulator.testbed.endpoints.restoration import pack_hello
-from simulator.testbed.journal import (
-    MessageTaken,
-    PassMade,
-    RequestArrived,
-    RequestEnded,
-    RequestServed,
-    RoundComputed,
-)
+from simulator.testbed.journal import MessageTaken, PassMade, RequestArrived, RequestEnded, RequestServed, RoundComputed
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.timed_text import WorkerText
 

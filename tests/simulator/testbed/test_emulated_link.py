@@ -19,7 +19,7 @@ from simulator.results.observer import Airing
 from simulator.testbed.journal import PacketAired
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket, by_kernel
 from simulator.testbed.packet_header import Datagram, Direction, MessageAddress, PacketHeader, PacketKind, SocketAddress
-from simulator.testbed.plan import Window, link
+from simulator.testbed.plan import link
 from simulator.timing.lanes import Lanes
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
@@ -177,21 +177,6 @@ def test_where_the_kernel_shapes_a_packet_that_joins_has_left() -> None:
     aired = link_.join(some_packet(link_), 1.5)
     assert aired is not None
     assert (aired.began_s, aired.left_s, aired.arrives_s) == (1.5, 1.5, 1.5 + given.uplink.delay.mean_s)
-
-
-def test_while_the_link_is_down_all_that_leaves_is_lost_and_no_other_packet_fares_otherwise() -> None:
-    given = of(rate=RATES["at once"], loss=BURSTS)
-    ends = []
-    for down in ((), (Window(2.0, 4.0),)):
-        link_, of_this = EmulatedLink(given, "uplink", down), []
-        for number in range(60):
-            link_.join(some_packet(link_, number), number / 10)
-            of_this.append(link_.leave()[1].arrives_s)
-        ends.append(of_this)
-    untouched, cut = ends
-    assert cut[20:40] == [None] * 20
-    assert (cut[:20], cut[40:]) == (untouched[:20], untouched[40:])
-    assert None in untouched[40:]
 
 
 def test_the_warm_up_loses_nothing() -> None:

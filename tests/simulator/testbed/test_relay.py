@@ -22,12 +22,10 @@ from simulator.testbed.journal import Journal, PacketAired, read
 from simulator.testbed.network.emulated_link import Relay
 from simulator.testbed.network.namespaces import NETS, SIDES, Net
 from simulator.testbed.packet_header import Datagram, MessageAddress, PacketHeader, PacketKind, SocketAddress
-from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Faults, RealRunPlan, Side, Window
+from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Side
 
 LATE_S = 0.5
 """By how much a loaded machine may be late here."""
-DOWN_S = 0.8
-"""In which it is there to send a packet."""
 LOSS = {"kind": "bernoulli", "probability": 0.5}
 PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 2, 1), 0, 0)
 REPLY = PacketHeader(MessageAddress(PacketKind.REPLY, 0, 2, 1), 0, 0)
@@ -55,10 +53,8 @@ def packet(header: PacketHeader, content: bytes = b"", net: Net = "shaped", send
 class RelayBench:
     """A relay in a thread of its own, between two hosts that are the test."""
 
-    def __init__(self, folder: Path, given: Cell, faults: Faults) -> None:
-        RealRunPlan(folder, faults).write(given)
-        written = RealRunPlan.of(folder)
-        self.journal = written.journal("relay")
+    def __init__(self, folder: Path, given: Cell) -> None:
+        self.journal = folder / "relay.jsonl"
         self._kept = Journal(self.journal)
         names = [(side, net) for side in SIDES for net in NETS]
         pairs = {name: socket.socketpair(type=socket.SOCK_SEQPACKET) for name in names}
@@ -67,8 +63,7 @@ class RelayBench:
         for each in self._inner:
             each.setblocking(False)
         control, self._say = os.pipe()
-        edge_shaped, edge_free, cloud_shaped, cloud_free = (each.fileno() for each in self._inner)
-        relay = Relay(written, self._kept, (edge_shaped, edge_free, cloud_shaped, cloud_free), control)
+        relay = Relay(given, self._kept, [each.fileno() for each in self._inner], control)
         self._thread = threading.Thread(target=relay.run)
         self._thread.start()
         self.zero_s = 0.0
@@ -115,8 +110,8 @@ Benches = Callable[..., RelayBench]
 def benches(tmp_path: Path) -> Iterator[Benches]:
     made: list[RelayBench] = []
 
-    def make(given: Cell, faults: Faults | None = None, started: bool = True) -> RelayBench:
-        made.append(RelayBench(tmp_path, given, faults or Faults()))
+    def make(given: Cell, started: bool = True) -> RelayBench:
+        made.append(RelayBench(tmp_path, given))
         if started:
             made[-1].start()
         return made[-1]
@@ -217,20 +212,6 @@ def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_tha
     (aired,) = bench.stop()
     assert (*aired[:4], aired.note) == (PAYLOAD.address, 3, 2, 480, "ACK")
     assert aired.left_s - aired.began_s == pytest.approx(0.01)
-
-
-def test_while_the_link_is_down_nothing_comes_through_and_what_leaves_is_told_of(benches: Benches) -> None:
-    bench = benches(of(), Faults(link_down=(Window(0.0, DOWN_S),)))
-    bench.send(PAYLOAD)
-    bench.send(PAYLOAD._replace(note=PacketKind.ACK), net="free", sender="cloud")
-    assert bench.got("edge") == notice(PAYLOAD)
-    assert bench.is_quiet()
-    time.sleep(max(0.0, bench.zero_s + DOWN_S - time.monotonic()))
-    sent = bench.send(PAYLOAD._replace(attempt=1))
-    assert bench.got("cloud") == sent
-    first, second = bench.stop()
-    assert first.arrives_s is None
-    assert second.arrives_s == second.left_s
 
 
 @pytest.mark.parametrize("started", [False, True])

@@ -20,13 +20,7 @@ from channels.link.losses import PacketIndex
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
-from simulator.testbed.journal import (
-    MessageCancelled,
-    MessagePut,
-    MessageReceived,
-    PacketAcknowledged,
-    PacketQueued,
-)
+from simulator.testbed.journal import MessageCancelled, MessagePut, MessageReceived, PacketAcknowledged, PacketQueued
 from simulator.testbed.packet_header import PacketHeader, PacketKind, RealMessage
 from simulator.testbed.plan import EDGE_PORT, FREE, SHAPED
 from simulator.testbed.transport import sockets
