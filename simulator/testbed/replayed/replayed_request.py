@@ -16,38 +16,16 @@ from itertools import accumulate
 
 from kinds import ConfigError
 from simulator.decoding.decoder import RequestDecoding
-from simulator.protocols import protocol_of
+from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
-from simulator.protocols.machine import (
-    BeginRound,
-    CloseRound,
-    CloudCommand,
-    CloudMachine,
-    Done,
-    DraftAll,
-    DropRounds,
-    EdgeCommand,
-    EdgeState,
-    EnterState,
-    FlushRounds,
-    JobDone,
-    MessageArrived,
-    MessageKind,
-    OpenInCloud,
-    Order,
-    RoundDrafted,
-    SendMessage,
-    SendReply,
-    SubmitJob,
-)
 from simulator.results.requests import Request
 from simulator.results.rounds import At, OpenRound
 from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed
 from simulator.testbed.packet_header import SIMULATED, MessageAddress, PacketKind
-from simulator.testbed.replayed.replayed_link import ReplayedLink, transfer_with
+from simulator.testbed.replayed.replayed_link import ReplayedLink
 from simulator.timing.driver import DOWNLINK_STATES, UPLINK_STATES
-from simulator.timing.messages import Message
+from simulator.timing.messages import Message, unreported
 
 JobKey = tuple[int, int, int]
 """(device, request, round); round 0 is a prefill."""
@@ -84,7 +62,7 @@ class ReplayedRequest:
         """`aired_bits`: of each message, all that was on the link for it. `submitted_s`: takes in when each job of the
         request is submitted."""
         self.request = request
-        self.kept: EdgeState | None = None
+        self.kept: machine.EdgeState | None = None
         """What the device keeps of it."""
         self._clock = clock
         self._aired_bits = aired_bits
@@ -95,18 +73,21 @@ class ReplayedRequest:
         self._terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
         self._edge = self._protocol.edge(self._terms)
         self._cloud = self._new_cloud()
+        uplink, downlink = self._on_uplink, self._on_downlink
+        self._reports = {PacketKind.PAYLOAD: uplink, PacketKind.COUNT: uplink, PacketKind.REPLY: downlink}
+        """Whom messages report their states to."""
         self._contents: dict[MessageAddress, bytes] = {}
         """Messages that were put."""
         self._commanded: dict[MessageAddress, bytes] = {}
         """Messages that the machines have commanded."""
         # At the edge.
-        self._drafting: DraftAll | None = None
+        self._drafting: machine.DraftAll | None = None
         self._made = 0
         """Drafts so far of the round that a reply has cut."""
         self._hidden_since_s: float | None = None
         """Since when the processor has worked behind a verification result."""
         # In the cloud.
-        self._job: SubmitJob | None = None
+        self._job: machine.SubmitJob | None = None
         self._job_state = "prompt_uplink_s"
         """What the latest job does, a column of BREAKDOWN."""
         self._behind_job = 0
@@ -154,7 +135,7 @@ class ReplayedRequest:
             self._made = len(computed.passes_s)
         else:
             self._drafting = None
-            self._carry_out(self._edge.step(RoundDrafted(command.make())))
+            self._carry_out(self._edge.step(machine.RoundDrafted(command.make())))
 
     def _show(self) -> None:
         """The processor's work is hidden behind no verification result from now on."""
@@ -167,26 +148,19 @@ class ReplayedRequest:
     def put(self, address: MessageAddress, content: bytes, link: ReplayedLink) -> None:
         """A message is put, for the second time where the cloud has restarted. Raises RealRunError where it is not the
         one that the machine has commanded."""
-        number, kind = address.round, address.kind
+        kind, round_ = address.kind, self.request.open.get(address.round)
         self._contents[address] = content
-        if kind not in SIMULATED:
-            link.put(address, content)
-            return
-        self._check(address, content)
+        if kind in SIMULATED:
+            self._check(address, content)
         if kind is PacketKind.PROMPT:
             self._ledger.prompt_sent()
-            link.put(address, content)
-            return
-        round_ = self.request.open.get(number)
         if kind is PacketKind.REPLY:
-            self._in_cloud.discard(number)
-            message = link.put(address, content, self._on_downlink)
-            if round_ is not None:
-                round_.reply = transfer_with(round_.reply, message)
-        else:
-            message = link.put(address, content, self._on_uplink)
-            if round_ is not None:
-                round_.payload = transfer_with(round_.payload, message)
+            self._in_cloud.discard(address.round)
+        message = link.put(address, content, self._reports.get(kind, unreported))
+        if round_ is not None and kind is PacketKind.REPLY:
+            round_.reply = message
+        elif round_ is not None and kind in SIMULATED:
+            round_.payload = message
 
     def _check(self, address: MessageAddress, content: bytes) -> None:
         what, commanded = address.kind.name.lower(), self._commanded.get(address)
@@ -206,9 +180,8 @@ class ReplayedRequest:
             self._job_state = "cloud_queue_s"
             self._enter(self._behind_job, self._job_state)
         elif address.kind is PacketKind.REPLY:
-            if address.round in self.request.open:
-                self._ledger.reply(address.round, "edge_queue_s")
-        elif address.kind in (PacketKind.PAYLOAD, PacketKind.COUNT):
+            self._enter(address.round, "edge_queue_s", reply=True)
+        else:
             self._in_cloud.add(address.round)
             before_prompt = self._job_state == "prompt_uplink_s"
             self._enter(address.round, self._job_state if before_prompt else "cloud_queue_s")
@@ -219,7 +192,7 @@ class ReplayedRequest:
         if address.kind is PacketKind.RESTORE:
             self._carry_out(self._cloud.step(unpack_restored(content, self._format)))
             return
-        arrived = MessageArrived(MessageKind(address.kind), address.round, (content,))
+        arrived = machine.MessageArrived(machine.MessageKind(address.kind), address.round, (content,))
         step = self._edge.step if address.kind is PacketKind.REPLY else self._cloud.step
         self._carry_out(step(arrived))
 
@@ -227,8 +200,7 @@ class ReplayedRequest:
         self._enter(message.index[2], UPLINK_STATES[state], message.since_s)
 
     def _on_downlink(self, message: Message, state: str) -> None:
-        if message.index[2] in self.request.open:
-            self._ledger.reply(message.index[2], DOWNLINK_STATES[state], message.since_s)
+        self._enter(message.index[2], DOWNLINK_STATES[state], message.since_s, reply=True)
 
     # The cloud's passes.
 
@@ -242,9 +214,9 @@ class ReplayedRequest:
         job = self._current_job(number)
         self._enter_job(job.serves if number else "cloud_queue_s")
         self._job, self._behind_job = None, 0
-        self._carry_out(self._cloud.step(JobDone(*job.run())))
+        self._carry_out(self._cloud.step(machine.JobDone(*job.run())))
 
-    def _current_job(self, number: int) -> SubmitJob:
+    def _current_job(self, number: int) -> machine.SubmitJob:
         if self._job is None or self._job.round != number:
             raise self._differs(number, "round in a pass", number, None if self._job is None else self._job.round)
         return self._job
@@ -261,65 +233,65 @@ class ReplayedRequest:
         self._job, self._behind_job = None, 0
         self._cloud = self._new_cloud()
 
-    def _new_cloud(self) -> CloudMachine:
+    def _new_cloud(self) -> machine.CloudMachine:
         make = self._protocol.cloud
         assert make is not None, "a protocol with a far end (plan.check)"
         return make(self._terms)
 
     # Commands.
 
-    def _carry_out(self, commands: Sequence[EdgeCommand | CloudCommand]) -> None:
+    def _carry_out(self, commands: Sequence[machine.EdgeCommand | machine.CloudCommand]) -> None:
         request, now_s = self.request, self._clock.now
         for command in commands:
             match command:
-                case BeginRound(number):
+                case machine.BeginRound(number):
                     request.begin_round(number, now_s)
                     self._ledger.enter(number, "edge_queue_s")
-                case DraftAll():
+                case machine.DraftAll():
                     self._drafting = command
-                case SendMessage(kind, number, parts, payload, node):
+                case machine.SendMessage(kind, number, parts, payload, node):
                     self._commanded[self._address(kind, number)] = b"".join(parts)
                     if payload is not None and node is not None:
                         note_payload(request.open[number], payload, node)
-                case CloseRound(number, tokens):
+                case machine.CloseRound(number, tokens):
                     request.close_round(number, tokens, now_s)
-                case FlushRounds(rounds, cut):
+                case machine.FlushRounds(rounds, cut):
                     self._flush(rounds, cut)
-                case Order.SETTLED:
+                case machine.Order.SETTLED:
                     self._show()
                     if self._drafting is not None:
                         self._drafting.hidden = False
-                case Done(kept):
+                case machine.Done(kept):
                     self.kept = kept
                     self._ledger.enter(_AFTER_ANSWER, "edge_queue_s")
-                case EnterState(number, state):
+                case machine.EnterState(number, state):
                     if state is None:
                         self._behind_job = number
                     self._enter(number, state or self._job_state)
-                case OpenInCloud(number, drafts):
+                case machine.OpenInCloud(number, drafts):
                     self._open_in_cloud(number, drafts)
-                case SubmitJob():
+                case machine.SubmitJob():
                     self._job = command
                     self._submitted_s[request.device, request.number, command.round] = now_s
                     self._enter_job("cloud_queue_s")
-                case DropRounds(dropped, void):
+                case machine.DropRounds(dropped, void):
                     if void:
                         self._ledger.void(void)
                     for number in dropped:
                         self._in_cloud.discard(number)
                         if number in request.open:
                             request.open[number].dropped = True
-                case SendReply(kind, number, content, verified):
+                case machine.SendReply(kind, number, content, verified):
                     self._commanded[self._address(kind, number)] = content
                     if verified is not None and number in request.open:
                         request.open[number].verified = verified
 
-    def _address(self, kind: MessageKind, number: int) -> MessageAddress:
+    def _address(self, kind: machine.MessageKind, number: int) -> MessageAddress:
         return MessageAddress(PacketKind(kind), self.request.device, self.request.number, number)
 
     def _flush(self, rounds: Sequence[tuple[int, int]], cut: int | None) -> None:
         for number, drafts in rounds:
-            on_air_bits = self._aired_bits[self._address(MessageKind.PAYLOAD, number)]
+            on_air_bits = self._aired_bits[self._address(machine.MessageKind.PAYLOAD, number)]
             self.request.flush_round(number, drafts, on_air_bits, self._clock.now)
         if cut is not None:
             self.request.flush_round(cut, self._made, 0, self._clock.now)
@@ -339,10 +311,10 @@ class ReplayedRequest:
         round_.drafted = drafts
         self._in_cloud.add(number)
 
-    def _enter(self, number: int, state: str, from_s: float | None = None) -> None:
-        """A round that is not over is in this state."""
+    def _enter(self, number: int, state: str, from_s: float | None = None, *, reply: bool = False) -> None:
+        """A round that is not over, or its reply, is in this state."""
         if number in self.request.open:
-            self._ledger.enter(number, state, from_s)
+            self._ledger.enter(number, state, from_s, reply)
 
     def _differs(self, number: int | None, what: str, real: object, decoded: object) -> RealRunError:
         where = f"device {self.request.device}, request {self.request.number}"

@@ -85,7 +85,7 @@ def test_a_cloud_that_restarts_between_an_answers_last_token_and_its_end_is_sent
     def receives(device: EdgeDevice, message: RealMessage) -> None:
         receive(device, message)
         answered = device._open is not None and device._open._finished.done()
-        if answered and device._journal.running and world._epoch == 0:
+        if answered and device.journal.running and world._epoch == 0:
             world._begin_cloud()
             receive(device, RealMessage(MessageAddress(PacketKind.HELLO, device._device, 0, 0), pack_hello(1)))
 
