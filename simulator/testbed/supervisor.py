@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -129,51 +128,57 @@ def _heeds_termination() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@dataclass(eq=False)
 class _Process:
-    """One process of the run."""
+    """One process of the run. `errors`: what it writes to standard error."""
 
-    name: str
-    popen: subprocess.Popen[str]
-    errors: Path
-    printed: set[str] = field(default_factory=set)
+    def __init__(self, name: str, popen: subprocess.Popen[str], errors: Path) -> None:
+        assert popen.stdin is not None and popen.stdout is not None
+        self.name, self.stdin, self.stdout = name, popen.stdin, popen.stdout
+        self.printed: set[str] = set()
+        self._popen = popen
+        self._errors = errors
+        self._lines = ControlLines(popen.stdout.fileno())
 
-    def __post_init__(self) -> None:
-        assert self.popen.stdout is not None
-        self._lines = ControlLines(self.popen.stdout.fileno())
-
-    def read(self) -> bool:
-        """Takes in all that it has printed by now, one word a line; answers whether it may print more. What a file
-        that the cell imports prints there means nothing."""
+    def read(self) -> None:
+        """Takes in all that it has printed by now, one word a line. What a file that the cell imports prints there
+        means nothing. Raises ConfigError where it will print nothing more."""
         self.printed |= {" ".join(words) for words in self._lines.read()}
-        return not self._lines.ended
+        if self._lines.ended:
+            self._status()
+            raise ConfigError(f"real: the process {self.name} ended: {self._last_words()}")
 
     def write(self, line: str) -> None:
-        assert self.popen.stdin is not None
         with suppress(BrokenPipeError):  # it has died, which its next `read` shows
-            self.popen.stdin.write(line + "\n")
-            self.popen.stdin.flush()
+            self.stdin.write(line + "\n")
+            self.stdin.flush()
 
     def end(self) -> None:
         """Ends it if it has not ended."""
-        if self.popen.poll() is None:
-            self.popen.kill()
-        self.popen.wait()
-        for pipe in (self.popen.stdin, self.popen.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):  # of what was written after its end
-                    pipe.close()
+        if self._popen.poll() is None:
+            self._popen.kill()
+        self._popen.wait()
+        for pipe in (self.stdin, self.stdout):
+            with suppress(BrokenPipeError):  # of what was written after its end
+                pipe.close()
 
-    def status(self) -> int | None:
+    def check_end(self) -> None:
+        """Raises ConfigError where it does not end, or has failed: its journal may then be short of something."""
+        status = self._status()
+        if status is None:
+            raise ConfigError(f"real: the process {self.name} did not end within {END_S:g} s")
+        if status:
+            raise ConfigError(f"real: the process {self.name} failed at its end: {self._last_words()}")
+
+    def _status(self) -> int | None:
         """Its status once it has ended; None where it does not end in time."""
         try:
-            return self.popen.wait(END_S)
+            return self._popen.wait(END_S)
         except subprocess.TimeoutExpired:
             return None
 
-    def last_words(self) -> str:
-        lines = self.errors.read_text(encoding="utf-8", errors="replace").split("\n")
-        last = next((line for line in reversed(lines) if line.strip()), f"status {self.popen.returncode}")
+    def _last_words(self) -> str:
+        lines = self._errors.read_text(encoding="utf-8", errors="replace").split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), f"status {self._popen.returncode}")
         return last.removeprefix(f"{ConfigError.__module__}.{ConfigError.__qualname__}: ")
 
 
@@ -210,7 +215,7 @@ class _Run:
         for process in processes:
             process.write(STOP)
         for process in processes:
-            self._check_end(process)
+            process.check_end()
 
     def _endpoints(self) -> list[_Process]:
         return self._devices if self._cloud is None else [*self._devices, self._cloud]
@@ -221,7 +226,7 @@ class _Run:
 
     def _kill_cloud(self) -> None:
         assert self._cloud is not None
-        self._selector.unregister(self._cloud.popen.stdout or 0)
+        self._selector.unregister(self._cloud.stdout)
         self._cloud.end()
         self._cloud = None
         self._journal.note(CloudRestarted(self._epoch, True, self._journal.now_s))
@@ -241,8 +246,7 @@ class _Run:
             )  # fmt: skip
         process = _Process(name, popen, errors)
         self._stack.callback(process.end)
-        assert popen.stdout is not None
-        self._selector.register(popen.stdout, selectors.EVENT_READ, process)
+        self._selector.register(process.stdout, selectors.EVENT_READ, process)
         return process
 
     def _await(self, word: str, until_s: float, of: list[_Process], late: bool = True) -> bool:
@@ -256,23 +260,8 @@ class _Run:
                 waiting = ", ".join(process.name for process in of if word not in process.printed)
                 raise ConfigError(f"real: {waiting} did not say {word!r} in time")
             for key, _ in self._selector.select(min(left_s, 1.0)):
-                self._read(key.data)
+                key.data.read()
         return True
-
-    def _read(self, process: _Process) -> None:
-        """Raises ConfigError where a process will print nothing more."""
-        if not process.read():
-            self._selector.unregister(process.popen.stdout or 0)
-            process.status()
-            raise ConfigError(f"real: the process {process.name} ended: {process.last_words()}")
-
-    def _check_end(self, process: _Process) -> None:
-        """Raises ConfigError where it does not end, or has failed: its journal may then be short of something."""
-        status = process.status()
-        if status is None:
-            raise ConfigError(f"real: the process {process.name} did not end within {END_S:g} s")
-        if status:
-            raise ConfigError(f"real: the process {process.name} failed at its end: {process.last_words()}")
 
 
 def _module(name: str, *arguments: object) -> list[str]:

@@ -103,10 +103,6 @@ class ScriptedLink:
         self._shaped = UdpSocket(LINK.shaped, self._enter)
         self._free = UdpSocket(LINK.free, self._answer)
 
-    def open(self) -> None:
-        self._shaped.open()
-        self._free.open()
-
     def close(self) -> None:
         self._shaped.close()
         self._free.close()
@@ -213,9 +209,8 @@ def played(
     async def play() -> LinkWorld:
         link = ScriptedLink(cell, lost, deaf)
         world = LinkWorld(cell, link, running)
-        link.open()
         for endpoint in (world.cloud, *world.edges):
-            await endpoint.open()
+            endpoint.open()
         for at_s, does in script:
             if at_s:
                 asyncio.get_running_loop().call_at(at_s, does, world)
@@ -223,7 +218,7 @@ def played(
                 does(world)
         await asyncio.sleep(until_s)
         for endpoint in (world.cloud, *world.edges):
-            await endpoint.close()
+            endpoint.close()
         link.close()
         return world
 

@@ -50,17 +50,17 @@ async def _run(folder: Path, side: Side, number: int) -> None:
     end: EdgeDevice | CloudServer
     if side == "edge":
         end = EdgeDevice(cell, device, journal, endpoint)
-        await endpoint.open()
+        endpoint.open()
         await end.warm_up()
     else:
         end = CloudServer(cell, journal, endpoint, epoch)
         end.load()
-        await endpoint.open()
+        endpoint.open()
     with COLLECTOR.seldom():
         report(READY)
         await obey(start)
     end.close()
-    await endpoint.close()
+    endpoint.close()
     journal.close()
 
 

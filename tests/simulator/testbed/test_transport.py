@@ -283,10 +283,10 @@ def test_a_new_epoch_is_received_and_all_restarts() -> None:
     tasks: list[asyncio.Task[None]] = []
 
     async def restart(world: LinkWorld) -> None:
-        await world.cloud.close()
+        world.cloud.close()
         await asyncio.sleep(0.2)
         world.cloud = world.cloud_of(1)
-        await world.cloud.open()
+        world.cloud.open()
         await asyncio.sleep(0.2)
         world.cloud.put(hello)
 
