@@ -179,14 +179,6 @@ def test_where_the_kernel_shapes_a_packet_that_joins_has_left() -> None:
     assert (aired.began_s, aired.left_s, aired.arrives_s) == (1.5, 1.5, 1.5 + given.uplink.delay.mean_s)
 
 
-def test_the_warm_up_loses_nothing() -> None:
-    link_ = EmulatedLink(of(rate=RATES["at once"]), "uplink", in_run=False)
-    for number in range(50):
-        link_.join(some_packet(link_, number), float(number))
-        assert link_.leave()[1].arrives_s is not None
-    assert not any(link_.loses_ack(some_packet(link_, number).header) for number in range(50))
-
-
 def test_messages_that_the_simulator_does_not_know_have_random_numbers_of_their_own() -> None:
     link_, kinds = EmulatedLink(of(), "uplink"), (PacketKind.PAYLOAD, PacketKind.RESTORE, PacketKind.HELLO)
     assert some_packet(link_).stream == (0, 0, 1, 0, 0)

@@ -27,6 +27,7 @@ from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Side
 LATE_S = 0.5
 """By how much a loaded machine may be late here."""
 LOSS = {"kind": "bernoulli", "probability": 0.5}
+DEAF = {"kind": "selective_repeat", "timeout_s": 1.0, "ack_loss": LOSS}
 PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 2, 1), 0, 0)
 REPLY = PacketHeader(MessageAddress(PacketKind.REPLY, 0, 2, 1), 0, 0)
 
@@ -160,17 +161,21 @@ def test_packets_leave_one_after_the_other_each_way_for_itself(benches: Benches)
         assert [each.began_s for each in of_way[1:]] == left_s[:-1]
 
 
-def test_what_the_simulator_loses_is_lost_and_its_sender_still_hears_that_it_left(benches: Benches) -> None:
-    given = of(loss=LOSS)
-    bench = benches(given)
-    sent = [bench.send(PAYLOAD._replace(fragment=number, attempt=number % 3)) for number in range(20)]
-    uniform = Uniforms.of(given.seed, "uplink").under(0, 1).uniform
-    lost = [uniform(0, 2, 1, number, number % 3) < 0.5 for number in range(20)]
-    assert 0 < sum(lost) < 20
-    assert all(bench.got("edge") for _ in range(20))
-    assert [bench.got("cloud") for _ in range(20 - sum(lost))] == [
-        each for each, gone in zip(sent, lost, strict=True) if not gone
-    ]
+def test_what_the_simulator_loses_is_lost_and_its_sender_still_receives_its_notice(benches: Benches) -> None:
+    given = of(loss=LOSS, arq=DEAF)
+    bench, lost, deaf = benches(given), [], []
+    for number in range(20):
+        header, index = PAYLOAD._replace(fragment=number, attempt=number % 3), (0, 2, 1, number, number % 3)
+        is_lost, is_deaf = (Uniforms.of(given.seed, "uplink").under(0, each).uniform(*index) < 0.5 for each in (1, 3))
+        sent = bench.send(header)
+        assert bench.got("edge") == notice(header)
+        lost.append(is_lost)
+        if not is_lost:
+            assert bench.got("cloud") == sent
+            ack = bench.send(header._replace(note=PacketKind.ACK), net="free", sender="cloud")
+            deaf.append(is_deaf)
+            assert is_deaf or bench.got("edge", "free") == ack
+    assert 0 < sum(lost) < 20 and 0 < sum(deaf) < len(deaf)
     assert bench.is_quiet()
     assert [each.arrives_s is None for each in bench.stop()] == lost
 
@@ -186,25 +191,7 @@ def test_a_free_acknowledgement_takes_the_mean_delay_of_the_way_back_and_is_not_
     assert bench.stop() == []
 
 
-def test_a_free_acknowledgement_is_lost_where_the_simulator_loses_it(benches: Benches) -> None:
-    given = of(arq={"kind": "selective_repeat", "timeout_s": 1.0, "ack_loss": LOSS})
-    bench = benches(given)
-    uniform = Uniforms.of(given.seed, "uplink").under(0, 3).uniform
-    lost = [uniform(0, 2, 1, number, 0) < 0.5 for number in range(20)]
-    assert 0 < sum(lost) < 20
-    acks = []
-    for number in range(20):
-        header = PAYLOAD._replace(fragment=number)
-        bench.send(header)
-        assert bench.got("edge")
-        assert bench.got("cloud")
-        acks.append(bench.send(header._replace(note=PacketKind.ACK), net="free", sender="cloud"))
-    expected = [ack for ack, gone in zip(acks, lost, strict=True) if not gone]
-    assert [bench.got("edge", "free") for _ in expected] == expected
-    assert bench.is_quiet()
-
-
-def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_that_it_left(benches: Benches) -> None:
+def test_an_acknowledgement_that_costs_bits_takes_the_link_and_nobody_gets_a_notice_of_it(benches: Benches) -> None:
     bench = benches(of(ack_bits=480, rate={"kind": "constant", "bps": 48_000}))
     sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=PacketKind.ACK), bytes(20), sender="cloud")
     assert bench.got("edge") == sent
@@ -216,12 +203,14 @@ def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_tha
 
 @pytest.mark.parametrize("started", [False, True])
 def test_the_warm_up_loses_nothing_and_nothing_of_it_is_noted(benches: Benches, started: bool) -> None:
-    bench = benches(of(loss=LOSS | {"probability": 0.9}), started=started)
+    bench = benches(of(loss=LOSS | {"probability": 0.9}, arq=DEAF), started=started)
     for number in range(20):
         warm = PacketHeader(MessageAddress(PacketKind.PROMPT, 0, WARM_UP, 0), number, 0)
         sent = bench.send(warm)
         assert bench.got("edge") == notice(warm)
         assert bench.got("cloud") == sent
+        ack = bench.send(warm._replace(note=PacketKind.ACK), net="free", sender="cloud")
+        assert bench.got("edge", "free") == ack
     assert bench.stop() == []
 
 
