@@ -183,10 +183,9 @@ class JournalReplay:
         replayed = self._served.pop((device, number), None)
         if replayed is None:
             raise RealRunError(f"device {device}, request {number}: ended = {at_s:.6g} s: not served")
-        replayed.end(tokens)
-        check_request(replayed.request)
-        self._kept[device] = replayed.kept
-        self._recorder.add(replayed.request)
+        self._kept[device], request = replayed.kept, replayed.end(tokens)
+        check_request(request)
+        self._recorder.add(request)
         self._ended_s[device, number] = self.clock.now
 
     # Messages and passes.

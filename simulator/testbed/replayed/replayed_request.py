@@ -24,7 +24,7 @@ from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed
 from simulator.testbed.packet_header import SIMULATED, MessageAddress, PacketKind
 from simulator.testbed.replayed.replayed_link import ReplayedLink
-from simulator.timing.driver import DOWNLINK_STATES, UPLINK_STATES
+from simulator.timing.driver import DOWNLINK_STATES, UPLINK_STATES, ServedRequest
 from simulator.timing.messages import Message, unreported
 
 JobKey = tuple[int, int, int]
@@ -47,7 +47,7 @@ class ReplayClock:
     now: float = 0.0
 
 
-class ReplayedRequest:
+class ReplayedRequest(ServedRequest):
     """Both ends of one request. Each call is about something that happens now."""
 
     def __init__(
@@ -61,13 +61,11 @@ class ReplayedRequest:
     ) -> None:
         """`aired_bits`: of each message, all that was on the link for it. `submitted_s`: takes in when each job of the
         request is submitted."""
-        self.request = request
+        super().__init__(request, clock)
         self.kept: machine.EdgeState | None = None
         """What the device keeps of it."""
-        self._clock = clock
         self._aired_bits = aired_bits
         self._submitted_s = submitted_s
-        self._ledger = request.ledger
         self._format = decoding.format
         self._protocol = protocol_of(decoding.setting.scheme)
         self._terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
@@ -84,14 +82,8 @@ class ReplayedRequest:
         self._drafting: machine.DraftAll | None = None
         self._made = 0
         """Drafts so far of the round that a reply has cut."""
-        self._hidden_since_s: float | None = None
-        """Since when the processor has worked behind a verification result."""
         # In the cloud.
         self._job: machine.SubmitJob | None = None
-        self._job_state = "prompt_uplink_s"
-        """What the latest job does, a column of BREAKDOWN."""
-        self._behind_job = 0
-        """The round whose time is a prefill's; 0: none."""
         self._in_cloud: set[int] = set()
         """Rounds that have arrived in the cloud, or begun there, and whose reply is not put."""
 
@@ -99,31 +91,26 @@ class ReplayedRequest:
         """Its serving begins."""
         self._carry_out(self._edge.step(None))
 
-    def end(self, tokens: tuple[int, ...]) -> None:
-        """The answer is complete. Raises RealRunError where it is another."""
-        if tokens != tuple(self.request.tokens):
-            raise self._differs(None, "answer", tokens, tuple(self.request.tokens))
-        if self.request.remaining_tokens:
-            raise self._differs(None, "tokens still to come at its end", self.request.remaining_tokens, 0)
+    def end(self, tokens: tuple[int, ...]) -> Request:
+        """The answer is complete; returns its request. Raises RealRunError where it is another."""
+        if tokens != tuple(self._request.tokens):
+            raise self._differs(None, "answer", tokens, tuple(self._request.tokens))
+        if self._request.remaining_tokens:
+            raise self._differs(None, "tokens still to come at its end", self._request.remaining_tokens, 0)
         self._show()
-        self.request.end("answered", self._clock.now)
+        self._request.end("answered", self._clock.now)
+        return self._request
 
     # The edge's processor.
 
     def computing(self, computed: RoundComputed) -> None:
         """The edge begins to draft a round: how long its passes take is known."""
         number, start_s, command = computed.round, computed.began_s, self._drafting
-        round_ = self.request.open.get(number)
+        round_ = self._request.open.get(number)
         if command is None or command.round != number or round_ is None:
             raise self._differs(number, "drafted round", number, None if command is None else command.round)
         ends_s = list(accumulate(computed.passes_s, initial=start_s))[1:]
-        self._ledger.enter(number, "draft_s" if command.node.cached else "prefill_s", start_s)
-        if ends_s and not command.node.cached:
-            self._ledger.enter(number, "draft_s", ends_s[0])
-        if ends_s:  # one that was cut in its first pass is void, and no time is charged to it
-            self._ledger.enter(number, "encode_s", ends_s[-1])
-        round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
-        self._hidden_since_s = start_s if command.hidden else None
+        self._passes(round_, command.node.cached, start_s, ends_s, hidden=command.hidden)
 
     def computed(self, computed: RoundComputed) -> None:
         """It has encoded it, or was cut."""
@@ -137,18 +124,12 @@ class ReplayedRequest:
             self._drafting = None
             self._carry_out(self._edge.step(machine.RoundDrafted(command.make())))
 
-    def _show(self) -> None:
-        """The processor's work is hidden behind no verification result from now on."""
-        if self._hidden_since_s is not None:
-            self.request.hidden_draft_s += self._clock.now - self._hidden_since_s
-            self._hidden_since_s = None
-
     # Messages.
 
     def put(self, address: MessageAddress, content: bytes, link: ReplayedLink) -> None:
         """A message is put, for the second time where the cloud has restarted. Raises RealRunError where it is not the
         one that the machine has commanded."""
-        kind, round_ = address.kind, self.request.open.get(address.round)
+        kind, round_ = address.kind, self._request.open.get(address.round)
         self._contents[address] = content
         if kind in SIMULATED:
             self._check(address, content)
@@ -241,7 +222,7 @@ class ReplayedRequest:
     # Commands.
 
     def _carry_out(self, commands: Sequence[machine.EdgeCommand | machine.CloudCommand]) -> None:
-        request, now_s = self.request, self._clock.now
+        request, now_s = self._request, self._clock.now
         for command in commands:
             match command:
                 case machine.BeginRound(number):
@@ -287,20 +268,20 @@ class ReplayedRequest:
                         request.open[number].verified = verified
 
     def _address(self, kind: machine.MessageKind, number: int) -> MessageAddress:
-        return MessageAddress(PacketKind(kind), self.request.device, self.request.number, number)
+        return MessageAddress(PacketKind(kind), self._request.device, self._request.number, number)
 
     def _flush(self, rounds: Sequence[tuple[int, int]], cut: int | None) -> None:
         for number, drafts in rounds:
             on_air_bits = self._aired_bits[self._address(machine.MessageKind.PAYLOAD, number)]
-            self.request.flush_round(number, drafts, on_air_bits, self._clock.now)
+            self._request.flush_round(number, drafts, on_air_bits, self._clock.now)
         if cut is not None:
-            self.request.flush_round(cut, self._made, 0, self._clock.now)
+            self._request.flush_round(cut, self._made, 0, self._clock.now)
             self._drafting, self._made = None, 0
         self._show()
 
     def _open_in_cloud(self, number: int, drafts: int) -> None:
         """A round that begins a second time, in a cloud that has restarted, is open already, or over."""
-        request = self.request
+        request = self._request
         if number not in request.open:
             if request.rounds and number <= request.rounds[-1].round:
                 return
@@ -313,11 +294,11 @@ class ReplayedRequest:
 
     def _enter(self, number: int, state: str, from_s: float | None = None, *, reply: bool = False) -> None:
         """A round that is not over, or its reply, is in this state."""
-        if number in self.request.open:
+        if number in self._request.open:
             self._ledger.enter(number, state, from_s, reply)
 
     def _differs(self, number: int | None, what: str, real: object, decoded: object) -> RealRunError:
-        where = f"device {self.request.device}, request {self.request.number}"
+        where = f"device {self._request.device}, request {self._request.number}"
         if number is not None:
             where = f"{where}, round {number}"
         return RealRunError(f"{where}: {what} = {_shown(real)}: must be {_shown(decoded)}, as decoded again")
