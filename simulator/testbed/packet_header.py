@@ -41,7 +41,8 @@ class PacketKind(IntEnum):
     COUNT = 4
     """Up: how many tokens the cloud is to decode by itself."""
     HELLO = 7
-    """Down, request and round 0: the cloud has restarted and knows of nothing."""
+    """Down, request and round 0, without content: the cloud has restarted, in the epoch of its header, and
+    knows of nothing."""
     RESTORE = 8
     """Up: what the cloud must know to go on with a request at this round."""
     ACK = 9

@@ -100,8 +100,12 @@ class ProcessWorld:
         """A message is at its end."""
         if message.address.direction == "downlink":
             device = message.address.device
-            arrives = epoch == self._mailboxes[device].epoch and not self._cuts(message.address, epoch)
-            if message.address.kind is PacketKind.HELLO or arrives:
+            mailbox = self._mailboxes[device]
+            if message.address.kind is PacketKind.HELLO:
+                if epoch > mailbox.epoch:
+                    mailbox.restart(epoch)
+                    self._devices[device].receive(message)
+            elif epoch == mailbox.epoch and not self._cuts(message.address, epoch):
                 self._devices[device].receive(message)
             return
         if epoch != self._epoch:

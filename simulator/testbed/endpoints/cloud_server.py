@@ -20,7 +20,7 @@ from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
 from simulator.testbed.endpoints.real_passes import RealJob, RealPasses, make_together
-from simulator.testbed.endpoints.restoration import pack_hello, unpack_restored
+from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import CloudRestarted, Journal
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
@@ -63,8 +63,7 @@ class CloudServer:
         self.journal.note(CloudRestarted(self._epoch, False, self.journal.now_s))
         if self._epoch:
             for device in range(self.cell.workload.devices):
-                hello = MessageAddress(PacketKind.HELLO, device, 0, 0)
-                self.transport.put(RealMessage(hello, pack_hello(self._epoch)))
+                self.transport.put(RealMessage(MessageAddress(PacketKind.HELLO, device, 0, 0), b""))
 
     def receive(self, message: RealMessage) -> None:
         """A message of a device arrives. One of a later request ends the earlier one; one of an earlier request is

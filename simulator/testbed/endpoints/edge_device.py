@@ -25,7 +25,7 @@ from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
 from simulator.results.requests import within
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
-from simulator.testbed.endpoints.restoration import pack_restored, unpack_hello
+from simulator.testbed.endpoints.restoration import pack_restored
 from simulator.testbed.journal import Journal, RequestArrived, RequestEnded, RequestServed, RoundComputed
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
@@ -205,7 +205,6 @@ class EdgeDevice:
         self.worker = ThreadPoolExecutor(1)
         self.transport = transport
         self._kept: machine.EdgeState | None = None
-        self._epoch = 0
         self._open: EdgeDriver | None = None
         """The request that is served."""
 
@@ -230,14 +229,11 @@ class EdgeDevice:
 
     def receive(self, message: RealMessage) -> None:
         """A message of the cloud arrives. Raises CodecError."""
+        if self._open is None:
+            return
         if message.address.kind is PacketKind.HELLO:
-            epoch = unpack_hello(message.content)
-            if epoch > self._epoch:
-                self._epoch = epoch
-                self.transport.restart(epoch)
-                if self._open is not None:
-                    self._open.restart()
-        elif self._open is not None and message.address.request == self._open.key[1]:
+            self._open.restart()
+        elif message.address.request == self._open.key[1]:
             self._open.receive(message)
 
     def close(self) -> None:

@@ -18,7 +18,6 @@ from typing import Final, Literal, NamedTuple
 from channels.link.link_config import answer_s
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import (
-    Addressed,
     Event,
     MessageCancelled,
     PacketAcknowledged,
@@ -135,7 +134,7 @@ def run_record(cell: Cell, folder: Path) -> RunRecord:
     packets, timeline, events = _Packets(), list[TimedEvent](), list[Event]()
     for journal, path in enumerate(sorted(folder.glob("*.jsonl"))):
         for line, event in enumerate(read(path)):
-            if isinstance(event, Addressed) and event.address.request == WARM_UP:
+            if (address := getattr(event, "address", None)) and address.request == WARM_UP:
                 continue
             events.append(event)
             if isinstance(event, PacketQueued):

@@ -133,12 +133,6 @@ class Endpoint:
         self._shaped = UdpSocket(self._addresses.own.shaped, self._datagram_received)
         self._free = UdpSocket(self._addresses.own.free, self._datagram_received)
 
-    def restart(self, epoch: int) -> None:
-        """The cloud has restarted: nothing is under way any more, and nothing has arrived but in this epoch."""
-        self._outbox.restart()
-        self._inbox.keep_only(epoch)
-        self.epoch = epoch
-
     def close(self) -> None:
         """Sends and receives nothing more."""
         self._shaped.close()
@@ -183,14 +177,21 @@ class Endpoint:
         if address.direction == self._sends:
             self.strange += 1
             return
-        begins = self._side == "edge" and address.kind is PacketKind.HELLO and header.epoch > self.epoch
-        if header.epoch != self.epoch and not begins:
+        if self._side == "edge" and address.kind is PacketKind.HELLO and header.epoch > self.epoch:
+            self._restart(header.epoch)
+        if header.epoch != self.epoch:
             return
         arrivals, message = self._inbox.take(header, content)
         self._acknowledge(header, arrivals)
         if message is not None:
             self._journal.note(MessageReceived(address, self._journal.now_s))
             self._receive(message)
+
+    def _restart(self, epoch: int) -> None:
+        """The cloud has restarted: nothing is under way any more, and nothing has arrived but in this epoch."""
+        self._outbox.restart()
+        self._inbox.keep_only(epoch)
+        self.epoch = epoch
 
 
 def _header(packet: bytes) -> PacketHeader | None:

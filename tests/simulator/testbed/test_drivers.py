@@ -19,7 +19,6 @@ from simulator.decoding.nodes import CloudNode, EdgeNode
 from simulator.protocols.machine import JobDone
 from simulator.protocols.speculate import SpeculateCloud
 from simulator.testbed.endpoints.edge_device import EdgeDevice, EdgeDriver, _Drafting
-from simulator.testbed.endpoints.restoration import pack_hello
 from simulator.testbed.journal import MessageTaken, PassMade, RequestArrived, RequestEnded, RequestServed, RoundComputed
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.timed_text import WorkerText
@@ -87,7 +86,7 @@ def test_a_cloud_that_restarts_between_an_answers_last_token_and_its_end_is_sent
         answered = device._open is not None and device._open._finished.done()
         if answered and device.journal.running and world._epoch == 0:
             world._begin_cloud()
-            receive(device, RealMessage(MessageAddress(PacketKind.HELLO, device._device, 0, 0), pack_hello(1)))
+            world.deliver(RealMessage(MessageAddress(PacketKind.HELLO, device._device, 0, 0), b""), 1)
 
     monkeypatch.setattr(EdgeDevice, "receive", receives)
     assert world.run() == simulated(scheme)

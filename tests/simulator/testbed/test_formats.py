@@ -10,12 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 
 from channels.codec import wire
-from channels.codec.wire import CodecError
 from channels.link.link_config import LinkConfig
 from simulator.decoding.nodes import CloudNode
 from simulator.protocols.machine import Resumed
 from simulator.schemes.hosted import CloudOnly
-from simulator.testbed.endpoints.restoration import pack_hello, pack_restored, unpack_hello, unpack_restored
+from simulator.testbed.endpoints.restoration import pack_restored, unpack_restored
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
     LEAST_HEADER_BITS,
@@ -134,9 +133,3 @@ def test_the_checksum_of_a_header_is_that_of_rfc_1071(datagram: Datagram) -> Non
 
 def test_ipv4_udp_and_a_header_are_the_bits_that_a_link_has_by_default() -> None:
     assert LinkConfig().header_bits == LEAST_HEADER_BITS == 320
-
-
-def test_a_hello_has_its_epoch() -> None:
-    assert [unpack_hello(pack_hello(epoch)) for epoch in (1, 255)] == [1, 255]
-    with pytest.raises(CodecError):
-        unpack_hello(b"")
