@@ -16,6 +16,7 @@ from itertools import accumulate
 
 from kinds import ConfigError
 from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.results.requests import Request
@@ -141,7 +142,7 @@ class ReplayedRequest(ServedRequest):
         if round_ is not None and kind is PacketKind.REPLY:
             round_.reply = message
         elif round_ is not None and kind in SIMULATED:
-            round_.payload = message
+            round_.payload, round_.reply = message, At()  # a reply before a restart is void
 
     def _check(self, address: MessageAddress, content: bytes) -> None:
         what, commanded = address.kind.name.lower(), self._commanded.get(address)
@@ -171,6 +172,9 @@ class ReplayedRequest(ServedRequest):
         """A machine takes a message."""
         content = self._contents[address]
         if address.kind is PacketKind.RESTORE:
+            for round_ in self._request.open.values():  # whatever the killed cloud had verified
+                if isinstance(round_.sent, EdgeNode):
+                    self._terms.decoding.meter.sent(round_.sent)
             self._carry_out(self._cloud.step(unpack_restored(content, self._format)))
             return
         arrived = machine.MessageArrived(machine.MessageKind(address.kind), address.round, (content,))
