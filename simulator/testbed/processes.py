@@ -32,12 +32,6 @@ def real_time() -> None:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
-def report(*words: object) -> None:
-    """Prints a line of control, to the process that began this one."""
-    sys.stdout.write(" ".join(map(str, words)) + "\n")
-    sys.stdout.flush()
-
-
 class ControlLines:
     """Lines of control from a file descriptor that can be read now."""
 

@@ -19,7 +19,7 @@ from simulator.testbed.host import dies_with_parent
 from simulator.testbed.journal import Journal, journal_path
 from simulator.testbed.packet_header import RealMessage
 from simulator.testbed.plan import CELL, Side
-from simulator.testbed.processes import DONE, READY, obey, play, report
+from simulator.testbed.processes import DONE, READY, obey, play
 from simulator.testbed.transport.endpoint import Endpoint
 
 
@@ -43,7 +43,7 @@ async def _run(folder: Path, side: Side, number: int) -> None:
         else:
             await asyncio.sleep(zero_s - time.monotonic())
             await end.work()
-            report(DONE)
+            print(DONE, flush=True)
 
     device, epoch = (number, 0) if side == "edge" else (0, number)
     endpoint = Endpoint(cell, side, device, journal, receive, epoch)
@@ -57,7 +57,7 @@ async def _run(folder: Path, side: Side, number: int) -> None:
         end.load()
         endpoint.open()
     with COLLECTOR.seldom():
-        report(READY)
+        print(READY, flush=True)
         await obey(start)
     end.close()
     endpoint.close()

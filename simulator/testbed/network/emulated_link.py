@@ -48,7 +48,7 @@ from simulator.testbed.packet_header import (
     SocketAddress,
 )
 from simulator.testbed.plan import FREE, SHAPED
-from simulator.testbed.processes import READY, START, ControlLines, real_time, report
+from simulator.testbed.processes import READY, START, ControlLines, real_time
 
 _OWN_STREAM: Final = 256
 """Beyond every fragment's number: messages that the simulator does not know have random numbers of their own there."""
@@ -369,7 +369,7 @@ def main(folder: str, *tuns: str) -> None:
     journal = Journal(journal_path(Path(folder), "relay"))
     relay = Relay(Cell.from_yaml(Path(folder) / plan.CELL), journal, tuple(map(int, tuns)))
     gc.freeze()
-    report(READY)
+    print(READY, flush=True)
     try:
         relay.run()
     except ConfigError as error:

@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -41,18 +41,14 @@ class Namespaces:
             raise ConfigError(f"real: {_TUN} is missing here: the kernel has no TUN interfaces")
         self._user = [] if os.geteuid() == 0 else ["--user"]
         self._holders: dict[Side, subprocess.Popen[str]] = {}
-        self._tuns: dict[tuple[Side, Net], int] = {}
+        self.tuns: dict[tuple[Side, Net], int] = {}
+        """The file descriptor at which the packets of each interface come out and go in."""
         with ExitStack() as undo:
             undo.callback(self.close)
             with ExitStack() as taken:
                 for side, hands_over in [(side, taken.enter_context(self._hold(cell, side))) for side in SIDES]:
                     self._take(side, hands_over)
             undo.pop_all()
-
-    @property
-    def tuns(self) -> Mapping[tuple[Side, Net], int]:
-        """The file descriptor at which the packets of each interface come out and go in."""
-        return self._tuns
 
     def command(self, side: Side, argv: Sequence[str]) -> list[str]:
         """What runs a program in a host; the process that it starts becomes the program."""
@@ -61,9 +57,9 @@ class Namespaces:
 
     def close(self) -> None:
         """Ends the hosts; nothing of them is left."""
-        for tun in self._tuns.values():
+        for tun in self.tuns.values():
             os.close(tun)
-        self._tuns = {}
+        self.tuns = {}
         for holder in self._holders.values():
             holder.kill()
             holder.communicate()
@@ -109,7 +105,7 @@ class Namespaces:
             raise ConfigError(f"real: the {side}'s host was not there within {_WAIT_S:g} s") from None
         if not answer:
             raise ConfigError(_refused(self._holders[side].communicate()[1]))
-        self._tuns |= {(side, net): tun for net, tun in zip(NETS, tuns, strict=True)}
+        self.tuns |= {(side, net): tun for net, tun in zip(NETS, tuns, strict=True)}
 
 
 def _tool(name: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from simulator.testbed import host
-from simulator.testbed.processes import ControlLines, obey, play, report
+from simulator.testbed.processes import ControlLines, obey, play
 
 SLEEPS = f"""
 import importlib.util, sys, time
@@ -102,8 +102,3 @@ def test_timers_run_out_to_less_than_a_millisecond(monkeypatch: pytest.MonkeyPat
 
     play(waits())
     assert min(late_s) < 5e-4
-
-
-def test_a_report_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    report("start", 12.5)
-    assert capsys.readouterr().out == "start 12.5\n"
