@@ -76,7 +76,7 @@ class PacketQueued(NamedTuple):
     at_s: float
 
 
-class PacketAired(NamedTuple):
+class PacketSent(NamedTuple):
     """An attempt of a packet was on the link (the relay notes it). `arrives_s`: null where it was lost. `note`: "ACK",
     of an acknowledgement that takes capacity."""
 
@@ -137,7 +137,7 @@ class CloudRestarted(NamedTuple):
 
 Event = (
     RequestArrived | RequestServed | RequestEnded | RoundComputed
-    | MessagePut | PacketQueued | PacketAired | PacketAcknowledged | MessageReceived | MessageTaken | MessageCancelled
+    | MessagePut | PacketQueued | PacketSent | PacketAcknowledged | MessageReceived | MessageTaken | MessageCancelled
     | PassMade | CloudRestarted
 )  # fmt: skip
 _EVENTS: Final = {each.__name__: TypeAdapter(each) for each in Event.__args__}

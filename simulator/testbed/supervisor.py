@@ -190,52 +190,38 @@ class _Run:
         self._selector = stack.enter_context(selectors.DefaultSelector())
         self._journal = stack.enter_context(closing(Journal(journal_path(folder, "supervisor"))))
         self._hosts = stack.enter_context(Namespaces(cell))
-        self._zero_s = 0.0
-        self._epoch = 0
         tuns = tuple(self._hosts.tuns[side, net] for side in SIDES for net in NETS)
         self._relay = self._start("relay", _module("network.emulated_link", folder, *tuns), tuns)
-        self._cloud: _Process | None = self._start_endpoint("cloud", self._epoch)
+        self._cloud = self._start_endpoint("cloud", 0)
         self._devices = [self._start_endpoint("edge", number) for number in range(cell.workload.devices)]
 
     def serve(self, cloud_down: Sequence[tuple[float, float]]) -> None:
         """From the start to the last answer; the cloud is down from when to when."""
-        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._endpoints()])
-        self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
-        self._journal.start(self._zero_s)
-        for process in (self._relay, *self._endpoints()):
-            process.write(f"{START} {self._zero_s!r}")
-        for from_s, to_s in cloud_down:
-            if self._await(DONE, self._zero_s + from_s, self._devices, late=False):
+        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._devices, self._cloud])
+        zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
+        self._journal.start(zero_s)
+        for process in (self._relay, *self._devices, self._cloud):
+            process.write(f"{START} {zero_s!r}")
+        for epoch, (from_s, to_s) in enumerate(cloud_down):
+            if self._await(DONE, zero_s + from_s, self._devices, late=False):
                 break
-            self._kill_cloud()
-            self._await(DONE, self._zero_s + to_s, self._devices, late=False)
-            self._restart_cloud()
+            self._selector.unregister(self._cloud.stdout)
+            self._cloud.end()
+            self._journal.note(CloudRestarted(epoch, True, self._journal.now_s))
+            self._await(DONE, zero_s + to_s, self._devices, late=False)
+            self._cloud = self._start_endpoint("cloud", epoch + 1)
+            self._await(READY, time.monotonic() + READY_S, [self._cloud])
+            self._cloud.write(f"{START} {zero_s!r}")
         self._await(DONE, time.monotonic() + RUN_S, self._devices)
-        processes = *self._endpoints(), self._relay
+        processes = *self._devices, self._cloud, self._relay
         for process in processes:
             process.write(STOP)
         for process in processes:
             process.check_end()
 
-    def _endpoints(self) -> list[_Process]:
-        return self._devices if self._cloud is None else [*self._devices, self._cloud]
-
     def _start_endpoint(self, side: Side, number: int) -> _Process:
         argv = _module("endpoints.program", side, self._folder, number)
         return self._start(f"{side} {number}", self._hosts.command(side, argv))
-
-    def _kill_cloud(self) -> None:
-        assert self._cloud is not None
-        self._selector.unregister(self._cloud.stdout)
-        self._cloud.end()
-        self._cloud = None
-        self._journal.note(CloudRestarted(self._epoch, True, self._journal.now_s))
-
-    def _restart_cloud(self) -> None:
-        self._epoch += 1
-        self._cloud = self._start_endpoint("cloud", self._epoch)
-        self._await(READY, time.monotonic() + READY_S, [self._cloud])
-        self._cloud.write(f"{START} {self._zero_s!r}")
 
     def _start(self, name: str, argv: list[str], files: tuple[int, ...] = ()) -> _Process:
         errors = self._folder / f"{name.replace(' ', '_')}.err"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simulator.testbed.journal import (
     Event,
-    PacketAired,
+    PacketSent,
     PassMade,
     RoundComputed,
     read,
@@ -41,7 +41,7 @@ def slowed(lines: Lines) -> Lines:
     for process, events in lines.items():
         steps: Counter[float] = Counter()
         for event in events:
-            if isinstance(event, PacketAired):
+            if isinstance(event, PacketSent):
                 slow[process].append(event)
                 continue
             at_s = event.ended_s if isinstance(event, RoundComputed | PassMade) else event.at_s

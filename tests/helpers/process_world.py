@@ -19,8 +19,8 @@ from simulator.testbed.journal import (
     MessageCancelled,
     MessagePut,
     MessageReceived,
-    PacketAired,
     PacketQueued,
+    PacketSent,
     RequestEnded,
     read,
 )
@@ -47,7 +47,7 @@ class Mailbox:
         address = message.address
         assert address not in self.under_way, f"{address} is put twice"
         delay_s, now_s = self._world.random.uniform(0.0, self._world.delay_s), self.journal.now_s
-        aired = PacketAired(address, 0, 0, 8 * len(message.content) + 320, now_s, now_s, now_s + delay_s)
+        aired = PacketSent(address, 0, 0, 8 * len(message.content) + 320, now_s, now_s, now_s + delay_s)
         self.journal.note(MessagePut(address, message.content.hex(), now_s))
         self.journal.note(PacketQueued(*aired[:4], now_s))
         self._world.relay.note(aired)

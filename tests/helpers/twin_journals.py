@@ -25,8 +25,8 @@ from simulator.testbed.journal import (
     MessageReceived,
     MessageTaken,
     PacketAcknowledged,
-    PacketAired,
     PacketQueued,
+    PacketSent,
     PassMade,
     RequestArrived,
     RequestEnded,
@@ -75,7 +75,7 @@ class Twin(Observer):
         arrives_s = None if isnan(airing.arrives_s) else airing.arrives_s
         times_s = airing.began_s, airing.left_s, arrives_s
         address = _address(direction, airing.address)
-        aired = PacketAired(address, fragment, airing.attempt, airing.bits, *times_s, "ACK" if ack else None)
+        aired = PacketSent(address, fragment, airing.attempt, airing.bits, *times_s, "ACK" if ack else None)
         self.lines["relay"].append(aired)
 
     def on_pass(self, served: ServerPass) -> None:

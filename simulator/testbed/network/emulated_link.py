@@ -35,7 +35,7 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed import plan
 from simulator.testbed.host import dies_with_parent
-from simulator.testbed.journal import Journal, PacketAired, journal_path
+from simulator.testbed.journal import Journal, PacketSent, journal_path
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
     LEAST_HEADER_BITS,
@@ -143,7 +143,7 @@ class EmulatedLink:
             stream, bits = (*index, -stream[3] - 1, header.attempt), self._back.arq.ack_bits
         return RelayedPacket(header, bits, index, stream, datagram, packet)
 
-    def join(self, packet: RelayedPacket, now_s: float) -> PacketAired | None:
+    def join(self, packet: RelayedPacket, now_s: float) -> PacketSent | None:
         """A packet gets in line. Answers what became of it where it has left at once."""
         if self._server is None:
             return self._launch(packet, now_s, now_s)
@@ -151,15 +151,15 @@ class EmulatedLink:
         self._server.start(now_s)
         return None
 
-    def leave(self) -> tuple[RelayedPacket, PacketAired]:
+    def leave(self) -> tuple[RelayedPacket, PacketSent]:
         """The last bit of a packet has left, at `due_s`; the next one starts."""
         server = self._server
         assert server is not None, "I5: a departure from a link that the kernel shapes"
         now_s = server.due_s
         packet = server.leave(now_s)
-        aired = self._launch(packet, server.began_s, now_s)
+        sent = self._launch(packet, server.began_s, now_s)
         server.start(now_s)
-        return packet, aired
+        return packet, sent
 
     def loses_ack(self, header: PacketHeader) -> bool:
         """Whether the free acknowledgement of this packet is lost; a second call says no."""
@@ -168,7 +168,7 @@ class EmulatedLink:
         self._acks_lost.discard(stream)
         return lost
 
-    def _launch(self, packet: RelayedPacket, began_s: float, now_s: float) -> PacketAired:
+    def _launch(self, packet: RelayedPacket, began_s: float, now_s: float) -> PacketSent:
         bits, stream = packet.bits, packet.stream
         on_air_s = now_s - began_s
         rate_bps = bits / on_air_s if on_air_s > 0 else inf
@@ -178,7 +178,7 @@ class EmulatedLink:
         if answered and self._ack_loss.lost(now_s, self._config.header_bits, rate_bps, stream):
             self._acks_lost.add(stream)
         header, note = packet.header, None if packet.carries else PacketKind.ACK.name
-        return PacketAired(header.address, header.fragment, header.attempt, bits, began_s, now_s, arrives_s, note)
+        return PacketSent(header.address, header.fragment, header.attempt, bits, began_s, now_s, arrives_s, note)
 
 
 def stream_index(header: PacketHeader) -> PacketIndex:
@@ -222,7 +222,7 @@ class Relay:
         self._run: Links | None = None
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
-        self._unnoted: list[PacketAired] = []
+        self._unnoted: list[PacketSent] = []
         self._buffer = bytearray(_LONGEST_BYTES)
         self._view = memoryview(self._buffer)
         self._stopped = False
@@ -247,8 +247,8 @@ class Relay:
 
     def _note(self) -> None:
         """What has happened since, in a moment that delays no packet."""
-        for aired in self._unnoted:
-            self._journal.note(aired)
+        for sent in self._unnoted:
+            self._journal.note(sent)
         self._unnoted.clear()
 
     def _obey(self) -> None:
@@ -306,11 +306,11 @@ class Relay:
             return
         link = links[inlet.direction]
         relayed = link.relayed(header, datagram, packet)
-        aired = link.join(relayed, now_s - link.zero_s)
-        if aired is None:
+        sent = link.join(relayed, now_s - link.zero_s)
+        if sent is None:
             self._plan(inlet, links)
         else:
-            self._left(inlet, links, relayed, aired)
+            self._left(inlet, links, relayed, sent)
 
     def _is_expected(self, inlet: Inlet, datagram: Datagram, device: int) -> bool:
         """Whether it goes between the cloud and that device."""
@@ -336,20 +336,20 @@ class Relay:
     def _depart(self, inlet: Inlet, links: Links) -> None:
         link = links[inlet.direction]
         link.planned = False
-        relayed, aired = link.leave()
+        relayed, sent = link.leave()
         self._plan(inlet, links)
-        self._left(inlet, links, relayed, aired)
+        self._left(inlet, links, relayed, sent)
 
-    def _left(self, inlet: Inlet, links: Links, relayed: RelayedPacket, aired: PacketAired) -> None:
+    def _left(self, inlet: Inlet, links: Links, relayed: RelayedPacket, sent: PacketSent) -> None:
         """The last bit has gone out: the sender gets a notice, and what is not lost travels."""
         link = links[inlet.direction]
         if relayed.carries:
             os.write(inlet.tun, self._notice(relayed))
-        if aired.arrives_s is not None:
+        if sent.arrives_s is not None:
             acked = None if relayed.carries else links[relayed.header.address.direction]
-            self._at(link.zero_s + aired.arrives_s, partial(self._deliver, inlet, relayed.packet, acked))
+            self._at(link.zero_s + sent.arrives_s, partial(self._deliver, inlet, relayed.packet, acked))
         if link.in_run:
-            self._unnoted.append(aired)
+            self._unnoted.append(sent)
 
     def _notice(self, relayed: RelayedPacket) -> bytes:
         source, target, _ = relayed.datagram

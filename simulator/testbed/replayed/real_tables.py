@@ -174,7 +174,7 @@ class JournalReplay:
             raise RealRunError(f"device {device}, request {number}: served = {at_s:.6g} s: it has not come")
         state, policy = self._kept.get(device) or (None, None)
         decoding = self._decoder.decoding(device, number, request.prompt, state, request.output_tokens)
-        replayed = ReplayedRequest(self.clock, request, decoding, policy, self._record.aired_bits, self._submitted_s)
+        replayed = ReplayedRequest(self.clock, request, decoding, policy, self._record.sent_bits, self._submitted_s)
         self._served[device, number] = replayed
         replayed.start()
 

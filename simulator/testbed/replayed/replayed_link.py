@@ -115,17 +115,17 @@ def link_totals(cell: Cell, direction: Direction, record: RunRecord, clock: Cloc
     own = [each for each in record.attempts if each.direction == direction and each.joined_s <= over_s]
     for attempt in sorted(own, key=lambda each: each.joined_s):
         began_s, left_s = attempt.began_s, attempt.left_s
-        if not attempt.aired:
+        if not attempt.was_sent:
             gone_s = (each for each in record.cancelled_s.get(attempt.address, ()) if each >= attempt.joined_s)
             began_s = left_s = min(gone_s, default=inf)
             dropped += left_s <= over_s
         station.book((attempt.joined_s, began_s, left_s))
-    aired = [each for each in own if each.began_s <= over_s]
+    sent = [each for each in own if each.began_s <= over_s]
     totals = LinkTotals(
         [station],
-        [sum(each.bits for each in aired)],
+        [sum(each.bits for each in sent)],
         [cell.workload.devices],
-        [_union_s(aired, over_s)],
+        [_union_s(sent, over_s)],
         [config.on_air(sends=direction == "uplink")],
     )
     return totals, dropped

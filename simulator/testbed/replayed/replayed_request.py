@@ -57,15 +57,15 @@ class ReplayedRequest(ServedRequest):
         request: Request,
         decoding: RequestDecoding,
         policy: tuple[float, ...] | None,
-        aired_bits: Mapping[MessageAddress, int],
+        sent_bits: Mapping[MessageAddress, int],
         submitted_s: dict[JobKey, float],
     ) -> None:
-        """`aired_bits`: of each message, all that was on the link for it. `submitted_s`: takes in when each job of the
+        """`sent_bits`: of each message, all that was on the link for it. `submitted_s`: takes in when each job of the
         request is submitted."""
         super().__init__(request, clock)
         self.kept: machine.EdgeState | None = None
         """What the device keeps of it."""
-        self._aired_bits = aired_bits
+        self._aired_bits = sent_bits
         self._submitted_s = submitted_s
         self._format = decoding.format
         self._protocol = protocol_of(decoding.setting.scheme)

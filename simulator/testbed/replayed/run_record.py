@@ -22,8 +22,8 @@ from simulator.testbed.journal import (
     Event,
     MessageCancelled,
     PacketAcknowledged,
-    PacketAired,
     PacketQueued,
+    PacketSent,
     PassMade,
     RoundComputed,
     read,
@@ -66,7 +66,7 @@ class PacketAttempt:
         return OPPOSITE[self.address.direction] if self.acknowledges else self.address.direction
 
     @property
-    def aired(self) -> bool:
+    def was_sent(self) -> bool:
         """Whether it was on the link."""
         return self.left_s < inf
 
@@ -105,11 +105,11 @@ class RunRecord:
     """When each message was cancelled."""
 
     @cached_property
-    def aired_bits(self) -> Mapping[MessageAddress, int]:
+    def sent_bits(self) -> Mapping[MessageAddress, int]:
         """Bits on the link for each message, headers and retransmissions included."""
         bits: Counter[MessageAddress] = Counter()
         for attempt in self.attempts:
-            if attempt.aired and not attempt.acknowledges:
+            if attempt.was_sent and not attempt.acknowledges:
                 bits[attempt.address] += attempt.bits
         return bits
 
@@ -121,7 +121,7 @@ _Queued = dict[tuple[MessageAddress, int, int], list[tuple[PacketAttempt, int, i
 def run_record(cell: Cell, folder: Path) -> RunRecord:
     """Reads the journals in a run's folder."""
     timeline, events = list[TimedEvent](), list[Event]()
-    queued, aired = _Queued(), list[PacketAired]()
+    queued, sent = _Queued(), list[PacketSent]()
     acknowledged_s = defaultdict[_FragmentKey, list[float]](list)
     cancelled_s = defaultdict[MessageAddress, list[float]](list)
     for journal, path in enumerate(sorted(folder.glob("*.jsonl"))):
@@ -132,8 +132,8 @@ def run_record(cell: Cell, folder: Path) -> RunRecord:
             if isinstance(event, PacketQueued):
                 attempt = PacketAttempt(*event[:4], acknowledges=False, joined_s=event.at_s)
                 queued.setdefault(event[:3], []).append((attempt, journal, line))
-            elif isinstance(event, PacketAired):
-                aired.append(event)
+            elif isinstance(event, PacketSent):
+                sent.append(event)
             elif isinstance(event, RoundComputed | PassMade):
                 at_once = event.began_s >= event.ended_s
                 begins = Beginning(event)
@@ -145,21 +145,21 @@ def run_record(cell: Cell, folder: Path) -> RunRecord:
                     acknowledged_s[event[:2]].append(event.at_s)
                 elif isinstance(event, MessageCancelled):
                     cancelled_s[event.address].append(event.at_s)
-    attempts = list(_attempts(queued, aired, timeline))
+    attempts = list(_attempts(queued, sent, timeline))
     _find_acknowledged(cell, attempts, acknowledged_s, cancelled_s)
     timeline += (each for attempt in attempts for each in _on_link(attempt))
     return RunRecord(sorted(timeline, key=lambda each: each[:4]), attempts, events, cancelled_s)
 
 
-def _attempts(queued: _Queued, aired: list[PacketAired], timeline: list[TimedEvent]) -> Iterator[PacketAttempt]:
+def _attempts(queued: _Queued, sent: list[PacketSent], timeline: list[TimedEvent]) -> Iterator[PacketAttempt]:
     """All attempts. Those of one name, after a restart, were on the link in the order in which they joined. An
     acknowledgement joins its queue when what it is about arrives, the first one first; of anything else that no sender
     noted, the note is lost."""
     unanswered_s = defaultdict[_FragmentKey, deque[float]](deque)
-    for event in sorted(aired, key=lambda each: each.arrives_s or inf):
+    for event in sorted(sent, key=lambda each: each.arrives_s or inf):
         if event.note is None and event.arrives_s is not None:
             unanswered_s[event[:2]].append(event.arrives_s)
-    for event in sorted(aired, key=lambda each: each.left_s):
+    for event in sorted(sent, key=lambda each: each.left_s):
         if event.note is None and (known := queued.get(event[:3])):
             attempt, journal, line = known.pop(0)
         else:
@@ -179,7 +179,7 @@ def _attempts(queued: _Queued, aired: list[PacketAired], timeline: list[TimedEve
 
 
 def _on_link(attempt: PacketAttempt) -> Iterator[TimedEvent]:
-    if not attempt.aired:
+    if not attempt.was_sent:
         return
     ends = ENDS_AT_ONCE if attempt.left_s == attempt.began_s else ENDS
     yield TimedEvent(attempt.began_s, BEGINS, 0, 0, AttemptStep("starts", attempt))

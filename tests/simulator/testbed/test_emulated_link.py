@@ -16,7 +16,7 @@ from plants import AirWatch
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.results.observer import Airing
-from simulator.testbed.journal import PacketAired
+from simulator.testbed.journal import PacketSent
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket, by_kernel
 from simulator.testbed.packet_header import Datagram, Direction, MessageAddress, PacketHeader, PacketKind, SocketAddress
 from simulator.testbed.plan import link
@@ -93,7 +93,7 @@ def entering(link_: EmulatedLink, airing: Airing, header_bits: int) -> RelayedPa
     return link_.relayed(header, datagram, datagram.pack())
 
 
-def relayed(link_: EmulatedLink, airings: Sequence[Airing], header_bits: int) -> list[PacketAired]:
+def relayed(link_: EmulatedLink, airings: Sequence[Airing], header_bits: int) -> list[PacketSent]:
     """The same packets, joining when those did."""
     found = []
     for airing in airings:

@@ -18,7 +18,7 @@ from cells import cell
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.testbed import plan
-from simulator.testbed.journal import Journal, PacketAired, read
+from simulator.testbed.journal import Journal, PacketSent, read
 from simulator.testbed.network.emulated_link import Relay
 from simulator.testbed.network.namespaces import NETS, SIDES, Net
 from simulator.testbed.packet_header import Datagram, MessageAddress, PacketHeader, PacketKind, SocketAddress
@@ -88,10 +88,10 @@ class RelayBench:
         """Whether no host receives anything for a while."""
         return not select.select(list(self.hosts.values()), (), (), 0.05)[0]
 
-    def stop(self, last: bytes = b"stop\n") -> list[PacketAired]:
+    def stop(self, last: bytes = b"stop\n") -> list[PacketSent]:
         os.write(self._say, last)
         self.close()
-        return [each for each in read(self.journal) if isinstance(each, PacketAired)]
+        return [each for each in read(self.journal) if isinstance(each, PacketSent)]
 
     def close(self) -> None:
         if self._say >= 0:
