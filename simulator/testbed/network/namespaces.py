@@ -76,14 +76,8 @@ class Namespaces:
         shapers = {"shaped": shaper(cell.uplink if side == "edge" else cell.downlink), "free": []}
         ours, theirs = socket.socketpair()
         addresses = {"shaped": getattr(SHAPED, side), "free": getattr(FREE, side)}
-        setup: host.HostSetup = {
-            "ip": self._tools["ip"],
-            "tc": self._tools["tc"],
-            "hands_over": theirs.fileno(),
-            "interfaces": [
-                {"name": f"{net}0", "address": f"{addresses[net]}/24", "shaper": shapers[net]} for net in NETS
-            ],
-        }
+        made: list[host.Interface] = [(f"{net}0", f"{addresses[net]}/24", shapers[net]) for net in NETS]
+        setup = self._tools["ip"], self._tools["tc"], theirs.fileno(), made
         apart = [self._tools["unshare"], *([*self._user, "--map-root-user"] if self._user else []), "--net", "--"]
         with theirs:
             self._holders[side] = subprocess.Popen(
