@@ -94,7 +94,7 @@ class ProcessWorld:
         self._epoch = -1
         self._errors: list[object] = []
         self._clouds: list[CloudServer] = []
-        """The killed ones too, which go on, unheard."""
+        """The killed ones too, which go on, to no effect."""
 
     def events(self) -> list[Event]:
         """All that was noted, by both ends."""

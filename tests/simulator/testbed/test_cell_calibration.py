@@ -149,7 +149,7 @@ def test_the_ends_wait_before_their_work_and_the_wait_is_none_of_it(monkeypatch:
         ({"settings": {"edge.encode_s_per_draft": -1}, "delays": {}}, "edge.encode_s_per_draft = -1"),
     ],
 )
-def test_a_folder_that_holds_something_else_is_told_on_one_line(tmp_path: Path, content: object, words: str) -> None:
+def test_a_folder_that_holds_something_else_is_refused_on_one_line(tmp_path: Path, content: object, words: str) -> None:
     (tmp_path / CALIBRATED).write_text(yaml.safe_dump(content))
     with pytest.raises(ConfigError, match=words) as error:
         calibrated(asked(), tmp_path)

@@ -68,7 +68,7 @@ def test_control_lines_may_come_in_pieces_and_several_at_once() -> None:
 
 
 @pytest.mark.parametrize("last", [b"stop\n", b""], ids=["stop", "nobody left"])
-def test_a_program_is_started_with_its_zero_and_ends_when_told_or_alone(
+def test_a_program_is_started_with_its_zero_and_ends_at_a_stop_or_alone(
     last: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zeros_s: list[float] = []
