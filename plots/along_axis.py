@@ -15,12 +15,12 @@ from matplotlib.lines import Line2D
 
 from plots.axes import place, scale, spans_far, swept, x_label
 from plots.caption import UNANSWERED, Better, caption, coinciding, marks, unanswered
-from plots.display_names import curve_of, words_of
 from plots.layout import Wording, finish
 from plots.lines_or_bars import Hollow, Series, bar_figure, curve_handles, hollow_mark, lines, reaches, ring_mark
 from plots.page import Page
 from plots.style import GREY, Look, curves, looks
 from simulator.results.columns import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
+from simulator.results.display_names import curve_of, words_of
 
 Facets = Sequence[tuple[Mapping[str, str], Mapping[str, str]]]  # as `facets.panels` makes them
 _DOTTED: Final = (0, (1, 1.2))

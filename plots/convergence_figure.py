@@ -15,11 +15,11 @@ from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from plots.axes import swept
 from plots.caption import caption
-from plots.display_names import DIRECTORY, FIELDS, words_of
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import halves, whiskers
 from plots.page import Page
 from plots.style import curves
+from simulator.results.display_names import DIRECTORY, FIELDS, words_of
 
 AXIS: Final = "tokens"
 TITLE: Final = "Dropped mass under a conformal threshold, and what is promised of it"

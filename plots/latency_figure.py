@@ -11,12 +11,12 @@ from matplotlib.lines import Line2D
 from plots.along_axis import Along, along
 from plots.axes import scale, spans_far, swept, x_label
 from plots.caption import caption, marks
-from plots.display_names import words_of
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import Series, curve_handles, lines, reaches
 from plots.page import Page
 from plots.style import GREY, curves, looks
 from simulator.results.columns import CURVE
+from simulator.results.display_names import words_of
 
 METRIC, LABEL = "latency_per_token_s", "latency per output token"
 QUANTILES: Final = [

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from plots.display_names import DIRECTORY, FIELDS, NAMES, words_of
-from simulator.results.units import quantity, title
+from simulator.results.display_names import FIELDS, DisplayNames
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,17 +15,13 @@ NARROW_IN: Final = 5.0
 
 
 @dataclass(frozen=True)
-class Page:
-    """The default is a screen: each figure as wide as it likes. `labels` are a user's own names of curves, words,
-    fields and axes, which come first.
-
-    A curve is named by the tables as `k_sqs k=16 loss=bernoulli`; a figure says `K-SQS, K = 16, loss independent`.
-    """
+class Page(DisplayNames):
+    """The default is a screen: each figure as wide as it likes. Its names are a person's, a user's
+    labels first."""
 
     width_in: float | None = None
     titled: bool = True
     captioned: bool = True
-    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def narrow(self) -> bool:
@@ -45,35 +39,6 @@ class Page:
         """How many panels stand side by side."""
         return max(1, min(most if not self.narrow else (1 if most <= 4 else 2), panels))
 
-    def curve(self, name: str) -> str:
-        if name in self.labels:
-            return self.labels[name]
-        scheme, fields = words_of(name)
-        return ", ".join([self.word(scheme), *(self.setting(field, value) for field, value in fields.items())])
-
-    def word(self, name: object) -> str:
-        """A kind, a model, a machine."""
-        word = str(name)
-        return self.labels.get(word) or NAMES.get(word) or word.replace("_", " ")
-
-    def setting(self, name: str, value: str) -> str:
-        """`k`, `16` -> `K = 16`; `coherence_s`, `0.02` -> `coherence 20 ms`; `loss`, `bernoulli` -> `loss
-        independent`."""
-        if name == DIRECTORY:
-            return self.labels.get(value, value)
-        symbol = self.labels.get(name, FIELDS.get(name, ""))
-        if value in ("True", "False"):
-            return ("" if value == "True" else "no ") + (symbol or title(name))
-        try:
-            text = quantity(float(value), name)
-        except ValueError:
-            text = self.word(value)
-        if symbol:
-            return f"{symbol} = {text}"
-        return text if name in ("pair", "drafter", "verifier") else f"{title(name)} {text}"
-
-    def axis(self, name: str) -> str:
-        return self.labels.get(name) or title(name)
-
-    def metric(self, name: str, otherwise: str) -> str:
-        return self.labels.get(name, otherwise)
+    def symbol(self, name: str) -> str:
+        """A field as the papers write it, in the markup of figures; "" where they do not."""
+        return self.labels.get(name, FIELDS.get(name, ""))

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.along_axis import Along, along
-from plots.display_names import curve_of, words_of
 from plots.lines_or_bars import Series
 from plots.page import Page
 from plots.style import SCHEMES
 from simulator.results.columns import CURVE
+from simulator.results.display_names import curve_of, words_of
 
 METRIC = "sparsifying_over_softmax"
 LABEL = "time per token / softmax"

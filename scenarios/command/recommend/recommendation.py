@@ -11,7 +11,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from plots.display_names import curve_of, words_of
 from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
 from scenarios.command.fairness import compared_alike
 from scenarios.command.recommend.recommend import Wish
@@ -28,6 +27,7 @@ from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.compared import Plain
+from simulator.results.display_names import curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, interval, paired, summarise_curves, varying, with_curves
 from simulator.results.lossy import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
