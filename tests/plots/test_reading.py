@@ -218,7 +218,7 @@ def test_a_matplotlibrc_is_respected_even_where_it_says_what_is_the_default(
 ) -> None:
     (tmp_path / "matplotlibrc").write_text("axes.grid: False\npdf.fonttype: 3\n")
     monkeypatch.setattr(matplotlib, "matplotlib_fname", lambda: str(tmp_path / "matplotlibrc"))
-    with styled(Page(3.5)):
+    with styled(Page(width_in=3.5)):
         rc = matplotlib.rcParams
         assert (rc["axes.grid"], rc["pdf.fonttype"], rc["font.size"]) == (False, 3, 8.0)
 
