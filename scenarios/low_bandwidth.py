@@ -19,7 +19,7 @@ from scenarios.findings.question import groups, of_setting, without
 from scenarios.findings.sentences import joined, listed, over_run, runs, sizes, span
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.intervals import paired
-from simulator.results.lossy import ranked
+from simulator.results.lossy_schemes import ranked
 from simulator.results.units import quantity
 
 IN_CLOUD = ("cloud_only", "colocated")

@@ -22,7 +22,7 @@ from scenarios.findings.question import of_setting, parts, without
 from scenarios.findings.sentences import indistinguishable, share, sizes, would_show
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, named_without, paired
-from simulator.results.lossy import marked, ranked
+from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
 RATE, DELAY, BOTH = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.delay,downlink.delay"

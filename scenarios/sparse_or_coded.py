@@ -7,7 +7,7 @@ coded at -log2 qhat) and its settings chosen on the other seeds: K or threshold 
 resolution for the dense lattice and for the scalar quantizer, which rounds each probability by itself. The settings
 that no other of a family beats on the other seeds in the mean of both bits and rejections make its curve on this seed.
 Sparse families are one, of which each seed takes the one that served the others best. The bound and what it bounds:
-`simulator.results.rate_bounds`.
+`simulator.studies.rate_bounds`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kinds.arrays import Floats
-from simulator.results import compared
+from simulator.results import comparison_log
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Interval, interval
 
@@ -63,7 +63,7 @@ def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: st
     kept = [at for way, at in found if way == ("rising" if rising else "falling")]
     counts = [way for way, _ in found]
     often = counts.count("often") + len(ways) - len(kept)
-    compared.crossed(axis, metric, first, second, interval(kept), rising)
+    comparison_log.crossed(axis, metric, first, second, interval(kept), rising)
     return Crossing(interval(kept), rising, counts.count("below"), counts.count("above"), often)
 
 

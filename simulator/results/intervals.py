@@ -19,9 +19,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from kinds.arrays import Floats
-from simulator.results import compared
+from simulator.results import comparison_log
 from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE, LOSSY, N_SUFFIX, SPEEDUPS
-from simulator.results.lossy import departs
+from simulator.results.lossy_schemes import departs
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.results.units import names_file, quantity
@@ -194,7 +194,7 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
         raise ValueError("a seed occurs twice: the mask selects more than one setting")
     common = one.index.intersection(other.index)
     found = paired_values(metric, *(np.asarray(each[common], dtype=np.float64) for each in (one, other)))
-    compared.difference(cells, first, second, found)
+    comparison_log.difference(cells, first, second, found)
     return found
 
 

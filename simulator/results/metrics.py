@@ -15,7 +15,7 @@ from kinds import ConfigError
 from simulator.results.columns import BREAKDOWN, ROUND_COLUMNS
 from simulator.results.energy import PER_TOKEN
 from simulator.results.run_totals import Run, mean, ratio
-from simulator.results.settling import WINDOW
+from simulator.results.threshold_settling import WINDOW
 
 
 class Metric(NamedTuple):

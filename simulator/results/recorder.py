@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from simulator.results.columns import KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, ROUND_COLUMNS, TEXTS
 from simulator.results.requests import Request
-from simulator.results.settling import THRESHOLD_SUMS, Settling
+from simulator.results.threshold_settling import THRESHOLD_SUMS, Settling
 
 CHUNK_ROWS: Final = 50_000
 """Rounds kept before they become a piece of a table."""
@@ -65,7 +65,7 @@ class Recorder:
     run grows by its requests only, some 300 bytes each, and 8 bytes a round. `sums` adds up each numeric column of all
     rounds, and `speculative`, those with drafts, `judged`, those of them that were verified, and `judged_tokens`, which
     these committed; the rounds of a device's first `learning_requests` requests are left out there, and in `gaps_s`.
-    `thresholds` are the conformal thresholds to follow, by device (`settling`).
+    `thresholds` are the conformal thresholds to follow, by device (`threshold_settling`).
     """
 
     def __init__(

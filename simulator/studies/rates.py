@@ -1,7 +1,7 @@
 """Bits of a draft beside its rejection probability and beside lower bounds, along the verifier's own text.
 
 As in the study `laws` a draft has a packet of its own and all drafts before it are accepted; schemes of shared
-randomness are asked too. A row has what the shipped code takes, what no code can do without (`results.rate_bounds`),
+randomness are asked too. A row has what the shipped code takes, what no code can do without (`studies.rate_bounds`),
 and what the counts take under a context model that knew the verifier's distribution.
 """
 
@@ -21,11 +21,11 @@ from models.verification import entropy_bits
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
-from simulator.results.rate_bounds import LeastBits, covering_bits, match_probability, relabelled_bits
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Proposal
 from simulator.schemes.quantizer import LatticeCounts
-from simulator.studies.laws import drafts_of, texts_id, texts_of
+from simulator.studies.bits_and_rejections import drafts_of, texts_id, texts_of
+from simulator.studies.rate_bounds import LeastBits, covering_bits, match_probability, relabelled_bits
 from simulator.studies.study import Study, StudyResult, drafts_from_distribution
 from simulator.studies.verifier_texts import VerifierText
 

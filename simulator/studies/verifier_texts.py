@@ -19,7 +19,7 @@ from models.verification import entropy_bits, inverse_cdf, total_variation
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.results.rate_bounds import LeastBits
+from simulator.studies.rate_bounds import LeastBits
 
 
 @dataclass(frozen=True, eq=False)

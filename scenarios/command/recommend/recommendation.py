@@ -27,11 +27,11 @@ from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
-from simulator.results.compared import Plain
+from simulator.results.comparison_log import Plain
 from simulator.results.intervals import CONFIDENCE, Difference, interval, paired, summarise_curves, varying, with_curves
-from simulator.results.lossy import marks
+from simulator.results.lossy_schemes import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
-from simulator.tuning.race import SEARCH_SEEDS, TIME_IS_UP, Entrants, RaceGroup
+from simulator.tuning.racing import SEARCH_SEEDS, TIME_IS_UP, Entrants, RaceGroup
 from simulator.tuning.trials import Row
 
 MANY = 6

@@ -13,7 +13,7 @@ import pandas as pd
 from scenarios.findings.sentences import with_ends
 from simulator.results.columns import BREAKDOWN_PARTS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
 from simulator.results.intervals import CONFIDENCE, metrics_of
-from simulator.results.lossy import marked
+from simulator.results.lossy_schemes import marked
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit

@@ -14,9 +14,9 @@ from models.verification import entropy_bits
 from simulator import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
-from simulator.results.rate_bounds import covering_bits, match_probability
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.studies import study
+from simulator.studies.rate_bounds import covering_bits, match_probability
 from simulator.studies.rates import CONCENTRATIONS, polya_bits
 
 TEMPERATURE, ELL, V = 0.8, 12, 8

@@ -24,7 +24,7 @@ from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.quantizer import LatticeQuantizer
-from simulator.studies import laws, study
+from simulator.studies import bits_and_rejections, study
 
 TEMPERATURE, DEVICES, REQUESTS, PROMPT, OUTPUT, ELL = 0.8, 2, 3, 5, 7, 20
 WORK = {
@@ -238,21 +238,21 @@ def test_a_quantizer_beyond_its_bound_is_caught(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_packet_that_is_longer_than_it_states_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(laws, "stated_bits", lambda drafts, format: 3.0)
+    monkeypatch.setattr(bits_and_rejections, "stated_bits", lambda drafts, format: 3.0)
     with pytest.raises(AssertionError, match="a packet is longer than it states"):
         row(cell(SCHEMES["top_k"]))
 
 
 def test_texts_are_made_once_for_cells_that_share_a_memory_and_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, make = list[Cell](), laws.verifier_texts
-    monkeypatch.setattr(laws, "verifier_texts", lambda asked: made.append(asked) or make(asked))  # type: ignore[func-returns-value]
+    made, make = list[Cell](), bits_and_rejections.verifier_texts
+    monkeypatch.setattr(bits_and_rejections, "verifier_texts", lambda asked: made.append(asked) or make(asked))  # type: ignore[func-returns-value]
     gc.freeze()  # what is there already is not looked through below
-    memory, kept = Memory(), len(laws._TEXTS)
+    memory, kept = Memory(), len(bits_and_rejections._TEXTS)
     for name, seed in (("k_sqs", 0), ("dense", 0), ("k_sqs", 1), ("dense", 0)):
         study("laws").ask(cell(SCHEMES[name], seed), memory, None, None)
     assert [each.seed for each in made] == [0, 1]
-    assert len(laws._TEXTS) == kept + 1
+    assert len(bits_and_rejections._TEXTS) == kept + 1
     del memory
     gc.collect()
     gc.unfreeze()
-    assert len(laws._TEXTS) == kept
+    assert len(bits_and_rejections._TEXTS) == kept

@@ -11,7 +11,7 @@ import pytest
 from channels.codec import lattice
 from kinds.arrays import Floats
 from models.verification import entropy_bits
-from simulator.results.rate_bounds import (
+from simulator.studies.rate_bounds import (
     LeastBits,
     covering_bits,
     least_entropies,

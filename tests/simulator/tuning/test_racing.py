@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from kinds.arrays import Floats
-from simulator.tuning.race import Race
+from simulator.tuning.racing import Race
 
 LOOKS = (4, 8, 16)
 RACES = 300
