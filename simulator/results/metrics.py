@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from kinds import ConfigError
-from simulator.results.columns import BREAKDOWN, ROUND_COLUMNS
+from simulator.results.columns import BREAKDOWN
 from simulator.results.energy import PER_TOKEN
+from simulator.results.round_columns import ROUND_COLUMNS
 from simulator.results.run_totals import Run, mean, ratio
 from simulator.results.threshold_settling import WINDOW
 

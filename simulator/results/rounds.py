@@ -1,7 +1,7 @@
 """One round of a request: what each end notes of it while it is open, and the record it becomes when it closes.
 
 A round is draft, send, verify, feed back; or one token of a model alone. An `OpenRound` holds values that others made
-(the drafts, the messages, the verification result); `close` reads them off once, as `columns.ROUND_COLUMNS` says, and
+(the drafts, the messages, the verification result); `close` reads them off once, as `round_columns` says, and
 nothing is written after.
 """
 
@@ -17,7 +17,8 @@ from typing import ClassVar, Final, NamedTuple, Protocol
 import numpy as np
 
 from kinds.arrays import Bools, Floats
-from simulator.results.columns import ROUND_COLUMNS, Row
+from simulator.results.columns import Row
+from simulator.results.round_columns import ROUND_COLUMNS
 
 
 class DraftSums(NamedTuple):

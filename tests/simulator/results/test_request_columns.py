@@ -48,7 +48,7 @@ def test_a_column_of_requests_is_what_was_seen(column: str) -> None:
 
 
 def test_every_column_of_requests_is_expected_to_be_something() -> None:
-    assert not names_differ((column.name for column in REQUEST_COLUMNS), EXPECTED)
+    assert not names_differ(REQUEST_COLUMNS, EXPECTED)
     assert not names_differ(BREAKDOWN, PARTS)
 
 

@@ -15,7 +15,7 @@ from seen_requests import RequestSeen, RoundSeen
 from slow_drafts import Distribution, SlowDraft, distance
 from slow_times import Transfer
 
-from simulator.results.columns import ROUND_COLUMNS
+from simulator.results.round_columns import ROUND_COLUMNS
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from cells import cell
 from channels.codec.conformal import Conformal
 from simulator import simulate
 from simulator.decoding.memory import Memory
-from simulator.results.columns import ROUND_COLUMNS
+from simulator.results.round_columns import ROUND_COLUMNS
 from simulator.results.rounds import Round
 from simulator.results.threshold_settling import WINDOW, Settling
 
