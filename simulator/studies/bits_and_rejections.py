@@ -58,7 +58,7 @@ _LARGEST: Final = frozenset({"largest_bound_share", "largest_excess_bits", "larg
 _LONGER_BITS = 2  # no packet may be this much longer than it states
 
 
-class Distributions(Study):
+class BitsAndRejections(Study):
     """One row: over the drafts of all texts."""
 
     def shares(self, cell: Cell) -> str:
@@ -176,6 +176,3 @@ def texts_id(cell: Cell) -> str:
     """Cells with the same one meet the same texts."""
     fields = cell.model_dump(mode="json", include={"models", "workload", "seed"})
     return json.dumps(fields, sort_keys=True)
-
-
-STUDY = Distributions()

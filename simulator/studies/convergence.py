@@ -34,7 +34,7 @@ from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Observer, Together
+from simulator.results.observer import Observer, together
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 from simulator.run import simulate
@@ -51,8 +51,7 @@ class Convergence(Study):
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         conformal, seen = _conformal(_uncapped(cell)), RoundsSeen()
-        listening = seen if observer is None else Together(observer, seen)
-        result = simulate(cell, listening, memory=memory, rounds_to=rounds_to)
+        result = simulate(cell, together(observer, seen), memory=memory, rounds_to=rounds_to)
         devices = list(seen.devices.values())
         shortest = min((sum(round_.tokens for round_ in rounds) for rounds in devices), default=0)
         first = max(1, min(FIRST_TOKENS, shortest // 2))
@@ -165,9 +164,6 @@ def _rows(device: Followed, rounds: Sequence[SeenRound], due: int) -> Iterator[d
 def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     return means | {"tokens": int(rows[0]["tokens"])}
-
-
-STUDY = Convergence()
 
 
 ROUNDING: Final = 1e-15  # of a threshold, an update

@@ -138,6 +138,3 @@ def polya_bits(counts: Ints, p: Floats) -> Floats:
     urns = (gammaln(shares + counts) - gammaln(shares)).sum(axis=1)
     log: Floats = choices + gammaln(CONCENTRATIONS) - gammaln(CONCENTRATIONS + total) + urns
     return -log / math.log(2)
-
-
-STUDY = Rates()

@@ -33,7 +33,7 @@ REPEATS: Final = 9
 
 
 class SparsifyingTime(Study):
-    """Medians over LAWS distributions and REPEATS repetitions: one row, or a row a length where there is a state."""
+    """Medians over distributions and REPEATS repetitions: one row, or a row a length where there is a state."""
 
     deterministic: ClassVar[bool] = False
     of_requests: ClassVar[bool] = False
@@ -98,6 +98,3 @@ def softmax(logits: npt.NDArray[np.float32]) -> Floats:
     np.exp(distribution, out=distribution)
     distribution /= distribution.sum()
     return distribution
-
-
-STUDY = SparsifyingTime()

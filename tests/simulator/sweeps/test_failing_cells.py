@@ -15,7 +15,7 @@ from cells import cell, link
 
 from simulator import Cell, ConfigError, sweep
 from simulator.cell.cell import load_imports
-from simulator.studies.simulation import Simulation
+from simulator.studies.study import Simulation
 from simulator.sweeps import search, tracing
 from simulator.sweeps.failures import CellsFailedError, failure_of
 from simulator.sweeps.parts import Parts, PlaceError
