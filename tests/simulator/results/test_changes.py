@@ -11,9 +11,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from simulator.results.changes import LEVEL, Change, Control, beyond_noise, changes
+from simulator.results.changes import LEVEL, Change, Control, beyond_noise, changes, same_settings
 from simulator.results.intervals import CONFIDENCE, Difference, Interval
-from simulator.results.same_settings import same_settings
 
 
 def rows(values: dict[int, float], **more: object) -> pd.DataFrame:

@@ -17,13 +17,13 @@ from models.power import POWERS, PRICES
 from simulator import Cell, ConfigError, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import METRICS
-from simulator.results.energy import PER_TOKEN, Connections, open_s
+from simulator.results.energy import Connections, open_s
 from simulator.results.intervals import summarise as summary_of
 from simulator.results.observer import Airing, ServerPass
 from simulator.results.units import title
 
 MEMORY: Final = Memory()
-NAMES: Final = tuple(each.name for each in PER_TOKEN)
+NAMES: Final = tuple(name for name in METRICS if "_j_per_token" in name or "_usd_per_" in name)
 UNASKED: Final = ("slo_attainment", "goodput_tokens_per_s", "unsettled_share", "settled_after_tokens")
 """The metrics that a cell lacks without an objective and without a threshold that moves."""
 LATER_S: Final = 600.0
