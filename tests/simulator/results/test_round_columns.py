@@ -12,7 +12,6 @@ import pytest
 from accounted_cells import CELLS, account
 from column_checks import alike, idle, names_differ, same
 from seen_requests import RequestSeen, RoundSeen
-from slow_drafts import Distribution, SlowDraft, distance
 from slow_times import Transfer
 
 from simulator.results.round_columns import ROUND_COLUMNS
@@ -38,33 +37,14 @@ class Seen:
         return not math.isnan(self.round.verified_s)
 
 
-def over_drafts(measure: Callable[[SlowDraft], float]) -> Callable[[Seen], float]:
+def of_drafts(column: str) -> Callable[[Seen], float]:
     """The sum over the drafts of a payload, once that is sent."""
-    return lambda seen: sum(measure(draft) for draft in seen.round.decoded.measured) if seen.sent else 0
+    return lambda seen: seen.round.decoded.of_drafts[column] if seen.sent else 0
 
 
-def over_verified(measure: Callable[[SlowDraft, Distribution], float]) -> Callable[[Seen], float]:
-    """The sum over the drafts up to the first rejected one, once they are verified; p is the distribution there."""
-
-    def value(seen: Seen) -> float:
-        decoded = seen.round.decoded
-        pairs = zip(decoded.judged, decoded.targets, strict=False)
-        return sum(measure(draft, p) for draft, p in pairs) if seen.judged else 0.0
-
-    return value
-
-
-def tv_output(seen: Seen) -> float:
-    decoded = seen.round.decoded
-    if decoded.unverified is not None and seen.judged:
-        return distance(decoded.unverified, decoded.targets[0])
-    return over_verified(lambda draft, p: distance(draft.output_distribution(p), p))(seen)
-
-
-def nll(seen: Seen) -> float:
-    decoded = seen.round.decoded
-    losses = [-math.log(p[token]) for p, token in zip(decoded.targets, decoded.committed, strict=True)]
-    return sum(losses) if seen.judged else 0.0
+def of_verified(column: str) -> Callable[[Seen], float]:
+    """The sum over the drafts up to the first rejected one, or the committed tokens, once they are verified."""
+    return lambda seen: seen.round.decoded.of_verified[column] if seen.judged else 0
 
 
 def uplink(amount: Callable[[RoundSeen], float]) -> Callable[[Seen], float]:
@@ -91,7 +71,7 @@ EXPECTED: Final[dict[str, Callable[[Seen], float]]] = {
     "verified_s": lambda seen: seen.round.verified_s,
     "answered_s": lambda seen: seen.round.answered_s,
     "drafted": lambda seen: len(seen.round.decoded.drafts) if seen.sent else 0,
-    "verified": over_verified(lambda _draft, _p: 1),
+    "verified": of_verified("verified"),
     "unjudged": lambda _: 0,  # these cells judge all; others in tests/invariants/test_i12_skip_when_confident.py
     "accepted": lambda seen: seen.round.decoded.accepted if seen.judged else 0,
     "committed": lambda seen: len(seen.round.decoded.committed) if seen.judged else 0,
@@ -100,16 +80,16 @@ EXPECTED: Final[dict[str, Callable[[Seen], float]]] = {
     "uplink_attempts": uplink(lambda round_: sum(each.times_sent(each.delivered_s) for each in payloads(round_))),
     "reply_bits": lambda seen: seen.round.decoded.reply_bits if seen.judged else 0,
     "downlink_bits": downlink_bits,
-    "support_size": over_drafts(lambda draft: len(draft.kept)),
-    "coded_size": over_drafts(lambda draft: draft.coded_size),
-    "dropped_mass": over_drafts(lambda draft: draft.dropped_mass),
-    "tv_quantization": over_drafts(lambda draft: draft.tv_quantization),
-    "tv_mismatch": over_verified(lambda draft, p: distance(draft.q, p)),
-    "tv_qhat": over_verified(lambda draft, p: distance(draft.qhat, p)),
-    "rejection_bound": over_verified(lambda draft, p: draft.rejection_bound(p)),
-    "tv_output": tv_output,
-    "nll": nll,
-    "over_budget": lambda seen: any(draft.over_budget for draft in seen.round.decoded.measured) if seen.sent else 0,
+    "support_size": of_drafts("support_size"),
+    "coded_size": of_drafts("coded_size"),
+    "dropped_mass": of_drafts("dropped_mass"),
+    "tv_quantization": of_drafts("tv_quantization"),
+    "tv_mismatch": of_verified("tv_mismatch"),
+    "tv_qhat": of_verified("tv_qhat"),
+    "rejection_bound": of_verified("rejection_bound"),
+    "tv_output": of_verified("tv_output"),
+    "nll": of_verified("nll"),
+    "over_budget": of_drafts("over_budget"),
     "asked": lambda seen: seen.round.decoded.whole_bits > 0 if seen.sent else 0,
     "edge_passes": lambda seen: seen.round.passes_by(seen.request.finish_s),
     "flushed": lambda seen: seen.flushed,
