@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from simulator.results.changes import LEVEL, Change, Control, beyond_noise, changes, same_settings
 from simulator.results.intervals import CONFIDENCE, Difference, Interval
@@ -87,27 +86,17 @@ def step_up(p: np.ndarray) -> list[bool]:
     return [bool(below) and each <= below[-1] for each in p]
 
 
-@pytest.mark.parametrize(
-    ("control", "method", "textbook"),
-    [("bh", "fdr_bh", step_up), pytest.param("holm", "holm", step_down, marks=pytest.mark.slow)],
-    ids=["bh", "holm"],
-)
+@pytest.mark.parametrize(("control", "textbook"), [("bh", step_up), ("holm", step_down)])
 def test_false_alarms_are_held_down_as_the_textbooks_say(
-    control: Control, method: str, textbook: Callable[[np.ndarray], list[bool]]
+    control: Control, textbook: Callable[[np.ndarray], list[bool]]
 ) -> None:
-    """statsmodels is asked once for each size: its Holm takes a fifth of a second."""
     generator = np.random.default_rng(3)
     for m in (1, 2, 7, 40):
-        for draw in range(20):
-            p = generator.uniform(size=m) ** generator.integers(1, 6)
-            made = [
-                Change("latency_s", 1.0, 2.0, Difference("latency_s", Interval(1.0, 0.5, 3)), float(each), True)
-                for each in p
-            ]
-            line = beyond_noise(made, control)
-            assert line == textbook(p)
-            if not draw:
-                assert line == list(multipletests(p, LEVEL, method)[0])
+        for _ in range(5):
+            p = [*(generator.uniform(size=m) ** generator.integers(1, 6)), math.nan]
+            of = Difference("latency_s", Interval(1.0, 0.5, 3))
+            found = beyond_noise([Change("latency_s", 1.0, 2.0, of, float(each), True) for each in p], control)
+            assert found == [*textbook(np.array(p[:-1])), False]
     assert beyond_noise([], control) == []
 
 

@@ -17,7 +17,6 @@ from tables_pair import PROMPTS, P, Q, V, distribution_after
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
-from kinds import ConfigError
 from simulator import Cell, sweep
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
@@ -217,18 +216,6 @@ def test_i6_rows_do_not_depend_on_the_cells_beside_them(tmp_path: Path) -> None:
     assert table["tv_qhat"].nunique() == len(cells)
     sweep(cells, tmp_path / "two", 2, asking="laws")
     assert (tmp_path / "one" / "cells.csv").read_bytes() == (tmp_path / "two" / "cells.csv").read_bytes()
-
-
-@pytest.mark.parametrize("scheme", ["cloud_only", "edge_only", "colocated", "coupled", "s_q", "mirrored", "dssd"])
-def test_a_scheme_that_sends_no_distribution_it_draws_from_is_refused(scheme: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^scheme = '{scheme}': has no distribution that is sent and drawn from$"):
-        row(cell(scheme))
-
-
-def test_a_fleet_is_refused() -> None:
-    fleet = [{"count": DEVICES, "scheme": "dense"}]
-    with pytest.raises(ConfigError, match=r"^fleet: [^\n]*leave the fleet out$"):
-        row(cell("k_sqs", fleet=fleet))
 
 
 def test_a_quantizer_beyond_its_bound_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
