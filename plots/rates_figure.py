@@ -19,7 +19,7 @@ from plots.caption import caption
 from plots.layout import Wording, finish
 from plots.page import Page
 from simulator.results.columns import CI_SUFFIX, CURVE
-from simulator.results.rate_families import ADDED, BITS, families
+from simulator.results.tradeoffs import ADDED, BITS, families
 
 LEAST, ORACLE, COVERING = "least_bits_per_draft", "oracle_bits_per_draft", "covering_bits_per_draft"
 TEMPERATURE, VOCABULARY = "models.temperature", "vocabulary"

@@ -264,11 +264,12 @@ def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
 
 
 def with_curves(
-    table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = (), told: Sequence[str] = ()
+    table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = (), always: Sequence[str] = ()
 ) -> pd.DataFrame:
     """The table with a `curve` column: a name for each row, shared along `axis` and by seeds.
 
-    A name is the scheme and those fields in which rows of that scheme differ, `axis` and `hidden` apart. Of
+    A name is the scheme and those fields in which rows of that scheme differ, `axis` and `hidden` apart: a field by its
+    last word, a kind by that of its part. Of
 
         scheme.kind  scheme.k  uplink.loss.kind  uplink.loss.probability
         dense        -         none              -
@@ -277,13 +278,21 @@ def with_curves(
         k_sqs        16        bernoulli         0.1
 
     come `dense`, `k_sqs k=8 loss=none`, `k_sqs k=16 loss=none` and `k_sqs k=16 loss=bernoulli`: the probability has one
-    value wherever it is there. Only where two settings would share a name are such fields told too, then `hidden` ones.
+    value wherever it is there. Only where two settings would share a name are such fields in it, then `hidden` ones.
     """
     varied = [name for name in varying(table) if name not in (axis, "scheme.kind")]
     open_ = [name for name in varied if name not in hidden]
+    always = [name for name in always if name in table.columns]
     place = [name for name in (axis, "seed") if name in table.columns]
+    words = {name: _words(table[name], name) for name in {*varied, *always}}
+
+    def word(name: str, value: object) -> str:
+        return f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={words[name][_key(value)]}"
+
     for fields, count in ((open_, _values), (open_, _values_or_none), (varied, _values_or_none)):
-        named = table.copy().assign(**{CURVE: _names(table, fields, count, told)})
+        fields = [*fields, *(name for name in always if name not in fields)]
+        names = names_by_difference(table, "scheme.kind", fields, count, word, always)
+        named = table.copy().assign(**{CURVE: names})
         if not named.duplicated([CURVE, *place]).any():
             break
     return named
@@ -298,27 +307,28 @@ def named_without(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return table.assign(**{CURVE: table[CURVE].str.replace(word, "", n=1, regex=True)})
 
 
-def _names(
-    table: pd.DataFrame, fields: Sequence[str], count: Callable[[pd.Series[float]], int], always: Sequence[str]
+def names_by_difference(
+    table: pd.DataFrame,
+    kind: str,
+    fields: Sequence[str],
+    count: Callable[[pd.Series[float]], int],
+    word: Callable[[str, object], str],
+    always: Sequence[str] = (),
 ) -> list[str]:
-    """A name for each row: its scheme, and those of `fields` that have two values among the rows of that scheme."""
-    fields = [*fields, *(name for name in always if name in table.columns and name not in fields)]
-    told = {
-        kind: [name for name in fields if name in always or count(rows[name]) > 1]
-        for kind, rows in table.groupby(table["scheme.kind"])
+    """A name for each row: its `kind`, and a word for each of `fields` of which the rows of that kind count two values,
+    or that are named `always`; nothing of what a row does not have."""
+    telling = {
+        of: [name for name in fields if name in always or count(rows[name]) > 1] for of, rows in table.groupby(kind)
     }
-    words = {name: _words(table[name], name) for name in fields}
-    return [_name(row, told[row["scheme.kind"]], words) for _, row in table.iterrows()]
+    return [
+        " ".join([str(row[kind]), *(word(name, row[name]) for name in telling[row[kind]] if not _is_nan(row[name]))])
+        for _, row in table.iterrows()
+    ]
 
 
-def _name(row: pd.Series[float], fields: Sequence[str], words: Mapping[str, Mapping[Hashable, str]]) -> str:
-    """`k_sqs k=16 loss=bernoulli`: a field by its last word, a kind by that of its part, nothing of what is missing."""
-    told = [str(row["scheme.kind"])]
-    for name in fields:
-        value: object = row[name]
-        if not _is_nan(value):
-            told.append(f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={words[name][_key(value)]}")
-    return " ".join(told)
+def row_keys(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
+    """A text for each row, shared by those that are alike in these columns."""
+    return pd.Series([str(row) for row in table[[*columns]].itertuples(index=False, name=None)], index=table.index)
 
 
 def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:

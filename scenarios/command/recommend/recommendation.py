@@ -77,7 +77,7 @@ class Recommendation:
         """By the id of a setting, what it is called: its scheme, and in what the settings tried differ."""
         settings = [cell for group in self.groups for cell in group.settings]
         plain = pd.DataFrame([{"cell": cell.id, **flatten(cell)} for cell in settings])
-        named = with_curves(plain, None, told=[name for name in self.fields if name in varying(plain)])
+        named = with_curves(plain, None, always=[name for name in self.fields if name in varying(plain)])
         return dict(zip(named["cell"], named[CURVE], strict=True))
 
     @cached_property
