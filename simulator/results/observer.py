@@ -133,7 +133,7 @@ class Observer:
         """Time of a request has been charged."""
 
 
-def hears(observer: Observer, call: Callable[..., None]) -> bool:
+def receives(observer: Observer, call: Callable[..., None]) -> bool:
     """Whether an observer answers this call of `Observer` itself; what nobody receives is not computed."""
     return getattr(type(observer), call.__name__) is not call
 

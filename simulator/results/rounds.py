@@ -267,7 +267,7 @@ class OpenRound:
         return Round(_read(self))
 
 
-_read(OpenRound(0, 0.0))  # a column whose source does not exist is told on import, not in the middle of a run
+_read(OpenRound(0, 0.0))  # a column whose source does not exist fails on import, not in the middle of a run
 
 
 class Round(Row):

@@ -27,8 +27,8 @@ from simulator.results.observer import Airing, ServerPass
 from simulator.results.spans import RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Tracks, Value, ticks
 
-MOST_HEARD: Final = 150_000
-"""Spans, packets, passes and rounds that a trace tells of, some 25 MB; a longer run's ends there, and says so."""
+MOST_EVENTS: Final = 150_000
+"""Spans, packets, passes and rounds that a trace holds, some 25 MB; a longer run's ends there, and says so."""
 _SERVED: Final = {"verify_s": "verify", "cloud_decode_s": "decode"}
 _RoundKey = tuple[int, int, int]
 
@@ -283,11 +283,11 @@ def trace_path(folder: Path, cell: str) -> Path:
 
 def tracer() -> Spans:
     """An observer for a run that is to be written as a trace."""
-    return Spans(most=MOST_HEARD)
+    return Spans(most=MOST_EVENTS)
 
 
 def write_trace(spans: Spans, cell: str, path: Path) -> None:
-    """Writes the trace of what was heard of a cell, whole or not at all; the same run gives the same bytes."""
+    """Writes the trace of what was collected of a run, whole or not at all; the same run gives the same bytes."""
     made = trace(spans)
     atomically(path, lambda unfinished: _write(made, cell, unfinished))
 
@@ -322,7 +322,7 @@ def _write(made: RunTrace, cell: str, path: Path) -> None:
         "cell": cell,
         "clock": "simulated time, microseconds",
         "cut_at_s": None if isnan(made.cut_s) else made.cut_s,
-        "most_heard": MOST_HEARD,
+        "most_heard": MOST_EVENTS,
     }
     with path.open("w", encoding="utf-8") as file:
         file.write(f'{{"otherData":{_compact(about)},\n"displayTimeUnit":"ms",\n"traceEvents":[\n')

@@ -3,7 +3,7 @@ distribution.
 
 Both are timed in turn on the same distributions of the pair's drafter, so that a busy machine slows both; their ratio
 is what carries over. A threshold that moves keeps more and more of the vocabulary, so what has a state is timed after
-ever more tokens, each of which stood. Real time: the answer differs from run to run.
+ever more tokens, each of which was accepted. Real time: the answer differs from run to run.
 """
 
 from __future__ import annotations

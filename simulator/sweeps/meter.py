@@ -23,12 +23,12 @@ from simulator.results.requests import Request
 from simulator.results.rounds import Round
 
 OnProgress = Callable[[float, int, str], None]
-"""Hears how many cells are done, of how many, and what kind the last ones are, with the rounds a second. A cell counts
-by its work: of two, one nine times as long is 1.8 cells."""
+"""Receives how many cells are done, of how many, and what kind the last ones are, with the rounds a second. A cell
+counts by its work: of two, one nine times as long is 1.8 cells."""
 TIMED: Final = 0.02
 """What a token costs to time, of what it costs to decode: a guess, so that large sweeps of few texts cost something."""
-TELL_S: Final = 0.2
-"""Between two words from within a cell."""
+REPORT_S: Final = 0.2
+"""Between two reports from within a cell."""
 WINDOW_S: Final = 20.0
 """Over which rounds a second are counted."""
 
@@ -46,7 +46,7 @@ ReportProgress = Callable[[TaskProgress], None]
 
 @dataclass(frozen=True)
 class ToFile:
-    """Tells it in a file."""
+    """Reports in a file."""
 
     path: Path
 
@@ -55,7 +55,7 @@ class ToFile:
             self.path.write_text(json.dumps(progress))
 
     def read(self) -> TaskProgress | None:
-        """What was told last; None where nothing was, or it is being told."""
+        """What was written last; None where nothing was, or it is being written."""
         try:
             return TaskProgress(*json.loads(self.path.read_text()))
         except (OSError, ValueError, TypeError):
@@ -80,7 +80,7 @@ def works(cells: Sequence[Cell]) -> dict[str, float]:
 
 
 class Meter:
-    """Adds up what is told of tasks, each under its name, and passes it on. `works`: of each cell, by its id."""
+    """Adds up what tasks report, each under its name, and passes it on. `works`: of each cell, by its id."""
 
     def __init__(self, works: Mapping[str, float], progress: OnProgress) -> None:
         self.total = len(works)
@@ -107,7 +107,7 @@ class Meter:
         self._files[task] = file
 
     def look(self) -> None:
-        """Passes on what the files say now, if it is more than they said before."""
+        """Passes on what the files hold now, if it is more than before."""
         found = {task: each for task, file in self._files.items() if (each := file.read()) is not None}
         further = {
             task: each for task, each in found.items() if each > self._under_way.get(task, TaskProgress(0, 0, ""))
@@ -116,7 +116,7 @@ class Meter:
             self._under_way |= further
             self._pass_on(next(iter(further.values())).label)
 
-    def hear(self, task: str, progress: TaskProgress) -> None:
+    def report(self, task: str, progress: TaskProgress) -> None:
         """Passes on how far a task of this very process is. What the listener raises comes as Aborted."""
         self._under_way[task] = progress
         try:
@@ -151,32 +151,32 @@ class Meter:
         while now_s - self._counted[0][0] > WINDOW_S:
             self._counted.popleft()
         since_s, before = self._counted[0]
-        return max(0, rounds - before) / (now_s - since_s) if now_s - since_s > TELL_S else 0.0
+        return max(0, rounds - before) / (now_s - since_s) if now_s - since_s > REPORT_S else 0.0
 
 
 class TaskMeter:
-    """Adds up how far the cells of one task are, and tells it. Cells of several threads may speak to it."""
+    """Adds up how far the cells of one task are, and reports it, from several threads."""
 
-    def __init__(self, tell: ReportProgress, works: Mapping[str, float]) -> None:
-        self._tell = tell
+    def __init__(self, report: ReportProgress, works: Mapping[str, float]) -> None:
+        self._report = report
         self._works = works
         self._lock = Lock()
         self._shares: dict[str, float] = {}
         self._rounds: dict[str, int] = {}
-        self._told_s = 0.0
+        self._reported_s = 0.0
 
     def at(self, cell: str, share: float, rounds: int, label: str) -> None:
-        """A cell is so far; told if it is over, or nothing was told for a while."""
+        """A cell is so far; reported if it is over, or nothing was reported for a while."""
         with self._lock:
             self._shares[cell], self._rounds[cell] = share, rounds
-            if share >= 1 or time.monotonic() - self._told_s >= TELL_S:
+            if share >= 1 or time.monotonic() - self._reported_s >= REPORT_S:
                 done = sum(share * self._works.get(each, 1.0) for each, share in self._shares.items())
-                self._tell(TaskProgress(done, sum(self._rounds.values()), label))
-                self._told_s = time.monotonic()
+                self._report(TaskProgress(done, sum(self._rounds.values()), label))
+                self._reported_s = time.monotonic()
 
 
 class CellMeter(Observer):
-    """Hears a cell, and says how far it is: the share of its requests that have ended, and its rounds."""
+    """Watches a cell, and reports how far it is: the share of its requests that have ended, and its rounds."""
 
     def __init__(self, meter: TaskMeter, cell: str, label: str) -> None:
         self._meter, self._cell, self._label = meter, cell, label

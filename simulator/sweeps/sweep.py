@@ -33,9 +33,9 @@ from simulator.sweeps.worker import Outcome, Task
 from simulator.sweeps.worker_pools import Arguments, Work, WorkerPool, nothing_follows, pool_of, sent
 
 OnRows = Callable[[pd.DataFrame], None]
-"""Hears the rows of each cell as it ends, in no order."""
+"""Receives the rows of each cell as it ends, in no order."""
 OnFailure = Callable[[str], None]
-"""Hears of each cell that fails, and of each file that is damaged, in a line with its name."""
+"""Receives each cell that fails, and of each file that is damaged, in a line with its name."""
 
 
 class Growth(Protocol):
@@ -199,7 +199,7 @@ class _Sweep:
 
             def call(task: Task) -> tuple[Task, ReportProgress]:
                 if folder is None:
-                    return task, partial(meter.hear, task.name)
+                    return task, partial(meter.report, task.name)
                 meter.watch(task.name, file := ToFile(folder / task.name))
                 return task, file
 
@@ -239,15 +239,15 @@ class _Sweep:
         return [groups[start::tasks] for start in range(tasks)]
 
     def _notes(self) -> tempfile.TemporaryDirectory[str]:
-        """A folder for what workers tell of their tasks, gone afterwards."""
+        """A folder for the progress of tasks, gone afterwards."""
         if self.store is None:
             return tempfile.TemporaryDirectory()
         with written(self.store.out):
             self.store.parts.folder.mkdir(exist_ok=True)
-            return tempfile.TemporaryDirectory(prefix="told.", suffix=UNFINISHED, dir=self.store.parts.folder)
+            return tempfile.TemporaryDirectory(prefix="progress.", suffix=UNFINISHED, dir=self.store.parts.folder)
 
     def _line(self, failure: Failure, groups: Sequence[Sequence[Cell]]) -> str:
-        """What there is to tell of a failure, whose cell is kept as a file, where there is a place for it."""
+        """A line on a failure, whose cell is kept as a file, where there is a place for it."""
         if self.store is None:
             raise self._all_failed([failure])
         (cell,) = (cell for group in groups for cell in group if cell.id == failure.cell)

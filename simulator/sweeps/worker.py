@@ -44,12 +44,12 @@ class Task:
     """The work of each cell, by its id; 1 where none is given."""
 
 
-def work(task: Task, tell: ReportProgress) -> tuple[str, list[Outcome]]:
+def work(task: Task, report: ReportProgress) -> tuple[str, list[Outcome]]:
     """The task's name, and what came of each of its cells, in their order.
 
     Raises PlaceError where nothing can be landed; whatever else a cell raises is its outcome.
     """
-    meter = TaskMeter(tell, task.works)
+    meter = TaskMeter(report, task.works)
     outcomes: dict[int, list[Outcome]] = {}
 
     def group(cells: Sequence[Sent]) -> list[Outcome]:

@@ -234,8 +234,8 @@ def _as_they_come(executor: Executor, work: Work[R], at_a_time: int | None = Non
 
 @contextmanager
 def _interrupts_wait() -> Iterator[None]:
-    """Ctrl-C at a terminal goes to all processes of a command. Those that start in here never hear it, not even while
-    they start; this one hears it a moment later."""
+    """Ctrl-C at a terminal goes to all processes of a command. Those that start in here never receive it, not even
+    while they start; this one receives it a moment later."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
