@@ -116,12 +116,6 @@ def check_pairs(cells: pd.DataFrame, experiments: Sequence[Ints]) -> None:
     assert 0.8 * ratio**0.5 < narrower < 1.25 * 2.36 / 2.14 * ratio**0.5
 
 
-@pytest.mark.slow
-def test_the_interval_of_a_latency_holds_its_mean_in_95_of_100_experiments() -> None:
-    cells = population()
-    assert 0.92 <= covered(cells, drawn(), LATENCY, of(cells, MUCH)[LATENCY].mean()) <= 0.98
-
-
 def test_paired_intervals_hold_the_difference_alike_and_are_narrower_by_what_the_correlation_implies() -> None:
     check_pairs(population(), drawn())
 

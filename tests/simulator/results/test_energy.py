@@ -18,7 +18,6 @@ from simulator import Cell, ConfigError, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import METRICS
 from simulator.results.energy import Connections, open_s
-from simulator.results.intervals import summarise as summary_of
 from simulator.results.observer import Airing, ServerPass
 from simulator.results.units import title
 
@@ -213,13 +212,6 @@ def test_a_server_of_several_gpus_draws_and_costs_as_many_times() -> None:
     assert profiled.cloud.server_gpus == 4
 
 
-def test_a_server_that_is_held_costs_while_it_idles() -> None:
-    given: dict[str, object] = {"cloud.power": {"busy_w": 400, "idle_w": 400}, "cloud.usd_per_gpu_hour": 3.6}
-    held = simulate(cell().with_(given | {"cloud.charged": "held"}), memory=MEMORY).summary
-    assert held["cloud_held_j_per_token"] == pytest.approx(400 / held["tokens_per_s"])
-    assert held["held_usd_per_million_tokens"] == pytest.approx(1e6 * 0.001 / held["tokens_per_s"])
-
-
 def test_both_prices_stand_side_by_side_and_each_says_which_it_is() -> None:
     """They may order two settings one way and the other: here the slower link holds the server and works it no more."""
     priced: dict[str, object] = {"cloud.usd_per_gpu_hour": 3.6, "cloud.power": {"busy_w": 400, "idle_w": 40}}
@@ -317,10 +309,3 @@ def test_a_connection_is_of_both_ways_or_of_none() -> None:
     with pytest.raises(ConfigError, match=r"^downlink\.power_w = wifi: must be that of uplink, lte, since one radio"):
         Cell().with_({"uplink.power_w": "lte", "downlink.power_w": "wifi"})
     assert Cell().with_({"uplink.power_w": "nb_iot", "downlink.power_w": "80 mW"})
-
-
-def test_a_summary_leaves_seeds_without_a_figure_out() -> None:
-    rows = [{"scheme": "k_sqs", "seed": seed, "edge_j_per_token": value} for seed, value in enumerate((1.0, 3.0))]
-    rows += [{"scheme": "dense", "seed": seed, "edge_j_per_token": math.nan} for seed in range(2)]
-    told = summary_of(pd.DataFrame(rows)).set_index("scheme")["edge_j_per_token"]
-    assert told["k_sqs"] == 2.0 and math.isnan(told["dense"])

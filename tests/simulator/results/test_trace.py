@@ -186,15 +186,17 @@ def test_a_job_waits_anew_from_the_end_of_the_pass_before(run: Told) -> None:
             ended_s[key] = served.ended_s
 
 
-def test_the_passes_that_a_crash_has_cut_short_are_lost(tmp_path: Path) -> None:
-    made = Told(CELLS["crashes"], tmp_path / "trace.json")
+def test_the_passes_that_a_crash_has_cut_short_are_lost(tmp_path_factory: pytest.TempPathFactory) -> None:
+    made = told("crashes", tmp_path_factory.getbasetemp())
     short = [each for each in made.spans.passes if each.ended_s - each.began_s < 0.05 - 1e-9]
     assert len(short) == made.plant.cloud.crashes == 2
     assert [each for each in made.spans.passes if each.lost] == short
 
 
-def test_rounds_drafted_ahead_stand_side_by_side_and_what_was_flushed_says_so(tmp_path: Path) -> None:
-    made = Told(CELLS["ahead"], tmp_path / "trace.json")
+def test_rounds_drafted_ahead_stand_side_by_side_and_flushed_ones_are_named_so(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    made = told("ahead", tmp_path_factory.getbasetemp())
     tracks = {track for process, track in made.read.slices if process == "requests"}
     assert {"edge 0 rounds", "edge 0 rounds 2"} <= tracks
     flushed = [each for each in made.read.of("requests") if each["name"].endswith("flushed")]
@@ -209,12 +211,6 @@ def test_the_same_cell_gives_the_same_bytes_live_or_remembered(name: str, tmp_pa
         simulate(CELLS[name], spans, memory=memory)
         write_trace(spans, CELLS[name].id, path)
     assert (tmp_path / "live").read_bytes() == (tmp_path / "remembered").read_bytes()
-
-
-@pytest.mark.parametrize("name", CELLS)
-def test_a_run_is_the_same_with_and_without_a_tracer(name: str) -> None:
-    watched, alone = simulate(CELLS[name], tracer(), memory=Memory()), simulate(CELLS[name], memory=Memory())
-    assert watched.requests.equals(alone.requests) and watched.rounds.equals(alone.rounds)
 
 
 def test_a_trace_that_is_cut_says_when_and_tells_all_until_then(tmp_path: Path) -> None:
