@@ -214,12 +214,10 @@ def paired_values(metric: str, first: Floats, second: Floats) -> Difference:
 
 def wilson(hits: int, tries: int) -> tuple[float, float]:
     """The interval of a share at CONFIDENCE (Wilson 1927)."""
-    from scipy.special import ndtri
+    from scipy.stats import binomtest
 
-    z, share = float(ndtri((1 + CONFIDENCE) / 2)), hits / tries
-    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
-    half = z / (1 + z * z / tries) * math.sqrt(share * (1 - share) / tries + z * z / (4 * tries * tries))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    found = binomtest(hits, tries).proportion_ci(CONFIDENCE, "wilson")
+    return float(found.low), float(found.high)
 
 
 def geometric_means(rows: pd.DataFrame, by: str | list[str], metric: str) -> pd.Series[float]:

@@ -30,7 +30,7 @@ from simulator.sweeps.meter import Aborted, Meter, OnProgress, ReportProgress, T
 from simulator.sweeps.parts import UNFINISHED, in_order, written
 from simulator.sweeps.store import CELL_FILES, Store
 from simulator.sweeps.worker import Outcome, Task
-from simulator.sweeps.worker_pools import Arguments, Work, WorkerPool, nothing_follows, pool_of, sent
+from simulator.sweeps.worker_pools import Arguments, Work, WorkerPool, pool_of, sent
 
 OnRows = Callable[[pd.DataFrame], None]
 """Receives the rows of each cell as it ends, in no order."""
@@ -207,7 +207,7 @@ class _Sweep:
                 return [call(task) for task in later.pop(result[0], ())]
 
             arguments = [call(task) for task in first]
-            tasks = Work(worker.work, arguments, follow if later else nothing_follows, meter.look)
+            tasks = Work(worker.work, arguments, follow if later else None, meter.look)
             for name, outcomes in stack.enter_context(closing(self.pool.unordered(tasks))):
                 meter.ended(name, (cell for cell, _ in outcomes), kinds[name])
                 yield from outcomes
