@@ -131,7 +131,7 @@ class Transfer(Protocol):
     def bits(self) -> int: ...
 
 
-class Judgement(Protocol):
+class RoundVerified(Protocol):
     """What is known of a verification."""
 
     @property
@@ -157,8 +157,8 @@ class Judgement(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class At:
-    """A passage through nothing, at one instant (nan: not yet)."""
+class InstantTransfer:
+    """A transfer over nothing, at one instant (nan: not yet)."""
 
     put_s: float = math.nan
     delivered_s: float = math.nan
@@ -167,11 +167,11 @@ class At:
     delivered_attempts: int = 0
 
     @classmethod
-    def instant(cls, now_s: float) -> At:
+    def instant(cls, now_s: float) -> InstantTransfer:
         return cls(now_s, now_s)
 
 
-class TwoPassages(NamedTuple):
+class TwoTransfers(NamedTuple):
     """Two messages of one round that went the same way: bits and attempts of both; put as `one` was, delivered when
     both are."""
 
@@ -201,6 +201,11 @@ class TwoPassages(NamedTuple):
 
 
 class _Nothing(NamedTuple):
+    """What is known of a round of which nothing is sent and nothing verified."""
+
+    state: tuple[float, ...] = ()
+    drafts: tuple[DraftSent, ...] = ()
+    parents: tuple[int, ...] = ()
     accepted: int = 0
     tokens: int = 0
     committed: tuple[int, ...] = ()
@@ -208,16 +213,9 @@ class _Nothing(NamedTuple):
     divergences: Divergences = Divergences()
 
 
-class _NothingSent(NamedTuple):
-    state: tuple[float, ...] = ()
-    drafts: tuple[DraftSent, ...] = ()
-    parents: tuple[int, ...] = ()
-
-
-_NOT_YET: Final = At()
-_UNJUDGED: Final = _Nothing()
+_NOT_YET: Final = InstantTransfer()
+_NOTHING: Final = _Nothing()
 _NO_DRAFTS: Final = DraftSums()
-_UNSENT: Final = _NothingSent()
 _read: Callable[[object], tuple[float, ...]] = attrgetter(*(column.source for column in ROUND_COLUMNS))
 
 
@@ -230,9 +228,9 @@ class OpenRound:
     started_s: float
     drafted: int = 0
     sums: DraftSums = _NO_DRAFTS
-    sent: RoundSent = _UNSENT
+    sent: RoundSent = _NOTHING
     payload: Transfer = _NOT_YET
-    verified: Judgement = _UNJUDGED
+    verified: RoundVerified = _NOTHING
     reply: Transfer = _NOT_YET
     answered_s: float = math.nan
     asked: bool = False
@@ -254,8 +252,8 @@ class OpenRound:
         else its columns tell of drafts and payload is nothing."""
         self.flushed, self.flushed_drafts, self.flushed_bits = True, drafts, on_air_bits
         self.stale = self.dropped
-        self.drafted, self.sums, self.sent = 0, _NO_DRAFTS, _UNSENT
-        self.payload = At(self.payload.put_s, self.payload.delivered_s)
+        self.drafted, self.sums, self.sent = 0, _NO_DRAFTS, _NOTHING
+        self.payload = InstantTransfer(self.payload.put_s, self.payload.delivered_s)
 
     def stop(self, now_s: float) -> None:
         """It is cut off now: passes that have not ended do not count."""

@@ -41,7 +41,7 @@ from simulator.protocols.machine import (
     SubmitJob,
 )
 from simulator.results.requests import Request
-from simulator.results.rounds import At, OpenRound
+from simulator.results.rounds import InstantTransfer, OpenRound
 from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed
 from simulator.testbed.packet_header import SIMULATED, MessageAddress, PacketKind
@@ -335,7 +335,7 @@ class ReplayedRequest:
             request.begin_round(number, self._clock.now)
         round_: OpenRound = request.open[number]
         if not round_.payload.put_s >= 0:
-            round_.payload = At.instant(self._clock.now)
+            round_.payload = InstantTransfer.instant(self._clock.now)
         round_.drafted = drafts
         self._in_cloud.add(number)
 
