@@ -355,7 +355,10 @@ def test_every_metric_is_expected_to_be_something() -> None:
 def test_no_two_metrics_could_be_swapped_unnoticed() -> None:
     columns = {name: [value(account(cell)) for cell in CELLS] for name, value in EXPECTED.items()}
     assert not alike(columns)
-    assert idle(columns) == ["settled_after_tokens", "unjudged_per_token"]  # see test_settling, the column `unjudged`
+    assert idle(columns) == [
+        "settled_after_tokens",
+        "unjudged_per_token",
+    ]  # see test_threshold_settling
 
 
 def test_throughput_counts_the_tokens_of_a_request_that_met_its_deadline() -> None:
