@@ -10,7 +10,7 @@ from cells import cell
 
 from scenarios.command.progress_bar import ProgressBar
 from simulator import sweep
-from simulator.sweeps.meter import Meter, TaskProgress, works
+from simulator.sweeps.meter import CellProgress, Meter, works
 
 
 def run(quiet: bool, clock: Iterator[float] | None = None) -> None:
@@ -127,9 +127,9 @@ def test_a_cell_counts_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
     assert works([short, long, again]) == {short.id: 4 * 1.02, long.id: 36 * 1.02, again.id: 36 * 0.02}
     lines: list[float] = []
     meter = Meter(works([short, long]), lambda done, total, label: lines.append(done))
-    meter.ended("first", [short.id], "")
-    meter.report("second", TaskProgress(works([long])[long.id] / 2, 0, ""))
-    meter.ended("second", [long.id], "")
+    meter.ended([short.id], "")
+    meter.report(long.id, CellProgress(0.5))
+    meter.ended([long.id], "")
     assert lines == pytest.approx([0.2, 1.1, 2.0])
 
 

@@ -16,7 +16,7 @@ from kinds import ConfigError
 from simulator.cell.cell import load_imports
 from simulator.studies import SIMULATION
 from simulator.sweeps.failures import Failure
-from simulator.sweeps.meter import ToFile
+from simulator.sweeps.meter import ToFiles
 from simulator.sweeps.search import Objective, Search, capacities
 from simulator.sweeps.worker import Task, work
 from simulator.sweeps.worker_pools import Cluster, Processes, Work, WorkerPool, sent
@@ -91,7 +91,7 @@ def test_what_a_users_class_does_wrong_on_a_worker_is_told_with_its_line(cluster
     deaf = sent(cell(uplink=link(1e5, loss="deaf_in_tests"), imports=[str(tmp_path / "deaf.py")]))
     task = Task("deaf", SIMULATION, ((deaf, sent(cell())),), None)
     for pool in (Processes(2), cluster):
-        for _, outcomes in pool.unordered(Work(work, [(task, ToFile(tmp_path / "told"))] * 2)):
+        for _, outcomes in pool.unordered(Work(work, [(task, ToFiles(tmp_path))] * 2)):
             (_, failure), (_, rows) = outcomes
             assert isinstance(failure, Failure) and not failure.ours and len(rows) == 1
             assert re.fullmatch(r"\S*deaf.py:10: ZeroDivisionError: division by zero", failure.reason)
