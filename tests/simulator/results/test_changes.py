@@ -71,7 +71,7 @@ def test_a_metric_that_has_no_value_any_more_are_distinguished() -> None:
 
 
 def step_down(p: np.ndarray) -> list[bool]:
-    """Holm's: the least of those left is told while it is at most LEVEL over their number."""
+    """Holm's: the least of those left is reported while it is at most LEVEL over their number."""
     left, line = list(range(len(p))), [False] * len(p)
     while left and p[least := min(left, key=lambda each: p[each])] <= LEVEL / len(left):
         line[least] = True

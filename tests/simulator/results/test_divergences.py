@@ -41,7 +41,7 @@ BIASED: Final = {"s_q": 0.01, "edge_only": 0.01, "dssd, half": 1e-6}
 
 
 @cache
-def heard(name: str) -> tuple[pd.DataFrame, list[SlowRound], list[OpenRound]]:
+def simulated(name: str) -> tuple[pd.DataFrame, list[SlowRound], list[OpenRound]]:
     """The rounds of a scheme by the simulator, by the tables, and as they are reported to an observer; all in order."""
     uplink = link(2e4, 0.0131, 0.0613, 0.3)
     cell = Cell.from_fields(BASE | {"scheme": SCHEMES[name], "uplink": uplink, "workload": asked(2, output_tokens=40)})
@@ -57,14 +57,14 @@ def heard(name: str) -> tuple[pd.DataFrame, list[SlowRound], list[OpenRound]]:
 
 
 def run(name: str) -> tuple[pd.DataFrame, list[SlowRound]]:
-    return heard(name)[:2]
+    return simulated(name)[:2]
 
 
 def _partly(witness: Witness, cell: Cell, key: tuple[int, int]) -> tuple[Heard, Heard]:
     """The parts of a partial round before the first one that was sent once and lost; and the drafts that were made
     before the reply came."""
 
-    def heard(number: int, drafts: int) -> int:
+    def received(number: int, drafts: int) -> int:
         tries = [each for each in witness.airings if each.link == "uplink" and each.address == (*key, number)]
         came = {each.fragment for each in tries if not math.isnan(each.arrives_s)}
         return min([drafts, *({each.fragment for each in tries} - came)])
@@ -73,7 +73,7 @@ def _partly(witness: Witness, cell: Cell, key: tuple[int, int]) -> tuple[Heard, 
         return min(most, witness.notes[*key, number].drafted)
 
     partial = getattr(cell.scheme, "partial", False)
-    return (heard, drawn) if partial else (lambda _, drafts: drafts, lambda _, most: most)
+    return (received, drawn) if partial else (lambda _, drafts: drafts, lambda _, most: most)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -86,7 +86,7 @@ def test_a_divergence_is_that_of_the_tables(scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_an_observer_hears_of_each_draft_what_the_row_adds_up(scheme: str) -> None:
-    rounds, slow, notes = heard(scheme)
+    rounds, slow, notes = simulated(scheme)
     assert len(rounds) == len(slow) == len(notes)
     for expected, each in zip(slow, notes, strict=True):
         judged, sent = list(zip(expected.judged, expected.targets, strict=False)), each.sent.drafts

@@ -160,7 +160,7 @@ def test_nothing_is_asked_beyond_what_all_may_bear() -> None:
     assert (found.alternative, found.value, found.bounded) == (0, 8, False) and numbers(found) == [1, 2, 4, 8]
 
 
-def test_what_each_seed_bears_alone_is_told_beside_what_their_mean_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_each_seed_bears_alone_is_reported_beside_what_their_mean_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """A token takes n ms with seed 0 and 2 n ms with seed 1: at 30 ms on average 20 devices, alone 30 and 15."""
 
     class Simulated:

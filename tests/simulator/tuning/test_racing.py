@@ -48,7 +48,7 @@ def test_the_best_is_dropped_no_more_often_than_stated_and_the_leader_is_no_furt
     assert dropped <= MOST and beyond <= MOST
 
 
-def test_what_is_told_worse_is_by_a_paired_t_test_of_the_logarithms() -> None:
+def test_what_is_found_worse_is_by_a_paired_t_test_of_the_logarithms() -> None:
     """The same from scipy, on two settings: the level of one test is alpha / (looks (n - 1))."""
     rng = np.random.default_rng(5)
     costs = _costs(rng, np.array([0.0, 0.25]))[:, :6]
