@@ -139,7 +139,7 @@ def test_rejections_are_as_many_as_their_probabilities_say(scheme: str) -> None:
 @pytest.mark.parametrize("scheme", ["k_sqs", pytest.param("dense", marks=pytest.mark.slow)])
 def test_one_stream_for_drafts_and_verdicts_is_seen(scheme: str) -> None:
     decoder = Decoder(cell(scheme), Memory())
-    decoder._verdict = decoder._draft
+    decoder._streams["verdict"] = decoder._streams["draft"]
     assert play(decoder).seen == {"halves"}
 
 
