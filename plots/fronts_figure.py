@@ -24,8 +24,8 @@ from plots.layout import Wording, finish, grid
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CI_SUFFIX
-from simulator.results.fronts import LATENCY, PAYING, device_j, has_costs, usd
 from simulator.results.intervals import CONFIDENCE
+from simulator.results.pareto_fronts import LATENCY, PAYING, device_j, has_costs, usd
 from simulator.results.tradeoffs import undominated
 
 _SIZES: Final = (5.5, 8.0, 11.0, 13.5)

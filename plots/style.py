@@ -24,7 +24,7 @@ from kinds import ConfigError
 from kinds.files import atomically
 from plots.page import Page
 from simulator.results.columns import CHOSEN, CURVE, SETTING
-from simulator.results.lossy import marks
+from simulator.results.lossy_schemes import marks
 
 _SHEET: dict[str, Any] = {
     "font.size": 10,

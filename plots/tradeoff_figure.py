@@ -21,8 +21,7 @@ from plots.layout import Wording, finish, grid
 from plots.page import Page
 from plots.style import DASHES, SCHEMES, Look, curves, looks
 from simulator.results.columns import CI_SUFFIX, CURVE
-from simulator.results.rate_families import ADDED, families
-from simulator.results.tradeoffs import TradeoffCurve, named, undominated
+from simulator.results.tradeoffs import ADDED, TradeoffCurve, families, named, undominated
 
 BITS, REJECTED, VOCABULARY, TEMPERATURE = "coded_bits_per_draft", "tv_qhat", "vocabulary", "models.temperature"
 QUANTIZER, KEPT = "scheme.quantizer.kind", "scheme.sparsifier.kind"

@@ -18,7 +18,7 @@ from scenarios.findings.sentences import joined, listed, over_run, runs, sizes, 
 from scenarios.set_ups import IN_CLOUD
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.intervals import paired
-from simulator.results.lossy import ranked
+from simulator.results.lossy_schemes import ranked
 from simulator.results.units import quantity
 
 RATE, KIND = "uplink.rate.fastest_bps", "downlink.label"

@@ -21,8 +21,19 @@ from scenarios.findings.question import without
 from scenarios.findings.sentences import joined, listed, percent
 from scenarios.set_ups import BASE_70B, GREEDY
 from simulator.results.columns import CURVE
-from simulator.results.fronts import BY, CLOUD, PAYING, RADIO, VERDICT, cloud_j, device_j, has_costs, usd, verdicts
 from simulator.results.intervals import geometric_means, interval, paired
+from simulator.results.pareto_fronts import (
+    BY,
+    CLOUD,
+    PAYING,
+    RADIO,
+    VERDICT,
+    cloud_j,
+    device_j,
+    has_costs,
+    usd,
+    verdicts,
+)
 from simulator.results.units import quantity, title
 
 LTE = {"power_w": "lte", "sharing": "own"}  # the load is the cloud's: each device has a link of its own

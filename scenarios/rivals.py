@@ -21,7 +21,7 @@ from scenarios.findings.sentences import indistinguishable, share, sizes, would_
 from scenarios.set_ups import IN_CLOUD, TRIP, round_trips
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, named_without, paired
-from simulator.results.lossy import marked, ranked
+from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
 RATE, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"

@@ -20,9 +20,9 @@ from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
 from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
-from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
+from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.spans import DOWNLINK, UPLINK
-from simulator.results.unanswered import percent
+from simulator.results.unanswered_requests import percent
 from simulator.results.units import title
 
 COSTS: tuple[tuple[str, str], ...] = (

@@ -1,8 +1,8 @@
 """What a scheme sends, and how often it would be rejected, on the distributions along the verifier's own text.
 
-Every draft has a packet of its own, and all drafts before it stood: one number a draft, exact where a simulation counts
-events. P(reject | reached) = TV(qhat, p) is `tv_qhat`, the expected resampling rate. All schemes meet the same
-distributions, so what tells them apart is their own. No network, no budget, no draft length.
+Every draft has a packet of its own, and all drafts before it are accepted: one number a draft, exact where a
+simulation counts events. P(reject | reached) = TV(qhat, p) is `tv_qhat`, the expected resampling rate. All schemes meet
+the same distributions, so what tells them apart is their own. No network, no budget, no draft length.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -32,33 +32,12 @@ from simulator.schemes.sparsifier import State
 from simulator.studies.study import Study, StudyResult, drafts_from_distribution
 from simulator.studies.verifier_texts import VerifierText, verifier_texts
 
-
-class _Measured(NamedTuple):
-    """What is measured of one draft, under the names of the columns."""
-
-    vocabulary: float
-    support_size: float
-    coded_size: float
-    dropped_mass: float
-    tv_quantization: float
-    covering_bound: float
-    largest_bound_share: float
-    tv_mismatch: float
-    tv_qhat: float
-    rejection_bound: float
-    coded_bits_per_draft: float
-    stated_bits_per_draft: float
-    largest_excess_bits: float
-    largest_saving_bits: float
-    paper_bits_per_draft: float
-
-
-_LARGEST: Final = frozenset({"largest_bound_share", "largest_excess_bits", "largest_saving_bits"})
+_LARGEST: Final = dict.fromkeys(("largest_bound_share", "largest_excess_bits", "largest_saving_bits"), np.max)
 """The largest over all drafts; of the others the mean."""
 _LONGER_BITS = 2  # no packet may be this much longer than it states
 
 
-class Distributions(Study):
+class BitsAndRejections(Study):
     """One row: over the drafts of all texts."""
 
     def shares(self, cell: Cell) -> str:
@@ -67,12 +46,9 @@ class Distributions(Study):
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         scheme = drafts_from_distribution(cell)
         made = drafts_of(cell.seed, scheme, texts_of(cell, memory))
-        drafts = np.array([_checked(_measured(scheme, *each)) for each in made])
-        row = {
-            name: float(values.max() if name in _LARGEST else values.mean())
-            for name, values in zip(_Measured._fields, drafts.T, strict=True)
-        }
-        return StudyResult([row])
+        drafts = [_measured(scheme, *each) for each in made]
+        columns = zip(drafts[0], np.array([[*draft.values()] for draft in drafts], dtype=float).T, strict=True)
+        return StudyResult([{name: float(_LARGEST.get(name, np.mean)(values)) for name, values in columns}])
 
 
 def drafts_of(
@@ -98,8 +74,8 @@ def drafts_of(
 
 def _measured(
     scheme: DraftScheme, packets: Packets, proposal: Proposal, draft: Draft, text: VerifierText, place: int
-) -> _Measured:
-    """Measures the draft at one place of a text."""
+) -> dict[str, float]:
+    """What is measured of the draft at one place of a text, by the names of the columns."""
     moved, bound, vocabulary = proposal.tv_quantization, proposal.covering_bound, packets.format.vocabulary
     bits, stated = packets.length_bits([draft], text.before(place)), _stated_bits(packets, draft)
     assert not bits - stated > _LONGER_BITS, "a packet is longer than it states"
@@ -108,32 +84,26 @@ def _measured(
         np.array([mismatch]), np.array([proposal.dropped_mass + bound])
     )
     qhat = proposal.counts / proposal.counts.sum()  # [K]: all of the distribution that may exceed p
-    return _Measured(
-        vocabulary=vocabulary,
-        support_size=float(proposal.ids.size),
-        coded_size=float(draft.support.size),
-        dropped_mass=proposal.dropped_mass,
-        tv_quantization=moved,
-        covering_bound=bound,
-        largest_bound_share=moved / bound if bound else 0.0,
-        tv_mismatch=mismatch,
-        tv_qhat=float(np.maximum(qhat - text.p[place, proposal.ids], 0.0).sum()),
-        rejection_bound=float(rejection_bound),
-        coded_bits_per_draft=bits,
-        stated_bits_per_draft=stated,
-        largest_excess_bits=bits - stated,
-        largest_saving_bits=stated - bits,
-        paper_bits_per_draft=_paper_bits(scheme, proposal, vocabulary),
-    )
-
-
-def _checked(draft: _Measured) -> _Measured:
-    """The inequalities that hold for every draft, whatever the distributions."""
-    assert draft.tv_quantization <= draft.covering_bound + 1e-9, (
-        "a quantizer moved a distribution by more than its bound"
-    )
-    assert draft.tv_qhat <= draft.rejection_bound + 1e-9, "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
-    return draft
+    tv_qhat = float(np.maximum(qhat - text.p[place, proposal.ids], 0.0).sum())
+    assert moved <= bound + 1e-9, "a quantizer moved a distribution by more than its bound"
+    assert tv_qhat <= float(rejection_bound) + 1e-9, "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
+    return {
+        "vocabulary": vocabulary,
+        "support_size": float(proposal.ids.size),
+        "coded_size": float(draft.support.size),
+        "dropped_mass": proposal.dropped_mass,
+        "tv_quantization": moved,
+        "covering_bound": bound,
+        "largest_bound_share": moved / bound if bound else 0.0,
+        "tv_mismatch": mismatch,
+        "tv_qhat": tv_qhat,
+        "rejection_bound": float(rejection_bound),
+        "coded_bits_per_draft": bits,
+        "stated_bits_per_draft": stated,
+        "largest_excess_bits": bits - stated,
+        "largest_saving_bits": stated - bits,
+        "paper_bits_per_draft": _paper_bits(scheme, proposal, vocabulary),
+    }
 
 
 def _stated_bits(packets: Packets, draft: Draft) -> float:
@@ -176,6 +146,3 @@ def texts_id(cell: Cell) -> str:
     """Cells with the same one meet the same texts."""
     fields = cell.model_dump(mode="json", include={"models", "workload", "seed"})
     return json.dumps(fields, sort_keys=True)
-
-
-STUDY = Distributions()

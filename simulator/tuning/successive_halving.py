@@ -58,7 +58,7 @@ class Tuner:
         names = [self._aim.metric, *KEPT]
         rows = dict(zip(table["cell"], table[names].astype(float).to_dict("records"), strict=True))
         for course in self._courses:
-            course.hear(rows)
+            course.take(rows)
         return each_once(cell for course in self._courses for cell in course.wanted if cell.id not in rows)
 
     def outcomes(self) -> list[Outcome]:

@@ -17,14 +17,13 @@ from tables_pair import PROMPTS, P, Q, V, distribution_after
 
 from channels.codec import wire
 from channels.uniforms import Uniforms
-from kinds import ConfigError
 from simulator import Cell, sweep
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.quantizer import LatticeQuantizer
-from simulator.studies import laws, study
+from simulator.studies import bits_and_rejections, study
 
 TEMPERATURE, DEVICES, REQUESTS, PROMPT, OUTPUT, ELL = 0.8, 2, 3, 5, 7, 20
 WORK = {
@@ -219,18 +218,6 @@ def test_i6_rows_do_not_depend_on_the_cells_beside_them(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "cells.csv").read_bytes() == (tmp_path / "two" / "cells.csv").read_bytes()
 
 
-@pytest.mark.parametrize("scheme", ["cloud_only", "edge_only", "colocated", "coupled", "s_q", "mirrored", "dssd"])
-def test_a_scheme_that_sends_no_distribution_it_draws_from_is_refused(scheme: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^scheme = '{scheme}': has no distribution that is sent and drawn from$"):
-        row(cell(scheme))
-
-
-def test_a_fleet_is_refused() -> None:
-    fleet = [{"count": DEVICES, "scheme": "dense"}]
-    with pytest.raises(ConfigError, match=r"^fleet: [^\n]*leave the fleet out$"):
-        row(cell("k_sqs", fleet=fleet))
-
-
 def test_a_quantizer_beyond_its_bound_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LatticeQuantizer, "covering_bound", lambda self, size: 0.5 / self.resolution / size)
     with pytest.raises(AssertionError, match="a quantizer moved a distribution by more than its bound"):
@@ -238,21 +225,21 @@ def test_a_quantizer_beyond_its_bound_is_caught(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_packet_that_is_longer_than_it_states_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(laws, "stated_bits", lambda drafts, format: 3.0)
+    monkeypatch.setattr(bits_and_rejections, "stated_bits", lambda drafts, format: 3.0)
     with pytest.raises(AssertionError, match="a packet is longer than it states"):
         row(cell(SCHEMES["top_k"]))
 
 
 def test_texts_are_made_once_for_cells_that_share_a_memory_and_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, make = list[Cell](), laws.verifier_texts
-    monkeypatch.setattr(laws, "verifier_texts", lambda asked: made.append(asked) or make(asked))  # type: ignore[func-returns-value]
+    made, make = list[Cell](), bits_and_rejections.verifier_texts
+    monkeypatch.setattr(bits_and_rejections, "verifier_texts", lambda asked: made.append(asked) or make(asked))  # type: ignore[func-returns-value]
     gc.freeze()  # what is there already is not looked through below
-    memory, kept = Memory(), len(laws._TEXTS)
+    memory, kept = Memory(), len(bits_and_rejections._TEXTS)
     for name, seed in (("k_sqs", 0), ("dense", 0), ("k_sqs", 1), ("dense", 0)):
         study("laws").ask(cell(SCHEMES[name], seed), memory, None, None)
     assert [each.seed for each in made] == [0, 1]
-    assert len(laws._TEXTS) == kept + 1
+    assert len(bits_and_rejections._TEXTS) == kept + 1
     del memory
     gc.collect()
     gc.unfreeze()
-    assert len(laws._TEXTS) == kept
+    assert len(bits_and_rejections._TEXTS) == kept

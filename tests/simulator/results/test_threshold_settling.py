@@ -11,9 +11,9 @@ from cells import cell
 from channels.codec.conformal import Conformal
 from simulator import simulate
 from simulator.decoding.memory import Memory
-from simulator.results.columns import ROUND_COLUMNS
+from simulator.results.round_columns import ROUND_COLUMNS
 from simulator.results.rounds import Round
-from simulator.results.settling import WINDOW, Settling
+from simulator.results.threshold_settling import WINDOW, Settling
 
 RULE = Conformal(target=0.01, step=0.01, initial=0.2)
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from kinds.arrays import Floats
-from simulator.tuning.race import Race
+from simulator.tuning.racing import Race
 
 LOOKS = (4, 8, 16)
 RACES = 300
@@ -48,14 +48,7 @@ def test_the_best_is_dropped_no_more_often_than_stated_and_the_leader_is_no_furt
     assert dropped <= MOST and beyond <= MOST
 
 
-def test_a_test_for_each_two_without_regard_to_their_number_would_drop_it_more_often() -> None:
-    """What the correction is for: so the test above can fail."""
-    rng = np.random.default_rng(17)
-    alone = Race(2, 1, confidence=1 - ALPHA)
-    assert sum(_dropped(_costs(rng, np.zeros(12)), alone, 0)[0] for _ in range(RACES)) > MOST
-
-
-def test_what_is_told_worse_is_by_a_paired_t_test_of_the_logarithms() -> None:
+def test_what_is_found_worse_is_by_a_paired_t_test_of_the_logarithms() -> None:
     """The same from scipy, on two settings: the level of one test is alpha / (looks (n - 1))."""
     rng = np.random.default_rng(5)
     costs = _costs(rng, np.array([0.0, 0.25]))[:, :6]

@@ -12,8 +12,8 @@ import pytest
 from simulator import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.tuning.alternatives import Alternatives, open_fields
+from simulator.tuning.successive_halving import MOST_SEEDS, Outcome, Tuner
 from simulator.tuning.trials import FIRST_SEED, Budget
-from simulator.tuning.tuner import MOST_SEEDS, Outcome, Tuner
 
 METRIC = "latency_per_token_s"
 Cost = Callable[[Mapping[str, object]], float]

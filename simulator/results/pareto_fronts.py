@@ -19,7 +19,7 @@ from kinds.arrays import Floats
 from models.power import JOULES_PER_KWH, KWH_PRICES, PRICES, PriceName
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired_values
-from simulator.results.lossy import departs
+from simulator.results.lossy_schemes import departs
 
 LATENCY: Final = "latency_per_token_s"
 EDGE, RADIO, CLOUD = "edge_j_per_token", "radio_j_per_token", "cloud_busy_j_per_token"

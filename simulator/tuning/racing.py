@@ -2,7 +2,7 @@
 
 At each look every setting is compared with every other by a one-sided t test of ln(cost), paired by seed. With n
 settings and `looks` looks each test has (1 - confidence) / (looks (n - 1)) of the false alarms (Bonferroni). The only
-comparisons by which the best setting b could be told worse are the n - 1 of b with another, at each look; so, as far as
+comparisons by which the best setting b could be worse are the n - 1 of b with another, at each look; so, as far as
 the differences of ln(cost) are normal, b is still there at the end with at least that confidence. In the same event
 `behind` holds: how much more than b the leader costs at most. Racing is Maron and Moore's (1994) word for it; they
 bound by Hoeffding's inequality, which needs a known range.
@@ -36,13 +36,13 @@ Flags = npt.NDArray[np.bool_]
 LEAST_SEEDS: Final = 3
 """The first look has at least so many, however short time is."""
 FAR: Final = 0.25
-"""A kind whose best setting surely costs this share more than the leader is told from the race, not measured again."""
+"""A kind whose best setting surely costs this share more than the leader is not measured again after the race."""
 WORSE: Final = "clearly worse"
 """Why a setting was stopped that can be ranked."""
 TIME_IS_UP: Final = "time is up"
 """Why a race was cut."""
 Try = Callable[[Sequence["Cell"], str], Rows]
-"""Simulates cells for what is said, in silence for ""; what each gave by its id, of those and of all before."""
+"""Simulates cells for the purpose named, in silence for ""; what each gave by its id, of those and of all before."""
 SEARCH_SEED: Final = 2 * FIRST_SEED
 """The first of the search: none of a race."""
 SEARCH_SEEDS: Final = 2
@@ -330,7 +330,7 @@ def entrants(places: Sequence[Alternatives], aim: Aim, budget: Budget, trying: T
     while wanted := each_once(cell for search in searches.values() for cell in search.wanted):
         rows = trying(wanted, "search from the best of each kind")
         for search in searches.values():
-            search.hear(rows)
+            search.take(rows)
     for at, search in searches.items():
         (ranked,) = search.ended
         found[at] += [each for each in ranked if each not in found[at]]

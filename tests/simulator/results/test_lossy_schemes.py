@@ -8,7 +8,7 @@ import pandas as pd
 
 from simulator.results.columns import CURVE, LOSSY
 from simulator.results.intervals import settings_of, summarise, with_curves
-from simulator.results.lossy import limit_curves, lossy_curves, marked, ranked, with_lossy
+from simulator.results.lossy_schemes import limit_curves, lossy_curves, marked, ranked, with_lossy
 
 AXIS = "uplink.rate.bps"
 OFF = {"dense": 0.0, "edge_only": 0.3, "liar": 0.01, "cloud_only": math.nan}

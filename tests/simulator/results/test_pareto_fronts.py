@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.power import JOULES_PER_KWH, KWH_PRICES, POWERS, PRICES
-from simulator.results.fronts import BY, PAYING, VERDICT, cloud_j, device_j, has_costs, usd, verdicts
+from simulator.results.pareto_fronts import BY, PAYING, VERDICT, cloud_j, device_j, has_costs, usd, verdicts
 
 Costs = tuple[float, float, float]
 """Latency, the device's joules (radio alone) and the cloud's, of which rent is a multiple."""

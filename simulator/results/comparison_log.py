@@ -19,7 +19,7 @@ from simulator.results.columns import CURVE
 from simulator.results.units import unit
 
 if TYPE_CHECKING:
-    from simulator.results.intervals import Difference, Interval
+    from simulator.results.intervals import Difference
 
 Plain = float | int | str | bool | None | Mapping[str, "Plain"] | Sequence["Plain"]
 """What JSON holds."""
@@ -77,25 +77,10 @@ def difference(cells: pd.DataFrame, first: pd.Series[bool], second: pd.Series[bo
     )
 
 
-def crossed(axis: str, metric: str, first: str, second: str, log10_at: Interval, rising: bool) -> None:
-    """`first` is lower from 10 ** `log10_at` of the axis on where `rising`, or up to there; kept likewise."""
-    record = _recorder.get()
-    if record is None or not log10_at.n:
-        return
-    low, high = (log10_at.mean + sign * log10_at.half_width for sign in (-1, 1))
-    record.numbers.append(
-        {
-            "metric": metric,
-            "first": first,
-            "second": second,
-            "axis": axis,
-            "first_is_lower": "from" if rising else "up to",
-            "crossing": plain(10**log10_at.mean),
-            "crossing_low": plain(10**low),
-            "crossing_high": plain(10**high),
-            "n": log10_at.n,
-        }
-    )
+def add(numbers: Mapping[str, object]) -> None:
+    """Reports the numbers of a comparison to whoever records."""
+    if (record := _recorder.get()) is not None:
+        record.numbers.append({name: plain(value) for name, value in numbers.items()})
 
 
 def plain(value: object) -> Plain:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from simulator.results.metrics import METRICS
-from simulator.results.unanswered import complete, had_it_answered, of_answered, percent, share, unanswered
+from simulator.results.unanswered_requests import complete, had_it_answered, of_answered, percent, share, unanswered
 
 AXIS = "uplink.rate.bps"
 
