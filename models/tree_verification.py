@@ -40,7 +40,7 @@ class TreeVerdict(NamedTuple):
     token: int
 
 
-def judge_tree(
+def verify_tree(
     distribution_after: DistributionAtNode, tree: TokenTree, qhat: DistributionAtNode, uniforms: Floats
 ) -> TreeVerdict:
     """Judges a tree whose siblings were drawn without replacement from qhat, in the order of their nodes.

@@ -89,8 +89,8 @@ def shared_cell(table: pd.DataFrame, axis: str | None) -> str:
 def wasted_share(rows: pd.DataFrame) -> pd.Series[float]:
     """Flushed drafts / drafts made; those of flushed rounds are no `drafted` ones."""
     flushed = rows["flushed_drafts_per_token"]
-    judged = rows["payload_bits_per_token"] / rows["payload_bits_per_draft"]
-    return flushed / (flushed + judged)
+    verified = rows["payload_bits_per_token"] / rows["payload_bits_per_draft"]
+    return flushed / (flushed + verified)
 
 
 SCENARIO = Scenario(

@@ -155,7 +155,7 @@ class Enumeration:
 
     def _open(self, lookahead: Lookahead = SYNCHRONOUS) -> None:
         """Makes the two sides; every path runs live."""
-        self._draft, self._verdict, self._judgements = (
+        self._draft, self._verdict, self._results = (
             ScriptedNumbers(),
             ScriptedNumbers(),
             dict[Hashable, list[Path]](),
@@ -261,11 +261,11 @@ class Enumeration:
             *_, after, tokens = self._answered(drafted, view, parts)
             return after.state, tokens
 
-        guesses = _judging_points(p, received)
-        same = text[-1], len(text), drafts, received.qhat.tobytes(), received.unjudged.tobytes()
-        if same not in self._judgements:
-            self._judgements[same] = list(outcomes(alone, numbers, guesses))
-        paths = self._judgements[same]
+        guesses = _verification_points(p, received)
+        same = text[-1], len(text), drafts, received.qhat.tobytes(), received.unverified.tobytes()
+        if same not in self._results:
+            self._results[same] = list(outcomes(alone, numbers, guesses))
+        paths = self._results[same]
         if not self.scheme.families.reply.edge_corrects:
             return paths
         found = list[Path]()
@@ -369,7 +369,7 @@ class Enumeration:
         return list(outcomes(draw, self._draft, lambda _: _shares(outcome.weights)))
 
 
-def _judging_points(p: Floats, received: Received) -> Guesses:
+def _verification_points(p: Floats, received: Received) -> Guesses:
     """Where rejection sampling would change its mind about a round, p [L + 1, V], with the number after those given."""
     places = np.arange(len(received.drafts)), received.drafts
     ratios = [x / y if y else inf for x, y in zip(p[places].tolist(), received.qhat[places].tolist(), strict=True)]

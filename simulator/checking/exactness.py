@@ -274,7 +274,7 @@ class AheadEnumeration(Enumeration):
         """`chain` is under way, the oldest first; `start`: where the next round may begin."""
         self.deepest = max(self.deepest, len(chain))
         if start is None or len(chain) > self.scheme.depth:
-            yield from self._judged(chain, start, view)
+            yield from self._verified(chain, start, view)
             return
         remaining = len(self.prompt) + self.tokens - len(start.committed)
         planned = self.scheme.families.policy.plan(most_drafts(self.scheme.max_drafts, remaining))
@@ -282,7 +282,7 @@ class AheadEnumeration(Enumeration):
             for text, state, share in self._ahead((*chain, drafted), self._edge.successor(drafted), view):
                 yield text, state, weight * share
 
-    def _judged(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
+    def _verified(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
         """The oldest round is verified; where it stands, whatever its numbers were, the next one is."""
         oldest, stood, on = chain[0], 0.0, view
         late = self.late(chain)

@@ -99,7 +99,7 @@ class CloudSession:
             self._skip(*known)
         else:
             assert here.received is not None
-            known = self._judge(node, here.received, here.correction)
+            known = self._verify(node, here.received, here.correction)
             if self._remember:
                 node.then_verify += ((parts, known),)
         self._keep(*known)
@@ -113,24 +113,24 @@ class CloudSession:
         """The verifier's cache keeps what was accepted."""
         self._verifier.crop(after.cached)
 
-    def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
+    def _verify(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
         drafts, text = tuple(heard.drafts.tolist()), (*node.committed, *correction)
         p = self._verifier.distributions((*text, *drafts), len(drafts) + 1)
-        verdict = self._scheme.families.acceptance.judge(along(p, drafts), heard, self._uniforms, node.round, len(text))
-        stood = drafts[: verdict.accepted]
-        if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
+        result = self._scheme.families.acceptance.judge(along(p, drafts), heard, self._uniforms, node.round, len(text))
+        stood = drafts[: result.accepted]
+        if result.accepted == len(drafts) and self._lookahead.promises(text, drafts):
             known, step = stood, 1
             reply = encode_count(len(drafts), self._setting.format)
         else:
-            known, step = (*stood, verdict.token) if verdict.drawn else stood, self._lookahead.step
-            reply = self._scheme.families.reply.encode(verdict, p[len(stood)], self._setting.packets, (*text, *stood))
-        committed = known if verdict.drawn else (*known, self._meter.correction(node.round, reply))
+            known, step = (*stood, result.token) if result.drawn else stood, self._lookahead.step
+            reply = self._scheme.families.reply.encode(result, p[len(stood)], self._setting.packets, (*text, *stood))
+        committed = known if result.drawn else (*known, self._meter.correction(node.round, reply))
         if drafts:
-            divergences = self._meter.measure(node.round, p, heard, verdict, committed)
+            divergences = self._meter.measure(node.round, p, heard, result, committed)
         else:
-            divergences = self._meter.measure_alone(node.round, len(text), p, verdict, committed)
-        after = node.after((*correction, *known), step, owed=not verdict.drawn)
-        return after, Verified(drafts, verdict.accepted, reply, committed, divergences)
+            divergences = self._meter.measure_alone(node.round, len(text), p, result, committed)
+        after = node.after((*correction, *known), step, owed=not result.drawn)
+        return after, Verified(drafts, result.accepted, reply, committed, divergences)
 
 
 def _nothing(packets: Packets) -> Received:

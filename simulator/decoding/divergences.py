@@ -23,7 +23,7 @@ from simulator.schemes.acceptance import Acceptance, Received, received
 from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
-from simulator.schemes.enumeration import JudgedRound
+from simulator.schemes.enumeration import VerifiedRound
 from simulator.schemes.reply import EdgeCorrection
 from simulator.schemes.sparsifier import State
 
@@ -43,19 +43,19 @@ class Measurer:
         return UNSENT
 
     def measure(
-        self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
+        self, round_number: int, p: Floats, heard: Received, result: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
         """The divergences of a round's verified drafts; p [L+1, V]."""
         return Divergences()
 
     def measure_tree(
-        self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
+        self, round_number: int, p: Floats, heard: Received, result: TreeVerdict, committed: tuple[int, ...]
     ) -> Divergences:
         """The divergences of a round whose drafts branch; p [N+1, V], after the text and each node."""
         return Divergences()
 
     def measure_alone(
-        self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
+        self, round_number: int, position: int, p: Floats, result: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
         """The divergences of a round without drafts, whose token is at `position` in the text; p [1, V]."""
         return Divergences()
@@ -84,35 +84,35 @@ class DivergenceMeter(Measurer):
         return self._scheme.families.reply.decode(reply, sent, self._setting.packets).token
 
     def measure(
-        self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
+        self, round_number: int, p: Floats, heard: Received, result: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
         sent = self._judged(round_number)
         arrived = sent.drafts[: len(heard.drafts)]
         acceptance = self._scheme.families.acceptance
         check_received(arrived, heard, self._scheme.families.code)
-        arrived = arrived[: verdict.accepted + 1]
+        arrived = arrived[: result.accepted + 1]
         text = sent.context()[: len(sent.committed) + len(arrived)]
         q = np.concatenate([self._drafter.known(text[: len(text) - len(arrived) + n]) for n in range(len(arrived))])
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in arrived])
-        round_ = JudgedRound(acceptance, p, heard, verdict.accepted, self._uniforms, round_number, len(sent.committed))
+        round_ = VerifiedRound(acceptance, p, heard, result.accepted, self._uniforms, round_number, len(sent.committed))
         if acceptance.races:
             states = [sent.state, *(drafted.state for drafted in arrived)]
             raced = np.array(
                 [raced_distribution(self._scheme, *each) for each in zip(q, states, arrived, strict=False)]
             )
-            return diverge(p, q, raced, slack, acceptance, verdict, committed, tv_outputs(round_, raced, raced))
-        unjudged = heard.unjudged[: len(arrived)]
+            return diverge(p, q, raced, slack, acceptance, result, committed, tv_outputs(round_, raced, raced))
+        unverified = heard.unverified[: len(arrived)]
         sent_distributions = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
-        qhat = np.where(unjudged[:, None], q, sent_distributions)
+        qhat = np.where(unverified[:, None], q, sent_distributions)
         drawn = drawn_distributions(arrived, q, qhat)
         judged_by = heard.qhat[: len(arrived)]
         if heard.worked_out and not np.array_equal(judged_by, sent_distributions):
             qhat, drawn, slack = judged_by, sent_distributions, slack + total_variation(judged_by, sent_distributions)
         outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)], text))
-        return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unjudged)
+        return diverge(p, q, qhat, slack, acceptance, result, committed, outputs, unverified)
 
     def measure_tree(
-        self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
+        self, round_number: int, p: Floats, heard: Received, result: TreeVerdict, committed: tuple[int, ...]
     ) -> Divergences:
         """What is verified is a position: a distribution whose children were verified, the root's and those along the
         path that is accepted, each by its first child. It is accepted where any of the children is, so that
@@ -122,14 +122,14 @@ class DivergenceMeter(Measurer):
         sent = self._judged(round_number)
         assert isinstance(sent, TreeNode), "I3: a tree is verified that was not sent"
         check_received(sent.drafts, heard, self._scheme.families.code)
-        reached = (-1, *verdict.path)
+        reached = (-1, *result.path)
         distributions = [(node, children[0]) for node in reached if (children := sent.tree.children(node))]
         texts = [(*sent.committed, *sent.tree.along(sent.tree.path_to(node))) for node, _ in distributions]
         q = np.concatenate([self._drafter.known(text) for text in texts])
         firsts = [first for _, first in distributions]
         judged = [sent.drafts[first] for first in firsts]
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in judged])
-        line = Verdict(len(verdict.path), verdict.token)
+        line = Verdict(len(result.path), result.token)
         along = p[[node + 1 for node in reached]]
         qhat = heard.qhat[firsts]
         acceptance = self._scheme.families.acceptance
@@ -143,11 +143,11 @@ class DivergenceMeter(Measurer):
         return self._sent[round_number]
 
     def measure_alone(
-        self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
+        self, round_number: int, position: int, p: Floats, result: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
         none, acceptance = np.empty((0, p.shape[1])), self._scheme.families.acceptance
-        round_ = JudgedRound(acceptance, p, received((), p.shape[1]), 0, self._uniforms, round_number, position)
-        return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
+        round_ = VerifiedRound(acceptance, p, received((), p.shape[1]), 0, self._uniforms, round_number, position)
+        return diverge(p, none, none, np.empty(0), acceptance, result, committed, tv_outputs(round_, none, none))
 
     def _corrected(self, p: Floats, text: tuple[int, ...]) -> Floats | None:
         """What the verified drafts would be corrected with, rows like those of p [n, V]; None where that is p. `text`
@@ -181,17 +181,17 @@ def diverge(
     qhat: Floats,
     slack: Floats,
     acceptance: Acceptance,
-    verdict: Verdict,
+    result: Verdict,
     committed: tuple[int, ...],
     outputs: Floats,
-    unjudged: Bools | None = None,
+    unverified: Bools | None = None,
 ) -> Divergences:
     """p [L+1, V]; q, qhat [n, V] of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
     by the triangle inequality is all that qhat may add to TV(q, p). `outputs`: of each position reached, TV(output, p),
-    nan where that is not known. `unjudged` [n]: drafts that were accepted without verification, drawn from q, which is
-    their qhat, too; they cannot be rejected, and what they commit follows q."""
+    nan where that is not known. `unverified` [n]: drafts that were accepted without verification, drawn from q, their
+    qhat too; they cannot be rejected, and what they commit follows q."""
     verified = len(q)
-    spared = np.zeros(verified, dtype=bool) if unjudged is None else unjudged
+    spared = np.zeros(verified, dtype=bool) if unverified is None else unverified
     mismatch, from_qhat = total_variation(q, p[:verified]), total_variation(qhat, p[:verified])
     assert (from_qhat <= mismatch + slack + ROUNDING).all(), "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     bound = acceptance.rejection_bound(mismatch, slack)
@@ -204,11 +204,11 @@ def diverge(
         np.array([mismatch, np.where(spared, 0.0, from_qhat), np.where(spared, 0.0, bound), total_variation(q, qhat)]),
         tv_output=float(off.sum()),
         nll=nll,
-        unjudged=spared,
+        unverified=spared,
     )
 
 
-def tv_outputs(round_: JudgedRound, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
+def tv_outputs(round_: VerifiedRound, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
     """TV(output, p) of each position of a round that was reached: as its acceptance states it, else as enumeration
     finds it, else nan. qhat, drawn [n, V]: of the drafts up to the first rejected, what they are verified by and drawn
     from; `corrected` [n, V]: what corrections are made with, None where that is p."""

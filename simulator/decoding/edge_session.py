@@ -146,17 +146,17 @@ class EdgeSession:
         successor = self.successor(node)
         if successor is not None and reply == encode_count(len(node.drafts), self._setting.format):
             return successor, successor.committed[len(node.committed) :]
-        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
-        if successor is not None and verdict.accepted >= len(node.drafts):
+        result = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
+        if successor is not None and result.accepted >= len(node.drafts):
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
             )
-        stood = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
-        committed = (*node.committed, *stood, verdict.token)
-        state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
-        owes = self._scheme.families.reply.edge_corrects and verdict.accepted < len(node.drafts)
+        stood = tuple(drafted.draft.token for drafted in node.drafts[: result.accepted])
+        committed = (*node.committed, *stood, result.token)
+        state, cached = self._settled(node, result.accepted), min(node.cached, len(committed) - 1)
+        owes = self._scheme.families.reply.edge_corrects and result.accepted < len(node.drafts)
         after = EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached, owes=owes)
-        return after, (*stood, verdict.token)
+        return after, (*stood, result.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:
         """The scheme's state after the round."""

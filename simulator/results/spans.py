@@ -163,9 +163,9 @@ class Spans(Observer):
             return
         self.requests[key].take(request)
         said = self._doings.pop((*key, notes.number), [])
-        now_s, verdict = self._now_s, notes.verified
+        now_s, result = self._now_s, notes.verified
         tokens = tuple(each.draft.token for each in notes.sent.drafts)
-        drafts = Drafts(tokens, tuple(notes.sent.parents), tuple(verdict.stood), tuple(verdict.committed))
+        drafts = Drafts(tokens, tuple(notes.sent.parents), tuple(result.stood), tuple(result.committed))
         self.requests[key].rounds.append(RoundSpans(notes.number, notes.close(), now_s, _spans(said, now_s), drafts))
 
     def on_request(self, request: Request, share: float) -> None:

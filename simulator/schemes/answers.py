@@ -73,7 +73,7 @@ def content(answer: object, *arguments: object) -> bytes:
     return answer
 
 
-def verdict(answer: object, drafts: Sequence[object], vocabulary: int) -> object:
+def verification_result(answer: object, drafts: Sequence[object], vocabulary: int) -> object:
     """How a round was verified, all of it known."""
     if not isinstance(answer, Verdict) or not 0 <= answer.accepted <= len(drafts) or not 0 <= answer.token < vocabulary:
         raise ValueError(

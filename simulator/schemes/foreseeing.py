@@ -26,8 +26,8 @@ class GoodputTold(Oracle):
         now = Now.of(view, Learned.at(view, state), tuple(1.0 - each for each in rejected))
         return decide(now, Exploring(self.learning_rounds, self.trial_every))
 
-    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
-        return Learned.after(verdict, state).floats()
+    def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
+        return Learned.after(result, state).floats()
 
 
 class Foreseeing(RungScheme):

@@ -193,10 +193,10 @@ class RoundsSeen(Observer):
 
     def on_drafts(self, request: Request, notes: OpenRound) -> None:
         rounds = self._open.setdefault((request.device, request.number), [])
-        verdict, drafts = notes.verified, notes.sent.drafts
+        verified, drafts = notes.verified, notes.sent.drafts
         dropped = [each.dropped_mass for each in drafts]
         support = [each.support_size for each in drafts]
-        rounds.append(SeenRound(not rounds, notes.sent.state, dropped, support, verdict.accepted, verdict.tokens))
+        rounds.append(SeenRound(not rounds, notes.sent.state, dropped, support, verified.accepted, verified.tokens))
 
     def on_request(self, request: Request, share: float) -> None:
         rounds = self._open.pop((request.device, request.number), [])

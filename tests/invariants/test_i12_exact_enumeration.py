@@ -92,8 +92,8 @@ class Turns(Policy):
             return CloudDecodes(min(self.alone, view.remaining_tokens)), (0.0, turn)
         return DraftOne(int(turn) % view.rungs), (0.0, turn + 1)
 
-    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
-        return (float(verdict.accepted < verdict.drafted), state[1])
+    def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
+        return (float(result.accepted < result.drafted), state[1])
 
 
 class Experienced(RunningAcceptance):

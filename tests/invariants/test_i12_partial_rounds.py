@@ -206,8 +206,8 @@ def test_a_lost_packet_costs_its_drafts_and_no_timer() -> None:
     assert parts.summary["timeout_wait_s"] < whole.summary["timeout_wait_s"]
     assert (parts.rounds["committed"] == parts.rounds["accepted"] + 1).all()
     assert (parts.requests["output_tokens"] == 24).all()
-    judged = parts.rounds["verified"] < parts.rounds["drafted"]
-    assert (judged & (parts.rounds["accepted"] == parts.rounds["verified"])).any(), "a prefix, all of it accepted"
+    verified = parts.rounds["verified"] < parts.rounds["drafted"]
+    assert (verified & (parts.rounds["accepted"] == parts.rounds["verified"])).any(), "a prefix, all of it accepted"
 
 
 def test_without_loss_parts_change_bits_and_not_tokens_and_keep_to_the_mtu() -> None:

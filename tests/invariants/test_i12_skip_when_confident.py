@@ -106,14 +106,14 @@ def run(scheme: dict[str, object], **fields: object) -> CellResult:
 def test_rates_are_those_of_verified_drafts_and_the_departure_is_measured() -> None:
     skipping = run({"kind": "skip_when_confident", "confidence": 0.3})
     rounds, summary = skipping.rounds, skipping.summary
-    judged, unjudged = rounds["verified"].sum(), rounds["unjudged"].sum()
-    assert judged > 50 and unjudged > 50
+    verified, unverified = rounds["verified"].sum(), rounds["unjudged"].sum()
+    assert verified > 50 and unverified > 50
     rejected = (rounds["verified"] + rounds["unjudged"] - rounds["accepted"]).sum()
-    assert summary["resampling_per_draft"] == pytest.approx(rejected / judged)
-    assert summary["acceptance_rate"] == pytest.approx(1 - rejected / judged)
-    assert summary["unjudged_per_token"] == pytest.approx(unjudged / (20 * 30))
+    assert summary["resampling_per_draft"] == pytest.approx(rejected / verified)
+    assert summary["acceptance_rate"] == pytest.approx(1 - rejected / verified)
+    assert summary["unjudged_per_token"] == pytest.approx(unverified / (20 * 30))
     assert summary["tv_output"] > 0.01
-    assert abs(rejected - rounds["tv_qhat"].sum()) < 5 * np.sqrt(judged) / 2
+    assert abs(rejected - rounds["tv_qhat"].sum()) < 5 * np.sqrt(verified) / 2
     assert (rounds["verified"] <= 1).all() and (rounds["unjudged"] + rounds["verified"] <= rounds["drafted"]).all()
     assert not SkipWhenConfident().lossless
 

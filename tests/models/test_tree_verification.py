@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.interface import TokenTree
-from models.tree_verification import TreeVerdict, by_rank, child_acceptance, draw_children, expected_tokens, judge_tree
+from models.tree_verification import TreeVerdict, by_rank, child_acceptance, draw_children, expected_tokens, verify_tree
 from models.verification import inverse_cdf, total_variation, verify
 
 LARGEST = np.nextafter(1.0, 0.0)
@@ -29,7 +29,7 @@ def distributions(weights):
 
 def judge(p, tree, qhat, uniforms):
     """By rows p [N + 1, V] and qhat, of the text and then of each node."""
-    return judge_tree(lambda node: p[node + 1], tree, lambda node: qhat[node + 1], np.asarray(uniforms))
+    return verify_tree(lambda node: p[node + 1], tree, lambda node: qhat[node + 1], np.asarray(uniforms))
 
 
 @given(counts(6, 5), counts(6, 4), st.lists(st.floats(0, 1, exclude_max=True), min_size=5, max_size=5), st.integers(0))
@@ -41,8 +41,8 @@ def test_a_tree_of_one_branch_is_judged_as_verify_judges_its_line(target, drafte
     )
     drafts = np.array([rng.choice(6, p=distribution) for distribution in qhat])
     line = TokenTree.line(tuple(drafts.tolist()))
-    verdict = verify(p, drafts, qhat, np.array(uniforms))
-    assert judge(p, line, qhat, uniforms) == TreeVerdict(tuple(range(verdict.accepted)), verdict.token)
+    result = verify(p, drafts, qhat, np.array(uniforms))
+    assert judge(p, line, qhat, uniforms) == TreeVerdict(tuple(range(result.accepted)), result.token)
 
 
 @given(counts(6, 1), st.integers(1, 2**16), st.floats(0, 1, exclude_max=True))
@@ -52,9 +52,9 @@ def test_one_branch_draws_its_correction_from_the_very_floats_of_verify(drafted,
     qhat = distributions(drafted.astype(float))
     p = np.vstack([qhat + steps * np.spacing(qhat) * np.resize([1, -1], 6), qhat])
     draft = int(np.flatnonzero(p[0] < qhat[0])[0]) if (p[0] < qhat[0]).any() else int(np.argmax(qhat))
-    verdict = verify(p, np.array([draft]), qhat, np.array([LARGEST, u]))
-    judged = judge(p, TokenTree.line((draft,)), qhat, [LARGEST, u])
-    assert (len(judged.path), judged.token) == (verdict.accepted, verdict.token)
+    result = verify(p, np.array([draft]), qhat, np.array([LARGEST, u]))
+    verified = judge(p, TokenTree.line((draft,)), qhat, [LARGEST, u])
+    assert (len(verified.path), verified.token) == (result.accepted, result.token)
 
 
 def test_a_tree_without_nodes_is_sampled_from_the_target():
@@ -69,7 +69,7 @@ Q = np.array([0.4, 0.3, 0.2, 0.1])
 
 
 @pytest.mark.parametrize(
-    ("uniforms", "verdict"),
+    ("uniforms", "result"),
     [
         ([0.2499, 0, 0], TreeVerdict((0,), 0)),  # .1 / .4
         ([0.25, 0.7499, 0], TreeVerdict((1,), 0)),  # (1/4) / (1/3)
@@ -77,8 +77,8 @@ Q = np.array([0.4, 0.3, 0.2, 0.1])
         ([0.25, 0.75, LARGEST], TreeVerdict((), 3)),
     ],
 )
-def test_the_second_sibling_is_judged_by_what_is_left_of_both_distributions(uniforms, verdict):
-    assert judge([P] * 3, TokenTree((0, 2), (-1, -1)), [Q] * 3, uniforms) == verdict
+def test_the_second_sibling_is_judged_by_what_is_left_of_both_distributions(uniforms, result):
+    assert judge([P] * 3, TokenTree((0, 2), (-1, -1)), [Q] * 3, uniforms) == result
 
 
 def test_accepted_nodes_lead_down_to_their_own_children_and_distributions():
@@ -95,7 +95,7 @@ def test_accepted_nodes_lead_down_to_their_own_children_and_distributions():
         asked.append(("qhat", node))
         return np.full(4, 0.25)
 
-    assert judge_tree(distribution_after, tree, qhat, np.full(6, 0.5)) == TreeVerdict((1, 4), 1)
+    assert verify_tree(distribution_after, tree, qhat, np.full(6, 0.5)) == TreeVerdict((1, 4), 1)
     assert asked == [-1, ("qhat", -1), 1, ("qhat", 1), 4]
 
 

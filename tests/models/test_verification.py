@@ -48,8 +48,8 @@ def exact_outcomes(p, qhat):
     for token in np.flatnonzero(qhat):
         for u0, w0 in intervals([accept_breakpoint(p[0], qhat, token)]):
             for u1, w1 in intervals(cuts):
-                verdict = verify(p, np.array([token]), qhat[None], np.array([u0, u1]))
-                out = (verdict.accepted, int(token) if verdict.accepted else verdict.token)
+                result = verify(p, np.array([token]), qhat[None], np.array([u0, u1]))
+                out = (result.accepted, int(token) if result.accepted else result.token)
                 outcomes[out] = outcomes.get(out, 0.0) + qhat[token] * w0 * w1
     return outcomes
 
@@ -73,9 +73,9 @@ def test_second_position_is_judged_only_when_the_first_is_accepted(p, qhat):
     for tokens in itertools.product(np.flatnonzero(qhat[0]), np.flatnonzero(qhat[1])):
         limits = [accept_breakpoint(p[n], qhat[n], tokens[n]) for n in range(2)]
         for (u0, _), (u1, _) in itertools.product(intervals(limits[:1]), intervals(limits[1:])):
-            verdict = verify(p, np.array(tokens), qhat, np.array([u0, u1, 0.5]))
+            result = verify(p, np.array(tokens), qhat, np.array([u0, u1, 0.5]))
             expected = 0 if u0 > limits[0] else 1 if u1 > limits[1] else 2
-            assert verdict.accepted == expected
+            assert result.accepted == expected
 
 
 def test_without_drafts_a_token_is_sampled_from_the_target():
@@ -150,10 +150,10 @@ def test_coupled_text_is_the_verifiers_whatever_was_drafted():
         exponentials = rng.exponential(size=(4, 6))
         own = [race(p[n], exponentials[n]) for n in range(4)]
         drafts = np.array([own[0], rng.integers(6), rng.integers(6)])
-        verdict = couple(p, drafts, exponentials)
-        committed = [*drafts[: verdict.accepted].tolist(), verdict.token]
+        result = couple(p, drafts, exponentials)
+        committed = [*drafts[: result.accepted].tolist(), result.token]
         assert committed == own[: len(committed)]
-        assert verdict.accepted == 3 or drafts[verdict.accepted] != own[verdict.accepted]
+        assert result.accepted == 3 or drafts[result.accepted] != own[result.accepted]
 
 
 def test_race_follows_its_distribution():
@@ -214,9 +214,9 @@ def test_rejection_along_a_prefix_is_that_of_rows_and_asks_only_as_far_as_it_jud
     drafts = np.array([rng.choice(5, p=distribution) for distribution in qhat])
     uniforms = rng.random(4)
     distribution_after, asked = asking(p)
-    verdict = reject_along(distribution_after, drafts, qhat, uniforms)
-    assert verdict == verify(p, drafts, qhat, uniforms)
-    assert asked == [tuple(drafts[:n].tolist()) for n in range(verdict.accepted + 1)]
+    result = reject_along(distribution_after, drafts, qhat, uniforms)
+    assert result == verify(p, drafts, qhat, uniforms)
+    assert asked == [tuple(drafts[:n].tolist()) for n in range(result.accepted + 1)]
 
 
 @given(distributions(5, 4), st.integers(0, 2**32))
@@ -226,9 +226,9 @@ def test_coupling_along_a_prefix_is_that_of_rows_and_asks_only_as_far_as_it_judg
     own = [race(p[n], exponentials[n]) for n in range(3)]
     drafts = np.where(rng.random(3) < 0.7, own, rng.integers(5, size=3))
     distribution_after, asked = asking(p)
-    verdict = couple_along(distribution_after, drafts, exponentials)
-    assert verdict == couple(p, drafts, exponentials)
-    assert asked == [tuple(drafts[:n].tolist()) for n in range(verdict.accepted + 1)]
+    result = couple_along(distribution_after, drafts, exponentials)
+    assert result == couple(p, drafts, exponentials)
+    assert asked == [tuple(drafts[:n].tolist()) for n in range(result.accepted + 1)]
 
 
 def test_distributions_that_depend_on_the_drafts_are_judged_where_the_drafts_lead():
@@ -236,5 +236,5 @@ def test_distributions_that_depend_on_the_drafts_are_judged_where_the_drafts_lea
     after = {(): [0.0, 1.0], (0,): [1.0, 0.0], (1,): [0.0, 1.0]}
     qhat = np.full((1, 2), 0.5)
     for token, accepted in ((0, 0), (1, 1)):
-        verdict = reject_along(lambda prefix: np.array(after[prefix]), np.array([token]), qhat, np.array([0.9, 0.5]))
-        assert verdict == Verdict(accepted, 1)
+        result = reject_along(lambda prefix: np.array(after[prefix]), np.array([token]), qhat, np.array([0.9, 0.5]))
+        assert result == Verdict(accepted, 1)

@@ -84,7 +84,7 @@ def test_the_shipped_race_agrees_as_often_as_the_closed_form_says(name: str) -> 
     verdicts = [
         couple(np.array([p, p]), np.array([d]), np.array([e, e])) for d, e in zip(drafted, exponentials, strict=True)
     ]
-    agreed, chance = sum(verdict.accepted for verdict in verdicts), matches(p, q)
+    agreed, chance = sum(result.accepted for result in verdicts), matches(p, q)
     assert abs(agreed - count * chance) <= 5 * math.sqrt(count * chance * (1 - chance))
     for distribution, winners in ((q, drafted), (p, [race(p, each) for each in exponentials])):
         shares = np.bincount(winners, minlength=p.size) / count

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.interface import TokenTree
-from models.tree_verification import by_rank, child_acceptance, draw_children, expected_tokens, judge_tree
+from models.tree_verification import by_rank, child_acceptance, draw_children, expected_tokens, verify_tree
 from models.verification import total_variation
 
 EDGE = 1e-9
@@ -47,7 +47,7 @@ def orders(counts, width):
         yield order, chance
 
 
-def judged(p, q, order):
+def verified(p, q, order):
     """(family, chance, what is left of p after it): which sibling stands, by the uniforms that they read."""
     p, weights, cells, reached = distribution(p), list(q), [], Fraction(1)
     for k, token in enumerate(order):
@@ -72,7 +72,7 @@ def accepted_paths(p, q, widths, token=-1):
         yield [], Fraction(1), distribution(p[token])
         return
     for order, drawn in orders(q[token], widths[0]):
-        for family, chance, left in judged(p[token], q[token], order):
+        for family, chance, left in verified(p[token], q[token], order):
             if family.stands is None:
                 yield [family], drawn * chance, left
                 continue
@@ -116,7 +116,7 @@ def committed(p, q, widths):
             if share:
                 ends[:, -1] = float(upto[token]) + EDGE, float(upto[token + 1]) - EDGE
                 for uniforms in ends:
-                    assert judge_tree(distributions.__getitem__, tree, sent.__getitem__, uniforms) == (path, token)
+                    assert verify_tree(distributions.__getitem__, tree, sent.__getitem__, uniforms) == (path, token)
                 text = (*tree.along(path), token)
                 texts[text] = texts.get(text, 0) + chance * share
     return texts
@@ -211,8 +211,8 @@ def test_mean_tokens_of_drawn_trees_are_those_of_the_recursion():
             for token in draw_children(q, len(shape.children(node)), rng.random(len(shape.children(node))))
         ]
         drawn = TokenTree(tuple(tokens), shape.parents)
-        verdict = judge_tree(lambda _: p, drawn, lambda _: qhat, rng.random(len(tokens) + 1))
-        lengths.append(len(verdict.path) + 1)
+        result = verify_tree(lambda _: p, drawn, lambda _: qhat, rng.random(len(tokens) + 1))
+        lengths.append(len(result.path) + 1)
     assert abs(np.mean(lengths) - expected) <= 5 * np.std(lengths) / np.sqrt(len(lengths))
     assert np.std(lengths) > 0.5
 

@@ -27,15 +27,15 @@ class Estimates(NamedTuple):
     bits_squared: float = 0.0
     bits_seconds: float = 0.0
 
-    def judge(self, verdict: SeenVerdict, weight: float) -> Self:
+    def judge(self, result: SeenVerdict, weight: float) -> Self:
         """With the acceptance of one round more; those before weigh `weight` of what they did."""
-        judged = verdict.accepted + (verdict.accepted < verdict.drafted)
-        return self._replace(accepted=weight * self.accepted + verdict.accepted, judged=weight * self.judged + judged)
+        verified = result.accepted + (result.accepted < result.drafted)
+        return self._replace(accepted=weight * self.accepted + result.accepted, judged=weight * self.judged + verified)
 
-    def time(self, verdict: SeenVerdict, weight: float) -> Self:
+    def time(self, result: SeenVerdict, weight: float) -> Self:
         """With the time of one round more. A request's first round tells nothing: it may have waited for the prompt."""
-        bits, seconds = float(verdict.payload_bits), verdict.answered_s - verdict.sent_s
-        new = (1.0, verdict.drafted, bits, seconds, bits * bits, bits * seconds)
+        bits, seconds = float(result.payload_bits), result.answered_s - result.sent_s
+        new = (1.0, result.drafted, bits, seconds, bits * bits, bits * seconds)
         return type(self)(*self[:2], *(weight * old + more for old, more in zip(self[2:], new, strict=True)))
 
     def acceptance(self, prior: float) -> float:

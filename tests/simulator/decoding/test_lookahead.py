@@ -34,7 +34,7 @@ def test_a_round_that_stands_goes_on_with_the_round_drafted_on_it() -> None:
     assert settled is ahead and tokens == node.context()[2:]
 
 
-def test_a_rejection_settles_the_state_by_the_judged_round_alone_and_skips_the_numbers_of_the_void_rounds() -> None:
+def test_a_rejection_settles_the_state_by_the_verified_round_alone_and_skips_the_numbers_of_the_void_rounds() -> None:
     edge, node = drafted(output_tokens=8)
     ahead = edge.successor(node)
     assert ahead is not None

@@ -34,7 +34,7 @@ class Seen:
         return not math.isnan(self.round.flushed_s)
 
     @property
-    def judged(self) -> bool:
+    def verified(self) -> bool:
         return not math.isnan(self.round.verified_s)
 
 

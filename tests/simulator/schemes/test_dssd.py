@@ -69,8 +69,8 @@ def test_users_who_give_up_leave_no_correction_behind() -> None:
     impatient = {"kind": "closed", "requests": 6, "prompt_tokens": 8, "output_tokens": 40, "deadline_s": 1.5}
     run = ran(cell("dssd", workload=impatient, bps=3e3))
     assert (run.result.requests["outcome"] == "timed_out").all()
-    judged = run.result.rounds[run.result.rounds["verified"] > 0]
-    assert len(judged) > 6 and (judged["committed"] == judged["accepted"] + 1).all()
+    verified = run.result.rounds[run.result.rounds["verified"] > 0]
+    assert len(verified) > 6 and (verified["committed"] == verified["accepted"] + 1).all()
     full = ran(cell("dssd", workload=impatient | {"deadline_s": None}, bps=3e3))
     for late, whole in zip(run.requests, full.requests, strict=True):
         assert 0 < len(late.tokens) < 40 and late.tokens == whole.tokens[: len(late.tokens)]

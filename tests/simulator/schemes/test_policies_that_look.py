@@ -17,8 +17,8 @@ RTT_S, S_PER_BIT, PASS_S = 0.08, 1e-4, 0.01
 
 
 def view(now_s: float = 0.0, most: int = 16, earlier: int = 1, **fields: object) -> EdgeView:
-    verdict = SeenVerdict(1, 1, 100, 0.0, 1.0)
-    return EdgeView(now_s, (), most, 40, (verdict,) * earlier, SeenLink())._replace(**fields)
+    result = SeenVerdict(1, 1, 100, 0.0, 1.0)
+    return EdgeView(now_s, (), most, 40, (result,) * earlier, SeenLink())._replace(**fields)
 
 
 @pytest.mark.parametrize("distribution", [[0.4, 0.3, 0.3], [0.39, 0.61, 0.0], [0.5, 0.25, 0.25], [0.34, 0.33, 0.33]])
@@ -37,8 +37,8 @@ def away_s(bits: int) -> float:
 def estimates(rounds: list[tuple[int, int, int]]) -> Estimates:
     known = Estimates()
     for drafted, accepted, bits in rounds:
-        verdict = SeenVerdict(drafted, accepted, bits, 1.0, 1.0 + away_s(bits))
-        known = known.judge(verdict, 0.9).time(verdict, 0.9)
+        result = SeenVerdict(drafted, accepted, bits, 1.0, 1.0 + away_s(bits))
+        known = known.judge(result, 0.9).time(result, 0.9)
     return known
 
 

@@ -72,10 +72,10 @@ def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(
     reply, known = REPLIES[name], packets(p.size)
     context = (*sent.context, *(draft.token for draft in sent.drafts[:accepted]))
     drawn = not reply.edge_corrects or accepted == len(sent.drafts)
-    verdict = Verdict(accepted, int(p.argmax()) if drawn else UNDRAWN)
-    heard = reply.decode(reply.encode(verdict, p, known, context), sent, known)
+    result = Verdict(accepted, int(p.argmax()) if drawn else UNDRAWN)
+    heard = reply.decode(reply.encode(result, p, known, context), sent, known)
     if drawn:
-        assert heard == verdict
+        assert heard == result
         return
     assert isinstance(reply, EdgeCorrection)
     qhat = np.zeros(p.size)
@@ -100,9 +100,9 @@ def test_hostile_bytes_raise_codec_errors_and_nothing_else(
         assert 0 <= heard.token < p.size and (name == "token" or heard.accepted <= len(sent.drafts))
 
     refused_or_holds(content, lambda given: REPLIES[name].decode(given, sent, packets(p.size)), holds)
-    verdict = Verdict(len(sent.drafts), int(p.argmax()))
+    result = Verdict(len(sent.drafts), int(p.argmax()))
     context = (*sent.context, *(draft.token for draft in sent.drafts))
-    true = REPLIES[name].encode(verdict, p, packets(p.size), context)
+    true = REPLIES[name].encode(result, p, packets(p.size), context)
     assert refused_or_holds(true, lambda given: REPLIES[name].decode(given, sent, packets(p.size)), holds)
 
 
@@ -175,8 +175,8 @@ class SureReply(TokenReply):
 
     kind: Literal["test_sure"] = "test_sure"  # type: ignore[assignment]
 
-    def encode(self, verdict, p, packets, context):
-        return super().encode(verdict, p, packets, context) + bytes([round(255 * float(p.max()))])
+    def encode(self, result, p, packets, context):
+        return super().encode(result, p, packets, context) + bytes([round(255 * float(p.max()))])
 
     def decode(self, reply, sent, packets):
         return super().decode(reply[:-1], sent, packets)
