@@ -19,7 +19,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from channels.codec import wire
-from channels.uniforms import Uniforms
 from kinds.arrays import Floats
 from kinds.mistakes import shown
 from simulator.checking.subjects import Subject, subjects
@@ -63,7 +62,7 @@ def drafted_rounds(
     own, so that no global number is touched."""
     random_numbers = np.random.Generator(np.random.Philox(seed))
     for number in range(count):
-        numbers = RequestUniforms(*(Uniforms.of(number, purpose) for purpose in ("draft", "verdict", "shared")))
+        numbers = RequestUniforms.of(number)
         state = scheme.on_rung(scheme.entry(None), 0)
         distributions, states, proposals, drawn = list[Floats](), [state], list[Proposal](), list[wire.Draft]()
         context = tuple(random_numbers.integers(0, vocabulary, 5).tolist())

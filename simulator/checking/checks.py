@@ -199,7 +199,7 @@ def _after_rejection(scheme: DraftScheme, draws: Sequence[float], stood: int) ->
     where it cannot end so."""
     setting = DraftSetting(lambda: FOUR_TOKENS.loaded, scheme, FOUR_TOKENS.vocabulary, 1.0)
     numbers = [0.0] * stood + [1 - 2.0**-53] + [0.5] * (len(draws) - stood)
-    uniforms = RequestUniforms(_given(draws), _given(numbers), Uniforms.of(0, "shared"))
+    uniforms = RequestUniforms(ScriptedNumbers(draws), ScriptedNumbers(numbers), Uniforms.of(0, "shared"))
     decoding = RequestDecoding(setting, Tree((1, 2), scheme.entry(None)), uniforms, remember=False)
     edge, cloud = decoding.edge(), decoding.cloud()
     node = EdgeNode(1, (1, 2), scheme.entry(None))
@@ -221,13 +221,6 @@ def _after_rejection(scheme: DraftScheme, draws: Sequence[float], stood: int) ->
     _, following = edge.draft(after)
     offered = "no draft" if isinstance(following, Full) else f"{following.draft}"
     return tokens, f"the state is {spelled(after.state)} and {offered} comes next"
-
-
-def _given(numbers: Sequence[float]) -> ScriptedNumbers:
-    """These, in the order in which they are asked for."""
-    asked = ScriptedNumbers()
-    asked.give(numbers)
-    return asked
 
 
 def _counted(subject: Subject) -> str:

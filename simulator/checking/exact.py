@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from simulator.decoding.cloud_session import along
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full, Parts, Payload, Tree, Verified
+from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full, Parts, Payload, Tokens, Tree, Verified
 from simulator.decoding.setting import DraftSetting
 from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Received
@@ -77,35 +78,18 @@ THREE_TOKENS = TinyPair(
 """A sure drafter, one that knows nothing, and a token that the verifier never says."""
 PAIR, V = FOUR_TOKENS.loaded, FOUR_TOKENS.vocabulary
 Distribution = dict[tuple[int, ...], float]
+S = TypeVar("S", bound=Hashable)
 Told = tuple[PolicyState, tuple[SeenVerdict, ...]]  # what a policy remembers, and the verification results that it sees
 Drop = Callable[[EdgeNode, EdgeNode], bool]
 Heard = Callable[[tuple[int, ...], bool], int]
-Start = tuple[tuple[int, ...], State, Told, bool]
-"""Where a round starts: the committed text, the scheme's state, the policy's, and whether the last token is a
-correction that the cloud has yet to hear."""
+Start = tuple[State, Told, bool]
+"""How a round starts: the scheme's state, the policy's, and whether the last token is a correction that the cloud has
+yet to receive."""
 Path = tuple[tuple[float, ...], float]
 """Random numbers in the order in which they are asked for, and the probability of all that go the same way."""
 Judged = tuple[CloudNode, Verified, EdgeNode, tuple[int, ...]]
 """The cloud after a round, what it found, the edge after the reply, and the tokens committed."""
 WAITS = 64  # times that a policy may ask to wait before one draft
-
-
-class Script(Uniforms):
-    """Numbers that are what they are told to be, whatever is asked for; a list is told by the last index."""
-
-    __slots__ = ("told",)
-    told: float | list[float]
-
-    def __init__(self, told: float | list[float]) -> None:
-        super().__init__(b"")
-        object.__setattr__(self, "told", told)
-
-    def uniform(self, *index: int) -> float:
-        return self.told[index[-1]] if isinstance(self.told, list) else self.told
-
-    def tell(self, told: float | list[float]) -> None:
-        """Has them be others from now on."""
-        object.__setattr__(self, "told", told)
 
 
 class Unmeasuring(DivergenceMeter):
@@ -171,25 +155,29 @@ class Enumeration:
         """Committed continuation -> probability. Raises NotEnumerableError where the scheme asks for random numbers
         that are none of the step's own."""
         self._open()
-        policy = self.scheme.families.policy
-        told: Told = policy.entry(None), ()
-        open_states: dict[Start, float] = {((), self.scheme.entry(None), told, False): 1.0}
+        start: Start = self.scheme.entry(None), (self.scheme.families.policy.entry(None), ()), False
+        return self._walk(start, self._round)
+
+    def _walk(self, start: S, onward: Callable[[Tokens, S], Iterator[tuple[Tokens, S, float]]]) -> Distribution:
+        """Goes on, round by round, from every continuation that is not long enough. `onward` says what may be committed
+        after one and in which state that leaves, with what probability."""
+        open_states: dict[tuple[Tokens, S], float] = {((), start): 1.0}
         distribution: Distribution = defaultdict(float)
         while open_states:
             self.rounds += 1
-            following: dict[Start, float] = defaultdict(float)
-            for start, weight in open_states.items():
-                for tokens, after, asked, owes, share in self._round(start):
-                    text = (*start[0], *tokens)[: self.tokens]
+            following: dict[tuple[Tokens, S], float] = defaultdict(float)
+            for (committed, state), weight in open_states.items():
+                for tokens, after, share in onward(committed, state):
+                    text = (*committed, *tokens)[: self.tokens]
                     if len(text) == self.tokens:
                         distribution[text] += weight * share
                     else:
-                        following[text, after, asked, owes] += weight * share
+                        following[text, after] += weight * share
             open_states = following
         return distribution
 
-    def _round(self, start: Start) -> Iterator[tuple[tuple[int, ...], State, Told, bool, float]]:
-        committed, state, told, owes = start
+    def _round(self, committed: Tokens, start: Start) -> Iterator[tuple[Tokens, Start, float]]:
+        state, told, owes = start
         node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes)
         self.owed += owes
         remaining = self.tokens - len(committed)
@@ -201,7 +189,7 @@ class Enumeration:
         if isinstance(action, CloudDecodes):
             self.alone += 1
             for last, learnt, tokens, share in self._alone(node, told, action.tokens):
-                yield tokens, last, learnt, False, share
+                yield tokens, (last, learnt, False), share
             return
         assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
         self.rungs.add(action.rung)
@@ -221,7 +209,7 @@ class Enumeration:
                 assert (known.committed, known.owed) == (left.committed, left.owed), "the cloud knows what it heard"
                 seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, self.answer_s, action.rung)
                 learnt = self._learnt(seen, asked)
-                yield tokens, after.state, learnt, after.owes, weight * share
+                yield tokens, (after.state, learnt, after.owes), weight * share
 
     def _on_the_air(self, node: EdgeNode, drafted: EdgeNode, payload: Payload, most: int) -> tuple[CloudNode, Parts]:
         """What the cloud knew before the round, and what arrives of it, received."""

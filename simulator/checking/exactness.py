@@ -7,14 +7,12 @@ that accepts all drafts of a round leads on to the next round, any other to a ne
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.checking.exact import (
@@ -203,7 +201,7 @@ def _raced(scheme: DraftScheme) -> Finding:
     setting, last = DraftSetting(lambda: FOUR_TOKENS.loaded, scheme, FOUR_TOKENS.vocabulary, 1.0), len(PROMPT) + TOKENS
     wrong, difference = 0, ""
     for sample in range(RACES):
-        numbers = RequestUniforms(*(Uniforms.of(sample, purpose) for purpose in ("draft", "verdict", "shared")))
+        numbers = RequestUniforms.of(sample)
         decoding = RequestDecoding(setting, Tree(PROMPT, ()), numbers, remember=False)
         edge, cloud = decoding.edge(), decoding.cloud()
         node, view = edge.start, cloud.start(PROMPT)
@@ -255,20 +253,13 @@ class AheadEnumeration(Enumeration):
     def distribution(self) -> Distribution:
         self._lookahead = Lookahead(self.scheme.depth, len(self.prompt) + self.tokens)
         self._open(self._lookahead)
-        starts: dict[tuple[Tokens, State], float] = {(self.prompt, self.scheme.entry(None)): 1.0}
-        distribution: Distribution = defaultdict(float)
-        while starts:
-            self.rounds += 1
-            following: dict[tuple[Tokens, State], float] = defaultdict(float)
-            for (text, state), weight in starts.items():
-                for after, settled, share in self._ahead((), EdgeNode(1, text, state), self._cloud.start(text)):
-                    answer = after[len(self.prompt) :][: self.tokens]
-                    if len(answer) == self.tokens:
-                        distribution[answer] += weight * share
-                    else:
-                        following[after, settled] += weight * share
-            starts = following
-        return distribution
+        return self._walk(self.scheme.entry(None), self._chains)
+
+    def _chains(self, committed: Tokens, state: State) -> Iterator[tuple[Tokens, State, float]]:
+        """What is committed, from a start until nothing is under way any more."""
+        text = (*self.prompt, *committed)
+        for after, settled, share in self._ahead((), EdgeNode(1, text, state), self._cloud.start(text)):
+            yield after[len(text) :], settled, share
 
     def _ahead(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
         """`chain` is under way, the oldest first; `start`: where the next round may begin."""

@@ -37,9 +37,9 @@ class ScriptedNumbers(Uniforms):
     _rest: float
     _places: dict[tuple[int, ...], int]
 
-    def __init__(self) -> None:
+    def __init__(self, given: Sequence[float] = (), rest: float = 0.5) -> None:
         super().__init__(b"")
-        self.give(())
+        self.give(given, rest)
 
     def give(self, given: Sequence[float], rest: float = 0.5) -> None:
         """Begins anew, with these numbers."""

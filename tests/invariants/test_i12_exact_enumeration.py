@@ -166,15 +166,15 @@ def the_cloud_decodes(met: Any) -> bool:
 
 
 def branches(met: Any) -> bool:
-    return bool(met.lengths == 2 and met.late > 0 == met.full)
+    return bool(met.longest == 2 and met.late > 0 == met.full)
 
 
 def is_deep(met: Any) -> bool:
-    return bool(met.lengths == 2)
+    return bool(met.longest == 2)
 
 
 def trees_are_cut(met: Any) -> bool:
-    return bool(0 < met.full < met.trees and met.lengths == 2)
+    return bool(0 < met.full < met.trees and met.longest == 2)
 
 
 def pipelined(scheme: DraftScheme, *, slow: bool = True) -> dict[str, Case]:
@@ -306,7 +306,7 @@ CONTROLS: dict[str, tuple[Callable[[], Any], float]] = {
         lambda: AheadEnumeration(Dense(resolution=5, max_drafts=1, depth=1), 4, late=is_late), 0.04,
     ),
     "a distribution is dropped for the children it drew": (
-        lambda: TreeEnumeration(TreeDrafts(k=2, widths=(2,), **SMALL), TOKENS, cut=without_children_of_0), 1e-3,
+        lambda: TreeEnumeration(TreeDrafts(k=2, widths=(2,), **SMALL), TOKENS, prune=without_children_of_0), 1e-3,
     ),
 }  # fmt: skip
 """Rules that no scheme may have, and how far they bend the distribution at least."""

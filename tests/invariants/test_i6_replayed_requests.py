@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from watched_texts import WatchedModel
 
-from channels.uniforms import Uniforms
 from models.interface import LoadedPair
 from models.pair_cards import load
 from simulator import Cell
@@ -76,9 +75,8 @@ class Bench:
             WatchedModel(self.pair.verifier, lambda _, *call: verifier.append(call)),  # type: ignore[arg-type]
             self.pair.prompts,
         )
-        uniforms = RequestUniforms(*(Uniforms.of(1, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
         setting = DraftSetting(lambda: pair, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
-        decoding = RequestDecoding(setting, tree, uniforms, remember=remember)
+        decoding = RequestDecoding(setting, tree, RequestUniforms.of(1), remember=remember)
         said = self._play(decoding, tokens, rounds, stepwise or least is not None, least)
         self.passes = len(drafter) + len(verifier)
         assert decoding.drafter.cached and decoding.verifier.cached  # which makes all passes that were skipped

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from tables_pair import PROMPTS, Q, Tables
 
-from channels.uniforms import Uniforms
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.nodes import Tree
@@ -17,7 +16,7 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 
 PROMPT = PROMPTS[0].tokens[:6]
-UNIFORMS = RequestUniforms(*(Uniforms.of(1, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
+UNIFORMS = RequestUniforms.of(1)
 
 
 def session(scheme: DraftScheme) -> EdgeSession:

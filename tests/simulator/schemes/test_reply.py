@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 import pytest
 from cells import cell
-from decodings import numbers
 from hostile import refused_or_holds
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,12 +17,13 @@ from kinds import ConfigError
 from models.verification import UNDRAWN, Verdict, inverse_cdf, total_variation
 from simulator import simulate
 from simulator.schemes.acceptance import Rejection, SplitRejection, received
+from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import Action, CloudDecodes, DraftRound, EdgeView, Policy, PolicyState
 from simulator.schemes.reply import DistributionReply, EdgeCorrection, Reply, SentRound, TokenReply
 from simulator.schemes.rivals.asym import FINEST, CertifiedReply, within
 from simulator.schemes.scalars import ScalarPackets
 
-UNIFORMS = numbers(3)
+UNIFORMS = RequestUniforms.of(3)
 REPLIES: dict[str, Reply] = {
     "token": TokenReply(),
     "single": DistributionReply(),

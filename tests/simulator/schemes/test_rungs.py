@@ -12,7 +12,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.codec import wire
-from channels.uniforms import Uniforms
 from kinds.arrays import Floats
 from simulator.schemes import Composed, Rungs
 from simulator.schemes.draw import Place, RequestUniforms
@@ -26,7 +25,7 @@ SETTINGS = [
     {"sparsifier": CONFORMAL, "quantizer": {"kind": "lattice", "resolution": 20}},
     {"sparsifier": QUANTILE, "quantizer": {"kind": "lattice", "resolution": 40}},
 ]
-UNIFORMS = RequestUniforms(*(Uniforms.of(3, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
+UNIFORMS = RequestUniforms.of(3)
 DISTRIBUTIONS = np.random.Generator(np.random.Philox(5)).dirichlet(np.full(V, 0.3), 6)
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise, permutations
 import numpy as np
 import pytest
 from cells import cell
-from decodings import decoding, numbers
+from decodings import decoding
 from plants import Watch, ran
 from trees import ConformalTree
 
@@ -29,7 +29,7 @@ from simulator.results.rounds import OpenRound
 from simulator.schemes import ConfidenceStop, LikelyTree, MultiCandidate, TreeDrafts
 from simulator.schemes.acceptance import Coupling
 from simulator.schemes.code import HalfFloats
-from simulator.schemes.draw import FromUnquantized
+from simulator.schemes.draw import FromUnquantized, RequestUniforms
 
 ASKED = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24}
 
@@ -215,7 +215,7 @@ def test_parts_that_no_tree_is_made_of_are_refused(
 
 def test_a_reply_that_names_no_node_of_the_tree_is_refused() -> None:
     scheme = TreeDrafts(k=2, resolution=5, max_drafts=2, widths=(2,))
-    request = decoding(scheme, numbers(1))
+    request = decoding(scheme, RequestUniforms.of(1))
     edge, formats = request.edge(), request.format
     drafted = edge.compose(edge.start, 1)
     assert len(drafted.drafts) == 2
