@@ -14,9 +14,8 @@ from cells import cell
 from trees import ConformalTree
 
 from models.interface import TokenTree
-from models.verification import Verdict
 from simulator import simulate
-from simulator.checking.exact import Enumeration, distance, verifier_distribution
+from simulator.checking.exact import FOUR_TOKENS, THREE_TOKENS, Enumeration, TinyPair, distance, verifier_distribution
 from simulator.checking.exact_tree import TreeEnumeration
 from simulator.checking.exactness import AheadEnumeration, Chain
 from simulator.decoding.memory import Memory
@@ -36,7 +35,7 @@ from simulator.schemes import (
     RunningAcceptance,
     TruncatedFp16,
 )
-from simulator.schemes.acceptance import DistributionAfter, Received, Rejection
+from simulator.schemes.acceptance import Rejection
 from simulator.schemes.draw import FromUnquantized, RequestUniforms
 from simulator.schemes.policies.estimates import Estimates
 from simulator.schemes.policy import (
@@ -127,18 +126,18 @@ def rungs(**others: object) -> Rungs:
     return Rungs.model_validate({"settings": settings, "policy": Turns(alone=1), "max_drafts": 2} | others)
 
 
-def enumeration(scheme: DraftScheme, tokens: int = TOKENS) -> Any:
-    """The enumeration of that many tokens that suits the scheme: of trees, of rounds ahead, or of rounds in turn."""
-    if isinstance(scheme, TreeScheme):
-        return TreeEnumeration(scheme, tokens)
-    return (AheadEnumeration if scheme.depth else Enumeration)(scheme, tokens)
+def enumeration(case: Case) -> Any:
+    """The enumeration that suits the scheme: of trees, of rounds ahead, or of rounds in turn."""
+    tree, scheme = isinstance(case.scheme, TreeScheme), case.scheme
+    kind = TreeEnumeration if tree else AheadEnumeration if scheme.depth else Enumeration
+    return kind(scheme, case.tokens, pair=case.pair)
 
 
 def gap(enumeration: Any) -> float:
     """How far the enumerated distribution, whose masses sum to 1, is from the verifier's, in total variation."""
     found = enumeration.distribution()
     assert sum(found.values()) == pytest.approx(1.0, abs=1e-12)
-    return distance(found, verifier_distribution((1, 2), enumeration.tokens))
+    return distance(found, verifier_distribution((1, 2), enumeration.tokens, enumeration.pair.p))
 
 
 @dataclass(frozen=True)
@@ -149,6 +148,7 @@ class Case:
     met: Callable[[Any], object] = lambda _: True
     tokens: int = TOKENS
     slow: bool = False
+    pair: TinyPair = FOUR_TOKENS
 
 
 def some_are_cut(met: Any) -> bool:
@@ -246,6 +246,10 @@ CASES: dict[str, Case] = {
     },
     "tree of width 2": Case(TreeDrafts(k=2, widths=(2,), token="flat", code="enumerative", **SMALL), branches),
     "tree of width 2, budget binds": Case(TreeDrafts(k=2, widths=(2,), budget_bits=21, **SMALL), trees_are_cut),
+    "tree of width 2 over a pair of certainties": Case(
+        TreeDrafts(k=3, widths=(2,), **SMALL), is_deep, pair=THREE_TOKENS
+    ),
+    "tree wider than its distributions": Case(TreeDrafts(k=2, widths=(3, 2), **SMALL), is_deep),
     "likeliest tree": Case(LikelyTree(k=2, child_acceptance=(0.5, 0.3), most_laws=2, **SMALL), branches),
     "comb of 2": Case(MultiCandidate(k=2, candidates=2, **SMALL), branches),
     "comb of 3, first distribution over budget": Case(
@@ -271,7 +275,7 @@ def second_drafts(scheme: DraftScheme) -> int:
     "case", [pytest.param(each, id=name, marks=[pytest.mark.slow] * each.slow) for name, each in CASES.items()]
 )
 def test_i12_the_text_follows_the_verifiers_distribution(case: Case) -> None:
-    enumerated = enumeration(case.scheme, case.tokens)
+    enumerated = enumeration(case)
     assert gap(enumerated) < 1e-12
     assert enumerated.rounds >= 2 or case.scheme.depth
     assert case.met(enumerated), "the claim is empty"
@@ -323,14 +327,7 @@ class OneUniform(Rejection):
 
     kind: Literal["one_uniform_in_tests"] = "one_uniform_in_tests"  # type: ignore[assignment]
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
+    def judge(self, distribution_after, received, uniforms, round_number, position):
         one = RequestUniforms(uniforms.draft, uniforms.draft, uniforms.shared)
         return super().judge(distribution_after, received, one, round_number, position)
 
