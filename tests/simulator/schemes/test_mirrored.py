@@ -11,7 +11,7 @@ import pytest
 from cells import HEADER_BITS, cell, link
 from cells import PAIR as SYNTHETIC
 from decodings import decoding
-from plants import Watch, ran
+from plants import AirWatch, ran
 
 from channels.codec import wire
 from simulator import Cell
@@ -19,7 +19,6 @@ from simulator.checking.exact import Enumeration, distance, verifier_distributio
 from simulator.decoding.mirror_session import MirrorSession
 from simulator.decoding.nodes import CloudNode, Parts, Verified
 from simulator.results.columns import LOSSLESS_TV
-from simulator.results.observer import Airing, ServerPass
 from simulator.schemes import Mirrored, mirrored
 from simulator.schemes.policy import DRAFT, SEND, Action, CloudDecodes, EdgeView, Policy, PolicyState
 
@@ -60,24 +59,9 @@ def test_the_text_is_that_of_k_sqs(ids: str, drift: float) -> None:
     assert 1 < known.result.summary["draft_length"] < 6
 
 
-class OnAir(Watch):
-    """What each link carries, headers apart, and the passes of the cloud."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bits = {"uplink": 0, "downlink": 0}
-        self.passes: list[ServerPass] = []
-
-    def on_packet(self, airing: Airing) -> None:
-        self.bits[airing.link] += airing.bits - HEADER_BITS
-
-    def on_pass(self, served: ServerPass) -> None:
-        self.passes.append(served)
-
-
 @pytest.mark.parametrize(("ids", "drift"), WAYS)
 def test_i7_bits_are_those_of_both_payloads_and_of_what_asks(ids: str, drift: float) -> None:
-    watch = OnAir()
+    watch = AirWatch()
     result = ran(cell(scheme(ids, drift)), watch=watch).result
     rounds, known = result.rounds, ran(cell()).result.rounds
     asked = rounds["asked"].to_numpy()
@@ -93,7 +77,10 @@ def test_i7_bits_are_those_of_both_payloads_and_of_what_asks(ids: str, drift: fl
         assert brief.sum() < 32 * len(rounds) + 4.5 * rounds["drafted"].sum()
     assert (rounds["reply_bits"] == known["reply_bits"] + 8 * asked).all()
     prompts = 8 * len(result.requests) * -(-(8 * 6 + 1) // 8)
-    assert watch.bits == {"uplink": rounds["payload_bits"].sum() + prompts, "downlink": rounds["reply_bits"].sum()}
+    assert watch.payload_bits == {
+        "uplink": rounds["payload_bits"].sum() + prompts,
+        "downlink": rounds["reply_bits"].sum(),
+    }
     assert (rounds["uplink_bits"] == rounds["payload_bits"] + HEADER_BITS * (1 + asked)).all()
     assert (rounds["downlink_bits"] == rounds["reply_bits"] + HEADER_BITS * (1 + asked)).all()
     assert (rounds["uplink_attempts"] == 1 + asked).all()
@@ -118,7 +105,7 @@ CLOCKS: dict[str, Any] = {
 @pytest.mark.parametrize("asked", [False, True])
 def test_a_round_takes_what_its_messages_and_passes_take(ids: str, asked: bool) -> None:
     """One that is asked for takes a second exchange more: down, encode, up, and a pass of both models."""
-    watch = OnAir()
+    watch = AirWatch()
     run = ran(cell(scheme(ids, 5.0 if asked else 0.0, max_drafts=4), workload=WORK, **CLOCKS), watch=watch)
     known = ran(cell({"kind": "k_sqs", "max_drafts": 4}, workload=WORK)).result.rounds
     for row, whole in zip(run.result.rounds.itertuples(), known["payload_bits"], strict=True):
