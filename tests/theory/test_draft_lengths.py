@@ -16,7 +16,6 @@ from simulator.decoding.memory import Memory
 from simulator.schemes import TruncatedFp16
 from simulator.schemes.policies import RunningAcceptance
 from simulator.schemes.policies.estimates import Estimates
-from simulator.schemes.policy import DraftRound, EdgeView, PolicyState, SeenLink, SeenVerdict
 
 BEST_LENGTHS = {0.01: 14, 0.1: 6, 0.2: 4, 0.4: 2, 0.6: 1}
 """By L, at a = .8: REFERENCE, "Rounds, latency, throughput"."""
@@ -31,30 +30,6 @@ def test_tk_slt_s_table_is_the_policys_length_where_acceptance_and_times_are_kno
     assert POLICY.best_length(known, cost, 64) == BEST_LENGTHS[cost]
     speed_up = [(1 - 0.8 ** (g + 1)) / (0.2 * (1 + cost * g)) for g in range(1, 65)]
     assert 1 + int(np.argmax(speed_up)) == BEST_LENGTHS[cost]
-
-
-@pytest.mark.parametrize("cost", [0.2, 0.6])
-def test_tk_slt_s_table_is_where_the_policy_settles(cost: float) -> None:
-    """From nothing, by what it sees of rounds in which drafts are accepted with probability .8 by themselves."""
-    policy = RunningAcceptance(memory_rounds=1e4)
-    draw = np.random.Generator(np.random.Philox(5))
-    state, now_s, length = policy.entry(None), 0.0, 0
-    for _ in range(1_500):
-        state, length, now_s = _one_round(policy, state, now_s, cost, draw)
-    assert length == BEST_LENGTHS[cost]
-
-
-def _one_round(
-    policy: RunningAcceptance, state: PolicyState, now_s: float, cost: float, draw: np.random.Generator
-) -> tuple[PolicyState, int, float]:
-    earlier = (SeenVerdict(1, 1, 100, 0.0, 1.0),)
-    action, state = policy.next(EdgeView(now_s, (), 64, 999, earlier, SeenLink()), state)
-    assert isinstance(action, DraftRound)
-    fell = draw.random(action.length) >= 0.8
-    accepted = int(fell.argmax()) if fell.any() else action.length
-    sent_s = now_s + cost * action.length
-    seen = SeenVerdict(action.length, accepted, 100, sent_s, sent_s + 1.0)
-    return policy.learn(seen, state), action.length, seen.answered_s
 
 
 @pytest.mark.parametrize("drafts", [1, 4])

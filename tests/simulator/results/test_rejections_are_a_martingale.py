@@ -36,6 +36,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "step": 0.01, "target": 0.05, "resolution": 30},
     "dense": {"kind": "dense", "resolution": 60},
     "half_top_k": {"kind": "truncated_fp16", "policy": "fixed_length", "k": 8},
+    "ids_only_greedy": {"kind": "ids_only_greedy"},
     "composed": {
         "kind": "composed",
         "sparsifier": {"kind": "top_p", "mass": 0.8},

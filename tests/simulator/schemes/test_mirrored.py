@@ -15,15 +15,12 @@ from plants import AirWatch, ran
 
 from channels.codec import wire
 from simulator import Cell
-from simulator.checking.exact import Enumeration, distance, verifier_distribution
 from simulator.decoding.mirror_session import MirrorSession
 from simulator.decoding.nodes import CloudNode, Parts, Verified
 from simulator.results.columns import LOSSLESS_TV
 from simulator.schemes import Mirrored, mirrored
 from simulator.schemes.policy import DRAFT, SEND, Action, CloudDecodes, EdgeView, Policy, PolicyState
 
-TOKENS = 3
-EXACT = verifier_distribution((1, 2), TOKENS)
 SOMETIMES = 0.002
 """A drift under which the cloud's counts differ in some rounds of the cells below."""
 WAYS = [(ids, drift) for ids in ("flat", "law") for drift in (0.0, SOMETIMES)] + [("prior", SOMETIMES)]
@@ -31,21 +28,6 @@ WAYS = [(ids, drift) for ids in ("flat", "law") for drift in (0.0, SOMETIMES)] +
 
 def scheme(ids: str = "flat", drift: float = 0.0, **fields: object) -> dict[str, object]:
     return {"kind": "mirrored", "ids": ids, "drift": drift, **fields}
-
-
-@pytest.mark.parametrize(("ids", "drift"), [("prior", 0.0), ("flat", 0.15), ("law", 0.0), ("law", 0.15)])
-def test_i12_output_distribution_is_the_verifiers(ids: str, drift: float) -> None:
-    """Through the shipped edge, wire and cloud, whether the cloud's distributions are the edge's or not."""
-    lattice = {"kind": "lattice", "resolution": 5}
-    mirror = Mirrored.model_validate(
-        scheme(ids, drift, sparsifier={"kind": "top_k", "k": 3}, quantizer=lattice, max_drafts=2)
-    )
-    enumeration = Enumeration(mirror, TOKENS)
-    distribution = enumeration.distribution()
-    assert sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
-    assert distance(distribution, EXACT) < 1e-12
-    asked, sealed = enumeration.asked, enumeration.sealed
-    assert enumeration.rounds >= 2 and (0 < asked < sealed if drift else not asked)
 
 
 @pytest.mark.parametrize(("ids", "drift"), WAYS)
