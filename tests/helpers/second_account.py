@@ -11,8 +11,7 @@ from math import inf, log1p
 from typing import Final
 
 from plants import AirWatch
-from seen_ahead import FollowingAhead
-from seen_requests import Following, RequestSeen, RoundSeen
+from seen_requests import Following, FollowingAhead, RequestSeen, RoundSeen
 from slow_times import Transfer
 from tables_pair import END
 
