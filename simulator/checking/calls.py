@@ -110,16 +110,16 @@ def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: DraftedRound) -> It
     drafts = made.drafts[: scheme.max_drafts]
     try:
         parts = scheme.encode_parts(drafts, packets, made.context)
-        heard = scheme.decode_parts(parts, packets, made.context)
+        received = scheme.decode_parts(parts, packets, made.context)
     except wire.CodecError:  # the round trip says so
         return
     yield Call("encode", partial(scheme.encode_parts, drafts, packets, made.context))
     yield Call("length_bits", partial(packets.length_bits, drafts, made.context))
     yield Call("decode", partial(packets.decode, parts[0], made.context))
-    p = np.stack([*made.distributions[::-1], made.distributions[0]])[: len(heard.drafts) + 1]
-    line = tuple(heard.drafts.tolist())
+    p = np.stack([*made.distributions[::-1], made.distributions[0]])[: len(received.drafts) + 1]
+    line = tuple(received.drafts.tolist())
     judge = scheme.families.acceptance.judge
-    yield Call("judge", lambda: judge(along(p, line), heard, made.numbers, 1, len(made.context)))
+    yield Call("judge", lambda: judge(along(p, line), received, made.numbers, 1, len(made.context)))
 
 
 def _of_the_policy(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
@@ -182,7 +182,7 @@ def print_answers(file: str) -> None:
         if subject.decides_tokens:
             try:
                 found[subject.name] = [answers(subject.scheme(size), size) for size in VOCABULARIES]
-            except Exception as error:  # told by the process that asks, in which it is raised too
+            except Exception as error:  # reported by the process that asks, in which it is raised too
                 found[subject.name] = [[("all", f"{type(error).__name__}: {error}")]]
     print(json.dumps(found))
 

@@ -79,10 +79,12 @@ THREE_TOKENS = TinyPair(
 PAIR, V = FOUR_TOKENS.loaded, FOUR_TOKENS.vocabulary
 Distribution = dict[tuple[int, ...], float]
 S = TypeVar("S", bound=Hashable)
-Told = tuple[PolicyState, tuple[SeenVerdict, ...]]  # what a policy remembers, and the verification results that it sees
+Past = tuple[
+    PolicyState, tuple[SeenVerdict, ...]
+]  # what a policy remembers, and the verification results that it has seen
 Drop = Callable[[EdgeNode, EdgeNode], bool]
-Heard = Callable[[tuple[int, ...], bool], int]
-Start = tuple[State, Told, bool]
+ReceivedParts = Callable[[tuple[int, ...], bool], int]
+Start = tuple[State, Past, bool]
 """How a round starts: the scheme's state, the policy's, and whether the last token is a correction that the cloud has
 yet to receive."""
 Path = tuple[tuple[float, ...], float]
@@ -116,9 +118,9 @@ class Enumeration:
     pair: TinyPair = FOUR_TOKENS
     drop: Drop = lambda _before, _after: False
     room_bits: int | None = None
-    heard: Heard = lambda parts_bits, _foreseen: len(parts_bits)
-    """How many leading parts of a payload the cloud hears, from their lengths in bits, and whether the edge knew of the
-    last one that it is before it was drawn."""
+    received: ReceivedParts = lambda parts_bits, _foreseen: len(parts_bits)
+    """How many leading parts of a payload the cloud receives, from their lengths in bits, and whether the edge knew of
+    the last one that it is before it was drawn."""
     answer_s: float = 1.0  # how long each answer takes, as a policy sees it
     second_drafts: int = 0
     full: int = 0
@@ -128,7 +130,7 @@ class Enumeration:
     cut: int = 0
     owed: int = 0  # rounds whose payload begins with a correction
     stopped: int = 0  # rounds sent without the draft whose distribution the policy had looked at
-    sealed: int = 0  # payloads that the cloud has heard
+    sealed: int = 0  # payloads that the cloud has received
     asked: int = 0  # rounds whose whole payload the cloud asked for
     alone: int = 0  # times that the cloud was left to decode by itself
     rungs: set[int] = field(default_factory=set)  # those that rounds were under
@@ -177,7 +179,7 @@ class Enumeration:
         return distribution
 
     def _round(self, committed: Tokens, start: Start) -> Iterator[tuple[Tokens, Start, float]]:
-        state, told, owes = start
+        state, past, owes = start
         node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes)
         self.owed += owes
         remaining = self.tokens - len(committed)
@@ -185,10 +187,10 @@ class Enumeration:
         plan = self.scheme.families.policy.plan(most)
         action: Action = DraftRound(most if plan is None else plan)
         if plan is None:
-            action, told = self._ask(node, told, remaining, 0)
+            action, past = self._ask(node, past, remaining, 0)
         if isinstance(action, CloudDecodes):
             self.alone += 1
-            for last, learnt, tokens, share in self._alone(node, told, action.tokens):
+            for last, learnt, tokens, share in self._alone(node, past, action.tokens):
                 yield tokens, (last, learnt, False), share
             return
         assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
@@ -197,7 +199,7 @@ class Enumeration:
         planned = action.length if isinstance(action, DraftRound) else None
         if planned is not None and most > 1:
             self.lengths.add(planned)
-        for drafted, asked, weight in self._drafts(node, told, remaining, action.rung, planned):
+        for drafted, asked, weight in self._drafts(node, past, remaining, action.rung, planned):
             payload = self._edge.seal(drafted)
             self.payloads.add((len(drafted.drafts), payload.bits))
             view, parts = self._on_the_air(node, drafted, payload, planned or most)
@@ -206,7 +208,7 @@ class Enumeration:
                 known, verified, after, tokens = self._answered(drafted, view, parts)
                 left = self._cloud_before(after)
                 assert tokens == verified.committed
-                assert (known.committed, known.owed) == (left.committed, left.owed), "the cloud knows what it heard"
+                assert (known.committed, known.owed) == (left.committed, left.owed), "the cloud knows what it received"
                 seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, self.answer_s, action.rung)
                 learnt = self._learnt(seen, asked)
                 yield tokens, (after.state, learnt, after.owes), weight * share
@@ -214,7 +216,7 @@ class Enumeration:
     def _on_the_air(self, node: EdgeNode, drafted: EdgeNode, payload: Payload, most: int) -> tuple[CloudNode, Parts]:
         """What the cloud knew before the round, and what arrives of it, received."""
         foreseen = len(drafted.drafts) == most or drafted.drafts[0].over_budget
-        arrived = self.heard(payload.parts_bits, foreseen)
+        arrived = self.received(payload.parts_bits, foreseen)
         self.cut += arrived < len(payload.parts)
         self.parts = max(self.parts, len(payload.parts))
         view, parts = self._cloud_before(node), payload.parts[:arrived]
@@ -269,10 +271,10 @@ class Enumeration:
             return self._cloud.start(node.committed)
         return CloudNode(node.round, node.committed[:-1], len(node.committed) - 1, owed=True)
 
-    def _alone(self, node: EdgeNode, told: Told, tokens: int) -> Iterator[tuple[State, Told, tuple[int, ...], float]]:
+    def _alone(self, node: EdgeNode, past: Past, tokens: int) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
         """The cloud decodes by itself, a round each token."""
         if not tokens:
-            yield node.state, told, (), 1.0
+            yield node.state, past, (), 1.0
             return
         view = self._cloud.start(node.committed)
         assert self._cloud.receive(view, ()) == 0
@@ -280,37 +282,37 @@ class Enumeration:
             assert self._cloud.receive(view, ()) == 0
             self._verdict.give(numbers)
             _, verified = self._cloud.verify(view, ())
-            after, said = self._edge.resolve(node, verified.reply)
-            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), told)
+            after, committed = self._edge.resolve(node, verified.reply)
+            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past)
             following = EdgeNode(1, after.committed, after.state)
             for state, last, more, rest in self._alone(following, learnt, tokens - 1):
-                yield state, last, (*said, *more), share * rest
+                yield state, last, (*committed, *more), share * rest
 
     def _drafts(
-        self, node: EdgeNode, told: Told, remaining: int, rung: int, planned: int | None
-    ) -> Iterator[tuple[EdgeNode, Told, float]]:
+        self, node: EdgeNode, past: Past, remaining: int, rung: int, planned: int | None
+    ) -> Iterator[tuple[EdgeNode, Past, float]]:
         """Every round that may come of it: the first draft is drawn, the others where the policy says so."""
         most = most_drafts(self.scheme.max_drafts, remaining) if planned is None else planned
         sent = node.full or len(node.drafts) >= most
         if not sent and node.drafts and planned is None:
-            node, told, sent = self._decide(node, told, remaining, rung)
+            node, past, sent = self._decide(node, past, remaining, rung)
         if sent:
-            yield node, told, 1.0
+            yield node, past, 1.0
             return
         for numbers, share in self._draws(node):
             self._draft.give(numbers)
             after, outcome = self._edge.draft(node)
             if isinstance(outcome, Drafted) and node.drafts and self.drop(node, after):
-                yield node, told, share
+                yield node, past, share
                 continue
             self.second_drafts += len(node.drafts) == 1
             self.full += isinstance(outcome, Full)
-            for sealed, last, rest in self._drafts(after, told, remaining, rung, planned):
+            for sealed, last, rest in self._drafts(after, past, remaining, rung, planned):
                 yield sealed, last, share * rest
 
-    def _decide(self, node: EdgeNode, told: Told, remaining: int, rung: int) -> tuple[EdgeNode, Told, bool]:
+    def _decide(self, node: EdgeNode, past: Past, remaining: int, rung: int) -> tuple[EdgeNode, Past, bool]:
         """The round as the policy leaves it before one more draw, its state, and whether the round is sent."""
-        action, asked = self._ask(node, told, remaining, rung)
+        action, asked = self._ask(node, past, remaining, rung)
         if self.scheme.families.policy.looks_at_law and not isinstance(action, Send):
             action, asked = self._ask(node, asked, remaining, rung, self._edge.look(node))
             self.stopped += isinstance(action, Send)
@@ -318,12 +320,12 @@ class Enumeration:
         return node, asked, isinstance(action, Send)
 
     def _ask(
-        self, node: EdgeNode, told: Told, remaining: int, rung: int, distribution: Floats | None = None
-    ) -> tuple[Action, Told]:
+        self, node: EdgeNode, past: Past, remaining: int, rung: int, distribution: Floats | None = None
+    ) -> tuple[Action, Past]:
         """What the policy does, once it no longer waits."""
         seen = tuple(SeenDraft(each.draft, each.confidence, each.dropped_mass) for each in node.drafts)
         most = most_drafts(self.scheme.max_drafts, remaining)
-        policy, (state, verdicts), now_s = self.scheme.families.policy, told, 0.0
+        policy, (state, verdicts), now_s = self.scheme.families.policy, past, 0.0
         for _ in range(WAITS):
             view = EdgeView(
                 now_s, seen, most, remaining, verdicts, SeenLink(), distribution, rung=rung, rungs=self.scheme.rungs
@@ -337,8 +339,8 @@ class Enumeration:
             now_s = action.until_s
         raise NotEnumerableError(f"waits more than {WAITS} times before one draft")
 
-    def _learnt(self, seen: SeenVerdict, told: Told) -> Told:
-        return self.scheme.families.policy.learn(seen, told[0]), (*told[1], seen)
+    def _learnt(self, seen: SeenVerdict, past: Past) -> Past:
+        return self.scheme.families.policy.learn(seen, past[0]), (*past[1], seen)
 
     def _draws(self, node: EdgeNode) -> list[Path]:
         """The numbers that draw one more draft, one path for each that may come, and the probabilities."""

@@ -63,15 +63,15 @@ class TreeEnumeration(Enumeration):
             else:
                 self._drafter.distributions(text, asked)
 
-    def _compose(self, node: EdgeNode, levels: int, told: list[float]) -> TreeNode:
-        self._draft.give(told)
+    def _compose(self, node: EdgeNode, levels: int, given: list[float]) -> TreeNode:
+        self._draft.give(given)
         drafted = self._edge.compose(node, levels)
         assert isinstance(drafted, TreeNode)
         return drafted
 
-    def _trees(self, node: EdgeNode, levels: int, told: list[float]) -> Iterator[tuple[TreeNode, float]]:
+    def _trees(self, node: EdgeNode, levels: int, given: list[float]) -> Iterator[tuple[TreeNode, float]]:
         """Every tree whose first nodes were drawn by the numbers `told`."""
-        number, drafted = len(told), self._compose(node, levels, told)
+        number, drafted = len(given), self._compose(node, levels, given)
         if number >= len(drafted.drafts):
             yield drafted, 1.0
             return
@@ -84,8 +84,8 @@ class TreeEnumeration(Enumeration):
         for place in np.flatnonzero(left):
             low, high = ends[place] - left[place] / left.sum(), ends[place]
             for u in (low + BESIDE * (high - low), high - BESIDE * (high - low)):
-                assert self._compose(node, levels, [*told, u]).tree.tokens[number] == draft.support[place]
-            for tree, rest in self._trees(node, levels, [*told, (low + high) / 2]):
+                assert self._compose(node, levels, [*given, u]).tree.tokens[number] == draft.support[place]
+            for tree, rest in self._trees(node, levels, [*given, (low + high) / 2]):
                 yield tree, (high - low) * rest
 
     def _paths(self, node: TreeNode) -> Iterator[tuple[list[float], float]]:
@@ -105,9 +105,9 @@ class TreeEnumeration(Enumeration):
             token = node.tree.tokens[child]
             ratio = min(1.0, p[token] / qhat[token])
             if ratio > 0:
-                told = [*numbers[:child], ratio * (1 - BESIDE), *numbers[child + 1 :]]
+                given = [*numbers[:child], ratio * (1 - BESIDE), *numbers[child + 1 :]]
                 self.late += child > children[0]
-                yield from self._onward(node, child, token, told, weight * ratio)
+                yield from self._onward(node, child, token, given, weight * ratio)
             if ratio == 1:
                 return
             numbers = [*numbers[:child], ratio + BESIDE * (1 - ratio), *numbers[child + 1 :]]

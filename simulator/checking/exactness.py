@@ -134,8 +134,8 @@ def _bound(subject: Subject, payloads: set[tuple[int, int]]) -> Finding | None:
     if scheme is None:
         return None
     found = _enumerated(bound := Enumeration(scheme, TOKENS))
-    told = f"{found.over}, {bound.full} second drafts refused by {scheme.budget_bits} bits"
-    return replace(found, over=told) if bound.full else None
+    message = f"{found.over}, {bound.full} second drafts refused by {scheme.budget_bits} bits"
+    return replace(found, over=message) if bound.full else None
 
 
 def _partial(subject: Subject, plain: DraftScheme) -> Finding | None:
@@ -153,15 +153,15 @@ def _in_parts(scheme: DraftScheme) -> Iterator[Finding]:
     lengths = set[int]()
 
     def none_longer(limit: int) -> Callable[[tuple[int, ...], bool], int]:
-        def heard(parts_bits: tuple[int, ...], _foreseen: bool) -> int:
+        def received(parts_bits: tuple[int, ...], _foreseen: bool) -> int:
             lengths.update(parts_bits[1:])
             return next((n for n, bits in enumerate(parts_bits) if n and bits > limit), len(parts_bits))
 
-        return heard
+        return received
 
-    yield _enumerated(Enumeration(scheme, TOKENS, heard=none_longer(0)))
+    yield _enumerated(Enumeration(scheme, TOKENS, received=none_longer(0)))
     for limit in sorted(lengths)[:-1]:
-        yield _enumerated(Enumeration(scheme, TOKENS, heard=none_longer(limit)))
+        yield _enumerated(Enumeration(scheme, TOKENS, received=none_longer(limit)))
 
 
 def _enumerated(enumeration: Enumeration) -> Finding:
@@ -171,10 +171,10 @@ def _enumerated(enumeration: Enumeration) -> Finding:
     )
     if not enumeration.short or found.holds:
         return found
-    told = (
+    message = (
         f"{enumeration.short} of {enumeration.sealed} payloads lack a draft that was drawn, so whether it is sent may"
     )
-    return replace(found, difference=f"{told} depend on it: {found.difference}")
+    return replace(found, difference=f"{message} depend on it: {found.difference}")
 
 
 def _found(
@@ -191,8 +191,8 @@ def _found(
             mine[text[:length]] += share
         if distance(mine, exact) >= min(tv, EXACT_TV):
             text = max(exact, key=lambda each: abs(mine[each] - exact[each]))
-            told = f"after {_text(prompt)} the text {_text(text)} comes with probability {mine[text]:.4g}"
-            return Finding(tv, over, f"{told}, the verifier's is {exact[text]:.4g}")
+            message = f"after {_text(prompt)} the text {_text(text)} comes with probability {mine[text]:.4g}"
+            return Finding(tv, over, f"{message}, the verifier's is {exact[text]:.4g}")
     return Finding(tv, over)
 
 
@@ -213,13 +213,13 @@ def _raced(scheme: DraftScheme) -> Finding:
             node, _ = edge.resolve(drafted, verified.reply)
         for place in range(len(PROMPT), last):
             race = numbers.shared.exponentials(FOUR_TOKENS.vocabulary, place)
-            before, said = node.committed[place - 1], node.committed[place]
+            before, token = node.committed[place - 1], node.committed[place]
             with np.errstate(divide="ignore"):
                 won = int(np.argmin(race / FOUR_TOKENS.p[before]))
-            if said != won:
+            if token != won:
                 wrong += 1
                 difference = (
-                    difference or f"after token {before} comes {said}, and the verifier's own race is won by {won}"
+                    difference or f"after token {before} comes {token}, and the verifier's own race is won by {won}"
                 )
                 break
     return Finding(wrong / RACES, f"{RACES} texts, each the verifier's own race", difference)
@@ -247,7 +247,7 @@ class AheadEnumeration(Enumeration):
 
     late: Callable[[Chain], bool] = lambda _chain: False
     deepest: int = field(default=0, init=False)  # most rounds under way at once
-    stood: int = field(default=0, init=False)  # rounds that stood with a successor under way
+    accepted: int = field(default=0, init=False)  # rounds that were accepted with a successor under way
     flushed: int = field(default=0, init=False)
 
     def distribution(self) -> Distribution:
@@ -275,7 +275,7 @@ class AheadEnumeration(Enumeration):
 
     def _verified(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
         """The oldest round is verified; where it stands, whatever its numbers were, the next one is."""
-        oldest, stood, on = chain[0], 0.0, view
+        oldest, accepted, on = chain[0], 0.0, view
         late = self.late(chain)
         for session in (self._edge, self._cloud):
             session._lookahead = SYNCHRONOUS if late else self._lookahead
@@ -287,13 +287,13 @@ class AheadEnumeration(Enumeration):
             after, verified, settled, tokens = self._answered(oldest, view, parts)
             assert tokens == verified.committed and settled.round == after.round
             if not late and settled.round == oldest.round + 1:
-                stood, on = stood + share, after
+                accepted, on = accepted + share, after
             else:
                 self.flushed += len(chain) - 1
                 yield settled.committed, settled.state, share
         for session in (self._edge, self._cloud):
             session._lookahead = self._lookahead
-        if stood:
-            self.stood += 1
+        if accepted:
+            self.accepted += 1
             for text, state, share in self._ahead(chain[1:], start, on):
-                yield text, state, stood * share
+                yield text, state, accepted * share

@@ -28,12 +28,12 @@ class Received:
     """What the cloud knows of a round once the payload is decoded."""
 
     drafts: Ints  # [L]
-    qhat: Floats  # [L, V]; 0 where nothing was told of it
+    qhat: Floats  # [L, V]; 0 where nothing was sent of it
     unverified: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    """[L], all verified by default: drafts that stand whatever the target distribution says, of which qhat tells the id
-    alone."""
+    """[L], all verified by default: drafts that are accepted whatever the target distribution says, of which qhat tells
+    the id alone."""
     worked_out: bool = False
-    """Whether qhat is the cloud's own, of which it was told no more than a checksum."""
+    """Whether qhat is the cloud's own, of which it received no more than a checksum."""
 
     def __post_init__(self) -> None:
         if not self.unverified.size:
@@ -41,7 +41,7 @@ class Received:
 
 
 def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | None = None) -> Received:
-    """Decoded drafts as the arrays that verification takes. `resolution`: the denominator of counts that are told of
+    """Decoded drafts as the arrays that verification takes. `resolution`: the denominator of counts that are sent of
     the drafted ids alone; else they are over their sum."""
     qhat = np.zeros((len(drafts), vocabulary))
     for row, draft in zip(qhat, drafts, strict=True):
@@ -152,7 +152,7 @@ class SplitRejection(Acceptance):
 
 
 class Coupling(Acceptance):
-    """A draft stands iff it wins the verifier's race too, run with the exponentials that the edge ran its own with.
+    """A draft is accepted iff it wins the verifier's race too, run with the same exponentials as the edge's.
 
     The committed text is the verifier's own race, whatever is drafted (Daliri, Musco, Suresh, arXiv 2408.07978).
     """

@@ -1,4 +1,4 @@
-"""What a user's scheme, or a part of one, must answer: a rule a method, told by name where it is broken."""
+"""What a user's scheme, or a part of one, must answer: a rule a method, whose breach is reported by name."""
 
 from __future__ import annotations
 

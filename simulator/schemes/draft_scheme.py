@@ -181,11 +181,13 @@ class DraftScheme(Scheme):
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
         if not self.families.reply.known_by_length:
-            told = "must be 0 where the token of a reply is coded, which can be as short as the answer that all stand"
-            raise ValueError(f"depth = {self.depth}: {told}")
+            message = (
+                "must be 0 where the token of a reply is coded, which can be as short as the answer that all stand"
+            )
+            raise ValueError(f"depth = {self.depth}: {message}")
         if not self.plans:
-            told = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
-            raise ValueError(f"depth = {self.depth}: {told}")
+            message = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
+            raise ValueError(f"depth = {self.depth}: {message}")
 
     def _check_corrections(self) -> None:
         """Raises ValueError where the edge is to draw the corrections and cannot."""

@@ -1,4 +1,4 @@
-"""The upper limit of drafting by looking: rounds that an oracle decides, told the acceptance of every draft."""
+"""The upper limit of drafting by looking: an oracle, which knows the chance of acceptance of every draft, decides."""
 
 from __future__ import annotations
 

@@ -152,11 +152,11 @@ class Mirrored(DraftScheme):
     def decode_brief(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Brief:
         """What the cloud gets from the first payload before its drafter has run. Raises CodecError."""
         size = self.checksum_bits // 8
-        ids, told = parts[0][:-size], parts[0][-size:]
+        ids, digest = parts[0][:-size], parts[0][-size:]
         if self.ids == "law":
-            return Brief(count_drafted(ids, self.max_drafts), (), ids, told)
+            return Brief(count_drafted(ids, self.max_drafts), (), ids, digest)
         tokens = tuple(draft.token for draft in self._id_packets(packets).decode(ids, context))
-        return Brief(len(tokens), tokens, ids, told)
+        return Brief(len(tokens), tokens, ids, digest)
 
     def complete(self, brief: Brief, packets: Packets, distributions: DistributionsAfter) -> Received | None:
         """The round, by the cloud's own distributions; None where they are not the edge's."""

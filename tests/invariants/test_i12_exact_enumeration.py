@@ -226,7 +226,7 @@ def pipelined(scheme: DraftScheme, *, slow: bool = True) -> dict[str, Case]:
     """A scheme with rounds under way, over four tokens unless that is slow, and over five."""
 
     def met(each: Any) -> bool:
-        return bool(each.deepest == scheme.depth + 1 and each.stood and each.flushed)
+        return bool(each.deepest == scheme.depth + 1 and each.accepted and each.flushed)
 
     return {"": Case(scheme, met, 4, slow=slow), " longer": Case(scheme, met, 5, slow=True)}
 

@@ -233,7 +233,7 @@ def test_i12_output_distribution_is_the_verifiers_whatever_arrives(
     scheme: DraftScheme, loss: str, room_bits: int
 ) -> None:
     """Which drafts are heard is up to losses that look at the place and at the time, so at the bits before."""
-    enumeration = Enumeration(scheme, 3, room_bits=room_bits, heard=heard_over(LOSSES[loss], room_bits))
+    enumeration = Enumeration(scheme, 3, room_bits=room_bits, received=heard_over(LOSSES[loss], room_bits))
     assert distance(enumeration.distribution(), verifier_distribution((1, 2), 3)) < 1e-12
     assert enumeration.parts == 2 or room_bits < 64
 
@@ -243,7 +243,7 @@ def test_i12_output_distribution_is_the_verifiers_whatever_arrives(
 def test_i12_a_draft_too_large_for_its_part_is_not_drawn(loss: str) -> None:
     """What follows token 1 takes more than the room. It must not change how the drafts before it travel."""
     scheme = CSqs(resolution=1400, max_drafts=3, initial=0.15, partial=True)
-    enumeration = Enumeration(scheme, 4, room_bits=32, heard=heard_over(LOSSES[loss], 32))
+    enumeration = Enumeration(scheme, 4, room_bits=32, received=heard_over(LOSSES[loss], 32))
     assert distance(enumeration.distribution(), verifier_distribution((1, 2), 4)) < 1e-12
     assert enumeration.full and enumeration.parts == 3
     assert enumeration.cut or loss == "none"
@@ -261,7 +261,7 @@ def test_i12_a_part_that_tells_its_draft_bends_the_distribution() -> None:
         )
         return payload
 
-    enumeration.heard = lambda parts_bits, _: 1 if len(parts_bits) > 1 and parts_bits[1] > min(parts_bits) else 2
+    enumeration.received = lambda parts_bits, _: 1 if len(parts_bits) > 1 and parts_bits[1] > min(parts_bits) else 2
     with patch.object(EdgeSession, "seal", telling):
         distribution = enumeration.distribution()
     assert distance(distribution, verifier_distribution((1, 2), 3)) > 0.01

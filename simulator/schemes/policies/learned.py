@@ -112,7 +112,7 @@ class Learned:
         if not isnan(self.asked_s):
             self.pass_s.observe(view.now_s - self.asked_s, PASS_MEMORY)
             self.asked_s = nan
-        while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all where no laws are told
+        while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all
             self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
             self.bins.append(NO_DISTRIBUTION)
         answered_s = view.verdicts[-1].answered_s if view.verdicts else nan

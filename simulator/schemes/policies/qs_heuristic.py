@@ -48,9 +48,9 @@ class QsHeuristic(Policy):
         return (*Estimates(), 1.0, 1.0, 1.0) if last is None else last
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
-        good, stood, _ = state[_PLACES:]
+        good, accepted, _ = state[_PLACES:]
         before = (*state[:-1], float(not view.verdicts))
-        length = round(self.short + (self.long - self.short) * (good + stood) / 2)
+        length = round(self.short + (self.long - self.short) * (good + accepted) / 2)
         return DraftRound(min(length, view.most_drafts), view.rungs - 1 if good else 0), before
 
     def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
