@@ -183,10 +183,8 @@ def _found(
     over = f"all texts of {tokens} tokens over {pair.vocabulary} ids{rounds}"
     tv = float(distance(distribution, verifier_distribution(prompt, tokens, pair.p)))
     for length in range(1, tokens + 1):
-        exact, mine = (
-            verifier_distribution(prompt, length, pair.p),
-            dict.fromkeys(verifier_distribution(prompt, length, pair.p), 0.0),
-        )
+        exact = verifier_distribution(prompt, length, pair.p)
+        mine = dict.fromkeys(exact, 0.0)
         for text, share in distribution.items():
             mine[text[:length]] += share
         if distance(mine, exact) >= min(tv, EXACT_TV):

@@ -40,19 +40,19 @@ class _Outcome(NamedTuple):
     token: int
 
 
-class _Unasked(Uniforms):
+class Unasked(Uniforms):
     """Random numbers that no rule may use that is to be enumerated."""
 
     __slots__ = ()
 
     def under(self, *prefix: int) -> Uniforms:
-        raise NotEnumerableError
+        raise NotEnumerableError("asks for random numbers under addresses of its own")
 
     def _digest(self, index: tuple[int, ...], size: int) -> bytes:
-        raise NotEnumerableError
+        raise NotEnumerableError("asks for more than single random numbers")
 
 
-class _Numbers(_Unasked):
+class _Numbers(Unasked):
     """The verification's numbers of a round: those of the drafts before one as they were, two others as they are given.
 
     `own`: the number of the draft; `last`: the one other number that may be requested.
@@ -159,7 +159,7 @@ class VerifiedRound:
             distributions.unverified[:size],
             distributions.worked_out,
         )
-        unasked = _Unasked(b"")
+        unasked = Unasked(b"")
         numbers = RequestUniforms(unasked, _Numbers(at, self._was, own, last), unasked)
         result = self.acceptance.judge(distribution_after, cut, numbers, self.number, self.position)
         if result.accepted > at:

@@ -65,14 +65,16 @@ def distribution_and_miss(confidence: float, max_drafts: int) -> tuple[Distribut
     return distribution, miss
 
 
-@pytest.mark.parametrize("fields", [{}, {"partial": True}, {"code": "enumerative"}, {"max_drafts": 3}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"partial": True}, {"code": "enumerative"}, {"max_drafts": 3}, {"confidence": 0.01}]
+)
 def test_the_distribution_is_the_drafters_at_unverified_positions_and_the_verifiers_at_all_others(
     fields: dict[str, object],
 ) -> None:
-    skipping = scheme(SURE, **fields)
+    skipping = scheme(**{"confidence": SURE} | fields)
     enumeration = Enumeration(skipping, TOKENS)
     distribution = enumeration.distribution()
-    expected, miss = distribution_and_miss(SURE, skipping.max_drafts)
+    expected, miss = distribution_and_miss(skipping.confidence, skipping.max_drafts)
     assert sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
     assert distance(distribution, expected) < 1e-12
     assert enumeration.rounds >= 2 and enumeration.second_drafts > 0
@@ -87,15 +89,6 @@ def test_never_sure_is_k_sqs_of_one_draft_and_the_verifiers_distribution() -> No
     assert never.rounds[columns].equals(one.rounds[columns])
     assert (never.rounds["payload_bits"] - 8 == one.rounds["payload_bits"]).all()
     assert never.summary["tv_output"] == 0
-
-
-def test_always_sure_is_the_drafters_distribution_but_for_the_verifiers_bonus() -> None:
-    distribution = Enumeration(scheme(0.01), TOKENS).distribution()
-    expected: Distribution = {(): 1.0}
-    for n in range(TOKENS):
-        table = P if n == 2 else Q
-        expected = {(*t, x): w * table[(*PROMPT, *t)[-1], x] for t, w in expected.items() for x in range(V)}
-    assert distance(distribution, expected) < 1e-12
 
 
 def run(scheme: dict[str, object], **fields: object) -> CellResult:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from cells import cell
+from codec_strategies import distributions
 from hostile import refused_or_holds
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -34,16 +35,6 @@ ELL = 8
 
 
 FEW = settings(deadline=None, max_examples=50)
-
-
-@st.composite
-def distributions(draw: st.DrawFn, min_size: int, max_size: int) -> np.ndarray:
-    """With ties and zeros, float64 [V]."""
-    size = draw(st.integers(min_size, max_size))
-    some = st.one_of(st.integers(0, 6), st.floats(1e-12, 1.0))
-    weights = np.asarray(draw(st.lists(some, min_size=size, max_size=size)), dtype=float)
-    weights[draw(st.integers(0, size - 1))] += 1.0
-    return weights / weights.sum()
 
 
 def packets(vocabulary: int) -> ScalarPackets:

@@ -56,7 +56,7 @@ def test_a_threshold_moves_along_one_branch_as_along_a_line(rollback: str) -> No
     assert tables(branch.model_dump()) == line != tables(tree.model_dump())
 
 
-class SentAndJudged(Watch):
+class SentAndVerified(Watch):
     """Keeps what was sent and verified of each round, by request."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ def test_a_threshold_is_that_of_the_path_that_stands() -> None:
     """It has moved for each draft that stood, and for the distribution whose children were all rejected, if there was
     one."""
     scheme = ConformalTree(widths=(2, 2, 2), max_drafts=3, target=0.0, step=0.01, initial=0.05)
-    seen, late = SentAndJudged(), 0
+    seen, late = SentAndVerified(), 0
     ran(cell(scheme.model_dump(), workload=ASKED), watch=seen)
     for (sent, judged), (after, _) in (pair for rounds in seen.rounds.values() for pair in pairwise(rounds)):
         distribution = [sent.state] if not judged.path else [sent.drafts[judged.path[-1]].state]
@@ -86,7 +86,7 @@ def test_a_threshold_is_that_of_the_path_that_stands() -> None:
 
 def test_divergences_are_those_of_the_positions_along_the_path() -> None:
     """By this test's own distributions: of the text and each node that stands, as far as they have children."""
-    seen, made = SentAndJudged(), cell({"kind": "tree", "widths": [3, 2], "k": 6, "max_drafts": 3}, workload=ASKED)
+    seen, made = SentAndVerified(), cell({"kind": "tree", "widths": [3, 2], "k": 6, "max_drafts": 3}, workload=ASKED)
     ran(made, watch=seen)
     pair = made.models.pair.load()
     verifier, drafter = pair.verifier.open(1.0), pair.drafter.open(1.0)
