@@ -131,9 +131,7 @@ def test_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     assert sha256(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
 
 
-def test_a_large_file_is_read_again_when_it_has_changed_and_only_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_file_is_read_again_when_it_has_changed_and_only_then(tmp_path, monkeypatch):
     path = tmp_path / "f"
     path.write_bytes(b"abc")
     first = sha256_once(path)

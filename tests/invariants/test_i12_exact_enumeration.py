@@ -203,9 +203,7 @@ def trees_are_cut(met: Any) -> bool:
     return bool(0 < met.full < met.trees and met.longest == 2)
 
 
-def edge_corrects(
-    scheme: DraftScheme, met: Callable[[Any], object] = lambda met: met.owed > 0, tokens: int = TOKENS
-) -> Case:
+def edge_corrects(scheme, met=lambda met: met.owed > 0, tokens=TOKENS):
     """A scheme whose edge draws the corrections from p in single precision."""
     return Case(scheme, met, tokens, off=tokens * 2.0**-24)
 

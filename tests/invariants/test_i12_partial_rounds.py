@@ -25,7 +25,6 @@ from simulator.decoding.nodes import EdgeNode, Parts, Payload
 from simulator.protocols.machine import AddPart, MessageKind, SendMessage
 from simulator.protocols.speculate import OpenDrafts, SpeculateEdge
 from simulator.schemes import CSqs, Dense, KSqs, TruncatedFp16
-from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.policy import DRAFT, Action, EdgeView, FixedLength, Policy, PolicyState, Wait
 from simulator.timing.messages import Message
 from simulator.timing.reassembly import Reassembly
@@ -229,9 +228,7 @@ FAST = {"half of the time"}
     "loss", ["half of the time", *(pytest.param(loss, marks=pytest.mark.slow) for loss in sorted({*LOSSES} - FAST))]
 )
 @pytest.mark.parametrize("scheme", ENUMERATED, ids=lambda scheme: f"{scheme.kind} {scheme.max_drafts}")
-def test_i12_output_distribution_is_the_verifiers_whatever_arrives(
-    scheme: DraftScheme, loss: str, room_bits: int
-) -> None:
+def test_i12_output_distribution_is_the_verifiers_whatever_arrives(scheme, loss, room_bits):
     """Which drafts are heard is up to losses that look at the place and at the time, so at the bits before."""
     enumeration = Enumeration(scheme, 3, room_bits=room_bits, received=heard_over(LOSSES[loss], room_bits))
     assert distance(enumeration.distribution(), verifier_distribution((1, 2), 3)) < 1e-12

@@ -68,9 +68,7 @@ def distribution_and_miss(confidence: float, max_drafts: int) -> tuple[Distribut
 @pytest.mark.parametrize(
     "fields", [{}, {"partial": True}, {"code": "enumerative"}, {"max_drafts": 3}, {"confidence": 0.01}]
 )
-def test_the_distribution_is_the_drafters_at_unverified_positions_and_the_verifiers_at_all_others(
-    fields: dict[str, object],
-) -> None:
+def test_the_distribution_is_the_drafters_at_unverified_positions_and_the_verifiers_at_all_others(fields):
     skipping = scheme(**{"confidence": SURE} | fields)
     enumeration = Enumeration(skipping, TOKENS)
     distribution = enumeration.distribution()

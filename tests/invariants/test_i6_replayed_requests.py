@@ -55,16 +55,7 @@ class Bench:
     def tree(self) -> Tree:
         return Tree(self.prompt, self.scheme.entry(None))
 
-    def run(
-        self,
-        tree: Tree,
-        tokens: int,
-        rounds: int,
-        *,
-        stepwise: bool = False,
-        least: float | None = None,
-        remember: bool = True,
-    ) -> tuple[list[object], Calls, Calls]:
+    def run(self, tree, tokens, rounds, *, stepwise=False, least=None, remember=True):
         """What a decoding over the tree commits, and what was requested of drafter and verifier by its end. `stepwise`:
         it drafts one by one, as for a policy that is asked, and not a round at once. `least`: it looks at each
         distribution after a round's first, and stops where none of its probabilities reaches that; the cloud then
@@ -82,9 +73,7 @@ class Bench:
         assert decoding.drafter.cached and decoding.verifier.cached  # which makes all passes that were skipped
         return said, drafter, verifier
 
-    def _play(
-        self, decoding: RequestDecoding, tokens: int, rounds: int, stepwise: bool, least: float | None
-    ) -> list[object]:
+    def _play(self, decoding, tokens, rounds, stepwise, least):
         said: list[object] = []
         edge, cloud = decoding.edge(), decoding.cloud()
         node, view = edge.start, cloud.prefill(cloud.start(self.prompt))

@@ -11,7 +11,7 @@ from plants import AirWatch, Ran, ran
 
 from channels.codec import draft_scalars, wire
 from simulator.protocols.accounts import token_bytes
-from simulator.schemes import DraftScheme, Dssd, KSqs
+from simulator.schemes import Dssd, KSqs
 from simulator.timing.messages import Message
 
 Lengths = dict[str, list[int]]
@@ -71,9 +71,7 @@ def test_i7_packets_that_a_full_buffer_drops_are_not_charged() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["dssd", {"kind": "dssd", "precision": "half"}, "asym"])
-def test_i7_corrections_and_distributions_are_charged_as_encoded(
-    scheme: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_i7_corrections_and_distributions_are_charged_as_encoded(scheme, monkeypatch):
     """Up: the prompt, and of each round a packet behind the correction of the round before, if it had one. Down: a
     count, and the bonus token or a distribution."""
     made: Lengths = {"packets": [], "tokens": [], "prompts": []}
@@ -157,9 +155,7 @@ def another_token(draft: wire.Draft) -> wire.Draft:
     ],
     ids=["another token", "another distribution", "another scalar"],
 )
-def test_i8_sees_a_sound_payload_of_other_drafts(
-    scheme: DraftScheme, other: Callable[[wire.Draft], wire.Draft], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_i8_sees_a_sound_payload_of_other_drafts(scheme, other, message, monkeypatch):
     encode = type(scheme).encode_parts
     monkeypatch.setattr(
         type(scheme), "encode_parts", lambda self, drafts, *given: encode(self, [*map(other, drafts)], *given)

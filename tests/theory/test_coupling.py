@@ -55,9 +55,7 @@ def test_the_bound_is_met_where_the_distributions_share_all_but_one_token_each()
         assert matches(p, q) == pytest.approx((1 - t) / (1 + t), abs=1e-14)
 
 
-def test_rejection_is_met_by_a_certain_distribution_and_by_any_two_distributions_on_two_tokens_and_by_few_others() -> (
-    None
-):
+def test_rejection_is_met_by_a_certain_distribution_and_by_any_two_distributions_on_two_tokens_and_by_few_others():
     p, q = np.array([0.2, 0.5, 0.3]), np.array([0.5, 0.3, 0.2])
     for one, other in ((p, np.array([0.0, 1.0, 0.0])), (np.array([0.7, 0.3]), np.array([0.4, 0.6])), (p, p)):
         assert matches(one, other) == pytest.approx(1 - float(total_variation(one, other)), abs=1e-14)

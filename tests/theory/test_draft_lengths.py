@@ -52,9 +52,7 @@ def test_a_round_commits_as_many_tokens_as_the_closed_form(scheme: str, drafts: 
     assert whole["committed"].mean() == pytest.approx(expected, abs=5 * drafts / 2 / np.sqrt(len(whole)))
 
 
-def test_the_former_name_of_truncated_fp16_is_accepted_and_a_line_says_so(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_former_name_of_truncated_fp16_is_accepted_and_a_line_says_so(capsys, monkeypatch):
     monkeypatch.setattr(mistakes, "PRINTED", set())
     now = cell({"kind": "truncated_fp16", "policy": "fixed_length", "k": 4})
     for typed in (cell({"kind": "half_top_k", "k": 4}), cell().with_({"scheme": "half_top_k", "scheme.k": 4})):

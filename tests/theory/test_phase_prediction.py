@@ -178,9 +178,7 @@ def test_with_one_acceptance_for_all_drafts_a_round_commits_a_geometric_sum() ->
 
 
 @pytest.mark.parametrize(("acceptance", "drafts", "tokens"), [(0.3, 1, 16), (0.6, 4, 32), (0.9, 8, 100)])
-def test_rounds_and_spared_drafts_of_an_answer_are_those_of_a_count_by_hand(
-    acceptance: float, drafts: int, tokens: int
-) -> None:
+def test_rounds_and_spared_drafts_of_an_answer_are_those_of_a_count_by_hand(acceptance, drafts, tokens):
     """Backwards over tokens still to come, each round by each number of accepted drafts; the closed forms are those of
     long answers, to which the exact ones come within .02 rounds and .1 drafts at these lengths."""
     rounds, made = [0.0], [0.0]

@@ -294,9 +294,7 @@ def test_each_base_runs_as_it_is() -> None:
         ("uplink: {'': 3}", "uplink.'' = 3: no such field"),
     ],
 )
-def test_what_only_a_parser_or_python_itself_refuses_is_told_in_a_line_too(
-    text: str, told: str, tmp_path: Path
-) -> None:
+def test_what_only_a_parser_or_python_itself_refuses_is_told_in_a_line_too(text, told, tmp_path):
     (tmp_path / "cell.yaml").write_text(text)
     with within(LONGEST_S), pytest.raises(ConfigError) as caught:
         Cell.from_yaml(tmp_path / "cell.yaml")

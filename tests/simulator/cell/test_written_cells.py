@@ -102,9 +102,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("field", FILES)
-def test_a_path_in_a_cells_file_begins_at_the_file_and_not_where_the_command_is_typed(
-    field: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_path_in_a_cells_file_begins_at_the_file_and_not_where_the_command_is_typed(field, tmp_path, monkeypatch):
     """The id is that of the content, and what is written from there is read again from anywhere."""
     kind, name, text = FILES[field]
     (tmp_path / "mine" / "data").mkdir(parents=True)

@@ -89,9 +89,7 @@ class World:
             self.spent_s.append(self.now_s - began_s)
         return state
 
-    def _round(
-        self, policy: Policy, rung: int, most: int, left: int, seen: list[SeenVerdict], state: PolicyState
-    ) -> tuple[PolicyState, int]:
+    def _round(self, policy, rung, most, left, seen, state):
         distributions = [SURE]
         self.now_s += self.draft_s
         while len(distributions) < most:
@@ -134,15 +132,7 @@ class World:
         self.now_s += self.round_trip_s + served_s
         self.acked += round(on_air)
 
-    def _view(
-        self,
-        drafts: tuple[SeenDraft, ...],
-        most: int,
-        left: int,
-        seen: list[SeenVerdict],
-        distribution: Floats | None,
-        rung: int,
-    ) -> EdgeView:
+    def _view(self, drafts, most, left, seen, distribution, rung):
         link = SeenLink(self.acked, round_trip_s=self.round_trip_s)
         return EdgeView(
             self.now_s, drafts, most, left, tuple(seen[-LAST:]), link, distribution, self.told, rung, len(self.bits)

@@ -126,9 +126,7 @@ class Turns(Policy):
 
 
 @pytest.mark.parametrize(("ids", "drift"), WAYS)
-def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
-    ids: str, drift: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(ids, drift, monkeypatch):
     """After every verification result, those of tokens that the cloud decoded by itself too, and after every word that
     asks."""
     behind: set[int] = set()
@@ -157,9 +155,7 @@ def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
     assert behind <= {1, 2}
 
 
-def test_a_difference_that_the_checksum_does_not_show_is_judged_by_the_wrong_distribution(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_difference_that_the_checksum_does_not_show_is_judged_by_the_wrong_distribution(monkeypatch):
     """With a checksum that shows nothing, the cloud judges with its own distributions, and the tables say what that
     costs."""
     monkeypatch.setattr(mirrored, "checksum", lambda drafts, bits: b"\0" * (bits // 8))

@@ -56,9 +56,7 @@ def rounds(draw: st.DrawFn) -> tuple[SentRound, np.ndarray, int]:
 @pytest.mark.parametrize("name", REPLIES)
 @FEW
 @given(case=rounds())
-def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(
-    name: str, case: tuple[SentRound, np.ndarray, int]
-) -> None:
+def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(name, case):
     sent, p, accepted = case
     reply, known = REPLIES[name], packets(p.size)
     context = (*sent.context, *(draft.token for draft in sent.drafts[:accepted]))
@@ -82,9 +80,7 @@ def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(
 @pytest.mark.parametrize("name", REPLIES)
 @FEW
 @given(case=rounds(), content=st.binary(max_size=60))
-def test_hostile_bytes_raise_codec_errors_and_nothing_else(
-    name: str, case: tuple[SentRound, np.ndarray, int], content: bytes
-) -> None:
+def test_hostile_bytes_raise_codec_errors_and_nothing_else(name, case, content):
     sent, p, _ = case
 
     def holds(heard: Verdict | EdgeCorrection) -> None:

@@ -204,9 +204,7 @@ ONLY = "the one that is defined for trees"
         ("code", HalfFloats(), "code = 'halves': carries quantizer 'halves'"),
     ],
 )
-def test_parts_that_no_tree_is_made_of_are_refused(
-    part: str, value: object, complaint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_that_no_tree_is_made_of_are_refused(part, value, complaint, monkeypatch):
     families = replace(TreeDrafts().made_of(), **{part: value})  # type: ignore[arg-type]
     monkeypatch.setattr(TreeDrafts, "made_of", lambda self: families)
     with pytest.raises(ValueError, match=complaint):
