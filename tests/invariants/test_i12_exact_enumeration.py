@@ -35,6 +35,7 @@ from simulator.schemes import (
     Dense,
     DraftScheme,
     Dssd,
+    Foreseeing,
     HalfDense,
     IdsOnlyGreedy,
     KSqs,
@@ -45,7 +46,10 @@ from simulator.schemes import (
     TruncatedFp16,
 )
 from simulator.schemes.draw import FromUnquantized
+from simulator.schemes.foreseeing import GoodputTold
 from simulator.schemes.policies.estimates import Estimates
+from simulator.schemes.policies.goodput import Goodput
+from simulator.schemes.policies.learned import Learned
 from simulator.schemes.policy import (
     DRAFT,
     SEND,
@@ -102,6 +106,43 @@ class Turns(Policy):
 
     def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
         return (float(result.accepted < result.drafted), state[1])
+
+
+def taught(decode_s: float, bps: float) -> PolicyState:
+    """All is known, and it is time to decide by gain: sharp distributions (bin 3) promise twice what flat ones do (bin
+    2), and with as many bits a draft must promise something between to be drawn."""
+    learned = Learned.empty(2)
+    learned.decisions, learned.acceptance.expected = 1000.0, [100.0] * 8
+    learned.acceptance.observed, learned.acceptance.looked = [70.0] * 3 + [140.0] * 5, [1.0] * 8
+    for mean, value in ((learned.bits[0], 80.0), (learned.bits[1], 52.0), (learned.header, 100.0)):
+        mean.observe(value, 1)
+    learned.pass_s.observe(0.006, 1)
+    learned.cloud.observe_verification(0.04)
+    learned.cloud.decode.observe(decode_s, 1)
+    learned.link.observe(-1.0, 1e9, 0.04 + 1e9 / bps, False)
+    learned.link.least_s, learned.link.mean, learned.link.last = 0.04, 1 / bps, 1 / bps
+    return learned.floats()
+
+
+class Taught(Goodput):
+    """The policy of a device that has learned; what the cloud takes decides whether it is ever left to decode."""
+
+    kind: Literal["taught_in_tests"] = "taught_in_tests"  # type: ignore[assignment]
+    decode_s: float = 5.0
+    bps: float = 1e3
+
+    def entry(self, last: PolicyState | None) -> PolicyState:
+        return taught(self.decode_s, self.bps)
+
+
+class TaughtTold(GoodputTold):
+    """The oracle likewise."""
+
+    kind: Literal["taught_told_in_tests"] = "taught_told_in_tests"  # type: ignore[assignment]
+    decode_s: float = 5.0
+
+    def entry(self, last: PolicyState | None) -> PolicyState:
+        return taught(self.decode_s, 1e3)
 
 
 class OfTheDrafter(DistributionReply):
@@ -203,6 +244,22 @@ def trees_are_cut(met: Any) -> bool:
     return bool(0 < met.full < met.trees and met.longest == 2)
 
 
+SHARP_OR_FINE = [
+    {"sparsifier": {"kind": "top_k", "k": k}, "quantizer": {"kind": "lattice", "resolution": ell}}
+    for k, ell in ((1, 1), (3, 5))
+]
+
+
+def drafted_under(policy: Goodput) -> Rungs:
+    return Rungs.model_validate({"settings": SHARP_OR_FINE, "max_drafts": 2, "policy": policy})
+
+
+def foreseen(decode_s: float) -> Foreseeing:
+    """Rounds that an oracle decides, over a cloud that decodes as fast by itself."""
+    oracle = TaughtTold(decode_s=decode_s)
+    return Foreseeing.model_validate({"settings": SHARP_OR_FINE, "max_drafts": 2, "oracle": oracle})
+
+
 def edge_corrects(scheme, met=lambda met: met.owed > 0, tokens=TOKENS):
     """A scheme whose edge draws the corrections from p in single precision."""
     return Case(scheme, met, tokens, off=tokens * 2.0**-24)
@@ -274,6 +331,11 @@ CASES: dict[str, Case] = {
     "the cloud between": Case(composed(policy=Turns(least=0.42)), the_cloud_decodes),
     "rungs, the cloud between": Case(rungs(), lambda met: the_cloud_decodes(met) and met.rungs == {0, 1}),
     "rungs, budget binds": Case(rungs(budget_bits=26), lambda met: some_are_cut(met) and met.rungs == {0, 1}),
+    "goodput while it learns": Case(drafted_under(Goodput(learning_rounds=1)), lambda met: met.rungs == {0, 1}),
+    "goodput, distributions end rounds": Case(drafted_under(Taught()), some_are_stopped),
+    "goodput, the cloud is left to itself": Case(drafted_under(Taught(decode_s=0.01)), lambda met: met.alone > 0),
+    "an oracle that drafts": Case(foreseen(decode_s=5.0), lambda met: met.second_drafts > 0),
+    "an oracle that leaves the cloud to itself": Case(foreseen(decode_s=0.01), lambda met: met.alone > 0),
     **{
         f"{name}{length}": case
         for name, slow, scheme in (
@@ -333,7 +395,7 @@ def second_drafts(scheme: DraftScheme) -> int:
 def test_i12_the_text_follows_the_verifiers_distribution(case: Case) -> None:
     enumerated = enumeration(case)
     assert gap(enumerated) < case.off
-    assert enumerated.rounds >= 2 or case.scheme.depth
+    assert enumerated.rounds + enumerated.alone >= 2 or case.scheme.depth
     assert case.met(enumerated), "the claim is empty"
 
 
