@@ -68,16 +68,16 @@ class Bench:
         )
         setting = DraftSetting(lambda: pair, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
         decoding = RequestDecoding(setting, tree, RequestUniforms.of(1), remember=remember)
-        said = self._play(decoding, tokens, rounds, stepwise or least is not None, least)
+        answered = self._play(decoding, tokens, rounds, stepwise or least is not None, least)
         self.passes = len(drafter) + len(verifier)
         assert decoding.drafter.cached and decoding.verifier.cached  # which makes all passes that were skipped
-        return said, drafter, verifier
+        return answered, drafter, verifier
 
     def _play(self, decoding, tokens, rounds, stepwise, least):
-        said: list[object] = []
+        answered: list[object] = []
         edge, cloud = decoding.edge(), decoding.cloud()
         node, view = edge.start, cloud.prefill(cloud.start(self.prompt))
-        while tokens > 0 and len(said) < rounds:
+        while tokens > 0 and len(answered) < rounds:
             most = most_drafts(self.scheme.max_drafts, tokens)
             composed = node if stepwise else edge.compose(node, most)
             while stepwise and len(composed.drafts) < most and not composed.full:
@@ -89,14 +89,14 @@ class Bench:
             view, verified = cloud.verify(view, parts)
             node, committed = edge.resolve(composed, verified.reply)
             tokens -= len(committed)
-            said.append((len(composed.drafts), committed))
+            answered.append((len(composed.drafts), committed))
             if least is not None and tokens > 0 and composed.full:
                 cloud.receive(view, ())
                 view, verified = cloud.verify(view, ())
                 node, committed = edge.resolve(node, verified.reply)
                 tokens -= 1
-                said.append((0, committed))
-        return said
+                answered.append((0, committed))
+        return answered
 
 
 def one_more(edge: EdgeSession, node: EdgeNode, least: float | None) -> EdgeNode:

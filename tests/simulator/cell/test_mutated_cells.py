@@ -235,14 +235,14 @@ def outcome(given: Mutated, path: Path, memory: Memory) -> str:
             simulate(cell, memory=memory)
             return "ran"
         except ConfigError as error:
-            told = str(error)
-    ours = re.sub(r"\w+_in_tests(, )?", "", told)  # kinds of other tests are open in this process
-    assert len(ours) <= LONGEST_LINE and told.isprintable(), told
-    named = re.match(r"[\w.]+", told.removeprefix("import = ")) or re.match(".*", told)
+            message = str(error)
+    ours = re.sub(r"\w+_in_tests(, )?", "", message)  # kinds of other tests are open in this process
+    assert len(ours) <= LONGEST_LINE and message.isprintable(), message
+    named = re.match(r"[\w.]+", message.removeprefix("import = ")) or re.match(".*", message)
     assert named is not None
     known = named[0].split(".")[0] in {*Cell.model_fields, "config", "cell"}
     known = known or ("config" in given.touched and f"{named[0]}:" in given.text)  # a letter of a name is another
-    assert known or any(name and name in told for name in given.touched), (told, given.touched)
+    assert known or any(name and name in message for name in given.touched), (message, given.touched)
     return "refused"
 
 
@@ -274,7 +274,7 @@ def test_each_base_runs_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("seed: 2020-13-45", "line 1: is no timestamp that can be read"),
         ("scheme: k_sqs\nseed: !!int x", "line 2: is no int that can be read"),
@@ -294,11 +294,11 @@ def test_each_base_runs_as_it_is() -> None:
         ("uplink: {'': 3}", "uplink.'' = 3: no such field"),
     ],
 )
-def test_what_only_a_parser_or_python_itself_refuses_is_told_in_a_line_too(text, told, tmp_path):
+def test_what_only_a_parser_or_python_itself_refuses_is_told_in_a_line_too(text, message, tmp_path):
     (tmp_path / "cell.yaml").write_text(text)
     with within(LONGEST_S), pytest.raises(ConfigError) as caught:
         Cell.from_yaml(tmp_path / "cell.yaml")
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_long_value_is_shown_by_its_ends() -> None:

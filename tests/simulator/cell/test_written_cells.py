@@ -61,7 +61,7 @@ def test_a_cell_shows_itself_as_the_call_that_makes_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"uplink.rate.bps": "10 s"}, "uplink.rate.bps = '10 s': must be a number of bit/s, such as 10k or 10 kbit/s"),
         ({"fleet": [{"uplink": {"access_s": "1 bit"}}]}, "fleet.0.uplink.access_s = '1 bit': must be a number of s"),
@@ -76,10 +76,10 @@ def test_a_cell_shows_itself_as_the_call_that_makes_it() -> None:
         ({"uplink": {"rate": {"kind": "constnt"}}}, "did you mean constant?"),
     ],
 )
-def test_a_mistake_names_the_field_and_what_was_probably_meant(fields: dict[str, Any], told: str) -> None:
+def test_a_mistake_names_the_field_and_what_was_probably_meant(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Cell.from_fields(fields)
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_the_links_of_a_cell_hold_no_streamed_token_back() -> None:

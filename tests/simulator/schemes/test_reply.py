@@ -122,11 +122,11 @@ def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple
     sent, exact, _ = case
     p, known = exact.astype(np.float32).astype(np.float64), packets(exact.size)
     whole = received(sent.drafts, p.size)
-    told = received(known.decode(known.encode(sent.drafts, ()), ()), p.size, ELL)
-    assert (np.count_nonzero(told.qhat, axis=1) == 1).all()
+    message = received(known.decode(known.encode(sent.drafts, ()), ()), p.size, ELL)
+    assert (np.count_nonzero(message.qhat, axis=1) == 1).all()
     mine, theirs = (
         rule.judge(lambda _: p, heard, UNIFORMS, sent.number, 2)
-        for rule, heard in ((Rejection(), whole), (SplitRejection(), told))
+        for rule, heard in ((Rejection(), whole), (SplitRejection(), message))
     )
     assert mine.accepted == theirs.accepted
     if theirs.drawn:
