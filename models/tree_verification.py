@@ -88,7 +88,7 @@ def child_acceptance(p: Floats, qhat: Floats, tokens: Sequence[int]) -> Floats:
     """[w]: P(sibling k is the one that stands | its parent stands), of siblings `tokens` in their order.
 
     What is missing to 1 is P(all are rejected). p and qhat are distributions [V]. The mean over draws of the siblings
-    is Sequoia's acceptance vector, that of the first sibling 1 - TV(p, qhat). Raises ValueError as `judge_tree` does.
+    is Sequoia's acceptance vector, that of the first sibling 1 - TV(p, qhat). Raises ValueError as `verify_tree` does.
     """
     stands = np.zeros(len(tokens))
     reached = 1.0
