@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,25 +19,27 @@ from simulator.timing.messages import Message
 Lengths = dict[str, list[int]]
 
 
-def made_and_sent(scheme: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Lengths, dict[str, int], Ran]:
-    """The bytes of each message where they are made, the bits on the air, by way, and the run; on links that lose
-    nothing."""
-    made: Lengths = {"uplink": [], "downlink": []}
+def noted(monkeypatch: pytest.MonkeyPatch, *encoders: tuple[object, str, str]) -> Lengths:
+    """By what each (owner, name, what) encodes, the lengths in bytes of what it has returned since."""
+    made: Lengths = defaultdict(list)
+    token_bytes.cache_clear()  # prompts that other tests have encoded
+    for owner, name, what in encoders:
+        encode: Callable[..., Any] = getattr(owner, name)
 
-    def spy(owner: object, name: str, way: str) -> None:
-        original: Callable[..., bytes | tuple[bytes, ...]] = getattr(owner, name)
-
-        def counted(*args: object) -> bytes | tuple[bytes, ...]:
-            encoded = original(*args)
-            made[way] += [len(encoded)] if isinstance(encoded, bytes) else map(len, encoded)
+        def counted(*args: object, encode: Callable[..., Any] = encode, what: str = what) -> Any:
+            encoded = encode(*args)
+            made[what] += [len(encoded)] if isinstance(encoded, bytes) else map(len, encoded)
             return encoded
 
         monkeypatch.setattr(owner, name, counted)
+    return made
 
-    spy(type(cell(scheme).scheme), "encode_parts", "uplink")
-    token_bytes.cache_clear()  # prompts that other tests have encoded
-    spy(wire, "encode_tokens", "uplink")
-    spy(wire, "encode_feedback", "downlink")
+
+def made_and_sent(scheme: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Lengths, dict[str, int], Ran]:
+    """The bytes of each message where they are made, the bits on the air, by direction, and the run; on links that lose
+    nothing."""
+    drafting = type(cell(scheme).scheme), "encode_parts", "uplink"
+    made = noted(monkeypatch, drafting, (wire, "encode_tokens", "uplink"), (wire, "encode_feedback", "downlink"))
     on_air = AirWatch()
     run = ran(cell(scheme), watch=on_air)
     return made, on_air.payload_bits, run
@@ -74,16 +78,8 @@ def test_i7_packets_that_a_full_buffer_drops_are_not_charged() -> None:
 def test_i7_corrections_and_distributions_are_charged_as_encoded(scheme, monkeypatch):
     """Up: the prompt, and of each round a packet behind the correction of the round before, if it had one. Down: a
     count, and the bonus token or a distribution."""
-    made: Lengths = {"packets": [], "tokens": [], "prompts": []}
-
-    def spy(owner: object, name: str, what: str) -> None:
-        original: Callable[..., bytes] = getattr(owner, name)
-        monkeypatch.setattr(owner, name, lambda *args: [each := original(*args), made[what].append(len(each))][0])
-
-    token_bytes.cache_clear()
-    spy(wire, "encode_tokens", "prompts")
-    spy(draft_scalars, "encode", "packets")
-    spy(draft_scalars, "encode_token", "tokens")
+    packets, tokens = (draft_scalars, "encode", "packets"), (draft_scalars, "encode_token", "tokens")
+    made = noted(monkeypatch, (wire, "encode_tokens", "prompts"), packets, tokens)
     on_air = AirWatch()
     rounds = ran(cell(scheme), watch=on_air).result.rounds
     rejected = rounds["accepted"] < rounds["drafted"]
