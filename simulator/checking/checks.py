@@ -12,10 +12,11 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from timeit import repeat
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
 from channels.codec import wire
 from channels.codec.wire import CodecError
@@ -311,7 +312,7 @@ def _at(subject: Subject, vocabulary: int) -> str:
     scheme = subject.scheme(vocabulary)
     (made,) = drafted_rounds(scheme, vocabulary, 1, drafts=2)
     name, work = _work(subject, scheme, made)
-    spent_s, softmax_s = _seconds(work), _seconds(partial(_softmax, np.log(made.distributions[0] + 1e-12)))
+    spent_s, softmax_s = _seconds(work), _seconds(partial(softmax, np.log(made.distributions[0] + 1e-12)))
     return f"{name} takes {1e6 * spent_s:,.0f} us a draft at V = {vocabulary:,}, {spent_s / softmax_s:.2g} softmaxes"
 
 
@@ -338,16 +339,5 @@ def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[st
     return "support and quantize", lambda: scheme.propose(q, state)
 
 
-def _softmax(logits: Floats) -> Floats:
-    powers = np.exp(logits - logits.max())
-    shares: Floats = powers / powers.sum()
-    return shares
-
-
 def _seconds(work: Callable[[], object]) -> float:
-    times = list[float]()
-    for _ in range(REPEATS):
-        begun_s = perf_counter()
-        work()
-        times.append(perf_counter() - begun_s)
-    return median(times)
+    return median(repeat(work, number=1, repeat=REPEATS))
