@@ -26,7 +26,7 @@ POLICY = TruncatedFp16(policy="running_acceptance").families.policy  # type: ign
 def test_tk_slt_s_table_is_the_policys_length_where_acceptance_and_times_are_known(cost: float) -> None:
     """A draft takes `cost`, all else in a round one second, and four drafts of five stood of very many."""
     assert isinstance(POLICY, RunningAcceptance)
-    known = Estimates(accepted=8e9, judged=1e10, rounds=10.0, drafted=40.0, bits=4e3, seconds=10.0, bits_squared=1.6e6)
+    known = Estimates(8e9, 1e10, rounds=10.0, drafted=40.0, bits=4e3, seconds=10.0, bits_squared=1.6e6)
     assert POLICY.best_length(known, cost, 64) == BEST_LENGTHS[cost]
     speed_up = [(1 - 0.8 ** (g + 1)) / (0.2 * (1 + cost * g)) for g in range(1, 65)]
     assert 1 + int(np.argmax(speed_up)) == BEST_LENGTHS[cost]

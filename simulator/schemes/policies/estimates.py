@@ -19,7 +19,7 @@ class Estimates(NamedTuple):
     """Sums over rounds with drafts, discounted; a policy's state may begin with them. All 0 before the first."""
 
     accepted: float = 0.0
-    judged: float = 0.0
+    verified: float = 0.0
     rounds: float = 0.0
     drafted: float = 0.0
     bits: float = 0.0
@@ -27,10 +27,10 @@ class Estimates(NamedTuple):
     bits_squared: float = 0.0
     bits_seconds: float = 0.0
 
-    def judge(self, result: SeenVerdict, weight: float) -> Self:
+    def with_acceptance(self, result: SeenVerdict, weight: float) -> Self:
         """With the acceptance of one round more; those before weigh `weight` of what they did."""
-        verified = result.accepted + (result.accepted < result.drafted)
-        return self._replace(accepted=weight * self.accepted + result.accepted, judged=weight * self.judged + verified)
+        new = result.accepted + (result.accepted < result.drafted)
+        return self._replace(accepted=weight * self.accepted + result.accepted, verified=weight * self.verified + new)
 
     def time(self, result: SeenVerdict, weight: float) -> Self:
         """With the time of one round more. A request's first round tells nothing: it may have waited for the prompt."""
@@ -40,7 +40,7 @@ class Estimates(NamedTuple):
 
     def acceptance(self, prior: float) -> float:
         """The acceptance of a draft that is verified, as if one more had been accepted with probability `prior`."""
-        return (self.accepted + prior) / (self.judged + 1.0)
+        return (self.accepted + prior) / (self.verified + 1.0)
 
     @property
     def bits_per_draft(self) -> float:

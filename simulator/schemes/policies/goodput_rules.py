@@ -83,7 +83,7 @@ def best_round(now: Now, rung: int, hope: float = 0.0) -> Cycle:
     """The length with the largest goodput under this operating point, of those that the round may have; the shortest of
     equals. `hope`: by how many standard deviations acceptance is taken to be better than estimated."""
     learned, link = now.learned, now.learned.link
-    seconds = learned.header_bits * now.per_bit_s + link.delay_s + learned.cloud.judge_s
+    seconds = learned.header_bits * now.per_bit_s + link.delay_s + learned.cloud.verify_s
     draft_s = learned.pass_s.known(0.0) + learned.draft_bits(rung) * now.per_bit_s
     tokens, survival, best, more = 1.0, 1.0, None, hope * learned.acceptance.doubt(rung)
     for length in range(1, now.view.most_drafts + 1):

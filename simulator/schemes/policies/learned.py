@@ -80,7 +80,7 @@ class Learned:
     def after(cls, result: SeenVerdict, state: PolicyState) -> Self:
         """What a state holds, and what a verification result says."""
         learned = cls.of(state, int(state[0]))
-        learned.judge(result)
+        learned.learn(result)
         return learned
 
     def floats(self) -> PolicyState:
@@ -138,11 +138,11 @@ class Learned:
                 network_s = last.answered_s - last.sent_s - (0.0 if isnan(served_s) else served_s)
                 self.link.observe(last.sent_s, on_air, network_s, bool(self.scheduled))
 
-    def judge(self, result: SeenVerdict) -> None:
+    def learn(self, result: SeenVerdict) -> None:
         """Takes what a verification result says of acceptance, bits and the time between two tokens of the cloud's."""
         if result.drafted:
             bins = [None if bin_ == NO_DISTRIBUTION else int(bin_) for bin_ in self.bins]
-            self.acceptance.judge(result.rung, bins, result.drafted, result.accepted)
+            self.acceptance.observe(result.rung, bins, result.drafted, result.accepted)
             self.bits[result.rung].observe(result.payload_bits / result.drafted, PASS_MEMORY)
         elif self.row_is_new:
             self.row_is_new = 0.0

@@ -49,7 +49,7 @@ class RunningAcceptance(Policy):
         if begun_s >= 0:
             known, weight = known.time(result, keep), keep * weight + 1.0
             pass_s += ((result.sent_s - begun_s) / result.drafted - pass_s) / weight
-        return (*known.judge(result, keep), -1.0, pass_s, weight)
+        return (*known.with_acceptance(result, keep), -1.0, pass_s, weight)
 
     def best_length(self, known: Estimates, pass_s: float, most: int) -> int:
         """1..most, the shortest of equals."""

@@ -113,7 +113,7 @@ class AcceptanceEstimate:
         """A distribution has been seen."""
         self.looked[bin_] += 1.0
 
-    def judge(self, rung: int, bins: Sequence[int | None], drafted: int, accepted: int) -> None:
+    def observe(self, rung: int, bins: Sequence[int | None], drafted: int, accepted: int) -> None:
         """A round was verified; `bins[n]` is that of the distribution of draft n, None where it was not looked at."""
         for n in range(min(accepted + 1, drafted)):
             place, bin_ = min(n, self.positions - 1), bins[n] if n < len(bins) else None
@@ -240,20 +240,20 @@ class CloudTimes:
     a stretch go from pass to pass, so that company may cost the one much and the other nothing.
     """
 
-    judge: RunningMean = field(default_factory=RunningMean)
+    verify: RunningMean = field(default_factory=RunningMean)
     decode: RunningMean = field(default_factory=RunningMean)
 
     def observe_verification(self, seconds: float) -> None:
         """A round was queued and served for so long."""
-        self.judge.observe(seconds, CLOUD_MEMORY)
+        self.verify.observe(seconds, CLOUD_MEMORY)
 
     def observe_decoding(self, seconds: float) -> None:
         """One token came so long after the one before it."""
         self.decode.observe(seconds, CLOUD_MEMORY)
 
     @property
-    def judge_s(self) -> float:
-        return self.judge.known(0.0)
+    def verify_s(self) -> float:
+        return self.verify.known(0.0)
 
     @property
     def decode_s(self) -> float:

@@ -38,7 +38,7 @@ def estimates(rounds: list[tuple[int, int, int]]) -> Estimates:
     known = Estimates()
     for drafted, accepted, bits in rounds:
         result = SeenVerdict(drafted, accepted, bits, 1.0, 1.0 + away_s(bits))
-        known = known.judge(result, 0.9).time(result, 0.9)
+        known = known.with_acceptance(result, 0.9).time(result, 0.9)
     return known
 
 
@@ -58,7 +58,7 @@ def test_acceptance_counts_the_drafts_that_were_judged() -> None:
     draft."""
     known = Estimates()
     for accepted in (4, 1):
-        known = known.judge(SeenVerdict(4, accepted, 100, 0.0, 1.0), 1.0)
+        known = known.with_acceptance(SeenVerdict(4, accepted, 100, 0.0, 1.0), 1.0)
     assert known.acceptance(0.5) == (5 + 0.5) / (6 + 1)
 
 
@@ -105,7 +105,7 @@ def test_a_first_round_says_nothing_of_time_and_a_token_of_the_clouds_nothing_at
     policy = RunningAcceptance()
     _, state = policy.next(view(earlier=0), policy.entry(None))
     late = policy.learn(SeenVerdict(4, 2, 400, 1.0, 99.0), state)
-    assert Estimates(*late[:8]).rounds == 0 and Estimates(*late[:8]).judged == 3
+    assert Estimates(*late[:8]).rounds == 0 and Estimates(*late[:8]).verified == 3
     assert policy.learn(SeenVerdict(0, 0, 16, 1.0, 2.0), state) == state
 
 
