@@ -86,7 +86,7 @@ class DivergenceMeter(Measurer):
     def measure(
         self, round_number: int, p: Floats, heard: Received, result: Verdict, committed: tuple[int, ...]
     ) -> Divergences:
-        sent = self._judged(round_number)
+        sent = self._node_of(round_number)
         arrived = sent.drafts[: len(heard.drafts)]
         acceptance = self._scheme.families.acceptance
         check_received(arrived, heard, self._scheme.families.code)
@@ -119,7 +119,7 @@ class DivergenceMeter(Measurer):
         TV(qhat, p), the chance that the first is rejected, and the bound on it are bounds on what its siblings have
         left to reject.
         """
-        sent = self._judged(round_number)
+        sent = self._node_of(round_number)
         assert isinstance(sent, TreeNode), "I3: a tree is verified that was not sent"
         check_received(sent.drafts, heard, self._scheme.families.code)
         reached = (-1, *result.path)
@@ -135,7 +135,7 @@ class DivergenceMeter(Measurer):
         acceptance = self._scheme.families.acceptance
         return diverge(along, q, qhat, slack, acceptance, line, committed, np.zeros(len(along)))
 
-    def _judged(self, round_number: int) -> EdgeNode:
+    def _node_of(self, round_number: int) -> EdgeNode:
         """The open round as it was sent; all passes that drafted it are made."""
         assert round_number in self._sent, "I3: a round is verified that was not sent"
         self._sent = {number: node for number, node in self._sent.items() if number >= round_number}

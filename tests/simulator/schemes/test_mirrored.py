@@ -155,7 +155,7 @@ def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(ids, drift, monkeypat
     assert behind <= {1, 2}
 
 
-def test_a_difference_that_the_checksum_does_not_show_is_judged_by_the_wrong_distribution(monkeypatch):
+def test_a_difference_that_the_checksum_does_not_show_is_verified_by_the_wrong_distribution(monkeypatch):
     """With a checksum that shows nothing, the cloud judges with its own distributions, and the tables say what that
     costs."""
     monkeypatch.setattr(mirrored, "checksum", lambda drafts, bits: b"\0" * (bits // 8))

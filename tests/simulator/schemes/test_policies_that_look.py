@@ -53,7 +53,7 @@ def test_rounds_of_equal_bits_tell_nothing_of_the_rate() -> None:
     assert known.s_per_bit == 0 and known.away_s(800) == pytest.approx(away_s(400))
 
 
-def test_acceptance_counts_the_drafts_that_were_judged() -> None:
+def test_acceptance_counts_the_drafts_that_were_verified() -> None:
     """Two rounds: all four stood; the second of four fell, so two were verified. Before them a prior worth one
     draft."""
     known = Estimates()

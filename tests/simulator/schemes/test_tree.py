@@ -147,7 +147,7 @@ def test_tokens_per_round_are_those_of_the_recursion(scheme: TreeDrafts | Likely
     assert expected > expected_tokens(TokenTree.line((0, 0, 0)), [0.65] * 3) + 0.2, "siblings are worth something"
 
 
-def test_siblings_are_judged_at_no_more_than_the_first_ones_rejection() -> None:
+def test_siblings_are_rejected_at_no_more_than_the_first_ones_rejection() -> None:
     wide = simulate(cell({"kind": "multi_candidate", "k": 16, "candidates": 4}, workload=ASKED)).summary
     line = simulate(cell({"kind": "k_sqs", "k": 16, "max_drafts": 4}, workload=ASKED)).summary
     assert wide["resampling_per_draft"] < wide["tv_qhat"] <= wide["rejection_bound"]
