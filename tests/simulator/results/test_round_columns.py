@@ -49,14 +49,14 @@ def over_verified(measure: Callable[[SlowDraft, Distribution], float]) -> Callab
     def value(seen: Seen) -> float:
         decoded = seen.round.decoded
         pairs = zip(decoded.judged, decoded.targets, strict=False)
-        return sum(measure(draft, p) for draft, p in pairs) if seen.judged else 0.0
+        return sum(measure(draft, p) for draft, p in pairs) if seen.verified else 0.0
 
     return value
 
 
 def tv_output(seen: Seen) -> float:
     decoded = seen.round.decoded
-    if decoded.unverified is not None and seen.judged:
+    if decoded.unverified is not None and seen.verified:
         return distance(decoded.unverified, decoded.targets[0])
     return over_verified(lambda draft, p: distance(draft.output_distribution(p), p))(seen)
 
@@ -64,7 +64,7 @@ def tv_output(seen: Seen) -> float:
 def nll(seen: Seen) -> float:
     decoded = seen.round.decoded
     losses = [-math.log(p[token]) for p, token in zip(decoded.targets, decoded.committed, strict=True)]
-    return sum(losses) if seen.judged else 0.0
+    return sum(losses) if seen.verified else 0.0
 
 
 def uplink(amount: Callable[[RoundSeen], float]) -> Callable[[Seen], float]:
@@ -93,12 +93,12 @@ EXPECTED: Final[dict[str, Callable[[Seen], float]]] = {
     "drafted": lambda seen: len(seen.round.decoded.drafts) if seen.sent else 0,
     "verified": over_verified(lambda _draft, _p: 1),
     "unjudged": lambda _: 0,  # these cells judge all; others in tests/invariants/test_i12_skip_when_confident.py
-    "accepted": lambda seen: seen.round.decoded.accepted if seen.judged else 0,
-    "committed": lambda seen: len(seen.round.decoded.committed) if seen.judged else 0,
+    "accepted": lambda seen: seen.round.decoded.accepted if seen.verified else 0,
+    "committed": lambda seen: len(seen.round.decoded.committed) if seen.verified else 0,
     "payload_bits": lambda seen: seen.round.decoded.payload_bits if seen.sent else 0,
     "uplink_bits": uplink(lambda round_: sum(each.bits(each.delivered_s) for each in payloads(round_))),
     "uplink_attempts": uplink(lambda round_: sum(each.times_sent(each.delivered_s) for each in payloads(round_))),
-    "reply_bits": lambda seen: seen.round.decoded.reply_bits if seen.judged else 0,
+    "reply_bits": lambda seen: seen.round.decoded.reply_bits if seen.verified else 0,
     "downlink_bits": downlink_bits,
     "support_size": over_drafts(lambda draft: len(draft.kept)),
     "coded_size": over_drafts(lambda draft: draft.coded_size),
