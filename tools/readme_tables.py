@@ -17,8 +17,8 @@ from channels.link.losses import Loss
 from channels.link.rates import Rate
 from channels.link.sharing import Sharing
 from kinds import Choice
-from models.clocks.latency import Latency
 from models.interface import Pair
+from models.latency.latency import Latency
 from scenarios.command.registry import NAMES, scenario
 from simulator.cell.cloud_config import Admission, Batching, Routing
 from simulator.cell.downtime import Downtime

@@ -124,9 +124,9 @@ class EdgeSession:
         return after
 
     def resolve(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
-        """The edge's side after a reply, and the tokens it commits: text, scheme state and drafter cache keep what
-        stood. After a round that stands with its successor promised, that is the successor, and the cache stays as it
-        is. Raises CodecError."""
+        """The edge's side after a reply, and the tokens it commits: text, scheme state and drafter cache keep what is
+        accepted. After an all-accepted reply to a round with a promised successor, that is the successor, and the cache
+        stays as it is. Raises CodecError."""
         known = outcome(node.then_resolve, reply)
         if known is None:
             known = self._resolved(node, reply)
@@ -139,24 +139,24 @@ class EdgeSession:
         return known
 
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
-        """The drafter's cache keeps what stood."""
+        """The drafter's cache keeps what is accepted."""
         self._drafter.crop(after.cached)
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         successor = self.successor(node)
         if successor is not None and reply == encode_count(len(node.drafts), self._setting.format):
             return successor, successor.committed[len(node.committed) :]
-        result = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
-        if successor is not None and result.accepted >= len(node.drafts):
+        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
+        if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
             )
-        stood = tuple(drafted.draft.token for drafted in node.drafts[: result.accepted])
-        committed = (*node.committed, *stood, result.token)
-        state, cached = self._settled(node, result.accepted), min(node.cached, len(committed) - 1)
-        owes = self._scheme.families.reply.edge_corrects and result.accepted < len(node.drafts)
+        accepted = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
+        committed = (*node.committed, *accepted, verdict.token)
+        state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
+        owes = self._scheme.families.reply.edge_corrects and verdict.accepted < len(node.drafts)
         after = EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached, owes=owes)
-        return after, (*stood, result.token)
+        return after, (*accepted, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:
         """The scheme's state after the round."""

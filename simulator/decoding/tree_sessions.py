@@ -15,8 +15,7 @@ from channels.codec.tree_shape import ROOT, DistributionPlace, TreeGrowth
 from channels.codec.wire import CodecError
 from kinds.arrays import Floats
 from models.interface import TokenTree
-from models.tree_verification import draw_children, verify_tree
-from models.verification import Verdict
+from models.verification import Verdict, draw_children, verify_tree
 from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.drafting import Offer, propose_within
 from simulator.decoding.edge_session import EdgeSession
@@ -56,11 +55,11 @@ class TreeEdgeSession(EdgeSession):
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         assert isinstance(node, TreeNode), "I9: a reply to a round that was not sent"
-        result = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
-        if result.accepted > len(node.drafts):
-            raise CodecError(f"reply to round {node.round}: node {result.accepted} of {len(node.drafts)}")
-        path = node.tree.path_to(result.accepted - 1)
-        tokens = (*node.tree.along(path), result.token)
+        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
+        if verdict.accepted > len(node.drafts):
+            raise CodecError(f"reply to round {node.round}: node {verdict.accepted} of {len(node.drafts)}")
+        path = node.tree.path_to(verdict.accepted - 1)
+        tokens = (*node.tree.along(path), verdict.token)
         fed = {each for level in node.levels for each in level}
         cached = len(node.committed) + sum(each in fed for each in path)
         state = self._scheme.settle(line_states(node, path), len(path))
@@ -76,7 +75,7 @@ class TreeEdgeSession(EdgeSession):
 
 
 class TreeCloudSession(CloudSession):
-    """A cloud that verifies trees, without replacement (`models.tree_verification`)."""
+    """A cloud that verifies trees, without replacement (`models.verification`)."""
 
     def _skip(self, after: CloudNode, verified: Verified) -> None:
         assert isinstance(verified, TreeVerified), "I10: a verification without a tree"
@@ -86,28 +85,27 @@ class TreeCloudSession(CloudSession):
         assert isinstance(verified, TreeVerified), "I10: a verification without a tree"
         self._verifier.graft(verified.path)
 
-    def _verify(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
+    def _verified(self, node: CloudNode, decoded: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
         scheme = self._scheme
         assert isinstance(scheme, TreeScheme) and not correction, f"scheme {scheme.kind} drafts no trees"
-        tree = scheme.tree(heard)
+        tree = scheme.tree(decoded)
         p = self._verifier.tree_distributions(node.committed, tree)
         numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(len(tree.tokens) + 1)])
-        result = verify_tree(lambda at: p[at + 1], tree, lambda at: heard.qhat[tree.children(at)[0]], numbers)
-        reached = result.path[-1] + 1 if result.path else 0
-        stood = tree.along(result.path)
-        told = Verdict(reached, result.token)
-        reply = scheme.families.reply.encode(told, p[reached], self._setting.packets, (*node.committed, *stood))
-        committed = (*stood, result.token)
-        divergences = self._meter.measure_tree(node.round, p, heard, result, committed)
+        verdict = verify_tree(lambda at: p[at + 1], tree, lambda at: decoded.qhat[tree.children(at)[0]], numbers)
+        reached = verdict.path[-1] + 1 if verdict.path else 0
+        accepted = tree.along(verdict.path)
+        line = Verdict(reached, verdict.token)
+        reply = scheme.families.reply.encode(line, p[reached], self._setting.packets, (*node.committed, *accepted))
+        committed = (*accepted, verdict.token)
+        divergences = self._meter.measure(node.round, len(node.committed), p, decoded, verdict, committed)
         verified = TreeVerified(
-            tree.tokens, len(result.path), reply, committed, divergences, tree=tree, path=result.path
+            tree.tokens, len(verdict.path), reply, committed, divergences, tree=tree, path=verdict.path
         )
         return node.after(committed), verified
 
 
 def line_states(node: TreeNode, path: tuple[int, ...]) -> list[State]:
-    """The scheme's states along a path, and on from its end by first children, from before the round's first
-    distribution."""
+    """The scheme's states before the round, along a path, and on from its end by first children."""
     line = list(path)
     while children := node.tree.children(line[-1] if line else ROOT):
         line.append(children[0])

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trees import by_rank, child_acceptance, expected_tokens
 
 from models.interface import TokenTree
-from models.tree_verification import by_rank, child_acceptance, draw_children, expected_tokens, verify_tree
-from models.verification import total_variation
+from models.verification import draw_children, total_variation, verify_tree
 
 
 def orders(counts, width):

@@ -2,18 +2,17 @@
 Their tables lie in `profiles`, made by `tools.derived_passes`.
 
 A figure is a fact and is taken as one; no file and no text of a source is here. Where a source states a rate of tokens,
-a pass takes its inverse. `clock` is the roofline of the same device and model, which fills in what was not measured.
+a pass takes its inverse. `roofline` is that of the same device and model, which fills in what was not measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
-from models.clocks.datasheets import DEVICES, GIB, Accelerator, ModelSize
-from models.clocks.roofline import Roofline
+from models.latency.datasheets import DEVICES, GIB, SIZES, Accelerator, ModelSize
+from models.latency.roofline import Roofline
 
 
 class CitedPass(NamedTuple):
@@ -32,11 +31,11 @@ class CitedPass(NamedTuple):
 
 @dataclass(frozen=True)
 class CitedProfile:
-    """What was measured, of what on what, and where that is told."""
+    """What was measured, of what on what, and its source."""
 
     place: Literal["edge", "cloud"]
     what: str  # model, precision, device and runtime, for a person
-    clock: Roofline
+    roofline: Roofline
     cited: tuple[CitedPass, ...]
     source: str
     licence: str  # of the source, as far as it states one
@@ -55,18 +54,6 @@ def _decoding(by_batch: dict[int, float], cached_tokens: int) -> tuple[CitedPass
 def _linear_layers(by_tokens: dict[int, float]) -> tuple[CitedPass, ...]:
     """No caches: milliseconds by new tokens, as that many sequences, of more tokens each past 256."""
     return tuple(CitedPass(min(tokens, 256), max(1, tokens // 256), 0, ms / 1e3) for tokens, ms in by_tokens.items())
-
-
-def _phone(prefill_tokens_per_s: float, parameters: int) -> Accelerator:
-    """Arithmetic such that the roofline's share of its peak takes the cited prefill."""
-    return Accelerator(
-        name="oneplus_12",
-        flops_per_s=2 * parameters * prefill_tokens_per_s / 0.7,
-        bytes_per_s=76.8e9,
-        memory_bytes=16 * GIB,
-        launch_per_layer_s=0.0,
-        source="OnePlus 12: Snapdragon 8 Gen 3, LPDDR5X-9600 on 64 bit, 16 GB; arithmetic from the cited prefill",
-    )
 
 
 LAPTOP_4060 = Accelerator(
@@ -117,28 +104,41 @@ def _four_gpus(device: str, by_tokens: dict[int, float]) -> CitedProfile:
 
 def _quantized(size: str, bytes_: float, device: str | Accelerator) -> Roofline:
     """With a file of weights of so many bytes."""
-    clock = Roofline(size=size, device=device)
-    return clock.model_copy(update={"bytes_per_parameter": bytes_ / clock.size.parameters})
+    roofline = Roofline(size=size, device=device)
+    return roofline.model_copy(update={"bytes_per_parameter": bytes_ / roofline.size.parameters})
 
 
-def _phones() -> Iterable[tuple[str, CitedProfile]]:
-    for name, size, mebibytes, parameters, decode, prefill in (
-        ("1b", "llama_3.2_1b", 1083, 1_235_814_400, 50.2, 260.5),
-        ("3b", "llama_3.2_3b", 2435, 3_212_749_824, 19.7, 89.7),
-    ):
-        cited = (CitedPass(1, 1, 64, 1 / decode), CitedPass(1, 64, 0, 64 / prefill))
-        clock = _quantized(size, mebibytes * 2**20, _phone(prefill, parameters))
-        what = f"Llama-3.2-{name.upper()}, 4-bit groupwise, OnePlus 12 processor, ExecuTorch"
-        yield f"oneplus12_llama_{name}", CitedProfile("edge", what, clock, cited, EXECUTORCH, "BSD-3-Clause")
+def _phone(size: str, mebibytes: int, decode_tokens_per_s: float, prefill_tokens_per_s: float) -> CitedProfile:
+    """Arithmetic such that the roofline's share of its peak takes the cited prefill."""
+    phone = Accelerator(
+        name="oneplus_12",
+        flops_per_s=2 * SIZES[size].parameters * prefill_tokens_per_s / 0.7,
+        bytes_per_s=76.8e9,
+        memory_bytes=16 * GIB,
+        launch_per_layer_s=0.0,
+        source="OnePlus 12: Snapdragon 8 Gen 3, LPDDR5X-9600 on 64 bit, 16 GB; arithmetic from the cited prefill",
+    )
+    cited = (CitedPass(1, 1, 64, 1 / decode_tokens_per_s), CitedPass(1, 64, 0, 64 / prefill_tokens_per_s))
+    what = f"Llama-3.2-{size[-2:].upper()}, 4-bit groupwise, OnePlus 12 processor, ExecuTorch"
+    return CitedProfile("edge", what, _quantized(size, mebibytes * 2**20, phone), cited, EXECUTORCH, "BSD-3-Clause")
 
 
-CITED: dict[str, CitedProfile] = {
+FOLDER = Path(__file__).parent / "profiles"
+ProfileName = Literal[
+    "pi5_qwen2_5_0_5b", "oneplus12_llama_1b", "oneplus12_llama_3b", "orin_nano_smollm2_135m", "orin_nano_lfm2_1_2b",
+    "laptop_rtx4060_llama_8b", "t4_gemma3_1b", "a100_13b", "h100_1_7b", "h100_32b", "gpu80gbx2_70b", "h100x2_70b_fp8",
+    "a100x4_70b", "h100x4_70b",
+]  # fmt: skip
+RENAMED = {"a100x2_70b": "gpu80gbx2_70b"}
+"""Profiles that had another name once: that one said A100, and its source does not."""
+PROFILES: dict[ProfileName, CitedProfile] = {
     "pi5_qwen2_5_0_5b": CitedProfile(
         "edge", "Qwen2.5-0.5B, 4-bit, Raspberry Pi 5, llama.cpp",
         Roofline(size="qwen2.5_0.5b", device="raspberry_pi_5", bytes_per_parameter=0.5625),
         _decoding({1: 29.6}, 128), "ggml-org/llama.cpp, issue 30069", "MIT",
     ),
-    **dict(_phones()),
+    "oneplus12_llama_1b": _phone("llama_3.2_1b", 1083, 50.2, 260.5),
+    "oneplus12_llama_3b": _phone("llama_3.2_3b", 2435, 19.7, 89.7),
     "orin_nano_smollm2_135m": CitedProfile(
         "edge", "SmolLM2-135M, 4-bit, Jetson Orin Nano Super, llama.cpp",
         _quantized("smollm2_135m", 101e6, ORIN), _decoding({1: 1e3 / 165.2}, 512), SMOLHUB, NONE_STATED,
@@ -203,16 +203,4 @@ CITED: dict[str, CitedProfile] = {
         "h100_80gb_sxm", {1: 14.5, 64: 15, 128: 16, 256: 20, 512: 31, 1024: 62, 2048: 112}
     ),
 }  # fmt: skip
-"""By the profile's name."""
-
-
-FOLDER = Path(__file__).parent / "profiles"
-ProfileName = Literal[
-    "pi5_qwen2_5_0_5b", "oneplus12_llama_1b", "oneplus12_llama_3b", "orin_nano_smollm2_135m", "orin_nano_lfm2_1_2b",
-    "laptop_rtx4060_llama_8b", "t4_gemma3_1b", "a100_13b", "h100_1_7b", "h100_32b", "gpu80gbx2_70b", "h100x2_70b_fp8",
-    "a100x4_70b", "h100x4_70b",
-]  # fmt: skip
-RENAMED = {"a100x2_70b": "gpu80gbx2_70b"}
-"""Profiles that had another name once: that one said A100, and its source does not."""
-PROFILES: dict[ProfileName, CitedProfile] = {name: CITED[name] for name in get_args(ProfileName)}
 """By name: what was measured, its source and licence, and the roofline that fills in the rest."""

@@ -18,9 +18,9 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from models.clocks.datasheets import DEVICES, SIZES, Accelerator, ModelSize, named
-from models.clocks.latency import LONGEST_S, Latency, Work, require_work
-from models.clocks.model_config import size_at
+from models.latency.datasheets import DEVICES, SIZES, Accelerator, ModelSize, named
+from models.latency.latency import LONGEST_S, Footprint, Latency, Work, require_work
+from models.latency.model_config import size_at
 
 DEVICE_NEEDED = "{name: mine, flops_per_s: 10T, bytes_per_s: 68 GB/s}"
 SIZE_NEEDED = "{name: mine, parameters: 125M, layers: 12, width: 768, kv_width: 768}, or a folder with a config.json"
@@ -39,7 +39,7 @@ class Roofline(Latency):
     kind: Literal["roofline"] = "roofline"
     size: Annotated[ModelSize, named(SIZES, "model", SIZE_NEEDED, size_at)] = Field(
         default=SIZES["opt_13b"],
-        description="the model the clock stands for: a name (`sqsim list models`), a folder with a config.json, or a "
+        description="the language model that is timed: a name (`sqsim list models`), a folder with a config.json, or a "
         "hub id in the hub's cache here",
     )
     device: Annotated[Accelerator, named(DEVICES, "device", DEVICE_NEEDED)] = Field(
@@ -93,6 +93,25 @@ class Roofline(Latency):
         """How many GPUs hold each head of keys and values: more than 1 where there are more GPUs than such heads."""
         return max(1.0, self.gpus / self.size.kv_heads) if self.size.kv_heads else 1.0
 
+    @property
+    def footprint(self) -> Footprint | None:
+        """Weights, and the keys and values of each cached token (2 numbers a layer and unit of `kv_width`)."""
+        size, device = self.size, self.device
+        if device.memory_bytes is None:
+            return None
+        return Footprint(
+            model=size.name,
+            device=device.name,
+            gpus=self.gpus,
+            device_bytes=self.gpus * device.memory_bytes,
+            weights_bytes=self.bytes_per_parameter * size.parameters,
+            token_bytes=self.bytes_per_kv * 2 * size.layers * size.kv_width * self.kv_copies,
+        )
+
+    @property
+    def weight_bytes(self) -> float | None:
+        return self.bytes_per_parameter
+
     def pass_s(self, work: Work) -> float:
         require_work(work)
         new = held = pairs = 0
@@ -134,8 +153,7 @@ def _shares_heads(size: ModelSize, gpus: int) -> bool:
 
 
 class _Costs(NamedTuple):
-    """Seconds: launches and weights a pass, arithmetic a new token and a pair, traffic a held token, sums over GPUs a
-    new token."""
+    """Seconds: launches, weights a pass; arithmetic a new token, a pair; traffic a held token; sums a new token."""
 
     launch_s: float
     weights_s: float

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from kinds import ConfigError
 from kinds.files import open_file, parse_json, read_json
-from models.clocks.datasheets import ModelSize
+from models.latency.datasheets import ModelSize
 
 Config = Mapping[str, Any]
 _MOST_HEADER_BYTES: Final = 2**24

@@ -1,4 +1,7 @@
-"""Decoding inside the cloud, drafts and all: a verifier by itself, or a co-located pair, round after round."""
+"""Decoding in one place, for the baselines: a verifier or a co-located pair in the cloud, or the edge alone.
+
+Real passes run only for steps that the node's tree does not hold.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ import numpy as np
 from channels.codec import wire
 from kinds.arrays import Floats
 from models.verification import inverse_cdf, verify
-from simulator.decoding.divergences import diverge
-from simulator.decoding.nodes import CloudNode, Tokens, Verified, outcome
+from simulator.decoding.divergences import diverge, diverge_unverified
+from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens, Verified, outcome
 from simulator.decoding.setting import RequestParts
 from simulator.schemes.acceptance import Rejection
 
 
 class HostedSession:
-    """Real passes run only for steps that the node's tree does not hold."""
+    """Decodes inside the cloud, drafts and all, round after round."""
 
     def __init__(self, parts: RequestParts) -> None:
         self._format = parts.setting.format
@@ -66,3 +69,29 @@ class HostedSession:
         return Verified(
             tuple(drafts), result.accepted, wire.encode_tokens(committed, self._format), committed, divergences
         )
+
+
+class LocalSession:
+    """Decodes at the edge alone: the drafter token by token, and nobody verifies."""
+
+    def __init__(self, parts: RequestParts) -> None:
+        self.start = parts.tree.edge
+        self._drafter = parts.drafter
+        self._verifier = parts.verifier
+        self._uniforms = parts.uniforms
+        self._remember = parts.remember
+
+    def decode(self, node: EdgeNode) -> tuple[EdgeNode, Verified]:
+        """One token. The verifier's distribution beside it is an observer's, who says how far off the drafter is."""
+        if node.then_decode is not None:
+            self._drafter.skip(lambda: [(node.committed, 1)])
+            self._verifier.skip(lambda: [(node.committed, 1)])
+            return node.then_decode
+        q, p = self._drafter.distributions(node.committed, 1), self._verifier.distributions(node.committed, 1)
+        token = inverse_cdf(q[0], self._uniforms.draft.uniform(node.round, 0))
+        verified = Verified((), 0, b"", (token,), diverge_unverified(p[0], q[0], token))
+        committed = (*node.committed, token)
+        after = EdgeNode(node.round + 1, committed, node.state, cached=len(committed) - 1)
+        if self._remember:
+            node.then_decode = after, verified
+        return after, verified

@@ -1,8 +1,8 @@
 """A latency model that draws each pass from measured ones, with the spread that a real machine has: from one second to
 the next, for all passes alike, and from pass to pass.
 
-The file's columns are those of the clock `profile`, but each point has many rows, each one pass that was timed there;
-`sqsim calibrate --cell` writes such a file. Nothing is extrapolated unless `beyond` says so.
+The file's columns are those of the latency model `profile`, but each point has many rows, each one pass that was timed
+there; `sqsim calibrate --cell` writes such a file. Nothing is extrapolated unless `beyond` says so.
 
 A machine is slow or fast for a second or more, a spell, and passes of one spell are so together. A spell's factor F is
 the mean over its passes of their seconds over their point's mean, as a share of the mean of all spells, moved towards 1
@@ -31,8 +31,8 @@ from pydantic import Field, model_validator
 from kinds import ConfigError
 from kinds.arrays import Floats
 from kinds.files import GivenPath
-from models.clocks.latency import Latency, Work
-from models.clocks.pass_table import (
+from models.latency.latency import Latency, Work
+from models.latency.pass_table import (
     Beyond,
     Grid,
     Point,
@@ -89,8 +89,7 @@ Spell = int | None
 
 
 class PassSamples:
-    """`levels`: grids over the same axes, the fastest first. `factors`: of the spells, the fastest first; their mean
-    is 1."""
+    """Grids over the same axes and factors of the slow periods, whose mean is 1; the fastest first."""
 
     def __init__(self, levels: tuple[Grid, ...], factors: tuple[float, ...]) -> None:
         self.levels = levels

@@ -217,8 +217,7 @@ SIZES: dict[str, ModelSize] = _sizes(
 def named(
     table: Mapping[str, Part], what: str, needed: str, elsewhere: Callable[[str], Part | None] = lambda _: None
 ) -> BeforeValidator:
-    """Lets a field take a table entry's name, what `elsewhere` finds under that name, or the entry written out, of
-    which the error says what is `needed`."""
+    """Lets a field take a table entry's name, what `elsewhere` finds under it, or the entry written out."""
 
     def find(value: object) -> object:
         if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""A clock that looks passes up in a table of measured ones: a CSV file of the user's, or one that comes by name.
+"""A latency model that looks passes up in a table of measured ones: a user's CSV file, or one that comes by name.
 
 The file's columns are batch, new_tokens, cached_tokens (of each sequence), seconds, and, where it has one, provenance;
 `sqsim calibrate` writes such a file. `pass_table` says how what lies between is filled in. Nothing is extrapolated
@@ -15,10 +15,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from kinds import meant
 from kinds.files import GivenPath
-from models.clocks.cited_passes import FOLDER, RENAMED, ProfileName
-from models.clocks.cited_passes import PROFILES as PROFILES
-from models.clocks.latency import Latency, Work
-from models.clocks.pass_table import Beyond, PassTable, Point, check_reach, read_passes, seconds_in
+from models.latency.cited_passes import FOLDER, PROFILES, RENAMED, CitedProfile, ProfileName
+from models.latency.latency import Footprint, Latency, Work
+from models.latency.pass_table import Beyond, Grid, Point, check_reach, read_passes, seconds_in
 
 
 def _as_named_now(name: object) -> object:
@@ -54,17 +53,25 @@ class Profile(Latency):
         return self.file if self.file is not None else FOLDER / f"{self.name}.csv"
 
     @property
-    def gpus(self) -> int | None:
-        """The GPUs of a measured server, for power and price; None for a file, which does not state them."""
-        return None if self.name is None else PROFILES[self.name].clock.gpus
+    def cited(self) -> CitedProfile | None:
+        """What was measured where, of a profile by name; None of a file, which does not tell."""
+        return None if self.name is None else PROFILES[self.name]
 
     @property
-    def place(self) -> Literal["edge", "cloud"] | None:
-        """Where a server or a device was measured that has a name; None of a file, which does not tell."""
-        return None if self.name is None else PROFILES[self.name].place
+    def gpus(self) -> int | None:
+        """The GPUs of a measured server, for power and price."""
+        return None if self.cited is None else self.cited.roofline.gpus
+
+    @property
+    def footprint(self) -> Footprint | None:
+        return None if self.cited is None else self.cited.roofline.footprint
+
+    @property
+    def weight_bytes(self) -> float | None:
+        return None if self.cited is None else self.cited.roofline.weight_bytes
 
     @cached_property
-    def table(self) -> PassTable:
+    def table(self) -> Grid:
         """Raises ConfigError, one line, where the file is not a table of passes."""
         return read_passes(self.path)
 

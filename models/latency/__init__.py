@@ -3,7 +3,7 @@
 Importing the package registers each kind of latency; one in a file of its own is one line here.
 """
 
-from models.clocks import affine as affine
-from models.clocks import empirical as empirical
-from models.clocks import profile as profile
-from models.clocks import roofline as roofline
+from models.latency import empirical as empirical
+from models.latency import latency as latency
+from models.latency import profile as profile
+from models.latency import roofline as roofline

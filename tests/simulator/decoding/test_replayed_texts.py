@@ -1,7 +1,4 @@
-"""A long live run does not grow: models' caches and records of ended requests are given back, and at once.
-
-Nothing here waits for the garbage collector, which a run keeps from working most of the time (`simulator.run`).
-"""
+"""Texts that are replayed: which distributions stay, what is kept of a tree, and what ended requests give back."""
 
 from __future__ import annotations
 
@@ -12,16 +9,70 @@ from pathlib import Path
 from typing import ClassVar, Literal
 from weakref import WeakSet
 
+import numpy as np
 import pytest
 from cells import PAIR, cell
 from plants import Watch, ran
 
-from models.interface import CachedText, LanguageModel, LoadedPair
+from models.interface import CachedText, Distributions, LanguageModel, LoadedPair, TokenTree
 from models.synthetic import Synthetic
 from simulator import Cell, simulate
-from simulator.decoding.memory import Memory
+from simulator.decoding.memory import Memory, ReplayedText
 from simulator.results.observer import Observer
 from simulator.results.requests import Request
+
+
+class NumberedText:
+    """A text whose distributions tell the number of the pass that gave them, and that notes what is kept."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+        self.kept: list[tuple[int, ...]] = []
+
+    @property
+    def cached(self) -> tuple[int, ...]:
+        return ()
+
+    def distributions(self, tokens: tuple[int, ...], last: int) -> Distributions:
+        self.passes += 1
+        return np.full((last, 2), float(self.passes))
+
+    def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
+        return self.distributions(tokens, len(tree.tokens) + 1)
+
+    def graft(self, path: tuple[int, ...]) -> None:
+        self.kept.append(path)
+
+    def crop(self, length: int) -> None:
+        raise AssertionError("nothing is cropped here")
+
+
+TREE = TokenTree((7, 8), (-1, -1))
+DEEPER = TokenTree((7, 8, 9), (-1, -1, 1))
+
+
+def test_a_nodes_distribution_is_that_of_the_pass_that_was_made_for_it() -> None:
+    """To the last bit, a later pass over the same node gives another distribution than the one that was drafted
+    from."""
+    text = NumberedText()
+    replayed = ReplayedText(lambda: text)
+    replayed.distributions((1, 2), 1)
+    replayed.tree_distributions((1, 2), TREE)
+    replayed.tree_distributions((1, 2), DEEPER)
+    distributions = [replayed.known((1, 2, *path))[0, 0] for path in ((), (7,), (8,), (8, 9))]
+    assert distributions == [1.0, 2.0, 2.0, 3.0]
+
+
+def test_what_is_skipped_is_made_up_for_in_order() -> None:
+    text = NumberedText()
+    replayed = ReplayedText(lambda: text)
+    replayed.skip(lambda: [((1, 2), 1), ((1, 2), TREE)])
+    replayed.graft((1,))
+    assert (text.passes, text.kept) == (0, [])
+    replayed.tree_distributions((1, 2, 8), TREE)
+    assert (text.passes, text.kept) == (3, [(1,)])
+    replayed.graft(())
+    assert text.kept == [(1,), ()]
 
 
 class Opening:

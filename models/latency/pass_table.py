@@ -1,8 +1,8 @@
 """Measured passes on a grid of sequences, new and cached tokens, and what lies between them.
 
 A pass is looked up by its sequences and the means over them of new and of cached tokens. Between grid points the time
-is linear in each of the three, which is exact for every clock that is affine in the pass's sequences, new tokens and
-cached tokens, whatever the mix. More tokens never take less time: where a point was measured faster than one of less
+is linear in each of the three, which is exact where time is affine in the pass's sequences, new tokens and cached
+tokens, whatever the mix. More tokens never take less time: where a point was measured faster than one of less
 work, both move to the middle, the monotone table nearest to the measured one (Ubhaya 1974, for the largest error).
 """
 
@@ -22,7 +22,7 @@ from pydantic import Field
 from kinds import ConfigError
 from kinds.arrays import Floats
 from kinds.files import read_header, read_table
-from models.clocks.latency import Work, require_work
+from models.latency.latency import Work, require_work
 
 COLUMNS = ("batch", "new_tokens", "cached_tokens", "seconds")
 PROVENANCE = "provenance"  # A column that a file may have; it says of each row where it is from, and decides nothing
@@ -46,16 +46,15 @@ class TimedPass(NamedTuple):
 
 
 def csv_text(table: Iterable[TimedPass]) -> str:
-    """A table as the file that this module reads; seconds to five digits. Its last column is the spell, where its
-    passes have one: all, or none."""
+    """A table as this module reads it, seconds to five digits; the last column is the spell, where passes have one."""
     passes = list(table)
-    told = [SPELL] if any(row.spell is not None for row in passes) else []
-    return "\n".join((",".join((*COLUMNS, PROVENANCE, *told)), *map(_line, passes))) + "\n"
+    last = [SPELL] if any(row.spell is not None for row in passes) else []
+    return "\n".join((",".join((*COLUMNS, PROVENANCE, *last)), *map(_line, passes))) + "\n"
 
 
 def _line(row: TimedPass) -> str:
-    told = [] if row.spell is None else [row.spell]
-    return ",".join(map(str, (*row[:3], f"{row.seconds:.5g}", row.provenance, *told)))
+    last = [] if row.spell is None else [row.spell]
+    return ",".join(map(str, (*row[:3], f"{row.seconds:.5g}", row.provenance, *last)))
 
 
 class Grid:
@@ -78,8 +77,7 @@ class Grid:
         return self._linear(near)
 
     def extended(self, point: Point) -> float:
-        """Seconds at a point; above the grid along its last cell, and no less than at the grid's nearest point. Below
-        it at the nearest point."""
+        """Seconds at a point; above the grid along its last cell, but no less than at the nearest point."""
         raised = tuple(max(value, axis[0]) for axis, value in zip(self.axes, point, strict=True))
         return max(self._linear(raised), self.at(point))
 
@@ -92,13 +90,6 @@ class Grid:
                     if of_c:
                         total += of_b * of_n * of_c * self._flat[(i * self._rows + j) * self._columns + k]
         return total
-
-
-class PassTable(Grid):
-    """A grid on which more tokens never take less time, the nearest such to the one that is given."""
-
-    def __init__(self, axes: Sequence[Sequence[int]], seconds: Floats) -> None:
-        super().__init__(axes, monotone(seconds))
 
 
 def monotone(seconds: Floats) -> Floats:
@@ -120,15 +111,15 @@ def read_once(read: Callable[[Path], T]) -> Callable[[Path], T]:
         try:
             status = path.stat()
         except (OSError, ValueError):
-            return read(path)  # which tells what is wrong
-        told: T = known(path, status.st_size, status.st_mtime_ns)
-        return told
+            return read(path)  # which reports what is wrong
+        answer: T = known(path, status.st_size, status.st_mtime_ns)
+        return answer
 
     return found
 
 
-def table_of(path: Path) -> PassTable:
-    """The table in a CSV file. Raises ConfigError that names file, line, value and what is allowed."""
+def table_of(path: Path) -> Grid:
+    """The monotone table in a CSV file. Raises ConfigError that names file, line, value and what is allowed."""
     rows = read_rows(path)
     at: dict[tuple[int, int, int], float] = {}
     for place, row in rows:
@@ -138,7 +129,8 @@ def table_of(path: Path) -> PassTable:
     if not at:
         raise ConfigError(f"{path}: holds no pass")
     axes = full_axes(path, at)
-    return PassTable(axes, np.array([at[b, n, c] for b, n, c in product(*axes)]).reshape([len(axis) for axis in axes]))
+    seconds = np.array([at[b, n, c] for b, n, c in product(*axes)])
+    return Grid(axes, monotone(seconds.reshape([len(axis) for axis in axes])))
 
 
 def read_rows(path: Path) -> list[tuple[str, TimedPass]]:
@@ -174,8 +166,7 @@ def _count(place: str, name: str, text: str, least: int) -> int:
 
 
 def full_axes(path: Path, at: Collection[tuple[int, int, int]]) -> list[list[int]]:
-    """The values of each axis, ascending. Raises ConfigError where a combination is missing: between what would it
-    lie?"""
+    """The values of each axis, ascending. Raises ConfigError where a combination is missing."""
     axes = [sorted({point[place] for point in at}) for place in range(3)]
     for point in product(*axes):
         if point not in at:
@@ -211,9 +202,8 @@ Beyond = Annotated[
 ]
 
 
-def seconds_in(grid: Grid, work: Work, beyond: Beyond, clock: str) -> float:
-    """Seconds of a pass by a grid of this clock's. Raises ValueError on an empty batch, ConfigError on a pass beyond
-    the grid where that is refused."""
+def seconds_in(grid: Grid, work: Work, beyond: Beyond, name: str) -> float:
+    """Seconds of a pass by a grid. Raises ValueError on an empty batch, ConfigError on a pass that is refused."""
     require_work(work)
     new = cached = 0
     for new_tokens, cached_tokens in work:
@@ -226,31 +216,30 @@ def seconds_in(grid: Grid, work: Work, beyond: Beyond, clock: str) -> float:
         return grid.at(point)
     for place in outside:
         if _is_refused(grid, point, place, beyond):
-            raise ConfigError(_refusal(clock, "a pass", grid, point, place))
+            raise ConfigError(_refusal(name, "a pass", grid, point, place))
     return grid.extended(point)
 
 
-def check_reach(grid: Grid, most: Point, beyond: Beyond, clock: str) -> None:
+def check_reach(grid: Grid, most: Point, beyond: Beyond, name: str) -> None:
     """Raises ValueError where passes up to `most` leave the grid and that is refused."""
     for point in (most, LOWEST):
         for place in grid.outside(point):
             if _is_refused(grid, point, place, beyond):
-                raise ValueError(_refusal(clock, "there are passes", grid, point, place))
+                raise ValueError(_refusal(name, "there are passes", grid, point, place))
 
 
 def _is_refused(grid: Grid, point: Point, place: int, beyond: Beyond) -> bool:
-    """Whether a point outside the grid on an axis is refused there. What goes on from the last two values of an axis
-    cannot where it has but one."""
+    """Whether a point outside an axis is refused; an axis of one value cannot be extended."""
     axis = grid.axes[place]
     return beyond == "refuse" or (beyond == "extend" and len(axis) == 1 and point[place] > axis[-1])
 
 
-def _refusal(clock: str, what: str, grid: Grid, point: Point, place: int) -> str:
+def _refusal(name: str, what: str, grid: Grid, point: Point, place: int) -> str:
     axis, value = grid.axes[place], point[place]
     shown = f"{ceil(value):,}" if value > axis[-1] else f"{value:,.4g}"
     measured = f"{axis[0]:,} to {axis[-1]:,}" if len(axis) > 1 else f"{axis[0]:,} alone"
     beyond = "`hold` or `extend`" if len(axis) > 1 else "`hold`"
     return (
-        f"{clock}: {what} of {shown} {AXES[place]}, measured: {measured}; "
-        f"another {clock.split()[0]} or workload, or {beyond} for its field beyond"
+        f"{name}: {what} of {shown} {AXES[place]}, measured: {measured}; "
+        f"another {name.split()[0]} or workload, or {beyond} for its field beyond"
     )
