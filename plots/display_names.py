@@ -1,16 +1,10 @@
-"""What figures call things: the one table of display names, and how a curve's name reads in them.
-
-A curve is named by the tables as `k_sqs k=16 loss=bernoulli`; a figure says `K-SQS, K = 16, loss independent`. A user's
-own labels come first: of a whole curve, of a scheme, of a word, of a field.
-"""
+"""What figures call things: the one table of display names, and the words of a curve's name (`Page` writes them)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from typing import Final
-
-from simulator.results.units import quantity, title
 
 NAMES: Final[dict[str, str]] = {
     # schemes, by the papers that brought them
@@ -91,30 +85,3 @@ def words_of(curve: str) -> tuple[str, dict[str, str]]:
 
 def curve_of(scheme: str, fields: Mapping[str, str]) -> str:
     return " ".join([scheme, *(f"{name}={value}" for name, value in fields.items())])
-
-
-def shown_curve(curve: str, own: Mapping[str, str]) -> str:
-    if curve in own:
-        return own[curve]
-    scheme, fields = words_of(curve)
-    return ", ".join([shown_word(scheme, own), *(shown_field(name, value, own) for name, value in fields.items())])
-
-
-def shown_word(word: str, own: Mapping[str, str]) -> str:
-    return own.get(word) or NAMES.get(word) or word.replace("_", " ")
-
-
-def shown_field(field: str, value: str, own: Mapping[str, str]) -> str:
-    """`k`, `16` -> `K = 16`; `coherence_s`, `0.02` -> `coherence 20 ms`; `loss`, `bernoulli` -> `loss independent`."""
-    if field == DIRECTORY:
-        return own.get(value, value)
-    symbol = own.get(field, FIELDS.get(field, ""))
-    if value in ("True", "False"):
-        return ("" if value == "True" else "no ") + (symbol or title(field))
-    try:
-        text = quantity(float(value), field)
-    except ValueError:
-        text = shown_word(value, own)
-    if symbol:
-        return f"{symbol} = {text}"
-    return text if field in ("pair", "drafter", "verifier") else f"{title(field)} {text}"

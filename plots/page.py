@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from plots.display_names import shown_curve, shown_field, shown_word
-from simulator.results.units import title
+from plots.display_names import DIRECTORY, FIELDS, NAMES, words_of
+from simulator.results.units import quantity, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +19,10 @@ NARROW_IN: Final = 5.0
 @dataclass(frozen=True)
 class Page:
     """The default is a screen: each figure as wide as it likes. `labels` are a user's own names of curves, words,
-    fields and axes."""
+    fields and axes, which come first.
+
+    A curve is named by the tables as `k_sqs k=16 loss=bernoulli`; a figure says `K-SQS, K = 16, loss independent`.
+    """
 
     width_in: float | None = None
     titled: bool = True
@@ -43,14 +46,31 @@ class Page:
         return max(1, min(most if not self.narrow else (1 if most <= 4 else 2), panels))
 
     def curve(self, name: str) -> str:
-        return shown_curve(name, self.labels)
+        if name in self.labels:
+            return self.labels[name]
+        scheme, fields = words_of(name)
+        return ", ".join([self.word(scheme), *(self.setting(field, value) for field, value in fields.items())])
 
     def word(self, name: object) -> str:
         """A kind, a model, a machine."""
-        return shown_word(str(name), self.labels)
+        word = str(name)
+        return self.labels.get(word) or NAMES.get(word) or word.replace("_", " ")
 
-    def setting(self, name: str, value: object) -> str:
-        return shown_field(name, str(value), self.labels)
+    def setting(self, name: str, value: str) -> str:
+        """`k`, `16` -> `K = 16`; `coherence_s`, `0.02` -> `coherence 20 ms`; `loss`, `bernoulli` -> `loss
+        independent`."""
+        if name == DIRECTORY:
+            return self.labels.get(value, value)
+        symbol = self.labels.get(name, FIELDS.get(name, ""))
+        if value in ("True", "False"):
+            return ("" if value == "True" else "no ") + (symbol or title(name))
+        try:
+            text = quantity(float(value), name)
+        except ValueError:
+            text = self.word(value)
+        if symbol:
+            return f"{symbol} = {text}"
+        return text if name in ("pair", "drafter", "verifier") else f"{title(name)} {text}"
 
     def axis(self, name: str) -> str:
         return self.labels.get(name) or title(name)

@@ -64,6 +64,7 @@ _NARROW: dict[str, Any] = {
 }
 """In a column of a paper."""
 
+GREY = "#777777"  # of what is no curve, in legends
 SCHEMES: dict[str, tuple[str, str]] = {
     "cloud_only": ("#000000", "s"),
     "dense": ("#0072B2", "o"),

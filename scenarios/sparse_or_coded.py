@@ -1,7 +1,5 @@
 """Does sparsification buy anything over a well-coded lattice? Bits a draft against rejections, beside a lower bound.
 
-    sqsim run sparse_or_coded            or            python -m scenarios.sparse_or_coded
-
 Every scheme meets the same distributions along the verifier's own text, has one code (context-modelled, the drafted id
 coded at -log2 qhat) and its settings chosen on the other seeds: K or threshold with the resolution for the sparse, the
 resolution for the dense lattice and for the scalar quantizer, which rounds each probability by itself. The settings
