@@ -170,7 +170,7 @@ def start_words(start_s: float | None, repeats: bool) -> str:
     return f"all seeds begin at {at}" + ("" if repeats else ", and the recording does not repeat")
 
 
-class _WrappedCurve(Curve):
+class WrappedCurve(Curve):
     """Another curve, some of whose answers are changed."""
 
     def __init__(self, curve: Curve) -> None:
@@ -202,7 +202,7 @@ class _WrappedCurve(Curve):
         self._curve.heard()
 
 
-class CheckedCurve(_WrappedCurve):
+class CheckedCurve(WrappedCurve):
     """The curve of a user's class. Raises ConfigError where it carries bits against time, as a negative rate does."""
 
     def __init__(self, curve: object) -> None:
@@ -267,7 +267,7 @@ class ConstantCurve(Curve):
         return Position(position.time_s + busy_s, 0.0, position.message)
 
 
-class _WithOverhead(_WrappedCurve):
+class _WithOverhead(WrappedCurve):
     """Another curve, of a rate of time alone, on which each packet takes `overhead_s` before its first payload bit.
     `served_bits` leaves it out: how much of it there is depends on the packets."""
 
