@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from channels.link.delays import Delay
 from channels.link.link_config import LinkConfig
-from channels.link.losses import BitErrors, GilbertElliott, Loss, LossProcess, PacketIndex, is_memoryless
+from channels.link.losses import BitErrors, Loss, LossProcess, PacketIndex, is_memoryless
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 
@@ -66,13 +66,6 @@ def test_gilbert_elliott_loses_its_share_in_bursts_of_its_length(uniforms: Unifo
     assert abs(lengths.mean() - 1 / r) < 5 * math.sqrt(1 - r) / r / math.sqrt(len(lengths))
     shuffled = bursts(np.random.default_rng(0).permutation(losses))
     assert shuffled.mean() < lengths.mean() / 3
-
-
-@pytest.mark.parametrize(("share", "burst"), [(0.1, 5.0), (0.5, 4.0), (0.3, 1.0)])
-def test_bursts_of_a_given_mean_have_the_loss_of_the_independent(share: float, burst: float) -> None:
-    loss = GilbertElliott.of_mean(share, burst)
-    assert loss.to_bad / (loss.to_bad + loss.to_good) == pytest.approx(share)
-    assert 1 / loss.to_good == burst
 
 
 def test_gilbert_elliott_in_time_does_not_care_how_often_it_is_asked(uniforms: Uniforms) -> None:
