@@ -19,23 +19,6 @@ def sender(kind: str = "stop_and_wait", **fields: Any) -> Sender[Packet]:
     return Arq.of({"kind": kind} | fields).sender()
 
 
-def test_stop_and_wait_holds_the_next_until_the_acknowledgement() -> None:
-    machine, first, second = sender(), Packet(1), Packet(1)
-    assert machine.offer(first)
-    assert not machine.offer(second)
-    assert list(machine.on_ack(first, 1.0)) == [second]
-    assert list(machine.on_ack(first, 1.1)) == []
-
-
-def test_the_window_spans_from_the_oldest_unacknowledged() -> None:
-    machine = sender("selective_repeat", window=3)
-    packets = [Packet(1) for _ in range(6)]
-    assert [machine.offer(packet) for packet in packets] == [True] * 3 + [False] * 3
-    assert list(machine.on_ack(packets[2], 1.0)) == []
-    assert list(machine.on_ack(packets[0], 1.0)) == [packets[3]]
-    assert list(machine.on_ack(packets[1], 1.0)) == [packets[4], packets[5]]
-
-
 def test_a_timer_that_an_acknowledgement_or_a_repeat_overtook_is_stale() -> None:
     machine, packet = sender(), Packet(1)
     machine.offer(packet)
@@ -53,15 +36,6 @@ def test_there_is_a_pause_after_so_many_attempts_in_a_row() -> None:
     resend, pause = Expiry.RESEND, Expiry.PAUSE
     assert verdicts == [resend, pause, resend, pause, resend]
     assert machine.on_timeout(packet, 3) is Expiry.STALE
-
-
-def test_forgotten_packets_make_room() -> None:
-    machine = sender("selective_repeat", window=2)
-    packets = [Packet(1) for _ in range(5)]
-    for packet in packets:
-        machine.offer(packet)
-    assert list(machine.forget(packets[:3])) == packets[3:]
-    assert machine.on_timeout(packets[0], 0) is Expiry.STALE
 
 
 def test_jacobson_and_karn_follow_a_sequence_computed_by_hand() -> None:
