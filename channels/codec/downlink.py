@@ -7,11 +7,10 @@ length needs no header.
 
 Coded feedback: how many drafts are accepted, then the token after them by `id_distribution`.
 
-In the coder of module `packet`. Of m = max_drafts, each of the first UNARY drafts in turn: it does not stand, 1 of 4,
-or it does, 3 of 4, up to the first that does not; where all UNARY do, how many more, uniform in 0..m - UNARY. The token
-follows the committed ids and the drafts that stand. To leave out the rejected draft, which no correction is, would save
-a tenth of a bit, and is not done.
-"""
+In the coder of module `packet`. Of m = max_drafts, each of the first UNARY drafts in turn: it is rejected, 1 of 4, or
+accepted, 3 of 4, up to the first that is rejected; where all UNARY are accepted, how many more, uniform in 0..m -
+UNARY. The token follows the committed ids and the accepted drafts. To leave out the rejected draft, which no correction
+is, would save a tenth of a bit, and is not done."""
 
 from __future__ import annotations
 
@@ -19,10 +18,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from channels.codec.coder.arithmetic import DECODE, ENCODE, FAILED, Machine, bit, finish, machine, start, uniform
+from channels.codec.coder.arithmetic import ENCODE, FAILED, Machine, bit, finish, machine, reader, uniform, written
 from channels.codec.coder.bit_packing import pack, unpack
 from channels.codec.context_coded.expected_tokens import WINDOW
-from channels.codec.draft import CodecError, Format, latest
+from channels.codec.draft import CodecError, Format, check_token, latest
 from channels.codec.id_distribution import code_ids
 from kinds.arrays import Bytes
 
@@ -34,16 +33,14 @@ def feedback_bits(format: Format) -> int:
 
 def encode_feedback(accepted: int, token: int, format: Format) -> bytes:
     """How many drafts were accepted, 0..max_drafts, and the correction or bonus token."""
-    if not 0 <= accepted <= format.max_drafts:
-        raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
-    _check_token(token, format)
+    _check_accepted(accepted, format)
+    check_token(token, format)
     return (accepted + (format.max_drafts + 1) * token).to_bytes((feedback_bits(format) + 7) // 8, "big")
 
 
 def encode_count(accepted: int, format: Format) -> bytes:
     """How many drafts were accepted, 0..max_drafts, where both ends know that no token follows them."""
-    if not 0 <= accepted <= format.max_drafts:
-        raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
+    _check_accepted(accepted, format)
     return accepted.to_bytes((format.max_drafts.bit_length() + 7) // 8, "big")
 
 
@@ -58,19 +55,19 @@ def decode_feedback(payload: bytes, format: Format) -> tuple[int, int]:
 
 def tokens_bits(tokens: int, format: Format) -> int:
     """The length of a prompt of `tokens` tokens in bits, before padding to bytes."""
-    return tokens * _width(format) + 1
+    return tokens * format.id_bits + 1
 
 
 def encode_tokens(tokens: Sequence[int], format: Format) -> bytes:
     """A prompt, possibly empty."""
     for token in tokens:
-        _check_token(token, format)
-    return pack(tokens, _width(format))
+        check_token(token, format)
+    return pack(tokens, format.id_bits)
 
 
 def decode_tokens(payload: bytes, format: Format) -> tuple[int, ...]:
     """The prompt. Raises CodecError on every byte string that `encode_tokens` cannot have produced."""
-    tokens = unpack(payload, _width(format))
+    tokens = unpack(payload, format.id_bits)
     if tokens is None:
         raise CodecError(f"prompt of {len(payload)} bytes: not a whole number of tokens")
     if tokens.size and tokens.max() >= format.vocabulary:
@@ -78,33 +75,26 @@ def decode_tokens(payload: bytes, format: Format) -> tuple[int, ...]:
     return tuple(tokens.tolist())
 
 
-def _width(format: Format) -> int:
-    """Bits of one token id."""
-    return (format.vocabulary - 1).bit_length()
-
-
-def _check_token(token: int, format: Format) -> None:
-    if not 0 <= token < format.vocabulary:
-        raise CodecError(f"token {token}: must be within 0 and {format.vocabulary - 1}")
+def _check_accepted(accepted: int, format: Format) -> None:
+    if not 0 <= accepted <= format.max_drafts:
+        raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
 
 
 UNARY = 16
-FALLS = 1 << 14  # of 2^16: that a draft does not stand where those before it do
+FALLS = 1 << 14  # of 2^16: that a draft is rejected where those before it are accepted
 LARGEST_BYTES = 32
 
 
 def encode_coded_feedback(accepted: int, token: int, format: Format, context: Sequence[int]) -> bytes:
     """How many drafts were accepted, 0..max_drafts, and the correction or bonus token. `context`: the committed ids,
-    then the drafts that stood. Raises CodecError where either is out of range."""
-    if not 0 <= accepted <= format.max_drafts:
-        raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
-    if not 0 <= token < format.vocabulary:
-        raise CodecError(f"token {token}: must be within 0 and {format.vocabulary - 1}")
+    then the accepted drafts. Raises CodecError where either is out of range."""
+    _check_accepted(accepted, format)
+    check_token(token, format)
     io, buffer = machine(ENCODE), np.empty(LARGEST_BYTES, dtype=np.uint8)
     _code_accepted(io, buffer, accepted, format.max_drafts)
     known = latest(context, WINDOW, format.vocabulary)
     code_ids(io, buffer, format, np.append(known, token), known.size)
-    return buffer[: finish(io, buffer)].tobytes()
+    return written(io, buffer)
 
 
 def decode_coded_feedback(
@@ -112,8 +102,7 @@ def decode_coded_feedback(
 ) -> tuple[int, int]:
     """(accepted, token), in answer to a packet of these drafts after the committed ids `context`. Raises CodecError on
     every byte string that `encode_coded_feedback` cannot have produced for it."""
-    io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
-    start(io, buffer)
+    io, buffer = reader(payload)
     accepted = _code_accepted(io, buffer, 0, format.max_drafts)
     if accepted > len(drafts):
         raise CodecError(f"feedback of {len(payload)} bytes: {accepted} drafts are accepted, {len(drafts)} were sent")

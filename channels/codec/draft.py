@@ -127,13 +127,13 @@ class Format:
     """What both ends know before the first packet; negotiated once a session, hashable.
 
     vocabulary: V, at least 2. resolution: ell, the sum of a draft's counts. max_drafts: most drafts a packet holds.
-    code: "enumerative" (module `enumerative`), or "recoded" (package `recoded`), which falls back on the former.
+    code: "enumerative" (module `enumerative`), or "recoded" (package `context_coded`), which falls back on the former.
     support: "variable": K_n is sent, then the ids with a positive count; "fixed": `support_size` ids, refilled with the
     lowest unused ids where zero counts were dropped; "dense": no subset, a composition over all of V.
     support_size: K for "fixed", None otherwise. token: how the drafted id travels: "flat" (a number below V), "coded"
     (at -log2 qhat) or "unsent" (both ends share the random stream; drafts then hold `UNSENT`).
     quantizer: what the counts are (module `quantizers`); others than "lattice" need "variable" and, under
-    "recoded", have their ids recoded alone.
+    "recoded", have their ids coded that way alone.
     prior: fingerprint of the tables that "recoded" reads, "" for none; by default those bundled for this vocabulary.
     version: of the wire format.
     """
@@ -194,10 +194,21 @@ class Format:
         return Format, tuple(getattr(self, part.name) for part in fields(self) if part.init)
 
     @property
+    def id_bits(self) -> int:
+        """The bits of one token id by itself."""
+        return (self.vocabulary - 1).bit_length()
+
+    @property
     def largest_support(self) -> int:
         """The most ids with a positive count that a draft may hold: min(K or V, ell); V where counts have no sum."""
         most = self.support_size or self.vocabulary
         return min(most, self.resolution) if self.quantizer == "lattice" else most
+
+
+def check_token(token: int, format: Format) -> None:
+    """Raises CodecError where the token is not below the vocabulary."""
+    if not 0 <= token < format.vocabulary:
+        raise CodecError(f"token {token}: must be within 0 and {format.vocabulary - 1}")
 
 
 def latest(context: Sequence[int], window: int, vocabulary: int) -> Ints:

@@ -1,5 +1,5 @@
-"""Drafted ids for a receiver that holds the distributions they were drawn from, and how it is told whether they are the
-same.
+"""Drafted ids for a receiver that holds the distributions they were drawn from, and a checksum of those
+distributions.
 
 Ids (coder and symbols of `packet`): drafts - 1, uniform below max_drafts; then each drafted id, the symbol of its count
 among the counts of its draft in id order, so at -log2 qhat. The receiver must have the distribution of each draft,
@@ -15,23 +15,13 @@ from hashlib import blake2b
 
 import numpy as np
 
-from channels.codec.coder.arithmetic import (
-    DECODE,
-    ENCODE,
-    FAILED,
-    Machine,
-    finish,
-    machine,
-    start,
-    symbol,
-    target,
-    uniform,
-)
+from channels.codec.coder.arithmetic import ENCODE, FAILED, Machine, finish, machine, reader, uniform, written
 from channels.codec.draft import CodecError, Draft
+from channels.codec.packet import read_drafted, write_drafted
 from kinds.arrays import Bytes, Ints
 
 DistributionAfter = Callable[[tuple[int, ...]], tuple[Ints, Ints]]
-"""law_after(ids): support and positive counts, int64 [K], of the draft that follows these."""
+"""distribution_after(ids): support and positive counts, int64 [K], of the draft that follows these."""
 
 
 def encode_drafted(drafts: Sequence[Draft], max_drafts: int) -> bytes:
@@ -41,14 +31,13 @@ def encode_drafted(drafts: Sequence[Draft], max_drafts: int) -> bytes:
     io, buffer = machine(ENCODE), np.empty(8 + 5 * len(drafts), dtype=np.uint8)  # an id takes 32 bits at most
     uniform(io, buffer, len(drafts) - 1, max_drafts)
     for draft in drafts:
-        place = int(draft.support.searchsorted(draft.token))
-        symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), int(draft.counts.sum()))
-    return buffer[: finish(io, buffer)].tobytes()
+        write_drafted(io, buffer, draft)
+    return written(io, buffer)
 
 
 def count_drafted(payload: bytes, max_drafts: int) -> int:
-    """How many ids are in a packet, 1 to max_drafts: all that can be told without the distributions. Raises
-    CodecError where none is told."""
+    """How many ids are in a packet, 1 to max_drafts: all that can be known without the distributions. Raises
+    CodecError where there is no such number."""
     io, _, number = _read_number(payload, max_drafts)
     if io[FAILED]:
         raise CodecError(f"payload of {len(payload)} bytes: no ids of 1 to {max_drafts} drafts")
@@ -62,10 +51,7 @@ def decode_drafted(payload: bytes, max_drafts: int, distribution_after: Distribu
     drafts: list[Draft] = []
     while len(drafts) < number and not io[FAILED]:
         support, counts = distribution_after(tuple(draft.token for draft in drafts))
-        ends = counts.cumsum()
-        place = int(ends.searchsorted(target(io, int(ends[-1])), side="right"))
-        symbol(io, buffer, int(ends[place] - counts[place]), int(counts[place]), int(ends[-1]))
-        drafts.append(Draft(int(support[place]), support, counts))
+        drafts.append(Draft(read_drafted(io, buffer, support, counts), support, counts))
     finish(io, buffer)
     if io[FAILED]:
         raise CodecError(f"payload of {len(payload)} bytes: no ids of drafts with these distributions")
@@ -73,8 +59,7 @@ def decode_drafted(payload: bytes, max_drafts: int, distribution_after: Distribu
 
 
 def _read_number(payload: bytes, max_drafts: int) -> tuple[Machine, Bytes, int]:
-    io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
-    start(io, buffer)
+    io, buffer = reader(payload)
     return io, buffer, 1 + uniform(io, buffer, 0, max_drafts)
 
 

@@ -23,9 +23,10 @@ from channels.codec.coder.arithmetic import (
     finish,
     length_bits,
     machine,
-    start,
+    reader,
     symbol,
     target,
+    written,
 )
 from channels.codec.context_coded.expected_tokens import WINDOW
 from channels.codec.draft import CodecError, Format, integers, latest
@@ -33,8 +34,8 @@ from channels.codec.id_distribution import bound_bits, code_ids, code_raced_id, 
 from kinds.arrays import Bytes, Ints
 
 Race = Callable[[int], Ints]
-"""The words [V] of the race that the id at a place of the packet, 0.., has won; after the ids before it, which tell its
-place in the text."""
+"""The words [V] of the race that the id at a place of the packet, 0.., has won; after the ids before it, which
+determine its index in the text."""
 FULL_SHARE = 3  # how much likelier a full packet is than all others together
 LARGEST_ID_BYTES = 8
 _NOTHING = np.empty(0, dtype=np.uint8)
@@ -48,15 +49,14 @@ def encode_ids(tokens: Sequence[int], format: Format, context: Sequence[int] = (
     ids = _checked(tokens, format)
     buffer = np.empty(LARGEST_ID_BYTES * (ids.size + 1), dtype=np.uint8)
     io = _write(machine(ENCODE), buffer, ids, format, context, race)
-    return buffer[: finish(io, buffer)].tobytes()
+    return written(io, buffer)
 
 
 def decode_ids(
     payload: bytes, format: Format, context: Sequence[int] = (), race: Race | None = None
 ) -> tuple[int, ...]:
     """The ids of a packet. Raises CodecError on every byte string that `encode_ids` cannot have produced."""
-    io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
-    start(io, buffer)
+    io, buffer = reader(payload)
     number = _code_number(io, buffer, 1, format.max_drafts)
     known = latest(context, WINDOW, format.vocabulary)
     text = np.append(known, np.zeros(number, dtype=np.int64))

@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.codec import packet
+from channels.codec.coder import arithmetic
 from channels.codec.coder.arithmetic import CODE, DECODE, FAILED, INVALID, POSITION, RANGE, machine
 from channels.codec.coder.subsets import code_composition, code_subset
 from channels.codec.context_coded.expected_tokens import candidates
@@ -64,7 +65,8 @@ def coders():
         return found[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packet, "machine", watched)
+        for module in (packet, arithmetic):
+            patch.setattr(module, "machine", watched)
         yield found
 
 
