@@ -211,6 +211,12 @@ def check_token(token: int, format: Format) -> None:
         raise CodecError(f"token {token}: must be within 0 and {format.vocabulary - 1}")
 
 
+def check_accepted(accepted: int, format: Format) -> None:
+    """Raises CodecError where no packet holds so many drafts."""
+    if not 0 <= accepted <= format.max_drafts:
+        raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
+
+
 def latest(context: Sequence[int], window: int, vocabulary: int) -> Ints:
     """The last `window` ids of a context, integers [at most window]; -1 is a token that the receiver lacks.
 

@@ -2,7 +2,7 @@
 
 A packet holds the drafts of one round, 1 to max_drafts, and nothing else; its length in bytes comes with it. Which code
 writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`, package `context_coded`).
-`downlink` has the replies and the prompt, `ids` packets of ids alone.
+`fixed_width` has plain replies and the prompt, `ids` packets of ids alone and coded replies.
 
 `context`: the committed token ids both ends hold, then the drafts in flight; codes with a prior read it. Any
 sequence of integers will do, an array too; -1 is a token that the receiver lacks.
@@ -17,23 +17,23 @@ from math import ceil, log2
 import numpy as np
 
 from channels.codec import packet
-from channels.codec.downlink import (
-    decode_coded_feedback,
+from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
+from channels.codec.enumerative import check
+from channels.codec.fixed_width import (
     decode_feedback,
     decode_tokens,
-    encode_coded_feedback,
     encode_count,
     encode_feedback,
     encode_tokens,
     feedback_bits,
     tokens_bits,
 )
-from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
-from channels.codec.enumerative import check
 from channels.codec.ids import (
     Race,
     bound_ids_bits,
+    decode_coded_feedback,
     decode_ids,
+    encode_coded_feedback,
     encode_ids,
     ids_bits,
     largest_ids_bits,

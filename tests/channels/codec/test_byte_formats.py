@@ -4,6 +4,7 @@ encode to themselves. Packets of distributions are attacked in `test_abuse` and 
 import math
 import struct
 from collections.abc import Callable
+from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -15,24 +16,40 @@ from hostile import refused_or_itself
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.codec import control, draft_scalars, float_distributions, fp16, wire
+from channels.codec import draft_scalars, float_distributions, fp16, wire
 from channels.codec.coder.bit_packing import from_bits, to_bits
-from channels.codec.drafted_ids import checksum, count_drafted, decode_drafted, encode_drafted
+from channels.codec.fixed_width import (
+    LEAST_S,
+    MOST_COUNT,
+    MOST_S,
+    Status,
+    decode_request,
+    decode_status,
+    encode_request,
+    encode_status,
+)
+from channels.codec.ids import checksum, count_drafted, decode_drafted, encode_drafted
 from channels.codec.wire import CodecError, Draft, Format
 from channels.uniforms import Uniforms
 
 SMALL, SOTU = codec_prior.VOCABULARY, 1024
 FLAT = st.builds(Format, st.integers(2, 200_000), st.integers(1, 1 << 20), st.integers(1, 32))
-CODED = [
-    Format(SMALL, 100, 8, prior=codec_prior.fingerprint()),
-    Format(SMALL, 100, 1, prior=codec_prior.fingerprint()),
-    Format(SOTU, 100, 20),
-    Format(50_257, 100, 8),
-    Format(2, 1, 3, prior=""),
-    Format(1 << 20, 100, 1024, code="enumerative"),
-]
+BUNDLED = Format(SOTU, 100, 20)
 RACED = [Format(60, 1, 6, prior=""), Format(SOTU, 1, 6)]
 MOST_DRAFTED = 5
+
+
+@cache
+def coded():
+    """Formats of coded ids, two of them with the small prior."""
+    return [
+        Format(SMALL, 100, 8, prior=codec_prior.fingerprint()),
+        Format(SMALL, 100, 1, prior=codec_prior.fingerprint()),
+        BUNDLED,
+        Format(50_257, 100, 8),
+        Format(2, 1, 3, prior=""),
+        Format(1 << 20, 100, 1024, code="enumerative"),
+    ]
 
 
 class Case(NamedTuple):
@@ -163,7 +180,7 @@ def replies(draw):
 
 @st.composite
 def coded_replies(draw):
-    format = draw(st.sampled_from(CODED))
+    format = draw(st.sampled_from(coded()))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     committed = rng.integers(0, format.vocabulary, draw(st.integers(0, 300))).tolist()
     drafts = rng.integers(0, format.vocabulary, draw(st.integers(0, min(format.max_drafts, 40)))).tolist()
@@ -202,9 +219,9 @@ def half_packets(draw):
 
 
 @st.composite
-def id_packets(draw, formats, raced=False):
+def id_packets(draw, raced):
     """Ids: likely ones, repeated ones and any, after a context that may have gaps."""
-    format = draw(st.sampled_from(formats))
+    format = draw(st.sampled_from(RACED if raced else coded()))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     context = rng.integers(-1, format.vocabulary, draw(st.integers(0, 300))).tolist()
     number = draw(st.integers(1, min(format.max_drafts, 12)))
@@ -224,21 +241,23 @@ class ByteFormat(NamedTuple):
     taken: bytes
 
 
-COUNTS = st.integers(1, control.MOST_COUNT).map(lambda n: Case(n, control.encode_count, control.decode_count, 16))
+COUNTS = st.integers(1, MOST_COUNT).map(lambda n: Case(n, encode_request, decode_request, 16))
 STATUSES = st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(1, 255)).map(
-    lambda levels: Case(control.decode_status(bytes(levels)), control.encode_status, control.decode_status, 24)
+    lambda levels: Case(decode_status(bytes(levels)), encode_status, decode_status, 24)
 )
 BYTE_FORMATS = {
     "reply": ByteFormat(replies(), reply(Format(50, 10, 6), 0, 0), b"\x00\x01"),
-    "coded reply": ByteFormat(coded_replies(), coded_reply(CODED[2], [1, 0, 1], [1], 0, 1), b"\x18"),
+    "coded_reply": ByteFormat(coded_replies(), coded_reply(BUNDLED, [1, 0, 1], [1], 0, 1), b"\x18"),
     "prompt": ByteFormat(
         FLAT.flatmap(lambda form: tokens_below(form, 60).map(lambda tokens: prompt(form, tokens))),
         prompt(Format(3, 10, 4), []),
         b"\x60",
     ),
-    "count": ByteFormat(COUNTS, Case(1, control.encode_count, control.decode_count), b"\x01\x2c"),
+    "count": ByteFormat(COUNTS, Case(1, encode_request, decode_request), b"\x01\x2c"),
     "status": ByteFormat(
-        STATUSES, Case(control.Status(0.0, 0.0, 1), control.encode_status, control.decode_status), b"\x00\x38\x03"
+        STATUSES,
+        Case(Status(0.0, 0.0, 1), encode_status, decode_status),
+        b"\x00\x38\x03",
     ),
     "scalars": ByteFormat(scalar_packets(), scalars(Format(3, 3, 2), [(1, 1)]), b"\x18"),
     "token": ByteFormat(
@@ -246,7 +265,7 @@ BYTE_FORMATS = {
         token(Format(3, 3, 2), 0),
         b"\x01",
     ),
-    "drafted ids": ByteFormat(drafted_packets(), drafted([Draft(2, np.array([2]), np.array([9]))]), b"\x40"),
+    "drafted_ids": ByteFormat(drafted_packets(), drafted([Draft(2, np.array([2]), np.array([9]))]), b"\x40"),
     "floats": ByteFormat(
         st.builds(floats, distributions(min_size=2), st.sampled_from(["single", "half"])),
         floats([0.5, 0.5], "half"),
@@ -257,9 +276,9 @@ BYTE_FORMATS = {
         halves(fp16.Fp16Format(2, 1, 2), (Draft(0, np.array([0]), np.array([1])),)),
         bytes.fromhex("003c00"),
     ),
-    "ids": ByteFormat(id_packets(CODED), ids(CODED[4], [0], []), b"\x20"),
-    "raced ids": ByteFormat(
-        id_packets(RACED, raced=True), ids(RACED[0], [0], (3, 1, 4), race(RACED[0], 0)), bytes.fromhex("d91780")
+    "ids": ByteFormat(id_packets(raced=False), ids(Format(2, 1, 3, prior=""), [0], []), b"\x20"),
+    "raced_ids": ByteFormat(
+        id_packets(raced=True), ids(RACED[0], [0], (3, 1, 4), race(RACED[0], 0)), bytes.fromhex("d91780")
     ),
     "packet": ByteFormat(
         (packets() | extreme_packets()).map(lambda sent: packet(*sent)),
@@ -323,9 +342,9 @@ GOLDEN = {
     "3280": lambda: wire.encode_coded_feedback(0, 17, Format(SOTU, 100, 8), (5, 17, 300)),
     "fffc": lambda: wire.encode_coded_feedback(8, 1023, Format(SOTU, 100, 8, prior=""), ()),
     "ff7d20": lambda: wire.encode_coded_feedback(20, 3, Format(SOTU, 100, 20, prior=""), ()),
-    "012c": lambda: control.encode_count(300),
-    "003803": lambda: control.encode_status(control.Status(0.0, 0.02, 3)),  # 1 + 254 ln(20) / ln(10^6) = 56.08
-    "01ff01": lambda: control.encode_status(control.Status(1e-3, 1e3, 1)),
+    "012c": lambda: encode_request(300),
+    "003803": lambda: encode_status(Status(0.0, 0.02, 3)),  # 1 + 254 ln(20) / ln(10^6) = 56.08
+    "01ff01": lambda: encode_status(Status(1e-3, 1e3, 1)),
     "02571440": lambda: wire.encode_ids((17, 300, 5, 17, 900), Format(SOTU, 100, 5), (5, 17, 300, 5)),
     "d007ff": lambda: wire.encode_ids((1, 1023), Format(SOTU, 100, 5, prior="")),
     "db6d30538efb93a3d3a0": lambda: wire.encode_ids((49151, 0, 11), Format(49_152, 100, 8), (1, 2)),
@@ -341,7 +360,7 @@ def test_bytes_on_the_wire_do_not_change(golden):
 
 REPLIES = Format(50, 10, 6)
 ONE = Draft(1, np.array([1]), np.array([1]))
-TOO_MANY_ACCEPTED = wire.encode_coded_feedback(3, 7, CODED[0], [1, 2, 3, 4])
+TOO_MANY_ACCEPTED = wire.encode_coded_feedback(3, 7, BUNDLED, [1, 2, 3, 4])
 NO_PROBABILITIES = [
     (np.array([0.5, number], {"single": ">f4", "half": ">f2"}[precision]).tobytes(), 2, precision)
     for number in (-0.25, -0.0, 1.5, np.inf, np.nan)
@@ -350,23 +369,23 @@ NO_PROBABILITIES = [
 REFUSED = [
     ("accepted", wire.encode_feedback, [(-1, 0, REPLIES), (7, 0, REPLIES)]),
     ("accepted", wire.encode_count, [(-1, REPLIES), (7, REPLIES)]),
-    ("accepted", wire.encode_coded_feedback, [(-1, 0, CODED[0], []), (9, 0, CODED[0], [])]),
-    ("3 drafts are accepted, 2 were", wire.decode_coded_feedback, [(TOO_MANY_ACCEPTED, [2, 3], CODED[0], [1])]),
+    ("accepted", wire.encode_coded_feedback, [(-1, 0, BUNDLED, []), (21, 0, BUNDLED, [])]),
+    ("3 drafts are accepted, 2 were", wire.decode_coded_feedback, [(TOO_MANY_ACCEPTED, [2, 3], BUNDLED, [1])]),
     ("token", wire.encode_feedback, [(0, -1, REPLIES), (0, 50, REPLIES)]),
     ("token", wire.encode_tokens, [([0, -1], REPLIES), ([0, 50], REPLIES)]),
     ("token", draft_scalars.encode_token, [(-1, REPLIES), (50, REPLIES)]),
-    ("token", wire.encode_coded_feedback, [(0, -1, CODED[0], []), (0, SMALL, CODED[0], [])]),
-    ("tokens = ", control.encode_count, [(-1,), (0,), (control.MOST_COUNT + 1,)]),
+    ("token", wire.encode_coded_feedback, [(0, -1, BUNDLED, []), (0, SOTU, BUNDLED, [])]),
+    ("tokens = ", encode_request, [(-1,), (0,), (MOST_COUNT + 1,)]),
     ("drafts: a packet holds", draft_scalars.encode, [([], REPLIES), ([ONE] * 7, REPLIES)]),
     ("drafts: a packet holds", encode_drafted, [([], MOST_DRAFTED), ([ONE] * 6, MOST_DRAFTED)]),
     # 2^56 / 5 rounded down, five times, leaves a last value that is none of the five
     ("no ids of 1 to 5", count_drafted, [(b"\xff" * 7, MOST_DRAFTED)]),
     ("token", draft_scalars.encode, [([Draft(n, np.array([abs(n)]), np.array([1]))], REPLIES) for n in (-1, 50)]),
     ("11 is above the resolution, 10", draft_scalars.encode, [([Draft(1, ONE.support, np.array([11]))], REPLIES)]),
-    ("ids|tokens", wire.encode_ids, [(sent, CODED[0]) for sent in ((), (1,) * 9, (SMALL,), (-1,), (0.5,))]),
-    ("ids|tokens", wire.ids_bits, [(sent, CODED[0]) for sent in ((), (1,) * 9, (SMALL,), (-1,), (0.5,))]),
-    ("context", wire.decode_ids, [(b"", CODED[0], context) for context in ([SMALL], [-2], [0.5])]),
-    ("support", wire.largest_ids_bits, [([1], np.array(each, np.int64), CODED[0]) for each in ([], [SMALL], [-1])]),
+    ("ids|tokens", wire.encode_ids, [(sent, BUNDLED) for sent in ((), (1,) * 21, (SOTU,), (-1,), (0.5,))]),
+    ("ids|tokens", wire.ids_bits, [(sent, BUNDLED) for sent in ((), (1,) * 21, (SOTU,), (-1,), (0.5,))]),
+    ("context", wire.decode_ids, [(b"", BUNDLED, context) for context in ([SOTU], [-2], [0.5])]),
+    ("support", wire.largest_ids_bits, [([1], np.array(each, np.int64), BUNDLED) for each in ([], [SOTU], [-1])]),
     ("outside 0 to 1", float_distributions.decode, NO_PROBABILITIES),
     ("nothing but zeros", float_distributions.encode, [(np.zeros(4), "single"), (np.full(4, 1e-60), "single")]),
     ("nothing but zeros", float_distributions.decode, [(bytes(16), 4, "single")]),
@@ -389,9 +408,9 @@ def test_a_count_alone_is_one_byte_of_its_own(format):
 @given(*[st.one_of(st.just(0.0), st.floats(1e-6, 1e5))] * 2, st.integers(1, 10_000))
 def test_a_status_is_within_half_a_step_of_the_truth(queue_s, serve_s, batch):
     """Half of 5.6% in ratio, from 1 ms to 1,000 s; less is 0, more is 1,000 s."""
-    status = control.decode_status(control.encode_status(control.Status(queue_s, serve_s, batch)))
+    status = decode_status(encode_status(Status(queue_s, serve_s, batch)))
     for true_s, reported_s in ((queue_s, status.queue_s), (serve_s, status.serve_s)):
-        shown_s = 0.0 if true_s < control.LEAST_S else min(true_s, control.MOST_S)
+        shown_s = 0.0 if true_s < LEAST_S else min(true_s, MOST_S)
         assert reported_s == pytest.approx(shown_s, rel=0.0276)
     assert status.batch == min(batch, 255)
 
