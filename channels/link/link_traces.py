@@ -38,7 +38,7 @@ class _Columns(NamedTuple):
     fits: Callable[[float], bool]
     allowed: str
     flag: str = ""
-    """A column that may stand in place of `value`, and says yes or no."""
+    """A column that may stand in place of `value`: yes or no."""
 
 
 _YES_NO = {"0": 0.0, "false": 0.0, "1": 1.0, "true": 1.0}

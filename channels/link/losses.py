@@ -70,7 +70,7 @@ class Loss(Choice, family=True):
 
     @property
     def mean_loss(self) -> float | None:
-        """The share of packets lost in the long run; None where the kind does not say, or where it depends on the
+        """The share of packets lost in the long run; None where the kind does not state it, or where it depends on the
         packet. An axis may run along it."""
         return None
 

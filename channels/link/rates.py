@@ -22,7 +22,7 @@ MessageIndex = tuple[int, int, int]
 """(device, request, round): the address of a message. Below round 0 are messages of no round."""
 SECOND: Final = 1 << 32
 """Added to the round in the index of a message that a round sends beside its first one in that direction: it has random
-numbers of its own, and its header says what it is."""
+numbers of its own, and its header states what it is."""
 Start = Annotated[
     float | None,
     Field(
@@ -122,17 +122,17 @@ class Rate(Choice, family=True):
 
     @property
     def fastest_bps(self) -> float | None:
-        """A rate that it never exceeds, bits per second; None where the kind does not say."""
+        """A rate that it never exceeds, bits per second; None where the kind does not state it."""
         return None
 
     @property
     def mean_bps(self) -> float | None:
-        """The mean in time, bits per second; None where the kind does not say."""
+        """The mean in time, bits per second; None where the kind does not state it."""
         return None
 
     @property
     def fading(self) -> bool:
-        """Whether its curve tells the `fades` behind the rate, for a loss to follow."""
+        """Whether its curve gives the `fades` behind the rate, for a loss to follow."""
         return False
 
     @property

@@ -15,7 +15,7 @@ from kinds import Choice
 
 
 class RunningTimer:
-    """The timer of one sender: what its estimate says, times a factor that grows with each expiry (Karn)."""
+    """The timer of one sender: what it estimates, times a factor that grows with each expiry (Karn)."""
 
     __slots__ = ("_backoff", "_estimate", "_factor", "_longest_s", "timeout_s")
 

@@ -32,9 +32,9 @@ def test_a_timer_that_an_acknowledgement_or_a_repeat_overtook_is_stale() -> None
 def test_there_is_a_pause_after_so_many_attempts_in_a_row() -> None:
     machine, packet = sender(max_attempts=2), Packet(1)
     machine.offer(packet)
-    verdicts = [machine.on_timeout(packet, attempt) for attempt in range(5)]
+    expiries = [machine.on_timeout(packet, attempt) for attempt in range(5)]
     resend, pause = Expiry.RESEND, Expiry.PAUSE
-    assert verdicts == [resend, pause, resend, pause, resend]
+    assert expiries == [resend, pause, resend, pause, resend]
     assert machine.on_timeout(packet, 3) is Expiry.STALE
 
 
@@ -163,7 +163,7 @@ def test_a_long_queue_is_cleared_away_as_it_goes() -> None:
     assert machine._open == machine._held == []
 
 
-FATES = st.sampled_from(["lost", "deaf", "heard", "late"])
+FATES = st.sampled_from(["lost", "unacknowledged", "acknowledged", "late"])
 
 
 @settings(max_examples=200, deadline=None)
@@ -185,11 +185,11 @@ def test_each_packet_is_delivered_once_and_the_window_holds(window: int, count: 
             continue
         packet = air.pop(data.draw(st.integers(0, len(air) - 1)))
         machine.on_send(packet, float(events))
-        fate = data.draw(FATES) if events < 60 else "heard"
+        fate = data.draw(FATES) if events < 60 else "acknowledged"
         if fate != "lost" and not packet.arrived:
             packet.arrived = True
             delivered.append(packet)
-        if fate == "heard":
+        if fate == "acknowledged":
             air += machine.on_ack(packet, float(events))
         elif machine.on_timeout(packet, packet.attempt) is Expiry.RESEND:
             air.append(packet)

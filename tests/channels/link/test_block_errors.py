@@ -115,7 +115,7 @@ def test_a_sender_short_of_capacity_loses_few_blocks_and_one_at_capacity_almost_
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"loss": {"snr_db": None}}, r"loss.snr_db = null: must be a number where the rate is constant"),
         ({"rate": {"bps": 1e6}}, r"loss.snr_db = 3: a rate of 1e\+06 bit/s is above the capacity"),
@@ -126,10 +126,10 @@ def test_a_sender_short_of_capacity_loses_few_blocks_and_one_at_capacity_almost_
         ({"loss": {"coherence_s": 9e-6}}, r"greater than or equal to 0\.00001"),
     ],
 )
-def test_a_link_without_the_channel_that_its_loss_needs_is_refused(fields: dict[str, Any], told: str) -> None:
+def test_a_link_without_the_channel_that_its_loss_needs_is_refused(fields: dict[str, Any], message: str) -> None:
     for part, kind in (("loss", "block_errors"), ("rate", "constant"), ("arq", "selective_repeat")):
         fields = fields | {part: {"kind": kind, **fields.get(part, {})}}
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=message):
         LinkConfig.model_validate(fields)
 
 

@@ -78,7 +78,7 @@ def test_gilbert_elliott_in_time_does_not_care_how_often_it_is_asked(uniforms: U
 
 
 def test_gilbert_elliott_in_time_forgets_what_lies_behind(uniforms: Uniforms, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its memory is bounded, and a silence of too many changes is told."""
+    """Its memory is bounded, and a silence of too many changes is refused."""
     monkeypatch.setattr("channels.link.losses.MOST_IDLE_CHANGES", 1_000)
     process = Loss.of({"kind": "gilbert_elliott", "per": "second", "to_bad": 1000, "to_good": 1000}).process(uniforms)
     lost(process, 100, 0.1)
