@@ -6,7 +6,8 @@ Import these names from `channels.codec.wire`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -148,7 +149,6 @@ class Format:
     quantizer: Name = "lattice"
     prior: str | None = None
     version: int = WIRE_FORMAT
-    _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
         if not 2 <= self.vocabulary <= LARGEST_VOCABULARY:
@@ -181,9 +181,9 @@ class Format:
         if self.prior and self.code != "recoded":
             raise CodecError(f"prior = {self.prior!r}: only the code recoded reads one")
 
-        object.__setattr__(
-            self, "_hash", hash(tuple(getattr(self, part.name) for part in fields(self) if part.compare))
-        )
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, part.name) for part in fields(self)))
 
     def __hash__(self) -> int:
         """Worked out once: formats are looked up for every draft."""
@@ -191,7 +191,7 @@ class Format:
 
     def __reduce__(self) -> tuple[type[Format], tuple[object, ...]]:
         """Built anew where it arrives: strings hash differently in every process."""
-        return Format, tuple(getattr(self, part.name) for part in fields(self) if part.init)
+        return Format, tuple(getattr(self, part.name) for part in fields(self))
 
     @property
     def id_bits(self) -> int:

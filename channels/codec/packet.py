@@ -57,7 +57,6 @@ from channels.codec.coder.arithmetic import (
 from channels.codec.coder.fixed_point import cached_log2
 from channels.codec.context_coded import sized_walk
 from channels.codec.context_coded.expected_tokens import WINDOW
-from channels.codec.context_coded.network import INPUTS
 from channels.codec.context_coded.prior_tables import find
 from channels.codec.context_coded.walk import WalkSetting, code_draft
 from channels.codec.draft import UNSENT, CodecError, Draft, Format, Support, latest
@@ -223,11 +222,8 @@ class Chain(Trail):
 @lru_cache(maxsize=64)
 def _setting(format: Format) -> WalkSetting:
     tables = find(format.prior or "", format.vocabulary)
-    nothing = np.zeros((0, INPUTS + 2), dtype=np.int32)
     factorials = enumerative.factorials(format)
-    return WalkSetting(
-        tables, factorials, format.resolution, format.largest_support, nothing, np.zeros(1, dtype=np.int64)
-    )
+    return WalkSetting(tables, factorials, format.resolution, format.largest_support)
 
 
 def chain(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> list[Step]:

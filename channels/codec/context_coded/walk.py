@@ -218,8 +218,8 @@ class WalkSetting(NamedTuple):
     factorials: Ints
     resolution: int
     largest_support: int
-    trace: Int32s  # [rows, INPUTS + 2]: inputs, head, answer; no rows: nothing is traced
-    traced: Ints  # [1] rows filled
+    trace: Int32s = np.zeros((0, INPUTS + 2), np.int32)  # [rows, INPUTS + 2]: inputs, head, answer; no rows: no trace
+    traced: Ints = np.zeros(1, np.int64)  # [1] rows filled
 
 
 @compiled
