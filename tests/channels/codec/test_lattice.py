@@ -36,20 +36,12 @@ def random_distributions(number):
         yield p, resolution
 
 
-def check_against_slow_rule(number):
+@pytest.mark.parametrize("number", [4_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_counts_equal_the_slow_rule_bit_for_bit(number):
     for p, resolution in random_distributions(number):
         counts = quantize(p, resolution)
         assert counts.dtype == np.int64 and counts.min() >= 0 and counts.sum() == resolution
         assert counts.tolist() == slow_quantize(p, resolution), (p, resolution)
-
-
-def test_counts_equal_the_slow_rule_bit_for_bit():
-    check_against_slow_rule(4_000)
-
-
-@pytest.mark.slow
-def test_counts_equal_the_slow_rule_on_100_000_distributions():
-    check_against_slow_rule(100_000)
 
 
 @given(distributions(max_size=60), st.integers(1, 5_000))

@@ -90,11 +90,8 @@ def test_jitter_draws_a_wait_out_by_at_most_its_share_the_same_at_each_asking(sh
     jitter = TimerJitter(share, Uniforms.of(1, "test"))
     wait_s = jitter.wait_s(0.2, *index)
     assert 0.2 <= wait_s <= 0.2 * (1 + share)
+    assert TimerJitter(0.0, Uniforms.of(1, "test")).wait_s(0.1 + 0.2, *index) == 0.1 + 0.2
     assert wait_s == TimerJitter(share, Uniforms.of(1, "test")).wait_s(0.2, *index)
-
-
-def test_without_jitter_a_wait_is_the_timeout_to_the_last_bit() -> None:
-    assert TimerJitter(0.0, Uniforms.of(1, "test")).wait_s(0.1 + 0.2, 1) == 0.1 + 0.2
 
 
 STEADY = {"kind": "constant", "bps": 1.01e5}
