@@ -88,12 +88,12 @@ def decode(payload: bytes, format: Format, trail: Trail) -> list[Step]:
     steps: list[Step] = []
     while len(steps) < number and not io[FAILED]:
         known = trail.known
-        distribution = Draft.of(UNSENT, *_read_distribution(io, buffer, format, mode, known))
-        drawn, left = list[Draft](), distribution
-        for _ in range(trail.draws(distribution.support.size)):
-            left = left if not drawn else without(left, drawn[-1].token)
-            drawn.append(Draft.of(_read_id(io, buffer, left, format), left.support, left.counts))
-        steps.append(Step(distribution, tuple(drawn), known))
+        left = _read_distribution(io, buffer, format, mode, known)
+        drawn: list[Draft] = []
+        for _ in range(trail.draws(left[0].size)):
+            left = without(drawn[-1]) if drawn else left
+            drawn.append(Draft.of(_read_id(io, buffer, *left, format), *left))
+        steps.append(Step(tuple(drawn), known))
         trail.extend(steps[-1])
     finish(io, buffer)
     if io[FAILED]:
@@ -103,15 +103,15 @@ def decode(payload: bytes, format: Format, trail: Trail) -> list[Step]:
     return steps
 
 
-def without(distribution: Draft, token: int) -> Draft:
-    """What a drawn id leaves of a distribution."""
-    kept = distribution.support != token
-    return Draft.of(UNSENT, distribution.support[kept], distribution.counts[kept])
+def without(draft: Draft) -> tuple[Ints, Ints]:
+    """What a drawn id leaves of the support and the counts that it was drawn from."""
+    kept = draft.support != draft.token
+    return draft.support[kept], draft.counts[kept]
 
 
 def _room_bytes(steps: Sequence[Step], format: Format) -> int:
     """Room for a packet: an id and its count take less than 8 bytes, the rest of a draft less than 16."""
-    ids = sum(step.distribution.support.size for step in steps)
+    ids = sum(step.drawn[0].support.size for step in steps)
     if format.code == "enumerative" and format.support != "variable":
         ids = len(steps) * (format.support_size or min(format.vocabulary, format.resolution))
     return min(8 + 16 * len(steps) + 8 * ids, MOST_ROOM_BYTES)
@@ -134,7 +134,7 @@ def _best_mode(io: Machine, steps: Sequence[Step], format: Format, mode: Mode) -
     costs: dict[Mode, int] = {
         each: _head_cost(each, len(steps), format)
         + ids
-        + sum(enumerative.cost(step.distribution.counts, format, each) for step in steps)
+        + sum(enumerative.cost(step.drawn[0].counts, format, each) for step in steps)
         for each in stating
     }
     best = min(costs, key=costs.__getitem__)  # the earliest among equals
@@ -171,9 +171,8 @@ def first_known(context: Ints) -> Known:
 
 
 class Step(NamedTuple):
-    """A distribution in a packet, and the drafts drawn from it in their order: each of what the ones before it left."""
+    """A distribution in a packet, as the drafts drawn from it in their order: each of what the ones before it left."""
 
-    distribution: Draft
     drawn: tuple[Draft, ...]
     known: Known
 
@@ -203,11 +202,11 @@ class Chain(Trail):
         self._tokens = np.empty(known.size + drafts, dtype=np.int64)
         self._tokens[: known.size] = known
         self._size = known.size
-        self._before = first_known(known)
+        _, self._before, self._before_counts = first_known(known)
 
     @property
     def known(self) -> Known:
-        return self._before._replace(context=self._tokens[: self._size])
+        return Known(self._tokens[: self._size], self._before, self._before_counts)
 
     def draws(self, size: int) -> int:
         return 1
@@ -216,7 +215,7 @@ class Chain(Trail):
         (draft,) = step.drawn
         self._tokens[self._size] = draft.token
         self._size += 1
-        self._before = Known(self._tokens, draft.support.copy(), draft.counts.copy())
+        self._before, self._before_counts = draft.support.copy(), draft.counts.copy()
 
 
 @lru_cache(maxsize=64)
@@ -230,7 +229,7 @@ def chain(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> li
     """The steps of drafts that follow each other."""
     trail, steps = Chain(context, len(drafts), format.vocabulary), list[Step]()
     for draft in drafts:
-        steps.append(Step(draft, (draft,), trail.known))
+        steps.append(Step((draft,), trail.known))
         trail.extend(steps[-1])
     return steps
 
@@ -238,7 +237,7 @@ def chain(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> li
 def write(io: Machine, buffer: Bytes, steps: Sequence[Step], format: Format, mode: Mode) -> Machine:
     _write_head(io, buffer, format, mode, len(steps))
     for step in steps:
-        _write_distribution(io, buffer, step.distribution, format, mode, step.known)
+        _write_distribution(io, buffer, step.drawn[0], format, mode, step.known)
         for draft in step.drawn:
             _write_id(io, buffer, draft, format)
     return io
@@ -275,15 +274,15 @@ def _write_id(io: Machine, buffer: Bytes, draft: Draft, format: Format) -> None:
         write_drafted(io, buffer, draft)
 
 
-def _read_id(io: Machine, buffer: Bytes, left: Draft, format: Format) -> int:
+def _read_id(io: Machine, buffer: Bytes, support: Ints, counts: Ints, format: Format) -> int:
     """The id drafted from these counts; the machine has FAILED where it is none of them."""
     if format.token == "unsent":
         return UNSENT
     if format.token == "coded":
-        return read_drafted(io, buffer, left.support, left.counts)
+        return read_drafted(io, buffer, support, counts)
     token = uniform(io, buffer, 0, format.vocabulary)
-    place = int(left.support.searchsorted(token))
-    if place == left.support.size or left.support[place] != token:
+    place = int(support.searchsorted(token))
+    if place == support.size or support[place] != token:
         io[FAILED] = INVALID
     return token
 

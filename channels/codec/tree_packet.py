@@ -65,7 +65,7 @@ def decode(payload: bytes, format: TreeFormat, context: Sequence[int] = ()) -> t
     returns encodes to the same bytes.
     """
     return tuple(
-        Draft.of(child.token, step.distribution.support, step.distribution.counts)
+        Draft.of(child.token, step.drawn[0].support, step.drawn[0].counts)
         for step in packet.decode(payload, format.distributions, _Branches(context, format))
         for child in step.drawn
     )
@@ -129,11 +129,11 @@ def _steps(drafts: Sequence[Draft], format: TreeFormat, context: Sequence[int]) 
         known, distribution = tree.known, drafts[place]
         wire.check_draft(distribution, format.distributions)
         number = tree.draws(distribution.support.size)
-        children, left = list[Draft](), distribution
+        children: list[Draft] = []
         for node in _siblings(distribution, drafts[place : place + number], number):
-            children.append(Draft.of(node.token, left.support, left.counts))
-            left = packet.without(left, node.token)
-        steps.append(Step(distribution, tuple(children), known))
+            left = packet.without(children[-1]) if children else (node.support, node.counts)
+            children.append(Draft.of(node.token, *left))
+        steps.append(Step(tuple(children), known))
         tree.extend(steps[-1])
         place += number
     return steps
@@ -167,5 +167,5 @@ class _Branches(Trail):
         return len(self.growth.grow(size))
 
     def extend(self, step: Step) -> None:
-        text, distribution = step.known.context, (step.distribution.support.copy(), step.distribution.counts.copy())
+        text, distribution = step.known.context, (step.drawn[0].support.copy(), step.drawn[0].counts.copy())
         self._known += [Known(np.append(text, child.token), *distribution) for child in step.drawn]
