@@ -11,13 +11,13 @@ from functools import partial
 from math import nan
 from typing import Final
 
-from channels.codec.control import (
+from channels.codec.fixed_width import (
     MOST_COUNT,
     STATUS_BYTES,
     Status,
-    decode_count,
+    decode_request,
     decode_status,
-    encode_count,
+    encode_request,
     encode_status,
 )
 from kinds import ConfigError
@@ -283,7 +283,7 @@ class SpeculateEdge(DraftingEdge):
     def _let_cloud_decode(self, node: EdgeNode, tokens: int) -> Steps[EdgeNode]:
         """The cloud is to decode so many tokens, and each is taken as its turn comes."""
         last, since_s = node.round + tokens, None
-        count = encode_count(tokens)
+        count = encode_request(tokens)
         self.commands.append(machine.SendMessage(MessageKind.COUNT, node.round, (count,), replies=tokens))
         while node.round < last and self._answer.remaining:
             node, _ = yield from self._resolve(node)
@@ -369,7 +369,7 @@ class SpeculateCloud(CloudMachine):
             self._begin(self._session.start(prompt), len(prompt))
             return
         if kind is MessageKind.COUNT:
-            self._alone, parts = decode_count(parts[0]), ()
+            self._alone, parts = decode_request(parts[0]), ()
         elif kind is MessageKind.WHOLE:
             assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not requested"
         next_ = 1 if self._node is None else self._node.round

@@ -1,7 +1,7 @@
 """Mirrored: the cloud holds the drafter too, so the edge sends what it drew, and hardly anything of what it drew from.
 
 The edge drafts as K-SQS does. A round's payload is the drafted ids and a checksum of ids, supports and counts
-(`channels.codec.drafted_ids`). The cloud runs its own copy of the drafter, works out supports and counts again, and
+(`channels.codec.ids`). The cloud runs its own copy of the drafter, works out supports and counts again, and
 compares. Equal: it judges with the very qhat that the drafts were drawn from. Different: it says so, in a byte, and the
 edge sends the payload that K-SQS would have sent. Floats differ in their last bits as soon as a pass is cut otherwise,
 so now and then a count does, even on one machine; under another precision it is the rule (`drift`).
@@ -34,7 +34,7 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from channels.codec import wire
-from channels.codec.drafted_ids import checksum, count_drafted, decode_drafted, encode_drafted
+from channels.codec.ids import checksum, count_drafted, decode_drafted, encode_drafted
 from kinds.arrays import Floats, Ints
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Code, Packets, Recoded

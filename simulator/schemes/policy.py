@@ -107,7 +107,7 @@ class SeenLink(NamedTuple):
 
 
 class SeenCloud(NamedTuple):
-    """How the cloud served what it answered last, as its reply reported, on the scales of `channels.codec.control`; nan
+    """How the cloud served what it answered last, as its reply reported, on the scales of `codec.fixed_width`; nan
     before, and where the policy does not receive it (`Policy.hears_cloud`)."""
 
     queue_s: float = nan

@@ -7,8 +7,8 @@ from math import inf
 from typing import Final
 
 from channels.link.link_config import LinkConfig
+from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Gate
-from channels.link.timers import TimerJitter
 from channels.uniforms import Uniforms
 from simulator.results.station import Clock
 from simulator.timing.messages import Fragment, Lane, Port
@@ -62,7 +62,7 @@ class Lanes:
 
     def open_port(self, device: int) -> Port:
         """The port of a device that has none yet."""
-        key = device if self._config.sharing.lane_per_device else SHARED
+        key = device if self._config.sharing.transmitter_per_device else SHARED
         lane = self._lanes.get(key) or self._open(key)
         back_s = self._reverse_delay_s(device)
         window = self._config.window_packets(back_s)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cells import cell
 
-from channels.codec.control import encode_count
+from channels.codec.fixed_width import encode_request
 from kinds import ConfigError
 from simulator import simulate
 from simulator.cell.cell import Cell
@@ -257,7 +257,7 @@ def test_an_asked_policy_sees_what_the_driver_shows_and_decides_action_by_action
     assert names(ends.begin()) == ["BeginRound", "TakeTurn"]
     assert ends.edge.step(Signal.TURN) == [Order.LOOK]
     rest, count = ends.edge.step(machine.TimeIs(1.0, 0.0, 0, SeenLink()))
-    assert rest is Order.REST and count == machine.SendMessage(MessageKind.COUNT, 1, (encode_count(2),), replies=2)
+    assert rest is Order.REST and count == machine.SendMessage(MessageKind.COUNT, 1, (encode_request(2),), replies=2)
     assert isinstance(count, machine.SendMessage)
     free = ends.verified(ends.arrives(count))
     assert names(free) == ["OpenInCloud", "SubmitJob", "SendReply"], "the next token is decoded meanwhile"
@@ -439,7 +439,7 @@ class PolledEdge(DraftingEdge):
         node = self._session.start
         while self._answer.remaining:
             number = node.round
-            count = machine.SendMessage(MessageKind.COUNT, number, (encode_count(1),))
+            count = machine.SendMessage(MessageKind.COUNT, number, (encode_request(1),))
             self.commands += (machine.BeginRound(number), machine.EnterState(number, "uplink_queue_s"), count)
             reply = yield
             assert isinstance(reply, MessageArrived)
