@@ -12,7 +12,7 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios import Also, Answer, Quick, Scenario, Tune, asks, script
-from scenarios.findings.sentences import listed, passes, percent
+from scenarios.findings.wording import listed, passes, percent
 from simulator.results.break_even_plane import DEVICES, RTT, TIME
 from simulator.results.columns import CURVE
 from simulator.results.crossings import crossing

@@ -17,9 +17,9 @@ import pandas as pd
 
 from scenarios import Also, Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
-from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import of_setting
-from scenarios.findings.sentences import passes, with_ends
+from scenarios.findings.sentences.lowest import lowest_of_kinds
+from scenarios.findings.wording import passes, with_ends
 from simulator.results.break_even_plane import (
     ACCEPTED,
     CLOUD_TIME,

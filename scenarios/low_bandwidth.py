@@ -16,7 +16,7 @@ import pandas as pd
 
 from scenarios import LATENCY, Answer, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import groups, of_setting, without
-from scenarios.findings.sentences import joined, listed, over_run, runs, sizes, span
+from scenarios.findings.wording import joined, listed, over_run, runs, sizes, span
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.intervals import paired
 from simulator.results.lossy import ranked

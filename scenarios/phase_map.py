@@ -17,7 +17,7 @@ import pandas as pd
 from models.published_figures import KEPT
 from scenarios import Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
-from scenarios.findings.sentences import listed, passes, with_ends
+from scenarios.findings.wording import listed, passes, with_ends
 from simulator.results.break_even_plane import OPPONENT, RTT
 from simulator.results.crossings import Crossing
 from simulator.results.intervals import CONFIDENCE, wilson

@@ -15,9 +15,9 @@ import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
-from scenarios.findings.crossing import crossings
 from scenarios.findings.question import of_setting
-from scenarios.findings.sentences import percent
+from scenarios.findings.sentences.crossing import crossings
+from scenarios.findings.wording import percent
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, named_without, paired
 from simulator.results.units import quantity, title

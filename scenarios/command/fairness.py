@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from kinds.mistakes import is_foreign
 from kinds.tunable import tunables
-from scenarios.findings.sentences import joined
+from scenarios.findings.wording import joined
 from simulator.cell.descriptions import shown
 from simulator.results.units import symbol
 from simulator.schemes.draft_scheme import DraftScheme

@@ -65,7 +65,7 @@ class Also:
 
 def default_findings() -> Sequence[Question]:
     """What is asked where nothing else is: which curve is lowest where."""
-    from scenarios.findings.lowest import Lowest
+    from scenarios.findings.sentences.lowest import Lowest
 
     return (Lowest(),)
 

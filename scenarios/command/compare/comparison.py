@@ -12,7 +12,7 @@ import pandas as pd
 from scenarios.command.compare.compare import CONTROLS
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.aligned_columns import aligned, wrapped
-from scenarios.findings.sentences import with_ends, would_show
+from scenarios.findings.wording import with_ends, would_show
 from simulator.results.changes import Change, Control, beyond_noise, changes
 from simulator.results.columns import CURVE
 from simulator.results.compared import Plain, plain

@@ -22,7 +22,7 @@ from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import WIDTH, aligned, number, wrapped
 from scenarios.findings.findings_file import Answered
 from scenarios.findings.question import PREFIX
-from scenarios.findings.sentences import joined, percent, with_ends, with_interval, would_show
+from scenarios.findings.wording import joined, percent, with_ends, with_interval, would_show
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand

@@ -20,7 +20,7 @@ from scenarios.command.report.report_table import ReportTable, comparisons, defi
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings import findings_file
 from scenarios.findings.question import PREFIX as ANSWER
-from scenarios.findings.sentences import DISTINGUISHABLE
+from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.results.columns import SEARCHED
 
 TEMPLATES: Final = Path(__file__).parent / "templates"

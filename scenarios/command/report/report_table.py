@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from scenarios.findings.sentences import with_ends
+from scenarios.findings.wording import with_ends
 from simulator.results.columns import BREAKDOWN_PARTS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
 from simulator.results.intervals import CONFIDENCE, metrics_of
 from simulator.results.lossy import marked

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.command.scenario import Tune
-from scenarios.findings.sentences import joined, percent
+from scenarios.findings.wording import joined, percent
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand

@@ -24,11 +24,11 @@ from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import wrapped
 from scenarios.findings.findings_file import FINDINGS, Answered
 from scenarios.findings.headline_table import headline
-from scenarios.findings.limits import one_setting
-from scenarios.findings.lowest import lossy_apart
 from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.rejections import beyond_chance
-from scenarios.findings.sentences import DISTINGUISHABLE
+from scenarios.findings.sentences.limits import one_setting
+from scenarios.findings.sentences.lowest import lossy_apart
+from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.cell.cell import Cell
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv

@@ -16,7 +16,7 @@ from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
 from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
-from scenarios.findings.sentences import joined, stretches
+from scenarios.findings.wording import joined, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload

@@ -8,8 +8,8 @@ import math
 import pandas as pd
 
 from scenarios import Costs, Differences, InEveryGroup, Instead, Levels, Ranges, Swaps
-from scenarios.findings.below import below_where
-from scenarios.findings.sentences import times
+from scenarios.findings.sentences.below import below_where
+from scenarios.findings.wording import times
 from simulator.results.intervals import Difference, Interval
 
 AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"

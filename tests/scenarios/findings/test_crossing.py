@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.findings.crossing import crossings, first_of
-from scenarios.findings.sentences import passes
+from scenarios.findings.sentences.crossing import crossings, first_of
+from scenarios.findings.wording import passes
 from simulator.results.crossings import crossing
 
 AXIS = "uplink.rate.bps"

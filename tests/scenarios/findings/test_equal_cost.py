@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from scenarios import AgainstOthers, AtEqual
-from scenarios.findings.equal_cost import against_others
+from scenarios.findings.sentences.equal_cost import against_others
 
 BITS, REJECTED, KIND = "coded_bits_per_draft", "tv_qhat", "scheme.sparsifier.kind"
 REJECTS = AtEqual(REJECTED, BITS, (KIND,), by="models.temperature")

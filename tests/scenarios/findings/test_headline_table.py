@@ -9,7 +9,7 @@ import pytest
 
 from scenarios.command.report.report_table import every_metric
 from scenarios.findings.headline_table import headline
-from scenarios.findings.lowest import lowest
+from scenarios.findings.sentences.lowest import lowest
 
 AXIS = "uplink.rate.bps"
 Values = dict[str, tuple[float, ...]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios.findings.limits import BearsMost, LimitMetFirst, first_limits, most_borne, one_setting
+from scenarios.findings.sentences.limits import BearsMost, LimitMetFirst, first_limits, most_borne, one_setting
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4, 1e5)

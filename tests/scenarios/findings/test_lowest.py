@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.findings.below import comparison
-from scenarios.findings.lowest import lossy_apart, lowest, lowest_where, outcomes
-from scenarios.findings.sentences import percent, would_show
+from scenarios.findings.sentences.below import comparison
+from scenarios.findings.sentences.lowest import lossy_apart, lowest, lowest_where, outcomes
+from scenarios.findings.wording import percent, would_show
 from simulator.results.intervals import paired_values
 from simulator.results.lossy import marked, with_lossy
 

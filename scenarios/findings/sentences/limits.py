@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scenarios.findings.question import Named, along, of_setting
-from scenarios.findings.sentences import joined, listed, span, stretches
+from scenarios.findings.wording import joined, listed, span, stretches
 from simulator.results.columns import CURVE, FIXED, SETTING, chosen_name
 from simulator.results.lossy import ranked
 from simulator.results.units import title

@@ -1,4 +1,4 @@
-"""The one writer of sentences: numbers with their intervals, places along an axis, and clauses, in words.
+"""How numbers with their intervals, places along an axis, and clauses read in words.
 
 What is compared arrives as a value (`Difference`, `Interval`, `Crossing`); no other module words an interval.
 """
