@@ -8,7 +8,6 @@ its manifest; `plot`, `report` and `compare` run those of them that were typed o
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,15 +18,6 @@ from kinds import ConfigError
 
 if TYPE_CHECKING:
     from simulator.cell.cell import Cell
-
-
-def add_import(parser: argparse.ArgumentParser, what: str = "schemes, losses, ...", *, cell: bool = False) -> None:
-    """Adds `--import` to a command, and `--trust` to one that reads a cell from a file."""
-    add = parser.add_argument
-    add("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
-        help=f"load a file that registers {what} of your own")  # fmt: skip
-    if cell:
-        add("--trust", action="store_true", help="run the Python files that a cell's file names in its imports")
 
 
 def load_own(imports: Sequence[Path], folders: Sequence[Path] = ()) -> None:

@@ -1,4 +1,5 @@
-"""How far a sweep is, on stderr: a bar with the time left on a terminal, a line every half minute elsewhere."""
+"""What goes to stderr: lines beside an answer, and how far a sweep is: a bar with the time left on a terminal, a line
+every half minute elsewhere."""
 
 from __future__ import annotations
 
@@ -17,6 +18,11 @@ EVERY_S: Final = 30.0
 """Between two lines where there is no terminal. The first comes at once and the last at the end, once."""
 RESUMED: Final = "resumed"
 """The label of what was done before: it says nothing about the time that the rest will take."""
+
+
+def aside(line: str) -> None:
+    """Prints a line that is no answer."""
+    print(f"sqsim: {printable(line)}", file=sys.stderr, flush=True)
 
 
 class ProgressBar:
@@ -60,7 +66,7 @@ class ProgressBar:
         """A cell that has failed, in a line of its own; told when quiet too."""
         if self._bar is not None:
             self._bar.clear()
-        print(f"sqsim: {printable(' '.join(line.split()))}", file=sys.stderr, flush=True)
+        aside(" ".join(line.split()))
         if self._bar is not None:
             self._bar.refresh()
 

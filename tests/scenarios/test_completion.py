@@ -10,6 +10,7 @@ from typed_command import Typed
 
 from models.clocks.datasheets import DEVICES, SIZES
 from scenarios.command import cli, completion
+from scenarios.command.options import SHELLS
 from scenarios.command.registry import NAMES
 
 
@@ -44,7 +45,7 @@ def test_scenarios_pages_options_fields_and_kinds_are_completed(monkeypatch: pyt
     assert completion._fields("scheme.partial=") == ["scheme.partial=false", "scheme.partial=true"]
 
 
-@pytest.mark.parametrize("shell", completion.SHELLS)
+@pytest.mark.parametrize("shell", SHELLS)
 def test_the_code_for_a_shell_names_the_command(shell: str, typed: Typed) -> None:
     status, out, _ = typed("completion", shell)
     assert status == 0 and "sqsim" in out

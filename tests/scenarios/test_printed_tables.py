@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from scenarios.command.report.report_table import results
-from scenarios.command.run.capacity_table import bearing, unmet
-from scenarios.command.run.printed_tables import costs, fullest, overloads, stands_for, unsettled
+from scenarios.command.run.printed_tables import bearing, costs, fullest, overloads, stands_for, unmet, unsettled
 from scenarios.findings.aligned_columns import WIDTH
 from scenarios.findings.headline_table import headline
 from simulator.cell.cell import Cell

@@ -19,10 +19,20 @@ import simulator
 import simulator.tuning.race
 from kinds import ConfigError
 from kinds.tunable import tunables
-from scenarios.command.recommend import recommend, recommending
-from scenarios.command.recommend.recommend import LOOKS, QUICK_SETTINGS, SETTINGS, untimed
+from scenarios.command.recommend import recommending, tried_schemes
 from scenarios.command.recommend.recommending import ShownSeeds, _measured_again
-from scenarios.command.recommend.tried_schemes import BASE, LOSSY, SCHEMES, at_an_end, candidates, without
+from scenarios.command.recommend.tried_schemes import (
+    BASE,
+    LOOKS,
+    LOSSY,
+    QUICK_SETTINGS,
+    SCHEMES,
+    SETTINGS,
+    at_an_end,
+    candidates,
+    untimed,
+    without,
+)
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 from simulator.tuning.alternatives import Alternatives
@@ -278,7 +288,7 @@ def test_a_race_that_was_cut_is_headed_tentative_and_says_what_more_minutes_woul
 def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_its_subject(
     typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recommend, "LOOKS", (3,))
+    monkeypatch.setattr(tried_schemes, "LOOKS", (3,))
     status, out, err = typed("recommend", *TINY)
     assert status == 0, err
     margin = pd.read_csv("results/recommend/chosen_and_fixed.csv")["margin"].iloc[1]
@@ -293,7 +303,7 @@ def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_i
 def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
     typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recommend, "LOOKS", (3, 5))
+    monkeypatch.setattr(tried_schemes, "LOOKS", (3, 5))
     status, text, err = typed("recommend", *TINY)
     assert status == 0, err
     out = Path("results/recommend")

@@ -14,7 +14,7 @@ import scenarios.command.run.searching
 import simulator.run
 import simulator.sweeps.sweep
 import simulator.sweeps.worker_pools
-from scenarios.command.recommend import recommend, recommending
+from scenarios.command.recommend import recommending, tried_schemes
 from simulator.cell.cell import Cell
 from simulator.run import simulate
 from simulator.sweeps import worker
@@ -231,7 +231,7 @@ def test_a_setting_that_fails_takes_no_other_along(
 
 
 def test_a_race_keeps_what_it_has_simulated(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recommend, "LOOKS", (3, 5))
+    monkeypatch.setattr(tried_schemes, "LOOKS", (3, 5))
     monkeypatch.setattr(recommending, "KEEP_S", 0.0)
     outcome, done = worker._outcome, list[str]()
 

@@ -9,8 +9,8 @@ from cells import busy
 from trace_reader import read_trace
 from typed_command import Typed
 
+from scenarios.command.options import RunOptions
 from scenarios.command.run import running
-from scenarios.command.run.run_options import RunOptions
 from simulator import Cell, sweep
 from simulator.results import trace
 

@@ -11,8 +11,7 @@ from pydantic.fields import FieldInfo
 
 from kinds import Choice, Part
 from kinds.tunable import Tunable, tunables, worth_trying
-from scenarios.command.inspect.catalogue import schemes
-from scenarios.command.inspect.scenario_page import page
+from scenarios.command.inspect.listing import page, schemes
 from scenarios.command.registry import scenario
 from simulator import Cell
 from simulator.cell.scheme import Scheme

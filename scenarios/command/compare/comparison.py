@@ -1,7 +1,17 @@
-"""Two result directories, setting by setting: what only one has, what differs in what both have, and its text."""
+"""`sqsim compare A B`: what changed from one result directory to another beyond noise.
+
+    sqsim compare results/before results/after
+    sqsim compare results/before results/after --control holm --all
+    sqsim compare results/before results/after --json
+
+Settings that only one of them has are named. Of those in both, a metric is reported where it differs by more than noise
+(`simulator.results.changes`). Versions, commits and dates come from the manifests.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +19,8 @@ from typing import Final
 
 import pandas as pd
 
-from scenarios.command.compare.compare import CONTROLS
+from scenarios.command.cell_file import load_own
+from scenarios.command.options import CONTROLS
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.aligned_columns import aligned, wrapped
 from scenarios.findings.wording import with_ends, would_show
@@ -116,6 +127,15 @@ class Comparison:
         most = len(self.changes) + len(self.a.settings) + len(self.b.settings) if everything else MOST_LINES
         lines = [_heading("A", self.a.folder), _heading("B", self.b.folder), _versions(self.a.folder, self.b.folder)]
         return "\n".join([*lines, "", *_alone(self, most), "", *_found(self), *_changes(self, most)])
+
+
+def run(options: argparse.Namespace) -> str:
+    """Returns what to print. Raises ConfigError, one line, where A or B is no finished result directory."""
+    load_own(options.imports, [options.before, options.after])
+    found = compare(ResultFolder.read(options.before), ResultFolder.read(options.after), options.control)
+    if options.json:
+        return json.dumps(found.plain(), indent=1, allow_nan=False)
+    return found.text(everything=options.all)
 
 
 def compare(before: ResultFolder, after: ResultFolder, control: Control) -> Comparison:

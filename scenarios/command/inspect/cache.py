@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinds import ConfigError
+from scenarios.command.options import RECORDING
 
 if TYPE_CHECKING:
     from simulator.decoding.recording import Recorded
     from simulator.decoding.round_store import RoundStore, Stored
 
-SUFFIX = ".sqr"
 SHOWN = 12
 """Digits of a fingerprint."""
 FEWEST = 6
@@ -33,19 +33,6 @@ NAMELESS = "(no card)"
 """A pair that is quick to load, or whose card is gone."""
 COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
 """Fingerprint, entries, MB, last use, names."""
-
-
-def add_options(cache: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `sqsim cache` and of `export`, `import` and `clear`."""
-    ways = cache.add_subparsers(dest="way", metavar="[WAY]", help="what to do; without it: what there is, by pair")
-    export = ways.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
-    take = ways.add_parser("import", help="take over a file that was exported, once all of it is checked")
-    clear = ways.add_parser("clear", help="forget recorded rounds; they are decoded again when they are needed")
-    for way in (export, take):
-        way.add_argument("file", type=Path, metavar=f"FILE{SUFFIX}", help="rounds and what is known of their pairs")
-    for way in (export, clear):
-        way.add_argument("--pair", metavar="NAME|FINGERPRINT",
-                         help="only of this: a kind, a model's name, or the first digits of a fingerprint")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> str:
@@ -68,8 +55,8 @@ def run(options: argparse.Namespace) -> str:
 def _export(store: RoundStore, file: Path, pair: str | None) -> str:
     from simulator.decoding.recording import export
 
-    if file.suffix != SUFFIX:
-        raise ConfigError(f"file = {file}: must end in {SUFFIX}")
+    if file.suffix != RECORDING:
+        raise ConfigError(f"file = {file}: must end in {RECORDING}")
     if not file.parent.is_dir():
         raise ConfigError(f"file = {file}: {file.parent} is no folder")
     return "\n".join([str(file), *_counts(export(file, store, _fingerprints(store, pair)))])

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from kinds import ConfigError
 from kinds.files import atomically
-from scenarios.command.cell_file import add_import, read_cell
+from scenarios.command.cell_file import read_cell
 from scenarios.command.progress_bar import ProgressBar
+from scenarios.command.run.typed_settings import typed_pair
 
 if TYPE_CHECKING:
     from models.calibration import Axes
@@ -34,28 +35,9 @@ OF_A_PAIR = ("pair", "batch", "new", "cached", "device")
 """Options that --cell leaves nothing to say about."""
 
 
-def add_options(calibrate: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `sqsim calibrate`."""
-    add = calibrate.add_argument
-    add("pair", metavar="PAIR", nargs="?", help="a kind of pair, or {kind: huggingface, drafter: ..., verifier: ...}")
-    add("--cell", type=Path, metavar="FILE.yaml",
-        help="in place of a pair: what the processes of this cell do here, their passes and all else")  # fmt: skip
-    add("--out", type=Path, required=True, metavar="FILE.csv",
-        help="the table; of both models: FILE.drafter.csv, FILE.verifier.csv; of a cell: its folder")  # fmt: skip
-    add("--model", choices=("both", *PLACES), default="both", help="which of the pair (default: both)")
-    add("--quick", action="store_true", help="fewer passes: sequences 1 and 4, up to 64 new and 256 cached tokens")
-    add("--device", choices=("auto", "cpu", "cuda"), help="where they run, for pairs that can be elsewhere")
-    add("--threads", type=int, default=1, metavar="N", help="torch threads (default: 1, as the simulator decodes)")
-    for name, what in (("batch", "sequences"), ("new", "new tokens"), ("cached", "cached tokens")):
-        add(f"--{name}", metavar="N,N,...", help=f"measure these numbers of {what}")
-    add("--quiet", action="store_true", help="no progress on stderr")
-    add_import(calibrate, cell=True)
-
-
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
     from models.clocks.pass_table import csv_text
-    from scenarios.command.inspect.typed_pair import typed_pair
     from simulator.cell.imported_files import load_imports
 
     if options.cell is not None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 from kinds import ConfigError
 
@@ -20,12 +19,6 @@ class CheckFailedError(ConfigError):
     """Something that was looked at does not hold."""
 
     status = 1
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `sqsim check`."""
-    text = "registers schemes, sparsifiers, quantizers, codes, draws, policies, acceptances, replies of your own"
-    parser.add_argument("file", type=Path, metavar="FILE.py", help=text)
 
 
 def run(options: argparse.Namespace) -> Iterator[str]:

@@ -10,28 +10,15 @@ file: ID.request_2_3.svg and .png.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinds import ConfigError
-from scenarios.command.cell_file import add_import, read_cell
+from scenarios.command.cell_file import read_cell
 
 if TYPE_CHECKING:
     from models.interface import Speller
     from simulator import Cell
     from simulator.results.spans import Timeline
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `sqsim explain`."""
-    add = parser.add_argument
-    add("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any result directory")
-    add("--request", type=int, default=0, metavar="N", help="which of the device's requests, from 0 on (default: 0)")
-    add("--device", type=int, default=0, metavar="D", help="whose, from 0 on (default: 0)")
-    add("--rounds", type=_rounds, metavar="A-B", help="only these rounds, in the text and in the figure")
-    add("--out", type=Path, metavar="DIR", help="where the figure goes (default: beside the cell's file)")
-    add("--no-figure", action="store_false", dest="drawn", help="only the text")
-    add_import(parser, cell=True)
 
 
 def run(options: argparse.Namespace) -> str:
@@ -110,15 +97,3 @@ def _drawn(made: Timeline, cell: Cell, options: argparse.Namespace) -> list[str]
     paths = save(figure, options.out or options.cell.parent, name, page=page)
     record(options.cell.parent.parent, paths)
     return [f"Figure: {paths[0].parent}/{name}.svg|png"]
-
-
-def _rounds(text: str) -> tuple[int, int]:
-    """`4-9`, or `4`."""
-    first, _, last = text.partition("-")
-    try:
-        found = int(first), int(last or first)
-    except ValueError:
-        found = 0, 0
-    if not 1 <= found[0] <= found[1]:
-        raise argparse.ArgumentTypeError(f"{text!r}: rounds such as 4-9, counted from 1")
-    return found

@@ -14,8 +14,7 @@ import pandas as pd
 from plots.display_names import curve_of, words_of
 from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
 from scenarios.command.fairness import compared_alike
-from scenarios.command.recommend.recommend import Wish
-from scenarios.command.recommend.tried_schemes import at_an_end
+from scenarios.command.recommend.tried_schemes import Wish, at_an_end
 from scenarios.command.run.printed_tables import overloads, stands_for
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file

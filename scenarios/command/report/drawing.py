@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from kinds import ConfigError
 from kinds.yaml_file import read_yaml
 from plots.display_names import DIRECTORY, curve_of, words_of
 from plots.page import Page
+from scenarios.command.cell_file import load_own
+from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import read_summary
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.result_directory import MANIFEST, own_folder, record
@@ -31,6 +34,15 @@ class PlotOptions:
     figures: Sequence[str] = ()
     """Those to draw; (): all that the scenario has."""
     out: Path | None = None
+
+
+def run(options: argparse.Namespace) -> Iterator[Path]:
+    """`sqsim plot`: yields the files as they are written. Raises ConfigError, one line, as `redraw` does."""
+    load_own(options.imports, options.folders)
+    labels = read_labels(options.labels) if options.labels is not None else {}
+    page = Page(options.width, options.titled, options.captioned, labels)
+    requested = PlotOptions(page, options.formats or PlotOptions.formats, options.figures, options.out)
+    yield from redraw(options.folders, requested, aside)
 
 
 def redraw(folders: Sequence[Path], asked: PlotOptions, warn: Callable[[str], None]) -> Iterator[Path]:

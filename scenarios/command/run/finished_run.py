@@ -15,9 +15,8 @@ from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.fairness import compared_alike, question
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note
-from scenarios.command.run.capacity_table import bearing
 from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, fields_told
-from scenarios.command.run.printed_tables import chosen_table, costs, overloads, stands_for, unsettled
+from scenarios.command.run.printed_tables import bearing, chosen_table, costs, overloads, stands_for, unsettled
 from scenarios.command.run.run_plan import RunPlan
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +10,14 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
-from scenarios.command.progress_bar import ProgressBar
+from scenarios.command.options import RunOptions
+from scenarios.command.progress_bar import ProgressBar, aside
 from scenarios.command.run.choosing import Choosing, Chosen, to_show
 from scenarios.command.run.finished_run import FinishedRun
 from scenarios.command.run.precision import Precision
-from scenarios.command.run.run_options import RunOptions
-from scenarios.command.run.run_plan import RunPlan
+from scenarios.command.run.run_plan import Changes, RunPlan, plan_around
 from scenarios.command.run.searching import CapacitySearch, settings_of_search
+from scenarios.command.run.typed_settings import parse_settings
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
 from simulator.results.result_directory import SEARCH, TUNING, claim, make_way, record, release
@@ -26,6 +27,14 @@ from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import OnProgress, works
 from simulator.sweeps.store import CELL_FILES, begin_again, holds
 from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
+from simulator.testbed.plan import check
+
+REAL = "real"
+REAL_ASSUMED = (
+    "real processes of this machine in real time: passes and coding take what they take here, not what the cell's "
+    "clocks say; another run has other times and the same tokens"
+)
+"""What a reader of a real run's table must know."""
 
 
 def run(plan: RunPlan, options: RunOptions) -> str:
@@ -46,6 +55,18 @@ def run(plan: RunPlan, options: RunOptions) -> str:
             release(options.out)
         record(options.out, (), options.started_s)
         return text
+
+
+def real(options: argparse.Namespace) -> str:
+    """`sqsim real CELL.yaml`: runs a cell as real processes of this machine, over a shaped link, and leaves a
+    simulation's tables; returns what to print. Raises ConfigError, one line."""
+    settings = parse_settings(options.set)
+    changes = Changes(settings, seeds=options.seeds, imports=tuple(options.imports), trust=options.trust)
+    plan = plan_around(options.cell, changes)
+    for cell in plan.cells:
+        check(cell)
+    scenario = replace(plan.scenario, name=f"{plan.scenario.name}_real", study=REAL, assumed=REAL_ASSUMED)
+    return run(replace(plan, scenario=scenario), RunOptions.typed(options, scenario.name))
 
 
 def _ran(plan: RunPlan, options: RunOptions) -> str:
@@ -163,7 +184,7 @@ def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProg
     missing = without_trace(cells, folder)
     if missing:
         text = f"{len(missing)} of {len(cells)} cells have no whole trace"
-        print(f"sqsim: trace: {text}; they run once more for it, the tables stay", file=sys.stderr, flush=True)
+        aside(f"trace: {text}; they run once more for it, the tables stay")
         trace_again(missing, folder, options.pool(), progress)
     cut = cut_traces(cells, folder)
     if cut:
@@ -171,4 +192,4 @@ def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProg
         others = len(cut) - 1
         more = f"; so {'is 1 other' if others == 1 else f'are {others} others'}" if others else ""
         text = f"{CELL_FILES}/{path.name} ends at {at_s:.6g} s, after {MOST_HEARD} spans, packets and passes"
-        print(f"sqsim: trace: cut: {text}{more}", file=sys.stderr, flush=True)
+        aside(f"trace: cut: {text}{more}")

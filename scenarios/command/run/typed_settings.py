@@ -1,4 +1,5 @@
-"""What a user types after `--set` and `--grid`, as values. Values are YAML, and numbers wherever they read as one."""
+"""What a user types after `--set` and `--grid`, and a part typed alone, as values. Values are YAML, and numbers
+wherever they read as one."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from kinds import ConfigError, one_line
+from kinds import ConfigError, Part, one_line
 from kinds.yaml_file import load_yaml, problem_of
+from models.interface import Pair
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf")
 
@@ -91,3 +93,22 @@ def parse_part(schema: type[Typed], name: str, text: str) -> Typed:
         raise one_line(error) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{name} = {text!r}: not YAML, {problem_of(error)}") from None
+
+
+class _TypedPair(Part):
+    """A pair by itself, whatever the temperature will be."""
+
+    pair: Pair
+
+
+def typed_pair(text: str, device: str | None = None) -> Pair:
+    """The pair typed as `smollm2` or `{kind: huggingface, ...}`. Raises ConfigError, one line."""
+    pair: Pair = parse_part(_TypedPair, "pair", text).pair
+    if device is None:
+        return pair
+    if "device" not in type(pair).model_fields:
+        raise ConfigError(f"device = {device!r}: the models of {pair.kind} run where they always do; leave it out")
+    try:
+        return type(pair).model_validate({**pair.model_dump(), "device": device})
+    except ValidationError as error:
+        raise one_line(error) from None
