@@ -6,12 +6,10 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from typed_command import Finished, Typed
+from typed_command import Finished
 
 import simulator  # noqa: F401 - all families are open from here on
 from kinds import Choice
@@ -34,7 +32,7 @@ RUN = (
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def finished(tmp_path_factory):
     """`latency_vs_bandwidth` with five schemes at two rates and two seeds, for all tests that only read; one worker has
     run it for the others."""
     base = tmp_path_factory.getbasetemp()
@@ -54,7 +52,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 @pytest.fixture(autouse=True)
-def kinds_of_the_test() -> Iterator[None]:
+def kinds_of_the_test():
     """Kinds that a test's own files define go with it: the next test may have a file of the same name elsewhere, or
     import the same file, which is then run again."""
     before = [(family, dict(family.kinds)) for family in _families(Choice)]
@@ -72,12 +70,12 @@ def _families(below: type[Choice]) -> list[type[Choice]]:
 
 
 @pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+def typed(monkeypatch, tmp_path, capsys):
     """Types `sqsim ARGUMENTS` in an empty folder, in which Python keeps nothing: (exit status, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
+    def run(*arguments):
         try:
             status = main(arguments)
         except SystemExit as stop:
@@ -89,18 +87,18 @@ def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.fixture
-def small() -> tuple[str, ...]:
+def small():
     """Options that make any scenario a matter of a second."""
     return SMALL
 
 
 @pytest.fixture
-def untuned() -> tuple[str, ...]:
+def untuned():
     """Those of `small`, and schemes that are told their settings: a third of the time of a run that chooses them."""
     return (*SMALL, "--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.k=8")
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def undrawn(monkeypatch):
     """For tests of runs that do not look at their figures: drawing them is half of the time of a small run."""
     monkeypatch.setattr("scenarios.command.run.finished_run.draw_all", lambda *_: iter(()))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from typed_command import Finished, Typed
+from typed_command import Finished
 
 import plots
 import simulator
@@ -40,7 +40,7 @@ class Mine(LatticeScheme):
 """
 
 
-def test_a_run_writes_what_it_says(finished: Finished) -> None:
+def test_a_run_writes_what_it_says(finished):
     for name in ("cells.csv", "cells.parquet", "summary.csv", "requests.parquet", "rounds.parquet", "manifest.json"):
         assert (finished.out / name).is_file()
     for name in ("latency", "breakdown", "bits", "resampling"):
@@ -55,7 +55,7 @@ def said(finished: Finished) -> list[str]:
     return finished.stderr.splitlines()
 
 
-def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: Finished) -> None:
+def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished):
     out = finished.stdout
     long = [line for line in out.splitlines() if len(line) > 100]
     assert all(line.startswith(("Results", "Figures")) for line in long)
@@ -78,7 +78,7 @@ def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: F
     assert "results/latency_vs_bandwidth_quick" in out and "% " not in out.split("\n\n")[2]
 
 
-def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
+def test_the_printed_headline_is_the_summary_table(finished):
     summary = pd.read_csv(finished.out / "chosen_and_fixed.csv")
     summary = summary[summary["setting"] == "chosen"]
     at = summary[summary["uplink.rate.bps"] == 1e4].set_index("scheme.kind")["latency_per_token_s"]
@@ -95,9 +95,7 @@ def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(
-    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(typed, untuned, tmp_path):
     run = (*RUN, *untuned, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
     first = typed(*run, "--seeds=1")
     assert first[0] == 0 and first[2] == ""
@@ -110,7 +108,7 @@ def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_over
     assert (tmp_path / "here" / "cells.csv").read_bytes() != kept
 
 
-def test_a_setting_on_an_axis_pins_it_and_says_so(typed: Typed, untuned: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_setting_on_an_axis_pins_it_and_says_so(typed, untuned, tmp_path):
     pinned = ("--set=uplink.rate.bps=5e4", TWO_SCHEMES, "--seeds=1", "--quiet", "--out=pinned")
     status, out, _ = typed(*RUN, *untuned, *pinned)
     assert status == 0 and "--set pins the axis uplink.rate.bps" in out
@@ -119,9 +117,7 @@ def test_a_setting_on_an_axis_pins_it_and_says_so(typed: Typed, untuned: tuple[s
     assert (tmp_path / "pinned" / "figures" / "breakdown.svg").exists()
 
 
-def test_a_cell_of_a_result_directory_runs_again_from_its_file(
-    typed: Typed, finished: Finished, tmp_path: Path
-) -> None:
+def test_a_cell_of_a_result_directory_runs_again_from_its_file(typed, finished, tmp_path):
     cells = pd.read_csv(finished.out / "cells.csv")
     row = cells[cells["scheme.kind"] == "k_sqs"].iloc[0]
     file = finished.out / "cells" / f"{row['cell']}.yaml"
@@ -132,9 +128,7 @@ def test_a_cell_of_a_result_directory_runs_again_from_its_file(
     assert again["latency_per_token_s"] == row["latency_per_token_s"]
 
 
-def test_a_scheme_of_the_users_own_runs_beside_the_others(
-    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_a_scheme_of_the_users_own_runs_beside_the_others(typed, untuned, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     grid = "--grid=scheme=k_sqs,{kind: mine_here, ratio: 0.3}"
     status, out, err = typed(*RUN, *untuned, TWO_RATES, grid, "--import=mine.py", "--seeds=1", "--out=both")
@@ -143,7 +137,7 @@ def test_a_scheme_of_the_users_own_runs_beside_the_others(
     assert set(pd.read_csv(tmp_path / "both" / "cells.csv")["scheme.kind"]) == {"k_sqs", "mine_here"}
 
 
-def test_plot_draws_again_from_the_tables_alone(typed: Typed, finished: Finished, tmp_path: Path) -> None:
+def test_plot_draws_again_from_the_tables_alone(typed, finished, tmp_path):
     for name in ("summary.csv", "chosen_and_fixed.csv", "scenario.json"):
         shutil.copy(finished.out / name, tmp_path / name)
     status, out, _ = typed("plot", str(tmp_path))
@@ -152,7 +146,7 @@ def test_plot_draws_again_from_the_tables_alone(typed: Typed, finished: Finished
         assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_list_names_every_scenario(typed: Typed) -> None:
+def test_list_names_every_scenario(typed):
     status, out, _ = typed("list")
     assert status == 0 and [line.split()[0] for line in out.splitlines()] == list(NAMES)
 
@@ -160,7 +154,7 @@ def test_list_names_every_scenario(typed: Typed) -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (at % 6 > 0)) for at, name in enumerate(NAMES)]
 )
-def test_list_shows_every_field_of_a_scenario(name: str, typed: Typed) -> None:
+def test_list_shows_every_field_of_a_scenario(name, typed):
     ours = {kind for kind, cls in simulator.Cell().scheme.kinds.items() if cls.__module__.startswith("simulator.")}
     status, page, _ = typed("list", name)
     assert status == 0 and all(len(line) <= 200 for line in page.splitlines())
@@ -180,7 +174,7 @@ NO_MODEL = [
 ]
 
 
-def test_answers_that_need_no_model_never_import_torch(tmp_path: Path) -> None:
+def test_answers_that_need_no_model_never_import_torch(tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.5\n")
     code = f"""
 import sys
@@ -198,7 +192,7 @@ print("none in all")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "none in all"), done.stderr
 
 
-def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_scenario_runs_as_a_script(small, tmp_path):
     command = [
         sys.executable,
         "-m",
@@ -288,9 +282,7 @@ def saves_first(first: str) -> Callable[..., list[Path]]:
         if name != "latency_vs_bandwidth"
     ],
 )
-def test_each_scenario_runs_and_draws_what_it_promises(
-    name: str, typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_scenario_runs_and_draws_what_it_promises(name, typed, small, tmp_path, monkeypatch):
     monkeypatch.setattr(plots, "save", saves_first(scenario(name).figures[0]))
     pair = ["--set=models.pair=sotu"] if "models.pair.prompts" in scenario(name).grid else []
     counted = ["--set=workload.learning_requests=0"] if "workload.learning_requests" in scenario(name).base else []
@@ -322,7 +314,7 @@ def test_each_scenario_runs_and_draws_what_it_promises(
 
 
 @pytest.mark.parametrize("words", [("--out=a\udcff",), ("--set=scheme=\udcff",), ("--config", "\udcff.yaml")])
-def test_what_is_typed_must_be_text(typed: Typed, tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_what_is_typed_must_be_text(typed, tmp_path, words):
     """A byte that is no UTF-8 reaches Python as a lone surrogate."""
     status, out, err = typed("run", "latency_vs_bandwidth", *words)
     assert (status, out, err.count("\n")) == (2, "", 1) and "must be UTF-8 text" in err
@@ -337,12 +329,12 @@ def test_what_is_typed_must_be_text(typed: Typed, tmp_path: Path, words: tuple[s
         ("policies", ["goodput", "qs_heuristic", "arXiv 2507.00605"]),
     ],
 )
-def test_links_schemes_and_policies_are_listed_with_their_sources(name: str, words: list[str], typed: Typed) -> None:
+def test_links_schemes_and_policies_are_listed_with_their_sources(name, words, typed):
     status, out, _ = typed("list", name)
     assert status == 0 and all(word in " ".join(out.split()) for word in words)
 
 
-def test_a_listed_field_shows_itself_and_what_is_below_it_alone(typed: Typed) -> None:
+def test_a_listed_field_shows_itself_and_what_is_below_it_alone(typed):
     status, out, _ = typed("list", NAMES[0], "uplink.arq")
     fields = [line.split()[0] for line in out.splitlines() if line.startswith("  uplink")]
     assert status == 0 and "uplink.arq.timeout_s" in fields and "uplink.arq.kind" in fields

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from typed_command import Typed
 
 from channels.codec import wire
 from channels.codec.lattice import quantize
@@ -17,7 +14,7 @@ V = 300
 
 
 @pytest.fixture
-def q(tmp_path: Path) -> np.ndarray:
+def q(tmp_path):
     """A distribution over V tokens, in `law.npy` of the test's folder."""
     distribution = np.random.default_rng(5).dirichlet(np.full(V, 0.05))
     np.save(tmp_path / "law.npy", distribution)
@@ -34,7 +31,7 @@ def rows_of(text: str) -> dict[str, list[str]]:
     return rows
 
 
-def test_cost_shows_the_papers_count_and_the_real_lengths_of_every_scheme(typed: Typed, q: np.ndarray) -> None:
+def test_cost_shows_the_papers_count_and_the_real_lengths_of_every_scheme(typed, q):
     status, out, err = typed("codec", "cost", "law.npy")
     assert status == 0, err
     rows = rows_of(out)
@@ -54,7 +51,7 @@ def test_cost_shows_the_papers_count_and_the_real_lengths_of_every_scheme(typed:
 
 @pytest.mark.parametrize("scheme", ["{kind: k_sqs, k: 5}", "c_sqs", "dense", "{kind: truncated_fp16, k: 4}"])
 @pytest.mark.parametrize("code", [[], ["--code=enumerative"], ["--code=recoded", "--context=7,8"]])
-def test_bytes_out_are_bytes_in(typed: Typed, q: np.ndarray, tmp_path: Path, scheme: str, code: list[str]) -> None:
+def test_bytes_out_are_bytes_in(typed, q, tmp_path, scheme, code):
     how = [f"--scheme={scheme}", *code]
     status, digits, err = typed("codec", "encode", "law.npy", "--out=packet.bin", *how)
     assert status == 0, err
@@ -66,7 +63,7 @@ def test_bytes_out_are_bytes_in(typed: Typed, q: np.ndarray, tmp_path: Path, sch
     assert first[1].endswith("*") and q[int(first[1][:-1])] > 0.9 * q.max()
 
 
-def test_the_decoded_table_is_what_was_quantized(typed: Typed, q: np.ndarray) -> None:
+def test_the_decoded_table_is_what_was_quantized(typed, q):
     ids = TopK(5).support(q)
     counts = dict(zip(ids.tolist(), quantize(q[ids], 100).tolist(), strict=True))
     token = next(i for i in ids.tolist() if counts[i] and i != q.argmax())
@@ -87,9 +84,7 @@ def test_the_decoded_table_is_what_was_quantized(typed: Typed, q: np.ndarray) ->
         ("{kind: coupled, token: flat}", None),
     ],
 )
-def test_of_a_distribution_that_does_not_travel_only_what_travels_is_told(
-    typed: Typed, q: np.ndarray, scheme: str, resolution: int | None
-) -> None:
+def test_of_a_distribution_that_does_not_travel_only_what_travels_is_told(typed, q, scheme, resolution):
     status, digits, err = typed("codec", "encode", "law.npy", f"--scheme={scheme}")
     assert status == 0, err
     expected = 1.0 if resolution is None else quantize(q[TopK(8).support(q)], resolution).max() / resolution
@@ -100,12 +95,12 @@ def test_of_a_distribution_that_does_not_travel_only_what_travels_is_told(
     assert float(probability) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_race_is_on_the_distribution_itself(typed: Typed, q: np.ndarray) -> None:
+def test_a_race_is_on_the_distribution_itself(typed, q):
     _, out, _ = typed("codec", "cost", "law.npy", "--scheme={kind: coupled, token: flat}")
     assert out.splitlines()[3].split() == ["coupled", str(V), str(V), "0.0000", "0.0000", "-", "-", "-", "16"]
 
 
-def test_mirrored_costs_ids_and_a_checksum(typed: Typed, q: np.ndarray) -> None:
+def test_mirrored_costs_ids_and_a_checksum(typed, q):
     status, digits, err = typed("codec", "encode", "law.npy", "--scheme={kind: mirrored, ids: flat}")
     assert status == 0, err
     ids = wire.encode_tokens([int(q.argmax())], wire.Format(V, 100, 8))
@@ -115,7 +110,7 @@ def test_mirrored_costs_ids_and_a_checksum(typed: Typed, q: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.1])
-def test_a_draft_that_is_not_judged_costs_its_id(typed: Typed, q: np.ndarray, confidence: float) -> None:
+def test_a_draft_that_is_not_judged_costs_its_id(typed, q, confidence):
     scheme = f"--scheme={{kind: skip_when_confident, confidence: {confidence}}}"
     status, digits, err = typed("codec", "encode", "law.npy", scheme)
     assert status == 0, err
@@ -125,7 +120,7 @@ def test_a_draft_that_is_not_judged_costs_its_id(typed: Typed, q: np.ndarray, co
     assert (q.max() < confidence) == (len(digits.strip()) > 10)
 
 
-def test_a_distribution_may_be_text(typed: Typed, tmp_path: Path) -> None:
+def test_a_distribution_may_be_text(typed, tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.25\n0.25\n")
     status, out, err = typed("codec", "cost", "law.txt", "--scheme=dense")
     assert status == 0, err

@@ -6,12 +6,10 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from typed_command import Finished, Typed
 
 from kinds.files import read_note, write_note
 from simulator.results.result_directory import record
@@ -21,10 +19,10 @@ Edit = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @pytest.fixture
-def edited(finished: Finished, tmp_path: Path) -> Callable[[Edit], Path]:
+def edited(finished, tmp_path):
     """A copy of a finished run whose table of cells is another."""
 
-    def copy(edit: Edit) -> Path:
+    def copy(edit):
         shutil.copytree(finished.out, tmp_path / "other", dirs_exist_ok=True)
         path = tmp_path / "other" / "cells.parquet"
         edit(pd.read_parquet(finished.out / "cells.parquet")).to_parquet(path)
@@ -42,26 +40,22 @@ def slower(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{LATENCY: table[LATENCY].where(~is_k_sqs(table), 1.25 * table[LATENCY])})
 
 
-def test_a_run_compared_with_itself_has_not_changed(typed: Typed, finished: Finished) -> None:
+def test_a_run_compared_with_itself_has_not_changed(typed, finished):
     status, out, err = typed("compare", str(finished.out), str(finished.out))
     assert (status, err) == (0, "")
     assert "Versions, commit and host are the same." in out and "all are the same" in out
     assert ", 0 in A only, 0 in B only" in out and "latency_vs_bandwidth, " in out
 
 
-def test_what_changed_is_told_with_setting_metric_and_size(
-    typed: Typed, finished: Finished, edited: Callable[[Edit], Path]
-) -> None:
+def test_what_changed_is_told_with_setting_metric_and_size(typed, finished, edited):
     status, out, err = typed("compare", str(finished.out), str(edited(slower)))
     assert (status, err) == (0, "") and "Changed beyond noise: 1, from A to B" in out
     (line,) = [line for line in out.splitlines() if line.startswith("k_sqs")]
     assert "10 kbit/s  latency per token" in line and "+25.0%" in line
 
 
-def test_noise_is_no_change_though_every_value_differs(
-    typed: Typed, finished: Finished, edited: Callable[[Edit], Path]
-) -> None:
-    def noisy(table: pd.DataFrame) -> pd.DataFrame:
+def test_noise_is_no_change_though_every_value_differs(typed, finished, edited):
+    def noisy(table):
         sign = np.where(table["seed"] == table["seed"].min(), 1, -1)  # of two seeds: one up, one down
         return table.assign(**{LATENCY: table[LATENCY] + 0.01 * sign})
 
@@ -74,9 +68,7 @@ def test_noise_is_no_change_though_every_value_differs(
     assert "Benjamini-Hochberg" in out
 
 
-def test_settings_of_one_directory_alone_and_other_versions_are_named(
-    typed: Typed, finished: Finished, edited: Callable[[Edit], Path]
-) -> None:
+def test_settings_of_one_directory_alone_and_other_versions_are_named(typed, finished, edited):
     other = edited(lambda table: table[~is_k_sqs(table)])
     manifest = read_note(other / "manifest.json")
     manifest |= {"commit": "0123456789abcdef", "libraries": {**manifest["libraries"], "numpy": "9.9"}}
@@ -91,7 +83,7 @@ def test_settings_of_one_directory_alone_and_other_versions_are_named(
     assert ["real time" in line for line in both] == [False, True]
 
 
-def test_a_program_gets_the_same_as_json(typed: Typed, finished: Finished, edited: Callable[[Edit], Path]) -> None:
+def test_a_program_gets_the_same_as_json(typed, finished, edited):
     status, out, _ = typed("compare", str(finished.out), str(edited(slower)), "--json", "--control=holm")
     found = json.loads(out)
     assert status == 0 and found["control"] == "holm" and found["a"]["directory"] == str(finished.out)
@@ -100,9 +92,7 @@ def test_a_program_gets_the_same_as_json(typed: Typed, finished: Finished, edite
     assert change["relative"] and change["difference"] == pytest.approx(0.25)
 
 
-def test_one_seed_has_values_that_differ_and_no_noise_to_compare_with(
-    typed: Typed, finished: Finished, edited: Callable[[Edit], Path], tmp_path: Path
-) -> None:
+def test_one_seed_has_values_that_differ_and_no_noise_to_compare_with(typed, finished, edited, tmp_path):
     first = tmp_path / "first"
     shutil.copytree(edited(lambda table: table[table["seed"] == 0]), first)
     status, out, _ = typed("compare", str(first), str(edited(lambda table: slower(table[table["seed"] == 0]))))
@@ -120,9 +110,7 @@ def test_one_seed_has_values_that_differ_and_no_noise_to_compare_with(
         ({"identity": "a", "finished": True}, "cells.parquet: is no file of this directory's run"),
     ],
 )
-def test_what_is_no_finished_result_directory_is_told_in_one_line(
-    typed: Typed, finished: Finished, tmp_path: Path, manifest: str | dict[str, object] | None, told: str
-) -> None:
+def test_what_is_no_finished_result_directory_is_told_in_one_line(typed, finished, tmp_path, manifest, told):
     (tmp_path / "empty").mkdir()
     if isinstance(manifest, dict):
         write_note(tmp_path / "empty" / "manifest.json", manifest)
@@ -137,9 +125,7 @@ def test_what_is_no_finished_result_directory_is_told_in_one_line(
 
 @pytest.mark.parametrize("endless", ["/dev/zero", "pipe"])
 @pytest.mark.parametrize("name", ["manifest.json", "cells.parquet", "scenario.json"])
-def test_a_file_without_an_end_is_refused(
-    endless: str, name: str, typed: Typed, finished: Finished, tmp_path: Path
-) -> None:
+def test_a_file_without_an_end_is_refused(endless, name, typed, finished, tmp_path):
     other = shutil.copytree(finished.out, tmp_path / "other")
     (other / name).unlink()
     if endless == "pipe":
@@ -162,9 +148,7 @@ def test_a_file_without_an_end_is_refused(
         ("figures/latency.svg", ("report",)),
     ],
 )
-def test_a_file_in_which_a_byte_is_another_is_named_before_it_is_read(
-    name: str, commands: tuple[str, ...], typed: Typed, finished: Finished, tmp_path: Path
-) -> None:
+def test_a_file_in_which_a_byte_is_another_is_named_before_it_is_read(name, commands, typed, finished, tmp_path):
     other = shutil.copytree(finished.out, tmp_path / "other")
     whole = (other / name).read_bytes()
     (other / name).write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])

@@ -6,7 +6,6 @@ import io
 import os
 
 import pytest
-from typed_command import Typed
 
 from models.clocks.datasheets import DEVICES, SIZES
 from scenarios.command import cli, completion
@@ -34,7 +33,7 @@ def words(typed_so_far: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return answered.getvalue().split("\n")
 
 
-def test_scenarios_pages_options_fields_and_kinds_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scenarios_pages_options_fields_and_kinds_are_completed(monkeypatch):
     assert {word.strip() for word in words("sqsim run ", monkeypatch)} >= set(NAMES)
     assert {word.strip() for word in words("sqsim list mo", monkeypatch)} == {"models"}
     assert "check" in {word.strip() for word in words("sqsim ch", monkeypatch)}
@@ -46,12 +45,12 @@ def test_scenarios_pages_options_fields_and_kinds_are_completed(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_code_for_a_shell_names_the_command(shell: str, typed: Typed) -> None:
+def test_the_code_for_a_shell_names_the_command(shell, typed):
     status, out, _ = typed("completion", shell)
     assert status == 0 and "sqsim" in out
 
 
-def test_the_version_and_the_named_devices_and_models_are_listed(typed: Typed) -> None:
+def test_the_version_and_the_named_devices_and_models_are_listed(typed):
     assert typed("--version")[1].startswith("sqsim 0.")
     for what, table in (("devices", DEVICES), ("models", SIZES)):
         status, out, _ = typed("list", what)

@@ -1,11 +1,5 @@
 """An axis that no field holds: the mean that a loss gives, ours or a user's."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
-from typed_command import Typed
-
 from simulator import Cell
 
 LOSS = """
@@ -28,7 +22,7 @@ class Every(Loss):
 """
 
 
-def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, untuned: tuple[str, ...]) -> None:
+def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed, untuned):
     options = ("--set=scheme=k_sqs", "--seeds=1", "--quiet")
     status, out, err = typed("run", "lossy_uplink", "--quick", *untuned, *options)
     assert status == 0, err
@@ -39,8 +33,8 @@ def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, untuned: 
 
 
 def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_without_its_file(
-    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
-) -> None:
+    typed, untuned, tmp_path
+):
     (tmp_path / "mine.py").write_text(LOSS)
     losses = "none,{kind: bernoulli, probability: 0.25},{kind: every_here, nth: 4},{kind: every_here, nth: 2}"
     options = (
@@ -63,7 +57,7 @@ def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_
     assert typed("plot", "here")[0] == 0 and figure.read_bytes() == drawn
 
 
-def test_a_question_runs_along_a_property_of_parts_that_hold_it_in_no_field() -> None:
+def test_a_question_runs_along_a_property_of_parts_that_hold_it_in_no_field():
     """A frame's rate follows from its spreading factor: such links would fall out of an answer along `rate.bps`."""
     from scenarios.command.derived_axis import along, axes_of
     from scenarios.command.registry import scenario

@@ -1,13 +1,8 @@
 """What a run would do is told without doing it, and again from what it left behind."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path
 
 import pandas as pd
-import pytest
-from typed_command import Finished, Typed
 
 from scenarios.command.registry import scenario
 
@@ -18,9 +13,7 @@ RUN = (
 """The run of `finished`."""
 
 
-def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(typed, small, tmp_path):
     status, out, err = typed(*RUN, *small, "--dry-run")
     assert (status, err) == (0, "") and not list(tmp_path.iterdir())
     text = "Cells: 20, 10 settings x 2 seeds, and up to 12 more at what schemes choose; 10 to be decoded, the rest"
@@ -32,7 +25,7 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
     assert f"with 1 worker, {stated}, which are of another model pair" in out
 
 
-def test_a_dry_run_tells_what_is_there_already(typed: Typed, small: tuple[str, ...], finished: Finished) -> None:
+def test_a_dry_run_tells_what_is_there_already(typed, small, finished):
     status, out, _ = typed(*RUN, *small, f"--out={finished.out}", "--dry-run")
     assert status == 0 and out.count("all of it, in ") == 2
     assert "nothing is run again" in out
@@ -40,9 +33,7 @@ def test_a_dry_run_tells_what_is_there_already(typed: Typed, small: tuple[str, .
     assert status == 0 and "holds other results: name another --out or add --overwrite" in out
 
 
-def test_a_search_and_a_cell_from_a_file_say_what_they_can(
-    typed: Typed, small: tuple[str, ...], finished: Finished
-) -> None:
+def test_a_search_and_a_cell_from_a_file_say_what_they_can(typed, small, finished):
     status, out, _ = typed("run", "capacity", "--quick", *small, "--dry-run")
     assert status == 0 and "a search for workload.devices from 1 to " in out and "x 1 seed, " in out
     file = next((finished.out / "cells").iterdir())
@@ -50,27 +41,23 @@ def test_a_search_and_a_cell_from_a_file_say_what_they_can(
     assert status == 0 and "Time: of a cell from a file nothing is known beforehand" in out
 
 
-def test_verbose_tells_the_same_on_stderr_and_where_a_mistake_was_found(typed: Typed, small: tuple[str, ...]) -> None:
+def test_verbose_tells_the_same_on_stderr_and_where_a_mistake_was_found(typed, small):
     status, out, err = typed(*RUN[:3], *small, "-v", "--set=scheme=ksqs")
     assert (status, out) == (2, "") and "Traceback" in err
     assert err.splitlines()[-1].startswith("sqsim: scheme.kind = 'ksqs'")
 
 
-def test_no_more_hands_are_counted_on_than_the_machine_has_cores(
-    typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_more_hands_are_counted_on_than_the_machine_has_cores(typed, small, monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 2)
 
-    def time_of(workers: int) -> str:
+    def time_of(workers):
         return typed(*RUN, *small, f"--workers={workers}", "--dry-run")[1].split("Time: ")[1]
 
     few, many = time_of(2), time_of(999)
     assert many == few.replace("2 workers", "999 workers on 2 cores")
 
 
-def test_the_cells_that_run_are_within_those_counted_beforehand(
-    typed: Typed, small: tuple[str, ...], finished: Finished
-) -> None:
+def test_the_cells_that_run_are_within_those_counted_beforehand(typed, small, finished):
     _, out, _ = typed(*RUN, *small, "--dry-run")
     own, more = (int(each) for each in re.findall(r"Cells: (\d+), .* up to (\d+) more", out)[0])
     assert own < len(pd.read_parquet(finished.out / "cells.parquet")) <= own + more

@@ -38,16 +38,14 @@ def type_(typed: Typed, name: str, small: tuple[str, ...]) -> tuple[Path, str]:
     return Path(here[here.index("--out") + 1]), out
 
 
-def test_there_is_no_example_that_no_test_runs() -> None:
+def test_there_is_no_example_that_no_test_runs():
     tried = {*(f"{name}.py" for name in (*PROGRAMS, *IMPORTED)), "cell.yaml", "first_steps.ipynb"}
     data = {"train_ride.csv", "tunnel_losses.csv", "arrivals.csv", "my_prompts.jsonl"}
     assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == tried | data
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_runs_by_the_command_it_names(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_program_runs_by_the_command_it_names(name, tmp_path, monkeypatch, capsys):
     assert f"\n    python examples/{name}.py\n" in said_by(f"{name}.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [f"{name}.py"])
@@ -58,9 +56,7 @@ def test_a_program_runs_by_the_command_it_names(
 
 @pytest.mark.parametrize(("name", "kind"), IMPORTED.items())
 @pytest.mark.usefixtures("undrawn")
-def test_a_part_of_the_readers_own_runs_beside_ours(
-    name: str, kind: str, typed: Typed, untuned: tuple[str, ...]
-) -> None:
+def test_a_part_of_the_readers_own_runs_beside_ours(name, kind, typed, untuned):
     out, printed = type_(typed, f"{name}.py", untuned)
     cells = pd.read_csv(out / "cells.csv", dtype=str)
     assert kind in cells.to_numpy() and "k_sqs" in set(cells["scheme.kind"])
@@ -68,14 +64,14 @@ def test_a_part_of_the_readers_own_runs_beside_ours(
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_cell_from_a_file_runs_with_an_axis(typed: Typed, small: tuple[str, ...]) -> None:
+def test_a_cell_from_a_file_runs_with_an_axis(typed, small):
     out, _ = type_(typed, "cell.yaml", small)
     cells = pd.read_csv(out / "cells.csv")
     assert list(cells["scheme.kind"]) == ["cloud_only", "dense", "k_sqs"]
     assert set(cells["uplink.header_bits"]) == {32} and set(cells["uplink.rate.bps"]) == {16_900}
 
 
-def test_the_notebook_runs_cell_by_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook_runs_cell_by_cell(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     module = types.ModuleType("first_steps")
     monkeypatch.setitem(sys.modules, "first_steps", module)
@@ -86,12 +82,12 @@ def test_the_notebook_runs_cell_by_cell(tmp_path: Path, monkeypatch: pytest.Monk
     assert module.mine["support_size"] >= 1
 
 
-def test_the_notebook_keeps_no_outputs() -> None:
+def test_the_notebook_keeps_no_outputs():
     code = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
     assert code and all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
 
 
-def test_examples_are_short() -> None:
+def test_examples_are_short():
     for path in EXAMPLES.glob("*.py"):
         assert len(path.read_text().splitlines()) <= 70, path.name
         assert not re.search(r"results/(?!own_|python)", path.read_text()), f"{path.name} writes where scenarios do"

@@ -27,7 +27,7 @@ def plan(name: str) -> RunPlan:
 
 
 @pytest.fixture(params=registry.NAMES)
-def comparing(request: pytest.FixtureRequest) -> str:
+def comparing(request):
     """The name of a scenario that ranks schemes by what a simulation gives."""
     name: str = request.param
     if plan(name).scenario.study != "simulation" or len({scheme.kind for scheme in schemes_of(plan(name).cells)}) < 2:
@@ -35,7 +35,7 @@ def comparing(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def test_one_code_carries_all_distributions_that_are_compared(comparing: str) -> None:
+def test_one_code_carries_all_distributions_that_are_compared(comparing):
     found = codes(schemes_of(plan(comparing).cells))
     if comparing in BOTH_CODES:
         assert set.intersection(*(set(kinds) for kinds in found.values())) & {"k_sqs"}
@@ -43,7 +43,7 @@ def test_one_code_carries_all_distributions_that_are_compared(comparing: str) ->
         assert len(found) <= 1, found
 
 
-def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(comparing: str) -> None:
+def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(comparing):
     asked = plan(comparing)
     tune = asked.tune or Tune(asked.fixed)
     open_ones = {f"scheme.{field}" for scheme in schemes_of(asked.cells) for field in tunables(scheme)}
@@ -55,20 +55,20 @@ def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(comparing:
         assert declared - set(place.fields) <= {*tune.fixed, *tune.typed}, place.cell.scheme
 
 
-def test_cloud_only_co_located_and_edge_only_are_there_or_excused_in_the_question(comparing: str) -> None:
+def test_cloud_only_co_located_and_edge_only_are_there_or_excused_in_the_question(comparing):
     excused = registry.scenario(comparing).left_out
     assert set(lacking(plan(comparing).cells)) == set(excused) <= set(BASELINES)
     assert all(reason.strip() for reason in excused.values())
 
 
 @pytest.mark.parametrize("name", registry.NAMES)
-def test_every_scenario_has_at_least_eight_seeds(name: str) -> None:
+def test_every_scenario_has_at_least_eight_seeds(name):
     least = 1 if name in DETERMINISTIC else LEAST_SEEDS
     assert registry.scenario(name).seeds >= least
 
 
 @pytest.mark.parametrize("name", registry.NAMES)
-def test_recordings_begin_at_an_offset_of_the_seeds_own(name: str) -> None:
+def test_recordings_begin_at_an_offset_of_the_seeds_own(name):
     for cell in plan(name).cells:
         for each in cell.classes:
             for part in (each.uplink.rate, each.uplink.loss, each.downlink.rate, each.downlink.loss):
@@ -76,20 +76,20 @@ def test_recordings_begin_at_an_offset_of_the_seeds_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", registry.NAMES)
-def test_published_acceptance_is_used_at_its_temperature_or_scaled_by_a_stated_share(name: str) -> None:
+def test_published_acceptance_is_used_at_its_temperature_or_scaled_by_a_stated_share(name):
     for cell in plan(name).cells:
         pair = cell.models.pair
         measured = getattr(pair, "measured_at", None)
         assert measured is None or measured == cell.models.temperature or pair.kept is not None, pair
 
 
-def test_conformal_thresholds_are_carried_across_the_requests_of_a_device(comparing: str) -> None:
+def test_conformal_thresholds_are_carried_across_the_requests_of_a_device(comparing):
     for scheme in schemes_of(plan(comparing).cells):
         sparsifier = getattr(scheme, "sparsifier", scheme)
         assert getattr(sparsifier, "carry", True), scheme
 
 
-def test_a_comparison_that_is_not_alike_is_found() -> None:
+def test_a_comparison_that_is_not_alike_is_found():
     cells = [
         Cell.from_fields({"models": {"pair": "sotu"}, "scheme": scheme})
         for scheme in ("cloud_only", {"kind": "dense", "code": "enumerative"}, "k_sqs")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-import pytest
 
 from scenarios.command.fairness import compared_alike, lacking, question
 from scenarios.command.scenario import Tune
@@ -30,14 +27,14 @@ def cells(*schemes: object) -> list[Cell]:
     return Cell.from_fields({"models": {"pair": {"kind": "synthetic", "size": 64}}}).grid({"scheme": schemes})
 
 
-def test_where_all_is_alike_one_line_names_the_code() -> None:
+def test_where_all_is_alike_one_line_names_the_code():
     assert compared_alike(cells(*ALL), Tune(), {}) == [
         "One code for all: context-coded (recoded), drafted id coded: dense and k_sqs"
     ]
     assert compared_alike(cells("k_sqs"), Tune(), {}) == [] == compared_alike(cells("k_sqs"), None, {})
 
 
-def test_codes_that_differ_are_reported_with_whose_they_are() -> None:
+def test_codes_that_differ_are_reported_with_whose_they_are():
     (line,) = compared_alike(
         cells(*ALL[:3], {"kind": "dense", "code": "enumerative", "token": "flat"}, "k_sqs"), Tune(), {}
     )
@@ -47,7 +44,7 @@ def test_codes_that_differ_are_reported_with_whose_they_are() -> None:
     )
 
 
-def test_a_baseline_that_is_not_there_is_reported_unless_the_question_leaves_it_out() -> None:
+def test_a_baseline_that_is_not_there_is_reported_unless_the_question_leaves_it_out():
     some = cells("cloud_only", "dense", "k_sqs")
     assert lacking(some) == ["colocated", "edge_only"]
     left_out = {"colocated": "the cloud may not draft"}
@@ -55,15 +52,13 @@ def test_a_baseline_that_is_not_there_is_reported_unless_the_question_leaves_it_
     assert question("Who wins?", left_out) == "Who wins? (Without co-located speculation: the cloud may not draft.)"
 
 
-def test_what_is_fixed_is_reported_with_the_reason_and_what_is_not_tuned_at_all_with_whose_it_is() -> None:
+def test_what_is_fixed_is_reported_with_the_reason_and_what_is_not_tuned_at_all_with_whose_it_is():
     fixed: Mapping[str, str] = {"scheme.max_drafts": "rounds of one length"}
     assert "Fixed, not tuned: L (rounds of one length)" in compared_alike(cells(*ALL), Tune(fixed), {})
     assert "Not tuned: colocated, dense and k_sqs, at one setting each" in compared_alike(cells(*ALL), None, {})
 
 
-def test_of_a_users_scheme_the_numbers_without_values_to_try_are_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_users_scheme_the_numbers_without_values_to_try_are_reported(tmp_path, monkeypatch):
     (tmp_path / "own.py").write_text(OWN)
     load_imports([str(tmp_path / "own.py")])
     line = "own_of_fairness: declares no values to try (kinds.tunable.Tunable), stays at share = 0.25"

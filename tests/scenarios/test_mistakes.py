@@ -9,13 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from cells import cell
 from traced_cells import CELLS
-from typed_command import Typed
 
 import simulator
 from models.bundled.sotu import Sotu
@@ -167,10 +165,7 @@ MISTAKES = [
     (("codec", "decode", "ffffffff", "--vocabulary=4", "--scheme=dense"), "decode: "),
     (("codec", "decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"), "decode: "),
     (("codec", "decode", "00", "--vocabulary=1", "--scheme=dense"), "vocabulary = 1"),
-    (
-        ("codec", "decode", "0000000000", "--vocabulary=3", f"--scheme={MIRRORED}"),
-        "mirrored: its payload holds",
-    ),
+    (("codec", "decode", "0000000000", "--vocabulary=3", f"--scheme={MIRRORED}"), "mirrored: its payload holds"),
     # recommendations
     (("recommend", "--link=wif"), "link = 'wif': must be one of"),
     (("recommend", "--link=wifi", "--set=uplink=wifi.uplink"), "uplink: both --link and --set"),
@@ -256,9 +251,7 @@ FILES = {
 @pytest.mark.parametrize(
     ("arguments", "told"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
 )
-def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(
-    arguments: tuple[str, ...], told: str, typed: Typed, small: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(arguments, told, typed, small, tmp_path):
     for name, content in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
@@ -271,14 +264,12 @@ def test_a_mistake_is_one_line_exit_2_and_leaves_nothing(
     assert {path.name for path in tmp_path.iterdir()} == {name.split("/")[0] for name in FILES}
 
 
-def test_there_are_sixty_of_them_and_each_is_another() -> None:
+def test_there_are_sixty_of_them_and_each_is_another():
     assert len(dict(MISTAKES)) == len(MISTAKES) >= 60
 
 
-def test_an_interrupt_is_one_line_and_exit_130(
-    typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: object, **__: object) -> None:
+def test_an_interrupt_is_one_line_and_exit_130(typed, small, monkeypatch):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(simulator, "sweep", interrupted)
@@ -287,9 +278,7 @@ def test_an_interrupt_is_one_line_and_exit_130(
 
 
 @pytest.mark.slow
-def test_a_real_interrupt_stops_all_workers_and_the_same_command_goes_on(
-    small: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_a_real_interrupt_stops_all_workers_and_the_same_command_goes_on(small, tmp_path):
     command = [sys.executable, "-m", "scenarios.command", "run", "latency_vs_bandwidth", small[1], *small[3:4]]
     options = ["--set=models.pair={kind: synthetic, size: 4000}", "--set=workload.output_tokens=64", "--seeds=3",
                "--workers=2"]  # fmt: skip
@@ -307,9 +296,7 @@ def test_a_real_interrupt_stops_all_workers_and_the_same_command_goes_on(
     subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, check=True)
 
 
-def test_weights_that_are_not_the_recorded_ones_are_refused(
-    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_that_are_not_the_recorded_ones_are_refused(typed, tmp_path, monkeypatch):
     copied = tmp_path / "weights"
     shutil.copytree(Sotu.home, copied)
     file = copied / "100k" / "model.safetensors"

@@ -19,7 +19,7 @@ def named(base: dict[str, object], *schemes: object) -> NamedKinds:
 
 
 @pytest.mark.parametrize("path", ["scheme", "scheme.kind"])
-def test_a_kind_on_an_axis_is_each_setting_that_the_scenario_has_of_it(path: str) -> None:
+def test_a_kind_on_an_axis_is_each_setting_that_the_scenario_has_of_it(path):
     says = named({}, "cloud_only", DENSE, FEW, MORE)
     assert says.axes({path: ["dense", "k_sqs"]}) == {"scheme": [DENSE, FEW, MORE]}
     assert says.notes == [
@@ -28,7 +28,7 @@ def test_a_kind_on_an_axis_is_each_setting_that_the_scenario_has_of_it(path: str
     ]
 
 
-def test_a_scheme_typed_as_a_mapping_takes_from_its_rivals_what_it_does_not_name_and_a_line_says_so() -> None:
+def test_a_scheme_typed_as_a_mapping_takes_from_its_rivals_what_it_does_not_name_and_a_line_says_so():
     rivals = [{"kind": kind, "token": "flat", "budget_bits": 800, **PAPER} for kind in ("dense", "c_sqs")]
     says = named({}, "cloud_only", *rivals)
     typed = {"kind": "k_sqs", "k": 9, "token": "coded"}
@@ -46,14 +46,14 @@ def test_a_scheme_typed_as_a_mapping_takes_from_its_rivals_what_it_does_not_name
     assert whole.axes({"scheme": [rivals[0]]}) == {"scheme": [rivals[0]]} and not whole.notes
 
 
-def test_another_scheme_takes_what_the_scenarios_schemes_agree_in_as_far_as_it_has_it() -> None:
+def test_another_scheme_takes_what_the_scenarios_schemes_agree_in_as_far_as_it_has_it():
     says = named({}, "cloud_only", DENSE, FEW, MORE)
     assert says.axes({"scheme": ["c_sqs", "coupled", "edge_only"]}) == {
         "scheme": [{"kind": "c_sqs", **PAPER}, {"kind": "coupled", "max_drafts": 4}, "edge_only"]
     }
 
 
-def test_a_kind_that_is_set_takes_the_one_setting_or_what_several_agree_in() -> None:
+def test_a_kind_that_is_set_takes_the_one_setting_or_what_several_agree_in():
     assert named({}, DENSE, FEW).settings({"scheme": "k_sqs"}, {}) == {"scheme": FEW}
     assert named({"scheme": FEW}).settings({"scheme.kind": "c_sqs"}, {}) == {
         "scheme": {"kind": "c_sqs", "max_drafts": 4, "code": "enumerative"}
@@ -66,7 +66,7 @@ def test_a_kind_that_is_set_takes_the_one_setting_or_what_several_agree_in() -> 
     assert "differ in k: its default here" in says.notes[0]
 
 
-def test_other_parts_keep_their_own_kinds_settings_alone() -> None:
+def test_other_parts_keep_their_own_kinds_settings_alone():
     losses = [{"kind": "bernoulli", "probability": 0.3}, "none"]
     says = NamedKinds(Cell, {"scheme.max_drafts": 2}, {"uplink.loss": losses})
     assert says.settings({"uplink.loss": "bernoulli", "seed": 1}, {}) == {"uplink.loss": losses[0], "seed": 1}
@@ -79,14 +79,14 @@ def cells(*schemes: object) -> list[Cell]:
     return Cell().with_(PAIR).grid({"scheme": schemes})
 
 
-def test_curves_tell_the_fields_that_were_made_to_differ_and_no_defaults() -> None:
+def test_curves_tell_the_fields_that_were_made_to_differ_and_no_defaults():
     assert told_fields(cells("dense", "k_sqs", "half_dense")) == []
     assert told_fields(cells({"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "max_drafts": 4})) == []
     assert told_fields(cells({"kind": "dense", "max_drafts": 4}, "k_sqs")) == ["scheme.max_drafts"]
     assert told_fields(cells({"kind": "k_sqs", "k": 2}, {"kind": "k_sqs", "k": 4}, "half_top_k")) == []
 
 
-def test_a_told_field_is_in_the_name_of_every_curve_that_has_it() -> None:
+def test_a_told_field_is_in_the_name_of_every_curve_that_has_it():
     import pandas as pd
 
     from simulator.cell.dotted_names import flatten

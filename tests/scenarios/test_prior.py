@@ -1,13 +1,9 @@
 """`sqsim codec prior`: a prior for any pair, stored by its hash, reported with what it saves, taken by a cell."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-from typed_command import Typed
 
 from channels.codec import prior_files
 from channels.codec.context_coded.prior_tables import find
@@ -25,14 +21,14 @@ SMALL = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path, monkeypatch):
     """Where the user's priors lie in a test."""
     monkeypatch.setenv(prior_files.PRIORS, str(tmp_path / "priors"))
     monkeypatch.setattr(prior_files, "FOLDERS", [prior_files.BUNDLED])
     return tmp_path / "priors"
 
 
-def test_a_prior_is_built_stored_by_its_hash_and_taken_by_a_cell(typed: Typed, folder: Path) -> None:
+def test_a_prior_is_built_stored_by_its_hash_and_taken_by_a_cell(typed, folder):
     status, out, err = typed("codec", "prior", PAIR, "--quick", "--quiet")
     assert (status, err) == (0, ""), err
     (path,) = folder.iterdir()
@@ -57,9 +53,7 @@ def test_a_prior_is_built_stored_by_its_hash_and_taken_by_a_cell(typed: Typed, f
     assert len({Cell().with_({**SMALL, "scheme.prior": prior}).id for prior in bits}) == 3
 
 
-def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(
-    typed: Typed, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(typed, folder, tmp_path, monkeypatch):
     np.save(tmp_path / "texts.npy", np.random.default_rng(0).integers(48, size=(20, 12)))
     own = ["--texts", "texts.npy", "--out", "elsewhere"]
     status, out, err = typed("codec", "prior", PAIR, "--quick", "--quiet", *own)
@@ -87,19 +81,15 @@ def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(
         (PAIR.replace("12", "1"), [], "one prompt alone"),
     ],
 )
-def test_mistakes_are_told_on_one_line(
-    typed: Typed, folder: Path, tmp_path: Path, pair: str, options: list[str], told: str
-) -> None:
+def test_mistakes_are_told_on_one_line(typed, folder, tmp_path, pair, options, told):
     np.savez(tmp_path / "several.npz", texts=np.zeros((20, 12), np.int64))
     status, _, err = typed("codec", "prior", pair, "--quick", "--quiet", *options)
     assert status == 2 and told in err and err.count("\n") == 1
     assert not folder.exists()
 
 
-def test_where_it_goes_is_looked_at_before_anything_is_read(
-    typed: Typed, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def read(self: object) -> None:
+def test_where_it_goes_is_looked_at_before_anything_is_read(typed, folder, tmp_path, monkeypatch):
+    def read(self):
         raise AssertionError("models are read")
 
     monkeypatch.setattr(Synthetic, "load", read)
@@ -118,6 +108,6 @@ def test_where_it_goes_is_looked_at_before_anything_is_read(
         ({"kind": "composed", "code": {"kind": "recoded", "prior": "0123456789abcdef"}}, "no such file for 48 tokens"),
     ],
 )
-def test_a_cell_whose_prior_cannot_be_is_refused(folder: Path, scheme: dict[str, object], told: str) -> None:
+def test_a_cell_whose_prior_cannot_be_is_refused(folder, scheme, told):
     with pytest.raises(ConfigError, match=told):
         Cell().with_({**SMALL, "scheme": scheme})

@@ -45,33 +45,31 @@ def run_tour(typed: Typed, folder: Path, small: tuple[str, ...], *more: str) -> 
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_tables_of_a_page_are_the_codes(page: str) -> None:
+def test_the_tables_of_a_page_are_the_codes(page):
     text = (ROOT / page).read_text()
     assert filled(page, text) == text, "run python -m tools.readme_tables"
 
 
-def test_every_metric_is_defined_and_the_headlines_first() -> None:
+def test_every_metric_is_defined_and_the_headlines_first():
     made = tables()
     for name in (*METRICS, *BREAKDOWN):
         assert f"| `{name}` |" in made["metrics"] + made["breakdown"]
     assert "| `latency_per_token_s` | s |" in made["headline"] and len(made["headline"].splitlines()) <= 12
 
 
-def test_the_readme_is_short_and_begins_with_its_picture() -> None:
+def test_the_readme_is_short_and_begins_with_its_picture():
     assert len(TEXT.splitlines()) <= 200
     assert TEXT.splitlines()[2].startswith("![")
 
 
-def test_the_tour_has_the_commands_it_promises() -> None:
+def test_the_tour_has_the_commands_it_promises():
     typed = commands(TOUR)
     assert len(typed) >= 4 and any("--import" in command for command in typed)
     assert len([line for line in python_of(TOUR).splitlines() if line.strip()]) <= 12
 
 
-def test_the_tour_runs_and_ends_with_the_readers_own_curve(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def only_of_the_last(summary: pd.DataFrame, axis: str | None, names: Sequence[str], folder: Path) -> Iterator[Path]:
+def test_the_tour_runs_and_ends_with_the_readers_own_curve(typed, small, tmp_path, monkeypatch):
+    def only_of_the_last(summary, axis, names, folder):
         return only_latency(summary, axis, names, folder) if "mine" in folder.parts else iter(())
 
     monkeypatch.setattr(finished_run, "draw_all", only_of_the_last)
@@ -84,7 +82,7 @@ def test_the_tour_runs_and_ends_with_the_readers_own_curve(
     assert set(pd.read_csv(tmp_path / "results" / "k" / "summary.csv")["scheme.k"]) == {2, 4, 8, 16}
 
 
-def test_the_codec_commands_run_and_bytes_come_back(typed: Typed, tmp_path: Path) -> None:
+def test_the_codec_commands_run_and_bytes_come_back(typed, tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.3\n0.15\n0.05\n")
     said = []
     for command in commands(CODEC):
@@ -94,9 +92,7 @@ def test_the_codec_commands_run_and_bytes_come_back(typed: Typed, tmp_path: Path
     assert "V = 4" in said[0] and "0*" in said[2] and "0.63" in said[2]
 
 
-def test_the_loss_of_the_readers_own_loses_what_it_says(
-    typed: Typed, untuned: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_loss_of_the_readers_own_loses_what_it_says(typed, untuned, tmp_path, monkeypatch):
     (command,) = (command for command in commands(OWN_PARTS) if "my_loss.py" in command)
     (tmp_path / "my_loss.py").write_text(python_of(OWN_PARTS, "class Oven"))
     monkeypatch.setattr(finished_run, "draw_all", only_latency)
@@ -109,7 +105,7 @@ def test_the_loss_of_the_readers_own_loses_what_it_says(
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_composed_scheme_has_the_parts_it_was_given(typed: Typed, untuned: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_composed_scheme_has_the_parts_it_was_given(typed, untuned, tmp_path):
     (command,) = (command for command in commands(OWN_PARTS) if "results/composed" in command)
     status, _, err = typed(*made_small(command, untuned), "--grid=uplink.rate.bps=1e5", "--seeds=1", "--quiet")
     assert status == 0, err
@@ -118,5 +114,5 @@ def test_a_composed_scheme_has_the_parts_it_was_given(typed: Typed, untuned: tup
 
 
 @pytest.mark.slow
-def test_the_tour_runs_to_the_letter(typed: Typed, tmp_path: Path) -> None:
+def test_the_tour_runs_to_the_letter(typed, tmp_path):
     run_tour(typed, tmp_path, ())

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from cells import cell
-from typed_command import Typed
 
 from simulator.testbed import supervisor
 from simulator.testbed.network import namespaces
@@ -14,14 +11,12 @@ from simulator.testbed.plan import Faults
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Path:
+def asked(tmp_path):
     (tmp_path / "cell.yaml").write_text(cell().to_yaml())
     return tmp_path
 
 
-def test_where_a_tool_is_missing_one_line_says_so_and_nothing_is_made(
-    typed: Typed, asked: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_a_tool_is_missing_one_line_says_so_and_nothing_is_made(typed, asked, monkeypatch):
     monkeypatch.setattr(namespaces.shutil, "which", lambda *_, **__: None)
     monkeypatch.setenv("TMPDIR", str(asked))
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -33,8 +28,8 @@ def test_where_a_tool_is_missing_one_line_says_so_and_nothing_is_made(
 
 
 def test_where_namespaces_are_not_permitted_one_line_says_so_and_nothing_is_made(
-    typed: Typed, asked: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+    typed, asked, monkeypatch, tmp_path_factory
+):
     tools = tmp_path_factory.mktemp("tools")
     for name in ("unshare", "nsenter", "ip", "tc"):
         (tools / name).write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2; exit 1\n")
@@ -47,13 +42,13 @@ def test_where_namespaces_are_not_permitted_one_line_says_so_and_nothing_is_made
     assert not (asked / "out").exists()
 
 
-def test_faults_that_are_not_given_are_those_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faults_that_are_not_given_are_those_of_the_cell(monkeypatch):
     done: list[Faults] = []
 
     class StoppedError(Exception):
         pass
 
-    def stops(plan: supervisor.RealRunPlan, *_: object) -> None:
+    def stops(plan, *_):
         done.append(plan.faults)
         raise StoppedError
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from typed_command import Typed
 
 import scenarios.command.run.searching
 import simulator.run
@@ -18,16 +16,13 @@ from scenarios.command.recommend import recommending, tried_schemes
 from simulator.cell.cell import Cell
 from simulator.run import simulate
 from simulator.sweeps import worker
-from simulator.sweeps.worker_pools import R, Work
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 CLOUD_ONLY = ("--set=scheme=cloud_only", "--set=cloud.token_budget=512")
 """A scheme that has nothing to choose for itself."""
 
 
-def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_writes_what_it_found_and_tried_and_is_read_back(typed, small, tmp_path, monkeypatch):
     options = (*small, *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100")
     command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--quiet")
     status, out, err = typed(*command, "--out=found")
@@ -54,17 +49,15 @@ def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
     assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err
 
 
-def test_an_interrupted_search_goes_on_where_it_was(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_search_goes_on_where_it_was(typed, small, tmp_path, monkeypatch):
     options = (*small, *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100")
     command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--workers=1")
     whole = typed(*command, "--out=whole", "--quiet")[1]
     search, requested = scenarios.command.run.searching.capacities, []
 
-    def interrupted(settings: Mapping[int, object], *others: object) -> Iterator[object]:
+    def interrupted(settings, *others):
         requested.append(sorted(settings))
-        yield next(iter(search(settings, *others)))  # type: ignore[arg-type]
+        yield next(iter(search(settings, *others)))
         if len(requested) == 1:
             raise KeyboardInterrupt
 
@@ -76,24 +69,22 @@ def test_an_interrupted_search_goes_on_where_it_was(
     assert (tmp_path / "found" / "tried.csv").read_text() == (tmp_path / "whole" / "tried.csv").read_text()
 
 
-def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
-    typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(typed, small, monkeypatch):
     requested: list[tuple[str, str]] = []
 
     class There:
         """Stands for a cluster."""
 
-        def __init__(self, _workers: int, cluster: str) -> None:
+        def __init__(self, _workers, cluster):
             self._address = cluster
 
-        def here(self, calls: int) -> bool:
+        def here(self, calls):
             return False
 
-        def size(self) -> int:
+        def size(self):
             return 1
 
-        def unordered(self, work: Work[R]) -> Generator[R, None, None]:
+        def unordered(self, work):
             requested.append((self._address, work.call.__name__))
             yield from (work.call(*each) for each in work.arguments)
 
@@ -113,9 +104,7 @@ TUNED = (
 )  # fmt: skip
 
 
-def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_are_searched(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_are_searched(typed, small, tmp_path):
     status, out, err = typed(*TUNED, *small, "--quiet", "--out=found")
     assert status == 0, err
     trials, tried = (pd.read_csv(tmp_path / "found" / part / "tried.csv") for part in ("tuning", ""))
@@ -139,17 +128,15 @@ def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_ar
 
 
 @pytest.mark.slow
-def test_an_interrupted_search_keeps_what_schemes_chose(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_search_keeps_what_schemes_chose(typed, small, tmp_path, monkeypatch):
     whole = typed(*TUNED, *small, "--out=whole", "--quiet")[1]
     search, requested = scenarios.command.run.searching.capacities, []
 
-    def interrupted(places: Mapping[int, object], *others: object) -> Iterator[object]:
+    def interrupted(places, *others):
         requested.append(len(places))
         if len(requested) == 2:
             raise KeyboardInterrupt
-        yield from search(places, *others)  # type: ignore[arg-type]
+        yield from search(places, *others)
 
     monkeypatch.setattr(scenarios.command.run.searching, "capacities", interrupted)
     assert typed(*TUNED, *small, "--out=found", "--quiet")[0] == 130
@@ -184,12 +171,10 @@ class Stopping:
         if len(self.ids) == self._at:
             raise self._error
         self.ids.append(cell.id)
-        return simulate(cell, *others, **named)  # type: ignore[arg-type]
+        return simulate(cell, *others, **named)
 
 
-def test_a_search_goes_on_within_a_setting(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_goes_on_within_a_setting(typed, small, tmp_path, monkeypatch):
     whole = typed(*CAPACITY, *small, TWO, "--out=whole")[1]
     first, rest = Stopping(3, KeyboardInterrupt()), Stopping(-1, KeyboardInterrupt())
     monkeypatch.setattr(simulator.run, "simulate", first)
@@ -205,15 +190,13 @@ def test_a_search_goes_on_within_a_setting(
     assert not (tmp_path / "found" / "searched").exists()
 
 
-def test_a_setting_that_fails_takes_no_other_along(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_setting_that_fails_takes_no_other_along(typed, small, tmp_path, monkeypatch):
     monkeypatch.setattr(simulator.run, "simulate", Stopping(0, ZeroDivisionError("by zero")))
     status, out, err = typed(*CAPACITY, *small, "--set=uplink.rate.bps=1e6", "--out=alone")
     assert (status, out, err.count("\n")) == (1, "", 1) and "by zero (test_searching.py:" in err
     one = Stopping(4, ZeroDivisionError("by zero"))
 
-    def once(cell: Cell, *others: object, **named: object) -> object:
+    def once(cell, *others, **named):
         if len(one.ids) == 4:
             one.ids.append("failed")
             raise ZeroDivisionError("by zero")
@@ -230,18 +213,18 @@ def test_a_setting_that_fails_takes_no_other_along(
     assert typed(*CAPACITY, *small, TWO, "--out=found")[0] == 0
 
 
-def test_a_race_keeps_what_it_has_simulated(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_race_keeps_what_it_has_simulated(typed, tmp_path, monkeypatch):
     monkeypatch.setattr(tried_schemes, "LOOKS", (3, 5))
     monkeypatch.setattr(recommending, "KEEP_S", 0.0)
     outcome, done = worker._outcome, list[str]()
 
-    def interrupted(task: worker.Task, sent: worker.Sent, *others: object) -> worker.Outcome:
+    def interrupted(task, sent, *others):
         if len(done) == 4:
             kept = json.loads(Path("results/recommend/search.json").read_text())["tried"]
             assert set(kept) >= set(done[:3])  # as it would be left by a kill
             raise KeyboardInterrupt
         done.append(sent[0])
-        return outcome(task, sent, *others)  # type: ignore[arg-type]
+        return outcome(task, sent, *others)
 
     monkeypatch.setattr(worker, "_outcome", interrupted)
     status, _, err = typed(*RECOMMEND)
@@ -249,9 +232,9 @@ def test_a_race_keeps_what_it_has_simulated(typed: Typed, tmp_path: Path, monkey
     assert set(json.loads(Path("results/recommend/search.json").read_text())["tried"]) == set(done)
     before, again = set(done), list[str]()
 
-    def noted(task: worker.Task, sent: worker.Sent, *others: object) -> worker.Outcome:
+    def noted(task, sent, *others):
         again.append(sent[0])
-        return outcome(task, sent, *others)  # type: ignore[arg-type]
+        return outcome(task, sent, *others)
 
     monkeypatch.setattr(worker, "_outcome", noted)
     assert typed(*RECOMMEND)[0] == 0 and not before & set(again)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typed_command import Typed
 
 SCHEME = """from typing import Literal
 
@@ -181,9 +180,7 @@ workload: {kind: closed, requests: 1, prompt_tokens: 4, output_tokens: 6}
 
 
 @pytest.mark.parametrize(("text", "setting", "line", "told"), list(faults()))
-def test_what_a_users_class_or_file_does_wrong_is_told_with_its_line(
-    text: str, setting: str, line: int, told: str, typed: Typed, tmp_path: Path
-) -> None:
+def test_what_a_users_class_or_file_does_wrong_is_told_with_its_line(text, setting, line, told, typed, tmp_path):
     (tmp_path / "mine.py").write_text(text)
     (tmp_path / "cell.yaml").write_text(CELL)
     run = ("run", "--config=cell.yaml", "--workers=1", "--quiet", "--import=mine.py", f"--set={setting}")
@@ -193,9 +190,7 @@ def test_what_a_users_class_or_file_does_wrong_is_told_with_its_line(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cell.yaml", "mine.py"]
 
 
-def test_who_looks_into_a_class_of_theirs_gets_the_way_to_its_error(
-    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_looks_into_a_class_of_theirs_gets_the_way_to_its_error(typed, tmp_path, monkeypatch):
     monkeypatch.setenv("SQSIM_TRACEBACK", "1")
     (tmp_path / "mine.py").write_text(SCHEME.format(answer="1 / 0"))
     Path("cell.yaml").write_text(CELL)
@@ -225,9 +220,7 @@ class Typical(Acceptance):
     ("size", "mark"), [pytest.param(8, "(lossy)", marks=pytest.mark.slow), (80, "(not known to be lossless)")]
 )
 @pytest.mark.usefixtures("undrawn")
-def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(
-    size: int, mark: str, typed: Typed, tmp_path: Path
-) -> None:
+def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(size, mark, typed, tmp_path):
     (tmp_path / "typical.py").write_text(TYPICAL)
     schemes = "--grid=scheme=k_sqs,{kind: composed, acceptance: typical}"
     pair = f"--set=models.pair={{kind: synthetic, size: {size}, entropy_bits: 2, distance: 0.6}}"
