@@ -87,6 +87,30 @@ def typed(monkeypatch, tmp_path, capsys):
 
 
 @pytest.fixture
+def done(typed):
+    """Types what ends well, and returns stdout."""
+
+    def run(*arguments):
+        status, out, err = typed(*arguments)
+        assert status == 0, err
+        return out
+
+    return run
+
+
+@pytest.fixture
+def refused(typed):
+    """Types what is refused with exit status 2, nothing on stdout and one line on stderr, and returns that."""
+
+    def run(*arguments):
+        status, out, err = typed(*arguments)
+        assert (status, out, err.count("\n")) == (2, "", 1), err
+        return err
+
+    return run
+
+
+@pytest.fixture
 def small():
     """Options that make any scenario a matter of a second."""
     return SMALL

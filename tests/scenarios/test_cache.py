@@ -73,10 +73,10 @@ def recorded(one: Cell) -> None:
     simulate(one, memory=Memory(RoundStore.here()))
 
 
-def test_recorded_rounds_are_simulated_over_any_network_without_the_weights(pair, typed, tmp_path, monkeypatch):
+def test_recorded_rounds_are_simulated_over_any_network_without_the_weights(pair, done, tmp_path, monkeypatch):
     recorded(over(pair, 1e4))
-    status, out, _ = typed("cache", "export", "pair.sqr", "--pair", "m/d")
-    assert status == 0 and f"huggingface {tmp_path}/m/v / {tmp_path}/m/d: 2 entries" in out
+    out = done("cache", "export", "pair.sqr", "--pair", "m/d")
+    assert f"huggingface {tmp_path}/m/v / {tmp_path}/m/d: 2 entries" in out
 
     files = {"slow.yaml": over(pair, 2e4), "fast.yaml": over(pair, 1e6), "unrecorded.yaml": over(pair, 1e4, seed=1)}
     for name, one in files.items():

@@ -108,56 +108,51 @@ def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_over
     assert (tmp_path / "here" / "cells.csv").read_bytes() != kept
 
 
-def test_a_setting_on_an_axis_pins_it_and_says_so(typed, untuned, tmp_path):
+def test_a_setting_on_an_axis_pins_it_and_says_so(done, untuned, tmp_path):
     pinned = ("--set=uplink.rate.bps=5e4", TWO_SCHEMES, "--seeds=1", "--quiet", "--out=pinned")
-    status, out, _ = typed(*RUN, *untuned, *pinned)
-    assert status == 0 and "--set pins the axis uplink.rate.bps" in out
+    assert "--set pins the axis uplink.rate.bps" in done(*RUN, *untuned, *pinned)
     assert set(pd.read_csv(tmp_path / "pinned" / "cells.csv")["uplink.rate.bps"]) == {5e4}
     assert not (tmp_path / "pinned" / "figures" / "latency.svg").exists()
     assert (tmp_path / "pinned" / "figures" / "breakdown.svg").exists()
 
 
-def test_a_cell_of_a_result_directory_runs_again_from_its_file(typed, finished, tmp_path):
+def test_a_cell_of_a_result_directory_runs_again_from_its_file(done, finished, tmp_path):
     cells = pd.read_csv(finished.out / "cells.csv")
     row = cells[cells["scheme.kind"] == "k_sqs"].iloc[0]
     file = finished.out / "cells" / f"{row['cell']}.yaml"
-    status, _, err = typed("run", f"--config={file}", "--out=one", "--workers=1", "--quiet")
-    assert status == 0, err
+    done("run", f"--config={file}", "--out=one", "--workers=1", "--quiet")
     again = pd.read_csv(tmp_path / "one" / "cells.csv").iloc[0]
     assert again["cell"] == row["cell"]
     assert again["latency_per_token_s"] == row["latency_per_token_s"]
 
 
-def test_a_scheme_of_the_users_own_runs_beside_the_others(typed, untuned, tmp_path):
+def test_a_scheme_of_the_users_own_runs_beside_the_others(done, untuned, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     grid = "--grid=scheme=k_sqs,{kind: mine_here, ratio: 0.3}"
-    status, out, err = typed(*RUN, *untuned, TWO_RATES, grid, "--import=mine.py", "--seeds=1", "--out=both")
-    assert status == 0, err
+    out = done(*RUN, *untuned, TWO_RATES, grid, "--import=mine.py", "--seeds=1", "--out=both")
     assert "mine_here" in out and "k_sqs" in out
     assert set(pd.read_csv(tmp_path / "both" / "cells.csv")["scheme.kind"]) == {"k_sqs", "mine_here"}
 
 
-def test_plot_draws_again_from_the_tables_alone(typed, finished, tmp_path):
+def test_plot_draws_again_from_the_tables_alone(done, finished, tmp_path):
     for name in ("summary.csv", "chosen_and_fixed.csv", "scenario.json"):
         shutil.copy(finished.out / name, tmp_path / name)
-    status, out, _ = typed("plot", str(tmp_path))
-    assert status == 0 and len(out.splitlines()) == 8
+    assert len(done("plot", str(tmp_path)).splitlines()) == 8
     for path in (finished.out / "figures").iterdir():
         assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_list_names_every_scenario(typed):
-    status, out, _ = typed("list")
-    assert status == 0 and [line.split()[0] for line in out.splitlines()] == list(NAMES)
+def test_list_names_every_scenario(done):
+    assert [line.split()[0] for line in done("list").splitlines()] == list(NAMES)
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (at % 6 > 0)) for at, name in enumerate(NAMES)]
 )
-def test_list_shows_every_field_of_a_scenario(name, typed):
+def test_list_shows_every_field_of_a_scenario(name, done):
     ours = {kind for kind, cls in simulator.Cell().scheme.kinds.items() if cls.__module__.startswith("simulator.")}
-    status, page, _ = typed("list", name)
-    assert status == 0 and all(len(line) <= 200 for line in page.splitlines())
+    page = done("list", name)
+    assert all(len(line) <= 200 for line in page.splitlines())
     for field in ("uplink.rate.kind", "scheme.k ", "scheme.kind", "cloud.servers", "seed"):
         assert field in page
     assert any(ours <= set(re.split("[, ]+", listed)) for listed in " ".join(page.split()).split("one of "))
@@ -314,10 +309,9 @@ def test_each_scenario_runs_and_draws_what_it_promises(name, typed, small, tmp_p
 
 
 @pytest.mark.parametrize("words", [("--out=a\udcff",), ("--set=scheme=\udcff",), ("--config", "\udcff.yaml")])
-def test_what_is_typed_must_be_text(typed, tmp_path, words):
+def test_what_is_typed_must_be_text(refused, tmp_path, words):
     """A byte that is no UTF-8 reaches Python as a lone surrogate."""
-    status, out, err = typed("run", "latency_vs_bandwidth", *words)
-    assert (status, out, err.count("\n")) == (2, "", 1) and "must be UTF-8 text" in err
+    assert "must be UTF-8 text" in refused("run", "latency_vs_bandwidth", *words)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -329,9 +323,9 @@ def test_what_is_typed_must_be_text(typed, tmp_path, words):
         ("policies", ["goodput", "qs_heuristic", "arXiv 2507.00605"]),
     ],
 )
-def test_links_schemes_and_policies_are_listed_with_their_sources(name, words, typed):
-    status, out, _ = typed("list", name)
-    assert status == 0 and all(word in " ".join(out.split()) for word in words)
+def test_links_schemes_and_policies_are_listed_with_their_sources(name, words, done):
+    out = done("list", name)
+    assert all(word in " ".join(out.split()) for word in words)
 
 
 def test_a_listed_field_shows_itself_and_what_is_below_it_alone(typed):

@@ -45,14 +45,13 @@ def test_scenarios_pages_options_fields_and_kinds_are_completed(monkeypatch):
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_code_for_a_shell_names_the_command(shell, typed):
-    status, out, _ = typed("completion", shell)
-    assert status == 0 and "sqsim" in out
+def test_the_code_for_a_shell_names_the_command(shell, done):
+    assert "sqsim" in done("completion", shell)
 
 
-def test_the_version_and_the_named_devices_and_models_are_listed(typed):
+def test_the_version_and_the_named_devices_and_models_are_listed(typed, done):
     assert typed("--version")[1].startswith("sqsim 0.")
     for what, table in (("devices", DEVICES), ("models", SIZES)):
-        status, out, _ = typed("list", what)
-        assert status == 0 and {line.split()[0] for line in out.splitlines() if line[:1].strip()} >= set(table)
+        out = done("list", what)
+        assert {line.split()[0] for line in out.splitlines() if line[:1].strip()} >= set(table)
         assert "figures of your own: --set edge.latency." in out and "{name: mine, " in out

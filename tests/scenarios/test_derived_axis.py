@@ -22,10 +22,9 @@ class Every(Loss):
 """
 
 
-def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed, untuned):
+def test_loss_alone_and_in_bursts_stand_at_the_same_mean(done, untuned):
     options = ("--set=scheme=k_sqs", "--seeds=1", "--quiet")
-    status, out, err = typed("run", "lossy_uplink", "--quick", *untuned, *options)
-    assert status == 0, err
+    out = done("run", "lossy_uplink", "--quick", *untuned, *options)
     table = next(part for part in out.split("\n\n") if part.startswith("uplink mean loss"))
     rows = [line.split() for line in table.splitlines()[1:]]
     assert "k_sqs loss=bernoulli" in out and "loss=gilbert_elliott" in out and "uplink mean loss" in out
@@ -33,7 +32,7 @@ def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed, untuned):
 
 
 def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_without_its_file(
-    typed, untuned, tmp_path
+    typed, done, untuned, tmp_path
 ):
     (tmp_path / "mine.py").write_text(LOSS)
     losses = "none,{kind: bernoulli, probability: 0.25},{kind: every_here, nth: 4},{kind: every_here, nth: 2}"
@@ -45,8 +44,7 @@ def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_
         "--seeds=1",
         "--quiet",
     )
-    status, out, err = typed("run", "lossy_uplink", "--quick", *options, "--out=here")
-    assert status == 0, err
+    out = done("run", "lossy_uplink", "--quick", *options, "--out=here")
     table = next(part for part in out.split("\n\n") if part.startswith("uplink mean loss"))
     assert [line.split()[0] for line in table.splitlines()[1:]] == ["0", "0.25", "0.5"]
     assert "uplink mean loss" in out and "k_sqs loss=every_here" in out and "nth=" not in out

@@ -25,20 +25,19 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(type
     assert f"with 1 worker, {stated}, which are of another model pair" in out
 
 
-def test_a_dry_run_tells_what_is_there_already(typed, small, finished):
-    status, out, _ = typed(*RUN, *small, f"--out={finished.out}", "--dry-run")
-    assert status == 0 and out.count("all of it, in ") == 2
+def test_a_dry_run_tells_what_is_there_already(done, small, finished):
+    out = done(*RUN, *small, f"--out={finished.out}", "--dry-run")
+    assert out.count("all of it, in ") == 2
     assert "nothing is run again" in out
-    status, out, _ = typed(*RUN, *small, "--set=seed=5", f"--out={finished.out}", "--dry-run")
-    assert status == 0 and "holds other results: name another --out or add --overwrite" in out
+    out = done(*RUN, *small, "--set=seed=5", f"--out={finished.out}", "--dry-run")
+    assert "holds other results: name another --out or add --overwrite" in out
 
 
-def test_a_search_and_a_cell_from_a_file_say_what_they_can(typed, small, finished):
-    status, out, _ = typed("run", "capacity", "--quick", *small, "--dry-run")
-    assert status == 0 and "a search for workload.devices from 1 to " in out and "x 1 seed, " in out
+def test_a_search_and_a_cell_from_a_file_say_what_they_can(done, small, finished):
+    out = done("run", "capacity", "--quick", *small, "--dry-run")
+    assert "a search for workload.devices from 1 to " in out and "x 1 seed, " in out
     file = next((finished.out / "cells").iterdir())
-    status, out, _ = typed("run", f"--config={file}", "--dry-run")
-    assert status == 0 and "Time: of a cell from a file nothing is known beforehand" in out
+    assert "Time: of a cell from a file nothing is known beforehand" in done("run", f"--config={file}", "--dry-run")
 
 
 def test_verbose_tells_the_same_on_stderr_and_where_a_mistake_was_found(typed, small):

@@ -108,9 +108,8 @@ def test_one_setting_for_all_has_the_least_summed_ln_ratio_to_the_bests():
     assert [each.size for each in found[1].values()] == pytest.approx([0.4, 1.0]) and found[1][(1e3, 1.0)].same
 
 
-def test_an_analysis_is_printed_and_written_beside_the_results(typed, small):
+def test_an_analysis_is_printed_and_written_beside_the_results(done, small):
     options = (*small, "--seeds=2", "--grid=scheme.k=2,8", "--set=scheme.max_drafts=1", "--quiet", "--out=here")
-    status, out, err = typed("run", "interactions", "--quick", *options)
-    assert status == 0, err
+    out = done("run", "interactions", "--quick", *options)
     assert "Analysis of variance of latency per token" in out and "here/variance.csv" in out
     assert len(pd.read_csv("here/variance.csv")) == 2 * 9 and "drafts, accepted" not in out

@@ -53,11 +53,10 @@ def test_a_prior_is_built_stored_by_its_hash_and_taken_by_a_cell(typed, folder):
     assert len({Cell().with_({**SMALL, "scheme.prior": prior}).id for prior in bits}) == 3
 
 
-def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(typed, folder, tmp_path, monkeypatch):
+def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(done, folder, tmp_path, monkeypatch):
     np.save(tmp_path / "texts.npy", np.random.default_rng(0).integers(48, size=(20, 12)))
     own = ["--texts", "texts.npy", "--out", "elsewhere"]
-    status, out, err = typed("codec", "prior", PAIR, "--quick", "--quiet", *own)
-    assert status == 0, err
+    out = done("codec", "prior", PAIR, "--quick", "--quiet", *own)
     (fingerprint,) = re.findall(r'prior="(\w+)"', out)
     assert f"export SQSIM_PRIORS={tmp_path / 'elsewhere'}" in out and not folder.exists()
     monkeypatch.setattr(prior_files, "FOLDERS", [prior_files.BUNDLED])

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from typed_blocks import commands, made_small
-from typed_command import Typed
 
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.run import finished_run
@@ -34,14 +33,12 @@ def only_latency(summary: pd.DataFrame, axis: str | None, figures: Sequence[str]
     return draw_all(summary, axis, [name for name in figures if name == "latency"], folder)
 
 
-def run_tour(typed: Typed, folder: Path, small: tuple[str, ...], *more: str) -> None:
+def run_tour(done, folder: Path, small: tuple[str, ...], *more: str) -> None:
     (folder / "my_scheme.py").write_text(python_of(TOUR))
     for command in commands(TOUR):
         axes = {"rate": "--grid=uplink.rate.bps=1e4,1e6", "scheme": "--grid=scheme=dense,k_sqs"} if small else {}
         fewer = [option for axis, option in axes.items() if not any(axis in word for word in command)]
-        status, out, err = typed(*made_small(command, small), *fewer, *more, "--quiet")
-        assert status == 0, err
-        assert "latency per token" in out
+        assert "latency per token" in done(*made_small(command, small), *fewer, *more, "--quiet")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -82,22 +79,20 @@ def test_the_tour_runs_and_ends_with_the_readers_own_curve(typed, small, tmp_pat
     assert set(pd.read_csv(tmp_path / "results" / "k" / "summary.csv")["scheme.k"]) == {2, 4, 8, 16}
 
 
-def test_the_codec_commands_run_and_bytes_come_back(typed, tmp_path):
+def test_the_codec_commands_run_and_bytes_come_back(done, tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.3\n0.15\n0.05\n")
     said = []
     for command in commands(CODEC):
-        status, out, err = typed(*command)
-        assert status == 0, err
+        out = done(*command)
         said.append(out)
     assert "V = 4" in said[0] and "0*" in said[2] and "0.63" in said[2]
 
 
-def test_the_loss_of_the_readers_own_loses_what_it_says(typed, untuned, tmp_path, monkeypatch):
+def test_the_loss_of_the_readers_own_loses_what_it_says(done, untuned, tmp_path, monkeypatch):
     (command,) = (command for command in commands(OWN_PARTS) if "my_loss.py" in command)
     (tmp_path / "my_loss.py").write_text(python_of(OWN_PARTS, "class Oven"))
     monkeypatch.setattr(finished_run, "draw_all", only_latency)
-    status, out, err = typed(*made_small(command, untuned), "--grid=uplink.rate.bps=1e4", "--seeds=1", "--quiet")
-    assert status == 0, err
+    out = done(*made_small(command, untuned), "--grid=uplink.rate.bps=1e4", "--seeds=1", "--quiet")
     assert "k_sqs loss=oven" in out
     cells = pd.read_csv(tmp_path / "results" / "oven" / "cells.csv").groupby("uplink.loss.kind")
     bits = cells["uplink_bits_per_token"].mean()
@@ -105,10 +100,9 @@ def test_the_loss_of_the_readers_own_loses_what_it_says(typed, untuned, tmp_path
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_composed_scheme_has_the_parts_it_was_given(typed, untuned, tmp_path):
+def test_a_composed_scheme_has_the_parts_it_was_given(done, untuned, tmp_path):
     (command,) = (command for command in commands(OWN_PARTS) if "results/composed" in command)
-    status, _, err = typed(*made_small(command, untuned), "--grid=uplink.rate.bps=1e5", "--seeds=1", "--quiet")
-    assert status == 0, err
+    done(*made_small(command, untuned), "--grid=uplink.rate.bps=1e5", "--seeds=1", "--quiet")
     cells = pd.read_csv(tmp_path / "results" / "composed" / "cells.csv")
     assert set(cells.loc[cells["scheme.kind"] == "composed", "scheme.quantizer.kind"]) == {"dual"}
 

@@ -274,18 +274,16 @@ def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again():
     assert far.size == pytest.approx(39, rel=0.05) and far.low > 30 and far.n == LOOKS[0]
 
 
-def test_a_race_that_was_cut_is_headed_tentative_and_says_what_more_minutes_would_do(typed):
-    status, out, err = typed("recommend", *TINY, "--minutes=0.0001")
-    assert status == 0, err
+def test_a_race_that_was_cut_is_headed_tentative_and_says_what_more_minutes_would_do(done):
+    out = done("recommend", *TINY, "--minutes=0.0001")
     heading = " ".join(out.split("The best of each kind")[0].split())
     assert heading.startswith("Tentative, time was up: ") and "2 of 3 settings raced" in heading
     assert "--minutes 1 would race all 3 on at least 6 seeds." in heading and "Answer: tentative: use " in out
 
 
-def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_its_subject(typed, monkeypatch):
+def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_its_subject(done, monkeypatch):
     monkeypatch.setattr(tried_schemes, "LOOKS", (3,))
-    status, out, err = typed("recommend", *TINY)
-    assert status == 0, err
+    out = done("recommend", *TINY)
     margin = pd.read_csv("results/recommend/chosen_and_fixed.csv")["margin"].iloc[1]
     answer = " ".join(out.split("Answer: ")[1].split())
     assert f". The next kind, {'k_sqs' if 'use cloud_only' in answer else 'cloud_only'}" in answer
@@ -295,10 +293,9 @@ def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_i
     assert re.search(rf"{abs(100 * margin):.1f}%|{abs(100 * margin):.0f}%", clause)
 
 
-def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(typed, monkeypatch):
+def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(typed, done, monkeypatch):
     monkeypatch.setattr(tried_schemes, "LOOKS", (3, 5))
-    status, text, err = typed("recommend", *TINY)
-    assert status == 0, err
+    text = done("recommend", *TINY)
     out = Path("results/recommend")
     assert "Answer: use " in text and "Race: 3 settings" in text and "Trust: " in text and "Assumed: 1 device" in text
     assert {path.name for path in (out / "figures").iterdir()} == {"recommendation.svg", "recommendation.png"}
@@ -312,8 +309,7 @@ def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(type
     assert found["line"].startswith("Answer: use ") and found["comparisons"][0]["n"] == 3
     monkeypatch.setattr(simulator.sweeps.worker, "_outcome", None)  # nothing is simulated again
     monkeypatch.setattr(recommending, "draw_all", lambda *_: [])
-    status, again, err = typed("recommend", *TINY)
-    assert status == 0 and text.startswith(again.strip()), err
+    assert text.startswith(done("recommend", *TINY).strip())
     refused = typed("recommend", *TINY, "--metric=tokens_per_s")
     assert refused[0] == 2 and "holds other results" in refused[2]
 

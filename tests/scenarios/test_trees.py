@@ -59,7 +59,7 @@ def test_the_table_has_a_row_a_tree_and_acceptance_and_a_star_where_it_is_below(
     )
 
 
-def test_a_run_that_has_nothing_to_draw_names_no_figures(typed):
+def test_a_run_that_has_nothing_to_draw_names_no_figures(done):
     alone = ["--grid=scheme=k_sqs", "--grid=uplink.rate.bps=1e4", "--grid=models.pair.distance=0.2", "--seeds=1"]
     small = [
         "--set=workload.output_tokens=2",
@@ -67,6 +67,5 @@ def test_a_run_that_has_nothing_to_draw_names_no_figures(typed):
         "--set=scheme.max_drafts=1",
         "--set=scheme.k=4",
     ]
-    status, out, err = typed("run", "trees", "--quick", "--quiet", "--workers=1", *alone, *small)
-    assert status == 0, err
+    out = done("run", "trees", "--quick", "--quiet", "--workers=1", *alone, *small)
     assert "Results: " in out and "Figures" not in out

@@ -69,11 +69,10 @@ def test_a_lossy_scheme_is_never_the_lowest_among_others():
         assert question.report(table, AXIS) == question.report(table[~table["lossy"]], AXIS) != ""
 
 
-def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(typed, small):
+def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(done, small):
     schemes = "--grid=scheme=[{kind: k_sqs, max_drafts: 2}, cloud_only, edge_only, {kind: s_q, k: 2, resolution: 2}]"
     options = (*small, schemes, "--set=uplink.rate.bps=1e4", "--set=scheme.token=flat", "--seeds=2", "--out=here")
-    status, out, err = typed("run", "latency_vs_bandwidth", "--quick", *options[:-2], *options[-2:], "--quiet")
-    assert status == 0, err
+    out = done("run", "latency_vs_bandwidth", "--quick", *options[:-2], *options[-2:], "--quiet")
     lines = out.splitlines()
     assert lines[0].startswith("Question: Which scheme has the lowest latency per token")
     assert "edge_only (lossy)" in out and "s_q max_drafts=4 resolution=2 k=2 (lossy)" in out and "TV output" in out
@@ -86,14 +85,13 @@ def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(typed
     }  # fmt: skip
 
 
-def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_keeps_its_column(typed, small):
+def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_keeps_its_column(done, small):
     options = (
         "--set=models.pair={kind: synthetic, size: 64, contexts: 8, prompts: 1}", *small[1:],
         "--set=models.temperature=0", "--set=workload.deadline_s=2", "--set=uplink.rate.bps=1e3", "--seeds=3",
         "--grid=scheme=[cloud_only, half_dense, {kind: k_sqs}]", "--set=uplink.loss=none", "--out=here", "--quiet",
     )  # fmt: skip
-    status, out, err = typed("run", "codes", "--quick", *options)
-    assert status == 0, err
+    out = done("run", "codes", "--quick", *options)
     assert "the same in each of 3 seeds, no interval" in out and "± 0" not in out and "±0" not in out
     assert "none answered" in out and "UNANSWERED requests are in no number here" in out
     assert "left out: half_dense (100% unanswered)" in " ".join(out.split())
