@@ -110,8 +110,9 @@ class RunOptions:
         workers = getattr(options, "workers", 1)
         if workers is not None and workers < 1:
             raise ConfigError(f"workers = {workers}: should be greater than or equal to 1")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return cls(
-            options.out or Path("results") / name, workers or _cores(),
+            options.out or Path("results") / name, workers or cores,
             getattr(options, "cluster", None), options.overwrite, options.quiet, getattr(options, "trace", False),
             options.started_s,
         )  # fmt: skip
@@ -121,11 +122,6 @@ class RunOptions:
         from simulator.sweeps import worker_pools
 
         return worker_pools.pool_of(self.workers, self.cluster)
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def listing(parser: argparse.ArgumentParser) -> None:

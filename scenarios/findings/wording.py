@@ -177,6 +177,11 @@ def at(value: object, axis: str | None, word: str = " at ") -> str:
     return "" if axis is None else f"{word}{quantity(value, axis)}"
 
 
+def counted(number: int, what: str) -> str:
+    """`1 token`, `3,000 tokens`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def joined(names: Sequence[str], word: str = "and") -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"

@@ -1,7 +1,9 @@
-"""The command as a user meets it: what it prints, writes, refuses, and how it ends."""
+"""The command from what is typed to tables, text and figures, and what a shell is answered at the tab key."""
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import shutil
 import subprocess
@@ -16,9 +18,12 @@ from typed_command import Finished
 
 import plots
 import simulator
+from models.clocks.datasheets import DEVICES, SIZES
 from models.prompt_files import LANGUAGES
 from plots.page import Page
 from plots.style import write
+from scenarios.command import cli, completion
+from scenarios.command.options import SHELLS
 from scenarios.command.registry import NAMES, scenario
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
@@ -335,3 +340,47 @@ def test_a_listed_field_shows_itself_and_what_is_below_it_alone(typed):
     assert all(field.startswith("uplink.arq.") for field in fields) and "mtu_bits" not in out
     status, _, text = typed("list", NAMES[0], "uplink.arc")
     assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in text
+
+
+def words(typed_so_far: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The words that a shell is answered."""
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    monkeypatch.setenv("_ARGCOMPLETE_IFS", "\n")
+    monkeypatch.setenv("COMP_LINE", typed_so_far)
+    monkeypatch.setenv("COMP_POINT", str(len(typed_so_far)))
+    monkeypatch.setattr(os, "fdopen", lambda *_: io.StringIO())  # it would close pytest's own stream of that number
+    answered = io.StringIO()
+
+    class Ended(BaseException):
+        """The process would end here."""
+
+    def ended(_: int) -> None:
+        raise Ended
+
+    with pytest.raises(Ended):
+        completion.complete(cli._parser(), answered, ended)
+    return answered.getvalue().split("\n")
+
+
+def test_scenarios_pages_options_fields_and_kinds_are_completed(monkeypatch):
+    assert {word.strip() for word in words("sqsim run ", monkeypatch)} >= set(NAMES)
+    assert {word.strip() for word in words("sqsim list mo", monkeypatch)} == {"models"}
+    assert "check" in {word.strip() for word in words("sqsim ch", monkeypatch)}
+    assert "--dry-run" in {word.strip() for word in words("sqsim run paper --d", monkeypatch)}
+    fields = words("sqsim run paper --set uplink.rate.", monkeypatch)
+    assert "uplink.rate.bps=" in fields and all(field.startswith("uplink.rate.") for field in fields)
+    assert completion._fields("scheme=dense,k_") == ["scheme=dense,k_sqs"]
+    assert completion._fields("scheme.partial=") == ["scheme.partial=false", "scheme.partial=true"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_code_for_a_shell_names_the_command(shell, done):
+    assert "sqsim" in done("completion", shell)
+
+
+def test_the_version_and_the_named_devices_and_models_are_listed(typed, done):
+    assert typed("--version")[1].startswith("sqsim 0.")
+    for what, table in (("devices", DEVICES), ("models", SIZES)):
+        out = done("list", what)
+        assert {line.split()[0] for line in out.splitlines() if line[:1].strip()} >= set(table)
+        assert "figures of your own: --set edge.latency." in out and "{name: mine, " in out

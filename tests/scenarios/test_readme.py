@@ -1,8 +1,13 @@
-"""The README and the pages keep their word: their tables are the code's, their commands run, their parts work."""
+"""README, pages and examples keep their word: tables are the code's, commands run, parts of the reader's own work."""
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+import runpy
+import sys
+import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -65,12 +70,12 @@ def test_the_tour_has_the_commands_it_promises():
     assert len([line for line in python_of(TOUR).splitlines() if line.strip()]) <= 12
 
 
-def test_the_tour_runs_and_ends_with_the_readers_own_curve(typed, small, tmp_path, monkeypatch):
+def test_the_tour_runs_and_ends_with_the_readers_own_curve(done, small, tmp_path, monkeypatch):
     def only_of_the_last(summary, axis, names, folder):
         return only_latency(summary, axis, names, folder) if "mine" in folder.parts else iter(())
 
     monkeypatch.setattr(finished_run, "draw_all", only_of_the_last)
-    run_tour(typed, tmp_path, small, "--seeds=1")
+    run_tour(done, tmp_path, small, "--seeds=1")
     mine = pd.read_csv(tmp_path / "results" / "mine" / "summary.csv")
     assert list(dict.fromkeys(mine["scheme.kind"])) == ["dense", "k_sqs", "c_sqs", "min_p"]
     assert (tmp_path / "results" / "mine" / "figures" / "latency.svg").is_file()
@@ -81,10 +86,7 @@ def test_the_tour_runs_and_ends_with_the_readers_own_curve(typed, small, tmp_pat
 
 def test_the_codec_commands_run_and_bytes_come_back(done, tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.3\n0.15\n0.05\n")
-    said = []
-    for command in commands(CODEC):
-        out = done(*command)
-        said.append(out)
+    said = [done(*command) for command in commands(CODEC)]
     assert "V = 4" in said[0] and "0*" in said[2] and "0.63" in said[2]
 
 
@@ -108,5 +110,82 @@ def test_a_composed_scheme_has_the_parts_it_was_given(done, untuned, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_tour_runs_to_the_letter(typed, tmp_path):
-    run_tour(typed, tmp_path, ())
+def test_the_tour_runs_to_the_letter(done, tmp_path):
+    run_tour(done, tmp_path, ())
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PROGRAMS = ("own_trace", "recorded_losses", "own_pair", "fleet", "arrivals", "python_use")
+IMPORTED = {
+    "own_sparsifier": "largest_gap", "own_quantizer": "none_lost", "own_policy": "while_sure", "own_loss": "radar"
+}  # fmt: skip
+NOTEBOOK = json.loads((EXAMPLES / "first_steps.ipynb").read_text())
+
+
+def said_by(name: str) -> str:
+    """What an example says of itself: its docstring, or the comment at its head."""
+    text = (EXAMPLES / name).read_text()
+    return text if name.endswith(".yaml") else ast.get_docstring(ast.parse(text)) or ""
+
+
+def type_(done, name: str, small: tuple[str, ...]) -> tuple[Path, str]:
+    """Types the command that the example names; the result directory, and what was printed."""
+    (command,) = commands(said_by(name), fence=False)
+    here = [word.replace("examples/", f"{EXAMPLES}/") for word in command]
+    out = done(*made_small(here, small), "--seeds=1", "--quiet")
+    return Path(here[here.index("--out") + 1]), out
+
+
+def test_there_is_no_example_that_no_test_runs():
+    tried = {*(f"{name}.py" for name in (*PROGRAMS, *IMPORTED)), "cell.yaml", "first_steps.ipynb"}
+    data = {"train_ride.csv", "tunnel_losses.csv", "arrivals.csv", "my_prompts.jsonl"}
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == tried | data
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_runs_by_the_command_it_names(name, tmp_path, monkeypatch, capsys):
+    assert f"\n    python examples/{name}.py\n" in said_by(f"{name}.py")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py"])
+    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 3 and not any("nan" in line for line in lines)
+
+
+@pytest.mark.parametrize(("name", "kind"), IMPORTED.items())
+@pytest.mark.usefixtures("undrawn")
+def test_a_part_of_the_readers_own_runs_beside_ours(name, kind, done, untuned):
+    out, printed = type_(done, f"{name}.py", untuned)
+    cells = pd.read_csv(out / "cells.csv", dtype=str)
+    assert kind in cells.to_numpy() and "k_sqs" in set(cells["scheme.kind"])
+    assert "latency per token" in printed
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_cell_from_a_file_runs_with_an_axis(done, small):
+    out, _ = type_(done, "cell.yaml", small)
+    cells = pd.read_csv(out / "cells.csv")
+    assert list(cells["scheme.kind"]) == ["cloud_only", "dense", "k_sqs"]
+    assert set(cells["uplink.header_bits"]) == {32} and set(cells["uplink.rate.bps"]) == {16_900}
+
+
+def test_the_notebook_runs_cell_by_cell(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = types.ModuleType("first_steps")
+    monkeypatch.setitem(sys.modules, "first_steps", module)
+    for cell in NOTEBOOK["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), cell["id"], "exec"), module.__dict__)
+    assert len(module.summary) == 6 and module.figure.axes
+    assert module.mine["support_size"] >= 1
+
+
+def test_the_notebook_keeps_no_outputs():
+    code = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
+    assert code and all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+
+
+def test_examples_are_short():
+    for path in EXAMPLES.glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 70, path.name
+        assert not re.search(r"results/(?!own_|python)", path.read_text()), f"{path.name} writes where scenarios do"

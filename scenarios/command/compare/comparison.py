@@ -23,7 +23,7 @@ from scenarios.command.cell_file import load_own
 from scenarios.command.options import CONTROLS
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.aligned_columns import aligned, wrapped
-from scenarios.findings.wording import with_ends, would_show
+from scenarios.findings.wording import counted, with_ends, would_show
 from simulator.results.changes import Change, Control, beyond_noise, changes
 from simulator.results.columns import CURVE
 from simulator.results.compared import Plain, plain
@@ -185,7 +185,7 @@ def _names(before: ResultFolder, met: SameSettings) -> list[str]:
 
 def _heading(letter: str, folder: ResultFolder) -> str:
     cells, manifest = folder.cells, folder.manifest
-    size = f"{_count(cells['cell'].nunique(), 'cell')}, {_count(cells['seed'].nunique(), 'seed')}"
+    size = f"{counted(cells['cell'].nunique(), 'cell')}, {counted(cells['seed'].nunique(), 'seed')}"
     code = f"sqsim {manifest.get('sqsim')}, commit {str(manifest.get('commit') or 'unknown')[:12]}"
     date = f", {manifest['date']}" if manifest.get("date") else ""
     measured = "; real time, another run has other times" if manifest.get("deterministic") is False else ""
@@ -296,7 +296,3 @@ def _listed(heading: str, names: Sequence[str], most: int, mark: str) -> Iterato
     more = f"{mark}and {len(names) - most} more" if len(names) > most else ""
     if names:
         yield wrapped(f"{heading}: {mark.join(names[:most])}{more}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -37,29 +37,24 @@ COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
 
 def run(options: argparse.Namespace) -> str:
     """What to print. Raises ConfigError, one line."""
-    from simulator.decoding.recording import take_over
+    from simulator.decoding.recording import export, take_over
     from simulator.decoding.round_store import CAP_VARIABLE, RoundStore
 
     store = RoundStore.here()
     if store is None:
         raise ConfigError(f"{CAP_VARIABLE} = 0: no rounds are kept; set it to a size in GB, or leave it out")
     if options.way == "export":
-        return _export(store, options.file, options.pair)
+        file: Path = options.file
+        if file.suffix != RECORDING:
+            raise ConfigError(f"file = {file}: must end in {RECORDING}")
+        if not file.parent.is_dir():
+            raise ConfigError(f"file = {file}: {file.parent} is no folder")
+        return "\n".join([str(file), *_counts(export(file, store, _fingerprints(store, options.pair)))])
     if options.way == "import":
         return "\n".join([str(store.path), *_counts(take_over(options.file, store))])
     if options.way == "clear":
         return _clear(store, options.pair)
     return _shown(store)
-
-
-def _export(store: RoundStore, file: Path, pair: str | None) -> str:
-    from simulator.decoding.recording import export
-
-    if file.suffix != RECORDING:
-        raise ConfigError(f"file = {file}: must end in {RECORDING}")
-    if not file.parent.is_dir():
-        raise ConfigError(f"file = {file}: {file.parent} is no folder")
-    return "\n".join([str(file), *_counts(export(file, store, _fingerprints(store, pair)))])
 
 
 def _clear(store: RoundStore, pair: str | None) -> str:

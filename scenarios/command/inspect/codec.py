@@ -145,7 +145,11 @@ def schemes_for(vocabulary: int) -> list[DraftScheme]:
     """Every lossless preset that sends the distribution of one draft, with its defaults, where they fit the vocabulary;
     of those that are made of the same parts, one."""
     kinds = [kind for kind in Scheme.kinds.values() if issubclass(kind, DraftScheme) and kind is not Composed]
-    schemes = [scheme_of(kind.model_fields["kind"].default) for kind in kinds if not _needs_more(kind)]
+    schemes = [
+        scheme_of(kind.model_fields["kind"].default)
+        for kind in kinds
+        if not isabstract(kind) and not any(field.is_required() for field in kind.model_fields.values())
+    ]
     found = list[DraftScheme]()
     for scheme in schemes:
         sound = scheme.lossless and not scheme.branches and scheme.sends_qhat
@@ -175,10 +179,6 @@ def read_payload(text: str) -> bytes:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"payload = {text!r}: no such file, and not hex digits") from None
-
-
-def _needs_more(kind: type[DraftScheme]) -> bool:
-    return isabstract(kind) or any(field.is_required() for field in kind.model_fields.values())
 
 
 class _One(Part):

@@ -21,6 +21,7 @@ from models.clocks.profile import PROFILES
 from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
 from models.power import KWH_PRICES, POWER_NEEDED, POWERS, PRICES
 from scenarios.command.run.run_plan import Changes, plan_of
+from scenarios.command.run.typed_settings import as_typed
 from scenarios.command.scenario import Also, Scenario
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
@@ -41,7 +42,7 @@ def page(scenario: Scenario, field: str | None = None) -> str:
     cells = plan_of(scenario, Changes(seeds=1)).cells  # each has as many seeds: the rest need not be made to be counted
     if field is not None:
         return "\n".join(text for line in _below(field, cells) for text in _row(line, width))
-    base = "\n".join(_wrapped(f"  {path} = {_typed(value)}", width) for path, value in scenario.base.items())
+    base = "\n".join(_wrapped(f"  {path} = {as_typed(value)}", width) for path, value in scenario.base.items())
     parts = [
         f"{scenario.name}: {scenario.summary}",
         f"About {scenario.minutes:g} minutes on two cores; {scenario.seeds * len(cells)} cells.",
@@ -70,13 +71,13 @@ def _below(field: str, cells: Sequence[Cell]) -> list[FieldLine]:
 
 def _axis(path: str, values: Sequence[object]) -> str:
     parts = (Mapping, list, tuple)
-    typed = [_typed(value) if isinstance(value, parts) else quantity(value, path) for value in values]
+    typed = [as_typed(value) if isinstance(value, parts) else quantity(value, path) for value in values]
     return f"  {path} = {', '.join(typed)}"
 
 
 def _beside(also: Also, width: int) -> str:
     """A further grid, with what differs from the base."""
-    base = [_wrapped(f"  {path} = {_typed(value)}", width) for path, value in also.base.items()]
+    base = [_wrapped(f"  {path} = {as_typed(value)}", width) for path, value in also.base.items()]
     grid = [_wrapped(_axis(path, values), width) for path, values in also.grid.items()]
     return "\n".join(["Beside it:", *base, *grid])
 
@@ -91,14 +92,6 @@ def _objective(scenario: Scenario) -> list[str]:
 
 def _wrapped(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width, subsequent_indent="      ", break_long_words=False))
-
-
-def _typed(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name}: {_typed(part)}" for name, part in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_typed, value)) + "]"
-    return shown(value)
 
 
 def _folded(lines: Iterable[FieldLine], width: int) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from models.interface import Speller
 from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.wording import counted
 from simulator.results.observer import Airing, ServerPass, Unserved
 from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
 from simulator.results.units import state_name
@@ -325,11 +326,6 @@ class _Story:
     def part(self, state: str, seconds: float) -> str:
         """A part of the breakdown."""
         return f"{state_name(state)} {self.duration(seconds)}"
-
-
-def counted(number: int, what: str) -> str:
-    """`1 token`, `3 tokens`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _unserved(gone: Sequence[Unserved]) -> Iterator[StoryLine]:

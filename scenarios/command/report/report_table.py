@@ -60,6 +60,9 @@ class ReportEntry:
     value: str = ""
 
 
+NONE: Final = ReportEntry("–")
+
+
 @dataclass(frozen=True)
 class ReportTable:
     """`rows` have an entry a column; the first names the row."""
@@ -134,7 +137,7 @@ def number(value: object, name: str) -> ReportEntry:
     """A value of the field or metric `name`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ReportEntry("–" if value is None else quantity(value, name))
-    return ReportEntry("–") if math.isnan(value) else ReportEntry(quantity(value, name), _sorted_by(value))
+    return NONE if math.isnan(value) else ReportEntry(quantity(value, name), _sorted_by(value))
 
 
 def _table(
@@ -166,17 +169,12 @@ def _row(row: pd.Series[float], fields: Sequence[str], metrics: Sequence[str]) -
         elif isinstance(row[name], str):
             yield ReportEntry(str(row[name]))
         elif name == SPEEDUP:
-            yield _speedup(*(float(row[each]) for each in SPEEDUPS))
+            ratio, low, high = (float(row[each]) for each in SPEEDUPS)
+            known = not math.isnan(ratio)
+            yield ReportEntry(with_ends(ratio, low, high, "{:.3g}".format), _sorted_by(ratio)) if known else NONE
         else:
             mean, half = float(row[name]), float(row.get(name + CI_SUFFIX, math.nan))
             yield ReportEntry(with_interval(mean, half, name), "" if math.isnan(mean) else _sorted_by(mean))
-
-
-def _speedup(ratio: float, low: float, high: float) -> ReportEntry:
-    """`1.31 (1.25 to 1.38)`."""
-    if math.isnan(ratio):
-        return ReportEntry("–")
-    return ReportEntry(with_ends(ratio, low, high, "{:.3g}".format), _sorted_by(ratio))
 
 
 def _compared(numbers: Mapping[str, object], places: Sequence[str]) -> list[ReportEntry]:

@@ -17,7 +17,7 @@ from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
 from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number, wrapped
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
-from scenarios.findings.wording import joined, stretches
+from scenarios.findings.wording import counted, joined, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
@@ -96,7 +96,10 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
         return []
     table = marked(summary).assign(fullest=[fullest(row) for _, row in summary.iterrows()])
     full = (table["overloaded"] > 0) | (table[[f"{name}_busy" for name in STATIONS]] >= OVERLOAD).any(axis=1)
-    over = (table["overloaded"] > 0) & _unasked(table)
+    kinds = table.get("workload.kind", pd.Series("", index=table.index))
+    # work that arrives whether or not it is served
+    open_ = kinds.map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
+    over = (table["overloaded"] > 0) & open_
     lines = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))
     return [*lines, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
@@ -113,13 +116,6 @@ def unsettled(summary: pd.DataFrame) -> list[str]:
             part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
             lines.append(f"{curve}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})")
     return lines
-
-
-def _unasked(summary: pd.DataFrame) -> pd.Series[bool]:
-    """Returns for each row whether work arrives whether or not it is served."""
-    if "workload.kind" not in summary.columns:
-        return pd.Series(True, index=summary.index)
-    return summary["workload.kind"].map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
 
 
 def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> list[str]:
@@ -274,8 +270,9 @@ def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> st
     )
     table = marked(summary)
     parts = [heading, by_curve(table, axis, lambda row: _borne(row, alone)), met, by_curve(table, axis, _met_first)]
-    text = "\n".join(map(wrapped, reasons(summary, axis, objective)))
-    return "\n\n".join([*parts, *([text] if text else [])])
+    # Which limit fails, and by how much, where a curve bears none; where the search ended, not the curve.
+    lines = [*_none_borne(summary, axis, objective), *_stopped(summary, axis, objective)]
+    return "\n\n".join([*parts, *(["\n".join(map(wrapped, lines))] if lines else [])])
 
 
 def _borne(row: pd.Series[float], alone: bool) -> str:
@@ -283,7 +280,7 @@ def _borne(row: pd.Series[float], alone: bool) -> str:
     if not alone:
         return text
     none = int(row.get("seeds_of_none", 0))
-    lacking = f"; {none} seed{'s' if none > 1 else ''} none" if none and row["capacity"] else ""
+    lacking = f"; {counted(none, 'seed')} none" if none and row["capacity"] else ""
     return f"{text} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f}{lacking})"
 
 
@@ -292,14 +289,8 @@ def _met_first(row: pd.Series[float]) -> str:
     return f"{limit}, {station or 'no station alone'}" if limit else "-"
 
 
-def reasons(summary: pd.DataFrame, axis: str | None, objective: Objective) -> list[str]:
-    """A line a curve that bears none somewhere: which limit fails, and by how much. Then a line of those that bear as
-    many as were asked for: the search ended there, not they."""
-    return [*_none_borne(summary, axis, objective), *_stopped(summary, axis, objective)]
-
-
 def _none_borne(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:
-    fewest = f"{objective.low:,} {_thing(objective)}{'s' if objective.low > 1 else ''}"
+    fewest = counted(objective.low, _thing(objective))
     for curve, rows in summary[summary["capacity"] < objective.low].groupby(CURVE, sort=False):
         places: dict[str, list[str]] = {}
         for _, row in rows.iterrows():
@@ -317,7 +308,9 @@ def unmet(row: pd.Series[float], objective: Objective) -> Iterator[str]:
         if math.isnan(value):
             yield f"{name} has no value"
         elif value > limit:
-            yield f"{name} is {quantity(value, name)}, {_above(value, limit)} the limit of {quantity(limit, name)}"
+            share = value / limit - 1
+            above = f"{value / limit:.3g} times" if share >= 1 else f"{quantity(100 * share, '', 2)}% above"
+            yield f"{name} is {quantity(value, name)}, {above} the limit of {quantity(limit, name)}"
 
 
 def _stopped(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:
@@ -344,8 +337,3 @@ def _at(row: pd.Series[float], axis: str | None) -> str:
 
 def _at_axis(at: list[str], axis: str | None) -> str:
     return "" if axis is None else f" at {title(axis)} {', '.join(at)}"
-
-
-def _above(value: float, limit: float) -> str:
-    share = value / limit - 1
-    return f"{value / limit:.3g} times" if share >= 1 else f"{quantity(100 * share, '', 2)}% above"

@@ -43,8 +43,9 @@ def run(plan: RunPlan, options: RunOptions) -> str:
     With choices the cells swept are those that each scheme chose and those of the grid; with an objective each is at
     the largest number of devices that meets it.
     """
-    if options.trace:
-        require_simulation(plan.scenario.study)
+    if options.trace and plan.scenario.study != SIMULATION:
+        text = f"this scenario asks the study {plan.scenario.study!r}, in which no request is served in time"
+        raise ConfigError(f"trace: {text}")
     with only_writer(options.out):
         if options.overwrite:
             prepare_pairs(plan.cells)
@@ -168,12 +169,6 @@ def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar)
         for cells, borne in ((each.fixed(), best.first), (each.chosen(), best.value))
     }
     return [each for each, _ in chosen], starts
-
-
-def require_simulation(study: str) -> None:
-    """Raises ConfigError where nothing happens in time that a trace could tell."""
-    if study != SIMULATION:
-        raise ConfigError(f"trace: this scenario asks the study {study!r}, in which no request is served in time")
 
 
 def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProgress) -> None:

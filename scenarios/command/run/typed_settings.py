@@ -4,7 +4,7 @@ wherever they read as one."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import yaml
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from kinds import ConfigError, Part, one_line
 from kinds.yaml_file import load_yaml, problem_of
 from models.interface import Pair
+from simulator.cell.descriptions import shown
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf")
 
@@ -83,6 +84,13 @@ def _numbers(value: object) -> object:
     if isinstance(value, dict):
         return {str(key): _numbers(item) for key, item in value.items()}
     return value
+
+
+def as_typed(value: object) -> str:
+    """A value in YAML on one line, as it would be typed."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {as_typed(each)}" for name, each in value.items()) + "}"
+    return "[" + ", ".join(map(as_typed, value)) + "]" if isinstance(value, list | tuple) else shown(value)
 
 
 def parse_part(schema: type[Typed], name: str, text: str) -> Typed:
