@@ -1,10 +1,13 @@
-"""What a test gets back from the command line: a command typed, and a run that has ended well."""
+"""What a test gets back from the command line: a command typed, a run that has ended well, and a note of it changed."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from simulator.results.result_directory import record
 
 Typed = Callable[..., tuple[int, str, str]]
 """Types `sqsim ARGUMENTS`: (exit status, stdout, stderr)."""
@@ -17,3 +20,10 @@ class Finished:
     out: Path
     stdout: str
     stderr: str
+
+
+def noted(folder: Path, **fields: object) -> None:
+    """Gives a result directory's scenario.json other fields, and the checksum that goes with them."""
+    path = folder / "scenario.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    record(folder, [path])

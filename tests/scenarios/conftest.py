@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import sys
 
 import pytest
@@ -49,6 +50,12 @@ def finished(tmp_path_factory):
     return Finished(
         folder / "results" / "latency_vs_bandwidth_quick", *(path.read_text(encoding="utf-8") for path in said)
     )
+
+
+@pytest.fixture
+def mine(finished, tmp_path):
+    """A copy of that run in the test's folder, `mine`, which may be changed."""
+    return shutil.copytree(finished.out, tmp_path / "mine")
 
 
 @pytest.fixture(autouse=True)

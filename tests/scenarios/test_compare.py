@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -15,19 +14,16 @@ from kinds.files import read_note, write_note
 from simulator.results.result_directory import record
 
 LATENCY = "latency_per_token_s"
-Edit = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @pytest.fixture
-def edited(finished, tmp_path):
+def edited(finished, mine):
     """A copy of a finished run whose table of cells is another."""
 
     def copy(edit):
-        shutil.copytree(finished.out, tmp_path / "other", dirs_exist_ok=True)
-        path = tmp_path / "other" / "cells.parquet"
-        edit(pd.read_parquet(finished.out / "cells.parquet")).to_parquet(path)
-        record(path.parent, [path])
-        return tmp_path / "other"
+        edit(pd.read_parquet(finished.out / "cells.parquet")).to_parquet(mine / "cells.parquet")
+        record(mine, [mine / "cells.parquet"])
+        return mine
 
     return copy
 
@@ -123,14 +119,13 @@ def test_what_is_no_finished_result_directory_is_told_in_one_line(refused, finis
 
 @pytest.mark.parametrize("endless", ["/dev/zero", "pipe"])
 @pytest.mark.parametrize("name", ["manifest.json", "cells.parquet", "scenario.json"])
-def test_a_file_without_an_end_is_refused(endless, name, refused, finished, tmp_path):
-    other = shutil.copytree(finished.out, tmp_path / "other")
-    (other / name).unlink()
+def test_a_file_without_an_end_is_refused(endless, name, refused, finished, mine):
+    (mine / name).unlink()
     if endless == "pipe":
-        os.mkfifo(other / name)
+        os.mkfifo(mine / name)
     else:
-        (other / name).symlink_to(endless)
-    commands = [("compare", str(finished.out), "other"), ("report", "other"), ("plot", "other")]
+        (mine / name).symlink_to(endless)
+    commands = [("compare", str(finished.out), "mine"), ("report", "mine"), ("plot", "mine")]
     for command in commands[: 2 if name == "cells.parquet" else 3]:  # which `plot` does not read
         assert name in refused(*command)
 
@@ -138,17 +133,13 @@ def test_a_file_without_an_end_is_refused(endless, name, refused, finished, tmp_
 @pytest.mark.parametrize(
     ("name", "commands"),
     [
-        ("cells.parquet", ("compare", "report")),
-        ("scenario.json", ("compare", "report", "plot")),
-        ("chosen_and_fixed.csv", ("report", "plot")),
-        ("findings.json", ("report",)),
-        ("figures/latency.svg", ("report",)),
+        ("cells.parquet", "compare report"), ("scenario.json", "compare report plot"), ("findings.json", "report"),
+        ("chosen_and_fixed.csv", "report plot"), ("figures/latency.svg", "report"),
     ],
-)
-def test_a_file_in_which_a_byte_is_another_is_named_before_it_is_read(name, commands, refused, finished, tmp_path):
-    other = shutil.copytree(finished.out, tmp_path / "other")
-    whole = (other / name).read_bytes()
-    (other / name).write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
-    for command in commands:
-        words = ("compare", str(finished.out), "other") if command == "compare" else (command, "other")
-        assert f"other/{name}: is not what was written there, its checksum is another" in refused(*words)
+)  # fmt: skip
+def test_a_file_in_which_a_byte_is_another_is_named_before_it_is_read(name, commands, refused, finished, mine):
+    whole = (mine / name).read_bytes()
+    (mine / name).write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
+    for command in commands.split():
+        words = ("compare", str(finished.out), "mine") if command == "compare" else (command, "mine")
+        assert f"mine/{name}: is not what was written there, its checksum is another" in refused(*words)

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from browser import shown
 from parsed_page import Element, parsed
+from typed_command import noted
 
 import plots
 import scenarios.command.report
@@ -189,51 +190,35 @@ def test_a_browser_shows_it_without_complaint_and_sorts(report, tmp_path):
     assert values != [float(row.children[place].attributes["data-v"]) for row in before]
 
 
-def test_what_a_user_named_is_text_and_no_markup(typed, finished, tmp_path):
-    shutil.copytree(finished.out, tmp_path / "mine")
-    note = json.loads((tmp_path / "mine" / "scenario.json").read_text())
-    text = "Answer: <script>alert(1)</script> & so on"
-    (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "findings": [text], "scenario": "<b>x"}))
-    record(tmp_path / "mine", [tmp_path / "mine" / "scenario.json"])
-    status, out, err = typed("report", "mine")
-    assert (status, out, err) == (0, "mine/report.html\n", "")
-    page = parsed((tmp_path / "mine" / "report.html").read_text(encoding="utf-8"))
+def test_what_a_user_named_is_text_and_no_markup(typed, mine):
+    noted(mine, findings=["Answer: <script>alert(1)</script> & so on"], scenario="<b>x")
+    assert typed("report", "mine") == (0, "mine/report.html\n", "")
+    page = parsed((mine / "report.html").read_text(encoding="utf-8"))
     (answer,) = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
     assert answer.text == "<script>alert(1)</script> & so on" and len(page.all("script")) == 1
     assert page.all("header")[0].all("code")[0].text == "<b>x"
 
 
-def test_figures_that_are_not_there_are_drawn_and_a_broken_one_is_told(typed, refused, finished, tmp_path):
-    shutil.copytree(finished.out, tmp_path / "mine", ignore=shutil.ignore_patterns("figures"))
-    note = json.loads((tmp_path / "mine" / "scenario.json").read_text())
-    (tmp_path / "mine" / "scenario.json").write_text(json.dumps({**note, "figures": ["bits", "mine"]}))
-    record(tmp_path / "mine", [tmp_path / "mine" / "scenario.json"])
+def test_figures_that_are_not_there_are_drawn_and_a_broken_one_is_told(typed, refused, mine):
+    shutil.rmtree(mine / "figures")
+    noted(mine, figures=["bits", "mine"])
     status, _, err = typed("report", "mine")
     assert status == 0 and err.startswith("sqsim: figure mine: is not drawn, nothing here adds it")
-    assert 'id="figure-bits"' in (tmp_path / "mine" / "report.html").read_text(encoding="utf-8")
-    (tmp_path / "mine" / "figures" / "bits.svg").write_text("<svg")
-    record(tmp_path / "mine", [tmp_path / "mine" / "figures" / "bits.svg"])
+    assert 'id="figure-bits"' in (mine / "report.html").read_text(encoding="utf-8")
+    (mine / "figures" / "bits.svg").write_text("<svg")
+    record(mine, [mine / "figures" / "bits.svg"])
     err = refused("report", "mine")
     assert "bits.svg: not an svg file" in err and "sqsim plot mine" in err
 
 
-def test_two_figures_in_one_page_keep_their_ids_apart(tmp_path):
-    path = tmp_path / "a.svg"
-    path.write_text(
-        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        'width="9pt" height="9pt" viewBox="0 0 9 9"><style>*{}</style><defs><path id="p"/></defs>'
-        '<use xlink:href="#p" clip-path="url(#p)"/></svg>'
-    )
-    made = inline(path, "bits", "bits a token")
-    assert 'id="bits-p"' in made and 'href="#bits-p"' in made and "url(#bits-p)" in made
-    assert "<?xml" not in made and "<style" not in made and 'viewBox="0 0 9 9"' in made and "height=" not in made
-
-
-HOSTILE = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9"
-  onload="document.title='ran'"><script>document.title='ran'</script><style>@import 'http://host.invalid/a'</style>
+HOSTILE = """<?xml version="1.0"?>
+  <svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9"
+  height="9pt" onload="document.title='ran'">
+  <script>document.title='ran'</script><style>@import 'http://host.invalid/a'</style>
   <a xlink:href="javascript:document.title='ran'"><path id="shape" d="M0 0L9 9" onclick="document.title='ran'"/></a>
   <foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><img src="x" onerror="document.title='ran'"/></body>
-  </foreignObject><image href="http://host.invalid/b"/><use href="http://host.invalid/c#d"/><use xlink:href="#shape"/>
+  </foreignObject><image href="http://host.invalid/b"/><use href="http://host.invalid/c#d"/>
+  <use xlink:href="#shape" clip-path="url(#c)"/>
   <rect fill="url(http://host.invalid/e)" style="fill: url('http://host.invalid/f'); stroke: #123456"/>
   <rect style="fill: u\\72l(http://host.invalid/g); background: red"/><rect style="stroke: #654321; position: fixed"/>
   <animate attributeName="href" values="javascript:document.title='ran'"/><set attributeName="onload" to="x"/>
@@ -248,20 +233,22 @@ def test_a_strangers_figure_runs_nothing_and_loads_nothing(tmp_path):
     assert {each.tag.lower() for each in drawing.every()} <= {"svg", "path", "use", "rect", "text"}
     names = {name for each in drawing.every() for name in each.attributes}
     assert not [name for name in names if name.startswith("on")]
-    for word in ("ran", "host.invalid", "javascript", "import", "position", "background", "u\\72l"):
+    for word in (
+        "ran", "host.invalid", "javascript", "import", "position", "background", "u\\72l", "<?xml", "<style", "height=",
+    ):  # fmt: skip
         assert word not in made
     assert 'id="bits-shape"' in made and 'xlink:href="#bits-shape"' in made and 'd="M0 0L9 9"' in made
+    assert "url(#bits-c)" in made and 'viewBox="0 0 9 9"' in made
     assert "stroke:#654321" in made.replace(" ", "") and "told &lt;b&gt;" in made
 
 
-def test_a_browser_runs_nothing_of_a_strangers_directory(typed, finished, tmp_path):
-    shutil.copytree(finished.out, tmp_path / "sent")
-    figures = list((tmp_path / "sent" / "figures").glob("*.svg"))
+def test_a_browser_runs_nothing_of_a_strangers_directory(done, mine, tmp_path):
+    figures = list((mine / "figures").glob("*.svg"))
     for path in figures:
         path.write_text(HOSTILE)
-    record(tmp_path / "sent", figures)  # a stranger can state checksums too
-    assert figures and typed("report", "sent")[0] == 0
-    found = shown(tmp_path / "sent" / "report.html", "", tmp_path)
+    record(mine, figures)  # a stranger can state checksums too
+    assert figures and done("report", "mine")
+    found = shown(mine / "report.html", "", tmp_path)
     assert found.console == [] and "<title>ran" not in found.document
 
 
@@ -286,13 +273,12 @@ def test_our_own_figures_lose_nothing_to_the_lists():
             assert style(lines.get("style", "")) == style(left.get("style", ""))
 
 
-def test_a_report_takes_the_place_of_a_link_and_writes_nothing_through_it(typed, finished, tmp_path):
-    shutil.copytree(finished.out, tmp_path / "sent")
-    (tmp_path / "mine").write_text("mine")
-    (tmp_path / "sent" / "report.html").unlink(missing_ok=True)
-    (tmp_path / "sent" / "report.html").symlink_to(tmp_path / "mine")
-    assert typed("report", "sent")[0] == 0
-    assert (tmp_path / "mine").read_text() == "mine" and not (tmp_path / "sent" / "report.html").is_symlink()
+def test_a_report_takes_the_place_of_a_link_and_writes_nothing_through_it(done, mine, tmp_path):
+    (tmp_path / "kept").write_text("kept")
+    (mine / "report.html").unlink(missing_ok=True)
+    (mine / "report.html").symlink_to(tmp_path / "kept")
+    done("report", "mine")
+    assert (tmp_path / "kept").read_text() == "kept" and not (mine / "report.html").is_symlink()
 
 
 @pytest.mark.parametrize(
@@ -324,13 +310,10 @@ def test_the_templates_go_into_the_package():
     assert names == {"report.html", "report_tables.html", "report.css", "report.js"}
 
 
-def test_a_figure_of_ones_own_is_left_out_with_a_line(typed, finished, tmp_path):
-    figures = Path(shutil.copytree(finished.out, tmp_path / "sent")) / "figures"
-    shutil.copy(next(figures.glob("*.svg")), figures / "for_paper.svg")
-    status, _, err = typed("report", "sent")
-    assert status == 0 and err.splitlines() == [
-        "sqsim: sent/figures/for_paper.svg: is no figure of this run, and is left out"
-    ]
+def test_a_figure_of_ones_own_is_left_out_with_a_line(typed, mine):
+    shutil.copy(next((mine / "figures").glob("*.svg")), mine / "figures" / "for_paper.svg")
+    left_out = "sqsim: mine/figures/for_paper.svg: is no figure of this run, and is left out\n"
+    assert typed("report", "mine")[::2] == (0, left_out)
 
 
 OWN_FIGURE = """import plots
@@ -340,18 +323,13 @@ plots.register("own_in_tests", "bits once more", draw)
 """
 
 
-def test_a_figure_of_ones_own_comes_back_by_the_manifest_once_its_file_was_typed(
-    typed, finished, tmp_path, monkeypatch
-):
+def test_a_figure_of_ones_own_comes_back_by_the_manifest_once_its_file_was_typed(typed, mine, tmp_path, monkeypatch):
     """The directory's run imported a file, which must have been typed here as it reads now."""
     monkeypatch.setenv("SQSIM_CACHE", str(tmp_path / "cache"))  # nothing was typed before
-    out = Path(shutil.copytree(finished.out, tmp_path / "mine"))
     (tmp_path / "own.py").write_text(OWN_FIGURE)
-    note = json.loads((out / "scenario.json").read_text())
-    (out / "scenario.json").write_text(json.dumps({**note, "figures": ["own_in_tests", "bits"]}))
-    manifest = read_note(out / "manifest.json")
-    write_note(out / "manifest.json", manifest | {"imports": [str(tmp_path / "own.py"), "/gone.py", 5]})
-    record(out, [out / "scenario.json"])
+    imports = {"imports": [str(tmp_path / "own.py"), "/gone.py", 5]}
+    write_note(mine / "manifest.json", read_note(mine / "manifest.json") | imports)
+    noted(mine, figures=["own_in_tests", "bits"])
 
     def drawn(*words):
         with monkeypatch.context() as patch:
@@ -365,6 +343,6 @@ def test_a_figure_of_ones_own_comes_back_by_the_manifest_once_its_file_was_typed
     plot = ("plot", "mine", "--format=svg")
     assert not drawn(*plot) and drawn(*plot, "--import=own.py")
     assert drawn(*plot) and drawn("report", "mine") and drawn("compare", "mine", "mine")
-    assert 'id="figure-own_in_tests"' in (out / "report.html").read_text(encoding="utf-8")
+    assert 'id="figure-own_in_tests"' in (mine / "report.html").read_text(encoding="utf-8")
     (tmp_path / "own.py").write_text(OWN_FIGURE + "raise SystemExit\n")
     assert not drawn(*plot)

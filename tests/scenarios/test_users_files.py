@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typed_command import noted
 
 import plots
 from simulator.protocols import PROTOCOLS
 from simulator.results import metrics
-from simulator.results.result_directory import record
 
 FIGURE = """import plots
 from plots.bits_figure import draw
@@ -139,9 +139,7 @@ def test_a_part_in_a_file_of_its_own_goes_through_every_command(part, typed, tmp
     assert status == 0, err
     out = tmp_path / "out"
     if own.figures:
-        note = json.loads((out / "scenario.json").read_text())
-        (out / "scenario.json").write_text(json.dumps({**note, "figures": [*own.figures, *note["figures"]]}))
-        record(out, [out / "scenario.json"])
+        noted(out, figures=[*own.figures, *json.loads((out / "scenario.json").read_text())["figures"]])
     for words in (("plot", "out"), ("report", "out"), ("compare", "out", "out")):
         forget()
         status, _, err = typed(*words)
