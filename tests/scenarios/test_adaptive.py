@@ -51,13 +51,10 @@ def table() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_the_better_rival_is_found_at_each_rate_and_the_worst_rate_comes_first():
+def test_the_better_rival_and_the_gap_to_the_oracle_are_found_at_each_rate():
     stays, fades = against_better.report(table(), "bps").split("; ")
     assert "2.5% higher" in stays and "(cloud_only)" in stays and "10% lower" in stays and "(k_sqs)" in stays
     assert "48.7% lower" in fades and "55% lower" in fades
-
-
-def test_the_gap_to_the_oracle_is_from_the_least_to_the_most():
     line = against_limit.report(table(), "bps")
     stays = line.split("; ")[0]
     assert stays.index("2.5% higher") < stays.index("8% higher") and "no edge can" in line

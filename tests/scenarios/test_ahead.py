@@ -94,15 +94,12 @@ def test_the_gain_is_reported_near_and_far():
     assert f"{far:.3g}% lower" in line and f"a = {A:.2f}" in line
 
 
-def test_where_drafting_ahead_hurts_a_shared_cell_is_reported_with_what_was_in_vain():
+def test_where_drafting_ahead_hurts_a_shared_cell_is_reported_and_is_no_part_of_the_closed_form():
     assert shared_cell.report(table(), AXIS) == ""
     line = shared_cell.report(pd.concat([table(), cell_shared()], ignore_index=True), AXIS)
     assert line.startswith("in the shared cell faster than waiting, by devices: depth 2 up to 10, 50% higher")
     assert line.endswith("with 100, where 33% of its drafts are flushed")
     assert wasted_share(table()).tolist() == pytest.approx([d / (4 + d) for d in (0, 1, 4) for _ in range(4)])
-
-
-def test_a_shared_cell_is_no_part_of_the_closed_form():
     both = pd.concat([table(), cell_shared()], ignore_index=True)
     assert len(beside(both)) == len(table()) and set(crowded(both)["scheme.kind"]) == {"k_sqs"}
 

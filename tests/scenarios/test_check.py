@@ -275,13 +275,6 @@ def test_the_examples_pass_or_decide_no_token(name, typed, alone):
     assert ("decides no token" in out) == (name == "own_loss")
 
 
-def test_a_file_that_is_none_or_registers_nothing_is_a_mistake(typed, tmp_path):
-    assert typed("check", "nosuch.py") == (2, "", f"sqsim: import = {tmp_path / 'nosuch.py'}: must be a Python file\n")
-    (tmp_path / "empty.py").write_text("x = 1\n")
-    status, out, err = typed("check", "empty.py")
-    assert (status, out) == (2, "") and err.startswith("sqsim: file = empty.py: registers nothing")
-
-
 def test_a_part_that_answers_otherwise_elsewhere_is_told(typed, tmp_path, monkeypatch, alone):
     (tmp_path / "mine.py").write_text(HEAD.format(family="Sparsifier") + STATE)
     requested = checks.answers_elsewhere

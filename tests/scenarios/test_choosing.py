@@ -61,15 +61,12 @@ def raced(choosing: Choosing) -> list[Chosen]:
     return choosing.choices(tuner.outcomes())
 
 
-def test_a_setting_tries_what_is_open_on_seeds_of_their_own_in_cells_of_their_own():
+def test_a_setting_tries_what_is_open_on_seeds_and_in_cells_of_their_own_and_nothing_that_is_typed():
     cells = Choosing(grid(), replace(TUNE, base={"workload.requests": 2})).tuner().first()
     assert {(cell.seed, cell.workload.total) for cell in cells} == {(FIRST_SEED, 2), (FIRST_SEED + 1, 2)}
     tried = {kind: [cell for cell in cells if cell.scheme.kind == kind] for kind in ("cloud_only", "dense", "k_sqs")}
     assert [len(found) for found in tried.values()] == [0, 2 * 3 * 2, 2 * 9 * 2]
     assert {cell.scheme.drafts for cell in tried["dense"]} == {1, 2, 4}, "the grid's own L too"
-
-
-def test_what_the_user_types_or_the_grid_varies_is_not_tuned():
     choosing = Choosing(grid(), replace(TUNE, typed=frozenset({"scheme.k"})))
     assert [list(place.fields) for place in choosing.places[-1:]] == [["scheme.max_drafts"]]
     assert fields_told(choosing.places) == ["dense: L in {1, 2, 4}", "k_sqs: L in {1, 2, 4}"]
@@ -98,9 +95,6 @@ def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_wh
     assert dict(zip(text["curve"] + text[AXIS].astype(str), text["chosen"], strict=True)) == {
         "dense1000.0": "L=1", "dense1000000.0": "L=1", "k_sqs1000.0": "L=1 K=2", "k_sqs1000000.0": "L=1 K=8",
     }  # fmt: skip
-
-
-def test_a_choice_that_is_the_grids_own_is_shown_in_both_places_and_swept_once():
     only = {"scheme.k": "", "scheme.resolution": ""}
     choices = raced(Choosing(grid(), Tune(only, {"scheme.max_drafts": [4, 6]})))
     shown = to_show(choices)
@@ -170,16 +164,12 @@ def shown_with(choices: list[Chosen], worse: float) -> pd.DataFrame:
     return beside(rows, choices, lambda part: with_curves(part, AXIS))
 
 
-def test_a_choice_that_is_behind_the_grids_own_on_the_seeds_shown_is_told_with_where_and_by_how_much():
+def test_a_choice_that_is_behind_the_grids_own_or_that_the_race_cannot_tell_from_the_next_is_said():
     choices = raced(Choosing(grid(), TUNE))
     (text,) = doubts(choices, shown_with(choices, 1.5), AXIS, "latency_per_token_s")
     start = "Chosen, but behind the grid's own setting on the seeds shown: k_sqs at 1 kbit/s 51% higher"
     assert text.startswith(start)
     assert doubts(choices, shown_with(choices, 0.5), AXIS, "latency_per_token_s") == []
-
-
-def test_a_choice_that_the_race_cannot_tell_from_the_next_is_told_with_how_much_better_that_may_be():
-    choices = raced(Choosing(grid(), TUNE))
     shown = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
     alike = Difference("latency_per_token_s", Interval(0.01, 0.05, 8), relative=True)
     doubtful = [

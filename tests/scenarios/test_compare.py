@@ -43,11 +43,17 @@ def test_a_run_compared_with_itself_has_not_changed(typed, finished):
     assert ", 0 in A only, 0 in B only" in out and "latency_vs_bandwidth, " in out
 
 
-def test_what_changed_is_told_with_setting_metric_and_size(typed, finished, edited):
+def test_what_changed_is_reported_with_setting_metric_and_size_and_for_a_program_as_json(typed, finished, edited):
     status, out, err = typed("compare", str(finished.out), str(edited(slower)))
     assert (status, err) == (0, "") and "Changed beyond noise: 1, from A to B" in out
     (line,) = [line for line in out.splitlines() if line.startswith("k_sqs")]
     assert "10 kbit/s  latency per token" in line and "+25.0%" in line
+    status, out, _ = typed("compare", str(finished.out), str(edited(slower)), "--json", "--control=holm")
+    found = json.loads(out)
+    assert status == 0 and found["control"] == "holm" and found["a"]["directory"] == str(finished.out)
+    (change,) = found["changes"]
+    assert (change["metric"], change["n"], change["paired"], change["beyond_noise"]) == (LATENCY, 2, True, True)
+    assert change["relative"] and change["difference"] == pytest.approx(0.25)
 
 
 def test_noise_is_no_change_though_every_value_differs(done, finished, edited):
@@ -76,15 +82,6 @@ def test_settings_of_one_directory_alone_and_other_versions_are_named(done, fini
     assert "commit 0123456789ab" in out and "-> 9.9" in out
     both = [line for line in out.splitlines() if line.startswith(("A: ", "B: "))]
     assert ["real time" in line for line in both] == [False, True]
-
-
-def test_a_program_gets_the_same_as_json(typed, finished, edited):
-    status, out, _ = typed("compare", str(finished.out), str(edited(slower)), "--json", "--control=holm")
-    found = json.loads(out)
-    assert status == 0 and found["control"] == "holm" and found["a"]["directory"] == str(finished.out)
-    (change,) = found["changes"]
-    assert (change["metric"], change["n"], change["paired"], change["beyond_noise"]) == (LATENCY, 2, True, True)
-    assert change["relative"] and change["difference"] == pytest.approx(0.25)
 
 
 def test_one_seed_has_values_that_differ_and_no_noise_to_compare_with(done, finished, edited, tmp_path):

@@ -53,16 +53,13 @@ def test_a_bound_reaches_a_level_at_the_length_that_its_formula_says(step, initi
         assert at <= level * (1 + 1e-9) and before > level * (1 - 1e-9)
 
 
-def test_without_carry_a_bound_falls_no_further_than_within_a_request():
+def test_without_carry_a_bound_falls_no_further_than_within_a_request_and_none_to_the_target():
     found = Guarantee.of(pd.DataFrame(rows("a", 0.01, 0.1, carry=False)))
     one_sided, _ = excesses(0.01, 0.1)
     within = TARGET + one_sided / (KEPT_PER_TOKEN * REQUEST)
     assert found.tokens_to(0.99 * within, found.one_sided) == "never"
     tokens = int(found.tokens_to(1.5 * within, found.one_sided))
     assert tokens == math.ceil(one_sided / (1.5 * within - TARGET) / KEPT_PER_TOKEN) < REQUEST
-
-
-def test_no_bound_reaches_the_target():
     found = Guarantee.of(pd.DataFrame(rows("a", 0.01, 0.1)))
     assert found.tokens_to(TARGET, found.one_sided) == "never"
 

@@ -13,7 +13,7 @@ RUN = (
 """The run of `finished`."""
 
 
-def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(typed, small, tmp_path):
+def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(typed, small, tmp_path, finished):
     status, out, err = typed(*RUN, *small, "--dry-run")
     assert (status, err) == (0, "") and not list(tmp_path.iterdir())
     text = "Cells: 20, 10 settings x 2 seeds, and up to 12 more at what schemes choose; 10 to be decoded, the rest"
@@ -23,6 +23,8 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(type
     assert "Remembered: nothing in results/latency_vs_bandwidth_quick" in out
     stated = f"from the {scenario('latency_vs_bandwidth').minutes} min that the scenario states"
     assert f"with 1 worker, {stated}, which are of another model pair" in out
+    own, more = (int(each) for each in re.findall(r"Cells: (\d+), .* up to (\d+) more", out)[0])
+    assert own < len(pd.read_parquet(finished.out / "cells.parquet")) <= own + more
 
 
 def test_a_dry_run_tells_what_is_there_already(done, small, finished):
@@ -54,9 +56,3 @@ def test_no_more_hands_are_counted_on_than_the_machine_has_cores(typed, small, m
 
     few, many = time_of(2), time_of(999)
     assert many == few.replace("2 workers", "999 workers on 2 cores")
-
-
-def test_the_cells_that_run_are_within_those_counted_beforehand(typed, small, finished):
-    _, out, _ = typed(*RUN, *small, "--dry-run")
-    own, more = (int(each) for each in re.findall(r"Cells: (\d+), .* up to (\d+) more", out)[0])
-    assert own < len(pd.read_parquet(finished.out / "cells.parquet")) <= own + more

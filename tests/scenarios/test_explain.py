@@ -86,16 +86,13 @@ def test_each_pass_and_packet_belongs_to_one_round_or_to_the_prompt(name):
         assert len(packets) == sum(each.address[:2] == key and each.fragment >= 0 for each in spans.airings)
 
 
-def test_the_middle_of_a_long_request_is_left_out_and_how_to_see_it_is_said():
+def test_the_middle_of_a_long_request_is_left_out_and_a_pair_with_text_is_in_words():
     made, _ = told("local")[0, 0]
     text = "\n".join(story(made, None, None, "Told."))
     assert "... 10 rounds left out; --rounds 5-14 shows them" in text
     assert re.findall(r"^round (\d+)", text, flags=re.MULTILINE) == ["1", "2", "3", "4", "15", "16"]
     some = "\n".join(story(made, None, (5, 14), "Told."))
     assert re.findall(r"^round (\d+)", some, flags=re.MULTILINE) == [str(number) for number in range(5, 15)]
-
-
-def test_a_pair_with_text_is_told_in_words():
     made, _ = told("losses")[0, 0]
     speller = Sotu().speller()
     text = "\n".join(story(made, speller, None, "Told."))

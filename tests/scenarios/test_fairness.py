@@ -35,14 +35,11 @@ def cells(*schemes: object) -> list[Cell]:
     return Cell.from_fields({"models": {"pair": {"kind": "synthetic", "size": 64}}}).grid({"scheme": schemes})
 
 
-def test_where_all_is_alike_one_line_names_the_code():
+def test_where_all_is_alike_one_line_names_the_code_and_whose_are_those_that_differ():
     assert compared_alike(cells(*ALL), Tune(), {}) == [
         "One code for all: context-coded (recoded), drafted id coded: dense and k_sqs"
     ]
     assert compared_alike(cells("k_sqs"), Tune(), {}) == [] == compared_alike(cells("k_sqs"), None, {})
-
-
-def test_codes_that_differ_are_reported_with_whose_they_are():
     (line,) = compared_alike(
         cells(*ALL[:3], {"kind": "dense", "code": "enumerative", "token": "flat"}, "k_sqs"), Tune(), {}
     )
@@ -52,18 +49,20 @@ def test_codes_that_differ_are_reported_with_whose_they_are():
     )
 
 
-def test_a_baseline_that_is_not_there_is_reported_unless_the_question_leaves_it_out():
+def test_baselines_that_are_not_there_and_what_is_fixed_or_not_tuned_are_reported():
     some = cells("cloud_only", "dense", "k_sqs")
     assert lacking(some) == ["colocated", "edge_only"]
     left_out = {"colocated": "the cloud may not draft"}
     assert "Not compared with: the drafter alone" in compared_alike(some, Tune(), left_out)
     assert question("Who wins?", left_out) == "Who wins? (Without co-located speculation: the cloud may not draft.)"
-
-
-def test_what_is_fixed_is_reported_with_the_reason_and_what_is_not_tuned_at_all_with_whose_it_is():
     fixed: Mapping[str, str] = {"scheme.max_drafts": "rounds of one length"}
     assert "Fixed, not tuned: L (rounds of one length)" in compared_alike(cells(*ALL), Tune(fixed), {})
     assert "Not tuned: colocated, dense and k_sqs, at one setting each" in compared_alike(cells(*ALL), None, {})
+    unlike = [
+        Cell.from_fields({"models": {"pair": "sotu"}, "scheme": scheme})
+        for scheme in ("cloud_only", {"kind": "dense", "code": "enumerative"}, "k_sqs")
+    ]
+    assert len(codes(schemes_of(unlike))) == 2 and lacking(unlike) == ["colocated", "edge_only"]
 
 
 def test_of_a_users_scheme_the_numbers_without_values_to_try_are_reported(tmp_path, monkeypatch):
@@ -147,11 +146,3 @@ def test_conformal_thresholds_are_carried_across_the_requests_of_a_device(compar
     for scheme in schemes_of(plan(comparing).cells):
         sparsifier = getattr(scheme, "sparsifier", scheme)
         assert getattr(sparsifier, "carry", True), scheme
-
-
-def test_a_comparison_that_is_not_alike_is_found():
-    cells = [
-        Cell.from_fields({"models": {"pair": "sotu"}, "scheme": scheme})
-        for scheme in ("cloud_only", {"kind": "dense", "code": "enumerative"}, "k_sqs")
-    ]
-    assert len(codes(schemes_of(cells))) == 2 and lacking(cells) == ["colocated", "edge_only"]

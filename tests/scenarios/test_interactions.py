@@ -56,15 +56,12 @@ def test_the_table_of_variance_has_a_row_an_effect_and_reads_as_one():
     assert row[-2:] == ["-", "-"]
 
 
-def test_where_the_best_setting_lies_is_reported_with_what_it_carries_along():
+def test_where_the_best_setting_lies_and_what_one_for_all_costs_is_reported():
     line = best_moves.report(factorial(), None)
     assert line.startswith(
         "Best (K, ell, L), and how many others cannot be distinguished from it: 1 kbit/s temperature 0.5 ("
     )
     assert line.count(";") == 3 and ", 4), 1 tied; 1 kbit/s temperature 1.5 (" in line  # (2, 100) and (8, 10) are alike
-
-
-def test_one_setting_for_all_is_reported_with_what_it_costs_at_each_place():
     line = one_setting.report(factorial(), None)
     assert line.startswith("One setting for all (K ") and line.count("% ± ") + line.count(" 0% at ") == 4
     assert "at 1 Mbit/s temperature 1.5" in line
@@ -93,16 +90,13 @@ def settings(noise: float = 0.0, seeds: int = 3) -> pd.DataFrame:
     ).sample(frac=1, random_state=1, ignore_index=True)  # fmt: skip
 
 
-def test_the_best_of_each_place_is_found_and_settings_that_noise_hides_are_tied():
+def test_the_best_of_each_place_is_found_and_the_one_of_least_summed_ln_ratio_for_all():
     found = best_settings(settings(), (RATE,))
     # what a seed shifts everywhere hides nothing: settings are paired
     assert [(each.at, each.setting, each.tied) for each in found] == [((1e3,), (2, 10), 0), ((1e6,), (8, 100), 0)]
     # the first setting and the last have the same noise, so nothing hides their difference
     assert [each.tied for each in best_settings(settings(noise=0.5), (RATE,))] == [2, 2]
     assert [each.tied for each in best_settings(settings(seeds=1), (RATE,))] == [3, 3]
-
-
-def test_one_setting_for_all_has_the_least_summed_ln_ratio_to_the_bests():
     found = one_for_all(settings())
     assert found is not None and found[0] == (8, 10)  # ln of 1.4 x 2, against 1 x 4, 2 x 3 and 3 x 1
     assert [each.size for each in found[1].values()] == pytest.approx([0.4, 1.0]) and found[1][(1e3, 1.0)].same

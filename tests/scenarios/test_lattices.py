@@ -101,9 +101,11 @@ def test_precision_needs_a_headline():
         plan_of(scenario("thresholds"), Changes(precision=0.02, settings={"models.pair": "sotu"}))
 
 
-def test_dense_beats_sparse_from_81_tokens_of_50257_at_a_resolution_of_100():
+def test_dense_beats_sparse_from_81_tokens_of_50257_at_a_resolution_of_100_and_of_few_tokens_never():
     """REFERENCE value."""
     assert shorter_from_size(50_257, 100) == 81
+    assert shorter_from_counts(4, 1) is None
+    assert shorter_from_size(2, 100) is None
 
 
 @pytest.mark.parametrize("vocabulary", [8, 64, 1_024])
@@ -166,8 +168,3 @@ def test_real_packets_of_ids_with_a_count_cross_there(vocabulary, resolution):
     dense = bits(vocabulary, resolution, size, "dense")
     below, there = (bits(vocabulary, resolution, of, "variable", of) for of in (size - 1, size))
     assert below <= dense + 1 and there >= dense
-
-
-def test_where_nothing_is_longer_there_is_no_size():
-    assert shorter_from_counts(4, 1) is None
-    assert shorter_from_size(2, 100) is None

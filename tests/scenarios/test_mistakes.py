@@ -31,6 +31,7 @@ class Mine(LatticeScheme):
         return q.argsort()[-1:]
 """
 MIRRORED = "{kind: mirrored, sparsifier: {kind: top_k, k: 2}}"
+PAIR = "{kind: synthetic, size: 48, contexts: 48, entropy_bits: 3, prompts: 12, prompt_tokens: 6}"
 MISTAKES = [
     (("run", "latency_vs_bandwith"), "did you mean latency_vs_bandwidth"),
     (("list", "nothing"), "no such scenario"),
@@ -166,6 +167,18 @@ MISTAKES = [
     (("codec", "decode", "0000", "--vocabulary=3", "--scheme={kind: k_sqs, k: 2}"), "decode: "),
     (("codec", "decode", "00", "--vocabulary=1", "--scheme=dense"), "vocabulary = 1"),
     (("codec", "decode", "0000000000", "--vocabulary=3", f"--scheme={MIRRORED}"), "mirrored: its payload holds"),
+    *((("codec", "prior", pair, *options, "--quick", "--quiet"), told) for pair, options, told in (
+        ("published", (), "pair published: its distributions are made up"),
+        ("nonsense", (), "nonsense"),
+        (PAIR, ("--temperature=0",), "temperature = 0: must be above 0"),
+        (PAIR, ("--number=3",), "number = 3: must be from 10"),
+        (PAIR, ("--texts=none.npy",), "none.npy: cannot be read (No such file"),
+        (PAIR, ("--texts=several.npz",), "several.npz: holds several arrays"),
+        (PAIR, (f"--seed={1 << 60}",), "below 2^60"),
+        (PAIR.replace("12", "1"), (), "one prompt alone"),
+    )),
+    (("check", "nosuch.py"), "nosuch.py: must be a Python file"),
+    (("check", "nothing.py"), "file = nothing.py: registers nothing"),
     # recommendations
     (("recommend", "--link=wif"), "link = 'wif': must be one of"),
     (("recommend", "--link=wifi", "--set=uplink=wifi.uplink"), "uplink: both --link and --set"),
@@ -215,7 +228,7 @@ MISTAKES = [
     (("real", "cell.yaml", "--seeds=0"), "seeds = 0"),
     (("real", "none.yaml"), "none.yaml"),
     (("real", "other.yaml"), "other.yaml"),
-]
+]  # fmt: skip
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -223,9 +236,15 @@ def npy(array: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def npz(array):
+    np.savez(file := io.BytesIO(), texts=array)
+    return file.getvalue()
+
+
 FILES = {
     "same_kind.py": SAME_KIND.encode(),
     "raises.py": b"raise ZeroDivisionError('over\\ntwo lines')\n",
+    "nothing.py": b"x = 1\n",
     "odd.py": b"x = 1\nif x\n",
     "latin.yaml": "scheme: k_sqs # caf\u00e9".encode("latin-1"),
     "cut.yaml": b"scheme: [k_sqs\n",
@@ -240,6 +259,7 @@ FILES = {
     "negative.txt": b"1.5\n-.5\n",
     "one.txt": b"1\n",
     "square.npy": npy(np.full((2, 2), 0.25)),
+    "several.npz": npz(np.zeros((20, 12), np.int64)),
     "broken.npy": b"\x93NUMPY nothing",
     "emptied/summary.csv": b"",
     "lacking/summary.csv": b"scheme.kind,n\nk_sqs,1\n",

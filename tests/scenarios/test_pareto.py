@@ -35,7 +35,7 @@ def cells() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_the_answer_names_who_is_on_the_front_at_each_load_and_one_number_with_its_interval():
+def test_the_answer_names_who_is_on_the_front_at_each_load_perhaps_by_means_alone():
     table = cells()
     table.loc[(table[LOAD] == 16) & (table["scheme.kind"] == "k_sqs"), "busy_usd_per_million_tokens"] = 2.0
     assert on_front.report(table, LOAD) == (
@@ -45,9 +45,6 @@ def test_the_answer_names_who_is_on_the_front_at_each_load_and_one_number_with_i
     assert on_front_apart.report(table, LOAD) == (
         "where the cloud may not draft, undominated, over devices: at 1 and 16 cloud_only and k_sqs"
     )
-
-
-def test_who_is_dominated_by_means_alone_is_on_the_front_perhaps():
     table = cells()
     colocated = table["scheme.kind"] == "colocated"
     table.loc[colocated, "latency_per_token_s"] = 0.029 * table["seed"].map(lambda seed: 1.3 if seed % 2 else 0.7)

@@ -35,11 +35,14 @@ def test_the_closed_form_is_right_everywhere_about_a_table_made_of_it_and_nowher
     assert f"end to end at {right.agreeing} of {right.clear}" in line and "per token at" in line
 
 
-def test_the_answer_is_at_most_40_words_and_names_one_border_with_its_interval(exact):
+def test_the_answer_names_one_border_with_its_interval_and_outside_checks_what_a_pass_would_have_to_take(exact):
     line = Answer([edge_wins]).report(exact, AXIS)
     assert len(line.split()) <= 40
     assert line.startswith("Answer: co-located is fastest at 32 of 32 places, an edge below cloud-only at ")
     assert " out, up to " in line and " to " in line.rsplit("(", 1)[1]
+    line = outside_checks.report(exact, AXIS)
+    assert "2606.20591 measured 83 and 111 ms, clocks and acceptance not known to us" in line
+    assert f"{NAMES[0]}, T = 0 no round trip (15 ms a pass; " in line
 
 
 def test_the_table_has_a_row_a_pair_with_the_measured_border_beside_the_closed_form_s(exact):
@@ -67,12 +70,6 @@ def test_a_summary_s_interval_is_that_of_the_edge_since_cloud_only_takes_one_tim
     rows = mapped(table(seeds=1)).drop(columns="seed").assign(latency_s_ci95=0.0)
     assert not any(each.uncertain for each in stands(rows, "latency_s"))
     assert all(each.uncertain for each in stands(rows.assign(latency_s_ci95=math.inf), "latency_s"))
-
-
-def test_outside_checks_say_where_the_best_length_leaves_one_and_what_a_pass_would_have_to_take(exact):
-    line = outside_checks.report(exact, AXIS)
-    assert "2606.20591 measured 83 and 111 ms, clocks and acceptance not known to us" in line
-    assert f"{NAMES[0]}, T = 0 no round trip (15 ms a pass; " in line
 
 
 def test_without_cloud_only_decoding_nothing_is_reported(exact):

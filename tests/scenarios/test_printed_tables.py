@@ -33,43 +33,47 @@ def summary(schemes: int = 4, rates: tuple[float, ...] = (1e3, 1e6), seeds: int 
     return pd.DataFrame(rows)
 
 
-def test_more_schemes_than_fit_side_by_side_have_a_row_each():
+def test_nine_schemes_wrap_into_blocks_of_100_columns_and_more_have_a_row_each():
     text = headline(summary(10), AXIS)
     rows = [line.split() for line in text.splitlines() if line.startswith("scheme_")]
     assert [row[0] for row in rows] == [f"scheme_{s}" for s in range(10)]
     assert [sum(entry.endswith("*") for row in rows for entry in row)] == [2]
-
-
-def test_nine_schemes_wrap_into_blocks_of_100_columns_with_every_column_once():
     text = headline(summary(9), AXIS)
     assert max(map(len, text.splitlines())) <= WIDTH
     assert [text.count(f"scheme_{s} ") for s in range(9)] == [1] * 9
     assert text.count("1 Mbit/s") == text.count("1 kbit/s") >= 2
 
 
-def test_the_headline_holds_means_half_widths_and_the_lowest():
+def test_the_headline_holds_means_half_widths_and_the_lowest_and_of_one_seed_no_interval():
     rows = {line.split("  ")[0]: line for line in headline(summary(2), AXIS).splitlines()}
     assert rows["1 kbit/s"].split()[2:] == ["30.0", "±1.0*", "50.0", "±1.0"]
     assert rows["1 Mbit/s"].split()[2:] == ["20.0", "±1.0*", "40.0", "±1.0"]
-
-
-def test_one_seed_shows_no_interval():
     text = headline(summary(2, seeds=1), AXIS)
     assert "one seed, no interval" in text and "±" not in text
 
 
-def test_costs_are_single_numbers_unless_the_axis_changes_them():
+def test_costs_are_single_numbers_unless_the_axis_changes_them_and_have_what_there_is_alone():
     rows = {line[:8]: line.split()[2:] for line in costs(summary(3)).splitlines() if line.startswith("scheme_")}
     assert rows["scheme_0"] == ["-", "5.00"]
     assert rows["scheme_2"] == ["200", "±2", "5.00..7.00"]
+    plain = summary(2).assign(payload_bits_per_draft=60.0, slo_attainment=np.nan)
+    assert "a draft" in costs(plain) and not {"speed-up", "SLO met"} & set(costs(plain).splitlines()[-4].split("  "))
+    told = costs(plain.assign(speedup=[1.0, 1.0, 0.8, 1.25], slo_attainment=0.75, goodput_tokens_per_s=12.0))
+    rows = {line[:8]: line.split() for line in told.splitlines() if line.startswith("scheme_")}
+    assert rows["scheme_1"][-3:] == ["0.800..1.25", "0.750", "12.0"]
+    assert "speed-up over cloud_only" in " ".join(told.split()) and "met the objective" in " ".join(told.split())
 
 
-def test_the_clock_and_the_pair_are_named_whatever_they_are():
+def test_the_clocks_and_the_pair_are_named_whatever_they_are_that_of_a_drafter_in_the_cloud_too():
     fields = {"models": {"pair": "synthetic"}, "edge": {"latency": {"kind": "constant", "per_pass_s": 0.03}}}
     text = stands_for([Cell.from_fields(fields), Cell.from_fields({**fields, "edge": {"latency": "affine"}})])
     assert "synthetic" in text and "constant per_pass_s=0.03 or affine" in text and "opt_13b on a100_80gb_sxm" in text
     shared = Cell.from_fields({**fields, "cloud": {"latency": {"kind": "roofline", "gpus": 2}}})
     assert "verifying as opt_13b on 2 a100_80gb_sxm (roofline)" in stands_for([shared])
+    # Which is another than that of the edge, and by default of another size.
+    told = stands_for([Cell.from_fields({"scheme": "colocated"})])
+    assert told.endswith("; drafting in the cloud, where a scheme does, as opt_125m on a100_80gb_sxm (roofline).")
+    assert "in the cloud" not in stands_for([Cell()])
 
 
 def on_a_phone(scheme: str, drafter: str, verifier: str, **pair: object) -> list[str]:
@@ -209,13 +213,6 @@ def test_why_none_is_borne_is_told_of_every_limit_that_fails():
     assert list(unmet(row, Objective({"tpot_p95_s": 0.35}))) == ["only 0.75 of the requests are answered"]
 
 
-def test_a_drafter_in_the_cloud_is_told_with_its_own_clock():
-    """Which is another than that of the edge, and by default of another size."""
-    told = stands_for([Cell.from_fields({"scheme": "colocated"})])
-    assert told.endswith("; drafting in the cloud, where a scheme does, as opt_125m on a100_80gb_sxm (roofline).")
-    assert "in the cloud" not in stands_for([Cell()])
-
-
 def test_a_curve_shown_mostly_before_its_threshold_settled_is_said_to_be():
     told = summary(3).assign(unsettled_share=[np.nan, np.nan, 0.83, 0.83, 0.4, 0.9])
     assert unsettled(told) == [
@@ -223,15 +220,6 @@ def test_a_curve_shown_mostly_before_its_threshold_settled_is_said_to_be():
         "scheme_2 k=16: 90% of its tokens were drafted before its threshold settled (unsettled_share)",
     ]
     assert not unsettled(told.assign(unsettled_share=0.2)) and not unsettled(summary(3))
-
-
-def test_costs_tell_bits_a_draft_and_the_speedup_and_the_objective_only_where_there_are_any():
-    plain = summary(2).assign(payload_bits_per_draft=60.0, slo_attainment=np.nan)
-    assert "a draft" in costs(plain) and not {"speed-up", "SLO met"} & set(costs(plain).splitlines()[-4].split("  "))
-    told = costs(plain.assign(speedup=[1.0, 1.0, 0.8, 1.25], slo_attainment=0.75, goodput_tokens_per_s=12.0))
-    rows = {line[:8]: line.split() for line in told.splitlines() if line.startswith("scheme_")}
-    assert rows["scheme_1"][-3:] == ["0.800..1.25", "0.750", "12.0"]
-    assert "speed-up over cloud_only" in " ".join(told.split()) and "met the objective" in " ".join(told.split())
 
 
 def test_a_report_tells_the_speedup_with_the_ends_of_its_interval():

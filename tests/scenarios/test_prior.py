@@ -69,26 +69,6 @@ def test_a_prior_in_another_folder_is_found_where_it_is_said_to_be(done, folder,
     Cell().with_({**SMALL, "scheme.prior": fingerprint})
 
 
-@pytest.mark.parametrize(
-    ("pair", "options", "told"),
-    [
-        ("published", [], "pair published: its distributions are made up"),
-        ("nonsense", [], "nonsense"),
-        (PAIR, ["--temperature", "0"], "temperature = 0: must be above 0"),
-        (PAIR, ["--number", "3"], "number = 3: must be from 10"),
-        (PAIR, ["--texts", "none.npy"], "none.npy: cannot be read (No such file"),
-        (PAIR, ["--texts", "several.npz"], "several.npz: holds several arrays"),
-        (PAIR, ["--seed", str(1 << 60)], "below 2^60"),
-        (PAIR.replace("12", "1"), [], "one prompt alone"),
-    ],
-)
-def test_mistakes_are_told_on_one_line(typed, folder, tmp_path, pair, options, told):
-    np.savez(tmp_path / "several.npz", texts=np.zeros((20, 12), np.int64))
-    status, _, err = typed("codec", "prior", pair, "--quick", "--quiet", *options)
-    assert status == 2 and told in err and err.count("\n") == 1
-    assert not folder.exists()
-
-
 def test_where_it_goes_is_looked_at_before_anything_is_read(typed, folder, tmp_path, monkeypatch):
     def read(self):
         raise AssertionError("models are read")

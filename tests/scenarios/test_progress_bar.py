@@ -79,12 +79,9 @@ def test_on_a_terminal_it_is_one_bar_with_the_time_left(capsys, monkeypatch):
     assert "\n" not in text.strip("\n") and "k_sqs" in text and "200/200" in text and "<" in text
 
 
-def test_quiet_is_quiet(capsys):
+def test_quiet_is_quiet_but_for_a_cell_that_fails(capsys):
     run(quiet=True)
     assert capsys.readouterr().err == ""
-
-
-def test_a_cell_that_fails_is_told_when_quiet_too(capsys):
     with ProgressBar(quiet=True) as progress:
         progress.failed("a.yaml failed:\nwhy")
     assert capsys.readouterr().err == "sqsim: a.yaml failed: why\n"

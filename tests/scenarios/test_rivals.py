@@ -53,24 +53,18 @@ def test_a_share_is_within_a_limit_that_its_interval_leaves_out(mean, half, foun
     assert within(Difference("latency_s", Interval(math.log(mean), half / mean, 3)), 0.5) is found
 
 
-def test_the_table_of_winners_has_a_row_a_rate_and_a_column_a_delay():
+def test_the_table_of_winners_has_a_row_a_rate_and_a_column_a_delay_and_marks_what_is_not_clear():
     lines = winners("winners").printed(table()).splitlines()
     assert re.split("  +", lines[-3]) == ["uplink rate", "uplink delay 5 ms", "uplink delay 300 ms"]
     assert re.split("  +", lines[-2]) == ["1 kbit/s", "cloud_only 450 ms, 70%", "cloud_only 1.95 s, 35%"]
     rows = winners("winners", ["cloud_only"]).rows(table())
     assert list(rows["lowest"]) == ["coupled"] * 4 and list(rows["next"]) == ["k_sqs"] * 4
     assert winners("winners").printed(table().drop(columns=DELAY)) == ""
-
-
-def test_a_rate_at_which_nothing_ended_leaves_its_own_place_empty():
     cells = table()
     cells.loc[(cells[AXIS] == 1e3) & (cells[DELAY] < 0.1), "latency_per_token_s"] = float("nan")
     first, second = winners("winners").printed(cells).splitlines()[-2:]
     assert re.split("  +", first) == ["1 kbit/s", "-", "cloud_only 1.95 s, 35%"]
     assert re.split("  +", second)[:2] == ["10 kbit/s", "cloud_only 300 ms, 67%"]
-
-
-def test_a_winner_that_the_seeds_cannot_tell_is_marked():
     cells = table()
     close = (cells["scheme.kind"] == "cloud_only") & (cells["seed"] == 1)
     cells.loc[close, "latency_per_token_s"] *= 3.5

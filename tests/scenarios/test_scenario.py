@@ -46,16 +46,17 @@ def test_quick_has_its_own_base_grid_and_seeds_and_the_user_has_the_last_word():
     assert len(quick) == 2 * 1 * 2 and {cell.workload.requests for cell in quick} == {1}
     mine = plan_of(SMALL, Changes(quick=True, settings={"workload.requests": 5}, grid={"seed": [7]})).cells
     assert {(cell.workload.requests, cell.seed) for cell in mine} == {(5, 7)}
+    for settings, size in (({"models.pair.kind": "synthetic"}, 32), ({"models.pair": {"kind": "synthetic"}}, 256)):
+        plan = plan_of(SMALL, Changes(settings=settings))
+        assert {cell.models.pair.vocabulary for cell in plan.cells} == {size}
 
 
-def test_what_is_not_counted_and_who_knows_too_much_is_said():
+def test_what_is_not_counted_who_knows_too_much_and_who_sends_one_token_is_said():
     settings = {"workload.requests": 3, "workload.learning_requests": 2, "scheme": "oracle"}
     learning, limit = plan_of(SMALL, Changes(settings=settings)).warnings
     assert learning.startswith("workload.learning_requests = 2: ") and "not counted" in learning
     assert limit.startswith("scheme oracle: ") and limit.endswith("which no edge can: a limit")
 
-
-def test_schemes_that_send_distributions_of_one_token_are_said():
     def warnings(temperature):
         grid = {"scheme": ["k_sqs", "coupled", "dense"]}
         return plan_of(SMALL, Changes(settings={"models.temperature": temperature}, grid=grid)).warnings
@@ -64,12 +65,6 @@ def test_schemes_that_send_distributions_of_one_token_are_said():
         "at temperature 0 a draft's distribution is one token: k_sqs, dense send it and nothing else; ids say the same"
     ]
     assert warnings(0.1) == []
-
-
-def test_a_users_kind_keeps_the_bases_fields_and_a_mapping_replaces_them():
-    for settings, size in (({"models.pair.kind": "synthetic"}, 32), ({"models.pair": {"kind": "synthetic"}}, 256)):
-        plan = plan_of(SMALL, Changes(settings=settings))
-        assert {cell.models.pair.vocabulary for cell in plan.cells} == {size}
 
 
 def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so():
@@ -101,7 +96,7 @@ def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_wit
     assert not plan_of(SMALL, Changes(settings={"scheme": flat})).warnings
 
 
-def test_the_first_pair_that_this_machine_has_is_the_default_and_the_others_are_told(monkeypatch):
+def test_the_first_pair_that_this_machine_has_and_that_has_the_typed_fields_is_the_default(monkeypatch):
     two = replace(SMALL, base={}, pairs=("smollm2", "sotu"))
     monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: "the verifier is not installed"))
     plan = plan_of(two, Changes())
@@ -113,11 +108,6 @@ def test_the_first_pair_that_this_machine_has_is_the_default_and_the_others_are_
     monkeypatch.setattr(SmolLM2, "context_tokens", 8_192)
     plan = plan_of(two, Changes())
     assert {cell.models.pair.kind for cell in plan.cells} == {"smollm2"} and not plan.warnings
-
-
-def test_a_field_of_the_pair_that_is_typed_keeps_the_first_pair_that_has_it(monkeypatch):
-    two = replace(SMALL, base={}, pairs=("smollm2", "sotu"))
-    monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: None))
     prompts = {"models.pair.prompts": [str(path) for path in sorted(LANGUAGES.iterdir())[:2]]}
     for changes, kind in (
         (Changes(grid=prompts), "smollm2"),
@@ -178,12 +168,7 @@ def test_what_a_user_types_is_nobodys_to_choose():
     assert open_(settings={"scheme": {"kind": "k_sqs", "k": 3, "max_drafts": 2}}) == set()
 
 
-def test_a_figure_that_is_not_there_is_told_before_anything_runs():
-    with pytest.raises(ConfigError, match="figure = 'heat': must be one of latency"):
-        plan_of(replace(SMALL, figures=("heat",)), Changes())
-
-
-def test_an_objective_is_set_like_a_field_and_only_where_there_is_one():
+def test_an_objective_is_set_like_a_field_only_where_there_is_one_and_a_figure_must_be_there():
     searching = replace(SMALL, objective=Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))
     plan = plan_of(searching, Changes(settings={"objective.tpot_p95_s": "50ms"}))
     assert plan.objective == Objective({"tpot_p95_s": 0.05, "ttft_s": 1.0}) and len(plan.cells) == 12
@@ -195,3 +180,5 @@ def test_an_objective_is_set_like_a_field_and_only_where_there_is_one():
         plan_of(searching, Changes(settings={"objective.ttft_s": -1.0}))
     with pytest.raises(ConfigError, match=r"objective\.ttft_s: no cell has such a field"):
         plan_of(SMALL, Changes(settings={"objective.ttft_s": 1.0}))
+    with pytest.raises(ConfigError, match="figure = 'heat': must be one of latency"):
+        plan_of(replace(SMALL, figures=("heat",)), Changes())

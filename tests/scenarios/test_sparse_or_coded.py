@@ -101,10 +101,11 @@ def test_settings_are_chosen_on_the_other_seeds():
     )
 
 
-def test_at_equal_bits_and_at_equal_distance_from_q():
+def test_at_equal_bits_at_equal_distance_from_q_and_against_the_oracle():
     line = what_breaks_it.report(table(), None)
     assert "Sparse against dense at equal TV(qhat, q) 20% fewer" in line
     assert "at equal bits a probability of rejection 20.7% lower" in line
+    assert "V=1,000, T=0.5 50% fewer (the same in every seed)" in stronger_model.report(table(), None)
 
 
 def test_shared_randomness_is_compared_where_distributions_are_rejected_as_seldom():
@@ -123,10 +124,6 @@ def test_a_bound_above_a_point_is_reported():
     broken = table()
     broken.loc[3, "least_bits_at_compression"] = 1000.0
     assert "is NOT below 1 of 192 measured points" in below_every_point.report(broken, None)
-
-
-def test_the_oracle_is_reported_against_the_code():
-    assert "V=1,000, T=0.5 50% fewer (the same in every seed)" in stronger_model.report(table(), None)
 
 
 def test_families_at_equal_rejection_are_a_table_with_intervals_and_the_least_marked():

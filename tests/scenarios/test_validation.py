@@ -47,14 +47,11 @@ def test_an_error_is_the_simulated_ones_beyond_the_real_ones_mean_over_seeds():
     for name in ("latency_per_token_s", "ttft_s", "verify_s"):
         assert rows[f"{name}_error"].tolist() == pytest.approx([0.10, -0.05])
     assert errors(table().drop(columns="system")).empty
-
-
-def test_nothing_is_no_error_where_the_real_system_took_none():
     rows = errors(table().assign(encode_s=0.0))
     assert rows["encode_s_error"].isna().all()
 
 
-def test_the_median_error_and_the_largest_are_reported():
+def test_the_median_error_and_the_largest_are_reported_and_answers_that_differ():
     assert error_of("latency_per_token_s").report(table(), CELL) == (
         "latency per token, simulated against real: median error 7.5% over 2 cells, largest +10.0% (thin)"
     )
@@ -62,9 +59,6 @@ def test_the_median_error_and_the_largest_are_reported():
     below.loc[(below["system"] == "simulated") & (below[CELL] == "wide"), "ttft_s"] *= 0.5
     assert error_of("ttft_s").report(below, CELL).endswith("largest -52.5% (wide)")
     assert error_of("latency_per_token_s").report(table().drop(columns="system"), CELL) == ""
-
-
-def test_answers_that_differ_are_counted_and_their_cells_named():
     assert same_answers.report(table(), CELL) == "Every answer of the 2 cells has the simulated one's tokens"
     assert same_answers.report(table(others=3), CELL) == "Answers whose tokens differ: 3, in wide"
     assert same_answers.report(table().drop(columns="system"), CELL) == ""

@@ -110,7 +110,7 @@ def languages(seeds: int = 3) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_a_mean_has_the_interval_of_its_own_group_and_over_all_a_seed_counts_once():
+def test_a_mean_has_the_interval_of_its_own_group_and_schemes_are_compared_within_a_group():
     cells = languages()
     assert Levels("dense", METRIC, BY).report(cells, None) == (
         "latency per token, dense: french 2 s ± 2.5 s, english 1 s ± 1.2 s"  # t = 4.303, sd 1 and 0.5, root of 3
@@ -122,10 +122,6 @@ def test_a_mean_has_the_interval_of_its_own_group_and_over_all_a_seed_counts_onc
     assert (
         Levels("none", METRIC, BY).report(cells, None) == Levels("dense", METRIC, "no.such").report(cells, None) == ""
     )
-
-
-def test_schemes_are_compared_seed_by_seed_within_a_group():
-    cells = languages()
     assert Differences(("k_sqs",), ("dense", "none"), METRIC, BY).report(cells, None) == (
         "latency per token, k_sqs against dense: french 10% higher (the same in every seed), english 10% lower (the "
         "same in every seed)"

@@ -37,10 +37,17 @@ def test_a_grid_without_the_family_that_is_asked_about_is_reported_in_one_line()
     assert replace(asked, pair=("conformal", "threshold")).report(table(), None) == ""
 
 
-def test_who_rejects_least_at_equal_bits_is_reported_with_the_range():
+def test_who_rejects_least_at_equal_bits_is_reported_with_the_range_and_as_a_table():
     line = REJECTS.report(table(), "models.temperature")
     assert line.startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat over temperature:")
     assert line.endswith("everywhere threshold is lowest, 9.1% below the next (top_k)")
+    lines = REJECTS.table.printed(table()).splitlines()
+    assert lines[0].startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat, mean ± 95% half-width")
+    assert [line.split()[0] for line in lines[2:]] == ["temperature", "0.5", "1"]
+    assert lines[2].split()[1:] == ["threshold", "top_k"]
+    one = table()[lambda rows: rows[KIND] == "threshold"]
+    apart = pd.concat([one, one.assign(**{KIND: "top_k", BITS: one[BITS] + 100})])
+    assert REJECTS.report(apart, None) == REJECTS.table.printed(apart) == ""
 
 
 def test_how_far_one_family_is_from_another_is_reported_for_each_value():
@@ -50,19 +57,6 @@ def test_how_far_one_family_is_from_another_is_reported_for_each_value():
         "seed) at 0.5, 10% higher (the same in every seed) at 1"
     )
     assert replace(REJECTS, pair=("top_k", "nobody")).report(table(), None) == ""
-
-
-def test_the_means_at_equal_bits_are_a_table_with_a_row_per_value():
-    lines = REJECTS.table.printed(table()).splitlines()
-    assert lines[0].startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat, mean ± 95% half-width")
-    assert [line.split()[0] for line in lines[2:]] == ["temperature", "0.5", "1"]
-    assert lines[2].split()[1:] == ["threshold", "top_k"]
-
-
-def test_of_a_table_without_a_shared_range_nothing_is_reported():
-    one = table()[lambda rows: rows[KIND] == "threshold"]
-    apart = pd.concat([one, one.assign(**{KIND: "top_k", BITS: one[BITS] + 100})])
-    assert REJECTS.report(apart, None) == REJECTS.table.printed(apart) == ""
 
 
 def test_a_family_is_reported_below_above_or_beside_each_other():

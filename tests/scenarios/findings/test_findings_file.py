@@ -56,11 +56,13 @@ def test_the_numbers_of_a_sentence_are_the_paired_differences_it_was_made_of(cel
     assert len(found.comparisons) == len(RATES)
 
 
-def test_each_question_has_its_own_numbers_and_one_without_an_answer_none(cells):
+def test_each_question_has_its_own_numbers_one_without_an_answer_none_and_one_seed_no_interval(cells):
     asked = [Below(("k_sqs",), ("dense",), at=(1e3,)), Below(("c_sqs",), ("dense",), at=(1e3,)), Lowest()]
     assert [(each.asked, len(each.comparisons)) for each in answered(asked, cells, AXIS)] == [
         ("Below", 1), ("Lowest", 2),
     ]  # fmt: skip
+    (found,) = answered([Lowest()], cells[cells["seed"] == 0], AXIS)
+    assert {(each["low"], each["separable"], each["n"]) for each in found.comparisons} == {(None, None, 1)}
 
 
 def test_a_crossing_has_its_place_and_its_interval(cells):
@@ -73,11 +75,6 @@ def test_a_crossing_has_its_place_and_its_interval(cells):
     assert numbers["crossing"] == pytest.approx(10 ** (3 + np.mean(shares)))
     assert numbers["crossing_low"] < numbers["crossing"] < numbers["crossing_high"]
     assert (numbers["first_is_lower"], numbers["n"]) == ("up to", SEEDS)
-
-
-def test_one_seed_has_no_interval_and_can_tell_nothing(cells):
-    (found,) = answered([Lowest()], cells[cells["seed"] == 0], AXIS)
-    assert {(each["low"], each["separable"], each["n"]) for each in found.comparisons} == {(None, None, 1)}
 
 
 def test_a_run_leaves_its_sentences_and_their_numbers(finished):

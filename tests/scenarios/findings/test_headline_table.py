@@ -37,12 +37,6 @@ def entries(text: str, row: str) -> list[str]:
     return [entry.strip() for entry in rows_of(text)[row][1:] if entry.strip()]
 
 
-def test_a_mean_without_the_unanswered_requests_says_so_and_has_no_star():
-    text = headline(table({"dense": (0.0479,), "k_sqs": (0.0435,)}, {"k_sqs": (0.83,)}), AXIS)
-    assert entries(text, "1 kbit/s") == ["47.9 ±1.0*", "43.5 ±1.0 (17% unanswered)"]
-    assert "UNANSWERED requests are in no number here" in text and "not ranked" in text
-
-
 @pytest.mark.parametrize("charged", ["busy", "held"])
 def test_a_price_names_the_time_that_was_charged_for_in_tables_findings_and_the_report(charged):
     metric = f"{charged}_usd_per_million_tokens"
@@ -61,10 +55,13 @@ def test_a_scheme_of_which_nothing_was_answered_keeps_its_column():
     assert headline(found[found["curve"] == "dense"], AXIS) == "latency per token: no request was answered"
 
 
-def test_where_no_scheme_answers_all_there_is_no_star():
+def test_a_mean_without_the_unanswered_requests_says_so_and_has_no_star():
     text = headline(table({"a": (0.05, 0.05), "b": (0.04, 0.04)}, {"a": (0.9, 1.0), "b": (0.9996, 1.0)}), AXIS)
     assert entries(text, "1 kbit/s") == ["50.0 ±1.0 (10% unanswered)", "40.0 ±1.0 (<0.1% unanswered)"]
     assert entries(text, "10 kbit/s") == ["50.0 ±1.0", "40.0 ±1.0*"]
+    text = headline(table({"dense": (0.0479,), "k_sqs": (0.0435,)}, {"k_sqs": (0.83,)}), AXIS)
+    assert entries(text, "1 kbit/s") == ["47.9 ±1.0*", "43.5 ±1.0 (17% unanswered)"]
+    assert "UNANSWERED requests are in no number here" in text and "not ranked" in text
 
 
 def test_the_star_is_among_the_lossless_and_the_lossy_are_marked():
@@ -77,16 +74,13 @@ def test_the_star_is_among_the_lossless_and_the_lossy_are_marked():
     assert "5.00 ±1.00*" in alone and "of the lossless" not in alone
 
 
-def test_what_is_the_same_in_every_seed_has_no_interval_and_the_heading_says_why():
+def test_what_is_the_same_in_every_seed_has_no_interval_and_an_entry_of_fewer_seeds_says_how_many():
     alike = table({"a": (0.05,), "b": (0.04,)}, half=math.nan)
     text = headline(alike, AXIS)
     assert "the same in each of 3 seeds, no interval" in text and "±" not in text.splitlines()[-1]
     alike.loc[0, "latency_per_token_s_ci95"] = 0.002
     text = headline(alike, AXIS)
     assert "(no ±: the same in each)" in text and entries(text, "1 kbit/s") == ["50.0 ±2.0", "40.0*"]
-
-
-def test_an_entry_of_fewer_seeds_than_the_others_says_how_many():
     found = table({"a": (0.05,), "b": (0.04,)}).assign(latency_per_token_s_n=[2.0, math.nan])
     assert entries(headline(found, AXIS), "1 kbit/s") == ["50.0 ±1.0 (2 seeds)", "40.0 ±1.0*"]
 

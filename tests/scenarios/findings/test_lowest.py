@@ -92,9 +92,6 @@ def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width()
         "a against b 50.0% lower (47.5% to 52.4%) at 1 kbit/s, 20.0% higher (17.5% to 22.5%) at 100 kbit/s, "
         "not distinguishable (-0.0%, -4.9% to 5.1%; a difference above 5.1% would have shown) at 1 Mbit/s"
     )
-
-
-def test_a_comparison_with_nothing_in_common_is_not_told_and_one_seed_has_no_interval():
     cells = sweep({"a": (0.5,) * 4, "b": (1.0,) * 4}, seeds=1)
     assert comparison(cells, AXIS, (5e6,), "a", "b", "latency_per_token_s") == ""
     line = comparison(cells, AXIS, (1e3,), "a", "b", "latency_per_token_s")

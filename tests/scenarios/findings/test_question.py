@@ -46,7 +46,7 @@ def test_an_answer_joins_its_parts_and_is_none_where_they_are():
     assert answer.report(sweep({"dense": (0.5, 0.5)}).query("seed < 0"), AXIS) == ""
 
 
-def test_a_setting_with_unanswered_requests_is_left_out_and_the_line_says_so():
+def test_a_setting_with_unanswered_requests_is_left_out_and_said_so_where_it_would_change_the_line():
     table = sweep(THREE, {"k_sqs": 0.8})
     assert ask(Lowest(), table, AXIS) == (
         "latency per token over temperature: everywhere c_sqs is lowest, 40% to 75% below the next (dense and k_sqs); "
@@ -54,9 +54,6 @@ def test_a_setting_with_unanswered_requests_is_left_out_and_the_line_says_so():
     )
     alone = ask(Below(("k_sqs",), ("dense",), at=(0.0,)), table, AXIS)
     assert alone == "Nothing to compare; left out: k_sqs at 0 (10% unanswered)"
-
-
-def test_what_would_change_nothing_is_not_told_as_left_out():
     table = sweep(THREE, {"dense": 0.5})
     assert "left out" not in ask(Lowest("fastest"), table, AXIS)
     assert "left out" not in ask(Lowest(), sweep(THREE), AXIS)
