@@ -40,7 +40,7 @@ class Note:
     computed: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """The summary's columns that no field holds, row by row: an axis that is a property of a part."""
     findings: Sequence[str] = ()
-    """What was said at the end."""
+    """What was reported at the end."""
     told: Sequence[str] = ()
     """Columns that every curve that has them tells: `told_fields`."""
 

@@ -154,10 +154,10 @@ def _texts(
 
 
 def _distributions(
-    texts: Int32s, loaded: LoadedPair, reading: ReadTexts, told: OnText
+    texts: Int32s, loaded: LoadedPair, reading: ReadTexts, on_text: OnText
 ) -> build_prior.TextDistributions:
     """The drafter's along these texts."""
-    top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, told)
+    top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, on_text)
     vectors = distribution_vectors(texts, top, probabilities, loaded.vocabulary, reading.seed)
     return build_prior.TextDistributions(texts, top, probabilities, vectors)
 

@@ -15,7 +15,7 @@ from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
 from simulator.results.units import state_name
 
 LONG_S: Final = 1000.0
-"""From here on a request's times are told in seconds."""
+"""From here on a request's times are written in seconds."""
 TIED: Final = "\u00a0"
 """Between a number and its unit, until lines are filled."""
 _MOST_SPELLED: Final = 44
@@ -23,9 +23,9 @@ SMALL: Final = 0.05
 _BAR: Final = 40
 """Characters of a bar for all of the time."""
 FIRST, LAST = 4, 2
-"""Rounds at either end that are told of a long request."""
+"""Rounds at either end that are shown of a long request."""
 MOST_PACKETS: Final = 4
-"""Attempts of a message that are told one by one."""
+"""Attempts of a message that are shown one by one."""
 _ENDS: Final = {
     "answered": "answered",
     "timed_out": "timed out: its user waited no longer",

@@ -84,15 +84,15 @@ class RaceEvaluations:
 
         new = [cell for cell in cells if cell.id not in self.rows]
         if new:
-            heard = self.progress.part(what) if what else None
+            reported = self.progress.part(what) if what else None
             try:
-                sweep(new, None, self.options.workers, self.options.cluster, progress=heard, heard=self._hear)
+                sweep(new, None, self.options.workers, self.options.cluster, progress=reported, heard=self._take)
             finally:
                 if self.rows:
                     self._keep()
         return self.rows
 
-    def _hear(self, table: pd.DataFrame) -> None:
+    def _take(self, table: pd.DataFrame) -> None:
         """Takes the row of a cell that has ended; keeps what there is now and then."""
         found = table[self._names].astype(float).to_dict("records")
         self.rows |= dict(zip(table["cell"], found, strict=True))

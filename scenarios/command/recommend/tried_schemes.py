@@ -1,4 +1,4 @@
-"""What `sqsim recommend` is asked for: the schemes to try, each at its own setting and others of the fields that it
+"""What `sqsim recommend` tries: the schemes to try, each at its own setting and others of the fields that it
 declares.
 
 A scheme is one line of SCHEMES; the fields, and the values worth trying of each, are those that its parts declare
@@ -81,7 +81,7 @@ class Wish:
 
 
 def wish(options: argparse.Namespace) -> Wish:
-    """Returns what is asked for. Raises ConfigError, one line, for what cannot be."""
+    """Returns what is requested. Raises ConfigError, one line, for what cannot be."""
     seeds = options.seeds if options.seeds is not None else 8 if options.quick else 24
     minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else 5.0
     _check(options, seeds, minutes)

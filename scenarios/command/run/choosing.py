@@ -1,6 +1,6 @@
 """Each scheme at a setting of its own: what is tuned, what is chosen, and both shown beside the grid's own setting.
 
-The race is on seeds that are not shown (`simulator.tuning`), so that what is shown is not the luck of the choice. Its
+The race is on seeds that are not shown (`simulator.tuning`), so that what is shown is no chance of the choice. Its
 trials are a result directory of their own, `tuning/`, inside the scenario's.
 """
 
@@ -35,7 +35,7 @@ class Chosen:
     outcome: Outcome
     alternatives: Alternatives
     searched: Mapping[str, Cell] = field(default_factory=dict)
-    """After a search: by the id of a cell, the same at what its setting bears."""
+    """After a search: by the id of a cell, the same at what its setting supports."""
 
     @property
     def values(self) -> Values:
@@ -78,8 +78,8 @@ class Choosing:
         return [Chosen(tuple(cells), outcome, place) for cells, outcome, place in found]
 
     def sought(self) -> list[Search]:
-        """What to search, where schemes choose what bears most: a place for each setting that has a choice, its own
-        values first, which are left for what bears more alone."""
+        """What to search, where schemes choose what supports most: a place for each setting that has a choice, its own
+        values first, which are left only for what supports more."""
         seeds = {"seed": [FIRST_SEED + seed for seed in range(self._budget.looks[0])]}
 
         def trial(place: Alternatives, values: Values) -> Sequence[Cell]:

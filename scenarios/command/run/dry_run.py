@@ -87,12 +87,12 @@ def _remembered(plan: RunPlan, tuning: _Tuning | None, out: Path) -> list[str]:
         return [f"Remembered: cannot be told yet ({error})"]
 
 
-def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
+def _of_sweep(cells: Sequence[Cell], requested: str, folder: Path) -> str:
     manifest = read_note(folder / MANIFEST)
     if "identity" not in manifest:
         strangers = not manifest and bool(entries(folder))
         return f"nothing; {folder} holds something else" if strangers else f"nothing in {folder}"
-    if manifest.get("identity") != identity(cells, asked):
+    if manifest.get("identity") != identity(cells, requested):
         return f"nothing; {folder} holds other results: name another --out or add --overwrite"
     if manifest.get("finished"):
         return f"all of it, in {folder}: nothing is run again"

@@ -117,7 +117,7 @@ class NamedKinds:
 
 
 def _short(setting: object) -> object:
-    """A setting of which nothing but the kind is said, as the kind's name."""
+    """A setting of which nothing but the kind is given, as the kind's name."""
     return setting["kind"] if isinstance(setting, dict) and setting.keys() == {"kind"} else setting
 
 

@@ -1,5 +1,5 @@
-"""Results as text, beside the headline: what each scheme pays, what was chosen and borne, the limit met first, which
-stations are busy, what the run stands for. Returns strings."""
+"""Results as text, beside the headline: what each scheme pays, what was chosen and is supported, the limit met first,
+which stations are busy, what the run stands for. Returns strings."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ OUTPUT = ("tv_output", "TV output")
 UNSETTLED = "unsettled_share"
 STATIONS = ("uplink", "cloud", "downlink")
 MANY_PAIRS = 3
-"""More pairs of a kind than these are told in short."""
+"""More pairs of a kind than these are shown in short."""
 COSTS_HEADING = (
     "bits per output token, and of the payload a draft; drafts, accepted drafts per round; rejections per verified "
     f"draft, what is expected of them, TV(qhat, p), and the bound on what is expected ({BOUND_NOTE})"
@@ -258,7 +258,8 @@ def _over_axis(rows: pd.DataFrame, metric: str) -> str:
 
 def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
     """Two tables, a row per value of the axis, a column per curve: devices at the objective, with the range of what
-    each seed bears by itself; and the limit that is met first, with the station whose relief would serve most more."""
+    each seed supports by itself; and the limit that is met first, with the station whose relief would serve most
+    more."""
     limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
     alone = summary["n"].max() > 1
     heading = f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%"
@@ -270,7 +271,7 @@ def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> st
     )
     table = marked(summary)
     parts = [heading, by_curve(table, axis, lambda row: _borne(row, alone)), met, by_curve(table, axis, _met_first)]
-    # Which limit fails, and by how much, where a curve bears none; where the search ended, not the curve.
+    # Which limit fails, and by how much, where a curve supports none; where the search ended, not the curve.
     lines = [*_none_borne(summary, axis, objective), *_stopped(summary, axis, objective)]
     return "\n\n".join([*parts, *(["\n".join(map(wrapped, lines))] if lines else [])])
 
@@ -295,8 +296,8 @@ def _none_borne(summary: pd.DataFrame, axis: str | None, objective: Objective) -
         places: dict[str, list[str]] = {}
         for _, row in rows.iterrows():
             places.setdefault("; ".join(unmet(row, objective)), []).append(_at(row, axis))
-        told = [f"with {fewest}{_at_axis(at, axis)} {why}" for why, at in places.items()]
-        yield f"{curve} bears none: {'; '.join(told)}"
+        places_of = [f"with {fewest}{_at_axis(at, axis)} {why}" for why, at in places.items()]
+        yield f"{curve} bears none: {'; '.join(places_of)}"
 
 
 def unmet(row: pd.Series[float], objective: Objective) -> Iterator[str]:

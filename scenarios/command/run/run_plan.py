@@ -51,7 +51,7 @@ class RunPlan:
 
     @property
     def headline(self) -> str:
-        """The metric that a run is told by first."""
+        """The metric that a run is reported by first."""
         return (self.scenario.headlines or Scenario.headlines)[0]
 
     @property
@@ -212,7 +212,7 @@ def _at_hand(grid: dict[str, Sequence[object]], changes: Changes) -> tuple[dict[
 
 
 def _also(
-    scenario: Scenario, said: Mapping[str, object], quick: bool, seeds: int, changes: Changes
+    scenario: Scenario, base: Mapping[str, object], quick: bool, seeds: int, changes: Changes
 ) -> tuple[list[Cell], list[str]]:
     """The cells of a scenario's further grids, and why one is left out, a line each."""
     from simulator.cell.cell import Cell
@@ -227,7 +227,7 @@ def _also(
         lines += lacking
         try:
             if all(grid.values()):
-                cells += _spread(changed(Cell, {**said, **each.base}), grid, seeds, changes)[0]
+                cells += _spread(changed(Cell, {**base, **each.base}), grid, seeds, changes)[0]
         except ConfigError as error:
             lines.append(f"the grid over {', '.join(grid)} is left out: {error}")
     return cells, lines

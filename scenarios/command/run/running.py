@@ -153,8 +153,8 @@ def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> str:
 
 
 def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> tuple[list[Chosen], dict[str, int]]:
-    """What each setting chooses, the alternative that bears most on seeds that are not shown; and by the ids of cells
-    where the search on those that are shown is to start."""
+    """What each setting chooses, the alternative that supports most on seeds that are not shown; and by the ids of
+    cells where the search on those that are shown is to start."""
     assert plan.tune is not None and plan.objective is not None
     choosing = Choosing(plan.cells, plan.tune)
     search = CapacitySearch(choosing.sought(), plan.objective, _tuning(options))
@@ -172,7 +172,7 @@ def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar)
 
 
 def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProgress) -> None:
-    """Where traces are asked for: has each cell's beside its results, once those are; tells what there is to know."""
+    """Where traces are asked for: has each cell's beside its results, once those are; reports what there is to know."""
     if not options.trace:
         return
     folder = options.out.resolve() / CELL_FILES
