@@ -10,26 +10,11 @@ import sys
 
 import pytest
 from filelock import FileLock
-from typed_command import Finished
+from typed_command import RUN, SMALL, Finished
 
 import simulator  # noqa: F401 - all families are open from here on
 from kinds import Choice
 from scenarios.command.cli import main
-
-SMALL = (
-    "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
-    "--set=workload.requests=1",
-    "--set=workload.output_tokens=6",
-    "--set=workload.prompt_tokens=4",
-    "--workers=1",
-)
-
-
-RUN = (
-    "run", "latency_vs_bandwidth", "--quick", *SMALL, "--grid=scheme=cloud_only,edge_only,half_dense,dense,k_sqs",
-    "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2",
-)  # fmt: skip
-"""Three schemes that choose a setting, one that has none, a lossy one."""
 
 
 @pytest.fixture(scope="session")
