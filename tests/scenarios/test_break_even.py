@@ -64,14 +64,7 @@ def test_the_sentences_name_winners_and_the_round_trip_times_below_which_a_schem
     assert "all but 7 of 8 settings; of 1 within 0.1 of 0 it misses 0, of others 7" in sign_holds.report(swapped, AXIS)
 
 
-def test_where_the_scheme_is_not_simulated_nothing_is_reported():
-    alone = table()[lambda rows: rows["scheme.kind"] == "cloud_only"]
-    for question in (sign_holds, wins_below, wins_where, cloud_time):
-        assert question.report(alone, AXIS) == ""
-    assert printed_break_even(alone) == "" and break_even(alone).empty and not limits(alone)
-
-
-def test_the_table_has_a_row_a_pair_target_and_rate_and_tells_a_x_and_the_limit():
+def test_the_table_has_a_row_a_pair_target_and_rate_and_there_is_none_without_the_scheme():
     lines = printed_break_even(table()).splitlines()
     assert [line.split("  ")[0] for line in lines[4:6]] == [f"smollm2, {t} ms, 1 Mbit/s" for t in (30, 40)]
     assert lines[4].split("  ")[1:5] == ["2.00 > 1.00", "2.00 > 1.33", "2.00 ~ 2.00", "2.00 < 3.33"]
@@ -79,6 +72,10 @@ def test_the_table_has_a_row_a_pair_target_and_rate_and_tells_a_x_and_the_limit(
     written = break_even(table())
     assert len(written) == 8 and written["wins_below_s"].between(0.039, 0.07).all()
     assert (written["faster"] == "yes").sum() == 5
+    alone = table()[lambda rows: rows["scheme.kind"] == "cloud_only"]
+    for question in (sign_holds, wins_below, wins_where, cloud_time):
+        assert question.report(alone, AXIS) == ""
+    assert printed_break_even(alone) == "" and break_even(alone).empty and not limits(alone)
 
 
 def at(accepted: float, seeds: int = 1) -> Limit:

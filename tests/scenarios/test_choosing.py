@@ -127,7 +127,7 @@ def borne(alternative: int, value: int) -> Capacity:
 ONLY_L = Tune({"scheme.k": "", "scheme.resolution": ""}, {"scheme.max_drafts": [1, 4, 8]}, looks=(1,))
 
 
-def test_a_search_is_among_all_trials_of_a_setting_with_the_grids_own_values_first():
+def test_a_search_is_among_all_trials_and_what_supports_most_is_shown_beside_the_grids_own():
     further = {"scheme.max_drafts": [1, 4, 8], "cloud.token_budget": [256, 512]}
     sought = Choosing(grid(), replace(ONLY_L, further=further, looks=(2,))).sought()
     assert {cell.seed for place in sought for cells in place.alternatives for cell in cells} == {
@@ -136,9 +136,6 @@ def test_a_search_is_among_all_trials_of_a_setting_with_the_grids_own_values_fir
     assert len(sought[0].alternatives) < len(sought[-1].alternatives) == 3 * 2 + 3, "the own token budget too"
     own = Choosing(grid(), ONLY_L).sought()
     assert [place.alternatives[0][0].scheme.drafts for place in own] == [4] * 4
-
-
-def test_what_bears_most_is_chosen_and_both_it_and_the_grids_own_are_shown_where_a_search_put_them():
     choosing = Choosing(grid(), ONLY_L)
     chosen = choosing.found([borne(1, 30), borne(0, 20), borne(2, 10), borne(0, 5)])
     assert [(dict(each.values), best and best.value) for each, best in chosen] == [

@@ -147,8 +147,14 @@ def test_plot_draws_again_from_the_tables_alone(done, finished, tmp_path):
         assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_list_names_every_scenario(done):
+def test_list_names_every_scenario_and_a_listed_field_with_what_is_below_it_alone(done, typed):
     assert [line.split()[0] for line in done("list").splitlines()] == list(NAMES)
+    status, out, _ = typed("list", NAMES[0], "uplink.arq")
+    fields = [line.split()[0] for line in out.splitlines() if line.startswith("  uplink")]
+    assert status == 0 and "uplink.arq.timeout_s" in fields and "uplink.arq.kind" in fields
+    assert all(field.startswith("uplink.arq.") for field in fields) and "mtu_bits" not in out
+    status, _, text = typed("list", NAMES[0], "uplink.arc")
+    assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in text
 
 
 @pytest.mark.parametrize(
@@ -331,15 +337,6 @@ def test_what_is_typed_must_be_text(refused, tmp_path, words):
 def test_links_schemes_and_policies_are_listed_with_their_sources(name, words, done):
     out = done("list", name)
     assert all(word in " ".join(out.split()) for word in words)
-
-
-def test_a_listed_field_shows_itself_and_what_is_below_it_alone(typed):
-    status, out, _ = typed("list", NAMES[0], "uplink.arq")
-    fields = [line.split()[0] for line in out.splitlines() if line.startswith("  uplink")]
-    assert status == 0 and "uplink.arq.timeout_s" in fields and "uplink.arq.kind" in fields
-    assert all(field.startswith("uplink.arq.") for field in fields) and "mtu_bits" not in out
-    status, _, text = typed("list", NAMES[0], "uplink.arc")
-    assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in text
 
 
 def words(typed_so_far: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -91,12 +91,9 @@ def test_of_a_distribution_that_does_not_travel_only_what_travels_is_told(typed,
     assert float(probability) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_race_is_on_the_distribution_itself(typed, q):
+def test_a_race_is_on_the_distribution_itself_and_mirrored_costs_ids_and_a_checksum(typed, q, done):
     _, out, _ = typed("codec", "cost", "law.npy", "--scheme={kind: coupled, token: flat}")
     assert out.splitlines()[3].split() == ["coupled", str(V), str(V), "0.0000", "0.0000", "-", "-", "-", "16"]
-
-
-def test_mirrored_costs_ids_and_a_checksum(typed, done, q):
     digits = done("codec", "encode", "law.npy", "--scheme={kind: mirrored, ids: flat}")
     ids = wire.encode_tokens([int(q.argmax())], wire.Format(V, 100, 8))
     assert bytes.fromhex(digits)[:-4] == ids

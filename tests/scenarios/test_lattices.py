@@ -43,12 +43,9 @@ def lattices() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names).assign(cell="x", seed=0, curve="x", largest_saving_bits=[0.5, 17.76, 0, 0])
 
 
-def test_a_question_about_a_field_that_no_cell_has_is_not_answered_and_says_so():
+def test_bounds_and_counts_are_reported_with_the_largest_of_each_and_without_the_field_that_it_is_lacking():
     (found,) = answered([keeps_its_word], lattices().drop(columns=QUANTIZER), None)
     assert found.line == f"Not answered (KeepsItsWord by largest_excess_bits): no cell here has the field {QUANTIZER}"
-
-
-def test_bounds_and_counts_are_reported_with_the_largest_of_each():
     line = keeps_its_word.report(lattices(), None)
     assert line.startswith(
         "Each qhat is within its quantizer's bound (largest TV(q, qhat) / bound: lattice 0.990, dual 0.450)"

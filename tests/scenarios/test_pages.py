@@ -80,19 +80,16 @@ def test_the_house_has_the_rooms_that_are_there_from_the_top_down():
     assert {package.split("/")[0] for package in packages} == set(setup["importlinter"]["root_packages"].split())
 
 
-def test_the_round_is_made_of_parts_of_the_latency():
+def test_the_round_is_made_of_parts_of_the_latency_and_drawings_have_a_dark_side_and_a_description():
     parts = [word for word in words_of("round.svg") if word.endswith("_s")]
     assert len(parts) >= 8 and set(parts) <= set(BREAKDOWN)
-
-
-def test_drawings_have_a_dark_side_and_a_description():
     for drawing in (ROOT / "docs" / "drawings").glob("*.svg"):
         text = drawing.read_text()
         assert "prefers-color-scheme: dark" in text and 'class="paper"' in text
         assert "<title" in text and "<desc" in text and "http" not in text.replace("http://www.w3.org", "")
 
 
-def test_the_citation_names_this_version_and_both_papers():
+def test_the_citation_names_this_version_and_both_papers_and_the_changelog_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["cff-version"] == "1.2.0" and citation["version"] == sqsim.__version__
     assert all(citation[field] for field in ("message", "title", "authors", "license"))
@@ -101,9 +98,6 @@ def test_the_citation_names_this_version_and_both_papers():
     readme = (ROOT / "README.md").read_text()
     for paper in citation["references"]:
         assert all(author["family-names"] in readme for author in paper["authors"])
-
-
-def test_the_changelog_begins_with_what_is_not_released_and_has_this_version():
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == "Unreleased" and sqsim.__version__ in headings
 

@@ -59,15 +59,15 @@ def test_every_metric_is_defined_and_the_headlines_first():
     assert "| `latency_per_token_s` | s |" in made["headline"] and len(made["headline"].splitlines()) <= 12
 
 
-def test_the_readme_is_short_and_begins_with_its_picture():
+def test_the_readme_its_tour_and_examples_are_short():
     assert len(TEXT.splitlines()) <= 200
     assert TEXT.splitlines()[2].startswith("![")
-
-
-def test_the_tour_has_the_commands_it_promises():
     typed = commands(TOUR)
     assert len(typed) >= 4 and any("--import" in command for command in typed)
     assert len([line for line in python_of(TOUR).splitlines() if line.strip()]) <= 12
+    for path in EXAMPLES.glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 70, path.name
+        assert not re.search(r"results/(?!own_|python)", path.read_text()), f"{path.name} writes where scenarios do"
 
 
 def test_the_tour_runs_and_ends_with_the_readers_own_curve(done, small, tmp_path, monkeypatch):
@@ -169,7 +169,7 @@ def test_a_cell_from_a_file_runs_with_an_axis(done, small):
     assert set(cells["uplink.header_bits"]) == {32} and set(cells["uplink.rate.bps"]) == {16_900}
 
 
-def test_the_notebook_runs_cell_by_cell(tmp_path, monkeypatch):
+def test_the_notebook_runs_cell_by_cell_and_keeps_no_outputs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     module = types.ModuleType("first_steps")
     monkeypatch.setitem(sys.modules, "first_steps", module)
@@ -178,14 +178,5 @@ def test_the_notebook_runs_cell_by_cell(tmp_path, monkeypatch):
             exec(compile("".join(cell["source"]), cell["id"], "exec"), module.__dict__)
     assert len(module.summary) == 6 and module.figure.axes
     assert module.mine["support_size"] >= 1
-
-
-def test_the_notebook_keeps_no_outputs():
     code = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
     assert code and all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-
-
-def test_examples_are_short():
-    for path in EXAMPLES.glob("*.py"):
-        assert len(path.read_text().splitlines()) <= 70, path.name
-        assert not re.search(r"results/(?!own_|python)", path.read_text()), f"{path.name} writes where scenarios do"

@@ -89,7 +89,7 @@ def test_a_value_is_read_with_its_interval_and_unit():
     assert with_interval(1234.5, 100.0, "payload_bits_per_token") == "1,234 ± 100 bit"
 
 
-def test_each_heading_tells_its_definition_and_the_page_lists_it(page):
+def test_each_heading_tells_its_definition_and_its_scope_and_tables_have_captions(page):
     for table in (with_id(page, "results"), with_id(page, "metrics")):
         for heading in table.all("thead")[0].all("th"):
             key = heading.attributes["data-key"]
@@ -97,6 +97,11 @@ def test_each_heading_tells_its_definition_and_the_page_lists_it(page):
                 assert METRICS[key].meaning in heading.text
                 assert with_id(page, f"about-{key}").text == METRICS[key].meaning == DEFINITIONS[key]
                 assert heading.children[0].attributes["aria-describedby"] == f"about-{key}"
+    assert page.all("html")[0].attributes["lang"] == "en" and len(page.all("h1")) == 1
+    for table in page.all("table"):
+        assert table.all("caption")[0].text.strip()
+        assert {each.attributes.get("scope") for each in table.all("thead") for each in each.all("th")} <= {"col"}
+        assert {each.attributes.get("scope") for each in table.all("tbody")[0].all("th")} == {"row"}
 
 
 def test_parameters_are_told_once_what_varies_apart(page):
@@ -147,14 +152,6 @@ def test_ids_are_unique_and_references_lead_somewhere(report, page):
                 assert not value or value.removeprefix("#") in ids, (element.tag, name, value)
     for name in re.findall(r"url\((?:&quot;)?#([^)&]+)", report.read_text(encoding="utf-8")):
         assert name in ids
-
-
-def test_tables_have_captions_and_headings_their_scope(page):
-    assert page.all("html")[0].attributes["lang"] == "en" and len(page.all("h1")) == 1
-    for table in page.all("table"):
-        assert table.all("caption")[0].text.strip()
-        assert {each.attributes.get("scope") for each in table.all("thead") for each in each.all("th")} <= {"col"}
-        assert {each.attributes.get("scope") for each in table.all("tbody")[0].all("th")} == {"row"}
 
 
 @pytest.mark.parametrize("dark", [False, True])

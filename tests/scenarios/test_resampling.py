@@ -69,7 +69,7 @@ def test_the_parts_of_the_slack_add_up_to_it():
         assert found.triangle + found.overlap + found.covering == pytest.approx(found.bound - found.expected)
 
 
-def test_what_is_reported():
+def test_what_is_reported_and_nothing_of_nothing():
     row = dict(zip(COLUMNS, (0.25, 0.3, 0.2, 0.5, 0.01, 122.0, 0.45, 122.7), strict=True))
     one = {"curve": "dense", "cell": "a", "verified_drafts": 1500, "rejections_z": -2.5, "rejections_sd": 3.0}
     rows = pd.DataFrame([row | one, row | one | {"cell": "b", "rejections_z": 0.5, "verified_drafts": 500}])
@@ -77,9 +77,6 @@ def test_what_is_reported():
     assert slack.report(rows, None).endswith(": dense 122 = 0.35 + 0.06 + 122")
     assert "at most 2.5 sd in each of 2 cells, 1.4 over all seeds of a curve" in martingale.report(rows, None)
     assert martingale.report(rows, None).endswith("asserted of 2,000 drafts")
-
-
-def test_nothing_is_reported_of_nothing():
     rows = table()[lambda rows: rows["position"] == 3]
     assert beside_bound.report(rows, None) == slack.report(rows, None) == martingale.report(rows, None) == ""
 

@@ -74,15 +74,12 @@ def test_a_trace_that_is_cut_is_told(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_the_command_traces_the_cells_it_runs(typed, tmp_path):
+def test_the_command_traces_the_cells_it_runs_but_no_study_without_requests_in_time(typed, tmp_path):
     (tmp_path / "cell.yaml").write_text(CELLS[0].to_yaml())
     status, out, err = typed("run", "--config", "cell.yaml", "--trace", "--out=out", "--workers=1", "--quiet")
     assert status == 0 and "cells/ID.yaml, cells/ID.trace.json" in out
     assert err == ""
     assert set(traces(tmp_path / "out")) == {CELLS[0].id}
-
-
-def test_a_study_without_requests_in_time_has_no_trace(typed, tmp_path):
     status, _, err = typed("run", "conformal", "--quick", "--trace", "--out=out")
     assert status == 2 and err.startswith("sqsim: trace: ") and "'convergence'" in err
     assert not (tmp_path / "out").exists()

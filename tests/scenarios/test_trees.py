@@ -26,15 +26,12 @@ def table() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_a_tree_pays_from_the_rate_at_which_it_crosses_the_chain():
+def test_a_tree_pays_from_the_rate_at_which_it_crosses_the_chain_and_the_answer_counts_the_places():
     assert trees_pay.report(table(), AXIS) == (
         "latency per token below that of k_sqs, over uplink rate, by the chain's acceptance, acceptance 0.90: tree "
         "nowhere | acceptance 0.60: tree from 10 kbit/s on"
     )
     assert trees_pay.report(table().drop(columns=BY), AXIS) == ""
-
-
-def test_the_answer_counts_the_places_and_names_the_best():
     assert trees_pay_where.report(table(), AXIS) == (
         "the best tree is below k_sqs by latency per token at 1 of 4 rates and acceptances; most at 100 kbit/s and "
         "acceptance 0.60, tree: 20% lower (the same in every seed)"

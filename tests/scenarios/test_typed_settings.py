@@ -138,14 +138,11 @@ def cells(*schemes: object) -> list[Cell]:
     return Cell().with_(PAIR).grid({"scheme": schemes})
 
 
-def test_curves_tell_the_fields_that_were_made_to_differ_and_no_defaults():
+def test_curves_name_the_fields_that_were_made_to_differ_each_that_has_them_and_no_defaults():
     assert told_fields(cells("dense", "k_sqs", "half_dense")) == []
     assert told_fields(cells({"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "max_drafts": 4})) == []
     assert told_fields(cells({"kind": "dense", "max_drafts": 4}, "k_sqs")) == ["scheme.max_drafts"]
     assert told_fields(cells({"kind": "k_sqs", "k": 2}, {"kind": "k_sqs", "k": 4}, "half_top_k")) == []
-
-
-def test_a_told_field_is_in_the_name_of_every_curve_that_has_it():
     import pandas as pd
 
     from simulator.cell.dotted_names import flatten

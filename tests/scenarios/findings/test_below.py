@@ -56,7 +56,7 @@ def test_a_kind_is_below_another_only_where_the_seeds_can_tell():
     assert below_where(close, AXIS, "a", "b", METRIC).startswith("nowhere that the seeds can tell (a difference above ")
 
 
-def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed():
+def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed_and_a_range_is_of_means():
     cells = sweep({"a": (0.5, 0.2, 0.1), "b": (0.3,) * 3})
     assert Costs("{end} against {start}").report(cells, AXIS) == (
         "100 kbit/s against 1 kbit/s, latency per token: a 0.2 times, b unchanged"
@@ -64,6 +64,9 @@ def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed():
     worse = Costs("{end} against {start}", downwards=True)
     assert worse.report(cells, AXIS).startswith("1 kbit/s against 100 kbit/s, latency per token: a 5 times")
     assert worse.report(cells, None) == ""
+    cells = sweep({"a": (0.5, 0.2, 0.1)}, noise=0.0).assign(payload_bits_per_token=64.0)
+    asked = Ranges("a token takes", (METRIC, "payload_bits_per_token"))
+    assert asked.report(cells, AXIS) == "a token takes: a 100 ms to 500 ms, 64 bit"
 
 
 def test_one_value_of_a_field_is_compared_with_another_all_else_the_same():
@@ -89,12 +92,6 @@ def test_whether_two_schemes_change_places_is_answered_with_how_clearly():
         "k_sqs below dense everywhere; c_sqs below dense everywhere"
     )
     assert ": no, 50% higher" in Swaps("c_sqs", "k_sqs", against="dense").report(cells, AXIS)
-
-
-def test_a_range_is_of_means_along_the_axis():
-    cells = sweep({"a": (0.5, 0.2, 0.1)}, noise=0.0).assign(payload_bits_per_token=64.0)
-    asked = Ranges("a token takes", (METRIC, "payload_bits_per_token"))
-    assert asked.report(cells, AXIS) == "a token takes: a 100 ms to 500 ms, 64 bit"
 
 
 BY = "models.pair.prompts"

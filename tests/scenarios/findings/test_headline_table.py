@@ -47,14 +47,6 @@ def test_a_price_names_the_time_that_was_charged_for_in_tables_findings_and_the_
     assert line in [column.heading for column in every_metric(priced, AXIS).columns]
 
 
-def test_a_scheme_of_which_nothing_was_answered_keeps_its_column():
-    found = table({"dense": (math.nan, math.nan), "k_sqs": (0.04, 0.03)}, {"dense": (0.0, 0.0)})
-    text = headline(found, AXIS)
-    assert entries(text, "1 kbit/s") == ["none answered", "40.0 ±1.0*"]
-    assert "dense" in text.splitlines()[-3]
-    assert headline(found[found["curve"] == "dense"], AXIS) == "latency per token: no request was answered"
-
-
 def test_a_mean_without_the_unanswered_requests_says_so_and_has_no_star():
     text = headline(table({"a": (0.05, 0.05), "b": (0.04, 0.04)}, {"a": (0.9, 1.0), "b": (0.9996, 1.0)}), AXIS)
     assert entries(text, "1 kbit/s") == ["50.0 ±1.0 (10% unanswered)", "40.0 ±1.0 (<0.1% unanswered)"]
@@ -64,7 +56,7 @@ def test_a_mean_without_the_unanswered_requests_says_so_and_has_no_star():
     assert "UNANSWERED requests are in no number here" in text and "not ranked" in text
 
 
-def test_the_star_is_among_the_lossless_and_the_lossy_are_marked():
+def test_the_star_is_among_the_lossless_and_a_scheme_of_which_nothing_was_answered_keeps_its_column():
     text = headline(
         table({"edge_only": (0.005,), "dense": (0.06,), "k_sqs": (0.05,)}, lossy=[True, False, False]), AXIS
     )
@@ -72,6 +64,11 @@ def test_the_star_is_among_the_lossless_and_the_lossy_are_marked():
     assert "edge_only (lossy)" in text and "* lowest mean of the lossless" in text
     alone = headline(table({"edge_only": (0.005,), "s_q": (0.06,)}, lossy=True), AXIS)
     assert "5.00 ±1.00*" in alone and "of the lossless" not in alone
+    found = table({"dense": (math.nan, math.nan), "k_sqs": (0.04, 0.03)}, {"dense": (0.0, 0.0)})
+    text = headline(found, AXIS)
+    assert entries(text, "1 kbit/s") == ["none answered", "40.0 ±1.0*"]
+    assert "dense" in text.splitlines()[-3]
+    assert headline(found[found["curve"] == "dense"], AXIS) == "latency per token: no request was answered"
 
 
 def test_what_is_the_same_in_every_seed_has_no_interval_and_an_entry_of_fewer_seeds_says_how_many():

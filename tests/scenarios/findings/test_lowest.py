@@ -70,9 +70,11 @@ def test_few_seeds_say_which_difference_they_would_have_shown_and_eight_need_not
     assert would_show([lost]) == "no difference would have shown"
 
 
-def test_a_difference_that_every_seed_shows_is_distinguishable_however_noisy_the_seeds():
+def test_a_difference_that_every_seed_shows_is_distinguishable_and_without_an_axis_there_is_no_place():
     found = outcomes(sweep({"a": (0.5,) * 4, "b": (0.51,) * 4}, {"a": 0.1, "b": 0.102}), AXIS)
     assert {outcome.lowest for outcome in found} == {"a"} and all(outcome.tied == ("a",) for outcome in found)
+    cells = sweep({"a": (0.5,) * 4, "b": (1.0,) * 4})
+    assert lowest(cells[cells[AXIS] == 1e3], None) == "latency per token: a is lowest, 50% below the next (b)"
 
 
 def test_any_numeric_axis_and_metric_do_and_missing_values_are_left_out():
@@ -96,11 +98,6 @@ def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width()
     assert comparison(cells, AXIS, (5e6,), "a", "b", "latency_per_token_s") == ""
     line = comparison(cells, AXIS, (1e3,), "a", "b", "latency_per_token_s")
     assert line == "a against b 50% lower (one seed) at 1 kbit/s"
-
-
-def test_without_an_axis_there_is_one_outcome_and_no_place():
-    cells = sweep({"a": (0.5,) * 4, "b": (1.0,) * 4})
-    assert lowest(cells[cells[AXIS] == 1e3], None) == "latency per token: a is lowest, 50% below the next (b)"
 
 
 def test_the_lowest_in_few_words_have_what_they_reach_and_lossy_ones_are_left_out():
