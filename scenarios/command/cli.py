@@ -23,7 +23,6 @@ from scenarios.command.cell_file import note_typed
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import aside
 from scenarios.command.registry import LISTS, NAMES, outline, scenario
-from scenarios.command.run.run_plan import Changes, plan_around, plan_of
 from scenarios.command.scenario import Scenario
 
 Printed = str | Path | Iterator[str | Path] | None
@@ -149,12 +148,15 @@ def _list(options: argparse.Namespace) -> str:
 def _run(options: argparse.Namespace) -> str:
     if (options.name is None) == (options.config is None):
         raise ConfigError("run: give a scenario's name or --config FILE, one of the two")
-    given: Scenario | None = None
-    if options.config is not None:
-        plan = plan_around(options.config, _changes(options))
-    else:
-        given = getattr(options, "given", None) or scenario(options.name)
-        plan = plan_of(given, _changes(options))
+    given = None if options.config is not None else getattr(options, "given", None) or scenario(options.name)
+    from scenarios.command.run.run_plan import Changes, plan_around, plan_of  # here: all names are known by now
+    from scenarios.command.run.typed_settings import parse_axes, parse_settings
+
+    changes = Changes(
+        parse_settings(options.set), parse_axes(options.grid), options.seeds, options.precision, options.quick,
+        tuple(options.imports), getattr(options, "trust", False),
+    )  # fmt: skip
+    plan = plan_around(options.config, changes) if given is None else plan_of(given, changes)
     run_options = RunOptions.typed(options, plan.scenario.name + ("_quick" if options.quick else ""))
     for warning in plan.warnings:
         aside(warning)
@@ -168,15 +170,6 @@ def _run(options: argparse.Namespace) -> str:
     from scenarios.command.run.running import run  # here, so that the mistakes above are answered at once
 
     return run(plan, run_options)
-
-
-def _changes(options: argparse.Namespace) -> Changes:
-    from scenarios.command.run.typed_settings import parse_axes, parse_settings
-
-    return Changes(
-        parse_settings(options.set), parse_axes(options.grid), options.seeds, options.precision, options.quick,
-        tuple(options.imports), getattr(options, "trust", False),
-    )  # fmt: skip
 
 
 def _module(name: str, function: str = "run") -> Run:

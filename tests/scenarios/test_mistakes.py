@@ -15,7 +15,6 @@ import pytest
 from cells import cell
 from traced_cells import CELLS
 
-import simulator
 from models.bundled.sotu import Sotu
 from models.pair_cards import _loaded
 
@@ -291,7 +290,7 @@ def test_an_interrupt_is_one_line_and_exit_130(typed, small, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(simulator, "sweep", interrupted)
+    monkeypatch.setattr("scenarios.command.run.running.sweep", interrupted)
     status, out, err = typed(*RUN, *small)
     assert (status, out, err.count("\n")) == (130, "", 1)
 

@@ -16,14 +16,12 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kinds import ConfigError
+from models import pair_cards
 from scenarios.command.options import RECORDING
-
-if TYPE_CHECKING:
-    from simulator.decoding.recording import Recorded
-    from simulator.decoding.round_store import RoundStore, Stored
+from simulator.decoding.recording import Recorded, export, take_over
+from simulator.decoding.round_store import CAP_VARIABLE, RoundStore, Stored
 
 SHOWN = 12
 """Digits of a fingerprint."""
@@ -37,9 +35,6 @@ COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
 
 def run(options: argparse.Namespace) -> str:
     """What to print. Raises ConfigError, one line."""
-    from simulator.decoding.recording import export, take_over
-    from simulator.decoding.round_store import CAP_VARIABLE, RoundStore
-
     store = RoundStore.here()
     if store is None:
         raise ConfigError(f"{CAP_VARIABLE} = 0: no rounds are kept; set it to a size in GB, or leave it out")
@@ -58,8 +53,6 @@ def run(options: argparse.Namespace) -> str:
 
 
 def _clear(store: RoundStore, pair: str | None) -> str:
-    from models import pair_cards
-
     if pair is None:
         removed = store.clear()
         pair_cards.forget()
@@ -89,8 +82,6 @@ def _row(stored: Stored, names: Sequence[str]) -> str:
 
 def _names() -> dict[str, list[str]]:
     """By fingerprint, the pairs whose cards are kept."""
-    from models import pair_cards
-
     found: dict[str, list[str]] = {}
     for card in pair_cards.cards():
         found.setdefault(card.fingerprint, []).append(card.names + ("" if card.current else " (other code)"))
@@ -108,8 +99,6 @@ def _counts(recorded: Recorded) -> list[str]:
 
 def _fingerprints(store: RoundStore, typed: str | None) -> set[str]:
     """Those of the pairs that were typed, all where none was. Raises ConfigError where nothing goes by that name."""
-    from models import pair_cards
-
     cards = pair_cards.cards()
     there = {each.pair for each in store.summary()} | {card.fingerprint for card in cards}
     if typed is None:

@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Iterator
 
 from kinds import ConfigError
+from simulator.checking.checks import check
 
 
 class CheckFailedError(ConfigError):
@@ -24,8 +25,6 @@ class CheckFailedError(ConfigError):
 def run(options: argparse.Namespace) -> Iterator[str]:
     """What is found, a line each as it comes, under a line for each class. Raises CheckFailedError at the end where
     something failed, and ConfigError where the file is none or registers nothing."""
-    from simulator.checking.checks import check
-
     last, failed, count = "", 0, 0
     for line in check(options.file):
         if line.subject != last:

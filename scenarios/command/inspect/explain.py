@@ -10,21 +10,21 @@ file: ID.request_2_3.svg and .png.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from channels.uniforms import Uniforms
 from kinds import ConfigError
+from models.interface import Speller
+from plots import save
+from plots.page import Page
 from scenarios.command.cell_file import read_cell
-
-if TYPE_CHECKING:
-    from models.interface import Speller
-    from simulator import Cell
-    from simulator.results.spans import Timeline
+from scenarios.command.inspect.timeline_text import story
+from simulator import Cell, simulate
+from simulator.results.result_directory import record
+from simulator.results.spans import Spans, Timeline, timeline
 
 
 def run(options: argparse.Namespace) -> str:
     """The timeline as text; draws it too. Raises ConfigError, one line."""
-    from scenarios.command.inspect.timeline_text import story
-
     cell = read_cell(options.cell, options.imports, trust=options.trust)
     key = options.device, options.request
     _require_request(cell, *key)
@@ -39,8 +39,6 @@ def run(options: argparse.Namespace) -> str:
 
 
 def _require_request(cell: Cell, device: int, number: int) -> None:
-    from channels.uniforms import Uniforms
-
     devices = cell.workload.devices
     if not 0 <= device < devices:
         raise ConfigError(f"device = {device}: the cell has {devices}, numbered from 0 to {devices - 1}")
@@ -51,9 +49,6 @@ def _require_request(cell: Cell, device: int, number: int) -> None:
 
 
 def _simulated(cell: Cell, device: int, number: int) -> Timeline:
-    from simulator import simulate
-    from simulator.results.spans import Spans, timeline
-
     spans = Spans(only=(device, number))
     simulate(cell, spans)
     if (device, number) not in spans.requests:
@@ -82,11 +77,8 @@ def _heading(cell: Cell, device: int) -> str:
 
 
 def _drawn(made: Timeline, cell: Cell, options: argparse.Namespace) -> list[str]:
-    from plots import save
-    from plots.page import Page
     from plots.sequence_figure import draw_sequence
     from plots.style import styled
-    from simulator.results.result_directory import record
 
     page = Page()
     with styled(page):

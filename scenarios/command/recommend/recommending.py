@@ -33,6 +33,7 @@ from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, NOTE, Note
 from scenarios.findings import findings_file
 from scenarios.findings.findings_file import FINDINGS
+from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.csv_file import write_csv
@@ -80,8 +81,6 @@ class RaceEvaluations:
 
     def __call__(self, cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
         """Simulates those of the cells that are missing; all rows so far."""
-        from simulator import sweep
-
         new = [cell for cell in cells if cell.id not in self.rows]
         if new:
             reported = self.progress.part(what) if what else None
@@ -170,8 +169,6 @@ def _measured(
     finalists: Sequence[Cell], wish: Wish, limit: TimeLimit, options: RunOptions, progress: ProgressBar
 ) -> pd.DataFrame:
     """The best of each kind on the seeds that are shown: two of each, and more while there is time."""
-    from simulator import sweep
-
     growth = ShownSeeds(finalists, wish.seeds, limit)
     # To overwrite here: what else may be there is an earlier answer of this very race, which had fewer minutes.
     overwrite = not holds(options.out, growth.at(range(2)), f"{SIMULATION}, {growth.rule}")

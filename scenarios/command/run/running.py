@@ -18,6 +18,7 @@ from scenarios.command.run.precision import Precision
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_around
 from scenarios.command.run.searching import CapacitySearch, settings_of_search
 from scenarios.command.run.typed_settings import parse_settings
+from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
 from simulator.results.result_directory import SEARCH, TUNING, claim, make_way, record, release
@@ -90,8 +91,6 @@ def _ran(plan: RunPlan, options: RunOptions) -> str:
 def _swept(
     plan: RunPlan, options: RunOptions, progress: ProgressBar, cells: Sequence[Cell], precision: Precision | None
 ) -> pd.DataFrame:
-    from simulator import sweep
-
     keep = (TUNING,) if plan.tune is not None else ()
     return sweep(
         cells, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=keep, progress=progress,
@@ -101,8 +100,6 @@ def _swept(
 
 def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[Chosen]:
     """What each setting chooses, by a race in a directory of its own."""
-    from simulator import sweep
-
     assert plan.tune is not None
     choosing = Choosing(plan.cells, plan.tune, plan.precision)
     tuner = choosing.tuner()
@@ -131,8 +128,6 @@ def _tuning(options: RunOptions) -> Path:
 
 def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> str:
     """`run` with an objective."""
-    from simulator import sweep
-
     assert plan.objective is not None
     choices, starts = (None, dict[str, int]()) if plan.tune is None else _chosen_by_search(plan, options, progress)
     cells = plan.cells if choices is None else to_show(choices)
