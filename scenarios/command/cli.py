@@ -19,7 +19,6 @@ from typing import Final, NamedTuple, NoReturn
 from kinds import ConfigError
 from kinds.mistakes import printable, shown, users_mistake
 from scenarios.command import options
-from scenarios.command.cell_file import note_typed
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import aside
 from scenarios.command.registry import LISTS, NAMES, outline, scenario
@@ -85,7 +84,10 @@ def _guarded(options: argparse.Namespace) -> int:
         answer = COMMANDS[options.command].run(options)
         for text in answer if isinstance(answer, Iterator) else () if answer is None else (answer,):
             print(_kept(str(text)), flush=True)
-        note_typed(getattr(options, "imports", ()))
+        if imports := getattr(options, "imports", ()):
+            from scenarios.command.cell_file import note_typed
+
+            note_typed(imports)
         sys.stdout.flush()
     except ConfigError as error:
         return _failed(str(error), error.status, verbose=getattr(options, "verbose", False))

@@ -87,7 +87,9 @@ def test_a_strangers_cell_model_or_folder_is_refused_in_one_line(words, typed, s
     status, out, err = typed(*(stranger.cell if word == "CELL" else word for word in words))
     lines = [line for line in err.splitlines() if "%" not in line]  # without a progress bar
     assert (status, out, len(lines)) == (2, "", 1), err
-    assert "evil.py" in err or "model/config.json: model_type = 'own'" in err or "sent/src: " in err
+    evil = stranger.home / "sent" / "evil.py"
+    named = f"its imports name {evil}, which would run; add --import {evil}, or --trust for all that it names"
+    assert lines[0].endswith(named) or "model/config.json: model_type = 'own'" in err or "sent/src: " in err
     assert stranger.unharmed
 
 

@@ -27,22 +27,8 @@ from scenarios.command.options import SHELLS
 from scenarios.command.registry import NAMES, scenario
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
-TWO_RATES = "--grid=uplink.rate.bps=1e4,1e6"
 TWO_SCHEMES = "--grid=scheme=dense,k_sqs"
 """Where what is tested does not depend on how many cells there are."""
-
-MINE = """
-from typing import Literal
-import numpy as np
-from simulator.schemes import LatticeScheme
-
-class Mine(LatticeScheme):
-    kind: Literal["mine_here"] = "mine_here"
-    ratio: float = 0.1
-
-    def support(self, q, state):
-        return np.flatnonzero(q >= self.ratio * q.max())
-"""
 
 
 def test_a_run_writes_what_it_says(finished):
@@ -99,20 +85,6 @@ def test_the_printed_headline_is_the_summary_table(finished):
     assert len(whole) == 5 and stars.index(True) == shown.index(min(lossless)) and sum(stars) == 1
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(typed, untuned, tmp_path):
-    run = (*RUN, *untuned, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
-    first = typed(*run, "--seeds=1")
-    assert first[0] == 0 and first[2] == ""
-    kept = (tmp_path / "here" / "cells.csv").read_bytes()
-    assert typed(*run, "--seeds=1") == first
-    status, out, err = typed(*run, "--seeds=2")
-    assert (status, out) == (2, "") and "--overwrite" in err and err.count("\n") == 1
-    assert (tmp_path / "here" / "cells.csv").read_bytes() == kept
-    assert typed(*run, "--seeds=2", "--overwrite")[0] == 0
-    assert (tmp_path / "here" / "cells.csv").read_bytes() != kept
-
-
 def test_a_setting_on_an_axis_pins_it_and_says_so(done, untuned, tmp_path):
     pinned = ("--set=uplink.rate.bps=5e4", TWO_SCHEMES, "--seeds=1", "--quiet", "--out=pinned")
     assert "--set pins the axis uplink.rate.bps" in done(*RUN, *untuned, *pinned)
@@ -129,14 +101,6 @@ def test_a_cell_of_a_result_directory_runs_again_from_its_file(done, finished, t
     again = pd.read_csv(tmp_path / "one" / "cells.csv").iloc[0]
     assert again["cell"] == row["cell"]
     assert again["latency_per_token_s"] == row["latency_per_token_s"]
-
-
-def test_a_scheme_of_the_users_own_runs_beside_the_others(done, untuned, tmp_path):
-    (tmp_path / "mine.py").write_text(MINE)
-    grid = "--grid=scheme=k_sqs,{kind: mine_here, ratio: 0.3}"
-    out = done(*RUN, *untuned, TWO_RATES, grid, "--import=mine.py", "--seeds=1", "--out=both")
-    assert "mine_here" in out and "k_sqs" in out
-    assert set(pd.read_csv(tmp_path / "both" / "cells.csv")["scheme.kind"]) == {"k_sqs", "mine_here"}
 
 
 def test_plot_draws_again_from_the_tables_alone(done, finished, tmp_path):

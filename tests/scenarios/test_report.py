@@ -270,14 +270,6 @@ def test_our_own_figures_lose_nothing_to_the_lists():
             assert style(lines.get("style", "")) == style(left.get("style", ""))
 
 
-def test_a_report_takes_the_place_of_a_link_and_writes_nothing_through_it(done, mine, tmp_path):
-    (tmp_path / "kept").write_text("kept")
-    (mine / "report.html").unlink(missing_ok=True)
-    (mine / "report.html").symlink_to(tmp_path / "kept")
-    done("report", "mine")
-    assert (tmp_path / "kept").read_text() == "kept" and not (mine / "report.html").is_symlink()
-
-
 @pytest.mark.parametrize(
     ("name", "change"),
     [
