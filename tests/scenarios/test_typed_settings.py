@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from scenarios.command.run.named_kinds import NamedKinds
 from scenarios.command.run.run_plan import told_fields
 from scenarios.command.run.typed_settings import parse_axes, parse_axis, parse_setting, parse_settings
 from simulator import Cell
+from simulator.cell.dotted_names import flatten
 from simulator.results.intervals import with_curves
 
 
@@ -143,9 +145,6 @@ def test_curves_name_the_fields_that_were_made_to_differ_each_that_has_them_and_
     assert told_fields(cells({"kind": "dense", "max_drafts": 4}, {"kind": "k_sqs", "max_drafts": 4})) == []
     assert told_fields(cells({"kind": "dense", "max_drafts": 4}, "k_sqs")) == ["scheme.max_drafts"]
     assert told_fields(cells({"kind": "k_sqs", "k": 2}, {"kind": "k_sqs", "k": 4}, "half_top_k")) == []
-    import pandas as pd
-
-    from simulator.cell.dotted_names import flatten
 
     grid = cells({"kind": "dense", "max_drafts": 4}, "k_sqs", "cloud_only")
     table = pd.DataFrame([{"cell": cell.id, **flatten(cell), "seed": 0} for cell in grid])

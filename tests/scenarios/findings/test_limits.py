@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from scenarios.command.run.searching import CapacitySearch
 from scenarios.findings.sentences.limits import BearsMost, LimitMetFirst, first_limits, most_borne, one_setting
+from simulator.sweeps.search import Capacity, Objective
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4, 1e5)
@@ -58,9 +60,6 @@ def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_distingu
 
 def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all():
     """The rows have a search's own columns: one of three seeds meets the objective at no number tried."""
-    from scenarios.command.run.searching import CapacitySearch
-    from simulator.sweeps.search import Capacity, Objective
-
     search = CapacitySearch([], Objective({"ttft_s": 1.0}), Path("nowhere"))
     rows = []
     for curve, value, alone in (("a", 100, (0, 95, 105)), ("b", 20, (18, 20, 22)), ("c", 97, (96, 0, 0))):
