@@ -80,6 +80,6 @@ def test_the_command_traces_the_cells_it_runs_but_no_study_without_requests_in_t
     assert status == 0 and "cells/ID.yaml, cells/ID.trace.json" in out
     assert err == ""
     assert set(traces(tmp_path / "out")) == {CELLS[0].id}
-    status, _, err = typed("run", "conformal", "--quick", "--trace", "--out=out")
+    status, _, err = typed("run", "conformal", "--quick", "--trace", "--out=none")
     assert status == 2 and err.startswith("sqsim: trace: ") and "'convergence'" in err
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "none").exists()
