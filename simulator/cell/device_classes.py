@@ -9,10 +9,9 @@ from pydantic import Field
 
 from channels.link.link_config import LinkConfig, check_both_ways
 from kinds import ConfigError, Part
-from models.clocks.datasheets import DEVICES, SIZES, named
-from models.clocks.footprint import footprint
-from models.clocks.latency import LONGEST_S, Latency
-from models.clocks.roofline import Roofline
+from models.latency.datasheets import DEVICES, SIZES, named
+from models.latency.latency import LONGEST_S, Latency
+from models.latency.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, Power
 from simulator.cell.scheme import Scheme
 
@@ -96,7 +95,7 @@ class Equipped:
     def check_memory(self, tokens: int, requests: int) -> None:
         """Raises ConfigError where the drafter does not fit the device beside the keys and values of so many requests
         of so many tokens."""
-        model = footprint(self.edge.latency) if self.scheme.protocol != "stream" else None
+        model = self.edge.latency.footprint if self.scheme.protocol != "stream" else None
         if model is None:
             return
         share, kv_bytes = self.edge.memory_utilization, requests * tokens * model.token_bytes
@@ -112,17 +111,17 @@ class Equipped:
 
     def check_concurrency(self) -> None:
         """Raises ConfigError where requests cannot be served side by side."""
-        told = None
+        message = None
         if self.scheme.protocol == "ahead":
-            told = "where rounds are drafted ahead (scheme.depth)"
+            message = "where rounds are drafted ahead (scheme.depth)"
         elif self.downlink.listens.windows_s:
-            told = f"where a device hears only after sending ({self.name}downlink.listens)"
+            message = f"where a device hears only after sending ({self.name}downlink.listens)"
         elif self.scheme.sends_parts and not self.uplink.sharing.first_come:
-            told = (
+            message = (
                 f"where parts of a round leave in turn with other packets (scheme.partial, {self.name}uplink.sharing)"
             )
-        if told and self.edge.concurrency > 1:
-            raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {told}")
+        if message and self.edge.concurrency > 1:
+            raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {message}")
 
     def check_links(self) -> None:
         """Raises ConfigError where its two ways do not fit."""

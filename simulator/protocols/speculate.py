@@ -274,9 +274,9 @@ class SpeculateEdge(DraftingEdge):
             raise ConfigError(f"policy {self._policy.kind!r}: {reason} (scheme {self._scheme.kind!r})")
         return action
 
-    def _learn(self, verdict: SeenVerdict) -> None:
-        self._policy_state = self._policy.learn(verdict, self._policy_state)
-        self._verdicts += (verdict,)
+    def _learn(self, result: SeenVerdict) -> None:
+        self._policy_state = self._policy.learn(result, self._policy_state)
+        self._verdicts += (result,)
 
     # Send, and read the reply.
 
@@ -289,10 +289,10 @@ class SpeculateEdge(DraftingEdge):
             node, _ = yield from self._resolve(node)
             seen = yield from self._look()
             if since_s is None:
-                verdict = SeenVerdict(0, 0, seen.payload_bits, seen.put_s, seen.now_s)
+                result = SeenVerdict(0, 0, seen.payload_bits, seen.put_s, seen.now_s)
             else:
-                verdict = SeenVerdict(0, 0, 0, since_s, seen.now_s)
-            self._learn(verdict)
+                result = SeenVerdict(0, 0, 0, since_s, seen.now_s)
+            self._learn(result)
             since_s = seen.now_s
         return node
 
@@ -419,7 +419,7 @@ class SpeculateCloud(CloudMachine):
                 run=partial(self._verify, node, parts),
                 serves="cloud_decode_s" if self._alone else "verify_s",
                 cloud_drafts=new_tokens if self._session.in_turn(node) else 0,
-                judged_drafts=new_tokens - node.owed,
+                verified_drafts=new_tokens - node.owed,
             )
         )
 

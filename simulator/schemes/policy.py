@@ -169,7 +169,7 @@ class Decider(Choice):
         """The state before a request; `last` is how the device's request before ended, None at first."""
         return () if last is None else last
 
-    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
+    def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
         """The state after a round was verified."""
         return state
 

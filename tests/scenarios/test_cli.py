@@ -18,7 +18,7 @@ from typed_command import Finished
 
 import plots
 import simulator
-from models.clocks.datasheets import DEVICES, SIZES
+from models.latency.datasheets import DEVICES, SIZES
 from models.prompt_files import LANGUAGES
 from plots.page import Page
 from plots.style import write

@@ -64,8 +64,8 @@ def test_a_trace_that_is_damaged_is_made_again(damaged, tmp_path, capsys):
 
 
 def test_a_trace_that_is_cut_is_told(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(trace, "MOST_HEARD", 40)
-    monkeypatch.setattr(running, "MOST_HEARD", 40)
+    monkeypatch.setattr(trace, "MOST_EVENTS", 40)
+    monkeypatch.setattr(running, "MOST_EVENTS", 40)
     sweep(CELLS, tmp_path / "out", trace=True)
     complete(CELLS, tmp_path / "out")
     (line,) = capsys.readouterr().err.splitlines()

@@ -16,10 +16,10 @@ from safetensors.torch import load_file  # noqa: E402
 from models.bundled.smollm2 import SmolLM2  # noqa: E402
 from models.bundled.smollm2_drafter import Shape, V, assemble, network  # noqa: E402
 from tools import smollm2_data as data  # noqa: E402
-from tools.smollm2_distil import Student, go_on_from, loss, usage  # noqa: E402
 from tools.smollm2_evaluate import TEXTS, groups  # noqa: E402
 from tools.smollm2_openings import FAMILIES, FILLINGS, SHARES, chat, opening  # noqa: E402
 from tools.smollm2_teacher import TOP, Teacher, Windows, draw, largest, write  # noqa: E402
+from tools.train_smollm2 import Student, go_on_from, loss, usage  # noqa: E402
 
 LANGUAGE_ROW = dict.fromkeys(("french", "german", "italian", "russian", "spanish"), 0.1)
 PROMPTS = [[504, 2638, 282], [1, 4093, 198], [9]]
@@ -53,8 +53,8 @@ def test_labels_are_the_verifiers_distribution(written):
     wanted = distributions.gather(-1, windows.top.long())
     assert (labelled - wanted).abs().sum(-1).mean() / 2 < 0.02
     assert wanted.sum() > 0.98 * distributions.topk(TOP).values.sum()
-    judged = (hidden.float() @ verifier.model.embed_tokens.weight.detach().T).softmax(-1)
-    assert (judged - distributions).abs().sum(-1).mean() / 2 < 0.02
+    verified = (hidden.float() @ verifier.model.embed_tokens.weight.detach().T).softmax(-1)
+    assert (verified - distributions).abs().sum(-1).mean() / 2 < 0.02
 
 
 def test_a_window_starts_with_its_prompt_and_goes_on_from_its_own_distribution(written):

@@ -15,9 +15,9 @@ import yaml
 from kinds import ConfigError
 from kinds.files import atomically
 from models.calibration import Axes, fitted_affine, fitted_roofline, measure, relative_errors
-from models.clocks.latency import Latency
-from models.clocks.pass_table import TimedPass, csv_text
 from models.interface import LanguageModel
+from models.latency.latency import Latency
+from models.latency.pass_table import TimedPass, csv_text
 from scenarios.command.cell_file import read_cell
 from scenarios.command.progress_bar import ProgressBar
 from scenarios.command.run.typed_settings import typed_pair

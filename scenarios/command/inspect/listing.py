@@ -15,10 +15,9 @@ from channels.link.radio_power import RADIOS, Connection
 from channels.link.rates import Rate
 from kinds import Choice, ConfigError, meant
 from kinds.tunable import worth_trying
-from models.clocks.cited_passes import CitedProfile
-from models.clocks.datasheets import DEVICES, SIZES
-from models.clocks.profile import PROFILES
-from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
+from models.latency.cited_passes import PROFILES, CitedProfile
+from models.latency.datasheets import DEVICES, SIZES
+from models.latency.roofline import DEVICE_NEEDED, SIZE_NEEDED
 from models.power import KWH_PRICES, POWER_NEEDED, POWERS, PRICES
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.typed_settings import as_typed

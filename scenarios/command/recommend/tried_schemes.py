@@ -22,7 +22,7 @@ from simulator.cell.dotted_names import Nested, flatten, names
 from simulator.cell.imported_files import load_imports
 from simulator.cell.settings import changed, expand, fields_of, spread, validated, write
 from simulator.tuning.alternatives import SCHEME, Alternatives, open_fields
-from simulator.tuning.race import sampled
+from simulator.tuning.racing import sampled
 from simulator.tuning.trials import Aim, Budget
 
 AIMS: Final = (

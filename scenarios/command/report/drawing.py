@@ -13,12 +13,12 @@ import pandas as pd
 import plots
 from kinds import ConfigError
 from kinds.yaml_file import read_yaml
-from plots.display_names import DIRECTORY, curve_of, words_of
 from plots.page import Page
 from scenarios.command.cell_file import load_own
 from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import read_summary
 from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.display_names import DIRECTORY, curve_of, words_of
 from simulator.results.result_directory import MANIFEST, own_folder, record
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> Iterator[Path]:
     """`sqsim plot`: yields the files as they are written. Raises ConfigError, one line, as `redraw` does."""
     load_own(options.imports, options.folders)
     labels = read_labels(options.labels) if options.labels is not None else {}
-    page = Page(options.width, options.titled, options.captioned, labels)
+    page = Page(labels, options.width, options.titled, options.captioned)
     requested = PlotOptions(page, options.formats or PlotOptions.formats, options.figures, options.out)
     yield from redraw(options.folders, requested, aside)
 

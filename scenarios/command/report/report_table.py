@@ -15,16 +15,16 @@ from scenarios.findings.wording import with_ends
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.cell.dotted_names import flatten
-from simulator.results.columns import BREAKDOWN_PARTS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
+from simulator.results.columns import BREAKDOWN_MEANINGS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
 from simulator.results.intervals import CONFIDENCE, metrics_of, settings_of
-from simulator.results.lossy import marked
+from simulator.results.lossy_schemes import marked
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
 
 DEFINITIONS: Final[Mapping[str, str]] = {
     **{metric.name: metric.meaning for metric in METRICS.values()},
-    **{part.name: f"per output token, of answered requests: {part.meaning}" for part in BREAKDOWN_PARTS},
+    **{name: f"per output token, of answered requests: {meaning}" for name, meaning in BREAKDOWN_MEANINGS.items()},
     **STUDY_KEYS,
     **STUDY_METRICS,
     **SEARCHED,

@@ -12,7 +12,7 @@ from itertools import zip_longest
 import simpy
 
 from channels.uniforms import Uniforms
-from models.clocks.latency import Latency, Work
+from models.latency.latency import Latency, Work
 from simulator.cell.cloud_config import CloudConfig
 from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
@@ -181,7 +181,7 @@ class Cloud:
             share.job.queue_s += server.since_s - share.job.waits_since_s
             share.job.batch = len(server.shares)
             share.job.passes += 1
-            self.round_passes += share.completes and share.job.judged_drafts is not None
+            self.round_passes += share.completes and share.job.verified_drafts is not None
             share.job.report(share.state)
         later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True
@@ -311,7 +311,7 @@ class PassTimes:
         the engine's step around them, one for all, and of the rounds that are read and verified beside it, one after
         another."""
         work = [(share.new_tokens, share.cached_tokens) for share in shares]
-        verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s + self._judging_s(shares)
+        verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s + self._verification_s(shares)
         drafting = [share.drafting for share in shares]
         if not any(drafting):
             return verify_s
@@ -328,8 +328,8 @@ class PassTimes:
         uniform = self._uniforms.uniform(*job.session, job.number, job.passes, place)
         return latency.drawn_s(work, uniform, self._spells.uniform(*job.session))
 
-    def _judging_s(self, shares: Sequence[Share]) -> float:
+    def _verification_s(self, shares: Sequence[Share]) -> float:
         if not (self._judge_s or self._decode_s_per_draft):
             return 0.0
-        judged = [share.job.judged_drafts for share in shares if share.completes]
-        return sum(self._judge_s + self._decode_s_per_draft * drafts for drafts in judged if drafts is not None)
+        verified = [share.job.verified_drafts for share in shares if share.completes]
+        return sum(self._judge_s + self._decode_s_per_draft * drafts for drafts in verified if drafts is not None)

@@ -54,7 +54,7 @@ class Ends:
         prompt, *commands = self.edge.step(None)
         assert prompt == machine.SendMessage(MessageKind.PROMPT, 0, (self.prompt,), replies=0)
         (prefill,) = self.cloud.step(MessageArrived(MessageKind.PROMPT, 0, (self.prompt,)))
-        assert isinstance(prefill, machine.SubmitJob) and (prefill.round, prefill.judged_drafts) == (0, None)
+        assert isinstance(prefill, machine.SubmitJob) and (prefill.round, prefill.verified_drafts) == (0, None)
         assert self.cloud.step(JobDone(*prefill.run())) == []
         return commands
 
@@ -91,7 +91,7 @@ def test_a_round_of_speculate_command_by_command() -> None:
     assert sent.node is not None and sent.payload is not None and sent.parts == sent.payload.parts
     (job,) = ends.arrives(sent)
     assert isinstance(job, machine.SubmitJob)
-    assert (job.round, job.text_tokens, job.read_tokens, job.judged_drafts) == (1, 8 + 3, 7, 3)
+    assert (job.round, job.text_tokens, job.read_tokens, job.verified_drafts) == (1, 8 + 3, 7, 3)
     assert (job.serves, job.cloud_drafts) == ("verify_s", 0)
     (reply,) = ends.verified([job])
     assert isinstance(reply, machine.SendReply) and reply.verified is not None

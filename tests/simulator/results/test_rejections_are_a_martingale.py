@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 import pytest
+from decodings import rounds
 
 from kinds.arrays import Floats, Ints
 from models.verification import DistributionAfter, Verdict, inverse_cdf
@@ -35,6 +36,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "step": 0.01, "target": 0.05, "resolution": 30},
     "dense": {"kind": "dense", "resolution": 60},
     "half_top_k": {"kind": "truncated_fp16", "policy": "fixed_length", "k": 8},
+    "ids_only_greedy": {"kind": "ids_only_greedy"},
     "composed": {
         "kind": "composed",
         "sparsifier": {"kind": "top_p", "mass": 0.8},
@@ -114,14 +116,10 @@ def _judged(decoder: Decoder, device: int) -> Iterator[tuple[Floats, Floats, int
     prompt = decoder.prompt(device, 0, Ask(PROMPT, TOKENS))
     decoding = decoder.decoding(device, 0, prompt, None)
     verifier = decoding.setting.pair().verifier
-    edge, cloud = decoding.edge(), decoding.cloud()
-    node, view = edge.start, cloud.prefill(cloud.start(prompt.tokens))
-    while len(node.committed) < PROMPT + TOKENS:
-        drafted, text = edge.compose(node, DRAFTS), node.committed
-        parts = edge.seal(drafted).parts
-        cloud.receive(view, parts)
-        view, verified = cloud.verify(view, parts)
-        node, tokens = edge.resolve(drafted, verified.reply)
+    for drafted, verified, tokens in rounds(decoding, DRAFTS):
+        text = drafted.committed
+        if len(text) >= PROMPT + TOKENS:
+            break
         for n, draft in enumerate(drafted.drafts[: verified.accepted + 1]):
             p = verifier.row((*text, *tokens[:n])[-1:], 1.0)  # type: ignore[attr-defined]
             qhat = np.zeros(V)
@@ -139,7 +137,7 @@ def test_rejections_are_as_many_as_their_probabilities_say(scheme: str) -> None:
 @pytest.mark.parametrize("scheme", ["k_sqs", pytest.param("dense", marks=pytest.mark.slow)])
 def test_one_stream_for_drafts_and_verdicts_is_seen(scheme: str) -> None:
     decoder = Decoder(cell(scheme), Memory())
-    decoder._verdict = decoder._draft
+    decoder._streams["verdict"] = decoder._streams["draft"]
     assert play(decoder).seen == {"halves"}
 
 
@@ -161,18 +159,17 @@ def judged_by(
 
 
 @pytest.mark.parametrize(
-    ("scheme", "bend"),
-    [("k_sqs", lambda a: 0.9 * a), ("half_top_k", lambda a: a + 0.1 * (1 - a))],
-    ids=["too strict", "too lenient"],
+    ("scheme", "bend", "from_p", "seen"),
+    [
+        ("k_sqs", lambda a: 0.9 * a, False, "drawn"),
+        ("half_top_k", lambda a: a + 0.1 * (1 - a), False, "drawn"),
+        ("k_sqs", lambda a: a, True, "output"),
+    ],
+    ids=["too strict", "too lenient", "corrected from p itself, which leaves the rejections as they are"],
 )
 def test_an_acceptance_that_is_off_by_a_tenth_is_seen(
-    scheme: str, bend: Callable[[float], float], monkeypatch: pytest.MonkeyPatch
+    scheme: str, bend: Callable[[float], float], from_p: bool, seen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acceptance, "reject_along", judged_by(bend, from_p=False))
-    assert play(Decoder(cell(scheme), Memory())).seen >= {"drawn"}
-
-
-def test_a_correction_from_the_distribution_itself_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It leaves the rejections as they are, and bends the output."""
-    monkeypatch.setattr(acceptance, "reject_along", judged_by(lambda a: a, from_p=True))
-    assert play(Decoder(cell("k_sqs"), Memory())).seen == {"output"}
+    monkeypatch.setattr(acceptance, "reject_along", judged_by(bend, from_p))
+    found = play(Decoder(cell(scheme), Memory())).seen
+    assert seen in found and not (from_p and found != {seen})
