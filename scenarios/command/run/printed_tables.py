@@ -95,13 +95,19 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
         return []
     table = marked(summary).assign(fullest=[fullest(row) for _, row in summary.iterrows()])
     full = (table["overloaded"] > 0) | (table[[f"{name}_busy" for name in STATIONS]] >= OVERLOAD).any(axis=1)
-    kinds = table.get("workload.kind", pd.Series("", index=table.index))
-    # work that arrives whether or not it is served
-    open_ = kinds.map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
-    over = (table["overloaded"] > 0) & open_
+    over = overloaded(table)
     lines = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))
     return [*lines, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
+
+
+def overloaded(summary: pd.DataFrame) -> pd.Series[bool]:
+    """Tells of each row whether work arrives, served or not, and more than is served."""
+    if "overloaded" not in summary.columns:
+        return pd.Series(False, index=summary.index)
+    kinds = summary.get("workload.kind", pd.Series("", index=summary.index))
+    open_ = kinds.map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
+    return (summary["overloaded"] > 0) & open_.astype(bool)
 
 
 def unsettled(summary: pd.DataFrame) -> list[str]:
