@@ -37,7 +37,7 @@ _NAMES: Final = DisplayNames()
 
 
 def curve_table(
-    summary: pd.DataFrame, cells: pd.DataFrame, axis: str | None, metric: str, overloaded: pd.Series[bool]
+    summary: pd.DataFrame, cells: pd.DataFrame, axis: str | None, metric: str, overloaded: pd.Series[bool] | None = None
 ) -> TextTable | None:
     """A metric of each curve along the axis; None where no row has a number.
 
@@ -50,22 +50,20 @@ def curve_table(
     factor, scale = _scale(shown[metric].dropna().tolist(), metric)
     whole = complete(cells)
     ranks = _Ranks(metric, whole, axis, _unranked(shown))
-    lacking = shown.apply(share, axis=1) if of_answered(metric) else pd.Series(0.0, index=shown.index)
+    lacking = [share(row) if of_answered(metric) else 0.0 for _, row in shown.iterrows()]
+    shown = shown.assign(**{LEFT: lacking, OVER: False if overloaded is None else overloaded[shown.index]})
 
-    def entry(at: int, mark: str) -> TableEntry:
-        row = shown.loc[at]
-        more = (LEFT if lacking[at] > 0 else "") + (OVER if overloaded[at] else "")
-        if math.isnan(row[metric]):
-            return TableEntry("none", "", mark + more)
-        return _number(row[metric] / factor, row.get(metric + CI_SUFFIX, math.nan) / factor, mark + more)
+    def entry(row: pd.Series[float], mark: str) -> TableEntry:
+        mark += (LEFT if row[LEFT] > 0 else "") + (OVER if row[OVER] else "")
+        mean, half = float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
+        return TableEntry("none", "", mark) if math.isnan(mean) else _number(mean / factor, half / factor, mark)
 
     found, less = _groups(shown, axis, metric, ranks.marks, entry)
     legend = _ranking(shown, found, less, "lowest")
-    lost = lacking[lacking > 0]
-    if len(lost):
-        shares = " to ".join(dict.fromkeys(percent(each) for each in (lost.min(), lost.max())))
+    if lost := [each for each in lacking if each > 0]:
+        shares = " to ".join(dict.fromkeys(percent(each) for each in (min(lost), max(lost))))
         legend.append(f"{LEFT} {shares} of requests unanswered and in no number: not ranked")
-    legend += [f"{OVER} overloaded: more comes than is served"] if overloaded[shown.index].any() else []
+    legend += [f"{OVER} overloaded: more comes than is served"] if shown[OVER].any() else []
     measure = f"{scale} per token" if metric == LATENCY else title(metric) + (f", {scale}" if scale else "")
     return _table(shown, axis, measure, found, [*legend, _seeds(shown, metric)])
 
@@ -84,8 +82,7 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
         alone = ranked[ranked["capacity"] == best.devices][CURVE].iloc[0]
         return {curve: LOWEST if curve == alone else ALIKE for curve in best.curves}, []
 
-    def entry(at: int, mark: str) -> TableEntry:
-        row = summary.loc[at]
+    def entry(row: pd.Series[float], mark: str) -> TableEntry:
         text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
         return TableEntry(
             text + (f" ({row['capacity_least']:,.0f}–{row['capacity_most']:,.0f})" if several else ""), "", mark
@@ -113,7 +110,7 @@ class _Ranks:
             kept = kept[[share(row) <= 0 for _, row in kept.iterrows()]]
         if kept.empty or rows[CURVE].nunique() < 2:
             return {}, []
-        lowest = kept.loc[kept[self.metric].idxmin()]
+        lowest = kept.iloc[int(kept[self.metric].argmin())]
         here = self.cells
         if self.axis is not None:
             here = here[here[self.axis] == lowest[self.axis]]
@@ -133,27 +130,34 @@ class _Ranks:
 def _groups(
     shown: pd.DataFrame, axis: str | None, metric: str,
     marks_of: Callable[[pd.DataFrame], tuple[Mapping[str, str], list[Difference]]],
-    entry: Callable[[int, str], TableEntry], *, descending: bool = False,
+    entry: Callable[[pd.Series[float], str], TableEntry], *, descending: bool = False,
 ) -> tuple[list[TableGroup], list[Difference]]:  # fmt: skip
     """The rows by setting, each group ranked, those that are not ranked last."""
     lossy, limits = marks(shown), limit_curves(shown)
     order, groups, unclear = [at for at, _ in rows_along(shown, axis)], list[TableGroup](), list[Difference]()
-    for name, part, called in settings_apart(shown, axis):
+    for setting, part, called in settings_apart(shown, axis):
         found: dict[tuple[str, object], TableEntry] = {}
         for at, rows in rows_along(part, axis):
             marked, less = marks_of(rows)
             unclear += less
-            found |= {(str(curve), at): entry(place, marked.get(str(curve), "")) for place, curve in rows[CURVE].items()}
+            found |= {(name, at): entry(row, marked.get(name, "")) for name, row in _by_curve(rows)}
         worth = {
             str(curve): (curve in lossy, curve in limits, _middle(rows[metric], descending=descending))
             for curve, rows in part.groupby(CURVE, sort=False)
         }
         lines = [
-            (_NAMES.curve(called[curve]) + lossy.get(curve, ""), [found.get((curve, at), TableEntry("-")) for at in order])
+            (
+                _NAMES.curve(called[curve]) + lossy.get(curve, ""),
+                [found.get((curve, at), TableEntry("-")) for at in order],
+            )
             for curve in sorted(worth, key=worth.__getitem__)
         ]
-        groups.append(TableGroup(name, lines))
+        groups.append(TableGroup(setting, lines))
     return groups, unclear
+
+
+def _by_curve(rows: pd.DataFrame) -> list[tuple[str, pd.Series[float]]]:
+    return [(str(row[CURVE]), row) for _, row in rows.iterrows()]
 
 
 def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.DataFrame, dict[str, str]]]:

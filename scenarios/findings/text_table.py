@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -58,8 +59,12 @@ class TextTable:
 
     def text(self, width: int = WIDTH) -> str:
         """The heading and all columns, in blocks of at most `width` columns."""
-        body = [[name, *(each.text for each in row)] for group in self.groups for name, row in group.rows]
-        return titled(self.heading, [self.corner, *self.columns], body, width)
+        body: list[list[str]] = []
+        for group in self.groups:
+            body += [[group.name, *("" for _ in self.columns)]] if group.name else []
+            body += [[name, *(_marked(each) for each in row)] for name, row in group.rows]
+        text = titled(self.heading, [self.corner, *self.columns], body, width).lstrip()
+        return "\n".join([text, *(textwrap.fill(each, width) for each in (*self.legend, *self.notes))])
 
 
 def written(table: TextTable, form: str) -> str:

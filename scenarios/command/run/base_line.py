@@ -34,7 +34,9 @@ def base_line(cells: Sequence[Cell], settings: str, *, timed: bool) -> str:
 
 def _pair(pair: Pair) -> str:
     names = [getattr(pair, role, None) for role in ("drafter", "verifier")]
-    named = [PurePath(name).name.upper() if len(name) < 5 else PurePath(name).name for name in names if isinstance(name, str)]
+    named = [
+        PurePath(name).name.upper() if len(name) < 5 else PurePath(name).name for name in names if isinstance(name, str)
+    ]
     kind = _NAMES.word(pair.kind)
     return f"{kind} ({named[0]} drafts, {named[1]} verifies)" if len(named) == 2 else kind
 
@@ -42,11 +44,13 @@ def _pair(pair: Pair) -> str:
 def _clocks(cells: Sequence[Cell]) -> str:
     edges = [each.edge.latency for cell in cells for each in cell.classes if each.scheme.protocol != "stream"]
     clouds = [cell.cloud.latency for cell in cells if any(each.scheme.protocol != "local" for each in cell.classes)]
-    beside = [
-        cell.cloud.drafter_latency for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)
-    ]
+    beside = [cell.cloud.drafter_latency for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
     ways = [("drafts", edges), ("verifies", clouds), ("drafts in the cloud", beside)]
-    texts = [f"{_few([computes(each) for each in latencies], 'latency models')} {verb}" for verb, latencies in ways if latencies]
+    texts = [
+        f"{_few([computes(each) for each in latencies], 'latency models')} {verb}"
+        for verb, latencies in ways
+        if latencies
+    ]
     return f"timed as {'; '.join(texts)}" if texts else ""
 
 

@@ -18,12 +18,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kinds.mistakes import printable
+from kinds.mistakes import Escaped, printable
 from scenarios.findings.aligned_columns import WIDTH
 from scenarios.findings.curve_table import LOWEST
 from scenarios.findings.text_table import TableEntry, TextTable, written
 
-FORMATS: Final = ("text", "csv", "markdown", "latex")
 MOST_ROWS: Final = 16
 """More rows of a group than these are in the report alone."""
 LEAST_NAME: Final = 22
@@ -31,10 +30,6 @@ LEAST_NAME: Final = 22
 LEAST: Final = 8
 GAP: Final = 2
 ANSWER: Final = "ANSWER"
-
-
-class Rendered(str):
-    """Text for this terminal, its own codes in it; what came from names was escaped before."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +53,10 @@ class Screen:
     details: Callable[[int], Sequence[Detail]]
     """The other blocks, for so many columns."""
 
-    def text(self, form: str = "text", *, detailed: bool = False) -> Rendered:
+    def text(self, form: str = "text", *, detailed: bool = False) -> Escaped:
         """The screen for standard output as it is now; in another form than text, the table alone."""
         if form != "text":
-            return Rendered("" if self.table is None else printable(written(self.table, form), kept="\n"))
+            return Escaped("" if self.table is None else printable(written(self.table, form), kept="\n"))
         console = Console(
             width=shutil.get_terminal_size((WIDTH, 24)).columns, markup=False, highlight=False, emoji=False,
             soft_wrap=False, color_system="auto" if sys.stdout.isatty() else None,
@@ -69,7 +64,7 @@ class Screen:
         with console.capture() as capture:
             for part in self._parts(console.width, detailed=detailed):
                 console.print(part)
-        return Rendered("\n".join(line.rstrip() for line in capture.get().splitlines()))
+        return Escaped("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
     def _parts(self, width: int, *, detailed: bool) -> Iterator[Text | Table]:
         if self.question:
@@ -157,7 +152,10 @@ def _aligned(head: str, column: Sequence[TableEntry]) -> list[str]:
     """A column's head and entries: numbers to the right, marks behind them."""
     room = max(map(len, [head, *(each.text for each in column)]))
     marks = max((len(each.marks) for each in column), default=0)
-    return [head.rjust(room), *(each.text.rjust(room) + (f" {each.marks:<{marks}}" if marks else "") for each in column)]
+    return [
+        head.rjust(room),
+        *(each.text.rjust(room) + (f" {each.marks:<{marks}}" if marks else "") for each in column),
+    ]
 
 
 def _text(text: str, style: str = "") -> Text:
