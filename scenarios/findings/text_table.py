@@ -102,14 +102,18 @@ def _plain(text: str) -> str:
 
 def _markdown(table: TextTable) -> str:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(map(_for_markdown, cells)) + " |"
 
     lines = [line([table.corner, *table.columns]), "|---|" + "---:|" * len(table.columns)]
     for group in table.groups:
-        lines += [line([f"**{group.name}**", *("" for _ in table.columns)])] if group.name else []
-        lines += [line([name, *(_marked(entry).replace("*", "\\*") for entry in row)]) for name, row in group.rows]
-    below = [*table.legend, *table.notes]
-    return "\n".join([*lines, *(["", "; ".join(below).replace("*", "\\*")] if below else [])])
+        lines += [line([group.name, *("" for _ in table.columns)])] if group.name else []
+        lines += [line([name, *map(_marked, row)]) for name, row in group.rows]
+    below = "; ".join([*table.legend, *table.notes])
+    return "\n".join([*lines, *(["", _for_markdown(below)] if below else [])])
+
+
+def _for_markdown(text: str) -> str:
+    return "".join(f"\\{letter}" if letter in "\\|*_<>`[]" else letter for letter in text)
 
 
 def _marked(entry: TableEntry) -> str:

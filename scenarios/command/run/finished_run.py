@@ -26,6 +26,7 @@ from scenarios.command.run.printed_tables import (
     overloads,
     stands_for,
     unsettled,
+    unsettled_schemes,
 )
 from scenarios.command.run.run_plan import RunPlan
 from scenarios.command.run.screen import Detail, Screen
@@ -184,9 +185,10 @@ class FinishedRun:
         yield from (line for line in self._remarks if line.startswith(TOLD_WITH_THE_TABLE))
         if not scenario.headlines:
             yield from (line for line in overloads(named, self.axis) if line.startswith("Overloaded"))
-        yield from unsettled(named)
+        if early := unsettled_schemes(self.chosen):
+            yield f"Conformal threshold not settled yet for most drafts: {joined(early)}"
         if self._behind:
-            yield f"Not the best setting known: {joined(self._behind)} (--details)"
+            yield f"Not the best setting known: {'; '.join(self._behind)} (--details)"
         if any(line.startswith("Precision") for line in self.stands_for):
             yield "Acceptance was measured at another weight precision than the times (--details)"
 

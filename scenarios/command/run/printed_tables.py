@@ -21,6 +21,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
 from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
+from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.spans import DOWNLINK, UPLINK
 from simulator.results.unanswered_requests import percent
@@ -121,6 +122,14 @@ def unsettled(summary: pd.DataFrame) -> list[str]:
             part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
             lines.append(f"{curve}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})")
     return lines
+
+
+def unsettled_schemes(summary: pd.DataFrame) -> list[str]:
+    """The kinds of scheme that somewhere made most of their drafts before their conformal threshold had settled."""
+    if UNSETTLED not in summary.columns:
+        return []
+    kinds = summary.loc[summary[UNSETTLED] > 0.5, "scheme.kind"].unique()
+    return [DisplayNames().word(kind) for kind in kinds]
 
 
 def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> list[str]:

@@ -28,6 +28,8 @@ MOST_ROWS: Final = 16
 LEAST_NAME: Final = 22
 """Columns that the names of rows may take before columns of numbers are left out for them."""
 LEAST: Final = 8
+CORNER: Final = 30
+"""Columns that the text above the names may take where names are shorter; it goes on below."""
 GAP: Final = 2
 ANSWER: Final = "ANSWER"
 
@@ -112,7 +114,9 @@ def folded(table: TextTable, width: int) -> tuple[Table, list[str]]:
     kept = _columns_kept(sizes, width - name_width)
     rest = max(LEAST, width - sum(sizes[i] + GAP for i in kept))
     grid = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-    grid.add_column(_text(table.corner), width=min(max(longest, len(table.corner)), rest), vertical="bottom")
+    grid.add_column(
+        _text(table.corner), width=min(max(longest, min(len(table.corner), CORNER)), rest), vertical="bottom"
+    )
     for i in kept:
         grid.add_column(_text(columns[i][0]), no_wrap=True, vertical="bottom", min_width=sizes[i])
     place = 0
@@ -127,7 +131,18 @@ def folded(table: TextTable, width: int) -> tuple[Table, list[str]]:
     lacking = [f"{len(kept)} of {len(sizes)} {table.along or 'columns'}"] if len(kept) < len(sizes) else []
     lacking += [f"{len(names)} of {len(names) + hidden} rows"] if hidden else []
     left_out = f"Shown: {', '.join(lacking)}; the others: --details" if lacking else ""
-    return grid, [line for line in ("   ".join(table.legend), left_out) if line]
+    return grid, [*_packed(table.legend, width), *([left_out] if left_out else [])]
+
+
+def _packed(clauses: Sequence[str], width: int) -> list[str]:
+    """The clauses in as few lines as take them whole."""
+    lines: list[str] = []
+    for each in clauses:
+        if lines and len(lines[-1]) + 3 + len(each) <= width:
+            lines[-1] += f"   {each}"
+        else:
+            lines.append(each)
+    return lines
 
 
 def _rows_kept(
