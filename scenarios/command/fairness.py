@@ -17,6 +17,7 @@ from scenarios.findings.wording import joined
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.scheme import Scheme
+from simulator.results.display_names import DisplayNames
 from simulator.results.units import symbol
 from simulator.schemes.draft_scheme import DraftScheme
 
@@ -79,13 +80,16 @@ def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[s
         reasons.setdefault(reason, []).append(symbol(path))
     lines += [f"Fixed, not tuned: {joined(names)} ({reason})" for reason, names in reasons.items()]
     if tune is None:
-        open_ones = [scheme.kind for scheme in schemes if tunables(scheme)]
+        open_ones = [DisplayNames().word(scheme.kind) for scheme in schemes if tunables(scheme)]
         lines += [f"Not tuned: {joined(list(dict.fromkeys(open_ones)))}, at one setting each"] if open_ones else []
     return lines + _undeclared(schemes)
 
 
 def _code_lines(found: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
-    lines = [f"{CODES[code]}, drafted id {token}: {joined(kinds)}" for (code, token), kinds in found.items()]
+    lines = [
+        f"{CODES[code]}, drafted id {token}: {joined([*map(DisplayNames().word, kinds)])}"
+        for (code, token), kinds in found.items()
+    ]
     if len(lines) > 1:
         return [f"Codes differ, so bits and times compare codes too: {'; '.join(lines)}"]
     return [f"One code for all: {each}" for each in lines]

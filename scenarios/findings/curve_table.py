@@ -31,8 +31,6 @@ LOWEST: Final = "*"
 ALIKE: Final = "•"
 LEFT: Final = "†"
 OVER: Final = "‡"
-LABEL: Final = "label"
-"""A field whose value is a name already."""
 _NAMES: Final = DisplayNames()
 
 
@@ -180,7 +178,7 @@ def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.
             scheme, fields = words_of(str(curve))
             telling = {**{word: value for word, value in fields.items() if word in apart}, **telling}
             called[str(curve)] = curve_of(scheme, {word: each for word, each in fields.items() if word not in apart})
-        name = ", ".join(value if word == LABEL else _NAMES.setting(word, value) for word, value in telling.items())
+        name = ", ".join(_NAMES.setting(word, value) for word, value in telling.items())
         made.append((name, rows, called))
     return made
 

@@ -62,7 +62,7 @@ def test_a_run_prints_question_answer_one_table_and_whose_numbers_they_are(finis
     question, answer, rest = out.split("\n\n", 2)
     assert question.startswith("Which scheme has the lowest latency per token")
     assert answer.startswith("  ANSWER  ") and rest.startswith("ms per token, by uplink rate")
-    assert "± 95% over 2 seeds" in out and "--quick" in out and "k_sqs" not in out and "TV(qhat, p)" not in out
+    assert "± 95% over 2 seeds" in out and "--quick" in out and "k_sqs" not in rest and "TV(qhat, p)" not in out
     base, places = rest.split("\n\n")[-2:]
     assert "Pair synthetic. Timed as OPT-125M on Jetson Orin Nano drafts" in base and "Round trip 40 ms" in base
     assert places.splitlines()[1].startswith("more: sqsim report results/latency_vs_bandwidth_quick | --details")
@@ -76,7 +76,7 @@ def test_all_else_is_among_the_details_of_its_findings(finished):
         "As the grid gives them": "K-SQS, L = 4, ℓ = 100, K = 8",
         "What each scheme pays": "its bound",
         "Findings": "without ",
-        "To know of the numbers": "One code for all: context-coded (recoded), drafted id coded: dense and k_sqs",
+        "To know of the numbers": "One code for all: context-coded (recoded), drafted id coded: dense lattice (Q-S) and K-SQS",
         "What models and times stand for": "Tokens: synthetic",
         "Files": "chosen_and_fixed.csv",
     }.items():
@@ -86,7 +86,8 @@ def test_all_else_is_among_the_details_of_its_findings(finished):
 
 def test_details_are_printed_when_they_are_asked_for_and_the_table_alone_in_other_forms(typed, mine):
     again = [*RUN, "--out=mine"]
-    text = typed(*again, "--details")[1]
+    status, text, err = typed(*again, "--details")
+    assert status == 0, err
     assert all(f"\n{heading}\n" in text for heading in details(mine))
     names = ["ms per token, by uplink rate", "10 kbit/s", "10 kbit/s ±", "10 kbit/s mark"]
     rows = list(csv.reader(typed(*again, "--format=csv")[1].splitlines()))

@@ -19,6 +19,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import paired
 from simulator.results.units import quantity, symbol
 from simulator.sweeps.search import Capacity, Search
@@ -111,7 +112,8 @@ def fields_told(places: Sequence[Alternatives]) -> list[str]:
         if place.fields:
             kinds.setdefault(place.cell.scheme.kind, place)
     return [
-        f"{kind}: {', '.join(f'{symbol(path)} in {_listed(values)}' for path, values in place.values.items())}"
+        f"{DisplayNames().word(kind)}: "
+        + ", ".join(f"{symbol(path)} in {_listed(values)}" for path, values in place.values.items())
         for kind, place in kinds.items()
     ]
 

@@ -104,7 +104,7 @@ class Screen:
 def folded(table: TextTable, width: int) -> tuple[Table, list[str]]:
     """The table in `width` columns, and what is to be read below it: the legend, and what was left out."""
     shown = [(group.name, *_rows_kept(group.rows)) for group in table.groups]
-    names = [("  " if group else "") + name for group, rows, _ in shown for name, _ in rows]
+    names = [("  " if group else "") + printable(name) for group, rows, _ in shown for name, _ in rows]
     columns = [
         _aligned(head, [row[i] for _, rows, _ in shown for _, row in rows]) for i, head in enumerate(table.columns)
     ]
