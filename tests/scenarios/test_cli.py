@@ -62,7 +62,7 @@ def test_a_run_prints_question_answer_one_table_and_whose_numbers_they_are(finis
     question, answer, rest = out.split("\n\n", 2)
     assert question.startswith("Which scheme has the lowest latency per token")
     assert answer.startswith("  ANSWER  ") and rest.startswith("ms per token, by uplink rate")
-    assert "± 95% over 2 seeds" in out and "--quick" in out and "k_sqs" not in rest and "TV(qhat, p)" not in out
+    assert "± 95% over 2 seeds" in out and "--quick" in out and "K-SQS" in rest and "TV(qhat, p)" not in out
     base, places = rest.split("\n\n")[-2:]
     assert "Pair synthetic. Timed as OPT-125M on Jetson Orin Nano drafts" in base and "Round trip 40 ms" in base
     assert places.splitlines()[1].startswith("more: sqsim report results/latency_vs_bandwidth_quick | --details")
@@ -84,18 +84,19 @@ def test_all_else_is_among_the_details_of_its_findings(finished):
         assert heading == "Files" or max(map(len, found[heading].splitlines())) <= 100
 
 
-def test_details_are_printed_when_they_are_asked_for_and_the_table_alone_in_other_forms(typed, mine):
-    again = [*RUN, "--out=mine"]
+def test_details_are_printed_when_they_are_asked_for_and_the_table_alone_in_other_forms(typed, undrawn):
+    schemes = "--grid=scheme=[cloud_only, edge_only, {kind: colocated, max_drafts: 2}]"
+    again = [*RUN, schemes, "--set=scheme.max_drafts=2", "--quiet", "--out=here"]
     status, text, err = typed(*again, "--details")
     assert status == 0, err
-    assert all(f"\n{heading}\n" in text for heading in details(mine))
+    found = details(Path("here"))
+    assert all(f"\n{heading}\n" in text for heading in found) and "What each scheme pays" in found
     names = ["ms per token, by uplink rate", "10 kbit/s", "10 kbit/s ±", "10 kbit/s mark"]
     rows = list(csv.reader(typed(*again, "--format=csv")[1].splitlines()))
-    assert rows[0][:4] == names and len(rows) == 6 and {len(row) for row in rows} == {len(rows[0])}
-    summary = pd.read_csv("mine/chosen_and_fixed.csv")
-    at = summary[(summary["setting"] == "chosen") & (summary["uplink.rate.bps"] == 1e4)].set_index("scheme.kind")
+    assert rows[0][:4] == names and len(rows) == 4 and {len(row) for row in rows} == {len(rows[0])}
+    at = pd.read_csv("here/summary.csv").query("`uplink.rate.bps` == 1e4").set_index("scheme.kind")
     shown = {row[0]: float(row[1]) for row in rows[1:]}
-    assert shown["K-SQS"] == pytest.approx(1e3 * at["latency_per_token_s"]["k_sqs"], rel=6e-3)
+    assert shown["cloud only"] == pytest.approx(1e3 * at["latency_per_token_s"]["cloud_only"], rel=6e-3)
     assert [row[3] for row in rows[1:]].index("*") == 0, "the table begins with the lowest"
     assert typed(*again, "--format=markdown")[1].startswith("| ms per token, by uplink rate | 10 kbit/s |")
     assert typed(*again, "--format=latex")[1].startswith("\\begin{tabular}{lrr}\n\\toprule\n")

@@ -44,8 +44,8 @@ def test_where_all_is_alike_one_line_names_the_code_and_whose_are_those_that_dif
         cells(*ALL[:3], {"kind": "dense", "code": "enumerative", "token": "flat"}, "k_sqs"), Tune(), {}
     )
     assert line == (
-        "Codes differ, so bits and times compare codes too: the paper's count (enumerative), drafted id flat: dense lattice (Q-S); "
-        "context-coded (recoded), drafted id coded: K-SQS"
+        "Codes differ, so bits and times compare codes too: the paper's count (enumerative), drafted id flat: dense "
+        "lattice (Q-S); context-coded (recoded), drafted id coded: K-SQS"
     )
 
 
