@@ -76,7 +76,7 @@ def test_all_else_is_among_the_details_of_its_findings(finished):
         "As the grid gives them": "K-SQS, L = 4, ℓ = 100, K = 8",
         "What each scheme pays": "its bound",
         "Findings": "without ",
-        "To know of the numbers": "One code for all: context-coded (recoded), drafted id coded: dense lattice (Q-S) and K-SQS",
+        "To know of the numbers": "drafted id coded: dense lattice (Q-S) and K-SQS",
         "What models and times stand for": "Tokens: synthetic",
         "Files": "chosen_and_fixed.csv",
     }.items():
