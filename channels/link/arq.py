@@ -186,7 +186,7 @@ class Sender(Generic[P]):
         packet.acked = True
         if packet.attempt == 0:
             self._timer.on_sample(now_s - packet.sent_s)
-        return self._slide()
+        return self.slide()
 
     def on_timeout(self, packet: P, attempt: int) -> Expiry:
         """The timer of this attempt has run out. Unless that is stale, the packet moves on to its next attempt."""
@@ -200,16 +200,17 @@ class Sender(Generic[P]):
     def suspend(self, packet: P) -> Sequence[P]:
         """This packet pauses, and takes no room in the window meanwhile. Returns the held packets that may go now."""
         del self._open[self._open.index(packet, self._closed)]
-        return self._slide()
+        return self.slide()
 
     def forget(self, packets: Collection[P]) -> Sequence[P]:
         """These packets are no longer wanted, or a reply acknowledges them: no sample of the link's round trip, since
         it has the far end's time in it. Returns the held packets that may go now."""
         for packet in packets:
             packet.acked = True
-        return self._slide()
+        return self.slide()
 
-    def _slide(self) -> Sequence[P]:
+    def slide(self) -> Sequence[P]:
+        """Some packets are acknowledged: the window moves on. Returns the held packets that may go now."""
         under_way, closed = self._open, self._closed
         while closed < len(under_way) and under_way[closed].acked:
             closed += 1

@@ -110,9 +110,8 @@ class Driver:
         self._requests: dict[int, Message] = {}
         """By round, the requests for all of it whose reply is not sent yet."""
         # At the edge.
-        self._pending: simpy.Event | None = None
-        """What the edge waits for, beside messages, and then does."""
-        self._then: Callable[[], None] = _nothing
+        self._pending: tuple[simpy.Event, Callable[[], None]] | None = None
+        """What the edge waits for, beside messages, and then does; kept no longer, or both would hold each other."""
         self._drafted: EdgeNode | None = None
         """The round that is being drafted, as it will be."""
         self._work: tuple[OpenRound, float] | None = None
@@ -182,22 +181,19 @@ class Driver:
 
     def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
         """Once the event comes, unless something else is waited for by then."""
-        self._pending, self._then = event, then
+        self._pending = event, then
         event.callbacks.append(self._happens)
 
     def _happens(self, event: simpy.Event) -> None:
-        if event is not self._pending:
-            return
         if self._network.reads_at_work:
             later(self._env, 0.0, partial(self._happened, event))
         else:
-            self._pending = None
-            self._then()
+            self._happened(event)
 
-    def _happened(self, event: simpy.Event, _: simpy.Event) -> None:
-        if event is self._pending:
-            self._pending = None
-            self._then()
+    def _happened(self, event: simpy.Event, _: simpy.Event | None = None) -> None:
+        if self._pending is not None and self._pending[0] is event:
+            (_, then), self._pending = self._pending, None
+            then()
 
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
@@ -559,10 +555,6 @@ class Driver:
     def _free(self, command: machine.FreeCache) -> None:
         self._answer_is_made = True
         self._network.cloud.forget(self._key)
-
-
-def _nothing() -> None:
-    """Follows nothing."""
 
 
 HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {

@@ -27,7 +27,7 @@ from channels.uniforms import Uniforms
 from simulator.results.observer import Observer, Unserved
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
-from simulator.timing.lanes import Lanes
+from simulator.timing.lanes import Ports
 from simulator.timing.later import delay_until, later
 from simulator.timing.messages import (
     PROPAGATION,
@@ -76,16 +76,17 @@ class Link:
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
         self._reassembly = Reassembly(env, config, self._deliver)
-        self._lanes = Lanes(env, config, uniforms, reverse_delay_s, name, horizon_s)
+        self.ports = Ports(self.station, config, uniforms, reverse_delay_s, horizon_s)
+        """Where the packets of each device enter."""
 
     def guard(self, gate: Gate[Fragment]) -> None:
         """Sets what each lane obeys; before the first packet."""
-        self._lanes.gate = gate
+        self.ports.gate = gate
 
     @property
     def in_flight(self) -> int:
         """Packets queued, on the air or travelling."""
-        return self._travelling + self._lanes.present
+        return self._travelling + self.ports.present
 
     @property
     def bits_sent(self) -> int:
@@ -95,16 +96,16 @@ class Link:
     @property
     def air_s(self) -> float:
         """How long packets have been on the air so far, first bit to last; what a lane sends at once counts once."""
-        return self._lanes.air_s(self.env.now)
+        return self.ports.air_s(self.env.now)
 
     @property
     def acked_bits(self) -> int:
         """Bits of the packets that were acknowledged, headers included."""
-        return sum(port.acked_bits for port in self._lanes.ports.values())
+        return sum(port.acked_bits for port in self.ports.values())
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
-        port = self._lanes.ports.get(device)
+        port = self.ports.get(device)
         if port is None:
             return SeenLink()
         return SeenLink(port.acked_bits, port.unacked_packets, port.round_trip_s, port.timeouts)
@@ -114,7 +115,7 @@ class Link:
     def put(self, message: Message) -> None:
         """Takes on a message and never blocks: grant, turn and retransmissions are the link's business from here on."""
         message.put_s = self.env.now
-        if self._grants and (wait_s := self._lanes.access_s(message.index[0])) > 0:
+        if self._grants and (wait_s := self.ports.access_s(message.index[0])) > 0:
             message.does(QUEUE, self.env.now)
             later(self.env, wait_s, partial(self._admit, message))
         else:
@@ -124,17 +125,23 @@ class Link:
         if message.done:
             return
         index = message.index
-        port = self.port(index[0])
+        port = self.ports[index[0]]
+        if port.unacked_packets:
+            self._settle(port)
         if message.in_parts:
             self._admit_parts(message, port)
         else:
-            sizes = self.config.packets_bits(message.bits)
-            message.missing = message.unacked = len(sizes)
-            port.unacked_packets += len(sizes)
-            message.packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
-            for packet in message.packets:
+            packets: list[Fragment] = []
+            for number, bits in enumerate(self.config.packets_bits(message.bits)):
+                packets.append(Fragment(bits, message, index, number, port))
+            message.packets = packets
+            message.missing = message.unacked = len(packets)
+            port.unacked_packets += len(packets)
+            for packet in packets:
                 if port.sender.offer(packet):
                     self._enqueue(packet)
+        if message.packets[-1].state is QUEUE:
+            self._await_room(port)
         if message.packets[0].state is QUEUE and self.env.now == message.put_s:
             message.does(QUEUE, self.env.now)
 
@@ -184,13 +191,11 @@ class Link:
             if message.joins < len(message.packets):
                 self._offer(message.packets[message.joins])
 
-    def port(self, device: int) -> Port:
-        """Where the packets of a device enter."""
-        port = self._lanes.ports.get(device)
-        if port is None:
-            port = self._lanes.open_port(device)
-            self.station.servers = len(self._lanes)
-        return port
+    def _settle(self, port: Port) -> None:
+        """Counts acknowledgements that have come by now and were no events."""
+
+    def _await_room(self, port: Port) -> None:
+        """Has held packets join once there is room, where no event of an acknowledgement does."""
 
     def _enqueue(self, packet: Fragment) -> None:
         """An attempt joins the queue, unless the buffer is full."""
@@ -319,7 +324,7 @@ class Link:
         again. Numbers below 0 keep its randomness, and what observers see, apart from that of packets with content."""
         assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
         link = self.reverse(index[0])
-        packet = Fragment(self.config.arq.ack_bits, Message(index, (), then), index, number, link.port(index[0]))
+        packet = Fragment(self.config.arq.ack_bits, Message(index, (), then), index, number, link.ports[index[0]])
         packet.attempt = attempt
         link._enqueue(packet)
 

@@ -56,35 +56,35 @@ class Message:
     state that lasts no time may be left out."""
     open: bool = False
     """More parts may come (`Link.add`). Until then its sender still works on it: it reports no states."""
+    kind: MessageKind | None = None
+    """What its header says that it is; None: a message of no round."""
     in_parts: bool = field(init=False)
     """Whether each part of the content has a packet of its own, and the leading ones may do."""
     bits: int = field(init=False)
     """Bits of the content (I7); headers and retransmissions are the link's."""
     sizes: list[tuple[int, bool]] = field(init=False, default_factory=list)
     """The payload of each packet of a message in parts, and whether it is sent once."""
-    joins: int = 0
+    joins: int = field(default=0, init=False)
     """The number of its packet that may join the queue next, on a link where one may delay those before it."""
-    arrived: tuple[bytes, ...] = ()
+    arrived: tuple[bytes, ...] = field(default=(), init=False)
     """What the far end has when it is delivered: the content, or its leading parts."""
-    since_s: float = nan
-    put_s: float = nan
-    delivered_s: float = nan
-    delivered_bits: int = 0
+    since_s: float = field(default=nan, init=False)
+    put_s: float = field(default=nan, init=False)
+    delivered_s: float = field(default=nan, init=False)
+    delivered_bits: int = field(default=0, init=False)
     """Put on the air for it until then, headers and retransmissions included."""
-    delivered_attempts: int = 0
-    sent_bits: int = 0
-    bound_bits: int = 0
+    delivered_attempts: int = field(default=0, init=False)
+    sent_bits: int = field(default=0, init=False)
+    bound_bits: int = field(default=0, init=False)
     """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled by then."""
-    attempts: int = 0
-    done: bool = False
-    packets: Sequence[Fragment] = ()
+    attempts: int = field(default=0, init=False)
+    done: bool = field(default=False, init=False)
+    packets: Sequence[Fragment] = field(default=(), init=False)
     """None before it is granted, and none after it is cancelled."""
-    missing: int = 0
-    unacked: int = 0
-    oldest: int = 0
-    kind: MessageKind | None = None
-    """What its header says that it is; None: a message of no round."""
-    arrival: object = None
+    missing: int = field(default=0, init=False)
+    unacked: int = field(default=0, init=False)
+    oldest: int = field(default=0, init=False)
+    arrival: object = field(default=None, init=False)
     """On a planned link, the event of its arrival."""
 
     def __post_init__(self) -> None:
@@ -138,22 +138,22 @@ class Fragment(Packet):
     index: MessageIndex
     number: int
     port: Port
-    state: str = QUEUE
-    visit: Customer | None = None
-    joined_s: float = nan
-    """When its first attempt joined the link's queue."""
-    visited_s: float = nan
-    """When its latest attempt did."""
-    turn: Position = _UNPLANNED
-    """Where a planned link stands when it is this packet's turn."""
-    begin_s: float = inf
-    """When its first bit goes out there."""
-    left_s: float = inf
-    """When its last one has."""
-    arrivals: int = 0
-    """How often it has come."""
     once: bool = False
     """Whether it is sent one time only: a part between the first and the last."""
+    state: str = field(default=QUEUE, init=False)
+    visit: Customer | None = field(default=None, init=False)
+    joined_s: float = field(default=nan, init=False)
+    """When its first attempt joined the link's queue."""
+    visited_s: float = field(default=nan, init=False)
+    """When its latest attempt did."""
+    turn: Position = field(default=_UNPLANNED, init=False)
+    """Where a planned link stands when it is this packet's turn."""
+    begin_s: float = field(default=inf, init=False)
+    """When its first bit goes out there."""
+    left_s: float = field(default=inf, init=False)
+    """When its last one has."""
+    arrivals: int = field(default=0, init=False)
+    """How often it has come."""
 
     @property
     def address(self) -> PacketIndex:

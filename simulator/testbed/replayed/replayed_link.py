@@ -19,7 +19,7 @@ from simulator.results.station import Clock, Station
 from simulator.testbed.packet_header import Direction, MessageAddress
 from simulator.testbed.plan import link
 from simulator.testbed.replayed.run_record import AttemptStep, PacketAttempt, RunRecord
-from simulator.timing.lanes import Lanes
+from simulator.timing.lanes import Ports
 from simulator.timing.messages import (
     PROPAGATION,
     QUEUE,
@@ -39,7 +39,8 @@ class ReplayedLink:
     def __init__(self, cell: Cell, direction: Direction, clock: Clock) -> None:
         self._clock = clock
         self._config = link(cell, direction)
-        self._lanes = Lanes(clock, self._config, Uniforms.of(cell.seed, direction), lambda _: 0.0, direction, inf)
+        station, uniforms = Station(clock, direction), Uniforms.of(cell.seed, direction)
+        self._ports = Ports(station, self._config, uniforms, lambda _: 0.0, inf)
         self._messages: dict[MessageAddress, Message] = {}
 
     def put(
@@ -49,7 +50,7 @@ class ReplayedLink:
         self.cancel(address)
         now_s, index = self._clock.now, address.message_index
         message = self._messages[address] = Message(index, (content,), unheard, report)
-        port = self._lanes.ports.get(address.device) or self._lanes.open_port(address.device)
+        port = self._ports[address.device]
         sizes = self._config.packets_bits(message.bits)
         message.put_s, message.unacked = now_s, len(sizes)
         message.packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]

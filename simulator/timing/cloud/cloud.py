@@ -154,7 +154,7 @@ class Cloud:
         return pool
 
     def _dispatch(self, pool: Pool) -> None:
-        while pool.waiting and (server := pool.free()):
+        while server := pool.free():
             if pool.waits_for_batch and (wait_s := pool.ready_s() - self.env.now) > 0:
                 later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
                 return
@@ -163,7 +163,7 @@ class Cloud:
 
     def _window_over(self, pool: Pool, job: Job, _: simpy.Event) -> None:
         """The oldest job has waited long enough, if it still waits: a pass begins whatever its size."""
-        if pool.waiting and pool.oldest() is job and (server := pool.free()) and self._begin(pool, server):
+        if (server := pool.free()) and pool.oldest() is job and self._begin(pool, server):
             self._dispatch(pool)
 
     def _begin(self, pool: Pool, server: Server) -> bool:
@@ -208,7 +208,7 @@ class Cloud:
                 share.job.done()
         pool.release(server)
         self._dispatch(pool)
-        idle = pool.waiting and pool.free() and pool.ready_s() <= self.env.now
+        idle = pool.free() and pool.ready_s() <= self.env.now
         assert not idle or pool.running, "I5: a server idles beside a job"
 
     def _end_pass(self, server: Server, *, lost: bool) -> None:

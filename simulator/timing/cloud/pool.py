@@ -76,8 +76,8 @@ class Pool:
         return bool(self._running)
 
     def free(self) -> Server | None:
-        """The first server that is up and runs no pass."""
-        while self._idle:
+        """The first server that could take what waits: it is up and runs no pass."""
+        while self._idle and (self._jobs or self._prefills):
             server = self.servers[self._idle[0]]
             if server.up and not server.busy:
                 return server

@@ -21,7 +21,8 @@ from simulator.testbed.network.datagrams import Datagram, place
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
 from simulator.testbed.packet_header import Direction, MessageAddress, PacketHeader, PacketKind
 from simulator.testbed.plan import Window, by_kernel, link
-from simulator.timing.lanes import Lanes
+from simulator.results.station import Station
+from simulator.timing.lanes import Ports
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 
@@ -153,8 +154,9 @@ def test_free_acknowledgements_are_lost_for_the_packets_of_which_the_simulator_l
     airings = simulated(given)["uplink"]
     link_ = EmulatedLink(given, "uplink")
     relayed(link_, airings, 320)
-    lanes = Lanes(simpy.Environment(), given.uplink, Uniforms.of(given.seed, "uplink"), lambda _: 0.05, "uplink", 1e9)
-    lane, lost, expected = lanes.open_port(0).lane, [], []
+    station = Station(simpy.Environment(), "uplink")
+    ports = Ports(station, given.uplink, Uniforms.of(given.seed, "uplink"), lambda _: 0.05, 1e9)
+    lane, lost, expected = ports[0].lane, [], []
     for each in (each for each in airings if not isnan(each.arrives_s)):
         rate_bps = each.bits / (each.left_s - each.began_s)
         index = (*each.address, each.fragment, each.attempt)
