@@ -54,7 +54,6 @@ class AheadEdge(DraftingEdge):
         if plan is None:
             raise ConfigError(f"scheme.depth = {self._depth}: needs a policy that plans every round")
         self._drafting = node.round
-        self.commands.append(machine.BeginRound(node.round))
         self.commands.append(machine.DraftAll(node.round, self._session, node, plan, hidden=bool(self._sent)))
         while not isinstance(event := (yield), machine.RoundDrafted):
             if self._read(event):

@@ -126,7 +126,6 @@ class SpeculateEdge(DraftingEdge):
         while remaining_tokens := self._answer.remaining:
             number, most = node.round, most_drafts(scheme.max_drafts, remaining_tokens)
             plan = self._policy.plan(most)
-            self.commands.append(machine.BeginRound(number))
             if plan is not None and not scheme.partial:
                 self.commands.append(machine.DraftAll(number, session, node, plan))
                 drafted = yield
@@ -452,4 +451,5 @@ class SpeculateCloud(CloudMachine):
                 self._take_next()
         status = encode_status(Status(job.queue_s, job.serve_s, job.batch)) if self._reports else b""
         self.commands.append(machine.SendReply(MessageKind.REPLY, number, verified.reply + status, verified))
-        self._take_next()
+        if self._payloads:
+            self._take_next()

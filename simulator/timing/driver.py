@@ -184,14 +184,12 @@ class Driver:
         self._pending = event, then
         event.callbacks.append(self._happens)
 
-    def _happens(self, event: simpy.Event) -> None:
-        if self._network.reads_at_work:
-            later(self._env, 0.0, partial(self._happened, event))
+    def _happens(self, event: simpy.Event, _: simpy.Event | None = None) -> None:
+        if self._pending is None or self._pending[0] is not event:
+            return
+        if self._network.reads_at_work and _ is None:  # first what else happens at this instant
+            later(self._env, 0.0, partial(self._happens, event))
         else:
-            self._happened(event)
-
-    def _happened(self, event: simpy.Event, _: simpy.Event | None = None) -> None:
-        if self._pending is not None and self._pending[0] is event:
             (_, then), self._pending = self._pending, None
             then()
 
@@ -245,9 +243,13 @@ class Driver:
         return called is None
 
     def _take_turn(self, command: machine.TakeTurn) -> Event | None:
+        if command.round not in self._request.open:
+            self._begin_round(command)
         return Signal.TURN if self._turn(command.round, partial(self._tell_edge, Signal.TURN)) else None
 
     def _draft_all(self, command: machine.DraftAll) -> None:
+        if command.round not in self._request.open:
+            self._begin_round(command)
         if self._turn(command.round, partial(self._draft_now, command)):
             self._draft_now(command)
 
@@ -354,7 +356,7 @@ class Driver:
 
     # Commands about rounds.
 
-    def _begin_round(self, command: machine.BeginRound) -> None:
+    def _begin_round(self, command: machine.BeginRound | machine.DraftAll | machine.TakeTurn) -> None:
         self._growing = None
         self._request.begin_round(command.round, self._env.now)
 
@@ -450,9 +452,10 @@ class Driver:
         self._sent, self._sent_on = message, command.link
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
-        self._replies_due = command.replies
-        if command.replies and not command.grows:
-            self._await_answer()
+        if self._network.windows is not None:
+            self._replies_due = command.replies
+            if command.replies and not command.grows:
+                self._await_answer()
 
     def _add_part(self, command: machine.AddPart) -> None:
         message = self._sent
@@ -483,13 +486,12 @@ class Driver:
 
     def _acknowledge(self, role: LinkRole, through: int) -> None:
         """The other end has all that was put on this link of rounds up to this one."""
-        come, messages = 0, self._messages[role]
-        for message in messages:
-            if message.index[2] & _ROUND > through:
-                break
+        messages = self._messages[role]
+        come = 0
+        while come < len(messages) and messages[come].index[2] & _ROUND <= through:
             come += 1
         if come:
-            self._network.links[role].acknowledge(*messages[:come])
+            self._network.links[role].acknowledge(messages[:come])
             del messages[:come]
 
     def _withdraw_all(self, role: LinkRole) -> None:

@@ -397,7 +397,7 @@ class Link:
 
     # Be answered, cancelled or dropped.
 
-    def acknowledge(self, *messages: Message) -> None:
+    def acknowledge(self, messages: Sequence[Message]) -> None:
         """A reply to these messages, in the order in which they were put, is here: all that came of them is
         acknowledged, and the rest is not wanted any more."""
         for message in reversed(messages):  # the latest first: none of it is let go by one before it

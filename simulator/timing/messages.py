@@ -42,58 +42,61 @@ def unreported(message: Message, state: str) -> None:
     """For messages whose states nobody follows."""
 
 
-@dataclass(slots=True, eq=False)
 class Message:
     """Bytes on their way through one link. After it is delivered or cancelled it reports and receives nothing more."""
 
-    index: MessageIndex
-    """(device, request, round); round 0 is the prompt."""
-    content: tuple[bytes, ...]
-    to: Callable[[Message], None]
-    """Called once, at the far end, when `arrived` is known."""
-    report: Callable[[Message, str], None] = unreported
-    """Called with one of STATES, to hold from `since_s` on, at each change or before it; the last report counts. A
-    state that lasts no time may be left out."""
-    open: bool = False
-    """More parts may come (`Link.add`). Until then its sender still works on it: it reports no states."""
-    kind: MessageKind | None = None
-    """What its header says that it is; None: a message of no round."""
-    in_parts: bool = field(init=False)
-    """Whether each part of the content has a packet of its own, and the leading ones may do."""
-    bits: int = field(init=False)
-    """Bits of the content (I7); headers and retransmissions are the link's."""
-    sizes: list[tuple[int, bool]] = field(init=False, default_factory=list)
-    """The payload of each packet of a message in parts, and whether it is sent once."""
-    joins: int = field(default=0, init=False)
-    """The number of its packet that may join the queue next, on a link where one may delay those before it."""
-    arrived: tuple[bytes, ...] = field(default=(), init=False)
-    """What the far end has when it is delivered: the content, or its leading parts."""
-    since_s: float = field(default=nan, init=False)
-    put_s: float = field(default=nan, init=False)
-    delivered_s: float = field(default=nan, init=False)
-    delivered_bits: int = field(default=0, init=False)
-    """Put on the air for it until then, headers and retransmissions included."""
-    delivered_attempts: int = field(default=0, init=False)
-    sent_bits: int = field(default=0, init=False)
-    bound_bits: int = field(default=0, init=False)
-    """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled by then."""
-    attempts: int = field(default=0, init=False)
-    done: bool = field(default=False, init=False)
-    packets: Sequence[Fragment] = field(default=(), init=False)
-    """None before it is granted, and none after it is cancelled."""
-    missing: int = field(default=0, init=False)
-    unacked: int = field(default=0, init=False)
-    oldest: int = field(default=0, init=False)
-    arrival: object = field(default=None, init=False)
-    """On a planned link, the event of its arrival."""
+    __slots__ = (
+        "arrival", "arrived", "attempts", "bits", "bound_bits", "content", "delivered_attempts", "delivered_bits",
+        "delivered_s", "done", "in_parts", "index", "joins", "kind", "missing", "oldest", "open", "packets", "put_s",
+        "report", "sent_bits", "since_s", "sizes", "to", "unacked",
+    )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        content = self.content
+    def __init__(
+        self,
+        index: MessageIndex,
+        content: tuple[bytes, ...],
+        to: Callable[[Message], None],
+        report: Callable[[Message, str], None] = unreported,
+        *,
+        open: bool = False,
+        kind: MessageKind | None = None,
+    ) -> None:
+        self.index = index
+        """(device, request, round); round 0 is the prompt."""
+        self.content = content
+        self.to = to
+        """Called once, at the far end, when `arrived` is known."""
+        self.report = report
+        """Called with one of STATES, to hold from `since_s` on, at each change or before it; the last report counts. A
+        state that lasts no time may be left out."""
+        self.open = open
+        """More parts may come (`Link.add`). Until then its sender still works on it: it reports no states."""
+        self.kind = kind
+        """What its header says that it is; None: a message of no round."""
         self.bits = 8 * (len(content[0]) if len(content) == 1 else sum(map(len, content)))
-        self.in_parts = self.open or len(content) > 1
+        """Bits of the content (I7); headers and retransmissions are the link's."""
+        self.in_parts = open or len(content) > 1
+        """Whether each part of the content has a packet of its own, and the leading ones may do."""
         if self.in_parts:
-            last = len(content) - (not self.open)
+            last = len(content) - (not open)
             self.sizes = [(8 * len(part), 0 < number < last) for number, part in enumerate(content)]
+            """The payload of each packet of a message in parts, and whether it is sent once."""
+        self.joins = 0
+        """The number of its packet that may join the queue next, on a link where one may delay those before it."""
+        self.arrived: tuple[bytes, ...] = ()
+        """What the far end has when it is delivered: the content, or its leading parts."""
+        self.since_s = self.put_s = self.delivered_s = nan
+        self.delivered_bits = self.delivered_attempts = 0
+        """Put on the air for it until it was delivered, headers and retransmissions included."""
+        self.sent_bits = self.attempts = 0
+        self.bound_bits = 0
+        """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled then."""
+        self.done = False
+        self.packets: Sequence[Fragment] = ()
+        """None before it is granted, and none after it is cancelled."""
+        self.missing = self.unacked = self.oldest = 0
+        self.arrival: object = None
+        """On a planned link, the event of its arrival."""
 
     @property
     def state(self) -> str:

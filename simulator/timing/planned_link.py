@@ -193,13 +193,13 @@ class PlannedLink(Link):
 
     # Be answered or cancelled.
 
-    def acknowledge(self, *messages: Message) -> None:
+    def acknowledge(self, messages: Sequence[Message]) -> None:
         """A reply to these messages is here: it may come before their acknowledgements."""
         for message in reversed(messages):
             if message.packets:
                 self._settle(message.packets[0].port)
                 if message.packets:
-                    super().acknowledge(message)
+                    super().acknowledge([message])
 
     def withdraw(self, message: Message) -> None:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""

@@ -312,8 +312,8 @@ class PassTimes:
         another."""
         work = [(share.new_tokens, share.cached_tokens) for share in shares]
         verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s + self._judging_s(shares)
-        drafting = [share.drafting for share in shares]
-        if not any(drafting):
+        drafting = [share.drafting for share in shares if share.job.mirrors or share.job.cloud_drafts]
+        if not drafting:
             return verify_s
         passes = enumerate(zip_longest(*drafting), 1)
         return verify_s + sum(
