@@ -27,7 +27,7 @@ from simulator.results.run_totals import PlantTotals, Run, Slo
 from simulator.results.settling import Settling
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import KeepConformal
-from simulator.timing.later import later
+from simulator.timing.event_loop import later
 from simulator.timing.plant import Plant, build
 from simulator.timing.progress import Progress
 

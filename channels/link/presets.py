@@ -19,9 +19,9 @@ from channels.link.listening import AfterSending
 from channels.link.losses import Bernoulli
 from channels.link.markov import MarkovPerMessage
 from channels.link.rates import ConstantRate
+from channels.link.retransmission_timers import JacobsonTimer
 from channels.link.shaping import LoRa
 from channels.link.sharing import Own
-from channels.link.timers import JacobsonTimer
 
 Fields = dict[str, object]
 

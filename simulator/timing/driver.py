@@ -39,7 +39,7 @@ from simulator.results.rounds import At, OpenRound, Transfer, TwoPassages
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgePasses
-from simulator.timing.later import delay_until, later
+from simulator.timing.event_loop import delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.receive_windows import ReceiveWindows

@@ -27,8 +27,7 @@ from channels.uniforms import Uniforms
 from simulator.results.observer import Observer, Unserved
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
-from simulator.timing.lanes import Ports
-from simulator.timing.later import delay_until, later
+from simulator.timing.event_loop import delay_until, later
 from simulator.timing.messages import (
     PROPAGATION,
     QUEUE,
@@ -41,6 +40,7 @@ from simulator.timing.messages import (
     Port,
 )
 from simulator.timing.reassembly import Reassembly
+from simulator.timing.transmitters import Ports
 
 _END: Final = -(1 << 20)
 """The number of the packet that says that the far end waits for no more: below those of all acknowledgements."""

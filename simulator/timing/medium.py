@@ -12,7 +12,7 @@ from itertools import count
 import simpy
 
 from channels.link.sharing import Gate
-from simulator.timing.later import later
+from simulator.timing.event_loop import later
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, Lane
 

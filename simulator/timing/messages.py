@@ -18,8 +18,8 @@ from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess, PacketIndex
 from channels.link.rates import Curve, MessageIndex, Position
+from channels.link.retransmission_timers import TimerJitter
 from channels.link.sharing import Transmitter
-from channels.link.timers import TimerJitter
 from simulator.protocols.machine import MessageKind
 from simulator.results.observer import Airing
 from simulator.results.station import Customer, Visit

@@ -23,7 +23,7 @@ from channels.uniforms import Uniforms
 from simulator.results.observer import Observer, hears
 from simulator.results.station import Visit
 from simulator.schemes.policy import SeenLink
-from simulator.timing.later import delay_until, later
+from simulator.timing.event_loop import delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Fragment, Lane, Message, Port
 

@@ -23,16 +23,16 @@ from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice
 from simulator.results.station import Station
+from simulator.timing.arrivals import Users
 from simulator.timing.cloud import Cloud
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.driver import Driver, Network
+from simulator.timing.event_loop import EventLoop
 from simulator.timing.invariants import check_link, check_station
-from simulator.timing.later import EventLoop
 from simulator.timing.link import Link
 from simulator.timing.medium import share_media
 from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.receive_windows import ReceiveWindows
-from simulator.timing.users import Users
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import simpy
 
 from channels.link.sharing import Gate
 from simulator.results.observer import Airing, Observer
-from simulator.timing.later import later
+from simulator.timing.event_loop import later
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, Lane, Message, unheard
 

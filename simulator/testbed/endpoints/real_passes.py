@@ -19,7 +19,7 @@ from simulator.results.station import Customer
 from simulator.testbed.journal import Journal, PassMade, PassShare
 from simulator.timing.cloud.job import Job, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
-from simulator.timing.cloud.pool import Pool, Server
+from simulator.timing.cloud.server_pool import Pool, Server
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

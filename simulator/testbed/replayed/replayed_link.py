@@ -19,7 +19,6 @@ from simulator.results.station import Clock, Station
 from simulator.testbed.packet_header import Direction, MessageAddress
 from simulator.testbed.plan import link
 from simulator.testbed.replayed.run_record import AttemptStep, PacketAttempt, RunRecord
-from simulator.timing.lanes import Ports
 from simulator.timing.messages import (
     PROPAGATION,
     QUEUE,
@@ -31,6 +30,7 @@ from simulator.timing.messages import (
     unheard,
     unreported,
 )
+from simulator.timing.transmitters import Ports
 
 
 class ReplayedLink:

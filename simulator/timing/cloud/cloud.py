@@ -18,8 +18,8 @@ from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
 from simulator.timing.cloud.job import Job, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
-from simulator.timing.cloud.pool import Pool, Server
-from simulator.timing.later import later
+from simulator.timing.cloud.server_pool import Pool, Server
+from simulator.timing.event_loop import later
 
 Process = Generator[simpy.Event, object, None]
 

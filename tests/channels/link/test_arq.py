@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from channels.link.arq import Arq, Expiry, Packet, Sender
 from channels.link.link_config import LinkConfig
-from channels.link.timers import TimerJitter
+from channels.link.retransmission_timers import TimerJitter
 from channels.uniforms import Uniforms
 
 

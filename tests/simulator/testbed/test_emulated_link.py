@@ -16,15 +16,15 @@ from plants import AirWatch
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.results.observer import Airing
+from simulator.results.station import Station
 from simulator.testbed.journal import PacketAired
 from simulator.testbed.network.datagrams import Datagram, place
 from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
 from simulator.testbed.packet_header import Direction, MessageAddress, PacketHeader, PacketKind
 from simulator.testbed.plan import Window, by_kernel, link
-from simulator.results.station import Station
-from simulator.timing.lanes import Ports
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
+from simulator.timing.transmitters import Ports
 
 EDGE, CLOUD = place("10.77.0.1", 5000), place("10.77.0.2", 4000)
 BURSTS = {"kind": "gilbert_elliott", "to_bad": 0.2, "to_good": 0.4}

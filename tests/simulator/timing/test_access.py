@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from links import Bench
 
 from channels.link.link_config import LinkConfig
-from simulator.timing.lanes import Access
+from simulator.timing.transmitters import Access
 
 IDLING: dict[str, Any] = {"access_s": 0.25, "idle_access_s": 2.0, "idle_after_s": 10.0}
 

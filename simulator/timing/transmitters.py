@@ -7,8 +7,8 @@ from math import inf
 from typing import Final
 
 from channels.link.link_config import LinkConfig
+from channels.link.retransmission_timers import TimerJitter
 from channels.link.sharing import Gate
-from channels.link.timers import TimerJitter
 from channels.uniforms import Uniforms
 from simulator.results.station import Station
 from simulator.timing.messages import Fragment, Lane, Port
