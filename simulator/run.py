@@ -129,7 +129,7 @@ def simulate(
         raise
     finally:
         memory.flush()
-    plant.users.close()
+    plant.arrivals.close()
     plant.check()
     return result_of(cell, recorder, plant.totals())
 
@@ -172,7 +172,7 @@ def run(plant: Plant, horizon_s: float) -> None:
 def _step(plant: Plant) -> None:
     """As `env.run(users.over)` does it, with a look at the progress now and then, which no single event pays for."""
     progress, step = Progress(plant), plant.env.step
-    plant.users.over.callbacks.append(StopSimulation.callback)
+    plant.arrivals.over.callbacks.append(StopSimulation.callback)
     try:
         while True:
             for _ in range(progress.look_every):
@@ -185,6 +185,6 @@ def _step(plant: Plant) -> None:
 def _close(plant: Plant, _: simpy.Event) -> None:
     """Stops the run as soon as nothing more happens at this instant."""
     if plant.env.peek() > plant.env.now:
-        plant.users.stop()
+        plant.arrivals.stop()
     else:
         later(plant.env, 0.0, partial(_close, plant))

@@ -23,7 +23,7 @@ from simulator.timing.invariants import check_request
 Process = Generator[simpy.Event, object, None]
 
 
-class Users:
+class RequestArrivals:
     """Brings the devices their requests, and is called when each ends."""
 
     def __init__(

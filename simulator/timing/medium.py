@@ -14,9 +14,9 @@ import simpy
 from channels.link.sharing import Gate
 from simulator.timing.event_loop import later
 from simulator.timing.link import Link
-from simulator.timing.messages import Fragment, Lane
+from simulator.timing.messages import Fragment, LinkTransmitter
 
-Serve = Callable[[Lane, float], None]
+Serve = Callable[[LinkTransmitter, float], None]
 
 
 def share_media(env: simpy.Environment, pairs: Iterable[tuple[Link, Link]]) -> None:
@@ -33,7 +33,7 @@ def share_media(env: simpy.Environment, pairs: Iterable[tuple[Link, Link]]) -> N
 class Medium:
     """What both directions of some links have in common: one medium for all devices, or one for each.
 
-    Packets wait lane by lane, and each has a number in the order of joining.
+    Packets wait transmitter by transmitter, and each has a number in the order of joining.
     """
 
     def __init__(self, env: simpy.Environment, per_device: bool) -> None:
@@ -41,27 +41,31 @@ class Medium:
         self._per_device = per_device
         self._order = count()
         self._on_air: dict[int, Fragment] = {}
-        self._waiting: dict[int, dict[Lane, dict[Fragment, int]]] = {}
-        self._serve: dict[Lane, Serve] = {}
+        self._waiting: dict[int, dict[LinkTransmitter, dict[Fragment, int]]] = {}
+        self._serve: dict[LinkTransmitter, Serve] = {}
 
     def gate(self, serve: Serve) -> Gate[Fragment]:
-        """The gate of one link; `serve` has a lane of that link start what may start at this instant."""
+        """The gate of one link; `serve` has a transmitter of that link start what may start at this instant."""
         return _HalfDuplex(self, serve)
 
     def joined(self, packet: Fragment, serve: Serve) -> None:
         """A packet waits for the medium from now on."""
-        lane = packet.port.lane
-        self._serve[lane] = serve
-        self._waiting.setdefault(self._key(packet), {}).setdefault(lane, {})[packet] = next(self._order)
+        transmitter = packet.sender.transmitter
+        self._serve[transmitter] = serve
+        self._waiting.setdefault(self._key(packet), {}).setdefault(transmitter, {})[packet] = next(self._order)
 
     def admits(self, packet: Fragment) -> bool:
-        """Whether the medium is free, and no lane that could use it has a packet that joined before this one."""
-        key, own = self._key(packet), packet.port.lane
+        """Whether the medium is free, and no transmitter that could use it has a packet that joined before this one."""
+        key, own = self._key(packet), packet.sender.transmitter
         if key in self._on_air:
             return False
-        lanes = self._waiting[key]
-        number = lanes[own][packet]
-        others = (next(iter(packets.values())) for lane, packets in lanes.items() if lane is not own and _free(lane))
+        transmitters = self._waiting[key]
+        number = transmitters[own][packet]
+        others = (
+            next(iter(packets.values()))
+            for transmitter, packets in transmitters.items()
+            if transmitter is not own and _free(transmitter)
+        )
         return all(number < other for other in others)
 
     def started(self, packet: Fragment) -> None:
@@ -70,19 +74,19 @@ class Medium:
         self._remove(packet)
 
     def left(self, packet: Fragment) -> None:
-        """The medium is free: those who wait for it have their turn once the packet's own lane has had one."""
+        """The medium is free: those who wait for it have their turn once the packet's own transmitter has had one."""
         key = self._key(packet)
         del self._on_air[key]
         if key in self._waiting:
             later(self._env, 0.0, lambda _: self._wake(key))
 
     def _remove(self, packet: Fragment) -> None:
-        key, lane = self._key(packet), packet.port.lane
-        lanes = self._waiting[key]
-        del lanes[lane][packet]
-        if not lanes[lane]:
-            del lanes[lane]
-        if not lanes:
+        key, transmitter = self._key(packet), packet.sender.transmitter
+        transmitters = self._waiting[key]
+        del transmitters[transmitter][packet]
+        if not transmitters[transmitter]:
+            del transmitters[transmitter]
+        if not transmitters:
             del self._waiting[key]
 
     def discarded(self, packet: Fragment) -> None:
@@ -93,8 +97,10 @@ class Medium:
             later(self._env, 0.0, lambda _: self._wake(key))
 
     def _wake(self, key: int) -> None:
-        for lane in sorted(self._waiting.get(key, {}), key=lambda lane: next(iter(self._waiting[key][lane].values()))):
-            self._serve[lane](lane, self._env.now)
+        for transmitter in sorted(
+            self._waiting.get(key, {}), key=lambda transmitter: next(iter(self._waiting[key][transmitter].values()))
+        ):
+            self._serve[transmitter](transmitter, self._env.now)
 
     def _key(self, packet: Fragment) -> int:
         return packet.index[0] if self._per_device else 0
@@ -123,5 +129,5 @@ class _HalfDuplex(Gate[Fragment]):
         self._medium.discarded(packet)
 
 
-def _free(lane: Lane) -> bool:
-    return lane.server.free
+def _free(transmitter: LinkTransmitter) -> bool:
+    return transmitter.server.free

@@ -140,7 +140,7 @@ class Fragment(Packet):
     message: Message
     index: MessageIndex
     number: int
-    port: Port
+    sender: DeviceSender
     once: bool = False
     """Whether it is sent one time only: a part between the first and the last."""
     state: str = field(default=QUEUE, init=False)
@@ -176,7 +176,7 @@ class Fragment(Packet):
     def wait_s(self, timeout_s: float) -> float:
         """How long the attempt under way waits for its acknowledgement; one that no retransmission follows needs no
         jitter."""
-        return timeout_s if self.once else self.port.lane.timers.wait_s(timeout_s, *self.address)
+        return timeout_s if self.once else self.sender.transmitter.timers.wait_s(timeout_s, *self.address)
 
     def aired(self, link: str, began_s: float, left_s: float, arrives_s: float) -> Airing:
         """The attempt that has just left, for an observer."""
@@ -193,7 +193,7 @@ class Fragment(Packet):
 
 
 @dataclass(slots=True, eq=False)
-class Lane:
+class LinkTransmitter:
     """One transmitter and the air behind it: the whole link, or one device's when each has its own."""
 
     curve: Curve
@@ -232,12 +232,12 @@ class Lane:
 
 
 @dataclass(slots=True, eq=False)
-class Port:
-    """Where a device's packets enter a link: its own sender, before a lane that others may share. It counts what the
-    device can know of the link."""
+class DeviceSender:
+    """Where a device's packets enter a link: its window, before a transmitter that others may share. It counts what
+    the device can know of the link."""
 
-    sender: Sender[Fragment]
-    lane: Lane
+    arq: Sender[Fragment]
+    transmitter: LinkTransmitter
     reverse_delay_s: float
     """How long an acknowledgement travels back to it."""
     acked_bits: int = 0

@@ -25,7 +25,7 @@ from simulator.results.station import Visit
 from simulator.schemes.policy import SeenLink
 from simulator.timing.event_loop import delay_until, later
 from simulator.timing.link import Link
-from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Fragment, Lane, Message, Port
+from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, DeviceSender, Fragment, LinkTransmitter, Message
 
 
 def plannable(config: LinkConfig) -> bool:
@@ -60,7 +60,7 @@ class PlannedLink(Link):
         self._under_way: dict[Fragment, None] = {}
         """The packets that have joined and are not in yet."""
         self._air_s = 0.0
-        self._planners: dict[Lane, _Planner] = {}
+        self._planners: dict[LinkTransmitter, _Planner] = {}
 
     @property
     def in_flight(self) -> int:
@@ -82,25 +82,25 @@ class PlannedLink(Link):
     @property
     def acked_bits(self) -> int:
         """Bits of the packets that were acknowledged, headers included."""
-        for port in self.ports.values():
-            self._settle(port)
+        for sender in self.senders.values():
+            self._settle(sender)
         return super().acked_bits
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
-        if (port := self.ports.get(device)) is not None:
-            self._settle(port)
+        if (sender := self.senders.get(device)) is not None:
+            self._settle(sender)
         return super().seen_by(device)
 
     # Get in line.
 
     def _enqueue(self, packet: Fragment) -> None:
-        lane, now_s = packet.port.lane, self.env.now
+        transmitter, now_s = packet.sender.transmitter, self.env.now
         packet.joined_s = packet.visited_s = now_s
         packet.state = TRANSMIT
-        planner = self._planners.get(lane)
+        planner = self._planners.get(transmitter)
         if planner is None:
-            planner = self._planners[lane] = _Planner(lane.curve, now_s)
+            planner = self._planners[transmitter] = _Planner(transmitter.curve, now_s)
         planner.join(packet, now_s)
         self.sent += 1
         self._bits_sent += packet.bits
@@ -119,7 +119,7 @@ class PlannedLink(Link):
         message, begin_s, left_s, from_s = packet.message, packet.begin_s, packet.left_s, now_s
         packets, number = message.packets, packet.number
         if number:
-            from_s = max(now_s, packets[number - 1].left_s + self._delay_s + packet.port.reverse_delay_s)
+            from_s = max(now_s, packets[number - 1].left_s + self._delay_s + packet.sender.reverse_delay_s)
         if begin_s > from_s:
             message.does(QUEUE, from_s)
         if left_s > begin_s and left_s > from_s:
@@ -157,39 +157,39 @@ class PlannedLink(Link):
 
     # Be acknowledged.
 
-    def _settle(self, port: Port) -> None:
+    def _settle(self, sender: DeviceSender) -> None:
         """Counts the acknowledgements that have come by now, in order; each makes room in the window."""
         acked, now_s = 0, self.env.now
-        for packet in port.sender.under_way:
+        for packet in sender.arq.under_way:
             if packet.acked:
                 continue
-            acked_s = packet.left_s + self._delay_s + port.reverse_delay_s
+            acked_s = packet.left_s + self._delay_s + sender.reverse_delay_s
             if acked_s > now_s:
                 break
             acked += 1
             packet.acked = True
-            port.round_trip_s = acked_s - packet.joined_s
+            sender.round_trip_s = acked_s - packet.joined_s
             if packet.index[2] >= 0:
-                port.acked_bits += packet.bits
+                sender.acked_bits += packet.bits
             message = packet.message
             message.unacked -= 1
             if message.done and not message.unacked:
                 message.packets = ()
         if acked:
-            port.unacked_packets -= acked
-            for packet in port.sender.slide():
+            sender.unacked_packets -= acked
+            for packet in sender.arq.slide():
                 self._enqueue(packet)
 
-    def _await_room(self, port: Port) -> None:
+    def _await_room(self, sender: DeviceSender) -> None:
         """Held packets join as soon as the next acknowledgement makes room."""
-        if port.sender.holds:
-            acked_s = port.sender.under_way[0].left_s + self._delay_s + port.reverse_delay_s
+        if sender.arq.holds:
+            acked_s = sender.arq.under_way[0].left_s + self._delay_s + sender.reverse_delay_s
             if acked_s < inf:
-                later(self.env, delay_until(self.env.now, acked_s), partial(self._make_room, port))
+                later(self.env, delay_until(self.env.now, acked_s), partial(self._make_room, sender))
 
-    def _make_room(self, port: Port, _: simpy.Event) -> None:
-        self._settle(port)
-        self._await_room(port)
+    def _make_room(self, sender: DeviceSender, _: simpy.Event) -> None:
+        self._settle(sender)
+        self._await_room(sender)
 
     # Be answered or cancelled.
 
@@ -197,7 +197,7 @@ class PlannedLink(Link):
         """A reply to these messages is here: it may come before their acknowledgements."""
         for message in reversed(messages):
             if message.packets:
-                self._settle(message.packets[0].port)
+                self._settle(message.packets[0].sender)
                 if message.packets:
                     super().acknowledge([message])
 
@@ -207,12 +207,12 @@ class PlannedLink(Link):
         if not message.packets:
             message.end()
             return
-        port = message.packets[0].port
-        self._settle(port)
+        sender = message.packets[0].sender
+        self._settle(sender)
         super().withdraw(message)
-        self._await_room(port)
+        self._await_room(sender)
 
-    def _take_back(self, lane: Lane, packets: Sequence[Fragment]) -> None:
+    def _take_back(self, transmitter: LinkTransmitter, packets: Sequence[Fragment]) -> None:
         """Those whose turn has not come leave the queue, and those behind them are planned anew."""
         now_s = self.env.now
         waiting = []
@@ -229,10 +229,10 @@ class PlannedLink(Link):
         if not waiting:
             return
         self._drop(waiting)
-        for packet, booked in self._planners[lane].drop(waiting):
+        for packet, booked in self._planners[transmitter].drop(waiting):
             self.station.rebook(booked, packet.booked)
             self._promise(packet, now_s)
-            self._await_room(packet.port)
+            self._await_room(packet.sender)
 
     def _come_in_vain(self, packet: Fragment, _: simpy.Event) -> None:
         """A packet of a cancelled message arrives."""

@@ -30,7 +30,7 @@ from simulator.timing.messages import (
     unheard,
     unreported,
 )
-from simulator.timing.transmitters import Ports
+from simulator.timing.transmitters import DeviceSenders
 
 
 class ReplayedLink:
@@ -40,7 +40,7 @@ class ReplayedLink:
         self._clock = clock
         self._config = link(cell, direction)
         station, uniforms = Station(clock, direction), Uniforms.of(cell.seed, direction)
-        self._ports = Ports(station, self._config, uniforms, lambda _: 0.0, inf)
+        self._senders = DeviceSenders(station, self._config, uniforms, lambda _: 0.0, inf)
         self._messages: dict[MessageAddress, Message] = {}
 
     def put(
@@ -50,10 +50,10 @@ class ReplayedLink:
         self.cancel(address)
         now_s, index = self._clock.now, address.message_index
         message = self._messages[address] = Message(index, (content,), unheard, report)
-        port = self._ports[address.device]
+        sender = self._senders[address.device]
         sizes = self._config.packets_bits(message.bits)
         message.put_s, message.unacked = now_s, len(sizes)
-        message.packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
+        message.packets = [Fragment(bits, message, index, number, sender) for number, bits in enumerate(sizes)]
         message.does(QUEUE, now_s)
         return message
 

@@ -68,8 +68,8 @@ class Share:
 
     @property
     def drafting(self) -> list[tuple[int, int]]:
-        """The passes of the cloud's drafter for this share, which has some, (new, cached) tokens each. Where it drafts, the first reads
-        what the verifier's cache lacks of the text before the drafts, each later one the draft before."""
+        """The passes of the cloud's drafter for a share that has some, (new, cached) tokens each. Where it drafts, the
+        first reads what the verifier's cache lacks of the text before the drafts, each later one the draft before."""
         drafts = self.job.cloud_drafts
         if self.job.mirrors or not self.completes:
             return [(self.new_tokens, self.cached_tokens)]

@@ -28,7 +28,7 @@ class Server:
         self.version = 0
 
 
-class Pool:
+class ServerPool:
     """Jobs wait here in order of arrival; where prefills are cut into chunks, they wait behind the rest.
 
     One whose session is not admitted to the memory yet waits for that, before all this.

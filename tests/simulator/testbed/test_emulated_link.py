@@ -24,7 +24,7 @@ from simulator.testbed.packet_header import Direction, MessageAddress, PacketHea
 from simulator.testbed.plan import Window, by_kernel, link
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
-from simulator.timing.transmitters import Ports
+from simulator.timing.transmitters import DeviceSenders
 
 EDGE, CLOUD = place("10.77.0.1", 5000), place("10.77.0.2", 4000)
 BURSTS = {"kind": "gilbert_elliott", "to_bad": 0.2, "to_good": 0.4}
@@ -155,12 +155,12 @@ def test_free_acknowledgements_are_lost_for_the_packets_of_which_the_simulator_l
     link_ = EmulatedLink(given, "uplink")
     relayed(link_, airings, 320)
     station = Station(simpy.Environment(), "uplink")
-    ports = Ports(station, given.uplink, Uniforms.of(given.seed, "uplink"), lambda _: 0.05, 1e9)
-    lane, lost, expected = ports[0].lane, [], []
+    senders = DeviceSenders(station, given.uplink, Uniforms.of(given.seed, "uplink"), lambda _: 0.05, 1e9)
+    transmitter, lost, expected = senders[0].transmitter, [], []
     for each in (each for each in airings if not isnan(each.arrives_s)):
         rate_bps = each.bits / (each.left_s - each.began_s)
         index = (*each.address, each.fragment, each.attempt)
-        expected.append(lane.ack_loss.lost(each.left_s, 320, rate_bps, index))
+        expected.append(transmitter.ack_loss.lost(each.left_s, 320, rate_bps, index))
         address = MessageAddress(PacketKind.PAYLOAD, *each.address)
         lost.append(link_.loses_ack(PacketHeader(address, each.fragment, each.attempt)))
     assert lost == expected

@@ -68,7 +68,7 @@ def test_a_request_times_out_exactly_when_it_is_late(scheme: str) -> None:
     for request in at_once.requests:
         assert request.outcome in ("answered", "timed_out") and request.finish_s - request.arrival_s == answered_s
         assert request.outcome == "timed_out" or len(request.tokens) == 4
-    assert len(at_once.requests) == 3 and not at_once.plant.users._pending
+    assert len(at_once.requests) == 3 and not at_once.plant.arrivals._pending
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -84,7 +84,7 @@ def test_a_deadline_and_a_departure_at_one_instant_end_a_request_once(scheme: st
             absences={"kind": "scheduled", "away": [(0, at_s, at_s + 10)]},
         )
     )
-    assert len(run.requests) == 4 and not run.plant.users._pending
+    assert len(run.requests) == 4 and not run.plant.arrivals._pending
     assert {each.outcome for each in run.requests} <= {"answered", "timed_out", "abandoned"}
 
 
