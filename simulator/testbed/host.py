@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final
 
 MTU_BYTES: Final = 65_000
 _QUEUE_PACKETS: Final = 1 << 16
@@ -31,25 +31,9 @@ _IFF_NO_PI: Final = 0x1000
 _IPV6: Final = Path("/proc/sys/net/ipv6/conf")
 
 
-class Interface(TypedDict):
-    """What to make."""
-
-    name: str
-    address: str
-    """With the length of its network."""
-    shaper: list[str]
-    """Arguments of `tc qdisc` after the device; empty: none."""
-
-
-class HostSetup(TypedDict):
-    """What a host is to make: its one argument, as JSON."""
-
-    ip: str
-    """The path of the program."""
-    tc: str
-    hands_over: int
-    """The file descriptor of the socket that takes the interfaces'."""
-    interfaces: list[Interface]
+Interface = tuple[str, str, list[str]]
+"""What to make: its name, its address with the length of its network, and the arguments of `tc qdisc` after the device,
+none where nothing shapes it."""
 
 
 def dies_with_parent() -> None:
@@ -60,34 +44,32 @@ def dies_with_parent() -> None:
         sys.exit("the parent is gone")
 
 
-def main(setup: HostSetup) -> None:
-    """Makes the interfaces, hands them over in order, says ready, and holds the namespace until stdin ends."""
+def main(ip: str, tc: str, hands_over: int, interfaces: list[Interface]) -> None:
+    """Makes the interfaces by the programs `ip` and `tc`, hands them over in order through the socket of this file
+    descriptor, reports that it is ready, and holds the namespace until stdin ends."""
     dies_with_parent()
-    ip = setup["ip"]
     _run([ip, "link", "set", "lo", "up"])
     # A port that nobody has open would be answered through the shaper, at the cost of what is being measured.
     _run([ip, "rule", "add", "ipproto", "icmp", "blackhole", "priority", "0"])
     for name in ("all", "default"):
         _without_ipv6(name)
-    tuns = [_interface(each, setup) for each in setup["interfaces"]]
-    with socket.socket(fileno=setup["hands_over"]) as parent:
+    tuns = [_interface(ip, tc, *each) for each in interfaces]
+    with socket.socket(fileno=hands_over) as parent:
         socket.send_fds(parent, [b"ready"], tuns)
     for tun in tuns:
         os.close(tun)
     sys.stdin.read()
 
 
-def _interface(interface: Interface, setup: HostSetup) -> int:
+def _interface(ip: str, tc: str, name: str, address: str, shaper: list[str]) -> int:
     """Makes an interface; answers the file descriptor at which its packets come and go."""
-    name = interface["name"]
     tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI))
     _without_ipv6(name)
-    ip = setup["ip"]
     _run([ip, "link", "set", name, "mtu", str(MTU_BYTES), "txqueuelen", str(_QUEUE_PACKETS), "multicast", "off"])
-    _run([ip, "address", "add", interface["address"], "dev", name])
-    if interface["shaper"]:
-        _run([setup["tc"], "qdisc", "add", "dev", name, *interface["shaper"]])
+    _run([ip, "address", "add", address, "dev", name])
+    if shaper:
+        _run([tc, "qdisc", "add", "dev", name, *shaper])
     _run([ip, "link", "set", name, "up"])
     return tun
 
@@ -105,6 +87,6 @@ def _run(command: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     try:
-        main(json.loads(sys.argv[1]))
+        main(*json.loads(sys.argv[1]))
     except OSError as error:
         sys.exit(f"{error.filename or 'interface'}: {error.strerror}")

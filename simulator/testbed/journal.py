@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from simulator.testbed.packet_header import MessageAddress, PacketKind
+from pydantic import TypeAdapter
+
+from simulator.testbed.packet_header import MessageAddress
 
 PassShare = tuple[int, int, int, int, int, bool]
 """One share of a server's pass: device, request, round (0: its prefill), new tokens, cached tokens, whether it only
@@ -74,7 +76,7 @@ class PacketQueued(NamedTuple):
     at_s: float
 
 
-class PacketAired(NamedTuple):
+class PacketSent(NamedTuple):
     """An attempt of a packet was on the link (the relay notes it). `arrives_s`: null where it was lost. `note`: "ACK",
     of an acknowledgement that takes capacity."""
 
@@ -135,14 +137,15 @@ class CloudRestarted(NamedTuple):
 
 Event = (
     RequestArrived | RequestServed | RequestEnded | RoundComputed
-    | MessagePut | PacketQueued | PacketAired | PacketAcknowledged | MessageReceived | MessageTaken | MessageCancelled
+    | MessagePut | PacketQueued | PacketSent | PacketAcknowledged | MessageReceived | MessageTaken | MessageCancelled
     | PassMade | CloudRestarted
 )  # fmt: skip
-Addressed = (
-    MessagePut | PacketQueued | PacketAired | PacketAcknowledged | MessageReceived | MessageTaken | MessageCancelled
-)
-"""Events about a message."""
-_EVENTS: Final = {each.__name__: each for each in Event.__args__}
+_EVENTS: Final = {each.__name__: TypeAdapter(each) for each in Event.__args__}
+
+
+def journal_path(folder: Path, process: str) -> Path:
+    """Where the journal of "edge N", "cloud E" (for each time that it has begun), "relay" or "supervisor" is."""
+    return folder / f"{process.replace(' ', '_')}.jsonl"
 
 
 class Journal:
@@ -181,14 +184,4 @@ def read(path: Path) -> Iterator[Event]:
     lines = path.read_text(encoding="utf-8").split("\n")
     for line in lines[:-1]:  # a complete line ends
         name, *fields = json.loads(line)
-        event = _EVENTS[name](*map(_tuples, fields))
-        yield event._replace(address=_addressed(event.address)) if isinstance(event, Addressed) else event
-
-
-def _tuples(value: object) -> object:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _addressed(fields: tuple[int, int, int, int]) -> MessageAddress:
-    kind, *index = fields
-    return MessageAddress(PacketKind(kind), *index)
+        yield _EVENTS[name].validate_python(fields)

@@ -1,15 +1,18 @@
-"""Messages between the hosts of a real run, cut into packets behind a header of 12 bytes.
+"""Messages between the hosts of a real run, cut into packets behind a header of 12 bytes, and datagrams around those.
 
 With IPv4 (20 bytes) and UDP (8) that makes the 320 bits which `header_bits` has by default. The header says which
-packet of which attempt it carries, so that the real link loses what the simulated one loses.
+packet of which attempt it carries, so that the real link loses what the simulated one loses. Datagrams are as a TUN
+interface has them: RFC 791 and RFC 768, without options and fragments.
 """
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Final, Literal, NamedTuple
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple, Self
 
 from channels.link.rates import MessageIndex
 
@@ -38,7 +41,8 @@ class PacketKind(IntEnum):
     COUNT = 4
     """Up: how many tokens the cloud is to decode by itself."""
     HELLO = 7
-    """Down, request and round 0: the cloud has restarted and knows of nothing."""
+    """Down, request and round 0, without content: the cloud has restarted, in the epoch of its header, and
+    knows of nothing."""
     RESTORE = 8
     """Up: what the cloud must know to go on with a request at this round."""
     ACK = 9
@@ -108,3 +112,70 @@ class PacketHeader(NamedTuple):
         if named in (PacketKind.ACK, PacketKind.LEFT) or not (note or stated is named):
             raise ValueError(f"a header of kind {stated.name} that names a {named.name}")
         return cls(MessageAddress(named, device, request, round_), fragment, attempt, epoch, bool(flags & _LAST), note)
+
+
+# Datagrams.
+
+_HEADERS: Final = struct.Struct("!BBHHHBBH4s4sHHHH")
+"""Version and length, service, total bytes, identification, fragment, time to live, protocol, checksum, source, target;
+source port, target port, bytes, checksum."""
+_PLAIN: Final = 0x45
+"""Version 4, and a header of five words."""
+_OFFSET: Final = 0x3FFF
+"""More fragments follow, or some came before."""
+_DO_NOT_FRAGMENT: Final = 0x4000
+_HOPS: Final = 64
+_UDP: Final = socket.IPPROTO_UDP
+
+
+class SocketAddress(NamedTuple):
+    """Where a datagram comes from, or goes."""
+
+    address: bytes
+    """4 bytes."""
+    port: int
+
+    @classmethod
+    def of(cls, address: str, port: int) -> Self:
+        """The socket address of a host in dotted form."""
+        return cls(socket.inet_aton(address), port)
+
+
+class Datagram(NamedTuple):
+    """One that carries `content` from a place to another."""
+
+    source: SocketAddress
+    target: SocketAddress
+    content: bytes
+
+    def pack(self) -> bytes:
+        """As an interface takes it; without a checksum over the content, which UDP over IPv4 allows."""
+        return _headers(self.source, self.target, len(self.content)) + self.content
+
+    @classmethod
+    def unpack(cls, packet: bytes) -> Datagram | None:
+        """What an interface gave; None where that is anything but one whole datagram of UDP."""
+        if len(packet) < _HEADERS.size:
+            return None
+        (version, _, length, _, fragment, _, protocol, _, source, target, source_port, target_port, udp, _) = (
+            _HEADERS.unpack_from(packet)
+        )
+        if version != _PLAIN or protocol != _UDP or fragment & _OFFSET or not len(packet) == length == 20 + udp:
+            return None
+        return cls(SocketAddress(source, source_port), SocketAddress(target, target_port), packet[_HEADERS.size :])
+
+
+@lru_cache
+def _headers(source: SocketAddress, target: SocketAddress, content_bytes: int) -> bytes:
+    udp = 8 + content_bytes
+    first = (_PLAIN, 0, 20 + udp, 0, _DO_NOT_FRAGMENT, _HOPS, _UDP)
+    ends = (source.address, target.address, source.port, target.port, udp, 0)
+    return _HEADERS.pack(*first, checksum(_HEADERS.pack(*first, 0, *ends)[:20]), *ends)
+
+
+def checksum(header: bytes) -> int:
+    """The Internet checksum (RFC 1071) of an even number of bytes: 0 over a header that has its own in it."""
+    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF

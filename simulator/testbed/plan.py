@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import cached_property
 from math import inf
-from pathlib import Path
-from typing import Final, Literal, NamedTuple, Self
+from typing import Final, Literal, NamedTuple
 
 from channels.link.link_config import LinkConfig
 from channels.link.shaping import TokenBucket
@@ -28,7 +24,7 @@ DIRECTIONS: Final[tuple[Direction, Direction]] = ("uplink", "downlink")
 MOST_FILLING_S: Final = 60.0
 """The longest that the kernel's bucket may take to fill: a run waits for it."""
 CELL: Final = "cell.yaml"
-PLAN: Final = "plan.json"
+"""The file of a run's folder from which its processes read the cell."""
 EDGE_PORT: Final = 5000
 """The port of device 0; the others follow."""
 CLOUD_PORT: Final = 4000
@@ -58,75 +54,22 @@ FREE: Final = NetAddresses("10.78.0.1", "10.78.0.2", "10.78.0.3")
 """The interfaces for what takes no capacity in the cell: acknowledgements of `ack_bits` 0."""
 
 
-class Window(NamedTuple):
-    """From when to when, seconds since the run's zero."""
-
-    from_s: float
-    to_s: float
-
-
-@dataclass(frozen=True)
-class Faults:
-    """The faults of a run."""
-
-    cloud_down: tuple[Window, ...] = ()
-    """The cloud's process is killed, and restarted."""
-    link_down: tuple[Window, ...] = ()
-    """Nothing arrives, in either direction."""
-
-
-@dataclass(frozen=True)
-class RealRunPlan:
-    """One run: a folder that holds the cell, the plan, and all journals."""
-
-    folder: Path
-    faults: Faults = Faults()
-
-    def write(self, cell: Cell) -> None:
-        """Leaves in the folder what its processes read."""
-        (self.folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
-        (self.folder / PLAN).write_text(json.dumps(asdict(self.faults)), encoding="utf-8")
-
-    @classmethod
-    def of(cls, folder: Path) -> Self:
-        """As it was written there."""
-        faults = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        return cls(folder, Faults(**{name: tuple(Window(*each) for each in faults[name]) for name in faults}))
-
-    @cached_property
-    def cell(self) -> Cell:
-        """The cell that is run."""
-        return Cell.from_yaml(self.folder / CELL)
-
-    def journal(self, process: str) -> Path:
-        """The journal of "edge N", "cloud E" (for each time that it has begun) or "relay"."""
-        return self.folder / f"{process.replace(' ', '_')}.jsonl"
-
-
-def check_faults(cell: Cell, faults: Faults) -> None:
-    """Raises ConfigError where the cell's cloud cannot go on as before after a kill."""
+def cloud_downtimes(cell: Cell) -> list[tuple[float, float]]:
+    """From when to when the cell's cloud is down, seconds since the run's zero: its process is killed, and restarted.
+    Raises ConfigError where that cloud cannot go on as before."""
+    times = [*cell.cloud.failures.times(0, Uniforms.of(cell.seed, "cloud failures"))]
     scheme = cell.scheme
-    if faults.cloud_down and isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
+    if times and isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
         problem = (
             "must be none: its replies are distributions, whose last bits differ where a text is read again at once"
         )
         raise ConfigError(f"cloud.failures = {cell.cloud.failures.kind} (scheme {scheme.kind}): {problem}")
-
-
-def faults_of(cell: Cell) -> Faults:
-    """The faults that the cell states."""
-    times = cell.cloud.failures.times(0, Uniforms.of(cell.seed, "cloud failures"))
-    return Faults(cloud_down=tuple(Window(*each) for each in times))
+    return times
 
 
 def link(cell: Cell, direction: Direction) -> LinkConfig:
     """The cell's link in a direction."""
     return cell.uplink if direction == "uplink" else cell.downlink
-
-
-def by_kernel(config: LinkConfig) -> bool:
-    """Whether the kernel's token bucket shapes the link; if not, the relay does, by the rate's own curve."""
-    return isinstance(config.rate, TokenBucket) and config.rate.peak_bps == inf and config.mtu_bits is not None
 
 
 def filled_s(config: LinkConfig) -> float:

@@ -15,12 +15,6 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Final
 
-from simulator.testbed.host import dies_with_parent
-
-__all__ = [
-    "DONE", "READY", "START", "STOP", "ControlLines",
-    "dies_with_parent", "obey", "play", "real_time", "report", "report_failure",
-]  # fmt: skip
 READY: Final = "ready"
 START: Final = "start"
 """With the run's zero, seconds by `time.monotonic`."""
@@ -38,24 +32,18 @@ def real_time() -> None:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
-def report(*words: object) -> None:
-    """Prints a line of control, to the process that began this one."""
-    sys.stdout.write(" ".join(map(str, words)) + "\n")
-    sys.stdout.flush()
-
-
 class ControlLines:
     """Lines of control from a file descriptor that can be read now."""
 
     def __init__(self, source: int) -> None:
-        self._source = source
+        self.source = source
         self._rest = b""
         self.ended = False
         """Whether nothing more will come."""
 
     def read(self) -> list[tuple[str, ...]]:
         """The words of each line that is complete now."""
-        got = os.read(self._source, _LONGEST_BYTES)
+        got = os.read(self.source, _LONGEST_BYTES)
         self.ended = not got
         *complete, self._rest = (self._rest + got).split(b"\n")
         return [tuple(line.decode().split()) for line in complete]
@@ -88,28 +76,20 @@ def _end_process(loop: asyncio.AbstractEventLoop, context: dict[str, object]) ->
 async def obey(start: Callable[[float], Coroutine[None, None, None]]) -> None:
     """Runs `start` with the run's zero, by `time.monotonic`, when that is read from standard input; returns at `stop`,
     or when nobody is left who could write it."""
-    loop, stopped, lines = asyncio.get_running_loop(), asyncio.Event(), ControlLines(sys.stdin.fileno())
-    running: list[asyncio.Task[None]] = []
-
-    def read() -> None:
-        for word, *values in lines.read():
-            if word == START:
-                running.append(loop.create_task(start(float(values[0]))))
-                running[-1].add_done_callback(report_failure)
-            elif word == STOP:
-                stopped.set()
-        if lines.ended:
-            stopped.set()
-        if stopped.is_set():
-            loop.remove_reader(sys.stdin)
-
-    loop.add_reader(sys.stdin, read)
-    await stopped.wait()
+    loop, lines, running = asyncio.get_running_loop(), asyncio.StreamReader(), list[asyncio.Task[None]]()
+    stdin, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    async for line in lines:
+        word, *values = line.decode().split()
+        if word == STOP:
+            break
+        running.append(loop.create_task(start(float(values[0]))))
+        running[-1].add_done_callback(_report_failure)
+    stdin.close()
     for task in running:
         task.cancel()
 
 
-def report_failure(task: asyncio.Task[None]) -> None:
+def _report_failure(task: asyncio.Task[None]) -> None:
     """Hands on what a task has raised that nobody waits for; called when it is done."""
     if not task.cancelled() and (error := task.exception()) is not None:
         task.get_loop().call_exception_handler({"message": "a task has failed", "exception": error})

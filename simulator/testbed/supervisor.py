@@ -1,5 +1,5 @@
-"""Runs a cell for real: builds both hosts, starts the relay, the cloud and a process for each device, does the faults
-that were asked for, and makes the tables when all requests have their answers.
+"""Runs a cell for real: builds both hosts, starts the relay, the cloud and a process for each device, kills the cloud
+when the cell says that it is down, and makes the tables when all requests have their answers.
 
 Whatever ends a run, an interrupt among it, ends every process of it; the two hosts exist as long as their processes do.
 """
@@ -16,9 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -27,9 +26,9 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
-from simulator.testbed.journal import CloudRestarted, Journal
+from simulator.testbed.journal import CloudRestarted, Journal, journal_path
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
-from simulator.testbed.plan import DIRECTIONS, Faults, RealRunPlan, Side, check, check_faults, faults_of, filled_s, link
+from simulator.testbed.plan import CELL, DIRECTIONS, Side, check, cloud_downtimes, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
 from simulator.testbed.replayed.real_tables import tables
 
@@ -47,30 +46,23 @@ _ROOT: Final = Path(__file__).parents[2]
 
 
 def real(
-    cell: Cell,
-    faults: Faults | None = None,
-    *,
-    memory: Memory | None = None,
-    rounds_to: Path | None = None,
-    journals: Path | None = None,
+    cell: Cell, *, memory: Memory | None = None, rounds_to: Path | None = None, journals: Path | None = None
 ) -> CellResult:
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
 
-    Its clocks of compute are not asked: passes take the time that they take here. `faults`: those that the cell states
-    (`cloud.failures`), unless given. `memory` has what is decoded already when the tables are made; the run itself
-    decodes everything. `journals`: a folder that keeps what each process has noted.
+    Its latency models are not asked: passes take the time that they take here. `memory` has what is decoded already
+    when the tables are made; the run itself decodes everything. `journals`: a folder that keeps what each process has
+    noted.
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
     """
     check(cell)
-    faults = faults_of(cell) if faults is None else faults
-    check_faults(cell, faults)
+    downtimes = cloud_downtimes(cell)
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder:
-        plan = RealRunPlan(folder, faults)
-        plan.write(cell)
+        (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
         with ExitStack() as stack:
-            _Run(plan, cell, stack).serve()
+            _Run(folder, cell, stack).serve(downtimes)
         memory = memory_for(cell) if memory is None else memory
         try:
             return tables(cell, folder, memory, rounds_to)
@@ -136,111 +128,103 @@ def _heeds_termination() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-@dataclass(eq=False)
 class _Process:
-    """One process of the run."""
+    """One process of the run. `errors`: what it writes to standard error."""
 
-    name: str
-    popen: subprocess.Popen[str]
-    errors: Path
-    printed: set[str] = field(default_factory=set)
+    def __init__(self, name: str, popen: subprocess.Popen[str], errors: Path) -> None:
+        assert popen.stdin is not None and popen.stdout is not None
+        self.name, self.stdin, self.stdout = name, popen.stdin, popen.stdout
+        self.printed: set[str] = set()
+        self._popen = popen
+        self._errors = errors
+        self._lines = ControlLines(popen.stdout.fileno())
 
-    def __post_init__(self) -> None:
-        assert self.popen.stdout is not None
-        self._lines = ControlLines(self.popen.stdout.fileno())
-
-    def read(self) -> bool:
-        """Takes in all that it has printed by now, one word a line; answers whether it may print more. What a file
-        that the cell imports prints there means nothing."""
+    def read(self) -> None:
+        """Takes in all that it has printed by now, one word a line. What a file that the cell imports prints there
+        means nothing. Raises ConfigError where it will print nothing more."""
         self.printed |= {" ".join(words) for words in self._lines.read()}
-        return not self._lines.ended
+        if self._lines.ended:
+            self._status()
+            raise ConfigError(f"real: the process {self.name} ended: {self._last_words()}")
 
     def write(self, line: str) -> None:
-        assert self.popen.stdin is not None
         with suppress(BrokenPipeError):  # it has died, which its next `read` shows
-            self.popen.stdin.write(line + "\n")
-            self.popen.stdin.flush()
+            self.stdin.write(line + "\n")
+            self.stdin.flush()
 
     def end(self) -> None:
         """Ends it if it has not ended."""
-        if self.popen.poll() is None:
-            self.popen.kill()
-        self.popen.wait()
-        for pipe in (self.popen.stdin, self.popen.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):  # of what was written after its end
-                    pipe.close()
+        if self._popen.poll() is None:
+            self._popen.kill()
+        self._popen.wait()
+        for pipe in (self.stdin, self.stdout):
+            with suppress(BrokenPipeError):  # of what was written after its end
+                pipe.close()
 
-    def status(self) -> int | None:
+    def check_end(self) -> None:
+        """Raises ConfigError where it does not end, or has failed: its journal may then be short of something."""
+        status = self._status()
+        if status is None:
+            raise ConfigError(f"real: the process {self.name} did not end within {END_S:g} s")
+        if status:
+            raise ConfigError(f"real: the process {self.name} failed at its end: {self._last_words()}")
+
+    def _status(self) -> int | None:
         """Its status once it has ended; None where it does not end in time."""
         try:
-            return self.popen.wait(END_S)
+            return self._popen.wait(END_S)
         except subprocess.TimeoutExpired:
             return None
 
-    def last_words(self) -> str:
-        lines = self.errors.read_text(encoding="utf-8", errors="replace").split("\n")
-        last = next((line for line in reversed(lines) if line.strip()), f"status {self.popen.returncode}")
+    def _last_words(self) -> str:
+        lines = self._errors.read_text(encoding="utf-8", errors="replace").split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), f"status {self._popen.returncode}")
         return last.removeprefix(f"{ConfigError.__module__}.{ConfigError.__qualname__}: ")
 
 
 class _Run:
     """One run under way."""
 
-    def __init__(self, plan: RealRunPlan, cell: Cell, stack: ExitStack) -> None:
-        self._plan, self._cell, self._stack = plan, cell, stack
+    def __init__(self, folder: Path, cell: Cell, stack: ExitStack) -> None:
+        self._folder, self._cell, self._stack = folder, cell, stack
         self._selector = stack.enter_context(selectors.DefaultSelector())
-        self._journal = stack.enter_context(closing(Journal(plan.journal("supervisor"))))
+        self._journal = stack.enter_context(closing(Journal(journal_path(folder, "supervisor"))))
         self._hosts = stack.enter_context(Namespaces(cell))
-        self._zero_s = 0.0
-        self._epoch = 0
         tuns = tuple(self._hosts.tuns[side, net] for side in SIDES for net in NETS)
-        self._relay = self._start("relay", _module("network.relay", plan.folder, *tuns), tuns)
-        self._cloud: _Process | None = self._start_endpoint("cloud", self._epoch)
+        self._relay = self._start("relay", _module("network.emulated_link", folder, *tuns), tuns)
+        self._cloud = self._start_endpoint("cloud", 0)
         self._devices = [self._start_endpoint("edge", number) for number in range(cell.workload.devices)]
 
-    def serve(self) -> None:
-        """From the start to the last answer."""
-        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._endpoints()])
-        self._zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
-        self._journal.start(self._zero_s)
-        for process in (self._relay, *self._endpoints()):
-            process.write(f"{START} {self._zero_s!r}")
-        for window in self._plan.faults.cloud_down:
-            if self._await(DONE, self._zero_s + window.from_s, self._devices, late=False):
+    def serve(self, cloud_down: Sequence[tuple[float, float]]) -> None:
+        """From the start to the last answer; the cloud is down from when to when."""
+        self._await(READY, time.monotonic() + READY_S, [self._relay, *self._devices, self._cloud])
+        zero_s = time.monotonic() + max(LEAD_S, *(filled_s(link(self._cell, each)) for each in DIRECTIONS))
+        self._journal.start(zero_s)
+        for process in (self._relay, *self._devices, self._cloud):
+            process.write(f"{START} {zero_s!r}")
+        for epoch, (from_s, to_s) in enumerate(cloud_down):
+            if self._await(DONE, zero_s + from_s, self._devices, late=False):
                 break
-            self._kill_cloud()
-            self._await(DONE, self._zero_s + window.to_s, self._devices, late=False)
-            self._restart_cloud()
+            self._selector.unregister(self._cloud.stdout)
+            self._cloud.end()
+            self._journal.note(CloudRestarted(epoch, True, self._journal.now_s))
+            self._await(DONE, zero_s + to_s, self._devices, late=False)
+            self._cloud = self._start_endpoint("cloud", epoch + 1)
+            self._await(READY, time.monotonic() + READY_S, [self._cloud])
+            self._cloud.write(f"{START} {zero_s!r}")
         self._await(DONE, time.monotonic() + RUN_S, self._devices)
-        processes = *self._endpoints(), self._relay
+        processes = *self._devices, self._cloud, self._relay
         for process in processes:
             process.write(STOP)
         for process in processes:
-            self._check_end(process)
-
-    def _endpoints(self) -> list[_Process]:
-        return self._devices if self._cloud is None else [*self._devices, self._cloud]
+            process.check_end()
 
     def _start_endpoint(self, side: Side, number: int) -> _Process:
-        argv = _module("endpoints.program", side, self._plan.folder, number)
+        argv = _module("endpoints.program", side, self._folder, number)
         return self._start(f"{side} {number}", self._hosts.command(side, argv))
 
-    def _kill_cloud(self) -> None:
-        assert self._cloud is not None
-        self._selector.unregister(self._cloud.popen.stdout or 0)
-        self._cloud.end()
-        self._cloud = None
-        self._journal.note(CloudRestarted(self._epoch, True, self._journal.now_s))
-
-    def _restart_cloud(self) -> None:
-        self._epoch += 1
-        self._cloud = self._start_endpoint("cloud", self._epoch)
-        self._await(READY, time.monotonic() + READY_S, [self._cloud])
-        self._cloud.write(f"{START} {self._zero_s!r}")
-
     def _start(self, name: str, argv: list[str], files: tuple[int, ...] = ()) -> _Process:
-        errors = self._plan.folder / f"{name.replace(' ', '_')}.err"
+        errors = self._folder / f"{name.replace(' ', '_')}.err"
         with errors.open("w") as stderr:
             popen = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True, pass_fds=files,
@@ -248,8 +232,7 @@ class _Run:
             )  # fmt: skip
         process = _Process(name, popen, errors)
         self._stack.callback(process.end)
-        assert popen.stdout is not None
-        self._selector.register(popen.stdout, selectors.EVENT_READ, process)
+        self._selector.register(process.stdout, selectors.EVENT_READ, process)
         return process
 
     def _await(self, word: str, until_s: float, of: list[_Process], late: bool = True) -> bool:
@@ -263,23 +246,8 @@ class _Run:
                 waiting = ", ".join(process.name for process in of if word not in process.printed)
                 raise ConfigError(f"real: {waiting} did not say {word!r} in time")
             for key, _ in self._selector.select(min(left_s, 1.0)):
-                self._read(key.data)
+                key.data.read()
         return True
-
-    def _read(self, process: _Process) -> None:
-        """Raises ConfigError where a process will print nothing more."""
-        if not process.read():
-            self._selector.unregister(process.popen.stdout or 0)
-            process.status()
-            raise ConfigError(f"real: the process {process.name} ended: {process.last_words()}")
-
-    def _check_end(self, process: _Process) -> None:
-        """Raises ConfigError where it does not end, or has failed: its journal may then be short of something."""
-        status = process.status()
-        if status is None:
-            raise ConfigError(f"real: the process {process.name} did not end within {END_S:g} s")
-        if status:
-            raise ConfigError(f"real: the process {process.name} failed at its end: {process.last_words()}")
 
 
 def _module(name: str, *arguments: object) -> list[str]:

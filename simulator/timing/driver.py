@@ -36,6 +36,7 @@ from simulator.protocols.machine import (
 from simulator.results.observer import END, SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import At, OpenRound, Transfer, TwoPassages
+from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgePasses
@@ -82,12 +83,46 @@ class Network:
     """The links that carry messages to the cloud."""
 
 
-class Driver:
+class ServedRequest:
+    """What every driver keeps of a request that it serves: what its edge's processor and its job do, by any clock."""
+
+    def __init__(self, request: Request, clock: Clock) -> None:
+        self._request = request
+        self._ledger = request.ledger
+        self._clock = clock
+        self._hidden_since_s: float | None = None
+        """Since when the processor has worked behind a verification result."""
+        self._job_state = "prompt_uplink_s"
+        """What the latest job does, a column of BREAKDOWN."""
+        self._behind_job = 0
+        """The round whose time is a prefill's; 0: none."""
+
+    def _passes(self, round_: OpenRound, cached: int, began_s: float, ends_s: list[float], *, hidden: bool) -> None:
+        """The processor drafts a round from then on: when its passes end is known. One that is cut in its first pass
+        is void, and no time is charged to it."""
+        number, enter = round_.number, self._ledger.enter
+        enter(number, "draft_s" if cached else "prefill_s", began_s)
+        if ends_s:
+            if not cached:
+                enter(number, "draft_s", ends_s[0])
+            enter(number, "encode_s", ends_s[-1])
+        round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
+        self._hidden_since_s = began_s if hidden else None
+
+    def _show(self) -> None:
+        """The processor's work is hidden behind no verification result from now on."""
+        if self._hidden_since_s is not None:
+            self._request.hidden_draft_s += self._clock.now - self._hidden_since_s
+            self._hidden_since_s = None
+
+
+class Driver(ServedRequest):
     """Both ends of one request, to its last token: `Device.answered` is called then."""
 
     def __init__(
         self, network: Network, device: Device, request: Request, decoding: RequestDecoding, kept: EdgeState | None
     ) -> None:
+        super().__init__(request, network.env)
         scheme = decoding.setting.scheme
         protocol = protocol_of(scheme)
         policy = None if kept is None else kept.policy
@@ -95,8 +130,6 @@ class Driver:
         self._network = network
         self._env = network.env
         self._device = device
-        self._request = request
-        self._ledger = request.ledger
         self._key = (request.device, request.number)
         self._edge: machine.EdgeMachine | None = protocol.edge(terms)
         """None once the request has ended."""
@@ -116,8 +149,6 @@ class Driver:
         """The round that is being drafted, as it will be."""
         self._work: tuple[OpenRound, float] | None = None
         """The round that the processor works for step by step, and since when."""
-        self._hidden_since_s: float | None = None
-        """Since when it has worked behind a verification result."""
         self._replies_due = 0
         """Replies to the last message that are still out, where their number is known."""
         self._growing: Message | None = None
@@ -134,10 +165,6 @@ class Driver:
         self._job: tuple[Job, machine.SubmitJob] | None = None
         self._jobs = 0
         """The number of jobs so far."""
-        self._job_state = "prompt_uplink_s"
-        """What the latest job does, a column of BREAKDOWN."""
-        self._behind_job = 0
-        """The round whose time is a prefill's; 0: none."""
         self._answer_is_made = False
         """Whether the cloud knows it."""
 
@@ -257,20 +284,13 @@ class Driver:
         """The processor drafts and encodes a round from now on: its whole course is known."""
         now_s, number, node = self._env.now, command.round, command.node
         round_, drafted = self._request.open[number], command.make()
-        self._hidden_since_s = now_s if command.hidden else None
         durations_s = self._network.edge_passes.of_round_s(
             self._request, number, node.length - node.cached, node.cached, drafted.later_passes
         )
         _, *ends_s = accumulate(durations_s, initial=now_s)
-        if node.cached:
-            self._ledger.enter(number, "draft_s", now_s)
-        else:
-            self._ledger.enter(number, "prefill_s", now_s)
-            self._ledger.enter(number, "draft_s", ends_s[0])
-        self._ledger.enter(number, "encode_s", ends_s[-1])
+        self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden)
         end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
-        round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
         self._drafted = drafted
         self._when(self._env.timeout(delay_until(now_s, end_s)), self._round_drafted)
 
@@ -280,12 +300,6 @@ class Driver:
             self._show()
         self._device.rest(self._request)
         self._tell_edge(machine.RoundDrafted(self._drafted))
-
-    def _show(self) -> None:
-        """The processor's work is hidden behind no verification result from now on."""
-        if self._hidden_since_s is not None:
-            self._request.hidden_draft_s += self._env.now - self._hidden_since_s
-            self._hidden_since_s = None
 
     def _draft_pass(self, command: machine.DraftPass) -> None:
         node, round_ = command.node, self._request.open[command.round]

@@ -12,7 +12,18 @@ from typing import TypeVar
 from simulator import Cell
 from simulator.testbed.endpoints.cloud_server import CloudServer
 from simulator.testbed.endpoints.edge_device import EdgeDevice
-from simulator.testbed.journal import Event, Journal, RequestEnded, read
+from simulator.testbed.journal import (
+    CloudRestarted,
+    Event,
+    Journal,
+    MessageCancelled,
+    MessagePut,
+    MessageReceived,
+    PacketQueued,
+    PacketSent,
+    RequestEnded,
+    read,
+)
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 
 E = TypeVar("E")
@@ -23,17 +34,23 @@ LIMIT_S = 30.0
 
 
 class Mailbox:
-    """The transport of one end. Each message takes a time of its own, up to the world's `delay_s`."""
+    """The transport of one end, and what it and the relay note. Each message takes a time of its own, up to the world's
+    `delay_s`."""
 
-    def __init__(self, world: ProcessWorld, epoch: int = 0) -> None:
+    def __init__(self, world: ProcessWorld, journal: Journal, epoch: int = 0) -> None:
         self.epoch = epoch
+        self.journal = journal
         self.under_way: dict[MessageAddress, asyncio.TimerHandle] = {}
         self._world = world
 
     def put(self, message: RealMessage) -> None:
         address = message.address
         assert address not in self.under_way, f"{address} is put twice"
-        delay_s = self._world.random.uniform(0.0, self._world.delay_s)
+        delay_s, now_s = self._world.random.uniform(0.0, self._world.delay_s), self.journal.now_s
+        aired = PacketSent(address, 0, 0, 8 * len(message.content) + 320, now_s, now_s, now_s + delay_s)
+        self.journal.note(MessagePut(address, message.content.hex(), now_s))
+        self.journal.note(PacketQueued(*aired[:4], now_s))
+        self._world.relay.note(aired)
         self.under_way[address] = asyncio.get_running_loop().call_later(delay_s, self._deliver, message, self.epoch)
 
     def cancel(self, *addresses: MessageAddress) -> None:
@@ -41,6 +58,7 @@ class Mailbox:
         for address in addresses:
             if address in self.under_way:
                 self.under_way.pop(address).cancel()
+                self.journal.note(MessageCancelled(address, self.journal.now_s))
 
     def restart(self, epoch: int) -> None:
         self.cancel(*self.under_way)
@@ -76,7 +94,7 @@ class ProcessWorld:
         self._epoch = -1
         self._errors: list[object] = []
         self._clouds: list[CloudServer] = []
-        """The killed ones too, which go on, unheard."""
+        """The killed ones too, which go on, to no effect."""
 
     def events(self) -> list[Event]:
         """All that was noted, by both ends."""
@@ -100,9 +118,15 @@ class ProcessWorld:
         """A message is at its end."""
         if message.address.direction == "downlink":
             device = message.address.device
-            arrives = epoch == self._mailboxes[device].epoch and not self._cuts(message.address, epoch)
-            if message.address.kind is PacketKind.HELLO or arrives:
-                self._devices[device].receive(message)
+            mailbox = self._mailboxes[device]
+            if message.address.kind is PacketKind.HELLO:
+                if epoch <= mailbox.epoch:
+                    return
+                mailbox.restart(epoch)
+            elif epoch != mailbox.epoch or self._cuts(message.address, epoch):
+                return
+            mailbox.journal.note(MessageReceived(message.address, mailbox.journal.now_s))
+            self._devices[device].receive(message)
             return
         if epoch != self._epoch:
             return
@@ -111,6 +135,7 @@ class ProcessWorld:
             del self._kills[0]
             self._begin_cloud()
         else:
+            self._cloud_journal.note(MessageReceived(message.address, self._cloud_journal.now_s))
             self._cloud.receive(message)
 
     def _cuts(self, reply: MessageAddress, epoch: int) -> bool:
@@ -122,9 +147,13 @@ class ProcessWorld:
         return bool(due)
 
     def _begin_cloud(self) -> None:
+        """Kills the cloud that is there, which notes nothing more, and begins another."""
+        if self._epoch >= 0:
+            self._supervisor.note(CloudRestarted(self._epoch, True, self._supervisor.now_s))
+            self._cloud_journal._zero_s = None
         self._epoch += 1
         journal = Journal(self._folder / f"cloud_{self._epoch}.jsonl")
-        self._cloud = CloudServer(self.cell, journal, _OneLife(self), self._epoch)
+        self._cloud = CloudServer(self.cell, journal, _OneLife(self, journal, self._epoch), self._epoch)
         self._clouds.append(self._cloud)
         if self._zero_s is not None:
             journal.start(self._zero_s)
@@ -135,14 +164,15 @@ class ProcessWorld:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._failed)
         self._main = asyncio.current_task()
+        self.relay, self._supervisor = (Journal(self._folder / f"{each}.jsonl") for each in ("relay", "supervisor"))
         self._begin_cloud()
         numbers = range(self.cell.workload.devices)
         journals = [Journal(self._folder / f"edge_{number}.jsonl") for number in numbers]
-        self._mailboxes = [Mailbox(self) for _ in numbers]
+        self._mailboxes = [Mailbox(self, journal) for journal in journals]
         self._devices = [EdgeDevice(self.cell, each, journals[each], self._mailboxes[each]) for each in numbers]
         await asyncio.gather(*(device.warm_up() for device in self._devices))
         self._zero_s, self._arrived = time.monotonic(), 0
-        for journal in (*journals, self._cloud_journal):
+        for journal in (*journals, self._cloud_journal, self.relay, self._supervisor):
             journal.start(self._zero_s)
         self._cloud.start()
         await asyncio.gather(*(device.work() for device in self._devices))
@@ -158,9 +188,6 @@ class ProcessWorld:
 
 class _OneLife(Mailbox):
     """The transport of a cloud: what a killed one still puts does not arrive."""
-
-    def __init__(self, world: ProcessWorld) -> None:
-        super().__init__(world, world._epoch)
 
     def put(self, message: RealMessage) -> None:
         if self.epoch == self._world._epoch:

@@ -3,7 +3,6 @@ does not receive is noted where the simulator does it."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from journal_files import write
 
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
@@ -25,8 +25,8 @@ from simulator.testbed.journal import (
     MessageReceived,
     MessageTaken,
     PacketAcknowledged,
-    PacketAired,
     PacketQueued,
+    PacketSent,
     PassMade,
     RequestArrived,
     RequestEnded,
@@ -58,12 +58,6 @@ class Twin(Observer):
     def now_s(self) -> float:
         return float(self.plant.env.now)
 
-    def write(self, folder: Path) -> None:
-        """As journals are written."""
-        for process, events in self.lines.items():
-            lines = [json.dumps([type(event).__name__, *event]) for event in events]
-            (folder / f"{process}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
     def on_start(self, plant: object) -> None:
         assert isinstance(plant, Plant)
         self.plant = plant
@@ -75,7 +69,7 @@ class Twin(Observer):
         arrives_s = None if isnan(airing.arrives_s) else airing.arrives_s
         times_s = airing.began_s, airing.left_s, arrives_s
         address = _address(direction, airing.address)
-        aired = PacketAired(address, fragment, airing.attempt, airing.bits, *times_s, "ACK" if ack else None)
+        aired = PacketSent(address, fragment, airing.attempt, airing.bits, *times_s, "ACK" if ack else None)
         self.lines["relay"].append(aired)
 
     def on_pass(self, served: ServerPass) -> None:
@@ -193,7 +187,7 @@ def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
             patch.setitem(HANDLERS, command, _after(note, HANDLERS[command]))
         result = simulate(cell, twin, memory=Memory())
         twin.plant.env.run(until=twin.now_s + 1.0)  # what was on the air, or in a pass, comes to its end
-    twin.write(folder)
+    write(folder, twin.lines)
     return result, twin
 
 

@@ -69,21 +69,14 @@ class Notes(Journal):
 
     def __init__(self, running: bool = True) -> None:
         self.events: list[Event] = []
-        self._running = running
-
-    def start(self, zero_s: float) -> None:
-        self._running = True
-
-    @property
-    def running(self) -> bool:
-        return self._running
+        self._zero_s = 0.0 if running else None
 
     @property
     def now_s(self) -> float:
         return asyncio.get_running_loop().time()
 
     def note(self, event: Event) -> None:
-        if self._running:
+        if self.running:
             self.events.append(event)
 
     def of(self, kind: type[E]) -> list[E]:
@@ -103,10 +96,6 @@ class ScriptedLink:
         self._shaped = UdpSocket(LINK.shaped, self._enter)
         self._free = UdpSocket(LINK.free, self._answer)
 
-    def open(self) -> None:
-        self._shaped.open()
-        self._free.open()
-
     def close(self) -> None:
         self._shaped.close()
         self._free.close()
@@ -118,7 +107,7 @@ class ScriptedLink:
     def _enter(self, packet: bytes, sender: HostPort) -> None:
         header = PacketHeader.unpack(packet)
         direction = header.address.direction if header.note is None else OPPOSITE[header.address.direction]
-        loop, rate = asyncio.get_running_loop(), self._link(direction).rate
+        loop, rate = asyncio.get_running_loop(), plan.link(self._cell, direction).rate
         bits = 8 * (len(packet) + 28)
         self._free_s[direction] = max(loop.time(), self._free_s[direction]) + bits / rate.bps
         loop.call_at(self._free_s[direction], self._leave, header, direction, packet)
@@ -131,20 +120,19 @@ class ScriptedLink:
         if header.note is None:
             self._send(header._replace(note=PacketKind.LEFT).pack(), OPPOSITE[direction], header.address.device)
         if index not in self._lost:
-            loop.call_later(self._link(direction).delay.mean_s, self._send, packet, direction, header.address.device)
+            loop.call_later(
+                plan.link(self._cell, direction).delay.mean_s, self._send, packet, direction, header.address.device
+            )
 
     def _answer(self, packet: bytes, sender: HostPort) -> None:
         header = PacketHeader.unpack(packet)
         direction = OPPOSITE[header.address.direction]
         if (*header.address.message_index, header.fragment, header.attempt) not in self._deaf:
             send = partial(self._send, packet, direction, header.address.device)
-            asyncio.get_running_loop().call_later(self._link(direction).delay.mean_s, send)
+            asyncio.get_running_loop().call_later(plan.link(self._cell, direction).delay.mean_s, send)
 
     def _send(self, packet: bytes, direction: Direction, device: int) -> None:
         self._shaped.send(packet, (CLOUD if direction == "uplink" else edge(device)).shaped, lambda: None)
-
-    def _link(self, direction: Direction) -> Any:
-        return plan.link(self._cell, direction)
 
 
 class LinkWorld:
@@ -213,9 +201,8 @@ def played(
     async def play() -> LinkWorld:
         link = ScriptedLink(cell, lost, deaf)
         world = LinkWorld(cell, link, running)
-        link.open()
         for endpoint in (world.cloud, *world.edges):
-            await endpoint.open()
+            endpoint.open()
         for at_s, does in script:
             if at_s:
                 asyncio.get_running_loop().call_at(at_s, does, world)
@@ -223,7 +210,7 @@ def played(
                 does(world)
         await asyncio.sleep(until_s)
         for endpoint in (world.cloud, *world.edges):
-            await endpoint.close()
+            endpoint.close()
         link.close()
         return world
 

@@ -1,11 +1,10 @@
-"""Cells run as real processes: they answer what the simulator answers, whatever is lost, killed or cut off meanwhile.
+"""Cells run as real processes: they answer what the simulator answers, whatever is lost or killed meanwhile.
 
 Slow (real time passes), and skipped with a reason where network namespaces are not permitted.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from process_world import Texts
 from simulator import Cell
 from simulator.results.columns import BREAKDOWN
 from simulator.testbed.journal import CloudRestarted, RequestEnded, read
-from simulator.testbed.plan import Faults, Window
 from simulator.testbed.supervisor import real
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
@@ -90,27 +88,10 @@ def test_real_processes_answer_what_the_simulator_answers(name: str, tmp_path: P
 def test_a_cloud_that_is_killed_and_begun_anew_changes_no_token(
     scheme: object, fields: dict[str, Any], tmp_path: Path
 ) -> None:
-    cell = of({"scheme": scheme, **fields})
-    result = real(cell, Faults(cloud_down=(Window(0.15, 0.3),)), journals=tmp_path / "journals")
+    cell = of({"scheme": scheme, "cloud.failures": {"kind": "scheduled", "away": [[0, 0.15, 0.3]]}, **fields})
+    result = real(cell, journals=tmp_path / "journals")
     assert answers(tmp_path / "journals") == expected(cell)
     complete(cell, result.requests)
     clouds = [event for path in (tmp_path / "journals").glob("*.jsonl") for event in read(path)
               if isinstance(event, CloudRestarted) and event.down]  # fmt: skip
     assert len(clouds) == 1 and (tmp_path / "journals" / "cloud_1.jsonl").stat().st_size > 0
-
-
-DOWN_S = 3.0
-
-
-@cache
-def undisturbed_s() -> float:
-    return float(real(of({"scheme": "k_sqs"})).requests["latency_s"].sum())
-
-
-def test_a_link_that_is_down_for_a_while_delays_and_changes_no_token(tmp_path: Path) -> None:
-    cell = of({"scheme": "k_sqs"})
-    result = real(cell, Faults(link_down=(Window(0.3, 0.3 + DOWN_S),)), journals=tmp_path / "journals")
-    assert answers(tmp_path / "journals") == expected(cell)
-    complete(cell, result.requests)
-    longer_s = result.requests["latency_s"].sum() - undisturbed_s()
-    assert DOWN_S - 1.0 < longer_s < DOWN_S + 3.0  # a timer that has backed off may be late

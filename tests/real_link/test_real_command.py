@@ -164,7 +164,7 @@ def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_fol
         ((PROGRAM, "edge"), "edge 0", False),
         ((PROGRAM, "edge"), "edge 0", True),
         ((PROGRAM, "cloud"), "cloud 0", False),
-        (("simulator.testbed.network.relay",), "relay", False),
+        (("simulator.testbed.network.emulated_link",), "relay", False),
     ],
 )
 def test_a_process_that_dies_ends_the_run_and_is_named(

@@ -8,9 +8,7 @@ import pytest
 from cells import cell
 from typed_command import Typed
 
-from simulator.testbed import supervisor
 from simulator.testbed.network import namespaces
-from simulator.testbed.plan import Faults
 
 
 @pytest.fixture
@@ -30,36 +28,3 @@ def test_where_a_tool_is_missing_one_line_says_so_and_nothing_is_made(
     assert (status, out, error.count("\n")) == (2, "", 1), error
     assert "real: unshare is missing here: needs util-linux" in error
     assert sorted(asked.iterdir()) == before
-
-
-def test_where_namespaces_are_not_permitted_one_line_says_so_and_nothing_is_made(
-    typed: Typed, asked: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    tools = tmp_path_factory.mktemp("tools")
-    for name in ("unshare", "nsenter", "ip", "tc"):
-        (tools / name).write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2; exit 1\n")
-        (tools / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(tools))
-    monkeypatch.setattr(namespaces, "_TUN", tools)
-    status, out, error = typed("real", "cell.yaml", "--out=out", "--quiet")
-    assert (status, out, error.count("\n")) == (2, "", 1), error
-    assert "network namespaces are not permitted here (unshare: Operation not permitted)" in error
-    assert not (asked / "out").exists()
-
-
-def test_faults_that_are_not_given_are_those_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[Faults] = []
-
-    class StoppedError(Exception):
-        pass
-
-    def stops(plan: supervisor.RealRunPlan, *_: object) -> None:
-        done.append(plan.faults)
-        raise StoppedError
-
-    monkeypatch.setattr(supervisor, "_Run", stops)
-    failing = cell(cloud={"failures": {"kind": "scheduled", "away": [[0, 1.0, 2.0]]}})
-    for given in (None, Faults()):
-        with pytest.raises(StoppedError):
-            supervisor.real(failing, given)
-    assert [len(each.cloud_down) for each in done] == [1, 0]

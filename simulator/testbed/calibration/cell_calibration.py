@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import yaml
 
@@ -229,28 +229,27 @@ def merge(first: Path, second: Path, into: Path) -> None:
     names = f"{first / CALIBRATED}, {second / CALIBRATED}"
     one, other = Calibration.of(first), Calibration.of(second)
     tables: dict[Path, str] = {}
-    settings: dict[str, object] = {
-        name: _latency(name_in_error, setting, others, into.resolve(), tables)
-        if isinstance(setting, dict) and isinstance(others, dict)
-        else _mean(name_in_error, setting, others)
-        for name, name_in_error, setting, others in _side_by_side(names, one.settings, other.settings)
-    }
-    sides = _side_by_side(names, one.delays, other.delays)
-    delays = {name: _mean(name_in_error, *values) for name, name_in_error, *values in sides}
+    settings = _both(names, one.settings, other.settings, into.resolve(), tables)
+    delays = _both(names, one.delays, other.delays, into.resolve(), tables)
     into.mkdir(parents=True, exist_ok=True)
     for path, text in tables.items():
         _write(path, text)
     Calibration(settings, delays).write(into)
 
 
-def _side_by_side(
-    names: str, first: Mapping[str, object], second: Mapping[str, object]
-) -> list[tuple[str, str, object, object]]:
-    """Each name, what an error calls it, and both values. Raises ConfigError where names differ."""
+def _both(
+    names: str, first: Mapping[str, object], second: Mapping[str, object], into: Path, tables: dict[Path, str]
+) -> dict[str, Any]:
+    """Latency models as one, means of all else. Raises ConfigError where names differ, or one of the values."""
     if first.keys() != second.keys():
         both = " and ".join(", ".join(each) or "nothing" for each in (first, second))
         raise ConfigError(f"{names}: they hold {both}: must be calibrations of one cell")
-    return [(name, f"{names}: {name}", value, second[name]) for name, value in first.items()]
+    return {
+        name: _latency(f"{names}: {name}", value, others, into, tables)
+        if isinstance(value, dict) and isinstance(others := second[name], dict)
+        else _mean(f"{names}: {name}", value, second[name])
+        for name, value in first.items()
+    }
 
 
 def _latency(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -85,24 +85,15 @@ def session_times(cell: Cell, budget_s: float, pause_s: float) -> SessionTimes:
     neither below 0. `pause_s`: for how long a processor is idle before each end's work on a round: what it then finds
     cold takes up to twice as long."""
     endless = _rounds(cell, pause_s)
-    for _ in islice(endless, WARM_ROUNDS):
-        pass
-    rounds = _within(islice(endless, ROUNDS), budget_s)
+    deque(islice(endless, WARM_ROUNDS), maxlen=0)
+    end_s, rounds = time.perf_counter() + budget_s, list(islice(endless, LEAST_ROUNDS))
+    while len(rounds) < ROUNDS and time.perf_counter() < end_s:
+        rounds.append(next(endless))
     drafts = np.array([float(each.drafts) for each in rounds])
     cloud_s = np.array([each.cloud_s for each in rounds])
     judge_s, decode_s = nnls(np.column_stack([np.ones(len(drafts)), drafts]), cloud_s)[0]
     encode_s = float(np.mean([each.edge_s / each.distributions for each in rounds if each.full] or [0.0]))
     return SessionTimes(*(float(f"{seconds:.4g}") for seconds in (encode_s, judge_s, decode_s)))
-
-
-def _within(rounds: Iterator[_MeasuredRound], budget_s: float) -> list[_MeasuredRound]:
-    end_s = time.perf_counter() + budget_s
-    found = []
-    for each in rounds:
-        found.append(each)
-        if len(found) >= LEAST_ROUNDS and time.perf_counter() > end_s:
-            break
-    return found
 
 
 def _rounds(cell: Cell, pause_s: float) -> Iterator[_MeasuredRound]:

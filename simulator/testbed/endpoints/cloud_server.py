@@ -16,19 +16,11 @@ from simulator.decoding.decoder import Decoder
 from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, Verified
-from simulator.protocols import protocol_of
+from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
-from simulator.protocols.machine import (
-    CloudCommand,
-    FreeCache,
-    JobDone,
-    Resumed,
-    SendReply,
-    SubmitJob,
-)
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
 from simulator.testbed.endpoints.real_passes import RealJob, RealPasses, make_together
-from simulator.testbed.endpoints.restoration import pack_hello, unpack_restored
+from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import CloudRestarted, Journal
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
@@ -71,8 +63,7 @@ class CloudServer:
         self.journal.note(CloudRestarted(self._epoch, False, self.journal.now_s))
         if self._epoch:
             for device in range(self.cell.workload.devices):
-                hello = MessageAddress(PacketKind.HELLO, device, 0, 0)
-                self.transport.put(RealMessage(hello, pack_hello(self._epoch)))
+                self.transport.put(RealMessage(MessageAddress(PacketKind.HELLO, device, 0, 0), b""))
 
     def receive(self, message: RealMessage) -> None:
         """A message of a device arrives. One of a later request ends the earlier one; one of an earlier request is
@@ -146,22 +137,22 @@ class CloudDriver(EndpointDriver):
         self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens))
         self._take(message, resumed)
 
-    def _take(self, message: RealMessage, resumed: Resumed | None = None) -> None:
+    def _take(self, message: RealMessage, resumed: machine.Resumed | None = None) -> None:
         commands = self._machine.step(resumed or self.arrived(message, self._machine))
         self.note_taken(message)
         self._carry_out(commands)
 
-    def _carry_out(self, commands: list[CloudCommand]) -> None:
+    def _carry_out(self, commands: list[machine.CloudCommand]) -> None:
         for command in commands:
-            if isinstance(command, SubmitJob):
+            if isinstance(command, machine.SubmitJob):
                 self._submit(command)
-            elif isinstance(command, SendReply):
+            elif isinstance(command, machine.SendReply):
                 self.put(command.kind, command.round, command.content)
-            elif isinstance(command, FreeCache):
+            elif isinstance(command, machine.FreeCache):
                 self._cloud.passes.forget(self.key)
             # the others are of the tables, which are made when the run is over
 
-    def _submit(self, command: SubmitJob) -> None:
+    def _submit(self, command: machine.SubmitJob) -> None:
         found: list[tuple[CloudNode, Verified | None]] = []
 
         def run() -> None:
@@ -173,7 +164,7 @@ class CloudDriver(EndpointDriver):
             node, verified = found[0]
             self._job = None
             self._cloud.passes.crop(self.key, node.cached)
-            self._carry_out(self._machine.step(JobDone(node, verified)))
+            self._carry_out(self._machine.step(machine.JobDone(node, verified)))
 
         self._job = RealJob(
             session=self.key,

@@ -7,7 +7,7 @@ under way is then made to its end, and nothing more of a round that the reply ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,35 +21,17 @@ from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.divergences import Unmeasured
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, EdgeNode
-from simulator.protocols import machine as protocol
-from simulator.protocols import protocol_of
+from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms
-from simulator.protocols.machine import (
-    CloseRound,
-    Done,
-    DraftAll,
-    EdgeCommand,
-    EdgeState,
-    FlushRounds,
-    Need,
-    SendMessage,
-)
 from simulator.results.requests import within
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
-from simulator.testbed.endpoints.restoration import pack_restored, unpack_hello
-from simulator.testbed.journal import (
-    Journal,
-    RequestArrived,
-    RequestEnded,
-    RequestServed,
-    RoundComputed,
-)
+from simulator.testbed.endpoints.restoration import pack_restored
+from simulator.testbed.journal import Journal, RequestArrived, RequestEnded, RequestServed, RoundComputed
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
-from simulator.testbed.processes import report_failure
 from simulator.testbed.timed_text import WorkerText
 
-_UNSERVED: Final = (protocol.TakeTurn, protocol.DraftPass, protocol.Encode, protocol.WaitUntil, protocol.AddPart)
+_UNSERVED: Final = (machine.TakeTurn, machine.DraftPass, machine.Encode, machine.WaitUntil, machine.AddPart)
 """Commands of machines whose needs `plan.check` refuses."""
 
 
@@ -57,7 +39,7 @@ _UNSERVED: Final = (protocol.TakeTurn, protocol.DraftPass, protocol.Encode, prot
 class _Drafting:
     """The round that is drafted now."""
 
-    command: DraftAll
+    command: machine.DraftAll
     cut: Event
     """Set where it is void, for the worker."""
     began_s: float | None = None
@@ -69,28 +51,20 @@ class _Drafting:
 class EdgeDriver(EndpointDriver):
     """The edge's end of one request."""
 
-    def __init__(
-        self,
-        key: tuple[int, int],
-        decoding: RequestDecoding,
-        terms: Terms,
-        transport: Transport,
-        journal: Journal,
-        worker: ThreadPoolExecutor,
-    ) -> None:
+    def __init__(self, device: EdgeDevice, key: tuple[int, int], decoding: RequestDecoding, terms: Terms) -> None:
         setting = decoding.setting
         decoding.drafter = self._drafter = WorkerText(lambda: setting.pair().drafter.open(setting.temperature))
         decoding.meter = Unmeasured()
-        super().__init__(key, transport, journal)
+        super().__init__(key, device.transport, device.journal)
         self.tokens: list[int] = []
         """All that rounds have committed, past the end of the answer too."""
         self._prompt = decoding.tree.edge.committed
         self._format = decoding.format
         make = protocol_of(setting.scheme).edge
         self._machine = make(terms)
-        self._may_be_cut = Need.LOOKAHEAD in make.needs(setting.scheme)
-        self._worker = worker
-        self._finished: asyncio.Future[EdgeState | None] = asyncio.get_running_loop().create_future()
+        self._may_be_cut = machine.Need.LOOKAHEAD in make.needs(setting.scheme)
+        self._worker = device.worker
+        self._finished: asyncio.Future[machine.EdgeState | None] = asyncio.get_running_loop().create_future()
         self._starts: dict[int, EdgeNode] = {}
         """By round, the edge's side at the start of those that are drafted, or whose reply is out."""
         self._last_closed = 0
@@ -98,7 +72,7 @@ class EdgeDriver(EndpointDriver):
         """Messages about those rounds."""
         self._drafting: _Drafting | None = None
 
-    async def serve(self) -> EdgeState | None:
+    async def serve(self) -> machine.EdgeState | None:
         """Serves the request to its last token; answers what the device keeps of it."""
         self._carry_out(self._machine.step(None))
         return await self._finished
@@ -123,29 +97,29 @@ class EdgeDriver(EndpointDriver):
             text = start.committed[: len(start.committed) - start.owes]
             node = CloudNode(start.round, text, owed=start.owes)
         self.unacknowledged.clear()
-        restored = pack_restored(protocol.Resumed(node, len(self._prompt)), self._format)
+        restored = pack_restored(machine.Resumed(node, len(self._prompt)), self._format)
         self.put(PacketKind.RESTORE, node.round, restored)
         for address, payload in self._payloads.items():
             self.put(address.kind, address.round, payload)
 
-    def _carry_out(self, commands: list[EdgeCommand]) -> None:
+    def _carry_out(self, commands: list[machine.EdgeCommand]) -> None:
         for command in commands:
-            if isinstance(command, DraftAll):
+            if isinstance(command, machine.DraftAll):
                 self._draft(command)
-            elif isinstance(command, SendMessage):
+            elif isinstance(command, machine.SendMessage):
                 self._send(command)
-            elif isinstance(command, CloseRound):
+            elif isinstance(command, machine.CloseRound):
                 self._close(command)
-            elif isinstance(command, FlushRounds):
+            elif isinstance(command, machine.FlushRounds):
                 self._flush(command)
-            elif isinstance(command, Done):
+            elif isinstance(command, machine.Done):
                 self._finished.set_result(command.kept)
             else:  # the others are of the tables, which are made when the run is over
                 assert not isinstance(command, _UNSERVED), f"I3: {command} on a real edge"
 
     # Draft.
 
-    def _draft(self, command: DraftAll) -> None:
+    def _draft(self, command: machine.DraftAll) -> None:
         self._starts[command.round] = command.node
         drafting = self._drafting = _Drafting(command, Event())
         made = asyncio.get_running_loop().run_in_executor(self._worker, self._make, drafting)
@@ -174,12 +148,13 @@ class EdgeDriver(EndpointDriver):
             return
         node, self._drafting = made.result(), None
         self._note_computed(drafting, drafting.ended_s, tuple(self._drafter.passes_s), cut=False)
-        self._carry_out(self._machine.step(protocol.RoundDrafted(node)))
+        self._carry_out(self._machine.step(machine.RoundDrafted(node)))
 
-    def _note_cut(self, commands: list[EdgeCommand]) -> None:
+    def _note_cut(self, commands: list[machine.EdgeCommand]) -> None:
         """Notes what was computed of a round that these commands cut."""
         drafting = self._drafting
-        if drafting is None or not any(isinstance(each, FlushRounds) and each.cut is not None for each in commands):
+        cut = any(isinstance(each, machine.FlushRounds) and each.cut is not None for each in commands)
+        if drafting is None or not cut:
             return
         drafting.cut.set()
         self._drafting = None
@@ -194,12 +169,12 @@ class EdgeDriver(EndpointDriver):
 
     # Rounds and messages.
 
-    def _close(self, command: CloseRound) -> None:
+    def _close(self, command: machine.CloseRound) -> None:
         self.tokens += command.tokens
         self._last_closed = command.round
         self._forget(command.round)
 
-    def _flush(self, command: FlushRounds) -> None:
+    def _flush(self, command: machine.FlushRounds) -> None:
         void = [number for number, _ in command.rounds]
         addresses = [address for address in self.unacknowledged if address.round in void]
         self.transport.cancel(*addresses)
@@ -212,7 +187,7 @@ class EdgeDriver(EndpointDriver):
         self._starts.pop(number, None)
         self._payloads = {address: payload for address, payload in self._payloads.items() if address.round != number}
 
-    def _send(self, command: SendMessage) -> None:
+    def _send(self, command: machine.SendMessage) -> None:
         content = b"".join(command.parts)
         address = self.put(command.kind, command.round, content)
         if command.round:
@@ -225,12 +200,11 @@ class EdgeDevice:
     def __init__(self, cell: Cell, device: int, journal: Journal, transport: Transport) -> None:
         self._cell = cell
         self._device = device
-        self._journal = journal
+        self.journal = journal
         self._decoder = Decoder(cell, Memory())
-        self._worker = ThreadPoolExecutor(1)
-        self._transport = transport
-        self._kept: EdgeState | None = None
-        self._epoch = 0
+        self.worker = ThreadPoolExecutor(1)
+        self.transport = transport
+        self._kept: machine.EdgeState | None = None
         self._open: EdgeDriver | None = None
         """The request that is served."""
 
@@ -242,63 +216,44 @@ class EdgeDevice:
 
     async def work(self) -> None:
         """Serves the requests of the workload, from now on, which is the run's zero."""
-        async for number, ask in self._arriving():
-            self._journal.note(RequestServed(self._device, number, self._journal.now_s))
+        for number, ask in enumerate(self._asks()):
+            if ask.at_s is None:
+                await asyncio.sleep(ask.think_s)
+                arrived_s = self.journal.now_s
+            else:  # it may have arrived while an earlier one was served
+                await asyncio.sleep(max(0.0, ask.at_s - self.journal.now_s))
+                arrived_s = min(ask.at_s, self.journal.now_s)
+            self.journal.note(RequestArrived(self._device, number, arrived_s))
+            self.journal.note(RequestServed(self._device, number, self.journal.now_s))
             self._kept = await self._serve(number, ask, number, self._kept)
 
     def receive(self, message: RealMessage) -> None:
         """A message of the cloud arrives. Raises CodecError."""
+        if self._open is None:
+            return
         if message.address.kind is PacketKind.HELLO:
-            epoch = unpack_hello(message.content)
-            if epoch > self._epoch:
-                self._epoch = epoch
-                self._transport.restart(epoch)
-                if self._open is not None:
-                    self._open.restart()
-        elif self._open is not None and message.address.request == self._open.key[1]:
+            self._open.restart()
+        elif message.address.request == self._open.key[1]:
             self._open.receive(message)
 
     def close(self) -> None:
         """Ends the worker; a pass that is under way is made to its end."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        self.worker.shutdown(wait=False, cancel_futures=True)
 
     def _asks(self) -> Iterator[Ask]:
         return self._cell.workload.asks(self._device, Uniforms.of(self._cell.seed, "users"))
 
-    async def _arriving(self) -> AsyncIterator[tuple[int, Ask]]:
-        """The requests in order. In a closed loop one arrives after the last has ended, else each at its time."""
-        if not self._cell.workload.open:
-            for number, ask in enumerate(self._asks()):
-                await asyncio.sleep(ask.think_s)
-                self._note_arrival(number)
-                yield number, ask
-            return
-        here: asyncio.Queue[tuple[int, Ask] | None] = asyncio.Queue()
-        arriving = asyncio.create_task(self._arrive(here))
-        arriving.add_done_callback(report_failure)
-        while (one := await here.get()) is not None:
-            yield one
-        await arriving
-
-    async def _arrive(self, here: asyncio.Queue[tuple[int, Ask] | None]) -> None:
-        for number, ask in enumerate(self._asks()):
-            await asyncio.sleep(max(0.0, (ask.at_s or 0.0) - self._journal.now_s))
-            self._note_arrival(number)
-            here.put_nowait((number, ask))
-        here.put_nowait(None)
-
-    def _note_arrival(self, number: int) -> None:
-        self._journal.note(RequestArrived(self._device, number, self._journal.now_s))
-
-    async def _serve(self, number: int, ask: Ask, text: int, kept: EdgeState | None) -> EdgeState | None:
+    async def _serve(
+        self, number: int, ask: Ask, text: int, kept: machine.EdgeState | None
+    ) -> machine.EdgeState | None:
         """One request to its end, with the prompt of the device's request `text`. Answers what the device keeps."""
         decoder, device = self._decoder, self._device
         state, policy = (None, None) if kept is None else kept
         decoding = decoder.decoding(device, number, decoder.prompt(device, text, ask), state, ask.output_tokens)
         terms = Terms(decoding, ask.output_tokens, decoder.end_tokens, policy)
-        self._open = EdgeDriver((device, number), decoding, terms, self._transport, self._journal, self._worker)
+        self._open = EdgeDriver(self, (device, number), decoding, terms)
         after = await self._open.serve()
         answer = within(tuple(self._open.tokens), ask.output_tokens, decoder.end_tokens)
         self._open = None
-        self._journal.note(RequestEnded(device, number, answer, self._journal.now_s))
+        self.journal.note(RequestEnded(device, number, answer, self.journal.now_s))
         return after

@@ -20,10 +20,6 @@ class Transport(Protocol):
         """Sends nothing more of these: they are known to have arrived, or are not wanted any more."""
         ...
 
-    def restart(self, epoch: int) -> None:
-        """The cloud has restarted: nothing is under way any more, and nothing has arrived."""
-        ...
-
 
 class EndpointDriver:
     """One end of one request, `key`: (device, request)."""

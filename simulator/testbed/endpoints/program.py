@@ -11,24 +11,27 @@ import sys
 import time
 from pathlib import Path
 
+from simulator.cell.cell import Cell
 from simulator.run import COLLECTOR
 from simulator.testbed.endpoints.cloud_server import CloudServer
 from simulator.testbed.endpoints.edge_device import EdgeDevice
-from simulator.testbed.journal import Journal
+from simulator.testbed.host import dies_with_parent
+from simulator.testbed.journal import Journal, journal_path
 from simulator.testbed.packet_header import RealMessage
-from simulator.testbed.plan import RealRunPlan, Side
-from simulator.testbed.processes import DONE, READY, dies_with_parent, obey, play, report
+from simulator.testbed.plan import CELL, Side
+from simulator.testbed.processes import DONE, READY, obey, play
 from simulator.testbed.transport.endpoint import Endpoint
 
 
 def main(side: Side, folder: str, number: str) -> None:
     """Serves over the link, and leaves the process's journal in the folder."""
     dies_with_parent()
-    play(_run(RealRunPlan.of(Path(folder)), side, int(number)))
+    play(_run(Path(folder), side, int(number)))
 
 
-async def _run(plan: RealRunPlan, side: Side, number: int) -> None:
-    journal = Journal(plan.journal(f"{side} {number}"))
+async def _run(folder: Path, side: Side, number: int) -> None:
+    cell = Cell.from_yaml(folder / CELL)
+    journal = Journal(journal_path(folder, f"{side} {number}"))
 
     def receive(message: RealMessage) -> None:
         end.receive(message)
@@ -40,24 +43,24 @@ async def _run(plan: RealRunPlan, side: Side, number: int) -> None:
         else:
             await asyncio.sleep(zero_s - time.monotonic())
             await end.work()
-            report(DONE)
+            print(DONE, flush=True)
 
     device, epoch = (number, 0) if side == "edge" else (0, number)
-    endpoint = Endpoint(plan.cell, side, device, journal, receive, epoch)
+    endpoint = Endpoint(cell, side, device, journal, receive, epoch)
     end: EdgeDevice | CloudServer
     if side == "edge":
-        end = EdgeDevice(plan.cell, device, journal, endpoint)
-        await endpoint.open()
+        end = EdgeDevice(cell, device, journal, endpoint)
+        endpoint.open()
         await end.warm_up()
     else:
-        end = CloudServer(plan.cell, journal, endpoint, epoch)
+        end = CloudServer(cell, journal, endpoint, epoch)
         end.load()
-        await endpoint.open()
+        endpoint.open()
     with COLLECTOR.seldom():
-        report(READY)
+        print(READY, flush=True)
         await obey(start)
     end.close()
-    await endpoint.close()
+    endpoint.close()
     journal.close()
 
 

@@ -41,14 +41,12 @@ class RealPasses:
         self._journal = journal
         self._worker = worker
         self._over: set[SessionKey] = set()
-        self._jobs: dict[Job, RealJob] = {}
         self._pass: asyncio.Future[tuple[float, float]] | None = None
         """The last one that has begun."""
 
     def submit(self, job: RealJob) -> None:
         """Takes on a job; never blocks."""
         job.visit = Customer(time.monotonic())
-        self._jobs[job] = job
         self._pool.add(job)
         self._dispatch()
 
@@ -56,7 +54,6 @@ class RealPasses:
         """The job is no longer wanted. In a pass, it runs to the pass's end, to no effect."""
         job.withdrawn = True
         if self._pool.remove(job):
-            del self._jobs[job]
             self._dispatch()  # what waited behind it may have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
@@ -93,7 +90,7 @@ class RealPasses:
         begun = self._pool.begin(self._server)
         assert begun, "I5: an empty pool does not admit its first job"
         shares = self._server.shares
-        jobs = [self._jobs.pop(share.job) for share in shares]
+        jobs = [share.job for share in shares if isinstance(share.job, RealJob)]
         self._pass = asyncio.get_running_loop().run_in_executor(self._worker, self._run, [job.run for job in jobs])
         self._pass.add_done_callback(partial(self._ended, jobs, shares))
 

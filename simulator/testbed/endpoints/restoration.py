@@ -1,6 +1,6 @@
-"""Messages after a restart of the cloud: that it has restarted (HELLO), and what it must know to go on (RESTORE).
+"""What a cloud that has restarted must know to go on with a request (RESTORE).
 
-A hello is one byte, the epoch. A restored request is its next round (2 bytes, big-endian), whether a correction is
+A restored request is its next round (2 bytes, big-endian), whether a correction is
 pending (1 byte, 0 or 1), how many of its tokens are the prompt (4 bytes), and all its tokens, as in a prompt's message.
 """
 
@@ -32,15 +32,3 @@ def unpack_restored(content: bytes, format: wire.Format) -> Resumed:
     if not round_ or owed > 1 or not 1 <= prompt_tokens <= len(tokens):
         raise CodecError(f"restored request: round {round_}, owed {owed}, {prompt_tokens} prompt tokens")
     return Resumed(CloudNode(round_, tokens, owed=bool(owed)), prompt_tokens)
-
-
-def pack_hello(epoch: int) -> bytes:
-    """The content of a hello, from the cloud that is there for the (epoch + 1)-th time."""
-    return epoch.to_bytes(1, "big")
-
-
-def unpack_hello(content: bytes) -> int:
-    """The epoch. Raises CodecError where it is none."""
-    if len(content) != 1:
-        raise CodecError(f"hello of {len(content)} bytes: must be 1")
-    return content[0]

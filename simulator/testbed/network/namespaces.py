@@ -13,18 +13,16 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from channels.link.link_config import LinkConfig
-from channels.link.shaping import TokenBucket
 from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.testbed import host
-from simulator.testbed.packet_header import LEAST_HEADER_BITS
-from simulator.testbed.plan import FREE, SHAPED, Side, by_kernel
+from simulator.testbed.network.emulated_link import shaper
+from simulator.testbed.plan import FREE, SHAPED, Side
 
 Net = Literal["shaped", "free"]
 SIDES: Final[tuple[Side, ...]] = ("edge", "cloud")
@@ -32,9 +30,6 @@ NETS: Final[tuple[Net, ...]] = ("shaped", "free")
 _TUN: Final = Path("/dev/net/tun")
 _WAIT_S: Final = 20.0
 """For a host to be there."""
-_QUEUE_S: Final = 600.0
-"""What a packet may wait in the kernel's bucket."""
-_MOST_QUEUED_BYTES: Final = 1 << 30
 
 
 class Namespaces:
@@ -46,18 +41,14 @@ class Namespaces:
             raise ConfigError(f"real: {_TUN} is missing here: the kernel has no TUN interfaces")
         self._user = [] if os.geteuid() == 0 else ["--user"]
         self._holders: dict[Side, subprocess.Popen[str]] = {}
-        self._tuns: dict[tuple[Side, Net], int] = {}
+        self.tuns: dict[tuple[Side, Net], int] = {}
+        """The file descriptor at which the packets of each interface come out and go in."""
         with ExitStack() as undo:
             undo.callback(self.close)
             with ExitStack() as taken:
                 for side, hands_over in [(side, taken.enter_context(self._hold(cell, side))) for side in SIDES]:
                     self._take(side, hands_over)
             undo.pop_all()
-
-    @property
-    def tuns(self) -> Mapping[tuple[Side, Net], int]:
-        """The file descriptor at which the packets of each interface come out and go in."""
-        return self._tuns
 
     def command(self, side: Side, argv: Sequence[str]) -> list[str]:
         """What runs a program in a host; the process that it starts becomes the program."""
@@ -66,9 +57,9 @@ class Namespaces:
 
     def close(self) -> None:
         """Ends the hosts; nothing of them is left."""
-        for tun in self._tuns.values():
+        for tun in self.tuns.values():
             os.close(tun)
-        self._tuns = {}
+        self.tuns = {}
         for holder in self._holders.values():
             holder.kill()
             holder.communicate()
@@ -85,14 +76,8 @@ class Namespaces:
         shapers = {"shaped": shaper(cell.uplink if side == "edge" else cell.downlink), "free": []}
         ours, theirs = socket.socketpair()
         addresses = {"shaped": getattr(SHAPED, side), "free": getattr(FREE, side)}
-        setup: host.HostSetup = {
-            "ip": self._tools["ip"],
-            "tc": self._tools["tc"],
-            "hands_over": theirs.fileno(),
-            "interfaces": [
-                {"name": f"{net}0", "address": f"{addresses[net]}/24", "shaper": shapers[net]} for net in NETS
-            ],
-        }
+        made: list[host.Interface] = [(f"{net}0", f"{addresses[net]}/24", shapers[net]) for net in NETS]
+        setup = self._tools["ip"], self._tools["tc"], theirs.fileno(), made
         apart = [self._tools["unshare"], *([*self._user, "--map-root-user"] if self._user else []), "--net", "--"]
         with theirs:
             self._holders[side] = subprocess.Popen(
@@ -114,20 +99,7 @@ class Namespaces:
             raise ConfigError(f"real: the {side}'s host was not there within {_WAIT_S:g} s") from None
         if not answer:
             raise ConfigError(_refused(self._holders[side].communicate()[1]))
-        self._tuns |= {(side, net): tun for net, tun in zip(NETS, tuns, strict=True)}
-
-
-def shaper(config: LinkConfig) -> list[str]:
-    """Arguments of `tc qdisc add dev ...` that make a link of this rate; none where the relay does."""
-    rate = config.rate
-    if not by_kernel(config) or not isinstance(rate, TokenBucket):
-        return []
-    more_bytes = (config.header_bits - LEAST_HEADER_BITS) // 8
-    stab = ["stab", "overhead", str(more_bytes)] if more_bytes else []
-    burst_bytes = int(rate.burst_bits // 8)
-    queued_bytes = min(int(rate.bps * _QUEUE_S / 8) + burst_bytes, _MOST_QUEUED_BYTES)
-    bucket = ["rate", f"{round(rate.bps)}bit", "burst", f"{burst_bytes}b", "limit", f"{queued_bytes}b"]
-    return ["root", "handle", "1:", *stab, "tbf", *bucket]
+        self.tuns |= {(side, net): tun for net, tun in zip(NETS, tuns, strict=True)}
 
 
 def _tool(name: str) -> str:

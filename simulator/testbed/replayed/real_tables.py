@@ -23,20 +23,7 @@ from simulator.results.requests import Request
 from simulator.results.run_totals import PlantTotals
 from simulator.results.station import Station
 from simulator.run import CellResult, recorder_of, result_of
-from simulator.testbed.journal import (
-    CloudRestarted,
-    Event,
-    MessageCancelled,
-    MessagePut,
-    MessageReceived,
-    MessageTaken,
-    PacketAcknowledged,
-    PassMade,
-    RequestArrived,
-    RequestEnded,
-    RequestServed,
-    RoundComputed,
-)
+from simulator.testbed import journal
 from simulator.testbed.packet_header import SIMULATED, Direction
 from simulator.testbed.plan import DIRECTIONS
 from simulator.testbed.replayed.replayed_link import ReplayedLink, link_totals
@@ -74,9 +61,9 @@ def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals
             connections.aired(attempt.address.device, attempt.began_s, attempt.left_s)
     edges = [Station(clock, f"edge {number}") for number in range(cell.workload.devices)]
     for computed in record.events:
-        if isinstance(computed, RoundComputed) and computed.began_s <= now_s:
+        if isinstance(computed, journal.RoundComputed) and computed.began_s <= now_s:
             edges[computed.device].book((computed.began_s, computed.began_s, computed.ended_s))
-    passes = [each for each in record.events if isinstance(each, PassMade) and each.began_s <= now_s]
+    passes = [each for each in record.events if isinstance(each, journal.PassMade) and each.began_s <= now_s]
     return PlantTotals(
         over_s=now_s,
         uplink=up,
@@ -130,38 +117,38 @@ class JournalReplay:
             raise RealRunError(f"device {device}, request {request}: ended = never: must be noted in a journal")
         raise RealRunError(f"requests = {len(self._ended_s)}: must be {total}, all of them noted in the journals")
 
-    def _take(self, what: Event | AttemptStep | Beginning) -> None:
+    def _take(self, what: journal.Event | AttemptStep | Beginning) -> None:
         match what:
             case AttemptStep():
                 self._links[what.attempt.direction].follow(what)
-            case PacketAcknowledged(address, fragment):
+            case journal.PacketAcknowledged(address, fragment):
                 self._links[address.direction].acknowledge(address, fragment)
-            case MessageCancelled(address):
+            case journal.MessageCancelled(address):
                 self._links[address.direction].cancel(address)
-            case MessagePut() | MessageReceived() | MessageTaken():
+            case journal.MessagePut() | journal.MessageReceived() | journal.MessageTaken():
                 self._take_message(what)
-            case RequestArrived():
+            case journal.RequestArrived():
                 self._arrive(what)
-            case RequestServed():
+            case journal.RequestServed():
                 self._serve(what)
-            case RequestEnded():
+            case journal.RequestEnded():
                 self._end(what)
-            case Beginning(RoundComputed() as computed):
+            case Beginning(journal.RoundComputed() as computed):
                 if request := self._served.get(computed[:2]):
                     request.computing(computed)
-            case RoundComputed():
+            case journal.RoundComputed():
                 if request := self._served.get(what[:2]):
                     request.computed(what)
-            case Beginning(PassMade() as passed):
+            case Beginning(journal.PassMade() as passed):
                 for device, number, round_, _, _, reads in passed.shares:
                     self._begin_job((device, number, round_), passed)
                     if request := self._served.get((device, number)):
                         request.passes(round_, reads)
-            case PassMade():
+            case journal.PassMade():
                 for device, number, round_, *_ in what.shares:
                     if request := self._served.get((device, number)):
                         request.passed(round_)
-            case CloudRestarted(epoch, down):
+            case journal.CloudRestarted(epoch, down):
                 if down or epoch:
                     self._end_jobs({})
                     for request in self._served.values():
@@ -169,7 +156,7 @@ class JournalReplay:
 
     # Requests.
 
-    def _arrive(self, event: RequestArrived) -> None:
+    def _arrive(self, event: journal.RequestArrived) -> None:
         device, number, at_s = event
         ask = next(self._asks.get(device, iter(())), None)
         if ask is None:
@@ -180,46 +167,45 @@ class JournalReplay:
         ledger.enter(1, "edge_queue_s")
         self._waiting[device, number] = request
 
-    def _serve(self, event: RequestServed) -> None:
+    def _serve(self, event: journal.RequestServed) -> None:
         device, number, at_s = event
         request = self._waiting.pop((device, number), None)
         if request is None:
             raise RealRunError(f"device {device}, request {number}: served = {at_s:.6g} s: it has not come")
         state, policy = self._kept.get(device) or (None, None)
         decoding = self._decoder.decoding(device, number, request.prompt, state, request.output_tokens)
-        replayed = ReplayedRequest(self.clock, request, decoding, policy, self._record.aired_bits, self._submitted_s)
+        replayed = ReplayedRequest(self.clock, request, decoding, policy, self._record.sent_bits, self._submitted_s)
         self._served[device, number] = replayed
         replayed.start()
 
-    def _end(self, event: RequestEnded) -> None:
+    def _end(self, event: journal.RequestEnded) -> None:
         device, number, tokens, at_s = event
         replayed = self._served.pop((device, number), None)
         if replayed is None:
             raise RealRunError(f"device {device}, request {number}: ended = {at_s:.6g} s: not served")
-        replayed.end(tokens)
-        check_request(replayed.request)
-        self._kept[device] = replayed.kept
-        self._recorder.add(replayed.request)
+        self._kept[device], request = replayed.kept, replayed.end(tokens)
+        check_request(request)
+        self._recorder.add(request)
         self._ended_s[device, number] = self.clock.now
 
     # Messages and passes.
 
-    def _take_message(self, event: MessagePut | MessageReceived | MessageTaken) -> None:
+    def _take_message(self, event: journal.MessagePut | journal.MessageReceived | journal.MessageTaken) -> None:
         address = event.address
         request, link = self._served.get(address[1:3]), self._links[address.direction]
-        if isinstance(event, MessagePut):
+        if isinstance(event, journal.MessagePut):
             content = bytes.fromhex(event.content)
             if request is None:
                 link.put(address, content)
             else:
                 request.put(address, content, link)
-        elif isinstance(event, MessageTaken):
+        elif isinstance(event, journal.MessageTaken):
             if request is not None:
                 request.taken(address)
         elif link.arrive(address) and request is not None and address.kind in SIMULATED:
             request.received(address)
 
-    def _begin_job(self, job: JobKey, passed: PassMade) -> None:
+    def _begin_job(self, job: JobKey, passed: journal.PassMade) -> None:
         now_s = self.clock.now
         self.server.book((self._submitted_s.pop(job, now_s), now_s, max(now_s, passed.ended_s)))
 

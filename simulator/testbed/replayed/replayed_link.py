@@ -8,12 +8,10 @@ do: they count in its queue, its airtime and its bits, and in no round's payload
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import inf, isnan
-from typing import NamedTuple
+from math import inf
 
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.results.rounds import Transfer
 from simulator.results.run_totals import LinkTotals
 from simulator.results.station import Clock, Station
 from simulator.testbed.packet_header import Direction, MessageAddress
@@ -46,10 +44,14 @@ class ReplayedLink:
     def put(
         self, address: MessageAddress, content: bytes, report: Callable[[Message, str], None] = unreported
     ) -> Message:
-        """A message gets in line. One of the same address that was under way is no more."""
+        """A message gets in line. One that is put again, after a restart of the cloud, counts all that
+        went out for it."""
+        before = self._messages.get(address)
         self.cancel(address)
         now_s, index = self._clock.now, address.message_index
         message = self._messages[address] = Message(index, (content,), unheard, report)
+        if before is not None:
+            message.sent_bits, message.attempts = before.sent_bits, before.attempts
         sender = self._senders[address.device]
         sizes = self._config.packets_bits(message.bits)
         message.put_s, message.unacked = now_s, len(sizes)
@@ -65,20 +67,19 @@ class ReplayedLink:
             if message is None or attempt.acknowledges or attempt.fragment >= len(message.packets):
                 return
             attempt.packet = message.packets[attempt.fragment]
-            if attempt.attempt:
-                attempt.packet.enter(QUEUE, self._clock.now)
-        elif attempt.packet is not None:
-            self._enter(attempt, attempt.packet, step)
-
-    def _enter(self, attempt: PacketAttempt, packet: Fragment, step: str) -> None:
-        if step == "starts":
+        if (packet := attempt.packet) is None:
+            return
+        if step == "joins":
+            state = QUEUE
+        elif step == "starts":
             packet.message.sent_bits += attempt.bits
             packet.message.attempts += 1
-            packet.enter(RETRANSMIT if attempt.attempt else TRANSMIT, self._clock.now)
+            state = RETRANSMIT if attempt.attempt else TRANSMIT
         elif step == "leaves":
-            packet.enter(PROPAGATION if attempt.arrives_s >= attempt.left_s else TIMEOUT_WAIT, self._clock.now)
-        elif not attempt.acknowledged:
-            packet.enter(TIMEOUT_WAIT, self._clock.now)
+            state = PROPAGATION if attempt.arrives_s >= attempt.left_s else TIMEOUT_WAIT
+        else:
+            state = packet.state if attempt.acknowledged else TIMEOUT_WAIT
+        packet.enter(state, self._clock.now)
 
     def acknowledge(self, address: MessageAddress, fragment: int) -> None:
         """The sender learns that a packet has arrived."""
@@ -107,47 +108,6 @@ class ReplayedLink:
             message.end()
 
 
-class ResentTransfer(NamedTuple):
-    """A message of a round that was put again after a restart of the cloud: times of the one that arrived, the latest
-    by default; bits and attempts of all that went out for it."""
-
-    before: Transfer
-    latest: Message
-
-    @property
-    def _arrived(self) -> Transfer:
-        return self.before if isnan(self.latest.delivered_s) and not isnan(self.before.delivered_s) else self.latest
-
-    @property
-    def put_s(self) -> float:
-        return self._arrived.put_s
-
-    @property
-    def delivered_s(self) -> float:
-        return self._arrived.delivered_s
-
-    @property
-    def bits(self) -> int:
-        return self.latest.bits
-
-    @property
-    def delivered_bits(self) -> int:
-        before, latest = self
-        sent_before = before.sent_bits if isinstance(before, Message) else before.delivered_bits
-        return sent_before + (latest.delivered_bits or latest.sent_bits)
-
-    @property
-    def delivered_attempts(self) -> int:
-        before, latest = self
-        made_before = before.attempts if isinstance(before, Message) else before.delivered_attempts
-        return made_before + (latest.delivered_attempts or latest.attempts)
-
-
-def transfer_with(before: Transfer, latest: Message) -> Transfer:
-    """What is known of a round's message once it is put, for the first time or again."""
-    return ResentTransfer(before, latest) if isinstance(before, Message | ResentTransfer) else latest
-
-
 def link_totals(cell: Cell, direction: Direction, record: RunRecord, clock: Clock) -> tuple[LinkTotals, int]:
     """What a link's queue and transmitter saw up to now, and how many of its packets were cancelled before their
     turn."""
@@ -156,17 +116,17 @@ def link_totals(cell: Cell, direction: Direction, record: RunRecord, clock: Cloc
     own = [each for each in record.attempts if each.direction == direction and each.joined_s <= over_s]
     for attempt in sorted(own, key=lambda each: each.joined_s):
         began_s, left_s = attempt.began_s, attempt.left_s
-        if not attempt.aired:
+        if not attempt.was_sent:
             gone_s = (each for each in record.cancelled_s.get(attempt.address, ()) if each >= attempt.joined_s)
             began_s = left_s = min(gone_s, default=inf)
             dropped += left_s <= over_s
         station.book((attempt.joined_s, began_s, left_s))
-    aired = [each for each in own if each.began_s <= over_s]
+    sent = [each for each in own if each.began_s <= over_s]
     totals = LinkTotals(
         [station],
-        [sum(each.bits for each in aired)],
+        [sum(each.bits for each in sent)],
         [cell.workload.devices],
-        [_union_s(aired, over_s)],
+        [_union_s(sent, over_s)],
         [config.on_air(sends=direction == "uplink")],
     )
     return totals, dropped

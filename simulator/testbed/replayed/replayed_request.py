@@ -16,38 +16,17 @@ from itertools import accumulate
 
 from kinds import ConfigError
 from simulator.decoding.decoder import RequestDecoding
-from simulator.protocols import protocol_of
+from simulator.decoding.nodes import EdgeNode
+from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
-from simulator.protocols.machine import (
-    BeginRound,
-    CloseRound,
-    CloudCommand,
-    CloudMachine,
-    Done,
-    DraftAll,
-    DropRounds,
-    EdgeCommand,
-    EdgeState,
-    EnterState,
-    FlushRounds,
-    JobDone,
-    MessageArrived,
-    MessageKind,
-    OpenInCloud,
-    Order,
-    RoundDrafted,
-    SendMessage,
-    SendReply,
-    SubmitJob,
-)
 from simulator.results.requests import Request
 from simulator.results.rounds import At, OpenRound
 from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed
 from simulator.testbed.packet_header import SIMULATED, MessageAddress, PacketKind
-from simulator.testbed.replayed.replayed_link import ReplayedLink, transfer_with
-from simulator.timing.driver import DOWNLINK_STATES, UPLINK_STATES
-from simulator.timing.messages import Message
+from simulator.testbed.replayed.replayed_link import ReplayedLink
+from simulator.timing.driver import DOWNLINK_STATES, UPLINK_STATES, ServedRequest
+from simulator.timing.messages import Message, unreported
 
 JobKey = tuple[int, int, int]
 """(device, request, round); round 0 is a prefill."""
@@ -69,7 +48,7 @@ class ReplayClock:
     now: float = 0.0
 
 
-class ReplayedRequest:
+class ReplayedRequest(ServedRequest):
     """Both ends of one request. Each call is about something that happens now."""
 
     def __init__(
@@ -78,39 +57,34 @@ class ReplayedRequest:
         request: Request,
         decoding: RequestDecoding,
         policy: tuple[float, ...] | None,
-        aired_bits: Mapping[MessageAddress, int],
+        sent_bits: Mapping[MessageAddress, int],
         submitted_s: dict[JobKey, float],
     ) -> None:
-        """`aired_bits`: of each message, all that was on the link for it. `submitted_s`: takes in when each job of the
+        """`sent_bits`: of each message, all that was on the link for it. `submitted_s`: takes in when each job of the
         request is submitted."""
-        self.request = request
-        self.kept: EdgeState | None = None
+        super().__init__(request, clock)
+        self.kept: machine.EdgeState | None = None
         """What the device keeps of it."""
-        self._clock = clock
-        self._aired_bits = aired_bits
+        self._aired_bits = sent_bits
         self._submitted_s = submitted_s
-        self._ledger = request.ledger
         self._format = decoding.format
         self._protocol = protocol_of(decoding.setting.scheme)
         self._terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
         self._edge = self._protocol.edge(self._terms)
         self._cloud = self._new_cloud()
+        uplink, downlink = self._on_uplink, self._on_downlink
+        self._reports = {PacketKind.PAYLOAD: uplink, PacketKind.COUNT: uplink, PacketKind.REPLY: downlink}
+        """Whom messages report their states to."""
         self._contents: dict[MessageAddress, bytes] = {}
         """Messages that were put."""
         self._commanded: dict[MessageAddress, bytes] = {}
         """Messages that the machines have commanded."""
         # At the edge.
-        self._drafting: DraftAll | None = None
+        self._drafting: machine.DraftAll | None = None
         self._made = 0
         """Drafts so far of the round that a reply has cut."""
-        self._hidden_since_s: float | None = None
-        """Since when the processor has worked behind a verification result."""
         # In the cloud.
-        self._job: SubmitJob | None = None
-        self._job_state = "prompt_uplink_s"
-        """What the latest job does, a column of BREAKDOWN."""
-        self._behind_job = 0
-        """The round whose time is a prefill's; 0: none."""
+        self._job: machine.SubmitJob | None = None
         self._in_cloud: set[int] = set()
         """Rounds that have arrived in the cloud, or begun there, and whose reply is not put."""
 
@@ -118,31 +92,26 @@ class ReplayedRequest:
         """Its serving begins."""
         self._carry_out(self._edge.step(None))
 
-    def end(self, tokens: tuple[int, ...]) -> None:
-        """The answer is complete. Raises RealRunError where it is another."""
-        if tokens != tuple(self.request.tokens):
-            raise self._differs(None, "answer", tokens, tuple(self.request.tokens))
-        if self.request.remaining_tokens:
-            raise self._differs(None, "tokens still to come at its end", self.request.remaining_tokens, 0)
+    def end(self, tokens: tuple[int, ...]) -> Request:
+        """The answer is complete; returns its request. Raises RealRunError where it is another."""
+        if tokens != tuple(self._request.tokens):
+            raise self._differs(None, "answer", tokens, tuple(self._request.tokens))
+        if self._request.remaining_tokens:
+            raise self._differs(None, "tokens still to come at its end", self._request.remaining_tokens, 0)
         self._show()
-        self.request.end("answered", self._clock.now)
+        self._request.end("answered", self._clock.now)
+        return self._request
 
     # The edge's processor.
 
     def computing(self, computed: RoundComputed) -> None:
         """The edge begins to draft a round: how long its passes take is known."""
         number, start_s, command = computed.round, computed.began_s, self._drafting
-        round_ = self.request.open.get(number)
+        round_ = self._request.open.get(number)
         if command is None or command.round != number or round_ is None:
             raise self._differs(number, "drafted round", number, None if command is None else command.round)
         ends_s = list(accumulate(computed.passes_s, initial=start_s))[1:]
-        self._ledger.enter(number, "draft_s" if command.node.cached else "prefill_s", start_s)
-        if ends_s and not command.node.cached:
-            self._ledger.enter(number, "draft_s", ends_s[0])
-        if ends_s:  # one that was cut in its first pass is void, and no time is charged to it
-            self._ledger.enter(number, "encode_s", ends_s[-1])
-        round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
-        self._hidden_since_s = start_s if command.hidden else None
+        self._passes(round_, command.node.cached, start_s, ends_s, hidden=command.hidden)
 
     def computed(self, computed: RoundComputed) -> None:
         """It has encoded it, or was cut."""
@@ -154,39 +123,26 @@ class ReplayedRequest:
             self._made = len(computed.passes_s)
         else:
             self._drafting = None
-            self._carry_out(self._edge.step(RoundDrafted(command.make())))
-
-    def _show(self) -> None:
-        """The processor's work is hidden behind no verification result from now on."""
-        if self._hidden_since_s is not None:
-            self.request.hidden_draft_s += self._clock.now - self._hidden_since_s
-            self._hidden_since_s = None
+            self._carry_out(self._edge.step(machine.RoundDrafted(command.make())))
 
     # Messages.
 
     def put(self, address: MessageAddress, content: bytes, link: ReplayedLink) -> None:
         """A message is put, for the second time where the cloud has restarted. Raises RealRunError where it is not the
         one that the machine has commanded."""
-        number, kind = address.round, address.kind
+        kind, round_ = address.kind, self._request.open.get(address.round)
         self._contents[address] = content
-        if kind not in SIMULATED:
-            link.put(address, content)
-            return
-        self._check(address, content)
+        if kind in SIMULATED:
+            self._check(address, content)
         if kind is PacketKind.PROMPT:
             self._ledger.prompt_sent()
-            link.put(address, content)
-            return
-        round_ = self.request.open.get(number)
         if kind is PacketKind.REPLY:
-            self._in_cloud.discard(number)
-            message = link.put(address, content, self._on_downlink)
-            if round_ is not None:
-                round_.reply = transfer_with(round_.reply, message)
-        else:
-            message = link.put(address, content, self._on_uplink)
-            if round_ is not None:
-                round_.payload = transfer_with(round_.payload, message)
+            self._in_cloud.discard(address.round)
+        message = link.put(address, content, self._reports.get(kind, unreported))
+        if round_ is not None and kind is PacketKind.REPLY:
+            round_.reply = message
+        elif round_ is not None and kind in SIMULATED:
+            round_.payload, round_.reply = message, At()  # a reply before a restart is void
 
     def _check(self, address: MessageAddress, content: bytes) -> None:
         what, commanded = address.kind.name.lower(), self._commanded.get(address)
@@ -206,9 +162,8 @@ class ReplayedRequest:
             self._job_state = "cloud_queue_s"
             self._enter(self._behind_job, self._job_state)
         elif address.kind is PacketKind.REPLY:
-            if address.round in self.request.open:
-                self._ledger.reply(address.round, "edge_queue_s")
-        elif address.kind in (PacketKind.PAYLOAD, PacketKind.COUNT):
+            self._enter(address.round, "edge_queue_s", reply=True)
+        else:
             self._in_cloud.add(address.round)
             before_prompt = self._job_state == "prompt_uplink_s"
             self._enter(address.round, self._job_state if before_prompt else "cloud_queue_s")
@@ -217,9 +172,12 @@ class ReplayedRequest:
         """A machine takes a message."""
         content = self._contents[address]
         if address.kind is PacketKind.RESTORE:
+            for round_ in self._request.open.values():  # whatever the killed cloud had verified
+                if isinstance(round_.sent, EdgeNode):
+                    self._terms.decoding.meter.sent(round_.sent)
             self._carry_out(self._cloud.step(unpack_restored(content, self._format)))
             return
-        arrived = MessageArrived(MessageKind(address.kind), address.round, (content,))
+        arrived = machine.MessageArrived(machine.MessageKind(address.kind), address.round, (content,))
         step = self._edge.step if address.kind is PacketKind.REPLY else self._cloud.step
         self._carry_out(step(arrived))
 
@@ -227,8 +185,7 @@ class ReplayedRequest:
         self._enter(message.index[2], UPLINK_STATES[state], message.since_s)
 
     def _on_downlink(self, message: Message, state: str) -> None:
-        if message.index[2] in self.request.open:
-            self._ledger.reply(message.index[2], DOWNLINK_STATES[state], message.since_s)
+        self._enter(message.index[2], DOWNLINK_STATES[state], message.since_s, reply=True)
 
     # The cloud's passes.
 
@@ -242,9 +199,9 @@ class ReplayedRequest:
         job = self._current_job(number)
         self._enter_job(job.serves if number else "cloud_queue_s")
         self._job, self._behind_job = None, 0
-        self._carry_out(self._cloud.step(JobDone(*job.run())))
+        self._carry_out(self._cloud.step(machine.JobDone(*job.run())))
 
-    def _current_job(self, number: int) -> SubmitJob:
+    def _current_job(self, number: int) -> machine.SubmitJob:
         if self._job is None or self._job.round != number:
             raise self._differs(number, "round in a pass", number, None if self._job is None else self._job.round)
         return self._job
@@ -261,79 +218,79 @@ class ReplayedRequest:
         self._job, self._behind_job = None, 0
         self._cloud = self._new_cloud()
 
-    def _new_cloud(self) -> CloudMachine:
+    def _new_cloud(self) -> machine.CloudMachine:
         make = self._protocol.cloud
         assert make is not None, "a protocol with a far end (plan.check)"
         return make(self._terms)
 
     # Commands.
 
-    def _carry_out(self, commands: Sequence[EdgeCommand | CloudCommand]) -> None:
-        request, now_s = self.request, self._clock.now
+    def _carry_out(self, commands: Sequence[machine.EdgeCommand | machine.CloudCommand]) -> None:
+        request, now_s = self._request, self._clock.now
         for command in commands:
             match command:
-                case BeginRound(number):
+                case machine.BeginRound(number):
                     self._begin(number)
-                case DraftAll(number):
+                case machine.DraftAll(number):
                     self._drafting = command
                     if number not in request.open:
                         self._begin(number)
-                case SendMessage(kind, number, parts, payload, node):
+                case machine.SendMessage(kind, number, parts, payload, node):
                     self._commanded[self._address(kind, number)] = b"".join(parts)
                     if payload is not None and node is not None:
                         note_payload(request.open[number], payload, node)
-                case CloseRound(number, tokens):
+                case machine.CloseRound(number, tokens):
                     request.close_round(number, tokens, now_s)
-                case FlushRounds(rounds, cut):
+                case machine.FlushRounds(rounds, cut):
                     self._flush(rounds, cut)
-                case Order.SETTLED:
+                case machine.Order.SETTLED:
                     self._show()
                     if self._drafting is not None:
                         self._drafting.hidden = False
-                case Done(kept):
+                case machine.Done(kept):
                     self.kept = kept
                     self._ledger.enter(_AFTER_ANSWER, "edge_queue_s")
-                case EnterState(number, state):
+                case machine.EnterState(number, state):
                     if state is None:
                         self._behind_job = number
                     self._enter(number, state or self._job_state)
-                case OpenInCloud(number, drafts):
+                case machine.OpenInCloud(number, drafts):
                     self._open_in_cloud(number, drafts)
-                case SubmitJob():
+                case machine.SubmitJob():
                     self._job = command
                     self._submitted_s[request.device, request.number, command.round] = now_s
                     self._enter_job("cloud_queue_s")
-                case DropRounds(dropped, void):
+                case machine.DropRounds(dropped, void):
                     if void:
                         self._ledger.void(void)
                     for number in dropped:
                         self._in_cloud.discard(number)
                         if number in request.open:
                             request.open[number].dropped = True
-                case SendReply(kind, number, content, verified):
+                case machine.SendReply(kind, number, content, verified):
                     self._commanded[self._address(kind, number)] = content
                     if verified is not None and number in request.open:
                         request.open[number].verified = verified
 
-    def _address(self, kind: MessageKind, number: int) -> MessageAddress:
-        return MessageAddress(PacketKind(kind), self.request.device, self.request.number, number)
+    def _address(self, kind: machine.MessageKind, number: int) -> MessageAddress:
+        return MessageAddress(PacketKind(kind), self._request.device, self._request.number, number)
 
     def _flush(self, rounds: Sequence[tuple[int, int]], cut: int | None) -> None:
         for number, drafts in rounds:
-            on_air_bits = self._aired_bits[self._address(MessageKind.PAYLOAD, number)]
-            self.request.flush_round(number, drafts, on_air_bits, self._clock.now)
+            on_air_bits = self._aired_bits[self._address(machine.MessageKind.PAYLOAD, number)]
+            self._request.flush_round(number, drafts, on_air_bits, self._clock.now)
         if cut is not None:
-            self.request.flush_round(cut, self._made, 0, self._clock.now)
+            self._request.flush_round(cut, self._made, 0, self._clock.now)
             self._drafting, self._made = None, 0
         self._show()
 
     def _begin(self, number: int) -> None:
-        self.request.begin_round(number, self._clock.now)
+        self._request.begin_round(number, self._clock.now)
         self._ledger.enter(number, "edge_queue_s")
 
     def _open_in_cloud(self, number: int, drafts: int) -> None:
         """A round that begins a second time, in a cloud that has restarted, is open already, or over."""
-        request = self.request
+        request = self._request
         if number not in request.open:
             if request.rounds and number <= request.rounds[-1].round:
                 return
@@ -344,13 +301,13 @@ class ReplayedRequest:
         round_.drafted = drafts
         self._in_cloud.add(number)
 
-    def _enter(self, number: int, state: str, from_s: float | None = None) -> None:
-        """A round that is not over is in this state."""
-        if number in self.request.open:
-            self._ledger.enter(number, state, from_s)
+    def _enter(self, number: int, state: str, from_s: float | None = None, *, reply: bool = False) -> None:
+        """A round that is not over, or its reply, is in this state."""
+        if number in self._request.open:
+            self._ledger.enter(number, state, from_s, reply)
 
     def _differs(self, number: int | None, what: str, real: object, decoded: object) -> RealRunError:
-        where = f"device {self.request.device}, request {self.request.number}"
+        where = f"device {self._request.device}, request {self._request.number}"
         if number is not None:
             where = f"{where}, round {number}"
         return RealRunError(f"{where}: {what} = {_shown(real)}: must be {_shown(decoded)}, as decoded again")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from math import inf, nan
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -18,12 +19,11 @@ from typing import Final, Literal, NamedTuple
 from channels.link.link_config import answer_s
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import (
-    Addressed,
     Event,
     MessageCancelled,
     PacketAcknowledged,
-    PacketAired,
     PacketQueued,
+    PacketSent,
     PassMade,
     RoundComputed,
     read,
@@ -66,7 +66,7 @@ class PacketAttempt:
         return OPPOSITE[self.address.direction] if self.acknowledges else self.address.direction
 
     @property
-    def aired(self) -> bool:
+    def was_sent(self) -> bool:
         """Whether it was on the link."""
         return self.left_s < inf
 
@@ -105,45 +105,35 @@ class RunRecord:
     """When each message was cancelled."""
 
     @cached_property
-    def aired_bits(self) -> Mapping[MessageAddress, int]:
+    def sent_bits(self) -> Mapping[MessageAddress, int]:
         """Bits on the link for each message, headers and retransmissions included."""
         bits: Counter[MessageAddress] = Counter()
         for attempt in self.attempts:
-            if attempt.aired and not attempt.acknowledges:
+            if attempt.was_sent and not attempt.acknowledges:
                 bits[attempt.address] += attempt.bits
         return bits
 
 
-@dataclass(slots=True)
-class _Packets:
-    """What several journals hold about packets."""
-
-    queued: dict[tuple[MessageAddress, int, int], list[tuple[PacketAttempt, int, int]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    """With the journal and the line."""
-    aired: list[PacketAired] = field(default_factory=list)
-    queued_s: dict[_FragmentKey, list[float]] = field(default_factory=lambda: defaultdict(list))
-    acknowledged_s: dict[_FragmentKey, list[float]] = field(default_factory=lambda: defaultdict(list))
-    cancelled_s: dict[MessageAddress, list[float]] = field(default_factory=lambda: defaultdict(list))
-    arrived_s: dict[_FragmentKey, deque[float]] = field(default_factory=dict)
-    """Arrivals that no acknowledgement is known of yet."""
+_Queued = dict[tuple[MessageAddress, int, int], list[tuple[PacketAttempt, int, int]]]
+"""Attempts that their senders noted, by message, fragment and attempt, with the journal and the line."""
 
 
 def run_record(cell: Cell, folder: Path) -> RunRecord:
     """Reads the journals in a run's folder."""
-    packets, timeline, events = _Packets(), list[TimedEvent](), list[Event]()
+    timeline, events = list[TimedEvent](), list[Event]()
+    queued, sent = _Queued(), list[PacketSent]()
+    acknowledged_s = defaultdict[_FragmentKey, list[float]](list)
+    cancelled_s = defaultdict[MessageAddress, list[float]](list)
     for journal, path in enumerate(sorted(folder.glob("*.jsonl"))):
         for line, event in enumerate(read(path)):
-            if isinstance(event, Addressed) and event.address.request == WARM_UP:
+            if (address := getattr(event, "address", None)) and address.request == WARM_UP:
                 continue
             events.append(event)
             if isinstance(event, PacketQueued):
                 attempt = PacketAttempt(*event[:4], acknowledges=False, joined_s=event.at_s)
-                packets.queued[event[:3]].append((attempt, journal, line))
-                packets.queued_s[event[:2]].append(event.at_s)
-            elif isinstance(event, PacketAired):
-                packets.aired.append(event)
+                queued.setdefault(event[:3], []).append((attempt, journal, line))
+            elif isinstance(event, PacketSent):
+                sent.append(event)
             elif isinstance(event, RoundComputed | PassMade):
                 at_once = event.began_s >= event.ended_s
                 begins = Beginning(event)
@@ -152,26 +142,29 @@ def run_record(cell: Cell, folder: Path) -> RunRecord:
             else:
                 timeline.append(TimedEvent(event.at_s, NOTED, journal, line, event))
                 if isinstance(event, PacketAcknowledged):
-                    packets.acknowledged_s[event[:2]].append(event.at_s)
+                    acknowledged_s[event[:2]].append(event.at_s)
                 elif isinstance(event, MessageCancelled):
-                    packets.cancelled_s[event.address].append(event.at_s)
-    attempts = list(_attempts(packets, timeline))
-    _find_acknowledged(cell, packets, attempts)
+                    cancelled_s[event.address].append(event.at_s)
+    attempts = list(_attempts(queued, sent, timeline))
+    _find_acknowledged(cell, attempts, acknowledged_s, cancelled_s)
     timeline += (each for attempt in attempts for each in _on_link(attempt))
-    return RunRecord(sorted(timeline, key=lambda each: each[:4]), attempts, events, packets.cancelled_s)
+    return RunRecord(sorted(timeline, key=lambda each: each[:4]), attempts, events, cancelled_s)
 
 
-def _attempts(packets: _Packets, timeline: list[TimedEvent]) -> Iterator[PacketAttempt]:
-    """All attempts. Those of one name, after a restart, were on the link in the order in which they joined."""
-    aired = sorted(packets.aired, key=lambda each: each.left_s)
-    arrived = [(each.arrives_s, each) for each in aired if each.note is None and each.arrives_s is not None]
-    for arrives_s, event in sorted(arrived, key=lambda each: each[0]):
-        packets.arrived_s.setdefault(event[:2], deque()).append(arrives_s)
-    for event in aired:
-        if event.note is None and (known := packets.queued.get(event[:3])):
+def _attempts(queued: _Queued, sent: list[PacketSent], timeline: list[TimedEvent]) -> Iterator[PacketAttempt]:
+    """All attempts. Those of one name, after a restart, were on the link in the order in which they joined. An
+    acknowledgement joins its queue when what it is about arrives, the first one first; of anything else that no sender
+    noted, the note is lost."""
+    unanswered_s = defaultdict[_FragmentKey, deque[float]](deque)
+    for event in sorted(sent, key=lambda each: each.arrives_s or inf):
+        if event.note is None and event.arrives_s is not None:
+            unanswered_s[event[:2]].append(event.arrives_s)
+    for event in sorted(sent, key=lambda each: each.left_s):
+        if event.note is None and (known := queued.get(event[:3])):
             attempt, journal, line = known.pop(0)
         else:
-            joined_s = _joined_s(packets, event)
+            arrived_s = unanswered_s[event[:2]] if event.note is not None else None
+            joined_s = min(arrived_s.popleft(), event.began_s) if arrived_s else event.began_s
             attempt = PacketAttempt(*event[:4], acknowledges=event.note is not None, joined_s=joined_s)
             journal, line = -1, 0
         # The notes of two processes about one packet may cross: it is on the link when it has joined.
@@ -180,21 +173,13 @@ def _attempts(packets: _Packets, timeline: list[TimedEvent]) -> Iterator[PacketA
         attempt.arrives_s = nan if event.arrives_s is None else max(event.arrives_s, attempt.left_s)
         timeline.append(TimedEvent(attempt.joined_s, NOTED, journal, line, AttemptStep("joins", attempt)))
         yield attempt
-    for waiting in packets.queued.values():
-        for attempt, journal, line in waiting:
-            timeline.append(TimedEvent(attempt.joined_s, NOTED, journal, line, AttemptStep("joins", attempt)))
-            yield attempt
-
-
-def _joined_s(packets: _Packets, event: PacketAired) -> float:
-    """An acknowledgement joins its queue when what it is about arrives, the first one first; of anything else, its
-    sender's note is lost."""
-    arrived_s = packets.arrived_s.get(event[:2]) if event.note is not None else None
-    return min(arrived_s.popleft(), event.began_s) if arrived_s else event.began_s
+    for attempt, journal, line in chain.from_iterable(queued.values()):
+        timeline.append(TimedEvent(attempt.joined_s, NOTED, journal, line, AttemptStep("joins", attempt)))
+        yield attempt
 
 
 def _on_link(attempt: PacketAttempt) -> Iterator[TimedEvent]:
-    if not attempt.aired:
+    if not attempt.was_sent:
         return
     ends = ENDS_AT_ONCE if attempt.left_s == attempt.began_s else ENDS
     yield TimedEvent(attempt.began_s, BEGINS, 0, 0, AttemptStep("starts", attempt))
@@ -203,20 +188,29 @@ def _on_link(attempt: PacketAttempt) -> Iterator[TimedEvent]:
         yield TimedEvent(attempt.arrives_s, ends, 0, 1, AttemptStep("lands", attempt))
 
 
-def _find_acknowledged(cell: Cell, packets: _Packets, attempts: Iterable[PacketAttempt]) -> None:
+def _find_acknowledged(
+    cell: Cell,
+    attempts: Sequence[PacketAttempt],
+    acknowledged_s: Mapping[_FragmentKey, Sequence[float]],
+    cancelled_s: Mapping[MessageAddress, Sequence[float]],
+) -> None:
     """Where acknowledgements are free, which were lost: those that had the time to arrive before the next attempt or
     the end of the message, and did not."""
+    joined_s = defaultdict[_FragmentKey, list[float]](list)
+    for attempt in attempts:
+        if not attempt.acknowledges:
+            joined_s[attempt.address, attempt.fragment].append(attempt.joined_s)
     for attempt in attempts:
         config = link(cell, attempt.address.direction)
         if attempt.acknowledges or config.arq.ack_bits or not attempt.arrives_s >= 0:
             continue
         key: _FragmentKey = attempt.address, attempt.fragment
         due_s = attempt.arrives_s + answer_s(config, link(cell, OPPOSITE[attempt.address.direction]))
-        again_s = _next_s(packets.queued_s.get(key, ()), attempt.joined_s)
-        cancelled_s = _next_s(packets.cancelled_s.get(attempt.address, ()), attempt.joined_s)
-        known_s = packets.acknowledged_s.get(key, ())
-        in_time = any(each <= min(again_s, cancelled_s) or abs(each - due_s) < LATE_S for each in known_s)
-        attempt.acknowledged = in_time or cancelled_s < min(due_s, again_s)
+        again_s = _next_s(joined_s[key], attempt.joined_s)
+        ended_s = _next_s(cancelled_s.get(attempt.address, ()), attempt.joined_s)
+        known_s = acknowledged_s.get(key, ())
+        in_time = any(each <= min(again_s, ended_s) or abs(each - due_s) < LATE_S for each in known_s)
+        attempt.acknowledged = in_time or ended_s < min(due_s, again_s)
 
 
 def _next_s(times_s: Iterable[float], after_s: float) -> float:

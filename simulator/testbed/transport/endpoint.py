@@ -68,8 +68,7 @@ class _Incoming:
     contents: dict[int, bytes] = field(default_factory=dict)
     """By fragment; empty again when the message is complete."""
     count: int | None = None
-    """Number of its fragments; None before the last one has arrived."""
-    complete: bool = False
+    """Number of its fragments; None before the last one has arrived, and when the message is complete."""
 
 
 class Inbox:
@@ -81,26 +80,21 @@ class Inbox:
 
     def take(self, header: PacketHeader, content: bytes) -> tuple[int, RealMessage | None]:
         """A packet arrives. Answers how often it has by now, and its message if that is complete from now on."""
-        incoming = self._incoming.setdefault((header.epoch, header.address), _Incoming())
+        incoming, message = self._incoming.setdefault((header.epoch, header.address), _Incoming()), None
         incoming.arrivals[header.fragment] += 1
-        if not incoming.complete:
-            incoming.contents.setdefault(header.fragment, content)
-            if header.last and incoming.count is None:
+        if incoming.arrivals[header.fragment] == 1:
+            incoming.contents[header.fragment] = content
+            if header.last:
                 incoming.count = header.fragment + 1
-        return incoming.arrivals[header.fragment], self._complete(incoming, header.address)
+            if incoming.count is not None and incoming.contents.keys() >= set(range(incoming.count)):
+                parts = (incoming.contents[part] for part in range(incoming.count))
+                message, incoming.count = RealMessage(header.address, b"".join(parts)), None
+                incoming.contents.clear()
+        return incoming.arrivals[header.fragment], message
 
     def keep_only(self, epoch: int) -> None:
         """Forgets what arrived in any other epoch."""
         self._incoming = {key: incoming for key, incoming in self._incoming.items() if key[0] == epoch}
-
-    def _complete(self, incoming: _Incoming, address: MessageAddress) -> RealMessage | None:
-        count, contents = incoming.count, incoming.contents
-        if incoming.complete or count is None or any(part not in contents for part in range(count)):
-            return None
-        message = RealMessage(address, b"".join(contents[part] for part in range(count)))
-        incoming.complete = True
-        contents.clear()
-        return message
 
 
 class Endpoint:
@@ -134,20 +128,12 @@ class Endpoint:
         self.put = self._outbox.put
         self.cancel = self._outbox.cancel
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Binds both sockets and receives from now on. Raises OSError where they cannot be bound."""
         self._shaped = UdpSocket(self._addresses.own.shaped, self._datagram_received)
         self._free = UdpSocket(self._addresses.own.free, self._datagram_received)
-        self._shaped.open()
-        self._free.open()
 
-    def restart(self, epoch: int) -> None:
-        """The cloud has restarted: nothing is under way any more, and nothing has arrived but in this epoch."""
-        self._outbox.restart()
-        self._inbox.keep_only(epoch)
-        self.epoch = epoch
-
-    async def close(self) -> None:
+    def close(self) -> None:
         """Sends and receives nothing more."""
         self._shaped.close()
         self._free.close()
@@ -191,14 +177,21 @@ class Endpoint:
         if address.direction == self._sends:
             self.strange += 1
             return
-        begins = self._side == "edge" and address.kind is PacketKind.HELLO and header.epoch > self.epoch
-        if header.epoch != self.epoch and not begins:
+        if self._side == "edge" and address.kind is PacketKind.HELLO and header.epoch > self.epoch:
+            self._restart(header.epoch)
+        if header.epoch != self.epoch:
             return
         arrivals, message = self._inbox.take(header, content)
         self._acknowledge(header, arrivals)
         if message is not None:
             self._journal.note(MessageReceived(address, self._journal.now_s))
             self._receive(message)
+
+    def _restart(self, epoch: int) -> None:
+        """The cloud has restarted: nothing is under way any more, and nothing has arrived but in this epoch."""
+        self._outbox.restart()
+        self._inbox.keep_only(epoch)
+        self.epoch = epoch
 
 
 def _header(packet: bytes) -> PacketHeader | None:

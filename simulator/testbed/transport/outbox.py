@@ -58,7 +58,7 @@ class Outbox:
     """All that one host sends, with a sender for each device.
 
     One difference from the simulated link stays: a message that is cancelled leaves the simulated queue, but cannot be
-    called back from the kernel's. `wasted_packets` counts such packets.
+    called back from the kernel's.
     """
 
     def __init__(
@@ -67,8 +67,6 @@ class Outbox:
         """`send` hands the attempt under way of a fragment to the kernel; where that fails, it calls `leave`."""
         self._link, back = link(cell, direction), link(cell, OPPOSITE[direction])
         uniforms, jitter = Uniforms.of(cell.seed, direction), self._link.arq.timer_jitter
-        self.wasted_packets = 0
-        """Packets that were in the interface's queue when their messages were cancelled."""
         self._direction = direction
         self._window_packets = self._link.window_packets(answer_s(self._link, back))
         self._timers = TimerJitter(jitter, uniforms.under(0, 4))
@@ -173,7 +171,6 @@ class Outbox:
         if fragments is None:
             return ()
         self._journal.note(MessageCancelled(address, self._journal.now_s))
-        self.wasted_packets += sum(each.queued for each in fragments)
         return fragments[0].sender.forget(fragments)
 
     # Look-ups.

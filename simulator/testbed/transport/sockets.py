@@ -7,7 +7,8 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final
 
 from simulator.testbed.host import MTU_BYTES
 from simulator.testbed.packet_header import IP_UDP_BYTES
@@ -24,20 +25,15 @@ _AT_ONCE: Final = 64
 _BUFFERS: Final = ((socket.SO_SNDBUF, 32), (socket.SO_RCVBUF, 33))
 
 
-class _Waiting(NamedTuple):
-    datagram: bytes
-    to: HostPort
-    failed: Callable[[], None]
-
-
 class UdpSocket:
-    """One socket. `receive` is called with each datagram, whoever sent it, and with its sender's address."""
+    """One socket in the running loop. `receive` is called with each datagram, whoever sent it, and with its sender's
+    address."""
 
     def __init__(self, at: HostPort, receive: Callable[[bytes, HostPort], None]) -> None:
-        """Binds it. Raises OSError where there is no such interface, or the port is taken."""
+        """Binds it, and receives from now on. Raises OSError where there is no such interface, or the port is taken."""
         self._receive = receive
-        self._waiting: deque[_Waiting] = deque()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: deque[Callable[[], bool]] = deque()
+        self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         for buffer, forced in _BUFFERS:
@@ -45,44 +41,38 @@ class UdpSocket:
             with suppress(PermissionError):
                 self._socket.setsockopt(socket.SOL_SOCKET, forced, BUFFER_BYTES)
         self._socket.bind(at)
-
-    def open(self) -> None:
-        """Receives from now on, in the running loop."""
-        self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._read)
 
     def send(self, datagram: bytes, to: HostPort, failed: Callable[[], None]) -> None:
         """Hands a datagram to the kernel, at once or when it has room; `failed` is called where it refuses it."""
-        waiting = _Waiting(datagram, to, failed)
+        go = partial(self._go, datagram, to, failed)
         if self._waiting:
-            self._waiting.append(waiting)
-        elif not self._go(waiting):
-            self._waiting.append(waiting)
-            assert self._loop is not None, "a socket sends after it is opened"
+            self._waiting.append(go)
+        elif not go():
+            self._waiting.append(go)
             self._loop.add_writer(self._socket, self._write)
 
     def close(self) -> None:
         """Receives and sends nothing more; what still waits is dropped."""
-        if self._loop is not None:
-            self._loop.remove_reader(self._socket)
-            self._loop.remove_writer(self._socket)
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
         self._waiting.clear()
         self._socket.close()
 
-    def _go(self, waiting: _Waiting) -> bool:
+    def _go(self, datagram: bytes, to: HostPort, failed: Callable[[], None]) -> bool:
         """Whether the kernel has answered for it; False: it has no room."""
         try:
-            self._socket.sendto(waiting.datagram, waiting.to)
+            self._socket.sendto(datagram, to)
         except BlockingIOError:
             return False
         except OSError:
-            waiting.failed()
+            failed()
         return True
 
     def _write(self) -> None:
-        while self._waiting and self._go(self._waiting[0]):
+        while self._waiting and self._waiting[0]():
             self._waiting.popleft()
-        if not self._waiting and self._loop is not None:
+        if not self._waiting:
             self._loop.remove_writer(self._socket)
 
     def _read(self) -> None:

@@ -149,7 +149,7 @@ def test_the_ends_wait_before_their_work_and_the_wait_is_none_of_it(monkeypatch:
         ({"settings": {"edge.encode_s_per_draft": -1}, "delays": {}}, "edge.encode_s_per_draft = -1"),
     ],
 )
-def test_a_folder_that_holds_something_else_is_told_on_one_line(tmp_path: Path, content: object, words: str) -> None:
+def test_a_folder_that_holds_something_else_is_refused_on_one_line(tmp_path: Path, content: object, words: str) -> None:
     (tmp_path / CALIBRATED).write_text(yaml.safe_dump(content))
     with pytest.raises(ConfigError, match=words) as error:
         calibrated(asked(), tmp_path)
@@ -183,34 +183,29 @@ def spells_of(cell: Cell) -> tuple[Path, dict[int | None, set[float]]]:
     return cell.cloud.latency.file, found
 
 
-def test_two_calibrations_become_one_with_spells_of_their_own_and_means_of_the_rest(tmp_path: Path) -> None:
-    first, second = written(tmp_path / "1", 0.01, (0, 1, 2)), written(tmp_path / "2", 0.05, (0, 3), judge_s=0.3)
+@pytest.mark.parametrize(
+    ("spells", "others", "merged"),
+    [
+        ((0, 1, 2), (0, 3), {0: {0.01}, 1: {0.02}, 2: {0.03}, 3: {0.05}, 6: {0.1}}),
+        ((None, None), (None,), {0: {0.01, 0.02}, 1: {0.05}}),
+    ],
+    ids=["slow periods of their own", "a table without any is one"],
+)
+def test_two_calibrations_become_one_with_their_own_slow_periods_and_means_of_the_rest(
+    tmp_path: Path, spells: tuple[int | None, ...], others: tuple[int | None, ...], merged: dict[int, set[float]]
+) -> None:
+    first, second = written(tmp_path / "1", 0.01, spells), written(tmp_path / "2", 0.05, others, judge_s=0.3)
     Calibration(Calibration.of(second).settings, {"uplink": 3e-3, "downlink": 0.0}).write(second)
     both = tmp_path / "new" / "both"
-    merge(first, second, both)
-    found = calibrated(cell("cloud_only"), both)
-    assert spells_of(found) == (
-        (both / "cloud.csv").resolve(),
-        {0: {0.01}, 1: {0.02}, 2: {0.03}, 3: {0.05}, 6: {0.1}},
-    )
-    assert found.cloud.latency.pass_s([(1, 0)]) == pytest.approx(0.042, rel=1e-12)
-    assert found.cloud.judge_s == pytest.approx(0.2)
-    assert Calibration.of(both).delays == pytest.approx({"uplink": 2e-3, "downlink": 1e-3})
+    for into in (both, first):  # a folder may take in another
+        merge(first, second, into)
+        found = calibrated(cell("cloud_only"), into)
+        assert spells_of(found) == ((into / "cloud.csv").resolve(), merged)
+        assert found.cloud.judge_s == pytest.approx(0.2)
+        assert Calibration.of(into).delays == pytest.approx({"uplink": 2e-3, "downlink": 1e-3})
+    mean_s = sum(map(sum, merged.values())) / sum(map(len, merged.values()))
+    assert found.cloud.latency.pass_s([(1, 0)]) == pytest.approx(mean_s, rel=1e-12)
     assert len(simulate(found).requests)
-
-
-@pytest.mark.parametrize(
-    ("spells", "merged"),
-    [((None, None), {0: {0.01, 0.02}, 1: {0.05}}), ((0, 1), {0: {0.01}, 1: {0.02}, 2: {0.05}})],
-    ids=["a table without spells is one spell", "a folder may take in another"],
-)
-def test_a_merged_table_goes_where_it_is_asked_for(
-    tmp_path: Path, spells: tuple[int | None, ...], merged: dict[int, set[float]]
-) -> None:
-    first, second = written(tmp_path / "1", 0.01, spells), written(tmp_path / "2", 0.05, (spells[0],))
-    into = first if spells[0] == 0 else tmp_path / "both"
-    merge(first, second, into)
-    assert spells_of(calibrated(cell("cloud_only"), into))[1] == merged
 
 
 @pytest.mark.parametrize(

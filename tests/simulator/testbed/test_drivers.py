@@ -19,15 +19,7 @@ from simulator.decoding.nodes import CloudNode, EdgeNode
 from simulator.protocols.machine import JobDone
 from simulator.protocols.speculate import SpeculateCloud
 from simulator.testbed.endpoints.edge_device import EdgeDevice, EdgeDriver, _Drafting
-from simulator.testbed.endpoints.restoration import pack_hello
-from simulator.testbed.journal import (
-    MessageTaken,
-    PassMade,
-    RequestArrived,
-    RequestEnded,
-    RequestServed,
-    RoundComputed,
-)
+from simulator.testbed.journal import MessageTaken, PassMade, RequestArrived, RequestEnded, RequestServed, RoundComputed
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.timed_text import WorkerText
 
@@ -92,9 +84,9 @@ def test_a_cloud_that_restarts_between_an_answers_last_token_and_its_end_is_sent
     def receives(device: EdgeDevice, message: RealMessage) -> None:
         receive(device, message)
         answered = device._open is not None and device._open._finished.done()
-        if answered and device._journal.running and world._epoch == 0:
+        if answered and device.journal.running and world._epoch == 0:
             world._begin_cloud()
-            receive(device, RealMessage(MessageAddress(PacketKind.HELLO, device._device, 0, 0), pack_hello(1)))
+            world.deliver(RealMessage(MessageAddress(PacketKind.HELLO, device._device, 0, 0), b""), 1)
 
     monkeypatch.setattr(EdgeDevice, "receive", receives)
     assert world.run() == simulated(scheme)
@@ -148,30 +140,28 @@ def test_answers_end_at_the_end_token_and_requests_wait_for_one_another(scheme: 
     assert [type(each) for each in served] == [RequestServed, RequestEnded] * 4
 
 
-def test_every_round_is_computed_and_taken_once(tmp_path: Path) -> None:
-    world = ProcessWorld(asked("k_sqs"), tmp_path)
-    world.run()
-    computed = [each[:3] for each in world.journaled(RoundComputed)]
-    for kind in (PacketKind.PAYLOAD, PacketKind.REPLY):
-        taken = [each.address for each in world.journaled(MessageTaken)]
-        assert sorted(each[1:] for each in taken if each.kind is kind) == sorted(computed)
-    assert len(set(computed)) == len(computed)
-    assert len(cancelled(world, PacketKind.PROMPT)) == 6, "a reply acknowledges the prompt"
-    assert len(cancelled(world, PacketKind.REPLY)) == len(computed) - 6, "a payload acknowledges the replies before it"
-    for each in world.journaled(RoundComputed):
-        assert len(each.passes_s) in (1, 2, 3) and not each.cut
-        assert 0.0 < sum(each.passes_s) <= each.ended_s - each.began_s
-
-
-def test_devices_that_wait_for_one_another_share_passes(tmp_path: Path) -> None:
+def test_every_round_is_computed_and_taken_once_and_devices_that_wait_for_one_another_share_passes(
+    tmp_path: Path,
+) -> None:
     window = {"batching": {"kind": "window", "window_s": 0.1, "cap": 3}}
     world = ProcessWorld(asked("k_sqs", cloud=window), tmp_path)
     assert world.run() == simulated("k_sqs")
+    rounds = world.journaled(RoundComputed)
+    computed = sorted(each[:3] for each in rounds)
+    for kind in (PacketKind.PAYLOAD, PacketKind.REPLY):
+        taken = [each.address for each in world.journaled(MessageTaken)]
+        assert sorted(each[1:] for each in taken if each.kind is kind) == computed
+    assert len(set(computed)) == len(computed)
+    assert len(cancelled(world, PacketKind.PROMPT)) == 6, "a reply acknowledges the prompt"
+    assert len(cancelled(world, PacketKind.REPLY)) == len(computed) - 6, "a payload acknowledges the replies before it"
+    for each in rounds:
+        assert len(each.passes_s) in (1, 2, 3) and not each.cut
+        assert 0.0 < sum(each.passes_s) <= each.ended_s - each.began_s
     passes = world.journaled(PassMade)
     assert max(len(each.shares) for each in passes) == 3
-    for each in passes:
-        assert len({share[0] for share in each.shares}) == len(each.shares)
-        assert all(reads == (round_ == 0) for _, _, round_, _, _, reads in each.shares)
+    for made in passes:
+        assert len({share[0] for share in made.shares}) == len(made.shares)
+        assert all(reads == (round_ == 0) for _, _, round_, _, _, reads in made.shares)
 
 
 def test_a_reply_cuts_the_round_that_is_drafted_on_what_it_rejects(

@@ -17,16 +17,15 @@ from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.results.observer import Airing
 from simulator.results.station import Station
-from simulator.testbed.journal import PacketAired
-from simulator.testbed.network.datagrams import Datagram, place
-from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket
-from simulator.testbed.packet_header import Direction, MessageAddress, PacketHeader, PacketKind
-from simulator.testbed.plan import Window, by_kernel, link
+from simulator.testbed.journal import PacketSent
+from simulator.testbed.network.emulated_link import EmulatedLink, RelayedPacket, by_kernel
+from simulator.testbed.packet_header import Datagram, Direction, MessageAddress, PacketHeader, PacketKind, SocketAddress
+from simulator.testbed.plan import link
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.transmitters import DeviceSenders
 
-EDGE, CLOUD = place("10.77.0.1", 5000), place("10.77.0.2", 4000)
+EDGE, CLOUD = SocketAddress.of("10.77.0.1", 5000), SocketAddress.of("10.77.0.2", 4000)
 BURSTS = {"kind": "gilbert_elliott", "to_bad": 0.2, "to_good": 0.4}
 RATES: dict[str, dict[str, Any]] = {
     "constant": {"kind": "constant", "bps": 20_000},
@@ -95,7 +94,7 @@ def entering(link_: EmulatedLink, airing: Airing, header_bits: int) -> RelayedPa
     return link_.relayed(header, datagram, datagram.pack())
 
 
-def relayed(link_: EmulatedLink, airings: Sequence[Airing], header_bits: int) -> list[PacketAired]:
+def relayed(link_: EmulatedLink, airings: Sequence[Airing], header_bits: int) -> list[PacketSent]:
     """The same packets, joining when those did."""
     found = []
     for airing in airings:
@@ -180,29 +179,6 @@ def test_where_the_kernel_shapes_a_packet_that_joins_has_left() -> None:
     aired = link_.join(some_packet(link_), 1.5)
     assert aired is not None
     assert (aired.began_s, aired.left_s, aired.arrives_s) == (1.5, 1.5, 1.5 + given.uplink.delay.mean_s)
-
-
-def test_while_the_link_is_down_all_that_leaves_is_lost_and_no_other_packet_fares_otherwise() -> None:
-    given = of(rate=RATES["at once"], loss=BURSTS)
-    ends = []
-    for down in ((), (Window(2.0, 4.0),)):
-        link_, of_this = EmulatedLink(given, "uplink", down), []
-        for number in range(60):
-            link_.join(some_packet(link_, number), number / 10)
-            of_this.append(link_.leave()[1].arrives_s)
-        ends.append(of_this)
-    untouched, cut = ends
-    assert cut[20:40] == [None] * 20
-    assert (cut[:20], cut[40:]) == (untouched[:20], untouched[40:])
-    assert None in untouched[40:]
-
-
-def test_the_warm_up_loses_nothing() -> None:
-    link_ = EmulatedLink(of(rate=RATES["at once"]), "uplink", lossy=False)
-    for number in range(50):
-        link_.join(some_packet(link_, number), float(number))
-        assert link_.leave()[1].arrives_s is not None
-    assert not any(link_.loses_ack(some_packet(link_, number).header) for number in range(50))
 
 
 def test_messages_that_the_simulator_does_not_know_have_random_numbers_of_their_own() -> None:

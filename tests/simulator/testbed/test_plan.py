@@ -12,7 +12,7 @@ from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
 from simulator import Cell
 from simulator.testbed.packet_header import MOST
-from simulator.testbed.plan import Faults, RealRunPlan, Window, by_kernel, check, faults_of, filled_s
+from simulator.testbed.plan import check, cloud_downtimes, filled_s
 from simulator.testbed.supervisor import real
 
 BUCKET = {"kind": "token_bucket", "bps": 2e4, "burst_bits": 4000}
@@ -89,23 +89,14 @@ def test_a_folder_of_journals_that_holds_something_is_refused_and_left_as_it_was
     assert [path.name for path in tmp_path.iterdir()] == ["edge_0.jsonl"]
 
 
-def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
-    cell = Cell().with_({"uplink.rate.bps": 12345.0})
-    written = RealRunPlan(tmp_path, Faults((Window(1.0, 2.5),), (Window(0.5, 0.75), Window(3.0, 4.0))))
-    written.write(cell)
-    read = RealRunPlan.of(tmp_path)
-    assert read.faults == written.faults and read.cell == cell
-    assert read.journal("edge 3").name == "edge_3.jsonl"
-
-
 def test_the_cells_own_downtime_is_what_is_done_to_its_cloud() -> None:
-    failures = {"kind": "scheduled", "away": [[0, 1.0, 2.0], [0, 3.0, 3.5]]}
-    assert faults_of(Cell().with_({"cloud.failures": failures})).cloud_down == (Window(1.0, 2.0), Window(3.0, 3.5))
-    assert faults_of(Cell()) == Faults()
+    failing = Cell().with_({"cloud.failures": {"kind": "scheduled", "away": [[0, 1.0, 2.0], [0, 3.0, 3.5]]}})
+    assert cloud_downtimes(failing) == [(1.0, 2.0), (3.0, 3.5)] and cloud_downtimes(Cell()) == []
+    with pytest.raises(ConfigError, match=r"^cloud.failures = scheduled \(scheme dssd\): must be none: [^\n]*$"):
+        cloud_downtimes(failing.with_({"scheme": "dssd"}))
 
 
-def test_the_kernel_shapes_token_buckets_and_the_relay_all_else() -> None:
+def test_a_token_bucket_takes_a_while_to_fill() -> None:
     shaped = Cell().with_({"uplink.rate": BUCKET, "uplink.mtu_bits": 4000, "downlink.rate.bps": float("inf")})
     check(shaped)
-    assert by_kernel(shaped.uplink) and not by_kernel(shaped.downlink)
     assert filled_s(shaped.uplink) == pytest.approx(0.2) and filled_s(shaped.downlink) == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from simulator.testbed import host
-from simulator.testbed.processes import ControlLines, obey, play, report
+from simulator.testbed.processes import ControlLines, obey, play
 
 SLEEPS = f"""
 import importlib.util, sys, time
@@ -68,7 +68,7 @@ def test_control_lines_may_come_in_pieces_and_several_at_once() -> None:
 
 
 @pytest.mark.parametrize("last", [b"stop\n", b""], ids=["stop", "nobody left"])
-def test_a_program_is_started_with_its_zero_and_ends_when_told_or_alone(
+def test_a_program_is_started_with_its_zero_and_ends_at_a_stop_or_alone(
     last: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zeros_s: list[float] = []
@@ -102,8 +102,3 @@ def test_timers_run_out_to_less_than_a_millisecond(monkeypatch: pytest.MonkeyPat
 
     play(waits())
     assert min(late_s) < 5e-4
-
-
-def test_a_report_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    report("start", 12.5)
-    assert capsys.readouterr().out == "start 12.5\n"

@@ -18,18 +18,16 @@ from cells import cell
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.testbed import plan
-from simulator.testbed.journal import Journal, PacketAired, read
-from simulator.testbed.network.datagrams import Datagram, SocketAddress, place
+from simulator.testbed.journal import Journal, PacketSent, read
+from simulator.testbed.network.emulated_link import Relay
 from simulator.testbed.network.namespaces import NETS, SIDES, Net
-from simulator.testbed.network.relay import Relay
-from simulator.testbed.packet_header import MessageAddress, PacketHeader, PacketKind
-from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Faults, RealRunPlan, Side, Window
+from simulator.testbed.packet_header import Datagram, MessageAddress, PacketHeader, PacketKind, SocketAddress
+from simulator.testbed.plan import FREE, SHAPED, WARM_UP, Side
 
 LATE_S = 0.5
 """By how much a loaded machine may be late here."""
-DOWN_S = 0.8
-"""In which it is there to send a packet."""
 LOSS = {"kind": "bernoulli", "probability": 0.5}
+DEAF = {"kind": "selective_repeat", "timeout_s": 1.0, "ack_loss": LOSS}
 PAYLOAD = PacketHeader(MessageAddress(PacketKind.PAYLOAD, 0, 2, 1), 0, 0)
 REPLY = PacketHeader(MessageAddress(PacketKind.REPLY, 0, 2, 1), 0, 0)
 
@@ -48,7 +46,7 @@ def of(delay_s: float = 0.0, ack_bits: int = 0, **changes: Any) -> Cell:
 
 def packet(header: PacketHeader, content: bytes = b"", net: Net = "shaped", sender: Side = "edge") -> bytes:
     hosts = HOSTS[net]
-    edge, cloud = place(hosts.edge, plan.EDGE_PORT), place(hosts.cloud, plan.CLOUD_PORT)
+    edge, cloud = SocketAddress.of(hosts.edge, plan.EDGE_PORT), SocketAddress.of(hosts.cloud, plan.CLOUD_PORT)
     source, target = (edge, cloud) if sender == "edge" else (cloud, edge)
     return Datagram(source, target, header.pack() + content).pack()
 
@@ -56,10 +54,8 @@ def packet(header: PacketHeader, content: bytes = b"", net: Net = "shaped", send
 class RelayBench:
     """A relay in a thread of its own, between two hosts that are the test."""
 
-    def __init__(self, folder: Path, given: Cell, faults: Faults) -> None:
-        RealRunPlan(folder, faults).write(given)
-        written = RealRunPlan.of(folder)
-        self.journal = written.journal("relay")
+    def __init__(self, folder: Path, given: Cell) -> None:
+        self.journal = folder / "relay.jsonl"
         self._kept = Journal(self.journal)
         names = [(side, net) for side in SIDES for net in NETS]
         pairs = {name: socket.socketpair(type=socket.SOCK_SEQPACKET) for name in names}
@@ -68,8 +64,7 @@ class RelayBench:
         for each in self._inner:
             each.setblocking(False)
         control, self._say = os.pipe()
-        edge_shaped, edge_free, cloud_shaped, cloud_free = (each.fileno() for each in self._inner)
-        relay = Relay(written, self._kept, (edge_shaped, edge_free, cloud_shaped, cloud_free), control)
+        relay = Relay(given, self._kept, [each.fileno() for each in self._inner], control)
         self._thread = threading.Thread(target=relay.run)
         self._thread.start()
         self.zero_s = 0.0
@@ -93,10 +88,10 @@ class RelayBench:
         """Whether no host receives anything for a while."""
         return not select.select(list(self.hosts.values()), (), (), 0.05)[0]
 
-    def stop(self, last: bytes = b"stop\n") -> list[PacketAired]:
+    def stop(self, last: bytes = b"stop\n") -> list[PacketSent]:
         os.write(self._say, last)
         self.close()
-        return [each for each in read(self.journal) if isinstance(each, PacketAired)]
+        return [each for each in read(self.journal) if isinstance(each, PacketSent)]
 
     def close(self) -> None:
         if self._say >= 0:
@@ -116,8 +111,8 @@ Benches = Callable[..., RelayBench]
 def benches(tmp_path: Path) -> Iterator[Benches]:
     made: list[RelayBench] = []
 
-    def make(given: Cell, faults: Faults | None = None, started: bool = True) -> RelayBench:
-        made.append(RelayBench(tmp_path, given, faults or Faults()))
+    def make(given: Cell, started: bool = True) -> RelayBench:
+        made.append(RelayBench(tmp_path, given))
         if started:
             made[-1].start()
         return made[-1]
@@ -132,21 +127,21 @@ def notice(header: PacketHeader, net: Net = "shaped", sender: Side = "edge") -> 
     sent = Datagram.unpack(packet(header, net=net, sender=sender))
     assert sent is not None
     content = header._replace(note=PacketKind.LEFT).pack()
-    return Datagram(SocketAddress(place(SHAPED.relay, 0).address, sent.target.port), sent.source, content).pack()
+    return Datagram(SocketAddress.of(SHAPED.relay, sent.target.port), sent.source, content).pack()
 
 
 def test_a_packet_comes_through_as_it_is_once_it_has_left_and_travelled(benches: Benches) -> None:
     bench = benches(of(delay_s=0.05, rate={"kind": "constant", "bps": 8_000}))
     sent = bench.send(PAYLOAD, bytes(10))
     assert bench.got("edge") == notice(PAYLOAD)
-    told_s = time.monotonic() - bench.zero_s
+    noticed_s = time.monotonic() - bench.zero_s
     assert bench.got("cloud") == sent
     arrived_s = time.monotonic() - bench.zero_s
     (aired,) = bench.stop()
     assert aired[:4] == (PAYLOAD.address, 0, 0, 400)
     assert aired.left_s == pytest.approx(aired.began_s + 0.05)
     assert aired.arrives_s == pytest.approx(aired.left_s + 0.05)
-    assert aired.left_s <= told_s < aired.left_s + LATE_S
+    assert aired.left_s <= noticed_s < aired.left_s + LATE_S
     assert aired.left_s + 0.05 <= arrived_s < aired.left_s + 0.05 + LATE_S
 
 
@@ -166,17 +161,21 @@ def test_packets_leave_one_after_the_other_each_way_for_itself(benches: Benches)
         assert [each.began_s for each in of_way[1:]] == left_s[:-1]
 
 
-def test_what_the_simulator_loses_is_lost_and_its_sender_still_hears_that_it_left(benches: Benches) -> None:
-    given = of(loss=LOSS)
-    bench = benches(given)
-    sent = [bench.send(PAYLOAD._replace(fragment=number, attempt=number % 3)) for number in range(20)]
-    uniform = Uniforms.of(given.seed, "uplink").under(0, 1).uniform
-    lost = [uniform(0, 2, 1, number, number % 3) < 0.5 for number in range(20)]
-    assert 0 < sum(lost) < 20
-    assert all(bench.got("edge") for _ in range(20))
-    assert [bench.got("cloud") for _ in range(20 - sum(lost))] == [
-        each for each, gone in zip(sent, lost, strict=True) if not gone
-    ]
+def test_what_the_simulator_loses_is_lost_and_its_sender_still_receives_its_notice(benches: Benches) -> None:
+    given = of(loss=LOSS, arq=DEAF)
+    bench, lost, deaf = benches(given), [], []
+    for number in range(20):
+        header, index = PAYLOAD._replace(fragment=number, attempt=number % 3), (0, 2, 1, number, number % 3)
+        is_lost, is_deaf = (Uniforms.of(given.seed, "uplink").under(0, each).uniform(*index) < 0.5 for each in (1, 3))
+        sent = bench.send(header)
+        assert bench.got("edge") == notice(header)
+        lost.append(is_lost)
+        if not is_lost:
+            assert bench.got("cloud") == sent
+            ack = bench.send(header._replace(note=PacketKind.ACK), net="free", sender="cloud")
+            deaf.append(is_deaf)
+            assert is_deaf or bench.got("edge", "free") == ack
+    assert 0 < sum(lost) < 20 and 0 < sum(deaf) < len(deaf)
     assert bench.is_quiet()
     assert [each.arrives_s is None for each in bench.stop()] == lost
 
@@ -192,25 +191,7 @@ def test_a_free_acknowledgement_takes_the_mean_delay_of_the_way_back_and_is_not_
     assert bench.stop() == []
 
 
-def test_a_free_acknowledgement_is_lost_where_the_simulator_loses_it(benches: Benches) -> None:
-    given = of(arq={"kind": "selective_repeat", "timeout_s": 1.0, "ack_loss": LOSS})
-    bench = benches(given)
-    uniform = Uniforms.of(given.seed, "uplink").under(0, 3).uniform
-    lost = [uniform(0, 2, 1, number, 0) < 0.5 for number in range(20)]
-    assert 0 < sum(lost) < 20
-    acks = []
-    for number in range(20):
-        header = PAYLOAD._replace(fragment=number)
-        bench.send(header)
-        assert bench.got("edge")
-        assert bench.got("cloud")
-        acks.append(bench.send(header._replace(note=PacketKind.ACK), net="free", sender="cloud"))
-    expected = [ack for ack, gone in zip(acks, lost, strict=True) if not gone]
-    assert [bench.got("edge", "free") for _ in expected] == expected
-    assert bench.is_quiet()
-
-
-def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_that_it_left(benches: Benches) -> None:
+def test_an_acknowledgement_that_costs_bits_takes_the_link_and_nobody_gets_a_notice_of_it(benches: Benches) -> None:
     bench = benches(of(ack_bits=480, rate={"kind": "constant", "bps": 48_000}))
     sent = bench.send(PAYLOAD._replace(fragment=3, attempt=2, note=PacketKind.ACK), bytes(20), sender="cloud")
     assert bench.got("edge") == sent
@@ -220,28 +201,16 @@ def test_an_acknowledgement_that_costs_bits_is_on_the_air_and_nobody_is_told_tha
     assert aired.left_s - aired.began_s == pytest.approx(0.01)
 
 
-def test_while_the_link_is_down_nothing_comes_through_and_what_leaves_is_told_of(benches: Benches) -> None:
-    bench = benches(of(), Faults(link_down=(Window(0.0, DOWN_S),)))
-    bench.send(PAYLOAD)
-    bench.send(PAYLOAD._replace(note=PacketKind.ACK), net="free", sender="cloud")
-    assert bench.got("edge") == notice(PAYLOAD)
-    assert bench.is_quiet()
-    time.sleep(max(0.0, bench.zero_s + DOWN_S - time.monotonic()))
-    sent = bench.send(PAYLOAD._replace(attempt=1))
-    assert bench.got("cloud") == sent
-    first, second = bench.stop()
-    assert first.arrives_s is None
-    assert second.arrives_s == second.left_s
-
-
 @pytest.mark.parametrize("started", [False, True])
 def test_the_warm_up_loses_nothing_and_nothing_of_it_is_noted(benches: Benches, started: bool) -> None:
-    bench = benches(of(loss=LOSS | {"probability": 0.9}), started=started)
+    bench = benches(of(loss=LOSS | {"probability": 0.9}, arq=DEAF), started=started)
     for number in range(20):
         warm = PacketHeader(MessageAddress(PacketKind.PROMPT, 0, WARM_UP, 0), number, 0)
         sent = bench.send(warm)
         assert bench.got("edge") == notice(warm)
         assert bench.got("cloud") == sent
+        ack = bench.send(warm._replace(note=PacketKind.ACK), net="free", sender="cloud")
+        assert bench.got("edge", "free") == ack
     assert bench.stop() == []
 
 

@@ -12,19 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from cells import cell, link
-from journal_files import Lines, Restart, lines_of, slowed, write
+from journal_files import Lines, lines_of, slowed, write
 from process_world import ProcessWorld
 from twin_journals import simulated
 
-from channels.codec.wire import decode_tokens
-from simulator import Cell, CellResult
+from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.decoding.nodes import CloudNode
 from simulator.protocols import PROTOCOLS
-from simulator.protocols.machine import Resumed
 from simulator.results.columns import BREAKDOWN
-from simulator.testbed.endpoints.restoration import pack_restored
-from simulator.testbed.journal import MessagePut, PacketAired, PassMade, RequestEnded
+from simulator.testbed.journal import CloudRestarted, MessagePut, RequestEnded
 from simulator.testbed.packet_header import PacketKind
 from simulator.testbed.plan import check
 from simulator.testbed.replayed.real_tables import tables
@@ -113,15 +109,20 @@ def test_each_instant_is_charged_once_where_steps_take_time(name: str, tmp_path:
     write(tmp_path, slowed(lines))
     real = tables(CELLS[name], tmp_path, Memory())
     same_decoding(expected.rounds, real.rounds)
-    gap_s = real.requests[list(BREAKDOWN)].sum(axis=1) - real.requests["latency_s"]
-    assert gap_s.abs().max() < 1e-9
+    charged_once(real)
     for name in BREAKDOWN:
         assert real.requests[name].to_numpy() == pytest.approx(expected.requests[name].to_numpy(), abs=5e-3), name
 
 
-def same_decoding(one: pd.DataFrame, other: pd.DataFrame) -> None:
+def charged_once(result: CellResult) -> None:
+    """Each instant of each request is in one state."""
+    gap_s = result.requests[list(BREAKDOWN)].sum(axis=1) - result.requests["latency_s"]
+    assert gap_s.abs().max() < 1e-9
+
+
+def same_decoding(one: pd.DataFrame, other: pd.DataFrame, but: tuple[str, ...] = ("_s",)) -> None:
     """The same rounds, but for their times."""
-    columns = [name for name in one.columns if not name.endswith("_s")]
+    columns = [name for name in one.columns if not name.endswith(but)]
     key = ["device", "request", "round"]
     pd.testing.assert_frame_equal(
         one[columns].sort_values(key, ignore_index=True), other[columns].sort_values(key, ignore_index=True)
@@ -169,56 +170,23 @@ def test_a_line_that_a_kill_has_cut_short_is_left_out(tmp_path: Path) -> None:
     same(expected.rounds, tables(CELLS["dense"], tmp_path, Memory()).rounds)
 
 
-ALONE = crowded(
-    K_SQS,
-    workload=ASKED | {"devices": 1, "requests": 1},
-    cloud=CLOUD | {"batching": "none"},
-    uplink=link(2e4),
-    downlink=link(1e5),
-)
-QUIET_S = 1.0
-"""From the round's submission before the cloud was killed to that after it."""
-
-
-@pytest.mark.parametrize("verified_before", [False, True])
-@pytest.mark.parametrize("scheme", [K_SQS, {"kind": "cloud_only"}], ids=lambda scheme: str(scheme["kind"]))
-def test_a_round_that_the_cloud_has_lost_is_verified_once_and_its_time_is_charged(
-    scheme: dict[str, Any], verified_before: bool, tmp_path: Path
+@pytest.mark.parametrize("scheme", [K_SQS, {"kind": "cloud_only"}, K_SQS | {"depth": 1}], ids=str)
+def test_what_killed_clouds_have_lost_is_verified_again_and_each_instant_is_charged_once(
+    scheme: dict[str, Any], tmp_path: Path
 ) -> None:
-    alone = ALONE.with_({"scheme": scheme})
-    expected, _ = simulated(alone, tmp_path)
-    lines = lines_of(tmp_path)
-    reply = next(
-        each for each in lines["relay"] if isinstance(each, PacketAired) and each.address[0::3] == (PacketKind.REPLY, 3)
-    )
-    passed = next(each for each in lines["cloud_0"] if isinstance(each, PassMade) and each.shares[0][2] == 3)
-    killed_s = reply.left_s + 0.001 if verified_before else passed.ended_s - 0.001
-    prompt, ended = lines["edge_0"][2], lines["edge_0"][-1]
-    assert isinstance(prompt, MessagePut) and isinstance(ended, RequestEnded)
-    format = alone.scheme.format(alone.models.pair.vocabulary)
-    prompt_tokens = decode_tokens(bytes.fromhex(prompt.content), format)
-    before = int((1 + expected.rounds["accepted"][expected.rounds["round"] < 3]).sum())
-    resumed = Resumed(CloudNode(3, (*prompt_tokens, *ended.tokens[:before])), len(prompt_tokens))
-    restart = Restart(lines, 3, killed_s, QUIET_S, pack_restored(resumed, format))
-    write(tmp_path, restart.lines)
-    real = tables(alone, tmp_path, Memory())
-    again = real.rounds["round"] == 3
-    for name in expected.rounds.columns:
-        if not name.endswith(("_s", "link_bits", "_attempts")):
-            assert expected.rounds[name].equals(real.rounds[name]), name
-    assert real.rounds["uplink_attempts"][again].item() == 2 * (restart.payload is not None)
-    assert real.requests["latency_s"].item() == pytest.approx(expected.requests["latency_s"].item() + QUIET_S)
-    spent = real.requests[list(BREAKDOWN)].sum(axis=1) - expected.requests[list(BREAKDOWN)].sum(axis=1)
-    assert spent.item() == pytest.approx(QUIET_S, abs=1e-9)
-    assert real.requests["prefill_s"].item() == pytest.approx(expected.requests["prefill_s"].item())
-    bits = bits_sent(real) - bits_sent(expected)
-    assert bits == pytest.approx(restart.added_bits + verified_before * reply.bits)
-
-
-def bits_sent(result: CellResult) -> float:
-    """Both ways."""
-    per_token = result.summary["uplink_bits_per_token"] + result.summary["downlink_bits_per_token"]
-    return per_token * float(result.requests["output_tokens"].sum())
+    """Each request loses the reply to its third round, or to a later one, with the cloud that had sent it."""
+    killed = crowded(scheme, workload=ASKED, uplink=link(2e4), downlink=link(1e5))
+    cut = [(device, request, 3) for device in range(3) for request in range(2)]
+    world = ProcessWorld(killed, tmp_path, 0.002, cut=cut)
+    world.run()
+    real = tables(killed, tmp_path, Memory())
+    charged_once(real)
+    assert sum(each.down for each in world.journaled(CloudRestarted)) == len(cut)
+    if "depth" not in scheme:
+        same_decoding(simulate(killed, memory=Memory()).rounds, real.rounds, but=("_s", "link_bits", "_attempts"))
+        up = real.rounds["uplink_attempts"]
+        assert (real.rounds["uplink_bits"] == up * (real.rounds["payload_bits"] + 320)).all()
+        assert (up[real.rounds["round"] == 3] >= 2 * (scheme is K_SQS)).all()
 
 
 def test_a_protocol_of_ones_own_runs_for_real_and_is_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

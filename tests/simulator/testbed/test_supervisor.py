@@ -36,7 +36,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         started.append(_Process("one", popen, tmp_path / "one.err"))
         run = object.__new__(_Run)
         run._selector = selectors.DefaultSelector()
-        run._selector.register(popen.stdout or 0, selectors.EVENT_READ, started[-1])
+        run._selector.register(started[-1].stdout, selectors.EVENT_READ, started[-1])
         return run, started[-1]
 
     yield start_one
@@ -77,10 +77,10 @@ def test_a_process_that_prints_nothing_more_ends_the_run_with_its_last_words(
     ],
 )
 def test_a_process_that_does_not_end_well_is_named_on_one_line(start: Start, program: str, problem: str) -> None:
-    run, one = start(program)
+    _, one = start(program)
     one.write("stop")
     with pytest.raises(ConfigError, match=rf"^real: the process one {problem}$"):
-        run._check_end(one)
+        one.check_end()
 
 
 def test_a_process_that_prints_nothing_in_time_is_named(start: Start) -> None:
