@@ -194,12 +194,9 @@ class Driver(ServedRequest):
     # Events.
 
     def _tell_edge(self, event: Event | None) -> None:
-        answer: Event | None = None
         if self._edge is not None:  # no name here holds on to it, as it may end in this step
             for command in self._edge.step(event):
-                answer = HANDLERS[type(command)](self, command)
-        if answer is not None:
-            self._tell_edge(answer)
+                HANDLERS[type(command)](self, command)
 
     def _tell_cloud(self, event: MessageArrived | machine.JobDone) -> None:
         if self._cloud is not None:
@@ -261,24 +258,24 @@ class Driver(ServedRequest):
 
     # Commands about the processor.
 
-    def _turn(self, round_number: int, then: Callable[[], None]) -> bool:
-        """Takes the processor; False: it is not free, and `then` follows once it is."""
+    def _turn(self, round_number: int, then: Callable[[], None]) -> None:
+        """Takes the processor, and goes on: now, or once it is free."""
         called = self._device.call(self._request)
-        if called is not None:
+        if called is None:
+            then()
+        else:
             self._enter(round_number, "edge_queue_s")
             self._when(called, then)
-        return called is None
 
-    def _take_turn(self, command: machine.TakeTurn) -> Event | None:
+    def _take_turn(self, command: machine.TakeTurn) -> None:
         if command.round not in self._request.open:
             self._begin_round(command)
-        return Signal.TURN if self._turn(command.round, partial(self._tell_edge, Signal.TURN)) else None
+        self._turn(command.round, partial(self._tell_edge, Signal.TURN))
 
     def _draft_all(self, command: machine.DraftAll) -> None:
         if command.round not in self._request.open:
             self._begin_round(command)
-        if self._turn(command.round, partial(self._draft_now, command)):
-            self._draft_now(command)
+        self._turn(command.round, partial(self._draft_now, command))
 
     def _draft_now(self, command: machine.DraftAll) -> None:
         """The processor drafts and encodes a round from now on: its whole course is known."""
@@ -336,11 +333,9 @@ class Driver(ServedRequest):
         self._when(self._env.timeout(command.until_s - self._env.now), partial(self._waited, command.round))
 
     def _waited(self, round_number: int) -> None:
-        then = partial(self._tell_edge, Signal.WAITED)
-        if self._turn(round_number, then):
-            then()
+        self._turn(round_number, partial(self._tell_edge, Signal.WAITED))
 
-    def _order(self, command: Order) -> Event | None:
+    def _order(self, command: Order) -> None:
         if command is Order.SETTLED:
             self._show()
             self._has_all()
@@ -350,13 +345,12 @@ class Driver(ServedRequest):
             self._await_answer()
         elif command is Order.LOOK:
             link = self._network.links[UPLINK].seen_by(self._request.device)
-            return machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link)
+            self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link))
         else:
             self._pending = None
             if self._work is not None:
                 self._end_work()
                 self._device.end_work()
-        return None
 
     def _enter(self, round_number: int, state: str) -> None:
         """The request waits for this work of the edge, unless the cloud has all of the round that will come."""
@@ -573,7 +567,7 @@ class Driver(ServedRequest):
         self._network.cloud.forget(self._key)
 
 
-HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {
+HANDLERS: Final[dict[type, Callable[[Driver, Any], None]]] = {
     machine.AddPart: Driver._add_part,
     machine.BeginRound: Driver._begin_round,
     machine.CloseRound: Driver._close_round,
@@ -593,4 +587,4 @@ HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {
     machine.TakeTurn: Driver._take_turn,
     machine.WaitUntil: Driver._wait_until,
 }
-"""How each command is carried out; what it answers is an event that has come about at once."""
+"""How each command is carried out."""

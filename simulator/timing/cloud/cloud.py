@@ -311,7 +311,9 @@ class PassTimes:
         the engine's step around them, one for all, and of the rounds that are read and verified beside it, one after
         another."""
         work = [(share.new_tokens, share.cached_tokens) for share in shares]
-        verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s + self._judging_s(shares)
+        verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s
+        if self._judge_s or self._decode_s_per_draft:
+            verify_s += self._judging_s(shares)
         drafting = [share.drafting for share in shares if share.job.mirrors or share.job.cloud_drafts]
         if not drafting:
             return verify_s
@@ -329,7 +331,5 @@ class PassTimes:
         return latency.drawn_s(work, uniform, self._spells.uniform(*job.session))
 
     def _judging_s(self, shares: Sequence[Share]) -> float:
-        if not (self._judge_s or self._decode_s_per_draft):
-            return 0.0
         judged = [share.job.judged_drafts for share in shares if share.completes]
         return sum(self._judge_s + self._decode_s_per_draft * drafts for drafts in judged if drafts is not None)
