@@ -81,7 +81,7 @@ class Link:
 
     def guard(self, gate: Gate[Fragment]) -> None:
         """Sets what each transmitter obeys; before the first packet."""
-        self.senders.gate = gate
+        self.senders.gate, self.senders.serve = gate, self.serve
 
     @property
     def in_flight(self) -> int:

@@ -6,7 +6,7 @@ on it, no other starts; then the one goes that joined its queue first, of those 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import count
 
 import simpy
@@ -15,8 +15,6 @@ from channels.link.sharing import Gate
 from simulator.timing.event_loop import later
 from simulator.timing.link import Link
 from simulator.timing.messages import Fragment, LinkTransmitter
-
-Serve = Callable[[LinkTransmitter, float], None]
 
 
 def share_media(env: simpy.Environment, pairs: Iterable[tuple[Link, Link]]) -> None:
@@ -27,10 +25,10 @@ def share_media(env: simpy.Environment, pairs: Iterable[tuple[Link, Link]]) -> N
         medium = known[0] if known else Medium(env, per_device=pair[0].config.half_duplex == "device")
         media |= dict.fromkeys([*pair, *(link for link in media if media[link] in known)], medium)
     for link, medium in media.items():
-        link.guard(medium.gate(link.serve))
+        link.guard(medium)
 
 
-class Medium:
+class Medium(Gate[Fragment]):
     """What both directions of some links have in common: one medium for all devices, or one for each.
 
     Packets wait transmitter by transmitter, and each has a number in the order of joining.
@@ -42,16 +40,10 @@ class Medium:
         self._order = count()
         self._on_air: dict[int, Fragment] = {}
         self._waiting: dict[int, dict[LinkTransmitter, dict[Fragment, int]]] = {}
-        self._serve: dict[LinkTransmitter, Serve] = {}
 
-    def gate(self, serve: Serve) -> Gate[Fragment]:
-        """The gate of one link; `serve` has a transmitter of that link start what may start at this instant."""
-        return _HalfDuplex(self, serve)
-
-    def joined(self, packet: Fragment, serve: Serve) -> None:
+    def joined(self, packet: Fragment) -> None:
         """A packet waits for the medium from now on."""
         transmitter = packet.sender.transmitter
-        self._serve[transmitter] = serve
         self._waiting.setdefault(self._key(packet), {}).setdefault(transmitter, {})[packet] = next(self._order)
 
     def admits(self, packet: Fragment) -> bool:
@@ -100,33 +92,10 @@ class Medium:
         for transmitter in sorted(
             self._waiting.get(key, {}), key=lambda transmitter: next(iter(self._waiting[key][transmitter].values()))
         ):
-            self._serve[transmitter](transmitter, self._env.now)
+            transmitter.serve(transmitter, self._env.now)
 
     def _key(self, packet: Fragment) -> int:
         return packet.index[0] if self._per_device else 0
-
-
-class _HalfDuplex(Gate[Fragment]):
-    """The gate of one link to the medium."""
-
-    def __init__(self, medium: Medium, serve: Serve) -> None:
-        self._medium = medium
-        self._serve = serve
-
-    def joined(self, packet: Fragment) -> None:
-        self._medium.joined(packet, self._serve)
-
-    def admits(self, packet: Fragment) -> bool:
-        return self._medium.admits(packet)
-
-    def started(self, packet: Fragment) -> None:
-        self._medium.started(packet)
-
-    def left(self, packet: Fragment) -> None:
-        self._medium.left(packet)
-
-    def discarded(self, packet: Fragment) -> None:
-        self._medium.discarded(packet)
 
 
 def _free(transmitter: LinkTransmitter) -> bool:

@@ -205,6 +205,8 @@ class LinkTransmitter:
     """The jitter of waits for an acknowledgement."""
     pauses: TimerJitter
     """The jitter of pauses after the last attempt in a row."""
+    serve: Callable[[LinkTransmitter, float], None]
+    """Has it start what may start at this instant, for its gate."""
     planned: int = 0
     """The server's version that the next departure was set for."""
     on_air: int = 0

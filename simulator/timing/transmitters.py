@@ -31,6 +31,8 @@ class DeviceSenders(dict[int, DeviceSender]):
         super().__init__()
         self.gate: Gate[Fragment] | None = None
         """The gate of each transmitter that is opened from now on."""
+        self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
+        """Has one of them start what its gate lets go."""
         self._station = station
         self._config = config
         self._uniforms = uniforms
@@ -75,10 +77,15 @@ class DeviceSenders(dict[int, DeviceSender]):
             ack_loss=config.arq.ack_loss.over(curve, ack),
             timers=TimerJitter(config.arq.timer_jitter, timers),
             pauses=TimerJitter(config.arq.timer_jitter, pauses),
+            serve=self.serve,
         )
         transmitter.server.gate = self.gate
         self._station.servers = len(self._transmitters)
         return transmitter
+
+
+def _not_gated(transmitter: LinkTransmitter, now_s: float) -> None:
+    """Serves no transmitter: without a gate nobody asks for it."""
 
 
 class Access:
