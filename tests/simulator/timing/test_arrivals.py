@@ -212,7 +212,7 @@ def test_a_run_leaves_nothing_to_the_garbage_collector(scheme: object) -> None:
     gc.disable()
     try:
         run = ran(cell(scheme))
-        left = [each for each in gc.get_objects() if isinstance(each, Driver)]
+        left = [each for each in gc.get_objects() if type(each) is Driver]
     finally:
         gc.enable()
     assert run.requests and not left, "a request that has ended holds itself"
