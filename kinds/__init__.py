@@ -26,8 +26,7 @@ from kinds.mistakes import Rule, is_foreign, print_once, shown, watch
 
 
 class _Short(ModelMetaclass):
-    """This metaclass makes `dir` and `help` of a part show what it adds to a pydantic model, not the model's some
-    hundred names."""
+    """Makes `dir` and `help` of a part show what it adds to a pydantic model, not the model's hundred names."""
 
     def __dir__(self) -> list[str]:
         ours = (vars(base) for base in self.__mro__ if base not in BaseModel.__mro__)
@@ -47,8 +46,8 @@ class Part(BaseModel, metaclass=_Short):
             known = cls.model_fields
             for name, value in fields.items():
                 if name not in known:
-                    told = {"path": str(name) or "''", "got": value, "hint": meant(str(name), known)}
-                    raise PydanticCustomError("no_such_field", "no such field{hint}", told)
+                    details = {"path": str(name) or "''", "got": value, "hint": meant(str(name), known)}
+                    raise PydanticCustomError("no_such_field", "no such field{hint}", details)
         return fields
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:

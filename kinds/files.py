@@ -58,8 +58,7 @@ GivenPath = Annotated[Path, AfterValidator(placed)]
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BufferedReader]:
-    """A regular file, opened to read its bytes. Raises ConfigError where it cannot be read, or is a pipe or a device,
-    which may never end."""
+    """Opens a regular file to read its bytes. Raises ConfigError for what cannot be read, and for a pipe or device."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
@@ -160,8 +159,8 @@ def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, list[str]]
     (place, header), *rows = _rows(path)
     for name in columns:
         if (times := header.count(name)) != 1:
-            told = f"the columns must be {', '.join(columns)}; others may stand beside them"
-            raise ConfigError(f"{place}: {told}; {name} is {f'there {times} times' if times else 'missing'}")
+            message = f"the columns must be {', '.join(columns)}; others may stand beside them"
+            raise ConfigError(f"{place}: {message}; {name} is {f'there {times} times' if times else 'missing'}")
     for place, row in rows:
         if len(row) != len(header):
             raise ConfigError(f"{place}: must hold {len(header)} values, got {','.join(row)!r}")
@@ -201,8 +200,7 @@ def sha256_once(path: Path) -> str:
 
 
 def by_content(value: object) -> str:
-    """What stands for a file among the fields of a part, in JSON: the hash of what is in it. Raises ConfigError when it
-    cannot be read."""
+    """The hash that stands for a file among a part's fields, in JSON. Raises ConfigError when it cannot be read."""
     assert isinstance(value, Path), f"a field holds {value!r}, which has no name"
     return sha256(value)
 

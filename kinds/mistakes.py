@@ -1,9 +1,9 @@
-"""Users' mistakes, each told on one line: a value that a field refuses, and what a class of their own does wrong.
+"""Users' mistakes, each reported on one line: a value that a field refuses, and what a class of their own does wrong.
 
-A class of a user's file is called from deep inside a run. Where it raises, the file and line of its own code are told.
-Where it answers what it must not, the rule is told that its family has for that method: `Choice.method_rules`. Its
-methods are pure functions, for what they answer is remembered: now and then one is called twice, and refused where the
-two answers differ. Our own classes are trusted, and asked as they are.
+A class of a user's file is called from deep inside a run. Where it raises, the file and line of its own code are
+reported. Where it answers what it must not, the message is the rule that its family has for that method:
+`Choice.method_rules`. Its methods are pure functions, for what they answer is remembered: now and then one is called
+twice, and refused where the two answers differ. Our own classes are trusted, and asked as they are.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ CALLED_TWICE, TWICE_EVERY = 8, 64
 
 
 class ConfigError(ValueError):
-    """A user's mistake, told on one line: field, value, what is allowed. What a terminal would not show is escaped."""
+    """A user's mistake on one line: field, value, what is allowed. What a terminal would not show is escaped."""
 
     status = 2
     """What a command exits with."""
 
-    def __init__(self, told: str) -> None:
-        super().__init__(printable(told))
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 def printable(text: str, kept: str = "") -> str:
@@ -81,7 +81,7 @@ def is_foreign(module: str) -> bool:
 
 
 def watch(cls: type, rules: Mapping[str, Rule]) -> None:
-    """Has a user's class keep to `rules` in the methods that it defines itself, and its file told where it raises."""
+    """Has a user's class keep to `rules` in its own methods, and its file reported where it raises."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if file is not None:
         _FOREIGN[cls.__module__] = realpath(file)
@@ -115,7 +115,7 @@ def is_number(value: object) -> TypeGuard[float]:
 def users_mistakes_told(imports: Sequence[object] = ()) -> Iterator[None]:
     """Raises what goes wrong in a user's class as a ConfigError: one line, from a worker too.
 
-    `imports`: files of the user's that take part. With them, what cannot be told to come from elsewhere is theirs.
+    `imports`: files of the user's that take part. With them, what is not known to come from elsewhere is theirs.
     """
     try:
         yield
@@ -181,8 +181,8 @@ def _watched(method: Callable[..., object], rule: Rule) -> Callable[..., object]
         if calls <= CALLED_TWICE or calls % TWICE_EVERY == 0:
             again = method(*arguments, **named)
             if not _same(answer, again):
-                told = f"must be pure: called twice alike, it returned {shown(answer)}, then {shown(again)}"
-                found.append(ImpureError(str(broken_rule(method, told))))
+                what = f"must be pure: called twice alike, it returned {shown(answer)}, then {shown(again)}"
+                found.append(ImpureError(str(broken_rule(method, what))))
         if found:
             raise found[0]
         return answer
@@ -238,8 +238,8 @@ def _place_named(message: str) -> str | None:
 
 
 def _said(error: BaseException) -> str:
-    said = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _place(file: str, line: int) -> str:

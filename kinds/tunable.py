@@ -15,8 +15,7 @@ from kinds import Part
 
 @dataclass(frozen=True, init=False)
 class Tunable:
-    """The values worth trying of a field, in order. A field that is lossy to change has none: it would be tuned to
-    the largest loss."""
+    """The values worth trying of a field, in order. A lossy field has none: it would be tuned to the largest loss."""
 
     values: tuple[object, ...]
 

@@ -49,10 +49,10 @@ class _Loader(yaml.SafeLoader):
         lines: dict[object, int] = {}
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
-                told = key.value if key.tag == _MERGE else self.construct_object(key)
-                if told in lines:
-                    raise _error(f"the key {shown(told)} is given twice, first in line {lines[told]}", key.start_mark)
-                lines[told] = key.start_mark.line + 1
+                name = key.value if key.tag == _MERGE else self.construct_object(key)
+                if name in lines:
+                    raise _error(f"the key {shown(name)} is given twice, first in line {lines[name]}", key.start_mark)
+                lines[name] = key.start_mark.line + 1
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
@@ -61,8 +61,8 @@ class _Loader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except (ValueError, AttributeError, TypeError, OverflowError) as error:
-            told = f"is no {node.tag.rpartition(':')[2]} that can be read ({first_line(error)})"
-            raise _error(told, node.start_mark) from None
+            message = f"is no {node.tag.rpartition(':')[2]} that can be read ({first_line(error)})"
+            raise _error(message, node.start_mark) from None
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
         found = super().construct_scalar(node)
@@ -71,13 +71,12 @@ class _Loader(yaml.SafeLoader):
         return found
 
 
-def _error(told: str, mark: yaml.Mark) -> yaml.YAMLError:
-    return yaml.constructor.ConstructorError(None, None, told, mark)
+def _error(message: str, mark: yaml.Mark) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, message, mark)
 
 
 def load_yaml(text: str) -> object:
-    """As `yaml.safe_load`, for a text of at most MOST_CHARACTERS and MOST_VALUES in which no mapping has a key twice.
-    Raises YAMLError, whatever is wrong."""
+    """`yaml.safe_load` within MOST_CHARACTERS and MOST_VALUES, no key twice. Raises YAMLError, whatever is wrong."""
     if len(text) > MOST_CHARACTERS:
         raise yaml.constructor.ConstructorError(None, None, f"must have at most {MOST_CHARACTERS:,} characters", None)
     try:

@@ -1,8 +1,8 @@
 """How often drafts are accepted, as it varies along a text: fitted to survival by position or a mean accepted length.
 
-A text is cut into stretches; within one, each draft stands with the same probability a. Survival, P(the first j drafts
-of a round all stand), is then E[a^j] over **rounds**, and not geometric. Text of low acceptance takes more rounds, so
-what is laid out along the text is its share of **tokens**,
+A text is cut into stretches; within one, each draft is accepted with the same probability a. Survival, P(the first j
+drafts of a round are all accepted), is then E[a^j] over **rounds**, and not geometric. Text of low acceptance takes
+more rounds, so what is laid out along the text is its share of **tokens**,
 
     share(a) = round_share(a) (1 + a + ... + a^L) / its sum,            L drafts a round.
 
@@ -87,8 +87,7 @@ class RoundCounts:
         return survival
 
     def _starts(self, entry: Floats) -> Floats:
-        """[M, B]: expected rounds that start at each token of a stretch, from the distribution [M, L + 1] of its first
-        start."""
+        """[M, B]: expected rounds that start at each token of a stretch; `entry` [M, L + 1]: its first start."""
         starts = np.zeros_like(self.renewals)
         for first in range(entry.shape[1]):
             starts[:, first:] += entry[:, first, None] * self.renewals[:, : self.stretch_tokens - first]
@@ -130,11 +129,9 @@ def _part(edges: Floats, quantiles: Floats) -> Ints:
 
 
 CONCENTRATION = 3.4 + 0.66
-"""alpha + beta of the Beta distribution that fits Llama-3.3-70B with Llama-3.2-1B: stands where only a mean is known.
-Ours."""
+"""alpha + beta where only a mean is known: our fit to Llama-3.3-70B with Llama-3.2-1B."""
 NEAR = 0.015
-"""A Beta distribution that misses no survival by more is kept: figures are told to two digits, and have noise of their
-own."""
+"""A Beta distribution that misses no survival by more is kept: figures have two digits, and noise."""
 _NODES = 16
 
 
@@ -142,11 +139,11 @@ class AlongText(Protocol):
     """Which acceptance a text has where: a pure function of the position and of where the text starts, in [0, 1)."""
 
     def acceptance(self, start: float, position: int) -> float:
-        """P(a draft from the drafter's own distribution stands at this position of the text)."""
+        """P(a draft from the drafter's own distribution is accepted at this position of the text)."""
         ...
 
     def survival(self, drafts: int) -> Floats:
-        """[drafts]: P(the first 1, 2, ... drafts of a round all stand), over the rounds of long texts."""
+        """[drafts]: P(the first 1, 2, ... drafts of a round are all accepted), over the rounds of long texts."""
         ...
 
     def thinned(self, factor: float, drafts: int) -> AlongText:
@@ -214,7 +211,7 @@ class Pattern:
 
 @lru_cache(maxsize=64)
 def fit_survival(survival: tuple[float, ...], stretch_tokens: int) -> AlongText:
-    """The layout whose rounds of L = len(survival) drafts survive as told by position, as near as any found."""
+    """The layout whose rounds of L = len(survival) drafts survive as given by position, as near as any found."""
     given = np.array(survival)
     found: AlongText = _nearest_beta(given, stretch_tokens)
     if missed(found, given) > NEAR:

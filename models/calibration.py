@@ -1,4 +1,4 @@
-"""Measures a model's passes into a table that the clock `profile` reads, and fits the other clocks to it."""
+"""Measures a model's passes into a table that the latency model `profile` reads, and fits others to it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ import numpy as np
 from scipy.optimize import OptimizeResult, least_squares, nnls
 
 from kinds.arrays import Floats
-from models.clocks.affine import Affine
-from models.clocks.datasheets import Accelerator, ModelSize
-from models.clocks.latency import Latency
-from models.clocks.pass_table import TimedPass
-from models.clocks.roofline import Roofline
+from models.latency.datasheets import Accelerator, ModelSize
+from models.latency.latency import Affine, Latency
+from models.latency.pass_table import TimedPass
+from models.latency.roofline import Roofline
 
 FLOAT32_BYTES = 4.0
 VERIFIED_TOKENS = 16
-"""New tokens of a pass up to which the distribution after each is asked for, as a verification does; behind more, the
-last."""
+"""New tokens up to which a pass is asked for the distribution after each; behind more, for the last."""
 DAMPING = 1e-3  # of the roofline's fit: keeps a figure that no pass depends on where the search began
 
 
@@ -71,15 +69,15 @@ def measure(
     ]
 
 
-def relative_errors(clock: Latency, rows: Sequence[TimedPass]) -> Floats:
+def relative_errors(latency: Latency, rows: Sequence[TimedPass]) -> Floats:
     """Returns how far the latency model is above each measured row, as a share of that. float64, [rows]."""
-    told_s = [clock.pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
-    errors: Floats = np.array(told_s) / [row.seconds for row in rows] - 1
+    predicted_s = [latency.pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
+    errors: Floats = np.array(predicted_s) / [row.seconds for row in rows] - 1
     return errors
 
 
 def fitted_affine(rows: Sequence[TimedPass]) -> Affine:
-    """The affine clock of the least sum of squared relative errors; no term is negative."""
+    """The affine latency model of the least sum of squared relative errors; no term is negative."""
     terms = np.array([(1, row.batch, row.batch * row.new_tokens, row.batch * row.cached_tokens) for row in rows])
     seconds = np.array([row.seconds for row in rows])
     found = nnls(terms / seconds[:, None], np.ones(len(rows)))[0]
@@ -92,7 +90,7 @@ def fitted_roofline(rows: Sequence[TimedPass], size: ModelSize) -> Roofline:
     errors. Its device's figures are what passes reached, not a data sheet's."""
     seconds = np.log([row.seconds for row in rows])
 
-    def clock(figures: Floats) -> Roofline:
+    def roofline(figures: Floats) -> Roofline:
         flops_per_s, bytes_per_s, overhead_s = (float(f"{each:.12g}") for each in np.exp(figures))
         device = Accelerator(
             name="measured_here", flops_per_s=flops_per_s, bytes_per_s=bytes_per_s, source="sqsim calibrate"
@@ -103,7 +101,7 @@ def fitted_roofline(rows: Sequence[TimedPass], size: ModelSize) -> Roofline:
 
     def searched(start: Floats) -> OptimizeResult:
         def misses(figures: Floats) -> Floats:
-            predicted_s = [clock(figures).pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
+            predicted_s = [roofline(figures).pass_s([(row.new_tokens, row.cached_tokens)] * row.batch) for row in rows]
             return np.concatenate([np.log(predicted_s) - seconds, DAMPING * (figures - start)])
 
         return least_squares(misses, start, diff_step=1e-3)
@@ -116,7 +114,7 @@ def fitted_roofline(rows: Sequence[TimedPass], size: ModelSize) -> Roofline:
         )
         for share in (0.1, 0.5, 0.9)  # of the fastest pass, what is overhead
     )
-    return clock(_rounded(min(map(searched, starts), key=lambda found: float(found.cost)).x))
+    return roofline(_rounded(min(map(searched, starts), key=lambda found: float(found.cost)).x))
 
 
 def _rounded(logarithms: Floats) -> Floats:

@@ -99,8 +99,7 @@ def read_card(path: Path) -> Card:
 
 
 def fingerprint(*parts: str) -> str:
-    """Hash of what decides a float32 model's distributions: `parts` (hashes of its files), dtype, library versions, and
-    how matrix products round."""
+    """Hash of what decides a float32 model's distributions: `parts` (hashes of files), dtype, versions, rounding."""
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers")]
     decisive = [*parts, "float32", *libraries, f"MKL_CBWR={products()}"]
     return hashlib.sha256(" ".join(decisive).encode()).hexdigest()
@@ -112,8 +111,7 @@ _STRICT: Final = 0x10000  # MKL_CBWR_STRICT of MKL's header mkl_types.h
 
 
 def device_of(name: DeviceName) -> Literal["cpu", "cuda"]:
-    """What a network under this name runs on here: `auto` is a GPU where torch was built for one and the driver counts
-    one that this process may use."""
+    """What a network runs on here: `auto` is a GPU where torch takes one and this process may use one."""
     if name != "auto":
         return name
     return "cuda" if _torch_takes_cuda() and _sees_gpu(_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES")) else "cpu"
@@ -160,7 +158,7 @@ def products() -> str:
 
 
 def _is_strict() -> bool:
-    """Whether the MKL within torch, which is imported, is in its strict mode; False where that cannot be told."""
+    """Whether the MKL within torch, which is imported, is in its strict mode; False where that is not known."""
     torch = sys.modules["torch"].__file__ or ""
     try:
         mode: int = ctypes.CDLL(str(Path(torch).parent / "lib" / "libtorch_cpu.so")).mkl_serv_cbwr_get(-1)

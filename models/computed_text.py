@@ -24,13 +24,11 @@ from models.interface import (
 )
 
 WriteDistribution = Callable[[Floats, tuple[int, ...], int], None]
-"""write(out, tokens, end): the distribution of the token after tokens[:end] into out [V]; a pure function of these
-tokens."""
+"""write(out, tokens, end): puts the distribution after tokens[:end] into out [V]; a pure function of these."""
 
 
 class ComputedText:
-    """A `CachedText` whose distributions are a function of the text. `cached` is tracked as a real cache would hold
-    it."""
+    """A `CachedText` whose distributions are a function of the text; `cached` is as a real cache would hold it."""
 
     def __init__(self, write: WriteDistribution, vocabulary: int, context_tokens: int) -> None:
         self._write = write

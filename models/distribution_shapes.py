@@ -84,8 +84,7 @@ class DistributionShape(NamedTuple):
 
 
 class ShapedDistributions:
-    """The distributions of a vocabulary at a temperature above 0. Shapes are made when first asked for and kept: at
-    most 64 V numbers, 78 MB at V = 151,936."""
+    """Those of a vocabulary at a temperature above 0. Shapes are kept: 64 V numbers, 78 MB at V = 151,936."""
 
     def __init__(self, vocabulary: int, temperature: float, order: Ints) -> None:
         self.vocabulary = vocabulary

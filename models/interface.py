@@ -73,7 +73,7 @@ class TokenTree:
         return self.depths[-1] if self.depths else 0
 
     def children(self, node: int) -> tuple[int, ...]:
-        """The nodes that hang on `node`, -1 for the text itself, in the order in which they are verified."""
+        """The children of `node`, -1 for the text itself, in the order in which they are verified."""
         return tuple(range(bisect_left(self.parents, node), bisect_right(self.parents, node)))
 
     def path_to(self, node: int) -> tuple[int, ...]:
@@ -113,19 +113,19 @@ class CachedText(Protocol):
         """The distributions after `tokens` (row 0) and after `tokens` and the path to node i (row 1 + i): [N + 1, V]
         float64.
 
-        Cached entries are kept and dropped as `laws` does; then one forward pass runs over the missing tokens and all N
-        nodes, each of which sees the text and the nodes of its own path alone. It costs what a line of N drafts does.
-        Of a tree of one branch, the pass and its distributions are those of `laws`. Afterwards `cached == tokens`.
-        Raises ValueError on an empty text, and when the text and the longest path exceed the model's context;
-        ConfigError on a tree that branches where the model takes no mask or positions.
+        Cached entries are kept and dropped as `distributions` does; then one forward pass runs over the missing tokens
+        and all N nodes, each of which sees the text and the nodes of its own path alone. It costs what a line of N
+        drafts does. Of a tree of one branch, the pass and its distributions are those of `distributions`. Afterwards
+        `cached == tokens`. Raises ValueError on an empty text, and when the text and the longest path exceed the
+        model's context; ConfigError on a tree that branches where the model takes no mask or positions.
         """
         ...
 
     def graft(self, path: tuple[int, ...]) -> None:
         """Keeps what the tree pass cached of these nodes: `cached == (*tokens, *tree.along(path))`.
 
-        To be called right after `tree_laws`; whatever else is asked of the text forgets the tree. Raises ValueError
-        where there is no tree, or `path` does not lead down it from the text.
+        To be called right after `tree_distributions`; whatever else is asked of the text forgets the tree. Raises
+        ValueError where there is no tree, or `path` does not lead down it from the text.
         """
         ...
 
@@ -135,8 +135,7 @@ class CachedText(Protocol):
 
 
 def require_tree(tokens: tuple[int, ...], tree: TokenTree, context_tokens: int) -> None:
-    """Raises ValueError where no distribution follows a text, or it does not fit the context with its tree's longest
-    path."""
+    """Raises ValueError where text and longest path have no distribution or do not fit the context."""
     require_text(tokens, 1, context_tokens)
     if len(tokens) + tree.depth > context_tokens:
         raise ValueError(f"text of {len(tokens)} tokens and a path of {tree.depth}: at most {context_tokens}")
@@ -145,7 +144,7 @@ def require_tree(tokens: tuple[int, ...], tree: TokenTree, context_tokens: int) 
 def require_tree_passed(tree: TokenTree | None) -> TokenTree:
     """The tree whose pass was the last thing asked of a text. Raises ValueError where there is none."""
     if tree is None:
-        raise ValueError("graft: allowed right after tree_laws only")
+        raise ValueError("graft: allowed right after tree_distributions only")
     return tree
 
 
@@ -214,12 +213,11 @@ class Pair(Choice, family=True):
     summary: ClassVar[str]
     """One line for a person: what runs."""
     has_networks: ClassVar[bool] = False
-    """Whether its distributions come from forward passes: several decodings may share them, and what a load has told is
-    kept from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides
+    """Whether its distributions come from forward passes: several decodings may share them, and what a load has found
+    is kept from process to process (`pair_cards`), as weights take seconds. The fingerprint then tells all that decides
     the prompts and the end token, too."""
     has_distributions: ClassVar[bool] = True
-    """Whether its distributions say more than which token it is: schemes that send the drafter's distributions need
-    them."""
+    """Whether its distributions say more than the token, as schemes that send them need."""
 
     @property
     def remark(self) -> str:
@@ -228,14 +226,13 @@ class Pair(Choice, family=True):
 
     @property
     def at_hand(self) -> bool:
-        """Whether vocabulary, context and fingerprint can be told without the network. Where not, they raise
+        """Whether vocabulary, context and fingerprint are known without the network. Where not, they raise
         ConfigError until `prepare` has been called: describing a pair never reaches the network."""
         return True
 
     @property
     def weight_bytes(self) -> float | None:
-        """A weight of the models that its acceptance was measured of; None where its own networks run, or no source
-        tells."""
+        """Bytes a weight of the models whose acceptance was measured; None where networks run, or no source tells."""
         return None
 
     def check_temperature(self, temperature: float) -> None:

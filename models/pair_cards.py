@@ -29,7 +29,7 @@ _LOADING = threading.RLock()
 
 
 class PairCard(Part):
-    """What a load has told of a pair."""
+    """What a load has found out about a pair."""
 
     pair: Described
     code: str  # hash of the source that made it
@@ -92,7 +92,7 @@ def card_of(pair: Pair) -> PairCard:
 
 
 def recorded(pair: Pair) -> PairCard | None:
-    """The kept card of a pair whose fingerprint cannot be told without it: by its fields. None where there is none.
+    """The kept card of a pair whose fingerprint is not known without it: by its fields. None where there is none.
 
     Raises ConfigError where there are several, of weights that were not the same or did not run on the same device.
     """
@@ -142,7 +142,7 @@ def describe(pair: Pair) -> Described:
 def code() -> str:
     """Hash of the source that decides what is on a card, which is part of what decides what is decoded."""
     home = Path(__file__).parent
-    files = sorted(path for path in home.rglob("*.py") if path.relative_to(home).parts[0] != "clocks")
+    files = sorted(path for path in home.rglob("*.py") if path.relative_to(home).parts[0] != "latency")
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 

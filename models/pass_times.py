@@ -1,4 +1,4 @@
-"""Times of a model's passes, the way the simulator runs them: float32, and one torch thread unless told.
+"""Times of a model's passes, the way the simulator runs them: float32, and one torch thread unless set otherwise.
 
 One thread on a processor is timed by its own clock, which stands still while other work has the core: what the pass
 takes where it has a core to itself. Several threads, and a GPU, are timed by the wall.
@@ -25,17 +25,20 @@ from transformers import DynamicCache
 
 from kinds import ConfigError
 from models.calibration import VERIFIED_TOKENS, PassTimer
-from models.clocks.datasheets import ModelSize
-from models.clocks.model_config import size_of
-from models.clocks.pass_table import TimedPass
 from models.interface import CachedText, LanguageModel
+from models.latency.datasheets import ModelSize
+from models.latency.model_config import size_of
+from models.latency.pass_table import TimedPass
 from models.shared_passes import together
 from models.transformer import TransformerModel
 
 
 def timer_of(model: LanguageModel, threads: int = 1) -> PassTimer:
     """What times the passes of a loaded model."""
-    return _NetworkTimer(model, threads) if isinstance(model, TransformerModel) else _TextTimer(model)
+    if isinstance(model, TransformerModel):
+        return _NetworkTimer(model, threads)
+    text = tuple(place * 7919 % model.vocabulary for place in range(model.context_tokens))
+    return TextPasses(model, text, 1.0, 0.0, 0, most_sequences=1, now_s=time.thread_time)
 
 
 def size_of_model(model: LanguageModel, name: str) -> ModelSize | None:
@@ -110,24 +113,6 @@ class _NetworkTimer:
             torch.cuda.synchronize()
 
 
-class _TextTimer:
-    """One text at a time, through the interface that every model has."""
-
-    most_sequences: int | None = 1
-
-    def __init__(self, model: LanguageModel) -> None:
-        self._vocabulary = model.vocabulary
-        self._text: CachedText = model.open(1.0)
-
-    def pass_s(self, batch: int, new_tokens: int, cached_tokens: int) -> float:
-        """See `PassTimer.pass_s`; `batch` must be 1."""
-        tokens = tuple(place * 7919 % self._vocabulary for place in range(cached_tokens + new_tokens))
-        self._text.distributions(tokens[:cached_tokens], 0)
-        began_s = time.thread_time()
-        self._text.distributions(tokens, new_tokens if new_tokens <= VERIFIED_TOKENS else 1)
-        return time.thread_time() - began_s
-
-
 RARE_EVERY = 5  # rounds between two samples of a point that no pass is near
 LEAST_ROUNDS = RARE_EVERY
 Point3 = tuple[int, int, int]  # sequences, new and cached tokens of each
@@ -142,11 +127,18 @@ class TextPasses:
     the model's context runs on top of fewer cached tokens.
     """
 
-    most_sequences: int | None = None
-
     def __init__(
-        self, model: LanguageModel, text: tuple[int, ...], temperature: float, pause_s: float, in_a_row: int
+        self,
+        model: LanguageModel,
+        text: tuple[int, ...],
+        temperature: float,
+        pause_s: float,
+        in_a_row: int,
+        most_sequences: int | None = None,
+        now_s: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self.most_sequences = most_sequences
+        self._now_s = now_s
         self._open = partial(model.open, temperature)
         self._text = text
         self._context_tokens = model.context_tokens
@@ -163,7 +155,7 @@ class TextPasses:
         last = new_tokens if new_tokens <= VERIFIED_TOKENS else 1
         if self._waits((batch, new_tokens, cached_tokens)):
             time.sleep(self._pause_s)
-        began_s = time.perf_counter()
+        began_s = self._now_s()
         if batch == 1:
             texts[0].distributions(tokens, last)
         else:
@@ -171,7 +163,7 @@ class TextPasses:
             for _, distributions in made:
                 if isinstance(distributions, Exception):
                     raise distributions
-        taken_s = time.perf_counter() - began_s
+        taken_s = self._now_s() - began_s
         for text in texts:
             text.crop(cached_tokens)
         return taken_s

@@ -25,8 +25,7 @@ _MOST_LINE: Final = 8 * MOST_CHARACTERS  # characters, of which JSON may take si
 
 
 def read_prompts(path: Path, encode: Callable[[str], list[int]]) -> tuple[Prompt, ...]:
-    """The prompts of a JSON-lines file: each line has `name`, `kind` and `text`. Raises ConfigError naming the line, of
-    a text longer than MOST_CHARACTERS too."""
+    """The prompts of a JSON-lines file of `name`, `kind` and `text`. Raises ConfigError naming the line."""
     prompts = tuple(_prompt(place, line, encode) for place, line in read_lines(path, _MOST_BYTES))
     if not prompts:
         raise ConfigError(f"{path}: no prompts in it")

@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from abc import abstractmethod
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -256,7 +256,7 @@ class PublishedTexts:
         self._start = float(_stream(seed, int(_START)).random())
         self._order: Ints = _stream(seed, int(_ORDER)).permutation(vocabulary)
         self._shaped = lru_cache(maxsize=2)(
-            lambda temperature: ShapedDistributions(vocabulary, temperature, self._order)
+            lambda temperature: ShapedDistributions(vocabulary, temperature, self._order) if temperature else None
         )
         self._table = ShapeTable.read()
 
@@ -267,37 +267,33 @@ class PublishedTexts:
 
     def verifier_at(self, temperature: float) -> WriteDistribution:
         """p, as `ComputedText` asks for it."""
-        return self._one_hot(drafter=False) if temperature == 0 else self._shaped_verifier(self._shaped(temperature))
+        return partial(self._write, self._shaped(temperature), "verifier")
 
     def drafter_at(self, temperature: float) -> WriteDistribution:
         """q, as `ComputedText` asks for it."""
-        return self._one_hot(drafter=True) if temperature == 0 else self._shaped_drafter(self._shaped(temperature))
+        return partial(self._write, self._shaped(temperature), "drafter")
 
-    def _shaped_verifier(self, distributions: ShapedDistributions) -> WriteDistribution:
-        def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
-            distributions.write_verifier(out, *self._place(tokens, end, self.acceptance(tokens, end)))
-
-        return write
-
-    def _shaped_drafter(self, distributions: ShapedDistributions) -> WriteDistribution:
-        def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
-            acceptance = self.acceptance(tokens, end)
-            distributions.write_drafter(out, *self._place(tokens, end, acceptance), 1 - acceptance)
-
-        return write
-
-    def _one_hot(self, *, drafter: bool) -> WriteDistribution:
-        def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
-            coin, _, shift = self._numbers(tokens, end)
-            differs = drafter and coin >= self.acceptance(tokens, end)
+    def _write(
+        self,
+        shaped: ShapedDistributions | None,
+        role: Literal["drafter", "verifier"],
+        out: Floats,
+        tokens: tuple[int, ...],
+        end: int,
+    ) -> None:
+        """`shaped`: None at temperature 0, where distributions are one-hot."""
+        first, level, shift = self._numbers(tokens, end)
+        acceptance = self.acceptance(tokens, end)
+        if shaped is None:
+            differs = role == "drafter" and first >= acceptance
             out[:] = 0.0
             out[(self._order[int(differs)] + shift) % self._vocabulary] = 1.0
-
-        return write
-
-    def _place(self, tokens: tuple[int, ...], end: int, acceptance: float) -> tuple[int, int]:
-        certainty, level, shift = self._numbers(tokens, end)
-        return self._table.shape_at(acceptance, certainty, level), shift
+            return
+        shape = self._table.shape_at(acceptance, first, level)
+        if role == "drafter":
+            shaped.write_drafter(out, shape, shift, 1 - acceptance)
+        else:
+            shaped.write_verifier(out, shape, shift)
 
     def _numbers(self, tokens: tuple[int, ...], end: int) -> tuple[float, float, int]:
         """Two uniforms and a shift below V, by seed, position and the last two ids."""

@@ -116,6 +116,5 @@ PRESETS: Final[dict[PresetName, Figures]] = {
     "qwen2_5_0_5b_72b": _qwen2_5("Qwen2.5-72B", 0.47, "not told"),
     "qwen2_5_0_5b_coder_32b": _qwen2_5("Qwen2.5-Coder-32B", 0.87, "code (prose: 32%)"),
 }  # fmt: skip
-"""EAGLE-3 drafters read the verifier's hidden states, which no link here carries: they stand for a drafter at the edge
-that is as often right."""
+"""EAGLE-3 drafters read hidden states, which no link here carries: they stand for edge drafters as good."""
 assert set(PRESETS) == set(get_args(PresetName))

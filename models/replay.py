@@ -1,10 +1,10 @@
 """Accepted lengths as they were logged, replayed: a pair for schemes that send no distribution of the drafter's.
 
-A JSON-lines file has a request a line, {"accepted": [3, 0, 5]}: the drafts of its rounds that stood, one after another.
+A JSON-lines file has a request a line, {"accepted": [3, 0, 5]}: the accepted drafts of its rounds, one after another.
 The drafter's text is then right for 3 tokens and wrong once, wrong once, right for 5 tokens and wrong once, and so on;
-a list that ends starts over. Rounds of as many drafts as were logged replay the list exactly: where all of them stood,
-the wrong token is the one that the verifier adds, which nobody drafts. Longer rounds take a full round's end for a
-rejection, which the log does not tell apart.
+a list that ends starts over. Rounds of as many drafts as were logged replay the list exactly: where all of them were
+accepted, the wrong token is the one that the verifier adds, which nobody drafts. Longer rounds take a full round's end
+for a rejection, which the log does not tell apart.
 
 Both distributions are one-hot, whatever the temperature, and say nothing beside the token: a scheme that sends them is
 refused.

@@ -24,7 +24,7 @@ Ask = Callable[[Sequence["ForwardPass"]], "list[Tensor]"]
 """Has passes of one network made, and answers with the logits of each."""
 AT_A_TIME: Final = 16  # decodings side by side: a pass costs less the more share it, and each keeps its own caches
 _ASK: ContextVar[Ask | None] = ContextVar("who makes this context's forward passes", default=None)
-_COMPANY: ContextVar[int] = ContextVar("how many decodings run at one time, this context's included", default=1)
+_CONCURRENCY: ContextVar[int] = ContextVar("how many decodings run at one time, this context's included", default=1)
 
 
 def logits_of(wanted: ForwardPass) -> Tensor:
@@ -33,9 +33,9 @@ def logits_of(wanted: ForwardPass) -> Tensor:
     return wanted.alone() if ask is None else ask([wanted])[0]
 
 
-def company() -> int:
+def concurrency() -> int:
     """How many decodings run side by side at most, the caller's included: 1 where it is alone."""
-    return _COMPANY.get()
+    return _CONCURRENCY.get()
 
 
 def together(calls: Sequence[Callable[[], R]], at_a_time: int) -> Generator[tuple[int, R | Exception], None, None]:
@@ -45,7 +45,7 @@ def together(calls: Sequence[Callable[[], R]], at_a_time: int) -> Generator[tupl
     stops listening, or is interrupted, ends the calls under way: GreenletExit is raised where they wait.
     """
     ask = _ASK.get() or _made_here
-    beside = company() * min(at_a_time, len(calls))
+    beside = concurrency() * min(at_a_time, len(calls))
     to_come = deque(_Member(place, call, beside) for place, call in enumerate(calls))
     waiting: list[_Member[R]] = []
     try:
@@ -69,12 +69,12 @@ class _Member(Generic[R]):
 
     outcome: R | Exception
 
-    def __init__(self, place: int, call: Callable[[], R], company: int) -> None:
+    def __init__(self, place: int, call: Callable[[], R], concurrency: int) -> None:
         self.place = place
         self.wanted: Sequence[ForwardPass] = ()
         """The passes it waits for, of one network."""
         self._call = call
-        self._company = company
+        self._company = concurrency
         self._greenlet = greenlet(self._run)
         self._greenlet.gr_context = copy_context()
 
@@ -102,7 +102,7 @@ class _Member(Generic[R]):
 
     def _run(self) -> None:
         _ASK.set(self._ask)
-        _COMPANY.set(self._company)
+        _CONCURRENCY.set(self._company)
         try:
             self.outcome = self._call()
         except Exception as error:

@@ -18,8 +18,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from kinds.arrays import Floats
-from models.computed_text import ComputedText
-from models.interface import CachedText, LoadedPair, Pair, Prompt
+from models.computed_text import ComputedModel, WriteDistribution
+from models.interface import LoadedPair, Pair, Prompt
 from models.verification import entropy_bits, inverse_cdf, total_variation
 
 _PROMPT_STREAM = 1 << 62  # philox counter of the prompts' uniforms, apart from every row's
@@ -104,7 +104,7 @@ class Synthetic(Pair):
         return np.random.Generator(np.random.Philox(key=np.array([self.seed, index], dtype=np.uint64)))
 
 
-class MarkovModel:
+class MarkovModel(ComputedModel):
     """A `LanguageModel` whose distributions are rows of a table: `row_of(s)` [V] is the distribution in context s =
     0..contexts-1.
 
@@ -122,9 +122,13 @@ class MarkovModel:
         context_tokens: int = 4096,
         fingerprint: str = "markov",
     ) -> None:
-        self.vocabulary = vocabulary
-        self.context_tokens = context_tokens
-        self.fingerprint = fingerprint
+        def write_at(temperature: float) -> WriteDistribution:
+            def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
+                out[:] = self.row(tokens[max(0, end - 2) : end], temperature)
+
+            return write
+
+        super().__init__(write_at, vocabulary, context_tokens, fingerprint)
         self._row_of = row_of
         self._order = order
         self._contexts = contexts or vocabulary**order
@@ -135,12 +139,6 @@ class MarkovModel:
         """The order-1 model with distribution table[x] after token x; table [V, V], rows sum to 1."""
         digest = hashlib.sha256(np.ascontiguousarray(table, dtype=np.float64).tobytes()).hexdigest()
         return cls(len(table), lambda state: table[state], fingerprint=digest)
-
-    def open(self, temperature: float) -> CachedText:
-        def write(out: Floats, tokens: tuple[int, ...], end: int) -> None:
-            out[:] = self.row(tokens[max(0, end - 2) : end], temperature)
-
-        return ComputedText(write, self.vocabulary, self.context_tokens)
 
     def row(self, tokens: tuple[int, ...], temperature: float) -> Floats:
         """The distribution [V] of the token after a text that ends in `tokens`."""

@@ -2,15 +2,15 @@
 
 Always float32 and one torch thread, so that a text's distributions depend on nothing else that runs; parallelism comes
 from processes, and from passes that several texts share (shared_passes), whose bits are those of passes alone. One call
-of `laws` or `tree_laws` is one forward pass. To the last bit, distributions also depend on how a text was split into
-passes (attention over nine new tokens rounds unlike nine times one), so what must repeat exactly repeats the same
-calls.
+of `distributions` or `tree_distributions` is one forward pass. To the last bit, distributions also depend on how a text
+was split into passes (attention over nine new tokens rounds unlike nine times one), so what must repeat exactly repeats
+the same calls.
 
 Tree attention is one forward pass over a text's missing tokens and a tree of drafts (SpecInfer, arXiv 2305.09781).
 
 The nodes stand in the cache one after another, but each has the position that its path gives it, and sees the text and
 its own path only: position ids and a 4-D additive mask say so. Where a network masks by place in the cache as well
-(GPT-Neo's local layers), that mask is told the positions for as long as the pass takes. N nodes cost what a line of N
+(GPT-Neo's local layers), that mask is given the positions for as long as the pass takes. N nodes cost what a line of N
 drafts costs; the mask's M + N rows of cached + M + N floats are next to nothing beside it.
 """
 
@@ -43,7 +43,6 @@ from kinds import ConfigError, first_line
 from kinds.arrays import Ints
 from kinds.mistakes import shown
 from models.cards import device_of, fingerprint
-from models.clocks.model_config import stored_numbers
 from models.interface import (
     CachedText,
     DeviceName,
@@ -53,6 +52,7 @@ from models.interface import (
     require_tree,
     require_tree_passed,
 )
+from models.latency.model_config import stored_numbers
 from models.model_folder import read_config, require_loadable
 from models.packed_passes import ForwardPass, SharedNetwork
 from models.shared_passes import logits_of
@@ -104,13 +104,12 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def require_known(folder: Path) -> None:
-    """Raises ConfigError as `require_loadable` does, and for a model that the transformers library does not know: only
-    code beside its weights could load it."""
+    """Raises ConfigError as `require_loadable` does, and for a model that transformers does not know."""
     require_loadable(folder)
     kind = read_config(folder).get("model_type")
     if kind is not None and not (isinstance(kind, str) and kind in CONFIG_MAPPING):
-        told = "must be one of the transformers library, code beside the weights is not run"
-        raise ConfigError(f"{folder / 'config.json'}: model_type = {shown(kind)}: {told}")
+        allowed = "must be one of the transformers library, code beside the weights is not run"
+        raise ConfigError(f"{folder / 'config.json'}: model_type = {shown(kind)}: {allowed}")
 
 
 def require_croppable(config: PreTrainedConfig, name: str) -> None:

@@ -1,27 +1,43 @@
-"""The rule of acceptance: how a verifier turns drafts into output that follows its own distribution exactly.
+"""The rule of acceptance: which drafts a verifier accepts, and what it draws in place of a rejected one, so that the
+output follows its own distribution exactly.
 
 `verify` is speculative decoding (Leviathan et al. 2023, Chen et al. 2023): accept draft d_n with probability
 min(1, p_n(d_n) / qhat_n(d_n)); at the first rejection draw the correction from max(0, p_n - qhat_n), renormalized over
 the whole vocabulary; if nothing is rejected draw the bonus from p_{L+1}. `couple` is Daliri, Musco, Suresh
 (arXiv 2408.07978): both ends run the same exponential race, so a draft is accepted iff it is the verifier's own token.
 
-Shapes: L drafts, V token ids; position n = 0..L-1 judges draft n, position L is the bonus. Both rules ask for a target
-distribution only where they reach it, by the drafts before it: `reject_along` and `couple_along` take that as a
-function, so that whoever judges need not hold the distributions as rows.
+`verify_tree` is `verify` over drafts that branch. Siblings are drawn one after another from one qhat, each without
+those before it (`draw_children`), and verified in the order drawn (SpecInfer, arXiv 2305.09781; without replacement
+Sequoia, arXiv 2402.12374). Sibling k is a draft from qhat_k verified against p_k:
+
+    accept c_k with probability min(1, p_k(c_k) / qhat_k(c_k)), else
+    p_{k+1} = norm(max(0, p_k - qhat_k)),   qhat_{k+1} = norm(qhat_k without c_k),         p_1 = p, qhat_1 = qhat.
+
+Where c_k is accepted, its own children are next; where none of the siblings is, the correction is drawn from what is
+left of p. Each step turns a draw from qhat_k into one from p_k, given all that was rejected before it: the committed
+tokens follow p exactly, whatever the shape of the tree, as long as whether a node is drawn never depends on the token
+it would be.
+
+Shapes: L drafts, V token ids; position n = 0..L-1 verifies draft n, position L is the bonus. All rules ask for a target
+distribution only where they reach it: `reject_along`, `couple_along` and `verify_tree` take a function, so that whoever
+verifies need not hold the distributions as rows. Verification is O(V) a draft that is reached.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from kinds.arrays import Floats, Ints
+from models.interface import TokenTree
 
 DistributionAfter = Callable[[tuple[int, ...]], Floats]
 """The target distribution p [V] after the committed text and these drafts of the round."""
+DistributionAtNode = Callable[[int], Floats]
+"""A distribution [V] after the text and the path to this node; -1 is the text alone."""
 UNDRAWN: Final = -1
 """The token of a verification result whose correction is for somebody else to draw."""
 
@@ -40,8 +56,15 @@ class Verdict:
         return self.token != UNDRAWN
 
 
+class TreeVerdict(NamedTuple):
+    """The result on a tree: the nodes of `path`, root first, are accepted; then `token` follows."""
+
+    path: tuple[int, ...]
+    token: int
+
+
 def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
-    """Judges drafts d_n drawn from qhat_n against the target distributions p_n, by rejection.
+    """Verifies drafts d_n drawn from qhat_n against the target distributions p_n, by rejection.
 
     p [L+1, V] and qhat [L, V] hold distributions as rows; drafts [L]; uniforms [L+1] in [0, 1). Draft n is accepted iff
     uniforms[n] * qhat_n(d_n) < p_n(d_n); uniforms[L] draws the correction or bonus token by inverse CDF in token-id
@@ -73,14 +96,18 @@ def stop_along(distribution_after: DistributionAfter, drafts: Ints, chances: Flo
 
 
 def _stop(distribution_after: DistributionAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> tuple[int, Floats]:
-    """How many leading drafts are accepted, those before the first with uniforms[n] * chances[n] >= p_n(d_n), and the
-    target distribution after them."""
+    """How many leading drafts are accepted, and the target distribution after them."""
     line = tuple(drafts.tolist())
     for n, token in enumerate(line):
         p = distribution_after(line[:n])
-        if not uniforms[n] * chances[n] < p[token]:
+        if not accepts(uniforms[n], chances[n], p[token]):
             return n, p
     return len(line), distribution_after(line)
+
+
+def accepts(uniform: float, chance: float, target: float) -> bool:
+    """Whether a draft of probability `chance` = qhat(d) is accepted against `target` = p(d): with min(1, p / qhat)."""
+    return uniform * chance < target
 
 
 def correction(p: Floats, qhat: Floats, u: float) -> int:
@@ -116,7 +143,7 @@ def output_distribution(p: Floats, qhat: Floats, drawn: Floats, corrected: Float
 
 
 def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
-    """Judges drafts by the race both ends run: draft n is accepted iff it is `race(p_n, exponentials[n])`.
+    """Verifies drafts by the race both ends run: draft n is accepted iff it is `race(p_n, exponentials[n])`.
 
     p [L+1, V], drafts [L], exponentials [L+1, V] of unit rate, indexed by text position. The committed text is then
     the verifier's own, whatever the drafter. Raises ValueError when the shapes disagree.
@@ -133,6 +160,61 @@ def couple_along(distribution_after: DistributionAfter, drafts: Ints, exponentia
         if token != draft:
             return Verdict(n, token)
     return Verdict(len(line), race(distribution_after(line), exponentials[len(line)]))
+
+
+def verify_tree(
+    distribution_after: DistributionAtNode, tree: TokenTree, qhat: DistributionAtNode, uniforms: Floats
+) -> TreeVerdict:
+    """Verifies a tree whose siblings were drawn without replacement from qhat, in the order of their nodes.
+
+    `distribution_after(node)` is the target p [V] after a node, `qhat(node)` the distribution [V] that its children
+    were drawn from; each is asked only along the accepted path, qhat only where there are children. uniforms [N + 1] in
+    [0, 1): uniforms[i] decides node i, uniforms[N] draws the correction or bonus by inverse CDF in token-id order. A
+    tree of one branch is verified as `verify` does its line, to the last bit. Raises ValueError on another number of
+    uniforms, and on a sibling that cannot have been drawn after those before it.
+    """
+    if uniforms.shape != (len(tree.tokens) + 1,):
+        raise ValueError(f"uniforms have shape {uniforms.shape}: {(len(tree.tokens) + 1,)} expected")
+    path: tuple[int, ...] = ()
+    while True:
+        node = path[-1] if path else -1
+        children, weights = tree.children(node), distribution_after(node)
+        tokens = [tree.tokens[child] for child in children]
+        turns = sibling_turns(weights, qhat(node), tokens) if children else ()
+        for child, token, (p, q) in zip(children, tokens, turns, strict=True):
+            if accepts(uniforms[child], q[token], p[token]):
+                path = (*path, child)
+                break
+        else:
+            return TreeVerdict(path, inverse_cdf(residual(p, q) if children else weights, float(uniforms[-1])))
+
+
+def sibling_turns(p: Floats, qhat: Floats, tokens: Sequence[int]) -> Iterator[tuple[Floats, Floats]]:
+    """Yields p_k and qhat_k [V] of each sibling in turn. Raises ValueError where qhat leaves one no mass."""
+    for k, token in enumerate(tokens):
+        if k:
+            left, rest = residual(p, qhat), qhat.copy()
+            rest[tokens[k - 1]] = 0.0
+            if not rest[token] > 0:
+                raise ValueError(f"token {token} cannot have been drawn after its siblings: qhat leaves it no mass")
+            p, qhat = left / left.sum(), rest / rest.sum()
+        yield p, qhat
+
+
+def draw_children(counts: Ints, width: int, uniforms: Floats) -> tuple[int, ...]:
+    """Up to `width` places of counts [K], drawn without replacement, each by inverse CDF among what remains.
+
+    Fewer where fewer have a positive count. uniforms [width or more] in [0, 1): the k-th draws the k-th child, the
+    first exactly as a single draft is drawn. Raises ValueError on too few uniforms.
+    """
+    if len(uniforms) < width:
+        raise ValueError(f"{len(uniforms)} uniforms: {width} expected, one a child")
+    remaining = counts.copy()
+    children: list[int] = []
+    for u in uniforms[: min(width, np.count_nonzero(counts))].tolist():
+        children.append(inverse_cdf(remaining, u))
+        remaining[children[-1]] = 0
+    return tuple(children)
 
 
 def inverse_cdf(weights: Floats | Ints, u: float) -> int:
@@ -152,10 +234,10 @@ def inverse_cdf(weights: Floats | Ints, u: float) -> int:
 
 
 def race(distribution: Floats | Ints, exponentials: Floats) -> int:
-    """argmin_i exponentials[i] / distribution[i] over the tokens of positive weight, lowest id first: a draw from `law`
-    [V].
+    """argmin_i exponentials[i] / distribution[i] over the tokens of positive weight, lowest id first: a draw from
+    `distribution` [V].
 
-    `law` need not be normalized: integer counts b race exactly as b / ell does.
+    It need not be normalized: integer counts b race exactly as b / ell does.
     """
     times = np.full(len(distribution), np.inf)
     with np.errstate(over="ignore"):  # over a probability next to nothing the time is inf, and loses

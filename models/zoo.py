@@ -41,7 +41,12 @@ def _rooted(name: str) -> str:
     return path if Path(name).is_absolute() or Path(path).is_dir() or path in recorded_folders() else name
 
 
-FolderOrHubId = Annotated[str, AfterValidator(_rooted)]  # of a model
+Drafter = Annotated[
+    str, Field(min_length=1, description="folder or hub id of the model that drafts"), AfterValidator(_rooted)
+]
+Verifier = Annotated[
+    str, Field(min_length=1, description="folder or hub id of the model that verifies"), AfterValidator(_rooted)
+]
 
 
 class _TwoFolders(Pair):
@@ -52,8 +57,8 @@ class _TwoFolders(Pair):
     """
 
     has_networks: ClassVar[bool] = True
-    drafter: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that drafts")
-    verifier: FolderOrHubId = Field(min_length=1, description="folder or hub id of the model that verifies")
+    drafter: Drafter
+    verifier: Verifier
     prompts: GivenPath = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
     device: DeviceName = Field(default="auto", description="where both run; auto takes an NVIDIA GPU when there is one")
 
@@ -127,8 +132,7 @@ class _TwoFolders(Pair):
         return lambda tokens: str(tokenizer.decode(list(tokens)))
 
     def load(self) -> LoadedPair:
-        """See `Pair.load`. Raises ConfigError also when the vocabularies differ, naming both sizes, and of a recorded
-        pair that is away."""
+        """See `Pair.load`. Raises ConfigError also for vocabularies that differ, and a recorded pair that is away."""
         if self._card and self._away:
             raise _not_recorded(self._away, getattr(self, self._away))
         from models.transformer import load_model, load_tokenizer
@@ -158,12 +162,8 @@ class GptNeo(_TwoFolders):
     summary: ClassVar[str] = "GPT-Neo 125M drafts for GPT-Neo 1.3B, from the hub"
 
     kind: Literal["gpt_neo"] = "gpt_neo"
-    drafter: FolderOrHubId = Field(
-        default="EleutherAI/gpt-neo-125m", description="folder or hub id of the model that drafts"
-    )
-    verifier: FolderOrHubId = Field(
-        default="EleutherAI/gpt-neo-1.3B", description="folder or hub id of the model that verifies"
-    )
+    drafter: Drafter = "EleutherAI/gpt-neo-125m"
+    verifier: Verifier = "EleutherAI/gpt-neo-1.3B"
 
 
 class Opt(_TwoFolders):
@@ -172,10 +172,8 @@ class Opt(_TwoFolders):
     summary: ClassVar[str] = "OPT-125M drafts for OPT-13B, from the hub or safetensors of your own"
 
     kind: Literal["opt"] = "opt"
-    drafter: FolderOrHubId = Field(default="facebook/opt-125m", description="folder or hub id of the model that drafts")
-    verifier: FolderOrHubId = Field(
-        default="facebook/opt-13b", description="folder or hub id of the model that verifies"
-    )
+    drafter: Drafter = "facebook/opt-125m"
+    verifier: Verifier = "facebook/opt-13b"
 
 
 class Pythia(_TwoFolders):
@@ -184,12 +182,8 @@ class Pythia(_TwoFolders):
     summary: ClassVar[str] = "Pythia 160M drafts for Pythia 1.4B, from the hub"
 
     kind: Literal["pythia"] = "pythia"
-    drafter: FolderOrHubId = Field(
-        default="EleutherAI/pythia-160m", description="folder or hub id of the model that drafts"
-    )
-    verifier: FolderOrHubId = Field(
-        default="EleutherAI/pythia-1.4b", description="folder or hub id of the model that verifies"
-    )
+    drafter: Drafter = "EleutherAI/pythia-160m"
+    verifier: Verifier = "EleutherAI/pythia-1.4b"
 
 
 def _require_one_vocabulary(
@@ -224,8 +218,7 @@ def _ids_of_tokenizer(folder: Path) -> int:
 
 
 def _end_tokens(folder: Path, of_tokenizer: int | None, vocabulary: int) -> tuple[int, ...]:
-    """The ids that end a text: those of the folder's generation_config.json, one or a list, else the tokenizer's.
-    Raises ConfigError for what are no ids."""
+    """The ids that end a text, by generation_config.json, else the tokenizer. Raises ConfigError for what are none."""
     path, ids = folder / "generation_config.json", None
     if path.is_file():
         config = read_json(path)

@@ -1,6 +1,6 @@
-"""Figures from result tables. One figure a file, one shared style; nothing here simulates.
+"""Figures from result tables, in one shared style; nothing here simulates.
 
-Each figure is a function draw(summary, axis, page) -> Figure in a module of its own, registered below by its name.
+Each figure is a function draw(summary, axis, page) -> Figure, registered below by its name.
 `summary` is the table of `summary.csv` with a `curve` column that names each curve; `axis` is the swept column, None
 where nothing was swept; `page` is what it is drawn for. matplotlib is imported when a figure is drawn, not before.
 """
@@ -51,24 +51,20 @@ FIGURES: dict[str, str] = {
     "validation": "where the time of a token goes in the real system, beside the simulated one",
     "recommendation": "the best setting of each kind of scheme, and by what share each is off the recommended",
 }
-"""Name of the figure, whose module is `NAME_figure`, and what it shows."""
+"""Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
+_WITH = {
+    "tails": "latency", "pairs": "latency", "both_ways": "rivals", "best_setting": "heatmap", "validation": "breakdown",
+    "pareto": "tradeoff", "rates": "tradeoff",
+}  # fmt: skip
+"""Figures that are in the module of another, with which they share what they read."""
 _OWN: dict[str, Draw] = {}
 BESIDE = ("latency", "capacity")
 """Figures that also draw the curves of the setting `fixed`, beside those that each scheme chose."""
 
 OF_ONE = (
-    "heatmap",
-    "best_setting",
-    "tradeoff",
-    "pareto",
-    "fronts",
-    "rates",
-    "break_even",
-    "phase_map",
-    "ahead",
-    "validation",
-    "recommendation",
-)
+    "heatmap", "best_setting", "tradeoff", "pareto", "fronts", "rates", "break_even", "phase_map", "ahead",
+    "validation", "recommendation",
+)  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
 FORMATS = ("svg", "png", "pdf")
 
@@ -90,24 +86,23 @@ def draw(name: str, summary: pd.DataFrame, axis: str | None, page: Page | None =
     """Figure `name` of a summary table; None where the table has nothing to show in it. Without a page: a screen's."""
     from plots.page import Page
     from plots.style import styled
-
-    drawing = _OWN.get(name) or importlib.import_module(f"plots.{name}_figure").draw
-    page = page or Page()
-    summary = _as_text(summary)
-    with styled(page):
-        figure: Figure | None = drawing(summary, axis, page)
-    return figure
-
-
-def _as_text(summary: pd.DataFrame) -> pd.DataFrame:
-    """A summary whose names are drawn as they are: what matplotlib would read as mathematics is escaped, and so is what
-    no font has."""
     from simulator.results.csv_file import with_texts
 
-    return with_texts(summary, _plain)
+    page = page or Page()
+    with styled(page):
+        return _drawing(name)(with_texts(summary, _plain), axis, page)
+
+
+def _drawing(name: str) -> Draw:
+    if name in _OWN:
+        return _OWN[name]
+    module = importlib.import_module(f"plots.{_WITH.get(name, name)}_figure")
+    drawing: Draw = getattr(module, f"draw_{name}" if name in _WITH else "draw")
+    return drawing
 
 
 def _plain(value: object) -> object:
+    """Escapes in a name what matplotlib would read as mathematics, and what no font has."""
     return printable(value).replace("$", r"\$") if isinstance(value, str) else value
 
 

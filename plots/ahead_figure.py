@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.axes import spans_far, swept, upright, x_label
+from plots.axes import scale, spans_far, swept, x_label
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
 from plots.page import Page
@@ -34,8 +34,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         return None
     parts = [*rows.groupby(DISTANCE, sort=True)] if DISTANCE in rows.columns else [("", rows)]
     panels = len(parts) + (not many.empty)
-    figure, axes, across = grid(page, panels, 3, (0.6, 3.4), 2.4 if page.narrow else 2.8)
-    width_in = float(figure.get_size_inches()[0]) / across - 0.8
+    figure, axes, width_in = grid(page, panels, 3, (0.6, 3.4), 2.4 if page.narrow else 2.8)
     depths = sorted({*map(float, rows[DEPTH]), *map(float, many[DEPTH])})
     for ax, (_, part) in zip(axes, parts, strict=False):
         _panel(ax, part, RTT, depths, width_in, page)
@@ -70,5 +69,5 @@ def _panel(ax: Axes, rows: pd.DataFrame, axis: str, depths: list[float], width_i
         )  # fmt: skip
     logarithmic = spans_far(values)
     swept(ax, axis, rows[axis].tolist(), width_in)
-    upright(ax, TIME, values, values, logarithmic)
+    scale(ax.yaxis, TIME, values, values, logarithmic)
     ax.set_xlabel(x_label(page, axis), fontsize="small")

@@ -13,14 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from plots.axes import place, spans_far, swept, upright, x_label
+from plots.axes import place, scale, spans_far, swept, x_label
 from plots.caption import UNANSWERED, Better, caption, coinciding, marks, unanswered
-from plots.display_names import curve_of, words_of
 from plots.layout import Wording, finish
-from plots.lines_or_bars import Hollow, Series, curve_handles, hollow_mark, lines, reaches, ring_mark
+from plots.lines_or_bars import Hollow, Series, bar_figure, curve_handles, hollow_mark, lines, reaches, ring_mark
 from plots.page import Page
-from plots.style import Look, curves, looks
+from plots.style import GREY, Look, curves, looks
 from simulator.results.columns import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
+from simulator.results.display_names import curve_of, words_of
 
 Facets = Sequence[tuple[Mapping[str, str], Mapping[str, str]]]  # as `facets.panels` makes them
 _DOTTED: Final = (0, (1, 1.2))
@@ -85,9 +85,12 @@ def _with_a_course(facets: Facets, best: pd.DataFrame, axis: str) -> tuple[Facet
     return kept, [_panel_title(fields, Page()) for fields in rest]
 
 
-def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure | None:
-    """Curves of the means with intervals; means alone, dotted, of a setting that is there to compare with. None
-    where there are none, or the axis is of names."""
+def along(summary: pd.DataFrame, axis: str | None, what: Along, page: Page) -> Figure | None:
+    """Curves of the means with intervals; means alone, dotted, of a setting that is there to compare with; bars where
+    nothing is swept. None where there are none, or the axis is of names."""
+    if axis is None:
+        text = caption(summary, page, what.better, [*what.notes, *marks(summary, what.metric)], clock=what.clock)
+        return bar_figure(summary, what.metric, what.series, page, Wording(what.title, text, what.label))[0]
     if not pd.api.types.is_numeric_dtype(summary[axis]):
         return None
     shown = _Shown.of(summary, axis, what.columns)
@@ -96,13 +99,14 @@ def along(summary: pd.DataFrame, axis: str, what: Along, page: Page) -> Figure |
     names = list(dict.fromkeys(shown.best[CURVE].astype(str)))
     facets, points = _with_a_course(panels(names), shown.best, axis)
     shown.share_looks(facets)
-    groups = split(_highest(shown, what.columns))
+    groups = split({name: max(_means(shown, [name], what.columns)) for name in names})
     figure, axes = _grid(page, len(facets), len(groups))
     for row, group in enumerate(groups):
-        logarithmic = _logarithmic(shown, group, what.columns)
+        logarithmic = spans_far(_means(shown, group, what.columns))
         for ax, (_, members) in zip(axes[row], facets, strict=True):
             _panel(ax, shown, [name for name in members if name in group], axis, what, logarithmic)
-            _scale(ax, shown, group, what, logarithmic)
+            reach = reaches(shown.best[shown.best[CURVE].isin(group)], what.columns, logarithmic)
+            scale(ax.yaxis, what.metric, _means(shown, group, what.columns), reach, logarithmic)
     for column, (fields, _) in enumerate(facets):
         axes[0][column].set_title(_panel_title(fields, page) if fields else "", loc="left")
         wide = float(figure.get_size_inches()[0]) * (0.85 if page.narrow or len(facets) > 1 else 0.65)
@@ -154,22 +158,9 @@ def _panel(ax: Axes, shown: _Shown, names: Sequence[str], axis: str, what: Along
                 linewidth=1.0, zorder=1)  # fmt: skip
 
 
-def _scale(ax: Axes, shown: _Shown, group: Sequence[str], what: Along, logarithmic: bool) -> None:
-    rows = shown.best[shown.best[CURVE].isin(group)]
-    upright(ax, what.metric, _means(shown, group, what.columns), reaches(rows, what.columns, logarithmic), logarithmic)
-
-
-def _logarithmic(shown: _Shown, group: Sequence[str], columns: Sequence[str]) -> bool:
-    return spans_far(_means(shown, group, columns))
-
-
 def _means(shown: _Shown, group: Sequence[str], columns: Sequence[str]) -> list[float]:
     best, fixed = (part[part[CURVE].isin(group)] for part in (shown.best, shown.fixed))
     return [float(value) for part in (best[[*columns]], fixed[[columns[0]]]) for value in part.to_numpy().ravel()]
-
-
-def _highest(shown: _Shown, columns: Sequence[str]) -> Mapping[str, float]:
-    return {name: max(_means(shown, [name], columns)) for name, _ in curves(shown.best)}
 
 
 def _panel_title(fields: Mapping[str, str], page: Page) -> str:
@@ -184,7 +175,7 @@ def _legend(shown: _Shown, facets: Facets, axis: str, what: Along, page: Page) -
     handles, labels = curve_handles(look, list(look), page)
     extra = [*what.key]
     if len(shown.fixed):
-        dotted = Line2D([], [], color="#777777", linestyle=_DOTTED, linewidth=1.0)
+        dotted = Line2D([], [], color=GREY, linestyle=_DOTTED, linewidth=1.0)
         extra.append((dotted, "one setting for all"))
     if what.hollow(shown.best).any():
         extra.append((hollow_mark(), what.open_label))

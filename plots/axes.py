@@ -9,7 +9,16 @@ import numpy as np
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
-from matplotlib.ticker import FixedFormatter, FixedLocator, Formatter, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    Formatter,
+    FuncFormatter,
+    MaxNLocator,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from kinds.arrays import Floats
 from plots.page import Page
@@ -52,11 +61,7 @@ def swept(ax: Axes, name: str, values: Sequence[float], width_in: float) -> None
     ax.set_xlim(*((10 ** ends[0], 10 ** ends[1]) if logarithmic else ends))
     texts = [_short(value, name) for value in given]
     shown = _readable((at - ends[0]) / (ends[1] - ends[0]) * width_in, texts, given)
-    ax.xaxis.set_major_locator(FixedLocator([float(each) for each in places]))
-    ax.xaxis.set_major_formatter(
-        FixedFormatter([text if keep else "" for text, keep in zip(texts, shown, strict=True)])
-    )
-    ax.xaxis.set_minor_locator(NullLocator())
+    tick_at(ax.xaxis, list(places), [text if keep else "" for text, keep in zip(texts, shown, strict=True)])
 
 
 def x_label(page: Page, name: str) -> str:
@@ -65,19 +70,11 @@ def x_label(page: Page, name: str) -> str:
     return page.axis(name) + (f" ({symbol})" if symbol and symbol != page.axis(name).split()[-1] else "")
 
 
-def upright(ax: Axes, name: str, means: Sequence[float], ends: Sequence[float], logarithmic: bool) -> None:
-    """The vertical axis as metric `name`, from 0 or logarithmic, round `means` and the `ends` of their intervals."""
-    _scaled(ax.yaxis, name, means, ends, logarithmic, MOST_TICKS)
-
-
-def level(
-    ax: Axes, name: str, means: Sequence[float], ends: Sequence[float], logarithmic: bool, most: int = MOST_TICKS
+def scale(
+    axis: Axis, name: str, means: Sequence[float], ends: Sequence[float], logarithmic: bool, most: int = MOST_TICKS
 ) -> None:
-    """The horizontal axis as metric `name`, where bars or dots lie along it, with at most so many ticks."""
-    _scaled(ax.xaxis, name, means, ends, logarithmic, most)
-
-
-def _scaled(axis: Axis, name: str, means: Sequence[float], ends: Sequence[float], logarithmic: bool, most: int) -> None:
+    """The axis as metric `name`, from 0 or logarithmic, round `means` and the `ends` of their intervals, with at most
+    so many ticks."""
     shown = np.array([value for value in means if math.isfinite(value)] or [1.0])
     reach = np.array([value for value in ends if math.isfinite(value)] or [1.0])
     high = min(BEYOND * shown.max(), max(shown.max(), reach.max()))
@@ -105,6 +102,13 @@ def _log_ticks(low: float, high: float, most: int) -> list[float]:
         if len(found) <= most:
             break
     return found
+
+
+def tick_at(side: Axis, places: Sequence[float], labels: Sequence[str] | str = "{x:g}") -> None:
+    """Sets ticks at these places alone, under these labels or a format of their values."""
+    side.set_major_locator(FixedLocator([float(each) for each in places]))
+    side.set_minor_locator(NullLocator())
+    side.set_major_formatter(StrMethodFormatter(labels) if isinstance(labels, str) else FixedFormatter([*labels]))
 
 
 def ticks(name: str) -> Formatter:
@@ -143,7 +147,7 @@ def _short(value: float, name: str) -> str:
 
 def _readable(at_in: Floats, texts: Sequence[str], values: Sequence[float]) -> list[bool]:
     """Which labels are written, so that none touches another: the ends first, then the round values."""
-    size = _points(rcParams["xtick.labelsize"]) / 72
+    size = FontProperties(size=rcParams["xtick.labelsize"]).get_size_in_points() / 72
     halves = [0.5 * size * (0.62 * len(text) + 0.7) for text in texts]
     shown = [False] * len(texts)
     for i in sorted(range(len(texts)), key=lambda i: (0 < i < len(texts) - 1, _roundness(values[i]), i)):
@@ -158,9 +162,3 @@ def _roundness(value: float) -> int:
         return 0
     first = round(abs(value) / 10 ** math.floor(math.log10(abs(value)) + 1e-9), 6)
     return {1.0: 0, 2.0: 1, 5.0: 1}.get(first, 2)
-
-
-def _points(size: object) -> float:
-    """A size of letters in points, given in words or as it is."""
-    words = {"xx-small": 0.579, "x-small": 0.694, "small": 0.833, "medium": 1.0, "large": 1.2, "x-large": 1.44}
-    return float(rcParams["font.size"]) * words[size] if isinstance(size, str) else float(str(size))

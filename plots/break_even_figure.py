@@ -11,31 +11,16 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from plots.axes import spans_far, swept, ticks, x_label
+from plots.axes import spans_far, swept, tick_at, ticks, x_label
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
 from plots.page import Page
 from plots.style import DASHES, SCHEMES, Look, looks
-from simulator.results.break_even_plane import (
-    ACCEPTED,
-    CLOUD_TIME,
-    DEVICES,
-    OPPONENT,
-    PAIR,
-    RTT,
-    TARGET,
-    TIME,
-    X,
-    clocks,
-    map_and_load,
-    plane,
-)
+from simulator.results import break_even_plane as plane
 from simulator.results.columns import CURVE
 
 _TICKS: Final = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
@@ -49,21 +34,20 @@ NOTES: Final = (
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """The map, and beside it the load where the table has some; None where nothing can be held against cloud-only."""
-    alone, shared = map_and_load(summary)
-    dots = plane(alone)
+    alone, shared = plane.map_and_load(summary)
+    dots = plane.plane(alone)
     if dots.empty:
         return None
-    dots = dots.assign(
-        clock=clocks(dots), wins=np.where(dots[TIME] < dots[TARGET], dots["scheme.kind"].astype(str), OPPONENT)
-    )
-    panels = 2 if plane(shared).shape[0] else 1
-    figure, axes, across = grid(page, panels, 2, (0.6, 5.6), 3.6 if page.narrow else 4.6)
-    look = {kind: _look(kind, summary) for kind in dict.fromkeys([OPPONENT, *summary["scheme.kind"].astype(str)])}
+    winners = dots["scheme.kind"].astype(str).where(dots[plane.TIME] < dots[plane.TARGET], plane.OPPONENT)
+    dots = dots.assign(clock=plane.clocks(dots), wins=winners)
+    panels = 2 if plane.plane(shared).shape[0] else 1
+    figure, axes, width_in = grid(page, panels, 2, (0.6, 5.6), 3.6 if page.narrow else 4.6)
+    look = {kind: _look(kind, summary) for kind in dict.fromkeys([plane.OPPONENT, *summary["scheme.kind"].astype(str)])}
     shown = _map(axes[0], dots, look, page)
     if panels == 2:
-        _load(axes[1], shared, look, page, float(figure.get_size_inches()[0]) / across)
+        _load(axes[1], shared, look, page, width_in)
         shown += [kind for kind in dict.fromkeys(shared["scheme.kind"].astype(str)) if kind not in shown]
-    handles: list[Artist] = [_handle(look[kind]) for kind in shown]
+    handles = [Line2D([], [], color=look[kind].colour, marker=look[kind].marker, linestyle="") for kind in shown]
     wording = Wording("When does it pay?", caption(summary, page, "", [NOTES], intervals=False))
     finish(figure, page, wording, handles, [page.word(kind) for kind in shown])
     return figure
@@ -71,7 +55,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
 
 def _map(ax: Axes, dots: pd.DataFrame, look: dict[str, Look], page: Page) -> list[str]:
     """Draws the map; the winners, in the order of the legend."""
-    x, accepted = (np.maximum(dots[name].to_numpy(dtype=float), _LEAST) for name in (X, ACCEPTED))
+    x, accepted = (np.maximum(dots[name].to_numpy(dtype=float), _LEAST) for name in (plane.X, plane.ACCEPTED))
     low, high = 0.8 * min(x.min(), accepted.min()), 1.25 * max(x.max(), accepted.max())
     ax.plot([low, high], [low, high], color="black", linewidth=1.0, zorder=1)
     ax.fill_between([low, high], [low, high], high, color="#000000", alpha=0.05, linewidth=0, zorder=0)
@@ -79,22 +63,17 @@ def _map(ax: Axes, dots: pd.DataFrame, look: dict[str, Look], page: Page) -> lis
     winners = [kind for kind in look if (dots["wins"] == kind).any()]
     for kind in winners:
         there = (dots["wins"] == kind).to_numpy()
-        lost = kind == OPPONENT
+        lost = kind == plane.OPPONENT
         ax.plot(
             x[there], accepted[there], linestyle="", marker=look[kind].marker, color=look[kind].colour, label=kind,
             markerfacecolor="white" if lost else look[kind].colour, markersize=3.6 if lost else 5.0, zorder=3 - lost,
             markeredgewidth=0.7,
         )  # fmt: skip
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlim(0.9 * x.min(), 1.12 * x.max())
-    ax.set_ylim(min(0.5, 0.8 * accepted.min()), max(5.0, 1.25 * accepted.max()))
+    ax.set(xscale="log", yscale="log", xlabel="x: a round in target passes, less one")
+    ax.set(xlim=(0.9 * x.min(), 1.12 * x.max()), ylabel="A: accepted drafts a round")
+    ax.set(ylim=(min(0.5, 0.8 * accepted.min()), max(5.0, 1.25 * accepted.max())))
     for side in (ax.xaxis, ax.yaxis):
-        side.set_major_locator(FixedLocator(_TICKS))
-        side.set_minor_locator(NullLocator())
-        side.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.set_xlabel("x: a round in target passes, less one")
-    ax.set_ylabel("A: accepted drafts a round")
+        tick_at(side, _TICKS)
     ax.set_title("faster above the line: A > x", fontsize="small", loc="left")
     return winners
 
@@ -103,14 +82,20 @@ def _lines(ax: Axes, dots: pd.DataFrame, page: Page) -> None:
     """A thin line for each pair along round-trip times, at the middle target and the highest rate, with its name at the
     far end; a pair with one place has its name beside it."""
     ends: list[tuple[float, float, str]] = []
-    for pair, rows in dots.groupby(PAIR, sort=False):
-        targets = rows.groupby("clock")[TARGET].mean().sort_values()
+    for pair, rows in dots.groupby(plane.PAIR, sort=False):
+        targets = rows.groupby("clock")[plane.TARGET].mean().sort_values()
         here = rows[rows["clock"] == targets.index[(len(targets) - 1) // 2]]
         if RATE in here.columns:
             here = here[here[RATE] == here[RATE].max()]
-        here = here.loc[here.groupby(RTT, dropna=False)[TIME].idxmin()].sort_values(X)
-        ax.plot(here[X], here[ACCEPTED], color="#888888", linewidth=0.8, zorder=1)
-        ends.append((float(here[X].iloc[-1]), float(here[ACCEPTED].iloc[-1]), page.word(_short(str(pair)))))
+        here = here.loc[here.groupby(plane.RTT, dropna=False)[plane.TIME].idxmin()].sort_values(plane.X)
+        ax.plot(here[plane.X], here[plane.ACCEPTED], color="#888888", linewidth=0.8, zorder=1)
+        ends.append(
+            (
+                float(here[plane.X].iloc[-1]),
+                float(here[plane.ACCEPTED].iloc[-1]),
+                page.word(str(pair).replace("synthetic distance=", "TV ")),
+            )
+        )
     placed: list[float] = []
     for x, accepted, name in sorted(ends, key=lambda end: end[1]):
         at = max(accepted, 1.16 * placed[-1]) if placed else accepted
@@ -122,30 +107,25 @@ def _lines(ax: Axes, dots: pd.DataFrame, page: Page) -> None:
         )  # fmt: skip
 
 
-def _short(pair: str) -> str:
-    """`synthetic distance=0.2` -> `TV 0.2`."""
-    return pair.replace("synthetic distance=", "TV ")
-
-
 def _load(ax: Axes, shared: pd.DataFrame, look: dict[str, Look], page: Page, width_in: float) -> None:
     """The cloud's seconds a token over devices: a marker a scheme, dashes a clock."""
-    named = shared.assign(clock=clocks(shared))
+    named = shared.assign(clock=plane.clocks(shared))
     for place, (clock, rows) in enumerate(named.groupby("clock", sort=False)):
         for kind, part in rows.groupby("scheme.kind", sort=False):
-            given = part.groupby(DEVICES)[CLOUD_TIME].min()
+            given = part.groupby(plane.DEVICES)[plane.CLOUD_TIME].min()
             ax.plot(
                 given.index, given.to_numpy(), color=look[str(kind)].colour, marker=look[str(kind)].marker,
                 linestyle=DASHES[place % 4], label=f"{kind} {clock}",
             )  # fmt: skip
-        last = rows[rows["scheme.kind"] == OPPONENT].sort_values(DEVICES).iloc[0]
-        ax.annotate(page.word(_machine(str(clock))), (last[DEVICES], last[CLOUD_TIME]), (0, 5),
+        last = rows[rows["scheme.kind"] == plane.OPPONENT].sort_values(plane.DEVICES).iloc[0]
+        ax.annotate(page.word(_machine(str(clock))), (last[plane.DEVICES], last[plane.CLOUD_TIME]), (0, 5),
                     textcoords="offset points", fontsize="x-small")  # fmt: skip
-    values = named[CLOUD_TIME].tolist()
+    values = named[plane.CLOUD_TIME].tolist()
     if spans_far(values):
         ax.set_yscale("log")
-    swept(ax, DEVICES, named[DEVICES].tolist(), width_in - 1.2)
-    ax.yaxis.set_major_formatter(ticks(CLOUD_TIME))
-    ax.set_xlabel(x_label(page, DEVICES))
+    swept(ax, plane.DEVICES, named[plane.DEVICES].tolist(), width_in - 0.8)
+    ax.yaxis.set_major_formatter(ticks(plane.CLOUD_TIME))
+    ax.set_xlabel(x_label(page, plane.DEVICES))
     ax.set_ylabel("cloud seconds a token")
     ax.set_title("the cloud's time: cheaper below cloud only", fontsize="small", loc="left")
 
@@ -160,7 +140,3 @@ def _look(kind: str, summary: pd.DataFrame) -> Look:
         return Look(*SCHEMES[kind])
     kinds = summary.drop_duplicates("scheme.kind").assign(**{CURVE: lambda rows: rows["scheme.kind"]})
     return looks(kinds).get(kind, Look("#7F7F7F", "d"))
-
-
-def _handle(look: Look) -> Line2D:
-    return Line2D([], [], color=look.colour, marker=look.marker, linestyle="")

@@ -1,4 +1,5 @@
-"""Where the time goes: seconds per output token by what the request waited for, stacked, at three axis values."""
+"""Where the time goes: seconds per output token by what the request waited for, stacked, at three axis values; and in
+the real system beside the simulated one."""
 
 from __future__ import annotations
 
@@ -7,14 +8,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from plots.axes import ticks, with_unit, written
 from plots.caption import caption, marks
-from plots.layout import Wording, finish
+from plots.layout import Wording, finish, grid
 from plots.page import Page
 from plots.style import curves, lossy_curves
 from simulator.results.columns import BREAKDOWN
@@ -56,7 +56,9 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     chosen = _three(summary, axis)
     panels = [(at, summary if at is None else summary[summary[axis] == at]) for at in chosen]
     large = _large(summary, names)
-    figure, axes = _grid(page, len(panels), order)
+    longest = max(len(page.curve(name)) for name in order)
+    row_in = 0.75 + (0.21 if page.narrow else 0.32) * len(order)
+    figure, axes, _ = grid(page, len(panels), len(panels), (1.0 + 0.07 * longest, 2.8), row_in, "y")
     cut = [_panel(ax, rows, order, names, large) for ax, (_, rows) in zip(axes, panels, strict=True)]
     lossy = lossy_curves(summary)
     labels = [page.curve(name) + lossy.get(name, "") for name in order]
@@ -69,7 +71,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
             )
     notes = [*([_CUT] if any(cut) else []), *marks(summary)]
     words = Wording("Where the time goes", caption(summary, page, "lower", notes, intervals=False), LABEL)
-    finish(figure, page, words, *_legend(axes))
+    finish(figure, page, words, *axes[0].get_legend_handles_labels())
     return figure
 
 
@@ -78,22 +80,6 @@ def looks_of(states: Sequence[str]) -> dict[str, tuple[str, str, str]]:
     known = {name: look for name, look in COLOURS.items() if name in states}
     others = [name for name in states if name not in COLOURS]
     return known | {name: SPARE[place % len(SPARE)] for place, name in enumerate(others)}
-
-
-def _grid(page: Page, panels: int, order: list[str]) -> tuple[Figure, list[Axes]]:
-    """Panels beside each other; below each other on a narrow page."""
-    longest = max(len(page.curve(name)) for name in order)
-    height = 0.75 + (0.21 if page.narrow else 0.32) * len(order)
-    if page.narrow:
-        figure = page.figure(0.0, height * panels)
-        return figure, list(figure.subplots(panels, 1, squeeze=False)[:, 0])
-    figure = page.figure(1.0 + 0.07 * longest + 2.8 * panels, height)
-    return figure, list(figure.subplots(1, panels, squeeze=False, sharey=True)[0])
-
-
-def _legend(axes: list[Axes]) -> tuple[list[Artist], list[str]]:
-    handles, labels = axes[0].get_legend_handles_labels()
-    return list(handles), list(labels)
 
 
 def _three(summary: pd.DataFrame, axis: str | None) -> list[float | str | None]:
@@ -146,3 +132,51 @@ def _panel(ax: Axes, rows: pd.DataFrame, order: list[str], names: list[str], lar
     ax.set_xlim(0, top * 1.3 or 1.0)
     ax.grid(axis="y", visible=False)
     return bool((left > top).any())
+
+
+SYSTEM, PER_TOKEN = "system", "latency_per_token_s"
+SYSTEMS_NOTE: Final = (
+    "Upper bar: two real processes over a shaped link on one machine; lower: simulated, with its error."
+)
+
+
+def draw_validation(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """The real system's bar, and right below it the simulated one's, a pair a run, named by the axis; None of another
+    study."""
+    if axis is None or SYSTEM not in summary.columns:
+        return None
+    cells = list(dict.fromkeys(summary[axis]))
+    figure = page.figure(8.4, 0.8 + 0.5 * len(cells))
+    ax = figure.add_subplot()
+    for place, cell in enumerate(cells):
+        rows = summary[summary[axis] == cell]
+        both = [rows[rows[SYSTEM] == system] for system in ("real", "simulated")]
+        if all(len(part) for part in both):
+            _pair(ax, place, *both)
+    ax.set_yticks(range(len(cells)), [page.word(str(cell)) for cell in cells])
+    ax.set_ylim(len(cells) - 0.5, -0.5)
+    ax.set_xlim(0, 1.17 * float(summary[PER_TOKEN].max()))
+    ax.xaxis.set_major_formatter(ticks("x_s"))
+    ax.grid(axis="y", visible=False)
+    handles, labels = ax.get_legend_handles_labels()
+    first = {label: handle for handle, label in reversed(list(zip(handles, labels, strict=True)))}
+    order = [state_name(name) for name in looks_of(BREAKDOWN) if state_name(name) in first]
+    text = caption(summary, page, "", [SYSTEMS_NOTE], clock=False)
+    wording = Wording("The real system and the simulated one", text, LABEL)
+    finish(figure, page, wording, [first[name] for name in order], order)
+    return figure
+
+
+def _pair(ax: Axes, place: int, real: pd.DataFrame, made: pd.DataFrame) -> None:
+    look = looks_of([name for name in BREAKDOWN if name in real.columns])
+    for shift, rows in ((-0.19, real), (0.19, made)):
+        left = 0.0
+        for name, (colour, hatch, ink) in look.items():
+            width = float(rows[name].mean())
+            ax.barh(place + shift, width, 0.34, left=left, color=colour, hatch=hatch, hatchcolor=ink, edgecolor="white",
+                    linewidth=0.4, label=state_name(name))  # fmt: skip
+            left += width
+    took_s, simulated_s = float(real[PER_TOKEN].mean()), float(made[PER_TOKEN].mean())
+    error = f" {100 * (simulated_s / took_s - 1):+.1f}%"
+    for shift, words in ((-0.19, f" {written(took_s, PER_TOKEN)}"), (0.19, error)):
+        ax.text(max(took_s, simulated_s), place + shift, words, va="center", fontsize="x-small")

@@ -24,15 +24,10 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     notes += [f"What fails first with more devices is {plain}{ends}"] if plain else []
     what = Along(
         f"Devices that a cell bears against {page.axis(axis)}", "devices", "devices", [Series(FOUND, "")], "higher",
-        notes, hollow=_unbounded, open_label="at least", ringed=lambda rows: _ringed(rows, summary),
-        ring_label=f"{ringed} fails first",
+        notes, hollow=lambda rows: ~rows["bounded"].astype(bool), open_label="at least",
+        ringed=lambda rows: _ringed(rows, summary), ring_label=f"{ringed} fails first",
     )  # fmt: skip
     return along(summary, axis, what, page)
-
-
-def _unbounded(rows: pd.DataFrame) -> pd.Series[bool]:
-    """More were not tried."""
-    return ~rows["bounded"].astype(bool)
 
 
 def _known(summary: pd.DataFrame) -> pd.Series[str]:

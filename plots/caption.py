@@ -15,7 +15,7 @@ from plots.page import Page
 from plots.style import curves, lossy_curves
 from simulator.results.columns import CI_SUFFIX
 from simulator.results.intervals import CONFIDENCE
-from simulator.results.lossy import MARK, UNKNOWN
+from simulator.results.lossy_schemes import MARK, UNKNOWN
 from simulator.results.units import unit
 
 Better = Literal["lower", "higher", ""]

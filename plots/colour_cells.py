@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle
 from kinds.arrays import Floats
 
 _COLOURS = colormaps["cividis_r"]
+_BRIGHTNESS = (0.2126, 0.7152, 0.0722)  # of red, green and blue
 _DARK = 0.48  # brightness below which the text is white
 Place = tuple[int, int]  # row and column of a cell
 
@@ -64,7 +65,7 @@ def cells(ax: Axes, values: Floats, written: Written, scale: Scale) -> None:
             ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=0.8))
             ax.text(
                 column, row, written.texts[row][column], ha="center", va="center", fontsize=size,
-                color="white" if _brightness(colour) < _DARK else "black",
+                color="white" if np.dot(colour, _BRIGHTNESS) < _DARK else "black",
                 fontweight="bold" if (row, column) in written.bold else "normal", linespacing=1.05,
             )  # fmt: skip
     for row, column in written.framed:
@@ -81,8 +82,3 @@ def cells(ax: Axes, values: Floats, written: Written, scale: Scale) -> None:
 def sides(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     ax.set_yticks(range(len(rows)), list(rows), fontsize="small")
     ax.set_xticks(range(len(columns)), list(columns), fontsize="small")
-
-
-def _brightness(colour: tuple[float, float, float]) -> float:
-    red, green, blue = colour
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

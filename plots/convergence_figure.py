@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from plots.axes import swept
 from plots.caption import caption
-from plots.display_names import DIRECTORY, FIELDS, words_of
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import halves, whiskers
 from plots.page import Page
 from plots.style import curves
+from simulator.results.display_names import DIRECTORY, FIELDS, words_of
 
 AXIS: Final = "tokens"
 TITLE: Final = "Dropped mass under a conformal threshold, and what is promised of it"
@@ -30,7 +30,6 @@ BOUNDS: Final = (
     ("adversarial_dropped_mass", "distributions chosen against it", "#D55E00", (0, (5, 2)), 1.3),
 )
 """Column, label, colour, dashes, width."""
-COLUMNS: Final = 3  # panels side by side, at most
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -41,14 +40,16 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     drawn = [(curve, rows.sort_values(AXIS)) for curve, rows in curves(bounded)]
     if not drawn:
         return None
-    row_in = 1.35 if page.narrow else 2.15
-    figure, panels, across = grid(page, len(drawn), COLUMNS, (1.0, 2.9), row_in, "xy", narrow=2)
+    figure, panels, width_in = grid(page, len(drawn), 3, (1.0, 2.9), 1.35 if page.narrow else 2.15, "xy", narrow=2)
     for panel, (curve, rows) in zip(panels, drawn, strict=True):
         _panel(panel, rows, summary)
         source = words_of(curve)[1].get(DIRECTORY)
         panel.set_title(_title(rows.iloc[0]) + (f", {source}" if source else ""), fontsize="x-small", loc="left")
-    _axes(panels[0], summary, bounded)
-    swept(panels[0], AXIS, sorted(summary[AXIS].unique()), (float(figure.get_size_inches()[0]) - 0.8) / across)
+    lowest = min(bounded["scheme.target"].min(), bounded["kept_dropped_mass"].min())
+    panels[0].set(yscale="log", ylim=(0.5 * lowest, 1.1))  # bounds end at 1: more says nothing
+    panels[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    panels[0].yaxis.set_minor_locator(NullLocator())
+    swept(panels[0], AXIS, sorted(summary[AXIS].unique()), width_in)
     labels = dict(pair for panel in panels for pair in zip(*reversed(panel.get_legend_handles_labels()), strict=True))
     text = caption(summary, page, "lower", clock=False, intervals=bool((bounded["n"] > 2).any()))
     wording = Wording(TITLE, text, "output tokens", "mean dropped mass so far")
@@ -61,8 +62,9 @@ def _panel(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
     for column, label, colour, dashes, width in BOUNDS:
         ax.plot(at, rows[column], color=colour, linestyle=dashes, linewidth=width, label=label)
     ax.axhline(first["scheme.target"], color="#666666", linewidth=0.9, linestyle=(0, (4, 3)), label="target")
-    fixed = _fixed(summary, first["scheme.initial"])
-    if fixed is not None:
+    betas = summary.get(FIXED, pd.Series(np.nan, index=summary.index))
+    fixed = summary[summary["one_sided_bound"].isna() & (betas == first["scheme.initial"])].sort_values(AXIS)
+    if len(fixed):
         ax.plot(
             fixed[AXIS], fixed["kept_dropped_mass"], color="#999999", linewidth=1.2, marker="s", markersize=3,
             label="threshold that stays",
@@ -78,21 +80,6 @@ def _panel(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
         at, mean, yerr=whiskers(mean, half, True), color="#000000", linewidth=0.9, marker="o", markersize=3.6,
         elinewidth=0.9, label="measured, kept drafts",
     )  # fmt: skip
-
-
-def _axes(ax: Axes, summary: pd.DataFrame, bounded: pd.DataFrame) -> None:
-    """The vertical one logarithmic, from below the target to 1, where bounds end: more says nothing."""
-    ax.set_yscale("log")
-    ax.set_ylim(0.5 * min(bounded["scheme.target"].min(), bounded["kept_dropped_mass"].min()), 1.1)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-    ax.yaxis.set_minor_locator(NullLocator())
-
-
-def _fixed(summary: pd.DataFrame, beta: float) -> pd.DataFrame | None:
-    if FIXED not in summary.columns:
-        return None
-    rows = summary[summary["one_sided_bound"].isna() & (summary[FIXED] == beta)]
-    return None if rows.empty else rows.sort_values(AXIS)
 
 
 def _title(row: pd.Series[float]) -> str:

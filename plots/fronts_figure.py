@@ -20,12 +20,12 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from kinds.arrays import Floats
 from plots.axes import with_unit
 from plots.caption import caption, marks
-from plots.layout import Wording, finish
+from plots.layout import Wording, finish, grid
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CI_SUFFIX
-from simulator.results.fronts import LATENCY, PAYING, device_j, has_costs, usd
 from simulator.results.intervals import CONFIDENCE
+from simulator.results.pareto_fronts import LATENCY, PAYING, device_j, has_costs, usd
 from simulator.results.tradeoffs import undominated
 
 _SIZES: Final = (5.5, 8.0, 11.0, 13.5)
@@ -42,8 +42,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         return None
     table = _points(summary)
     loads = sorted(table[axis].unique())
-    figure = page.figure(9.2, 5.2 if page.narrow else 4.2)
-    axes = figure.subplots(*((2, 1) if page.narrow else (1, 2)), sharey=True, squeeze=False).ravel()
+    figure, axes, _ = grid(page, 2, 2, (0.0, 4.6), 2.6 if page.narrow else 4.2, "y")
     styles, look = looks(table), dict[str, Look]()
     for curve, rows in curves(table):
         look.setdefault(str(rows["scheme.kind"].iloc[0]), styles[curve])
@@ -51,7 +50,11 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         for place, load in enumerate(loads):
             _marks(ax, table[table[axis] == load], cost, look, place)
         ax.set(xscale="log", yscale="log", xlabel=_COSTS[cost])
-    _scales([*axes])
+    for side in (side for ax in axes for side in (ax.xaxis, ax.yaxis)):
+        side.set_major_formatter(StrMethodFormatter("{x:g}"))
+        side.set_minor_formatter(NullFormatter())
+    for side in (axes[0].xaxis, axes[0].yaxis):
+        side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     for ax, cost in zip(axes, _COSTS, strict=True):
         for place, load in enumerate(loads):
             _front(ax, table[table[axis] == load], cost, _DASHES[place % len(_DASHES)])
@@ -67,14 +70,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
                  beside="latency per output token (ms)")  # fmt: skip
     finish(figure, page, words, *_legend(look, loads, axis, page))
     return figure
-
-
-def _scales(axes: Sequence[Axes]) -> None:
-    for side in (side for ax in axes for side in (ax.xaxis, ax.yaxis)):
-        side.set_major_formatter(StrMethodFormatter("{x:g}"))
-        side.set_minor_formatter(NullFormatter())
-    for side in (axes[0].xaxis, axes[0].yaxis):
-        side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
 
 
 def _marks(ax: Axes, rows: pd.DataFrame, cost: str, look: Mapping[str, Look], place: int) -> None:

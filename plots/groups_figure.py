@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.axes import level, spans_far
+from plots.axes import scale, spans_far
 from plots.caption import caption, marks
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import curve_handles, halves, reaches, whiskers
@@ -69,7 +69,7 @@ def _panel(
         )  # fmt: skip
     for row in range(1, len(names)):
         ax.axhline(row - 0.5, color="#dddddd", linewidth=0.6)
-    level(ax, metric, means, reaches(given, [metric], logarithmic), logarithmic, most=4)
+    scale(ax.xaxis, metric, means, reaches(given, [metric], logarithmic), logarithmic, most=4)
     if not logarithmic:
         ax.set_xlim(left=-0.03 * ax.get_xlim()[1])  # marks at 0 are whole
     ax.tick_params(axis="x", labelsize="x-small")

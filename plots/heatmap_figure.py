@@ -1,4 +1,4 @@
-"""Latency of a full factorial: a panel for each value of the other factors, a cell for each setting of the scheme."""
+"""Latency of a full factorial, a cell a setting of the scheme; and where the best setting moves with other factors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kinds.arrays import Floats
-from plots.axes import with_unit
+from plots.axes import with_unit, written, x_label
 from plots.caption import caption
 from plots.colour_cells import Scale, Written, cells, sides
-from plots.layout import Wording, finish
+from plots.layout import Wording, finish, grid
 from plots.page import Page
 from simulator.results.units import prefix_of, symbol
 
@@ -92,7 +92,8 @@ class Factorial:
 
 def factorial(summary: pd.DataFrame) -> Factorial | None:
     """None where the table is no full factorial of two numbers of the scheme and at most two others."""
-    swept = [name for name in summary.columns if "." in str(name) and _varies(summary[name])]
+    numbers = summary[[name for name in summary.columns if "." in str(name)]].select_dtypes(["number", "bool"])
+    swept = [name for name in numbers.columns if numbers[name].nunique() > 1]
     swept.sort(key=lambda name: name != LENGTH)
     for name in list(swept):  # what follows from the others, as a draft length that was chosen, is no factor
         others = [other for other in swept if other != name]
@@ -123,5 +124,32 @@ def part(summary: pd.DataFrame, at: Sequence[tuple[str | None, float | None]]) -
     return summary
 
 
-def _varies(column: pd.Series[float]) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column) and column.nunique() > 1)
+def draw_best_setting(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
+    """Draws the setting with the lowest mean, a panel a parameter and one of its latency, a cell for each of the other
+    factors' values. None where the table is no full factorial of two fields of the scheme and one or two others."""
+    found = factorial(summary)
+    if found is None or found.across is None or summary[METRIC].isna().any():
+        return None
+    across, down = values_of(summary, found.across), values_of(summary, found.down)
+    best = [
+        [part(summary, [(found.across, at), (found.down, low)]).nsmallest(1, METRIC).iloc[0] for at in across]
+        for low in down
+    ]
+    length = chosen_length(summary, found)
+    shown = [found.rows, found.columns, *([] if length is None else [length]), METRIC]
+    panel_in = 0.3 + 0.72 * len(across)
+    figure, axes, _ = grid(page, len(shown), 4, (0.9, panel_in), 0.6 + 0.45 * len(down), "y", narrow=2)
+    for ax, name in zip(axes, shown, strict=True):
+        values = np.array([[float(row[name]) for row in line] for line in best])
+        texts = [[written(float(f"{row[name]:.3g}"), name) for row in line] for line in best]
+        cells(ax, values, Written(texts, size=0.85), Scale.of(values))
+        sides(
+            ax,
+            ["" if value is None else written(value, str(found.down)) for value in down],
+            ["" if value is None else written(value, found.across) for value in across],
+        )
+        ax.set_title(page.axis(name) if name == METRIC else symbol(name), fontsize="small")
+    text = caption(summary, page, "", ["Of each panel's place, the setting with the lowest mean."], intervals=False)
+    beside = "" if found.down is None else page.axis(found.down)
+    finish(figure, page, Wording("The setting with the lowest mean latency", text, x_label(page, found.across), beside))
+    return figure

@@ -38,9 +38,10 @@ class Wording:
 
 def grid(
     page: Page, count: int, most: int, width_in: tuple[float, float], row_in: float, share: str = "", *, narrow: int = 1
-) -> tuple[Figure, list[Axes], int]:
+) -> tuple[Figure, list[Axes], float]:
     """A figure with `count` panels, at most `most` side by side, or `narrow` of them on a narrow page; and how many
-    are. Inches: of all that stands beside the panels, of a panel's width, of a row. `share`: which axes are one."""
+    inches wide a panel's axes are, about. Inches given: of all that stands beside the panels, of a panel's width, of a
+    row. `share`: which axes are one."""
     across = min(narrow if page.narrow else most, count)
     down = -(-count // across)
     figure = page.figure(width_in[0] + width_in[1] * across, row_in * down)
@@ -50,11 +51,11 @@ def grid(
     if "x" in share:
         for ax in made[count - across : count]:  # also above a place that is empty
             ax.xaxis.set_tick_params(labelbottom=True)
-    return figure, list(made[:count]), across
+    return figure, list(made[:count]), (float(figure.get_size_inches()[0]) - 0.8) / across
 
 
 class _Steady(ConstrainedLayoutEngine):
-    """Places of axes to 1e-9 of the figure: the solver's last bits hang on addresses in memory, and an svg names what
+    """Places of axes to 1e-9 of the figure: the solver's last bits depend on addresses in memory, and an svg names what
     clips a panel after all bits of its place."""
 
     def execute(self, fig: Figure) -> None:

@@ -18,11 +18,11 @@ from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from kinds.arrays import Floats
-from plots.axes import LOG_FROM, level, place, spans_far
+from plots.axes import LOG_FROM, place, scale, spans_far
 from plots.caption import unanswered
 from plots.layout import Wording, finish
 from plots.page import Page
-from plots.style import Look, curves, looks
+from plots.style import GREY, Look, curves, looks
 from simulator.results.columns import CI_SUFFIX, CURVE
 
 Hollow = Callable[[pd.DataFrame], "pd.Series[bool]"]  # which rows are drawn with hollow markers
@@ -152,7 +152,7 @@ def bar_figure(
     means = [float(value) for _, rows in curves(summary) for value in rows[columns].iloc[0]]
     logarithmic = spans_far(means, far)
     bars(ax, summary, series, looks(summary), page, logarithmic)
-    level(ax, metric, means, reaches(summary, columns, logarithmic), logarithmic)
+    scale(ax.xaxis, metric, means, reaches(summary, columns, logarithmic), logarithmic)
     finish(figure, page, wording, *(key([one.label for one in series]) if len(series) > 1 else ()))
     return figure, ax, logarithmic
 
@@ -171,8 +171,7 @@ def reaches(rows: pd.DataFrame, columns: Sequence[str], logarithmic: bool) -> li
 
 def key(labels: Sequence[str]) -> tuple[list[Artist], list[str]]:
     """What a filled and a hatched bar stand for."""
-    grey = "#777777"
-    return [Patch(facecolor=grey, edgecolor=grey), Patch(facecolor="white", edgecolor=grey, hatch="////")], [*labels]
+    return [Patch(facecolor=GREY, edgecolor=GREY), Patch(facecolor="white", edgecolor=GREY, hatch="////")], [*labels]
 
 
 def curve_handles(look: dict[str, Look], names: Sequence[str], page: Page) -> tuple[list[Artist], list[str]]:
@@ -182,7 +181,7 @@ def curve_handles(look: dict[str, Look], names: Sequence[str], page: Page) -> tu
 
 
 def hollow_mark() -> Line2D:
-    return Line2D([], [], linestyle="", marker="o", color="#777777", markerfacecolor="white")
+    return Line2D([], [], linestyle="", marker="o", color=GREY, markerfacecolor="white")
 
 
 def ring_mark() -> Line2D:

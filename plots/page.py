@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from plots.display_names import shown_curve, shown_field, shown_word
-from simulator.results.units import title
+from simulator.results.display_names import FIELDS, DisplayNames
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,14 +15,13 @@ NARROW_IN: Final = 5.0
 
 
 @dataclass(frozen=True)
-class Page:
-    """The default is a screen: each figure as wide as it likes. `labels` are a user's own names of curves, words,
-    fields and axes."""
+class Page(DisplayNames):
+    """The default is a screen: each figure as wide as it likes. Its names are a person's, a user's
+    labels first."""
 
     width_in: float | None = None
     titled: bool = True
     captioned: bool = True
-    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def narrow(self) -> bool:
@@ -42,18 +39,6 @@ class Page:
         """How many panels stand side by side."""
         return max(1, min(most if not self.narrow else (1 if most <= 4 else 2), panels))
 
-    def curve(self, name: str) -> str:
-        return shown_curve(name, self.labels)
-
-    def word(self, name: object) -> str:
-        """A kind, a model, a machine."""
-        return shown_word(str(name), self.labels)
-
-    def setting(self, name: str, value: object) -> str:
-        return shown_field(name, str(value), self.labels)
-
-    def axis(self, name: str) -> str:
-        return self.labels.get(name) or title(name)
-
-    def metric(self, name: str, otherwise: str) -> str:
-        return self.labels.get(name, otherwise)
+    def symbol(self, name: str) -> str:
+        """A field as the papers write it, in the markup of figures; "" where they do not."""
+        return self.labels.get(name, FIELDS.get(name, ""))

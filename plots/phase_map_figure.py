@@ -18,35 +18,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FixedLocator, NullLocator
 
+from plots.axes import tick_at
 from plots.caption import caption
 from plots.layout import Wording, finish
 from plots.page import Page
+from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT, RTT
-from simulator.results.phase_regions import (
-    ANSWER,
-    COLOCATED,
-    DISTRIBUTIONS,
-    IDS,
-    KIND,
-    PER_TOKEN,
-    PROMPT,
-    WHO,
-    WHOLE,
-    Stand,
-    foreseen,
-    mapped,
-    order,
-    predicted_border_s,
-    stands,
-)
 from simulator.results.units import quantity
 
 LOOKS: Final = {
     OPPONENT: ("#E3E3E3", "", "C", "cloud-only decoding"),
-    IDS[0]: ("#E08214", "///", "I", "edge sends ids"),
-    DISTRIBUTIONS[0]: ("#2C5985", "...", "D", "edge sends distributions"),
+    regions.IDS[0]: ("#E08214", "///", "I", "edge sends ids"),
+    regions.DISTRIBUTIONS[0]: ("#2C5985", "...", "D", "edge sends distributions"),
 }
 """Colour, hatch, letter and words of a region."""
 REPORTED_S: Final = (0.083, 0.111)
@@ -60,18 +44,18 @@ NOTES: Final = (
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """None of a table without cloud-only decoding, an edge that drafts, and two round-trip times."""
-    rows = mapped(summary)
+    rows = regions.mapped(summary)
     if rows.empty or rows[RTT].nunique() < 2:
         return None
-    pairs, answers = list(dict.fromkeys(rows[WHO])), order(rows, ANSWER)
-    columns = [(answer, WHOLE) for answer in answers] + [(answers[-1], PER_TOKEN)]
-    figure = page.figure(2.6 * len(columns) + 0.8, (0.42 * rows[PROMPT].nunique() + 0.75) * len(pairs))
+    pairs, answers = list(dict.fromkeys(rows[regions.WHO])), regions.order(rows, regions.ANSWER)
+    columns = [(answer, regions.WHOLE) for answer in answers] + [(answers[-1], regions.PER_TOKEN)]
+    figure = page.figure(2.6 * len(columns) + 0.8, (0.42 * rows[regions.PROMPT].nunique() + 0.75) * len(pairs))
     axes = figure.subplots(len(pairs), len(columns), squeeze=False, sharex=True, sharey=True)
     for line, pair in zip(axes, pairs, strict=True):
         for ax, (answer, metric) in zip(line, columns, strict=True):
-            part = rows[(rows[WHO] == pair) & (rows[ANSWER] == answer)]
+            part = rows[(rows[regions.WHO] == pair) & (rows[regions.ANSWER] == answer)]
             _panel(ax, part, metric)
-            words = f"{answer:g} tokens out, end to end" if metric == WHOLE else "per token"
+            words = f"{answer:g} tokens out, end to end" if metric == regions.WHOLE else "per token"
             ax.set_title(words if pair == pairs[0] else "", fontsize="small", loc="left")
         line[0].set_ylabel(page.word(pair).replace(", ", "\n"), fontsize="small")
     text = caption(summary, page, "", [NOTES], intervals=False)
@@ -81,33 +65,32 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
 
 
 def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> None:
-    across, up = (_edges([math.log10(each) for each in order(part, name)]) for name in (RTT, PROMPT))
-    trips, prompts = order(part, RTT), order(part, PROMPT)
-    for stand in stands(part, metric):
+    across, up = (_edges([math.log10(each) for each in regions.order(part, name)]) for name in (RTT, regions.PROMPT))
+    trips, prompts = regions.order(part, RTT), regions.order(part, regions.PROMPT)
+    for stand in regions.stands(part, metric):
         column, row = trips.index(stand.place[3]), prompts.index(stand.place[1])
         _cell(ax, stand, (across[column], across[column + 1]), (up[row], up[row + 1]))
     _border(ax, part, metric, [math.log10(each) for each in prompts])
-    for trip in REPORTED_S if metric == PER_TOKEN else ():
+    for trip in REPORTED_S if metric == regions.PER_TOKEN else ():
         ax.axvline(math.log10(trip), color="black", linestyle=(0, (1, 1.5)), linewidth=1.0)
     ax.set_xlim(across[0], across[-1])
     ax.set_ylim(up[0], up[-1])
-    for side, values, name in ((ax.xaxis, trips, RTT), (ax.yaxis, prompts, PROMPT)):
-        side.set_major_locator(FixedLocator([math.log10(each) for each in values]))
-        side.set_minor_locator(NullLocator())
-        side.set_ticklabels([quantity(each, name) if name == RTT else f"{each:g}" for each in values])
+    for side, values, name in ((ax.xaxis, trips, RTT), (ax.yaxis, prompts, regions.PROMPT)):
+        labels = [quantity(each, name) if name == RTT else f"{each:g}" for each in values]
+        tick_at(side, [math.log10(each) for each in values], labels)
     ax.tick_params(length=0, labelsize="x-small")
     ax.grid(visible=False)
 
 
-def _cell(ax: Axes, stand: Stand, x: tuple[float, float], y: tuple[float, float]) -> None:
+def _cell(ax: Axes, stand: regions.Stand, x: tuple[float, float], y: tuple[float, float]) -> None:
     kind = stand.fastest_apart
-    colour, hatch, letter, _ = LOOKS[DISTRIBUTIONS[0] if kind in DISTRIBUTIONS else kind]
+    colour, hatch, letter, _ = LOOKS[regions.DISTRIBUTIONS[0] if kind in regions.DISTRIBUTIONS else kind]
     corner, width, height = (x[0], y[0]), x[1] - x[0], y[1] - y[0]
     ax.add_patch(Rectangle(corner, width, height, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0.6))
     if stand.uncertain:
         ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor="black", hatch="xxx", linewidth=0.0))
         letter = "?"
-    if stand.fastest != COLOCATED and COLOCATED in stand.means:
+    if stand.fastest != regions.COLOCATED and regions.COLOCATED in stand.means:
         inset = 0.06 * width, 0.1 * height
         ax.add_patch(Rectangle((x[0] + inset[0], y[0] + inset[1]), width - 2 * inset[0], height - 2 * inset[1],
                                fill=False, edgecolor="black", linewidth=1.6))  # fmt: skip
@@ -117,14 +100,14 @@ def _cell(ax: Axes, stand: Stand, x: tuple[float, float], y: tuple[float, float]
 
 def _border(ax: Axes, part: pd.DataFrame, metric: str, up: Sequence[float]) -> None:
     """The closed form's, from the shortest prompt to the longest."""
-    sends = foreseen(part[part[KIND].isin(IDS)])
+    sends = regions.foreseen(part[part[regions.KIND].isin(regions.IDS)])
     if sends.empty:
         return
     row, heights = sends.iloc[0].copy(), np.linspace(up[0], up[-1], 9)
     found = []
     for height in heights:
-        row[PROMPT] = round(10**height)
-        found.append(predicted_border_s(row, metric))
+        row[regions.PROMPT] = round(10**height)
+        found.append(regions.predicted_border_s(row, metric))
     if any(found):
         left = math.log10(min(each for each in found if each)) - 1  # off the panel, where the edge is faster nowhere
         drawn = [math.log10(at) if at else left for at in found]

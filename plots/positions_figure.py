@@ -32,7 +32,6 @@ NOTE: Final = (
     "The bound holds of the expected rate TV(qhat, p), draft by draft; the measured rate scatters about that. Above 1 "
     "a bound says nothing: bars and lines end there, and the bound's value is written."
 )
-COLUMNS: Final = 3  # panels side by side, at most
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -40,8 +39,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if axis != AXIS or "tv_compression" not in summary.columns:
         return None
     drawn = [(curve, rows[rows["verified_drafts"] > 0].sort_values(AXIS)) for curve, rows in curves(summary)]
-    row_in = 1.5 if page.narrow else 2.2
-    figure, panels, _ = grid(page, len(drawn), COLUMNS, (1.2, 2.6), row_in, "xy", narrow=2)
+    figure, panels, _ = grid(page, len(drawn), 3, (1.2, 2.6), 1.5 if page.narrow else 2.2, "xy", narrow=2)
     for panel, (curve, rows) in zip(panels, drawn, strict=True):
         _panel(panel, rows)
         panel.set_title(page.curve(curve), fontsize="small", loc="left")
@@ -50,8 +48,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         "Resampling rate and the terms of its bound", caption(summary, page, "lower", [NOTE], clock=False),
         "draft position in its round", "probability that a draft is rejected",
     )  # fmt: skip
-    handles, labels = panels[0].get_legend_handles_labels()
-    finish(figure, page, wording, list(handles), list(labels))
+    finish(figure, page, wording, *panels[0].get_legend_handles_labels())
     return figure
 
 

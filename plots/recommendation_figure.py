@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from kinds.arrays import Floats
-from plots.axes import level, spans_far
+from plots.axes import scale, spans_far
 from plots.caption import Better, caption, marks
-from plots.layout import Wording, finish
+from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import whiskers
 from plots.page import Page
 from plots.style import looks, lossy_curves
@@ -30,14 +30,12 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if not {BY, BETTER, MARGIN, MARGIN_LOW, MARGIN_HIGH} <= set(summary.columns) or summary.empty:
         return None
     metric = str(summary[BY].iloc[0])
-    panels = page.across(2, 2)
-    figure = page.figure(8.6, 2 / panels * (0.8 + 0.26 * len(summary)))
-    reached, margin = figure.subplots(2 // panels, panels, sharey=True).ravel()
-    values, halves = _columns(summary, metric)
+    figure, (reached, margin), _ = grid(page, 2, 2, (0.0, 4.3), 0.8 + 0.26 * len(summary), "y")
+    values, half = (summary[name].to_numpy(dtype=np.float64) for name in (metric, metric + CI_SUFFIX))
     far = spans_far(values)
-    arms = np.nan_to_num(whiskers(values, halves, far))
+    arms = np.nan_to_num(whiskers(values, half, far))
     _points(reached, summary, values, arms)
-    level(reached, metric, [*values], [*(values - arms[0]), *(values + arms[1])], far, TICKS)
+    scale(reached.xaxis, metric, [*values], [*(values - arms[0]), *(values + arms[1])], far, TICKS)
     reached.set_xlabel(page.labels.get(metric) or called(metric))
     _margins(margin, summary)
     lossy = lossy_curves(summary)
@@ -57,7 +55,7 @@ def _margins(ax: Axes, summary: pd.DataFrame) -> None:
     arms = np.nan_to_num(np.stack([share - low, high - share]))
     if spans_far(1 + share):
         _points(ax, summary, 1 + share, arms)
-        level(ax, "", [*(1 + share)], [*(1 + low), *(1 + high)], True, TICKS)
+        scale(ax.xaxis, "", [*(1 + share)], [*(1 + low), *(1 + high)], True, TICKS)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}\N{MULTIPLICATION SIGN}"))
         ax.axvline(1.0, color="black", linewidth=0.8)
         ax.set_xlabel("times the recommended")
@@ -71,10 +69,6 @@ def _margins(ax: Axes, summary: pd.DataFrame) -> None:
 
 def called(metric: str) -> str:
     return _WORDS.get(metric) or title(metric)
-
-
-def _columns(summary: pd.DataFrame, name: str) -> tuple[Floats, Floats]:
-    return summary[name].to_numpy(dtype=np.float64), summary[name + CI_SUFFIX].to_numpy(dtype=np.float64)
 
 
 def _points(ax: Axes, summary: pd.DataFrame, values: Floats, arms: Floats) -> None:

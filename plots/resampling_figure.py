@@ -90,12 +90,12 @@ def _rows(ax: Axes, drafted: pd.DataFrame, look: dict[str, Look], page: Page) ->
 def _panels(drafted: pd.DataFrame, axis: str, page: Page) -> Figure:
     look, shown = looks(drafted), curves(drafted)
     row_in, most = 1.25 if page.narrow else 1.9, 3 if len(shown) <= 9 else 4
-    figure, axes, across = grid(page, len(shown), most, (0.9, 2.5), row_in, "xy", narrow=2)
+    figure, axes, width_in = grid(page, len(shown), most, (0.9, 2.5), row_in, "xy", narrow=2)
     for ax, (name, rows) in zip(axes, shown, strict=True):
         _curve(ax, rows.sort_values(axis), axis, look[name])
         ax.set_title(textwrap.fill(page.curve(name), 28), loc="left", fontsize="small")
     axes[0].set_ylim(0, _TOP)
-    swept(axes[0], axis, drafted[axis].tolist(), (float(figure.get_size_inches()[0]) - 0.8) / across)
+    swept(axes[0], axis, drafted[axis].tolist(), width_in)
     text = caption(drafted, page, "lower", [NOTE], clock=False)
     title = f"Resampling rate and its bound against {page.axis(axis)}"
     wording = Wording(title, text, x_label(page, axis), page.metric(MEASURED, LABEL))

@@ -97,7 +97,7 @@ class _Drawing:
         self.boxes = [box for each in rounds for box in _boxes(made, each)]
         self.arrows = [arrow for each in rounds for arrow in _arrows(each)]
         self.left = [label for each in rounds for label in _edge_labels(each)]
-        self.right = [label for each in rounds for label in _verdicts(each)]
+        self.right = [label for each in rounds for label in _verification_results(each)]
         if with_prompt:
             self.boxes += _prompt_boxes(made)
             self.arrows += [arrow for each in made.prompt for arrow in _message(each, _EDGE, _UPLINK, _CLOUD)]
@@ -260,7 +260,7 @@ def _edge_labels(each: RoundTimeline) -> Iterator[Label]:
         yield Label(each.spans.ended_s, f"round {each.number} {'wasted' if record.flushed else 'cut off'}")
 
 
-def _verdicts(each: RoundTimeline) -> Iterator[Label]:
+def _verification_results(each: RoundTimeline) -> Iterator[Label]:
     record = each.spans.record
     if each.passes and not isnan(record.verified_s) and record.drafted:
         yield Label(record.verified_s, f"{int(record.accepted)} of {int(record.drafted)} stand")

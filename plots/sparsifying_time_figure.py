@@ -10,13 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.along_axis import Along, along
-from plots.caption import caption
-from plots.display_names import curve_of, words_of
-from plots.layout import Wording
-from plots.lines_or_bars import Series, bar_figure
+from plots.lines_or_bars import Series
 from plots.page import Page
 from plots.style import SCHEMES
 from simulator.results.columns import CURVE
+from simulator.results.display_names import curve_of, words_of
 
 METRIC = "sparsifying_over_softmax"
 LABEL = "time per token / softmax"
@@ -31,17 +29,14 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     """A curve a sparsifier, or a bar where nothing is swept; None without such times."""
     if METRIC not in summary.columns:
         return None
-    shown = _by_sparsifier(summary)
+    softmax = [(Line2D([], [], **_SOFTMAX), "the softmax itself")]
     series = [Series(METRIC, "")]
-    if axis is not None:
-        softmax = [(Line2D([], [], **_SOFTMAX), "the softmax itself")]
-        what = Along(TITLE, METRIC, LABEL, series, notes=[NOTE], key=softmax, clock=False, below=BELOW)
-        figure = along(shown, axis, what, page)
-        for ax in (ax for ax in figure.axes if ax.axison) if figure is not None else ():
+    what = Along(TITLE, METRIC, LABEL, series, notes=[NOTE], key=softmax, clock=False, below=BELOW)
+    figure = along(_by_sparsifier(summary), axis, what, page)
+    for ax in figure.axes if figure is not None and axis is not None else ():
+        if ax.axison:
             ax.axhline(1.0, **_SOFTMAX)
-        return figure
-    wording = Wording(TITLE, caption(shown, page, "lower", [NOTE], clock=False), LABEL)
-    return bar_figure(shown, METRIC, series, page, wording)[0]
+    return figure
 
 
 def _by_sparsifier(summary: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from kinds import ConfigError
 from kinds.files import atomically
 from plots.page import Page
 from simulator.results.columns import CHOSEN, CURVE, SETTING
-from simulator.results.lossy import marks
+from simulator.results.lossy_schemes import marks
 
 _SHEET: dict[str, Any] = {
     "font.size": 10,
@@ -64,6 +64,7 @@ _NARROW: dict[str, Any] = {
 }
 """In a column of a paper."""
 
+GREY = "#777777"  # of what is no curve, in legends
 SCHEMES: dict[str, tuple[str, str]] = {
     "cloud_only": ("#000000", "s"),
     "dense": ("#0072B2", "o"),

@@ -46,7 +46,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     figure = page.figure(0.6 + 0.075 * longest + 0.95 * len(curves), height)
     ax = figure.add_subplot()
     cells(ax, values, shown, Scale.of(values))
-    tops = [_side(page.curve(curve), lossy.get(curve, "")) for curve in curves]
+    names = [page.curve(curve) + lossy.get(curve, "") for curve in curves]
+    tops = [textwrap.fill(name, 9, break_long_words=False) for name in names]
     sides(ax, [quantity(link, axis) for link in links], tops)
     ax.xaxis.tick_top()
     notes = ["Framed: lowest of a row among lossless schemes. " + ("Bold: below cloud only. " if rival.size else "")
@@ -60,10 +61,6 @@ def _text(value: float) -> str:
     if np.isnan(value):
         return "-"
     return written(value, METRIC) + ("*" if value <= READING_S else "")
-
-
-def _side(curve: str, mark: str) -> str:
-    return textwrap.fill(curve + mark, 9, break_long_words=False)
 
 
 def _lowest(values: Floats, lossless: np.ndarray) -> list[tuple[int, Floats]]:

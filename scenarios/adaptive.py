@@ -1,7 +1,5 @@
 """Latency per token of policies that look, over uplink rates that stay and rates that fade, alone and in company.
 
-sqsim run adaptive            or            python -m scenarios.adaptive
-
 The pair accepts four drafts of five and the verifier takes 43 ms a pass (70B on two GPUs), so whether to draft at all
 depends on the link. A fading one has a new rate every 10 s, of one LTE resource block at a mean of 24 to 155 kbit/s.
 `oracle` knows before each draw how likely the draft is rejected, which no edge can: a limit.

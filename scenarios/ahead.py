@@ -1,7 +1,5 @@
 """What does drafting ahead of verification gain, by distance and acceptance, and when does it take from others?
 
-    sqsim run ahead            or            python -m scenarios.ahead
-
 A round drafted before the one before it is verified is wasted where that is rejected. Over distributions that are as
 far apart everywhere, acceptance is the same for every draft, and the gain has a closed form (simulator/results/
 pipelined_time.py): lines, with dots as measured. Beside it, K-SQS in a cell that more and more devices share.
@@ -13,6 +11,7 @@ import pandas as pd
 
 from scenarios import Also, Answer, Quick, Scenario, Tune, asks, script
 from scenarios.findings.sentences import listed, passes, percent
+from scenarios.set_ups import BASELINES, NANO, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results.break_even_plane import DEVICES, RTT, TIME
 from simulator.results.columns import CURVE
 from simulator.results.crossings import crossing
@@ -22,13 +21,6 @@ from simulator.results.units import quantity
 
 DEPTHS = [0, 1, 2, 4]
 ARQ = {"kind": "selective_repeat", "timeout_s": 2.0}
-DRAFTER = {"kind": "profile", "name": "orin_nano_smollm2_135m"}
-TARGET = {"kind": "profile", "name": "gpu80gbx2_70b"}
-DELAY = "uplink.delay,downlink.delay"
-
-
-def delays(*round_trips_s: float) -> list[object]:
-    return [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in round_trips_s]
 
 
 @asks(TIME)
@@ -89,8 +81,8 @@ def shared_cell(table: pd.DataFrame, axis: str | None) -> str:
 def wasted_share(rows: pd.DataFrame) -> pd.Series[float]:
     """Flushed drafts / drafts made; those of flushed rounds are no `drafted` ones."""
     flushed = rows["flushed_drafts_per_token"]
-    judged = rows["payload_bits_per_token"] / rows["payload_bits_per_draft"]
-    return flushed / (flushed + judged)
+    verified = rows["payload_bits_per_token"] / rows["payload_bits_per_draft"]
+    return flushed / (flushed + verified)
 
 
 SCENARIO = Scenario(
@@ -101,12 +93,12 @@ SCENARIO = Scenario(
         "models.pair": {"kind": "synthetic", "size": 16, "entropy_bits": 3.0},
         "scheme": {"kind": "half_dense", "max_drafts": 4},
         "workload.requests": 1, "workload.output_tokens": 512, "workload.prompt_at_cloud": True, "uplink.arq": ARQ,
-        "downlink.arq": ARQ, "uplink.rate.bps": 1e6, "edge.latency": DRAFTER, "cloud.latency": TARGET,
+        "downlink.arq": ARQ, "uplink.rate.bps": 1e6, "edge.latency": NANO, "cloud.latency": TWO_GPUS_70B,
     },
     grid={
-        "models.pair.distance": [0.05, 0.1, 0.2, 0.4],
+        DISTANCE: [0.05, 0.1, 0.2, 0.4],
         "scheme.depth": DEPTHS,
-        DELAY: delays(0.005, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64),
+        TRIP: round_trips(0.005, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64),
     },
     also=[
         Also(
@@ -120,9 +112,9 @@ SCENARIO = Scenario(
     axis="uplink.delay.delay_s",
     hidden=("downlink.delay", "workload.output_tokens"),
     seeds=8,
-    quick=Quick({"workload.output_tokens": 128}, {"models.pair.distance": [0.1, 0.4], DELAY: delays(0.005, 0.64)}, 2),
+    quick=Quick({"workload.output_tokens": 128}, {DISTANCE: [0.1, 0.4], TRIP: round_trips(0.005, 0.64)}, 2),
     tune=Tune(dict.fromkeys(("scheme.max_drafts", "scheme.k", "scheme.resolution"), "the closed form has four drafts")),
-    left_out=dict.fromkeys(("cloud_only", "colocated", "edge_only"), "against waiting, not against the cloud"),
+    left_out=dict.fromkeys(BASELINES, "against waiting, not against the cloud"),
     figures=("ahead",),
     headlines=(),
     findings=(closed_form, ahead_gains, shared_cell, Answer([ahead_gains, shared_cell])),

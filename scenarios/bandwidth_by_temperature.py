@@ -1,13 +1,12 @@
 """What a draft costs on the uplink, and what that makes of latency, against temperature: sparse beside dense.
 
-sqsim run bandwidth_by_temperature            or            python -m scenarios.bandwidth_by_temperature
-
 All context-coded but the half-precision baseline, which has no code.
 """
 
 from __future__ import annotations
 
 from scenarios import Answer, Below, Lowest, Quick, Ranges, Scenario, Tune, script
+from scenarios.set_ups import SELECTIVE_REPEAT
 
 KBPS = 1e3
 TEMPERATURES = [0.2, 0.6, 1.0, 1.4]
@@ -22,8 +21,7 @@ SCENARIO = Scenario(
         "workload.requests": 1,
         "workload.output_tokens": 16,
         "uplink.rate.bps": 20 * KBPS,
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
     },
     grid={
         "scheme": [

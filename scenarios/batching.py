@@ -1,7 +1,5 @@
 """Latency per token against the number of devices on one GPU, for ways to batch verification and their caps.
 
-sqsim run batching            or            python -m scenarios.batching
-
 Each device has an uplink of its own, so that only the cloud is shared. K-SQS of four drafts alone: ways to batch are
 compared, not schemes.
 """

@@ -1,7 +1,5 @@
 """When does speculation at the edge beat the cloud alone? Pairs, targets, round-trip times and rates, and the load.
 
-    sqsim run break_even            or            python -m scenarios.break_even
-
 A synchronous round beats streamed cloud-only decoding exactly if A > x: A its accepted drafts, x the target's passes
 that it takes beyond one (simulator/results/break_even_plane.py). Each scheme at a setting chosen for it; each
 pair drafts on a device of its own, at the temperature it was measured at. Beside the map: a shared load, smollm2.
@@ -20,69 +18,49 @@ from scenarios.findings.aligned_columns import titled
 from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences import passes, with_ends
-from simulator.results.break_even_plane import (
-    ACCEPTED,
-    CLOUD_TIME,
-    CLOUD_X,
-    DEVICES,
-    OPPONENT,
-    PAIR,
-    PREDICTED,
-    RTT,
-    TARGET,
-    TIME,
-    X,
-    clocks,
-    map_and_load,
-    pairs,
-    plane,
-    round_trips_s,
-)
+from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
+from simulator.results import break_even_plane as plane
 from simulator.results.columns import CURVE
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.intervals import paired_values
 from simulator.results.units import quantity
 
-PHONE, PI, NANO, SMALL_H100, FP8, BF16, *FOUR = (
-    {"kind": "profile", "name": name}
-    for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m", "h100_1_7b", "h100x2_70b_fp8",
-                 "gpu80gbx2_70b", "a100x4_70b", "h100x4_70b")
-)  # fmt: skip
+FP8, *FOUR = ({"kind": "profile", "name": name} for name in ("h100x2_70b_fp8", "a100x4_70b", "h100x4_70b"))
 BETWEEN = {"kind": "affine", "base_s": 0.027, "per_token_s": 0.0}  # phone: 1B 20, 3B 51 ms
 ON = {"llama_1b_70b": PHONE, "qwen3_1_7b_32b": BETWEEN, "qwen2_5_0_5b_72b": PI, "vicuna_68m_13b": NANO}
 SYNTHETIC = [[{"kind": "synthetic", "size": 1024, "distance": tv}, NANO, 1.0] for tv in (0.1, 0.2, 0.4)]
 PUBLISHED = [[{"kind": "published", "name": name}, edge, 0.0] for name, edge in ON.items()]
-PAIRS, TRIP, RATE = "models.pair,edge.latency,models.temperature", "uplink.delay,downlink.delay", "uplink.rate.bps"
-DELAYS = [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in (0.005, 0.04, 0.08, 0.32)]
+PAIRS, RATE = "models.pair,edge.latency,models.temperature", "uplink.rate.bps"
+DELAYS = round_trips(0.005, 0.04, 0.08, 0.32)
 ARQ, K_SQS = {"kind": "selective_repeat", "timeout_s": 1.0}, {"kind": "k_sqs", "k": 8}
-NEAR = {"uplink.delay.delay_s": 0.005, "downlink.delay.delay_s": 0.005, "workload.output_tokens": 48}
-LOAD = {**NEAR, **dict(zip(PAIRS.split(","), PUBLISHED[0], strict=True)), "workload.distinct": 8}
+NEAREST = {"uplink.delay.delay_s": 0.005, "downlink.delay.delay_s": 0.005, "workload.output_tokens": 48}
+LOAD = {**NEAREST, **dict(zip(PAIRS.split(","), PUBLISHED[0], strict=True)), "workload.distinct": 8}
 SHARED = {**LOAD, "workload.prompt_tokens": 4}
 
 SCHEME, CLOCK = "scheme.kind", "clock"
 ASKED = "k_sqs"
 """The scheme that borders are printed of."""
-PLACE = (PAIR, CLOCK, RATE)
+PLACE = (plane.PAIR, CLOCK, RATE)
 """Where round-trip times are searched: a pair, a target and a rate."""
 CLEAR = 0.1
 """From this |A - x| on its sign has to name the winner: nearer, the ends of the answers decide."""
-MEANS = (ACCEPTED, X, TARGET, TIME, PREDICTED, "scheme.max_drafts")
+MEANS = (plane.ACCEPTED, plane.X, plane.TARGET, plane.TIME, plane.PREDICTED, "scheme.max_drafts")
 """What `standings` gives the means of."""
 
 
-@asks(TIME)
+@asks(plane.TIME)
 def sign_holds(table: pd.DataFrame, axis: str | None) -> str:
     """Does the sign of A - x name who is faster, and how far is (x + 1) T / (A + 1) from the measured time at most, by
     the means of each setting of the map?"""
-    rows = plane(map_and_load(table)[0])
+    rows = plane.plane(plane.map_and_load(table)[0])
     if rows.empty:
         return ""
     by = [CURVE, *([axis] if axis is not None else [])]
-    means = rows.groupby(by, sort=False)[[ACCEPTED, X, TIME, TARGET, PREDICTED]].mean()
-    margin = means[ACCEPTED] - means[X]
-    missed = (margin > 0) != (means[TIME] < means[TARGET])
+    means = rows.groupby(by, sort=False)[[plane.ACCEPTED, plane.X, plane.TIME, plane.TARGET, plane.PREDICTED]].mean()
+    margin = means[plane.ACCEPTED] - means[plane.X]
+    missed = (margin > 0) != (means[plane.TIME] < means[plane.TARGET])
     near = margin.abs() <= CLEAR
-    error = (means[PREDICTED] / means[TIME] - 1).abs().max()
+    error = (means[plane.PREDICTED] / means[plane.TIME] - 1).abs().max()
     settings, all_missed = f"{len(means):,} settings", int(missed.sum())
     line = f"all but {all_missed} of {settings}" if all_missed else f"all {settings}"
     if near.any():
@@ -92,14 +70,14 @@ def sign_holds(table: pd.DataFrame, axis: str | None) -> str:
     return f"The sign of A - x names the faster in {line}; {off}"
 
 
-@asks(TIME)
+@asks(plane.TIME)
 def wins_below(table: pd.DataFrame, axis: str | None) -> str:
     """Below which round-trip time is the scheme faster than cloud-only decoding, for each pair and target, at each
     rate?"""
     clauses, found = [], limits(table, [ASKED])
     for rate in dict.fromkeys(limit.rate_bps for limit in found):
         here = [limit for limit in found if limit.rate_bps == rate]
-        targets = " / ".join(dict.fromkeys(quantity(limit.target_s, TIME, 2) for limit in here))
+        targets = " / ".join(dict.fromkeys(quantity(limit.target_s, plane.TIME, 2) for limit in here))
         by_pair = [
             f"{pair} {' / '.join(limit.words() for limit in here if limit.pair == pair)}"
             for pair in dict.fromkeys(limit.pair for limit in here)
@@ -109,12 +87,14 @@ def wins_below(table: pd.DataFrame, axis: str | None) -> str:
     return heading + " | ".join(clauses) if clauses else ""
 
 
-@asks(TIME)
+@asks(plane.TIME)
 def wins_where(table: pd.DataFrame, axis: str | None) -> str:
     """At how many places of the map is each scheme the fastest, by its mean, and where does the scheme bear the longest
     round-trip time?"""
-    means = _placed(table).groupby([*PLACE, RTT, SCHEME], sort=False, dropna=False)[TIME].mean().reset_index()
-    best = means.loc[means.groupby([*PLACE, RTT], sort=False, dropna=False)[TIME].idxmin(), SCHEME]
+    means = (
+        _placed(table).groupby([*PLACE, plane.RTT, SCHEME], sort=False, dropna=False)[plane.TIME].mean().reset_index()
+    )
+    best = means.loc[means.groupby([*PLACE, plane.RTT], sort=False, dropna=False)[plane.TIME].idxmin(), SCHEME]
     each = ", ".join(f"{kind} {number}" for kind, number in best.value_counts().items())
     if not each:
         return ""
@@ -128,30 +108,30 @@ def _furthest(found: Sequence[Limit]) -> str:
     if best is None:
         return f"{ASKED} wins nowhere" if found else ""
     nowhere = sum(limit.at_s == 0 for limit in found)
-    where = f"{best.pair} at T = {quantity(best.target_s, TIME, 2)} and {quantity(best.rate_bps, RATE)}"
+    where = f"{best.pair} at T = {quantity(best.target_s, plane.TIME, 2)} and {quantity(best.rate_bps, RATE)}"
     none = f"; with {nowhere} of {len(found)} pairs, targets and rates it never wins" if nowhere else ""
     return f"Of the longest round trip {ASKED} wins with {where} ({best.words(spread=True)}){none}"
 
 
-@asks(CLOUD_TIME)
+@asks(plane.CLOUD_TIME)
 def cloud_time(table: pd.DataFrame, axis: str | None) -> str:
     """Up to which number of devices does each scheme take less of the cloud's time a token than cloud-only decoding, by
     each clock that serves several, and what are A and x_gpu at both ends?"""
-    rows, clauses = of_setting(map_and_load(table)[1]), []
-    if rows.empty or OPPONENT not in {*rows[SCHEME]}:
+    rows, clauses = of_setting(plane.map_and_load(table)[1]), []
+    if rows.empty or plane.OPPONENT not in {*rows[SCHEME]}:
         return ""
-    for clock, part in rows.groupby(clocks(rows), sort=False):
+    for clock, part in rows.groupby(plane.clocks(rows), sort=False):
         words = []
-        for kind in [each for each in part[SCHEME].unique() if each != OPPONENT]:
-            both = lowest_of_kinds(part[part[SCHEME].isin([kind, OPPONENT])], DEVICES, CLOUD_TIME)
-            found = crossing(both, DEVICES, str(kind), OPPONENT, CLOUD_TIME)
-            means = plane(both).groupby(DEVICES)[[ACCEPTED, CLOUD_X]].mean()
+        for kind in [each for each in part[SCHEME].unique() if each != plane.OPPONENT]:
+            both = lowest_of_kinds(part[part[SCHEME].isin([kind, plane.OPPONENT])], plane.DEVICES, plane.CLOUD_TIME)
+            found = crossing(both, plane.DEVICES, str(kind), plane.OPPONENT, plane.CLOUD_TIME)
+            means = plane.plane(both).groupby(plane.DEVICES)[[plane.ACCEPTED, plane.CLOUD_X]].mean()
             if found is not None and len(means):
                 ends = ", ".join(
-                    f"A {means.loc[at, ACCEPTED]:.2f} against {means.loc[at, CLOUD_X]:.2f} at {at:,.0f}"
+                    f"A {means.loc[at, plane.ACCEPTED]:.2f} against {means.loc[at, plane.CLOUD_X]:.2f} at {at:,.0f}"
                     for at in (means.index.min(), means.index.max())
                 )
-                words.append(f"{kind} {passes(found, DEVICES)} ({ends})")
+                words.append(f"{kind} {passes(found, plane.DEVICES)} ({ends})")
         clauses += [f"{clock}: {', '.join(words)}"] if words else []
     heading = "Less of the cloud's time a token than cloud_only, by devices (A against x_gpu)"
     return f"{heading}, {'; '.join(clauses)}" if clauses else ""
@@ -187,12 +167,12 @@ class Limit:
     def words(self, spread: bool = False) -> str:
         """`38 ms`, with `spread` `38 ms (36 to 40)`; `over 320 ms`, `none from 5 ms`."""
         if math.isnan(self.at_s):
-            return passes(self.found, RTT)
-        least, most = (quantity(end, RTT) for end in self.range_s)
+            return passes(self.found, plane.RTT)
+        least, most = (quantity(end, plane.RTT) for end in self.range_s)
         if not 0 < self.at_s < math.inf:
             return f"over {most}" if self.at_s else f"none from {least}"
         low, high = self.ends_s if spread else (math.nan, math.nan)
-        return with_ends(self.at_s, low, high, lambda each: quantity(each, RTT, 2))
+        return with_ends(self.at_s, low, high, lambda each: quantity(each, plane.RTT, 2))
 
 
 def limits(table: pd.DataFrame, kinds: Sequence[str] = ()) -> list[Limit]:
@@ -200,14 +180,14 @@ def limits(table: pd.DataFrame, kinds: Sequence[str] = ()) -> list[Limit]:
     found = []
     for place, rows in _placed(table).groupby(list(PLACE), sort=False):
         pair, rate = str(place[0]), float(str(place[2]))
-        part = lowest_of_kinds(rows, RTT, TIME)
-        target = float(part.loc[part[SCHEME] == OPPONENT, TIME].mean())
-        where = f" with {pair}, {quantity(target, TIME)} a token, {quantity(rate, RATE)}"
+        part = lowest_of_kinds(rows, plane.RTT, plane.TIME)
+        target = float(part.loc[part[SCHEME] == plane.OPPONENT, plane.TIME].mean())
+        where = f" with {pair}, {quantity(target, plane.TIME)} a token, {quantity(rate, RATE)}"
         part = part.assign(**{CURVE: part[SCHEME] + where})
-        for kind in kinds or [each for each in part[SCHEME].unique() if each != OPPONENT]:
-            crossed = crossing(part, RTT, f"{kind}{where}", f"{OPPONENT}{where}", TIME)
+        for kind in kinds or [each for each in part[SCHEME].unique() if each != plane.OPPONENT]:
+            crossed = crossing(part, plane.RTT, f"{kind}{where}", f"{plane.OPPONENT}{where}", plane.TIME)
             if crossed is not None:
-                ends = float(part[RTT].min()), float(part[RTT].max())
+                ends = float(part[plane.RTT].min()), float(part[plane.RTT].max())
                 found.append(Limit(str(kind), pair, target, rate, crossed, ends))
     return found
 
@@ -215,17 +195,17 @@ def limits(table: pd.DataFrame, kinds: Sequence[str] = ()) -> list[Limit]:
 def standings(table: pd.DataFrame) -> pd.DataFrame:
     """A row per place of the map and kind of scheme, means over seeds: A, x, T, the measured and the predicted time per
     token, what it is over T less 1 with the ends of its interval, and whether it is `faster`: yes, no, or unclear."""
-    rows, found = plane(of_setting(map_and_load(table)[0])), []
+    rows, found = plane.plane(of_setting(plane.map_and_load(table)[0])), []
     if rows.empty:
         return rows
-    kept = [name for name in (CURVE, RATE, RTT, SCHEME, PAIR, *MEANS) if name in rows.columns]
-    rows = rows[kept].assign(**{CLOCK: clocks(rows)})
-    for place, part in rows.groupby([*PLACE, RTT, SCHEME], sort=False, dropna=False):
-        one = part[part[CURVE] == part.groupby(CURVE, sort=False)[TIME].mean().idxmin()]
-        less = paired_values(TIME, one[TIME].to_numpy(dtype=float), one[TARGET].to_numpy(dtype=float))
+    kept = [name for name in (CURVE, RATE, plane.RTT, SCHEME, plane.PAIR, *MEANS) if name in rows.columns]
+    rows = rows[kept].assign(**{CLOCK: plane.clocks(rows)})
+    for place, part in rows.groupby([*PLACE, plane.RTT, SCHEME], sort=False, dropna=False):
+        one = part[part[CURVE] == part.groupby(CURVE, sort=False)[plane.TIME].mean().idxmin()]
+        less = paired_values(plane.TIME, one[plane.TIME].to_numpy(dtype=float), one[plane.TARGET].to_numpy(dtype=float))
         means = {name: float(one[name].mean()) for name in MEANS if name in kept}
         faster = ("yes" if less.size < 0 else "no") if less.separable or less.n == 1 else "unclear"
-        where = dict(zip([*PLACE, RTT, SCHEME], place, strict=True))
+        where = dict(zip([*PLACE, plane.RTT, SCHEME], place, strict=True))
         ends = {"over_target": less.size, "over_target_low": less.low, "over_target_high": less.high}
         found.append({**where, **means, **ends, "faster": faster})
     return pd.DataFrame(found)
@@ -237,7 +217,7 @@ def break_even(cells: pd.DataFrame) -> pd.DataFrame:
     if found.empty:
         return found
     by_place = {_key(each.pair, each.target_s, each.rate_bps, each.scheme): each for each in limits(cells)}
-    mine = [by_place.get(_key(*row)) for row in found[[PAIR, TARGET, RATE, SCHEME]].itertuples(index=False)]
+    mine = [by_place.get(_key(*row)) for row in found[[plane.PAIR, plane.TARGET, RATE, SCHEME]].itertuples(index=False)]
     ends = [(math.nan, math.nan) if each is None else each.ends_s for each in mine]
     return found.assign(
         wins_below_s=[math.nan if each is None else each.at_s for each in mine],
@@ -252,22 +232,25 @@ def printed_break_even(cells: pd.DataFrame) -> str:
     found = found[found[SCHEME] == ASKED] if len(found) else found
     if found.empty:
         return ""
-    trips = sorted(found[RTT].dropna().unique())
+    trips = sorted(found[plane.RTT].dropna().unique())
     below = {_key(each.pair, each.target_s, each.rate_bps, ASKED): each for each in limits(cells, [ASKED])}
     body = []
     for (pair, _, rate), part in found.groupby(list(PLACE), sort=False):
         signs = {"yes": ">", "no": "<", "unclear": "~"}
-        here = {row[RTT]: f"{row[ACCEPTED]:.2f} {signs[row['faster']]} {row[X]:.2f}" for _, row in part.iterrows()}
-        limit = below.get(_key(pair, part[TARGET].iloc[0], rate, ASKED))
+        here = {
+            row[plane.RTT]: f"{row[plane.ACCEPTED]:.2f} {signs[row['faster']]} {row[plane.X]:.2f}"
+            for _, row in part.iterrows()
+        }
+        limit = below.get(_key(pair, part[plane.TARGET].iloc[0], rate, ASKED))
         body.append(
-            [f"{pair}, {quantity(float(part[TARGET].mean()), TARGET)}, {quantity(rate, RATE)}",
+            [f"{pair}, {quantity(float(part[plane.TARGET].mean()), plane.TARGET)}, {quantity(rate, RATE)}",
              *(here.get(trip, "-") for trip in trips), "-" if limit is None else limit.words(spread=True)]
         )  # fmt: skip
     heading = (
         f"A and x of {ASKED}: > where it is measured to be faster than cloud_only, < where slower, ~ where the seeds "
         "cannot tell; by round-trip time, and the one below which it wins"
     )
-    columns = ["pair, T, rate", *(quantity(trip, RTT) for trip in trips), "wins below"]
+    columns = ["pair, T, rate", *(quantity(trip, plane.RTT) for trip in trips), "wins below"]
     return titled(heading, columns, body)
 
 
@@ -278,11 +261,11 @@ def _key(pair: object, target_s: float, rate_bps: object, scheme: object) -> tup
 
 def _placed(table: pd.DataFrame) -> pd.DataFrame:
     """The map's rows with the columns of their place, and little else; empty of a table without cloud-only decoding."""
-    shown = of_setting(map_and_load(table)[0])
-    if not {RATE, TIME} <= {*shown.columns} or not {OPPONENT} < {*shown[SCHEME]}:
-        return pd.DataFrame(columns=[*PLACE, RTT, SCHEME, TIME])
-    kept = shown[[CURVE, "seed", SCHEME, RATE, TIME]].copy()
-    kept[RTT], kept[PAIR], kept[CLOCK] = round_trips_s(shown), pairs(shown), clocks(shown)
+    shown = of_setting(plane.map_and_load(table)[0])
+    if not {RATE, plane.TIME} <= {*shown.columns} or not {plane.OPPONENT} < {*shown[SCHEME]}:
+        return pd.DataFrame(columns=[*PLACE, plane.RTT, SCHEME, plane.TIME])
+    kept = shown[[CURVE, "seed", SCHEME, RATE, plane.TIME]].copy()
+    kept[plane.RTT], kept[plane.PAIR], kept[CLOCK] = plane.round_trips_s(shown), plane.pairs(shown), plane.clocks(shown)
     return kept
 
 
@@ -292,22 +275,22 @@ SCENARIO = Scenario(
     minutes=8,
     base={
         "workload.requests": 1, "workload.output_tokens": 256, "workload.prompt_at_cloud": True, "edge.latency": NANO,
-        "uplink.arq": ARQ, "downlink.arq": ARQ, "uplink.rate.bps": 1e6, "cloud.latency": BF16,
-        "cloud.batching": {"kind": "continuous", "cap": 256}, "cloud.drafter_latency": SMALL_H100,
+        "uplink.arq": ARQ, "downlink.arq": ARQ, "uplink.rate.bps": 1e6, "cloud.latency": TWO_GPUS_70B,
+        "cloud.batching": {"kind": "continuous", "cap": 256}, "cloud.drafter_latency": H100_1_7B,
     },
     grid={"scheme": ["cloud_only", "colocated", "dense", K_SQS, "coupled"], PAIRS: [*SYNTHETIC, *PUBLISHED],
-          "cloud.latency": [FP8, BF16], RATE: [30e3, 1e6], TRIP: DELAYS},
+          "cloud.latency": [FP8, TWO_GPUS_70B], RATE: [30e3, 1e6], TRIP: DELAYS},
     also=[Also({"scheme": ["cloud_only", "colocated", K_SQS], "cloud.latency": FOUR,
                 "workload.devices": [1, 8, 32, 128, 256]}, SHARED,
                {"cloud.latency": FOUR[:1], "workload.devices": [1, 32]}),
-          Also({"scheme": ["cloud_only", K_SQS], "models.pair": ["smollm2"]}, NEAR)],
+          Also({"scheme": ["cloud_only", K_SQS], "models.pair": ["smollm2"]}, NEAREST)],
     axis="uplink.delay.delay_s",
     hidden=("downlink.delay", "models.temperature", "workload.prompt_tokens", "workload.output_tokens",
             "workload.distinct"),
     seeds=8, tune=Tune(metric="tpot_s", settings=6, looks=(1, 2), steps=1),
     left_out={"edge_only": "its text is not the verifier's"},
     quick=Quick(base={"workload.output_tokens": 128},
-                grid={PAIRS: [SYNTHETIC[1], PUBLISHED[0]], "cloud.latency": [BF16], RATE: [1e6],
+                grid={PAIRS: [SYNTHETIC[1], PUBLISHED[0]], "cloud.latency": [TWO_GPUS_70B], RATE: [1e6],
                       TRIP: DELAYS[::2]}, seeds=2),
     figures=("break_even",),
     headlines=(),

@@ -1,7 +1,7 @@
 """How many devices one GPU and one radio cell bear, all busy, at 0.1 s a token for 95 of 100 requests and 1 s to the
 first token on average (else a cloud that lets them wait at the door would bear any number).
 
-sqsim run capacity --set objective.tpot_p95_s=0.05            or            python -m scenarios.capacity
+sqsim run capacity --set objective.tpot_p95_s=0.05
 
 The order of schemes is that at these two limits, which are not the same limit to all: whoever takes little of each pass
 keeps the pace until devices wait for their first token, whoever has many tokens verified falls behind in pace first.

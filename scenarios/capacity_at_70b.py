@@ -1,7 +1,5 @@
 """How many devices a 70B on four A100s serves, all busy, at 30 ms a token and 2 s to the first, both on average.
 
-sqsim run capacity_at_70b            or            python -m scenarios.capacity_at_70b
-
 Devices with Llama-3.2-1B in four bits (Jetson AGX Orin, 7 ms a token) share the uplink of a near cloud; acceptance is
 as published for the pair at temperature 0, where a draft's distribution is one token: C-SQS then sends what K-SQS does,
 and is left out. The cloud alone keeps this pace while its passes are short; a device that drafts needs a pass for every
@@ -14,7 +12,7 @@ of 100 requests is another question (`--set objective.tpot_p95_s=0.06`); so are 
 from __future__ import annotations
 
 from scenarios import Answer, BearsMost, LimitMetFirst, Quick, Scenario, Tune, script
-from scenarios.base_70b import BASE_70B, DRAFTING, GREEDY
+from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY
 from simulator.sweeps.search import Objective
 
 LIMITS = {"tpot_s": 0.03, "ttft_s": 2.0}

@@ -1,7 +1,5 @@
 """The same drafts in fewer bits: the paper's count made real against the shorter code, without a budget and with one.
 
-    sqsim run codes            or            python -m scenarios.codes
-
 Without a budget both codes carry the same tokens; only bits and latency differ. With one, the shorter code has room for
 more drafts a round.
 """
@@ -9,6 +7,7 @@ more drafts a round.
 from __future__ import annotations
 
 from scenarios import Answer, Instead, Lowest, Quick, Scenario, Tune, script
+from scenarios.set_ups import BASELINES, SELECTIVE_REPEAT
 
 KBPS = 1e3
 RATES_BPS = [rate * KBPS for rate in (1, 2, 5, 10, 20, 50, 100, 1000)]
@@ -28,8 +27,7 @@ SCENARIO = Scenario(
         "models.pair": "sotu",
         "workload.requests": 2,
         "workload.output_tokens": 48,
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
     },
     grid={
         "scheme": [{**kept, **code, "budget_bits": bits} for kept in KEPT for bits in BUDGETS_BITS for code in CODES],
@@ -38,7 +36,7 @@ SCENARIO = Scenario(
     axis="uplink.rate.bps",
     seeds=12,
     tune=Tune(dict.fromkeys(FIELDS, "what a code saves is asked at one setting")),
-    left_out=dict.fromkeys(("cloud_only", "colocated", "edge_only"), "codes are compared, not schemes"),
+    left_out=dict.fromkeys(BASELINES, "codes are compared, not schemes"),
     quick=Quick(
         base={"workload.requests": 2, "workload.output_tokens": 24},
         grid={"uplink.rate.bps": RATES_BPS[::3]},

@@ -1,7 +1,5 @@
 """When does the conformal threshold's guarantee say something? Its running mean of dropped mass beside both bounds.
 
-    sqsim run conformal            or            python -m scenarios.conformal
-
 A device answers request after request, 4,096 tokens in all; with `carry` its threshold goes on from one to the next.
 No budget and no cap on the support: the theorem is about what the threshold alone drops. Rows of the study
 `convergence` are of one cell at one length; those of a threshold that moves have bounds, the others are what it is
@@ -14,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import pandas as pd
 
@@ -32,42 +29,20 @@ FIXED = "scheme.sparsifier.beta"
 """The column of a threshold that stays."""
 
 
-@dataclass(frozen=True)
 class Guarantee:
     """One curve with bounds, at the last length that all its cells have reached; means over cells."""
 
-    name: str
-    initial: float
-    target: float
-    tokens: int
-    runs: float
-    """How many runs of the threshold there were by then."""
-    kept: float
-    """Kept updates."""
-    dropped: float
-    """Mean over kept drafts."""
-    verified_dropped: float
-    one_sided: float
-    papers: float
-    rollback: str
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame) -> Guarantee:
+    def __init__(self, rows: pd.DataFrame) -> None:
         last = _last(rows)
-        means, first = last.mean(numeric_only=True), last.iloc[0]
-        return cls(
-            name=name_of(first),
-            initial=float(first["scheme.initial"]),
-            target=float(first["scheme.target"]),
-            tokens=int(first["tokens"]),
-            runs=1.0 if first["scheme.carry"] else max(1.0, first["tokens"] / first["workload.output_tokens"]),
-            kept=float(means["kept_updates"]),
-            dropped=float(means["kept_dropped_mass"]),
-            verified_dropped=float(means["verified_dropped_mass"]),
-            one_sided=float(means["one_sided_bound"]),
-            papers=float(means["papers_bound"]),
-            rollback=str(first["scheme.rollback"]),
-        )
+        first, means = last.iloc[0], last.mean(numeric_only=True)
+        self.name, self.rollback = name_of(first), str(first["scheme.rollback"])
+        self.initial, self.target = float(first["scheme.initial"]), float(first["scheme.target"])
+        self.tokens = int(first["tokens"])
+        # How many runs of the threshold there were by then.
+        self.runs = 1.0 if first["scheme.carry"] else max(1.0, first["tokens"] / first["workload.output_tokens"])
+        self.kept, self.dropped = float(means["kept_updates"]), float(means["kept_dropped_mass"])
+        self.verified_dropped = float(means["verified_dropped_mass"])
+        self.one_sided, self.papers = float(means["one_sided_bound"]), float(means["papers_bound"])
 
     def tokens_to(self, level: float, bound: float) -> str:
         """From how many tokens on a bound that is `bound` at the last length is at most `level`."""
@@ -149,7 +124,7 @@ def covered(table: pd.DataFrame, axis: str | None) -> str:
 def guarantees(table: pd.DataFrame) -> list[Guarantee]:
     """The guarantee of each curve with bounds, in order of appearance."""
     bounded = table[table["one_sided_bound"].notna()]
-    return [Guarantee.of(rows) for _, rows in bounded.groupby(CURVE, sort=False)]
+    return [Guarantee(rows) for _, rows in bounded.groupby(CURVE, sort=False)]
 
 
 def fixed_means(table: pd.DataFrame) -> dict[float, float]:

@@ -1,7 +1,5 @@
 """What choosing the kept tokens costs in wall time, as a multiple of the softmax that made their probabilities.
 
-    sqsim run conformal_time            or            python -m scenarios.conformal_time
-
 Every sparsifier with its default parameters, on distributions over 1,000 to 150,000 tokens; the conformal one after 16,
 256 and 4,096 tokens, as its support grows. Real time, measured: two runs differ, by some percent on a quiet machine.
 """

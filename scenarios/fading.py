@@ -1,14 +1,12 @@
 """Latency per token over a Rayleigh fading uplink, against its mean signal-to-noise ratio, for quick and slow fades.
 
-sqsim run fading            or            python -m scenarios.fading
-
 The rate of each fade is Shannon's over one LTE resource block (180 kHz): 2.6 kbit/s at -20 dB, 1.2 Mbit/s at 20 dB.
 """
 
 from __future__ import annotations
 
 from scenarios import Answer, Below, Costs, Lowest, Quick, Scenario, Tune, script
-from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
+from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 
 COHERENCE = "uplink.rate.coherence_s"
 SNR_DB = [-20.0, -10.0, 0.0, 10.0, 20.0]

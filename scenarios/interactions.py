@@ -1,8 +1,6 @@
 """Temperature x sparsity x resolution, every combination, on a thin and on a fast uplink: which of them matter for the
 latency per token, which act together, and where the best setting moves.
 
-    sqsim run interactions            or            python -m scenarios.interactions
-
 Each combination drafts as many tokens a round as serve it best, of three lengths tried on other seeds. The analysis of
 variance takes seeds as blocks: every combination meets the same texts and random numbers.
 """
@@ -19,6 +17,7 @@ from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, scrip
 from scenarios.findings.aligned_columns import titled
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences import excess, listed
+from scenarios.set_ups import SELECTIVE_REPEAT
 from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.units import quantity, symbol, title, unit
 from simulator.results.variance import ALPHA, BLOCK, RESIDUAL, Effect, factors_of, variance
@@ -242,8 +241,7 @@ SCENARIO = Scenario(
         "workload.requests": 2,
         "workload.output_tokens": 32,
         "scheme": {"kind": "k_sqs", "max_drafts": 2, "budget_bits": None},
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
     },
     grid={
         RATE: [1e3, 1e6],

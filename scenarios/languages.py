@@ -1,6 +1,5 @@
 """Short texts in other languages than English, and code: does sparsity survive, and what does it cost?
 
-    sqsim run languages            or            python -m scenarios.languages
     sqsim run languages --grid models.pair.prompts=mine.jsonl,others.jsonl
 
 Five languages hold the same passages, and Python eight openings of files; each seed takes one of the eight, as far into
@@ -13,6 +12,7 @@ from __future__ import annotations
 
 from models.prompt_files import LANGUAGES
 from scenarios import Answer, Differences, InEveryGroup, Levels, Quick, Scenario, Tune, script
+from scenarios.set_ups import SELECTIVE_REPEAT
 
 PROMPTS = "models.pair.prompts"
 NAMES = ("english", "german", "french", "spanish", "russian", "python")  # and italian
@@ -29,8 +29,7 @@ SCENARIO = Scenario(
         "workload.output_tokens": 24,
         "workload.prompt_at_cloud": True,
         "uplink.rate.bps": 10e3,
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
     },
     grid={
         PROMPTS: [str(LANGUAGES / f"{name}.jsonl") for name in NAMES],

@@ -1,7 +1,5 @@
 """Latency per token over uplink rate where the question is open: a phone's 1B model drafts for a 70B in a near cloud.
 
-sqsim run latency_at_70b            or            python -m scenarios.latency_at_70b
-
 Llama-3.2-1B on a OnePlus 12 (19.9 ms a token, four-bit weights) drafts for Llama-3.3-70B on two GPUs (43 ms between
 tokens, the engine's own step in it), prompts of 170 tokens and answers of 146. Acceptance is as published for that pair
 (bf16) at temperature 0; at 1 it is scaled by what other published pairs keep of it, with the ends of that band at 1
@@ -13,7 +11,7 @@ from __future__ import annotations
 
 from models.published_figures import KEPT, KEPT_LEAST, KEPT_MOST
 from scenarios import Also, Answer, Below, Lowest, PaysFirst, Quick, Scenario, Tune, script
-from scenarios.base_70b import AT_EDGE, DRAFTING, GREEDY, IN_CLOUD, NEAR
+from scenarios.set_ups import AT_EDGE, DRAFTING, GREEDY, H100_1_7B, IN_CLOUD, NEAR, PHONE, TWO_GPUS_70B
 
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 300e3, 1e6, 10e6]
 FEW_BPS = [10e3, 100e3, 1e6]
@@ -42,9 +40,9 @@ SCENARIO = Scenario(
         "workload.requests": 2,  # of two stretches each: acceptance stays for 64 tokens, and hard ones are few
         "workload.prompt_tokens": 170,
         "workload.output_tokens": 146,
-        "edge.latency": {"kind": "profile", "name": "oneplus12_llama_1b"},
-        "cloud.latency": {"kind": "profile", "name": "gpu80gbx2_70b"},
-        "cloud.drafter_latency": {"kind": "profile", "name": "h100_1_7b"},
+        "edge.latency": PHONE,
+        "cloud.latency": TWO_GPUS_70B,
+        "cloud.drafter_latency": H100_1_7B,
     },
     grid={
         "scheme": SCHEMES,

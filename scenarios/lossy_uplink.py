@@ -1,7 +1,5 @@
 """Latency per token against the uplink's loss of full packets: independent, in bursts, or by bit errors.
 
-sqsim run lossy_uplink            or            python -m scenarios.lossy_uplink
-
 A packet has at most 1,500 bits, header included, as in short radio frames: uplink blocks of NB-IoT end at 1,000 bits
 (Release 13) or 2,536 (Release 14). A round of several packets waits for the last of them.
 """
@@ -11,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scenarios import Answer, Below, Costs, Lowest, Quick, Scenario, Tune, script
-from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
+from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 
 MTU_BITS = 1500
 BURST_PACKETS = 4

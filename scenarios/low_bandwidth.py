@@ -1,7 +1,5 @@
 """Links of 50 bit/s to 10 kbit/s: where does each scheme stop being useful, and what is there to do below?
 
-    sqsim run low_bandwidth            or            python -m scenarios.low_bandwidth
-
 A thin uplink beside a fast downlink, a geostationary satellite both ways, LoRaWAN in Europe with its silence of 99
 times the airtime, Iridium's short bursts (sources: channels/link/presets.py). Useful is what a person can read along,
 and what beats decoding in the cloud. `edge_only` needs no link, but its text is the drafter's, not the verifier's.
@@ -17,12 +15,12 @@ import pandas as pd
 from scenarios import LATENCY, Answer, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import groups, of_setting, without
 from scenarios.findings.sentences import joined, listed, over_run, runs, sizes, span
+from scenarios.set_ups import IN_CLOUD
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.intervals import paired
-from simulator.results.lossy import ranked
+from simulator.results.lossy_schemes import ranked
 from simulator.results.units import quantity
 
-IN_CLOUD = ("cloud_only", "colocated")
 RATE, KIND = "uplink.rate.fastest_bps", "downlink.label"
 RATES_BPS = {"50 bit/s": 50.0, "200 bit/s": 200.0, "1 kbit/s": 1e3, "3 kbit/s": 3e3, "10 kbit/s": 10e3}
 

@@ -1,7 +1,5 @@
 """Latency per token while the uplink breaks down now and then, and while servers crash or do not.
 
-sqsim run outage            or            python -m scenarios.outage
-
 The uplink is up for 2 s on average, then out for the time on the axis. A server that crashes loses its pass and its
 caches; sessions move to the other one, which reads their text anew.
 """
@@ -9,7 +7,7 @@ caches; sessions move to the other one, which reads their text anew.
 from __future__ import annotations
 
 from scenarios import Answer, Costs, Instead, Lowest, Quick, Scenario, Tune, script
-from scenarios.base_70b import BASE_70B, DRAFTING, IN_CLOUD
+from scenarios.set_ups import BASE_70B, DRAFTING, IN_CLOUD
 
 FAILURES = "cloud.failures.kind"
 

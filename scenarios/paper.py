@@ -1,7 +1,5 @@
 """SQS-SD's own set-up, as far as it is known (arXiv 2510.09942): latency and resampling against temperature.
 
-    sqsim run paper            or            python -m scenarios.paper
-
 The paper finds K-SQS better at low temperature and C-SQS at high, and both better than the dense lattice. The threshold
 of C-SQS moves by eta = 1e-3 a draft: two answers of 256 tokens, which are not counted, take it past its settling. With
 the paper's own resolution, K, beta_1, eta and alpha; `latency_at_70b` tunes them all.
@@ -10,6 +8,7 @@ the paper's own resolution, K, beta_1, eta and alpha; `latency_at_70b` tunes the
 from __future__ import annotations
 
 from scenarios import Answer, Quick, Scenario, Swaps, Tune, Versus, script
+from scenarios.set_ups import BASELINES, SELECTIVE_REPEAT
 
 PAPER = {"max_drafts": 4, "resolution": 100, "budget_bits": 5000, "token": "flat", "code": "enumerative"}
 CONFORMAL = {"kind": "c_sqs", **PAPER, "target": 5e-4, "step": 1e-3}
@@ -33,8 +32,7 @@ SCENARIO = Scenario(
         "workload.learning_requests": 2,
         "workload.output_tokens": 256,
         "uplink.rate.bps": 100e3,
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
     },
     grid={
         "scheme": [
@@ -50,7 +48,7 @@ SCENARIO = Scenario(
         {f"scheme.{name}": reason for name, reason in GIVEN.items()},
         base={"workload.requests": 1, "workload.learning_requests": 0, "workload.output_tokens": 64},
     ),
-    left_out=dict.fromkeys(("cloud_only", "colocated", "edge_only"), EDGE),
+    left_out=dict.fromkeys(BASELINES, EDGE),
     quick=Quick(
         base={"workload.output_tokens": 32},
         grid={"models.temperature": TEMPERATURES[::3]},

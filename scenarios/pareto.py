@@ -1,7 +1,5 @@
 """Latency, joules and dollars of a token: which schemes are on the front, at which load, and does a price move it?
 
-sqsim run pareto            or            python -m scenarios.pareto
-
 A device (Jetson AGX Orin, Llama-3.2-1B in four bits) asks a 70B on four A100s over LTE at the edge of a cell: prompts
 of 170 tokens, answers of 146 and temperature 0, as where the pair's acceptance was measured. Joules are those of the
 device, of its radio with the tail of its connection, and of the cloud's passes; dollars are the rent of the passes and
@@ -17,14 +15,25 @@ from itertools import groupby
 import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.base_70b import BASE_70B, GREEDY
 from scenarios.findings.aligned_columns import WIDTH, aligned, number
 from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import without
 from scenarios.findings.sentences import joined, listed, percent
+from scenarios.set_ups import BASE_70B, GREEDY
 from simulator.results.columns import CURVE
-from simulator.results.fronts import BY, CLOUD, PAYING, RADIO, VERDICT, cloud_j, device_j, has_costs, usd, verdicts
 from simulator.results.intervals import geometric_means, interval, paired
+from simulator.results.pareto_fronts import (
+    BY,
+    CLOUD,
+    PAYING,
+    RADIO,
+    VERDICT,
+    cloud_j,
+    device_j,
+    has_costs,
+    usd,
+    verdicts,
+)
 from simulator.results.units import quantity, title
 
 LTE = {"power_w": "lte", "sharing": "own"}  # the load is the cloud's: each device has a link of its own

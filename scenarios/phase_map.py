@@ -1,7 +1,5 @@
 """Who answers fastest: the cloud alone, speculation in it, or an edge that drafts? By prompt, answer, distance, pair.
 
-    sqsim run phase_map            or            python -m scenarios.phase_map
-
 End to end, with the prompt read at both ends, and per token; each scheme at a setting chosen for it. Closed forms
 (simulator/results/phase_prediction.py) stand beside what is simulated. Published pairs at temperature 0, where they
 were measured; at temperature 1 one of them, with what published pairs keep of AL - 1 on average.
@@ -10,7 +8,7 @@ were measured; at temperature 1 one of them, with what published pairs keep of A
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -18,76 +16,47 @@ from models.published_figures import KEPT
 from scenarios import Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
 from scenarios.findings.sentences import listed, passes, with_ends
+from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
+from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT, RTT
 from simulator.results.crossings import Crossing
 from simulator.results.intervals import CONFIDENCE, wilson
 from simulator.results.phase_prediction import draft_pass_for_s, longest_round_trip_s, one_draft_up_to_s
-from simulator.results.phase_regions import (
-    ANSWER,
-    AT_THE_EDGE,
-    BITS,
-    CLOUD_TIME,
-    COLOCATED,
-    KIND,
-    LENGTHS,
-    PER_TOKEN,
-    PLACE,
-    PROMPT,
-    WHO,
-    WHOLE,
-    border,
-    foreseen,
-    mapped,
-    order,
-    place_of,
-    predicted,
-    predicted_border_s,
-    rounds_of,
-    stands,
-    value_of,
-)
-from simulator.results.phase_regions import (
-    IDS as SEND_IDS,
-)
 from simulator.results.units import quantity
 
-PHONE, PI, NANO, SMALL_H100, BF16 = (
-    {"kind": "profile", "name": name}
-    for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m", "h100_1_7b", "gpu80gbx2_70b")
-)
 BETWEEN = {"kind": "affine", "base_s": 0.0205, "per_token_s": 0.0065}  # 27 ms; phone: 1B 20, 3B 51 ms
 ON = {"llama_1b_70b": PHONE, "qwen3_1_7b_32b": BETWEEN, "qwen2_5_0_5b_72b": PI, "vicuna_68m_13b": NANO}
 IDS = 8192  # token ids of each pair: 13 bits each, for 15 to 17 of the real vocabularies; decoding is ten times cheaper
 WARM = {"kind": "published", "name": "llama_1b_70b", "size": IDS, "kept": KEPT}
 PAIR = "models.pair,edge.latency,models.temperature"
 PUBLISHED = [[{"kind": "published", "name": name, "size": IDS}, edge, 0.0] for name, edge in ON.items()]
-PROMPTS, TRIP = "workload.prompt_tokens,models.pair.prompt_tokens", "uplink.delay,downlink.delay"
-DELAYS = [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in (0.005, 0.02, 0.04, 0.08, 0.16)]
+PROMPTS = "workload.prompt_tokens,models.pair.prompt_tokens"
+DELAYS = round_trips(0.005, 0.02, 0.04, 0.08, 0.16)
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
 SHORT = {"workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workload.output_tokens": 128}
 
-WORDS = {WHOLE: "end to end", PER_TOKEN: "per token"}
+WORDS = {regions.WHOLE: "end to end", regions.PER_TOKEN: "per token"}
 MARGIN = 0.03
 """From this share on the sign of a difference is asked of the closed form."""
 REPORTED_S = (0.083, 0.111)
 """Round-trip times near which arXiv 2606.20591 measured that the best draft length leaves 1."""
 
 
-@asks(WHOLE)
+@asks(regions.WHOLE)
 def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
     """At how many places is an edge that drafts faster than cloud-only decoding, and where does the border lie for the
     pair that bears the longest round trip?"""
-    rows = mapped(table)
+    rows = regions.mapped(table)
     if rows.empty:
         return ""
-    found = stands(rows, WHOLE)
+    found = regions.stands(rows, regions.WHOLE)
     wins = sum(each.less is not None and each.less.lower for each in found)
-    first = sum(each.fastest == COLOCATED for each in found)
+    first = sum(each.fastest == regions.COLOCATED for each in found)
     line = f"co-located is fastest at {first} of {len(found)} places, an edge below cloud-only at {wins}"
     known = [
         (place, crossed)
-        for place, part in rows.groupby([WHO, PROMPT, ANSWER], sort=False)
-        if (crossed := border(part, WHOLE)) is not None and crossed.log10_at.n and not crossed.rising
+        for place, part in rows.groupby([regions.WHO, regions.PROMPT, regions.ANSWER], sort=False)
+        if (crossed := regions.border(part, regions.WHOLE)) is not None and crossed.log10_at.n and not crossed.rising
     ]
     if not known:
         return line
@@ -95,10 +64,10 @@ def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
     return f"{line}: {pair}, {prompt:g} in, {answer:g} out, {passes(far, RTT)}"
 
 
-@asks(WHOLE)
+@asks(regions.WHOLE)
 def predictor_holds(table: pd.DataFrame, axis: str | None) -> str:
     """Does the closed form name the faster of the edge and cloud-only decoding, end to end and per token?"""
-    rows, clauses = mapped(table), []
+    rows, clauses = regions.mapped(table), []
     for metric, words in WORDS.items():
         found = sign_agreement(rows, metric) if len(rows) else None
         if found is not None and found.clear:
@@ -110,8 +79,7 @@ def predictor_holds(table: pd.DataFrame, axis: str | None) -> str:
     return listed(f"The closed form names the faster where its margin is above {100 * MARGIN:g}%", clauses)
 
 
-@dataclass(frozen=True)
-class SignAgreement:
+class SignAgreement(NamedTuple):
     """How the closed form agrees with the simulation, over places where it sees a margin above MARGIN between the edge
     and cloud-only decoding: in how many the simulated means have the same sign, and its largest error of a mean."""
 
@@ -124,15 +92,15 @@ class SignAgreement:
 
 def sign_agreement(rows: pd.DataFrame, metric: str) -> SignAgreement | None:
     """The agreement over the places of `mapped` rows; None without any."""
-    found, errors, rows = [], [], foreseen(rows)
-    parts = [part for _, part in rows.groupby(list(PLACE), sort=False)]
-    for stand, part in zip(stands(rows, metric), parts, strict=True):
-        first = {kind: part[part[KIND] == kind].iloc[0] for kind in stand.means}
-        bits = {kind: part.loc[part[KIND] == kind, BITS].mean() for kind in first}
-        times = {kind: value_of(predicted(row, bits[kind]), metric) for kind, row in first.items()}
+    found, errors, rows = [], [], regions.foreseen(rows)
+    parts = [part for _, part in rows.groupby(list(regions.PLACE), sort=False)]
+    for stand, part in zip(regions.stands(rows, metric), parts, strict=True):
+        first = {kind: part[part[regions.KIND] == kind].iloc[0] for kind in stand.means}
+        bits = {kind: part.loc[part[regions.KIND] == kind, regions.BITS].mean() for kind in first}
+        times = {kind: regions.value_of(regions.predicted(row, bits[kind]), metric) for kind, row in first.items()}
         errors += [abs(times[kind] / stand.means[kind] - 1) for kind in times]
         if stand.edge is not None:
-            foretold = math.log(min(times[kind] for kind in AT_THE_EDGE if kind in times) / times[OPPONENT])
+            foretold = math.log(min(times[kind] for kind in regions.AT_THE_EDGE if kind in times) / times[OPPONENT])
             found.append((foretold, math.log(stand.means[stand.edge] / stand.means[OPPONENT])))
     clear = [(foretold, was) for foretold, was in found if abs(foretold) > MARGIN]
     agreeing = sum(foretold * was > 0 for foretold, was in clear)
@@ -140,20 +108,22 @@ def sign_agreement(rows: pd.DataFrame, metric: str) -> SignAgreement | None:
     return SignAgreement(len(clear), agreeing, max(errors), faster) if found else None
 
 
-@asks(PER_TOKEN)
+@asks(regions.PER_TOKEN)
 def outside_checks(table: pd.DataFrame, axis: str | None) -> str:
     """Where does the best draft length leave 1 with these clocks, and which drafter's pass would leave it where others
     measured that; and what does the published limit against cloud-only decoding say?"""
-    rows, clauses = foreseen(mapped(table)), []
-    for pair, part in rows[rows[KIND].isin(AT_THE_EDGE)].groupby(WHO, sort=False) if len(rows) else ():
+    rows, clauses = regions.foreseen(regions.mapped(table)), []
+    drafting = rows[rows[regions.KIND].isin(regions.AT_THE_EDGE)] if len(rows) else rows
+    for pair, part in drafting.groupby(regions.WHO, sort=False) if len(rows) else ():
         row = part.iloc[0]
-        place, two = place_of(row), rounds_of(row, 2).survival
+        place, two = regions.place_of(row), regions.rounds_of(row, 2).survival
         draft_s, verify_s = (place.edge.pass_s([(1, 256)]), place.target.pass_s([(3, 256)]))
         at = one_draft_up_to_s(two, draft_s, verify_s)
         needs = " or ".join(f"{1e3 * draft_pass_for_s(trip, two, verify_s):.0f}" for trip in REPORTED_S)
         alone_s = place.target.pass_s([(1, 256)])
         limit = max(
-            longest_round_trip_s(rounds_of(row, drafts).survival, alone_s, verify_s, draft_s) for drafts in LENGTHS
+            longest_round_trip_s(regions.rounds_of(row, drafts).survival, alone_s, verify_s, draft_s)
+            for drafts in regions.LENGTHS
         )
         leaves = f"{1e3 * at:.0f} ms" if at > 0 else "no round trip"
         clauses.append(
@@ -170,10 +140,10 @@ def outside_checks(table: pd.DataFrame, axis: str | None) -> str:
 def phase_borders(cells: pd.DataFrame) -> pd.DataFrame:
     """A row a place and metric: means by kind, the fastest of all and without co-located speculation, the edge's
     difference from cloud-only decoding with its interval, and whether the seeds can tell the two."""
-    rows, found = mapped(cells), []
-    for metric in (*WORDS, CLOUD_TIME) if len(rows) else ():
-        for each in stands(rows, metric):
-            where = dict(zip((WHO, PROMPT, ANSWER, RTT), each.place, strict=True))
+    rows, found = regions.mapped(cells), []
+    for metric in (*WORDS, regions.CLOUD_TIME) if len(rows) else ():
+        for each in regions.stands(rows, metric):
+            where = dict(zip((regions.WHO, regions.PROMPT, regions.ANSWER, RTT), each.place, strict=True))
             less = each.less
             ends = {} if less is None else {"less": less.size, "less_low": less.low, "less_high": less.high}
             who = {"fastest": each.fastest, "fastest_apart": each.fastest_apart, "uncertain": each.uncertain}
@@ -183,20 +153,22 @@ def phase_borders(cells: pd.DataFrame) -> pd.DataFrame:
 
 def printed_borders(cells: pd.DataFrame) -> str:
     """A row a pair: up to which round-trip time the edge is faster, measured and by the closed form."""
-    rows = mapped(cells)
+    rows = regions.mapped(cells)
     if rows.empty:
         return ""
-    prompts, answers = order(rows, PROMPT), order(rows, ANSWER)
-    asked = [(p, answers[-1], WHOLE) for p in dict.fromkeys((prompts[0], prompts[len(prompts) // 2]))]
-    asked = [(prompts[0], answers[0], WHOLE), *asked] if len(answers) > 1 else asked
-    asked += [(prompts[0], answers[-1], PER_TOKEN)]
+    prompts, answers = regions.order(rows, regions.PROMPT), regions.order(rows, regions.ANSWER)
+    asked = [(p, answers[-1], regions.WHOLE) for p in dict.fromkeys((prompts[0], prompts[len(prompts) // 2]))]
+    asked = [(prompts[0], answers[0], regions.WHOLE), *asked] if len(answers) > 1 else asked
+    asked += [(prompts[0], answers[-1], regions.PER_TOKEN)]
     body = []
-    for pair, part in rows.groupby(WHO, sort=False):
-        cheapest = [each.fastest for each in stands(part, CLOUD_TIME)]
-        share = sum(kind not in (OPPONENT, COLOCATED) for kind in cheapest)
-        limits = [_limit(part[(part[PROMPT] == p) & (part[ANSWER] == a)], metric) for p, a, metric in asked]
+    for pair, part in rows.groupby(regions.WHO, sort=False):
+        cheapest = [each.fastest for each in regions.stands(part, regions.CLOUD_TIME)]
+        share = sum(kind not in (OPPONENT, regions.COLOCATED) for kind in cheapest)
+        limits = [
+            _limit(part[(part[regions.PROMPT] == p) & (part[regions.ANSWER] == a)], metric) for p, a, metric in asked
+        ]
         body.append([str(pair), *limits, f"{share} of {len(cheapest)}"])
-    columns = ["pair", *(f"{p:g} in, {a:g} out" if m == WHOLE else "per token" for p, a, m in asked)]
+    columns = ["pair", *(f"{p:g} in, {a:g} out" if m == regions.WHOLE else "per token" for p, a, m in asked)]
     heading = (
         f"An edge that drafts is faster than cloud-only decoding up to a round trip of ({CONFIDENCE:.0%} interval; by "
         "the closed form); and at how many places it takes the least of the cloud's seconds"
@@ -205,12 +177,12 @@ def printed_borders(cells: pd.DataFrame) -> str:
 
 
 def _limit(part: pd.DataFrame, metric: str) -> str:
-    found, sends = border(part, metric), foreseen(part[part[KIND].isin(SEND_IDS)])
+    found, sends = regions.border(part, metric), regions.foreseen(part[part[regions.KIND].isin(regions.IDS)])
     if found is None:
         return "-"
     if sends.empty:
         return _measured(found)
-    at_s = predicted_border_s(sends.iloc[0], metric)
+    at_s = regions.predicted_border_s(sends.iloc[0], metric)
     return f"{_measured(found)}; {1e3 * at_s:.0f}" if at_s > 0 else f"{_measured(found)}; none"
 
 
@@ -229,7 +201,7 @@ SCENARIO = Scenario(
     minutes=15,
     base={
         "workload.requests": 2, "edge.latency": PHONE, "uplink.rate.bps": 1e6, "uplink.arq": ARQ, "downlink.arq": ARQ,
-        "cloud.latency": BF16, "cloud.drafter_latency": SMALL_H100,
+        "cloud.latency": TWO_GPUS_70B, "cloud.drafter_latency": H100_1_7B,
     },
     grid={
         "scheme": ["cloud_only", "colocated", "coupled", "k_sqs", {"kind": "dense", "resolution": 20}],

@@ -1,7 +1,5 @@
 """Rejections at each draft position, beside the bound on them: TV(q, p), dropped mass and covering bound.
 
-    sqsim run resampling            or            python -m scenarios.resampling
-
 Without a budget, so that what is dropped is what the scheme drops. The bound is per draft, and is asserted of each; so
 is that rejections are as many as their probabilities TV(qhat, p) say, within 5 standard deviations.
 """
@@ -9,7 +7,6 @@ is that rejections are as many as their probabilities TV(qhat, p) say, within 5 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -27,45 +24,27 @@ SCHEMES = [
 ]
 
 
-@dataclass(frozen=True)
 class Rejections:
-    """Means of one curve over its verified drafts. `deviations`: of all its rejections from the sum of TV(qhat, p)."""
+    """Means of one curve over its verified drafts."""
 
-    measured: float
-    expected: float
-    bound: float
-    triangle: float
-    """TV(q, p) + TV(q, qhat) less TV(qhat, p): the two need not add up."""
-    overlap: float
-    """alpha + quantization less TV(q, qhat): likewise."""
-    covering: float
-    """The covering bound less the quantization that took place."""
-    drafts: int
-    deviations: float
-    farthest: float
-    """The largest of a single cell, in standard deviations."""
+    def __init__(self, rows: pd.DataFrame) -> None:
+        weights = rows["verified_drafts"].to_numpy(dtype=float)
 
-    @classmethod
-    def of(cls, rows: pd.DataFrame) -> Rejections:
-        drafts = rows["verified_drafts"].to_numpy(dtype=float)
+        def mean(*added: str, less: str = "") -> float:
+            value = rows[[*added]].fillna(0.0).sum(axis=1) - (rows[less].fillna(0.0) if less else 0.0)
+            return float(np.average(value, weights=weights))
 
-        def mean(*added: str, less: tuple[str, ...] = ()) -> float:
-            value = sum(rows[name].fillna(0.0) for name in added) - sum(rows[name].fillna(0.0) for name in less)
-            return float(np.average(value, weights=drafts))
-
+        self.measured, self.expected, self.bound = map(mean, ("resampling_per_draft", "tv_qhat", "rejection_bound"))
+        self.drafts = int(weights.sum())
+        # What the bound adds though it need not: TV(q, p) + TV(q, qhat), alpha + quantization, the covering bound.
+        self.triangle = mean("tv_mismatch", "tv_compression", less="tv_qhat")
+        self.overlap = mean("dropped_mass", "tv_quantization", less="tv_compression")
+        self.covering = mean("covering_bound", less="tv_quantization")
+        # Standard deviations that rejections are from the sum of TV(qhat, p): all of them, and the farthest cell's.
         cells = rows.drop_duplicates("cell")
         z, sd = cells["rejections_z"].to_numpy(dtype=float), cells["rejections_sd"].to_numpy(dtype=float)
-        return cls(
-            measured=mean("resampling_per_draft"),
-            expected=mean("tv_qhat"),
-            bound=mean("rejection_bound"),
-            triangle=mean("tv_mismatch", "tv_compression", less=("tv_qhat",)),
-            overlap=mean("dropped_mass", "tv_quantization", less=("tv_compression",)),
-            covering=mean("covering_bound", less=("tv_quantization",)),
-            drafts=int(drafts.sum()),
-            deviations=float((z * sd).sum() / np.sqrt((sd**2).sum())) if sd.any() else 0.0,
-            farthest=float(np.abs(z).max()),
-        )
+        self.deviations = float((z * sd).sum() / np.sqrt((sd**2).sum())) if sd.any() else 0.0
+        self.farthest = float(np.abs(z).max())
 
 
 @asks("resampling_per_draft")
@@ -145,7 +124,7 @@ def _each(heading: str, table: pd.DataFrame, words: Callable[[Rejections], str])
 def _curves(table: pd.DataFrame) -> list[tuple[str, Rejections]]:
     """The rejections of each curve, means over all its verified drafts."""
     reached = table[table["verified_drafts"] > 0]
-    return [(str(curve), Rejections.of(rows)) for curve, rows in reached.groupby(CURVE, sort=False)]
+    return [(str(curve), Rejections(rows)) for curve, rows in reached.groupby(CURVE, sort=False)]
 
 
 SCENARIO = Scenario(

@@ -1,7 +1,5 @@
 """Every scheme on one link, from 100 bit/s to 1 Mbit/s and over three delays: who wins where, and by how much?
 
-    sqsim run rivals            or            python -m scenarios.rivals
-
 Each at a setting chosen for it. `k_sqs code=enumerative` is the paper's: its count of support
 and counts, with the drafted id, which it does not count, at the least it can cost. Lossy schemes are marked and ranked
 apart. What crosses the air is given with and without headers; the times include them.
@@ -20,22 +18,22 @@ from scenarios.findings.aligned_columns import number, titled
 from scenarios.findings.lowest import LowestAt, outcomes
 from scenarios.findings.question import of_setting, parts, without
 from scenarios.findings.sentences import indistinguishable, share, sizes, would_show
+from scenarios.set_ups import IN_CLOUD, TRIP, round_trips
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, named_without, paired
-from simulator.results.lossy import marked, ranked
+from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
-RATE, DELAY, BOTH = "uplink.rate.bps", "uplink.delay.delay_s", "uplink.delay,downlink.delay"
+RATE, DELAY = "uplink.rate.bps", "uplink.delay.delay_s"
 RATES_BPS = [100.0, 1e3, 3e3, 10e3, 100e3, 1e6]
 FEW_BPS = [1e3, 3e3, 10e3]
-DELAYS = [[{"kind": "constant", "delay_s": one_way}] * 2 for one_way in (0.005, 0.05, 0.3)]
+DELAYS = round_trips(0.01, 0.1, 0.6)
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}  # more than a round trip; stop-and-wait would hold streams back
 PAPER = {"kind": "k_sqs", "code": "enumerative"}
 RIVAL = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
 FIXED = {"kind": "truncated_fp16", "policy": "fixed_length"}
 COUPLED = [{"kind": "coupled", "token": token} for token in ("flat", "raced")]
 MIRRORED = {"kind": "mirrored", "quantizer": {"kind": "lattice", "resolution": 4096}}  # finer for no bits
-IN_CLOUD = ("cloud_only", "colocated")
 
 AIR = ("payload_bits_per_token", "reply_bits_per_token", "uplink_bits_per_token", "downlink_bits_per_token")
 """Bits a token: what is sent each way, and all that the links carry."""
@@ -184,7 +182,7 @@ SCENARIO = Scenario(
         "scheme": [*IN_CLOUD, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", PAPER, "k_sqs",
                    "c_sqs", "s_q", "dssd", "asym", "skip_when_confident", "ids_only_greedy", *COUPLED, MIRRORED,
                    "likely_tree"],
-        BOTH: DELAYS,
+        TRIP: DELAYS,
         RATE: RATES_BPS,
     },
     axis=RATE,
@@ -192,7 +190,7 @@ SCENARIO = Scenario(
     seeds=8,
     tune=Tune(settings=8, looks=(1, 2), steps=1),
     quick=Quick(
-        base={"workload.requests": 1, "workload.output_tokens": 16}, grid={BOTH: DELAYS[::2], RATE: RATES_BPS[::2]},
+        base={"workload.requests": 1, "workload.output_tokens": 16}, grid={TRIP: DELAYS[::2], RATE: RATES_BPS[::2]},
     ),
     figures=("rivals", "both_ways"),
     headlines=(),

@@ -1,7 +1,5 @@
 """Pairs from 10 thousand to 135 million parameters: acceptance, bits, latency, and the rate at which a scheme pays.
 
-sqsim run scaling            or            python -m scenarios.scaling
-
 A 70B target (43 ms a pass) in a near cloud (10 ms there and back), so that drafting can pay; the clock is one for all
 pairs, the tokens are each pair's own. Beside the trained pairs, synthetic ones of a known distance.
 """
@@ -9,6 +7,7 @@ pairs, the tokens are each pair's own. Beside the trained pairs, synthetic ones 
 from __future__ import annotations
 
 from scenarios import Answer, PaysFirst, PaysFrom, Quick, Scenario, Tune, script
+from scenarios.set_ups import SELECTIVE_REPEAT
 
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 1e6, 10e6]
 RUNGS = ("10k", "100k", "1m", "10m")
@@ -24,8 +23,7 @@ SCENARIO = Scenario(
     base={
         "workload.requests": 2,
         "workload.output_tokens": 32,
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
         "uplink.delay": SHORT_S,
         "downlink.delay": SHORT_S,
         "edge.latency": {"kind": "affine", "base_s": 0.0061, "per_token_s": 0.0},  # SmolLM2-135M, Orin Nano Super

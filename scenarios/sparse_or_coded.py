@@ -1,13 +1,11 @@
 """Does sparsification buy anything over a well-coded lattice? Bits a draft against rejections, beside a lower bound.
 
-    sqsim run sparse_or_coded            or            python -m scenarios.sparse_or_coded
-
 Every scheme meets the same distributions along the verifier's own text, has one code (context-modelled, the drafted id
 coded at -log2 qhat) and its settings chosen on the other seeds: K or threshold with the resolution for the sparse, the
 resolution for the dense lattice and for the scalar quantizer, which rounds each probability by itself. The settings
 that no other of a family beats on the other seeds in the mean of both bits and rejections make its curve on this seed.
 Sparse families are one, of which each seed takes the one that served the others best. The bound and what it bounds:
-`simulator.results.rate_bounds`.
+`simulator.studies.rate_bounds`.
 """
 
 from __future__ import annotations
@@ -24,18 +22,23 @@ from scenarios.findings.headline_table import headline
 from scenarios.findings.sentences import fewer, listed, percent
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired_values, summarise_curves
-from simulator.results.rate_families import (
+from simulator.results.tradeoffs import (
     BITS,
     DENSE,
     FAMILY_SETTING,
+    HIGH,
+    LOW,
     REJECTED,
     SCALAR,
     SETUP,
     SHARED,
     SPARSE,
+    TradeoffCurve,
+    at_equal,
     families,
+    undominated,
+    with_chosen,
 )
-from simulator.results.tradeoffs import HIGH, LOW, TradeoffCurve, at_equal, undominated, with_chosen
 from simulator.results.units import quantity
 
 DENSE_ELL, SCALAR_ELL = [2, 3, 5, 10, 18, 32, 60, 110, 200], [3, 6, 12, 24, 45, 90, 180]

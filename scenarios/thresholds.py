@@ -1,7 +1,5 @@
 """Conformal sparsification against its alternatives: who rejects least at equal bits, and who needs fewest bits.
 
-    sqsim run thresholds            or            python -m scenarios.thresholds
-
 Every scheme meets the same distributions, along the verifier's own text; a draft has a packet of its own. Each family
 is swept over its one parameter, which makes it a curve of bits and expected rejections; families are compared along
 their curves. C-SQS is swept over its first threshold: at the paper's step and target, and at larger steps, by which it

@@ -1,6 +1,6 @@
 """Latency per token of devices that share a recorded uplink, in mahimahi's format.
 
-sqsim run traces --set uplink.rate.path=my.up            or            python -m scenarios.traces
+sqsim run traces --set uplink.rate.path=my.up
 
 Without a file of yours: a made-up cellular trace of one minute whose rate moves between 24 kbit/s and 1.5 Mbit/s. Each
 seed begins at an offset of its own.
@@ -9,8 +9,7 @@ seed begins at an offset of its own.
 from __future__ import annotations
 
 from scenarios import Answer, Below, Costs, Lowest, Quick, Scenario, Tune, script
-
-IN_CLOUD = ("cloud_only", "colocated")
+from scenarios.set_ups import IN_CLOUD, SELECTIVE_REPEAT
 
 SCENARIO = Scenario(
     name="traces",
@@ -23,8 +22,7 @@ SCENARIO = Scenario(
         "workload.distinct": 12,
         "uplink.rate": "mahimahi",
         "uplink.mtu_bits": 12_000,
-        "uplink.arq": "selective_repeat",
-        "downlink.arq": "selective_repeat",
+        **SELECTIVE_REPEAT,
     },
     grid={
         "scheme": [

@@ -1,7 +1,5 @@
 """Where is a tree of drafts worth its bits? Trees and several candidates against the chain, over rate and acceptance.
 
-    sqsim run trees            or            python -m scenarios.trees
-
 A tree sends more distributions and ids a round than a chain of its depth, and more of its drafts are accepted. All are
 K-SQS with the shorter code, at a depth, K and resolution chosen for each at each rate; the synthetic pair's distance
 sets the acceptance.
@@ -18,6 +16,7 @@ from scenarios.findings.aligned_columns import titled
 from scenarios.findings.crossing import crossings
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences import percent
+from scenarios.set_ups import BASELINES, NEAR
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, named_without, paired
 from simulator.results.units import quantity, title
@@ -25,7 +24,6 @@ from simulator.results.units import quantity, title
 RATE, DISTANCE, CHAIN = "uplink.rate.bps", "models.pair.distance", "k_sqs"
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 1e6, 10e6]
 DISTANCES = [0.1, 0.2, 0.4, 0.6]
-NEAR = {"kind": "constant", "delay_s": 0.01}
 TREES = [{"kind": "tree", "widths": widths} for widths in ([2, 1], [4, 1], [2, 2, 1])]
 CANDIDATES = [{"kind": "multi_candidate", "candidates": each} for each in (2, 4)]
 
@@ -157,7 +155,7 @@ SCENARIO = Scenario(
     tune=Tune(
         {"scheme.widths": "a curve each", "scheme.candidates": "a curve each"}, settings=8, looks=(1, 2), steps=1
     ),
-    left_out=dict.fromkeys(("cloud_only", "colocated", "edge_only"), "a tree is compared with a chain"),
+    left_out=dict.fromkeys(BASELINES, "a tree is compared with a chain"),
     quick=Quick(
         base={"workload.output_tokens": 48},
         grid={"scheme": [CHAIN, TREES[0], CANDIDATES[1]], DISTANCE: DISTANCES[1::2], RATE: RATES_BPS[::2]},

@@ -1,7 +1,5 @@
 """The simulator against the thing itself: every cell as real processes on this machine, and simulated.
 
-    sqsim run validation            or            python -m scenarios.validation
-
 An edge and a cloud in two network namespaces, real bytes over a shaped and lossy link, real passes; beside it the same
 cell under clocks that were measured on this machine just before. Real time: errors differ from run to run, tokens do
 not. The kernel shapes `token_bucket` links (tc tbf), the relay `constant` ones; losses and delays are the relay's.

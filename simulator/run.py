@@ -24,7 +24,7 @@ from simulator.results.metrics import summarise
 from simulator.results.observer import Observer
 from simulator.results.recorder import Recorder
 from simulator.results.run_totals import PlantTotals, Run, Slo
-from simulator.results.settling import Settling
+from simulator.results.threshold_settling import Settling
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import KeepConformal
 from simulator.timing.event_loop import later

@@ -14,8 +14,8 @@ from math import log2
 
 import numpy as np
 
-from models.clocks.cited_passes import FOLDER, PROFILES, CitedPass, CitedProfile
-from models.clocks.pass_table import TimedPass, csv_text
+from models.latency.cited_passes import FOLDER, PROFILES, CitedPass, CitedProfile
+from models.latency.pass_table import TimedPass, csv_text
 
 SERVER_AXES = ((1, 2, 4, 8, 16, 32, 64, 128, 256), (1, 2, 4, 8, 16, 64, 256, 1024, 2048), (0, 512, 2048, 8192))
 EDGE_AXES = ((1,), (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 2048), (0, 128, 512, 2048, 8192))
@@ -44,7 +44,7 @@ def _scaled_s(profile: CitedProfile, point: tuple[int, int, int]) -> float:
     known = sorted((_size(profile, each), _share(profile, each)) for each in (*profile.cited, *profile.worked_out))
     sizes, shares = np.array(known).T
     asked = CitedPass(*point, 0.0)
-    return float(np.interp(_size(profile, asked), sizes, shares)) * profile.clock.pass_s(asked.work)
+    return float(np.interp(_size(profile, asked), sizes, shares)) * profile.roofline.pass_s(asked.work)
 
 
 def _size(profile: CitedProfile, each: CitedPass) -> float:
@@ -52,7 +52,7 @@ def _size(profile: CitedProfile, each: CitedPass) -> float:
 
 
 def _share(profile: CitedProfile, each: CitedPass) -> float:
-    return each.seconds / profile.clock.pass_s(each.work)
+    return each.seconds / profile.roofline.pass_s(each.work)
 
 
 def _between_cited(point: Sequence[int], cited: dict[tuple[int, int, int], float], seconds: float) -> float:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors.torch import load_file
 
 from models.interface import LoadedPair, Pair
 from models.transformer import TransformerModel
@@ -61,9 +61,9 @@ def read_texts(path: Path) -> tuple[np.ndarray, torch.Tensor | None]:
         return np.load(path).astype(np.int32), None
     tokens, hidden = [], []
     for shard in sorted(path.glob("shard-*.safetensors")):
-        with safe_open(shard, "pt") as file:
-            tokens.append(file.get_tensor("tokens").numpy())
-            hidden.append(file.get_tensor("hidden"))
+        tensors = load_file(shard)
+        tokens.append(tensors["tokens"].numpy())
+        hidden.append(tensors["hidden"])
     return np.concatenate(tokens), torch.cat(hidden)
 
 

@@ -120,8 +120,7 @@ def hung(home: Path) -> dict[str, Record]:
 
 
 def _judged(home: Path) -> Iterator[tuple[str, Record | ConfigError]]:
-    """Yields, for each scenario that `home` has files of its record, or why it has none, in the order of the
-    scenarios."""
+    """Yields, for each scenario that `home` has files of, its record, or why it has none."""
     there = {re.split(r"[-.]", path.name)[0] for path in home.iterdir()}
     for name in (name for name in NAMES if name in there):
         try:
@@ -161,8 +160,8 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
     typed = [word.split("=")[0] for word in shlex.split(str(found.manifest["command"]))]
     if changed := [option for option in CHANGES if option in typed]:
         raise ConfigError(f"{folder}: made with {' and '.join(changed)}; the gallery shows full runs as shipped")
-    said = read_json(checked(folder, FINDINGS))
-    assert isinstance(said, dict)
+    noted = read_json(checked(folder, FINDINGS))
+    assert isinstance(noted, dict)
     clocked = asked.study == SIMULATION
     cells = list(_cells(found))
     lines = stands_for(cells, clock=clocked).splitlines()
@@ -180,9 +179,9 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             "clock": stated["Clock"] if clocked else f"study {asked.study}, {STUDIES[asked.study]}.",
             **_settings(cells, asked.study),
             "seeds": told_values(sorted(int(seed) for seed in found.cells["seed"].unique()), "seed"),
-            "question": said["question"],
-            "findings": [each["line"] for each in said["findings"]],
-            "remarks": [line for line in said["remarks"] if not line.startswith(("Tokens: ", "Clock: "))],
+            "question": noted["question"],
+            "findings": [each["line"] for each in noted["findings"]],
+            "remarks": [line for line in noted["remarks"] if not line.startswith(("Tokens: ", "Clock: "))],
             "figures": files,
         },
         folder,

@@ -85,8 +85,7 @@ def _ranks(vocabulary: int) -> Ints:
 
 
 def _sharpened(logs: Floats, ranks: Ints, bits: float) -> Floats:
-    """The log-probabilities at these ranks of the distribution c exp(b logs), interpolated in log rank, of that
-    entropy."""
+    """Log-probabilities at these ranks of c exp(b logs), interpolated in log rank, of that entropy."""
     everywhere = np.interp(np.log(np.arange(1, ranks[-1] + 1)), np.log(ranks), logs)
 
     def distribution(power: float) -> Floats:

@@ -17,14 +17,14 @@ from channels.link.losses import Loss
 from channels.link.rates import Rate
 from channels.link.sharing import Sharing
 from kinds import Choice
-from models.clocks.latency import Latency
 from models.interface import Pair
+from models.latency.latency import Latency
 from scenarios.command.registry import NAMES, scenario
 from simulator.cell.cloud_config import Admission, Batching, Routing
 from simulator.cell.downtime import Downtime
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Workload
-from simulator.results.columns import BREAKDOWN_PARTS
+from simulator.results.columns import BREAKDOWN_MEANINGS
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import unit
@@ -58,7 +58,7 @@ def tables() -> dict[str, str]:
         "scenarios": _scenarios(),
         "headline": _table("metric", {name: meanings[name] for name in HEADLINE}),
         "metrics": _table("metric", meanings),
-        "breakdown": _table("part of the latency", {part.name: part.meaning for part in BREAKDOWN_PARTS}),
+        "breakdown": _table("part of the latency", BREAKDOWN_MEANINGS),
         "studies": _table("of a study", {**STUDY_KEYS, **STUDY_METRICS}),
         "scheme families": _families(SCHEME_FAMILIES),
         "other families": _families(OTHER_FAMILIES),

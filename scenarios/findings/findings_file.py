@@ -28,7 +28,7 @@ from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
 from scenarios.findings.question import PREFIX, Question, ask
 from simulator.results.columns import SETTING
-from simulator.results.compared import Plain, recording
+from simulator.results.comparison_log import Plain, recording
 from simulator.results.intervals import CONFIDENCE, varying
 from simulator.results.result_directory import checked
 

@@ -19,8 +19,8 @@ from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_alon
 from scenarios.findings.rejections import BOUND, BOUND_NOTE
 from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
 from simulator.results.intervals import CONFIDENCE
-from simulator.results.lossy import limit_curves, lossy_curves, marked
-from simulator.results.unanswered import ANSWERED, of_answered, percent, share
+from simulator.results.lossy_schemes import limit_curves, lossy_curves, marked
+from simulator.results.unanswered_requests import ANSWERED, of_answered, percent, share
 from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
 
 MANY_CURVES = 9

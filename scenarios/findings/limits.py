@@ -16,7 +16,7 @@ import pandas as pd
 from scenarios.findings.question import Named, along, of_setting
 from scenarios.findings.sentences import joined, listed, span, stretches
 from simulator.results.columns import CURVE, FIXED, SETTING, chosen_name
-from simulator.results.lossy import ranked
+from simulator.results.lossy_schemes import ranked
 from simulator.results.units import title
 
 

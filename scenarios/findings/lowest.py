@@ -28,7 +28,7 @@ from scenarios.findings.sentences import (
 )
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, interval, paired
-from simulator.results.lossy import UNKNOWN, lossy_curves, marks, ranked
+from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marks, ranked
 from simulator.results.units import title, unit
 
 OFF = "tv_output"

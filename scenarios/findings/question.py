@@ -15,9 +15,9 @@ import pandas as pd
 
 from scenarios.findings.sentences import stretches
 from simulator.results.columns import CHOSEN, CURVE, SETTING
-from simulator.results.compared import recording
+from simulator.results.comparison_log import recording
 from simulator.results.intervals import named_without
-from simulator.results.unanswered import ANSWERED, complete, had_it_answered, percent, share, unanswered
+from simulator.results.unanswered_requests import ANSWERED, complete, had_it_answered, percent, share, unanswered
 from simulator.results.units import quantity, title
 
 Report = Callable[[pd.DataFrame, str | None], str]

@@ -11,11 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from kinds import Choice, ConfigError, Part, meant
 from kinds.mistakes import is_number, not_negative
-from models.clocks.datasheets import DEVICES, SIZES, named
-from models.clocks.footprint import Footprint, footprint
-from models.clocks.latency import LONGEST_S, Latency
-from models.clocks.profile import PROFILES, Profile
-from models.clocks.roofline import Roofline
+from models.latency.cited_passes import PROFILES
+from models.latency.datasheets import DEVICES, SIZES, named
+from models.latency.latency import LONGEST_S, Footprint, Latency
+from models.latency.profile import Profile
+from models.latency.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
 from simulator.cell.scheme import Scheme
@@ -293,7 +293,7 @@ class CloudConfig(Part):
         """
         if self.kv_tokens != "memory":
             return self.kv_tokens
-        verifier, drafter = footprint(self.latency), footprint(self.drafter_latency) if drafts_here else None
+        verifier, drafter = self.latency.footprint, self.drafter_latency.footprint if drafts_here else None
         beside = [each for each in (verifier, drafter) if each and verifier and each.device == verifier.device]
         if drafter and drafter not in beside:
             self._room("cloud.drafter_latency", [drafter])
@@ -331,7 +331,7 @@ class CloudConfig(Part):
         if scheme.drafts_in_cloud:
             clocks["drafter_latency"] = self.drafter_latency
         for name, clock in clocks.items():
-            if isinstance(clock, Profile) and clock.place == "edge":
+            if isinstance(clock, Profile) and clock.cited and clock.cited.place == "edge":
                 servers = ", ".join(profile for profile, cited in PROFILES.items() if cited.place == "cloud")
                 raise ConfigError(f"cloud.{name}.name = {clock.name}: must be a profile of a server, one of {servers}")
             try:

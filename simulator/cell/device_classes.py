@@ -9,10 +9,9 @@ from pydantic import Field
 
 from channels.link.link_config import LinkConfig, check_both_ways
 from kinds import ConfigError, Part
-from models.clocks.datasheets import DEVICES, SIZES, named
-from models.clocks.footprint import footprint
-from models.clocks.latency import LONGEST_S, Latency
-from models.clocks.roofline import Roofline
+from models.latency.datasheets import DEVICES, SIZES, named
+from models.latency.latency import LONGEST_S, Latency
+from models.latency.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, Power
 from simulator.cell.scheme import Scheme
 
@@ -96,7 +95,7 @@ class Equipped:
     def check_memory(self, tokens: int, requests: int) -> None:
         """Raises ConfigError where the drafter does not fit the device beside the keys and values of so many requests
         of so many tokens."""
-        model = footprint(self.edge.latency) if self.scheme.protocol != "stream" else None
+        model = self.edge.latency.footprint if self.scheme.protocol != "stream" else None
         if model is None:
             return
         share, kv_bytes = self.edge.memory_utilization, requests * tokens * model.token_bytes

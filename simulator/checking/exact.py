@@ -115,9 +115,6 @@ class Unmeasuring(DivergenceMeter):
     def measure(self, *_: object) -> Divergences:
         return Divergences()
 
-    def measure_alone(self, *_: object) -> Divergences:
-        return Divergences()
-
 
 @dataclass
 class Enumeration:

@@ -41,8 +41,7 @@ class OversizeError(ValueError):
 
 
 def pack(whole: Sequence[Ints], reals: Floats, rest: bytes) -> bytes:
-    """WHOLE columns, int64 [n], one float64 [n], and bytes behind them. Raises OversizeError where they are too
-    large."""
+    """WHOLE columns, int64 [n], one float64 [n], and bytes behind them. Raises OversizeError."""
     assert len(whole) == WHOLE
     heads, bodies = list[bytes](), list[bytes]()
     if (numbers := sum(column.size for column in (*whole, reals))) > MOST_NUMBERS:

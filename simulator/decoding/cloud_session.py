@@ -54,7 +54,7 @@ class CloudSession:
     def prefill(self, node: CloudNode) -> CloudNode:
         """Reads the committed text into the verifier's cache, all but the last token, which the next round feeds."""
         after = node.then_prefill or replace(node, cached=len(node.committed) - 1)
-        self._verifier.skip(lambda: [(node.committed[:-1], 0)])  # no law is asked: it runs when the first one is
+        self._verifier.skip(lambda: [(node.committed[:-1], 0)])  # it runs when the first distribution is wanted
         if self._remember:
             node.then_prefill = after
         return after
@@ -79,8 +79,7 @@ class CloudSession:
         return len(correction) + len(drafts.drafts)
 
     def asks(self, node: CloudNode, parts: Parts) -> CloudNode | None:
-        """The cloud's side where the payload received last will not do, and the whole of it is requested; None where
-        the round can be verified."""
+        """The cloud's side where it requests the whole of the payload received last; None where that will do."""
         return None
 
     def in_turn(self, node: CloudNode) -> bool:
@@ -99,7 +98,7 @@ class CloudSession:
             self._skip(*known)
         else:
             assert here.received is not None
-            known = self._judge(node, here.received, here.correction)
+            known = self._verified(node, here.received, here.correction)
             if self._remember:
                 node.then_verify += ((parts, known),)
         self._keep(*known)
@@ -113,22 +112,23 @@ class CloudSession:
         """The verifier's cache keeps what was accepted."""
         self._verifier.crop(after.cached)
 
-    def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
-        drafts, text = tuple(heard.drafts.tolist()), (*node.committed, *correction)
+    def _verified(self, node: CloudNode, decoded: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
+        drafts, text = tuple(decoded.drafts.tolist()), (*node.committed, *correction)
         p = self._verifier.distributions((*text, *drafts), len(drafts) + 1)
-        verdict = self._scheme.families.acceptance.judge(along(p, drafts), heard, self._uniforms, node.round, len(text))
-        stood = drafts[: verdict.accepted]
+        verdict = self._scheme.families.acceptance.judge(
+            along(p, drafts), decoded, self._uniforms, node.round, len(text)
+        )
+        accepted = drafts[: verdict.accepted]
         if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
-            known, step = stood, 1
+            known, step = accepted, 1
             reply = encode_count(len(drafts), self._setting.format)
         else:
-            known, step = (*stood, verdict.token) if verdict.drawn else stood, self._lookahead.step
-            reply = self._scheme.families.reply.encode(verdict, p[len(stood)], self._setting.packets, (*text, *stood))
+            known, step = (*accepted, verdict.token) if verdict.drawn else accepted, self._lookahead.step
+            reply = self._scheme.families.reply.encode(
+                verdict, p[len(accepted)], self._setting.packets, (*text, *accepted)
+            )
         committed = known if verdict.drawn else (*known, self._meter.correction(node.round, reply))
-        if drafts:
-            divergences = self._meter.measure(node.round, p, heard, verdict, committed)
-        else:
-            divergences = self._meter.measure_alone(node.round, len(text), p, verdict, committed)
+        divergences = self._meter.measure(node.round, len(text), p, decoded, verdict, committed)
         after = node.after((*correction, *known), step, owed=not verdict.drawn)
         return after, Verified(drafts, verdict.accepted, reply, committed, divergences)
 

@@ -20,15 +20,14 @@ from models.verification import total_variation
 from simulator.cell.cell import Cell
 from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
+from simulator.decoding.baseline_sessions import HostedSession, LocalSession
 from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.divergences import DivergenceMeter, Measurer
 from simulator.decoding.edge_session import EdgeSession
-from simulator.decoding.hosted_session import HostedSession
-from simulator.decoding.local_session import LocalSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.memory import Memory, Root
+from simulator.decoding.memory import Memory
 from simulator.decoding.mirror_session import MirrorSession
-from simulator.decoding.nodes import EdgeNode
+from simulator.decoding.nodes import EdgeNode, Root
 from simulator.decoding.round_keys import origin
 from simulator.decoding.setting import DraftSetting, RequestParts, Setting
 from simulator.decoding.tree_sessions import TreeCloudSession, TreeEdgeSession
@@ -38,27 +37,16 @@ from simulator.schemes.sparsifier import State
 
 
 class KeyedUniforms(RequestUniforms):
-    """Those of one request, each under a key that is made when it is first asked for: a request that is remembered to
-    its end never asks."""
+    """Keyed when first asked for: a request that is remembered to its end never asks."""
 
-    def __init__(self, draft: Uniforms, verdict: Uniforms, shared: Uniforms, index: tuple[int, ...]) -> None:
-        self.__dict__["_made_from"] = draft, verdict, shared, index
+    def __init__(self, streams: Mapping[str, Uniforms], index: tuple[int, ...]) -> None:
+        self.__dict__["_made_from"] = streams, index
 
-    @cached_property
-    def draft(self) -> Uniforms:
-        return self._keyed(0)
-
-    @cached_property
-    def verdict(self) -> Uniforms:
-        return self._keyed(1)
-
-    @cached_property
-    def shared(self) -> Uniforms:
-        return self._keyed(2)
-
-    def _keyed(self, purpose: int) -> Uniforms:
-        *sources, index = self.__dict__["_made_from"]
-        keyed: Uniforms = sources[purpose].keyed(*index)
+    def __getattr__(self, purpose: str) -> Uniforms:
+        streams, index = self.__dict__["_made_from"]
+        if purpose not in streams:
+            raise AttributeError(purpose)
+        keyed: Uniforms = self.__dict__.setdefault(purpose, streams[purpose].keyed(*index))
         return keyed
 
 
@@ -144,9 +132,7 @@ class Decoder:
         described = [(each, _description(cell, each), origin(cell, each.scheme)) for each in settings]
         self._settings = [one for one, each in zip(described, cell.classes, strict=True) for _ in range(each.count)]
         """By device: its setting, the description of it, and how its trees are named on disk."""
-        self._draft, self._verdict, self._shared = (
-            Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")
-        )
+        self._streams = {purpose: Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")}
         card = card_of(cell.models.pair)
         self._prompts = card.prompts
         self.end_tokens = card.end_tokens if cell.workload.stop_at_eos else ()
@@ -176,7 +162,7 @@ class Decoder:
         (setting, description, stored), index = self._settings[device], self._index(device, number)
         entry = setting.scheme.entry(state) if isinstance(setting.scheme, DraftScheme) else ()
         root: Root = description, (self._cell.seed, *index), entry, prompt.tokens
-        uniforms = KeyedUniforms(self._draft, self._verdict, self._shared, index)
+        uniforms = KeyedUniforms(self._streams, index)
         lookahead = SYNCHRONOUS
         if isinstance(setting.scheme, DraftScheme) and setting.scheme.depth:
             lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, self.end_tokens)

@@ -12,10 +12,9 @@ import numpy as np
 
 from channels.codec.wire import UNSENT
 from kinds.arrays import Bools, Floats
-from models.tree_verification import TreeVerdict
-from models.verification import Verdict, total_variation
+from models.verification import TreeVerdict, Verdict, total_variation
 from simulator.decoding.memory import ReplayedText
-from simulator.decoding.nodes import Drafted, EdgeNode, TreeNode
+from simulator.decoding.nodes import Drafted, EdgeNode, Tokens, TreeNode
 from simulator.decoding.setting import DraftSetting
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.rounds import Divergences
@@ -27,13 +26,14 @@ from simulator.schemes.enumeration import JudgedRound
 from simulator.schemes.reply import EdgeCorrection
 from simulator.schemes.sparsifier import State
 
+AnyVerdict = Verdict | TreeVerdict
 ROUNDING = 1e-9
 """Total variations are sums over the vocabulary, exact but for this."""
 
 
 class Measurer:
-    """Stands beside a session: it learns what is sent, and answers what is measured of a verified round. This one sees
-    one end alone, so it measures nothing."""
+    """Stands beside a session: it learns what is sent, and answers what is measured of a verified round. This one
+    stands at an end that runs by itself, so it measures nothing."""
 
     def sent(self, node: EdgeNode) -> None:
         """The edge sends the open round of this node."""
@@ -43,26 +43,11 @@ class Measurer:
         return UNSENT
 
     def measure(
-        self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
+        self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
     ) -> Divergences:
-        """The divergences of a round's verified drafts; p [L+1, V]."""
+        """The divergences of a round whose first token is at `position` in the text, given p after the text and each
+        draft: [L + 1, V] in a line, [N + 1, V] in a tree."""
         return Divergences()
-
-    def measure_tree(
-        self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
-    ) -> Divergences:
-        """The divergences of a round whose drafts branch; p [N+1, V], after the text and each node."""
-        return Divergences()
-
-    def measure_alone(
-        self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
-    ) -> Divergences:
-        """The divergences of a round without drafts, whose token is at `position` in the text; p [1, V]."""
-        return Divergences()
-
-
-class Unmeasured(Measurer):
-    """The meter of an end that runs by itself."""
 
 
 class DivergenceMeter(Measurer):
@@ -84,44 +69,49 @@ class DivergenceMeter(Measurer):
         return self._scheme.families.reply.decode(reply, sent, self._setting.packets).token
 
     def measure(
-        self, round_number: int, p: Floats, heard: Received, verdict: Verdict, committed: tuple[int, ...]
+        self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
     ) -> Divergences:
-        sent = self._judged(round_number)
-        arrived = sent.drafts[: len(heard.drafts)]
-        acceptance = self._scheme.families.acceptance
-        check_received(arrived, heard, self._scheme.families.code)
+        if isinstance(verdict, TreeVerdict):
+            return self._measure_tree(round_number, p, decoded, verdict, committed)
+        acceptance, uniforms = self._scheme.families.acceptance, self._uniforms
+        round_ = JudgedRound(acceptance, p, decoded, verdict.accepted, uniforms, round_number, position)
+        if not decoded.drafts.size:
+            none = np.empty((0, p.shape[1]))
+            return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
+        sent = self._as_sent(round_number)
+        arrived = sent.drafts[: len(decoded.drafts)]
+        check_received(arrived, decoded, self._scheme.families.code)
         arrived = arrived[: verdict.accepted + 1]
         text = sent.context()[: len(sent.committed) + len(arrived)]
         q = np.concatenate([self._drafter.known(text[: len(text) - len(arrived) + n]) for n in range(len(arrived))])
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in arrived])
-        round_ = JudgedRound(acceptance, p, heard, verdict.accepted, self._uniforms, round_number, len(sent.committed))
         if acceptance.races:
             states = [sent.state, *(drafted.state for drafted in arrived)]
             raced = np.array(
                 [raced_distribution(self._scheme, *each) for each in zip(q, states, arrived, strict=False)]
             )
             return diverge(p, q, raced, slack, acceptance, verdict, committed, tv_outputs(round_, raced, raced))
-        unjudged = heard.unjudged[: len(arrived)]
+        unjudged = decoded.unjudged[: len(arrived)]
         sent_distributions = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
         qhat = np.where(unjudged[:, None], q, sent_distributions)
         drawn = drawn_distributions(arrived, q, qhat)
-        judged_by = heard.qhat[: len(arrived)]
-        if heard.worked_out and not np.array_equal(judged_by, sent_distributions):
+        judged_by = decoded.qhat[: len(arrived)]
+        if decoded.worked_out and not np.array_equal(judged_by, sent_distributions):
             qhat, drawn, slack = judged_by, sent_distributions, slack + total_variation(judged_by, sent_distributions)
         outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)], text))
         return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unjudged)
 
-    def measure_tree(
-        self, round_number: int, p: Floats, heard: Received, verdict: TreeVerdict, committed: tuple[int, ...]
+    def _measure_tree(
+        self, round_number: int, p: Floats, decoded: Received, verdict: TreeVerdict, committed: Tokens
     ) -> Divergences:
-        """What is verified is a position: a distribution whose children were verified, the root's and those along the
+        """A position is verified: a distribution whose children were verified, the root's and those along the
         path that is accepted, each by its first child. It is accepted where any of the children is, so that
         TV(qhat, p), the chance that the first is rejected, and the bound on it are bounds on what its siblings have
         left to reject.
         """
-        sent = self._judged(round_number)
+        sent = self._as_sent(round_number)
         assert isinstance(sent, TreeNode), "I3: a tree is verified that was not sent"
-        check_received(sent.drafts, heard, self._scheme.families.code)
+        check_received(sent.drafts, decoded, self._scheme.families.code)
         reached = (-1, *verdict.path)
         distributions = [(node, children[0]) for node in reached if (children := sent.tree.children(node))]
         texts = [(*sent.committed, *sent.tree.along(sent.tree.path_to(node))) for node, _ in distributions]
@@ -131,27 +121,19 @@ class DivergenceMeter(Measurer):
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in judged])
         line = Verdict(len(verdict.path), verdict.token)
         along = p[[node + 1 for node in reached]]
-        qhat = heard.qhat[firsts]
+        qhat = decoded.qhat[firsts]
         acceptance = self._scheme.families.acceptance
         return diverge(along, q, qhat, slack, acceptance, line, committed, np.zeros(len(along)))
 
-    def _judged(self, round_number: int) -> EdgeNode:
+    def _as_sent(self, round_number: int) -> EdgeNode:
         """The open round as it was sent; all passes that drafted it are made."""
         assert round_number in self._sent, "I3: a round is verified that was not sent"
         self._sent = {number: node for number, node in self._sent.items() if number >= round_number}
         self._drafter.catch_up()
         return self._sent[round_number]
 
-    def measure_alone(
-        self, round_number: int, position: int, p: Floats, verdict: Verdict, committed: tuple[int, ...]
-    ) -> Divergences:
-        none, acceptance = np.empty((0, p.shape[1])), self._scheme.families.acceptance
-        round_ = JudgedRound(acceptance, p, received((), p.shape[1]), 0, self._uniforms, round_number, position)
-        return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
-
     def _corrected(self, p: Floats, text: tuple[int, ...]) -> Floats | None:
-        """What the verified drafts would be corrected with, rows like those of p [n, V]; None where that is p. `text`
-        ends with these drafts."""
+        """What drafts, at the end of `text`, would be corrected with, rows like p [n, V]; None where that is p."""
         reply, start = self._scheme.families.reply, len(text) - len(p)
         if not isinstance(reply, EdgeCorrection):
             return None
@@ -161,13 +143,13 @@ class DivergenceMeter(Measurer):
         )
 
 
-def check_received(arrived: Sequence[Drafted], heard: Received, code: Code) -> None:
+def check_received(arrived: Sequence[Drafted], decoded: Received, code: Code) -> None:
     """Raises AssertionError (I8) where the cloud has decoded something else than these drafts, or other ids where it
     has worked out their distributions by itself."""
     tokens = [drafted.draft.token for drafted in arrived]
-    assert heard.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
-    told = code.carries_law and not heard.worked_out
-    for drafted, distribution in zip(arrived if told else (), heard.qhat, strict=False):
+    assert decoded.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
+    compared = code.carries_law and not decoded.worked_out
+    for drafted, distribution in zip(arrived if compared else (), decoded.qhat, strict=False):
         ids, qhat = drafted.draft.support, drafted.draft.counts / drafted.draft.counts.sum()
         if code.only_scalars:
             ids, qhat = ids[ids == drafted.draft.token], qhat[ids == drafted.draft.token]
@@ -234,8 +216,7 @@ def _padded(rows: Floats, lacking: int) -> Floats:
 
 
 def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
-    """The divergences of a token drawn from q [V] that nobody verifies, against p [V]; where p gives it no chance, its
-    loss is inf."""
+    """The divergences of an unverified token drawn from q [V], against p [V]; inf where p is 0."""
     with np.errstate(divide="ignore"):
         return Divergences(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
 

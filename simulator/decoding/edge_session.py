@@ -124,9 +124,9 @@ class EdgeSession:
         return after
 
     def resolve(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
-        """The edge's side after a reply, and the tokens it commits: text, scheme state and drafter cache keep what
-        stood. After a round that stands with its successor promised, that is the successor, and the cache stays as it
-        is. Raises CodecError."""
+        """The edge's side after a reply, and the tokens it commits: text, scheme state and drafter cache keep what is
+        accepted. After an all-accepted reply to a round with a promised successor, that is the successor, and the cache
+        stays as it is. Raises CodecError."""
         known = outcome(node.then_resolve, reply)
         if known is None:
             known = self._resolved(node, reply)
@@ -139,7 +139,7 @@ class EdgeSession:
         return known
 
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
-        """The drafter's cache keeps what stood."""
+        """The drafter's cache keeps what is accepted."""
         self._drafter.crop(after.cached)
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
@@ -151,12 +151,12 @@ class EdgeSession:
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
             )
-        stood = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
-        committed = (*node.committed, *stood, verdict.token)
+        accepted = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
+        committed = (*node.committed, *accepted, verdict.token)
         state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
         owes = self._scheme.families.reply.edge_corrects and verdict.accepted < len(node.drafts)
         after = EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached, owes=owes)
-        return after, (*stood, verdict.token)
+        return after, (*accepted, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:
         """The scheme's state after the round."""

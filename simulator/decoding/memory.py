@@ -12,30 +12,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from kinds.mistakes import print_once
 from models.interface import CachedText, Distributions, TokenTree
 from simulator.decoding.byte_columns import DamagedError, OversizeError
-from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Tree, Verified
+from simulator.decoding.nodes import CloudNode, EdgeNode, Pass, Root, Tokens, Tree, Verified
+from simulator.decoding.round_keys import Origin
 from simulator.decoding.round_store import Grown, RoundStore
 from simulator.decoding.steps import count
 from simulator.decoding.tree_bytes import from_bytes, to_bytes
-from simulator.schemes.sparsifier import State
 
-Tokens = tuple[int, ...]
-Root = tuple[str, tuple[int, ...], State, Tokens]
-"""All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
 FLUSHED_BYTES = 1 << 26
 """The bytes of compressed trees that are held at one time to be written."""
-
-
-class Address(Protocol):
-    """How trees are named on disk (`round_keys.Origin`)."""
-
-    @property
-    def pair(self) -> str: ...
-    def key(self, root: Root) -> str: ...
 
 
 @dataclass(slots=True)
@@ -73,7 +62,7 @@ class Memory:
         """An empty one on top of the store of this cache folder ($SQSIM_CACHE). Raises ConfigError as that does."""
         return cls(RoundStore.here())
 
-    def tree(self, root: Root, stored: Address | None = None) -> Tree:
+    def tree(self, root: Root, stored: Origin | None = None) -> Tree:
         """The tree of this root; a bare one where there was none. `stored`: its name on disk, None to keep it here."""
         with self._lock:
             kept = self._trees.get(root)
@@ -111,7 +100,7 @@ class Memory:
         for key, checksum in store.put_all([each for _, each in grown.values()]).items():
             grown[key][0].checksum = checksum
 
-    def _found(self, root: Root, stored: Address | None) -> _Kept:
+    def _found(self, root: Root, stored: Origin | None) -> _Kept:
         _, _, entry, prompt = root
         bare = Tree(prompt, entry)
         if self._store is None or stored is None:
@@ -146,8 +135,7 @@ def _written(tree: Tree) -> bytes | None:
 
 
 Skipped = EdgeNode | tuple[CloudNode, Verified] | Callable[[], Iterable[Pass]]
-"""Passes whose outcome is remembered: those of the drafter that composed a round, that of the verifier that verified
-one (and the view after it), or any."""
+"""Remembered passes: those that composed a round, that which verified one (and the node after it), or any."""
 
 
 class ReplayedText:
@@ -169,13 +157,11 @@ class ReplayedText:
         return self._pass(self.catch_up(), tokens, last)
 
     def tree_distributions(self, tokens: Tokens, tree: TokenTree) -> Distributions:
-        """The distributions after `tokens` and after each node of a tree, float64 [N + 1, V], by a real forward
-        pass."""
+        """The distributions [N + 1, V] after `tokens` and each node of a tree, by a real forward pass."""
         return self._pass(self.catch_up(), tokens, tree)
 
     def known(self, tokens: Tokens) -> Distributions:
-        """The distribution [1, V] after `tokens`, of a pass made since the last crop. Makes none itself: KeyError where
-        none was."""
+        """The distribution [1, V] after `tokens` of a pass since the last crop. KeyError where none was made."""
         return self._recent[tokens]
 
     def crop(self, length: int) -> None:
@@ -187,8 +173,7 @@ class ReplayedText:
         self._do_in_turn("graft", path)
 
     def release(self, tokens: int) -> None:
-        """The first `tokens` tokens are committed, and so is what is cached behind them: the distributions within them
-        may go."""
+        """Drops the distributions within the first `tokens` tokens, which are committed."""
         self._do_in_turn("release", tokens)
 
     @property
@@ -214,7 +199,7 @@ class ReplayedText:
             distributions = self._recent[tokens] = text.distributions(tokens, asked)
             return distributions
         distributions = text.tree_distributions(tokens, asked)
-        for node in range(-1, len(asked.tokens)):  # of a node that an earlier pass was over, the law drafted from stays
+        for node in range(-1, len(asked.tokens)):  # a node of an earlier pass keeps its distribution
             self._recent.setdefault((*tokens, *asked.along(asked.path_to(node))), distributions[node + 1 : node + 2])
         return distributions
 

@@ -1,4 +1,4 @@
-"""The cloud's side of a request whose rounds are told in brief: beside the verifier it runs a drafter of its own.
+"""The cloud's side of a request whose rounds are sent as digests: beside the verifier it runs a drafter of its own.
 
 That drafter's cache follows the verifier's: what the one reads, the other reads. Its distributions are the cloud's,
 never the edge's; whether they are the same is for the checksum to show.

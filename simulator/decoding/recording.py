@@ -135,8 +135,8 @@ def _checked(path: Path, file: IO[bytes]) -> tuple[ZipFile, Recorded]:
     except ConfigError:
         raise
     except _DAMAGE as error:
-        told = getattr(error, "strerror", None) or first_line(error) or type(error).__name__
-        raise ConfigError(f"{path}: cut short or damaged ({told}); nothing is taken over") from None
+        message = getattr(error, "strerror", None) or first_line(error) or type(error).__name__
+        raise ConfigError(f"{path}: cut short or damaged ({message}); nothing is taken over") from None
 
 
 def _about(path: Path, archive: ZipFile) -> About:
@@ -217,7 +217,7 @@ def _require_room(path: Path, size: int, store: RoundStore) -> None:
 
 def _put(store: RoundStore, batch: Sequence[Grown]) -> None:
     store.put_all(batch)
-    if batch and store.get(batch[-1].key) is None:  # the store has said why
+    if batch and store.get(batch[-1].key) is None:  # the store has reported why
         raise ConfigError(f"{store.path}: not all was taken over; import it again")
 
 

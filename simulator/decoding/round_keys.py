@@ -1,8 +1,8 @@
 """Under what name a remembered tree lies on disk, and whether it may lie there at all.
 
-A key hashes all that could change what is decoded: the root (`memory.Root`: the pair's weights, library versions and
+A key hashes all that could change what is decoded: the root (`nodes.Root`: the pair's weights, library versions and
 dtype, temperature, scheme, random numbers, prompt), the source of what decodes, and the versions of what it computes
-with. Policies are no part of it: a tree tells what was decided, never by whom.
+with. Policies are no part of it: a tree holds what was decided, never by whom.
 
 A class of a user's own is known by its file where the cell names it in `imports`, or where it is in a module of the
 user's own that such a file imports: the contents of all these are hashed. One of a script or a notebook, or one that
@@ -27,14 +27,14 @@ from kinds.mistakes import is_foreign
 from simulator.cell.cell import Cell
 from simulator.cell.imported_files import import_name, local_modules
 from simulator.cell.scheme import Scheme
-from simulator.decoding.memory import Root
+from simulator.decoding.nodes import Root
 from simulator.schemes.draft_scheme import DraftScheme
 
-HOUSE = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 SOURCES = ("channels", "kinds", "models", "simulator/schemes", "simulator/decoding")
 """Folders of what decides tokens and what is noted of them ..."""
 FILES = ("simulator/cell/scheme.py", "simulator/results/rounds.py")
-NO_SOURCES = ("channels/link", "models/clocks", "simulator/schemes/policies")
+NO_SOURCES = ("channels/link", "models/latency", "simulator/schemes/policies")
 """... but for these, which decide when or how many."""
 LIBRARIES = ("numpy", "numba", "scipy")
 """Those of the models are in the pair's fingerprint."""
@@ -75,9 +75,9 @@ def of_this_code(key: str) -> bool:
 def made_by() -> str:
     """Hash of the source of what decodes, and of the versions of what it computes with: it is in every key."""
     digest = hashlib.sha256()
-    for path in sorted({*_sources(), *(HOUSE / file for file in FILES)}):
+    for path in sorted({*_sources(), *(ROOT / file for file in FILES)}):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(HOUSE).as_posix()} {len(content)}\n".encode())
+        digest.update(f"{path.relative_to(ROOT).as_posix()} {len(content)}\n".encode())
         digest.update(content)
     # Python's minor version: since 3.12 its sum of floats is another one
     versions = [f"{name} {version(name)}" for name in LIBRARIES] + [".".join(platform.python_version_tuple()[:2])]
@@ -86,9 +86,9 @@ def made_by() -> str:
 
 
 def _sources() -> Iterator[Path]:
-    left_out = [HOUSE / folder for folder in NO_SOURCES]
+    left_out = [ROOT / folder for folder in NO_SOURCES]
     for folder in SOURCES:
-        for path in (HOUSE / folder).rglob("*.py"):
+        for path in (ROOT / folder).rglob("*.py"):
             if not any(path.is_relative_to(each) for each in left_out):
                 yield path
 
@@ -110,8 +110,7 @@ def _parts(scheme: Scheme) -> Iterator[object]:
 
 
 def _known_by_file(cell: Cell, parts: list[object]) -> bool:
-    """Whether the classes of these parts, and what they inherit from, are ours, a known library's, or of the cell's
-    imports, and these use nothing else."""
+    """Whether these classes and what they inherit from are ours, a known library's, or of the cell's imports."""
     imported = {import_name(path) for path in cell.imports}
     local = {name: path for file in cell.imports for name, path in local_modules(file).items()}
     classes = {base.__module__ for part in parts for base in type(part).__mro__}

@@ -39,8 +39,7 @@ TROUBLE = frozenset({
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_AUTH,
 })  # fmt: skip
-"""SQLite's primary result codes for trouble with a whole file: locks, rights, room. Whatever else is wrong is
-damage."""
+"""SQLite's codes for trouble with a whole file: locks, rights, room. Whatever else is wrong is damage."""
 ASIDE = ".damaged"
 """After the name of a file that is set aside."""
 COARSE_S = 3600
@@ -94,8 +93,7 @@ class RoundStore:
 
     @classmethod
     def here(cls) -> RoundStore | None:
-        """The store of $SQSIM_CACHE; None where it is switched off ($SQSIM_ROUNDS_GB=0, else the cap). Raises
-        ConfigError."""
+        """The store of $SQSIM_CACHE; None where $SQSIM_ROUNDS_GB is 0. Raises ConfigError."""
         cap_gb = _cap_gb()
         return cls(cache_folder() / "rounds" / "rounds.sqlite", int(cap_gb * 1e9)) if cap_gb else None
 
@@ -203,8 +201,7 @@ class RoundStore:
         return self._trying("writing", partial(_within, act))
 
     def _trying(self, what: str, act: Callable[[sqlite3.Connection], R]) -> R | None:
-        """What `act` answers. A damaged file is set aside, and it is tried again with none; any other trouble is
-        reported, and this process tries no more."""
+        """What `act` answers. A damaged file is set aside and tried anew; other trouble is reported, once."""
         if (self.path, what) in _given_up:
             return None
         for _ in range(2):

@@ -422,8 +422,7 @@ def _cut(whole: Any, lengths: Sequence[int]) -> list[Any]:
 
 
 def _drafts(places: list[int], sizes: list[int], differences: Ints, counts: Ints) -> list[Draft]:
-    """The drafts, checked all at once as `Draft` does; their arrays are views of the columns. `places`: of each token
-    in its support."""
+    """The drafts, checked at once as `Draft` does, views of the columns. `places`: of tokens in supports."""
     supports = np.cumsum(differences, dtype=np.int64)
     if min(sizes, default=1) < 1 or not sum(sizes) == supports.size == counts.size:
         raise ValueError("supports and counts of different length")

@@ -15,8 +15,7 @@ from channels.codec.tree_shape import ROOT, DistributionPlace, TreeGrowth
 from channels.codec.wire import CodecError
 from kinds.arrays import Floats
 from models.interface import TokenTree
-from models.tree_verification import draw_children, judge_tree
-from models.verification import Verdict
+from models.verification import Verdict, draw_children, verify_tree
 from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.drafting import Offer, propose_within
 from simulator.decoding.edge_session import EdgeSession
@@ -76,29 +75,29 @@ class TreeEdgeSession(EdgeSession):
 
 
 class TreeCloudSession(CloudSession):
-    """A cloud that verifies trees, without replacement (`models.tree_verification`)."""
+    """A cloud that verifies trees, without replacement (`models.verification`)."""
 
     def _skip(self, after: CloudNode, verified: Verified) -> None:
-        assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"
+        assert isinstance(verified, TreeVerified), "I10: a verification without a tree"
         self._verifier.skip(lambda: [(verified.text_before(after), verified.tree)])
 
     def _keep(self, after: CloudNode, verified: Verified) -> None:
-        assert isinstance(verified, TreeVerified), "I10: a judgement without a tree"
+        assert isinstance(verified, TreeVerified), "I10: a verification without a tree"
         self._verifier.graft(verified.path)
 
-    def _judge(self, node: CloudNode, heard: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
+    def _verified(self, node: CloudNode, decoded: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
         scheme = self._scheme
         assert isinstance(scheme, TreeScheme) and not correction, f"scheme {scheme.kind} drafts no trees"
-        tree = scheme.tree(heard)
+        tree = scheme.tree(decoded)
         p = self._verifier.tree_distributions(node.committed, tree)
         numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(len(tree.tokens) + 1)])
-        verdict = judge_tree(lambda at: p[at + 1], tree, lambda at: heard.qhat[tree.children(at)[0]], numbers)
+        verdict = verify_tree(lambda at: p[at + 1], tree, lambda at: decoded.qhat[tree.children(at)[0]], numbers)
         reached = verdict.path[-1] + 1 if verdict.path else 0
-        stood = tree.along(verdict.path)
-        told = Verdict(reached, verdict.token)
-        reply = scheme.families.reply.encode(told, p[reached], self._setting.packets, (*node.committed, *stood))
-        committed = (*stood, verdict.token)
-        divergences = self._meter.measure_tree(node.round, p, heard, verdict, committed)
+        accepted = tree.along(verdict.path)
+        line = Verdict(reached, verdict.token)
+        reply = scheme.families.reply.encode(line, p[reached], self._setting.packets, (*node.committed, *accepted))
+        committed = (*accepted, verdict.token)
+        divergences = self._meter.measure(node.round, len(node.committed), p, decoded, verdict, committed)
         verified = TreeVerified(
             tree.tokens, len(verdict.path), reply, committed, divergences, tree=tree, path=verdict.path
         )
@@ -106,8 +105,7 @@ class TreeCloudSession(CloudSession):
 
 
 def line_states(node: TreeNode, path: tuple[int, ...]) -> list[State]:
-    """The scheme's states along a path, and on from its end by first children, from before the round's first
-    distribution."""
+    """The scheme's states before the round, along a path, and on from its end by first children."""
     line = list(path)
     while children := node.tree.children(line[-1] if line else ROOT):
         line.append(children[0])

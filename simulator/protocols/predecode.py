@@ -14,7 +14,7 @@ from functools import partial
 from itertools import chain, count, islice
 
 from channels.uniforms import Uniforms
-from models.shared_passes import AT_A_TIME, company, together
+from models.shared_passes import AT_A_TIME, concurrency, together
 from simulator.cell.cell import Cell
 from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
@@ -34,7 +34,7 @@ Chain = tuple[int, Iterator[tuple[int, Ask]]]
 def predecode(cell: Cell, memory: Memory) -> None:
     """Leaves in the memory what the cell's requests will decode, as far as that is known. Does nothing where their
     passes could not meet, where requests may be given up, or where this was done for the same decodings before."""
-    at_a_time = AT_A_TIME // company()
+    at_a_time = AT_A_TIME // concurrency()
     if at_a_time < 2 or not cell.models.pair.has_networks or not cell.workload.all_are_awaited:
         return
     if cell.decoding_id in memory.predecoded:

@@ -16,7 +16,7 @@ from typing import Final
 import pandas as pd
 
 from simulator.results.columns import BREAKDOWN, SETTING
-from simulator.results.intervals import settings_of
+from simulator.results.intervals import row_keys, settings_of
 from simulator.results.units import quantity
 
 OPPONENT: Final = "cloud_only"
@@ -68,7 +68,7 @@ def _places(table: pd.DataFrame, without: Sequence[str] = ()) -> pd.Series[str]:
     """A name for each row, shared by rows that differ in the scheme, or in the columns `without`, alone."""
     place = [name for name in (*settings_of(table), "seed") if name in table.columns and name not in without]
     place = [name for name in place if not name.startswith("scheme.") and name != SETTING]
-    return pd.Series([str(row) for row in table[place].itertuples(index=False, name=None)], index=table.index)
+    return row_keys(table, place)
 
 
 def rounds_per_token(rows: pd.DataFrame) -> pd.Series[float]:

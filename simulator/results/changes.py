@@ -1,4 +1,4 @@
-"""What changed between two tables of the same settings, and what of that is more than noise.
+"""Which settings two tables have in common, what changed between them, and what of that is more than noise.
 
 Where the two have seeds in common the differences are taken seed by seed: the same seed means the same texts and random
 numbers, whatever changed beside them. Else the means are compared by Welch's test. Both are of logarithms
@@ -9,16 +9,16 @@ numbers, whatever changed beside them. Else the means are compared by Welch's te
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
 
 from kinds.arrays import Floats, Ints
-from simulator.results.intervals import CONFIDENCE, Difference, Interval, paired_values
+from simulator.results.intervals import CONFIDENCE, Difference, Interval, paired_values, settings_of
+from simulator.results.units import names_file, quantity
 
 Control = Literal["bh", "holm"]
 LEVEL: Final = round(1 - CONFIDENCE, 9)
@@ -84,49 +84,116 @@ def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
     1995): of those that are reported, a share of at most LEVEL is false, on average. What is the same on both sides is
     no change, and does not count among the tests.
     """
-    p = np.array([each.p for each in changes])
-    tested = np.flatnonzero(~np.isnan(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    m = len(order)
-    limits = LEVEL * np.arange(1, m + 1) / m if control == "bh" else LEVEL / np.arange(m, 0, -1)
-    within = p[order] <= limits
-    if control == "bh":
-        kept = int(np.flatnonzero(within).max()) + 1 if within.any() else 0
-    else:
-        kept = m if within.all() else int(np.argmin(within))
-    beyond = np.zeros(len(changes), dtype=bool)
-    beyond[order[:kept]] = True
+    from statsmodels.stats.multitest import multipletests  # here: it takes most of a second to load
+
+    p = np.array([each.p for each in changes], dtype=np.float64)
+    tested, beyond = ~np.isnan(p), np.zeros(len(p), dtype=bool)
+    if tested.any():
+        beyond[tested] = multipletests(p[tested], LEVEL, "fdr_bh" if control == "bh" else "holm")[0]
     return [bool(each) for each in beyond]
 
 
 def _by_seed(metric: str, before: Floats, after: Floats) -> tuple[Difference, float]:
+    from scipy.stats import t
+
     difference = paired_values(metric, after, before)
     found = difference.found
-    if found.n == 1:
-        return difference, math.nan
-    if found.same:
-        return difference, 0.0  # each seed by the same amount
-    error = found.half_width / float(stdtrit(found.n - 1, (1 + CONFIDENCE) / 2))
-    return difference, _two_sided(found.mean / error, found.n - 1)
+    if found.n == 1 or found.same:
+        return difference, math.nan if found.n == 1 else 0.0  # each seed by the same amount
+    error = found.half_width / float(t.ppf((1 + CONFIDENCE) / 2, found.n - 1))
+    return difference, 2 * float(t.sf(abs(found.mean) / error, found.n - 1))
 
 
 def _welch(metric: str, before: Floats, after: Floats) -> tuple[Difference, float]:
     """Two samples of unequal variance, degrees of freedom by Welch and Satterthwaite; n is that of the smaller one."""
+    from scipy.stats import ttest_ind
+
     relative = bool((before > 0).all() and (after > 0).all() and np.isfinite([before.max(), after.max()]).all())
     if relative:
         before, after = np.log(before), np.log(after)
-    mean, n = float(after.mean() - before.mean()), min(before.size, after.size)
-    if n == 1:
-        return Difference(metric, Interval(mean, math.nan, 1), relative), math.nan
-    parts = [float(each.var(ddof=1)) / each.size for each in (before, after)]
-    squared = sum(parts)
-    if squared == 0:
-        return Difference(metric, Interval(mean, math.nan, n), relative), 0.0
-    degrees = squared**2 / sum(part**2 / (each.size - 1) for part, each in zip(parts, (before, after), strict=True))
-    error = math.sqrt(squared)
-    found = Interval(mean, float(stdtrit(degrees, (1 + CONFIDENCE) / 2)) * error, n)
-    return Difference(metric, found, relative), _two_sided(mean / error, degrees)
+    n, half, p = min(before.size, after.size), math.nan, math.nan
+    if n > 1 and not np.ptp(before) and not np.ptp(after):
+        p = 0.0
+    elif n > 1:
+        tested = ttest_ind(after, before, equal_var=False)
+        low, high = tested.confidence_interval(CONFIDENCE)
+        half, p = float(high - low) / 2, float(tested.pvalue)
+    return Difference(metric, Interval(float(after.mean() - before.mean()), half, n), relative), p
 
 
-def _two_sided(t: float, degrees: float) -> float:
-    return 2 * float(stdtr(degrees, -abs(t)))
+Key = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True)
+class SameSettings:
+    """Two tables by setting, which have some in common though one may come from other code, from another place.
+
+    A setting is known by its configuration columns, files by their names alone. What documents a field (`source`) does
+    not count, nor where a user's code lies (`imports`), nor a column that only one of the tables has, as long as the
+    others tell its settings apart.
+
+    `both`: a pair of places in `before` and `after`, whose entries are a setting's rows."""
+
+    before: Sequence[pd.DataFrame]
+    after: Sequence[pd.DataFrame]
+    both: Sequence[tuple[int, int]]
+    fields_before: Sequence[str]
+    """Configuration columns of the first table alone, where they have a value."""
+    fields_after: Sequence[str]
+
+    @property
+    def only_before(self) -> list[pd.DataFrame]:
+        met = {place for place, _ in self.both}
+        return [rows for place, rows in enumerate(self.before) if place not in met]
+
+    @property
+    def only_after(self) -> list[pd.DataFrame]:
+        met = {place for _, place in self.both}
+        return [rows for place, rows in enumerate(self.after) if place not in met]
+
+
+def same_settings(before: pd.DataFrame, after: pd.DataFrame, without: Sequence[str] = ()) -> SameSettings:
+    """The settings of two tables of cells, in order of appearance; columns in `without` tell none apart."""
+    fields = [[name for name in _telling(table) if name not in without] for table in (before, after)]
+    shared = [name for name in fields[0] if name in fields[1]]
+    groups = [
+        _by_key(table, [*shared, *_needed(table, shared, mine)])
+        for table, mine in zip((before, after), fields, strict=True)
+    ]
+    keys = [[key for key, _ in found] for found in groups]
+    places = {key: place for place, key in enumerate(keys[1])}
+    both = [(place, places[key]) for place, key in enumerate(keys[0]) if key in places]
+    alone = [
+        [name for name in mine if name not in shared and table[name].notna().any()]
+        for table, mine in zip((before, after), fields, strict=True)
+    ]
+    rows = [[rows for _, rows in found] for found in groups]
+    return SameSettings(rows[0], rows[1], both, alone[0], alone[1])
+
+
+def _telling(table: pd.DataFrame) -> list[str]:
+    return [name for name in settings_of(table) if name != "imports" and not name.endswith(".source")]
+
+
+def _needed(table: pd.DataFrame, shared: Sequence[str], mine: Sequence[str]) -> list[str]:
+    """The columns that this table alone has, where it takes them to tell its settings apart; else none."""
+    alone = [name for name in mine if name not in shared]
+    few, many = (len(_by_key(table, columns)) for columns in (shared, [*shared, *alone]))
+    return alone if few < many else []
+
+
+def _by_key(table: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Key, pd.DataFrame]]:
+    """The rows of each setting; what a setting lacks is not in its key, so that it meets one of a table without it."""
+    words = {name: [_word(value, name) for value in table[name]] for name in columns}
+    places: dict[Key, list[int]] = {}
+    for place in range(len(table)):
+        key = tuple((name, words[name][place]) for name in sorted(columns) if words[name][place] is not None)
+        places.setdefault(key, []).append(place)
+    return [(key, table.iloc[found]) for key, found in places.items()]
+
+
+def _word(value: object, name: str) -> Hashable:
+    """A value as it is compared; None where there is none."""
+    if value is None or value is pd.NA or value != value:
+        return None
+    return quantity(value, name) if names_file(name) else value if isinstance(value, Hashable) else str(value)

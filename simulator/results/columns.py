@@ -1,16 +1,13 @@
-"""The columns of the result tables, each declared once: name, type, where it comes from, how it is averaged, meaning.
+"""The names that columns of several result tables share, and the columns of `requests.parquet`.
 
-A row is read off by `source`, a dotted attribute of what the table is about (`rounds.OpenRound`, `requests.Request`);
-schema, metrics and the tables of docs/metrics.md follow. Units are the last word of a name (`units`). A column of
-yours is one line here. `metrics` has the columns of `cells.csv`.
+`round_columns` has those of `rounds.parquet`, `metrics` and `study_columns` those of `cells.csv`. Units are the last
+word of a name (`units`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Final, Literal, NamedTuple
-
-Type = Literal["int64", "float64", "bool"]
+from typing import ClassVar, Final
 
 CI_SUFFIX: Final = "_ci95"
 """In `summary.csv`, `NAME_ci95` is the half-width over seeds of the metric NAME."""
@@ -78,177 +75,40 @@ class Row(tuple[float, ...]):
             raise AttributeError(f"no such column: {name}; there are {', '.join(self.places)}") from None
 
 
-class RoundColumn(NamedTuple):
-    """A column of `rounds.parquet`. With `over` it has a metric: the sums over all rounds of it and of `over`, divided.
-
-    `over` is another column, `speculative`, the rounds with drafts, or `tokens`, the output tokens. The metric's name
-    is the column's unless given.
-    """
-
-    name: str
-    type: Type
-    source: str
-    over: str = ""
-    metric: str = ""
-    meaning: str = ""
-    """What the metric means."""
-
-
-ROUND_COLUMNS: Final = (
-    RoundColumn("round", "int64", "number"),
-    RoundColumn("started_s", "float64", "started_s"),
-    RoundColumn("sent_s", "float64", "payload.put_s"),
-    RoundColumn("received_s", "float64", "payload.delivered_s"),
-    RoundColumn("verified_s", "float64", "reply.put_s"),
-    RoundColumn("answered_s", "float64", "answered_s"),
-    RoundColumn("drafted", "int64", "drafted"),
-    RoundColumn("verified", "int64", "verified.divergences.verified"),
-    RoundColumn(
-        "unjudged", "int64", "verified.divergences.unjudged", "tokens", "unjudged_per_token",
-        "drafts committed without judgement, of a scheme that is sure of them (they are not among the verified ones) "
-        "/ output tokens",
-    ),
-    RoundColumn("accepted", "int64", "verified.accepted"),
-    RoundColumn("committed", "int64", "verified.tokens"),
-    RoundColumn("payload_bits", "int64", "payload.bits"),
-    RoundColumn("uplink_bits", "int64", "payload.delivered_bits"),
-    RoundColumn("uplink_attempts", "int64", "payload.delivered_attempts"),
-    RoundColumn("reply_bits", "int64", "reply.bits"),
-    RoundColumn("downlink_bits", "int64", "reply.delivered_bits"),
-    RoundColumn(
-        "support_size", "int64", "sums.support_size", "drafted",
-        meaning="tokens kept by sparsification, K_n, mean over drafts sent",
-    ),
-    RoundColumn(
-        "coded_size", "int64", "sums.coded_size", "drafted",
-        meaning="tokens with a non-zero count, mean over drafts sent",
-    ),
-    RoundColumn(
-        "dropped_mass", "float64", "sums.dropped_mass", "drafted",
-        meaning="sum of q outside what was kept, alpha_n, mean over drafts sent",
-    ),
-    RoundColumn(
-        "tv_quantization", "float64", "sums.tv_quantization", "drafted",
-        meaning="total variation between q renormalized on the support and qhat, mean over drafts sent",
-    ),
-    RoundColumn(
-        "tv_mismatch", "float64", "verified.divergences.tv_mismatch", "verified",
-        meaning="total variation between q and p, mean over verified drafts",
-    ),
-    RoundColumn(
-        "tv_qhat", "float64", "verified.divergences.tv_qhat", "verified",
-        meaning="total variation between qhat (from which the draft is drawn) and p, mean over verified drafts: "
-        "the expected resampling_per_draft, but of coupled schemes, and of trees, where its siblings may stand instead",
-    ),
-    RoundColumn(
-        "rejection_bound", "float64", "verified.divergences.rejection_bound", "verified",
-        meaning="x = TV(q, p) + alpha_n + covering bound of the quantizer, of coupled schemes 2x / (1 + x), mean over "
-        "verified drafts",
-    ),
-    RoundColumn(
-        "tv_output", "float64", "verified.divergences.tv_output", "committed",
-        meaning="total variation between the committed token's distribution and the verifier's, mean over positions; "
-        "nan where a user's acceptance does not state it (`output_distribution`) and it cannot be enumerated",
-    ),
-    RoundColumn(
-        "nll", "float64", "verified.divergences.nll", "committed", "verifier_nll_per_token",
-        "-ln p(token) of committed tokens under the verifier at the cell's temperature, mean",
-    ),
-    RoundColumn(
-        "over_budget", "bool", "sums.over_budget", "speculative", "over_budget_per_round",
-        "rounds sent though their payload could exceed budget_bits, since one draft is always sent / rounds",
-    ),
-    RoundColumn("edge_passes", "int64", "edge_passes"),
-    RoundColumn(
-        "asked", "bool", "asked", "speculative", "asked_per_round",
-        "rounds whose whole payload the cloud asked for, the brief one being no use to it / rounds",
-    ),
-    RoundColumn(
-        "flushed", "bool", "flushed", "tokens", "flushed_rounds_per_token",
-        "rounds drafted ahead on drafts that were not accepted / output tokens",
-    ),
-    RoundColumn(
-        "stale", "bool", "stale", "tokens", "stale_rounds_per_token",
-        "flushed rounds whose payload had come to the cloud, which dropped it undecoded / output tokens",
-    ),
-    RoundColumn(
-        "flushed_drafts", "int64", "flushed_drafts", "tokens", "flushed_drafts_per_token",
-        "drafts of flushed rounds, wasted / output tokens",
-    ),
-    RoundColumn(
-        "flushed_bits", "int64", "flushed_bits", "tokens", "flushed_bits_per_token",
-        "bits put on the uplink for flushed rounds, headers and retransmissions included / output tokens",
-    ),
-)  # fmt: skip
-"""The columns of `rounds.parquet`, after KEYS. Those with `over` are sums over the drafts of a round, or its committed
-tokens.
-
-A round that is `flushed` was drafted ahead on drafts that were not accepted. It is never verified: what was made of it
-is reported by the `flushed_` columns alone, headers and retransmissions included in the bits; `stale` reports that its
-payload had come to the cloud, which dropped it before decoding. Numbers of rounds that were never begun are skipped."""
 KEYS: Final = ("cell", "device", "request")
 """What the rows of requests and rounds go by."""
 
 
-class LatencyPart(NamedTuple):
-    """A part of a request's latency."""
-
-    name: str
-    meaning: str
-
-
-BREAKDOWN_PARTS: Final = (
-    LatencyPart("prompt_uplink_s", "the prompt is on its way to the cloud and the round can only wait for it"),
-    LatencyPart("edge_queue_s", "waiting for the device's processor, or for as long as the scheme's policy says"),
-    LatencyPart(
-        "prefill_s", "a model reads the prompt, at the edge or in the cloud, or reads again what its cache has lost"
-    ),
-    LatencyPart("draft_s", "the drafter runs at the edge"),
-    LatencyPart("encode_s", "the edge encodes the payload"),
-    LatencyPart("uplink_queue_s", "the payload waits for the uplink, an access grant included"),
-    LatencyPart("uplink_transmit_s", "first transmission of the payload's bits"),
-    LatencyPart("retransmit_s", "second and later transmissions"),
-    LatencyPart("propagation_s", "in flight, either way"),
-    LatencyPart(
-        "timeout_wait_s",
-        "lost, and its sender waits for its timer or pauses, or the far end has yet to give it up, either way",
-    ),
-    LatencyPart("cloud_queue_s", "waiting for a cloud server, or for room in its memory"),
-    LatencyPart("cloud_decode_s", "the cloud decodes by itself: the verifier token by token, or a co-located pair"),
-    LatencyPart("verify_s", "the verifier checks drafts"),
-    LatencyPart("downlink_queue_s", "the reply waits for the downlink"),
-    LatencyPart("downlink_s", "the reply's bits are transmitted, retries included"),
-)
+BREAKDOWN_MEANINGS: Final = {
+    "prompt_uplink_s": "the prompt is on its way to the cloud and the round can only wait for it",
+    "edge_queue_s": "waiting for the device's processor, or for as long as the scheme's policy says",
+    "prefill_s": "a model reads the prompt, at the edge or in the cloud, or reads again what its cache has lost",
+    "draft_s": "the drafter runs at the edge",
+    "encode_s": "the edge encodes the payload",
+    "uplink_queue_s": "the payload waits for the uplink, an access grant included",
+    "uplink_transmit_s": "first transmission of the payload's bits",
+    "retransmit_s": "second and later transmissions",
+    "propagation_s": "in flight, either way",
+    "timeout_wait_s": "lost, and its sender waits for its timer or pauses, or the far end has yet to give it up, "
+    "either way",
+    "cloud_queue_s": "waiting for a cloud server, or for room in its memory",
+    "cloud_decode_s": "the cloud decodes by itself: the verifier token by token, or a co-located pair",
+    "verify_s": "the verifier checks drafts",
+    "downlink_queue_s": "the reply waits for the downlink",
+    "downlink_s": "the reply's bits are transmitted, retries included",
+}
 """These partition a request's `latency_s`; `ledger` says which of its rounds each instant belongs to (I11)."""
-BREAKDOWN: Final = tuple(part.name for part in BREAKDOWN_PARTS)
+BREAKDOWN: Final = tuple(BREAKDOWN_MEANINGS)
 
 
-class RequestColumn(NamedTuple):
-    """A numeric column of `requests.parquet`, in seconds where its name says so."""
-
-    name: str
-    type: Type
-    source: str
-
-
-REQUEST_BEFORE: Final = (
-    RequestColumn("arrival_s", "float64", "arrival_s"),
-    RequestColumn("first_token_s", "float64", "first_token_s"),
-    RequestColumn("finish_s", "float64", "finish_s"),
-    RequestColumn("output_tokens", "int64", "answered_tokens"),
-    RequestColumn("rounds", "int64", "closed_rounds"),
-    RequestColumn("latency_s", "float64", "latency_s"),
-    RequestColumn("ttft_s", "float64", "ttft_s"),
-    RequestColumn("tpot_s", "float64", "tpot_s"),
-)
-REQUEST_AFTER: Final = (
-    RequestColumn("hidden_draft_s", "float64", "hidden_draft_s"),
-    RequestColumn("tail_tokens", "int64", "tail_tokens"),
-)
-REQUEST_COLUMNS: Final = (
-    *REQUEST_BEFORE,
-    *(RequestColumn(name, "float64", f"spent.{name}") for name in BREAKDOWN),
-    *REQUEST_AFTER,
-)
-"""The columns of `requests.parquet`, after KEYS and TEXTS."""
+REQUEST_BEFORE: Final = {
+    "arrival_s": "arrival_s", "first_token_s": "first_token_s", "finish_s": "finish_s",
+    "output_tokens": "answered_tokens", "rounds": "closed_rounds",
+    "latency_s": "latency_s", "ttft_s": "ttft_s", "tpot_s": "tpot_s",
+}  # fmt: skip
+REQUEST_AFTER: Final = {"hidden_draft_s": "hidden_draft_s", "tail_tokens": "tail_tokens"}
+"""The numeric columns of `requests.parquet` before and after BREAKDOWN, each with the attribute of `requests.Request`
+that it is read off. Those in seconds are float64, the others int64."""
+REQUEST_COLUMNS: Final = (*REQUEST_BEFORE, *BREAKDOWN, *REQUEST_AFTER)
+"""The numeric columns of `requests.parquet`, after KEYS and TEXTS."""
 TEXTS: Final = ("prompt", "outcome")

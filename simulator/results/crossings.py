@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kinds.arrays import Floats
-from simulator.results import compared
+from simulator.results import comparison_log
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Interval, interval
 
@@ -63,8 +63,15 @@ def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: st
     kept = [at for way, at in found if way == ("rising" if rising else "falling")]
     counts = [way for way, _ in found]
     often = counts.count("often") + len(ways) - len(kept)
-    compared.crossed(axis, metric, first, second, interval(kept), rising)
-    return Crossing(interval(kept), rising, counts.count("below"), counts.count("above"), often)
+    crosses = Crossing(interval(kept), rising, counts.count("below"), counts.count("above"), often)
+    if kept:
+        low, high = crosses.ends
+        comparison_log.add({
+            "metric": metric, "first": first, "second": second, "axis": axis,
+            "first_is_lower": "from" if rising else "up to", "crossing": crosses.at, "crossing_low": low,
+            "crossing_high": high, "n": len(kept),
+        })  # fmt: skip
+    return crosses
 
 
 def _crossed(x: Floats, ratios: Floats) -> tuple[str, float]:

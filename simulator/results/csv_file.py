@@ -34,12 +34,12 @@ def read_csv(path: Path) -> pd.DataFrame:
     return table
 
 
-def with_texts(table: pd.DataFrame, told: Callable[[object], object]) -> pd.DataFrame:
-    """A copy of a table with its texts as `told` has them; a column in which none changes is the same, type and all."""
+def with_texts(table: pd.DataFrame, changed: Callable[[object], object]) -> pd.DataFrame:
+    """A copy of a table with its texts as `changed` returns them; a column in which none changes keeps its type."""
     found = table.copy()  # which is in one piece, where a wide file is read in several
     for name, kind in table.dtypes.items():
         if not pd.api.types.is_numeric_dtype(kind):
-            texts = [told(value) for value in table[name]]
+            texts = [changed(value) for value in table[name]]
             if any(isinstance(new, str) and new != old for new, old in zip(texts, table[name], strict=True)):
                 found[name] = pd.Series(texts, index=table.index, dtype=object)
     return found

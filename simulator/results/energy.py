@@ -11,8 +11,7 @@ in its name which it is. nan where a figure is needed and none is given.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -119,58 +118,13 @@ def _union_s(from_s: Floats, to_s: Floats) -> float:
     return float(np.maximum(0.0, to_s - begins_s).sum())
 
 
-class PerToken(NamedTuple):
-    """A metric: a total of the run / output tokens at their devices, of all requests: also of those that are never
-    answered, and of those that are there to learn from."""
+def per_token(total: Callable[[Run], float]) -> Callable[[Run], float]:
+    """A total of the run / output tokens at their devices, of all requests: also of those that are never answered, and
+    of those that are there to learn from. nan without a figure or tokens, and always the same nan, so that equal
+    summaries are equal."""
 
-    name: str
-    meaning: str
-    total: Callable[[Run], float]
+    def value(run: Run) -> float:
+        found = total(run)
+        return np.nan if np.isnan(found) or not run.served_tokens else found / run.served_tokens
 
-    def value(self, run: Run) -> float:
-        """The metric of a run; nan without a figure or tokens, and always the same nan, so that equal summaries are
-        equal."""
-        total = self.total(run)
-        return np.nan if np.isnan(total) or not run.served_tokens else total / run.served_tokens
-
-
-PER_TOKEN: Final = (
-    PerToken(
-        "edge_j_per_token",
-        "joules of the devices' processors: edge.power.busy_w at work, idle_w for the rest of the time in which a "
-        "request is open at the device / output tokens; nan where a device has no edge.power",
-        edges_j,
-    ),
-    PerToken(
-        "radio_j_per_token",
-        "joules of the devices' radios: uplink.power_w while a packet is on the uplink, downlink.power_w while one is "
-        "on the downlink, each attempt with its header and overhead; of lte and wifi also what the connection draws "
-        "from the first packet until its tail after the last is over, be it past the end of the run / output tokens; "
-        "nan where a link has no power_w",
-        radios_j,
-    ),
-    PerToken(
-        "cloud_busy_j_per_token",
-        "joules of the cloud's GPUs in passes alone: cloud.power.busy_w / output tokens; nan without cloud.power or "
-        "where cloud.charged is held",
-        partial(cloud_j, charged="busy"),
-    ),
-    PerToken(
-        "cloud_held_j_per_token",
-        "joules of the cloud's GPUs from the first arrival to the end of the last request: cloud.power.busy_w in "
-        "passes, idle_w for the rest / output tokens; nan without cloud.power or where cloud.charged is busy",
-        partial(cloud_j, charged="held"),
-    ),
-    PerToken(
-        "busy_usd_per_million_tokens",
-        "price of the cloud's GPUs for passes alone, the rest being others': cloud.usd_per_gpu_hour / a million output "
-        "tokens; nan without a price or where cloud.charged is held",
-        lambda run: 1e6 * usd(run, "busy"),
-    ),
-    PerToken(
-        "held_usd_per_million_tokens",
-        "price of the cloud's GPUs from the first arrival to the end of the last request, idle or not: "
-        "cloud.usd_per_gpu_hour / a million output tokens; nan without a price or where cloud.charged is busy",
-        lambda run: 1e6 * usd(run, "held"),
-    ),
-)
+    return value

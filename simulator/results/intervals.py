@@ -19,9 +19,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from kinds.arrays import Floats
-from simulator.results import compared
+from simulator.results import comparison_log
 from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE, LOSSY, N_SUFFIX, SPEEDUPS
-from simulator.results.lossy import departs
+from simulator.results.lossy_schemes import departs
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.results.units import names_file, quantity
@@ -194,7 +194,7 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
         raise ValueError("a seed occurs twice: the mask selects more than one setting")
     common = one.index.intersection(other.index)
     found = paired_values(metric, *(np.asarray(each[common], dtype=np.float64) for each in (one, other)))
-    compared.difference(cells, first, second, found)
+    comparison_log.difference(cells, first, second, found)
     return found
 
 
@@ -214,12 +214,10 @@ def paired_values(metric: str, first: Floats, second: Floats) -> Difference:
 
 def wilson(hits: int, tries: int) -> tuple[float, float]:
     """The interval of a share at CONFIDENCE (Wilson 1927)."""
-    from scipy.special import ndtri
+    from scipy.stats import binomtest
 
-    z, share = float(ndtri((1 + CONFIDENCE) / 2)), hits / tries
-    middle = (share + z * z / (2 * tries)) / (1 + z * z / tries)
-    half = z / (1 + z * z / tries) * math.sqrt(share * (1 - share) / tries + z * z / (4 * tries * tries))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    found = binomtest(hits, tries).proportion_ci(CONFIDENCE, "wilson")
+    return float(found.low), float(found.high)
 
 
 def geometric_means(rows: pd.DataFrame, by: str | list[str], metric: str) -> pd.Series[float]:
@@ -264,11 +262,12 @@ def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
 
 
 def with_curves(
-    table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = (), told: Sequence[str] = ()
+    table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = (), always: Sequence[str] = ()
 ) -> pd.DataFrame:
     """The table with a `curve` column: a name for each row, shared along `axis` and by seeds.
 
-    A name is the scheme and those fields in which rows of that scheme differ, `axis` and `hidden` apart. Of
+    A name is the scheme and those fields in which rows of that scheme differ, `axis` and `hidden` apart: a field by its
+    last word, a kind by that of its part. Of
 
         scheme.kind  scheme.k  uplink.loss.kind  uplink.loss.probability
         dense        -         none              -
@@ -277,13 +276,21 @@ def with_curves(
         k_sqs        16        bernoulli         0.1
 
     come `dense`, `k_sqs k=8 loss=none`, `k_sqs k=16 loss=none` and `k_sqs k=16 loss=bernoulli`: the probability has one
-    value wherever it is there. Only where two settings would share a name are such fields told too, then `hidden` ones.
+    value wherever it is there. Only where two settings would share a name are such fields in it, then `hidden` ones.
     """
     varied = [name for name in varying(table) if name not in (axis, "scheme.kind")]
     open_ = [name for name in varied if name not in hidden]
+    always = [name for name in always if name in table.columns]
     place = [name for name in (axis, "seed") if name in table.columns]
+    words = {name: _words(table[name], name) for name in {*varied, *always}}
+
+    def word(name: str, value: object) -> str:
+        return f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={words[name][_key(value)]}"
+
     for fields, count in ((open_, _values), (open_, _values_or_none), (varied, _values_or_none)):
-        named = table.copy().assign(**{CURVE: _names(table, fields, count, told)})
+        fields = [*fields, *(name for name in always if name not in fields)]
+        names = names_by_difference(table, "scheme.kind", fields, count, word, always)
+        named = table.copy().assign(**{CURVE: names})
         if not named.duplicated([CURVE, *place]).any():
             break
     return named
@@ -298,27 +305,28 @@ def named_without(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return table.assign(**{CURVE: table[CURVE].str.replace(word, "", n=1, regex=True)})
 
 
-def _names(
-    table: pd.DataFrame, fields: Sequence[str], count: Callable[[pd.Series[float]], int], always: Sequence[str]
+def names_by_difference(
+    table: pd.DataFrame,
+    kind: str,
+    fields: Sequence[str],
+    count: Callable[[pd.Series[float]], int],
+    word: Callable[[str, object], str],
+    always: Sequence[str] = (),
 ) -> list[str]:
-    """A name for each row: its scheme, and those of `fields` that have two values among the rows of that scheme."""
-    fields = [*fields, *(name for name in always if name in table.columns and name not in fields)]
-    told = {
-        kind: [name for name in fields if name in always or count(rows[name]) > 1]
-        for kind, rows in table.groupby(table["scheme.kind"])
+    """A name for each row: its `kind`, and a word for each of `fields` of which the rows of that kind count two values,
+    or that are named `always`; nothing of what a row does not have."""
+    telling = {
+        of: [name for name in fields if name in always or count(rows[name]) > 1] for of, rows in table.groupby(kind)
     }
-    words = {name: _words(table[name], name) for name in fields}
-    return [_name(row, told[row["scheme.kind"]], words) for _, row in table.iterrows()]
+    return [
+        " ".join([str(row[kind]), *(word(name, row[name]) for name in telling[row[kind]] if not _is_nan(row[name]))])
+        for _, row in table.iterrows()
+    ]
 
 
-def _name(row: pd.Series[float], fields: Sequence[str], words: Mapping[str, Mapping[Hashable, str]]) -> str:
-    """`k_sqs k=16 loss=bernoulli`: a field by its last word, a kind by that of its part, nothing of what is missing."""
-    told = [str(row["scheme.kind"])]
-    for name in fields:
-        value: object = row[name]
-        if not _is_nan(value):
-            told.append(f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={words[name][_key(value)]}")
-    return " ".join(told)
+def row_keys(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
+    """A text for each row, shared by those that are alike in these columns."""
+    return pd.Series([str(row) for row in table[[*columns]].itertuples(index=False, name=None)], index=table.index)
 
 
 def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:

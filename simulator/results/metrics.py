@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from kinds import ConfigError
-from simulator.results.columns import BREAKDOWN, ROUND_COLUMNS
-from simulator.results.energy import PER_TOKEN
+from simulator.results.columns import BREAKDOWN
+from simulator.results.energy import cloud_j, edges_j, per_token, radios_j, usd
+from simulator.results.round_columns import ROUND_COLUMNS
 from simulator.results.run_totals import Run, mean, ratio
-from simulator.results.settling import WINDOW
+from simulator.results.threshold_settling import WINDOW
 
 
 class Metric(NamedTuple):
@@ -185,7 +186,44 @@ _DECLARED: Final = (
         "cloud_s_per_token", "seconds of cloud service, prefill included / output tokens",
         lambda run: ratio(run.plant.cloud_service_s, run.served_tokens),
     ),
-    *(Metric(each.name, each.meaning, each.value) for each in PER_TOKEN),
+    Metric(
+        "edge_j_per_token",
+        "joules of the devices' processors: edge.power.busy_w at work, idle_w for the rest of the time in which a "
+        "request is open at the device / output tokens; nan where a device has no edge.power",
+        per_token(edges_j),
+    ),
+    Metric(
+        "radio_j_per_token",
+        "joules of the devices' radios: uplink.power_w while a packet is on the uplink, downlink.power_w while one is "
+        "on the downlink, each attempt with its header and overhead; of lte and wifi also what the connection draws "
+        "from the first packet until its tail after the last is over, be it past the end of the run / output tokens; "
+        "nan where a link has no power_w",
+        per_token(radios_j),
+    ),
+    Metric(
+        "cloud_busy_j_per_token",
+        "joules of the cloud's GPUs in passes alone: cloud.power.busy_w / output tokens; nan without cloud.power or "
+        "where cloud.charged is held",
+        per_token(lambda run: cloud_j(run, "busy")),
+    ),
+    Metric(
+        "cloud_held_j_per_token",
+        "joules of the cloud's GPUs from the first arrival to the end of the last request: cloud.power.busy_w in "
+        "passes, idle_w for the rest / output tokens; nan without cloud.power or where cloud.charged is busy",
+        per_token(lambda run: cloud_j(run, "held")),
+    ),
+    Metric(
+        "busy_usd_per_million_tokens",
+        "price of the cloud's GPUs for passes alone, the rest being others': cloud.usd_per_gpu_hour / a million output "
+        "tokens; nan without a price or where cloud.charged is held",
+        per_token(lambda run: 1e6 * usd(run, "busy")),
+    ),
+    Metric(
+        "held_usd_per_million_tokens",
+        "price of the cloud's GPUs from the first arrival to the end of the last request, idle or not: "
+        "cloud.usd_per_gpu_hour / a million output tokens; nan without a price or where cloud.charged is busy",
+        per_token(lambda run: 1e6 * usd(run, "held")),
+    ),
     Metric(
         "edge_busy", "share of the time a device's processor is at work, mean over devices",
         lambda run: mean([station.busy_fraction(run.plant.over_s) for station in run.plant.edges]),

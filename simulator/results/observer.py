@@ -133,7 +133,7 @@ class Observer:
         """Time of a request has been charged."""
 
 
-def hears(observer: Observer, call: Callable[..., None]) -> bool:
+def receives(observer: Observer, call: Callable[..., None]) -> bool:
     """Whether an observer answers this call of `Observer` itself; what nobody receives is not computed."""
     return getattr(type(observer), call.__name__) is not call
 
@@ -144,38 +144,20 @@ class Together(Observer):
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
 
-    def on_start(self, plant: object) -> None:
-        for each in self._observers:
-            each.on_start(plant)
 
-    def on_round(self, request: Request, round_: Round) -> None:
+def _to_each(call: str) -> Callable[..., None]:
+    def report(self: Together, *reported: object) -> None:
         for each in self._observers:
-            each.on_round(request, round_)
+            getattr(each, call)(*reported)
 
-    def on_drafts(self, request: Request, notes: OpenRound) -> None:
-        for each in self._observers:
-            each.on_drafts(request, notes)
+    return report
 
-    def on_request(self, request: Request, share: float) -> None:
-        for each in self._observers:
-            each.on_request(request, share)
 
-    def on_packet(self, airing: Airing) -> None:
-        for each in self._observers:
-            each.on_packet(airing)
+for _call in [name for name in vars(Observer) if name.startswith("on_")]:
+    setattr(Together, _call, _to_each(_call))
 
-    def on_pass(self, served: ServerPass) -> None:
-        for each in self._observers:
-            each.on_pass(served)
 
-    def on_unserved(self, gone: Unserved) -> None:
-        for each in self._observers:
-            each.on_unserved(gone)
-
-    def on_doing(self, doing: Doing) -> None:
-        for each in self._observers:
-            each.on_doing(doing)
-
-    def on_spent(self, spent: Spent) -> None:
-        for each in self._observers:
-            each.on_spent(spent)
+def together(*observers: Observer | None) -> Observer | None:
+    """Whoever of these watches, as one observer; None where nobody does."""
+    watching = [each for each in observers if each is not None]
+    return Together(*watching) if len(watching) > 1 else next(iter(watching), None)

@@ -20,7 +20,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from models.clocks.latency import Latency
+from models.latency.latency import Latency
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from typing import Final, cast
 import pandas as pd
 
 from kinds import Choice
-from models.clocks.latency import Latency
 from models.interface import Pair
+from models.latency.latency import Latency
 from models.published import OfAcceptance
 from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING

@@ -20,7 +20,7 @@ import pandas as pd
 
 from kinds.arrays import Floats
 from simulator.results.break_even_plane import ACCEPTED, DEVICES, RTT, STAGES, TIME, round_trips_s, rounds_per_token
-from simulator.results.intervals import settings_of
+from simulator.results.intervals import row_keys, settings_of
 
 DEPTH: Final = "scheme.depth"
 LENGTH: Final = "scheme.max_drafts"
@@ -52,7 +52,7 @@ def beside(table: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows[DEPTH].notna()]
     place = [name for name in settings_of(table) if name not in (DEPTH, "setting")]
     place += [name for name in ("seed",) if name in table.columns]
-    keys = pd.Series([str(row) for row in rows[place].itertuples(index=False, name=None)], index=rows.index)
+    keys = row_keys(rows, place)
     waiting = rows[DEPTH] == 0
     stages = rows.loc[waiting, list(STAGES)].div(rounds_per_token(rows[waiting]), axis=0)
     lone = pd.DataFrame({"lone_s": stages.sum(axis=1), "slowest_s": _slowest(stages), "key": keys[waiting]})

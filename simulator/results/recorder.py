@@ -15,20 +15,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.results.columns import KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, ROUND_COLUMNS, TEXTS
+from simulator.results.columns import KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, TEXTS
 from simulator.results.requests import Request
-from simulator.results.settling import THRESHOLD_SUMS, Settling
+from simulator.results.round_columns import ROUND_COLUMNS
+from simulator.results.threshold_settling import THRESHOLD_SUMS, Settling
 
 CHUNK_ROWS: Final = 50_000
 """Rounds kept before they become a piece of a table."""
 _NUMBERED: Final = dict.fromkeys(KEYS[1:], "int64")
 _ROUND_TYPES: Final = _NUMBERED | {column.name: column.type for column in ROUND_COLUMNS}
-_REQUEST_TYPES: Final = {column.name: column.type for column in REQUEST_COLUMNS}
+_REQUEST_TYPES: Final = {name: "float64" if name.endswith("_s") else "int64" for name in REQUEST_COLUMNS}
 _SCHEMA: Final = pa.schema(
     [(KEYS[0], pa.string())] + [(name, pa.type_for_alias(type_)) for name, type_ in _ROUND_TYPES.items()]
 )
 _before, _after = (  # the breakdown between them is read in one piece
-    attrgetter(*(column.source for column in columns)) for columns in (REQUEST_BEFORE, REQUEST_AFTER)
+    attrgetter(*columns.values()) for columns in (REQUEST_BEFORE, REQUEST_AFTER)
 )
 
 
@@ -65,7 +66,7 @@ class Recorder:
     run grows by its requests only, some 300 bytes each, and 8 bytes a round. `sums` adds up each numeric column of all
     rounds, and `speculative`, those with drafts, `judged`, those of them that were verified, and `judged_tokens`, which
     these committed; the rounds of a device's first `learning_requests` requests are left out there, and in `gaps_s`.
-    `thresholds` are the conformal thresholds to follow, by device (`settling`).
+    `thresholds` are the conformal thresholds to follow, by device (`threshold_settling`).
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """One round of a request: what each end notes of it while it is open, and the record it becomes when it closes.
 
 A round is draft, send, verify, feed back; or one token of a model alone. An `OpenRound` holds values that others made
-(the drafts, the messages, the verification result); `close` reads them off once, as `columns.ROUND_COLUMNS` says, and
+(the drafts, the messages, the verification result); `close` reads them off once, as `round_columns` says, and
 nothing is written after.
 """
 
@@ -17,7 +17,8 @@ from typing import ClassVar, Final, NamedTuple, Protocol
 import numpy as np
 
 from kinds.arrays import Bools, Floats
-from simulator.results.columns import ROUND_COLUMNS, Row
+from simulator.results.columns import Row
+from simulator.results.round_columns import ROUND_COLUMNS
 
 
 class DraftSums(NamedTuple):
@@ -130,7 +131,7 @@ class Transfer(Protocol):
     def bits(self) -> int: ...
 
 
-class Judgement(Protocol):
+class RoundVerified(Protocol):
     """What is known of a verification."""
 
     @property
@@ -156,8 +157,8 @@ class Judgement(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class At:
-    """A passage through nothing, at one instant (nan: not yet)."""
+class InstantTransfer:
+    """A transfer over nothing, at one instant (nan: not yet)."""
 
     put_s: float = math.nan
     delivered_s: float = math.nan
@@ -166,11 +167,11 @@ class At:
     delivered_attempts: int = 0
 
     @classmethod
-    def instant(cls, now_s: float) -> At:
+    def instant(cls, now_s: float) -> InstantTransfer:
         return cls(now_s, now_s)
 
 
-class TwoPassages(NamedTuple):
+class TwoTransfers(NamedTuple):
     """Two messages of one round that went the same way: bits and attempts of both; put as `one` was, delivered when
     both are."""
 
@@ -200,6 +201,11 @@ class TwoPassages(NamedTuple):
 
 
 class _Nothing(NamedTuple):
+    """What is known of a round of which nothing is sent and nothing verified."""
+
+    state: tuple[float, ...] = ()
+    drafts: tuple[DraftSent, ...] = ()
+    parents: tuple[int, ...] = ()
     accepted: int = 0
     tokens: int = 0
     committed: tuple[int, ...] = ()
@@ -207,16 +213,9 @@ class _Nothing(NamedTuple):
     divergences: Divergences = Divergences()
 
 
-class _NothingSent(NamedTuple):
-    state: tuple[float, ...] = ()
-    drafts: tuple[DraftSent, ...] = ()
-    parents: tuple[int, ...] = ()
-
-
-_NOT_YET: Final = At()
-_UNJUDGED: Final = _Nothing()
+_NOT_YET: Final = InstantTransfer()
+_NOTHING: Final = _Nothing()
 _NO_DRAFTS: Final = DraftSums()
-_UNSENT: Final = _NothingSent()
 _read: Callable[[object], tuple[float, ...]] = attrgetter(*(column.source for column in ROUND_COLUMNS))
 
 
@@ -229,9 +228,9 @@ class OpenRound:
     started_s: float
     drafted: int = 0
     sums: DraftSums = _NO_DRAFTS
-    sent: RoundSent = _UNSENT
+    sent: RoundSent = _NOTHING
     payload: Transfer = _NOT_YET
-    verified: Judgement = _UNJUDGED
+    verified: RoundVerified = _NOTHING
     reply: Transfer = _NOT_YET
     answered_s: float = math.nan
     asked: bool = False
@@ -253,8 +252,8 @@ class OpenRound:
         else its columns tell of drafts and payload is nothing."""
         self.flushed, self.flushed_drafts, self.flushed_bits = True, drafts, on_air_bits
         self.stale = self.dropped
-        self.drafted, self.sums, self.sent = 0, _NO_DRAFTS, _UNSENT
-        self.payload = At(self.payload.put_s, self.payload.delivered_s)
+        self.drafted, self.sums, self.sent = 0, _NO_DRAFTS, _NOTHING
+        self.payload = InstantTransfer(self.payload.put_s, self.payload.delivered_s)
 
     def stop(self, now_s: float) -> None:
         """It is cut off now: passes that have not ended do not count."""
@@ -266,7 +265,7 @@ class OpenRound:
         return Round(_read(self))
 
 
-_read(OpenRound(0, 0.0))  # a column whose source does not exist is told on import, not in the middle of a run
+_read(OpenRound(0, 0.0))  # a column whose source does not exist fails on import, not in the middle of a run
 
 
 class Round(Row):

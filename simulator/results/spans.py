@@ -34,7 +34,7 @@ class Span(NamedTuple):
 
 class Drafts(NamedTuple):
     """The drafts of a verified round and what became of them, as tokens. `parents`: of each draft the one that it
-    follows, -1 for the text; `stood`: places of those that stand."""
+    follows, -1 for the text; `stood`: indices of those that are accepted."""
 
     tokens: tuple[int, ...] = ()
     parents: tuple[int, ...] = ()
@@ -134,7 +134,7 @@ class Spans(Observer):
         self.cut_s = nan
         self._only = only
         self._most = most
-        self._heard = 0
+        self._noted = 0
         self._doings: dict[tuple[int, int, int], list[Doing]] = {}
         self._clock: Clock | None = None
 
@@ -148,10 +148,10 @@ class Spans(Observer):
             return
         if key not in self.requests:
             self.requests[key] = RequestSpans(*key, arrival_s=doing.from_s)
-        said = self._doings.setdefault(doing.address, [])
-        while said and said[-1].from_s > doing.from_s:
-            said.pop()
-        said.append(doing)
+        stated = self._doings.setdefault(doing.address, [])
+        while stated and stated[-1].from_s > doing.from_s:
+            stated.pop()
+        stated.append(doing)
 
     def on_spent(self, spent: Spent) -> None:
         if self._listens(spent.address[:2]):
@@ -162,11 +162,11 @@ class Spans(Observer):
         if not self._listens(key):
             return
         self.requests[key].take(request)
-        said = self._doings.pop((*key, notes.number), [])
-        now_s, verdict = self._now_s, notes.verified
+        stated = self._doings.pop((*key, notes.number), [])
+        now_s, verified = self._now_s, notes.verified
         tokens = tuple(each.draft.token for each in notes.sent.drafts)
-        drafts = Drafts(tokens, tuple(notes.sent.parents), tuple(verdict.stood), tuple(verdict.committed))
-        self.requests[key].rounds.append(RoundSpans(notes.number, notes.close(), now_s, _spans(said, now_s), drafts))
+        drafts = Drafts(tokens, tuple(notes.sent.parents), tuple(verified.stood), tuple(verified.committed))
+        self.requests[key].rounds.append(RoundSpans(notes.number, notes.close(), now_s, _spans(stated, now_s), drafts))
 
     def on_request(self, request: Request, share: float) -> None:
         key = request.device, request.number
@@ -194,17 +194,17 @@ class Spans(Observer):
         """Whether it is to note one more thing, which is of this request."""
         if not isnan(self.cut_s) or (self._only is not None and key != self._only):
             return False
-        if self._heard == self._most:
+        if self._noted == self._most:
             self.cut_s = self._now_s
             return False
-        self._heard += 1
+        self._noted += 1
         return True
 
 
-def _spans(said: Sequence[Doing], ended_s: float) -> list[Span]:
-    """What came of what was said of a round that ended then."""
-    ends_s = [*(doing.from_s for doing in said[1:]), ended_s]
-    spans = (Span(doing.state, doing.from_s, min(to_s, ended_s)) for doing, to_s in zip(said, ends_s, strict=True))
+def _spans(stated: Sequence[Doing], ended_s: float) -> list[Span]:
+    """What came of what was stated of a round that ended then."""
+    ends_s = [*(doing.from_s for doing in stated[1:]), ended_s]
+    spans = (Span(doing.state, doing.from_s, min(to_s, ended_s)) for doing, to_s in zip(stated, ends_s, strict=True))
     return [span for span in spans if span.ended_s > span.began_s]
 
 
@@ -242,7 +242,7 @@ class RoundTimeline:
 class Timeline:
     """One request in order of time. `prompt` has the packets of its prompt, `prefills` the passes that read it for no
     round yet; `ending` those of the message by which the device ends it, `late` the passes, and `unheard` the packets,
-    of a cloud that has not heard of that yet."""
+    of a cloud that has not received that yet."""
 
     request: RequestSpans
     rounds: Sequence[RoundTimeline]

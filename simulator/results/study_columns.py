@@ -33,7 +33,7 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "added_rejection": "rejection_probability less TV(q, p), what the drafter itself would be rejected",
     "draw_bits_per_draft": "H(qhat): what the drafted token costs at least where its draw is the edge's own",
     "least_bits_per_draft": "the least mean bits at this rejection_probability, of any code and any context model, "
-    "where the draw is the edge's own (results.rate_bounds); nan where randomness is shared",
+    "where the draw is the edge's own (studies.rate_bounds); nan where randomness is shared",
     "least_bits_at_compression": "the same at this tv_compression, whatever the rejections",
     "oracle_bits_per_draft": "H(qhat) and the counts under a context model that knows p, which no edge does: a Polya "
     "distribution about p, of the concentration that suits these drafts best; where randomness is shared KL(q || p)",

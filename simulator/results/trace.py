@@ -9,15 +9,20 @@
 
 A flow ties each round that was answered: its draft, its packets up, its passes, its packets down, its resolution.
 
-The file is JSON that Perfetto opens, an event a line, headed by what it is of and whether it is cut.
+The file is JSON that Perfetto opens, an event a line, headed by what it is of and whether it is cut. The format is that
+of Chrome's trace events ("Trace Event Format"): slices are complete events (X), flows s, t, f bind to the slice that
+begins with them, counters are C, names M; times in microseconds. Here times are whole eighths of a microsecond, so that
+the end of one slice is the very beginning of the next: a float holds them, and a reader that cuts off below its
+nanosecond too.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count, pairwise
 from math import isnan, nan
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -25,10 +30,13 @@ from typing import Any, Final, NamedTuple
 from kinds.files import atomically
 from simulator.results.observer import Airing, ServerPass
 from simulator.results.spans import RequestSpans, RoundSpans, Spans
-from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Tracks, Value, ticks
 
-MOST_HEARD: Final = 150_000
-"""Spans, packets, passes and rounds that a trace tells of, some 25 MB; a longer run's ends there, and says so."""
+Value = int | float | str | None | Sequence["Value"] | Mapping[str, "Value"]
+Event = Mapping[str, Value]
+TICKS_PER_US: Final = 8
+FLOW: Final = "round"  # name and category of a flow
+MOST_EVENTS: Final = 150_000
+"""Spans, packets, passes and rounds that a trace holds, some 25 MB; a longer run's ends there, and says so."""
 _SERVED: Final = {"verify_s": "verify", "cloud_decode_s": "decode"}
 _RoundKey = tuple[int, int, int]
 
@@ -283,11 +291,11 @@ def trace_path(folder: Path, cell: str) -> Path:
 
 def tracer() -> Spans:
     """An observer for a run that is to be written as a trace."""
-    return Spans(most=MOST_HEARD)
+    return Spans(most=MOST_EVENTS)
 
 
 def write_trace(spans: Spans, cell: str, path: Path) -> None:
-    """Writes the trace of what was heard of a cell, whole or not at all; the same run gives the same bytes."""
+    """Writes the trace of what was collected of a run, whole or not at all; the same run gives the same bytes."""
     made = trace(spans)
     atomically(path, lambda unfinished: _write(made, cell, unfinished))
 
@@ -322,7 +330,7 @@ def _write(made: RunTrace, cell: str, path: Path) -> None:
         "cell": cell,
         "clock": "simulated time, microseconds",
         "cut_at_s": None if isnan(made.cut_s) else made.cut_s,
-        "most_heard": MOST_HEARD,
+        "most_heard": MOST_EVENTS,
     }
     with path.open("w", encoding="utf-8") as file:
         file.write(f'{{"otherData":{_compact(about)},\n"displayTimeUnit":"ms",\n"traceEvents":[\n')
@@ -332,3 +340,112 @@ def _write(made: RunTrace, cell: str, path: Path) -> None:
 
 def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def ticks(time_s: float) -> int:
+    """A simulated time in whole eighths of a microsecond."""
+    return round(time_s * 1e6 * TICKS_PER_US)
+
+
+@dataclass(slots=True, eq=False)
+class Slice:
+    """A span on a track, and the flows that pass through its beginning, each with its phase s, t or f."""
+
+    name: str
+    began_ticks: int
+    ended_ticks: int
+    args: Mapping[str, Value] = field(default_factory=dict)
+    category: str = "span"
+    flows: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def order(self) -> tuple[int, bool, int]:
+        """The order of slices on a track: one of no length before one that begins there, a parent before its
+        children."""
+        return self.began_ticks, self.ended_ticks > self.began_ticks, -self.ended_ticks
+
+
+class Track(NamedTuple):
+    """A thread of the trace: what its slices are is exclusive, or nests."""
+
+    process: int
+    thread: int
+
+
+class Tracks:
+    """Processes, threads in them, and what is on each, until they become events."""
+
+    def __init__(self) -> None:
+        self._names: list[Event] = []
+        self._slices: list[tuple[Track, Slice]] = []
+        self._counts: list[tuple[int, Event]] = []
+        self._numbers = count(1)
+
+    def process(self, name: str) -> int:
+        """A further group of tracks, below those before it."""
+        pid = next(self._numbers)
+        self._name(Track(pid, pid), "process", name, pid)
+        return pid
+
+    def thread(self, process: int, name: str) -> Track:
+        """A further track of a group. No two threads or processes have one number: none is 0, which stands for an idle
+        core elsewhere."""
+        row = Track(process, next(self._numbers))
+        self._name(row, "thread", name, row.thread)
+        return row
+
+    def _name(self, row: Track, what: str, name: str, order: int) -> None:
+        place: Event = {"ph": "M", "pid": row.process, "tid": row.thread}
+        self._names += [
+            {**place, "name": f"{what}_name", "args": {"name": name}},
+            {**place, "name": f"{what}_sort_index", "args": {"sort_index": order}},
+        ]
+
+    def put(self, row: Track, slices: Iterable[Slice]) -> None:
+        """Slices on a track; any two of one track are apart, or one holds the other."""
+        self._slices += [(row, each) for each in slices]
+
+    def put_apart(self, process: int, name: str, families: Iterable[Sequence[Slice]]) -> None:
+        """Families of slices, each a parent and its children, on as many tracks as there are at once: NAME, NAME 2."""
+        rows: list[Track] = []
+        free_ticks: list[int] = []
+        for family in sorted(families, key=lambda family: family[0].order):
+            parent = family[0]
+            place = next((place for place, free in enumerate(free_ticks) if free <= parent.began_ticks), len(rows))
+            if place == len(rows):
+                rows.append(self.thread(process, f"{name} {place + 1}" if place else name))
+                free_ticks.append(0)
+            free_ticks[place] = parent.ended_ticks
+            self.put(rows[place], family)
+
+    def count(self, process: int, name: str, unit: str, waits: Iterable[tuple[int, int]]) -> None:
+        """A counter of how many of these (began, ended) hold, wherever it changes."""
+        steps: dict[int, int] = {}
+        for began_ticks, ended_ticks in waits:
+            if ended_ticks > began_ticks:
+                steps[began_ticks] = steps.get(began_ticks, 0) + 1
+                steps[ended_ticks] = steps.get(ended_ticks, 0) - 1
+        present = 0
+        for at_ticks in sorted(steps):
+            if steps[at_ticks]:
+                present += steps[at_ticks]
+                at_us = at_ticks / TICKS_PER_US
+                place: Event = {"ph": "C", "pid": process, "tid": process, "ts": at_us}
+                self._counts.append((at_ticks, {**place, "name": name, "args": {unit: present}}))
+
+    def events(self) -> Iterator[Event]:
+        yield from self._names
+        timed: list[tuple[tuple[int, bool, int], Sequence[Event]]] = [
+            (each.order, _slice_events(row, each)) for row, each in self._slices
+        ]
+        timed += [((at_ticks, False, -at_ticks), [event]) for at_ticks, event in self._counts]
+        for _, events in sorted(timed, key=lambda pair: pair[0]):
+            yield from events
+
+
+def _slice_events(row: Track, each: Slice) -> list[Event]:
+    place: Event = {"pid": row.process, "tid": row.thread, "ts": each.began_ticks / TICKS_PER_US}
+    length_us = (each.ended_ticks - each.began_ticks) / TICKS_PER_US
+    span = {"ph": "X", **place, "dur": length_us, "name": each.name, "cat": each.category, "args": each.args}
+    flows = ({"ph": phase, **place, "id": flow, "name": FLOW, "cat": FLOW, "bp": "e"} for phase, flow in each.flows)
+    return [span, *flows]

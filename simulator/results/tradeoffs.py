@@ -18,6 +18,7 @@ import pandas as pd
 
 from kinds.arrays import Floats, Ints
 from simulator.results.columns import CURVE
+from simulator.results.intervals import names_by_difference, row_keys
 from simulator.results.units import symbol
 
 PLACES: Final = 65
@@ -58,18 +59,12 @@ def undominated(cost: Floats, loss: Floats) -> Ints:
 def named(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """The family of each row, by these columns: a kind by itself, a field as `eta=0.01`, where rows of one first kind
     differ in it; nothing of what a row, or the table, has not."""
+
+    def word(name: str, value: object) -> str:
+        return str(value) if name.endswith(".kind") else f"{symbol(name)}={value:.4g}"
+
     first, *others = [columns[0], *(name for name in columns[1:] if name in table.columns)]
-    telling = {
-        kind: [name for name in others if rows[name].dropna().nunique() > 1] for kind, rows in table.groupby(first)
-    }
-    names = []
-    for _, row in table.iterrows():
-        words = [str(row[first])]
-        for name in telling[row[first]]:
-            value = row[name]
-            words.append(str(value) if name.endswith(".kind") else f"{symbol(name)}={value:.4g}")
-        names.append(" ".join(words))
-    return names
+    return names_by_difference(table, first, others, lambda values: values.dropna().nunique(), word)
 
 
 def at_equal(table: pd.DataFrame, cost: str, loss: str, by: str) -> pd.DataFrame:
@@ -110,3 +105,28 @@ def with_chosen(equal: pd.DataFrame, loss: str, by: str, kind: str) -> pd.DataFr
             found.append(part[(part["seed"] == seed) & (part[CURVE] == best)].assign(**{CURVE: kind}))
     together: pd.DataFrame = pd.concat(found, ignore_index=True)
     return together
+
+
+BITS, REJECTED, ADDED = "coded_bits_per_draft", "rejection_probability", "added_rejection"
+SETUP: Final = "setup"
+SPARSE, DENSE, SCALAR, SHARED = "sparse", "dense", "scalar", "ids"
+_KEPT, _QUANTIZER = "scheme.sparsifier.kind", "scheme.quantizer.kind"
+FAMILY_SETTING: Final = "setting"
+
+
+def families(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of the study `rates` with CURVE, the family (`sparse top_k`, `dense`, `scalar`, `ids`),
+    SETUP, vocabulary and temperature, and what tells settings apart."""
+    kept = table[_KEPT] if _KEPT in table.columns else pd.Series(math.nan, index=table.index)
+    rule = table[_QUANTIZER] if _QUANTIZER in table.columns else pd.Series(math.nan, index=table.index)
+    names = [
+        SHARED if kind == "coupled" else f"{SPARSE} {kept}" if kept != "all" else DENSE if rule == "lattice" else SCALAR
+        for kind, kept, rule in zip(table["scheme.kind"], kept, rule, strict=True)
+    ]
+    setups = [
+        f"V={vocabulary:,.0f}, T={temperature:g}"
+        for vocabulary, temperature in zip(table["vocabulary"], table["models.temperature"], strict=True)
+    ]
+    settings = row_keys(table, [name for name in table.columns if name.startswith("scheme.")])
+    names_of = pd.DataFrame({CURVE: names, SETUP: setups, FAMILY_SETTING: settings}, index=table.index)
+    return pd.concat([table.drop(columns=[*names_of.columns], errors="ignore"), names_of], axis=1)

@@ -34,7 +34,7 @@ from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Observer, Together
+from simulator.results.observer import Observer, together
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 from simulator.run import simulate
@@ -51,8 +51,7 @@ class Convergence(Study):
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         conformal, seen = _conformal(_uncapped(cell)), RoundsSeen()
-        listening = seen if observer is None else Together(observer, seen)
-        result = simulate(cell, listening, memory=memory, rounds_to=rounds_to)
+        result = simulate(cell, together(observer, seen), memory=memory, rounds_to=rounds_to)
         devices = list(seen.devices.values())
         shortest = min((sum(round_.tokens for round_ in rounds) for rounds in devices), default=0)
         first = max(1, min(FIRST_TOKENS, shortest // 2))
@@ -167,9 +166,6 @@ def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     return means | {"tokens": int(rows[0]["tokens"])}
 
 
-STUDY = Convergence()
-
-
 ROUNDING: Final = 1e-15  # of a threshold, an update
 
 
@@ -193,10 +189,10 @@ class RoundsSeen(Observer):
 
     def on_drafts(self, request: Request, notes: OpenRound) -> None:
         rounds = self._open.setdefault((request.device, request.number), [])
-        verdict, drafts = notes.verified, notes.sent.drafts
+        verified, drafts = notes.verified, notes.sent.drafts
         dropped = [each.dropped_mass for each in drafts]
         support = [each.support_size for each in drafts]
-        rounds.append(SeenRound(not rounds, notes.sent.state, dropped, support, verdict.accepted, verdict.tokens))
+        rounds.append(SeenRound(not rounds, notes.sent.state, dropped, support, verified.accepted, verified.tokens))
 
     def on_request(self, request: Request, share: float) -> None:
         rounds = self._open.pop((request.device, request.number), [])

@@ -18,7 +18,7 @@ from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Observer, Together
+from simulator.results.observer import Observer, together
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 from simulator.run import simulate
@@ -42,8 +42,7 @@ class Positions(Study):
         if cell.fleet:
             raise ConfigError("fleet: positions are counted of one scheme; give scheme alone")
         tally = Tally(drafts_from_distribution(cell).max_drafts)
-        listening = tally if observer is None else Together(observer, tally)
-        result = simulate(cell, listening, memory=memory, rounds_to=rounds_to)
+        result = simulate(cell, together(observer, tally), memory=memory, rounds_to=rounds_to)
         return StudyResult(tally.rows(), result.requests)
 
 
@@ -90,6 +89,3 @@ def _means(sums: Floats, reached: float) -> dict[str, float]:
     means = sums / reached if reached else np.full(len(MEANS), math.nan)
     named = dict(zip(MEANS, means.tolist(), strict=True))
     return named | {"rejection_slack": named["rejection_bound"] - named["tv_qhat"]}
-
-
-STUDY = Positions()

@@ -1,7 +1,7 @@
 """Bits of a draft beside its rejection probability and beside lower bounds, along the verifier's own text.
 
 As in the study `laws` a draft has a packet of its own and all drafts before it are accepted; schemes of shared
-randomness are asked too. A row has what the shipped code takes, what no code can do without (`results.rate_bounds`),
+randomness are asked too. A row has what the shipped code takes, what no code can do without (`studies.rate_bounds`),
 and what the counts take under a context model that knew the verifier's distribution.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from scipy.special import gammaln
@@ -21,11 +21,11 @@ from models.verification import entropy_bits
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
-from simulator.results.rate_bounds import LeastBits, covering_bits, match_probability, relabelled_bits
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import Proposal
 from simulator.schemes.quantizer import LatticeCounts
-from simulator.studies.laws import drafts_of, texts_id, texts_of
+from simulator.studies.bits_and_rejections import drafts_of, texts_id, texts_of
+from simulator.studies.rate_bounds import LeastBits, covering_bits, match_probability, relabelled_bits
 from simulator.studies.study import Study, StudyResult, drafts_from_distribution
 from simulator.studies.verifier_texts import VerifierText
 
@@ -33,15 +33,9 @@ CONCENTRATIONS: Final[Floats] = np.geomspace(0.5, 2.0**16, 18)  # of the Polya d
 _SMOOTHED = 1e-3  # share of the uniform distribution in what the oracle knows
 
 
-class _Draft(NamedTuple):
-    """What is measured of one draft, under the names of the columns; `counts` is no column."""
-
-    coded_bits_per_draft: float
-    rejection_probability: float
-    coded_size: float
-    tv_compression: float
-    draw_bits_per_draft: float
-    counts: Floats  # [C] bits of the counts under the oracle, of each concentration
+_Measured = tuple[dict[str, float], Floats]
+"""What is measured of one draft, by the names of the columns; and the bits of its counts under the oracle, of each
+concentration [C]."""
 
 
 class Rates(Study):
@@ -53,12 +47,8 @@ class Rates(Study):
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         scheme = _asked(cell)
         texts = texts_of(cell, memory)
-        drafts = list(_drafts(cell.seed, scheme, texts))
-        means = {
-            name: float(np.mean([getattr(draft, name) for draft in drafts]))
-            for name in _Draft._fields
-            if name != "counts"
-        }
+        drafts, counts = zip(*_drafts(cell.seed, scheme, texts), strict=True)
+        means = {name: float(np.mean([draft[name] for draft in drafts])) for name in drafts[0]}
         weights = [len(text.tokens) for text in texts]
         rejected, raced = means["rejection_probability"], scheme.families.acceptance.races
         mismatch = float(np.concatenate([text.mismatch for text in texts]).mean())
@@ -66,7 +56,7 @@ class Rates(Study):
         vocabulary = texts[0].p.shape[1]
         least = LeastBits.over([text.least_bits for text in texts], weights).at(rejected)
         near = LeastBits.over([text.least_bits_near for text in texts], weights).at(means["tv_compression"])
-        oracle = means["draw_bits_per_draft"] + float(np.mean([draft.counts for draft in drafts], axis=0).min())
+        oracle = means["draw_bits_per_draft"] + float(np.mean(counts, axis=0).min())
         sizes = np.maximum(np.rint(2.0**entropy), 1).astype(int)
         described = float(np.mean([covering_bits(int(size), means["tv_compression"]) for size in sizes]))
         return StudyResult([{
@@ -93,7 +83,7 @@ def _asked(cell: Cell) -> DraftScheme:
     return drafts_from_distribution(cell)
 
 
-def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> Iterator[_Draft]:
+def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> Iterator[_Measured]:
     for packets, proposal, draft, text, place in drafts_of(seed, scheme, texts):
         q, p = text.q[place], text.p[place]
         bits = packets.length_bits([draft], text.before(place))
@@ -101,27 +91,32 @@ def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> It
         yield _raced(bits, q, p) if races else _sent(bits, scheme, proposal, q, p)
 
 
-def _raced(bits: float, q: Floats, p: Floats) -> _Draft:
+def _raced(bits: float, q: Floats, p: Floats) -> _Measured:
     """An id whose draw both ends know."""
     both = q > 0
     apart = float((q[both] * np.log2(q[both] / _smooth(p)[both])).sum())
-    return _Draft(bits, 1.0 - match_probability(q, p), 1.0, 0.0, 0.0, np.full(len(CONCENTRATIONS), apart))
+    counts = np.full(len(CONCENTRATIONS), apart)
+    return _columns(bits, 1.0 - match_probability(q, p), 1.0, 0.0, 0.0), counts
 
 
-def _sent(bits: float, scheme: DraftScheme, proposal: Proposal, q: Floats, p: Floats) -> _Draft:
+def _sent(bits: float, scheme: DraftScheme, proposal: Proposal, q: Floats, p: Floats) -> _Measured:
     """A draft drawn from the qhat that is sent."""
     ids, counts = proposal.ids[proposal.counts > 0], proposal.counts[proposal.counts > 0]
     qhat = counts / counts.sum()
     summing = isinstance(scheme.families.quantizer, LatticeCounts)
     oracle = polya_bits(counts, _smooth(p)[ids]) if summing else np.full(len(CONCENTRATIONS), math.nan)
-    return _Draft(
-        coded_bits_per_draft=bits,
-        rejection_probability=float(np.maximum(qhat - p[ids], 0.0).sum()),
-        coded_size=float(ids.size),
-        tv_compression=float(np.maximum(qhat - q[ids], 0.0).sum()),
-        draw_bits_per_draft=entropy_bits(qhat),
-        counts=oracle,
-    )
+    rejected, moved = (float(np.maximum(qhat - other[ids], 0.0).sum()) for other in (p, q))
+    return _columns(bits, rejected, float(ids.size), moved, entropy_bits(qhat)), oracle
+
+
+def _columns(bits: float, rejected: float, size: float, moved: float, drawn: float) -> dict[str, float]:
+    return {
+        "coded_bits_per_draft": bits,
+        "rejection_probability": rejected,
+        "coded_size": size,
+        "tv_compression": moved,
+        "draw_bits_per_draft": drawn,
+    }
 
 
 def _smooth(p: Floats) -> Floats:
@@ -138,6 +133,3 @@ def polya_bits(counts: Ints, p: Floats) -> Floats:
     urns = (gammaln(shares + counts) - gammaln(shares)).sum(axis=1)
     log: Floats = choices + gammaln(CONCENTRATIONS) - gammaln(CONCENTRATIONS + total) + urns
     return -log / math.log(2)
-
-
-STUDY = Rates()

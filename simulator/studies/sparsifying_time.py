@@ -3,7 +3,7 @@ distribution.
 
 Both are timed in turn on the same distributions of the pair's drafter, so that a busy machine slows both; their ratio
 is what carries over. A threshold that moves keeps more and more of the vocabulary, so what has a state is timed after
-ever more tokens, each of which stood. Real time: the answer differs from run to run.
+ever more tokens, each of which was accepted. Real time: the answer differs from run to run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REPEATS: Final = 9
 
 
 class SparsifyingTime(Study):
-    """Medians over LAWS distributions and REPEATS repetitions: one row, or a row a length where there is a state."""
+    """Medians over distributions and REPEATS repetitions: one row, or a row a length where there is a state."""
 
     deterministic: ClassVar[bool] = False
     of_requests: ClassVar[bool] = False
@@ -98,6 +98,3 @@ def softmax(logits: npt.NDArray[np.float32]) -> Floats:
     np.exp(distribution, out=distribution)
     distribution /= distribution.sum()
     return distribution
-
-
-STUDY = SparsifyingTime()

@@ -1,4 +1,4 @@
-"""What a study is: rows of numbers about one cell, beside its configuration in `cells.csv`."""
+"""What a study is: rows of numbers about one run, beside its configuration in `cells.csv`; and the first of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kinds import ConfigError
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer
+from simulator.run import simulate
 from simulator.schemes.draft_scheme import DraftScheme
 
 Row = Mapping[str, float | str]
@@ -51,6 +52,16 @@ class Study(ABC):
 
         Raises ConfigError where the cell is none that it can be asked of.
         """
+
+
+class Simulation(Study):
+    """The first of all studies: `simulate`, its summary as a row."""
+
+    over_network: ClassVar[bool] = True
+
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
+        result = simulate(cell, observer, memory=memory, rounds_to=rounds_to)
+        return StudyResult([result.summary], result.requests)
 
 
 def drafts_from_distribution(cell: Cell) -> DraftScheme:

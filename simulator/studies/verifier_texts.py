@@ -1,5 +1,5 @@
 """Both models' distributions along texts that the verifier wrote itself: what a draft would meet where all before it
-stood.
+were accepted.
 
 They cost forward passes and schemes do not, so they are made once for all schemes that are asked about the same texts.
 """
@@ -19,7 +19,7 @@ from models.verification import entropy_bits, inverse_cdf, total_variation
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.results.rate_bounds import LeastBits
+from simulator.studies.rate_bounds import LeastBits
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """How far a sweep is, cell by cell and within a cell, whoever works on it.
 
-A worker writes how far its task is to a small file of its own, a few times a second, and who waits for the workers
+A worker writes how far a cell is to a small file, a few times a second, and who waits for the workers
 reads the files. So it is the same for processes of this machine and of a cluster, nobody waits for anybody, and where a
 file cannot be written nothing is lost but the look of it.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,43 +23,45 @@ from simulator.results.requests import Request
 from simulator.results.rounds import Round
 
 OnProgress = Callable[[float, int, str], None]
-"""Hears how many cells are done, of how many, and what kind the last ones are, with the rounds a second. A cell counts
-by its work: of two, one nine times as long is 1.8 cells."""
+"""Receives how many cells are done, of how many, and what kind the last ones are, with the rounds a second. A cell
+counts by its work: of two, one nine times as long is 1.8 cells."""
 TIMED: Final = 0.02
 """What a token costs to time, of what it costs to decode: a guess, so that large sweeps of few texts cost something."""
-TELL_S: Final = 0.2
-"""Between two words from within a cell."""
+REPORT_S: Final = 0.2
+"""Between two reports from within a cell."""
 WINDOW_S: Final = 20.0
 """Over which rounds a second are counted."""
 
 
-class TaskProgress(NamedTuple):
-    """How far a task is: work done, that in cells under way included; rounds closed; what is under way."""
+class CellProgress(NamedTuple):
+    """How far a cell is: the share of it that is done, its rounds that are closed, and what is under way."""
 
-    done: float
-    rounds: int
-    label: str
+    share: float = 0.0
+    rounds: int = 0
+    label: str = ""
 
 
-ReportProgress = Callable[[TaskProgress], None]
+ReportProgress = Callable[[str, CellProgress], None]
+"""Takes a cell's id, and how far it is."""
 
 
 @dataclass(frozen=True)
-class ToFile:
-    """Tells it in a file."""
+class ToFiles:
+    """Reports in a file a cell."""
 
-    path: Path
+    folder: Path
 
-    def __call__(self, progress: TaskProgress) -> None:
+    def __call__(self, cell: str, progress: CellProgress) -> None:
         with suppress(OSError):
-            self.path.write_text(json.dumps(progress))
+            (self.folder / cell).write_text(json.dumps(progress))
 
-    def read(self) -> TaskProgress | None:
-        """What was told last; None where nothing was, or it is being told."""
-        try:
-            return TaskProgress(*json.loads(self.path.read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
+    def read(self) -> dict[str, CellProgress]:
+        """What was written last of each cell, but for what is being written."""
+        found = {}
+        for path in self.folder.iterdir():
+            with suppress(OSError, ValueError, TypeError):
+                found[path.name] = CellProgress(*json.loads(path.read_text()))
+        return found
 
 
 class Aborted(BaseException):
@@ -80,18 +82,20 @@ def works(cells: Sequence[Cell]) -> dict[str, float]:
 
 
 class Meter:
-    """Adds up what is told of tasks, each under its name, and passes it on. `works`: of each cell, by its id."""
+    """Adds up what is reported of cells and passes it on. `works`: of each cell, by its id. `files`: where workers
+    report, if they do."""
 
     def __init__(self, works: Mapping[str, float], progress: OnProgress) -> None:
         self.total = len(works)
+        self.files: ToFiles | None = None
         self._works = works
         self._scale = self.total / sum(works.values())
         self._progress = progress
         self._ended = 0.0
         self._rounds = 0
-        self._under_way: dict[str, TaskProgress] = {}
-        self._files: dict[str, ToFile] = {}
+        self._under_way: dict[str, CellProgress] = {}
         self._counted: deque[tuple[float, int]] = deque()
+        self._lock = Lock()
 
     def say(self, label: str) -> None:
         """Something that is neither a cell nor a part of one."""
@@ -102,39 +106,36 @@ class Meter:
         self._ended += self._works[cell]
         self.say("resumed")
 
-    def watch(self, task: str, file: ToFile) -> None:
-        """From here on `look` reads of that task in a file."""
-        self._files[task] = file
-
     def look(self) -> None:
-        """Passes on what the files say now, if it is more than they said before."""
-        found = {task: each for task, file in self._files.items() if (each := file.read()) is not None}
-        further = {
-            task: each for task, each in found.items() if each > self._under_way.get(task, TaskProgress(0, 0, ""))
-        }
+        """Passes on what the files hold now, if it is more than before."""
+        found = {} if self.files is None else self.files.read()
+        further = {cell: each for cell, each in found.items() if each > self._under_way.get(cell, CellProgress())}
         if further:
             self._under_way |= further
             self._pass_on(next(iter(further.values())).label)
 
-    def hear(self, task: str, progress: TaskProgress) -> None:
-        """Passes on how far a task of this very process is. What the listener raises comes as Aborted."""
-        self._under_way[task] = progress
-        try:
-            self._pass_on(progress.label)
-        except Exception as error:
-            raise Aborted(error) from error
+    def report(self, cell: str, progress: CellProgress) -> None:
+        """Passes on how far a cell is in this very process. What the listener raises comes as Aborted."""
+        with self._lock:  # cells of several threads may report
+            self._under_way[cell] = progress
+            try:
+                self._pass_on(progress.label)
+            except Exception as error:
+                raise Aborted(error) from error
 
-    def ended(self, task: str, cells: Iterable[str], label: str) -> None:
-        """A task is over, and with it these cells."""
-        file = self._files.pop(task, None)
-        before = self._under_way.pop(task, None)
-        last = before if file is None else file.read() or before
-        self._ended += sum(self._works[cell] for cell in cells)
-        self._rounds += 0 if last is None else last.rounds
+    def ended(self, cells: Sequence[str], label: str) -> None:
+        """These cells are over."""
+        if self.files is not None:
+            self._under_way |= self.files.read()
+        for cell in cells:
+            self._ended += self._works[cell]
+            self._rounds += self._under_way.pop(cell, CellProgress()).rounds
+            if self.files is not None:
+                (self.files.folder / cell).unlink(missing_ok=True)
         self._pass_on(label)
 
     def _pass_on(self, label: str) -> None:
-        done = self._ended + sum(each.done for each in self._under_way.values())
+        done = self._ended + sum(self._works[cell] * each.share for cell, each in self._under_way.items())
         rounds = self._rounds + sum(each.rounds for each in self._under_way.values())
         rate = self._rate(rounds)
         self._progress(self._cells(done), self.total, f"{label}, {rate:,.0f} rounds/s" if rate else label)
@@ -151,45 +152,29 @@ class Meter:
         while now_s - self._counted[0][0] > WINDOW_S:
             self._counted.popleft()
         since_s, before = self._counted[0]
-        return max(0, rounds - before) / (now_s - since_s) if now_s - since_s > TELL_S else 0.0
-
-
-class TaskMeter:
-    """Adds up how far the cells of one task are, and tells it. Cells of several threads may speak to it."""
-
-    def __init__(self, tell: ReportProgress, works: Mapping[str, float]) -> None:
-        self._tell = tell
-        self._works = works
-        self._lock = Lock()
-        self._shares: dict[str, float] = {}
-        self._rounds: dict[str, int] = {}
-        self._told_s = 0.0
-
-    def at(self, cell: str, share: float, rounds: int, label: str) -> None:
-        """A cell is so far; told if it is over, or nothing was told for a while."""
-        with self._lock:
-            self._shares[cell], self._rounds[cell] = share, rounds
-            if share >= 1 or time.monotonic() - self._told_s >= TELL_S:
-                done = sum(share * self._works.get(each, 1.0) for each, share in self._shares.items())
-                self._tell(TaskProgress(done, sum(self._rounds.values()), label))
-                self._told_s = time.monotonic()
+        return max(0, rounds - before) / (now_s - since_s) if now_s - since_s > REPORT_S else 0.0
 
 
 class CellMeter(Observer):
-    """Hears a cell, and says how far it is: the share of its requests that have ended, and its rounds."""
+    """Watches a cell, and reports how far it is: when it is over, or nothing was reported for a while."""
 
-    def __init__(self, meter: TaskMeter, cell: str, label: str) -> None:
-        self._meter, self._cell, self._label = meter, cell, label
-        self._share, self._rounds = 0.0, 0
+    def __init__(self, report: ReportProgress, cell: str, label: str) -> None:
+        self._report, self._cell, self._label = report, cell, label
+        self._share, self._rounds, self._reported_s = 0.0, 0, 0.0
 
     def on_round(self, request: Request, round_: Round) -> None:
         self._rounds += 1
-        self._meter.at(self._cell, self._share, self._rounds, self._label)
+        self._at(self._share)
 
     def on_request(self, request: Request, share: float) -> None:
         self._share = min(share, 0.999)  # until the cell has landed
-        self._meter.at(self._cell, self._share, self._rounds, self._label)
+        self._at(self._share)
 
     def over(self) -> None:
         """The cell has ended, and landed where it lands."""
-        self._meter.at(self._cell, 1.0, self._rounds, self._label)
+        self._at(1.0)
+
+    def _at(self, share: float) -> None:
+        if share >= 1 or time.monotonic() - self._reported_s >= REPORT_S:
+            self._report(self._cell, CellProgress(share, self._rounds, self._label))
+            self._reported_s = time.monotonic()

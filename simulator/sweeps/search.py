@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from kinds.files import read_note, write_note
-from simulator.sweeps.failures import Failure, failure_of, of_the_place, write_failure
+from simulator.sweeps.failures import CellsFailedError, Failure, failure_of, of_the_place, write_failure
 from simulator.sweeps.parts import place_error, written
 from simulator.sweeps.worker_pools import Sent, Work, WorkerPool, received, sent
 
@@ -179,8 +179,8 @@ def _capacity(
     """One place, in a worker."""
     try:
         return place, _best(alternatives, search, objective, landed)
-    except _CellFailedError as error:
-        return place, error.failure
+    except CellsFailedError as error:
+        return place, error.failures[0]
 
 
 def _best(
@@ -219,14 +219,6 @@ def _memory(decodings: tuple[str, ...]) -> Memory:
     return Memory.here()
 
 
-class _CellFailedError(Exception):
-    """A cell on the way has failed, and with it the place."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.reason)
-        self.failure = failure
-
-
 @dataclass(frozen=True)
 class Evaluations:
     """What cells gave, simulated now or landed before; a row of each goes to `rows`."""
@@ -236,7 +228,7 @@ class Evaluations:
     rows: list[dict[str, object]]
 
     def summary(self, cell: Cell, relieved: str = "") -> dict[str, float]:
-        """Returns what one cell gave. Raises PlaceError, or _CellFailedError with the cell in a file."""
+        """Returns what one cell gave. Raises PlaceError, or CellsFailedError with the cell in a file."""
         from simulator.cell.dotted_names import flatten
 
         summary = self._landed(cell)
@@ -268,7 +260,7 @@ class Evaluations:
             failure = failure_of(cell.id, error)
             if out is not None:
                 write_failure(out, cell, failure)
-            raise _CellFailedError(failure) from None
+            raise CellsFailedError([failure], 1, out) from None
 
 
 class SearchedSetting:

@@ -37,7 +37,7 @@ from kinds.files import atomically, read_note, sha256, write_note
 from simulator.cell.cell import Cell
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise
-from simulator.results.lossy import with_lossy
+from simulator.results.lossy_schemes import with_lossy
 from simulator.results.result_directory import (
     FAILED,
     MANIFEST,

@@ -9,10 +9,9 @@ along, and results do not depend on how cells meet workers.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Protocol
@@ -26,16 +25,16 @@ from simulator.studies import SIMULATION, study
 from simulator.sweeps import worker
 from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, WorkerError, write_failure
 from simulator.sweeps.lock import only_writer
-from simulator.sweeps.meter import Aborted, Meter, OnProgress, ReportProgress, ToFile, works
+from simulator.sweeps.meter import Aborted, Meter, OnProgress, ReportProgress, ToFiles, works
 from simulator.sweeps.parts import UNFINISHED, in_order, written
 from simulator.sweeps.store import CELL_FILES, Store
 from simulator.sweeps.worker import Outcome, Task
-from simulator.sweeps.worker_pools import Arguments, Work, WorkerPool, nothing_follows, pool_of, sent
+from simulator.sweeps.worker_pools import Arguments, Work, WorkerPool, pool_of, sent
 
 OnRows = Callable[[pd.DataFrame], None]
-"""Hears the rows of each cell as it ends, in no order."""
+"""Receives the rows of each cell as it ends, in no order."""
 OnFailure = Callable[[str], None]
-"""Hears of each cell that fails, and of each file that is damaged, in a line with its name."""
+"""Receives each cell that fails, and of each file that is damaged, in a line with its name."""
 
 
 class Growth(Protocol):
@@ -153,13 +152,11 @@ class _Sweep:
     traces: Path | None = None
     asked: int = 0
     alike: bool = True
-    works: Mapping[str, float] = field(default_factory=dict)
 
     def rows(self, cells: Sequence[Cell]) -> Iterator[pd.DataFrame]:
         """The rows of each cell, of those that are done first, then as they end. Raises CellsFailedError at the end."""
         self.asked += len(cells)
-        self.works = works(cells)
-        meter = Meter(self.works, self.progress)
+        meter = Meter(works(cells), self.progress)
         meter.say("")
         sharing: dict[str, list[Cell]] = {}
         for cell in cells:
@@ -195,21 +192,16 @@ class _Sweep:
         kinds = {cell.id: cell.scheme.kind for group in groups for cell in group}
         here = not later and self.pool.here(len(first))
         with ExitStack() as stack:
-            folder = None if here else Path(stack.enter_context(self._notes()))
-
-            def call(task: Task) -> tuple[Task, ReportProgress]:
-                if folder is None:
-                    return task, partial(meter.hear, task.name)
-                meter.watch(task.name, file := ToFile(folder / task.name))
-                return task, file
+            report: ReportProgress = meter.report
+            if not here:
+                report = meter.files = ToFiles(Path(stack.enter_context(self._notes())))
 
             def follow(result: tuple[str, list[Outcome]]) -> Arguments:
-                return [call(task) for task in later.pop(result[0], ())]
+                return [(task, report) for task in later.pop(result[0], ())]
 
-            arguments = [call(task) for task in first]
-            tasks = Work(worker.work, arguments, follow if later else nothing_follows, meter.look)
+            tasks = Work(worker.work, [(task, report) for task in first], follow if later else None, meter.look)
             for name, outcomes in stack.enter_context(closing(self.pool.unordered(tasks))):
-                meter.ended(name, (cell for cell, _ in outcomes), kinds[name])
+                meter.ended([cell for cell, _ in outcomes], kinds[name])
                 yield from outcomes
 
     def _tasks(self, groups: Sequence[Sequence[Cell]]) -> tuple[list[Task], dict[str, list[Task]]]:
@@ -217,9 +209,8 @@ class _Sweep:
         parts = None if self.store is None else self.store.parts
 
         def task(*groups: Sequence[Cell]) -> Task:
-            own = {cell.id: self.works[cell.id] for cells in groups for cell in cells}
             several = tuple(tuple(map(sent, cells)) for cells in groups)
-            return Task(groups[0][0].id, self.asking, several, parts, self.traces, own)
+            return Task(groups[0][0].id, self.asking, several, parts, self.traces)
 
         together = any(len(group) > 1 for group in groups) and self.asking == SIMULATION and worker.travels()
         if not together or len(groups) >= self.pool.size():
@@ -239,15 +230,15 @@ class _Sweep:
         return [groups[start::tasks] for start in range(tasks)]
 
     def _notes(self) -> tempfile.TemporaryDirectory[str]:
-        """A folder for what workers tell of their tasks, gone afterwards."""
+        """A folder for the progress of tasks, gone afterwards."""
         if self.store is None:
             return tempfile.TemporaryDirectory()
         with written(self.store.out):
             self.store.parts.folder.mkdir(exist_ok=True)
-            return tempfile.TemporaryDirectory(prefix="told.", suffix=UNFINISHED, dir=self.store.parts.folder)
+            return tempfile.TemporaryDirectory(prefix="progress.", suffix=UNFINISHED, dir=self.store.parts.folder)
 
     def _line(self, failure: Failure, groups: Sequence[Sequence[Cell]]) -> str:
-        """What there is to tell of a failure, whose cell is kept as a file, where there is a place for it."""
+        """A line on a failure, whose cell is kept as a file, where there is a place for it."""
         if self.store is None:
             raise self._all_failed([failure])
         (cell,) = (cell for group in groups for cell in group if cell.id == failure.cell)

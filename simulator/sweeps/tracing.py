@@ -13,7 +13,7 @@ from pathlib import Path
 from kinds.mistakes import users_mistakes_told
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Observer, Together
+from simulator.results.observer import Observer, together
 from simulator.results.trace import cut_at_s, is_trace, trace_path, tracer, write_trace
 from simulator.run import simulate
 from simulator.sweeps.meter import OnProgress
@@ -27,7 +27,7 @@ def traced(cell: Cell, observer: Observer | None, folder: Path | None) -> Iterat
         yield observer
         return
     spans = tracer()
-    yield spans if observer is None else Together(observer, spans)
+    yield together(observer, spans)
     folder.mkdir(exist_ok=True)
     write_trace(spans, cell.id, trace_path(folder, cell.id))
 

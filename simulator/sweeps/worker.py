@@ -6,9 +6,9 @@ group. The groups of one task are decoded side by side, so that their passes mee
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from simulator.decoding.memory import Memory
 from simulator.decoding.round_store import RoundStore
 from simulator.studies import study
 from simulator.sweeps.failures import Failure, failure_of, of_the_place
-from simulator.sweeps.meter import CellMeter, ReportProgress, TaskMeter
+from simulator.sweeps.meter import CellMeter, ReportProgress
 from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, of_one_type, place_error, written
 from simulator.sweeps.tracing import traced
 from simulator.sweeps.worker_pools import Sent, received
@@ -40,21 +40,18 @@ class Task:
     groups: tuple[tuple[Sent, ...], ...]
     parts: Parts | None
     traces: Path | None = None
-    works: Mapping[str, float] = field(default_factory=dict)
-    """The work of each cell, by its id; 1 where none is given."""
 
 
-def work(task: Task, tell: ReportProgress) -> tuple[str, list[Outcome]]:
+def work(task: Task, report: ReportProgress) -> tuple[str, list[Outcome]]:
     """The task's name, and what came of each of its cells, in their order.
 
     Raises PlaceError where nothing can be landed; whatever else a cell raises is its outcome.
     """
-    meter = TaskMeter(tell, task.works)
     outcomes: dict[int, list[Outcome]] = {}
 
     def group(cells: Sequence[Sent]) -> list[Outcome]:
         known = Memory.here()
-        return [_outcome(task, each, known, meter) for each in cells]
+        return [_outcome(task, each, known, report) for each in cells]
 
     with closing(together([partial(group, cells) for cells in task.groups], AT_A_TIME)) as ended:
         for place, found in ended:
@@ -69,11 +66,11 @@ def travels() -> bool:
     return RoundStore.here() is not None
 
 
-def _outcome(task: Task, given: Sent, known: Memory, meter: TaskMeter) -> Outcome:
+def _outcome(task: Task, given: Sent, known: Memory, report: ReportProgress) -> Outcome:
     name, _ = given
     try:
         cell = received(given)
-        cell_meter = CellMeter(meter, name, cell.scheme.kind)
+        cell_meter = CellMeter(report, name, cell.scheme.kind)
         rows = _answered(task, cell, known, cell_meter)
     except PlaceError:
         raise

@@ -46,14 +46,6 @@ R = TypeVar("R")
 Arguments = Sequence[tuple[object, ...]]
 
 
-def nothing_follows(_result: object) -> Arguments:
-    return ()
-
-
-def _nothing() -> None:
-    return None
-
-
 @dataclass(frozen=True)
 class Work(Generic[R]):
     """`call(*each)` for each of the arguments, and for those that follow from a result. `look` is called now and then
@@ -61,8 +53,11 @@ class Work(Generic[R]):
 
     call: Callable[..., R]
     arguments: Arguments
-    follow: Callable[[R], Arguments] = nothing_follows
-    look: Callable[[], None] = _nothing
+    follow: Callable[[R], Arguments] | None = None
+    look: Callable[[], None] = lambda: None
+
+    def following(self, result: R) -> Arguments:
+        return () if self.follow is None else self.follow(result)
 
 
 def sent(cell: Cell) -> Sent:
@@ -116,7 +111,7 @@ class Processes:
         return min(self.number, calls) <= 1
 
     def unordered(self, work: Work[R]) -> Generator[R, None, None]:
-        calls = len(work.arguments) if work.follow is nothing_follows else self.number
+        calls = len(work.arguments) if work.follow is None else self.number
         return _one_by_one(work) if self.here(calls) else _by_processes(min(self.number, calls), work)
 
 
@@ -191,7 +186,7 @@ def _one_by_one(work: Work[R]) -> Generator[R, None, None]:
     waiting = deque(work.arguments)
     while waiting:
         result = work.call(*waiting.popleft())
-        waiting.extend(work.follow(result))
+        waiting.extend(work.following(result))
         yield result
 
 
@@ -228,14 +223,14 @@ def _as_they_come(executor: Executor, work: Work[R], at_a_time: int | None = Non
             continue
         given -= 1
         result = future.result()
-        waiting.extend(work.follow(result))
+        waiting.extend(work.following(result))
         yield result
 
 
 @contextmanager
 def _interrupts_wait() -> Iterator[None]:
-    """Ctrl-C at a terminal goes to all processes of a command. Those that start in here never hear it, not even while
-    they start; this one hears it a moment later."""
+    """Ctrl-C at a terminal goes to all processes of a command. Those that start in here never receive it, not even
+    while they start; this one receives it a moment later."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -12,7 +12,7 @@ from channels.uniforms import Uniforms
 from simulator.cell.workload import Ask, Workload
 from simulator.decoding.decoder import Decoder
 from simulator.results.ledger import Ledger
-from simulator.results.observer import Doing, Observer, Spent, hears
+from simulator.results.observer import Doing, Observer, Spent, receives
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
@@ -155,7 +155,7 @@ class _Follower:
 
 def _follower(observer: Observer | None, device: int, number: int) -> _Follower | None:
     """For an observer that cares."""
-    if observer is None or not (hears(observer, Observer.on_doing) or hears(observer, Observer.on_spent)):
+    if observer is None or not (receives(observer, Observer.on_doing) or receives(observer, Observer.on_spent)):
         return None
     return _Follower(observer, device, number)
 

@@ -17,7 +17,7 @@ from typing import Protocol
 import simpy
 
 from channels.uniforms import Uniforms
-from models.clocks.latency import Latency
+from models.latency.latency import Latency
 from simulator.protocols.machine import EdgeState
 from simulator.results.requests import Request
 from simulator.results.station import Station, Visit

@@ -35,7 +35,7 @@ from simulator.protocols.machine import (
 )
 from simulator.results.observer import END, SECOND
 from simulator.results.requests import Request
-from simulator.results.rounds import At, OpenRound, Transfer, TwoPassages
+from simulator.results.rounds import InstantTransfer, OpenRound, Transfer, TwoTransfers
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
@@ -159,7 +159,7 @@ class Driver(ServedRequest):
         """Where."""
         self._put_s = nan
         """When it last put bits of a round."""
-        self._payload: Transfer = At()
+        self._payload: Transfer = InstantTransfer()
         """The payload of the round put last."""
         # In the cloud.
         self._job: tuple[Job, machine.SubmitJob] | None = None
@@ -371,7 +371,7 @@ class Driver(ServedRequest):
     def _open_in_cloud(self, command: machine.OpenInCloud) -> None:
         number, now_s = command.round, self._env.now
         round_ = self._request.open.get(number) or self._request.begin_round(number, now_s)
-        round_.payload, round_.drafted = At.instant(now_s), command.drafts
+        round_.payload, round_.drafted = InstantTransfer.instant(now_s), command.drafts
 
     def _enter_state(self, command: machine.EnterState) -> None:
         state = command.state
@@ -383,7 +383,7 @@ class Driver(ServedRequest):
         number, tokens, now_s = command.round, command.tokens, self._env.now
         round_ = self._request.open[number]
         if command.decoded is not None:
-            round_.payload = round_.reply = At.instant(now_s)
+            round_.payload = round_.reply = InstantTransfer.instant(now_s)
             round_.verified = command.decoded
         assert len(tokens) == round_.verified.tokens, "I9: edge and cloud differ"
         self._request.close_round(number, tokens, now_s)
@@ -442,7 +442,7 @@ class Driver(ServedRequest):
         if command.payload is not None and command.node is not None:
             note_payload(round_, command.payload, command.node)
         if beside:
-            round_.payload = TwoPassages(round_.payload, message)
+            round_.payload = TwoTransfers(round_.payload, message)
         else:
             round_.payload, self._put_s = message, self._env.now
         self._payload = round_.payload
@@ -486,7 +486,7 @@ class Driver(ServedRequest):
                 (*self._key, number), (command.content,), self._edge_receives, self._on_downlink, kind=kind
             )
             request = self._requests.pop(number, None)
-            round_.reply = message if request is None else TwoPassages(message, request)
+            round_.reply = message if request is None else TwoTransfers(message, request)
             if command.verified is not None:
                 round_.verified = command.verified
         self._messages[command.link].append(message)

@@ -20,7 +20,7 @@ from channels.link.losses import NoLoss
 from channels.link.rates import ROUNDING_S, Curve, Position
 from channels.link.sharing import Fifo, Own
 from channels.uniforms import Uniforms
-from simulator.results.observer import Observer, hears
+from simulator.results.observer import Observer, receives
 from simulator.results.station import Visit
 from simulator.schemes.policy import SeenLink
 from simulator.timing.event_loop import delay_until, later
@@ -56,7 +56,7 @@ class PlannedLink(Link):
         """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
         super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s)
         self._delay_s = config.delay.mean_s
-        self._watched = observer is not None and hears(observer, Observer.on_packet)
+        self._watched = observer is not None and receives(observer, Observer.on_packet)
         self._under_way: dict[Fragment, None] = {}
         """The packets that have joined and are not in yet."""
         self._air_s = 0.0

@@ -18,7 +18,7 @@ from simulator.decoding.memory import Memory
 from simulator.protocols import protocol_of
 from simulator.protocols.machine import DOWNLINK, UPLINK, EdgeState, Need
 from simulator.results.energy import Connections
-from simulator.results.observer import Observer, Together
+from simulator.results.observer import Observer, together
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice
@@ -106,7 +106,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     arrivals = RequestArrivals(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
     connections = connections_of(cell)
-    watching = _together(windows, connections if connections.radios else None, observer)
+    watching = together(windows, connections if connections.radios else None, observer)
     uplinks, downlinks = (_Links(env, cell, way, watching) for way in ("uplink", "downlink"))
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
@@ -133,12 +133,6 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     sharers = {**uplinks.devices, **downlinks.devices}
     figures = power_figures(cell)
     return Plant(env, cloud, uplinks.built, downlinks.built, devices, arrivals, sharers, connections, figures)
-
-
-def _together(*observers: Observer | None) -> Observer | None:
-    """Those of them that there are, as one."""
-    there = [each for each in observers if each is not None]
-    return Together(*there) if len(there) > 1 else there[0] if there else None
 
 
 def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:

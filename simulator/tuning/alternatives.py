@@ -6,6 +6,7 @@ that a question leaves open.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,11 +77,10 @@ class Alternatives:
         """The cell's own and others, all of them where they are no more than `most`, else spread evenly: a Halton
         sequence over the places of the values, the same for all cells with these fields."""
         sizes = [len(values) for values in self.values.values()]
-        total = self.number()
         if not sizes:
             return [self.own]
-        if total <= most:
-            places = [_digits(number, sizes) for number in range(total)]
+        if self.number() <= most:
+            places = list(itertools.product(*map(range, sizes)))
         else:
             from scipy.stats.qmc import Halton  # here: it takes a second to load
 
@@ -146,11 +146,3 @@ def _inserted(values: Sequence[object], own: object) -> Sequence[object]:
         return [*values, own]
     falling = numbers[0] > numbers[-2]
     return sorted(numbers, reverse=falling)
-
-
-def _digits(number: int, sizes: Sequence[int]) -> tuple[int, ...]:
-    places = []
-    for size in reversed(sizes):
-        number, digit = divmod(number, size)
-        places.append(digit)
-    return tuple(reversed(places))

@@ -141,7 +141,7 @@ class Course(Generic[T]):
         self.ended: list[T] = []
         self._on(None)
 
-    def hear(self, rows: Rows) -> None:
+    def take(self, rows: Rows) -> None:
         """Goes on for as long as the rows have what it asks for."""
         while not self.ended and all(cell.id in rows for cell in self.wanted):
             self._on(rows)

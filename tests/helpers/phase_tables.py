@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from models.clocks.affine import ConstantLatency
+from models.latency.latency import ConstantLatency
 from models.published import Published
 from simulator.results.phase_prediction import Deployment, Rounds, at_the_edge, cloud_only, colocated
 

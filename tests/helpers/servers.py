@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import simpy
 
 from channels.uniforms import Uniforms
-from models.clocks.latency import Latency, Work
+from models.latency.latency import Latency, Work
 from simulator.cell.cloud_config import CloudConfig
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import log
 
 import numpy as np
-from slow_drafts import Distribution, HalfCorrected, Raced, SlowDraft, Unquantized, drawn_by, halves, lattice
+from slow_drafts import Distribution, HalfCorrected, Raced, SlowDraft, Unquantized, distance, drawn_by, halves, lattice
 from tables_pair import END, PROMPTS, P, Q, V, distribution_after
 
 from channels.codec import wire
@@ -55,6 +57,31 @@ class SlowRound:
     """All of its drafts are accepted, and the next round was promised to follow on them."""
     void: Sequence[SlowRound] = ()
     """Those that may have been drafted on it for nothing."""
+
+    @cached_property
+    def of_drafts(self) -> dict[str, float]:
+        """Sums over its drafts, as columns of a round's row."""
+        return {
+            "support_size": sum(len(draft.kept) for draft in self.measured),
+            "coded_size": sum(draft.coded_size for draft in self.measured),
+            "dropped_mass": sum(draft.dropped_mass for draft in self.measured),
+            "tv_quantization": sum(draft.tv_quantization for draft in self.measured),
+            "over_budget": any(draft.over_budget for draft in self.measured),
+        }
+
+    @cached_property
+    def of_verified(self) -> dict[str, float]:
+        """Sums over the drafts up to the first rejected one and over the committed tokens, likewise."""
+        verified = list(zip(self.judged, self.targets, strict=False))
+        alone = 0.0 if self.unverified is None else distance(self.unverified, self.targets[0])
+        return {
+            "verified": len(verified),
+            "tv_mismatch": sum(distance(draft.q, p) for draft, p in verified),
+            "tv_qhat": sum(distance(draft.qhat, p) for draft, p in verified),
+            "rejection_bound": sum(draft.rejection_bound(p) for draft, p in verified),
+            "tv_output": alone + sum(distance(draft.output_distribution(p), p) for draft, p in verified),
+            "nll": sum(-log(p[token]) for p, token in zip(self.targets, self.committed, strict=True)),
+        }
 
 
 @dataclass

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from models.calibration import Axes, fitted_affine, fitted_roofline, measure, relative_errors
-from models.clocks.affine import Affine
-from models.clocks.datasheets import SIZES, Accelerator
-from models.clocks.pass_table import PassTable, TimedPass
-from models.clocks.roofline import Roofline
 from models.interface import Pair
+from models.latency.datasheets import SIZES, Accelerator
+from models.latency.latency import Affine
+from models.latency.pass_table import Grid, TimedPass, monotone
+from models.latency.roofline import Roofline
 from models.pass_times import VERIFIED_TOKENS, size_of_model, timer_of
 from models.transformer import TransformerModel
 from models.zoo import HuggingFace as HuggingFace
@@ -118,7 +118,8 @@ def test_a_measured_table_foretells_other_passes_to_a_tenth(role):
     fresh = [(1, 3, 32), (1, 3, 100), (1, 6, 200), (1, 12, 20), (1, 1, 150), (3, 1, 40), (2, 6, 100), (3, 5, 80)]
     rows = measure(timer_of(model), [*grid.points, *fresh], 5, lambda *_: None)
     at = {row[:3]: row.seconds for row in rows}
-    table = PassTable(grid, np.array([at[point] for point in product(*grid)]).reshape([len(axis) for axis in grid]))
+    seconds = np.array([at[point] for point in product(*grid)]).reshape([len(axis) for axis in grid])
+    table = Grid(grid, monotone(seconds))
     errors = [abs(table.at(point) / at[point] - 1) for point in fresh]
     print(role, "median", np.median(errors), "worst", max(errors))
     assert np.median(errors) < 0.1

@@ -12,14 +12,12 @@ from statistics import fmean, pstdev
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from kinds import ConfigError, one_line
-from models.clocks.affine import Affine, ConstantLatency
-from models.clocks.empirical import Empirical
-from models.clocks.latency import Latency
-from models.clocks.pass_table import read_rows
-from models.clocks.profile import Profile
+from kinds import ConfigError
+from models.latency.empirical import Empirical
+from models.latency.latency import Affine, ConstantLatency, Latency
+from models.latency.pass_table import read_rows
+from models.latency.profile import Profile
 
 AXES = ((1, 2), (1, 4), (0, 8))
 POINTS = list(product(*AXES))
@@ -63,12 +61,6 @@ def test_between_points_a_draw_is_within_the_draws_at_the_corners(
 def test_a_pass_without_a_draw_takes_the_mean_of_all_draws(clock: Empirical, work: list[tuple[int, int]]) -> None:
     draws = [clock.drawn_s(work, (place + 0.5) / 40, 0.4) for place in range(40)]
     assert clock.pass_s(work) == pytest.approx(sum(draws) / 40, rel=1e-12)
-
-
-@given(st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
-def test_a_larger_number_stands_for_no_shorter_pass(clock: Empirical, one: float, other: float) -> None:
-    low, high = sorted((one, other))
-    assert clock.drawn_s([(2, 3)], low, 0.4) <= clock.drawn_s([(2, 3)], high, 0.4)
 
 
 def test_samples_of_a_point_that_has_fewer_stand_for_several(tmp_path: Path) -> None:
@@ -148,8 +140,11 @@ def test_factors_vary_as_spells_do_and_not_as_passes(tmp_path: Path, true: float
 
 
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))
-def test_a_larger_number_stands_for_no_faster_spell(uneven: Empirical, one: float, other: float) -> None:
+def test_a_larger_number_stands_for_no_shorter_pass_and_no_faster_spell(
+    clock: Empirical, uneven: Empirical, one: float, other: float
+) -> None:
     low, high = sorted((one, other))
+    assert clock.drawn_s([(2, 3)], low, 0.4) <= clock.drawn_s([(2, 3)], high, 0.4)
     assert uneven.drawn_s([(2, 3)], 0.3, low) <= uneven.drawn_s([(2, 3)], 0.3, high)
 
 
@@ -189,29 +184,6 @@ def test_a_pass_beyond_the_samples_is_held_extended_or_refused(clock: Empirical)
     with pytest.raises(ValueError, match=r"there are passes of 8 new tokens"):
         clock.check_range((1, 8, 8))
     held.check_range((1, 8, 8))
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (f"{HEADER}\n1,1,0,fast\n", "line 2: seconds = 'fast': must be a number above 0"),
-        (f"{HEADER}\n1,1,0,0.1\n1,1,0,-1\n", "line 3: seconds = '-1': must be a number above 0"),
-        (f"{HEADER}\n0,1,0,0.1\n", "line 2: batch = '0': must be a whole number from 1"),
-        (f"{HEADER}\n1,1,0,0.1\n1,2,8,0.1\n", "= 1, 1, 8: is missing"),
-        (f"{HEADER}\n", "holds no pass"),
-        (f"{HEADER},spell\n1,1,0,0.1,0\n1,1,0,0.1,-1\n", "line 3: spell = '-1': must be a whole number from 0"),
-        (f"{HEADER},spell\n1,1,0,0.1,\n", "line 2: spell = '': must be a whole number from 0"),
-        (f"{HEADER},slow\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds, got 'slow' too"),
-        ("a,b\n", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds"),
-    ],
-)
-def test_a_bad_file_is_told_on_one_line(tmp_path: Path, text: str, words: str) -> None:
-    file = tmp_path / "t.csv"
-    file.write_text(text)
-    with pytest.raises((ConfigError, ValidationError)) as error:
-        Empirical(file=file)
-    told = str(one_line(error.value) if isinstance(error.value, ValidationError) else error.value)
-    assert words in told and "\n" not in told
 
 
 def test_an_empty_pass_is_refused(clock: Empirical) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.clocks.datasheets import DEVICES, SIZES
-from models.clocks.roofline import Roofline
+from models.latency.datasheets import DEVICES, SIZES
+from models.latency.roofline import Roofline
 
 FOUND = find_spec("aiconfigurator_core")
 pytestmark = pytest.mark.skipif(FOUND is None, reason="needs sqsim[measured]")

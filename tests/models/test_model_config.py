@@ -10,9 +10,9 @@ import pytest
 
 from kinds import ConfigError
 from models.bundled.sotu import Sotu
-from models.clocks.datasheets import SIZES
-from models.clocks.model_config import size_at, size_of
-from models.clocks.roofline import Roofline
+from models.latency.datasheets import SIZES
+from models.latency.model_config import size_at, size_of
+from models.latency.roofline import Roofline
 
 
 def llama(layers: int, d: int, heads: int, kv: int, inner: int, vocabulary: int, **others: Any) -> dict[str, Any]:

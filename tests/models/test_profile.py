@@ -1,6 +1,5 @@
 """Tables of measured passes: exact where a clock is affine, monotone, never beyond what was measured unless told."""
 
-import re
 from itertools import product
 from pathlib import Path
 
@@ -8,14 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from kinds import ConfigError, one_line
-from models.clocks.affine import Affine
-from models.clocks.cited_passes import FOLDER, PROFILES
-from models.clocks.footprint import footprint
-from models.clocks.pass_table import PassTable, csv_text, monotone, read_rows
-from models.clocks.profile import Profile
+from kinds import ConfigError
+from models.latency.cited_passes import FOLDER, PROFILES
+from models.latency.latency import Affine
+from models.latency.pass_table import Grid, csv_text, monotone, read_rows
+from models.latency.profile import Profile
 from tools.derived_passes import rows
 
 HEADER = "batch,new_tokens,cached_tokens,seconds\n"
@@ -62,7 +59,7 @@ def test_a_noisy_table_becomes_the_nearest_that_never_falls(seconds):
 
 @given(measured, st.data())
 def test_more_tokens_never_take_less_time(seconds, data):
-    found = PassTable(((1, 2), (1, 3, 9), (0, 50)), seconds)
+    found = Grid(((1, 2), (1, 3, 9), (0, 50)), monotone(seconds))
     point = data.draw(st.tuples(st.floats(1, 2), st.floats(1, 9), st.floats(0, 50)))
     more = tuple(data.draw(st.floats(low, axis[-1])) for low, axis in zip(point, found.axes, strict=True))
     assert found.at(more) >= found.at(point) - 1e-12
@@ -104,54 +101,11 @@ def test_a_clock_tells_beforehand_what_it_will_refuse(table):
             Profile(file=table).check_range(most)
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "line 1: the columns must be batch, new_tokens, cached_tokens, seconds"),
-        (HEADER, "holds no pass"),
-        (HEADER + "1,1,0\n", "line 2: must hold 4 values, got '1,1,0'"),
-        (HEADER + "0,1,0,1\n", "line 2: batch = '0': must be a whole number from 1 to"),
-        (HEADER + "1,1.5,0,1\n", "line 2: new_tokens = '1.5': must be a whole number from 1"),
-        (HEADER + "1,1,-1,1\n", "line 2: cached_tokens = '-1': must be a whole number from 0"),
-        (HEADER + "1,1,0,1\n1,2,0,0\n", "line 3: seconds = '0': must be a number above 0"),
-        (HEADER + "1,1,0,inf\n", "line 2: seconds = 'inf': must be a number above 0"),
-        (HEADER + "1,1,0,1\n1,1,0,2\n", "line 3: batch, new_tokens, cached_tokens = 1, 1, 0: is there already"),
-        (HEADER + "1,1,0,1\n2,2,0,2\n", "batch, new_tokens, cached_tokens = 1, 2, 0: is missing; each value of one"),
-    ],
-)
-def test_a_bad_table_is_told_on_one_line(tmp_path, text, words):
-    path = tmp_path / "bad.csv"
-    path.write_text(text)
-    with pytest.raises((ConfigError, ValidationError)) as error:
-        Profile(file=path)
-    message = str(one_line(error.value) if isinstance(error.value, ValidationError) else error.value)
-    assert words in message and str(path) in message and "\n" not in message
-
-
 def test_a_file_that_changed_is_read_again(tmp_path):
     path = written(tmp_path / "c.csv")
     before = Profile(file=path).pass_s([(1, 0)])
     path.write_text(HEADER + "1,1,0,0.5000\n")
     assert Profile(file=path).pass_s([(1, 0)]) == 0.5 != before
-
-
-@pytest.mark.parametrize("fields", [{}, {"name": "a100x4_70b", "file": "a.csv"}])
-def test_a_profile_has_a_name_or_a_file(fields):
-    with pytest.raises(ValidationError, match="one of the two must be given"):
-        Profile(**fields)
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("a100x2_70b", "name = 'a100x2_70b': is called gpu80gbx2_70b now, after what its source says of the GPUs"),
-        ("a100x4", "name = 'a100x4': must be one of pi5_qwen2_5_0_5b, .*; did you mean a100x4_70b "),
-    ],
-)
-def test_a_name_of_old_or_half_a_name_is_refused_with_the_one_to_take(name, said):
-    with pytest.raises(ValidationError) as error:
-        Profile(name=name)
-    assert re.match(said, str(one_line(error.value)))
 
 
 def test_a_profiles_name_says_no_device_that_its_source_does_not():
@@ -187,12 +141,6 @@ def test_where_a_source_tells_no_exact_context_none_of_its_range_is_a_tenth_off(
         assert 1e3 * Profile(name=name).pass_s([(1, context)]) == pytest.approx(CITED_MS[name][1], rel=0.1)
 
 
-@pytest.mark.parametrize(("name", "cited"), [("a100x4_70b", 52 / 25), ("h100x4_70b", 20 / 14.5)])
-def test_linear_layers_of_a_70b_grow_with_tokens_as_cited(name, cited):
-    one, many = (Profile(name=name).pass_s([(1, 0)] * tokens) for tokens in (1, 256))
-    assert many / one == pytest.approx(cited, rel=0.15)
-
-
 def test_a_phone_reads_a_prompt_as_fast_as_cited():
     assert Profile(name="oneplus12_llama_1b").pass_s([(64, 0)]) == pytest.approx(64 / 260.5, rel=1e-3)
 
@@ -215,6 +163,6 @@ def test_every_profile_names_its_source_and_licence_and_enough_are_there():
 
 
 def test_a_named_profile_knows_its_memory_and_a_file_does_not(table):
-    known = footprint(Profile(name="h100x4_70b"))
+    known = Profile(name="h100x4_70b").footprint
     assert known is not None and known.device_bytes == 4 * 79.15 * 2**30 and known.weights_bytes == 2 * 68_976_648_192
-    assert footprint(Profile(file=table)) is None
+    assert Profile(file=table).footprint is None

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from refusals import refusal
 
 from kinds import ConfigError
 from models.replay import Replay, read_requests
@@ -90,9 +91,7 @@ def test_a_cell_is_named_by_what_is_in_the_file(log, tmp_path):
 def test_a_bad_line_is_told_by_file_and_number(tmp_path, line, told):
     path = tmp_path / "bad.jsonl"
     path.write_text('{"accepted": [1]}\n' + line + "\n")
-    with pytest.raises(ConfigError) as error:
-        read_requests(path)
-    assert str(error.value).startswith(f"{path}, line 2: {told}")
+    assert refusal(read_requests, path).startswith(f"{path}, line 2: {told}")
 
 
 def test_an_empty_file_and_too_small_a_vocabulary_are_refused(tmp_path, log):

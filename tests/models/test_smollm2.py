@@ -12,7 +12,6 @@ import pytest
 from kinds import ConfigError
 from models.bundled import smollm2_wheel
 from models.bundled.smollm2 import SmolLM2
-from models.interface import Pair
 from models.verification import inverse_cdf
 
 
@@ -21,10 +20,6 @@ def pair():
     if reason := SmolLM2.available():
         pytest.skip(reason)
     return SmolLM2().load()
-
-
-def test_is_chosen_by_its_kind():
-    assert isinstance(Pair.of("smollm2"), SmolLM2)
 
 
 def test_is_described_without_torch_and_without_importing_the_wheel():
@@ -114,7 +109,7 @@ def test_the_drafter_proposes_from_its_cut_vocabulary_only(pair):
 def test_the_running_drafter_is_the_factored_one():
     torch = pytest.importorskip("torch")
     from models.bundled.smollm2_drafter import E_WIDTH, Shape, V, assemble, network
-    from tools.smollm2_distil import Student
+    from tools.train_smollm2 import Student
 
     generator = torch.Generator().manual_seed(0)
     embedding = torch.randn(V, E_WIDTH, generator=generator)

@@ -92,7 +92,7 @@ def test_a_grafted_path_stays_and_the_tree_goes(model):
     for asked in (lambda: text.graft(()), lambda: text.distributions((1, 2), 1), lambda: text.crop(1)):
         text.tree_distributions((1, 2, 3), TREE)
         asked()
-        with pytest.raises(ValueError, match="right after tree_laws"):
+        with pytest.raises(ValueError, match="right after tree_distributions"):
             text.graft(())
 
 

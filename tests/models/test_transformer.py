@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from refusals import refusal
 from safetensors.torch import load_file, save_file
 
 from kinds import ConfigError
@@ -62,23 +63,11 @@ def test_caches_hold_exactly_the_cached_prefix_i10(model):
         text.crop(len(committed) + kept)
         assert text.cached == (committed + drafts)[: len(committed) + kept]
         committed = (*text.cached, int(rng.integers(tiny.VOCABULARY)))
-    again = model.open(1.0)
-    again.distributions(text.cached, 1)
-    for layer, fresh in zip(text._cache.layers, again._cache.layers, strict=True):
-        assert layer.keys.shape[-2] == len(text.cached)
-        torch.testing.assert_close(layer.keys, fresh.keys, atol=1e-4, rtol=0)
-        torch.testing.assert_close(layer.values, fresh.values, atol=1e-4, rtol=0)
+    tiny.require_cache_of(text, model.open(1.0))
 
 
 def test_only_missing_tokens_are_run_and_in_one_pass(model, monkeypatch):
-    passes = []
-    forward = type(model.network).forward
-
-    def counted(network, input_ids, **given):
-        passes.append(input_ids.shape[1])
-        return forward(network, input_ids, **given)
-
-    monkeypatch.setattr(type(model.network), "forward", counted)
+    passes = tiny.counted_passes(model, monkeypatch)
     text = model.open(1.0)
     text.distributions((1, 2, 3, 4, 5), 1)
     text.distributions((1, 2, 3, 4, 5, 6), 1)
@@ -86,7 +75,7 @@ def test_only_missing_tokens_are_run_and_in_one_pass(model, monkeypatch):
     text.distributions((1, 2, 3, 9, 9, 9), 1)
     text.distributions((1, 2, 3, 9), 0)
     text.distributions((8, 2), 0)
-    assert passes == [5, 1, 3, 1, 2]
+    assert [tokens for tokens, _ in passes] == [5, 1, 3, 1, 2]
 
 
 def test_trailing_distributions_are_those_that_were_asked_for(model):
@@ -147,27 +136,18 @@ def test_sharded_weights_load_whole_and_a_lost_shard_is_named(tmp_path):
     whole = TransformerModel(tiny.network("llama"), "direct").open(1.0).distributions((4, 2), 1)
     np.testing.assert_array_equal(load_model(tmp_path, "hash", "cpu").open(1.0).distributions((4, 2), 1), whole)
     shards[1].unlink()
-    with pytest.raises(ConfigError, match=shards[1].name) as error:
-        load_model(tmp_path, "hash", "cpu")
-    assert "\n" not in str(error.value)
+    assert shards[1].name in refusal(load_model, tmp_path, "hash", "cpu")
 
 
-def test_a_missing_weight_is_refused_not_made_up(tmp_path):
+def test_missing_weights_and_a_truncated_file_are_refused_not_made_up(tmp_path):
     tiny.save(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ConfigError, match="1 weights are missing"):
-        load_model(tmp_path, "hash", "cpu")
-
-
-def test_a_truncated_file_is_told_on_one_line(tmp_path):
-    tiny.save(tmp_path)
+    assert "1 weights are missing" in refusal(load_model, tmp_path, "hash", "cpu")
     path = tmp_path / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ConfigError) as error:
-        load_model(tmp_path, "hash", "cpu")
-    assert "\n" not in str(error.value)
+    assert refusal(load_model, tmp_path, "hash", "cpu")
 
 
 @pytest.mark.parametrize(
@@ -186,16 +166,14 @@ def test_a_truncated_file_is_told_on_one_line(tmp_path):
 )  # fmt: skip
 def test_caches_that_cannot_roll_back_are_refused_by_name(config, cache, tmp_path):
     config.save_pretrained(tmp_path)
-    with pytest.raises(ConfigError, match=cache) as error:
-        load_model(tmp_path, "hash", "cpu")
-    assert "roll back" in str(error.value)
+    line = refusal(load_model, tmp_path, "hash", "cpu")
+    assert cache in line and "roll back" in line
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
 def test_an_absent_gpu_is_refused_and_auto_takes_the_cpu(tmp_path):
     tiny.save(tmp_path)
-    with pytest.raises(ConfigError, match="cuda"):
-        load_model(tmp_path, "hash", "cuda")
+    assert "cuda" in refusal(load_model, tmp_path, "hash", "cuda")
     assert load_model(tmp_path, "hash", "auto").network.device.type == "cpu"
 
 
@@ -204,6 +182,10 @@ def prompts(tmp_path):
     path = tmp_path / "prompts.jsonl"
     path.write_text(json.dumps({"name": "a", "kind": "news", "text": "HELLO"}) + "\n")
     return path
+
+
+def pair_of(drafter, verifier=None, **fields):
+    return HuggingFace(drafter=str(drafter), verifier=str(verifier or drafter), **fields)
 
 
 def test_a_pair_of_folders_describes_itself_and_loads(tmp_path, prompts):
@@ -221,20 +203,33 @@ def test_a_pair_of_folders_describes_itself_and_loads(tmp_path, prompts):
 
 def test_the_fingerprint_follows_weights_and_prompts(tmp_path, prompts):
     folder = tiny.save(tmp_path / "m")
-    before = HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts).fingerprint
-    assert HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts).fingerprint == before
+    before = pair_of(folder, prompts=prompts).fingerprint
+    assert pair_of(folder, prompts=prompts).fingerprint == before
     prompts.write_text(prompts.read_text().replace("HELLO", "WORLD"))
-    moved = HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts).fingerprint
+    moved = pair_of(folder, prompts=prompts).fingerprint
     tiny.save(folder, seed=9)
-    assert (
-        len({before, moved, HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts).fingerprint}) == 3
-    )
+    assert len({before, moved, pair_of(folder, prompts=prompts).fingerprint}) == 3
 
 
-def test_vocabularies_of_two_sizes_are_refused_naming_both(tmp_path):
-    drafter, verifier = tiny.save(tmp_path / "d"), tiny.save(tmp_path / "v", words=["a", "b", "c"])
-    with pytest.raises(ConfigError, match=r"61 tokens .* 3 in 61"):
-        HuggingFace(drafter=str(drafter), verifier=str(verifier)).load()
+SWAPPED = [*tiny.WORDS[:7], tiny.WORDS[8], tiny.WORDS[7], *tiny.WORDS[9:]]
+MORE = [*tiny.WORDS, "!", "?"]
+
+
+@pytest.mark.parametrize(
+    ("drafter", "verifier", "words"),
+    [
+        ({}, {"words": ["a", "b", "c"]}, "drafter has 61 tokens in distributions of 61, verifier 3 in 61"),
+        ({}, {"words": SWAPPED}, "differ at token 'H'"),
+        (
+            {"words": MORE},
+            {"words": MORE, "padding": 8},
+            "drafter has 63 tokens in distributions of 61, verifier 63 in 69; a pair shares one",
+        ),
+    ],
+)
+def test_vocabularies_that_differ_in_size_token_or_more_than_padding_are_refused(drafter, verifier, words, tmp_path):
+    pair = pair_of(tiny.save(tmp_path / "d", **drafter), tiny.save(tmp_path / "v", **verifier))
+    assert words in refusal(pair.load)
 
 
 PADDED = "next-token distributions of 64 (drafter) and 69 ids are cut to the tokenizer's 61 and renormalised"
@@ -245,7 +240,7 @@ def padded(tmp_path, prompts):
     """One tokenizer of 61 ids, embeddings of 64 and 69."""
     drafter = tiny.save(tmp_path / "d", "gpt2", padding=3)
     verifier = tiny.save(tmp_path / "v", "llama", seed=1, padding=8)
-    return HuggingFace(drafter=str(drafter), verifier=str(verifier), prompts=prompts)
+    return pair_of(drafter, verifier, prompts=prompts)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
@@ -279,25 +274,15 @@ def test_a_padded_pair_is_another_than_its_unpadded_distributions_and_says_so_be
     folder = tmp_path / "v"
     cut, whole = (load_model(folder, "hash", "cpu", vocabulary) for vocabulary in (tiny.VOCABULARY, None))
     assert cut.fingerprint != whole.fingerprint and (cut.vocabulary, whole.vocabulary) == (61, 69)
-    even = HuggingFace(drafter=str(tiny.save(tmp_path / "e")), verifier=str(tiny.save(tmp_path / "f")))
+    even = pair_of(tiny.save(tmp_path / "e"), tiny.save(tmp_path / "f"))
     assert even.remark == "" and even.vocabulary == tiny.VOCABULARY
-
-
-def test_embeddings_of_two_sizes_of_which_one_is_no_padding_are_refused(tmp_path, prompts):
-    words = [*tiny.WORDS, "!", "?"]
-    drafter = tiny.save(tmp_path / "d", words=words)
-    verifier = tiny.save(tmp_path / "v", words=words, padding=8)
-    with pytest.raises(
-        ConfigError, match="drafter has 63 tokens in distributions of 61, verifier 63 in 69; a pair shares one"
-    ):
-        HuggingFace(drafter=str(drafter), verifier=str(verifier), prompts=prompts).load()
 
 
 @pytest.mark.parametrize(("stated", "ends"), [(None, ()), (7, (7,)), ([9, 7, 9], (9, 7))])
 def test_texts_end_at_each_id_that_the_generation_config_states(stated, ends, tmp_path, prompts):
     folder = tiny.save(tmp_path / "m")
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": stated}))
-    pair = HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts)
+    pair = pair_of(folder, prompts=prompts)
     assert pair.load().end_tokens == ends
     before = pair.fingerprint
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 3}))
@@ -307,7 +292,7 @@ def test_texts_end_at_each_id_that_the_generation_config_states(stated, ends, tm
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"eos_token_id": [1, 61]}', r"eos_token_id = \[1, 61\]: must be an id below 61, or a list of such"),
+        ('{"eos_token_id": [1, 61]}', "eos_token_id = [1, 61]: must be an id below 61, or a list of such"),
         ('{"eos_token_id": "</s>"}', "eos_token_id = '</s>': must be an id below 61"),
         ('{"eos_token_id": true}', "eos_token_id = True: must be an id below 61"),
         ("[1]", "must be a JSON object"),
@@ -317,9 +302,7 @@ def test_texts_end_at_each_id_that_the_generation_config_states(stated, ends, tm
 def test_what_is_no_end_token_is_told_on_one_line(text, said, tmp_path, prompts):
     folder = tiny.save(tmp_path / "m")
     (folder / "generation_config.json").write_text(text)
-    with pytest.raises(ConfigError, match=rf"generation_config\.json: {said}") as error:
-        HuggingFace(drafter=str(folder), verifier=str(folder), prompts=prompts).load()
-    assert "\n" not in str(error.value)
+    assert f"generation_config.json: {said}" in refusal(pair_of(folder, prompts=prompts).load)
 
 
 def test_the_ids_of_a_tokenizer_are_counted_without_loading_it(tmp_path, monkeypatch):
@@ -335,22 +318,13 @@ def test_the_ids_of_a_tokenizer_are_counted_without_loading_it(tmp_path, monkeyp
         zoo._ids_of_tokenizer(folder)
 
 
-def test_vocabularies_are_compared_token_by_token(tmp_path):
-    swapped = [*tiny.WORDS[:7], tiny.WORDS[8], tiny.WORDS[7], *tiny.WORDS[9:]]
-    drafter, verifier = tiny.save(tmp_path / "d"), tiny.save(tmp_path / "v", words=swapped)
-    with pytest.raises(ConfigError, match="differ at token 'H'"):
-        HuggingFace(drafter=str(drafter), verifier=str(verifier)).load()
-
-
 def test_a_folder_without_safetensors_is_refused(tmp_path):
     tiny.CONFIGS["llama"]().save_pretrained(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(ConfigError, match="no safetensors"):
-        HuggingFace(drafter=str(tmp_path), verifier=str(tmp_path)).load()
+        pair_of(tmp_path).load()
 
 
 def test_a_name_that_is_neither_folder_nor_hub_id_is_told_on_one_line(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ConfigError, match="nobody/nothing") as error:
-        _ = HuggingFace(drafter="nobody/nothing", verifier="nobody/nothing").vocabulary
-    assert "\n" not in str(error.value)
+    assert "nobody/nothing" in refusal(lambda: pair_of("nobody/nothing").vocabulary)

@@ -1,33 +1,45 @@
-"""The rule of acceptance, by exact integration over its uniforms."""
+"""The rule of acceptance, by exact integration over its uniforms; of a tree, siblings in turn by what is left of both
+distributions."""
 
 import itertools
 import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from models.interface import TokenTree
 from models.verification import (
+    TreeVerdict,
     Verdict,
     couple,
     couple_along,
+    draw_children,
     entropy_bits,
     inverse_cdf,
     race,
     reject_along,
     total_variation,
     verify,
+    verify_tree,
 )
+
+LARGEST = np.nextafter(1.0, 0.0)
 
 
 @st.composite
-def distributions(draw, vocabulary, rows):
-    """Rows of probabilities [rows, V], zeros included."""
+def counts(draw, vocabulary, rows):
+    """Rows of integer counts [rows, V], none without mass, zeros included."""
     weights = draw(arrays(np.int64, (rows, vocabulary), elements=st.integers(0, 50)))
     weights[:, 0] += weights.sum(axis=1) == 0
-    return weights / weights.sum(axis=1, keepdims=True)
+    return weights
+
+
+def distributions(vocabulary, rows):
+    """Rows of probabilities [rows, V], zeros included."""
+    return counts(vocabulary, rows).map(lambda weights: weights / weights.sum(axis=1, keepdims=True))
 
 
 def intervals(breakpoints):
@@ -99,16 +111,14 @@ def test_a_token_the_verifier_excludes_is_never_accepted():
 
 def test_equal_distributions_accept_even_at_the_largest_uniform():
     p = np.full((2, 3), 1 / 3)
-    u = np.nextafter(1.0, 0.0)
-    assert verify(p, np.array([2]), p[:1], np.array([u, u])) == Verdict(1, 2)
+    assert verify(p, np.array([2]), p[:1], np.array([LARGEST, LARGEST])) == Verdict(1, 2)
 
 
 def test_rejection_with_an_empty_residual_draws_from_the_target():
     below = np.nextafter(0.5, 0)
     p = np.array([[below, 0.5], [1.0, 0.0]])
     qhat = np.array([[0.5, 0.5]])
-    u = np.nextafter(1.0, 0.0)
-    assert verify(p, np.array([0]), qhat, np.array([u, 0.9])) == Verdict(0, 1)
+    assert verify(p, np.array([0]), qhat, np.array([LARGEST, 0.9])) == Verdict(0, 1)
 
 
 @pytest.mark.parametrize(
@@ -130,10 +140,9 @@ def test_inverse_cdf_of_counts_agrees_with_exact_fractions(counts, u):
 
 
 def test_inverse_cdf_at_the_edge_never_returns_a_weightless_index():
-    u = np.nextafter(1.0, 0.0)
     weights = np.array([0.0, 1e-300, 3e-308, 0.0, 0.0])
-    assert weights[inverse_cdf(weights, u)] > 0
-    assert inverse_cdf(np.array([0, 5, 0]), u) == 1
+    assert weights[inverse_cdf(weights, LARGEST)] > 0
+    assert inverse_cdf(np.array([0, 5, 0]), LARGEST) == 1
     assert inverse_cdf(np.array([0, 5, 0]), 0.0) == 1
     assert inverse_cdf(np.array([0.0, 0.1, 0.0]), 1.0) == 1
 
@@ -156,14 +165,6 @@ def test_coupled_text_is_the_verifiers_whatever_was_drafted():
         assert verdict.accepted == 3 or drafts[verdict.accepted] != own[verdict.accepted]
 
 
-def test_race_follows_its_distribution():
-    distribution = np.array([0.1, 0.0, 0.6, 0.3])
-    exponentials = np.random.default_rng(2).exponential(size=(20_000, 4))
-    shares = np.bincount([race(distribution, row) for row in exponentials], minlength=4) / 20_000
-    assert shares[1] == 0
-    assert np.all(np.abs(shares - distribution) <= 5 * np.sqrt(distribution * (1 - distribution) / 20_000))
-
-
 def test_a_token_next_to_impossible_loses_the_race_without_a_word():
     with np.errstate(all="raise"):
         assert race(np.array([1e-310, 1.0]), np.array([0.5, 3.0])) == 1
@@ -180,16 +181,6 @@ def test_race_on_counts_equals_race_on_probabilities():
     for _ in range(100):
         counts, exponentials = rng.multinomial(64, np.ones(8) / 8), rng.exponential(size=8)
         assert race(counts, exponentials) == race(counts / 64, exponentials)
-
-
-def test_match_probability_of_the_race_meets_its_bound():
-    rng = np.random.default_rng(4)
-    p, q = rng.dirichlet(np.ones(5), size=2)
-    n = 20_000
-    hits = np.mean([race(p, e) == race(q, e) for e in rng.exponential(size=(n, 5))])
-    tv = float(total_variation(p, q))
-    assert hits >= (1 - tv) / (1 + tv) - 5 * np.sqrt(0.25 / n)
-    assert hits <= 1 - tv + 5 * np.sqrt(0.25 / n)
 
 
 def test_entropy_counts_only_what_can_happen():
@@ -238,3 +229,125 @@ def test_distributions_that_depend_on_the_drafts_are_judged_where_the_drafts_lea
     for token, accepted in ((0, 0), (1, 1)):
         verdict = reject_along(lambda prefix: np.array(after[prefix]), np.array([token]), qhat, np.array([0.9, 0.5]))
         assert verdict == Verdict(accepted, 1)
+
+
+def judge(p, tree, qhat, uniforms):
+    """By rows p [N + 1, V] and qhat, of the text and then of each node."""
+    return verify_tree(lambda node: p[node + 1], tree, lambda node: qhat[node + 1], np.asarray(uniforms))
+
+
+@given(
+    distributions(6, 5),
+    distributions(6, 4),
+    st.lists(st.floats(0, 1, exclude_max=True), min_size=5, max_size=5),
+    st.integers(0),
+)
+def test_a_tree_of_one_branch_is_judged_as_verify_judges_its_line(p, qhat, uniforms, seed):
+    rng = np.random.default_rng(seed)
+    drafts = np.array([rng.choice(6, p=distribution) for distribution in qhat])
+    line = TokenTree.line(tuple(drafts.tolist()))
+    verdict = verify(p, drafts, qhat, np.array(uniforms))
+    assert judge(p, line, qhat, uniforms) == TreeVerdict(tuple(range(verdict.accepted)), verdict.token)
+
+
+@given(distributions(6, 1), st.integers(1, 2**16), st.floats(0, 1, exclude_max=True))
+@settings(max_examples=50)
+def test_one_branch_draws_its_correction_from_the_very_floats_of_verify(qhat, steps, u):
+    """p next to qhat, so that what is left is nothing but rounding."""
+    p = np.vstack([qhat + steps * np.spacing(qhat) * np.resize([1, -1], 6), qhat])
+    draft = int(np.flatnonzero(p[0] < qhat[0])[0]) if (p[0] < qhat[0]).any() else int(np.argmax(qhat))
+    verdict = verify(p, np.array([draft]), qhat, np.array([LARGEST, u]))
+    judged = judge(p, TokenTree.line((draft,)), qhat, [LARGEST, u])
+    assert (len(judged.path), judged.token) == (verdict.accepted, verdict.token)
+
+
+def test_a_tree_without_nodes_is_sampled_from_the_target():
+    p = np.array([[0.25, 0.0, 0.75]])
+    drawn = [judge(p, TokenTree((), ()), np.empty((0, 3)), [u]) for u in (0.0, 0.2499, 0.25, 0.999)]
+    assert drawn == [TreeVerdict((), token) for token in (0, 0, 2, 2)]
+
+
+P = np.array([0.1, 0.2, 0.3, 0.4])
+Q = np.array([0.4, 0.3, 0.2, 0.1])
+"""What is left of P after a rejection by Q: 0, 0, .1, .3, that is 1/4 and 3/4. Of Q without token 0: .5, 1/3, 1/6."""
+
+
+@pytest.mark.parametrize(
+    ("uniforms", "verdict"),
+    [
+        ([0.2499, 0, 0], TreeVerdict((0,), 0)),  # .1 / .4
+        ([0.25, 0.7499, 0], TreeVerdict((1,), 0)),  # (1/4) / (1/3)
+        ([0.25, 0.75, 0.0], TreeVerdict((), 3)),  # left: 3/4 of token 3 and nothing of token 2
+        ([0.25, 0.75, LARGEST], TreeVerdict((), 3)),
+    ],
+)
+def test_the_second_sibling_is_judged_by_what_is_left_of_both_distributions(uniforms, verdict):
+    assert judge([P] * 3, TokenTree((0, 2), (-1, -1)), [Q] * 3, uniforms) == verdict
+
+
+def test_accepted_nodes_lead_down_to_their_own_children_and_distributions():
+    tree = TokenTree((0, 2, 1, 3, 0), (-1, -1, 0, 1, 1))
+    p = np.eye(4)[[2, 0, 0, 0, 3, 1]]  # after the text 2, after node 1 (token 2) 0, after node 4 (token 0) 1
+    p[2] = [1, 0, 0, 0]
+    asked = []
+
+    def distribution_after(node):
+        asked.append(node)
+        return p[node + 1]
+
+    def qhat(node):
+        asked.append(("qhat", node))
+        return np.full(4, 0.25)
+
+    assert verify_tree(distribution_after, tree, qhat, np.full(6, 0.5)) == TreeVerdict((1, 4), 1)
+    assert asked == [-1, ("qhat", -1), 1, ("qhat", 1), 4]
+
+
+def test_a_sibling_that_takes_all_that_qhat_had_left_leaves_the_rest_to_the_target():
+    """The support is exhausted: what is left of p has no mass on it, or all of the last sibling's."""
+    qhat = np.array([0.5, 0.5, 0.0, 0.0])
+    p = np.array([0.1, 0.3, 0.2, 0.4])
+    tree = TokenTree((0, 1), (-1, -1))
+    assert judge([p] * 3, tree, [qhat] * 3, [LARGEST, LARGEST, 0.3]) == TreeVerdict((), 2)
+    assert judge([p] * 3, tree, [qhat] * 3, [LARGEST, LARGEST, 0.34]) == TreeVerdict((), 3)
+
+
+@pytest.mark.parametrize("tokens", [(0, 2), (0, 1, 2)])
+def test_a_sibling_that_cannot_have_been_drawn_is_refused(tokens):
+    qhat = np.array([0.5, 0.5, 0.0, 0.0])
+    tree = TokenTree(tokens, (-1,) * len(tokens))
+    with pytest.raises(ValueError, match="token 2 cannot have been drawn"):
+        judge([np.array([0, 0, 0, 1.0])] * 4, tree, [qhat] * 4, [0.5] * (len(tokens) + 1))
+
+
+def test_another_number_of_uniforms_is_refused():
+    with pytest.raises(ValueError, match=r"\(3,\) expected"):
+        judge([P] * 3, TokenTree((0, 2), (-1, -1)), [Q] * 3, [0.5] * 2)
+
+
+@given(counts(7, 1), st.integers(0, 9), st.lists(st.floats(0, 1, exclude_max=True), min_size=9, max_size=9))
+@settings(max_examples=50)
+def test_children_differ_have_counts_and_are_as_many_as_there_can_be(weights, width, uniforms):
+    before = weights[0].copy()
+    children = draw_children(weights[0], width, np.array(uniforms))
+    assert len(set(children)) == len(children) == min(width, np.count_nonzero(before))
+    assert all(before[child] for child in children)
+    assert np.array_equal(weights[0], before)
+    if children:
+        assert children[0] == inverse_cdf(before, uniforms[0])
+
+
+def test_children_follow_the_distribution_of_draws_without_replacement():
+    """The six orders of three counts that sum to 6, on a grid of uniforms whose sides 6, then 5, 4 or 3 divide."""
+    weights = np.array([1, 0, 2, 3])
+    share = dict.fromkeys(itertools.permutations([0, 2, 3]), 0)
+    for u in range(6):
+        for v in range(60):
+            share[draw_children(weights, 3, np.array([(u + 0.5) / 6, (v + 0.5) / 60, 0.5]))] += 1
+    exact = {order: weights[order[0]] / 6 * weights[order[1]] / (6 - weights[order[0]]) for order in share}
+    assert share == pytest.approx({order: 360 * chance for order, chance in exact.items()}, abs=1e-9)
+
+
+def test_fewer_uniforms_than_children_are_refused():
+    with pytest.raises(ValueError, match="2 uniforms: 3 expected"):
+        draw_children(np.array([1, 2, 3]), 3, np.zeros(2))

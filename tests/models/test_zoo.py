@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 import pytest
+from refusals import refusal
 
-from kinds import ConfigError
 from kinds.files import sha256
 from models.bundled.sotu import Sotu
 from models.cards import WEIGHTS
@@ -82,18 +82,14 @@ def test_a_damaged_or_missing_file_is_told_on_one_line(copied, name):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(ConfigError, match=f"{name}: damaged") as error:
-        Sotu().load()
-    assert "\n" not in str(error.value)
+    assert f"{name}: damaged" in refusal(Sotu().load)
     path.unlink()
-    with pytest.raises(ConfigError, match=f"{name}: cannot be read"):
-        Sotu().load()
+    assert f"{name}: cannot be read" in refusal(Sotu().load)
 
 
 def test_a_missing_card_is_told_before_anything_is_loaded(copied):
     (copied / "card.json").unlink()
-    with pytest.raises(ConfigError, match=r"card\.json: cannot be read"):
-        _ = Sotu().vocabulary
+    assert "card.json: cannot be read" in refusal(lambda: Sotu().vocabulary)
 
 
 def test_the_fingerprint_names_the_rungs_that_run():

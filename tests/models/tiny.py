@@ -1,5 +1,6 @@
 """Tiny random models of several architectures, saved to disk as any model is: what the loading tests read."""
 
+from functools import wraps
 from pathlib import Path
 
 import torch
@@ -10,49 +11,22 @@ VOCABULARY = 61
 CONTEXT = 96
 WORDS = [*(chr(ord("A") + i) for i in range(VOCABULARY - 1)), "<|endoftext|>"]
 
+SIZES = {"vocab_size": VOCABULARY, "hidden_size": 32, "max_position_embeddings": CONTEXT}
+LAYERS = {"num_hidden_layers": 2, "num_attention_heads": 4}
 CONFIGS = {
-    "llama": lambda: transformers.LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=CONTEXT,
-    ),
+    "llama": lambda: transformers.LlamaConfig(**SIZES, **LAYERS, num_key_value_heads=2, intermediate_size=48),
     "gpt2": lambda: transformers.GPT2Config(
         vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=CONTEXT, bos_token_id=0, eos_token_id=0
     ),
     "gpt_neo": lambda: transformers.GPTNeoConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        num_layers=2,
-        num_heads=4,
-        attention_types=[[["global", "local"], 1]],
-        window_size=7,
-        max_position_embeddings=CONTEXT,
-        bos_token_id=0,
+        **SIZES, num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]], window_size=7, bos_token_id=0,
         eos_token_id=0,
     ),
     "opt": lambda: transformers.OPTConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        ffn_dim=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        word_embed_proj_dim=24,
-        max_position_embeddings=CONTEXT,
-        do_layer_norm_before=True,
+        **SIZES, **LAYERS, ffn_dim=48, word_embed_proj_dim=24, do_layer_norm_before=True
     ),
-    "gpt_neox": lambda: transformers.GPTNeoXConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=48,
-        max_position_embeddings=CONTEXT,
-    ),
-}
+    "gpt_neox": lambda: transformers.GPTNeoXConfig(**SIZES, **LAYERS, intermediate_size=48),
+}  # fmt: skip
 
 
 def network(architecture: str, seed: int = 0, spread: float = 0.2, padding: int = 0) -> transformers.PreTrainedModel:
@@ -85,3 +59,25 @@ def tokenizer(words: list[str] | None = None) -> Tokenizer:
     made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     made.decoder = decoders.Fuse()
     return made
+
+
+def counted_passes(model, monkeypatch) -> list[tuple[int, int]]:
+    """Of each pass that the model makes from now on: its new tokens, and the distributions that it is asked for."""
+    passes, forward = [], type(model.network).forward
+
+    @wraps(forward)
+    def counted(network, input_ids, **given):
+        passes.append((input_ids.shape[1], given["logits_to_keep"]))
+        return forward(network, input_ids, **given)
+
+    monkeypatch.setattr(type(model.network), "forward", counted)
+    return passes
+
+
+def require_cache_of(text, fresh) -> None:
+    """The keys and values of each layer are those of a fresh pass over what is said to be cached, and no more (I10)."""
+    fresh.distributions(text.cached, 0)
+    for layer, other in zip(text._cache.layers, fresh._cache.layers, strict=True):
+        assert layer.keys.shape[-2] == layer.values.shape[-2] == len(text.cached)
+        torch.testing.assert_close(layer.keys, other.keys, atol=1e-4, rtol=0)
+        torch.testing.assert_close(layer.values, other.values, atol=1e-4, rtol=0)

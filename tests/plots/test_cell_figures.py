@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from figures import curves_of, drawn, names_beside
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -57,12 +57,6 @@ def by_name() -> pd.DataFrame:
         spread = {name + CI_SUFFIX: 0.1 * value for name, value in metrics.items()}
         rows.append({"scheme.kind": kind, "curve": kind, "uplink.label": link, "n": 3, **metrics, **spread})
     return pd.DataFrame(rows)
-
-
-def drawn(name: str, table: pd.DataFrame, axis: str | None = None) -> Figure:
-    figure = plots.draw(name, table, axis)
-    assert figure is not None
-    return figure
 
 
 def texts(ax: Axes) -> dict[tuple[int, int], str]:
@@ -112,7 +106,7 @@ def test_a_factorial_is_told_from_what_was_chosen() -> None:
 
 
 def test_each_cell_of_the_heat_map_is_its_setting_and_the_lowest_is_framed() -> None:
-    figure = drawn("heatmap", settings())
+    figure = drawn("heatmap", settings(), None)
     panels = [(rate, t) for rate in RATES for t in TEMPERATURES]
     assert len(figure.axes) == 4
     for ax, (rate, t) in zip(figure.axes, panels, strict=True):
@@ -122,35 +116,23 @@ def test_each_cell_of_the_heat_map_is_its_setting_and_the_lowest_is_framed() -> 
             value, drafts = text.split("\n")
             assert float(value) == pytest.approx(1e3 * wanted[row, column], rel=6e-3) and int(drafts) == length
         assert frames(ax) == [divmod(int(np.argmin(wanted)), len(ELLS))]
-        assert [label.get_text() for label in ax.get_yticklabels()] == ["2", "8", "32"]
+        assert names_beside(ax) == ["2", "8", "32"]
     assert [ax.get_title() for ax in figure.axes] == ["temperature 0.5", "temperature 1", "", ""]
     beside = [ax.get_ylabel() for ax in figure.axes[::2]]
     assert beside == [f"uplink rate {rate}\nvalues in ms\nK" for rate in ("1 kbit/s", "1 Mbit/s")]
-
-
-def test_without_chosen_lengths_a_cell_says_its_latency_alone() -> None:
-    figure = drawn("heatmap", settings().assign(**{"scheme.max_drafts": 4}))
-    assert all("\n" not in text for ax in figure.axes for text in texts(ax).values())
+    of_one_length = drawn("heatmap", settings().assign(**{"scheme.max_drafts": 4}))
+    assert all("\n" not in text for ax in of_one_length.axes for text in texts(ax).values())
 
 
 def test_the_best_setting_is_the_one_with_the_lowest_mean() -> None:
-    figure = drawn("best_setting", settings())
-    titles = [ax.get_title() for ax in figure.axes]
-    assert titles == ["K", "ell", "L", "latency per token"]
+    figure = drawn("best_setting", settings(), None)
+    assert [ax.get_title() for ax in figure.axes] == ["K", "ell", "L", "latency per token"]
     for name, ax in zip(("k", "ell"), figure.axes, strict=False):
         for (row, column), text in texts(ax).items():
             rate, t = RATES[row], TEMPERATURES[column]
             k, ell = min(itertools.product(KS, ELLS), key=lambda s: latency(*s, t, rate))
             assert float(text) == {"k": k, "ell": ell}[name]
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["1 kbit/s", "1 Mbit/s"]
-
-
-@pytest.mark.parametrize("name", ["heatmap", "best_setting"])
-def test_what_is_no_factorial_has_no_heat_map(name: str) -> None:
-    table = settings()
-    assert plots.draw(name, table[table["scheme.k"] == 2], None) is None
-    assert plots.draw(name, by_name(), "uplink.label") is None
-    assert plots.draw(name, table.assign(latency_per_token_s=math.nan), None) is None
+    assert names_beside(figure.axes[0]) == ["1 kbit/s", "1 Mbit/s"]
 
 
 def test_groups_show_each_scheme_in_each_row_with_its_interval() -> None:
@@ -158,18 +140,16 @@ def test_groups_show_each_scheme_in_each_row_with_its_interval() -> None:
     figure = drawn("groups", table, "uplink.label")
     assert len(figure.axes) == len(PANELS)
     for ax, (metric, _) in zip(figure.axes, PANELS, strict=True):
-        marks = {str(c.get_label()): c for c in ax.containers if isinstance(c, ErrorbarContainer)}
         rows = table[table["scheme.kind"] == "k_sqs"]
-        line = marks["k_sqs"].lines[0]
+        line = curves_of(ax)["k_sqs"].lines[0]
         np.testing.assert_allclose(line.get_xdata(), rows[metric])
         assert [round(y) for y in line.get_ydata()] == [0, 1]
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["thin", "/home/me/wide.path"]
+    assert names_beside(figure.axes[0]) == ["thin", "/home/me/wide.path"]
     assert figure.axes[1].get_xscale() == "log" and figure.axes[2].get_xscale() == "linear"
 
 
 def test_the_table_of_use_frames_the_best_that_keeps_the_distribution_and_stars_what_a_reader_can_follow() -> None:
-    figure = drawn("useful", by_name(), "uplink.label")
-    (ax,) = figure.axes
+    (ax,) = drawn("useful", by_name(), "uplink.label").axes
     said = texts(ax)
     assert said[0, 0] == "1 s" and said[0, 1] == "3 s" and said[1, 2] == "450 ms" and said[0, 3] == "10 ms*"
     assert READING_S == 0.2 and sorted(frames(ax)) == [(0, 2), (1, 2)]
@@ -180,7 +160,11 @@ def test_the_table_of_use_frames_the_best_that_keeps_the_distribution_and_stars_
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["groups", "useful"])
-def test_a_number_is_no_name(name: str) -> None:
-    table = by_name().assign(**{"uplink.label": [1.0] * 4 + [2.0] * 4})
-    assert plots.draw(name, table, "uplink.label") is None and plots.draw(name, table, None) is None
+def test_what_is_no_factorial_has_no_heat_map_and_a_number_is_no_name() -> None:
+    table, numbered = settings(), by_name().assign(**{"uplink.label": [1.0] * 4 + [2.0] * 4})
+    for name in ("heatmap", "best_setting"):
+        assert plots.draw(name, table[table["scheme.k"] == 2], None) is None
+        assert plots.draw(name, by_name(), "uplink.label") is None
+        assert plots.draw(name, table.assign(latency_per_token_s=math.nan), None) is None
+    for name in ("groups", "useful"):
+        assert plots.draw(name, numbered, "uplink.label") is None and plots.draw(name, numbered, None) is None

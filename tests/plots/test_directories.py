@@ -8,29 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
-import pandas as pd
 import pytest
+from figures import AXIS, drawn, summary
 
-import plots
 from kinds import ConfigError
 from kinds.files import write_note
 from scenarios.command.cli import main
 from scenarios.command.report.drawing import PlotOptions, read_labels, redraw
 from simulator.results.result_directory import record
 
-Make = Callable[..., pd.DataFrame]
 Results = Callable[..., Path]
-AXIS = "uplink.rate.bps"
 
 
 @pytest.fixture
-def results(summary: Make, tmp_path: Path) -> Results:
+def results(tmp_path: Path) -> Results:
     """Writes a result directory of two schemes: `results(name, axis=..., figures=..., k=...)`."""
 
     def write(name: str, axis: str = AXIS, figures: tuple[str, ...] = ("latency",), k: float = 8) -> Path:
-        table = summary(rates=(1e3, 1e5), schemes=["cloud_only", "k_sqs"], axis=axis).drop(
-            columns=["curve", "capacity", "bounded"]
-        )
+        table = summary(rates=(1e3, 1e5), schemes=["cloud_only", "k_sqs"], axis=axis)
+        table = table.drop(columns=["curve", "capacity", "bounded"])
         table["scheme.k"] = table["scheme.kind"].map({"k_sqs": k})
         folder = tmp_path / name
         folder.mkdir(parents=True)
@@ -41,6 +37,12 @@ def results(summary: Make, tmp_path: Path) -> Results:
         return folder
 
     return write
+
+
+@pytest.fixture
+def text_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a user may have it, so that what is written can be read in the file."""
+    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")
 
 
 def typed(*words: object) -> int:
@@ -64,10 +66,8 @@ def test_formats_and_the_place_are_the_users(results: Results, tmp_path: Path) -
     assert [path.name for path in (tmp_path / "paper").iterdir()] == ["bits.pdf"]
 
 
-def test_curves_of_several_directories_are_told_apart_by_their_names(
-    results: Results, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")  # as a user may have it: text as text
+@pytest.mark.usefixtures("text_as_text")
+def test_curves_of_several_directories_are_distinguished_by_their_names(results: Results) -> None:
     one, other = results("run_one"), results("x/run_two", k=16)
     assert list(redraw([one, other], PlotOptions(formats=["svg"]), pytest.fail)) == [
         one / "figures" / "with_run_two" / "latency.svg"
@@ -81,10 +81,10 @@ def test_curves_of_several_directories_are_told_apart_by_their_names(
     assert ">K-SQS, x_run_two<" in redrawn[0].read_text()
 
 
+@pytest.mark.usefixtures("text_as_text")
 def test_labels_are_the_users_and_those_of_nothing_are_warned_of(
-    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")  # as a user may have it: text as text
     folder = results("a")
     (tmp_path / "labels.yaml").write_text(f"k_sqs: Ours\n{AXIS}: Thin link\nksqs: typo\n")
     assert typed(folder, "--labels", tmp_path / "labels.yaml", "--no-title") == 0
@@ -123,28 +123,6 @@ def test_a_label_file_is_names_and_words(tmp_path: Path) -> None:
         read_labels(tmp_path / "labels.yaml")
 
 
-OWN_FIGURE = """import plots
-from plots.bits_figure import draw
-
-plots.register("own_in_tests", "bits once more", draw)
-"""
-
-
-def test_the_figures_that_are_known_are_drawn_and_a_line_names_one_that_is_not(
-    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(plots, "FIGURES", dict(plots.FIGURES))
-    folder = results("a", figures=("own_in_tests", "latency"))
-    assert typed(folder, "--format=svg") == 0
-    said = capsys.readouterr()
-    assert said.out == f"{folder}/figures/latency.svg\n"
-    assert said.err.startswith("sqsim: figure own_in_tests: is not drawn") and said.err.count("\n") == 1
-    (tmp_path / "mine.py").write_text(OWN_FIGURE)
-    assert typed(folder, "--format=svg", "--import", tmp_path / "mine.py") == 0
-    said = capsys.readouterr()
-    assert said.out.split() == [f"{folder}/figures/{name}.svg" for name in ("own_in_tests", "latency")] and not said.err
-
-
 @pytest.mark.parametrize("name", ["figures", "figures/latency.svg"])
 def test_nothing_is_drawn_through_a_link(
     name: str, results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -159,16 +137,12 @@ def test_nothing_is_drawn_through_a_link(
     assert [each.read_text() for each in (tmp_path / "elsewhere").iterdir()] == ["mine"]
 
 
-def test_a_name_with_mathematics_or_control_characters_is_drawn_as_text(
-    summary: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")  # as a user may have it: text as text
+@pytest.mark.usefixtures("text_as_text")
+def test_a_name_with_mathematics_or_control_characters_is_drawn_as_text() -> None:
     table = summary(schemes=("k_sqs", "cloud_only"))
     odd = "$\\frac{1$ \x1b[31mred"
     table["curve"] = table["curve"].str.replace("cloud_only", odd)
-    figure = plots.draw("latency", table, AXIS)
-    assert figure is not None
     with io.BytesIO() as file:
-        figure.savefig(file, format="svg")
+        drawn("latency", table).savefig(file, format="svg")
         text = file.getvalue().decode()
     assert "$\\frac{1$ \\x1b[31mred" in text and "\x1b" not in text

@@ -6,59 +6,48 @@ import itertools
 import math
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from figures import (
+    AXIS,
+    GENERAL,
+    bars_of,
+    curves_of,
+    drawn,
+    legend_of,
+    names_beside,
+    summary,
+    titles_of,
+    widths_of,
+    words_around,
+)
 from matplotlib._constrained_layout import do_constrained_layout
+from matplotlib.axes import Axes
 from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 import plots
 from plots import breakdown_figure
+from plots.along_axis import _with_a_course
 from plots.axes import place
 from plots.breakdown_figure import COLOURS
 from plots.style import SCHEMES, looks
 from simulator.results.columns import BREAKDOWN
 
-Make = Callable[..., pd.DataFrame]
-AXIS = "uplink.rate.bps"
 BITS = ("cloud_only", "dense", "k_sqs", "c_sqs")
-
-
-def drawn(name: str, table: pd.DataFrame, axis: str | None = AXIS) -> Figure:
-    figure = plots.draw(name, table, axis)
-    assert figure is not None
-    return figure
-
-
-def curves_of(figure: Figure) -> dict[str, ErrorbarContainer]:
-    (ax,) = figure.axes
-    return {str(c.get_label()): c for c in ax.containers if isinstance(c, ErrorbarContainer)}
-
-
-def words_around(figure: Figure) -> list[str]:
-    """What is written around the axes: title, labels of axes, caption."""
-    return [text.get_text() for text in figure.texts]
-
-
-def bars_of(figure: Figure, panel: int = 0) -> list[BarContainer]:
-    return [c for c in figure.axes[panel].containers if isinstance(c, BarContainer)]
-
-
 FIVE = (*BITS, "s_q")
 
 
-def test_the_latency_curves_are_the_means_with_their_intervals_on_the_scale_of_the_axis(summary: Make) -> None:
+def test_the_latency_curves_are_the_means_with_their_intervals_on_the_scale_of_the_axis() -> None:
     for rates, reach in (((1e3, 1e4, 1e6), (math.exp(-0.1), math.exp(0.1))), ((1e4, 1.2e4), (0.9, 1.1))):
         table = summary(rates=rates, schemes=FIVE)
-        curves = curves_of(drawn("latency", table))
+        curves = curves_of(*drawn("latency", table).axes)
         assert list(curves) == [*FIVE]
         for kind, container in curves.items():
             rows = table[table["scheme.kind"] == kind]
@@ -69,14 +58,14 @@ def test_the_latency_curves_are_the_means_with_their_intervals_on_the_scale_of_t
                 np.testing.assert_allclose(cap.get_ydata(), times * rows["latency_per_token_s"])
 
 
-def test_up_to_four_curves_have_bands_and_more_have_bars(summary: Make) -> None:
+def test_up_to_four_curves_have_bands_and_more_have_bars() -> None:
     for schemes, banded in (([*BITS], True), ([*FIVE], False)):
         (ax,) = drawn("latency", summary(schemes=schemes)).axes
         assert len(ax.collections) == len(schemes)  # bands, or whiskers
         assert all(isinstance(each, FillBetweenPolyCollection) == banded for each in ax.collections)
 
 
-def test_latency_over_decades_is_log_log_and_every_interval_is_inside_the_axes(summary: Make) -> None:
+def test_latency_over_decades_is_log_log_and_every_interval_is_inside_the_axes() -> None:
     figure = drawn("latency", summary())
     (ax,) = figure.axes
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
@@ -85,41 +74,50 @@ def test_latency_over_decades_is_log_log_and_every_interval_is_inside_the_axes(s
     figure.canvas.draw()
     assert [t.get_text() for t in ax.get_xticklabels()] == ["1k", "10k", "100k", "1M"]
     assert "uplink rate (bit/s)" in words_around(figure)
-    assert all(t.get_text().endswith("s") for t in ax.get_yticklabels())
+    assert all(name.endswith("s") for name in names_beside(ax))
 
 
-def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value(summary: Make) -> None:
+def stacked(ax: Axes) -> np.ndarray:
+    """The lengths of the stacked bars, a row."""
+    widths: np.ndarray = np.sum([[bar.get_width() for bar in group] for group in bars_of(ax)], axis=0)
+    return widths
+
+
+def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value() -> None:
     table = summary(rates=(1e3, 1e4, 1e5, 1e6, 1e7))
     figure = drawn("breakdown", table)
-    assert [ax.get_title(loc="left") for ax in figure.axes] == [
-        f"uplink rate {r}" for r in ("1 kbit/s", "100 kbit/s", "10 Mbit/s")
-    ]
-    for panel, rate in enumerate((1e3, 1e5, 1e7)):
-        widths = np.sum([[bar.get_width() for bar in group] for group in bars_of(figure, panel)], axis=0)
-        np.testing.assert_allclose(widths, table[table[AXIS] == rate]["latency_per_token_s"])
+    assert titles_of(figure) == [f"uplink rate {r}" for r in ("1 kbit/s", "100 kbit/s", "10 Mbit/s")]
+    for ax, rate in zip(figure.axes, (1e3, 1e5, 1e7), strict=True):
+        np.testing.assert_allclose(stacked(ax), table[table[AXIS] == rate]["latency_per_token_s"])
 
 
-def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_logarithmic_in_the_bits(summary: Make) -> None:
+def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_missing() -> None:
+    table = summary()
+    figure = drawn("breakdown", table[(table["curve"] != "dense") | (table[AXIS] != table[AXIS].max())])
+    assert names_beside(figure.axes[0]) == ["cloud only", "dense lattice (Q-S)", "K-SQS", "C-SQS"]
+    for ax, rate, there in ((figure.axes[0], table[AXIS].min(), 1), (figure.axes[-1], table[AXIS].max(), 0)):
+        expected = table[table[AXIS] == rate]["latency_per_token_s"].to_numpy().copy()
+        expected[1] *= there
+        np.testing.assert_allclose(stacked(ax), expected)
+    assert [t.get_text() for t in figure.axes[-1].texts][1] == "none"
+    assert plots.draw("breakdown", table.assign(**dict.fromkeys(BREAKDOWN, math.nan)), AXIS) is None
+
+
+def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_bits_are_dots_on_a_logarithmic_axis() -> None:
     table = summary(rates=(1e4,))
+    (ax,) = drawn("bits", table, None).axes
+    assert ax.get_xscale() == "linear" and ax.get_xlim()[0] == 0 and len(bars_of(ax)) == 1
     huge = table["scheme.kind"] == "dense"
-    table.loc[huge, "uplink_transmit_s"] = 1e3
-    table.loc[huge, "payload_bits_per_token"] = 1e6
+    table.loc[huge, ["uplink_transmit_s", "payload_bits_per_token"]] = 1e3, 1e6
     (ax,) = drawn("breakdown", table, None).axes
     others = table[~huge]["latency_per_token_s"].max()
     assert others < ax.get_xlim()[1] < 1.4 * others
     assert max(bar.get_x() + bar.get_width() for bar in ax.patches) < 1.001 * others
     assert [text.get_text() for text in ax.texts if "→" in text.get_text()] == ["1,000 s →"]
-
-
-def test_bars_have_a_foot_and_far_values_are_dots_on_a_logarithmic_axis(summary: Make) -> None:
-    table = summary(rates=(1e4,))
-    (ax,) = drawn("bits", table, None).axes
-    assert ax.get_xscale() == "linear" and ax.get_xlim()[0] == 0 and len(bars_of(drawn("bits", table, None))) == 1
-    table.loc[table["scheme.kind"] == "dense", "payload_bits_per_token"] = 1e6
     (ax,) = drawn("bits", table, None).axes
     assert ax.get_xscale() == "log" and not ax.patches
-    dots = [float(each.lines[0].get_xdata()[0]) for each in ax.containers if isinstance(each, ErrorbarContainer)]
-    assert dots == [1e6, 100.0, 150.0]
+    dots = [each for each in ax.containers if isinstance(each, type(next(iter(curves_of(ax).values()))))]
+    assert [float(each.lines[0].get_xdata()[0]) for each in dots] == [1e6, 100.0, 150.0]
 
 
 def test_every_part_of_the_breakdown_has_a_look_of_its_own_and_is_known_without_colours() -> None:
@@ -132,156 +130,127 @@ def test_every_part_of_the_breakdown_has_a_look_of_its_own_and_is_known_without_
         assert set(hatch) != set(second) or abs(grey[one] - grey[other]) > 0.08, (one, other)
 
 
-def test_a_state_without_a_colour_is_drawn_all_the_same(summary: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_without_a_colour_is_drawn_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breakdown_figure, "BREAKDOWN", (*BREAKDOWN, "thinking_s"))
     table = summary(rates=(1e4,)).assign(thinking_s=0.05)
-    widths = np.sum([[bar.get_width() for bar in group] for group in bars_of(drawn("breakdown", table, None))], axis=0)
-    np.testing.assert_allclose(widths, table["latency_per_token_s"] + 0.05)
-    (legend,) = drawn("breakdown", table, None).legends
-    assert "thinking" in [text.get_text() for text in legend.get_texts()]
+    figure = drawn("breakdown", table, None)
+    np.testing.assert_allclose(stacked(figure.axes[0]), table["latency_per_token_s"] + 0.05)
+    assert "thinking" in legend_of(figure)
 
 
-def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not(summary: Make) -> None:
+def test_bits_are_bars_where_the_axis_leaves_them_and_curves_where_it_does_not() -> None:
     table = summary()
-    widths = [bar.get_width() for group in bars_of(drawn("bits", table)) for bar in group]
-    assert widths == [500.0, 100.0, 150.0]
+    assert widths_of(*drawn("bits", table).axes) == [500.0, 100.0, 150.0]
     table["payload_bits_per_token"] *= np.log10(table[AXIS])
-    curves = curves_of(drawn("bits", table))
+    curves = curves_of(*drawn("bits", table).axes)
     np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [300, 400, 500, 600])
 
 
-def test_bits_are_those_of_a_draft_where_the_axis_moves_the_length_of_a_round(summary: Make) -> None:
+def test_bits_are_those_of_a_draft_where_the_axis_moves_the_length_of_a_round() -> None:
     """What a code costs then does not look as if it changed with the rate: only the length that was chosen does."""
     table = summary().assign(payload_bits_per_draft=40.0, draft_length=4.0)
-    assert "per token" in " ".join(words_around(drawn("bits", table)))
+    assert "per token" in words_around(drawn("bits", table))
     length = np.where(table[AXIS] > 1e4, 8.0, 2.0)
     moved = table.assign(draft_length=length, payload_bits_per_token=table["payload_bits_per_token"] * length)
     figure = drawn("bits", moved)
-    assert [bar.get_width() for group in bars_of(figure) for bar in group] == [40.0] * 3
-    said = " ".join(" ".join(words_around(figure)).split())
-    assert "Payload bits per draft" in said and "the length of a round changes" in said
-    curves = curves_of(drawn("bits", moved.assign(payload_bits_per_draft=10 * length)))
+    assert widths_of(*figure.axes) == [40.0] * 3
+    assert "Payload bits per draft" in words_around(figure)
+    assert "the length of a round changes" in words_around(figure)
+    curves = curves_of(*drawn("bits", moved.assign(payload_bits_per_draft=10 * length)).axes)
     np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [20, 20, 80, 80])
 
 
 def rates_of(figure: Figure) -> dict[str, list[float]]:
     """What the rows of a resampling figure show: bars, dots, diamonds."""
     (ax,) = figure.axes
-    dots = [each.lines[0] for each in ax.containers if isinstance(each, ErrorbarContainer)]
+    dots = [each.lines[0] for each in ax.containers if not isinstance(each, type(bars_of(ax)[0]))]
     diamonds = [line for line in ax.lines if line.get_marker() == "D"]
-    return {
-        "bound": [bar.get_width() for group in bars_of(figure) for bar in group],
-        "measured": [float(line.get_xdata()[0]) for line in dots],
-        "expected": [float(line.get_xdata()[0]) for line in diamonds],
-    }
+    measured, expected = ([float(line.get_xdata()[0]) for line in lines] for lines in (dots, diamonds))
+    return {"bound": widths_of(ax), "measured": measured, "expected": expected}
 
 
-def test_resampling_stands_beside_what_is_expected_and_its_bound_for_every_scheme_that_drafts(summary: Make) -> None:
+def test_resampling_stands_beside_what_is_expected_and_its_bound_for_every_scheme_that_drafts() -> None:
     figure = drawn("resampling", summary().assign(tv_qhat=0.25))
     assert rates_of(figure) == {"bound": [0.3] * 3, "measured": [0.2] * 3, "expected": [0.25] * 3}
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["dense lattice (Q-S)", "K-SQS", "C-SQS"]
+    assert names_beside(figure.axes[0]) == ["dense lattice (Q-S)", "K-SQS", "C-SQS"]
+    coupled = drawn("resampling", summary(schemes=["dense", "coupled"]).assign(tv_qhat=0.25))
+    np.testing.assert_array_equal(rates_of(coupled)["expected"], [0.25, np.nan])  # TV is not what is expected of it
 
 
-def test_a_bound_above_one_ends_at_one_is_captioned_and_its_value_written(summary: Make) -> None:
+def test_a_bound_above_one_ends_at_one_is_captioned_and_its_value_written() -> None:
     table = summary().assign(tv_qhat=0.25)
     table.loc[table["scheme.kind"] == "dense", "rejection_bound"] = 123.4
-    figure = drawn("resampling", table)
-    assert rates_of(figure)["bound"] == [1.0, 0.3, 0.3]
-    assert [text.get_text() for text in figure.axes[0].texts] == ["bound 123"]
-    assert any("above 1 says nothing" in line.replace("\n", " ") for line in words_around(figure))
+    bars = drawn("resampling", table)
+    assert rates_of(bars)["bound"] == [1.0, 0.3, 0.3]
+    assert [text.get_text() for text in bars.axes[0].texts] == ["bound 123"]
+    assert "above 1 says nothing" in words_around(bars)
     table["rejection_bound"] *= np.log10(table[AXIS])  # now it moves: a panel a curve
-    for ax in drawn("resampling", table).axes:
+    lines = drawn("resampling", table)
+    for ax in lines.axes:
         (bound,) = [line for line in ax.lines if line.get_linestyle() == "--"]
         assert np.max(bound.get_ydata()) <= 1.0
+    keys = [figure.legends[0].legend_handles[-1] for figure in (bars, lines)]
+    assert keys[0].get_hatch() == bars.axes[0].patches[0].get_hatch() and keys[1].get_linestyle() == "--"
 
 
-def test_the_key_of_the_bound_is_the_mark_it_is_drawn_with(summary: Make) -> None:
-    table = summary()
-    moving = table.assign(rejection_bound=table["rejection_bound"] * np.log10(table[AXIS]))
-    bars, lines = drawn("resampling", table), drawn("resampling", moving)
-    handles = [figure.legends[0].legend_handles[-1] for figure in (bars, lines)]
-    assert handles[0].get_hatch() == bars.axes[0].patches[0].get_hatch()
-    assert handles[1].get_linestyle() == "--" == lines.axes[0].lines[0].get_linestyle()
-
-
-def test_of_coupled_schemes_tv_is_not_the_expected_rate_and_is_left_out(summary: Make) -> None:
-    figure = drawn("resampling", summary(schemes=["dense", "coupled"]).assign(tv_qhat=0.25))
-    np.testing.assert_array_equal(rates_of(figure)["expected"], [0.25, np.nan])
-
-
-def test_a_scheme_looks_the_same_whatever_else_is_shown_and_others_get_free_looks(summary: Make) -> None:
+def test_a_scheme_looks_the_same_whatever_else_is_shown_and_others_get_free_looks() -> None:
     alone, crowd = looks(summary(schemes=["c_sqs"])), looks(summary(schemes=["mine", "c_sqs", "yours", "dense"]))
     assert alone["c_sqs"] == crowd["c_sqs"]
     assert len({look.colour for look in crowd.values()}) == 4
     assert crowd["mine"].colour not in {colour for colour, _ in SCHEMES.values()}
-    line = curves_of(drawn("latency", summary(schemes=["mine", "c_sqs"])))["c_sqs"].lines[0]
+    line = curves_of(*drawn("latency", summary(schemes=["mine", "c_sqs"])).axes)["c_sqs"].lines[0]
     assert to_hex(line.get_color()) == SCHEMES["c_sqs"][0].lower()
 
 
-def test_where_all_curves_are_of_one_scheme_each_has_a_colour_and_the_first_the_schemes(summary: Make) -> None:
+def test_where_all_curves_are_of_one_scheme_each_has_a_colour_and_the_first_the_schemes() -> None:
     table = pd.concat([summary(schemes=["k_sqs"]).assign(curve=f"k_sqs cap={n}") for n in range(6)])
     given = list(looks(table).values())
     assert len({look.colour for look in given}) == len({look.marker for look in given}) == 6
     assert given[0] == looks(summary())["k_sqs"]
 
 
-def test_tails_are_the_median_and_the_99th_percentile(summary: Make) -> None:
+def test_tails_are_the_median_and_the_99th_percentile() -> None:
     table = summary()
-    curves = curves_of(drawn("tails", table))
+    curves = curves_of(*drawn("tails", table).axes)
     rows = table[table["scheme.kind"] == "dense"]
     np.testing.assert_allclose(curves["dense, median"].lines[0].get_ydata(), rows["latency_per_token_p50_s"])
     np.testing.assert_allclose(curves["dense, 99th percentile"].lines[0].get_ydata(), rows["latency_per_token_p99_s"])
-    bars = bars_of(drawn("tails", summary(rates=(1e4,)), None))
-    assert [round(bar.get_width(), 6) for group in bars for bar in group] == [
-        round(f * v, 6) for f in (0.9, 2.0) for v in summary(rates=(1e4,))["latency_per_token_s"]
-    ]
+    table = summary(rates=(1e4,))
+    wanted = [factor * value for factor in (0.9, 2.0) for value in table["latency_per_token_s"]]
+    assert widths_of(*drawn("tails", table, None).axes) == pytest.approx(wanted)
 
 
-def test_capacity_is_drawn_as_found_with_open_markers_where_more_were_not_tried(summary: Make) -> None:
+def marked(ax: Axes, face: str) -> list[list[float]]:
+    """The heights of points whose marker has this face."""
+    return [list(line.get_ydata()) for line in ax.lines if line.get_markerfacecolor() == face]  # type: ignore[arg-type]
+
+
+def test_capacity_has_open_markers_where_more_were_not_tried_and_rings_where_another_limit_is_met() -> None:
     table = summary()
     figure = drawn("capacity", table)
-    rows = table[table["scheme.kind"] == "dense"]
-    np.testing.assert_allclose(curves_of(figure)["dense"].lines[0].get_ydata(), rows["capacity"])
     (ax,) = figure.axes
-    hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
-    assert [list(line.get_ydata()) for line in hollow] == [list(rows["capacity"])]
-    assert any("Higher is better" in line for line in words_around(figure))
+    found = {kind: list(rows["capacity"]) for kind, rows in table.groupby("scheme.kind")}
+    assert list(curves_of(ax)["dense"].lines[0].get_ydata()) == found["dense"]
+    assert marked(ax, "white") == [found["dense"]] and marked(ax, "none") == [found["cloud_only"]]
+    text = words_around(figure)
+    assert "Objective: ttft_s <= 1 s." in text and "Higher is better" in text
+    assert "first with more devices is ttft; at ringed points it is tpot p95." in text
+    assert "intervals" not in text  # of what was searched there are none
+    alike = drawn("capacity", table[table["scheme.kind"].isin(["k_sqs", "c_sqs"])])
+    assert not marked(alike.axes[0], "none") and "ringed" not in words_around(alike)
     assert plots.draw("capacity", table.drop(columns="capacity"), AXIS) is None
 
 
-def test_capacity_has_rings_where_another_limit_is_met_first_than_at_most_points(summary: Make) -> None:
-    table = summary()
-    figure = drawn("capacity", table)
-    (ax,) = figure.axes
-    rings = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
-    rows = table[table["scheme.kind"] == "cloud_only"]
-    assert [list(line.get_ydata()) for line in rings] == [list(rows["capacity"])]
-    text = "\n".join(words_around(figure))
-    assert (
-        "Objective: ttft_s <= 1 s." in text
-        and "first with more devices is ttft; at ringed points it is tpot p95." in text
-    )
-    assert "intervals" not in text  # of what was searched there are none
-    alike = drawn("capacity", table[table["scheme.kind"].isin(["k_sqs", "c_sqs"])])
-    assert not [line for line in alike.axes[0].lines if line.get_markerfacecolor() == "none"]
-    assert "ringed" not in "\n".join(words_around(alike))
-
-
-GENERAL = ("latency", "tails", "pairs", "capacity", "breakdown", "bits", "resampling")
-"""Figures of any simulation with a swept number; the others need what their own tests give them."""
-
-
 @pytest.mark.parametrize("axis", ["models.temperature", "scheme.k", "uplink.loss.probability", "uplink.delay.delay_s"])
-def test_any_numeric_axis_will_do(axis: str, summary: Make) -> None:
+def test_any_numeric_axis_will_do(axis: str) -> None:
     table = summary(rates=(0.0, 0.5, 1.0), axis=axis)
-    for name in GENERAL:
-        assert drawn(name, table, axis).axes
+    assert all(drawn(name, table, axis).axes for name in GENERAL)
     assert set(GENERAL) <= set(plots.FIGURES)
     (ax,) = drawn("latency", table, axis).axes
     assert ax.get_xscale() == "linear" and ax.get_xlim()[0] <= 0 <= 1 <= ax.get_xlim()[1]
 
 
-def test_curves_need_an_axis_of_numbers_and_bars_do_not(summary: Make) -> None:
+def test_curves_need_an_axis_of_numbers_and_bars_do_not() -> None:
     table = summary().assign(**{AXIS: [f"link {rate:g}" for rate in summary()[AXIS]]})
     for name in ("latency", "tails", "pairs", "capacity"):
         assert plots.draw(name, table, AXIS) is None, name
@@ -290,17 +259,14 @@ def test_curves_need_an_axis_of_numbers_and_bars_do_not(summary: Make) -> None:
     assert plots.draw("bits", table.assign(payload_bits_per_token=range(1, 17)), AXIS) is None
 
 
-def test_an_infinite_rate_stands_beyond_the_largest_finite_one(summary: Make) -> None:
-    figure = drawn("latency", summary(rates=(1e3, 1e5, math.inf)))
-    figure.canvas.draw()
-    assert figure.axes[0].get_xticklabels()[-1].get_text() == "∞"
+def test_an_infinite_rate_stands_beyond_the_largest_finite_one() -> None:
     figure = drawn("latency", summary(rates=(3e4, 1e5, 3e6, math.inf)))
     figure.canvas.draw()
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["30k", "100k", "3M", "∞"]
     assert place([1e3, math.inf, 1e5])[1] > 1e5
 
 
-def test_one_seed_draws_without_intervals(summary: Make) -> None:
+def test_one_seed_draws_without_intervals() -> None:
     table = summary()
     table[[name for name in table.columns if name.endswith("_ci95")]] = np.nan
     for name in GENERAL:
@@ -310,10 +276,21 @@ def test_one_seed_draws_without_intervals(summary: Make) -> None:
             assert len(points) == len(np.unique(points[:, 0])), "a band or a whisker has a height"
 
 
-def test_the_last_bits_of_a_layout_do_not_show_in_a_file(
-    summary: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The solver's hang on addresses in memory, and so on the process."""
+def test_a_panel_of_one_value_of_the_axis_is_left_out_and_reported() -> None:
+    facets = [({"label": name}, {f"k_sqs label={name}": "k_sqs"}) for name in ("one", "other")]
+    best = pd.DataFrame({"curve": ["k_sqs label=one"] * 2 + ["k_sqs label=other"], "rate": [1.0, 2.0, 1.0]})
+    kept, left = _with_a_course(facets, best, "rate")
+    assert list(kept) == facets[:1] and left == ["label other"]
+    assert _with_a_course(facets, best[best["rate"] == 1.0], "rate") == (facets, []), "unless none has a course"
+
+
+def varied(table: pd.DataFrame) -> pd.DataFrame:
+    """Bounds on rejections that change along the axis: a panel a curve."""
+    return table.assign(rejection_bound=table["rejection_bound"] * np.linspace(0.5, 1.5, len(table)))
+
+
+def test_the_last_bits_of_a_layout_do_not_show_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The solver's depend on addresses in memory, and so on the process."""
     table = varied(summary())
 
     def written(folder: str) -> bytes:
@@ -339,7 +316,7 @@ for name in plots.FIGURES:
 
 
 @pytest.mark.slow
-def test_two_processes_draw_the_same_files(summary: Make, tmp_path: Path) -> None:
+def test_two_processes_draw_the_same_files(tmp_path: Path) -> None:
     varied(summary()).to_csv(tmp_path / "summary.csv", index=False)
     for folder in ("a", "b", "c"):
         subprocess.run([sys.executable, "-c", DRAWING, tmp_path / "summary.csv", tmp_path / folder], check=True)
@@ -349,43 +326,6 @@ def test_two_processes_draw_the_same_files(summary: Make, tmp_path: Path) -> Non
         assert len({(tmp_path / folder / name).read_bytes() for folder in ("a", "b", "c")}) == 1, name
 
 
-def varied(table: pd.DataFrame) -> pd.DataFrame:
-    """Bounds on rejections that change along the axis: a panel a curve."""
-    return table.assign(rejection_bound=table["rejection_bound"] * np.linspace(0.5, 1.5, len(table)))
-
-
 def test_nothing_is_imported_to_draw_before_something_is_drawn() -> None:
     code = "import plots, sys; sys.exit('matplotlib' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_missing(summary: Make) -> None:
-    table = summary()
-    missing = table[(table["curve"] != "dense") | (table[AXIS] != table[AXIS].max())]
-    figure = drawn("breakdown", missing)
-    names = [t.get_text() for t in figure.axes[0].get_yticklabels()]
-    assert names == ["cloud only", "dense lattice (Q-S)", "K-SQS", "C-SQS"]
-    for panel, rate in enumerate((table[AXIS].min(), table[AXIS].max())):
-        at = panel if panel == 0 else len(figure.axes) - 1
-        widths = np.sum([[bar.get_width() for bar in group] for group in bars_of(figure, at)], axis=0)
-        expected = table[table[AXIS] == rate]["latency_per_token_s"].to_numpy().copy()
-        expected[1] *= panel == 0
-        np.testing.assert_allclose(widths, expected)
-    assert [t.get_text() for t in figure.axes[-1].texts][1] == "none"
-
-
-def test_where_nothing_was_answered_there_is_no_breakdown(summary: Make) -> None:
-    table = summary()
-    table[list(BREAKDOWN)] = np.nan
-    assert plots.draw("breakdown", table, AXIS) is None
-
-
-def test_a_panel_of_one_value_of_the_axis_is_left_out_and_said() -> None:
-    from plots.along_axis import _with_a_course
-
-    fields = {"a": {"label": "one"}, "b": {"label": "other"}}
-    facets = [(fields["a"], {"k_sqs label=one": "k_sqs"}), (fields["b"], {"k_sqs label=other": "k_sqs"})]
-    best = pd.DataFrame({"curve": ["k_sqs label=one"] * 2 + ["k_sqs label=other"], "rate": [1.0, 2.0, 1.0]})
-    kept, left = _with_a_course(facets, best, "rate")
-    assert list(kept) == facets[:1] and left == ["label other"]
-    assert _with_a_course(facets, best[best["rate"] == 1.0], "rate") == (facets, []), "unless none has a course"

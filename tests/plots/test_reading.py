@@ -1,43 +1,29 @@
-"""What keeps a figure from misleading: intervals above 0, panels, marks, captions, names, ticks."""
+"""What keeps a figure from misleading: intervals above 0, panels, marks, captions, names, ticks; and how it fits a
+page, whole and under the user's settings of matplotlib."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from figures import AXIS, GENERAL, curves_of, drawn, legend_of, names_beside, summary, words_around
 from matplotlib.axes import Axes
-from matplotlib.container import ErrorbarContainer
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+from PIL import Image
 
 import plots
 from plots.along_axis import MOST, panels, split
 from plots.axes import swept, written
-from plots.display_names import shown_curve
 from plots.lines_or_bars import ends
 from plots.page import Page
-from plots.style import looks
-
-Make = Callable[..., pd.DataFrame]
-AXIS = "uplink.rate.bps"
-
-
-def drawn(name: str, table: pd.DataFrame, axis: str | None = AXIS, page: Page | None = None) -> Figure:
-    figure = plots.draw(name, table, axis, page)
-    assert figure is not None
-    return figure
-
-
-def words_around(figure: Figure) -> str:
-    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
-
-
-def legend_of(figure: Figure) -> list[str]:
-    (legend,) = figure.legends
-    return [text.get_text() for text in legend.get_texts()]
+from plots.style import looks, styled
 
 
 def panels_of(figure: Figure) -> list[Axes]:
@@ -53,7 +39,7 @@ def test_an_interval_of_a_positive_mean_never_reaches_0_on_a_logarithmic_axis(ha
         assert np.isnan(ends([1.0], [none], logarithmic=True)).all()
 
 
-def test_what_needs_far_more_time_has_a_panel_of_its_own_and_the_caption_says_so(summary: Make) -> None:
+def test_what_needs_far_more_time_has_a_panel_of_its_own_and_the_caption_says_so() -> None:
     table = summary()
     table.loc[table["scheme.kind"] == "dense", "latency_per_token_s"] *= 1600
     figure = drawn("latency", table)
@@ -65,7 +51,7 @@ def test_what_needs_far_more_time_has_a_panel_of_its_own_and_the_caption_says_so
     assert split({"a": 1.0, "b": 50.0, "c": 60.0}) == [["a", "b", "c"]]  # most of them are no exception
 
 
-def test_more_than_seven_curves_have_a_panel_for_each_value_of_the_second_axis(summary: Make) -> None:
+def test_more_than_seven_curves_have_a_panel_for_each_value_of_the_second_axis() -> None:
     parts = [summary().assign(curve=lambda t, s=s: t["curve"] + f" coherence_s={s}") for s in ("0.02", "1")]
     figure = drawn("latency", pd.concat(parts))
     assert [ax.get_title(loc="left") for ax in panels_of(figure)] == ["coherence 20 ms", "coherence 1 s"]
@@ -85,36 +71,32 @@ def test_panels_are_made_until_none_has_more_than_seven_curves() -> None:
     ]
 
 
-def test_curves_of_equal_values_are_named_and_stand_apart(summary: Make) -> None:
+def test_curves_of_equal_values_are_named_and_stand_apart() -> None:
     table = summary(schemes=["cloud_only", "dense", "k_sqs", "c_sqs", "s_q"])
     same = table["scheme.kind"] == "k_sqs"
-    table.loc[same, "latency_per_token_s"] = table.loc[
-        table["scheme.kind"] == "c_sqs", "latency_per_token_s"
-    ].to_numpy()
+    other = table["scheme.kind"] == "c_sqs"
+    table.loc[same, "latency_per_token_s"] = table.loc[other, "latency_per_token_s"].to_numpy()
     figure = drawn("latency", table)
     assert "Equal everywhere: K-SQS and C-SQS." in words_around(figure)
     (ax,) = figure.axes
-    lines = {str(c.get_label()): c.lines[0] for c in ax.containers if isinstance(c, ErrorbarContainer)}
-    left, right = (lines[name].get_transform().transform((1e4, 0.1))[0] for name in ("k_sqs", "c_sqs"))
+    left, right = (curves_of(ax)[name].lines[0].get_transform().transform((1e4, 0.1))[0] for name in ("k_sqs", "c_sqs"))
     assert right > left
 
 
 @pytest.mark.parametrize("column", ["lossy", "tv_output"])
-def test_a_lossy_scheme_is_named_so_with_dashes_and_open_markers(column: str, summary: Make) -> None:
+def test_a_lossy_scheme_is_named_so_with_dashes_and_open_markers(column: str) -> None:
     table = summary(schemes=["k_sqs", "edge_only"])
     table[column] = (table["scheme.kind"] == "edge_only") * (True if column == "lossy" else 0.3)
     figure = drawn("latency", table)
-    assert legend_of(figure) == [
-        "K-SQS",
-        "edge only (lossy)",
-    ] and "does not follow the verifier's distribution" in words_around(figure)
+    assert legend_of(figure) == ["K-SQS", "edge only (lossy)"]
+    assert "does not follow the verifier's distribution" in words_around(figure)
     look = looks(table)
     assert look["edge_only"].face == "white" and look["edge_only"].dashes != "-" and look["k_sqs"].dashes == "-"
     (ax,) = drawn("bits", table).axes
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["K-SQS", "edge only (lossy)"]
+    assert names_beside(ax) == ["K-SQS", "edge only (lossy)"]
 
 
-def test_policies_of_one_scheme_have_a_colour_and_a_marker_each_and_its_own_settings_share_them(summary: Make) -> None:
+def test_policies_of_one_scheme_have_a_colour_and_a_marker_each_and_its_own_settings_share_them() -> None:
     kinds = {"a": "goodput", "a L=2": "goodput", "b": "fixed_length"}
     rows = [summary(schemes=["rungs"]).assign(curve=name, **{"scheme.policy.kind": of}) for name, of in kinds.items()]
     look = looks(pd.concat([summary(schemes=["k_sqs"]), *rows]))
@@ -122,7 +104,7 @@ def test_policies_of_one_scheme_have_a_colour_and_a_marker_each_and_its_own_sett
     assert look["a"].colour != look["b"].colour and look["a"].marker != look["b"].marker
 
 
-def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so(summary: Make) -> None:
+def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so() -> None:
     table = summary().assign(answered=1.0)
     assert "not all answered" not in legend_of(drawn("latency", table))
     table.loc[(table["scheme.kind"] == "dense") & (table[AXIS] == 1e3), "answered"] = 0.83
@@ -130,13 +112,12 @@ def test_points_of_unanswered_requests_are_hollow_and_the_legend_says_so(summary
     (ax,) = figure.axes
     (hollow,) = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
     assert list(hollow.get_xdata()) == [1e3] and list(hollow.get_ydata()) == [pytest.approx(0.530001)]
-    assert legend_of(figure)[-1] == "not all answered" and "Times are of the answered requests alone" in words_around(
-        figure
-    )
+    assert legend_of(figure)[-1] == "not all answered"
+    assert "Times are of the answered requests alone" in words_around(figure)
     assert "of the answered requests" not in words_around(drawn("bits", table))  # bits and tokens are of all
 
 
-def test_every_figure_names_pair_clock_seeds_and_which_way_is_better(summary: Make) -> None:
+def test_every_figure_names_pair_clock_seeds_and_which_way_is_better() -> None:
     clock = {"kind": "roofline", "size.name": "opt_13b", "device.name": "a100_80gb_sxm"}
     cloud = {f"cloud.latency.{name}": value for name, value in clock.items()}
     table = summary().assign(**{"models.pair.kind": "smollm2", "edge.latency.kind": "affine", **cloud})
@@ -146,19 +127,27 @@ def test_every_figure_names_pair_clock_seeds_and_which_way_is_better(summary: Ma
     assert "OPT-13B on 4 A100 verifies" in words_around(drawn("latency", four))
     assert text in words_around(drawn("latency", table.assign(**{"cloud.latency.gpus": 1})))
     assert "One seed, no intervals" in words_around(drawn("latency", table.assign(n=1)))
-    for name in ("tails", "pairs", "capacity", "breakdown", "bits", "resampling"):
+    for name in GENERAL:
         line = words_around(drawn(name, table))
         assert "SmolLM2" in line and "3 seeds" in line and "is better" in line, name
 
 
-def test_a_curve_is_told_in_the_papers_words_unless_the_user_has_others() -> None:
-    assert shown_curve("k_sqs", {}) == "K-SQS"
-    assert shown_curve("dense L=4", {}) == "dense lattice (Q-S), L = 4"
-    assert shown_curve("c_sqs initial=0.1 carry=True", {}) == r"C-SQS, $\beta_1$ = 0.1, carry"
-    assert shown_curve("mine coherence_s=0.02 loss=gilbert_elliott", {}) == "mine, coherence 20 ms, loss in bursts"
-    assert shown_curve("k_sqs label=thin uplink 1 kbit/s", {}) == "K-SQS, label thin uplink 1 kbit/s"
-    assert shown_curve("k_sqs k=8 from=run_a", {"k_sqs": "Ours", "run_a": "2024"}) == "Ours, K = 8, 2024"
-    assert shown_curve("k_sqs k=8", {"k_sqs": "Ours", "k_sqs k=8": "Best"}) == "Best"
+@pytest.mark.parametrize(
+    ("curve", "shown", "labels"),
+    [
+        ("k_sqs", "K-SQS", {}),
+        ("dense L=4", "dense lattice (Q-S), L = 4", {}),
+        ("c_sqs initial=0.1 carry=True", r"C-SQS, $\beta_1$ = 0.1, carry", {}),
+        ("mine coherence_s=0.02 loss=gilbert_elliott", "mine, coherence 20 ms, loss in bursts", {}),
+        ("k_sqs label=thin uplink 1 kbit/s", "K-SQS, label thin uplink 1 kbit/s", {}),
+        ("k_sqs k=8 from=run_a", "Ours, K = 8, 2024", {"k_sqs": "Ours", "run_a": "2024"}),
+        ("k_sqs k=8", "Best", {"k_sqs": "Ours", "k_sqs k=8": "Best"}),
+    ],
+)
+def test_a_curve_has_the_papers_words_unless_the_user_has_others(
+    curve: str, shown: str, labels: dict[str, str]
+) -> None:
+    assert Page(labels=labels).curve(curve) == shown
 
 
 def test_ticks_stand_at_the_values_that_were_simulated_and_no_label_touches_another() -> None:
@@ -181,3 +170,67 @@ def test_seconds_are_never_kiloseconds() -> None:
         "400 µs", "20 ms", "1.5 s", "1,640 s", "0"
     ]  # fmt: skip
     assert written(32e3, "rate.bps") == "32 kbit/s" and written(math.inf, "rate.bps") == "∞"
+
+
+@pytest.mark.parametrize(("name", "width"), [*((name, 3.5) for name in GENERAL), ("latency", 7.0)])
+def test_a_figure_is_exactly_as_wide_as_asked_and_nothing_is_cut_off_or_overlaps(name: str, width: float) -> None:
+    table = summary().assign(**{"models.pair.kind": "smollm2"})
+    figure = drawn(name, table, page=Page(width_in=width))
+    assert figure.get_size_inches()[0] == width
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    around, inside = (
+        [artist.get_tightbbox(canvas.get_renderer()) for artist in artists]
+        for artists in ((*figure.texts, *figure.legends), figure.axes)
+    )
+    for box in (*around, *inside):
+        assert box.x0 >= -1 and box.y0 >= -1
+        assert box.x1 <= figure.bbox.width + 1 and box.y1 <= figure.bbox.height + 1
+    for one, other in (*itertools.combinations(around, 2), *itertools.product(around, inside)):
+        overlap = Bbox.intersection(one, other)
+        assert overlap is None or min(overlap.width, overlap.height) < 2
+
+
+def test_title_and_caption_can_be_left_to_the_paper_and_labels_are_the_users() -> None:
+    labels = {"k_sqs": "Ours", AXIS: "Uplink", "latency_per_token_s": "Latency"}
+    full = drawn("latency", summary())
+    bare = drawn("latency", summary(), page=Page(labels=labels, titled=False, captioned=False))
+    assert words_around(full).startswith("Latency per token")
+    assert "uplink rate (bit/s) latency per output token" in words_around(full)
+    assert [text.get_text() for text in bare.texts] == ["Uplink (bit/s)", "Latency"] and "Ours" in legend_of(bare)
+    assert bare.get_size_inches()[1] < full.get_size_inches()[1]
+
+
+def test_the_style_sheet_lies_beneath_what_the_user_has_set() -> None:
+    assert matplotlib.rcParams["axes.grid"] is False  # and drawing leaves nothing behind
+    with matplotlib.rc_context({"font.size": 13.0, "axes.spines.top": True}):
+        set_ = drawn("latency", summary())
+        assert matplotlib.rcParams["font.size"] == 13.0
+    plain = drawn("latency", summary())
+    sizes = [figure.legends[0].get_texts()[0].get_fontsize() for figure in (set_, plain)]
+    assert sizes[0] == pytest.approx(1.3 * sizes[1])
+    assert plain.axes[0].spines["top"].get_visible() is False
+    assert matplotlib.rcParams["axes.grid"] is False
+
+
+def test_a_matplotlibrc_is_respected_even_where_it_says_what_is_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "matplotlibrc").write_text("axes.grid: False\npdf.fonttype: 3\n")
+    monkeypatch.setattr(matplotlib, "matplotlib_fname", lambda: str(tmp_path / "matplotlibrc"))
+    with styled(Page(width_in=3.5)):
+        rc = matplotlib.rcParams
+        assert (rc["axes.grid"], rc["pdf.fonttype"], rc["font.size"]) == (False, 3, 8.0)
+
+
+def test_letters_are_embedded_in_pdf_as_truetype_and_files_are_the_same_again(tmp_path: Path) -> None:
+    page = Page(width_in=3.5)
+    first, second = (
+        plots.save(drawn("latency", summary(), page=page), tmp_path / each, "x", plots.FORMATS, page) for each in "ab"
+    )
+    assert [path.suffix for path in first] == [".svg", ".png", ".pdf"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    pdf = first[2].read_bytes()
+    assert b"/FontFile2" in pdf and b"/Type3" not in pdf and b"CreationDate" not in pdf
+    with Image.open(first[1]) as image:
+        assert image.width == round(3.5 * 300)

@@ -63,7 +63,7 @@ def test_time_runs_down_four_named_lifelines() -> None:
     assert places == dict(zip(LIFELINES, range(4), strict=True))
 
 
-def test_rounds_drafted_ahead_are_told_apart_without_colours_and_those_in_vain_are_grey() -> None:
+def test_rounds_drafted_ahead_are_distinguished_without_colours_and_those_in_vain_are_grey() -> None:
     of = made("ahead")
     figure, ax = drawn(of)
     vain = [each.number for each in of.rounds[:3] if each.spans.record.flushed]

@@ -1,4 +1,5 @@
-"""Figures of the studies `positions`, `convergence` and `sparsifying_time` show their tables' numbers."""
+"""Figures of the studies `positions`, `convergence` and `sparsifying_time`, and of a recommendation, show their tables'
+numbers."""
 
 from __future__ import annotations
 
@@ -7,55 +8,41 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.container import BarContainer, ErrorbarContainer
-from matplotlib.figure import Figure
+from figures import bars_of, curves_of, drawn, legend_of, names_beside, titles_of, words_around
 
 import plots
 
 
-def drawn(name: str, table: pd.DataFrame, axis: str | None) -> Figure:
-    figure = plots.draw(name, table, axis)
-    assert figure is not None
-    figure.canvas.draw()
-    return figure
-
-
 def positions() -> pd.DataFrame:
     """Two curves, one with a bound above 1; nobody came to position 3."""
-    rows = [
-        {"curve": curve, "scheme.kind": curve, "position": position, "verified_drafts": 10.0 * (3 - position)}
-        | {"tv_mismatch": 0.3, "dropped_mass": 0.1 * position, "covering_bound": covering, "tv_compression": 0.15}
-        | {"tv_qhat": 0.35, "resampling_per_draft": 0.3, "resampling_per_draft_ci95": 0.05}
-        | {"rejection_bound": 0.3 + 0.1 * position + covering}
+    return pd.DataFrame(
+        {"curve": curve, "scheme.kind": curve, "position": position, "verified_drafts": 10.0 * (3 - position),
+         "tv_mismatch": 0.3, "dropped_mass": 0.1 * position, "covering_bound": covering, "tv_compression": 0.15,
+         "tv_qhat": 0.35, "resampling_per_draft": 0.3, "resampling_per_draft_ci95": 0.05,
+         "rejection_bound": 0.3 + 0.1 * position + covering}
         for curve, covering in (("k_sqs", 0.05), ("dense", 120.0))
         for position in (1, 2, 3)
-    ]
-    return pd.DataFrame(rows)
+    )  # fmt: skip
 
 
-def test_the_bound_is_stacked_from_its_terms_beside_rate_and_expectation() -> None:
+def test_the_bound_is_stacked_from_its_terms_beside_rate_and_expectation_and_cut_at_1() -> None:
     table = positions()
-    panel = drawn("positions", table, "position").axes[0]
+    figure = drawn("positions", table, "position")
+    panel, cut = figure.axes
     reached = table[(table["curve"] == "k_sqs") & (table["verified_drafts"] > 0)]
-    bars = [each for each in panel.containers if isinstance(each, BarContainer)]
-    tops = [bar.get_y() + bar.get_height() for bar in bars[-1]]
-    np.testing.assert_allclose(tops, reached["rejection_bound"])
+    bars = bars_of(panel)
+    np.testing.assert_allclose([bar.get_y() + bar.get_height() for bar in bars[-1]], reached["rejection_bound"])
     for bar, column in zip(bars, ("tv_mismatch", "dropped_mass", "covering_bound"), strict=True):
         np.testing.assert_allclose([each.get_height() for each in bar], reached[column])
-    (measured,) = [each for each in panel.containers if isinstance(each, ErrorbarContainer)]
-    np.testing.assert_allclose(list(measured.lines[0].get_ydata()), reached["resampling_per_draft"])
+    measured = curves_of(panel)["measured"].lines[0].get_ydata()
+    np.testing.assert_allclose(list(measured), reached["resampling_per_draft"])
     expected = next(line for line in panel.lines if "expected" in str(line.get_label()))
     np.testing.assert_allclose(expected.get_ydata(), reached["tv_qhat"])
-
-
-def test_a_bound_above_1_is_cut_and_its_value_written() -> None:
-    figure = drawn("positions", positions(), "position")
-    assert [panel.get_title(loc="left") for panel in figure.axes] == ["K-SQS", "dense lattice (Q-S)"]
-    texts = [[text.get_text() for text in panel.texts] for panel in figure.axes]
-    assert texts == [[], ["120", "120"]] and figure.axes[1].get_ylim()[1] < 1.5
-    bars = [bar for each in figure.axes[1].containers if isinstance(each, BarContainer) for bar in each]
-    assert max(bar.get_y() + bar.get_height() for bar in bars) == 1.0
-    assert any("bound says nothing" in text.get_text().replace("\n", " ") for text in figure.texts)
+    assert titles_of(figure) == ["K-SQS", "dense lattice (Q-S)"]
+    assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [[], ["120", "120"]]
+    assert cut.get_ylim()[1] < 1.5
+    assert max(bar.get_y() + bar.get_height() for group in bars_of(cut) for bar in group) == 1.0
+    assert "bound says nothing" in words_around(figure)
 
 
 def convergence(seeds: int = 3) -> pd.DataFrame:
@@ -76,62 +63,91 @@ def convergence(seeds: int = 3) -> pd.DataFrame:
     return pd.DataFrame([*rows, *stays])
 
 
+MEASURED = "measured, kept drafts"
+
+
 def test_a_threshold_is_drawn_with_its_bounds_its_target_and_what_stays_where_it_began() -> None:
     table = convergence()
     figure = drawn("convergence", table, "tokens")
-    titles = [rf"$\eta$ = 0.01, $\beta_1$ = {rest}" for rest in ("0.1", "0.01", "0.1, accepted only")]
-    assert [panel.get_title(loc="left") for panel in figure.axes] == titles
+    assert titles_of(figure) == [
+        rf"$\eta$ = 0.01, $\beta_1$ = {rest}" for rest in ("0.1", "0.01", "0.1, accepted only")
+    ]
     bounded = table[table["papers_bound"].notna()].groupby("curve", sort=False)
     for panel, (_, rows) in zip(figure.axes, bounded, strict=True):
         lines = {str(line.get_label()): line.get_ydata() for line in panel.lines}
         np.testing.assert_allclose(lines["one-sided bound"], rows["one_sided_bound"])
         np.testing.assert_allclose(lines["papers' bound"], rows["papers_bound"])
         np.testing.assert_allclose(lines["distributions chosen against it"], rows["adversarial_dropped_mass"])
-        (measured,) = [each for each in panel.containers if isinstance(each, ErrorbarContainer)]
-        np.testing.assert_allclose(list(measured.lines[0].get_ydata()), rows["kept_dropped_mass"])
+        kept = curves_of(panel)[MEASURED].lines[0].get_ydata()
+        np.testing.assert_allclose(list(kept), rows["kept_dropped_mass"])
         assert ("threshold that stays" in lines) == (rows["scheme.initial"].iloc[0] == 0.1)
         assert ("measured, verified drafts" in lines) == (rows["scheme.rollback"].iloc[0] == "accepted_only")
         assert "target" in lines
 
 
-LONG = ["top-K, after any number of tokens", *(f"conformal threshold, after {n} tokens" for n in (16, 4096))]
-
-
 def test_an_interval_over_two_seeds_is_left_out() -> None:
     for seeds, times in ((2, math.nan), (3, math.exp(0.1))):
-        table = convergence(seeds)
-        figure = drawn("convergence", table, "tokens")
-        (measured,) = [each for each in figure.axes[0].containers if isinstance(each, ErrorbarContainer)]
-        mean, upper = (np.asarray(line.get_ydata(), dtype=float) for line in (measured.lines[0], measured.lines[1][1]))
-        np.testing.assert_allclose(upper, times * mean)
-        assert any("95% intervals" in text.get_text() for text in figure.texts) == (seeds > 2)
+        figure = drawn("convergence", convergence(seeds), "tokens")
+        mean, (_, upper), _ = curves_of(figure.axes[0])[MEASURED].lines
+        np.testing.assert_allclose(upper.get_ydata(), times * np.asarray(mean.get_ydata(), dtype=float))
+        assert ("95% intervals" in words_around(figure)) == (seeds > 2)
 
 
 def test_times_are_drawn_in_softmaxes_under_short_names() -> None:
     table = pd.DataFrame(
-        {"curve": curve, "scheme.kind": "composed", "models.pair.size": size, "sparsifying_over_softmax": ratio}
-        | {"sparsifying_over_softmax_ci95": math.nan}
-        for curve, ratio in (
-            ("composed sparsifier=top_k", 2.0),
-            ("composed sparsifier=conformal tokens=16.0", 0.2),
-            ("composed sparsifier=conformal tokens=4096.0", 0.5),
-        )
+        {"curve": f"composed sparsifier={curve}", "scheme.kind": "composed", "models.pair.size": size,
+         "sparsifying_over_softmax": ratio, "sparsifying_over_softmax_ci95": math.nan}
+        for curve, ratio in (("top_k", 2.0), ("conformal tokens=16.0", 0.2), ("conformal tokens=4096.0", 0.5))
         for size in (1_000, 100_000)
-    )
+    )  # fmt: skip
+    names = ["top-K, after any number of tokens", *(f"conformal threshold, after {n} tokens" for n in (16, 4096))]
     figure = drawn("sparsifying_time", table, "models.pair.size")
-    (ax,), (legend,) = figure.axes, figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == [*LONG, "the softmax itself"]
+    assert legend_of(figure) == [*names, "the softmax itself"]
     (still,) = drawn("sparsifying_time", table[table["models.pair.size"] == 1_000], None).axes
-    assert [text.get_text() for text in still.get_yticklabels()] == LONG
-    curves = [each for each in ax.containers if isinstance(each, ErrorbarContainer)]
-    assert [list(each.lines[0].get_ydata()) for each in curves] == [[2.0, 2.0], [0.2, 0.2], [0.5, 0.5]]
-    top_k, early, late = (each.lines[0] for each in curves)
+    assert names_beside(still) == names
+    top_k, early, late = (each.lines[0] for each in curves_of(figure.axes[0]).values())
+    assert [list(each.get_ydata()) for each in (top_k, early, late)] == [[2.0, 2.0], [0.2, 0.2], [0.5, 0.5]]
     assert early.get_color() == late.get_color() != top_k.get_color()
     assert early.get_linestyle() != late.get_linestyle()
 
 
-@pytest.mark.parametrize("name", ["positions", "convergence", "sparsifying_time"])
+RECOMMENDED = pd.DataFrame(
+    {
+        "curve": ["k_sqs k=8", "cloud_only", "s_q k=8"], "scheme.kind": ["k_sqs", "cloud_only", "s_q"], "n": 5,
+        "metric": "latency_per_token_s", "better": "lower", "lossy": [False, False, True],
+        "latency_per_token_s": [0.010, 0.020, 0.009], "latency_per_token_s_ci95": [0.001, math.nan, 0.001],
+        "margin": [0.0, 1.0, -0.1], "margin_low": [math.nan, 0.8, -0.14], "margin_high": [math.nan, 1.22, -0.05],
+    }
+)  # fmt: skip
+
+
+def test_the_recommended_stands_at_the_top_and_each_at_its_values() -> None:
+    figure = drawn("recommendation", RECOMMENDED)
+    reached, margin = figure.axes
+    assert names_beside(reached) == ["K-SQS, K = 8", "cloud only", "S-Q, K = 8 (lossy)"]
+    assert reached.get_ylim()[0] > reached.get_ylim()[1]  # the first row is the uppermost
+    for ax, name in ((reached, "latency_per_token_s"), (margin, "margin")):
+        points = [tuple(each.lines[0].get_xydata()[0]) for each in ax.containers]
+        assert points == [(value, place) for place, value in enumerate(RECOMMENDED[name])]
+    assert "Lower is better" in words_around(figure)
+    assert "Higher is better" in words_around(drawn("recommendation", RECOMMENDED.assign(better="higher")))
+
+
+def test_margins_of_several_decades_are_ratios_on_a_logarithmic_axis_with_all_of_each_in_sight() -> None:
+    far = {
+        "margin": [0.0, 240.0, -0.1],
+        "margin_low": [math.nan, 230.0, -0.14],
+        "margin_high": [math.nan, 250.0, -0.05],
+    }
+    ax = drawn("recommendation", RECOMMENDED.assign(**far)).axes[1]
+    left, right = ax.get_xlim()
+    assert ax.get_xscale() == "log" and left < 0.9 < 251 < right and ax.get_xlabel() == "times the recommended"
+    assert ax.xaxis.get_major_formatter()(10.0, 0) == "10\N{MULTIPLICATION SIGN}"
+
+
+@pytest.mark.parametrize("name", ["positions", "convergence", "sparsifying_time", "recommendation"])
 def test_a_table_of_another_study_has_nothing_for_them(name: str) -> None:
     other = pd.DataFrame({"curve": ["a"], "scheme.kind": ["k_sqs"], "uplink.rate.bps": [1e3]})
-    assert plots.draw(name, other, "uplink.rate.bps") is None
-    assert plots.draw(name, other, None) is None
+    assert plots.draw(name, other, "uplink.rate.bps") is None and plots.draw(name, other, None) is None
+    for column in ("metric", "better", "margin"):
+        assert plots.draw(name, RECOMMENDED.drop(columns=column), None) is None, column

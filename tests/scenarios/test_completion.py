@@ -8,7 +8,7 @@ import os
 import pytest
 from typed_command import Typed
 
-from models.clocks.datasheets import DEVICES, SIZES
+from models.latency.datasheets import DEVICES, SIZES
 from scenarios.command import cli, completion
 from scenarios.command.registry import NAMES
 

@@ -45,7 +45,7 @@ def fixed(beta: float, mean: float) -> dict[str, object]:
 @pytest.mark.parametrize("level", [1.0, 0.3, 2 * TARGET])
 @pytest.mark.parametrize(("step", "initial"), [(1e-3, 0.1), (0.1, 0.01)])
 def test_a_bound_reaches_a_level_at_the_length_that_its_formula_says(step: float, initial: float, level: float) -> None:
-    found = Guarantee.of(pd.DataFrame(rows("a", step, initial)))
+    found = Guarantee(pd.DataFrame(rows("a", step, initial)))
     assert found.tokens == 1024, "the last length of all seeds"
     for bound, excess in zip((found.one_sided, found.papers), excesses(step, initial), strict=True):
         tokens = int(found.tokens_to(level, bound).replace(",", ""))
@@ -54,7 +54,7 @@ def test_a_bound_reaches_a_level_at_the_length_that_its_formula_says(step: float
 
 
 def test_without_carry_a_bound_falls_no_further_than_within_a_request() -> None:
-    found = Guarantee.of(pd.DataFrame(rows("a", 0.01, 0.1, carry=False)))
+    found = Guarantee(pd.DataFrame(rows("a", 0.01, 0.1, carry=False)))
     one_sided, _ = excesses(0.01, 0.1)
     within = TARGET + one_sided / (KEPT_PER_TOKEN * REQUEST)
     assert found.tokens_to(0.99 * within, found.one_sided) == "never"
@@ -63,7 +63,7 @@ def test_without_carry_a_bound_falls_no_further_than_within_a_request() -> None:
 
 
 def test_no_bound_reaches_the_target() -> None:
-    found = Guarantee.of(pd.DataFrame(rows("a", 0.01, 0.1)))
+    found = Guarantee(pd.DataFrame(rows("a", 0.01, 0.1)))
     assert found.tokens_to(TARGET, found.one_sided) == "never"
 
 

@@ -10,7 +10,7 @@ from cells import cell
 
 from scenarios.command.progress_bar import ProgressBar
 from simulator import sweep
-from simulator.sweeps.meter import Meter, TaskProgress, works
+from simulator.sweeps.meter import CellProgress, Meter, works
 
 
 def run(quiet: bool, clock: Iterator[float] | None = None) -> None:
@@ -96,7 +96,7 @@ def test_a_cell_that_fails_is_told_when_quiet_too(capsys: pytest.CaptureFixture[
 def test_from_within_a_cell_it_is_told_how_far_it_is(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With one process and with two some words come between whole cells, with the rounds that were closed a second."""
     monkeypatch.setattr("simulator.sweeps.worker_pools.LOOK_S", 0.01)
-    monkeypatch.setattr("simulator.sweeps.meter.TELL_S", 0.02)  # in this process
+    monkeypatch.setattr("simulator.sweeps.meter.REPORT_S", 0.02)  # in this process
     lines = list[tuple[float, str]]()
     requested = {"kind": "closed", "requests": 30 if workers == 1 else 100, "prompt_tokens": 8, "output_tokens": 16}
     cells = [cell(seed=seed, workload=requested) for seed in (0, 1)]
@@ -127,9 +127,9 @@ def test_a_cell_counts_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
     assert works([short, long, again]) == {short.id: 4 * 1.02, long.id: 36 * 1.02, again.id: 36 * 0.02}
     lines: list[float] = []
     meter = Meter(works([short, long]), lambda done, total, label: lines.append(done))
-    meter.ended("first", [short.id], "")
-    meter.hear("second", TaskProgress(works([long])[long.id] / 2, 0, ""))
-    meter.ended("second", [long.id], "")
+    meter.ended([short.id], "")
+    meter.report(long.id, CellProgress(0.5))
+    meter.ended([long.id], "")
     assert lines == pytest.approx([0.2, 1.1, 2.0])
 
 

@@ -16,7 +16,7 @@ import pytest
 from typed_command import Typed
 
 import simulator
-import simulator.tuning.race
+import simulator.tuning.racing
 from kinds import ConfigError
 from kinds.tunable import tunables
 from scenarios.command.recommend import recommend, recommending
@@ -26,7 +26,7 @@ from scenarios.command.recommend.tried_schemes import BASE, LOSSY, SCHEMES, at_a
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 from simulator.tuning.alternatives import Alternatives
-from simulator.tuning.race import SEARCH_SEED, SEARCH_SEEDS, WORSE, TimeLimit, entrants, race, sampled, samples
+from simulator.tuning.racing import SEARCH_SEED, SEARCH_SEEDS, WORSE, TimeLimit, entrants, race, sampled, samples
 from simulator.tuning.trials import FIRST_SEED, UNANSWERED, Aim, Budget, Row
 from simulator.tuning.trials import LOSSY as DEPARTS
 
@@ -225,9 +225,9 @@ def test_the_false_alarms_of_a_race_are_shared_by_all_that_enter_it_the_found_on
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     counted: list[int] = []
-    plain = simulator.tuning.race.Race
+    plain = simulator.tuning.racing.Race
     monkeypatch.setattr(
-        simulator.tuning.race, "Race", lambda number, *others: counted.append(number) or plain(number, *others)
+        simulator.tuning.racing, "Race", lambda number, *others: counted.append(number) or plain(number, *others)
     )
     places = tried(axes=FEW | {"scheme.k": range(2, 12)})
     everything = sampled(places, SETTINGS)

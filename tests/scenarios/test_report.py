@@ -25,7 +25,7 @@ from kinds.files import read_note, write_note
 from scenarios.command.cli import main
 from scenarios.command.report.report_figures import SVG, inline
 from scenarios.command.report.report_table import DEFINITIONS, with_interval
-from simulator.results.lossy import marked
+from simulator.results.lossy_schemes import marked
 from simulator.results.metrics import METRICS
 from simulator.results.result_directory import record
 

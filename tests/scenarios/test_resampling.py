@@ -46,7 +46,7 @@ def table() -> pd.DataFrame:
 @pytest.mark.parametrize("curve", CURVES)
 def test_a_curve_is_the_mean_over_all_its_drafts_whatever_their_cell_and_position(curve: str) -> None:
     rows = table()
-    found = Rejections.of(rows[(rows["curve"] == curve) & (rows["verified_drafts"] > 0)])
+    found = Rejections(rows[(rows["curve"] == curve) & (rows["verified_drafts"] > 0)])
     pooled = np.concatenate([drafts(curve, seed, position) for seed in (1, 2, 3) for position in (1, 2)])
     mean = dict(zip(COLUMNS, pooled.mean(axis=0), strict=True))
     assert found.drafts == len(pooled)
@@ -65,7 +65,7 @@ def test_the_parts_of_the_slack_add_up_to_it() -> None:
     rows = table()
     rows["rejection_bound"] = rows["tv_mismatch"] + rows["dropped_mass"] + rows["covering_bound"]
     for curve in CURVES:
-        found = Rejections.of(rows[(rows["curve"] == curve) & (rows["verified_drafts"] > 0)])
+        found = Rejections(rows[(rows["curve"] == curve) & (rows["verified_drafts"] > 0)])
         assert found.triangle + found.overlap + found.covering == pytest.approx(found.bound - found.expected)
 
 
@@ -86,7 +86,7 @@ def test_nothing_is_reported_of_nothing() -> None:
 
 def test_an_answer_is_of_the_first_and_the_last_position_that_was_reached_and_of_the_loosest_term() -> None:
     reached = table().query("verified_drafts > 0")
-    first, last = ([Rejections.of(rows) for _, rows in at.groupby("curve")] for _, at in reached.groupby("position"))
+    first, last = ([Rejections(rows) for _, rows in at.groupby("curve")] for _, at in reached.groupby("position"))
     line = how_often.report(table(), None)
     low, high = (round(100 * end(each.measured for each in first)) for end in (min, max))
     assert line.startswith(f"rejected of the drafts verified: {low}% to {high}% at position 1 (expected, ")

@@ -22,7 +22,7 @@ from scenarios.sparse_or_coded import (
     stronger_model,
     what_breaks_it,
 )
-from simulator.results.rate_families import BITS, REJECTED
+from simulator.results.tradeoffs import BITS, REJECTED
 
 KINDS = (
     ("all", "lattice", 1.0), ("top_k", "lattice", 0.8), ("threshold", "lattice", 0.9), ("all", "cubic", 1.25)

@@ -71,8 +71,8 @@ def test_a_trace_that_is_damaged_is_made_again(
 def test_a_trace_that_is_cut_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(trace, "MOST_HEARD", 40)
-    monkeypatch.setattr(running, "MOST_HEARD", 40)
+    monkeypatch.setattr(trace, "MOST_EVENTS", 40)
+    monkeypatch.setattr(running, "MOST_EVENTS", 40)
     sweep(CELLS, tmp_path / "out", trace=True)
     complete(CELLS, tmp_path / "out")
     (line,) = capsys.readouterr().err.splitlines()

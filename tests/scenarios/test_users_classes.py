@@ -44,7 +44,7 @@ LINK = """from typing import Literal
 from channels.link.delays import Delay
 from channels.link.losses import Loss
 from channels.link.rates import ConstantCurve, Curve, Position, Rate
-from models.clocks.latency import Latency
+from models.latency.latency import Latency
 
 
 class Mine({family}):

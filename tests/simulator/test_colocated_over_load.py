@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from models.clocks.profile import Profile
+from models.latency.profile import Profile
 from simulator import Cell, simulate
 
 PROMPT, OUTPUT = 170, 146

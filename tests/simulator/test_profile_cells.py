@@ -8,7 +8,7 @@ import pytest
 from cells import cell
 
 from kinds import ConfigError
-from models.clocks.affine import Affine
+from models.latency.latency import Affine
 from scenarios.command.run.printed_tables import stands_for
 from simulator import Cell, simulate
 

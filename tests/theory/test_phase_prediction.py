@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cells import cell
 
-from models.clocks.affine import Affine, ConstantLatency
+from models.latency.latency import Affine, ConstantLatency
 from models.published import KnownAcceptance, OfAcceptance, Published
 from models.published_figures import PRESETS, PresetName
 from simulator import Cell, simulate

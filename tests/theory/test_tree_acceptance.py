@@ -2,7 +2,7 @@
 average.
 
 The exact checks enumerate, by fractions, all draws of the children that are verified, and all cells of the uniforms
-that judging reads. Where a cell ends is told by a recursion of fractions written here; the shipped `judge_tree` must
+that judging reads. Where a cell ends is told by a recursion of fractions written here; the shipped `verify_tree` must
 then say the same at both ends of each.
 """
 
@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trees import by_rank, child_acceptance, expected_tokens
 
 from models.interface import TokenTree
-from models.tree_verification import by_rank, child_acceptance, draw_children, expected_tokens, judge_tree
-from models.verification import total_variation
+from models.verification import draw_children, total_variation, verify_tree
 
 EDGE = 1e-9
 """How far inside a cell its ends are tried. Distributions have small numerators, hence cells are wider."""
@@ -105,7 +105,7 @@ def tree_of(families, q, depth):
 
 
 def committed(p, q, widths):
-    """{committed tokens: probability}, of rounds of trees of these widths through the shipped `judge_tree`."""
+    """{committed tokens: probability}, of rounds of trees of these widths through the shipped `verify_tree`."""
     target, drafted = (np.array([np.array(row) / sum(row) for row in rows]) for rows in (p, q))
     texts = {}
     for families, chance, last in accepted_paths(p, q, widths):
@@ -116,7 +116,7 @@ def committed(p, q, widths):
             if share:
                 ends[:, -1] = float(upto[token]) + EDGE, float(upto[token + 1]) - EDGE
                 for uniforms in ends:
-                    assert judge_tree(distributions.__getitem__, tree, sent.__getitem__, uniforms) == (path, token)
+                    assert verify_tree(distributions.__getitem__, tree, sent.__getitem__, uniforms) == (path, token)
                 text = (*tree.along(path), token)
                 texts[text] = texts.get(text, 0) + chance * share
     return texts
@@ -211,7 +211,7 @@ def test_mean_tokens_of_drawn_trees_are_those_of_the_recursion():
             for token in draw_children(q, len(shape.children(node)), rng.random(len(shape.children(node))))
         ]
         drawn = TokenTree(tuple(tokens), shape.parents)
-        verdict = judge_tree(lambda _: p, drawn, lambda _: qhat, rng.random(len(tokens) + 1))
+        verdict = verify_tree(lambda _: p, drawn, lambda _: qhat, rng.random(len(tokens) + 1))
         lengths.append(len(verdict.path) + 1)
     assert abs(np.mean(lengths) - expected) <= 5 * np.std(lengths) / np.sqrt(len(lengths))
     assert np.std(lengths) > 0.5

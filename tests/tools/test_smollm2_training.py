@@ -16,10 +16,10 @@ from safetensors.torch import load_file  # noqa: E402
 from models.bundled.smollm2 import SmolLM2  # noqa: E402
 from models.bundled.smollm2_drafter import Shape, V, assemble, network  # noqa: E402
 from tools import smollm2_data as data  # noqa: E402
-from tools.smollm2_distil import Student, go_on_from, loss, usage  # noqa: E402
 from tools.smollm2_evaluate import TEXTS, groups  # noqa: E402
 from tools.smollm2_openings import FAMILIES, FILLINGS, SHARES, chat, opening  # noqa: E402
 from tools.smollm2_teacher import TOP, Teacher, Windows, draw, largest, write  # noqa: E402
+from tools.train_smollm2 import Student, go_on_from, loss, usage  # noqa: E402
 
 LANGUAGE_ROW = dict.fromkeys(("french", "german", "italian", "russian", "spanish"), 0.1)
 PROMPTS = [[504, 2638, 282], [1, 4093, 198], [9]]

@@ -13,11 +13,10 @@ from scenarios.command.compare.compare import CONTROLS
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.aligned_columns import aligned, wrapped
 from scenarios.findings.sentences import with_ends, would_show
-from simulator.results.changes import Change, Control, beyond_noise, changes
+from simulator.results.changes import Change, Control, SameSettings, beyond_noise, changes, same_settings
 from simulator.results.columns import CURVE
-from simulator.results.compared import Plain, plain
+from simulator.results.comparison_log import Plain, plain
 from simulator.results.intervals import CONFIDENCE, metrics_of
-from simulator.results.same_settings import SameSettings, same_settings
 from simulator.results.units import quantity, title, unit
 
 ABOUT: Final = ("sqsim", "commit", "date", "python", "host")

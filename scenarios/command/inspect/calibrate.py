@@ -16,9 +16,9 @@ from scenarios.command.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
     from models.calibration import Axes
-    from models.clocks.latency import Latency
-    from models.clocks.pass_table import TimedPass
     from models.interface import LanguageModel
+    from models.latency.latency import Latency
+    from models.latency.pass_table import TimedPass
 
 Role = Literal["drafter", "verifier"]
 PLACES: dict[Role, str] = {"drafter": "edge", "verifier": "cloud"}
@@ -54,7 +54,7 @@ def add_options(calibrate: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
-    from models.clocks.pass_table import csv_text
+    from models.latency.pass_table import csv_text
     from scenarios.command.inspect.typed_pair import typed_pair
     from simulator.cell.imported_files import load_imports
 

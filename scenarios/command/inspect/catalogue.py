@@ -12,10 +12,9 @@ from channels.link.radio_power import RADIOS, Connection
 from channels.link.rates import Rate
 from kinds import Choice
 from kinds.tunable import worth_trying
-from models.clocks.cited_passes import CitedProfile
-from models.clocks.datasheets import DEVICES, SIZES
-from models.clocks.profile import PROFILES
-from models.clocks.roofline import DEVICE_NEEDED, SIZE_NEEDED
+from models.latency.cited_passes import PROFILES, CitedProfile
+from models.latency.datasheets import DEVICES, SIZES
+from models.latency.roofline import DEVICE_NEEDED, SIZE_NEEDED
 from models.power import KWH_PRICES, POWER_NEEDED, POWERS, PRICES
 from simulator.cell.descriptions import shown
 from simulator.cell.scheme import Scheme

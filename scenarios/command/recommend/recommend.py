@@ -99,7 +99,7 @@ def wish(options: argparse.Namespace) -> Wish:
     from scenarios.command.recommend.tried_schemes import candidates, without
     from scenarios.command.run.typed_settings import parse_axes, parse_settings
     from simulator.cell.imported_files import load_imports
-    from simulator.tuning.race import sampled
+    from simulator.tuning.racing import sampled
     from simulator.tuning.trials import Aim, Budget
 
     seeds = options.seeds if options.seeds is not None else 8 if options.quick else 24

@@ -11,7 +11,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from plots.display_names import curve_of, words_of
 from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
 from scenarios.command.fairness import compared_alike
 from scenarios.command.recommend.recommend import Wish
@@ -27,11 +26,12 @@ from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
-from simulator.results.compared import Plain
+from simulator.results.comparison_log import Plain
+from simulator.results.display_names import curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, interval, paired, summarise_curves, varying, with_curves
-from simulator.results.lossy import marks
+from simulator.results.lossy_schemes import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
-from simulator.tuning.race import SEARCH_SEEDS, TIME_IS_UP, Entrants, RaceGroup
+from simulator.tuning.racing import SEARCH_SEEDS, TIME_IS_UP, Entrants, RaceGroup
 from simulator.tuning.trials import Row
 
 MANY = 6
@@ -77,7 +77,7 @@ class Recommendation:
         """By the id of a setting, what it is called: its scheme, and in what the settings tried differ."""
         settings = [cell for group in self.groups for cell in group.settings]
         plain = pd.DataFrame([{"cell": cell.id, **flatten(cell)} for cell in settings])
-        named = with_curves(plain, None, told=[name for name in self.fields if name in varying(plain)])
+        named = with_curves(plain, None, always=[name for name in self.fields if name in varying(plain)])
         return dict(zip(named["cell"], named[CURVE], strict=True))
 
     @cached_property

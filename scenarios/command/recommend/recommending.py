@@ -27,13 +27,13 @@ from scenarios.findings.findings_file import FINDINGS
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.csv_file import write_csv
-from simulator.results.lossy import with_lossy
+from simulator.results.lossy_schemes import with_lossy
 from simulator.results.result_directory import SEARCH, claim, make_way, own_folder, record, release
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.parts import written
 from simulator.sweeps.store import begin_again, holds, identity
-from simulator.tuning.race import RaceGroup, TimeLimit, entrants, race
+from simulator.tuning.racing import RaceGroup, TimeLimit, entrants, race
 from simulator.tuning.trials import KEPT, Row
 
 KEEP_S = 2.0

@@ -12,10 +12,10 @@ import pandas as pd
 import plots
 from kinds import ConfigError
 from kinds.yaml_file import read_yaml
-from plots.display_names import DIRECTORY, curve_of, words_of
 from plots.page import Page
 from scenarios.command.result_folder import read_summary
 from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.display_names import DIRECTORY, curve_of, words_of
 from simulator.results.result_directory import MANIFEST, own_folder, record
 
 if TYPE_CHECKING:

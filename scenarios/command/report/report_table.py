@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 
 from scenarios.findings.sentences import with_ends
-from simulator.results.columns import BREAKDOWN_PARTS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
+from simulator.results.columns import BREAKDOWN_MEANINGS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
 from simulator.results.intervals import CONFIDENCE, metrics_of
-from simulator.results.lossy import marked
+from simulator.results.lossy_schemes import marked
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
 
 DEFINITIONS: Final[Mapping[str, str]] = {
     **{metric.name: metric.meaning for metric in METRICS.values()},
-    **{part.name: f"per output token, of answered requests: {part.meaning}" for part in BREAKDOWN_PARTS},
+    **{name: f"per output token, of answered requests: {meaning}" for name, meaning in BREAKDOWN_MEANINGS.items()},
     **STUDY_KEYS,
     **STUDY_METRICS,
     **SEARCHED,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from scenarios.findings.aligned_columns import WIDTH, by_curve, wrapped
 from simulator.results.columns import CURVE
-from simulator.results.lossy import marked
+from simulator.results.lossy_schemes import marked
 from simulator.results.units import quantity, title
 from simulator.sweeps.search import Objective
 

@@ -22,8 +22,8 @@ from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity, symbol
 from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
+from simulator.tuning.successive_halving import Outcome, Tuner
 from simulator.tuning.trials import FIRST_SEED, Budget
-from simulator.tuning.tuner import Outcome, Tuner
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,10 @@ from simulator.cell.cell import Cell
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise, summarise_curves
-from simulator.results.lossy import marked, with_lossy
+from simulator.results.lossy_schemes import marked, with_lossy
 from simulator.results.result_directory import own_folder, record
 from simulator.results.trace import SUFFIX, trace_path
-from simulator.results.unanswered import complete
+from simulator.results.unanswered_requests import complete
 from simulator.results.units import title
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.studies import SIMULATION

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from models.clocks.empirical import Empirical
-from models.clocks.footprint import weight_bytes
-from models.clocks.latency import Latency
-from models.clocks.profile import PROFILES, Profile
 from models.interface import Pair
+from models.latency.empirical import Empirical
+from models.latency.latency import Latency
+from models.latency.profile import Profile
 from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
 from scenarios.findings.sentences import joined, stretches
@@ -21,9 +20,9 @@ from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
 from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
-from simulator.results.lossy import UNKNOWN, lossy_curves, marked, marks
+from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.spans import DOWNLINK, UPLINK
-from simulator.results.unanswered import percent
+from simulator.results.unanswered_requests import percent
 from simulator.results.units import title
 
 COSTS: tuple[tuple[str, str], ...] = (
@@ -166,7 +165,7 @@ def _engine_steps(cells: Sequence[Cell]) -> list[str]:
     """What a serving engine adds to the passes of the cloud, a line for each clock that it is added to."""
     lines: list[str] = []
     for step_s, latency in ((cell.cloud.step_s, cell.cloud.latency) for cell in cells):
-        named = PROFILES[latency.name] if isinstance(latency, Profile) and latency.name is not None else None
+        named = latency.cited if isinstance(latency, Profile) else None
         twice = (
             ", though that clock is of an engine's tokens and holds its step" if named and named.of_an_engine else ""
         )
@@ -181,7 +180,7 @@ def _precisions(cells: Sequence[Cell]) -> list[str]:
     for cell in cells:
         measured = cell.models.pair.weight_bytes
         for name, latency in _clocks(cell):
-            clock = weight_bytes(latency)
+            clock = latency.weight_bytes
             if clock is not None and measured is not None and abs(clock - measured) > 0.01 * measured:
                 lines.append(
                     f"Precision: {name} is timed with {clock:.2g} bytes a weight ({_computes(latency)}), acceptance "
@@ -228,7 +227,7 @@ def _models(pair: Pair) -> tuple[str, str] | None:
 
 def _computes(latency: Latency) -> str:
     if isinstance(latency, Profile):
-        measured = latency.file if latency.name is None else PROFILES[latency.name].what
+        measured = latency.file if latency.cited is None else latency.cited.what
         return f"{measured} (profile{'' if latency.name is None else f' {latency.name}'})"
     if isinstance(latency, Empirical):
         return f"{latency.file} (empirical)"

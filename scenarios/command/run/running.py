@@ -20,7 +20,7 @@ from scenarios.command.run.searching import CapacitySearch, settings_of_search
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
 from simulator.results.result_directory import SEARCH, TUNING, claim, make_way, record, release
-from simulator.results.trace import MOST_HEARD
+from simulator.results.trace import MOST_EVENTS
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import OnProgress, works
@@ -170,5 +170,5 @@ def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProg
         path, at_s = cut[0]
         others = len(cut) - 1
         more = f"; so {'is 1 other' if others == 1 else f'are {others} others'}" if others else ""
-        text = f"{CELL_FILES}/{path.name} ends at {at_s:.6g} s, after {MOST_HEARD} spans, packets and passes"
+        text = f"{CELL_FILES}/{path.name} ends at {at_s:.6g} s, after {MOST_EVENTS} spans, packets and passes"
         print(f"sqsim: trace: cut: {text}{more}", file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
 """Token trees: several drafts a position, and several positions deep, in one payload and one pass of the verifier.
 
 A distribution is sent for the text and for each node that has children, which are drawn from it without replacement;
-the cloud verifies them one after the other (`models.tree_verification`), so that the committed text follows the
+the cloud verifies them one after the other (`models.verification`), so that the committed text follows the
 verifier's distribution (SpecInfer, arXiv 2305.09781; Sequoia, arXiv 2402.12374). The shape is known to both ends, and a
 budget cuts the tree breadth first: the deepest distributions, and of a level the last, are dropped, each before
 anything is drawn from it. The reply tells which node was reached, and the token after it.

@@ -20,8 +20,8 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.files import atomically
 from kinds.yaml_file import read_yaml
-from models.clocks.pass_table import TimedPass, csv_text, read_rows
 from models.interface import LanguageModel
+from models.latency.pass_table import TimedPass, csv_text, read_rows
 from models.pair_cards import load
 from models.pass_times import TextPasses, sampled
 from simulator.cell.cell import Cell, prepare_pairs

@@ -24,7 +24,7 @@ from scipy.optimize import nnls
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.decoding.decoder import Decoder, RequestDecoding
-from simulator.decoding.divergences import Unmeasured
+from simulator.decoding.divergences import Measurer
 from simulator.decoding.memory import Memory
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.journal import MessageReceived, MessageTaken, PassMade, RoundComputed, read
@@ -117,7 +117,7 @@ def _drafted(
 ) -> Iterator[_MeasuredRound]:
     at_edge, in_cloud = _Watch(), _Watch()
     _leave_out_passes(decoding, at_edge, in_cloud)
-    decoding.meter = Unmeasured()
+    decoding.meter = Measurer()
     edge, cloud = decoding.edge(), decoding.cloud()
     node, there = edge.start, cloud.prefill(cloud.start(prompt))
     decoding.verifier.catch_up()

@@ -13,7 +13,7 @@ from models.pair_cards import load
 from simulator.cell.cell import Cell
 from simulator.cell.cloud_config import request_tokens
 from simulator.decoding.decoder import Decoder
-from simulator.decoding.divergences import Unmeasured
+from simulator.decoding.divergences import Measurer
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, Verified
 from simulator.protocols import machine, protocol_of
@@ -130,7 +130,7 @@ class CloudDriver(EndpointDriver):
         else:
             prompt = wire.decode_tokens(message.content, format)
         decoding = self._decoding = decoder.decoding(*self.key, Prompt("", "", prompt), None, self._output_tokens)
-        decoding.meter = Unmeasured()
+        decoding.meter = Measurer()
         self._request_tokens = request_tokens(len(prompt), self._output_tokens, cell.scheme.drafts)
         make = protocol_of(cell.scheme).cloud
         assert make is not None, "a protocol with a far end (plan.check)"

@@ -18,7 +18,7 @@ from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
 from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder, RequestDecoding
-from simulator.decoding.divergences import Unmeasured
+from simulator.decoding.divergences import Measurer
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import CloudNode, EdgeNode
 from simulator.protocols import machine, protocol_of
@@ -54,7 +54,7 @@ class EdgeDriver(EndpointDriver):
     def __init__(self, device: EdgeDevice, key: tuple[int, int], decoding: RequestDecoding, terms: Terms) -> None:
         setting = decoding.setting
         decoding.drafter = self._drafter = WorkerText(lambda: setting.pair().drafter.open(setting.temperature))
-        decoding.meter = Unmeasured()
+        decoding.meter = Measurer()
         super().__init__(key, device.transport, device.journal)
         self.tokens: list[int] = []
         """All that rounds have committed, past the end of the answer too."""

@@ -20,7 +20,7 @@ from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.results.requests import Request
-from simulator.results.rounds import At, OpenRound
+from simulator.results.rounds import InstantTransfer, OpenRound
 from simulator.testbed.endpoints.restoration import unpack_restored
 from simulator.testbed.journal import RoundComputed
 from simulator.testbed.packet_header import SIMULATED, MessageAddress, PacketKind
@@ -142,7 +142,7 @@ class ReplayedRequest(ServedRequest):
         if round_ is not None and kind is PacketKind.REPLY:
             round_.reply = message
         elif round_ is not None and kind in SIMULATED:
-            round_.payload, round_.reply = message, At()  # a reply before a restart is void
+            round_.payload, round_.reply = message, InstantTransfer()  # a reply before a restart is void
 
     def _check(self, address: MessageAddress, content: bytes) -> None:
         what, commanded = address.kind.name.lower(), self._commanded.get(address)
@@ -297,7 +297,7 @@ class ReplayedRequest(ServedRequest):
             request.begin_round(number, self._clock.now)
         round_: OpenRound = request.open[number]
         if not round_.payload.put_s >= 0:
-            round_.payload = At.instant(self._clock.now)
+            round_.payload = InstantTransfer.instant(self._clock.now)
         round_.drafted = drafts
         self._in_cloud.add(number)
 

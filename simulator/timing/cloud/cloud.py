@@ -12,7 +12,7 @@ from itertools import zip_longest
 import simpy
 
 from channels.uniforms import Uniforms
-from models.clocks.latency import Latency, Work
+from models.latency.latency import Latency, Work
 from simulator.cell.cloud_config import CloudConfig
 from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station

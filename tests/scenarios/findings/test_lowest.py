@@ -12,7 +12,7 @@ from scenarios.findings.below import comparison
 from scenarios.findings.lowest import lossy_apart, lowest, lowest_where, outcomes
 from scenarios.findings.sentences import percent, would_show
 from simulator.results.intervals import paired_values
-from simulator.results.lossy import marked, with_lossy
+from simulator.results.lossy_schemes import marked, with_lossy
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4, 1e5, 1e6)

@@ -8,7 +8,7 @@ from math import inf
 import pytest
 from cells import cell
 
-from models.clocks.datasheets import DEVICES, SIZES
+from models.latency.datasheets import DEVICES, SIZES
 from simulator import Cell, ConfigError
 
 OPT_13B, OPT_125M = 12_853_473_280, 125_239_296

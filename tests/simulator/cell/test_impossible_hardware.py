@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cells import cell
 
-from models.clocks.datasheets import DEVICES, SIZES
+from models.latency.datasheets import DEVICES, SIZES
 from simulator import Cell, ConfigError
 
 JETSON = {"kind": "roofline", "size": "llama_3.2_3b", "device": "jetson_orin_nano_8gb"}

@@ -20,8 +20,9 @@ from simulator import Cell, simulate
 from simulator.cell.workload import Ask
 from simulator.decoding import round_keys
 from simulator.decoding.decoder import Decoder
-from simulator.decoding.memory import Address, Memory, Root
-from simulator.decoding.nodes import Tree
+from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import Root, Tree
+from simulator.decoding.round_keys import Origin
 from simulator.schemes.sparsifier import State
 from simulator.sweeps import store
 from simulator.sweeps.store import LIBRARIES, identity
@@ -62,7 +63,7 @@ class Naming(Memory):
 
     names: tuple[Root, str]
 
-    def tree(self, root: Root, stored: Address | None = None) -> Tree:
+    def tree(self, root: Root, stored: Origin | None = None) -> Tree:
         assert stored is not None
         self.names = root, stored.key(root)
         return super().tree(root)
@@ -107,36 +108,28 @@ OTHERS: Final[dict[str, Request]] = {
 }
 
 
-@pytest.mark.parametrize("ingredient", DESCRIBED)
-def test_what_is_described_of_a_request_changes_its_tree_s_key(ingredient: str) -> None:
-    one, other = described(Request()), described(DESCRIBED[ingredient])
-    assert {name for name in one if one[name] != other[name]} == {ingredient}
-    assert_another(Request(), DESCRIBED[ingredient])
+CHANGED: Final[dict[str, Request]] = {
+    **DESCRIBED,
+    **OTHERS,
+    **{f"scheme.{field}": with_({f"scheme.{field}": value}) for field, value in SCHEME.items()},
+    **{f"models.pair.{field}": with_({f"models.pair.{field}": value}) for field, value in PAIR.items()},
+}
 
 
-@pytest.mark.parametrize("ingredient", OTHERS)
-def test_what_else_decides_tokens_changes_a_tree_s_key(ingredient: str) -> None:
-    assert_another(Request(), OTHERS[ingredient])
-    one, other = names(Request())[0], names(OTHERS[ingredient])[0]
-    assert sum(mine != theirs for mine, theirs in zip(one, other, strict=True)) == 1, (
-        "another ingredient has changed too"
-    )
+@pytest.mark.parametrize("ingredient", CHANGED)
+def test_each_ingredient_changes_a_tree_s_key_and_one_part_of_its_root(ingredient: str) -> None:
+    assert_another(Request(), CHANGED[ingredient])
+    root, other = names(Request())[0], names(CHANGED[ingredient])[0]
+    assert sum(mine != theirs for mine, theirs in zip(root, other, strict=True)) == 1 or "." in ingredient
+    if ingredient in DESCRIBED:
+        one, another = described(Request()), described(CHANGED[ingredient])
+        assert {name for name in one if one[name] != another[name]} == {ingredient}
 
 
 def test_no_ingredient_is_without_a_test() -> None:
     assert set(described(Request())) == {*DESCRIBED, "imports", "plane"}  # plane: the number of this description
     assert {*SCHEME, "kind", "depth"} == set(type(BASE.scheme).model_fields)
     assert {*PAIR, "kind", "prompt_tokens"} == set(Synthetic.model_fields)
-
-
-@pytest.mark.parametrize("field", SCHEME)
-def test_each_field_of_the_scheme_changes_a_tree_s_key(field: str) -> None:
-    assert_another(Request(), with_({f"scheme.{field}": SCHEME[field]}))
-
-
-@pytest.mark.parametrize("field", PAIR)
-def test_each_field_of_the_pair_changes_a_tree_s_key(field: str) -> None:
-    assert_another(Request(), with_({f"models.pair.{field}": PAIR[field]}))
 
 
 def test_rounds_drafted_ahead_go_by_the_end_of_the_answer() -> None:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -178,46 +179,43 @@ def test_a_damaged_file_never_raises_and_takes_entries_again(
         assert not round_store._given_up
 
 
-def test_a_file_that_stays_locked_is_waited_for_once_and_told_once(
-    store: RoundStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert round_store.WAIT_S <= 5
-    monkeypatch.setattr(round_store, "WAIT_S", 0.2)
+def locked(store: RoundStore, patch: pytest.MonkeyPatch) -> object:
+    patch.setattr(round_store, "WAIT_S", 0.2)
     store.put(key(1), "pair", b"one")
     holder = sqlite3.connect(store.path, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    began_s = time.monotonic()
-    for number in range(5):
-        assert store.get(key(1)) is None and not store.summary()
-        store.put(key(number), "pair", b"more")
-    assert 0.1 < time.monotonic() - began_s < 2
-    holder.close()
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"sqsim: {store.path}: reading failed (database is locked); the run goes on without"
+    return holder
 
 
-@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(36, "File name too long")])
-def test_a_folder_that_may_not_be_read_is_told_once(
-    store: RoundStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError
-) -> None:
-    def refused(path: Path) -> bool:
+def refused(error: OSError, patch: pytest.MonkeyPatch) -> None:
+    def is_file(path: Path) -> bool:
         raise error
 
-    monkeypatch.setattr(Path, "is_file", refused)
-    for number in range(3):
+    patch.setattr(Path, "is_file", is_file)
+
+
+TROUBLES: dict[str, Callable[[RoundStore, pytest.MonkeyPatch], object]] = {
+    "reading failed (database is locked)": locked,
+    "reading failed (Permission denied)": lambda _, patch: refused(PermissionError(13, "Permission denied"), patch),
+    "reading failed (File name too long)": lambda _, patch: refused(OSError(36, "File name too long"), patch),
+    "writing failed (File exists)": lambda store, _: store.path.parent.write_text("in place of a folder"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_file_that_cannot_be_used_is_reported_once_and_waited_for_once(
+    store: RoundStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], trouble: str
+) -> None:
+    assert round_store.WAIT_S <= 5
+    _holder = TROUBLES[trouble](store, monkeypatch)
+    began_s = time.monotonic()
+    for number in range(5):
         assert store.get(key(number)) is None and not store.summary() and store.clear() == 0
-        store.put(key(number), "pair", b"one")
+        store.put(key(number), "pair", b"more")
+    taken_s = time.monotonic() - began_s
+    assert taken_s < 2 and (TROUBLES[trouble] is not locked or taken_s > 0.1)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"sqsim: {store.path}: reading failed ({error.strerror}); the run goes on without"
-
-
-def test_where_nothing_can_be_written_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "file").write_text("in place of a folder")
-    for _ in range(3):
-        store = RoundStore(tmp_path / "file" / "rounds.sqlite", CAP)
-        store.put(key(1), "pair", b"one")
-        assert store.get(key(1)) is None and not store.summary() and store.clear() == 0
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert line == f"sqsim: {store.path}: {trouble}; the run goes on without"
 
 
 def test_a_read_only_file_is_read_and_told_once(

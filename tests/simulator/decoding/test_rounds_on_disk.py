@@ -231,14 +231,14 @@ def test_a_scheme_s_file_counts_by_its_content(tmp_path: Path, store: RoundStore
 
 
 def test_a_change_of_a_source_changes_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sources = {path.relative_to(round_keys.HOUSE).as_posix() for path in round_keys._sources()}
+    sources = {path.relative_to(round_keys.ROOT).as_posix() for path in round_keys._sources()}
     assert {"channels/codec/wire.py", "models/synthetic.py", "simulator/decoding/nodes.py"} <= sources
-    assert not any(path.startswith(("channels/link", "models/clocks", "simulator/timing")) for path in sources)
+    assert not any(path.startswith(("channels/link", "models/latency", "simulator/timing")) for path in sources)
     for folder in (*round_keys.SOURCES, "simulator/cell", "simulator/results"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     for file in (*round_keys.FILES, "channels/wire.py"):
         (tmp_path / file).write_text("x = 1\n")
-    monkeypatch.setattr(round_keys, "HOUSE", tmp_path)
+    monkeypatch.setattr(round_keys, "ROOT", tmp_path)
     before = round_keys.made_by.__wrapped__()
     (tmp_path / "channels/wire.py").write_text("x = 2\n")
     assert round_keys.made_by.__wrapped__() != before

@@ -17,7 +17,7 @@ from torch import Tensor
 from models import packed_passes
 from models.packed_passes import ForwardPass
 from models.pair_cards import card_of
-from models.shared_passes import company, together
+from models.shared_passes import concurrency, together
 from simulator import Cell, run, simulate
 from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
@@ -188,9 +188,9 @@ def test_so_many_caches_are_held_at_a_time_however_many_cells_run_side_by_side(m
 
 def test_who_runs_beside_whom_is_known_in_nested_company():
     def inner():
-        return [company(), *(found for _, found in together([company] * 3, 2))]
+        return [concurrency(), *(found for _, found in together([concurrency] * 3, 2))]
 
-    assert company() == 1
+    assert concurrency() == 1
     assert [found for _, found in together([inner] * 2, 9)] == [[2, 4, 4, 4]] * 2
 
 

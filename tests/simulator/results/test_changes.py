@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
-from simulator.results.changes import LEVEL, Change, Control, beyond_noise, changes
+from simulator.results.changes import LEVEL, Change, Control, beyond_noise, changes, same_settings
 from simulator.results.intervals import CONFIDENCE, Difference, Interval
-from simulator.results.same_settings import same_settings
 
 
 def rows(values: dict[int, float], **more: object) -> pd.DataFrame:
@@ -73,7 +71,7 @@ def test_a_metric_that_has_no_value_any_more_are_distinguished() -> None:
 
 
 def step_down(p: np.ndarray) -> list[bool]:
-    """Holm's: the least of those left is told while it is at most LEVEL over their number."""
+    """Holm's: the least of those left is reported while it is at most LEVEL over their number."""
     left, line = list(range(len(p))), [False] * len(p)
     while left and p[least := min(left, key=lambda each: p[each])] <= LEVEL / len(left):
         line[least] = True
@@ -88,27 +86,17 @@ def step_up(p: np.ndarray) -> list[bool]:
     return [bool(below) and each <= below[-1] for each in p]
 
 
-@pytest.mark.parametrize(
-    ("control", "method", "textbook"),
-    [("bh", "fdr_bh", step_up), pytest.param("holm", "holm", step_down, marks=pytest.mark.slow)],
-    ids=["bh", "holm"],
-)
+@pytest.mark.parametrize(("control", "textbook"), [("bh", step_up), ("holm", step_down)])
 def test_false_alarms_are_held_down_as_the_textbooks_say(
-    control: Control, method: str, textbook: Callable[[np.ndarray], list[bool]]
+    control: Control, textbook: Callable[[np.ndarray], list[bool]]
 ) -> None:
-    """statsmodels is asked once for each size: its Holm takes a fifth of a second."""
     generator = np.random.default_rng(3)
     for m in (1, 2, 7, 40):
-        for draw in range(20):
-            p = generator.uniform(size=m) ** generator.integers(1, 6)
-            made = [
-                Change("latency_s", 1.0, 2.0, Difference("latency_s", Interval(1.0, 0.5, 3)), float(each), True)
-                for each in p
-            ]
-            line = beyond_noise(made, control)
-            assert line == textbook(p)
-            if not draw:
-                assert line == list(multipletests(p, LEVEL, method)[0])
+        for _ in range(5):
+            p = [*(generator.uniform(size=m) ** generator.integers(1, 6)), math.nan]
+            of = Difference("latency_s", Interval(1.0, 0.5, 3))
+            found = beyond_noise([Change("latency_s", 1.0, 2.0, of, float(each), True) for each in p], control)
+            assert found == [*textbook(np.array(p[:-1])), False]
     assert beyond_noise([], control) == []
 
 

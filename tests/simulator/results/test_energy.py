@@ -17,13 +17,12 @@ from models.power import POWERS, PRICES
 from simulator import Cell, ConfigError, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import METRICS
-from simulator.results.energy import PER_TOKEN, Connections, open_s
-from simulator.results.intervals import summarise as summary_of
+from simulator.results.energy import Connections, open_s
 from simulator.results.observer import Airing, ServerPass
 from simulator.results.units import title
 
 MEMORY: Final = Memory()
-NAMES: Final = tuple(each.name for each in PER_TOKEN)
+NAMES: Final = tuple(name for name in METRICS if "_j_per_token" in name or "_usd_per_" in name)
 UNASKED: Final = ("slo_attainment", "goodput_tokens_per_s", "unsettled_share", "settled_after_tokens")
 """The metrics that a cell lacks without an objective and without a threshold that moves."""
 LATER_S: Final = 600.0
@@ -57,7 +56,7 @@ LINKS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
 }
 
 
-class Heard(Watch):
+class WatchedRun(Watch):
     """What an observer sees."""
 
     def __init__(self) -> None:
@@ -103,26 +102,26 @@ def union_s(spans: list[tuple[float, float]]) -> float:
 @pytest.mark.parametrize("number", range(4))
 def test_joules_are_what_an_observer_adds_up_from_every_attempt_and_every_pass(links: str, number: int) -> None:
     """The observer listens on after the end of the run, to hear how what was under way then went on."""
-    of, heard = random_cell(links, number), Heard()
-    result = simulate(of, heard, memory=MEMORY)
-    plant, over_s = heard.plant, heard.plant.env.now
+    of, watched = random_cell(links, number), WatchedRun()
+    result = simulate(of, watched, memory=MEMORY)
+    plant, over_s = watched.plant, watched.plant.env.now
     plant.env.run(until=over_s + LATER_S)
     air: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
-    for each in heard.airings:
+    for each in watched.airings:
         if each.began_s < over_s:
             lane = each.address[0] if getattr(of, each.link).sharing.lane_per_device else -1
             air[each.link, lane].append((each.began_s, min(over_s, each.left_s)))
     watts = {"uplink": of.uplink.power_w, "downlink": of.downlink.power_w}
     radios_j = math.fsum(float(watts[way] or 0) * union_s(spans) for (way, _), spans in air.items())
-    passes = [min(over_s, each.ended_s) - each.began_s for each in heard.passes if each.began_s < over_s]
+    passes = [min(over_s, each.ended_s) - each.began_s for each in watched.passes if each.began_s < over_s]
     tokens, requests = result.requests["output_tokens"].sum(), result.requests
     span_s = requests["finish_s"].max() - requests["arrival_s"].min()
     power, price = of.cloud.power, of.cloud.usd_per_gpu_hour
     assert power is not None and isinstance(price, float)
-    told = {name: result.summary[name] * tokens for name in NAMES}
-    assert told["radio_j_per_token"] == pytest.approx(radios_j, rel=1e-9)
+    found = {name: result.summary[name] * tokens for name in NAMES}
+    assert found["radio_j_per_token"] == pytest.approx(radios_j, rel=1e-9)
     for charged, charged_s in (("busy", math.fsum(passes)), ("held", 2 * span_s)):
-        joules, usd = told[f"cloud_{charged}_j_per_token"], told[f"{charged}_usd_per_million_tokens"]
+        joules, usd = found[f"cloud_{charged}_j_per_token"], found[f"{charged}_usd_per_million_tokens"]
         if of.cloud.charged not in (charged, "both"):
             assert math.isnan(joules) and math.isnan(usd)
             continue
@@ -134,13 +133,13 @@ def test_joules_are_what_an_observer_adds_up_from_every_attempt_and_every_pass(l
 def test_the_random_cells_meet_losses_withdrawals_crashes_and_both_kinds_of_link() -> None:
     met: dict[str, int] = defaultdict(int)
     for links in LINKS:
-        heard = Heard()
-        result = simulate(random_cell(links, 0), heard, memory=MEMORY)
-        for each in heard.plant.links:
+        watched = WatchedRun()
+        result = simulate(random_cell(links, 0), watched, memory=MEMORY)
+        for each in watched.plant.links:
             met[type(each).__name__] += 1
             met["lost"] += each.lost
             met["dropped"] += each.dropped
-        met["crashes"] += heard.plant.cloud.crashes
+        met["crashes"] += watched.plant.cloud.crashes
         met["late"] += int((result.requests["outcome"] == "timed_out").sum())
     assert all(met[name] for name in ("Link", "PlannedLink", "lost", "dropped", "crashes", "late"))
 
@@ -192,8 +191,8 @@ def test_a_raspberry_pi_spends_the_joules_a_token_that_were_measured(
     edge = {"latency": clock | {"bytes_per_parameter": bytes_per_parameter}, "power": "raspberry_pi_5"}
     asked = {"kind": "closed", "requests": 1, "prompt_tokens": 1, "output_tokens": 64}
     of = cell("edge_only", models={"pair": PAIR}, edge=edge, workload=asked)
-    told = simulate(of, memory=MEMORY).summary["edge_j_per_token"]
-    assert told == pytest.approx(peak_w / tokens_per_s, rel=0.1)
+    found = simulate(of, memory=MEMORY).summary["edge_j_per_token"]
+    assert found == pytest.approx(peak_w / tokens_per_s, rel=0.1)
 
 
 def test_a_server_of_several_gpus_draws_and_costs_as_many_times() -> None:
@@ -211,13 +210,6 @@ def test_a_server_of_several_gpus_draws_and_costs_as_many_times() -> None:
         clocked.with_({"cloud.gpus": 2})
     profiled = Cell().with_({"cloud.latency": {"kind": "profile", "name": "a100x4_70b"}})
     assert profiled.cloud.server_gpus == 4
-
-
-def test_a_server_that_is_held_costs_while_it_idles() -> None:
-    given: dict[str, object] = {"cloud.power": {"busy_w": 400, "idle_w": 400}, "cloud.usd_per_gpu_hour": 3.6}
-    held = simulate(cell().with_(given | {"cloud.charged": "held"}), memory=MEMORY).summary
-    assert held["cloud_held_j_per_token"] == pytest.approx(400 / held["tokens_per_s"])
-    assert held["held_usd_per_million_tokens"] == pytest.approx(1e6 * 0.001 / held["tokens_per_s"])
 
 
 def test_both_prices_stand_side_by_side_and_each_says_which_it_is() -> None:
@@ -239,7 +231,7 @@ def test_both_prices_stand_side_by_side_and_each_says_which_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"edge.power": "raspbery_pi_5"}, "did you mean raspberry_pi_5? `sqsim list powers` has them all; or write"),
         ({"edge.power": {"busy_w": -1}}, "edge.power.busy_w = -1"),
@@ -256,10 +248,10 @@ def test_both_prices_stand_side_by_side_and_each_says_which_it_is() -> None:
         ({"uplink.power_w": -1}, "uplink.power_w"),
     ],
 )
-def test_nonsense_is_refused_in_one_line_that_names_the_field(fields: dict[str, object], told: str) -> None:
+def test_nonsense_is_refused_in_one_line_that_names_the_field(fields: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Cell.from_fields(fields)
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_named_figures_are_cited_and_radios_send_and_receive() -> None:
@@ -293,17 +285,17 @@ def test_a_connected_radio_draws_from_its_first_packet_to_the_tail_of_its_last(l
     """Each device's joules, added up by an observer who sorts its packets; a request a minute breaks the connection."""
     up, down = ({**way, "power_w": "lte"} for way in LINKS[links])
     asked = {"kind": "closed", "requests": 2, "devices": 2, "prompt_tokens": 8, "output_tokens": 12, "think_s": 60.0}
-    of, heard = cell(workload=asked, uplink=up, downlink=down), Heard()
-    result = simulate(of, heard, memory=MEMORY)
+    of, watched = cell(workload=asked, uplink=up, downlink=down), WatchedRun()
+    result = simulate(of, watched, memory=MEMORY)
     joules, radio = 0.0, RADIOS["lte"]
     assert radio.connection is not None
     for device in range(2):
-        spans = [(each.began_s, each.left_s + 11.576) for each in heard.airings if each.address[0] == device]
+        spans = [(each.began_s, each.left_s + 11.576) for each in watched.airings if each.address[0] == device]
         apart = 1 + sum(later > max(to_s for from_s, to_s in spans if from_s < later) for later, _ in sorted(spans)[1:])
         assert apart == 2
         joules += 1.06 * union_s(spans) + apart * 0.2601 * 1.2107
     for way, per_bit in (("uplink", 0.43839e-6), ("downlink", 0.05197e-6)):
-        own = [each for each in heard.airings if each.link == way]
+        own = [each for each in watched.airings if each.link == way]
         lanes = [None] if not getattr(of, way).sharing.lane_per_device else [0, 1]
         joules += per_bit * sum(each.bits for each in own)
         joules += (1.28804 - 1.06) * sum(
@@ -317,10 +309,3 @@ def test_a_connection_is_of_both_ways_or_of_none() -> None:
     with pytest.raises(ConfigError, match=r"^downlink\.power_w = wifi: must be that of uplink, lte, since one radio"):
         Cell().with_({"uplink.power_w": "lte", "downlink.power_w": "wifi"})
     assert Cell().with_({"uplink.power_w": "nb_iot", "downlink.power_w": "80 mW"})
-
-
-def test_a_summary_leaves_seeds_without_a_figure_out() -> None:
-    rows = [{"scheme": "k_sqs", "seed": seed, "edge_j_per_token": value} for seed, value in enumerate((1.0, 3.0))]
-    rows += [{"scheme": "dense", "seed": seed, "edge_j_per_token": math.nan} for seed in range(2)]
-    told = summary_of(pd.DataFrame(rows)).set_index("scheme")["edge_j_per_token"]
-    assert told["k_sqs"] == 2.0 and math.isnan(told["dense"])

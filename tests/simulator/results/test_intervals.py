@@ -218,7 +218,7 @@ def test_a_mean_of_shares_would_tell_apart_what_its_mirror_image_does_not() -> N
     assert (found.low, found.high) == pytest.approx([math.expm1(logs.mean() - half), math.expm1(logs.mean() + half)])
 
 
-def test_what_has_no_logarithm_is_compared_by_the_difference_and_said_to_be() -> None:
+def test_what_has_no_logarithm_is_compared_by_the_difference_and_named_so() -> None:
     rare = paired_values("tv_output", np.array([0.0, 0.1, 0.2]), np.array([0.1, 0.3, 0.2]))
     assert not rare.relative and rare.size == pytest.approx(-0.1)
     assert percent(rare) == "not distinguishable (-0.1, -0.348 to 0.148; a difference above 0.25 would have shown)"

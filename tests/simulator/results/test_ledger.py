@@ -79,7 +79,7 @@ def test_a_payload_behind_the_prompt_waits_for_the_uplink_once_the_prompt_is_in(
     assert spent(ledger) == {"uplink_queue_s": 5.0, "prompt_uplink_s": 2.0}
 
 
-def test_what_is_said_of_a_round_replaces_what_was_said_of_it_for_later() -> None:
+def test_what_is_stated_of_a_round_replaces_what_was_stated_of_it_for_later() -> None:
     """Planned: queue to 4, transmit to 6, then travel. At 2 it is known that its turn comes at 3 and ends at 5."""
     clock = Clock()
     ledger = Ledger(clock)

@@ -13,7 +13,6 @@ from column_checks import alike, idle, names_differ, same
 from second_account import Account
 from seen_requests import RequestSeen, RoundSeen, lines
 from slow_decoding import SlowRound
-from slow_drafts import Distribution, SlowDraft, distance
 from slow_times import PARTS, visits
 
 from simulator.results.columns import BREAKDOWN
@@ -81,30 +80,26 @@ def speculative(run: Account) -> int:
     return sum(len(round_.drafts) > 0 for round_ in sent(run))
 
 
-def verified(run: Account) -> list[tuple[SlowDraft, Distribution]]:
-    return [pair for round_ in judged(run) for pair in zip(round_.judged, round_.targets, strict=False)]
+def verified(run: Account) -> int:
+    return sum(len(round_.judged) for round_ in judged(run))
 
 
 def rejections(run: Account) -> int:
     return sum(len(round_.judged) - round_.accepted for round_ in judged(run))
 
 
-def committed(run: Account) -> list[tuple[int, Distribution]]:
-    return [pair for round_ in judged(run) for pair in zip(round_.committed, round_.targets, strict=True)]
+def per_draft(column: str) -> Value:
+    return lambda run: over(sum(round_.of_drafts[column] for round_ in sent(run)), drafts(run))
 
 
-def per_draft(measure: Callable[[SlowDraft], float]) -> Value:
-    return lambda run: over(sum(measure(draft) for round_ in sent(run) for draft in round_.measured), drafts(run))
+def per_verified(column: str) -> Value:
+    return lambda run: over(sum(round_.of_verified[column] for round_ in judged(run)), verified(run))
 
 
-def per_verified(measure: Callable[[SlowDraft, Distribution], float]) -> Value:
-    return lambda run: over(sum(measure(draft, p) for draft, p in verified(run)), len(verified(run)))
-
-
-def tv_output(run: Account) -> float:
-    drafted = sum(distance(draft.output_distribution(p), p) for draft, p in verified(run))
-    alone = sum(distance(each.unverified, each.targets[0]) for each in judged(run) if each.unverified is not None)
-    return over(drafted + alone, len(committed(run)))
+def per_committed(column: str) -> Value:
+    return lambda run: over(
+        sum(round_.of_verified[column] for round_ in judged(run)), sum(len(round_.committed) for round_ in judged(run))
+    )
 
 
 def bits_sent(run: Account, way: str) -> int:
@@ -298,22 +293,22 @@ EXPECTED: Final[dict[str, Value]] = {
     "payload_bits_per_draft": lambda run: over(sum(each.payload_bits for each in sent(run)), drafts(run)),
     "draft_length": lambda run: over(drafts(run), speculative(run)),
     "accepted_per_round": lambda run: over(sum(each.accepted for each in judged(run)), speculative(run)),
-    "acceptance_rate": lambda run: over(sum(each.accepted for each in judged(run)), len(verified(run))),
+    "acceptance_rate": lambda run: over(sum(each.accepted for each in judged(run)), verified(run)),
     "unjudged_per_token": lambda run: over(0, tokens(run)),  # as of the column `unjudged`
     "resampling_per_round": lambda run: over(rejections(run), speculative(run)),
-    "resampling_per_draft": lambda run: over(rejections(run), len(verified(run))),
+    "resampling_per_draft": lambda run: over(rejections(run), verified(run)),
     "resampling_per_token": lambda run: over(rejections(run), tokens(run)),
-    "support_size": per_draft(lambda draft: len(draft.kept)),
-    "coded_size": per_draft(lambda draft: draft.coded_size),
-    "dropped_mass": per_draft(lambda draft: draft.dropped_mass),
-    "tv_quantization": per_draft(lambda draft: draft.tv_quantization),
-    "tv_mismatch": per_verified(lambda draft, p: distance(draft.q, p)),
-    "tv_qhat": per_verified(lambda draft, p: distance(draft.qhat, p)),
-    "rejection_bound": per_verified(lambda draft, p: draft.rejection_bound(p)),
-    "tv_output": tv_output,
-    "verifier_nll_per_token": lambda run: mean(-math.log(p[token]) for token, p in committed(run)),
+    "support_size": per_draft("support_size"),
+    "coded_size": per_draft("coded_size"),
+    "dropped_mass": per_draft("dropped_mass"),
+    "tv_quantization": per_draft("tv_quantization"),
+    "tv_mismatch": per_verified("tv_mismatch"),
+    "tv_qhat": per_verified("tv_qhat"),
+    "rejection_bound": per_verified("rejection_bound"),
+    "tv_output": per_committed("tv_output"),
+    "verifier_nll_per_token": per_committed("nll"),
     "over_budget_per_round": lambda run: over(
-        sum(any(draft.over_budget for draft in each.measured) for each in sent(run)), speculative(run)
+        sum(each.of_drafts["over_budget"] for each in sent(run)), speculative(run)
     ),
     "asked_per_round": lambda run: over(sum(each.whole_bits > 0 for each in sent(run)), speculative(run)),
     "tail_tokens": lambda run: mean(len(each.committed) - len(each.tokens) for each in run.requests),
@@ -360,7 +355,10 @@ def test_every_metric_is_expected_to_be_something() -> None:
 def test_no_two_metrics_could_be_swapped_unnoticed() -> None:
     columns = {name: [value(account(cell)) for cell in CELLS] for name, value in EXPECTED.items()}
     assert not alike(columns)
-    assert idle(columns) == ["settled_after_tokens", "unjudged_per_token"]  # see test_settling, the column `unjudged`
+    assert idle(columns) == [
+        "settled_after_tokens",
+        "unjudged_per_token",
+    ]  # see test_threshold_settling
 
 
 def test_throughput_counts_the_tokens_of_a_request_that_met_its_deadline() -> None:

@@ -1,4 +1,4 @@
-"""An observer hears all that happens, each thing once, and changes nothing."""
+"""An observer receives all that happens, each thing once, and changes nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVERY = [*SCHEMES, "coupled", "colocated", "edge_only"]
 
 
 class Ear(Watch):
-    """Keeps all that it is told."""
+    """Keeps all that it is reported."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,8 +47,8 @@ class Ear(Watch):
         self.passes.append(served)
 
 
-def heard(made: Cell) -> tuple[Ear, Ran]:
-    """What is told of a run, up to the last acknowledgement that was still on its way."""
+def watched(made: Cell) -> tuple[Ear, Ran]:
+    """What is reported of a run, up to the last acknowledgement that was still on its way."""
     ear = Ear()
     run = ran(made, watch=ear)
     run.plant.env.run()
@@ -76,12 +76,12 @@ def test_with_and_without_an_observer_the_tables_are_the_same(scheme: str) -> No
 
 
 @pytest.mark.parametrize("scheme", EVERY)
-def test_rounds_and_requests_are_told_as_they_end_and_each_once(scheme: str) -> None:
-    ear, run = heard(crashing(scheme))
+def test_rounds_and_requests_are_reported_as_they_end_and_each_once(scheme: str) -> None:
+    ear, run = watched(crashing(scheme))
     requests, rounds = run.result.requests, run.result.rounds
-    told = Counter((device, number, round_.round) for device, number, round_ in ear.rounds)
+    reported = Counter((device, number, round_.round) for device, number, round_ in ear.rounds)
     rows = rounds[["device", "request", "round"]].itertuples(index=False, name=None)
-    assert told == Counter(rows) and set(told.values()) == {1}
+    assert reported == Counter(rows) and set(reported.values()) == {1}
     ended = [(each.device, each.number, each.outcome) for each in ear.ended]
     assert ended == list(requests[["device", "request", "outcome"]].itertuples(index=False, name=None))
     assert ear.shares == pytest.approx([n / 6 for n in range(1, 7)])
@@ -92,10 +92,10 @@ def test_rounds_and_requests_are_told_as_they_end_and_each_once(scheme: str) -> 
     assert answered or scheme == "half_dense", "its payloads take seconds"
 
 
-def test_several_observers_are_each_told_everything() -> None:
+def test_several_observers_are_each_reported_everything() -> None:
     ears = Ear(), Ear()
     simulate(busy(), Together(*ears), memory=Memory())
-    alone, _ = heard(busy())
+    alone, _ = watched(busy())
     for ear in ears:
         assert ear.plant is ears[0].plant and len(ear.notes) == len(alone.notes) > 0
         assert ear.rounds == alone.rounds and ear.shares == alone.shares
@@ -104,17 +104,17 @@ def test_several_observers_are_each_told_everything() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["k_sqs", "colocated"])
-def test_what_is_heard_of_remembered_drafts_is_what_was_heard_of_live_ones(scheme: str) -> None:
-    memory, told = Memory(), []
+def test_what_is_reported_of_remembered_drafts_is_what_was_reported_of_live_ones(scheme: str) -> None:
+    memory, reported = Memory(), []
     for _ in range(2):
         ear = Ear()
         simulate(busy(scheme), ear, memory=memory)
-        told.append([(notes.sent.state, notes.verified.divergences.drafts) for notes in ear.notes])
-    assert told[0] == told[1] and any(drafts for _, drafts in told[0])
+        reported.append([(notes.sent.state, notes.verified.divergences.drafts) for notes in ear.notes])
+    assert reported[0] == reported[1] and any(drafts for _, drafts in reported[0])
 
 
 def test_airings_add_up_to_what_the_links_have_counted() -> None:
-    ear, run = heard(crashing())
+    ear, run = watched(crashing())
     assert any(each.attempt for each in ear.airings) and any(math.isnan(each.arrives_s) for each in ear.airings)
     for way in run.plant.links:
         airings = [each for each in ear.airings if each.link == way.name]
@@ -128,7 +128,7 @@ def test_airings_add_up_to_what_the_links_have_counted() -> None:
 
 
 def test_passes_add_up_to_the_time_of_the_servers() -> None:
-    ear, run = heard(crashing())
+    ear, run = watched(crashing())
     cloud = run.plant.cloud
     assert cloud.crashes == 2 and len(ear.passes) == cloud.passes
     assert sum(each.ended_s - each.began_s for each in ear.passes) == pytest.approx(cloud.service_s, rel=1e-9)

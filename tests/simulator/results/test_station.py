@@ -159,7 +159,7 @@ def test_very_many_booked_visits_add_up_beside_those_seen() -> None:
     assert station.busy_fraction(clock.now) == pytest.approx(seen.busy_fraction(clock.now), rel=1e-12)
 
 
-def test_a_booked_visit_that_runs_back_is_told() -> None:
+def test_a_booked_visit_that_runs_back_is_reported() -> None:
     clock = Clock(100.0)
     station = Station(clock, "uplink")
     with pytest.raises(AssertionError, match="I2: a visit to uplink runs back"):

@@ -1,4 +1,4 @@
-"""A trace tells all that happened, once, in the format that viewers read."""
+"""A trace holds all that happened, once, in the format that viewers read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Both(Together):
         super().__init__(self.spans, self.watch)
 
 
-class Told:
+class TracedRun:
     """A run and its trace."""
 
     def __init__(self, made: Cell, path: Path) -> None:
@@ -47,16 +47,16 @@ class Told:
 
 
 @cache
-def told(name: str, folder: Path) -> Told:
-    return Told(CELLS[name], folder / f"{name}.trace.json")
+def traced(name: str, folder: Path) -> TracedRun:
+    return TracedRun(CELLS[name], folder / f"{name}.trace.json")
 
 
 @pytest.fixture(params=CELLS)
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Told:
-    return told(request.param, tmp_path_factory.getbasetemp())
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TracedRun:
+    return traced(request.param, tmp_path_factory.getbasetemp())
 
 
-def test_the_states_of_a_request_add_up_to_its_breakdown(run: Told) -> None:
+def test_the_states_of_a_request_add_up_to_its_breakdown(run: TracedRun) -> None:
     spent: Counter[tuple[int, int, str]] = Counter()
     drawn: Counter[tuple[int, int, str]] = Counter()
     for (process, track), slices in run.read.slices.items():
@@ -77,14 +77,14 @@ def test_the_states_of_a_request_add_up_to_its_breakdown(run: Told) -> None:
     assert len(spent) > 3
 
 
-def test_each_packet_and_each_pass_is_in_the_trace_once(run: Told) -> None:
+def test_each_packet_and_each_pass_is_in_the_trace_once(run: TracedRun) -> None:
     links = {link.name for link in run.plant.links}
     packets = [each for name in links for each in run.read.of(name)]
     assert len(packets) == len(run.spans.airings)
     for name in links:
         seen = sorted((each["ts"], each["args"]["bits"]) for each in run.read.of(name))
-        heard = sorted((each.began_s * US, each.bits) for each in run.spans.airings if each.link == name)
-        assert seen == [(pytest.approx(began_us, abs=0.1), bits) for began_us, bits in heard]
+        aired = sorted((each.began_s * US, each.bits) for each in run.spans.airings if each.link == name)
+        assert seen == [(pytest.approx(began_us, abs=0.1), bits) for began_us, bits in aired]
     lost = [each for each in packets if each["name"].endswith("(lost)")]
     assert len(lost) == sum(link.lost for link in run.plant.links)
     assert all((each["args"]["arrives_us"] is None) == (each in lost) for each in packets)
@@ -97,12 +97,12 @@ def test_each_packet_and_each_pass_is_in_the_trace_once(run: Told) -> None:
             for each in servers[f"server {served.server}"]
             if each["ts"] == pytest.approx(served.began_s * US, abs=0.1)
         ]
-        told_of = [(each["device"], each["request"]) for each in found["args"]["sessions"]]
-        assert told_of == list(served.sessions)
+        sessions = [(each["device"], each["request"]) for each in found["args"]["sessions"]]
+        assert sessions == list(served.sessions)
         assert found["name"].endswith("(lost)") == served.lost
 
 
-def test_the_work_on_a_device_s_track_is_what_its_processor_did(run: Told) -> None:
+def test_the_work_on_a_device_s_track_is_what_its_processor_did(run: TracedRun) -> None:
     for device in run.plant.devices:
         slices = run.read.slices.get(("edge", f"edge {device.number}"), [])
         work = sum(each["dur"] for each in slices if each["name"] in ("prefill", "draft", "encode")) / US
@@ -112,7 +112,7 @@ def test_the_work_on_a_device_s_track_is_what_its_processor_did(run: Told) -> No
         assert resolved == rounds["answered_s"].notna().sum()
 
 
-def test_a_flow_ties_each_round_that_was_answered(run: Told) -> None:
+def test_a_flow_ties_each_round_that_was_answered(run: TracedRun) -> None:
     answered = int(run.result.rounds["answered_s"].notna().sum())
     alone = run.result.rounds["drafted"].eq(0).all() and not run.spans.airings
     assert len(run.read.flows) == answered > 3
@@ -132,7 +132,7 @@ def test_a_flow_ties_each_round_that_was_answered(run: Told) -> None:
 
 
 def test_a_round_goes_from_the_draft_over_uplink_pass_and_downlink_to_its_resolution(tmp_path: Path) -> None:
-    (*_, last) = Told(cell(), tmp_path / "trace.json").read.flows.values()
+    (*_, last) = TracedRun(cell(), tmp_path / "trace.json").read.flows.values()
     assert [(process, each["name"]) for (process, _), each in last] == [
         ("edge", "draft"),
         ("uplink", "transmit"),
@@ -142,7 +142,7 @@ def test_a_round_goes_from_the_draft_over_uplink_pass_and_downlink_to_its_resolu
     ]
 
 
-def test_the_counters_tell_who_waits(run: Told) -> None:
+def test_the_counters_tell_who_waits(run: TracedRun) -> None:
     waits = {f"{each.link} queue": [] for each in run.spans.airings} | {"cloud queue": []}  # type: ignore[var-annotated]
     for each in run.spans.airings:
         waits[f"{each.link} queue"].append((each.joined_s, each.began_s))
@@ -159,13 +159,13 @@ def test_the_counters_tell_who_waits(run: Told) -> None:
         assert (name in run.read.counters) == any(until_s - since_s > 1e-6 for since_s, until_s in expected)
 
 
-def test_no_packet_or_job_is_forgotten_by_what_leaves_the_queues(run: Told) -> None:
+def test_no_packet_or_job_is_forgotten_by_what_leaves_the_queues(run: TracedRun) -> None:
     for way in run.plant.links:
         dropped = [each for each in run.spans.unserved if each.station == way.name]
         assert len(dropped) == way.dropped
 
 
-def test_what_a_round_is_said_to_do_is_what_came_of_it(run: Told) -> None:
+def test_what_a_round_is_stated_to_do_is_what_came_of_it(run: TracedRun) -> None:
     for (device, number), request in run.spans.requests.items():
         for round_ in request.rounds:
             assert all(before.ended_s == after.began_s for before, after in pairwise(round_.doings))
@@ -178,7 +178,7 @@ def test_what_a_round_is_said_to_do_is_what_came_of_it(run: Told) -> None:
                 assert [(span.began_s, span.ended_s) for span in sent] == [pytest.approx(each) for each in on_air]
 
 
-def test_a_job_waits_anew_from_the_end_of_the_pass_before(run: Told) -> None:
+def test_a_job_waits_anew_from_the_end_of_the_pass_before(run: TracedRun) -> None:
     ended_s: dict[tuple[int, int], float] = {}
     for served in sorted(run.spans.passes, key=lambda served: served.began_s):
         for key, since_s in zip(served.sessions, served.waited_since_s, strict=True):
@@ -186,15 +186,17 @@ def test_a_job_waits_anew_from_the_end_of_the_pass_before(run: Told) -> None:
             ended_s[key] = served.ended_s
 
 
-def test_the_passes_that_a_crash_has_cut_short_are_lost(tmp_path: Path) -> None:
-    made = Told(CELLS["crashes"], tmp_path / "trace.json")
+def test_the_passes_that_a_crash_has_cut_short_are_lost(tmp_path_factory: pytest.TempPathFactory) -> None:
+    made = traced("crashes", tmp_path_factory.getbasetemp())
     short = [each for each in made.spans.passes if each.ended_s - each.began_s < 0.05 - 1e-9]
     assert len(short) == made.plant.cloud.crashes == 2
     assert [each for each in made.spans.passes if each.lost] == short
 
 
-def test_rounds_drafted_ahead_stand_side_by_side_and_what_was_flushed_says_so(tmp_path: Path) -> None:
-    made = Told(CELLS["ahead"], tmp_path / "trace.json")
+def test_rounds_drafted_ahead_stand_side_by_side_and_flushed_ones_are_named_so(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    made = traced("ahead", tmp_path_factory.getbasetemp())
     tracks = {track for process, track in made.read.slices if process == "requests"}
     assert {"edge 0 rounds", "edge 0 rounds 2"} <= tracks
     flushed = [each for each in made.read.of("requests") if each["name"].endswith("flushed")]
@@ -209,12 +211,6 @@ def test_the_same_cell_gives_the_same_bytes_live_or_remembered(name: str, tmp_pa
         simulate(CELLS[name], spans, memory=memory)
         write_trace(spans, CELLS[name].id, path)
     assert (tmp_path / "live").read_bytes() == (tmp_path / "remembered").read_bytes()
-
-
-@pytest.mark.parametrize("name", CELLS)
-def test_a_run_is_the_same_with_and_without_a_tracer(name: str) -> None:
-    watched, alone = simulate(CELLS[name], tracer(), memory=Memory()), simulate(CELLS[name], memory=Memory())
-    assert watched.requests.equals(alone.requests) and watched.rounds.equals(alone.rounds)
 
 
 def test_a_trace_that_is_cut_says_when_and_tells_all_until_then(tmp_path: Path) -> None:
@@ -232,7 +228,7 @@ def test_a_trace_that_is_cut_says_when_and_tells_all_until_then(tmp_path: Path) 
         assert [each.number for each in request.rounds][: len(ended[key])] == [each.number for each in ended[key]]
 
 
-def test_perfetto_s_own_trace_processor_reads_it(run: Told, tmp_path: Path) -> None:
+def test_perfetto_s_own_trace_processor_reads_it(run: TracedRun, tmp_path: Path) -> None:
     """Needs the package `perfetto` and the program that it would download: $TRACE_PROCESSOR_SHELL, or on the path."""
     shell = os.environ.get("TRACE_PROCESSOR_SHELL") or shutil.which("trace_processor_shell")
     if shell is None or importlib.util.find_spec("perfetto") is None:

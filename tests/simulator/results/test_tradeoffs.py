@@ -10,15 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.results.tradeoffs import (
-    HIGH,
-    LOW,
-    TradeoffCurve,
-    at_equal,
-    named,
-    undominated,
-    with_chosen,
-)
+from simulator.results.tradeoffs import HIGH, LOW, TradeoffCurve, at_equal, named, undominated, with_chosen
 
 COST, LOSS = "coded_bits_per_draft", "tv_qhat"
 POINTS = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=12)

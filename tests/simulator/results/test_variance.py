@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import f as f_distribution
-from scipy.stats import kstest
 
 from simulator.results.variance import BLOCK, RESIDUAL, Effect, factors_of, variance
 
@@ -89,22 +88,6 @@ def test_a_three_way_table_of_noise_has_the_sums_of_its_marginal_means() -> None
     assert sum(effect.share for effect in effects) == pytest.approx(1)
     assert [effect.degrees for effect in effects] == [1, 2, 1, 2, 1, 2, 2, 3, 33]
     assert math.fsum(effect.degrees for effect in effects) == len(table) - 1
-
-
-def test_what_a_seed_shifts_everywhere_is_no_noise() -> None:
-    table = factorial(lambda a, b, c, s: a + 0.01 * ((a + b + c + s) % 2) + 100 * s, LEVELS, SEEDS)
-    found = by_factors(variance(table, list(LEVELS), "y"))
-    assert found[("models.temperature",)].separable and found[("models.temperature",)].share < 1e-3
-    assert found[(BLOCK,)].share > 0.99
-
-
-def test_noise_alone_is_called_an_effect_as_often_as_it_says() -> None:
-    """The p of one effect in 100 tables is uniform: a Kolmogorov-Smirnov distance above 0.27 has p < 1e-6."""
-    rng = np.random.default_rng(2)
-    levels = {name: LEVELS[name][:2] for name in ("models.temperature", "scheme.k")}
-    tables = (factorial(lambda *_: rng.normal(), levels, SEEDS[:3]) for _ in range(100))
-    ps = [by_factors(variance(table, list(levels), "y"))[tuple(levels)].p for table in tables]
-    assert kstest(ps, "uniform").statistic < 0.27
 
 
 def test_one_seed_gives_shares_without_significance() -> None:

@@ -22,7 +22,7 @@ from scenarios.findings.rejections import beyond_chance
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.columns import CURVE, LOSSY
-from simulator.results.lossy import MARK, UNKNOWN, marked, ranked, with_lossy
+from simulator.results.lossy_schemes import MARK, UNKNOWN, marked, ranked, with_lossy
 from simulator.schemes.acceptance import Acceptance, Received, Rejection
 from simulator.schemes.draw import RequestUniforms
 

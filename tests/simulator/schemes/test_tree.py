@@ -12,15 +12,14 @@ import pytest
 from cells import cell
 from decodings import decoding, numbers
 from plants import Watch, ran
-from trees import ConformalTree
+from trees import ConformalTree, by_rank, child_acceptance, expected_tokens
 
 from channels.codec import wire
 from channels.codec.tree_shape import grown
 from kinds import ConfigError
-from models.clocks.latency import Latency
 from models.interface import TokenTree
+from models.latency.latency import Latency
 from models.synthetic import Synthetic
-from models.tree_verification import by_rank, child_acceptance, expected_tokens
 from models.verification import total_variation
 from simulator import Cell, simulate
 from simulator.decoding.nodes import TreeNode, TreeVerified

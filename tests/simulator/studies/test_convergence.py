@@ -17,12 +17,11 @@ from tables_pair import V
 
 from channels.codec.conformal import Conformal
 from kinds import ConfigError
-from simulator import Cell, sweep
+from simulator import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.schemes.sparsifier import KeepConformal
-from simulator.studies import study
 from simulator.studies.convergence import Convergence
 from simulator.studies.study import Row
 
@@ -41,8 +40,8 @@ def conformal(rollback: str = "through_rejection", carry: bool = False) -> dict[
     return {"kind": "c_sqs", "resolution": 7, "max_drafts": 3, "budget_bits": None, **rule}
 
 
-def rows(made: Cell, memory: Memory | None = None) -> list[Row]:
-    return list(Convergence().ask(made, memory or Memory(), None, None).rows)
+def rows(made: Cell) -> list[Row]:
+    return list(Convergence().ask(made, Memory(), None, None).rows)
 
 
 @dataclass
@@ -154,12 +153,6 @@ def test_with_carry_the_mean_falls_on_where_without_each_request_begins_anew() -
     assert carried["kept_dropped_mass"] < 0.8 * anew["kept_dropped_mass"]
 
 
-def test_remembered_rounds_give_the_same_rows() -> None:
-    memory, made = Memory(), cell(conformal(carry=True))
-    live = rows(made, memory)
-    assert rows(made, memory) == live == rows(made)
-
-
 def test_a_scheme_with_a_threshold_that_stays_has_no_bounds() -> None:
     scheme = {"kind": "composed", "sparsifier": {"kind": "threshold", "beta": INITIAL}, "budget_bits": None}
     for row in rows(cell(scheme)):
@@ -208,27 +201,3 @@ def test_a_threshold_that_falls_too_slowly_is_seen(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Conformal, "next", lambda rule, beta, dropped: beta - rule.step * 0.5 * (dropped - rule.target))
     with pytest.raises(AssertionError, match="the dropped mass exceeds its one-sided bound"):
         rows(cell(conformal("none", carry=True)))
-
-
-@pytest.mark.parametrize(
-    ("scheme", "told"),
-    [
-        ("cloud_only", "scheme = 'cloud_only': sends no distribution"),
-        ("c_sqs", "scheme.budget_bits = 5000: must be null"),
-        ({"kind": "c_sqs", "budget_bits": None, "k_max": 4}, "scheme.k_max = 4: must be null"),
-    ],
-)
-def test_what_would_be_no_run_of_the_rule_is_refused(scheme: object, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
-        rows(cell(scheme))
-
-
-def test_a_fleet_is_refused() -> None:
-    with pytest.raises(ConfigError, match="fleet: convergence is followed of one scheme"):
-        rows(cell(conformal(), fleet=[{"count": DEVICES}]))
-
-
-def test_a_sweep_asks_it_and_gives_a_row_a_length() -> None:
-    assert isinstance(study("convergence"), Convergence)
-    table = sweep([cell(conformal()), cell(conformal("none"))], asking="convergence")
-    assert table["tokens"].tolist() == [16, 32, 64, 128] * 2

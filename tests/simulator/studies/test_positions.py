@@ -13,29 +13,20 @@ from column_checks import same
 from slow_decoding import SlowRequest
 from slow_drafts import Distribution, SlowDraft, distance
 
-from kinds import ConfigError
 from kinds.arrays import Floats, Ints
 from models.verification import DistributionAfter, Verdict, inverse_cdf
-from simulator import Cell, sweep
+from simulator import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.schemes import acceptance
-from simulator.studies import study
 from simulator.studies.positions import ENOUGH, LIMIT, Positions
 from simulator.studies.study import Row
 
+CONFORMAL: Final = {"initial": 0.1, "step": 0.05, "target": 0.05, "resolution": 7, "carry": False}
 SCHEMES: Final[dict[str, dict[str, object]]] = {
     "k_sqs": {"kind": "k_sqs", "k": 3, "resolution": 3, "max_drafts": 4, "budget_bits": None},
-    "c_sqs": {
-        "kind": "c_sqs",
-        "initial": 0.1,
-        "step": 0.05,
-        "target": 0.05,
-        "resolution": 7,
-        "max_drafts": 3,
-        "carry": False,
-    },
+    "c_sqs": {"kind": "c_sqs", **CONFORMAL, "max_drafts": 3},
     "dense": {"kind": "dense", "resolution": 11, "max_drafts": 2},
 }
 DEVICES, TOKENS = 6, 60
@@ -45,8 +36,8 @@ def cell(scheme: object, **fields: Any) -> Cell:
     return Cell.from_fields(BASE | {"scheme": scheme, "workload": asked(DEVICES, output_tokens=TOKENS)} | fields)
 
 
-def rows(made: Cell, memory: Memory | None = None) -> list[Row]:
-    return list(Positions().ask(made, memory or Memory(), None, None).rows)
+def rows(made: Cell) -> list[Row]:
+    return list(Positions().ask(made, Memory(), None, None).rows)
 
 
 @cache
@@ -103,18 +94,6 @@ def test_a_position_that_no_draft_reaches_has_no_means() -> None:
     assert math.isnan(float(last["tv_qhat"])) and math.isnan(float(last["resampling_per_draft"]))
 
 
-def test_remembered_rounds_give_the_same_rows() -> None:
-    memory, made = Memory(), cell(SCHEMES["c_sqs"])
-    live = rows(made, memory)
-    assert rows(made, memory) == live == rows(made)
-
-
-def test_a_sweep_asks_it_and_gives_a_row_a_position() -> None:
-    table = sweep([cell(SCHEMES["dense"]), cell(SCHEMES["c_sqs"])], asking="positions")
-    assert table["position"].tolist() == [1, 2, 1, 2, 3]
-    assert table["cell"].nunique() == 2
-
-
 def test_a_verifier_that_is_too_strict_breaks_the_martingale(monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts with .7 of the right probability: some 10 standard deviations over 700 drafts."""
 
@@ -142,18 +121,3 @@ def test_a_few_drafts_are_no_ground_for_an_alarm(monkeypatch: pytest.MonkeyPatch
     assert sum(float(row["verified_drafts"]) for row in rows(few)) / 4 < ENOUGH
     with pytest.raises(AssertionError):
         rows(many)
-
-
-@pytest.mark.parametrize("scheme", ["coupled", "s_q", "cloud_only", "colocated", "mirrored", "dssd"])
-def test_a_scheme_whose_rejections_are_no_total_variation_is_refused(scheme: str) -> None:
-    with pytest.raises(ConfigError, match=f"scheme = '{scheme}': has no distribution that is sent and drawn from"):
-        rows(cell(scheme))
-
-
-def test_a_fleet_is_refused() -> None:
-    with pytest.raises(ConfigError, match="fleet: positions are counted of one scheme"):
-        rows(cell("k_sqs", fleet=[{"count": DEVICES}]))
-
-
-def test_it_is_registered() -> None:
-    assert isinstance(study("positions"), Positions)

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from tables_pair import P, Q, distribution_after
 
-from kinds import ConfigError
 from models.verification import entropy_bits
 from simulator import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
-from simulator.results.rate_bounds import covering_bits, match_probability
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.studies import study
+from simulator.studies.rate_bounds import covering_bits, match_probability
 from simulator.studies.rates import CONCENTRATIONS, polya_bits
 
 TEMPERATURE, ELL, V = 0.8, 12, 8
@@ -96,9 +95,3 @@ def test_the_oracles_probabilities_of_all_counts_sum_to_one() -> None:
             counts = np.array([first, second, 5 - first - second])
             total += 2 ** -polya_bits(counts[counts > 0], p[counts > 0])
     np.testing.assert_allclose(total, 1.0, rtol=1e-6)
-
-
-@pytest.mark.parametrize("scheme", ["cloud_only", "edge_only", "s_q", "dssd"])
-def test_a_scheme_without_a_distribution_or_a_race_is_refused(scheme: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^scheme = '{scheme}': has no distribution that is sent and drawn from$"):
-        row(scheme)

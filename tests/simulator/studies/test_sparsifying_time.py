@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from cells import cell
 
 from channels.codec.conformal import Conformal
-from kinds import ConfigError
 from models.pair_cards import load
-from simulator import sweep
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.schemes import Sparsifier
-from simulator.studies import study
 from simulator.studies.sparsifying_time import DISTRIBUTIONS, TOKENS, SparsifyingTime, softmax
 from simulator.studies.study import Row
 
@@ -58,15 +53,3 @@ def test_the_softmax_it_is_compared_with_is_one() -> None:
     logits = np.random.Generator(np.random.Philox(5)).normal(0, 4, 50).astype(np.float32)
     weights = [math.exp(float(each)) for each in logits]
     np.testing.assert_allclose(softmax(logits), [weight / sum(weights) for weight in weights], rtol=1e-12)
-
-
-@pytest.mark.parametrize(("asking", "deterministic"), [("sparsifying_time", False), ("positions", True)])
-def test_results_say_whether_equal_cells_have_equal_answers(asking: str, deterministic: bool, tmp_path: Path) -> None:
-    sweep([cell("k_sqs")], tmp_path / "out", asking=asking)
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert manifest["deterministic"] is study(asking).deterministic is deterministic
-
-
-def test_a_scheme_that_keeps_nothing_of_a_distribution_is_refused() -> None:
-    with pytest.raises(ConfigError, match="scheme = 'cloud_only': keeps no part of a distribution"):
-        rows("cloud_only")

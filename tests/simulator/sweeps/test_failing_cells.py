@@ -15,7 +15,7 @@ from cells import cell, link
 
 from simulator import Cell, ConfigError, sweep
 from simulator.cell.cell import load_imports
-from simulator.studies.simulation import Simulation
+from simulator.studies.study import Simulation
 from simulator.sweeps import search, tracing
 from simulator.sweeps.failures import CellsFailedError, failure_of
 from simulator.sweeps.parts import Parts, PlaceError
@@ -89,7 +89,7 @@ def test_a_cell_that_fails_takes_no_other_along_and_is_tried_again(workers: int,
     assert labels.count("resumed") == 2
 
 
-def test_one_cell_alone_and_a_sweep_without_a_place_are_told_the_mistake_itself(bad: Cell, tmp_path: Path) -> None:
+def test_one_cell_alone_and_a_sweep_without_a_place_are_reported_the_mistake_itself(bad: Cell, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^\S*moody.py:11: ZeroDivisionError: float division by zero$"):
         sweep([bad], tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -97,14 +97,14 @@ def test_one_cell_alone_and_a_sweep_without_a_place_are_told_the_mistake_itself(
         sweep([*good(), bad])
 
 
-def test_where_all_fail_alike_it_is_told_once_and_nothing_is_left(bad: Cell, tmp_path: Path) -> None:
+def test_where_all_fail_alike_it_is_reported_once_and_nothing_is_left(bad: Cell, tmp_path: Path) -> None:
     lines, out = list[str](), tmp_path / "out"
     with pytest.raises(ConfigError, match=r"^\S*moody.py:11: ZeroDivisionError: float division by zero$"):
         sweep([bad, bad.with_({"seed": 1})], out, failed=lines.append)
     assert not lines and not out.exists()
 
 
-def test_a_defect_of_ours_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_of_ours_is_reported_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ask, bad = Simulation.ask, good()[1]
 
     def broken(self: Simulation, cell: Cell, *others: object) -> object:
@@ -182,14 +182,14 @@ def test_a_small_disk_that_really_fills_up(small_disk: Path, tmp_path: Path) -> 
     assert (out / "rounds.parquet").read_bytes() == (tmp_path / "whole" / "rounds.parquet").read_bytes()
 
 
-def test_a_place_where_nothing_can_be_made_is_told_in_one_line() -> None:
+def test_a_place_where_nothing_can_be_made_is_reported_in_one_line() -> None:
     place = Path("/proc/sqsim")  # read-only for everybody
     with pytest.raises(ConfigError, match=r"^out = /proc/sqsim: [^\n]*$"):
         sweep(good(), place)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="who is root may write everywhere")
-def test_a_directory_that_may_not_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_directory_that_may_not_be_written_is_reported_in_one_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match=r"^out = [^\n]*: Permission denied$"):
         sweep(good(), tmp_path / "out")

@@ -197,7 +197,7 @@ def test_a_cell_that_is_given_twice_is_one(tmp_path: Path) -> None:
 
 
 def test_what_listens_to_the_progress_may_end_a_sweep_from_within_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.sweeps.meter.TELL_S", 0.0)
+    monkeypatch.setattr("simulator.sweeps.meter.REPORT_S", 0.0)
 
     def enough(done: float, total: int, label: str) -> None:
         if done % 1:

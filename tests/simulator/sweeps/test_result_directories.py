@@ -50,7 +50,7 @@ def damage(path: Path, how: str) -> bytes:
     return whole
 
 
-def told_again(done: Path) -> list[str]:
+def reported_again(done: Path) -> list[str]:
     """What the same sweep says of the directory."""
     lines = list[str]()
     assert len(sweep(CELLS, done, failed=lines.append)) == len(CELLS)
@@ -61,8 +61,8 @@ def told_again(done: Path) -> list[str]:
 def test_a_table_that_is_not_what_was_written_is_made_again_and_named(how: str, done: Path) -> None:
     for name in TABLES:
         whole = damage(done / name, how)
-        assert told_again(done) == [f"{done / name} is gone or not what was written; it is made again"]
-        assert (done / name).read_bytes() == whole and not told_again(done)
+        assert reported_again(done) == [f"{done / name} is gone or not what was written; it is made again"]
+        assert (done / name).read_bytes() == whole and not reported_again(done)
         assert read_note(done / "manifest.json")["finished"]
 
 
@@ -121,7 +121,7 @@ def test_a_directory_made_for_nothing_goes_with_its_lock(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_where_a_directory_should_be_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_where_a_directory_should_be_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError, match=rf"^out = {out}: [^\n]*$"):
@@ -139,7 +139,7 @@ def test_a_cells_file_that_is_edited_or_gone_is_made_again_and_named(
         file.unlink()
     else:
         file.write_text(whole.replace("seed: 0", "seed: 7"))
-    assert len(told_again(done)) == 1 and file.read_text() == whole
+    assert len(reported_again(done)) == 1 and file.read_text() == whole
 
 
 def test_a_number_edited_in_the_manifest_makes_it_nobodys(done: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_folder_of_results_that_is_a_link_is_not_written_through(done: Path, t
 
 
 @pytest.mark.parametrize(
-    ("started", "told"),
+    ("started", "command"),
     [
         (["/somewhere/bin/sqsim", "run", "paper", "--set", "scheme={kind: dense}"],
          "sqsim run paper --set 'scheme={kind: dense}'"),
@@ -210,13 +210,13 @@ def test_a_folder_of_results_that_is_a_link_is_not_written_through(done: Path, t
     ],
 )  # fmt: skip
 def test_the_manifest_has_the_command_line_and_the_date(
-    started: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    started: list[str], command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", started)
     monkeypatch.setattr(sys, "orig_argv", ["/somewhere/bin/python3", "-m", "scenarios.paper", "--quick"])
     sweep(CELLS[:1], tmp_path / "out")
     manifest = read_note(tmp_path / "out" / "manifest.json")
-    assert manifest["command"] == told
+    assert manifest["command"] == command
     age = datetime.now(UTC) - datetime.fromisoformat(manifest["date"])
     assert timedelta(seconds=-1) <= age < timedelta(minutes=5)
 

@@ -11,7 +11,7 @@ from cells import cell
 
 from simulator import Cell, ConfigError, sweep
 from simulator.sweeps import worker
-from simulator.sweeps.meter import Meter, TaskProgress, ToFile
+from simulator.sweeps.meter import CellProgress, Meter, ToFiles
 from simulator.sweeps.parts import of_one_type
 
 TABLES = ("cells.csv", "summary.csv", "cells.parquet")
@@ -80,12 +80,12 @@ def test_a_study_leaves_its_own_columns_and_no_tables_of_what_was_not_simulated(
     pd.testing.assert_frame_equal(found[alone.columns], alone, check_dtype=False)
 
 
-def test_a_study_that_is_not_there_is_told() -> None:
+def test_a_study_that_is_not_there_is_reported() -> None:
     with pytest.raises(ConfigError, match="study = 'dreams': must be one of simulation"):
         sweep(start(), asking="dreams")
 
 
-def test_a_cluster_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_cluster_that_is_not_there_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^cluster = nonsense[^\n]*$"):
         sweep([cell()], tmp_path / "out", 1, "nonsense")
     assert not (tmp_path / "out").exists()
@@ -99,19 +99,18 @@ def test_a_field_may_be_a_number_in_one_cell_and_a_name_in_another(tmp_path: Pat
         assert table["uplink.power_w"][:2].tolist() == ["0.5", "nb_iot"]
 
 
-def test_what_a_worker_writes_of_its_task_is_passed_on_once(tmp_path: Path) -> None:
+def test_what_a_worker_writes_of_a_cell_is_passed_on_once(tmp_path: Path) -> None:
     """Two cells, one three times the work of the other: a quarter of the work is half a cell."""
-    heard: list[tuple[float, int, str]] = []
-    meter = Meter({"a": 1.0, "b": 3.0}, lambda done, total, label: heard.append((done, total, label)))
-    file = ToFile(tmp_path / "task")
-    meter.watch("task", file)
+    reports: list[tuple[float, int, str]] = []
+    meter = Meter({"a": 1.0, "b": 3.0}, lambda done, total, label: reports.append((done, total, label)))
+    meter.files = files = ToFiles(tmp_path)
     meter.look()
-    assert not heard, "nothing is written yet"
-    for done, cells in ((0.0, 0), (1.0, 0.5), (3.0, 1.5)):
-        file(TaskProgress(done, 0, "k_sqs"))
+    assert not reports, "nothing is written yet"
+    for share, cells in ((0.0, 0), (1 / 3, 0.5), (1.0, 1.5)):
+        files("b", CellProgress(share, 0, "k_sqs"))
         meter.look()
         meter.look()
-        assert heard.pop() == (cells, 2, "k_sqs") and not heard
+        assert reports.pop() == (cells, 2, "k_sqs") and not reports
 
 
 def test_a_field_that_is_a_number_in_one_cell_and_a_list_or_a_name_in_another_is_text_in_both() -> None:

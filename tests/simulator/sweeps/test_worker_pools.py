@@ -16,7 +16,7 @@ from kinds import ConfigError
 from simulator.cell.cell import load_imports
 from simulator.studies import SIMULATION
 from simulator.sweeps.failures import Failure
-from simulator.sweeps.meter import ToFile
+from simulator.sweeps.meter import ToFiles
 from simulator.sweeps.search import Objective, Search, capacities
 from simulator.sweeps.worker import Task, work
 from simulator.sweeps.worker_pools import Cluster, Processes, Work, WorkerPool, sent
@@ -85,20 +85,20 @@ def test_a_worker_that_grows_by_a_models_size_stays(recwarn: pytest.WarningsReco
     assert len(set(found)) <= 2 and not [each for each in recwarn if "worker stopped" in str(each.message)]
 
 
-def test_what_a_users_class_does_wrong_on_a_worker_is_told_with_its_line(cluster: Cluster, tmp_path: Path) -> None:
+def test_what_a_users_class_does_wrong_on_a_worker_is_reported_with_its_line(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "deaf.py").write_text(DEAF)
     load_imports([tmp_path / "deaf.py"])
     deaf = sent(cell(uplink=link(1e5, loss="deaf_in_tests"), imports=[str(tmp_path / "deaf.py")]))
     task = Task("deaf", SIMULATION, ((deaf, sent(cell())),), None)
     for pool in (Processes(2), cluster):
-        for _, outcomes in pool.unordered(Work(work, [(task, ToFile(tmp_path / "told"))] * 2)):
+        for _, outcomes in pool.unordered(Work(work, [(task, ToFiles(tmp_path))] * 2)):
             (_, failure), (_, rows) = outcomes
             assert isinstance(failure, Failure) and not failure.ours and len(rows) == 1
             assert re.fullmatch(r"\S*deaf.py:10: ZeroDivisionError: division by zero", failure.reason)
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x08\0\0\0\0\0\0\0nonsense"])
-def test_a_cluster_address_where_something_else_answers_is_told_in_one_line(answer: bytes) -> None:
+def test_a_cluster_address_where_something_else_answers_is_reported_in_one_line(answer: bytes) -> None:
     pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
 
     def answering() -> None:
@@ -123,11 +123,11 @@ def test_a_worker_of_a_cluster_is_no_cluster(cluster: Cluster) -> None:
         Cluster(worker)
 
 
-def test_a_worker_that_has_died_is_told_in_one_line(cluster: Cluster) -> None:
+def test_a_worker_that_has_died_is_reported_in_one_line(cluster: Cluster) -> None:
     with pytest.raises(ConfigError, match=r"^cluster = tcp://[^\n]*died[^\n]*$"):
         list(cluster.unordered(Work(os._exit, [(9,)])))
 
 
-def test_a_worker_that_was_killed_is_told_in_one_line() -> None:
+def test_a_worker_that_was_killed_is_reported_in_one_line() -> None:
     with pytest.raises(ConfigError, match=r"^workers = 2: one was killed, [^\n]*$"):
         list(Processes(2).unordered(Work(os._exit, [(9,)] * 2)))

@@ -10,8 +10,8 @@ from cells import cell
 
 from kinds import ConfigError
 from models.calibration import PassTimer
-from models.clocks.empirical import Empirical
-from models.clocks.pass_table import TimedPass, csv_text, read_rows
+from models.latency.empirical import Empirical
+from models.latency.pass_table import TimedPass, csv_text, read_rows
 from models.pass_times import LEAST_ROUNDS, RARE_EVERY, TextPasses, sampled
 from simulator import Cell, simulate
 from simulator.testbed.calibration import cell_calibration as calibration

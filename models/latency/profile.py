@@ -1,0 +1,87 @@
+"""A latency model that looks passes up in a table of measured ones: a user's CSV file, or one that comes by name.
+
+The file's columns are batch, new_tokens, cached_tokens (of each sequence), seconds, and, where it has one, provenance;
+`sqsim calibrate` writes such a file. `pass_table` says how what lies between is filled in. Nothing is extrapolated
+unless `beyond` says so.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from kinds import meant
+from kinds.files import GivenPath
+from models.latency.cited_passes import FOLDER, PROFILES, RENAMED, CitedProfile, ProfileName
+from models.latency.latency import Footprint, Latency, Work
+from models.latency.pass_table import Beyond, Grid, Point, check_reach, read_passes, seconds_in
+
+
+def _as_named_now(name: object) -> object:
+    """The name. Raises ValueError for one that is none, with what was probably meant."""
+    if isinstance(name, str) and name in RENAMED:
+        raise ValueError(f"is called {RENAMED[name]} now, after what its source says of the GPUs")
+    if isinstance(name, str) and name not in (names := get_args(ProfileName)):
+        raise ValueError(f"must be one of {', '.join(names)}{meant(name, names)}")
+    return name
+
+
+class Profile(Latency):
+    """Measured passes by sequences, new and cached tokens, interpolated."""
+
+    kind: Literal["profile"] = "profile"
+    name: Annotated[ProfileName | None, BeforeValidator(_as_named_now)] = Field(
+        None, description="a profile that comes along (`sqsim list clocks`); or `file`"
+    )
+    file: GivenPath | None = Field(
+        None, description="a CSV file: batch, new_tokens, cached_tokens, seconds, as `sqsim calibrate` writes it"
+    )
+    beyond: Beyond = "refuse"
+
+    @model_validator(mode="after")
+    def _one_table(self) -> Self:
+        if (self.name is None) == (self.file is None):
+            raise ValueError("name, file: one of the two must be given; `sqsim list clocks` has the names")
+        assert self.table
+        return self
+
+    @property
+    def path(self) -> Path:
+        return self.file if self.file is not None else FOLDER / f"{self.name}.csv"
+
+    @property
+    def cited(self) -> CitedProfile | None:
+        """What was measured where, of a profile by name; None of a file, which does not tell."""
+        return None if self.name is None else PROFILES[self.name]
+
+    @property
+    def gpus(self) -> int | None:
+        """The GPUs of a measured server, for power and price."""
+        return None if self.cited is None else self.cited.roofline.gpus
+
+    @property
+    def footprint(self) -> Footprint | None:
+        return None if self.cited is None else self.cited.roofline.footprint
+
+    @property
+    def weight_bytes(self) -> float | None:
+        return None if self.cited is None else self.cited.roofline.weight_bytes
+
+    @cached_property
+    def table(self) -> Grid:
+        """Raises ConfigError, one line, where the file is not a table of passes."""
+        return read_passes(self.path)
+
+    def pass_s(self, work: Work) -> float:
+        """See `Latency.pass_s`. Raises ConfigError on a pass beyond the table where `beyond` has it refused."""
+        return seconds_in(self.table, work, self.beyond, self._called)
+
+    def check_range(self, most: Point) -> None:
+        check_reach(self.table, most, self.beyond, self._called)
+
+    @property
+    def _called(self) -> str:
+        return f"profile {self.name or self.file}"

@@ -1,0 +1,47 @@
+"""What scenarios share: kinds of schemes, delays, retransmission, measured machines, and the base of those about a 70B.
+
+Questions on BASE_70B are open only where the target is slow: Llama-3.2-1B on a Jetson AGX Orin, in four bits, 7 ms a
+token, drafts for a Llama-3.3-70B on four A100s, 25 ms a token, 10 ms away each way. Prompts of 170 tokens and answers
+of 146, as the source of the pair's acceptance has them. That acceptance was measured at temperature 0, where a draft's
+distribution is one token; at 1 it is scaled by what other published pairs keep of it.
+"""
+
+from __future__ import annotations
+
+from models.published_figures import KEPT
+
+IN_CLOUD = ("cloud_only", "colocated")
+BASELINES = (*IN_CLOUD, "edge_only")
+AT_EDGE = ("dense", "k_sqs", "c_sqs", "coupled")
+DRAFTING = [{"kind": kind, "max_drafts": 4} for kind in AT_EDGE]
+NEAR = {"kind": "constant", "delay_s": 0.01}
+TRIP = "uplink.delay,downlink.delay"
+SELECTIVE_REPEAT = {"uplink.arq": "selective_repeat", "downlink.arq": "selective_repeat"}
+PHONE, PI, NANO, H100_1_7B, TWO_GPUS_70B = (
+    {"kind": "profile", "name": name}
+    for name in ("oneplus12_llama_1b", "pi5_qwen2_5_0_5b", "orin_nano_smollm2_135m", "h100_1_7b", "gpu80gbx2_70b")
+)
+BASE_70B: dict[str, object] = {
+    "models.pair": {"kind": "published", "name": "llama_1b_70b", "prompt_tokens": 170, "kept": KEPT},
+    "models.temperature": 1.0,
+    "workload.prompt_tokens": 170,
+    "workload.output_tokens": 146,
+    **SELECTIVE_REPEAT,
+    "uplink.delay": NEAR,
+    "downlink.delay": NEAR,
+    "edge.latency": {
+        "kind": "roofline", "size": "llama_3.2_1b", "device": "jetson_agx_orin_64gb", "bytes_per_parameter": 0.5,
+    },
+    "cloud.latency": {"kind": "profile", "name": "a100x4_70b"},
+    "cloud.drafter_latency": H100_1_7B,
+}  # fmt: skip
+GREEDY: dict[str, object] = {
+    "models.pair": {"kind": "published", "name": "llama_1b_70b", "prompt_tokens": 170},
+    "models.temperature": 0.0,
+}
+"""In place of the same of BASE_70B: the acceptance as measured, drafts of one token each."""
+
+
+def round_trips(*seconds: float) -> list[object]:
+    """Values of TRIP: half of each round-trip time each way."""
+    return [[{"kind": "constant", "delay_s": both / 2}] * 2 for both in seconds]

@@ -1,0 +1,98 @@
+"""The numbers behind a sentence: every comparison that was made while it was computed, for programs to read.
+
+A sentence rounds, joins and leaves out; `recording` keeps what it was made of. The comparisons report themselves from
+where they are computed (`intervals.paired`, `crossings.crossing`), so that words and numbers cannot differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from simulator.results.columns import CURVE
+from simulator.results.units import unit
+
+if TYPE_CHECKING:
+    from simulator.results.intervals import Difference
+
+Plain = float | int | str | bool | None | Mapping[str, "Plain"] | Sequence["Plain"]
+"""What JSON holds."""
+
+
+@dataclass
+class Comparisons:
+    """The comparisons made. `places`: the columns by which each has its place in a sweep."""
+
+    places: Sequence[str]
+    numbers: list[dict[str, Plain]] = field(default_factory=list)
+
+
+_recorder: ContextVar[Comparisons | None] = ContextVar("recorder", default=None)
+
+
+@contextmanager
+def recording(places: Sequence[str]) -> Iterator[Comparisons]:
+    """Within it, comparisons made in this context are kept."""
+    record = Comparisons(places)
+    token = _recorder.set(record)
+    try:
+        yield record
+    finally:
+        _recorder.reset(token)
+
+
+def difference(cells: pd.DataFrame, first: pd.Series[bool], second: pd.Series[bool], found: Difference) -> None:
+    """Reports how `first` differs from `second` to whoever records."""
+    record = _recorder.get()
+    if record is None or not found.n:
+        return
+    rows, metric = cells[first | second], found.metric
+    both = rows["seed"].isin(cells.loc[first, "seed"]) & rows["seed"].isin(cells.loc[second, "seed"])
+    record.numbers.append(
+        {
+            "metric": metric,
+            "unit": unit(metric),
+            "first": _name(cells[first]),
+            "second": _name(cells[second]),
+            "where": {
+                name: plain(rows[name].iloc[0])
+                for name in record.places
+                if name in rows.columns and rows[name].nunique(dropna=False) == 1
+            },
+            "first_mean": plain(rows.loc[first & both, metric].astype(float).mean()),
+            "second_mean": plain(rows.loc[second & both, metric].astype(float).mean()),
+            "relative": found.relative,
+            "difference": plain(found.size),
+            "low": plain(found.low),
+            "high": plain(found.high),
+            "n": found.n,
+            "separable": found.separable if found.n > 1 else None,
+        }
+    )
+
+
+def add(numbers: Mapping[str, object]) -> None:
+    """Reports the numbers of a comparison to whoever records."""
+    if (record := _recorder.get()) is not None:
+        record.numbers.append({name: plain(value) for name, value in numbers.items()})
+
+
+def plain(value: object) -> Plain:
+    """A value of a table as JSON takes it: nothing for nan, `inf` in words."""
+    if value is None or value is pd.NA:
+        return None
+    if hasattr(value, "item"):  # numpy's scalars
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+def _name(rows: pd.DataFrame) -> str:
+    return " or ".join(dict.fromkeys(map(str, rows[CURVE]))) if CURVE in rows.columns else ""

@@ -1,0 +1,134 @@
+"""Fronts over latency, joules and dollars a token: the settings than which no other is better in all of them.
+
+One setting dominates another where, over the seeds of both, it is distinguishably lower (`intervals.Difference`) or
+equal in every criterion, and lower in one; to ask all of them at one confidence is a test of the whole at that (Berger
+1982). Energy is linear in watts, so a figure that is only known to lie in a band needs no further run: each criterion
+with such watts is asked at both ends of the band, each price by itself. Lossy settings dominate nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kinds.arrays import Floats
+from models.power import JOULES_PER_KWH, KWH_PRICES, PRICES, PriceName
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Difference, paired_values
+from simulator.results.lossy_schemes import departs
+
+LATENCY: Final = "latency_per_token_s"
+EDGE, RADIO, CLOUD = "edge_j_per_token", "radio_j_per_token", "cloud_busy_j_per_token"
+RENT, OWN_PRICE = "busy_usd_per_million_tokens", "cloud.usd_per_gpu_hour"
+COSTS: Final = (LATENCY, EDGE, RADIO, CLOUD, RENT)
+"""The metrics that everything here is computed from; a row that lacks one has no place in a front."""
+VERDICT, BY = "verdict", "dominated_by"
+Verdict = Literal["front", "not distinguishable", "dominated", "lossy"]
+"""On the front by its means; dominated by its means, not beyond what the seeds can tell; dominated; not asked."""
+
+
+class Paying(NamedTuple):
+    """Whose GPUs are rented, and where the device's energy comes from."""
+
+    gpu: PriceName
+    kwh: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.gpu} and {self.kwh}"
+
+
+PAYING: Final = tuple(
+    Paying(gpu, kwh) for kwh in KWH_PRICES for gpu in ("a100_specialist_2026", "a100_hyperscaler_2026")
+)
+"""The prices at which dollars are asked, in ascending order."""
+
+
+def device_j(table: pd.DataFrame, *, least: bool) -> pd.Series[float]:
+    """Joules a token of a device, its radio included, at the lower or the upper end of its processor's watts."""
+    return _share(table, "edge", least) * table[EDGE].astype(float) + table[RADIO].astype(float)
+
+
+def cloud_j(table: pd.DataFrame, *, least: bool) -> pd.Series[float]:
+    """Joules a token of the cloud's passes, likewise."""
+    return _share(table, "cloud", least) * table[CLOUD].astype(float)
+
+
+def usd(table: pd.DataFrame, paying: Paying, *, least: bool) -> pd.Series[float]:
+    """Dollars a million tokens: rent of the GPUs for their passes, and the device's joules; nan where the cells' own
+    rent is 0."""
+    own = table[OWN_PRICE].map(lambda price: PRICES[price].usd if price in PRICES else float(price))
+    rent = table[RENT].astype(float) * PRICES[paying.gpu].usd / own.where(own > 0)
+    return rent + 1e6 * KWH_PRICES[paying.kwh].usd / JOULES_PER_KWH * device_j(table, least=least)
+
+
+def criteria(table: pd.DataFrame, paying: Sequence[Paying] = PAYING) -> dict[str, pd.Series[float]]:
+    """What a setting must be no worse in to dominate: latency, joules of device and cloud, dollars at each price, each
+    with uncertain watts at both ends of their band."""
+    found = {LATENCY: table[LATENCY].astype(float)}
+    for least, end in ((True, "least"), (False, "most")):
+        found |= {f"device_j, {end}": device_j(table, least=least), f"cloud_j, {end}": cloud_j(table, least=least)}
+        found |= {f"usd, {each.name}, {end}": usd(table, each, least=least) for each in paying}
+    return found
+
+
+def has_costs(table: pd.DataFrame) -> bool:
+    """Whether a table has all that is asked here."""
+    return {*COSTS, OWN_PRICE} <= {*table.columns} and bool(table[[*COSTS]].notna().any(axis=0).all())
+
+
+def verdicts(rows: pd.DataFrame, paying: Sequence[Paying] = PAYING) -> pd.DataFrame:
+    """A row per curve of one load, in order of appearance: CURVE, VERDICT and BY, the curve that dominates it."""
+    rows = rows.dropna(subset=[*COSTS])
+    lossy = {*rows.loc[departs(rows), CURVE].astype(str)}
+    asked = [str(name) for name in rows[CURVE].unique() if name not in lossy]
+    table = pd.DataFrame(criteria(rows, paying)).set_index(rows["seed"])
+    values = {name: table[(rows[CURVE] == name).to_numpy()] for name in asked}
+    better = {(one, other): _way(values[one], values[other]) for one, other in itertools.permutations(asked, 2)}
+    found = []
+    for curve in dict.fromkeys(rows[CURVE].astype(str)):
+        by = {way: [one for one in asked if better.get((one, curve)) == way] for way in ("beyond noise", "by means")}
+        verdict: Verdict = "dominated" if by["beyond noise"] else "not distinguishable" if by["by means"] else "front"
+        names = by["beyond noise"] or by["by means"]
+        fastest = min(names, key=lambda name: float(values[name][LATENCY].mean()), default="")
+        found.append({CURVE: curve, VERDICT: "lossy" if curve in lossy else verdict, BY: fastest})
+    return pd.DataFrame(found, columns=[CURVE, VERDICT, BY])
+
+
+def dominates(less: Sequence[Difference]) -> bool:
+    """Whether differences, one for each criterion, say that the first is never worse and somewhere lower, as far as
+    their seeds can tell."""
+    return all(each.lower or _equal(each) for each in less) and any(each.lower for each in less)
+
+
+def _way(one: pd.DataFrame, other: pd.DataFrame) -> Literal["beyond noise", "by means", ""]:
+    """How, from rows by seed with a column a criterion, the first dominates the second."""
+    seeds = one.index.intersection(other.index)
+    mine, theirs = one.loc[seeds].to_numpy(dtype=np.float64), other.loc[seeds].to_numpy(dtype=np.float64)
+    return _of_values([*one.columns], mine, theirs) if len(seeds) else ""
+
+
+def _of_values(names: Sequence[str], mine: Floats, theirs: Floats) -> Literal["beyond noise", "by means", ""]:
+    """Compares values float64 [seeds, criteria] each, until one criterion settles that it does not."""
+    less: list[Difference] = []
+    for place, name in enumerate(names):
+        less.append(paired_values(name, mine[:, place], theirs[:, place]))
+        if not less[-1].n or less[-1].found.mean > 0:
+            return ""
+    if dominates(less):
+        return "beyond noise"
+    return "by means" if any(each.found.mean < 0 for each in less) else ""
+
+
+def _equal(difference: Difference) -> bool:
+    return difference.found.mean == 0 and (difference.same or difference.n == 1)
+
+
+def _share(table: pd.DataFrame, end: Literal["edge", "cloud"], least: bool) -> pd.Series[float] | float:
+    """By what the stated watts of a processor are to be multiplied."""
+    name = f"{end}.power.least_share"
+    return table[name].astype(float).fillna(1.0) if least and name in table.columns else 1.0

@@ -1,0 +1,84 @@
+"""A cell as real processes on this machine (`simulator.testbed`), in real time: the answer differs from run to run, the
+tokens do not. Alone, or beside the same cell simulated under clocks that were measured on this machine.
+
+For the latter, one calibration is made just before the real run and one just after, since a machine is faster in one
+minute than in the next. Nothing of the simulation is fitted to the run it is compared with: passes, coding and judging
+are timed on texts of their own, without the network, and what the path adds by a small run of another cell. Seeds are
+the same, and so are drafts, verification results, losses and delays; what may differ is time. Both rows have the
+metrics of a simulation.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar, Final
+
+from simulator.cell.cell import Cell
+from simulator.decoding.memory import Memory
+from simulator.results.observer import Observer, together
+from simulator.results.requests import Request
+from simulator.run import simulate
+from simulator.studies.study import Row, Study, StudyResult
+from simulator.testbed import journal
+from simulator.testbed.calibration.cell_calibration import calibrate, calibrated, merge
+from simulator.testbed.supervisor import real
+
+BUDGET_S: Final = 20.0  # of each of the two calibrations
+Texts = Mapping[tuple[int, int], tuple[int, ...]]  # output tokens by device and request
+
+
+class RealRun(Study):
+    """`real`, its summary as a row."""
+
+    deterministic: ClassVar[bool] = False
+    alone: ClassVar[bool] = True
+    over_network: ClassVar[bool] = True
+
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
+        result = real(cell, memory=memory, rounds_to=rounds_to)
+        return StudyResult([result.summary], result.requests)
+
+
+class Validation(RealRun):
+    """The real row, then the simulated one."""
+
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
+        with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
+            folder = Path(name)
+            calibrate(cell, folder / "before", _silent, BUDGET_S)
+            calibrated(cell, folder / "before")  # refused now, if at all
+            done = real(cell, memory=memory, rounds_to=rounds_to, journals=folder / "journals")
+            calibrate(cell, folder / "after", _silent, BUDGET_S)
+            merge(folder / "before", folder / "after", folder / "clocks")
+            answered, seen = dict(_answered(folder / "journals")), _Texts()
+            made = simulate(calibrated(cell, folder / "clocks"), together(observer, seen), memory=memory)
+        others = sum(seen.texts.get(key) != answered.get(key) for key in seen.texts.keys() | answered.keys())
+        rows: list[Row] = [
+            {"system": system, **result.summary, "other_answers": others}
+            for system, result in (("real", done), ("simulated", made))
+        ]
+        return StudyResult(rows, done.requests)
+
+
+def _silent(_done: float, _of: int, _what: str) -> None:
+    """Ignores a calibration's progress: only the run's own is reported."""
+
+
+class _Texts(Observer):
+    """Keeps what was answered."""
+
+    def __init__(self) -> None:
+        self.texts: dict[tuple[int, int], tuple[int, ...]] = {}
+
+    def on_request(self, request: Request, share: float) -> None:
+        self.texts[request.device, request.number] = tuple(request.tokens)
+
+
+def _answered(folder: Path) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
+    """What was answered in a real run, by its journals."""
+    for path in folder.glob("edge_*.jsonl"):
+        for event in journal.read(path):
+            if isinstance(event, journal.RequestEnded):
+                yield (event.device, event.request), event.tokens

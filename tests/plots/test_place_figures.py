@@ -1,0 +1,230 @@
+"""Who wins where: the break-even map, the map of who answers fastest, many schemes over links, trees over the chain."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import phase_tables
+import pytest
+from figures import AXIS, drawn, legend_of, titles_of
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+
+import plots
+from plots.phase_map_figure import LOOKS
+from plots.style import SCHEMES
+from simulator.results.break_even_plane import plane
+from simulator.results.columns import BREAKDOWN
+from simulator.results.intervals import summarise
+
+DELAY, DISTANCE = "uplink.delay.delay_s", "models.pair.distance"
+T, TRIPS = 0.04, (0.005, 0.02, 0.32)
+ACCEPTED = {"llama_1b_70b": 3.0, "vicuna_68m_13b": 0.4}
+
+
+def setting(kind: str, accepted: float, trip: float, **fields: Any) -> dict[str, object]:
+    """Rounds of 50 ms and a round trip against T a token."""
+    alone = kind == "cloud_only"
+    per_token_s = T if alone else (0.05 + trip) / (1 + accepted)
+    return {
+        "scheme.kind": kind, "curve": f"{kind} {fields}", "n": 2, "models.pair.kind": "published", DELAY: trip / 2,
+        "downlink.delay.delay_s": trip / 2, "uplink.rate.bps": 1e6, "cloud.latency.kind": "affine",
+        "workload.devices": 1, "accepted_per_round": math.nan if alone else accepted, "tpot_s": per_token_s,
+        "latency_per_token_s": per_token_s, "latency_s": 100 * per_token_s, "tail_tokens": 0.0,
+        "cloud_s_per_token": T if alone else T / (1 + accepted), **dict.fromkeys(BREAKDOWN, 0.0),
+        "cloud_decode_s" if alone else "verify_s": per_token_s, **fields,
+    }  # fmt: skip
+
+
+def settings(load: bool = False) -> pd.DataFrame:
+    """Two pairs at three round-trip times; with `load` also a clock that serves 1, 10 and 100 devices."""
+    rows = [
+        setting(kind, accepted, trip, **{"models.pair.name": name})
+        for name, accepted in ACCEPTED.items()
+        for kind in ("cloud_only", "dense", "k_sqs")
+        for trip in TRIPS
+    ]
+    shared = {"models.pair.name": "llama_1b_70b", "cloud.latency.kind": "roofline"}
+    if load:
+        rows += [
+            setting(kind, 2.0, 0.01, **shared, **{"workload.devices": devices})
+            for kind in ("cloud_only", "colocated")
+            for devices in (1, 10, 100)
+        ]
+    return pd.DataFrame(rows)
+
+
+def dots(ax: Axes) -> dict[str, np.ndarray]:
+    """By the kind that wins, [n, 2]: x and A."""
+    return {str(line.get_label()): np.asarray(line.get_xydata()) for line in ax.lines if line.get_linestyle() == "None"}
+
+
+def test_each_setting_is_a_dot_at_x_and_a_under_the_marker_of_who_is_faster_above_or_below_the_diagonal() -> None:
+    found = plane(settings())
+    (ax,) = drawn("break_even", settings(), DELAY).axes
+    shown = dots(ax)
+    assert list(shown) == ["cloud_only", "dense", "k_sqs"]
+    assert sum(map(len, shown.values())) == len(found) == 2 * 2 * len(TRIPS)
+    for kind, places in shown.items():
+        faster = found["tpot_s"] < found["target_s"]
+        mine = found[~faster] if kind == "cloud_only" else found[faster & (found["scheme.kind"] == kind)]
+        np.testing.assert_allclose(np.sort(places, axis=0), np.sort(mine[["x", "accepted_per_round"]], axis=0))
+        above = places[:, 1] > places[:, 0]
+        assert above.all() if kind != "cloud_only" else not above.any()
+    looks = {str(line.get_label()): line for line in ax.lines if line.get_linestyle() == "None"}
+    for kind, line in looks.items():
+        assert (to_hex(line.get_color()).upper(), line.get_marker()) == SCHEMES[kind]
+    diagonal = np.asarray(ax.lines[0].get_xydata())
+    np.testing.assert_allclose(diagonal[:, 0], diagonal[:, 1])
+
+
+def test_each_pair_is_named_beside_its_line() -> None:
+    (ax,) = drawn("break_even", settings(), DELAY).axes
+    assert {text.get_text() for text in ax.texts} == {name.replace("_", " ") for name in ACCEPTED}
+    lines = [np.asarray(line.get_xydata()) for line in ax.lines[1:] if line.get_linestyle() == "-"]
+    assert sorted(line[0, 1] for line in lines) == sorted(ACCEPTED.values()) and {len(line) for line in lines} == {3}
+
+
+def test_the_clouds_time_over_devices_has_a_panel_where_a_clock_serves_several() -> None:
+    both, load = drawn("break_even", settings(load=True), DELAY).axes
+    lines = {str(line.get_label()): line.get_ydata() for line in load.lines}
+    np.testing.assert_allclose(lines["cloud_only roofline"], [T] * 3)
+    np.testing.assert_allclose(lines["colocated roofline"], [T / 3] * 3)
+    assert sum(map(len, dots(both).values())) == 2 * 2 * len(TRIPS)
+
+
+def answers() -> pd.DataFrame:
+    return summarise(phase_tables.table(rng=0.02)).assign(curve="")
+
+
+@pytest.fixture(scope="module")
+def phases() -> Figure:
+    return drawn("phase_map", answers(), DELAY)
+
+
+def test_there_is_a_panel_a_pair_and_answer_and_one_per_token_each_with_a_cell_a_place(phases: Figure) -> None:
+    assert len(phases.axes) == len(phase_tables.NAMES) * (len(phase_tables.ANSWERS) + 1)
+    places = len(phase_tables.TRIPS) * len(phase_tables.PROMPTS)
+    colours = {colour for colour, *_ in LOOKS.values()}
+    for ax in phases.axes:
+        cells = [patch for patch in ax.patches if to_hex(patch.get_facecolor()).upper() in colours and patch.fill]
+        assert len(cells) == len(ax.texts) == places and {text.get_text() for text in ax.texts} <= {*"CID?"}
+    ends = [{round(10 ** float(line.get_xdata()[0]), 3) for line in ax.lines} for ax in phases.axes]  # type: ignore[index]
+    assert [each >= {0.083, 0.111} for each in ends] == [place % 3 == 2 for place in range(len(phases.axes))]
+
+
+def test_regions_differ_in_lightness_hatch_and_letter_so_that_they_read_in_grey() -> None:
+    light = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in (to_rgb(each[0]) for each in LOOKS.values()))
+    assert min(high - low for low, high in pairwise(light)) > 0.15
+    assert len({hatch for _, hatch, _, _ in LOOKS.values()}) == len({letter for _, _, letter, _ in LOOKS.values()}) == 3
+
+
+SECONDS = {
+    "cloud_only": (0.5, 0.4, 0.4), "dense": (9.0, 2.0, 0.7), "k_sqs code=enumerative": (4.0, 1.2, 0.9),
+    "c_sqs": (3.0, 1.5, 0.8), "half_dense": (99.0, 20.0, 5.0), "edge_only": (0.1, 0.1, 0.1),
+}  # fmt: skip
+UP = dict(zip(SECONDS, (0.0, 600.0, 80.0, 30.0, 2e4, 0.0), strict=True))
+
+
+def rivals() -> pd.DataFrame:
+    """At 300 ms all take a second more, but for `edge_only`."""
+    return pd.DataFrame(
+        {"curve": f"{curve} delay_s={delay}", "scheme.kind": curve.split()[0], AXIS: rate, DELAY: delay, "n": 2,
+         "scheme.code": "enumerative" if "code" in curve else None, "lossy": curve == "edge_only",
+         "latency_per_token_s": seconds + (delay > 0.1 and curve != "edge_only"),
+         "payload_bits_per_token": UP[curve] * (1 + (rate > 1e4)),
+         "reply_bits_per_token": 10.0 * (curve != "edge_only")}
+        for curve, along in SECONDS.items()
+        for rate, seconds in zip((1e3, 1e4, 1e5), along, strict=True)
+        for delay in (0.005, 0.3)
+    )  # fmt: skip
+
+
+def coloured(ax: Axes) -> dict[str, list[float]]:
+    """{colour: the rates at which there is a mark} of lines with marks."""
+    marked = [line for line in ax.lines if line.get_marker() not in ("None", "", None)]
+    return {
+        to_hex(str(line.get_color())).upper(): np.asarray(line.get_xdata())[np.asarray(line.get_markevery())].tolist()
+        for line in marked
+    }
+
+
+def test_both_envelopes_stand_out_with_marks_and_names_where_each_is_the_lowest() -> None:
+    figure = drawn("rivals", rivals())
+    near, far = figure.axes
+    lowest = {"cloud_only": [1e3, 1e4, 1e5], "c_sqs": [1e3], "k_sqs": [1e4], "dense": [1e5]}
+    assert coloured(near) == coloured(far) == {SCHEMES[kind][0]: rates for kind, rates in lowest.items()}
+    names = {text.get_text(): text.get_va() for text in near.texts}
+    assert names == {"cloud only": "top", "C-SQS": "bottom", "dense lattice (Q-S)": "bottom",
+                     "K-SQS, code enumerative": "bottom"}  # fmt: skip
+    assert titles_of(figure) == ["one way 5 ms", "one way 300 ms"]
+
+
+def test_the_others_are_thin_lossy_ones_dashed_and_the_papers_dotted() -> None:
+    table = rivals()
+    table.loc[table["scheme.kind"] == "k_sqs", "latency_per_token_s"] += 5.0
+    figure = drawn("rivals", table)
+    plain = [line for line in figure.axes[0].lines if line.get_marker() in ("None", "")]
+    assert len(plain) == 3 and all(line.get_linewidth() < 1.2 for line in plain)
+    looks = {(to_hex(str(line.get_color())), line.get_linestyle() == "-") for line in plain}
+    assert looks == {("#9a9a9a", True), ("#9a9a9a", False), ("#000000", False)}
+    assert legend_of(figure) == ["other lossless", "lossy", "K-SQS, code enumerative: the paper's"]
+
+
+def test_bits_both_ways_have_a_mark_a_scheme_and_0_at_the_edge() -> None:
+    (ax,) = drawn("both_ways", rivals()).axes
+    marks = {str(line.get_marker()): line for line in ax.lines if line.get_marker() not in ("None", "")}
+    assert len(marks) == len(SECONDS)
+    dense, cloud, edge = (marks[SCHEMES[kind][1]] for kind in ("dense", "cloud_only", "edge_only"))
+    assert float(np.asarray(dense.get_xdata())[0]) == pytest.approx((600 * 600 * 1200) ** (1 / 3))
+    for each in (cloud, edge):  # a third of the least that is above 0
+        assert float(np.asarray(each.get_xdata())[0]) == pytest.approx(10.0)
+    assert ax.xaxis.get_major_formatter()(10.0, 0) == "0"
+    assert edge.get_markerfacecolor() == "white" and np.asarray(edge.get_ydata())[0] < np.asarray(cloud.get_ydata())[0]
+
+
+def trees() -> pd.DataFrame:
+    """The chain takes 2 s at the lower rate, 1 s at the higher, whatever the distance."""
+    times = {"k_sqs": (1.0, 1.0), "tree widths=(2, 1)": (1.2, 0.9), "multi_candidate candidates=4": (1.1, 0.8)}
+    return pd.DataFrame(
+        {"curve": f"{curve} distance={tv}", "scheme.kind": curve.split()[0], AXIS: rate, DISTANCE: tv, "n": 3,
+         "acceptance_rate": 0.9 - tv,
+         "latency_per_token_s": seconds * share + 0.06 * (tv > 0.2 and curve != "k_sqs")}
+        for curve, shares in times.items() for tv in (0.1, 0.4)
+        for rate, seconds, share in zip((1e3, 1e6), (2.0, 1.0), shares, strict=True)
+    )  # fmt: skip
+
+
+def test_each_cell_is_the_trees_time_over_the_chains_bold_where_it_is_below_1() -> None:
+    first, second = drawn("trees", trees()).axes
+    assert [text.get_text() for text in first.texts] == ["1.20", "0.90", "1.23", "0.96"]
+    assert [text.get_text() for text in second.texts] == ["1.10", "0.80", "1.13", "0.86"]
+    bold = [[text.get_text() for text in ax.texts if text.get_fontweight() == "bold"] for ax in (first, second)]
+    assert bold == [["0.90", "0.96"], ["0.80", "0.86"]]
+    assert [tick.get_text() for tick in first.get_yticklabels()] == ["0.80", "0.50"]
+    assert [tick.get_text() for tick in second.get_xticklabels()] == ["1 kbit/s", "1 Mbit/s"]
+
+
+TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_ways": rivals, "trees": trees}
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking"),
+    [
+        ("break_even", ["tpot_s", "accepted_per_round", "verify_s", "scheme.kind cloud_only"]),
+        ("phase_map", ["scheme.kind colocated coupled k_sqs dense"]),
+        ("rivals", [DELAY, "payload_bits_per_token"]),
+        ("both_ways", ["reply_bits_per_token", "scheme.kind cloud_only k_sqs c_sqs half_dense edge_only"]),
+        ("trees", [DISTANCE, "acceptance_rate", "scheme.kind k_sqs"]),
+    ],
+)
+def test_without_its_columns_or_what_it_compares_there_is_no_figure(name: str, lacking: list[str]) -> None:
+    table, axis = TABLES[name](), DELAY if name in ("break_even", "phase_map") else AXIS
+    for column, *kinds in map(str.split, lacking):
+        less = table[~table[column].isin(kinds)] if kinds else table.drop(columns=column)
+        assert len(less) and plots.draw(name, less, axis) is None, (column, kinds)

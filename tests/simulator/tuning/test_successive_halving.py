@@ -1,0 +1,129 @@
+"""The race that chooses: what it finds of a made-up table of costs, how much it asks for, who can never win."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from simulator import Cell
+from simulator.cell.dotted_names import flatten
+from simulator.tuning.alternatives import Alternatives, open_fields
+from simulator.tuning.successive_halving import MOST_SEEDS, Outcome, Tuner
+from simulator.tuning.trials import FIRST_SEED, Budget
+
+METRIC = "latency_per_token_s"
+Cost = Callable[[Mapping[str, object]], float]
+CHOSEN = {"scheme.max_drafts": 3, "scheme.k": 16, "scheme.resolution": 20}
+
+
+def place(kind: str = "k_sqs", fields: Mapping[str, Sequence[object]] | None = None) -> Alternatives:
+    cell = Cell.from_fields({"models": {"pair": {"kind": "synthetic", "size": 64}}, "scheme": {"kind": kind}})
+    return Alternatives(cell, open_fields(cell, {}, ()) if fields is None else fields)
+
+
+def separable(flat: Mapping[str, object]) -> float:
+    """Each field has a best value of its own, and the further from it the worse."""
+    return 1.0 + sum(0.1 * abs(math.log(float(str(flat[path])) / best)) for path, best in CHOSEN.items())
+
+
+class Table:
+    """In place of a simulator: a row for each cell that a tuner asks for, with a little noise by seed."""
+
+    def __init__(self, cost: Cost = separable, noise: float = 0.01, **also: Callable[[Mapping[str, object]], float]):
+        self._cost, self._noise, self._also = cost, noise, also
+        self.rows: dict[str, dict[str, object]] = {}
+
+    def _row(self, cell: Cell) -> dict[str, object]:
+        flat = flatten(cell)
+        shift = self._noise * np.random.default_rng(cell.seed).standard_normal()
+        row = {METRIC: self._cost(flat) * math.exp(shift), "answered": 1.0, "tv_output": 0.0}
+        return {"cell": cell.id, "seed": cell.seed, **row, **{name: of(flat) for name, of in self._also.items()}}
+
+    def table(self) -> pd.DataFrame:
+        return pd.DataFrame(list(self.rows.values()))
+
+    def tuned(self, tuner: Tuner) -> list[Outcome]:
+        requested = tuner.first()
+        while requested:
+            assert self.rows.keys().isdisjoint(cell.id for cell in requested), "a cell is asked for twice"
+            self.rows |= {cell.id: self._row(cell) for cell in requested}
+            requested = tuner.more(self.table())
+        return tuner.outcomes()
+
+
+def test_the_best_of_many_is_found_by_few_trials_on_seeds_that_are_not_shown() -> None:
+    table, mine = Table(), place()
+    (found,) = table.tuned(Tuner([mine], METRIC, Budget()))
+    assert found.values == CHOSEN and found.behind is not None and found.behind.separable
+    assert found.tried < mine.number() / 4 and len(table.rows) < 2 * mine.number()
+    assert min(int(str(row["seed"])) for row in table.rows.values()) == FIRST_SEED
+
+
+def test_every_place_may_spend_the_same_whatever_it_costs() -> None:
+    """Without steps to neighbours, which depend on what is found, to the cell."""
+    counts = []
+    for cost in (separable, lambda flat: 50.0 / separable(flat)):
+        table = Table(cost)
+        table.tuned(Tuner([place()], METRIC, Budget(steps=0)))
+        counts.append(len(table.rows))
+    assert counts[0] == counts[1] == 24 * 2 + 6 * 2 + 2 * 4
+
+
+def test_a_tuner_that_is_given_all_that_was_asked_before_chooses_the_same_and_asks_for_nothing() -> None:
+    table = Table()
+    mine = [place(), place("k_sqs", {"scheme.k": (1, 2)})]
+    found = table.tuned(Tuner(mine, METRIC, Budget()))
+    again = Tuner(mine, METRIC, Budget())
+    assert again.more(table.table()) == [] and again.outcomes() == found
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("answered", 0.5), ("tv_output", 0.1), (METRIC, 0.0), (METRIC, math.nan)]
+)
+def test_who_leaves_requests_unanswered_departs_in_distribution_or_has_no_number_never_wins(
+    column: str, value: float
+) -> None:
+    """The cheapest, k = 2, is out; there is nobody to compare with where all others are."""
+    few = place(fields={"scheme.k": (2, 4, 8)})
+    ok = {"answered": 1.0, "tv_output": 0.0}
+
+    def cost(flat: Mapping[str, object]) -> float:
+        return float(str(flat["scheme.k"]))
+
+    also = {column: lambda flat: value if flat["scheme.k"] == 2 else ok.get(column, cost(flat))}
+    (found,) = Table(cost, **also).tuned(Tuner([few], METRIC, Budget()))
+    assert found.values == {"scheme.k": 4} and found.next == {"scheme.k": 8}
+    also = {column: lambda flat: value if flat["scheme.k"] != 8 else ok.get(column, cost(flat))}
+    (found,) = Table(cost, **also).tuned(Tuner([few], METRIC, Budget(within=0.01)))
+    assert found.values == {"scheme.k": 8} and found.next is None and found.behind is None
+
+
+def test_with_a_precision_seeds_are_added_until_the_lead_is_known_or_no_more_are_allowed() -> None:
+    def cost(flat: Mapping[str, object]) -> float:
+        return 1.0
+
+    class Noisy(Table):
+        def _row(self, cell: Cell) -> dict[str, object]:
+            place = [2, int(flatten(cell)["scheme.k"]), cell.seed]  # type: ignore[arg-type]
+            row = super()._row(cell)
+            return row | {METRIC: float(str(row[METRIC])) * math.exp(0.1 * np.random.default_rng(place).normal())}
+
+    few = place(fields={"scheme.k": (2, 8)})
+    seeds = [
+        Noisy(cost).tuned(Tuner([few], METRIC, Budget(within=within)))[0].seeds for within in (None, 0.5, 0.05, 1e-6)
+    ]
+    assert seeds[:2] == [8, 8] and 8 < seeds[2] < MOST_SEEDS and seeds[3] == MOST_SEEDS
+
+
+def test_of_equals_the_cells_own_setting_is_chosen() -> None:
+    (found,) = Table(lambda flat: 1.0).tuned(Tuner([place()], METRIC, Budget()))
+    assert found.values == place().own and found.behind is not None and not found.behind.separable
+
+
+def test_where_nothing_is_open_nothing_is_tried() -> None:
+    tuner = Tuner([place("cloud_only")], METRIC, Budget())
+    assert tuner.first() == [] and tuner.outcomes() == [Outcome({}, 0, 0)]
