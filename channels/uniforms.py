@@ -55,7 +55,7 @@ class Uniforms:
         return drawn
 
     def under(self, *prefix: int) -> Uniforms:
-        """Those whose index starts with `prefix`: of a lane, a device, a part. `under(a).uniform(b)` is
+        """Those whose index starts with `prefix`: of a transmitter, a device, a part. `under(a).uniform(b)` is
         `uniform(a, b)`."""
         return Uniforms(self.key, self.prefix + prefix)
 

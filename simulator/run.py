@@ -108,9 +108,10 @@ def simulate(
 
     Raises ConfigError for what only the loaded pair or the run can tell: a cell in which nothing comes through.
 
-    `observer` hears what happens; nothing depends on it. `memory` holds what is decoded already, and takes what is not;
-    by default this process's own, on top of the rounds on disk, or none where classes of a script or a notebook decode:
-    hand over a `Memory()` where several cells shall share what these decode. A remembered run equals a live one.
+    `observer` is notified of what happens; nothing depends on it. `memory` holds what is decoded already, and takes
+    what is not; by default this process's own, on top of the rounds on disk, or none where classes of a script or a
+    notebook decode: hand over a `Memory()` where several cells shall share what these decode. A remembered run equals a
+    live one.
     `rounds_to`: a parquet file that takes the rounds as they end, in place of the result's table.
     """
     prepare_pairs([cell])

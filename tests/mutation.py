@@ -78,7 +78,7 @@ class MistakeNames(Operator):
 
     def __init__(self, source: str) -> None:
         self._alike: dict[tuple[str, str], str] = {}
-        names = {(leaf.type, leaf.value) for leaf in _leaves(get_ast(source)) if _is_name(leaf)}
+        names = {(leaf.type, leaf.value) for leaf in _leaves_of(get_ast(source)) if _is_name(leaf)}
         for kind, name in names:
             others = sorted(other for type_, other in names if type_ == kind and other != name)
             for close in difflib.get_close_matches(name, others, n=1, cutoff=0.6):
@@ -258,13 +258,6 @@ def _is_name(node: Any) -> bool:
     if node.type == "string":
         return re.fullmatch(r'"[a-z][a-z_.0-9]*"', node.value) is not None
     return node.type == "name" and node.get_previous_leaf() is not None and node.get_previous_leaf().value == "."
-
-
-def _leaves(root: Any) -> Iterator[Any]:
-    leaf = root.get_first_leaf()
-    while leaf is not None:
-        yield leaf
-        leaf = leaf.get_next_leaf()
 
 
 def _rewritten(node: Any, part: Any, code: str) -> Any:

@@ -70,7 +70,7 @@ def test_a_table_may_begin_with_a_byte_order_mark_and_hold_other_columns_in_any_
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (b"", "line 1: the columns must be x, y; others may stand beside them; x is missing"),
         (b"y;x\n1;2\n", "line 1: the columns must be x, y; others may stand beside them; x is missing"),
@@ -82,12 +82,12 @@ def test_a_table_may_begin_with_a_byte_order_mark_and_hold_other_columns_in_any_
         (b"x,y\n\xff,2\n", "line 2: must be UTF-8 text"),
     ],
 )
-def test_a_defect_of_a_table_is_told_by_its_line(tmp_path: Path, text: bytes, told: str) -> None:
+def test_a_defect_of_a_table_is_told_by_its_line(tmp_path: Path, text: bytes, message: str) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(text)
     with pytest.raises(ConfigError) as caught:
         read_table(path, ("x", "y"))
-    assert str(caught.value) == f"{path}, {told}"
+    assert str(caught.value) == f"{path}, {message}"
 
 
 READERS = {
@@ -131,9 +131,7 @@ def test_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     assert sha256(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
 
 
-def test_a_large_file_is_read_again_when_it_has_changed_and_only_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_file_is_read_again_when_it_has_changed_and_only_then(tmp_path, monkeypatch):
     path = tmp_path / "f"
     path.write_bytes(b"abc")
     first = sha256_once(path)
@@ -180,7 +178,7 @@ def test_a_file_larger_than_its_bound_is_refused_unread(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "not JSON, Expecting"),
         ("[" * 100_000, "is nested too deeply"),
@@ -189,8 +187,8 @@ def test_a_file_larger_than_its_bound_is_refused_unread(tmp_path: Path) -> None:
         (r'{"\uDfff": 1}', "must be Unicode text, holds a lone surrogate"),
     ],
 )
-def test_what_is_wrong_with_json_is_told_in_one_line(text: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=f"^p: {told}") as caught:
+def test_what_is_wrong_with_json_is_told_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^p: {message}") as caught:
         parse_json(text, "p")
     assert "\n" not in str(caught.value)
 

@@ -134,9 +134,7 @@ def run_file(path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleTy
     return module
 
 
-def test_a_file_that_is_run_again_replaces_its_own_kinds_and_no_other_file_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_run_again_replaces_its_own_kinds_and_no_other_file_does(tmp_path, monkeypatch):
     def run(file: str, name: str) -> ModuleType:
         (tmp_path / file).write_text(OWL)
         return run_file(tmp_path / file, name, monkeypatch)

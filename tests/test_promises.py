@@ -62,8 +62,8 @@ def ran(folder: Path, bench: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize(("value", "status"), [(1.15, 0), (1.16, 1)])
 def test_a_promise_that_is_not_kept_is_said_last_and_fails_the_session(tmp_path: Path, value: float, status: int):
-    told = f'ratio("twelve / one", float("{value}"), at_most=1.15, meaning="CPU time")'
-    found, said = ran(tmp_path, f"def test_it(ratio):\n    {told}\n")
+    message = f'ratio("twelve / one", float("{value}"), at_most=1.15, meaning="CPU time")'
+    found, said = ran(tmp_path, f"def test_it(ratio):\n    {message}\n")
     assert (found, "1 passed" in said) == (status, True)
     last = said.splitlines()[-1]
     assert (last == f"not kept: twelve / one is {value:.3g}, promised <= 1.15") == bool(status)
@@ -75,10 +75,12 @@ def test_a_session_of_benches_ends_with_its_ratios_and_the_machine(tmp_path: Pat
     assert status == 1 and "1 failed, 2 passed, 1 skipped" in said
     assert said.splitlines()[-1] == "not kept: one / two workers is 1.5, promised >= 1.7"
     assert "not measured: bench_small.py::test_elsewhere: no accelerator here" in said
-    told = json.loads((tmp_path / "build" / "bench.json").read_text())
-    assert {one["name"]: one["met"] for one in told["ratios"]} == {
+    message = json.loads((tmp_path / "build" / "bench.json").read_text())
+    assert {one["name"]: one["met"] for one in message["ratios"]} == {
         "twelve / one": True, "one / two workers": False, "floor / run": None,
     }  # fmt: skip
-    assert [one["bench"].partition("::")[2] for one in told["not_measured"]] == ["test_broken", "test_elsewhere"]
-    assert told["not_measured"][0]["reason"] == "ValueError: a pass went wrong"
-    assert told["machine"]["cores"] >= 1 and told["machine"]["numpy"] and told["machine"]["python"] in sys.version
+    assert [one["bench"].partition("::")[2] for one in message["not_measured"]] == ["test_broken", "test_elsewhere"]
+    assert message["not_measured"][0]["reason"] == "ValueError: a pass went wrong"
+    assert (
+        message["machine"]["cores"] >= 1 and message["machine"]["numpy"] and message["machine"]["python"] in sys.version
+    )

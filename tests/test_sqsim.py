@@ -85,10 +85,10 @@ def test_a_wrong_argument_is_named_on_one_line(table: pd.DataFrame, tmp_path: Pa
         (lambda: draw(table, "capacity"), "name = 'capacity': must be a figure that this table has something for"),
         (lambda: draw(table, to=tmp_path / "x.doc"), "x.doc: Format 'doc' is not supported"),
     ]
-    for call, told in wrong:
+    for call, message in wrong:
         with pytest.raises(ConfigError) as caught:
             call()
-        assert told in str(caught.value) and "\n" not in str(caught.value)
+        assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_help_is_short() -> None:

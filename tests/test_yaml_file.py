@@ -19,9 +19,9 @@ def told(tmp_path: Path, text: str) -> str:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         read_yaml(path)
-    said = str(caught.value)
-    assert said.startswith(f"config = {path}") and "\n" not in said
-    return said.removeprefix(f"config = {path}")
+    message = str(caught.value)
+    assert message.startswith(f"config = {path}") and "\n" not in message
+    return message.removeprefix(f"config = {path}")
 
 
 def test_a_key_given_twice_is_named_with_both_lines(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_an_alias_within_what_it_repeats_is_refused(tmp_path: Path, text: str) -
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[" + "1," * MOST_VALUES + "]", "more than 20,000 values"),
         ("a: " + "x" * 2**18, "must have at most 262,144"),
@@ -72,9 +72,9 @@ def test_an_alias_within_what_it_repeats_is_refused(tmp_path: Path, text: str) -
     ],
     ids=["values", "characters", "nested", "surrogate", "key", "float", "base-60"],
 )
-def test_what_cannot_be_a_configuration_is_told_at_once(tmp_path: Path, text: str, said: str) -> None:
+def test_what_cannot_be_a_configuration_is_told_at_once(tmp_path: Path, text: str, message: str) -> None:
     begun_s = time.process_time()
-    assert said in told(tmp_path, text)
+    assert message in told(tmp_path, text)
     assert time.process_time() - begun_s < 1
 
 

@@ -89,10 +89,10 @@ def _shares(
     """The mean acceptance over the continuation of each prompt."""
     for prompt, tokens, states in zip(prompts, written["tokens"], written["hidden"], strict=True):
         span = slice(len(prompt) - 1, len(prompt) - 1 + NEW_TOKENS)
-        judged = states[span].float() @ embedding.T
+        verified = states[span].float() @ embedding.T
         drafted = drafter(input_ids=tokens[None, : span.stop].long()).logits[0, span]
         if temperature == 0:
-            yield float((judged.argmax(-1) == drafted.argmax(-1)).float().mean())
+            yield float((verified.argmax(-1) == drafted.argmax(-1)).float().mean())
         else:
-            p, q = (judged / temperature).softmax(-1), (drafted / temperature).softmax(-1)
+            p, q = (verified / temperature).softmax(-1), (drafted / temperature).softmax(-1)
             yield float(torch.minimum(p, q).sum(-1).mean())

@@ -145,7 +145,7 @@ class ConformalThreshold:
         self.chain.append(self.rule.next(self.beta, dropped_mass))
 
     def feedback(self, accepted: int, drafted: int) -> None:
-        """Ends the round: of `drafted` drafts the first `accepted` stood; later updates are undone by `rollback`."""
+        """Ends the round, in which the first `accepted` of `drafted` drafts were; `rollback` undoes later updates."""
         self.chain = [self.rule.after_feedback(self.chain, accepted, drafted)]
 
 

@@ -6,7 +6,8 @@ Import these names from `channels.codec.wire`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -127,13 +128,13 @@ class Format:
     """What both ends know before the first packet; negotiated once a session, hashable.
 
     vocabulary: V, at least 2. resolution: ell, the sum of a draft's counts. max_drafts: most drafts a packet holds.
-    code: "enumerative" (module `enumerative`), or "recoded" (package `recoded`), which falls back on the former.
+    code: "enumerative" (module `enumerative`), or "recoded" (package `context_coded`), which falls back on the former.
     support: "variable": K_n is sent, then the ids with a positive count; "fixed": `support_size` ids, refilled with the
     lowest unused ids where zero counts were dropped; "dense": no subset, a composition over all of V.
     support_size: K for "fixed", None otherwise. token: how the drafted id travels: "flat" (a number below V), "coded"
     (at -log2 qhat) or "unsent" (both ends share the random stream; drafts then hold `UNSENT`).
     quantizer: what the counts are (module `quantizers`); others than "lattice" need "variable" and, under
-    "recoded", have their ids recoded alone.
+    "recoded", have their ids coded that way alone.
     prior: fingerprint of the tables that "recoded" reads, "" for none; by default those bundled for this vocabulary.
     version: of the wire format.
     """
@@ -148,7 +149,6 @@ class Format:
     quantizer: Name = "lattice"
     prior: str | None = None
     version: int = WIRE_FORMAT
-    _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
         if not 2 <= self.vocabulary <= LARGEST_VOCABULARY:
@@ -181,9 +181,9 @@ class Format:
         if self.prior and self.code != "recoded":
             raise CodecError(f"prior = {self.prior!r}: only the code recoded reads one")
 
-        object.__setattr__(
-            self, "_hash", hash(tuple(getattr(self, part.name) for part in fields(self) if part.compare))
-        )
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, part.name) for part in fields(self)))
 
     def __hash__(self) -> int:
         """Worked out once: formats are looked up for every draft."""
@@ -191,13 +191,30 @@ class Format:
 
     def __reduce__(self) -> tuple[type[Format], tuple[object, ...]]:
         """Built anew where it arrives: strings hash differently in every process."""
-        return Format, tuple(getattr(self, part.name) for part in fields(self) if part.init)
+        return Format, tuple(getattr(self, part.name) for part in fields(self))
+
+    @property
+    def id_bits(self) -> int:
+        """The bits of one token id by itself."""
+        return (self.vocabulary - 1).bit_length()
 
     @property
     def largest_support(self) -> int:
         """The most ids with a positive count that a draft may hold: min(K or V, ell); V where counts have no sum."""
         most = self.support_size or self.vocabulary
         return min(most, self.resolution) if self.quantizer == "lattice" else most
+
+
+def check_token(token: int, format: Format) -> None:
+    """Raises CodecError where the token is not below the vocabulary."""
+    if not 0 <= token < format.vocabulary:
+        raise CodecError(f"token {token}: must be within 0 and {format.vocabulary - 1}")
+
+
+def check_accepted(accepted: int, format: Format) -> None:
+    """Raises CodecError where no packet holds so many drafts."""
+    if not 0 <= accepted <= format.max_drafts:
+        raise CodecError(f"accepted = {accepted}: must be within 0 and {format.max_drafts}")
 
 
 def latest(context: Sequence[int], window: int, vocabulary: int) -> Ints:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from channels.codec.coder.bit_packing import pack, unpack
-from channels.codec.draft import CodecError, Draft, Format
+from channels.codec.draft import CodecError, Draft, Format, check_token
 
 
 def encode(drafts: Sequence[Draft], format: Format) -> bytes:
@@ -45,8 +45,7 @@ def packet_bits(drafts: int, format: Format) -> int:
 
 def encode_token(token: int, format: Format) -> bytes:
     """A token in whole bytes. Raises CodecError where it is not below the vocabulary."""
-    if not 0 <= token < format.vocabulary:
-        raise CodecError(f"token {token}: must be within 0 and {format.vocabulary - 1}")
+    check_token(token, format)
     return token.to_bytes(token_bytes(format), "big")
 
 
@@ -60,7 +59,7 @@ def decode_token(content: bytes, format: Format) -> int:
 
 def token_bytes(format: Format) -> int:
     """The length of a token by itself."""
-    return (_token_bits(format) + 7) // 8
+    return (format.id_bits + 7) // 8
 
 
 def _number(draft: Draft, format: Format) -> int:
@@ -76,11 +75,7 @@ def _number(draft: Draft, format: Format) -> int:
 
 def _width(format: Format) -> int:
     """Bits of one draft."""
-    return _token_bits(format) + _count_bits(format)
-
-
-def _token_bits(format: Format) -> int:
-    return (format.vocabulary - 1).bit_length()
+    return format.id_bits + _count_bits(format)
 
 
 def _count_bits(format: Format) -> int:

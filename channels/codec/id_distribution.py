@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import log2
-from math import log2 as log2_of
 from typing import NamedTuple
 
 import numpy as np
@@ -197,8 +196,8 @@ def code_raced_id(io: Machine, buffer: Bytes, format: Format, context: Ints, wor
 
 def raced_bound_bits(format: Format) -> float:
     """No raced id costs more, but for the coder's roundings."""
-    listed = log2_of(MOST + 1) + REACH * SLOPE / 64 + 1
-    return max(listed, log2_of(ANOTHER + 1) + log2_of(format.vocabulary))
+    listed = log2(MOST + 1) + REACH * SLOPE / 64 + 1
+    return max(listed, log2(ANOTHER + 1) + log2(format.vocabulary))
 
 
 def _expected(format: Format, context: Ints) -> Expected:

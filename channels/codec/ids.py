@@ -1,14 +1,26 @@
-"""Token ids alone, where no distribution goes with them. Import from `wire`.
+"""Token ids where no distribution goes with them: packets of ids, replies, and ids for one who has the distributions.
 
 A packet holds n ids, 1 to m = max_drafts, in the coder of module `packet`. First n: of 4 (m - 1), n = m is the first
 3 (m - 1), as most rounds are full, every other n one, ascending; nothing where m = 1. Then each id by `code_ids` of
 `id_distribution`, after the context and the ids before it in the packet; where both ends hold the races that the ids
 have won, by `code_raced_id`.
+
+Coded feedback: how many drafts are accepted, then the token after them by `id_distribution`. Of m = max_drafts, each of
+the first UNARY drafts in turn: it is rejected, 1 of 4, or accepted, 3 of 4, up to the first that is rejected; where all
+UNARY are accepted, how many more, uniform in 0..m - UNARY. The token follows the committed ids and the accepted drafts.
+To leave out the rejected draft, which no correction is, would save a tenth of a bit, and is not done.
+
+Drafted ids, for a receiver that holds the distributions they were drawn from: drafts - 1, uniform below max_drafts;
+then each drafted id, the symbol of its count among the counts of its draft in id order, so at -log2 qhat. The receiver
+must have the distribution of each draft, which may depend on the drafts before it, to read on. A checksum shows whether
+both ends have the same: BLAKE2b of, for each draft, id and size, then support and counts, all as int64, little-endian,
+cut to some bits. Two different rounds have the same one with probability 2^-bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from math import ceil, log2
 
 import numpy as np
@@ -20,21 +32,25 @@ from channels.codec.coder.arithmetic import (
     MEASURE,
     MODE,
     Machine,
+    bit,
     finish,
     length_bits,
     machine,
-    start,
+    reader,
     symbol,
     target,
+    uniform,
+    written,
 )
 from channels.codec.context_coded.expected_tokens import WINDOW
-from channels.codec.draft import CodecError, Format, integers, latest
+from channels.codec.draft import CodecError, Draft, Format, check_accepted, check_token, integers, latest
 from channels.codec.id_distribution import bound_bits, code_ids, code_raced_id, dearest, raced_bound_bits
+from channels.codec.packet import read_drafted, write_drafted
 from kinds.arrays import Bytes, Ints
 
 Race = Callable[[int], Ints]
-"""The words [V] of the race that the id at a place of the packet, 0.., has won; after the ids before it, which tell its
-place in the text."""
+"""The words [V] of the race that the id at a place of the packet, 0.., has won; after the ids before it, which
+determine its index in the text."""
 FULL_SHARE = 3  # how much likelier a full packet is than all others together
 LARGEST_ID_BYTES = 8
 _NOTHING = np.empty(0, dtype=np.uint8)
@@ -48,15 +64,14 @@ def encode_ids(tokens: Sequence[int], format: Format, context: Sequence[int] = (
     ids = _checked(tokens, format)
     buffer = np.empty(LARGEST_ID_BYTES * (ids.size + 1), dtype=np.uint8)
     io = _write(machine(ENCODE), buffer, ids, format, context, race)
-    return buffer[: finish(io, buffer)].tobytes()
+    return written(io, buffer)
 
 
 def decode_ids(
     payload: bytes, format: Format, context: Sequence[int] = (), race: Race | None = None
 ) -> tuple[int, ...]:
     """The ids of a packet. Raises CodecError on every byte string that `encode_ids` cannot have produced."""
-    io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
-    start(io, buffer)
+    io, buffer = reader(payload)
     number = _code_number(io, buffer, 1, format.max_drafts)
     known = latest(context, WINDOW, format.vocabulary)
     text = np.append(known, np.zeros(number, dtype=np.int64))
@@ -141,3 +156,98 @@ def _checked(tokens: Sequence[int], format: Format) -> Ints:
     if not 0 <= ids.min() <= ids.max() < format.vocabulary:
         raise CodecError(f"tokens: hold {ids.min()} to {ids.max()}, must be ids below {format.vocabulary}")
     return ids
+
+
+UNARY = 16
+FALLS = 1 << 14  # of 2^16: that a draft is rejected where those before it are accepted
+LARGEST_BYTES = 32
+
+
+def encode_coded_feedback(accepted: int, token: int, format: Format, context: Sequence[int]) -> bytes:
+    """How many drafts were accepted, 0..max_drafts, and the correction or bonus token. `context`: the committed ids,
+    then the accepted drafts. Raises CodecError where either is out of range."""
+    check_accepted(accepted, format)
+    check_token(token, format)
+    io, buffer = machine(ENCODE), np.empty(LARGEST_BYTES, dtype=np.uint8)
+    _code_accepted(io, buffer, accepted, format.max_drafts)
+    known = latest(context, WINDOW, format.vocabulary)
+    code_ids(io, buffer, format, np.append(known, token), known.size)
+    return written(io, buffer)
+
+
+def decode_coded_feedback(
+    payload: bytes, drafts: Sequence[int], format: Format, context: Sequence[int]
+) -> tuple[int, int]:
+    """(accepted, token), in answer to a packet of these drafts after the committed ids `context`. Raises CodecError on
+    every byte string that `encode_coded_feedback` cannot have produced for it."""
+    io, buffer = reader(payload)
+    accepted = _code_accepted(io, buffer, 0, format.max_drafts)
+    if accepted > len(drafts):
+        raise CodecError(f"feedback of {len(payload)} bytes: {accepted} drafts are accepted, {len(drafts)} were sent")
+    known = latest([*context[-WINDOW:], *drafts[:accepted]], WINDOW, format.vocabulary)
+    text = np.append(known, 0)
+    code_ids(io, buffer, format, text, known.size)
+    finish(io, buffer)
+    if io[FAILED]:
+        raise CodecError(f"feedback of {len(payload)} bytes: none of this format")
+    return accepted, int(text[-1])
+
+
+def _code_accepted(io: Machine, buffer: Bytes, accepted: int, most: int) -> int:
+    for number in range(min(most, UNARY)):
+        if io[FAILED] or not bit(io, buffer, int(accepted > number), FALLS):
+            return number
+    return UNARY + uniform(io, buffer, accepted - UNARY, most - UNARY + 1) if most > UNARY else most
+
+
+DistributionAfter = Callable[[tuple[int, ...]], tuple[Ints, Ints]]
+"""distribution_after(ids): support and positive counts, int64 [K], of the draft that follows these."""
+
+
+def encode_drafted(drafts: Sequence[Draft], max_drafts: int) -> bytes:
+    """The ids of 1 to max_drafts drafts. Raises CodecError where there are others."""
+    if not 1 <= len(drafts) <= max_drafts:
+        raise CodecError(f"{len(drafts)} drafts: a packet holds 1 to {max_drafts}")
+    io, buffer = machine(ENCODE), np.empty(8 + 5 * len(drafts), dtype=np.uint8)  # an id takes 32 bits at most
+    uniform(io, buffer, len(drafts) - 1, max_drafts)
+    for draft in drafts:
+        write_drafted(io, buffer, draft)
+    return written(io, buffer)
+
+
+def count_drafted(payload: bytes, max_drafts: int) -> int:
+    """How many ids are in a packet, 1 to max_drafts: all that can be known without the distributions. Raises
+    CodecError where there is no such number."""
+    io, _, number = _read_number(payload, max_drafts)
+    if io[FAILED]:
+        raise CodecError(f"payload of {len(payload)} bytes: no ids of 1 to {max_drafts} drafts")
+    return number
+
+
+def decode_drafted(payload: bytes, max_drafts: int, distribution_after: DistributionAfter) -> tuple[Draft, ...]:
+    """The drafts of a packet, whose distributions are asked for one by one. Raises CodecError on all that
+    `encode_drafted` cannot have produced of drafts with these distributions."""
+    io, buffer, number = _read_number(payload, max_drafts)
+    drafts: list[Draft] = []
+    while len(drafts) < number and not io[FAILED]:
+        support, counts = distribution_after(tuple(draft.token for draft in drafts))
+        drafts.append(Draft(read_drafted(io, buffer, support, counts), support, counts))
+    finish(io, buffer)
+    if io[FAILED]:
+        raise CodecError(f"payload of {len(payload)} bytes: no ids of drafts with these distributions")
+    return tuple(drafts)
+
+
+def _read_number(payload: bytes, max_drafts: int) -> tuple[Machine, Bytes, int]:
+    io, buffer = reader(payload)
+    return io, buffer, 1 + uniform(io, buffer, 0, max_drafts)
+
+
+def checksum(drafts: Sequence[Draft], bits: int) -> bytes:
+    """Returns a checksum of ids, supports and counts, in so many bits, a multiple of 8."""
+    digest = blake2b(digest_size=bits // 8)
+    for draft in drafts:
+        digest.update(np.array([draft.token, draft.support.size], dtype="<i8").tobytes())
+        digest.update(draft.support.astype("<i8").tobytes())
+        digest.update(draft.counts.astype("<i8").tobytes())
+    return digest.digest()

@@ -29,7 +29,8 @@ Limits: V <= 2^20, resolution <= 2^22 - 1, max_drafts <= 2^10.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -48,7 +49,7 @@ from channels.codec.coder.arithmetic import (
     finish,
     length_bits,
     machine,
-    start,
+    reader,
     symbol,
     target,
     uniform,
@@ -56,7 +57,6 @@ from channels.codec.coder.arithmetic import (
 from channels.codec.coder.fixed_point import cached_log2
 from channels.codec.context_coded import sized_walk
 from channels.codec.context_coded.expected_tokens import WINDOW
-from channels.codec.context_coded.network import INPUTS
 from channels.codec.context_coded.prior_tables import find
 from channels.codec.context_coded.walk import WalkSetting, code_draft
 from channels.codec.draft import UNSENT, CodecError, Draft, Format, Support, latest
@@ -66,97 +66,86 @@ MOST_ROOM_BYTES = 1 << 26
 _NOTHING = np.empty(0, dtype=np.uint8)
 
 
-def encode(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> bytes:
-    buffer = np.empty(room_bytes(drafts, format), dtype=np.uint8)
-    io, mode = _run(ENCODE, buffer, drafts, format, context)
+def encode(steps: Sequence[Step], format: Format) -> bytes:
+    buffer = np.empty(_room_bytes(steps, format), dtype=np.uint8)
+    io, mode = _run(ENCODE, buffer, steps, format)
     size = finish(io, buffer)
     if size > buffer.size:
         buffer = np.empty(size, dtype=np.uint8)
-        finish(write(machine(ENCODE), buffer, drafts, format, context, mode), buffer)
+        finish(write(machine(ENCODE), buffer, steps, format, mode), buffer)
     return buffer[:size].tobytes()
 
 
-def measure(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> int:
+def measure(steps: Sequence[Step], format: Format) -> int:
     """The packet's length in bits, before padding to bytes."""
-    return length_bits(_run(MEASURE, _NOTHING, drafts, format, context)[0])
+    return length_bits(_run(MEASURE, _NOTHING, steps, format)[0])
 
 
-def decode(payload: bytes, format: Format, context: Sequence[int]) -> tuple[Draft, ...]:
-    """The drafts of a packet. Raises CodecError unless `encode` can have produced it."""
-    io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
-    start(io, buffer)
-    mode, number = read_head(io, buffer, format)
-    drafts: list[Draft] = []
-    trail = Trail(context, number, format.vocabulary)
-    while len(drafts) < number and not io[FAILED]:
-        support, counts = read_distribution(io, buffer, format, mode, trail.known)
-        drafts.append(Draft.of(read_token(io, buffer, support, counts, format), support, counts))
-        trail.extend(drafts[-1])
-    read_end(io, buffer)
-    if format.code == "recoded" and mode != _served_best(io, drafts, format, context, mode):
-        raise CodecError(f"payload: {mode} is not the mode that serves these drafts best")
-    return tuple(drafts)
-
-
-def read_end(io: Machine, buffer: Bytes) -> None:
-    """Raises CodecError unless the packet ends here, and is one."""
+def decode(payload: bytes, format: Format, trail: Trail) -> list[Step]:
+    """What a packet holds, step by step, as the trail says. Raises CodecError unless `encode` can have produced it."""
+    io, buffer = reader(payload)
+    mode, number = _read_head(io, buffer, format)
+    steps: list[Step] = []
+    while len(steps) < number and not io[FAILED]:
+        known = trail.known
+        left = _read_distribution(io, buffer, format, mode, known)
+        drawn: list[Draft] = []
+        for _ in range(trail.draws(left[0].size)):
+            left = without(drawn[-1]) if drawn else left
+            drawn.append(Draft.of(_read_id(io, buffer, *left, format), *left))
+        steps.append(Step(tuple(drawn), known))
+        trail.extend(steps[-1])
     finish(io, buffer)
     if io[FAILED]:
         raise CodecError(f"payload of {buffer.size} bytes: not a packet of this format")
+    if format.code == "recoded" and mode != _best_mode(io, steps, format, mode):
+        raise CodecError(f"payload: {mode} is not the mode that serves these drafts best")
+    return steps
 
 
-def room_bytes(drafts: Sequence[Draft], format: Format) -> int:
+def without(draft: Draft) -> tuple[Ints, Ints]:
+    """What a drawn id leaves of the support and the counts that it was drawn from."""
+    kept = draft.support != draft.token
+    return draft.support[kept], draft.counts[kept]
+
+
+def _room_bytes(steps: Sequence[Step], format: Format) -> int:
     """Room for a packet: an id and its count take less than 8 bytes, the rest of a draft less than 16."""
-    ids = sum(draft.support.size for draft in drafts)
+    ids = sum(step.drawn[0].support.size for step in steps)
     if format.code == "enumerative" and format.support != "variable":
-        ids = len(drafts) * (format.support_size or min(format.vocabulary, format.resolution))
-    return min(8 + 16 * len(drafts) + 8 * ids, MOST_ROOM_BYTES)
+        ids = len(steps) * (format.support_size or min(format.vocabulary, format.resolution))
+    return min(8 + 16 * len(steps) + 8 * ids, MOST_ROOM_BYTES)
 
 
-def _run(
-    direction: int, buffer: Bytes, drafts: Sequence[Draft], format: Format, context: Sequence[int]
-) -> tuple[Machine, Mode]:
+def _run(direction: int, buffer: Bytes, steps: Sequence[Step], format: Format) -> tuple[Machine, Mode]:
     """A machine that has written the packet in the mode that serves it best, and that mode."""
     if format.code == "enumerative":
-        return write(machine(direction), buffer, drafts, format, context, format.support), format.support
+        return write(machine(direction), buffer, steps, format, format.support), format.support
     first: Mode = "recoded" if format.prior else "variable"
-    io = write(machine(direction), buffer, drafts, format, context, first)
-    best = _served_best(io, drafts, format, context, first)
-    return io if best == first else write(machine(direction), buffer, drafts, format, context, best), best
+    io = write(machine(direction), buffer, steps, format, first)
+    best = _best_mode(io, steps, format, first)
+    return io if best == first else write(machine(direction), buffer, steps, format, best), best
 
 
-def _served_best(io: Machine, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode) -> Mode:
-    """The mode of least cost, the earliest in SHARES among equals; `io` has run these drafts in `mode`."""
-
-    def recoded() -> Machine:
-        return io if mode == "recoded" else write(machine(MEASURE), _NOTHING, drafts, format, context, "recoded")
-
-    return cheapest_mode(format, [draft.counts for draft in drafts], drafts, recoded)
-
-
-def cheapest_mode(
-    format: Format, distributions: Sequence[Ints], drafted: Sequence[Draft], recoded: Callable[[], Machine]
-) -> Mode:
-    """The mode of least cost for distributions of these counts and the ids drafted from them, each with what it was
-    drawn from. `recoded`: a machine that has run them in that mode."""
-    ids = sum(_token_cost(draft, format) for draft in drafted)
-
-    def stated(mode: Support) -> int:
-        """The cost of a mode that states its choices."""
-        return (
-            head_cost(mode, len(distributions), format)
-            + ids
-            + sum(enumerative.cost(distribution, format, mode) for distribution in distributions)
-        )
-
-    costs: dict[Mode, int] = {"variable": stated("variable")}
-    if format.quantizer == "lattice":
-        costs["dense"] = stated("dense")
+def _best_mode(io: Machine, steps: Sequence[Step], format: Format, mode: Mode) -> Mode:
+    """The mode of least cost, the earliest in SHARES among equals; `io` has run these steps in `mode`."""
+    ids = sum(_id_cost(draft, format) for step in steps for draft in step.drawn)
+    stating: tuple[Support, ...] = ("variable", "dense") if format.quantizer == "lattice" else ("variable",)
+    costs: dict[Mode, int] = {
+        each: _head_cost(each, len(steps), format)
+        + ids
+        + sum(enumerative.cost(step.drawn[0].counts, format, each) for step in steps)
+        for each in stating
+    }
     best = min(costs, key=costs.__getitem__)  # the earliest among equals
-    return "recoded" if format.prior and cost(recoded()) <= costs[best] else best
+    if not format.prior:
+        return best
+    if mode != "recoded":
+        io = write(machine(MEASURE), _NOTHING, steps, format, "recoded")
+    return "recoded" if cost(io) <= costs[best] else best
 
 
-def _token_cost(draft: Draft, format: Format) -> int:
+def _id_cost(draft: Draft, format: Format) -> int:
     """What the drafted id costs, in Q32 bits."""
     if format.token == "flat":
         return cached_log2(format.vocabulary)
@@ -175,49 +164,86 @@ class Known(NamedTuple):
     before_counts: Ints  # its counts
 
 
-class Trail:
-    """The context, and the drafts that come one after another in a packet."""
+def first_known(context: Ints) -> Known:
+    """What is known before a packet's first distribution."""
+    nothing = np.empty(0, dtype=np.int64)
+    return Known(context, nothing, nothing)
+
+
+class Step(NamedTuple):
+    """A distribution in a packet, as the drafts drawn from it in their order: each of what the ones before it left."""
+
+    drawn: tuple[Draft, ...]
+    known: Known
+
+
+class Trail(ABC):
+    """What the receiver knows as one step of a packet comes after another."""
+
+    @property
+    @abstractmethod
+    def known(self) -> Known:
+        """Before the next distribution. Raises CodecError where none can follow."""
+
+    @abstractmethod
+    def draws(self, size: int) -> int:
+        """How many drafts the next distribution, of so many ids, has; asked once for each."""
+
+    @abstractmethod
+    def extend(self, step: Step) -> None:
+        """The next step is known."""
+
+
+class Chain(Trail):
+    """One draft of each distribution, and the next distribution after it."""
 
     def __init__(self, context: Sequence[int], drafts: int, vocabulary: int) -> None:
         known = latest(context, WINDOW, vocabulary)
-        self.tokens = np.empty(known.size + drafts, dtype=np.int64)
-        self.tokens[: known.size] = known
-        self.size = known.size
-        self.before = self.before_counts = np.empty(0, dtype=np.int64)
+        self._tokens = np.empty(known.size + drafts, dtype=np.int64)
+        self._tokens[: known.size] = known
+        self._size = known.size
+        _, self._before, self._before_counts = first_known(known)
 
     @property
     def known(self) -> Known:
-        return Known(self.tokens[: self.size], self.before, self.before_counts)
+        return Known(self._tokens[: self._size], self._before, self._before_counts)
 
-    def extend(self, draft: Draft) -> None:
-        self.tokens[self.size] = draft.token
-        self.size += 1
-        self.before, self.before_counts = draft.support.copy(), draft.counts.copy()
+    def draws(self, size: int) -> int:
+        return 1
+
+    def extend(self, step: Step) -> None:
+        (draft,) = step.drawn
+        self._tokens[self._size] = draft.token
+        self._size += 1
+        self._before, self._before_counts = draft.support.copy(), draft.counts.copy()
 
 
 @lru_cache(maxsize=64)
 def _setting(format: Format) -> WalkSetting:
     tables = find(format.prior or "", format.vocabulary)
-    nothing = np.zeros((0, INPUTS + 2), dtype=np.int32)
     factorials = enumerative.factorials(format)
-    return WalkSetting(
-        tables, factorials, format.resolution, format.largest_support, nothing, np.zeros(1, dtype=np.int64)
-    )
+    return WalkSetting(tables, factorials, format.resolution, format.largest_support)
 
 
-def write(
-    io: Machine, buffer: Bytes, drafts: Sequence[Draft], format: Format, context: Sequence[int], mode: Mode
-) -> Machine:
-    write_head(io, buffer, format, mode, len(drafts))
-    trail = Trail(context, len(drafts), format.vocabulary)
+def chain(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> list[Step]:
+    """The steps of drafts that follow each other."""
+    trail, steps = Chain(context, len(drafts), format.vocabulary), list[Step]()
     for draft in drafts:
-        write_distribution(io, buffer, draft, format, mode, trail.known)
-        write_token(io, buffer, draft, format)
-        trail.extend(draft)
+        steps.append(Step((draft,), trail.known))
+        trail.extend(steps[-1])
+    return steps
+
+
+def write(io: Machine, buffer: Bytes, steps: Sequence[Step], format: Format, mode: Mode) -> Machine:
+    _write_head(io, buffer, format, mode, len(steps))
+    for step in steps:
+        _write_distribution(io, buffer, step.drawn[0], format, mode, step.known)
+        for draft in step.drawn:
+            _write_id(io, buffer, draft, format)
     return io
 
 
-def write_distribution(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mode, known: Known) -> None:
+def _write_distribution(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mode, known: Known) -> None:
     if mode != "recoded":
         enumerative.write(io, buffer, draft, format, mode)
     elif format.quantizer == "lattice":
@@ -226,7 +252,7 @@ def write_distribution(io: Machine, buffer: Bytes, draft: Draft, format: Format,
         sized_walk.write(io, buffer, _setting(format), format, *known, draft.support.copy(), draft.counts.copy())
 
 
-def read_distribution(io: Machine, buffer: Bytes, format: Format, mode: Mode, known: Known) -> tuple[Ints, Ints]:
+def _read_distribution(io: Machine, buffer: Bytes, format: Format, mode: Mode, known: Known) -> tuple[Ints, Ints]:
     """(support, counts) of the next draft. Raises CodecError where there is none."""
     if mode != "recoded":
         return enumerative.read(io, buffer, format, mode)
@@ -241,25 +267,34 @@ def read_distribution(io: Machine, buffer: Bytes, format: Format, mode: Mode, kn
     return support[order], counts[order]
 
 
-def write_token(io: Machine, buffer: Bytes, draft: Draft, format: Format) -> None:
-    """The drafted id, by the draft's own counts."""
+def _write_id(io: Machine, buffer: Bytes, draft: Draft, format: Format) -> None:
     if format.token == "flat":
         uniform(io, buffer, draft.token, format.vocabulary)
     elif format.token == "coded":
-        place = int(draft.support.searchsorted(draft.token))
-        symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), int(draft.counts.sum()))
+        write_drafted(io, buffer, draft)
 
 
-def read_token(io: Machine, buffer: Bytes, support: Ints, counts: Ints, format: Format) -> int:
+def _read_id(io: Machine, buffer: Bytes, support: Ints, counts: Ints, format: Format) -> int:
     """The id drafted from these counts; the machine has FAILED where it is none of them."""
     if format.token == "unsent":
         return UNSENT
-    if format.token == "flat":
-        token = uniform(io, buffer, 0, format.vocabulary)
-        place = int(support.searchsorted(token))
-        if place == support.size or support[place] != token:
-            io[FAILED] = INVALID
-        return token
+    if format.token == "coded":
+        return read_drafted(io, buffer, support, counts)
+    token = uniform(io, buffer, 0, format.vocabulary)
+    place = int(support.searchsorted(token))
+    if place == support.size or support[place] != token:
+        io[FAILED] = INVALID
+    return token
+
+
+def write_drafted(io: Machine, buffer: Bytes, draft: Draft) -> None:
+    """The drafted id, by the draft's own counts."""
+    place = int(draft.support.searchsorted(draft.token))
+    symbol(io, buffer, int(draft.counts[:place].sum()), int(draft.counts[place]), int(draft.counts.sum()))
+
+
+def read_drafted(io: Machine, buffer: Bytes, support: Ints, counts: Ints) -> int:
+    """The id drafted from these counts, int64 [K]."""
     ends = counts.cumsum()
     place = int(ends.searchsorted(target(io, int(ends[-1])), side="right"))
     symbol(io, buffer, int(ends[place] - counts[place]), int(counts[place]), int(ends[-1]))
@@ -280,13 +315,13 @@ DEAREST_HEAD_BITS = 6
 between."""
 
 
-def write_head(io: Machine, buffer: Bytes, format: Format, mode: Mode, distributions: int) -> None:
+def _write_head(io: Machine, buffer: Bytes, format: Format, mode: Mode, distributions: int) -> None:
     if format.code == "recoded":
         symbol(io, buffer, *_shares(format)[mode], ALL_SHARES)
     _code_number(io, buffer, format, distributions)
 
 
-def read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
+def _read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
     """The mode of a packet, and how many distributions are in it."""
     mode: Mode = format.support
     if format.code == "recoded":
@@ -296,7 +331,7 @@ def read_head(io: Machine, buffer: Bytes, format: Format) -> tuple[Mode, int]:
     return mode, _code_number(io, buffer, format, 0)
 
 
-def head_cost(mode: Mode, distributions: int, format: Format) -> int:
+def _head_cost(mode: Mode, distributions: int, format: Format) -> int:
     """What the head costs under "recoded", in Q32 bits."""
     _, size, total = _share_of(distributions, format.max_drafts)
     share = cached_log2(ALL_SHARES) - cached_log2(_shares(format)[mode][1])

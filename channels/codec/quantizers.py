@@ -79,7 +79,7 @@ class TypeLattice:
 
 
 @dataclass(frozen=True)
-class DualLattice:
+class DualLattice(TypeLattice):
     """A*_{K-1} within the simplex: counts j + K n, n non-negative with sum ell - j, j = 0..min(K - 1, ell).
 
     Candidates are those of the nearest-point rule of A* (round, then one more for the entries rounded down farthest,
@@ -88,11 +88,9 @@ class DualLattice:
     common factor K is left out: their sum is then ell.
     """
 
-    resolution: int
-
     def quantize(self, probabilities: Floats) -> Ints:
         size, ell = probabilities.size, self.resolution
-        plain = lattice.quantize(probabilities, ell)
+        plain = super().quantize(probabilities)
         target = probabilities / probabilities.sum() * ell  # [K]
         rounded = np.floor(target + 0.5).astype(np.int64)
         order = np.argsort(rounded - target, kind="stable")  # rounded down farthest first
@@ -112,28 +110,37 @@ class DualLattice:
             return plain
         return counts
 
-    def covering_bound(self, size: int) -> float:
-        return lattice.covering_bound(size, self.resolution)
-
     def codewords(self, size: int) -> int:
         shifts = range(min(size - 1, self.resolution) + 1)
         return sum(lattice.codewords(size, self.resolution - shift) for shift in shifts)
 
     def bound_bits(self, size: int) -> float:
-        return log2(min(size, self.resolution + 1)) + lattice_bits(size, self.resolution)
+        return log2(min(size, self.resolution + 1)) + super().bound_bits(size)
 
     def largest_ratio(self, size: int) -> int:
         return size * self.resolution
 
 
 @dataclass(frozen=True)
-class CubicLattice:
+class _Levels:
+    """A level 0..ell for each token by itself."""
+
+    resolution: int
+
+    def codewords(self, size: int) -> int:
+        codewords: int = (self.resolution + 1) ** size - 1
+        return codewords
+
+    def bound_bits(self, size: int) -> float:
+        return size * log2(self.resolution)
+
+
+@dataclass(frozen=True)
+class CubicLattice(_Levels):
     """Each probability rounded by itself to a level c = floor(ell p + 1/2); all zero: the likeliest gets 1.
 
     qhat is levels over their sum. With e = c - ell p, TV <= (sum |e| + |sum e|) / (2 ell) <= K / (2 ell).
     """
-
-    resolution: int
 
     def quantize(self, probabilities: Floats) -> Ints:
         scaled = probabilities / lattice.total_mass(probabilities) * self.resolution  # [K]
@@ -145,26 +152,17 @@ class CubicLattice:
     def covering_bound(self, size: int) -> float:
         return min(1.0, size / (2 * self.resolution))
 
-    def codewords(self, size: int) -> int:
-        codewords: int = (self.resolution + 1) ** size - 1
-        return codewords
-
-    def bound_bits(self, size: int) -> float:
-        return size * log2(self.resolution)
-
     def largest_ratio(self, size: int) -> int:
         return size * self.resolution
 
 
 @dataclass(frozen=True)
-class Logarithmic:
+class Logarithmic(_Levels):
     """Levels 1..ell stand for 2^-(16 (ell - level) / (ell - 1)), level 0 for nothing; ell is within 2 and 1024.
 
     With d = 2^(step / 2) - 1 the largest relative error, z = 2^-(16 + step / 2) what may be lost on each token, and the
     counts' own rounding, TV <= d / (2 + d) + K (z + 2^-23): the worst is half the mass up by d, half down.
     """
-
-    resolution: int
 
     def quantize(self, probabilities: Floats) -> Ints:
         p = probabilities / lattice.total_mass(probabilities)
@@ -189,13 +187,6 @@ class Logarithmic:
         lost = size * (2.0 ** -(OCTAVES + self.step_octaves / 2) + 2.0**-23)
         error = 2.0 ** (self.step_octaves / 2) - 1
         return float(min(1.0, error / (2 + error) + lost))
-
-    def codewords(self, size: int) -> int:
-        codewords: int = (self.resolution + 1) ** size - 1
-        return codewords
-
-    def bound_bits(self, size: int) -> float:
-        return size * log2(self.resolution)
 
     def largest_ratio(self, size: int) -> int:
         return size << OCTAVES

@@ -1,8 +1,8 @@
 """The wire: drafts to bytes and back, exact on every byte, and how long a packet is before it is built.
 
 A packet holds the drafts of one round, 1 to max_drafts, and nothing else; its length in bytes comes with it. Which code
-writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`, `recoded`). `downlink` has the
-replies and the prompt, `ids` packets of ids alone.
+writes it, and how, is the format's affair (`Format`; modules `packet`, `enumerative`, package `context_coded`).
+`fixed_width` has plain replies and the prompt, `ids` packets of ids alone and coded replies.
 
 `context`: the committed token ids both ends hold, then the drafts in flight; codes with a prior read it. Any
 sequence of integers will do, an array too; -1 is a token that the receiver lacks.
@@ -17,23 +17,23 @@ from math import ceil, log2
 import numpy as np
 
 from channels.codec import packet
-from channels.codec.downlink import (
-    decode_coded_feedback,
+from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
+from channels.codec.enumerative import check
+from channels.codec.fixed_width import (
     decode_feedback,
     decode_tokens,
-    encode_coded_feedback,
     encode_count,
     encode_feedback,
     encode_tokens,
     feedback_bits,
     tokens_bits,
 )
-from channels.codec.draft import UNSENT, Code, CodecError, Draft, Format, Support
-from channels.codec.enumerative import check
 from channels.codec.ids import (
     Race,
     bound_ids_bits,
+    decode_coded_feedback,
     decode_ids,
+    encode_coded_feedback,
     encode_ids,
     ids_bits,
     largest_ids_bits,
@@ -78,7 +78,7 @@ __all__ = [
 def encode(drafts: Sequence[Draft], format: Format, context: Sequence[int] = ()) -> bytes:
     """The packet of 1 to max_drafts drafts. Raises CodecError where a draft does not fit the format."""
     _check(drafts, format)
-    return packet.encode(drafts, format, context)
+    return packet.encode(packet.chain(drafts, format, context), format)
 
 
 def decode(payload: bytes, format: Format, context: Sequence[int] = ()) -> tuple[Draft, ...]:
@@ -87,7 +87,8 @@ def decode(payload: bytes, format: Format, context: Sequence[int] = ()) -> tuple
     Raises CodecError, and nothing else, on every byte string that `encode` cannot have produced under them; what it
     returns encodes to the same bytes.
     """
-    return packet.decode(payload, format, context)
+    trail = packet.Chain(context, format.max_drafts, format.vocabulary)
+    return tuple(step.drawn[0] for step in packet.decode(payload, format, trail))
 
 
 def length_bits(drafts: Sequence[Draft], format: Format, context: Sequence[int] = ()) -> int:
@@ -96,7 +97,7 @@ def length_bits(drafts: Sequence[Draft], format: Format, context: Sequence[int] 
     Raises CodecError as `encode` does.
     """
     _check(drafts, format)
-    return packet.measure(drafts, format, context)
+    return packet.measure(packet.chain(drafts, format, context), format)
 
 
 def largest_length_bits(

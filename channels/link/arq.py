@@ -19,7 +19,7 @@ from typing import Final, Generic, Literal, TypeVar
 from pydantic import Field
 
 from channels.link.losses import Loss, NoLoss
-from channels.link.retransmission_timers import FixedTimer, RunningTimer, Timer
+from channels.link.retransmission_timeout import FixedTimer, RunningTimer, Timer
 from kinds import Choice
 
 

@@ -15,7 +15,7 @@ from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.losses import Loss, LossProcess, PacketIndex
+from channels.link.losses import IndependentLosses, Loss, LossProcess
 from channels.link.rates import Curve, Fade, Rate
 from channels.link.rayleigh import SHORTEST_FADE_S, RayleighFading
 from channels.uniforms import Uniforms
@@ -62,12 +62,12 @@ class BlockErrors(Loss):
         if self.snr_db is None:
             raise ValueError("snr_db = null: needs a link whose rate is rayleigh")
         if self.coherence_s is None:
-            return _Coded(_steady(self.snr_db, self.bandwidth_hz), uniforms)
+            return _coded(_steady(self.snr_db, self.bandwidth_hz), uniforms)
         fading = RayleighFading(self.snr_db, self.coherence_s, self.bandwidth_hz, uniforms.under(1))
-        return _Coded(fading.fades, uniforms.under(0))
+        return _coded(fading.fades, uniforms.under(0))
 
     def over(self, curve: Curve, uniforms: Uniforms) -> LossProcess:
-        return _Coded(curve.fades, uniforms.under(0)) if self.snr_db is None else self.process(uniforms)
+        return _coded(curve.fades, uniforms.under(0)) if self.snr_db is None else self.process(uniforms)
 
     def require_fit(self, rate: Rate, packet_bits: int) -> None:
         if self.snr_db is None:
@@ -98,16 +98,13 @@ def block_error_rate(bits: float, fades: Iterable[Fade]) -> float:
     return erfc(margin_bits / sqrt(2 * dispersion)) / 2
 
 
-class _Coded:
-    memoryless = True
+def _coded(fades: Callable[[float, float], Iterable[Fade]], uniforms: Uniforms) -> LossProcess:
+    """The losses of blocks over these fades, which are asked for between two instants."""
 
-    def __init__(self, fades: Callable[[float, float], Iterable[Fade]], uniforms: Uniforms) -> None:
-        self._fades = fades
-        self._uniform = uniforms.uniform
+    def probability(now_s: float, bits: int, rate_bps: float) -> float:
+        return block_error_rate(bits, fades(max(0.0, now_s - bits / rate_bps), now_s))
 
-    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-        began_s = max(0.0, now_s - bits / rate_bps)
-        return self._uniform(*index) < block_error_rate(bits, self._fades(began_s, now_s))
+    return IndependentLosses(probability, uniforms)
 
 
 def _steady(snr_db: float, bandwidth_hz: float) -> Callable[[float, float], Iterable[Fade]]:

@@ -60,7 +60,7 @@ class ConstantDelay(Delay):
         return True
 
     def process(self, uniforms: Uniforms) -> DelayProcess:
-        return _Same(self.delay_s)
+        return _Drawn(self.delay_s, 0.0, uniforms)
 
 
 class Jitter(Delay):
@@ -83,7 +83,8 @@ class Jitter(Delay):
         return not self.reorder
 
     def process(self, uniforms: Uniforms) -> DelayProcess:
-        return _Drawn(self, uniforms) if self.reorder else _InOrder(_Drawn(self, uniforms))
+        drawn = _Drawn(self.delay_s, self.jitter_s, uniforms)
+        return drawn if self.reorder else _InOrder(drawn)
 
 
 class CheckedDelays:
@@ -103,14 +104,16 @@ class CheckedDelays:
 
 
 class _Drawn:
+    """A least delay, and an extra of mean `jitter_s` that each packet draws."""
+
     memoryless = True
 
-    def __init__(self, delay: Jitter, uniforms: Uniforms) -> None:
-        self._delay = delay
+    def __init__(self, delay_s: float, jitter_s: float, uniforms: Uniforms) -> None:
+        self._delay_s, self._jitter_s = delay_s, jitter_s
         self._uniform = uniforms.uniform
 
     def delay_s(self, now_s: float, index: PacketIndex) -> float:
-        return self._delay.delay_s - self._delay.jitter_s * log1p(-self._uniform(*index))
+        return self._delay_s - self._jitter_s * log1p(-self._uniform(*index)) if self._jitter_s else self._delay_s
 
 
 class _InOrder:
@@ -129,14 +132,3 @@ class _InOrder:
             delay_s = nextafter(delay_s, inf)
         self._latest_s[index[0]] = now_s + delay_s
         return delay_s
-
-
-class _Same:
-    __slots__ = ("_delay_s",)
-    memoryless = True
-
-    def __init__(self, delay_s: float) -> None:
-        self._delay_s = delay_s
-
-    def delay_s(self, now_s: float, index: PacketIndex) -> float:
-        return self._delay_s

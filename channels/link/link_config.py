@@ -70,7 +70,7 @@ class LinkConfig(Part):
     listens: Listening = Field(
         Always(),
         exclude_if=lambda listens: not listens.windows_s,
-        description="When a device hears its downlink: always, or only after it has sent; a matter of the downlink.",
+        description="When a device receives: always, or only after it has sent; a matter of the downlink.",
     )
     mtu_bits: int | None = Field(
         None, gt=0, description="Largest packet, header included, bits; null: each message is one packet."
@@ -184,7 +184,7 @@ class LinkConfig(Part):
         return self
 
     def curve(self, uniforms: Uniforms) -> Curve:
-        """The service curve of one lane, what each packet costs beside its bits included."""
+        """The service curve of one transmitter, what each packet costs beside its bits included."""
         curve = self.rate.curve(uniforms)
         return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
 
@@ -202,7 +202,7 @@ class LinkConfig(Part):
 
     @property
     def longest_travel_s(self) -> float:
-        """`reassembly_s`, or what stands for it."""
+        """`reassembly_s`, or what is taken for it, seconds."""
         return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
 
     def on_air(self, sends: bool) -> OnAir | None:

@@ -1,4 +1,4 @@
-"""When the far end of a link hears: always, or only for some moments after it has sent."""
+"""When the far end of a link receives: always, or only for some moments after it has sent."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kinds import Choice
 
 
 class Listening(Choice, family=True):
-    """When a device hears its downlink, chosen by `kind`."""
+    """When a device receives on its downlink, chosen by `kind`."""
 
     @property
     def windows_s(self) -> tuple[float, ...]:
-        """How long after the end of each frame of its own it hears one frame, seconds, ascending; (): at any time."""
+        """How long after each frame of its own it receives one frame, seconds, ascending; (): at any time."""
         return ()
 
 

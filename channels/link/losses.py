@@ -70,7 +70,7 @@ class Loss(Choice, family=True):
 
     @property
     def mean_loss(self) -> float | None:
-        """The share of packets lost in the long run; None where the kind does not say, or where it depends on the
+        """The share of packets lost in the long run; None where the kind does not state it, or where it depends on the
         packet. An axis may run along it."""
         return None
 
@@ -81,7 +81,7 @@ class NoLoss(Loss):
     kind: Literal["none"] = "none"
 
     def process(self, uniforms: Uniforms) -> LossProcess:
-        return _NEVER
+        return IndependentLosses(lambda now_s, bits, rate_bps: 0.0, uniforms)
 
     @property
     def mean_loss(self) -> float:
@@ -95,7 +95,7 @@ class Bernoulli(Loss):
     probability: float = Field(0.1, ge=0, lt=1, description="Probability that a packet is lost, 0 to below 1.")
 
     def process(self, uniforms: Uniforms) -> LossProcess:
-        return _Independent(self.probability, uniforms)
+        return IndependentLosses(lambda now_s, bits, rate_bps: self.probability, uniforms)
 
     @property
     def mean_loss(self) -> float:
@@ -121,7 +121,7 @@ class BitErrors(Loss):
         return -expm1(bits * log1p(-self.bit_error_rate))
 
     def process(self, uniforms: Uniforms) -> LossProcess:
-        return _BySize(self, uniforms)
+        return IndependentLosses(lambda now_s, bits, rate_bps: self.packet_loss(bits), uniforms)
 
     def require_fit(self, rate: Rate, packet_bits: int) -> None:
         if self.packet_loss(packet_bits) > 1 - _LEAST_CHANCE:
@@ -154,14 +154,6 @@ class GilbertElliott(Loss):
     )
     loss_good: float = Field(0.0, ge=0, lt=1, description="Probability of loss in the good state.")
     loss_bad: float = Field(1.0, ge=0, le=1, description="Probability of loss in the bad state.")
-
-    @classmethod
-    def of_mean(cls, loss: float, burst: float) -> Self:
-        """Per packet: this share of packets lost (0 to below 1), in bursts of this mean length (packets, at least 1).
-
-        Raises ValidationError when such bursts leave too little room between them: loss / (1 - loss) > burst.
-        """
-        return cls(to_bad=loss / (1 - loss) / burst, to_good=1 / burst)
 
     @model_validator(mode="after")
     def _steps_are_probabilities(self) -> Self:
@@ -200,83 +192,56 @@ class CheckedLosses:
         return bool(answer)
 
 
-class _Never:
-    __slots__ = ()
+class IndependentLosses:
+    """Loses each packet by a number of its own, with a probability that follows from when its last bit leaves, its bits
+    and its rate."""
+
     memoryless = True
+    """As long as the probability is a pure function."""
 
-    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-        return False
-
-
-_NEVER = _Never()
-
-
-class _Independent:
-    memoryless = True
-
-    def __init__(self, probability: float, uniforms: Uniforms) -> None:
+    def __init__(self, probability: Callable[[float, int, float], float], uniforms: Uniforms) -> None:
         self._probability = probability
         self._uniform = uniforms.uniform
 
     def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-        return self._uniform(*index) < self._probability
+        probability = self._probability(now_s, bits, rate_bps)
+        return probability >= 1 or (probability > 0 and self._uniform(*index) < probability)
 
 
-class _BySize:
-    memoryless = True
-
-    def __init__(self, loss: BitErrors, uniforms: Uniforms) -> None:
-        self._packet_loss = loss.packet_loss
-        self._uniform = uniforms.uniform
-
-    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-        return self._uniform(*index) < self._packet_loss(bits)
-
-
-class _States:
-    """The loss probability of each state, and the numbers that decide."""
-
-    def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
-        self._loss = loss
-        self._uniform = uniforms.uniform
-
-    def _lost_in(self, bad: bool, index: PacketIndex) -> bool:
-        probability = self._loss.loss_bad if bad else self._loss.loss_good
-        return probability >= 1 or (probability > 0 and self._uniform(1, *index) < probability)
-
-
-class _PerPacket(_States):
+class _PerPacket(IndependentLosses):
     """The k-th packet on the air finds the state that k steps lead to."""
 
     memoryless = False
 
     def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
-        super().__init__(loss, uniforms)
+        super().__init__(self._next, uniforms.under(1))
+        self._loss = loss
+        self._steps = uniforms.under(0)
         self._bad = False
         self._packets = 0
 
-    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-        step = self._uniform(0, self._packets)
+    def _next(self, now_s: float, bits: int, rate_bps: float) -> float:
+        step = self._steps.uniform(self._packets)
         self._bad = step >= self._loss.to_good if self._bad else step < self._loss.to_bad
         self._packets += 1
-        return self._lost_in(self._bad, index)
+        return self._loss.loss_bad if self._bad else self._loss.loss_good
 
 
-class _PerSecond(_States):
+class _PerSecond(IndependentLosses):
     """Sojourns are exponential; the k-th ends by the k-th number, whoever sends in between."""
 
-    memoryless = True
-
     def __init__(self, loss: GilbertElliott, uniforms: Uniforms) -> None:
-        super().__init__(loss, uniforms)
+        super().__init__(self._at, uniforms.under(1))
+        self._loss = loss
+        self._sojourns = uniforms.under(0)
         self._changes_s: list[float] = [0.0]
         self._forgotten = 0
 
-    def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
+    def _at(self, now_s: float, bits: int, rate_bps: float) -> float:
         self._follow(now_s)
         changes = self._forgotten + bisect_right(self._changes_s, now_s)
         assert changes > self._forgotten, f"I2: a question about {now_s} s, forgotten"
-        return self._lost_in(changes % 2 == 0, index)
+        return self._loss.loss_bad if changes % 2 == 0 else self._loss.loss_good
 
     def _follow(self, now_s: float) -> None:
         since_s = self._changes_s[-1]
@@ -288,7 +253,7 @@ class _PerSecond(_States):
                 del self._changes_s[:-1]
             number = self._forgotten + len(self._changes_s)
             rate = self._loss.to_bad if number % 2 else self._loss.to_good
-            self._changes_s.append(self._changes_s[-1] - log1p(-self._uniform(0, number)) / rate)
+            self._changes_s.append(self._changes_s[-1] - log1p(-self._sojourns.uniform(number)) / rate)
         raise ConfigError(
             f"loss.to_bad, loss.to_good: more than {MOST_IDLE_CHANGES:,} changes of state between two packets, "
             f"from {since_s:g} s to {now_s:g} s; at most so many"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from itertools import accumulate
 from math import inf
 from typing import ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from channels.link.rates import SECOND, Curve, MessageIndex, Position, Rate
@@ -35,28 +37,20 @@ class _Chain(Rate):
         for number, row in enumerate(self.transition):
             if any(not 0 <= value <= 1 for value in row) or abs(sum(row) - 1) > 1e-9:
                 raise ValueError(f"transition row {number} must hold probabilities that sum to 1")
-        if not all(self._gets_through(state) for state in range(size)):
+        steps = np.array(self.transition) > 0
+        reached = np.linalg.matrix_power(steps | np.eye(size, dtype=bool), size)  # [size, size], in so many steps
+        if not (reached @ (np.array(self.bps) > 0)).all():
             raise ValueError("from each state the chain must be able to reach one with a rate above 0")
         return self
-
-    def _gets_through(self, state: int) -> bool:
-        reached, frontier = {state}, [state]
-        while frontier:
-            frontier = [
-                after
-                for before in frontier
-                for after, probability in enumerate(self.transition[before])
-                if probability > 0 and after not in reached
-            ]
-            reached.update(frontier)
-        return any(self.bps[state] > 0 for state in reached)
 
     @property
     def fastest_bps(self) -> float:
         return max(self.bps)
 
-    def steps(self) -> _Steps:
-        return _Steps(self.transition)
+    def steps(self) -> Callable[[int, float], int]:
+        """The chain's step: a state and a uniform number give the next state."""
+        cumulative = [list(accumulate(row))[:-1] for row in self.transition]
+        return lambda state, uniform: bisect_right(cumulative[state], uniform)
 
 
 class Markov(_Chain):
@@ -85,27 +79,17 @@ class MarkovPerMessage(_Chain):
         return _PerMessageCurve(self, uniforms)
 
 
-class _Steps:
-    """Turns a state and a uniform number into the next state."""
-
-    def __init__(self, transition: Matrix) -> None:
-        self._cumulative = [list(accumulate(row))[:-1] for row in transition]
-
-    def after(self, state: int, uniform: float) -> int:
-        return bisect_right(self._cumulative[state], uniform)
-
-
 class _MarkovCurve(StepCurve):
     def __init__(self, rate: Markov, uniforms: Uniforms) -> None:
         super().__init__()
         self._rate = rate
-        self._steps = rate.steps()
+        self._step = rate.steps()
         self._uniform = uniforms.uniform
         self._state = 0
 
     def _segment(self, number: int) -> tuple[float, float]:
         if number:
-            self._state = self._steps.after(self._state, self._uniform(number))
+            self._state = self._step(self._state, self._uniform(number))
         return (number + 1) * self._rate.step_s, self._rate.bps[self._state]
 
 
@@ -114,7 +98,7 @@ class _PerMessageCurve(Curve):
 
     def __init__(self, rate: MarkovPerMessage, uniforms: Uniforms) -> None:
         self._bps = rate.bps
-        self._steps = rate.steps()
+        self._step = rate.steps()
         self._uniform = uniforms.uniform
         self._latest: dict[int, tuple[int, int, int]] = {}
 
@@ -138,6 +122,6 @@ class _PerMessageCurve(Curve):
             number, state = 0, int(self._uniform(device, request, 0) * len(self._bps))
         while number < last:
             number += 1
-            state = self._steps.after(state, self._uniform(device, request, number))
+            state = self._step(state, self._uniform(device, request, number))
         self._latest[device] = (request, number, state)
         return state

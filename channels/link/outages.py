@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import ConstantRate, Curve, Fade, MessageIndex, Position, Rate
+from channels.link.rates import ConstantRate, Curve, Fade, Position, Rate, WrappedCurve
 from channels.on_off import MOST_CHANGES, MOST_IDLE_CHANGES, SHORTEST_S, Window, exponential_windows, require_in_order
 from channels.uniforms import Uniforms
 
@@ -85,11 +85,11 @@ class RandomOutages(_Interrupted):
         return ((start_s, end_s) for start_s, end_s in windows if start_s < end_s)
 
 
-class _InterruptedCurve(Curve):
+class _InterruptedCurve(WrappedCurve):
     """The inner curve over the time that is left."""
 
     def __init__(self, inner: Curve, outages: Iterator[Window]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._coming = outages
         self._known: list[Window] = []
         self._ends_s: list[float] = []
@@ -98,50 +98,47 @@ class _InterruptedCurve(Curve):
 
     def bound(self, field: str, horizon_s: float) -> None:
         super().bound(field, horizon_s)
-        self._inner.bound(f"{field}.rate", horizon_s)
+        self._curve.bound(f"{field}.rate", horizon_s)
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:
         total_bits, at_s = 0.0, t0_s
         for start_s, end_s in self._from(t0_s):
             if start_s >= t1_s:
                 break
-            total_bits += self._inner.served_bits(at_s, start_s)
+            total_bits += self._curve.served_bits(at_s, start_s)
             at_s = max(at_s, end_s)
-        return total_bits + self._inner.served_bits(at_s, t1_s)
+        return total_bits + self._curve.served_bits(at_s, t1_s)
 
     def finish(self, position: Position, bits: float) -> Position:
         left_bits = bits
         for start_s, end_s in self._from(position.time_s):
-            end = self._inner.finish(position, left_bits)
-            begins = self._inner.ready_s(position, left_bits) < start_s
+            end = self._curve.finish(position, left_bits)
+            begins = self._curve.ready_s(position, left_bits) < start_s
             if (begins and end.time_s <= start_s) or self.over(start_s) or end.time_s == inf:
                 return end
             left_bits -= self._served_until(position, start_s)
             position = Position(max(position.time_s, end_s), 0.0, position.message)
-        return self._inner.finish(position, left_bits)
+        return self._curve.finish(position, left_bits)
 
     def ready_s(self, position: Position, bits: float) -> float:
         for start_s, end_s in self._from(position.time_s):
-            ready_s = self._inner.ready_s(position, bits)
+            ready_s = self._curve.ready_s(position, bits)
             if ready_s < start_s or self.over(start_s) or ready_s == inf:
                 return ready_s
             position = Position(max(position.time_s, end_s), 0.0, position.message)
-        return self._inner.ready_s(position, bits)
-
-    def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
-        return self._inner.idle(position, now_s, message)
+        return self._curve.ready_s(position, bits)
 
     def fades(self, t0_s: float, t1_s: float) -> Iterator[Fade]:
         at_s = t0_s
         for start_s, end_s in self._from(t0_s):
             if start_s >= t1_s:
                 break
-            yield from self._inner.fades(at_s, start_s)
+            yield from self._curve.fades(at_s, start_s)
             at_s = max(at_s, end_s)
-        yield from self._inner.fades(at_s, t1_s)
+        yield from self._curve.fades(at_s, t1_s)
 
     def forget(self, before_s: float) -> None:
-        self._inner.forget(before_s)
+        self._curve.forget(before_s)
         past = bisect_right(self._ends_s, before_s)
         del self._known[:past], self._ends_s[:past]
         while not self._known and self._learn():
@@ -153,11 +150,11 @@ class _InterruptedCurve(Curve):
                 del self._known[:], self._ends_s[:]
 
     def heard(self) -> None:
-        self._inner.heard()
+        self._curve.heard()
         self._waited = self._idle = 0
 
     def _served_until(self, position: Position, time_s: float) -> float:
-        return position.credit_bits + self._inner.served_bits(position.time_s, max(position.time_s, time_s))
+        return position.credit_bits + self._curve.served_bits(position.time_s, max(position.time_s, time_s))
 
     def _from(self, time_s: float) -> Iterator[Window]:
         """The outages that end after an instant, in order."""

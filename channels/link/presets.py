@@ -19,7 +19,7 @@ from channels.link.listening import AfterSending
 from channels.link.losses import Bernoulli
 from channels.link.markov import MarkovPerMessage
 from channels.link.rates import ConstantRate
-from channels.link.retransmission_timers import JacobsonTimer
+from channels.link.retransmission_timeout import JacobsonTimer
 from channels.link.shaping import LoRa
 from channels.link.sharing import Own
 

@@ -22,7 +22,7 @@ MessageIndex = tuple[int, int, int]
 """(device, request, round): the address of a message. Below round 0 are messages of no round."""
 SECOND: Final = 1 << 32
 """Added to the round in the index of a message that a round sends beside its first one in that direction: it has random
-numbers of its own, and its header says what it is."""
+numbers of its own, and its header states what it is."""
 Start = Annotated[
     float | None,
     Field(
@@ -122,17 +122,17 @@ class Rate(Choice, family=True):
 
     @property
     def fastest_bps(self) -> float | None:
-        """A rate that it never exceeds, bits per second; None where the kind does not say."""
+        """A rate that it never exceeds, bits per second; None where the kind does not state it."""
         return None
 
     @property
     def mean_bps(self) -> float | None:
-        """The mean in time, bits per second; None where the kind does not say."""
+        """The mean in time, bits per second; None where the kind does not state it."""
         return None
 
     @property
     def fading(self) -> bool:
-        """Whether its curve tells the `fades` behind the rate, for a loss to follow."""
+        """Whether its curve gives the `fades` behind the rate, for a loss to follow."""
         return False
 
     @property
@@ -170,7 +170,7 @@ def start_words(start_s: float | None, repeats: bool) -> str:
     return f"all seeds begin at {at}" + ("" if repeats else ", and the recording does not repeat")
 
 
-class _WrappedCurve(Curve):
+class WrappedCurve(Curve):
     """Another curve, some of whose answers are changed."""
 
     def __init__(self, curve: Curve) -> None:
@@ -202,7 +202,7 @@ class _WrappedCurve(Curve):
         self._curve.heard()
 
 
-class CheckedCurve(_WrappedCurve):
+class CheckedCurve(WrappedCurve):
     """The curve of a user's class. Raises ConfigError where it carries bits against time, as a negative rate does."""
 
     def __init__(self, curve: object) -> None:
@@ -267,7 +267,7 @@ class ConstantCurve(Curve):
         return Position(position.time_s + busy_s, 0.0, position.message)
 
 
-class _WithOverhead(_WrappedCurve):
+class _WithOverhead(WrappedCurve):
     """Another curve, of a rate of time alone, on which each packet takes `overhead_s` before its first payload bit.
     `served_bits` leaves it out: how much of it there is depends on the packets."""
 

@@ -109,7 +109,7 @@ Waiting = deque[tuple[Q, float]]
 class Sharing(Choice, family=True):
     """How devices share a link, chosen by `kind`."""
 
-    lane_per_device: ClassVar[bool] = False
+    transmitter_per_device: ClassVar[bool] = False
     """Whether each device has a server (and its fades and losses) of its own."""
     first_come: ClassVar[bool] = False
     """Whether packets leave in the order in which they join: none changes when those before it leave."""
@@ -155,7 +155,7 @@ class Own(Sharing):
 
     kind: Literal["own"] = "own"
     first_come: ClassVar[bool] = True
-    lane_per_device: ClassVar[bool] = True
+    transmitter_per_device: ClassVar[bool] = True
 
     def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
         return FifoTransmitter(curve, now_s)

@@ -85,10 +85,6 @@ class StepCurve(Curve):
             for table in (self._edges_s, self._served_bits, self._rates_bps):
                 del table[:past]
 
-    def rate_bps(self, time_s: float) -> float:
-        """The rate at an instant, bits per second; at a change, the new one."""
-        return self._rates_bps[self._segment_at(time_s)]
-
     def _segment_at(self, time_s: float) -> int:
         assert time_s >= self._edges_s[0], f"I2: a question about {time_s} s, forgotten"
         while self._edges_s[-1] <= time_s:

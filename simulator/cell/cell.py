@@ -153,16 +153,18 @@ class Cell(Part):
         for each in self.classes:
             each.check_scheme(pair.vocabulary)
             if each.scheme.sends_distributions and not pair.has_distributions:
-                told = f"must be one that sends none of the drafter's distributions, as coupled: {pair.kind} has none"
-                raise ConfigError(f"{each.name}scheme = {each.scheme.kind}: {told}")
+                message = (
+                    f"must be one that sends none of the drafter's distributions, as coupled: {pair.kind} has none"
+                )
+                raise ConfigError(f"{each.name}scheme = {each.scheme.kind}: {message}")
 
     def check_served(self) -> None:
         """Raises ConfigError where a link carries nothing for ever that a scheme needs: nothing would be answered."""
         for each in self.classes:
             for name, link in (("uplink", each.uplink), ("downlink", each.downlink)):
                 if each.scheme.protocol != "local" and isinstance(link.rate, ConstantRate) and not link.rate.bps:
-                    told = "must be above 0, or nothing is ever answered"
-                    raise ConfigError(f"{each.name}{name}.rate.bps = {link.rate.bps:g}: {told}")
+                    message = "must be above 0, or nothing is ever answered"
+                    raise ConfigError(f"{each.name}{name}.rate.bps = {link.rate.bps:g}: {message}")
 
     @cached_property
     def classes(self) -> tuple[Equipped, ...]:
@@ -253,7 +255,7 @@ class Cell(Part):
 
 
 def prepare_pairs(cells: Iterable[Cell]) -> None:
-    """Has each pair that is not at hand prepared, and checks what could not be told of its cells before.
+    """Has each pair that is not at hand prepared, and checks what could not be known of its cells before.
 
     Raises ConfigError where a pair cannot be had or does not fit.
     """

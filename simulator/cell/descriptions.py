@@ -78,7 +78,7 @@ def _family(family: type[Choice], field: FieldInfo, default: object, place: _Pla
     path = ".".join((*place.path, "kind"))
     known = ", ".join(sorted(family.kinds))
     yield FieldLine(path, shown(kind), "", f"one of {known}", field.description or "", place.when)
-    if family in place.open:  # a part made of others of its own family: its kinds are told further up
+    if family in place.open:  # a part made of others of its own family: its kinds are listed further up
         return
     for name, alternative in sorted(family.kinds.items(), key=lambda item: item[0] != kind):
         given = default if isinstance(default, alternative) else None

@@ -111,17 +111,17 @@ class Equipped:
 
     def check_concurrency(self) -> None:
         """Raises ConfigError where requests cannot be served side by side."""
-        told = None
+        message = None
         if self.scheme.protocol == "ahead":
-            told = "where rounds are drafted ahead (scheme.depth)"
+            message = "where rounds are drafted ahead (scheme.depth)"
         elif self.downlink.listens.windows_s:
-            told = f"where a device hears only after sending ({self.name}downlink.listens)"
+            message = f"where a device hears only after sending ({self.name}downlink.listens)"
         elif self.scheme.sends_parts and not self.uplink.sharing.first_come:
-            told = (
+            message = (
                 f"where parts of a round leave in turn with other packets (scheme.partial, {self.name}uplink.sharing)"
             )
-        if told and self.edge.concurrency > 1:
-            raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {told}")
+        if message and self.edge.concurrency > 1:
+            raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {message}")
 
     def check_links(self) -> None:
         """Raises ConfigError where its two ways do not fit."""

@@ -63,7 +63,7 @@ def _require_once(schema: type[P], tree: Nested, axis: str, values: Sequence[obj
         try:
             known = write(schema, here, _given({axis: value}))
             meant = validated(schema, here).model_dump_json() if known else repr(value)
-        except ConfigError:  # told where the whole grid is known
+        except ConfigError:  # reported where the whole grid is known
             meant = repr(value)
         if meant in given:
             raise ConfigError(f"{axis}: {shown(given[meant])} and {shown(value)} are one value; give it once")

@@ -19,7 +19,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from channels.codec import wire
-from channels.uniforms import Uniforms
 from kinds.arrays import Floats
 from kinds.mistakes import shown
 from simulator.checking.subjects import Subject, subjects
@@ -63,7 +62,7 @@ def drafted_rounds(
     own, so that no global number is touched."""
     random_numbers = np.random.Generator(np.random.Philox(seed))
     for number in range(count):
-        numbers = RequestUniforms(*(Uniforms.of(number, purpose) for purpose in ("draft", "verdict", "shared")))
+        numbers = RequestUniforms.of(number)
         state = scheme.on_rung(scheme.entry(None), 0)
         distributions, states, proposals, drawn = list[Floats](), [state], list[Proposal](), list[wire.Draft]()
         context = tuple(random_numbers.integers(0, vocabulary, 5).tolist())
@@ -111,16 +110,16 @@ def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: DraftedRound) -> It
     drafts = made.drafts[: scheme.max_drafts]
     try:
         parts = scheme.encode_parts(drafts, packets, made.context)
-        heard = scheme.decode_parts(parts, packets, made.context)
+        received = scheme.decode_parts(parts, packets, made.context)
     except wire.CodecError:  # the round trip says so
         return
     yield Call("encode", partial(scheme.encode_parts, drafts, packets, made.context))
     yield Call("length_bits", partial(packets.length_bits, drafts, made.context))
     yield Call("decode", partial(packets.decode, parts[0], made.context))
-    p = np.stack([*made.distributions[::-1], made.distributions[0]])[: len(heard.drafts) + 1]
-    line = tuple(heard.drafts.tolist())
+    p = np.stack([*made.distributions[::-1], made.distributions[0]])[: len(received.drafts) + 1]
+    line = tuple(received.drafts.tolist())
     judge = scheme.families.acceptance.judge
-    yield Call("judge", lambda: judge(along(p, line), heard, made.numbers, 1, len(made.context)))
+    yield Call("judge", lambda: judge(along(p, line), received, made.numbers, 1, len(made.context)))
 
 
 def _of_the_policy(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:
@@ -183,7 +182,7 @@ def print_answers(file: str) -> None:
         if subject.decides_tokens:
             try:
                 found[subject.name] = [answers(subject.scheme(size), size) for size in VOCABULARIES]
-            except Exception as error:  # told by the process that asks, in which it is raised too
+            except Exception as error:  # reported by the process that asks, in which it is raised too
                 found[subject.name] = [[("all", f"{type(error).__name__}: {error}")]]
     print(json.dumps(found))
 

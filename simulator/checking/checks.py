@@ -12,10 +12,11 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from timeit import repeat
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
 from channels.codec import wire
 from channels.codec.wire import CodecError
@@ -76,8 +77,8 @@ def check(file: Path) -> Iterator[Line]:
         if not subject.decides_tokens:
             yield Line(subject.name, "all", "not shown", "decides no token, so that nothing here is about it")
         elif missing := lacking(subject.part):
-            told = f"has no default for {', '.join(missing)}: check a class below it that has"
-            yield Line(subject.name, "all", "not shown", told)
+            message = f"has no default for {', '.join(missing)}: check a class below it that has"
+            yield Line(subject.name, "all", "not shown", message)
         else:
             yield from lines_of(subject, elsewhere.get(subject.name, []))
 
@@ -142,8 +143,8 @@ def _breaks(error: Exception) -> str:
 
 
 def _pure(subject: Subject, elsewhere: Sequence[Sequence[Sequence[str]]]) -> str:
-    if (told := impurity(subject, elsewhere)) is not None:
-        raise Failed(told)
+    if (message := impurity(subject, elsewhere)) is not None:
+        raise Failed(message)
     return "the same answers again, in another order and in another process; global random numbers untouched"
 
 
@@ -170,10 +171,10 @@ def _exact(scheme: DraftScheme, found: Finding | None) -> Answer:
 
 def _stated(scheme: DraftScheme) -> Answer:
     """Whether an acceptance leaves the distribution that it states, where it states one."""
-    told = misstated(scheme)
-    if told:
-        raise Failed(told)
-    return "" if told is None else "is the distribution that it leaves, by enumeration of a token"
+    message = misstated(scheme)
+    if message:
+        raise Failed(message)
+    return "" if message is None else "is the distribution that it leaves, by enumeration of a token"
 
 
 def _rolled_back(subject: Subject) -> Answer:
@@ -181,25 +182,28 @@ def _rolled_back(subject: Subject) -> Answer:
     rejected draft's own position may count, since its q is that of a committed text."""
     scheme, rounds = subject.scheme(FOUR_TOKENS.vocabulary, max_drafts=3), 0
     for draws in product(DRAWS, repeat=3):
-        for stood in (0, 1):
-            whole, cut = _after_rejection(scheme, draws, stood), _after_rejection(scheme, draws[: stood + 1], stood)
+        for accepted in (0, 1):
+            whole, cut = (
+                _after_rejection(scheme, draws, accepted),
+                _after_rejection(scheme, draws[: accepted + 1], accepted),
+            )
             if whole is None or cut is None or whole[0] != cut[0]:
                 continue  # another text goes on otherwise
             rounds += 1
             if whole[1] != cut[1]:
-                told = f"draft {stood + 1} of 3 is rejected: {whole[1]}; without those behind it {cut[1]}"
-                raise Failed(told)
+                message = f"draft {accepted + 1} of 3 is rejected: {whole[1]}; without those behind it {cut[1]}"
+                raise Failed(message)
     if not rounds:
         return "not shown", "no draft was rejected with others behind it"
     return f"after {rounds} rejections state and next draft are as if the drafts behind them had never been drawn"
 
 
-def _after_rejection(scheme: DraftScheme, draws: Sequence[float], stood: int) -> tuple[Tokens, str] | None:
-    """The state, and what would be drafted next, after a round with these draws of which `stood` are accepted; None
+def _after_rejection(scheme: DraftScheme, draws: Sequence[float], accepted: int) -> tuple[Tokens, str] | None:
+    """The state, and what would be drafted next, after a round with these draws of which so many are accepted; None
     where it cannot end so."""
     setting = DraftSetting(lambda: FOUR_TOKENS.loaded, scheme, FOUR_TOKENS.vocabulary, 1.0)
-    numbers = [0.0] * stood + [1 - 2.0**-53] + [0.5] * (len(draws) - stood)
-    uniforms = RequestUniforms(_given(draws), _given(numbers), Uniforms.of(0, "shared"))
+    numbers = [0.0] * accepted + [1 - 2.0**-53] + [0.5] * (len(draws) - accepted)
+    uniforms = RequestUniforms(ScriptedNumbers(draws), ScriptedNumbers(numbers), Uniforms.of(0, "shared"))
     decoding = RequestDecoding(setting, Tree((1, 2), scheme.entry(None)), uniforms, remember=False)
     edge, cloud = decoding.edge(), decoding.cloud()
     node = EdgeNode(1, (1, 2), scheme.entry(None))
@@ -215,19 +219,12 @@ def _after_rejection(scheme: DraftScheme, draws: Sequence[float], stood: int) ->
     if cloud.asks(view, parts) is not None:
         return None
     _, verified = cloud.verify(view, parts)
-    if verified.accepted != stood:
+    if verified.accepted != accepted:
         return None
     after, tokens = edge.resolve(node, verified.reply)
     _, following = edge.draft(after)
     offered = "no draft" if isinstance(following, Full) else f"{following.draft}"
     return tokens, f"the state is {spelled(after.state)} and {offered} comes next"
-
-
-def _given(numbers: Sequence[float]) -> ScriptedNumbers:
-    """These, in the order in which they are asked for."""
-    asked = ScriptedNumbers()
-    asked.give(numbers)
-    return asked
 
 
 def _counted(subject: Subject) -> str:
@@ -247,8 +244,8 @@ def _counted(subject: Subject) -> str:
 
 def _require_as_stated(quantizer: Quantizer, distribution: Floats, counts: Ints) -> None:
     if isinstance(quantizer, LatticeCounts) and (total := int(counts.sum())) != quantizer.resolution:
-        told = f"counts {shown(counts.tolist())} sum to {total}"
-        raise Failed(f"{told}, not to resolution = {quantizer.resolution}")
+        message = f"counts {shown(counts.tolist())} sum to {total}"
+        raise Failed(f"{message}, not to resolution = {quantizer.resolution}")
     if (moved := quantizer.moved(distribution, counts)) > (
         bound := quantizer.covering_bound(distribution.size)
     ) + 1e-12:
@@ -271,8 +268,8 @@ def _round_trip(subject: Subject) -> str:
         bytes_of = np.random.Generator(np.random.Philox(size))
         for number in range(FOREIGN_PACKETS):
             taken += _takes(scheme.packets_sharing(session, made.numbers), bytes_of.bytes(1 + number % 6), made.context)
-    told = f"{rounds} packets over {' and '.join(map(str, VOCABULARIES))} ids come back alike, at their exact length"
-    return f"{told}; of {2 * FOREIGN_PACKETS} random byte strings {taken} are packets, and encode back to themselves"
+    message = f"{rounds} packets over {' and '.join(map(str, VOCABULARIES))} ids come back alike, at their exact length"
+    return f"{message}; of {2 * FOREIGN_PACKETS} random byte strings {taken} are packets, and encode back to themselves"
 
 
 def _require_return(packets: Packets, drafts: Sequence[wire.Draft], context: tuple[int, ...], *, whole: bool) -> None:
@@ -315,7 +312,7 @@ def _at(subject: Subject, vocabulary: int) -> str:
     scheme = subject.scheme(vocabulary)
     (made,) = drafted_rounds(scheme, vocabulary, 1, drafts=2)
     name, work = _work(subject, scheme, made)
-    spent_s, softmax_s = _seconds(work), _seconds(partial(_softmax, np.log(made.distributions[0] + 1e-12)))
+    spent_s, softmax_s = _seconds(work), _seconds(partial(softmax, np.log(made.distributions[0] + 1e-12)))
     return f"{name} takes {1e6 * spent_s:,.0f} us a draft at V = {vocabulary:,}, {spent_s / softmax_s:.2g} softmaxes"
 
 
@@ -342,16 +339,5 @@ def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[st
     return "support and quantize", lambda: scheme.propose(q, state)
 
 
-def _softmax(logits: Floats) -> Floats:
-    powers = np.exp(logits - logits.max())
-    shares: Floats = powers / powers.sum()
-    return shares
-
-
 def _seconds(work: Callable[[], object]) -> float:
-    times = list[float]()
-    for _ in range(REPEATS):
-        begun_s = perf_counter()
-        work()
-        times.append(perf_counter() - begun_s)
-    return median(times)
+    return median(repeat(work, number=1, repeat=REPEATS))

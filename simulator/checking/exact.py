@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from simulator.decoding.cloud_session import along
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.divergences import DivergenceMeter
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full, Parts, Payload, Tree, Verified
+from simulator.decoding.nodes import CloudNode, Drafted, EdgeNode, Full, Parts, Payload, Tokens, Tree, Verified
 from simulator.decoding.setting import DraftSetting
 from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Received
@@ -77,35 +78,20 @@ THREE_TOKENS = TinyPair(
 """A sure drafter, one that knows nothing, and a token that the verifier never says."""
 PAIR, V = FOUR_TOKENS.loaded, FOUR_TOKENS.vocabulary
 Distribution = dict[tuple[int, ...], float]
-Told = tuple[PolicyState, tuple[SeenVerdict, ...]]  # what a policy remembers, and the verification results that it sees
+S = TypeVar("S", bound=Hashable)
+Past = tuple[
+    PolicyState, tuple[SeenVerdict, ...]
+]  # what a policy remembers, and the verification results that it has seen
 Drop = Callable[[EdgeNode, EdgeNode], bool]
-Heard = Callable[[tuple[int, ...], bool], int]
-Start = tuple[tuple[int, ...], State, Told, bool]
-"""Where a round starts: the committed text, the scheme's state, the policy's, and whether the last token is a
-correction that the cloud has yet to hear."""
+ReceivedParts = Callable[[tuple[int, ...], bool], int]
+Start = tuple[State, Past, bool]
+"""How a round starts: the scheme's state, the policy's, and whether the last token is a correction that the cloud has
+yet to receive."""
 Path = tuple[tuple[float, ...], float]
 """Random numbers in the order in which they are asked for, and the probability of all that go the same way."""
 Judged = tuple[CloudNode, Verified, EdgeNode, tuple[int, ...]]
 """The cloud after a round, what it found, the edge after the reply, and the tokens committed."""
 WAITS = 64  # times that a policy may ask to wait before one draft
-
-
-class Script(Uniforms):
-    """Numbers that are what they are told to be, whatever is asked for; a list is told by the last index."""
-
-    __slots__ = ("told",)
-    told: float | list[float]
-
-    def __init__(self, told: float | list[float]) -> None:
-        super().__init__(b"")
-        object.__setattr__(self, "told", told)
-
-    def uniform(self, *index: int) -> float:
-        return self.told[index[-1]] if isinstance(self.told, list) else self.told
-
-    def tell(self, told: float | list[float]) -> None:
-        """Has them be others from now on."""
-        object.__setattr__(self, "told", told)
 
 
 class Unmeasuring(DivergenceMeter):
@@ -129,9 +115,9 @@ class Enumeration:
     pair: TinyPair = FOUR_TOKENS
     drop: Drop = lambda _before, _after: False
     room_bits: int | None = None
-    heard: Heard = lambda parts_bits, _foreseen: len(parts_bits)
-    """How many leading parts of a payload the cloud hears, from their lengths in bits, and whether the edge knew of the
-    last one that it is before it was drawn."""
+    received: ReceivedParts = lambda parts_bits, _foreseen: len(parts_bits)
+    """How many leading parts of a payload the cloud receives, from their lengths in bits, and whether the edge knew of
+    the last one that it is before it was drawn."""
     answer_s: float = 1.0  # how long each answer takes, as a policy sees it
     second_drafts: int = 0
     full: int = 0
@@ -141,7 +127,7 @@ class Enumeration:
     cut: int = 0
     owed: int = 0  # rounds whose payload begins with a correction
     stopped: int = 0  # rounds sent without the draft whose distribution the policy had looked at
-    sealed: int = 0  # payloads that the cloud has heard
+    sealed: int = 0  # payloads that the cloud has received
     asked: int = 0  # rounds whose whole payload the cloud asked for
     alone: int = 0  # times that the cloud was left to decode by itself
     rungs: set[int] = field(default_factory=set)  # those that rounds were under
@@ -152,7 +138,7 @@ class Enumeration:
 
     def _open(self, lookahead: Lookahead = SYNCHRONOUS) -> None:
         """Makes the two sides; every path runs live."""
-        self._draft, self._verdict, self._judgements = (
+        self._draft, self._verdict, self._results = (
             ScriptedNumbers(),
             ScriptedNumbers(),
             dict[Hashable, list[Path]](),
@@ -168,25 +154,29 @@ class Enumeration:
         """Committed continuation -> probability. Raises NotEnumerableError where the scheme asks for random numbers
         that are none of the step's own."""
         self._open()
-        policy = self.scheme.families.policy
-        told: Told = policy.entry(None), ()
-        open_states: dict[Start, float] = {((), self.scheme.entry(None), told, False): 1.0}
+        start: Start = self.scheme.entry(None), (self.scheme.families.policy.entry(None), ()), False
+        return self._walk(start, self._round)
+
+    def _walk(self, start: S, onward: Callable[[Tokens, S], Iterator[tuple[Tokens, S, float]]]) -> Distribution:
+        """Goes on, round by round, from every continuation that is not long enough. `onward` says what may be committed
+        after one and in which state that leaves, with what probability."""
+        open_states: dict[tuple[Tokens, S], float] = {((), start): 1.0}
         distribution: Distribution = defaultdict(float)
         while open_states:
             self.rounds += 1
-            following: dict[Start, float] = defaultdict(float)
-            for start, weight in open_states.items():
-                for tokens, after, asked, owes, share in self._round(start):
-                    text = (*start[0], *tokens)[: self.tokens]
+            following: dict[tuple[Tokens, S], float] = defaultdict(float)
+            for (committed, state), weight in open_states.items():
+                for tokens, after, share in onward(committed, state):
+                    text = (*committed, *tokens)[: self.tokens]
                     if len(text) == self.tokens:
                         distribution[text] += weight * share
                     else:
-                        following[text, after, asked, owes] += weight * share
+                        following[text, after] += weight * share
             open_states = following
         return distribution
 
-    def _round(self, start: Start) -> Iterator[tuple[tuple[int, ...], State, Told, bool, float]]:
-        committed, state, told, owes = start
+    def _round(self, committed: Tokens, start: Start) -> Iterator[tuple[Tokens, Start, float]]:
+        state, past, owes = start
         node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes)
         self.owed += owes
         remaining = self.tokens - len(committed)
@@ -194,11 +184,11 @@ class Enumeration:
         plan = self.scheme.families.policy.plan(most)
         action: Action = DraftRound(most if plan is None else plan)
         if plan is None:
-            action, told = self._ask(node, told, remaining, 0)
+            action, past = self._ask(node, past, remaining, 0)
         if isinstance(action, CloudDecodes):
             self.alone += 1
-            for last, learnt, tokens, share in self._alone(node, told, action.tokens):
-                yield tokens, last, learnt, False, share
+            for last, learnt, tokens, share in self._alone(node, past, action.tokens):
+                yield tokens, (last, learnt, False), share
             return
         assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
         self.rungs.add(action.rung)
@@ -206,7 +196,7 @@ class Enumeration:
         planned = action.length if isinstance(action, DraftRound) else None
         if planned is not None and most > 1:
             self.lengths.add(planned)
-        for drafted, asked, weight in self._drafts(node, told, remaining, action.rung, planned):
+        for drafted, asked, weight in self._drafts(node, past, remaining, action.rung, planned):
             payload = self._edge.seal(drafted)
             self.payloads.add((len(drafted.drafts), payload.bits))
             view, parts = self._on_the_air(node, drafted, payload, planned or most)
@@ -215,15 +205,15 @@ class Enumeration:
                 known, verified, after, tokens = self._answered(drafted, view, parts)
                 left = self._cloud_before(after)
                 assert tokens == verified.committed
-                assert (known.committed, known.owed) == (left.committed, left.owed), "the cloud knows what it heard"
+                assert (known.committed, known.owed) == (left.committed, left.owed), "the cloud knows what it received"
                 seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, self.answer_s, action.rung)
                 learnt = self._learnt(seen, asked)
-                yield tokens, after.state, learnt, after.owes, weight * share
+                yield tokens, (after.state, learnt, after.owes), weight * share
 
     def _on_the_air(self, node: EdgeNode, drafted: EdgeNode, payload: Payload, most: int) -> tuple[CloudNode, Parts]:
         """What the cloud knew before the round, and what arrives of it, received."""
         foreseen = len(drafted.drafts) == most or drafted.drafts[0].over_budget
-        arrived = self.heard(payload.parts_bits, foreseen)
+        arrived = self.received(payload.parts_bits, foreseen)
         self.cut += arrived < len(payload.parts)
         self.parts = max(self.parts, len(payload.parts))
         view, parts = self._cloud_before(node), payload.parts[:arrived]
@@ -258,11 +248,11 @@ class Enumeration:
             *_, after, tokens = self._answered(drafted, view, parts)
             return after.state, tokens
 
-        guesses = _judging_points(p, received)
-        same = text[-1], len(text), drafts, received.qhat.tobytes(), received.unjudged.tobytes()
-        if same not in self._judgements:
-            self._judgements[same] = list(outcomes(alone, numbers, guesses))
-        paths = self._judgements[same]
+        guesses = _verification_points(p, received)
+        same = text[-1], len(text), drafts, received.qhat.tobytes(), received.unverified.tobytes()
+        if same not in self._results:
+            self._results[same] = list(outcomes(alone, numbers, guesses))
+        paths = self._results[same]
         if not self.scheme.families.reply.edge_corrects:
             return paths
         found = list[Path]()
@@ -278,10 +268,10 @@ class Enumeration:
             return self._cloud.start(node.committed)
         return CloudNode(node.round, node.committed[:-1], len(node.committed) - 1, owed=True)
 
-    def _alone(self, node: EdgeNode, told: Told, tokens: int) -> Iterator[tuple[State, Told, tuple[int, ...], float]]:
+    def _alone(self, node: EdgeNode, past: Past, tokens: int) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
         """The cloud decodes by itself, a round each token."""
         if not tokens:
-            yield node.state, told, (), 1.0
+            yield node.state, past, (), 1.0
             return
         view = self._cloud.start(node.committed)
         assert self._cloud.receive(view, ()) == 0
@@ -289,37 +279,37 @@ class Enumeration:
             assert self._cloud.receive(view, ()) == 0
             self._verdict.give(numbers)
             _, verified = self._cloud.verify(view, ())
-            after, said = self._edge.resolve(node, verified.reply)
-            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), told)
+            after, committed = self._edge.resolve(node, verified.reply)
+            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past)
             following = EdgeNode(1, after.committed, after.state)
             for state, last, more, rest in self._alone(following, learnt, tokens - 1):
-                yield state, last, (*said, *more), share * rest
+                yield state, last, (*committed, *more), share * rest
 
     def _drafts(
-        self, node: EdgeNode, told: Told, remaining: int, rung: int, planned: int | None
-    ) -> Iterator[tuple[EdgeNode, Told, float]]:
+        self, node: EdgeNode, past: Past, remaining: int, rung: int, planned: int | None
+    ) -> Iterator[tuple[EdgeNode, Past, float]]:
         """Every round that may come of it: the first draft is drawn, the others where the policy says so."""
         most = most_drafts(self.scheme.max_drafts, remaining) if planned is None else planned
         sent = node.full or len(node.drafts) >= most
         if not sent and node.drafts and planned is None:
-            node, told, sent = self._decide(node, told, remaining, rung)
+            node, past, sent = self._decide(node, past, remaining, rung)
         if sent:
-            yield node, told, 1.0
+            yield node, past, 1.0
             return
         for numbers, share in self._draws(node):
             self._draft.give(numbers)
             after, outcome = self._edge.draft(node)
             if isinstance(outcome, Drafted) and node.drafts and self.drop(node, after):
-                yield node, told, share
+                yield node, past, share
                 continue
             self.second_drafts += len(node.drafts) == 1
             self.full += isinstance(outcome, Full)
-            for sealed, last, rest in self._drafts(after, told, remaining, rung, planned):
+            for sealed, last, rest in self._drafts(after, past, remaining, rung, planned):
                 yield sealed, last, share * rest
 
-    def _decide(self, node: EdgeNode, told: Told, remaining: int, rung: int) -> tuple[EdgeNode, Told, bool]:
+    def _decide(self, node: EdgeNode, past: Past, remaining: int, rung: int) -> tuple[EdgeNode, Past, bool]:
         """The round as the policy leaves it before one more draw, its state, and whether the round is sent."""
-        action, asked = self._ask(node, told, remaining, rung)
+        action, asked = self._ask(node, past, remaining, rung)
         if self.scheme.families.policy.looks_at_law and not isinstance(action, Send):
             action, asked = self._ask(node, asked, remaining, rung, self._edge.look(node))
             self.stopped += isinstance(action, Send)
@@ -327,12 +317,12 @@ class Enumeration:
         return node, asked, isinstance(action, Send)
 
     def _ask(
-        self, node: EdgeNode, told: Told, remaining: int, rung: int, distribution: Floats | None = None
-    ) -> tuple[Action, Told]:
+        self, node: EdgeNode, past: Past, remaining: int, rung: int, distribution: Floats | None = None
+    ) -> tuple[Action, Past]:
         """What the policy does, once it no longer waits."""
         seen = tuple(SeenDraft(each.draft, each.confidence, each.dropped_mass) for each in node.drafts)
         most = most_drafts(self.scheme.max_drafts, remaining)
-        policy, (state, verdicts), now_s = self.scheme.families.policy, told, 0.0
+        policy, (state, verdicts), now_s = self.scheme.families.policy, past, 0.0
         for _ in range(WAITS):
             view = EdgeView(
                 now_s, seen, most, remaining, verdicts, SeenLink(), distribution, rung=rung, rungs=self.scheme.rungs
@@ -346,8 +336,8 @@ class Enumeration:
             now_s = action.until_s
         raise NotEnumerableError(f"waits more than {WAITS} times before one draft")
 
-    def _learnt(self, seen: SeenVerdict, told: Told) -> Told:
-        return self.scheme.families.policy.learn(seen, told[0]), (*told[1], seen)
+    def _learnt(self, seen: SeenVerdict, past: Past) -> Past:
+        return self.scheme.families.policy.learn(seen, past[0]), (*past[1], seen)
 
     def _draws(self, node: EdgeNode) -> list[Path]:
         """The numbers that draw one more draft, one path for each that may come, and the probabilities."""
@@ -366,7 +356,7 @@ class Enumeration:
         return list(outcomes(draw, self._draft, lambda _: _shares(outcome.weights)))
 
 
-def _judging_points(p: Floats, received: Received) -> Guesses:
+def _verification_points(p: Floats, received: Received) -> Guesses:
     """Where rejection sampling would change its mind about a round, p [L + 1, V], with the number after those given."""
     places = np.arange(len(received.drafts)), received.drafts
     ratios = [x / y if y else inf for x, y in zip(p[places].tolist(), received.qhat[places].tolist(), strict=True)]

@@ -9,83 +9,52 @@ threshold, and a correction or bonus token is drawn at both ends, with half of t
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from channels.uniforms import Uniforms
 from models.interface import TokenTree
-from simulator.checking.exact import PAIR, Distribution, P, Script, V
-from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.nodes import EdgeNode, Tree, TreeNode
-from simulator.decoding.setting import DraftSetting
-from simulator.schemes.draw import RequestUniforms
+from simulator.checking.exact import Distribution, Enumeration
+from simulator.decoding.nodes import EdgeNode, Tokens, TreeNode
 from simulator.schemes.policy import most_drafts
-from simulator.schemes.rivals.tree import TreeScheme
 from simulator.schemes.sparsifier import State
 
 BESIDE = 1e-9  # how far from the end of an interval its points are, relatively
 
 
 @dataclass
-class TreeEnumeration:
-    """The exact distribution of the first `tokens` committed tokens of a scheme after `prompt`.
+class TreeEnumeration(Enumeration):
+    """`prune(tree)` lets a control send a tree with less than was drawn, which no edge may."""
 
-    `cut(tree)` lets a control send a tree with less than was drawn, which no edge may.
-    """
-
-    scheme: TreeScheme
-    tokens: int = 3
-    prompt: tuple[int, ...] = (1, 2)
-    cut: Callable[[TreeNode], TreeNode] = lambda tree: tree
+    prune: Callable[[TreeNode], TreeNode] = lambda tree: tree
     trees: int = 0  # those that were drawn
-    full: int = 0  # those that the budget cut
     paths: int = 0
-    rounds: int = 0
-    lengths: int = 0  # the longest path that stood
-    late: int = 0  # paths on which a child stood whose elder siblings were rejected
+    longest: int = 0  # the longest path that was accepted
+    late: int = 0  # paths on which a child was accepted whose elder siblings were rejected
 
     def distribution(self) -> Distribution:
-        """Committed continuation -> probability."""
-        self._draft, self._verdict = Script(0.5), Script(0.5)
-        setting = DraftSetting(lambda: PAIR, self.scheme, V, 1.0)
-        uniforms = RequestUniforms(self._draft, self._verdict, Uniforms.of(0, "shared"))
-        decoding = RequestDecoding(setting, Tree(self.prompt, ()), uniforms, remember=False)  # every path runs live
-        self._drafter, self._edge, self._cloud = decoding.drafter, decoding.edge(), decoding.cloud()
-        open_states: dict[tuple[tuple[int, ...], State], float] = {((), self.scheme.entry(None)): 1.0}
-        distribution: Distribution = defaultdict(float)
-        while open_states:
-            self.rounds += 1
-            following: dict[tuple[tuple[int, ...], State], float] = defaultdict(float)
-            for (committed, state), weight in open_states.items():
-                for after, tokens, share in self._round(EdgeNode(1, (*self.prompt, *committed), state)):
-                    text = (*committed, *tokens)[: self.tokens]
-                    if len(text) == self.tokens:
-                        distribution[text] += weight * share
-                    else:
-                        following[text, after] += weight * share
-            open_states = following
-        return distribution
+        self._open()
+        return self._walk(self.scheme.entry(None), self._trees_from)
 
-    def _round(self, node: EdgeNode) -> Iterator[tuple[State, tuple[int, ...], float]]:
-        levels = most_drafts(self.scheme.max_drafts, self.tokens + len(self.prompt) - len(node.committed))
+    def _trees_from(self, committed: Tokens, state: State) -> Iterator[tuple[Tokens, State, float]]:
+        node = EdgeNode(1, (*self.prompt, *committed), state)
+        levels = most_drafts(self.scheme.max_drafts, self.tokens - len(committed))
         for drawn, weight in self._trees(node, levels, []):
-            drafted = self.cut(drawn)
+            drafted = self.prune(drawn)
             self.trees += 1
             self.full += drafted.full
             parts, view = self._edge.seal(drafted).parts, self._cloud.start(node.committed)
             assert self._cloud.receive(view, parts) == len(drafted.drafts)
-            for numbers, share in self._verdicts(drafted):
+            for numbers, share in self._paths(drafted):
                 self.paths += 1
-                self._verdict.tell(numbers)
+                self._verdict.give(numbers)
                 self._repeat_passes(drafted)  # of this path, since another one was just taken
                 _, verified = self._cloud.verify(view, parts)
                 after, tokens = self._edge.resolve(drafted, verified.reply)
                 assert tokens == verified.committed
-                self.lengths = max(self.lengths, verified.accepted)
-                yield after.state, tokens, weight * share
+                self.longest = max(self.longest, verified.accepted)
+                yield tokens, after.state, weight * share
 
     def _repeat_passes(self, node: TreeNode) -> None:
         for text, asked in node.asked():
@@ -94,15 +63,15 @@ class TreeEnumeration:
             else:
                 self._drafter.distributions(text, asked)
 
-    def _compose(self, node: EdgeNode, levels: int, told: list[float]) -> TreeNode:
-        self._draft.tell([*told, *[0.5] * self.scheme.drafts])
+    def _compose(self, node: EdgeNode, levels: int, given: list[float]) -> TreeNode:
+        self._draft.give(given)
         drafted = self._edge.compose(node, levels)
         assert isinstance(drafted, TreeNode)
         return drafted
 
-    def _trees(self, node: EdgeNode, levels: int, told: list[float]) -> Iterator[tuple[TreeNode, float]]:
+    def _trees(self, node: EdgeNode, levels: int, given: list[float]) -> Iterator[tuple[TreeNode, float]]:
         """Every tree whose first nodes were drawn by the numbers `told`."""
-        number, drafted = len(told), self._compose(node, levels, told)
+        number, drafted = len(given), self._compose(node, levels, given)
         if number >= len(drafted.drafts):
             yield drafted, 1.0
             return
@@ -115,18 +84,19 @@ class TreeEnumeration:
         for place in np.flatnonzero(left):
             low, high = ends[place] - left[place] / left.sum(), ends[place]
             for u in (low + BESIDE * (high - low), high - BESIDE * (high - low)):
-                assert self._compose(node, levels, [*told, u]).tree.tokens[number] == draft.support[place]
-            for tree, rest in self._trees(node, levels, [*told, (low + high) / 2]):
+                assert self._compose(node, levels, [*given, u]).tree.tokens[number] == draft.support[place]
+            for tree, rest in self._trees(node, levels, [*given, (low + high) / 2]):
                 yield tree, (high - low) * rest
 
-    def _verdicts(self, node: TreeNode) -> Iterator[tuple[list[float], float]]:
-        """Numbers that judge the tree, one for each way that it can go, and their weights."""
+    def _paths(self, node: TreeNode) -> Iterator[tuple[list[float], float]]:
+        """Numbers that verify the tree, a list for each way that it can go, and their weights."""
         yield from self._onward(node, -1, node.committed[-1], [0.5] * (len(node.drafts) + 1), 1.0)
 
     def _onward(
         self, node: TreeNode, at: int, last: int, numbers: list[float], weight: float
     ) -> Iterator[tuple[list[float], float]]:
-        p, qhat = P[last].copy(), np.zeros(V)
+        p = self.pair.p[last].copy()
+        qhat = np.zeros_like(p)
         children = node.tree.children(at)
         if children:
             draft = node.drafts[children[0]].draft
@@ -135,9 +105,9 @@ class TreeEnumeration:
             token = node.tree.tokens[child]
             ratio = min(1.0, p[token] / qhat[token])
             if ratio > 0:
-                told = [*numbers[:child], ratio * (1 - BESIDE), *numbers[child + 1 :]]
+                given = [*numbers[:child], ratio * (1 - BESIDE), *numbers[child + 1 :]]
                 self.late += child > children[0]
-                yield from self._onward(node, child, token, told, weight * ratio)
+                yield from self._onward(node, child, token, given, weight * ratio)
             if ratio == 1:
                 return
             numbers = [*numbers[:child], ratio + BESIDE * (1 - ratio), *numbers[child + 1 :]]

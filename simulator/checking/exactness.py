@@ -7,14 +7,12 @@ that accepts all drafts of a round leads on to the next round, any other to a ne
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from channels.uniforms import Uniforms
 from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.checking.exact import (
@@ -136,8 +134,8 @@ def _bound(subject: Subject, payloads: set[tuple[int, int]]) -> Finding | None:
     if scheme is None:
         return None
     found = _enumerated(bound := Enumeration(scheme, TOKENS))
-    told = f"{found.over}, {bound.full} second drafts refused by {scheme.budget_bits} bits"
-    return replace(found, over=told) if bound.full else None
+    message = f"{found.over}, {bound.full} second drafts refused by {scheme.budget_bits} bits"
+    return replace(found, over=message) if bound.full else None
 
 
 def _partial(subject: Subject, plain: DraftScheme) -> Finding | None:
@@ -155,15 +153,15 @@ def _in_parts(scheme: DraftScheme) -> Iterator[Finding]:
     lengths = set[int]()
 
     def none_longer(limit: int) -> Callable[[tuple[int, ...], bool], int]:
-        def heard(parts_bits: tuple[int, ...], _foreseen: bool) -> int:
+        def received(parts_bits: tuple[int, ...], _foreseen: bool) -> int:
             lengths.update(parts_bits[1:])
             return next((n for n, bits in enumerate(parts_bits) if n and bits > limit), len(parts_bits))
 
-        return heard
+        return received
 
-    yield _enumerated(Enumeration(scheme, TOKENS, heard=none_longer(0)))
+    yield _enumerated(Enumeration(scheme, TOKENS, received=none_longer(0)))
     for limit in sorted(lengths)[:-1]:
-        yield _enumerated(Enumeration(scheme, TOKENS, heard=none_longer(limit)))
+        yield _enumerated(Enumeration(scheme, TOKENS, received=none_longer(limit)))
 
 
 def _enumerated(enumeration: Enumeration) -> Finding:
@@ -173,10 +171,10 @@ def _enumerated(enumeration: Enumeration) -> Finding:
     )
     if not enumeration.short or found.holds:
         return found
-    told = (
+    message = (
         f"{enumeration.short} of {enumeration.sealed} payloads lack a draft that was drawn, so whether it is sent may"
     )
-    return replace(found, difference=f"{told} depend on it: {found.difference}")
+    return replace(found, difference=f"{message} depend on it: {found.difference}")
 
 
 def _found(
@@ -185,16 +183,14 @@ def _found(
     over = f"all texts of {tokens} tokens over {pair.vocabulary} ids{rounds}"
     tv = float(distance(distribution, verifier_distribution(prompt, tokens, pair.p)))
     for length in range(1, tokens + 1):
-        exact, mine = (
-            verifier_distribution(prompt, length, pair.p),
-            dict.fromkeys(verifier_distribution(prompt, length, pair.p), 0.0),
-        )
+        exact = verifier_distribution(prompt, length, pair.p)
+        mine = dict.fromkeys(exact, 0.0)
         for text, share in distribution.items():
             mine[text[:length]] += share
         if distance(mine, exact) >= min(tv, EXACT_TV):
             text = max(exact, key=lambda each: abs(mine[each] - exact[each]))
-            told = f"after {_text(prompt)} the text {_text(text)} comes with probability {mine[text]:.4g}"
-            return Finding(tv, over, f"{told}, the verifier's is {exact[text]:.4g}")
+            message = f"after {_text(prompt)} the text {_text(text)} comes with probability {mine[text]:.4g}"
+            return Finding(tv, over, f"{message}, the verifier's is {exact[text]:.4g}")
     return Finding(tv, over)
 
 
@@ -203,7 +199,7 @@ def _raced(scheme: DraftScheme) -> Finding:
     setting, last = DraftSetting(lambda: FOUR_TOKENS.loaded, scheme, FOUR_TOKENS.vocabulary, 1.0), len(PROMPT) + TOKENS
     wrong, difference = 0, ""
     for sample in range(RACES):
-        numbers = RequestUniforms(*(Uniforms.of(sample, purpose) for purpose in ("draft", "verdict", "shared")))
+        numbers = RequestUniforms.of(sample)
         decoding = RequestDecoding(setting, Tree(PROMPT, ()), numbers, remember=False)
         edge, cloud = decoding.edge(), decoding.cloud()
         node, view = edge.start, cloud.start(PROMPT)
@@ -215,13 +211,13 @@ def _raced(scheme: DraftScheme) -> Finding:
             node, _ = edge.resolve(drafted, verified.reply)
         for place in range(len(PROMPT), last):
             race = numbers.shared.exponentials(FOUR_TOKENS.vocabulary, place)
-            before, said = node.committed[place - 1], node.committed[place]
+            before, token = node.committed[place - 1], node.committed[place]
             with np.errstate(divide="ignore"):
                 won = int(np.argmin(race / FOUR_TOKENS.p[before]))
-            if said != won:
+            if token != won:
                 wrong += 1
                 difference = (
-                    difference or f"after token {before} comes {said}, and the verifier's own race is won by {won}"
+                    difference or f"after token {before} comes {token}, and the verifier's own race is won by {won}"
                 )
                 break
     return Finding(wrong / RACES, f"{RACES} texts, each the verifier's own race", difference)
@@ -249,32 +245,25 @@ class AheadEnumeration(Enumeration):
 
     late: Callable[[Chain], bool] = lambda _chain: False
     deepest: int = field(default=0, init=False)  # most rounds under way at once
-    stood: int = field(default=0, init=False)  # rounds that stood with a successor under way
+    accepted: int = field(default=0, init=False)  # rounds that were accepted with a successor under way
     flushed: int = field(default=0, init=False)
 
     def distribution(self) -> Distribution:
         self._lookahead = Lookahead(self.scheme.depth, len(self.prompt) + self.tokens)
         self._open(self._lookahead)
-        starts: dict[tuple[Tokens, State], float] = {(self.prompt, self.scheme.entry(None)): 1.0}
-        distribution: Distribution = defaultdict(float)
-        while starts:
-            self.rounds += 1
-            following: dict[tuple[Tokens, State], float] = defaultdict(float)
-            for (text, state), weight in starts.items():
-                for after, settled, share in self._ahead((), EdgeNode(1, text, state), self._cloud.start(text)):
-                    answer = after[len(self.prompt) :][: self.tokens]
-                    if len(answer) == self.tokens:
-                        distribution[answer] += weight * share
-                    else:
-                        following[after, settled] += weight * share
-            starts = following
-        return distribution
+        return self._walk(self.scheme.entry(None), self._chains)
+
+    def _chains(self, committed: Tokens, state: State) -> Iterator[tuple[Tokens, State, float]]:
+        """What is committed, from a start until nothing is under way any more."""
+        text = (*self.prompt, *committed)
+        for after, settled, share in self._ahead((), EdgeNode(1, text, state), self._cloud.start(text)):
+            yield after[len(text) :], settled, share
 
     def _ahead(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
         """`chain` is under way, the oldest first; `start`: where the next round may begin."""
         self.deepest = max(self.deepest, len(chain))
         if start is None or len(chain) > self.scheme.depth:
-            yield from self._judged(chain, start, view)
+            yield from self._verified(chain, start, view)
             return
         remaining = len(self.prompt) + self.tokens - len(start.committed)
         planned = self.scheme.families.policy.plan(most_drafts(self.scheme.max_drafts, remaining))
@@ -282,9 +271,9 @@ class AheadEnumeration(Enumeration):
             for text, state, share in self._ahead((*chain, drafted), self._edge.successor(drafted), view):
                 yield text, state, weight * share
 
-    def _judged(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
+    def _verified(self, chain: Chain, start: EdgeNode | None, view: CloudNode) -> Iterator[Ended]:
         """The oldest round is verified; where it stands, whatever its numbers were, the next one is."""
-        oldest, stood, on = chain[0], 0.0, view
+        oldest, accepted, on = chain[0], 0.0, view
         late = self.late(chain)
         for session in (self._edge, self._cloud):
             session._lookahead = SYNCHRONOUS if late else self._lookahead
@@ -296,13 +285,13 @@ class AheadEnumeration(Enumeration):
             after, verified, settled, tokens = self._answered(oldest, view, parts)
             assert tokens == verified.committed and settled.round == after.round
             if not late and settled.round == oldest.round + 1:
-                stood, on = stood + share, after
+                accepted, on = accepted + share, after
             else:
                 self.flushed += len(chain) - 1
                 yield settled.committed, settled.state, share
         for session in (self._edge, self._cloud):
             session._lookahead = self._lookahead
-        if stood:
-            self.stood += 1
+        if accepted:
+            self.accepted += 1
             for text, state, share in self._ahead(chain[1:], start, on):
-                yield text, state, stood * share
+                yield text, state, accepted * share

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from channels.uniforms import Uniforms
-from simulator.schemes.enumeration import NotEnumerableError, pieces
+from simulator.schemes.enumeration import NotEnumerableError, Unasked, pieces
 
 T = TypeVar("T")
 Given = tuple[float, ...]
@@ -29,7 +29,7 @@ class NumbersAskedWronglyError(NotEnumerableError):
     """A step asks for random numbers that are not its own."""
 
 
-class ScriptedNumbers(Uniforms):
+class ScriptedNumbers(Unasked):
     """Numbers in the order in which they are first asked for: those given, and one value for all the others."""
 
     __slots__ = ("_given", "_places", "_rest")
@@ -37,9 +37,9 @@ class ScriptedNumbers(Uniforms):
     _rest: float
     _places: dict[tuple[int, ...], int]
 
-    def __init__(self) -> None:
+    def __init__(self, given: Sequence[float] = (), rest: float = 0.5) -> None:
         super().__init__(b"")
-        self.give(())
+        self.give(given, rest)
 
     def give(self, given: Sequence[float], rest: float = 0.5) -> None:
         """Begins anew, with these numbers."""
@@ -54,12 +54,6 @@ class ScriptedNumbers(Uniforms):
     def uniform(self, *index: int) -> float:
         place = self._places.setdefault(index, len(self._places))
         return self._given[place] if place < len(self._given) else self._rest
-
-    def under(self, *prefix: int) -> Uniforms:
-        raise NotEnumerableError("asks for random numbers under addresses of its own")
-
-    def _digest(self, index: tuple[int, ...], size: int) -> bytes:
-        raise NotEnumerableError("asks for more than single random numbers")
 
 
 class Forbidden(Uniforms):

@@ -62,14 +62,12 @@ class HostedSession:
         p = self._verifier.distributions((*node.committed, *drafts), len(drafts) + 1)
         q = np.array(distributions) if distributions else np.empty((0, p.shape[1]))
         numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(length + 1)])
-        verdict = verify(p, np.array(drafts, dtype=np.int64), q, numbers)
-        committed = (*drafts[: verdict.accepted], verdict.token)
-        judged = q[: min(verdict.accepted + 1, len(drafts))]
-        divergences = diverge(
-            p, judged, judged, np.zeros(len(judged)), Rejection(), verdict, committed, np.zeros(len(p))
-        )
+        result = verify(p, np.array(drafts, dtype=np.int64), q, numbers)
+        committed = (*drafts[: result.accepted], result.token)
+        rows = q[: min(result.accepted + 1, len(drafts))]
+        divergences = diverge(p, rows, rows, np.zeros(len(rows)), Rejection(), result, committed, np.zeros(len(p)))
         return Verified(
-            tuple(drafts), verdict.accepted, wire.encode_tokens(committed, self._format), committed, divergences
+            tuple(drafts), result.accepted, wire.encode_tokens(committed, self._format), committed, divergences
         )
 
 

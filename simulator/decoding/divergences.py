@@ -22,7 +22,7 @@ from simulator.schemes.acceptance import Acceptance, Received, received
 from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
-from simulator.schemes.enumeration import JudgedRound
+from simulator.schemes.enumeration import VerifiedRound
 from simulator.schemes.reply import EdgeCorrection
 from simulator.schemes.sparsifier import State
 
@@ -74,7 +74,7 @@ class DivergenceMeter(Measurer):
         if isinstance(verdict, TreeVerdict):
             return self._measure_tree(round_number, p, decoded, verdict, committed)
         acceptance, uniforms = self._scheme.families.acceptance, self._uniforms
-        round_ = JudgedRound(acceptance, p, decoded, verdict.accepted, uniforms, round_number, position)
+        round_ = VerifiedRound(acceptance, p, decoded, verdict.accepted, uniforms, round_number, position)
         if not decoded.drafts.size:
             none = np.empty((0, p.shape[1]))
             return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
@@ -91,15 +91,15 @@ class DivergenceMeter(Measurer):
                 [raced_distribution(self._scheme, *each) for each in zip(q, states, arrived, strict=False)]
             )
             return diverge(p, q, raced, slack, acceptance, verdict, committed, tv_outputs(round_, raced, raced))
-        unjudged = decoded.unjudged[: len(arrived)]
+        unverified = decoded.unverified[: len(arrived)]
         sent_distributions = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
-        qhat = np.where(unjudged[:, None], q, sent_distributions)
+        qhat = np.where(unverified[:, None], q, sent_distributions)
         drawn = drawn_distributions(arrived, q, qhat)
         judged_by = decoded.qhat[: len(arrived)]
         if decoded.worked_out and not np.array_equal(judged_by, sent_distributions):
             qhat, drawn, slack = judged_by, sent_distributions, slack + total_variation(judged_by, sent_distributions)
         outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)], text))
-        return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unjudged)
+        return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unverified)
 
     def _measure_tree(
         self, round_number: int, p: Floats, decoded: Received, verdict: TreeVerdict, committed: Tokens
@@ -166,14 +166,14 @@ def diverge(
     verdict: Verdict,
     committed: tuple[int, ...],
     outputs: Floats,
-    unjudged: Bools | None = None,
+    unverified: Bools | None = None,
 ) -> Divergences:
     """p [L+1, V]; q, qhat [n, V] of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
     by the triangle inequality is all that qhat may add to TV(q, p). `outputs`: of each position reached, TV(output, p),
-    nan where that is not known. `unjudged` [n]: drafts that were accepted without verification, drawn from q, which is
-    their qhat, too; they cannot be rejected, and what they commit follows q."""
+    nan where that is not known. `unverified` [n]: drafts that were accepted without verification, drawn from q, their
+    qhat too; they cannot be rejected, and what they commit follows q."""
     verified = len(q)
-    spared = np.zeros(verified, dtype=bool) if unjudged is None else unjudged
+    spared = np.zeros(verified, dtype=bool) if unverified is None else unverified
     mismatch, from_qhat = total_variation(q, p[:verified]), total_variation(qhat, p[:verified])
     assert (from_qhat <= mismatch + slack + ROUNDING).all(), "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     bound = acceptance.rejection_bound(mismatch, slack)
@@ -186,11 +186,11 @@ def diverge(
         np.array([mismatch, np.where(spared, 0.0, from_qhat), np.where(spared, 0.0, bound), total_variation(q, qhat)]),
         tv_output=float(off.sum()),
         nll=nll,
-        unjudged=spared,
+        unverified=spared,
     )
 
 
-def tv_outputs(round_: JudgedRound, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
+def tv_outputs(round_: VerifiedRound, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
     """TV(output, p) of each position of a round that was reached: as its acceptance states it, else as enumeration
     finds it, else nan. qhat, drawn [n, V]: of the drafts up to the first rejected, what they are verified by and drawn
     from; `corrected` [n, V]: what corrections are made with, None where that is p."""

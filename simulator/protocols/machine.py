@@ -299,7 +299,7 @@ class SubmitJob:
     """The column of BREAKDOWN for passes over tokens that are new."""
     cloud_drafts: int = 0
     """Drafts that a drafter in the cloud makes before it."""
-    judged_drafts: int | None = None
+    verified_drafts: int | None = None
     """Drafts verified behind it; None: it is no round's."""
 
 

@@ -11,13 +11,13 @@ from functools import partial
 from math import nan
 from typing import Final
 
-from channels.codec.control import (
+from channels.codec.fixed_width import (
     MOST_COUNT,
     STATUS_BYTES,
     Status,
-    decode_count,
+    decode_request,
     decode_status,
-    encode_count,
+    encode_request,
     encode_status,
 )
 from kinds import ConfigError
@@ -273,25 +273,25 @@ class SpeculateEdge(DraftingEdge):
             raise ConfigError(f"policy {self._policy.kind!r}: {reason} (scheme {self._scheme.kind!r})")
         return action
 
-    def _learn(self, verdict: SeenVerdict) -> None:
-        self._policy_state = self._policy.learn(verdict, self._policy_state)
-        self._verdicts += (verdict,)
+    def _learn(self, result: SeenVerdict) -> None:
+        self._policy_state = self._policy.learn(result, self._policy_state)
+        self._verdicts += (result,)
 
     # Send, and read the reply.
 
     def _let_cloud_decode(self, node: EdgeNode, tokens: int) -> Steps[EdgeNode]:
         """The cloud is to decode so many tokens, and each is taken as its turn comes."""
         last, since_s = node.round + tokens, None
-        count = encode_count(tokens)
+        count = encode_request(tokens)
         self.commands.append(machine.SendMessage(MessageKind.COUNT, node.round, (count,), replies=tokens))
         while node.round < last and self._answer.remaining:
             node, _ = yield from self._resolve(node)
             seen = yield from self._look()
             if since_s is None:
-                verdict = SeenVerdict(0, 0, seen.payload_bits, seen.put_s, seen.now_s)
+                result = SeenVerdict(0, 0, seen.payload_bits, seen.put_s, seen.now_s)
             else:
-                verdict = SeenVerdict(0, 0, 0, since_s, seen.now_s)
-            self._learn(verdict)
+                result = SeenVerdict(0, 0, 0, since_s, seen.now_s)
+            self._learn(result)
             since_s = seen.now_s
         return node
 
@@ -367,7 +367,7 @@ class SpeculateCloud(CloudMachine):
             self._begin(self._session.start(prompt), len(prompt))
             return
         if kind is MessageKind.COUNT:
-            self._alone, parts = decode_count(parts[0]), ()
+            self._alone, parts = decode_request(parts[0]), ()
         elif kind is MessageKind.WHOLE:
             assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not requested"
         next_ = 1 if self._node is None else self._node.round
@@ -417,7 +417,7 @@ class SpeculateCloud(CloudMachine):
                 run=partial(self._verify, node, parts),
                 serves="cloud_decode_s" if self._alone else "verify_s",
                 cloud_drafts=new_tokens if self._session.in_turn(node) else 0,
-                judged_drafts=new_tokens - node.owed,
+                verified_drafts=new_tokens - node.owed,
             )
         )
 

@@ -103,10 +103,10 @@ class Divergences:
     One that was accepted without verification could not be rejected."""
 
     @classmethod
-    def of(cls, measured: Floats, tv_output: float, nll: float, unjudged: Bools) -> Divergences:
+    def of(cls, measured: Floats, tv_output: float, nll: float, unverified: Bools) -> Divergences:
         """The sums of what was measured, [4, n], of each draft that was not unverified, [n]."""
-        tv_mismatch, tv_qhat, rejection_bound, _ = measured[:, ~unjudged].sum(axis=1).tolist()
-        spared = int(np.count_nonzero(unjudged))
+        tv_mismatch, tv_qhat, rejection_bound, _ = measured[:, ~unverified].sum(axis=1).tolist()
+        spared = int(np.count_nonzero(unverified))
         verified = measured.shape[1] - spared
         return cls(verified, tv_mismatch, tv_qhat, rejection_bound, tv_output, nll, spared, measured)
 
@@ -131,7 +131,7 @@ class Transfer(Protocol):
     def bits(self) -> int: ...
 
 
-class RoundVerified(Protocol):
+class VerificationResult(Protocol):
     """What is known of a verification."""
 
     @property
@@ -230,7 +230,7 @@ class OpenRound:
     sums: DraftSums = _NO_DRAFTS
     sent: RoundSent = _NOTHING
     payload: Transfer = _NOT_YET
-    verified: RoundVerified = _NOTHING
+    verified: VerificationResult = _NOTHING
     reply: Transfer = _NOT_YET
     answered_s: float = math.nan
     asked: bool = False

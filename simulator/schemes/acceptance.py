@@ -28,20 +28,20 @@ class Received:
     """What the cloud knows of a round once the payload is decoded."""
 
     drafts: Ints  # [L]
-    qhat: Floats  # [L, V]; 0 where nothing was told of it
-    unjudged: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    """[L], all verified by default: drafts that stand whatever the target distribution says, of which qhat tells the id
-    alone."""
+    qhat: Floats  # [L, V]; 0 where nothing was sent of it
+    unverified: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """[L], all verified by default: drafts that are accepted whatever the target distribution says, of which qhat tells
+    the id alone."""
     worked_out: bool = False
-    """Whether qhat is the cloud's own, of which it was told no more than a checksum."""
+    """Whether qhat is the cloud's own, of which it received no more than a checksum."""
 
     def __post_init__(self) -> None:
-        if not self.unjudged.size:
-            object.__setattr__(self, "unjudged", np.zeros(len(self.drafts), dtype=bool))
+        if not self.unverified.size:
+            object.__setattr__(self, "unverified", np.zeros(len(self.drafts), dtype=bool))
 
 
 def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | None = None) -> Received:
-    """Decoded drafts as the arrays that verification takes. `resolution`: the denominator of counts that are told of
+    """Decoded drafts as the arrays that verification takes. `resolution`: the denominator of counts that are sent of
     the drafted ids alone; else they are over their sum."""
     qhat = np.zeros((len(drafts), vocabulary))
     for row, draft in zip(qhat, drafts, strict=True):
@@ -57,7 +57,7 @@ class Acceptance(Choice, family=True):
     verified by. None: the class does not say, and its text counts as the verifier's only where its output distribution
     shows it."""
     method_rules: ClassVar[Mapping[str, Rule]] = {
-        "judge": lambda verdict, _distribution_after, received, *_: _verdict(verdict, received),
+        "judge": lambda result, _distribution_after, received, *_: _verification_result(result, received),
         "output_distribution": answers.distributions,
     }
 
@@ -152,7 +152,7 @@ class SplitRejection(Acceptance):
 
 
 class Coupling(Acceptance):
-    """A draft stands iff it wins the verifier's race too, run with the exponentials that the edge ran its own with.
+    """A draft is accepted iff it wins the verifier's race too, run with the same exponentials as the edge's.
 
     The committed text is the verifier's own race, whatever is drafted (Daliri, Musco, Suresh, arXiv 2408.07978).
     """
@@ -190,8 +190,8 @@ def _numbers(received: Received, uniforms: RequestUniforms, round_number: int) -
     return np.array([uniforms.verdict.uniform(round_number, n) for n in range(len(received.drafts) + 1)])
 
 
-def _verdict(answer: object, received: Received) -> object:
+def _verification_result(answer: object, received: Received) -> object:
     """The answer of `judge`, which may leave the correction undrawn."""
     if isinstance(answer, Verdict) and not answer.drawn and 0 <= answer.accepted < len(received.drafts):
         return answer
-    return answers.verdict(answer, received.drafts.tolist(), received.qhat.shape[1])
+    return answers.verification_result(answer, received.drafts.tolist(), received.qhat.shape[1])

@@ -1,4 +1,4 @@
-"""What a user's scheme, or a part of one, must answer: a rule a method, told by name where it is broken."""
+"""What a user's scheme, or a part of one, must answer: a rule a method, whose breach is reported by name."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def content(answer: object, *arguments: object) -> bytes:
     return answer
 
 
-def verdict(answer: object, drafts: Sequence[object], vocabulary: int) -> object:
+def verification_result(answer: object, drafts: Sequence[object], vocabulary: int) -> object:
     """How a round was verified, all of it known."""
     if not isinstance(answer, Verdict) or not 0 <= answer.accepted <= len(drafts) or not 0 <= answer.token < vocabulary:
         raise ValueError(

@@ -147,7 +147,7 @@ class Recoded(_WireCode):
 
     def packets(self, load: Load) -> Packets:
         if self.prior:
-            find(self.prior, load.vocabulary)  # so that one that is not there is told before anything runs
+            find(self.prior, load.vocabulary)  # so that a missing one is reported before anything runs
         return WirePackets(self._format(load, self.prior))
 
 

@@ -181,11 +181,13 @@ class DraftScheme(Scheme):
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
         if not self.families.reply.known_by_length:
-            told = "must be 0 where the token of a reply is coded, which can be as short as the answer that all stand"
-            raise ValueError(f"depth = {self.depth}: {told}")
+            message = (
+                "must be 0 where the token of a reply is coded, which can be as short as the answer that all stand"
+            )
+            raise ValueError(f"depth = {self.depth}: {message}")
         if not self.plans:
-            told = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
-            raise ValueError(f"depth = {self.depth}: {told}")
+            message = f"must be 0 with policy {policy.kind!r}, which is asked draft by draft and not for a whole round"
+            raise ValueError(f"depth = {self.depth}: {message}")
 
     def _check_corrections(self) -> None:
         """Raises ValueError where the edge is to draw the corrections and cannot."""
@@ -255,7 +257,7 @@ class DraftScheme(Scheme):
         The budget is that of the whole payload; `room_bits`, of a scheme that sends partial rounds, that of one part.
         """
         if not self.partial:
-            return self.budget_bits is None or _within(self.budget_bits, drafts, proposal, packets, context)
+            return self.budget_bits is None or within(self.budget_bits, drafts, proposal, packets, context)
         if self.budget_bits is None and room_bits is None:
             return True
         known, spent_bits = tuple(context), 0
@@ -264,7 +266,7 @@ class DraftScheme(Scheme):
             known = (*known, draft.token)
         limits = [] if self.budget_bits is None else [self.budget_bits - spent_bits]
         limits += [] if room_bits is None else [room_bits // 8 * 8]  # a part is whole bytes
-        return _within(min(limits), (), proposal, packets, known)
+        return within(min(limits), (), proposal, packets, known)
 
     def encode_parts(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
         """The payload of a round: one packet, or, of a partial round, a packet for each draft.
@@ -307,7 +309,7 @@ def _families(answer: object) -> Families:
     return answer
 
 
-def _within(
+def within(
     limit_bits: int, drafts: Sequence[wire.Draft], proposal: Proposal, packets: Packets, context: Sequence[int]
 ) -> bool:
     """Whether the drafts and the dearest that the proposal could draw keep to a limit; by a cheap bound if it does."""

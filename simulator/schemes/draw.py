@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -31,6 +31,11 @@ class RequestUniforms:
     draft: Uniforms
     verdict: Uniforms
     shared: Uniforms
+
+    @classmethod
+    def of(cls, seed: int) -> Self:
+        """Three streams of one seed."""
+        return cls(*(Uniforms.of(seed, purpose) for purpose in ("draft", "verdict", "shared")))
 
 
 class Place(NamedTuple):

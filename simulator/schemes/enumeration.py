@@ -40,19 +40,19 @@ class _Outcome(NamedTuple):
     token: int
 
 
-class _Unasked(Uniforms):
+class Unasked(Uniforms):
     """Random numbers that no rule may use that is to be enumerated."""
 
     __slots__ = ()
 
     def under(self, *prefix: int) -> Uniforms:
-        raise NotEnumerableError
+        raise NotEnumerableError("asks for random numbers under addresses of its own")
 
     def _digest(self, index: tuple[int, ...], size: int) -> bytes:
-        raise NotEnumerableError
+        raise NotEnumerableError("asks for more than single random numbers")
 
 
-class _Numbers(_Unasked):
+class _Numbers(Unasked):
     """The verification's numbers of a round: those of the drafts before one as they were, two others as they are given.
 
     `own`: the number of the draft; `last`: the one other number that may be requested.
@@ -83,7 +83,7 @@ class _Numbers(_Unasked):
 
 
 @dataclass(frozen=True)
-class JudgedRound:
+class VerifiedRound:
     """A round as it was verified: p [L + 1, V], what was received, and how many drafts were accepted."""
 
     acceptance: Acceptance
@@ -119,23 +119,23 @@ class JudgedRound:
         if there.kept != (self.accepted > at):  # a round cut off here goes otherwise than the whole one did
             raise NotEnumerableError
         for draft in np.flatnonzero(drawn).tolist():
-            judged = partial(self._outcome, at, draft)
-            for begin, end, probed in pieces(partial(self._probed, judged), ()):
+            verified = partial(self._outcome, at, draft)
+            for begin, end, probed in pieces(partial(self._probed, verified), ()):
                 weight = float(drawn[draft]) * (end - begin)
                 if all(outcome.kept for outcome in probed):
                     shares[draft] += weight
                 else:
-                    self._add(shares, weight, partial(judged, (begin + end) / 2))
+                    self._add(shares, weight, partial(verified, (begin + end) / 2))
 
     def _was(self, number: int) -> float:
         return self.uniforms.verdict.uniform(self.number, number)
 
-    def _probed(self, judged: Callable[[float, float], _Outcome], own: float) -> tuple[_Outcome, ...]:
-        return tuple(judged(own, last) for last in PROBES)
+    def _probed(self, verified: Callable[[float, float], _Outcome], own: float) -> tuple[_Outcome, ...]:
+        return tuple(verified(own, last) for last in PROBES)
 
-    def _add(self, shares: Floats, weight: float, judged: Callable[[float], _Outcome]) -> None:
+    def _add(self, shares: Floats, weight: float, verified: Callable[[float], _Outcome]) -> None:
         """Adds to a distribution [V] what the last number makes of it."""
-        for begin, end, outcome in pieces(judged, self._cuts):
+        for begin, end, outcome in pieces(verified, self._cuts):
             shares[outcome.token] += weight * (end - begin)
             self._cuts.update((begin, end))
 
@@ -156,17 +156,17 @@ class JudgedRound:
         cut = Received(
             np.array(line, dtype=np.int64),
             distributions.qhat[:size],
-            distributions.unjudged[:size],
+            distributions.unverified[:size],
             distributions.worked_out,
         )
-        unasked = _Unasked(b"")
+        unasked = Unasked(b"")
         numbers = RequestUniforms(unasked, _Numbers(at, self._was, own, last), unasked)
-        verdict = self.acceptance.judge(distribution_after, cut, numbers, self.number, self.position)
-        if verdict.accepted > at:
+        result = self.acceptance.judge(distribution_after, cut, numbers, self.number, self.position)
+        if result.accepted > at:
             return _Outcome(True, line[at])
-        if verdict.accepted < at or beyond or not verdict.drawn:
+        if result.accepted < at or beyond or not result.drawn:
             raise NotEnumerableError
-        return _Outcome(False, verdict.token)
+        return _Outcome(False, result.token)
 
 
 def pieces(

@@ -33,8 +33,8 @@ class Families:
         if self.draw.races and self.code.carries_law:
             raise ValueError(f"code = {self.code.kind!r}: does not go with draw {self.draw.kind!r}")
         if not (self.draw.races or self.code.carries_law or self.sparsifier.fixed_size == 1):
-            told = "sends no distribution, so both ends must race, or the sparsifier keep one id, top_k with k = 1"
-            raise ValueError(f"code = {self.code.kind!r}: {told}")
+            message = "sends no distribution, so both ends must race, or the sparsifier keep one id, top_k with k = 1"
+            raise ValueError(f"code = {self.code.kind!r}: {message}")
         if getattr(self.code, "token", None) == "raced" and not self.draw.races:
             raise ValueError(f"code.token = 'raced': does not go with draw {self.draw.kind!r}")
         if self.code.only_scalars != self.acceptance.edge_corrects:
@@ -42,5 +42,5 @@ class Families:
         if self.acceptance.edge_corrects != self.reply.edge_corrects:
             raise ValueError(f"reply = {self.reply.kind!r}: does not go with acceptance {self.acceptance.kind!r}")
         if self.reply.edge_corrects and self.policy.hears_cloud:
-            told = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
-            raise ValueError(f"policy = {self.policy.kind!r}: {told} (reply {self.reply.kind!r})")
+            message = "lets the cloud decode by itself, which lacks the corrections that the edge draws"
+            raise ValueError(f"policy = {self.policy.kind!r}: {message} (reply {self.reply.kind!r})")

@@ -1,4 +1,4 @@
-"""The upper limit of drafting by looking: rounds that an oracle decides, told the acceptance of every draft."""
+"""The upper limit of drafting by looking: an oracle, which knows the chance of acceptance of every draft, decides."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class GoodputTold(Oracle):
         now = Now.of(view, Learned.at(view, state), tuple(1.0 - each for each in rejected))
         return decide(now, Exploring(self.learning_rounds, self.trial_every))
 
-    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
-        return Learned.after(verdict, state).floats()
+    def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
+        return Learned.after(result, state).floats()
 
 
 class Foreseeing(RungScheme):

@@ -1,7 +1,7 @@
 """Mirrored: the cloud holds the drafter too, so the edge sends what it drew, and hardly anything of what it drew from.
 
 The edge drafts as K-SQS does. A round's payload is the drafted ids and a checksum of ids, supports and counts
-(`channels.codec.drafted_ids`). The cloud runs its own copy of the drafter, works out supports and counts again, and
+(`channels.codec.ids`). The cloud runs its own copy of the drafter, works out supports and counts again, and
 compares. Equal: it judges with the very qhat that the drafts were drawn from. Different: it says so, in a byte, and the
 edge sends the payload that K-SQS would have sent. Floats differ in their last bits as soon as a pass is cut otherwise,
 so now and then a count does, even on one machine; under another precision it is the rule (`drift`).
@@ -34,16 +34,17 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from channels.codec import wire
-from channels.codec.drafted_ids import checksum, count_drafted, decode_drafted, encode_drafted
+from channels.codec.ids import checksum, count_drafted, decode_drafted, encode_drafted
 from kinds.arrays import Floats, Ints
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Code, Packets, Recoded
-from simulator.schemes.draft_scheme import DraftScheme, RoundShape
+from simulator.schemes.draft_scheme import DraftScheme, RoundShape, within
 from simulator.schemes.draw import Proposal
 from simulator.schemes.families import Families
 from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import LatticeQuantizer, Quantizer
 from simulator.schemes.sparsifier import KeepTopK, Sparsifier
+from simulator.schemes.token_ids import CodedIdPackets, FlatIdPackets
 
 Tokens = tuple[int, ...]
 DistributionsAfter = Callable[[Tokens, int], Floats]
@@ -139,13 +140,10 @@ class Mirrored(DraftScheme):
 
     def encode_parts(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
         """Ids and checksum."""
-        tokens = [draft.token for draft in drafts]
-        if self.ids == "flat":
-            ids = wire.encode_tokens(tokens, packets.format)
-        elif self.ids == "prior":
-            ids = wire.encode_ids(tokens, packets.format, context)
-        else:
+        if self.ids == "law":
             ids = encode_drafted(drafts, self.max_drafts)
+        else:
+            ids = self._id_packets(packets).encode(drafts, context)
         return (ids + checksum(drafts, self.checksum_bits),)
 
     def encode_whole(self, drafts: Sequence[wire.Draft], packets: Packets, context: Sequence[int]) -> tuple[bytes, ...]:
@@ -154,16 +152,11 @@ class Mirrored(DraftScheme):
     def decode_brief(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Brief:
         """What the cloud gets from the first payload before its drafter has run. Raises CodecError."""
         size = self.checksum_bits // 8
-        ids, told = parts[0][:-size], parts[0][-size:]
+        ids, digest = parts[0][:-size], parts[0][-size:]
         if self.ids == "law":
-            return Brief(count_drafted(ids, self.max_drafts), (), ids, told)
-        if self.ids == "prior":
-            tokens = wire.decode_ids(ids, packets.format, context)
-        else:
-            tokens = wire.decode_tokens(ids, packets.format)
-        if not 1 <= len(tokens) <= self.max_drafts:
-            raise wire.CodecError(f"{len(tokens)} drafts: a round has 1 to {self.max_drafts}")
-        return Brief(len(tokens), tokens, ids, told)
+            return Brief(count_drafted(ids, self.max_drafts), (), ids, digest)
+        tokens = tuple(draft.token for draft in self._id_packets(packets).decode(ids, context))
+        return Brief(len(tokens), tokens, ids, digest)
 
     def complete(self, brief: Brief, packets: Packets, distributions: DistributionsAfter) -> Received | None:
         """The round, by the cloud's own distributions; None where they are not the edge's."""
@@ -189,6 +182,10 @@ class Mirrored(DraftScheme):
         kept = proposal.counts > 0
         return proposal.ids[kept], proposal.counts[kept]
 
+    def _id_packets(self, packets: Packets) -> Packets:
+        """What writes and reads ids that need no distribution to be read."""
+        return (FlatIdPackets if self.ids == "flat" else CodedIdPackets)(packets.format)
+
     def _ids_fit(
         self,
         limit_bits: int,
@@ -198,14 +195,8 @@ class Mirrored(DraftScheme):
         context: Sequence[int],
     ) -> bool:
         """Whether the ids of these drafts and of one more, the dearest that it could draw, keep to a limit."""
-        number, format = len(drafts) + 1, packets.format
-        if self.ids == "flat":
-            return wire.tokens_bits(number, format) <= limit_bits
-        support, counts = proposal.ids[proposal.counts > 0], proposal.counts[proposal.counts > 0]
-        if self.ids == "law":
-            distributions = [*(draft.counts for draft in drafts), counts]
-            dearest = sum(log2(int(each.sum()) / int(each.min())) for each in distributions)
-            return 1 + log2(self.max_drafts) + dearest <= limit_bits
-        if wire.bound_ids_bits(number, format) <= limit_bits:
-            return True
-        return wire.largest_ids_bits([draft.token for draft in drafts], support, format, context) <= limit_bits
+        if self.ids != "law":
+            return within(limit_bits, drafts, proposal, self._id_packets(packets), context)
+        distributions = [*(draft.counts for draft in drafts), proposal.counts[proposal.counts > 0]]
+        dearest = sum(log2(int(each.sum()) / int(each.min())) for each in distributions)
+        return 1 + log2(self.max_drafts) + dearest <= limit_bits

@@ -1,6 +1,6 @@
 """What decides with knowledge that no edge can have: an upper limit for policies, and no policy itself.
 
-An oracle is asked when a policy would be, and told, beside what an edge sees, with what probability the next draft is
+An oracle decides when a policy would, and knows, beside what an edge sees, with what probability the next draft is
 rejected: TV(qhat_n, p_n), under each operating point before a round's first draft, else under the round's own. It is a
 function of d_1..d_{n-1} and never of d_n, so the text follows the verifier all the same (I12). The verifier's passes
 for that take no time.

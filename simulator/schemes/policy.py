@@ -107,7 +107,7 @@ class SeenLink(NamedTuple):
 
 
 class SeenCloud(NamedTuple):
-    """How the cloud served what it answered last, as its reply reported, on the scales of `channels.codec.control`; nan
+    """How the cloud served what it answered last, as its reply reported, on the scales of `codec.fixed_width`; nan
     before, and where the policy does not receive it (`Policy.hears_cloud`)."""
 
     queue_s: float = nan
@@ -169,7 +169,7 @@ class Decider(Choice):
         """The state before a request; `last` is how the device's request before ended, None at first."""
         return () if last is None else last
 
-    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
+    def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
         """The state after a round was verified."""
         return state
 

@@ -54,7 +54,9 @@ class Reply(Choice, family=True):
     """Whether the edge draws it."""
     method_rules: ClassVar[Mapping[str, Rule]] = {
         "encode": answers.content,
-        "decode": lambda answer, _, sent, packets: answers.verdict(answer, sent.drafts, packets.format.vocabulary),
+        "decode": lambda answer, _, sent, packets: answers.verification_result(
+            answer, sent.drafts, packets.format.vocabulary
+        ),
     }
 
     @property
@@ -71,7 +73,7 @@ class Reply(Choice, family=True):
         """Raises ValueError where it cannot be over a vocabulary of V ids."""
 
     @abstractmethod
-    def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+    def encode(self, result: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
         """The reply. p [V] is the target distribution after `context`: the committed text and the drafts that stand."""
 
     def hint(self, reply: bytes) -> float:
@@ -96,10 +98,10 @@ class TokenReply(Reply):
     def known_by_length(self) -> bool:
         return self.token == "flat"
 
-    def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+    def encode(self, result: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
         if self.token == "coded":
-            return wire.encode_coded_feedback(verdict.accepted, verdict.token, packets.format, context)
-        return wire.encode_feedback(verdict.accepted, verdict.token, packets.format)
+            return wire.encode_coded_feedback(result.accepted, result.token, packets.format, context)
+        return wire.encode_feedback(result.accepted, result.token, packets.format)
 
     def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
         if self.token == "coded":
@@ -122,10 +124,10 @@ class EdgeCorrection(Reply):
     def decode_distribution(self, content: bytes, packets: Packets, context: Sequence[int]) -> Floats:
         """p~ [V]: what the edge corrects with. Raises CodecError."""
 
-    def encode(self, verdict: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
-        head = wire.encode_count(verdict.accepted, packets.format)
-        if verdict.drawn:
-            return head + draft_scalars.encode_token(verdict.token, packets.format)
+    def encode(self, result: Verdict, p: Floats, packets: Packets, context: Sequence[int]) -> bytes:
+        head = wire.encode_count(result.accepted, packets.format)
+        if result.drawn:
+            return head + draft_scalars.encode_token(result.token, packets.format)
         return head + self.encode_distribution(p, packets, context)
 
     def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:

@@ -21,8 +21,8 @@ class Scalars(Code):
     def packets(self, load: Load) -> Packets:
         quantizer = load.quantizer
         if not isinstance(quantizer, LatticeCounts):
-            told = "carries counts that sum to the resolution, as quantizer 'lattice' has them"
-            raise ValueError(f"code = {self.kind!r}: {told}, not those of {quantizer.kind!r}")
+            message = "carries counts that sum to the resolution, as quantizer 'lattice' has them"
+            raise ValueError(f"code = {self.kind!r}: {message}, not those of {quantizer.kind!r}")
         return ScalarPackets(wire.Format(load.vocabulary, quantizer.resolution, load.max_drafts))
 
 

@@ -51,7 +51,7 @@ class Sparsifier(Choice, family=True):
 
     @property
     def keeps_all(self) -> bool:
-        """Whether the whole vocabulary is kept, so that no subset needs to be told."""
+        """Whether the whole vocabulary is kept, so that no subset needs to be sent."""
         return False
 
     @property

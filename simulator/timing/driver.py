@@ -540,7 +540,7 @@ class Driver(ServedRequest):
             report=self._job_enters,
             done=self._job_done,
             cloud_drafts=command.cloud_drafts,
-            judged_drafts=command.judged_drafts,
+            verified_drafts=command.verified_drafts,
             number=self._jobs,
             mirrors=self._mirrors and not command.cloud_drafts,
         )

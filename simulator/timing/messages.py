@@ -18,7 +18,7 @@ from channels.link.arq import Packet, Sender
 from channels.link.delays import DelayProcess
 from channels.link.losses import LossProcess, PacketIndex
 from channels.link.rates import Curve, MessageIndex, Position
-from channels.link.retransmission_timers import TimerJitter
+from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Transmitter
 from simulator.protocols.machine import MessageKind
 from simulator.results.observer import Airing

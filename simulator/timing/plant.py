@@ -187,5 +187,7 @@ class _Links:
                 cell.workload.horizon_s,
             )
         link = self._links[key]
-        self.devices[link] = 1 if config.sharing.lane_per_device else self.devices[link] + cell.classes[place].count
+        self.devices[link] = (
+            1 if config.sharing.transmitter_per_device else self.devices[link] + cell.classes[place].count
+        )
         return link

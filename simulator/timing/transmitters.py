@@ -7,7 +7,7 @@ from math import inf
 from typing import Final
 
 from channels.link.link_config import LinkConfig
-from channels.link.retransmission_timers import TimerJitter
+from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
 from simulator.results.station import Station
@@ -42,7 +42,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         self._access = Access(config)
 
     def __missing__(self, device: int) -> DeviceSender:
-        key = device if self._config.sharing.lane_per_device else SHARED
+        key = device if self._config.sharing.transmitter_per_device else SHARED
         transmitter = self._transmitters.get(key) or self._open(key)
         back_s = self._reverse_delay_s(device)
         window = self._config.window_packets(back_s)

@@ -72,8 +72,8 @@ def committed(pair: LoadedPair, rounds: int) -> Iterator[tuple[int, ...]]:
                 distributions.append(edge.distributions((*text, *drafts), 1)[0])
                 drafts.append(int(rng.choice(pair.vocabulary, p=distributions[-1])))
             p = cloud.distributions((*text, *drafts), ROUND + 1)
-            verdict = verify(p, np.array(drafts), np.array(distributions), rng.random(ROUND + 1))
-            text = (*text, *drafts[: verdict.accepted], verdict.token)
+            result = verify(p, np.array(drafts), np.array(distributions), rng.random(ROUND + 1))
+            text = (*text, *drafts[: result.accepted], result.token)
 
 
 def drafters():

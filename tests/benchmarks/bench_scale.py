@@ -166,9 +166,7 @@ def replay(devices: int, requests: int, path: Path) -> tuple[float, CellResult]:
 
 
 @pytest.mark.parametrize("devices", [100, 10_000] if FULL else [100, 1_000])
-def test_rounds_a_second_beside_bare_simpy(
-    devices: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], ratio: Callable[..., None]
-) -> None:
+def test_rounds_a_second_beside_bare_simpy(devices, tmp_path, capsys, ratio):
     simulate(cell(1, SESSIONS), memory=MEMORY)
     drafts, all_events, waits, plant_events = shape()
     with capsys.disabled():

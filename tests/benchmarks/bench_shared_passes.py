@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -33,9 +32,7 @@ WAYS = {
 
 
 @pytest.mark.skipif(SmolLM2.available() is not None, reason="no smollm2 here")
-def test_what_the_main_scenario_costs_side_by_side(
-    capsys: pytest.CaptureFixture[str], ratio: Callable[..., None]
-) -> None:
+def test_what_the_main_scenario_costs_side_by_side(capsys, ratio):
     spent = {}
     for way, (at_a_time, more) in WAYS.items():
         environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"}

@@ -52,13 +52,7 @@ def replay(calls: list[Call]) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", ["sotu", "smollm2"])
-def test_what_a_live_run_costs_beside_its_passes(
-    kind: str,
-    scheme: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    ratio: Callable[..., None],
-) -> None:
+def test_what_a_live_run_costs_beside_its_passes(kind, scheme, monkeypatch, capsys, ratio):
     one = cell(scheme, 1e5, *((4, 64) if kind == "sotu" else (1, 16)), pair=kind)
     pair = decoder.load(one.models.pair)
     calls: list[Call] = []

@@ -1,4 +1,4 @@
-"""Indexed random numbers: pure functions of seed, purpose and index, of the distributions they say."""
+"""Indexed random numbers: pure functions of seed, purpose and index, of the distributions they state."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def test_a_longer_race_begins_like_a_shorter_one() -> None:
 
 
 def kolmogorov_distance(drawn: np.ndarray, distribution: np.ndarray) -> float:
-    """The largest distance between the empirical distribution and `law`, the distribution function at each draw. Over
-    2.7 / sqrt(n) with probability 2 exp(-2 2.7^2) < 1e-6."""
+    """The largest distance between the empirical distribution and `distribution`, the distribution function at each
+    draw. Over 2.7 / sqrt(n) with probability 2 exp(-2 2.7^2) < 1e-6."""
     order = np.argsort(drawn)
     steps = np.arange(len(drawn) + 1) / len(drawn)
     return float(max(np.abs(distribution[order] - steps[1:]).max(), np.abs(distribution[order] - steps[:-1]).max()))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from channels.uniforms import Uniforms
+from collections.abc import Callable, Iterator
+
 from simulator.checking.exact import PAIR, V
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
-from simulator.decoding.nodes import Tree
+from simulator.decoding.nodes import EdgeNode, Parts, Tokens, Tree, Verified
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes import DraftScheme
 from simulator.schemes.draw import RequestUniforms
@@ -14,14 +15,27 @@ from simulator.schemes.draw import RequestUniforms
 PROMPT = (1, 2)
 
 
-def numbers(seed: int = 0) -> RequestUniforms:
-    """The random numbers of one request."""
-    return RequestUniforms(*(Uniforms.of(seed, purpose) for purpose in ("draft", "verdict", "shared")))
-
-
 def decoding(
     scheme: DraftScheme, uniforms: RequestUniforms | None = None, lookahead: Lookahead = SYNCHRONOUS
 ) -> RequestDecoding:
     """One request of a scheme, after PROMPT."""
     setting = DraftSetting(lambda: PAIR, scheme, V, 1.0)
-    return RequestDecoding(setting, Tree(PROMPT, scheme.entry(None)), uniforms or numbers(), lookahead=lookahead)
+    tree = Tree(PROMPT, scheme.entry(None))
+    return RequestDecoding(setting, tree, uniforms or RequestUniforms.of(0), lookahead=lookahead)
+
+
+def rounds(
+    request: RequestDecoding, drafts: int, received: Callable[[Parts], int] = len
+) -> Iterator[tuple[EdgeNode, Verified, Tokens]]:
+    """The rounds of a request without end, of so many drafts: each as it was drafted and verified, and the tokens that
+    it commits. `received`: how many leading parts of a payload the cloud gets."""
+    edge, cloud = request.edge(), request.cloud()
+    node, view = edge.start, cloud.start(edge.start.committed)
+    while True:
+        drafted = edge.compose(node, drafts)
+        parts = edge.seal(drafted).parts
+        parts = parts[: received(parts)]
+        cloud.receive(view, parts)
+        view, verified = cloud.verify(view, parts)
+        node, tokens = edge.resolve(drafted, verified.reply)
+        yield drafted, verified, tokens

@@ -73,7 +73,7 @@ def heard_over(
     last one is the last, it says so one pass later."""
 
     @cache
-    def heard(parts_bits: tuple[int, ...], foreseen: bool) -> int:
+    def received(parts_bits: tuple[int, ...], foreseen: bool) -> int:
         env = simpy.Environment()
         known = link(1000.0, header_bits=8, mtu_bits=room_bits + 8)
         config = LinkConfig(**{**known, "loss": loss, **fields})
@@ -89,7 +89,7 @@ def heard_over(
         env.run()
         return len(message.arrived)
 
-    return heard
+    return received
 
 
 def _put(link: Link, message: Message, _: simpy.Event) -> None:

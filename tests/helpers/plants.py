@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cells import HEADER_BITS
+
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.observer import Airing, Observer
+from simulator.results.observer import Airing, Observer, ServerPass
 from simulator.results.requests import Request
 from simulator.timing.plant import Plant
 
@@ -28,14 +30,26 @@ class Watch(Observer):
 
 
 class AirWatch(Watch):
-    """Keeps each attempt of a packet too."""
+    """Keeps each attempt of a packet and each pass of the cloud too."""
 
     def __init__(self) -> None:
         super().__init__()
         self.airings: list[Airing] = []
+        self.passes: list[ServerPass] = []
 
     def on_packet(self, airing: Airing) -> None:
         self.airings.append(airing)
+
+    def on_pass(self, served: ServerPass) -> None:
+        self.passes.append(served)
+
+    @property
+    def payload_bits(self) -> dict[str, int]:
+        """What each link carried, default headers apart."""
+        bits = {"uplink": 0, "downlink": 0}
+        for each in self.airings:
+            bits[each.link] += each.bits - HEADER_BITS
+        return bits
 
 
 @dataclass(frozen=True)

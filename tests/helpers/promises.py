@@ -51,8 +51,8 @@ class NotMeasured:
 
 def table(ratios: Sequence[Ratio], missing: Sequence[NotMeasured]) -> str:
     """One aligned line a ratio, then those that were not measured."""
-    said = {None: "", True: "yes", False: "NO"}
-    rows = [HEADER, *((one.name, f"{one.value:.3g}", one.promised, said[one.met], one.meaning) for one in ratios)]
+    shown = {None: "", True: "yes", False: "NO"}
+    rows = [HEADER, *((one.name, f"{one.value:.3g}", one.promised, shown[one.met], one.meaning) for one in ratios)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([*lines, *(f"not measured: {one.bench}: {one.reason}" for one in missing)])

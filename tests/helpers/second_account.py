@@ -10,40 +10,31 @@ from collections.abc import Iterator
 from math import inf, log1p
 from typing import Final
 
-from plants import Watch
-from seen_ahead import FollowingAhead
-from seen_requests import Following, RequestSeen, RoundSeen
+from plants import AirWatch
+from seen_requests import Following, FollowingAhead, RequestSeen, RoundSeen
 from slow_times import Transfer
 from tables_pair import END
 
 from channels.uniforms import Uniforms
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.results.observer import SECOND, Airing, ServerPass
+from simulator.results.observer import SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound
 
 LATER_S: Final = 60.0
 
 
-class Witness(Watch):
-    """Keeps all that an observer hears."""
+class Witness(AirWatch):
+    """Keeps all that an observer receives."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.airings: list[Airing] = []
-        self.passes: list[ServerPass] = []
         self.notes: dict[tuple[int, int, int], OpenRound] = {}
 
     def on_drafts(self, request: Request, notes: OpenRound) -> None:
-        assert (request.device, request.number, notes.number) not in self.notes, "told twice"
+        assert (request.device, request.number, notes.number) not in self.notes, "reported twice"
         self.notes[request.device, request.number, notes.number] = notes
-
-    def on_packet(self, airing: Airing) -> None:
-        self.airings.append(airing)
-
-    def on_pass(self, served: ServerPass) -> None:
-        self.passes.append(served)
 
 
 class Account:

@@ -62,7 +62,7 @@ class Bench:
         read: int = 0,
         request: int | None = None,
         cloud_drafts: int = 0,
-        judged_drafts: int | None = None,
+        verified_drafts: int | None = None,
     ) -> Visit:
         """Hands in a job now. A `prefill` reads all its tokens, others the first `read`; of its session's request this
         is all, unless `request` says how much there is."""
@@ -81,7 +81,7 @@ class Bench:
             report=report,
             done=lambda: self.on_done(visit),
             cloud_drafts=cloud_drafts,
-            judged_drafts=judged_drafts,
+            verified_drafts=verified_drafts,
         )
         visit = Visit(job, env.now)
         self.visits.append(visit)

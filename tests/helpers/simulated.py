@@ -29,7 +29,8 @@ from models.interface import LoadedPair, Pair, Prompt
 from models.synthetic import MarkovModel
 from models.verification import DistributionAfter, Verdict
 from simulator.cell.cell import Cell
-from simulator.checking.exact import Distribution, Script
+from simulator.checking.exact import Distribution, distance, verifier_distribution
+from simulator.checking.paths import ScriptedNumbers
 from simulator.decoding.memory import Memory
 from simulator.results.recorder import Recorder
 from simulator.run import run
@@ -103,7 +104,7 @@ class Paths:
         token = self.choose(chances.tolist())
         return float(chances[:token].sum() + chances[token] / 2)
 
-    def verdict(self, distribution_after: DistributionAfter, heard: Received) -> list[float]:
+    def verified(self, distribution_after: DistributionAfter, heard: Received) -> list[float]:
         """Uniform numbers that lead to one verification result."""
         line, numbers = tuple(heard.drafts.tolist()), list[float]()
         for n, token in enumerate(line):
@@ -153,24 +154,17 @@ def _scripted(paths: Paths) -> Iterator[None]:
     def drawn(
         self: Draw, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
     ) -> tuple[Draft, Floats | Ints]:
-        return draw(self, proposal, q, _told(paths.drawn(self.weights(proposal, q))), place)
+        return draw(self, proposal, q, _numbers([paths.drawn(self.weights(proposal, q))]), place)
 
-    def judged(
-        self: Rejection,
-        distribution_after: DistributionAfter,
-        heard: Received,
-        uniforms: RequestUniforms,
-        number: int,
-        position: int,
-    ) -> Verdict:
-        return judge(self, distribution_after, heard, _told(paths.verdict(distribution_after, heard)), number, position)
+    def verified(self, distribution_after, received, uniforms, *at) -> Verdict:
+        return judge(self, distribution_after, received, _numbers(paths.verified(distribution_after, received)), *at)
 
-    with patch.object(Draw, "draw", drawn), patch.object(Rejection, "judge", judged):
+    with patch.object(Draw, "draw", drawn), patch.object(Rejection, "judge", verified):
         yield
 
 
-def _told(numbers: float | list[float]) -> RequestUniforms:
-    script = Script(numbers)
+def _numbers(given: list[float]) -> RequestUniforms:
+    script = ScriptedNumbers(given)
     return RequestUniforms(script, script, Uniforms.of(0, "shared"))
 
 
@@ -181,11 +175,9 @@ def written_cell(scheme: dict[str, Any], q: Rows, p: Rows, tokens: int, **fields
     return cell(scheme, models={"pair": pair}, workload=asked, **fields)
 
 
-def verifier_distribution(p: Rows, tokens: int) -> Distribution:
-    """What the verifier alone would say after token 0."""
-    distribution: Distribution = {(): 1.0}
-    for _ in range(tokens):
-        distribution = {
-            (*t, x): w * m for t, w in distribution.items() for x, m in enumerate(p[t[-1] if t else 0]) if m > 0
-        }
-    return distribution
+def bend(made: Cell) -> float:
+    """How far the distribution of a written cell's answer is from the verifier's, in total variation."""
+    simulated = Simulated(made)
+    assert simulated.cut, "nothing is lost and nothing tested"
+    p = np.array(made.models.pair.p)  # type: ignore[attr-defined]
+    return distance(simulated.distribution, verifier_distribution((0,), made.workload.output_tokens, p))

@@ -83,7 +83,7 @@ class SlowLink:
     def live(self, packet: Packet, device: int) -> Iterator[simpy.Event]:
         """The whole life of a packet."""
         config, env = self.config, self.env
-        key = device + 1 if config.sharing.lane_per_device else 0
+        key = device + 1 if config.sharing.transmitter_per_device else 0
         lane = self.lanes.get(key) or self.lanes.setdefault(key, Lane(self, key))
         window, attempt = config.window_packets(self.back_s(device)), 0
         while not packet.acked and not self.may_go(packet, device, window):

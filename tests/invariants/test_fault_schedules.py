@@ -201,10 +201,10 @@ def verify(number: int, seen: Counter[str]) -> None:
         elif each.outcome == "answered":
             assert text(each) == quiet(scheme)[each.device, each.number], f"request {each.device}/{each.number}"
         else:
-            said = quiet(scheme)[each.device, each.number][0]
-            assert tuple(each.tokens) == said[: len(each.tokens)]
+            answer = quiet(scheme)[each.device, each.number][0]
+            assert tuple(each.tokens) == answer[: len(each.tokens)]
     rows = run.result.requests.set_index(["device", "request"])["output_tokens"]
-    assert rows.to_dict() == {(each.device, each.number): len(each.tokens) for each in requests}, "said after its end"
+    assert rows.to_dict() == {(each.device, each.number): len(each.tokens) for each in requests}, "late"
     if made.workload.horizon_s == LONG_S:  # every fault here passes, so every request has its end
         assert not plant.arrivals._pending and all(each.outcome != "in_flight" for each in requests)
         assert all(device.station.present == 0 for device in plant.devices)

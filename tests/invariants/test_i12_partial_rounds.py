@@ -1,7 +1,9 @@
 """Partial rounds: packets of whole drafts, and the cloud judges those before the first that is lost.
 
-I12 is shown twice: of the shipped simulator, where passes, encoding and waits take time and losses look at it, from
-first draft to last token; and of single rounds of more schemes, over the shipped link.
+I12 is shown three times: of the shipped simulator, where passes, encoding and waits take time and losses look at it,
+from first draft to last token; of the same where parts overtake each other or come after the first one is sent again;
+and of single rounds of more schemes, over the shipped link. Each rule is shown to matter by a control without it, whose
+distribution is another one.
 """
 
 from __future__ import annotations
@@ -11,20 +13,21 @@ from unittest.mock import patch
 
 import pytest
 from cells import cell, link
-from heard import Looking, heard_over
-from simulated import Rows, Simulated, verifier_distribution, written_cell
+from heard import Dawdling, Looking, heard_over
+from simulated import Rows, bend, written_cell
 
+from channels.link.sharing import ProcessorSharing
 from simulator import Cell, simulate
-from simulator.checking.exact import Enumeration, distance
-from simulator.checking.exact import verifier_distribution as four_tokens_distribution
+from simulator.checking.exact import Enumeration, distance, verifier_distribution
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import EdgeNode, Parts, Payload
 from simulator.protocols.machine import AddPart, MessageKind, SendMessage
 from simulator.protocols.speculate import OpenDrafts, SpeculateEdge
 from simulator.schemes import CSqs, Dense, KSqs, TruncatedFp16
-from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.policy import DRAFT, Action, EdgeView, FixedLength, Policy, PolicyState, Wait
+from simulator.timing.messages import Message
+from simulator.timing.reassembly import Reassembly
 
 SCHEME = {"kind": "k_sqs", "k": 4, "partial": True}
 LOSSY = {"kind": "bernoulli", "probability": 0.3}
@@ -81,12 +84,6 @@ class Timed(NamedTuple):
         edge = {"latency": latency, "encode_s_per_draft": self.encode_s}
         return written_cell(self.scheme, self.q, self.p, TOKENS, uplink=uplink, edge=edge)
 
-    def bend(self, period_s: float, share: float) -> float:
-        """How far the distribution of the answer is from the verifier's, in total variation."""
-        simulated = Simulated(self.cell(period_s, share))
-        assert simulated.cut, "nothing is lost and nothing tested"
-        return distance(simulated.distribution, verifier_distribution(self.p, TOKENS))
-
 
 UNSURE = {"policy": {"kind": "confidence_stop", "threshold": 0.6}}
 TIMED = {
@@ -104,22 +101,17 @@ def timed(*fast: str) -> list[object]:
 
 
 @pytest.mark.parametrize("each", timed("c_sqs, the MTU binds", "confidence_stop"))
-def test_i12_whatever_the_passes_take(each: Timed) -> None:
+@pytest.mark.parametrize("period_s", [0.013, pytest.param(0.01, marks=pytest.mark.slow)])
+def test_i12_whatever_the_passes_take(each: Timed, period_s: float) -> None:
     """What a draft leads to takes the edge another pass, a wait, or none: its own part has been put by then."""
-    assert each.bend(0.013, 0.5) < 1e-12
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("each", timed())
-def test_i12_whatever_the_passes_take_in_another_period(each: Timed) -> None:
-    assert each.bend(0.01, 0.5) < 1e-12
+    assert bend(each.cell(period_s, 0.5)) < 1e-12
 
 
 @pytest.mark.parametrize("each", timed("c_sqs, the MTU binds"))
 def test_i12_parts_that_leave_together_after_the_last_pass_bend_the_distribution(each: Timed) -> None:
     """The control: when part 2 leaves then tells how many passes came after draft 2, or how long the edge waited."""
     with patch.object(SpeculateEdge, "_send_part", _keep_part), patch.object(SpeculateEdge, "_end_parts", _send_all):
-        assert each.bend(0.01, 0.5) > 0.01
+        assert bend(each.cell(0.01, 0.5)) > 0.01
 
 
 def _keep_part(self: SpeculateEdge, drafts: OpenDrafts) -> None:
@@ -132,6 +124,82 @@ def _send_all(self: SpeculateEdge, drafts: OpenDrafts) -> None:
     self._awaited = 1
     self.commands.append(SendMessage(MessageKind.PAYLOAD, node.round, (first,), payload, node, grows=True))
     self.commands += [AddPart(part, not part) for part in (*others, b"")]
+
+
+TELLING = {"kind": "c_sqs", "resolution": 240, "max_drafts": 3, "partial": True, "budget_bits": None}
+"""The parts of a round of it have 16 bits, or 24 where token 1 came before: in a room of 16 bits that is not drawn."""
+ONE_AHEAD = {"kind": "selective_repeat", "window": 8, "timeout_s": 0.05, "timer_jitter": 0}
+EDGE = {"latency": {"kind": "constant", "per_pass_s": 0.031}, "encode_s_per_draft": 0.007}
+"""Draft n is drawn and encoded 38 ms after the one before it; at 1 kbit/s its part is on the air for 24 ms or 32 ms."""
+
+
+def late_cell(room_bits: int | None = None, edge: object = EDGE, **uplink: Any) -> Cell:
+    """Four tokens over an uplink of 1 kbit/s."""
+    mtu_bits = None if room_bits is None else room_bits + 8
+    over = link(1000.0, header_bits=8, mtu_bits=mtu_bits, **{"arq": ONE_AHEAD} | uplink)
+    return written_cell(TELLING, WIDE, WIDE, 4, uplink=over, edge=edge)
+
+
+LATE: dict[str, Any] = {"loss": Looking(places=(0,)), "delay": Dawdling(places=(1,), extra_s=0.072)}
+"""The first part is sent again while the round is drafted, and the second comes when the last one has long come."""
+OVERTAKEN: dict[str, Any] = {"delay": Dawdling(places=(1,), extra_s=0.042), "loss": Looking(period_s=0.09, share=0.5)}
+"""The third part overtakes the second if it is short, which tells of draft 2."""
+QUICK = {"latency": {"kind": "constant", "per_pass_s": 0.004}, "encode_s_per_draft": 0.002}
+ALL_AT_ONCE: dict[str, Any] = {"sharing": "processor", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
+"""Served all at once, the second part would leave later beside a long third one."""
+
+
+@pytest.mark.parametrize(
+    "uplink",
+    [LATE, *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE))],
+    ids=["late", "overtaken", "at once"],
+)
+def test_i12_no_part_is_heard_or_not_by_its_own_draft(uplink: dict[str, Any]) -> None:
+    assert bend(late_cell(**uplink)) < 1e-12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window", [1, 2])
+@pytest.mark.parametrize("room_bits", [None, 16])
+def test_i12_with_windows_and_losses_and_delays_in_time(window: int, room_bits: int | None) -> None:
+    delay = Dawdling(period_s=0.037, share=0.6, extra_s=0.05)
+    loss = Looking(places=(0,), period_s=0.07, share=0.5)
+    arq = ONE_AHEAD | {"window": window}
+    assert bend(late_cell(room_bits, arq=arq, loss=loss, delay=delay, reassembly_s=0.08)) < 1e-12
+
+
+def _take_what_is_there(self: Reassembly, message: Message) -> None:
+    leading = next((each.number for each in message.packets if not each.arrived), len(message.packets))
+    if leading and not message.open and message.packets[-1].arrived:
+        self._deliver(message, leading)
+
+
+OVERTAKING = {"delay": OVERTAKEN["delay"]}
+CONTROLS: dict[str, tuple[list[tuple[type, str, object]], dict[str, Any]]] = {
+    # Without a longest travel the second part is received if it comes before the last one is old enough, whose length
+    # and departure tell of draft 2.
+    "a part may come late": ([(Reassembly, "_is_late", lambda self, packet: False)], {"delay": LATE["delay"]}),
+    # Where a packet has a say in when one before it leaves, the parts must join one by one.
+    "parts join together": ([(ProcessorSharing, "first_come", True)], ALL_AT_ONCE),
+    # The third part comes before the second or after it, by its length, which tells of draft 2.
+    "a gap ends a round on a link that reorders": ([(Dawdling, "keeps_order", True)], OVERTAKING),
+    # The far end waits for none that travels still.
+    "what is there when the last part comes is taken": (
+        [(Reassembly, "_give_up", None), (Reassembly, "_look", _take_what_is_there)],
+        OVERTAKING | {"reassembly_s": 0.2},
+    ),
+}
+FAST_CONTROLS = ("a part may come late", "parts join together")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST_CONTROLS)) for name in CONTROLS]
+)
+def test_i12_the_distribution_is_bent_where(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    patches, uplink = CONTROLS[name]
+    for owner, what, value in patches:
+        monkeypatch.setattr(owner, what, value)
+    assert bend(late_cell(**uplink)) > 0.1
 
 
 ENUMERATED = [
@@ -160,12 +228,10 @@ FAST = {"half of the time"}
     "loss", ["half of the time", *(pytest.param(loss, marks=pytest.mark.slow) for loss in sorted({*LOSSES} - FAST))]
 )
 @pytest.mark.parametrize("scheme", ENUMERATED, ids=lambda scheme: f"{scheme.kind} {scheme.max_drafts}")
-def test_i12_output_distribution_is_the_verifiers_whatever_arrives(
-    scheme: DraftScheme, loss: str, room_bits: int
-) -> None:
+def test_i12_output_distribution_is_the_verifiers_whatever_arrives(scheme, loss, room_bits):
     """Which drafts are heard is up to losses that look at the place and at the time, so at the bits before."""
-    enumeration = Enumeration(scheme, 3, room_bits=room_bits, heard=heard_over(LOSSES[loss], room_bits))
-    assert distance(enumeration.distribution(), four_tokens_distribution((1, 2), 3)) < 1e-12
+    enumeration = Enumeration(scheme, 3, room_bits=room_bits, received=heard_over(LOSSES[loss], room_bits))
+    assert distance(enumeration.distribution(), verifier_distribution((1, 2), 3)) < 1e-12
     assert enumeration.parts == 2 or room_bits < 64
 
 
@@ -174,8 +240,8 @@ def test_i12_output_distribution_is_the_verifiers_whatever_arrives(
 def test_i12_a_draft_too_large_for_its_part_is_not_drawn(loss: str) -> None:
     """What follows token 1 takes more than the room. It must not change how the drafts before it travel."""
     scheme = CSqs(resolution=1400, max_drafts=3, initial=0.15, partial=True)
-    enumeration = Enumeration(scheme, 4, room_bits=32, heard=heard_over(LOSSES[loss], 32))
-    assert distance(enumeration.distribution(), four_tokens_distribution((1, 2), 4)) < 1e-12
+    enumeration = Enumeration(scheme, 4, room_bits=32, received=heard_over(LOSSES[loss], 32))
+    assert distance(enumeration.distribution(), verifier_distribution((1, 2), 4)) < 1e-12
     assert enumeration.full and enumeration.parts == 3
     assert enumeration.cut or loss == "none"
 
@@ -192,10 +258,10 @@ def test_i12_a_part_that_tells_its_draft_bends_the_distribution() -> None:
         )
         return payload
 
-    enumeration.heard = lambda parts_bits, _: 1 if len(parts_bits) > 1 and parts_bits[1] > min(parts_bits) else 2
+    enumeration.received = lambda parts_bits, _: 1 if len(parts_bits) > 1 and parts_bits[1] > min(parts_bits) else 2
     with patch.object(EdgeSession, "seal", telling):
         distribution = enumeration.distribution()
-    assert distance(distribution, four_tokens_distribution((1, 2), 3)) > 0.01
+    assert distance(distribution, verifier_distribution((1, 2), 3)) > 0.01
 
 
 def test_a_lost_packet_costs_its_drafts_and_no_timer() -> None:
@@ -206,8 +272,8 @@ def test_a_lost_packet_costs_its_drafts_and_no_timer() -> None:
     assert parts.summary["timeout_wait_s"] < whole.summary["timeout_wait_s"]
     assert (parts.rounds["committed"] == parts.rounds["accepted"] + 1).all()
     assert (parts.requests["output_tokens"] == 24).all()
-    judged = parts.rounds["verified"] < parts.rounds["drafted"]
-    assert (judged & (parts.rounds["accepted"] == parts.rounds["verified"])).any(), "a prefix, all of it accepted"
+    verified = parts.rounds["verified"] < parts.rounds["drafted"]
+    assert (verified & (parts.rounds["accepted"] == parts.rounds["verified"])).any(), "a prefix, all of it accepted"
 
 
 def test_without_loss_parts_change_bits_and_not_tokens_and_keep_to_the_mtu() -> None:

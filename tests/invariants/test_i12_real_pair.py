@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 import pytest
 from cells import SPECULATIVE
+from decodings import rounds
 from plants import ran
 
-from channels.uniforms import Uniforms
 from models.bundled.sotu import Sotu
 from models.interface import CachedText, Distributions, LanguageModel, LoadedPair, TokenTree
 from simulator import Cell
@@ -79,19 +79,12 @@ def first_two(scheme: DraftScheme, samples: int) -> list[TOKENS]:
     setting = DraftSetting(pair, scheme, 1024, 1.0)
     texts = []
     for sample in range(samples):
-        uniforms = RequestUniforms(
-            *(Uniforms.of(sample, purpose).keyed() for purpose in ("draft", "verdict", "shared"))
-        )
-        decoding = RequestDecoding(setting, Tree(prompt, scheme.entry(None)), uniforms)
-        edge, cloud, committed = decoding.edge(), decoding.cloud(), ()
-        node, view = edge.start, cloud.start(prompt)
-        while len(committed) < 2:
-            node = edge.compose(node, 2)
-            parts = edge.seal(node).parts
-            cloud.receive(view, parts)
-            view, verified = cloud.verify(view, parts)
-            node, tokens = edge.resolve(node, verified.reply)
+        request = RequestDecoding(setting, Tree(prompt, scheme.entry(None)), RequestUniforms.of(sample))
+        committed: TOKENS = ()
+        for _, _, tokens in rounds(request, 2):
             committed = (*committed, *tokens)
+            if len(committed) >= 2:
+                break
         texts.append(committed[:2])
     return texts
 

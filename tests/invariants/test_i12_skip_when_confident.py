@@ -65,14 +65,14 @@ def distribution_and_miss(confidence: float, max_drafts: int) -> tuple[Distribut
     return distribution, miss
 
 
-@pytest.mark.parametrize("fields", [{}, {"partial": True}, {"code": "enumerative"}, {"max_drafts": 3}])
-def test_the_distribution_is_the_drafters_at_unverified_positions_and_the_verifiers_at_all_others(
-    fields: dict[str, object],
-) -> None:
-    skipping = scheme(SURE, **fields)
+@pytest.mark.parametrize(
+    "fields", [{}, {"partial": True}, {"code": "enumerative"}, {"max_drafts": 3}, {"confidence": 0.01}]
+)
+def test_the_distribution_is_the_drafters_at_unverified_positions_and_the_verifiers_at_all_others(fields):
+    skipping = scheme(**{"confidence": SURE} | fields)
     enumeration = Enumeration(skipping, TOKENS)
     distribution = enumeration.distribution()
-    expected, miss = distribution_and_miss(SURE, skipping.max_drafts)
+    expected, miss = distribution_and_miss(skipping.confidence, skipping.max_drafts)
     assert sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
     assert distance(distribution, expected) < 1e-12
     assert enumeration.rounds >= 2 and enumeration.second_drafts > 0
@@ -89,15 +89,6 @@ def test_never_sure_is_k_sqs_of_one_draft_and_the_verifiers_distribution() -> No
     assert never.summary["tv_output"] == 0
 
 
-def test_always_sure_is_the_drafters_distribution_but_for_the_verifiers_bonus() -> None:
-    distribution = Enumeration(scheme(0.01), TOKENS).distribution()
-    expected: Distribution = {(): 1.0}
-    for n in range(TOKENS):
-        table = P if n == 2 else Q
-        expected = {(*t, x): w * table[(*PROMPT, *t)[-1], x] for t, w in expected.items() for x in range(V)}
-    assert distance(distribution, expected) < 1e-12
-
-
 def run(scheme: dict[str, object], **fields: object) -> CellResult:
     work = {"kind": "closed", "requests": 20, "prompt_tokens": 8, "output_tokens": 30}
     return simulate(cell(scheme, workload=work, **fields), memory=Memory())
@@ -106,14 +97,14 @@ def run(scheme: dict[str, object], **fields: object) -> CellResult:
 def test_rates_are_those_of_verified_drafts_and_the_departure_is_measured() -> None:
     skipping = run({"kind": "skip_when_confident", "confidence": 0.3})
     rounds, summary = skipping.rounds, skipping.summary
-    judged, unjudged = rounds["verified"].sum(), rounds["unjudged"].sum()
-    assert judged > 50 and unjudged > 50
+    verified, unverified = rounds["verified"].sum(), rounds["unjudged"].sum()
+    assert verified > 50 and unverified > 50
     rejected = (rounds["verified"] + rounds["unjudged"] - rounds["accepted"]).sum()
-    assert summary["resampling_per_draft"] == pytest.approx(rejected / judged)
-    assert summary["acceptance_rate"] == pytest.approx(1 - rejected / judged)
-    assert summary["unjudged_per_token"] == pytest.approx(unjudged / (20 * 30))
+    assert summary["resampling_per_draft"] == pytest.approx(rejected / verified)
+    assert summary["acceptance_rate"] == pytest.approx(1 - rejected / verified)
+    assert summary["unjudged_per_token"] == pytest.approx(unverified / (20 * 30))
     assert summary["tv_output"] > 0.01
-    assert abs(rejected - rounds["tv_qhat"].sum()) < 5 * np.sqrt(judged) / 2
+    assert abs(rejected - rounds["tv_qhat"].sum()) < 5 * np.sqrt(verified) / 2
     assert (rounds["verified"] <= 1).all() and (rounds["unjudged"] + rounds["verified"] <= rounds["drafted"]).all()
     assert not SkipWhenConfident().lossless
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from watched_texts import WatchedModel
 
-from channels.uniforms import Uniforms
 from models.interface import LoadedPair
 from models.pair_cards import load
 from simulator import Cell
@@ -56,16 +55,7 @@ class Bench:
     def tree(self) -> Tree:
         return Tree(self.prompt, self.scheme.entry(None))
 
-    def run(
-        self,
-        tree: Tree,
-        tokens: int,
-        rounds: int,
-        *,
-        stepwise: bool = False,
-        least: float | None = None,
-        remember: bool = True,
-    ) -> tuple[list[object], Calls, Calls]:
+    def run(self, tree, tokens, rounds, *, stepwise=False, least=None, remember=True):
         """What a decoding over the tree commits, and what was requested of drafter and verifier by its end. `stepwise`:
         it drafts one by one, as for a policy that is asked, and not a round at once. `least`: it looks at each
         distribution after a round's first, and stops where none of its probabilities reaches that; the cloud then
@@ -76,21 +66,18 @@ class Bench:
             WatchedModel(self.pair.verifier, lambda _, *call: verifier.append(call)),  # type: ignore[arg-type]
             self.pair.prompts,
         )
-        uniforms = RequestUniforms(*(Uniforms.of(1, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
         setting = DraftSetting(lambda: pair, self.scheme, self.pair.vocabulary, 1.0, self.room_bits)
-        decoding = RequestDecoding(setting, tree, uniforms, remember=remember)
-        said = self._play(decoding, tokens, rounds, stepwise or least is not None, least)
+        decoding = RequestDecoding(setting, tree, RequestUniforms.of(1), remember=remember)
+        answered = self._play(decoding, tokens, rounds, stepwise or least is not None, least)
         self.passes = len(drafter) + len(verifier)
         assert decoding.drafter.cached and decoding.verifier.cached  # which makes all passes that were skipped
-        return said, drafter, verifier
+        return answered, drafter, verifier
 
-    def _play(
-        self, decoding: RequestDecoding, tokens: int, rounds: int, stepwise: bool, least: float | None
-    ) -> list[object]:
-        said: list[object] = []
+    def _play(self, decoding, tokens, rounds, stepwise, least):
+        answered: list[object] = []
         edge, cloud = decoding.edge(), decoding.cloud()
         node, view = edge.start, cloud.prefill(cloud.start(self.prompt))
-        while tokens > 0 and len(said) < rounds:
+        while tokens > 0 and len(answered) < rounds:
             most = most_drafts(self.scheme.max_drafts, tokens)
             composed = node if stepwise else edge.compose(node, most)
             while stepwise and len(composed.drafts) < most and not composed.full:
@@ -102,14 +89,14 @@ class Bench:
             view, verified = cloud.verify(view, parts)
             node, committed = edge.resolve(composed, verified.reply)
             tokens -= len(committed)
-            said.append((len(composed.drafts), committed))
+            answered.append((len(composed.drafts), committed))
             if least is not None and tokens > 0 and composed.full:
                 cloud.receive(view, ())
                 view, verified = cloud.verify(view, ())
                 node, committed = edge.resolve(node, verified.reply)
                 tokens -= 1
-                said.append((0, committed))
-        return said
+                answered.append((0, committed))
+        return answered
 
 
 def one_more(edge: EdgeSession, node: EdgeNode, least: float | None) -> EdgeNode:

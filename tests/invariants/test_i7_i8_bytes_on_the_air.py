@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from cells import BY_IDS, HEADER_BITS, SPECULATIVE, busy, cell, link
-from plants import Ran, Watch, ran
+from plants import AirWatch, Ran, ran
 
 from channels.codec import draft_scalars, wire
 from simulator.protocols.accounts import token_bytes
-from simulator.results.observer import Airing
 from simulator.schemes import Dssd, KSqs
 from simulator.timing.messages import Message
 
 Lengths = dict[str, list[int]]
 
 
-class OnAir(Watch):
-    """Adds up what is put on the air, headers apart, by link."""
+def noted(monkeypatch: pytest.MonkeyPatch, *encoders: tuple[object, str, str]) -> Lengths:
+    """By what each (owner, name, what) encodes, the lengths in bytes of what it has returned since."""
+    made: Lengths = defaultdict(list)
+    token_bytes.cache_clear()  # prompts that other tests have encoded
+    for owner, name, what in encoders:
+        encode: Callable[..., Any] = getattr(owner, name)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.bits = {"uplink": 0, "downlink": 0}
-
-    def on_packet(self, airing: Airing) -> None:
-        self.bits[airing.link] += airing.bits - HEADER_BITS
-
-
-def made_and_sent(scheme: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Lengths, dict[str, int], Ran]:
-    """The bytes of each message where they are made, the bits on the air, by way, and the run; on links that lose
-    nothing."""
-    made: Lengths = {"uplink": [], "downlink": []}
-
-    def spy(owner: object, name: str, way: str) -> None:
-        original: Callable[..., bytes | tuple[bytes, ...]] = getattr(owner, name)
-
-        def counted(*args: object) -> bytes | tuple[bytes, ...]:
-            encoded = original(*args)
-            made[way] += [len(encoded)] if isinstance(encoded, bytes) else map(len, encoded)
+        def counted(*args: object, encode: Callable[..., Any] = encode, what: str = what) -> Any:
+            encoded = encode(*args)
+            made[what] += [len(encoded)] if isinstance(encoded, bytes) else map(len, encoded)
             return encoded
 
         monkeypatch.setattr(owner, name, counted)
+    return made
 
-    spy(type(cell(scheme).scheme), "encode_parts", "uplink")
-    token_bytes.cache_clear()  # prompts that other tests have encoded
-    spy(wire, "encode_tokens", "uplink")
-    spy(wire, "encode_feedback", "downlink")
-    on_air = OnAir()
+
+def made_and_sent(scheme: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Lengths, dict[str, int], Ran]:
+    """The bytes of each message where they are made, the bits on the air, by direction, and the run; on links that lose
+    nothing."""
+    drafting = type(cell(scheme).scheme), "encode_parts", "uplink"
+    made = noted(monkeypatch, drafting, (wire, "encode_tokens", "uplink"), (wire, "encode_feedback", "downlink"))
+    on_air = AirWatch()
     run = ran(cell(scheme), watch=on_air)
-    return made, on_air.bits, run
+    return made, on_air.payload_bits, run
 
 
 @pytest.mark.parametrize("scheme", [*SPECULATIVE, *BY_IDS])
@@ -70,35 +62,25 @@ def test_i7_bits_charged_are_those_of_the_bytes(scheme: str, monkeypatch: pytest
 
 def test_i7_packets_that_a_full_buffer_drops_are_not_charged() -> None:
     """The table, the link and an observer count what went on the air, of rounds and in all."""
-    on_air = OnAir()
+    on_air = AirWatch()
     window = {"kind": "selective_repeat", "window": 8}
     run = ran(cell("k_sqs", uplink=link(1e4, mtu_bits=360, buffer_packets=1, arq=window)), watch=on_air)
     uplink, result = run.plant.links[0], run.result
     assert uplink.dropped > 100 and uplink.lost == 0
     charged = result.summary["uplink_bits_per_token"] * result.requests["output_tokens"].sum()
     packets = uplink.sent - uplink.dropped
-    assert uplink.bits_sent == on_air.bits["uplink"] + HEADER_BITS * packets == pytest.approx(charged)
+    assert uplink.bits_sent == on_air.payload_bits["uplink"] + HEADER_BITS * packets == pytest.approx(charged)
     rounds = result.rounds
     assert (rounds["uplink_bits"] == rounds["payload_bits"] + HEADER_BITS * rounds["uplink_attempts"]).all()
 
 
 @pytest.mark.parametrize("scheme", ["dssd", {"kind": "dssd", "precision": "half"}, "asym"])
-def test_i7_corrections_and_distributions_are_charged_as_encoded(
-    scheme: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_i7_corrections_and_distributions_are_charged_as_encoded(scheme, monkeypatch):
     """Up: the prompt, and of each round a packet behind the correction of the round before, if it had one. Down: a
     count, and the bonus token or a distribution."""
-    made: Lengths = {"packets": [], "tokens": [], "prompts": []}
-
-    def spy(owner: object, name: str, what: str) -> None:
-        original: Callable[..., bytes] = getattr(owner, name)
-        monkeypatch.setattr(owner, name, lambda *args: [each := original(*args), made[what].append(len(each))][0])
-
-    token_bytes.cache_clear()
-    spy(wire, "encode_tokens", "prompts")
-    spy(draft_scalars, "encode", "packets")
-    spy(draft_scalars, "encode_token", "tokens")
-    on_air = OnAir()
+    packets, tokens = (draft_scalars, "encode", "packets"), (draft_scalars, "encode_token", "tokens")
+    made = noted(monkeypatch, (wire, "encode_tokens", "prompts"), packets, tokens)
+    on_air = AirWatch()
     rounds = ran(cell(scheme), watch=on_air).result.rounds
     rejected = rounds["accepted"] < rounds["drafted"]
     last = ~rounds.duplicated(["device", "request"], keep="last")
@@ -106,11 +88,11 @@ def test_i7_corrections_and_distributions_are_charged_as_encoded(
     assert rejected.any() and not rejected.all() and owed
     width = 1  # ids of 6 bits, in a byte
     assert set(made["tokens"]) == {width} and len(made["tokens"]) == owed + (~rejected).sum()
-    assert on_air.bits["uplink"] == 8 * sum((*made["packets"], *made["prompts"])) + 8 * width * owed
+    assert on_air.payload_bits["uplink"] == 8 * sum((*made["packets"], *made["prompts"])) + 8 * width * owed
     behind = told.shift(fill_value=False)
     packet_bits = 8 * np.ceil((rounds["drafted"] * (6 + 7) + 1) / 8)
     assert (rounds["payload_bits"] == packet_bits + 8 * width * behind).all()
-    assert on_air.bits["downlink"] == rounds["reply_bits"].sum()
+    assert on_air.payload_bits["downlink"] == rounds["reply_bits"].sum()
     assert (rounds["reply_bits"][~rejected] == 8 + 8 * width).all()
     if scheme != "asym":
         assert (rounds["reply_bits"][rejected] == 8 + (32 if scheme == "dssd" else 16) * 64).all()
@@ -151,36 +133,28 @@ def test_i8_a_corrupted_encoder_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
         assert isinstance(caught.value, wire.CodecError) or "I8" in str(caught.value)
 
 
-def test_i8_sees_a_scalar_of_another_draft(monkeypatch: pytest.MonkeyPatch) -> None:
-    encode = Dssd.encode_parts
-
-    def other(self: Dssd, drafts: Sequence[wire.Draft], *args: object) -> tuple[bytes, ...]:
-        shifted = [wire.Draft(d.token, d.support, d.counts + (d.support == d.token)) for d in drafts]
-        return encode(self, shifted, *args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Dssd, "encode_parts", other)
-    with pytest.raises(AssertionError, match="I8: the qhat"):
-        ran(busy({"kind": "dssd", "resolution": 101}))
-
-
 def another_token(draft: wire.Draft) -> wire.Draft:
     others = draft.support[draft.support != draft.token]
     return wire.Draft(int(others[0]), draft.support, draft.counts) if others.size else draft
 
 
-def another_distribution(draft: wire.Draft) -> wire.Draft:
-    return wire.Draft(draft.token, draft.support, draft.counts[::-1])
-
-
-@pytest.mark.parametrize(("sent", "said"), [(another_token, "I8: the drafts"), (another_distribution, "I8: the qhat")])
-def test_i8_sees_a_sound_payload_of_other_drafts(
-    sent: Callable[[wire.Draft], wire.Draft], said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    encode = KSqs.encode_parts
-
-    def other(self: KSqs, drafts: Sequence[wire.Draft], *args: object) -> tuple[bytes, ...]:
-        return encode(self, [sent(draft) for draft in drafts], *args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(KSqs, "encode_parts", other)
-    with pytest.raises(AssertionError, match=said):
-        ran(busy())
+@pytest.mark.parametrize(
+    ("scheme", "other", "message"),
+    [
+        (KSqs(), another_token, "I8: the drafts"),
+        (KSqs(), lambda draft: wire.Draft(draft.token, draft.support, draft.counts[::-1]), "I8: the qhat"),
+        (
+            Dssd(resolution=101),
+            lambda draft: wire.Draft(draft.token, draft.support, draft.counts + (draft.support == draft.token)),
+            "I8: the qhat",
+        ),
+    ],
+    ids=["another token", "another distribution", "another scalar"],
+)
+def test_i8_sees_a_sound_payload_of_other_drafts(scheme, other, message, monkeypatch):
+    encode = type(scheme).encode_parts
+    monkeypatch.setattr(
+        type(scheme), "encode_parts", lambda self, drafts, *given: encode(self, [*map(other, drafts)], *given)
+    )
+    with pytest.raises(AssertionError, match=message):
+        ran(busy(scheme.model_dump()))

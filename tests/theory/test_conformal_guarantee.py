@@ -77,14 +77,6 @@ def test_theorem_holds_after_every_draft_whatever_the_step_start_and_target(adve
         assert not rule.papers_excess_holds or most <= rule.papers_excess + ROUNDING, rule
 
 
-@pytest.mark.parametrize(("step", "initial"), [(1e-3, 0.1), (1e-2, 0.5), (0.1, 1.0), (3.0, 0.2)])
-def test_adversaries_come_within_a_draft_of_our_bound(step: float, initial: float) -> None:
-    """So no smaller bound of this form is true."""
-    for target in (0.0, 5e-4):
-        rule = Conformal(target, step, initial)
-        assert -ROUNDING <= rule.most_excess - excesses(rule).max() <= 1
-
-
 def test_papers_bound_is_false_beyond_its_step() -> None:
     rule = Conformal(0.0, 3.0, 0.2)
     assert not rule.papers_excess_holds and excesses(rule).max() > rule.papers_excess + 0.1
@@ -112,15 +104,6 @@ def test_shipped_rule_keeps_its_bounds_against_distributions_chosen_by_one_who_s
         assert not rule.papers_excess_holds or (excess <= rule.papers_excess + ROUNDING).all()
 
 
-def test_shipped_rule_clipped_at_0_breaks_them() -> None:
-    """On V tokens the threshold must climb to 1/V within a draft to be robbed again: eta alpha >= 1/V."""
-    target, step, initial = 0.2, 0.1, 0.1
-    whole, clipped = Conformal(target, step, initial), ClippedAtZero(target, step, initial)
-    excess = dropped_at_worst(clipped, V, 600)[-1] - 600 * target
-    assert excess > 5 * max(whole.most_excess, whole.papers_excess)
-    assert dropped_at_worst(whole, V, 600)[-1] - 600 * target <= whole.most_excess
-
-
 @pytest.mark.parametrize("beta", [-0.2, 0.0, 1e-9, 0.01, 1 / V, 0.0157, 0.1, 0.6, 1.0])
 def test_no_distribution_drops_more_at_a_threshold_than_the_adversary_thinks(beta: float) -> None:
     """Everything but one token above 1/V, V - 1 times the threshold below, nothing at 0."""
@@ -136,7 +119,8 @@ def test_no_distribution_drops_more_at_a_threshold_than_the_adversary_thinks(bet
 
 @pytest.mark.parametrize(("step", "initial"), [(1e-3, 0.1), (1e-2, 0.5), (0.1, 1.0), (0.1, 0.1), (3.0, 0.2)])
 def test_shipped_rule_is_driven_close_to_its_bound(step: float, initial: float) -> None:
-    """All but what V tokens cannot do: 1/V of a draft, and the last 1/V of the threshold."""
+    """All but what V tokens cannot do: 1/V of a draft, and the last 1/V of the threshold. So no smaller bound of this
+    form is true."""
     rule = Conformal(5e-4, step, initial)
     worst = max(dropped_at_worst(rule, V, 2000) - rule.target * np.arange(2001))
     assert 0 <= rule.most_excess - worst <= 1 / V + 1.01 / (step * V)

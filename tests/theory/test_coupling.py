@@ -55,9 +55,7 @@ def test_the_bound_is_met_where_the_distributions_share_all_but_one_token_each()
         assert matches(p, q) == pytest.approx((1 - t) / (1 + t), abs=1e-14)
 
 
-def test_rejection_is_met_by_a_certain_distribution_and_by_any_two_distributions_on_two_tokens_and_by_few_others() -> (
-    None
-):
+def test_rejection_is_met_by_a_certain_distribution_and_by_any_two_distributions_on_two_tokens_and_by_few_others():
     p, q = np.array([0.2, 0.5, 0.3]), np.array([0.5, 0.3, 0.2])
     for one, other in ((p, np.array([0.0, 1.0, 0.0])), (np.array([0.7, 0.3]), np.array([0.4, 0.6])), (p, p)):
         assert matches(one, other) == pytest.approx(1 - float(total_variation(one, other)), abs=1e-14)
@@ -84,7 +82,7 @@ def test_the_shipped_race_agrees_as_often_as_the_closed_form_says(name: str) -> 
     verdicts = [
         couple(np.array([p, p]), np.array([d]), np.array([e, e])) for d, e in zip(drafted, exponentials, strict=True)
     ]
-    agreed, chance = sum(verdict.accepted for verdict in verdicts), matches(p, q)
+    agreed, chance = sum(result.accepted for result in verdicts), matches(p, q)
     assert abs(agreed - count * chance) <= 5 * math.sqrt(count * chance * (1 - chance))
     for distribution, winners in ((q, drafted), (p, [race(p, each) for each in exponentials])):
         shares = np.bincount(winners, minlength=p.size) / count

@@ -44,19 +44,6 @@ def test_free_links_leave_compute_alone(scheme: str) -> None:
     assert result.requests["latency_s"].sum() == pytest.approx(verify_s + draft_s, rel=1e-12)
 
 
-def test_cloud_only_equals_its_closed_form() -> None:
-    result = simulate(cell("cloud_only", bps=1e4))
-    prompt_bits = 8 * math.ceil((8 * 6 + 1) / 8)
-    reply_bits = 8 * math.ceil(math.log2(2 * 64) / 8)
-    expected = (
-        (prompt_bits + HEADER_BITS) / 1e4 + 0.02  # prompt up
-        + 24 * 0.02  # passes: the first reads the prompt
-        + (reply_bits + HEADER_BITS) / 1e7 + 0.02  # last token down
-    )  # fmt: skip
-    assert result.requests["latency_s"].to_numpy() == pytest.approx([expected] * 2, rel=1e-12)
-    assert result.requests["cloud_decode_s"].to_numpy() == pytest.approx([23 * 0.02] * 2)
-
-
 def test_speculative_round_equals_its_closed_form() -> None:
     """One round trip, spelled out: K-SQS with room for a single draft a round and nothing lost."""
     result = simulate(cell({"kind": "k_sqs", "k": 4, "max_drafts": 1}, bps=1e4))

@@ -111,11 +111,11 @@ class Point:
         place = Deployment(cell.edge.latency, cell.cloud.latency, cell.cloud.drafter_latency, self.prompt_tokens,
                       self.output_tokens, half, half, self.bps, id_bits=ID_BITS)  # fmt: skip
         rounds = [Rounds(tuple(along.survival(drafts).tolist())) for drafts in LENGTHS]
-        told = {"cloud_only": [cloud_only(place)], "colocated": [colocated(place, each) for each in rounds]}
-        told |= {kind: [at_the_edge(place, each, bits) for each in rounds]
+        message = {"cloud_only": [cloud_only(place)], "colocated": [colocated(place, each) for each in rounds]}
+        message |= {kind: [at_the_edge(place, each, bits) for each in rounds]
                  for kind, bits in BITS[self.temperature].items()}  # fmt: skip
-        best = {kind: min(range(len(each)), key=lambda i: each[i].latency_s) for kind, each in told.items()}
-        return {kind: (LENGTHS[place], told[kind][place]) for kind, place in best.items()}
+        best = {kind: min(range(len(each)), key=lambda i: each[i].latency_s) for kind, each in message.items()}
+        return {kind: (LENGTHS[place], message[kind][place]) for kind, place in best.items()}
 
     def simulated(self, lengths: dict[str, int], requests: int = 0) -> dict[str, tuple[float, float]]:
         """By kind, the mean latency and the mean time per token."""
@@ -139,10 +139,10 @@ class Comparison:
     @classmethod
     def at(cls, index: int) -> Comparison:
         point = Point.drawn(index)
-        told = point.predicted()
-        sent = {kind: drafts for kind, (drafts, _) in told.items() if point.temperature or kind != "k_sqs"}
+        message = point.predicted()
+        sent = {kind: drafts for kind, (drafts, _) in message.items() if point.temperature or kind != "k_sqs"}
         found = point.simulated(sent)  # one-hot distributions: the same rejections, and more bits, as ids alone
-        said = {kind: (times.latency_s, times.tpot_s) for kind, (_, times) in told.items()}
+        said = {kind: (times.latency_s, times.tpot_s) for kind, (_, times) in message.items()}
         return cls(point, _ratios(said), _ratios(found))
 
 
@@ -178,9 +178,7 @@ def test_with_one_acceptance_for_all_drafts_a_round_commits_a_geometric_sum() ->
 
 
 @pytest.mark.parametrize(("acceptance", "drafts", "tokens"), [(0.3, 1, 16), (0.6, 4, 32), (0.9, 8, 100)])
-def test_rounds_and_spared_drafts_of_an_answer_are_those_of_a_count_by_hand(
-    acceptance: float, drafts: int, tokens: int
-) -> None:
+def test_rounds_and_spared_drafts_of_an_answer_are_those_of_a_count_by_hand(acceptance, drafts, tokens):
     """Backwards over tokens still to come, each round by each number of accepted drafts; the closed forms are those of
     long answers, to which the exact ones come within .02 rounds and .1 drafts at these lengths."""
     rounds, made = [0.0], [0.0]
@@ -253,10 +251,10 @@ def test_far_from_the_border_the_closed_form_names_the_faster_at_points_off_the_
     asked, index = 0, 0
     while asked < 6:
         point, index = Point.drawn(index), index + 1
-        told = point.predicted() if point.output_tokens < 40 and not point.temperature else {}
-        margin = np.log(told["coupled"][1].latency_s / told["cloud_only"][1].latency_s) if told else 0.0
+        message = point.predicted() if point.output_tokens < 40 and not point.temperature else {}
+        margin = np.log(message["coupled"][1].latency_s / message["cloud_only"][1].latency_s) if message else 0.0
         if abs(margin) > 0.3:
-            found = point.simulated({kind: told[kind][0] for kind in ("cloud_only", "coupled")}, requests=5)
+            found = point.simulated({kind: message[kind][0] for kind in ("cloud_only", "coupled")}, requests=5)
             assert (margin < 0) == (found["coupled"][0] < found["cloud_only"][0]), point
             asked += 1
 

@@ -53,8 +53,8 @@ def test_labels_are_the_verifiers_distribution(written):
     wanted = distributions.gather(-1, windows.top.long())
     assert (labelled - wanted).abs().sum(-1).mean() / 2 < 0.02
     assert wanted.sum() > 0.98 * distributions.topk(TOP).values.sum()
-    judged = (hidden.float() @ verifier.model.embed_tokens.weight.detach().T).softmax(-1)
-    assert (judged - distributions).abs().sum(-1).mean() / 2 < 0.02
+    verified = (hidden.float() @ verifier.model.embed_tokens.weight.detach().T).softmax(-1)
+    assert (verified - distributions).abs().sum(-1).mean() / 2 < 0.02
 
 
 def test_a_window_starts_with_its_prompt_and_goes_on_from_its_own_distribution(written):

@@ -31,8 +31,20 @@ Machine = Ints  # int64 [5], by the five names above
 
 
 def machine(mode: int) -> Machine:
-    """A machine at the start of a packet. A decoder must `start` first."""
+    """A machine at the start of a packet. A decoder must `start` first; `reader` does."""
     return np.array([mode, 0, FULL, 0, 0], dtype=np.int64)
+
+
+def reader(payload: bytes) -> tuple[Machine, Bytes]:
+    """A decoder at the start of a packet, and its buffer."""
+    io, buffer = machine(DECODE), np.frombuffer(bytearray(payload), dtype=np.uint8)
+    start(io, buffer)
+    return io, buffer
+
+
+def written(io: Machine, buffer: Bytes) -> bytes:
+    """The packet that an encoder has written, which its buffer holds whole."""
+    return buffer[: finish(io, buffer)].tobytes()
 
 
 @compiled

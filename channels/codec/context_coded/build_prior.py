@@ -76,13 +76,10 @@ def build(distributions: TextDistributions, size: Size, seed: int, start: Stored
         for each, other in zip(halves, reversed(halves), strict=True)
     ]
     model = fit_context_model(examples, distributions.embedding, size.batches, seed)
-    return trained(whole._replace(**model._asdict()), kept, size.positions, size.steps, seed)
-
-
-def trained(untrained: StoredPrior, kept: TextDistributions, positions: int, steps: int, seed: int) -> StoredPrior:
-    """The prior with a network fitted on drafts from distributions that nothing else was made from."""
-    trace = questions(kept, tables(untrained), positions, seed)
-    first, first_bias, second, second_bias = fit_network(trace, steps, seed)
+    untrained = whole._replace(**model._asdict())
+    # the network is fitted on drafts from distributions that nothing else was made from
+    trace = questions(kept, tables(untrained), size.positions, seed)
+    first, first_bias, second, second_bias = fit_network(trace, size.steps, seed)
     return untrained._replace(first=first, first_bias=first_bias, second=second, second_bias=second_bias)
 
 

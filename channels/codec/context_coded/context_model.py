@@ -1,4 +1,4 @@
-"""What the whole context says of a token, beyond its last one: a small language model in integers.
+"""What the whole context adds for a token, beyond its last one: a small language model in integers.
 
 Each id has a vector of WIDTH small integers. The last LAST tokens' vectors, and the sum of all in the window, each
 15/16 as heavy as the next, pass one hidden layer of rectified HIDDEN units and give a vector h; h v(x), in 1/32 octave,

@@ -1,12 +1,12 @@
 """Which tokens the receiver would expect in a draft's support, and how much: the candidates, best first.
 
 A candidate's weight, Q30, is (1 - g - c) b + g f + c r. b is the prior's distribution after the last token w (its row,
-plus what the row leaves over times the unigram), raised by what `context_model` says of the token and divided by the
-sum of all, those not listed unraised; f how often the token followed w in the context, three times as much where the
-token before w agreed too; r how often it occurs in the context. g = 2/5 n / (n + 2) for n followers; c = 1/32.
-Candidates are listed once each: of w's row, largest weight first, those of at least 1 / (RAISE FINENESS ell); the most
-frequent tokens, COMMON ell of them, at most MOST_COMMON; the context's last WINDOW tokens, oldest first. Those stay
-whose weight is at least 1 / (FINENESS ell).
+plus what the row leaves over times the unigram), raised by `context_model` and divided by the sum of all, those not
+listed unraised; f how often the token followed w in the context, three times as much where the token before w agreed
+too; r how often it occurs in the context. g = 2/5 n / (n + 2) for n followers; c = 1/32. Candidates are listed once
+each: of w's row, largest weight first, those of at least 1 / (RAISE FINENESS ell); the most frequent tokens, COMMON ell
+of them, at most MOST_COMMON; the context's last WINDOW tokens, oldest first. Those stay whose weight is at least 1 /
+(FINENESS ell).
 """
 
 from __future__ import annotations

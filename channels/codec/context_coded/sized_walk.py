@@ -6,8 +6,8 @@ uniform among the numbers of that length up to V. Then, down the `expected_token
 once K are. If the list ends first, the ranks of the others follow as in `tail`. The counts follow in id order, as
 `enumerative` describes.
 
-Candidates and network take this for a lattice of ELL on at most K ids: what is left of it and the least count are both
-told as ELL (K - found) / K, a count of the draft before as count * ELL over their sum; rounded down, and 1 at least.
+Candidates and network take this for a lattice of ELL on at most K ids: what is left of it and the least count both
+enter as ELL (K - found) / K, a count of the draft before as count * ELL over their sum; rounded down, and 1 at least.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _code_size(io: Machine, buffer: Bytes, size: int, before: int, most: int) ->
     length = 1 + uniform(io, buffer, bit_length(size) - 1, bit_length(most))
     least = 1 << (length - 1)
     size = least + uniform(io, buffer, size - least, min(least, most - least + 1))
-    if size == before:  # which the bit would have told
+    if size == before:  # which the bit would have stated
         io[FAILED] = INVALID
     return size
 

@@ -1,4 +1,4 @@
-"""The code `recoded`: the same counts in fewer bits, because the receiver knows some language too.
+"""The code `recoded`, context-modelled: the same counts in fewer bits, as the receiver knows some language too.
 
 Both ends list the tokens they expect (`expected_tokens`), best first, and walk down the list; r is what is left of ell,
 s how many more ids the support may hold. For each candidate: is its count positive? If so, and s > 1: is it at least 2,
@@ -14,9 +14,9 @@ S(x) the unigram weight of the free ranks from x on, and t ranks still to come f
 1 - (S(x) / S(a))^t, in units of 2^-32 and one unit more for each free rank; then the same with t - 1 from the rank
 after it. Counts travel before ranks, in the order of the ranks.
 
-What the network is asked on a walk down the candidates, and what it is told.
+The questions to the network on a walk down the candidates, and its inputs.
 
-Its INPUTS are logarithms in 1/32 octave and small numbers times 32: what the prior says of the candidate, what the
+Its INPUTS are logarithms in 1/32 octave and small numbers times 32: what the prior has of the candidate, what the
 context and the draft before do, where the walk stands, and the format. All of it is a function of (format, context,
 drafts already decoded). Those of candidates are worked out BLOCK at a time, as most walks end early.
 """
@@ -218,8 +218,8 @@ class WalkSetting(NamedTuple):
     factorials: Ints
     resolution: int
     largest_support: int
-    trace: Int32s  # [rows, INPUTS + 2]: inputs, head, answer; no rows: nothing is traced
-    traced: Ints  # [1] rows filled
+    trace: Int32s = np.zeros((0, INPUTS + 2), np.int32)  # [rows, INPUTS + 2]: inputs, head, answer; no rows: no trace
+    traced: Ints = np.zeros(1, np.int64)  # [1] rows filled
 
 
 @compiled

@@ -19,7 +19,7 @@ class Estimates(NamedTuple):
     """Sums over rounds with drafts, discounted; a policy's state may begin with them. All 0 before the first."""
 
     accepted: float = 0.0
-    judged: float = 0.0
+    verified: float = 0.0
     rounds: float = 0.0
     drafted: float = 0.0
     bits: float = 0.0
@@ -27,20 +27,20 @@ class Estimates(NamedTuple):
     bits_squared: float = 0.0
     bits_seconds: float = 0.0
 
-    def judge(self, verdict: SeenVerdict, weight: float) -> Self:
+    def with_acceptance(self, result: SeenVerdict, weight: float) -> Self:
         """With the acceptance of one round more; those before weigh `weight` of what they did."""
-        judged = verdict.accepted + (verdict.accepted < verdict.drafted)
-        return self._replace(accepted=weight * self.accepted + verdict.accepted, judged=weight * self.judged + judged)
+        new = result.accepted + (result.accepted < result.drafted)
+        return self._replace(accepted=weight * self.accepted + result.accepted, verified=weight * self.verified + new)
 
-    def time(self, verdict: SeenVerdict, weight: float) -> Self:
+    def time(self, result: SeenVerdict, weight: float) -> Self:
         """With the time of one round more. A request's first round tells nothing: it may have waited for the prompt."""
-        bits, seconds = float(verdict.payload_bits), verdict.answered_s - verdict.sent_s
-        new = (1.0, verdict.drafted, bits, seconds, bits * bits, bits * seconds)
+        bits, seconds = float(result.payload_bits), result.answered_s - result.sent_s
+        new = (1.0, result.drafted, bits, seconds, bits * bits, bits * seconds)
         return type(self)(*self[:2], *(weight * old + more for old, more in zip(self[2:], new, strict=True)))
 
     def acceptance(self, prior: float) -> float:
         """The acceptance of a draft that is verified, as if one more had been accepted with probability `prior`."""
-        return (self.accepted + prior) / (self.judged + 1.0)
+        return (self.accepted + prior) / (self.verified + 1.0)
 
     @property
     def bits_per_draft(self) -> float:

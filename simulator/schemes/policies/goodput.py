@@ -55,5 +55,5 @@ class Goodput(Policy):
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
         return decide(Now.of(view, Learned.at(view, state)), Exploring(self.learning_rounds, self.trial_every))
 
-    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
-        return Learned.after(verdict, state).floats()
+    def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
+        return Learned.after(result, state).floats()

@@ -83,14 +83,14 @@ def best_round(now: Now, rung: int, hope: float = 0.0) -> Cycle:
     """The length with the largest goodput under this operating point, of those that the round may have; the shortest of
     equals. `hope`: by how many standard deviations acceptance is taken to be better than estimated."""
     learned, link = now.learned, now.learned.link
-    seconds = learned.header_bits * now.per_bit_s + link.delay_s + learned.cloud.judge_s
+    seconds = learned.header_bits * now.per_bit_s + link.delay_s + learned.cloud.verify_s
     draft_s = learned.pass_s.known(0.0) + learned.draft_bits(rung) * now.per_bit_s
     tokens, survival, best, more = 1.0, 1.0, None, hope * learned.acceptance.doubt(rung)
     for length in range(1, now.view.most_drafts + 1):
-        told = None if now.foreseen is None or length > 1 else now.foreseen[rung]
-        survival *= (
-            min(MOST_ACCEPTANCE, learned.acceptance.of_position(rung, length - 1) + more) if told is None else told
-        )
+        foreseen = None if now.foreseen is None or length > 1 else now.foreseen[rung]
+        if foreseen is None:
+            foreseen = min(MOST_ACCEPTANCE, learned.acceptance.of_position(rung, length - 1) + more)
+        survival *= foreseen
         tokens, seconds = tokens + survival, seconds + draft_s
         made = Cycle(rung, length, tokens, seconds)
         if best is None or made.goodput > best.goodput * (1 + 1e-12):
@@ -187,14 +187,14 @@ def draft_on(now: Now) -> Action:
     bin_ = None if view.distribution is None else distribution_bin(view.distribution)
     if bin_ is not None:
         learned.acceptance.look(bin_)
-    told = None if now.foreseen is None else now.foreseen[rung]
-    accepted = learned.acceptance.estimate(rung, position, bin_) if told is None else told
+    foreseen = None if now.foreseen is None else now.foreseen[rung]
+    accepted = learned.acceptance.estimate(rung, position, bin_) if foreseen is None else foreseen
     wanted = position < learned.target if learned.target else goes_on(now, accepted)
     if not wanted:
         return SEND
     if bin_ is None:
         learned.asked_s = view.now_s
-    if bin_ is not None or told is not None:
+    if bin_ is not None or foreseen is not None:
         learned.bins.append(NO_DISTRIBUTION if bin_ is None else float(bin_))
         learned.survival *= accepted
     return DraftOne(rung)

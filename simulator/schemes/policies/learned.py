@@ -77,10 +77,10 @@ class Learned:
         return learned
 
     @classmethod
-    def after(cls, verdict: SeenVerdict, state: PolicyState) -> Self:
+    def after(cls, result: SeenVerdict, state: PolicyState) -> Self:
         """What a state holds, and what a verification result says."""
         learned = cls.of(state, int(state[0]))
-        learned.judge(verdict)
+        learned.learn(result)
         return learned
 
     def floats(self) -> PolicyState:
@@ -112,7 +112,7 @@ class Learned:
         if not isnan(self.asked_s):
             self.pass_s.observe(view.now_s - self.asked_s, PASS_MEMORY)
             self.asked_s = nan
-        while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all where no laws are told
+        while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all
             self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
             self.bins.append(NO_DISTRIBUTION)
         answered_s = view.verdicts[-1].answered_s if view.verdicts else nan
@@ -138,16 +138,16 @@ class Learned:
                 network_s = last.answered_s - last.sent_s - (0.0 if isnan(served_s) else served_s)
                 self.link.observe(last.sent_s, on_air, network_s, bool(self.scheduled))
 
-    def judge(self, verdict: SeenVerdict) -> None:
+    def learn(self, result: SeenVerdict) -> None:
         """Takes what a verification result says of acceptance, bits and the time between two tokens of the cloud's."""
-        if verdict.drafted:
+        if result.drafted:
             bins = [None if bin_ == NO_DISTRIBUTION else int(bin_) for bin_ in self.bins]
-            self.acceptance.judge(verdict.rung, bins, verdict.drafted, verdict.accepted)
-            self.bits[verdict.rung].observe(verdict.payload_bits / verdict.drafted, PASS_MEMORY)
+            self.acceptance.observe(result.rung, bins, result.drafted, result.accepted)
+            self.bits[result.rung].observe(result.payload_bits / result.drafted, PASS_MEMORY)
         elif self.row_is_new:
             self.row_is_new = 0.0
         else:
-            self.cloud.observe_decoding(verdict.answered_s - verdict.sent_s)
+            self.cloud.observe_decoding(result.answered_s - result.sent_s)
         self.bins = []
         self.survival = 1.0
         self.asked_s = nan

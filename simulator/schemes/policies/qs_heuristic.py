@@ -48,17 +48,17 @@ class QsHeuristic(Policy):
         return (*Estimates(), 1.0, 1.0, 1.0) if last is None else last
 
     def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
-        good, stood, _ = state[_PLACES:]
+        good, accepted, _ = state[_PLACES:]
         before = (*state[:-1], float(not view.verdicts))
-        length = round(self.short + (self.long - self.short) * (good + stood) / 2)
+        length = round(self.short + (self.long - self.short) * (good + accepted) / 2)
         return DraftRound(min(length, view.most_drafts), view.rungs - 1 if good else 0), before
 
-    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
-        if not verdict.drafted:
+    def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
+        if not result.drafted:
             return state
         keep, known, (good, _, first) = 1.0 - 1.0 / self.memory_rounds, Estimates(*state[:_PLACES]), state[_PLACES:]
         if not first:
-            away_s = verdict.answered_s - verdict.sent_s
-            good = float(not known.rounds or away_s <= known.away_s(verdict.payload_bits) * (1 + AS_LONG))
-            known = known.time(verdict, keep)
-        return (*known, good, float(verdict.accepted == verdict.drafted), first)
+            away_s = result.answered_s - result.sent_s
+            good = float(not known.rounds or away_s <= known.away_s(result.payload_bits) * (1 + AS_LONG))
+            known = known.time(result, keep)
+        return (*known, good, float(result.accepted == result.drafted), first)

@@ -41,15 +41,15 @@ class RunningAcceptance(Policy):
         length = self.best_length(known, pass_s, view.most_drafts)
         return DraftRound(length), (*known, begun_s, pass_s, weight)
 
-    def learn(self, verdict: SeenVerdict, state: PolicyState) -> PolicyState:
-        if not verdict.drafted:
+    def learn(self, result: SeenVerdict, state: PolicyState) -> PolicyState:
+        if not result.drafted:
             return state
         keep = 1.0 - 1.0 / self.memory_rounds
         known, (begun_s, pass_s, weight) = Estimates(*state[:_PLACES]), state[_PLACES:]
         if begun_s >= 0:
-            known, weight = known.time(verdict, keep), keep * weight + 1.0
-            pass_s += ((verdict.sent_s - begun_s) / verdict.drafted - pass_s) / weight
-        return (*known.judge(verdict, keep), -1.0, pass_s, weight)
+            known, weight = known.time(result, keep), keep * weight + 1.0
+            pass_s += ((result.sent_s - begun_s) / result.drafted - pass_s) / weight
+        return (*known.with_acceptance(result, keep), -1.0, pass_s, weight)
 
     def best_length(self, known: Estimates, pass_s: float, most: int) -> int:
         """1..most, the shortest of equals."""

@@ -113,7 +113,7 @@ class AcceptanceEstimate:
         """A distribution has been seen."""
         self.looked[bin_] += 1.0
 
-    def judge(self, rung: int, bins: Sequence[int | None], drafted: int, accepted: int) -> None:
+    def observe(self, rung: int, bins: Sequence[int | None], drafted: int, accepted: int) -> None:
         """A round was verified; `bins[n]` is that of the distribution of draft n, None where it was not looked at."""
         for n in range(min(accepted + 1, drafted)):
             place, bin_ = min(n, self.positions - 1), bins[n] if n < len(bins) else None
@@ -161,7 +161,7 @@ class LinkTimes:
     sum_zz: float = 0.0
     """The sums over rounds of u = 1 / x and z = y / x, and of their products (`sum_u` to `sum_zz`)."""
     least_s: float = nan
-    heard: float = 0.0
+    observed: float = 0.0
     total_s: float = 0.0
     """Time over which mean and variance are taken."""
     mean: float = 0.0
@@ -179,7 +179,7 @@ class LinkTimes:
     def observe(self, sent_s: float, bits: float, network_s: float, scheduled: bool) -> None:
         """A round sent then with so many bits on the air was so long in the network."""
         y = max(0.0, network_s)
-        self.least_s = y if not self.heard else min(y, self.least_s * RELAXED)
+        self.least_s = y if not self.observed else min(y, self.least_s * RELAXED)
         if scheduled:
             u, z = 1.0 / bits, y / bits
             keep = min(1.0, LINK_MEMORY / (self.count + 1.0))
@@ -189,12 +189,12 @@ class LinkTimes:
         self._follow(sent_s, max(0.0, y - self.delay_s) / bits)
 
     def _follow(self, sent_s: float, w: float) -> None:
-        self.heard = 1.0 if self.count < WARM else min(self.heard + 1.0, LINK_MEMORY)
-        if self.heard == 1.0:
+        self.observed = 1.0 if self.count < WARM else min(self.observed + 1.0, LINK_MEMORY)
+        if self.observed == 1.0:
             self.mean = self.best = w
             self.variance = self.total_s = 0.0
         else:
-            gap_s, steps = sent_s - self.last_s, self.heard - 1.0
+            gap_s, steps = sent_s - self.last_s, self.observed - 1.0
             self.gap_s += (gap_s - self.gap_s) / steps
             self.step += ((w - self.last) ** 2 - self.step) / steps
             self.total_s = min(self.total_s + gap_s, LINK_MEMORY * self.gap_s)
@@ -208,7 +208,7 @@ class LinkTimes:
     @property
     def delay_s(self) -> float:
         """D."""
-        if not self.heard and not self.count:
+        if not self.observed and not self.count:
             return 0.0
         n = max(self.count, 1.0)
         var_u, var_z = self.sum_uu / n - (self.sum_u / n) ** 2, self.sum_zz / n - (self.sum_z / n) ** 2
@@ -226,7 +226,7 @@ class LinkTimes:
 
     def per_bit_s(self, now_s: float) -> float:
         """The forecast of w."""
-        if not self.heard:
+        if not self.observed:
             return 0.0
         kept = exp((self.last_s - now_s) / self.coherence_s) if self.coherence_s else 0.0
         return max(0.0, self.mean + kept * (self.last - self.mean))
@@ -240,20 +240,20 @@ class CloudTimes:
     a stretch go from pass to pass, so that company may cost the one much and the other nothing.
     """
 
-    judge: RunningMean = field(default_factory=RunningMean)
+    verify: RunningMean = field(default_factory=RunningMean)
     decode: RunningMean = field(default_factory=RunningMean)
 
     def observe_verification(self, seconds: float) -> None:
         """A round was queued and served for so long."""
-        self.judge.observe(seconds, CLOUD_MEMORY)
+        self.verify.observe(seconds, CLOUD_MEMORY)
 
     def observe_decoding(self, seconds: float) -> None:
         """One token came so long after the one before it."""
         self.decode.observe(seconds, CLOUD_MEMORY)
 
     @property
-    def judge_s(self) -> float:
-        return self.judge.known(0.0)
+    def verify_s(self) -> float:
+        return self.verify.known(0.0)
 
     @property
     def decode_s(self) -> float:

@@ -1,8 +1,8 @@
 """Drafter-invariant speculative decoding: both ends run one race with shared randomness, and only ids travel.
 
 Daliri, Musco, Suresh, arXiv 2408.07978. The draft at a text position is argmin e_i / q_i, the verifier's own token
-there is argmin e_i / p_i with the same exponentials e: a draft stands iff the two agree, and the committed text is the
-verifier's, whatever the drafter and the link: whatever decides that a draft is sent or heard may look at it.
+there is argmin e_i / p_i with the same exponentials e: a draft is accepted iff the two agree, and the committed text is
+the verifier's, whatever the drafter and the link: whatever decides that a draft is sent or received may look at it.
 
 An id need not be sent as if nothing were known of it: the receiver holds the race that it won (`token` = raced, which
 the paper does not have).

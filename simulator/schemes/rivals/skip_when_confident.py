@@ -69,8 +69,8 @@ class WhereUnsure(Rejection):
     ) -> Verdict:
         def distribution_or_draft(prefix: tuple[int, ...]) -> Floats:
             place = len(prefix)
-            unjudged = place < len(received.drafts) and received.unjudged[place]
-            own: Floats = received.qhat[place] if unjudged else distribution_after(prefix)
+            unverified = place < len(received.drafts) and received.unverified[place]
+            own: Floats = received.qhat[place] if unverified else distribution_after(prefix)
             return own
 
         return super().judge(distribution_or_draft, received, uniforms, round_number, position)
@@ -119,8 +119,8 @@ class SkipWhenConfident(LatticeScheme):
         return draft, draft.counts
 
     def receive(self, drafts: Sequence[wire.Draft], format: wire.Format) -> Received:
-        unjudged = np.array([is_sure(draft.counts) for draft in drafts])
-        return replace(received(drafts, format.vocabulary), unjudged=unjudged)
+        unverified = np.array([is_sure(draft.counts) for draft in drafts])
+        return replace(received(drafts, format.vocabulary), unverified=unverified)
 
 
 @dataclass(frozen=True)

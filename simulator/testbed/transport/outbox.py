@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from channels.link.arq import Expiry, Packet, Sender
 from channels.link.link_config import answer_s
 from channels.link.losses import PacketIndex
-from channels.link.retransmission_timers import TimerJitter
+from channels.link.retransmission_timeout import TimerJitter
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell

@@ -181,7 +181,7 @@ class Cloud:
             share.job.queue_s += server.since_s - share.job.waits_since_s
             share.job.batch = len(server.shares)
             share.job.passes += 1
-            self.round_passes += share.completes and share.job.judged_drafts is not None
+            self.round_passes += share.completes and share.job.verified_drafts is not None
             share.job.report(share.state)
         later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True
@@ -313,7 +313,7 @@ class PassTimes:
         work = [(share.new_tokens, share.cached_tokens) for share in shares]
         verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s
         if self._judge_s or self._decode_s_per_draft:
-            verify_s += self._judging_s(shares)
+            verify_s += self._verification_s(shares)
         drafting = [share.drafting for share in shares if share.job.mirrors or share.job.cloud_drafts]
         if not drafting:
             return verify_s
@@ -330,6 +330,6 @@ class PassTimes:
         uniform = self._uniforms.uniform(*job.session, job.number, job.passes, place)
         return latency.drawn_s(work, uniform, self._spells.uniform(*job.session))
 
-    def _judging_s(self, shares: Sequence[Share]) -> float:
-        judged = [share.job.judged_drafts for share in shares if share.completes]
-        return sum(self._judge_s + self._decode_s_per_draft * drafts for drafts in judged if drafts is not None)
+    def _verification_s(self, shares: Sequence[Share]) -> float:
+        verified = [share.job.verified_drafts for share in shares if share.completes]
+        return sum(self._judge_s + self._decode_s_per_draft * drafts for drafts in verified if drafts is not None)

@@ -34,7 +34,7 @@ class Job:
     done: Callable[[], None]
     cloud_drafts: int = 0
     """Drafts that the cloud's own drafter makes for it before the pass."""
-    judged_drafts: int | None = None
+    verified_drafts: int | None = None
     """Drafts that are read and verified beside the pass; None where no round is: a prompt."""
     number: int = 0
     """Its place among the session's jobs."""

@@ -36,32 +36,18 @@ def random_distributions(number):
         yield p, resolution
 
 
-def check_against_slow_rule(number):
+@pytest.mark.parametrize("number", [4_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_counts_equal_the_slow_rule_bit_for_bit(number):
     for p, resolution in random_distributions(number):
-        assert quantize(p, resolution).tolist() == slow_quantize(p, resolution), (p, resolution)
-
-
-def test_counts_equal_the_slow_rule_bit_for_bit():
-    check_against_slow_rule(4_000)
-
-
-@pytest.mark.slow
-def test_counts_equal_the_slow_rule_on_100_000_distributions():
-    check_against_slow_rule(100_000)
-
-
-@given(distributions(max_size=60), st.integers(1, 5_000))
-def test_counts_are_non_negative_and_sum_to_the_resolution(p, resolution):
-    counts = quantize(p, resolution)
-    assert counts.dtype == np.int64
-    assert counts.min() >= 0
-    assert counts.sum() == resolution
-    assert counts.tolist() == slow_quantize(p, resolution)
+        counts = quantize(p, resolution)
+        assert counts.dtype == np.int64 and counts.min() >= 0 and counts.sum() == resolution
+        assert counts.tolist() == slow_quantize(p, resolution), (p, resolution)
 
 
 @given(distributions(max_size=60), st.integers(1, 5_000))
 def test_total_variation_is_within_the_covering_bound(p, resolution):
     counts = quantize(p, resolution)
+    assert counts.tolist() == slow_quantize(p, resolution)
     tv = np.abs(p / p.sum() - counts / resolution).sum() / 2
     assert tv <= covering_bound(p.size, resolution) + 1e-9
     assert covering_bound(p.size, resolution) <= p.size / (4 * resolution)

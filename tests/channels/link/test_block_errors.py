@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from channels.link.block_errors import BlockErrors, block_error_rate
 from channels.link.link_config import LinkConfig
-from channels.link.losses import Loss, LossProcess, PacketIndex
+from channels.link.losses import LossProcess
 from channels.link.rates import Fade, Position, Rate
 from channels.uniforms import Uniforms
 from kinds import ConfigError
@@ -114,25 +114,8 @@ def test_a_sender_short_of_capacity_loses_few_blocks_and_one_at_capacity_almost_
     assert least <= np.mean(chances) <= most
 
 
-def test_a_loss_with_a_process_alone_is_asked_over_any_curve(uniforms: Uniforms) -> None:
-    class Odd(Loss):
-        kind: Literal["odd_here"] = "odd_here"
-
-        def process(self, uniforms: Uniforms) -> LossProcess:
-            return self
-
-        def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-            return index[2] % 2 == 1
-
-    try:
-        process = Odd().over(Rate.of("rayleigh").curve(uniforms), uniforms)
-        assert [process.lost(0.0, 8, 1e3, (0, 0, k, 0, 0)) for k in range(3)] == [False, True, False]
-    finally:
-        del Loss.kinds["odd_here"]
-
-
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"loss": {"snr_db": None}}, r"loss.snr_db = null: must be a number where the rate is constant"),
         ({"rate": {"bps": 1e6}}, r"loss.snr_db = 3: a rate of 1e\+06 bit/s is above the capacity"),
@@ -143,10 +126,10 @@ def test_a_loss_with_a_process_alone_is_asked_over_any_curve(uniforms: Uniforms)
         ({"loss": {"coherence_s": 9e-6}}, r"greater than or equal to 0\.00001"),
     ],
 )
-def test_a_link_without_the_channel_that_its_loss_needs_is_refused(fields: dict[str, Any], told: str) -> None:
+def test_a_link_without_the_channel_that_its_loss_needs_is_refused(fields: dict[str, Any], message: str) -> None:
     for part, kind in (("loss", "block_errors"), ("rate", "constant"), ("arq", "selective_repeat")):
         fields = fields | {part: {"kind": kind, **fields.get(part, {})}}
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=message):
         LinkConfig.model_validate(fields)
 
 

@@ -182,22 +182,22 @@ def test_packets_that_nobody_acknowledges_add_up_to_too_many_changes(
 ) -> None:
     """However short each of them is, or the silence between two."""
 
-    def send(bits: float, gap_s: float, heard: bool) -> None:
+    def send(bits: float, gap_s: float, acknowledged: bool) -> None:
         curve = CheckedCurve(Rate.of(RATES[name]).curve(uniforms))
         position = Position(0.0)
         for _ in range(200):
             curve.forget(position.time_s)
             position = curve.finish(position, bits)
             position = curve.idle(position, position.time_s + gap_s)
-            if heard:
+            if acknowledged:
                 curve.heard()
 
-    send(long_bits, 0.0, heard=True)
-    send(10.0, 10.0, heard=True)
+    send(long_bits, 0.0, acknowledged=True)
+    send(10.0, 10.0, acknowledged=True)
     with pytest.raises(ConfigError, match="more than 1,000 times"):
-        send(long_bits, 0.0, heard=False)
+        send(long_bits, 0.0, acknowledged=False)
     with pytest.raises(ConfigError, match="more than 2,000 times"):
-        send(10.0, 10.0, heard=False)
+        send(10.0, 10.0, acknowledged=False)
 
 
 def test_a_horizon_changes_nothing_that_ends_before_it(uniforms: Uniforms) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
 from fractions import Fraction
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -17,7 +15,8 @@ from pydantic import ValidationError
 
 from channels.link.delays import Delay
 from channels.link.link_config import LinkConfig
-from channels.link.losses import BitErrors, GilbertElliott, Loss, LossProcess, PacketIndex, is_memoryless
+from channels.link.losses import BitErrors, Loss, LossProcess, PacketIndex, is_memoryless
+from channels.link.rates import Rate
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 
@@ -68,13 +67,6 @@ def test_gilbert_elliott_loses_its_share_in_bursts_of_its_length(uniforms: Unifo
     assert shuffled.mean() < lengths.mean() / 3
 
 
-@pytest.mark.parametrize(("share", "burst"), [(0.1, 5.0), (0.5, 4.0), (0.3, 1.0)])
-def test_bursts_of_a_given_mean_have_the_loss_of_the_independent(share: float, burst: float) -> None:
-    loss = GilbertElliott.of_mean(share, burst)
-    assert loss.to_bad / (loss.to_bad + loss.to_good) == pytest.approx(share)
-    assert 1 / loss.to_good == burst
-
-
 def test_gilbert_elliott_in_time_does_not_care_how_often_it_is_asked(uniforms: Uniforms) -> None:
     loss = Loss.of({"kind": "gilbert_elliott", "per": "second", "to_bad": 0.1, "to_good": 0.4})
     often, seldom = lost(loss.process(uniforms), 4000, 0.25), lost(loss.process(uniforms), 1000, 1.0)
@@ -86,7 +78,7 @@ def test_gilbert_elliott_in_time_does_not_care_how_often_it_is_asked(uniforms: U
 
 
 def test_gilbert_elliott_in_time_forgets_what_lies_behind(uniforms: Uniforms, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its memory is bounded, and a silence of too many changes is told."""
+    """Its memory is bounded, and a silence of too many changes is refused."""
     monkeypatch.setattr("channels.link.losses.MOST_IDLE_CHANGES", 1_000)
     process = Loss.of({"kind": "gilbert_elliott", "per": "second", "to_bad": 1000, "to_good": 1000}).process(uniforms)
     lost(process, 100, 0.1)
@@ -95,14 +87,6 @@ def test_gilbert_elliott_in_time_forgets_what_lies_behind(uniforms: Uniforms, mo
         process.lost(0.0, 1000, 1e5, (0, 0, 0, 0, 0))
     with pytest.raises(ConfigError, match=r"loss\.to_bad, loss\.to_good: more than 1,000 changes"):
         process.lost(1e7, 1000, 1e5, (0, 0, 0, 0, 0))
-
-
-def test_gilbert_elliott_loses_by_state(uniforms: Uniforms) -> None:
-    """P(loss) = (r g + p b) / (p + r), with the spread from 40 blocks."""
-    fields = {"to_bad": 0.1, "to_good": 0.1, "loss_good": 0.1, "loss_bad": 0.5}
-    losses = lost(Loss.of({"kind": "gilbert_elliott"} | fields).process(uniforms), 60_000)
-    means = losses.reshape(40, -1).mean(axis=1)
-    assert abs(means.mean() - 0.3) < 5 * means.std(ddof=1) / math.sqrt(40)
 
 
 def test_jitter_has_its_mean_and_floor(uniforms: Uniforms) -> None:
@@ -130,25 +114,6 @@ def test_where_order_is_kept_rounding_lets_no_packet_overtake(uniforms: Uniforms
     leave_s = np.cumsum(gaps_s).tolist()
     arrive_s = [now_s + process.delay_s(now_s, (0, 0, k, 0, 0)) for k, now_s in enumerate(leave_s)]
     assert arrive_s == sorted(arrive_s)
-
-
-def test_a_new_loss_is_one_class(uniforms: Uniforms) -> None:
-    """Defined anywhere, it is found by its kind like those that come with the package."""
-
-    class EverySecond(Loss):
-        kind: Literal["every_second"] = "every_second"
-
-        def process(self, uniforms: Uniforms) -> LossProcess:
-            return self
-
-        def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-            return index[2] % 2 == 1
-
-    try:
-        process = LinkConfig.model_validate({"loss": "every_second"}).loss.process(uniforms)
-        assert lost(process, 4).tolist() == [False, True, False, True]
-    finally:
-        del Loss.kinds["every_second"]
 
 
 @pytest.mark.parametrize(
@@ -198,79 +163,31 @@ def test_a_delay_says_whether_it_remembers(fields: object, memoryless: bool, uni
     assert is_memoryless(Delay.of(fields).process(uniforms)) == memoryless
 
 
-def test_a_kind_of_a_user_has_no_mean_and_is_taken_to_remember_unless_it_says_otherwise(uniforms: Uniforms) -> None:
-    class Silent(Loss):
-        kind: Literal["silent_here"] = "silent_here"
+def test_a_new_loss_is_one_class(uniforms: Uniforms) -> None:
+    """Defined anywhere, it is found by its kind like those that come with the package, with any curve; it has no mean,
+    and counts as one that remembers unless it states otherwise."""
+
+    class EverySecond(Loss):
+        kind: Literal["every_second"] = "every_second"
 
         def process(self, uniforms: Uniforms) -> LossProcess:
             return self
 
         def lost(self, now_s: float, bits: int, rate_bps: float, index: PacketIndex) -> bool:
-            return False
+            return index[2] % 2 == 1
 
-    class Pure(Silent):
+    class Pure(EverySecond):
         kind: Literal["pure_here"] = "pure_here"  # type: ignore[assignment]
         memoryless: ClassVar[bool] = True
 
     try:
-        assert not is_memoryless(Silent().process(uniforms)) and is_memoryless(Pure().process(uniforms))
-        assert Silent().mean_loss is None
+        loss = LinkConfig.model_validate({"loss": "every_second"}).loss
+        for process in (loss.process(uniforms), loss.over(Rate.of("rayleigh").curve(uniforms), uniforms)):
+            assert lost(process, 4).tolist() == [False, True, False, True]
+        assert loss.mean_loss is None
+        assert not is_memoryless(loss.process(uniforms)) and is_memoryless(Pure().process(uniforms))
     finally:
-        del Loss.kinds["silent_here"], Loss.kinds["pure_here"]
-
-
-def recorded(path: Path, text: str, **fields: object) -> Loss:
-    path.write_text(text)
-    return Loss.of({"kind": "trace", "path": path, **fields})
-
-
-def test_a_recorded_loss_is_lost_when_the_record_says_so(tmp_path: Path, uniforms: Uniforms) -> None:
-    """By the instant at which the last bit leaves, whatever the packet; over again after the period."""
-    text = "seq,time_s,lost\n1,0,0\n2,1.5,1\n3,2,false\n4,2.25,True\n"
-    process = recorded(tmp_path / "l.csv", text, period_s=4, start_s=8).process(uniforms)
-    times_s = [0.0, 1.4, 1.5, 1.9, 2.0, 2.2, 2.25, 3.9, 4.0, 5.5, 6.1]
-    lost = [process.lost(time_s, 8, 1e3, (0, 0, k, 0, 0)) for k, time_s in enumerate(times_s)]
-    assert lost == [False, False, True, True, False, False, True, True, False, True, False]
-    assert recorded(tmp_path / "l.csv", text, period_s=4).mean_loss == pytest.approx((0.5 + 1.75) / 4)
-    assert recorded(tmp_path / "l.csv", text).mean_loss is None
-
-
-def test_each_seed_meets_recorded_losses_from_an_instant_of_its_own_and_says_so() -> None:
-    """Half of the record is lost: so many seeds of a hundred find the same instant lost, each always the same."""
-    loss = Loss.of({"kind": "trace", "points": ((0, 1.0), (2, 0.0)), "period_s": 4.0})
-    first = (0.0, 8, 1e3, (0, 0, 0, 0, 0))
-    once, again = ([loss.process(Uniforms.of(seed, "t")).lost(*first) for seed in range(100)] for _ in "ab")
-    assert once == again and 25 < sum(once) < 75
-    assert loss.begins == "each seed begins at an instant of its own" and Loss.of("bernoulli").begins == ""
-    ends = Loss.of({"kind": "trace", "points": ((0, 1.0), (2, 0.0))})
-    assert ends.process(Uniforms.of(1, "t")).lost(*first) and "does not repeat" in ends.begins
-
-
-def test_a_recorded_probability_is_met_in_the_long_run(tmp_path: Path, uniforms: Uniforms) -> None:
-    process = recorded(tmp_path / "p.csv", "time_s,probability\n0,0.2\n10,0.7\n").process(uniforms)
-    for now_s, chance in ((3.0, 0.2), (1e6, 0.7)):
-        count = 20_000
-        lost = sum(process.lost(now_s, 8, 1e3, (0, int(now_s), k, 0, 0)) for k in range(count))
-        assert abs(lost / count - chance) < 5 * (chance * (1 - chance) / count) ** 0.5
-    assert is_memoryless(process)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("time_s,loss\n0,1\n", "line 1: the columns must be time_s, probability; others may stand beside them; prob"),
-        ("time_s,lost\n0,yes\n", "line 2: time_s and lost must be a number, and 0 or 1, got 0,yes"),
-        ("time_s,lost\n0,0.5\n", "line 2: time_s and lost must be a number, and 0 or 1, got 0,0.5"),
-        ("time_s,probability\n0,1.5\n", "line 2: probability must be 0 to 1, got 1.5"),
-        ("time_s,probability\n0,nan\n", "line 2: probability must be 0 to 1, got nan"),
-        ("time_s,probability\n1,0.5\n", "line 2: the first time_s must be 0, got 1.0"),
-        ("time_s,probability\n0,0.5\n0,0.6\n", "line 3: time_s must rise, got 0.0 after 0.0"),
-        ("time_s,lost\n", "line 2: at least one point"),
-    ],
-)
-def test_a_defect_of_a_recorded_loss_is_told_by_its_line(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / 'l.csv'}, {told}")):
-        recorded(tmp_path / "l.csv", text)
+        del Loss.kinds["every_second"], Loss.kinds["pure_here"]
 
 
 @given(st.floats(0, 0.5), st.integers(1, 300))

@@ -125,7 +125,7 @@ def test_a_request_that_the_device_cannot_hold_is_refused() -> None:
 
 def test_every_device_has_the_memory_of_its_name_in_2_to_the_30_less_what_is_kept_of_it() -> None:
     for name, device in DEVICES.items():
-        told = re.search(r"(\d+) ?gb\b", f"{name.replace('_', ' ')} {device.source.lower()}")
-        assert told is not None and device.memory_bytes is not None
-        assert 0.9 * int(told[1]) <= device.memory_bytes / GIB <= int(told[1]), name
+        named = re.search(r"(\d+) ?gb\b", f"{name.replace('_', ' ')} {device.source.lower()}")
+        assert named is not None and device.memory_bytes is not None
+        assert 0.9 * int(named[1]) <= device.memory_bytes / GIB <= int(named[1]), name
     assert SIZES["opt_13b"].parameters == OPT_13B and SIZES["opt_125m"].parameters == OPT_125M

@@ -22,11 +22,11 @@ def on_edge(scheme: object = "k_sqs", fleet: object = (), **edge: Any) -> Cell:
 
 
 def test_weights_that_do_not_fit_the_device_are_refused_with_both_sizes() -> None:
-    said = (
+    message = (
         r"^edge\.latency\.size = llama_3\.1_8b: takes 16\.1 GB for its weights and 0\.0054 GB for keys and values of "
         r"41 tokens, of \d+\.\d GB that edge\.memory_utilization = 0\.9 leaves on jetson_orin_nano_8gb; "
     )
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         on_edge(latency=JETSON | {"size": "llama_3.1_8b"})
     assert on_edge(latency=JETSON | {"size": "llama_3.1_8b", "bytes_per_parameter": 0.5625})
 
@@ -56,24 +56,17 @@ def test_a_class_of_a_fleet_is_named_and_a_device_that_does_not_draft_holds_noth
 
 @pytest.mark.parametrize(("scheme", "field"), [("k_sqs", "latency"), ("colocated", "drafter_latency")])
 def test_a_profile_of_a_phone_is_no_servers(scheme: str, field: str) -> None:
-    said = rf"^cloud\.{field}\.name = oneplus12_llama_1b: must be a profile of a server, one of t4_gemma3_1b, "
+    message = rf"^cloud\.{field}\.name = oneplus12_llama_1b: must be a profile of a server, one of t4_gemma3_1b, "
     for beyond in ("refuse", "extend"):
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=message):
             cell(scheme, cloud={"latency": "constant", field: PHONE | {"beyond": beyond}})
     assert cell(edge={"latency": PHONE})
 
 
 def test_a_drafter_on_a_device_of_its_own_in_the_cloud_must_fit_there() -> None:
     clock = {"kind": "roofline", "size": "llama_3.1_70b", "device": "l4"}
-    said = r"^cloud\.drafter_latency\.size = llama_3\.1_70b: takes 141\.1 GB for its weights, of \d+\.\d GB that "
+    message = r"^cloud\.drafter_latency\.size = llama_3\.1_70b: takes 141\.1 GB for its weights, of \d+\.\d GB that "
     for verifier in ("roofline", "constant"):
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=message):
             cell("colocated", cloud={"latency": verifier, "drafter_latency": clock})
         assert cell("cloud_only", cloud={"latency": verifier, "drafter_latency": clock})
-
-
-def test_seconds_are_not_milliseconds() -> None:
-    for part, field in (("cloud", "step_s"), ("cloud", "judge_s"), ("cloud", "decode_s_per_draft"),
-                        ("edge", "encode_s_per_draft")):  # fmt: skip
-        with pytest.raises(ConfigError, match=rf"^{part}\.{field} = 43: should be less than or equal to 10$"):
-            cell(**{part: {field: 43}})

@@ -94,9 +94,7 @@ def test_a_downloaded_pair_is_checked_at_once_and_runs_without_the_network(attem
     assert attempts == []
 
 
-def test_a_pair_that_came_after_the_cell_was_built_is_checked_before_it_runs(
-    attempts: list[str], tmp_path: Path
-) -> None:
+def test_a_pair_that_came_after_the_cell_was_built_is_checked_before_it_runs(attempts, tmp_path):
     made = cell({"kind": "k_sqs", "k": 99}, models={"pair": ON_THE_HUB}, workload=SHORT)
     downloaded(tmp_path / "hub", "nobody/drafts", 0)
     downloaded(tmp_path / "hub", "nobody/verifies", 1)

@@ -25,9 +25,7 @@ from simulator.cell.quantities import UNITS, number, unit_of
         ("power_w", "80 mW", 0.08), ("busy_w", "1.5 kW", 1_500), ("busy_w", "5 J", None),
     ],
 )  # fmt: skip
-def test_a_quantity_is_worth_its_number_in_the_fields_unit_or_is_refused(
-    field: str, typed: str, value: float | None
-) -> None:
+def test_a_quantity_is_worth_its_number_in_the_fields_unit_or_is_refused(field, typed, value):
     if value is not None:
         assert number(typed, f"uplink.{field}") == value
         return

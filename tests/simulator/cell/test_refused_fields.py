@@ -31,7 +31,10 @@ NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("cloud.failures", {"failures": {"kind": "scheduled", "away": [[0, -1, 4]]}}),
     ("cloud.failures", {"failures": {"kind": "scheduled", "away": [[0, nan, 4]]}}),
     ("cloud.failures.away", {"failures": {"kind": "scheduled", "away": [[0, 1]]}}),
-    ("cloud", {"failures": {"kind": "scheduled", "away": [[2, 1, 4]]}, "servers": 2}),
+    (
+        "cloud: failures.away names server 2; the last one is 1",
+        {"failures": {"kind": "scheduled", "away": [[2, 1, 4]]}, "servers": 2},
+    ),
     ("cloud.latency", {"latency": "fast"}),
     ("cloud.drafter_latency.per_pass_s", {"drafter_latency": {"kind": "constant", "per_pass_s": -1}}),
     ("cloud.gpus", {"gpus": 4}),
@@ -57,46 +60,27 @@ NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("workload.prompt_at_cloud", {"prompt_at_cloud": "where"}),
     ("workload.absences", {"absences": "often"}),
     ("workload.absences.mean_away_s", {"absences": {"kind": "random", "mean_away_s": -1}}),
-    ("workload", {"absences": {"kind": "scheduled", "away": [[3, 1, 2]]}, "devices": 3}),
+    (
+        "workload: absences.away names device 3; the last one is 2",
+        {"absences": {"kind": "scheduled", "away": [[3, 1, 2]]}, "devices": 3},
+    ),
     ("workload.path", {"kind": "arrivals"}),
+    *[("scheme.budget_bits", {"kind": kind, "budget_bits": 10}) for kind in ("colocated", "edge_only", "cloud_only")],
+    ("scheme.max_drafts", {"kind": "colocated", "max_drafts": 0}),
+    # Seconds are not milliseconds.
+    *[(f"cloud.{field}", {field: 43}) for field in ("step_s", "judge_s", "decode_s_per_draft")],
+    ("edge.encode_s_per_draft", {"encode_s_per_draft": 43}),
 ]
 
 
 @pytest.mark.parametrize(("field", "given"), NONSENSE)
 def test_nonsense_is_refused_in_one_line_that_names_the_field(field: str, given: dict[str, Any]) -> None:
-    part = field.split(".")[0]
+    part = field.replace(":", ".").split(".")[0]
     fields = {"kind": "closed", **given} if part == "workload" else given
     with pytest.raises(ConfigError) as caught:
         cell(**{part: fields})
     message = str(caught.value)
     assert "\n" not in message and (message.startswith(field) or f": {field} = " in message), message
-
-
-@pytest.mark.parametrize(
-    ("part", "said"),
-    [
-        ("cloud", "failures.away names server 2; the last one is 1"),
-        ("workload", "absences.away names device 3; the last one is 2"),
-    ],
-)
-def test_a_schedule_names_the_thing_that_is_not_there(part: str, said: str) -> None:
-    fields = {
-        "cloud": {"failures": {"kind": "scheduled", "away": [[2, 1, 4]]}, "servers": 2},
-        "workload": {"kind": "closed", "absences": {"kind": "scheduled", "away": [[3, 1, 2]]}, "devices": 3},
-    }
-    with pytest.raises(ConfigError, match=said):
-        cell(**{part: fields[part]})
-
-
-@pytest.mark.parametrize("kind", ["colocated", "edge_only", "cloud_only"])
-def test_hosted_schemes_refuse_what_they_do_not_have(kind: str) -> None:
-    with pytest.raises(ConfigError, match=r"^scheme\.budget_bits = 10: no such field$"):
-        cell({"kind": kind, "budget_bits": 10})
-
-
-def test_colocated_drafts_at_least_one() -> None:
-    with pytest.raises(ConfigError, match=r"^scheme\.max_drafts = 0: "):
-        cell({"kind": "colocated", "max_drafts": 0})
 
 
 def test_longer_prompts_of_a_pair_than_any_request_has_are_refused() -> None:

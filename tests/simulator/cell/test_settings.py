@@ -145,9 +145,7 @@ def test_an_axis_without_values_is_refused() -> None:
         ("seed,scheme.k", [[1, 2], [1, 3], [1, 2]], "seed,scheme.k: [1, 2] and [1, 2] are one value; give it once"),
     ],
 )
-def test_a_value_given_twice_in_an_axis_is_refused_in_whatever_words(
-    axis: str, values: list[object], told: str
-) -> None:
+def test_a_value_given_twice_in_an_axis_is_refused_in_whatever_words(axis, values, told):
     with pytest.raises(ConfigError) as caught:
         expand(Cell(), {axis: values})
     assert str(caught.value) == told

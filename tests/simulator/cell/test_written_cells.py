@@ -1,4 +1,4 @@
-"""Cells as people write them: dotted names, quantities with units, and back as a call or as a file."""
+"""Cells as people write them, with dotted names and units; back as a call or as a file; and their ids."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from cells import cell as small
 
 from simulator import Cell, ConfigError
 
@@ -60,7 +61,7 @@ def test_a_cell_shows_itself_as_the_call_that_makes_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"uplink.rate.bps": "10 s"}, "uplink.rate.bps = '10 s': must be a number of bit/s, such as 10k or 10 kbit/s"),
         ({"fleet": [{"uplink": {"access_s": "1 bit"}}]}, "fleet.0.uplink.access_s = '1 bit': must be a number of s"),
@@ -75,10 +76,10 @@ def test_a_cell_shows_itself_as_the_call_that_makes_it() -> None:
         ({"uplink": {"rate": {"kind": "constnt"}}}, "did you mean constant?"),
     ],
 )
-def test_a_mistake_names_the_field_and_what_was_probably_meant(fields: dict[str, Any], told: str) -> None:
+def test_a_mistake_names_the_field_and_what_was_probably_meant(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Cell.from_fields(fields)
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_the_links_of_a_cell_hold_no_streamed_token_back() -> None:
@@ -101,9 +102,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("field", FILES)
-def test_a_path_in_a_cells_file_begins_at_the_file_and_not_where_the_command_is_typed(
-    field: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_path_in_a_cells_file_begins_at_the_file_and_not_where_the_command_is_typed(field, tmp_path, monkeypatch):
     """The id is that of the content, and what is written from there is read again from anywhere."""
     kind, name, text = FILES[field]
     (tmp_path / "mine" / "data").mkdir(parents=True)
@@ -131,3 +130,38 @@ def test_an_objective_is_part_of_a_cell_only_where_there_is_one() -> None:
     given = Cell().with_({"workload.slo_tpot_s": "50 ms"})
     assert given.workload.slo_tpot_s == 0.05 and given.id != Cell().id and "slo_ttft_s" not in given.to_yaml()
     assert "slo" not in Cell().to_yaml() and given.with_({"workload.slo_tpot_s": None}).id == Cell().id
+
+
+def traced(path: Path) -> Cell:
+    link: dict[str, Any] = {"rate": {"kind": "trace", "path": str(path)}}
+    return small(uplink=link)
+
+
+def test_a_file_enters_the_id_by_its_content(tmp_path: Path) -> None:
+    here, there = tmp_path / "a.csv", tmp_path / "b.csv"
+    here.write_text("start_s,bps\n0,1000\n")
+    there.write_text("start_s,bps\n0,1000\n")
+    before = traced(here).id
+    assert traced(there).id == before
+    there.write_text("start_s,bps\n0,2000\n")
+    assert traced(there).id != before
+
+
+def test_network_fields_change_the_id_and_not_the_decoding() -> None:
+    slow, fast, other = small(bps=1e3), small(bps=1e6), small(seed=1)
+    assert slow.id != fast.id
+    assert slow.decoding_id == fast.decoding_id != other.decoding_id
+
+
+def test_a_cell_written_out_reads_back_as_itself(tmp_path: Path) -> None:
+    path = tmp_path / "cell.yaml"
+    for each in (small("c_sqs", float("inf")), Cell(), small("half_top_k")):
+        path.write_text(each.to_yaml())
+        assert Cell.from_yaml(path) == each
+        assert Cell.from_yaml(path).id == each.id
+
+
+def test_a_cell_is_the_same_text_with_and_without_libyaml() -> None:
+    fleet = [{"count": 1, "scheme": {"kind": "c_sqs"}}, {"count": 1, "uplink": {"label": "a: b, 'c' # d\n\ufeff"}}]
+    for each in (Cell(), Cell().with_({"workload.devices": 2, "fleet": fleet, "uplink.rate.bps": float("inf")})):
+        assert yaml.safe_dump(yaml.safe_load(each.to_yaml()), sort_keys=False) == each.to_yaml()

@@ -9,7 +9,8 @@ from tables_pair import PROMPTS, Q, Tables
 
 from channels.codec.wire import CodecError, encode_count, encode_feedback
 from channels.uniforms import Uniforms
-from simulator.checking.exact import Script, V
+from simulator.checking.exact import V
+from simulator.checking.paths import ScriptedNumbers
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import Lookahead
@@ -73,7 +74,7 @@ SCHEME = CSqs(resolution=5, max_drafts=2, initial=0.2, step=0.3, target=0.1, dep
 
 def drafted(output_tokens: int) -> tuple[EdgeSession, EdgeNode]:
     """An edge that has drafted the first round."""
-    uniforms = RequestUniforms(Script(0.6), Script(0.5), Uniforms.of(0, "shared"))
+    uniforms = RequestUniforms(ScriptedNumbers(rest=0.6), ScriptedNumbers(), Uniforms.of(0, "shared"))
     edge = decoding(SCHEME, uniforms, Lookahead(SCHEME.depth, len(PROMPT) + output_tokens)).edge()
     return edge, edge.compose(edge.start, 2)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cells import cell
 
-from channels.codec.control import encode_count
+from channels.codec.fixed_width import encode_request
 from kinds import ConfigError
 from simulator import simulate
 from simulator.cell.cell import Cell
@@ -54,7 +54,7 @@ class Ends:
         prompt, *commands = self.edge.step(None)
         assert prompt == machine.SendMessage(MessageKind.PROMPT, 0, (self.prompt,), replies=0)
         (prefill,) = self.cloud.step(MessageArrived(MessageKind.PROMPT, 0, (self.prompt,)))
-        assert isinstance(prefill, machine.SubmitJob) and (prefill.round, prefill.judged_drafts) == (0, None)
+        assert isinstance(prefill, machine.SubmitJob) and (prefill.round, prefill.verified_drafts) == (0, None)
         assert self.cloud.step(JobDone(*prefill.run())) == []
         return commands
 
@@ -90,7 +90,7 @@ def test_a_round_of_speculate_command_by_command() -> None:
     assert sent.node is not None and sent.payload is not None and sent.parts == sent.payload.parts
     (job,) = ends.arrives(sent)
     assert isinstance(job, machine.SubmitJob)
-    assert (job.round, job.text_tokens, job.read_tokens, job.judged_drafts) == (1, 8 + 3, 7, 3)
+    assert (job.round, job.text_tokens, job.read_tokens, job.verified_drafts) == (1, 8 + 3, 7, 3)
     assert (job.serves, job.cloud_drafts) == ("verify_s", 0)
     (reply,) = ends.verified([job])
     assert isinstance(reply, machine.SendReply) and reply.verified is not None
@@ -255,7 +255,7 @@ def test_an_asked_policy_sees_what_the_driver_shows_and_decides_action_by_action
     assert names(ends.begin()) == ["TakeTurn"]
     assert ends.edge.step(Signal.TURN) == [Order.LOOK]
     rest, count = ends.edge.step(machine.TimeIs(1.0, 0.0, 0, SeenLink()))
-    assert rest is Order.REST and count == machine.SendMessage(MessageKind.COUNT, 1, (encode_count(2),), replies=2)
+    assert rest is Order.REST and count == machine.SendMessage(MessageKind.COUNT, 1, (encode_request(2),), replies=2)
     assert isinstance(count, machine.SendMessage)
     free = ends.verified(ends.arrives(count))
     assert names(free) == ["OpenInCloud", "SubmitJob", "SendReply"], "the next token is decoded meanwhile"
@@ -437,7 +437,7 @@ class PolledEdge(DraftingEdge):
         node = self._session.start
         while self._answer.remaining:
             number = node.round
-            count = machine.SendMessage(MessageKind.COUNT, number, (encode_count(1),))
+            count = machine.SendMessage(MessageKind.COUNT, number, (encode_request(1),))
             self.commands += (machine.BeginRound(number), machine.EnterState(number, "uplink_queue_s"), count)
             reply = yield
             assert isinstance(reply, MessageArrived)

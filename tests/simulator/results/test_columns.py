@@ -35,7 +35,7 @@ class Seen:
         return not math.isnan(self.round.flushed_s)
 
     @property
-    def judged(self) -> bool:
+    def verified(self) -> bool:
         return not math.isnan(self.round.verified_s)
 
 
@@ -46,7 +46,7 @@ def of_drafts(column: str) -> Callable[[Seen], float]:
 
 def of_verified(column: str) -> Callable[[Seen], float]:
     """The sum over the drafts up to the first rejected one, or the committed tokens, once they are verified."""
-    return lambda seen: seen.round.decoded.of_verified[column] if seen.judged else 0
+    return lambda seen: seen.round.decoded.of_verified[column] if seen.verified else 0
 
 
 def uplink(amount: Callable[[RoundSeen], float]) -> Callable[[Seen], float]:
@@ -75,12 +75,12 @@ OF_ROUNDS: Final[dict[str, Callable[[Seen], float]]] = {
     "drafted": lambda seen: len(seen.round.decoded.drafts) if seen.sent else 0,
     "verified": of_verified("verified"),
     "unjudged": lambda _: 0,  # these cells judge all; others in tests/invariants/test_i12_skip_when_confident.py
-    "accepted": lambda seen: seen.round.decoded.accepted if seen.judged else 0,
-    "committed": lambda seen: len(seen.round.decoded.committed) if seen.judged else 0,
+    "accepted": lambda seen: seen.round.decoded.accepted if seen.verified else 0,
+    "committed": lambda seen: len(seen.round.decoded.committed) if seen.verified else 0,
     "payload_bits": lambda seen: seen.round.decoded.payload_bits if seen.sent else 0,
     "uplink_bits": uplink(lambda round_: sum(each.bits(each.delivered_s) for each in payloads(round_))),
     "uplink_attempts": uplink(lambda round_: sum(each.times_sent(each.delivered_s) for each in payloads(round_))),
-    "reply_bits": lambda seen: seen.round.decoded.reply_bits if seen.judged else 0,
+    "reply_bits": lambda seen: seen.round.decoded.reply_bits if seen.verified else 0,
     "downlink_bits": downlink_bits,
     "support_size": of_drafts("support_size"),
     "coded_size": of_drafts("coded_size"),

@@ -109,7 +109,7 @@ def test_joules_are_what_an_observer_adds_up_from_every_attempt_and_every_pass(l
     air: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
     for each in watched.airings:
         if each.began_s < over_s:
-            lane = each.address[0] if getattr(of, each.link).sharing.lane_per_device else -1
+            lane = each.address[0] if getattr(of, each.link).sharing.transmitter_per_device else -1
             air[each.link, lane].append((each.began_s, min(over_s, each.left_s)))
     watts = {"uplink": of.uplink.power_w, "downlink": of.downlink.power_w}
     radios_j = math.fsum(float(watts[way] or 0) * union_s(spans) for (way, _), spans in air.items())
@@ -296,7 +296,7 @@ def test_a_connected_radio_draws_from_its_first_packet_to_the_tail_of_its_last(l
         joules += 1.06 * union_s(spans) + apart * 0.2601 * 1.2107
     for way, per_bit in (("uplink", 0.43839e-6), ("downlink", 0.05197e-6)):
         own = [each for each in watched.airings if each.link == way]
-        lanes = [None] if not getattr(of, way).sharing.lane_per_device else [0, 1]
+        lanes = [None] if not getattr(of, way).sharing.transmitter_per_device else [0, 1]
         joules += per_bit * sum(each.bits for each in own)
         joules += (1.28804 - 1.06) * sum(
             union_s([(each.began_s, each.left_s) for each in own if lane in (None, each.address[0])]) for lane in lanes

@@ -112,7 +112,7 @@ def links(run: Account, way: str) -> list[float]:
     for each in run.witness.airings:
         if each.link in busy_s:
             busy_s[each.link] += min(each.left_s, run.over_s) - each.began_s
-    lanes = len(run.devices) if getattr(run.cell, way).sharing.lane_per_device else 1
+    lanes = len(run.devices) if getattr(run.cell, way).sharing.transmitter_per_device else 1
     return [each_s / lanes / run.over_s for each_s in busy_s.values()]
 
 
@@ -141,7 +141,7 @@ def overloaded(run: Account) -> bool:
     together = asked_anyhow or len(run.devices) > 1
     busy = [cloud_busy(run)] if together else []
     for way in ("uplink", "downlink"):
-        if asked_anyhow or (together and not getattr(run.cell, way).sharing.lane_per_device):
+        if asked_anyhow or (together and not getattr(run.cell, way).sharing.transmitter_per_device):
             busy += links(run, way)
     return max(busy, default=0.0) >= 0.95
 

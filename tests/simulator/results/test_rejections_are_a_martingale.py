@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 import pytest
+from decodings import rounds
 
 from kinds.arrays import Floats, Ints
 from models.verification import DistributionAfter, Verdict, inverse_cdf
@@ -35,6 +36,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "step": 0.01, "target": 0.05, "resolution": 30},
     "dense": {"kind": "dense", "resolution": 60},
     "half_top_k": {"kind": "truncated_fp16", "policy": "fixed_length", "k": 8},
+    "ids_only_greedy": {"kind": "ids_only_greedy"},
     "composed": {
         "kind": "composed",
         "sparsifier": {"kind": "top_p", "mass": 0.8},
@@ -114,14 +116,10 @@ def _judged(decoder: Decoder, device: int) -> Iterator[tuple[Floats, Floats, int
     prompt = decoder.prompt(device, 0, Ask(PROMPT, TOKENS))
     decoding = decoder.decoding(device, 0, prompt, None)
     verifier = decoding.setting.pair().verifier
-    edge, cloud = decoding.edge(), decoding.cloud()
-    node, view = edge.start, cloud.prefill(cloud.start(prompt.tokens))
-    while len(node.committed) < PROMPT + TOKENS:
-        drafted, text = edge.compose(node, DRAFTS), node.committed
-        parts = edge.seal(drafted).parts
-        cloud.receive(view, parts)
-        view, verified = cloud.verify(view, parts)
-        node, tokens = edge.resolve(drafted, verified.reply)
+    for drafted, verified, tokens in rounds(decoding, DRAFTS):
+        text = drafted.committed
+        if len(text) >= PROMPT + TOKENS:
+            break
         for n, draft in enumerate(drafted.drafts[: verified.accepted + 1]):
             p = verifier.row((*text, *tokens[:n])[-1:], 1.0)  # type: ignore[attr-defined]
             qhat = np.zeros(V)

@@ -11,7 +11,6 @@ import pytest
 from kinds import ConfigError
 from kinds.arrays import Floats
 from models.verification import (
-    DistributionAfter,
     Verdict,
     inverse_cdf,
     output_distribution,
@@ -38,14 +37,7 @@ class Typical(Acceptance):
 
     kind: Literal["typical_in_tests"] = "typical_in_tests"
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
+    def judge(self, distribution_after, received, uniforms, round_number, position):
         line = tuple(received.drafts.tolist())
         for n, draft in enumerate(line):
             p = distribution_after(line[:n])
@@ -59,14 +51,7 @@ class OwnRejection(Acceptance):
 
     kind: Literal["own_rejection_in_tests"] = "own_rejection_in_tests"
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
+    def judge(self, distribution_after, received, uniforms, round_number, position):
         return reject_along(
             distribution_after, received.drafts, received.qhat, numbers(received, uniforms, round_number)
         )
@@ -77,14 +62,7 @@ class Lenient(Rejection):
 
     kind: Literal["lenient_in_tests"] = "lenient_in_tests"  # type: ignore[assignment]
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
+    def judge(self, distribution_after, received, uniforms, round_number, position):
         return super().judge(distribution_after, received, uniforms, round_number, position + 0 * len(received.drafts))
 
 
@@ -94,14 +72,7 @@ class Lookahead(Acceptance):
     lossless: ClassVar[bool | None] = True
     kind: Literal["lookahead_in_tests"] = "lookahead_in_tests"
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
+    def judge(self, distribution_after, received, uniforms, round_number, position):
         last = distribution_after(tuple(received.drafts.tolist()))
         return Verdict(len(received.drafts) if last[0] > 0.1 else 0, int(last.argmax()))
 
@@ -111,9 +82,7 @@ class Stating(Typical):
 
     kind: Literal["stating_in_tests"] = "stating_in_tests"  # type: ignore[assignment]
 
-    def output_distribution(
-        self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
-    ) -> Floats | None:
+    def output_distribution(self, p, qhat, drawn, corrected=None):
         kept = np.where(p >= FLOOR, drawn, 0.0)
         bonus = np.zeros_like(p)
         bonus[np.arange(len(p)), p.argmax(axis=1)] = 1.0
@@ -125,9 +94,7 @@ class Misstating(OwnRejection):
 
     kind: Literal["misstating_in_tests"] = "misstating_in_tests"  # type: ignore[assignment]
 
-    def output_distribution(
-        self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
-    ) -> Floats | None:
+    def output_distribution(self, p, qhat, drawn, corrected=None):
         return drawn * p
 
 

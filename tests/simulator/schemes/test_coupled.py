@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from cells import PAIR as SYNTHETIC
 from cells import cell, link
-from decodings import PROMPT, decoding, numbers
+from decodings import PROMPT, decoding, rounds
 from plants import ran
 from scipy.stats import chi2
 
@@ -54,21 +54,13 @@ def test_drafts_agree_at_least_as_often_as_the_bound_says() -> None:
     assert rounds["rejection_bound"].sum() < 0.6 * verified and verified > 1_000
 
 
-def decoded(
-    scheme: Coupled, uniforms: RequestUniforms, length: int, hears: Callable[[tuple[bytes, ...]], int]
-) -> Tokens:
+def decoded(scheme: Coupled, seed: int, length: int, received: Callable[[tuple[bytes, ...]], int] = len) -> Tokens:
     """The text of a request of so many tokens, prompt included, of whose parts the cloud receives the first ones."""
-    request = decoding(scheme, uniforms)
-    edge, cloud, text = request.edge(), request.cloud(), PROMPT
-    node, view = edge.start, cloud.start(PROMPT)
-    while len(text) < length:
-        node = edge.compose(node, scheme.max_drafts)
-        parts = edge.seal(node).parts
-        parts = parts[: hears(parts)]
-        cloud.receive(view, parts)
-        view, verified = cloud.verify(view, parts)
-        node, tokens = edge.resolve(node, verified.reply)
+    text = PROMPT
+    for _, _, tokens in rounds(decoding(scheme, RequestUniforms.of(seed)), scheme.max_drafts, received):
         text = (*text, *tokens)
+        if len(text) >= length:
+            break
     return text
 
 
@@ -84,10 +76,9 @@ def test_i12_the_text_is_the_verifiers_own_race_whatever_the_length_of_packets_d
         return min(odd, default=len(parts))
 
     for sample in range(40):
-        uniforms = numbers(sample)
-        text = decoded(scheme, uniforms, 10, hears)
+        text, shared = decoded(scheme, sample, 10, hears), RequestUniforms.of(sample).shared
         for place in range(len(PROMPT), len(text)):
-            race = uniforms.shared.exponentials(V, place)
+            race = shared.exponentials(V, place)
             assert text[place] == min(range(V), key=lambda token: race[token] / P[text[place - 1], token])
     assert heard == {1, 2, 3}
 
@@ -97,7 +88,7 @@ def test_i12_the_output_distribution_is_the_verifiers(samples: int) -> None:
     """The first two tokens of each session against the exact distribution, chi-square at a false alarm of 5.7e-7. That
     each text is the race's own, which is exact, the test above shows of whole texts."""
     scheme = Coupled(max_drafts=2)
-    seen = Counter(decoded(scheme, numbers(sample), 4, len)[2:4] for sample in range(samples))
+    seen = Counter(decoded(scheme, sample, 4)[2:4] for sample in range(samples))
     distribution = verifier_distribution(PROMPT, 2)
     statistic = sum((seen[text] - samples * p) ** 2 / (samples * p) for text, p in distribution.items())
     assert chi2.sf(statistic, len(distribution) - 1) > 5.7e-7

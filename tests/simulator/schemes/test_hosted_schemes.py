@@ -4,8 +4,7 @@ each round takes what its closed form says."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from itertools import pairwise
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,10 @@ from servers import Bench, Noted
 from channels.uniforms import Uniforms
 from models.interface import Pair
 from models.verification import total_variation
-from simulator.checking.exact import PAIR, P, Q, Script, V, distance, verifier_distribution
+from simulator.checking.exact import PAIR, P, Q, V, distance, verifier_distribution
+from simulator.checking.paths import ScriptedNumbers, outcomes
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.nodes import CloudNode, Tree
+from simulator.decoding.nodes import CloudNode, Tokens, Tree, Verified
 from simulator.decoding.setting import Setting
 from simulator.schemes import Colocated
 from simulator.schemes.draw import RequestUniforms
@@ -29,64 +29,48 @@ pytestmark = pytest.mark.usefixtures("called_once")
 
 PROMPT, TOKENS = (1, 2), 3
 VERIFIER = {"kind": "affine", "base_s": 0.01, "per_token_s": 1e-3, "per_cached_token_s": 1e-4}
+DRAWING = [*np.cumsum(Q, axis=1).ravel()]
+RESIDUALS = np.maximum(P - Q, 0)
+VERIFYING = [
+    *np.cumsum(P, axis=1).flat,
+    *(P / Q).flat,
+    *(np.cumsum(RESIDUALS, 1) / RESIDUALS.sum(1, keepdims=True)).flat,
+]
+"""Where outcomes may change."""
 DRAFTER = {"kind": "affine", "base_s": 0.002, "per_token_s": 3e-4, "per_cached_token_s": 2e-5}
-
-
-def intervals(breakpoints: np.ndarray) -> Iterator[tuple[float, float]]:
-    """(midpoint, length) of each interval of [0, 1] between these breakpoints and those of a coarse grid."""
-    edges = np.unique(np.clip([*breakpoints, 0, 1 / 3, 2 / 3, 1], 0.0, 1.0))
-    for low, high in pairwise(edges):
-        if high - low > 1e-15:
-            yield (low + high) / 2, high - low
-
-
-def drafted(last: int, left: int) -> Iterator[tuple[list[float], list[int], float]]:
-    """(uniforms, drafts, weight) of every way to draw `left` drafts from q after token `last`."""
-    if not left:
-        yield [], [], 1.0
-        return
-    for u, share in intervals(np.cumsum(Q[last])):
-        token = int(np.searchsorted(np.cumsum(Q[last]), u, side="right"))
-        for uniforms, drafts, rest in drafted(token, left - 1):
-            yield [u, *uniforms], [token, *drafts], share * rest
-
-
-def judged(last: int, drafts: list[int]) -> Iterator[tuple[list[float], float]]:
-    """(uniforms, weight) of every way in which a round of these drafts can end."""
-    weight, kept = 1.0, []
-    for n, token in enumerate(drafts):
-        ratio, residual = min(1.0, P[last, token] / Q[last, token]), np.maximum(P[last] - Q[last], 0)
-        if ratio < 1:
-            for u, share in intervals(np.cumsum(residual) / residual.sum()):
-                yield [*kept, (1 + ratio) / 2, *[0.5] * (len(drafts) - n - 1), u], weight * (1 - ratio) * share
-        kept.append(ratio / 2)
-        weight *= ratio
-        last = token
-    for u, share in intervals(np.cumsum(P[last])):
-        yield [*kept, u], weight * share
 
 
 @pytest.mark.parametrize("drafts", [1, 2])
 def test_i12_colocated_follows_the_verifiers_distribution_exactly(drafts: int) -> None:
     """Every path of two rounds or more through the shipped round, each weighted by the length of its intervals."""
-    draft_u, verdict_u = Script(0.5), Script(0.5)
-    uniforms = RequestUniforms(draft_u, verdict_u, Uniforms.of(0, "shared"))
+    drawing, verifying = ScriptedNumbers(), ScriptedNumbers()
+    uniforms = RequestUniforms(drawing, verifying, Uniforms.of(0, "shared"))
     setting = Setting(lambda: PAIR, Colocated(max_drafts=drafts), V, 1.0)
     session = RequestDecoding(setting, Tree(PROMPT, ()), uniforms, remember=False).hosted()
+
+    @cache
+    def ends(last: int) -> list[tuple[Tokens, float]]:
+        """What a round may commit, and how probably: q and p depend on the last token alone."""
+
+        def decoded() -> Verified:
+            return session.decode(CloudNode(1, (*PROMPT, last)), drafts)[1]
+
+        found = []
+        for drawn, share in list(outcomes(lambda: decoded().drafts, drawing, lambda _: DRAWING)):
+            drawing.give(drawn)
+            for accepted, rest in outcomes(lambda: decoded().committed, verifying, lambda _: VERIFYING):
+                verifying.give(accepted)
+                found.append((decoded().committed, share * rest))
+        return found
+
     open_texts, distribution, rounds = {(): 1.0}, defaultdict(float), 0
     while open_texts:
         rounds += 1
         following: dict[tuple[int, ...], float] = defaultdict(float)
         for text, weight in open_texts.items():
-            last = (*PROMPT, *text)[-1]
-            for drafting, tokens, share in drafted(last, drafts):
-                draft_u.tell(drafting)
-                for judging, rest in judged(last, tokens):
-                    verdict_u.tell(judging)
-                    _, verified = session.decode(CloudNode(1, (*PROMPT, *text)), drafts)
-                    assert verified.drafts == tuple(tokens)
-                    after = (*text, *verified.committed)[:TOKENS]
-                    (distribution if len(after) == TOKENS else following)[after] += weight * share * rest
+            for tokens, share in ends((*PROMPT, *text)[-1]):
+                after = (*text, *tokens)[:TOKENS]
+                (distribution if len(after) == TOKENS else following)[after] += weight * share
         open_texts = following
     assert rounds >= 2 and sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
     assert distance(distribution, verifier_distribution(PROMPT, TOKENS)) < 1e-12

@@ -11,20 +11,16 @@ import pytest
 from cells import HEADER_BITS, cell, link
 from cells import PAIR as SYNTHETIC
 from decodings import decoding
-from plants import Watch, ran
+from plants import AirWatch, ran
 
 from channels.codec import wire
 from simulator import Cell
-from simulator.checking.exact import Enumeration, distance, verifier_distribution
 from simulator.decoding.mirror_session import MirrorSession
 from simulator.decoding.nodes import CloudNode, Parts, Verified
 from simulator.results.columns import LOSSLESS_TV
-from simulator.results.observer import Airing, ServerPass
 from simulator.schemes import Mirrored, mirrored
 from simulator.schemes.policy import DRAFT, SEND, Action, CloudDecodes, EdgeView, Policy, PolicyState
 
-TOKENS = 3
-EXACT = verifier_distribution((1, 2), TOKENS)
 SOMETIMES = 0.002
 """A drift under which the cloud's counts differ in some rounds of the cells below."""
 WAYS = [(ids, drift) for ids in ("flat", "law") for drift in (0.0, SOMETIMES)] + [("prior", SOMETIMES)]
@@ -32,21 +28,6 @@ WAYS = [(ids, drift) for ids in ("flat", "law") for drift in (0.0, SOMETIMES)] +
 
 def scheme(ids: str = "flat", drift: float = 0.0, **fields: object) -> dict[str, object]:
     return {"kind": "mirrored", "ids": ids, "drift": drift, **fields}
-
-
-@pytest.mark.parametrize(("ids", "drift"), [("prior", 0.0), ("flat", 0.15), ("law", 0.0), ("law", 0.15)])
-def test_i12_output_distribution_is_the_verifiers(ids: str, drift: float) -> None:
-    """Through the shipped edge, wire and cloud, whether the cloud's distributions are the edge's or not."""
-    lattice = {"kind": "lattice", "resolution": 5}
-    mirror = Mirrored.model_validate(
-        scheme(ids, drift, sparsifier={"kind": "top_k", "k": 3}, quantizer=lattice, max_drafts=2)
-    )
-    enumeration = Enumeration(mirror, TOKENS)
-    distribution = enumeration.distribution()
-    assert sum(distribution.values()) == pytest.approx(1.0, abs=1e-12)
-    assert distance(distribution, EXACT) < 1e-12
-    asked, sealed = enumeration.asked, enumeration.sealed
-    assert enumeration.rounds >= 2 and (0 < asked < sealed if drift else not asked)
 
 
 @pytest.mark.parametrize(("ids", "drift"), WAYS)
@@ -60,24 +41,9 @@ def test_the_text_is_that_of_k_sqs(ids: str, drift: float) -> None:
     assert 1 < known.result.summary["draft_length"] < 6
 
 
-class OnAir(Watch):
-    """What each link carries, headers apart, and the passes of the cloud."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bits = {"uplink": 0, "downlink": 0}
-        self.passes: list[ServerPass] = []
-
-    def on_packet(self, airing: Airing) -> None:
-        self.bits[airing.link] += airing.bits - HEADER_BITS
-
-    def on_pass(self, served: ServerPass) -> None:
-        self.passes.append(served)
-
-
 @pytest.mark.parametrize(("ids", "drift"), WAYS)
 def test_i7_bits_are_those_of_both_payloads_and_of_what_asks(ids: str, drift: float) -> None:
-    watch = OnAir()
+    watch = AirWatch()
     result = ran(cell(scheme(ids, drift)), watch=watch).result
     rounds, known = result.rounds, ran(cell()).result.rounds
     asked = rounds["asked"].to_numpy()
@@ -93,7 +59,10 @@ def test_i7_bits_are_those_of_both_payloads_and_of_what_asks(ids: str, drift: fl
         assert brief.sum() < 32 * len(rounds) + 4.5 * rounds["drafted"].sum()
     assert (rounds["reply_bits"] == known["reply_bits"] + 8 * asked).all()
     prompts = 8 * len(result.requests) * -(-(8 * 6 + 1) // 8)
-    assert watch.bits == {"uplink": rounds["payload_bits"].sum() + prompts, "downlink": rounds["reply_bits"].sum()}
+    assert watch.payload_bits == {
+        "uplink": rounds["payload_bits"].sum() + prompts,
+        "downlink": rounds["reply_bits"].sum(),
+    }
     assert (rounds["uplink_bits"] == rounds["payload_bits"] + HEADER_BITS * (1 + asked)).all()
     assert (rounds["downlink_bits"] == rounds["reply_bits"] + HEADER_BITS * (1 + asked)).all()
     assert (rounds["uplink_attempts"] == 1 + asked).all()
@@ -118,7 +87,7 @@ CLOCKS: dict[str, Any] = {
 @pytest.mark.parametrize("asked", [False, True])
 def test_a_round_takes_what_its_messages_and_passes_take(ids: str, asked: bool) -> None:
     """One that is asked for takes a second exchange more: down, encode, up, and a pass of both models."""
-    watch = OnAir()
+    watch = AirWatch()
     run = ran(cell(scheme(ids, 5.0 if asked else 0.0, max_drafts=4), workload=WORK, **CLOCKS), watch=watch)
     known = ran(cell({"kind": "k_sqs", "max_drafts": 4}, workload=WORK)).result.rounds
     for row, whole in zip(run.result.rounds.itertuples(), known["payload_bits"], strict=True):
@@ -157,9 +126,7 @@ class Turns(Policy):
 
 
 @pytest.mark.parametrize(("ids", "drift"), WAYS)
-def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
-    ids: str, drift: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(ids, drift, monkeypatch):
     """After every verification result, those of tokens that the cloud decoded by itself too, and after every word that
     asks."""
     behind: set[int] = set()
@@ -188,9 +155,7 @@ def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(
     assert behind <= {1, 2}
 
 
-def test_a_difference_that_the_checksum_does_not_show_is_judged_by_the_wrong_distribution(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_difference_that_the_checksum_does_not_show_is_verified_by_the_wrong_distribution(monkeypatch):
     """With a checksum that shows nothing, the cloud judges with its own distributions, and the tables say what that
     costs."""
     monkeypatch.setattr(mirrored, "checksum", lambda drafts, bits: b"\0" * (bits // 8))

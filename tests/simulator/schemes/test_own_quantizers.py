@@ -97,6 +97,8 @@ def test_counts_that_do_not_sum_to_the_resolution_are_told_with_their_line() -> 
 
 @pytest.mark.parametrize("code", ["recoded", "enumerative"])
 def test_a_quantizer_of_no_base_is_told_which_to_take(code: str) -> None:
-    told = rf"code '{code}' cannot carry its counts; derive it from simulator.schemes.LatticeCounts, whose counts sum"
-    with pytest.raises(ConfigError, match=told):
+    message = (
+        rf"code '{code}' cannot carry its counts; derive it from simulator.schemes.LatticeCounts, whose counts sum"
+    )
+    with pytest.raises(ConfigError, match=message):
         cell(scheme("of_no_base_in_tests", code))

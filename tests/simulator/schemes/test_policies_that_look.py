@@ -17,8 +17,8 @@ RTT_S, S_PER_BIT, PASS_S = 0.08, 1e-4, 0.01
 
 
 def view(now_s: float = 0.0, most: int = 16, earlier: int = 1, **fields: object) -> EdgeView:
-    verdict = SeenVerdict(1, 1, 100, 0.0, 1.0)
-    return EdgeView(now_s, (), most, 40, (verdict,) * earlier, SeenLink())._replace(**fields)
+    result = SeenVerdict(1, 1, 100, 0.0, 1.0)
+    return EdgeView(now_s, (), most, 40, (result,) * earlier, SeenLink())._replace(**fields)
 
 
 @pytest.mark.parametrize("distribution", [[0.4, 0.3, 0.3], [0.39, 0.61, 0.0], [0.5, 0.25, 0.25], [0.34, 0.33, 0.33]])
@@ -37,8 +37,8 @@ def away_s(bits: int) -> float:
 def estimates(rounds: list[tuple[int, int, int]]) -> Estimates:
     known = Estimates()
     for drafted, accepted, bits in rounds:
-        verdict = SeenVerdict(drafted, accepted, bits, 1.0, 1.0 + away_s(bits))
-        known = known.judge(verdict, 0.9).time(verdict, 0.9)
+        result = SeenVerdict(drafted, accepted, bits, 1.0, 1.0 + away_s(bits))
+        known = known.with_acceptance(result, 0.9).time(result, 0.9)
     return known
 
 
@@ -53,12 +53,12 @@ def test_rounds_of_equal_bits_tell_nothing_of_the_rate() -> None:
     assert known.s_per_bit == 0 and known.away_s(800) == pytest.approx(away_s(400))
 
 
-def test_acceptance_counts_the_drafts_that_were_judged() -> None:
+def test_acceptance_counts_the_drafts_that_were_verified() -> None:
     """Two rounds: all four stood; the second of four fell, so two were verified. Before them a prior worth one
     draft."""
     known = Estimates()
     for accepted in (4, 1):
-        known = known.judge(SeenVerdict(4, accepted, 100, 0.0, 1.0), 1.0)
+        known = known.with_acceptance(SeenVerdict(4, accepted, 100, 0.0, 1.0), 1.0)
     assert known.acceptance(0.5) == (5 + 0.5) / (6 + 1)
 
 
@@ -105,7 +105,7 @@ def test_a_first_round_says_nothing_of_time_and_a_token_of_the_clouds_nothing_at
     policy = RunningAcceptance()
     _, state = policy.next(view(earlier=0), policy.entry(None))
     late = policy.learn(SeenVerdict(4, 2, 400, 1.0, 99.0), state)
-    assert Estimates(*late[:8]).rounds == 0 and Estimates(*late[:8]).judged == 3
+    assert Estimates(*late[:8]).rounds == 0 and Estimates(*late[:8]).verified == 3
     assert policy.learn(SeenVerdict(0, 0, 16, 1.0, 2.0), state) == state
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 from cells import cell
-from decodings import numbers
+from codec_strategies import distributions
 from hostile import refused_or_holds
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,12 +18,13 @@ from kinds import ConfigError
 from models.verification import UNDRAWN, Verdict, inverse_cdf, total_variation
 from simulator import simulate
 from simulator.schemes.acceptance import Rejection, SplitRejection, received
+from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import Action, CloudDecodes, DraftRound, EdgeView, Policy, PolicyState
 from simulator.schemes.reply import DistributionReply, EdgeCorrection, Reply, SentRound, TokenReply
 from simulator.schemes.rivals.asym import FINEST, CertifiedReply, within
 from simulator.schemes.scalars import ScalarPackets
 
-UNIFORMS = numbers(3)
+UNIFORMS = RequestUniforms.of(3)
 REPLIES: dict[str, Reply] = {
     "token": TokenReply(),
     "single": DistributionReply(),
@@ -34,16 +35,6 @@ ELL = 8
 
 
 FEW = settings(deadline=None, max_examples=50)
-
-
-@st.composite
-def distributions(draw: st.DrawFn, min_size: int, max_size: int) -> np.ndarray:
-    """With ties and zeros, float64 [V]."""
-    size = draw(st.integers(min_size, max_size))
-    some = st.one_of(st.integers(0, 6), st.floats(1e-12, 1.0))
-    weights = np.asarray(draw(st.lists(some, min_size=size, max_size=size)), dtype=float)
-    weights[draw(st.integers(0, size - 1))] += 1.0
-    return weights / weights.sum()
 
 
 def packets(vocabulary: int) -> ScalarPackets:
@@ -65,17 +56,15 @@ def rounds(draw: st.DrawFn) -> tuple[SentRound, np.ndarray, int]:
 @pytest.mark.parametrize("name", REPLIES)
 @FEW
 @given(case=rounds())
-def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(
-    name: str, case: tuple[SentRound, np.ndarray, int]
-) -> None:
+def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(name, case):
     sent, p, accepted = case
     reply, known = REPLIES[name], packets(p.size)
     context = (*sent.context, *(draft.token for draft in sent.drafts[:accepted]))
     drawn = not reply.edge_corrects or accepted == len(sent.drafts)
-    verdict = Verdict(accepted, int(p.argmax()) if drawn else UNDRAWN)
-    heard = reply.decode(reply.encode(verdict, p, known, context), sent, known)
+    result = Verdict(accepted, int(p.argmax()) if drawn else UNDRAWN)
+    heard = reply.decode(reply.encode(result, p, known, context), sent, known)
     if drawn:
-        assert heard == verdict
+        assert heard == result
         return
     assert isinstance(reply, EdgeCorrection)
     qhat = np.zeros(p.size)
@@ -91,18 +80,16 @@ def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(
 @pytest.mark.parametrize("name", REPLIES)
 @FEW
 @given(case=rounds(), content=st.binary(max_size=60))
-def test_hostile_bytes_raise_codec_errors_and_nothing_else(
-    name: str, case: tuple[SentRound, np.ndarray, int], content: bytes
-) -> None:
+def test_hostile_bytes_raise_codec_errors_and_nothing_else(name, case, content):
     sent, p, _ = case
 
     def holds(heard: Verdict | EdgeCorrection) -> None:
         assert 0 <= heard.token < p.size and (name == "token" or heard.accepted <= len(sent.drafts))
 
     refused_or_holds(content, lambda given: REPLIES[name].decode(given, sent, packets(p.size)), holds)
-    verdict = Verdict(len(sent.drafts), int(p.argmax()))
+    result = Verdict(len(sent.drafts), int(p.argmax()))
     context = (*sent.context, *(draft.token for draft in sent.drafts))
-    true = REPLIES[name].encode(verdict, p, packets(p.size), context)
+    true = REPLIES[name].encode(result, p, packets(p.size), context)
     assert refused_or_holds(true, lambda given: REPLIES[name].decode(given, sent, packets(p.size)), holds)
 
 
@@ -135,11 +122,11 @@ def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple
     sent, exact, _ = case
     p, known = exact.astype(np.float32).astype(np.float64), packets(exact.size)
     whole = received(sent.drafts, p.size)
-    told = received(known.decode(known.encode(sent.drafts, ()), ()), p.size, ELL)
-    assert (np.count_nonzero(told.qhat, axis=1) == 1).all()
+    message = received(known.decode(known.encode(sent.drafts, ()), ()), p.size, ELL)
+    assert (np.count_nonzero(message.qhat, axis=1) == 1).all()
     mine, theirs = (
         rule.judge(lambda _: p, heard, UNIFORMS, sent.number, 2)
-        for rule, heard in ((Rejection(), whole), (SplitRejection(), told))
+        for rule, heard in ((Rejection(), whole), (SplitRejection(), message))
     )
     assert mine.accepted == theirs.accepted
     if theirs.drawn:
@@ -175,8 +162,8 @@ class SureReply(TokenReply):
 
     kind: Literal["test_sure"] = "test_sure"  # type: ignore[assignment]
 
-    def encode(self, verdict, p, packets, context):
-        return super().encode(verdict, p, packets, context) + bytes([round(255 * float(p.max()))])
+    def encode(self, result, p, packets, context):
+        return super().encode(result, p, packets, context) + bytes([round(255 * float(p.max()))])
 
     def decode(self, reply, sent, packets):
         return super().decode(reply[:-1], sent, packets)

@@ -12,7 +12,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.codec import wire
-from channels.uniforms import Uniforms
 from kinds.arrays import Floats
 from simulator.schemes import Composed, Rungs
 from simulator.schemes.draw import Place, RequestUniforms
@@ -26,7 +25,7 @@ SETTINGS = [
     {"sparsifier": CONFORMAL, "quantizer": {"kind": "lattice", "resolution": 20}},
     {"sparsifier": QUANTILE, "quantizer": {"kind": "lattice", "resolution": 40}},
 ]
-UNIFORMS = RequestUniforms(*(Uniforms.of(3, purpose).keyed(0, 0) for purpose in ("draft", "verdict", "shared")))
+UNIFORMS = RequestUniforms.of(3)
 DISTRIBUTIONS = np.random.Generator(np.random.Philox(5)).dirichlet(np.full(V, 0.3), 6)
 
 
@@ -51,9 +50,9 @@ def test_a_round_of_any_rung_comes_back_by_its_bytes_alone(rung: int, partial: b
     written = scheme.packets_on(packets, scheme.on_rung(scheme.entry(None), rung))
     parts = scheme.encode_parts(drafts, written, (1, 2))
     assert all(part[0] == rung for part in parts)
-    heard = scheme.decode_parts(parts, packets, (1, 2))
-    assert heard.drafts.tolist() == [draft.token for draft in drafts]
-    for distribution, draft in zip(heard.qhat, drafts, strict=True):
+    received = scheme.decode_parts(parts, packets, (1, 2))
+    assert received.drafts.tolist() == [draft.token for draft in drafts]
+    for distribution, draft in zip(received.qhat, drafts, strict=True):
         assert np.array_equal(distribution[draft.support], draft.counts / draft.counts.sum())
     if not partial:
         assert len(parts[0]) == -(-written.length_bits(drafts, (1, 2)) // 8)

@@ -38,7 +38,7 @@ def test_acceptance_by_position_is_found_whatever_the_lengths() -> None:
         drafted, accepted = 1 + number % 3, 0
         while accepted < drafted and UNIFORM(0, number, accepted) < truth[accepted]:
             accepted += 1
-        seen.judge(0, [], drafted, accepted)
+        seen.observe(0, [], drafted, accepted)
     for position, chance in enumerate(truth):
         assert seen.of_position(0, position) == pytest.approx(chance, abs=5 * math.sqrt(0.25 / 700) + 0.03)
     assert seen.of_position(1, 0) == pytest.approx(0.75, abs=0.1)  # nothing but what the other operating point taught
@@ -53,7 +53,7 @@ def test_a_distribution_that_promises_more_is_told_from_one_that_promises_less_t
         if not good and UNIFORM(2, number) < 0.8:
             continue  # seldom drawn from
         accepted = UNIFORM(3, number) < (0.9 if good else 0.3)
-        seen.judge(0, [sure if good else unsure], 1, int(accepted))
+        seen.observe(0, [sure if good else unsure], 1, int(accepted))
     assert seen.estimate(0, 0, sure) == pytest.approx(0.9, abs=0.07)
     assert seen.estimate(0, 0, unsure) == pytest.approx(0.3, abs=0.07)
     assert seen.estimate(0, 0, None) == pytest.approx(0.7 * 0.9 + 0.3 * 0.3, abs=0.07)
@@ -96,16 +96,16 @@ def test_lengths_chosen_by_the_link_do_not_bend_the_delay() -> None:
 
 def test_what_the_cloud_takes_is_followed_when_it_changes() -> None:
     cloud = CloudTimes()
-    assert math.isnan(cloud.decode_s) and cloud.judge_s == 0
+    assert math.isnan(cloud.decode_s) and cloud.verify_s == 0
     cloud.observe_decoding(0.02)
     for seconds in [0.04] * 30 + [0.12] * 200:
         cloud.observe_verification(seconds)
-    assert cloud.judge_s == pytest.approx(0.12, rel=0.01) and cloud.decode_s == pytest.approx(0.02)
+    assert cloud.verify_s == pytest.approx(0.12, rel=0.01) and cloud.decode_s == pytest.approx(0.02)
 
 
 def test_a_state_holds_all_that_was_learned() -> None:
     learned = Learned.empty(3)
-    learned.acceptance.judge(1, [None, 2], 2, 1)
+    learned.acceptance.observe(1, [None, 2], 2, 1)
     learned.acceptance.look(2)
     learned.link.observe(1.0, 500.0, 0.1, True)
     learned.cloud.observe_verification(0.04)

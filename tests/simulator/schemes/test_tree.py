@@ -10,7 +10,7 @@ from itertools import pairwise, permutations
 import numpy as np
 import pytest
 from cells import cell
-from decodings import decoding, numbers
+from decodings import decoding
 from plants import Watch, ran
 from trees import ConformalTree, by_rank, child_acceptance, expected_tokens
 
@@ -28,7 +28,7 @@ from simulator.results.rounds import OpenRound
 from simulator.schemes import ConfidenceStop, LikelyTree, MultiCandidate, TreeDrafts
 from simulator.schemes.acceptance import Coupling
 from simulator.schemes.code import HalfFloats
-from simulator.schemes.draw import FromUnquantized
+from simulator.schemes.draw import FromUnquantized, RequestUniforms
 
 ASKED = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 24}
 
@@ -55,7 +55,7 @@ def test_a_threshold_moves_along_one_branch_as_along_a_line(rollback: str) -> No
     assert tables(branch.model_dump()) == line != tables(tree.model_dump())
 
 
-class SentAndJudged(Watch):
+class SentAndVerified(Watch):
     """Keeps what was sent and verified of each round, by request."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ def test_a_threshold_is_that_of_the_path_that_stands() -> None:
     """It has moved for each draft that stood, and for the distribution whose children were all rejected, if there was
     one."""
     scheme = ConformalTree(widths=(2, 2, 2), max_drafts=3, target=0.0, step=0.01, initial=0.05)
-    seen, late = SentAndJudged(), 0
+    seen, late = SentAndVerified(), 0
     ran(cell(scheme.model_dump(), workload=ASKED), watch=seen)
     for (sent, judged), (after, _) in (pair for rounds in seen.rounds.values() for pair in pairwise(rounds)):
         distribution = [sent.state] if not judged.path else [sent.drafts[judged.path[-1]].state]
@@ -85,7 +85,7 @@ def test_a_threshold_is_that_of_the_path_that_stands() -> None:
 
 def test_divergences_are_those_of_the_positions_along_the_path() -> None:
     """By this test's own distributions: of the text and each node that stands, as far as they have children."""
-    seen, made = SentAndJudged(), cell({"kind": "tree", "widths": [3, 2], "k": 6, "max_drafts": 3}, workload=ASKED)
+    seen, made = SentAndVerified(), cell({"kind": "tree", "widths": [3, 2], "k": 6, "max_drafts": 3}, workload=ASKED)
     ran(made, watch=seen)
     pair = made.models.pair.load()
     verifier, drafter = pair.verifier.open(1.0), pair.drafter.open(1.0)
@@ -146,7 +146,7 @@ def test_tokens_per_round_are_those_of_the_recursion(scheme: TreeDrafts | Likely
     assert expected > expected_tokens(TokenTree.line((0, 0, 0)), [0.65] * 3) + 0.2, "siblings are worth something"
 
 
-def test_siblings_are_judged_at_no_more_than_the_first_ones_rejection() -> None:
+def test_siblings_are_rejected_at_no_more_than_the_first_ones_rejection() -> None:
     wide = simulate(cell({"kind": "multi_candidate", "k": 16, "candidates": 4}, workload=ASKED)).summary
     line = simulate(cell({"kind": "k_sqs", "k": 16, "max_drafts": 4}, workload=ASKED)).summary
     assert wide["resampling_per_draft"] < wide["tv_qhat"] <= wide["rejection_bound"]
@@ -203,9 +203,7 @@ ONLY = "the one that is defined for trees"
         ("code", HalfFloats(), "code = 'halves': carries quantizer 'halves'"),
     ],
 )
-def test_parts_that_no_tree_is_made_of_are_refused(
-    part: str, value: object, complaint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_that_no_tree_is_made_of_are_refused(part, value, complaint, monkeypatch):
     families = replace(TreeDrafts().made_of(), **{part: value})  # type: ignore[arg-type]
     monkeypatch.setattr(TreeDrafts, "made_of", lambda self: families)
     with pytest.raises(ValueError, match=complaint):
@@ -214,7 +212,7 @@ def test_parts_that_no_tree_is_made_of_are_refused(
 
 def test_a_reply_that_names_no_node_of_the_tree_is_refused() -> None:
     scheme = TreeDrafts(k=2, resolution=5, max_drafts=2, widths=(2,))
-    request = decoding(scheme, numbers(1))
+    request = decoding(scheme, RequestUniforms.of(1))
     edge, formats = request.edge(), request.format
     drafted = edge.compose(edge.start, 1)
     assert len(drafted.drafts) == 2

@@ -154,7 +154,7 @@ def test_rounds_of_a_pass_are_judged_beside_it_one_after_another() -> None:
     bench = Bench(latency={"kind": "constant", "per_pass_s": 1.0}, judge_s=0.1, decode_s_per_draft=0.01)
     prompt = bench.submit((0, 0), 5, prefill=True)
     bench.env.run()
-    rounds = [bench.submit((device, 0), 9, judged_drafts=drafts) for device, drafts in enumerate((4, 0, 3), 1)]
+    rounds = [bench.submit((device, 0), 9, verified_drafts=drafts) for device, drafts in enumerate((4, 0, 3), 1)]
     bench.env.run()
     assert prompt.done_s == [1.0]
     assert [each.done_s[0] for each in rounds] == pytest.approx([2.14, 3.37, 3.37])
@@ -181,7 +181,7 @@ def test_a_pass_takes_the_engines_step_once_whoever_shares_it() -> None:
     """A pass of 1 s with a step of .1 s: two rounds that share it wait for one."""
     bench = Bench(latency={"kind": "constant", "per_pass_s": 1.0}, step_s=0.1)
     first = bench.submit((0, 0), 5, prefill=True)
-    together = [bench.submit((device, 0), 9, judged_drafts=4) for device in (1, 2)]
+    together = [bench.submit((device, 0), 9, verified_drafts=4) for device in (1, 2)]
     bench.env.run()
     assert [each.done_s for each in (first, *together)] == [[pytest.approx(1.1)], *[[pytest.approx(2.2)]] * 2]
 

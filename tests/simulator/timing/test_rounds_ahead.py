@@ -33,9 +33,9 @@ LOST = {"kind": "bernoulli", "probability": 0.97}
 
 def text(request: Request) -> Text:
     """The tokens of an answer, and all that was verified on the way to it."""
-    judged = [each for each in request.rounds if not each.flushed]
+    verified = [each for each in request.rounds if not each.flushed]
     return tuple(request.tokens), tuple(
-        (each.round, each.drafted, each.accepted, each.committed, each.payload_bits, each.nll) for each in judged
+        (each.round, each.drafted, each.accepted, each.committed, each.payload_bits, each.nll) for each in verified
     )
 
 
@@ -109,10 +109,10 @@ def check_faulty(number: int) -> pd.DataFrame:
     live, remembered = ran(made, Memory()), ran(made, MEMORY)
     for run in (live, remembered):
         for request in run.requests:
-            tokens, judged = quiet(scheme, depth)[request.device, request.number]
+            tokens, verified = quiet(scheme, depth)[request.device, request.number]
             carried = SCHEMES[scheme].get("carry") and request.number
             if request.outcome == "answered" and not carried:  # what a cut request leaves behind is not the quiet run's
-                assert text(request) == (tokens, judged)
+                assert text(request) == (tokens, verified)
     assert same_tables(live.result.rounds, remembered.result.rounds)
     assert same_tables(live.result.requests, remembered.result.requests)
     return live.result.rounds
@@ -176,8 +176,8 @@ def test_each_bit_on_the_uplink_is_of_a_round_that_was_judged_or_flushed(rate: o
     up = link(3e4, arq=arq, mtu_bits=400) | {"rate": rate}
     made = cell(SCHEMES["k_sqs"] | {"depth": 3}, workload=asked, uplink=up)
     result = simulate(made, memory=MEMORY)
-    rounds, judged = result.rounds, result.rounds[~result.rounds["flushed"]]
-    assert 0 < rounds["flushed_bits"].sum() < 8 * judged["uplink_bits"].sum() and not judged["flushed_bits"].any()
+    rounds, verified = result.rounds, result.rounds[~result.rounds["flushed"]]
+    assert 0 < rounds["flushed_bits"].sum() < 8 * verified["uplink_bits"].sum() and not verified["flushed_bits"].any()
     on_air_bits = result.summary["uplink_bits_per_token"] * result.requests["output_tokens"].sum()
     assert rounds["uplink_bits"].sum() + rounds["flushed_bits"].sum() == pytest.approx(on_air_bits, rel=1e-12)
 

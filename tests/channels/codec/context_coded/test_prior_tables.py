@@ -72,7 +72,7 @@ def assert_valid(stored):
     assert tables.model.vectors.shape == (V, WIDTH)
     assert abs(tables.model.vectors).max() <= LARGEST_LEVEL
     assert all(part.dtype == np.int32 for part in tables.model[1:])
-    setting = WalkSetting(tables, FACTORIALS, 9, V, np.zeros((0, INPUTS + 2), np.int32), np.zeros(1, np.int64))
+    setting = WalkSetting(tables, FACTORIALS, 9, V)
     for token in range(V):
         arrays = np.array([0, V - 1]), np.array([4, 5])
         code_draft(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import inf
-from typing import Literal, Protocol, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,7 +15,7 @@ from kinds import Choice
 
 
 class RunningTimer:
-    """The timer of one sender: what its estimate says, times a factor that grows with each expiry (Karn)."""
+    """The timer of one sender: what it estimates, times a factor that grows with each expiry (Karn)."""
 
     __slots__ = ("_backoff", "_estimate", "_factor", "_longest_s", "timeout_s")
 
@@ -57,17 +57,15 @@ class TimerJitter:
         return timeout_s * (1.0 + self.share * self.uniforms.uniform(*index)) if self.share else timeout_s
 
 
-class Estimate(Protocol):
-    """What one sender knows of its round trips."""
+class Estimate:
+    """What one sender knows of its round trips. This one learns nothing from them."""
 
-    @property
-    def timeout_s(self) -> float:
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
         """The wait of a first attempt, seconds."""
-        ...
 
     def on_sample(self, round_trip_s: float) -> None:
         """A packet sent once was acknowledged after this time."""
-        ...
 
 
 class Timer(Choice, family=True):
@@ -89,7 +87,7 @@ class FixedTimer(Timer):
     kind: Literal["fixed"] = "fixed"
 
     def estimate(self, first_s: float) -> Estimate:
-        return _Fixed(first_s)
+        return Estimate(first_s)
 
 
 class JacobsonTimer(Timer):
@@ -116,21 +114,11 @@ class JacobsonTimer(Timer):
         return _Jacobson(self, first_s)
 
 
-class _Fixed:
-    __slots__ = ("timeout_s",)
-
-    def __init__(self, timeout_s: float) -> None:
-        self.timeout_s = timeout_s
-
-    def on_sample(self, round_trip_s: float) -> None:
-        pass
-
-
-class _Jacobson:
+class _Jacobson(Estimate):
     """RFC 6298, section 2: SRTT, RTTVAR, RTO = SRTT + max(G, 4 RTTVAR)."""
 
     def __init__(self, timer: JacobsonTimer, first_s: float) -> None:
-        self.timeout_s = first_s
+        super().__init__(first_s)
         self._timer = timer
         self._smoothed_s: float | None = None
         self._deviation_s = 0.0
