@@ -5,12 +5,43 @@ All context-coded but the half-precision baseline, which has no code.
 
 from __future__ import annotations
 
-from scenarios import Below, Lowest, Quick, Ranges, Scenario, Tune, script
+import pandas as pd
+
+from scenarios import LATENCY, Below, Lowest, Quick, Ranges, Scenario, Tune, asks, script
+from scenarios.findings.question import of_setting
+from scenarios.findings.sentences.lowest import lowest_of_kinds
+from scenarios.findings.wording import between, briefly, called, fewer
 from scenarios.set_ups import SELECTIVE_REPEAT
+from simulator.results.columns import CURVE
+from simulator.results.intervals import paired
+from simulator.results.units import quantity, title
 
 KBPS = 1e3
 TEMPERATURES = [0.2, 0.6, 1.0, 1.4]
 FIXED = {"max_drafts": 4}
+BITS, PAIR = "payload_bits_per_draft", ("k_sqs", "dense")
+
+
+@asks(BITS)
+def bits_of_a_draft(table: pd.DataFrame, axis: str | None) -> str:
+    """How many bits does a draft of the first of PAIR take at both ends of the axis, and how far is it from the second
+    at the last?"""
+    rows = of_setting(table)
+    rows = rows[rows[BITS].notna() & rows["scheme.kind"].isin(PAIR)]
+    if axis is None or rows["scheme.kind"].nunique() < len(PAIR):
+        return ""
+    start, end = rows[axis].min(), rows[axis].max()
+    means = rows.groupby([axis, "scheme.kind"])[BITS].mean()
+    here = lowest_of_kinds(rows[rows[axis] == end], None, BITS)
+    less = paired(here, BITS, here[CURVE] == PAIR[0], here[CURVE] == PAIR[1])
+    took = " and ".join(f"{between(means[start, kind], means[end, kind], BITS)} with {called(kind)}" for kind in PAIR)
+    times = lowest_of_kinds(of_setting(table)[of_setting(table)[axis] == end], None, LATENCY)
+    slower = paired(times, LATENCY, times[CURVE] == PAIR[0], times[CURVE] == PAIR[1])
+    return (
+        f"from {title(axis)} {quantity(start, axis)} to {quantity(end, axis)} a draft takes {took}; at {quantity(end, axis)} "
+        f"{fewer(less)} bits, time per token {briefly(slower)}"
+    )
+
 
 SCENARIO = Scenario(
     name="bandwidth_by_temperature",
@@ -43,7 +74,7 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "bits", "resampling", "breakdown"),
     headlines=("latency_per_token_s", "payload_bits_per_draft"),
-    answer=Ranges("a draft takes bits, and a token seconds,", ("payload_bits_per_draft", "latency_per_token_s")),
+    answer=bits_of_a_draft,
     findings=(
         Lowest(without=("cloud_only", "colocated")),
         Below(("k_sqs", "c_sqs"), ("dense",), at=TEMPERATURES, metric="payload_bits_per_draft"),

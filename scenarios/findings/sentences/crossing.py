@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios.findings.question import LATENCY, Named, curves_of, of_setting
-from scenarios.findings.wording import joined, listed, passes
+from scenarios.findings.question import LATENCY, Named, along, curves_of, of_setting
+from scenarios.findings.wording import called, joined, listed, passes
+from simulator.results.columns import CURVE
 from simulator.results.crossings import Crossing, crossing
+from simulator.results.intervals import paired
 from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import title
 
@@ -29,7 +31,7 @@ class PaysFrom(Named):
             return ""
         rows = of_setting(table)
         line = crossings(rows, axis, _alike(rows, self.kind, self.against), self.metric)
-        return listed(f"{title(self.metric)} below that of {self.against}, over {title(axis)}", [line])
+        return listed(f"{title(self.metric)} below that of {called(self.against)}, over {title(axis)}", [line])
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,15 @@ class PaysFirst(Named):
             return ""
         rows = of_setting(table)
         found = [(kind, first_of(rows, axis, _alike(rows, kind, self.against), self.metric)) for kind in self.kinds]
-        clauses = [f"{kind} {line}" for kind, line in found if line]
-        return listed(f"{title(self.metric)} below that of {self.against}", clauses)
+        clauses = [f"{called(kind)} {line}" for kind, line in found if line]
+        return listed(f"{title(self.metric)} below that of {called(self.against)}", clauses)
 
 
 def crossings(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
     """`a from 3 kbit/s on (2 to 5); b nowhere`: where the first of each pair of curves passes the second."""
-    return "; ".join(f"{first} {passes(found, axis)}" for first, found in _crossings(cells, axis, pairs, metric))
+    return "; ".join(
+        f"{called(first)} {passes(found, axis)}" for first, found in _crossings(cells, axis, pairs, metric)
+    )
 
 
 def _crossings(
@@ -68,13 +72,34 @@ def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], m
     found = _crossings(cells, axis, pairs, metric)
     everywhere = [first for first, there in found if not there.log10_at.n and there.below > there.above + there.often]
     crossed = [(first, there) for first, there in found if there.crosses]
-    clauses = [f"everywhere for {joined(everywhere)}"] if everywhere else []
+    clauses = [f"everywhere for {joined([called(each) for each in everywhere])}"] if everywhere else []
     if crossed:
         first, there = min(crossed, key=lambda item: item[1].log10_at.mean if item[1].rising else math.inf)
-        clauses.append(f"somewhere for {len(crossed)} of {len(found)}, first {first} {passes(there, axis)}")
+        clauses.append(f"somewhere for {len(crossed)} of {len(found)}, first {called(first)} {passes(there, axis)}")
     nowhere = len(found) - len(everywhere) - len(crossed)
     clauses += [f"nowhere for {nowhere} of {len(found)}"] if nowhere else []
     return ", ".join(clauses)
+
+
+def nearest_crossing(cells: pd.DataFrame, axis: str, kinds: Sequence[str], against: str, metric: str) -> str:
+    """`from 30 kbit/s on (25 kbit/s to 36 kbit/s) with coupled`, `everywhere with a`, `nowhere`: of the curves of
+    `kinds` the one that is below `against` on most of the axis."""
+    pairs = [
+        (mine, theirs) for kind in kinds for mine in curves_of(cells, kind) for theirs in curves_of(cells, against)
+    ]
+    found = _crossings(cells, axis, pairs, metric)
+    below = [first for first, there in found if not there.log10_at.n and there.below > there.above + there.often]
+    if below:
+        sure = all(
+            paired(rows, metric, rows[CURVE] == below[0], rows["scheme.kind"] == against).lower
+            for _, rows in along(cells[cells[metric].notna()], axis)
+        )
+        return f"everywhere{'' if sure else ', by its mean,'} with {called(below[0])}"
+    crossed = [(first, there) for first, there in found if there.crosses]
+    if not crossed:
+        return "nowhere seen" if found else ""
+    first, there = min(crossed, key=lambda item: item[1].log10_at.mean if item[1].rising else math.inf)
+    return f"{passes(there, axis)} with {called(first)}"
 
 
 def _alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
