@@ -57,12 +57,12 @@ def beside_better(table: pd.DataFrame, axis: str | None) -> str:
     if not found:
         return ""
     lower, seen = (sum(getattr(each.found, way) for _, each in found) for way in ("lower", "separable"))
-    name, worst = max(found, key=lambda each: each[1].found.size)
-    where = f"{name.removesuffix(': ')}{worst.where}".strip()
-    rivals = " and ".join(map(called, FIXED))
+    slower = [each for each in found if each[1].found.separable and not each[1].found.lower]
+    name, worst = max(slower or found, key=lambda each: each[1].found.size)
+    where = f"{name.removesuffix(': ').removeprefix('uplink ')}{worst.where}".strip()
     return (
-        f"against the better of {rivals}, the policy {called(LOOKING)} is seen faster at {lower} and slower at "
-        f"{seen - lower} of {len(found)} links and loads; at worst {briefly(worst.found)}, {where}"
+        f"the policy {called(LOOKING)} is seen slower than the better of {' and '.join(map(called, FIXED))} at "
+        f"{seen - lower} of {len(found)} links and loads, faster at {lower}; at worst {briefly(worst.found)} ({where})"
     )
 
 

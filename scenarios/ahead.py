@@ -67,7 +67,7 @@ def gains_and_hurts(table: pd.DataFrame, axis: str | None) -> str:
         found.append((paired(part, TIME, part[DEPTH] == deepest, part[DEPTH] == 0), part))
     best, part = min(found, key=lambda each: each[0].size)
     where = f"acceptance {part[RATE].mean():.2f}, round trip {quantity(part[RTT].iloc[0], RTT, 2)}"
-    line = f"drafting {deepest:g} rounds ahead, against waiting: time per token at best {briefly(best)} ({where})"
+    line = f"time per token, {deepest:g} rounds drafted ahead against waiting: at best {briefly(best)}, at {where}"
     here = crowd[crowd[DEVICES] == crowd[DEVICES].max()] if len(crowd) else crowd
     if deepest not in {*here.get(DEPTH, ())}:
         return line

@@ -38,8 +38,8 @@ def bits_of_a_draft(table: pd.DataFrame, axis: str | None) -> str:
     times = lowest_of_kinds(of_setting(table)[of_setting(table)[axis] == end], None, LATENCY)
     slower = paired(times, LATENCY, times[CURVE] == PAIR[0], times[CURVE] == PAIR[1])
     return (
-        f"from {title(axis)} {quantity(start, axis)} to {quantity(end, axis)} a draft takes {took}; at {quantity(end, axis)} "
-        f"{fewer(less)} bits, time per token {briefly(slower)}"
+        f"from {title(axis)} {quantity(start, axis)} to {quantity(end, axis)} a draft takes {took}; at "
+        f"{quantity(end, axis)} {fewer(less)} bits, time per token {briefly(slower)}"
     )
 
 

@@ -152,11 +152,12 @@ def of_kinds(cells: pd.DataFrame, axis: str | None, first: str, second: str, met
     return paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second)
 
 
-def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str) -> str:
-    """`everywhere`, `up to 0.7`, `nowhere seen`: where the kind `first` is below `second`."""
+def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str, *, brief: bool = False) -> str:
+    """`everywhere`, `up to 0.7`, `nowhere seen (a difference above 6% would have been seen)`, or two words of
+    that where `brief`: where the kind `first` is below `second`."""
     found = {value: of_kinds(rows, axis, first, second, metric) for value, rows in along(cells, axis)}
     lower = [value for value, less in found.items() if less.lower]
-    limit = would_show(less for less in found.values() if not less.separable)
+    limit = "" if brief else would_show(less for less in found.values() if not less.separable)
     nowhere = f"nowhere seen{limit and f' ({limit})'}"
     return stretches(cells[cells[axis].isin(lower)], cells, axis) or nowhere
 

@@ -30,7 +30,7 @@ class PaysFrom(Named):
         if axis is None:
             return ""
         rows = of_setting(table)
-        line = crossings(rows, axis, _alike(rows, self.kind, self.against), self.metric)
+        line = crossings(rows, axis, alike(rows, self.kind, self.against), self.metric)
         return listed(f"{title(self.metric)} below that of {called(self.against)}, over {title(axis)}", [line])
 
 
@@ -47,7 +47,7 @@ class PaysFirst(Named):
         if axis is None:
             return ""
         rows = of_setting(table)
-        found = [(kind, first_of(rows, axis, _alike(rows, kind, self.against), self.metric)) for kind in self.kinds]
+        found = [(kind, first_of(rows, axis, alike(rows, kind, self.against), self.metric)) for kind in self.kinds]
         clauses = [f"{called(kind)} {line}" for kind, line in found if line]
         return listed(f"{title(self.metric)} below that of {called(self.against)}", clauses)
 
@@ -55,11 +55,11 @@ class PaysFirst(Named):
 def crossings(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
     """`a from 3 kbit/s on (2 to 5); b nowhere`: where the first of each pair of curves passes the second."""
     return "; ".join(
-        f"{called(first)} {passes(found, axis)}" for first, found in _crossings(cells, axis, pairs, metric)
+        f"{called(first)} {passes(found, axis)}" for first, found in crossings_of(cells, axis, pairs, metric)
     )
 
 
-def _crossings(
+def crossings_of(
     cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str
 ) -> list[tuple[str, Crossing]]:
     """The pairs that can be compared, by their first."""
@@ -69,8 +69,8 @@ def _crossings(
 
 def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
     """`everywhere for a, somewhere for 3 of 5, first b from 3 kbit/s on`; "" where none can be compared."""
-    found = _crossings(cells, axis, pairs, metric)
-    everywhere = [first for first, there in found if not there.log10_at.n and there.below > there.above + there.often]
+    found = crossings_of(cells, axis, pairs, metric)
+    everywhere = [first for first, there in found if there.everywhere]
     crossed = [(first, there) for first, there in found if there.crosses]
     clauses = [f"everywhere for {joined([called(each) for each in everywhere])}"] if everywhere else []
     if crossed:
@@ -87,8 +87,8 @@ def nearest_crossing(cells: pd.DataFrame, axis: str, kinds: Sequence[str], again
     pairs = [
         (mine, theirs) for kind in kinds for mine in curves_of(cells, kind) for theirs in curves_of(cells, against)
     ]
-    found = _crossings(cells, axis, pairs, metric)
-    below = [first for first, there in found if not there.log10_at.n and there.below > there.above + there.often]
+    found = crossings_of(cells, axis, pairs, metric)
+    below = [first for first, there in found if there.everywhere]
     if below:
         sure = all(
             paired(rows, metric, rows[CURVE] == below[0], rows["scheme.kind"] == against).lower
@@ -102,7 +102,7 @@ def nearest_crossing(cells: pd.DataFrame, axis: str, kinds: Sequence[str], again
     return f"{passes(there, axis)} with {called(first)}"
 
 
-def _alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
+def alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
     """The pairs of curves of two kinds that differ in the scheme alone."""
     return [
         (mine, theirs)
