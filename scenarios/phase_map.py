@@ -53,8 +53,9 @@ def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
     wins = sum(each.less is not None and each.less.lower for each in found)
     first = sum(each.fastest == regions.COLOCATED for each in found)
     line = (
-        f"end to end, {called(regions.COLOCATED)} has the least mean at {first} of {len(found)} places; edge drafting "
-        f"is seen to beat {called(OPPONENT)} at {wins}"
+        f"{called(regions.COLOCATED)} is fastest end to end at {first} of {len(found)} places; edge drafting is "
+        f"seen to "
+        f"beat {called(OPPONENT)} at {wins}"
     )
     known = [
         (place, crossed)
@@ -64,7 +65,7 @@ def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
     if not known or not wins:
         return line
     (pair, prompt, answer), far = max(known, key=lambda item: item[1].log10_at.mean)
-    return f"{line}, by round trip {passes(far, RTT)} ({pair}, {prompt:g} in, {answer:g} out)"
+    return f"{line}; farthest {passes(far, RTT)} with {pair}, {prompt:g} in, {answer:g} out"
 
 
 @asks(regions.WHOLE)

@@ -45,7 +45,7 @@ def who_wins(table: pd.DataFrame, axis: str | None) -> str:
     """Which scheme is fastest on most links, and what does the best at the edge gain most over the rival?"""
     found = places(table, axis, DELAY, LATENCY)
     line, gains = fastest_clause(found, "links"), []
-    for where, rows in found:
+    for where, rows, _ in found:
         rows = rows[~rows["scheme.kind"].isin(IN_CLOUD)]
         theirs = _is_rival(rows)
         means = geometric_means(rows[~theirs], CURVE, LATENCY)

@@ -24,7 +24,7 @@ from scenarios.findings.sentences.lowest import LowestAt, outcomes
 from scenarios.findings.wording import NO_DIFFERENCE, between, called, counted, percent, ratio, would_show
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired, paired_values
-from simulator.results.lossy_schemes import departs, ranked
+from simulator.results.lossy_schemes import lossy_curves, ranked
 from simulator.results.units import quantity, title, unit
 
 IN_CLOUD = ("cloud_only", "colocated")
@@ -35,6 +35,8 @@ class Place(NamedTuple):
 
     where: str
     rows: pd.DataFrame
+    lossless: bool
+    """Whether lossy schemes were left out of the rows."""
 
 
 class AtBest(NamedTuple):
@@ -174,13 +176,15 @@ class PaysAtTheEdge(Named):
 def places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[Place]:
     """The places of a table of cells in order, each with the rows that are ranked there; curves are named without their
     value of `by`."""
-    rows = ranked(of_setting(table))
+    rows = of_setting(table)
+    lossless = 0 < len(lossy_curves(rows)) < rows[CURVE].nunique()
+    rows = ranked(rows)
     rows = rows[rows[metric].notna()]
     found = []
     for name, part in parts(rows, by, plain=True):
         for at, here in along(part, axis):
             words = [name.removesuffix(": ").removeprefix("uplink "), "" if axis is None else place_in_words(at, axis)]
-            found.append(Place(", ".join(filter(None, reversed(words))), here))
+            found.append(Place(", ".join(filter(None, reversed(words))), here, lossless))
     return found
 
 
@@ -201,7 +205,7 @@ def fastest_clause(found: Sequence[Place], what: str, metric: str | None = None)
     each_at = [outcome for rows in rivals for outcome in outcomes(rows, None, metric or LATENCY)]
     if not each_at:
         return ""
-    lossless = " lossless" if any(departs(place.rows).any() for place in found) else ""
+    lossless = " lossless" if any(place.lossless for place in found) else ""
     best = _most_often(each_at)
     there = [each for each in each_at if best in each.tied]
     shown = metric if all(best == each.lowest for each in there) else None
