@@ -92,8 +92,12 @@ def of_use_from(table: pd.DataFrame, axis: str | None) -> str:
             mine = part[part[CURVE] == nearest.curve]
             fastest = mine[mine[RATE] == mine.groupby(RATE)[LATENCY].mean().idxmin()]
             took = with_interval(interval(fastest.groupby("seed")[LATENCY].mean().to_numpy()), LATENCY)
-            beyond.append((nearest.lowest, f"{name} ({called(nearest.curve)} {took})"))
-    never = f"never on {joined([words for _, words in sorted(beyond)])}" if beyond else ""
+            beyond.append((nearest.lowest, name, f"{called(nearest.curve)} {took}"))
+    never = ""
+    if beyond:
+        _, where, took = min(beyond)
+        nearest_is = f"nearest {took}" if len(beyond) == 1 else f"nearest {took}, {where}"
+        never = f"never on {joined([name for _, name, _ in beyond])} ({nearest_is})"
     line = ", ".join(filter(None, (*clauses, never)))
     return f"a lossless scheme keeps up with a reader ({READING}): {line}" if line else ""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
 from scenarios.findings.question import LATENCY, Named, along, curves_of, of_setting
-from scenarios.findings.wording import called, joined, listed, passes
+from scenarios.findings.wording import called, joined, listed, passes, passes_briefly
 from simulator.results.columns import CURVE
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.intervals import paired
@@ -81,25 +82,33 @@ def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], m
     return ", ".join(clauses)
 
 
-def nearest_crossing(cells: pd.DataFrame, axis: str, kinds: Sequence[str], against: str, metric: str) -> str:
-    """`from 30 kbit/s on (25 kbit/s to 36 kbit/s) with coupled`, `everywhere with a`, `nowhere`: of the curves of
-    `kinds` the one that is below `against` on most of the axis."""
-    pairs = [
-        (mine, theirs) for kind in kinds for mine in curves_of(cells, kind) for theirs in curves_of(cells, against)
-    ]
-    found = crossings_of(cells, axis, pairs, metric)
-    below = [first for first, there in found if there.everywhere]
-    if below:
-        sure = all(
-            paired(rows, metric, rows[CURVE] == below[0], rows["scheme.kind"] == against).lower
-            for _, rows in along(cells[cells[metric].notna()], axis)
-        )
-        return f"everywhere{'' if sure else ', by its mean,'} with {called(below[0])}"
-    crossed = [(first, there) for first, there in found if there.crosses]
-    if not crossed:
-        return "nowhere seen" if found else ""
-    first, there = min(crossed, key=lambda item: item[1].log10_at.mean if item[1].rising else math.inf)
-    return f"{passes(there, axis)} with {called(first)}"
+class Nearest(NamedTuple):
+    """Where one of many curves is below another: the less `order` is, the more of the axis, infinite of none."""
+
+    order: float
+    words: str
+
+
+def nearest_crossing(cells: pd.DataFrame, axis: str, kinds: Sequence[str], against: str, metric: str) -> Nearest | None:
+    """`everywhere with a`, `from 30 kbit/s on (25 kbit/s to 36 kbit/s) with a`: of the curves of `kinds` the one
+    that is below `against` on most of the axis; None where none can be compared."""
+    pairs = [(mine, other) for kind in kinds for mine in curves_of(cells, kind) for other in curves_of(cells, against)]
+    nearest = None
+    for first, there in crossings_of(cells, axis, pairs, metric):
+        name, order = f"with {called(first)}", math.inf
+        words = "nowhere seen"
+        if there.everywhere:
+            known = along(cells[cells[metric].notna()], axis)
+            gaps = [paired(at, metric, at[CURVE] == first, at["scheme.kind"] == against) for _, at in known]
+            sure = all(less.lower for less in gaps)
+            order, words = -math.inf if sure else -1e9, f"everywhere{'' if sure else ', by its mean,'} {name}"
+        elif there.crosses:
+            # From a value on is better than up to one, which nothing at the other end of the axis says.
+            order = there.log10_at.mean if there.rising else 1e9 - there.log10_at.mean
+            words = f"{passes_briefly(there, axis)} {name}"
+        if nearest is None or order < nearest.order:
+            nearest = Nearest(order, words)
+    return nearest
 
 
 def alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:

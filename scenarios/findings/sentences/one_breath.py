@@ -21,7 +21,7 @@ from scenarios.findings.question import LATENCY, Named, along, in_words, of_sett
 from scenarios.findings.sentences.crossing import nearest_crossing
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.sentences.lowest import LowestAt, outcomes
-from scenarios.findings.wording import NO_DIFFERENCE, between, called, counted, percent, ratio, would_show
+from scenarios.findings.wording import between, called, counted, no_difference, percent, ratio, would_show
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired, paired_values
 from simulator.results.lossy_schemes import lossy_curves, ranked
@@ -102,8 +102,8 @@ class CostsAtWorst(Named):
         heading = self.heading.format(**ends)
         line = f"{heading}{where}: {called(mine)} takes {ratio(edge)} as long a token"
         if not edge.separable and edge.n > 1:
-            line = f"{heading}: {NO_DIFFERENCE} for {called(mine)} ({would_show([edge]).removesuffix(' seen')})"
-        alone = "unchanged" if cloud.size == 0 else f"{1 + cloud.size:.2g} times"
+            line = f"{heading}{where}: {no_difference([edge], between=f'for {called(mine)}')}"
+        alone = "unchanged" if cloud.size == 0 else ratio(cloud)
         return f"{line}, {called(self.cloud)} {alone}; {fastest_clause(found, self.what)}"
 
 
@@ -127,25 +127,21 @@ class SupportsMost(Named):
         within = f"within {limits_in_words(rows)}"
         if best == "none":
             return f"no scheme supports a device {within}"
-        at = [value for value, each in found if best in each.curves][-1]
-        part = rows if axis is None else rows[rows[axis] == at]
         line = f"{called(best)} supports most devices {within}"
         if any(len(one.curves) > 1 for _, one in found if best in one.curves):
             line = f"no scheme is seen to support more devices {within} than {called(best)}"
-        line += all_of(often, len(found), "uplink rates")
-        spot = "" if axis is None else f", at {place_in_words(at, axis)}"
-        line = f"{line}{spot}: {_devices(part[part[CURVE] == best])}"
-        edge = part[~part["scheme.kind"].isin(self.cloud)]
+        line += f"{all_of(often, len(found), 'uplink rates')}, up to {_devices(rows[rows[CURVE] == best])}"
+        edge = rows[~rows["scheme.kind"].isin(self.cloud)]
         if best in set(edge[CURVE]) or edge.empty:
             return line
-        second = str(edge.drop_duplicates(CURVE).set_index(CURVE)["capacity"].astype(float).idxmax())
-        return f"{line} against {_devices(edge[edge[CURVE] == second])} of the best at the edge, {called(second)}"
+        second = str(edge.groupby(CURVE, sort=False)["capacity"].max().astype(float).idxmax())
+        return f"{line}; the best at the edge up to {_devices(edge[edge[CURVE] == second])}, {called(second)}"
 
 
 @dataclass(frozen=True)
 class PaysAtTheEdge(Named):
-    """From which value of the axis on is some scheme of `kinds` below `against`, for each value of the column `by`; and
-    which is fastest of all?"""
+    """At how many values of the column `by`, a link each, is some scheme of `kinds` below `against` anywhere, and from
+    which value of the axis on at best; and which scheme is fastest of all?"""
 
     kinds: Sequence[str]
     against: str
@@ -157,20 +153,19 @@ class PaysAtTheEdge(Named):
         rows = ranked(of_setting(table))
         if axis is None or rows.empty:
             return ""
-        clauses: dict[str, list[str]] = {}
+        found = []
         for name, part in parts(rows, self.by, plain=True):
-            if part[axis].nunique() > 1:
-                line = nearest_crossing(part, axis, self.kinds, self.against, self.metric)
-                clauses.setdefault(line, []).append(name.removesuffix(": ").removeprefix("uplink label "))
-        if not clauses:
+            if (nearest := nearest_crossing(part, axis, self.kinds, self.against, self.metric)) is not None:
+                found.append((nearest, name.removesuffix(": ").removeprefix("uplink label ")))
+        if not found:
             return ""
-        words = [
-            f"{line}{where and f' ({where})'}"
-            for line, names in clauses.items()
-            for where in ["; ".join(filter(None, names))]
-        ]
-        line = f"edge drafting is faster than {called(self.against)} {', '.join(filter(None, words))}"
-        return f"{line}; {fastest_clause(places(table, axis, self.by, self.metric), self.what, self.metric)}"
+        best, where = min(found, key=lambda each: each[0].order)
+        pays = sum(math.isfinite(each.order) for each, _ in found)
+        line = f"edge drafting is seen faster than {called(self.against)} at no rate"
+        if pays:
+            some = f" with {pays} of {len(found)} links" if len(found) > 1 else ""
+            line = f"edge drafting is faster than {called(self.against)}{some}: {best.words}{where and f' ({where})'}"
+        return f"{line}; {fastest_clause(places(table, axis, self.by, self.metric), self.what)}"
 
 
 def places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[Place]:
@@ -277,8 +272,9 @@ def limits_in_words(table: pd.DataFrame) -> str:
 
 
 def _devices(rows: pd.DataFrame) -> str:
-    """`352 (seeds 340 to 360)`, `512 or more`: what a curve supports, and the range of its seeds, each by itself."""
-    row = rows.iloc[0]
+    """`352 (seeds 340 to 360)`, `512 or more`: the most that a curve supports, and the range of its seeds, each "
+    "alone."""
+    row = rows.iloc[int(rows["capacity"].argmax())]
     number = f"{int(row['capacity']):,}{'' if row['bounded'] else ' or more'}"
     least, most = (int(row[name]) for name in ("capacity_least", "capacity_most"))
     if int(rows["seed"].nunique()) == 1:
