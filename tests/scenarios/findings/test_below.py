@@ -108,13 +108,12 @@ def languages(seeds: int = 3) -> pd.DataFrame:
 def test_a_mean_has_the_interval_of_its_own_group_and_schemes_are_compared_within_a_group():
     cells = languages()
     assert Levels("dense", METRIC, BY).report(cells, None) == (
-        "latency per token, dense lattice (Q-S): french 2,000 ms ± 2,484 ms, english 1,000 ms ± 1,242 "
-        "ms"  # t = 4.303, sd 1 and 0.5, root of 3
-    )
+        "latency per token, dense lattice (Q-S): french 2,000 ms ± 2,484 ms, english 1,000 ms ± 1,242 ms"
+    )  # t = 4.303, sd 1 and 0.5, root of 3
     assert Levels("dense", METRIC, BY, "a note").report(languages(1), None) == (
-        "latency per token, dense: french 1 s, english 500 ms (a note)"
+        "latency per token, dense lattice (Q-S): french 1,000 ms, english 500 ms (a note)"
     )
-    assert Levels("dense", METRIC).report(cells, None).endswith("dense: 1.5 s ± 1.9 s")
+    assert Levels("dense", METRIC).report(cells, None).endswith(": 1,500 ms ± 1,863 ms")
     assert (
         Levels("none", METRIC, BY).report(cells, None) == Levels("dense", METRIC, "no.such").report(cells, None) == ""
     )
