@@ -96,13 +96,14 @@ class CostsAtWorst(Named):
                 costs.append((name.removesuffix(": "), mine, edge, cloud))
         if not costs:
             return fastest_clause(found, self.what, self.metric)
-        name, mine, edge, cloud = max(costs, key=lambda each: each[2].size)
+        seen = [each for each in costs if each[2].separable or each[2].n == 1]
+        name, mine, edge, cloud = max(seen or costs, key=lambda each: each[2].size)
         ends = {"start": quantity(start, axis), "end": quantity(end, axis), "first": start, "last": end}
         where = f", {'worst with ' if len(costs) > 1 else ''}{name}" if name else ""
         heading = self.heading.format(**ends)
         line = f"{heading}{where}: {called(mine)} takes {ratio(edge)} as long a token"
-        if not edge.separable and edge.n > 1:
-            line = f"{heading}{where}: {no_difference([edge], between=f'for {called(mine)}')}"
+        if not seen:
+            line = f"{heading}: {no_difference([edge], between=f'for {called(mine)}')}"
         alone = "unchanged" if cloud.size == 0 else ratio(cloud)
         return f"{line}, {called(self.cloud)} {alone}; {fastest_clause(found, self.what)}"
 
@@ -160,7 +161,7 @@ class PaysAtTheEdge(Named):
         if not found:
             return ""
         best, where = min(found, key=lambda each: each[0].order)
-        pays = sum(math.isfinite(each.order) for each, _ in found)
+        pays = sum(each.order < math.inf for each, _ in found)
         line = f"edge drafting is seen faster than {called(self.against)} at no rate"
         if pays:
             some = f" with {pays} of {len(found)} links" if len(found) > 1 else ""
