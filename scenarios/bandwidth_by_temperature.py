@@ -9,11 +9,9 @@ import pandas as pd
 
 from scenarios import LATENCY, Below, Lowest, Quick, Ranges, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
-from scenarios.findings.sentences.lowest import lowest_of_kinds
-from scenarios.findings.wording import between, briefly, called, fewer
+from scenarios.findings.sentences.below import of_kinds
+from scenarios.findings.wording import briefly, called, fewer
 from scenarios.set_ups import SELECTIVE_REPEAT
-from simulator.results.columns import CURVE
-from simulator.results.intervals import paired
 from simulator.results.units import quantity, title
 
 KBPS = 1e3
@@ -24,22 +22,20 @@ BITS, PAIR = "payload_bits_per_draft", ("k_sqs", "dense")
 
 @asks(BITS)
 def bits_of_a_draft(table: pd.DataFrame, axis: str | None) -> str:
-    """How many bits does a draft of the first of PAIR take at both ends of the axis, and how far is it from the second
-    at the last?"""
+    """How far are the bits of a draft of the first of PAIR from the second's at both ends of the axis, and its time at
+    the last?"""
     rows = of_setting(table)
     rows = rows[rows[BITS].notna() & rows["scheme.kind"].isin(PAIR)]
     if axis is None or rows["scheme.kind"].nunique() < len(PAIR):
         return ""
     start, end = rows[axis].min(), rows[axis].max()
-    means = rows.groupby([axis, "scheme.kind"])[BITS].mean()
-    here = lowest_of_kinds(rows[rows[axis] == end], None, BITS)
-    less = paired(here, BITS, here[CURVE] == PAIR[0], here[CURVE] == PAIR[1])
-    took = " and ".join(f"{between(means[start, kind], means[end, kind], BITS)} with {called(kind)}" for kind in PAIR)
-    times = lowest_of_kinds(of_setting(table)[of_setting(table)[axis] == end], None, LATENCY)
-    slower = paired(times, LATENCY, times[CURVE] == PAIR[0], times[CURVE] == PAIR[1])
+    few, many = (of_kinds(rows[rows[axis] == at], axis, *PAIR, BITS) for at in (end, start))
+    time = of_kinds(rows[rows[axis] == end], axis, *PAIR, LATENCY)
+    mine, other = map(called, PAIR)
     return (
-        f"from {title(axis)} {quantity(start, axis)} to {quantity(end, axis)} a draft takes {took}; at "
-        f"{quantity(end, axis)} {fewer(less)} bits, time per token {briefly(slower)}"
+        f"{mine} sends {fewer(few)} bits a draft than {other} at {title(axis)} {quantity(end, axis)}; its time "
+        f"per token "
+        f"there is {briefly(time)}; at {quantity(start, axis)} its bits are {briefly(many)}"
     )
 
 

@@ -88,13 +88,13 @@ def matters_and_costs(table: pd.DataFrame, axis: str | None) -> str:
         alone = [each for each in _ours(effects) if len(each.factors) == 1]
         first = f"{_words(alone[0])} ({alone[0].share:.0%})" if alone else "no factor alone"
         clauses.append(f"{first} at {quantity(value, RATE)}")
-    line = f"of the variance of {title(LATENCY)}, {' and '.join(clauses)} explains most" if clauses else ""
+    line = listed(f"most of the variance of {title(LATENCY)}", clauses, ", ")
     found = one_for_all(rows) if _has(rows, (*SETTING, *PLACES)) else None
     if found is None:
         return line
     setting = ", ".join(f"{symbol(name)} {value:g}" for name, value in zip(SETTING, found[0], strict=True))
     at, most = max(found[1].items(), key=lambda each: each[1].size)
-    cost = f"one setting for all ({setting}) takes up to {excess(most)} longer than the best, at {_place(at)}"
+    cost = f"one setting for all ({setting}) takes up to {excess(most)} longer than the best ({_place(at)})"
     return "; ".join(filter(None, (line, cost)))
 
 

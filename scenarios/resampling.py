@@ -93,7 +93,7 @@ def how_often(table: pd.DataFrame, axis: str | None) -> str:
                 f"{min(measured):.0%} to {max(measured):.0%} at position {position:.0f} (expected {min(expected):.0%} "
                 f"to {max(expected):.0%})"
             )
-    return listed("rejected of the drafts verified", clauses, ", ")
+    return listed("rejected", clauses, ", ")
 
 
 @asks("rejection_slack")
@@ -126,7 +126,7 @@ def how_often_and_why(table: pd.DataFrame, axis: str | None) -> str:
         return often
     term, names = max(terms.items(), key=lambda each: len(each[1]))
     curves = sum(map(len, terms.values()))
-    return f"{often}; the bound is loose mostly because {term} (in {len(names)} of {curves} schemes)"
+    return f"{often}; the bound is loose mostly because {term} ({len(names)} of {curves} schemes)"
 
 
 def _each(heading: str, table: pd.DataFrame, words: Callable[[Rejections], str]) -> str:

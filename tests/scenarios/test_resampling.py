@@ -86,7 +86,7 @@ def test_an_answer_is_of_the_first_and_the_last_position_that_was_reached_and_of
     first, last = ([Rejections(rows) for _, rows in at.groupby("curve")] for _, at in reached.groupby("position"))
     line = how_often.report(table(), None)
     low, high = (round(100 * end(each.measured for each in first)) for end in (min, max))
-    assert line.startswith(f"rejected of the drafts verified: {low}% to {high}% at position 1 (expected ")
+    assert line.startswith(f"rejected: {low}% to {high}% at position 1 (expected ")
     low, high = (round(100 * end(each.measured for each in last)) for end in (min, max))
     assert f"{low}% to {high}% at position 2" in line and "position 3" not in line
     loose = table().assign(covering_bound=122.0)
