@@ -10,7 +10,7 @@ import pandas as pd
 from scenarios import LATENCY, Below, Lowest, Quick, Ranges, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.below import of_kinds
-from scenarios.findings.wording import briefly, called, fewer
+from scenarios.findings.wording import briefly, called
 from scenarios.set_ups import SELECTIVE_REPEAT
 from simulator.results.units import quantity, title
 
@@ -32,10 +32,10 @@ def bits_of_a_draft(table: pd.DataFrame, axis: str | None) -> str:
     few, many = (of_kinds(rows[rows[axis] == at], axis, *PAIR, BITS) for at in (end, start))
     time = of_kinds(rows[rows[axis] == end], axis, *PAIR, LATENCY)
     mine, other = map(called, PAIR)
+    first, last = quantity(start, axis), quantity(end, axis)
     return (
-        f"{mine} sends {fewer(few)} bits a draft than {other} at {title(axis)} {quantity(end, axis)}; its time "
-        f"per token "
-        f"there is {briefly(time)}; at {quantity(start, axis)} its bits are {briefly(many)}"
+        f"bits a draft, {mine} against {other}, by {title(axis)}: {briefly(many)} at {first}, {briefly(few)} at {last}; "
+        f"time per token at {last} {briefly(time)}"
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from scenarios import Instead, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import along, of_setting
-from scenarios.findings.wording import briefly, called, fewer
+from scenarios.findings.wording import briefly, called
 from scenarios.set_ups import BASELINES, SELECTIVE_REPEAT
 from simulator.results.intervals import paired
 from simulator.results.units import quantity
@@ -43,8 +43,8 @@ def saves(table: pd.DataFrame, axis: str | None) -> str:
         return ""
     (start, bits, time), (end, _, last) = found[0], found[-1]
     return (
-        f"{called(kind)} sends {fewer(bits)} payload bits a token with the shorter code, without a budget; its time "
-        f"per token is {briefly(time)} at {start}, {briefly(last)} at {end}"
+        f"{called(kind)} with the shorter code in place of the paper's, no budget: payload bits a token {briefly(bits)}; "
+        f"time per token {briefly(time)} at {start}, {briefly(last)} at {end}"
     )
 
 

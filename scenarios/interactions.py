@@ -94,7 +94,7 @@ def matters_and_costs(table: pd.DataFrame, axis: str | None) -> str:
         return line
     setting = ", ".join(f"{symbol(name)} {value:g}" for name, value in zip(SETTING, found[0], strict=True))
     at, most = max(found[1].items(), key=lambda each: each[1].size)
-    cost = f"one setting for all ({setting}) takes up to {excess(most)} longer than the best ({_place(at)})"
+    cost = f"one for all ({setting}) takes up to {excess(most)} longer than the best ({_place(at)})"
     return "; ".join(filter(None, (line, cost)))
 
 

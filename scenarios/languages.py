@@ -39,7 +39,7 @@ def sparsity_survives(table: pd.DataFrame, axis: str | None) -> str:
     mine, other = map(called, PAIR)
     return (
         f"{mine} sends fewer bits a draft than {other} in {lower} of {len(bits)} languages, least in {where}: "
-        f"{briefly(least)}; its probability of rejection is at most {briefly(most)} ({place})"
+        f"{briefly(least)}; its probability of rejection: {briefly(most)} where highest ({place})"
     )
 
 
