@@ -204,7 +204,7 @@ class FinishedRun:
         """The other blocks of text, in so many columns."""
         blocks = [*self._tables(width)]
         lines = [wrapped(each.line, width) for each in found]
-        lines += [wrapped(DISTINGUISHABLE, width)] if any("distinguishable" in each.line for each in found) else []
+        lines += [wrapped(DISTINGUISHABLE, width)] if any("no difference seen" in each.line for each in found) else []
         remarks = [*notes, *self._remarks, *(f"Note: {line}" for line in self.plan.warnings)]
         blocks += [("Findings", "\n".join(lines)), ("To know of the numbers", _lines(remarks, width))]
         blocks += [("What models and times stand for", _lines([*self.assumed, *self.stands_for], width))]

@@ -39,11 +39,12 @@ def test_every_scenario_asks_a_question_and_has_one_that_answers_it(name):
 def test_a_setting_with_unanswered_requests_is_left_out_and_said_so_where_it_would_change_the_line():
     table = sweep(THREE, {"k_sqs": 0.8})
     assert ask(Lowest(), table, AXIS) == (
-        "latency per token over temperature: everywhere c_sqs is lowest, 40% to 75% below the next (dense and k_sqs); "
-        "left out: k_sqs at 0 (10% unanswered)"
+        "latency per token over temperature: everywhere C-SQS is lowest, 40% to 75% below the next (dense "
+        "lattice (Q-S) "
+        "and K-SQS); left out: K-SQS at 0 (10% unanswered)"
     )
     alone = ask(Below(("k_sqs",), ("dense",), at=(0.0,)), table, AXIS)
-    assert alone == "Nothing to compare; left out: k_sqs at 0 (10% unanswered)"
+    assert alone == "Nothing to compare; left out: K-SQS at 0 (10% unanswered)"
     table = sweep(THREE, {"dense": 0.5})
     assert "left out" not in ask(Lowest("fastest"), table, AXIS)
     assert "left out" not in ask(Lowest(), sweep(THREE), AXIS)
