@@ -84,6 +84,6 @@ def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_
     out = done("run", "codes", "--quick", *options, "--details")
     assert "the same in each of 3 seeds\n" in out and "± 0" not in out and "±0" not in out
     assert "none †" in out and "† 100% of requests unanswered and in no number: not ranked" in out
-    assert "left out: half_dense (100% unanswered)" in " ".join(out.split())
+    assert "dense fp16 (100% unanswered)" in " ".join(out.split())
     summary = pd.read_csv("here/summary.csv")
     assert summary["latency_per_token_s_ci95"].isna().all() and summary["n"].tolist() == [3, 0, 3]
