@@ -82,6 +82,6 @@ def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_
     out = done("run", "codes", "--quick", *options)
     assert "the same in each of 3 seeds, no interval" in out and "± 0" not in out and "±0" not in out
     assert "none answered" in out and "UNANSWERED requests are in no number here" in out
-    assert "1 scheme with unanswered requests left out" in " ".join(out.split())
+    assert "left out: dense fp16 (100% unanswered)" in " ".join(out.split())
     summary = pd.read_csv("here/summary.csv")
     assert summary["latency_per_token_s_ci95"].isna().all() and summary["n"].tolist() == [3, 0, 3]
