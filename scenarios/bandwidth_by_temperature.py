@@ -34,7 +34,8 @@ def bits_of_a_draft(table: pd.DataFrame, axis: str | None) -> str:
     mine, other = map(called, PAIR)
     first, last = quantity(start, axis), quantity(end, axis)
     return (
-        f"bits a draft, {mine} against {other}, by {title(axis)}: {briefly(many)} at {first}, {briefly(few)} at {last}; "
+        f"bits a draft, {mine} against {other}, by {title(axis)}: {briefly(many)} at {first}, {briefly(few)} at "
+        f"{last}; "
         f"time per token at {last} {briefly(time)}"
     )
 

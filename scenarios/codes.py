@@ -43,7 +43,8 @@ def saves(table: pd.DataFrame, axis: str | None) -> str:
         return ""
     (start, bits, time), (end, _, last) = found[0], found[-1]
     return (
-        f"{called(kind)} with the shorter code in place of the paper's, no budget: payload bits a token {briefly(bits)}; "
+        f"{called(kind)} with the shorter code in place of the paper's, no budget: payload bits a token "
+        f"{briefly(bits)}; "
         f"time per token {briefly(time)} at {start}, {briefly(last)} at {end}"
     )
 
