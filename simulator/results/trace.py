@@ -344,8 +344,12 @@ def _work_name(state: str, round_: RoundSpans) -> str:
 
 
 def _pass_name(does: str, amount: int) -> str:
-    """What a pass of the cloud does: `verify 4 drafts`."""
-    return does if does == "decode" else f"{does} {_counted(amount, 'token' if does == 'prefill' else 'draft')}"
+    """What a pass of the cloud does: `verify 4 drafts`; cloud-only decoding has a token a round."""
+    return (
+        "decode a token"
+        if does == "decode"
+        else f"{does} {_counted(amount, 'token' if does == 'prefill' else 'draft')}"
+    )
 
 
 def _carried(airing: Airing) -> str:
