@@ -66,10 +66,9 @@ def subject_of(cell: Cell) -> TraceSubject:
 
 
 def _scheme_words(scheme: Scheme, names: DisplayNames) -> str:
-    """`K-SQS, L = 4`; without a number of drafts where it has none, or a policy chooses it."""
-    drafts = getattr(scheme, "max_drafts", None)
-    fields = {"max_drafts": str(drafts)} if isinstance(drafts, int) else {}
-    return names.curve(curve_of(scheme.kind, fields))
+    """`K-SQS, L = 4, depth 2`; a scheme without a number of drafts, or without lookahead, by what it has."""
+    given = {name: getattr(scheme, name, None) for name in ("max_drafts", "depth")}
+    return names.curve(curve_of(scheme.kind, {name: str(value) for name, value in given.items() if value}))
 
 
 def _rate_words(link: LinkConfig, names: DisplayNames) -> str:

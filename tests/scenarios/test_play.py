@@ -3,6 +3,7 @@ else and plays in a real browser."""
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 from base64 import b64encode
@@ -18,6 +19,7 @@ from parsed_page import parsed
 from traced_cells import CELLS, LOSSY
 
 from kinds import ConfigError
+from scenarios.command.play import played_request
 from scenarios.command.play.play_page import page, traces_of
 from scenarios.command.play.played_request import Lane, TraceFile
 from simulator import Cell, simulate
@@ -25,6 +27,7 @@ from simulator.decoding.memory import Memory
 from simulator.results import trace
 from simulator.sweeps.tracing import subject_of
 
+ROOT = Path(__file__).parents[2]
 SPELLED = {1: "</script><script>document.title='ran'</script>", 2: " <b>b"}
 
 
@@ -237,6 +240,23 @@ def test_bad_input_is_answered_by_one_line(typed: Any, pair: list[Path], tmp_pat
     ):
         status, out, err = typed("play", *given)
         assert status == 2 and out == "" and len(err.splitlines()) == 1 and expected in err, (given, err)
+
+
+def test_its_templates_go_with_the_package() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert setup["options.package_data"]["scenarios.command.play"] == "templates/*"
+    assert "recursive-include scenarios/command/play/templates *" in (ROOT / "MANIFEST.in").read_text()
+
+
+def test_a_request_too_long_for_a_page_is_cut_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, pair: list[Path], lanes: list[Lane]
+) -> None:
+    monkeypatch.setattr(played_request, "MOST", 3)
+    lane = TraceFile(pair[0]).lane((0, 0))
+    assert lanes[0].cut is None and len(lanes[0].up) > 3 >= len(lane.up)
+    assert lane.cut is not None and 0 < lane.cut <= lanes[0].up[3].began
+    assert f"from {lane.cut / 1000:.3g} s on its trace is cut" in page([lane])
 
 
 def test_a_lane_without_the_request_is_refused(pair: list[Path]) -> None:

@@ -30,6 +30,7 @@ from scenarios.command.options import PLAYED
 from scenarios.command.play.played_request import SETTINGS, Key, Lane, TraceFile
 from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import ResultFolder
+from simulator.results.display_names import DisplayNames
 from simulator.results.result_directory import record
 from simulator.results.trace import trace_path
 
@@ -82,9 +83,10 @@ def traces_of(folder: Path) -> list[Path]:
     by_latency = cells.sort_values("latency_per_token_s", kind="stable").drop_duplicates("scheme.kind")
     is_baseline = by_latency["scheme.kind"].isin(_BASELINES[:1])
     chosen = pd.concat([by_latency[is_baseline], by_latency[~is_baseline]])[:SHOWN]
-    at = f", {axis} {chosen[axis].iloc[0]:g}" if axis in cells.columns and cells[axis].dtype.kind in "if" else ""
-    kinds = ", ".join(chosen["scheme.kind"])
-    aside(f"seed {chosen['seed'].iloc[0]}{at}: {kinds}; to play others: sqsim play {folder}/cells/ID.trace.json ...")
+    names = DisplayNames()
+    at = f", {names.setting(str(axis), str(chosen[axis].iloc[0]))}" if axis in cells.columns else ""
+    schemes = "; ".join(names.word(kind) for kind in chosen["scheme.kind"])
+    aside(f"plays {schemes}, at seed {chosen['seed'].iloc[0]}{at}; others: sqsim play {folder}/cells/ID.trace.json ...")
     return [trace_path(folder / "cells", str(cell)) for cell in chosen["cell"]]
 
 
@@ -114,7 +116,7 @@ def page(lanes: Sequence[Lane]) -> str:
         title=_title(lanes),
         setting=_words(lanes[0], shared),
         request=f"Device {lanes[0].device}, request {lanes[0].request}",
-        remarks=list(_remarks(lanes)),
+        remarks=_remarks(lanes),
         lanes=lanes,
     )
 
@@ -155,5 +157,7 @@ def _remarks(lanes: Sequence[Lane]) -> list[str]:
         if each.cut
     ]
     if not any(each.prompt_text for each in lanes):
-        remarks.append("The pair's tokenizer was not at hand: tokens are shown by their ids.")
+        remarks.append("Tokens are shown by their ids: the trace has no texts of them.")
+    if any(each.branches for each in lanes):
+        remarks.append("Drafts of a tree stand in the order of its levels.")
     return remarks

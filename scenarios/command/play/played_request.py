@@ -86,6 +86,8 @@ class Lane:
     down: list[Packet] = field(default_factory=list)
     cloud: list[Work] = field(default_factory=list)
     rounds: list[PlayedRound] = field(default_factory=list)
+    branches: bool = False
+    """Whether the drafts of some round are a tree."""
     cut: float | None = None
     """From when on the lane lacks something; None where it has all."""
 
@@ -159,9 +161,9 @@ class TraceFile:
         for each in self._events:
             if each["ph"] == "X" and each["ts"] <= ended and each["ts"] + each["dur"] >= began:
                 self._put(each, lane, key, began)
-        lane.rounds = _rounds(
-            [each for each in self._of("round") if _key(each["args"]) == key], began, int(args["output_tokens"])
-        )
+        rounds = [each for each in self._of("round") if _key(each["args"]) == key]
+        lane.rounds = _rounds(rounds, began, int(args["output_tokens"]))
+        lane.branches = any("parents" in each["args"] for each in rounds)
         _drop_links_of_others(lane)
         _shorten(lane)
         cut_s = self.about.get("cut_at_s")

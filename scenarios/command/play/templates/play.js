@@ -60,7 +60,7 @@
     section.setAttribute("aria-labelledby", "lane-" + place);
     const head = make("header", "", section), title = make("h2", "", head, run.scheme);
     title.id = "lane-" + place;
-    if (run.differs) make("span", "faint", title, " " + run.differs);
+    if (run.differs) make("span", "differs", title, " " + run.differs);
     const stats = make("p", "stats", head);
     const scene = make("div", "scene", section);
     const device = station(scene, "device", "edge"), ways = make("div", "ways", scene), cloud = station(scene, "cloud", "cloud");
@@ -76,6 +76,7 @@
     const accepted = sums(answered, (round) => round[2], (round) => round[6]);
     const bits = sums(run.up.filter((packet) => packet[3]), (packet) => packet[1], (packet) => packet[5]);
     const prompt = run.prompt_text ? "\u2026" + run.prompt_text.replace(/\s+/g, " ").slice(-44).replace(/^\S* /, "") : "";
+    const served = run.cloud.some((work) => work[3]);
     let shown = null;
 
     // A draft as [text, what it is, all that is known of it].
@@ -118,13 +119,13 @@
     }
 
     return function show(at) {
-      device(working(at), at, at >= run.end ? "done" : "waits");
-      cloud(passing(at), at, at >= run.end ? "done" : "waits");
+      device(working(at), at >= run.end ? "done" : "waits");
+      cloud(passing(at), served ? (at >= run.end ? "done" : "waits") : "not used");
       up(at);
       down(at);
       const made = tokens(at), parts = [counted(made, "token")];
       parts.push(made ? milliseconds(Math.min(at, ends[upTo(ends, at) - 1]) / made) + " each" : "first to come");
-      if (drafted(Infinity)) parts.push(accepted(at) + " of " + drafted(at) + " drafts accepted");
+      if (drafted(at)) parts.push(accepted(at) + " of " + drafted(at) + " drafts accepted");
       parts.push(bits(at).toLocaleString("en") + " bits up");
       if (run.cut !== null && at >= run.cut) parts.push("cut here");
       else if (at >= run.end) parts.push((run.outcome === "answered" ? "done" : run.outcome.replaceAll("_", " ")) + " at " + milliseconds(run.end));
@@ -139,7 +140,7 @@
     const box = make("div", "end " + className, parent);
     make("b", "", box, name);
     const does = make("span", "", box);
-    return (works, at, idle) => {
+    return (works, idle) => {
       const own = works.find((work) => work[3]), busy = own || works[0];
       box.classList.toggle("busy", own !== undefined);
       box.classList.toggle("others", own === undefined && busy !== undefined);
