@@ -32,7 +32,7 @@ from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tr
 from simulator.results.units import state_name
 
 MOST_EVENTS: Final = 150_000
-"""Spans, packets, passes and rounds that a trace holds, some 35 MB; a longer run's ends there, and says so."""
+"""Spans, packets, passes and rounds that a trace holds, some 30 MB; a longer run's ends there, and says so."""
 PROMPT_CHARACTERS: Final = 400
 """The end of a prompt's text that a trace holds."""
 _SERVED: Final = {"verify_s": "verify", "cloud_decode_s": "decode"}

@@ -19,7 +19,6 @@ from parsed_page import parsed
 from traced_cells import CELLS, LOSSY
 
 from kinds import ConfigError
-from scenarios.command.play import played_request
 from scenarios.command.play.play_page import page, traces_of
 from scenarios.command.play.played_request import Lane, TraceFile
 from simulator import Cell, simulate
@@ -249,14 +248,15 @@ def test_its_templates_go_with_the_package() -> None:
     assert "recursive-include scenarios/command/play/templates *" in (ROOT / "MANIFEST.in").read_text()
 
 
-def test_a_request_too_long_for_a_page_is_cut_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, pair: list[Path], lanes: list[Lane]
-) -> None:
-    monkeypatch.setattr(played_request, "MOST", 3)
-    lane = TraceFile(pair[0]).lane((0, 0))
-    assert lanes[0].cut is None and len(lanes[0].up) > 3 >= len(lane.up)
-    assert lane.cut is not None and 0 < lane.cut <= lanes[0].up[3].began
-    assert f"from {lane.cut / 1000:.3g} s on its trace is cut" in page([lane])
+def test_a_request_too_long_for_a_page_is_cut_and_says_so(lanes: list[Lane]) -> None:
+    whole = lanes[0]
+    assert whole.cut is None and whole.fitted(whole.bytes) == whole
+    for share in (0.7, 0.3):
+        part = whole.fitted(int(share * whole.bytes))
+        assert part.cut is not None and 0.2 * share < part.cut / whole.end < 1 and part.bytes <= share * whole.bytes
+        assert part.up == [each for each in whole.up if each.began < part.cut] != []
+        assert part.alone and "what is done for other requests is left out" in page([part])
+        assert f"what comes after {part.cut / 1000:.3g} s is cut" in page([part])
 
 
 def test_a_lane_without_the_request_is_refused(pair: list[Path]) -> None:

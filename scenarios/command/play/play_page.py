@@ -36,6 +36,8 @@ from simulator.results.trace import trace_path
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MOST_LANES: Final = 6
+MOST_BYTES: Final = 2_600_000
+"""What all lanes of a page may come to; a longer request is cut, and the page says so."""
 SHOWN: Final = 3
 """Schemes of a result directory that are shown side by side."""
 _BASELINES: Final = ("cloud_only", "colocated")
@@ -50,7 +52,8 @@ def run(options: argparse.Namespace) -> Path:
     if len(paths) > MOST_LANES:
         raise ConfigError(f"{len(paths)} traces: {MOST_LANES} play side by side, no more")
     traces = [TraceFile(path) for path in paths]
-    lanes = [each.lane(options.request or first_of_all(traces)) for each in traces]
+    key = options.request or first_of_all(traces)
+    lanes = [each.lane(key).fitted(MOST_BYTES // len(traces)) for each in traces]
     out: Path = options.out or (folder or paths[0].parent) / PLAYED
     text = page(lanes)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -151,11 +154,9 @@ def _remarks(lanes: Sequence[Lane]) -> list[str]:
         remarks.append("All write the same text: only time differs.")
     elif len(lanes) > 1:
         remarks.append("The texts differ, since each scheme draws its own tokens.")
-    remarks += [
-        f"{each.scheme}: from {each.cut / 1000:.3g} s on its trace is cut, and so is this."
-        for each in lanes
-        if each.cut
-    ]
+    remarks += [f"{each.scheme}: what comes after {each.cut / 1000:.3g} s is cut." for each in lanes if each.cut]
+    if any(each.alone for each in lanes):
+        remarks.append("It is long: what is done for other requests is left out.")
     if not any(each.prompt_text for each in lanes):
         remarks.append("Tokens are shown by their ids: the trace has no texts of them.")
     if any(each.branches for each in lanes):

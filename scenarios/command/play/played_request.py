@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -18,10 +18,7 @@ from simulator.results.trace import read_head
 
 Key = tuple[int, int]  # (device, request)
 T = TypeVar("T")
-W = TypeVar("W", "Work", "Packet")
 US_PER_MS: Final = 1e3
-MOST: Final = 12_000
-"""Things of a lane that a page holds, some 1 MB; what comes later is left out, and the page says so."""
 _AGAIN: Final = "`sqsim run ... --trace` writes one"
 
 
@@ -88,8 +85,30 @@ class Lane:
     rounds: list[PlayedRound] = field(default_factory=list)
     branches: bool = False
     """Whether the drafts of some round are a tree."""
+    alone: bool = False
+    """Whether what others did is left out."""
     cut: float | None = None
     """From when on the lane lacks something; None where it has all."""
+
+    def fitted(self, most_bytes: int) -> Lane:
+        """The lane in no more bytes than these: without what others did, then only up to a time, which it says."""
+        lane = self
+        if lane.bytes > most_bytes:
+            own = {name: [each for each in getattr(lane, name) if each.own] for name in ("edge", "up", "down", "cloud")}
+            lane = replace(lane, alone=True, **own)
+        while (size := lane.bytes) > most_bytes:
+            lane = lane._until(0.95 * (lane.cut or lane.end) * most_bytes / size)
+        return lane
+
+    @property
+    def bytes(self) -> int:
+        """How long it is as JSON."""
+        return len(json.dumps(asdict(self)))
+
+    def _until(self, cut: float) -> Lane:
+        names = ("edge", "up", "down", "cloud", "rounds")
+        kept = {name: [each for each in getattr(self, name) if each.began < cut] for name in names}
+        return replace(self, cut=round(cut, 3), **kept)
 
     @property
     def tokens(self) -> list[str]:
@@ -165,7 +184,6 @@ class TraceFile:
         lane.rounds = _rounds(rounds, began, int(args["output_tokens"]))
         lane.branches = any("parents" in each["args"] for each in rounds)
         _drop_links_of_others(lane)
-        _shorten(lane)
         cut_s = self.about.get("cut_at_s")
         if cut_s is not None and float(cut_s) * 1e6 <= ended:
             lane.cut = min(_ms(float(cut_s) * 1e6 - began), lane.cut or lane.end)
@@ -241,24 +259,6 @@ def _drop_links_of_others(lane: Lane) -> None:
     for packets in (lane.up, lane.down):
         if not any(each.own for each in packets):
             packets.clear()
-
-
-def _shorten(lane: Lane) -> None:
-    """Leaves out what is too much for a page: first of others, then what came last."""
-    lane.edge, lane.up = _shortened(lane.edge, lane), _shortened(lane.up, lane)
-    lane.cloud, lane.down = _shortened(lane.cloud, lane), _shortened(lane.down, lane)
-    if len(lane.rounds) > MOST:
-        lane.cut = min(lane.rounds[MOST].began, lane.cut or lane.end)
-        del lane.rounds[MOST:]
-
-
-def _shortened(things: list[W], lane: Lane) -> list[W]:
-    if len(things) <= MOST:
-        return things
-    own = [each for each in things if each.own]
-    if len(own) > MOST:
-        lane.cut = min(own[MOST].began, lane.cut or lane.end)
-    return own[:MOST]
 
 
 def _key(args: Mapping[str, Any]) -> Key:
