@@ -11,19 +11,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import shown
 from cells import cell
 from driven_page import driven, noted
 from parsed_page import parsed
-from traced_cells import CELLS, LOSSY
+from traced_cells import CELLS
 
 from kinds import ConfigError
 from scenarios.command.play.play_page import page, traces_of
-from scenarios.command.play.played_request import Lane, TraceFile
+from scenarios.command.play.played_request import Lane, Packet, TraceFile
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import trace
+from simulator.results.spans import Spans
 from simulator.sweeps.tracing import subject_of
 
 ROOT = Path(__file__).parents[2]
@@ -161,13 +163,15 @@ def test_drafts_turn_and_what_is_lost_is_struck_out(played: Path, lanes: list[La
 
 
 def test_what_is_on_the_air_is_found_among_many_packets(tmp_path: Path) -> None:
-    """Against a plain search, on a link shared by devices, where packets of others pass and are lost."""
-    asked = {"kind": "closed", "devices": 10, "requests": 1, "prompt_tokens": 8, "output_tokens": 90}
-    many = cell({"kind": "k_sqs", "max_drafts": 1}, workload=asked, uplink=LOSSY, downlink=LOSSY)
-    traced(many, tmp_path / "trace.json")
-    file = TraceFile(tmp_path / "trace.json")
-    lane = file.lane(file.keys[-1])
-    assert len(lane.up) > 500 and not all(each.own for each in lane.up)
+    """Against a plain search, among packets of any length that overlap and are lost."""
+    drawn = np.random.default_rng(0)
+    lane = Lane("K-SQS", {}, 0, 0, "", "", "answered", 1000.0)
+    for began, length, is_lost, is_own in zip(
+        drawn.uniform(0, 1000, 700), drawn.exponential(8, 700), drawn.uniform(size=700) < 0.2,
+        drawn.uniform(size=700) < 0.5, strict=True,
+    ):  # fmt: skip
+        arrives = None if is_lost else float(began + length + drawn.uniform(5, 30))
+        lane.up.append(Packet(float(began), float(began + length), "payload", bool(is_own), arrives, 100))
     path = tmp_path / "play.html"
     path.write_text(page([lane]), encoding="utf-8")
     delays = sorted(each.arrives - each.ended for each in lane.up if each.arrives is not None)
@@ -176,8 +180,7 @@ def test_what_is_on_the_air_is_found_among_many_packets(tmp_path: Path) -> None:
     script = f"""
       const slider = document.getElementById('time');
       for (const at of {json.dumps(times)}) {{ slider.value = at; slider.dispatchEvent(new Event('input'));
-        note(document.querySelectorAll('.packet.up, .packet.others').length - document.querySelectorAll(
-          '.ways svg + svg .packet.others').length); }}
+        note(document.querySelectorAll('.packet').length); }}
     """
     found = noted(driven(path, script, tmp_path))
     expected = [
@@ -257,6 +260,15 @@ def test_a_request_too_long_for_a_page_is_cut_and_says_so(lanes: list[Lane]) -> 
         assert part.up == [each for each in whole.up if each.began < part.cut] != []
         assert part.alone and "what is done for other requests is left out" in page([part])
         assert f"what comes after {part.cut / 1000:.3g} s is cut" in page([part])
+
+
+def test_a_request_that_its_trace_does_not_tell_to_the_end_says_so(tmp_path: Path) -> None:
+    spans, made = Spans(most=60), cell()
+    simulate(made, spans, memory=Memory())
+    trace.write_trace(spans, subject_of(made), tmp_path / "trace.json")
+    lane = TraceFile(tmp_path / "trace.json").lane((0, 0))
+    assert lane.outcome == "in_flight" and lane.cut is not None and lane.cut <= lane.end
+    assert "s is cut" in page([lane])
 
 
 def test_a_lane_without_the_request_is_refused(pair: list[Path]) -> None:

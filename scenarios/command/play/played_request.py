@@ -185,8 +185,8 @@ class TraceFile:
         lane.branches = any("parents" in each["args"] for each in rounds)
         _drop_links_of_others(lane)
         cut_s = self.about.get("cut_at_s")
-        if cut_s is not None and float(cut_s) * 1e6 <= ended:
-            lane.cut = min(_ms(float(cut_s) * 1e6 - began), lane.cut or lane.end)
+        if cut_s is not None and (lane.outcome == "in_flight" or float(cut_s) * 1e6 <= ended):
+            lane.cut = min(_ms(float(cut_s) * 1e6 - began), lane.end)
         return lane
 
     def _put(self, each: dict[str, Any], lane: Lane, key: Key, began: float) -> None:

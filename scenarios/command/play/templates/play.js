@@ -3,7 +3,7 @@
 (function () {
   const runs = JSON.parse(document.getElementById("runs").textContent);
   const SVG = "http://www.w3.org/2000/svg", WIDE = 1000, DEEP = 1.5; // WIDE: a way's length in its own units
-  const SPEEDS = [10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001], SECONDS = 25, SHOWN = 240;
+  const SPEEDS = [10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.001], SECONDS = 25, SHOWN = 90;
   const end = Math.max(1e-3, ...runs.map((run) => run.end));
   const find = (id) => document.getElementById(id);
   const make = (name, className, parent, text) => {
