@@ -94,8 +94,14 @@ class Lane:
         """The lane in no more bytes than these: without what others did, then only up to a time, which it says."""
         lane = self
         if lane.bytes > most_bytes:
-            own = {name: [each for each in getattr(lane, name) if each.own] for name in ("edge", "up", "down", "cloud")}
-            lane = replace(lane, alone=True, **own)
+            lane = replace(
+                lane,
+                edge=[each for each in lane.edge if each.own],
+                up=[each for each in lane.up if each.own],
+                down=[each for each in lane.down if each.own],
+                cloud=[each for each in lane.cloud if each.own],
+                alone=True,
+            )
         while (size := lane.bytes) > most_bytes:
             lane = lane._until(0.95 * (lane.cut or lane.end) * most_bytes / size)
         return lane
@@ -106,9 +112,15 @@ class Lane:
         return len(json.dumps(asdict(self)))
 
     def _until(self, cut: float) -> Lane:
-        names = ("edge", "up", "down", "cloud", "rounds")
-        kept = {name: [each for each in getattr(self, name) if each.began < cut] for name in names}
-        return replace(self, cut=round(cut, 3), **kept)
+        return replace(
+            self,
+            edge=[each for each in self.edge if each.began < cut],
+            up=[each for each in self.up if each.began < cut],
+            down=[each for each in self.down if each.began < cut],
+            cloud=[each for each in self.cloud if each.began < cut],
+            rounds=[each for each in self.rounds if each.began < cut],
+            cut=round(cut, 3),
+        )
 
     @property
     def tokens(self) -> list[str]:
