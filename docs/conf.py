@@ -37,8 +37,8 @@ autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 myst_enable_extensions = ["html_image"]
 GROUPS = {
-    "Start here": ["tutorial", "scenarios", "gallery/README", "questions"],
-    "How to": ["own_parts", "examples", "own_link_and_pair", "looking_inside", "clusters", "real_system"],
+    "Start here": ["tutorial", "findings", "scenarios", "gallery/README", "faq"],
+    "How to": ["own_parts", "examples", "looking_inside", "real_system", "clusters"],
     "Reference": ["commands", "results", "metrics", "schemes", "codec", "api/index"],
     "Explanation": ["how_it_works", "limits", "validation", "glossary"],
 }

@@ -54,7 +54,7 @@ def bits_per_draft(scheme: str, pair: str) -> float:
 def filled(text: str, bits: Mapping[str, Sequence[float]]) -> str:
     """The `text` of the page with these bits, a number a pair, in the last column of each scheme's row."""
     for scheme, each in bits.items():
-        numbers = ", ".join(f"{one:,.0f}" if one >= 10 else f"{one:.1f}" for one in each)
+        numbers = " / ".join(f"{one:,.0f}" if one >= 10 else f"{one:.1f}" for one in each)
         text, found = re.subn(rf"^(\| `{scheme}` \|.*\|)[^|]*\|$", rf"\1 {numbers} |", text, flags=re.MULTILINE)
         assert found == 1, f"{scheme} has {found} rows"
     return text
