@@ -7,6 +7,7 @@ python -m tools.readme_tables            rewrites them, each between its markers
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -140,7 +141,9 @@ def _first_line(family: type[Choice]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+    """Text for a cell of a table: what Markdown would read as markup is escaped outside of `code`."""
+    parts = re.split(r"(`[^`]*`)", text.replace("|", "\\|"))
+    return "".join(part if place % 2 else re.sub(r"([*_])", r"\\\1", part) for place, part in enumerate(parts))
 
 
 if __name__ == "__main__":
