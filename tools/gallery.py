@@ -60,6 +60,8 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
     "Against the real system": ("validation",),
 }  # fmt: skip
 """Every scenario under what a reader looks for."""
+ACROSS: Final = 3
+"""Thumbnails side by side."""
 ANSWER: Final = "Answer: "
 """How the finding begins that answers the question, in results of before there was an answer of its own."""
 _SEED: Final = re.compile(r"^seed: .*\n", re.MULTILINE)
@@ -244,14 +246,18 @@ def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
 def _topic(topic: str, names: Sequence[str], records: Mapping[str, Record]) -> str:
     """A topic's heading, a thumbnail with its question for each scenario that hangs, the command for each other one."""
     drawn = [
-        f'[<img src="{next(iter(records[name].figures))}" alt="{name}" width="320">]({name}.md)\n\n'
-        f"[{name}]({name}.md): {records[name].question}\n"
+        f'[<img src="{next(iter(records[name].figures))}" alt="{name}" width="250">]({name}.md) '
+        f"[{name}]({name}.md): {records[name].question.replace('|', ' ')}"
         for name in names
         if name in records and records[name].figures
     ]
+    rows = [drawn[first : first + ACROSS] for first in range(0, len(drawn), ACROSS)]
+    width = min(ACROSS, len(drawn))
+    table = ["| " * width + "|", "|---" * width + "|"] if drawn else []
+    table += ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in rows]
     missing = [f"* `sqsim run {name}`: {scenario(name).summary}" for name in names if name not in records]
     note = f"Not drawn since wire format {WIRE_FORMAT}:\n"
-    return "\n".join([f"## {topic}\n", *drawn, *([note, *missing, ""] if missing else [])])
+    return "\n".join([f"## {topic}\n", *table, *([""] if table else []), *([note, *missing, ""] if missing else [])])
 
 
 def _page(name: str, record: Record) -> str:

@@ -72,7 +72,10 @@ def test_the_page_has_each_figure_as_text_and_each_finding(home: Path) -> None:
     page = (home / "codes.md").read_text()
     assert page.startswith(f"# codes\n\n{TINY.summary}\n\n") and "* latency per token over uplink rate:" in page
     figures = sorted(path.name for path in home.glob("*.svg"))
-    assert '[<img src="codes-latency.svg" alt="codes" width="320">](codes.md)' in (home / "README.md").read_text()
+    assert (
+        '[<img src="codes-latency.svg" alt="codes" width="250">](codes.md) [codes](codes.md): '
+        in (home / "README.md").read_text()
+    )
     assert figures == ["codes-bits.svg", "codes-latency.svg"] and all(f"]({name})" in page for name in figures)
     for name in figures:
         text = (home / name).read_text()
@@ -182,7 +185,7 @@ def test_each_page_of_the_gallery_has_a_record_of_the_codes_wire_format() -> Non
 def test_every_scenario_has_one_topic_and_hangs_or_is_listed_with_the_command_that_draws_it() -> None:
     assert sorted(name for names in gallery.TOPICS.values() for name in names) == sorted(NAMES)
     pages = gallery.pages(gallery.HOME)
-    listed = re.findall(r"^\[(\w+)\]\(\w+\.md\): |^\* `sqsim run (\w+)`: ", pages["README.md"], re.MULTILINE)
+    listed = re.findall(r" \[(\w+)\]\(\w+\.md\): |^\* `sqsim run (\w+)`: ", pages["README.md"], re.MULTILINE)
     assert sorted(drawn or missing for drawn, missing in listed) == sorted(NAMES)
     assert set(pages) == {"README.md", *(f"{drawn}.md" for drawn, _ in listed if drawn)}
 
