@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios import Also, Answer, Quick, Scenario, Table, Tune, asks, script
+from scenarios import Also, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import lowest_of_kinds
@@ -295,7 +295,8 @@ SCENARIO = Scenario(
     figures=("break_even",),
     headlines=(),
     tables=(Table("break_even", break_even, printed_break_even),),
-    findings=(sign_holds, wins_below, cloud_time, Answer([wins_where])),
+    answer=wins_where,
+    findings=(sign_holds, wins_below, cloud_time, wins_where,),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
+from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
 from scenarios.findings.question import of_setting
 from scenarios.findings.wording import excess, listed
@@ -260,7 +260,13 @@ SCENARIO = Scenario(
     figures=("heatmap", "best_setting"),
     headlines=(),
     tables=(Table("variance", variance_table, printed_variance),),
-    findings=(shares, best_moves, one_setting, Answer([matters_most])),
+    answer=matters_most,
+    findings=(
+        shares,
+        best_moves,
+        one_setting,
+        matters_most,
+    ),
 )
 
 if __name__ == "__main__":

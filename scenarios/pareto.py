@@ -14,7 +14,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
+from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import WIDTH, aligned, number
 from scenarios.findings.question import without
 from scenarios.findings.sentences.lowest import lowest_of_kinds
@@ -248,7 +248,8 @@ SCENARIO = Scenario(
     figures=("fronts", "latency", "breakdown"),
     headlines=(),
     tables=(Table("fronts", fronts, printed_fronts),),
-    findings=(watts_stand, prices_matter, on_front_apart, Answer([on_front])),
+    answer=on_front,
+    findings=(watts_stand, prices_matter, on_front_apart, on_front,),
     assumed="Others share the four GPUs: rent and joules are of passes alone, and a drafter's pass in the cloud takes "
     "all four. A device asks four times in a row, then its radio's tail runs out. At temperature 0 a draft's "
     "distribution is one token: K, resolution and threshold choose nothing. The device is paid for, and waits free.",

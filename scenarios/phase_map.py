@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from models.published_figures import KEPT
-from scenarios import Answer, Quick, Scenario, Table, Tune, asks, script
+from scenarios import Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
 from scenarios.findings.wording import listed, passes, with_ends
 from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
@@ -220,7 +220,8 @@ SCENARIO = Scenario(
     figures=("phase_map",),
     headlines=(),
     tables=(Table("phase_map", phase_borders, printed_borders),),
-    findings=(predictor_holds, outside_checks, Answer([edge_wins])),
+    answer=edge_wins,
+    findings=(predictor_holds, outside_checks, edge_wins,),
     assumed="a target of 43 ms a pass (70B on two GPUs) verifies for every pair, smaller ones too; ids of 13 bits; the "
     "32B's drafter takes 27 ms and reads a prompt token in 6.5 ms; temperature 1 keeps 72% of AL - 1",
 )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
+from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.crossing import crossings
@@ -164,7 +164,11 @@ SCENARIO = Scenario(
     figures=("trees",),
     headlines=(),
     tables=(Table("tree_gains", gains_table, printed_gains),),
-    findings=(trees_pay, Answer([trees_pay_where])),
+    answer=trees_pay_where,
+    findings=(
+        trees_pay,
+        trees_pay_where,
+    ),
 )
 
 if __name__ == "__main__":

@@ -176,6 +176,8 @@ def recommend(parser: argparse.ArgumentParser) -> None:
     add("--lossy", action="store_true",
         help="also schemes whose text departs from the verifier's distribution, ranked apart")  # fmt: skip
     add("--minutes", type=float, metavar="M", help="how long it may take, about (default: 5)")
+    add("--details", action="store_true", help="also how the race went, what else was found, and what is assumed")
+    add("--json", action="store_true", help="one JSON document instead of text")
     _add_shared(
         parser,
         set="a field of every setting: pair, rate, hardware, ..",

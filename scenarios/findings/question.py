@@ -23,6 +23,7 @@ from simulator.results.units import quantity, title
 Report = Callable[[pd.DataFrame, str | None], str]
 LATENCY = "latency_per_token_s"
 PREFIX = "Answer: "
+"""What the last finding of a directory written by an older version begins with."""
 
 
 class Question(Protocol):
@@ -76,21 +77,6 @@ class Table:
     name: str
     rows: Callable[[pd.DataFrame], pd.DataFrame]
     printed: Callable[[pd.DataFrame], str]
-
-
-@dataclass(frozen=True)
-class Answer(Named):
-    """The last line of what a scenario reports: the reports of its parts, one after another; "" where none has any."""
-
-    parts: Sequence[Question]
-
-    @property
-    def metric(self) -> str:
-        return self.parts[0].metric
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        lines = [line for part in self.parts if (line := part.report(table, axis))]
-        return PREFIX + ". ".join([*lines[:1], *(line[0].upper() + line[1:] for line in lines[1:])]) if lines else ""
 
 
 def ask(question: Question, table: pd.DataFrame, axis: str | None) -> str:

@@ -7,7 +7,6 @@ import math
 import pandas as pd
 import pytest
 
-from scenarios import Answer
 from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.sparse_or_coded import (
@@ -60,9 +59,9 @@ def table(sparse_at_hot: float = 1.0, seeds: int = 8) -> pd.DataFrame:
 
 
 def test_the_answer_is_one_sentence_with_one_number_of_at_most_40_words():
-    line = Answer([sparse_pays]).report(table(), None)
+    line = sparse_pays.report(table(), None)
     assert line == (
-        "Answer: at equal rejection, sparsification takes 20% fewer (the same in every seed) bits a draft than the "
+        "at equal rejection, sparsification takes 20% fewer (the same in every seed) bits a draft than the "
         "dense lattice, resolutions chosen for both; fewer in 2 of 2 settings"
     )
     assert len(line.split()) <= 40

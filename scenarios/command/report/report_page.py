@@ -75,7 +75,8 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         results(summary, axis, [str(each.get("metric")) for each in numbers], chosen),
         every_metric(summary, axis),
     ]
-    sentences = _sentences(folder.note.findings, numbers)
+    answer = {"line": f"{ANSWER}{found.get('answer')}", "comparisons": found.get("answer_comparisons")}
+    sentences = _sentences(folder.note.findings, [*numbers, answer])
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=PackageLoader("scenarios.command.report", "templates"), autoescape=True, undefined=StrictUndefined,

@@ -65,7 +65,9 @@ class FinishedRun:
         """Gives a table of the cells its curves and its summary; writes that of a search or of choices. `searched`: the
         columns that a search has found, and what it has changed."""
         scenario, by_id = plan.scenario, {cell.id: cell for cell in cells}
-        computed = along([by_id[cell] for cell in table["cell"]], [scenario.axis, *axes_of(scenario.findings)])
+        computed = along(
+            [by_id[cell] for cell in table["cell"]], [scenario.axis, *axes_of([scenario.answer, *scenario.findings])]
+        )
         table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
         hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
@@ -111,7 +113,8 @@ class FinishedRun:
         seeds = int(self.table["seed"].nunique())
         about = {"scenario": scenario.name, "question": scenario.summary, "axis": self.axis, "seeds": seeds}
         findings_file.write(out, {**about, "remarks": [*remarks, *self.assumed, *self.stands_for]}, [*found, *answer])
-        replace(self.note, findings=[each.line for each in (*found, *answer)]).write(out)
+        lines = [*(each.line for each in found), *(f"{ANSWER}{each.line}" for each in answer)]
+        replace(self.note, findings=lines).write(out)
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
         figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures")))
@@ -121,7 +124,7 @@ class FinishedRun:
         text = [*([wrapped(f"Question: {requested}"), ""] if scenario.summary else []), *notes, *self._tables()]
         text += [wrapped(each.line) for each in found]
         text += [DISTINGUISHABLE] if any("distinguishable" in each.line for each in found) else []
-        text += [*(wrapped(each.line) for each in answer), ""] if found or answer else []
+        text += [*(wrapped(f"{ANSWER}{each.line}") for each in answer), ""] if found or answer else []
         text += map(wrapped, [*remarks, *self.assumed, *self.stands_for])
         text += [wrapped(f"Note: {line}") for line in self.plan.warnings]
         return "\n".join([*text, "", *self._places(figures)])
@@ -129,13 +132,14 @@ class FinishedRun:
     def _findings(self) -> tuple[list[Answered], list[Answered]]:
         """What the scenario's questions find, a line each, lossy schemes by themselves; and the answer, if it asks."""
         table, axis, metric = marked(self.table), self.axis, self.plan.headline
-        lines = list(findings_file.answered(self.plan.scenario.findings, table, axis))
+        scenario = self.plan.scenario
+        lines = list(findings_file.answered(scenario.findings, table, axis, scenario.answer))
         answer = [each for each in lines if each.is_answer]
         comparable = self.plan.objective is None and metric in table.columns
         lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
         lines += findings_file.compared("lossy", metric, table, axis, lossy)
-        if self.plan.scenario.summary and not answer:
-            answer = [Answered("none", metric, f"{ANSWER}none, there is nothing to compare", ())]
+        if scenario.summary and not answer:
+            answer = [Answered("none", metric, "none, there is nothing to compare", (), is_answer=True)]
         return [each for each in lines if not each.is_answer], answer
 
     def _remarks(self) -> list[str]:
