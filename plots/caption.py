@@ -61,13 +61,17 @@ def marks(summary: pd.DataFrame, metric: str = "latency_per_token_s") -> list[st
 
 
 def coinciding(summary: pd.DataFrame, axis: str, metric: str, page: Page) -> list[str]:
-    """Says which curves hide others because all their values are equal."""
+    """Says which curves hide others because all their values are equal; without a full stop."""
     groups: dict[tuple[object, ...], list[str]] = {}
     for curve, rows in curves(summary[summary[metric].notna()]):
         ordered = rows.sort_values(axis)
         values = [float(f"{value:.9g}") for value in ordered[metric]]
         groups.setdefault((*ordered[axis], *values), []).append(page.curve(curve))
-    return [f"Equal everywhere: {' and '.join(names)}." for names in groups.values() if len(names) > 1]
+    return [
+        f"equal everywhere: {' and '.join([', '.join(names[:-1]), names[-1]])}"
+        for names in groups.values()
+        if len(names) > 1
+    ]
 
 
 def _pairs(summary: pd.DataFrame, page: Page) -> str:
@@ -106,7 +110,7 @@ def _latency_models(summary: pd.DataFrame, page: Page) -> str:
             text.append(f"{verb}ing takes {_few(who)}")
         elif who:
             text.append(f"{_few(who)} {'verifies' if verb == 'verify' else 'drafts'}")
-    return _sentence(", ".join(text))
+    return sentence(", ".join(text))
 
 
 def _computes(summary: pd.DataFrame, part: str, page: Page) -> list[str]:
@@ -146,7 +150,7 @@ def _lengths(summary: pd.DataFrame) -> str:
         values = sorted(summary[name].dropna().unique()) if name in summary.columns else []
         if values:
             text.append(f"{what} of {_few([f'{value:,.0f}' for value in values])}")
-    return _sentence(", ".join(text)) + " tokens" if text else ""
+    return sentence(", ".join(text)) + " tokens" if text else ""
 
 
 def _round_trip(summary: pd.DataFrame) -> str:
@@ -170,7 +174,7 @@ def _few(texts: Sequence[str]) -> str:
     return " or ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     """Its first letter a capital."""
     return text[:1].upper() + text[1:]
 

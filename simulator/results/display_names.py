@@ -186,7 +186,7 @@ class DisplayNames:
             text = self.word(value)
         if symbol:
             return f"{symbol} = {text}"
-        return text if name in ("pair", "drafter", "verifier") else f"{title(name)} {text}"
+        return text if name in ("pair", "drafter", "verifier", "label") else f"{title(name)} {text}"
 
     def axis(self, name: str) -> str:
         return self.labels.get(name) or title(name)

@@ -66,9 +66,10 @@ def test_panels_are_made_until_none_has_more_than_seven_curves() -> None:
     made = panels(names)
     assert all(len(members) <= MOST for _, members in made) and len(made) == 6
     assert sorted(name for _, members in made for name in members) == sorted(names)
-    assert [rest for _, members in panels([f"s{i}" for i in range(9)]) for rest in members.values()] == [
-        f"s{i}" for i in range(9)
+    assert [rest for _, members in panels([f"s{i}" for i in range(11)]) for rest in members.values()] == [
+        f"s{i}" for i in range(11)
     ]
+    assert len(panels([f"s{i}" for i in range(10)])) == 1, "schemes are read beside each other"
 
 
 def test_curves_of_equal_values_are_named_and_stand_apart() -> None:
@@ -164,7 +165,7 @@ def test_a_set_up_is_captioned_in_words_and_numbers_with_units(fields: dict[str,
         ("dense L=4", "dense lattice (Q-S), L = 4", {}),
         ("c_sqs initial=0.1 carry=True", r"C-SQS, $\beta_1$ = 0.1, carry", {}),
         ("mine coherence_s=0.02 loss=gilbert_elliott", "mine, coherence 20 ms, loss in bursts", {}),
-        ("k_sqs label=thin uplink 1 kbit/s", "K-SQS, label thin uplink 1 kbit/s", {}),
+        ("k_sqs label=thin uplink 1 kbit/s", "K-SQS, thin uplink 1 kbit/s", {}),
         ("k_sqs k=8 from=run_a", "Ours, K = 8, 2024", {"k_sqs": "Ours", "run_a": "2024"}),
         ("k_sqs k=8", "Best", {"k_sqs": "Ours", "k_sqs k=8": "Best"}),
     ],
