@@ -37,6 +37,7 @@ from plots import breakdown_figure
 from plots.along_axis import _with_a_course
 from plots.axes import place
 from plots.breakdown_figure import COLOURS
+from plots.lines_or_bars import UNBOUNDED
 from plots.style import SCHEMES, looks
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import summarise_curves
@@ -271,20 +272,41 @@ def marked(ax: Axes, face: str) -> list[list[float]]:
     return [list(line.get_ydata()) for line in ax.lines if line.get_markerfacecolor() == face]  # type: ignore[arg-type]
 
 
-def test_capacity_has_open_markers_where_more_were_not_tried_and_rings_where_another_limit_is_met() -> None:
-    table = summary()
+def test_capacity_has_ranges_over_seeds_from_0_on_open_markers_for_another_limit_and_arrows_for_lower_bounds() -> None:
+    table = summary().assign(capacity_least=lambda rows: rows["capacity"] - 2, capacity_most=40, seeds_of_none=0)
+    table.loc[table["scheme.kind"] == "c_sqs", "seeds_of_none"] = 1
     figure = drawn("capacity", table)
     (ax,) = figure.axes
     found = {kind: list(rows["capacity"]) for kind, rows in table.groupby("scheme.kind")}
     assert list(curves_of(ax)["dense"].lines[0].get_ydata()) == found["dense"]
-    assert marked(ax, "white") == [found["dense"]] and marked(ax, "none") == [found["cloud_only"]]
+    assert marked(ax, "white") == [found["cloud_only"]] and ax.get_ylim()[0] == 0 < 40 < ax.get_ylim()[1]
+    arrows = [list(line.get_ydata()) for line in ax.lines if line.get_marker() == UNBOUNDED["marker"]]
+    assert arrows == [found["dense"]]
+    ends = {
+        tuple(round(float(y)) for y in segment[:, 1])
+        for each in ax.collections
+        for segment in each.get_segments()  # type: ignore[attr-defined]
+        if len(segment)
+    }
+    assert {(number - 2, 40) for kind in ("dense", "k_sqs") for number in found[kind]} | {(0, 40)} <= ends
     text = words_around(figure)
-    assert "Objective: ttft_s <= 1 s." in text and "Higher is better" in text
-    assert "first with more devices is ttft; at ringed points it is tpot p95." in text
-    assert "intervals" not in text  # of what was searched there are none
+    assert "Objective: TTFT at most 1 s." in text and "Higher is better" in text
+    assert "first with more devices is TTFT; at open markers it is TPOT p95." in text
+    assert "Bars: from the least to the most devices that one seed alone supports" in text
+    assert legend_of(figure)[-2:] == ["TPOT p95 fails first", "more were not tried"]
     alike = drawn("capacity", table[table["scheme.kind"].isin(["k_sqs", "c_sqs"])])
-    assert not marked(alike.axes[0], "none") and "ringed" not in words_around(alike)
+    assert not marked(alike.axes[0], "white") and "open markers" not in words_around(alike)
     assert plots.draw("capacity", table.drop(columns="capacity"), AXIS) is None
+
+
+def test_capacity_without_a_swept_axis_has_a_row_a_scheme_with_its_number() -> None:
+    table = summary(rates=(1e4,)).assign(capacity_least=2, capacity_most=20, seeds_of_none=0)
+    (ax,) = drawn("capacity", table, None).axes
+    assert names_beside(ax) == ["cloud only: 10", "dense lattice (Q-S): 11", "K-SQS: 12", "C-SQS: 13"]
+    dots = {
+        str(line.get_label()): float(np.asarray(line.get_xdata())[0]) for line in ax.lines if line.get_marker() != "|"
+    }
+    assert {name: dots[name] for name in BITS} == {"cloud_only": 10, "dense": 11, "k_sqs": 12, "c_sqs": 13}
 
 
 @pytest.mark.parametrize("axis", ["models.temperature", "scheme.k", "uplink.loss.probability", "uplink.delay.delay_s"])
