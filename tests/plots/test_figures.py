@@ -156,7 +156,7 @@ def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_bits_are_dots_
     assert ax.get_xscale() == "linear" and ax.get_xlim()[0] == 0 and len(bars_of(ax)) == 1
     huge = table["scheme.kind"] == "dense"
     table.loc[huge, ["uplink_transmit_s", "payload_bits_per_token"]] = 1e3, 1e6
-    (ax,) = drawn("breakdown", table, None).axes
+    (ax,) = drawn("breakdown", table.drop(columns="capacity"), None).axes
     others = table[~huge]["latency_per_token_s"].max()
     assert others < ax.get_xlim()[1] < 1.4 * others
     assert max(bar.get_x() + bar.get_width() for bar in ax.patches) < 1.001 * others
@@ -165,6 +165,29 @@ def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_bits_are_dots_
     assert ax.get_xscale() == "log" and not ax.patches
     dots = [each for each in ax.containers if isinstance(each, type(next(iter(curves_of(ax).values()))))]
     assert [float(each.lines[0].get_xdata()[0]) for each in dots] == [1e6, 100.0, 150.0]
+
+
+def test_a_bar_of_a_search_tells_its_devices_and_one_that_supports_none_is_no_bar() -> None:
+    table = summary(rates=(1e4,)).assign(capacity=[3, 0, 2000, 7])
+    figure = drawn("breakdown", table, None)
+    (ax,) = figure.axes
+    assert [text.get_text().partition(" ms, ")[2] for text in ax.texts][::2] == ["3 devices", "2,000 devices"]
+    assert ax.texts[1].get_text() == "supports no device" and stacked(ax)[1] == 0
+    assert "not at one load" in words_around(figure) and "is better" not in words_around(figure)
+
+
+def test_curves_that_share_no_value_of_the_axis_with_the_others_have_panels_of_their_own() -> None:
+    table = summary(rates=(1e3, 1e5, 1e7))
+    faded = summary(rates=(2e3, 2e4), schemes=["dense", "k_sqs"]).assign(
+        curve=lambda rows: rows["curve"] + " rate=rayleigh"
+    )
+    figure = drawn("breakdown", pd.concat([table, faded], ignore_index=True))
+    shown = [(ax.get_title(loc="left"), len(ax.get_yticks())) for ax in figure.axes if ax.axison]
+    assert [title.removeprefix("uplink rate ") for title, _ in shown] == [
+        "1 kbit/s", "100 kbit/s", "10 Mbit/s", "2 kbit/s", "20 kbit/s"
+    ]  # fmt: skip
+    assert [rows for _, rows in shown] == [4, 4, 4, 2, 2]
+    assert not any(text.get_text() == "none" for ax in figure.axes for text in ax.texts)
 
 
 def test_every_part_of_the_breakdown_has_a_look_of_its_own_and_is_known_without_colours() -> None:
