@@ -207,8 +207,9 @@ def test_bits_both_ways_have_a_row_a_scheme_by_what_it_sends_up_and_0_at_the_edg
 def ahead() -> pd.DataFrame:
     """Rounds of four drafts, two depths, at two round trips, and a shared cell; times differ by two hundred."""
     rows = [
-        {**setting(kind, 2.0, trip), "scheme.depth": depth, "scheme.max_drafts": 4, DISTANCE: 0.1, "acceptance_rate": 0.8,
-         "tpot_s": seconds / (1 + depth), "tpot_s_ci95": 0.9 * seconds, "workload.devices": devices}
+        {**setting(kind, 2.0, trip), "scheme.depth": depth, "scheme.max_drafts": 4, DISTANCE: 0.1,
+         "acceptance_rate": 0.8, "tpot_s": seconds / (1 + depth), "tpot_s_ci95": 0.9 * seconds,
+         "workload.devices": devices}
         for depth in (0, 1)
         for kind, trip, devices, seconds in (("half_dense", 0.005, 1, 0.01), ("half_dense", 0.64, 1, 0.4),
                                              ("k_sqs", 0.08, 1, 0.1), ("k_sqs", 0.08, 16, 2.0))
