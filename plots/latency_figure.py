@@ -72,7 +72,9 @@ def draw_pairs(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | 
         lines(ax, part, axis, [series], look, logarithmic)
         values = [page.setting(field, value) for field, value in words_of(f"x {name}")[1].items()]
         ax.set_title(", ".join(values), fontsize="small", loc="left")  # `sotu, 10k, 1m`
-    scale(axes[0].yaxis, "ratio" if over else METRIC, means, reaches(given, [series.column], logarithmic), logarithmic)
+    ranges = [float(end) for name in (series.low, series.high) if name for end in given[name].dropna()]
+    reach = ranges or reaches(given, [series.column], logarithmic)
+    scale(axes[0].yaxis, "ratio" if over else METRIC, means, reach, logarithmic)
     swept(axes[0], axis, given[axis].tolist(), width_in)
     title = f"Latency per token{' over cloud only' if over else ''} against {page.axis(axis)}, by model pair"
     text = caption(shown, page, "lower", [*([NOTE] if over else []), *marks(shown)])
