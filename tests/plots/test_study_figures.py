@@ -126,23 +126,29 @@ def test_the_recommended_stands_at_the_top_and_each_at_its_values() -> None:
     reached, margin = figure.axes
     assert names_beside(reached) == ["K-SQS, K = 8", "cloud only", "S-Q, K = 8 (lossy)"]
     assert reached.get_ylim()[0] > reached.get_ylim()[1]  # the first row is the uppermost
-    for ax, name in ((reached, "latency_per_token_s"), (margin, "margin")):
+    for ax, values in ((reached, RECOMMENDED["latency_per_token_s"]), (margin, 1 + RECOMMENDED["margin"])):
         points = [tuple(each.lines[0].get_xydata()[0]) for each in ax.containers]
-        assert points == [(value, place) for place, value in enumerate(RECOMMENDED[name])]
+        assert points == [(value, place) for place, value in enumerate(values)]
+    assert margin.get_xscale() == "log" and margin.get_xlabel() == "times the recommended"
+    assert margin.get_xlim()[0] < 0.86 and margin.get_xlim()[1] > 2.22  # the ends of the intervals
     assert "Lower is better" in words_around(figure)
     assert "Higher is better" in words_around(drawn("recommendation", RECOMMENDED.assign(better="higher")))
 
 
-def test_margins_of_several_decades_are_ratios_on_a_logarithmic_axis_with_all_of_each_in_sight() -> None:
+def test_a_ratio_far_beyond_the_others_has_a_panel_of_its_own() -> None:
     far = {
         "margin": [0.0, 240.0, -0.1],
         "margin_low": [math.nan, 230.0, -0.14],
         "margin_high": [math.nan, 250.0, -0.05],
     }
-    ax = drawn("recommendation", RECOMMENDED.assign(**far)).axes[1]
-    left, right = ax.get_xlim()
-    assert ax.get_xscale() == "log" and left < 0.9 < 251 < right and ax.get_xlabel() == "times the recommended"
-    assert ax.xaxis.get_major_formatter()(10.0, 0) == "10\N{MULTIPLICATION SIGN}"
+    _, near, beyond = drawn("recommendation", RECOMMENDED.assign(**far)).axes
+    drawn_at = [[float(each.lines[0].get_xdata()[0]) for each in ax.containers] for ax in (near, beyond)]
+    np.testing.assert_array_equal(drawn_at, [[1.0, math.nan, 0.9], [math.nan, 241.0, math.nan]])
+    assert near.get_xlim()[1] < 1.2 and beyond.get_xlim()[0] < 231 < 251 < beyond.get_xlim()[1]
+    assert (
+        beyond.get_xscale() == "log" and beyond.get_xlabel() == "times the recommended, beyond 3\N{MULTIPLICATION SIGN}"
+    )
+    assert near.xaxis.get_major_formatter()(1.05, 0) == "1.05\N{MULTIPLICATION SIGN}"
 
 
 @pytest.mark.parametrize("name", ["positions", "convergence", "sparsifying_time", "recommendation"])
