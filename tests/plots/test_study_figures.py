@@ -68,29 +68,38 @@ MEASURED = "measured, kept drafts"
 
 def test_a_threshold_is_drawn_with_its_bounds_its_target_and_what_stays_where_it_began() -> None:
     table = convergence()
-    figure = drawn("convergence", table, "tokens")
-    assert titles_of(figure) == [
-        rf"$\eta$ = 0.01, $\beta_1$ = {rest}" for rest in ("0.1", "0.01", "0.1, accepted only")
-    ]
-    bounded = table[table["papers_bound"].notna()].groupby("curve", sort=False)
-    for panel, (_, rows) in zip(figure.axes, bounded, strict=True):
-        lines = {str(line.get_label()): line.get_ydata() for line in panel.lines}
-        np.testing.assert_allclose(lines["one-sided bound"], rows["one_sided_bound"])
-        np.testing.assert_allclose(lines["papers' bound"], rows["papers_bound"])
-        np.testing.assert_allclose(lines["distributions chosen against it"], rows["adversarial_dropped_mass"])
-        kept = curves_of(panel)[MEASURED].lines[0].get_ydata()
-        np.testing.assert_allclose(list(kept), rows["kept_dropped_mass"])
-        assert ("threshold that stays" in lines) == (rows["scheme.initial"].iloc[0] == 0.1)
-        assert ("measured, verified drafts" in lines) == (rows["scheme.rollback"].iloc[0] == "accepted_only")
-        assert "target" in lines
+    for rows in (table, table[(table["scheme.rollback"] == "accepted_only") | table["scheme.rollback"].isna()]):
+        figure = drawn("convergence", rows, "tokens")
+        bounded = [each for _, each in rows[rows["papers_bound"].notna()].groupby("curve", sort=False)]
+        for panel, of in zip(figure.axes, bounded, strict=False):
+            lines = {str(line.get_label()): line.get_ydata() for line in panel.lines}
+            np.testing.assert_allclose(lines["one-sided bound"], of["one_sided_bound"])
+            np.testing.assert_allclose(lines["papers' bound"], of["papers_bound"])
+            np.testing.assert_allclose(lines["distributions chosen against it"], of["adversarial_dropped_mass"])
+            kept = curves_of(panel)[MEASURED].lines[0].get_ydata()
+            np.testing.assert_allclose(list(kept), of["kept_dropped_mass"])
+            assert ("threshold that stays" in lines) == (of["scheme.initial"].iloc[0] == 0.1)
+            assert ("measured, verified drafts" in lines) == (of["scheme.rollback"].iloc[0] == "accepted_only")
+            assert "target" in lines
 
 
-def test_an_interval_over_two_seeds_is_left_out() -> None:
-    for seeds, times in ((2, math.nan), (3, math.exp(0.1))):
-        figure = drawn("convergence", convergence(seeds), "tokens")
-        mean, (_, upper), _ = curves_of(figure.axes[0])[MEASURED].lines
-        np.testing.assert_allclose(upper.get_ydata(), times * np.asarray(mean.get_ydata(), dtype=float))
-        assert ("95% intervals" in words_around(figure)) == (seeds > 2)
+def test_of_many_thresholds_those_with_the_lowest_and_the_highest_bound_are_drawn() -> None:
+    table = convergence()
+    high = table[table["scheme.initial"] == 0.01].assign(curve="high", one_sided_bound=0.9, **{"scheme.step": 0.1})
+    low = high.assign(curve="low", one_sided_bound=0.01, **{"scheme.step": 0.001})
+    figure = drawn("convergence", pd.concat([high, table, low]), "tokens")
+    assert titles_of(figure) == [rf"$\eta$ = {step}, $\beta_1$ = 0.01" for step in ("0.001", "0.1")]
+    assert "Of 4 thresholds" in words_around(figure)
+
+
+@pytest.mark.parametrize(("seeds", "end"), [(1, math.nan), (2, 1 + 0.1 / 12.7062), (3, math.exp(0.1))])
+def test_an_interval_reaches_over_two_seeds_to_either(seeds: int, end: float) -> None:
+    table = convergence(seeds)
+    figure = drawn("convergence", table.assign(kept_dropped_mass_ci95=math.nan) if seeds == 1 else table, "tokens")
+    mean, (_, upper), _ = curves_of(figure.axes[0])[MEASURED].lines
+    np.testing.assert_allclose(upper.get_ydata(), end * np.asarray(mean.get_ydata(), dtype=float), rtol=1e-5)
+    words = words_around(figure)
+    assert ("95% intervals" in words, "either seed" in words) == (seeds == 3, seeds == 2)
 
 
 def test_times_are_drawn_in_softmaxes_under_short_names() -> None:
