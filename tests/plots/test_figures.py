@@ -207,6 +207,7 @@ def test_where_all_curves_are_of_one_scheme_each_has_a_colour_and_the_first_the_
     given = list(looks(table).values())
     assert len({look.colour for look in given}) == len({look.marker for look in given}) == 6
     assert given[0] == looks(summary())["k_sqs"]
+    assert not {look.colour for look in given[1:]} & {colour for colour, _ in SCHEMES.values()}
 
 
 def test_tails_are_the_median_and_the_99th_percentile() -> None:
