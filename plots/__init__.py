@@ -2,7 +2,8 @@
 
 Each figure is a function draw(summary, axis, page) -> Figure, registered below by its name.
 `summary` is the table of `summary.csv` with a `curve` column that names each curve; `axis` is the swept column, None
-where nothing was swept; `page` is what it is drawn for. matplotlib is imported when a figure is drawn, not before.
+where nothing was swept; `page` is what it is drawn for. Those of FROM_CELLS are also given the table of cells, which
+has the numbers of each seed. matplotlib is imported when a figure is drawn, not before.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ OF_ONE = (
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
+FROM_CELLS = ("latency", "rivals", "trees", "heatmap", "best_setting", "tradeoff")
+"""Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 
 
@@ -82,22 +85,26 @@ def check(names: Iterable[str]) -> None:
             raise ConfigError(f"figure = {name!r}: must be one of {', '.join(FIGURES)}")
 
 
-def draw(name: str, summary: pd.DataFrame, axis: str | None, page: Page | None = None) -> Figure | None:
-    """Figure `name` of a summary table; None where the table has nothing to show in it. Without a page: a screen's."""
+def draw(
+    name: str, summary: pd.DataFrame, axis: str | None, page: Page | None = None, cells: pd.DataFrame | None = None
+) -> Figure | None:
+    """Figure `name` of a summary table; None where the table has nothing to show in it. Without a page: a screen's.
+    `cells`: the table of cells with curves, for figures that compare seed by seed."""
     from plots.page import Page
     from plots.style import styled
     from simulator.results.csv_file import with_texts
 
     page = page or Page()
+    more = () if name in _OWN or name not in FROM_CELLS else (None if cells is None else with_texts(cells, _plain),)
     with styled(page):
-        return _drawing(name)(with_texts(summary, _plain), axis, page)
+        return _drawing(name)(with_texts(summary, _plain), axis, page, *more)
 
 
-def _drawing(name: str) -> Draw:
+def _drawing(name: str) -> Callable[..., Figure | None]:
     if name in _OWN:
         return _OWN[name]
     module = importlib.import_module(f"plots.{_WITH.get(name, name)}_figure")
-    drawing: Draw = getattr(module, f"draw_{name}" if name in _WITH else "draw")
+    drawing: Callable[..., Figure | None] = getattr(module, f"draw_{name}" if name in _WITH else "draw")
     return drawing
 
 

@@ -85,7 +85,7 @@ def scale(
         low = max(shown.min() / BEYOND, min(shown.min(), reach.min()))
         margin = 1.15 * (high / low) ** 0.03
         setter(low / margin, high * margin)
-        axis.set_major_locator(FixedLocator(_log_ticks(low / margin, high * margin, most)))
+        axis.set_major_locator(FixedLocator(log_ticks(low / margin, high * margin, most)))
         axis.set_minor_locator(NullLocator())
     else:
         setter(0, 1.08 * high or 1.0)
@@ -93,7 +93,7 @@ def scale(
     axis.set_major_formatter(ticks(name))
 
 
-def _log_ticks(low: float, high: float, most: int) -> list[float]:
+def log_ticks(low: float, high: float, most: int) -> list[float]:
     """The finest of the usual sequences that has at most so many between both ends."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps, stride in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 3)):

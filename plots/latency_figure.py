@@ -13,6 +13,7 @@ from plots.axes import scale, spans_far, swept, x_label
 from plots.caption import caption, marks
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import Series, curve_handles, lines, reaches
+from plots.over_cloud import over_cloud
 from plots.page import Page
 from plots.style import GREY, curves, looks
 from simulator.results.columns import CURVE
@@ -25,12 +26,13 @@ QUANTILES: Final = [
 ]
 
 
-def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; None without
-    a swept axis."""
-    if axis is None or METRIC not in summary.columns:
+def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
+    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; below them their
+    ratios to cloud-only decoding, where some come near it. None without a swept axis."""
+    if axis is None or METRIC not in summary.columns or not pd.api.types.is_numeric_dtype(summary[axis]):
         return None
-    what = Along(f"Latency per token against {page.axis(axis)}", METRIC, LABEL, [Series(METRIC, "")])
+    over = over_cloud(summary, cells, axis, METRIC)
+    what = Along(f"Latency per token against {page.axis(axis)}", METRIC, LABEL, [Series(METRIC, "")], over=over)
     return along(summary, axis, what, page)
 
 

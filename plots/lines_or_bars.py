@@ -27,7 +27,7 @@ from simulator.results.columns import CI_SUFFIX, CURVE
 
 Hollow = Callable[[pd.DataFrame], "pd.Series[bool]"]  # which rows are drawn with hollow markers
 BANDS = 4  # so many curves may have bands, which would hide each other; more have bars
-_APART = 1.8  # points between neighbouring curves at one value, so that one that equals another is seen beside it
+APART = 1.8  # points between neighbouring curves at one value, so that one that equals another is seen beside it
 
 _RING: Final[dict[str, Any]] = {
     "linestyle": "", "marker": "o", "markersize": 11, "markerfacecolor": "none", "markeredgecolor": "black",
@@ -75,7 +75,7 @@ def lines(
             given = rows[rows[one.column].notna()].sort_values(axis)
             if given.empty:
                 continue
-            shift = 0.0 if banded else _APART * (rank - (len(shown) - 1) / 2)
+            shift = 0.0 if banded else APART * (rank - (len(shown) - 1) / 2)
             moved = apart(ax, shift)
             _line(ax, given, axis, one, look[curve], logarithmic, banded, moved)
             if (open_ := given[hollow(given)]).size:

@@ -18,6 +18,7 @@ from scenarios.command.derived_axis import sources
 from simulator.results.columns import SETTING
 from simulator.results.csv_file import read_csv
 from simulator.results.intervals import axis_of, with_curves
+from simulator.results.paired_ratios import with_curves_of
 from simulator.results.result_directory import MANIFEST, checked, not_ours
 
 NOTE = "scenario.json"
@@ -144,3 +145,14 @@ def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]
     chosen = SETTING in summary.columns
     curved, axis = note.curved(summary)
     return summary if chosen else curved, axis, note.figures
+
+
+def read_curved_cells(folder: Path, summary: pd.DataFrame) -> pd.DataFrame | None:
+    """The cells of a result directory under the curves of its summary; None where the table is not there."""
+    if not (folder / "cells.csv").is_file():
+        return None
+    try:
+        cells = read_csv(checked(folder, "cells.csv"))
+    except ValueError as error:
+        raise ConfigError(f"{folder / 'cells.csv'}: not a table of cells, {error}") from None
+    return with_curves_of(summary, cells) if "seed" in cells.columns else None

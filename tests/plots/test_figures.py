@@ -39,6 +39,7 @@ from plots.axes import place
 from plots.breakdown_figure import COLOURS
 from plots.style import SCHEMES, looks
 from simulator.results.columns import BREAKDOWN
+from simulator.results.intervals import summarise_curves
 
 BITS = ("cloud_only", "dense", "k_sqs", "c_sqs")
 FIVE = (*BITS, "s_q")
@@ -56,6 +57,51 @@ def test_the_latency_curves_are_the_means_with_their_intervals_on_the_scale_of_t
             np.testing.assert_allclose(line.get_ydata(), rows["latency_per_token_s"])
             for cap, times in zip(caps, reach, strict=True):
                 np.testing.assert_allclose(cap.get_ydata(), times * rows["latency_per_token_s"])
+
+
+def beside_cloud() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Summary and cells of three seeds: `dense` passes cloud-only decoding at 10 kbit/s, 1.1 and 0.9 of its time a
+    decade to both sides; `colocated` takes 0.3 of it, in one seed more."""
+    rates, shares = (1e3, 1e4, 1e5), {"cloud_only": (1.0,) * 3, "dense": (1.1, 1.0, 1 / 1.1), "colocated": (0.3,) * 3}
+    cells = pd.DataFrame(
+        {"scheme.kind": kind, "curve": kind, AXIS: rate, "seed": seed,
+         "latency_per_token_s": 0.05 * (1 + seed) * share * (1.1 if (kind, seed) == ("colocated", 2) else 1.0)}
+        for kind, along in shares.items() for rate, share in zip(rates, along, strict=True) for seed in range(3)
+    )  # fmt: skip
+    return summarise_curves(cells), cells
+
+
+def test_where_a_scheme_comes_near_cloud_only_decoding_its_ratio_has_a_panel_and_what_is_far_below_a_strip() -> None:
+    table, cells = beside_cloud()
+    figure = drawn("latency", table, cells=cells)
+    _, near, strip = figure.axes
+    ratio = curves_of(near)["dense"].lines[0]
+    np.testing.assert_allclose(ratio.get_ydata(), [1.1, 1.0, 1 / 1.1])
+    below = curves_of(strip)["colocated"]
+    np.testing.assert_allclose(below.lines[0].get_ydata(), [0.3 * 1.1 ** (1 / 3)] * 3)
+    assert all(np.isfinite(np.asarray(cap.get_ydata(), dtype=float)).all() for cap in below.lines[1])
+    assert near.get_ylim()[0] < 0.8 and 1.2 < near.get_ylim()[1] < 1.3 and strip.get_ylim() == (0, 0.8)
+    (mark,) = [line for line in near.lines if line.get_label() == "passes cloud only"]
+    assert float(np.asarray(mark.get_xdata())[0]) == pytest.approx(1e4)
+    assert "passes cloud only" in legend_of(figure) and "paired by seed" in words_around(figure)
+    unmarked = drawn("latency", table)
+    assert "passes cloud only" not in legend_of(unmarked) and len(unmarked.axes) == 3
+
+
+def test_where_no_scheme_comes_near_cloud_only_decoding_there_are_no_ratios() -> None:
+    table, cells = beside_cloud()
+    far = [part[part["scheme.kind"] != "dense"] for part in (table, cells)]
+    assert len(drawn("latency", far[0], cells=far[1]).axes) == 1
+    assert len(drawn("latency", table.drop(columns="speedup"), cells=cells).axes) == 1
+
+
+def test_what_is_above_the_panel_of_ratios_everywhere_is_named() -> None:
+    _, cells = beside_cloud()
+    slow = cells[cells["scheme.kind"] == "dense"].assign(
+        **{"scheme.kind": "half_dense", "curve": "half_dense", "latency_per_token_s": 9.0}
+    )
+    all_ = pd.concat([cells, slow], ignore_index=True)
+    assert "Above the panel: dense fp16." in words_around(drawn("latency", summarise_curves(all_), cells=all_))
 
 
 def test_up_to_four_curves_have_bands_and_more_have_bars() -> None:
@@ -281,7 +327,7 @@ def test_a_panel_of_one_value_of_the_axis_is_left_out_and_reported() -> None:
     facets = [({"label": name}, {f"k_sqs label={name}": "k_sqs"}) for name in ("one", "other")]
     best = pd.DataFrame({"curve": ["k_sqs label=one"] * 2 + ["k_sqs label=other"], "rate": [1.0, 2.0, 1.0]})
     kept, left = _with_a_course(facets, best, "rate")
-    assert list(kept) == facets[:1] and left == ["label other"]
+    assert list(kept) == facets[:1] and left == ["other"]
     assert _with_a_course(facets, best[best["rate"] == 1.0], "rate") == (facets, []), "unless none has a course"
 
 

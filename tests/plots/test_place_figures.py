@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import phase_tables
 import pytest
-from figures import AXIS, drawn, legend_of, names_beside, titles_of, words_around
+from figures import AXIS, curves_of, drawn, legend_of, names_beside, titles_of, words_around
 from matplotlib.axes import Axes
+from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
@@ -87,7 +88,7 @@ def test_each_setting_is_a_dot_at_x_and_a_under_the_marker_of_who_is_faster_abov
 
 def test_each_pair_is_named_beside_its_line() -> None:
     (ax,) = drawn("break_even", settings(), DELAY).axes
-    assert {text.get_text() for text in ax.texts} == {name.replace("_", " ") for name in ACCEPTED}
+    assert {text.get_text() for text in ax.texts} == {"Llama-3.2-1B / Llama-3.3-70B", "Vicuna-68M / Vicuna-13B"}
     lines = [np.asarray(line.get_xydata()) for line in ax.lines[1:] if line.get_linestyle() == "-"]
     assert sorted(line[0, 1] for line in lines) == sorted(ACCEPTED.values()) and {len(line) for line in lines} == {3}
 
@@ -147,47 +148,60 @@ def rivals() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def coloured(ax: Axes) -> dict[str, list[float]]:
-    """{colour: the rates at which there is a mark} of lines with marks."""
-    marked = [line for line in ax.lines if line.get_marker() not in ("None", "", None)]
-    return {
-        to_hex(str(line.get_color())).upper(): np.asarray(line.get_xdata())[np.asarray(line.get_markevery())].tolist()
-        for line in marked
-    }
+def rivals_cells() -> pd.DataFrame:
+    """Three seeds, each of another speed that all schemes share, so that what is paired has no interval."""
+    times = {0: 0.5, 1: 1.0, 2: 2.0}
+    parts = [
+        rivals().assign(seed=seed, latency_per_token_s=lambda rows, factor=factor: factor * rows["latency_per_token_s"])
+        for seed, factor in times.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
-def test_both_envelopes_stand_out_with_marks_and_names_where_each_is_the_lowest() -> None:
-    figure = drawn("rivals", rivals())
-    near, far = figure.axes
-    lowest = {"cloud_only": [1e3, 1e4, 1e5], "c_sqs": [1e3], "k_sqs": [1e4], "dense": [1e5]}
-    assert coloured(near) == coloured(far) == {SCHEMES[kind][0]: rates for kind, rates in lowest.items()}
-    names = {text.get_text(): text.get_va() for text in near.texts}
-    assert names == {"cloud only": "top", "C-SQS": "bottom", "dense lattice (Q-S)": "bottom",
-                     "K-SQS, code enumerative": "bottom"}  # fmt: skip
-    assert titles_of(figure) == ["one way 5 ms", "one way 300 ms"]
-
-
-def test_the_others_are_thin_lossy_ones_dashed_and_the_papers_dotted() -> None:
+def test_the_five_best_stand_out_over_the_papers_paired_by_seed() -> None:
     table = rivals()
-    table.loc[table["scheme.kind"] == "k_sqs", "latency_per_token_s"] += 5.0
-    figure = drawn("rivals", table)
-    plain = [line for line in figure.axes[0].lines if line.get_marker() in ("None", "")]
-    assert len(plain) == 3 and all(line.get_linewidth() < 1.2 for line in plain)
-    looks = {(to_hex(str(line.get_color())), line.get_linestyle() == "-") for line in plain}
-    assert looks == {("#9a9a9a", True), ("#9a9a9a", False), ("#000000", False)}
-    assert legend_of(figure) == ["other lossless", "lossy", "K-SQS, code enumerative: the paper's"]
+    figure = drawn("rivals", table, cells=rivals_cells())
+    near, far = (curves_of(ax) for ax in figure.axes)
+    assert list(near) == list(far) == ["cloud_only", "dense", "c_sqs", "half_dense"]
+    for curves, delay in ((near, 0.005), (far, 0.3)):
+        seconds = table[table[DELAY] == delay].set_index("curve")["latency_per_token_s"]
+        theirs = seconds[f"k_sqs code=enumerative delay_s={delay}"]
+        for name, container in curves.items():
+            wanted = seconds[f"{name} delay_s={delay}"].to_numpy() / theirs.to_numpy()
+            np.testing.assert_allclose(container.lines[0].get_ydata(), wanted)
+            for cap in container.lines[1]:  # the seeds' own speeds cancel: they agree, and there is no interval
+                assert np.isnan(np.asarray(cap.get_ydata(), dtype=float)).all()
+    assert figure.axes[0].get_yscale() == "log" and titles_of(figure) == ["one way 5 ms", "one way 300 ms"]
+    said = ["cloud only", "dense lattice (Q-S)", "C-SQS", "dense fp16", "K-SQS, code enumerative: the paper's", "lossy"]
+    assert legend_of(figure) == said
+    assert "Ratios are paired by seed" in words_around(figure)
 
 
-def test_bits_both_ways_have_a_mark_a_scheme_and_0_at_the_edge() -> None:
-    (ax,) = drawn("both_ways", rivals()).axes
-    marks = {str(line.get_marker()): line for line in ax.lines if line.get_marker() not in ("None", "")}
-    assert len(marks) == len(SECONDS)
-    dense, cloud, edge = (marks[SCHEMES[kind][1]] for kind in ("dense", "cloud_only", "edge_only"))
-    assert float(np.asarray(dense.get_xdata())[0]) == pytest.approx((600 * 600 * 1200) ** (1 / 3))
-    for each in (cloud, edge):  # a third of the least that is above 0
-        assert float(np.asarray(each.get_xdata())[0]) == pytest.approx(10.0)
-    assert ax.xaxis.get_major_formatter()(10.0, 0) == "0"
-    assert edge.get_markerfacecolor() == "white" and np.asarray(edge.get_ydata())[0] < np.asarray(cloud.get_ydata())[0]
+def test_of_many_rivals_the_others_are_a_band_and_lossy_ones_are_dashed() -> None:
+    table = rivals()
+    more = [table[table["curve"].str.startswith("dense ")].assign(
+        **{"curve": lambda rows, n=n: rows["curve"].str.replace("dense", f"other{n}"), "scheme.kind": f"other{n}",
+           "latency_per_token_s": lambda rows, n=n: rows["latency_per_token_s"] + n}) for n in (1, 2, 3)]  # fmt: skip
+    figure = drawn("rivals", pd.concat([table, *more], ignore_index=True))
+    assert len(curves_of(figure.axes[0])) == 5
+    (band,) = [each for each in figure.axes[0].collections if isinstance(each, FillBetweenPolyCollection)]
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert heights.max() == pytest.approx(99.0 / 4.0) and heights.min() == pytest.approx(12.0 / 4.0)
+    thin = [line for line in figure.axes[0].lines if line.get_linewidth() < 1 and line.get_linestyle() == "--"]
+    assert len(thin) == 1 and "2 other lossless" in legend_of(figure)
+
+
+def test_bits_both_ways_have_a_row_a_scheme_by_what_it_sends_up_and_0_at_the_edge() -> None:
+    up, down = drawn("both_ways", rivals()).axes
+    names = ["edge only (lossy)", "cloud only", "C-SQS", "K-SQS, code enumerative", "dense lattice (Q-S)", "dense fp16"]
+    assert names_beside(up) == names
+    marks, ranges = up.lines[1::2], up.lines[::2]
+    at = {name: float(np.asarray(line.get_xdata())[0]) for name, line in zip(names, marks, strict=True)}
+    assert at["dense lattice (Q-S)"] == pytest.approx((600 * 600 * 1200) ** (1 / 3))
+    assert at["edge only (lossy)"] == at["cloud only"] == pytest.approx(10.0)  # a third of the least above 0
+    assert up.xaxis.get_major_formatter()(10.0, 0) == "0" and down.get_xscale() == "log"
+    assert [list(np.asarray(line.get_xdata())) for line in ranges][4] == [600.0, 1200.0]
+    assert marks[0].get_markerfacecolor() == "white"
 
 
 def trees() -> pd.DataFrame:
@@ -239,7 +253,7 @@ TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_
     [
         ("break_even", ["tpot_s", "accepted_per_round", "verify_s", "scheme.kind cloud_only"]),
         ("phase_map", ["scheme.kind colocated coupled k_sqs dense"]),
-        ("rivals", [DELAY, "payload_bits_per_token"]),
+        ("rivals", [DELAY, "payload_bits_per_token", "scheme.kind k_sqs"]),
         ("both_ways", ["reply_bits_per_token", "scheme.kind cloud_only k_sqs c_sqs half_dense edge_only"]),
         ("trees", [DISTANCE, "acceptance_rate", "scheme.kind k_sqs"]),
     ],

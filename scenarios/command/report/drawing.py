@@ -13,7 +13,7 @@ import plots
 from kinds import ConfigError
 from kinds.yaml_file import read_yaml
 from plots.page import Page
-from scenarios.command.result_folder import read_summary
+from scenarios.command.result_folder import read_curved_cells, read_summary
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import DIRECTORY, curve_of, words_of
 from simulator.results.result_directory import MANIFEST, own_folder, record
@@ -41,6 +41,7 @@ def redraw(folders: Sequence[Path], asked: PlotOptions, warn: Callable[[str], No
     """
     plots.check(asked.figures)
     table, axis, figures = _together(folders) if len(folders) > 1 else read_summary(folders[0])
+    cells = read_curved_cells(folders[0], table) if len(folders) == 1 else None
     if unknown := _unknown(asked.page.labels, [*folders, *_names(folders)], table):
         warn(f"labels of nothing in these figures: {', '.join(unknown)}")
     wanted = asked.figures or known_figures(figures, warn)
@@ -48,7 +49,7 @@ def redraw(folders: Sequence[Path], asked: PlotOptions, warn: Callable[[str], No
     to = asked.out or own_folder(folders[0], within)
     wrote = list[Path]()
     try:
-        for name, figure in drawn(table, axis, wanted, asked.page):
+        for name, figure in drawn(table, axis, wanted, asked.page, cells):
             paths = plots.save(figure, to, name, asked.formats, asked.page)
             wrote += paths
             yield from paths
@@ -64,7 +65,8 @@ def redraw(folders: Sequence[Path], asked: PlotOptions, warn: Callable[[str], No
 
 def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
     """The figures of a result directory by their names. Raises ConfigError where it holds no summary."""
-    return drawn(*read_summary(folder))
+    summary, axis, figures = read_summary(folder)
+    return drawn(summary, axis, figures, cells=read_curved_cells(folder, summary))
 
 
 def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str]:
@@ -75,14 +77,20 @@ def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str
     return [name for name in names if name in plots.FIGURES]
 
 
-def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
-    """Draws `figures` of a summary with curves into `folder`."""
-    for name, figure in drawn(summary, axis, figures):
+def draw_all(
+    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None
+) -> Iterator[Path]:
+    """Draws `figures` of a summary with curves into `folder`; `cells`: its cells, with curves too."""
+    for name, figure in drawn(summary, axis, figures, cells=cells):
         yield from plots.save(figure, folder, name)
 
 
 def drawn(
-    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], page: Page | None = None
+    summary: pd.DataFrame,
+    axis: str | None,
+    figures: Sequence[str],
+    page: Page | None = None,
+    cells: pd.DataFrame | None = None,
 ) -> Iterator[tuple[str, Figure]]:
     """`figures` of a summary with curves by their names, leaving out those that the table has nothing for.
 
@@ -91,7 +99,7 @@ def drawn(
     plots.check(figures)
     chosen = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     for name in figures:
-        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, page)
+        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, page, cells)
         if figure is not None:
             yield name, figure
 

@@ -115,7 +115,7 @@ class FinishedRun:
         replace(self.note, findings=[each.line for each in (*found, *answer)]).write(out)
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
-        figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures")))
+        figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures"), self.table))
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
         requested = question(scenario.summary, scenario.left_out)
