@@ -121,10 +121,3 @@ def save(
     from plots.style import write
 
     return write(figure, folder, name, formats, page or Page())
-
-
-def save_small(figure: Figure, path: Path) -> None:
-    """Writes one svg whose text is text, a fifth as large; fonts are then the reader's."""
-    from plots.style import write_small
-
-    write_small(figure, path)

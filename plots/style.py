@@ -216,8 +216,3 @@ def write(figure: Figure, folder: Path, name: str, formats: Sequence[str], page:
                 raise ConfigError(f"{path}: is a link to {path.resolve()}, through which nothing is written; remove it")
             atomically(path, partial(figure.savefig, metadata=_NO_DATE[each]))
     return paths
-
-
-def write_small(figure: Figure, path: Path) -> None:
-    with styled(Page()), matplotlib.rc_context({"svg.fonttype": "none"}):
-        figure.savefig(path, metadata=_NO_DATE["svg"])
