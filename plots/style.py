@@ -173,6 +173,12 @@ def _look(style: tuple[str, str], rank: int, mark: str) -> Look:
     return Look(*style, dashes=dashes, mark=mark, fill=fill)
 
 
+def of_sparsifiers(kinds: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each kind of sparsifier; spare ones for those that SPARSIFIERS lacks."""
+    spare = [kind for kind in kinds if kind not in SPARSIFIERS]
+    return {kind: SPARSIFIERS.get(kind) or SPARE[spare.index(kind) % len(SPARE)] for kind in kinds}
+
+
 def lossy_curves(summary: pd.DataFrame) -> dict[str, str]:
     """The curves whose text does not follow the verifier's distribution, or is not known to, each with its mark: by the
     column `lossy`, else by `tv_output`."""

@@ -20,7 +20,7 @@ from plots.caption import caption
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import apart
 from plots.page import Page
-from plots.style import DASHES, SCHEMES, SPARE, SPARSIFIERS, curves
+from plots.style import DASHES, SCHEMES, SPARSIFIERS, Look, curves, of_sparsifiers
 from simulator.results.columns import CI_SUFFIX, CURVE
 from simulator.results.intervals import interval
 from simulator.results.tradeoffs import ADDED, TradeoffCurve, families, named, undominated
@@ -68,13 +68,15 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFram
     if not panels or not kinds:
         return None
     figure, axes, _ = grid(page, len(panels), 3, (1.8, 3.6), 2.2 if page.narrow else 3.8, "y")
+    styles = of_sparsifiers(kinds)
     everything = [_excess(rows) for _, rows in panels]
     for ax, (value, _), found in zip(axes, panels, everything, strict=True):
         ax.set_title(f"{page.axis(axis)} {with_unit(float(str(value)), axis)}", fontsize="small", loc="left")
         ax.axhline(0.0, label=page.word(REFERENCE), **_REFERENCE)
         for rank, kind in enumerate(kinds):
             if kind in found:
-                _points(ax, found[kind], _look(kind, kinds), 1.8 * (rank - (len(kinds) - 1) / 2), page.word(kind))
+                look = Look(*styles[kind], dashes=DASHES[rank % 2])
+                _points(ax, found[kind], look, 1.8 * (rank - (len(kinds) - 1) / 2), page.word(kind))
         ax.set_xscale("log")
         reached = [cost for each in found.values() for cost in each.cost]
         tick_at(ax.xaxis, [tick for tick in _BITS_TICKS if 0.9 * min(reached) <= tick <= 1.1 * max(reached)])
@@ -149,17 +151,10 @@ def _by_the_others(logs: Floats) -> Ints:
     return best
 
 
-def _points(ax: Axes, found: _Excess, look: tuple[str, str, object], shift: float, label: str) -> None:
+def _points(ax: Axes, found: _Excess, look: Look, shift: float, label: str) -> None:
     arms = np.nan_to_num(np.stack([found.mean - found.low, found.high - found.mean]))
-    ax.errorbar(found.cost, found.mean, yerr=arms, color=look[0], marker=look[1], linestyle=look[2], label=label,
-                linewidth=1.2, elinewidth=0.8, capsize=1.5, transform=apart(ax, shift))  # fmt: skip
-
-
-def _look(kind: str, kinds: Sequence[str]) -> tuple[str, str, object]:
-    """Colour, marker and dashes of a kind of sparsifier; spare ones of a user's own."""
-    spare = [each for each in kinds if each not in SPARSIFIERS]
-    colour, marker = SPARSIFIERS[kind] if kind in SPARSIFIERS else SPARE[spare.index(kind) % len(SPARE)]
-    return colour, marker, DASHES[kinds.index(kind) % 2]
+    ax.errorbar(found.cost, found.mean, yerr=arms, color=look.colour, marker=look.marker, linestyle=look.dashes,
+                label=label, linewidth=1.2, elinewidth=0.8, capsize=1.5, transform=apart(ax, shift))  # fmt: skip
 
 
 def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:

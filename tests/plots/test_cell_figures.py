@@ -193,6 +193,12 @@ def test_groups_show_each_scheme_in_each_row_with_its_interval() -> None:
     assert figure.axes[1].get_xscale() == "log" and figure.axes[2].get_xscale() == "linear"
 
 
+def test_files_of_prompts_differ_by_language() -> None:
+    table = by_name().rename(columns={"uplink.label": "models.pair.prompts"})
+    assert words_around(drawn("groups", table, "models.pair.prompts")).startswith("Each scheme by language")
+    assert words_around(drawn("groups", by_name(), "uplink.label")).startswith("Each scheme by uplink label")
+
+
 def test_the_table_of_use_frames_the_best_that_keeps_the_distribution_and_stars_what_a_reader_can_follow() -> None:
     (ax,) = drawn("useful", by_name(), "uplink.label").axes
     said = texts(ax)

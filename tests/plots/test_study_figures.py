@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from figures import bars_of, curves_of, drawn, legend_of, names_beside, titles_of, words_around
+from matplotlib.colors import to_hex
 
 import plots
 
@@ -39,6 +40,8 @@ def test_the_bound_is_stacked_from_its_terms_beside_rate_and_expectation_and_cut
     expected = next(line for line in panel.lines if "expected" in str(line.get_label()))
     np.testing.assert_allclose(expected.get_ydata(), reached["tv_qhat"])
     assert titles_of(figure) == ["K-SQS", "dense lattice (Q-S)"]
+    (allowed,) = [each for each in panel.collections if "TV(q, qhat)" in str(each.get_label())]
+    assert to_hex(allowed.get_color()[0]) == "#000000" and allowed.get_path_effects()  # seen on any ground, in grey too
     assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [[], ["120", "120"]]
     assert cut.get_ylim()[1] < 1.5
     assert max(bar.get_y() + bar.get_height() for group in bars_of(cut) for bar in group) == 1.0
@@ -102,22 +105,28 @@ def test_an_interval_reaches_over_two_seeds_to_either(seeds: int, end: float) ->
     assert ("95% intervals" in words, "either seed" in words) == (seeds == 3, seeds == 2)
 
 
-def test_times_are_drawn_in_softmaxes_under_short_names() -> None:
+def test_times_are_drawn_in_softmaxes_and_in_seconds_under_short_names() -> None:
     table = pd.DataFrame(
         {"curve": f"composed sparsifier={curve}", "scheme.kind": "composed", "models.pair.size": size,
-         "sparsifying_over_softmax": ratio, "sparsifying_over_softmax_ci95": math.nan}
+         "softmax_s": 1e-5, "sparsifying_over_softmax": ratio, "sparsifying_over_softmax_ci95": math.nan,
+         "sparsifying_s": 1e-5 * ratio}
         for curve, ratio in (("top_k", 2.0), ("conformal tokens=16.0", 0.2), ("conformal tokens=4096.0", 0.5))
         for size in (1_000, 100_000)
     )  # fmt: skip
-    names = ["top-K, after any number of tokens", *(f"conformal threshold, after {n} tokens" for n in (16, 4096))]
     figure = drawn("sparsifying_time", table, "models.pair.size")
-    assert legend_of(figure) == [*names, "the softmax itself"]
+    assert legend_of(figure) == [
+        "top-K", "conformal threshold", "after 4,096 tokens", "after 16 tokens", "the softmax itself"
+    ]  # fmt: skip
     (still,) = drawn("sparsifying_time", table[table["models.pair.size"] == 1_000], None).axes
-    assert names_beside(still) == names
-    top_k, early, late = (each.lines[0] for each in curves_of(figure.axes[0]).values())
-    assert [list(each.get_ydata()) for each in (top_k, early, late)] == [[2.0, 2.0], [0.2, 0.2], [0.5, 0.5]]
+    assert names_beside(still) == ["top-K", *(f"conformal threshold, after {n} tokens" for n in (16, 4096))]
+    for ax, factor in zip(figure.axes, (1.0, 1e-5), strict=True):
+        top_k, early, late = (each.lines[0] for each in curves_of(ax).values())
+        times = [list(each.get_ydata()) for each in (top_k, early, late)]
+        np.testing.assert_allclose(times, factor * np.array([[2.0, 2.0], [0.2, 0.2], [0.5, 0.5]]))
     assert early.get_color() == late.get_color() != top_k.get_color()
     assert early.get_linestyle() != late.get_linestyle()
+    keys = figure.legends[0].legend_handles
+    assert keys[2].get_linestyle() == late.get_linestyle()
 
 
 RECOMMENDED = pd.DataFrame(
