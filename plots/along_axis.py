@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from plots.axes import place, scale, spans_far, swept, x_label
 from plots.caption import UNANSWERED, Better, caption, coinciding, marks, sentence, unanswered
 from plots.layout import Wording, finish
-from plots.lines_or_bars import Hollow, Series, bar_figure, curve_handles, hollow_mark, lines, reaches, ring_mark
+from plots.lines_or_bars import Hollow, Series, bar_figure, curve_handles, hollow_mark, lines, reaches, unbounded_mark
 from plots.over_cloud import LABEL, OverCloud
 from plots.page import Page
 from plots.style import GREY, Look, curves, looks
@@ -43,8 +43,9 @@ class Along:
     clock: bool = True
     hollow: Hollow = unanswered
     open_label: str = UNANSWERED  # what hollow points say
-    ringed: Hollow | None = None
-    ring_label: str = ""  # what points with a ring say
+    beyond: Hollow | None = None
+    beyond_label: str = ""  # what points with an arrow say
+    from_zero: bool = False  # whether the axis is linear from 0 on, however far values span
     below: str = ""  # in place of the axis's own name
     over: OverCloud | None = None  # panels below: ratios to cloud-only decoding
 
@@ -102,13 +103,15 @@ def along(summary: pd.DataFrame, axis: str | None, what: Along, page: Page) -> F
     names = list(dict.fromkeys(shown.best[CURVE].astype(str)))
     facets, points = _with_a_course(panels(names), shown.best, axis)
     shown.share_looks(facets)
-    groups = split({name: max(_means(shown, [name], what.columns)) for name in names})
+    groups = [names] if what.from_zero else split({name: max(_means(shown, [name], what.columns)) for name in names})
     figure, axes = _grid(page, len(facets), len(groups), what.over)
     for row, group in enumerate(groups):
-        logarithmic = spans_far(_means(shown, group, what.columns))
+        logarithmic = spans_far(_means(shown, group, what.columns)) and not what.from_zero
         for ax, (_, members) in zip(axes[row], facets, strict=True):
             _panel(ax, shown, [name for name in members if name in group], axis, what, logarithmic)
-            reach = reaches(shown.best[shown.best[CURVE].isin(group)], what.columns, logarithmic)
+            rows = shown.best[shown.best[CURVE].isin(group)]
+            reach = reaches(rows, what.columns, logarithmic)
+            reach += [float(rows[one.high].max()) for one in what.series if one.high]
             scale(ax.yaxis, what.metric, _means(shown, group, what.columns), reach, logarithmic)
     for column, (fields, members) in enumerate(facets):
         if what.over is not None:
@@ -180,7 +183,7 @@ def _swept(axes: Sequence[Sequence[Axes]], best: pd.DataFrame, facets: Sequence[
 
 def _panel(ax: Axes, shown: _Shown, names: Sequence[str], axis: str, what: Along, logarithmic: bool) -> None:
     lines(ax, shown.best[shown.best[CURVE].isin(names)], axis, what.series, shown.look, logarithmic, what.hollow,
-          what.ringed)  # fmt: skip
+          what.beyond)  # fmt: skip
     for curve, rows in curves(shown.fixed[shown.fixed[CURVE].isin(names)]):
         ordered = rows.sort_values(axis)
         ax.plot(place(ordered[axis]), ordered[what.columns[0]], color=shown.look[curve].colour, linestyle=_DOTTED,
@@ -208,8 +211,8 @@ def _legend(shown: _Shown, facets: Facets, axis: str, what: Along, page: Page) -
         extra.append((dotted, "one setting for all"))
     if what.hollow(shown.best).any():
         extra.append((hollow_mark(), what.open_label))
-    if what.ringed is not None and what.ringed(shown.best).any():
-        extra.append((ring_mark(), what.ring_label))
+    if what.beyond is not None and what.beyond(shown.best).any():
+        extra.append((unbounded_mark(), what.beyond_label))
     return [*handles, *(handle for handle, _ in extra)], [*labels, *(label for _, label in extra)]
 
 

@@ -37,6 +37,7 @@ from plots import breakdown_figure
 from plots.along_axis import _with_a_course
 from plots.axes import place
 from plots.breakdown_figure import COLOURS
+from plots.lines_or_bars import UNBOUNDED
 from plots.style import SCHEMES, looks
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import summarise_curves
@@ -155,7 +156,7 @@ def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_bits_are_dots_
     assert ax.get_xscale() == "linear" and ax.get_xlim()[0] == 0 and len(bars_of(ax)) == 1
     huge = table["scheme.kind"] == "dense"
     table.loc[huge, ["uplink_transmit_s", "payload_bits_per_token"]] = 1e3, 1e6
-    (ax,) = drawn("breakdown", table, None).axes
+    (ax,) = drawn("breakdown", table.drop(columns="capacity"), None).axes
     others = table[~huge]["latency_per_token_s"].max()
     assert others < ax.get_xlim()[1] < 1.4 * others
     assert max(bar.get_x() + bar.get_width() for bar in ax.patches) < 1.001 * others
@@ -164,6 +165,29 @@ def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_bits_are_dots_
     assert ax.get_xscale() == "log" and not ax.patches
     dots = [each for each in ax.containers if isinstance(each, type(next(iter(curves_of(ax).values()))))]
     assert [float(each.lines[0].get_xdata()[0]) for each in dots] == [1e6, 100.0, 150.0]
+
+
+def test_a_bar_of_a_search_tells_its_devices_and_one_that_supports_none_is_no_bar() -> None:
+    table = summary(rates=(1e4,)).assign(capacity=[3, 0, 2000, 7])
+    figure = drawn("breakdown", table, None)
+    (ax,) = figure.axes
+    assert [text.get_text().partition(" ms, ")[2] for text in ax.texts][::2] == ["3 devices", "2,000 devices"]
+    assert ax.texts[1].get_text() == "supports no device" and stacked(ax)[1] == 0
+    assert "not at one load" in words_around(figure) and "is better" not in words_around(figure)
+
+
+def test_curves_that_share_no_value_of_the_axis_with_the_others_have_panels_of_their_own() -> None:
+    table = summary(rates=(1e3, 1e5, 1e7))
+    faded = summary(rates=(2e3, 2e4), schemes=["dense", "k_sqs"]).assign(
+        curve=lambda rows: rows["curve"] + " rate=rayleigh"
+    )
+    figure = drawn("breakdown", pd.concat([table, faded], ignore_index=True))
+    shown = [(ax.get_title(loc="left"), len(ax.get_yticks())) for ax in figure.axes if ax.axison]
+    assert [title.removeprefix("uplink rate ") for title, _ in shown] == [
+        "1 kbit/s", "100 kbit/s", "10 Mbit/s", "2 kbit/s", "20 kbit/s"
+    ]  # fmt: skip
+    assert [rows for _, rows in shown] == [4, 4, 4, 2, 2]
+    assert not any(text.get_text() == "none" for ax in figure.axes for text in ax.texts)
 
 
 def test_every_part_of_the_breakdown_has_a_look_of_its_own_and_is_known_without_colours() -> None:
@@ -272,20 +296,41 @@ def marked(ax: Axes, face: str) -> list[list[float]]:
     return [list(line.get_ydata()) for line in ax.lines if line.get_markerfacecolor() == face]  # type: ignore[arg-type]
 
 
-def test_capacity_has_open_markers_where_more_were_not_tried_and_rings_where_another_limit_is_met() -> None:
-    table = summary()
+def test_capacity_has_ranges_over_seeds_from_0_on_open_markers_for_another_limit_and_arrows_for_lower_bounds() -> None:
+    table = summary().assign(capacity_least=lambda rows: rows["capacity"] - 2, capacity_most=40, seeds_of_none=0)
+    table.loc[table["scheme.kind"] == "c_sqs", "seeds_of_none"] = 1
     figure = drawn("capacity", table)
     (ax,) = figure.axes
     found = {kind: list(rows["capacity"]) for kind, rows in table.groupby("scheme.kind")}
     assert list(curves_of(ax)["dense"].lines[0].get_ydata()) == found["dense"]
-    assert marked(ax, "white") == [found["dense"]] and marked(ax, "none") == [found["cloud_only"]]
+    assert marked(ax, "white") == [found["cloud_only"]] and ax.get_ylim()[0] == 0 < 40 < ax.get_ylim()[1]
+    arrows = [list(line.get_ydata()) for line in ax.lines if line.get_marker() == UNBOUNDED["marker"]]
+    assert arrows == [found["dense"]]
+    ends = {
+        tuple(round(float(y)) for y in segment[:, 1])
+        for each in ax.collections
+        for segment in each.get_segments()  # type: ignore[attr-defined]
+        if len(segment)
+    }
+    assert {(number - 2, 40) for kind in ("dense", "k_sqs") for number in found[kind]} | {(0, 40)} <= ends
     text = words_around(figure)
-    assert "Objective: ttft_s <= 1 s." in text and "Higher is better" in text
-    assert "first with more devices is ttft; at ringed points it is tpot p95." in text
-    assert "intervals" not in text  # of what was searched there are none
+    assert "Objective: TTFT at most 1 s." in text and "Higher is better" in text
+    assert "first with more devices is TTFT; at open markers it is TPOT p95." in text
+    assert "Bars: from the least to the most devices that one seed alone supports" in text
+    assert legend_of(figure)[-2:] == ["TPOT p95 fails first", "more were not tried"]
     alike = drawn("capacity", table[table["scheme.kind"].isin(["k_sqs", "c_sqs"])])
-    assert not marked(alike.axes[0], "none") and "ringed" not in words_around(alike)
+    assert not marked(alike.axes[0], "white") and "open markers" not in words_around(alike)
     assert plots.draw("capacity", table.drop(columns="capacity"), AXIS) is None
+
+
+def test_capacity_without_a_swept_axis_has_a_row_a_scheme_with_its_number() -> None:
+    table = summary(rates=(1e4,)).assign(capacity_least=2, capacity_most=20, seeds_of_none=0)
+    (ax,) = drawn("capacity", table, None).axes
+    assert names_beside(ax) == ["cloud only: 10", "dense lattice (Q-S): 11", "K-SQS: 12", "C-SQS: 13"]
+    dots = {
+        str(line.get_label()): float(np.asarray(line.get_xdata())[0]) for line in ax.lines if line.get_marker() != "|"
+    }
+    assert {name: dots[name] for name in BITS} == {"cloud_only": 10, "dense": 11, "k_sqs": 12, "c_sqs": 13}
 
 
 @pytest.mark.parametrize("axis", ["models.temperature", "scheme.k", "uplink.loss.probability", "uplink.delay.delay_s"])

@@ -136,7 +136,8 @@ def test_every_figure_names_pair_latency_models_lengths_round_trip_seeds_and_whi
     assert "3 seeds, each scheme at settings chosen for it on other seeds." in words_around(drawn("latency", own))
     for name in GENERAL:
         line = words_around(drawn(name, table))
-        assert "SmolLM2" in line and "3 seeds" in line and "is better" in line, name
+        assert "SmolLM2" in line and "3 seeds" in line, name
+        assert "is better" in line or "not at one load" in line, name
 
 
 @pytest.mark.parametrize(
