@@ -86,7 +86,7 @@ def _with_a_course(facets: Facets, best: pd.DataFrame, axis: str) -> tuple[Facet
         return facets, []
     kept = [facet for facet, number in zip(facets, values, strict=True) if number > 1]
     rest = [fields for (fields, _), number in zip(facets, values, strict=True) if number < 2]
-    return kept, [_panel_title(fields, Page()) for fields in rest]
+    return kept, [panel_title(fields, Page()) for fields in rest]
 
 
 def along(summary: pd.DataFrame, axis: str | None, what: Along, page: Page) -> Figure | None:
@@ -117,7 +117,7 @@ def along(summary: pd.DataFrame, axis: str | None, what: Along, page: Page) -> F
         if what.over is not None:
             near, *strip = (row[column] for row in axes[len(groups) :])
             what.over.draw(near, strip[0] if strip else None, list(members), axis, shown.look)
-        title = textwrap.fill(_panel_title(fields, page), 30) if fields else ""
+        title = textwrap.fill(panel_title(fields, page), 30) if fields else ""
         axes[0][column].set_title(title, loc="left", fontsize="small" if len(facets) > 2 else "medium")
     wide = float(figure.get_size_inches()[0]) * (0.85 if page.narrow or len(facets) > 1 else 0.65)
     _swept(axes, shown.best, [list(members) for _, members in facets], axis, wide / page.across(3, len(facets)))
@@ -134,7 +134,7 @@ def along(summary: pd.DataFrame, axis: str | None, what: Along, page: Page) -> F
         together = shown.best[shown.best[CURVE].isin(list(members))].replace({CURVE: members})
         said = coinciding(together, axis, what.columns[0], page)
         said += [above] if what.over is not None and (above := what.over.above(members, page)) else []
-        notes += [sentence(f"{_panel_title(fields, page) + ': ' if fields else ''}{each}.") for each in said]
+        notes += [sentence(f"{panel_title(fields, page) + ': ' if fields else ''}{each}.") for each in said]
     intervals = any(column + CI_SUFFIX in shown.best.columns for column in what.columns)
     text = caption(shown.best, page, what.better, notes, clock=what.clock, intervals=intervals)
     label = page.metric(what.columns[0], what.label)
@@ -195,7 +195,7 @@ def _means(shown: _Shown, group: Sequence[str], columns: Sequence[str]) -> list[
     return [float(value) for part in (best[[*columns]], fixed[[columns[0]]]) for value in part.to_numpy().ravel()]
 
 
-def _panel_title(fields: Mapping[str, str], page: Page) -> str:
+def panel_title(fields: Mapping[str, str], page: Page) -> str:
     texts = [
         page.curve(value) if name == SCHEME else page.setting(name, value) for name, value in fields.items() if value
     ]

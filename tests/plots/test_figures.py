@@ -280,15 +280,29 @@ def test_where_all_curves_are_of_one_scheme_each_has_a_colour_and_the_first_the_
     assert not {look.colour for look in given[1:]} & {colour for colour, _ in SCHEMES.values()}
 
 
-def test_tails_are_the_median_and_the_99th_percentile() -> None:
+def test_tails_are_the_median_above_the_99th_percentile_on_one_scale() -> None:
     table = summary()
-    curves = curves_of(*drawn("tails", table).axes)
+    median, high = drawn("tails", table).axes
     rows = table[table["scheme.kind"] == "dense"]
-    np.testing.assert_allclose(curves["dense, median"].lines[0].get_ydata(), rows["latency_per_token_p50_s"])
-    np.testing.assert_allclose(curves["dense, 99th percentile"].lines[0].get_ydata(), rows["latency_per_token_p99_s"])
+    for ax, quantile in ((median, "p50"), (high, "p99")):
+        np.testing.assert_allclose(curves_of(ax)["dense"].lines[0].get_ydata(), rows[f"latency_per_token_{quantile}_s"])
+    assert median.get_ylim() == high.get_ylim()
+    assert [ax.get_title(loc="left") for ax in (median, high)] == ["median", "99th percentile"]
     table = summary(rates=(1e4,))
     wanted = [factor * value for factor in (0.9, 2.0) for value in table["latency_per_token_s"]]
     assert widths_of(*drawn("tails", table, None).axes) == pytest.approx(wanted)
+
+
+def test_tails_of_many_curves_have_a_column_a_value_in_which_a_scheme_looks_the_same() -> None:
+    table = pd.concat([summary(schemes=["dense", "k_sqs", "c_sqs", "cloud_only"]).assign(
+        curve=lambda rows, n=n: rows["curve"] + f" cap={n}") for n in (1, 2)])  # fmt: skip
+    figure = drawn("tails", table)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["median, cap 1", "median, cap 2", "99th percentile, cap 1", "99th percentile, cap 2"]
+    colours = [
+        {name.split()[0]: each.lines[0].get_color() for name, each in curves_of(ax).items()} for ax in figure.axes
+    ]
+    assert all(each == colours[0] for each in colours) and len(set(colours[0].values())) == 4
 
 
 def marked(ax: Axes, face: str) -> list[list[float]]:
