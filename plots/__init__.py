@@ -29,7 +29,7 @@ FIGURES: dict[str, str] = {
     "tails": "median and 99th percentile of the latency per token",
     "pairs": "latency per token along the swept axis, a panel a model pair",
     "capacity": "devices that a cell bears, a curve a scheme",
-    "breakdown": "where the time goes, at three values of the swept axis",
+    "breakdown": "where the time goes, at up to four values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
     "heatmap": "latency of every setting of a full factorial",

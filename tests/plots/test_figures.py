@@ -138,6 +138,18 @@ def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value(
         np.testing.assert_allclose(stacked(ax), table[table[AXIS] == rate]["latency_per_token_s"])
 
 
+def test_of_four_values_the_breakdown_leaves_none_out() -> None:
+    rates = ("1 kbit/s", "10 kbit/s", "100 kbit/s", "1 Mbit/s")
+    assert titles_of(drawn("breakdown", summary())) == [f"uplink rate {rate}" for rate in rates]
+
+
+@pytest.mark.parametrize("schemes", [3, 4])
+def test_one_setting_for_all_is_dotted_where_few_have_one(schemes: int) -> None:
+    kinds = ["dense", "k_sqs", "c_sqs", "s_q"][:schemes]
+    table = pd.concat([summary(schemes=kinds).assign(setting=setting) for setting in ("chosen", "fixed")])
+    assert ("one setting for all" in legend_of(drawn("latency", table))) == (schemes == 3)
+
+
 def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_missing() -> None:
     table = summary()
     figure = drawn("breakdown", table[(table["curve"] != "dense") | (table[AXIS] != table[AXIS].max())])
