@@ -54,8 +54,8 @@ _SERVES_NONE: Final = "supports no device"
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """A bar a curve in a panel for each of up to four values of the axis, of more the lowest, middle and highest; curves
-    that hardly share a value with the others have a row of panels of their own. None where there is nothing."""
+    """A bar a curve, in a panel for each of up to four values of the axis, of more the lowest, middle and highest.
+    Curves that hardly share a value with the others have a row of panels of their own. None where there is nothing."""
     names = [name for name in looks_of(BREAKDOWN) if name in summary.columns]
     if not names or not summary[names].fillna(0.0).to_numpy().any():
         return None

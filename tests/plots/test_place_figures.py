@@ -121,6 +121,17 @@ def test_there_is_a_panel_a_pair_and_answer_and_one_per_token_each_with_a_cell_a
     assert [each >= {0.083, 0.111} for each in ends] == [place % 3 == 2 for place in range(len(phases.axes))]
 
 
+def test_the_legend_of_the_map_has_the_marks_that_occur() -> None:
+    table = answers()
+    for rows in (table, table[table["scheme.kind"] != "coupled"], table[table["scheme.kind"] != "colocated"]):
+        figure = drawn("phase_map", rows, DELAY)
+        letters = {text.get_text() for ax in figure.axes for text in ax.texts}
+        labels = legend_of(figure)
+        assert {label[0] for label in labels if label[1] == ":"} == letters
+        frames = [patch for ax in figure.axes for patch in ax.patches if not patch.fill and patch.get_linewidth() > 1]
+        assert ("beats co-located too" in labels) == bool(frames)
+
+
 def test_regions_differ_in_lightness_hatch_and_letter_so_that_they_read_in_grey() -> None:
     light = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in (to_rgb(each[0]) for each in LOOKS.values()))
     assert min(high - low for low, high in pairwise(light)) > 0.15
