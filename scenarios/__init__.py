@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scenarios.command.cli import script
     from scenarios.command.scenario import Also, Quick, Scenario, Tune
-    from scenarios.findings.below import Below, Differences, InEveryGroup, Swaps
-    from scenarios.findings.crossing import PaysFirst, PaysFrom
-    from scenarios.findings.equal_cost import AgainstOthers, AtEqual
-    from scenarios.findings.limits import BearsMost, LimitMetFirst
-    from scenarios.findings.lowest import Lowest, Versus
     from scenarios.findings.question import LATENCY, Answer, OwnQuestion, Table, asks
-    from scenarios.findings.ranges import Levels, Ranges
-    from scenarios.findings.ratio import Costs, Instead
+    from scenarios.findings.sentences.below import Below, Differences, InEveryGroup, Swaps
+    from scenarios.findings.sentences.crossing import PaysFirst, PaysFrom
+    from scenarios.findings.sentences.equal_cost import AgainstOthers, AtEqual
+    from scenarios.findings.sentences.limits import BearsMost, LimitMetFirst
+    from scenarios.findings.sentences.lowest import Lowest, Versus
+    from scenarios.findings.sentences.ranges import Levels, Ranges
+    from scenarios.findings.sentences.ratio import Costs, Instead
 
 __all__ = [
     "LATENCY", "AgainstOthers", "Also", "Answer", "AtEqual", "BearsMost", "Below", "Costs", "Differences",
     "InEveryGroup", "Instead", "Levels", "LimitMetFirst", "Lowest", "OwnQuestion", "PaysFirst", "PaysFrom", "Quick",
     "Ranges", "Scenario", "Swaps", "Table", "Tune", "Versus", "asks", "script",
 ]  # fmt: skip
+_SENTENCES = ("lowest", "below", "crossing", "ratio", "ranges", "limits", "equal_cost")
 _MODULES = (
-    "command.cli", "command.scenario", "findings.question", "findings.lowest", "findings.below", "findings.crossing",
-    "findings.ratio", "findings.ranges", "findings.limits", "findings.equal_cost",
+    "command.cli", "command.scenario", "findings.question", *(f"findings.sentences.{name}" for name in _SENTENCES),
 )  # fmt: skip
 
 

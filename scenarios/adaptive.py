@@ -14,7 +14,7 @@ import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
-from scenarios.findings.sentences import listed, percent
+from scenarios.findings.wording import listed, percent
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.units import quantity, title

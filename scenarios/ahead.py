@@ -10,7 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios import Also, Answer, Quick, Scenario, Tune, asks, script
-from scenarios.findings.sentences import listed, passes, percent
+from scenarios.findings.wording import listed, passes, percent
 from scenarios.set_ups import BASELINES, NANO, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results.break_even_plane import DEVICES, RTT, TIME
 from simulator.results.columns import CURVE

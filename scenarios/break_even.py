@@ -15,9 +15,9 @@ import pandas as pd
 
 from scenarios import Also, Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
-from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import of_setting
-from scenarios.findings.sentences import passes, with_ends
+from scenarios.findings.sentences.lowest import lowest_of_kinds
+from scenarios.findings.wording import passes, with_ends
 from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import break_even_plane as plane
 from simulator.results.columns import CURVE

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from scenarios import Answer, Quick, Scenario, asks, script
-from scenarios.findings.sentences import listed
+from scenarios.findings.wording import listed
 from simulator.results.columns import CURVE
 from simulator.results.units import symbol
 

@@ -16,7 +16,7 @@ import pandas as pd
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
 from scenarios.findings.question import of_setting
-from scenarios.findings.sentences import excess, listed
+from scenarios.findings.wording import excess, listed
 from scenarios.set_ups import SELECTIVE_REPEAT
 from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.units import quantity, symbol, title, unit

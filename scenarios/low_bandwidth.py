@@ -14,7 +14,7 @@ import pandas as pd
 
 from scenarios import LATENCY, Answer, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import groups, of_setting, without
-from scenarios.findings.sentences import joined, listed, over_run, runs, sizes, span
+from scenarios.findings.wording import joined, listed, over_run, runs, sizes, span
 from scenarios.set_ups import IN_CLOUD
 from simulator.results.columns import CURVE, READING_S
 from simulator.results.intervals import paired

@@ -16,9 +16,9 @@ import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import WIDTH, aligned, number
-from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import without
-from scenarios.findings.sentences import joined, listed, percent
+from scenarios.findings.sentences.lowest import lowest_of_kinds
+from scenarios.findings.wording import joined, listed, percent
 from scenarios.set_ups import BASE_70B, GREEDY
 from simulator.results.columns import CURVE
 from simulator.results.intervals import geometric_means, interval, paired

@@ -15,7 +15,7 @@ import pandas as pd
 from models.published_figures import KEPT
 from scenarios import Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
-from scenarios.findings.sentences import listed, passes, with_ends
+from scenarios.findings.wording import listed, passes, with_ends
 from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT, RTT

@@ -13,7 +13,7 @@ import pandas as pd
 
 from scenarios import Answer, Quick, Scenario, asks, script
 from scenarios.findings.rejections import capped
-from scenarios.findings.sentences import listed
+from scenarios.findings.wording import listed
 from simulator.results.columns import CURVE
 
 FREE = {"budget_bits": None, "max_drafts": 4}

@@ -15,9 +15,9 @@ import pandas as pd
 
 from scenarios import LATENCY, Answer, Lowest, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import number, titled
-from scenarios.findings.lowest import LowestAt, outcomes
 from scenarios.findings.question import of_setting, parts, without
-from scenarios.findings.sentences import indistinguishable, share, sizes, would_show
+from scenarios.findings.sentences.lowest import LowestAt, outcomes
+from scenarios.findings.wording import indistinguishable, share, sizes, would_show
 from scenarios.set_ups import IN_CLOUD, TRIP, round_trips
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, named_without, paired

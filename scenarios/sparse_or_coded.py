@@ -19,7 +19,7 @@ import pandas as pd
 from scenarios import Answer, Quick, Scenario, Table, asks, script
 from scenarios.findings.aligned_columns import wrapped
 from scenarios.findings.headline_table import headline
-from scenarios.findings.sentences import fewer, listed, percent
+from scenarios.findings.wording import fewer, listed, percent
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired_values, summarise_curves
 from simulator.results.tradeoffs import (

@@ -13,9 +13,9 @@ import pandas as pd
 
 from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
-from scenarios.findings.crossing import crossings
 from scenarios.findings.question import of_setting
-from scenarios.findings.sentences import percent
+from scenarios.findings.sentences.crossing import crossings
+from scenarios.findings.wording import percent
 from scenarios.set_ups import BASELINES, NEAR
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, named_without, paired

@@ -29,12 +29,12 @@ from channels.codec.draft import WIRE_FORMAT
 from channels.link.link_config import answer_s
 from kinds import ConfigError, one_line
 from kinds.files import read_json, read_note, sha256, write_note
+from scenarios.command.options import RunOptions
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.drawing import figures_of
-from scenarios.command.report.report_parameters import told_values
+from scenarios.command.report.report_table import told_values
 from scenarios.command.result_folder import ResultFolder
 from scenarios.command.run.printed_tables import stands_for
-from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
 from scenarios.findings.findings_file import FINDINGS

@@ -17,10 +17,10 @@ import pandas as pd
 
 import plots
 from kinds import ConfigError
+from scenarios.command.options import RunOptions
 from scenarios.command.registry import scenario
 from scenarios.command.report.drawing import figures_of
 from scenarios.command.result_folder import Note
-from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.running import run
 from scenarios.validation import CELL, LEAST, OTHER_ANSWERS, TIMES, errors

@@ -8,34 +8,22 @@ its manifest; `plot`, `report` and `compare` run those of them that were typed o
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kinds import ConfigError
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
-
-
-def add_import(parser: argparse.ArgumentParser, what: str = "schemes, losses, ...", *, cell: bool = False) -> None:
-    """Adds `--import` to a command, and `--trust` to one that reads a cell from a file."""
-    add = parser.add_argument
-    add("--import", action="append", default=[], type=Path, dest="imports", metavar="FILE.py",
-        help=f"load a file that registers {what} of your own")  # fmt: skip
-    if cell:
-        add("--trust", action="store_true", help="run the Python files that a cell's file names in its imports")
+from kinds.files import cache_folder, paths_from, read_note
+from kinds.yaml_file import read_yaml
+from simulator.cell.cell import Cell
+from simulator.cell.imported_files import imports_digest, load_imports
+from simulator.results.result_directory import MANIFEST
 
 
 def load_own(imports: Sequence[Path], folders: Sequence[Path] = ()) -> None:
     """Loads the files that were typed, and of those that the manifests of result directories name the ones that this
     user has typed before, as they read now. Raises ConfigError, one line."""
-    from kinds.files import read_note
-    from simulator.results.result_directory import MANIFEST
-
     own = list(imports)
     for folder in folders:
         named = read_note(folder / MANIFEST).get("imports")
@@ -43,8 +31,6 @@ def load_own(imports: Sequence[Path], folders: Sequence[Path] = ()) -> None:
             known = path.name in {each.name for each in own} or (note := _note_of(path)) is None or not note.is_file()
             own += [] if known else [path]
     if own:
-        from simulator.cell.imported_files import load_imports  # here: a command without them answers at once
-
         load_imports(own)
 
 
@@ -60,9 +46,6 @@ def note_typed(imports: Sequence[Path]) -> None:
 
 def _note_of(path: Path) -> Path | None:
     """Where it is noted that this file was typed; None where the file is gone."""
-    from kinds.files import cache_folder
-    from simulator.cell.imported_files import imports_digest
-
     try:
         return cache_folder() / "imports" / imports_digest([path])
     except ConfigError:
@@ -75,10 +58,6 @@ def read_cell(file: Path, imports: Sequence[Path] = (), *, trust: bool = False) 
     Raises ConfigError where the file is no cell, or imports a file that is neither typed nor trusted: nothing of it has
     run then.
     """
-    from kinds.files import paths_from
-    from kinds.yaml_file import read_yaml
-    from simulator.cell.cell import Cell
-
     fields = read_yaml(file)
     if not isinstance(fields, dict):
         raise ConfigError(f"config = {file}: must be a mapping of fields")

@@ -15,12 +15,10 @@ from argcomplete.shell_integration import shellcode
 
 from scenarios.command.registry import LISTS, NAMES
 
-SHELLS = ("bash", "zsh", "fish")
 
-
-def code(shell: str) -> str:
-    """What a shell must read once, so that it asks `sqsim` for the words that fit."""
-    return shellcode(["sqsim"], shell=shell)
+def run(options: argparse.Namespace) -> None:
+    """Prints what a shell must read once, as it is, so that it asks `sqsim` for the words that fit."""
+    print(shellcode(["sqsim"], shell=options.shell))
 
 
 def complete(

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kinds.mistakes import is_foreign
 from kinds.tunable import tunables
-from scenarios.findings.sentences import joined
+from scenarios.command.scenario import Tune
+from scenarios.findings.wording import joined
+from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
+from simulator.cell.scheme import Scheme
 from simulator.results.units import symbol
 from simulator.schemes.draft_scheme import DraftScheme
-
-if TYPE_CHECKING:
-    from scenarios.command.scenario import Tune
-    from simulator.cell.cell import Cell
-    from simulator.cell.scheme import Scheme
 
 BASELINES: Final[Mapping[str, str]] = {
     "cloud_only": "cloud-only decoding",

@@ -1,4 +1,5 @@
-"""How far a sweep is, on stderr: a bar with the time left on a terminal, a line every half minute elsewhere."""
+"""What goes to stderr: lines beside an answer, and how far a sweep is: a bar with the time left on a terminal, a line
+every half minute elsewhere."""
 
 from __future__ import annotations
 
@@ -19,6 +20,11 @@ RESUMED: Final = "resumed"
 """The label of what was done before: it says nothing about the time that the rest will take."""
 
 
+def aside(line: str) -> None:
+    """Prints a line that is no answer."""
+    print(f"sqsim: {printable(line)}", file=sys.stderr, flush=True)
+
+
 class ProgressBar:
     """Called as progress(done, total, label), where `done` may be part of a cell; draws nothing when quiet.
 
@@ -32,7 +38,7 @@ class ProgressBar:
         self._bar: tqdm[int] | None = None
         self._part: str | None = None
         self._started = 0.0, 0.0
-        self._told_s = -EVERY_S
+        self._printed_s = -EVERY_S
         self._done = -1.0
         self._after: dict[str, float] = {}
 
@@ -45,29 +51,29 @@ class ProgressBar:
         self._close()
 
     def part(self, name: str) -> Callable[[float, int, str], None]:
-        """Progress of a part of the work that goes before the rest, or after it, told under its name."""
+        """Progress of a part of the work that goes before the rest, or after it, reported under its name."""
 
-        def told(done: float, total: int, label: str) -> None:
-            self._tell(name, done, total, f"{name} {label}".rstrip())
+        def report(done: float, total: int, label: str) -> None:
+            self._report(name, done, total, f"{name} {label}".rstrip())
 
-        return told
+        return report
 
     def then(self, part: str, work: float) -> None:
-        """What comes after `part` takes about so many times as long: the time left is then told of all."""
+        """What comes after `part` takes about so many times as long: the time left is then that of all."""
         self._after[part] = work
 
     def failed(self, line: str) -> None:
-        """A cell that has failed, in a line of its own; told when quiet too."""
+        """A cell that has failed, in a line of its own; printed when quiet too."""
         if self._bar is not None:
             self._bar.clear()
-        print(f"sqsim: {printable(' '.join(line.split()))}", file=sys.stderr, flush=True)
+        aside(" ".join(line.split()))
         if self._bar is not None:
             self._bar.refresh()
 
     def __call__(self, done: float, total: int, label: str) -> None:
-        self._tell("", done, total, label)
+        self._report("", done, total, label)
 
-    def _tell(self, part: str, done: float, total: int, label: str) -> None:
+    def _report(self, part: str, done: float, total: int, label: str) -> None:
         if self._quiet:
             return
         label = printable(label)
@@ -75,7 +81,7 @@ class ProgressBar:
             done = max(done, self._done)  # what is under way is an estimate, and may be less than it was
         if part != self._part or done < self._done:
             self._close()
-            self._part, self._told_s, self._done = part, -EVERY_S, -1.0
+            self._part, self._printed_s, self._done = part, -EVERY_S, -1.0
             self._started = self._clock(), done
         elif label.endswith(RESUMED):
             self._started = self._clock(), done
@@ -86,7 +92,7 @@ class ProgressBar:
         self._done = done
 
     def _follows(self, part: str, done: float, total: int) -> str:
-        """`, then about 40 s`: how long what comes after a part takes, by the part's own pace."""
+        """`, then about 40 s`: how long what comes after a part takes, by the rate of the part itself."""
         started_s, resumed = self._started
         if part not in self._after or done <= resumed:
             return ""
@@ -111,9 +117,9 @@ class ProgressBar:
 
     def _print(self, done: float, total: int, label: str, started_s: float, resumed: float) -> None:
         now_s = self._clock()
-        if done <= self._done if done >= total else now_s - self._told_s < EVERY_S:
+        if done <= self._done if done >= total else now_s - self._printed_s < EVERY_S:
             return
-        self._told_s = now_s
+        self._printed_s = now_s
         left_s = (now_s - started_s) * (total - done) / (done - resumed) if done > resumed else 0.0
         left = f", about {left_s:.0f} s left" if left_s else ""
         line = f"{int(100 * done / max(total, 1)):3d}%  {round(done, 2):.9g} of {total}{left}  {label}"

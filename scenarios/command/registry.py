@@ -17,7 +17,7 @@ NAMES: tuple[str, ...] = (
     "traces", "batching", "outage", "capacity", "capacity_at_70b", "pareto", "validation",
 )  # fmt: skip
 LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies")
-"""What `sqsim list` shows beside the scenarios; `catalogue` has the text."""
+"""What `sqsim list` shows beside the scenarios; `inspect.listing` has the text."""
 
 
 def scenario(name: str) -> Scenario:

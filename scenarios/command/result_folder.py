@@ -41,7 +41,7 @@ class Note:
     computed: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """The summary's columns that no field holds, row by row: an axis that is a property of a part."""
     findings: Sequence[str] = ()
-    """What was said at the end."""
+    """What was reported at the end."""
     told: Sequence[str] = ()
     """Columns that every curve that has them tells: `told_fields`."""
 
@@ -95,9 +95,13 @@ class ResultFolder:
     @cached_property
     def cells(self) -> pd.DataFrame:
         """A row per cell, or per cell and key of a study. Raises ConfigError where the file is no such table."""
-        table = self._table("cells.parquet")
+        path = checked(self.path, "cells.parquet")
+        try:
+            table = pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path}: cannot be read, {' '.join(str(error).split())}") from None
         if "seed" not in table.columns or table.empty:
-            raise ConfigError(f"{self.path / 'cells.parquet'}: not a table of cells")
+            raise ConfigError(f"{path}: not a table of cells")
         return table
 
     @cached_property
@@ -121,13 +125,6 @@ class ResultFolder:
     def chose(self) -> bool:
         """Whether schemes chose for themselves."""
         return SETTING in self.curved_summary[0].columns
-
-    def _table(self, name: str) -> pd.DataFrame:
-        path = checked(self.path, name)
-        try:
-            return pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{path}: cannot be read, {' '.join(str(error).split())}") from None
 
 
 def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]:

@@ -18,8 +18,8 @@ class Tune:
     What is tuned is what the parts of a scheme declare (`kinds.tunable`), and the fields in `further`, with the values
     to try. What the grid varies, the user types or the question fixes is not: `fixed` has the latter, with the reason,
     which is printed. The race is on seeds of its own, in cells changed by `base` (smaller ones, as a rule), by the
-    least mean `metric`; with an objective it is by what bears most, and `metric` has no say. The rest is its budget for
-    each scheme and value of the axis (`simulator.tuning.trials.Budget`).
+    least mean `metric`; with an objective it is by what supports most, and `metric` does not matter. The rest is its
+    budget for each scheme and value of the axis (`simulator.tuning.trials.Budget`).
     """
 
     fixed: Mapping[str, str] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Also:
 
 def default_findings() -> Sequence[Question]:
     """What is asked where nothing else is: which curve is lowest where."""
-    from scenarios.findings.lowest import Lowest
+    from scenarios.findings.sentences.lowest import Lowest
 
     return (Lowest(),)
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from scenarios.findings.aligned_columns import WIDTH, aligned, number, rows_along
 from scenarios.findings.rejections import BOUND, BOUND_NOTE
+from scenarios.findings.wording import counted
 from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
 from simulator.results.intervals import CONFIDENCE
 from simulator.results.lossy_schemes import limit_curves, lossy_curves, marked
@@ -55,7 +56,7 @@ class HeadlineEntry:
         if math.isnan(self.mean):
             return "none answered " if self.unanswered == 1 else "-"
         notes = [f"{percent(self.unanswered)} unanswered"] if self.unanswered > 0 else []
-        notes += [f"{self.seeds} seed{'s' if self.seeds > 1 else ''}"] if self.fewer else []
+        notes += [counted(self.seeds, "seed")] if self.fewer else []
         if self.capped:
             return "1 "
         line = number(self.mean / factor, self.half_width / factor) + ("*" if self.lowest else " ")

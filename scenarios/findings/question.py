@@ -13,7 +13,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from scenarios.findings.sentences import stretches
+from scenarios.findings.wording import stretches
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.comparison_log import recording
 from simulator.results.intervals import named_without

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from scenarios.findings.sentences import listed
+from scenarios.findings.wording import listed
 
 BEYOND: Final = 5.0
 """Standard deviations, a false alarm in 2 million: rejections less the sum of TV(qhat, p) are a martingale."""

@@ -1,13 +1,27 @@
-"""What a test gets back from the command line: a command typed, and a run that has ended well."""
+"""What tests type, the run that has ended well which they share, and a note of it changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
-Typed = Callable[..., tuple[int, str, str]]
-"""Types `sqsim ARGUMENTS`: (exit status, stdout, stderr)."""
+from simulator.results.result_directory import record
+
+SMALL = (
+    "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
+    "--set=workload.requests=1",
+    "--set=workload.output_tokens=6",
+    "--set=workload.prompt_tokens=4",
+    "--workers=1",
+)
+
+
+RUN = (
+    "run", "latency_vs_bandwidth", "--quick", "--grid=scheme=cloud_only,edge_only,half_dense,dense,k_sqs",
+    "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2", *SMALL,
+)  # fmt: skip
+"""The run of `finished`: three schemes that choose a setting, one that has none, a lossy one."""
 
 
 @dataclass(frozen=True)
@@ -17,3 +31,10 @@ class Finished:
     out: Path
     stdout: str
     stderr: str
+
+
+def noted(folder: Path, **fields: object) -> None:
+    """Gives a result directory's scenario.json other fields, and the checksum that goes with them."""
+    path = folder / "scenario.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    record(folder, [path])

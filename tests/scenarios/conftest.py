@@ -5,36 +5,20 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from typed_command import Finished, Typed
+from typed_command import RUN, SMALL, Finished
 
 import simulator  # noqa: F401 - all families are open from here on
 from kinds import Choice
 from scenarios.command.cli import main
 
-SMALL = (
-    "--set=models.pair={kind: synthetic, size: 64, contexts: 8}",
-    "--set=workload.requests=1",
-    "--set=workload.output_tokens=6",
-    "--set=workload.prompt_tokens=4",
-    "--workers=1",
-)
-
-
-RUN = (
-    "run", "latency_vs_bandwidth", "--quick", *SMALL, "--grid=scheme=cloud_only,edge_only,half_dense,dense,k_sqs",
-    "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2",
-)  # fmt: skip
-"""Three schemes that choose a setting, one that has none, a lossy one."""
-
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def finished(tmp_path_factory):
     """`latency_vs_bandwidth` with five schemes at two rates and two seeds, for all tests that only read; one worker has
     run it for the others."""
     base = tmp_path_factory.getbasetemp()
@@ -53,8 +37,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     )
 
 
+@pytest.fixture
+def mine(finished, tmp_path):
+    """A copy of that run in the test's folder, `mine`, which may be changed."""
+    return shutil.copytree(finished.out, tmp_path / "mine")
+
+
 @pytest.fixture(autouse=True)
-def kinds_of_the_test() -> Iterator[None]:
+def kinds_of_the_test():
     """Kinds that a test's own files define go with it: the next test may have a file of the same name elsewhere, or
     import the same file, which is then run again."""
     before = [(family, dict(family.kinds)) for family in _families(Choice)]
@@ -72,12 +62,12 @@ def _families(below: type[Choice]) -> list[type[Choice]]:
 
 
 @pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+def typed(monkeypatch, tmp_path, capsys):
     """Types `sqsim ARGUMENTS` in an empty folder, in which Python keeps nothing: (exit status, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
+    def run(*arguments):
         try:
             status = main(arguments)
         except SystemExit as stop:
@@ -89,18 +79,42 @@ def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.fixture
-def small() -> tuple[str, ...]:
+def done(typed):
+    """Types what ends well, and returns stdout."""
+
+    def run(*arguments):
+        status, out, err = typed(*arguments)
+        assert status == 0, err
+        return out
+
+    return run
+
+
+@pytest.fixture
+def refused(typed):
+    """Types what is refused with exit status 2, nothing on stdout and one line on stderr, and returns that."""
+
+    def run(*arguments):
+        status, out, err = typed(*arguments)
+        assert (status, out, err.count("\n")) == (2, "", 1), err
+        return err
+
+    return run
+
+
+@pytest.fixture
+def small():
     """Options that make any scenario a matter of a second."""
     return SMALL
 
 
 @pytest.fixture
-def untuned() -> tuple[str, ...]:
+def untuned():
     """Those of `small`, and schemes that are told their settings: a third of the time of a run that chooses them."""
     return (*SMALL, "--set=scheme.max_drafts=4", "--set=scheme.resolution=100", "--set=scheme.k=8")
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def undrawn(monkeypatch):
     """For tests of runs that do not look at their figures: drawing them is half of the time of a small run."""
     monkeypatch.setattr("scenarios.command.run.finished_run.draw_all", lambda *_: iter(()))

@@ -27,12 +27,12 @@ def mean_s(scheme: object, rate: object) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rate", [RATES[0], RATES[-1]], ids=["slow", "fast"])
-def test_where_the_link_stays_it_is_within_three_percent_of_the_better(rate: object) -> None:
+def test_where_the_link_stays_it_is_within_three_percent_of_the_better(rate):
     assert mean_s(GOODPUT, rate) < 1.03 * min(mean_s(rival, rate) for rival in RIVALS)
 
 
 @pytest.mark.slow
-def test_where_the_link_fades_it_is_better_than_any_one_setting() -> None:
+def test_where_the_link_fades_it_is_better_than_any_one_setting():
     assert mean_s(GOODPUT, FADES[1]) < 0.97 * min(mean_s(rival, FADES[1]) for rival in RIVALS)
 
 
@@ -51,20 +51,17 @@ def table() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_the_better_rival_is_found_at_each_rate_and_the_worst_rate_comes_first() -> None:
+def test_the_better_rival_and_the_gap_to_the_oracle_are_found_at_each_rate():
     stays, fades = against_better.report(table(), "bps").split("; ")
     assert "2.5% higher" in stays and "(cloud_only)" in stays and "10% lower" in stays and "(k_sqs)" in stays
     assert "48.7% lower" in fades and "55% lower" in fades
-
-
-def test_the_gap_to_the_oracle_is_from_the_least_to_the_most() -> None:
     line = against_limit.report(table(), "bps")
     stays = line.split("; ")[0]
     assert stays.index("2.5% higher") < stays.index("8% higher") and "no edge can" in line
 
 
 @pytest.mark.parametrize("missing", ["goodput", "oracle"])
-def test_without_one_of_the_two_there_is_nothing_to_report(missing: str) -> None:
+def test_without_one_of_the_two_there_is_nothing_to_report(missing):
     rows = table()
     assert against_limit.report(rows[rows["curve"] != missing], "bps") == ""
     assert against_limit.report(rows.drop(columns="scheme.policy.kind"), "bps") == ""

@@ -26,7 +26,7 @@ def closed(depth: int, lone_s: float, slowest_s: float, a: float = A) -> float:
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 16])
 @pytest.mark.parametrize("lone_s", [0.1, 0.4, 2.0])
-def test_the_closed_form_is_a_pipe_counted_round_by_round(depth: int, lone_s: float) -> None:
+def test_the_closed_form_is_a_pipe_counted_round_by_round(depth, lone_s):
     stands, verdicts_s = A**DRAFTS, [lone_s]
     for place in range(1, 400):
         after_slot = verdicts_s[place - depth - 1] + lone_s if place > depth else 0.0
@@ -35,7 +35,7 @@ def test_the_closed_form_is_a_pipe_counted_round_by_round(depth: int, lone_s: fl
     assert closed(depth, lone_s, VERIFY_S) == pytest.approx((1 - A) * to_rejection_s, rel=1e-9)
 
 
-def test_waiting_commits_a_bonus_token_and_deep_pipes_are_bound_by_their_slowest_stage_alone() -> None:
+def test_waiting_commits_a_bonus_token_and_deep_pipes_are_bound_by_their_slowest_stage_alone():
     stands = A**DRAFTS
     assert closed(0, 0.1, VERIFY_S) == pytest.approx(0.1 * (1 - A) / (1 - A ** (DRAFTS + 1)))
     assert closed(64, 0.4, VERIFY_S) == pytest.approx((1 - A) * (0.4 + VERIFY_S * stands / (1 - stands)), rel=1e-6)
@@ -76,7 +76,7 @@ def cell_shared() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_stages_of_rounds_that_wait_foretell_those_of_rounds_drafted_ahead() -> None:
+def test_stages_of_rounds_that_wait_foretell_those_of_rounds_drafted_ahead():
     found = beside(table())
     assert found[EXPECTED].tolist() == pytest.approx(found["tpot_s"].tolist())
     assert closed_form.report(table(), AXIS).startswith("Time per token of rounds drafted ahead is within 0.0%")
@@ -84,7 +84,7 @@ def test_stages_of_rounds_that_wait_foretell_those_of_rounds_drafted_ahead() -> 
     assert "within 20.0% of its closed form in all 4 settings" in closed_form.report(late, AXIS)
 
 
-def test_the_gain_is_reported_near_and_far() -> None:
+def test_the_gain_is_reported_near_and_far():
     near, far = (
         100 * (1 - closed(4, DRAFT_S + trip + VERIFY_S, VERIFY_S) / closed(0, DRAFT_S + trip + VERIFY_S, VERIFY_S))
         for trip in TRIPS
@@ -94,20 +94,17 @@ def test_the_gain_is_reported_near_and_far() -> None:
     assert f"{far:.3g}% lower" in line and f"a = {A:.2f}" in line
 
 
-def test_where_drafting_ahead_hurts_a_shared_cell_is_reported_with_what_was_in_vain() -> None:
+def test_where_drafting_ahead_hurts_a_shared_cell_is_reported_and_is_no_part_of_the_closed_form():
     assert shared_cell.report(table(), AXIS) == ""
     line = shared_cell.report(pd.concat([table(), cell_shared()], ignore_index=True), AXIS)
     assert line.startswith("in the shared cell faster than waiting, by devices: depth 2 up to 10, 50% higher")
     assert line.endswith("with 100, where 33% of its drafts are flushed")
     assert wasted_share(table()).tolist() == pytest.approx([d / (4 + d) for d in (0, 1, 4) for _ in range(4)])
-
-
-def test_a_shared_cell_is_no_part_of_the_closed_form() -> None:
     both = pd.concat([table(), cell_shared()], ignore_index=True)
     assert len(beside(both)) == len(table()) and set(crowded(both)["scheme.kind"]) == {"k_sqs"}
 
 
-def test_the_figure_has_a_line_of_the_closed_form_and_measured_dots_for_each_depth() -> None:
+def test_the_figure_has_a_line_of_the_closed_form_and_measured_dots_for_each_depth():
     measured = table().assign(tpot_s=lambda rows: rows["tpot_s"] * 1.1).query("seed == 0").drop(columns="seed")
     figure = plots.draw("ahead", pd.concat([measured, cell_shared().query("seed == 0")], ignore_index=True), AXIS)
     assert figure is not None and [ax.get_title(loc="left") for ax in figure.axes] == [
@@ -125,7 +122,7 @@ def test_the_figure_has_a_line_of_the_closed_form_and_measured_dots_for_each_dep
 
 
 @pytest.mark.parametrize("column", ["scheme.depth", "tpot_s", "acceptance_rate"])
-def test_without_depths_there_is_nothing_to_say_or_draw(column: str) -> None:
+def test_without_depths_there_is_nothing_to_say_or_draw(column):
     rest = table().drop(columns=column)
     assert beside(rest).empty and plots.draw("ahead", rest, AXIS) is None
     assert closed_form.report(rest, AXIS) == ahead_gains.report(rest, AXIS) == ""

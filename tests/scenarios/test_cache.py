@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numba
 import pytest
-from typed_command import Typed
 
 from models import pair_cards
 from scenarios.command import completion
@@ -37,7 +36,7 @@ print([name for name in ("torch", "transformers", "tokenizers") if name in sys.m
 
 
 @pytest.fixture(autouse=True)
-def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _machine(tmp_path, monkeypatch):
     """One with an empty cache, that keeps rounds."""
     on_machine("a", tmp_path, monkeypatch)
     monkeypatch.setenv("NUMBA_CACHE_DIR", numba.config.CACHE_DIR)
@@ -52,7 +51,7 @@ def on_machine(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> dict[str, str]:
+def pair(tmp_path):
     """Two models and prompts that are saved here, named from this folder."""
     tiny.save(tmp_path / "m" / "d", "gpt2")
     tiny.save(tmp_path / "m" / "v", "llama", seed=1)
@@ -74,12 +73,10 @@ def recorded(one: Cell) -> None:
     simulate(one, memory=Memory(RoundStore.here()))
 
 
-def test_recorded_rounds_are_simulated_over_any_network_without_the_weights(
-    pair: dict[str, str], typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recorded_rounds_are_simulated_over_any_network_without_the_weights(pair, done, tmp_path, monkeypatch):
     recorded(over(pair, 1e4))
-    status, out, _ = typed("cache", "export", "pair.sqr", "--pair", "m/d")
-    assert status == 0 and f"huggingface {tmp_path}/m/v / {tmp_path}/m/d: 2 entries" in out
+    out = done("cache", "export", "pair.sqr", "--pair", "m/d")
+    assert f"huggingface {tmp_path}/m/v / {tmp_path}/m/d: 2 entries" in out
 
     files = {"slow.yaml": over(pair, 2e4), "fast.yaml": over(pair, 1e6), "unrecorded.yaml": over(pair, 1e4, seed=1)}
     for name, one in files.items():
@@ -98,9 +95,7 @@ def test_recorded_rounds_are_simulated_over_any_network_without_the_weights(
 
 
 @pytest.mark.slow
-def test_the_main_scenario_runs_over_another_grid_without_the_weights(
-    pair: dict[str, str], typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_main_scenario_runs_over_another_grid_without_the_weights(pair, typed, tmp_path, monkeypatch):
     fields = ", ".join(f"{name}: {value}" for name, value in pair.items())
     run = ("run", "latency_vs_bandwidth", "--quick", "--quiet", "--workers=1", "--seeds=2", "--set=workload.requests=2",
            f"--set=models.pair={{{fields}}}", "--set=workload.prompt_tokens=4", "--set=workload.output_tokens=8",
@@ -124,7 +119,7 @@ def test_the_main_scenario_runs_over_another_grid_without_the_weights(
     assert (ran.returncode, ran.stderr.count("\n")) == (2, 1) and "its weights are not here" in ran.stderr
 
 
-def test_what_there_is_is_shown_by_pair_and_cleared_by_pair(pair: dict[str, str], typed: Typed) -> None:
+def test_what_there_is_is_shown_by_pair_and_cleared_by_pair(pair, typed):
     assert "No rounds recorded yet." in typed("cache")[1]
     recorded(over(pair, 1e4))
     recorded(over({"kind": "synthetic", "size": 64}, 1e4))
@@ -140,8 +135,8 @@ def test_what_there_is_is_shown_by_pair_and_cleared_by_pair(pair: dict[str, str]
     assert "No rounds recorded yet." in typed("cache")[1]
 
 
-def test_mistakes_are_told_on_one_line(pair: dict[str, str], typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
-    def told(*arguments: str) -> str:
+def test_mistakes_are_told_on_one_line(pair, typed, monkeypatch):
+    def told(*arguments):
         status, out, error = typed("cache", *arguments)
         lines = [line for line in error.splitlines() if "passes are made one by one" not in line]
         assert (status, out, len(lines)) == (2, "", 1)

@@ -1,12 +1,9 @@
 """`sqsim calibrate`: two tables that a cell takes as they are, and mistakes on one line."""
 
 import re
-from pathlib import Path
 
-import pytest
 import yaml
 from cells import cell
-from typed_command import Typed
 
 from scenarios.command.cli import main
 from simulator import Cell
@@ -15,9 +12,7 @@ from simulator.testbed.calibration.cell_calibration import calibrated
 from simulator.testbed.calibration.process_times import PathTimes
 
 
-def test_two_tables_come_out_and_a_cell_takes_what_is_printed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_tables_come_out_and_a_cell_takes_what_is_printed(tmp_path, capsys):
     out = tmp_path / "here.csv"
     requested = ["--new", "1,16,64", "--cached", "0,128", "--quick", "--quiet"]
     assert main(["calibrate", "sotu", "--out", str(out), *requested, "--batch", "1,2"]) == 0
@@ -38,7 +33,7 @@ def test_two_tables_come_out_and_a_cell_takes_what_is_printed(
     )
 
 
-def test_of_one_model_the_table_is_the_file_that_was_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_one_model_the_table_is_the_file_that_was_named(tmp_path, capsys):
     out = tmp_path / "edge.csv"
     requested = ["--model", "drafter", "--new", "1,2", "--cached", "0", "--quiet"]
     assert main(["calibrate", "{kind: synthetic, size: 16}", "--out", str(out), *requested]) == 0
@@ -46,19 +41,19 @@ def test_of_one_model_the_table_is_the_file_that_was_named(tmp_path: Path, capsy
     assert len(out.read_text().splitlines()) == 3 and "roofline" not in capsys.readouterr().out
 
 
-def test_clocks_are_listed_with_what_was_cited_and_by_whom(capsys: pytest.CaptureFixture[str]) -> None:
+def test_clocks_are_listed_with_what_was_cited_and_by_whom(capsys):
     assert main(["list", "clocks"]) == 0
     text = capsys.readouterr().out
     for words in ("pi5_qwen2_5_0_5b", "a100x4_70b", "25 27@64 33@128", "microsoft/vidur", "Licence: MIT", "derived"):
         assert words in text
 
 
-def test_the_command_measures_a_cell(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_measures_a_cell(done, tmp_path, monkeypatch):
     monkeypatch.setattr(calibration, "SAMPLES", 6)
     monkeypatch.setattr(calibration, "PAUSE_S", 1e-4)
     monkeypatch.setattr(calibration, "path_times", lambda: PathTimes(1e-3, 1e-3))
     file = tmp_path / "cell.yaml"
     file.write_text(cell("cloud_only").to_yaml())
-    status, out, _ = typed("calibrate", "--cell", str(file), "--out", str(tmp_path / "here"), "--quiet")
-    assert status == 0 and "cloud.latency: {kind: empirical" in out
+    out = done("calibrate", "--cell", str(file), "--out", str(tmp_path / "here"), "--quiet")
+    assert "cloud.latency: {kind: empirical" in out
     assert calibrated(Cell.from_yaml(file), tmp_path / "here").cloud.latency.kind == "empirical"

@@ -61,21 +61,18 @@ def raced(choosing: Choosing) -> list[Chosen]:
     return choosing.choices(tuner.outcomes())
 
 
-def test_a_setting_tries_what_is_open_on_seeds_of_their_own_in_cells_of_their_own() -> None:
+def test_a_setting_tries_what_is_open_on_seeds_and_in_cells_of_their_own_and_nothing_that_is_typed():
     cells = Choosing(grid(), replace(TUNE, base={"workload.requests": 2})).tuner().first()
     assert {(cell.seed, cell.workload.total) for cell in cells} == {(FIRST_SEED, 2), (FIRST_SEED + 1, 2)}
     tried = {kind: [cell for cell in cells if cell.scheme.kind == kind] for kind in ("cloud_only", "dense", "k_sqs")}
     assert [len(found) for found in tried.values()] == [0, 2 * 3 * 2, 2 * 9 * 2]
     assert {cell.scheme.drafts for cell in tried["dense"]} == {1, 2, 4}, "the grid's own L too"
-
-
-def test_what_the_user_types_or_the_grid_varies_is_not_tuned() -> None:
     choosing = Choosing(grid(), replace(TUNE, typed=frozenset({"scheme.k"})))
     assert [list(place.fields) for place in choosing.places[-1:]] == [["scheme.max_drafts"]]
     assert fields_told(choosing.places) == ["dense: L in {1, 2, 4}", "k_sqs: L in {1, 2, 4}"]
 
 
-def test_the_least_mean_is_chosen_for_each_setting_and_shown_at_the_grids_own_seeds() -> None:
+def test_the_least_mean_is_chosen_for_each_setting_and_shown_at_the_grids_own_seeds():
     choices = raced(Choosing(grid(), TUNE))
     chosen = {(each.cells[0].scheme.kind, flatten(each.cells[0])[AXIS]): dict(each.values) for each in choices}
     assert chosen["cloud_only", 1e3] == {} and chosen["dense", 1e6] == {"scheme.max_drafts": 1}
@@ -85,7 +82,7 @@ def test_the_least_mean_is_chosen_for_each_setting_and_shown_at_the_grids_own_se
     assert {cell.seed for cell in shown} == {5, 6} and len({cell.id for cell in shown}) == len(shown) == 4 + 8 + 8
 
 
-def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_what_it_is() -> None:
+def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_what_it_is():
     choices = raced(Choosing(grid(), TUNE))
     rows = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
     curves = rows.groupby("setting")["curve"].unique().map(list).to_dict()
@@ -98,9 +95,6 @@ def test_what_was_chosen_stands_under_the_schemes_name_and_the_grids_own_says_wh
     assert dict(zip(text["curve"] + text[AXIS].astype(str), text["chosen"], strict=True)) == {
         "dense1000.0": "L=1", "dense1000000.0": "L=1", "k_sqs1000.0": "L=1 K=2", "k_sqs1000000.0": "L=1 K=8",
     }  # fmt: skip
-
-
-def test_a_choice_that_is_the_grids_own_is_shown_in_both_places_and_swept_once() -> None:
     only = {"scheme.k": "", "scheme.resolution": ""}
     choices = raced(Choosing(grid(), Tune(only, {"scheme.max_drafts": [4, 6]})))
     shown = to_show(choices)
@@ -108,7 +102,7 @@ def test_a_choice_that_is_the_grids_own_is_shown_in_both_places_and_swept_once()
     assert len(beside(table(shown), choices, lambda part: with_curves(part, AXIS))) == 12 + 8
 
 
-def test_seeds_are_added_to_every_setting_until_the_widest_interval_is_narrow_enough() -> None:
+def test_seeds_are_added_to_every_setting_until_the_widest_interval_is_narrow_enough():
     cells = grid()
     precision = Precision(cells, "latency_per_token_s", 0.002)
     given = list(cells)
@@ -133,7 +127,7 @@ def borne(alternative: int, value: int) -> Capacity:
 ONLY_L = Tune({"scheme.k": "", "scheme.resolution": ""}, {"scheme.max_drafts": [1, 4, 8]}, looks=(1,))
 
 
-def test_a_search_is_among_all_trials_of_a_setting_with_the_grids_own_values_first() -> None:
+def test_a_search_is_among_all_trials_and_what_supports_most_is_shown_beside_the_grids_own():
     further = {"scheme.max_drafts": [1, 4, 8], "cloud.token_budget": [256, 512]}
     sought = Choosing(grid(), replace(ONLY_L, further=further, looks=(2,))).sought()
     assert {cell.seed for place in sought for cells in place.alternatives for cell in cells} == {
@@ -142,9 +136,6 @@ def test_a_search_is_among_all_trials_of_a_setting_with_the_grids_own_values_fir
     assert len(sought[0].alternatives) < len(sought[-1].alternatives) == 3 * 2 + 3, "the own token budget too"
     own = Choosing(grid(), ONLY_L).sought()
     assert [place.alternatives[0][0].scheme.drafts for place in own] == [4] * 4
-
-
-def test_what_bears_most_is_chosen_and_both_it_and_the_grids_own_are_shown_where_a_search_put_them() -> None:
     choosing = Choosing(grid(), ONLY_L)
     chosen = choosing.found([borne(1, 30), borne(0, 20), borne(2, 10), borne(0, 5)])
     assert [(dict(each.values), best and best.value) for each, best in chosen] == [
@@ -170,16 +161,12 @@ def shown_with(choices: list[Chosen], worse: float) -> pd.DataFrame:
     return beside(rows, choices, lambda part: with_curves(part, AXIS))
 
 
-def test_a_choice_that_is_behind_the_grids_own_on_the_seeds_shown_is_told_with_where_and_by_how_much() -> None:
+def test_a_choice_that_is_behind_the_grids_own_or_that_the_race_cannot_tell_from_the_next_is_said():
     choices = raced(Choosing(grid(), TUNE))
     (text,) = doubts(choices, shown_with(choices, 1.5), AXIS, "latency_per_token_s")
     start = "Chosen, but behind the grid's own setting on the seeds shown: k_sqs at 1 kbit/s 51% higher"
     assert text.startswith(start)
     assert doubts(choices, shown_with(choices, 0.5), AXIS, "latency_per_token_s") == []
-
-
-def test_a_choice_that_the_race_cannot_tell_from_the_next_is_told_with_how_much_better_that_may_be() -> None:
-    choices = raced(Choosing(grid(), TUNE))
     shown = beside(table(to_show(choices)), choices, lambda part: with_curves(part, AXIS))
     alike = Difference("latency_per_token_s", Interval(0.01, 0.05, 8), relative=True)
     doubtful = [

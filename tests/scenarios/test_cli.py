@@ -1,7 +1,9 @@
-"""The command as a user meets it: what it prints, writes, refuses, and how it ends."""
+"""The command from what is typed to tables, text and figures, and what a shell is answered at the tab key."""
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import shutil
 import subprocess
@@ -12,35 +14,24 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from typed_command import Finished, Typed
+from typed_command import Finished
 
 import plots
 import simulator
+from models.latency.datasheets import DEVICES, SIZES
 from models.prompt_files import LANGUAGES
 from plots.page import Page
 from plots.style import write
+from scenarios.command import cli, completion
+from scenarios.command.options import SHELLS
 from scenarios.command.registry import NAMES, scenario
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
-TWO_RATES = "--grid=uplink.rate.bps=1e4,1e6"
 TWO_SCHEMES = "--grid=scheme=dense,k_sqs"
 """Where what is tested does not depend on how many cells there are."""
 
-MINE = """
-from typing import Literal
-import numpy as np
-from simulator.schemes import LatticeScheme
 
-class Mine(LatticeScheme):
-    kind: Literal["mine_here"] = "mine_here"
-    ratio: float = 0.1
-
-    def support(self, q, state):
-        return np.flatnonzero(q >= self.ratio * q.max())
-"""
-
-
-def test_a_run_writes_what_it_says(finished: Finished) -> None:
+def test_a_run_writes_what_it_says(finished):
     for name in ("cells.csv", "cells.parquet", "summary.csv", "requests.parquet", "rounds.parquet", "manifest.json"):
         assert (finished.out / name).is_file()
     for name in ("latency", "breakdown", "bits", "resampling"):
@@ -55,7 +46,7 @@ def said(finished: Finished) -> list[str]:
     return finished.stderr.splitlines()
 
 
-def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: Finished) -> None:
+def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished):
     out = finished.stdout
     long = [line for line in out.splitlines() if len(line) > 100]
     assert all(line.startswith(("Results", "Figures")) for line in long)
@@ -78,7 +69,7 @@ def test_a_run_prints_a_table_findings_what_it_stands_for_and_places(finished: F
     assert "results/latency_vs_bandwidth_quick" in out and "% " not in out.split("\n\n")[2]
 
 
-def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
+def test_the_printed_headline_is_the_summary_table(finished):
     summary = pd.read_csv(finished.out / "chosen_and_fixed.csv")
     summary = summary[summary["setting"] == "chosen"]
     at = summary[summary["uplink.rate.bps"] == 1e4].set_index("scheme.kind")["latency_per_token_s"]
@@ -94,76 +85,49 @@ def test_the_printed_headline_is_the_summary_table(finished: Finished) -> None:
     assert len(whole) == 5 and stars.index(True) == shown.index(min(lossless)) and sum(stars) == 1
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_the_same_run_again_reads_its_results_and_another_is_refused_unless_overwritten(
-    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
-) -> None:
-    run = (*RUN, *untuned, "--grid=uplink.rate.bps=1e4", "--grid=scheme=cloud_only,k_sqs", "--out=here", "--quiet")
-    first = typed(*run, "--seeds=1")
-    assert first[0] == 0 and first[2] == ""
-    kept = (tmp_path / "here" / "cells.csv").read_bytes()
-    assert typed(*run, "--seeds=1") == first
-    status, out, err = typed(*run, "--seeds=2")
-    assert (status, out) == (2, "") and "--overwrite" in err and err.count("\n") == 1
-    assert (tmp_path / "here" / "cells.csv").read_bytes() == kept
-    assert typed(*run, "--seeds=2", "--overwrite")[0] == 0
-    assert (tmp_path / "here" / "cells.csv").read_bytes() != kept
-
-
-def test_a_setting_on_an_axis_pins_it_and_says_so(typed: Typed, untuned: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_setting_on_an_axis_pins_it_and_says_so(done, untuned, tmp_path):
     pinned = ("--set=uplink.rate.bps=5e4", TWO_SCHEMES, "--seeds=1", "--quiet", "--out=pinned")
-    status, out, _ = typed(*RUN, *untuned, *pinned)
-    assert status == 0 and "--set pins the axis uplink.rate.bps" in out
+    assert "--set pins the axis uplink.rate.bps" in done(*RUN, *untuned, *pinned)
     assert set(pd.read_csv(tmp_path / "pinned" / "cells.csv")["uplink.rate.bps"]) == {5e4}
     assert not (tmp_path / "pinned" / "figures" / "latency.svg").exists()
     assert (tmp_path / "pinned" / "figures" / "breakdown.svg").exists()
 
 
-def test_a_cell_of_a_result_directory_runs_again_from_its_file(
-    typed: Typed, finished: Finished, tmp_path: Path
-) -> None:
+def test_a_cell_of_a_result_directory_runs_again_from_its_file(done, finished, tmp_path):
     cells = pd.read_csv(finished.out / "cells.csv")
     row = cells[cells["scheme.kind"] == "k_sqs"].iloc[0]
     file = finished.out / "cells" / f"{row['cell']}.yaml"
-    status, _, err = typed("run", f"--config={file}", "--out=one", "--workers=1", "--quiet")
-    assert status == 0, err
+    done("run", f"--config={file}", "--out=one", "--workers=1", "--quiet")
     again = pd.read_csv(tmp_path / "one" / "cells.csv").iloc[0]
     assert again["cell"] == row["cell"]
     assert again["latency_per_token_s"] == row["latency_per_token_s"]
 
 
-def test_a_scheme_of_the_users_own_runs_beside_the_others(
-    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
-) -> None:
-    (tmp_path / "mine.py").write_text(MINE)
-    grid = "--grid=scheme=k_sqs,{kind: mine_here, ratio: 0.3}"
-    status, out, err = typed(*RUN, *untuned, TWO_RATES, grid, "--import=mine.py", "--seeds=1", "--out=both")
-    assert status == 0, err
-    assert "mine_here" in out and "k_sqs" in out
-    assert set(pd.read_csv(tmp_path / "both" / "cells.csv")["scheme.kind"]) == {"k_sqs", "mine_here"}
-
-
-def test_plot_draws_again_from_the_tables_alone(typed: Typed, finished: Finished, tmp_path: Path) -> None:
+def test_plot_draws_again_from_the_tables_alone(done, finished, tmp_path):
     for name in ("summary.csv", "chosen_and_fixed.csv", "scenario.json"):
         shutil.copy(finished.out / name, tmp_path / name)
-    status, out, _ = typed("plot", str(tmp_path))
-    assert status == 0 and len(out.splitlines()) == 8
+    assert len(done("plot", str(tmp_path)).splitlines()) == 8
     for path in (finished.out / "figures").iterdir():
         assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_list_names_every_scenario(typed: Typed) -> None:
-    status, out, _ = typed("list")
-    assert status == 0 and [line.split()[0] for line in out.splitlines()] == list(NAMES)
+def test_list_names_every_scenario_and_a_listed_field_with_what_is_below_it_alone(done, typed):
+    assert [line.split()[0] for line in done("list").splitlines()] == list(NAMES)
+    status, out, _ = typed("list", NAMES[0], "uplink.arq")
+    fields = [line.split()[0] for line in out.splitlines() if line.startswith("  uplink")]
+    assert status == 0 and "uplink.arq.timeout_s" in fields and "uplink.arq.kind" in fields
+    assert all(field.startswith("uplink.arq.") for field in fields) and "mtu_bits" not in out
+    status, _, text = typed("list", NAMES[0], "uplink.arc")
+    assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in text
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (at % 6 > 0)) for at, name in enumerate(NAMES)]
 )
-def test_list_shows_every_field_of_a_scenario(name: str, typed: Typed) -> None:
+def test_list_shows_every_field_of_a_scenario(name, done):
     ours = {kind for kind, cls in simulator.Cell().scheme.kinds.items() if cls.__module__.startswith("simulator.")}
-    status, page, _ = typed("list", name)
-    assert status == 0 and all(len(line) <= 200 for line in page.splitlines())
+    page = done("list", name)
+    assert all(len(line) <= 200 for line in page.splitlines())
     for field in ("uplink.rate.kind", "scheme.k ", "scheme.kind", "cloud.servers", "seed"):
         assert field in page
     assert any(ours <= set(re.split("[, ]+", listed)) for listed in " ".join(page.split()).split("one of "))
@@ -180,7 +144,7 @@ NO_MODEL = [
 ]
 
 
-def test_answers_that_need_no_model_never_import_torch(tmp_path: Path) -> None:
+def test_answers_that_need_no_model_never_import_torch(tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.5\n")
     code = f"""
 import sys
@@ -198,7 +162,7 @@ print("none in all")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "none in all"), done.stderr
 
 
-def test_a_scenario_runs_as_a_script(small: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_scenario_runs_as_a_script(small, tmp_path):
     command = [
         sys.executable,
         "-m",
@@ -288,9 +252,7 @@ def saves_first(first: str) -> Callable[..., list[Path]]:
         if name != "latency_vs_bandwidth"
     ],
 )
-def test_each_scenario_runs_and_draws_what_it_promises(
-    name: str, typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_scenario_runs_and_draws_what_it_promises(name, typed, small, tmp_path, monkeypatch):
     monkeypatch.setattr(plots, "save", saves_first(scenario(name).figures[0]))
     pair = ["--set=models.pair=sotu"] if "models.pair.prompts" in scenario(name).grid else []
     counted = ["--set=workload.learning_requests=0"] if "workload.learning_requests" in scenario(name).base else []
@@ -322,10 +284,9 @@ def test_each_scenario_runs_and_draws_what_it_promises(
 
 
 @pytest.mark.parametrize("words", [("--out=a\udcff",), ("--set=scheme=\udcff",), ("--config", "\udcff.yaml")])
-def test_what_is_typed_must_be_text(typed: Typed, tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_what_is_typed_must_be_text(refused, tmp_path, words):
     """A byte that is no UTF-8 reaches Python as a lone surrogate."""
-    status, out, err = typed("run", "latency_vs_bandwidth", *words)
-    assert (status, out, err.count("\n")) == (2, "", 1) and "must be UTF-8 text" in err
+    assert "must be UTF-8 text" in refused("run", "latency_vs_bandwidth", *words)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -337,15 +298,50 @@ def test_what_is_typed_must_be_text(typed: Typed, tmp_path: Path, words: tuple[s
         ("policies", ["goodput", "qs_heuristic", "arXiv 2507.00605"]),
     ],
 )
-def test_links_schemes_and_policies_are_listed_with_their_sources(name: str, words: list[str], typed: Typed) -> None:
-    status, out, _ = typed("list", name)
-    assert status == 0 and all(word in " ".join(out.split()) for word in words)
+def test_links_schemes_and_policies_are_listed_with_their_sources(name, words, done):
+    out = done("list", name)
+    assert all(word in " ".join(out.split()) for word in words)
 
 
-def test_a_listed_field_shows_itself_and_what_is_below_it_alone(typed: Typed) -> None:
-    status, out, _ = typed("list", NAMES[0], "uplink.arq")
-    fields = [line.split()[0] for line in out.splitlines() if line.startswith("  uplink")]
-    assert status == 0 and "uplink.arq.timeout_s" in fields and "uplink.arq.kind" in fields
-    assert all(field.startswith("uplink.arq.") for field in fields) and "mtu_bits" not in out
-    status, _, text = typed("list", NAMES[0], "uplink.arc")
-    assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in text
+def words(typed_so_far: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The words that a shell is answered."""
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    monkeypatch.setenv("_ARGCOMPLETE_IFS", "\n")
+    monkeypatch.setenv("COMP_LINE", typed_so_far)
+    monkeypatch.setenv("COMP_POINT", str(len(typed_so_far)))
+    monkeypatch.setattr(os, "fdopen", lambda *_: io.StringIO())  # it would close pytest's own stream of that number
+    answered = io.StringIO()
+
+    class Ended(BaseException):
+        """The process would end here."""
+
+    def ended(_: int) -> None:
+        raise Ended
+
+    with pytest.raises(Ended):
+        completion.complete(cli._parser(), answered, ended)
+    return answered.getvalue().split("\n")
+
+
+def test_scenarios_pages_options_fields_and_kinds_are_completed(monkeypatch):
+    assert {word.strip() for word in words("sqsim run ", monkeypatch)} >= set(NAMES)
+    assert {word.strip() for word in words("sqsim list mo", monkeypatch)} == {"models"}
+    assert "check" in {word.strip() for word in words("sqsim ch", monkeypatch)}
+    assert "--dry-run" in {word.strip() for word in words("sqsim run paper --d", monkeypatch)}
+    fields = words("sqsim run paper --set uplink.rate.", monkeypatch)
+    assert "uplink.rate.bps=" in fields and all(field.startswith("uplink.rate.") for field in fields)
+    assert completion._fields("scheme=dense,k_") == ["scheme=dense,k_sqs"]
+    assert completion._fields("scheme.partial=") == ["scheme.partial=false", "scheme.partial=true"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_code_for_a_shell_names_the_command(shell, done):
+    assert "sqsim" in done("completion", shell)
+
+
+def test_the_version_and_the_named_devices_and_models_are_listed(typed, done):
+    assert typed("--version")[1].startswith("sqsim 0.")
+    for what, table in (("devices", DEVICES), ("models", SIZES)):
+        out = done("list", what)
+        assert {line.split()[0] for line in out.splitlines() if line[:1].strip()} >= set(table)
+        assert "figures of your own: --set edge.latency." in out and "{name: mine, " in out

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from typed_command import Typed
 
 from channels.codec import wire
 from channels.codec.lattice import quantize
@@ -17,7 +14,7 @@ V = 300
 
 
 @pytest.fixture
-def q(tmp_path: Path) -> np.ndarray:
+def q(tmp_path):
     """A distribution over V tokens, in `law.npy` of the test's folder."""
     distribution = np.random.default_rng(5).dirichlet(np.full(V, 0.05))
     np.save(tmp_path / "law.npy", distribution)
@@ -34,9 +31,8 @@ def rows_of(text: str) -> dict[str, list[str]]:
     return rows
 
 
-def test_cost_shows_the_papers_count_and_the_real_lengths_of_every_scheme(typed: Typed, q: np.ndarray) -> None:
-    status, out, err = typed("codec", "cost", "law.npy")
-    assert status == 0, err
+def test_cost_shows_the_papers_count_and_the_real_lengths_of_every_scheme(done, q):
+    out = done("codec", "cost", "law.npy")
     rows = rows_of(out)
     assert set(rows) == {"k_sqs", "c_sqs", "dense", "half_dense", "truncated_fp16"}
     ids = TopK(8).support(q)
@@ -54,19 +50,17 @@ def test_cost_shows_the_papers_count_and_the_real_lengths_of_every_scheme(typed:
 
 @pytest.mark.parametrize("scheme", ["{kind: k_sqs, k: 5}", "c_sqs", "dense", "{kind: truncated_fp16, k: 4}"])
 @pytest.mark.parametrize("code", [[], ["--code=enumerative"], ["--code=recoded", "--context=7,8"]])
-def test_bytes_out_are_bytes_in(typed: Typed, q: np.ndarray, tmp_path: Path, scheme: str, code: list[str]) -> None:
+def test_bytes_out_are_bytes_in(typed, done, q, tmp_path, scheme, code):
     how = [f"--scheme={scheme}", *code]
-    status, digits, err = typed("codec", "encode", "law.npy", "--out=packet.bin", *how)
-    assert status == 0, err
+    digits = done("codec", "encode", "law.npy", "--out=packet.bin", *how)
     assert (tmp_path / "packet.bin").read_bytes() == bytes.fromhex(digits)
-    status, table, err = typed("codec", "decode", digits.strip(), f"--vocabulary={V}", *how)
-    assert status == 0, err
+    table = done("codec", "decode", digits.strip(), f"--vocabulary={V}", *how)
     assert typed("codec", "decode", "packet.bin", f"--vocabulary={V}", *how)[1] == table
     first = table.splitlines()[3].split()
     assert first[1].endswith("*") and q[int(first[1][:-1])] > 0.9 * q.max()
 
 
-def test_the_decoded_table_is_what_was_quantized(typed: Typed, q: np.ndarray) -> None:
+def test_the_decoded_table_is_what_was_quantized(typed, q):
     ids = TopK(5).support(q)
     counts = dict(zip(ids.tolist(), quantize(q[ids], 100).tolist(), strict=True))
     token = next(i for i in ids.tolist() if counts[i] and i != q.argmax())
@@ -87,11 +81,8 @@ def test_the_decoded_table_is_what_was_quantized(typed: Typed, q: np.ndarray) ->
         ("{kind: coupled, token: flat}", None),
     ],
 )
-def test_of_a_distribution_that_does_not_travel_only_what_travels_is_told(
-    typed: Typed, q: np.ndarray, scheme: str, resolution: int | None
-) -> None:
-    status, digits, err = typed("codec", "encode", "law.npy", f"--scheme={scheme}")
-    assert status == 0, err
+def test_of_a_distribution_that_does_not_travel_only_what_travels_is_told(typed, done, q, scheme, resolution):
+    digits = done("codec", "encode", "law.npy", f"--scheme={scheme}")
     expected = 1.0 if resolution is None else quantize(q[TopK(8).support(q)], resolution).max() / resolution
     table = typed("codec", "decode", digits.strip(), f"--vocabulary={V}", f"--scheme={scheme}")[1]
     (row,) = table.splitlines()[3:]
@@ -100,14 +91,10 @@ def test_of_a_distribution_that_does_not_travel_only_what_travels_is_told(
     assert float(probability) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_race_is_on_the_distribution_itself(typed: Typed, q: np.ndarray) -> None:
+def test_a_race_is_on_the_distribution_itself_and_mirrored_costs_ids_and_a_checksum(typed, q, done):
     _, out, _ = typed("codec", "cost", "law.npy", "--scheme={kind: coupled, token: flat}")
     assert out.splitlines()[3].split() == ["coupled", str(V), str(V), "0.0000", "0.0000", "-", "-", "-", "16"]
-
-
-def test_mirrored_costs_ids_and_a_checksum(typed: Typed, q: np.ndarray) -> None:
-    status, digits, err = typed("codec", "encode", "law.npy", "--scheme={kind: mirrored, ids: flat}")
-    assert status == 0, err
+    digits = done("codec", "encode", "law.npy", "--scheme={kind: mirrored, ids: flat}")
     ids = wire.encode_tokens([int(q.argmax())], wire.Format(V, 100, 8))
     assert bytes.fromhex(digits)[:-4] == ids
     _, out, _ = typed("codec", "cost", "law.npy", "--scheme={kind: mirrored, ids: flat}")
@@ -115,18 +102,14 @@ def test_mirrored_costs_ids_and_a_checksum(typed: Typed, q: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.1])
-def test_a_draft_that_is_not_judged_costs_its_id(typed: Typed, q: np.ndarray, confidence: float) -> None:
+def test_a_draft_that_is_not_judged_costs_its_id(done, q, confidence):
     scheme = f"--scheme={{kind: skip_when_confident, confidence: {confidence}}}"
-    status, digits, err = typed("codec", "encode", "law.npy", scheme)
-    assert status == 0, err
-    status, out, err = typed("codec", "cost", "law.npy", scheme)
-    assert status == 0, err
-    assert int(out.split()[-1]) == 4 * len(digits.strip())
+    digits = done("codec", "encode", "law.npy", scheme)
+    assert int(done("codec", "cost", "law.npy", scheme).split()[-1]) == 4 * len(digits.strip())
     assert (q.max() < confidence) == (len(digits.strip()) > 10)
 
 
-def test_a_distribution_may_be_text(typed: Typed, tmp_path: Path) -> None:
+def test_a_distribution_may_be_text(done, tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.25\n0.25\n")
-    status, out, err = typed("codec", "cost", "law.txt", "--scheme=dense")
-    assert status == 0, err
+    out = done("codec", "cost", "law.txt", "--scheme=dense")
     assert "V = 3, entropy 1.50 bit" in out and out.splitlines()[3].split()[1:4] == ["3", "3", "0.0000"]

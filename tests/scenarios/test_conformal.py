@@ -44,7 +44,7 @@ def fixed(beta: float, mean: float) -> dict[str, object]:
 
 @pytest.mark.parametrize("level", [1.0, 0.3, 2 * TARGET])
 @pytest.mark.parametrize(("step", "initial"), [(1e-3, 0.1), (0.1, 0.01)])
-def test_a_bound_reaches_a_level_at_the_length_that_its_formula_says(step: float, initial: float, level: float) -> None:
+def test_a_bound_reaches_a_level_at_the_length_that_its_formula_says(step, initial, level):
     found = Guarantee(pd.DataFrame(rows("a", step, initial)))
     assert found.tokens == 1024, "the last length of all seeds"
     for bound, excess in zip((found.one_sided, found.papers), excesses(step, initial), strict=True):
@@ -53,21 +53,18 @@ def test_a_bound_reaches_a_level_at_the_length_that_its_formula_says(step: float
         assert at <= level * (1 + 1e-9) and before > level * (1 - 1e-9)
 
 
-def test_without_carry_a_bound_falls_no_further_than_within_a_request() -> None:
+def test_without_carry_a_bound_falls_no_further_than_within_a_request_and_none_to_the_target():
     found = Guarantee(pd.DataFrame(rows("a", 0.01, 0.1, carry=False)))
     one_sided, _ = excesses(0.01, 0.1)
     within = TARGET + one_sided / (KEPT_PER_TOKEN * REQUEST)
     assert found.tokens_to(0.99 * within, found.one_sided) == "never"
     tokens = int(found.tokens_to(1.5 * within, found.one_sided))
     assert tokens == math.ceil(one_sided / (1.5 * within - TARGET) / KEPT_PER_TOKEN) < REQUEST
-
-
-def test_no_bound_reaches_the_target() -> None:
     found = Guarantee(pd.DataFrame(rows("a", 0.01, 0.1)))
     assert found.tokens_to(TARGET, found.one_sided) == "never"
 
 
-def test_what_is_reported() -> None:
+def test_what_is_reported():
     table = pd.DataFrame(
         [
             *rows("a", 0.01, 0.1),
@@ -95,13 +92,13 @@ def test_what_is_reported() -> None:
     assert "accepted_only 0.00293 of verified drafts against 0.000977 of kept ones" in covered.report(table, None)
 
 
-def test_nothing_is_reported_where_nothing_moves() -> None:
+def test_nothing_is_reported_where_nothing_moves():
     table = pd.DataFrame([fixed(0.1, 0.6)]).assign(one_sided_bound=math.nan)
     assert {asked.report(table, None) for asked in (promised, meaningful, covered, says_something)} == {""}
     assert covered.report(pd.DataFrame(rows("a", 0.01, 0.1)), None) == ""
 
 
-def test_the_answer_spans_all_thresholds_and_says_never_where_some_never_get_there() -> None:
+def test_the_answer_spans_all_thresholds_and_says_never_where_some_never_get_there():
     table = pd.DataFrame([*rows("a", 0.01, 0.1), *rows("c", 0.01, 0.1, carry=False)])
     kept, fresh = guarantees(table)
     line = says_something.report(table, None)

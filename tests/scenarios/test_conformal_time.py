@@ -25,27 +25,21 @@ def table() -> pd.DataFrame:
     )
 
 
-def test_times_are_means_over_seeds_at_the_largest_vocabulary_quickest_first() -> None:
+def test_times_are_means_over_seeds_at_the_largest_vocabulary_quickest_first():
     line = "conformal after 16 tokens 0.4 (1,200), conformal after 4,096 tokens 1.6 (1,200), top_k 4 (1,200), "
     assert f"at V = 150,000: {line}running_quantile after 4,096 tokens 8" in times_of_softmax.report(table(), AXIS)
-
-
-def test_the_conformal_threshold_is_compared_where_it_keeps_most() -> None:
-    line = against_conformal.report(table(), AXIS)
-    assert line.startswith("Time of conformal after 4,096 tokens as a multiple")
-    quantile = "of running_quantile after 4,096 tokens"
-    assert line.endswith(f"at V = 1,000 0.5 of top_k, 0.25 {quantile}; at V = 150,000 0.4 of top_k, 0.2 {quantile}")
-
-
-def test_nothing_is_reported_of_nothing() -> None:
-    assert times_of_softmax.report(table(), None) == against_conformal.report(pd.DataFrame(), AXIS) == ""
-    alone = table()[lambda rows: rows["scheme.sparsifier.kind"] == "top_k"]
-    assert against_conformal.report(alone, AXIS) == ""
-
-
-def test_the_quickest_the_slowest_and_the_conformal_are_reported_at_the_largest_vocabulary() -> None:
     assert time_spent.report(table(), AXIS) == (
         "at V = 150,000 from 0.4 softmaxes (conformal after 16 tokens) to 9 softmaxes (running_quantile after 16 "
         "tokens), the conformal threshold 0.4 to 1.6"
     )
     assert time_spent.report(pd.DataFrame(), AXIS) == ""
+
+
+def test_the_conformal_threshold_is_compared_where_it_keeps_most_and_nothing_of_nothing():
+    line = against_conformal.report(table(), AXIS)
+    assert line.startswith("Time of conformal after 4,096 tokens as a multiple")
+    quantile = "of running_quantile after 4,096 tokens"
+    assert line.endswith(f"at V = 1,000 0.5 of top_k, 0.25 {quantile}; at V = 150,000 0.4 of top_k, 0.2 {quantile}")
+    assert times_of_softmax.report(table(), None) == against_conformal.report(pd.DataFrame(), AXIS) == ""
+    alone = table()[lambda rows: rows["scheme.sparsifier.kind"] == "top_k"]
+    assert against_conformal.report(alone, AXIS) == ""

@@ -1,11 +1,7 @@
 """An axis that no field holds: the mean that a loss gives, ours or a user's."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
-from typed_command import Typed
-
+from scenarios.command.derived_axis import along, axes_of
+from scenarios.command.registry import scenario
 from simulator import Cell
 
 LOSS = """
@@ -28,10 +24,9 @@ class Every(Loss):
 """
 
 
-def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, untuned: tuple[str, ...]) -> None:
+def test_loss_alone_and_in_bursts_stand_at_the_same_mean(done, untuned):
     options = ("--set=scheme=k_sqs", "--seeds=1", "--quiet")
-    status, out, err = typed("run", "lossy_uplink", "--quick", *untuned, *options)
-    assert status == 0, err
+    out = done("run", "lossy_uplink", "--quick", *untuned, *options)
     table = next(part for part in out.split("\n\n") if part.startswith("uplink mean loss"))
     rows = [line.split() for line in table.splitlines()[1:]]
     assert "k_sqs loss=bernoulli" in out and "loss=gilbert_elliott" in out and "uplink mean loss" in out
@@ -39,8 +34,8 @@ def test_loss_alone_and_in_bursts_stand_at_the_same_mean(typed: Typed, untuned: 
 
 
 def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_without_its_file(
-    typed: Typed, untuned: tuple[str, ...], tmp_path: Path
-) -> None:
+    typed, done, untuned, tmp_path
+):
     (tmp_path / "mine.py").write_text(LOSS)
     losses = "none,{kind: bernoulli, probability: 0.25},{kind: every_here, nth: 4},{kind: every_here, nth: 2}"
     options = (
@@ -51,8 +46,7 @@ def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_
         "--seeds=1",
         "--quiet",
     )
-    status, out, err = typed("run", "lossy_uplink", "--quick", *options, "--out=here")
-    assert status == 0, err
+    out = done("run", "lossy_uplink", "--quick", *options, "--out=here")
     table = next(part for part in out.split("\n\n") if part.startswith("uplink mean loss"))
     assert [line.split()[0] for line in table.splitlines()[1:]] == ["0", "0.25", "0.5"]
     assert "uplink mean loss" in out and "k_sqs loss=every_here" in out and "nth=" not in out
@@ -63,11 +57,8 @@ def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_
     assert typed("plot", "here")[0] == 0 and figure.read_bytes() == drawn
 
 
-def test_a_question_runs_along_a_property_of_parts_that_hold_it_in_no_field() -> None:
+def test_a_question_runs_along_a_property_of_parts_that_hold_it_in_no_field():
     """A frame's rate follows from its spreading factor: such links would fall out of an answer along `rate.bps`."""
-    from scenarios.command.derived_axis import along, axes_of
-    from scenarios.command.registry import scenario
-
     cells = [Cell().with_({"uplink.rate": rate}) for rate in ({"kind": "lora"}, {"kind": "constant", "bps": 50.0})]
     assert list(dict.fromkeys(axes_of(scenario("low_bandwidth").findings))) == ["uplink.rate.fastest_bps"]
     assert along(cells, axes_of(scenario("low_bandwidth").findings)) == {"uplink.rate.fastest_bps": [5468.75, 50.0]}

@@ -1,27 +1,15 @@
 """What a run would do is told without doing it, and again from what it left behind."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path
 
 import pandas as pd
-import pytest
-from typed_command import Finished, Typed
+from typed_command import RUN, SMALL
 
 from scenarios.command.registry import scenario
 
-RUN = (
-    "run", "latency_vs_bandwidth", "--quick", "--grid=scheme=cloud_only,edge_only,half_dense,dense,k_sqs",
-    "--grid=uplink.rate.bps=1e4,1e6", "--seeds=2",
-)  # fmt: skip
-"""The run of `finished`."""
 
-
-def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path
-) -> None:
-    status, out, err = typed(*RUN, *small, "--dry-run")
+def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(typed, tmp_path, finished):
+    status, out, err = typed(*RUN, "--dry-run")
     assert (status, err) == (0, "") and not list(tmp_path.iterdir())
     text = "Cells: 20, 10 settings x 2 seeds, and up to 12 more at what schemes choose; 10 to be decoded, the rest"
     assert text in out
@@ -30,47 +18,36 @@ def test_a_dry_run_counts_cells_and_trials_states_a_time_and_leaves_nothing(
     assert "Remembered: nothing in results/latency_vs_bandwidth_quick" in out
     stated = f"from the {scenario('latency_vs_bandwidth').minutes} min that the scenario states"
     assert f"with 1 worker, {stated}, which are of another model pair" in out
+    own, more = (int(each) for each in re.findall(r"Cells: (\d+), .* up to (\d+) more", out)[0])
+    assert own < len(pd.read_parquet(finished.out / "cells.parquet")) <= own + more
 
 
-def test_a_dry_run_tells_what_is_there_already(typed: Typed, small: tuple[str, ...], finished: Finished) -> None:
-    status, out, _ = typed(*RUN, *small, f"--out={finished.out}", "--dry-run")
-    assert status == 0 and out.count("all of it, in ") == 2
+def test_a_dry_run_tells_what_is_there_already(done, finished):
+    out = done(*RUN, f"--out={finished.out}", "--dry-run")
+    assert out.count("all of it, in ") == 2
     assert "nothing is run again" in out
-    status, out, _ = typed(*RUN, *small, "--set=seed=5", f"--out={finished.out}", "--dry-run")
-    assert status == 0 and "holds other results: name another --out or add --overwrite" in out
+    out = done(*RUN, "--set=seed=5", f"--out={finished.out}", "--dry-run")
+    assert "holds other results: name another --out or add --overwrite" in out
 
 
-def test_a_search_and_a_cell_from_a_file_say_what_they_can(
-    typed: Typed, small: tuple[str, ...], finished: Finished
-) -> None:
-    status, out, _ = typed("run", "capacity", "--quick", *small, "--dry-run")
-    assert status == 0 and "a search for workload.devices from 1 to " in out and "x 1 seed, " in out
+def test_a_search_and_a_cell_from_a_file_say_what_they_can(done, finished):
+    out = done("run", "capacity", "--quick", *SMALL, "--dry-run")
+    assert "a search for workload.devices from 1 to " in out and "x 1 seed, " in out
     file = next((finished.out / "cells").iterdir())
-    status, out, _ = typed("run", f"--config={file}", "--dry-run")
-    assert status == 0 and "Time: of a cell from a file nothing is known beforehand" in out
+    assert "Time: of a cell from a file nothing is known beforehand" in done("run", f"--config={file}", "--dry-run")
 
 
-def test_verbose_tells_the_same_on_stderr_and_where_a_mistake_was_found(typed: Typed, small: tuple[str, ...]) -> None:
-    status, out, err = typed(*RUN[:3], *small, "-v", "--set=scheme=ksqs")
+def test_verbose_tells_the_same_on_stderr_and_where_a_mistake_was_found(typed):
+    status, out, err = typed(*RUN[:3], *SMALL, "-v", "--set=scheme=ksqs")
     assert (status, out) == (2, "") and "Traceback" in err
     assert err.splitlines()[-1].startswith("sqsim: scheme.kind = 'ksqs'")
 
 
-def test_no_more_hands_are_counted_on_than_the_machine_has_cores(
-    typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_more_hands_are_counted_on_than_the_machine_has_cores(typed, monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 2)
 
-    def time_of(workers: int) -> str:
-        return typed(*RUN, *small, f"--workers={workers}", "--dry-run")[1].split("Time: ")[1]
+    def time_of(workers):
+        return typed(*RUN, f"--workers={workers}", "--dry-run")[1].split("Time: ")[1]
 
     few, many = time_of(2), time_of(999)
     assert many == few.replace("2 workers", "999 workers on 2 cores")
-
-
-def test_the_cells_that_run_are_within_those_counted_beforehand(
-    typed: Typed, small: tuple[str, ...], finished: Finished
-) -> None:
-    _, out, _ = typed(*RUN, *small, "--dry-run")
-    own, more = (int(each) for each in re.findall(r"Cells: (\d+), .* up to (\d+) more", out)[0])
-    assert own < len(pd.read_parquet(finished.out / "cells.parquet")) <= own + more

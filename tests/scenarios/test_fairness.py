@@ -1,15 +1,20 @@
-"""What a comparison holds alike is said, and what it does not: codes, baselines, fixed and undeclared fields."""
+"""I13: every scenario that compares schemes compares them alike, or says where and why not; and what is printed of
+that: codes, baselines, fixed and undeclared fields."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import lru_cache
 
 import pytest
 
-from scenarios.command.fairness import compared_alike, lacking, question
+from kinds.tunable import tunables
+from scenarios.command import registry
+from scenarios.command.fairness import BASELINES, codes, compared_alike, lacking, question, schemes_of
+from scenarios.command.run.choosing import Choosing
+from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Tune
-from simulator import Cell
+from simulator.cell.cell import Cell
 from simulator.cell.imported_files import load_imports
 
 ALL: Sequence[object] = ("cloud_only", "colocated", "edge_only", "dense", "k_sqs")
@@ -30,14 +35,11 @@ def cells(*schemes: object) -> list[Cell]:
     return Cell.from_fields({"models": {"pair": {"kind": "synthetic", "size": 64}}}).grid({"scheme": schemes})
 
 
-def test_where_all_is_alike_one_line_names_the_code() -> None:
+def test_where_all_is_alike_one_line_names_the_code_and_whose_are_those_that_differ():
     assert compared_alike(cells(*ALL), Tune(), {}) == [
         "One code for all: context-coded (recoded), drafted id coded: dense and k_sqs"
     ]
     assert compared_alike(cells("k_sqs"), Tune(), {}) == [] == compared_alike(cells("k_sqs"), None, {})
-
-
-def test_codes_that_differ_are_reported_with_whose_they_are() -> None:
     (line,) = compared_alike(
         cells(*ALL[:3], {"kind": "dense", "code": "enumerative", "token": "flat"}, "k_sqs"), Tune(), {}
     )
@@ -47,25 +49,100 @@ def test_codes_that_differ_are_reported_with_whose_they_are() -> None:
     )
 
 
-def test_a_baseline_that_is_not_there_is_reported_unless_the_question_leaves_it_out() -> None:
+def test_baselines_that_are_not_there_and_what_is_fixed_or_not_tuned_are_reported():
     some = cells("cloud_only", "dense", "k_sqs")
     assert lacking(some) == ["colocated", "edge_only"]
     left_out = {"colocated": "the cloud may not draft"}
     assert "Not compared with: the drafter alone" in compared_alike(some, Tune(), left_out)
     assert question("Who wins?", left_out) == "Who wins? (Without co-located speculation: the cloud may not draft.)"
-
-
-def test_what_is_fixed_is_reported_with_the_reason_and_what_is_not_tuned_at_all_with_whose_it_is() -> None:
     fixed: Mapping[str, str] = {"scheme.max_drafts": "rounds of one length"}
     assert "Fixed, not tuned: L (rounds of one length)" in compared_alike(cells(*ALL), Tune(fixed), {})
     assert "Not tuned: colocated, dense and k_sqs, at one setting each" in compared_alike(cells(*ALL), None, {})
+    unlike = [
+        Cell.from_fields({"models": {"pair": "sotu"}, "scheme": scheme})
+        for scheme in ("cloud_only", {"kind": "dense", "code": "enumerative"}, "k_sqs")
+    ]
+    assert len(codes(schemes_of(unlike))) == 2 and lacking(unlike) == ["colocated", "edge_only"]
 
 
-def test_of_a_users_scheme_the_numbers_without_values_to_try_are_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_users_scheme_the_numbers_without_values_to_try_are_reported(tmp_path, monkeypatch):
     (tmp_path / "own.py").write_text(OWN)
     load_imports([str(tmp_path / "own.py")])
     line = "own_of_fairness: declares no values to try (kinds.tunable.Tunable), stays at share = 0.25"
     assert line in compared_alike(cells(*ALL, "own_of_fairness"), Tune(), {})
     assert compared_alike(cells("own_of_fairness"), Tune(), {}) == [line], "alone too, where it is tuned"
+
+
+BOTH_CODES = {"codes": "the code is the question", "rivals": "K-SQS stands in both codes"}
+"""Scenarios in which a scheme is shown with both codes, so that bits can be read alike."""
+LEAST_SEEDS = 8
+DETERMINISTIC = {"conformal", "conformal_time", "validation"}
+"""Scenarios of one scheme whose numbers are of long runs or of real time; none ranks schemes."""
+
+
+@lru_cache
+def plan(name: str) -> RunPlan:
+    return plan_of(registry.scenario(name), Changes(seeds=1))
+
+
+@pytest.fixture(params=registry.NAMES)
+def comparing(request):
+    """The name of a scenario that ranks schemes by what a simulation gives."""
+    name: str = request.param
+    if plan(name).scenario.study != "simulation" or len({scheme.kind for scheme in schemes_of(plan(name).cells)}) < 2:
+        pytest.skip("ranks no schemes by a simulation")
+    return name
+
+
+def test_one_code_carries_all_distributions_that_are_compared(comparing):
+    found = codes(schemes_of(plan(comparing).cells))
+    if comparing in BOTH_CODES:
+        assert set.intersection(*(set(kinds) for kinds in found.values())) & {"k_sqs"}
+    else:
+        assert len(found) <= 1, found
+
+
+def test_every_tunable_of_every_scheme_is_tuned_or_fixed_for_a_reason(comparing):
+    asked = plan(comparing)
+    tune = asked.tune or Tune(asked.fixed)
+    open_ones = {f"scheme.{field}" for scheme in schemes_of(asked.cells) for field in tunables(scheme)}
+    assert all(reason.strip() for reason in asked.fixed.values())
+    if not open_ones:
+        return
+    for place in Choosing(asked.cells, tune).places:
+        declared = {f"scheme.{field}" for field in tunables(place.cell.scheme)}
+        assert declared - set(place.fields) <= {*tune.fixed, *tune.typed}, place.cell.scheme
+
+
+def test_cloud_only_co_located_and_edge_only_are_there_or_excused_in_the_question(comparing):
+    excused = registry.scenario(comparing).left_out
+    assert set(lacking(plan(comparing).cells)) == set(excused) <= set(BASELINES)
+    assert all(reason.strip() for reason in excused.values())
+
+
+@pytest.mark.parametrize("name", registry.NAMES)
+def test_every_scenario_has_at_least_eight_seeds(name):
+    least = 1 if name in DETERMINISTIC else LEAST_SEEDS
+    assert registry.scenario(name).seeds >= least
+
+
+@pytest.mark.parametrize("name", registry.NAMES)
+def test_recordings_begin_at_an_offset_of_the_seeds_own(name):
+    for cell in plan(name).cells:
+        for each in cell.classes:
+            for part in (each.uplink.rate, each.uplink.loss, each.downlink.rate, each.downlink.loss):
+                assert getattr(part, "start_s", None) is None, part
+
+
+@pytest.mark.parametrize("name", registry.NAMES)
+def test_published_acceptance_is_used_at_its_temperature_or_scaled_by_a_stated_share(name):
+    for cell in plan(name).cells:
+        pair = cell.models.pair
+        measured = getattr(pair, "measured_at", None)
+        assert measured is None or measured == cell.models.temperature or pair.kept is not None, pair
+
+
+def test_conformal_thresholds_are_carried_across_the_requests_of_a_device(comparing):
+    for scheme in schemes_of(plan(comparing).cells):
+        sparsifier = getattr(scheme, "sparsifier", scheme)
+        assert getattr(sparsifier, "carry", True), scheme

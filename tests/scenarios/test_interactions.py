@@ -6,9 +6,7 @@ import itertools
 
 import pandas as pd
 import pytest
-from typed_command import Typed
 
-from scenarios.findings.question import OwnQuestion
 from scenarios.interactions import (
     RATE,
     TEMPERATURE,
@@ -37,7 +35,7 @@ def factorial(seeds: int = 3) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_the_shares_of_a_factorial_are_those_of_what_was_put_in() -> None:
+def test_the_shares_of_a_factorial_are_those_of_what_was_put_in():
     line = shares.report(factorial(), None)
     assert line.startswith(
         "Share of the variance of latency per token (p < 0.05): 1 kbit/s: temperature 74%, K x ell 26%"
@@ -45,7 +43,7 @@ def test_the_shares_of_a_factorial_are_those_of_what_was_put_in() -> None:
     assert "; 1 Mbit/s: temperature 100%, " in line and "fixed" not in line
 
 
-def test_the_table_of_variance_has_a_row_an_effect_and_reads_as_one() -> None:
+def test_the_table_of_variance_has_a_row_an_effect_and_reads_as_one():
     table = variance_table(factorial())
     assert list(table.columns) == [RATE, "effect", "degrees", "sum_of_squares", "share", "F", "p"]
     assert len(table) == 2 * (7 + 2) and set(table["effect"]) >= {"temperature", "K x ell", "seed", "residual"}
@@ -58,22 +56,19 @@ def test_the_table_of_variance_has_a_row_an_effect_and_reads_as_one() -> None:
     assert row[-2:] == ["-", "-"]
 
 
-def test_where_the_best_setting_lies_is_reported_with_what_it_carries_along() -> None:
+def test_where_the_best_setting_lies_and_what_one_for_all_costs_is_reported():
     line = best_moves.report(factorial(), None)
     assert line.startswith(
         "Best (K, ell, L), and how many others cannot be distinguished from it: 1 kbit/s temperature 0.5 ("
     )
     assert line.count(";") == 3 and ", 4), 1 tied; 1 kbit/s temperature 1.5 (" in line  # (2, 100) and (8, 10) are alike
-
-
-def test_one_setting_for_all_is_reported_with_what_it_costs_at_each_place() -> None:
     line = one_setting.report(factorial(), None)
     assert line.startswith("One setting for all (K ") and line.count("% ± ") + line.count(" 0% at ") == 4
     assert "at 1 Mbit/s temperature 1.5" in line
 
 
 @pytest.mark.parametrize("question", [shares, best_moves, one_setting, matters_most])
-def test_a_table_without_the_factors_has_no_answer(question: OwnQuestion) -> None:
+def test_a_table_without_the_factors_has_no_answer(question):
     lacking = factorial().drop(columns=["scheme.k", TEMPERATURE, RATE])
     assert question.report(lacking, None) == ""
     hole = factorial().iloc[1:]
@@ -95,24 +90,20 @@ def settings(noise: float = 0.0, seeds: int = 3) -> pd.DataFrame:
     ).sample(frac=1, random_state=1, ignore_index=True)  # fmt: skip
 
 
-def test_the_best_of_each_place_is_found_and_settings_that_noise_hides_are_tied() -> None:
+def test_the_best_of_each_place_is_found_and_the_one_of_least_summed_ln_ratio_for_all():
     found = best_settings(settings(), (RATE,))
     # what a seed shifts everywhere hides nothing: settings are paired
     assert [(each.at, each.setting, each.tied) for each in found] == [((1e3,), (2, 10), 0), ((1e6,), (8, 100), 0)]
     # the first setting and the last have the same noise, so nothing hides their difference
     assert [each.tied for each in best_settings(settings(noise=0.5), (RATE,))] == [2, 2]
     assert [each.tied for each in best_settings(settings(seeds=1), (RATE,))] == [3, 3]
-
-
-def test_one_setting_for_all_has_the_least_summed_ln_ratio_to_the_bests() -> None:
     found = one_for_all(settings())
     assert found is not None and found[0] == (8, 10)  # ln of 1.4 x 2, against 1 x 4, 2 x 3 and 3 x 1
     assert [each.size for each in found[1].values()] == pytest.approx([0.4, 1.0]) and found[1][(1e3, 1.0)].same
 
 
-def test_an_analysis_is_printed_and_written_beside_the_results(typed: Typed, small: tuple[str, ...]) -> None:
+def test_an_analysis_is_printed_and_written_beside_the_results(done, small):
     options = (*small, "--seeds=2", "--grid=scheme.k=2,8", "--set=scheme.max_drafts=1", "--quiet", "--out=here")
-    status, out, err = typed("run", "interactions", "--quick", *options)
-    assert status == 0, err
+    out = done("run", "interactions", "--quick", *options)
     assert "Analysis of variance of latency per token" in out and "here/variance.csv" in out
     assert len(pd.read_csv("here/variance.csv")) == 2 * 9 and "drafts, accepted" not in out

@@ -43,12 +43,9 @@ def lattices() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names).assign(cell="x", seed=0, curve="x", largest_saving_bits=[0.5, 17.76, 0, 0])
 
 
-def test_a_question_about_a_field_that_no_cell_has_is_not_answered_and_says_so() -> None:
+def test_bounds_and_counts_are_reported_with_the_largest_of_each_and_without_the_field_that_it_is_lacking():
     (found,) = answered([keeps_its_word], lattices().drop(columns=QUANTIZER), None)
     assert found.line == f"Not answered (KeepsItsWord by largest_excess_bits): no cell here has the field {QUANTIZER}"
-
-
-def test_bounds_and_counts_are_reported_with_the_largest_of_each() -> None:
     line = keeps_its_word.report(lattices(), None)
     assert line.startswith(
         "Each qhat is within its quantizer's bound (largest TV(q, qhat) / bound: lattice 0.990, dual 0.450)"
@@ -61,7 +58,7 @@ def test_bounds_and_counts_are_reported_with_the_largest_of_each() -> None:
     assert keeps_its_word.report(beyond, None).startswith("Some qhat exceed their bound")
 
 
-def test_where_a_dense_packet_is_the_shorter_one_is_reported_for_each_vocabulary_and_resolution() -> None:
+def test_where_a_dense_packet_is_the_shorter_one_is_reported_for_each_vocabulary_and_resolution():
     text = dense_overtakes.report(lattices(), None)
     ten, hundred = (f"{shorter_from_size(1024, ell)} / {shorter_from_counts(1024, ell)}" for ell in (10, 100))
     assert f"V=1,024: {ten} (4) at ell=10, {hundred} (40) at ell=100; V=49,152: " in text
@@ -72,7 +69,7 @@ def test_where_a_dense_packet_is_the_shorter_one_is_reported_for_each_vocabulary
     assert dense_overtakes.report(dual, None) == dense_shorter_from.report(dual, None) == ""
 
 
-def test_the_best_setting_within_each_limit_is_a_table_with_a_column_per_vocabulary() -> None:
+def test_the_best_setting_within_each_limit_is_a_table_with_a_column_per_vocabulary():
     assert least_rejected(lattices(), (40, 65, 500)).to_numpy().tolist() == [
         [40, "-", "-"], [65, "0.500 dual ell=10 K=4", "-"],
         [500, "0.400 lattice ell=100", "0.700 lattice ell=10 K=4"],
@@ -87,7 +84,7 @@ def test_the_best_setting_within_each_limit_is_a_table_with_a_column_per_vocabul
     assert {BITS, REJECTED} < {*lattices().columns}
 
 
-def test_a_pair_of_the_grid_that_this_machine_lacks_is_left_out_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_of_the_grid_that_this_machine_lacks_is_left_out_and_told(monkeypatch):
     monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: "the verifier is not installed"))
     plan = plan_of(scenario("lattices"), Changes())
     assert {cell.models.pair.kind for cell in plan.cells} == {"sotu", "synthetic"}
@@ -96,19 +93,21 @@ def test_a_pair_of_the_grid_that_this_machine_lacks_is_left_out_and_told(monkeyp
     assert {cell.models.pair.kind for cell in typed.cells} == {"sotu"} and not typed.warnings
 
 
-def test_precision_needs_a_headline() -> None:
+def test_precision_needs_a_headline():
     with pytest.raises(ConfigError, match=r"^precision: this scenario has no headline; give --seeds$"):
         plan_of(scenario("thresholds"), Changes(precision=0.02, settings={"models.pair": "sotu"}))
 
 
-def test_dense_beats_sparse_from_81_tokens_of_50257_at_a_resolution_of_100() -> None:
+def test_dense_beats_sparse_from_81_tokens_of_50257_at_a_resolution_of_100_and_of_few_tokens_never():
     """REFERENCE value."""
     assert shorter_from_size(50_257, 100) == 81
+    assert shorter_from_counts(4, 1) is None
+    assert shorter_from_size(2, 100) is None
 
 
 @pytest.mark.parametrize("vocabulary", [8, 64, 1_024])
 @pytest.mark.parametrize("resolution", [1, 3, 20, 300])
-def test_the_least_size_is_that_of_a_scan(vocabulary: int, resolution: int) -> None:
+def test_the_least_size_is_that_of_a_scan(vocabulary, resolution):
     longer = [
         size
         for size in range(1, vocabulary // 2 + 1)
@@ -119,7 +118,7 @@ def test_the_least_size_is_that_of_a_scan(vocabulary: int, resolution: int) -> N
 
 @pytest.mark.parametrize("vocabulary", [3, 6, 40, 1_024])
 @pytest.mark.parametrize("resolution", [1, 2, 5, 12, 30])
-def test_the_least_number_of_counts_is_that_of_integers(vocabulary: int, resolution: int) -> None:
+def test_the_least_number_of_counts_is_that_of_integers(vocabulary, resolution):
     """(numbers of ids) (subsets) (positive counts), each alike, against all compositions of ell over V."""
     most = min(vocabulary, resolution)
     dense = math.comb(resolution + vocabulary - 1, resolution)
@@ -145,12 +144,12 @@ def bits(vocabulary: int, resolution: int, size: int, support: str, positive: in
     ids = np.sort(rng.choice(vocabulary, positive or min(size, resolution), replace=False))
     counts = np.diff(np.sort(rng.choice(resolution - 1, ids.size - 1, replace=False)) + 1, prepend=0, append=resolution)
     known = {"support_size": size} if support == "fixed" else {}
-    format = Format(vocabulary, resolution, 1, code="enumerative", support=support, token="flat", **known)  # type: ignore[arg-type]
+    format = Format(vocabulary, resolution, 1, code="enumerative", support=support, token="flat", **known)
     return length_bits([Draft(int(ids[0]), ids, counts)], format)
 
 
 @pytest.mark.parametrize(("vocabulary", "resolution"), [(50_257, 100), (1_024, 100), (150_000, 30)])
-def test_real_packets_of_a_known_size_cross_there(vocabulary: int, resolution: int) -> None:
+def test_real_packets_of_a_known_size_cross_there(vocabulary, resolution):
     size = shorter_from_size(vocabulary, resolution)
     assert size is not None
     dense = bits(vocabulary, resolution, resolution // 2, "dense")
@@ -160,14 +159,9 @@ def test_real_packets_of_a_known_size_cross_there(vocabulary: int, resolution: i
 
 
 @pytest.mark.parametrize(("vocabulary", "resolution"), [(50_257, 100), (1_024, 100)])
-def test_real_packets_of_ids_with_a_count_cross_there(vocabulary: int, resolution: int) -> None:
+def test_real_packets_of_ids_with_a_count_cross_there(vocabulary, resolution):
     size = shorter_from_counts(vocabulary, resolution)
     assert size is not None
     dense = bits(vocabulary, resolution, size, "dense")
     below, there = (bits(vocabulary, resolution, of, "variable", of) for of in (size - 1, size))
     assert below <= dense + 1 and there >= dense
-
-
-def test_where_nothing_is_longer_there_is_no_size() -> None:
-    assert shorter_from_counts(4, 1) is None
-    assert shorter_from_size(2, 100) is None

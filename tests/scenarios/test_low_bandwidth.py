@@ -7,17 +7,7 @@ import itertools
 import pandas as pd
 
 from scenarios import Lowest
-from scenarios.low_bandwidth import (
-    KIND,
-    RATE,
-    Reach,
-    beating,
-    below,
-    first_within,
-    reach_words,
-    reaches,
-    reading,
-)
+from scenarios.low_bandwidth import KIND, RATE, Reach, beating, below, first_within, reach_words, reaches, reading
 
 METRIC = "latency_per_token_s"
 RATES = (50.0, 200.0, 1e3, 1e4)
@@ -37,7 +27,7 @@ def table(noise: float = 0.0) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_a_scheme_reaches_from_where_it_stays_within_reading_speed() -> None:
+def test_a_scheme_reaches_from_where_it_stays_within_reading_speed_and_the_first_is_named():
     found = reaches(table())
     assert [(reach.curve, reach.start) for reach in found] == [
         ("cloud_only", 1e3), ("coupled", 1e4), ("k_sqs", 1e3), ("dense", None),
@@ -49,21 +39,18 @@ def test_a_scheme_reaches_from_where_it_stays_within_reading_speed() -> None:
         "cloud_only and k_sqs from 1 kbit/s on; coupled at 10 kbit/s; not dense (at least 260 ms)"
     )
     assert isinstance(found[0], Reach)
+    assert first_within(table()) == "from 1 kbit/s on (cloud_only and k_sqs)"
+    slow, quick = (table().assign(**{METRIC: table()[METRIC] * factor}) for factor in (10, 0.01))
+    assert first_within(slow) == "nowhere (cloud_only is nearest, 650 ms)"
+    assert first_within(quick).startswith("everywhere (cloud_only, coupled, k")
 
 
-def test_a_scheme_is_below_its_rival_where_every_seed_says_so() -> None:
+def test_a_scheme_is_below_its_rival_where_every_seed_says_so():
     assert below(table()) == {
         "coupled": "up to 200 bit/s (10% to 20%)",
         "k_sqs": "at 50 bit/s (10%) and at 1 kbit/s (17%)",
     }
     assert below(table(noise=0.25)) == {}
-
-
-def test_the_first_scheme_within_reading_speed_is_named_or_the_nearest_to_it() -> None:
-    assert first_within(table()) == "from 1 kbit/s on (cloud_only and k_sqs)"
-    slow, quick = (table().assign(**{METRIC: table()[METRIC] * factor}) for factor in (10, 0.01))
-    assert first_within(slow) == "nowhere (cloud_only is nearest, 650 ms)"
-    assert first_within(quick).startswith("everywhere (cloud_only, coupled, k")
 
 
 def links() -> pd.DataFrame:
@@ -82,7 +69,7 @@ def links() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_thin_links_are_reported_by_their_kind() -> None:
+def test_thin_links_are_reported_by_their_kind():
     table = links()
     assert reading.report(table, KIND) == (
         "Within 200 ms a token (reading speed): thin: cloud_only and coupled at 10 kbit/s; edge_only everywhere"

@@ -32,7 +32,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMED)
-def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+def test_every_link_leads_to_a_file_and_a_heading(page):
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if target.startswith("http"):
@@ -43,20 +43,20 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         assert not anchor or anchor in anchors(there), f"{page}: {target} has no such heading"
 
 
-def test_every_file_that_a_contributor_is_sent_to_is_there() -> None:
+def test_every_file_that_a_contributor_is_sent_to_is_there():
     folders = "kinds|channels|models|simulator|scenarios|plots|tools|tests|docs|examples"
     named = re.findall(rf"`((?:{folders})/[\w/.]*)`", (ROOT / "CONTRIBUTING.md").read_text())
     assert len(named) > 50 and not [path for path in named if "NAME" not in path and not (ROOT / path).exists()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMED)
-def test_every_command_of_a_page_is_one(page: Path) -> None:
+def test_every_command_of_a_page_is_one(page):
     for command in commands(page.read_text()):
         options = _parser().parse_args(command)
         assert getattr(options, "name", None) in (None, *NAMES)
 
 
-def test_every_page_is_in_the_contents_of_the_site() -> None:
+def test_every_page_is_in_the_contents_of_the_site():
     conf = (ROOT / "docs" / "conf.py").read_text()
     for page in ROOT.glob("docs/**/*.md"):
         name = str(page.relative_to(ROOT / "docs").with_suffix(""))
@@ -69,7 +69,7 @@ def words_of(drawing: str) -> list[str]:
     return [str(element.text) for element in tree.iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_the_house_has_the_rooms_that_are_there_from_the_top_down() -> None:
+def test_the_house_has_the_rooms_that_are_there_from_the_top_down():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     rooms = [room for room in setup["importlinter:contract:rooms"]["layers"].split() if room != "|"]
@@ -80,19 +80,16 @@ def test_the_house_has_the_rooms_that_are_there_from_the_top_down() -> None:
     assert {package.split("/")[0] for package in packages} == set(setup["importlinter"]["root_packages"].split())
 
 
-def test_the_round_is_made_of_parts_of_the_latency() -> None:
+def test_the_round_is_made_of_parts_of_the_latency_and_drawings_have_a_dark_side_and_a_description():
     parts = [word for word in words_of("round.svg") if word.endswith("_s")]
     assert len(parts) >= 8 and set(parts) <= set(BREAKDOWN)
-
-
-def test_drawings_have_a_dark_side_and_a_description() -> None:
     for drawing in (ROOT / "docs" / "drawings").glob("*.svg"):
         text = drawing.read_text()
         assert "prefers-color-scheme: dark" in text and 'class="paper"' in text
         assert "<title" in text and "<desc" in text and "http" not in text.replace("http://www.w3.org", "")
 
 
-def test_the_citation_names_this_version_and_both_papers() -> None:
+def test_the_citation_names_this_version_and_both_papers_and_the_changelog_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["cff-version"] == "1.2.0" and citation["version"] == sqsim.__version__
     assert all(citation[field] for field in ("message", "title", "authors", "license"))
@@ -101,16 +98,13 @@ def test_the_citation_names_this_version_and_both_papers() -> None:
     readme = (ROOT / "README.md").read_text()
     for paper in citation["references"]:
         assert all(author["family-names"] in readme for author in paper["authors"])
-
-
-def test_the_changelog_begins_with_what_is_not_released_and_has_this_version() -> None:
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == "Unreleased" and sqsim.__version__ in headings
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("sphinx") is None, reason="needs the extra sqsim[docs]")
-def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+def test_the_site_is_built_without_a_warning(tmp_path):
     (line,) = re.findall(r"^\t\$\(BIN\)/sphinx-build (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     options = [word.replace("build/", f"{tmp_path}/") for word in shlex.split(line)]
     subprocess.run([sys.executable, "-m", "sphinx", *options], cwd=ROOT, check=True)

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from scenarios.command.report.report_table import results
-from scenarios.command.run.capacity_table import bearing, unmet
-from scenarios.command.run.printed_tables import costs, fullest, overloads, stands_for, unsettled
+from scenarios.command.run.printed_tables import bearing, costs, fullest, overloads, stands_for, unmet, unsettled
 from scenarios.findings.aligned_columns import WIDTH
 from scenarios.findings.headline_table import headline
 from simulator.cell.cell import Cell
@@ -34,43 +33,47 @@ def summary(schemes: int = 4, rates: tuple[float, ...] = (1e3, 1e6), seeds: int 
     return pd.DataFrame(rows)
 
 
-def test_more_schemes_than_fit_side_by_side_have_a_row_each() -> None:
+def test_nine_schemes_wrap_into_blocks_of_100_columns_and_more_have_a_row_each():
     text = headline(summary(10), AXIS)
     rows = [line.split() for line in text.splitlines() if line.startswith("scheme_")]
     assert [row[0] for row in rows] == [f"scheme_{s}" for s in range(10)]
     assert [sum(entry.endswith("*") for row in rows for entry in row)] == [2]
-
-
-def test_nine_schemes_wrap_into_blocks_of_100_columns_with_every_column_once() -> None:
     text = headline(summary(9), AXIS)
     assert max(map(len, text.splitlines())) <= WIDTH
     assert [text.count(f"scheme_{s} ") for s in range(9)] == [1] * 9
     assert text.count("1 Mbit/s") == text.count("1 kbit/s") >= 2
 
 
-def test_the_headline_holds_means_half_widths_and_the_lowest() -> None:
+def test_the_headline_holds_means_half_widths_and_the_lowest_and_of_one_seed_no_interval():
     rows = {line.split("  ")[0]: line for line in headline(summary(2), AXIS).splitlines()}
     assert rows["1 kbit/s"].split()[2:] == ["30.0", "±1.0*", "50.0", "±1.0"]
     assert rows["1 Mbit/s"].split()[2:] == ["20.0", "±1.0*", "40.0", "±1.0"]
-
-
-def test_one_seed_shows_no_interval() -> None:
     text = headline(summary(2, seeds=1), AXIS)
     assert "one seed, no interval" in text and "±" not in text
 
 
-def test_costs_are_single_numbers_unless_the_axis_changes_them() -> None:
+def test_costs_are_single_numbers_unless_the_axis_changes_them_and_have_what_there_is_alone():
     rows = {line[:8]: line.split()[2:] for line in costs(summary(3)).splitlines() if line.startswith("scheme_")}
     assert rows["scheme_0"] == ["-", "5.00"]
     assert rows["scheme_2"] == ["200", "±2", "5.00..7.00"]
+    plain = summary(2).assign(payload_bits_per_draft=60.0, slo_attainment=np.nan)
+    assert "a draft" in costs(plain) and not {"speed-up", "SLO met"} & set(costs(plain).splitlines()[-4].split("  "))
+    told = costs(plain.assign(speedup=[1.0, 1.0, 0.8, 1.25], slo_attainment=0.75, goodput_tokens_per_s=12.0))
+    rows = {line[:8]: line.split() for line in told.splitlines() if line.startswith("scheme_")}
+    assert rows["scheme_1"][-3:] == ["0.800..1.25", "0.750", "12.0"]
+    assert "speed-up over cloud_only" in " ".join(told.split()) and "met the objective" in " ".join(told.split())
 
 
-def test_the_clock_and_the_pair_are_named_whatever_they_are() -> None:
+def test_the_clocks_and_the_pair_are_named_whatever_they_are_that_of_a_drafter_in_the_cloud_too():
     fields = {"models": {"pair": "synthetic"}, "edge": {"latency": {"kind": "constant", "per_pass_s": 0.03}}}
     text = stands_for([Cell.from_fields(fields), Cell.from_fields({**fields, "edge": {"latency": "affine"}})])
     assert "synthetic" in text and "constant per_pass_s=0.03 or affine" in text and "opt_13b on a100_80gb_sxm" in text
     shared = Cell.from_fields({**fields, "cloud": {"latency": {"kind": "roofline", "gpus": 2}}})
     assert "verifying as opt_13b on 2 a100_80gb_sxm (roofline)" in stands_for([shared])
+    # Which is another than that of the edge, and by default of another size.
+    told = stands_for([Cell.from_fields({"scheme": "colocated"})])
+    assert told.endswith("; drafting in the cloud, where a scheme does, as opt_125m on a100_80gb_sxm (roofline).")
+    assert "in the cloud" not in stands_for([Cell()])
 
 
 def on_a_phone(scheme: str, drafter: str, verifier: str, **pair: object) -> list[str]:
@@ -86,7 +89,7 @@ def on_a_phone(scheme: str, drafter: str, verifier: str, **pair: object) -> list
     return stands_for([cell]).splitlines()
 
 
-def test_a_clock_of_other_weights_than_the_acceptance_is_said() -> None:
+def test_a_clock_of_other_weights_than_the_acceptance_is_said():
     phone = (
         "Precision: drafting is timed with 0.92 bytes a weight (Llama-3.2-1B, 4-bit groupwise, OnePlus 12 processor, "
         "ExecuTorch (profile oneplus12_llama_1b)), acceptance was measured with 2; what the rounding changes of "
@@ -99,7 +102,7 @@ def test_a_clock_of_other_weights_than_the_acceptance_is_said() -> None:
     assert "Precision" not in stands_for([Cell()])
 
 
-def test_acceptance_that_is_scaled_or_partly_assumed_is_said() -> None:
+def test_acceptance_that_is_scaled_or_partly_assumed_is_said():
     (tokens, *_) = on_a_phone("k_sqs", "oneplus12_llama_1b", "h100x4_70b", kept=0.72)
     assert "acceptance scaled from temperature 0 to 1 by 0.72 of AL - 1 (from 0 to 1 published models keep " in tokens
     (tokens, *_) = on_a_phone("k_sqs", "oneplus12_llama_1b", "h100x4_70b", name="vicuna_68m_7b")
@@ -107,7 +110,7 @@ def test_acceptance_that_is_scaled_or_partly_assumed_is_said() -> None:
 
 
 @pytest.mark.parametrize(("clock", "counted"), [("a100x4_70b", False), ("gpu80gbx2_70b", True)])
-def test_an_engines_step_is_said_and_where_the_clock_holds_it_already(clock: str, counted: bool) -> None:
+def test_an_engines_step_is_said_and_where_the_clock_holds_it_already(clock, counted):
     fields = {"cloud": {"latency": {"kind": "profile", "name": clock, "beyond": "hold"}, "step_s": 0.0015}}
     (line,) = (line for line in stands_for([Cell.from_fields(fields)]).splitlines() if line.startswith("Engine"))
     assert line.startswith("Engine: 1.5 ms more a pass than Llama-")
@@ -121,7 +124,7 @@ def stations(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**queues, **busy)
 
 
-def test_an_overloaded_setting_is_told_with_the_busy_station_whose_queue_is_longest() -> None:
+def test_an_overloaded_setting_is_told_with_the_busy_station_whose_queue_is_longest():
     table = stations(summary(2)).assign(overloaded=[1.0, 0.0, 0.5, 0.0])
     assert overloads(table, AXIS) == [
         "Overloaded: scheme_0 k=16, uplink rate at 1 kbit/s (cloud)",
@@ -130,7 +133,7 @@ def test_an_overloaded_setting_is_told_with_the_busy_station_whose_queue_is_long
     assert overloads(table.assign(overloaded=0.0, uplink_busy=0.5, cloud_busy=0.5), AXIS) == []
 
 
-def test_a_closed_loop_that_keeps_a_station_busy_is_busy_and_not_overloaded() -> None:
+def test_a_closed_loop_that_keeps_a_station_busy_is_busy_and_not_overloaded():
     one, many = (stations(summary(2)).assign(overloaded=over, **{"workload.kind": "closed"}) for over in (0.0, 1.0))
     told = (
         "Busy for 95% of the time or more: scheme_0 k=16, uplink rate at 1 kbit/s (cloud); scheme_1 k=16, uplink rate"
@@ -141,7 +144,7 @@ def test_a_closed_loop_that_keeps_a_station_busy_is_busy_and_not_overloaded() ->
     assert all(line.startswith("Overloaded") for line in overloads(many.assign(**{"workload.kind": "poisson"}), AXIS))
 
 
-def test_the_station_that_limits_is_the_searchs_and_the_one_overloaded_is_the_fullest() -> None:
+def test_the_station_that_limits_is_the_searchs_and_the_one_overloaded_is_the_fullest():
     table = stations(summary(2)).assign(overloaded=1.0, **searched(5, True, "ttft_s"))
     named = [fullest(row) for _, row in table.iterrows()]
     assert named == ["cloud", "uplink", "uplink", "uplink"]
@@ -154,7 +157,7 @@ def test_the_station_that_limits_is_the_searchs_and_the_one_overloaded_is_the_fu
     assert f"at 1 kbit/s ({named[0]})" in told
 
 
-def test_a_bound_above_one_is_shown_as_one_beside_what_it_bounds() -> None:
+def test_a_bound_above_one_is_shown_as_one_beside_what_it_bounds():
     bound = {"rejection_bound": [123.0, 0.4, 0.358, 0.358], "tv_qhat": [0.5, 0.39, 0.35, 0.35]}
     text = costs(summary(2).assign(**bound, rejection_bound_ci95=0.01, tv_qhat_ci95=np.nan))
     rows = {line[:8]: line.split() for line in text.splitlines() if line.startswith("scheme_")}
@@ -165,7 +168,7 @@ def test_a_bound_above_one_is_shown_as_one_beside_what_it_bounds() -> None:
     assert "0.400" in headline(summary(2).assign(**bound), AXIS, "rejection_bound") and "123" not in text
 
 
-def test_where_a_lossy_scheme_is_there_the_table_of_costs_marks_it_and_says_how_far_off_it_is() -> None:
+def test_where_a_lossy_scheme_is_there_the_table_of_costs_marks_it_and_says_how_far_off_it_is():
     table = summary(2).assign(lossy=[True, True, False, False], tv_output=[0.3, 0.3, 0.0, 0.0], tv_output_ci95=0.01)
     rows = {line.split("  ")[0]: line.split() for line in costs(table).splitlines() if line.startswith("scheme_")}
     assert rows["scheme_0 k=16 (lossy)"][-2:] == ["0.300", "±0.010"] and "scheme_1 k=16" in rows
@@ -178,7 +181,7 @@ def searched(capacity: object, bounded: object, limit: object) -> dict[str, obje
     return {"capacity": capacity, "bounded": bounded, "first_limit": limit, **alone}
 
 
-def test_what_a_cell_bears_is_told_with_the_limit_it_meets_first_and_the_station_that_limits() -> None:
+def test_what_a_cell_bears_is_told_with_the_limit_it_meets_first_and_the_station_that_limits():
     limits = ["tpot_p95_s", "ttft_s", "tpot_p95_s and ttft_s", ""]
     table = summary(2).assign(**searched([7, 1200, 0, 64], [True, True, True, False], limits), uplink_queue=3.0)
     table = table.assign(limited_by=["uplink", "cloud", "cloud", ""], seeds_of_none=[0, 2, 3, 0])
@@ -200,7 +203,7 @@ def test_what_a_cell_bears_is_told_with_the_limit_it_meets_first_and_the_station
     )
 
 
-def test_why_none_is_borne_is_told_of_every_limit_that_fails() -> None:
+def test_why_none_is_borne_is_told_of_every_limit_that_fails():
     row = pd.Series({"answered": 0.75, "tpot_p95_s": 0.35, "ttft_s": np.nan})
     assert list(unmet(row, Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))) == [
         "only 0.75 of the requests are answered",
@@ -210,14 +213,7 @@ def test_why_none_is_borne_is_told_of_every_limit_that_fails() -> None:
     assert list(unmet(row, Objective({"tpot_p95_s": 0.35}))) == ["only 0.75 of the requests are answered"]
 
 
-def test_a_drafter_in_the_cloud_is_told_with_its_own_clock() -> None:
-    """Which is another than that of the edge, and by default of another size."""
-    told = stands_for([Cell.from_fields({"scheme": "colocated"})])
-    assert told.endswith("; drafting in the cloud, where a scheme does, as opt_125m on a100_80gb_sxm (roofline).")
-    assert "in the cloud" not in stands_for([Cell()])
-
-
-def test_a_curve_shown_mostly_before_its_threshold_settled_is_said_to_be() -> None:
+def test_a_curve_shown_mostly_before_its_threshold_settled_is_said_to_be():
     told = summary(3).assign(unsettled_share=[np.nan, np.nan, 0.83, 0.83, 0.4, 0.9])
     assert unsettled(told) == [
         "scheme_1 k=16: 83% of its tokens were drafted before its threshold settled (unsettled_share)",
@@ -226,16 +222,7 @@ def test_a_curve_shown_mostly_before_its_threshold_settled_is_said_to_be() -> No
     assert not unsettled(told.assign(unsettled_share=0.2)) and not unsettled(summary(3))
 
 
-def test_costs_tell_bits_a_draft_and_the_speedup_and_the_objective_only_where_there_are_any() -> None:
-    plain = summary(2).assign(payload_bits_per_draft=60.0, slo_attainment=np.nan)
-    assert "a draft" in costs(plain) and not {"speed-up", "SLO met"} & set(costs(plain).splitlines()[-4].split("  "))
-    told = costs(plain.assign(speedup=[1.0, 1.0, 0.8, 1.25], slo_attainment=0.75, goodput_tokens_per_s=12.0))
-    rows = {line[:8]: line.split() for line in told.splitlines() if line.startswith("scheme_")}
-    assert rows["scheme_1"][-3:] == ["0.800..1.25", "0.750", "12.0"]
-    assert "speed-up over cloud_only" in " ".join(told.split()) and "met the objective" in " ".join(told.split())
-
-
-def test_a_report_tells_the_speedup_with_the_ends_of_its_interval() -> None:
+def test_a_report_tells_the_speedup_with_the_ends_of_its_interval():
     told = summary(2).assign(speedup=[1.0, 1.0, 0.8, 1.25], speedup_low=[np.nan] * 2 + [0.7, 1.1], speedup_high=1.5)
     table = results(told, AXIS, [])
     place = [column.key for column in table.columns].index("speedup")

@@ -19,7 +19,7 @@ def run(quiet: bool, clock: Iterator[float] | None = None) -> None:
             progress(done, 200, "k_sqs")
 
 
-def test_without_a_terminal_it_is_a_line_each_half_minute(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_it_is_a_line_each_half_minute(capsys):
     seconds = iter([0.0, *map(float, range(201))])  # the first word asks for the start too
     run(quiet=False, clock=seconds)
     text = capsys.readouterr()
@@ -31,7 +31,7 @@ def test_without_a_terminal_it_is_a_line_each_half_minute(capsys: pytest.Capture
     ]
 
 
-def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys):
     times = iter([0.0, 0.0, 1.0, 1.0, 41.0])
     with ProgressBar(quiet=False, clock=lambda: next(times)) as progress:
         progress(0, 100, "")
@@ -40,7 +40,7 @@ def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys: pytest.Cap
     assert capsys.readouterr().err.splitlines()[-1] == " 60%  60 of 100, about 160 s left  k_sqs"
 
 
-def test_the_end_is_told_once_and_a_large_count_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_end_is_told_once_and_a_large_count_in_full(capsys):
     """The last cell's own word, and then its task's, each say that all is done."""
     with ProgressBar(quiet=False, clock=lambda: 0.0) as progress:
         for done, total in ((12345.678, 20000), (20000, 20000), (20000, 20000), (0, 4), (4, 4), (4, 4)):
@@ -53,7 +53,7 @@ def test_the_end_is_told_once_and_a_large_count_in_full(capsys: pytest.CaptureFi
     ]
 
 
-def test_what_begins_after_something_else_counts_its_own_time(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_begins_after_something_else_counts_its_own_time(capsys):
     """A sweep behind a search, traces behind a sweep."""
     times = iter([0.0, 0.0, 600.0, 600.0, 600.0, 640.0, 700.0, 700.0, 700.0, 700.0])
     with ProgressBar(quiet=False, clock=lambda: next(times)) as progress:
@@ -72,28 +72,23 @@ def test_what_begins_after_something_else_counts_its_own_time(capsys: pytest.Cap
     ]
 
 
-def test_on_a_terminal_it_is_one_bar_with_the_time_left(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_on_a_terminal_it_is_one_bar_with_the_time_left(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     run(quiet=False)
     text = capsys.readouterr().err
     assert "\n" not in text.strip("\n") and "k_sqs" in text and "200/200" in text and "<" in text
 
 
-def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_is_quiet_but_for_a_cell_that_fails(capsys):
     run(quiet=True)
     assert capsys.readouterr().err == ""
-
-
-def test_a_cell_that_fails_is_told_when_quiet_too(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressBar(quiet=True) as progress:
         progress.failed("a.yaml failed:\nwhy")
     assert capsys.readouterr().err == "sqsim: a.yaml failed: why\n"
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_from_within_a_cell_it_is_told_how_far_it_is(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_within_a_cell_it_is_told_how_far_it_is(workers, monkeypatch):
     """With one process and with two some words come between whole cells, with the rounds that were closed a second."""
     monkeypatch.setattr("simulator.sweeps.worker_pools.LOOK_S", 0.01)
     monkeypatch.setattr("simulator.sweeps.meter.REPORT_S", 0.02)  # in this process
@@ -107,7 +102,7 @@ def test_from_within_a_cell_it_is_told_how_far_it_is(workers: int, monkeypatch: 
     assert any("k_sqs, " in label and label.endswith(" rounds/s") for _, label in within)
 
 
-def test_the_time_of_what_follows_a_part_is_told_beside_that_of_the_part(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_time_of_what_follows_a_part_is_told_beside_that_of_the_part(capsys):
     now = [0.0]
     with ProgressBar(quiet=False, clock=lambda: now[0]) as progress:
         progress.then("tuning", 3.0)
@@ -120,7 +115,7 @@ def test_the_time_of_what_follows_a_part_is_told_beside_that_of_the_part(capsys:
     )
 
 
-def test_a_cell_counts_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cell_counts_by_its_work(capsys):
     """A short cell, one nine times as long, and one of the same tokens, timed only."""
     short, long = (cell("k_sqs", workload={"kind": "closed", "requests": n, "output_tokens": 4}) for n in (1, 9))
     again = long.with_({"uplink.rate.bps": 1e5})
@@ -133,7 +128,7 @@ def test_a_cell_counts_by_its_work(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines == pytest.approx([0.2, 1.1, 2.0])
 
 
-def test_a_share_that_is_estimated_lower_than_before_begins_nothing_anew(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_share_that_is_estimated_lower_than_before_begins_nothing_anew(capsys):
     seconds = iter(float(each) for each in (0, 0, 50, 50, 51, 51, 100, 100))
     with ProgressBar(quiet=False, clock=lambda: next(seconds)) as progress:
         progress.then("", 2.0)

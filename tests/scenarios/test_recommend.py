@@ -13,16 +13,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typed_command import Typed
 
 import simulator
 import simulator.tuning.racing
 from kinds import ConfigError
 from kinds.tunable import tunables
-from scenarios.command.recommend import recommend, recommending
-from scenarios.command.recommend.recommend import LOOKS, QUICK_SETTINGS, SETTINGS, untimed
+from scenarios.command.recommend import recommending, tried_schemes
 from scenarios.command.recommend.recommending import ShownSeeds, _measured_again
-from scenarios.command.recommend.tried_schemes import BASE, LOSSY, SCHEMES, at_an_end, candidates, without
+from scenarios.command.recommend.tried_schemes import (
+    BASE,
+    LOOKS,
+    LOSSY,
+    QUICK_SETTINGS,
+    SCHEMES,
+    SETTINGS,
+    at_an_end,
+    candidates,
+    untimed,
+    without,
+)
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 from simulator.tuning.alternatives import Alternatives
@@ -58,7 +67,7 @@ def fields_of(kind: str, places: Sequence[Alternatives]) -> Mapping[str, Sequenc
     return place.values
 
 
-def test_each_scheme_is_tried_over_all_that_it_declares_its_own_setting_first() -> None:
+def test_each_scheme_is_tried_over_all_that_it_declares_about_two_hundred_settings_as_many_of_each_kind():
     places = tried()
     assert [place.cell.scheme.kind for place in places] == [scheme["kind"] for scheme in SCHEMES]
     assert not {str(scheme["kind"]) for scheme in LOSSY} & {place.cell.scheme.kind for place in places}
@@ -70,9 +79,6 @@ def test_each_scheme_is_tried_over_all_that_it_declares_its_own_setting_first() 
     cells = sampled(tried({"models.pair": {"kind": "synthetic", "size": 20}}), SETTINGS)
     ks = {cell.scheme.k for cell in cells if cell.scheme.kind == "k_sqs"}
     assert ks == {1, 2, 4, 8, 16}, "no more tokens are kept than there are"
-
-
-def test_about_two_hundred_settings_start_as_many_of_each_kind_as_it_has_or_of_any_other() -> None:
     places = tried()
     counts = Counter(cell.scheme.kind for cell in sampled(places, SETTINGS))
     assert 190 <= counts.total() <= SETTINGS and counts["cloud_only"] == 1 and counts["coupled"] == 6
@@ -81,7 +87,7 @@ def test_about_two_hundred_settings_start_as_many_of_each_kind_as_it_has_or_of_a
     assert sum(map(len, few)) <= QUICK_SETTINGS and all(few) and [len(each) for each in samples(places, 1)] == [1] * 8
 
 
-def test_what_is_set_is_tried_with_that_value_alone_and_what_has_an_axis_with_its_values() -> None:
+def test_what_is_set_is_tried_with_that_value_alone_and_what_has_an_axis_with_its_values():
     places = tried({"scheme.k": 7}, {"scheme.max_drafts": [2, 6]})
     assert fields_of("k_sqs", places) == {
         "scheme.max_drafts": [2, 6],
@@ -97,7 +103,7 @@ def test_what_is_set_is_tried_with_that_value_alone_and_what_has_an_axis_with_it
         tried({"scheme.kk": 1})
 
 
-def test_an_axis_of_parts_or_of_several_fields_makes_places_of_its_values() -> None:
+def test_an_axis_of_parts_or_of_several_fields_makes_places_of_its_values():
     places = tried(axes={"scheme": ["cloud_only", "coupled"], "uplink.loss": ["none", {"kind": "bernoulli"}]})
     assert [(place.cell.scheme.kind, place.cell.uplink.loss.kind) for place in places] == [
         ("cloud_only", "none"), ("cloud_only", "bernoulli"), ("coupled", "none"), ("coupled", "bernoulli"),
@@ -117,11 +123,11 @@ def test_an_axis_of_parts_or_of_several_fields_makes_places_of_its_values() -> N
         ({"models.pair", "scheme"}, False),
     ],
 )
-def test_drafting_in_the_cloud_is_not_tried_by_a_clock_that_nobody_gave(given: set[str], left_out: bool) -> None:
+def test_drafting_in_the_cloud_is_not_tried_by_a_clock_that_nobody_gave(given, left_out):
     assert bool(untimed([place.cell for place in tried()], given)) == left_out
 
 
-def test_a_best_at_an_end_of_what_was_tried_is_told_unless_there_is_nothing_beyond() -> None:
+def test_a_best_at_an_end_of_what_was_tried_is_told_unless_there_is_nothing_beyond():
     (place,) = tried(axes={"scheme": ["k_sqs"], "scheme.resolution": [100]})
     at_end = {"scheme.k": 32, "scheme.resolution": 100, "scheme.max_drafts": 1}
     best = place.at({path: at_end[path] for path in place.fields})
@@ -156,7 +162,7 @@ def few(number: int) -> list[Cell]:
     return settings_of(FEW | {"scheme.k": range(2, 2 + number)})
 
 
-def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough() -> None:
+def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough():
     settings = few(6)
     table = Table(settings, [1.0, 1.001, 2.0, 3.0, 4.0, 5.0])
     (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
@@ -171,7 +177,7 @@ def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough() 
     assert group.leader == 5, "more is better where the metric says so"
 
 
-def test_who_leaves_requests_unanswered_or_departs_in_distribution_is_out_and_nobody_at_all_is_an_error() -> None:
+def test_who_leaves_requests_unanswered_or_departs_in_distribution_is_out_and_nobody_at_all_is_an_error():
     settings = few(3)
     table = Table(settings, [1.0, 0.1, 0.1], answered={1: 0.5}, tv_output={2: 0.1})
     (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
@@ -183,13 +189,13 @@ def test_who_leaves_requests_unanswered_or_departs_in_distribution_is_out_and_no
 
 
 @pytest.mark.parametrize(("cells", "raced", "seeds"), [(500, 6, 12), (50, 6, 8), (24, 3, 8), (1, 1, 3)])
-def test_a_race_keeps_to_its_time(cells: int, raced: int, seeds: int) -> None:
+def test_a_race_keeps_to_its_time(cells, raced, seeds):
     """6 settings that differ by nothing would race to the last seed, had they the time for so many cells."""
     settings, now = few(6), [0.0]
     table = Table(settings, [1.0] * 6)
     done: set[str] = set()
 
-    def trying(asked: Sequence[Cell], what: str) -> Mapping[str, Row]:
+    def trying(asked, what):
         now[0] += len({cell.id for cell in asked} - done)
         done.update(cell.id for cell in asked)
         return table(asked, what)
@@ -203,7 +209,7 @@ def test_a_race_keeps_to_its_time(cells: int, raced: int, seeds: int) -> None:
     assert ("time is up" in group.ended) == (seeds < 12 and raced > 1) and now[0] <= max(cells, 8)
 
 
-def test_what_is_next_to_the_best_of_a_sample_enters_on_seeds_of_its_own() -> None:
+def test_what_is_next_to_the_best_of_a_sample_enters_on_seeds_of_its_own():
     """The cost falls with k towards 9, which the first sample of 3 in 10 does not have."""
     places = tried(axes=FEW | {"scheme.k": range(2, 12)})
     everything = sampled(places, SETTINGS)
@@ -221,9 +227,7 @@ def test_what_is_next_to_the_best_of_a_sample_enters_on_seeds_of_its_own() -> No
     assert group.settings[group.leader].scheme.k == 9
 
 
-def test_the_false_alarms_of_a_race_are_shared_by_all_that_enter_it_the_found_ones_too(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_false_alarms_of_a_race_are_shared_by_all_that_enter_it_the_found_ones_too(monkeypatch):
     counted: list[int] = []
     plain = simulator.tuning.racing.Race
     monkeypatch.setattr(
@@ -238,7 +242,7 @@ def test_the_false_alarms_of_a_race_are_shared_by_all_that_enter_it_the_found_on
 
 
 @pytest.mark.parametrize(("cell_s", "seeds"), [(0.1, 8), (5.0, 6), (100.0, 2)])
-def test_what_is_shown_keeps_to_the_same_time(cell_s: float, seeds: int) -> None:
+def test_what_is_shown_keeps_to_the_same_time(cell_s, seeds):
     """Two cells a seed, and a minute: two seeds in any case, then no seed that would end after the minute."""
     now = [0.0]
     shown = ShownSeeds(few(2), 8, TimeLimit(1.0, 0, now=lambda: now[0]))
@@ -251,12 +255,12 @@ def test_what_is_shown_keeps_to_the_same_time(cell_s: float, seeds: int) -> None
     assert now[0] <= 60 or seeds == 2
 
 
-def test_a_race_leaves_time_for_what_is_shown_and_that_takes_half_at_most() -> None:
+def test_a_race_leaves_time_for_what_is_shown_and_that_takes_half_at_most():
     assert TimeLimit(1.0, 10, now=lambda: 0.0, cost_s=1.0).cells == 50
     assert TimeLimit(1.0, 1000, now=lambda: 0.0, cost_s=1.0).cells == 30
 
 
-def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again() -> None:
+def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again():
     settings = [*few(2), *settings_of({"scheme": ["cloud_only", "coupled", "half_dense"], "scheme.max_drafts": [2]})]
     table = Table(settings, [1.0, 1.1, 1.15, 1.5, 40.0])
     (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
@@ -267,20 +271,16 @@ def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again() -> None:
     assert far.size == pytest.approx(39, rel=0.05) and far.low > 30 and far.n == LOOKS[0]
 
 
-def test_a_race_that_was_cut_is_headed_tentative_and_says_what_more_minutes_would_do(typed: Typed) -> None:
-    status, out, err = typed("recommend", *TINY, "--minutes=0.0001")
-    assert status == 0, err
+def test_a_race_that_was_cut_is_headed_tentative_and_says_what_more_minutes_would_do(done):
+    out = done("recommend", *TINY, "--minutes=0.0001")
     heading = " ".join(out.split("The best of each kind")[0].split())
     assert heading.startswith("Tentative, time was up: ") and "2 of 3 settings raced" in heading
     assert "--minutes 1 would race all 3 on at least 6 seeds." in heading and "Answer: tentative: use " in out
 
 
-def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_its_subject(
-    typed: Typed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recommend, "LOOKS", (3,))
-    status, out, err = typed("recommend", *TINY)
-    assert status == 0, err
+def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_its_subject(done, monkeypatch):
+    monkeypatch.setattr(tried_schemes, "LOOKS", (3,))
+    out = done("recommend", *TINY)
     margin = pd.read_csv("results/recommend/chosen_and_fixed.csv")["margin"].iloc[1]
     answer = " ".join(out.split("Answer: ")[1].split())
     assert f". The next kind, {'k_sqs' if 'use cloud_only' in answer else 'cloud_only'}" in answer
@@ -290,12 +290,9 @@ def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_i
     assert re.search(rf"{abs(100 * margin):.1f}%|{abs(100 * margin):.0f}%", clause)
 
 
-def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
-    typed: Typed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recommend, "LOOKS", (3, 5))
-    status, text, err = typed("recommend", *TINY)
-    assert status == 0, err
+def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(typed, done, monkeypatch):
+    monkeypatch.setattr(tried_schemes, "LOOKS", (3, 5))
+    text = done("recommend", *TINY)
     out = Path("results/recommend")
     assert "Answer: use " in text and "Race: 3 settings" in text and "Trust: " in text and "Assumed: 1 device" in text
     assert {path.name for path in (out / "figures").iterdir()} == {"recommendation.svg", "recommendation.png"}
@@ -309,15 +306,14 @@ def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(
     assert found["line"].startswith("Answer: use ") and found["comparisons"][0]["n"] == 3
     monkeypatch.setattr(simulator.sweeps.worker, "_outcome", None)  # nothing is simulated again
     monkeypatch.setattr(recommending, "draw_all", lambda *_: [])
-    status, again, err = typed("recommend", *TINY)
-    assert status == 0 and text.startswith(again.strip()), err
+    assert text.startswith(done("recommend", *TINY).strip())
     refused = typed("recommend", *TINY, "--metric=tokens_per_s")
     assert refused[0] == 2 and "holds other results" in refused[2]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kinds", [["cloud_only", "coupled", "k_sqs", "dense"], ["k_sqs", "c_sqs"]])
-def test_the_race_finds_what_all_settings_on_all_seeds_find(kinds: list[str]) -> None:
+def test_the_race_finds_what_all_settings_on_all_seeds_find(kinds):
     """Every cell simulated, once: the leader is the exhaustive best, or as near to it as the race says."""
     axes = {"scheme": kinds, "scheme.k": [4, 16], "scheme.resolution": [25, 100], "scheme.max_drafts": [2, 5]}
     settings = sampled(tried({"models.pair": "synthetic", "workload.output_tokens": 24}, axes), SETTINGS)
@@ -327,7 +323,7 @@ def test_the_race_finds_what_all_settings_on_all_seeds_find(kinds: list[str]) ->
     rows = every[["latency_per_token_s", "answered", "tv_output"]].to_dict("index")
     requested: set[str] = set()
 
-    def trying(cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
+    def trying(cells, what):
         requested.update(cell.id for cell in cells)
         return rows
 

@@ -44,7 +44,7 @@ def table() -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("curve", CURVES)
-def test_a_curve_is_the_mean_over_all_its_drafts_whatever_their_cell_and_position(curve: str) -> None:
+def test_a_curve_is_the_mean_over_all_its_drafts_whatever_their_cell_and_position(curve):
     rows = table()
     found = Rejections(rows[(rows["curve"] == curve) & (rows["verified_drafts"] > 0)])
     pooled = np.concatenate([drafts(curve, seed, position) for seed in (1, 2, 3) for position in (1, 2)])
@@ -60,7 +60,7 @@ def test_a_curve_is_the_mean_over_all_its_drafts_whatever_their_cell_and_positio
     assert found.farthest == pytest.approx(rows.loc[rows["curve"] == curve, "rejections_z"].abs().max())
 
 
-def test_the_parts_of_the_slack_add_up_to_it() -> None:
+def test_the_parts_of_the_slack_add_up_to_it():
     """Where the bound is its three terms."""
     rows = table()
     rows["rejection_bound"] = rows["tv_mismatch"] + rows["dropped_mass"] + rows["covering_bound"]
@@ -69,7 +69,7 @@ def test_the_parts_of_the_slack_add_up_to_it() -> None:
         assert found.triangle + found.overlap + found.covering == pytest.approx(found.bound - found.expected)
 
 
-def test_what_is_reported() -> None:
+def test_what_is_reported_and_nothing_of_nothing():
     row = dict(zip(COLUMNS, (0.25, 0.3, 0.2, 0.5, 0.01, 122.0, 0.45, 122.7), strict=True))
     one = {"curve": "dense", "cell": "a", "verified_drafts": 1500, "rejections_z": -2.5, "rejections_sd": 3.0}
     rows = pd.DataFrame([row | one, row | one | {"cell": "b", "rejections_z": 0.5, "verified_drafts": 500}])
@@ -77,14 +77,11 @@ def test_what_is_reported() -> None:
     assert slack.report(rows, None).endswith(": dense 122 = 0.35 + 0.06 + 122")
     assert "at most 2.5 sd in each of 2 cells, 1.4 over all seeds of a curve" in martingale.report(rows, None)
     assert martingale.report(rows, None).endswith("asserted of 2,000 drafts")
-
-
-def test_nothing_is_reported_of_nothing() -> None:
     rows = table()[lambda rows: rows["position"] == 3]
     assert beside_bound.report(rows, None) == slack.report(rows, None) == martingale.report(rows, None) == ""
 
 
-def test_an_answer_is_of_the_first_and_the_last_position_that_was_reached_and_of_the_loosest_term() -> None:
+def test_an_answer_is_of_the_first_and_the_last_position_that_was_reached_and_of_the_loosest_term():
     reached = table().query("verified_drafts > 0")
     first, last = ([Rejections(rows) for _, rows in at.groupby("curve")] for _, at in reached.groupby("position"))
     line = how_often.report(table(), None)

@@ -33,7 +33,7 @@ def table() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_the_best_lossless_is_held_against_the_papers_scheme() -> None:
+def test_the_best_lossless_is_held_against_the_papers_scheme():
     assert best_against.report(table(), AXIS) == (
         "latency per token of the best lossless over that of k_sqs, at most 0.5? uplink delay 5 ms: 0.075 at 1 kbit/s "
         "(cloud_only): yes, 0.2 at 10 kbit/s (cloud_only): yes | uplink delay 300 ms: 0.26 at 1 kbit/s (cloud_only): "
@@ -49,28 +49,22 @@ def test_the_best_lossless_is_held_against_the_papers_scheme() -> None:
 
 @pytest.mark.parametrize(("mean", "half", "found"), [(0.4, 0.08, True), (0.6, 0.09, False), (0.45, 0.09, None),
                                                      (0.5, math.nan, True)])  # fmt: skip
-def test_a_share_is_within_a_limit_that_its_interval_leaves_out(mean: float, half: float, found: bool | None) -> None:
+def test_a_share_is_within_a_limit_that_its_interval_leaves_out(mean, half, found):
     assert within(Difference("latency_s", Interval(math.log(mean), half / mean, 3)), 0.5) is found
 
 
-def test_the_table_of_winners_has_a_row_a_rate_and_a_column_a_delay() -> None:
+def test_the_table_of_winners_has_a_row_a_rate_and_a_column_a_delay_and_marks_what_is_not_clear():
     lines = winners("winners").printed(table()).splitlines()
     assert re.split("  +", lines[-3]) == ["uplink rate", "uplink delay 5 ms", "uplink delay 300 ms"]
     assert re.split("  +", lines[-2]) == ["1 kbit/s", "cloud_only 450 ms, 70%", "cloud_only 1.95 s, 35%"]
     rows = winners("winners", ["cloud_only"]).rows(table())
     assert list(rows["lowest"]) == ["coupled"] * 4 and list(rows["next"]) == ["k_sqs"] * 4
     assert winners("winners").printed(table().drop(columns=DELAY)) == ""
-
-
-def test_a_rate_at_which_nothing_ended_leaves_its_own_place_empty() -> None:
     cells = table()
     cells.loc[(cells[AXIS] == 1e3) & (cells[DELAY] < 0.1), "latency_per_token_s"] = float("nan")
     first, second = winners("winners").printed(cells).splitlines()[-2:]
     assert re.split("  +", first) == ["1 kbit/s", "-", "cloud_only 1.95 s, 35%"]
     assert re.split("  +", second)[:2] == ["10 kbit/s", "cloud_only 300 ms, 67%"]
-
-
-def test_a_winner_that_the_seeds_cannot_tell_is_marked() -> None:
     cells = table()
     close = (cells["scheme.kind"] == "cloud_only") & (cells["seed"] == 1)
     cells.loc[close, "latency_per_token_s"] *= 3.5
@@ -78,7 +72,7 @@ def test_a_winner_that_the_seeds_cannot_tell_is_marked() -> None:
     assert "coupled" in winners("winners").rows(cells)["not_distinguishable"].iloc[0]
 
 
-def test_bits_both_ways_are_reported_from_the_least_to_the_most_over_links() -> None:
+def test_bits_both_ways_are_reported_from_the_least_to_the_most_over_links():
     lines = printed_on_air(table()).splitlines()
     (of_coupled,) = (line for line in lines if line.startswith("coupled"))
     assert of_coupled.split() == ["coupled", "60.0..100", "10.0", "2,000..11,000", "200"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +33,7 @@ SMALL = Scenario(
 )
 
 
-def test_cells_are_the_grid_times_the_seeds_from_the_one_that_is_set_on_and_a_pinned_axis_is_said() -> None:
+def test_cells_are_the_grid_times_the_seeds_from_the_one_that_is_set_on_and_a_pinned_axis_is_said():
     plan = plan_of(SMALL, Changes())
     assert len(plan.cells) == 2 * 2 * 3 and {cell.seed for cell in plan.cells} == {0, 1, 2} and not plan.notes
     assert {cell.seed for cell in plan_of(SMALL, Changes(settings={"seed": 10}, seeds=2)).cells} == {10, 11}
@@ -42,22 +41,23 @@ def test_cells_are_the_grid_times_the_seeds_from_the_one_that_is_set_on_and_a_pi
     assert {cell.scheme.kind for cell in pinned.cells} == {"c_sqs"} and len(pinned.notes) == 1
 
 
-def test_quick_has_its_own_base_grid_and_seeds_and_the_user_has_the_last_word() -> None:
+def test_quick_has_its_own_base_grid_and_seeds_and_the_user_has_the_last_word():
     quick = plan_of(SMALL, Changes(quick=True)).cells
     assert len(quick) == 2 * 1 * 2 and {cell.workload.requests for cell in quick} == {1}
     mine = plan_of(SMALL, Changes(quick=True, settings={"workload.requests": 5}, grid={"seed": [7]})).cells
     assert {(cell.workload.requests, cell.seed) for cell in mine} == {(5, 7)}
+    for settings, size in (({"models.pair.kind": "synthetic"}, 32), ({"models.pair": {"kind": "synthetic"}}, 256)):
+        plan = plan_of(SMALL, Changes(settings=settings))
+        assert {cell.models.pair.vocabulary for cell in plan.cells} == {size}
 
 
-def test_what_is_not_counted_and_who_knows_too_much_is_said() -> None:
+def test_what_is_not_counted_who_knows_too_much_and_who_sends_one_token_is_said():
     settings = {"workload.requests": 3, "workload.learning_requests": 2, "scheme": "oracle"}
     learning, limit = plan_of(SMALL, Changes(settings=settings)).warnings
     assert learning.startswith("workload.learning_requests = 2: ") and "not counted" in learning
     assert limit.startswith("scheme oracle: ") and limit.endswith("which no edge can: a limit")
 
-
-def test_schemes_that_send_distributions_of_one_token_are_said() -> None:
-    def warnings(temperature: float) -> Sequence[str]:
+    def warnings(temperature):
         grid = {"scheme": ["k_sqs", "coupled", "dense"]}
         return plan_of(SMALL, Changes(settings={"models.temperature": temperature}, grid=grid)).warnings
 
@@ -67,13 +67,7 @@ def test_schemes_that_send_distributions_of_one_token_are_said() -> None:
     assert warnings(0.1) == []
 
 
-def test_a_users_kind_keeps_the_bases_fields_and_a_mapping_replaces_them() -> None:
-    for settings, size in (({"models.pair.kind": "synthetic"}, 32), ({"models.pair": {"kind": "synthetic"}}, 256)):
-        plan = plan_of(SMALL, Changes(settings=settings))
-        assert {cell.models.pair.vocabulary for cell in plan.cells} == {size}
-
-
-def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so() -> None:
+def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so():
     for changes, text in (
         (Changes(settings={"uplink.rate": {"kind": "mahimahi"}}), "--set uplink.rate replaces the axis"),
         (Changes(settings={"uplink": "satellite_leo.uplink"}), "--set pins the axis"),
@@ -88,9 +82,7 @@ def test_a_part_that_has_no_such_field_any_more_replaces_the_axis_and_says_so() 
         plan_of(SMALL, Changes(settings={"uplink.rate": {"kind": "mahimahi"}}, grid={"uplink.rate.bps": [1e3]}))
 
 
-def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_without_effect_are_said(
-    tmp_path: Path,
-) -> None:
+def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_without_effect_are_said(tmp_path):
     (tmp_path / "mine.py").write_text("x = 1\n")
     (text,) = plan_of(SMALL, Changes(imports=(tmp_path / "mine.py",))).warnings
     assert "mine.py: registers nothing" in text
@@ -104,9 +96,7 @@ def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_wit
     assert not plan_of(SMALL, Changes(settings={"scheme": flat})).warnings
 
 
-def test_the_first_pair_that_this_machine_has_is_the_default_and_the_others_are_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_first_pair_that_this_machine_has_and_that_has_the_typed_fields_is_the_default(monkeypatch):
     two = replace(SMALL, base={}, pairs=("smollm2", "sotu"))
     monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: "the verifier is not installed"))
     plan = plan_of(two, Changes())
@@ -118,11 +108,6 @@ def test_the_first_pair_that_this_machine_has_is_the_default_and_the_others_are_
     monkeypatch.setattr(SmolLM2, "context_tokens", 8_192)
     plan = plan_of(two, Changes())
     assert {cell.models.pair.kind for cell in plan.cells} == {"smollm2"} and not plan.warnings
-
-
-def test_a_field_of_the_pair_that_is_typed_keeps_the_first_pair_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    two = replace(SMALL, base={}, pairs=("smollm2", "sotu"))
-    monkeypatch.setattr(SmolLM2, "available", classmethod(lambda cls: None))
     prompts = {"models.pair.prompts": [str(path) for path in sorted(LANGUAGES.iterdir())[:2]]}
     for changes, kind in (
         (Changes(grid=prompts), "smollm2"),
@@ -133,7 +118,7 @@ def test_a_field_of_the_pair_that_is_typed_keeps_the_first_pair_that_has_it(monk
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_scenario_holds_together(name: str) -> None:
+def test_every_scenario_holds_together(name):
     found = scenario(name)
     assert outline(name) == (found.minutes, found.summary)
     pair: dict[str, object] = {"models.pair": "sotu" if "models.pair.prompts" in found.grid else "synthetic"}
@@ -156,7 +141,7 @@ def test_every_scenario_holds_together(name: str) -> None:
         assert len({cell.id for cell in plan.cells}) == len(plan.cells) > 0
 
 
-def test_the_main_scenario_asks_what_it_should() -> None:
+def test_the_main_scenario_asks_what_it_should():
     found = scenario("latency_vs_bandwidth")
     rates = [float(str(rate)) for rate in found.grid["uplink.rate.bps"]]
     assert len(rates) >= 9 and min(rates) == 1e3 and max(rates) == 1e7 and found.seeds == 8
@@ -169,11 +154,11 @@ def test_the_main_scenario_asks_what_it_should() -> None:
     assert each * found.seeds <= prompts
 
 
-def test_what_a_user_types_is_nobodys_to_choose() -> None:
+def test_what_a_user_types_is_nobodys_to_choose():
     choosing = replace(SMALL, tune=Tune({"scheme.resolution": "all at one"}))
 
-    def open_(**changes: object) -> set[str]:
-        plan = plan_of(choosing, Changes(**changes))  # type: ignore[arg-type]
+    def open_(**changes):
+        plan = plan_of(choosing, Changes(**changes))
         places = [] if plan.tune is None else Choosing(plan.cells, plan.tune).places
         return {path for place in places for path in place.fields}
 
@@ -183,12 +168,7 @@ def test_what_a_user_types_is_nobodys_to_choose() -> None:
     assert open_(settings={"scheme": {"kind": "k_sqs", "k": 3, "max_drafts": 2}}) == set()
 
 
-def test_a_figure_that_is_not_there_is_told_before_anything_runs() -> None:
-    with pytest.raises(ConfigError, match="figure = 'heat': must be one of latency"):
-        plan_of(replace(SMALL, figures=("heat",)), Changes())
-
-
-def test_an_objective_is_set_like_a_field_and_only_where_there_is_one() -> None:
+def test_an_objective_is_set_like_a_field_only_where_there_is_one_and_a_figure_must_be_there():
     searching = replace(SMALL, objective=Objective({"tpot_p95_s": 0.1, "ttft_s": 1.0}))
     plan = plan_of(searching, Changes(settings={"objective.tpot_p95_s": "50ms"}))
     assert plan.objective == Objective({"tpot_p95_s": 0.05, "ttft_s": 1.0}) and len(plan.cells) == 12
@@ -200,3 +180,5 @@ def test_an_objective_is_set_like_a_field_and_only_where_there_is_one() -> None:
         plan_of(searching, Changes(settings={"objective.ttft_s": -1.0}))
     with pytest.raises(ConfigError, match=r"objective\.ttft_s: no cell has such a field"):
         plan_of(SMALL, Changes(settings={"objective.ttft_s": 1.0}))
+    with pytest.raises(ConfigError, match="figure = 'heat': must be one of latency"):
+        plan_of(replace(SMALL, figures=("heat",)), Changes())

@@ -2,98 +2,100 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-from collections.abc import Generator, Iterator, Mapping
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from typed_command import Typed
+from typed_command import SMALL
 
-import scenarios.command.run.searching
 import simulator.run
 import simulator.sweeps.sweep
 import simulator.sweeps.worker_pools
-from scenarios.command.recommend import recommend, recommending
+from scenarios.command.cli import main
+from scenarios.command.recommend import recommending, tried_schemes
+from scenarios.command.run import searching
 from simulator.cell.cell import Cell
 from simulator.run import simulate
 from simulator.sweeps import worker
-from simulator.sweeps.worker_pools import R, Work
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 CLOUD_ONLY = ("--set=scheme=cloud_only", "--set=cloud.token_budget=512")
 """A scheme that has nothing to choose for itself."""
+CAPACITY = (
+    "run", "capacity", "--quick", *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100", "--seeds=1",
+    "--quiet", *SMALL,
+)  # fmt: skip
+BOTH = (*CAPACITY, "--grid=uplink.rate.bps=1e6,inf")
+"""A search in two settings."""
+TABLES = ("tried.csv", "capacity.csv", "cells.csv", "requests.parquet")
 
 
-def test_a_search_writes_what_it_found_and_tried_and_is_read_back(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = (*small, *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100")
-    command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--quiet")
-    status, out, err = typed(*command, "--out=found")
-    assert status == 0, err
-    capacity = pd.read_csv(tmp_path / "found" / "capacity.csv")
-    tried = pd.read_csv(tmp_path / "found" / "tried.csv")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The search in both, which nothing interrupted: its folder, and what was printed of results in `found`."""
+    folder, stdout = tmp_path_factory.mktemp("searched"), io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(stdout), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scenarios.command.run.finished_run.draw_all", lambda *_: iter(()))
+        assert main((*BOTH, "--out=found")) == 0
+    return folder / "found", stdout.getvalue()
+
+
+def test_a_search_writes_what_it_found_and_tried_and_is_read_back(whole, typed, refused, tmp_path, monkeypatch):
+    capacity, tried, swept = (pd.read_csv(whole[0] / f"{name}.csv") for name in ("capacity", "tried", "cells"))
     tried, relieved = tried[tried["relieved"].isna()], tried[tried["relieved"].notna()]
     for _, row in capacity.iterrows():
         mine = tried[tried["uplink.rate.bps"] == row["uplink.rate.bps"]].set_index("workload.devices")["tpot_p95_s"]
         assert row["bounded"] and mine[row["capacity"]] <= 0.1 < mine[mine.index > row["capacity"]].min()
         assert row["limited_by"] == "cloud"
         twice = relieved[relieved["relieved"] == "cloud"]["workload.devices"].max()
-        assert twice == 2 * mine.index[mine > 0.1].min() and f"tpot_p95_s, {row['limited_by']}" in out
-        assert f"{row['capacity']:.0f}" in out
-    swept = pd.read_csv(tmp_path / "found" / "cells.csv")
+        assert twice == 2 * mine.index[mine > 0.1].min() and f"tpot_p95_s, {row['limited_by']}" in whole[1]
+        assert f"{row['capacity']:.0f}" in whole[1]
     assert swept["workload.devices"].tolist() == capacity["capacity"].clip(lower=1).tolist()
+    shutil.copytree(whole[0], tmp_path / "found")
     (tmp_path / "found" / "search.json").write_text("")
-    assert typed(*command, "--out=found") == (0, out, "")  # what was emptied is found again
-    monkeypatch.setattr(
-        scenarios.command.run.searching, "capacities", lambda missing, *_: iter(missing.items())
-    )  # none are
-    assert typed(*command, "--out=found") == (0, out, "")
-    status, out, err = typed(*command, "--out=found", "--set=objective.tpot_p95_s=0.2")
-    assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err
+    assert typed(*BOTH, "--out=found") == (0, whole[1], "")  # what was emptied is found again
+    monkeypatch.setattr(searching, "capacities", lambda missing, *_: iter(missing.items()))  # none are
+    assert typed(*BOTH, "--out=found") == (0, whole[1], "")
+    assert "--overwrite" in refused(*BOTH, "--out=found", "--set=objective.tpot_p95_s=0.2")
 
 
-def test_an_interrupted_search_goes_on_where_it_was(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = (*small, *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100")
-    command = ("run", "capacity", "--quick", *options, "--grid=uplink.rate.bps=1e6,inf", "--seeds=1", "--workers=1")
-    whole = typed(*command, "--out=whole", "--quiet")[1]
-    search, requested = scenarios.command.run.searching.capacities, []
+def test_an_interrupted_search_goes_on_where_it_was(whole, typed, tmp_path, monkeypatch):
+    search, requested = searching.capacities, []
 
-    def interrupted(settings: Mapping[int, object], *others: object) -> Iterator[object]:
+    def interrupted(settings, *others):
         requested.append(sorted(settings))
-        yield next(iter(search(settings, *others)))  # type: ignore[arg-type]
+        yield next(iter(search(settings, *others)))
         if len(requested) == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(scenarios.command.run.searching, "capacities", interrupted)
-    assert typed(*command, "--out=found", "--quiet")[0] == 130
-    status, out, err = typed(*command, "--out=found")
-    assert (status, out.replace("found/", "whole/")) == (0, whole) and "resumed" in err
+    monkeypatch.setattr(searching, "capacities", interrupted)
+    assert typed(*BOTH, "--out=found")[0] == 130
+    status, out, err = typed(*(word for word in BOTH if word != "--quiet"), "--out=found")
+    assert (status, out) == (0, whole[1]) and "resumed" in err
     assert requested == [[0, 1], [1]]
-    assert (tmp_path / "found" / "tried.csv").read_text() == (tmp_path / "whole" / "tried.csv").read_text()
+    assert (tmp_path / "found" / "tried.csv").read_text() == (whole[0] / "tried.csv").read_text()
 
 
-def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(
-    typed: Typed, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(typed, small, monkeypatch):
     requested: list[tuple[str, str]] = []
 
     class There:
         """Stands for a cluster."""
 
-        def __init__(self, _workers: int, cluster: str) -> None:
+        def __init__(self, _workers, cluster):
             self._address = cluster
 
-        def here(self, calls: int) -> bool:
+        def here(self, calls):
             return False
 
-        def size(self) -> int:
+        def size(self):
             return 1
 
-        def unordered(self, work: Work[R]) -> Generator[R, None, None]:
+        def unordered(self, work):
             requested.append((self._address, work.call.__name__))
             yield from (work.call(*each) for each in work.arguments)
 
@@ -113,11 +115,8 @@ TUNED = (
 )  # fmt: skip
 
 
-def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_are_searched(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path
-) -> None:
-    status, out, err = typed(*TUNED, *small, "--quiet", "--out=found")
-    assert status == 0, err
+def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_are_searched(done, small, tmp_path):
+    out = done(*TUNED, *small, "--quiet", "--out=found")
     trials, tried = (pd.read_csv(tmp_path / "found" / part / "tried.csv") for part in ("tuning", ""))
     tried = tried[tried["relieved"].isna()]
     assert trials["cell"].is_unique and tried["cell"].is_unique and set(trials["seed"]).isdisjoint(tried["seed"])
@@ -139,32 +138,24 @@ def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_ar
 
 
 @pytest.mark.slow
-def test_an_interrupted_search_keeps_what_schemes_chose(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_search_keeps_what_schemes_chose(typed, refused, small, tmp_path, monkeypatch):
     whole = typed(*TUNED, *small, "--out=whole", "--quiet")[1]
-    search, requested = scenarios.command.run.searching.capacities, []
+    search, requested = searching.capacities, []
 
-    def interrupted(places: Mapping[int, object], *others: object) -> Iterator[object]:
+    def interrupted(places, *others):
         requested.append(len(places))
         if len(requested) == 2:
             raise KeyboardInterrupt
-        yield from search(places, *others)  # type: ignore[arg-type]
+        yield from search(places, *others)
 
-    monkeypatch.setattr(scenarios.command.run.searching, "capacities", interrupted)
+    monkeypatch.setattr(searching, "capacities", interrupted)
     assert typed(*TUNED, *small, "--out=found", "--quiet")[0] == 130
     status, out, _ = typed(*TUNED, *small, "--out=found", "--quiet")
     assert (status, out.replace("found/", "whole/")) == (0, whole)
     assert requested[0] == 2 and requested[2] == 0  # the trials are not made again
-    status, out, err = typed(*TUNED, *small, "--out=found", "--quiet", "--set=objective.tpot_p95_s=0.2")
-    assert (status, out, err.count("\n")) == (2, "", 1) and "--overwrite" in err
+    assert "--overwrite" in refused(*TUNED, *small, "--out=found", "--quiet", "--set=objective.tpot_p95_s=0.2")
 
 
-CAPACITY = (
-    "run", "capacity", "--quick", "--set=scheme=cloud_only", "--set=cloud.token_budget=512",
-    "--set=cloud.batching=none", "--set=objective.ttft_s=100", "--seeds=1", "--quiet",
-)  # fmt: skip
-TWO = "--grid=uplink.rate.bps=1e6,inf"
 RECOMMEND = (
     "recommend", "--set=models.pair={kind: synthetic, size: 64, contexts: 8}", "--set=workload.requests=1",
     "--set=workload.output_tokens=6", "--set=workload.prompt_tokens=4", "--set=scheme.resolution=100",
@@ -184,64 +175,58 @@ class Stopping:
         if len(self.ids) == self._at:
             raise self._error
         self.ids.append(cell.id)
-        return simulate(cell, *others, **named)  # type: ignore[arg-type]
+        return simulate(cell, *others, **named)
 
 
-def test_a_search_goes_on_within_a_setting(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = typed(*CAPACITY, *small, TWO, "--out=whole")[1]
+def test_a_search_goes_on_within_a_setting(whole, typed, tmp_path, monkeypatch):
     first, rest = Stopping(3, KeyboardInterrupt()), Stopping(-1, KeyboardInterrupt())
     monkeypatch.setattr(simulator.run, "simulate", first)
-    status, _, err = typed(*CAPACITY, *small, TWO, "--out=found")
+    status, _, err = typed(*BOTH, "--out=found")
     assert status == 130 and err.startswith("sqsim: interrupted; 0 of 2 settings are found and kept in found, so is ")
-    assert "goes on from what was simulated" in typed(*CAPACITY, *small, TWO, "--out=found", "--dry-run")[1]
+    assert "goes on from what was simulated" in typed(*BOTH, "--out=found", "--dry-run")[1]
     monkeypatch.setattr(simulator.run, "simulate", rest)
-    status, out, _ = typed(*CAPACITY, *small, TWO, "--out=found")
-    assert (status, out.replace("found/", "whole/")) == (0, whole)
-    for name in ("tried.csv", "capacity.csv", "cells.csv", "requests.parquet"):
-        assert (tmp_path / "found" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert typed(*BOTH, "--out=found") == (0, whole[1], "")
+    for name in TABLES:
+        assert (tmp_path / "found" / name).read_bytes() == (whole[0] / name).read_bytes()
     assert len(first.ids) == 3 and not set(first.ids) & set(rest.ids)
     assert not (tmp_path / "found" / "searched").exists()
 
 
-def test_a_setting_that_fails_takes_no_other_along(
-    typed: Typed, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_setting_that_fails_takes_no_other_along(typed, tmp_path, monkeypatch):
     monkeypatch.setattr(simulator.run, "simulate", Stopping(0, ZeroDivisionError("by zero")))
-    status, out, err = typed(*CAPACITY, *small, "--set=uplink.rate.bps=1e6", "--out=alone")
+    status, out, err = typed(*CAPACITY, "--set=uplink.rate.bps=1e6", "--out=alone")
     assert (status, out, err.count("\n")) == (1, "", 1) and "by zero (test_searching.py:" in err
     one = Stopping(4, ZeroDivisionError("by zero"))
 
-    def once(cell: Cell, *others: object, **named: object) -> object:
+    def once(cell, *others, **named):
         if len(one.ids) == 4:
             one.ids.append("failed")
             raise ZeroDivisionError("by zero")
         return one(cell, *others, **named)
 
     monkeypatch.setattr(simulator.run, "simulate", once)
-    status, out, err = typed(*CAPACITY, *small, TWO, "--out=found")
+    status, out, err = typed(*BOTH, "--out=found")
     assert status == 1 and not out
     failed, last = err.splitlines()
     (file,) = (tmp_path / "found" / "failed").iterdir()
     assert failed.startswith(f"sqsim: found/failed/{file.name} failed: ZeroDivisionError: by zero")
     assert last.startswith("sqsim: 1 of 2 settings failed (ZeroDivisionError: by zero") and "kept in found" in last
     assert len(json.loads((tmp_path / "found" / "search.json").read_text())["found"]) == 1
-    assert typed(*CAPACITY, *small, TWO, "--out=found")[0] == 0
+    assert typed(*BOTH, "--out=found")[0] == 0
 
 
-def test_a_race_keeps_what_it_has_simulated(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recommend, "LOOKS", (3, 5))
+def test_a_race_keeps_what_it_has_simulated(typed, tmp_path, monkeypatch):
+    monkeypatch.setattr(tried_schemes, "LOOKS", (3, 5))
     monkeypatch.setattr(recommending, "KEEP_S", 0.0)
     outcome, done = worker._outcome, list[str]()
 
-    def interrupted(task: worker.Task, sent: worker.Sent, *others: object) -> worker.Outcome:
+    def interrupted(task, sent, *others):
         if len(done) == 4:
             kept = json.loads(Path("results/recommend/search.json").read_text())["tried"]
             assert set(kept) >= set(done[:3])  # as it would be left by a kill
             raise KeyboardInterrupt
         done.append(sent[0])
-        return outcome(task, sent, *others)  # type: ignore[arg-type]
+        return outcome(task, sent, *others)
 
     monkeypatch.setattr(worker, "_outcome", interrupted)
     status, _, err = typed(*RECOMMEND)
@@ -249,9 +234,9 @@ def test_a_race_keeps_what_it_has_simulated(typed: Typed, tmp_path: Path, monkey
     assert set(json.loads(Path("results/recommend/search.json").read_text())["tried"]) == set(done)
     before, again = set(done), list[str]()
 
-    def noted(task: worker.Task, sent: worker.Sent, *others: object) -> worker.Outcome:
+    def noted(task, sent, *others):
         again.append(sent[0])
-        return outcome(task, sent, *others)  # type: ignore[arg-type]
+        return outcome(task, sent, *others)
 
     monkeypatch.setattr(worker, "_outcome", noted)
     assert typed(*RECOMMEND)[0] == 0 and not before & set(again)

@@ -59,7 +59,7 @@ def table(sparse_at_hot: float = 1.0, seeds: int = 8) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_the_answer_is_one_sentence_with_one_number_of_at_most_40_words() -> None:
+def test_the_answer_is_one_sentence_with_one_number_of_at_most_40_words():
     line = Answer([sparse_pays]).report(table(), None)
     assert line == (
         "Answer: at equal rejection, sparsification takes 20% fewer (the same in every seed) bits a draft than the "
@@ -68,7 +68,7 @@ def test_the_answer_is_one_sentence_with_one_number_of_at_most_40_words() -> Non
     assert len(line.split()) <= 40
 
 
-def test_what_breaks_it_is_named_with_its_interval() -> None:
+def test_what_breaks_it_is_named_with_its_interval():
     line = what_breaks_it.report(table(sparse_at_hot=1.5), None)
     assert "not at V=1,000, T=1 20% more (the same in every seed)" in line and "T=0.5" not in line
     assert "top_k 2.02% fewer" in line and "scalar 25% more" in line
@@ -77,7 +77,7 @@ def test_what_breaks_it_is_named_with_its_interval() -> None:
     assert "not at" not in what_breaks_it.report(table(), None)
 
 
-def test_a_setting_that_some_seeds_cannot_compare_is_left_out_of_the_mean_and_named() -> None:
+def test_a_setting_that_some_seeds_cannot_compare_is_left_out_of_the_mean_and_named():
     apart = table(sparse_at_hot=3.0, seeds=4)
     dense = (apart["scheme.sparsifier.kind"] == "all") & (apart["models.temperature"] == 1.0) & (apart["seed"] == 2)
     apart.loc[dense, REJECTED] += 0.5
@@ -86,7 +86,7 @@ def test_a_setting_that_some_seeds_cannot_compare_is_left_out_of_the_mean_and_na
     assert "Left out of the mean, where some seeds' curves share no range: V=1,000, T=1 (3 of 4 seeds)" in line
 
 
-def test_settings_are_chosen_on_the_other_seeds() -> None:
+def test_settings_are_chosen_on_the_other_seeds():
     """A setting of dense that is very short on one seed alone is not that seed's: chosen on itself it would be."""
     lucky = table(seeds=5)
     dense = (lucky["scheme.sparsifier.kind"] == "all") & (lucky["scheme.quantizer.kind"] == "lattice")
@@ -101,13 +101,14 @@ def test_settings_are_chosen_on_the_other_seeds() -> None:
     )
 
 
-def test_at_equal_bits_and_at_equal_distance_from_q() -> None:
+def test_at_equal_bits_at_equal_distance_from_q_and_against_the_oracle():
     line = what_breaks_it.report(table(), None)
     assert "Sparse against dense at equal TV(qhat, q) 20% fewer" in line
     assert "at equal bits a probability of rejection 20.7% lower" in line
+    assert "V=1,000, T=0.5 50% fewer (the same in every seed)" in stronger_model.report(table(), None)
 
 
-def test_shared_randomness_is_compared_where_distributions_are_rejected_as_seldom() -> None:
+def test_shared_randomness_is_compared_where_distributions_are_rejected_as_seldom():
     line = shared_pays.report(table(), None)
     assert "V=1,000, T=0.5 68.8% fewer (the same in every seed)" in line  # 5 bits against top_k's 16
     seldom = table()
@@ -115,7 +116,7 @@ def test_shared_randomness_is_compared_where_distributions_are_rejected_as_seldo
     assert "5.18 bits where no setting of up to 33.1 is rejected as seldom" in shared_pays.report(seldom, None)
 
 
-def test_a_bound_above_a_point_is_reported() -> None:
+def test_a_bound_above_a_point_is_reported():
     sound = below_every_point.report(table(), None)
     assert (
         "below each of 192 measured points" in sound and "nearest sparse top_k at V=1,000, T=0.5, by 7.5 bit" in sound
@@ -125,11 +126,7 @@ def test_a_bound_above_a_point_is_reported() -> None:
     assert "is NOT below 1 of 192 measured points" in below_every_point.report(broken, None)
 
 
-def test_the_oracle_is_reported_against_the_code() -> None:
-    assert "V=1,000, T=0.5 50% fewer (the same in every seed)" in stronger_model.report(table(), None)
-
-
-def test_families_at_equal_rejection_are_a_table_with_intervals_and_the_least_marked() -> None:
+def test_families_at_equal_rejection_are_a_table_with_intervals_and_the_least_marked():
     lines = printed_equal(table()).splitlines()
     heading = " ".join(lines[:2])
     assert "V=1,000, T=0.5 0.100 to 0.400" in heading
@@ -137,7 +134,7 @@ def test_families_at_equal_rejection_are_a_table_with_intervals_and_the_least_ma
     assert cold.count("±") == 5 and cold.count("*") == 2  # top_k, and sparse, which takes it
 
 
-def test_times_are_those_of_a_round_at_its_best_length() -> None:
+def test_times_are_those_of_a_round_at_its_best_length():
     one = (0.015 + 100 / 1e4 + 0.075) / 1.5
     two = (2 * (0.015 + 100 / 1e4) + 0.075) / 1.75
     three = (3 * (0.015 + 100 / 1e4) + 0.075) / 1.875
@@ -149,13 +146,13 @@ def test_times_are_those_of_a_round_at_its_best_length() -> None:
     assert "Computed and not simulated" in printed and "V=1,000, T=1, 100 kbit/s" in printed
 
 
-def test_of_a_table_of_another_study_nothing_is_reported() -> None:
+def test_of_a_table_of_another_study_nothing_is_reported():
     other = table().drop(columns=REJECTED)
     asked = (sparse_pays, what_breaks_it, shared_pays, below_every_point, stronger_model)
     assert {question.report(other, None) for question in asked} == {printed_equal(other), printed_times(other)} == {""}
 
 
-def test_all_schemes_of_the_scenario_have_one_code_and_eight_seeds() -> None:
+def test_all_schemes_of_the_scenario_have_one_code_and_eight_seeds():
     quick = plan_of(scenario("sparse_or_coded"), Changes(quick=True))
     assert {cell.seed for cell in quick.cells} == {*range(8)} and scenario("sparse_or_coded").seeds == 8
     composed = [cell.scheme.model_dump() for cell in quick.cells if cell.scheme.kind == "composed"]

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from cells import busy
 from trace_reader import read_trace
-from typed_command import Typed
 
+from scenarios.command.options import RunOptions
 from scenarios.command.run import running
-from scenarios.command.run.run_options import RunOptions
 from simulator import Cell, sweep
 from simulator.results import trace
 
@@ -28,9 +27,7 @@ def complete(cells: list[Cell], out: Path) -> None:
     running.complete_traces(cells, RunOptions(out, 1, trace=True), lambda *_: None)
 
 
-def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one(tmp_path, capsys):
     at_once, later = tmp_path / "at_once", tmp_path / "later"
     sweep(CELLS, at_once, trace=True)
     complete(CELLS, at_once)
@@ -56,9 +53,7 @@ def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one
 @pytest.mark.parametrize(
     "damaged", ["", '{"otherData":3,\n"traceEvents":[\n]}\n', '{"otherData":{"cut_at_s":null},\n"traceEvents":[\n{}']
 )
-def test_a_trace_that_is_damaged_is_made_again(
-    damaged: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_trace_that_is_damaged_is_made_again(damaged, tmp_path, capsys):
     sweep(CELLS, tmp_path, trace=True)
     whole, done_of = traces(tmp_path), list[tuple[float, int]]()
     (tmp_path / "cells" / f"{CELLS[1].id}.trace.json").write_text(damaged)
@@ -68,9 +63,7 @@ def test_a_trace_that_is_damaged_is_made_again(
     assert "1 of 3" in capsys.readouterr().err and traces(tmp_path) == whole and done_of == [(0, 1), (1, 1)]
 
 
-def test_a_trace_that_is_cut_is_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_trace_that_is_cut_is_told(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(trace, "MOST_EVENTS", 40)
     monkeypatch.setattr(running, "MOST_EVENTS", 40)
     sweep(CELLS, tmp_path / "out", trace=True)
@@ -81,15 +74,12 @@ def test_a_trace_that_is_cut_is_told(
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_the_command_traces_the_cells_it_runs(typed: Typed, tmp_path: Path) -> None:
+def test_the_command_traces_the_cells_it_runs_but_no_study_without_requests_in_time(typed, tmp_path):
     (tmp_path / "cell.yaml").write_text(CELLS[0].to_yaml())
     status, out, err = typed("run", "--config", "cell.yaml", "--trace", "--out=out", "--workers=1", "--quiet")
     assert status == 0 and "cells/ID.yaml, cells/ID.trace.json" in out
     assert err == ""
     assert set(traces(tmp_path / "out")) == {CELLS[0].id}
-
-
-def test_a_study_without_requests_in_time_has_no_trace(typed: Typed, tmp_path: Path) -> None:
-    status, _, err = typed("run", "conformal", "--quick", "--trace", "--out=out")
+    status, _, err = typed("run", "conformal", "--quick", "--trace", "--out=none")
     assert status == 2 and err.startswith("sqsim: trace: ") and "'convergence'" in err
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "none").exists()

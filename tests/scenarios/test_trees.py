@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pandas as pd
-from typed_command import Typed
 
 from scenarios.trees import DISTANCE as BY
 from scenarios.trees import RATE as AXIS
@@ -27,15 +26,12 @@ def table() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_a_tree_pays_from_the_rate_at_which_it_crosses_the_chain() -> None:
+def test_a_tree_pays_from_the_rate_at_which_it_crosses_the_chain_and_the_answer_counts_the_places():
     assert trees_pay.report(table(), AXIS) == (
         "latency per token below that of k_sqs, over uplink rate, by the chain's acceptance, acceptance 0.90: tree "
         "nowhere | acceptance 0.60: tree from 10 kbit/s on"
     )
     assert trees_pay.report(table().drop(columns=BY), AXIS) == ""
-
-
-def test_the_answer_counts_the_places_and_names_the_best() -> None:
     assert trees_pay_where.report(table(), AXIS) == (
         "the best tree is below k_sqs by latency per token at 1 of 4 rates and acceptances; most at 100 kbit/s and "
         "acceptance 0.60, tree: 20% lower (the same in every seed)"
@@ -45,7 +41,7 @@ def test_the_answer_counts_the_places_and_names_the_best() -> None:
     assert "at 0 of 4 rates" in trees_pay_where.report(noisy, AXIS), "a gain that the seeds cannot tell is none"
 
 
-def test_the_table_has_a_row_a_tree_and_acceptance_and_a_star_where_it_is_below() -> None:
+def test_the_table_has_a_row_a_tree_and_acceptance_and_a_star_where_it_is_below():
     lines = printed_gains(table()).splitlines()
     assert [re.split("  +", line) for line in lines[-3:]] == [
         ["tree, by uplink rate", "1 kbit/s", "100 kbit/s"], ["a = 0.90, tree", "1.44", "1.10"],
@@ -60,7 +56,7 @@ def test_the_table_has_a_row_a_tree_and_acceptance_and_a_star_where_it_is_below(
     )
 
 
-def test_a_run_that_has_nothing_to_draw_names_no_figures(typed: Typed) -> None:
+def test_a_run_that_has_nothing_to_draw_names_no_figures(done):
     alone = ["--grid=scheme=k_sqs", "--grid=uplink.rate.bps=1e4", "--grid=models.pair.distance=0.2", "--seeds=1"]
     small = [
         "--set=workload.output_tokens=2",
@@ -68,6 +64,5 @@ def test_a_run_that_has_nothing_to_draw_names_no_figures(typed: Typed) -> None:
         "--set=scheme.max_drafts=1",
         "--set=scheme.k=4",
     ]
-    status, out, err = typed("run", "trees", "--quick", "--quiet", "--workers=1", *alone, *small)
-    assert status == 0, err
+    out = done("run", "trees", "--quick", "--quiet", "--workers=1", *alone, *small)
     assert "Results: " in out and "Figures" not in out

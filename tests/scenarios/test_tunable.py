@@ -11,8 +11,7 @@ from pydantic.fields import FieldInfo
 
 from kinds import Choice, Part
 from kinds.tunable import Tunable, tunables, worth_trying
-from scenarios.command.inspect.catalogue import schemes
-from scenarios.command.inspect.scenario_page import page
+from scenarios.command.inspect.listing import page, schemes
 from scenarios.command.registry import scenario
 from simulator import Cell
 from simulator.cell.scheme import Scheme
@@ -43,7 +42,7 @@ NOT_TUNED: Mapping[str, str] = {
 
 
 @pytest.fixture(autouse=True)
-def shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+def shipped(monkeypatch):
     """The kinds that come with the project, whatever other tests have registered."""
     for family in FAMILIES:
         ours = {kind: part for kind, part in family.kinds.items() if part.__module__.startswith("simulator.")}
@@ -57,7 +56,7 @@ def fields() -> Iterator[tuple[str, str, FieldInfo]]:
                 yield kind, name, field
 
 
-def test_fewer_than_two_values_or_one_twice_are_no_choice() -> None:
+def test_fewer_than_two_values_or_one_twice_are_no_choice():
     assert Tunable(1, 2).values == (1, 2)
     for values in ((), (1,), (1, 1), (1, 2, 1)):
         with pytest.raises(ValueError, match="two values or more are worth trying, each once"):
@@ -74,19 +73,19 @@ class Outer(Part):
     kept: int = 3
 
 
-def test_the_values_of_parts_within_a_part_go_by_dotted_names() -> None:
+def test_the_values_of_parts_within_a_part_go_by_dotted_names():
     assert tunables(Outer()) == {"part.width": (1, 2), "share": (0.1, 0.2)}
 
 
-def test_every_value_that_is_declared_is_one_that_its_field_takes() -> None:
+def test_every_value_that_is_declared_is_one_that_its_field_takes():
     declared = [(kind, name, field) for kind, name, field in fields() if worth_trying(field)]
     assert len(declared) > 40
     for kind, name, field in declared:
-        takes = TypeAdapter(Annotated[field.annotation, *field.metadata])  # type: ignore[name-defined]
+        takes = TypeAdapter(Annotated[field.annotation, *field.metadata])
         assert tuple(map(takes.validate_python, worth_trying(field))) == worth_trying(field), f"{kind}.{name}"
 
 
-def test_every_number_of_a_scheme_declares_values_or_says_here_why_not() -> None:
+def test_every_number_of_a_scheme_declares_values_or_says_here_why_not():
     silent = {
         name
         for _, name, field in fields()
@@ -102,12 +101,12 @@ def _numbers(field: FieldInfo) -> bool:
     return any(each in (int, float) or type(each) is int for each in within)
 
 
-def test_schemes_of_one_code_have_the_default_code_of_the_lattice_in_common() -> None:
+def test_schemes_of_one_code_have_the_default_code_of_the_lattice_in_common():
     schemes = [Cell.from_fields({"scheme": {"kind": kind}}).scheme for kind in ("dense", "k_sqs", "c_sqs", "s_q")]
-    assert {(scheme.code, scheme.token) for scheme in schemes} == {("recoded", "coded")}  # type: ignore[attr-defined]
+    assert {(scheme.code, scheme.token) for scheme in schemes} == {("recoded", "coded")}
 
 
-def test_the_lists_show_what_is_tuned_with_which_values() -> None:
+def test_the_lists_show_what_is_tuned_with_which_values():
     text = " ".join(page(scenario("latency_vs_bandwidth"), "scheme").split())
     assert "tuned: 1, 2, 3, 4, 6, 8" in text and "tuned: 3, 5, 10, 20, 50, 100, 400" in text
     assert "Tuned: max_drafts 1, 2, 3, 4, 6, 8; resolution 3, 5, 10, 20, 50, 100, 400; k 1, 2, 4" in " ".join(

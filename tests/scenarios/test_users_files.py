@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from typed_command import Typed
+from typed_command import noted
 
 import plots
 from simulator.protocols import PROTOCOLS
 from simulator.results import metrics
-from simulator.results.result_directory import record
 
 FIGURE = """import plots
 from plots.bits_figure import draw
@@ -113,15 +112,15 @@ OWN = {
 
 
 @pytest.fixture
-def forget() -> Iterator[Callable[[], None]]:
+def forget():
     """Forgets what imported files have registered but kinds, as a new process would; called once more at the end."""
     registries = plots.FIGURES, plots._OWN, metrics.METRICS, PROTOCOLS
     before = [dict(registry) for registry in registries]
 
-    def forgotten() -> None:
+    def forgotten():
         for registry, kept in zip(registries, before, strict=True):
             registry.clear()
-            registry.update(kept)  # type: ignore[arg-type]
+            registry.update(kept)
         for name in [name for name in sys.modules if name.startswith("sqsim_import_")]:
             del sys.modules[name]
 
@@ -130,9 +129,7 @@ def forget() -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize("part", OWN)
-def test_a_part_in_a_file_of_its_own_goes_through_every_command(
-    part: str, typed: Typed, tmp_path: Path, forget: Callable[[], None]
-) -> None:
+def test_a_part_in_a_file_of_its_own_goes_through_every_command(part, typed, tmp_path, forget):
     """The manifest names the file, which was typed on this machine: later commands load it by themselves."""
     own = OWN[part]
     (tmp_path / "own.py").write_text(own.text)
@@ -142,9 +139,7 @@ def test_a_part_in_a_file_of_its_own_goes_through_every_command(
     assert status == 0, err
     out = tmp_path / "out"
     if own.figures:
-        note = json.loads((out / "scenario.json").read_text())
-        (out / "scenario.json").write_text(json.dumps({**note, "figures": [*own.figures, *note["figures"]]}))
-        record(out, [out / "scenario.json"])
+        noted(out, figures=[*own.figures, *json.loads((out / "scenario.json").read_text())["figures"]])
     for words in (("plot", "out"), ("report", "out"), ("compare", "out", "out")):
         forget()
         status, _, err = typed(*words)
@@ -152,7 +147,7 @@ def test_a_part_in_a_file_of_its_own_goes_through_every_command(
     assert own.shown(out)
 
 
-def test_a_column_of_ones_own_may_not_take_the_name_of_ours(typed: Typed, tmp_path: Path) -> None:
+def test_a_column_of_ones_own_may_not_take_the_name_of_ours(typed, tmp_path):
     (tmp_path / "own.py").write_text(COLUMN.replace("busiest_s", "latency_s"))
     (tmp_path / "cell.yaml").write_text(CELL)
     status, _, err = typed("run", "--config=cell.yaml", "--import=own.py")

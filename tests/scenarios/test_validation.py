@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -40,7 +39,7 @@ def table(others: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_an_error_is_the_simulated_ones_beyond_the_real_ones_mean_over_seeds() -> None:
+def test_an_error_is_the_simulated_ones_beyond_the_real_ones_mean_over_seeds():
     rows = errors(table())
     assert rows[CELL].tolist() == list(NAMES)
     assert rows["latency_per_token_s_real"].tolist() == pytest.approx([0.11, 0.022])
@@ -48,14 +47,11 @@ def test_an_error_is_the_simulated_ones_beyond_the_real_ones_mean_over_seeds() -
     for name in ("latency_per_token_s", "ttft_s", "verify_s"):
         assert rows[f"{name}_error"].tolist() == pytest.approx([0.10, -0.05])
     assert errors(table().drop(columns="system")).empty
-
-
-def test_nothing_is_no_error_where_the_real_system_took_none() -> None:
     rows = errors(table().assign(encode_s=0.0))
     assert rows["encode_s_error"].isna().all()
 
 
-def test_the_median_error_and_the_largest_are_reported() -> None:
+def test_the_median_error_and_the_largest_are_reported_and_answers_that_differ():
     assert error_of("latency_per_token_s").report(table(), CELL) == (
         "latency per token, simulated against real: median error 7.5% over 2 cells, largest +10.0% (thin)"
     )
@@ -63,15 +59,12 @@ def test_the_median_error_and_the_largest_are_reported() -> None:
     below.loc[(below["system"] == "simulated") & (below[CELL] == "wide"), "ttft_s"] *= 0.5
     assert error_of("ttft_s").report(below, CELL).endswith("largest -52.5% (wide)")
     assert error_of("latency_per_token_s").report(table().drop(columns="system"), CELL) == ""
-
-
-def test_answers_that_differ_are_counted_and_their_cells_named() -> None:
     assert same_answers.report(table(), CELL) == "Every answer of the 2 cells has the simulated one's tokens"
     assert same_answers.report(table(others=3), CELL) == "Answers whose tokens differ: 3, in wide"
     assert same_answers.report(table().drop(columns="system"), CELL) == ""
 
 
-def test_the_printed_table_has_times_errors_and_the_parts_that_matter() -> None:
+def test_the_printed_table_has_times_errors_and_the_parts_that_matter():
     printed = printed_errors(table(others=3))
     thin, wide = (next(line for line in printed.splitlines() if line.startswith(name)) for name in NAMES)
     assert thin.split() == ["thin", "110.0", "+10.0%", "110.0", "+10.0%", "220.0", "+10.0%", "330.0", "+10.0%",
@@ -82,7 +75,7 @@ def test_the_printed_table_has_times_errors_and_the_parts_that_matter() -> None:
     assert printed_errors(table().drop(columns="system")) == ""
 
 
-def test_two_bars_a_cell_are_drawn_with_the_error_beside_the_lower() -> None:
+def test_two_bars_a_cell_are_drawn_with_the_error_beside_the_lower():
     figure = plots.draw("validation", table(), CELL)
     assert figure is not None
     figure.canvas.draw()
@@ -99,7 +92,7 @@ def test_two_bars_a_cell_are_drawn_with_the_error_beside_the_lower() -> None:
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Path:
+def results(tmp_path):
     folder = tmp_path / "results"
     folder.mkdir()
     table().to_csv(folder / "cells.csv", index=False)
@@ -109,7 +102,7 @@ def results(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_page_has_both_tables_and_what_was_found(results: Path) -> None:
+def test_the_page_has_both_tables_and_what_was_found(results):
     page = measured(results)
     assert "Measured on 2026-11-26." in page and "* Every answer is the same" in page
     assert "| thin | 110.0 (+10.0%) | 110.0 (+10.0%) | 220.0 (+10.0%) | 330.0 (+10.0%) | 440.0 (+10.0%) | 0 |" in page
@@ -118,7 +111,7 @@ def test_the_page_has_both_tables_and_what_was_found(results: Path) -> None:
     assert "72.6 / 79.9" in page
 
 
-def test_the_page_is_written_between_its_marks(results: Path, tmp_path: Path) -> None:
+def test_the_page_is_written_between_its_marks(results, tmp_path):
     docs = tmp_path / "docs"
     (docs / "figures").mkdir(parents=True)
     (docs / "validation.md").write_text(f"before\n\n{BEGIN}\nold\n{END}\n\nafter\n")

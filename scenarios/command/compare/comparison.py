@@ -1,7 +1,17 @@
-"""Two result directories, setting by setting: what only one has, what differs in what both have, and its text."""
+"""`sqsim compare A B`: what changed from one result directory to another beyond noise.
+
+    sqsim compare results/before results/after
+    sqsim compare results/before results/after --control holm --all
+    sqsim compare results/before results/after --json
+
+Settings that only one of them has are named. Of those in both, a metric is reported where it differs by more than noise
+(`simulator.results.changes`). Versions, commits and dates come from the manifests.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,10 +19,11 @@ from typing import Final
 
 import pandas as pd
 
-from scenarios.command.compare.compare import CONTROLS
+from scenarios.command.cell_file import load_own
+from scenarios.command.options import CONTROLS
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings.aligned_columns import aligned, wrapped
-from scenarios.findings.sentences import with_ends, would_show
+from scenarios.findings.wording import counted, with_ends, would_show
 from simulator.results.changes import Change, Control, SameSettings, beyond_noise, changes, same_settings
 from simulator.results.columns import CURVE
 from simulator.results.comparison_log import Plain, plain
@@ -117,6 +128,15 @@ class Comparison:
         return "\n".join([*lines, "", *_alone(self, most), "", *_found(self), *_changes(self, most)])
 
 
+def run(options: argparse.Namespace) -> str:
+    """Returns what to print. Raises ConfigError, one line, where A or B is no finished result directory."""
+    load_own(options.imports, [options.before, options.after])
+    found = compare(ResultFolder.read(options.before), ResultFolder.read(options.after), options.control)
+    if options.json:
+        return json.dumps(found.plain(), indent=1, allow_nan=False)
+    return found.text(everything=options.all)
+
+
 def compare(before: ResultFolder, after: ResultFolder, control: Control) -> Comparison:
     """Compares setting by setting. Raises ConfigError where a table cannot be read."""
     tables = before.cells, after.cells
@@ -164,7 +184,7 @@ def _names(before: ResultFolder, met: SameSettings) -> list[str]:
 
 def _heading(letter: str, folder: ResultFolder) -> str:
     cells, manifest = folder.cells, folder.manifest
-    size = f"{_count(cells['cell'].nunique(), 'cell')}, {_count(cells['seed'].nunique(), 'seed')}"
+    size = f"{counted(cells['cell'].nunique(), 'cell')}, {counted(cells['seed'].nunique(), 'seed')}"
     code = f"sqsim {manifest.get('sqsim')}, commit {str(manifest.get('commit') or 'unknown')[:12]}"
     date = f", {manifest['date']}" if manifest.get("date") else ""
     measured = "; real time, another run has other times" if manifest.get("deterministic") is False else ""
@@ -275,7 +295,3 @@ def _listed(heading: str, names: Sequence[str], most: int, mark: str) -> Iterato
     more = f"{mark}and {len(names) - most} more" if len(names) > most else ""
     if names:
         yield wrapped(f"{heading}: {mark.join(names[:most])}{more}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -16,15 +16,13 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kinds import ConfigError
+from models import pair_cards
+from scenarios.command.options import RECORDING
+from simulator.decoding.recording import Recorded, export, take_over
+from simulator.decoding.round_store import CAP_VARIABLE, RoundStore, Stored
 
-if TYPE_CHECKING:
-    from simulator.decoding.recording import Recorded
-    from simulator.decoding.round_store import RoundStore, Stored
-
-SUFFIX = ".sqr"
 SHOWN = 12
 """Digits of a fingerprint."""
 FEWEST = 6
@@ -35,29 +33,18 @@ COLUMNS = "{:<12}  {:>8}  {:>8}  {:<16}  {}"
 """Fingerprint, entries, MB, last use, names."""
 
 
-def add_options(cache: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `sqsim cache` and of `export`, `import` and `clear`."""
-    ways = cache.add_subparsers(dest="way", metavar="[WAY]", help="what to do; without it: what there is, by pair")
-    export = ways.add_parser("export", help="write recorded rounds to a file, for a machine without the weights")
-    take = ways.add_parser("import", help="take over a file that was exported, once all of it is checked")
-    clear = ways.add_parser("clear", help="forget recorded rounds; they are decoded again when they are needed")
-    for way in (export, take):
-        way.add_argument("file", type=Path, metavar=f"FILE{SUFFIX}", help="rounds and what is known of their pairs")
-    for way in (export, clear):
-        way.add_argument("--pair", metavar="NAME|FINGERPRINT",
-                         help="only of this: a kind, a model's name, or the first digits of a fingerprint")  # fmt: skip
-
-
 def run(options: argparse.Namespace) -> str:
     """What to print. Raises ConfigError, one line."""
-    from simulator.decoding.recording import take_over
-    from simulator.decoding.round_store import CAP_VARIABLE, RoundStore
-
     store = RoundStore.here()
     if store is None:
         raise ConfigError(f"{CAP_VARIABLE} = 0: no rounds are kept; set it to a size in GB, or leave it out")
     if options.way == "export":
-        return _export(store, options.file, options.pair)
+        file: Path = options.file
+        if file.suffix != RECORDING:
+            raise ConfigError(f"file = {file}: must end in {RECORDING}")
+        if not file.parent.is_dir():
+            raise ConfigError(f"file = {file}: {file.parent} is no folder")
+        return "\n".join([str(file), *_counts(export(file, store, _fingerprints(store, options.pair)))])
     if options.way == "import":
         return "\n".join([str(store.path), *_counts(take_over(options.file, store))])
     if options.way == "clear":
@@ -65,19 +52,7 @@ def run(options: argparse.Namespace) -> str:
     return _shown(store)
 
 
-def _export(store: RoundStore, file: Path, pair: str | None) -> str:
-    from simulator.decoding.recording import export
-
-    if file.suffix != SUFFIX:
-        raise ConfigError(f"file = {file}: must end in {SUFFIX}")
-    if not file.parent.is_dir():
-        raise ConfigError(f"file = {file}: {file.parent} is no folder")
-    return "\n".join([str(file), *_counts(export(file, store, _fingerprints(store, pair)))])
-
-
 def _clear(store: RoundStore, pair: str | None) -> str:
-    from models import pair_cards
-
     if pair is None:
         removed = store.clear()
         pair_cards.forget()
@@ -107,8 +82,6 @@ def _row(stored: Stored, names: Sequence[str]) -> str:
 
 def _names() -> dict[str, list[str]]:
     """By fingerprint, the pairs whose cards are kept."""
-    from models import pair_cards
-
     found: dict[str, list[str]] = {}
     for card in pair_cards.cards():
         found.setdefault(card.fingerprint, []).append(card.names + ("" if card.current else " (other code)"))
@@ -126,8 +99,6 @@ def _counts(recorded: Recorded) -> list[str]:
 
 def _fingerprints(store: RoundStore, typed: str | None) -> set[str]:
     """Those of the pairs that were typed, all where none was. Raises ConfigError where nothing goes by that name."""
-    from models import pair_cards
-
     cards = pair_cards.cards()
     there = {each.pair for each in store.summary()} | {card.fingerprint for card in cards}
     if typed is None:

@@ -7,18 +7,22 @@ import argparse
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import numpy as np
+import yaml
 
 from kinds import ConfigError
 from kinds.files import atomically
-from scenarios.command.cell_file import add_import, read_cell
+from models.calibration import Axes, fitted_affine, fitted_roofline, measure, relative_errors
+from models.interface import LanguageModel
+from models.latency.latency import Latency
+from models.latency.pass_table import TimedPass, csv_text
+from scenarios.command.cell_file import read_cell
 from scenarios.command.progress_bar import ProgressBar
-
-if TYPE_CHECKING:
-    from models.calibration import Axes
-    from models.interface import LanguageModel
-    from models.latency.latency import Latency
-    from models.latency.pass_table import TimedPass
+from scenarios.command.run.typed_settings import typed_pair
+from simulator.cell.imported_files import load_imports
+from simulator.testbed.calibration import cell_calibration
 
 Role = Literal["drafter", "verifier"]
 PLACES: dict[Role, str] = {"drafter": "edge", "verifier": "cloud"}
@@ -34,30 +38,8 @@ OF_A_PAIR = ("pair", "batch", "new", "cached", "device")
 """Options that --cell leaves nothing to say about."""
 
 
-def add_options(calibrate: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `sqsim calibrate`."""
-    add = calibrate.add_argument
-    add("pair", metavar="PAIR", nargs="?", help="a kind of pair, or {kind: huggingface, drafter: ..., verifier: ...}")
-    add("--cell", type=Path, metavar="FILE.yaml",
-        help="in place of a pair: what the processes of this cell do here, their passes and all else")  # fmt: skip
-    add("--out", type=Path, required=True, metavar="FILE.csv",
-        help="the table; of both models: FILE.drafter.csv, FILE.verifier.csv; of a cell: its folder")  # fmt: skip
-    add("--model", choices=("both", *PLACES), default="both", help="which of the pair (default: both)")
-    add("--quick", action="store_true", help="fewer passes: sequences 1 and 4, up to 64 new and 256 cached tokens")
-    add("--device", choices=("auto", "cpu", "cuda"), help="where they run, for pairs that can be elsewhere")
-    add("--threads", type=int, default=1, metavar="N", help="torch threads (default: 1, as the simulator decodes)")
-    for name, what in (("batch", "sequences"), ("new", "new tokens"), ("cached", "cached tokens")):
-        add(f"--{name}", metavar="N,N,...", help=f"measure these numbers of {what}")
-    add("--quiet", action="store_true", help="no progress on stderr")
-    add_import(calibrate, cell=True)
-
-
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
-    from models.latency.pass_table import csv_text
-    from scenarios.command.inspect.typed_pair import typed_pair
-    from simulator.cell.imported_files import load_imports
-
     if options.cell is not None:
         return _measured_cell(options)
     if options.pair is None:
@@ -90,8 +72,6 @@ def run(options: argparse.Namespace) -> str:
 
 def _measured_cell(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
-    from simulator.testbed.calibration import cell_calibration
-
     for name in OF_A_PAIR:
         if (value := getattr(options, name)) is not None:
             raise ConfigError(f"{name} = {value}: is of a pair; leave it out beside --cell, which says it all")
@@ -114,8 +94,7 @@ def _short(value: object) -> str:
 
 
 def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, progress: object) -> list[TimedPass]:
-    from models.calibration import measure
-    from models.pass_times import timer_of
+    from models.pass_times import timer_of  # here and below: it loads torch
 
     timer = timer_of(model, threads)
     most = timer.most_sequences
@@ -129,7 +108,6 @@ def _measured(model: LanguageModel, axes: Axes, rounds: int, threads: int, progr
 
 def _report(path: Path, name: str, role: Role, model: LanguageModel, rows: list[TimedPass]) -> Iterator[str]:
     """What was written, how well two fitted clocks do on it, and how a cell takes each."""
-    from models.calibration import fitted_affine, fitted_roofline
     from models.pass_times import size_of_model
 
     alone, longest = rows[0], rows[-1]
@@ -145,10 +123,6 @@ def _report(path: Path, name: str, role: Role, model: LanguageModel, rows: list[
 
 
 def _fit(name: str, clock: Latency, rows: list[TimedPass], role: Role) -> Iterator[str]:
-    import numpy as np
-
-    from models.calibration import relative_errors
-
     errors = relative_errors(clock, rows)
     worst = int(np.abs(errors).argmax())
     yield (
@@ -160,8 +134,6 @@ def _fit(name: str, clock: Latency, rows: list[TimedPass], role: Role) -> Iterat
 
 def _flow(clock: Latency) -> str:
     """The clock as YAML on one line, without what is at its default."""
-    import yaml
-
     fields = {"kind": clock.kind, **clock.model_dump(mode="json", exclude_defaults=True)}
     return str(yaml.safe_dump(fields, default_flow_style=True, sort_keys=False, width=10_000)).strip()
 
@@ -172,8 +144,6 @@ def _work(row: TimedPass) -> str:
 
 
 def _axes(options: argparse.Namespace, role: Role) -> Axes:
-    from models.calibration import Axes
-
     batch = _numbers("batch", options.batch, 1) or BATCHES[role, options.quick]
     new = _numbers("new", options.new, 1) or (QUICK_NEW if options.quick else NEW)
     cached = _numbers("cached", options.cached, 0) or (QUICK_CACHED if options.quick else CACHED)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 from kinds import ConfigError
+from simulator.checking.checks import check
 
 
 class CheckFailedError(ConfigError):
@@ -22,17 +22,9 @@ class CheckFailedError(ConfigError):
     status = 1
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `sqsim check`."""
-    text = "registers schemes, sparsifiers, quantizers, codes, draws, policies, acceptances, replies of your own"
-    parser.add_argument("file", type=Path, metavar="FILE.py", help=text)
-
-
 def run(options: argparse.Namespace) -> Iterator[str]:
     """What is found, a line each as it comes, under a line for each class. Raises CheckFailedError at the end where
     something failed, and ConfigError where the file is none or registers nothing."""
-    from simulator.checking.checks import check
-
     last, failed, count = "", 0, 0
     for line in check(options.file):
         if line.subject != last:

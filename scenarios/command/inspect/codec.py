@@ -6,6 +6,7 @@ draft, `decode` reads them back. No model is loaded.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from inspect import isabstract
@@ -20,9 +21,11 @@ from kinds import ConfigError, Part
 from kinds.arrays import Floats, Ints
 from kinds.files import read_bytes, read_lines, require_file
 from models.verification import entropy_bits, total_variation
-from scenarios.command.run.typed_settings import parse_part
+from scenarios.command.progress_bar import ProgressBar
+from scenarios.command.run.typed_settings import parse_part, typed_pair
 from scenarios.findings.aligned_columns import aligned
 from simulator.cell.descriptions import shown
+from simulator.cell.imported_files import load_imports
 from simulator.schemes import Composed, Dense, DraftScheme, LatticeScheme, Scheme
 from simulator.schemes.code import Packets
 from simulator.schemes.draw import Proposal
@@ -49,6 +52,39 @@ class Wire:
             return _coded(self.scheme, self.code).packets(vocabulary)
         except ValueError as error:
             raise ConfigError(f"scheme {self.scheme.kind}: {error}") from None
+
+
+def run(options: argparse.Namespace) -> str:
+    """Returns what to print. Raises ConfigError, one line."""
+    if options.way == "prior":
+        return _prior(options)
+    load_imports(options.imports)
+    try:
+        context = tuple(int(word) for word in options.context.split(",") if word.strip())
+    except ValueError:
+        raise ConfigError(f"context = {options.context!r}: whole numbers with commas between them") from None
+    if options.way == "cost":
+        q = read_distribution(options.distribution)
+        schemes = [scheme_of(text) for text in options.scheme] or schemes_for(q.size)
+        return cost(q, options.code, context, schemes)
+    how = Wire(scheme_of(options.scheme), options.code, context)
+    if options.way == "decode":
+        return decode(read_payload(options.payload), how, options.vocabulary)
+    payload = encode(read_distribution(options.distribution), how, options.token)
+    if options.out is not None:
+        options.out.write_bytes(payload)
+    return payload.hex()
+
+
+def _prior(options: argparse.Namespace) -> str:
+    from scenarios.command.inspect import prior  # here: it loads what fits tables
+
+    effort = prior.QUICK if options.quick else prior.Effort()
+    if options.number is not None:
+        effort = replace(effort, texts=options.number)
+    reading = prior.ReadTexts(options.writer, options.texts, options.temperature, options.seed)
+    with ProgressBar(options.quiet) as progress:
+        return prior.build(typed_pair(options.pair), reading, effort, options.out, progress)
 
 
 def cost(q: Floats, code: Code | None, context: tuple[int, ...], schemes: Sequence[DraftScheme]) -> str:
@@ -109,7 +145,11 @@ def schemes_for(vocabulary: int) -> list[DraftScheme]:
     """Every lossless preset that sends the distribution of one draft, with its defaults, where they fit the vocabulary;
     of those that are made of the same parts, one."""
     kinds = [kind for kind in Scheme.kinds.values() if issubclass(kind, DraftScheme) and kind is not Composed]
-    schemes = [scheme_of(kind.model_fields["kind"].default) for kind in kinds if not _needs_more(kind)]
+    schemes = [
+        scheme_of(kind.model_fields["kind"].default)
+        for kind in kinds
+        if not isabstract(kind) and not any(field.is_required() for field in kind.model_fields.values())
+    ]
     found = list[DraftScheme]()
     for scheme in schemes:
         sound = scheme.lossless and not scheme.branches and scheme.sends_qhat
@@ -139,10 +179,6 @@ def read_payload(text: str) -> bytes:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"payload = {text!r}: no such file, and not hex digits") from None
-
-
-def _needs_more(kind: type[DraftScheme]) -> bool:
-    return isabstract(kind) or any(field.is_required() for field in kind.model_fields.values())
 
 
 class _One(Part):

@@ -10,34 +10,21 @@ file: ID.request_2_3.svg and .png.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from channels.uniforms import Uniforms
 from kinds import ConfigError
-from scenarios.command.cell_file import add_import, read_cell
-
-if TYPE_CHECKING:
-    from models.interface import Speller
-    from simulator import Cell
-    from simulator.results.spans import Timeline
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `sqsim explain`."""
-    add = parser.add_argument
-    add("cell", type=Path, metavar="CELL.yaml", help="a cell, such as cells/ID.yaml of any result directory")
-    add("--request", type=int, default=0, metavar="N", help="which of the device's requests, from 0 on (default: 0)")
-    add("--device", type=int, default=0, metavar="D", help="whose, from 0 on (default: 0)")
-    add("--rounds", type=_rounds, metavar="A-B", help="only these rounds, in the text and in the figure")
-    add("--out", type=Path, metavar="DIR", help="where the figure goes (default: beside the cell's file)")
-    add("--no-figure", action="store_false", dest="drawn", help="only the text")
-    add_import(parser, cell=True)
+from models.interface import Speller
+from plots import save
+from plots.page import Page
+from scenarios.command.cell_file import read_cell
+from scenarios.command.inspect.timeline_text import story
+from simulator import Cell, simulate
+from simulator.results.result_directory import record
+from simulator.results.spans import Spans, Timeline, timeline
 
 
 def run(options: argparse.Namespace) -> str:
     """The timeline as text; draws it too. Raises ConfigError, one line."""
-    from scenarios.command.inspect.timeline_text import story
-
     cell = read_cell(options.cell, options.imports, trust=options.trust)
     key = options.device, options.request
     _require_request(cell, *key)
@@ -52,8 +39,6 @@ def run(options: argparse.Namespace) -> str:
 
 
 def _require_request(cell: Cell, device: int, number: int) -> None:
-    from channels.uniforms import Uniforms
-
     devices = cell.workload.devices
     if not 0 <= device < devices:
         raise ConfigError(f"device = {device}: the cell has {devices}, numbered from 0 to {devices - 1}")
@@ -64,9 +49,6 @@ def _require_request(cell: Cell, device: int, number: int) -> None:
 
 
 def _simulated(cell: Cell, device: int, number: int) -> Timeline:
-    from simulator import simulate
-    from simulator.results.spans import Spans, timeline
-
     spans = Spans(only=(device, number))
     simulate(cell, spans)
     if (device, number) not in spans.requests:
@@ -95,11 +77,8 @@ def _heading(cell: Cell, device: int) -> str:
 
 
 def _drawn(made: Timeline, cell: Cell, options: argparse.Namespace) -> list[str]:
-    from plots import save
-    from plots.page import Page
     from plots.sequence_figure import draw_sequence
     from plots.style import styled
-    from simulator.results.result_directory import record
 
     page = Page()
     with styled(page):
@@ -110,15 +89,3 @@ def _drawn(made: Timeline, cell: Cell, options: argparse.Namespace) -> list[str]
     paths = save(figure, options.out or options.cell.parent, name, page=page)
     record(options.cell.parent.parent, paths)
     return [f"Figure: {paths[0].parent}/{name}.svg|png"]
-
-
-def _rounds(text: str) -> tuple[int, int]:
-    """`4-9`, or `4`."""
-    first, _, last = text.partition("-")
-    try:
-        found = int(first), int(last or first)
-    except ValueError:
-        found = 0, 0
-    if not 1 <= found[0] <= found[1]:
-        raise argparse.ArgumentTypeError(f"{text!r}: rounds such as 4-9, counted from 1")
-    return found

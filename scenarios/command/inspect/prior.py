@@ -69,7 +69,9 @@ def build(pair: Pair, reading: ReadTexts, effort: Effort, out: Path | None, prog
             f"pair {pair.kind}: its distributions are made up and speak no language that a prior could learn"
         )
     folder = own_folder() if out is None else out
-    _check_folder(folder)
+    held = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not held.is_dir() or not os.access(held, os.W_OK):  # before hours are spent on what is to go there
+        raise ConfigError(f"out = {folder}: must be a folder that can be written to, {held} is none")
     pair.prepare()
     learned, held_out = _texts(pair.load(), reading, effort, progress)
     content = _built(learned, effort, reading.seed)
@@ -96,13 +98,6 @@ def _check(reading: ReadTexts, effort: Effort) -> None:
         raise ConfigError(f"number = {effort.texts}: must be from {LEAST_TEXTS} to 1,000,000 texts")
     if not 0 <= reading.seed < 1 << 60:
         raise ConfigError(f"seed = {reading.seed}: must be at least 0 and below 2^60")
-
-
-def _check_folder(folder: Path) -> None:
-    """Before hours are spent on what is to go there."""
-    held = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    if not held.is_dir() or not os.access(held, os.W_OK):
-        raise ConfigError(f"out = {folder}: must be a folder that can be written to, {held} is none")
 
 
 def savings(distributions: build_prior.TextDistributions, vocabulary: int, fingerprint: str) -> str:
@@ -159,10 +154,10 @@ def _texts(
 
 
 def _distributions(
-    texts: Int32s, loaded: LoadedPair, reading: ReadTexts, told: OnText
+    texts: Int32s, loaded: LoadedPair, reading: ReadTexts, on_text: OnText
 ) -> build_prior.TextDistributions:
     """The drafter's along these texts."""
-    top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, told)
+    top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, on_text)
     vectors = distribution_vectors(texts, top, probabilities, loaded.vocabulary, reading.seed)
     return build_prior.TextDistributions(texts, top, probabilities, vectors)
 

@@ -9,12 +9,13 @@ from typing import Final
 
 from models.interface import Speller
 from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.wording import counted
 from simulator.results.observer import Airing, ServerPass, Unserved
 from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
 from simulator.results.units import state_name
 
 LONG_S: Final = 1000.0
-"""From here on a request's times are told in seconds."""
+"""From here on a request's times are written in seconds."""
 TIED: Final = "\u00a0"
 """Between a number and its unit, until lines are filled."""
 _MOST_SPELLED: Final = 44
@@ -22,9 +23,9 @@ SMALL: Final = 0.05
 _BAR: Final = 40
 """Characters of a bar for all of the time."""
 FIRST, LAST = 4, 2
-"""Rounds at either end that are told of a long request."""
+"""Rounds at either end that are shown of a long request."""
 MOST_PACKETS: Final = 4
-"""Attempts of a message that are told one by one."""
+"""Attempts of a message that are shown one by one."""
 _ENDS: Final = {
     "answered": "answered",
     "timed_out": "timed out: its user waited no longer",
@@ -325,11 +326,6 @@ class _Story:
     def part(self, state: str, seconds: float) -> str:
         """A part of the breakdown."""
         return f"{state_name(state)} {self.duration(seconds)}"
-
-
-def counted(number: int, what: str) -> str:
-    """`1 token`, `3 tokens`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _unserved(gone: Sequence[Unserved]) -> Iterator[StoryLine]:

@@ -13,15 +13,14 @@ import pandas as pd
 
 from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
 from scenarios.command.fairness import compared_alike
-from scenarios.command.recommend.recommend import Wish
-from scenarios.command.recommend.tried_schemes import at_an_end
+from scenarios.command.recommend.tried_schemes import Wish, at_an_end
 from scenarios.command.run.printed_tables import overloads, stands_for
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import WIDTH, aligned, number, wrapped
 from scenarios.findings.findings_file import Answered
 from scenarios.findings.question import PREFIX
-from scenarios.findings.sentences import joined, percent, with_ends, with_interval, would_show
+from scenarios.findings.wording import joined, percent, with_ends, with_interval, would_show
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand

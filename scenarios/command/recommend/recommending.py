@@ -1,4 +1,12 @@
-"""From the settings to try to a recommendation: the race, the best of each kind measured on other seeds, the files.
+"""`sqsim recommend`: which scheme and parameters, for a link, a pair, hardware and a number of devices?
+
+    sqsim recommend --link nb_iot --devices 20
+    sqsim recommend --set uplink.rate.bps=64k --set models.pair=smollm2 --without colocated --minutes 20
+    sqsim recommend --config cell.yaml --grid scheme.k=4,8,16 --metric tokens_per_s
+
+Some two hundred settings, and those next to the best of them, race on the same seeds, those clearly worse are stopped
+early; the best of each kind are then measured on other seeds. It prints them, the best with its margin, and writes its
+cell, its figure and all that was tried.
 
 The race keeps what it has simulated in `search.json`: the same command, with more minutes too, goes on from there. The
 best of each kind are an ordinary sweep in the same directory, which `plot`, `report` and `compare` read.
@@ -6,6 +14,7 @@ best of each kind are an ordinary sweep in the same directory, which `plot`, `re
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -16,14 +25,15 @@ from pathlib import Path
 import pandas as pd
 
 from kinds.files import atomically, read_note, write_note
+from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import ProgressBar
-from scenarios.command.recommend.recommend import Wish
 from scenarios.command.recommend.recommendation import Recommendation
+from scenarios.command.recommend.tried_schemes import Wish, wish
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, NOTE, Note
-from scenarios.command.run.run_options import RunOptions
 from scenarios.findings import findings_file
 from scenarios.findings.findings_file import FINDINGS
+from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.csv_file import write_csv
@@ -71,19 +81,17 @@ class RaceEvaluations:
 
     def __call__(self, cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
         """Simulates those of the cells that are missing; all rows so far."""
-        from simulator import sweep
-
         new = [cell for cell in cells if cell.id not in self.rows]
         if new:
-            heard = self.progress.part(what) if what else None
+            reported = self.progress.part(what) if what else None
             try:
-                sweep(new, None, self.options.workers, self.options.cluster, progress=heard, heard=self._hear)
+                sweep(new, None, self.options.workers, self.options.cluster, progress=reported, heard=self._take)
             finally:
                 if self.rows:
                     self._keep()
         return self.rows
 
-    def _hear(self, table: pd.DataFrame) -> None:
+    def _take(self, table: pd.DataFrame) -> None:
         """Takes the row of a cell that has ended; keeps what there is now and then."""
         found = table[self._names].astype(float).to_dict("records")
         self.rows |= dict(zip(table["cell"], found, strict=True))
@@ -98,25 +106,31 @@ class RaceEvaluations:
         self._kept_s = time.monotonic()
 
 
-def recommended(wish: Wish, options: RunOptions) -> str:
+def run(options: argparse.Namespace) -> str:
+    """Races, measures, writes; returns what there is to say. Raises ConfigError, one line."""
+    run_options = RunOptions.typed(options, "recommend")
+    return recommended(wish(options), run_options)
+
+
+def recommended(requested: Wish, options: RunOptions) -> str:
     """Races, measures and writes; returns the text for a person. Raises ConfigError, and leaves no new directory then
     in which nothing has been simulated."""
     with only_writer(options.out), ProgressBar(options.quiet) as progress, ExitStack() as at_the_end:
         at_the_end.callback(release, options.out)
-        prepare_pairs(wish.settings)
+        prepare_pairs(requested.settings)
         if options.overwrite:
             begin_again(options.out)
-        trials = RaceEvaluations(wish, options, progress)
+        trials = RaceEvaluations(requested, options, progress)
         trials.open()
-        kinds = len({cell.scheme.kind for cell in wish.settings})
-        limit = TimeLimit(wish.budget.minutes, kinds * wish.seeds)
+        kinds = len({cell.scheme.kind for cell in requested.settings})
+        limit = TimeLimit(requested.budget.minutes, kinds * requested.seeds)
         trying = limit.timed(trials, trials.missing)
-        raced = entrants(wish.places, wish.aim, wish.budget, trying, limit)
-        groups = race(raced.settings, wish.aim, wish.budget, trying, limit)
+        raced = entrants(requested.places, requested.aim, requested.budget, trying, limit)
+        groups = race(raced.settings, requested.aim, requested.budget, trying, limit)
         finalists = [[group.settings[place] for place in _measured_again(group, trials.rows)] for group in groups]
-        table = _measured([cell for each in finalists for cell in each], wish, limit, options, progress)
-    whole = limit.minutes_for(len(wish.settings) * wish.budget.looks[0])
-    return _written(Recommendation(wish, raced, groups, trials.rows, finalists, table, whole), options)
+        table = _measured([cell for each in finalists for cell in each], requested, limit, options, progress)
+    whole = limit.minutes_for(len(requested.settings) * requested.budget.looks[0])
+    return _written(Recommendation(requested, raced, groups, trials.rows, finalists, table, whole), options)
 
 
 def _measured_again(group: RaceGroup, rows: Mapping[str, Row]) -> list[int]:
@@ -155,8 +169,6 @@ def _measured(
     finalists: Sequence[Cell], wish: Wish, limit: TimeLimit, options: RunOptions, progress: ProgressBar
 ) -> pd.DataFrame:
     """The best of each kind on the seeds that are shown: two of each, and more while there is time."""
-    from simulator import sweep
-
     growth = ShownSeeds(finalists, wish.seeds, limit)
     # To overwrite here: what else may be there is an earlier answer of this very race, which had fewer minutes.
     overwrite = not holds(options.out, growth.at(range(2)), f"{SIMULATION}, {growth.rule}")

@@ -1,21 +1,47 @@
-"""What `sqsim recommend` tries: the schemes below, each at its own setting and others of the fields that it declares.
+"""What `sqsim recommend` tries: the schemes to try, each at its own setting and others of the fields that it
+declares.
 
-A scheme is one line; the fields, and the values worth trying of each, are those that its parts declare
+A scheme is one line of SCHEMES; the fields, and the values worth trying of each, are those that its parts declare
 (`kinds.tunable`). What a user sets or gives an axis of takes their place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+import argparse
+import math
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Final
 
+from channels.link.presets import PRESETS
 from kinds import ConfigError, meant
+from scenarios.command.cell_file import read_cell
+from scenarios.command.run.typed_settings import parse_axes, parse_settings
+from simulator.cell.cell import Cell
+from simulator.cell.dotted_names import Nested, flatten, names
+from simulator.cell.imported_files import load_imports
+from simulator.cell.settings import changed, expand, fields_of, spread, validated, write
 from simulator.tuning.alternatives import SCHEME, Alternatives, open_fields
+from simulator.tuning.racing import sampled
+from simulator.tuning.trials import Aim, Budget
 
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
-    from simulator.cell.dotted_names import Nested
-
+AIMS: Final = (
+    "latency_per_token_s", "latency_per_token_p50_s", "latency_per_token_p90_s", "latency_per_token_p99_s", "latency_s",
+    "ttft_s", "tpot_s", "tpot_p95_s", "tokens_per_s", "uplink_bits_per_token", "cloud_s_per_token",
+)  # fmt: skip
+HIGHER: Final = frozenset({"tokens_per_s"})
+"""What can be aimed at; of HIGHER more is better."""
+SETTINGS: Final = 200
+QUICK_SETTINGS: Final = 60
+"""Sampled of all schemes together, at most; those next to the best come on top."""
+LOOKS: Final = (6, 12, 24, 48)
+"""Seeds at each look. Fewer at the first would tell next to nothing worse: t at 1e-4 of a tail is 37 with 3 seeds less
+one, 8 with 6."""
+QUICK_MINUTES: Final = 1.0
+MOST_SEEDS: Final = 10_000
+COLOCATED: Final = "colocated"
+CLOCKS: Final = ("models.pair", "edge.latency", "cloud.latency")
+"""Fields that say whose passes are timed. The drafter beside the cloud's GPU is timed by one of its own."""
 SCHEMES: Final[tuple[Mapping[str, object], ...]] = (
     {"kind": "cloud_only"},
     {"kind": "colocated"},
@@ -38,6 +64,96 @@ SHARED_BASE: Final[Mapping[str, object]] = {
 """A seed of several devices, which are to meet: four requests each, of the same four texts."""
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What a user asks for, read and checked: the schemes to try, each with the fields that it leaves open; of these
+    the settings to begin with; what is best, and what it may cost to find; on how many seeds it is shown."""
+
+    places: tuple[Alternatives, ...]
+    settings: tuple[Cell, ...]
+    aim: Aim
+    budget: Budget
+    seeds: int
+    without: Mapping[str, str] = field(default_factory=dict)
+    """The kinds of schemes that are not tried though they could be, and why."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """The fields of schemes that are not tuned, and why."""
+
+
+def wish(options: argparse.Namespace) -> Wish:
+    """Returns what is requested. Raises ConfigError, one line, for what cannot be."""
+    seeds = options.seeds if options.seeds is not None else 8 if options.quick else 24
+    minutes = options.minutes if options.minutes is not None else QUICK_MINUTES if options.quick else 5.0
+    _check(options, seeds, minutes)
+    load_imports(options.imports)
+    settings, axes = parse_settings(options.set), parse_axes(options.grid)
+    if twice := [path for path in settings if path in axes]:
+        raise ConfigError(f"{twice[0]}: both --set and --grid give it; give one")
+    if {"seed"} & {*settings, *axes}:
+        raise ConfigError("seed: a race has many; give --seeds for those that the answer is shown on")
+    base = _base(options, settings)
+    places = candidates(base, settings, axes, lossy=options.lossy)
+    unasked = options.config is None and COLOCATED not in options.without
+    untold = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
+    places = without(places, [*options.without, *([COLOCATED] if untold else [])])
+    for place in places:
+        place.cell.check_served()
+    most = QUICK_SETTINGS if options.quick else SETTINGS
+    tried = sampled(places, most) if places else []
+    if len(tried) < 2:
+        raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
+    left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: untold} if untold else {})
+    left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
+    fixed = {path: "--set" for path in settings if path.startswith("scheme.")}
+    aim = Aim(options.metric, options.metric in HIGHER)
+    budget = Budget(most, LOOKS, within=options.precision, minutes=minutes)
+    return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed)
+
+
+def untimed(tried: Sequence[Cell], typed: Set[str]) -> str:
+    """Why drafting in the cloud is not tried: pair or clocks are the user's, the clock of a drafter there is not."""
+    given = [path for path in CLOCKS if any(name == path or name.startswith(f"{path}.") for name in typed)]
+    clock = {"scheme", "scheme.kind"} & typed or any(name.startswith("cloud.drafter_latency") for name in typed)
+    kinds = {cell.scheme.kind for cell in tried}
+    if clock or not given or COLOCATED not in kinds or kinds == {COLOCATED}:
+        return ""
+    return f"{given[0]} is given, cloud.drafter_latency (its drafter's clock) is not"
+
+
+def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
+    if options.metric not in AIMS:
+        raise ConfigError(f"metric = {options.metric!r}: must be one of {', '.join(AIMS)}")
+    if not 2 <= seeds <= MOST_SEEDS:
+        raise ConfigError(f"seeds = {seeds}: must be in 2..{MOST_SEEDS}; a margin has no interval with one")
+    if not 0 < minutes < math.inf:
+        raise ConfigError(f"minutes = {minutes:g}: must be above 0")
+    if not 0 <= options.precision < 1:
+        raise ConfigError(f"precision = {options.precision:g}: must be at least 0% and below 100%")
+    if options.devices is not None and options.config is not None:
+        raise ConfigError("devices: the cell of --config says how many; give --set workload.devices=N")
+
+
+def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str, object]:
+    """The cell around the schemes, as nested mappings; `settings` get what the other options stand for."""
+    if options.link is not None:
+        for way in ("uplink", "downlink"):
+            if way in settings:
+                raise ConfigError(f"{way}: both --link and --set give it; give one")
+            settings[way] = {"preset": f"{options.link}.{way}"}
+        if options.link not in PRESETS:
+            near = meant(options.link, PRESETS)
+            raise ConfigError(f"link = {options.link!r}: must be one of {', '.join(PRESETS)}{near}")
+    if options.config is not None:
+        return read_cell(options.config, options.imports, trust=options.trust).model_dump()
+    if options.devices is not None:
+        if "workload.devices" in settings:
+            raise ConfigError("workload.devices: both --devices and --set give it; give one")
+        settings["workload.devices"] = options.devices
+    several = settings.get("workload.devices", 1) != 1
+    base = dict(SHARED_BASE if several else BASE)
+    return changed(Cell, {**base, "imports": [str(path) for path in options.imports]})
+
+
 def candidates(
     base: Nested, settings: Mapping[str, object], axes: Mapping[str, Sequence[object]], *, lossy: bool
 ) -> list[Alternatives]:
@@ -47,10 +163,6 @@ def candidates(
     Raises ConfigError for a field that no cell has, a value that a field refuses, a class of devices with a scheme of
     its own.
     """
-    from simulator.cell.cell import Cell
-    from simulator.cell.dotted_names import flatten, names
-    from simulator.cell.settings import expand, fields_of, spread, validated, write
-
     axes, settings = dict(axes), dict(settings)
     schemes: list[object] = [*SCHEMES, *(LOSSY if lossy else ())]
     for name in ("scheme", "scheme.kind"):
@@ -92,8 +204,6 @@ def without(places: Sequence[Alternatives], kinds: Sequence[str]) -> list[Altern
 def at_an_end(places: Sequence[Alternatives], best: Cell) -> list[tuple[str, object]]:
     """(field, value) of those in which the best has the largest or smallest value that it was tried with, and a further
     one could be meant."""
-    from simulator.cell.dotted_names import flatten
-
     flat = flatten(best)
     for place in places:
         setting = {path: flat.get(path) for path in place.fields}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ import plots
 from kinds import ConfigError
 from kinds.yaml_file import read_yaml
 from plots.page import Page
+from scenarios.command.cell_file import load_own
+from scenarios.command.progress_bar import aside
 from scenarios.command.result_folder import read_curved_cells, read_summary
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import DIRECTORY, curve_of, words_of
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlotOptions:
-    """What `sqsim plot` was asked for."""
+    """What `sqsim plot` is to draw."""
 
     page: Page = field(default_factory=Page)
     formats: Sequence[str] = ("svg", "png")
@@ -33,24 +36,33 @@ class PlotOptions:
     out: Path | None = None
 
 
-def redraw(folders: Sequence[Path], asked: PlotOptions, warn: Callable[[str], None]) -> Iterator[Path]:
+def run(options: argparse.Namespace) -> Iterator[Path]:
+    """`sqsim plot`: yields the files as they are written. Raises ConfigError, one line, as `redraw` does."""
+    load_own(options.imports, options.folders)
+    labels = read_labels(options.labels) if options.labels is not None else {}
+    page = Page(labels, options.width, options.titled, options.captioned)
+    requested = PlotOptions(page, options.formats or PlotOptions.formats, options.figures, options.out)
+    yield from redraw(options.folders, requested, aside)
+
+
+def redraw(folders: Sequence[Path], requested: PlotOptions, warn: Callable[[str], None]) -> Iterator[Path]:
     """Draws the figures of a result directory again, or those of several in one; the files as they are written.
 
     Labels of what is not there, as in a file for a whole paper, are warned of. Raises ConfigError where a directory
     holds no summary, several have no axis in common, or there is nothing to draw.
     """
-    plots.check(asked.figures)
+    plots.check(requested.figures)
     table, axis, figures = _together(folders) if len(folders) > 1 else read_summary(folders[0])
     cells = read_curved_cells(folders[0], table) if len(folders) == 1 else None
-    if unknown := _unknown(asked.page.labels, [*folders, *_names(folders)], table):
+    if unknown := _unknown(requested.page.labels, [*folders, *_names(folders)], table):
         warn(f"labels of nothing in these figures: {', '.join(unknown)}")
-    wanted = asked.figures or known_figures(figures, warn)
+    wanted = requested.figures or known_figures(figures, warn)
     within = "figures" if len(folders) == 1 else f"figures/with_{'_and_'.join(_names(folders)[1:])}"
-    to = asked.out or own_folder(folders[0], within)
+    to = requested.out or own_folder(folders[0], within)
     wrote = list[Path]()
     try:
-        for name, figure in drawn(table, axis, wanted, asked.page, cells):
-            paths = plots.save(figure, to, name, asked.formats, asked.page)
+        for name, figure in drawn(table, axis, wanted, requested.page, cells):
+            paths = plots.save(figure, to, name, requested.formats, requested.page)
             wrote += paths
             yield from paths
     except KeyError as error:

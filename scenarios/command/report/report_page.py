@@ -1,10 +1,20 @@
-"""The page of a report: what is told, in what order. The words around it are in `templates/`."""
+"""`sqsim report DIR`: a result directory as one page that needs nothing else, to read, keep and send.
+
+    sqsim report results/paper
+    sqsim report results/paper --out paper.html
+
+Question, answer, figures, results in a table that sorts, what the metrics mean, parameters, manifest, and how to get
+the same again. The page loads nothing: style, script and figures are in it. Without scripts all but sorting works.
+The words around what is reported are in `templates/`.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, cast
@@ -13,19 +23,41 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from kinds.files import atomically
+from scenarios.command.cell_file import load_own
+from scenarios.command.options import PAGE
+from scenarios.command.progress_bar import aside
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.report_figures import figures
-from scenarios.command.report.report_parameters import parameters
-from scenarios.command.report.report_table import ReportTable, comparisons, definitions, every_metric, results
+from scenarios.command.report.report_table import (
+    ReportTable,
+    comparisons,
+    definitions,
+    every_metric,
+    parameters,
+    results,
+)
 from scenarios.command.result_folder import ResultFolder
 from scenarios.findings import findings_file
 from scenarios.findings.question import PREFIX as ANSWER
-from scenarios.findings.sentences import DISTINGUISHABLE
+from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.results.columns import SEARCHED
+from simulator.results.result_directory import record
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
 """What the page shows of a manifest, in this order; then its libraries."""
+
+
+def run(options: argparse.Namespace) -> Path:
+    """Writes the page; returns where. Raises ConfigError, one line, where DIR is no finished result directory."""
+    load_own(options.imports, [options.folder])
+    text = page(ResultFolder.read(options.folder), aside)
+    out: Path = options.out or options.folder / PAGE
+    out.parent.mkdir(parents=True, exist_ok=True)
+    atomically(out, partial(Path.write_text, data=text, encoding="utf-8"))  # a link there is replaced, not followed
+    record(options.folder, [out])
+    return out
 
 
 def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:

@@ -1,24 +1,25 @@
 """Each scheme at a setting of its own: what is tuned, what is chosen, and both shown beside the grid's own setting.
 
-The race is on seeds that are not shown (`simulator.tuning`), so that what is shown is not the luck of the choice. Its
+The race is on seeds that are not shown (`simulator.tuning`), so that what is shown is no chance of the choice. Its
 trials are a result directory of their own, `tuning/`, inside the scenario's.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
-import numpy as np
 import pandas as pd
 
 from scenarios.command.scenario import Tune
-from scenarios.findings.sentences import joined, percent
+from scenarios.findings.wording import joined, percent
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
-from simulator.results.intervals import Difference, paired
+from simulator.results.intervals import paired
 from simulator.results.units import quantity, symbol
 from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
@@ -34,7 +35,7 @@ class Chosen:
     outcome: Outcome
     alternatives: Alternatives
     searched: Mapping[str, Cell] = field(default_factory=dict)
-    """After a search: by the id of a cell, the same at what its setting bears."""
+    """After a search: by the id of a cell, the same at what its setting supports."""
 
     @property
     def values(self) -> Values:
@@ -77,13 +78,17 @@ class Choosing:
         return [Chosen(tuple(cells), outcome, place) for cells, outcome, place in found]
 
     def sought(self) -> list[Search]:
-        """What to search, where schemes choose what bears most: a place for each setting that has a choice, its own
-        values first, which are left for what bears more alone."""
-        return [
-            Search([self._trial(place, values) for values in place.sample(self._budget.settings)])
-            for place in self.places
-            if place.fields
-        ]
+        """What to search, where schemes choose what supports most: a place for each setting that has a choice, its own
+        values first, which are left only for what supports more."""
+        seeds = {"seed": [FIRST_SEED + seed for seed in range(self._budget.looks[0])]}
+
+        def trial(place: Alternatives, values: Values) -> Sequence[Cell]:
+            cell = place.at(values)
+            assert cell is not None
+            return expand(cell, seeds, self._tune.base)
+
+        places = (place for place in self.places if place.fields)
+        return [Search([trial(place, values) for values in place.sample(self._budget.settings)]) for place in places]
 
     def found(self, found: Sequence[Capacity]) -> list[tuple[Chosen, Capacity | None]]:
         """What each setting chooses, from what `sought` gave, and that; None where nothing was sought."""
@@ -97,11 +102,6 @@ class Choosing:
             outcome = Outcome(tried[best.alternative], len(tried), seeds)
             chosen.append((Chosen(tuple(cells), outcome, place), best))
         return chosen
-
-    def _trial(self, place: Alternatives, values: Values) -> Sequence[Cell]:
-        cell = place.at(values)
-        assert cell is not None
-        return expand(cell, {"seed": [FIRST_SEED + seed for seed in range(self._budget.looks[0])]}, self._tune.base)
 
 
 def fields_told(places: Sequence[Alternatives]) -> list[str]:
@@ -123,30 +123,25 @@ def doubts(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, met
 
 
 def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
-    curves, alike, raced = _curves(shown), dict[str, list[float]](), dict[str, int]()
+    curves, raced = _curves(shown), dict[str, int]()
+    alike = dict[str, list[float]]()  # by how much the next best may be better, nan of one seed
     for chosen in choices:
         if chosen.outcome.behind is not None:
             curve = curves[chosen.chosen()[0].id]
             raced[curve] = raced.get(curve, 0) + 1
-            if not chosen.outcome.behind.separable:
-                alike.setdefault(curve, []).append(_at_most(chosen.outcome.behind))
+            if not (behind := chosen.outcome.behind).separable:
+                most = 0.0 if behind.same else math.nan if behind.n < 2 else max(0.0, -behind.low)
+                alike.setdefault(curve, []).append(most)
     if not alike:
         return []
-    text = joined([f"{curve} at {len(most)} of {raced[curve]}" for curve, most in alike.items()])
-    most = [each for found in alike.values() for each in found if not np.isnan(each)]
+    text = joined([f"{curve} at {len(found)} of {raced[curve]}" for curve, found in alike.items()])
+    known = [each for found in alike.values() for each in found if not math.isnan(each)]
     extent = (
-        f"The next best may be better there by {float(np.median(most)):.0%} (the median), and {max(most):.0%} at most."
-        if most
+        f"The next best may be better there by {median(known):.0%} (the median), and {max(known):.0%} at most."
+        if known
         else "On one seed nothing tells by how much the next best may be better there."
     )
     return [f"Chosen, but not distinguishable from the next best setting in the race: {text}. {extent}"]
-
-
-def _at_most(behind: Difference) -> float:
-    """By how much the next best may be better, nan of one seed."""
-    if behind.same:
-        return 0.0
-    return float("nan") if behind.n < 2 else max(0.0, -behind.low)
 
 
 def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:

@@ -10,11 +10,12 @@ import pandas as pd
 
 from kinds import ConfigError
 from kinds.files import read_note
+from scenarios.command.options import RunOptions
 from scenarios.command.run.choosing import Choosing, by_setting, fields_told, to_show
 from scenarios.command.run.precision import Precision
-from scenarios.command.run.run_options import RunOptions
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
+from scenarios.findings.wording import counted
 from simulator.cell.cell import Cell
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, begun_parts, entries
 from simulator.sweeps.meter import works
@@ -52,10 +53,10 @@ def _cells(plan: RunPlan, tuning: _Tuning | None) -> list[str]:
     settings = len(by_setting(plan.cells))
     decodings = len({cell.decoding_id for cell in plan.cells})
     seeds = len({cell.seed for cell in plan.cells})
-    counted = f"{_times(settings, 'setting')} x {_times(seeds, 'seed')}"
+    size = f"{counted(settings, 'setting')} x {counted(seeds, 'seed')}"
     most = len(plan.cells) if tuning is None else tuning.choosing.most_shown()
     chosen = "" if most == len(plan.cells) else f", and up to {most - len(plan.cells):,} more at what schemes choose"
-    lines = [f"Cells: {len(plan.cells):,}, {counted}{chosen}; {decodings:,} to be decoded, the rest timed"]
+    lines = [f"Cells: {len(plan.cells):,}, {size}{chosen}; {decodings:,} to be decoded, the rest timed"]
     if tuning is not None:
         more = " to begin with" if plan.objective is None else ""
         lines.append(f"Before them: {len(tuning.trials):,} trials{more}, by which each scheme chooses:")
@@ -86,12 +87,12 @@ def _remembered(plan: RunPlan, tuning: _Tuning | None, out: Path) -> list[str]:
         return [f"Remembered: cannot be told yet ({error})"]
 
 
-def _of_sweep(cells: Sequence[Cell], asked: str, folder: Path) -> str:
+def _of_sweep(cells: Sequence[Cell], requested: str, folder: Path) -> str:
     manifest = read_note(folder / MANIFEST)
     if "identity" not in manifest:
         strangers = not manifest and bool(entries(folder))
         return f"nothing; {folder} holds something else" if strangers else f"nothing in {folder}"
-    if manifest.get("identity") != identity(cells, asked):
+    if manifest.get("identity") != identity(cells, requested):
         return f"nothing; {folder} holds other results: name another --out or add --overwrite"
     if manifest.get("finished"):
         return f"all of it, in {folder}: nothing is run again"
@@ -123,7 +124,7 @@ def _time(plan: RunPlan, tuning: _Tuning | None, workers: int, scenario: Scenari
     same = {cell.models.pair.kind for cell in plan.cells} == {cell.models.pair.kind for cell in whole.cells}
     text = f"{minutes:.0f} min" if minutes >= 2 else f"{max(1, 60 * minutes):.0f} s"
     doubt = "" if same else ", which are of another model pair"
-    by = _times(workers, "worker") + (f" on {_times(cores, 'core')}" if workers > cores else "")
+    by = counted(workers, "worker") + (f" on {counted(cores, 'core')}" if workers > cores else "")
     return f"Time: about {text} with {by}, from the {scenario.minutes:g} min that the scenario states{doubt}"
 
 
@@ -141,7 +142,3 @@ def _stated(plan: RunPlan, seeds: int) -> float:
 
 def _work(cells: Sequence[Cell]) -> float:
     return sum(works(cells).values())
-
-
-def _times(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -15,20 +15,19 @@ from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.fairness import compared_alike, question
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note
-from scenarios.command.run.capacity_table import bearing
 from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, fields_told
-from scenarios.command.run.printed_tables import chosen_table, costs, overloads, stands_for, unsettled
+from scenarios.command.run.printed_tables import bearing, chosen_table, costs, overloads, stands_for, unsettled
 from scenarios.command.run.run_plan import RunPlan
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import wrapped
 from scenarios.findings.findings_file import FINDINGS, Answered
 from scenarios.findings.headline_table import headline
-from scenarios.findings.limits import one_setting
-from scenarios.findings.lowest import lossy_apart
 from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.rejections import beyond_chance
-from scenarios.findings.sentences import DISTINGUISHABLE
+from scenarios.findings.sentences.limits import one_setting
+from scenarios.findings.sentences.lowest import lossy_apart
+from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.cell.cell import Cell
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kinds import Choice, Part
-from simulator.cell.descriptions import shown
+from scenarios.command.run.typed_settings import as_typed
 from simulator.cell.dotted_names import part_of
 
 SHARING = "scheme"
@@ -77,7 +77,7 @@ class NamedKinds:
         if len(settings) > 1:
             self._tell(f"{part} = {kind}: the scenario's {len(settings)} settings of it")
         elif len(settings[0]) > 1:
-            words = (f"{name} {_words(value)}" for name, value in settings[0].items() if name != "kind")
+            words = (f"{name} {as_typed(value)}" for name, value in settings[0].items() if name != "kind")
             as_ = "as the scenario has it" if own else "with what the scenario's schemes have in common"
             self._tell(f"{part} = {kind}, {as_}: {', '.join(words)}")
         return settings
@@ -90,8 +90,8 @@ class NamedKinds:
         common = self._common(family.kinds[str(kind)], part)
         taken = {name: each for name, each in common.items() if name not in value}
         if taken:
-            words = ", ".join(f"{name} {_words(each)}" for name, each in taken.items())
-            self._tell(f"{part} = {_words(value)}, with what the scenario's schemes have in common: {words}")
+            words = ", ".join(f"{name} {as_typed(each)}" for name, each in taken.items())
+            self._tell(f"{part} = {as_typed(value)}, with what the scenario's schemes have in common: {words}")
         return {**value, **taken}
 
     def _common(self, alternative: type[Part], part: str) -> Setting:
@@ -117,7 +117,7 @@ class NamedKinds:
 
 
 def _short(setting: object) -> object:
-    """A setting of which nothing but the kind is said, as the kind's name."""
+    """A setting of which nothing but the kind is given, as the kind's name."""
     return setting["kind"] if isinstance(setting, dict) and setting.keys() == {"kind"} else setting
 
 
@@ -137,9 +137,3 @@ def _family_at(schema: type[Part], path: str) -> type[Choice] | None:
         fields = [each.model_fields[step] for each in above if step in each.model_fields]
         part = part_of(fields[0].annotation) if fields else None
     return part if part is not None and issubclass(part, Choice) and part.is_family() else None
-
-
-def _words(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name}: {_words(each)}" for name, each in value.items()) + "}"
-    return shown(value)

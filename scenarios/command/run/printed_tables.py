@@ -1,8 +1,9 @@
-"""Results as text, beside the headline: what each scheme pays, what was chosen and borne, which stations are busy, what
-the run stands for. Returns strings."""
+"""Results as text, beside the headline: what each scheme pays, what was chosen and is supported, the limit met first,
+which stations are busy, what the run stands for. Returns strings."""
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,9 +14,9 @@ from models.interface import Pair
 from models.latency.empirical import Empirical
 from models.latency.latency import Latency
 from models.latency.profile import Profile
-from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number
+from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number, wrapped
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
-from scenarios.findings.sentences import joined, stretches
+from scenarios.findings.wording import counted, joined, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
@@ -23,7 +24,8 @@ from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.spans import DOWNLINK, UPLINK
 from simulator.results.unanswered_requests import percent
-from simulator.results.units import title
+from simulator.results.units import quantity, title
+from simulator.sweeps.search import Objective
 
 COSTS: tuple[tuple[str, str], ...] = (
     ("payload_bits_per_token", "payload bits"),
@@ -46,7 +48,7 @@ OUTPUT = ("tv_output", "TV output")
 UNSETTLED = "unsettled_share"
 STATIONS = ("uplink", "cloud", "downlink")
 MANY_PAIRS = 3
-"""More pairs of a kind than these are told in short."""
+"""More pairs of a kind than these are shown in short."""
 COSTS_HEADING = (
     "bits per output token, and of the payload a draft; drafts, accepted drafts per round; rejections per verified "
     f"draft, what is expected of them, TV(qhat, p), and the bound on what is expected ({BOUND_NOTE})"
@@ -93,7 +95,10 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
         return []
     table = marked(summary).assign(fullest=[fullest(row) for _, row in summary.iterrows()])
     full = (table["overloaded"] > 0) | (table[[f"{name}_busy" for name in STATIONS]] >= OVERLOAD).any(axis=1)
-    over = (table["overloaded"] > 0) & _unasked(table)
+    kinds = table.get("workload.kind", pd.Series("", index=table.index))
+    # work that arrives whether or not it is served
+    open_ = kinds.map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
+    over = (table["overloaded"] > 0) & open_
     lines = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))
     return [*lines, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
@@ -110,13 +115,6 @@ def unsettled(summary: pd.DataFrame) -> list[str]:
             part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
             lines.append(f"{curve}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})")
     return lines
-
-
-def _unasked(summary: pd.DataFrame) -> pd.Series[bool]:
-    """Returns for each row whether work arrives whether or not it is served."""
-    if "workload.kind" not in summary.columns:
-        return pd.Series(True, index=summary.index)
-    return summary["workload.kind"].map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
 
 
 def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> list[str]:
@@ -255,3 +253,87 @@ def _over_axis(rows: pd.DataFrame, metric: str) -> str:
     if np.isclose(low, high, rtol=1e-9, atol=0):
         return number(low, float(given[metric + CI_SUFFIX].iloc[0]) if metric + CI_SUFFIX in given else np.nan)
     return f"{number(low)}..{number(high)}"
+
+
+def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
+    """Two tables, a row per value of the axis, a column per curve: devices at the objective, with the range of what
+    each seed supports by itself; and the limit that is met first, with the station whose relief would serve most
+    more."""
+    limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
+    alone = summary["n"].max() > 1
+    heading = f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%"
+    heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""
+    met = textwrap.fill(
+        "what fails first with more of them, and the station that limits: relieved alone (passes of no time, an "
+        "infinite rate without losses, no limit of memory) it would serve most more",
+        WIDTH,
+    )
+    table = marked(summary)
+    parts = [heading, by_curve(table, axis, lambda row: _borne(row, alone)), met, by_curve(table, axis, _met_first)]
+    # Which limit fails, and by how much, where a curve supports none; where the search ended, not the curve.
+    lines = [*_none_borne(summary, axis, objective), *_stopped(summary, axis, objective)]
+    return "\n\n".join([*parts, *(["\n".join(map(wrapped, lines))] if lines else [])])
+
+
+def _borne(row: pd.Series[float], alone: bool) -> str:
+    text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
+    if not alone:
+        return text
+    none = int(row.get("seeds_of_none", 0))
+    lacking = f"; {counted(none, 'seed')} none" if none and row["capacity"] else ""
+    return f"{text} ({row['capacity_least']:,.0f}-{row['capacity_most']:,.0f}{lacking})"
+
+
+def _met_first(row: pd.Series[float]) -> str:
+    limit, station = (str(row.get(name, "")) for name in ("first_limit", "limited_by"))
+    return f"{limit}, {station or 'no station alone'}" if limit else "-"
+
+
+def _none_borne(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:
+    fewest = counted(objective.low, _thing(objective))
+    for curve, rows in summary[summary["capacity"] < objective.low].groupby(CURVE, sort=False):
+        places: dict[str, list[str]] = {}
+        for _, row in rows.iterrows():
+            places.setdefault("; ".join(unmet(row, objective)), []).append(_at(row, axis))
+        places_of = [f"with {fewest}{_at_axis(at, axis)} {why}" for why, at in places.items()]
+        yield f"{curve} bears none: {'; '.join(places_of)}"
+
+
+def unmet(row: pd.Series[float], objective: Objective) -> Iterator[str]:
+    """Each limit that a setting breaks, by how much."""
+    if row["answered"] < 1:
+        yield f"only {row['answered']:.3g} of the requests are answered"
+    for name, limit in objective.limits.items():
+        value = float(row[name])
+        if math.isnan(value):
+            yield f"{name} has no value"
+        elif value > limit:
+            share = value / limit - 1
+            above = f"{value / limit:.3g} times" if share >= 1 else f"{quantity(100 * share, '', 2)}% above"
+            yield f"{name} is {quantity(value, name)}, {above} the limit of {quantity(limit, name)}"
+
+
+def _stopped(summary: pd.DataFrame, axis: str | None, objective: Objective) -> Iterator[str]:
+    open_ = summary[~summary["bounded"].astype(bool) & (summary["capacity"] >= objective.low)]
+    if open_.empty:
+        return
+    at = [
+        f"{curve}{_at_axis([_at(row, axis) for _, row in rows.iterrows()], axis)}"
+        for curve, rows in open_.groupby(CURVE, sort=False)
+    ]
+    yield (
+        f"+ the search ended at its upper bound of {objective.high:,} {_thing(objective)}s, where the objective still "
+        f"holds: {'; '.join(at)}"
+    )
+
+
+def _thing(objective: Objective) -> str:
+    return title(objective.field).removesuffix("s")
+
+
+def _at(row: pd.Series[float], axis: str | None) -> str:
+    return "" if axis is None else quantity(row[axis], axis)
+
+
+def _at_axis(at: list[str], axis: str | None) -> str:
+    return "" if axis is None else f" at {title(axis)} {', '.join(at)}"

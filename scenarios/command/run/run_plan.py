@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import plots
 from kinds import ConfigError, kinds_of_file, registered_by
+from models.interface import Pair
 from scenarios.command.cell_file import read_cell
+from scenarios.command.run.named_kinds import NamedKinds
 from scenarios.command.scenario import Quick, Scenario, Tune
-
-if TYPE_CHECKING:
-    from simulator.cell.cell import Cell
-    from simulator.sweeps.search import Objective
+from simulator.cell.cell import Cell
+from simulator.cell.dotted_names import flatten
+from simulator.cell.imported_files import load_imports
+from simulator.cell.quantities import number
+from simulator.cell.settings import changed, pin, replaced, spread, widen
+from simulator.checking.subjects import Subject
+from simulator.results.metrics import METRICS
+from simulator.schemes.foreseeing import Foreseeing
+from simulator.sweeps.search import Objective
+from simulator.tuning.alternatives import open_fields
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class RunPlan:
 
     @property
     def headline(self) -> str:
-        """The metric that a run is told by first."""
+        """The metric that a run is reported by first."""
         return (self.scenario.headlines or Scenario.headlines)[0]
 
     @property
@@ -66,11 +73,6 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     Raises ConfigError for a figure that is not there, a field no cell has, a value a field refuses, and changes that
     contradict each other.
     """
-    from scenarios.command.run.named_kinds import NamedKinds
-    from simulator.cell.cell import Cell
-    from simulator.cell.imported_files import load_imports
-    from simulator.cell.settings import changed
-
     plots.check(scenario.figures)
     _check_precision(changes.precision)
     load_imports(changes.imports)
@@ -98,8 +100,6 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
 def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
     """What is imported for nothing, has no effect, is not counted, knows more than can be known, or sends what is no
     distribution, a line each."""
-    from simulator.schemes.foreseeing import Foreseeing
-
     classes = [each for cell in cells for each in cell.classes]
     lines = [
         f"import = {file}: registers nothing; a scheme, a loss, ... is a class of its family with a `kind`"
@@ -123,8 +123,6 @@ def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
 
 def _to_be_checked(imports: Sequence[Path]) -> list[str]:
     """A line for each imported file that decides tokens: which command shows what it leaves of the verifier's text."""
-    from simulator.checking.subjects import Subject
-
     return [
         f"`sqsim check {file}` shows whether it keeps the verifier's distribution"
         for file in imports
@@ -145,8 +143,6 @@ def _tuned(
     values = [*changes.settings.items(), *((path, value) for path, axis in changes.grid.items() for value in axis)]
     typed |= {f"{path}.{name}" for path, value in values if isinstance(value, Mapping) for name in value}
     tune = replace(tune, typed=frozenset(typed))
-    from simulator.tuning.alternatives import open_fields
-
     return tune if any(open_fields(cell, tune.further, tune.closed) for cell in cells) else None
 
 
@@ -157,9 +153,6 @@ def _check_precision(precision: float | None) -> None:
 
 def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
     """The objective under `--set objective.METRIC=LIMIT`, and the changes that concern the cells."""
-    from simulator.cell.quantities import number
-    from simulator.results.metrics import METRICS
-
     if given is not None and given.field in (*changes.settings, *changes.grid):
         raise ConfigError(f"{given.field}: this scenario finds it; set the objective (objective.METRIC=LIMIT)")
     mine = {path: value for path, value in changes.settings.items() if path.startswith("objective.")}
@@ -181,8 +174,6 @@ def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | N
 def _pair(kinds: Sequence[str], changes: Changes) -> tuple[dict[str, object], list[str]]:
     """The base's `models.pair`: the first of `kinds` that can run here and has the fields of it that the user changes;
     and why those before it cannot, a line each."""
-    from models.interface import Pair
-
     typed = (*changes.settings, *changes.grid)
     if {"models", "models.pair", "models.pair.kind"} & {*typed}:
         kinds = kinds[-1:]  # the user's own choice replaces it
@@ -212,12 +203,9 @@ def _at_hand(grid: dict[str, Sequence[object]], changes: Changes) -> tuple[dict[
 
 
 def _also(
-    scenario: Scenario, said: Mapping[str, object], quick: bool, seeds: int, changes: Changes
+    scenario: Scenario, base: Mapping[str, object], quick: bool, seeds: int, changes: Changes
 ) -> tuple[list[Cell], list[str]]:
     """The cells of a scenario's further grids, and why one is left out, a line each."""
-    from simulator.cell.cell import Cell
-    from simulator.cell.settings import changed
-
     cells: list[Cell] = []
     lines: list[str] = []
     for each in scenario.also:
@@ -227,7 +215,7 @@ def _also(
         lines += lacking
         try:
             if all(grid.values()):
-                cells += _spread(changed(Cell, {**said, **each.base}), grid, seeds, changes)[0]
+                cells += _spread(changed(Cell, {**base, **each.base}), grid, seeds, changes)[0]
         except ConfigError as error:
             lines.append(f"the grid over {', '.join(grid)} is left out: {error}")
     return cells, lines
@@ -235,8 +223,6 @@ def _also(
 
 def _lack_of(kind: str) -> str | None:
     """Why this kind of pair cannot run here; None where it can."""
-    from models.interface import Pair
-
     available = getattr(Pair.kinds[kind], "available", None)
     reason: str | None = available() if available is not None else None
     return reason
@@ -244,8 +230,6 @@ def _lack_of(kind: str) -> str | None:
 
 def plan_around(file: Path, changes: Changes) -> RunPlan:
     """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
-    from simulator.cell.imported_files import load_imports
-
     load_imports(changes.imports)
     cell = read_cell(file, changes.imports, trust=changes.trust)
     cells, notes = _spread(cell.model_dump(), {}, 1, changes)
@@ -261,9 +245,6 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
 def _spread(
     base: dict[str, object], grid: Mapping[str, Sequence[object]], seeds: int, changes: Changes
 ) -> tuple[list[Cell], list[str]]:
-    from simulator.cell.cell import Cell
-    from simulator.cell.settings import pin, replaced, spread, widen
-
     settings = dict(changes.settings)
     twice = [path for path in settings if path in changes.grid]
     if twice:
@@ -294,8 +275,6 @@ def told_fields(cells: Sequence[Cell]) -> list[str]:
     The names of curves must show them: `dense` with 4 drafts beside `k_sqs` with 8 is no comparison of the two, where
     the scenario or the user made them so. Fields that vary within a kind are in its curves' names anyway.
     """
-    from simulator.cell.dotted_names import flatten
-
     schemes = list({cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values())
     found: dict[str, dict[str, set[object]]] = {}
     chosen: set[str] = set()

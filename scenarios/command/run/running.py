@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +10,15 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
-from scenarios.command.progress_bar import ProgressBar
+from scenarios.command.options import RunOptions
+from scenarios.command.progress_bar import ProgressBar, aside
 from scenarios.command.run.choosing import Choosing, Chosen, to_show
 from scenarios.command.run.finished_run import FinishedRun
 from scenarios.command.run.precision import Precision
-from scenarios.command.run.run_options import RunOptions
-from scenarios.command.run.run_plan import RunPlan
+from scenarios.command.run.run_plan import Changes, RunPlan, plan_around
 from scenarios.command.run.searching import CapacitySearch, settings_of_search
+from scenarios.command.run.typed_settings import parse_settings
+from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
 from simulator.results.result_directory import SEARCH, TUNING, claim, make_way, record, release
@@ -26,6 +28,14 @@ from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import OnProgress, works
 from simulator.sweeps.store import CELL_FILES, begin_again, holds
 from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
+from simulator.testbed.plan import check
+
+REAL = "real"
+REAL_ASSUMED = (
+    "real processes of this machine in real time: passes and coding take what they take here, not what the cell's "
+    "clocks say; another run has other times and the same tokens"
+)
+"""What a reader of a real run's table must know."""
 
 
 def run(plan: RunPlan, options: RunOptions) -> str:
@@ -34,8 +44,9 @@ def run(plan: RunPlan, options: RunOptions) -> str:
     With choices the cells swept are those that each scheme chose and those of the grid; with an objective each is at
     the largest number of devices that meets it.
     """
-    if options.trace:
-        require_simulation(plan.scenario.study)
+    if options.trace and plan.scenario.study != SIMULATION:
+        text = f"this scenario asks the study {plan.scenario.study!r}, in which no request is served in time"
+        raise ConfigError(f"trace: {text}")
     with only_writer(options.out):
         if options.overwrite:
             prepare_pairs(plan.cells)
@@ -46,6 +57,18 @@ def run(plan: RunPlan, options: RunOptions) -> str:
             release(options.out)
         record(options.out, (), options.started_s)
         return text
+
+
+def real(options: argparse.Namespace) -> str:
+    """`sqsim real CELL.yaml`: runs a cell as real processes of this machine, over a shaped link, and leaves a
+    simulation's tables; returns what to print. Raises ConfigError, one line."""
+    settings = parse_settings(options.set)
+    changes = Changes(settings, seeds=options.seeds, imports=tuple(options.imports), trust=options.trust)
+    plan = plan_around(options.cell, changes)
+    for cell in plan.cells:
+        check(cell)
+    scenario = replace(plan.scenario, name=f"{plan.scenario.name}_real", study=REAL, assumed=REAL_ASSUMED)
+    return run(replace(plan, scenario=scenario), RunOptions.typed(options, scenario.name))
 
 
 def _ran(plan: RunPlan, options: RunOptions) -> str:
@@ -68,8 +91,6 @@ def _ran(plan: RunPlan, options: RunOptions) -> str:
 def _swept(
     plan: RunPlan, options: RunOptions, progress: ProgressBar, cells: Sequence[Cell], precision: Precision | None
 ) -> pd.DataFrame:
-    from simulator import sweep
-
     keep = (TUNING,) if plan.tune is not None else ()
     return sweep(
         cells, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=keep, progress=progress,
@@ -79,8 +100,6 @@ def _swept(
 
 def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[Chosen]:
     """What each setting chooses, by a race in a directory of its own."""
-    from simulator import sweep
-
     assert plan.tune is not None
     choosing = Choosing(plan.cells, plan.tune, plan.precision)
     tuner = choosing.tuner()
@@ -109,8 +128,6 @@ def _tuning(options: RunOptions) -> Path:
 
 def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> str:
     """`run` with an objective."""
-    from simulator import sweep
-
     assert plan.objective is not None
     choices, starts = (None, dict[str, int]()) if plan.tune is None else _chosen_by_search(plan, options, progress)
     cells = plan.cells if choices is None else to_show(choices)
@@ -131,8 +148,8 @@ def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> str:
 
 
 def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> tuple[list[Chosen], dict[str, int]]:
-    """What each setting chooses, the alternative that bears most on seeds that are not shown; and by the ids of cells
-    where the search on those that are shown is to start."""
+    """What each setting chooses, the alternative that supports most on seeds that are not shown; and by the ids of
+    cells where the search on those that are shown is to start."""
     assert plan.tune is not None and plan.objective is not None
     choosing = Choosing(plan.cells, plan.tune)
     search = CapacitySearch(choosing.sought(), plan.objective, _tuning(options))
@@ -149,21 +166,15 @@ def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar)
     return [each for each, _ in chosen], starts
 
 
-def require_simulation(study: str) -> None:
-    """Raises ConfigError where nothing happens in time that a trace could tell."""
-    if study != SIMULATION:
-        raise ConfigError(f"trace: this scenario asks the study {study!r}, in which no request is served in time")
-
-
 def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProgress) -> None:
-    """Where traces are asked for: has each cell's beside its results, once those are; tells what there is to know."""
+    """Where traces are asked for: has each cell's beside its results, once those are; reports what there is to know."""
     if not options.trace:
         return
     folder = options.out.resolve() / CELL_FILES
     missing = without_trace(cells, folder)
     if missing:
         text = f"{len(missing)} of {len(cells)} cells have no whole trace"
-        print(f"sqsim: trace: {text}; they run once more for it, the tables stay", file=sys.stderr, flush=True)
+        aside(f"trace: {text}; they run once more for it, the tables stay")
         trace_again(missing, folder, options.pool(), progress)
     cut = cut_traces(cells, folder)
     if cut:
@@ -171,4 +182,4 @@ def complete_traces(cells: Sequence[Cell], options: RunOptions, progress: OnProg
         others = len(cut) - 1
         more = f"; so {'is 1 other' if others == 1 else f'are {others} others'}" if others else ""
         text = f"{CELL_FILES}/{path.name} ends at {at_s:.6g} s, after {MOST_EVENTS} spans, packets and passes"
-        print(f"sqsim: trace: cut: {text}{more}", file=sys.stderr, flush=True)
+        aside(f"trace: cut: {text}{more}")

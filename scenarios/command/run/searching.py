@@ -1,4 +1,4 @@
-"""A scenario's search for the most devices: from its cells to the same cells at what each setting bears.
+"""A scenario's search for the most devices: from its cells to the same cells at what each setting supports.
 
 It keeps what it has found so far in `search.json` in the result directory: the same command goes on from there.
 """
@@ -49,7 +49,7 @@ class CapacitySearch:
     def found(
         self, pool: WorkerPool, *, overwrite: bool, progress: OnProgress, failed: OnFailure | None = None
     ) -> list[Capacity]:
-        """Returns what each place bears, found now or read back. Each that fails is `failed` in a line.
+        """Returns what each place supports, found now or read back. Each that fails is `failed` in a line.
 
         Raises ConfigError where `out` is taken, and where a place fails, once all others are found; Interrupted on
         Ctrl-C. What was found is kept, and what was simulated for places under way: the same command goes on there.
@@ -96,7 +96,7 @@ class CapacitySearch:
             raise CellsFailedError(failures, total, self._out, "settings")
 
     def cells(self) -> dict[str, Cell]:
-        """Returns by the id of each cell of a place that was found the same cell at what its setting bears."""
+        """Returns by the id of each cell of a place that was found the same cell at what its setting supports."""
         return {
             cell.id: self._objective.at(cell, max(self._found[place].value, self._objective.low))
             for place, sought in enumerate(self._places)

@@ -1,16 +1,19 @@
-"""What a user types after `--set` and `--grid`, as values. Values are YAML, and numbers wherever they read as one."""
+"""What a user types after `--set` and `--grid`, and a part typed alone, as values. Values are YAML, and numbers
+wherever they read as one."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from kinds import ConfigError, one_line
+from kinds import ConfigError, Part, one_line
 from kinds.yaml_file import load_yaml, problem_of
+from models.interface import Pair
+from simulator.cell.descriptions import shown
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?inf")
 
@@ -83,6 +86,13 @@ def _numbers(value: object) -> object:
     return value
 
 
+def as_typed(value: object) -> str:
+    """A value in YAML on one line, as it would be typed."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {as_typed(each)}" for name, each in value.items()) + "}"
+    return "[" + ", ".join(map(as_typed, value)) + "]" if isinstance(value, list | tuple) else shown(value)
+
+
 def parse_part(schema: type[Typed], name: str, text: str) -> Typed:
     """The part typed as a kind or `{kind: ..., ...}`, in a model that has it under `name`. Raises ConfigError."""
     try:
@@ -91,3 +101,22 @@ def parse_part(schema: type[Typed], name: str, text: str) -> Typed:
         raise one_line(error) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{name} = {text!r}: not YAML, {problem_of(error)}") from None
+
+
+class _TypedPair(Part):
+    """A pair by itself, whatever the temperature will be."""
+
+    pair: Pair
+
+
+def typed_pair(text: str, device: str | None = None) -> Pair:
+    """The pair typed as `smollm2` or `{kind: huggingface, ...}`. Raises ConfigError, one line."""
+    pair: Pair = parse_part(_TypedPair, "pair", text).pair
+    if device is None:
+        return pair
+    if "device" not in type(pair).model_fields:
+        raise ConfigError(f"device = {device!r}: the models of {pair.kind} run where they always do; leave it out")
+    try:
+        return type(pair).model_validate({**pair.model_dump(), "device": device})
+    except ValidationError as error:
+        raise one_line(error) from None

@@ -8,8 +8,8 @@ import math
 import pandas as pd
 
 from scenarios import Costs, Differences, InEveryGroup, Instead, Levels, Ranges, Swaps
-from scenarios.findings.below import below_where
-from scenarios.findings.sentences import times
+from scenarios.findings.sentences.below import below_where
+from scenarios.findings.wording import times
 from simulator.results.intervals import Difference, Interval
 
 AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
@@ -34,8 +34,8 @@ def sweep(latency: dict[str, tuple[float, ...]], noise: float = 0.01) -> pd.Data
     )
 
 
-def test_times_are_reported_as_precisely_as_they_are_known() -> None:
-    def line(ratio: float, half: float) -> str:
+def test_times_are_reported_as_precisely_as_they_are_known():
+    def line(ratio, half):
         return times(Difference(METRIC, Interval(math.log(ratio), half, 3)))
 
     assert line(4.123, 0.06) == "4.12 times (3.88 to 4.38)" and line(4.1234, math.nan) == "4.12 times"
@@ -46,7 +46,7 @@ def test_times_are_reported_as_precisely_as_they_are_known() -> None:
     )
 
 
-def test_a_kind_is_below_another_only_where_the_seeds_can_tell() -> None:
+def test_a_kind_is_below_another_only_where_the_seeds_can_tell():
     cells = sweep({"a": (0.5, 0.2, 0.1), "b k=2": (0.6, 0.2, 0.1), "b k=3": (0.7, 0.3, 0.05)})
     assert below_where(cells, AXIS, "a", "b", METRIC) == "at 1 kbit/s"
     assert below_where(cells, AXIS, "b", "a", METRIC) == "at 100 kbit/s"
@@ -56,7 +56,7 @@ def test_a_kind_is_below_another_only_where_the_seeds_can_tell() -> None:
     assert below_where(close, AXIS, "a", "b", METRIC).startswith("nowhere that the seeds can tell (a difference above ")
 
 
-def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed() -> None:
+def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed_and_a_range_is_of_means():
     cells = sweep({"a": (0.5, 0.2, 0.1), "b": (0.3,) * 3})
     assert Costs("{end} against {start}").report(cells, AXIS) == (
         "100 kbit/s against 1 kbit/s, latency per token: a 0.2 times, b unchanged"
@@ -64,9 +64,12 @@ def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed() -> None:
     worse = Costs("{end} against {start}", downwards=True)
     assert worse.report(cells, AXIS).startswith("1 kbit/s against 100 kbit/s, latency per token: a 5 times")
     assert worse.report(cells, None) == ""
+    cells = sweep({"a": (0.5, 0.2, 0.1)}, noise=0.0).assign(payload_bits_per_token=64.0)
+    asked = Ranges("a token takes", (METRIC, "payload_bits_per_token"))
+    assert asked.report(cells, AXIS) == "a token takes: a 100 ms to 500 ms, 64 bit"
 
 
-def test_one_value_of_a_field_is_compared_with_another_all_else_the_same() -> None:
+def test_one_value_of_a_field_is_compared_with_another_all_else_the_same():
     cells = sweep({"k code=old": (1.0, 0.5, 0.2), "k code=new": (0.5, 0.4, 0.2), "c code=new": (0.1,) * 3})
     cells["scheme.code"] = cells["curve"].str.split("=").str[1]
     asked = Instead("new for old", "scheme.code", "new", "old", (METRIC,))
@@ -81,7 +84,7 @@ def test_one_value_of_a_field_is_compared_with_another_all_else_the_same() -> No
     assert Instead("new", "scheme.code", "new", "old", (METRIC,), {"no.such": None}).report(cells, AXIS) == ""
 
 
-def test_whether_two_schemes_change_places_is_answered_with_how_clearly() -> None:
+def test_whether_two_schemes_change_places_is_answered_with_how_clearly():
     cells = sweep({"k_sqs": (0.2, 0.3, 0.4), "c_sqs": (0.3, 0.2, 0.1), "dense": (0.5,) * 3})
     assert Swaps("k_sqs", "c_sqs", against="dense").report(cells, AXIS) == (
         "k_sqs below c_sqs at uplink rate 1 kbit/s: yes, 33.3% lower (the same in every seed); "
@@ -89,12 +92,6 @@ def test_whether_two_schemes_change_places_is_answered_with_how_clearly() -> Non
         "k_sqs below dense everywhere; c_sqs below dense everywhere"
     )
     assert ": no, 50% higher" in Swaps("c_sqs", "k_sqs", against="dense").report(cells, AXIS)
-
-
-def test_a_range_is_of_means_along_the_axis() -> None:
-    cells = sweep({"a": (0.5, 0.2, 0.1)}, noise=0.0).assign(payload_bits_per_token=64.0)
-    asked = Ranges("a token takes", (METRIC, "payload_bits_per_token"))
-    assert asked.report(cells, AXIS) == "a token takes: a 100 ms to 500 ms, 64 bit"
 
 
 BY = "models.pair.prompts"
@@ -110,7 +107,7 @@ def languages(seeds: int = 3) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_a_mean_has_the_interval_of_its_own_group_and_over_all_a_seed_counts_once() -> None:
+def test_a_mean_has_the_interval_of_its_own_group_and_schemes_are_compared_within_a_group():
     cells = languages()
     assert Levels("dense", METRIC, BY).report(cells, None) == (
         "latency per token, dense: french 2 s ± 2.5 s, english 1 s ± 1.2 s"  # t = 4.303, sd 1 and 0.5, root of 3
@@ -122,10 +119,6 @@ def test_a_mean_has_the_interval_of_its_own_group_and_over_all_a_seed_counts_onc
     assert (
         Levels("none", METRIC, BY).report(cells, None) == Levels("dense", METRIC, "no.such").report(cells, None) == ""
     )
-
-
-def test_schemes_are_compared_seed_by_seed_within_a_group() -> None:
-    cells = languages()
     assert Differences(("k_sqs",), ("dense", "none"), METRIC, BY).report(cells, None) == (
         "latency per token, k_sqs against dense: french 10% higher (the same in every seed), english 10% lower (the "
         "same in every seed)"
@@ -134,8 +127,8 @@ def test_schemes_are_compared_seed_by_seed_within_a_group() -> None:
     assert Differences(("k_sqs",), ("dense",), METRIC, BY).report(lacking, None) == ""
 
 
-def test_differences_are_summed_up_by_their_sign() -> None:
-    def line(cells: pd.DataFrame) -> str:
+def test_differences_are_summed_up_by_their_sign():
+    def line(cells):
         return InEveryGroup(("k_sqs",), "dense", (METRIC,), BY).report(cells, None)
 
     cells = languages()

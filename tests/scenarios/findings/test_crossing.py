@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.findings.crossing import crossings, first_of
-from scenarios.findings.sentences import passes
+from scenarios.findings.sentences.crossing import crossings, first_of
+from scenarios.findings.wording import passes
 from simulator.results.crossings import crossing
 
 AXIS = "uplink.rate.bps"
@@ -28,7 +28,7 @@ def table(first: dict[int, tuple[float, ...]], second: tuple[float, ...] = (1.0,
     return pd.DataFrame(rows)
 
 
-def test_a_power_distribution_crosses_where_its_formula_says_whatever_the_grid() -> None:
+def test_a_power_distribution_crosses_where_its_formula_says_whatever_the_grid():
     # a = c rate^-0.7 against 1 crosses at c^(1 / 0.7), exactly, since logarithms are linear in between
     places = [10**3.2, 10**4.5, 10**4.9]
     first = {seed: tuple((at / rate) ** 0.7 for rate in RATES) for seed, at in enumerate(places)}
@@ -39,14 +39,11 @@ def test_a_power_distribution_crosses_where_its_formula_says_whatever_the_grid()
     assert found.log10_at.half_width == pytest.approx(half, rel=1e-9)
 
 
-def test_seeds_that_never_cross_or_cross_twice_are_counted_apart() -> None:
+def test_seeds_that_never_cross_cross_twice_or_the_other_way_are_counted_apart():
     first = {0: (2.0, 0.5, 0.5, 0.5), 1: (0.5,) * 4, 2: (2.0,) * 4, 3: (2.0, 0.5, 2.0, 0.5)}
     found = crossing(table(first), AXIS, "a", "b", METRIC)
     assert found is not None and (found.below, found.above, found.often, found.log10_at.n) == (1, 1, 1, 1)
     assert passes(found, AXIS) == "from 3.2 kbit/s on, in 1 of 4 seeds"
-
-
-def test_a_curve_that_is_below_up_to_a_value_says_so_and_the_odd_seed_out_is_no_part_of_the_mean() -> None:
     first = {0: (0.5, 0.5, 2.0, 2.0), 1: (0.5, 0.5, 2.0, 2.0), 2: (2.0, 2.0, 0.5, 0.5)}
     found = crossing(table(first), AXIS, "a", "b", METRIC)
     assert found is not None and not found.rising and found.often == 1
@@ -54,21 +51,18 @@ def test_a_curve_that_is_below_up_to_a_value_says_so_and_the_odd_seed_out_is_no_
 
 
 @pytest.mark.parametrize(("value", "line"), [(0.5, "everywhere"), (2.0, "nowhere")])
-def test_where_all_seeds_agree_a_word_is_enough(value: float, line: str) -> None:
+def test_where_all_seeds_agree_a_word_is_enough(value, line):
     assert crossings(table({0: (value,) * 4, 1: (value,) * 4}), AXIS, [("a", "b")], METRIC) == f"a {line}"
 
 
-def test_an_interval_of_more_than_a_factor_of_ten_either_way_is_not_reported() -> None:
+def test_neither_a_very_wide_interval_nor_curves_with_nothing_in_common_are_reported():
     first = {seed: tuple((at / rate) ** 0.7 for rate in RATES) for seed, at in enumerate((2e3, 5e5))}
     line = crossings(table(first), AXIS, [("a", "b")], METRIC)
     assert line == "a from 32 kbit/s on (seeds differ too much for an interval)"
-
-
-def test_curves_with_nothing_in_common_are_not_compared() -> None:
     assert crossings(table({0: (1.0,) * 4}), AXIS, [("a", "c")], METRIC) == ""
 
 
-def test_of_several_pairs_the_first_to_cross_is_reported_and_how_many_never_do() -> None:
+def test_of_several_pairs_the_first_to_cross_is_reported_and_how_many_never_do():
     early, late = table({0: (2.0, 0.5, 0.5, 0.5)}), table({0: (2.0, 2.0, 0.5, 0.5)})
     cells = pd.concat([early, late.assign(curve=late["curve"] + "2"), table({0: (2.0,) * 4}).assign(curve="c")])
     cells = cells[~((cells["curve"] == "c") & cells.duplicated(["curve", "seed", AXIS]))]

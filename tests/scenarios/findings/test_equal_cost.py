@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from scenarios import AgainstOthers, AtEqual
-from scenarios.findings.equal_cost import against_others
+from scenarios.findings.sentences.equal_cost import against_others
 
 BITS, REJECTED, KIND = "coded_bits_per_draft", "tv_qhat", "scheme.sparsifier.kind"
 REJECTS = AtEqual(REJECTED, BITS, (KIND,), by="models.temperature")
@@ -28,7 +28,7 @@ def table() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_a_grid_without_the_family_that_is_asked_about_is_reported_in_one_line() -> None:
+def test_a_grid_without_the_family_that_is_asked_about_is_reported_in_one_line():
     asked = replace(REJECTS, family=(KIND, "scheme.sparsifier.step"), choosing="conformal")
     none = "none, conformal is not among what this grid compares, so nothing is said of it"
     assert AgainstOthers(asked, "conformal").report(table(), "models.temperature") == none
@@ -37,13 +37,20 @@ def test_a_grid_without_the_family_that_is_asked_about_is_reported_in_one_line()
     assert replace(asked, pair=("conformal", "threshold")).report(table(), None) == ""
 
 
-def test_who_rejects_least_at_equal_bits_is_reported_with_the_range() -> None:
+def test_who_rejects_least_at_equal_bits_is_reported_with_the_range_and_as_a_table():
     line = REJECTS.report(table(), "models.temperature")
     assert line.startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat over temperature:")
     assert line.endswith("everywhere threshold is lowest, 9.1% below the next (top_k)")
+    lines = REJECTS.table.printed(table()).splitlines()
+    assert lines[0].startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat, mean ± 95% half-width")
+    assert [line.split()[0] for line in lines[2:]] == ["temperature", "0.5", "1"]
+    assert lines[2].split()[1:] == ["threshold", "top_k"]
+    one = table()[lambda rows: rows[KIND] == "threshold"]
+    apart = pd.concat([one, one.assign(**{KIND: "top_k", BITS: one[BITS] + 100})])
+    assert REJECTS.report(apart, None) == REJECTS.table.printed(apart) == ""
 
 
-def test_how_far_one_family_is_from_another_is_reported_for_each_value() -> None:
+def test_how_far_one_family_is_from_another_is_reported_for_each_value():
     line = replace(REJECTS, pair=("top_k", "threshold")).report(table(), None)
     assert line == (
         "TV qhat at equal coded bits per draft: top_k against threshold 10% higher (the same in every "
@@ -52,20 +59,7 @@ def test_how_far_one_family_is_from_another_is_reported_for_each_value() -> None
     assert replace(REJECTS, pair=("top_k", "nobody")).report(table(), None) == ""
 
 
-def test_the_means_at_equal_bits_are_a_table_with_a_row_per_value() -> None:
-    lines = REJECTS.table.printed(table()).splitlines()
-    assert lines[0].startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat, mean ± 95% half-width")
-    assert [line.split()[0] for line in lines[2:]] == ["temperature", "0.5", "1"]
-    assert lines[2].split()[1:] == ["threshold", "top_k"]
-
-
-def test_of_a_table_without_a_shared_range_nothing_is_reported() -> None:
-    one = table()[lambda rows: rows[KIND] == "threshold"]
-    apart = pd.concat([one, one.assign(**{KIND: "top_k", BITS: one[BITS] + 100})])
-    assert REJECTS.report(apart, None) == REJECTS.table.printed(apart) == ""
-
-
-def test_a_family_is_reported_below_above_or_beside_each_other() -> None:
+def test_a_family_is_reported_below_above_or_beside_each_other():
     values = {"mine": (1.0, 2.0, 3.0), "worse": (2.0, 4.0, 6.0), "near": (0.9, 2.2, 2.8), "better": (0.5, 1.0, 1.5)}
     equal = pd.DataFrame(
         [

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from typed_command import Finished
 
 from kinds import ConfigError
 from scenarios import Below, Lowest, PaysFrom
@@ -23,7 +21,7 @@ SEEDS = 4
 
 
 @pytest.fixture
-def cells() -> pd.DataFrame:
+def cells():
     """Two schemes at two rates and four seeds: k_sqs is far lower at the first rate, higher at the second."""
     noise = np.random.default_rng(0).normal(0, 0.01, (2, len(RATES), SEEDS))
     means = {"dense": (2.0, 1.0), "k_sqs": (1.0, 1.5)}
@@ -42,7 +40,7 @@ def of(cells: pd.DataFrame, kind: str, rate: float) -> np.ndarray:
     return here.sort_values("seed")["latency_per_token_s"].to_numpy()
 
 
-def test_the_numbers_of_a_sentence_are_the_paired_differences_it_was_made_of(cells: pd.DataFrame) -> None:
+def test_the_numbers_of_a_sentence_are_the_paired_differences_it_was_made_of(cells):
     (found,) = answered([Lowest()], cells, AXIS)
     assert found.line.startswith("latency per token over uplink rate: ") and found.asked == "Lowest"
     for numbers, rate, lower, higher in zip(
@@ -58,14 +56,16 @@ def test_the_numbers_of_a_sentence_are_the_paired_differences_it_was_made_of(cel
     assert len(found.comparisons) == len(RATES)
 
 
-def test_each_question_has_its_own_numbers_and_one_without_an_answer_none(cells: pd.DataFrame) -> None:
+def test_each_question_has_its_own_numbers_one_without_an_answer_none_and_one_seed_no_interval(cells):
     asked = [Below(("k_sqs",), ("dense",), at=(1e3,)), Below(("c_sqs",), ("dense",), at=(1e3,)), Lowest()]
     assert [(each.asked, len(each.comparisons)) for each in answered(asked, cells, AXIS)] == [
         ("Below", 1), ("Lowest", 2),
     ]  # fmt: skip
+    (found,) = answered([Lowest()], cells[cells["seed"] == 0], AXIS)
+    assert {(each["low"], each["separable"], each["n"]) for each in found.comparisons} == {(None, None, 1)}
 
 
-def test_a_crossing_has_its_place_and_its_interval(cells: pd.DataFrame) -> None:
+def test_a_crossing_has_its_place_and_its_interval(cells):
     (found,) = answered([PaysFrom("k_sqs", "dense")], cells, AXIS)
     (numbers,) = found.comparisons
     shares = [
@@ -73,27 +73,22 @@ def test_a_crossing_has_its_place_and_its_interval(cells: pd.DataFrame) -> None:
         for a, b, c, d in zip(*(of(cells, kind, rate) for rate in RATES for kind in ("k_sqs", "dense")), strict=True)
     ]
     assert numbers["crossing"] == pytest.approx(10 ** (3 + np.mean(shares)))
-    assert numbers["crossing_low"] < numbers["crossing"] < numbers["crossing_high"]  # type: ignore[operator]
+    assert numbers["crossing_low"] < numbers["crossing"] < numbers["crossing_high"]
     assert (numbers["first_is_lower"], numbers["n"]) == ("up to", SEEDS)
 
 
-def test_one_seed_has_no_interval_and_can_tell_nothing(cells: pd.DataFrame) -> None:
-    (found,) = answered([Lowest()], cells[cells["seed"] == 0], AXIS)
-    assert {(each["low"], each["separable"], each["n"]) for each in found.comparisons} == {(None, None, 1)}
-
-
-def test_a_run_leaves_its_sentences_and_their_numbers(finished: Finished) -> None:
+def test_a_run_leaves_its_sentences_and_their_numbers(finished):
     found = read(finished.out)
-    lines = [each["line"] for each in found["findings"]]  # type: ignore[union-attr, index, call-overload]
+    lines = [each["line"] for each in found["findings"]]
     assert lines == list(Note.read(finished.out).findings) and lines
     text = " ".join(finished.stdout.split())
-    assert all(" ".join(line.split()) in text for line in (*lines, *found["remarks"]))  # type: ignore[misc]
+    assert all(" ".join(line.split()) in text for line in (*lines, *found["remarks"]))
     assert found["question"] == "Which scheme has the lowest latency per token, from 1 kbit/s to 10 Mbit/s of uplink?"
     assert (found["scenario"], found["axis"], found["seeds"]) == ("latency_vs_bandwidth", AXIS, 2)
     assert "NaN" not in (finished.out / FINDINGS).read_text()
 
 
-def test_an_endless_rate_and_a_file_that_is_none(tmp_path: Path, cells: pd.DataFrame) -> None:
+def test_an_endless_rate_and_a_file_that_is_none(tmp_path, cells):
     assert read(tmp_path) == {}
     endless = cells.replace({AXIS: {1e4: math.inf}})
     write(tmp_path, {"scenario": "mine"}, list(answered([Lowest()], endless, AXIS)))

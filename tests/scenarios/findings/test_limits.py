@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from scenarios.findings.limits import BearsMost, LimitMetFirst, first_limits, most_borne, one_setting
+from scenarios.command.run.searching import CapacitySearch
+from scenarios.findings.sentences.limits import BearsMost, LimitMetFirst, first_limits, most_borne, one_setting
+from simulator.sweeps.search import Capacity, Objective
 
 AXIS = "uplink.rate.bps"
 RATES = (1e3, 1e4, 1e5)
@@ -39,7 +41,7 @@ def table(
     return pd.DataFrame(rows)
 
 
-def test_the_most_devices_are_those_of_a_lossless_scheme() -> None:
+def test_the_most_devices_are_those_of_a_lossless_scheme():
     devices = {"a": (0, 4, 16), "b": (0, 8, 16), "edge_only": (999,) * 3}
     found = table({curve: [exactly(number) for number in each] for curve, each in devices.items()}, high=16)
     assert most_borne(found, AXIS) == (
@@ -47,18 +49,17 @@ def test_the_most_devices_are_those_of_a_lossless_scheme() -> None:
     )
 
 
-def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_distinguished() -> None:
+def test_curves_whose_seeds_overlap_or_lie_within_the_tolerance_are_not_distinguished_but_by_failing():
     found = table({"a": [(100, 95, 105)] * 3, "b": [(90, 85, 94), (90, 85, 96), (94, 94, 94)]})
     assert most_borne(found, AXIS) == "a or b everywhere (100 devices, then ttft_s fails)"  # 94 * 1.02 > 95
     found = table({"a": [(100, 95, 105)] * 3, "b": [(90, 85, 93)] * 3})
     assert most_borne(found, AXIS) == "a everywhere (100 devices, then ttft_s fails)"
+    found = table({"a": [exactly(512)] * 3, "b": [(505, 500, 512)] * 3}, high=512)
+    assert most_borne(found, AXIS) == "a everywhere (512+ devices)"
 
 
-def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all() -> None:
+def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all():
     """The rows have a search's own columns: one of three seeds meets the objective at no number tried."""
-    from scenarios.command.run.searching import CapacitySearch
-    from simulator.sweeps.search import Capacity, Objective
-
     search = CapacitySearch([], Objective({"ttft_s": 1.0}), Path("nowhere"))
     rows = []
     for curve, value, alone in (("a", 100, (0, 95, 105)), ("b", 20, (18, 20, 22)), ("c", 97, (96, 0, 0))):
@@ -70,12 +71,7 @@ def test_seeds_that_bear_none_alone_make_no_curve_alike_with_all() -> None:
     assert most_borne(found.assign(capacity_least=0, capacity_most=0), AXIS).startswith("a everywhere (100 devices")
 
 
-def test_what_was_not_seen_to_fail_bears_more_than_what_was() -> None:
-    found = table({"a": [exactly(512)] * 3, "b": [(505, 500, 512)] * 3}, high=512)
-    assert most_borne(found, AXIS) == "a everywhere (512+ devices)"
-
-
-def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis() -> None:
+def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis():
     limits = {"k_sqs": ("tpot_p95_s", "tpot_p95_s", "ttft_s"), "dense": ("tpot_p95_s and ttft_s",) * 3}
     found = table({name: [exactly(10)] * 3 for name in ("cloud_only", "k_sqs", "dense")}, limits)
     assert first_limits(found, AXIS) == (
@@ -96,7 +92,7 @@ def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis() -> None
     assert first_limits(found[found[AXIS] == 1e3], None).startswith("cloud_only ttft_s; k_sqs tpot_p95_s")
 
 
-def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_have_said() -> None:
+def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_have_said():
     best = table({"cloud_only": [exactly(100)] * 3, "k_sqs": [exactly(200)] * 3})
     fixed = {"cloud_only budget=512": [exactly(90)] * 3, "k_sqs L=4 budget=512": [exactly(50)] * 3}
     both = pd.concat([best, table(fixed, setting="fixed")], ignore_index=True)
@@ -108,9 +104,6 @@ def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_
         "most devices at ttft_s <= 1 s: k_sqs everywhere (200 devices, then ttft_s fails)"
     )
     assert BearsMost().report(best.drop(columns="capacity"), AXIS) == ""
-
-
-def test_a_fixed_setting_goes_by_the_name_of_the_best_one_less_what_was_not_chosen() -> None:
     best = pd.DataFrame({"curve": ["k_sqs", "k_sqs loss=burst", "cloud_only", "k_sqs"]})
     fixed = pd.DataFrame(
         {"curve": ["k_sqs loss=burst L=4 budget=512", "k_sqs L=4 budget=512", "cloud_only budget=512"]}

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.findings.below import comparison
-from scenarios.findings.lowest import lossy_apart, lowest, lowest_where, outcomes
-from scenarios.findings.sentences import percent, would_show
+from scenarios.findings.sentences.below import comparison
+from scenarios.findings.sentences.lowest import lossy_apart, lowest, lowest_where, outcomes
+from scenarios.findings.wording import percent, would_show
 from simulator.results.intervals import paired_values
 from simulator.results.lossy_schemes import marked, with_lossy
 
@@ -51,13 +51,11 @@ def sweep(latency: dict[str, tuple[float, ...]], noise: dict[str, float] | None 
     ],
     ids=["a crossover", "what seeds cannot tell apart", "one seed", "a single point"],
 )  # fmt: skip
-def test_who_is_lowest_where(
-    latency: dict[str, tuple[float, ...]], noise: dict[str, float], seeds: int, line: str
-) -> None:
+def test_who_is_lowest_where(latency, noise, seeds, line):
     assert lowest(sweep(latency, noise, seeds), AXIS) == f"latency per token over uplink rate: {line}"
 
 
-def test_few_seeds_say_which_difference_they_would_have_shown_and_eight_need_not() -> None:
+def test_few_seeds_say_which_difference_they_would_have_shown_and_eight_need_not():
     """The half-width of three ln ratios -s, 0, s is 4.3027 s / sqrt 3: 6% where s = ln 1.06 sqrt 3 / 4.3027."""
     s = math.log(1.06) * math.sqrt(3) / 4.302652729911275
     few = paired_values("latency_s", np.exp([-s, 0.0, s]), np.ones(3))
@@ -72,12 +70,14 @@ def test_few_seeds_say_which_difference_they_would_have_shown_and_eight_need_not
     assert would_show([lost]) == "no difference would have shown"
 
 
-def test_a_difference_that_every_seed_shows_is_distinguishable_however_noisy_the_seeds() -> None:
+def test_a_difference_that_every_seed_shows_is_distinguishable_and_without_an_axis_there_is_no_place():
     found = outcomes(sweep({"a": (0.5,) * 4, "b": (0.51,) * 4}, {"a": 0.1, "b": 0.102}), AXIS)
     assert {outcome.lowest for outcome in found} == {"a"} and all(outcome.tied == ("a",) for outcome in found)
+    cells = sweep({"a": (0.5,) * 4, "b": (1.0,) * 4})
+    assert lowest(cells[cells[AXIS] == 1e3], None) == "latency per token: a is lowest, 50% below the next (b)"
 
 
-def test_any_numeric_axis_and_metric_do_and_missing_values_are_left_out() -> None:
+def test_any_numeric_axis_and_metric_do_and_missing_values_are_left_out():
     cells = sweep({"a": (3.0, 3.0, 3.0, 3.0), "b": (4.0, 4.0, 4.0, 4.0)}).rename(
         columns={AXIS: "models.temperature", "latency_per_token_s": "payload_bits_per_token"}
     )
@@ -86,7 +86,7 @@ def test_any_numeric_axis_and_metric_do_and_missing_values_are_left_out() -> Non
     assert line == "payload bits per token over temperature: everywhere a alone"
 
 
-def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width() -> None:
+def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width():
     # ln(a / b) by seed: ln .49, ln .5, ln .51, so 50.0% lower; half-width 4.3027 * .02 / sqrt 3 = .0497 of the ratio
     cells = sweep({"a": (0.5, 0.2, 1.2, 0.5), "b": (1.0, 0.4, 1.0, 0.5)}, {"a": 0.01})
     line = comparison(cells, AXIS, (1e3, 1e5, 1e6, 5e6), "a", "b", "latency_per_token_s")
@@ -94,21 +94,13 @@ def test_a_comparison_is_the_mean_of_paired_ln_ratios_with_students_half_width()
         "a against b 50.0% lower (47.5% to 52.4%) at 1 kbit/s, 20.0% higher (17.5% to 22.5%) at 100 kbit/s, "
         "not distinguishable (-0.0%, -4.9% to 5.1%; a difference above 5.1% would have shown) at 1 Mbit/s"
     )
-
-
-def test_a_comparison_with_nothing_in_common_is_not_told_and_one_seed_has_no_interval() -> None:
     cells = sweep({"a": (0.5,) * 4, "b": (1.0,) * 4}, seeds=1)
     assert comparison(cells, AXIS, (5e6,), "a", "b", "latency_per_token_s") == ""
     line = comparison(cells, AXIS, (1e3,), "a", "b", "latency_per_token_s")
     assert line == "a against b 50% lower (one seed) at 1 kbit/s"
 
 
-def test_without_an_axis_there_is_one_outcome_and_no_place() -> None:
-    cells = sweep({"a": (0.5,) * 4, "b": (1.0,) * 4})
-    assert lowest(cells[cells[AXIS] == 1e3], None) == "latency per token: a is lowest, 50% below the next (b)"
-
-
-def test_the_lowest_in_few_words_have_what_they_reach_and_lossy_ones_are_left_out() -> None:
+def test_the_lowest_in_few_words_have_what_they_reach_and_lossy_ones_are_left_out():
     cells = sweep({"a": (0.5, 0.2, 0.1, 0.1), "b": (0.4, 0.3, 0.2, 0.2), "edge": (0.01,) * 4})
     cells["lossy"] = cells["curve"] == "edge"
     words = "b at 1 kbit/s (400 ms), a from 10 kbit/s on (200 ms to 100 ms)"
@@ -128,7 +120,7 @@ OFF = {
 """TV of the output, and seconds a token at two rates."""
 
 
-def test_what_a_lossy_scheme_gains_is_against_the_lowest_of_the_lossless() -> None:
+def test_what_a_lossy_scheme_gains_is_against_the_lowest_of_the_lossless():
     rows = [
         {"cell": kind, "scheme.kind": kind, "curve": kind, AXIS: rate, "seed": seed,
          "tv_output": off + 0.1 * seed * (off == 0.3), "latency_per_token_s": value * (1 + seed)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from typed_command import Typed
 
 from scenarios import Answer, Below, Costs, Lowest
 from scenarios.command.registry import NAMES, scenario
@@ -32,13 +31,13 @@ THREE = {"k_sqs": (0.2, 0.4), "c_sqs": (0.3, 0.1), "dense": (0.5, 0.5)}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_scenario_asks_a_question_and_answers_it_last(name: str) -> None:
+def test_every_scenario_asks_a_question_and_answers_it_last(name):
     found = scenario(name)
     assert "?" in found.summary and isinstance(found.findings[-1], Answer)
     assert not any(isinstance(each, Answer) for each in found.findings[:-1])
 
 
-def test_an_answer_joins_its_parts_and_is_none_where_they_are() -> None:
+def test_an_answer_joins_its_parts_and_is_none_where_they_are():
     answer = Answer([Lowest("fastest"), Costs("temperature {end} against {start}")])
     assert answer.report(sweep(THREE), AXIS) == (
         "Answer: fastest by latency per token, over temperature: k_sqs at 0 (200 ms), c_sqs at 1 (100 ms). Temperature "
@@ -47,7 +46,7 @@ def test_an_answer_joins_its_parts_and_is_none_where_they_are() -> None:
     assert answer.report(sweep({"dense": (0.5, 0.5)}).query("seed < 0"), AXIS) == ""
 
 
-def test_a_setting_with_unanswered_requests_is_left_out_and_the_line_says_so() -> None:
+def test_a_setting_with_unanswered_requests_is_left_out_and_said_so_where_it_would_change_the_line():
     table = sweep(THREE, {"k_sqs": 0.8})
     assert ask(Lowest(), table, AXIS) == (
         "latency per token over temperature: everywhere c_sqs is lowest, 40% to 75% below the next (dense and k_sqs); "
@@ -55,28 +54,22 @@ def test_a_setting_with_unanswered_requests_is_left_out_and_the_line_says_so() -
     )
     alone = ask(Below(("k_sqs",), ("dense",), at=(0.0,)), table, AXIS)
     assert alone == "Nothing to compare; left out: k_sqs at 0 (10% unanswered)"
-
-
-def test_what_would_change_nothing_is_not_told_as_left_out() -> None:
     table = sweep(THREE, {"dense": 0.5})
     assert "left out" not in ask(Lowest("fastest"), table, AXIS)
     assert "left out" not in ask(Lowest(), sweep(THREE), AXIS)
 
 
-def test_a_lossy_scheme_is_never_the_lowest_among_others() -> None:
+def test_a_lossy_scheme_is_never_the_lowest_among_others():
     table = sweep({**THREE, "edge_only": (0.01, 0.01)})
     table["lossy"] = table["scheme.kind"] == "edge_only"
     for question in (Lowest(), Lowest("fastest")):
         assert question.report(table, AXIS) == question.report(table[~table["lossy"]], AXIS) != ""
 
 
-def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(
-    typed: Typed, small: tuple[str, ...]
-) -> None:
+def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(done, small):
     schemes = "--grid=scheme=[{kind: k_sqs, max_drafts: 2}, cloud_only, edge_only, {kind: s_q, k: 2, resolution: 2}]"
     options = (*small, schemes, "--set=uplink.rate.bps=1e4", "--set=scheme.token=flat", "--seeds=2", "--out=here")
-    status, out, err = typed("run", "latency_vs_bandwidth", "--quick", *options[:-2], *options[-2:], "--quiet")
-    assert status == 0, err
+    out = done("run", "latency_vs_bandwidth", "--quick", *options[:-2], *options[-2:], "--quiet")
     lines = out.splitlines()
     assert lines[0].startswith("Question: Which scheme has the lowest latency per token")
     assert "edge_only (lossy)" in out and "s_q max_drafts=4 resolution=2 k=2 (lossy)" in out and "TV output" in out
@@ -89,16 +82,13 @@ def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(
     }  # fmt: skip
 
 
-def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_keeps_its_column(
-    typed: Typed, small: tuple[str, ...]
-) -> None:
+def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_keeps_its_column(done, small):
     options = (
         "--set=models.pair={kind: synthetic, size: 64, contexts: 8, prompts: 1}", *small[1:],
         "--set=models.temperature=0", "--set=workload.deadline_s=2", "--set=uplink.rate.bps=1e3", "--seeds=3",
         "--grid=scheme=[cloud_only, half_dense, {kind: k_sqs}]", "--set=uplink.loss=none", "--out=here", "--quiet",
     )  # fmt: skip
-    status, out, err = typed("run", "codes", "--quick", *options)
-    assert status == 0, err
+    out = done("run", "codes", "--quick", *options)
     assert "the same in each of 3 seeds, no interval" in out and "± 0" not in out and "±0" not in out
     assert "none answered" in out and "UNANSWERED requests are in no number here" in out
     assert "left out: half_dense (100% unanswered)" in " ".join(out.split())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.findings.sentences import percent
+from scenarios.findings.wording import percent
 from simulator.results.intervals import (
     axis_of,
     interval,

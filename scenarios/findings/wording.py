@@ -1,4 +1,4 @@
-"""The one writer of sentences: numbers with their intervals, places along an axis, and clauses, in words.
+"""How numbers with their intervals, places along an axis, and clauses read in words.
 
 What is compared arrives as a value (`Difference`, `Interval`, `Crossing`); no other module words an interval.
 """
@@ -175,6 +175,11 @@ def stretches(flagged: pd.DataFrame, rows: pd.DataFrame, axis: str | None) -> st
 def at(value: object, axis: str | None, word: str = " at ") -> str:
     """` at 1 kbit/s`; "" without an axis."""
     return "" if axis is None else f"{word}{quantity(value, axis)}"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 token`, `3,000 tokens`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def joined(names: Sequence[str], word: str = "and") -> str:

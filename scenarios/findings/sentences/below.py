@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scenarios.findings.lowest import lowest_of_kinds
 from scenarios.findings.question import LATENCY, Named, along, curves_of, groups, of_setting, parts
-from scenarios.findings.sentences import (
+from scenarios.findings.sentences.lowest import lowest_of_kinds
+from scenarios.findings.wording import (
     at,
     indistinguishable,
     joined,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scenarios.findings.question import LATENCY, Named, curves_of, of_setting
-from scenarios.findings.sentences import joined, listed, passes
+from scenarios.findings.wording import joined, listed, passes
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import title

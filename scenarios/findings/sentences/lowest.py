@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.findings.question import LATENCY, Named, along, left_out, of_setting, parts, without
-from scenarios.findings.sentences import (
+from scenarios.findings.wording import (
     between,
     indistinguishable,
     joined,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios.findings.below import comparison
 from scenarios.findings.headline_table import headline
-from scenarios.findings.lowest import lowest
 from scenarios.findings.question import Named, Table
-from scenarios.findings.sentences import INDISTINGUISHABLE, joined, sizes, would_show
+from scenarios.findings.sentences.below import comparison
+from scenarios.findings.sentences.lowest import lowest
+from scenarios.findings.wording import INDISTINGUISHABLE, joined, sizes, would_show
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired, summarise_curves
 from simulator.results.tradeoffs import HIGH, LOW, at_equal, named, with_chosen

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.findings.question import LATENCY, Named, along, of_setting, parts
-from scenarios.findings.sentences import at, listed, percent, times
+from scenarios.findings.wording import at, listed, percent, times
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired, paired_values
 from simulator.results.units import quantity, title

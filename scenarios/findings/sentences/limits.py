@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scenarios.findings.question import Named, along, of_setting
-from scenarios.findings.sentences import joined, listed, span, stretches
+from scenarios.findings.wording import joined, listed, span, stretches
 from simulator.results.columns import CURVE, FIXED, SETTING, chosen_name
 from simulator.results.lossy_schemes import ranked
 from simulator.results.units import title
@@ -22,7 +22,7 @@ from simulator.results.units import title
 
 @dataclass(frozen=True)
 class BearsMost(Named):
-    """Which scheme bears the most devices, lossy ones left out, and does one setting for all say the same?"""
+    """Which scheme supports the most devices, lossy ones left out, and does one setting for all say the same?"""
 
     metric: str = "capacity"
 
@@ -39,7 +39,7 @@ class BearsMost(Named):
 
 @dataclass(frozen=True)
 class LimitMetFirst(Named):
-    """Which limit of the objective fails when a scheme is given more devices than it bears, and which station is it
+    """Which limit of the objective fails when a scheme is given more devices than it supports, and which station is it
     whose relief would serve more?"""
 
     metric: str = "capacity"
@@ -54,8 +54,8 @@ class LimitMetFirst(Named):
 
 @dataclass(frozen=True)
 class MostAt:
-    """At one value of the axis: the curves that bear most, as far as can be told; what the best of them bears; the
-    limits that these meet first."""
+    """At one value of the axis: the curves that support most, as far as seeds can distinguish them; what the best of
+    them supports; the limits that these meet first."""
 
     at: float
     curves: tuple[str, ...]
@@ -98,7 +98,7 @@ def _most(rows: pd.DataFrame, at: float) -> MostAt:
 
 def first_limits(table: pd.DataFrame, axis: str | None) -> str:
     """`a ttft_s (cloud) everywhere; b tpot_p95_s (uplink) up to 1 kbit/s, ttft_s (cloud) from 3 kbit/s on`: the limit,
-    and the station whose relief would serve more, where that was asked."""
+    and the station whose relief would serve more, where that was searched."""
     clauses = []
     for curve, rows in table.groupby(CURVE, sort=False):
         known = rows[rows["first_limit"] != ""]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scenarios.findings.question import Named, groups, of_setting
-from scenarios.findings.sentences import between, listed, with_interval
+from scenarios.findings.wording import between, listed, with_interval
 from simulator.results.columns import CURVE
 from simulator.results.intervals import interval
 from simulator.results.units import title
