@@ -45,7 +45,7 @@ FIGURES: dict[str, str] = {
     "rates": "bits of a draft over the rejections that compression adds, a curve a family, above a lower bound",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "sparsifying_time": "time to choose the kept tokens against the vocabulary, in softmaxes",
-    "break_even": "accepted drafts against the length of a round, who wins, and the cloud's time over its load",
+    "break_even": "who is faster by round trip and verifier pass, a map a pair, and the cloud's time over its load",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "ahead": "time per token of rounds drafted ahead beside its closed form, and in a shared cell",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
@@ -67,7 +67,7 @@ OF_ONE = (
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
-FROM_CELLS = ("latency", "rivals", "trees", "heatmap", "best_setting", "tradeoff")
+FROM_CELLS = ("latency", "rivals", "break_even", "trees", "heatmap", "best_setting", "tradeoff")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 

@@ -225,6 +225,21 @@ SQUEEZED: Final = 20.0  # curves that end so many times above all others would s
 SCHEME: Final = "scheme"
 
 
+def in_panels(
+    summary: pd.DataFrame, look: dict[str, Look], most: int = 12
+) -> list[tuple[dict[str, str], pd.DataFrame, dict[str, Look]]]:
+    """The table as it is, or in `panels` of more than `most` curves: what makes each, its rows and looks by the names
+    that are left."""
+    names = list(dict.fromkeys(summary[CURVE].astype(str)))
+    if len(names) <= most:
+        return [({}, summary, look)]
+    return [
+        (fields, summary[summary[CURVE].isin(members)].replace({CURVE: members}),
+         {rest: look[name] for name, rest in members.items()})
+        for fields, members in panels(names)
+    ]  # fmt: skip
+
+
 def panels(names: Sequence[str]) -> list[tuple[dict[str, str], dict[str, str]]]:
     """Panels in order of appearance: {field: value} that makes it, and {curve: its name without those fields}.
 

@@ -23,10 +23,12 @@ from plots.caption import unanswered
 from plots.layout import Wording, finish
 from plots.page import Page
 from plots.style import GREY, Look, curves, looks
-from simulator.results.columns import CI_SUFFIX, CURVE
+from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 
 Hollow = Callable[[pd.DataFrame], "pd.Series[bool]"]  # which rows are drawn with hollow markers
 BANDS = 4  # so many curves may have bands, which would hide each other; more have bars
+CHOSE = "Marks of one row: settings that the scheme chose at other values; {} itself changes none of this."
+_PLACES = ("uplink.", "downlink.", "edge.", "cloud.", "workload.devices")
 APART = 1.8  # points between neighbouring curves at one value, so that one that equals another is seen beside it
 
 UNBOUNDED: Final[dict[str, Any]] = {
@@ -56,6 +58,20 @@ def changes(summary: pd.DataFrame, axis: str | None, column: str) -> bool:
         if len(values) > 1 and not np.allclose(values, values.iloc[0], rtol=1e-9, atol=0):
             return True
     return False
+
+
+def no_factor(summary: pd.DataFrame, axis: str | None) -> bool:
+    """Whether tokens and bits change along the axis by what schemes chose there alone: it is of the network, of a
+    machine, or of the load."""
+    tokens = axis is None or axis.startswith(("models.", "scheme.")) or not axis.startswith(_PLACES)
+    return not tokens and SETTING in summary.columns and bool((summary[SETTING] == CHOSEN).all())
+
+
+def distinct(rows: pd.DataFrame, axis: str | None, columns: Sequence[str]) -> pd.DataFrame:
+    """The rows of a curve along the axis that differ in a column (beyond 1e-9 of it), the first of each."""
+    ordered = rows.sort_values(axis) if axis is not None else rows.iloc[:1]
+    keys = ordered[list(columns)].map(lambda value: f"{value:.9g}")
+    return ordered[~keys.duplicated()]
 
 
 def lines(

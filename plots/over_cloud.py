@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from plots.axes import place, tick_at
-from plots.lines_or_bars import APART, apart
+from plots.lines_or_bars import Series, lines
 from plots.page import Page
 from plots.style import Look, chosen, curves
 from simulator.results.columns import CURVE, SPEEDUP
@@ -34,6 +34,8 @@ _REACH: Final = (2 / 3, 1.5)
 _FARTHEST: Final = (0.5, 2.0)
 _TICKS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0)
 _RATIO, _LOW, _HIGH = "ratio", "ratio_low", "ratio_high"
+RATIOS: Final = Series(_RATIO, "", low=_LOW, high=_HIGH)
+"""What figures of curves take to draw them."""
 _PASSES: Final = "passes cloud only"
 _MARK: Final = {"marker": "D", "markersize": 7.5, "color": "black", "markerfacecolor": "white", "markeredgewidth": 1.3}
 
@@ -76,25 +78,21 @@ class OverCloud:
         ends = place(sorted(self.rows[axis].unique()))
         rival = next((look[name] for name in names if words_of(name)[0] == RIVAL), None)
         near.axhline(1.0, color=rival.colour if rival else "black", linewidth=1.6, zorder=1.5)
+        shown = self.rows[self.rows[CURVE].isin(names)]
         for ax in filter(None, (near, strip)):
-            self._curves(ax, names, axis, look)
+            lines(ax, shown, axis, [RATIOS], dict(look), True)
         marks = {(round(np.log10(each.at), 3), each.ends) for name, each in self.crossings.items() if name in names}
         for at, (low, high) in sorted(marks):
             reach = np.clip([low, high], ends[0], ends[-1])
             near.plot(reach, [1, 1], color="black", linewidth=3.5, alpha=0.35, zorder=4, solid_capstyle="butt")
             near.plot([10**at], [1.0], linestyle="", zorder=5, label=_PASSES, **_MARK)  # type: ignore[arg-type]
 
-    def _curves(self, ax: Axes, names: Sequence[str], axis: str, look: Mapping[str, Look]) -> None:
-        shown = curves(self.rows[self.rows[CURVE].isin(names)])
-        for rank, (curve, part) in enumerate(shown):
-            given, seen = part.sort_values(axis), look[curve]
-            mean, low, high = (given[name].to_numpy(dtype=float) for name in (_RATIO, _LOW, _HIGH))
-            ax.errorbar(
-                place(given[axis]), mean, yerr=np.array([mean - low, high - mean]), color=seen.colour,
-                marker=seen.marker, markerfacecolor=seen.face, linestyle=seen.dashes, fillstyle=seen.fill,
-                markerfacecoloralt="white", elinewidth=1.0, label=curve,
-                transform=apart(ax, APART * (rank - (len(shown) - 1) / 2)),
-            )  # fmt: skip
+
+def with_ratios(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows that cloud-only decoding can be held against, that itself apart, with the columns of RATIOS."""
+    rows = summary[(summary["scheme.kind"] != RIVAL) & summary[SPEEDUP].notna()]
+    ends = (1 / rows[name] for name in (SPEEDUP, f"{SPEEDUP}_high", f"{SPEEDUP}_low"))
+    return rows.assign(**dict(zip((_RATIO, _LOW, _HIGH), ends, strict=True)))
 
 
 def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, metric: str) -> OverCloud | None:

@@ -80,7 +80,8 @@ def test_where_a_scheme_comes_near_cloud_only_decoding_its_ratio_has_a_panel_and
     np.testing.assert_allclose(ratio.get_ydata(), [1.1, 1.0, 1 / 1.1])
     below = curves_of(strip)["colocated"]
     np.testing.assert_allclose(below.lines[0].get_ydata(), [0.3 * 1.1 ** (1 / 3)] * 3)
-    assert all(np.isfinite(np.asarray(cap.get_ydata(), dtype=float)).all() for cap in below.lines[1])
+    wide = [s[:, 1] for each in strip.collections for s in each.get_segments() if len(s) and np.ptp(s[:, 1])]  # type: ignore[attr-defined]
+    assert len(wide) == 3 and all(low < 0.3 * 1.1 ** (1 / 3) < high for low, high in wide)
     assert near.get_ylim()[0] < 0.8 and 1.2 < near.get_ylim()[1] < 1.3 and strip.get_ylim() == (0, 0.8)
     (mark,) = [line for line in near.lines if line.get_label() == "passes cloud only"]
     assert float(np.asarray(mark.get_xdata())[0]) == pytest.approx(1e4)
@@ -128,6 +129,17 @@ def stacked(ax: Axes) -> np.ndarray:
     """The lengths of the stacked bars, a row."""
     widths: np.ndarray = np.sum([[bar.get_width() for bar in group] for group in bars_of(ax)], axis=0)
     return widths
+
+
+def test_pairs_are_over_cloud_only_where_that_is_there_a_panel_a_pair() -> None:
+    table, _ = beside_cloud()
+    both = pd.concat([table.assign(curve=table["curve"] + f" distance={each}") for each in (0.1, 0.4)])
+    figure = drawn("pairs", both)
+    assert titles_of(figure) == ["distance 0.1", "distance 0.4"] and "over cloud only" in words_around(figure)
+    for ax in figure.axes:
+        assert list(curves_of(ax)["dense"].lines[0].get_ydata()) == pytest.approx([1.1, 1.0, 1 / 1.1])
+        assert "cloud_only" not in curves_of(ax) and ax.get_yscale() == "log"
+    assert legend_of(figure)[0] == "cloud only"
 
 
 def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value() -> None:
@@ -240,6 +252,38 @@ def test_bits_are_those_of_a_draft_where_the_axis_moves_the_length_of_a_round() 
     assert "the length of a round changes" in words_around(figure)
     curves = curves_of(*drawn("bits", moved.assign(payload_bits_per_draft=10 * length)).axes)
     np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [20, 20, 80, 80])
+
+
+def chosen_along() -> pd.DataFrame:
+    """What two schemes send and have rejected where they chose another setting from 100 kbit/s on; K-SQS chose none."""
+    table = summary(schemes=["dense", "k_sqs"]).assign(setting="chosen", draft_length=4.0, payload_bits_per_draft=40.0)
+    other = (table["scheme.kind"] == "dense") & (table[AXIS] >= 1e5)
+    table.loc[other, "draft_length"] = 2.0
+    table.loc[other, "payload_bits_per_draft"] = 80.0
+    table.loc[other, ["resampling_per_draft", "rejection_bound"]] = 0.1, 0.15
+    return table
+
+
+def test_where_the_rate_is_no_factor_bits_and_rejections_have_a_row_a_scheme_with_a_mark_a_chosen_setting() -> None:
+    (ax,) = drawn("bits", chosen_along()).axes
+    assert {name: list(each.lines[0].get_xdata()) for name, each in curves_of(ax).items()} == {
+        "dense": [40.0, 80.0], "k_sqs": [40.0]
+    }  # fmt: skip
+    figure = drawn("resampling", chosen_along())
+    assert sorted(widths_of(*figure.axes)) == [0.15, 0.3, 0.3]
+    assert "uplink rate is no factor" in words_around(figure) and "Marks of one row" in words_around(figure)
+    given = drawn("resampling", chosen_along().drop(columns="setting"))
+    assert len(given.axes) == 2, "nothing was chosen: the axis itself changes it, a panel a curve"
+    warm = chosen_along().rename(columns={AXIS: "models.temperature"})
+    assert len(drawn("resampling", warm, "models.temperature").axes) == 2, "a temperature is a factor"
+
+
+def test_many_curves_of_constants_have_a_panel_a_field_with_a_row_a_scheme() -> None:
+    parts = [chosen_along().assign(curve=lambda rows, n=n: rows["curve"] + f" distance=0.{n}") for n in range(1, 8)]
+    for name in ("bits", "resampling"):
+        figure = drawn(name, pd.concat(parts, ignore_index=True))
+        assert titles_of(figure)[:7] == [f"distance 0.{n}" for n in range(1, 8)]
+        assert names_beside(figure.axes[0]) == ["dense lattice (Q-S)", "K-SQS"]
 
 
 def rates_of(figure: Figure) -> dict[str, list[float]]:

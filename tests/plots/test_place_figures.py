@@ -11,7 +11,6 @@ import pandas as pd
 import phase_tables
 import pytest
 from figures import AXIS, curves_of, drawn, legend_of, names_beside, titles_of, words_around
-from matplotlib.axes import Axes
 from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -19,9 +18,8 @@ from matplotlib.figure import Figure
 import plots
 from plots.page import Page
 from plots.phase_map_figure import LOOKS
-from plots.style import SCHEMES, styled
+from plots.style import styled
 from plots.trees_figure import draw as draw_trees
-from simulator.results.break_even_plane import plane
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import summarise
 
@@ -62,43 +60,48 @@ def settings(load: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def dots(ax: Axes) -> dict[str, np.ndarray]:
-    """By the kind that wins, [n, 2]: x and A."""
-    return {str(line.get_label()): np.asarray(line.get_xydata()) for line in ax.lines if line.get_linestyle() == "None"}
+def cells_of(table: pd.DataFrame, spread: float) -> pd.DataFrame:
+    """Three seeds whose times of schemes that draft are apart by that share."""
+    parts = []
+    for seed in range(3):
+        factor = np.where(table["scheme.kind"] == "cloud_only", 1.0, (1 + spread) ** (seed - 1))
+        stages = {name: table[name] * factor for name in (*BREAKDOWN, "tpot_s", "latency_s", "latency_per_token_s")}
+        parts.append(table.assign(seed=seed, **stages))
+    return pd.concat(parts, ignore_index=True)
 
 
-def test_each_setting_is_a_dot_at_x_and_a_under_the_marker_of_who_is_faster_above_or_below_the_diagonal() -> None:
-    found = plane(settings())
-    (ax,) = drawn("break_even", settings(), DELAY).axes
-    shown = dots(ax)
-    assert list(shown) == ["cloud_only", "dense", "k_sqs"]
-    assert sum(map(len, shown.values())) == len(found) == 2 * 2 * len(TRIPS)
-    for kind, places in shown.items():
-        faster = found["tpot_s"] < found["target_s"]
-        mine = found[~faster] if kind == "cloud_only" else found[faster & (found["scheme.kind"] == kind)]
-        np.testing.assert_allclose(np.sort(places, axis=0), np.sort(mine[["x", "accepted_per_round"]], axis=0))
-        above = places[:, 1] > places[:, 0]
-        assert above.all() if kind != "cloud_only" else not above.any()
-    looks = {str(line.get_label()): line for line in ax.lines if line.get_linestyle() == "None"}
-    for kind, line in looks.items():
-        assert (to_hex(line.get_color()).upper(), line.get_marker()) == SCHEMES[kind]
-    diagonal = np.asarray(ax.lines[0].get_xydata())
-    np.testing.assert_allclose(diagonal[:, 0], diagonal[:, 1])
+def test_each_pair_has_a_map_of_the_fastest_edge_schemes_time_over_cloud_only_framed_where_it_is_faster() -> None:
+    table = settings()
+    faster = table["scheme.kind"] == "k_sqs"
+    table.loc[faster, ["tpot_s", "latency_per_token_s", "latency_s", "verify_s"]] *= 0.99
+    figure = drawn("break_even", table, DELAY, cells=cells_of(table, 0.001))
+    assert titles_of(figure) == ["Llama-3.2-1B / Llama-3.3-70B", "Vicuna-68M / Vicuna-13B"]
+    for ax, accepted in zip(figure.axes, ACCEPTED.values(), strict=True):
+        ratios = [0.99 * (0.05 + trip) / (1 + accepted) / T for trip in TRIPS]
+        assert [text.get_text() for text in ax.texts] == [f"{ratio:.2f}\nK-SQS" for ratio in ratios]
+        framed = [patch for patch in ax.patches if not patch.get_fill() and to_hex(patch.get_edgecolor()) == "#000000"]
+        assert len(framed) == sum(ratio < 1 for ratio in ratios)
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["5 ms", "20 ms", "320 ms"]
+        assert names_beside(ax) == ["40 ms, 1 Mbit/s"]
 
 
-def test_each_pair_is_named_beside_its_line() -> None:
-    (ax,) = drawn("break_even", settings(), DELAY).axes
-    assert {text.get_text() for text in ax.texts} == {"Llama-3.2-1B / Llama-3.3-70B", "Vicuna-68M / Vicuna-13B"}
-    lines = [np.asarray(line.get_xydata()) for line in ax.lines[1:] if line.get_linestyle() == "-"]
-    assert sorted(line[0, 1] for line in lines) == sorted(ACCEPTED.values()) and {len(line) for line in lines} == {3}
+def test_what_the_seeds_leave_open_has_a_question_mark_and_no_frame() -> None:
+    table = settings()
+    figure = drawn("break_even", table, DELAY, cells=cells_of(table, 2.0))
+    assert all(text.get_text().partition("\n")[0].endswith(" ?") for ax in figure.axes for text in ax.texts)
+    assert not any(not patch.get_fill() for ax in figure.axes for patch in ax.patches)
+    assert "they leave open which is faster" in words_around(figure)
+    alone = drawn("break_even", table, DELAY)
+    assert "leave open" not in words_around(alone)
+    assert not any("?" in text.get_text() for ax in alone.axes for text in ax.texts)
 
 
 def test_the_clouds_time_over_devices_has_a_panel_where_a_clock_serves_several() -> None:
-    both, load = drawn("break_even", settings(load=True), DELAY).axes
-    lines = {str(line.get_label()): line.get_ydata() for line in load.lines}
+    *maps, load = drawn("break_even", settings(load=True), DELAY).axes
+    lines = {name: each.lines[0].get_ydata() for name, each in curves_of(load).items()}
     np.testing.assert_allclose(lines["cloud_only roofline"], [T] * 3)
     np.testing.assert_allclose(lines["colocated roofline"], [T / 3] * 3)
-    assert sum(map(len, dots(both).values())) == 2 * 2 * len(TRIPS)
+    assert len([ax for ax in maps if ax.texts]) == 2
 
 
 def answers() -> pd.DataFrame:
@@ -213,6 +216,29 @@ def test_bits_both_ways_have_a_row_a_scheme_by_what_it_sends_up_and_0_at_the_edg
     assert up.xaxis.get_major_formatter()(10.0, 0) == "0" and down.get_xscale() == "log"
     assert [list(np.asarray(line.get_xdata())) for line in ranges][4] == [600.0, 1200.0]
     assert marks[0].get_markerfacecolor() == "white"
+
+
+def ahead() -> pd.DataFrame:
+    """Rounds of four drafts, two depths, at two round trips, and a shared cell; times differ by two hundred."""
+    rows = [
+        {**setting(kind, 2.0, trip), "scheme.depth": depth, "scheme.max_drafts": 4, DISTANCE: 0.1,
+         "acceptance_rate": 0.8, "tpot_s": seconds / (1 + depth), "tpot_s_ci95": 0.9 * seconds,
+         "workload.devices": devices}
+        for depth in (0, 1)
+        for kind, trip, devices, seconds in (("half_dense", 0.005, 1, 0.01), ("half_dense", 0.64, 1, 0.4),
+                                             ("k_sqs", 0.08, 1, 0.1), ("k_sqs", 0.08, 16, 2.0))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_depths_are_on_one_logarithmic_scale_in_ms_with_whole_intervals() -> None:
+    figure = drawn("ahead", ahead(), DELAY)
+    assert all(ax.get_yscale() == "log" and ax.get_ylim() == figure.axes[0].get_ylim() for ax in figure.axes)
+    assert "round trip (ms)" in {ax.get_xlabel() for ax in figure.axes}
+    for ax in figure.axes:
+        for container in curves_of(ax).values():
+            lower, upper = (np.asarray(cap.get_ydata(), dtype=float) for cap in container.lines[1])
+            assert (lower > 0).all() and (upper > lower).all()
 
 
 def trees() -> pd.DataFrame:
