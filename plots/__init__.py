@@ -29,7 +29,7 @@ FIGURES: dict[str, str] = {
     "tails": "median and 99th percentile of the latency per token",
     "pairs": "latency per token along the swept axis, a panel a model pair",
     "capacity": "devices that a cell bears, a curve a scheme",
-    "breakdown": "where the time goes, at three values of the swept axis",
+    "breakdown": "where the time goes, at up to four values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
     "heatmap": "latency of every setting of a full factorial",
@@ -54,7 +54,7 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
 _WITH = {
-    "tails": "latency", "pairs": "latency", "both_ways": "rivals", "best_setting": "heatmap", "validation": "breakdown",
+    "pairs": "latency", "both_ways": "rivals", "best_setting": "heatmap", "validation": "breakdown",
     "pareto": "tradeoff", "rates": "tradeoff",
 }  # fmt: skip
 """Figures that are in the module of another, with which they share what they read."""
@@ -67,7 +67,7 @@ OF_ONE = (
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
-FROM_CELLS = ("latency", "rivals", "break_even")
+FROM_CELLS = ("latency", "rivals", "break_even", "trees", "heatmap", "best_setting", "tradeoff")
 """Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 
@@ -121,10 +121,3 @@ def save(
     from plots.style import write
 
     return write(figure, folder, name, formats, page or Page())
-
-
-def save_small(figure: Figure, path: Path) -> None:
-    """Writes one svg whose text is text, a fifth as large; fonts are then the reader's."""
-    from plots.style import write_small
-
-    write_small(figure, path)

@@ -68,6 +68,8 @@ class _Shown:
         apart = given[SETTING] == FIXED if SETTING in given else pd.Series(False, index=given.index)
         best = given[~apart] if not apart.all() else given
         fixed = given[apart] if not apart.all() else given.iloc[:0]
+        if fixed[CURVE].nunique() > MOST_FIXED:
+            fixed = fixed.iloc[:0]
         named = [chosen_name(str(curve), best[CURVE].unique()) for curve in fixed[CURVE]]
         return cls(best, fixed.assign(**{CURVE: named}), looks(best) if len(best) else {})
 
@@ -217,6 +219,7 @@ def _legend(shown: _Shown, facets: Facets, axis: str, what: Along, page: Page) -
 
 
 MOST: Final = 7  # curves in one panel
+MOST_FIXED: Final = 3  # curves of one setting for all: more are a second figure on top of the first
 MOST_SCHEMES: Final = 10  # where nothing but the scheme would make panels: schemes are read beside each other
 SQUEEZED: Final = 20.0  # curves that end so many times above all others would squeeze them
 SCHEME: Final = "scheme"

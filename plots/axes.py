@@ -148,7 +148,7 @@ def _short(value: float, name: str) -> str:
 def _readable(at_in: Floats, texts: Sequence[str], values: Sequence[float]) -> list[bool]:
     """Which labels are written, so that none touches another: the ends first, then the round values."""
     size = FontProperties(size=rcParams["xtick.labelsize"]).get_size_in_points() / 72
-    halves = [0.5 * size * (0.62 * len(text) + 0.7) for text in texts]
+    halves = [0.5 * size * (0.62 * len(text) + 1.2) for text in texts]
     shown = [False] * len(texts)
     for i in sorted(range(len(texts)), key=lambda i: (0 < i < len(texts) - 1, _roundness(values[i]), i)):
         if not any(shown[j] and abs(at_in[i] - at_in[j]) < halves[i] + halves[j] for j in range(len(texts))):

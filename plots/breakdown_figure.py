@@ -1,5 +1,5 @@
-"""Where the time goes: seconds per output token by what the request waited for, stacked, at three axis values; and in
-the real system beside the simulated one."""
+"""Where the time goes: seconds per output token by what the request waited for, stacked, at up to four values of an
+axis; and in the real system beside the simulated one."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ _SERVES_NONE: Final = "supports no device"
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """A panel for the lowest, middle and highest value of the axis, a bar a curve; curves that hardly share a value
-    with the others have a row of panels of their own. None where there is nothing."""
+    """A bar a curve, in a panel for each of up to four values of the axis, of more the lowest, middle and highest.
+    Curves that hardly share a value with the others have a row of panels of their own. None where there is nothing."""
     names = [name for name in looks_of(BREAKDOWN) if name in summary.columns]
     if not names or not summary[names].fillna(0.0).to_numpy().any():
         return None
     lossy, look = lossy_curves(summary), _Bars.of(summary, names)
     groups = [(order, summary[summary[CURVE].isin(order)]) for order in _groups(summary, axis)]
-    panels = [[(at, rows if at is None else rows[rows[axis] == at]) for at in _three(rows, axis)] for _, rows in groups]
+    panels = [[(at, rows if at is None else rows[rows[axis] == at]) for at in _few(rows, axis)] for _, rows in groups]
     figure, axes = _grid(page, [len(each) for each in panels], [len(order) for order, _ in groups],
                          max(len(page.curve(name)) for order, _ in groups for name in order))  # fmt: skip
     cut = False
@@ -125,14 +125,15 @@ def looks_of(states: Sequence[str]) -> dict[str, tuple[str, str, str]]:
     return known | {name: SPARE[place % len(SPARE)] for place, name in enumerate(others)}
 
 
-def _three(summary: pd.DataFrame, axis: str | None) -> list[float | str | None]:
-    """Returns the lowest, middle and highest of numbers, the first three of names."""
+def _few(summary: pd.DataFrame, axis: str | None) -> list[float | str | None]:
+    """Returns up to four numbers, of more the lowest, middle and highest; the first three of names."""
     if axis is None:
         return [None]
     if not pd.api.types.is_numeric_dtype(summary[axis]):
         return [str(value) for value in list(dict.fromkeys(summary[axis].dropna()))[:3]]
     values = sorted(summary[axis].dropna().unique())
-    return [float(values[i]) for i in sorted({0, (len(values) - 1) // 2, len(values) - 1})]
+    shown = range(len(values)) if len(values) <= 4 else (0, (len(values) - 1) // 2, len(values) - 1)
+    return [float(values[i]) for i in shown]
 
 
 def _large(summary: pd.DataFrame, names: list[str]) -> list[str]:

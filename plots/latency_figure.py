@@ -1,12 +1,9 @@
-"""Latency per output token along the swept axis: means, quantiles over requests, and a panel for each model pair."""
+"""Latency per output token along the swept axis: means, and a panel for each model pair."""
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from plots.along_axis import Along, along
 from plots.axes import scale, spans_far, swept, x_label
@@ -16,15 +13,11 @@ from plots.lines_or_bars import Series, curve_handles, lines, reaches
 from plots.over_cloud import LABEL as OVER
 from plots.over_cloud import NOTE, RATIOS, RIVAL, over_cloud, with_ratios
 from plots.page import Page
-from plots.style import GREY, curves, looks
+from plots.style import curves, looks
 from simulator.results.columns import CURVE, SPEEDUP
 from simulator.results.display_names import words_of
 
 METRIC, LABEL = "latency_per_token_s", "latency per output token"
-QUANTILES: Final = [
-    Series("latency_per_token_p50_s", "median"),
-    Series("latency_per_token_p99_s", "99th percentile", filled=False),
-]
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
@@ -35,19 +28,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFram
     over = over_cloud(summary, cells, axis, METRIC)
     what = Along(f"Latency per token against {page.axis(axis)}", METRIC, LABEL, [Series(METRIC, "")], over=over)
     return along(summary, axis, what, page)
-
-
-def draw_tails(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """How uneven latency is: median and 99th percentile over requests, two curves a scheme, or two bars where nothing
-    is swept; None where nothing was answered."""
-    names = [one.column for one in QUANTILES]
-    if not set(names) <= set(summary.columns) or summary[names].isna().all(axis=None):
-        return None
-    median = Line2D([], [], color=GREY, marker="o")
-    high = Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linestyle=":")
-    key = [(line, one.label) for line, one in zip((median, high), QUANTILES, strict=True)]
-    title = "Median and 99th percentile over requests" + (f" against {page.axis(axis)}" if axis else "")
-    return along(summary, axis, Along(title, "latency_s", LABEL, QUANTILES, key=key), page)
 
 
 def draw_pairs(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:

@@ -79,8 +79,19 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "coupled": ("#B2182B", "*"),
 }
 _POLICY = "scheme.policy.kind"
-_SPARE_COLOURS = ("#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A00")
-_SPARE_MARKERS = ("<", ">", "d", "8", "H", "D")
+SPARE = (("#3F3F91", "<"), ("#7F7F7F", ">"), ("#01665E", "d"), ("#F0A3B0", "8"), ("#8A8A00", "H"))
+"""Looks of what is no listed scheme: curves that differ in something else do not take a scheme's."""
+SPARSIFIERS: dict[str, tuple[str, str]] = {
+    "all": SCHEMES["cloud_only"],
+    "top_k": SCHEMES["k_sqs"],
+    "threshold": (SCHEMES["half_top_k"][0], "s"),
+    "conformal": SCHEMES["c_sqs"],
+    "top_p": SCHEMES["dense"],
+    "min_p": SCHEMES["s_q"],
+    "entropy_k": SCHEMES["half_dense"],
+    "running_quantile": SCHEMES["edge_only"],
+}
+"""Colour and marker of each rule for the kept tokens: that of the scheme that has it, where one has."""
 DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _FILLS: tuple[FillStyleType, ...] = ("full", "left", "bottom", "top", "right")
 
@@ -127,22 +138,22 @@ def looks(summary: pd.DataFrame) -> dict[str, Look]:
     """A look for each curve of the table: colour and marker by scheme, and by policy where a scheme has several; dashes
     among curves that are alike in that.
 
-    Where all are of one scheme, each has a colour and a marker of its own.
+    Where all are of one scheme, the first has the scheme's and each other one that no scheme has.
     """
     lossy = lossy_curves(summary)
     if summary["scheme.kind"].nunique() == 1:
         names = list(dict.fromkeys(summary[CURVE].astype(str)))
-        first = SCHEMES.get(str(summary["scheme.kind"].iloc[0]), (_SPARE_COLOURS[0], _SPARE_MARKERS[0]))
-        others = [first, *(look for look in SCHEMES.values() if look != first)]
-        return {name: _look(others[place % len(others)], 0, lossy.get(name, "")) for place, name in enumerate(names)}
+        own = SCHEMES.get(str(summary["scheme.kind"].iloc[0]))
+        available = [*([] if own is None else [own]), *SPARE]
+        ranks = {name: divmod(place, len(available)) for place, name in enumerate(names)}
+        return {name: _look(available[at], rank, lossy.get(name, "")) for name, (rank, at) in ranks.items()}
     found: dict[str, Look] = {}
     styles = dict(SCHEMES)
     seen: dict[str, int] = {}
     pairs = zip(summary[CURVE].astype(str), _deciders(summary), strict=True)
     for curve, kind in dict(pairs).items():
         if kind not in styles:
-            spare = len(styles) - len(SCHEMES)
-            styles[kind] = (_SPARE_COLOURS[spare % len(_SPARE_COLOURS)], _SPARE_MARKERS[spare % len(_SPARE_MARKERS)])
+            styles[kind] = SPARE[(len(styles) - len(SCHEMES)) % len(SPARE)]
         rank = seen[kind] = seen.get(kind, -1) + 1
         found[curve] = _look(styles[kind], rank, lossy.get(curve, ""))
     return found
@@ -160,6 +171,12 @@ def _deciders(summary: pd.DataFrame) -> pd.Series[str]:
 def _look(style: tuple[str, str], rank: int, mark: str) -> Look:
     dashes, fill = DASHES[(rank + bool(mark)) % len(DASHES)], _FILLS[rank % len(_FILLS)]
     return Look(*style, dashes=dashes, mark=mark, fill=fill)
+
+
+def of_sparsifiers(kinds: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each kind of sparsifier; spare ones for those that SPARSIFIERS lacks."""
+    spare = [kind for kind in kinds if kind not in SPARSIFIERS]
+    return {kind: SPARSIFIERS.get(kind) or SPARE[spare.index(kind) % len(SPARE)] for kind in kinds}
 
 
 def lossy_curves(summary: pd.DataFrame) -> dict[str, str]:
@@ -205,8 +222,3 @@ def write(figure: Figure, folder: Path, name: str, formats: Sequence[str], page:
                 raise ConfigError(f"{path}: is a link to {path.resolve()}, through which nothing is written; remove it")
             atomically(path, partial(figure.savefig, metadata=_NO_DATE[each]))
     return paths
-
-
-def write_small(figure: Figure, path: Path) -> None:
-    with styled(Page()), matplotlib.rc_context({"svg.fonttype": "none"}):
-        figure.savefig(path, metadata=_NO_DATE["svg"])

@@ -194,7 +194,7 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
     stated = dict(line.split(": ", 1) for line in lines)
     files = {}
     for figure_name, figure in figures_of(folder):
-        plots.save_small(figure, to / f"{name}-{figure_name}.svg")
+        plots.save(figure, to, f"{name}-{figure_name}", ("svg",))
         files[f"{name}-{figure_name}.svg"] = sha256(to / f"{name}-{figure_name}.svg")
     return _validated(
         {

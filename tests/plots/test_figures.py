@@ -150,6 +150,18 @@ def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value(
         np.testing.assert_allclose(stacked(ax), table[table[AXIS] == rate]["latency_per_token_s"])
 
 
+def test_of_four_values_the_breakdown_leaves_none_out() -> None:
+    rates = ("1 kbit/s", "10 kbit/s", "100 kbit/s", "1 Mbit/s")
+    assert titles_of(drawn("breakdown", summary())) == [f"uplink rate {rate}" for rate in rates]
+
+
+@pytest.mark.parametrize("schemes", [3, 4])
+def test_one_setting_for_all_is_dotted_where_few_have_one(schemes: int) -> None:
+    kinds = ["dense", "k_sqs", "c_sqs", "s_q"][:schemes]
+    table = pd.concat([summary(schemes=kinds).assign(setting=setting) for setting in ("chosen", "fixed")])
+    assert ("one setting for all" in legend_of(drawn("latency", table))) == (schemes == 3)
+
+
 def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_missing() -> None:
     table = summary()
     figure = drawn("breakdown", table[(table["curve"] != "dense") | (table[AXIS] != table[AXIS].max())])
@@ -321,17 +333,32 @@ def test_where_all_curves_are_of_one_scheme_each_has_a_colour_and_the_first_the_
     given = list(looks(table).values())
     assert len({look.colour for look in given}) == len({look.marker for look in given}) == 6
     assert given[0] == looks(summary())["k_sqs"]
+    assert not {look.colour for look in given[1:]} & {colour for colour, _ in SCHEMES.values()}
 
 
-def test_tails_are_the_median_and_the_99th_percentile() -> None:
+def test_tails_are_the_median_above_the_99th_percentile_on_one_scale() -> None:
     table = summary()
-    curves = curves_of(*drawn("tails", table).axes)
+    median, high = drawn("tails", table).axes
     rows = table[table["scheme.kind"] == "dense"]
-    np.testing.assert_allclose(curves["dense, median"].lines[0].get_ydata(), rows["latency_per_token_p50_s"])
-    np.testing.assert_allclose(curves["dense, 99th percentile"].lines[0].get_ydata(), rows["latency_per_token_p99_s"])
+    for ax, quantile in ((median, "p50"), (high, "p99")):
+        np.testing.assert_allclose(curves_of(ax)["dense"].lines[0].get_ydata(), rows[f"latency_per_token_{quantile}_s"])
+    assert median.get_ylim() == high.get_ylim()
+    assert [ax.get_title(loc="left") for ax in (median, high)] == ["median", "99th percentile"]
     table = summary(rates=(1e4,))
     wanted = [factor * value for factor in (0.9, 2.0) for value in table["latency_per_token_s"]]
     assert widths_of(*drawn("tails", table, None).axes) == pytest.approx(wanted)
+
+
+def test_tails_of_many_curves_have_a_column_a_value_in_which_a_scheme_looks_the_same() -> None:
+    table = pd.concat([summary(schemes=["dense", "k_sqs", "c_sqs", "cloud_only"]).assign(
+        curve=lambda rows, n=n: rows["curve"] + f" cap={n}") for n in (1, 2)])  # fmt: skip
+    figure = drawn("tails", table)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["median, cap 1", "median, cap 2", "99th percentile, cap 1", "99th percentile, cap 2"]
+    colours = [
+        {name.split()[0]: each.lines[0].get_color() for name, each in curves_of(ax).items()} for ax in figure.axes
+    ]
+    assert all(each == colours[0] for each in colours) and len(set(colours[0].values())) == 4
 
 
 def marked(ax: Axes, face: str) -> list[list[float]]:

@@ -16,7 +16,10 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 import plots
+from plots.page import Page
 from plots.phase_map_figure import LOOKS
+from plots.style import styled
+from plots.trees_figure import draw as draw_trees
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import summarise
 
@@ -119,6 +122,17 @@ def test_there_is_a_panel_a_pair_and_answer_and_one_per_token_each_with_a_cell_a
         assert len(cells) == len(ax.texts) == places and {text.get_text() for text in ax.texts} <= {*"CID?"}
     ends = [{round(10 ** float(line.get_xdata()[0]), 3) for line in ax.lines} for ax in phases.axes]  # type: ignore[index]
     assert [each >= {0.083, 0.111} for each in ends] == [place % 3 == 2 for place in range(len(phases.axes))]
+
+
+def test_the_legend_of_the_map_has_the_marks_that_occur() -> None:
+    table = answers()
+    for rows in (table, table[table["scheme.kind"] != "coupled"], table[table["scheme.kind"] != "colocated"]):
+        figure = drawn("phase_map", rows, DELAY)
+        letters = {text.get_text() for ax in figure.axes for text in ax.texts}
+        labels = legend_of(figure)
+        assert {label[0] for label in labels if label[1] == ":"} == letters
+        frames = [patch for ax in figure.axes for patch in ax.patches if not patch.fill and patch.get_linewidth() > 1]
+        assert ("beats co-located too" in labels) == bool(frames)
 
 
 def test_regions_differ_in_lightness_hatch_and_letter_so_that_they_read_in_grey() -> None:
@@ -239,14 +253,33 @@ def trees() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_each_cell_is_the_trees_time_over_the_chains_bold_where_it_is_below_1() -> None:
-    first, second = drawn("trees", trees()).axes
-    assert [text.get_text() for text in first.texts] == ["1.20", "0.90", "1.23", "0.96"]
-    assert [text.get_text() for text in second.texts] == ["1.10", "0.80", "1.13", "0.86"]
-    bold = [[text.get_text() for text in ax.texts if text.get_fontweight() == "bold"] for ax in (first, second)]
-    assert bold == [["0.90", "0.96"], ["0.80", "0.86"]]
-    assert [tick.get_text() for tick in first.get_yticklabels()] == ["0.80", "0.50"]
-    assert [tick.get_text() for tick in second.get_xticklabels()] == ["1 kbit/s", "1 Mbit/s"]
+def tree_cells() -> pd.DataFrame:
+    """The cells of the same: three seeds that all gain alike by trees, and by chance by several candidates."""
+    luck = {0: 1.0, 1: 2.0, 2: 0.5}
+    made = [trees().assign(seed=seed) for seed in luck]
+    for table in made:
+        chance = table["scheme.kind"] == "multi_candidate"
+        table["latency_per_token_s"] *= np.where(chance, luck[int(table["seed"].iloc[0])], 1.0)
+    return pd.concat(made)
+
+
+@pytest.mark.parametrize("cells", [None, tree_cells()])
+def test_each_cell_is_the_trees_time_over_the_chains_bold_where_the_seeds_distinguish_them(
+    cells: pd.DataFrame | None,
+) -> None:
+    with styled(Page()):
+        figure = draw_trees(trees(), AXIS, Page(), cells)
+    assert figure is not None
+    near, far, bar = figure.axes
+    written = [[text.get_text() for text in ax.texts] for ax in (near, far)]
+    assert written == [["1.20", "0.90", "1.10", "0.80"], ["1.23", "0.96", "1.13", "0.86"]]
+    bold = [[text.get_text() for text in ax.texts if text.get_fontweight() == "bold"] for ax in (near, far)]
+    assert bold == ([[], []] if cells is None else [["1.20", "0.90"], ["1.23", "0.96"]])
+    assert ("Bold" in words_around(figure)) == (cells is not None)
+    assert titles_of(figure)[:2] == ["the chain's acceptance 0.80", "the chain's acceptance 0.50"]
+    assert names_beside(near) == ["tree, widths (2, 1)", "multi candidate, candidates 4"]
+    assert [tick.get_text() for tick in far.get_xticklabels()] == ["1 kbit/s", "1 Mbit/s"]
+    assert bar.get_ylabel() == "times the chain's"
 
 
 TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_ways": rivals, "trees": trees}
