@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from os.path import realpath
 from pathlib import Path
-from typing import Any, ClassVar, Self, Unpack
+from typing import Any, ClassVar, Literal, Self, Unpack
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic._internal._model_construction import ModelMetaclass
@@ -49,6 +49,10 @@ class Part(BaseModel, metaclass=_Short):
                     details = {"path": str(name) or "''", "got": value, "hint": meant(str(name), known)}
                     raise PydanticCustomError("no_such_field", "no such field{hint}", details)
         return fields
+
+    def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """The part as nested mappings of plain values: its dump, and what it carries for a reader alone."""
+        return self.model_dump(mode=mode)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What differs from the defaults."""

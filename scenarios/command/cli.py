@@ -152,11 +152,11 @@ def _run(options: argparse.Namespace) -> str:
         raise ConfigError("run: give a scenario's name or --config FILE, one of the two")
     given = None if options.config is not None else getattr(options, "given", None) or scenario(options.name)
     from scenarios.command.run.run_plan import Changes, plan_around, plan_of  # here: all names are known by now
-    from scenarios.command.run.typed_settings import parse_axes, parse_settings
+    from scenarios.command.run.typed_settings import parse_axes, parse_names, parse_settings
 
     changes = Changes(
         parse_settings(options.set), parse_axes(options.grid), options.seeds, options.precision, options.quick,
-        tuple(options.imports), getattr(options, "trust", False),
+        tuple(options.imports), getattr(options, "trust", False), parse_names(options.labelled),
     )  # fmt: skip
     plan = plan_around(options.config, changes) if given is None else plan_of(given, changes)
     run_options = RunOptions.typed(options, plan.scenario.name + ("_quick" if options.quick else ""))

@@ -31,7 +31,7 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
     (`scheme.k` where one scheme has k) applies there. Raises ConfigError for a field that no cell has, an axis without
     values or with one value twice, and every value that a field refuses.
     """
-    return spread(type(base), base.model_dump(), grid, settings or {})
+    return spread(type(base), base.to_fields(), grid, settings or {})
 
 
 def spread(
