@@ -172,7 +172,7 @@ def _styles(schemes: Sequence[_Scheme]) -> dict[_Scheme, tuple[str, str]]:
     known |= dict(zip(unknown, itertools.cycle(spare), strict=False))
     free = [style for style in dict.fromkeys([*others, *spare]) if style not in known.values()]
     further = [scheme for scheme in schemes if scheme not in known]
-    return {**{each: known[firsts[each[0]]] for each in further}, **dict(zip(further, free, strict=False)), **known}
+    return known | dict(zip(further, itertools.cycle(free or others), strict=False))
 
 
 def _look(style: tuple[str, str], rank: int, mark: str) -> Look:

@@ -212,9 +212,10 @@ class Cell(Part):
     def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The cell as `from_fields` reads it, with the labels of its schemes, which neither id nor tables hold."""
         tree = self.model_dump(mode=mode)
-        for part, here in ((self, tree), *zip(self.fleet, tree["fleet"], strict=True)):
-            if part.scheme is not None and part.scheme.label:
-                here["scheme"] = part.scheme.to_fields(mode)
+        schemes = (self.scheme, *(each.scheme for each in self.fleet))
+        for scheme, here in zip(schemes, (tree, *tree["fleet"]), strict=True):
+            if scheme is not None and scheme.label:
+                here["scheme"] = scheme.to_fields(mode)
         return tree
 
     def to_yaml(self) -> str:

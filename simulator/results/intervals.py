@@ -282,8 +282,8 @@ def scheme_names(table: pd.DataFrame, labels: Labels = _NO_LABELS) -> pd.Series[
         return names
     fields = [name for name in table.columns if name.startswith(SCHEME)]
     rows = [{name: text for name in fields if (text := text_of(row[name]))} for row in table[fields].to_dict("records")]
-    given = [next((label for label, schemes in labels.items() if row in schemes), None) for row in rows]
-    return names.where([label is None for label in given], pd.Series(given, index=table.index, dtype=object))
+    given = [next((label for label, schemes in labels.items() if row in schemes), row[KIND]) for row in rows]
+    return pd.Series(given, index=table.index)
 
 
 def text_of(value: object) -> str:

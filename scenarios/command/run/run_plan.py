@@ -40,7 +40,7 @@ class Changes:
     imports: Sequence[Path] = ()
     trust: bool = False
     """Whether a cell's file may run what it imports."""
-    named: Sequence[dict[str, object]] = ()
+    named: Sequence[Mapping[str, object]] = ()
     """Schemes with a label each, which join the others."""
 
 
@@ -113,7 +113,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
-    return RunPlan(scenario, cells, notes, warnings, told_fields(cells), objective, tune, changes.precision)
+    return RunPlan(scenario, cells, notes, warnings, told_fields(cells, changes), objective, tune, changes.precision)
 
 
 def _joined(
@@ -305,7 +305,7 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     _check_precision(changes.precision)
     scenario = Scenario(file.stem, "", 0, {})
     warnings = _warnings(cells, changes.imports)
-    return RunPlan(scenario, cells, notes, warnings, told_fields(cells), precision=changes.precision)
+    return RunPlan(scenario, cells, notes, warnings, told_fields(cells, changes), precision=changes.precision)
 
 
 def _spread(
@@ -335,12 +335,15 @@ def _spread(
     return cells, notes
 
 
-def told_fields(cells: Sequence[Cell]) -> list[str]:
-    """Returns the scheme's fields with one value in each kind, not the same in all, and not always the kind's default.
+def told_fields(cells: Sequence[Cell], changes: Changes | None = None) -> list[str]:
+    """Returns the scheme's fields with one value in each kind, not the same in all, and not always the kind's default;
+    one that the user typed in a scheme of a grid also where only one kind has it.
 
     The names of curves must show them: `dense` with 4 drafts beside `k_sqs` with 8 is no comparison of the two, where
     the scenario or the user made them so. Fields that vary within a kind are in its curves' names anyway.
     """
+    grid = changes.grid.get("scheme", ()) if changes is not None else ()
+    typed = {name for each in grid if isinstance(each, Mapping) and "label" not in each for name in each}
     schemes = list({cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values())
     found: dict[str, dict[str, set[object]]] = {}
     chosen: set[str] = set()
@@ -355,5 +358,5 @@ def told_fields(cells: Sequence[Cell]) -> list[str]:
         f"scheme.{name}"
         for name, kinds in found.items()
         if name != "kind" and name in chosen and all(len(values) == 1 for values in kinds.values())
-        if len({*map(frozenset, kinds.values())}) > 1
+        if len({*map(frozenset, kinds.values())}) > 1 or (len(kinds) == 1 and name.split(".")[0] in typed)
     ]
