@@ -183,11 +183,12 @@ def _rules_of(base: type) -> Mapping[str, Rule]:
 
 
 def meant(typed: str, known: Iterable[str]) -> str:
-    """`; did you mean NAME?` with what was probably meant by `typed`, "" where nothing known is like it."""
+    """`; did you mean A, B or C?` with the nearest three that may be meant by `typed`, "" where nothing known is like
+    it."""
     names = list(known)
     longer = sorted(name for name in names if typed and name.startswith(typed))
-    near = [*longer, *(name for name in difflib.get_close_matches(typed, names, n=2) if name not in longer)][:2]
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    near = [*longer, *(name for name in difflib.get_close_matches(typed, names, n=3) if name not in longer)][:3]
+    return f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?" if near else ""
 
 
 def kinds_of_file(file: Path) -> list[str]:

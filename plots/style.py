@@ -83,8 +83,8 @@ SCHEMES: dict[str, tuple[str, str]] = {
 }
 _BASELINES = ("cloud_only", "colocated", "edge_only")
 """Their colours are theirs alone."""
-_SPARE_COLOURS = ("#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A00")
-_SPARE_MARKERS = ("<", ">", "d", "8", "H", "D")
+SPARE = (("#3F3F91", "<"), ("#7F7F7F", ">"), ("#01665E", "d"), ("#F0A3B0", "8"), ("#8A8A00", "H"))
+"""Looks of what is no listed scheme: curves that differ in something else do not take a scheme's."""
 DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _FILLS: tuple[FillStyleType, ...] = ("full", "left", "bottom", "top", "right")
 
@@ -167,10 +167,9 @@ def _styles(schemes: Sequence[_Scheme]) -> dict[_Scheme, tuple[str, str]]:
     firsts = {kind: (kind, name) for kind, name in reversed(schemes)}
     known = {first: SCHEMES[kind] for kind, first in firsts.items() if kind in SCHEMES}
     others = [style for kind, style in SCHEMES.items() if kind not in _BASELINES]
-    spare = list(zip(_SPARE_COLOURS, _SPARE_MARKERS, strict=False))
     unknown = [scheme for scheme in schemes if scheme in firsts.values() and scheme not in known]
-    known |= dict(zip(unknown, itertools.cycle(spare), strict=False))
-    free = [style for style in dict.fromkeys([*others, *spare]) if style not in known.values()]
+    known |= dict(zip(unknown, itertools.cycle(SPARE), strict=False))
+    free = [style for style in dict.fromkeys([*SPARE, *others]) if style not in known.values()]
     further = [scheme for scheme in schemes if scheme not in known]
     return known | dict(zip(further, itertools.cycle(free or others), strict=False))
 

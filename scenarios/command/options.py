@@ -126,7 +126,12 @@ class RunOptions:
 
 def listing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"a scenario, or {', '.join(LISTS)}")
-    parser.add_argument("field", nargs="?", metavar="FIELD", help="of a scenario: this field and those below it alone")
+    parser.add_argument(
+        "field",
+        nargs="?",
+        metavar="FIELD",
+        help="of a scenario: this field and those below it, or all of a pattern: 'uplink.*'",
+    )
 
 
 def run(parser: argparse.ArgumentParser) -> None:

@@ -205,7 +205,11 @@ def _unknown(schema: type[Part], path: str, trees: Sequence[Nested], above: str)
     near = [name for name in known if name.rsplit(".", 1)[-1] == last]
     near += [name for name in difflib.get_close_matches(path, known, n=3, cutoff=0.6) if name not in near]
     near = [above + name for name in near[:3]]
-    hint = f"; did you mean {' or '.join(near)}?" if near else "; `sqsim list NAME` shows them all"
+    hint = (
+        f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?"
+        if near
+        else "; `sqsim list NAME` shows them all"
+    )
     return ConfigError(f"{above}{path}: no cell has such a field{hint}")
 
 
