@@ -39,7 +39,7 @@ def test_a_run_writes_what_it_says(finished):
         assert (finished.out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     shown = pd.read_csv(finished.out / "chosen_and_fixed.csv")
     assert shown.groupby("setting")["curve"].nunique().to_dict() == {"chosen": 5, "fixed": 3} and len(shown) == 8 * 2
-    assert set(shown["n"]) == {2} and any("tuning" in line for line in said(finished))
+    assert set(shown["n"]) == {2} and any("trials" in line for line in said(finished))
 
 
 def said(finished: Finished) -> list[str]:
