@@ -235,6 +235,7 @@ def schemes() -> str:
     rows = [(kind, f"{text}{_tuned(Scheme.kinds[kind])}") for kind, text in _kinds(Scheme.kinds)]
     return _table(("scheme", "what it is, and where it is from; what is tuned, with which values"), rows) + (
         "\n\nA kind, or one with its fields: --set scheme=NAME, --grid 'scheme=[cloud_only, {kind: k_sqs, k: 8}]'"
+        "\nOne more under a name of yours: --name 'mine={kind: k_sqs, k: 4}', or label: mine in it"
     )
 
 
