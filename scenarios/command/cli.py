@@ -245,6 +245,9 @@ COMMANDS: Final = {
     "explain": Command(
         "one request of a cell: what happened when, and a figure", options.explain, _module("inspect.explain")
     ),
+    "play": Command(
+        "one request as a moving picture, from the traces of `run --trace`", options.play, _module("play.play_page")
+    ),
     "real": Command(
         "a cell as real processes on this machine, over a shaped link", options.real, _module("run.running", "real")
     ),

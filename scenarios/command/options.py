@@ -25,6 +25,7 @@ ROLES: Final = ("drafter", "verifier")
 RECORDING: Final = ".sqr"
 """The suffix of a file of recorded rounds."""
 PAGE: Final = "report.html"
+PLAYED: Final = "play.html"
 SHELLS: Final = ("bash", "zsh", "fish")
 
 
@@ -45,6 +46,14 @@ def _inches(text: str) -> float:
     if not 2 <= width <= 40:
         raise argparse.ArgumentTypeError(f"{text!r}: inches, from 2 to 40")
     return width
+
+
+def _request(text: str) -> tuple[int, int]:
+    """`2:0`."""
+    device, _, number = text.partition(":")
+    if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r}: device and request such as 2:0, both numbered from 0")
+    return int(device), int(number)
 
 
 def _rounds(text: str) -> tuple[int, int]:
@@ -218,6 +227,15 @@ def explain(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="where the figure goes (default: beside the cell's file)")
     add("--no-figure", action="store_false", dest="drawn", help="only the text")
     _add_import(parser, cell=True)
+
+
+def play(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("traces", nargs="+", type=Path, metavar="TRACE",
+        help="a trace, cells/ID.trace.json, that `sqsim run --trace` writes; several play side by side; or a result "
+        "directory, whose schemes do")  # fmt: skip
+    add("--request", type=_request, metavar="D:N", help="of device D the request N (default: the first)")
+    add("--out", type=Path, metavar="FILE.html", help=f"where the page goes (default: {PLAYED} beside the trace)")
 
 
 def real(parser: argparse.ArgumentParser) -> None:

@@ -238,6 +238,10 @@ MISTAKES = [
     (("explain", "seeds.yaml"), "seeds"),
     (("explain", "cut.yaml"), "cut.yaml, line"),
     (("explain", "nothing.yaml"), "nothing.yaml"),
+    # a moving picture
+    (("play", "none.trace.json"), "none.trace.json: No such file or directory; `sqsim run ... --trace` writes one"),
+    (("play", "other.yaml"), "other.yaml: not a whole trace; `sqsim run ... --trace` writes one"),
+    (("play", "other.yaml", "--request=first"), "argument --request: 'first': device and request such as 2:0"),
     # real processes
     (("real", "cell.yaml", "--set=cloud.servers=2"), "cloud.servers = 2: a real run needs 1"),
     (("real", "cell.yaml", "--set=scheme=edge_only"), "scheme = edge_only, protocol local: a real run needs"),

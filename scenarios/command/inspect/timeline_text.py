@@ -66,7 +66,7 @@ class _Story:
     def _heading(self, heading: str) -> list[str]:
         request = self._made.request
         name = f"Request {request.number} of device {request.device}"
-        size = f"{counted(request.prompt_tokens, 'prompt token')}, {counted(len(request.tokens), 'output token')}"
+        size = f"{counted(len(request.prompt_tokens), 'prompt token')}, {counted(len(request.tokens), 'output token')}"
         text = f"{name}: {size}, {_ENDS[request.outcome]} after {self.duration(self._made.latency_s)}. {heading}"
         unit = f"Times in {self.unit} since it came, {request.arrival_s:.6g} s after the run began."
         return [*textwrap.wrap(text, self._width), unit]
@@ -148,7 +148,7 @@ class _Story:
 
     def _prompt(self) -> Iterator[StoryLine]:
         if self._made.prompt:
-            tokens = counted(self._made.request.prompt_tokens, "token")
+            tokens = counted(len(self._made.request.prompt_tokens), "token")
             yield from self._message("uplink", f"prompt of {tokens}", self._made.prompt[0].joined_s, self._made.prompt)
         yield from _unserved(self._made.unserved)
         for each in self._made.prefills:
@@ -286,10 +286,7 @@ class _Story:
         drafts = spans.drafts
         if not drafts.tokens:
             return counted(number, "token")
-        depths: list[int] = []
-        for parent in drafts.parents:
-            depths.append(1 if parent < 0 else depths[parent] + 1)
-        shape = f" as a tree, {max(depths)} deep" if drafts.branches else ""
+        shape = f" as a tree, {max(drafts.depths)} deep" if drafts.branches else ""
         return f"{counted(number, 'token')}{shape} ({self.spelled(drafts.tokens)})"
 
     def _result(self, spans: RoundSpans) -> str:
