@@ -135,7 +135,12 @@ class RunOptions:
 
 def listing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"a scenario, or {', '.join(LISTS)}")
-    parser.add_argument("field", nargs="?", metavar="FIELD", help="of a scenario: this field and those below it alone")
+    parser.add_argument(
+        "field",
+        nargs="?",
+        metavar="FIELD",
+        help="of a scenario: this field and those below it, or all of a pattern: 'uplink.*'",
+    )
 
 
 def run(parser: argparse.ArgumentParser) -> None:
@@ -160,6 +165,8 @@ def script(parser: argparse.ArgumentParser, *, cell: bool = False) -> None:
         quiet=None,
     )
     add = parser.add_argument
+    add("--name", action="append", default=[], dest="labelled", metavar="NAME={...}",
+        help="one more scheme, under your name: 'mine={kind: k_sqs, k: 4}'; in a file: label: mine")  # fmt: skip
     add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
     add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
     add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")

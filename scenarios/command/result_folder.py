@@ -44,6 +44,8 @@ class Note:
     """What was reported at the end."""
     told: Sequence[str] = ()
     """Columns that every curve that has them tells: `told_fields`."""
+    labels: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    """What the user calls schemes (`simulator.results.intervals.Labels`)."""
 
     def write(self, folder: Path) -> None:
         text = json.dumps(asdict(self), indent=2) + "\n"
@@ -65,9 +67,9 @@ class Note:
         """A table of cells or a summary with a `curve` column, and the column that its curves run along."""
         within = [f"{name}." for name in self.hidden]
         hidden = [name for name in table.columns if name != self.axis and f"{name}.".startswith(tuple(within))]
-        axis = axis_of(table.drop(columns=hidden), self.axis)
+        axis = axis_of(table.drop(columns=hidden), self.axis, self.labels)
         replaced = sources(table.columns, axis) if axis in self.computed else ()
-        return with_curves(table, axis, (*hidden, *replaced), self.told), axis
+        return with_curves(table, axis, (*hidden, *replaced), self.told, self.labels), axis
 
 
 @dataclass(frozen=True)

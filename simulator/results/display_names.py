@@ -181,7 +181,7 @@ class DisplayNames:
         if value in ("True", "False"):
             return ("" if value == "True" else "no ") + (symbol or title(name))
         try:
-            text = quantity(float(value), name)
+            text = quantity(float(value), name, _digits(value))
         except ValueError:
             text = self.word(value)
         if symbol:
@@ -193,3 +193,8 @@ class DisplayNames:
 
     def metric(self, name: str, otherwise: str) -> str:
         return self.labels.get(name, otherwise)
+
+
+def _digits(value: str) -> int:
+    """How many digits a number with a point is shown with: all that a curve's name has, so that no two look alike."""
+    return max(3, len(value.partition("e")[0].strip("-0.").replace(".", ""))) if "." in value else 3

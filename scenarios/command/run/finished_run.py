@@ -71,7 +71,15 @@ class FinishedRun:
         table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
         hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
-        note = Note(scenario.name, scenario.axis, scenario.figures, hidden, dict.fromkeys(computed, ()), told=told)
+        note = Note(
+            scenario.name,
+            scenario.axis,
+            scenario.figures,
+            hidden,
+            dict.fromkeys(computed, ()),
+            told=told,
+            labels=plan.labels,
+        )
         if choices is None:
             plain = summarise(table)
             (summary, axis), (table, _) = note.curved(plain), note.curved(table)
