@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from scenarios import LATENCY, Quick, Scenario, Tune, asks, script
-from scenarios.findings.question import of_setting
-from scenarios.findings.wording import listed, percent
+from scenarios.findings.question import in_words, of_setting
+from scenarios.findings.wording import briefly, called, listed, percent
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.units import quantity, title
@@ -44,10 +44,26 @@ def against_better(table: pd.DataFrame, axis: str | None) -> str:
     clauses = []
     for name, found in excesses(table, axis, FIXED):
         worst, best = (pick(found, key=lambda each: each.found.size) for pick in (max, min))
-        clause = f"{name}at the most {percent(worst.found)}{worst.where} ({worst.rival})"
-        least = f", at the least {percent(best.found)}{best.where} ({best.rival})"
+        clause = f"{name}at the most {percent(worst.found)}{worst.where} ({called(worst.rival)})"
+        least = f", at the least {percent(best.found)}{best.where} ({called(best.rival)})"
         clauses.append(clause if best is worst else clause + least)
-    return listed(f"{LOOKING} against the better of {' and '.join(FIXED)}, {title(LATENCY)}", clauses)
+    return listed(f"{LOOKING} against the better of {' and '.join(map(called, FIXED))}, {title(LATENCY)}", clauses)
+
+
+@asks(LATENCY)
+def beside_better(table: pd.DataFrame, axis: str | None) -> str:
+    """At how many places is the policy faster or slower than the better of FIXED, and by how much at the worst?"""
+    found = [(name, each) for name, there in excesses(table, axis, FIXED) for each in there]
+    if not found:
+        return ""
+    lower, seen = (sum(getattr(each.found, way) for _, each in found) for way in ("lower", "separable"))
+    slower = [each for each in found if each[1].found.separable and not each[1].found.lower]
+    name, worst = max(slower or found, key=lambda each: each[1].found.size)
+    where = f"{name.removesuffix(': ').removeprefix('uplink ')}{worst.where}".strip()
+    return (
+        f"the policy {called(LOOKING)} is seen slower than the better of {' and '.join(map(called, FIXED))} at "
+        f"{seen - lower} of {len(found)} links and loads, faster at {lower}; at worst {briefly(worst.found)} ({where})"
+    )
 
 
 @asks(LATENCY)
@@ -70,7 +86,7 @@ def excesses(table: pd.DataFrame, axis: str | None, rivals: Sequence[str]) -> li
     found = []
     for values, part in kept.groupby(known, sort=False) if known else [((), kept)]:
         name = ", ".join(
-            f"{title(each.removesuffix('.kind'))} {quantity(value, each)}"
+            f"{title(each.removesuffix('.kind'))} {in_words(value, each)}"
             for each, value in zip(known, values, strict=True)
         )
         places = (
@@ -121,7 +137,7 @@ SCENARIO = Scenario(
         seeds=2,
     ),
     hidden=("uplink.rate.bps", "uplink.rate.mean_snr_db"),
-    answer=against_better,
+    answer=beside_better,
     findings=(against_limit, against_better,),
     figures=("latency", "breakdown"),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios import Also, Quick, Scenario, Tune, asks, script
-from scenarios.findings.wording import listed, passes, percent
+from scenarios.findings.wording import briefly, listed, passes, percent
 from scenarios.set_ups import BASELINES, NANO, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results.break_even_plane import DEVICES, RTT, TIME
 from simulator.results.columns import CURVE
@@ -54,6 +54,25 @@ def ahead_gains(table: pd.DataFrame, axis: str | None) -> str:
         clauses.append(f"a = {part[RATE].mean():.2f} {', '.join(found)}")
     where = " and ".join(quantity(trip, RTT, 2) for trip in ends)
     return listed(f"time per token, depth {deepest:g} against waiting at a round trip of {where}", clauses)
+
+
+@asks(TIME)
+def gains_and_hurts(table: pd.DataFrame, axis: str | None) -> str:
+    """What does the deepest setting gain over waiting at best, for one device, and what in the fullest cell?"""
+    rows, crowd = beside(table), crowded(table)
+    if rows.empty or rows[DEPTH].nunique() < 2:
+        return ""
+    deepest, found = rows[DEPTH].max(), []
+    for _, part in rows.groupby([*([DISTANCE] if DISTANCE in rows.columns else []), RTT], sort=False):
+        found.append((paired(part, TIME, part[DEPTH] == deepest, part[DEPTH] == 0), part))
+    best, part = min(found, key=lambda each: each[0].size)
+    where = f"acceptance {part[RATE].mean():.2f}, round trip {quantity(part[RTT].iloc[0], RTT, 2)}"
+    line = f"time per token, {deepest:g} rounds drafted ahead against waiting: at best {briefly(best)}, at {where}"
+    here = crowd[crowd[DEVICES] == crowd[DEVICES].max()] if len(crowd) else crowd
+    if deepest not in {*here.get(DEPTH, ())}:
+        return line
+    less = paired(here, TIME, here[DEPTH] == deepest, here[DEPTH] == 0)
+    return f"{line}; {briefly(less)} where {here[DEVICES].iloc[0]:,.0f} devices share a cell"
 
 
 @asks(TIME)
@@ -117,7 +136,7 @@ SCENARIO = Scenario(
     left_out=dict.fromkeys(BASELINES, "against waiting, not against the cloud"),
     figures=("ahead",),
     headlines=(),
-    answer=ahead_gains,
+    answer=gains_and_hurts,
     findings=(closed_form, ahead_gains, shared_cell,),
 )  # fmt: skip
 

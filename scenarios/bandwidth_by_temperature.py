@@ -5,12 +5,40 @@ All context-coded but the half-precision baseline, which has no code.
 
 from __future__ import annotations
 
-from scenarios import Below, Lowest, Quick, Ranges, Scenario, Tune, script
+import pandas as pd
+
+from scenarios import LATENCY, Below, Lowest, Quick, Ranges, Scenario, Tune, asks, script
+from scenarios.findings.question import of_setting
+from scenarios.findings.sentences.below import of_kinds
+from scenarios.findings.wording import briefly, called
 from scenarios.set_ups import SELECTIVE_REPEAT
+from simulator.results.units import quantity, title
 
 KBPS = 1e3
 TEMPERATURES = [0.2, 0.6, 1.0, 1.4]
 FIXED = {"max_drafts": 4}
+BITS, PAIR = "payload_bits_per_draft", ("k_sqs", "dense")
+
+
+@asks(BITS)
+def bits_of_a_draft(table: pd.DataFrame, axis: str | None) -> str:
+    """How far are the bits of a draft of the first of PAIR from the second's at both ends of the axis, and its time at
+    the last?"""
+    rows = of_setting(table)
+    rows = rows[rows[BITS].notna() & rows["scheme.kind"].isin(PAIR)]
+    if axis is None or rows["scheme.kind"].nunique() < len(PAIR):
+        return ""
+    start, end = rows[axis].min(), rows[axis].max()
+    few, many = (of_kinds(rows[rows[axis] == at], axis, *PAIR, BITS) for at in (end, start))
+    time = of_kinds(rows[rows[axis] == end], axis, *PAIR, LATENCY)
+    mine, other = map(called, PAIR)
+    first, last = quantity(start, axis), quantity(end, axis)
+    return (
+        f"bits a draft, {mine} against {other}, by {title(axis)}: {briefly(many)} at {first}, {briefly(few)} at "
+        f"{last}; "
+        f"time per token at {last} {briefly(time)}"
+    )
+
 
 SCENARIO = Scenario(
     name="bandwidth_by_temperature",
@@ -43,7 +71,7 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "bits", "resampling", "breakdown"),
     headlines=("latency_per_token_s", "payload_bits_per_draft"),
-    answer=Ranges("a draft takes bits, and a token seconds,", ("payload_bits_per_draft", "latency_per_token_s")),
+    answer=bits_of_a_draft,
     findings=(
         Lowest(without=("cloud_only", "colocated")),
         Below(("k_sqs", "c_sqs"), ("dense",), at=TEMPERATURES, metric="payload_bits_per_draft"),

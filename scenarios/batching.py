@@ -6,7 +6,44 @@ compared, not schemes.
 
 from __future__ import annotations
 
-from scenarios import Costs, Lowest, Quick, Scenario, script
+import pandas as pd
+
+from scenarios import LATENCY, Costs, Lowest, Quick, Scenario, asks, script
+from scenarios.findings.question import of_setting
+from scenarios.findings.sentences.lowest import outcomes
+from scenarios.findings.sentences.one_breath import place_in_words
+from scenarios.findings.wording import amount, called, joined, percent
+from simulator.results.columns import CURVE
+from simulator.results.display_names import words_of
+from simulator.results.lossy_schemes import ranked
+
+
+@asks(LATENCY)
+def fastest_of_many(table: pd.DataFrame, axis: str | None) -> str:
+    """Which way to batch is fastest with most devices, by how much, and with fewest?"""
+    found = outcomes(ranked(of_setting(table)), axis)
+    if axis is None or len(found) < 2 or not pd.api.types.is_numeric_dtype(table[axis]):
+        return ""
+    most, few = found[-1], found[0]
+    alike = [name for name in most.tied if name != most.lowest]
+    line = f"with {place_in_words(most.at, axis)} {_way(most.lowest)} takes {amount(most.mean, LATENCY)} a token"
+    if most.margin is not None:
+        line += f", {percent(most.margin)} than {_way(most.following)}"
+    line += f", no difference seen from {joined([_way(name) for name in alike])}" if alike else ""
+    ways = len(few.tied)
+    return f"{line}; with {place_in_words(few.at, axis)} no difference is seen between {ways} of {_curves(table)} ways"
+
+
+def _curves(table: pd.DataFrame) -> int:
+    return int(of_setting(table)[CURVE].nunique())
+
+
+def _way(curve: str | None) -> str:
+    """`continuous (cap 16)`: a way to batch, by its curve, whose fields are those of `cloud.batching`."""
+    _, fields = words_of(str(curve))
+    way, cap = fields.get("batching"), fields.get("cap")
+    return called(curve) if way is None else called(way) + (f" (cap {cap})" if cap else "")
+
 
 SCENARIO = Scenario(
     name="batching",
@@ -40,7 +77,7 @@ SCENARIO = Scenario(
         grid={"workload.devices": [1, 8, 64]},
     ),
     figures=("latency", "tails", "breakdown"),
-    answer=Lowest("fastest"),
+    answer=fastest_of_many,
     findings=(
         Lowest(),
         Lowest("fastest"),

@@ -17,7 +17,7 @@ from scenarios import Also, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import titled
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import lowest_of_kinds
-from scenarios.findings.wording import passes, with_ends
+from scenarios.findings.wording import called, passes, with_ends
 from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import break_even_plane as plane
 from simulator.results.columns import CURVE
@@ -83,8 +83,27 @@ def wins_below(table: pd.DataFrame, axis: str | None) -> str:
             for pair in dict.fromkeys(limit.pair for limit in here)
         ]
         clauses.append(f"at {quantity(rate, RATE)} and T = {targets}: {'; '.join(by_pair)}")
-    heading = f"{ASKED} is faster than the cloud alone below a round-trip time of, "
+    heading = f"{called(ASKED)} is faster than the cloud alone below a round-trip time of, "
     return heading + " | ".join(clauses) if clauses else ""
+
+
+@asks(plane.TIME)
+def share_of_map(table: pd.DataFrame, axis: str | None) -> str:
+    """At how many places of the map is a scheme at the edge seen to be faster than cloud-only decoding, and up to
+    which round-trip time at the most is K-SQS?"""
+    found = standings(table)
+    if found.empty:
+        return ""
+    places = found.groupby([*PLACE, plane.RTT], sort=False, dropna=False).ngroups
+    edge = found[(found["faster"] == "yes") & (found[SCHEME] != "colocated")]
+    wins = edge.groupby([*PLACE, plane.RTT], sort=False, dropna=False).ngroups
+    line = f"edge drafting is seen to beat {called(plane.OPPONENT)} at {wins} of {places} places"
+    known = [each for each in limits(table, [ASKED]) if 0 < each.at_s < math.inf]
+    best = max(known, key=lambda each: each.at_s, default=None)
+    if best is None:
+        return line
+    where = f"{best.pair}, T = {quantity(best.target_s, plane.TIME, 2)}, {quantity(best.rate_bps, RATE)}"
+    return f"{line}; {called(ASKED)} at most up to a round trip of {best.words(spread=True)} ({where})"
 
 
 @asks(plane.TIME)
@@ -95,7 +114,7 @@ def wins_where(table: pd.DataFrame, axis: str | None) -> str:
         _placed(table).groupby([*PLACE, plane.RTT, SCHEME], sort=False, dropna=False)[plane.TIME].mean().reset_index()
     )
     best = means.loc[means.groupby([*PLACE, plane.RTT], sort=False, dropna=False)[plane.TIME].idxmin(), SCHEME]
-    each = ", ".join(f"{kind} {number}" for kind, number in best.value_counts().items())
+    each = ", ".join(f"{called(kind)} {number}" for kind, number in best.value_counts().items())
     if not each:
         return ""
     line = f"fastest by time per token, of {len(best)} pairs, targets, rates and round-trip times: {each}"
@@ -106,11 +125,11 @@ def _furthest(found: Sequence[Limit]) -> str:
     """The largest round-trip time, the first of equals."""
     best = max((limit for limit in found if limit.at_s > 0), key=lambda limit: limit.at_s, default=None)
     if best is None:
-        return f"{ASKED} wins nowhere" if found else ""
+        return f"{called(ASKED)} wins nowhere" if found else ""
     nowhere = sum(limit.at_s == 0 for limit in found)
     where = f"{best.pair} at T = {quantity(best.target_s, plane.TIME, 2)} and {quantity(best.rate_bps, RATE)}"
     none = f"; with {nowhere} of {len(found)} pairs, targets and rates it never wins" if nowhere else ""
-    return f"Of the longest round trip {ASKED} wins with {where} ({best.words(spread=True)}){none}"
+    return f"Of the longest round trip {called(ASKED)} wins with {where} ({best.words(spread=True)}){none}"
 
 
 @asks(plane.CLOUD_TIME)
@@ -131,9 +150,9 @@ def cloud_time(table: pd.DataFrame, axis: str | None) -> str:
                     f"A {means.loc[at, plane.ACCEPTED]:.2f} against {means.loc[at, plane.CLOUD_X]:.2f} at {at:,.0f}"
                     for at in (means.index.min(), means.index.max())
                 )
-                words.append(f"{kind} {passes(found, plane.DEVICES)} ({ends})")
+                words.append(f"{called(kind)} {passes(found, plane.DEVICES)} ({ends})")
         clauses += [f"{clock}: {', '.join(words)}"] if words else []
-    heading = "Less of the cloud's time a token than cloud_only, by devices (A against x_gpu)"
+    heading = "Less of the cloud's time a token than cloud only, by devices (A against x_gpu)"
     return f"{heading}, {'; '.join(clauses)}" if clauses else ""
 
 
@@ -247,8 +266,8 @@ def printed_break_even(cells: pd.DataFrame) -> str:
              *(here.get(trip, "-") for trip in trips), "-" if limit is None else limit.words(spread=True)]
         )  # fmt: skip
     heading = (
-        f"A and x of {ASKED}: > where it is measured to be faster than cloud_only, < where slower, ~ where the seeds "
-        "cannot tell; by round-trip time, and the one below which it wins"
+        f"A and x of {called(ASKED)}: > where it is measured to be faster than cloud only, < where slower, ~ where no "
+        "difference is seen; by round-trip time, and the one below which it wins"
     )
     columns = ["pair, T, rate", *(quantity(trip, plane.RTT) for trip in trips), "wins below"]
     return titled(heading, columns, body)
@@ -295,7 +314,7 @@ SCENARIO = Scenario(
     figures=("break_even",),
     headlines=(),
     tables=(Table("break_even", break_even, printed_break_even),),
-    answer=wins_where,
+    answer=share_of_map,
     findings=(sign_holds, wins_below, cloud_time, wins_where,),
 )  # fmt: skip
 

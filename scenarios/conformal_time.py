@@ -9,6 +9,8 @@ from __future__ import annotations
 import pandas as pd
 
 from scenarios import Quick, Scenario, asks, script
+from scenarios.findings.wording import called, with_interval
+from simulator.results.intervals import interval
 from simulator.results.units import quantity
 from simulator.schemes.sparsifier import Sparsifier
 
@@ -61,10 +63,14 @@ def time_spent(table: pd.DataFrame, axis: str | None) -> str:
     at = ratios.index.max()
     here = ratios.loc[at].dropna().sort_values()
     ours = here[[name.startswith(CONFORMAL) for name in here.index]]
-    least, most = (f"{here.iloc[place]:.2g} softmaxes ({here.index[place]})" for place in (0, -1))
+    least, most = (f"{here.iloc[place]:.2g} softmaxes ({called(here.index[place])})" for place in (0, -1))
     words = f"at {_at(at, axis)} from {least} to {most}"
-    conformal = " to ".join(dict.fromkeys(f"{time:.2g}" for time in (ours.min(), ours.max())))
-    return words + (f", the conformal threshold {conformal}" if len(ours) else "")
+    if ours.empty:
+        return words
+    rows = table[(table[axis] == at) & (table[KIND] == CONFORMAL)]
+    rows = rows[rows["tokens"] == rows["tokens"].max()] if rows["tokens"].notna().any() else rows
+    found, after = interval(rows.groupby("seed")[RATIO].mean().to_numpy()), ours.index[-1].partition(" ")[2]
+    return f"{words}, the conformal threshold {with_interval(found, RATIO)} {after}; measured, another run differs"
 
 
 def _by_name(table: pd.DataFrame, axis: str | None, column: str) -> pd.DataFrame:

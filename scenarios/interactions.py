@@ -79,6 +79,25 @@ def matters_most(table: pd.DataFrame, axis: str | None) -> str:
     return "; ".join(clauses)
 
 
+@asks(LATENCY)
+def matters_and_costs(table: pd.DataFrame, axis: str | None) -> str:
+    """Which factor alone has the largest share of the variance at each rate, and what does one setting for all rates
+    and temperatures cost where it costs most?"""
+    rows, clauses = of_setting(table), []
+    for value, effects in effects_by_rate(table):
+        alone = [each for each in _ours(effects) if len(each.factors) == 1]
+        first = f"{_words(alone[0])} ({alone[0].share:.0%})" if alone else "no factor alone"
+        clauses.append(f"{first} at {quantity(value, RATE)}")
+    line = listed(f"most of the variance of {title(LATENCY)}", clauses, ", ")
+    found = one_for_all(rows) if _has(rows, (*SETTING, *PLACES)) else None
+    if found is None:
+        return line
+    setting = ", ".join(f"{symbol(name)} {value:g}" for name, value in zip(SETTING, found[0], strict=True))
+    at, most = max(found[1].items(), key=lambda each: each[1].size)
+    cost = f"one for all ({setting}) takes up to {excess(most)} longer than the best ({_place(at)})"
+    return "; ".join(filter(None, (line, cost)))
+
+
 Values = tuple[float, ...]
 
 
@@ -260,7 +279,7 @@ SCENARIO = Scenario(
     figures=("heatmap", "best_setting"),
     headlines=(),
     tables=(Table("variance", variance_table, printed_variance),),
-    answer=matters_most,
+    answer=matters_and_costs,
     findings=(
         shares,
         best_moves,

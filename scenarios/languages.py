@@ -10,13 +10,38 @@ language: its texts are the same to each.
 
 from __future__ import annotations
 
+import pandas as pd
+
 from models.prompt_files import LANGUAGES
-from scenarios import Differences, InEveryGroup, Levels, Quick, Scenario, Tune, script
+from scenarios import Differences, InEveryGroup, Levels, Quick, Scenario, Tune, asks, script
+from scenarios.findings.question import of_setting
+from scenarios.findings.sentences.below import in_groups
+from scenarios.findings.wording import briefly, called
 from scenarios.set_ups import SELECTIVE_REPEAT
 
 PROMPTS = "models.pair.prompts"
 NAMES = ("english", "german", "french", "spanish", "russian", "python")  # and italian
 DRAFTS = {"max_drafts": 4}
+BITS, REJECTED, PAIR = "payload_bits_per_draft", "tv_qhat", ("k_sqs", "dense")
+
+
+@asks(BITS)
+def sparsity_survives(table: pd.DataFrame, axis: str | None) -> str:
+    """In how many languages does K-SQS send fewer bits a draft than the dense lattice, where is that least, and where
+    is its probability of rejection the most above?"""
+    if PROMPTS not in table.columns:
+        return ""
+    bits, rejected = (in_groups(of_setting(table), PROMPTS, *PAIR, metric) for metric in (BITS, REJECTED))
+    if not bits or not rejected:
+        return ""
+    lower = sum(less.lower for _, less in bits)
+    (where, least), (place, most) = (max(found, key=lambda each: each[1].size) for found in (bits, rejected))
+    mine, other = map(called, PAIR)
+    return (
+        f"{mine} sends fewer bits a draft than {other} in {lower} of {len(bits)} languages, least in {where}: "
+        f"{briefly(least)}; its probability of rejection: {briefly(most)} where highest ({place})"
+    )
+
 
 SCENARIO = Scenario(
     name="languages",
@@ -48,7 +73,7 @@ SCENARIO = Scenario(
         tune=Tune(settings=3, looks=(1,), steps=0),
     ),
     figures=("groups",),
-    answer=InEveryGroup(("k_sqs", "c_sqs"), "dense", ("payload_bits_per_draft", "tv_qhat"), PROMPTS),
+    answer=sparsity_survives,
     findings=(
         Levels("dense", "tv_mismatch", PROMPTS, note="both models alone; of the drafter's lessons 92% were English"),
         Differences(("k_sqs", "c_sqs"), ("dense",), "tv_qhat", PROMPTS),

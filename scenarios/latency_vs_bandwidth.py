@@ -6,7 +6,7 @@ Each scheme at a setting chosen for it, and beside it at that of the grid. Copy 
 
 from __future__ import annotations
 
-from scenarios import Below, Lowest, Quick, Scenario, Tune, script
+from scenarios import Below, FastestOfAll, Lowest, Quick, Scenario, Tune, script
 
 KBPS = 1e3
 IN_CLOUD = ("cloud_only", "colocated")
@@ -42,7 +42,7 @@ SCENARIO = Scenario(
         seeds=4,
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
-    answer=Lowest("fastest of all"),
+    answer=FastestOfAll("uplink rates"),
     findings=(
         Lowest(without=IN_CLOUD),
         Below(("k_sqs",), ("dense",), at=FEW_BPS),

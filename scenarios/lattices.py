@@ -14,7 +14,9 @@ import pandas as pd
 from channels.codec.paper_counts import dense_bits, log2_binomial, paper_bits, subset_bits
 from scenarios import AtEqual, Quick, Scenario, Table, asks, script
 from scenarios.findings.aligned_columns import titled
-from simulator.results.intervals import summarise
+from scenarios.findings.wording import called, with_interval
+from simulator.results.columns import CI_SUFFIX
+from simulator.results.intervals import Interval, summarise
 from simulator.results.units import quantity, symbol, title
 
 MADE = {"kind": "synthetic", "size": 150_000, "contexts": 32, "entropy_bits": 4.9, "distance": 0.2}
@@ -97,6 +99,27 @@ def least_within(table: pd.DataFrame, axis: str | None) -> str:
     return f"least {title(REJECTED)} {'; '.join(clauses)}" if len(found.columns) > 1 else ""
 
 
+@asks(REJECTED)
+def least_in_brief(table: pd.DataFrame, axis: str | None) -> str:
+    """Which setting rejects least within ONE_LIMIT of bits, for each vocabulary, and from which K on is a dense packet
+    the shorter one with the finest lattice?"""
+    clauses = []
+    for size, rows in table.groupby(V, sort=True):
+        means = summarise(rows)
+        within = means[means[BITS] <= ONE_LIMIT[0]]
+        if len(within):
+            best = within.sort_values(REJECTED).iloc[0]
+            found = Interval(float(best[REJECTED]), float(best[REJECTED + CI_SUFFIX]), int(best["n"]))
+            clauses.append(f"{with_interval(found, REJECTED)} at V = {size:,.0f} ({called(best[QUANTIZER])})")
+    heading = f"least {title(REJECTED)} within {quantity(ONE_LIMIT[0], BITS)} a draft"
+    dense = [
+        f"K = {shorter_from_size(size, int(rows[RESOLUTION].max())) or 'none'}" for size, rows in by_vocabulary(table)
+    ]
+    line = f"{heading}: {', '.join(clauses)}" if clauses else ""
+    later = f"the dense packet is shorter from {', '.join(dense)} on with the finest lattice" if dense else ""
+    return "; ".join(filter(None, (line, later)))
+
+
 def least_rejected(cells: pd.DataFrame, limits: tuple[float, ...] = LIMITS) -> pd.DataFrame:
     """The least rejections within each limit of bits, and the setting: a row a limit, a column a vocabulary."""
     columns = [*cells.groupby(V, sort=True)]
@@ -164,7 +187,7 @@ SCENARIO = Scenario(
     headlines=(),
     tables=(Table(f"least_{REJECTED}", least_rejected, printed_least),),
     figures=("pareto",),
-    answer=least_within,
+    answer=least_in_brief,
     findings=(
         AtEqual(REJECTED, BITS, FAMILY, by=V),
         AtEqual(BITS, REJECTED, FAMILY, by=V),

@@ -14,10 +14,10 @@ import pandas as pd
 
 from scenarios import LATENCY, Lowest, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import groups, of_setting, without
-from scenarios.findings.wording import joined, listed, over_run, runs, sizes, span
+from scenarios.findings.wording import amount, called, joined, listed, over_run, runs, sizes, span, with_interval
 from scenarios.set_ups import IN_CLOUD
 from simulator.results.columns import CURVE, READING_S
-from simulator.results.intervals import paired
+from simulator.results.intervals import interval, paired
 from simulator.results.lossy_schemes import ranked
 from simulator.results.units import quantity
 
@@ -63,15 +63,43 @@ def beating(table: pd.DataFrame, axis: str | None) -> str:
     """Where along the rate is each scheme below cloud-only decoding, and by how much, for each kind of link?"""
 
     def words(rows: pd.DataFrame) -> str:
-        return ", ".join(f"{curve} {where}" for curve, where in below(rows).items()) or "none"
+        return ", ".join(f"{called(curve)} {where}" for curve, where in below(rows).items()) or "none"
 
-    return each_link(f"Below {RIVAL}", without(table, ("edge_only", "colocated")), words)
+    return each_link(f"Below {called(RIVAL)}", without(table, ("edge_only", "colocated")), words)
 
 
 @asks(LATENCY, RATE)
 def of_use(table: pd.DataFrame, axis: str | None) -> str:
     """From which rate on does any lossless scheme keep up with a reader, and which, for each kind of link?"""
     return each_link(f"a lossless scheme keeps up with a reader ({READING})", ranked(table), first_within)
+
+
+@asks(LATENCY, RATE)
+def of_use_from(table: pd.DataFrame, axis: str | None) -> str:
+    """From which rate on does any lossless scheme keep up with a reader on each kind of link, and what does the nearest
+    take where none does?"""
+    rows = ranked(of_setting(table))
+    clauses, beyond = [], []
+    for name, part in groups(rows, KIND) if KIND in rows.columns else [("these links", rows)]:
+        found = reaches(part)
+        starts = [reach.start for reach in found if reach.start is not None]
+        if starts:
+            lowest = float(part[RATE].min())
+            where = span(min(starts), float(part[RATE].max()), RATE, min(starts) == lowest, True)
+            clauses.append(f"{name} {where}")
+        elif found:
+            nearest = min(found, key=lambda reach: reach.lowest)
+            mine = part[part[CURVE] == nearest.curve]
+            fastest = mine[mine[RATE] == mine.groupby(RATE)[LATENCY].mean().idxmin()]
+            took = with_interval(interval(fastest.groupby("seed")[LATENCY].mean().to_numpy()), LATENCY)
+            beyond.append((nearest.lowest, name, f"{called(nearest.curve)} {took}"))
+    never = ""
+    if beyond:
+        _, where, took = min(beyond)
+        nearest_is = f"nearest {took}" if len(beyond) == 1 else f"nearest {took}, {where}"
+        never = f"never on {joined([name for _, name, _ in beyond])} ({nearest_is})"
+    line = ", ".join(filter(None, (*clauses, never)))
+    return f"a lossless scheme keeps up with a reader ({READING}): {line}" if line else ""
 
 
 def each_link(heading: str, table: pd.DataFrame, words: Callable[[pd.DataFrame], str]) -> str:
@@ -100,11 +128,11 @@ def reach_words(cells: pd.DataFrame) -> str:
         if reach.start is not None:
             where = span(reach.start, max(values), RATE, reach.start == min(values), True)
             curves.setdefault(where, []).append(reach.curve)
-    words = [f"{joined(names)} {where}" for where, names in curves.items()]
+    words = [f"{joined([*map(called, names)])} {where}" for where, names in curves.items()]
     missing = [reach for reach in found if reach.start is None]
     if missing:
-        least = quantity(min(reach.lowest for reach in missing), LATENCY)
-        words.append(f"not {joined([reach.curve for reach in missing])} (at least {least})")
+        least = amount(min(reach.lowest for reach in missing), LATENCY)
+        words.append(f"not {joined([called(reach.curve) for reach in missing])} (at least {least})")
     return "; ".join(words)
 
 
@@ -116,10 +144,10 @@ def first_within(cells: pd.DataFrame) -> str:
         return ""
     if not starts:
         nearest = min(found, key=lambda reach: reach.lowest)
-        return f"nowhere ({nearest.curve} is nearest, {quantity(nearest.lowest, LATENCY)})"
+        return f"nowhere ({called(nearest.curve)} is nearest, {amount(nearest.lowest, LATENCY)})"
     values = cells[RATE].dropna()
     where = span(min(starts), float(values.max()), RATE, min(starts) == values.min(), True)
-    return f"{where} ({joined([reach.curve for reach in found if reach.start == min(starts)])})"
+    return f"{where} ({joined([called(reach.curve) for reach in found if reach.start == min(starts)])})"
 
 
 def below(cells: pd.DataFrame) -> dict[str, str]:
@@ -159,9 +187,9 @@ SCENARIO = Scenario(
     ),
     figures=("useful",),
     assumed="LoRaWAN devices and Iridium's modems hear only after they have sent, and send empty frames to hear more.",
-    answer=of_use,
+    answer=of_use_from,
     findings=(
-        reading, beating, Lowest(f"Fastest without {', '.join(IN_CLOUD)}", without=IN_CLOUD, by=KIND, over=RATE),
+        reading, beating, Lowest("Fastest that drafts at the edge", without=IN_CLOUD, by=KIND, over=RATE),
         of_use, Lowest("fastest", by=KIND, over=RATE),),
 )  # fmt: skip
 

@@ -7,8 +7,14 @@ the paper's own resolution, K, beta_1, eta and alpha; `latency_at_70b` tunes the
 
 from __future__ import annotations
 
-from scenarios import Quick, Scenario, Swaps, Tune, Versus, script
+import pandas as pd
+
+from scenarios import LATENCY, Quick, Scenario, Swaps, Tune, Versus, asks, script
+from scenarios.findings.question import of_setting
+from scenarios.findings.sentences.below import below_where, of_kinds
+from scenarios.findings.wording import briefly, called
 from scenarios.set_ups import BASELINES, SELECTIVE_REPEAT
+from simulator.results.units import quantity, title
 
 PAPER = {"max_drafts": 4, "resolution": 100, "budget_bits": 5000, "token": "flat", "code": "enumerative"}
 CONFORMAL = {"kind": "c_sqs", **PAPER, "target": 5e-4, "step": 1e-3}
@@ -20,7 +26,28 @@ GIVEN = {
     "step": "the paper's, as reported",
     "target": "the paper's, as reported",
 }
+COMPARED = ("k_sqs", "c_sqs", "dense")
 EDGE = "the paper compares schemes that draft at the edge"
+
+
+@asks(LATENCY)
+def swap_places(table: pd.DataFrame, axis: str | None) -> str:
+    """How far is K-SQS from C-SQS at both ends of the axis, and where is each below the dense lattice?"""
+    rows = of_setting(table)
+    rows = rows[rows[LATENCY].notna()]
+    low, high, against = COMPARED
+    if axis is None or not {*COMPARED} <= {*rows["scheme.kind"]}:
+        return ""
+    ends = [
+        f"{briefly(of_kinds(rows[rows[axis] == end], axis, low, high, LATENCY))} at {quantity(end, axis)}"
+        for end in (rows[axis].min(), rows[axis].max())
+    ]
+    below = [f"{called(kind)} {below_where(rows, axis, kind, against, LATENCY, brief=True)}" for kind in (low, high)]
+    return (
+        f"{called(low)} against {called(high)}, by {title(axis)}: {', '.join(ends)}; below {called(against)}: "
+        f"{', '.join(below)}"
+    )
+
 
 SCENARIO = Scenario(
     name="paper",
@@ -56,7 +83,7 @@ SCENARIO = Scenario(
     ),
     figures=("latency", "resampling", "bits"),
     headlines=("latency_per_token_s", "resampling_per_draft"),
-    answer=Swaps("k_sqs", "c_sqs", against="dense"),
+    answer=swap_places,
     findings=(
         Versus("k_sqs", "c_sqs"),
         Versus("k_sqs", "c_sqs", "resampling_per_draft"),

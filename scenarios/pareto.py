@@ -18,7 +18,7 @@ from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.aligned_columns import WIDTH, aligned, number
 from scenarios.findings.question import without
 from scenarios.findings.sentences.lowest import lowest_of_kinds
-from scenarios.findings.wording import joined, listed, percent
+from scenarios.findings.wording import called, joined, listed, percent
 from scenarios.set_ups import BASE_70B, GREEDY
 from simulator.results.columns import CURVE
 from simulator.results.intervals import geometric_means, interval, paired
@@ -84,7 +84,7 @@ def printed_fronts(cells: pd.DataFrame) -> str:
 def on_front(table: pd.DataFrame, axis: str | None) -> str:
     """Which kinds of scheme are on the front at each load? And how do, at the least load, the cloud joules of the best
     of EDGE compare with those of co-located speculation?"""
-    line = undominated("undominated in latency, joules and dollars", table)
+    line = undominated("undominated in latency, joules and dollars", table, ", ")
     return "; ".join(filter(None, [line, _cloud_joules(table)]))
 
 
@@ -94,13 +94,13 @@ def on_front_apart(table: pd.DataFrame, axis: str | None) -> str:
     return undominated("where the cloud may not draft, undominated", without(table, (COLOCATED,)))
 
 
-def undominated(heading: str, table: pd.DataFrame) -> str:
+def undominated(heading: str, table: pd.DataFrame, between: str = "; ") -> str:
     """The kinds on the front at each load, loads with the same ones together."""
     clauses = [
         f"at {joined([quantity(at, LOAD) for at, _ in places])} {kinds}"
         for kinds, places in groupby([(at, _kinds(rows)) for at, rows in by_load(table)], key=lambda each: each[1])
     ]
-    return listed(f"{heading}, over {title(LOAD)}", clauses)
+    return listed(f"{heading}, over {title(LOAD)}", clauses, between)
 
 
 def _cloud_joules(table: pd.DataFrame) -> str:
@@ -113,7 +113,7 @@ def _cloud_joules(table: pd.DataFrame) -> str:
         least = str(geometric_means(edge, CURVE, CLOUD).idxmin())
         less = paired(rows, CLOUD, rows[CURVE] == least, rows[CURVE] == COLOCATED)
         where = f"{title(LOAD)} {quantity(at, LOAD)}"
-        return f"cloud joules of {least} against {COLOCATED} at {where}: {percent(less)}"
+        return f"cloud joules of {called(least)} against {called(COLOCATED)} at {where}: {percent(less)}"
     return ""
 
 
@@ -127,8 +127,8 @@ def prices_matter(table: pd.DataFrame, axis: str | None) -> str:
             found = verdicts(rows, [paying])
             fronts.append({*found.loc[found[VERDICT] == "front", CURVE]})
         for paying, front in zip(PAYING[1:], fronts[1:], strict=True):
-            changed = [f"without {joined(sorted(fronts[0] - front))}"] if fronts[0] - front else []
-            changed += [f"with {joined(sorted(front - fronts[0]))}"] if front - fronts[0] else []
+            changed = [f"without {joined([*map(called, sorted(fronts[0] - front))])}"] if fronts[0] - front else []
+            changed += [f"with {joined([*map(called, sorted(front - fronts[0]))])}"] if front - fronts[0] else []
             clauses += [f"{quantity(at, LOAD)} at {paying.name} {', '.join(changed)}"] if changed else []
     if not loads:
         return ""
@@ -220,7 +220,8 @@ def _kinds(rows: pd.DataFrame) -> str:
         for word in ("front", "not distinguishable")
     ]
     perhaps = [kind for kind in there[1] if kind not in there[0]]
-    return joined(there[0]) + (f" (perhaps {joined(perhaps)})" if perhaps else "")
+    names, more = (joined([*map(called, each)]) for each in (there[0] or ["none"], perhaps or ["none"]))
+    return names + (f" (perhaps {more})" if perhaps else "")
 
 
 SCENARIO = Scenario(
@@ -249,7 +250,7 @@ SCENARIO = Scenario(
     headlines=(),
     tables=(Table("fronts", fronts, printed_fronts),),
     answer=on_front,
-    findings=(watts_stand, prices_matter, on_front_apart, on_front,),
+    findings=(watts_stand, prices_matter, on_front_apart),
     assumed="Others share the four GPUs: rent and joules are of passes alone, and a drafter's pass in the cloud takes "
     "all four. A device asks four times in a row, then its radio's tail runs out. At temperature 0 a draft's "
     "distribution is one token: K, resolution and threshold choose nothing. The device is paid for, and waits free.",

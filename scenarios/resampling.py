@@ -13,7 +13,7 @@ import pandas as pd
 
 from scenarios import Quick, Scenario, asks, script
 from scenarios.findings.rejections import capped
-from scenarios.findings.wording import listed
+from scenarios.findings.wording import called, listed
 from simulator.results.columns import CURVE
 
 FREE = {"budget_bits": None, "max_drafts": 4}
@@ -90,15 +90,22 @@ def how_often(table: pd.DataFrame, axis: str | None) -> str:
         if found:
             measured, expected = [each.measured for each in found], [each.expected for each in found]
             clauses.append(
-                f"{min(measured):.0%} to {max(measured):.0%} at position {position:.0f} (expected, {min(expected):.0%} "
+                f"{min(measured):.0%} to {max(measured):.0%} at position {position:.0f} (expected {min(expected):.0%} "
                 f"to {max(expected):.0%})"
             )
-    return listed("rejected of the drafts verified", clauses, ", ")
+    return listed("rejected", clauses, ", ")
 
 
 @asks("rejection_slack")
 def loosest(table: pd.DataFrame, axis: str | None) -> str:
     """Which term is the largest part of the slack of each curve's bound?"""
+    terms = loose_terms(table)
+    clauses = [f"{term} ({', '.join(map(called, names))})" for term, names in terms.items()]
+    return f"the bound is loose mostly because {', '.join(clauses)}" if clauses else ""
+
+
+def loose_terms(table: pd.DataFrame) -> dict[str, list[str]]:
+    """The curves by the term that is the largest part of their bound's slack."""
     curves: dict[str, list[str]] = {}
     for curve, each in _curves(table):
         terms = {
@@ -107,18 +114,23 @@ def loosest(table: pd.DataFrame, axis: str | None) -> str:
             "the covering bound is not used": each.covering,
         }
         curves.setdefault(max(terms, key=lambda term: terms[term]), []).append(curve)
-    clauses = [f"{term} ({', '.join(names)})" for term, names in curves.items()]
-    return f"the bound is loose mostly because {', '.join(clauses)}" if clauses else ""
+    return curves
 
 
 @asks("resampling_per_draft")
 def how_often_and_why(table: pd.DataFrame, axis: str | None) -> str:
-    """How often is a draft rejected, and what makes the bound loose?"""
-    return "; ".join(filter(None, (how_often.report(table, axis), loosest.report(table, axis))))
+    """How often is a draft rejected at the first and the last position, over the curves, and what makes most bounds
+    loose?"""
+    often, terms = how_often.report(table, axis), loose_terms(table)
+    if not terms:
+        return often
+    term, names = max(terms.items(), key=lambda each: len(each[1]))
+    curves = sum(map(len, terms.values()))
+    return f"{often}; the bound is loose mostly because {term} ({len(names)} of {curves} schemes)"
 
 
 def _each(heading: str, table: pd.DataFrame, words: Callable[[Rejections], str]) -> str:
-    return listed(heading, [f"{curve} {words(each)}" for curve, each in _curves(table)])
+    return listed(heading, [f"{called(curve)} {words(each)}" for curve, each in _curves(table)])
 
 
 def _curves(table: pd.DataFrame) -> list[tuple[str, Rejections]]:

@@ -17,10 +17,11 @@ from scenarios import LATENCY, Lowest, Quick, Scenario, Table, Tune, asks, scrip
 from scenarios.findings.aligned_columns import number, titled
 from scenarios.findings.question import of_setting, parts, without
 from scenarios.findings.sentences.lowest import LowestAt, outcomes
-from scenarios.findings.wording import indistinguishable, share, sizes, would_show
+from scenarios.findings.sentences.one_breath import fastest_clause, places
+from scenarios.findings.wording import amount, called, joined, percent, share, sizes, would_show
 from scenarios.set_ups import IN_CLOUD, TRIP, round_trips
 from simulator.results.columns import CURVE
-from simulator.results.intervals import Difference, geometric_means, named_without, paired
+from simulator.results.intervals import geometric_means, named_without, paired
 from simulator.results.lossy_schemes import marked, ranked
 from simulator.results.units import quantity, title
 
@@ -37,18 +38,36 @@ MIRRORED = {"kind": "mirrored", "quantizer": {"kind": "lattice", "resolution": 4
 
 AIR = ("payload_bits_per_token", "reply_bits_per_token", "uplink_bits_per_token", "downlink_bits_per_token")
 """Bits a token: what is sent each way, and all that the links carry."""
-MOST = 0.5
+
+
+@asks(LATENCY)
+def who_wins(table: pd.DataFrame, axis: str | None) -> str:
+    """Which scheme is fastest on most links, and what does the best at the edge gain most over the rival?"""
+    found = places(table, axis, DELAY, LATENCY)
+    line, gains = fastest_clause(found, "links"), []
+    for where, rows, _ in found:
+        rows = rows[~rows["scheme.kind"].isin(IN_CLOUD)]
+        theirs = _is_rival(rows)
+        means = geometric_means(rows[~theirs], CURVE, LATENCY)
+        if theirs.any() and len(means):
+            best = str(means.idxmin())
+            less, rival = paired(rows, LATENCY, rows[CURVE] == best, theirs), str(rows.loc[theirs, CURVE].iloc[0])
+            gains.append((less, best, where, rival))
+    if not gains:
+        return line
+    less, best, where, rival = min(gains, key=lambda each: each[0].size)
+    return f"{line}; at the edge {called(best)} gains most over {called(rival)}: {percent(less)} ({where})"
 
 
 @asks(LATENCY)
 def best_against(table: pd.DataFrame, axis: str | None) -> str:
-    """Does the best lossless scheme take at most MOST of the time of the rival, at FEW_BPS and each delay?"""
+    """Which share of the time of the rival does the best lossless scheme take, at FEW_BPS and each delay?"""
     return best_of(table, axis, ())
 
 
 @asks(LATENCY)
 def best_at_the_edge_against(table: pd.DataFrame, axis: str | None) -> str:
-    """Does the best of those that do not draft in the cloud?"""
+    """Which share does the best of those that do not draft in the cloud take?"""
     return best_of(table, axis, IN_CLOUD)
 
 
@@ -65,26 +84,19 @@ def best_of(table: pd.DataFrame, axis: str | None, left_out: Sequence[str]) -> s
         if any(found):
             name_of_rival = rival
             clauses.append(f"{name}{', '.join(filter(None, found))}")
-    but = f" without {', '.join(left_out)}" if left_out else ""
-    heading = f"{title(LATENCY)} of the best lossless{but} over that of {name_of_rival}, at most {MOST:g}?"
+    but = f" without {joined([*map(called, left_out)])}" if left_out else ""
+    heading = f"{title(LATENCY)} of the best lossless{but} over that of {called(name_of_rival)},"
     return f"{heading} {' | '.join(clauses)}" if clauses else ""
 
 
 def _share_at(cells: pd.DataFrame, axis: str, value: float, rival: str) -> str:
-    """`0.21 (0.19 to 0.23) at 1 kbit/s (coupled): yes`; "" where the curve `rival` has no value."""
+    """`0.21 (0.19 to 0.23) at 1 kbit/s (coupled)`; "" where the curve `rival` has no value."""
     here = cells[cells[LATENCY].notna() & np.isclose(cells[axis], value, rtol=1e-9)]
     if not (here[CURVE] == rival).any():
         return ""
     best = str(geometric_means(ranked(here), CURVE, LATENCY).idxmin())
     less = paired(here, LATENCY, here[CURVE] == best, here[CURVE] == rival)
-    word = {True: "yes", False: "no", None: indistinguishable([less])}[within(less, MOST)]
-    return f"{share(less)} at {quantity(value, axis)} ({best}): {word}"
-
-
-def within(less: Difference, most: float) -> bool | None:
-    """Whether the first is at most that share of the second; None where the interval covers it."""
-    low, high = (1 + end for end in ((less.size,) * 2 if np.isnan(less.low) else (less.low, less.high)))
-    return True if high <= most else False if low > most else None
+    return f"{share(less)} at {quantity(value, axis)} ({called(best)})"
 
 
 def _is_rival(rows: pd.DataFrame) -> pd.Series[bool]:
@@ -122,10 +134,10 @@ def _printed_winners(cells: pd.DataFrame, left_out: Sequence[str]) -> str:
     if not found:
         return ""
     limit = would_show(less for _, here in found for each in here for less in each.unclear)
-    but = f", without {', '.join(left_out)}" if left_out else ""
+    but = f", without {joined([*map(called, left_out)])}" if left_out else ""
     heading = (
-        f"Lowest {title(LATENCY)} of the lossless{but}: its mean, and how far below the next that the seeds tell from "
-        f"it; ~ where they cannot tell another from the lowest{limit and f' ({limit})'}"
+        f"Lowest {title(LATENCY)} of the lossless{but}: its mean, and how far below the next from which a difference "
+        f"is seen; ~ where none is seen from another{limit and f' ({limit})'}"
     )
     entries = [{each.at: _entry(each) for each in here} for _, here in found]
     body = [
@@ -147,7 +159,7 @@ def _outcomes(cells: pd.DataFrame, left_out: Sequence[str]) -> list[tuple[object
 def _entry(found: LowestAt) -> str:
     """`coupled 1.2 s, 31% ~`."""
     less = "" if found.margin is None else f", {sizes([found.margin], 2)}"
-    return f"{found.lowest} {quantity(found.mean, LATENCY)}{less}" + (" ~" if len(found.tied) > 1 else "")
+    return f"{called(found.lowest)} {amount(found.mean, LATENCY)}{less}" + (" ~" if len(found.tied) > 1 else "")
 
 
 def on_air(cells: pd.DataFrame) -> pd.DataFrame:
@@ -165,7 +177,7 @@ def printed_on_air(cells: pd.DataFrame) -> str:
     body = []
     for curve, part in on_air(rows).groupby(CURVE, sort=False):
         ends = [(number(part[way].min()), number(part[way].max())) for way in AIR]
-        body.append([str(curve), *("..".join(dict.fromkeys(each)) for each in ends)])
+        body.append([called(curve), *("..".join(dict.fromkeys(each)) for each in ends)])
     heading = "Bits per output token, each scheme at its best, over links; all: with headers and the prompt"
     return titled(heading, ["scheme", "payload up", "reply down", "all up", "all down"], body)
 
@@ -195,7 +207,7 @@ SCENARIO = Scenario(
     figures=("rivals", "both_ways"),
     headlines=(),
     tables=(winners("winners"), winners("winners_drafting", IN_CLOUD), Table("bits_both_ways", on_air, printed_on_air)),
-    answer=Lowest("fastest of all", by=DELAY),
+    answer=who_wins,
     findings=(
         best_against, best_at_the_edge_against,
         Lowest("fastest of all", by=DELAY), Lowest("of those that draft", without=IN_CLOUD, by=DELAY),),

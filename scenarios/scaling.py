@@ -6,15 +6,47 @@ pairs, the tokens are each pair's own. Beside the trained pairs, synthetic ones 
 
 from __future__ import annotations
 
-from scenarios import PaysFirst, PaysFrom, Quick, Scenario, Tune, script
+import pandas as pd
+
+from scenarios import LATENCY, PaysFirst, PaysFrom, Quick, Scenario, Tune, asks, script
+from scenarios.findings.question import of_setting
+from scenarios.findings.sentences.crossing import alike, crossings_of
+from scenarios.findings.wording import called, passes
 from scenarios.set_ups import SELECTIVE_REPEAT
+from simulator.results.crossings import Crossing
+from simulator.results.lossy_schemes import unmarked
 
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 1e6, 10e6]
 RUNGS = ("10k", "100k", "1m", "10m")
 LADDER = [{"kind": "sotu", "drafter": d, "verifier": v} for v in RUNGS[::-1] for d in RUNGS[: RUNGS.index(v)]]
 SYNTHETIC = [{"kind": "synthetic", "size": 1024, "distance": tv} for tv in (0.2, 0.4, 0.6)]
 DRAFTS = {"max_drafts": 4}
+AT_EDGE, AGAINST = ("k_sqs", "c_sqs", "dense"), "cloud_only"
 SHORT_S = {"kind": "constant", "delay_s": 0.005}
+
+
+@asks(LATENCY)
+def pays_for(table: pd.DataFrame, axis: str | None) -> str:
+    """With how many pairs is some scheme of AT_EDGE below cloud-only decoding, and with which from the least rate?"""
+    if axis is None:
+        return ""
+    rows = of_setting(table)
+    found: dict[str, list[tuple[str, Crossing]]] = {}
+    for kind in AT_EDGE:
+        for curve, there in crossings_of(rows, axis, alike(rows, kind, AGAINST), LATENCY):
+            found.setdefault(unmarked(curve).removeprefix(kind), []).append((curve, there))
+    if not found:
+        return ""
+    every = [pair for pair, each in found.items() if any(there.everywhere for _, there in each)]
+    crossed = [one for each in found.values() for one in each if one[1].crosses and one[1].rising]
+    pays = {*every, *(pair for pair, each in found.items() if any(there.crosses for _, there in each))}
+    line = f"edge drafting is below {called(AGAINST)} at some rate with {len(pays)} of {len(found)} pairs"
+    line += f", at all with {len(every)}" if every else ""
+    if not crossed:
+        return line
+    curve, there = min(crossed, key=lambda each: each[1].log10_at.mean)
+    return f"{line}; else from the least rate with {called(curve)}: {passes(there, axis)}"
+
 
 SCENARIO = Scenario(
     name="scaling",
@@ -44,7 +76,7 @@ SCENARIO = Scenario(
         grid={"models.pair": [*LADDER[:3], *SYNTHETIC], "uplink.rate.bps": RATES_BPS[::3]},
     ),
     figures=("pairs", "resampling", "bits"),
-    answer=PaysFirst(("k_sqs", "c_sqs", "dense"), "cloud_only"),
+    answer=pays_for,
     findings=(PaysFrom("k_sqs", "cloud_only"), PaysFrom("c_sqs", "cloud_only"), PaysFrom("dense", "cloud_only"),
               PaysFrom("k_sqs", "dense"), PaysFirst(("k_sqs", "c_sqs", "dense"), "cloud_only"),),
 )  # fmt: skip

@@ -11,7 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scenarios import AgainstOthers, AtEqual, Quick, Scenario, script
+import pandas as pd
+
+from scenarios import AgainstOthers, AtEqual, Quick, Scenario, asks, script
+from scenarios.findings.wording import briefly, called, joined, no_difference
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Difference, paired
 
 LEAST = [0.3, 0.2, 0.13, 0.08, 0.05, 0.032, 0.02, 0.012, 0.0075, 0.0045, 0.0025, 0.0013]
 DROPPED = [0.54, 0.5, 0.44, 0.38, 0.32, 0.27, 0.22, 0.18, 0.145, 0.115, 0.09, 0.065]
@@ -35,7 +40,34 @@ FAMILY = ("scheme.sparsifier.kind", "scheme.sparsifier.step")
 REJECTS = AtEqual(REJECTED, BITS, FAMILY, by="models.temperature", choosing="conformal")
 COSTS = replace(REJECTS, metric=BITS, cost=REJECTED)
 PAPER = replace(REJECTS, cost="paper_bits_per_draft")
+OURS = "conformal"
 GAP = replace(COSTS, pair=("conformal", "threshold"))
+
+
+@asks(REJECTED)
+def beats_fixed(table: pd.DataFrame, axis: str | None) -> str:
+    """Does the conformal threshold reject less than a fixed one at equal bits, and than which of the others?"""
+    equal = REJECTS.compared(table)
+    found: dict[str, list[Difference]] = {}
+    for _, rows in equal.groupby(REJECTS.by, sort=True):
+        for other in [each for each in dict.fromkeys(rows[CURVE]) if each != OURS]:
+            less = paired(rows, REJECTED, rows[CURVE] == OURS, rows[CURVE] == other)
+            if less.n:
+                found.setdefault(str(other), []).append(less)
+    fixed = found.pop("threshold", [])
+    if not fixed:
+        return ""
+    lower, higher = ([each for each in fixed if each.separable and each.lower is way] for way in (True, False))
+    worst = max(higher or lower, key=lambda each: abs(each.size), default=None)
+    verdict = no_difference(fixed) if worst is None else f"{briefly(worst)} at most"
+    others = [
+        f"{word} than {joined([called(name) for name in names])}"
+        for word, way in (("less", True), ("more", False))
+        if (names := [name for name, each in found.items() if any(one.separable and one.lower is way for one in each)])
+    ]
+    line = f"rejections of the conformal against a fixed threshold at equal bits, {len(fixed)} temperatures: {verdict}"
+    return f"{line}; at some temperature it rejects {', '.join(others)}" if others else line
+
 
 SCENARIO = Scenario(
     name="thresholds",
@@ -51,7 +83,7 @@ SCENARIO = Scenario(
     headlines=(),
     tables=[replace(each, choosing=None).table for each in (REJECTS, COSTS)],
     figures=("tradeoff",),
-    answer=AgainstOthers(REJECTS, "conformal"),
+    answer=beats_fixed,
     findings=(
         REJECTS,
         COSTS,

@@ -13,6 +13,7 @@ import pandas as pd
 
 from scenarios import LATENCY, Also, OwnQuestion, Quick, Scenario, Table, asks, script
 from scenarios.findings.aligned_columns import aligned
+from scenarios.findings.wording import counted
 from simulator.results.columns import BREAKDOWN
 from simulator.results.units import title
 
@@ -61,6 +62,23 @@ def same_answers(table: pd.DataFrame, axis: str | None) -> str:
     if wrong.empty:
         return f"Every answer of the {rows[CELL].nunique()} cells has the simulated one's tokens"
     return f"Answers whose tokens differ: {int(wrong[OTHER_ANSWERS].sum())}, in {', '.join(wrong[CELL].unique())}"
+
+
+@asks(LATENCY)
+def off_by(table: pd.DataFrame, axis: str | None) -> str:
+    """How far is the simulated time per token from the real one, and are the tokens the same?"""
+    rows = errors(table)
+    if rows.empty:
+        return ""
+    found = rows[f"{LATENCY}_error"]
+    error, cell = max(zip(found, rows[CELL], strict=True), key=lambda each: abs(each[0]))
+    seeds, wrong = int(table["seed"].nunique()), int(rows[OTHER_ANSWERS].sum())
+    same = "every answer has the same tokens" if not wrong else f"{counted(wrong, 'answer')} with other tokens"
+    return (
+        f"the simulated time per token is {100 * found.abs().median():.1f}% off the real one at the median of "
+        f"{counted(len(found), 'setting')}, {100 * error:+.1f}% at most ({cell}); {same}; {counted(seeds, 'seed')}, no "
+        "interval"
+    )
 
 
 def error_of(metric: str) -> OwnQuestion:
@@ -153,7 +171,7 @@ SCENARIO = Scenario(
     hidden=("models", "workload", "uplink"),
     tables=[Table("real_beside_simulated", errors, printed_errors)],
     figures=("validation",),
-    answer=error_of(LATENCY),
+    answer=off_by,
     findings=(same_answers, error_of("latency_per_token_p99_s"), error_of("ttft_s"),
               error_of(LATENCY),),
 )  # fmt: skip

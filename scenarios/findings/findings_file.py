@@ -28,7 +28,7 @@ from pydantic import ConfigDict, ValidationError
 
 from kinds import ConfigError, Part, first_error
 from kinds.files import atomically, read_text
-from scenarios.findings.question import PREFIX, Question, ask
+from scenarios.findings.question import PREFIX, Question, ask, ask_in_one_breath
 from simulator.results.columns import SETTING
 from simulator.results.comparison_log import Plain, recording
 from simulator.results.intervals import CONFIDENCE, varying
@@ -56,7 +56,7 @@ def answered(
     for question in questions:
         yield from compared(question.name, question.metric, table, axis, partial(ask, question, table, axis))
     if answer is not None:
-        for found in compared(answer.name, answer.metric, table, axis, partial(ask, answer, table, axis)):
+        for found in compared(answer.name, answer.metric, table, axis, partial(ask_in_one_breath, answer, table, axis)):
             yield replace(found, is_answer=True)
 
 

@@ -13,12 +13,12 @@ from typing import Protocol
 
 import pandas as pd
 
-from scenarios.findings.wording import stretches
+from scenarios.findings.wording import called, counted, in_one_breath, stretches
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.comparison_log import recording
 from simulator.results.intervals import named_without
 from simulator.results.unanswered_requests import ANSWERED, complete, had_it_answered, percent, share, unanswered
-from simulator.results.units import quantity, title
+from simulator.results.units import names_file, quantity, title
 
 Report = Callable[[pd.DataFrame, str | None], str]
 LATENCY = "latency_per_token_s"
@@ -82,20 +82,35 @@ class Table:
 def ask(question: Question, table: pd.DataFrame, axis: str | None) -> str:
     """The answer over what may be compared: settings in which requests went unanswered are left out, and it names them
     where they would have made a difference."""
-    whole = complete(table)
-    line = question.report(whole, axis)
-    lacking = table[unanswered(table)]
+    line, lacking = _over_complete(question, table, axis)
     left_out = []
-    for curve, rows in lacking.groupby(CURVE, sort=False):
+    for curve, rows in lacking.items():
+        means = rows.groupby(axis or CURVE, sort=False)[[ANSWERED]].mean()
+        shares = [share(row) for _, row in means.iterrows()]
+        lost = " to ".join(dict.fromkeys(percent(each) for each in (min(shares), max(shares))))
+        where = f" {stretches(rows, table[table[CURVE] == curve], axis)}".rstrip()
+        left_out.append(f"{called(curve)}{where} ({lost} unanswered)")
+    return f"{line or 'Nothing to compare'}; left out: {', '.join(left_out)}" if left_out else line
+
+
+def ask_in_one_breath(question: Question, table: pd.DataFrame, axis: str | None) -> str:
+    """`ask` in at most MOST_WORDS, the first letter a capital: how many schemes have settings left out, not which."""
+    line, lacking = _over_complete(question, table, axis)
+    note = f"; {counted(len(lacking), 'scheme')} with unanswered requests left out" if lacking else ""
+    line = line or ("nothing to compare" if lacking else "")
+    return in_one_breath(line[:1].upper() + line[1:], note)
+
+
+def _over_complete(question: Question, table: pd.DataFrame, axis: str | None) -> tuple[str, dict[str, pd.DataFrame]]:
+    """What a question reports of `complete` settings, and, by curve, the rows left out that would have changed it."""
+    line = question.report(complete(table), axis)
+    changing = {}
+    for curve, rows in table[unanswered(table)].groupby(CURVE, sort=False):
         with recording(()):  # what would have been reported: it is nobody's comparison
             supposed = question.report(had_it_answered(table, str(curve)), axis)
         if supposed != line:
-            means = rows.groupby(axis or CURVE, sort=False)[[ANSWERED]].mean()
-            shares = [share(row) for _, row in means.iterrows()]
-            lost = " to ".join(dict.fromkeys(percent(each) for each in (min(shares), max(shares))))
-            where = f" {stretches(rows, table[table[CURVE] == curve], axis)}".rstrip()
-            left_out.append(f"{curve}{where} ({lost} unanswered)")
-    return f"{line or 'Nothing to compare'}; left out: {', '.join(left_out)}" if left_out else line
+            changing[str(curve)] = rows
+    return line, changing
 
 
 def of_setting(table: pd.DataFrame, setting: str = CHOSEN) -> pd.DataFrame:
@@ -115,18 +130,23 @@ def parts(table: pd.DataFrame, by: str | None, *, plain: bool = False) -> list[t
         return [("", table)]
     rows = named_without(table, by) if plain else table
     named = title(by.removesuffix(".kind"))
-    return [(f"{named} {quantity(value, by)}: ", part) for value, part in rows.groupby(by, sort=False)]
+    return [(f"{named} {in_words(value, by)}: ", part) for value, part in rows.groupby(by, sort=False)]
+
+
+def in_words(value: object, name: str) -> str:
+    """A value of a column as a person reads it: a quantity, a file by its name, a kind as figures call it."""
+    return called(value) if isinstance(value, str) and not names_file(name) else quantity(value, name)
 
 
 def groups(table: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
     """The rows of each value of a column of names, with the name as a person reads it."""
-    return [(quantity(value, by), rows) for value, rows in table.groupby(by, sort=False)]
+    return [(in_words(value, by), rows) for value, rows in table.groupby(by, sort=False)]
 
 
 def left_out(rows: pd.DataFrame, kinds: Sequence[str]) -> str:
     """`without a, b`: those of some kinds of schemes that the rows hold; "" of none."""
     there = [kind for kind in kinds if (rows["scheme.kind"] == kind).any()]
-    return f"without {', '.join(there)}" if there else ""
+    return f"without {', '.join(map(called, there))}" if there else ""
 
 
 def along(cells: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.DataFrame]]:

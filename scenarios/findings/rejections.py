@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from scenarios.findings.wording import listed
+from scenarios.findings.wording import called, listed
 
 BEYOND: Final = 5.0
 """Standard deviations, a false alarm in 2 million: rejections less the sum of TV(qhat, p) are a martingale."""
@@ -39,7 +39,7 @@ def beyond_chance(sums: pd.DataFrame, curves: Mapping[str, str], copies: Mapping
         apart = abs(rejected - expected) / np.sqrt(copies[str(cell)] * variance)
         if apart > max(BEYOND, farthest.get(curve, (0.0, ""))[0]):
             rates = f"{rejected / row['verified']:.2f} a verified draft, expected {expected / row['verified']:.2f}"
-            farthest[curve] = apart, f"{curve} {rates} ({apart:.2g} sd)"
+            farthest[curve] = apart, f"{called(curve)} {rates} ({apart:.2g} sd)"
     why = "drafts are not accepted as in speculative sampling, or not drawn from qhat"
     heading = f"Rejections differ from the sum of TV(qhat, p) beyond chance ({why})"
     return listed(heading, [line for _, line in farthest.values()])

@@ -7,38 +7,67 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from simulator.results.crossings import Crossing
+from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import CONFIDENCE, Difference, Interval
-from simulator.results.units import quantity
+from simulator.results.lossy_schemes import unmarked
+from simulator.results.units import quantity, unit
 
-INDISTINGUISHABLE = "not distinguishable"
-FEW_SEEDS = 8
-"""With fewer seeds, two that are not distinguishable stand beside the difference that would have shown."""
+NO_DIFFERENCE = "no difference seen"
 DISTINGUISHABLE = (
-    f"Distinguishable: the {CONFIDENCE:.0%} interval of mean ln(a/b), paired by seed, leaves out 0 (shown: a/b - 1)."
+    f"A difference is seen where the {CONFIDENCE:.0%} interval of mean ln(a/b), paired by seed, leaves out 0 (shown: "
+    "a/b - 1)."
 )
+MOST_WORDS = 40
+"""What can be read in one breath."""
 _WIDE = 1.0
 """Half-width of log10 from which on an interval says nothing: a factor of ten either way."""
 
 
+def called(curve: object) -> str:
+    """`K-SQS, K = 16 (lossy)`: a curve, a kind of scheme or of another part, as figures name it."""
+    name = unmarked(str(curve))
+    return DisplayNames().curve(name) + str(curve)[len(name) :]
+
+
+def in_one_breath(line: str, note: str = "") -> str:
+    """The clauses of a line, which `; ` separates, as far as MOST_WORDS go; the first, and the note, stand."""
+    clauses = re.split(r"; (?![^(]*\))", line)  # none within brackets
+    while len(clauses) > 1 and len(f"{'; '.join(clauses)}{note}".split()) > MOST_WORDS:
+        clauses.pop()
+    return "; ".join(clauses) + note
+
+
+def amount(value: float, metric: str, digits: int = 3) -> str:
+    """`1,050 ms` of a token's time, whose unit is always that; any other metric as `quantity` writes it."""
+    per_token = metric.startswith(("latency_per_token", "tpot")) and unit(metric) == "s"
+    return f"{quantity(1e3 * value, '', digits)} ms" if per_token else quantity(value, metric, digits)
+
+
 def percent(less: Difference) -> str:
-    """`12% lower (9% to 15%)`, and whether the seeds can tell: `not distinguishable (-1.2%, -4.0% to 1.7%)`, where they
-    are few with `would_show`."""
+    """`12% lower (9% to 15%)`, or, where the seeds cannot tell, `no difference seen (-4.0% to 1.7%; a difference above
+    6% would have been)`."""
     way = "lower" if less.found.mean < 0 else "higher"
     if less.same and not less.found.mean:
         return "equal (in every seed)"
     if less.n == 1 or less.same:
         return f"{sizes([less])} {way} ({'one seed' if less.n == 1 else 'the same in every seed'})"
     if not less.separable:
-        size, low, high = (_amount(less, each) for each in (less.size, less.low, less.high))
-        return indistinguishable([less], f"{size}, {low} to {high}")
+        low, high = (_amount(less, each) for each in (less.low, less.high))
+        return no_difference([less], f"{low} to {high}")
     near, size, far = (_amount(less, each) for each in sorted((abs(less.low), abs(less.size), abs(less.high))))
     return f"{size} {way} ({near} to {far})"
+
+
+def briefly(less: Difference) -> str:
+    """`percent`, without an interval where no difference is seen."""
+    return percent(less) if less.separable or less.n == 1 else no_difference([less])
 
 
 def fewer(less: Difference) -> str:
@@ -57,6 +86,12 @@ def times(found: Difference) -> str:
         return f"{ratio:.3g} times"
     digits = max(0, 1 - int(np.floor(np.log10(max(ratio - low, 1e-3)))))
     return f"{ratio:.{digits}f} times ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def ratio(found: Difference) -> str:
+    """`2.3 times (1.9 to 2.7)`, one of one seed without an interval: how many times the second the first is."""
+    line = times(found)
+    return f"{line} (one seed)" if found.n == 1 else line
 
 
 def share(found: Difference) -> str:
@@ -82,37 +117,37 @@ def sizes(found: Sequence[Difference], digits: int = 3) -> str:
     return _ends(
         f"{quantity(100 * abs(less.size), '', digits)}%"
         if less.relative and math.isfinite(less.size)
-        else quantity(abs(less.size), less.metric, digits)
+        else amount(abs(less.size), less.metric, digits)
         for less in (ordered[0], ordered[-1])
     )
 
 
 def would_show(found: Iterable[Difference]) -> str:
-    """`a difference above 6% would have shown`: the half-width of the mean ln ratio, the largest of several; "" of
-    FEW_SEEDS or more, of one seed, and of seeds that all have one value, which have no interval."""
-    few = [less for less in found if 1 < less.n < FEW_SEEDS and not less.same]
-    if not few:
+    """`a difference above 6% would have been seen`: the half-width of the mean ln ratio, the largest of several; "" of
+    one seed, and of seeds that all have one value, which have no interval."""
+    known = [less for less in found if less.n > 1 and not less.same]
+    if not known:
         return ""
-    widest = max((less for less in few if less.relative == few[0].relative), key=lambda less: less.found.half_width)
+    widest = max((less for less in known if less.relative == known[0].relative), key=lambda less: less.found.half_width)
     half = widest.found.half_width
     if not math.isfinite(half):
-        return "no difference would have shown"
-    least = f"{quantity(100 * math.expm1(half), '', 2)}%" if widest.relative else quantity(half, widest.metric, 2)
-    return f"a difference above {least} would have shown"
+        return "no difference would have been seen"
+    least = f"{quantity(100 * math.expm1(half), '', 2)}%" if widest.relative else amount(half, widest.metric, 2)
+    return f"a difference above {least} would have been seen"
 
 
-def indistinguishable(found: Iterable[Difference], *more: str, where: str = "") -> str:
-    """`not distinguishable WHERE (more; a difference above 6% would have shown)`."""
-    notes = "; ".join(each for each in (*more, would_show(found)) if each)
-    return f"{INDISTINGUISHABLE}{where and f' {where}'}" + (f" ({notes})" if notes else "")
+def no_difference(found: Iterable[Difference], *more: str, between: str = "") -> str:
+    """`no difference seen BETWEEN (more; a difference above 6% would have been)`."""
+    notes = "; ".join(each for each in (*more, would_show(found).removesuffix(" seen")) if each)
+    return f"{NO_DIFFERENCE}{between and f' {between}'}" + (f" ({notes})" if notes else "")
 
 
 def with_interval(found: Interval, metric: str) -> str:
     """`0.61 ± 0.04` with its unit, and why where there is no interval."""
     if found.same:
-        return f"{quantity(found.mean, metric)} in every seed"
-    spread = f" ± {quantity(found.half_width, metric, 2)}" if found.n > 1 else ""
-    return quantity(found.mean, metric) + spread
+        return f"{amount(found.mean, metric)} in every seed"
+    spread = f" ± {amount(found.half_width, metric, 2)}" if found.n > 1 else ""
+    return amount(found.mean, metric) + spread
 
 
 def passes(found: Crossing, axis: str) -> str:
@@ -131,9 +166,18 @@ def passes(found: Crossing, axis: str) -> str:
     return where + spread + (f", in {crossed} of {crossed + others} seeds" if others else "")
 
 
+def passes_briefly(found: Crossing, axis: str) -> str:
+    """`passes` of one that crosses, `(seeds differ)` in place of how."""
+    seeds = found.log10_at.n + found.below + found.above + found.often
+    if found.log10_at.n == seeds and not found.log10_at.half_width > _WIDE:
+        return passes(found, axis)
+    at = quantity(found.at, axis, 2)
+    return f"{f'from {at} on' if found.rising else f'up to {at}'}{' (seeds differ)' if seeds > 1 else ''}"
+
+
 def between(low: float, high: float, name: str) -> str:
     """`20 ms to 55 ms`, or one of them where both read the same."""
-    return _ends(quantity(value, name) for value in (low, high))
+    return _ends(amount(value, name) for value in (low, high))
 
 
 def span(low: float, high: float, axis: str, from_start: bool, to_end: bool) -> str:
@@ -200,7 +244,7 @@ def _ends(words: Iterable[str]) -> str:
 def _amount(less: Difference, value: float) -> str:
     """A value of a difference to the digits that its interval allows, in the metric's unit where it is no ratio."""
     if not less.relative:
-        return quantity(value, less.metric)
+        return amount(value, less.metric)
     if not math.isfinite(value):
         return quantity(value, "")
     half = 50 * (less.high - less.low)

@@ -42,6 +42,11 @@ class Crossing:
         return float(10 ** (mean - half)), float(10 ** (mean + half))
 
     @property
+    def everywhere(self) -> bool:
+        """Whether none crosses, and in more seeds than not the first is below everywhere."""
+        return not self.log10_at.n and self.below > self.above + self.often
+
+    @property
     def crosses(self) -> bool:
         """Whether more seeds cross than not."""
         return self.log10_at.n > self.above + self.below + self.often

@@ -341,7 +341,8 @@ def named_without(table: pd.DataFrame, column: str) -> pd.DataFrame:
     of a column with one value, and of two fields with one word that of the first column comes first."""
     if table[column].nunique() < 2:
         return table
-    word = rf" {column.removesuffix('.kind').rsplit('.', 1)[-1]}=\S+"
+    field = column.removesuffix(".kind").rsplit(".", 1)[-1]
+    word = rf" {field}=.+?(?= [A-Za-z_]\w*=| \((?:lossy|not known)|$)"  # a value may hold blanks
     return table.assign(**{CURVE: table[CURVE].str.replace(word, "", n=1, regex=True)})
 
 

@@ -53,7 +53,7 @@ def table() -> pd.DataFrame:
 
 def test_the_better_rival_and_the_gap_to_the_oracle_are_found_at_each_rate():
     stays, fades = against_better.report(table(), "bps").split("; ")
-    assert "2.5% higher" in stays and "(cloud_only)" in stays and "10% lower" in stays and "(k_sqs)" in stays
+    assert "2.5% higher" in stays and "(cloud only)" in stays and "10% lower" in stays and "(K-SQS)" in stays
     assert "48.7% lower" in fades and "55% lower" in fades
     line = against_limit.report(table(), "bps")
     stays = line.split("; ")[0]

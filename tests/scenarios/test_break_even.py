@@ -51,11 +51,11 @@ def table() -> pd.DataFrame:
 def test_the_sentences_name_winners_and_the_round_trip_times_below_which_a_scheme_wins():
     assert sign_holds.report(table(), AXIS).startswith("The sign of A - x names the faster in all 8 settings")
     assert wins_below.report(table(), AXIS) == (
-        "k_sqs is faster than the cloud alone below a round-trip time of, at 1 Mbit/s and T = 30 ms / 40 ms: "
+        "K-SQS is faster than the cloud alone below a round-trip time of, at 1 Mbit/s and T = 30 ms / 40 ms: "
         "smollm2 40 ms / 69 ms"
     )
     line = wins_where.report(table(), AXIS)
-    assert "of 8 pairs, targets, rates and round-trip times: k_sqs 5, cloud_only 3" in line
+    assert "of 8 pairs, targets, rates and round-trip times: K-SQS 5, cloud only 3" in line
     assert "with smollm2 at T = 40 ms and 1 Mbit/s (69 ms)" in line
     assert cloud_time.report(table(), AXIS) == ""  # no clock serves several numbers of devices
     swapped = table()
@@ -105,7 +105,7 @@ def test_the_cloud_s_time_is_asked_of_clocks_that_serve_several_numbers_of_devic
     ]  # fmt: skip
     both = pd.concat([table().assign(**{"workload.devices": 1}), pd.DataFrame(load)], ignore_index=True)
     assert cloud_time.report(both, AXIS).endswith(
-        ", roofline: k_sqs up to 10 (A 2.00 against 0.50 at 1, A 2.00 against 5.00 at 100)"
+        ", roofline: K-SQS up to 10 (A 2.00 against 0.50 at 1, A 2.00 against 5.00 at 100)"
     )
     assert len(standings(both)) == len(standings(table())), "they are no part of the map"
 

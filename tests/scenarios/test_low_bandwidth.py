@@ -36,10 +36,11 @@ def test_a_scheme_reaches_from_where_it_stays_within_reading_speed_and_the_first
     dip = table().assign(**{METRIC: [0.1, 0.5, 0.1, 0.1] * 12})
     assert {reach.start for reach in reaches(dip)} == {1e3}
     assert reach_words(table()) == (
-        "cloud_only and k_sqs from 1 kbit/s on; coupled at 10 kbit/s; not dense (at least 260 ms)"
+        "cloud only and K-SQS from 1 kbit/s on; coupled (ids only) at 10 kbit/s; not dense lattice (Q-S) (at "
+        "least 260 ms)"
     )
     assert isinstance(found[0], Reach)
-    assert first_within(table()) == "from 1 kbit/s on (cloud_only and k_sqs)"
+    assert first_within(table()) == "from 1 kbit/s on (cloud only and K-SQS)"
     slow, quick = (table().assign(**{METRIC: table()[METRIC] * factor}) for factor in (10, 0.01))
     assert first_within(slow) == "nowhere (cloud_only is nearest, 650 ms)"
     assert first_within(quick).startswith("everywhere (cloud_only, coupled, k")
@@ -72,12 +73,16 @@ def links() -> pd.DataFrame:
 def test_thin_links_are_reported_by_their_kind():
     table = links()
     assert reading.report(table, KIND) == (
-        "Within 200 ms a token (reading speed): thin: cloud_only and coupled at 10 kbit/s; edge_only everywhere"
-        " | GEO: edge_only everywhere; not cloud_only and coupled (at least 525 ms)"
+        "Within 200 ms a token (reading speed): thin: cloud only and coupled (ids only) at 10 kbit/s; edge only "
+        "everywhere"
+        " | GEO: edge only everywhere; not cloud only and coupled (ids only) (at least 525 ms)"
     )
-    assert beating.report(table, KIND) == "Below cloud_only: thin: coupled everywhere (33% to 50%) | GEO: none"
+    assert (
+        beating.report(table, KIND) == "Below cloud only: thin: coupled (ids only) everywhere (33% to 50%) | GEO: none"
+    )
     fastest = Lowest("fastest", by=KIND, over=RATE, without=("edge_only",))
     assert fastest.report(table, "uplink.label") == (
-        "fastest by latency per token: downlink label thin: coupled everywhere (525 ms to 105 ms); downlink label GEO: "
-        "cloud_only everywhere (525 ms)"
+        "fastest by latency per token: downlink label thin: coupled (ids only) everywhere (525 ms to 105 ms); "
+        "downlink label GEO: "
+        "cloud only everywhere (525 ms)"
     )

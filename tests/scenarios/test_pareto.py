@@ -39,17 +39,18 @@ def test_the_answer_names_who_is_on_the_front_at_each_load_perhaps_by_means_alon
     table = cells()
     table.loc[(table[LOAD] == 16) & (table["scheme.kind"] == "k_sqs"), "busy_usd_per_million_tokens"] = 2.0
     assert on_front.report(table, LOAD) == (
-        "undominated in latency, joules and dollars, over devices: at 1 colocated and k_sqs; at 16 colocated; cloud "
-        "joules of k_sqs against colocated at devices 1: 33.3% lower (the same in every seed)"
+        "undominated in latency, joules and dollars, over devices: at 1 co-located speculation and K-SQS, at 16 "
+        "co-located speculation; cloud joules of K-SQS against co-located speculation at devices 1: 33.3% lower (the "
+        "same in every seed)"
     )
     assert on_front_apart.report(table, LOAD) == (
-        "where the cloud may not draft, undominated, over devices: at 1 and 16 cloud_only and k_sqs"
+        "where the cloud may not draft, undominated, over devices: at 1 and 16 cloud only and K-SQS"
     )
     table = cells()
     colocated = table["scheme.kind"] == "colocated"
     table.loc[colocated, "latency_per_token_s"] = 0.029 * table["seed"].map(lambda seed: 1.3 if seed % 2 else 0.7)
     assert undominated("undominated", table[table["scheme.kind"] != "k_sqs"]) == (
-        "undominated, over devices: at 1 and 16 colocated (perhaps cloud_only)"
+        "undominated, over devices: at 1 and 16 co-located speculation (perhaps cloud only)"
     )
 
 
@@ -64,7 +65,7 @@ def test_prices_that_move_no_front_and_prices_that_do_are_reported():
     table["busy_usd_per_million_tokens"] = 1.0
     table.loc[table["scheme.kind"] == "k_sqs", "busy_usd_per_million_tokens"] = 0.5
     line = prices_matter.report(table, LOAD)
-    assert "1 at a100_specialist_2026 and phone_battery_2025 without k_sqs" in line
+    assert "1 at a100_specialist_2026 and phone_battery_2025 without K-SQS" in line
 
 
 def test_each_watt_says_how_it_stands():

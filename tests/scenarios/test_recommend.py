@@ -297,10 +297,9 @@ def test_the_answer_is_one_breath_with_the_margin_of_the_table_and_says_what_dec
     else:
         assert "no difference seen from " in answer
     assert sum(found["decides"].values()) == pytest.approx(1) and f"({max(found['decides'].values()):.0%}" in rest
-    assert [each["axis"] for each in found["turns"]] == [
-        RATE,
-        ROUND_TRIP,
-    ] and "uplink rate 10 kbit/s to 1 Mbit/s" in rest
+    assert [each["axis"] for each in found["turns"]] == [RATE, ROUND_TRIP]
+    assert "uplink rate 10 kbit/s to 1 Mbit/s" in rest
+    assert "delay there and back 4 ms to 120 ms" in rest, "ten times as much is longer than the default timeout"
 
 
 def test_it_turns_where_the_two_settings_take_the_same_time():

@@ -73,8 +73,8 @@ def test_what_is_reported_and_nothing_of_nothing():
     row = dict(zip(COLUMNS, (0.25, 0.3, 0.2, 0.5, 0.01, 122.0, 0.45, 122.7), strict=True))
     one = {"curve": "dense", "cell": "a", "verified_drafts": 1500, "rejections_z": -2.5, "rejections_sd": 3.0}
     rows = pd.DataFrame([row | one, row | one | {"cell": "b", "rejections_z": 0.5, "verified_drafts": 500}])
-    assert beside_bound.report(rows, None).endswith("(1 where larger): dense 0.25, 0.30, 1")
-    assert slack.report(rows, None).endswith(": dense 122 = 0.35 + 0.06 + 122")
+    assert beside_bound.report(rows, None).endswith("(1 where larger): dense lattice (Q-S) 0.25, 0.30, 1")
+    assert slack.report(rows, None).endswith(": dense lattice (Q-S) 122 = 0.35 + 0.06 + 122")
     assert "at most 2.5 sd in each of 2 cells, 1.4 over all seeds of a curve" in martingale.report(rows, None)
     assert martingale.report(rows, None).endswith("asserted of 2,000 drafts")
     rows = table()[lambda rows: rows["position"] == 3]
@@ -86,11 +86,12 @@ def test_an_answer_is_of_the_first_and_the_last_position_that_was_reached_and_of
     first, last = ([Rejections(rows) for _, rows in at.groupby("curve")] for _, at in reached.groupby("position"))
     line = how_often.report(table(), None)
     low, high = (round(100 * end(each.measured for each in first)) for end in (min, max))
-    assert line.startswith(f"rejected of the drafts verified: {low}% to {high}% at position 1 (expected, ")
+    assert line.startswith(f"rejected: {low}% to {high}% at position 1 (expected ")
     low, high = (round(100 * end(each.measured for each in last)) for end in (min, max))
     assert f"{low}% to {high}% at position 2" in line and "position 3" not in line
     loose = table().assign(covering_bound=122.0)
     assert (
-        loosest.report(loose, None) == "the bound is loose mostly because the covering bound is not used (dense, k_sqs)"
+        loosest.report(loose, None)
+        == "the bound is loose mostly because the covering bound is not used (dense lattice (Q-S), K-SQS)"
     )
     assert how_often.report(table().iloc[:0], None) == loosest.report(table().iloc[:0], None) == ""

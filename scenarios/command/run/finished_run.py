@@ -131,7 +131,7 @@ class FinishedRun:
         requested = question(scenario.summary, scenario.left_out)
         text = [*([wrapped(f"Question: {requested}"), ""] if scenario.summary else []), *notes, *self._tables()]
         text += [wrapped(each.line) for each in found]
-        text += [DISTINGUISHABLE] if any("distinguishable" in each.line for each in found) else []
+        text += [DISTINGUISHABLE] if any("no difference seen" in each.line for each in found) else []
         text += [*(wrapped(f"{ANSWER}{each.line}") for each in answer), ""] if found or answer else []
         text += map(wrapped, [*remarks, *self.assumed, *self.stands_for])
         text += [wrapped(f"Note: {line}") for line in self.plan.warnings]

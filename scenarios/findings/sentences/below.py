@@ -13,9 +13,10 @@ from scenarios.findings.question import LATENCY, Named, along, curves_of, groups
 from scenarios.findings.sentences.lowest import lowest_of_kinds
 from scenarios.findings.wording import (
     at,
-    indistinguishable,
+    called,
     joined,
     listed,
+    no_difference,
     percent,
     sizes,
     stretches,
@@ -69,9 +70,12 @@ class Swaps(Named):
         for mine, theirs, end in ((self.low, self.high, rows[axis].min()), (self.high, self.low, rows[axis].max())):
             less = of_kinds(rows[rows[axis] == end], axis, mine, theirs, self.metric)
             word = "yes, " if less.lower else "no, " if less.separable else ""
-            clauses.append(f"{mine} below {theirs} at {title(axis)} {quantity(end, axis)}: {word}{percent(less)}")
+            clauses.append(
+                f"{called(mine)} below {called(theirs)} at {title(axis)} {quantity(end, axis)}: {word}{percent(less)}"
+            )
         for kind in (self.low, self.high):
-            clauses.append(f"{kind} below {self.against} {below_where(rows, axis, kind, self.against, self.metric)}")
+            where = below_where(rows, axis, kind, self.against, self.metric)
+            clauses.append(f"{called(kind)} below {called(self.against)} {where}")
         return "; ".join(clauses)
 
 
@@ -92,7 +96,11 @@ class Differences(Named):
             for other in self.second:
                 found = in_groups(of_setting(table), self.by, one, other, self.metric)
                 clauses.append(
-                    listed(f"{one} against {other}", [f"{name} {percent(less)}" for name, less in found], ", ")
+                    listed(
+                        f"{called(one)} against {called(other)}",
+                        [f"{name} {percent(less)}" for name, less in found],
+                        ", ",
+                    )
                 )
         clauses = [*filter(None, clauses)]
         return f"{title(self.metric)}, {'; '.join(clauses)}" if clauses else ""
@@ -121,7 +129,7 @@ class InEveryGroup(Named):
                 for name in self.metrics
             ]
             each = ", ".join(f"{title(name)} {line}" for name, line in found if line)
-            clauses += [f"{one} against {self.second}, {each}"] if each else []
+            clauses += [f"{called(one)} against {called(self.second)}, {each}"] if each else []
         return "; ".join(clauses)
 
 
@@ -135,7 +143,7 @@ def comparison(
         less = paired(here, metric, here[CURVE] == first, here[CURVE] == second)
         if less.n:
             clauses.append(percent(less) + at(value, axis))
-    return f"{first} against {second} {', '.join(clauses)}" if clauses else ""
+    return f"{called(first)} against {called(second)} {', '.join(clauses)}" if clauses else ""
 
 
 def of_kinds(cells: pd.DataFrame, axis: str | None, first: str, second: str, metric: str) -> Difference:
@@ -144,12 +152,13 @@ def of_kinds(cells: pd.DataFrame, axis: str | None, first: str, second: str, met
     return paired(rows, metric, rows[CURVE] == first, rows[CURVE] == second)
 
 
-def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str) -> str:
-    """`everywhere`, `up to 0.7`, `nowhere that the seeds can tell`: where the kind `first` is below `second`."""
+def below_where(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str, *, brief: bool = False) -> str:
+    """`everywhere`, `up to 0.7`, `nowhere seen (a difference above 6% would have been seen)`, or two words of
+    that where `brief`: where the kind `first` is below `second`."""
     found = {value: of_kinds(rows, axis, first, second, metric) for value, rows in along(cells, axis)}
     lower = [value for value, less in found.items() if less.lower]
-    limit = would_show(less for less in found.values() if not less.separable)
-    nowhere = f"nowhere that the seeds can tell{limit and f' ({limit})'}"
+    limit = "" if brief else would_show(less for less in found.values() if not less.separable)
+    nowhere = f"nowhere seen{limit and f' ({limit})'}"
     return stretches(cells[cells[axis].isin(lower)], cells, axis) or nowhere
 
 
@@ -168,7 +177,7 @@ def in_groups(cells: pd.DataFrame, by: str, first: str, second: str, metric: str
 
 
 def in_all_groups(found: Sequence[tuple[str, Difference]]) -> str:
-    """`91% to 93% lower in all 6`, `13% higher in french, not distinguishable in 5 of 6`; "" where in none."""
+    """`91% to 93% lower in all 6`, `13% higher in french, no difference seen in 5 of 6`; "" where in none."""
     clauses = []
     for way, sign in (("lower", -1), ("higher", 1)):
         there = {name: less for name, less in found if less.separable and sign * less.size > 0}
@@ -176,5 +185,5 @@ def in_all_groups(found: Sequence[tuple[str, Difference]]) -> str:
             where = f"all {len(found)}" if len(there) == len(found) > 1 else joined([*there])
             clauses.append(f"{sizes([*there.values()], 2)} {way} in {where}")
     alike = [less for _, less in found if not less.separable]
-    clauses += [indistinguishable(alike, where=f"in {len(alike)} of {len(found)}")] if alike else []
+    clauses += [no_difference(alike, between=f"in {len(alike)} of {len(found)}")] if alike else []
     return ", ".join(clauses)

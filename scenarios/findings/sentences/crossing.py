@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
-from scenarios.findings.question import LATENCY, Named, curves_of, of_setting
-from scenarios.findings.wording import joined, listed, passes
+from scenarios.findings.question import LATENCY, Named, along, curves_of, of_setting
+from scenarios.findings.wording import called, joined, listed, passes, passes_briefly
+from simulator.results.columns import CURVE
 from simulator.results.crossings import Crossing, crossing
+from simulator.results.intervals import paired
 from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import title
 
@@ -28,8 +31,8 @@ class PaysFrom(Named):
         if axis is None:
             return ""
         rows = of_setting(table)
-        line = crossings(rows, axis, _alike(rows, self.kind, self.against), self.metric)
-        return listed(f"{title(self.metric)} below that of {self.against}, over {title(axis)}", [line])
+        line = crossings(rows, axis, alike(rows, self.kind, self.against), self.metric)
+        return listed(f"{title(self.metric)} below that of {called(self.against)}, over {title(axis)}", [line])
 
 
 @dataclass(frozen=True)
@@ -45,17 +48,19 @@ class PaysFirst(Named):
         if axis is None:
             return ""
         rows = of_setting(table)
-        found = [(kind, first_of(rows, axis, _alike(rows, kind, self.against), self.metric)) for kind in self.kinds]
-        clauses = [f"{kind} {line}" for kind, line in found if line]
-        return listed(f"{title(self.metric)} below that of {self.against}", clauses)
+        found = [(kind, first_of(rows, axis, alike(rows, kind, self.against), self.metric)) for kind in self.kinds]
+        clauses = [f"{called(kind)} {line}" for kind, line in found if line]
+        return listed(f"{title(self.metric)} below that of {called(self.against)}", clauses)
 
 
 def crossings(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
     """`a from 3 kbit/s on (2 to 5); b nowhere`: where the first of each pair of curves passes the second."""
-    return "; ".join(f"{first} {passes(found, axis)}" for first, found in _crossings(cells, axis, pairs, metric))
+    return "; ".join(
+        f"{called(first)} {passes(found, axis)}" for first, found in crossings_of(cells, axis, pairs, metric)
+    )
 
 
-def _crossings(
+def crossings_of(
     cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str
 ) -> list[tuple[str, Crossing]]:
     """The pairs that can be compared, by their first."""
@@ -65,19 +70,48 @@ def _crossings(
 
 def first_of(cells: pd.DataFrame, axis: str, pairs: Sequence[tuple[str, str]], metric: str) -> str:
     """`everywhere for a, somewhere for 3 of 5, first b from 3 kbit/s on`; "" where none can be compared."""
-    found = _crossings(cells, axis, pairs, metric)
-    everywhere = [first for first, there in found if not there.log10_at.n and there.below > there.above + there.often]
+    found = crossings_of(cells, axis, pairs, metric)
+    everywhere = [first for first, there in found if there.everywhere]
     crossed = [(first, there) for first, there in found if there.crosses]
-    clauses = [f"everywhere for {joined(everywhere)}"] if everywhere else []
+    clauses = [f"everywhere for {joined([called(each) for each in everywhere])}"] if everywhere else []
     if crossed:
         first, there = min(crossed, key=lambda item: item[1].log10_at.mean if item[1].rising else math.inf)
-        clauses.append(f"somewhere for {len(crossed)} of {len(found)}, first {first} {passes(there, axis)}")
+        clauses.append(f"somewhere for {len(crossed)} of {len(found)}, first {called(first)} {passes(there, axis)}")
     nowhere = len(found) - len(everywhere) - len(crossed)
     clauses += [f"nowhere for {nowhere} of {len(found)}"] if nowhere else []
     return ", ".join(clauses)
 
 
-def _alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
+class Nearest(NamedTuple):
+    """Where one of many curves is below another: the less `order` is, the more of the axis, infinite of none."""
+
+    order: float
+    words: str
+
+
+def nearest_crossing(cells: pd.DataFrame, axis: str, kinds: Sequence[str], against: str, metric: str) -> Nearest | None:
+    """`everywhere with a`, `from 30 kbit/s on (25 kbit/s to 36 kbit/s) with a`: of the curves of `kinds` the one
+    that is below `against` on most of the axis; None where none can be compared."""
+    pairs = [(mine, other) for kind in kinds for mine in curves_of(cells, kind) for other in curves_of(cells, against)]
+    nearest = None
+    for first, there in crossings_of(cells, axis, pairs, metric):
+        name, order = f"with {called(first)}", math.inf
+        words = "nowhere seen"
+        if there.everywhere:
+            known = along(cells[cells[metric].notna()], axis)
+            gaps = [paired(at, metric, at[CURVE] == first, at["scheme.kind"] == against) for _, at in known]
+            sure = all(less.lower for less in gaps)
+            order, words = -math.inf if sure else -1e9, f"everywhere{'' if sure else ', by its mean,'} {name}"
+        elif there.crosses:
+            # From a value on is better than up to one, which nothing at the other end of the axis says.
+            order = there.log10_at.mean if there.rising else 1e9 - there.log10_at.mean
+            words = f"{passes_briefly(there, axis)} {name}"
+        if nearest is None or order < nearest.order:
+            nearest = Nearest(order, words)
+    return nearest
+
+
+def alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
     """The pairs of curves of two kinds that differ in the scheme alone."""
     return [
         (mine, theirs)

@@ -12,7 +12,7 @@ from scenarios.findings.headline_table import headline
 from scenarios.findings.question import Named, Table
 from scenarios.findings.sentences.below import comparison
 from scenarios.findings.sentences.lowest import lowest
-from scenarios.findings.wording import INDISTINGUISHABLE, joined, sizes, would_show
+from scenarios.findings.wording import NO_DIFFERENCE, called, joined, sizes, would_show
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired, summarise_curves
 from simulator.results.tradeoffs import HIGH, LOW, at_equal, named, with_chosen
@@ -87,15 +87,17 @@ class AgainstOthers(Named):
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         equal = self.equal.compared(table)
         if self.family not in set(equal[CURVE]):
-            return f"none, {self.family} is not among what this grid compares, so nothing is said of it"
+            return f"none, {called(self.family)} is not among what this grid compares, so nothing is said of it"
         line = against_others(equal, self.family, self.equal.by, self.metric)
-        return f"{title(self.metric)} of {self.family} at equal {title(self.equal.cost)} is {line}" if line else ""
+        return (
+            f"{title(self.metric)} of {called(self.family)} at equal {title(self.equal.cost)} is {line}" if line else ""
+        )
 
 
 def against_others(equal: pd.DataFrame, family: str, by: str, metric: str) -> str:
     """`above threshold (0.3%, at 1.1), below top_p`: a family of `at_equal` against each other, paired by seed, at
     each value."""
-    unclear = f"{INDISTINGUISHABLE} from"
+    unclear = f"with {NO_DIFFERENCE} from"
     ways: dict[str, dict[str, list[tuple[object, Difference]]]] = {"below": {}, "above": {}, unclear: {}}
     values = sorted(equal[by].unique()) if len(equal) else []
     for other in dict.fromkeys(equal.loc[equal[CURVE] != family, CURVE]):
@@ -116,6 +118,6 @@ def against_others(equal: pd.DataFrame, family: str, by: str, metric: str) -> st
 def _with_places(other: str, found: Sequence[tuple[object, Difference]], way: str, by: str, values: int) -> str:
     """`threshold (0.09% to 0.3%, at 0.8 and 1.1)`: where not at all values, and by how much."""
     gaps = [gap for _, gap in found]
-    words = list(filter(None, [would_show(gaps)])) if way.startswith(INDISTINGUISHABLE) else [sizes(gaps, 2)]
+    words = list(filter(None, [would_show(gaps)])) if NO_DIFFERENCE in way else [sizes(gaps, 2)]
     words += [] if len(found) == values else [f"at {joined([quantity(at, by) for at, _ in found])}"]
-    return f"{other} ({', '.join(words)})" if words else other
+    return f"{called(other)} ({', '.join(words)})" if words else called(other)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scenarios.findings.question import Named, along, of_setting
-from scenarios.findings.wording import joined, listed, span, stretches
+from scenarios.findings.wording import called, joined, listed, span, stretches
 from simulator.results.columns import CURVE, FIXED, SETTING, chosen_name
 from simulator.results.lossy_schemes import ranked
 from simulator.results.units import title
@@ -67,7 +67,7 @@ class MostAt:
 def most_borne(table: pd.DataFrame, axis: str | None) -> str:
     """`a up to 1 kbit/s (120 to 130 devices, then ttft_s fails), a or b from 3 kbit/s on (...)`: of a table of cells or
     a summary with the columns SEARCHED; lossy curves left out; `+` where more were not tried."""
-    found = [_most(rows, math.nan if at is None else float(str(at))) for at, rows in along(ranked(table), axis)]
+    found = [most_at(rows, math.nan if at is None else float(str(at))) for at, rows in along(ranked(table), axis)]
     clauses, last = [], len(found) - 1
     for (curves, limits), group in itertools.groupby(
         enumerate(found), key=lambda item: (item[1].curves, item[1].limits)
@@ -79,11 +79,12 @@ def most_borne(table: pd.DataFrame, axis: str | None) -> str:
         devices = f"{' to '.join(dict.fromkeys((few, many)))} devices" if low.devices else ""
         then = f"then {joined(limits)} fail{'s' if len(limits) == 1 else ''}" if limits and low.devices else ""
         notes = ", ".join(filter(None, (devices, then)))
-        clauses.append(f"{joined(curves, 'or')}{where}" + (f" ({notes})" if notes else ""))
+        clauses.append(f"{joined([called(each) for each in curves], 'or')}{where}" + (f" ({notes})" if notes else ""))
     return ", ".join(clauses)
 
 
-def _most(rows: pd.DataFrame, at: float) -> MostAt:
+def most_at(rows: pd.DataFrame, at: float) -> MostAt:
+    """What a table of cells or a summary with the columns SEARCHED says at one value of the axis."""
     by = rows.drop_duplicates(CURVE).set_index(CURVE)
     best = by.iloc[int(by["capacity"].argmax())]
     if not best["capacity"]:
@@ -106,7 +107,7 @@ def first_limits(table: pd.DataFrame, axis: str | None) -> str:
         if "limited_by" in known.columns:
             words += " (" + known["limited_by"].fillna("").replace("", "no station alone") + ")"
         limits = [f"{limit} {stretches(part, rows, axis)}".rstrip() for limit, part in known.groupby(words, sort=False)]
-        clauses += [f"{curve} {', '.join(limits)}"] if limits else []
+        clauses += [f"{called(curve)} {', '.join(limits)}"] if limits else []
     return "; ".join(clauses)
 
 

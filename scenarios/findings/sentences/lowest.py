@@ -18,9 +18,10 @@ import pandas as pd
 from scenarios.findings.question import LATENCY, Named, along, left_out, of_setting, parts, without
 from scenarios.findings.wording import (
     between,
-    indistinguishable,
+    called,
     joined,
     listed,
+    no_difference,
     sizes,
     span,
     with_interval,
@@ -136,8 +137,8 @@ def lowest(cells: pd.DataFrame, axis: str | None, metric: str = LATENCY) -> str:
 
 
 def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
-    """`a up to 1 kbit/s (30 ms to 20 ms), a or b from 2 kbit/s on (...)`: those that no seed tells from the lowest, and
-    the lowest mean; lossy schemes left out. Where seeds are few, the difference that they would have shown."""
+    """`a up to 1 kbit/s (30 ms to 20 ms), a or b from 2 kbit/s on (...)`: the lowest and those with no
+    difference seen from it, and the lowest mean; lossy schemes left out."""
     found = outcomes(ranked(cells), axis, metric)
     clauses = []
     for tied, group in itertools.groupby(enumerate(found), key=lambda item: item[1].tied):
@@ -145,7 +146,9 @@ def lowest_where(cells: pd.DataFrame, axis: str | None, metric: str) -> str:
         where = _where(stretch, axis, len(found))
         reached = between(stretch[0][1].mean, stretch[-1][1].mean, metric)
         limit = would_show(less for _, each in stretch for less in each.unclear)
-        clauses.append(f"{joined(tied, 'or')}{where and f' {where}'} ({reached}{limit and f'; {limit}'})")
+        limit = limit and f"; no difference seen, {limit}"
+        names = joined([called(each) for each in tied], "or")
+        clauses.append(f"{names}{where and f' {where}'} ({reached}{limit})")
     return ", ".join(clauses)
 
 
@@ -157,16 +160,20 @@ def _where(stretch: Sequence[tuple[int, LowestAt]], axis: str | None, values: in
 def _clause(stretch: list[LowestAt]) -> str:
     tied = stretch[0].tied
     if len(tied) > 1:
-        return f"{joined(tied)} are {indistinguishable(less for outcome in stretch for less in outcome.unclear)}"
+        names = joined([called(each) for each in tied])
+        unclear = (less for outcome in stretch for less in outcome.unclear)
+        return no_difference(unclear, between=f"between {names}")
     margins = [(outcome.following, outcome.margin) for outcome in stretch if outcome.margin is not None]
     if not margins:
-        return f"{tied[0]} alone"
+        return f"{called(tied[0])} alone"
     less = [margin for _, margin in margins]
-    names = joined(tuple(dict.fromkeys(str(name) for name, _ in margins)))
+    names = joined(tuple(dict.fromkeys(called(name) for name, _ in margins)))
     least, most = (pick(abs(each.size) for each in less) for pick in (min, max))
     by = sizes(less[:1] if np.isclose(least, most, rtol=0.05) else less, 2)
     one_seed = all(margin.n == 1 for margin in less)
-    return f"{tied[0]} is lowest, {by} below the next ({names})" + ("; one seed, no interval" if one_seed else "")
+    return f"{called(tied[0])} is lowest, {by} below the next ({names})" + (
+        "; one seed, no interval" if one_seed else ""
+    )
 
 
 def lowest_of_kinds(cells: pd.DataFrame, axis: str | None, metric: str) -> pd.DataFrame:
@@ -189,7 +196,7 @@ def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> st
     gains in; None where cells bear different loads, and are not to be compared."""
     clauses = []
     for curve in lossy_curves(cells):
-        clause = curve
+        clause = called(curve)
         if OFF in cells.columns:
             off = interval(cells[cells[CURVE] == curve].groupby("seed")[OFF].mean().to_numpy())
             clause += f", {title(OFF)} {with_interval(off, OFF) if off.n else 'not known'}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scenarios.findings.question import Named, groups, of_setting
-from scenarios.findings.wording import between, listed, with_interval
+from scenarios.findings.wording import between, called, listed, with_interval
 from simulator.results.columns import CURVE
 from simulator.results.intervals import interval
 from simulator.results.units import title
@@ -31,7 +31,7 @@ class Ranges(Named):
             means = rows.groupby(axis)[names].mean() if axis else rows[names].mean().to_frame().T
             if means.notna().all(axis=None):
                 found = [between(means[name].min(), means[name].max(), name) for name in names]
-                clauses.append(f"{curve} {', '.join(found)}")
+                clauses.append(f"{called(curve)} {', '.join(found)}")
         return listed(self.heading, clauses)
 
 
@@ -58,5 +58,5 @@ class Levels(Named):
             for _, curve in group.groupby(CURVE, sort=False):
                 found = interval(curve.groupby("seed")[self.metric].mean().to_numpy())
                 clauses.append(f"{name} {with_interval(found, self.metric)}".lstrip())
-        line = listed(f"{title(self.metric)}, {self.kind}", clauses, ", ")
+        line = listed(f"{title(self.metric)}, {called(self.kind)}", clauses, ", ")
         return f"{line} ({self.note})" if line and self.note else line

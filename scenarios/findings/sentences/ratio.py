@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scenarios.findings.question import LATENCY, Named, along, of_setting, parts
-from scenarios.findings.wording import at, listed, percent, times
+from scenarios.findings.wording import at, called, listed, percent, times
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired, paired_values
 from simulator.results.units import quantity, title
@@ -35,7 +35,7 @@ class Costs(Named):
         clauses = []
         for name, part in parts(rows, self.by, plain=True):
             found = _ends(part, axis, start, end, self.metric)
-            clauses += [name + ", ".join(f"{curve} {times(ratio)}" for curve, ratio in found)] if found else []
+            clauses += [name + ", ".join(f"{called(curve)} {times(ratio)}" for curve, ratio in found)] if found else []
         heading = self.heading.format(start=quantity(start, axis), end=quantity(end, axis))
         return listed(f"{heading}, {title(self.metric)}", clauses)
 
@@ -69,7 +69,7 @@ class Instead(Named):
             pair = rows[rows[CURVE].isin([mine, theirs])]
             found = [(metric, _percent_along(pair, axis, metric, mine, theirs, self.ends)) for metric in self.metrics]
             each = ", ".join(f"{title(metric)} {line}" for metric, line in found if line)
-            clauses += [f"{shared} {each}"] if each else []
+            clauses += [f"{called(shared)} {each}"] if each else []
         return listed(self.heading, clauses)
 
     def _pairs(self, rows: pd.DataFrame) -> list[tuple[str, str, str]]:

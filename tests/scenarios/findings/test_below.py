@@ -41,9 +41,7 @@ def test_times_are_reported_as_precisely_as_they_are_known():
     assert line(4.123, 0.06) == "4.12 times (3.88 to 4.38)" and line(4.1234, math.nan) == "4.12 times"
     assert line(4.4, 2.0) == "4.4 times (0.6 to 32.5)" and line(1.0, math.nan) == "unchanged"
     no_ratio = Difference(METRIC, Interval(0.25, 0.5, 3), relative=False)
-    assert (
-        times(no_ratio) == "not distinguishable (250 ms, -250 ms to 750 ms; a difference above 500 ms would have shown)"
-    )
+    assert times(no_ratio) == "no difference seen (-250 ms to 750 ms; a difference above 500 ms would have been)"
 
 
 def test_a_kind_is_below_another_only_where_the_seeds_can_tell():
@@ -53,7 +51,7 @@ def test_a_kind_is_below_another_only_where_the_seeds_can_tell():
     assert below_where(sweep({"a": (1.0,) * 3, "b": (1.0,) * 3}), AXIS, "a", "b", METRIC).startswith("nowhere")
     close = sweep({"a": (0.5,) * 3, "b": (0.51,) * 3})
     close.loc[close["curve"] == "b", METRIC] += 0.02 * (close["seed"] - 1)
-    assert below_where(close, AXIS, "a", "b", METRIC).startswith("nowhere that the seeds can tell (a difference above ")
+    assert below_where(close, AXIS, "a", "b", METRIC).startswith("nowhere seen (a difference above ")
 
 
 def test_an_end_of_the_axis_is_a_multiple_of_the_other_seed_by_seed_and_a_range_is_of_means():
@@ -87,9 +85,9 @@ def test_one_value_of_a_field_is_compared_with_another_all_else_the_same():
 def test_whether_two_schemes_change_places_is_answered_with_how_clearly():
     cells = sweep({"k_sqs": (0.2, 0.3, 0.4), "c_sqs": (0.3, 0.2, 0.1), "dense": (0.5,) * 3})
     assert Swaps("k_sqs", "c_sqs", against="dense").report(cells, AXIS) == (
-        "k_sqs below c_sqs at uplink rate 1 kbit/s: yes, 33.3% lower (the same in every seed); "
-        "c_sqs below k_sqs at uplink rate 100 kbit/s: yes, 75% lower (the same in every seed); "
-        "k_sqs below dense everywhere; c_sqs below dense everywhere"
+        "K-SQS below C-SQS at uplink rate 1 kbit/s: yes, 33.3% lower (the same in every seed); "
+        "C-SQS below K-SQS at uplink rate 100 kbit/s: yes, 75% lower (the same in every seed); "
+        "K-SQS below dense lattice (Q-S) everywhere; C-SQS below dense lattice (Q-S) everywhere"
     )
     assert ": no, 50% higher" in Swaps("c_sqs", "k_sqs", against="dense").report(cells, AXIS)
 
@@ -110,17 +108,18 @@ def languages(seeds: int = 3) -> pd.DataFrame:
 def test_a_mean_has_the_interval_of_its_own_group_and_schemes_are_compared_within_a_group():
     cells = languages()
     assert Levels("dense", METRIC, BY).report(cells, None) == (
-        "latency per token, dense: french 2 s ± 2.5 s, english 1 s ± 1.2 s"  # t = 4.303, sd 1 and 0.5, root of 3
-    )
+        "latency per token, dense lattice (Q-S): french 2,000 ms ± 2,484 ms, english 1,000 ms ± 1,242 ms"
+    )  # t = 4.303, sd 1 and 0.5, root of 3
     assert Levels("dense", METRIC, BY, "a note").report(languages(1), None) == (
-        "latency per token, dense: french 1 s, english 500 ms (a note)"
+        "latency per token, dense lattice (Q-S): french 1,000 ms, english 500 ms (a note)"
     )
-    assert Levels("dense", METRIC).report(cells, None).endswith("dense: 1.5 s ± 1.9 s")
+    assert Levels("dense", METRIC).report(cells, None).endswith(": 1,500 ms ± 1,863 ms")
     assert (
         Levels("none", METRIC, BY).report(cells, None) == Levels("dense", METRIC, "no.such").report(cells, None) == ""
     )
     assert Differences(("k_sqs",), ("dense", "none"), METRIC, BY).report(cells, None) == (
-        "latency per token, k_sqs against dense: french 10% higher (the same in every seed), english 10% lower (the "
+        "latency per token, K-SQS against dense lattice (Q-S): french 10% higher (the same in every seed), "
+        "english 10% lower (the "
         "same in every seed)"
     )
     lacking = cells.assign(**{METRIC: cells[METRIC].where(cells["curve"] == "dense")})
@@ -132,8 +131,10 @@ def test_differences_are_summed_up_by_their_sign():
         return InEveryGroup(("k_sqs",), "dense", (METRIC,), BY).report(cells, None)
 
     cells = languages()
-    assert line(cells) == "k_sqs against dense, latency per token 10% lower in english, 10% higher in french"
+    assert (
+        line(cells) == "K-SQS against dense lattice (Q-S), latency per token 10% lower in english, 10% higher in french"
+    )
     apart = cells.assign(**{METRIC: cells[METRIC].where(cells["curve"] == "dense", 0.1 * cells[METRIC])})
     assert line(apart).endswith("89% to 91% lower in all 2")
     noisy = cells.assign(**{METRIC: lambda rows: rows[METRIC] * (1 + rows["seed"] * (rows["curve"] == "dense"))})
-    assert "not distinguishable in" in line(noisy)
+    assert "no difference seen in" in line(noisy)

@@ -30,17 +30,17 @@ def table() -> pd.DataFrame:
 
 def test_a_grid_without_the_family_that_is_asked_about_is_reported_in_one_line():
     asked = replace(REJECTS, family=(KIND, "scheme.sparsifier.step"), choosing="conformal")
-    none = "none, conformal is not among what this grid compares, so nothing is said of it"
+    none = "none, conformal threshold is not among what this grid compares, so nothing is said of it"
     assert AgainstOthers(asked, "conformal").report(table(), "models.temperature") == none
     assert AgainstOthers(asked, "conformal").report(table().drop(columns=KIND), "models.temperature") == none
-    assert asked.report(table(), None).endswith("everywhere threshold is lowest, 9.1% below the next (top_k)")
+    assert asked.report(table(), None).endswith("everywhere fixed threshold is lowest, 9.1% below the next (top-K)")
     assert replace(asked, pair=("conformal", "threshold")).report(table(), None) == ""
 
 
 def test_who_rejects_least_at_equal_bits_is_reported_with_the_range_and_as_a_table():
     line = REJECTS.report(table(), "models.temperature")
     assert line.startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat over temperature:")
-    assert line.endswith("everywhere threshold is lowest, 9.1% below the next (top_k)")
+    assert line.endswith("everywhere fixed threshold is lowest, 9.1% below the next (top-K)")
     lines = REJECTS.table.printed(table()).splitlines()
     assert lines[0].startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat, mean ± 95% half-width")
     assert [line.split()[0] for line in lines[2:]] == ["temperature", "0.5", "1"]
@@ -53,7 +53,7 @@ def test_who_rejects_least_at_equal_bits_is_reported_with_the_range_and_as_a_tab
 def test_how_far_one_family_is_from_another_is_reported_for_each_value():
     line = replace(REJECTS, pair=("top_k", "threshold")).report(table(), None)
     assert line == (
-        "TV qhat at equal coded bits per draft: top_k against threshold 10% higher (the same in every "
+        "TV qhat at equal coded bits per draft: top-K against fixed threshold 10% higher (the same in every "
         "seed) at 0.5, 10% higher (the same in every seed) at 1"
     )
     assert replace(REJECTS, pair=("top_k", "nobody")).report(table(), None) == ""
@@ -75,6 +75,6 @@ def test_a_family_is_reported_below_above_or_beside_each_other():
         ]
     )
     assert against_others(equal, "mine", "models.temperature", REJECTED) == (
-        "below worse (50%); above better (100%, at 1); not distinguishable from near "
-        "(a difference above 30% would have shown), better (at 2)"
+        "below worse (50%); above better (100%, at 1); with no difference seen from near "
+        "(a difference above 30% would have been seen), better (at 2)"
     )

@@ -75,8 +75,8 @@ def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis():
     limits = {"k_sqs": ("tpot_p95_s", "tpot_p95_s", "ttft_s"), "dense": ("tpot_p95_s and ttft_s",) * 3}
     found = table({name: [exactly(10)] * 3 for name in ("cloud_only", "k_sqs", "dense")}, limits)
     assert first_limits(found, AXIS) == (
-        "cloud_only ttft_s everywhere; k_sqs tpot_p95_s up to 10 kbit/s, ttft_s at 100 kbit/s; "
-        "dense tpot_p95_s and ttft_s everywhere"
+        "cloud only ttft_s everywhere; K-SQS tpot_p95_s up to 10 kbit/s, ttft_s at 100 kbit/s; "
+        "dense lattice (Q-S) tpot_p95_s and ttft_s everywhere"
     )
     assert first_limits(table({"a": [exactly(16)] * 3}, high=16), AXIS) == ""
     assert (
@@ -86,10 +86,10 @@ def test_the_limit_met_first_is_named_by_curve_and_stretch_of_the_axis():
     )
     limited = found.assign(limited_by=["cloud", "cloud", "", *["uplink or cloud"] * 6])
     assert first_limits(limited, AXIS).startswith(
-        "cloud_only ttft_s (cloud) up to 10 kbit/s, ttft_s (no station alone) at 100 kbit/s; "
-        "k_sqs tpot_p95_s (uplink or cloud) up to 10 kbit/s, ttft_s (uplink or cloud) at 100 kbit/s; "
+        "cloud only ttft_s (cloud) up to 10 kbit/s, ttft_s (no station alone) at 100 kbit/s; "
+        "K-SQS tpot_p95_s (uplink or cloud) up to 10 kbit/s, ttft_s (uplink or cloud) at 100 kbit/s; "
     )
-    assert first_limits(found[found[AXIS] == 1e3], None).startswith("cloud_only ttft_s; k_sqs tpot_p95_s")
+    assert first_limits(found[found[AXIS] == 1e3], None).startswith("cloud only ttft_s; K-SQS tpot_p95_s")
 
 
 def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_have_said():
@@ -97,11 +97,11 @@ def test_the_answer_names_its_objective_and_says_what_one_setting_for_all_would_
     fixed = {"cloud_only budget=512": [exactly(90)] * 3, "k_sqs L=4 budget=512": [exactly(50)] * 3}
     both = pd.concat([best, table(fixed, setting="fixed")], ignore_index=True)
     assert BearsMost().report(both, AXIS) == (
-        "most devices at ttft_s <= 1 s, each scheme at a setting chosen for it: k_sqs everywhere (200 devices, then "
-        "ttft_s fails); all at L=4 budget=512: cloud_only everywhere (90 devices, then ttft_s fails)"
+        "most devices at ttft_s <= 1 s, each scheme at a setting chosen for it: K-SQS everywhere (200 devices, then "
+        "ttft_s fails); all at L=4 budget=512: cloud only everywhere (90 devices, then ttft_s fails)"
     )
     assert BearsMost().report(best.drop(columns="setting"), AXIS) == (
-        "most devices at ttft_s <= 1 s: k_sqs everywhere (200 devices, then ttft_s fails)"
+        "most devices at ttft_s <= 1 s: K-SQS everywhere (200 devices, then ttft_s fails)"
     )
     assert BearsMost().report(best.drop(columns="capacity"), AXIS) == ""
     best = pd.DataFrame({"curve": ["k_sqs", "k_sqs loss=burst", "cloud_only", "k_sqs"]})

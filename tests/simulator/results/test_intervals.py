@@ -249,7 +249,7 @@ def test_a_mean_of_shares_would_tell_apart_what_its_mirror_image_does_not() -> N
 def test_what_has_no_logarithm_is_compared_by_the_difference_and_named_so() -> None:
     rare = paired_values("tv_output", np.array([0.0, 0.1, 0.2]), np.array([0.1, 0.3, 0.2]))
     assert not rare.relative and rare.size == pytest.approx(-0.1)
-    assert percent(rare) == "not distinguishable (-0.1, -0.348 to 0.148; a difference above 0.25 would have shown)"
+    assert percent(rare) == "no difference seen (-0.348 to 0.148; a difference above 0.25 would have been)"
     never = paired_values("tv_output", np.zeros(3), np.zeros(3))
     assert never.relative and never.same and never.size == 0 and not never.separable
     lost = paired_values("latency_s", np.full(3, math.inf), np.ones(3))

@@ -1,0 +1,297 @@
+"""Answers of one breath, which several scenarios give: which scheme is fastest of all and what edge drafting
+takes at best, what the worse end of an axis costs, which scheme supports most devices, from where on drafting pays.
+
+An answer is clauses separated by `; `, what matters most first: where they are more than `wording.MOST_WORDS` together,
+the last are dropped. Of many places or curves the best is chosen on the seeds that it is shown on, so a number at best
+is a little too good.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from scenarios.findings.question import LATENCY, Named, along, in_words, of_setting, parts
+from scenarios.findings.sentences.crossing import nearest_crossing
+from scenarios.findings.sentences.limits import most_at
+from scenarios.findings.sentences.lowest import LowestAt, outcomes
+from scenarios.findings.wording import between, called, counted, no_difference, percent, ratio, would_show
+from simulator.results.columns import CURVE
+from simulator.results.intervals import Difference, geometric_means, paired, paired_values
+from simulator.results.lossy_schemes import lossy_curves, ranked
+from simulator.results.units import quantity, title, unit
+
+IN_CLOUD = ("cloud_only", "colocated")
+
+
+class Place(NamedTuple):
+    """One combination of values of the axis and of another column: its name, and the rows that are ranked there."""
+
+    where: str
+    rows: pd.DataFrame
+    lossless: bool
+    """Whether lossy schemes were left out of the rows."""
+
+
+class AtBest(NamedTuple):
+    """Where one group of schemes is nearest to, or farthest below, another."""
+
+    where: str
+    curve: str
+    less: Difference
+
+
+@dataclass(frozen=True)
+class FastestOfAll(Named):
+    """Which scheme is lowest in `metric` at every place, or at most places, and what do those that draft at the edge
+    take at best, against the faster of `cloud`?"""
+
+    what: str
+    """What the places are: `uplink rates`."""
+    metric: str = LATENCY
+    by: str | None = None
+    cloud: Sequence[str] = IN_CLOUD
+    over: str | None = None
+    """A column in place of the axis."""
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        found = places(table, self.over or axis, self.by, self.metric)
+        clauses = [fastest_clause(found, self.what, self.metric), at_the_edge(found, self.cloud, self.metric)]
+        return "; ".join(filter(None, clauses))
+
+
+@dataclass(frozen=True)
+class CostsAtWorst(Named):
+    """How many times its `metric` at one end of the axis does the fastest scheme at the edge have at the other, for
+    that value of `by` where it is most, and how many cloud-only decoding? And which scheme is fastest throughout?"""
+
+    heading: str
+    """What is compared: `outages of {end} against {start}`, or, of plain numbers, `loss of {last:.0%}`."""
+    what: str
+    metric: str = LATENCY
+    by: str | None = None
+    cloud: str = "cloud_only"
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        found = places(table, axis, self.by, self.metric)
+        if axis is None or not found or table[axis].nunique() < 2:
+            return ""
+        rows = of_setting(table)
+        start, end = float(rows[axis].min()), float(rows[axis].max())
+        costs: list[tuple[str, str, Difference, Difference]] = []
+        for name, part in parts(ranked(rows), self.by, plain=True):
+            first = part[np.isclose(part[axis].astype(float), start) & ~part["scheme.kind"].isin(IN_CLOUD)]
+            theirs = part.loc[part["scheme.kind"] == self.cloud, CURVE]
+            means = geometric_means(first[first[self.metric].notna()], CURVE, self.metric)
+            if len(means) and len(theirs):
+                mine = str(means.idxmin())
+                edge = _end_over_start(part, axis, mine, start, end, self.metric)
+                cloud = _end_over_start(part, axis, str(theirs.iloc[0]), start, end, self.metric)
+                costs.append((name.removesuffix(": "), mine, edge, cloud))
+        if not costs:
+            return fastest_clause(found, self.what, self.metric)
+        seen = [each for each in costs if each[2].separable or each[2].n == 1]
+        name, mine, edge, cloud = max(seen or costs, key=lambda each: each[2].size)
+        ends = {"start": quantity(start, axis), "end": quantity(end, axis), "first": start, "last": end}
+        where = f", {'worst with ' if len(costs) > 1 else ''}{name}" if name else ""
+        heading = self.heading.format(**ends)
+        line = f"{heading}{where}: {called(mine)} takes {ratio(edge)} as long a token"
+        if not seen:
+            line = f"{heading}: {no_difference([edge], between=f'for {called(mine)}')}"
+        alone = "unchanged" if cloud.size == 0 else ratio(cloud)
+        return f"{line}, {called(self.cloud)} {alone}; {fastest_clause(found, self.what)}"
+
+
+@dataclass(frozen=True)
+class SupportsMost(Named):
+    """Which scheme supports most devices at the limits of the search, how many, and how many does the best support that
+    drafts at the edge?"""
+
+    metric: str = "capacity"
+    cloud: Sequence[str] = IN_CLOUD
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        if "capacity" not in table.columns:
+            return ""
+        rows = ranked(of_setting(table))
+        found = [(at, most_at(part, math.nan)) for at, part in along(rows, axis)]
+        names = Counter(name for _, each in found for name in each.curves)
+        if not names:
+            return ""
+        best, often = names.most_common(1)[0]
+        within = f"within {limits_in_words(rows)}"
+        if best == "none":
+            return f"no scheme supports a device {within}"
+        line = f"{called(best)} supports most devices {within}"
+        if any(len(one.curves) > 1 for _, one in found if best in one.curves):
+            line = f"no scheme is seen to support more devices {within} than {called(best)}"
+        line += f"{all_of(often, len(found), 'uplink rates')}, up to {_devices(rows[rows[CURVE] == best])}"
+        edge = rows[~rows["scheme.kind"].isin(self.cloud)]
+        if best in set(edge[CURVE]) or edge.empty:
+            return line
+        second = str(edge.groupby(CURVE, sort=False)["capacity"].max().astype(float).idxmax())
+        return f"{line}; the best at the edge up to {_devices(edge[edge[CURVE] == second])}, {called(second)}"
+
+
+@dataclass(frozen=True)
+class PaysAtTheEdge(Named):
+    """At how many values of the column `by`, a link each, is some scheme of `kinds` below `against` anywhere, and from
+    which value of the axis on at best; and which scheme is fastest of all?"""
+
+    kinds: Sequence[str]
+    against: str
+    what: str
+    by: str | None = None
+    metric: str = LATENCY
+
+    def report(self, table: pd.DataFrame, axis: str | None) -> str:
+        rows = ranked(of_setting(table))
+        if axis is None or rows.empty:
+            return ""
+        found = []
+        for name, part in parts(rows, self.by, plain=True):
+            if (nearest := nearest_crossing(part, axis, self.kinds, self.against, self.metric)) is not None:
+                found.append((nearest, name.removesuffix(": ").removeprefix("uplink label ")))
+        if not found:
+            return ""
+        best, where = min(found, key=lambda each: each[0].order)
+        pays = sum(each.order < math.inf for each, _ in found)
+        line = f"edge drafting is seen faster than {called(self.against)} at no rate"
+        if pays:
+            some = f" with {pays} of {len(found)} links" if len(found) > 1 else ""
+            line = f"edge drafting is faster than {called(self.against)}{some}: {best.words}{where and f' ({where})'}"
+        return f"{line}; {fastest_clause(places(table, axis, self.by, self.metric), self.what)}"
+
+
+def places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[Place]:
+    """The places of a table of cells in order, each with the rows that are ranked there; curves are named without their
+    value of `by`."""
+    rows = of_setting(table)
+    lossless = 0 < len(lossy_curves(rows)) < rows[CURVE].nunique()
+    rows = ranked(rows)
+    rows = rows[rows[metric].notna()]
+    found = []
+    for name, part in parts(rows, by, plain=True):
+        for at, here in along(part, axis):
+            words = [name.removesuffix(": ").removeprefix("uplink "), "" if axis is None else place_in_words(at, axis)]
+            found.append(Place(", ".join(filter(None, reversed(words))), here, lossless))
+    return found
+
+
+def place_in_words(value: object, axis: str) -> str:
+    """`1 kbit/s`, `16 devices`, `mean loss 0.2`: a value of the axis that stands alone."""
+    if title(axis) == "devices":
+        return counted(int(float(str(value))), "device")
+    if isinstance(value, float) and math.isinf(value):
+        return f"an unlimited {title(axis)}"
+    return in_words(value, axis) if unit(axis) or isinstance(value, str) else f"{title(axis)} {quantity(value, axis)}"
+
+
+def fastest_clause(found: Sequence[Place], what: str, metric: str | None = None) -> str:
+    """`cloud only is fastest at all 9 uplink rates (61.4 ms to 20.9 ms a token)`, or at how many of them;
+    `no scheme is seen to beat it at any` where differences from others are not seen everywhere. Means are of `metric`,
+    if one is given, which is then what is compared in place of the latency."""
+    rivals = [place.rows for place in found if place.rows[CURVE].nunique() > 1]
+    each_at = [outcome for rows in rivals for outcome in outcomes(rows, None, metric or LATENCY)]
+    if not each_at:
+        return ""
+    lossless = " lossless" if any(place.lossless for place in found) else ""
+    best = _most_often(each_at)
+    there = [each for each in each_at if best in each.tied]
+    shown = metric if all(best == each.lowest for each in there) else None
+    reached = between(there[0].mean, there[-1].mean, shown) if shown else ""
+    took = f" ({reached})" if reached else ""
+    number = f"{len(each_at)} {what}"
+    if len(there) < len(each_at):
+        others = [each for each in each_at if best not in each.tied]
+        rest = _most_often(others)
+        more = sum(rest in each.tied for each in others)
+        others_at = f"{called(rest)} at {more} others"
+        return f"no{lossless} scheme is seen to beat {called(best)} at {len(there)} of {number}, {others_at}"
+    if all(each.tied == (best,) for each in each_at):
+        of = " of the lossless" if lossless else ""
+        return f"{called(best)} is fastest{of}{all_of(len(each_at), len(each_at), what)}{took}"
+    every = "" if len(each_at) == 1 else f" at any of {len(each_at)}"
+    return f"no{lossless} scheme is seen to beat {called(best)}{every and f'{every} {what}'}{took}"
+
+
+def all_of(some: int, number: int, what: str) -> str:
+    """` at all 9 uplink rates`, ` at 3 of 9 uplink rates`, ` at both uplink rates`; "" of a single one."""
+    if number == 1:
+        return ""
+    return (
+        f" at {some} of {number} {what}"
+        if some < number
+        else f" at {'both' if number == 2 else f'all {number}'} {what}"
+    )
+
+
+def at_the_edge(found: Sequence[Place], cloud: Sequence[str], metric: str = LATENCY) -> str:
+    """`edge drafting takes at least 2.3 times (1.9 to 2.7) as long (K-SQS, 10 Mbit/s)`, against the faster of
+    the schemes `cloud`; or at how many places it is faster, and by how much at most."""
+    gains = [gain for place in found if (gain := best_against(place, cloud, metric)) is not None]
+    if not gains:
+        return ""
+    best = min(gains, key=lambda gain: gain.less.size)
+    where = f"({', '.join(filter(None, (called(best.curve), best.where)))})"
+    faster = sum(gain.less.lower or (gain.less.n == 1 and gain.less.size < 0) for gain in gains)
+    if faster:
+        line = f"edge drafting is faster at {faster} of {len(gains)}" if len(gains) > 1 else "edge drafting is faster"
+        return f"{line}, at most {percent(best.less)} {where}"
+    if not best.less.separable and best.less.n > 1:
+        shown = would_show([best.less]).removesuffix(" seen")
+        return f"edge drafting is nowhere seen to be faster ({shown}; {where[1:]}"
+    return f"edge drafting takes at least {ratio(best.less)} as long {where}"
+
+
+def best_against(place: Place, theirs: Sequence[str], metric: str = LATENCY) -> AtBest | None:
+    """The lowest curve of other kinds against the lowest of the kinds `theirs`, paired by seed; None without both."""
+    there = place.rows["scheme.kind"].isin(theirs)
+    mine, other = (geometric_means(place.rows[mask], CURVE, metric) for mask in (~there, there))
+    if mine.empty or other.empty:
+        return None
+    curve = str(mine.idxmin())
+    less = paired(place.rows, metric, place.rows[CURVE] == curve, place.rows[CURVE] == other.idxmin())
+    return AtBest(place.where, curve, less) if less.n else None
+
+
+def limits_in_words(table: pd.DataFrame) -> str:
+    """`tpot_p95_s <= 100 ms and ttft_s <= 1 s` in the field's words: `100 ms TPOT (p95) and 1 s TTFT`."""
+    words = []
+    for limit in str(table["objective"].iloc[0]).split(" and "):
+        name, _, most = limit.partition(" <= ")
+        stem, _, tail = name.removesuffix("_s").partition("_")
+        known = stem in ("tpot", "ttft") and most
+        words.append(f"{most} {stem.upper()}{tail and f' ({tail})'}" if known else limit)
+    return " and ".join(words)
+
+
+def _devices(rows: pd.DataFrame) -> str:
+    """`352 (seeds 340 to 360)`, `512 or more`: the most that a curve supports, and the range of its seeds, each "
+    "alone."""
+    row = rows.iloc[int(rows["capacity"].argmax())]
+    number = f"{int(row['capacity']):,}{'' if row['bounded'] else ' or more'}"
+    least, most = (int(row[name]) for name in ("capacity_least", "capacity_most"))
+    if int(rows["seed"].nunique()) == 1:
+        return f"{number} (one seed)"
+    return f"{number} (seeds {least:,} to {most:,})"
+
+
+def _most_often(found: Sequence[LowestAt]) -> str:
+    """The curve that most often is the lowest or has no difference seen from it; of equals the one oftener lowest."""
+    tied, first = Counter(name for each in found for name in each.tied), Counter(each.lowest for each in found)
+    return max(tied, key=lambda name: (tied[name], first[name]))
+
+
+def _end_over_start(cells: pd.DataFrame, axis: str, curve: str, start: float, end: float, metric: str) -> Difference:
+    """The metric of a curve at `end` over that at `start`, paired by seed."""
+    rows = cells[cells[CURVE] == curve]
+    one, other = (rows[np.isclose(rows[axis].astype(float), value)].set_index("seed")[metric] for value in (end, start))
+    common = one.index.intersection(other.index)
+    return paired_values(metric, one[common].to_numpy(dtype=float), other[common].to_numpy(dtype=float))

@@ -1,0 +1,152 @@
+"""Each scenario's answer is one breath, whatever its table says: made up here, over the cells of the scenario."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenarios.command.derived_axis import along, axes_of
+from scenarios.command.registry import NAMES, scenario
+from scenarios.command.result_folder import Note
+from scenarios.command.run.run_plan import Changes, plan_of
+from scenarios.findings.findings_file import answered
+from scenarios.findings.sentences.one_breath import CostsAtWorst, FastestOfAll, PaysAtTheEdge, SupportsMost
+from scenarios.findings.wording import MOST_WORDS, called, in_one_breath
+from simulator.cell.dotted_names import flatten
+from simulator.results.columns import BREAKDOWN, CURVE
+from simulator.results.lossy_schemes import marked, with_lossy
+from simulator.results.metrics import METRICS
+from simulator.studies import SIMULATION
+
+SIMULATED = [name for name in NAMES if scenario(name).study == SIMULATION]
+AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
+OTHER_PAIRS = {"languages": {"models.pair": "sotu"}}
+
+
+def made_up(name: str, noise: float, draw: int) -> tuple[pd.DataFrame, str | None]:
+    """The table that a quick run of three seeds would leave, of random numbers: one a setting, with `noise` a seed."""
+    found = scenario(name)
+    plan = plan_of(found, Changes(quick=True, seeds=3, settings=OTHER_PAIRS.get(name, {})))
+    rng = np.random.default_rng(draw)
+    levels: dict[str, dict[str, float]] = {}
+    rows = []
+    for cell in plan.cells:
+        flat = flatten(cell)
+        setting = str({name: value for name, value in flat.items() if name != "seed"})
+        level = levels.setdefault(setting, {metric: float(rng.lognormal()) for metric in (*METRICS, *BREAKDOWN)})
+        row = {metric: mean * math.exp(noise * rng.normal()) for metric, mean in level.items()}
+        rows.append({"cell": cell.id, **flat, **row, "answered": 1.0, "tv_output": 0.0})
+    table = pd.DataFrame(rows)
+    computed = along(plan.cells, [found.axis, *axes_of([found.answer, *found.findings])])
+    table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in plan.cells})
+    curved, axis = Note(name, found.axis, (), found.hidden, dict.fromkeys(computed, ())).curved(table)
+    if found.objective is not None:
+        bounds = {"capacity": 40, "capacity_least": 30, "capacity_most": 50, "bounded": True, "within": 0.1}
+        limits = {"first_limit": "ttft_s", "objective": "tpot_p95_s <= 100 ms and ttft_s <= 1 s"}
+        curved = curved.assign(**bounds, **limits)
+    return marked(curved), axis
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02, 2.0])
+@pytest.mark.parametrize("name", SIMULATED)
+def test_the_answer_of_every_scenario_is_one_breath(name, noise):
+    table, axis = made_up(name, noise, draw=len(name))
+    (found,) = answered((), table, axis, scenario(name).answer)
+    assert found.is_answer and 4 <= len(found.line.split()) <= MOST_WORDS, found.line
+    assert not {"distinguishable", "None"} & {*found.line.replace(",", " ").split()}
+    assert not any(name in found.line.split() for name in ("k_sqs", "c_sqs", "cloud_only", "colocated")), found.line
+
+
+def sweep(latency: dict[str, tuple[float, float]], noise: float = 0.0) -> pd.DataFrame:
+    """Three seeds at 1 kbit/s and 1 Mbit/s; a seed shifts the second curve by `noise`."""
+    return pd.DataFrame(
+        {CURVE: kind, "scheme.kind": kind, AXIS: rate, "seed": seed, METRIC: value * (1 + noise * (seed - 1) * place)}
+        for place, (kind, values) in enumerate(latency.items())
+        for rate, value in zip((1e3, 1e6), values, strict=True)
+        for seed in range(3)
+    )
+
+
+FAST = {"colocated": (0.05, 0.02), "cloud_only": (0.06, 0.04), "k_sqs": (0.4, 0.05), "c_sqs": (0.5, 0.06)}
+
+
+def test_the_fastest_of_all_is_named_where_it_is_and_what_edge_drafting_takes_at_best():
+    asked = FastestOfAll("uplink rates")
+    assert asked.report(sweep(FAST), AXIS) == (
+        "co-located speculation is fastest at both uplink rates (50 ms to 20 ms); edge drafting takes at least 2.5 "
+        "times as long (K-SQS, 1 Mbit/s)"
+    )
+    noisy = asked.report(sweep(FAST, 0.4), AXIS)
+    assert noisy.startswith("no scheme is seen to beat co-located speculation at any of 2 uplink rates")
+    wins = asked.report(sweep({**FAST, "k_sqs": (0.4, 0.01)}), AXIS)
+    assert "edge drafting is faster at 1 of 2, at most 50% lower (the same in every seed) (K-SQS, 1 Mbit/s)" in wins
+    assert wins.startswith("no scheme is seen to beat co-located speculation at 1 of 2 uplink rates, K-SQS at 1 others")
+
+
+def test_a_gap_that_seeds_cannot_tell_is_no_gain_and_no_loss():
+    cells = sweep({"cloud_only": (0.04, 0.04), "k_sqs": (0.041, 0.041)}, 0.2)
+    line = FastestOfAll("uplink rates").report(cells, AXIS)
+    assert (
+        "edge drafting is nowhere seen to be faster (a difference above " in line and "would have been; K-SQS" in line
+    )
+    assert "takes at least" not in line and "fastest" not in line
+
+
+def test_lossy_schemes_are_no_rivals_and_the_answer_says_so():
+    cells = sweep({**FAST, "edge_only": (0.001, 0.001)}).assign(lossy=lambda rows: rows["scheme.kind"] == "edge_only")
+    line = FastestOfAll("uplink rates").report(cells, AXIS)
+    assert line.startswith("co-located speculation is fastest of the lossless at both") and "edge only" not in line
+
+
+def test_what_the_worse_end_costs_is_of_the_fastest_at_the_edge_beside_cloud_only():
+    cells = sweep({"cloud_only": (0.1, 0.1), "k_sqs": (0.2, 0.6), "dense": (0.3, 0.9)})
+    line = CostsAtWorst("rates of {end} against {start}", "rates").report(cells, AXIS)
+    assert line == (
+        "rates of 1 Mbit/s against 1 kbit/s: K-SQS takes 3 times as long a token, cloud only unchanged; cloud only is "
+        "fastest at both rates"
+    )
+    cells.loc[cells["scheme.kind"] == "k_sqs", METRIC] = 0.2 * (1 + 0.9 * (cells["seed"] == 2) * (cells[AXIS] > 1e3))
+    line = CostsAtWorst("rates of {end} against {start}", "rates").report(cells, AXIS)
+    assert "1 kbit/s: no difference seen for K-SQS (a difference above " in line
+
+
+def test_where_edge_drafting_pays_is_a_crossing_or_said_to_be_seen_nowhere():
+    asked = PaysAtTheEdge(("k_sqs", "c_sqs"), "cloud_only", "places")
+    crossing = asked.report(sweep({"cloud_only": (0.1, 0.1), "k_sqs": (0.2, 0.05), "c_sqs": (0.3, 0.09)}), AXIS)
+    assert crossing.startswith("edge drafting is faster than cloud only: from 32 kbit/s on with K-SQS; ")
+    nowhere = asked.report(sweep({"cloud_only": (0.1, 0.1), "k_sqs": (0.2, 0.3)}), AXIS)
+    assert nowhere == "edge drafting is seen faster than cloud only at no rate; cloud only is fastest at both places"
+    everywhere = asked.report(sweep({"cloud_only": (0.1, 0.1), "k_sqs": (0.02, 0.03)}), AXIS)
+    assert "everywhere with K-SQS" in everywhere
+    assert asked.report(sweep(FAST), None) == ""
+
+
+def test_the_scheme_that_supports_most_is_beside_the_best_at_the_edge_and_one_seed_is_said_to_be_one():
+    many = {"cloud_only": (300, 280, 310), "k_sqs": (90, 80, 100)}
+    cells = pd.DataFrame(
+        {CURVE: kind, "scheme.kind": kind, "seed": seed, "capacity": found, "capacity_least": least,
+         "capacity_most": most, "bounded": True, "within": 0.1, "first_limit": "ttft_s",
+         "objective": "tpot_p95_s <= 100 ms and ttft_s <= 1 s"}
+        for kind, (found, least, most) in many.items()
+        for seed in range(2)
+    )  # fmt: skip
+    assert SupportsMost().report(cells, None) == (
+        "cloud only supports most devices within 100 ms TPOT (p95) and 1 s TTFT, up to 300 (seeds 280 to 310); "
+        "the best "
+        "at the edge up to 90 (seeds 80 to 100), K-SQS"
+    )
+    assert "300 (one seed)" in SupportsMost().report(cells[cells["seed"] == 0], None)
+    alike = cells.assign(capacity_most=400)
+    assert SupportsMost().report(alike, None).startswith("no scheme is seen to support more devices within")
+    assert "no scheme supports a device" in SupportsMost().report(cells.assign(capacity=0), None)
+    assert SupportsMost().report(cells.drop(columns="capacity"), None) == ""
+
+
+def test_a_breath_keeps_its_first_clause_and_its_note_and_cuts_no_bracket():
+    long = "; ".join(["one two (a; b) three", *(["word " * 20] * 3)])
+    assert in_one_breath(long) == f"one two (a; b) three; {'word ' * 20}"
+    assert in_one_breath(f"{'word ' * 40}; more", "; note").endswith("; note")
+    assert called("k_sqs k=16 (lossy)") == "K-SQS, K = 16 (lossy)" and called("mine") == "mine"
