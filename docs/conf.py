@@ -35,21 +35,29 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"exclude-members": "model_config, kinds"}
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
-PAGES = [
-    "scenarios", "gallery/README", "schemes", "how_it_works", "metrics", "limits", "own_parts", "examples", "codec",
-    "looking_inside", "validation", "clusters", "api/index",
-]  # fmt: skip
-MORE = {
-    "README": [*(f"/docs/{page}" for page in PAGES), "CONTRIBUTING", "CHANGELOG", "THIRD_PARTY_NOTICES"],
-    "docs/api/index": ["parts", "wire", "scenarios"],
+myst_enable_extensions = ["html_image"]
+GROUPS = {
+    "Start here": ["tutorial", "findings", "scenarios", "gallery/README", "faq"],
+    "How to": ["own_parts", "examples", "looking_inside", "real_system", "clusters"],
+    "Reference": ["commands", "results", "metrics", "schemes", "codec", "api/index"],
+    "Explanation": ["how_it_works", "limits", "validation", "glossary"],
 }
-"""The contents of the two pages that have others below them."""
+"""The pages of docs/ by what a reader comes for, in the order of the side bar."""
+PROJECT = ["CONTRIBUTING", "CHANGELOG", "THIRD_PARTY_NOTICES"]
+DRAWN = sorted(page.stem for page in Path(__file__).parent.glob("gallery/*.md") if page.stem != "README")
+MORE = {
+    "README": {**{group: [f"/docs/{page}" for page in pages] for group, pages in GROUPS.items()}, "Project": PROJECT},
+    "docs/api/index": {"": ["parts", "wire", "scenarios"]},
+    "docs/gallery/README": {"": DRAWN},
+}
+"""The contents of the pages that have others below them, by heading."""
 
 
 def add_contents(app: Any, page: str, source: list[str]) -> None:
-    """A table of contents for the side bar; the file itself reads without one."""
-    if page in MORE:
-        source[0] += "\n```{toctree}\n:hidden:\n\n" + "\n".join(MORE[page]) + "\n```\n"
+    """Tables of contents for the side bar, one a group; the file itself reads without them."""
+    for caption, pages in MORE.get(page, {}).items():
+        head = f":caption: {caption}\n" if caption else ""
+        source[0] += f"\n```{{toctree}}\n:hidden:\n{head}\n" + "\n".join(pages) + "\n```\n"
 
 
 def write_docstring(app: Any, what: str, name: str, thing: object, options: Any, lines: list[str]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from os.path import realpath
 from pathlib import Path
-from typing import Any, ClassVar, Self, Unpack
+from typing import Any, ClassVar, Literal, Self, Unpack
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic._internal._model_construction import ModelMetaclass
@@ -49,6 +49,10 @@ class Part(BaseModel, metaclass=_Short):
                     details = {"path": str(name) or "''", "got": value, "hint": meant(str(name), known)}
                     raise PydanticCustomError("no_such_field", "no such field{hint}", details)
         return fields
+
+    def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """The part as nested mappings of plain values: its dump, and what it carries for a reader alone."""
+        return self.model_dump(mode=mode)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What differs from the defaults."""
@@ -179,11 +183,12 @@ def _rules_of(base: type) -> Mapping[str, Rule]:
 
 
 def meant(typed: str, known: Iterable[str]) -> str:
-    """`; did you mean NAME?` with what was probably meant by `typed`, "" where nothing known is like it."""
+    """`; did you mean A, B or C?` with the nearest three that may be meant by `typed`, "" where nothing known is like
+    it."""
     names = list(known)
     longer = sorted(name for name in names if typed and name.startswith(typed))
-    near = [*longer, *(name for name in difflib.get_close_matches(typed, names, n=2) if name not in longer)][:2]
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    near = [*longer, *(name for name in difflib.get_close_matches(typed, names, n=3) if name not in longer)][:3]
+    return f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?" if near else ""
 
 
 def kinds_of_file(file: Path) -> list[str]:

@@ -2,7 +2,8 @@
 
 Each figure is a function draw(summary, axis, page) -> Figure, registered below by its name.
 `summary` is the table of `summary.csv` with a `curve` column that names each curve; `axis` is the swept column, None
-where nothing was swept; `page` is what it is drawn for. matplotlib is imported when a figure is drawn, not before.
+where nothing was swept; `page` is what it is drawn for. Those of FROM_CELLS are also given the table of cells, which
+has the numbers of each seed. matplotlib is imported when a figure is drawn, not before.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ FIGURES: dict[str, str] = {
     "tails": "median and 99th percentile of the latency per token",
     "pairs": "latency per token along the swept axis, a panel a model pair",
     "capacity": "devices that a cell bears, a curve a scheme",
-    "breakdown": "where the time goes, at three values of the swept axis",
+    "breakdown": "where the time goes, at up to four values of the swept axis",
     "bits": "payload bits per token, or per draft where the axis moves the length of a round",
     "resampling": "resampling rate beside its bound",
     "heatmap": "latency of every setting of a full factorial",
@@ -44,7 +45,7 @@ FIGURES: dict[str, str] = {
     "rates": "bits of a draft over the rejections that compression adds, a curve a family, above a lower bound",
     "convergence": "the conformal threshold's mean dropped mass along a text, beside its bounds",
     "sparsifying_time": "time to choose the kept tokens against the vocabulary, in softmaxes",
-    "break_even": "accepted drafts against the length of a round, who wins, and the cloud's time over its load",
+    "break_even": "who is faster by round trip and verifier pass, a map a pair, and the cloud's time over its load",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "ahead": "time per token of rounds drafted ahead beside its closed form, and in a shared cell",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
@@ -53,7 +54,7 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
 _WITH = {
-    "tails": "latency", "pairs": "latency", "both_ways": "rivals", "best_setting": "heatmap", "validation": "breakdown",
+    "pairs": "latency", "both_ways": "rivals", "best_setting": "heatmap", "validation": "breakdown",
     "pareto": "tradeoff", "rates": "tradeoff",
 }  # fmt: skip
 """Figures that are in the module of another, with which they share what they read."""
@@ -66,6 +67,8 @@ OF_ONE = (
     "validation", "recommendation",
 )  # fmt: skip
 """Figures whose table is that of one run: several result directories have none in common."""
+FROM_CELLS = ("latency", "rivals", "break_even", "trees", "heatmap", "best_setting", "tradeoff")
+"""Figures that compare seed by seed: draw(summary, axis, page, cells), cells with curves, None where there are none."""
 FORMATS = ("svg", "png", "pdf")
 
 
@@ -82,22 +85,26 @@ def check(names: Iterable[str]) -> None:
             raise ConfigError(f"figure = {name!r}: must be one of {', '.join(FIGURES)}")
 
 
-def draw(name: str, summary: pd.DataFrame, axis: str | None, page: Page | None = None) -> Figure | None:
-    """Figure `name` of a summary table; None where the table has nothing to show in it. Without a page: a screen's."""
+def draw(
+    name: str, summary: pd.DataFrame, axis: str | None, page: Page | None = None, cells: pd.DataFrame | None = None
+) -> Figure | None:
+    """Figure `name` of a summary table; None where the table has nothing to show in it. Without a page: a screen's.
+    `cells`: the table of cells with curves, for figures that compare seed by seed."""
     from plots.page import Page
     from plots.style import styled
     from simulator.results.csv_file import with_texts
 
     page = page or Page()
+    more = () if name in _OWN or name not in FROM_CELLS else (None if cells is None else with_texts(cells, _plain),)
     with styled(page):
-        return _drawing(name)(with_texts(summary, _plain), axis, page)
+        return _drawing(name)(with_texts(summary, _plain), axis, page, *more)
 
 
-def _drawing(name: str) -> Draw:
+def _drawing(name: str) -> Callable[..., Figure | None]:
     if name in _OWN:
         return _OWN[name]
     module = importlib.import_module(f"plots.{_WITH.get(name, name)}_figure")
-    drawing: Draw = getattr(module, f"draw_{name}" if name in _WITH else "draw")
+    drawing: Callable[..., Figure | None] = getattr(module, f"draw_{name}" if name in _WITH else "draw")
     return drawing
 
 
@@ -114,10 +121,3 @@ def save(
     from plots.style import write
 
     return write(figure, folder, name, formats, page or Page())
-
-
-def save_small(figure: Figure, path: Path) -> None:
-    """Writes one svg whose text is text, a fifth as large; fonts are then the reader's."""
-    from plots.style import write_small
-
-    write_small(figure, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,9 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plots.axes import place, scale, spans_far, swept, x_label
-from plots.caption import UNANSWERED, Better, caption, coinciding, marks, unanswered
+from plots.caption import UNANSWERED, Better, caption, coinciding, marks, sentence, unanswered
 from plots.layout import Wording, finish
-from plots.lines_or_bars import Hollow, Series, bar_figure, curve_handles, hollow_mark, lines, reaches, ring_mark
+from plots.lines_or_bars import Hollow, Series, bar_figure, curve_handles, hollow_mark, lines, reaches, unbounded_mark
+from plots.over_cloud import LABEL, OverCloud
 from plots.page import Page
 from plots.style import GREY, Look, curves, looks
 from simulator.results.columns import CI_SUFFIX, CURVE, FIXED, SETTING, chosen_name
@@ -41,9 +43,11 @@ class Along:
     clock: bool = True
     hollow: Hollow = unanswered
     open_label: str = UNANSWERED  # what hollow points say
-    ringed: Hollow | None = None
-    ring_label: str = ""  # what points with a ring say
+    beyond: Hollow | None = None
+    beyond_label: str = ""  # what points with an arrow say
+    from_zero: bool = False  # whether the axis is linear from 0 on, however far values span
     below: str = ""  # in place of the axis's own name
+    over: OverCloud | None = None  # panels below: ratios to cloud-only decoding
 
     @property
     def columns(self) -> list[str]:
@@ -64,6 +68,8 @@ class _Shown:
         apart = given[SETTING] == FIXED if SETTING in given else pd.Series(False, index=given.index)
         best = given[~apart] if not apart.all() else given
         fixed = given[apart] if not apart.all() else given.iloc[:0]
+        if fixed[CURVE].nunique() > MOST_FIXED:
+            fixed = fixed.iloc[:0]
         named = [chosen_name(str(curve), best[CURVE].unique()) for curve in fixed[CURVE]]
         return cls(best, fixed.assign(**{CURVE: named}), looks(best) if len(best) else {})
 
@@ -82,7 +88,7 @@ def _with_a_course(facets: Facets, best: pd.DataFrame, axis: str) -> tuple[Facet
         return facets, []
     kept = [facet for facet, number in zip(facets, values, strict=True) if number > 1]
     rest = [fields for (fields, _), number in zip(facets, values, strict=True) if number < 2]
-    return kept, [_panel_title(fields, Page()) for fields in rest]
+    return kept, [panel_title(fields, Page()) for fields in rest]
 
 
 def along(summary: pd.DataFrame, axis: str | None, what: Along, page: Page) -> Figure | None:
@@ -99,59 +105,87 @@ def along(summary: pd.DataFrame, axis: str | None, what: Along, page: Page) -> F
     names = list(dict.fromkeys(shown.best[CURVE].astype(str)))
     facets, points = _with_a_course(panels(names), shown.best, axis)
     shown.share_looks(facets)
-    groups = split({name: max(_means(shown, [name], what.columns)) for name in names})
-    figure, axes = _grid(page, len(facets), len(groups))
+    groups = [names] if what.from_zero else split({name: max(_means(shown, [name], what.columns)) for name in names})
+    figure, axes = _grid(page, len(facets), len(groups), what.over)
     for row, group in enumerate(groups):
-        logarithmic = spans_far(_means(shown, group, what.columns))
+        logarithmic = spans_far(_means(shown, group, what.columns)) and not what.from_zero
         for ax, (_, members) in zip(axes[row], facets, strict=True):
             _panel(ax, shown, [name for name in members if name in group], axis, what, logarithmic)
-            reach = reaches(shown.best[shown.best[CURVE].isin(group)], what.columns, logarithmic)
+            rows = shown.best[shown.best[CURVE].isin(group)]
+            reach = reaches(rows, what.columns, logarithmic)
+            reach += [float(rows[one.high].max()) for one in what.series if one.high]
             scale(ax.yaxis, what.metric, _means(shown, group, what.columns), reach, logarithmic)
-    for column, (fields, _) in enumerate(facets):
-        axes[0][column].set_title(_panel_title(fields, page) if fields else "", loc="left")
-        wide = float(figure.get_size_inches()[0]) * (0.85 if page.narrow or len(facets) > 1 else 0.65)
-        swept(axes[0][column], axis, shown.best[axis].tolist(), wide / page.across(3, len(facets)))
+    for column, (fields, members) in enumerate(facets):
+        if what.over is not None:
+            near, *strip = (row[column] for row in axes[len(groups) :])
+            what.over.draw(near, strip[0] if strip else None, list(members), axis, shown.look)
+        title = textwrap.fill(panel_title(fields, page), 30) if fields else ""
+        axes[0][column].set_title(title, loc="left", fontsize="small" if len(facets) > 2 else "medium")
+    wide = float(figure.get_size_inches()[0]) * (0.85 if page.narrow or len(facets) > 1 else 0.65)
+    _swept(axes, shown.best, [list(members) for _, members in facets], axis, wide / page.across(3, len(facets)))
     handles, labels = _legend(shown, facets, axis, what, page)
     notes = [*what.notes, *([OWN_SCALE] if len(groups) > 1 else []), *marks(shown.best, what.metric)]
+    notes += what.over.notes() if what.over is not None else []
     if len(shown.fixed):
         notes.append(
             f"Lines with marks: each scheme's chosen setting at each {page.axis(axis)}; dotted: one setting for all."
         )
     if points:
         notes.append(f"Not drawn, at one {page.axis(axis)} alone: {'; '.join(points)}.")
-    for _, members in facets:
-        together = shown.best[shown.best[CURVE].isin(list(members))]
-        notes += coinciding(together, axis, what.columns[0], page)
+    for fields, members in facets:
+        together = shown.best[shown.best[CURVE].isin(list(members))].replace({CURVE: members})
+        said = coinciding(together, axis, what.columns[0], page)
+        said += [above] if what.over is not None and (above := what.over.above(members, page)) else []
+        notes += [sentence(f"{panel_title(fields, page) + ': ' if fields else ''}{each}.") for each in said]
     intervals = any(column + CI_SUFFIX in shown.best.columns for column in what.columns)
     text = caption(shown.best, page, what.better, notes, clock=what.clock, intervals=intervals)
-    wording = Wording(what.title, text, what.below or x_label(page, axis), page.metric(what.columns[0], what.label))
+    label = page.metric(what.columns[0], what.label)
+    if what.over is not None:
+        for column in range(0, len(facets), page.across(3, len(facets))):
+            axes[len(groups) - 1][column].set_ylabel(label, fontsize="small")
+            axes[len(groups)][column].set_ylabel(LABEL, fontsize="small")
+    wording = Wording(what.title, text, what.below or x_label(page, axis), "" if what.over is not None else label)
     finish(figure, page, wording, handles, labels)
     return figure
 
 
-def _grid(page: Page, facets: int, groups: int) -> tuple[Figure, list[list[Axes]]]:
-    """Axes by group and facet; facets in rows of three, or of one on a narrow page, the groups of each below each
-    other."""
+def _grid(page: Page, facets: int, groups: int, over: OverCloud | None) -> tuple[Figure, list[list[Axes]]]:
+    """Axes by row and facet; facets in rows of three, or of one on a narrow page, below each other the groups of each,
+    then its panels over cloud-only decoding."""
     across = page.across(3, facets)
     down = -(-facets // across)
     height = (2.1 if page.narrow else 3.6) if facets == 1 else (1.4 if page.narrow else 2.3)
-    figure = page.figure(7.2 if facets == 1 else 1.2 + 2.9 * across, down * height * (1.35 if groups > 1 else 1.0))
-    ratios = [1.0, 1.9] if groups > 1 else [1.0]
-    grid = figure.subplots(down * groups, across, squeeze=False, sharex=True, height_ratios=ratios * down)
-    axes = [[grid[at // across * groups + row][at % across] for at in range(facets)] for row in range(groups)]
+    heights = [1.35 * height / 2.9, 1.35 * height * 1.9 / 2.9] if groups > 1 else [height]
+    if over is not None:
+        heights = [0.8 * each for each in heights] + [0.9 * height, *([0.3 * height] if over.strip else [])]
+    rows = len(heights)
+    figure = page.figure(7.2 if facets == 1 else 1.2 + 2.9 * across, down * sum(heights))
+    grid = figure.subplots(down * rows, across, squeeze=False, height_ratios=heights * down)
+    axes = [[grid[at // across * rows + row][at % across] for at in range(facets)] for row in range(rows)]
     for unused in range(facets, down * across):
-        for row in range(groups):
-            grid[(down - 1) * groups + row][unused % across].set_axis_off()
-        axes[-1][unused - across].xaxis.set_tick_params(labelbottom=True)
+        for row in range(rows):
+            grid[(down - 1) * rows + row][unused % across].set_axis_off()
     for inner in (facet for facet in range(facets) if facet % across):
         for panels_in_row in axes:
             panels_in_row[inner].tick_params(labelleft=False)
     return figure, axes
 
 
+def _swept(axes: Sequence[Sequence[Axes]], best: pd.DataFrame, facets: Sequence[Sequence[str]], axis: str,
+           width_in: float) -> None:  # fmt: skip
+    """The horizontal axis of every panel, at the values that its own curves have, labelled at the foot of each facet
+    that has none below it with the same values."""
+    values = [sorted(best.loc[best[CURVE].isin(names), axis].unique()) for names in facets]
+    across = sum(ax.get_subplotspec().rowspan.start == 0 for ax in axes[0])  # type: ignore[union-attr]
+    for place_, given in enumerate(values):
+        for row in axes:
+            swept(row[place_], axis, given, width_in)
+            row[place_].tick_params(labelbottom=row is axes[-1] and given not in values[place_ + across :: across])
+
+
 def _panel(ax: Axes, shown: _Shown, names: Sequence[str], axis: str, what: Along, logarithmic: bool) -> None:
     lines(ax, shown.best[shown.best[CURVE].isin(names)], axis, what.series, shown.look, logarithmic, what.hollow,
-          what.ringed)  # fmt: skip
+          what.beyond)  # fmt: skip
     for curve, rows in curves(shown.fixed[shown.fixed[CURVE].isin(names)]):
         ordered = rows.sort_values(axis)
         ax.plot(place(ordered[axis]), ordered[what.columns[0]], color=shown.look[curve].colour, linestyle=_DOTTED,
@@ -163,7 +197,7 @@ def _means(shown: _Shown, group: Sequence[str], columns: Sequence[str]) -> list[
     return [float(value) for part in (best[[*columns]], fixed[[columns[0]]]) for value in part.to_numpy().ravel()]
 
 
-def _panel_title(fields: Mapping[str, str], page: Page) -> str:
+def panel_title(fields: Mapping[str, str], page: Page) -> str:
     texts = [
         page.curve(value) if name == SCHEME else page.setting(name, value) for name, value in fields.items() if value
     ]
@@ -173,27 +207,44 @@ def _panel_title(fields: Mapping[str, str], page: Page) -> str:
 def _legend(shown: _Shown, facets: Facets, axis: str, what: Along, page: Page) -> tuple[list[Artist], list[str]]:
     look = {rest: shown.look[name] for _, members in facets for name, rest in members.items()}
     handles, labels = curve_handles(look, list(look), page)
-    extra = [*what.key]
+    extra = [*what.key, *(what.over.handles() if what.over is not None else [])]
     if len(shown.fixed):
         dotted = Line2D([], [], color=GREY, linestyle=_DOTTED, linewidth=1.0)
         extra.append((dotted, "one setting for all"))
     if what.hollow(shown.best).any():
         extra.append((hollow_mark(), what.open_label))
-    if what.ringed is not None and what.ringed(shown.best).any():
-        extra.append((ring_mark(), what.ring_label))
+    if what.beyond is not None and what.beyond(shown.best).any():
+        extra.append((unbounded_mark(), what.beyond_label))
     return [*handles, *(handle for handle, _ in extra)], [*labels, *(label for _, label in extra)]
 
 
 MOST: Final = 7  # curves in one panel
+MOST_FIXED: Final = 3  # curves of one setting for all: more are a second figure on top of the first
+MOST_SCHEMES: Final = 10  # where nothing but the scheme would make panels: schemes are read beside each other
 SQUEEZED: Final = 20.0  # curves that end so many times above all others would squeeze them
 SCHEME: Final = "scheme"
+
+
+def in_panels(
+    summary: pd.DataFrame, look: dict[str, Look], most: int = 12
+) -> list[tuple[dict[str, str], pd.DataFrame, dict[str, Look]]]:
+    """The table as it is, or in `panels` of more than `most` curves: what makes each, its rows and looks by the names
+    that are left."""
+    names = list(dict.fromkeys(summary[CURVE].astype(str)))
+    if len(names) <= most:
+        return [({}, summary, look)]
+    return [
+        (fields, summary[summary[CURVE].isin(members)].replace({CURVE: members}),
+         {rest: look[name] for name, rest in members.items()})
+        for fields, members in panels(names)
+    ]  # fmt: skip
 
 
 def panels(names: Sequence[str]) -> list[tuple[dict[str, str], dict[str, str]]]:
     """Panels in order of appearance: {field: value} that makes it, and {curve: its name without those fields}.
 
     One panel of up to MOST curves; of more, a panel a value of the field that is common to most of them and has the
-    fewest values, and so on; in the end a panel a scheme.
+    fewest values, and so on; in the end, of more than MOST_SCHEMES, a panel a scheme.
     """
     parsed = {name: words_of(name) for name in names}
     fields: list[str] = []
@@ -204,7 +255,8 @@ def panels(names: Sequence[str]) -> list[tuple[dict[str, str], dict[str, str]]]:
                 name
             )
         further = _next(parsed, fields)
-        if max(map(len, made.values()), default=0) <= MOST or further is None:
+        most = MOST if further != SCHEME else MOST_SCHEMES
+        if max(map(len, made.values()), default=0) <= most or further is None:
             break
         fields.append(further)
     return [(dict(zip(fields, values, strict=True)), {name: _rest(*parsed[name], fields) for name in members})

@@ -85,7 +85,7 @@ def scale(
         low = max(shown.min() / BEYOND, min(shown.min(), reach.min()))
         margin = 1.15 * (high / low) ** 0.03
         setter(low / margin, high * margin)
-        axis.set_major_locator(FixedLocator(_log_ticks(low / margin, high * margin, most)))
+        axis.set_major_locator(FixedLocator(log_ticks(low / margin, high * margin, most)))
         axis.set_minor_locator(NullLocator())
     else:
         setter(0, 1.08 * high or 1.0)
@@ -93,7 +93,7 @@ def scale(
     axis.set_major_formatter(ticks(name))
 
 
-def _log_ticks(low: float, high: float, most: int) -> list[float]:
+def log_ticks(low: float, high: float, most: int) -> list[float]:
     """The finest of the usual sequences that has at most so many between both ends."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps, stride in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
@@ -148,7 +148,7 @@ def _short(value: float, name: str) -> str:
 def _readable(at_in: Floats, texts: Sequence[str], values: Sequence[float]) -> list[bool]:
     """Which labels are written, so that none touches another: the ends first, then the round values."""
     size = FontProperties(size=rcParams["xtick.labelsize"]).get_size_in_points() / 72
-    halves = [0.5 * size * (0.62 * len(text) + 0.7) for text in texts]
+    halves = [0.5 * size * (0.62 * len(text) + 1.2) for text in texts]
     shown = [False] * len(texts)
     for i in sorted(range(len(texts)), key=lambda i: (0 < i < len(texts) - 1, _roundness(values[i]), i)):
         if not any(shown[j] and abs(at_in[i] - at_in[j]) < halves[i] + halves[j] for j in range(len(texts))):

@@ -6,18 +6,33 @@ bits in longer rounds, of which more drafts are rejected, so that steps of the l
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.along_axis import Along, along
+from plots.along_axis import Along, along, in_panels, panel_title
+from plots.axes import scale, spans_far
 from plots.caption import caption, marks
-from plots.layout import Wording
-from plots.lines_or_bars import Series, bar_figure, changes, ends, halves
+from plots.layout import Wording, finish, grid
+from plots.lines_or_bars import (
+    CHOSE,
+    Series,
+    bar_figure,
+    changes,
+    distinct,
+    ends,
+    halves,
+    no_factor,
+    reaches,
+    room_for,
+    whiskers,
+)
 from plots.page import Page
-from plots.style import curves
+from plots.style import Look, curves, looks
 from simulator.results.units import quantity
 
 PER_TOKEN: Final = ("payload_bits_per_token", "payload bits per output token", "Payload bits per token")
@@ -36,14 +51,48 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     moved = {LENGTH, PER_DRAFT[0]} <= {*sent.columns} and changes(sent, axis, LENGTH)
     metric, label, said = PER_DRAFT if moved else PER_TOKEN
     notes = [MOVED] if moved else []
-    if axis is not None and changes(sent, axis, metric):
+    chose = axis is not None and changes(sent, axis, metric) and no_factor(sent, axis)
+    if axis is not None and changes(sent, axis, metric) and not chose:
         what = Along(f"{said} against {page.axis(axis)}", metric, label, [Series(metric, "")], notes=notes)
         return along(sent, axis, what, page)
-    title = said + (f" (the same at every {page.axis(axis)})" if axis else "")
+    facets = in_panels(sent, looks(sent))
+    title = said + ("" if axis is None else f" ({page.axis(axis)} is no factor)")
+    notes += [CHOSE.format(page.axis(str(axis)))] if chose else []
     text = caption(sent, page, "lower", [*notes, *marks(sent, metric)], clock=False)
     wording = Wording(title, text, page.metric(metric, label))
+    if chose or len(facets) > 1:
+        return _dots(facets, axis if chose else None, metric, wording, page)
     figure, ax, logarithmic = bar_figure(sent, metric, [Series(metric, "")], page, wording, DOTS_FROM)
     _values(ax, sent, metric, logarithmic)
+    return figure
+
+
+def _dots(
+    facets: Sequence[tuple[Mapping[str, str], pd.DataFrame, dict[str, Look]]], axis: str | None, metric: str,
+    wording: Wording, page: Page,
+) -> Figure:  # fmt: skip
+    """A row a curve with its mean and interval, several where it chose several settings along the axis; a panel a
+    facet, all on one scale."""
+    width_in, row_in = max((room_for(rows, page, 2) for _, rows, _ in facets), key=lambda size: size[1])
+    figure, axes, _ = grid(page, len(facets), 3, (0.5, width_in if len(facets) == 1 else 3.6), row_in, "x")
+    given = pd.concat([rows for _, rows, _ in facets])
+    means = given[metric].tolist()
+    logarithmic = spans_far(means)
+    for ax, (fields, rows, look) in zip(axes, facets, strict=True):
+        shown = curves(rows)
+        for y, (name, part) in enumerate(shown):
+            kept = distinct(part, axis, [metric])
+            mean = kept[metric].to_numpy(dtype=float)
+            ax.errorbar(
+                mean, y + 0.5 * (np.arange(1, len(kept) + 1) / (len(kept) + 1) - 0.5),
+                xerr=whiskers(mean, halves(kept, metric), logarithmic), color=look[name].colour, linestyle="",
+                marker=look[name].marker, markerfacecolor=look[name].face, elinewidth=1.1, label=name,
+            )  # fmt: skip
+        ax.set_yticks(range(len(shown)), [page.curve(name) + look[name].mark for name, _ in shown])
+        ax.set_ylim(len(shown) - 0.5, -0.5)
+        ax.set_title(panel_title(fields, page) if fields else "", loc="left", fontsize="small")
+    scale(axes[0].xaxis, metric, means, reaches(given, [metric], logarithmic), logarithmic)
+    finish(figure, page, wording)
     return figure
 
 

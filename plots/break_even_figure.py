@@ -1,133 +1,165 @@
-"""Who wins where: accepted drafts against the length of a round, and the cloud's time a token over its load.
+"""When speculation at the edge beats the cloud alone: a map a pair, and the cloud's time a token over its load.
 
-On the map a round costs x target passes beyond one (across) and yields A accepted drafts (up): above the diagonal
-speculation is faster than the cloud alone. A dot is one scheme with one pair, target, rate and round-trip time; its
-marker tells who is measured to be the faster, that scheme or cloud-only decoding.
+A cell of a map is a round-trip time (across) and a verifier pass with an uplink rate (down): the time per token of the
+fastest scheme that drafts at the edge, over that of cloud-only decoding. It is framed where that is faster by more than
+the seeds leave open.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from plots.axes import spans_far, swept, tick_at, ticks, x_label
+from plots.axes import scale, spans_far, swept, x_label
 from plots.caption import caption
+from plots.colour_cells import Scale, Written, cells, sides
 from plots.layout import Wording, finish, grid
+from plots.lines_or_bars import halves, reaches, whiskers
 from plots.page import Page
-from plots.style import DASHES, SCHEMES, Look, looks
+from plots.style import DASHES, GREY, SCHEMES, Look, chosen, looks
 from simulator.results import break_even_plane as plane
 from simulator.results.columns import CURVE
+from simulator.results.intervals import paired_values
+from simulator.results.units import quantity
 
-_TICKS: Final = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 RATE: Final = "uplink.rate.bps"
-_LEAST: Final = 0.02  # A smaller x or A stands here
-NOTES: Final = (
-    "A dot: one scheme with a pair, target, rate and round-trip time; its marker: who is measured to be faster, that "
-    "scheme or cloud only. A line: a pair's fastest scheme, from the nearest cloud to the farthest."
-)
+CLOCK: Final = "clock"
+KIND: Final = "scheme.kind"
+FRAMED: Final = "Framed: faster than cloud only in all that the seeds leave open; ?: they leave open which is faster."
+NOTE: Final = "A number: time per token of the fastest scheme that drafts at the edge, named below it, over cloud only."
 
 
-def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """The map, and beside it the load where the table has some; None where nothing can be held against cloud-only."""
-    alone, shared = plane.map_and_load(summary)
-    dots = plane.plane(alone)
+@dataclass(frozen=True)
+class _Best:
+    """The fastest scheme of a place: its kind, its time over cloud-only decoding, and whether the seeds tell which of
+    the two is faster."""
+
+    kind: str
+    ratio: float
+    apart: bool | None  # None of one seed
+
+
+def draw(summary: pd.DataFrame, axis: str | None, page: Page, seeds: pd.DataFrame | None = None) -> Figure | None:
+    """The maps, and beside them the load where the table has some; None where nothing can be held against cloud-only.
+    `seeds`: the table of cells."""
+    shared = plane.map_and_load(chosen(summary))[1]
+    dots = _dots(summary if seeds is None else chosen(seeds))
     if dots.empty:
         return None
-    winners = dots["scheme.kind"].astype(str).where(dots[plane.TIME] < dots[plane.TARGET], plane.OPPONENT)
-    dots = dots.assign(clock=plane.clocks(dots), wins=winners)
-    panels = 2 if plane.plane(shared).shape[0] else 1
-    figure, axes, width_in = grid(page, panels, 2, (0.6, 5.6), 3.6 if page.narrow else 4.6)
-    look = {kind: _look(kind, summary) for kind in dict.fromkeys([plane.OPPONENT, *summary["scheme.kind"].astype(str)])}
-    shown = _map(axes[0], dots, look, page)
-    if panels == 2:
-        _load(axes[1], shared, look, page, width_in)
-        shown += [kind for kind in dict.fromkeys(shared["scheme.kind"].astype(str)) if kind not in shown]
-    handles = [Line2D([], [], color=look[kind].colour, marker=look[kind].marker, linestyle="") for kind in shown]
-    wording = Wording("When does it pay?", caption(summary, page, "", [NOTES], intervals=False))
-    finish(figure, page, wording, handles, [page.word(kind) for kind in shown])
+    maps = [(str(pair), rows) for pair, rows in dots.groupby(plane.PAIR, sort=False)]
+    loaded = bool(plane.plane(shared).shape[0])
+    most = max(rows.groupby([CLOCK, RATE]).ngroups for _, rows in maps)
+    figure, axes, width_in = grid(page, len(maps) + loaded, 3, (1.2, 3.6), 0.8 + 0.42 * max(3, most))
+    best = [_bests(rows) for _, rows in maps]
+    colours = Scale.of([each.ratio for found in best for line in found for each in line if each is not None])
+    for ax, (pair, rows), found in zip(axes, maps, best, strict=False):
+        _map(ax, rows, found, colours, page)
+        title = page.word(pair.replace("synthetic distance=", "synthetic, TV "))
+        ax.set_title(title, fontsize="small", loc="left")
+    handles: list[Artist] = []
+    labels: list[str] = []
+    if loaded:
+        handles, labels = _load(axes[-1], shared, page, width_in)
+    text = caption(summary, page, "", [NOTE, *([FRAMED] if seeds is not None else [])], intervals=loaded)
+    finish(figure, page, Wording("When is drafting at the edge faster than cloud only?", text), handles, labels)
     return figure
 
 
-def _map(ax: Axes, dots: pd.DataFrame, look: dict[str, Look], page: Page) -> list[str]:
-    """Draws the map; the winners, in the order of the legend."""
-    x, accepted = (np.maximum(dots[name].to_numpy(dtype=float), _LEAST) for name in (plane.X, plane.ACCEPTED))
-    low, high = 0.8 * min(x.min(), accepted.min()), 1.25 * max(x.max(), accepted.max())
-    ax.plot([low, high], [low, high], color="black", linewidth=1.0, zorder=1)
-    ax.fill_between([low, high], [low, high], high, color="#000000", alpha=0.05, linewidth=0, zorder=0)
-    _lines(ax, dots, page)
-    winners = [kind for kind in look if (dots["wins"] == kind).any()]
-    for kind in winners:
-        there = (dots["wins"] == kind).to_numpy()
-        lost = kind == plane.OPPONENT
-        ax.plot(
-            x[there], accepted[there], linestyle="", marker=look[kind].marker, color=look[kind].colour, label=kind,
-            markerfacecolor="white" if lost else look[kind].colour, markersize=3.6 if lost else 5.0, zorder=3 - lost,
-            markeredgewidth=0.7,
+def _dots(table: pd.DataFrame) -> pd.DataFrame:
+    """The plane of the map's rows, with the latency model of the cloud."""
+    found = plane.plane(plane.map_and_load(table)[0])
+    if found.empty:
+        return found
+    found[CLOCK], found[RATE] = plane.clocks(found), _rates(found)
+    return found
+
+
+def _rates(rows: pd.DataFrame) -> pd.Series[float]:
+    """Uplink rates, infinite where none is told."""
+    told = rows[RATE] if RATE in rows.columns else pd.Series(np.nan, index=rows.index)
+    return told.astype(float).fillna(np.inf)
+
+
+def _lines(rows: pd.DataFrame) -> list[tuple[str, float]]:
+    """A map's rows, the slowest pass first: latency model and rate."""
+    means = rows.groupby([CLOCK, RATE], sort=False)[plane.TARGET].mean().reset_index()
+    return [
+        (str(row[CLOCK]), float(row[RATE]))
+        for _, row in means.sort_values([plane.TARGET, RATE], ascending=False).iterrows()
+    ]
+
+
+def _bests(rows: pd.DataFrame) -> list[list[_Best | None]]:
+    """Of each row of the map, by round-trip time."""
+    trips = sorted(rows[plane.RTT].dropna().unique())
+    found: list[list[_Best | None]] = []
+    for clock, rate in _lines(rows):
+        line = rows[(rows[CLOCK] == clock) & (rows[RATE] == rate)]
+        found.append([_best(line[line[plane.RTT] == trip]) for trip in trips])
+    return found
+
+
+def _best(here: pd.DataFrame) -> _Best | None:
+    if here.empty:
+        return None
+    kind = str(here.groupby(KIND)[plane.TIME].mean().idxmin())
+    mine = here[here[KIND] == kind]
+    pair = (mine[name].to_numpy(dtype=float) for name in (plane.TIME, plane.TARGET))
+    less = paired_values(plane.TIME, *pair)
+    return _Best(kind, 1 + less.size, less.separable if less.n > 1 else None)
+
+
+def _map(ax: Axes, rows: pd.DataFrame, found: Sequence[Sequence[_Best | None]], colours: Scale, page: Page) -> None:
+    trips = sorted(rows[plane.RTT].dropna().unique())
+    lines = _lines(rows)
+    values = np.array([[np.nan if each is None else each.ratio for each in line] for line in found])
+    faster = [(row, column) for row, line in enumerate(found) for column, each in enumerate(line)
+              if each is not None and each.ratio < 1 and each.apart]  # fmt: skip
+    texts = [["" if each is None else _text(each, page) for each in line] for line in found]
+    cells(ax, values, Written(texts, framed=faster, size=0.68), colours)
+    targets = rows.groupby(CLOCK)[plane.TARGET].mean()
+    beside = [quantity(float(targets[clock]), plane.TARGET, 2) + ("" if np.isinf(rate) else f", {quantity(rate, RATE)}")
+              for clock, rate in lines]  # fmt: skip
+    sides(ax, beside, [quantity(float(trip), plane.RTT) for trip in trips])
+    ax.set_xlabel("round trip", fontsize="small")
+    ax.set_ylabel("verifier pass, uplink", fontsize="small")
+
+
+def _text(each: _Best, page: Page) -> str:
+    name = page.word(each.kind).partition(",")[0].partition(" (")[0]
+    return f"{each.ratio:.2f}{' ?' if each.apart is False else ''}\n{name}"
+
+
+def _load(ax: Axes, shared: pd.DataFrame, page: Page, width_in: float) -> tuple[list[Artist], list[str]]:
+    """The cloud's seconds a token over devices with their intervals: a marker a scheme, dashes a latency model; and
+    their legend."""
+    named = shared.assign(**{CLOCK: plane.clocks(shared)})
+    models, kinds = (list(dict.fromkeys(named[name].astype(str))) for name in (CLOCK, KIND))
+    look = {kind: _look(kind, shared) for kind in kinds}
+    logarithmic = spans_far(named[plane.CLOUD_TIME].tolist())
+    for (clock, kind), part in named.groupby([CLOCK, KIND], sort=False):
+        least = part.loc[part.groupby(plane.DEVICES)[plane.CLOUD_TIME].idxmin()].sort_values(plane.DEVICES)
+        mean = least[plane.CLOUD_TIME].to_numpy(dtype=float)
+        ax.errorbar(
+            least[plane.DEVICES], mean, yerr=whiskers(mean, halves(least, plane.CLOUD_TIME), logarithmic),
+            color=look[str(kind)].colour, marker=look[str(kind)].marker, elinewidth=1.0,
+            linestyle=DASHES[models.index(str(clock)) % 4], label=f"{kind} {clock}",
         )  # fmt: skip
-    ax.set(xscale="log", yscale="log", xlabel="x: a round in target passes, less one")
-    ax.set(xlim=(0.9 * x.min(), 1.12 * x.max()), ylabel="A: accepted drafts a round")
-    ax.set(ylim=(min(0.5, 0.8 * accepted.min()), max(5.0, 1.25 * accepted.max())))
-    for side in (ax.xaxis, ax.yaxis):
-        tick_at(side, _TICKS)
-    ax.set_title("faster above the line: A > x", fontsize="small", loc="left")
-    return winners
-
-
-def _lines(ax: Axes, dots: pd.DataFrame, page: Page) -> None:
-    """A thin line for each pair along round-trip times, at the middle target and the highest rate, with its name at the
-    far end; a pair with one place has its name beside it."""
-    ends: list[tuple[float, float, str]] = []
-    for pair, rows in dots.groupby(plane.PAIR, sort=False):
-        targets = rows.groupby("clock")[plane.TARGET].mean().sort_values()
-        here = rows[rows["clock"] == targets.index[(len(targets) - 1) // 2]]
-        if RATE in here.columns:
-            here = here[here[RATE] == here[RATE].max()]
-        here = here.loc[here.groupby(plane.RTT, dropna=False)[plane.TIME].idxmin()].sort_values(plane.X)
-        ax.plot(here[plane.X], here[plane.ACCEPTED], color="#888888", linewidth=0.8, zorder=1)
-        ends.append(
-            (
-                float(here[plane.X].iloc[-1]),
-                float(here[plane.ACCEPTED].iloc[-1]),
-                page.word(str(pair).replace("synthetic distance=", "TV ")),
-            )
-        )
-    placed: list[float] = []
-    for x, accepted, name in sorted(ends, key=lambda end: end[1]):
-        at = max(accepted, 1.16 * placed[-1]) if placed else accepted
-        placed.append(at)
-        ax.annotate(
-            name, (max(x, _LEAST), max(accepted, _LEAST)), (1.02, at), textcoords=ax.get_yaxis_transform(),
-            fontsize="x-small", va="center", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3},
-        )  # fmt: skip
-
-
-def _load(ax: Axes, shared: pd.DataFrame, look: dict[str, Look], page: Page, width_in: float) -> None:
-    """The cloud's seconds a token over devices: a marker a scheme, dashes a clock."""
-    named = shared.assign(clock=plane.clocks(shared))
-    for place, (clock, rows) in enumerate(named.groupby("clock", sort=False)):
-        for kind, part in rows.groupby("scheme.kind", sort=False):
-            given = part.groupby(plane.DEVICES)[plane.CLOUD_TIME].min()
-            ax.plot(
-                given.index, given.to_numpy(), color=look[str(kind)].colour, marker=look[str(kind)].marker,
-                linestyle=DASHES[place % 4], label=f"{kind} {clock}",
-            )  # fmt: skip
-        last = rows[rows["scheme.kind"] == plane.OPPONENT].sort_values(plane.DEVICES).iloc[0]
-        ax.annotate(page.word(_machine(str(clock))), (last[plane.DEVICES], last[plane.CLOUD_TIME]), (0, 5),
-                    textcoords="offset points", fontsize="x-small")  # fmt: skip
-    values = named[plane.CLOUD_TIME].tolist()
-    if spans_far(values):
-        ax.set_yscale("log")
+    means, given = named[plane.CLOUD_TIME].tolist(), reaches(named, [plane.CLOUD_TIME], logarithmic)
+    scale(ax.yaxis, plane.CLOUD_TIME, means, given, logarithmic)
     swept(ax, plane.DEVICES, named[plane.DEVICES].tolist(), width_in - 0.8)
-    ax.yaxis.set_major_formatter(ticks(plane.CLOUD_TIME))
-    ax.set_xlabel(x_label(page, plane.DEVICES))
-    ax.set_ylabel("cloud seconds a token")
-    ax.set_title("the cloud's time: cheaper below cloud only", fontsize="small", loc="left")
+    ax.set_xlabel(x_label(page, plane.DEVICES), fontsize="small")
+    ax.set_title("the cloud's time per token, shared", fontsize="small", loc="left")
+    handles: list[Artist] = [look[kind].handle() for kind in kinds]
+    dashes = [Look(GREY, "", DASHES[place % 4]).handle() for place in range(len(models))]
+    return [*handles, *dashes], [*(page.word(kind) for kind in kinds), *(page.word(_machine(each)) for each in models)]
 
 
 def _machine(clock: str) -> str:
@@ -138,5 +170,5 @@ def _machine(clock: str) -> str:
 def _look(kind: str, summary: pd.DataFrame) -> Look:
     if kind in SCHEMES:
         return Look(*SCHEMES[kind])
-    kinds = summary.drop_duplicates("scheme.kind").assign(**{CURVE: lambda rows: rows["scheme.kind"]})
+    kinds = summary.drop_duplicates(KIND).assign(**{CURVE: lambda rows: rows[KIND]})
     return looks(kinds).get(kind, Look("#7F7F7F", "d"))

@@ -1,6 +1,7 @@
 """What stands below a figure: notes on what is drawn, then whose numbers they are and which way is better.
 
-All of it is read off the summary: pair, clock, seeds, what was lossy, what was not answered, which curves coincide.
+All of it is read off the summary: the pair, who drafts and who verifies on what, lengths, round trip, seeds, whose
+settings; what was lossy, what was not answered, which curves coincide.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import pandas as pd
 
 from plots.page import Page
 from plots.style import curves, lossy_curves
-from simulator.results.columns import CI_SUFFIX
+from simulator.results.columns import CHOSEN, CI_SUFFIX, SETTING
 from simulator.results.intervals import CONFIDENCE
 from simulator.results.lossy_schemes import MARK, UNKNOWN
-from simulator.results.units import unit
+from simulator.results.units import quantity, unit
 
 Better = Literal["lower", "higher", ""]
 LOSSY: Final = "(lossy): its text does not follow the verifier's distribution."
@@ -24,9 +25,10 @@ MEANT: Final = {
     MARK: LOSSY,
     UNKNOWN: "(not known to be lossless): how far its text is from the verifier's distribution is not known.",
 }
+PASS: Final = " a pass"
 UNANSWERED: Final = "not all answered"
 LEFT_OUT: Final = "Times are of the answered requests alone."
-_MANY: Final = 3  # so many pairs or curves are named one by one
+_MANY: Final = 3  # so many pairs, latency models or values are named one by one
 
 
 def caption(
@@ -38,8 +40,9 @@ def caption(
     clock: bool = True,
     intervals: bool = True,
 ) -> str:
-    """The notes and one line on the set-up; `clock` where time was simulated, `intervals` where they are drawn."""
-    parts = [_pairs(summary, page), *([_clock(summary, page)] if clock else []), _seeds(summary, intervals)]
+    """The notes and a line on the set-up; `clock` where time was simulated, `intervals` where they are drawn."""
+    timed = [_latency_models(summary, page), _lengths(summary), _round_trip(summary)] if clock else []
+    parts = [_pairs(summary, page), *timed, _seeds(summary, intervals) + _settings(summary)]
     text = ". ".join(part for part in parts if part) + "."
     return "\n".join([*notes, text + (f" {better.capitalize()} is better." if better else "")])
 
@@ -58,13 +61,17 @@ def marks(summary: pd.DataFrame, metric: str = "latency_per_token_s") -> list[st
 
 
 def coinciding(summary: pd.DataFrame, axis: str, metric: str, page: Page) -> list[str]:
-    """Says which curves hide others because all their values are equal."""
+    """Says which curves hide others because all their values are equal; without a full stop."""
     groups: dict[tuple[object, ...], list[str]] = {}
     for curve, rows in curves(summary[summary[metric].notna()]):
         ordered = rows.sort_values(axis)
         values = [float(f"{value:.9g}") for value in ordered[metric]]
         groups.setdefault((*ordered[axis], *values), []).append(page.curve(curve))
-    return [f"Equal everywhere: {' and '.join(names)}." for names in groups.values() if len(names) > 1]
+    return [
+        f"equal everywhere: {' and '.join([', '.join(names[:-1]), names[-1]])}"
+        for names in groups.values()
+        if len(names) > 1
+    ]
 
 
 def _pairs(summary: pd.DataFrame, page: Page) -> str:
@@ -77,36 +84,106 @@ def _pairs(summary: pd.DataFrame, page: Page) -> str:
 def _of_kind(summary: pd.DataFrame, kind: str, page: Page) -> list[str]:
     """The kind; of pairs that go by a name (`published`), the names of a few."""
     if "models.pair.name" not in summary.columns:
-        return [page.word(kind)]
+        return [_of_sizes(summary, kind, page)]
     names = list(dict.fromkeys(summary["models.pair.name"][summary["models.pair.kind"] == kind].dropna()))
     if len(names) > _MANY:
-        return [f"{len(names)} {page.word(kind)}"]
-    return [f"{name} ({page.word(kind)})" for name in names] or [page.word(kind)]
+        return [f"{len(names)} of {page.word(kind)} acceptance"]
+    return [f"{page.word(name)} ({page.word(kind)} acceptance)" for name in names] or [_of_sizes(summary, kind, page)]
 
 
-def _clock(summary: pd.DataFrame, page: Page) -> str:
-    ends = [(way, _computes(summary, part, page)) for way, part in (("drafts", "edge"), ("verifies", "cloud"))]
-    text = [f"{who} {way}" for way, who in ends if who]
-    return f"Clock: {', '.join(text)}" if text else ""
+def _of_sizes(summary: pd.DataFrame, kind: str, page: Page) -> str:
+    """`sotu 100k / 1m`, where all have one drafter and one verifier; else the kind alone."""
+    ends = [name for name in ("models.pair.drafter", "models.pair.verifier") if name in summary.columns]
+    rows = summary.loc[summary["models.pair.kind"] == kind, ends].drop_duplicates()
+    sizes = [f" {' / '.join(quantity(each, 'path') for each in row)}" for row in rows.dropna().to_numpy().tolist()]
+    return page.word(kind) + (sizes[0] if len(ends) == 2 and len(sizes) == len(rows) == 1 else "")
 
 
-def _computes(summary: pd.DataFrame, part: str, page: Page) -> str:
-    """`OPT-13B on A100`, or the kind of clock with its parameters."""
+def _latency_models(summary: pd.DataFrame, page: Page) -> str:
+    """`Llama-3.2-1B on OnePlus 12 drafts, 70B on four A100s verifies`; of passes without a machine what one takes."""
+    text = []
+    for part, verb in (("edge", "draft"), ("cloud", "verify")):
+        who = _computes(summary, part, page)
+        if len(who) > _MANY:
+            text.append(f"{len(who)} latency models {verb}")
+        elif who and all(each.endswith(PASS) for each in who):
+            text.append(f"{verb}ing takes {_few(who)}")
+        elif who:
+            text.append(f"{_few(who)} {'verifies' if verb == 'verify' else 'drafts'}")
+    return sentence(", ".join(text))
+
+
+def _computes(summary: pd.DataFrame, part: str, page: Page) -> list[str]:
+    """The latency models of the edge or of the cloud, in words."""
     prefix = f"{part}.latency."
     if f"{prefix}kind" not in summary.columns:
-        return ""
-    names = [f"{prefix}{field}" for field in ("size.name", "device.name", "gpus", "name", "file")]
-    rows = summary[[name for name in (f"{prefix}kind", *names) if name in summary.columns]].drop_duplicates()
-    if len(rows) > _MANY:
-        return f"{len(rows)} clocks"
+        return []
+    known = [name for name in summary.columns if name.startswith(prefix) and not name.endswith(CI_SUFFIX)]
+    rows = summary[known].drop_duplicates().rename(columns=lambda name: name.removeprefix(prefix))
+    return list(dict.fromkeys(_computer(row.dropna(), page) for _, row in rows.iterrows()))
+
+
+def _computer(row: pd.Series[float], page: Page) -> str:
+    """`OPT-13B on 4 A100`, `6.1 ms a pass`, the name of a table of measured passes, else the kind."""
+    kind = str(row["kind"])
+    if "size.name" in row and "device.name" in row:
+        gpus = int(row.get("gpus", 1))
+        on = page.word(row["device.name"])
+        return f"{page.word(row['size.name'])} on {on if gpus == 1 else f'{gpus} {on}'}"
+    for name in ("name", "file"):
+        if name in row:
+            return page.word(quantity(row[name], "path"))
+    if kind == "constant":
+        return f"{quantity(float(row['per_pass_s']), 'x_s')}{PASS}"
+    if kind == "affine" and "base_s" in row:
+        more = [(name, f"a {name.removeprefix('per_').removesuffix('_s').replace('_', ' ')}")
+                for name in ("per_sequence_s", "per_token_s", "per_cached_token_s")]  # fmt: skip
+        terms = [f" + {quantity(float(row[name]), name)} {each}" for name, each in more if row.get(name, 0.0) > 0]
+        return f"{quantity(float(row['base_s']), 'base_s')}{''.join(terms)}{PASS}"
+    return {"measured": "this machine, as measured,"}.get(kind, page.word(kind))
+
+
+def _lengths(summary: pd.DataFrame) -> str:
+    """`Prompts of 170, answers of 146 tokens`."""
     text = []
-    for _, row in rows.iterrows():
-        size, device, gpus, *tables = (row.get(name) for name in names)
-        on = "on" if gpus is None or pd.isna(gpus) or gpus == 1 else f"on {int(gpus)}"
-        table = [str(name) for name in tables if not pd.isna(name)]
-        kind = " ".join([page.word(row.iloc[0]), *table])
-        text.append(kind if pd.isna(size) else f"{page.word(size)} {on} {page.word(device)}")
-    return " or ".join(text)
+    for name, what in (("workload.prompt_tokens", "prompts"), ("workload.output_tokens", "answers")):
+        values = sorted(summary[name].dropna().unique()) if name in summary.columns else []
+        if values:
+            text.append(f"{what} of {_few([f'{value:,.0f}' for value in values])}")
+    return sentence(", ".join(text)) + " tokens" if text else ""
+
+
+def _round_trip(summary: pd.DataFrame) -> str:
+    """`Round trip 20 ms`, both ways' delays; "" where one is not a number."""
+    ways = ("uplink.delay.delay_s", "downlink.delay.delay_s")
+    if not {*ways} <= {*summary.columns}:
+        return ""
+    both = summary[list(ways)].astype(float).sum(axis=1, skipna=False)
+    values = sorted({float(f"{value:.6g}") for value in both.dropna()})
+    if not values:
+        return ""
+    jitter = [name for name in summary.columns if name.endswith("link.delay.jitter_s")]
+    varies = bool((summary[jitter].fillna(0.0) > 0).to_numpy().any())
+    return f"Round trip {_few([quantity(value, 'x_s') for value in values])}{', jitter apart' if varies else ''}"
+
+
+def _few(texts: Sequence[str]) -> str:
+    """Some values in words: `20 ms or 40 ms`, of many both ends."""
+    if len(texts) > _MANY:
+        return f"{texts[0]} to {texts[-1]}"
+    return " or ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+
+
+def sentence(text: str) -> str:
+    """Its first letter a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def _settings(summary: pd.DataFrame) -> str:
+    """Whose settings are shown, where schemes chose for themselves."""
+    if SETTING not in summary.columns or not (summary[SETTING] == CHOSEN).any():
+        return ""
+    return ", each scheme at settings chosen for it on other seeds"
 
 
 def _seeds(summary: pd.DataFrame, intervals: bool) -> str:

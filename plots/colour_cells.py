@@ -11,10 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from kinds.arrays import Floats
+from plots.axes import tick_at
 
 _COLOURS = colormaps["cividis_r"]
 _BRIGHTNESS = (0.2126, 0.7152, 0.0722)  # of red, green and blue
@@ -51,6 +55,7 @@ class Written:
     texts: Sequence[Sequence[str]]
     framed: Collection[Place] = ()
     bold: Collection[Place] = ()
+    tied: Collection[Place] = ()  # with a thin dashed frame
     size: float = 0.75  # of letters, in those of the page
 
 
@@ -71,12 +76,26 @@ def cells(ax: Axes, values: Floats, written: Written, scale: Scale) -> None:
     for row, column in written.framed:
         for edge, width in (("black", 0.42 * size), ("white", 0.16 * size)):  # seen on any ground
             ax.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, edgecolor=edge, linewidth=width))
+    for row, column in written.tied:
+        for edge, dashes in (("white", "-"), ("black", (0, (3, 2)))):
+            ax.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, fill=False, edgecolor=edge, linestyle=dashes,
+                                   linewidth=0.12 * size))  # fmt: skip
     ax.set_xlim(-0.5, columns - 0.5)
     ax.set_ylim(rows - 0.5, -0.5)
     ax.grid(visible=False)
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
+
+
+def colour_bar(figure: Figure, axes: Sequence[Axes], scale: Scale, label: str, ticks: str = "{x:.3g}") -> None:
+    """The bar that says which colour is which value, beside these axes."""
+    bar = figure.colorbar(ScalarMappable(scale.norm, _COLOURS), ax=[*axes], fraction=0.04, pad=0.02, aspect=30)
+    low, high = float(scale.norm.vmin or 0), float(scale.norm.vmax or 0)
+    at = [value for value in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= value <= high]
+    tick_at(bar.ax.yaxis, at if low < high else [low], ticks)
+    bar.ax.tick_params(labelsize="x-small")
+    bar.set_label(label, fontsize="small")
 
 
 def sides(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """The running mean of the dropped mass along a text, beside both bounds of the conformal threshold and its target.
 
-A panel for each curve with a threshold that moves; a threshold that stays is drawn in each panel that begins at it.
+Two panels, of the thresholds that go on from request to request: where the one-sided bound ends lowest, and highest.
+A threshold that stays is drawn in each panel that begins at it.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from plots.lines_or_bars import halves, whiskers
 from plots.page import Page
 from plots.style import curves
 from simulator.results.display_names import DIRECTORY, FIELDS, words_of
+from simulator.results.intervals import interval
 
 AXIS: Final = "tokens"
 TITLE: Final = "Dropped mass under a conformal threshold, and what is promised of it"
 FIXED: Final = "scheme.sparsifier.beta"
+DEFAULT: Final = "through_rejection"
+BOTH: Final = "Bars reach to either seed."
 BOUNDS: Final = (
     ("papers_bound", "papers' bound", "#56B4E9", (0, (1, 1.4)), 1.8),
     ("one_sided_bound", "one-sided bound", "#0072B2", "-", 2.2),
@@ -37,30 +41,42 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if axis != AXIS or "one_sided_bound" not in summary.columns:
         return None
     bounded = summary[summary["one_sided_bound"].notna()]
-    drawn = [(curve, rows.sort_values(AXIS)) for curve, rows in curves(bounded)]
+    found = [(curve, rows.sort_values(AXIS)) for curve, rows in curves(bounded)]
+    found = [each for each in found if _plain(each[1].iloc[0])] or found
+    found.sort(key=lambda each: float(each[1]["one_sided_bound"].iloc[-1]))
+    drawn = [*found[:1], *found[1:][-1:]]
     if not drawn:
         return None
-    figure, panels, width_in = grid(page, len(drawn), 3, (1.0, 2.9), 1.35 if page.narrow else 2.15, "xy", narrow=2)
+    figure, panels, width_in = grid(page, len(drawn), 2, (1.0, 3.6), 1.6 if page.narrow else 2.8, "xy", narrow=2)
     for panel, (curve, rows) in zip(panels, drawn, strict=True):
         _panel(panel, rows, summary)
         source = words_of(curve)[1].get(DIRECTORY)
         panel.set_title(_title(rows.iloc[0]) + (f", {source}" if source else ""), fontsize="x-small", loc="left")
-    lowest = min(bounded["scheme.target"].min(), bounded["kept_dropped_mass"].min())
+    lowest = min(min(rows["scheme.target"].min(), rows["kept_dropped_mass"].min()) for _, rows in drawn)
     panels[0].set(yscale="log", ylim=(0.5 * lowest, 1.1))  # bounds end at 1: more says nothing
     panels[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     panels[0].yaxis.set_minor_locator(NullLocator())
     swept(panels[0], AXIS, sorted(summary[AXIS].unique()), width_in)
     labels = dict(pair for panel in panels for pair in zip(*reversed(panel.get_legend_handles_labels()), strict=True))
-    text = caption(summary, page, "lower", clock=False, intervals=bool((bounded["n"] > 2).any()))
+    ends = (
+        f"Of {len(found)} thresholds that move, those whose bound is lowest and highest at the end; the report has all."
+    )
+    notes = [*([ends] if len(found) > len(drawn) else []), *([BOTH] if (bounded["n"] == 2).all() else [])]
+    text = caption(summary, page, "lower", notes, clock=False, intervals=bool((bounded["n"] > 2).any()))
     wording = Wording(TITLE, text, "output tokens", "mean dropped mass so far")
     finish(figure, page, wording, list(labels.values()), list(labels))
     return figure
 
 
+def _plain(row: pd.Series[float]) -> bool:
+    """Whether the threshold goes on from request to request and counts what a rejection leaves."""
+    return str(row["scheme.rollback"]) == DEFAULT and bool(row["scheme.carry"])
+
+
 def _panel(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
     first, at = rows.iloc[0], rows[AXIS].to_numpy(dtype=float)
     for column, label, colour, dashes, width in BOUNDS:
-        ax.plot(at, rows[column], color=colour, linestyle=dashes, linewidth=width, label=label)
+        ax.plot(at, rows[column].where(rows[column] > 0), color=colour, linestyle=dashes, linewidth=width, label=label)
     ax.axhline(first["scheme.target"], color="#666666", linewidth=0.9, linestyle=(0, (4, 3)), label="target")
     betas = summary.get(FIXED, pd.Series(np.nan, index=summary.index))
     fixed = summary[summary["one_sided_bound"].isna() & (betas == first["scheme.initial"])].sort_values(AXIS)
@@ -75,9 +91,10 @@ def _panel(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
             label="measured, verified drafts",
         )  # fmt: skip
     mean = rows["kept_dropped_mass"].to_numpy(dtype=float)
-    half = np.where(rows["n"] > 2, halves(rows, "kept_dropped_mass"), np.nan)  # of two seeds it tells nothing
+    half, two = halves(rows, "kept_dropped_mass"), bool((rows["n"] == 2).all())
+    half = half / interval((0.0, 2.0)).half_width if two else half
     ax.errorbar(
-        at, mean, yerr=whiskers(mean, half, True), color="#000000", linewidth=0.9, marker="o", markersize=3.6,
+        at, mean, yerr=whiskers(mean, half, not two), color="#000000", linewidth=0.9, marker="o", markersize=3.6,
         elinewidth=0.9, label="measured, kept drafts",
     )  # fmt: skip
 
@@ -86,5 +103,5 @@ def _title(row: pd.Series[float]) -> str:
     """`eta = 0.01, beta_1 = 0.1` in the papers' letters, and what is not the default."""
     words = [f"{FIELDS[name]} = {row[f'scheme.{name}']:g}" for name in ("step", "initial")]
     rollback = str(row["scheme.rollback"])
-    words += [] if rollback == "through_rejection" else [rollback.replace("_", " ")]
+    words += [] if rollback == DEFAULT else [rollback.replace("_", " ")]
     return ", ".join([*words, *([] if row["scheme.carry"] else ["without carry"])])

@@ -21,6 +21,7 @@ from simulator.results.units import quantity
 BITS = "payload_bits_per_token"  # 0 of a scheme without a payload, which has no mark there
 SHARES = ("resampling_per_draft", "dropped_mass")  # from 0 on, however far they span
 NOTE = "Lower is better of rejections, bits and latency."
+LANGUAGE = {"models.pair.prompts": "language"}  # what differs between files of prompts
 PANELS = (
     ("resampling_per_draft", "rejections per verified draft"),
     ("support_size", "tokens kept, K"),
@@ -46,7 +47,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         ax.set_title(label, loc="left", fontsize="small")
     axes[0].set_yticks(range(len(names)), [page.word(quantity(name, axis)) for name in names])
     axes[0].set_ylim(len(names) - 0.5, -0.5)
-    wording = Wording(f"Each scheme by {page.axis(axis)}", caption(summary, page, "", [NOTE, *marks(summary)]))
+    by = page.labels.get(axis) or LANGUAGE.get(axis) or page.axis(axis)
+    wording = Wording(f"Each scheme by {by}", caption(summary, page, "", [NOTE, *marks(summary)]))
     finish(figure, page, wording, *curve_handles(look, [name for name, _ in curves(summary)], page))
     return figure
 

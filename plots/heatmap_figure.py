@@ -1,4 +1,7 @@
-"""Latency of a full factorial, a cell a setting of the scheme; and where the best setting moves with other factors."""
+"""Latency of a full factorial, a cell a setting of the scheme; and where the best setting moves with other factors.
+
+Settings are compared seed by seed where the cells are there: by their geometric means, and as distinguishable or not.
+"""
 
 from __future__ import annotations
 
@@ -7,70 +10,114 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from kinds.arrays import Floats
-from plots.axes import with_unit, written, x_label
+from plots import colour_cells
+from plots.axes import scale, spans_far, swept, tick_at, with_unit, written, x_label
 from plots.caption import caption
-from plots.colour_cells import Scale, Written, cells, sides
+from plots.colour_cells import Scale, Written, colour_bar, sides
 from plots.layout import Wording, finish, grid
+from plots.lines_or_bars import apart, halves
 from plots.page import Page
-from simulator.results.units import prefix_of, symbol
+from plots.style import DASHES, SPARE, chosen
+from simulator.results.intervals import CONFIDENCE, geometric_means, paired
+from simulator.results.units import symbol
 
 METRIC = "latency_per_token_s"
 
 
-def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """The lowest mean of a panel is framed; where draft lengths were chosen, each cell says which. A row of panels has
-    one scale. None where the table is no full factorial of two fields of the scheme and at most two others."""
+NOTE = "Framed: the lowest of a panel"
+TIED = f"dashed: not distinguishable from it at {CONFIDENCE:.0%}"
+
+
+def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
+    """A cell is a setting's latency over the lowest of its panel, and all panels have one scale of colours. Where draft
+    lengths were chosen, each cell says which. None where the table is no full factorial of two fields of the scheme
+    and at most two others."""
     found = factorial(summary)
     if found is None or summary[METRIC].isna().any():
         return None
-    across, down = values_of(summary, found.across), values_of(summary, found.down)
+    ranked = {at: Ranked.of(part(summary, at), None if cells is None else part(cells, at), found)
+              for at in places_of(summary, found)}  # fmt: skip
     second = chosen_length(summary, found)
-    width = 1.0 + len(across) * (0.4 + 0.52 * summary[found.columns].nunique())
-    beside = 1 if page.narrow else len(across)
-    below = len(down) * len(across) // beside
+    across = len(values_of(summary, found.across))
+    beside = 1 if page.narrow else across
+    below = len(ranked) // beside
+    width = 1.6 + across * (0.4 + max(0.52 * summary[found.columns].nunique(), 2.4))
     height = below * (0.6 + (0.26 if page.narrow else 0.42) * summary[found.rows].nunique())
     figure = page.figure(max(width, 5.2), height)
-    axes = figure.subplots(below, beside, squeeze=False).reshape(len(down), len(across))
-    for row, low in enumerate(down):
-        whole = part(summary, [(found.down, low)])
-        scale, (factor, prefix) = Scale.of(whole[METRIC].to_numpy()), prefix_of(float(whole[METRIC].min()))
-        for column, at in enumerate(across):
-            ax = axes[row][column]
-            _panel(ax, part(whole, [(found.across, at)]), found, second, scale, factor)
-            if found.across is not None and (row == 0 or page.narrow):
-                ax.set_title(f"{page.axis(found.across)} {with_unit(float(at or 0), found.across)}", fontsize="small")
-            ax.set_xlabel(
-                symbol(found.columns) if row == len(down) - 1 and (column == len(across) - 1 or not page.narrow) else ""
-            )
-        where = "" if found.down is None else f"{page.axis(found.down)} {with_unit(float(low or 0), found.down)}\n"
-        for ax in axes[row][: None if page.narrow else 1]:
-            ax.set_ylabel(f"{where}values in {prefix}s\n{symbol(found.rows)}", fontsize="small")
-    length = f"Second line of a cell: {symbol(second)}, the draft length chosen. " if second is not None else ""
-    text = caption(summary, page, "lower", [f"Framed: the lowest mean of a panel. {length}".strip()], intervals=False)
+    grid_of = figure.subplots(below, beside, squeeze=False)
+    axes = list(grid_of.ravel())
+    colours = Scale.of(np.concatenate([each.over.ravel() for each in ranked.values()]))
+    for ax, (at, each) in zip(axes, ranked.items(), strict=True):
+        _panel(ax, each, part(summary, at), found, second, colours)
+        place = [f"{page.axis(name)} {with_unit(value, name)}" for name, value in at if name and value is not None]
+        lowest = f"1.00 is {written(each.lowest, METRIC)}"
+        ax.set_title("\n".join([", ".join(place), lowest] if place else [lowest]), fontsize="small", loc="left")
+    for ax in grid_of[:, 0]:
+        ax.set_ylabel(symbol(found.rows))
+    for ax in grid_of[-1]:
+        ax.set_xlabel(symbol(found.columns))
+    colour_bar(figure, axes, colours, "times the lowest of its panel")
+    tied = any(each.tied for each in ranked.values())
+    notes = [f"{NOTE}; {TIED}." if tied else f"{NOTE}."]
+    notes += [f"Second line of a cell: {symbol(second)}, the draft length chosen."] if second is not None else []
+    text = caption(summary, page, "lower", notes, intervals=False)
     title = f"Latency per token over {symbol(found.rows)} and {symbol(found.columns)}"
     finish(figure, page, Wording(title, text))
     return figure
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, found: Factorial, second: str | None, scale: Scale, factor: float) -> None:
-    """`second`: the column written below the latency."""
-    down, across = values_of(rows, found.rows), values_of(rows, found.columns)
-    values = _table(rows, found, METRIC)
-    texts = [[f"{value / factor:.3g}" for value in line] for line in values]
+def _panel(ax: Axes, ranked: Ranked, rows: pd.DataFrame, found: Factorial, second: str | None, colours: Scale) -> None:
+    """`second`: the column written below the ratio."""
+    texts = [[f"{ratio:.2f}" for ratio in line] for line in ranked.over]
     if second is not None:
         below = _table(rows, found, second)
         texts = [[f"{text}\n{n:g}" for text, n in zip(*pair, strict=True)] for pair in zip(texts, below, strict=True)]
-    lowest = divmod(int(np.argmin(values)), values.shape[1])
-    cells(ax, values, Written(texts, framed=[lowest], bold=[lowest]), scale)
+    shown = Written(texts, framed=[ranked.best], bold=[ranked.best], tied=ranked.tied)
+    colour_cells.cells(ax, ranked.over, shown, colours)
+    down, across = values_of(rows, found.rows), values_of(rows, found.columns)
     sides(ax, [f"{value:g}" for value in down], [f"{value:g}" for value in across])
 
 
 def _table(rows: pd.DataFrame, found: Factorial, column: str) -> Floats:
     return rows.pivot(index=found.rows, columns=found.columns, values=column).to_numpy(dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The settings of one place, rows and columns as in the factorial."""
+
+    over: Floats
+    """Each setting's latency over that of the best, [rows, columns]; with cells the geometric mean over seeds."""
+    best: tuple[int, int]
+    lowest: float
+    """The mean latency of the best."""
+    tied: Sequence[tuple[int, int]]
+    """The settings that are not distinguishable from it; none without the cells of several seeds."""
+
+    @classmethod
+    def of(cls, summary: pd.DataFrame, cells: pd.DataFrame | None, found: Factorial) -> Ranked:
+        means = _table(summary, found, METRIC)
+        over, tied, down, across = means / means.min(), [], *(values_of(summary, each) for each in found.names[:2])
+        if cells is not None:
+            over = _table(geometric_means(cells, [found.rows, found.columns], METRIC).reset_index(), found, METRIC)
+            over = over / over.min()
+        best = divmod(int(np.argmin(over)), over.shape[1])
+        if cells is not None:
+            lowest = _is(cells, found, down[best[0]], across[best[1]])
+            for place in (place for place in np.ndindex(over.shape) if place != best):
+                behind = paired(cells, METRIC, _is(cells, found, down[place[0]], across[place[1]]), lowest)
+                tied += [(place[0], place[1])] if behind.n > 1 and not behind.separable else []
+        return cls(over, best, float(means[best]), tied)
+
+
+def _is(cells: pd.DataFrame, found: Factorial, row: float | None, column: float | None) -> pd.Series[bool]:
+    return (cells[found.rows] == row) & (cells[found.columns] == column)
 
 
 LENGTH = "scheme.max_drafts"
@@ -118,38 +165,85 @@ def values_of(summary: pd.DataFrame, name: str | None) -> Sequence[float | None]
     return [None] if name is None else sorted(float(value) for value in summary[name].unique())
 
 
-def part(summary: pd.DataFrame, at: Sequence[tuple[str | None, float | None]]) -> pd.DataFrame:
+Place = tuple[tuple[str | None, float | None], ...]  # the values of `across` and `down`
+
+
+def places_of(summary: pd.DataFrame, found: Factorial) -> list[Place]:
+    """All places of the factors that are no settings, row by row."""
+    across, down = values_of(summary, found.across), values_of(summary, found.down)
+    return [((found.across, at), (found.down, low)) for low in down for at in across]
+
+
+def part(table: pd.DataFrame, at: Place) -> pd.DataFrame:
+    """The rows of the settings chosen, if any were, at one place."""
+    table = chosen(table)
     for name, value in at:
-        summary = summary if name is None else summary[summary[name] == value]
-    return summary
+        table = table if name is None else table[table[name] == value]
+    return table
 
 
-def draw_best_setting(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Draws the setting with the lowest mean, a panel a parameter and one of its latency, a cell for each of the other
-    factors' values. None where the table is no full factorial of two fields of the scheme and one or two others."""
+def draw_best_setting(
+    summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None
+) -> Figure | None:
+    """Draws the setting with the lowest mean over one factor: a panel a parameter and one of its latency, a curve for
+    each value of the other factor. Bars reach over the values of the settings that are not distinguishable from it.
+    None where the table is no full factorial of two fields of the scheme and one or two others."""
     found = factorial(summary)
     if found is None or found.across is None or summary[METRIC].isna().any():
         return None
-    across, down = values_of(summary, found.across), values_of(summary, found.down)
-    best = [
-        [part(summary, [(found.across, at), (found.down, low)]).nsmallest(1, METRIC).iloc[0] for at in across]
-        for low in down
-    ]
     length = chosen_length(summary, found)
     shown = [found.rows, found.columns, *([] if length is None else [length]), METRIC]
-    panel_in = 0.3 + 0.72 * len(across)
-    figure, axes, _ = grid(page, len(shown), 4, (0.9, panel_in), 0.6 + 0.45 * len(down), "y", narrow=2)
+    best = pd.concat([_best(part(summary, at), None if cells is None else part(cells, at), found, shown)
+                      for at in places_of(summary, found)], ignore_index=True)  # fmt: skip
+    figure, axes, width_in = grid(page, len(shown), 4, (0.9, 2.3), 1.7 if page.narrow else 2.6, "x", narrow=2)
+    curves = list(best.groupby(found.down, sort=True)) if found.down else [(0.0, best)]
     for ax, name in zip(axes, shown, strict=True):
-        values = np.array([[float(row[name]) for row in line] for line in best])
-        texts = [[written(float(f"{row[name]:.3g}"), name) for row in line] for line in best]
-        cells(ax, values, Written(texts, size=0.85), Scale.of(values))
-        sides(
-            ax,
-            ["" if value is None else written(value, str(found.down)) for value in down],
-            ["" if value is None else written(value, found.across) for value in across],
-        )
-        ax.set_title(page.axis(name) if name == METRIC else symbol(name), fontsize="small")
-    text = caption(summary, page, "", ["Of each panel's place, the setting with the lowest mean."], intervals=False)
-    beside = "" if found.down is None else page.axis(found.down)
-    finish(figure, page, Wording("The setting with the lowest mean latency", text, x_label(page, found.across), beside))
+        for rank, (_, rows) in enumerate(curves):
+            style = SPARE[rank % len(SPARE)]
+            moved = apart(ax, 5.0 * (rank - (len(curves) - 1) / 2))
+            arms = [(rows[name] - rows[name + LOW]).abs(), (rows[name + HIGH] - rows[name]).abs()]
+            ax.errorbar(rows[found.across], rows[name], yerr=np.array(arms), color=style[0], marker=style[1],
+                        linestyle=DASHES[rank % len(DASHES)], elinewidth=1.1, transform=moved)  # fmt: skip
+        _upright(ax, name, best, [] if name == METRIC else sorted(summary[name].unique()))
+        ax.set_title(page.axis(name) if name == METRIC else symbol(name), fontsize="small", loc="left")
+    swept(axes[0], found.across, sorted(best[found.across].unique()), width_in)
+    handles: list[Artist] = [each.lines[0] for each in axes[0].containers if isinstance(each, ErrorbarContainer)]
+    labels = [f"{page.axis(found.down)} {with_unit(float(str(value)), found.down)}" for value, _ in curves
+              if found.down]  # fmt: skip
+    tied = "Bars: over the settings that are not distinguishable from it" if cells is not None else ""
+    seconds = f"of latency: {CONFIDENCE:.0%} intervals" if best[METRIC + HIGH].gt(best[METRIC]).any() else ""
+    bars = [f"{'; '.join(filter(None, (tied, seconds)))}."] if tied or seconds else []
+    text = caption(summary, page, "", bars, intervals=False)
+    finish(figure, page, Wording("The setting with the lowest latency", text, x_label(page, found.across)),
+           handles if labels else (), labels)  # fmt: skip
     return figure
+
+
+LOW, HIGH = " from", " to"  # of a value in the settings that are not distinguishable from the best
+
+
+def _best(summary: pd.DataFrame, cells: pd.DataFrame | None, found: Factorial, names: Sequence[str]) -> pd.DataFrame:
+    """One row: the best setting of a place, with the range of each of the columns over it and those tied with it."""
+    ranked = Ranked.of(summary, cells, found)
+    down, across = (values_of(summary, each) for each in found.names[:2])
+    rows = [summary[_is(summary, found, down[row], across[column])] for row, column in (ranked.best, *ranked.tied)]
+    together, best = pd.concat(rows), rows[0].copy()
+    half = float(np.nan_to_num(halves(best, METRIC))[0])
+    for name in names:
+        ends = (
+            (best[name] - half, best[name] + half) if name == METRIC else (together[name].min(), together[name].max())
+        )
+        best[name + LOW], best[name + HIGH] = ends
+    return best
+
+
+def _upright(ax: Axes, name: str, best: pd.DataFrame, tried: Sequence[float]) -> None:
+    """The vertical axis: the values that were tried of a parameter; of the latency a scale of its own."""
+    if not tried:
+        means, reach = best[name].tolist(), [*best[name + LOW], *best[name + HIGH]]
+        scale(ax.yaxis, name, means, [each for each in reach if each > 0], spans_far(means))
+        return
+    far, low, high = spans_far(tried, 4.0), min(tried), max(tried)
+    margin = (high / low) ** 0.12 if far else 0.12 * (high - low)
+    ax.set(yscale="log", ylim=(low / margin, high * margin)) if far else ax.set_ylim(low - margin, high + margin)
+    tick_at(ax.yaxis, tried)

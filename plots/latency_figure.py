@@ -1,73 +1,64 @@
-"""Latency per output token along the swept axis: means, quantiles over requests, and a panel for each model pair."""
+"""Latency per output token along the swept axis: means, and a panel for each model pair."""
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from plots.along_axis import Along, along
 from plots.axes import scale, spans_far, swept, x_label
 from plots.caption import caption, marks
 from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import Series, curve_handles, lines, reaches
+from plots.over_cloud import LABEL as OVER
+from plots.over_cloud import NOTE, RATIOS, RIVAL, over_cloud, with_ratios
 from plots.page import Page
-from plots.style import GREY, curves, looks
-from simulator.results.columns import CURVE
+from plots.style import curves, looks
+from simulator.results.columns import CURVE, SPEEDUP
 from simulator.results.display_names import words_of
 
 METRIC, LABEL = "latency_per_token_s", "latency per output token"
-QUANTILES: Final = [
-    Series("latency_per_token_p50_s", "median"),
-    Series("latency_per_token_p99_s", "99th percentile", filled=False),
-]
 
 
-def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; None without
-    a swept axis."""
-    if axis is None or METRIC not in summary.columns:
+def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
+    """Curves of the mean with their intervals, means alone of a setting that is there to compare with; below them their
+    ratios to cloud-only decoding, where some come near it. None without a swept axis."""
+    if axis is None or METRIC not in summary.columns or not pd.api.types.is_numeric_dtype(summary[axis]):
         return None
-    what = Along(f"Latency per token against {page.axis(axis)}", METRIC, LABEL, [Series(METRIC, "")])
+    over = over_cloud(summary, cells, axis, METRIC)
+    what = Along(f"Latency per token against {page.axis(axis)}", METRIC, LABEL, [Series(METRIC, "")], over=over)
     return along(summary, axis, what, page)
 
 
-def draw_tails(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """How uneven latency is: median and 99th percentile over requests, two curves a scheme, or two bars where nothing
-    is swept; None where nothing was answered."""
-    names = [one.column for one in QUANTILES]
-    if not set(names) <= set(summary.columns) or summary[names].isna().all(axis=None):
-        return None
-    median = Line2D([], [], color=GREY, marker="o")
-    high = Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linestyle=":")
-    key = [(line, one.label) for line, one in zip((median, high), QUANTILES, strict=True)]
-    title = "Median and 99th percentile over requests" + (f" against {page.axis(axis)}" if axis else "")
-    return along(summary, axis, Along(title, "latency_s", LABEL, QUANTILES, key=key), page)
-
-
 def draw_pairs(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Curves of schemes in a panel a model pair, by what a curve's name says beyond its scheme, all on one scale; None
-    without an axis."""
+    """Curves of schemes in a panel a model pair, by what a curve's name says beyond its scheme, all on one scale: over
+    cloud-only decoding where that is among them. None without an axis."""
     if axis is None or METRIC not in summary.columns or not pd.api.types.is_numeric_dtype(summary[axis]):
         return None
     shown = summary[summary[METRIC].notna()]
     kinds, names = shown["scheme.kind"].astype(str), shown[CURVE].astype(str)
     rest = [name.removeprefix(kind).strip() for name, kind in zip(names, kinds, strict=True)]
     shown = shown.assign(panel=rest, **{CURVE: kinds})
-    look, panels = looks(shown), [*shown.groupby("panel", sort=False)]
+    over = SPEEDUP in shown.columns and bool(shown[SPEEDUP].notna().any())
+    look, series = looks(shown), RATIOS if over else Series(METRIC, "")
+    given = with_ratios(shown) if over else shown
+    panels = [*given.groupby("panel", sort=False)]
     figure, axes, width_in = grid(page, len(panels), 4, (0.9, 2.6), 1.3 if page.narrow else 1.9, "xy", narrow=2)
-    means = shown[METRIC].tolist()
-    logarithmic = spans_far(means)
+    means = given[series.column].tolist()
+    logarithmic = over or spans_far(means)
     for ax, (name, part) in zip(axes, panels, strict=True):
-        lines(ax, part, axis, [Series(METRIC, "")], look, logarithmic)
+        if over:
+            ax.axhline(1.0, color=look[RIVAL].colour, linewidth=1.4, zorder=1.5)
+        lines(ax, part, axis, [series], look, logarithmic)
         values = [page.setting(field, value) for field, value in words_of(f"x {name}")[1].items()]
         ax.set_title(", ".join(values), fontsize="small", loc="left")  # `sotu, 10k, 1m`
-    scale(axes[0].yaxis, METRIC, means, reaches(shown, [METRIC], logarithmic), logarithmic)
-    swept(axes[0], axis, shown[axis].tolist(), width_in)
-    title = f"Latency per token against {page.axis(axis)}, by model pair"
-    text = caption(shown, page, "lower", marks(shown))
-    finish(figure, page, Wording(title, text, x_label(page, axis), page.metric(METRIC, LABEL)),
-           *curve_handles(look, [name for name, _ in curves(shown)], page))  # fmt: skip
+    ranges = [float(end) for name in (series.low, series.high) if name for end in given[name].dropna()]
+    reach = ranges or reaches(given, [series.column], logarithmic)
+    scale(axes[0].yaxis, "ratio" if over else METRIC, means, reach, logarithmic)
+    swept(axes[0], axis, given[axis].tolist(), width_in)
+    title = f"Latency per token{' over cloud only' if over else ''} against {page.axis(axis)}, by model pair"
+    text = caption(shown, page, "lower", [*([NOTE] if over else []), *marks(shown)])
+    label = page.metric(METRIC, LABEL)
+    wording = Wording(title, text, x_label(page, axis), OVER if over else label)
+    finish(figure, page, wording, *curve_handles(look, [name for name, _ in curves(shown)], page))
     return figure

@@ -23,16 +23,18 @@ from plots.caption import unanswered
 from plots.layout import Wording, finish
 from plots.page import Page
 from plots.style import GREY, Look, curves, looks
-from simulator.results.columns import CI_SUFFIX, CURVE
+from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 
 Hollow = Callable[[pd.DataFrame], "pd.Series[bool]"]  # which rows are drawn with hollow markers
 BANDS = 4  # so many curves may have bands, which would hide each other; more have bars
-_APART = 1.8  # points between neighbouring curves at one value, so that one that equals another is seen beside it
+CHOSE = "Marks of one row: settings that the scheme chose at other values; {} itself changes none of this."
+_PLACES = ("uplink.", "downlink.", "edge.", "cloud.", "workload.devices")
+APART = 1.8  # points between neighbouring curves at one value, so that one that equals another is seen beside it
 
-_RING: Final[dict[str, Any]] = {
-    "linestyle": "", "marker": "o", "markersize": 11, "markerfacecolor": "none", "markeredgecolor": "black",
-    "markeredgewidth": 1.1, "zorder": 5,
+UNBOUNDED: Final[dict[str, Any]] = {
+    "linestyle": "", "marker": r"$\uparrow$", "markersize": 9, "markerfacecolor": "black", "markeredgewidth": 0.4,
 }  # fmt: skip
+"""The arrow at a point that is a lower bound."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Series:
     column: str
     label: str
     filled: bool = True
+    low: str = ""
+    high: str = ""
+    """Columns of a range that is drawn in place of intervals; it need not hold the metric."""
 
 
 def changes(summary: pd.DataFrame, axis: str | None, column: str) -> bool:
@@ -55,6 +60,20 @@ def changes(summary: pd.DataFrame, axis: str | None, column: str) -> bool:
     return False
 
 
+def no_factor(summary: pd.DataFrame, axis: str | None) -> bool:
+    """Whether tokens and bits change along the axis by what schemes chose there alone: it is of the network, of a
+    machine, or of the load."""
+    tokens = axis is None or axis.startswith(("models.", "scheme.")) or not axis.startswith(_PLACES)
+    return not tokens and SETTING in summary.columns and bool((summary[SETTING] == CHOSEN).all())
+
+
+def distinct(rows: pd.DataFrame, axis: str | None, columns: Sequence[str]) -> pd.DataFrame:
+    """The rows of a curve along the axis that differ in a column (beyond 1e-9 of it), the first of each."""
+    ordered = rows.sort_values(axis) if axis is not None else rows.iloc[:1]
+    keys = ordered[list(columns)].map(lambda value: f"{value:.9g}")
+    return ordered[~keys.duplicated()]
+
+
 def lines(
     ax: Axes,
     summary: pd.DataFrame,
@@ -63,41 +82,52 @@ def lines(
     look: dict[str, Look],
     logarithmic: bool,
     hollow: Hollow = unanswered,
-    ringed: Hollow | None = None,
+    beyond: Hollow | None = None,
 ) -> None:
     """A curve for each curve and series, with intervals: bands of one series and up to BANDS curves, else bars, set
     a little apart. Unfilled series are thin and dotted with open markers; points of `hollow` rows are hollow, those of
-    `ringed` rows have a ring round them."""
+    `beyond` rows have an arrow above them."""
     shown = curves(summary)
-    banded = len(series) == 1 and len(shown) <= BANDS
+    banded = len(series) == 1 and len(shown) <= BANDS and not series[0].low
     for rank, (curve, rows) in enumerate(shown):
         for one in sorted(series, key=lambda one: one.filled):
             given = rows[rows[one.column].notna()].sort_values(axis)
             if given.empty:
                 continue
-            shift = 0.0 if banded else _APART * (rank - (len(shown) - 1) / 2)
+            shift = 0.0 if banded else APART * (rank - (len(shown) - 1) / 2)
             moved = apart(ax, shift)
             _line(ax, given, axis, one, look[curve], logarithmic, banded, moved)
             if (open_ := given[hollow(given)]).size:
                 ax.plot(
                     place(open_[axis]), open_[one.column], linestyle="", marker=look[curve].marker, transform=moved,
                     color=look[curve].colour, markerfacecolor="white", markersize=1.3 * rcParams["lines.markersize"],
+                    zorder=3,  # above the curve's own marks
                 )  # fmt: skip
-            if ringed is not None and (round_ := given[ringed(given)]).size:
-                ax.plot(place(round_[axis]), round_[one.column], transform=moved, **_RING)
+            if beyond is not None and (more := given[beyond(given)]).size:
+                above = moved + _moved(ax, 0, 11)
+                ax.plot(place(more[axis]), more[one.column], transform=above, color=look[curve].colour, **UNBOUNDED)
 
 
 def apart(ax: Axes, points: float) -> Transform:
     """Places of the data, so many points to the right."""
+    return ax.transData + _moved(ax, points, 0)
+
+
+def _moved(ax: Axes, right: float, up: float) -> Transform:
     figure = ax.get_figure(root=True)
     assert figure is not None
-    return ax.transData + ScaledTranslation(points / 72, 0, figure.dpi_scale_trans)
+    return ScaledTranslation(right / 72, up / 72, figure.dpi_scale_trans)
 
 
 def _line(
     ax: Axes, rows: pd.DataFrame, axis: str, one: Series, look: Look, logarithmic: bool, banded: bool, moved: Transform
 ) -> None:
     x, mean, half = place(rows[axis]), rows[one.column].to_numpy(dtype=float), halves(rows, one.column)
+    if one.low:
+        low, high = (rows[name].to_numpy(dtype=float) for name in (one.low, one.high))
+        ax.errorbar(x, (low + high) / 2, yerr=(high - low) / 2, fmt="none", ecolor=look.colour, elinewidth=1.0,
+                    transform=moved)  # fmt: skip
+        half = np.full(len(rows), np.nan)
     if banded:
         low, high = ends(mean, half, logarithmic)
         ax.fill_between(
@@ -184,8 +214,8 @@ def hollow_mark() -> Line2D:
     return Line2D([], [], linestyle="", marker="o", color=GREY, markerfacecolor="white")
 
 
-def ring_mark() -> Line2D:
-    return Line2D([], [], **_RING)
+def unbounded_mark() -> Line2D:
+    return Line2D([], [], color=GREY, **UNBOUNDED)
 
 
 def room_for(summary: pd.DataFrame, page: Page, bars_a_curve: int = 1) -> tuple[float, float]:

@@ -37,8 +37,8 @@ REPORTED_S: Final = (0.083, 0.111)
 NOTES: Final = (
     "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
     "Line: border by the closed form, the edge to its left. Dotted: 83 and 111 ms, where arXiv 2606.20591 saw the best "
-    "draft length leave 1 (Orin Nano Super, RTX 3090 Ti; its clocks and acceptance are not known here: no test of this "
-    "map)."
+    "draft length leave 1 (Orin Nano Super, RTX 3090 Ti; its latency models and acceptance are not known here: no test "
+    "of this map)."
 )
 
 
@@ -51,23 +51,27 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     columns = [(answer, regions.WHOLE) for answer in answers] + [(answers[-1], regions.PER_TOKEN)]
     figure = page.figure(2.6 * len(columns) + 0.8, (0.42 * rows[regions.PROMPT].nunique() + 0.75) * len(pairs))
     axes = figure.subplots(len(pairs), len(columns), squeeze=False, sharex=True, sharey=True)
+    stands: list[regions.Stand] = []
     for line, pair in zip(axes, pairs, strict=True):
         for ax, (answer, metric) in zip(line, columns, strict=True):
             part = rows[(rows[regions.WHO] == pair) & (rows[regions.ANSWER] == answer)]
-            _panel(ax, part, metric)
+            stands += _panel(ax, part, metric)
             words = f"{answer:g} tokens out, end to end" if metric == regions.WHOLE else "per token"
             ax.set_title(words if pair == pairs[0] else "", fontsize="small", loc="left")
-        line[0].set_ylabel(page.word(pair).replace(", ", "\n"), fontsize="small")
+        name, _, temperature = pair.partition(", ")
+        line[0].set_ylabel(f"{page.word(name)}\n{temperature}".replace(" / ", " /\n"), fontsize="small")
     text = caption(summary, page, "", [NOTES], intervals=False)
     wording = Wording("Who answers fastest?", text, below="round-trip time", beside="prompt tokens")
-    finish(figure, page, wording, *_legend())
+    finish(figure, page, wording, *_legend(stands))
     return figure
 
 
-def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> None:
+def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]:
+    """Draws a panel's map; returns who stands how in its cells."""
     across, up = (_edges([math.log10(each) for each in regions.order(part, name)]) for name in (RTT, regions.PROMPT))
     trips, prompts = regions.order(part, RTT), regions.order(part, regions.PROMPT)
-    for stand in regions.stands(part, metric):
+    stands = list(regions.stands(part, metric))
+    for stand in stands:
         column, row = trips.index(stand.place[3]), prompts.index(stand.place[1])
         _cell(ax, stand, (across[column], across[column + 1]), (up[row], up[row + 1]))
     _border(ax, part, metric, [math.log10(each) for each in prompts])
@@ -80,17 +84,26 @@ def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> None:
         tick_at(side, [math.log10(each) for each in values], labels)
     ax.tick_params(length=0, labelsize="x-small")
     ax.grid(visible=False)
+    return stands
+
+
+def _look(stand: regions.Stand) -> tuple[str, str, str, str]:
+    kind = stand.fastest_apart
+    return LOOKS[regions.DISTRIBUTIONS[0] if kind in regions.DISTRIBUTIONS else kind]
+
+
+def _beats_all(stand: regions.Stand) -> bool:
+    return stand.fastest != regions.COLOCATED and regions.COLOCATED in stand.means
 
 
 def _cell(ax: Axes, stand: regions.Stand, x: tuple[float, float], y: tuple[float, float]) -> None:
-    kind = stand.fastest_apart
-    colour, hatch, letter, _ = LOOKS[regions.DISTRIBUTIONS[0] if kind in regions.DISTRIBUTIONS else kind]
+    colour, hatch, letter, _ = _look(stand)
     corner, width, height = (x[0], y[0]), x[1] - x[0], y[1] - y[0]
     ax.add_patch(Rectangle(corner, width, height, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0.6))
     if stand.uncertain:
         ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor="black", hatch="xxx", linewidth=0.0))
         letter = "?"
-    if stand.fastest != regions.COLOCATED and regions.COLOCATED in stand.means:
+    if _beats_all(stand):
         inset = 0.06 * width, 0.1 * height
         ax.add_patch(Rectangle((x[0] + inset[0], y[0] + inset[1]), width - 2 * inset[0], height - 2 * inset[1],
                                fill=False, edgecolor="black", linewidth=1.6))  # fmt: skip
@@ -123,14 +136,19 @@ def _edges(middles: Sequence[float]) -> list[float]:
     return [2 * middles[0] - inner[0], *inner, 2 * middles[-1] - inner[-1]]
 
 
-def _legend() -> tuple[list[Artist], list[str]]:
-    handles: list[Artist] = [
-        Patch(facecolor=colour, edgecolor="white", hatch=hatch) for colour, hatch, _, _ in LOOKS.values()
+def _legend(stands: Sequence[regions.Stand]) -> tuple[list[Artist], list[str]]:
+    """The marks that occur."""
+    seen = {_look(stand) for stand in stands}
+    marks: list[tuple[Artist, str]] = [
+        (Patch(facecolor=look[0], edgecolor="white", hatch=look[1]), f"{look[2]}: {look[3]}")
+        for look in LOOKS.values()
+        if look in seen
     ]
-    words = [f"{letter}: {each}" for _, _, letter, each in LOOKS.values()]
-    handles.append(Patch(facecolor="white", edgecolor="black", hatch="xxx"))
-    handles.append(Patch(facecolor="white", edgecolor="black", linewidth=1.6))
-    handles.append(Line2D([], [], color="black", linewidth=1.6))
-    handles.append(Line2D([], [], color="black", linestyle=(0, (1, 1.5)), linewidth=1.0))
-    unsure = "?: seeds cannot tell edge from cloud-only"
-    return handles, [*words, unsure, "beats co-located too", "border by the closed form", "83 and 111 ms (2606.20591)"]
+    if any(stand.uncertain for stand in stands):
+        marks.append((Patch(facecolor="white", edgecolor="black", hatch="xxx"),
+                      "?: edge and cloud-only not distinguishable"))  # fmt: skip
+    if any(map(_beats_all, stands)):
+        marks.append((Patch(facecolor="white", edgecolor="black", linewidth=1.6), "beats co-located too"))
+    marks.append((Line2D([], [], color="black", linewidth=1.6), "border by the closed form"))
+    marks.append((Line2D([], [], color="black", linestyle=(0, (1, 1.5)), linewidth=1.0), "83 and 111 ms (2606.20591)"))
+    return [handle for handle, _ in marks], [label for _, label in marks]

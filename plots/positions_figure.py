@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator
 
 from plots.caption import caption
@@ -46,7 +47,7 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
         panel.xaxis.set_major_locator(FixedLocator(sorted(summary[AXIS].unique())))
     wording = Wording(
         "Resampling rate and the terms of its bound", caption(summary, page, "lower", [NOTE], clock=False),
-        "draft position in its round", "probability that a draft is rejected",
+        "draft position in its round", "rejection probability",
     )  # fmt: skip
     finish(figure, page, wording, *panels[0].get_legend_handles_labels())
     return figure
@@ -63,8 +64,9 @@ def _panel(ax: Axes, rows: pd.DataFrame) -> None:
         base = top
     allowed = np.minimum(rows["tv_mismatch"] + rows["tv_compression"], 1.0)
     ax.hlines(
-        allowed, at - _BAR / 2, at + _BAR / 2, colors="#C00000", linewidth=2.0, label="TV(q, p) + TV(q, qhat), exact"
-    )
+        allowed, at - 0.6 * _BAR, at + 0.6 * _BAR, colors="black", linewidth=2.0, zorder=1.5,
+        label="TV(q, p) + TV(q, qhat), exact", path_effects=[withStroke(linewidth=4.0, foreground="white")],
+    )  # fmt: skip
     rate = rows["resampling_per_draft"].to_numpy(dtype=float)
     ax.errorbar(
         at - 0.1, rate, yerr=whiskers(rate, halves(rows, "resampling_per_draft"), False), fmt="o", color="#000000",

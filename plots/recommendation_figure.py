@@ -1,4 +1,4 @@
-"""The best setting of each kind of scheme: what it reaches, and what that is over the recommended, a row a kind."""
+"""The best setting of each kind of scheme: what it reaches, also over what the recommended does, a row a kind."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from kinds.arrays import Floats
 from plots.axes import scale, spans_far
@@ -22,6 +22,9 @@ BY, BETTER, MARGIN = "metric", "better", "margin"
 """Columns: the metric aimed at, which way is better, and a setting's metric over that of the best, less 1."""
 MARGIN_LOW, MARGIN_HIGH = f"{MARGIN}_low", f"{MARGIN}_high"  # columns: the ends of its interval
 TICKS = 5
+FAR = 3.0
+"""Ratios beyond this, or below 1 over it, have a panel of their own: on one axis the others would be one heap."""
+TIMES = "\N{MULTIPLICATION SIGN}"
 _WORDS = {"tokens_per_s": "throughput"}  # metrics whose name without its unit says nothing
 
 
@@ -30,14 +33,23 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if not {BY, BETTER, MARGIN, MARGIN_LOW, MARGIN_HIGH} <= set(summary.columns) or summary.empty:
         return None
     metric = str(summary[BY].iloc[0])
-    figure, (reached, margin), _ = grid(page, 2, 2, (0.0, 4.3), 0.8 + 0.26 * len(summary), "y")
+    ratio, low, high = (1 + summary[name].to_numpy(dtype=np.float64) for name in (MARGIN, MARGIN_LOW, MARGIN_HIGH))
+    outlying = (ratio > FAR) | (ratio < 1 / FAR)
+    panels = 3 if outlying.any() else 2
+    figure, axes, _ = grid(page, panels, 3, (0.0, 4.3 if panels == 2 else 3.4), 0.8 + 0.26 * len(summary), "y")
+    reached = axes[0]
+    for ax, there in zip(axes[1:], (~outlying, outlying), strict=False):
+        _ratios(ax, summary, np.where(there, ratio, np.nan), low, high)
+    axes[1].axvline(1.0, color="black", linewidth=0.8)
+    axes[1].set_xlabel("times the recommended")
+    if panels == 3:
+        axes[2].set_xlabel(f"times the recommended, beyond {FAR:g}{TIMES}")
     values, half = (summary[name].to_numpy(dtype=np.float64) for name in (metric, metric + CI_SUFFIX))
     far = spans_far(values)
     arms = np.nan_to_num(whiskers(values, half, far))
     _points(reached, summary, values, arms)
     scale(reached.xaxis, metric, [*values], [*(values - arms[0]), *(values + arms[1])], far, TICKS)
     reached.set_xlabel(page.labels.get(metric) or called(metric))
-    _margins(margin, summary)
     lossy = lossy_curves(summary)
     names = [page.curve(curve) + lossy.get(curve, "") for curve in summary[CURVE].astype(str)]
     reached.set_yticks(range(len(summary)), names)
@@ -49,22 +61,16 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     return figure
 
 
-def _margins(ax: Axes, summary: pd.DataFrame) -> None:
-    """In percent from 0; as ratios on a logarithmic axis where they span far, so that none flattens the others."""
-    share, low, high = (summary[name].to_numpy(dtype=np.float64) for name in (MARGIN, MARGIN_LOW, MARGIN_HIGH))
-    arms = np.nan_to_num(np.stack([share - low, high - share]))
-    if spans_far(1 + share):
-        _points(ax, summary, 1 + share, arms)
-        scale(ax.xaxis, "", [*(1 + share)], [*(1 + low), *(1 + high)], True, TICKS)
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}\N{MULTIPLICATION SIGN}"))
-        ax.axvline(1.0, color="black", linewidth=0.8)
-        ax.set_xlabel("times the recommended")
-        return
-    _points(ax, summary, share, arms)
-    ax.axvline(0.0, color="black", linewidth=0.8)
-    ax.xaxis.set_major_locator(MaxNLocator(TICKS))
-    ax.xaxis.set_major_formatter(PercentFormatter(1.0))
-    ax.set_xlabel("more than the recommended")
+def _ratios(ax: Axes, summary: pd.DataFrame, ratio: Floats, low: Floats, high: Floats) -> None:
+    """The ratios of one panel, nan where a row is in another, with their intervals on a logarithmic axis."""
+    shown = ~np.isnan(ratio)
+    _points(ax, summary, ratio, np.nan_to_num(np.stack([ratio - low, high - ratio])))
+    ends = [*ratio[shown], *low[shown], *high[shown]]
+    scale(ax.xaxis, "", [*ratio[shown]], ends, True, TICKS)
+    if not spans_far(ax.get_xlim()):
+        at = [1.0, *MaxNLocator(TICKS).tick_values(*ax.get_xlim())]
+        ax.xaxis.set_major_locator(FixedLocator([each for each in at if each > 0]))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}{TIMES}"))
 
 
 def called(metric: str) -> str:

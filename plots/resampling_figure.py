@@ -17,13 +17,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from plots.along_axis import in_panels, panel_title
 from plots.axes import place, swept, x_label
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
-from plots.lines_or_bars import apart, changes, halves, room_for, whiskers
+from plots.lines_or_bars import CHOSE, apart, changes, distinct, halves, no_factor, room_for, whiskers
 from plots.page import Page
 from plots.style import Look, curves, looks
 from simulator.results.columns import CURVE
+from simulator.results.units import quantity
 
 MEASURED, EXPECTED, BOUND = "resampling_per_draft", "tv_qhat", "rejection_bound"
 LABEL = "rejections per verified draft"
@@ -39,20 +41,26 @@ _BESIDE = 2.5  # points by which what is expected stands right of what was measu
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Rows, or a panel a curve where the axis changes the rate; None where nothing is drafted."""
+    """Rows, several marks in one where schemes chose otherwise along an axis that is no factor itself; or a panel a
+    curve where the axis changes the rate. None where nothing is drafted."""
     if not {MEASURED, BOUND} <= set(summary.columns):
         return None
     drafted = summary[summary[MEASURED].notna() & summary[BOUND].notna()]
     if drafted.empty:
         return None
     moving = axis is not None and any(changes(drafted, axis, name) for name in (MEASURED, BOUND))
-    if axis is not None and moving:
+    chose = moving and no_factor(drafted, axis)
+    if axis is not None and moving and not chose:
         return _panels(drafted, axis, page) if pd.api.types.is_numeric_dtype(drafted[axis]) else None
-    figure = page.figure(*room_for(drafted, page, 2))
-    ax = figure.add_subplot()
-    _rows(ax, drafted, looks(drafted), page)
-    title = "Resampling rate beside its bound" + (f" (the same at every {page.axis(axis)})" if axis else "")
-    wording = Wording(title, caption(drafted, page, "lower", [NOTE], clock=False), page.metric(MEASURED, LABEL))
+    facets = in_panels(drafted, looks(drafted))
+    width_in, row_in = max((room_for(rows, page, 2) for _, rows, _ in facets), key=lambda size: size[1])
+    figure, axes, _ = grid(page, len(facets), 3, (0.5, width_in if len(facets) == 1 else 3.6), row_in, "x")
+    for ax, (fields, rows, look) in zip(axes, facets, strict=True):
+        _rows(ax, rows, look, axis if chose else None, page)
+        ax.set_title(panel_title(fields, page) if fields else "", loc="left", fontsize="small")
+    said = [NOTE, *([CHOSE.format(page.axis(str(axis)))] if chose else [])]
+    title = "Resampling rate beside its bound" + (f" ({page.axis(axis)} is no factor)" if axis else "")
+    wording = Wording(title, caption(drafted, page, "lower", said, clock=False), page.metric(MEASURED, LABEL))
     finish(figure, page, wording, *_key(drafted, bars=True))
     return figure
 
@@ -67,24 +75,31 @@ def expected(rows: pd.DataFrame) -> pd.Series[float]:
     return rows[EXPECTED].where(~coupled)
 
 
-def _rows(ax: Axes, drafted: pd.DataFrame, look: dict[str, Look], page: Page) -> None:
-    """A row a curve: the measured rate with its interval, TV(qhat, p), and the bound as a wide open bar."""
-    shown = [(name, rows.iloc[:1]) for name, rows in curves(drafted)]
-    for y, (name, row) in enumerate(shown):
-        bound, rate = float(row[BOUND].iloc[0]), row[MEASURED].to_numpy(dtype=float)
-        ax.barh(y, min(bound, 1.0), 0.66, color="white", edgecolor=look[name].colour, hatch=_HATCH, linewidth=1.0)
-        ax.errorbar(
-            rate, [y], xerr=whiskers(rate, halves(row, MEASURED), False), linestyle="", color="black", marker="o",
-            elinewidth=1.3,
-        )  # fmt: skip
-        ax.plot(expected(row), [y], linestyle="", marker="D", color="black", markerfacecolor="white")
-        if bound > 1:
-            text = ax.text(0.99, y, f"bound {bound:.3g}", ha="right", va="center", fontsize="small")
-            text.set_bbox({"facecolor": "white", "linewidth": 0, "pad": 1.0})
+def _rows(ax: Axes, drafted: pd.DataFrame, look: dict[str, Look], axis: str | None, page: Page) -> None:
+    """A row a curve: the measured rate with its interval, TV(qhat, p), and the bound as a wide open bar; one below the
+    other where it chose several settings along the axis."""
+    shown = curves(drafted)
+    for y, (name, rows) in enumerate(shown):
+        kept = distinct(rows, axis, [MEASURED, BOUND])
+        for place_, (_, row) in enumerate(kept.groupby(np.arange(len(kept)))):
+            _row(ax, row, y + (place_ - (len(kept) - 1) / 2) * 0.8 / len(kept), 0.66 / len(kept), look[name])
     ax.set_yticks(range(len(shown)), [page.curve(name) for name, _ in shown])
     ax.set_ylim(len(shown) - 0.5, -0.5)
     ax.set_xlim(0, _TOP)
     ax.grid(axis="y", visible=False)
+
+
+def _row(ax: Axes, row: pd.DataFrame, y: float, high: float, look: Look) -> None:
+    bound, rate = float(row[BOUND].iloc[0]), row[MEASURED].to_numpy(dtype=float)
+    ax.barh(y, min(bound, 1.0), high, color="white", edgecolor=look.colour, hatch=_HATCH, linewidth=1.0)
+    ax.errorbar(
+        rate, [y], xerr=whiskers(rate, halves(row, MEASURED), False), linestyle="", color="black", marker="o",
+        elinewidth=1.3,
+    )  # fmt: skip
+    ax.plot(expected(row), [y], linestyle="", marker="D", color="black", markerfacecolor="white")
+    if bound > 1:
+        text = ax.text(0.99, y, f"bound {quantity(bound, '')}", ha="right", va="center", fontsize="small")
+        text.set_bbox({"facecolor": "white", "linewidth": 0, "pad": 1.0})
 
 
 def _panels(drafted: pd.DataFrame, axis: str, page: Page) -> Figure:

@@ -1,8 +1,8 @@
-"""Many schemes on many links: latency per token, those that are lowest somewhere in colour; and bits both ways.
+"""Many schemes on many links: latency per token over that of the paper's K-SQS, and bits both ways.
 
-Of latency, two envelopes are drawn in colour, that of all lossless schemes and that of those which send drafts: each
-scheme with markers where it is the lowest and its name there, below the first envelope and above the second. All others
-are thin and grey, lossy ones dashed. The paper's K-SQS, by its own count, is there to compare with.
+Of latency, five lossless schemes are drawn in colour with their intervals: those that are lowest somewhere, of all or
+of those that send drafts, then those of the least time. All other lossless ones are a grey band, lossy ones thin and
+dashed. The paper's K-SQS, by its own count, is the line at 1.
 """
 
 from __future__ import annotations
@@ -17,81 +17,117 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, NullLocator
 from pandas.api.types import is_numeric_dtype
 
 from kinds.arrays import Floats
-from plots.axes import place, scale, spans_far, swept, tick_at, with_unit, x_label
+from plots.axes import log_ticks, place, swept, tick_at, with_unit, x_label
 from plots.caption import caption, marks
 from plots.layout import Wording, finish, grid
-from plots.lines_or_bars import curve_handles
+from plots.lines_or_bars import APART, apart, curve_handles
 from plots.page import Page
 from plots.style import Look, chosen, curves, looks
 from simulator.results.columns import CURVE
-from simulator.results.intervals import named_without
+from simulator.results.intervals import geometric_means, named_without
+from simulator.results.paired_ratios import HIGH, LOW, RATIO, ratios
 
 UP, DOWN = "payload_bits_per_token", "reply_bits_per_token"
 METRIC: Final = "latency_per_token_s"
 BY: Final = "uplink.delay.delay_s"
-_Line = tuple[str, object, float]  # colour, dashes and width
-_OTHER: Final[_Line] = ("#9a9a9a", "-", 0.7)
-_LOSSY: Final[_Line] = ("#9a9a9a", (0, (4, 2)), 0.9)
-_DOTTED: Final[_Line] = ("black", (0, (1, 1.2)), 1.1)
+MOST: Final = 5
 _PAPER: Final = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
+_BAND: Final = "#cfcfcf"
+_LOSSY: Final = {"color": "#8a8a8a", "linestyle": (0, (4, 2)), "linewidth": 0.9}
+_LINE: Final = {"color": "black", "linestyle": (0, (1, 1.2)), "linewidth": 1.5}
+NOTES: Final = (
+    "Ratios are paired by seed. In colour: the lossless schemes that are lowest somewhere, of all or of those that "
+    "send drafts, then those of the least time; all other lossless ones lie in the band."
+)
 
 
-def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Curves against rate, a panel a delay; None where the axis is no number, or nothing was swept over delays too."""
+def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
+    """Ratios against rate, a panel a delay; None where the axis is no number, nothing was swept over delays too, or the
+    paper's K-SQS is not there."""
     if axis is None or not {METRIC, BY, UP, axis} <= {*summary.columns} or not is_numeric_dtype(summary[axis]):
         return None
     rows = named_without(chosen(summary).dropna(subset=[METRIC]), BY)
-    panels = list(rows.groupby(BY, sort=True))
-    if not panels:
+    if rows.empty or not _is_papers(rows).any():
         return None
-    look = looks(rows)
+    look, paper = looks(rows), str(rows.loc[_is_papers(rows), CURVE].iloc[0])
+    found = _ratios(rows, cells, axis)
+    five = _five(rows, axis, look, paper)
+    panels = list(found.groupby(BY, sort=True))
     figure, axes, width_in = grid(page, len(panels), 3, (0.4, 3.5), 2.3 if page.narrow else 3.6, "xy")
     for ax, (delay, part) in zip(axes, panels, strict=True):
-        _panel(ax, part, axis, look, page)
+        _panel(ax, part[part[CURVE] != paper], axis, look, five)
         ax.set_title(f"one way {with_unit(float(str(delay)), BY)}", loc="left")
     swept(axes[0], axis, rows[axis].tolist(), width_in)
-    means = rows[METRIC].tolist()
-    scale(axes[0].yaxis, METRIC, means, means, spans_far(means))
-    notes = ["In colour, marked where it is so: lowest of the lossless, and of those among them that send drafts."]
-    text = caption(rows, page, "lower", [*notes, *marks(rows, METRIC)], intervals=False)
-    words = Wording(f"Who wins against {page.axis(axis)}", text, x_label(page, axis),
-                 page.metric(METRIC, "latency per output token"))  # fmt: skip
-    finish(figure, page, words, *_legend(rows, look, page))
+    _ratio_scale(axes[0], found[found[CURVE].isin(five)])
+    text = caption(rows, page, "lower", [NOTES, *marks(rows, METRIC)], intervals=cells is not None)
+    label = f"{page.metric(METRIC, 'latency per token')} over the paper's"
+    words = Wording(
+        f"Who is faster than the paper's K-SQS, against {page.axis(axis)}", text, x_label(page, axis), label
+    )
+    handles, labels = curve_handles(look, five, page)
+    others, names = _others(look, five, paper, page)
+    finish(figure, page, words, [*handles, *others], [*labels, *names])
     return figure
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, axis: str, look: dict[str, Look], page: Page) -> None:
-    lossless = rows[~rows[CURVE].map(lambda curve: look[curve].lossy)]
-    first = {*_lowest(lossless, axis)}
-    lowest = first | {*_lowest(lossless[lossless[UP] > 0], axis)}
-    paper = _is_papers(rows)
-    for curve, part in curves(rows):
-        given, seen = part.sort_values(axis), look[curve]
-        x, y = place(given[axis]), given[METRIC].to_numpy(dtype=float)
-        wins = [number for number, at in enumerate(given[axis]) if (at, curve) in lowest]
-        if not wins:
-            colour, dashes, wide = _DOTTED if paper[given.index].any() else _LOSSY if seen.lossy else _OTHER
-            ax.plot(x, y, color=colour, linestyle=dashes, linewidth=wide, zorder=1)
-            continue
-        ax.plot(x, y, color=seen.colour, marker=seen.marker, markevery=wins, fillstyle=seen.fill,
-                markerfacecoloralt="white", zorder=3)  # fmt: skip
-        middle = wins[len(wins) // 2]
-        below = (given[axis].iloc[middle], curve) in first  # beside both envelopes: between them there may be no room
-        side = "left" if middle == 0 else "right" if middle == len(y) - 1 else "center"
-        ax.annotate(
-            page.curve(curve), (x[middle], y[middle]), (0, -9 if below else 7), textcoords="offset points", zorder=5,
-            color=seen.colour, fontsize="x-small", ha=side, va="top" if below else "bottom",
-            path_effects=[withStroke(linewidth=2.2, foreground="white")],
+def _ratios(rows: pd.DataFrame, cells: pd.DataFrame | None, axis: str) -> pd.DataFrame:
+    """A row a curve, delay and value of the axis: paired by seed, or of the means alone where there are no cells."""
+    if cells is not None:
+        named = named_without(chosen(cells).dropna(subset=[METRIC]), BY)
+        return ratios(named, METRIC, _is_papers(named), [BY, axis])
+    theirs = rows[_is_papers(rows)].set_index([BY, axis])[METRIC].rename("theirs")
+    both = rows.join(theirs, on=[BY, axis])
+    both[RATIO], both[LOW], both[HIGH] = both[METRIC] / both["theirs"], np.nan, np.nan
+    return both.dropna(subset=[RATIO])
+
+
+def _five(rows: pd.DataFrame, axis: str, look: dict[str, Look], paper: str) -> list[str]:
+    """The curves in colour, in the table's order."""
+    lossless = rows[rows[CURVE].map(lambda curve: not look[curve].lossy and curve != paper)]
+    wins = [name for part in (lossless, lossless[lossless[UP] > 0]) for name in _lowest(part, axis)]
+    ranked = pd.Series(wins, dtype=str).value_counts().index.tolist()
+    ranked += geometric_means(lossless, CURVE, METRIC).sort_values().index.tolist()
+    kept = list(dict.fromkeys(ranked))[:MOST]
+    return [name for name in look if name in kept]
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, axis: str, look: dict[str, Look], five: Sequence[str]) -> None:
+    others = rows[~rows[CURVE].isin(five) & ~rows[CURVE].map(lambda curve: look[curve].lossy)]
+    if len(others):
+        ends = others.groupby(axis)[RATIO].agg(["min", "max"])
+        ax.fill_between(place(ends.index), ends["min"], ends["max"], color=_BAND, linewidth=0, zorder=0.5)
+    for _, part in curves(rows[rows[CURVE].map(lambda curve: look[curve].lossy)]):
+        given = part.sort_values(axis)
+        ax.plot(place(given[axis]), given[RATIO], zorder=1, **_LOSSY)  # type: ignore[arg-type]
+    ax.axhline(1.0, zorder=2, **_LINE)  # type: ignore[arg-type]
+    for rank, name in enumerate(five):
+        given, seen = rows[rows[CURVE] == name].sort_values(axis), look[name]
+        mean, low, high = (given[each].to_numpy(dtype=float) for each in (RATIO, LOW, HIGH))
+        ax.errorbar(
+            place(given[axis]), mean, yerr=np.array([mean - low, high - mean]), color=seen.colour, marker=seen.marker,
+            fillstyle=seen.fill, markerfacecoloralt="white", linestyle=seen.dashes, elinewidth=1.0, label=name,
+            transform=apart(ax, APART * (rank - (len(five) - 1) / 2)), zorder=3,
         )  # fmt: skip
 
 
-def _lowest(rows: pd.DataFrame, axis: str) -> Iterator[tuple[float, str]]:
-    for at, here in rows.groupby(axis):
-        yield float(str(at)), str(here.sort_values(METRIC)[CURVE].iloc[0])
+def _ratio_scale(ax: Axes, shown: pd.DataFrame) -> None:
+    """Logarithmic, round 1 and the curves in colour; the band may leave it."""
+    low, high = 0.8 * min(0.8, float(shown[RATIO].min())), 1.25 * max(1.25, float(shown[RATIO].max()))
+    ax.set_yscale("log")
+    ax.set_ylim(low, high)
+    ax.yaxis.set_major_locator(FixedLocator(log_ticks(low, high, 7)))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter("{x:g}")
+
+
+def _lowest(rows: pd.DataFrame, axis: str) -> Iterator[str]:
+    for _, here in rows.groupby([BY, axis]):
+        yield str(here.sort_values(METRIC)[CURVE].iloc[0])
 
 
 def _is_papers(rows: pd.DataFrame) -> pd.Series[bool]:
@@ -101,19 +137,23 @@ def _is_papers(rows: pd.DataFrame) -> pd.Series[bool]:
     return found
 
 
-def _legend(rows: pd.DataFrame, look: dict[str, Look], page: Page) -> tuple[Sequence[Artist], Sequence[str]]:
-    """The lines that have no name beside them."""
-    paper = rows.loc[_is_papers(rows), CURVE].unique()
-    shown = [(_OTHER, "other lossless"), *([(_LOSSY, "lossy")] if any(each.lossy for each in look.values()) else [])]
-    shown += [(_DOTTED, f"{page.curve(str(name))}: the paper's") for name in paper]
-    handles = [Line2D([], [], color=colour, linestyle=dashes, linewidth=wide) for (colour, dashes, wide), _ in shown]  # type: ignore[arg-type]
-    return handles, [label for _, label in shown]
+def _others(look: dict[str, Look], five: Sequence[str], paper: str, page: Page) -> tuple[list[Artist], list[str]]:
+    """The line at 1, and what has no name of its own."""
+    lossy = [name for name, each in look.items() if each.lossy]
+    rest = [name for name in look if name not in (*five, *lossy, paper)]
+    shown: list[tuple[Artist, str]] = [(Line2D([], [], **_LINE), f"{page.curve(paper)}: the paper's")]  # type: ignore[arg-type]
+    if rest:
+        shown.append((Patch(facecolor=_BAND), f"{len(rest)} other lossless"))
+    if lossy:
+        shown.append((Line2D([], [], **_LOSSY), "lossy"))  # type: ignore[arg-type]
+    return [handle for handle, _ in shown], [label for _, label in shown]
 
 
 def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Bits a token up against bits a token down, a mark a scheme, without headers: both axes logarithmic; a scheme that
-    sends nothing one way stands at the edge, where the axis says 0. A cross tells from the link on which a scheme takes
-    least to that where it takes most, since each is at its own best there. None without both columns or two schemes."""
+    """Bits a token up, and beside it bits a token down, without headers: a row a scheme, by what it sends up; both
+    logarithmic, nothing at the edge, where the axis says 0. A mark is the geometric mean over links; the broad line is
+    no interval but the range over links, since each scheme is at its own best on each. None without both columns or two
+    schemes."""
     if not {UP, DOWN} <= {*summary.columns}:
         return None
     rows = chosen(summary).dropna(subset=[UP, DOWN])
@@ -121,35 +161,31 @@ def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figur
     if rows[CURVE].nunique() < 2:
         return None
     look = looks(rows)
-    figure = page.figure(7.4, 3.0 if page.narrow else 4.4)
-    ax = figure.add_subplot()
-    edges = _edge(rows[UP]), _edge(rows[DOWN])
-    for curve, part in curves(rows):
-        _mark(ax, part, edges, look[curve])
-    ax.set(xscale="log", yscale="log")
-    ax.set_xlim(*_scale(ax.xaxis, rows[UP].to_numpy(dtype=float), edges[0]))
-    ax.set_ylim(*_scale(ax.yaxis, rows[DOWN].to_numpy(dtype=float), edges[1]))
-    notes = ["A mark: the geometric mean over links, each scheme at its best on each; its cross: from least to most."]
+    means = rows.groupby(CURVE, sort=False)[[UP, DOWN]].mean()
+    order = means.sort_values([UP, DOWN]).index.tolist()
+    figure, axes, _ = grid(page, 2, 2, (2.0, 3.2), 0.6 + (0.18 if page.narrow else 0.25) * len(order), "y", narrow=2)
+    for ax, (name, title) in zip(axes, ((UP, "payload, up"), (DOWN, "reply, down")), strict=True):
+        edge = _edge(rows[name])
+        for row, curve in enumerate(order):
+            _range(ax, rows.loc[rows[CURVE] == curve, name], row, edge, look[curve])
+        ax.set_xscale("log")
+        ax.set_xlim(*_scale(ax.xaxis, rows[name].to_numpy(dtype=float), edge))
+        ax.set_title(title, loc="left", fontsize="small")
+        ax.grid(axis="y", visible=True)
+    axes[0].set_yticks(range(len(order)), [page.curve(name) + look[name].mark for name in order])
+    axes[0].set_ylim(len(order) - 0.5, -0.5)
+    notes = ["A mark: the geometric mean over links, each scheme at its best on each; broad lines: from the link that "
+             "takes least to that which takes most, no intervals."]  # fmt: skip
     text = caption(rows, page, "lower", [*notes, *marks(rows)], clock=False, intervals=False)
-    up, down = "payload bits per token, up", "reply bits per token, down"
-    finish(
-        figure,
-        page,
-        Wording("What each scheme says, both ways", text, up, down),
-        *curve_handles(look, list(look), page),
-    )
+    finish(figure, page, Wording("What each scheme sends, both ways", text, "bits per output token"))
     return figure
 
 
-def _mark(ax: Axes, rows: pd.DataFrame, edges: tuple[float, float], look: Look) -> None:
-    ups, downs = (
-        np.maximum(rows[name].to_numpy(dtype=float), edge) for name, edge in zip((UP, DOWN), edges, strict=True)
-    )
-    x, y = (float(np.exp(np.log(each).mean())) for each in (ups, downs))
-    ax.plot([ups.min(), ups.max()], [y, y], color=look.colour, linewidth=0.8, zorder=2)
-    ax.plot([x, x], [downs.min(), downs.max()], color=look.colour, linewidth=0.8, zorder=2)
-    ax.plot(x, y, color=look.colour, marker=look.marker, markerfacecolor=look.face, fillstyle=look.fill,
-            markerfacecoloralt="white", markersize=7, linestyle="", zorder=3)  # fmt: skip
+def _range(ax: Axes, given: pd.Series[float], row: int, edge: float, look: Look) -> None:
+    values = np.maximum(given.to_numpy(dtype=float), edge)
+    ax.plot([values.min(), values.max()], [row, row], color=look.colour, linewidth=5, alpha=0.3, solid_capstyle="butt")
+    ax.plot(float(np.exp(np.log(values).mean())), row, color=look.colour, marker=look.marker, fillstyle=look.fill,
+            markerfacecolor=look.face, markerfacecoloralt="white", linestyle="", zorder=3)  # fmt: skip
 
 
 def _edge(values: pd.Series[float]) -> float:
@@ -161,7 +197,7 @@ def _edge(values: pd.Series[float]) -> float:
 def _scale(side: Axis, values: Floats, edge: float) -> tuple[float, float]:
     """Ticks in each decade, and one that says 0 at the edge where something stands there; both ends."""
     top, zero = max(float(values.max()), 3 * edge), bool((values <= 0).any())
-    steps = (1, 2, 5) if top < 100 * edge else (1, 3)
+    steps = (1, 2, 5) if top < 100 * edge else (1, 3) if top < 1e4 * edge else (1,)
     powers = range(int(np.floor(np.log10(edge))), int(np.ceil(np.log10(top))) + 1)
     given = [step * 10.0**power for power in powers for step in steps]
     given = [tick for tick in given if 1.8 * edge <= tick <= 1.4 * top]

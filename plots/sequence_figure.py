@@ -2,7 +2,8 @@
 
 A box on a lifeline is work or a transmission, a narrow one to its left is waiting for it; both look as in the figure
 of where the time goes. An arrow is a message on its way, of each round in a colour and dashes of its own; one that ends
-in a cross is lost. A round that was drafted for nothing is grey, and its work pale.
+in a cross is lost. A round that was drafted for nothing is grey, and its work pale. What waits before it joins a link's
+queue, such as for an access grant, does so beside its sender.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from plots.layout import Wording, finish
 from plots.page import Page
 from simulator.results.columns import BREAKDOWN
 from simulator.results.observer import Airing
-from simulator.results.spans import RoundTimeline, Timeline
+from simulator.results.spans import RoundTimeline, Span, Timeline
 from simulator.results.units import state_name
 
 LIFELINES: Final = ("edge", "uplink", "cloud", "downlink")
@@ -215,9 +216,22 @@ def _boxes(made: Timeline, each: RoundTimeline) -> Iterator[Box]:
         yield from _on_air(airing, _UPLINK, "uplink_transmit_s", "uplink_queue_s", "retransmit_s")
     for airing in each.down:
         yield from _on_air(airing, _DOWNLINK, "downlink_s", "downlink_queue_s", "downlink_s")
+    yield from _before_the_queue(each.spans.doings, each.up, _EDGE, "uplink_queue_s")
+    yield from _before_the_queue(each.spans.doings, each.down, _CLOUD, "downlink_queue_s")
+
+
+def _before_the_queue(waits: Sequence[Span], airings: Sequence[Airing], sender: int, queue: str) -> Iterator[Box]:
+    """The waits in the state `queue` of a message that has not joined it yet: for a grant, or for the part before."""
+    for wait in (each for each in waits if each.state == queue):
+        joins_s = [each.joined_s for each in airings if wait.began_s <= each.joined_s <= wait.ended_s]
+        if joins_s and min(joins_s) > wait.began_s:
+            yield Box(sender, wait.began_s, min(joins_s), queue, waits=True)
 
 
 def _prompt_boxes(made: Timeline) -> Iterator[Box]:
+    asks_s, joins_s = made.request.arrival_s, [each.joined_s for each in made.prompt]
+    if joins_s and min(joins_s) > asks_s:
+        yield Box(_EDGE, asks_s, min(joins_s), "uplink_queue_s", waits=True)
     for airing in made.prompt:
         yield from _on_air(airing, _UPLINK, "prompt_uplink_s", "uplink_queue_s", "retransmit_s")
     for ran in made.prefills:
@@ -263,7 +277,7 @@ def _edge_labels(each: RoundTimeline) -> Iterator[Label]:
 def _verification_results(each: RoundTimeline) -> Iterator[Label]:
     record = each.spans.record
     if each.passes and not isnan(record.verified_s) and record.drafted:
-        yield Label(record.verified_s, f"{int(record.accepted)} of {int(record.drafted)} stand")
+        yield Label(record.verified_s, f"{int(record.accepted)} of {int(record.drafted)} accepted")
     for ran in each.passes:
         if ran.lost:
             yield Label(ran.ended_s, "server crashes")
@@ -275,5 +289,8 @@ def _named(rounds: Sequence[RoundTimeline]) -> str:
 
 
 def _caption(made: Timeline) -> str:
-    waits = "Boxes: work or bits on the air; narrow ones beside a lifeline: waiting for it"
+    waits = (
+        "Boxes: work or bits on the air; narrow ones beside a lifeline: waiting for it, or, as for an access grant, to "
+        "join the queue of the link behind it"
+    )
     return f"{waits}. Arrows, numbered by round: messages. The request has {len(made.rounds)} rounds in all."

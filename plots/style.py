@@ -1,12 +1,14 @@
 """The look shared by all figures: the style sheet, and the colour, marker and dashes of each curve.
 
 Colours are those of Okabe and Ito (2008), distinguishable by colour-blind readers; markers and dashes tell curves apart
-in grey. A scheme keeps its colour and marker in every figure; a scheme not listed takes the next free ones, in order of
-appearance. What a user's matplotlibrc sets, or has set in Python, stays as it is: the sheet is laid beneath it.
+in grey. The first scheme of a kind has the kind's colour and marker in every figure; a further one, or one of a kind
+not listed, takes the next free ones, in order of appearance. What a user's matplotlibrc sets, or has set in Python,
+stays as it is: the sheet is laid beneath it.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from kinds import ConfigError
 from kinds.files import atomically
 from plots.page import Page
 from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.display_names import curve_of, words_of
 from simulator.results.lossy_schemes import marks
 
 _SHEET: dict[str, Any] = {
@@ -78,9 +81,21 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "edge_only": ("#A6761D", "h"),
     "coupled": ("#B2182B", "*"),
 }
-_POLICY = "scheme.policy.kind"
-_SPARE_COLOURS = ("#3F3F91", "#7F7F7F", "#01665E", "#F0A3B0", "#8A8A00")
-_SPARE_MARKERS = ("<", ">", "d", "8", "H", "D")
+_BASELINES = ("cloud_only", "colocated", "edge_only")
+"""Their colours are theirs alone."""
+SPARE = (("#3F3F91", "<"), ("#7F7F7F", ">"), ("#01665E", "d"), ("#F0A3B0", "8"), ("#8A8A00", "H"))
+"""Looks of what is no listed scheme: curves that differ in something else do not take a scheme's."""
+SPARSIFIERS: dict[str, tuple[str, str]] = {
+    "all": SCHEMES["cloud_only"],
+    "top_k": SCHEMES["k_sqs"],
+    "threshold": (SCHEMES["half_top_k"][0], "s"),
+    "conformal": SCHEMES["c_sqs"],
+    "top_p": SCHEMES["dense"],
+    "min_p": SCHEMES["s_q"],
+    "entropy_k": SCHEMES["half_dense"],
+    "running_quantile": SCHEMES["edge_only"],
+}
+"""Colour and marker of each rule for the kept tokens: that of the scheme that has it, where one has."""
 DASHES: tuple[object, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _FILLS: tuple[FillStyleType, ...] = ("full", "left", "bottom", "top", "right")
 
@@ -124,42 +139,61 @@ def styled(page: Page) -> Iterator[None]:
 
 
 def looks(summary: pd.DataFrame) -> dict[str, Look]:
-    """A look for each curve of the table: colour and marker by scheme, and by policy where a scheme has several; dashes
-    among curves that are alike in that.
+    """A look for each curve of the table: colour and marker by scheme, where two of one kind are two schemes; dashes
+    among curves of one scheme.
 
-    Where all are of one scheme, each has a colour and a marker of its own.
+    The first scheme of a kind has the kind's own, in every figure; further ones take what no other has, in order of
+    appearance. Where all are of one kind, each curve has a colour and a marker of its own.
     """
-    lossy = lossy_curves(summary)
-    if summary["scheme.kind"].nunique() == 1:
-        names = list(dict.fromkeys(summary[CURVE].astype(str)))
-        first = SCHEMES.get(str(summary["scheme.kind"].iloc[0]), (_SPARE_COLOURS[0], _SPARE_MARKERS[0]))
-        others = [first, *(look for look in SCHEMES.values() if look != first)]
-        return {name: _look(others[place % len(others)], 0, lossy.get(name, "")) for place, name in enumerate(names)}
+    lossy, schemes = lossy_curves(summary), _schemes(summary)
+    styles = _styles(list(dict.fromkeys(schemes.values())))
     found: dict[str, Look] = {}
-    styles = dict(SCHEMES)
-    seen: dict[str, int] = {}
-    pairs = zip(summary[CURVE].astype(str), _deciders(summary), strict=True)
-    for curve, kind in dict(pairs).items():
-        if kind not in styles:
-            spare = len(styles) - len(SCHEMES)
-            styles[kind] = (_SPARE_COLOURS[spare % len(_SPARE_COLOURS)], _SPARE_MARKERS[spare % len(_SPARE_MARKERS)])
-        rank = seen[kind] = seen.get(kind, -1) + 1
-        found[curve] = _look(styles[kind], rank, lossy.get(curve, ""))
+    seen: dict[tuple[str, str], int] = {}
+    for curve, scheme in schemes.items():
+        rank = seen[styles[scheme]] = seen.get(styles[scheme], -1) + 1
+        found[curve] = _look(styles[scheme], rank, lossy.get(curve, ""))
     return found
 
 
-def _deciders(summary: pd.DataFrame) -> pd.Series[str]:
-    """Returns for each row the kind of scheme, with that of its policy where those of the kind differ."""
-    kinds = summary["scheme.kind"].astype(str)
-    if _POLICY not in summary.columns:
-        return kinds
-    several = summary[_POLICY].groupby(kinds).transform("nunique") > 1
-    return kinds.where(~several, kinds + " " + summary[_POLICY].astype(str))
+_Scheme = tuple[str, str]
+"""The kind of a scheme, and what tells it from others of the kind."""
+
+
+def _schemes(summary: pd.DataFrame) -> dict[str, _Scheme]:
+    """Each curve's scheme: its kind, and the part of its name that is about the scheme; all of its name where all
+    curves are of one kind."""
+    curves, kinds = summary[CURVE].astype(str), summary["scheme.kind"].astype(str)
+    fields = {name.removesuffix(".kind").rsplit(".", 1)[-1] for name in summary.columns if name.startswith("scheme.")}
+    if kinds.nunique() == 1:
+        return {curve: (kinds.iloc[0], curve) for curve in curves}
+    found: dict[str, _Scheme] = {}
+    for curve, kind in zip(curves, kinds, strict=True):
+        name, words = words_of(curve)
+        found[curve] = kind, curve_of(name, {word: value for word, value in words.items() if word in fields})
+    return found
+
+
+def _styles(schemes: Sequence[_Scheme]) -> dict[_Scheme, tuple[str, str]]:
+    """Colour and marker of each scheme."""
+    firsts = {kind: (kind, name) for kind, name in reversed(schemes)}
+    known = {first: SCHEMES[kind] for kind, first in firsts.items() if kind in SCHEMES}
+    others = [style for kind, style in SCHEMES.items() if kind not in _BASELINES]
+    unknown = [scheme for scheme in schemes if scheme in firsts.values() and scheme not in known]
+    known |= dict(zip(unknown, itertools.cycle(SPARE), strict=False))
+    free = [style for style in dict.fromkeys([*SPARE, *others]) if style not in known.values()]
+    further = [scheme for scheme in schemes if scheme not in known]
+    return known | dict(zip(further, itertools.cycle(free or others), strict=False))
 
 
 def _look(style: tuple[str, str], rank: int, mark: str) -> Look:
     dashes, fill = DASHES[(rank + bool(mark)) % len(DASHES)], _FILLS[rank % len(_FILLS)]
     return Look(*style, dashes=dashes, mark=mark, fill=fill)
+
+
+def of_sparsifiers(kinds: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each kind of sparsifier; spare ones for those that SPARSIFIERS lacks."""
+    spare = [kind for kind in kinds if kind not in SPARSIFIERS]
+    return {kind: SPARSIFIERS.get(kind) or SPARE[spare.index(kind) % len(SPARE)] for kind in kinds}
 
 
 def lossy_curves(summary: pd.DataFrame) -> dict[str, str]:
@@ -205,8 +239,3 @@ def write(figure: Figure, folder: Path, name: str, formats: Sequence[str], page:
                 raise ConfigError(f"{path}: is a link to {path.resolve()}, through which nothing is written; remove it")
             atomically(path, partial(figure.savefig, metadata=_NO_DATE[each]))
     return paths
-
-
-def write_small(figure: Figure, path: Path) -> None:
-    with styled(Page()), matplotlib.rc_context({"svg.fonttype": "none"}):
-        figure.savefig(path, metadata=_NO_DATE["svg"])

@@ -1,11 +1,11 @@
-"""Bits of a draft against its rejections: a curve a family, a point a setting, and what no code can do without."""
+"""Bits of a draft against its rejections: families at equal bits, a point a setting, what no code can do without."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib import rcParams
 from matplotlib.artist import Artist
@@ -14,13 +14,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, PercentFormatter, StrMethodFormatter
 
-from kinds.arrays import Floats
-from plots.axes import tick_at, with_unit
+from kinds.arrays import Floats, Ints
+from plots.axes import BEYOND, tick_at, with_unit
 from plots.caption import caption
 from plots.layout import Wording, finish, grid
+from plots.lines_or_bars import apart
 from plots.page import Page
-from plots.style import DASHES, SCHEMES, Look, curves, looks
+from plots.style import DASHES, SCHEMES, SPARSIFIERS, Look, curves, of_sparsifiers
 from simulator.results.columns import CI_SUFFIX, CURVE
+from simulator.results.intervals import interval
 from simulator.results.tradeoffs import ADDED, TradeoffCurve, families, named, undominated
 
 BITS, REJECTED, VOCABULARY, TEMPERATURE = "coded_bits_per_draft", "tv_qhat", "vocabulary", "models.temperature"
@@ -28,9 +30,11 @@ QUANTIZER, KEPT = "scheme.quantizer.kind", "scheme.sparsifier.kind"
 FAMILY = (KEPT, "scheme.sparsifier.step")
 REFERENCE, DENSE = "threshold", "dense lattice"
 LEAST, ORACLE, COVERING = "least_bits_per_draft", "oracle_bits_per_draft", "covering_bits_per_draft"
-_BITS_TICKS = (5, 10, 20, 50, 100, 200, 500, 1000)
+_BITS_TICKS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 _ADDED_TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 _BOTTOM_BITS = 0.1
+_PLACES: Final = 7  # costs, in equal steps of the logarithm, at which families are compared
+_REFERENCE: Final[dict[str, Any]] = {"color": SPARSIFIERS["threshold"][0], "linewidth": 2.0, "zorder": 1}
 _QUANTIZERS: Final = {
     "lattice": SCHEMES["k_sqs"],
     "dual": (SCHEMES["dense"][0], "D"),
@@ -51,72 +55,106 @@ _FAMILIES: Final = {
 """Label, colour, marker and dashes of each family of the study `rates`."""
 
 
-def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """A curve a family of settings, a panel for each value of the axis; below, how far each family is above the fixed
-    threshold at equal bits, where curves that nearly meet are distinguishable. None where the table has no families of
-    one axis in these two metrics."""
+def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
+    """How far each kind of sparsifier is above the fixed threshold at equal bits, a panel for each value of the axis,
+    with intervals of that ratio over seeds where the cells are there. None where the table has no families of one axis
+    in these two metrics, or no fixed threshold."""
     if axis is None or not {BITS, REJECTED, KEPT, axis} <= set(summary.columns):
         return None
-    table = summary.dropna(subset=[BITS, REJECTED, KEPT])
+    table = (summary if cells is None else cells).dropna(subset=[BITS, REJECTED, KEPT])
     table = table.assign(**{CURVE: named(table, FAMILY)})
-    panels = [*table.groupby(axis, sort=True)]
-    if not panels:
+    panels = [(value, rows) for value, rows in table.groupby(axis, sort=True) if (rows[KEPT] == REFERENCE).any()]
+    kinds = [kind for kind in dict.fromkeys(table[KEPT].astype(str)) if kind != REFERENCE]
+    if not panels or not kinds:
         return None
-    figure, above, below = _grid(page, len(panels))
-    for upper, lower, (value, rows) in zip(above, below, panels, strict=True):
-        upper.set_title(f"{page.axis(axis)} {with_unit(float(str(value)), axis)}", fontsize="small", loc="left")
-        _curves(upper, lower, rows, table, page)
-        lower.yaxis.set_major_formatter(PercentFormatter(1.0))
-    first = slice(None) if page.narrow else slice(1)
-    for upper, lower in zip(above[first], below[first], strict=True):
-        upper.set_ylabel("TV(qhat, p)")
-        lower.set_ylabel("excess")
-    notes = [f"TV(qhat, p): the expected resampling rate. Excess: above {page.word(REFERENCE)} at equal bits."]
-    text = caption(table, page, "lower", notes, clock=False, intervals=False)
-    words = Wording("Expected resampling against bits, a curve a family", text, "bits of a packet with one draft")
-    finish(figure, page, words, *above[0].get_legend_handles_labels())
+    figure, axes, _ = grid(page, len(panels), 3, (1.8, 3.6), 2.2 if page.narrow else 3.8, "y")
+    styles = of_sparsifiers(kinds)
+    everything = [_excess(rows) for _, rows in panels]
+    for ax, (value, _), found in zip(axes, panels, everything, strict=True):
+        ax.set_title(f"{page.axis(axis)} {with_unit(float(str(value)), axis)}", fontsize="small", loc="left")
+        ax.axhline(0.0, label=page.word(REFERENCE), **_REFERENCE)
+        for rank, kind in enumerate(kinds):
+            if kind in found:
+                look = Look(*styles[kind], dashes=DASHES[rank % 2])
+                _points(ax, found[kind], look, 1.8 * (rank - (len(kinds) - 1) / 2), page.word(kind))
+        ax.set_xscale("log")
+        reached = [cost for each in found.values() for cost in each.cost]
+        tick_at(ax.xaxis, [tick for tick in _BITS_TICKS if 0.9 * min(reached) <= tick <= 1.1 * max(reached)])
+        ax.set_xlim(0.9 * min(reached), 1.1 * max(reached))
+    axes[0].set_ylim(*_upright([each for panel in everything for each in panel.values()]))
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    several = table.groupby(KEPT)[CURVE].nunique().gt(1)
+    chosen = [
+        f"{page.word(kind)}: for each seed at the step that serves the others best." for kind in several[several].index
+    ]
+    notes = ["Expected rejections, TV(qhat, p), at equal bits; below 0 is better than the fixed threshold.", *chosen]
+    text = caption(summary, page, "lower", notes, clock=False, intervals=cells is not None)
+    title = f"Expected rejections over those of the {page.word(REFERENCE)} at equal bits"
+    words = Wording(title, text, "bits of a packet with one draft", f"above the {page.word(REFERENCE)}")
+    finish(figure, page, words, *axes[0].get_legend_handles_labels())
     return figure
 
 
-def _grid(page: Page, panels: int) -> tuple[Figure, list[Axes], list[Axes]]:
-    """The curves' axes above those of their excess, side by side, or pair by pair on a narrow page."""
-    if page.narrow:
-        figure = page.figure(0.0, 2.4 * panels)
-        axes = list(figure.subplots(2 * panels, 1, squeeze=False, height_ratios=(3, 2) * panels)[:, 0])
-        for upper, lower in zip(axes[::2], axes[1::2], strict=True):
-            upper.sharex(lower)
-            upper.tick_params(labelbottom=False)
-        return figure, axes[::2], axes[1::2]
-    figure = page.figure(3.1 * panels + 1.8, 5.4)
-    above, below = figure.subplots(2, panels, sharex="col", sharey="row", squeeze=False, height_ratios=(3, 2))
-    return figure, list(above), list(below)
+def _upright(found: Sequence[_Excess]) -> tuple[float, float]:
+    """The ends of the vertical axis: those of all intervals, cut at BEYOND times the means that are farthest from 0."""
+    means, low, high = (np.concatenate([getattr(each, name) for each in found]) for name in ("mean", "low", "high"))
+    most = BEYOND * float(np.abs(means).max())
+    reach = max(-most, float(np.nanmin([*means, *low]))), min(most, float(np.nanmax([*means, *high])))
+    margin = 0.06 * (reach[1] - reach[0]) or 0.01
+    return reach[0] - margin, reach[1] + margin
 
 
-def _curves(upper: Axes, lower: Axes, rows: pd.DataFrame, table: pd.DataFrame, page: Page) -> None:
-    look, settings = _looks(table), {name: each.sort_values(BITS) for name, each in curves(rows)}
-    fronts = {name: TradeoffCurve.of(each[BITS].to_numpy(), each[REJECTED].to_numpy()) for name, each in curves(rows)}
-    for name, each in settings.items():
-        _line(upper, each[BITS], each[REJECTED], look[name], page.curve(name))
-        if REFERENCE in fronts:
-            bits = fronts[name].cost[fronts[name].cost <= fronts[REFERENCE].cost[-1]]
-            _line(lower, bits, fronts[name].at(bits) / fronts[REFERENCE].at(bits) - 1, look[name], page.curve(name))
-    upper.set_xscale("log")
-    for ax in (upper, lower):
-        tick_at(ax.xaxis, [tick for tick in _BITS_TICKS if rows[BITS].min() <= tick <= rows[BITS].max()])
+class _Excess(NamedTuple):
+    """What a kind rejects over the reference, less 1, at `cost`, with the ends of its interval; all [n]."""
+
+    cost: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
 
 
-def _looks(table: pd.DataFrame) -> dict[str, Look]:
-    """A colour and a marker for each kind, dashes among families of one kind."""
-    styles = [*SCHEMES]
-    ranks = {kind: styles[place % len(styles)] for place, kind in enumerate(dict.fromkeys(table[KEPT]))}
-    kinds = table.assign(**{"scheme.kind": table[KEPT].map(ranks)})
-    return looks(kinds.drop(columns=["lossy", "tv_output"], errors="ignore"))
+def _excess(rows: pd.DataFrame) -> dict[str, _Excess]:
+    """By kind, from rows of one panel: a row per setting, and per seed where there are several. Of a kind with several
+    families each seed has the one with the least mean over the other seeds."""
+    texts = [each for _, each in rows.groupby("seed")] if "seed" in rows.columns else [rows]
+    fronts = [{name: TradeoffCurve.of(each[BITS].to_numpy(), each[REJECTED].to_numpy()) for name, each in curves(text)}
+              for text in texts]  # fmt: skip
+    low, high = max(each[REFERENCE].cost[0] for each in fronts), min(each[REFERENCE].dearest for each in fronts)
+    cost = np.geomspace(low, high, _PLACES)
+    cost[0], cost[-1] = low, high  # to the last bit
+    found: dict[str, _Excess] = {}
+    for kind in dict.fromkeys(str(each) for each in rows[KEPT] if each != REFERENCE):
+        names = list(dict.fromkeys(rows.loc[rows[KEPT] == kind, CURVE]))
+        over = [[_within(each[name], cost) / each[REFERENCE].at(cost) for each in fronts] for name in names]
+        logs: Floats = np.log(np.array(over))  # [family, seed, cost]
+        best = _by_the_others(logs)
+        values = logs[best, np.arange(len(best))]
+        everywhere = ~np.isnan(values).any(axis=0)
+        ratios = [interval(each) for each in values[:, everywhere].T]
+        mean, half = (np.array([getattr(each, name) for each in ratios]) for name in ("mean", "half_width"))
+        found[kind] = _Excess(cost[everywhere], np.expm1(mean), np.expm1(mean - half), np.expm1(mean + half))
+    return found
 
 
-def _line(ax: Axes, x: npt.ArrayLike, y: npt.ArrayLike, look: Look, label: str) -> None:
-    size = 0.8 * rcParams["lines.markersize"]
-    ax.plot(np.asarray(x), np.asarray(y), color=look.colour, marker=look.marker, linestyle=look.dashes,
-            linewidth=1.2, markersize=size, label=label)  # fmt: skip
+def _within(curve: TradeoffCurve, cost: Floats) -> Floats:
+    """The loss at these costs, nan beyond those of the curve's settings."""
+    return np.where(cost <= curve.dearest, curve.at(cost), np.nan)
+
+
+def _by_the_others(logs: Floats) -> Ints:
+    """For each seed of values [family, seed, cost], the family of least mean over the other seeds, where all families
+    have a value; a seed that is alone chooses for itself."""
+    shared = ~np.isnan(logs).any(axis=(0, 1))
+    means = logs[:, :, shared].sum(axis=2)
+    others = means.sum(axis=1, keepdims=True) - means if means.shape[1] > 1 else means
+    best: Ints = others.argmin(axis=0)
+    return best
+
+
+def _points(ax: Axes, found: _Excess, look: Look, shift: float, label: str) -> None:
+    arms = np.nan_to_num(np.stack([found.mean - found.low, found.high - found.mean]))
+    ax.errorbar(found.cost, found.mean, yerr=arms, color=look.colour, marker=look.marker, linestyle=look.dashes,
+                label=label, linewidth=1.2, elinewidth=0.8, capsize=1.5, transform=apart(ax, shift))  # fmt: skip
 
 
 def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -130,7 +168,7 @@ def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     panels = [*table.groupby(VOCABULARY, sort=True)]
     if not panels:
         return None
-    figure, axes, _ = grid(page, len(panels), 3, (1.6, 3.2), 2.2 if page.narrow else 3.6)
+    figure, axes, _ = grid(page, len(panels), 3, (1.6, 3.2), 2.2 if page.narrow else 3.6, "y")
     for ax, (size, rows) in zip(axes, panels, strict=True):
         _settings(ax, rows)
         ax.set_title(f"V = {size:,.0f}", fontsize="small", loc="left")
@@ -138,7 +176,7 @@ def draw_pareto(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure |
     handles: list[Artist] = [Line2D([], [], linestyle="", color=each, marker=marker) for each, marker in shown.values()]
     front = Line2D([], [], color="black", linewidth=1)
     notes = ["TV(qhat, p): the expected resampling rate. Filled: settings that none beats in both."]
-    text = caption(table, page, "lower", notes, clock=False, intervals=False)
+    text = caption(table, page, "lower", notes, clock=False)
     title = "Expected resampling against bits, a point a setting"
     wording = Wording(title, text, "bits of a packet with one draft", "TV(qhat, p)")
     finish(figure, page, wording, [*handles, front], [*map(page.word, shown), "front"])
@@ -152,14 +190,15 @@ def _settings(ax: Axes, rows: pd.DataFrame) -> None:
     for name in dict.fromkeys(families_):
         colour, marker = _QUANTIZERS.get(name, ("#8A8A00", "X"))
         for place in np.flatnonzero(families_ == name):
-            ax.plot(
-                bits[place], rejected[place], marker=marker, color=colour, linestyle="", markeredgewidth=0.9,
+            one = rows.iloc[[int(place)]]
+            ax.errorbar(
+                bits[place], rejected[place], xerr=_half(one, BITS), yerr=_half(one, REJECTED), marker=marker,
+                color=colour, linestyle="", markeredgewidth=0.9, elinewidth=0.5, capsize=0,
                 markersize=8 if marker == "*" else 5, markerfacecolor=colour if place in front else "white",
                 zorder=3 if place in front else 2,
             )  # fmt: skip
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.xaxis.set_minor_locator(NullLocator())
+    tick_at(ax.xaxis, [tick for tick in _BITS_TICKS if bits.min() <= tick <= bits.max()], "{x:,.0f}")
 
 
 def draw_rates(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
@@ -229,7 +268,7 @@ def _rates_panel(ax: Axes, rows: pd.DataFrame) -> dict[str, Artist]:
 
 
 def _half(rows: pd.DataFrame, column: str) -> Floats | None:
-    """Half-widths, none where the table has no intervals; a bar of added rejections stays above 0."""
+    """Half-widths, none where the table has no intervals; a bar stays above 0."""
     if column + CI_SUFFIX not in rows.columns:
         return None
     half = np.nan_to_num(rows[column + CI_SUFFIX].to_numpy(dtype=float))

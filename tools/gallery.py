@@ -1,12 +1,12 @@
-"""The gallery: every scenario's figures with its findings and what they were made with, on one page.
+"""The gallery: thumbnails by topic, and a page a scenario with its answer, figures, findings and what they stand for.
 
     python -m tools.gallery [NAME...]           runs what has no results yet, then writes docs/gallery/
     python -m tools.gallery --drawn [NAME...]   runs nothing: takes what is in results/
 
 Runs are full ones, in results/NAME; those that this very code has finished are read, not repeated. Beside its figures a
 scenario has NAME.json: what its results were made with, read from their manifest and their cells, its findings, and the
-checksums of the figures. A page without such a record, or of another wire format than the code's, is taken down; the
-scenario is then listed at the end with the commands that draw it.
+checksums of the figures, and NAME.md, made of these. A page without such a record, or of another wire format than the
+code's, is taken down; the scenario is then listed under its topic with the command that draws it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -46,6 +46,24 @@ HOME: Final = Path(__file__).parents[1] / "docs" / "gallery"
 HANG: Final = "python -m tools.gallery --drawn"
 CHANGES: Final = ("--quick", "--set", "--grid", "--config", "--import")
 """Options of `sqsim run` under which another question is answered than the page's."""
+TOPICS: Final[dict[str, tuple[str, ...]]] = {
+    "Which scheme, at which rate": (
+        "latency_vs_bandwidth", "latency_at_70b", "low_bandwidth", "rivals", "paper", "bandwidth_by_temperature",
+    ),
+    "When drafting at the edge pays": ("break_even", "phase_map", "scaling", "ahead", "adaptive"),
+    "Bits, distributions, acceptance": (
+        "codes", "sparse_or_coded", "lattices", "thresholds", "conformal", "conformal_time", "resampling", "trees",
+        "interactions", "languages",
+    ),
+    "Links that lose, fade and fail": ("lossy_uplink", "fading", "traces", "outage"),
+    "Load, energy, cost": ("batching", "capacity", "capacity_at_70b", "pareto"),
+    "Against the real system": ("validation",),
+}  # fmt: skip
+"""Every scenario under what a reader looks for."""
+ACROSS: Final = 3
+"""Thumbnails side by side."""
+ANSWER: Final = "Answer: "
+"""How the finding begins that answers the question, in results of before there was an answer of its own."""
 _SEED: Final = re.compile(r"^seed: .*\n", re.MULTILINE)
 Told = Annotated[str, Field(min_length=1)]
 
@@ -68,7 +86,15 @@ class Record:
     question: Told  # as it was when its results were made
     findings: tuple[Told, ...]
     remarks: tuple[Told, ...]  # what stands beside the findings: what is overloaded, assumed, recorded
-    figures: dict[str, Told]  # checksums by file
+    figures: dict[str, Told]  # checksums by file, that of the thumbnail first
+    answer: str = ""
+    """In one breath; empty in records of before there was one."""
+
+    @property
+    def answered(self) -> str:
+        """The answer, or the last finding that says it is one."""
+        findings = [line.removeprefix(ANSWER) for line in self.findings if line.startswith(ANSWER)]
+        return self.answer or (findings[-1] if findings else "")
 
 
 def make(names: Sequence[str], results: Path, home: Path) -> None:
@@ -79,8 +105,8 @@ def make(names: Sequence[str], results: Path, home: Path) -> None:
 
 
 def hang(names: Sequence[str], results: Path, home: Path) -> None:
-    """Puts the figures of the results of these scenarios, with their records, and the page of all that are there, in
-    `home`; takes down what may not hang.
+    """Puts the figures of the results of these scenarios, with their records and pages, and the thumbnails of all that
+    are there, in `home`; takes down what may not hang.
 
     Raises ConfigError, before anything is written, where the results of one are not there, not finished, altered, of
     changed settings, of an uncommitted tree, or of another wire format.
@@ -97,21 +123,21 @@ def hang(names: Sequence[str], results: Path, home: Path) -> None:
         if isinstance(found, ConfigError):
             print(f"taken down: {found}", file=sys.stderr)
             _take_down(name, home)
-    (home / "README.md").write_text(page(home))
+    for name, text in pages(home).items():
+        (home / name).write_text(text)
 
 
-def page(home: Path) -> str:
-    """Markdown of what hangs in `home`, in the order of the scenarios, then those that do not."""
+def pages(home: Path) -> dict[str, str]:
+    """Markdown by file: the thumbnails of what hangs in `home`, by topic, and a page for each scenario of these."""
     records = hung(home)
     head = (
-        "# Gallery\n\nEvery figure of every scenario with what it says, from full runs; `make gallery` makes it anew. "
-        "The sentences are computed from the tables, what they were made with is read from the results. "
-        "[What the numbers mean](../metrics.md) and [where they end to be valid](../limits.md).\n"
+        "# Gallery\n\nFull runs of the scenarios, by topic; a picture leads to its page, which has the answer, all "
+        "figures, every finding and what they were made with. `make gallery` makes all of it anew. [What the numbers "
+        "mean](../metrics.md), and [where they end to be valid](../limits.md). Of what is listed without a picture the "
+        f"command makes the results, and `{HANG} NAME` hangs them.\n"
     )
-    missing = [name for name in NAMES if name not in records]
-    return "\n".join(
-        [head, *(_section(*each) for each in records.items()), *([_not_drawn(missing)] if missing else [])]
-    )
+    topics = [_topic(topic, names, records) for topic, names in TOPICS.items()]
+    return {"README.md": "\n".join([head, *topics]), **{f"{name}.md": _page(name, records[name]) for name in records}}
 
 
 def hung(home: Path) -> dict[str, Record]:
@@ -168,7 +194,7 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
     stated = dict(line.split(": ", 1) for line in lines)
     files = {}
     for figure_name, figure in figures_of(folder):
-        plots.save_small(figure, to / f"{name}-{figure_name}.svg")
+        plots.save(figure, to, f"{name}-{figure_name}", ("svg",))
         files[f"{name}-{figure_name}.svg"] = sha256(to / f"{name}-{figure_name}.svg")
     return _validated(
         {
@@ -183,6 +209,7 @@ def _drawn(name: str, folder: Path, to: Path) -> Record:
             "findings": [each["line"] for each in noted["findings"]],
             "remarks": [line for line in noted["remarks"] if not line.startswith(("Tokens: ", "Clock: "))],
             "figures": files,
+            "answer": noted.get("answer", ""),
         },
         folder,
     )
@@ -216,28 +243,41 @@ def _settings(cells: Sequence[Cell], asked: str) -> dict[str, str]:
     return given
 
 
-def _section(name: str, record: Record) -> str:
-    """A scenario's heading, question, facts, findings and figures."""
+def _topic(topic: str, names: Sequence[str], records: Mapping[str, Record]) -> str:
+    """A topic's heading, a thumbnail with its question for each scenario that hangs, the command for each other one."""
+    drawn = [
+        f'[<img src="{next(iter(records[name].figures))}" alt="{name}" width="250">]({name}.md) '
+        f"[{name}]({name}.md): {records[name].question.replace('|', ' ')}"
+        for name in names
+        if name in records and records[name].figures
+    ]
+    rows = [drawn[first : first + ACROSS] for first in range(0, len(drawn), ACROSS)]
+    width = min(ACROSS, len(drawn))
+    table = ["| " * width + "|", "|---" * width + "|"] if drawn else []
+    table += ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in rows]
+    missing = [f"* `sqsim run {name}`: {scenario(name).summary}" for name in names if name not in records]
+    note = f"Not drawn since wire format {WIRE_FORMAT}:\n"
+    return "\n".join([f"## {topic}\n", *table, *([""] if table else []), *([note, *missing, ""] if missing else [])])
+
+
+def _page(name: str, record: Record) -> str:
+    """A scenario's question, answer, figures, what they were made with, and every finding."""
     facts = {
         "made": f"{record.date}, commit {record.commit[:7]}, wire format {record.wire_format}",
-        "pair": record.pair, "clock": record.clock, "temperature": record.temperature,
+        "pair": record.pair, "latency models": record.clock, "temperature": record.temperature,
         "prompts; answers": f"{record.prompts}; {record.answers} (tokens)",
         "round trip (mean delays)": record.round_trip, "seeds": record.seeds,
     }  # fmt: skip
     table = "\n".join(
         ["| | |", "|---|---|", *(f"| {fact} | {text.replace('|', ' ')} |" for fact, text in facts.items())]
     )
-    lines = "\n".join(f"* {line}" for line in (*record.findings, *record.remarks))
+    others = [line for line in record.findings if line != f"{ANSWER}{record.answered}"]
+    lines = "\n".join(f"* {line}" for line in (*others, *record.remarks))
     figures = [f"![{name}, {file[len(name) + 1 : -4]}]({file})" for file in record.figures]
-    return "\n\n".join([f"## {name}", record.question, table, lines, *figures]) + "\n"
-
-
-def _not_drawn(names: Sequence[str]) -> str:
-    """The scenarios that have no page, with the command that makes their results."""
-    text = f"Not drawn since wire format {WIRE_FORMAT}, or without a record of what it was drawn with."
-    hung_by = f"The command makes the results; `{HANG} NAME` then hangs them."
-    rows = [f"* `sqsim run {name}`: {scenario(name).summary}" for name in names]
-    return "\n".join([f"## Not drawn\n\n{text} {hung_by}\n", *rows]) + "\n"
+    answer = [f"**Answer.** {record.answered}"] if record.answered else []
+    made = ["## What it was made with", table, f"Made by `sqsim run {name}`. [Gallery](README.md)"]
+    found = ["## Every finding", lines] if lines else []
+    return "\n\n".join([f"# {name}", record.question, *answer, *figures, *made, *found]) + "\n"
 
 
 def _take_down(name: str, home: Path) -> None:

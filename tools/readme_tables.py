@@ -1,11 +1,14 @@
 """The generated tables of README.md and docs/: scenarios from the registry, metrics from their definitions in
-`simulator.results`, families and kinds from their classes.
+`simulator.results`, families and kinds from their classes, commands from the parsers of the command line.
 
 python -m tools.readme_tables            rewrites them, each between its markers
 """
 
 from __future__ import annotations
 
+import argparse
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +22,7 @@ from channels.link.sharing import Sharing
 from kinds import Choice
 from models.interface import Pair
 from models.latency.latency import Latency
+from scenarios.command.cli import _parser
 from scenarios.command.registry import NAMES, scenario
 from simulator.cell.cloud_config import Admission, Batching, Routing
 from simulator.cell.downtime import Downtime
@@ -36,13 +40,11 @@ PAGES: Final = {
     "README.md": ("headline",),
     "docs/metrics.md": ("metrics", "breakdown", "studies"),
     "docs/scenarios.md": ("scenarios",),
+    "docs/commands.md": ("commands",),
     "docs/own_parts.md": ("scheme families", "other families"),
 }
 """Which page has which tables."""
-HEADLINE: Final = (
-    "latency_per_token_s", "ttft_s", "answered", "payload_bits_per_token", "acceptance_rate", "resampling_per_draft",
-    "rejection_bound", "tv_output",
-)  # fmt: skip
+HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "acceptance_rate", "tv_output")
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
@@ -56,6 +58,7 @@ def tables() -> dict[str, str]:
     meanings = {metric.name: metric.meaning for metric in METRICS.values()}
     return {
         "scenarios": _scenarios(),
+        "commands": "\n".join(_commands(_parser())),
         "headline": _table("metric", {name: meanings[name] for name in HEADLINE}),
         "metrics": _table("metric", meanings),
         "breakdown": _table("part of the latency", BREAKDOWN_MEANINGS),
@@ -81,6 +84,40 @@ def _scenarios() -> str:
     return "\n".join(["| scenario | question | minutes |", "|---|---|---|", *rows]) + "\n"
 
 
+def _commands(parser: argparse.ArgumentParser, summary: str = "") -> Iterator[str]:
+    """A heading for the command of each parser below `parser`, its line in the help and its arguments."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    arguments = [
+        action for action in parser._actions if action not in groups and action.dest not in ("help", "version")
+    ]
+    if summary:
+        yield f"## {parser.prog}\n\n{summary[0].upper()}{_escaped(summary[1:])}.\n"
+    if arguments:
+        yield "| argument | what it is |\n|---|---|"
+        yield from (f"| `{_typed(action)}` | {_escaped(_help(parser, action))} |" for action in arguments)
+        yield ""
+    for group in groups:
+        said = {choice.dest: choice.help or "" for choice in group._choices_actions}
+        for name, command in group.choices.items():
+            yield from _commands(command, said[name])
+
+
+def _typed(action: argparse.Action) -> str:
+    """An argument as it is typed: its spellings and what stands for its value."""
+    value = action.metavar or (
+        "{" + ",".join(map(str, action.choices)) + "}" if action.choices else action.dest.upper()
+    )
+    shown = " ".join(value) if isinstance(value, tuple) else str(value)
+    spelt = ", ".join(action.option_strings)
+    if not spelt:
+        return f"[{shown}]" if action.nargs == "?" else f"{shown} ..." if action.nargs == "+" else shown
+    return spelt if action.nargs == 0 else f"{spelt} {shown}"
+
+
+def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    return " ".join(parser._get_formatter()._expand_help(action).split())
+
+
 def _table(heading: str, meanings: dict[str, str]) -> str:
     rows = [f"| `{name}` | {unit(name)} | {_escaped(meaning)} |" for name, meaning in meanings.items()]
     return "\n".join([f"| {heading} | unit | definition |", "|---|---|---|", *rows]) + "\n"
@@ -104,7 +141,9 @@ def _first_line(family: type[Choice]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+    """Text for a cell of a table: what Markdown would read as markup is escaped outside of `code`."""
+    parts = re.split(r"(`[^`]*`)", text.replace("|", "\\|"))
+    return "".join(part if place % 2 else re.sub(r"([*_])", r"\\\1", part) for place, part in enumerate(parts))
 
 
 if __name__ == "__main__":

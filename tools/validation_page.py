@@ -36,7 +36,7 @@ def write(results: Path, docs: Path) -> None:
     if not (results / "cells.csv").is_file():
         raise ConfigError(f"{results}: holds no results; run the scenario {NAME} first")
     for name, figure in figures_of(results):
-        plots.save_small(figure, docs / "figures" / f"{name}.svg")
+        plots.save(figure, docs / "figures", name, ("svg",))
     page = docs / f"{NAME}.md"
     before, begun, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, ended, after = rest.partition(END)

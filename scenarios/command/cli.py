@@ -9,14 +9,16 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
+import textwrap
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
-from kinds import ConfigError
+from kinds import ConfigError, meant
 from kinds.mistakes import Escaped, printable, shown, users_mistake
 from scenarios.command import options
 from scenarios.command.options import RunOptions
@@ -43,10 +45,32 @@ class _Version(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with its errors on one line."""
+    """argparse, with its errors on one line, and what was probably meant."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"sqsim: {message}; see `{self.prog} --help`\n")
+        hint = ""
+        if found := _NO_CHOICE.search(message):
+            hint = meant(found[1], found[2].replace("'", "").split(", "))
+        elif found := _NO_OPTION.match(message):
+            hint = meant(found[1], self.options())
+        self.exit(2, f"sqsim: {message}; see `{self.prog} --help`{hint}\n")
+
+    def options(self) -> list[str]:
+        """The names of its options."""
+        return sorted({*_OPTION.findall(self.format_usage())})
+
+    def parse_all(self, typed: Sequence[str], started_s: float) -> argparse.Namespace:
+        """Parses a whole command line; what is no option of its command is answered by that command's parser."""
+        found, left = self.parse_known_args(typed, argparse.Namespace(started_s=started_s))
+        if left:
+            parser = getattr(found, "parser", self)
+            parser.error(f"unrecognized arguments: {' '.join(left)}")
+        return found
+
+
+_NO_CHOICE: Final = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
+_NO_OPTION: Final = re.compile(r"unrecognized arguments: (--[\w-]+)")
+_OPTION: Final = re.compile(r"--[a-z][a-z-]*")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,14 +81,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from scenarios.command.completion import complete
 
         complete(parser)
-    return _guarded(parser.parse_args(_typed(parser, arguments), argparse.Namespace(started_s=started_s)))
+    options = parser.parse_all(_typed(parser, arguments), started_s)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    return _guarded(options)
 
 
 def script(given: Scenario, arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs `given`, registered or not, with the arguments of `sqsim run`, and exits. For a scenario run as a script."""
     parser = Parser(description=given.summary)
     options.script(parser)
-    typed = parser.parse_args(_typed(parser, arguments), argparse.Namespace(started_s=time.time()))
+    typed = parser.parse_all(_typed(parser, arguments), time.time())
     typed.command, typed.name, typed.config, typed.given = "run", given.name, None, given
     sys.exit(_guarded(typed))
 
@@ -125,9 +153,11 @@ def _parser() -> Parser:
         epilog="Start with: sqsim list; sqsim run latency_vs_bandwidth --quick",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
-        command.add_options(commands.add_parser(name, help=command.summary))
+        of_command = commands.add_parser(name, help=command.summary)
+        of_command.set_defaults(parser=of_command)
+        command.add_options(of_command)
     return parser
 
 
@@ -141,10 +171,19 @@ def _list(options: argparse.Namespace) -> str:
     if options.name is not None:
         from scenarios.command.inspect import listing
 
-        return listing.page(scenario(options.name), options.field)
+        return listing.page(scenario(options.name, LISTS), options.field)
+    from scenarios.findings.aligned_columns import screen_width
+
     width = max(map(len, NAMES))
-    each = ((name, *outline(name)) for name in NAMES)
-    return "\n".join(f"{name:<{width}}  about {minutes:g} min  {summary}" for name, minutes, summary in each)
+    each = (
+        (f"{name:<{width}}  about {minutes:>2g} min  ", summary)
+        for name in NAMES
+        for minutes, summary in [outline(name)]
+    )
+    return "\n".join(
+        textwrap.fill(summary, screen_width(), initial_indent=head, subsequent_indent=" " * len(head))
+        for head, summary in each
+    )
 
 
 def _run(options: argparse.Namespace) -> str:
@@ -152,11 +191,11 @@ def _run(options: argparse.Namespace) -> str:
         raise ConfigError("run: give a scenario's name or --config FILE, one of the two")
     given = None if options.config is not None else getattr(options, "given", None) or scenario(options.name)
     from scenarios.command.run.run_plan import Changes, plan_around, plan_of  # here: all names are known by now
-    from scenarios.command.run.typed_settings import parse_axes, parse_settings
+    from scenarios.command.run.typed_settings import parse_axes, parse_names, parse_settings
 
     changes = Changes(
         parse_settings(options.set), parse_axes(options.grid), options.seeds, options.precision, options.quick,
-        tuple(options.imports), getattr(options, "trust", False),
+        tuple(options.imports), getattr(options, "trust", False), parse_names(options.labelled),
     )  # fmt: skip
     plan = plan_around(options.config, changes) if given is None else plan_of(given, changes)
     run_options = RunOptions.typed(options, plan.scenario.name + ("_quick" if options.quick else ""))
@@ -205,6 +244,9 @@ COMMANDS: Final = {
     "report": Command("a result directory as one self-contained page", options.report, _module("report.report_page")),
     "explain": Command(
         "one request of a cell: what happened when, and a figure", options.explain, _module("inspect.explain")
+    ),
+    "play": Command(
+        "one request as a moving picture, from the traces of `run --trace`", options.play, _module("play.play_page")
     ),
     "real": Command(
         "a cell as real processes on this machine, over a shaped link", options.real, _module("run.running", "real")

@@ -27,6 +27,7 @@ RECORDING: Final = ".sqr"
 PAGE: Final = "report.html"
 FORMS: Final = ("text", "csv", "markdown", "latex")
 """How `sqsim run` prints its table."""
+PLAYED: Final = "play.html"
 SHELLS: Final = ("bash", "zsh", "fish")
 
 
@@ -47,6 +48,14 @@ def _inches(text: str) -> float:
     if not 2 <= width <= 40:
         raise argparse.ArgumentTypeError(f"{text!r}: inches, from 2 to 40")
     return width
+
+
+def _request(text: str) -> tuple[int, int]:
+    """`2:0`."""
+    device, _, number = text.partition(":")
+    if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r}: device and request such as 2:0, both numbered from 0")
+    return int(device), int(number)
 
 
 def _rounds(text: str) -> tuple[int, int]:
@@ -132,7 +141,12 @@ class RunOptions:
 
 def listing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help=f"a scenario, or {', '.join(LISTS)}")
-    parser.add_argument("field", nargs="?", metavar="FIELD", help="of a scenario: this field and those below it alone")
+    parser.add_argument(
+        "field",
+        nargs="?",
+        metavar="FIELD",
+        help="of a scenario: this field and those below it, or all of a pattern: 'uplink.*'",
+    )
 
 
 def run(parser: argparse.ArgumentParser) -> None:
@@ -159,6 +173,8 @@ def script(parser: argparse.ArgumentParser, *, cell: bool = False) -> None:
     add = parser.add_argument
     add("--details", action="store_true", help="print all findings, settings chosen, costs and remarks too")
     add("--format", choices=FORMS, default="text", help="csv, markdown, latex: the table alone (default: %(default)s)")
+    add("--name", action="append", default=[], dest="labelled", metavar="NAME={...}",
+        help="one more scheme, under your name: 'mine={kind: k_sqs, k: 4}'; in a file: label: mine")  # fmt: skip
     add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
     add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
     add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")
@@ -175,6 +191,8 @@ def recommend(parser: argparse.ArgumentParser) -> None:
     add("--lossy", action="store_true",
         help="also schemes whose text departs from the verifier's distribution, ranked apart")  # fmt: skip
     add("--minutes", type=float, metavar="M", help="how long it may take, about (default: 5)")
+    add("--details", action="store_true", help="also how the race went, what else was found, and what is assumed")
+    add("--json", action="store_true", help="one JSON document instead of text")
     _add_shared(
         parser,
         set="a field of every setting: pair, rate, hardware, ..",
@@ -219,6 +237,15 @@ def explain(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="where the figure goes (default: beside the cell's file)")
     add("--no-figure", action="store_false", dest="drawn", help="only the text")
     _add_import(parser, cell=True)
+
+
+def play(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("traces", nargs="+", type=Path, metavar="TRACE",
+        help="a trace, cells/ID.trace.json, that `sqsim run --trace` writes; several play side by side; or a result "
+        "directory, whose schemes do")  # fmt: skip
+    add("--request", type=_request, metavar="D:N", help="of device D the request N (default: the first)")
+    add("--out", type=Path, metavar="FILE.html", help=f"where the page goes (default: {PLAYED} beside the trace)")
 
 
 def real(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,5 @@
-"""What goes to stderr: lines beside an answer, and how far a sweep is: a bar with the time left on a terminal, a line
-every half minute elsewhere."""
+"""What goes to stderr: lines beside an answer, and how far a command is: one bar through all its stages, with the time
+left of all, on a terminal; a line every half minute elsewhere."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class ProgressBar:
         self._printed_s = -EVERY_S
         self._done = -1.0
         self._after: dict[str, float] = {}
+        self._passed = 0.0
+        """The share of all that was done before the part that is under way."""
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +61,7 @@ class ProgressBar:
         return report
 
     def then(self, part: str, work: float) -> None:
-        """What comes after `part` takes about so many times as long: the time left is then that of all."""
+        """What comes after `part` takes about so many times as long: share and time left are then those of both."""
         self._after[part] = work
 
     def failed(self, line: str) -> None:
@@ -76,51 +78,59 @@ class ProgressBar:
     def _report(self, part: str, done: float, total: int, label: str) -> None:
         if self._quiet:
             return
-        label = printable(label)
+        label, now_s = printable(label), self._clock()
         if part == self._part and done >= 1:
             done = max(done, self._done)  # what is under way is an estimate, and may be less than it was
         if part != self._part or done < self._done:
-            self._close()
+            self._passed = 1 / (1 + self._after[self._part]) if self._part in self._after and part != self._part else 0
             self._part, self._printed_s, self._done = part, -EVERY_S, -1.0
-            self._started = self._clock(), done
+            self._started = now_s, done
         elif label.endswith(RESUMED):
-            self._started = self._clock(), done
+            self._started = now_s, done
+        share = done / max(total, 1)
+        follows = self._after.get(part)
+        of_all = self._passed + (1 - self._passed) * share if follows is None else share / (1 + follows)
+        count = f"{round(done, 2):.9g} of {total}{self._left(now_s, done, total, follows or 0.0)}"
         if sys.stderr.isatty():
-            self._draw(done, total, label + self._follows(part, done, total), self._started[1])
+            self._draw(of_all, f"{count}  {label}")
         else:
-            self._print(done, total, label + self._follows(part, done, total), *self._started)
+            self._print(now_s, done, total, f"{int(100 * of_all):3d}%  {count}  {label}")
         self._done = done
 
-    def _follows(self, part: str, done: float, total: int) -> str:
-        """`, then about 40 s`: how long what comes after a part takes, by the rate of the part itself."""
+    def _left(self, now_s: float, done: float, total: int, follows: float) -> str:
+        """`, about 40 s left`: of all, by the rate of the part that is under way; "" where nothing tells."""
         started_s, resumed = self._started
-        if part not in self._after or done <= resumed:
+        if done <= resumed:
             return ""
-        whole_s = (self._clock() - started_s) * total / (done - resumed)
-        return f", then about {self._after[part] * whole_s:.0f} s"
+        rate = (now_s - started_s) / (done - resumed)
+        left_s = rate * (total - done + follows * total)
+        return f", about {_duration(left_s)} left" if left_s else ""
 
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-    def _draw(self, done: float, total: int, label: str, resumed: float) -> None:
+    def _draw(self, of_all: float, text: str) -> None:
         from tqdm import tqdm
 
         if self._bar is None:
-            self._bar = tqdm([], total=total, unit="cell", file=sys.stderr, dynamic_ncols=True, leave=False)
-        self._bar.total = total
-        self._bar.initial = round(resumed, 2)
-        self._bar.set_postfix_str(label, refresh=False)
-        self._bar.n = round(done, 2)
-        self._bar.refresh()
+            self._bar = tqdm([], total=1000, file=sys.stderr, dynamic_ncols=True, leave=False, bar_format=_BAR)
+        self._bar.n = round(1000 * of_all)
+        self._bar.set_description_str(text, refresh=True)
 
-    def _print(self, done: float, total: int, label: str, started_s: float, resumed: float) -> None:
-        now_s = self._clock()
+    def _print(self, now_s: float, done: float, total: int, line: str) -> None:
         if done <= self._done if done >= total else now_s - self._printed_s < EVERY_S:
             return
         self._printed_s = now_s
-        left_s = (now_s - started_s) * (total - done) / (done - resumed) if done > resumed else 0.0
-        left = f", about {left_s:.0f} s left" if left_s else ""
-        line = f"{int(100 * done / max(total, 1)):3d}%  {round(done, 2):.9g} of {total}{left}  {label}"
         print(line.rstrip(), file=sys.stderr, flush=True)
+
+
+_BAR: Final = "{percentage:3.0f}% |{bar:20}| {desc}"
+
+
+def _duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3.5 h`."""
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
-from kinds import ConfigError
+from kinds import ConfigError, meant
 from scenarios.command.scenario import Scenario
 
 NAMES: tuple[str, ...] = (
@@ -20,13 +20,11 @@ LISTS = ("devices", "models", "clocks", "powers", "links", "schemes", "policies"
 """What `sqsim list` shows beside the scenarios; `inspect.listing` has the text."""
 
 
-def scenario(name: str) -> Scenario:
-    """The scenario called `name`. Raises ConfigError with the near misses."""
+def scenario(name: str, others: Sequence[str] = ()) -> Scenario:
+    """The scenario called `name`. Raises ConfigError with the nearest names, those of `others` included."""
     if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, n=1) or NAMES
-        raise ConfigError(
-            f"scenario = {name!r}: no such scenario; did you mean {' or '.join(near)}? `sqsim list` shows all"
-        )
+        hint = meant(name, (*NAMES, *others))
+        raise ConfigError(f"scenario = {name!r}: no such scenario, `sqsim list` shows all{hint}")
     found = importlib.import_module(f"scenarios.{name}").SCENARIO
     assert isinstance(found, Scenario) and found.name == name, f"scenarios.{name} holds no scenario of that name"
     return found

@@ -18,6 +18,7 @@ from scenarios.command.derived_axis import sources
 from simulator.results.columns import SETTING
 from simulator.results.csv_file import read_csv
 from simulator.results.intervals import axis_of, with_curves
+from simulator.results.paired_ratios import with_curves_of
 from simulator.results.result_directory import MANIFEST, checked, not_ours
 
 NOTE = "scenario.json"
@@ -43,6 +44,8 @@ class Note:
     """What was reported at the end."""
     told: Sequence[str] = ()
     """Columns that every curve that has them tells: `told_fields`."""
+    labels: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    """What the user calls schemes (`simulator.results.intervals.Labels`)."""
 
     def write(self, folder: Path) -> None:
         text = json.dumps(asdict(self), indent=2) + "\n"
@@ -64,9 +67,9 @@ class Note:
         """A table of cells or a summary with a `curve` column, and the column that its curves run along."""
         within = [f"{name}." for name in self.hidden]
         hidden = [name for name in table.columns if name != self.axis and f"{name}.".startswith(tuple(within))]
-        axis = axis_of(table.drop(columns=hidden), self.axis)
+        axis = axis_of(table.drop(columns=hidden), self.axis, self.labels)
         replaced = sources(table.columns, axis) if axis in self.computed else ()
-        return with_curves(table, axis, (*hidden, *replaced), self.told), axis
+        return with_curves(table, axis, (*hidden, *replaced), self.told, self.labels), axis
 
 
 @dataclass(frozen=True)
@@ -141,3 +144,14 @@ def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]
     chosen = SETTING in summary.columns
     curved, axis = note.curved(summary)
     return summary if chosen else curved, axis, note.figures
+
+
+def read_curved_cells(folder: Path, summary: pd.DataFrame) -> pd.DataFrame | None:
+    """The cells of a result directory under the curves of its summary; None where the table is not there."""
+    if not (folder / "cells.csv").is_file():
+        return None
+    try:
+        cells = read_csv(checked(folder, "cells.csv"))
+    except ValueError as error:
+        raise ConfigError(f"{folder / 'cells.csv'}: not a table of cells, {error}") from None
+    return with_curves_of(summary, cells) if "seed" in cells.columns else None

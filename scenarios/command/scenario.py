@@ -32,11 +32,17 @@ class Tune:
     steps: int = 3
     typed: frozenset[str] = frozenset()
     """What the user types and the grid varies; filled in by the plan."""
+    named: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By the label of a scheme that the user names: what is typed of it and not tuned there; filled in likewise."""
 
     @property
     def closed(self) -> frozenset[str]:
-        """The fields that are not tuned."""
+        """The fields that are tuned in no scheme."""
         return self.typed | self.fixed.keys()
+
+    def closed_in(self, label: str | None) -> frozenset[str]:
+        """The fields that are not tuned in a scheme with this label."""
+        return self.closed | self.named.get(label or "", frozenset())
 
 
 @dataclass(frozen=True)

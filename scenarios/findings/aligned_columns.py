@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import textwrap
 from collections.abc import Callable
 
@@ -12,6 +13,11 @@ from simulator.results.columns import CURVE
 from simulator.results.units import quantity, title
 
 WIDTH = 100
+
+
+def screen_width() -> int:
+    """Returns the terminal's columns; WIDTH where there is none, and never less than 40."""
+    return max(40, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
 def wrapped(line: str, width: int = WIDTH) -> str:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -209,9 +209,18 @@ class Cell(Part):
         """
         return imports_digest(self.imports)
 
+    def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """The cell as `from_fields` reads it, with the labels of its schemes, which neither id nor tables hold."""
+        tree = self.model_dump(mode=mode)
+        schemes = (self.scheme, *(each.scheme for each in self.fleet))
+        for scheme, here in zip(schemes, (tree, *tree["fleet"]), strict=True):
+            if scheme is not None and scheme.label:
+                here["scheme"] = scheme.to_fields(mode)
+        return tree
+
     def to_yaml(self) -> str:
         """The whole cell written out, as `sqsim run --config` reads it, from any folder: paths are absolute."""
-        return str(yaml.dump(_rooted(self.model_dump(), self.model_dump(mode="json")), Dumper=_DUMPER, sort_keys=False))
+        return str(yaml.dump(_rooted(self.to_fields(), self.to_fields("json")), Dumper=_DUMPER, sort_keys=False))
 
     def with_(self, values: Mapping[str, object]) -> Self:
         """This cell with other values of some fields, by dotted names, as `--set` does: a `kind`, a kind's name or a

@@ -60,7 +60,7 @@ class _Place:
 
 def _lines(schema: type[Part], value: Part | None, place: _Place) -> Iterator[FieldLine]:
     for name, field in schema.model_fields.items():
-        if name == "kind":
+        if name == "kind" or field.exclude:  # a label is no setting
             continue
         default = getattr(value, name) if value is not None else field.get_default(call_default_factory=True)
         here = place.below(name)

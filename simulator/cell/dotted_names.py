@@ -126,7 +126,7 @@ def chosen(part: type[Part], tree: object) -> type[Part] | None:
 def _opened(part: type[Part] | None, value: object) -> object:
     """`value` as a mapping wherever it stands for a part: an instance, a mapping, the name of a kind or a preset."""
     if isinstance(value, Part):
-        return value.model_dump()
+        return value.to_fields()
     name = value.get(PRESET) if isinstance(value, Mapping) else value
     if isinstance(name, str) and name in presets_of(part):
         changes = {key: each for key, each in value.items() if key != PRESET} if isinstance(value, Mapping) else {}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
+from typing import Any, Final, Literal
+
+from pydantic import Field, field_validator
 
 from channels.codec import wire
 from kinds import Choice
@@ -11,8 +15,29 @@ ProtocolName = str
 """How a request is served; each is a file in simulator/protocols."""
 
 
+LONGEST_LABEL: Final = 40
+_FIELD_WORD: Final = re.compile(r" [A-Za-z_]\w*=")
+
+
 class Scheme(Choice, family=True):
     """How a request's tokens come about."""
+
+    label: str | None = Field(None, exclude=True, description="what tables, sentences and figures call it")
+    """A name of the user's. It is in no table of cells, no id and no key: it changes no number."""
+
+    @field_validator("label", mode="before")
+    @classmethod
+    def _a_label_can_be_read(cls, label: object) -> object:
+        if label is None:
+            return None
+        if not isinstance(label, str) or not label.strip() or len(label) > LONGEST_LABEL or not label.isprintable():
+            raise ValueError(f"must be a name of 1 to {LONGEST_LABEL} printable characters")
+        if word := _FIELD_WORD.search(label):
+            raise ValueError(f"must not hold{word.group()}, which reads as a field; put blanks around the sign")
+        return label.strip()
+
+    def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        return {**super().to_fields(mode), **({"label": self.label} if self.label else {})}
 
     @property
     @abstractmethod

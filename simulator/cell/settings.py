@@ -31,7 +31,7 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
     (`scheme.k` where one scheme has k) applies there. Raises ConfigError for a field that no cell has, an axis without
     values or with one value twice, and every value that a field refuses.
     """
-    return spread(type(base), base.model_dump(), grid, settings or {})
+    return spread(type(base), base.to_fields(), grid, settings or {})
 
 
 def spread(
@@ -205,7 +205,11 @@ def _unknown(schema: type[Part], path: str, trees: Sequence[Nested], above: str)
     near = [name for name in known if name.rsplit(".", 1)[-1] == last]
     near += [name for name in difflib.get_close_matches(path, known, n=3, cutoff=0.6) if name not in near]
     near = [above + name for name in near[:3]]
-    hint = f"; did you mean {' or '.join(near)}?" if near else "; `sqsim list NAME` shows them all"
+    hint = (
+        f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?"
+        if near
+        else "; `sqsim list NAME` shows them all"
+    )
     return ConfigError(f"{above}{path}: no cell has such a field{hint}")
 
 

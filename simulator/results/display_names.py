@@ -57,10 +57,65 @@ NAMES: Final[dict[str, str]] = {
     # models and machines of the clock
     "sotu": "sotu",
     "smollm2": "SmolLM2",
-    "opt_125m": "OPT-125M",
-    "opt_13b": "OPT-13B",
+    "gpt2": "GPT-2",
+    "gpt_neo": "GPT-Neo",
+    "opt": "OPT",
+    "pythia": "Pythia",
+    **{f"opt_{size}": f"OPT-{size.upper()}" for size in ("125m", "1.3b", "2.7b", "6.7b", "13b")},
+    **{f"gpt_neo_{size}": f"GPT-Neo-{size.upper()}" for size in ("125m", "1.3b", "2.7b")},
+    **{f"pythia_{size}": f"Pythia-{size.upper()}" for size in ("160m", "410m", "1.4b", "2.8b", "6.9b")},
+    **{f"smollm2_{size}": f"SmolLM2-{size.upper()}" for size in ("135m", "360m", "1.7b")},
+    **{f"llama_2_{size}": f"Llama-2-{size.upper()}" for size in ("7b", "13b", "70b")},
+    **{f"llama_3.2_{size}": f"Llama-3.2-{size.upper()}" for size in ("1b", "3b")},
+    **{f"llama_3.1_{size}": f"Llama-3.1-{size.upper()}" for size in ("8b", "70b")},
+    **{f"qwen2.5_{size}": f"Qwen2.5-{size.upper()}" for size in ("0.5b", "1.5b", "7b")},
+    "tinyllama_1.1b": "TinyLlama-1.1B",
+    "mistral_7b": "Mistral-7B",
     "jetson_orin_nano_8gb": "Jetson Orin Nano",
+    "jetson_orin_nano_super_8gb": "Jetson Orin Nano Super",
+    "jetson_agx_orin_32gb": "Jetson AGX Orin",
+    "jetson_agx_orin_64gb": "Jetson AGX Orin",
+    "raspberry_pi_5": "Raspberry Pi 5",
+    "apple_m2": "Apple M2",
+    "rtx_3090": "RTX 3090",
+    "rtx_4090": "RTX 4090",
+    "t4": "T4",
+    "l4": "L4",
+    "a10": "A10",
+    "l40s": "L40S",
+    "a100_40gb_sxm": "A100",
     "a100_80gb_sxm": "A100",
+    "h100_80gb_sxm": "H100",
+    "h200_141gb_sxm": "H200",
+    "b200_sxm": "B200",
+    "mi300x": "MI300X",
+    # measured passes: the model on its machine
+    "oneplus12_llama_1b": "Llama-3.2-1B on OnePlus 12",
+    "oneplus12_llama_3b": "Llama-3.2-3B on OnePlus 12",
+    "pi5_qwen2_5_0_5b": "Qwen2.5-0.5B on Raspberry Pi 5",
+    "orin_nano_smollm2_135m": "SmolLM2-135M on Jetson Orin Nano Super",
+    "orin_nano_lfm2_1_2b": "LFM2-1.2B on Jetson Orin Nano Super",
+    "laptop_rtx4060_llama_8b": "Llama-3.1-8B on a laptop's RTX 4060",
+    "t4_gemma3_1b": "Gemma-3-1B on T4",
+    "a100_13b": "13B on A100",
+    "h100_1_7b": "Qwen3-1.7B on H100",
+    "h100_32b": "Qwen3-32B on H100",
+    "gpu80gbx2_70b": "70B on two 80 GB GPUs",
+    "h100x2_70b_fp8": "70B in FP8 on two H100s",
+    "a100x4_70b": "70B on four A100s",
+    "h100x4_70b": "70B on four H100s",
+    # pairs of published acceptance: drafter / verifier
+    "llama_1b_70b": "Llama-3.2-1B / Llama-3.3-70B",
+    "qwen3_1_7b_32b": "Qwen3-1.7B / Qwen3-32B",
+    "qwen2_5_0_5b_72b": "Qwen2.5-0.5B / Qwen2.5-72B",
+    "qwen2_5_0_5b_coder_32b": "Qwen2.5-0.5B / Qwen2.5-Coder-32B",
+    "eagle3_llama_8b": "EAGLE-3 / Llama-3.1-8B",
+    "eagle3_qwen3_8b": "EAGLE-3 / Qwen3-8B",
+    "eagle3_qwen3_8b_four_tasks": "EAGLE-3 / Qwen3-8B, four tasks",
+    **{f"eagle3_qwen3_{size}": f"EAGLE-3 / Qwen3-{size.upper()}" for size in ("32b", "4b", "14b")},
+    "eagle3_qwen3_1_7b": "EAGLE-3 / Qwen3-1.7B",
+    "eagle3_qwen3_30b_a3b": "EAGLE-3 / Qwen3-30B-A3B",
+    **{f"vicuna_68m_{size}": f"Vicuna-68M / Vicuna-{size.upper()}" for size in ("7b", "13b", "33b")},
 }
 """Kinds and names as figures write them; any other loses its underscores."""
 FIELDS: Final[dict[str, str]] = {
@@ -126,7 +181,7 @@ class DisplayNames:
         if value in ("True", "False"):
             return ("" if value == "True" else "no ") + (symbol or title(name))
         try:
-            text = quantity(float(value), name)
+            text = quantity(float(value), name, _digits(value))
         except ValueError:
             text = self.word(value)
         if symbol:
@@ -138,3 +193,8 @@ class DisplayNames:
 
     def metric(self, name: str, otherwise: str) -> str:
         return self.labels.get(name, otherwise)
+
+
+def _digits(value: str) -> int:
+    """How many digits a number with a point is shown with: all that a curve's name has, so that no two look alike."""
+    return max(3, len(value.partition("e")[0].strip("-0.").replace(".", ""))) if "." in value else 3

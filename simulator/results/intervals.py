@@ -26,6 +26,12 @@ from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.results.units import names_file, quantity
 
+KIND: Final = "scheme.kind"
+SCHEME: Final = "scheme."
+Labels = Mapping[str, Sequence[Mapping[str, str]]]
+"""A user's labels of schemes, each with the schemes that it stands for: their fields by column, as `text_of` has them;
+fields that are null are left out."""
+_NO_LABELS: Final[Labels] = {}
 _NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS)
 _MEASURED = frozenset({*BREAKDOWN, "hidden_draft_s", *STUDY_METRICS})
 """What is measured of a cell beside METRICS, to which a user's file may add."""
@@ -248,9 +254,9 @@ def varying(table: pd.DataFrame) -> list[str]:
     return [name for name in settings_of(table) if _values_or_none(table[name]) > 1]
 
 
-def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
+def axis_of(table: pd.DataFrame, preferred: str | None = None, labels: Labels = _NO_LABELS) -> str | None:
     """The swept column: `preferred` where it varies, be it of numbers or of names, else the first of numbers that every
-    row has, the scheme's last.
+    row has, the scheme's last, and those not that merely have another value in another scheme.
 
     None where no such column varies.
     """
@@ -258,16 +264,47 @@ def axis_of(table: pd.DataFrame, preferred: str | None = None) -> str | None:
         return preferred
     numeric = [name for name in varying(table) if _is_numeric(table[name])]
     shared = [name for name in numeric if table[name].notna().all()]
-    return next(iter(sorted(shared, key=lambda name: name.startswith("scheme."))), None)
+    swept = [name for name in shared if not (name.startswith(SCHEME) and _one_a_scheme(table, name, labels))]
+    return next(iter(sorted(swept, key=lambda name: name.startswith(SCHEME))), None)
+
+
+def _one_a_scheme(table: pd.DataFrame, column: str, labels: Labels) -> bool:
+    """Whether each scheme has one value of the column."""
+    if KIND not in table.columns:
+        return False
+    return bool(table[column].groupby(scheme_names(table, labels)).nunique().max() < 2)
+
+
+def scheme_names(table: pd.DataFrame, labels: Labels = _NO_LABELS) -> pd.Series[str]:
+    """The name of each row's scheme: the label that the user gave it, else its kind."""
+    names = table[KIND].astype(str)
+    if not labels:
+        return names
+    fields = [name for name in table.columns if name.startswith(SCHEME)]
+    rows = [{name: text for name in fields if (text := text_of(row[name]))} for row in table[fields].to_dict("records")]
+    given = [next((label for label, schemes in labels.items() if row in schemes), row[KIND]) for row in rows]
+    return pd.Series(given, index=table.index)
+
+
+def text_of(value: object) -> str:
+    """A value of a field, whether a table of cells or a file holds it; "" for none."""
+    if _is_nan(value):
+        return ""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return repr(float(value)) if number else str(value)  # type: ignore[arg-type]
 
 
 def with_curves(
-    table: pd.DataFrame, axis: str | None, hidden: Sequence[str] = (), always: Sequence[str] = ()
+    table: pd.DataFrame,
+    axis: str | None,
+    hidden: Sequence[str] = (),
+    always: Sequence[str] = (),
+    labels: Labels = _NO_LABELS,
 ) -> pd.DataFrame:
     """The table with a `curve` column: a name for each row, shared along `axis` and by seeds.
 
-    A name is the scheme and those fields in which rows of that scheme differ, `axis` and `hidden` apart: a field by its
-    last word, a kind by that of its part. Of
+    A name is the scheme's, or the label that the user gave it, and those fields in which rows of that scheme differ,
+    `axis` and `hidden` apart: a field by its last word, a kind by that of its part. Of
 
         scheme.kind  scheme.k  uplink.loss.kind  uplink.loss.probability
         dense        -         none              -
@@ -278,18 +315,21 @@ def with_curves(
     come `dense`, `k_sqs k=8 loss=none`, `k_sqs k=16 loss=none` and `k_sqs k=16 loss=bernoulli`: the probability has one
     value wherever it is there. Only where two settings would share a name are such fields in it, then `hidden` ones.
     """
-    varied = [name for name in varying(table) if name not in (axis, "scheme.kind")]
+    varied = [name for name in varying(table) if name not in (axis, KIND)]
     open_ = [name for name in varied if name not in hidden]
     always = [name for name in always if name in table.columns]
     place = [name for name in (axis, "seed") if name in table.columns]
     words = {name: _words(table[name], name) for name in {*varied, *always}}
+    fields_words = _fields_words(table, [*varied, *(name for name in always if name not in varied)])
 
     def word(name: str, value: object) -> str:
-        return f"{name.removesuffix('.kind').rsplit('.', 1)[-1]}={words[name][_key(value)]}"
+        return f"{fields_words[name]}={words[name][_key(value)]}"
 
+    given = table.assign(**{KIND: scheme_names(table, labels)})
     for fields, count in ((open_, _values), (open_, _values_or_none), (varied, _values_or_none)):
         fields = [*fields, *(name for name in always if name not in fields)]
-        names = names_by_difference(table, "scheme.kind", fields, count, word, always)
+        fields = [name for name in fields if name in fields_words]
+        names = names_by_difference(given, KIND, fields, count, word, always, tuple(labels))
         named = table.copy().assign(**{CURVE: names})
         if not named.duplicated([CURVE, *place]).any():
             break
@@ -313,11 +353,13 @@ def names_by_difference(
     count: Callable[[pd.Series[float]], int],
     word: Callable[[str, object], str],
     always: Sequence[str] = (),
+    labelled: Sequence[str] = (),
 ) -> list[str]:
     """A name for each row: its `kind`, and a word for each of `fields` of which the rows of that kind count two values,
-    or that are named `always`; nothing of what a row does not have."""
+    or that are named `always`, where it is none of the `labelled`; nothing of what a row does not have."""
     telling = {
-        of: [name for name in fields if name in always or count(rows[name]) > 1] for of, rows in table.groupby(kind)
+        of: [name for name in fields if (name in always and of not in labelled) or count(rows[name]) > 1]
+        for of, rows in table.groupby(kind)
     }
     return [
         " ".join([str(row[kind]), *(word(name, row[name]) for name in telling[row[kind]] if not _is_nan(row[name]))])
@@ -330,9 +372,24 @@ def row_keys(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
     return pd.Series([str(row) for row in table[[*columns]].itertuples(index=False, name=None)], index=table.index)
 
 
+def _fields_words(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, str]:
+    """What each field is called: its last word, a kind by that of its part. Of two fields with one word the second is
+    left out where it has the values of the first, and is called by two words where it has others."""
+    found: dict[str, str] = {}
+    for name in fields:
+        steps = name.removesuffix(".kind").split(".")
+        same = [other for other, word in found.items() if word == steps[-1]]
+        if same and table[name].equals(table[same[0]].rename(name)):
+            continue
+        found[name] = "_".join([*dict.fromkeys((steps[0], steps[-1]))]) if same else steps[-1]
+    return found
+
+
 def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:
-    """What each value is called; a file by its name alone, unless two have the same."""
+    """What each value is called; a file by its name alone, unless two have the same. Two values never have one word."""
     words = {_key(value): _short(value) for value in column}
+    if len(set(words.values())) < len(words):
+        words = {key: str(key) for key in words}
     names = {key: quantity(word, name) for key, word in words.items()} if names_file(name) else words
     return names if len(set(names.values())) == len(set(words.values())) else words
 

@@ -40,6 +40,29 @@ class Drafts(NamedTuple):
     parents: tuple[int, ...] = ()
     stood: tuple[int, ...] = ()
     committed: tuple[int, ...] = ()
+    drawn_s: tuple[float, ...] = ()
+    """When each was drawn; () where the drafter's passes were not known beforehand."""
+    q: tuple[float, ...] = ()
+    """The drafter's own probability of each."""
+    rejection: tuple[float, ...] = ()
+    """TV(qhat, p), the probability with which it is rejected, of each up to the first rejected."""
+
+    @property
+    def depths(self) -> list[int]:
+        """How many drafts each is after the text, itself included."""
+        depths: list[int] = []
+        for parent in self.parents:
+            depths.append(1 if parent < 0 else depths[parent] + 1)
+        return depths
+
+    @property
+    def results(self) -> list[str]:
+        """What became of each: accepted, rejected or not verified; of those of a tree that are not accepted no more is
+        known."""
+        if self.branches:
+            return ["accepted" if place in self.stood else "not accepted" for place in range(len(self.tokens))]
+        ends = (("accepted", len(self.stood)), ("rejected", len(self.rejection)), ("not verified", len(self.tokens)))
+        return [next(result for result, end in ends if place < end) for place in range(len(self.tokens))]
 
     @property
     def branches(self) -> bool:
@@ -99,7 +122,7 @@ class RequestSpans:
     finish_s: float = nan
     outcome: str = "in_flight"
     prompt: str = ""
-    prompt_tokens: int = 0
+    prompt_tokens: tuple[int, ...] = ()
     tokens: tuple[int, ...] = ()  # those that have reached the device
     spent: list[Spent] = field(default_factory=list)  # A partition of its time, in order (I11)
     hidden_draft_s: float = 0.0
@@ -108,7 +131,7 @@ class RequestSpans:
     def take(self, request: Request) -> None:
         """What is known of the request now."""
         self.outcome, self.finish_s = request.outcome, request.finish_s
-        self.prompt, self.prompt_tokens = request.prompt.name, len(request.prompt.tokens)
+        self.prompt, self.prompt_tokens = request.prompt.name, tuple(request.prompt.tokens)
         self.tokens, self.hidden_draft_s = tuple(request.tokens), request.hidden_draft_s
 
 
@@ -163,9 +186,8 @@ class Spans(Observer):
             return
         self.requests[key].take(request)
         stated = self._doings.pop((*key, notes.number), [])
-        now_s, verified = self._now_s, notes.verified
-        tokens = tuple(each.draft.token for each in notes.sent.drafts)
-        drafts = Drafts(tokens, tuple(notes.sent.parents), tuple(verified.stood), tuple(verified.committed))
+        now_s = self._now_s
+        drafts = _drafts(notes)
         self.requests[key].rounds.append(RoundSpans(notes.number, notes.close(), now_s, _spans(stated, now_s), drafts))
 
     def on_request(self, request: Request, share: float) -> None:
@@ -199,6 +221,18 @@ class Spans(Observer):
             return False
         self._noted += 1
         return True
+
+
+def _drafts(notes: OpenRound) -> Drafts:
+    sent, verified = notes.sent, notes.verified
+    tokens = tuple(each.draft.token for each in sent.drafts)
+    drafts = Drafts(tokens, tuple(sent.parents), tuple(verified.stood), tuple(verified.committed))
+    depths, ends_s = drafts.depths, notes.pass_ends_s
+    return drafts._replace(
+        drawn_s=tuple(ends_s[depth - 1] for depth in depths) if max(depths, default=0) <= len(ends_s) else (),
+        q=tuple(each.confidence for each in sent.drafts),
+        rejection=tuple(each.tv_qhat for each in verified.divergences.drafts),
+    )
 
 
 def _spans(stated: Sequence[Doing], ended_s: float) -> list[Span]:

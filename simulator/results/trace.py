@@ -1,19 +1,17 @@
-"""A run as a trace for https://ui.perfetto.dev: tracks of devices, links, servers and requests, made from its spans.
+"""A run as a trace for https://ui.perfetto.dev: tracks of requests, devices, links and servers, made from its spans.
 
-    edge      a track a device: prefill, draft, encode; wait, the processor idle beside an open request; resolve
-    uplink    (and each other link) a track, and more where packets are on the air at once: transmissions, repeats and
-              losses named so; a counter of the packets that wait
-    cloud     a track a server: its passes, with their sessions; tracks of those that wait; a counter of them
     requests  a track a device, more where its requests overlap: each request and below it its time by state, which adds
-              up to its breakdown; and the rounds, side by side where they are drafted ahead
+              up to its breakdown; and the rounds, side by side where they are drafted ahead; the first token as an
+              instant; counters of committed tokens and of the share of drafts that are accepted so far
+    edge      a track a device: prefill, draft, encode; wait, the processor idle beside an open request; resolve
+    uplink    (and each other link) a track, and more where packets are on the air at once: each by what it carries,
+              repeats and losses named so; counters of the packets that wait and of the bits sent
+    cloud     a track a server: its passes, with their sessions; tracks of those that wait; counters of those, of the
+              batch and of the keys and values that it reads
 
 A flow ties each round that was answered: its draft, its packets up, its passes, its packets down, its resolution.
 
-The file is JSON that Perfetto opens, an event a line, headed by what it is of and whether it is cut. The format is that
-of Chrome's trace events ("Trace Event Format"): slices are complete events (X), flows s, t, f bind to the slice that
-begins with them, counters are C, names M; times in microseconds. Here times are whole eighths of a microsecond, so that
-the end of one slice is the very beginning of the next: a float holds them, and a reader that cuts off below its
-nanosecond too.
+The file is JSON that Perfetto opens, an event a line (`trace_tracks`), headed by what it is of and whether it is cut.
 """
 
 from __future__ import annotations
@@ -21,22 +19,22 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import count, pairwise
+from itertools import pairwise
 from math import isnan, nan
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from kinds.files import atomically
-from simulator.results.observer import Airing, ServerPass
-from simulator.results.spans import RequestSpans, RoundSpans, Spans
+from models.interface import Speller
+from simulator.results.observer import END, SECOND, Airing, ServerPass
+from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
+from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
+from simulator.results.units import state_name
 
-Value = int | float | str | None | Sequence["Value"] | Mapping[str, "Value"]
-Event = Mapping[str, Value]
-TICKS_PER_US: Final = 8
-FLOW: Final = "round"  # name and category of a flow
 MOST_EVENTS: Final = 150_000
-"""Spans, packets, passes and rounds that a trace holds, some 25 MB; a longer run's ends there, and says so."""
+"""Spans, packets, passes and rounds that a trace holds, some 30 MB; a longer run's ends there, and says so."""
+PROMPT_CHARACTERS: Final = 400
+"""The end of a prompt's text that a trace holds."""
 _SERVED: Final = {"verify_s": "verify", "cloud_decode_s": "decode"}
 _RoundKey = tuple[int, int, int]
 
@@ -48,12 +46,30 @@ class RunTrace(NamedTuple):
     cut_s: float = nan
 
 
-def trace(spans: Spans) -> RunTrace:
-    builder = _Builder(spans)
-    builder.edges()
-    builder.links()
-    builder.cloud()
+class TraceSubject(NamedTuple):
+    """What a trace is of, as its file says at its head and in the names of its processes."""
+
+    cell: str
+    settings: Mapping[str, Value] = {}
+    """Scheme, rates, pair, seed, ...: what tells one trace from another."""
+    edge: str = ""
+    """The scheme of the devices, by the name that figures have for it."""
+    requests: str = ""
+    links: Mapping[str, str] = {}
+    """By a link's name: how fast it is."""
+    header_bits: Mapping[str, int] = {}
+    """By a link's name: of each of its packets."""
+    speller: Speller | None = None
+
+
+def trace(spans: Spans, subject: TraceSubject) -> RunTrace:
+    """Lays the spans on tracks, the requests first: they are looked for first."""
+    builder = _Builder(spans, subject)
     builder.requests()
+    builder.edges()
+    builder.links(UPLINK)
+    builder.cloud()
+    builder.links(DOWNLINK)
     builder.tie_rounds()
     return RunTrace(list(builder.tracks.events()), spans.cut_s)
 
@@ -61,20 +77,26 @@ def trace(spans: Spans) -> RunTrace:
 class _Builder:
     """Lays what was collected on tracks; what flows pass through is noted on the way."""
 
-    def __init__(self, spans: Spans) -> None:
+    def __init__(self, spans: Spans, subject: TraceSubject) -> None:
         self.tracks = Tracks()
         self._spans = spans
+        self._subject = subject
+        self._spelled = Spelling(subject.speller)
         self._drafting: dict[_RoundKey, Slice] = {}
         """Where its drafting begins."""
         self._resolved: dict[_RoundKey, Slice] = {}
         self._sent: dict[_RoundKey, list[Slice]] = defaultdict(list)
         self._passes: dict[_RoundKey, list[Slice]] = defaultdict(list)
         self._judged = {
-            (request.device, request.number, span.began_s): (round_.number, span.state)
+            (request.device, request.number, span.began_s): (round_, span.state)
             for request, round_ in self._rounds()
             for span in round_.served
         }
         """The round that a session's pass was for, and its state, by when the pass began."""
+
+    def _process(self, name: str, words: str) -> int:
+        """A group of tracks: `uplink 10 kbit/s`."""
+        return self.tracks.process(f"{name} {words}".rstrip())
 
     def _rounds(self) -> Iterator[tuple[RequestSpans, RoundSpans]]:
         for request in self._spans.requests.values():
@@ -90,7 +112,7 @@ class _Builder:
     # The edge.
 
     def edges(self) -> None:
-        process = self.tracks.process("edge")
+        process = self._process("edge:" if self._subject.edge else "edge", self._subject.edge)
         for device, requests in self._devices():
             work = _one_by_one([each for request in requests for each in self._edge_work(request)])
             open_ticks = sorted((ticks(each.arrival_s), self._end_ticks(each)) for each in requests)
@@ -102,9 +124,9 @@ class _Builder:
         for round_ in request.rounds:
             key, category = (request.device, request.number, round_.number), "flushed" if _flushed(round_) else "edge"
             for span in round_.edge_work:
-                name, args = span.state.removesuffix("_s"), _round_args(request, round_)
+                name, args = _work_name(span.state, round_), _round_args(request, round_) | {"drafts": round_.drafted}
                 work = Slice(name, ticks(span.began_s), ticks(span.ended_s), args, category)
-                if key not in self._drafting or self._drafting[key].name == "prefill":
+                if key not in self._drafting or self._drafting[key].name.startswith("prefill"):
                     self._drafting[key] = work
                 yield work
 
@@ -113,7 +135,8 @@ class _Builder:
             if round_.answered:
                 at_ticks, record = ticks(round_.ended_s), round_.record
                 args = _round_args(request, round_) | {"accepted": record.accepted, "committed": record.committed}
-                resolved = Slice("resolve", at_ticks, at_ticks, args, "edge")
+                name = f"resolve round {round_.number}: {int(record.committed)} committed"
+                resolved = Slice(name, at_ticks, at_ticks, args, "edge")
                 self._resolved[request.device, request.number, round_.number] = resolved
                 yield resolved
 
@@ -124,21 +147,23 @@ class _Builder:
 
     # Links.
 
-    def links(self) -> None:
+    def links(self, direction: str) -> None:
+        """The links of one direction."""
         spans = self._spans
-        for link in dict.fromkeys([each.link for each in spans.airings] + [each.station for each in spans.unserved]):
-            if link == "cloud":
-                continue
-            process = self.tracks.process(link)
+        names = [each.link for each in spans.airings] + [each.station for each in spans.unserved]
+        for link in dict.fromkeys(name for name in names if name.endswith(direction)):
+            process = self._process(link, self._subject.links.get(link, ""))
             aired = [each for each in spans.airings if each.link == link]
             self.tracks.put_apart(process, link, [[self._airing(each)] for each in aired])
             waits = [(ticks(each.joined_s), ticks(each.began_s)) for each in aired]
             waits += [(ticks(each.joined_s), ticks(each.left_s)) for each in spans.unserved if each.station == link]
             self.tracks.count(process, f"{link} queue", "packets", waits)
+            self.tracks.values(process, f"{link} bits sent", "bits", _sums((ticks(x.left_s), x.bits) for x in aired))
 
     def _airing(self, airing: Airing) -> Slice:
         device, request, _ = airing.address
         kind = "acknowledge" if airing.acknowledges else "retransmit" if airing.attempt else "transmit"
+        header_bits = None if airing.acknowledges else self._subject.header_bits.get(airing.link)
         args: dict[str, Value] = {
             "device": device,
             "request": request,
@@ -146,10 +171,14 @@ class _Builder:
             "packet": airing.fragment,
             "attempt": airing.attempt + 1,
             "bits": airing.bits,
+            "header_bits": header_bits,
             "waited_us": (ticks(airing.began_s) - ticks(airing.joined_s)) / TICKS_PER_US,
             "arrives_us": None if airing.lost else ticks(airing.arrives_s) / TICKS_PER_US,
         }
-        name, category = (f"{kind} (lost)", "lost") if airing.lost else (kind, kind)
+        size = f"{airing.bits:,}" if header_bits is None else f"{airing.bits - header_bits:,} + {header_bits:,}"
+        again = f", attempt {airing.attempt + 1}" if airing.attempt else ""
+        name = f"{_carried(airing)}, {size} bits{again}{' (lost)' if airing.lost else ''}"
+        category = "lost" if airing.lost else kind
         sent = Slice(name, ticks(airing.began_s), ticks(airing.left_s), args, category)
         if not airing.acknowledges:
             self._sent[device, request, airing.round].append(sent)
@@ -158,7 +187,7 @@ class _Builder:
     # The cloud.
 
     def cloud(self) -> None:
-        process, passes = self.tracks.process("cloud"), self._spans.passes
+        process, passes = self._process("cloud", ""), self._spans.passes
         for server in sorted({each.server for each in passes}):
             row = self.tracks.thread(process, f"server {server}")
             self.tracks.put(row, [self._pass(each) for each in passes if each.server == server])
@@ -171,18 +200,28 @@ class _Builder:
         self.tracks.put_apart(process, "queue", [[each] for each in waited if each.ended_ticks > each.began_ticks])
         waits += [(each.joined_s, each.left_s) for each in self._spans.unserved if each.station == "cloud"]
         self.tracks.count(process, "cloud queue", "jobs", [(ticks(from_s), ticks(to_s)) for from_s, to_s in waits])
+        spans = [(ticks(each.began_s), ticks(each.ended_s), each) for each in passes]
+        self.tracks.level(process, "batch size", "sessions", ((b, e, len(ran.sessions)) for b, e, ran in spans))
+        read = ((b, e, sum(new + cached for new, cached in ran.work)) for b, e, ran in spans)
+        self.tracks.level(process, "KV tokens of the batch", "tokens", read)
 
     def _pass(self, served: ServerPass) -> Slice:
         sessions: list[Value] = []
-        names: dict[str, None] = {}
+        names: dict[str, int] = {}
         rounds: list[_RoundKey] = []
         for key, (new, cached), reads in zip(served.sessions, served.work, served.reads, strict=True):
-            number, state = self._judged.get((*key, served.began_s), (None, ""))
-            names["prefill" if reads else _SERVED.get(state, "verify")] = None
+            round_, state = self._judged.get((*key, served.began_s), (None, ""))
+            number = None if round_ is None else round_.number
+            does = "prefill" if reads else _SERVED.get(state, "verify")
+            amount = new if reads or round_ is None else round_.drafted
+            names[does] = names.get(does, 0) + amount
             rounds += [] if number is None else [(*key, number)]
             session = {"device": key[0], "request": key[1], "round": number, "new_tokens": new, "cached_tokens": cached}
             sessions.append(session)
-        name = " and ".join(names) + (" (lost)" if served.lost else "")
+        parts = [_pass_name(does, amount) for does, amount in names.items()]
+        one = f" of round {rounds[0][2]}" if len(served.sessions) == len(rounds) == 1 else ""
+        batch = f", batch of {len(served.sessions)}" if len(served.sessions) > 1 else ""
+        name = " and ".join(parts) + one + batch + (" (lost)" if served.lost else "")
         args: dict[str, Value] = {"batch": len(served.sessions), "sessions": sessions}
         ran = Slice(name, ticks(served.began_s), ticks(served.ended_s), args, "lost" if served.lost else "cloud")
         for each in rounds:
@@ -192,12 +231,33 @@ class _Builder:
     # Requests.
 
     def requests(self) -> None:
-        process = self.tracks.process("requests")
+        process = self._process("requests:" if self._subject.requests else "requests", self._subject.requests)
         for device, requests in self._devices():
             families = [[self._request(each), *_states(each)] for each in requests]
-            self.tracks.put_apart(process, f"edge {device} requests", families)
-            rounds = [[_round(each, round_)] for each in requests for round_ in each.rounds]
+            rows = self.tracks.put_apart(process, f"edge {device} requests", families)
+            for row, each in zip(rows, requests, strict=True):
+                self._first_token(row, each)
+            rounds = [[self._round(each, round_)] for each in requests for round_ in each.rounds]
             self.tracks.put_apart(process, f"edge {device} rounds", rounds)
+        self._progress(process)
+
+    def _first_token(self, row: Track, request: RequestSpans) -> None:
+        ends_s = [each.ended_s for each in request.rounds if each.answered]
+        if ends_s:
+            at_ticks = ticks(min(ends_s))
+            after_us = (at_ticks - ticks(request.arrival_s)) / TICKS_PER_US
+            args: dict[str, Value] = {"device": request.device, "request": request.number, "after_us": after_us}
+            self.tracks.instant(row, "first token", at_ticks, args)
+
+    def _progress(self, process: int) -> None:
+        """Counters over all requests, which move as rounds are answered."""
+        answered = sorted((ticks(each.ended_s), each.record) for _, each in self._rounds() if each.answered)
+        committed = ((at, int(record.committed)) for at, record in answered)
+        self.tracks.values(process, "tokens committed", "tokens", _sums(committed))
+        drafted = _sums((at, int(record.drafted)) for at, record in answered)
+        accepted = _sums((at, int(record.accepted)) for at, record in answered)
+        shares = {at: round(100 * accepted[at] / drafts, 1) for at, drafts in drafted.items() if drafts}
+        self.tracks.values(process, "drafts accepted so far", "percent", shares)
 
     def _request(self, request: RequestSpans) -> Slice:
         args: dict[str, Value] = {
@@ -205,10 +265,40 @@ class _Builder:
             "request": request.number,
             "outcome": request.outcome,
             "prompt": request.prompt,
-            "prompt_tokens": request.prompt_tokens,
+            "prompt_tokens": len(request.prompt_tokens),
             "output_tokens": len(request.tokens),
         }
+        if self._subject.speller is not None:
+            args["prompt_text"] = self._subject.speller(request.prompt_tokens)[-PROMPT_CHARACTERS:]
+            args["text"] = self._subject.speller(request.tokens)
         return Slice(f"request {request.number}", ticks(request.arrival_s), self._end_ticks(request), args, "request")
+
+    def _round(self, request: RequestSpans, round_: RoundSpans) -> Slice:
+        record, drafts = round_.record, round_.drafts
+        state = "" if round_.answered else ", flushed" if _flushed(round_) else ", cut off"
+        args = _round_args(request, round_) | {
+            "drafted": record.drafted,
+            "accepted": record.accepted,
+            "committed": record.committed,
+            "payload_bits": record.payload_bits,
+            "reply_bits": record.reply_bits,
+            "drafts": list(drafts.tokens),
+            "tokens": list(drafts.committed),
+            "verified_us": _us(record.verified_s),
+        }
+        if drafts.tokens:
+            args |= {
+                "results": drafts.results,
+                "drawn_us": [_us(at_s) for at_s in drafts.drawn_s],
+                "q": [float(f"{each:.3g}") for each in drafts.q],
+                "rejection": [float(f"{each:.3g}") for each in drafts.rejection],
+            }
+        if drafts.branches:
+            args["parents"] = list(drafts.parents)
+        if self._subject.speller is not None:
+            args["draft_texts"] = self._spelled(drafts.tokens, drafts.parents)
+            args["token_texts"] = self._spelled(drafts.committed, range(-1, len(drafts.committed) - 1))
+        return Slice(f"round {round_.number}{state}", ticks(record.started_s), ticks(round_.ended_s), args, "round")
 
     # Flows.
 
@@ -230,30 +320,86 @@ def _round_args(request: RequestSpans, round_: RoundSpans) -> dict[str, Value]:
     return {"device": request.device, "request": request.number, "round": round_.number}
 
 
+def _us(time_s: float) -> float | None:
+    return None if isnan(time_s) else ticks(time_s) / TICKS_PER_US
+
+
+def _sums(amounts: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """The running sum of amounts that come at these ticks, by tick."""
+    sums: dict[int, int] = {}
+    total = 0
+    for at_ticks, amount in sorted(amounts):
+        total += amount
+        sums[at_ticks] = total
+    return sums
+
+
+def _work_name(state: str, round_: RoundSpans) -> str:
+    """What the device's processor does: `draft 4 tokens of round 3`."""
+    does = state_name(state)
+    if state == "draft_s" and not round_.drafted:
+        return f"decode a token, round {round_.number}"
+    drafts = f" {_counted(round_.drafted, 'token')} of" if state == "draft_s" else ""
+    return f"{does}{drafts} round {round_.number}"
+
+
+def _pass_name(does: str, amount: int) -> str:
+    """What a pass of the cloud does: `verify 4 drafts`; cloud-only decoding has a token a round."""
+    return (
+        "decode a token"
+        if does == "decode"
+        else f"{does} {_counted(amount, 'token' if does == 'prefill' else 'draft')}"
+    )
+
+
+def _carried(airing: Airing) -> str:
+    """What a packet carries: `round 3 payload`."""
+    index, down = airing.address[2], airing.link.endswith(DOWNLINK)
+    if airing.acknowledges:
+        return "acknowledgement"
+    if index <= 0:
+        return "prompt" if index == 0 else "end of the request" if index == END else "empty frame"
+    beside = ("request for the whole payload" if down else "whole payload") if index >= SECOND else ""
+    packet = f" packet {airing.fragment + 1}" if airing.fragment else ""
+    return f"round {airing.round} {beside or ('reply' if down else 'payload')}{packet}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+class Spelling:
+    """Writes tokens as the pieces of text that they are after the token before them."""
+
+    def __init__(self, speller: Speller | None) -> None:
+        self._speller = speller
+        self._known: dict[tuple[int, ...], str] = {}
+
+    def __call__(self, tokens: Sequence[int], parents: Sequence[int]) -> list[Value]:
+        """The piece of each token after its parent, of the first after none; a token without a text by its id."""
+        return [
+            self._piece((tokens[parent], token) if parent >= 0 else (token,))
+            for token, parent in zip(tokens, parents, strict=True)
+        ]
+
+    def _piece(self, tokens: tuple[int, ...]) -> str:
+        if tokens not in self._known:
+            assert self._speller is not None
+            whole, before = self._speller(tokens), self._speller(tokens[:-1])
+            text = whole.removeprefix(before) if whole.startswith(before) else self._speller(tokens[-1:])
+            self._known[tokens] = text or f"<{tokens[-1]}>"
+        return self._known[tokens]
+
+
 def _flushed(round_: RoundSpans) -> bool:
     return bool(round_.record.flushed)
-
-
-def _round(request: RequestSpans, round_: RoundSpans) -> Slice:
-    record = round_.record
-    state = "" if round_.answered else ", flushed" if _flushed(round_) else ", cut off"
-    args = _round_args(request, round_) | {
-        "drafted": record.drafted,
-        "accepted": record.accepted,
-        "committed": record.committed,
-        "payload_bits": record.payload_bits,
-        "reply_bits": record.reply_bits,
-        "drafts": list(round_.drafts.tokens),
-        "tokens": list(round_.drafts.committed),
-    }
-    return Slice(f"round {round_.number}{state}", ticks(record.started_s), ticks(round_.ended_s), args, "round")
 
 
 def _states(request: RequestSpans) -> Iterator[Slice]:
     """The request's time by state, as charged; the exact seconds are in the arguments."""
     for spent in request.spent:
         args: dict[str, Value] = {"round": spent.address[2], "seconds": spent.ended_s - spent.began_s}
-        yield Slice(spent.state, ticks(spent.began_s), ticks(spent.ended_s), args, "state")
+        yield Slice(state_name(spent.state), ticks(spent.began_s), ticks(spent.ended_s), args, "state")
 
 
 def _one_by_one(work: Sequence[Slice]) -> list[Slice]:
@@ -280,7 +426,7 @@ def _waits(work: Sequence[Slice], open_ticks: Sequence[tuple[int, int]]) -> Iter
 
 
 SUFFIX: Final = ".trace.json"
-_HEAD_BYTES: Final = 4096  # what stands before the events is shorter
+_HEAD_BYTES: Final = 1 << 16  # what stands before the events is shorter
 _END: Final = "\n]}\n"
 
 
@@ -294,40 +440,49 @@ def tracer() -> Spans:
     return Spans(most=MOST_EVENTS)
 
 
-def write_trace(spans: Spans, cell: str, path: Path) -> None:
+def write_trace(spans: Spans, subject: TraceSubject, path: Path) -> None:
     """Writes the trace of what was collected of a run, whole or not at all; the same run gives the same bytes."""
-    made = trace(spans)
-    atomically(path, lambda unfinished: _write(made, cell, unfinished))
+    made = trace(spans, subject)
+    atomically(path, lambda unfinished: _write(made, subject, unfinished))
 
 
-def cut_at_s(path: Path) -> float | None:
-    """When a trace file stops telling, in simulated seconds; None where it has the whole run. Raises ValueError where
-    it is none of ours, or itself cut off."""
+def read_head(path: Path) -> dict[str, Any]:
+    """What a trace file says that it is of. Raises ValueError where it is none of ours, or itself cut off."""
     with path.open("rb") as file:
         first, _, _ = file.read(_HEAD_BYTES).partition(b"\n")
         file.seek(max(0, path.stat().st_size - len(_END)))
         end = file.read()
     try:
-        found = json.loads(first.removesuffix(b",") + b"}")["otherData"]["cut_at_s"]
-        if end != _END.encode():
+        found = json.loads(first.removesuffix(b",") + b"}")["otherData"]
+        if end != _END.encode() or not isinstance(found, dict):
             raise ValueError("no end")
-        return None if found is None else float(found)
+        return found
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no whole trace") from error
 
 
-def is_trace(path: Path) -> bool:
-    """Whether a whole trace of ours is there."""
+def cut_at_s(path: Path) -> float | None:
+    """When a trace file stops telling, in simulated seconds; None where it has the whole run. Raises ValueError where
+    it is none of ours, or itself cut off."""
     try:
-        cut_at_s(path)
+        found = read_head(path)["cut_at_s"]
+        return None if found is None else float(found)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no whole trace") from error
+
+
+def is_trace(path: Path) -> bool:
+    """Whether a whole trace of this version is there."""
+    try:
+        return {"cut_at_s", "scheme"} <= read_head(path).keys()
     except (OSError, ValueError):
         return False
-    return True
 
 
-def _write(made: RunTrace, cell: str, path: Path) -> None:
+def _write(made: RunTrace, subject: TraceSubject, path: Path) -> None:
     about: dict[str, Any] = {
-        "cell": cell,
+        "cell": subject.cell,
+        **subject.settings,
         "clock": "simulated time, microseconds",
         "cut_at_s": None if isnan(made.cut_s) else made.cut_s,
         "most_heard": MOST_EVENTS,
@@ -340,112 +495,3 @@ def _write(made: RunTrace, cell: str, path: Path) -> None:
 
 def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
-
-
-def ticks(time_s: float) -> int:
-    """A simulated time in whole eighths of a microsecond."""
-    return round(time_s * 1e6 * TICKS_PER_US)
-
-
-@dataclass(slots=True, eq=False)
-class Slice:
-    """A span on a track, and the flows that pass through its beginning, each with its phase s, t or f."""
-
-    name: str
-    began_ticks: int
-    ended_ticks: int
-    args: Mapping[str, Value] = field(default_factory=dict)
-    category: str = "span"
-    flows: list[tuple[str, int]] = field(default_factory=list)
-
-    @property
-    def order(self) -> tuple[int, bool, int]:
-        """The order of slices on a track: one of no length before one that begins there, a parent before its
-        children."""
-        return self.began_ticks, self.ended_ticks > self.began_ticks, -self.ended_ticks
-
-
-class Track(NamedTuple):
-    """A thread of the trace: what its slices are is exclusive, or nests."""
-
-    process: int
-    thread: int
-
-
-class Tracks:
-    """Processes, threads in them, and what is on each, until they become events."""
-
-    def __init__(self) -> None:
-        self._names: list[Event] = []
-        self._slices: list[tuple[Track, Slice]] = []
-        self._counts: list[tuple[int, Event]] = []
-        self._numbers = count(1)
-
-    def process(self, name: str) -> int:
-        """A further group of tracks, below those before it."""
-        pid = next(self._numbers)
-        self._name(Track(pid, pid), "process", name, pid)
-        return pid
-
-    def thread(self, process: int, name: str) -> Track:
-        """A further track of a group. No two threads or processes have one number: none is 0, which stands for an idle
-        core elsewhere."""
-        row = Track(process, next(self._numbers))
-        self._name(row, "thread", name, row.thread)
-        return row
-
-    def _name(self, row: Track, what: str, name: str, order: int) -> None:
-        place: Event = {"ph": "M", "pid": row.process, "tid": row.thread}
-        self._names += [
-            {**place, "name": f"{what}_name", "args": {"name": name}},
-            {**place, "name": f"{what}_sort_index", "args": {"sort_index": order}},
-        ]
-
-    def put(self, row: Track, slices: Iterable[Slice]) -> None:
-        """Slices on a track; any two of one track are apart, or one holds the other."""
-        self._slices += [(row, each) for each in slices]
-
-    def put_apart(self, process: int, name: str, families: Iterable[Sequence[Slice]]) -> None:
-        """Families of slices, each a parent and its children, on as many tracks as there are at once: NAME, NAME 2."""
-        rows: list[Track] = []
-        free_ticks: list[int] = []
-        for family in sorted(families, key=lambda family: family[0].order):
-            parent = family[0]
-            place = next((place for place, free in enumerate(free_ticks) if free <= parent.began_ticks), len(rows))
-            if place == len(rows):
-                rows.append(self.thread(process, f"{name} {place + 1}" if place else name))
-                free_ticks.append(0)
-            free_ticks[place] = parent.ended_ticks
-            self.put(rows[place], family)
-
-    def count(self, process: int, name: str, unit: str, waits: Iterable[tuple[int, int]]) -> None:
-        """A counter of how many of these (began, ended) hold, wherever it changes."""
-        steps: dict[int, int] = {}
-        for began_ticks, ended_ticks in waits:
-            if ended_ticks > began_ticks:
-                steps[began_ticks] = steps.get(began_ticks, 0) + 1
-                steps[ended_ticks] = steps.get(ended_ticks, 0) - 1
-        present = 0
-        for at_ticks in sorted(steps):
-            if steps[at_ticks]:
-                present += steps[at_ticks]
-                at_us = at_ticks / TICKS_PER_US
-                place: Event = {"ph": "C", "pid": process, "tid": process, "ts": at_us}
-                self._counts.append((at_ticks, {**place, "name": name, "args": {unit: present}}))
-
-    def events(self) -> Iterator[Event]:
-        yield from self._names
-        timed: list[tuple[tuple[int, bool, int], Sequence[Event]]] = [
-            (each.order, _slice_events(row, each)) for row, each in self._slices
-        ]
-        timed += [((at_ticks, False, -at_ticks), [event]) for at_ticks, event in self._counts]
-        for _, events in sorted(timed, key=lambda pair: pair[0]):
-            yield from events
-
-
-def _slice_events(row: Track, each: Slice) -> list[Event]:
-    place: Event = {"pid": row.process, "tid": row.thread, "ts": each.began_ticks / TICKS_PER_US}
-    length_us = (each.ended_ticks - each.began_ticks) / TICKS_PER_US
-    span = {"ph": "X", **place, "dur": length_us, "name": each.name, "cat": each.category, "args": each.args}
-    flows = ({"ph": phase, **place, "id": flow, "name": FLOW, "cat": FLOW, "bp": "e"} for phase, flow in each.flows)
-    return [span, *flows]

@@ -342,7 +342,7 @@ def stations(cell: Cell) -> list[str]:
 
 def relieved(cell: Cell, station: str) -> Cell:
     """The cell with one station relieved; it decodes the same tokens."""
-    fields = cell.model_dump()
+    fields = cell.to_fields()
     where, changes = STATIONS[station]
     for part in (fields, *fields["fleet"]):
         if part.get(where):

@@ -10,11 +10,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from channels.link.link_config import LinkConfig
+from kinds import ConfigError
 from kinds.mistakes import users_mistakes_told
+from models.interface import Speller
 from simulator.cell.cell import Cell
+from simulator.cell.scheme import Scheme
 from simulator.decoding.memory import Memory
+from simulator.results.display_names import DisplayNames, curve_of
 from simulator.results.observer import Observer, together
-from simulator.results.trace import cut_at_s, is_trace, trace_path, tracer, write_trace
+from simulator.results.spans import DOWNLINK, UPLINK
+from simulator.results.trace import TraceSubject, cut_at_s, is_trace, trace_path, tracer, write_trace
+from simulator.results.trace_tracks import Value
+from simulator.results.units import quantity
 from simulator.run import simulate
 from simulator.sweeps.meter import OnProgress
 from simulator.sweeps.worker_pools import Sent, Work, WorkerPool, received, sent
@@ -29,7 +37,52 @@ def traced(cell: Cell, observer: Observer | None, folder: Path | None) -> Iterat
     spans = tracer()
     yield together(observer, spans)
     folder.mkdir(exist_ok=True)
-    write_trace(spans, cell.id, trace_path(folder, cell.id))
+    write_trace(spans, subject_of(cell), trace_path(folder, cell.id))
+
+
+def subject_of(cell: Cell) -> TraceSubject:
+    """What the trace of this cell says that it is of."""
+    names = DisplayNames()
+    pair = cell.models.pair
+    schemes = dict.fromkeys(_scheme_words(each.scheme, names) for each in cell.classes)
+    links: dict[str, LinkConfig] = {}
+    for place, each in enumerate(cell.classes):
+        for way, link in ((UPLINK, each.uplink), (DOWNLINK, each.downlink)):
+            own = cell.fleet and getattr(cell.fleet[place], way) is not None
+            links[f"{cell.fleet[place].name} {way}" if own else way] = link
+    words = {name: _rate_words(link, names) for name, link in links.items()}
+    settings: dict[str, Value] = {
+        "scheme": ", ".join(schemes),
+        "scheme_kinds": list(dict.fromkeys(each.scheme.kind for each in cell.classes)),
+        **words,
+        "pair": names.word(pair.kind),
+        "temperature": cell.models.temperature,
+        "seed": cell.seed,
+        "devices": cell.workload.devices,
+    }
+    edge, requests = ", ".join(schemes), f"pair {names.word(pair.kind)}, seed {cell.seed}"
+    headers = {name: link.header_bits for name, link in links.items()}
+    return TraceSubject(cell.id, settings, edge, requests, words, headers, speller_of(cell))
+
+
+def _scheme_words(scheme: Scheme, names: DisplayNames) -> str:
+    """`K-SQS, L = 4, depth 2`; a scheme without a number of drafts, or without lookahead, by what it has."""
+    given = {name: getattr(scheme, name, None) for name in ("max_drafts", "depth")}
+    return names.curve(curve_of(scheme.kind, {name: str(value) for name, value in given.items() if value}))
+
+
+def _rate_words(link: LinkConfig, names: DisplayNames) -> str:
+    """`10 kbit/s`; a rate that changes by its kind."""
+    bps = getattr(link.rate, "bps", None)
+    return quantity(bps, "bps") if isinstance(bps, int | float) else names.word(link.rate.kind)
+
+
+def speller_of(cell: Cell) -> Speller | None:
+    """What spells the pair's tokens; None, and they go by their ids, where its tokenizer is away."""
+    try:
+        return cell.models.pair.speller()
+    except (ConfigError, OSError):
+        return None
 
 
 def without_trace(cells: Iterable[Cell], folder: Path) -> list[Cell]:

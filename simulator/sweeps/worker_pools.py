@@ -62,7 +62,7 @@ class Work(Generic[R]):
 
 def sent(cell: Cell) -> Sent:
     """The cell as it travels."""
-    return cell.id, cell.model_dump()
+    return cell.id, cell.to_fields()
 
 
 def received(given: Sent) -> Cell:

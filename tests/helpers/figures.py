@@ -47,8 +47,14 @@ def summary(
     return pd.DataFrame(rows)
 
 
-def drawn(name: str, table: pd.DataFrame, axis: str | None = AXIS, page: Page | None = None) -> Figure:
-    figure = plots.draw(name, table, axis, page)
+def drawn(
+    name: str,
+    table: pd.DataFrame,
+    axis: str | None = AXIS,
+    page: Page | None = None,
+    cells: pd.DataFrame | None = None,
+) -> Figure:
+    figure = plots.draw(name, table, axis, page, cells)
     assert figure is not None
     return figure
 

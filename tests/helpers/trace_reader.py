@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 Track = tuple[str, str]
-"""Names of the process and the thread."""
+"""The first word of the process's name and the name of the thread."""
 
 
 @dataclass
@@ -18,9 +18,11 @@ class Reading:
     """What a trace holds. Slices are events as they stand, by track; flows the slices that each passes, in order."""
 
     about: dict[str, Any]
+    processes: list[str] = field(default_factory=list)  # their whole names, from the top
     slices: dict[Track, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     flows: dict[int, list[tuple[Track, dict[str, Any]]]] = field(default_factory=lambda: defaultdict(list))
     counters: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
+    instants: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, process: str) -> list[dict[str, Any]]:
         """All slices of a process."""
@@ -42,7 +44,8 @@ def read_trace(path: Path) -> Reading:
         if phase == "M":
             assert not reading.slices and not reading.counters, "a name comes after what it names"
             if event["name"] == "process_name":
-                processes[pid] = event["args"]["name"]
+                reading.processes.append(event["args"]["name"])
+                processes[pid] = event["args"]["name"].split()[0].removesuffix(":")
             elif event["name"] == "thread_name":
                 assert tid not in threads and tid not in processes, "two threads have one number"
                 threads[tid] = pid, event["args"]["name"]
@@ -56,12 +59,16 @@ def read_trace(path: Path) -> Reading:
         if phase == "C":
             assert pid in processes
             (value,) = event["args"].values()
-            assert isinstance(value, int) and value >= 0
+            assert isinstance(value, int | float) and value >= 0
             reading.counters[event["name"]].append((event["ts"], value))
             continue
         owner, name = threads[tid]
         assert owner == pid, "a thread stays with its process"
         track = processes[pid], name
+        if phase == "i":
+            assert event["s"] == "t" and isinstance(event["args"], dict)
+            reading.instants.append(event)
+            continue
         if phase == "X":
             assert event["dur"] >= 0 and int(event["dur"] * 1000.0) == event["dur"] * 1000.0
             assert isinstance(event["args"], dict) and event["cat"]

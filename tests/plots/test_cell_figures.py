@@ -8,16 +8,19 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from figures import curves_of, drawn, names_beside
+from figures import curves_of, drawn, legend_of, names_beside, words_around
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import plots
 from plots.colour_cells import Scale, Written, cells
 from plots.groups_figure import PANELS
-from plots.heatmap_figure import Factorial, factorial
+from plots.heatmap_figure import Factorial, draw, draw_best_setting, factorial
+from plots.page import Page
+from plots.style import styled
 from simulator.results.columns import CI_SUFFIX, READING_S
 
 SECONDS = {"cloud_only": 1.0, "dense": 3.0, "k_sqs": 0.9, "edge_only": 0.01}
@@ -105,34 +108,76 @@ def test_a_factorial_is_told_from_what_was_chosen() -> None:
     assert found is not None and {found.rows, found.columns} == {"scheme.k", "scheme.max_drafts"}
 
 
-def test_each_cell_of_the_heat_map_is_its_setting_and_the_lowest_is_framed() -> None:
-    figure = drawn("heatmap", settings(), None)
+def seeds(noise: float = 0.0) -> pd.DataFrame:
+    """The cells of the same: latencies of three seeds whose geometric mean is the summary's, K = 2 apart by `noise`."""
+    table = settings()
+    shares = {0: 1.0, 1: 0.9, 2: 1 / 0.9}
+    return pd.concat([
+        table.assign(seed=seed, latency_per_token_s=table["latency_per_token_s"] * share
+                     * np.where(table["scheme.k"] == 2, (1.0, 1 + noise, 1 / (1 + noise))[seed], 1.0))
+        for seed, share in shares.items()
+    ])  # fmt: skip
+
+
+def pictured(name: str, cells: pd.DataFrame | None, table: pd.DataFrame | None = None) -> Figure:
+    given = settings() if table is None else table
+    with styled(Page()):
+        figure = {"heatmap": draw, "best_setting": draw_best_setting}[name](given, None, Page(), cells)
+    assert figure is not None
+    return figure
+
+
+def dashed(ax: Axes) -> list[tuple[int, int]]:
+    return [
+        (round(p.get_y() + 0.45), round(p.get_x() + 0.45))
+        for p in ax.patches
+        if isinstance(p, Rectangle) and not p.get_fill() and p.get_linestyle() != "solid"
+    ]
+
+
+@pytest.mark.parametrize("cells", [None, seeds()])
+def test_each_cell_of_the_heat_map_is_its_setting_over_the_lowest_of_its_panel(cells: pd.DataFrame | None) -> None:
+    figure = pictured("heatmap", cells)
     panels = [(rate, t) for rate in RATES for t in TEMPERATURES]
-    assert len(figure.axes) == 4
-    for ax, (rate, t) in zip(figure.axes, panels, strict=True):
+    *axes, bar = figure.axes
+    for ax, (rate, t) in zip(axes, panels, strict=True):
         wanted = np.array([[latency(k, ell, t, rate) for ell in ELLS] for k in KS])
         length = 1 if rate < 1e4 else 2 + (t < 1)
         for (row, column), text in texts(ax).items():
             value, drafts = text.split("\n")
-            assert float(value) == pytest.approx(1e3 * wanted[row, column], rel=6e-3) and int(drafts) == length
-        assert frames(ax) == [divmod(int(np.argmin(wanted)), len(ELLS))]
+            assert float(value) == pytest.approx(wanted[row, column] / wanted.min(), abs=6e-3) and int(drafts) == length
+        assert frames(ax)[0] == divmod(int(np.argmin(wanted)), len(ELLS))
         assert names_beside(ax) == ["2", "8", "32"]
-    assert [ax.get_title() for ax in figure.axes] == ["temperature 0.5", "temperature 1", "", ""]
-    beside = [ax.get_ylabel() for ax in figure.axes[::2]]
-    assert beside == [f"uplink rate {rate}\nvalues in ms\nK" for rate in ("1 kbit/s", "1 Mbit/s")]
-    of_one_length = drawn("heatmap", settings().assign(**{"scheme.max_drafts": 4}))
-    assert all("\n" not in text for ax in of_one_length.axes for text in texts(ax).values())
+        assert f"1.00 is {1e3 * wanted.min():.3g} ms" in ax.get_title(loc="left")
+    titles = [ax.get_title(loc="left").split("\n")[0] for ax in axes]
+    assert titles == [f"temperature {t}, uplink rate {r}" for r in ("1 kbit/s", "1 Mbit/s") for t in ("0.5", "1")]
+    assert bar.get_ylabel() == "times the lowest of its panel" and bar.get_ylim()[0] == 1.0
+    of_one_length = pictured("heatmap", cells, settings().assign(**{"scheme.max_drafts": 4}))
+    assert all("\n" not in text for ax in of_one_length.axes[:-1] for text in texts(ax).values())
 
 
-def test_the_best_setting_is_the_one_with_the_lowest_mean() -> None:
-    figure = drawn("best_setting", settings(), None)
-    assert [ax.get_title() for ax in figure.axes] == ["K", "ell", "L", "latency per token"]
-    for name, ax in zip(("k", "ell"), figure.axes, strict=False):
-        for (row, column), text in texts(ax).items():
-            rate, t = RATES[row], TEMPERATURES[column]
-            k, ell = min(itertools.product(KS, ELLS), key=lambda s: latency(*s, t, rate))
-            assert float(text) == {"k": k, "ell": ell}[name]
-    assert names_beside(figure.axes[0]) == ["1 kbit/s", "1 Mbit/s"]
+def test_settings_that_are_not_distinguishable_from_the_lowest_are_dashed() -> None:
+    """Latencies of K = 2 vary by more than what it is above the best, those of K = 32 by a factor of all settings."""
+    for noise, tied in ((0.0, False), (0.9, True)):
+        *axes, _ = pictured("heatmap", seeds(noise)).axes
+        found = {place for ax in axes for place in dashed(ax)}
+        assert found <= {(0, 0), (0, 1)} and bool(found) == tied
+    assert "not distinguishable" in words_around(pictured("heatmap", seeds(0.9)))
+    assert "distinguishable" not in words_around(pictured("heatmap", None))
+
+
+def test_the_best_setting_is_the_one_with_the_lowest_mean_and_bars_reach_over_what_is_tied_with_it() -> None:
+    for noise in (0.0, 0.9):
+        figure = pictured("best_setting", seeds(noise))
+        assert [ax.get_title(loc="left") for ax in figure.axes] == ["K", "ell", "L", "latency per token"]
+        for place, ax in enumerate(figure.axes[:2]):
+            curves = [each for each in ax.containers if isinstance(each, ErrorbarContainer)]
+            for rate, curve in zip(RATES, curves, strict=True):
+                best = [min(itertools.product(KS, ELLS), key=lambda s: latency(*s, t, rate)) for t in TEMPERATURES]
+                assert list(curve.lines[0].get_ydata()) == [setting[place] for setting in best]
+        assert legend_of(figure) == ["uplink rate 1 kbit/s", "uplink rate 1 Mbit/s"]
+        ends = {float(end) for each in figure.axes[0].containers for end in each.lines[1][0].get_ydata()}
+        assert (2.0 in ends) == (noise > 0)
 
 
 def test_groups_show_each_scheme_in_each_row_with_its_interval() -> None:
@@ -146,6 +191,12 @@ def test_groups_show_each_scheme_in_each_row_with_its_interval() -> None:
         assert [round(y) for y in line.get_ydata()] == [0, 1]
     assert names_beside(figure.axes[0]) == ["thin", "/home/me/wide.path"]
     assert figure.axes[1].get_xscale() == "log" and figure.axes[2].get_xscale() == "linear"
+
+
+def test_files_of_prompts_differ_by_language() -> None:
+    table = by_name().rename(columns={"uplink.label": "models.pair.prompts"})
+    assert words_around(drawn("groups", table, "models.pair.prompts")).startswith("Each scheme by language")
+    assert words_around(drawn("groups", by_name(), "uplink.label")).startswith("Each scheme by uplink label")
 
 
 def test_the_table_of_use_frames_the_best_that_keeps_the_distribution_and_stars_what_a_reader_can_follow() -> None:

@@ -37,8 +37,10 @@ from plots import breakdown_figure
 from plots.along_axis import _with_a_course
 from plots.axes import place
 from plots.breakdown_figure import COLOURS
+from plots.lines_or_bars import UNBOUNDED
 from plots.style import SCHEMES, looks
 from simulator.results.columns import BREAKDOWN
+from simulator.results.intervals import summarise_curves
 
 BITS = ("cloud_only", "dense", "k_sqs", "c_sqs")
 FIVE = (*BITS, "s_q")
@@ -56,6 +58,52 @@ def test_the_latency_curves_are_the_means_with_their_intervals_on_the_scale_of_t
             np.testing.assert_allclose(line.get_ydata(), rows["latency_per_token_s"])
             for cap, times in zip(caps, reach, strict=True):
                 np.testing.assert_allclose(cap.get_ydata(), times * rows["latency_per_token_s"])
+
+
+def beside_cloud() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Summary and cells of three seeds: `dense` passes cloud-only decoding at 10 kbit/s, 1.1 and 0.9 of its time a
+    decade to both sides; `colocated` takes 0.3 of it, in one seed more."""
+    rates, shares = (1e3, 1e4, 1e5), {"cloud_only": (1.0,) * 3, "dense": (1.1, 1.0, 1 / 1.1), "colocated": (0.3,) * 3}
+    cells = pd.DataFrame(
+        {"scheme.kind": kind, "curve": kind, AXIS: rate, "seed": seed,
+         "latency_per_token_s": 0.05 * (1 + seed) * share * (1.1 if (kind, seed) == ("colocated", 2) else 1.0)}
+        for kind, along in shares.items() for rate, share in zip(rates, along, strict=True) for seed in range(3)
+    )  # fmt: skip
+    return summarise_curves(cells), cells
+
+
+def test_where_a_scheme_comes_near_cloud_only_decoding_its_ratio_has_a_panel_and_what_is_far_below_a_strip() -> None:
+    table, cells = beside_cloud()
+    figure = drawn("latency", table, cells=cells)
+    _, near, strip = figure.axes
+    ratio = curves_of(near)["dense"].lines[0]
+    np.testing.assert_allclose(ratio.get_ydata(), [1.1, 1.0, 1 / 1.1])
+    below = curves_of(strip)["colocated"]
+    np.testing.assert_allclose(below.lines[0].get_ydata(), [0.3 * 1.1 ** (1 / 3)] * 3)
+    wide = [s[:, 1] for each in strip.collections for s in each.get_segments() if len(s) and np.ptp(s[:, 1])]  # type: ignore[attr-defined]
+    assert len(wide) == 3 and all(low < 0.3 * 1.1 ** (1 / 3) < high for low, high in wide)
+    assert near.get_ylim()[0] < 0.8 and 1.2 < near.get_ylim()[1] < 1.3 and strip.get_ylim() == (0, 0.8)
+    (mark,) = [line for line in near.lines if line.get_label() == "passes cloud only"]
+    assert float(np.asarray(mark.get_xdata())[0]) == pytest.approx(1e4)
+    assert "passes cloud only" in legend_of(figure) and "paired by seed" in words_around(figure)
+    unmarked = drawn("latency", table)
+    assert "passes cloud only" not in legend_of(unmarked) and len(unmarked.axes) == 3
+
+
+def test_where_no_scheme_comes_near_cloud_only_decoding_there_are_no_ratios() -> None:
+    table, cells = beside_cloud()
+    far = [part[part["scheme.kind"] != "dense"] for part in (table, cells)]
+    assert len(drawn("latency", far[0], cells=far[1]).axes) == 1
+    assert len(drawn("latency", table.drop(columns="speedup"), cells=cells).axes) == 1
+
+
+def test_what_is_above_the_panel_of_ratios_everywhere_is_named() -> None:
+    _, cells = beside_cloud()
+    slow = cells[cells["scheme.kind"] == "dense"].assign(
+        **{"scheme.kind": "half_dense", "curve": "half_dense", "latency_per_token_s": 9.0}
+    )
+    all_ = pd.concat([cells, slow], ignore_index=True)
+    assert "Above the panel: dense fp16." in words_around(drawn("latency", summarise_curves(all_), cells=all_))
 
 
 def test_up_to_four_curves_have_bands_and_more_have_bars() -> None:
@@ -83,12 +131,35 @@ def stacked(ax: Axes) -> np.ndarray:
     return widths
 
 
+def test_pairs_are_over_cloud_only_where_that_is_there_a_panel_a_pair() -> None:
+    table, _ = beside_cloud()
+    both = pd.concat([table.assign(curve=table["curve"] + f" distance={each}") for each in (0.1, 0.4)])
+    figure = drawn("pairs", both)
+    assert titles_of(figure) == ["distance 0.1", "distance 0.4"] and "over cloud only" in words_around(figure)
+    for ax in figure.axes:
+        assert list(curves_of(ax)["dense"].lines[0].get_ydata()) == pytest.approx([1.1, 1.0, 1 / 1.1])
+        assert "cloud_only" not in curves_of(ax) and ax.get_yscale() == "log"
+    assert legend_of(figure)[0] == "cloud only"
+
+
 def test_the_breakdown_stacks_to_the_latency_at_lowest_middle_and_highest_value() -> None:
     table = summary(rates=(1e3, 1e4, 1e5, 1e6, 1e7))
     figure = drawn("breakdown", table)
     assert titles_of(figure) == [f"uplink rate {r}" for r in ("1 kbit/s", "100 kbit/s", "10 Mbit/s")]
     for ax, rate in zip(figure.axes, (1e3, 1e5, 1e7), strict=True):
         np.testing.assert_allclose(stacked(ax), table[table[AXIS] == rate]["latency_per_token_s"])
+
+
+def test_of_four_values_the_breakdown_leaves_none_out() -> None:
+    rates = ("1 kbit/s", "10 kbit/s", "100 kbit/s", "1 Mbit/s")
+    assert titles_of(drawn("breakdown", summary())) == [f"uplink rate {rate}" for rate in rates]
+
+
+@pytest.mark.parametrize("schemes", [3, 4])
+def test_one_setting_for_all_is_dotted_where_few_have_one(schemes: int) -> None:
+    kinds = ["dense", "k_sqs", "c_sqs", "s_q"][:schemes]
+    table = pd.concat([summary(schemes=kinds).assign(setting=setting) for setting in ("chosen", "fixed")])
+    assert ("one setting for all" in legend_of(drawn("latency", table))) == (schemes == 3)
 
 
 def test_in_the_breakdown_a_curve_has_one_place_in_all_panels_even_where_it_is_missing() -> None:
@@ -109,7 +180,7 @@ def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_bits_are_dots_
     assert ax.get_xscale() == "linear" and ax.get_xlim()[0] == 0 and len(bars_of(ax)) == 1
     huge = table["scheme.kind"] == "dense"
     table.loc[huge, ["uplink_transmit_s", "payload_bits_per_token"]] = 1e3, 1e6
-    (ax,) = drawn("breakdown", table, None).axes
+    (ax,) = drawn("breakdown", table.drop(columns="capacity"), None).axes
     others = table[~huge]["latency_per_token_s"].max()
     assert others < ax.get_xlim()[1] < 1.4 * others
     assert max(bar.get_x() + bar.get_width() for bar in ax.patches) < 1.001 * others
@@ -118,6 +189,29 @@ def test_a_bar_that_dwarfs_the_others_is_cut_in_the_breakdown_and_bits_are_dots_
     assert ax.get_xscale() == "log" and not ax.patches
     dots = [each for each in ax.containers if isinstance(each, type(next(iter(curves_of(ax).values()))))]
     assert [float(each.lines[0].get_xdata()[0]) for each in dots] == [1e6, 100.0, 150.0]
+
+
+def test_a_bar_of_a_search_tells_its_devices_and_one_that_supports_none_is_no_bar() -> None:
+    table = summary(rates=(1e4,)).assign(capacity=[3, 0, 2000, 7])
+    figure = drawn("breakdown", table, None)
+    (ax,) = figure.axes
+    assert [text.get_text().partition(" ms, ")[2] for text in ax.texts][::2] == ["3 devices", "2,000 devices"]
+    assert ax.texts[1].get_text() == "supports no device" and stacked(ax)[1] == 0
+    assert "not at one load" in words_around(figure) and "is better" not in words_around(figure)
+
+
+def test_curves_that_share_no_value_of_the_axis_with_the_others_have_panels_of_their_own() -> None:
+    table = summary(rates=(1e3, 1e5, 1e7))
+    faded = summary(rates=(2e3, 2e4), schemes=["dense", "k_sqs"]).assign(
+        curve=lambda rows: rows["curve"] + " rate=rayleigh"
+    )
+    figure = drawn("breakdown", pd.concat([table, faded], ignore_index=True))
+    shown = [(ax.get_title(loc="left"), len(ax.get_yticks())) for ax in figure.axes if ax.axison]
+    assert [title.removeprefix("uplink rate ") for title, _ in shown] == [
+        "1 kbit/s", "100 kbit/s", "10 Mbit/s", "2 kbit/s", "20 kbit/s"
+    ]  # fmt: skip
+    assert [rows for _, rows in shown] == [4, 4, 4, 2, 2]
+    assert not any(text.get_text() == "none" for ax in figure.axes for text in ax.texts)
 
 
 def test_every_part_of_the_breakdown_has_a_look_of_its_own_and_is_known_without_colours() -> None:
@@ -158,6 +252,38 @@ def test_bits_are_those_of_a_draft_where_the_axis_moves_the_length_of_a_round() 
     assert "the length of a round changes" in words_around(figure)
     curves = curves_of(*drawn("bits", moved.assign(payload_bits_per_draft=10 * length)).axes)
     np.testing.assert_allclose(curves["k_sqs"].lines[0].get_ydata(), [20, 20, 80, 80])
+
+
+def chosen_along() -> pd.DataFrame:
+    """What two schemes send and have rejected where they chose another setting from 100 kbit/s on; K-SQS chose none."""
+    table = summary(schemes=["dense", "k_sqs"]).assign(setting="chosen", draft_length=4.0, payload_bits_per_draft=40.0)
+    other = (table["scheme.kind"] == "dense") & (table[AXIS] >= 1e5)
+    table.loc[other, "draft_length"] = 2.0
+    table.loc[other, "payload_bits_per_draft"] = 80.0
+    table.loc[other, ["resampling_per_draft", "rejection_bound"]] = 0.1, 0.15
+    return table
+
+
+def test_where_the_rate_is_no_factor_bits_and_rejections_have_a_row_a_scheme_with_a_mark_a_chosen_setting() -> None:
+    (ax,) = drawn("bits", chosen_along()).axes
+    assert {name: list(each.lines[0].get_xdata()) for name, each in curves_of(ax).items()} == {
+        "dense": [40.0, 80.0], "k_sqs": [40.0]
+    }  # fmt: skip
+    figure = drawn("resampling", chosen_along())
+    assert sorted(widths_of(*figure.axes)) == [0.15, 0.3, 0.3]
+    assert "uplink rate is no factor" in words_around(figure) and "Marks of one row" in words_around(figure)
+    given = drawn("resampling", chosen_along().drop(columns="setting"))
+    assert len(given.axes) == 2, "nothing was chosen: the axis itself changes it, a panel a curve"
+    warm = chosen_along().rename(columns={AXIS: "models.temperature"})
+    assert len(drawn("resampling", warm, "models.temperature").axes) == 2, "a temperature is a factor"
+
+
+def test_many_curves_of_constants_have_a_panel_a_field_with_a_row_a_scheme() -> None:
+    parts = [chosen_along().assign(curve=lambda rows, n=n: rows["curve"] + f" distance=0.{n}") for n in range(1, 8)]
+    for name in ("bits", "resampling"):
+        figure = drawn(name, pd.concat(parts, ignore_index=True))
+        assert titles_of(figure)[:7] == [f"distance 0.{n}" for n in range(1, 8)]
+        assert names_beside(figure.axes[0]) == ["dense lattice (Q-S)", "K-SQS"]
 
 
 def rates_of(figure: Figure) -> dict[str, list[float]]:
@@ -207,17 +333,32 @@ def test_where_all_curves_are_of_one_scheme_each_has_a_colour_and_the_first_the_
     given = list(looks(table).values())
     assert len({look.colour for look in given}) == len({look.marker for look in given}) == 6
     assert given[0] == looks(summary())["k_sqs"]
+    assert not {look.colour for look in given[1:]} & {colour for colour, _ in SCHEMES.values()}
 
 
-def test_tails_are_the_median_and_the_99th_percentile() -> None:
+def test_tails_are_the_median_above_the_99th_percentile_on_one_scale() -> None:
     table = summary()
-    curves = curves_of(*drawn("tails", table).axes)
+    median, high = drawn("tails", table).axes
     rows = table[table["scheme.kind"] == "dense"]
-    np.testing.assert_allclose(curves["dense, median"].lines[0].get_ydata(), rows["latency_per_token_p50_s"])
-    np.testing.assert_allclose(curves["dense, 99th percentile"].lines[0].get_ydata(), rows["latency_per_token_p99_s"])
+    for ax, quantile in ((median, "p50"), (high, "p99")):
+        np.testing.assert_allclose(curves_of(ax)["dense"].lines[0].get_ydata(), rows[f"latency_per_token_{quantile}_s"])
+    assert median.get_ylim() == high.get_ylim()
+    assert [ax.get_title(loc="left") for ax in (median, high)] == ["median", "99th percentile"]
     table = summary(rates=(1e4,))
     wanted = [factor * value for factor in (0.9, 2.0) for value in table["latency_per_token_s"]]
     assert widths_of(*drawn("tails", table, None).axes) == pytest.approx(wanted)
+
+
+def test_tails_of_many_curves_have_a_column_a_value_in_which_a_scheme_looks_the_same() -> None:
+    table = pd.concat([summary(schemes=["dense", "k_sqs", "c_sqs", "cloud_only"]).assign(
+        curve=lambda rows, n=n: rows["curve"] + f" cap={n}") for n in (1, 2)])  # fmt: skip
+    figure = drawn("tails", table)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["median, cap 1", "median, cap 2", "99th percentile, cap 1", "99th percentile, cap 2"]
+    colours = [
+        {name.split()[0]: each.lines[0].get_color() for name, each in curves_of(ax).items()} for ax in figure.axes
+    ]
+    assert all(each == colours[0] for each in colours) and len(set(colours[0].values())) == 4
 
 
 def marked(ax: Axes, face: str) -> list[list[float]]:
@@ -225,20 +366,41 @@ def marked(ax: Axes, face: str) -> list[list[float]]:
     return [list(line.get_ydata()) for line in ax.lines if line.get_markerfacecolor() == face]  # type: ignore[arg-type]
 
 
-def test_capacity_has_open_markers_where_more_were_not_tried_and_rings_where_another_limit_is_met() -> None:
-    table = summary()
+def test_capacity_has_ranges_over_seeds_from_0_on_open_markers_for_another_limit_and_arrows_for_lower_bounds() -> None:
+    table = summary().assign(capacity_least=lambda rows: rows["capacity"] - 2, capacity_most=40, seeds_of_none=0)
+    table.loc[table["scheme.kind"] == "c_sqs", "seeds_of_none"] = 1
     figure = drawn("capacity", table)
     (ax,) = figure.axes
     found = {kind: list(rows["capacity"]) for kind, rows in table.groupby("scheme.kind")}
     assert list(curves_of(ax)["dense"].lines[0].get_ydata()) == found["dense"]
-    assert marked(ax, "white") == [found["dense"]] and marked(ax, "none") == [found["cloud_only"]]
+    assert marked(ax, "white") == [found["cloud_only"]] and ax.get_ylim()[0] == 0 < 40 < ax.get_ylim()[1]
+    arrows = [list(line.get_ydata()) for line in ax.lines if line.get_marker() == UNBOUNDED["marker"]]
+    assert arrows == [found["dense"]]
+    ends = {
+        tuple(round(float(y)) for y in segment[:, 1])
+        for each in ax.collections
+        for segment in each.get_segments()  # type: ignore[attr-defined]
+        if len(segment)
+    }
+    assert {(number - 2, 40) for kind in ("dense", "k_sqs") for number in found[kind]} | {(0, 40)} <= ends
     text = words_around(figure)
-    assert "Objective: ttft_s <= 1 s." in text and "Higher is better" in text
-    assert "first with more devices is ttft; at ringed points it is tpot p95." in text
-    assert "intervals" not in text  # of what was searched there are none
+    assert "Objective: TTFT at most 1 s." in text and "Higher is better" in text
+    assert "first with more devices is TTFT; at open markers it is TPOT p95." in text
+    assert "Bars: from the least to the most devices that one seed alone supports" in text
+    assert legend_of(figure)[-2:] == ["TPOT p95 fails first", "more were not tried"]
     alike = drawn("capacity", table[table["scheme.kind"].isin(["k_sqs", "c_sqs"])])
-    assert not marked(alike.axes[0], "none") and "ringed" not in words_around(alike)
+    assert not marked(alike.axes[0], "white") and "open markers" not in words_around(alike)
     assert plots.draw("capacity", table.drop(columns="capacity"), AXIS) is None
+
+
+def test_capacity_without_a_swept_axis_has_a_row_a_scheme_with_its_number() -> None:
+    table = summary(rates=(1e4,)).assign(capacity_least=2, capacity_most=20, seeds_of_none=0)
+    (ax,) = drawn("capacity", table, None).axes
+    assert names_beside(ax) == ["cloud only: 10", "dense lattice (Q-S): 11", "K-SQS: 12", "C-SQS: 13"]
+    dots = {
+        str(line.get_label()): float(np.asarray(line.get_xdata())[0]) for line in ax.lines if line.get_marker() != "|"
+    }
+    assert {name: dots[name] for name in BITS} == {"cloud_only": 10, "dense": 11, "k_sqs": 12, "c_sqs": 13}
 
 
 @pytest.mark.parametrize("axis", ["models.temperature", "scheme.k", "uplink.loss.probability", "uplink.delay.delay_s"])
@@ -280,7 +442,7 @@ def test_a_panel_of_one_value_of_the_axis_is_left_out_and_reported() -> None:
     facets = [({"label": name}, {f"k_sqs label={name}": "k_sqs"}) for name in ("one", "other")]
     best = pd.DataFrame({"curve": ["k_sqs label=one"] * 2 + ["k_sqs label=other"], "rate": [1.0, 2.0, 1.0]})
     kept, left = _with_a_course(facets, best, "rate")
-    assert list(kept) == facets[:1] and left == ["label other"]
+    assert list(kept) == facets[:1] and left == ["other"]
     assert _with_a_course(facets, best[best["rate"] == 1.0], "rate") == (facets, []), "unless none has a course"
 
 

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import phase_tables
 import pytest
-from figures import AXIS, drawn, legend_of, titles_of
-from matplotlib.axes import Axes
+from figures import AXIS, curves_of, drawn, legend_of, names_beside, titles_of, words_around
+from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 import plots
+from plots.page import Page
 from plots.phase_map_figure import LOOKS
-from plots.style import SCHEMES
-from simulator.results.break_even_plane import plane
+from plots.style import styled
+from plots.trees_figure import draw as draw_trees
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import summarise
 
@@ -59,43 +60,48 @@ def settings(load: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def dots(ax: Axes) -> dict[str, np.ndarray]:
-    """By the kind that wins, [n, 2]: x and A."""
-    return {str(line.get_label()): np.asarray(line.get_xydata()) for line in ax.lines if line.get_linestyle() == "None"}
+def cells_of(table: pd.DataFrame, spread: float) -> pd.DataFrame:
+    """Three seeds whose times of schemes that draft are apart by that share."""
+    parts = []
+    for seed in range(3):
+        factor = np.where(table["scheme.kind"] == "cloud_only", 1.0, (1 + spread) ** (seed - 1))
+        stages = {name: table[name] * factor for name in (*BREAKDOWN, "tpot_s", "latency_s", "latency_per_token_s")}
+        parts.append(table.assign(seed=seed, **stages))
+    return pd.concat(parts, ignore_index=True)
 
 
-def test_each_setting_is_a_dot_at_x_and_a_under_the_marker_of_who_is_faster_above_or_below_the_diagonal() -> None:
-    found = plane(settings())
-    (ax,) = drawn("break_even", settings(), DELAY).axes
-    shown = dots(ax)
-    assert list(shown) == ["cloud_only", "dense", "k_sqs"]
-    assert sum(map(len, shown.values())) == len(found) == 2 * 2 * len(TRIPS)
-    for kind, places in shown.items():
-        faster = found["tpot_s"] < found["target_s"]
-        mine = found[~faster] if kind == "cloud_only" else found[faster & (found["scheme.kind"] == kind)]
-        np.testing.assert_allclose(np.sort(places, axis=0), np.sort(mine[["x", "accepted_per_round"]], axis=0))
-        above = places[:, 1] > places[:, 0]
-        assert above.all() if kind != "cloud_only" else not above.any()
-    looks = {str(line.get_label()): line for line in ax.lines if line.get_linestyle() == "None"}
-    for kind, line in looks.items():
-        assert (to_hex(line.get_color()).upper(), line.get_marker()) == SCHEMES[kind]
-    diagonal = np.asarray(ax.lines[0].get_xydata())
-    np.testing.assert_allclose(diagonal[:, 0], diagonal[:, 1])
+def test_each_pair_has_a_map_of_the_fastest_edge_schemes_time_over_cloud_only_framed_where_it_is_faster() -> None:
+    table = settings()
+    faster = table["scheme.kind"] == "k_sqs"
+    table.loc[faster, ["tpot_s", "latency_per_token_s", "latency_s", "verify_s"]] *= 0.99
+    figure = drawn("break_even", table, DELAY, cells=cells_of(table, 0.001))
+    assert titles_of(figure) == ["Llama-3.2-1B / Llama-3.3-70B", "Vicuna-68M / Vicuna-13B"]
+    for ax, accepted in zip(figure.axes, ACCEPTED.values(), strict=True):
+        ratios = [0.99 * (0.05 + trip) / (1 + accepted) / T for trip in TRIPS]
+        assert [text.get_text() for text in ax.texts] == [f"{ratio:.2f}\nK-SQS" for ratio in ratios]
+        framed = [patch for patch in ax.patches if not patch.get_fill() and to_hex(patch.get_edgecolor()) == "#000000"]
+        assert len(framed) == sum(ratio < 1 for ratio in ratios)
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["5 ms", "20 ms", "320 ms"]
+        assert names_beside(ax) == ["40 ms, 1 Mbit/s"]
 
 
-def test_each_pair_is_named_beside_its_line() -> None:
-    (ax,) = drawn("break_even", settings(), DELAY).axes
-    assert {text.get_text() for text in ax.texts} == {name.replace("_", " ") for name in ACCEPTED}
-    lines = [np.asarray(line.get_xydata()) for line in ax.lines[1:] if line.get_linestyle() == "-"]
-    assert sorted(line[0, 1] for line in lines) == sorted(ACCEPTED.values()) and {len(line) for line in lines} == {3}
+def test_what_the_seeds_leave_open_has_a_question_mark_and_no_frame() -> None:
+    table = settings()
+    figure = drawn("break_even", table, DELAY, cells=cells_of(table, 2.0))
+    assert all(text.get_text().partition("\n")[0].endswith(" ?") for ax in figure.axes for text in ax.texts)
+    assert not any(not patch.get_fill() for ax in figure.axes for patch in ax.patches)
+    assert "they leave open which is faster" in words_around(figure)
+    alone = drawn("break_even", table, DELAY)
+    assert "leave open" not in words_around(alone)
+    assert not any("?" in text.get_text() for ax in alone.axes for text in ax.texts)
 
 
 def test_the_clouds_time_over_devices_has_a_panel_where_a_clock_serves_several() -> None:
-    both, load = drawn("break_even", settings(load=True), DELAY).axes
-    lines = {str(line.get_label()): line.get_ydata() for line in load.lines}
+    *maps, load = drawn("break_even", settings(load=True), DELAY).axes
+    lines = {name: each.lines[0].get_ydata() for name, each in curves_of(load).items()}
     np.testing.assert_allclose(lines["cloud_only roofline"], [T] * 3)
     np.testing.assert_allclose(lines["colocated roofline"], [T / 3] * 3)
-    assert sum(map(len, dots(both).values())) == 2 * 2 * len(TRIPS)
+    assert len([ax for ax in maps if ax.texts]) == 2
 
 
 def answers() -> pd.DataFrame:
@@ -116,6 +122,17 @@ def test_there_is_a_panel_a_pair_and_answer_and_one_per_token_each_with_a_cell_a
         assert len(cells) == len(ax.texts) == places and {text.get_text() for text in ax.texts} <= {*"CID?"}
     ends = [{round(10 ** float(line.get_xdata()[0]), 3) for line in ax.lines} for ax in phases.axes]  # type: ignore[index]
     assert [each >= {0.083, 0.111} for each in ends] == [place % 3 == 2 for place in range(len(phases.axes))]
+
+
+def test_the_legend_of_the_map_has_the_marks_that_occur() -> None:
+    table = answers()
+    for rows in (table, table[table["scheme.kind"] != "coupled"], table[table["scheme.kind"] != "colocated"]):
+        figure = drawn("phase_map", rows, DELAY)
+        letters = {text.get_text() for ax in figure.axes for text in ax.texts}
+        labels = legend_of(figure)
+        assert {label[0] for label in labels if label[1] == ":"} == letters
+        frames = [patch for ax in figure.axes for patch in ax.patches if not patch.fill and patch.get_linewidth() > 1]
+        assert ("beats co-located too" in labels) == bool(frames)
 
 
 def test_regions_differ_in_lightness_hatch_and_letter_so_that_they_read_in_grey() -> None:
@@ -145,47 +162,83 @@ def rivals() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def coloured(ax: Axes) -> dict[str, list[float]]:
-    """{colour: the rates at which there is a mark} of lines with marks."""
-    marked = [line for line in ax.lines if line.get_marker() not in ("None", "", None)]
-    return {
-        to_hex(str(line.get_color())).upper(): np.asarray(line.get_xdata())[np.asarray(line.get_markevery())].tolist()
-        for line in marked
-    }
+def rivals_cells() -> pd.DataFrame:
+    """Three seeds, each of another speed that all schemes share, so that what is paired has no interval."""
+    times = {0: 0.5, 1: 1.0, 2: 2.0}
+    parts = [
+        rivals().assign(seed=seed, latency_per_token_s=lambda rows, factor=factor: factor * rows["latency_per_token_s"])
+        for seed, factor in times.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
-def test_both_envelopes_stand_out_with_marks_and_names_where_each_is_the_lowest() -> None:
-    figure = drawn("rivals", rivals())
-    near, far = figure.axes
-    lowest = {"cloud_only": [1e3, 1e4, 1e5], "c_sqs": [1e3], "k_sqs": [1e4], "dense": [1e5]}
-    assert coloured(near) == coloured(far) == {SCHEMES[kind][0]: rates for kind, rates in lowest.items()}
-    names = {text.get_text(): text.get_va() for text in near.texts}
-    assert names == {"cloud only": "top", "C-SQS": "bottom", "dense lattice (Q-S)": "bottom",
-                     "K-SQS, code enumerative": "bottom"}  # fmt: skip
-    assert titles_of(figure) == ["one way 5 ms", "one way 300 ms"]
-
-
-def test_the_others_are_thin_lossy_ones_dashed_and_the_papers_dotted() -> None:
+def test_the_five_best_stand_out_over_the_papers_paired_by_seed() -> None:
     table = rivals()
-    table.loc[table["scheme.kind"] == "k_sqs", "latency_per_token_s"] += 5.0
-    figure = drawn("rivals", table)
-    plain = [line for line in figure.axes[0].lines if line.get_marker() in ("None", "")]
-    assert len(plain) == 3 and all(line.get_linewidth() < 1.2 for line in plain)
-    looks = {(to_hex(str(line.get_color())), line.get_linestyle() == "-") for line in plain}
-    assert looks == {("#9a9a9a", True), ("#9a9a9a", False), ("#000000", False)}
-    assert legend_of(figure) == ["other lossless", "lossy", "K-SQS, code enumerative: the paper's"]
+    figure = drawn("rivals", table, cells=rivals_cells())
+    near, far = (curves_of(ax) for ax in figure.axes)
+    assert list(near) == list(far) == ["cloud_only", "dense", "c_sqs", "half_dense"]
+    for curves, delay in ((near, 0.005), (far, 0.3)):
+        seconds = table[table[DELAY] == delay].set_index("curve")["latency_per_token_s"]
+        theirs = seconds[f"k_sqs code=enumerative delay_s={delay}"]
+        for name, container in curves.items():
+            wanted = seconds[f"{name} delay_s={delay}"].to_numpy() / theirs.to_numpy()
+            np.testing.assert_allclose(container.lines[0].get_ydata(), wanted)
+            for cap in container.lines[1]:  # the seeds' own speeds cancel: they agree, and there is no interval
+                assert np.isnan(np.asarray(cap.get_ydata(), dtype=float)).all()
+    assert figure.axes[0].get_yscale() == "log" and titles_of(figure) == ["one way 5 ms", "one way 300 ms"]
+    said = ["cloud only", "dense lattice (Q-S)", "C-SQS", "dense fp16", "K-SQS, code enumerative: the paper's", "lossy"]
+    assert legend_of(figure) == said
+    assert "Ratios are paired by seed" in words_around(figure)
 
 
-def test_bits_both_ways_have_a_mark_a_scheme_and_0_at_the_edge() -> None:
-    (ax,) = drawn("both_ways", rivals()).axes
-    marks = {str(line.get_marker()): line for line in ax.lines if line.get_marker() not in ("None", "")}
-    assert len(marks) == len(SECONDS)
-    dense, cloud, edge = (marks[SCHEMES[kind][1]] for kind in ("dense", "cloud_only", "edge_only"))
-    assert float(np.asarray(dense.get_xdata())[0]) == pytest.approx((600 * 600 * 1200) ** (1 / 3))
-    for each in (cloud, edge):  # a third of the least that is above 0
-        assert float(np.asarray(each.get_xdata())[0]) == pytest.approx(10.0)
-    assert ax.xaxis.get_major_formatter()(10.0, 0) == "0"
-    assert edge.get_markerfacecolor() == "white" and np.asarray(edge.get_ydata())[0] < np.asarray(cloud.get_ydata())[0]
+def test_of_many_rivals_the_others_are_a_band_and_lossy_ones_are_dashed() -> None:
+    table = rivals()
+    more = [table[table["curve"].str.startswith("dense ")].assign(
+        **{"curve": lambda rows, n=n: rows["curve"].str.replace("dense", f"other{n}"), "scheme.kind": f"other{n}",
+           "latency_per_token_s": lambda rows, n=n: rows["latency_per_token_s"] + n}) for n in (1, 2, 3)]  # fmt: skip
+    figure = drawn("rivals", pd.concat([table, *more], ignore_index=True))
+    assert len(curves_of(figure.axes[0])) == 5
+    (band,) = [each for each in figure.axes[0].collections if isinstance(each, FillBetweenPolyCollection)]
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert heights.max() == pytest.approx(99.0 / 4.0) and heights.min() == pytest.approx(12.0 / 4.0)
+    thin = [line for line in figure.axes[0].lines if line.get_linewidth() < 1 and line.get_linestyle() == "--"]
+    assert len(thin) == 1 and "2 other lossless" in legend_of(figure)
+
+
+def test_bits_both_ways_have_a_row_a_scheme_by_what_it_sends_up_and_0_at_the_edge() -> None:
+    up, down = drawn("both_ways", rivals()).axes
+    names = ["edge only (lossy)", "cloud only", "C-SQS", "K-SQS, code enumerative", "dense lattice (Q-S)", "dense fp16"]
+    assert names_beside(up) == names
+    marks, ranges = up.lines[1::2], up.lines[::2]
+    at = {name: float(np.asarray(line.get_xdata())[0]) for name, line in zip(names, marks, strict=True)}
+    assert at["dense lattice (Q-S)"] == pytest.approx((600 * 600 * 1200) ** (1 / 3))
+    assert at["edge only (lossy)"] == at["cloud only"] == pytest.approx(10.0)  # a third of the least above 0
+    assert up.xaxis.get_major_formatter()(10.0, 0) == "0" and down.get_xscale() == "log"
+    assert [list(np.asarray(line.get_xdata())) for line in ranges][4] == [600.0, 1200.0]
+    assert marks[0].get_markerfacecolor() == "white"
+
+
+def ahead() -> pd.DataFrame:
+    """Rounds of four drafts, two depths, at two round trips, and a shared cell; times differ by two hundred."""
+    rows = [
+        {**setting(kind, 2.0, trip), "scheme.depth": depth, "scheme.max_drafts": 4, DISTANCE: 0.1,
+         "acceptance_rate": 0.8, "tpot_s": seconds / (1 + depth), "tpot_s_ci95": 0.9 * seconds,
+         "workload.devices": devices}
+        for depth in (0, 1)
+        for kind, trip, devices, seconds in (("half_dense", 0.005, 1, 0.01), ("half_dense", 0.64, 1, 0.4),
+                                             ("k_sqs", 0.08, 1, 0.1), ("k_sqs", 0.08, 16, 2.0))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_depths_are_on_one_logarithmic_scale_in_ms_with_whole_intervals() -> None:
+    figure = drawn("ahead", ahead(), DELAY)
+    assert all(ax.get_yscale() == "log" and ax.get_ylim() == figure.axes[0].get_ylim() for ax in figure.axes)
+    assert "round trip (ms)" in {ax.get_xlabel() for ax in figure.axes}
+    for ax in figure.axes:
+        for container in curves_of(ax).values():
+            lower, upper = (np.asarray(cap.get_ydata(), dtype=float) for cap in container.lines[1])
+            assert (lower > 0).all() and (upper > lower).all()
 
 
 def trees() -> pd.DataFrame:
@@ -200,14 +253,33 @@ def trees() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_each_cell_is_the_trees_time_over_the_chains_bold_where_it_is_below_1() -> None:
-    first, second = drawn("trees", trees()).axes
-    assert [text.get_text() for text in first.texts] == ["1.20", "0.90", "1.23", "0.96"]
-    assert [text.get_text() for text in second.texts] == ["1.10", "0.80", "1.13", "0.86"]
-    bold = [[text.get_text() for text in ax.texts if text.get_fontweight() == "bold"] for ax in (first, second)]
-    assert bold == [["0.90", "0.96"], ["0.80", "0.86"]]
-    assert [tick.get_text() for tick in first.get_yticklabels()] == ["0.80", "0.50"]
-    assert [tick.get_text() for tick in second.get_xticklabels()] == ["1 kbit/s", "1 Mbit/s"]
+def tree_cells() -> pd.DataFrame:
+    """The cells of the same: three seeds that all gain alike by trees, and by chance by several candidates."""
+    luck = {0: 1.0, 1: 2.0, 2: 0.5}
+    made = [trees().assign(seed=seed) for seed in luck]
+    for table in made:
+        chance = table["scheme.kind"] == "multi_candidate"
+        table["latency_per_token_s"] *= np.where(chance, luck[int(table["seed"].iloc[0])], 1.0)
+    return pd.concat(made)
+
+
+@pytest.mark.parametrize("cells", [None, tree_cells()])
+def test_each_cell_is_the_trees_time_over_the_chains_bold_where_the_seeds_distinguish_them(
+    cells: pd.DataFrame | None,
+) -> None:
+    with styled(Page()):
+        figure = draw_trees(trees(), AXIS, Page(), cells)
+    assert figure is not None
+    near, far, bar = figure.axes
+    written = [[text.get_text() for text in ax.texts] for ax in (near, far)]
+    assert written == [["1.20", "0.90", "1.10", "0.80"], ["1.23", "0.96", "1.13", "0.86"]]
+    bold = [[text.get_text() for text in ax.texts if text.get_fontweight() == "bold"] for ax in (near, far)]
+    assert bold == ([[], []] if cells is None else [["1.20", "0.90"], ["1.23", "0.96"]])
+    assert ("Bold" in words_around(figure)) == (cells is not None)
+    assert titles_of(figure)[:2] == ["the chain's acceptance 0.80", "the chain's acceptance 0.50"]
+    assert names_beside(near) == ["tree, widths (2, 1)", "multi candidate, candidates 4"]
+    assert [tick.get_text() for tick in far.get_xticklabels()] == ["1 kbit/s", "1 Mbit/s"]
+    assert bar.get_ylabel() == "times the chain's"
 
 
 TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_ways": rivals, "trees": trees}
@@ -218,7 +290,7 @@ TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_
     [
         ("break_even", ["tpot_s", "accepted_per_round", "verify_s", "scheme.kind cloud_only"]),
         ("phase_map", ["scheme.kind colocated coupled k_sqs dense"]),
-        ("rivals", [DELAY, "payload_bits_per_token"]),
+        ("rivals", [DELAY, "payload_bits_per_token", "scheme.kind k_sqs"]),
         ("both_ways", ["reply_bits_per_token", "scheme.kind cloud_only k_sqs c_sqs half_dense edge_only"]),
         ("trees", [DISTANCE, "acceptance_rate", "scheme.kind k_sqs"]),
     ],

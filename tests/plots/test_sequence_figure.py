@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from cells import cell, link
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -76,6 +77,21 @@ def test_rounds_drafted_ahead_are_distinguished_without_colours_and_those_in_vai
     assert vain and len({dashes for _, dashes, _ in rounds[:2]}) == 2
     assert [colour == "#8a8a8a" for _, _, colour in rounds] == [name.endswith("wasted") for name, *_ in rounds]
     assert {f"round {number} wasted" for number in vain} <= {text.get_text() for text in ax.texts}
+
+
+def test_what_waits_for_access_has_a_box_beside_its_sender() -> None:
+    """The prompt, then payload and reply of two rounds."""
+    up, down = link(2e4, access_s=0.03, arq="selective_repeat"), link(2e4, access_s=0.02)
+    spans = Spans()
+    simulate(cell("k_sqs", uplink=up, downlink=down), spans, memory=Memory())
+    of = timeline(spans, (0, 0))
+    boxes = [each for each in drawn(of, (1, 2))[1].patches if isinstance(each, Rectangle) and each.get_width() < 0.09]
+    sent = [(1e3 * each.joined_s, lifeline, tall) for lifeline, tall, packets in (
+        (0, 30.0, [*of.prompt, *(one for each in of.rounds[:2] for one in each.up)]),
+        (2, 20.0, [one for each in of.rounds[:2] for one in each.down]),
+    ) for each in packets]  # fmt: skip
+    found = [(box.get_y() + box.get_height(), round(box.get_x() + 0.1), box.get_height()) for box in boxes]
+    assert sorted(found) == [pytest.approx(each) for each in sorted(sent)]
 
 
 def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:

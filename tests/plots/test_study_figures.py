@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from figures import bars_of, curves_of, drawn, legend_of, names_beside, titles_of, words_around
+from matplotlib.colors import to_hex
 
 import plots
 
@@ -39,6 +40,8 @@ def test_the_bound_is_stacked_from_its_terms_beside_rate_and_expectation_and_cut
     expected = next(line for line in panel.lines if "expected" in str(line.get_label()))
     np.testing.assert_allclose(expected.get_ydata(), reached["tv_qhat"])
     assert titles_of(figure) == ["K-SQS", "dense lattice (Q-S)"]
+    (allowed,) = [each for each in panel.collections if "TV(q, qhat)" in str(each.get_label())]
+    assert to_hex(allowed.get_color()[0]) == "#000000" and allowed.get_path_effects()  # seen on any ground, in grey too
     assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [[], ["120", "120"]]
     assert cut.get_ylim()[1] < 1.5
     assert max(bar.get_y() + bar.get_height() for group in bars_of(cut) for bar in group) == 1.0
@@ -68,47 +71,62 @@ MEASURED = "measured, kept drafts"
 
 def test_a_threshold_is_drawn_with_its_bounds_its_target_and_what_stays_where_it_began() -> None:
     table = convergence()
-    figure = drawn("convergence", table, "tokens")
-    assert titles_of(figure) == [
-        rf"$\eta$ = 0.01, $\beta_1$ = {rest}" for rest in ("0.1", "0.01", "0.1, accepted only")
-    ]
-    bounded = table[table["papers_bound"].notna()].groupby("curve", sort=False)
-    for panel, (_, rows) in zip(figure.axes, bounded, strict=True):
-        lines = {str(line.get_label()): line.get_ydata() for line in panel.lines}
-        np.testing.assert_allclose(lines["one-sided bound"], rows["one_sided_bound"])
-        np.testing.assert_allclose(lines["papers' bound"], rows["papers_bound"])
-        np.testing.assert_allclose(lines["distributions chosen against it"], rows["adversarial_dropped_mass"])
-        kept = curves_of(panel)[MEASURED].lines[0].get_ydata()
-        np.testing.assert_allclose(list(kept), rows["kept_dropped_mass"])
-        assert ("threshold that stays" in lines) == (rows["scheme.initial"].iloc[0] == 0.1)
-        assert ("measured, verified drafts" in lines) == (rows["scheme.rollback"].iloc[0] == "accepted_only")
-        assert "target" in lines
+    for rows in (table, table[(table["scheme.rollback"] == "accepted_only") | table["scheme.rollback"].isna()]):
+        figure = drawn("convergence", rows, "tokens")
+        bounded = [each for _, each in rows[rows["papers_bound"].notna()].groupby("curve", sort=False)]
+        for panel, of in zip(figure.axes, bounded, strict=False):
+            lines = {str(line.get_label()): line.get_ydata() for line in panel.lines}
+            np.testing.assert_allclose(lines["one-sided bound"], of["one_sided_bound"])
+            np.testing.assert_allclose(lines["papers' bound"], of["papers_bound"])
+            np.testing.assert_allclose(lines["distributions chosen against it"], of["adversarial_dropped_mass"])
+            kept = curves_of(panel)[MEASURED].lines[0].get_ydata()
+            np.testing.assert_allclose(list(kept), of["kept_dropped_mass"])
+            assert ("threshold that stays" in lines) == (of["scheme.initial"].iloc[0] == 0.1)
+            assert ("measured, verified drafts" in lines) == (of["scheme.rollback"].iloc[0] == "accepted_only")
+            assert "target" in lines
 
 
-def test_an_interval_over_two_seeds_is_left_out() -> None:
-    for seeds, times in ((2, math.nan), (3, math.exp(0.1))):
-        figure = drawn("convergence", convergence(seeds), "tokens")
-        mean, (_, upper), _ = curves_of(figure.axes[0])[MEASURED].lines
-        np.testing.assert_allclose(upper.get_ydata(), times * np.asarray(mean.get_ydata(), dtype=float))
-        assert ("95% intervals" in words_around(figure)) == (seeds > 2)
+def test_of_many_thresholds_those_with_the_lowest_and_the_highest_bound_are_drawn() -> None:
+    table = convergence()
+    high = table[table["scheme.initial"] == 0.01].assign(curve="high", one_sided_bound=0.9, **{"scheme.step": 0.1})
+    low = high.assign(curve="low", one_sided_bound=0.01, **{"scheme.step": 0.001})
+    figure = drawn("convergence", pd.concat([high, table, low]), "tokens")
+    assert titles_of(figure) == [rf"$\eta$ = {step}, $\beta_1$ = 0.01" for step in ("0.001", "0.1")]
+    assert "Of 4 thresholds" in words_around(figure)
 
 
-def test_times_are_drawn_in_softmaxes_under_short_names() -> None:
+@pytest.mark.parametrize(("seeds", "end"), [(1, math.nan), (2, 1 + 0.1 / 12.7062), (3, math.exp(0.1))])
+def test_an_interval_reaches_over_two_seeds_to_either(seeds: int, end: float) -> None:
+    table = convergence(seeds)
+    figure = drawn("convergence", table.assign(kept_dropped_mass_ci95=math.nan) if seeds == 1 else table, "tokens")
+    mean, (_, upper), _ = curves_of(figure.axes[0])[MEASURED].lines
+    np.testing.assert_allclose(upper.get_ydata(), end * np.asarray(mean.get_ydata(), dtype=float), rtol=1e-5)
+    words = words_around(figure)
+    assert ("95% intervals" in words, "either seed" in words) == (seeds == 3, seeds == 2)
+
+
+def test_times_are_drawn_in_softmaxes_and_in_seconds_under_short_names() -> None:
     table = pd.DataFrame(
         {"curve": f"composed sparsifier={curve}", "scheme.kind": "composed", "models.pair.size": size,
-         "sparsifying_over_softmax": ratio, "sparsifying_over_softmax_ci95": math.nan}
+         "softmax_s": 1e-5, "sparsifying_over_softmax": ratio, "sparsifying_over_softmax_ci95": math.nan,
+         "sparsifying_s": 1e-5 * ratio}
         for curve, ratio in (("top_k", 2.0), ("conformal tokens=16.0", 0.2), ("conformal tokens=4096.0", 0.5))
         for size in (1_000, 100_000)
     )  # fmt: skip
-    names = ["top-K, after any number of tokens", *(f"conformal threshold, after {n} tokens" for n in (16, 4096))]
     figure = drawn("sparsifying_time", table, "models.pair.size")
-    assert legend_of(figure) == [*names, "the softmax itself"]
+    assert legend_of(figure) == [
+        "top-K", "conformal threshold", "after 4,096 tokens", "after 16 tokens", "the softmax itself"
+    ]  # fmt: skip
     (still,) = drawn("sparsifying_time", table[table["models.pair.size"] == 1_000], None).axes
-    assert names_beside(still) == names
-    top_k, early, late = (each.lines[0] for each in curves_of(figure.axes[0]).values())
-    assert [list(each.get_ydata()) for each in (top_k, early, late)] == [[2.0, 2.0], [0.2, 0.2], [0.5, 0.5]]
+    assert names_beside(still) == ["top-K", *(f"conformal threshold, after {n} tokens" for n in (16, 4096))]
+    for ax, factor in zip(figure.axes, (1.0, 1e-5), strict=True):
+        top_k, early, late = (each.lines[0] for each in curves_of(ax).values())
+        times = [list(each.get_ydata()) for each in (top_k, early, late)]
+        np.testing.assert_allclose(times, factor * np.array([[2.0, 2.0], [0.2, 0.2], [0.5, 0.5]]))
     assert early.get_color() == late.get_color() != top_k.get_color()
     assert early.get_linestyle() != late.get_linestyle()
+    keys = figure.legends[0].legend_handles
+    assert keys[2].get_linestyle() == late.get_linestyle()
 
 
 RECOMMENDED = pd.DataFrame(
@@ -126,23 +144,29 @@ def test_the_recommended_stands_at_the_top_and_each_at_its_values() -> None:
     reached, margin = figure.axes
     assert names_beside(reached) == ["K-SQS, K = 8", "cloud only", "S-Q, K = 8 (lossy)"]
     assert reached.get_ylim()[0] > reached.get_ylim()[1]  # the first row is the uppermost
-    for ax, name in ((reached, "latency_per_token_s"), (margin, "margin")):
+    for ax, values in ((reached, RECOMMENDED["latency_per_token_s"]), (margin, 1 + RECOMMENDED["margin"])):
         points = [tuple(each.lines[0].get_xydata()[0]) for each in ax.containers]
-        assert points == [(value, place) for place, value in enumerate(RECOMMENDED[name])]
+        assert points == [(value, place) for place, value in enumerate(values)]
+    assert margin.get_xscale() == "log" and margin.get_xlabel() == "times the recommended"
+    assert margin.get_xlim()[0] < 0.86 and margin.get_xlim()[1] > 2.22  # the ends of the intervals
     assert "Lower is better" in words_around(figure)
     assert "Higher is better" in words_around(drawn("recommendation", RECOMMENDED.assign(better="higher")))
 
 
-def test_margins_of_several_decades_are_ratios_on_a_logarithmic_axis_with_all_of_each_in_sight() -> None:
+def test_a_ratio_far_beyond_the_others_has_a_panel_of_its_own() -> None:
     far = {
         "margin": [0.0, 240.0, -0.1],
         "margin_low": [math.nan, 230.0, -0.14],
         "margin_high": [math.nan, 250.0, -0.05],
     }
-    ax = drawn("recommendation", RECOMMENDED.assign(**far)).axes[1]
-    left, right = ax.get_xlim()
-    assert ax.get_xscale() == "log" and left < 0.9 < 251 < right and ax.get_xlabel() == "times the recommended"
-    assert ax.xaxis.get_major_formatter()(10.0, 0) == "10\N{MULTIPLICATION SIGN}"
+    _, near, beyond = drawn("recommendation", RECOMMENDED.assign(**far)).axes
+    drawn_at = [[float(each.lines[0].get_xdata()[0]) for each in ax.containers] for ax in (near, beyond)]
+    np.testing.assert_array_equal(drawn_at, [[1.0, math.nan, 0.9], [math.nan, 241.0, math.nan]])
+    assert near.get_xlim()[1] < 1.2 and beyond.get_xlim()[0] < 231 < 251 < beyond.get_xlim()[1]
+    assert (
+        beyond.get_xscale() == "log" and beyond.get_xlabel() == "times the recommended, beyond 3\N{MULTIPLICATION SIGN}"
+    )
+    assert near.xaxis.get_major_formatter()(1.05, 0) == "1.05\N{MULTIPLICATION SIGN}"
 
 
 @pytest.mark.parametrize("name", ["positions", "convergence", "sparsifying_time", "recommendation"])

@@ -5,18 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from figures import drawn, legend_of, titles_of, words_around
+from figures import curves_of, drawn, legend_of, titles_of, words_around
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
 
 import plots
-from plots.style import SCHEMES
+from plots.page import Page
+from plots.style import SCHEMES, styled
+from plots.tradeoff_figure import draw
 
 TEMPERATURE, KIND, STEP, LOAD = (
     "models.temperature", "scheme.sparsifier.kind", "scheme.sparsifier.step", "workload.devices",
 )  # fmt: skip
 BITS, REJECTED, QUANTIZER = "coded_bits_per_draft", "tv_qhat", "scheme.quantizer.kind"
-MOVING = [rf"conformal threshold, $\eta$ = {step}" for step in (0.001, 0.01)]
 FAMILIES = {("threshold", np.nan): 1.0, ("top_k", np.nan): 1.2, ("conformal", 1e-3): 1.0, ("conformal", 1e-2): 1.1}
 
 
@@ -31,20 +34,45 @@ def families() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_each_family_is_a_curve_by_bits_in_a_panel_of_each_temperature() -> None:
-    figure = drawn("tradeoff", families(), TEMPERATURE)
-    assert titles_of(figure) == ["temperature 0.5", "temperature 1", "", ""]
-    upper, lower = figure.axes[0], figure.axes[2]
-    lines = {str(line.get_label()): line for line in upper.lines}
-    assert list(lines) == ["fixed threshold", "top-K", *MOVING]
-    np.testing.assert_allclose(lines["top-K"].get_xydata(), [[20, 0.6], [40, 0.3], [80, 0.15]])
-    gaps = {str(line.get_label()): line.get_ydata() for line in lower.lines}
-    np.testing.assert_allclose(gaps["top-K"], [0.2, 0.2, 0.2])
-    np.testing.assert_allclose(gaps["fixed threshold"], 0.0, atol=1e-12)
-    np.testing.assert_allclose(gaps[MOVING[1]], 0.1)
-    looks = {name: (to_hex(line.get_color()), line.get_marker()) for name, line in lines.items()}
-    assert looks[MOVING[0]] == looks[MOVING[1]] and len(set(looks.values())) == 3
-    assert lines[MOVING[0]].get_linestyle() != lines[MOVING[1]].get_linestyle()
+def tradeoff(cells: pd.DataFrame | None) -> Figure:
+    with styled(Page()):
+        figure = draw(families(), TEMPERATURE, Page(), cells)
+    assert figure is not None
+    return figure
+
+
+def test_each_kind_is_drawn_over_the_fixed_threshold_at_equal_bits_in_a_panel_of_each_temperature() -> None:
+    figure = tradeoff(None)
+    assert titles_of(figure) == ["temperature 0.5", "temperature 1"]
+    kinds = curves_of(figure.axes[0])
+    assert legend_of(figure) == ["fixed threshold", "top-K", "conformal threshold"]
+    for kind, over in (("top-K", 0.2), ("conformal threshold", 0.0)):  # the better step of two
+        line = kinds[kind].lines[0]
+        np.testing.assert_allclose(line.get_ydata(), over, atol=1e-12)
+        np.testing.assert_allclose(line.get_xdata(), np.geomspace(20, 80, len(line.get_xdata())))
+    looks = {(to_hex(each.lines[0].get_color()), each.lines[0].get_marker()) for each in kinds.values()}
+    assert len(looks) == 2 and "intervals" not in words_around(figure)
+
+
+def test_intervals_are_those_of_the_ratio_and_a_step_is_chosen_by_the_other_seeds() -> None:
+    """top-K is 1.2 times the threshold, times what a seed has of luck; of two steps one is doubled at each seed."""
+    luck = {0: 1.0, 1: 1.1, 2: 1 / 1.1}
+    made = []
+    for seed, share in luck.items():
+        table = families().assign(seed=seed)
+        worse = (table[KIND] == "conformal") & (table[STEP] == (1e-3 if seed == 0 else 1e-2))
+        factor = np.where(table[KIND] == "top_k", share, np.where(worse, 2.0, 1.0))
+        common = 1 + seed  # of all kinds: no part of a ratio
+        made.append(table.assign(**{REJECTED: table[REJECTED] * factor * common}))
+    kinds = curves_of(tradeoff(pd.concat(made)).axes[0])
+    mean, (low, high), _ = kinds["top-K"].lines
+    half = 4.302653 * np.log(1.1) / np.sqrt(3)
+    np.testing.assert_allclose(mean.get_ydata(), 0.2, atol=1e-9)
+    np.testing.assert_allclose(low.get_ydata(), 1.2 * np.exp(-half) - 1, rtol=1e-6)
+    np.testing.assert_allclose(high.get_ydata(), 1.2 * np.exp(half) - 1, rtol=1e-6)
+    # By the sum over the other seeds the step .001 is the better one of each seed, also of seed 0, where it is doubled.
+    by_seed = np.log([2.0, 1.0, 1.0])
+    np.testing.assert_allclose(kinds["conformal threshold"].lines[0].get_ydata(), np.exp(by_seed.mean()) - 1)
 
 
 POINTS = [  # vocabulary, quantizer, kept, bits, rejected, on the front
@@ -59,20 +87,24 @@ POINTS = [  # vocabulary, quantizer, kept, bits, rejected, on the front
 
 def lattices() -> pd.DataFrame:
     names = ["vocabulary", QUANTIZER, KIND, BITS, REJECTED, "front"]
-    return pd.DataFrame(POINTS, columns=names).assign(curve="x")
+    return pd.DataFrame(POINTS, columns=names).assign(curve="x", coded_bits_per_draft_ci95=2.0, tv_qhat_ci95=0.05)
 
 
 def test_each_setting_is_a_point_of_its_quantizers_marker_filled_where_it_is_on_the_front_which_is_drawn() -> None:
     figure = drawn("pareto", lattices())
     assert titles_of(figure) == ["V = 1,024", "V = 49,152"]
     for ax, (_, rows) in zip(figure.axes, lattices().groupby("vocabulary"), strict=True):
-        front, *points = ax.lines
+        front, *_ = ax.lines
+        points = [each.lines[0] for each in ax.containers if isinstance(each, ErrorbarContainer)]
         kept = rows[rows["front"]].sort_values(BITS)
         np.testing.assert_allclose(front.get_xydata(), kept[[BITS, REJECTED]])
         shown = {tuple(np.ravel(point.get_xydata())): to_hex(point.get_markerfacecolor()) for point in points}
         assert len(shown) == len(rows)
         for _, row in rows.iterrows():
             assert (shown[row[BITS], row[REJECTED]] != "#ffffff") == row["front"]
+        arms = [bar.get_segments()[0] for each in ax.containers for bar in each.lines[2]]
+        assert sorted({round(float(np.ptp(arm, axis=0).max()), 6) for arm in arms}) == [0.1, 4.0]
+    assert len({ax.get_ylim() for ax in figure.axes}) == 1
     assert legend_of(figure) == ["lattice", "dual lattice", "cubic lattice", "fp16", "dense lattice", "front"]
     markers = [handle.get_marker() for handle in figure.legends[0].legend_handles[:-1]]
     assert len(set(markers)) == len(markers)

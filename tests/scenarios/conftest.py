@@ -66,6 +66,7 @@ def typed(monkeypatch, tmp_path, capsys):
     """Types `sqsim ARGUMENTS` in an empty folder, in which Python keeps nothing: (exit status, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setenv("COLUMNS", "100")
 
     def run(*arguments):
         try:

@@ -41,7 +41,7 @@ def test_a_run_writes_what_it_says(finished):
         assert (finished.out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     shown = pd.read_csv(finished.out / "chosen_and_fixed.csv")
     assert shown.groupby("setting")["curve"].nunique().to_dict() == {"chosen": 5, "fixed": 3} and len(shown) == 8 * 2
-    assert set(shown["n"]) == {2} and any("tuning" in line for line in said(finished))
+    assert set(shown["n"]) == {2} and any("trials" in line for line in said(finished))
 
 
 def said(finished: Finished) -> list[str]:
@@ -130,13 +130,26 @@ def test_plot_draws_again_from_the_tables_alone(done, finished, tmp_path):
 
 
 def test_list_names_every_scenario_and_a_listed_field_with_what_is_below_it_alone(done, typed):
-    assert [line.split()[0] for line in done("list").splitlines()] == list(NAMES)
+    assert [line.split()[0] for line in done("list").splitlines() if line[0] != " "] == list(NAMES)
     status, out, _ = typed("list", NAMES[0], "uplink.arq")
     fields = [line.split()[0] for line in out.splitlines() if line.startswith("  uplink")]
     assert status == 0 and "uplink.arq.timeout_s" in fields and "uplink.arq.kind" in fields
     assert all(field.startswith("uplink.arq.") for field in fields) and "mtu_bits" not in out
+    assert done("list", NAMES[0], "uplink.arq.*") == out
     status, _, text = typed("list", NAMES[0], "uplink.arc")
     assert status == 2 and "field = 'uplink.arc': no cell of the scenario has such a field" in text
+
+
+def test_sqsim_alone_is_help(done):
+    assert done() == done("--help") and "recommend" in done()
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("what", [(), ("paper",), ("devices",), ("powers",)], ids=" ".join)
+def test_lists_are_as_wide_as_the_terminal(what, width, done, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = [line for line in done("list", *what).splitlines() if "--set" not in line]  # those are to be copied
+    assert max(map(len, lines)) <= width and max(map(len, lines)) > min(0.75 * width, 110)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import configparser
 import importlib.util
+import json
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from typed_blocks import commands
 
 import sqsim
 from scenarios.command.cli import _parser
-from scenarios.command.registry import NAMES
+from scenarios.command.registry import LISTS, NAMES
 from simulator.results.columns import BREAKDOWN
 from tools.readme_tables import ROOT
 
@@ -53,14 +55,27 @@ def test_every_file_that_a_contributor_is_sent_to_is_there():
 def test_every_command_of_a_page_is_one(page):
     for command in commands(page.read_text()):
         options = _parser().parse_args(command)
-        assert getattr(options, "name", None) in (None, *NAMES)
+        assert getattr(options, "name", None) in (None, *NAMES, *LISTS)
 
 
-def test_every_page_is_in_the_contents_of_the_site():
-    conf = (ROOT / "docs" / "conf.py").read_text()
-    for page in ROOT.glob("docs/**/*.md"):
-        name = str(page.relative_to(ROOT / "docs").with_suffix(""))
-        assert f'"{name}"' in conf or f'"{page.stem}"' in conf, f"{page} is in no table of contents"
+def test_every_page_is_in_the_contents_of_the_site_once():
+    conf = runpy.run_path(str(ROOT / "docs" / "conf.py"))
+    listed = [
+        Path("/", "" if page == "README" else str(Path(page).parent), name)
+        for page, groups in conf["MORE"].items()
+        for names in groups.values()
+        for name in names
+    ]
+    there = [Path("/", page.relative_to(ROOT).with_suffix("")) for page in ROOT.glob("docs/**/*.md")]
+    assert sorted(listed) == sorted([*there, *(Path("/", page) for page in conf["PROJECT"])])
+    assert list(conf["GROUPS"]) == ["Start here", "How to", "Reference", "Explanation"]
+
+
+def test_the_glossary_has_the_words_that_readers_look_for_in_order():
+    words = re.findall(r"^## (.*)$", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    assert words == sorted(words, key=str.casefold) and len(words) >= 40
+    for word in ("K-SQS", "C-SQS", "5G", "Energy", "Acceptance", "Latency per token", "Speculative decoding"):
+        assert word in words, word
 
 
 def words_of(drawing: str) -> list[str]:
@@ -109,3 +124,8 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     options = [word.replace("build/", f"{tmp_path}/") for word in shlex.split(line)]
     subprocess.run([sys.executable, "-m", "sphinx", *options], cwd=ROOT, check=True)
     assert "sqsim.simulate" in (tmp_path / "docs" / "docs" / "api" / "index.html").read_text()
+    found = json.loads((tmp_path / "docs" / "searchindex.js").read_text().partition("(")[2].rpartition(")")[0])
+    glossary = found["docnames"].index("docs/glossary")
+    for word in ("sqs", "5g", "energi", "latenc"):
+        pages = found["titleterms"].get(word, [])
+        assert glossary in (pages if isinstance(pages, list) else [pages]), f"a search for {word} misses the glossary"

@@ -43,7 +43,7 @@ def run_tour(done, folder: Path, small: tuple[str, ...], *more: str) -> None:
     for command in commands(TOUR):
         axes = {"rate": "--grid=uplink.rate.bps=1e4,1e6", "scheme": "--grid=scheme=dense,k_sqs"} if small else {}
         fewer = [option for axis, option in axes.items() if not any(axis in word for word in command)]
-        assert "latency per token" in done(*made_small(command, small), *fewer, *more, "--quiet")
+        assert "per token" in done(*made_small(command, small), *fewer, *more, "--quiet")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -60,8 +60,9 @@ def test_every_metric_is_defined_and_the_headlines_first():
 
 
 def test_the_readme_its_tour_and_examples_are_short():
-    assert len(TEXT.splitlines()) <= 200
-    assert TEXT.splitlines()[2].startswith("![")
+    assert len(TEXT.splitlines()) < 120
+    before, picture, after = TEXT.partition("![")
+    assert picture and len(before.split()) <= 130 and after.index("make run") < after.index("## Five minutes")
     typed = commands(TOUR)
     assert len(typed) >= 4 and any("--import" in command for command in typed)
     assert len([line for line in python_of(TOUR).splitlines() if line.strip()]) <= 12

@@ -32,6 +32,7 @@ from scenarios.command.recommend.tried_schemes import (
     untimed,
     without,
 )
+from scenarios.command.recommend.turning import RATE, ROUND_TRIP, turns
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 from simulator.tuning.alternatives import Alternatives
@@ -271,31 +272,64 @@ def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again():
     assert far.size == pytest.approx(39, rel=0.05) and far.low > 30 and far.n == LOOKS[0]
 
 
-def test_a_race_that_was_cut_is_headed_tentative_and_says_what_more_minutes_would_do(done):
-    out = done("recommend", *TINY, "--minutes=0.0001")
-    heading = " ".join(out.split("The best of each kind")[0].split())
-    assert heading.startswith("Tentative, time was up: ") and "2 of 3 settings raced" in heading
-    assert "--minutes 1 would race all 3 on at least 6 seeds." in heading and "Answer: tentative: use " in out
+def test_a_race_that_was_cut_is_tentative_and_says_what_more_minutes_would_do(done):
+    out = " ".join(done("recommend", *TINY, "--minutes=0.0001").split())
+    assert "ANSWER Tentative: use " in out and "Tentative, time was up: 2 of 3 settings raced" in out
+    assert "--minutes 1 would race all 3 on at least 6 seeds." in out and "TURNS not looked for, time was up" in out
 
 
-def test_the_answer_names_one_difference_once_with_the_margin_of_the_table_and_its_subject(done, monkeypatch):
+def test_the_answer_is_one_breath_with_the_margin_of_the_table_and_says_what_decides_and_where_it_turns(
+    done, monkeypatch
+):
     monkeypatch.setattr(tried_schemes, "LOOKS", (3,))
-    out = done("recommend", *TINY)
+    text = " ".join(done("recommend", *TINY).split())
     margin = pd.read_csv("results/recommend/chosen_and_fixed.csv")["margin"].iloc[1]
-    answer = " ".join(out.split("Answer: ")[1].split())
-    assert f". The next kind, {'k_sqs' if 'use cloud_only' in answer else 'cloud_only'}" in answer
-    way = "higher" if margin > 0 else "lower"
-    clause = answer.split("against it: ")[1].split(". ")[0]
-    assert clause.startswith("no difference seen (") or f"% {way} (" in clause
-    seen = re.search(rf"{abs(100 * margin):.1f}%|{abs(100 * margin):.0f}%", clause)
-    assert seen or clause.startswith("no difference seen (")
+    answer, rest = text.split("ANSWER ")[1].split(" DECIDES ")
+    rival = "K-SQS" if "Use cloud only" in answer else "cloud only"
+    assert len(answer.split()) <= 40 and rival in answer.split("; ")[1]
+    found = json.loads(done("recommend", *TINY, "--json"))
+    assert found["answer"] == answer and found["rival"].split()[0] in ("k_sqs", "cloud_only")
+    first, second = found["settings"]
+    assert first["against_recommended"] == 0 and second["against_recommended"] == pytest.approx(margin)
+    better = abs(1 / (1 + margin) - 1)  # the best against the other, as the answer has it
+    if second["low"] * second["high"] > 0:
+        assert re.search(rf"{100 * better:.1f}%|{100 * better:.0f}%", answer)
+    else:
+        assert "no difference seen from " in answer
+    assert sum(found["decides"].values()) == pytest.approx(1) and f"({max(found['decides'].values()):.0%}" in rest
+    assert [each["axis"] for each in found["turns"]] == [RATE, ROUND_TRIP]
+    assert "uplink rate 10 kbit/s to 1 Mbit/s" in rest
+    assert "delay there and back 4 ms to 120 ms" in rest, "ten times as much is longer than the default timeout"
+
+
+def test_it_turns_where_the_two_settings_take_the_same_time():
+    """The costs are made up: one falls with the rate as the other does not, and both rise with the delay alike."""
+    first, second = settings_of({"scheme": ["coupled", "cloud_only"], "scheme.max_drafts": [2]})
+
+    def trying(cells):
+        def row(cell):
+            rate = cell.uplink.rate.bps if cell.uplink.rate.kind == "constant" else 1e5
+            fixed = 0.05 * (1 + 0.01 * cell.seed)
+            costs = fixed * 30e3 / rate if cell.scheme.kind == "coupled" else fixed
+            return {AIM.metric: costs + cell.uplink.delay.delay_s, "answered": 1.0}
+
+        return {cell.id: row(cell) for cell in cells}
+
+    rate, delay = turns(first, second, AIM.metric, False, 3, trying)
+    assert (rate.low, rate.high) == pytest.approx((1e4, 1e6)) and rate.found.rising
+    assert rate.found.at == pytest.approx(30e3, rel=0.15), "the ratio is taken to be linear between two rates"
+    assert delay.found.below == 3 and "everywhere" in delay.text(), "at 100 kbit/s the first is faster at any delay"
+    flipped, _ = turns(first, second, AIM.metric, True, 3, trying)
+    assert not flipped.found.rising, "where more is better it is the other way round"
+    fading = settings_of({"scheme": ["coupled", "cloud_only"], "uplink.rate": [{"kind": "markov"}]})
+    assert [each.axis for each in turns(*fading[:2], AIM.metric, False, 2, trying)] == [ROUND_TRIP]
 
 
 def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(typed, done, monkeypatch):
     monkeypatch.setattr(tried_schemes, "LOOKS", (3, 5))
-    text = done("recommend", *TINY)
+    text = done("recommend", *TINY, "--details")
     out = Path("results/recommend")
-    assert "Answer: use " in text and "Race: 3 settings" in text and "Trust: " in text and "Assumed: 1 device" in text
+    assert "ANSWER  Use " in text and "Race: 3 settings" in text and "Trust: " in text and "Assumed: 1 device" in text
     assert {path.name for path in (out / "figures").iterdir()} == {"recommendation.svg", "recommendation.png"}
     table = pd.read_csv(out / "tried.csv")
     assert len(table) == 3 and set(table["scheme.kind"]) == {"cloud_only", "k_sqs"}
@@ -303,11 +337,11 @@ def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(type
     assert list(shown["n"]) == [3] * 2 and shown["margin"].iloc[0] == 0.0
     best = Cell.from_yaml(out / "recommended.yaml")
     assert best.scheme.kind == shown["scheme.kind"].iloc[0] and best.seed == 0
-    found = json.loads((out / "findings.json").read_text())["findings"][0]
-    assert found["line"].startswith("Answer: use ") and found["comparisons"][0]["n"] == 3
+    found = json.loads((out / "findings.json").read_text())
+    assert found["answer"].startswith("Use ") and found["answer_comparisons"][0]["n"] == 3
     monkeypatch.setattr(simulator.sweeps.worker, "_outcome", None)  # nothing is simulated again
     monkeypatch.setattr(recommending, "draw_all", lambda *_: [])
-    assert text.startswith(done("recommend", *TINY).strip())
+    assert text == done("recommend", *TINY, "--details")
     refused = typed("recommend", *TINY, "--metric=tokens_per_s")
     assert refused[0] == 2 and "holds other results" in refused[2]
 

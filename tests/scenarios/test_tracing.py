@@ -51,7 +51,13 @@ def test_each_cell_leaves_a_trace_also_where_it_was_simulated_before_without_one
 
 
 @pytest.mark.parametrize(
-    "damaged", ["", '{"otherData":3,\n"traceEvents":[\n]}\n', '{"otherData":{"cut_at_s":null},\n"traceEvents":[\n{}']
+    "damaged",
+    [
+        "",
+        '{"otherData":3,\n"traceEvents":[\n]}\n',
+        '{"otherData":{"cut_at_s":null,"scheme":"K-SQS"},\n"traceEvents":[\n{}',
+        '{"otherData":{"cut_at_s":null},\n"traceEvents":[\n\n]}\n',  # of an older version
+    ],
 )
 def test_a_trace_that_is_damaged_is_made_again(damaged, tmp_path, capsys):
     sweep(CELLS, tmp_path, trace=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,20 +68,24 @@ def changed(path: Path, **fields: object) -> None:
     write_note(path, {name: value for name, value in note.items() if value is not None})
 
 
-def test_the_page_has_each_figure_as_text_and_each_finding(home: Path) -> None:
-    page = (home / "README.md").read_text()
-    assert f"## codes\n\n{TINY.summary}\n\n| | |" in page and "* latency per token over uplink rate:" in page
+def test_the_page_has_each_figure_in_its_own_letters_and_each_finding(home: Path) -> None:
+    page = (home / "codes.md").read_text()
+    assert page.startswith(f"# codes\n\n{TINY.summary}\n\n") and "* latency per token over uplink rate:" in page
     figures = sorted(path.name for path in home.glob("*.svg"))
+    assert (
+        '[<img src="codes-latency.svg" alt="codes" width="250">](codes.md) [codes](codes.md): '
+        in (home / "README.md").read_text()
+    )
     assert figures == ["codes-bits.svg", "codes-latency.svg"] and all(f"]({name})" in page for name in figures)
     for name in figures:
         text = (home / name).read_text()
-        assert len(text) < 40_000 and "<text" in text and "K-SQS" in text and "<dc:date>" not in text
+        assert len(text) < 100_000 and "<text" not in text and "K-SQS" in text and "<dc:date>" not in text
 
 
 def test_what_a_page_was_made_with_is_read_from_its_manifest_and_cells(home: Path, made: Path) -> None:
     date = read_note(made / "results" / "codes" / "manifest.json")["date"][:10]
-    rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", (home / "README.md").read_text(), re.MULTILINE))
-    assert rows.pop("pair").startswith("synthetic Markov distributions") and "opt_13b" in rows.pop("clock")
+    rows = dict(re.findall(r"^\| (\w[^|]*) \| (.*) \|$", (home / "codes.md").read_text(), re.MULTILINE))
+    assert rows.pop("pair").startswith("synthetic Markov distributions") and "opt_13b" in rows.pop("latency models")
     assert rows == {
         "made": f"{date}, commit {COMMIT[:7]}, wire format {WIRE_FORMAT}",
         "temperature": "1",
@@ -116,7 +121,7 @@ def retyped(path: Path) -> None:
 def test_a_page_without_its_facts_or_of_another_wire_format_is_refused_and_taken_down(
     home: Path, broken: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert list(gallery.hung(home)) == ["codes"] and "* `sqsim run codes`" not in gallery.page(home)
+    assert list(gallery.hung(home)) == ["codes"] and "* `sqsim run codes`" not in gallery.pages(home)["README.md"]
     breaking, reason = BREAKS[broken]
     breaking(home)
     with pytest.raises(ConfigError, match=reason):
@@ -124,7 +129,7 @@ def test_a_page_without_its_facts_or_of_another_wire_format_is_refused_and_taken
     gallery.hang([], home, home)
     assert [path.name for path in home.iterdir()] == ["README.md"] and "taken down: " in capsys.readouterr().err
     page = (home / "README.md").read_text()
-    assert "## codes" not in page and f"since wire format {WIRE_FORMAT}" in page and "* `sqsim run codes`: " in page
+    assert "codes.svg" not in page and f"since wire format {WIRE_FORMAT}" in page and "* `sqsim run codes`: " in page
 
 
 @pytest.mark.parametrize(
@@ -173,9 +178,19 @@ def test_hanging_what_is_no_scenario_or_has_no_results_is_one_line(
 def test_each_page_of_the_gallery_has_a_record_of_the_codes_wire_format() -> None:
     for name in {re.split(r"[-.]", path.name)[0] for path in gallery.HOME.iterdir()} - {"README"}:
         assert name in NAMES and gallery.record_of(name, gallery.HOME).wire_format == WIRE_FORMAT
-    assert (gallery.HOME / "README.md").read_text() == gallery.page(gallery.HOME), "run " + gallery.HANG
+    for name, text in gallery.pages(gallery.HOME).items():
+        assert (gallery.HOME / name).read_text() == text, "run " + gallery.HANG
 
 
-def test_every_scenario_hangs_or_is_listed_with_the_command_that_draws_it() -> None:
-    listed = re.findall(r"^## (\w+)$|^\* `sqsim run (\w+)`: ", gallery.page(gallery.HOME), re.MULTILINE)
+def test_every_scenario_has_one_topic_and_hangs_or_is_listed_with_the_command_that_draws_it() -> None:
+    assert sorted(name for names in gallery.TOPICS.values() for name in names) == sorted(NAMES)
+    pages = gallery.pages(gallery.HOME)
+    listed = re.findall(r" \[(\w+)\]\(\w+\.md\): |^\* `sqsim run (\w+)`: ", pages["README.md"], re.MULTILINE)
     assert sorted(drawn or missing for drawn, missing in listed) == sorted(NAMES)
+    assert set(pages) == {"README.md", *(f"{drawn}.md" for drawn, _ in listed if drawn)}
+
+
+def test_the_answer_is_the_results_own_or_the_finding_that_says_so(home: Path) -> None:
+    record = gallery.record_of("codes", home)
+    assert replace(record, answer="", findings=("a", "Answer: b", "Answer: c")).answered == "c"
+    assert replace(record, answer="d").answered == "d" and not replace(record, answer="", findings=("a",)).answered

@@ -22,7 +22,7 @@ import pandas as pd
 from scenarios.command.cell_file import load_own
 from scenarios.command.options import CONTROLS
 from scenarios.command.result_folder import ResultFolder
-from scenarios.findings.aligned_columns import aligned, wrapped
+from scenarios.findings.aligned_columns import aligned, screen_width, wrapped
 from scenarios.findings.wording import counted, with_ends, would_show
 from simulator.results.changes import Change, Control, SameSettings, beyond_noise, changes, same_settings
 from simulator.results.columns import CURVE
@@ -201,7 +201,7 @@ def _versions(a: ResultFolder, b: ResultFolder) -> str:
             for name in dict.fromkeys([*a.libraries, *b.libraries])
             if a.libraries.get(name) != b.libraries.get(name)
         ]
-    return wrapped(f"Differs: {', '.join(lines)}") if lines else "Versions, commit and host are the same."
+    return _folded(f"Differs: {', '.join(lines)}") if lines else "Versions, commit and host are the same."
 
 
 def _alone(found: Comparison, most: int) -> Iterator[str]:
@@ -228,7 +228,7 @@ def _found(found: Comparison) -> Iterator[str]:
         yield f"Found: the same {title(found.searched)} everywhere."
     else:
         lines = [f"{setting} {before:g} -> {after:g}" for setting, before, after in found.found]
-        yield wrapped(f"Found, {title(found.searched)}, to within the search's own precision: {'; '.join(lines)}.")
+        yield _folded(f"Found, {title(found.searched)}, to within the search's own precision: {'; '.join(lines)}.")
         yield "Metrics are compared where the same number was found."
     yield ""
 
@@ -251,7 +251,7 @@ def _changes(found: Comparison, most: int) -> Iterator[str]:
         return
     paired = all(each.change.paired for each in found.changes)
     how = "paired by seed" if paired else "paired by seed where both have the same seeds, else Welch's"
-    yield wrapped(
+    yield _folded(
         f"{len(alone):,} have a {CONFIDENCE:.0%} interval of the mean of ln(B/A), {how}, that leaves out 0. Of "
         f"{len(found.changes):,} tests at once some do by chance. {CONTROLS[found.control]}."
     )
@@ -273,12 +273,12 @@ def _table(changes: Sequence[SettingChange], most: int) -> Iterator[str]:
         for each in ordered[:most]
         for at in [each.change]
     ]
-    yield aligned(["", "metric", "A", "B", "change"], body)
+    yield aligned(["", "metric", "A", "B", "change"], body, screen_width())
     if len(ordered) > most:
         counts = Counter(title(each.change.metric) for each in ordered)
         yield ""
         yield f"... and {len(ordered) - most:,} more; --all shows them."
-        yield wrapped(f"By metric: {', '.join(f'{name} {count}' for name, count in counts.items())}")
+        yield _folded(f"By metric: {', '.join(f'{name} {count}' for name, count in counts.items())}")
 
 
 def _difference(change: Change) -> str:
@@ -294,4 +294,8 @@ def _listed(heading: str, names: Sequence[str], most: int, mark: str) -> Iterato
     """`heading: a; b and 3 more`; nothing of no names."""
     more = f"{mark}and {len(names) - most} more" if len(names) > most else ""
     if names:
-        yield wrapped(f"{heading}: {mark.join(names[:most])}{more}")
+        yield _folded(f"{heading}: {mark.join(names[:most])}{more}")
+
+
+def _folded(line: str) -> str:
+    return wrapped(line, screen_width())

@@ -13,7 +13,6 @@ import argparse
 
 from channels.uniforms import Uniforms
 from kinds import ConfigError
-from models.interface import Speller
 from plots import save
 from plots.page import Page
 from scenarios.command.cell_file import read_cell
@@ -21,6 +20,7 @@ from scenarios.command.inspect.timeline_text import story
 from simulator import Cell, simulate
 from simulator.results.result_directory import record
 from simulator.results.spans import Spans, Timeline, timeline
+from simulator.sweeps.tracing import speller_of
 
 
 def run(options: argparse.Namespace) -> str:
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> str:
     if options.rounds is not None and not made.between(*options.rounds):
         there = f"this request has {len(made.rounds)}"
         raise ConfigError(f"rounds = {options.rounds[0]}-{options.rounds[1]}: {there}")
-    lines = story(made, _speller(cell), options.rounds, _heading(cell, options.device))
+    lines = story(made, speller_of(cell), options.rounds, _heading(cell, options.device))
     if options.drawn:
         lines += ["", *_drawn(made, cell, options)]
     return "\n".join(lines)
@@ -54,14 +54,6 @@ def _simulated(cell: Cell, device: int, number: int) -> Timeline:
     if (device, number) not in spans.requests:
         raise ConfigError(f"request = {number}: had not come to device {device} when the run ended")
     return timeline(spans, (device, number))
-
-
-def _speller(cell: Cell) -> Speller | None:
-    """Returns what spells the pair's tokens; None, and they go by their ids, where its tokenizer is away."""
-    try:
-        return cell.models.pair.speller()
-    except (ConfigError, OSError):
-        return None
 
 
 def _heading(cell: Cell, device: int) -> str:

@@ -4,11 +4,11 @@ meaning; and what goes by a name: devices, links, schemes, power and prices, ...
 from __future__ import annotations
 
 import inspect
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from channels.link.presets import PRESETS
 from channels.link.radio_power import RADIOS, Connection
@@ -22,28 +22,30 @@ from models.power import KWH_PRICES, POWER_NEEDED, POWERS, PRICES
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.run.typed_settings import as_typed
 from scenarios.command.scenario import Also, Scenario
+from scenarios.findings.aligned_columns import screen_width
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import FieldLine, describe, shown
 from simulator.cell.scheme import Scheme
 from simulator.results.units import quantity
 from simulator.schemes.policy import Policy
 
-WIDTH = 100
 _FIELD, _DEFAULT = 34, 22
+_NARROW = 40
+"""Where fewer columns are left beside a row for its text, the text stands below it."""
 
 
 def page(scenario: Scenario, field: str | None = None) -> str:
-    """The whole page, as wide as the terminal, 100 columns at most; of `field`, it and those below it alone.
+    """The whole page, as wide as the terminal; of `field`, it and those below it alone, or all that it is a pattern of.
 
     Raises ConfigError where there is no such field.
     """
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
+    width = screen_width()
     cells = plan_of(scenario, Changes(seeds=1)).cells  # each has as many seeds: the rest need not be made to be counted
     if field is not None:
         return "\n".join(text for line in _below(field, cells) for text in _row(line, width))
     base = "\n".join(_wrapped(f"  {path} = {as_typed(value)}", width) for path, value in scenario.base.items())
     parts = [
-        f"{scenario.name}: {scenario.summary}",
+        _wrapped(f"{scenario.name}: {scenario.summary}", width),
         f"About {scenario.minutes:g} minutes on two cores; {scenario.seeds * len(cells)} cells.",
         f"Base, where it differs from the defaults:\n{base}" if base else "Base: the defaults.",
         "Grid:\n" + "\n".join(_wrapped(_axis(path, values), width) for path, values in scenario.grid.items()),
@@ -61,7 +63,7 @@ def _below(field: str, cells: Sequence[Cell]) -> list[FieldLine]:
     known = dict.fromkeys(
         line for cell in {each.scheme.kind: each for each in cells}.values() for line in describe(cell)
     )
-    found = [line for line in known if f"{line.field}.".startswith(f"{field}.")]
+    found = [line for line in known if f"{line.field}.".startswith(f"{field}.") or fnmatchcase(line.field, field)]
     if not found:
         names = list(dict.fromkeys(line.field for line in known))
         raise ConfigError(f"field = {field!r}: no cell of the scenario has such a field{meant(field, names)}")
@@ -117,6 +119,10 @@ def _row(line: FieldLine, width: int) -> list[str]:
     meaning = "; ".join(filter(None, (line.meaning.rstrip("."), line.bounds, kinds)))
     indent = 2 + _FIELD + _DEFAULT
     head = f"  {line.field:<{_FIELD - 1}} {default:<{_DEFAULT - 1}} "
+    if width - indent < _NARROW:
+        told = "; ".join(filter(None, (meaning, line.tuned and f"tuned: {line.tuned}")))
+        below = textwrap.wrap(told, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        return [_wrapped(f"  {line.field} = {default}", width), *below]
     text = textwrap.wrap(meaning, max(20, width - indent)) or [""]
     text += textwrap.wrap(f"tuned: {line.tuned}", max(20, width - indent)) if line.tuned else []
     if len(head) > indent:
@@ -229,6 +235,7 @@ def schemes() -> str:
     rows = [(kind, f"{text}{_tuned(Scheme.kinds[kind])}") for kind, text in _kinds(Scheme.kinds)]
     return _table(("scheme", "what it is, and where it is from; what is tuned, with which values"), rows) + (
         "\n\nA kind, or one with its fields: --set scheme=NAME, --grid 'scheme=[cloud_only, {kind: k_sqs, k: 8}]'"
+        "\nOne more under a name of yours: --name 'mine={kind: k_sqs, k: 4}', or label: mine in it"
     )
 
 
@@ -266,13 +273,16 @@ def _how(edge: str, cloud: str, needed: str) -> str:
 
 
 def _table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Names to the left, numbers to the right, sources wrapped beside them."""
+    """Names to the left, numbers to the right, sources wrapped beside them, or below where that leaves too little."""
     widths = [max(len(row[place]) for row in (heading, *rows)) for place in range(len(heading) - 1)]
-    indent = sum(widths) + 2 * len(widths)
+    width, indent = screen_width(), sum(widths) + 2 * len(widths)
+    beside = width - indent >= _NARROW
     lines = []
     for row in (heading, *rows):
-        numbers = [f"{text:>{width}}" for text, width in zip(row[1:-1], widths[1:], strict=True)]
-        source = textwrap.wrap(row[-1], WIDTH - indent)
-        lines.append("  ".join([f"{row[0]:<{widths[0]}}", *numbers, source[0]]))
-        lines += [" " * indent + line for line in source[1:]]
+        numbers = [f"{text:>{wide}}" for text, wide in zip(row[1:-1], widths[1:], strict=True)]
+        head = "  ".join([f"{row[0]:<{widths[0]}}", *numbers]).rstrip()
+        text = textwrap.wrap(row[-1], width - indent) if beside else []
+        lines.append(f"{head:<{indent - 2}}  {text[0]}" if text else head)
+        lines += [" " * indent + each for each in text[1:]]
+        lines += [] if beside else textwrap.wrap(row[-1], width, initial_indent=" " * 4, subsequent_indent=" " * 4)
     return "\n".join(lines)

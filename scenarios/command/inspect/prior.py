@@ -28,7 +28,7 @@ from models.interface import LanguageModel, LoadedPair, Pair, Prompt
 from models.published import OfAcceptance
 from models.verification import inverse_cdf
 from scenarios.command.progress_bar import ProgressBar
-from scenarios.findings.aligned_columns import aligned
+from scenarios.findings.aligned_columns import screen_width, titled
 
 HELD_OUT = 10
 LEAST_TEXTS = 10
@@ -122,7 +122,7 @@ def savings(distributions: build_prior.TextDistributions, vocabulary: int, finge
     heading = (
         f"bits of a distribution, {len(places)} distributions of {texts} held-out texts, one a packet; before: {known}"
     )
-    return heading + "\n\n" + aligned(["", "enumerative", "before", "with it", "saved"], body)
+    return titled(heading, ["", "enumerative", "before", "with it", "saved"], body, screen_width())
 
 
 def _texts(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.interface import Speller
-from scenarios.findings.aligned_columns import WIDTH, aligned
+from scenarios.findings.aligned_columns import aligned, screen_width
 from scenarios.findings.wording import counted
 from simulator.results.observer import Airing, ServerPass, Unserved
 from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
@@ -56,6 +56,7 @@ class _Story:
 
     def __init__(self, made: Timeline, speller: Speller | None) -> None:
         self._made, self._speller = made, speller
+        self._width = screen_width()
         self.unit = "ms" if made.latency_s < LONG_S else "s"
 
     def written(self, rounds: tuple[int, int] | None, heading: str) -> list[str]:
@@ -65,10 +66,10 @@ class _Story:
     def _heading(self, heading: str) -> list[str]:
         request = self._made.request
         name = f"Request {request.number} of device {request.device}"
-        size = f"{counted(request.prompt_tokens, 'prompt token')}, {counted(len(request.tokens), 'output token')}"
+        size = f"{counted(len(request.prompt_tokens), 'prompt token')}, {counted(len(request.tokens), 'output token')}"
         text = f"{name}: {size}, {_ENDS[request.outcome]} after {self.duration(self._made.latency_s)}. {heading}"
         unit = f"Times in {self.unit} since it came, {request.arrival_s:.6g} s after the run began."
-        return [*textwrap.wrap(text, WIDTH), unit]
+        return [*textwrap.wrap(text, self._width), unit]
 
     def _end(self) -> list[str]:
         request = self._made.request
@@ -79,9 +80,9 @@ class _Story:
             line += f", the first after {self.duration(self._made.first_token_s)}"
         if request.hidden_draft_s:
             line += f"; {self.duration(request.hidden_draft_s)} of drafting was hidden behind verifications under way"
-        spoken = self.spelled(request.tokens, 4 * WIDTH) if self._speller is not None and request.tokens else ""
-        text = [f"  {each}" for each in textwrap.wrap(spoken, WIDTH - 2)]
-        return ["", *self._breakdown(), "", *textwrap.wrap(f"Request: {line}.", WIDTH), *text]
+        spoken = self.spelled(request.tokens, 4 * self._width) if self._speller is not None and request.tokens else ""
+        text = [f"  {each}" for each in textwrap.wrap(spoken, self._width - 2)]
+        return ["", *self._breakdown(), "", *textwrap.wrap(f"Request: {line}.", self._width), *text]
 
     def _breakdown(self) -> list[str]:
         """Where the request's time went, the largest part first."""
@@ -126,7 +127,7 @@ class _Story:
     def _written(self, line: StoryLine) -> str:
         at = self.time(line.at_s - self._made.request.arrival_s)
         head = f"{at:>10}  {line.who:<8}  "
-        return textwrap.fill(line.what, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+        return textwrap.fill(line.what, self._width, initial_indent=head, subsequent_indent=" " * len(head))
 
     def _round_heading(self, each: RoundTimeline) -> str:
         record, ended = each.spans.record, ""
@@ -141,13 +142,13 @@ class _Story:
             ended = ", wasted: drafts that it was drafted on were not accepted"
         elif not each.spans.answered:
             ended = f", cut off: {_CUT_OFF.get(self._made.request.outcome, 'the answer was complete')}"
-        return textwrap.fill(f"round {each.number}{ahead}{ended}", WIDTH, subsequent_indent="    ")
+        return textwrap.fill(f"round {each.number}{ahead}{ended}", self._width, subsequent_indent="    ")
 
     # What happened.
 
     def _prompt(self) -> Iterator[StoryLine]:
         if self._made.prompt:
-            tokens = counted(self._made.request.prompt_tokens, "token")
+            tokens = counted(len(self._made.request.prompt_tokens), "token")
             yield from self._message("uplink", f"prompt of {tokens}", self._made.prompt[0].joined_s, self._made.prompt)
         yield from _unserved(self._made.unserved)
         for each in self._made.prefills:
@@ -251,7 +252,7 @@ class _Story:
         before = [other.spans for other in self._made.rounds if other.number < each.number and other.spans.answered]
         past = sum(len(other.drafts.committed) for other in (*before, spans)) - len(request.tokens)
         cut = f", {past} of them past the end of the answer" if past > 0 and request.outcome == "answered" else ""
-        return f"takes {counted(len(committed), 'token')}{cut}: {self.spelled(committed, WIDTH // 2)}"
+        return f"takes {counted(len(committed), 'token')}{cut}: {self.spelled(committed, self._width // 2)}"
 
     def _charged(self, each: RoundTimeline) -> str:
         """What of the request's time was this round's."""
@@ -285,10 +286,7 @@ class _Story:
         drafts = spans.drafts
         if not drafts.tokens:
             return counted(number, "token")
-        depths: list[int] = []
-        for parent in drafts.parents:
-            depths.append(1 if parent < 0 else depths[parent] + 1)
-        shape = f" as a tree, {max(depths)} deep" if drafts.branches else ""
+        shape = f" as a tree, {max(drafts.depths)} deep" if drafts.branches else ""
         return f"{counted(number, 'token')}{shape} ({self.spelled(drafts.tokens)})"
 
     def _result(self, spans: RoundSpans) -> str:

@@ -1,38 +1,55 @@
-"""What a finished race says: the best of each kind with its margin, the answer, how it went, how far to trust it."""
+"""What a finished race says: what to do, what decides that, where it turns; the best of each kind with its margin; how
+the race went and how far to trust it."""
 
 from __future__ import annotations
 
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from channels.link.rates import ConstantRate
 from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_LOW, called
 from scenarios.command.fairness import compared_alike
 from scenarios.command.recommend.tried_schemes import Wish, at_an_end
-from scenarios.command.run.printed_tables import overloads, stands_for
+from scenarios.command.recommend.turning import Turn
+from scenarios.command.run.printed_tables import fullest, overloads, stands_for
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import WIDTH, aligned, number, wrapped
 from scenarios.findings.findings_file import Answered
-from scenarios.findings.question import PREFIX
 from scenarios.findings.wording import joined, percent, with_ends, with_interval, would_show
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.comparison_log import Plain
-from simulator.results.display_names import curve_of, words_of
+from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, interval, paired, summarise_curves, varying, with_curves
 from simulator.results.lossy_schemes import marks
 from simulator.results.units import prefix_of_all, quantity, symbol, unit
 from simulator.tuning.racing import SEARCH_SEEDS, TIME_IS_UP, Entrants, RaceGroup
 from simulator.tuning.trials import Row
 
+RECOMMENDED = "recommended.yaml"
+BASELINES = ("cloud_only", "colocated")
+"""What a scheme that drafts at the edge has to beat."""
+PARTS: Mapping[str, Sequence[str]] = {
+    "the device": ("edge_queue_s", "draft_s", "encode_s"),
+    "reading the prompt": ("prefill_s",),
+    "the uplink": (
+        "prompt_uplink_s", "uplink_queue_s", "uplink_transmit_s", "retransmit_s", "timeout_wait_s"
+    ),
+    "the distance": ("propagation_s",),
+    "the cloud": ("cloud_queue_s", "cloud_decode_s", "verify_s"),
+    "the downlink": ("downlink_queue_s", "downlink_s"),
+}  # fmt: skip
+"""Who a token's time is spent with: a partition of BREAKDOWN."""
 MANY = 6
 """More settings than these are counted, not named."""
 TRUST = (
@@ -45,7 +62,8 @@ TRUST = (
 class Recommendation:
     """Who raced, the groups, what their cells gave, the best of each kind, and the table of those on the seeds shown.
 
-    `whole_minutes`: about what a race of all settings would take.
+    `whole_minutes`: about what a race of all settings would take. `turns`: where the best and its rival pass each
+    other, None where there was no time to look.
     """
 
     wish: Wish
@@ -55,11 +73,23 @@ class Recommendation:
     finalists: Sequence[Sequence[Cell]]
     table: pd.DataFrame
     whole_minutes: float
+    turns: Sequence[Turn] | None = ()
 
     @property
     def best(self) -> Cell:
         """The setting recommended."""
         return self.finalists[0][0]
+
+    @cached_property
+    def rival(self) -> Cell | None:
+        """What the best is weighed against: of schemes that draft at the edge the best baseline, of a baseline the best
+        scheme that drafts at the edge; else the next best. None where nothing lossless is shown beside it."""
+        cells = {self.names[cell.id]: cell for each in self.finalists for cell in each}
+        lossy = self._lossy(self.summary)
+        others = [cells[str(name)] for name in self.summary.loc[~lossy, CURVE] if cells[str(name)] is not self.best]
+        baseline = self.best.scheme.kind in BASELINES
+        across = [cell for cell in others if (cell.scheme.kind in BASELINES) != baseline]
+        return next(iter([*across, *others]), None)
 
     @property
     def metric(self) -> str:
@@ -134,40 +164,122 @@ class Recommendation:
         return pd.DataFrame(found)
 
     def findings(self) -> list[Answered]:
-        """The answer, with the comparisons that it is made of; likewise of the lossy, if they raced."""
-        metric = self.metric
-        lines = (("Recommendation", self._answer), ("lossy", self._lossy_answer))
-        return [each for name, line in lines for each in findings_file.compared(name, metric, self.shown, None, line)]
+        """The answer, with the comparisons that it is made of; what cannot be distinguished from the best; what the
+        lossy give, if they raced."""
+        lines = (("Recommendation", self._answer), ("Alike", self._alike), ("lossy", self._lossy_answer))
+        found = [
+            each for name, line in lines for each in findings_file.compared(name, self.metric, self.shown, None, line)
+        ]
+        return [replace(each, is_answer=each.asked == "Recommendation") for each in found]
+
+    @property
+    def question(self) -> str:
+        """What was asked, and of which pair, load and link."""
+        best = self.best
+        devices = best.workload.devices
+        rate = best.uplink.rate
+        link = f", uplink {quantity(rate.bps, 'bps')}" if isinstance(rate, ConstantRate) and not best.fleet else ""
+        of = f"pair {self._names.word(best.models.pair.kind)}, {devices} device{'s' if devices > 1 else ''}{link}"
+        return f"Which setting has the {self._least} {called(self.metric)}? ({of})"
 
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""
-        question = f"Which setting has the {self._least} {called(self.metric)}?"
-        return {"scenario": "recommend", "question": question, "axis": None, "seeds": self.seeds,
-                "remarks": [*self._cut(), *self._far(), *self._course(), *self._remarks()]}  # fmt: skip
+        return {
+            "scenario": "recommend", "question": self.question, "axis": None, "seeds": self.seeds,
+            "remarks": [*self._cut(), self._decides(), self._turns(), *self._far(), *self._course(), *self._remarks()],
+        }  # fmt: skip
 
-    def text(self) -> list[str]:
-        """All there is to say, as lines of a terminal."""
-        assumed = stands_for([self.best]).splitlines()
-        lines = [self._printed(), "", *map(wrapped, self._course()), ""]
-        lines += [*(wrapped(each.line) for each in self.findings()), ""]
-        lines += map(wrapped, self._remarks()[: -len(assumed)])
-        return [*lines, *map(wrapped, assumed), wrapped(TRUST)]
+    def text(self, out: Path, *, details: bool) -> str:
+        """What is printed of the results in `out`: the answer, what decides, where it turns, and the table."""
+        heads = [("ANSWER", self._answer()), ("DECIDES", self._decides()), ("TURNS", self._turns())]
+        ends = [f"Note: {line}" for line in self._ends()]
+        lines = [self.question, "", *(_headed(head, line) for head, line in heads), "", self._printed(), ""]
+        lines += map(wrapped, [*self._cut(), *self._far(), *overloads(self.summary, None), *ends, *self._left_out()])
+        lines += map(wrapped, [self._workload(), *stands_for([self.best]).splitlines()[:2]])
+        if details:
+            lines += ["", *map(wrapped, self._course()), ""]
+            lines += [wrapped(each.line) for each in self.findings() if not each.is_answer]
+            lines += map(wrapped, [*self._alike_schemes(), *stands_for([self.best]).splitlines()[2:], TRUST])
+        beside = "".join(f" --import {path}" for path in self.best.imports)
+        more = "" if details else "; all of it: --details"
+        lines += ["", f"use it  sqsim run --config {out / RECOMMENDED}{beside}", f"more    sqsim report {out}{more}"]
+        return "\n".join(lines)
+
+    def plain(self, out: Path) -> dict[str, object]:
+        """The same for programs. `settings`: the best of each kind, the recommended first; shares are fractions of the
+        metric, with the ends of their interval, null where there is none."""
+        metric = self.metric
+        lossy = self._lossy(self.summary)
+        settings = [
+            {
+                "setting": str(row[CURVE]),
+                "metric": _number(row[metric]), "half_width": _number(row[metric + CI_SUFFIX]),
+                "seeds": int(row["n"]), "against_recommended": _number(row[MARGIN]), "low": _number(row[MARGIN_LOW]),
+                "high": _number(row[MARGIN_HIGH]), "payload_bits_per_token": _number(row["payload_bits_per_token"]),
+                "lossy": bool(departs),
+            }
+            for (_, row), departs in zip(self.summary.iterrows(), lossy, strict=True)
+        ]  # fmt: skip
+        return {
+            "question": self.question, "answer": self._answer(), "tentative": self._cut(), "metric": metric,
+            "decides": {part: _number(share) for part, share in self._shares()},
+            "rival": None if self.rival is None else self.names[self.rival.id],
+            "turns": None if self.turns is None else [each.plain() for each in self.turns],
+            "settings": settings, "remarks": self.about()["remarks"],
+            "recommended": str(out / RECOMMENDED), "results": str(out),
+        }  # fmt: skip
 
     @property
     def _least(self) -> str:
         return "most" if self.wish.aim.higher else "least"
 
     def _remarks(self) -> list[str]:
-        """What is overloaded, at an end of what was tried, and assumed; models and clocks last."""
+        """What is overloaded, at an end of what was tried, and assumed; models and latency models last."""
+        return [*overloads(self.summary, None), *self._ends(), *self._alike_schemes(), *self._left_out(),
+                self._workload(), *stands_for([self.best]).splitlines()]  # fmt: skip
+
+    def _ends(self) -> list[str]:
         ends = at_an_end(self.wish.places, self.best)
         text = "; ".join(f"{symbol(name)} = {value} is an end of what was tried: --grid {name}=... tries more"
                          for name, value in ends)  # fmt: skip
-        left_out = "; ".join(f"{kind} ({why})" for kind, why in self.wish.without.items())
+        return [text] if text else []
+
+    def _alike_schemes(self) -> list[str]:
+        """What the schemes have in common, so that they are compared alike."""
         cells = [place.cell for place in self.wish.places]
-        alike = compared_alike(cells, Tune(fixed=self.wish.fixed), self.wish.without)
-        alike += [f"Left out: {left_out}"] if left_out else []
-        return [*overloads(self.summary, None), *([f"Note: {text}"] if text else []), *alike,
-                self._workload(), *stands_for([self.best]).splitlines()]  # fmt: skip
+        return compared_alike(cells, Tune(fixed=self.wish.fixed), self.wish.without)
+
+    def _left_out(self) -> list[str]:
+        left_out = "; ".join(f"{self._names.word(kind)} ({why})" for kind, why in self.wish.without.items())
+        return [f"Left out: {left_out}"] if left_out else []
+
+    @property
+    def _names(self) -> DisplayNames:
+        return DisplayNames()
+
+    def _shares(self) -> list[tuple[str, float]]:
+        """Of the recommended setting's time, the share of each of PARTS that has any, the largest first."""
+        row = self.summary.iloc[0]
+        times = {part: sum(float(row[state]) for state in states) for part, states in PARTS.items()}
+        whole = sum(times.values())
+        shares = [(part, each / whole) for part, each in times.items() if each > 0] if whole > 0 else []
+        return sorted(shares, key=lambda each: -each[1])
+
+    def _decides(self) -> str:
+        """The two parts that a token's time is spent with most."""
+        text = ", then ".join(f"{part} ({share:.0%} of the time)" for part, share in self._shares()[:2])
+        return text or "not known: no request was answered"
+
+    def _turns(self) -> str:
+        if self.turns is None:
+            return f"not looked for, time was up: --minutes {np.ceil(2 * self.wish.budget.minutes):g} would"
+        if self.rival is None:
+            return "not looked for: there is no rival"
+        if not self.turns:
+            return "not looked for: rate and delays are no constants that all devices share"
+        best, rival = (self._short(self.names[cell.id]) for cell in (self.best, self.rival))
+        places = "; ".join(each.text() for each in self.turns)
+        return f"{best} is better than {rival}, neither tuned again, over {places}"
 
     def _workload(self) -> str:
         work = self.best.workload
@@ -197,15 +309,20 @@ class Recommendation:
                 if str(row[CURVE]) == self.names[self.best.id]
                 else _signed(row[MARGIN], row[MARGIN_LOW], row[MARGIN_HIGH]),
                 number(row["payload_bits_per_token"]),
+                f"{fullest(row)} {row[f'{fullest(row)}_busy']:.0%}",
                 str(counts[str(row["scheme.kind"])]),
             ]
             for _, row in self.summary.iterrows()
         ]
-        heading = (
-            f"The best of each kind on {self.seeds} other seeds; margin to the first, paired by seed; payload bits"
-        )
-        header = ["", f"{called(metric)}{in_unit}", "margin", "bits/token", "tried"]
-        return "\n\n".join([*self._cut(), heading, aligned(header, body), *self._far()])
+        header = [
+            "best of each kind",
+            f"{called(metric)}{in_unit}",
+            "against the first",
+            "bits/token",
+            "busiest",
+            "tried",
+        ]
+        return aligned(header, body)
 
     def _cut(self) -> list[str]:
         """What was not done for want of time, and what more of it would do."""
@@ -221,7 +338,7 @@ class Recommendation:
         seeds = self.wish.budget.looks[0]
         would = f"would race all {whole} on at least {seeds} seeds" if raced < whole else "would go on from there"
         more = f"--minutes {np.ceil(minutes):g} {would}"
-        return [textwrap.fill(f"Tentative, time was up: {'; '.join(cut)}. {more}.", WIDTH)]
+        return [f"Tentative, time was up: {'; '.join(cut)}. {more}."]
 
     def _far(self) -> list[str]:
         """The kinds whose margin is that of the race."""
@@ -233,7 +350,7 @@ class Recommendation:
             for less in [group.behind_leader(place, self.rows)]
         ]
         far = f"Far behind in the race, not measured again: {'; '.join(lines)}"
-        return [wrapped(far)] if lines else []
+        return [far] if lines else []
 
     def _course(self) -> list[str]:
         """How each group went: what was stopped when and why, why it ended, what that is worth."""
@@ -255,17 +372,26 @@ class Recommendation:
         return [*lines, *([beside] if found else [])]
 
     def _answer(self) -> str:
-        group, metric = self.groups[0], self.metric
-        name = self.names[self.best.id]
-        reached = interval(self.shown.loc[self.shown[CURVE] == name, metric].to_numpy())
-        sure = "tentative: " if self._cut() else ""
-        text = f"{PREFIX}{sure}use {self._spoken(name)}: {called(metric)} {with_interval(reached, metric)}"
-        apart = self._lossy(self.summary)
-        rivals = self.summary[(apart == apart.iloc[0]) & (self.summary[CURVE] != name)][CURVE]
-        next_kind = [str(rival) for rival in rivals[:1]]
-        for rival in next_kind:
-            text += f". The next kind, {self._spoken(rival)}, against it: {percent(self._margin(rival))}"
-        return text + self._alike(group, next_kind)
+        """What to use, what it gives, and how far that is from the baselines, or, of a baseline, from its rival."""
+        best = self.names[self.best.id]
+        reached = interval(self.shown.loc[self.shown[CURVE] == best, self.metric].to_numpy())
+        kinds = [kind for kind in BASELINES if kind != self.best.scheme.kind]
+        cells = [cell for each in self.finalists for cell in each if cell.scheme.kind in kinds]
+        if self.rival is not None and self.rival not in cells:
+            cells.append(self.rival)
+        against = [self._against(self.names[cell.id]) for cell in cells]
+        value = f"{called(self.metric)} {with_interval(reached, self.metric)}"
+        return f"{'Tentative: u' if self._cut() else 'U'}se {self._short(best)}: {'; '.join([value, *against])}"
+
+    def _against(self, other: str) -> str:
+        """`24% lower (20% to 28%) than cloud only`."""
+        less = paired(self.shown, self.metric, self._is(self.names[self.best.id]), self._is(other))
+        name = self._short(other)
+        if less.separable or less.n < 2 or less.same:
+            return f"{percent(less)} than {name}"
+        half = less.found.half_width
+        least = f"{quantity(100 * np.expm1(half), '', 2)}%" if less.relative else quantity(half, self.metric, 2)
+        return f"no difference seen from {name} (one above {least} would have been)"
 
     def _lossy_answer(self) -> str:
         lossy = self.summary[self._lossy(self.summary)]
@@ -275,33 +401,28 @@ class Recommendation:
         less = self._margin(name)
         tv = float(lossy["tv_output"].iloc[0])
         off = "how far off its text is, is not known" if np.isnan(tv) else f"its text is {tv:.2g} off in TV"
-        return f"Lossy, apart: {self._spoken(name)}, {percent(less)} against that; {off}"
+        return f"Lossy, apart: {self._short(name)}, {percent(less)} against that; {off}"
 
-    def _alike(self, group: RaceGroup, named: Sequence[str]) -> str:
+    def _alike(self) -> str:
         """The settings that neither the race nor the seeds shown, where they are among those, distinguish from the
-        best, without those named already."""
-        racing = [group.settings[place] for place in group.racing]
-        others = [name for cell in racing if cell is not self.best and (name := self.names[cell.id]) not in named]
+        best."""
+        racing = [self.groups[0].settings[place] for place in self.groups[0].racing]
+        others = [self.names[cell.id] for cell in racing if cell is not self.best]
         shown = set(self.summary[CURVE])
         left = [name for name in others if name not in shown or not self._margin(name).separable]
         if not left:
             return ""
-        kinds = joined(list(dict.fromkeys(words_of(name)[0] for name in left)), "or")
-        few = len(left) <= MANY
-        text = joined([self._spoken(name) for name in left]) if few else f"{len(left)} others ({kinds})"
+        kinds = joined([self._names.word(kind) for kind in dict.fromkeys(words_of(name)[0] for name in left)], "or")
+        text = joined([self._short(name) for name in left]) if len(left) <= MANY else f"{len(left)} others ({kinds})"
         limit = would_show(self._margin(name) for name in left if name in shown)
-        return f". Not distinguishable from it at {CONFIDENCE:.0%}{limit and f' ({limit})'}: {text}"
-
-    def _spoken(self, name: str) -> str:
-        """`k_sqs with K = 8, ell = 100, L = 3`."""
-        scheme, fields = words_of(name)
-        text = ", ".join(f"{symbol(field)} = {value}" for field, value in fields.items())
-        return f"{scheme} with {text}" if text else scheme
+        return f"Not distinguishable from it at {CONFIDENCE:.0%}{limit and f' ({limit})'}: {text}"
 
     def _short(self, name: str) -> str:
-        """`k_sqs K=8 ell=100 L=3`."""
+        """`K-SQS K=8 ℓ=100 L=3`."""
         scheme, fields = words_of(name)
-        return curve_of(scheme, {symbol(field): value for field, value in fields.items()})
+        return curve_of(
+            self._names.word(scheme), {self._names.symbol(each) or each: value for each, value in fields.items()}
+        )
 
     def _margin(self, curve: str) -> Difference:
         """A setting against the recommended: what the table shows and the answer says."""
@@ -319,3 +440,12 @@ def _signed(share: float, low: float, high: float) -> str:
     """`+14.2% (+11.3% to +17.1%)`."""
     digits = 0 if abs(share) >= 1 else 1
     return with_ends(share, low, high, lambda each: f"{100 * each:+,.{digits}f}%")
+
+
+def _headed(head: str, line: str) -> str:
+    """A line under its heading, in an even column."""
+    return textwrap.fill(line, WIDTH, initial_indent=f"  {head:<8}", subsequent_indent=" " * 10)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -5,8 +5,8 @@
     sqsim recommend --config cell.yaml --grid scheme.k=4,8,16 --metric tokens_per_s
 
 Some two hundred settings, and those next to the best of them, race on the same seeds, those clearly worse are stopped
-early; the best of each kind are then measured on other seeds. It prints them, the best with its margin, and writes its
-cell, its figure and all that was tried.
+early; the best of each kind are then measured on other seeds. It says what to do, what decides that and where it turns,
+and writes the cell, a figure and all that was tried.
 
 The race keeps what it has simulated in `search.json`: the same command, with more minutes too, goes on from there. The
 best of each kind are an ordinary sweep in the same directory, which `plot`, `report` and `compare` read.
@@ -15,10 +15,11 @@ best of each kind are an ordinary sweep in the same directory, which `plot`, `re
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,8 +28,9 @@ import pandas as pd
 from kinds.files import atomically, read_note, write_note
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import ProgressBar
-from scenarios.command.recommend.recommendation import Recommendation
+from scenarios.command.recommend.recommendation import BASELINES, RECOMMENDED, Recommendation
 from scenarios.command.recommend.tried_schemes import Wish, wish
+from scenarios.command.recommend.turning import MOST_CELLS, SEEDS, Turn, turns
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, NOTE, Note
 from scenarios.findings import findings_file
@@ -49,7 +51,7 @@ from simulator.tuning.trials import KEPT, Row
 KEEP_S = 2.0
 """Between two notes of what has come. Of a race that is killed the tasks under way are lost, but not what they have
 decoded: it is on disk, and only timed again."""
-TRIED, RECOMMENDED = "tried.csv", "recommended.yaml"
+TRIED = "tried.csv"
 FIGURE = "recommendation"
 
 
@@ -109,11 +111,14 @@ class RaceEvaluations:
 def run(options: argparse.Namespace) -> str:
     """Races, measures, writes; returns what there is to say. Raises ConfigError, one line."""
     run_options = RunOptions.typed(options, "recommend")
-    return recommended(wish(options), run_options)
+    made = recommended(wish(options), run_options)
+    if options.json:
+        return json.dumps(made.plain(run_options.out), indent=1, allow_nan=False)
+    return made.text(run_options.out, details=options.details)
 
 
-def recommended(requested: Wish, options: RunOptions) -> str:
-    """Races, measures and writes; returns the text for a person. Raises ConfigError, and leaves no new directory then
+def recommended(requested: Wish, options: RunOptions) -> Recommendation:
+    """Races, measures and writes; returns what came of it. Raises ConfigError, and leaves no new directory then
     in which nothing has been simulated."""
     with only_writer(options.out), ProgressBar(options.quiet) as progress, ExitStack() as at_the_end:
         at_the_end.callback(release, options.out)
@@ -123,25 +128,45 @@ def recommended(requested: Wish, options: RunOptions) -> str:
         trials = RaceEvaluations(requested, options, progress)
         trials.open()
         kinds = len({cell.scheme.kind for cell in requested.settings})
-        limit = TimeLimit(requested.budget.minutes, kinds * requested.seeds)
+        limit = TimeLimit(requested.budget.minutes, kinds * requested.seeds + MOST_CELLS)
         trying = limit.timed(trials, trials.missing)
         raced = entrants(requested.places, requested.aim, requested.budget, trying, limit)
         groups = race(raced.settings, requested.aim, requested.budget, trying, limit)
         finalists = [[group.settings[place] for place in _measured_again(group, trials.rows)] for group in groups]
         table = _measured([cell for each in finalists for cell in each], requested, limit, options, progress)
-    whole = limit.minutes_for(len(requested.settings) * requested.budget.looks[0])
-    return _written(Recommendation(requested, raced, groups, trials.rows, finalists, table, whole), options)
+        whole = limit.minutes_for(len(requested.settings) * requested.budget.looks[0])
+        made = Recommendation(requested, raced, groups, trials.rows, finalists, table, whole)
+        made = replace(made, turns=_turns(made, trials, limit))
+    return _written(made, options)
 
 
 def _measured_again(group: RaceGroup, rows: Mapping[str, Row]) -> list[int]:
-    """The best of each kind without those far behind; the second in any case, so that the first has a margin."""
+    """The best of each kind without those far behind; the second in any case, so that the first has a margin, and the
+    baselines, against which the answer is given."""
     places = group.best_of_kinds(rows)
-    return [place for rank, place in enumerate(places) if rank < 2 or not group.far_behind(place, rows)]
+    return [
+        place
+        for rank, place in enumerate(places)
+        if rank < 2 or group.settings[place].scheme.kind in BASELINES or not group.far_behind(place, rows)
+    ]
+
+
+def _turns(made: Recommendation, trials: RaceEvaluations, limit: TimeLimit) -> Sequence[Turn] | None:
+    """Where the answer turns against its rival; None where there was no time left to look, () where there is no rival
+    or no quantity to change."""
+    rival, best = made.rival, made.best
+    if rival is None:
+        return ()
+    if limit.left_s < 0 or (limit.cost_s > 0 and limit.left_s < MOST_CELLS * limit.cost_s):
+        return None
+    aim = made.wish.aim
+    return turns(best, rival, aim.metric, aim.higher, SEEDS, partial(trials, what="where it turns"))
 
 
 @dataclass
 class ShownSeeds:
-    """Adds seeds to the best of each kind, up to `most`, as long as there is time for one more of each."""
+    """Adds seeds to the best of each kind, up to `most`, as long as there is time for one more of each, and for the
+    search of where the answer turns."""
 
     finalists: Sequence[Cell]
     most: int
@@ -161,7 +186,8 @@ class ShownSeeds:
     def more(self, table: pd.DataFrame) -> list[Cell]:
         seeds, left_s = int(table["seed"].nunique()), self.limit.left_s
         took_s = (self._left_s - left_s) / seeds
-        fit = self.most - seeds if took_s <= 0 else min(self.most - seeds, int(max(0.0, left_s) / took_s))
+        spare_s = left_s - (MOST_CELLS * self.limit.cost_s if self.limit.cost_s > 0 else 0.0)
+        fit = self.most - seeds if took_s <= 0 else min(self.most - seeds, int(max(0.0, spare_s) / took_s))
         return self.at(range(seeds, seeds + fit)) if fit else []
 
 
@@ -179,8 +205,8 @@ def _measured(
     return with_lossy(table, {cell.id: cell.scheme.lossless for cell in growth.at(range(wish.seeds))})
 
 
-def _written(made: Recommendation, options: RunOptions) -> str:
-    """Leaves everything in the result directory; returns what there is to say, and where it is."""
+def _written(made: Recommendation, options: RunOptions) -> Recommendation:
+    """Leaves everything in the result directory."""
     out = options.out
     write_csv(made.tried, out / TRIED)
     write_csv(made.summary, out / BESIDE)
@@ -190,11 +216,4 @@ def _written(made: Recommendation, options: RunOptions) -> str:
     Note("recommend", None, (FIGURE,), findings=[each.line for each in found], told=made.fields).write(out)
     figures = list(draw_all(made.summary, None, (FIGURE,), own_folder(out, "figures")))
     record(out, [*(out / name for name in (TRIED, BESIDE, RECOMMENDED, FINDINGS, NOTE)), *figures], options.started_s)
-    drawn = f"Figure: {out / 'figures'}/{FIGURE}.svg|png" if figures else ""
-    beside = "".join(f" --import {path}" for path in made.best.imports)
-    places = [
-        f"Its cell: {out / RECOMMENDED}, for sqsim run --config{beside and f' FILE{beside}'}",
-        f"All tried: {out / TRIED}",
-    ]
-    places += [f"Results: {out}/{BESIDE}, cells.csv, summary.csv, requests.parquet, rounds.parquet, cells/ID.yaml"]
-    return "\n".join([*made.text(), "", *places, *([drawn] if drawn else [])])
+    return made

@@ -144,7 +144,7 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
             near = meant(options.link, PRESETS)
             raise ConfigError(f"link = {options.link!r}: must be one of {', '.join(PRESETS)}{near}")
     if options.config is not None:
-        return read_cell(options.config, options.imports, trust=options.trust).model_dump()
+        return read_cell(options.config, options.imports, trust=options.trust).to_fields()
     if options.devices is not None:
         if "workload.devices" in settings:
             raise ConfigError("workload.devices: both --devices and --set give it; give one")

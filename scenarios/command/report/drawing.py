@@ -16,7 +16,7 @@ from kinds.yaml_file import read_yaml
 from plots.page import Page
 from scenarios.command.cell_file import load_own
 from scenarios.command.progress_bar import aside
-from scenarios.command.result_folder import read_summary
+from scenarios.command.result_folder import read_curved_cells, read_summary
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.display_names import DIRECTORY, curve_of, words_of
 from simulator.results.result_directory import MANIFEST, own_folder, record
@@ -53,6 +53,7 @@ def redraw(folders: Sequence[Path], requested: PlotOptions, warn: Callable[[str]
     """
     plots.check(requested.figures)
     table, axis, figures = _together(folders) if len(folders) > 1 else read_summary(folders[0])
+    cells = read_curved_cells(folders[0], table) if len(folders) == 1 else None
     if unknown := _unknown(requested.page.labels, [*folders, *_names(folders)], table):
         warn(f"labels of nothing in these figures: {', '.join(unknown)}")
     wanted = requested.figures or known_figures(figures, warn)
@@ -60,7 +61,7 @@ def redraw(folders: Sequence[Path], requested: PlotOptions, warn: Callable[[str]
     to = requested.out or own_folder(folders[0], within)
     wrote = list[Path]()
     try:
-        for name, figure in drawn(table, axis, wanted, requested.page):
+        for name, figure in drawn(table, axis, wanted, requested.page, cells):
             paths = plots.save(figure, to, name, requested.formats, requested.page)
             wrote += paths
             yield from paths
@@ -76,7 +77,8 @@ def redraw(folders: Sequence[Path], requested: PlotOptions, warn: Callable[[str]
 
 def figures_of(folder: Path) -> Iterator[tuple[str, Figure]]:
     """The figures of a result directory by their names. Raises ConfigError where it holds no summary."""
-    return drawn(*read_summary(folder))
+    summary, axis, figures = read_summary(folder)
+    return drawn(summary, axis, figures, cells=read_curved_cells(folder, summary))
 
 
 def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str]:
@@ -87,14 +89,20 @@ def known_figures(names: Sequence[str], warn: Callable[[str], None]) -> list[str
     return [name for name in names if name in plots.FIGURES]
 
 
-def draw_all(summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path) -> Iterator[Path]:
-    """Draws `figures` of a summary with curves into `folder`."""
-    for name, figure in drawn(summary, axis, figures):
+def draw_all(
+    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None
+) -> Iterator[Path]:
+    """Draws `figures` of a summary with curves into `folder`; `cells`: its cells, with curves too."""
+    for name, figure in drawn(summary, axis, figures, cells=cells):
         yield from plots.save(figure, folder, name)
 
 
 def drawn(
-    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], page: Page | None = None
+    summary: pd.DataFrame,
+    axis: str | None,
+    figures: Sequence[str],
+    page: Page | None = None,
+    cells: pd.DataFrame | None = None,
 ) -> Iterator[tuple[str, Figure]]:
     """`figures` of a summary with curves by their names, leaving out those that the table has nothing for.
 
@@ -103,7 +111,7 @@ def drawn(
     plots.check(figures)
     chosen = summary[summary[SETTING] == CHOSEN] if SETTING in summary.columns else summary
     for name in figures:
-        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, page)
+        figure = plots.draw(name, summary if name in plots.BESIDE else chosen, axis, page, cells)
         if figure is not None:
             yield name, figure
 

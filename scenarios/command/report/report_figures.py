@@ -19,7 +19,7 @@ import plots
 from kinds import ConfigError
 from kinds.files import read_bytes
 from scenarios.command.report import drawing
-from scenarios.command.result_folder import ResultFolder
+from scenarios.command.result_folder import ResultFolder, read_curved_cells
 from simulator.results.result_directory import checked, listed, own_folder, record
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
@@ -58,7 +58,8 @@ def figures(folder: ResultFolder, warn: Callable[[str], None]) -> Iterator[Repor
     drawn = folder.path / "figures"
     if not any(drawn.glob("*.svg")):
         summary, axis = folder.curved_summary
-        for name, figure in drawing.drawn(summary, axis, drawing.known_figures(folder.note.figures, warn)):
+        names, cells = drawing.known_figures(folder.note.figures, warn), read_curved_cells(folder.path, summary)
+        for name, figure in drawing.drawn(summary, axis, names, cells=cells):
             record(folder.path, plots.save(figure, own_folder(folder.path, "figures"), name))
     ours = listed(folder.path)
     for name in dict.fromkeys((*folder.note.figures, *sorted(path.stem for path in drawn.glob("*.svg")))):

@@ -61,7 +61,9 @@ class Choosing:
     def __init__(self, cells: Sequence[Cell], tune: Tune, within: float | None = None) -> None:
         self._tune, self._settings = tune, by_setting(cells)
         firsts = [group[0] for group in self._settings]
-        self.places = [Alternatives(cell, open_fields(cell, tune.further, tune.closed)) for cell in firsts]
+        self.places = [
+            Alternatives(cell, open_fields(cell, tune.further, tune.closed_in(cell.scheme.label))) for cell in firsts
+        ]
         self._budget = Budget(tune.settings, tune.looks, tune.kept, tune.steps, within)
 
     def tuner(self) -> Tuner:

@@ -90,7 +90,15 @@ class FinishedRun:
         table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
         hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
-        note = Note(scenario.name, scenario.axis, scenario.figures, hidden, dict.fromkeys(computed, ()), told=told)
+        note = Note(
+            scenario.name,
+            scenario.axis,
+            scenario.figures,
+            hidden,
+            dict.fromkeys(computed, ()),
+            told=told,
+            labels=plan.labels,
+        )
         if choices is None:
             plain = summarise(table)
             (summary, axis), (table, _) = note.curved(plain), note.curved(table)
@@ -140,7 +148,7 @@ class FinishedRun:
         replace(self.note, findings=lines).write(out)
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
-        figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures")))
+        figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures"), self.table))
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
         said = [*notes, *self._read_with_care()]

@@ -59,6 +59,11 @@ class NamedKinds:
             found[part] = [_short(setting) for settings in each for setting in settings]
         return found
 
+    def labelled(self, schemes: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
+        """What `--name` means: a scheme with what the scenario's schemes have in common and it does not name."""
+        filled = (self._filled(_family_at(self.schema, SHARING), SHARING, scheme) for scheme in schemes)
+        return [scheme for scheme in filled if isinstance(scheme, Mapping)]
+
     def _one(self, family: type[Choice], part: str, kind: str) -> Setting:
         own = self._own(part, kind)
         if len(own) < 2:

@@ -16,8 +16,11 @@ from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.imported_files import load_imports
 from simulator.cell.quantities import number
+from simulator.cell.scheme import Scheme
 from simulator.cell.settings import changed, pin, replaced, spread, widen
 from simulator.checking.subjects import Subject
+from simulator.results.display_names import NAMES
+from simulator.results.intervals import Labels, text_of
 from simulator.results.metrics import METRICS
 from simulator.schemes.foreseeing import Foreseeing
 from simulator.sweeps.search import Objective
@@ -37,6 +40,8 @@ class Changes:
     imports: Sequence[Path] = ()
     trust: bool = False
     """Whether a cell's file may run what it imports."""
+    named: Sequence[Mapping[str, object]] = ()
+    """Schemes with a label each, which join the others."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,15 @@ class RunPlan:
     tune: Tune | None = None
     precision: float | None = None
     quick: bool = False
+
+    @property
+    def labels(self) -> Labels:
+        """What the user calls schemes, and which they are."""
+        found: dict[str, list[dict[str, str]]] = {}
+        for label, schemes in _labelled(self.cells).items():
+            rows = ({f"scheme.{name}": text_of(value) for name, value in flatten(each).items()} for each in schemes)
+            found[label] = [{name: text for name, text in row.items() if text} for row in rows]
+        return found
 
     @property
     def headline(self) -> str:
@@ -85,19 +99,65 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     grid, lacking = _at_hand({**scenario.grid, **quick.grid}, changes)
     named = NamedKinds(Cell, lines, {**scenario.grid, **quick.grid})
     meant = replace(changes, settings=named.settings(changes.settings, changes.grid), grid=named.axes(changes.grid))
+    grid, meant = _joined(base, grid, replace(meant, named=named.labelled(changes.named)))
     cells, notes = _spread(base, grid, quick.seeds, meant)
     notes = [*named.notes, *notes, *_to_be_checked(changes.imports)]
     more, left_out = _also(scenario, {**lines, "imports": base["imports"]}, changes.quick, quick.seeds, meant)
-    cells = list({cell.id: cell for cell in (*cells, *more)}.values())
+    by_id: dict[str, Cell] = {}
+    for cell in (*cells, *more):
+        by_id.setdefault(cell.id, cell)  # of two that are one the first, which may have a label
+    cells = list(by_id.values())
+    check_labels(cells, [*grid.get("scheme", ()), *meant.grid.get("scheme", ())])
     warnings += [*lacking, *left_out, *_warnings(cells, changes.imports)]
     tune = _tuned(quick, scenario.tune, grid, changes, cells)
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
-    return RunPlan(
-        scenario, cells, notes, warnings, told_fields(cells), objective, tune, changes.precision, changes.quick
-    )
+    told = told_fields(cells, changes)
+    return RunPlan(scenario, cells, notes, warnings, told, objective, tune, changes.precision, changes.quick)
+
+
+def _joined(
+    base: Mapping[str, object], grid: Mapping[str, Sequence[object]], changes: Changes
+) -> tuple[dict[str, Sequence[object]], Changes]:
+    """The grid and the changes once the schemes that the user names have joined the others: those of the axis that is
+    typed, of the setting, of the scenario's axis, or the base's one."""
+    typed, settings, grid = dict(changes.grid), dict(changes.settings), dict(grid)
+    if not changes.named:
+        return grid, changes
+    for axis in (*typed, *grid):
+        if "," in axis and {"scheme", "scheme.kind"} & {*axis.split(",")}:
+            text = "moves schemes with other fields; type --grid scheme=[...] with label: NAME in a scheme"
+            raise ConfigError(f"name = {changes.named[0]['label']}: the axis {axis} {text}")
+    for given, found in ((typed, typed), (settings, typed), (grid, grid)):
+        for path in ("scheme", "scheme.kind"):
+            if path in given:
+                value = given.pop(path)
+                others: Sequence[object] = [value] if given is settings else value  # type: ignore[assignment]
+                found["scheme"] = [*others, *changes.named]
+                return grid, replace(changes, settings=settings, grid=typed)
+    typed["scheme"] = [base.get("scheme", Cell().scheme.to_fields()), *changes.named]
+    return grid, replace(changes, grid=typed)
+
+
+def _labelled(cells: Sequence[Cell]) -> dict[str, list[Scheme]]:
+    """The schemes of the cells that have a label, by it."""
+    found: dict[str, list[Scheme]] = {}
+    for scheme in {cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values():
+        if scheme.label is not None:
+            found.setdefault(scheme.label, []).append(scheme)
+    return found
+
+
+def check_labels(cells: Sequence[Cell], typed: Sequence[object]) -> None:
+    """Raises ConfigError where a label is the name of a kind, or two of the schemes `typed`, or two kinds, have it."""
+    given = [each["label"] for each in typed if isinstance(each, Mapping) and each.get("label") is not None]
+    for label, schemes in _labelled(cells).items():
+        if label in {*Scheme.kinds, *NAMES, *NAMES.values()}:
+            raise ConfigError(f"scheme.label = {label!r}: is the name of a kind; give another")
+        if given.count(label) > 1 or len({scheme.kind for scheme in schemes}) > 1:
+            raise ConfigError(f"scheme.label = {label!r}: several schemes have it; give each its own")
 
 
 def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
@@ -145,8 +205,11 @@ def _tuned(
     typed = {field for axis in (*grid, *changes.settings, *changes.grid) for field in axis.split(",")}
     values = [*changes.settings.items(), *((path, value) for path, axis in changes.grid.items() for value in axis)]
     typed |= {f"{path}.{name}" for path, value in values if isinstance(value, Mapping) for name in value}
-    tune = replace(tune, typed=frozenset(typed))
-    return tune if any(open_fields(cell, tune.further, tune.closed) for cell in cells) else None
+    named = {
+        str(each["label"]): frozenset(f"scheme.{name}" for name in each if name != "label") for each in changes.named
+    }
+    tune = replace(tune, typed=frozenset(typed), named=named)
+    return tune if any(open_fields(cell, tune.further, tune.closed_in(cell.scheme.label)) for cell in cells) else None
 
 
 def _check_precision(precision: float | None) -> None:
@@ -235,14 +298,16 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     """The cell in a YAML file, alone or with the axes and seeds that the changes add. Raises ConfigError."""
     load_imports(changes.imports)
     cell = read_cell(file, changes.imports, trust=changes.trust)
-    cells, notes = _spread(cell.model_dump(), {}, 1, changes)
+    grid, changes = _joined(cell.to_fields(), {}, changes)
+    cells, notes = _spread(cell.to_fields(), grid, 1, changes)
+    check_labels(cells, changes.grid.get("scheme", ()))
     notes += _to_be_checked(changes.imports)
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
     scenario = Scenario(file.stem, "", 0, {})
     warnings = _warnings(cells, changes.imports)
-    return RunPlan(scenario, cells, notes, warnings, told_fields(cells), precision=changes.precision)
+    return RunPlan(scenario, cells, notes, warnings, told_fields(cells, changes), precision=changes.precision)
 
 
 def _spread(
@@ -272,12 +337,15 @@ def _spread(
     return cells, notes
 
 
-def told_fields(cells: Sequence[Cell]) -> list[str]:
-    """Returns the scheme's fields with one value in each kind, not the same in all, and not always the kind's default.
+def told_fields(cells: Sequence[Cell], changes: Changes | None = None) -> list[str]:
+    """Returns the scheme's fields with one value in each kind, not the same in all, and not always the kind's default;
+    one that the user typed in a scheme of a grid also where only one kind has it.
 
     The names of curves must show them: `dense` with 4 drafts beside `k_sqs` with 8 is no comparison of the two, where
     the scenario or the user made them so. Fields that vary within a kind are in its curves' names anyway.
     """
+    grid = changes.grid.get("scheme", ()) if changes is not None else ()
+    typed = {name for each in grid if isinstance(each, Mapping) and "label" not in each for name in each}
     schemes = list({cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values())
     found: dict[str, dict[str, set[object]]] = {}
     chosen: set[str] = set()
@@ -292,5 +360,5 @@ def told_fields(cells: Sequence[Cell]) -> list[str]:
         f"scheme.{name}"
         for name, kinds in found.items()
         if name != "kind" and name in chosen and all(len(values) == 1 for values in kinds.values())
-        if len({*map(frozenset, kinds.values())}) > 1
+        if len({*map(frozenset, kinds.values())}) > 1 or (len(kinds) == 1 and name.split(".")[0] in typed)
     ]

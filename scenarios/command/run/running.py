@@ -33,6 +33,8 @@ from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
 from simulator.testbed.plan import check
 
 REAL = "real"
+WRITING = "tables and figures"
+"""The last stage of a run."""
 REAL_ASSUMED = (
     "real processes of this machine in real time: passes and coding take what they take here, not what the cell's "
     "clocks say; another run has other times and the same tokens"
@@ -86,8 +88,9 @@ def _ran(plan: RunPlan, options: RunOptions) -> Screen:
             cells = precision.at(seeds, cells)
             choices = choices and [replace(each, cells=tuple(precision.at(seeds, each.cells))) for each in choices]
         complete_traces(cells, options, progress.part("tracing"))
-    notes = [*plan.notes, *([precision.text(table)] if precision is not None else [])]
-    return FinishedRun.of(plan, options.out, cells, table, choices).screen(notes)
+        progress.part(WRITING)(0, 1, "")
+        notes = [*plan.notes, *([precision.text(table)] if precision is not None else [])]
+        return FinishedRun.of(plan, options.out, cells, table, choices).screen(notes)
 
 
 def _swept(
@@ -95,8 +98,9 @@ def _swept(
 ) -> pd.DataFrame:
     keep = (TUNING,) if plan.tune is not None else ()
     return sweep(
-        cells, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=keep, progress=progress,
-        failed=progress.failed, asking=plan.scenario.study, growth=precision, trace=options.trace,
+        cells, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=keep,
+        progress=progress.part("runs"), failed=progress.failed, asking=plan.scenario.study, growth=precision,
+        trace=options.trace,
     )  # fmt: skip
 
 
@@ -107,9 +111,9 @@ def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[C
     tuner = choosing.tuner()
     folder, trying = _tuning(options), tuner.first()
     overwrite = options.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
-    tuning = progress.part("tuning")
+    tuning = progress.part("trials")
     shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
-    progress.then("tuning", shown / sum(works(trying).values()))
+    progress.then("trials", shown / sum(works(trying).values()))
     table = sweep(
         trying, folder, options.workers, options.cluster, overwrite=overwrite, progress=tuning, failed=progress.failed,
         growth=tuner,
@@ -135,17 +139,18 @@ def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> Scre
     cells = plan.cells if choices is None else to_show(choices)
     keep = (TUNING,) if choices is not None else ()
     search = CapacitySearch(settings_of_search(cells, starts), plan.objective, options.out, keep)
-    search.found(options.pool(), overwrite=options.overwrite, progress=progress, failed=progress.failed)
+    search.found(options.pool(), overwrite=options.overwrite, progress=progress.part("search"), failed=progress.failed)
     found = search.cells()
     shown = list(found.values())
     table = sweep(
         shown, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=(SEARCH, *keep),
-        progress=progress, failed=progress.failed, trace=options.trace,
+        progress=progress.part("runs"), failed=progress.failed, trace=options.trace,
     )  # fmt: skip
     complete_traces(shown, options, progress.part("tracing"))
     search.write()
     choices = choices and [replace(each, searched=found) for each in choices]
     columns = (plan.objective.field, *SEARCHED)
+    progress.part(WRITING)(0, 1, "")
     return FinishedRun.of(plan, options.out, shown, search.beside(table), choices, columns).screen(plan.notes)
 
 
@@ -155,7 +160,7 @@ def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar)
     assert plan.tune is not None and plan.objective is not None
     choosing = Choosing(plan.cells, plan.tune)
     search = CapacitySearch(choosing.sought(), plan.objective, _tuning(options))
-    tuning = progress.part("tuning")
+    tuning = progress.part("trials")
     found = search.found(options.pool(), overwrite=options.overwrite, progress=tuning, failed=progress.failed)
     search.write()
     chosen = choosing.found(found)

@@ -7,7 +7,6 @@ some between them stay, and a line says how many more there are. Elsewhere than 
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kinds.mistakes import Escaped, printable
-from scenarios.findings.aligned_columns import WIDTH
+from scenarios.findings.aligned_columns import screen_width
 from scenarios.findings.curve_table import LOWEST
 from scenarios.findings.text_table import TableEntry, TextTable, written
 
@@ -60,7 +59,7 @@ class Screen:
         if form != "text":
             return Escaped("" if self.table is None else printable(written(self.table, form), kept="\n"))
         console = Console(
-            width=shutil.get_terminal_size((WIDTH, 24)).columns, markup=False, highlight=False, emoji=False,
+            width=screen_width(), markup=False, highlight=False, emoji=False,
             soft_wrap=False, color_system="auto" if sys.stdout.isatty() else None,
         )  # fmt: skip
         with console.capture() as capture:

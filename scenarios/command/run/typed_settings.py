@@ -44,6 +44,24 @@ def _each_once(texts: Iterable[str], parse: Callable[[str], tuple[str, V]], opti
     return found
 
 
+def parse_names(texts: Iterable[str]) -> list[dict[str, object]]:
+    """What was typed after each `--name`, `mine={kind: k_sqs, k: 4}`: a scheme with its label. Raises ConfigError where
+    two have one label."""
+    found: dict[str, dict[str, object]] = {}
+    for text in texts:
+        label, equals, typed = text.partition("=")
+        value = _value(typed, text) if equals else None
+        scheme = {"kind": value} if isinstance(value, str) else value
+        if not isinstance(scheme, dict) or not label.strip():
+            raise ConfigError(f"name = {text}: give a name and a scheme as 'mine={{kind: k_sqs, k: 4}}'")
+        if "label" in scheme:
+            raise ConfigError(f"name = {text}: --name is the scheme's label; leave label: out")
+        if label.strip() in found:
+            raise ConfigError(f"name = {label.strip()}: two --name give it; give one")
+        found[label.strip()] = {**scheme, "label": label.strip()}
+    return list(found.values())
+
+
 def parse_setting(text: str) -> tuple[str, object]:
     """`a.b=v` as (path, value)."""
     path, value = _split(text)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.findings.wording import percent
+from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import (
     axis_of,
     interval,
@@ -182,6 +183,33 @@ def test_names_are_those_of_the_example() -> None:
     assert list(with_curves(cells, "scheme.k")["curve"])[1:] == [
         "k_sqs loss=none", "k_sqs loss=bernoulli probability=0.2", "k_sqs loss=bernoulli probability=0.1"
     ]  # fmt: skip
+
+
+def test_a_default_in_which_two_schemes_differ_is_no_axis() -> None:
+    cells = table([("a", 1.0, 0, 1.0), ("b", 1.0, 0, 1.0)]).assign(**{"scheme.max_drafts": [8, 4]})
+    assert axis_of(cells) is None
+    labels = {"mine": [{"scheme.kind": "a", "scheme.max_drafts": "4.0"}]}
+    mine = table([("a", 1.0, 0, 1.0), ("a", 1.0, 0, 1.0)]).assign(**{"scheme.max_drafts": [8, 4]})
+    assert axis_of(mine) == "scheme.max_drafts" and axis_of(mine, labels=labels) is None
+    assert list(with_curves(mine, None, labels=labels)["curve"]) == ["a", "mine"]
+    assert list(with_curves(mine, None, always=["scheme.max_drafts"], labels=labels)["curve"]) == [
+        "a max_drafts=8", "mine",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        ({"scheme.beta": [0.12345, 0.12346]}, ["a beta=0.12345", "a beta=0.12346"]),
+        ({"uplink.x": [1, 2], "downlink.x": [1, 2]}, ["a x=1", "a x=2"]),
+        ({"uplink.x": [1, 2], "downlink.x": [2, 1]}, ["a x=1 downlink_x=2", "a x=2 downlink_x=1"]),
+    ],
+    ids=["digits as needed", "one word for two that are one", "two words where they differ"],
+)
+def test_two_curves_never_share_a_name(columns: dict[str, list[object]], names: list[str]) -> None:
+    cells = table([("a", 1.0, 0, 1.0), ("a", 1.0, 0, 1.0)]).assign(**columns)
+    named = list(with_curves(cells, None)["curve"])
+    assert named == names and len({DisplayNames().curve(name) for name in named}) == 2
 
 
 def test_an_axis_that_is_asked_for_may_be_of_names() -> None:

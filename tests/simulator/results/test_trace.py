@@ -22,7 +22,9 @@ from simulator.decoding.memory import Memory
 from simulator.results.columns import BREAKDOWN
 from simulator.results.observer import Together
 from simulator.results.spans import Spans
-from simulator.results.trace import cut_at_s, tracer, write_trace
+from simulator.results.trace import TraceSubject, cut_at_s, tracer, write_trace
+from simulator.results.units import state_name
+from simulator.sweeps.tracing import subject_of
 
 US = 1e6
 
@@ -42,7 +44,7 @@ class TracedRun:
         both = Both()
         self.result = simulate(made, both, memory=Memory())
         self.plant, self.spans = both.watch.plant, both.spans
-        write_trace(self.spans, made.id, path)
+        write_trace(self.spans, subject_of(made), path)
         self.read: Reading = read_trace(path)
 
 
@@ -71,7 +73,7 @@ def test_the_states_of_a_request_add_up_to_its_breakdown(run: TracedRun) -> None
                     drawn[key] += each["dur"] / US
     for row in run.result.requests.to_dict("records"):
         for state in BREAKDOWN:
-            key = row["device"], row["request"], state
+            key = row["device"], row["request"], state_name(state)
             assert spent[key] == pytest.approx(row[state], abs=1e-9)
             assert drawn[key] == pytest.approx(row[state], abs=1e-7 * (1 + row["rounds"]) * 10)
     assert len(spent) > 3
@@ -88,7 +90,7 @@ def test_each_packet_and_each_pass_is_in_the_trace_once(run: TracedRun) -> None:
     lost = [each for each in packets if each["name"].endswith("(lost)")]
     assert len(lost) == sum(link.lost for link in run.plant.links)
     assert all((each["args"]["arrives_us"] is None) == (each in lost) for each in packets)
-    assert all(each["name"].startswith("retransmit") == (each["args"]["attempt"] > 1) for each in packets)
+    assert all((", attempt " in each["name"]) == (each["args"]["attempt"] > 1) for each in packets)
     servers = {track: slices for (process, track), slices in run.read.slices.items() if track.startswith("server")}
     assert sum(map(len, servers.values())) == len(run.spans.passes)
     for served in run.spans.passes:
@@ -105,10 +107,10 @@ def test_each_packet_and_each_pass_is_in_the_trace_once(run: TracedRun) -> None:
 def test_the_work_on_a_device_s_track_is_what_its_processor_did(run: TracedRun) -> None:
     for device in run.plant.devices:
         slices = run.read.slices.get(("edge", f"edge {device.number}"), [])
-        work = sum(each["dur"] for each in slices if each["name"] in ("prefill", "draft", "encode")) / US
+        work = sum(each["dur"] for each in slices if each["cat"] in ("edge", "flushed")) / US
         assert work == pytest.approx(device.station.busy_s, abs=1e-5)
         rounds = run.result.rounds[run.result.rounds["device"] == device.number]
-        resolved = sum(each["name"] == "resolve" for each in slices)
+        resolved = sum(each["name"].startswith("resolve ") for each in slices)
         assert resolved == rounds["answered_s"].notna().sum()
 
 
@@ -117,7 +119,7 @@ def test_a_flow_ties_each_round_that_was_answered(run: TracedRun) -> None:
     alone = run.result.rounds["drafted"].eq(0).all() and not run.spans.airings
     assert len(run.read.flows) == answered > 3
     for steps in run.read.flows.values():
-        assert steps[-1][1]["name"] == "resolve"
+        assert steps[-1][1]["name"].startswith("resolve ")
         for (process, _), each in steps[:-1]:
             mine = each["args"]["sessions"] if process == "cloud" else [each["args"]]
             ids = {(of["device"], of["request"], of["round"]) for of in mine}
@@ -132,13 +134,13 @@ def test_a_flow_ties_each_round_that_was_answered(run: TracedRun) -> None:
 
 
 def test_a_round_goes_from_the_draft_over_uplink_pass_and_downlink_to_its_resolution(tmp_path: Path) -> None:
-    (*_, last) = TracedRun(cell(), tmp_path / "trace.json").read.flows.values()
+    last = TracedRun(cell(), tmp_path / "trace.json").read.flows[3]
     assert [(process, each["name"]) for (process, _), each in last] == [
-        ("edge", "draft"),
-        ("uplink", "transmit"),
-        ("cloud", "verify"),
-        ("downlink", "transmit"),
-        ("edge", "resolve"),
+        ("edge", "draft 8 tokens of round 3"),
+        ("uplink", "round 3 payload, 600 + 320 bits"),
+        ("cloud", "verify 8 drafts of round 3"),
+        ("downlink", "round 3 reply, 16 + 320 bits"),
+        ("edge", "resolve round 3: 9 committed"),
     ]
 
 
@@ -150,13 +152,81 @@ def test_the_counters_tell_who_waits(run: TracedRun) -> None:
         waits["cloud queue"] += [(since_s, served.began_s) for since_s in served.waited_since_s]
     for gone in run.spans.unserved:
         waits[f"{gone.station} queue"].append((gone.joined_s, gone.left_s))
-    for name, steps in run.read.counters.items():
+    queues = {name: steps for name, steps in run.read.counters.items() if name.endswith(" queue")}
+    for name, steps in queues.items():
         assert steps[-1][1] == 0
         for (at_us, waiting), (next_us, _) in pairwise(steps):
             middle_s = (at_us + next_us) / 2 / US
             assert waiting == sum(since_s <= middle_s < until_s for since_s, until_s in waits[name])
     for name, expected in waits.items():
-        assert (name in run.read.counters) == any(until_s - since_s > 1e-6 for since_s, until_s in expected)
+        assert (name in queues) == any(until_s - since_s > 1e-6 for since_s, until_s in expected)
+
+
+def test_the_counters_end_at_what_the_tables_have(run: TracedRun) -> None:
+    rounds, counters = run.result.rounds, run.read.counters
+    answered = rounds[rounds["answered_s"].notna()]
+    assert counters["tokens committed"][-1][1] == answered["committed"].sum() > 0
+    if answered["drafted"].sum():
+        share = 100 * answered["accepted"].sum() / answered["drafted"].sum()
+        assert counters["drafts accepted so far"][-1][1] == pytest.approx(share, abs=0.051)
+    for link in run.plant.links:
+        sent = sum(each.bits for each in run.spans.airings if each.link == link.name)
+        assert sent == (counters[f"{link.name} bits sent"][-1][1] if sent else 0)
+    if run.spans.passes:
+        assert max(value for _, value in counters["batch size"]) >= max(len(x.sessions) for x in run.spans.passes)
+        assert counters["batch size"][-1][1] == counters["KV tokens of the batch"][-1][1] == 0
+
+
+def test_the_first_token_of_each_request_is_an_instant(run: TracedRun) -> None:
+    found = {(each["args"]["device"], each["args"]["request"]): each for each in run.read.instants}
+    for row in run.result.requests.to_dict("records"):
+        instant = found.pop((row["device"], row["request"]), None)
+        assert (instant is None) == (row["ttft_s"] != row["ttft_s"])
+        if instant is not None:
+            assert instant["args"]["after_us"] == pytest.approx(row["ttft_s"] * US, abs=0.3)
+    assert not found
+
+
+def test_the_file_says_what_it_is_of(tmp_path: Path) -> None:
+    made = TracedRun(cell(), tmp_path / "trace.json").read
+    assert made.processes == [
+        "requests: pair synthetic, seed 0",
+        "edge: K-SQS, L = 8",
+        "uplink 100 kbit/s",
+        "cloud",
+        "downlink 10 Mbit/s",
+    ]
+    assert made.about["scheme"] == "K-SQS, L = 8" and made.about["pair"] == "synthetic"
+    assert made.about["uplink"] == "100 kbit/s" and made.about["seed"] == 0
+
+
+def test_each_draft_has_its_result_and_when_it_was_drawn(run: TracedRun) -> None:
+    rounds = [each for each in run.read.of("requests") if each["cat"] == "round" and each["args"].get("results")]
+    for each in rounds:
+        args = each["args"]
+        results = args["results"]
+        assert len(results) == len(args["drafts"]) == len(args["q"])
+        assert results.count("accepted") == args["accepted"]
+        chain = "parents" not in args
+        if chain:
+            rejected = args["committed"] > args["accepted"] and results.count("rejected")
+            assert results.count("rejected") == bool(rejected) and len(args["rejection"]) >= args["accepted"]
+            assert results == sorted(results, key=["accepted", "rejected", "not verified"].index)
+        drawn = args["drawn_us"]
+        assert len(drawn) in (0, len(results))
+        assert all(each["ts"] <= at_us <= each["ts"] + each["dur"] + 0.2 for at_us in drawn)
+
+
+def test_a_trace_has_the_text_of_what_is_drafted_and_committed(tmp_path: Path) -> None:
+    spans, made = tracer(), cell()
+    simulate(made, spans, memory=Memory())
+    subject = subject_of(made)._replace(speller=lambda tokens: "".join(f" w{token}" for token in tokens))
+    write_trace(spans, subject, tmp_path / "trace.json")
+    found = [each["args"] for each in read_trace(tmp_path / "trace.json").of("requests") if each["cat"] == "round"]
+    assert len(found) > 3
+    for each in found:
+        assert each["draft_texts"] == [f" w{token}" for token in each["drafts"]]
+        assert each["token_texts"] == [f" w{token}" for token in each["tokens"]]
 
 
 def test_no_packet_or_job_is_forgotten_by_what_leaves_the_queues(run: TracedRun) -> None:
@@ -209,15 +279,15 @@ def test_the_same_cell_gives_the_same_bytes_live_or_remembered(name: str, tmp_pa
     for path in (tmp_path / "live", tmp_path / "remembered"):
         spans = tracer()
         simulate(CELLS[name], spans, memory=memory)
-        write_trace(spans, CELLS[name].id, path)
+        write_trace(spans, subject_of(CELLS[name]), path)
     assert (tmp_path / "live").read_bytes() == (tmp_path / "remembered").read_bytes()
 
 
 def test_a_trace_that_is_cut_says_when_and_tells_all_until_then(tmp_path: Path) -> None:
     whole, part = tracer(), Spans(most=300)
     simulate(busy(), Together(whole, part), memory=Memory())
-    write_trace(whole, "whole", tmp_path / "whole.json")
-    write_trace(part, "part", tmp_path / "part.json")
+    write_trace(whole, TraceSubject("whole"), tmp_path / "whole.json")
+    write_trace(part, TraceSubject("part"), tmp_path / "part.json")
     assert cut_at_s(tmp_path / "whole.json") is None and read_trace(tmp_path / "whole.json").about["cut_at_s"] is None
     cut_s = cut_at_s(tmp_path / "part.json")
     assert cut_s == part.cut_s == read_trace(tmp_path / "part.json").about["cut_at_s"]
@@ -236,7 +306,7 @@ def test_perfetto_s_own_trace_processor_reads_it(run: TracedRun, tmp_path: Path)
     from perfetto.trace_processor import TraceProcessor, TraceProcessorConfig
 
     path = tmp_path / "trace.json"
-    write_trace(run.spans, "cell", path)
+    write_trace(run.spans, TraceSubject("cell"), path)
     with TraceProcessor(trace=str(path), config=TraceProcessorConfig(bin_path=shell)) as processor:
         (slices,) = processor.query("select count(*) as n from slice")
         (flows,) = processor.query("select count(*) as n from flow")

@@ -1,0 +1,126 @@
+"""Panels below curves of latency: each scheme's time over that of cloud-only decoding, paired by seed.
+
+The upper of them shows what is near it, from 0.8 to 1.2 or somewhat more, with the rates at which a scheme passes it;
+the lower one, on from 0, what is far below it, as co-located speculation is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from plots.axes import place, tick_at
+from plots.lines_or_bars import Series, lines
+from plots.page import Page
+from plots.style import Look, chosen, curves
+from simulator.results.columns import CURVE, SPEEDUP
+from simulator.results.crossings import Crossing, crossing
+from simulator.results.display_names import words_of
+
+RIVAL: Final = "cloud_only"
+LABEL: Final = "over cloud only"
+NOTE: Final = "Over cloud only: the ratio paired by seed, below 1 where a scheme is faster."
+CROSSES: Final = "Diamonds: where a scheme passes cloud only, mean over the seeds in which it does, where most do."
+_NEAR: Final = (0.8, 1.2)
+_REACH: Final = (2 / 3, 1.5)
+"""The panel is widened to curves that have a value within this, and to no more than the next."""
+_FARTHEST: Final = (0.5, 2.0)
+_TICKS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 2.0)
+_RATIO, _LOW, _HIGH = "ratio", "ratio_low", "ratio_high"
+RATIOS: Final = Series(_RATIO, "", low=_LOW, high=_HIGH)
+"""What figures of curves take to draw them."""
+_PASSES: Final = "passes cloud only"
+_MARK: Final = {"marker": "D", "markersize": 7.5, "color": "black", "markerfacecolor": "white", "markeredgewidth": 1.3}
+
+
+@dataclass(frozen=True)
+class OverCloud:
+    """Ratios by curve along the axis, the crossings of the curves that have one, and the ends of the upper panel."""
+
+    rows: pd.DataFrame
+    crossings: Mapping[str, Crossing]
+    low: float
+    high: float
+
+    @property
+    def strip(self) -> bool:
+        """Whether something is below the upper panel."""
+        return bool((self.rows[_RATIO] < self.low).any())
+
+    def notes(self) -> list[str]:
+        """What the panels show."""
+        return [NOTE, *([CROSSES] if self.crossings else [])]
+
+    def above(self, members: Mapping[str, str], page: Page) -> str:
+        """Those of {curve: its name in the panel} that are above the upper panel everywhere."""
+        shown = self.rows[self.rows[CURVE].isin(members)]
+        names = [members[name] for name, rows in curves(shown) if (rows[_RATIO] > self.high).all()]
+        return f"above the panel: {', '.join(page.curve(name) for name in names)}" if names else ""
+
+    def handles(self) -> list[tuple[Artist, str]]:
+        return [(Line2D([], [], linestyle="-", linewidth=1.1, **_MARK), _PASSES)] if self.crossings else []  # type: ignore[arg-type]
+
+    def draw(self, near: Axes, strip: Axes | None, names: Sequence[str], axis: str, look: Mapping[str, Look]) -> None:
+        """Draws these curves in the upper panel and, where there is one, the lower."""
+        near.set_yscale("log")
+        near.set_ylim(self.low / 1.02, self.high * 1.02)
+        tick_at(near.yaxis, [each for each in _TICKS if self.low <= each <= self.high][:: 1 + (self.high > 1.5)])
+        if strip is not None:
+            strip.set_ylim(0, self.low)
+            tick_at(strip.yaxis, [0, round(self.low / 2, 2)])
+        ends = place(sorted(self.rows[axis].unique()))
+        rival = next((look[name] for name in names if words_of(name)[0] == RIVAL), None)
+        near.axhline(1.0, color=rival.colour if rival else "black", linewidth=1.6, zorder=1.5)
+        shown = self.rows[self.rows[CURVE].isin(names)]
+        for ax in filter(None, (near, strip)):
+            lines(ax, shown, axis, [RATIOS], dict(look), True)
+        marks = {(round(np.log10(each.at), 3), each.ends) for name, each in self.crossings.items() if name in names}
+        for at, (low, high) in sorted(marks):
+            reach = np.clip([low, high], ends[0], ends[-1])
+            near.plot(reach, [1, 1], color="black", linewidth=3.5, alpha=0.35, zorder=4, solid_capstyle="butt")
+            near.plot([10**at], [1.0], linestyle="", zorder=5, label=_PASSES, **_MARK)  # type: ignore[arg-type]
+
+
+def with_ratios(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows that cloud-only decoding can be held against, that itself apart, with the columns of RATIOS."""
+    rows = summary[(summary["scheme.kind"] != RIVAL) & summary[SPEEDUP].notna()]
+    ends = (1 / rows[name] for name in (SPEEDUP, f"{SPEEDUP}_high", f"{SPEEDUP}_low"))
+    return rows.assign(**dict(zip((_RATIO, _LOW, _HIGH), ends, strict=True)))
+
+
+def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, metric: str) -> OverCloud | None:
+    """None where no scheme comes near cloud-only decoding: then their times alone say it."""
+    if SPEEDUP not in summary.columns:
+        return None
+    rows = chosen(summary)
+    rows = rows[(rows["scheme.kind"] != RIVAL) & rows[[SPEEDUP, axis]].notna().all(axis=1)]
+    rows = rows.assign(
+        **{_RATIO: 1 / rows[SPEEDUP], _LOW: 1 / rows[f"{SPEEDUP}_high"], _HIGH: 1 / rows[f"{SPEEDUP}_low"]}
+    )
+    ratios = [part[_RATIO] for _, part in curves(rows)]
+    if not any(each.between(*_NEAR).any() or (each.min() < 1 < each.max()) for each in ratios):
+        return None
+    within = [each for each in ratios if each.between(*_REACH).any() and (each > _NEAR[0]).any()]
+    means = pd.concat(within or ratios).clip(*_FARTHEST)
+    found = {} if cells is None else _crossings(chosen(cells), axis, metric)
+    return OverCloud(rows, found, min(_NEAR[0], float(means.min())), max(_NEAR[1], float(means.max())))
+
+
+def _crossings(cells: pd.DataFrame, axis: str, metric: str) -> dict[str, Crossing]:
+    """By curve, where more seeds cross than not; each is held against the cloud-only curve that differs in the scheme
+    alone."""
+    names = [*map(str, cells[CURVE].unique())]
+    rivals = {tuple(words_of(name)[1].items()): name for name in names if words_of(name)[0] == RIVAL}
+    found = {}
+    for name in names:
+        rival = rivals.get(tuple(words_of(name)[1].items()))
+        if rival not in (None, name) and (there := crossing(cells, axis, name, str(rival), metric)) and there.crosses:
+            found[name] = there
+    return found

@@ -1,0 +1,164 @@
+"""`sqsim play TRACE ...`: one request as a moving picture, in a page that needs nothing else.
+
+    sqsim play results/paper/cells/ID.trace.json results/paper/cells/OTHER.trace.json
+    sqsim play results/paper --request 2:0 --out paper.html
+
+Device, links and cloud of each scheme, with one clock: packets travel to scale of simulated time, drafts turn accepted
+or rejected, text appears. A result directory shows the cells of one seed that differ in scheme. The page loads nothing:
+style, script and traces are in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from kinds import ConfigError
+from kinds.files import atomically
+from scenarios.command.options import PLAYED
+from scenarios.command.play.played_request import SETTINGS, Key, Lane, TraceFile
+from scenarios.command.progress_bar import aside
+from scenarios.command.result_folder import ResultFolder
+from simulator.results.display_names import DisplayNames
+from simulator.results.result_directory import record
+from simulator.results.trace import trace_path
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+MOST_LANES: Final = 6
+MOST_BYTES: Final = 2_600_000
+"""What all lanes of a page may come to; a longer request is cut, and the page says so."""
+SHOWN: Final = 3
+"""Schemes of a result directory that are shown side by side."""
+_BASELINES: Final = ("cloud_only", "colocated")
+
+
+def run(options: argparse.Namespace) -> Path:
+    """Writes the page; returns where. Raises ConfigError, one line."""
+    folder = next((path for path in options.traces if path.is_dir()), None)
+    if folder is not None and len(options.traces) > 1:
+        raise ConfigError(f"{folder}: a result directory plays alone; give traces of it, {folder}/cells/ID.trace.json")
+    paths: Sequence[Path] = options.traces if folder is None else traces_of(folder)
+    if len(paths) > MOST_LANES:
+        raise ConfigError(f"{len(paths)} traces: {MOST_LANES} play side by side, no more")
+    traces = [TraceFile(path) for path in paths]
+    key = options.request or first_of_all(traces)
+    lanes = [each.lane(key).fitted(MOST_BYTES // len(traces)) for each in traces]
+    out: Path = options.out or (folder or paths[0].parent) / PLAYED
+    text = page(lanes)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    atomically(out, partial(Path.write_text, data=text, encoding="utf-8"))  # a link there is replaced, not followed
+    if folder is not None:
+        record(folder, [out])
+    return out
+
+
+def first_of_all(traces: Sequence[TraceFile]) -> Key:
+    """The first request that all traces have. Raises ConfigError where there is none."""
+    common = [key for key in traces[0].keys if all(key in each.keys for each in traces[1:])]
+    if not common:
+        raise ConfigError(f"{', '.join(each.path.name for each in traces)}: no request in all of them")
+    return common[0]
+
+
+def traces_of(folder: Path) -> list[Path]:
+    """Traces of a result directory: of one seed and one value of its axis, a scheme each, at most SHOWN of them: the
+    base line, then those of least latency. Raises ConfigError where it has none."""
+    found = ResultFolder.read(folder)
+    cells = found.cells.drop_duplicates("cell")
+    cells = cells[[trace_path(folder / "cells", str(cell)).is_file() for cell in cells["cell"]]]
+    if cells.empty:
+        raise ConfigError(f"{folder}: no traces in it; the command that made it writes them with --trace")
+    cells = cells[cells["seed"] == cells["seed"].min()]
+    axis = found.note.axis
+    if axis in cells.columns:
+        cells = cells[cells[axis] == _middle(cells, str(axis))]
+    by_latency = cells.sort_values("latency_per_token_s", kind="stable").drop_duplicates("scheme.kind")
+    is_baseline = by_latency["scheme.kind"].isin(_BASELINES[:1])
+    chosen = pd.concat([by_latency[is_baseline], by_latency[~is_baseline]])[:SHOWN]
+    names = DisplayNames()
+    at = f", {names.setting(str(axis), str(chosen[axis].iloc[0]))}" if axis in cells.columns else ""
+    schemes = "; ".join(names.word(kind) for kind in chosen["scheme.kind"])
+    aside(f"plays {schemes}, at seed {chosen['seed'].iloc[0]}{at}; others: sqsim play {folder}/cells/ID.trace.json ...")
+    return [trace_path(folder / "cells", str(cell)) for cell in chosen["cell"]]
+
+
+def _middle(cells: pd.DataFrame, axis: str) -> object:
+    """The middle value of the axis, of those that have the most schemes."""
+    schemes = cells.groupby(axis, sort=True)["scheme.kind"].nunique()
+    most = schemes[schemes == schemes.max()].index
+    return most[(len(most) - 1) // 2]
+
+
+def page(lanes: Sequence[Lane]) -> str:
+    """The page, HTML."""
+    script, style = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("play.js", "play.css"))
+    environment = Environment(
+        loader=PackageLoader("scenarios.command.play", "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    shared = [name for name in SETTINGS if len({each.settings.get(name) for each in lanes}) == 1]
+    runs = [asdict(each) | {"differs": _words(each, [x for x in SETTINGS if x not in shared])} for each in lanes]
+    data = json.dumps(runs, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return environment.get_template("play.html").render(
+        script=Markup(script),
+        script_hash=_hash(script),
+        style=Markup(style),
+        style_hash=_hash(style),
+        data=Markup(data),
+        title=_title(lanes),
+        setting=_words(lanes[0], shared),
+        request=f"Device {lanes[0].device}, request {lanes[0].request}",
+        remarks=_remarks(lanes),
+        lanes=lanes,
+    )
+
+
+def _hash(text: str) -> str:
+    return b64encode(sha256(text.encode()).digest()).decode()
+
+
+def _title(lanes: Sequence[Lane]) -> str:
+    if len(lanes) == 1:
+        return f"One request, {lanes[0].scheme}"
+    same = len({each.prompt for each in lanes}) == len({each.settings.get("seed") for each in lanes}) == 1
+    return "The same request, the same seed, side by side" if same else "Requests side by side"
+
+
+def _words(lane: Lane, names: Sequence[str]) -> str:
+    """`uplink 10 kbit/s, pair sotu, seed 0`."""
+    said = {name: f"{name} {lane.settings[name]}" for name in names if name in lane.settings}
+    if "devices" in said:
+        number = lane.settings["devices"]
+        said["devices"] = "one device" if number == "1" else f"{number} devices"
+    return ", ".join(said.values())
+
+
+def _remarks(lanes: Sequence[Lane]) -> list[str]:
+    """What is to be known when one looks at it."""
+    remarks = ["One request shows and does not prove; the page that sqsim report makes has the intervals."]
+    texts = {"".join(each.tokens) for each in lanes}
+    if len({each.prompt for each in lanes}) > 1:
+        remarks.append("The prompts differ: times are of different requests.")
+    elif len(lanes) > 1 and len(texts) == 1:
+        remarks.append("All write the same text: only time differs.")
+    elif len(lanes) > 1:
+        remarks.append("The texts differ, since each scheme draws its own tokens.")
+    remarks += [f"{each.scheme}: what comes after {each.cut / 1000:.3g} s is cut." for each in lanes if each.cut]
+    if any(each.alone for each in lanes):
+        remarks.append("It is long: what is done for other requests is left out.")
+    if not any(each.prompt_text for each in lanes):
+        remarks.append("Tokens are shown by their ids: the trace has no texts of them.")
+    if any(each.branches for each in lanes):
+        remarks.append("Drafts of a tree stand in the order of its levels.")
+    return remarks

@@ -1,0 +1,54 @@
+"""Curves over a rival's, paired by seed: what figures need of a table of cells beside the summary that they draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from simulator.results.columns import CURVE, SETTING
+from simulator.results.intervals import paired_values, row_keys, settings_of
+
+RATIO: Final = "ratio"
+LOW, HIGH = "ratio_low", "ratio_high"
+"""The ends of its interval."""
+
+
+def with_curves_of(summary: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of cells, each under the curve, and with the axis, of the summary's row that it is averaged
+    in; twice where it is in two of them, as what a scheme chose and as what the grid gave it."""
+    shared = [name for name in settings_of(summary) if name in cells.columns and name != SETTING]
+    added = [name for name in settings_of(summary) if name not in cells.columns]
+    given = summary[[*added, CURVE, *([SETTING] if SETTING in summary.columns and SETTING not in added else [])]]
+    mine, theirs = (row_keys(_plain(table[shared]), shared) for table in (summary, cells))
+    return cells.assign(key=theirs).merge(given.assign(key=mine), on="key").drop(columns="key")
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Equal numbers and what is missing alike, whichever type their column has."""
+    texts = {}
+    for name in table.columns:
+        number = pd.api.types.is_numeric_dtype(table[name])
+        texts[name] = [f"{float(each):.17g}" if number else str(each).replace("None", "nan") for each in table[name]]
+    return pd.DataFrame(texts, index=table.index)
+
+
+def ratios(cells: pd.DataFrame, metric: str, rival: pd.Series[bool], places: Sequence[str]) -> pd.DataFrame:
+    """`metric` of each curve over that of the rows of `rival` at the same `places`: a row a curve and place, with
+    RATIO, LOW and HIGH, the exponential of the mean of ln of the ratio over the seeds that both have and of its
+    interval. Places without exactly one row of the rival a seed are left out."""
+    rows = []
+    theirs = {place: part.set_index("seed")[metric] for place, part in cells[rival].groupby([*places], sort=False)}
+    for (curve, *place), part in cells.groupby([CURVE, *places], sort=False):
+        other, mine = theirs.get(tuple(place)), part.set_index("seed")[metric]
+        if other is None or other.index.has_duplicates or mine.index.has_duplicates:
+            continue
+        common = mine.index.intersection(other.index)
+        pair = (np.asarray(each[common], dtype=np.float64) for each in (mine, other))
+        found = paired_values(metric, *pair)
+        if found.n and found.relative:
+            ends = {RATIO: 1 + found.size, LOW: 1 + found.low, HIGH: 1 + found.high}
+            rows.append({CURVE: curve, **dict(zip(places, place, strict=True)), **ends})
+    return pd.DataFrame(rows, columns=[CURVE, *places, RATIO, LOW, HIGH])
