@@ -13,7 +13,7 @@ import pandas as pd
 
 from channels.codec.paper_counts import dense_bits, log2_binomial, paper_bits, subset_bits
 from scenarios import AtEqual, Quick, Scenario, Table, asks, script
-from scenarios.findings.aligned_columns import titled
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import called, with_interval
 from simulator.results.columns import CI_SUFFIX
 from simulator.results.intervals import Interval, summarise
@@ -126,13 +126,13 @@ def least_rejected(cells: pd.DataFrame, limits: tuple[float, ...] = LIMITS) -> p
     return pd.DataFrame([{BITS: limit, **{value: _least(rows, limit) for value, rows in columns}} for limit in limits])
 
 
-def printed_least(cells: pd.DataFrame) -> str:
+def printed_least(cells: pd.DataFrame) -> TextTable | None:
     """Writes the same for a person, a row a limit."""
     found = least_rejected(cells)
     heading = f"Least {title(REJECTED)} within so many {title(BITS)}, mean over seeds, and its setting"
     names = [f"{title(V)} {quantity(value, V, 9)}" for value in found.columns[1:]]
     body = [[quantity(limit, BITS), *words] for limit, *words in found.itertuples(index=False)]
-    return titled(heading, ["", *names], body)
+    return TextTable.of(heading, ["", *names], body)
 
 
 def _least(rows: pd.DataFrame, limit: float) -> str:

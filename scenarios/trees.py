@@ -12,9 +12,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import titled
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.crossing import crossings
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import briefly, called
 from scenarios.set_ups import BASELINES, NEAR
 from simulator.results.columns import CURVE
@@ -90,12 +90,12 @@ def gains_table(cells: pd.DataFrame) -> pd.DataFrame:
     return found if DISTANCE in cells.columns else found.drop(columns=DISTANCE, errors="ignore")
 
 
-def printed_gains(cells: pd.DataFrame) -> str:
+def printed_gains(cells: pd.DataFrame) -> TextTable | None:
     """A row per distance and tree, a column per rate."""
     rows = comparable(cells)
     found = gains(rows)
     if not found:
-        return ""
+        return None
     sure, rates = acceptance(rows), sorted({gain.at for gain in found})
     lines: dict[tuple[float, str], dict[float, str]] = {}
     for gain in found:
@@ -109,7 +109,7 @@ def printed_gains(cells: pd.DataFrame) -> str:
         "difference is seen"
     )
     columns = [f"tree, by {title(RATE)}", *(quantity(rate, RATE) for rate in rates)]
-    return titled(heading, columns, body)
+    return TextTable.of(heading, columns, body)
 
 
 def comparable(cells: pd.DataFrame) -> pd.DataFrame:

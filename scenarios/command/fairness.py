@@ -17,6 +17,7 @@ from scenarios.findings.wording import joined
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.scheme import Scheme
+from simulator.results.display_names import DisplayNames
 from simulator.results.units import symbol
 from simulator.schemes.draft_scheme import DraftScheme
 
@@ -56,13 +57,13 @@ def lacking(cells: Sequence[Cell]) -> list[str]:
     return [kind for kind in BASELINES if kind not in kinds] if len(kinds) > 1 else []
 
 
-def question(summary: str, left_out: Mapping[str, str]) -> str:
-    """The question with what it leaves out, and why."""
+def excused(left_out: Mapping[str, str]) -> str:
+    """What the question leaves out, and why."""
     reasons: dict[str, list[str]] = {}
     for kind, reason in left_out.items():
         reasons.setdefault(reason, []).append(BASELINES[kind])
     reason_line = "; ".join(f"without {joined(names)}: {reason}" for reason, names in reasons.items())
-    return f"{summary} ({reason_line[0].upper()}{reason_line[1:]}.)" if reason_line else summary
+    return reason_line and f"{reason_line[0].upper()}{reason_line[1:]}."
 
 
 def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[str, str]) -> list[str]:
@@ -79,13 +80,16 @@ def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[s
         reasons.setdefault(reason, []).append(symbol(path))
     lines += [f"Fixed, not tuned: {joined(names)} ({reason})" for reason, names in reasons.items()]
     if tune is None:
-        open_ones = [scheme.kind for scheme in schemes if tunables(scheme)]
+        open_ones = [DisplayNames().word(scheme.kind) for scheme in schemes if tunables(scheme)]
         lines += [f"Not tuned: {joined(list(dict.fromkeys(open_ones)))}, at one setting each"] if open_ones else []
     return lines + _undeclared(schemes)
 
 
 def _code_lines(found: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
-    lines = [f"{CODES[code]}, drafted id {token}: {joined(kinds)}" for (code, token), kinds in found.items()]
+    lines = [
+        f"{CODES[code]}, drafted id {token}: {joined([*map(DisplayNames().word, kinds)])}"
+        for (code, token), kinds in found.items()
+    ]
     if len(lines) > 1:
         return [f"Codes differ, so bits and times compare codes too: {'; '.join(lines)}"]
     return [f"One code for all: {each}" for each in lines]

@@ -11,6 +11,8 @@
 `relative`, as where a value is 0. `low` and `high` are the ends of its interval, null of one seed, as `separable`,
 whether they leave out 0, then is. Where a curve passes another there is `crossing` in place of means.
 `answer` is one breath, "" where there is none; older files have it as their last finding, after "Answer: ".
+`base` says in one line whose numbers they are; `details` are the blocks of text of `sqsim run --details`, each with a
+`heading` and its `text`.
 `remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
 """
 
@@ -155,7 +157,14 @@ class _Finding(_Read):
     comparisons: list[_Difference | _Crossing]
 
 
+class _Detail(_Read):
+    heading: str
+    text: str
+
+
 class _Found(_Read):
+    base: str | None = None
+    details: list[_Detail] | None = None
     question: str | None = None
     answer: str | None = None
     answer_comparisons: list[_Difference | _Crossing] | None = None

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import called, counted, in_one_breath, stretches
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.comparison_log import recording
@@ -71,12 +72,12 @@ class Table:
     """A table of its own, printed and written beside the results.
 
     `rows` are what is written to NAME.csv, from the finished table of cells, none where that holds nothing for it;
-    `printed` is the same for a person, its heading included, "" where there is nothing.
+    `printed` is the same for a person, its heading included, None where there is nothing.
     """
 
     name: str
     rows: Callable[[pd.DataFrame], pd.DataFrame]
-    printed: Callable[[pd.DataFrame], str]
+    printed: Callable[[pd.DataFrame], TextTable | None]
 
 
 def ask(question: Question, table: pd.DataFrame, axis: str | None) -> str:

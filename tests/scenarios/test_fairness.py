@@ -10,7 +10,7 @@ import pytest
 
 from kinds.tunable import tunables
 from scenarios.command import registry
-from scenarios.command.fairness import BASELINES, codes, compared_alike, lacking, question, schemes_of
+from scenarios.command.fairness import BASELINES, codes, compared_alike, excused, lacking, schemes_of
 from scenarios.command.run.choosing import Choosing
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Tune
@@ -37,15 +37,15 @@ def cells(*schemes: object) -> list[Cell]:
 
 def test_where_all_is_alike_one_line_names_the_code_and_whose_are_those_that_differ():
     assert compared_alike(cells(*ALL), Tune(), {}) == [
-        "One code for all: context-coded (recoded), drafted id coded: dense and k_sqs"
+        "One code for all: context-coded (recoded), drafted id coded: dense lattice (Q-S) and K-SQS"
     ]
     assert compared_alike(cells("k_sqs"), Tune(), {}) == [] == compared_alike(cells("k_sqs"), None, {})
     (line,) = compared_alike(
         cells(*ALL[:3], {"kind": "dense", "code": "enumerative", "token": "flat"}, "k_sqs"), Tune(), {}
     )
     assert line == (
-        "Codes differ, so bits and times compare codes too: the paper's count (enumerative), drafted id flat: dense; "
-        "context-coded (recoded), drafted id coded: k_sqs"
+        "Codes differ, so bits and times compare codes too: the paper's count (enumerative), drafted id flat: dense "
+        "lattice (Q-S); context-coded (recoded), drafted id coded: K-SQS"
     )
 
 
@@ -54,10 +54,12 @@ def test_baselines_that_are_not_there_and_what_is_fixed_or_not_tuned_are_reporte
     assert lacking(some) == ["colocated", "edge_only"]
     left_out = {"colocated": "the cloud may not draft"}
     assert "Not compared with: the drafter alone" in compared_alike(some, Tune(), left_out)
-    assert question("Who wins?", left_out) == "Who wins? (Without co-located speculation: the cloud may not draft.)"
+    assert excused(left_out) == "Without co-located speculation: the cloud may not draft."
     fixed: Mapping[str, str] = {"scheme.max_drafts": "rounds of one length"}
     assert "Fixed, not tuned: L (rounds of one length)" in compared_alike(cells(*ALL), Tune(fixed), {})
-    assert "Not tuned: colocated, dense and k_sqs, at one setting each" in compared_alike(cells(*ALL), None, {})
+    assert "Not tuned: co-located speculation, dense lattice (Q-S) and K-SQS, at one setting each" in compared_alike(
+        cells(*ALL), None, {}
+    )
     unlike = [
         Cell.from_fields({"models": {"pair": "sotu"}, "scheme": scheme})
         for scheme in ("cloud_only", {"kind": "dense", "code": "enumerative"}, "k_sqs")

@@ -47,7 +47,7 @@ def test_the_answer_names_one_border_with_its_interval_and_outside_checks_what_a
 
 
 def test_the_table_has_a_row_a_pair_with_the_measured_border_beside_the_closed_form_s(exact):
-    lines = printed_borders(exact).splitlines()
+    lines = printed_borders(exact).text().splitlines()
     for name in NAMES:
         assert any(line.startswith(f"{name}, T = 0") for line in lines)
     rows = mapped(exact)
@@ -77,7 +77,7 @@ def test_without_cloud_only_decoding_nothing_is_reported(exact):
     alone = exact[exact["scheme.kind"] != "cloud_only"]
     for question in (edge_wins, predictor_holds, outside_checks):
         assert question.report(alone, AXIS) == ""
-    assert printed_borders(alone) == "" and phase_borders(alone).empty
+    assert printed_borders(alone) is None and phase_borders(alone).empty
 
 
 def test_the_scenario_has_every_baseline_at_every_place_and_prompts_as_long_as_are_asked_for():

@@ -116,7 +116,7 @@ TUNED = (
 
 
 def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_are_searched(done, small, tmp_path):
-    out = done(*TUNED, *small, "--quiet", "--out=found")
+    out = done(*TUNED, *small, "--quiet", "--out=found", "--details")
     trials, tried = (pd.read_csv(tmp_path / "found" / part / "tried.csv") for part in ("tuning", ""))
     tried = tried[tried["relieved"].isna()]
     assert trials["cell"].is_unique and tried["cell"].is_unique and set(trials["seed"]).isdisjoint(tried["seed"])
@@ -129,9 +129,8 @@ def test_each_scheme_chooses_on_other_seeds_what_bears_most_and_both_settings_ar
         (chosen,) = best.loc[best["uplink.rate.bps"] == rate, fields].itertuples(index=False, name=None)
         assert held[chosen] == held.max()
     for line in (
-        "settings each, on 1 other seed: k_sqs: L in {1, 2, 3, 4, 6, 8}, ell in {",
+        "settings each, on 1 other seed: K-SQS: L in {1, 2, 3, 4, 6, 8}, ell in {",
         "As the grid gives them, L=4 ell=100 K=8",
-        "; all at L=4 ell=100 K=8: ",
     ):
         assert line in " ".join(out.split())
     assert set(capacity["first_limit"]) == {"tpot_p95_s"}

@@ -19,6 +19,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import paired
 from simulator.results.units import quantity, symbol
 from simulator.sweeps.search import Capacity, Search
@@ -113,7 +114,8 @@ def fields_told(places: Sequence[Alternatives]) -> list[str]:
         if place.fields:
             kinds.setdefault(place.cell.scheme.kind, place)
     return [
-        f"{kind}: {', '.join(f'{symbol(path)} in {_listed(values)}' for path, values in place.values.items())}"
+        f"{DisplayNames().word(kind)}: "
+        + ", ".join(f"{symbol(path)} in {_listed(values)}" for path, values in place.values.items())
         for kind, place in kinds.items()
     ]
 
@@ -161,6 +163,18 @@ def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | No
         f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(text)}"
         for curve, text in found.items()
     ]
+
+
+def behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, metric: str) -> list[str]:
+    """The curves that are, at some value of the axis, distinguishable from the grid's own setting and above it."""
+    curves, found = _curves(shown), list[str]()
+    for chosen in choices:
+        cells, fixed = ([cell.id for cell in each] for each in (chosen.chosen(), chosen.fixed()))
+        if cells != fixed and metric in shown.columns:
+            less = paired(shown, metric, _is(shown, cells, CHOSEN), _is(shown, fixed, FIXED))
+            if less.found.mean > 0 and less.separable:
+                found.append(curves[cells[0]])
+    return list(dict.fromkeys(found))
 
 
 def _is(shown: pd.DataFrame, cells: Sequence[str], setting: str) -> pd.Series[bool]:

@@ -60,6 +60,7 @@ class RunPlan:
     objective: Objective | None = None
     tune: Tune | None = None
     precision: float | None = None
+    quick: bool = False
 
     @property
     def labels(self) -> Labels:
@@ -113,7 +114,8 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
-    return RunPlan(scenario, cells, notes, warnings, told_fields(cells, changes), objective, tune, changes.precision)
+    told = told_fields(cells, changes)
+    return RunPlan(scenario, cells, notes, warnings, told, objective, tune, changes.precision, changes.quick)
 
 
 def _joined(

@@ -60,13 +60,15 @@ def test_a_lossy_scheme_is_never_the_lowest_among_others():
 def test_a_run_ranks_the_lossy_apart_and_begins_and_ends_with_its_question(done, small):
     schemes = "--grid=scheme=[{kind: k_sqs, max_drafts: 2}, cloud_only, edge_only, {kind: s_q, k: 2, resolution: 2}]"
     options = (*small, schemes, "--set=uplink.rate.bps=1e4", "--set=scheme.token=flat", "--seeds=2", "--out=here")
-    out = done("run", "latency_vs_bandwidth", "--quick", *options[:-2], *options[-2:], "--quiet")
+    out = done("run", "latency_vs_bandwidth", "--quick", *options[:-2], *options[-2:], "--quiet", "--details")
     lines = out.splitlines()
-    assert lines[0].startswith("Question: Which scheme has the lowest latency per token")
-    assert "edge_only (lossy)" in out and "s_q max_drafts=4 resolution=2 k=2 (lossy)" in out and "TV output" in out
-    assert "Lossy, ranked apart: edge only (lossy), TV output 0." in " ".join(out.split())
-    (answer,) = [place for place, line in enumerate(lines) if line.startswith("Answer: ")]
-    assert lines.index("", answer) > answer and "lossy" not in lines[answer]
+    assert lines[0].startswith("Which scheme has the lowest latency per token") and lines[2].startswith("  ANSWER  ")
+    legend = next(place for place, line in enumerate(lines) if line.startswith("* lowest"))
+    assert "lossy: text is not the verifier's, not ranked" in " ".join(lines[legend : legend + 3])
+    ranked = lines[legend - 4 : legend]
+    assert [line.split(" (lossy)")[0] for line in sorted(ranked[-2:])] == ["S-Q, L = 4, ℓ = 2, K = 2", "edge only"]
+    assert "(lossy)" not in "".join(ranked[:2]) and "*" not in "".join(ranked[2:]) and "TV output" in out
+    assert "Lossy, ranked apart: " in out
     summary = pd.read_csv("here/summary.csv")
     assert summary.set_index("scheme.kind")["lossy"].to_dict() == {
         "k_sqs": False, "cloud_only": False, "edge_only": True, "s_q": True
@@ -79,9 +81,9 @@ def test_greedy_seeds_on_one_text_have_no_interval_and_a_scheme_of_late_answers_
         "--set=models.temperature=0", "--set=workload.deadline_s=2", "--set=uplink.rate.bps=1e3", "--seeds=3",
         "--grid=scheme=[cloud_only, half_dense, {kind: k_sqs}]", "--set=uplink.loss=none", "--out=here", "--quiet",
     )  # fmt: skip
-    out = done("run", "codes", "--quick", *options)
-    assert "the same in each of 3 seeds, no interval" in out and "± 0" not in out and "±0" not in out
-    assert "none answered" in out and "UNANSWERED requests are in no number here" in out
-    assert "left out: dense fp16 (100% unanswered)" in " ".join(out.split())
+    out = done("run", "codes", "--quick", *options, "--details")
+    assert "the same in each of 3 seeds\n" in out and "± 0" not in out and "±0" not in out
+    assert "none †" in out and "† 100% of requests unanswered and in no number: not ranked" in out
+    assert "dense fp16 (100% unanswered)" in " ".join(out.split())
     summary = pd.read_csv("here/summary.csv")
     assert summary["latency_per_token_s_ci95"].isna().all() and summary["n"].tolist() == [3, 0, 3]
