@@ -37,6 +37,8 @@ MAIN: Final = (
     "accepted_per_round", "resampling_per_draft", "rejection_bound", "tv_output",
 )  # fmt: skip
 """What the first table shows of a simulation, beside what was asked about."""
+_MOST_ENTRIES: Final = 6_000
+"""A table of every metric with more entries is left to summary.csv."""
 _FOR_ALL: Final = ("objective", "within")
 """What a search says of every setting alike."""
 _OWN = {CHOSEN: "chosen for it"}
@@ -86,9 +88,11 @@ def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chose
     return _table("results", f"Each setting: {_spread(summary)}", summary, axis, text, chosen)
 
 
-def every_metric(summary: pd.DataFrame, axis: str | None) -> ReportTable:
-    """Every metric that has a value anywhere."""
+def every_metric(summary: pd.DataFrame, axis: str | None) -> ReportTable | None:
+    """Every metric that has a value anywhere; None of a summary so large that the page would be."""
     found = [name for name in metrics_of(summary) if summary[name].notna().any()]
+    if len(summary) * len(found) > _MOST_ENTRIES:
+        return None
     return _table("metrics", f"Each setting, every metric: {_spread(summary)}", summary, axis, found)
 
 
