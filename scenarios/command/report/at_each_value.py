@@ -30,7 +30,7 @@ HIGHER_IS_BETTER: Final = (*SEARCHED, "tokens_per_s", "accepted_per_round", "ans
 _CHOSEN_FIELDS: Final = ("scheme.max_drafts", "scheme.resolution", "scheme.k", "scheme.beta", "scheme.target",
                          "scheme.step", "scheme.initial")  # fmt: skip
 """What a scheme may choose, in the order in which it is written."""
-_DARK_GROUND, _LEAST_CONTRAST = 0.0072, 4.0
+_DARK_GROUND, _LEAST_CONTRAST = 0.0072, 3.5
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,10 @@ class Scale:
         return cls(factor, prefix + known)
 
     def text(self, mean: float, half_width: float = math.nan) -> str:
-        return "–" if math.isnan(mean) else number(mean / self.factor, half_width / self.factor)
+        if math.isnan(mean):
+            return "–"
+        counted = self.factor == 1.0 and not self.symbol and float(mean).is_integer() and math.isnan(half_width)
+        return f"{mean:,.0f}" if counted else number(mean / self.factor, half_width / self.factor)
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,18 @@ class Compared:
         ]
 
     @cached_property
-    def at(self) -> Sequence[tuple[str, pd.DataFrame]]:
-        """(the value of the axis in words, its rows), ascending; one of "" without an axis."""
-        parts = rows_along(self.summary, self.axis)
-        return [("" if self.axis is None else self.value(at), rows) for at, rows in parts]
+    def at(self) -> Sequence[str]:
+        """The values of the axis in words, ascending; one of "" without an axis."""
+        return ["" if self.axis is None else self.value(at) for at, _ in rows_along(self.summary, self.axis)]
+
+    @cached_property
+    def rows(self) -> Mapping[str, Mapping[int, pd.Series[float]]]:
+        """The summary's rows of each curve by the index of their value on the axis."""
+        found: dict[str, dict[int, pd.Series[float]]] = {curve.key: {} for curve in self.curves}
+        for at, (_, rows) in enumerate(rows_along(self.summary, self.axis)):
+            for _, row in rows.iterrows():
+                found[str(row[CURVE])][at] = row
+        return found
 
     def value(self, at: object) -> str:
         """A value of the axis with its unit."""
@@ -153,7 +164,7 @@ class Compared:
 
     def settings(self, row: pd.Series[float]) -> str:
         """What a scheme has chosen, or what it was given: `L = 4, K = 8`."""
-        told = {name for name in words_of(str(row[CURVE]))[1]}
+        told = set(words_of(str(row[CURVE]))[1])
         names = [*_CHOSEN_FIELDS, *(name for name in self._hidden if name.startswith("scheme."))]
         known = [name for name in dict.fromkeys(names) if name in row.index and not _is_missing(row[name])]
         words = [(name.rsplit(".", 1)[-1], row[name]) for name in known]
@@ -214,7 +225,7 @@ def difference_text(found: Difference | None, scale: Scale) -> str:
         return f"{sign} in every seed"
     if not found.separable:
         seen = _percent(float(np.expm1(found.found.half_width))).lstrip("+")
-        return f"no difference seen (above {seen} would have been)"
+        return f"no difference seen (one above {seen} would be)"
     return f"{sign} ({_percent(found.low)} to {_percent(found.high)})"
 
 

@@ -1,4 +1,4 @@
-"""Downloads of a report: the tables of a result directory, in the page itself while there is room, else by their paths."""
+"""Downloads of a report: the tables of a result directory, in the page while there is room, else by their paths."""
 
 from __future__ import annotations
 

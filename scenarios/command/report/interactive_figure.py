@@ -11,13 +11,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 
 from plots.axes import place, spans_far
 from scenarios.command.report.at_each_value import LATENCY, Compared, Curve, difference_text, interval_of
-from simulator.results.columns import CURVE
 from simulator.results.units import title
 
 _ALSO: Final = (LATENCY, "uplink_bits_per_token", "accepted_per_round", "acceptance_rate")
@@ -59,6 +58,8 @@ class Plots:
     templates: Mapping[str, object]
     stand: Sequence[float]
     """Where each value of the axis stands."""
+    beside: Sequence[float]
+    """How far beside that the marks of each curve are: 0 along numbers, which have lines; names have none."""
 
 
 def sign_of(curve: Curve) -> str:
@@ -77,9 +78,12 @@ def plots_of(compared: Compared) -> Plots | None:
     if not views:
         return None
     stand, spread = _places(compared)
-    first = {view.scale: view for view in reversed(views)}
-    templates = {scale: _template(compared, view, stand, spread) for scale, view in first.items()}
-    return Plots(views, templates, stand)
+    numeric = pd.api.types.is_numeric_dtype(compared.summary[compared.axis])
+    steps = max(1, len(compared.curves) - 1)
+    beside = [0.0 if numeric else 0.6 * (index / steps - 0.5) for index in range(len(compared.curves))]
+    first: dict[str, View] = {view.scale: view for view in reversed(views)}
+    templates = {scale: _template(compared, view, stand, beside, spread) for scale, view in first.items()}
+    return Plots(views, templates, stand, beside)
 
 
 @cache
@@ -103,7 +107,9 @@ def _metric_view(compared: Compared, metric: str) -> View | None:
         return at, mean, mean - half, mean + half, text
 
     label = title(metric) + (f" ({scale.symbol})" if scale.symbol else "")
-    return _view(label, False, [[point(*each) for each in _rows(compared, curve)] for curve in compared.curves])
+    return _view(
+        label, False, [[point(*each) for each in compared.rows[curve.key].items()] for curve in compared.curves]
+    )
 
 
 def _ratio_view(compared: Compared, kind: str) -> View | None:
@@ -114,7 +120,7 @@ def _ratio_view(compared: Compared, kind: str) -> View | None:
     for group in compared.groups:
         baseline = next((curve for curve in group.curves if curve.key.split(" ")[0] == kind), None)
         if baseline is not None and len(group.curves) > 1:
-            name, others = baseline.name, dict(_rows(compared, baseline))
+            name, others = baseline.name, compared.rows[baseline.key]
             for curve in group.curves:
                 found.setdefault(curve.key, list(_ratios(compared, curve, others)))
     label = f"{title(compared.metric)}, ratio to {name}"
@@ -123,7 +129,7 @@ def _ratio_view(compared: Compared, kind: str) -> View | None:
 
 def _ratios(compared: Compared, curve: Curve, others: Mapping[int, pd.Series[float]]) -> Iterator[Point]:
     scale = compared.scale(compared.metric)
-    for at, row in _rows(compared, curve):
+    for at, row in compared.rows[curve.key].items():
         if at not in others or compared.unanswered(row, compared.metric):
             continue
         difference = compared.difference(row, others[at], compared.metric)
@@ -132,12 +138,6 @@ def _ratios(compared: Compared, curve: Curve, others: Mapping[int, pd.Series[flo
         size = 1 + difference.size
         low, high = (size if math.isnan(end) else 1 + end for end in (difference.low, difference.high))
         yield at, size, low, high, f"{size:.3g} times: {difference_text(difference, scale)}"
-
-
-def _rows(compared: Compared, curve: Curve) -> Iterator[tuple[int, pd.Series[float]]]:
-    for at, (_, rows) in enumerate(compared.at):
-        for _, row in rows[rows[CURVE].astype(str) == curve.key].iterrows():
-            yield at, row
 
 
 def _view(label: str, ratio: bool, found: Sequence[Sequence[Point]]) -> View | None:
@@ -149,9 +149,7 @@ def _view(label: str, ratio: bool, found: Sequence[Sequence[Point]]) -> View | N
         return None
     logarithmic = min(means) > 0 and spans_far(means)
     least, most = (min(means) / _CUT if logarithmic else min(0.0, *means)), _CUT * max(means)
-    cut = [
-        [(at, y, max(least, low), min(most, high), text) for at, y, low, high, text in points] for points in known
-    ]
+    cut = [[(at, y, max(least, low), min(most, high), text) for at, y, low, high, text in points] for points in known]
     scale: Literal["linear", "log", "free"] = "log" if logarithmic else "free" if ratio else "linear"
     return View(label, scale, ratio, {index: points for index, points in enumerate(cut) if points})
 
@@ -167,39 +165,54 @@ def _places(compared: Compared) -> tuple[Sequence[float], bool]:
     return stand, spans_far(stand)
 
 
-def _template(compared: Compared, view: View, stand: Sequence[float], spread: bool) -> object:
+def _template(compared: Compared, view: View, stand: Sequence[float], beside: Sequence[float], spread: bool) -> object:
     """A plot in which each curve has an interval, a line and marks, under names by which the page's script finds them;
     the line of the slider; that of a baseline; and what hovering says."""
     from bokeh.embed import json_item
-    from bokeh.models import ColumnDataSource, DataRange1d, FixedTicker, HoverTool, NoOverlap, NumeralTickFormatter, Span
+    from bokeh.models import (
+        ColumnDataSource,
+        DataRange1d,
+        FixedTicker,
+        HoverTool,
+        NoOverlap,
+        NumeralTickFormatter,
+    )
+    from bokeh.models.annotations import Span
+    from bokeh.models.renderers import DataRenderer
     from bokeh.plotting import figure
 
     made = figure(
         sizing_mode="stretch_width", height=430, min_width=260, x_axis_type="log" if spread else "linear",
         y_axis_type="log" if view.scale == "log" else "linear", tools="box_zoom,reset,save", toolbar_inner=True,
         x_axis_label=plain(compared.names.axis(str(compared.axis))), y_axis_label=plain(view.label),
-        y_range=DataRange1d(only_visible=True, **({"start": 0.0} if view.scale == "linear" else {})),
+        y_range=DataRange1d(start=0.0) if view.scale == "linear" else DataRange1d(),
         min_border_right=30,
     )  # fmt: skip
     made.toolbar.logo = None
     made.toolbar.autohide = True
     made.xaxis.ticker = FixedTicker(ticks=stand, minor_ticks=[])
-    made.xaxis.major_label_overrides = {each: plain(at) for each, (at, _) in zip(stand, compared.at, strict=True)}
+    made.xaxis.major_label_overrides = {each: plain(at) for each, at in zip(stand, compared.at, strict=True)}
     if view.scale == "log":
         made.yaxis.ticker = FixedTicker(ticks=[step * 10.0**power for power in range(-6, 8) for step in (1, 2, 5)])
     made.yaxis.formatter = NumeralTickFormatter(format="0,0.[0000]")
+    if any(beside):
+        made.xaxis.major_label_orientation = 0.5
     for axis in (*made.xaxis, *made.yaxis):
         axis.major_label_policy = NoOverlap()
         axis.minor_tick_line_color = None
         axis.axis_label_text_font_style = "normal"
     made.xgrid.visible = False
-    hovered = []
+    hovered: list[DataRenderer] = []
     for index, curve in enumerate(compared.curves):
-        source = ColumnDataSource(_columns(compared, curve, view.points.get(index, ()), stand))
+        source = ColumnDataSource(
+            _columns(compared, curve, view.points.get(index, ()), [each + beside[index] for each in stand])
+        )
         colour, (marker, _) = curve.colours[0], _MARKERS.get(curve.look.marker, _MARKERS["o"])
+        alone = any(beside)
         dash = "solid" if curve.look.dashes == "-" else "dashed"
         made.segment("x", "low", "x", "high", source=source, line_color=colour, name=f"{index}-interval")
-        made.line("x", "y", source=source, line_color=colour, line_width=2, line_dash=dash, name=f"{index}-line")
+        if not alone:
+            made.line("x", "y", source=source, line_color=colour, line_width=2, line_dash=dash, name=f"{index}-line")
         face = None if curve.look.lossy else colour
         hovered.append(
             made.scatter("x", "y", source=source, marker=marker, size=9, line_color=colour, line_width=1.5,
@@ -213,16 +226,14 @@ def _template(compared: Compared, view: View, stand: Sequence[float], spread: bo
     return json_item(made)
 
 
-def _columns(
-    compared: Compared, curve: Curve, points: Sequence[Point], stand: Sequence[float]
-) -> dict[str, list[float] | list[str]]:
+def _columns(compared: Compared, curve: Curve, points: Sequence[Point], stand: Sequence[float]) -> dict[str, Any]:
     """The points of a curve as the plot has them, as the page's script makes them of other views."""
-    rows = {at: row for at, row in _rows(compared, curve)}
+    rows = compared.rows[curve.key]
     return {
         "x": [stand[at] for at, *_ in points], "y": [y for _, y, *_ in points],
         "low": [low for _, _, low, *_ in points], "high": [high for *_, high, _ in points],
         "name": [f"{curve.name}{curve.mark}" for _ in points], "set_up": [set_up_of(compared, curve) for _ in points],
-        "at": [compared.at[at][0] for at, *_ in points], "value": [text for *_, text in points],
+        "at": [compared.at[at] for at, *_ in points], "value": [text for *_, text in points],
         "settings": [compared.settings(rows[at]) or "none" for at, *_ in points],
     }  # fmt: skip
 

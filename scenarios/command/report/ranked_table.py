@@ -24,9 +24,10 @@ from scenarios.command.report.at_each_value import (
     difference_text,
     heading,
     interval_of,
+    on_dark,
 )
 from scenarios.command.report.report_table import told_values
-from simulator.results.columns import BREAKDOWN, CURVE
+from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import CONFIDENCE
 from simulator.results.unanswered_requests import percent
 from simulator.results.units import state_name
@@ -36,17 +37,17 @@ _SMALL: Final = 0.004
 _OTHER: Final = "#999999"
 _CUT: Final = 4.0
 """A bar of more than so many medians is cut."""
-MOST_ROWS: Final = 16
+MOST_ROWS: Final = 14
 """More rows of a group are left to the tables."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a bar: its width in per cent of the longest, its colour, and what it says."""
+    """A part of a bar: its width in per cent of the longest, its colours on light and on dark, and what it says."""
 
     state: str
     width: float
-    colour: str
+    colours: tuple[str, str]
     text: str
 
 
@@ -91,8 +92,8 @@ class Ranking:
     metric: str
     symbol: str
     tables: Sequence[RankedTable]
-    states: Sequence[tuple[str, str]]
-    """(state, colour) of what the bars are made of; () where a bar is the value itself."""
+    states: Sequence[tuple[str, tuple[str, str]]]
+    """(state, colours) of what the bars are made of; () where a bar is the value itself."""
     higher: bool
 
 
@@ -101,14 +102,22 @@ def ranking(compared: Compared) -> Ranking:
     metric, scale = compared.metric, compared.scale(compared.metric)
     states = _states(compared.summary) if metric == LATENCY else {}
     tables = [
-        RankedTable(at, [_group(compared, key, group, rows, scale, states) for key, group in enumerate(compared.groups)])
-        for at, rows in compared.at
+        RankedTable(
+            text, [_group(compared, key, group, at, scale, states) for key, group in enumerate(compared.groups)]
+        )
+        for at, text in enumerate(compared.at)
     ]
-    shown = {segment.state for table in tables for group in table.groups for row in group.rows for segment in row.segments}
-    named = [(state_name(state), colour) for state, colour in states.items() if state_name(state) in shown]
+    shown = {
+        segment.state for table in tables for group in table.groups for row in group.rows for segment in row.segments
+    }
+    named = [(state_name(state), _both(colour)) for state, colour in states.items() if state_name(state) in shown]
     if named and "other" in shown:
-        named.append(("other", _OTHER))
+        named.append(("other", _both(_OTHER)))
     return Ranking(heading(metric), scale.symbol, tables, named, metric in HIGHER_IS_BETTER)
+
+
+def _both(colour: str) -> tuple[str, str]:
+    return colour, on_dark(colour)
 
 
 def _states(summary: pd.DataFrame) -> dict[str, str]:
@@ -117,12 +126,9 @@ def _states(summary: pd.DataFrame) -> dict[str, str]:
     return {name: colour for name, (colour, _, _) in looks_of(there).items()}
 
 
-def _group(
-    compared: Compared, key: int, group: Group, rows: pd.DataFrame, scale: Scale, states: dict[str, str]
-) -> RankedGroup:
+def _group(compared: Compared, key: int, group: Group, at: int, scale: Scale, states: dict[str, str]) -> RankedGroup:
     metric = compared.metric
-    found = {str(row[CURVE]): row for _, row in rows.iterrows()}
-    there = [(curve, found[curve.key]) for curve in group.curves if curve.key in found]
+    there = [(curve, found[at]) for curve in group.curves if at in (found := compared.rows[curve.key])]
     sign = -1.0 if metric in HIGHER_IS_BETTER else 1.0
     ranked = [each for each in there if compared.is_ranked(*each, metric)]
     ranked.sort(key=lambda each: sign * float(each[1][metric]))
@@ -130,7 +136,7 @@ def _group(
         (each for each in there if not compared.is_ranked(*each, metric)),
         key=lambda each: sign * float(np.nan_to_num(float(each[1][metric]), nan=math.inf)),
     )
-    longest = _longest([float(row[metric]) for _, row in there])
+    longest = _longest([float(row[metric]) for _, row in there], _CUT if states else math.inf)
     made = []
     for place, (curve, row) in enumerate((*ranked, *apart)):
         mark, against = "", ""
@@ -164,10 +170,10 @@ def _note(compared: Compared, row: pd.Series[float]) -> str:
     return f"{percent(lacking)} unanswered" if lacking > 0 else ""
 
 
-def _longest(values: Sequence[float]) -> float:
-    """The value at which bars end: the longest of those within so many medians."""
+def _longest(values: Sequence[float], medians: float) -> float:
+    """The value at which bars end: the largest within so many medians."""
     known = [value for value in values if math.isfinite(value) and value > 0]
-    return max((value for value in known if value <= _CUT * float(np.median(known))), default=0.0)
+    return max((value for value in known if value <= medians * float(np.median(known))), default=0.0)
 
 
 def _segments(
@@ -180,7 +186,7 @@ def _segments(
     total = sum(parts.values())
     if not total:
         text = f"{scale.text(value)} {scale.symbol}".rstrip()
-        yield Segment("value", 100 * min(1.0, value / longest), "", text)
+        yield Segment("value", 100 * min(1.0, value / longest), curve.colours, text)
         return
     room = longest
     small = sum(seconds for seconds in parts.values() if seconds < _SMALL * total)
@@ -189,7 +195,7 @@ def _segments(
         width = min(seconds, room)
         room -= width
         share = f"{seconds / total:.0%}" if seconds >= 0.01 * total else "<1%"
-        yield Segment(state, 100 * width / longest, colour, f"{scale.text(seconds)} {scale.symbol} ({share})")
+        yield Segment(state, 100 * width / longest, _both(colour), f"{scale.text(seconds)} {scale.symbol} ({share})")
 
 
 @dataclass(frozen=True)
@@ -205,12 +211,12 @@ def settings_chosen(compared: Compared) -> SettingsTable | None:
     rows = []
     for group in compared.groups:
         for curve in group.curves:
-            found = [part[part[CURVE].astype(str) == curve.key] for _, part in compared.at]
-            texts = [compared.settings(part.iloc[0]) if len(part) else "" for part in found]
+            found = compared.rows[curve.key]
+            texts = [compared.settings(found[at]) if at in found else "" for at in range(len(compared.at))]
             name = f"{curve.name}{curve.mark}"
             if any(texts):
                 rows.append((f"{name}, {group.name}" if len(compared.groups) > 1 else name, texts))
-    return SettingsTable([at for at, _ in compared.at], rows) if rows else None
+    return SettingsTable(compared.at, rows) if rows else None
 
 
 def ranking_note(made: Ranking, compared: Compared) -> str:

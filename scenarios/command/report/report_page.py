@@ -4,8 +4,8 @@
     sqsim report results/paper --out paper.html
 
 The first screen has question, answer, what they hold for, the figure, and a ranked table at the middle of the axis; a
-slider moves both along it. Below are findings, figures, settings, one request, tables, parameters, downloads, and how to
-get the same again. The page loads nothing: style, scripts and figures are in it, and the library that draws the
+slider moves both along it. Below are findings, figures, settings, one request, tables, parameters, downloads, and how
+to get the same again. The page loads nothing: style, scripts and figures are in it, and the library that draws the
 interactive figure. Without scripts the figure is the drawn one and the table stays at the middle; all else works. The
 words around what is reported are in `templates/`.
 """
@@ -94,45 +94,45 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     template = environment.get_template("report.html")
-    rest = dict(
-        scripts=[Markup(script) for script in scripts],
-        script_hashes=[b64encode(sha256(script.encode()).digest()).decode() for script in scripts],
-        scenario=name,
-        question=found.get("question") or (scenario(name).summary if name in NAMES else ""),
-        answer=answer,
-        base_line=base_line(compared, folder.manifest),
-        ranking=ranked,
-        ranking_note=ranking_note(ranked, compared),
-        axis="" if compared.axis is None else compared.names.axis(compared.axis),
-        at=[at for at, _ in compared.at],
-        middle=compared.middle,
-        groups=compared.groups,
-        curves=compared.curves,
-        signs=[sign_of(curve) for curve in compared.curves],
-        sign=sign_of,
-        set_ups=[set_up_of(compared, curve) for curve in compared.curves],
-        plots=plotted,
-        plots_json=_in_a_script(_plots_data(compared, plotted)) if plotted else "",
-        settings=settings_chosen(compared),
-        settings_caption=f"{'Chosen for each scheme on other seeds' if folder.chose else 'As the grid gives them'}, "
+    rest: dict[str, object] = {
+        "scripts": [Markup(script) for script in scripts],
+        "script_hashes": [b64encode(sha256(script.encode()).digest()).decode() for script in scripts],
+        "scenario": name,
+        "question": found.get("question") or (scenario(name).summary if name in NAMES else ""),
+        "answer": answer,
+        "base_line": base_line(compared, folder.manifest),
+        "ranking": ranked,
+        "ranking_note": ranking_note(ranked, compared),
+        "axis": "" if compared.axis is None else compared.names.axis(compared.axis),
+        "at": compared.at,
+        "middle": compared.middle,
+        "groups": compared.groups,
+        "curves": compared.curves,
+        "signs": [sign_of(curve) for curve in compared.curves],
+        "sign": sign_of,
+        "set_ups": [set_up_of(compared, curve) for curve in compared.curves],
+        "plots": plotted,
+        "plots_json": _in_a_script(_plots_data(compared, plotted)) if plotted else "",
+        "settings": settings_chosen(compared),
+        "settings_caption": f"{'Chosen for each scheme on other seeds' if folder.chose else 'As the grid gives them'}, "
         "at each value of the axis",
-        findings=findings,
-        distinguishable=DISTINGUISHABLE,
-        remarks=found.get("remarks") or [],
-        details=found.get("details") or [],
-        figures=drawn,
-        timelines=[(each, Markup(each.svg)) for each in timelines(folder)],
-        request_commands=_request_commands(folder),
-        tables=tables,
-        definitions=definitions(tables),
-        varying=varying,
-        base=base,
-        manifest=_manifest(folder),
-        cells=len(set(folder.cells["cell"])),
-        seeds=folder.cells["seed"].nunique(),
-        commands=_commands(folder),
-        changed=str(folder.manifest.get("commit") or "").endswith("+"),
-    )
+        "findings": findings,
+        "distinguishable": DISTINGUISHABLE,
+        "remarks": found.get("remarks") or [],
+        "details": found.get("details") or [],
+        "figures": drawn,
+        "timelines": [(each, Markup(each.svg)) for each in timelines(folder)],
+        "request_commands": _request_commands(folder),
+        "tables": tables,
+        "definitions": definitions(tables),
+        "varying": varying,
+        "base": base,
+        "manifest": _manifest(folder),
+        "cells": len(set(folder.cells["cell"])),
+        "seeds": folder.cells["seed"].nunique(),
+        "commands": _commands(folder),
+        "changed": str(folder.manifest.get("commit") or "").endswith("+"),
+    }
     room = MOST_BYTES - len(template.render(downloads=[], **rest).encode())
     return template.render(downloads=list(downloads(folder.path, room)), **rest)
 
@@ -164,17 +164,12 @@ def _fitting(
 
 def _plots_data(compared: Compared, plotted: Plots) -> Mapping[str, object]:
     """What the page's script draws."""
-    settings = {
-        (at, str(row["curve"])): compared.settings(row)
-        for at, (_, rows) in enumerate(compared.at)
-        for _, row in rows.iterrows()
-    }
     curves = [
         {
             "name": f"{curve.name}{curve.mark}", "set_up": set_up_of(compared, curve), "lossy": curve.look.lossy,
             "light": curve.colours[0], "dark": curve.colours[1],
             "groups": [place for place, group in enumerate(compared.groups) if curve in group.curves],
-            "settings": [settings.get((at, curve.key), "") for at in range(len(compared.at))],
+            "settings": {at: compared.settings(row) for at, row in compared.rows[curve.key].items()},
         }
         for curve in compared.curves
     ]  # fmt: skip
@@ -182,8 +177,8 @@ def _plots_data(compared: Compared, plotted: Plots) -> Mapping[str, object]:
         {"label": plain(view.label), "scale": view.scale, "ratio": view.ratio, "points": view.points}
         for view in plotted.views
     ]
-    at = [at for at, _ in compared.at]
-    return {"curves": curves, "at": at, "stand": plotted.stand, "views": views, "templates": plotted.templates}
+    place = {"at": compared.at, "stand": plotted.stand, "beside": plotted.beside}
+    return {"curves": curves, **place, "views": views, "templates": plotted.templates}
 
 
 def _in_a_script(data: Mapping[str, object]) -> Markup:

@@ -17,7 +17,7 @@
   function columns(view, curve) {
     const one = data.curves[curve], points = view.points[curve] || [];
     return {
-      x: points.map((point) => data.stand[point[0]]), y: points.map((point) => point[1]),
+      x: points.map((point) => data.stand[point[0]] + data.beside[curve]), y: points.map((point) => point[1]),
       low: points.map((point) => point[2]), high: points.map((point) => point[3]),
       name: points.map(() => one.name), set_up: points.map(() => one.set_up),
       at: points.map((point) => data.at[point[0]]), value: points.map((point) => point[4]),
