@@ -33,7 +33,12 @@ def shown(page: Path, fragment: str, scratch: Path, *, width: int = 1280, dark: 
     if found is None:
         pytest.skip(f"no browser on PATH (looked for {', '.join(NAMES)})")
     quiet = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={scratch}")
-    looks = (f"--window-size={width},900", *(["--blink-settings=preferredColorScheme=0"] if dark else []))
+    # A window is 500 px wide at least; a screen need not be.
+    looks = (
+        "--start-fullscreen",
+        f"--screen-info={{{width}x900}}",
+        *(["--blink-settings=preferredColorScheme=0"] if dark else []),
+    )
     ran = subprocess.run(
         [found, *quiet, *looks, "--virtual-time-budget=6000", "--dump-dom", f"{page.resolve().as_uri()}{fragment}"],
         capture_output=True, text=True, timeout=120, check=True,
@@ -56,7 +61,7 @@ def driven(page: Path, script: str, scratch: Path, *, width: int = 1280, dark: b
     copy = scratch / "driven.html"
     copy.write_text(text.replace("</body>", f"<script>{driver}</script></body>"), encoding="utf-8")
     after = shown(copy, "", scratch / "profile", width=width, dark=dark)
-    assert after.console == []
+    assert after.console == [], after.console
     (body,) = parsed(after.document).all("body")
     made: dict[str, object] = json.loads(body.attributes["data-found"])
     return made
