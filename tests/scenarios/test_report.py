@@ -242,7 +242,8 @@ def test_a_bar_is_the_breakdown_of_its_scheme(page, finished):
 
 
 PROBE = """
-  const drawn = () => [...Bokeh.index].find((each) => document.querySelector(".plotted:not([hidden])").contains(each.el));
+  const open = () => document.querySelector(".plotted:not([hidden])");
+  const drawn = () => [...Bokeh.index].find((each) => open().contains(each.el));
   const seen = () => {
     const table = [...document.querySelectorAll(".ranked")].find((each) => !each.hidden), plot = drawn().model;
     const visible = plot.renderers.filter((each) => each.visible).map((each) => each.name);
