@@ -27,7 +27,7 @@ from simulator.results.run_totals import PlantTotals, Run, Slo
 from simulator.results.threshold_settling import Settling
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import KeepConformal
-from simulator.timing.later import later
+from simulator.timing.event_loop import later
 from simulator.timing.plant import Plant, build
 from simulator.timing.progress import Progress
 
@@ -130,7 +130,7 @@ def simulate(
         raise
     finally:
         memory.flush()
-    plant.users.close()
+    plant.arrivals.close()
     plant.check()
     return result_of(cell, recorder, plant.totals())
 
@@ -173,7 +173,7 @@ def run(plant: Plant, horizon_s: float) -> None:
 def _step(plant: Plant) -> None:
     """As `env.run(users.over)` does it, with a look at the progress now and then, which no single event pays for."""
     progress, step = Progress(plant), plant.env.step
-    plant.users.over.callbacks.append(StopSimulation.callback)
+    plant.arrivals.over.callbacks.append(StopSimulation.callback)
     try:
         while True:
             for _ in range(progress.look_every):
@@ -186,6 +186,6 @@ def _step(plant: Plant) -> None:
 def _close(plant: Plant, _: simpy.Event) -> None:
     """Stops the run as soon as nothing more happens at this instant."""
     if plant.env.peek() > plant.env.now:
-        plant.users.stop()
+        plant.arrivals.stop()
     else:
         later(plant.env, 0.0, partial(_close, plant))

@@ -137,17 +137,16 @@ class SelectiveRepeat(Arq):
 class Sender(Generic[P]):
     """The packets of one device in order: a window of them under way, the others held."""
 
-    __slots__ = ("_closed", "_held", "_max_attempts", "_open", "_released", "_timer", "_window", "left_s")
+    __slots__ = ("_held", "_max_attempts", "_timer", "_window", "left_s", "under_way")
 
     def __init__(self, arq: Arq, window: int) -> None:
         self._window = window
         self._max_attempts = arq.max_attempts
         self._timer = RunningTimer(arq.timer.estimate(arq.timeout_s), arq.backoff, arq.timeout_max_s)
-        # Queues as lists with the length of a front that has left: most are short, and there may be very many.
+        # Queues as lists: most are short, and there may be very many.
         self._held: list[P] = []
-        self._released = 0
-        self._open: list[P] = []
-        self._closed = 0
+        self.under_way: list[P] = []
+        """From the oldest that is not acknowledged to the newest, in order."""
         self.left_s = -inf
         """When the last bit of its latest attempt left."""
 
@@ -157,22 +156,15 @@ class Sender(Generic[P]):
         return self._timer.timeout_s
 
     @property
-    def under_way(self) -> Sequence[P]:
-        """From the oldest that is not acknowledged to the newest, in order."""
-        return self._open[self._closed :] if self._closed else self._open
-
-    @property
     def holds(self) -> bool:
         """Whether packets are held until the window has room."""
-        return self._released < len(self._held)
+        return bool(self._held)
 
     def offer(self, packet: P) -> bool:
         """Takes on a packet. True: send it now. False: it is held until `on_ack` or `forget` hands it out."""
-        if len(self._open) - self._closed < self._window:
-            self._open.append(packet)
-            return True
-        self._held.append(packet)
-        return False
+        goes = len(self.under_way) < self._window
+        (self.under_way if goes else self._held).append(packet)
+        return goes
 
     def on_send(self, packet: P, now_s: float) -> float:
         """The last bit of this attempt has left. Returns how long to wait before `on_timeout`, seconds."""
@@ -186,7 +178,7 @@ class Sender(Generic[P]):
         packet.acked = True
         if packet.attempt == 0:
             self._timer.on_sample(now_s - packet.sent_s)
-        return self._slide()
+        return self.slide()
 
     def on_timeout(self, packet: P, attempt: int) -> Expiry:
         """The timer of this attempt has run out. Unless that is stale, the packet moves on to its next attempt."""
@@ -199,46 +191,32 @@ class Sender(Generic[P]):
 
     def suspend(self, packet: P) -> Sequence[P]:
         """This packet pauses, and takes no room in the window meanwhile. Returns the held packets that may go now."""
-        del self._open[self._open.index(packet, self._closed)]
-        return self._slide()
+        self.under_way.remove(packet)
+        return self.slide()
 
     def forget(self, packets: Collection[P]) -> Sequence[P]:
         """These packets are no longer wanted, or a reply acknowledges them: no sample of the link's round trip, since
         it has the far end's time in it. Returns the held packets that may go now."""
         for packet in packets:
             packet.acked = True
-        return self._slide()
+        return self.slide()
 
-    def _slide(self) -> Sequence[P]:
-        under_way, closed = self._open, self._closed
-        while closed < len(under_way) and under_way[closed].acked:
-            closed += 1
-        if closed == len(under_way):
-            under_way.clear()
-            closed = 0
-        self._closed = _cut(under_way, closed) if closed else 0
+    def slide(self) -> Sequence[P]:
+        """Some packets are acknowledged: the window moves on. Returns the held packets that may go now."""
+        under_way, gone = self.under_way, 0
+        while gone < len(under_way) and under_way[gone].acked:
+            gone += 1
+        del under_way[:gone]
         return self._release() if self._held else ()
 
     def _release(self) -> Sequence[P]:
-        held, released = self._held, self._released
-        room = self._window + self._closed - len(self._open)
         opened: list[P] = []
-        while room > 0 and released < len(held):
-            packet = held[released]
-            released += 1
+        room, taken = self._window - len(self.under_way), 0
+        while len(opened) < room and taken < len(self._held):
+            packet = self._held[taken]
+            taken += 1
             if not packet.acked:
                 opened.append(packet)
-                room -= 1
-        if released:
-            self._open += opened
-            self._released = _cut(held, released)
+        del self._held[:taken]
+        self.under_way += opened
         return opened
-
-
-def _cut(queue: list[P], gone: int) -> int:
-    """Clears the first `gone` packets away once they are half of all, so that each costs the same; returns how many of
-    them are left."""
-    if 2 * gone < len(queue):
-        return gone
-    del queue[:gone]
-    return 0

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from kinds import ConfigError
 from simulator.cell.scheme import Scheme
-from simulator.protocols.ahead import AheadEdge
+from simulator.protocols.ahead import AheadCloud, AheadEdge
 from simulator.protocols.local import LocalEdge
 from simulator.protocols.machine import CloudMachine, EdgeMachine, Need
 from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
@@ -25,7 +25,7 @@ class Protocol(NamedTuple):
 
 PROTOCOLS: Final[dict[str, Protocol]] = {
     "speculate": Protocol(SpeculateEdge, SpeculateCloud),
-    "ahead": Protocol(AheadEdge, SpeculateCloud),
+    "ahead": Protocol(AheadEdge, AheadCloud),
     "stream": Protocol(StreamEdge, StreamCloud),
     "local": Protocol(LocalEdge, None),
 }

@@ -2,7 +2,7 @@
 
 Up to D rounds are drafted beyond the oldest that is out. A result that does not accept all drafts of a round voids the
 rounds drafted on it: their messages are cancelled, and the one being drafted is cut. What both ends know of such rounds
-without a message is in `decoding.lookahead`. The cloud's end is that of `speculate`, which takes rounds in order.
+without a message is in `decoding.lookahead`. The cloud takes rounds in order, as in `speculate`, and drops void ones.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine
 from simulator.protocols.accounts import Terms
-from simulator.protocols.machine import EdgeState, Event, MessageArrived, Need, Order, Steps
-from simulator.protocols.speculate import DraftingEdge
+from simulator.protocols.machine import EdgeState, Event, JobDone, MessageArrived, Need, Order, Steps
+from simulator.protocols.speculate import DraftingEdge, SpeculateCloud
 from simulator.schemes.policy import most_drafts
 
 
@@ -54,7 +54,6 @@ class AheadEdge(DraftingEdge):
         if plan is None:
             raise ConfigError(f"scheme.depth = {self._depth}: needs a policy that plans every round")
         self._drafting = node.round
-        self.commands.append(machine.BeginRound(node.round))
         self.commands.append(machine.DraftAll(node.round, self._session, node, plan, hidden=bool(self._sent)))
         while not isinstance(event := (yield), machine.RoundDrafted):
             if self._read(event):
@@ -92,3 +91,17 @@ class AheadEdge(DraftingEdge):
         self._sent.clear()
         self._drafting = None
         self._next = self._settled
+
+
+class AheadCloud(SpeculateCloud):
+    """Verifies rounds in order; those that were drafted on drafts that are not accepted are void."""
+
+    def acknowledged(self, message: MessageArrived) -> int:
+        """Its device knows the results of all but the D rounds before it."""
+        return message.round - 1 - self._terms.decoding.draft_setting.scheme.depth
+
+    def _job_done(self, job: JobDone) -> None:
+        if self._due is not None and self._ready and job.node.round > self._due + 1:
+            self.commands.append(machine.DropRounds(tuple(self._payloads), range(self._due + 1, job.node.round)))
+            self._payloads.clear()
+        super()._job_done(job)

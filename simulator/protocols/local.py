@@ -24,7 +24,7 @@ class LocalEdge(EdgeMachine):
         node = self._session.start
         while self._answer.remaining:
             number = node.round
-            self.commands += (machine.BeginRound(number), machine.TakeTurn(number))
+            self.commands.append(machine.TakeTurn(number))
             yield
             self.commands.append(machine.DraftPass(number, node))
             yield

@@ -153,7 +153,8 @@ class EnterState:
 
 @dataclass(slots=True)
 class BeginRound:
-    """A round begins at the edge."""
+    """A round begins at the edge, whose processor is not wanted for it: else it begins with the first `TakeTurn` or
+    `DraftAll` for it."""
 
     round: int
 

@@ -126,7 +126,6 @@ class SpeculateEdge(DraftingEdge):
         while remaining_tokens := self._answer.remaining:
             number, most = node.round, most_drafts(scheme.max_drafts, remaining_tokens)
             plan = self._policy.plan(most)
-            self.commands.append(machine.BeginRound(number))
             if plan is not None and not scheme.partial:
                 self.commands.append(machine.DraftAll(number, session, node, plan))
                 drafted = yield
@@ -343,7 +342,6 @@ class SpeculateCloud(CloudMachine):
         super().__init__(terms)
         scheme = terms.decoding.draft_setting.scheme
         self._session = terms.decoding.cloud()
-        self._depth = scheme.depth
         self._reports = scheme.families.policy.hears_cloud
         """Whether replies report how busy the cloud is."""
         self._node: CloudNode | None = None
@@ -359,8 +357,8 @@ class SpeculateCloud(CloudMachine):
         """Tokens that the cloud has yet to decode by itself."""
 
     def acknowledged(self, message: MessageArrived) -> int:
-        """Its device knows the results of all but the D rounds before it; of its own, that all of it is wanted."""
-        return message.round if message.kind is MessageKind.WHOLE else message.round - 1 - self._depth
+        """Its device knows the results of the rounds before it; of its own, that all of it is wanted."""
+        return message.round if message.kind is MessageKind.WHOLE else message.round - 1
 
     def _arrived(self, message: MessageArrived) -> None:
         kind, number, parts = message.kind, message.round, message.parts
@@ -438,9 +436,6 @@ class SpeculateCloud(CloudMachine):
         if verified is None:
             self.commands.append(machine.SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))
             return
-        if node.round > number + 1:  # what was drafted on its drafts is void
-            self.commands.append(machine.DropRounds(tuple(self._payloads), range(number + 1, node.round)))
-            self._payloads.clear()
         made = is_made(node, self._prompt_tokens, self._terms)
         if made:
             self.commands.append(machine.FreeCache())
@@ -452,4 +447,5 @@ class SpeculateCloud(CloudMachine):
                 self._take_next()
         status = encode_status(Status(job.queue_s, job.serve_s, job.batch)) if self._reports else b""
         self.commands.append(machine.SendReply(MessageKind.REPLY, number, verified.reply + status, verified))
-        self._take_next()
+        if self._payloads:
+            self._take_next()

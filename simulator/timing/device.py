@@ -21,7 +21,7 @@ from models.latency.latency import Latency
 from simulator.protocols.machine import EdgeState
 from simulator.results.requests import Request
 from simulator.results.station import Station, Visit
-from simulator.timing.later import later
+from simulator.timing.event_loop import later
 
 ROUNDING_S = 1e-9
 """By which work may begin before the one before it has ended."""

@@ -40,7 +40,7 @@ from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgePasses
-from simulator.timing.later import delay_until, later
+from simulator.timing.event_loop import delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.receive_windows import ReceiveWindows
@@ -143,9 +143,8 @@ class Driver(ServedRequest):
         self._requests: dict[int, Message] = {}
         """By round, the requests for all of it whose reply is not sent yet."""
         # At the edge.
-        self._pending: simpy.Event | None = None
-        """What the edge waits for, beside messages, and then does."""
-        self._then: Callable[[], None] = _nothing
+        self._pending: tuple[simpy.Event, Callable[[], None]] | None = None
+        """What the edge waits for, beside messages, and then does; kept no longer, or both would hold each other."""
         self._drafted: EdgeNode | None = None
         """The round that is being drafted, as it will be."""
         self._work: tuple[OpenRound, float] | None = None
@@ -195,12 +194,9 @@ class Driver(ServedRequest):
     # Events.
 
     def _tell_edge(self, event: Event | None) -> None:
-        answer: Event | None = None
         if self._edge is not None:  # no name here holds on to it, as it may end in this step
             for command in self._edge.step(event):
-                answer = HANDLERS[type(command)](self, command)
-        if answer is not None:
-            self._tell_edge(answer)
+                HANDLERS[type(command)](self, command)
 
     def _tell_cloud(self, event: MessageArrived | machine.JobDone) -> None:
         if self._cloud is not None:
@@ -209,22 +205,17 @@ class Driver(ServedRequest):
 
     def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
         """Once the event comes, unless something else is waited for by then."""
-        self._pending, self._then = event, then
+        self._pending = event, then
         event.callbacks.append(self._happens)
 
-    def _happens(self, event: simpy.Event) -> None:
-        if event is not self._pending:
+    def _happens(self, event: simpy.Event, _: simpy.Event | None = None) -> None:
+        if self._pending is None or self._pending[0] is not event:
             return
-        if self._network.reads_at_work:
-            later(self._env, 0.0, partial(self._happened, event))
+        if self._network.reads_at_work and _ is None:  # first what else happens at this instant
+            later(self._env, 0.0, partial(self._happens, event))
         else:
-            self._pending = None
-            self._then()
-
-    def _happened(self, event: simpy.Event, _: simpy.Event) -> None:
-        if event is self._pending:
-            self._pending = None
-            self._then()
+            (_, then), self._pending = self._pending, None
+            then()
 
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
@@ -267,20 +258,24 @@ class Driver(ServedRequest):
 
     # Commands about the processor.
 
-    def _turn(self, round_number: int, then: Callable[[], None]) -> bool:
-        """Takes the processor; False: it is not free, and `then` follows once it is."""
+    def _turn(self, round_number: int, then: Callable[[], None]) -> None:
+        """Takes the processor, and goes on: now, or once it is free."""
         called = self._device.call(self._request)
-        if called is not None:
+        if called is None:
+            then()
+        else:
             self._enter(round_number, "edge_queue_s")
             self._when(called, then)
-        return called is None
 
-    def _take_turn(self, command: machine.TakeTurn) -> Event | None:
-        return Signal.TURN if self._turn(command.round, partial(self._tell_edge, Signal.TURN)) else None
+    def _take_turn(self, command: machine.TakeTurn) -> None:
+        if command.round not in self._request.open:
+            self._begin_round(command)
+        self._turn(command.round, partial(self._tell_edge, Signal.TURN))
 
     def _draft_all(self, command: machine.DraftAll) -> None:
-        if self._turn(command.round, partial(self._draft_now, command)):
-            self._draft_now(command)
+        if command.round not in self._request.open:
+            self._begin_round(command)
+        self._turn(command.round, partial(self._draft_now, command))
 
     def _draft_now(self, command: machine.DraftAll) -> None:
         """The processor drafts and encodes a round from now on: its whole course is known."""
@@ -338,11 +333,9 @@ class Driver(ServedRequest):
         self._when(self._env.timeout(command.until_s - self._env.now), partial(self._waited, command.round))
 
     def _waited(self, round_number: int) -> None:
-        then = partial(self._tell_edge, Signal.WAITED)
-        if self._turn(round_number, then):
-            then()
+        self._turn(round_number, partial(self._tell_edge, Signal.WAITED))
 
-    def _order(self, command: Order) -> Event | None:
+    def _order(self, command: Order) -> None:
         if command is Order.SETTLED:
             self._show()
             self._has_all()
@@ -352,13 +345,12 @@ class Driver(ServedRequest):
             self._await_answer()
         elif command is Order.LOOK:
             link = self._network.links[UPLINK].seen_by(self._request.device)
-            return machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link)
+            self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link))
         else:
             self._pending = None
             if self._work is not None:
                 self._end_work()
                 self._device.end_work()
-        return None
 
     def _enter(self, round_number: int, state: str) -> None:
         """The request waits for this work of the edge, unless the cloud has all of the round that will come."""
@@ -372,7 +364,7 @@ class Driver(ServedRequest):
 
     # Commands about rounds.
 
-    def _begin_round(self, command: machine.BeginRound) -> None:
+    def _begin_round(self, command: machine.BeginRound | machine.DraftAll | machine.TakeTurn) -> None:
         self._growing = None
         self._request.begin_round(command.round, self._env.now)
 
@@ -468,9 +460,10 @@ class Driver(ServedRequest):
         self._sent, self._sent_on = message, command.link
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
-        self._replies_due = command.replies
-        if command.replies and not command.grows:
-            self._await_answer()
+        if self._network.windows is not None:
+            self._replies_due = command.replies
+            if command.replies and not command.grows:
+                self._await_answer()
 
     def _add_part(self, command: machine.AddPart) -> None:
         message = self._sent
@@ -501,13 +494,12 @@ class Driver(ServedRequest):
 
     def _acknowledge(self, role: LinkRole, through: int) -> None:
         """The other end has all that was put on this link of rounds up to this one."""
-        come, messages = 0, self._messages[role]
-        for message in messages:
-            if message.index[2] & _ROUND > through:
-                break
+        messages = self._messages[role]
+        come = 0
+        while come < len(messages) and messages[come].index[2] & _ROUND <= through:
             come += 1
         if come:
-            self._network.links[role].acknowledge(*messages[:come])
+            self._network.links[role].acknowledge(messages[:come])
             del messages[:come]
 
     def _withdraw_all(self, role: LinkRole) -> None:
@@ -575,11 +567,7 @@ class Driver(ServedRequest):
         self._network.cloud.forget(self._key)
 
 
-def _nothing() -> None:
-    """Follows nothing."""
-
-
-HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {
+HANDLERS: Final[dict[type, Callable[[Driver, Any], None]]] = {
     machine.AddPart: Driver._add_part,
     machine.BeginRound: Driver._begin_round,
     machine.CloseRound: Driver._close_round,
@@ -599,4 +587,4 @@ HANDLERS: Final[dict[type, Callable[[Driver, Any], Event | None]]] = {
     machine.TakeTurn: Driver._take_turn,
     machine.WaitUntil: Driver._wait_until,
 }
-"""How each command is carried out; what it answers is an event that has come about at once."""
+"""How each command is carried out."""

@@ -27,20 +27,20 @@ from channels.uniforms import Uniforms
 from simulator.results.observer import Observer, Unserved
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
-from simulator.timing.lanes import Lanes
-from simulator.timing.later import delay_until, later
+from simulator.timing.event_loop import delay_until, later
 from simulator.timing.messages import (
     PROPAGATION,
     QUEUE,
     RETRANSMIT,
     TIMEOUT_WAIT,
     TRANSMIT,
+    DeviceSender,
     Fragment,
-    Lane,
+    LinkTransmitter,
     Message,
-    Port,
 )
 from simulator.timing.reassembly import Reassembly
+from simulator.timing.transmitters import DeviceSenders
 
 _END: Final = -(1 << 20)
 """The number of the packet that says that the far end waits for no more: below those of all acknowledgements."""
@@ -76,16 +76,17 @@ class Link:
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
         self._reassembly = Reassembly(env, config, self._deliver)
-        self._lanes = Lanes(env, config, uniforms, reverse_delay_s, name, horizon_s)
+        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s)
+        """Where the packets of each device enter."""
 
     def guard(self, gate: Gate[Fragment]) -> None:
-        """Sets what each lane obeys; before the first packet."""
-        self._lanes.gate = gate
+        """Sets what each transmitter obeys; before the first packet."""
+        self.senders.gate, self.senders.serve = gate, self.serve
 
     @property
     def in_flight(self) -> int:
         """Packets queued, on the air or travelling."""
-        return self._travelling + self._lanes.present
+        return self._travelling + self.senders.present
 
     @property
     def bits_sent(self) -> int:
@@ -94,27 +95,27 @@ class Link:
 
     @property
     def air_s(self) -> float:
-        """How long packets have been on the air so far, first bit to last; what a lane sends at once counts once."""
-        return self._lanes.air_s(self.env.now)
+        """How long packets have been on the air so far, first bit to last; what is sent at once counts once."""
+        return self.senders.air_s(self.env.now)
 
     @property
     def acked_bits(self) -> int:
         """Bits of the packets that were acknowledged, headers included."""
-        return sum(port.acked_bits for port in self._lanes.ports.values())
+        return sum(sender.acked_bits for sender in self.senders.values())
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
-        port = self._lanes.ports.get(device)
-        if port is None:
+        sender = self.senders.get(device)
+        if sender is None:
             return SeenLink()
-        return SeenLink(port.acked_bits, port.unacked_packets, port.round_trip_s, port.timeouts)
+        return SeenLink(sender.acked_bits, sender.unacked_packets, sender.round_trip_s, sender.timeouts)
 
     # Get in line.
 
     def put(self, message: Message) -> None:
         """Takes on a message and never blocks: grant, turn and retransmissions are the link's business from here on."""
         message.put_s = self.env.now
-        if self._grants and (wait_s := self._lanes.access_s(message.index[0])) > 0:
+        if self._grants and (wait_s := self.senders.access_s(message.index[0])) > 0:
             message.does(QUEUE, self.env.now)
             later(self.env, wait_s, partial(self._admit, message))
         else:
@@ -124,17 +125,23 @@ class Link:
         if message.done:
             return
         index = message.index
-        port = self.port(index[0])
+        sender = self.senders[index[0]]
+        if sender.unacked_packets:
+            self._settle(sender)
         if message.in_parts:
-            self._admit_parts(message, port)
+            self._admit_parts(message, sender)
         else:
-            sizes = self.config.packets_bits(message.bits)
-            message.missing = message.unacked = len(sizes)
-            port.unacked_packets += len(sizes)
-            message.packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
-            for packet in message.packets:
-                if port.sender.offer(packet):
+            packets: list[Fragment] = []
+            for number, bits in enumerate(self.config.packets_bits(message.bits)):
+                packets.append(Fragment(bits, message, index, number, sender))
+            message.packets = packets
+            message.missing = message.unacked = len(packets)
+            sender.unacked_packets += len(packets)
+            for packet in packets:
+                if sender.arq.offer(packet):
                     self._enqueue(packet)
+        if message.packets[-1].state is QUEUE:
+            self._await_room(sender)
         if message.packets[0].state is QUEUE and self.env.now == message.put_s:
             message.does(QUEUE, self.env.now)
 
@@ -146,7 +153,7 @@ class Link:
             return False
         message.grow(part, ends=ends)
         if granted:
-            self._admit_parts(message, message.packets[0].port)
+            self._admit_parts(message, message.packets[0].sender)
         if granted and not message.done:
             message.follow_oldest(self.env.now)
         message.open = not ends
@@ -154,25 +161,25 @@ class Link:
             message.does(message.state, self.env.now)
         return True
 
-    def _admit_parts(self, message: Message, port: Port) -> None:
+    def _admit_parts(self, message: Message, sender: DeviceSender) -> None:
         """Makes packets of the parts that have none yet."""
         made, index = len(message.packets), message.index
         planned = message.sizes[made:]
         sizes = self.config.packets_bits(0, [bits for bits, _ in planned])
         new = [
-            Fragment(bits, message, index, number, port, once=once)
+            Fragment(bits, message, index, number, sender, once=once)
             for number, (bits, (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
         ]
         message.packets = [*message.packets, *new]
         message.unacked += len(new)
-        port.unacked_packets += len(new)
+        sender.unacked_packets += len(new)
         for packet in new:
             if packet.number > message.joins and not self.config.sharing.first_come:
                 break  # it follows the part before it
             self._offer(packet)
 
     def _offer(self, packet: Fragment) -> None:
-        if packet.port.sender.offer(packet):
+        if packet.sender.arq.offer(packet):
             self._enqueue(packet)
 
     def _offer_next(self, left: Fragment, _: simpy.Event | None = None) -> None:
@@ -184,23 +191,21 @@ class Link:
             if message.joins < len(message.packets):
                 self._offer(message.packets[message.joins])
 
-    def port(self, device: int) -> Port:
-        """Where the packets of a device enter."""
-        port = self._lanes.ports.get(device)
-        if port is None:
-            port = self._lanes.open_port(device)
-            self.station.servers = len(self._lanes)
-        return port
+    def _settle(self, sender: DeviceSender) -> None:
+        """Counts acknowledgements that have come by now and were no events."""
+
+    def _await_room(self, sender: DeviceSender) -> None:
+        """Has held packets join once there is room, where no event of an acknowledgement does."""
 
     def _enqueue(self, packet: Fragment) -> None:
         """An attempt joins the queue, unless the buffer is full."""
         self.sent += 1
-        lane, now_s = packet.port.lane, self.env.now
+        transmitter, now_s = packet.sender.transmitter, self.env.now
         packet.visited_s = now_s
         limit = self.config.buffer_packets
-        if limit is not None and lane.server.present and lane.server.waiting >= limit:
+        if limit is not None and transmitter.server.present and transmitter.server.waiting >= limit:
             self._drop([packet])
-            self._miss(packet, packet.port.sender.timeout_s)
+            self._miss(packet, packet.sender.arq.timeout_s)
             if not self.config.sharing.first_come:
                 later(self.env, 0.0, partial(self._offer_next, packet))
             return
@@ -209,15 +214,15 @@ class Link:
             packet.enter(QUEUE, now_s)
         else:
             packet.joined_s = now_s
-        lane.server.join(packet, now_s)
-        self.serve(lane, now_s)
+        transmitter.server.join(packet, now_s)
+        self.serve(transmitter, now_s)
 
     # Be serialised.
 
-    def serve(self, lane: Lane, now_s: float) -> None:
+    def serve(self, transmitter: LinkTransmitter, now_s: float) -> None:
         """After a packet has come or gone, or its gate lets more go: starts one if the discipline lets it, and sets the
         next departure."""
-        server = lane.server
+        server = transmitter.server
         while (packet := server.start(now_s)) is not None:
             assert packet.visit is not None
             self.station.begin(packet.visit)
@@ -227,11 +232,11 @@ class Link:
                 packet.message.bound_bits += packet.bits
                 later(self.env, delay_until(now_s, server.begin_s), partial(self._begin, packet))
         version = server.version
-        if version != lane.planned:
-            lane.planned = version
+        if version != transmitter.planned:
+            transmitter.planned = version
             due_s = server.due_s
             if due_s < inf:
-                later(self.env, delay_until(now_s, due_s), partial(self._depart, lane, version))
+                later(self.env, delay_until(now_s, due_s), partial(self._depart, transmitter, version))
 
     def _begin(self, packet: Fragment, silence: simpy.Event | None = None) -> None:
         """The first bit goes out, at once or after a silence (a duty cycle, an outage) in which the packet waits."""
@@ -240,31 +245,31 @@ class Link:
         message.sent_bits += bits
         message.attempts += 1
         self._bits_sent += bits
-        packet.port.lane.take_air(self.env.now)
+        packet.sender.transmitter.take_air(self.env.now)
         packet.enter(RETRANSMIT if packet.attempt else TRANSMIT, self.env.now)
 
-    def _depart(self, lane: Lane, version: int, _: simpy.Event) -> None:
+    def _depart(self, transmitter: LinkTransmitter, version: int, _: simpy.Event) -> None:
         """The last bit has left, unless the server's plans have changed since."""
-        if version != lane.planned:
+        if version != transmitter.planned:
             return
         now_s = self.env.now
-        packet = lane.server.leave(now_s)
-        lane.free_air(now_s)
+        packet = transmitter.server.leave(now_s)
+        transmitter.free_air(now_s)
         self._end_visit(packet)
-        self._launch(lane, packet, now_s)
+        self._launch(transmitter, packet, now_s)
         if not self.config.sharing.first_come:
             self._offer_next(packet)
-        self.serve(lane, now_s)
+        self.serve(transmitter, now_s)
 
     # Be lost, or travel and arrive.
 
-    def _launch(self, lane: Lane, packet: Fragment, now_s: float) -> None:
-        began_s, address = lane.server.began_s, packet.address
-        timeout_s = packet.port.sender.on_send(packet, now_s)
+    def _launch(self, transmitter: LinkTransmitter, packet: Fragment, now_s: float) -> None:
+        began_s, address = transmitter.server.began_s, packet.address
+        timeout_s = packet.sender.arq.on_send(packet, now_s)
         on_air_s = now_s - began_s - self.config.overhead_s
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
-        lost = lane.loss.lost(now_s, packet.bits, rate_bps, address)
-        travel_s = nan if lost else lane.delay.delay_s(now_s, address)
+        lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address)
+        travel_s = nan if lost else transmitter.delay.delay_s(now_s, address)
         if self._observer is not None:
             self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
         if lost:
@@ -277,9 +282,9 @@ class Link:
             later(self.env, travel_s, partial(self._return, packet))
             return
         free = not self.config.arq.ack_bits
-        returns = not (free and lane.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
+        returns = not (free and transmitter.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
         later(self.env, travel_s, partial(self._arrive, packet, returns))
-        if not (free and returns) or travel_s + packet.port.reverse_delay_s > timeout_s:
+        if not (free and returns) or travel_s + packet.sender.reverse_delay_s > timeout_s:
             self._set_timer(packet, timeout_s)
 
     def _arrive(self, packet: Fragment, returns: bool, _: simpy.Event) -> None:
@@ -291,7 +296,7 @@ class Link:
         if self.config.arq.ack_bits:
             self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, acknowledge)
         elif returns:
-            later(self.env, packet.port.reverse_delay_s, acknowledge)
+            later(self.env, packet.sender.reverse_delay_s, acknowledge)
         self._reassembly.take(packet)
         if not returns:
             packet.enter(TIMEOUT_WAIT, self.env.now)
@@ -303,7 +308,7 @@ class Link:
             if self.config.arq.ack_bits:
                 self._send_back(message.index, _END, 0, withdraw)
             else:
-                later(self.env, message.packets[0].port.reverse_delay_s, withdraw)
+                later(self.env, message.packets[0].sender.reverse_delay_s, withdraw)
         message.arrived = message.content[:parts]
         message.delivered_s = self.env.now
         message.delivered_bits, message.delivered_attempts = message.sent_bits, message.attempts
@@ -319,7 +324,7 @@ class Link:
         again. Numbers below 0 keep its randomness, and what observers see, apart from that of packets with content."""
         assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
         link = self.reverse(index[0])
-        packet = Fragment(self.config.arq.ack_bits, Message(index, (), then), index, number, link.port(index[0]))
+        packet = Fragment(self.config.arq.ack_bits, Message(index, (), then), index, number, link.senders[index[0]])
         packet.attempt = attempt
         link._enqueue(packet)
 
@@ -335,13 +340,13 @@ class Link:
         """An acknowledgement of this packet is back."""
         if packet.acked:
             return
-        port, now_s = packet.port, self.env.now
+        sender, now_s = packet.sender, self.env.now
         if packet.index[2] >= 0:  # an empty frame, which asks for an answer, brings nothing forward
-            port.acked_bits += packet.bits
-        port.lane.curve.heard()
+            sender.acked_bits += packet.bits
+        sender.transmitter.curve.heard()
         if packet.attempt == 0:
-            port.round_trip_s = now_s - packet.joined_s
-        self._close(packet, port.sender.on_ack(packet, now_s))
+            sender.round_trip_s = now_s - packet.joined_s
+        self._close(packet, sender.arq.on_ack(packet, now_s))
 
     def _miss(self, packet: Fragment, timeout_s: float) -> None:
         """The attempt under way will not arrive: its sender learns it by its timer; nobody awaits an acknowledgement
@@ -356,21 +361,21 @@ class Link:
 
     def _expire(self, packet: Fragment, attempt: int, _: simpy.Event) -> None:
         """Sends the packet again, or lets it pause; one that is sent once is given up."""
-        sender = packet.port.sender
+        arq = packet.sender.arq
         if packet.once:
             if not packet.acked:
-                self._close(packet, sender.forget([packet]))
+                self._close(packet, arq.forget([packet]))
             return
-        expiry = sender.on_timeout(packet, attempt)
+        expiry = arq.on_timeout(packet, attempt)
         if expiry is Expiry.STALE:
             return
-        packet.port.timeouts += 1
+        packet.sender.timeouts += 1
         if expiry is Expiry.RESEND:
             self._enqueue(packet)
         else:
-            for other in sender.suspend(packet):
+            for other in arq.suspend(packet):
                 self._enqueue(other)
-            pause_s = packet.port.lane.pauses.wait_s(self.config.arq.timeout_max_s, *packet.address)
+            pause_s = packet.sender.transmitter.pauses.wait_s(self.config.arq.timeout_max_s, *packet.address)
             later(self.env, pause_s, partial(self._resume, packet))
 
     def _resume(self, packet: Fragment, _: simpy.Event) -> None:
@@ -379,7 +384,7 @@ class Link:
 
     def _close(self, packet: Fragment, released: Iterable[Fragment]) -> None:
         """The sender is through with this packet: those it releases go, and the message follows its next one."""
-        packet.port.unacked_packets -= 1
+        packet.sender.unacked_packets -= 1
         for other in released:
             self._enqueue(other)
         message = packet.message
@@ -392,28 +397,28 @@ class Link:
 
     # Be answered, cancelled or dropped.
 
-    def acknowledge(self, *messages: Message) -> None:
+    def acknowledge(self, messages: Sequence[Message]) -> None:
         """A reply to these messages, in the order in which they were put, is here: all that came of them is
         acknowledged, and the rest is not wanted any more."""
         for message in reversed(messages):  # the latest first: none of it is let go by one before it
             for packet in message.packets:
                 if packet.arrived and not packet.acked:
-                    packet.port.acked_bits += packet.bits
+                    packet.sender.acked_bits += packet.bits
             self.withdraw(message)
 
     def withdraw(self, message: Message) -> None:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
         message.end()
         if message.packets:
-            port, packets, message.packets = message.packets[0].port, message.packets, ()
-            self._take_back(port.lane, packets)
-            port.unacked_packets -= sum(not packet.acked for packet in packets)
-            for packet in port.sender.forget(packets):
+            sender, packets, message.packets = message.packets[0].sender, message.packets, ()
+            self._take_back(sender.transmitter, packets)
+            sender.unacked_packets -= sum(not packet.acked for packet in packets)
+            for packet in sender.arq.forget(packets):
                 self._enqueue(packet)
 
-    def _take_back(self, lane: Lane, packets: Sequence[Fragment]) -> None:
+    def _take_back(self, transmitter: LinkTransmitter, packets: Sequence[Fragment]) -> None:
         """Those of these packets, of one message, that have not started leave the queue."""
-        self._drop(lane.server.discard(packets))
+        self._drop(transmitter.server.discard(packets))
 
     def _drop(self, packets: Iterable[Fragment]) -> None:
         for packet in packets:

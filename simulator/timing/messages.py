@@ -42,58 +42,61 @@ def unreported(message: Message, state: str) -> None:
     """For messages whose states nobody follows."""
 
 
-@dataclass(slots=True, eq=False)
 class Message:
     """Bytes on their way through one link. After it is delivered or cancelled it reports and receives nothing more."""
 
-    index: MessageIndex
-    """(device, request, round); round 0 is the prompt."""
-    content: tuple[bytes, ...]
-    to: Callable[[Message], None]
-    """Called once, at the far end, when `arrived` is known."""
-    report: Callable[[Message, str], None] = unreported
-    """Called with one of STATES, to hold from `since_s` on, at each change or before it; the last report counts. A
-    state that lasts no time may be left out."""
-    open: bool = False
-    """More parts may come (`Link.add`). Until then its sender still works on it: it reports no states."""
-    in_parts: bool = field(init=False)
-    """Whether each part of the content has a packet of its own, and the leading ones may do."""
-    bits: int = field(init=False)
-    """Bits of the content (I7); headers and retransmissions are the link's."""
-    sizes: list[tuple[int, bool]] = field(init=False, default_factory=list)
-    """The payload of each packet of a message in parts, and whether it is sent once."""
-    joins: int = 0
-    """The number of its packet that may join the queue next, on a link where one may delay those before it."""
-    arrived: tuple[bytes, ...] = ()
-    """What the far end has when it is delivered: the content, or its leading parts."""
-    since_s: float = nan
-    put_s: float = nan
-    delivered_s: float = nan
-    delivered_bits: int = 0
-    """Put on the air for it until then, headers and retransmissions included."""
-    delivered_attempts: int = 0
-    sent_bits: int = 0
-    bound_bits: int = 0
-    """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled by then."""
-    attempts: int = 0
-    done: bool = False
-    packets: Sequence[Fragment] = ()
-    """None before it is granted, and none after it is cancelled."""
-    missing: int = 0
-    unacked: int = 0
-    oldest: int = 0
-    kind: MessageKind | None = None
-    """What its header says that it is; None: a message of no round."""
-    arrival: object = None
-    """On a planned link, the event of its arrival."""
+    __slots__ = (
+        "arrival", "arrived", "attempts", "bits", "bound_bits", "content", "delivered_attempts", "delivered_bits",
+        "delivered_s", "done", "in_parts", "index", "joins", "kind", "missing", "oldest", "open", "packets", "put_s",
+        "report", "sent_bits", "since_s", "sizes", "to", "unacked",
+    )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        content = self.content
+    def __init__(
+        self,
+        index: MessageIndex,
+        content: tuple[bytes, ...],
+        to: Callable[[Message], None],
+        report: Callable[[Message, str], None] = unreported,
+        *,
+        open: bool = False,
+        kind: MessageKind | None = None,
+    ) -> None:
+        self.index = index
+        """(device, request, round); round 0 is the prompt."""
+        self.content = content
+        self.to = to
+        """Called once, at the far end, when `arrived` is known."""
+        self.report = report
+        """Called with one of STATES, to hold from `since_s` on, at each change or before it; the last report counts. A
+        state that lasts no time may be left out."""
+        self.open = open
+        """More parts may come (`Link.add`). Until then its sender still works on it: it reports no states."""
+        self.kind = kind
+        """What its header says that it is; None: a message of no round."""
         self.bits = 8 * (len(content[0]) if len(content) == 1 else sum(map(len, content)))
-        self.in_parts = self.open or len(content) > 1
+        """Bits of the content (I7); headers and retransmissions are the link's."""
+        self.in_parts = open or len(content) > 1
+        """Whether each part of the content has a packet of its own, and the leading ones may do."""
         if self.in_parts:
-            last = len(content) - (not self.open)
+            last = len(content) - (not open)
             self.sizes = [(8 * len(part), 0 < number < last) for number, part in enumerate(content)]
+            """The payload of each packet of a message in parts, and whether it is sent once."""
+        self.joins = 0
+        """The number of its packet that may join the queue next, on a link where one may delay those before it."""
+        self.arrived: tuple[bytes, ...] = ()
+        """What the far end has when it is delivered: the content, or its leading parts."""
+        self.since_s = self.put_s = self.delivered_s = nan
+        self.delivered_bits = self.delivered_attempts = 0
+        """Put on the air for it until it was delivered, headers and retransmissions included."""
+        self.sent_bits = self.attempts = 0
+        self.bound_bits = 0
+        """Bits of packets whose turn has come, and that begin after a silence, whether or not it is cancelled then."""
+        self.done = False
+        self.packets: Sequence[Fragment] = ()
+        """None before it is granted, and none after it is cancelled."""
+        self.missing = self.unacked = self.oldest = 0
+        self.arrival: object = None
+        """On a planned link, the event of its arrival."""
 
     @property
     def state(self) -> str:
@@ -137,23 +140,23 @@ class Fragment(Packet):
     message: Message
     index: MessageIndex
     number: int
-    port: Port
-    state: str = QUEUE
-    visit: Customer | None = None
-    joined_s: float = nan
-    """When its first attempt joined the link's queue."""
-    visited_s: float = nan
-    """When its latest attempt did."""
-    turn: Position = _UNPLANNED
-    """Where a planned link stands when it is this packet's turn."""
-    begin_s: float = inf
-    """When its first bit goes out there."""
-    left_s: float = inf
-    """When its last one has."""
-    arrivals: int = 0
-    """How often it has come."""
+    sender: DeviceSender
     once: bool = False
     """Whether it is sent one time only: a part between the first and the last."""
+    state: str = field(default=QUEUE, init=False)
+    visit: Customer | None = field(default=None, init=False)
+    joined_s: float = field(default=nan, init=False)
+    """When its first attempt joined the link's queue."""
+    visited_s: float = field(default=nan, init=False)
+    """When its latest attempt did."""
+    turn: Position = field(default=_UNPLANNED, init=False)
+    """Where a planned link stands when it is this packet's turn."""
+    begin_s: float = field(default=inf, init=False)
+    """When its first bit goes out there."""
+    left_s: float = field(default=inf, init=False)
+    """When its last one has."""
+    arrivals: int = field(default=0, init=False)
+    """How often it has come."""
 
     @property
     def address(self) -> PacketIndex:
@@ -173,7 +176,7 @@ class Fragment(Packet):
     def wait_s(self, timeout_s: float) -> float:
         """How long the attempt under way waits for its acknowledgement; one that no retransmission follows needs no
         jitter."""
-        return timeout_s if self.once else self.port.lane.timers.wait_s(timeout_s, *self.address)
+        return timeout_s if self.once else self.sender.transmitter.timers.wait_s(timeout_s, *self.address)
 
     def aired(self, link: str, began_s: float, left_s: float, arrives_s: float) -> Airing:
         """The attempt that has just left, for an observer."""
@@ -190,7 +193,7 @@ class Fragment(Packet):
 
 
 @dataclass(slots=True, eq=False)
-class Lane:
+class LinkTransmitter:
     """One transmitter and the air behind it: the whole link, or one device's when each has its own."""
 
     curve: Curve
@@ -202,6 +205,8 @@ class Lane:
     """The jitter of waits for an acknowledgement."""
     pauses: TimerJitter
     """The jitter of pauses after the last attempt in a row."""
+    serve: Callable[[LinkTransmitter, float], None]
+    """Has it start what may start at this instant, for its gate."""
     planned: int = 0
     """The server's version that the next departure was set for."""
     on_air: int = 0
@@ -229,12 +234,12 @@ class Lane:
 
 
 @dataclass(slots=True, eq=False)
-class Port:
-    """Where a device's packets enter a link: its own sender, before a lane that others may share. It counts what the
-    device can know of the link."""
+class DeviceSender:
+    """Where a device's packets enter a link: its window, before a transmitter that others may share. It counts what
+    the device can know of the link."""
 
-    sender: Sender[Fragment]
-    lane: Lane
+    arq: Sender[Fragment]
+    transmitter: LinkTransmitter
     reverse_delay_s: float
     """How long an acknowledgement travels back to it."""
     acked_bits: int = 0

@@ -9,6 +9,7 @@ those of `Link`. A packet whose turn comes at the very instant of its withdrawal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import inf
 
 import simpy
@@ -22,9 +23,9 @@ from channels.uniforms import Uniforms
 from simulator.results.observer import Observer, receives
 from simulator.results.station import Visit
 from simulator.schemes.policy import SeenLink
-from simulator.timing.later import delay_until
+from simulator.timing.event_loop import delay_until, later
 from simulator.timing.link import Link
-from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Fragment, Lane, Message, Port
+from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, DeviceSender, Fragment, LinkTransmitter, Message
 
 
 def plannable(config: LinkConfig) -> bool:
@@ -59,7 +60,7 @@ class PlannedLink(Link):
         self._under_way: dict[Fragment, None] = {}
         """The packets that have joined and are not in yet."""
         self._air_s = 0.0
-        self._planners: dict[Lane, _Planner] = {}
+        self._planners: dict[LinkTransmitter, _Planner] = {}
 
     @property
     def in_flight(self) -> int:
@@ -81,33 +82,25 @@ class PlannedLink(Link):
     @property
     def acked_bits(self) -> int:
         """Bits of the packets that were acknowledged, headers included."""
-        for port in self._lanes.ports.values():
-            self._settle(port)
+        for sender in self.senders.values():
+            self._settle(sender)
         return super().acked_bits
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
-        if (port := self._lanes.ports.get(device)) is not None:
-            self._settle(port)
+        if (sender := self.senders.get(device)) is not None:
+            self._settle(sender)
         return super().seen_by(device)
 
     # Get in line.
 
-    def _admit(self, message: Message, _: simpy.Event | None = None) -> None:
-        port = self._lanes.ports.get(message.index[0])
-        if port is not None and port.unacked_packets:
-            self._settle(port)
-        super()._admit(message)
-        if message.packets and message.packets[-1].state is QUEUE:
-            self._await_room(message.packets[-1].port)
-
     def _enqueue(self, packet: Fragment) -> None:
-        lane, now_s = packet.port.lane, self.env.now
+        transmitter, now_s = packet.sender.transmitter, self.env.now
         packet.joined_s = packet.visited_s = now_s
         packet.state = TRANSMIT
-        planner = self._planners.get(lane)
+        planner = self._planners.get(transmitter)
         if planner is None:
-            planner = self._planners[lane] = _Planner(lane.curve, now_s)
+            planner = self._planners[transmitter] = _Planner(transmitter.curve, now_s)
         planner.join(packet, now_s)
         self.sent += 1
         self._bits_sent += packet.bits
@@ -126,7 +119,7 @@ class PlannedLink(Link):
         message, begin_s, left_s, from_s = packet.message, packet.begin_s, packet.left_s, now_s
         packets, number = message.packets, packet.number
         if number:
-            from_s = max(now_s, packets[number - 1].left_s + self._delay_s + packet.port.reverse_delay_s)
+            from_s = max(now_s, packets[number - 1].left_s + self._delay_s + packet.sender.reverse_delay_s)
         if begin_s > from_s:
             message.does(QUEUE, from_s)
         if left_s > begin_s and left_s > from_s:
@@ -134,17 +127,15 @@ class PlannedLink(Link):
         if left_s < inf:
             message.does(PROPAGATION, left_s if left_s > from_s else from_s)
             if number == len(packets) - 1:
-                message.arrival = event = self.env.timeout(delay_until(now_s, left_s + self._delay_s), message)
-                event.callbacks.append(self._come_in)
+                message.arrival = event = self.env.timeout(delay_until(now_s, left_s + self._delay_s))
+                event.callbacks.append(partial(self._come_in, message))
         if left_s != packet.sent_s:
             packet.sent_s = left_s
             if self._watched:
-                self.env.timeout(delay_until(now_s, left_s), (packet, left_s)).callbacks.append(self._watch)
+                later(self.env, delay_until(now_s, left_s), partial(self._watch, packet, left_s))
 
-    def _come_in(self, event: simpy.Event) -> None:
+    def _come_in(self, message: Message, event: simpy.Event) -> None:
         """The last packet is in, and with it the message."""
-        message = event.value
-        assert isinstance(message, Message)
         if message.arrival is not event:
             return
         message.arrival = None  # or it and the event would hold each other
@@ -159,59 +150,56 @@ class PlannedLink(Link):
         self.delivered += message.attempts
         self._deliver(message, len(message.content))
 
-    def _watch(self, event: simpy.Event) -> None:
+    def _watch(self, packet: Fragment, left_s: float, _: simpy.Event) -> None:
         """The packet has left, unless it was planned anew."""
-        assert isinstance(event.value, tuple) and self._observer is not None
-        packet, left_s = event.value
-        if packet.left_s == left_s:
+        if packet.left_s == left_s and self._observer is not None:
             self._observer.on_packet(packet.aired(self.name, packet.begin_s, left_s, left_s + self._delay_s))
 
     # Be acknowledged.
 
-    def _settle(self, port: Port) -> None:
+    def _settle(self, sender: DeviceSender) -> None:
         """Counts the acknowledgements that have come by now, in order; each makes room in the window."""
-        acked, now_s = [], self.env.now
-        for packet in port.sender.under_way:
+        acked, now_s = 0, self.env.now
+        for packet in sender.arq.under_way:
             if packet.acked:
                 continue
-            acked_s = packet.left_s + self._delay_s + port.reverse_delay_s
+            acked_s = packet.left_s + self._delay_s + sender.reverse_delay_s
             if acked_s > now_s:
                 break
-            acked.append(packet)
-            port.round_trip_s = acked_s - packet.joined_s
+            acked += 1
+            packet.acked = True
+            sender.round_trip_s = acked_s - packet.joined_s
             if packet.index[2] >= 0:
-                port.acked_bits += packet.bits
+                sender.acked_bits += packet.bits
             message = packet.message
             message.unacked -= 1
             if message.done and not message.unacked:
                 message.packets = ()
         if acked:
-            port.unacked_packets -= len(acked)
-            for packet in port.sender.forget(acked):
+            sender.unacked_packets -= acked
+            for packet in sender.arq.slide():
                 self._enqueue(packet)
 
-    def _await_room(self, port: Port) -> None:
+    def _await_room(self, sender: DeviceSender) -> None:
         """Held packets join as soon as the next acknowledgement makes room."""
-        if port.sender.holds:
-            acked_s = port.sender.under_way[0].left_s + self._delay_s + port.reverse_delay_s
+        if sender.arq.holds:
+            acked_s = sender.arq.under_way[0].left_s + self._delay_s + sender.reverse_delay_s
             if acked_s < inf:
-                self.env.timeout(delay_until(self.env.now, acked_s), port).callbacks.append(self._make_room)
+                later(self.env, delay_until(self.env.now, acked_s), partial(self._make_room, sender))
 
-    def _make_room(self, event: simpy.Event) -> None:
-        port = event.value
-        assert isinstance(port, Port)
-        self._settle(port)
-        self._await_room(port)
+    def _make_room(self, sender: DeviceSender, _: simpy.Event) -> None:
+        self._settle(sender)
+        self._await_room(sender)
 
     # Be answered or cancelled.
 
-    def acknowledge(self, *messages: Message) -> None:
+    def acknowledge(self, messages: Sequence[Message]) -> None:
         """A reply to these messages is here: it may come before their acknowledgements."""
         for message in reversed(messages):
             if message.packets:
-                self._settle(message.packets[0].port)
+                self._settle(message.packets[0].sender)
                 if message.packets:
-                    super().acknowledge(message)
+                    super().acknowledge([message])
 
     def withdraw(self, message: Message) -> None:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
@@ -219,12 +207,12 @@ class PlannedLink(Link):
         if not message.packets:
             message.end()
             return
-        port = message.packets[0].port
-        self._settle(port)
+        sender = message.packets[0].sender
+        self._settle(sender)
         super().withdraw(message)
-        self._await_room(port)
+        self._await_room(sender)
 
-    def _take_back(self, lane: Lane, packets: Sequence[Fragment]) -> None:
+    def _take_back(self, transmitter: LinkTransmitter, packets: Sequence[Fragment]) -> None:
         """Those whose turn has not come leave the queue, and those behind them are planned anew."""
         now_s = self.env.now
         waiting = []
@@ -237,19 +225,17 @@ class PlannedLink(Link):
             packet.message.sent_bits += packet.bits
             if packet.left_s < inf:
                 arrives_s = packet.left_s + self._delay_s
-                self.env.timeout(delay_until(now_s, arrives_s), packet).callbacks.append(self._come_in_vain)
+                later(self.env, delay_until(now_s, arrives_s), partial(self._come_in_vain, packet))
         if not waiting:
             return
         self._drop(waiting)
-        for packet, booked in self._planners[lane].drop(waiting):
+        for packet, booked in self._planners[transmitter].drop(waiting):
             self.station.rebook(booked, packet.booked)
             self._promise(packet, now_s)
-            self._await_room(packet.port)
+            self._await_room(packet.sender)
 
-    def _come_in_vain(self, event: simpy.Event) -> None:
+    def _come_in_vain(self, packet: Fragment, _: simpy.Event) -> None:
         """A packet of a cancelled message arrives."""
-        packet = event.value
-        assert isinstance(packet, Fragment)
         del self._under_way[packet]
         self._air_s += packet.left_s - packet.begin_s
         self.delivered += 1

@@ -1,4 +1,4 @@
-"""All that runs in one cell: cloud, links, devices, users; how it is built, and what it adds up to."""
+"""All that runs in one cell: cloud, links, devices, arrivals; how it is built, and what it adds up to."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice
 from simulator.results.station import Station
+from simulator.timing.arrivals import RequestArrivals
 from simulator.timing.cloud import Cloud
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.driver import Driver, Network
+from simulator.timing.event_loop import EventLoop
 from simulator.timing.invariants import check_link, check_station
-from simulator.timing.later import EventLoop
 from simulator.timing.link import Link
 from simulator.timing.medium import share_media
 from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.receive_windows import ReceiveWindows
-from simulator.timing.users import Users
 
 
 @dataclass(frozen=True)
 class Plant:
-    """The cloud, every link, every device, and their users."""
+    """The cloud, every link, every device, and their arrivals."""
 
     env: simpy.Environment
     cloud: Cloud
     uplinks: Sequence[Link]
     downlinks: Sequence[Link]
     devices: Sequence[Device]
-    users: Users
+    arrivals: RequestArrivals
     sharers: Mapping[Link, int]
-    """How many devices share each link; 1 where each has a lane of its own."""
+    """How many devices share each link; 1 where each has a transmitter of its own."""
     connections: Connections
     """The connections of radios that are known to keep one."""
     figures: PowerAndPrice
@@ -92,7 +92,7 @@ class Plant:
             dropped_packets=sum(link.dropped for link in self.links),
             cloud_evictions=self.cloud.evictions,
             connected_j=self.connections.joules,
-            open=self.users.open,
+            open=self.arrivals.open,
             figures=self.figures,
         )
 
@@ -103,7 +103,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     spells = Uniforms.of(cell.seed, "spells")
     cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer)
     decoder = Decoder(cell, memory)
-    users = Users(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
+    arrivals = RequestArrivals(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
     connections = connections_of(cell)
     watching = together(windows, connections if connections.radios else None, observer)
@@ -121,7 +121,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         ways += [(uplink, downlink)] * each.count
         opener = partial(_open_exchange, network, decoder)
         devices += [
-            Device(number, env, opener, users.ended, each.edge.concurrency)
+            Device(number, env, opener, arrivals.ended, each.edge.concurrency)
             for number in range(len(devices), len(devices) + each.count)
         ]
     for link in uplinks.built:
@@ -129,10 +129,10 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     for link in downlinks.built:
         link.reverse = lambda device: ways[device][0]
     share_media(env, ways)
-    users.start(devices)
+    arrivals.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
     figures = power_figures(cell)
-    return Plant(env, cloud, uplinks.built, downlinks.built, devices, users, sharers, connections, figures)
+    return Plant(env, cloud, uplinks.built, downlinks.built, devices, arrivals, sharers, connections, figures)
 
 
 def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:

@@ -49,7 +49,7 @@ class Progress:
         self._before = [count for count, _ in self._futile()]
 
     def _come_through(self) -> tuple[int, ...]:
-        return (*self._plant.users.answered, sum(link.acked_bits for link in self._plant.links))
+        return (*self._plant.arrivals.answered, sum(link.acked_bits for link in self._plant.links))
 
     def _futile(self) -> Iterator[tuple[int, str]]:
         """What comes to nothing, counted since the start of the run, each with the field that is behind it."""
@@ -59,7 +59,7 @@ class Progress:
             yield link.dropped, f"{link.name}.buffer_packets: {{:,}} packets dropped"
             yield link.delivered, f"{link.name}.arq: {{:,}} packets arrived, unheard of or once more,"
         yield plant.cloud.crashes, "cloud.failures: {:,} crashes of servers"
-        yield plant.users.absences, "workload.absences: {:,} devices left"
+        yield plant.arrivals.absences, "workload.absences: {:,} devices left"
 
     def _cause(self) -> str:
         """What most events came to."""

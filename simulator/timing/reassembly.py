@@ -40,7 +40,7 @@ from functools import partial
 import simpy
 
 from channels.link.link_config import LinkConfig
-from simulator.timing.later import delay_until, later
+from simulator.timing.event_loop import delay_until, later
 from simulator.timing.messages import Fragment, Message
 
 

@@ -21,9 +21,9 @@ import simpy
 
 from channels.link.sharing import Gate
 from simulator.results.observer import Airing, Observer
-from simulator.timing.later import later
+from simulator.timing.event_loop import later
 from simulator.timing.link import Link
-from simulator.timing.messages import Fragment, Lane, Message, unheard
+from simulator.timing.messages import Fragment, LinkTransmitter, Message, unheard
 
 
 @dataclass(slots=True, eq=False)
@@ -33,8 +33,8 @@ class Receiver:
     number: int
     uplink: Link
     downlink: Link
-    up_lane: Lane | None = None
-    down_lane: Lane | None = None
+    up_transmitter: LinkTransmitter | None = None
+    down_transmitter: LinkTransmitter | None = None
     listens_after: Airing | None = None
     """The frame of its own after which it listens; while it does, it sends nothing."""
     open: bool = False
@@ -95,9 +95,9 @@ class ReceiveWindows(Observer):
     def _open(self, receiver: Receiver, sent: Airing, _: simpy.Event) -> None:
         """A window: the network uses it if it has received the frame by now."""
         listens = receiver.listens_after is sent and not receiver.receiving
-        if listens and sent.arrives_s <= self._env.now and receiver.down_lane is not None:
+        if listens and sent.arrives_s <= self._env.now and receiver.down_transmitter is not None:
             receiver.open = True
-            receiver.downlink.serve(receiver.down_lane, self._env.now)
+            receiver.downlink.serve(receiver.down_transmitter, self._env.now)
             receiver.open = False
 
     def _open_last(self, receiver: Receiver, sent: Airing, event: simpy.Event) -> None:
@@ -108,8 +108,8 @@ class ReceiveWindows(Observer):
     def _stop(self, receiver: Receiver, _: simpy.Event) -> None:
         """The device may send again."""
         receiver.listens_after, receiver.receiving = None, False
-        if receiver.up_lane is not None:
-            receiver.uplink.serve(receiver.up_lane, self._env.now)
+        if receiver.up_transmitter is not None:
+            receiver.uplink.serve(receiver.up_transmitter, self._env.now)
         later(self._env, 0.0, lambda _: self._poll(receiver))  # after what arrives at this instant
 
     def _look(self, receiver: Receiver, _: simpy.Event) -> None:
@@ -140,7 +140,7 @@ class _SendsUnlessListening(Gate[Fragment]):
     def joined(self, packet: Fragment) -> None:
         receiver = self._receivers.get(packet.index[0])
         if receiver is not None:
-            receiver.up_lane = packet.port.lane
+            receiver.up_transmitter = packet.sender.transmitter
 
     def admits(self, packet: Fragment) -> bool:
         receiver = self._receivers.get(packet.index[0])
@@ -154,7 +154,7 @@ class _StartsInWindows(Gate[Fragment]):
         self._receivers = receivers
 
     def joined(self, packet: Fragment) -> None:
-        self._receivers[packet.index[0]].down_lane = packet.port.lane
+        self._receivers[packet.index[0]].down_transmitter = packet.sender.transmitter
 
     def admits(self, packet: Fragment) -> bool:
         return self._receivers[packet.index[0]].open

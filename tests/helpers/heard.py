@@ -15,7 +15,7 @@ from channels.link.delays import Delay, DelayProcess
 from channels.link.link_config import LinkConfig
 from channels.link.losses import Loss, LossProcess, NoLoss, PacketIndex
 from channels.uniforms import Uniforms
-from simulator.timing.later import later
+from simulator.timing.event_loop import later
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 

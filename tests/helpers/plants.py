@@ -65,7 +65,7 @@ def ran(cell: Cell, memory: Memory | None = None, watch: Watch | None = None) ->
     """Simulates a cell; by default nothing is remembered from earlier runs."""
     watch = watch or Watch()
     result = simulate(cell, watch, memory=memory or Memory())
-    requests = [*watch.ended, *watch.plant.users.live.values()]
+    requests = [*watch.ended, *watch.plant.arrivals.live.values()]
     return Ran(watch.plant, sorted(requests, key=lambda each: (each.arrival_s, each.device, each.number)), result)
 
 

@@ -206,7 +206,7 @@ def verify(number: int, seen: Counter[str]) -> None:
     rows = run.result.requests.set_index(["device", "request"])["output_tokens"]
     assert rows.to_dict() == {(each.device, each.number): len(each.tokens) for each in requests}, "late"
     if made.workload.horizon_s == LONG_S:  # every fault here passes, so every request has its end
-        assert not plant.users._pending and all(each.outcome != "in_flight" for each in requests)
+        assert not plant.arrivals._pending and all(each.outcome != "in_flight" for each in requests)
         assert all(device.station.present == 0 for device in plant.devices)
         plant.env.run(plant.env.now + HEARD_S)
         assert not any(pool.reservations.waiting or pool.reservations._reserved for pool in plant.cloud._pools)

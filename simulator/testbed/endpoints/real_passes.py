@@ -19,7 +19,7 @@ from simulator.results.station import Customer
 from simulator.testbed.journal import Journal, PassMade, PassShare
 from simulator.timing.cloud.job import Job, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
-from simulator.timing.cloud.pool import Pool, Server
+from simulator.timing.cloud.server_pool import Server, ServerPool
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -37,7 +37,7 @@ class RealPasses:
 
     def __init__(self, batching: Batching, journal: Journal, worker: ThreadPoolExecutor) -> None:
         self._server = Server(0)
-        self._pool = Pool([self._server], batching, None, KvMemory(None), KvReservations(None))
+        self._pool = ServerPool([self._server], batching, None, KvMemory(None), KvReservations(None))
         self._journal = journal
         self._worker = worker
         self._over: set[SessionKey] = set()

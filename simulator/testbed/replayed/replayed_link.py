@@ -17,7 +17,6 @@ from simulator.results.station import Clock, Station
 from simulator.testbed.packet_header import Direction, MessageAddress
 from simulator.testbed.plan import link
 from simulator.testbed.replayed.run_record import AttemptStep, PacketAttempt, RunRecord
-from simulator.timing.lanes import Lanes
 from simulator.timing.messages import (
     PROPAGATION,
     QUEUE,
@@ -29,6 +28,7 @@ from simulator.timing.messages import (
     unheard,
     unreported,
 )
+from simulator.timing.transmitters import DeviceSenders
 
 
 class ReplayedLink:
@@ -37,7 +37,8 @@ class ReplayedLink:
     def __init__(self, cell: Cell, direction: Direction, clock: Clock) -> None:
         self._clock = clock
         self._config = link(cell, direction)
-        self._lanes = Lanes(clock, self._config, Uniforms.of(cell.seed, direction), lambda _: 0.0, direction, inf)
+        station, uniforms = Station(clock, direction), Uniforms.of(cell.seed, direction)
+        self._senders = DeviceSenders(station, self._config, uniforms, lambda _: 0.0, inf)
         self._messages: dict[MessageAddress, Message] = {}
 
     def put(
@@ -51,10 +52,10 @@ class ReplayedLink:
         message = self._messages[address] = Message(index, (content,), unheard, report)
         if before is not None:
             message.sent_bits, message.attempts = before.sent_bits, before.attempts
-        port = self._lanes.ports.get(address.device) or self._lanes.open_port(address.device)
+        sender = self._senders[address.device]
         sizes = self._config.packets_bits(message.bits)
         message.put_s, message.unacked = now_s, len(sizes)
-        message.packets = [Fragment(bits, message, index, number, port) for number, bits in enumerate(sizes)]
+        message.packets = [Fragment(bits, message, index, number, sender) for number, bits in enumerate(sizes)]
         message.does(QUEUE, now_s)
         return message
 

@@ -230,10 +230,11 @@ class ReplayedRequest(ServedRequest):
         for command in commands:
             match command:
                 case machine.BeginRound(number):
-                    request.begin_round(number, now_s)
-                    self._ledger.enter(number, "edge_queue_s")
-                case machine.DraftAll():
+                    self._begin(number)
+                case machine.DraftAll(number):
                     self._drafting = command
+                    if number not in request.open:
+                        self._begin(number)
                 case machine.SendMessage(kind, number, parts, payload, node):
                     self._commanded[self._address(kind, number)] = b"".join(parts)
                     if payload is not None and node is not None:
@@ -282,6 +283,10 @@ class ReplayedRequest(ServedRequest):
             self._request.flush_round(cut, self._made, 0, self._clock.now)
             self._drafting, self._made = None, 0
         self._show()
+
+    def _begin(self, number: int) -> None:
+        self._request.begin_round(number, self._clock.now)
+        self._ledger.enter(number, "edge_queue_s")
 
     def _open_in_cloud(self, number: int, drafts: int) -> None:
         """A round that begins a second time, in a cloud that has restarted, is open already, or over."""

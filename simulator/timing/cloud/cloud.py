@@ -18,8 +18,8 @@ from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
 from simulator.timing.cloud.job import Job, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
-from simulator.timing.cloud.pool import Pool, Server
-from simulator.timing.later import later
+from simulator.timing.cloud.server_pool import Server, ServerPool
+from simulator.timing.event_loop import later
 
 Process = Generator[simpy.Event, object, None]
 
@@ -52,7 +52,7 @@ class Cloud:
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
         self._served_s = 0.0
         self._turn = 0
-        self._homes: dict[SessionKey, list[Pool]] = {}
+        self._homes: dict[SessionKey, list[ServerPool]] = {}
         """Where jobs of a session went, the latest first; of use only where each server is a pool of its own."""
         self._stranded: dict[Job, None] = {}
         self._over: set[SessionKey] = set()
@@ -104,19 +104,19 @@ class Cloud:
                 self._vacate(pool, session)
         self._homes.pop(session, None)
 
-    def _pool(self, servers: list[Server], kv_tokens: int | None) -> Pool:
+    def _pool(self, servers: list[Server], kv_tokens: int | None) -> ServerPool:
         """A pool whose memory evicts sessions for others, or admits whole requests; never both."""
         config = self._config
         capacity_tokens = None if kv_tokens is None else kv_tokens * len(servers)
         kv, reserved = (capacity_tokens, None) if config.admission.evicts else (None, capacity_tokens)
-        return Pool(servers, config.batching, config.token_budget, KvMemory(kv), KvReservations(reserved))
+        return ServerPool(servers, config.batching, config.token_budget, KvMemory(kv), KvReservations(reserved))
 
-    def _vacate(self, pool: Pool, session: SessionKey) -> None:
+    def _vacate(self, pool: ServerPool, session: SessionKey) -> None:
         if pool.holds(session):
             pool.forget(session)
             self._dispatch(pool)
 
-    def _reached(self, session: SessionKey) -> Sequence[Pool]:
+    def _reached(self, session: SessionKey) -> Sequence[ServerPool]:
         """The pools that may hold something of a session."""
         return self._pools if self._config.routing.pooled else self._homes.get(session, ())
 
@@ -129,7 +129,7 @@ class Cloud:
         else:
             self._move_to(pool, job.session)
 
-    def _move_to(self, pool: Pool, session: SessionKey) -> None:
+    def _move_to(self, pool: ServerPool, session: SessionKey) -> None:
         """A session that waits for admission to a pool reserves nothing elsewhere, or two could wait for each other for
         ever."""
         others = [other for other in self._reached(session) if other is not pool]
@@ -137,7 +137,7 @@ class Cloud:
             self._homes[session].remove(other)
             self._vacate(other, session)
 
-    def _choose(self, job: Job) -> Pool | None:
+    def _choose(self, job: Job) -> ServerPool | None:
         """The pool for a job among those that are up, if any is."""
         if self._config.routing.pooled:
             return self._pools[0] if self._pools[0].up else None
@@ -153,20 +153,20 @@ class Cloud:
         homes.insert(0, pool)
         return pool
 
-    def _dispatch(self, pool: Pool) -> None:
-        while pool.waiting and (server := pool.free()):
+    def _dispatch(self, pool: ServerPool) -> None:
+        while server := pool.free():
             if pool.waits_for_batch and (wait_s := pool.ready_s() - self.env.now) > 0:
                 later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
                 return
             if not self._begin(pool, server):
                 return
 
-    def _window_over(self, pool: Pool, job: Job, _: simpy.Event) -> None:
+    def _window_over(self, pool: ServerPool, job: Job, _: simpy.Event) -> None:
         """The oldest job has waited long enough, if it still waits: a pass begins whatever its size."""
-        if pool.waiting and pool.oldest() is job and (server := pool.free()) and self._begin(pool, server):
+        if (server := pool.free()) and pool.oldest() is job and self._begin(pool, server):
             self._dispatch(pool)
 
-    def _begin(self, pool: Pool, server: Server) -> bool:
+    def _begin(self, pool: ServerPool, server: Server) -> bool:
         """Starts a pass; False where memory admits no job beside those in passes."""
         if not pool.begin(server):
             assert pool.running, "I5: an empty pool does not admit its first job"
@@ -186,7 +186,7 @@ class Cloud:
         later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True
 
-    def _finish(self, pool: Pool, server: Server, version: int, _: simpy.Event) -> None:
+    def _finish(self, pool: ServerPool, server: Server, version: int, _: simpy.Event) -> None:
         if version != server.version:
             return
         self._end_pass(server, lost=False)
@@ -208,7 +208,7 @@ class Cloud:
                 share.job.done()
         pool.release(server)
         self._dispatch(pool)
-        idle = pool.waiting and pool.free() and pool.ready_s() <= self.env.now
+        idle = pool.free() and pool.ready_s() <= self.env.now
         assert not idle or pool.running, "I5: a server idles beside a job"
 
     def _end_pass(self, server: Server, *, lost: bool) -> None:
@@ -233,7 +233,7 @@ class Cloud:
                 )
             )
 
-    def _free_if_over(self, pool: Pool, session: SessionKey) -> None:
+    def _free_if_over(self, pool: ServerPool, session: SessionKey) -> None:
         if session in self._over:
             self._over.remove(session)
             pool.forget(session)
@@ -256,7 +256,7 @@ class Cloud:
             pool = self._pools[0 if self._config.routing.pooled else number]
             self.env.process(self._fail(server, pool, times))
 
-    def _fail(self, server: Server, pool: Pool, times: Iterator[tuple[float, float]]) -> Process:
+    def _fail(self, server: Server, pool: ServerPool, times: Iterator[tuple[float, float]]) -> Process:
         for from_s, to_s in times:
             yield self.env.timeout(max(0.0, from_s - self.env.now))
             self._crash(server, pool)
@@ -267,7 +267,7 @@ class Cloud:
                 self._route(job)
             self._dispatch(pool)
 
-    def _crash(self, server: Server, pool: Pool) -> None:
+    def _crash(self, server: Server, pool: ServerPool) -> None:
         """The pass is lost, the caches are too where they are the server's own, and its jobs go elsewhere."""
         self.crashes += 1
         if server.busy:
@@ -311,9 +311,11 @@ class PassTimes:
         the engine's step around them, one for all, and of the rounds that are read and verified beside it, one after
         another."""
         work = [(share.new_tokens, share.cached_tokens) for share in shares]
-        verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s + self._verification_s(shares)
-        drafting = [share.drafting for share in shares]
-        if not any(drafting):
+        verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s
+        if self._judge_s or self._decode_s_per_draft:
+            verify_s += self._verification_s(shares)
+        drafting = [share.drafting for share in shares if share.job.mirrors or share.job.cloud_drafts]
+        if not drafting:
             return verify_s
         passes = enumerate(zip_longest(*drafting), 1)
         return verify_s + sum(
@@ -329,7 +331,5 @@ class PassTimes:
         return latency.drawn_s(work, uniform, self._spells.uniform(*job.session))
 
     def _verification_s(self, shares: Sequence[Share]) -> float:
-        if not (self._judge_s or self._decode_s_per_draft):
-            return 0.0
         verified = [share.job.verified_drafts for share in shares if share.completes]
         return sum(self._judge_s + self._decode_s_per_draft * drafts for drafts in verified if drafts is not None)

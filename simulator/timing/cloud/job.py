@@ -68,13 +68,11 @@ class Share:
 
     @property
     def drafting(self) -> list[tuple[int, int]]:
-        """The passes of the cloud's drafter for this share, (new, cached) tokens each. Where it drafts, the first reads
-        what the verifier's cache lacks of the text before the drafts, each later one the draft before."""
+        """The passes of the cloud's drafter for a share that has some, (new, cached) tokens each. Where it drafts, the
+        first reads what the verifier's cache lacks of the text before the drafts, each later one the draft before."""
         drafts = self.job.cloud_drafts
-        if self.job.mirrors:
+        if self.job.mirrors or not self.completes:
             return [(self.new_tokens, self.cached_tokens)]
-        if not drafts or not self.completes:
-            return [(self.new_tokens, self.cached_tokens)] if drafts else []
         text_tokens = self.job.text_tokens - drafts
         cached_tokens = min(self.cached_tokens, text_tokens - 1)
         return [(text_tokens - cached_tokens, cached_tokens), *((1, text_tokens + n) for n in range(drafts - 1))]

@@ -29,7 +29,7 @@ class KvMemory:
     def admit(self, session: SessionKey, tokens: int, pinned: Collection[SessionKey]) -> bool:
         """Makes the session hold `tokens`, throwing out others but the pinned ones; False, and no change of what is
         held for it, where that is not enough."""
-        need = tokens - self.held(session)
+        need = tokens - self._held.get(session, 0)
         if self.capacity_tokens is not None and not self._make_room(need, session, pinned):
             return False
         self._held[session] = tokens

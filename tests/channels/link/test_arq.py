@@ -158,8 +158,8 @@ def test_a_long_queue_is_cleared_away_as_it_goes() -> None:
         machine.offer(packet)
     for packet in packets:
         machine.on_ack(packet, 1.0)
-        assert len(machine._open) <= 2 * 2048
-    assert machine._open == machine._held == []
+        assert len(machine.under_way) <= 2048
+    assert machine.under_way == machine._held == []
 
 
 FATES = st.sampled_from(["lost", "unacknowledged", "acknowledged", "late"])

@@ -83,8 +83,7 @@ def names(commands: list[Any]) -> list[str]:
 
 def test_a_round_of_speculate_command_by_command() -> None:
     ends = Ends(K_SQS)
-    begin, draft = ends.begin()
-    assert begin == machine.BeginRound(1)
+    (draft,) = ends.begin()
     assert isinstance(draft, machine.DraftAll) and (draft.round, draft.drafts, draft.hidden) == (1, 3, False)
     sent = ends.drafted(draft)
     assert (sent.kind, sent.round, sent.grows, sent.replies) == (MessageKind.PAYLOAD, 1, False, 1)
@@ -97,7 +96,7 @@ def test_a_round_of_speculate_command_by_command() -> None:
     assert isinstance(reply, machine.SendReply) and reply.verified is not None
     close, *after = ends.replied([reply])
     assert close == machine.CloseRound(1, reply.verified.committed)
-    assert after[0] == machine.BeginRound(2) and names(after) == ["BeginRound", "DraftAll"]
+    assert names(after) == ["DraftAll"]
 
 
 def test_what_a_message_acknowledges_is_what_its_sender_must_have() -> None:
@@ -105,12 +104,12 @@ def test_what_a_message_acknowledges_is_what_its_sender_must_have() -> None:
         ends = Ends(scheme)
         assert ends.cloud.acknowledged(MessageArrived(MessageKind.PAYLOAD, 7, ())) == 6 - depth
         assert ends.edge.acknowledged(MessageArrived(MessageKind.REPLY, 7, ())) == 7
-    assert ends.cloud.acknowledged(MessageArrived(MessageKind.WHOLE, 7, ())) == 7
+    assert Ends(K_SQS).cloud.acknowledged(MessageArrived(MessageKind.WHOLE, 7, ())) == 7
 
 
 def test_a_payload_before_the_prefill_waits_with_it() -> None:
     ends = Ends(K_SQS)
-    _, _, draft = ends.edge.step(None)
+    _, draft = ends.edge.step(None)
     sent = ends.drafted(draft)
     assert ends.arrives(sent) == [machine.EnterState(1, None)], "as long as the prompt's job takes"
     (prefill,) = ends.cloud.step(MessageArrived(MessageKind.PROMPT, 0, (ends.prompt,)))
@@ -120,7 +119,7 @@ def test_a_payload_before_the_prefill_waits_with_it() -> None:
 
 def test_the_last_round_frees_the_cache_and_ends_the_edge() -> None:
     ends = Ends(K_SQS, output_tokens=1)
-    _, draft = ends.begin()
+    (draft,) = ends.begin()
     free, reply = ends.verified(ends.arrives(ends.drafted(draft)))
     assert free == machine.FreeCache()
     *_, done = ends.replied([reply])
@@ -130,7 +129,7 @@ def test_the_last_round_frees_the_cache_and_ends_the_edge() -> None:
 
 def rejecting(ends: Ends) -> tuple[list[machine.CloudCommand], list[machine.EdgeCommand], list[machine.SendMessage]]:
     """Three rounds at a time until one is not accepted: the cloud's commands then, the edge's, and what is out."""
-    _, draft = ends.begin()
+    (draft,) = ends.begin()
     while True:
         out: list[machine.SendMessage] = []
         while isinstance(draft, machine.DraftAll):
@@ -152,19 +151,19 @@ def rejecting(ends: Ends) -> tuple[list[machine.CloudCommand], list[machine.Edge
 
 def test_a_rejection_ahead_voids_what_was_drafted_on_it_at_both_ends() -> None:
     ends = Ends(AHEAD, output_tokens=60)
-    (void, reply), (close, flush, settled, begin, _), sent = rejecting(ends)
+    (void, reply), (close, flush, settled, draft), sent = rejecting(ends)
     assert isinstance(close, machine.CloseRound) and isinstance(flush, machine.FlushRounds)
     number = close.round
     assert void == machine.DropRounds((), range(number + 1, number + 3))
     assert flush.rounds == [(each.round, len(each.node.drafts)) for each in sent if each.node is not None]
-    assert settled is Order.SETTLED and begin == machine.BeginRound(number + 3)
+    assert settled is Order.SETTLED and isinstance(draft, machine.DraftAll) and draft.round == number + 3
     assert isinstance(reply, machine.SendReply) and reply.round == number
     assert ends.arrives(sent[0]) == [machine.DropRounds((number + 1,))], "it came too late"
 
 
 def test_a_rejection_cuts_the_round_that_is_being_drafted() -> None:
     ends = Ends(AHEAD, output_tokens=60)
-    _, draft = ends.begin()
+    (draft,) = ends.begin()
     while True:
         assert isinstance(draft, machine.DraftAll)
         _, sent, _, *more = ends.edge.step(machine.RoundDrafted(draft.make()))
@@ -180,9 +179,9 @@ def test_a_rejection_cuts_the_round_that_is_being_drafted() -> None:
 
 def test_ahead_a_payload_that_overtakes_waits_for_its_turn() -> None:
     ends = Ends(AHEAD, output_tokens=60)
-    _, draft = ends.begin()
+    (draft,) = ends.begin()
     assert isinstance(draft, machine.DraftAll)
-    _, first, _, _, draft = ends.edge.step(machine.RoundDrafted(draft.make()))
+    _, first, _, draft = ends.edge.step(machine.RoundDrafted(draft.make()))
     assert isinstance(draft, machine.DraftAll) and isinstance(first, machine.SendMessage) and draft.hidden
     _, second, *_ = ends.edge.step(machine.RoundDrafted(draft.make()))
     assert isinstance(second, machine.SendMessage)
@@ -192,8 +191,7 @@ def test_ahead_a_payload_that_overtakes_waits_for_its_turn() -> None:
 
 def partly(ends: Ends) -> tuple[machine.SendMessage, list[machine.EdgeCommand]]:
     """A partial round whose first part is sent, and the second draft's pass under way."""
-    begin, turn = ends.begin()
-    assert (begin, turn) == (machine.BeginRound(1), machine.TakeTurn(1))
+    assert ends.begin() == [machine.TakeTurn(1)]
     assert names(ends.edge.step(Signal.TURN)) == ["DraftPass"]
     assert ends.edge.step(Signal.WORKED) == [machine.Encode(1, 1)]
     sent, *commands = ends.edge.step(Signal.WORKED)
@@ -224,7 +222,7 @@ def test_a_reply_to_the_parts_that_came_ends_the_drafting() -> None:
 
 def test_a_digest_that_will_not_do_is_asked_for_in_full() -> None:
     ends = Ends({"kind": "mirrored", "drift": 0.5, "max_drafts": 3}, output_tokens=60)
-    _, draft = ends.begin()
+    (draft,) = ends.begin()
     while True:
         commands = ends.verified(ends.arrives(ends.drafted(draft)))
         after = ends.replied(commands)
@@ -254,7 +252,7 @@ class CountsInTests(Policy):
 
 def test_an_asked_policy_sees_what_the_driver_shows_and_decides_action_by_action() -> None:
     ends = Ends({"kind": "composed", "policy": "counts_in_tests"})
-    assert names(ends.begin()) == ["BeginRound", "TakeTurn"]
+    assert names(ends.begin()) == ["TakeTurn"]
     assert ends.edge.step(Signal.TURN) == [Order.LOOK]
     rest, count = ends.edge.step(machine.TimeIs(1.0, 0.0, 0, SeenLink()))
     assert rest is Order.REST and count == machine.SendMessage(MessageKind.COUNT, 1, (encode_request(2),), replies=2)
@@ -266,7 +264,7 @@ def test_an_asked_policy_sees_what_the_driver_shows_and_decides_action_by_action
     last = ends.verified(free)
     assert names(last) == ["SendReply"]
     assert names(ends.replied(last)) == ["CloseRound", "LOOK"]
-    assert names(ends.edge.step(machine.TimeIs(3.0, 1.0, 16, SeenLink()))) == ["BeginRound", "TakeTurn"]
+    assert names(ends.edge.step(machine.TimeIs(3.0, 1.0, 16, SeenLink()))) == ["TakeTurn"]
     ends.edge.step(Signal.TURN)
     assert ends.edge.step(machine.TimeIs(3.0, 1.0, 16, SeenLink())) == [machine.WaitUntil(3, 7.0)]
     assert ends.edge.step(Signal.WAITED) == [Order.LOOK]
@@ -291,7 +289,7 @@ def test_streamed_tokens_are_taken_in_their_order() -> None:
 
 def test_local_takes_turns_token_by_token() -> None:
     edge = protocol_of(cell("edge_only").scheme).edge(terms("edge_only", 1))
-    assert names(edge.step(None)) == ["BeginRound", "TakeTurn"]
+    assert names(edge.step(None)) == ["TakeTurn"]
     assert names(edge.step(Signal.TURN)) == ["DraftPass"]
     assert names(edge.step(Signal.WORKED)) == ["REST", "CloseRound", "Done"]
 

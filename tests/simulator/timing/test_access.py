@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from links import Bench
 
 from channels.link.link_config import LinkConfig
-from simulator.timing.lanes import Access
+from simulator.timing.transmitters import Access
 
 IDLING: dict[str, Any] = {"access_s": 0.25, "idle_access_s": 2.0, "idle_after_s": 10.0}
 
 
 def starts(bench: Bench) -> list[float]:
-    """When the first bit of each message of device 0 goes out."""
+    """When the first bit of each message goes out."""
     bench.run()
-    return [next(at_s for at_s, state in log if state == "transmit") for _, log in sorted(bench.log.items())]
+    return [
+        next(at_s for at_s, state in log if state == "transmit")
+        for _, log in sorted(bench.log.items(), key=lambda each: each[0][1])
+    ]
 
 
 def test_a_device_gets_its_connection_first_and_then_a_grant_for_each_message() -> None:
@@ -29,40 +33,33 @@ def test_a_device_gets_its_connection_first_and_then_a_grant_for_each_message() 
     assert bench.log[0, 0][:2] == [(0, "queue"), (2.0, "transmit")]
 
 
-def test_just_before_the_connection_ends_it_is_still_there() -> None:
-    bench = Bench(**IDLING)
-    bench.put(0.0, device=0, bits=1000)
-    bench.put(12.75, device=0, bits=1000, number=1)
-    assert starts(bench) == [2.0, 13.0]
+Puts = list[tuple[float, int, int]]
+WINDOW = {"kind": "selective_repeat", "timeout_s": 99}
+GRANTS: dict[str, tuple[dict[str, Any], Puts, list[float]]] = {
+    "just before the connection ends it is still there": (IDLING, [(0.0, 0, 1000), (12.75, 0, 1000)], [2.0, 13.0]),
+    "messages put while a device connects wait for the same connection, in order": (
+        IDLING | {"arq": WINDOW}, [(0.0, 0, 8), (0.5, 0, 8), (1.9, 0, 8)], [2.0, 2.008, 2.15],
+    ),
+    "each device has a connection of its own": (IDLING, [(0.0, 0, 8), (3.0, 1, 8)], [2.0, 5.0]),
+    "11 s on the air, longer than it may be silent: it does not idle meanwhile": (
+        IDLING | {"arq": WINDOW}, [(0.0, 0, 11_000), (13.5, 0, 8)], [2.0, 13.75],
+    ),
+    "a device whose packets still wait is not idle: the first is on the air from 2 s to 22 s": (
+        IDLING | {"arq": WINDOW}, [(0.0, 0, 20_000), (14.0, 0, 1000)], [2.0, 22.0],
+    ),
+    "without a time to idle each message waits as long": (
+        {"access_s": 0.25, "idle_access_s": 2.0}, [(0.0, 0, 8), (100.0, 0, 8)], [0.25, 100.25],
+    ),
+}  # fmt: skip
 
 
-def test_messages_put_while_a_device_connects_wait_for_the_same_connection_in_order() -> None:
-    bench = Bench(**IDLING, arq={"kind": "selective_repeat", "timeout_s": 9})
-    for number, at_s in enumerate((0.0, 0.5, 1.9)):
-        bench.put(at_s, device=0, bits=8, number=number)
-    assert starts(bench) == [2.0, 2.008, 2.15]
-
-
-def test_each_device_has_a_connection_of_its_own() -> None:
-    bench = Bench(**IDLING)
-    bench.put(0.0, device=0, bits=8)
-    bench.put(3.0, device=1, bits=8)
-    assert starts(bench) == [2.0, 5.0]
-
-
-def test_a_device_that_is_on_the_air_for_long_does_not_idle_meanwhile() -> None:
-    """11 s on the air, longer than it may be silent."""
-    bench = Bench(**IDLING, arq={"kind": "selective_repeat", "timeout_s": 99})
-    bench.put(0.0, device=0, bits=11_000)
-    bench.put(13.5, device=0, bits=8, number=1)
-    assert starts(bench) == [2.0, 13.75]
-
-
-def test_without_a_time_to_idle_each_message_waits_as_long() -> None:
-    bench = Bench(access_s=0.25, idle_access_s=2.0)
-    for number, at_s in enumerate((0.0, 100.0)):
-        bench.put(at_s, device=0, bits=8, number=number)
-    assert starts(bench) == [0.25, 100.25]
+@pytest.mark.parametrize("name", GRANTS)
+def test_when_the_first_bit_of_each_message_goes_out(name: str) -> None:
+    fields, puts, expected = GRANTS[name]
+    bench = Bench(**fields)
+    for number, (at_s, device, bits) in enumerate(puts):
+        bench.put(at_s, device, bits, number)
+    assert starts(bench) == expected
 
 
 def test_a_connected_device_with_no_wait_says_once_that_it_queues() -> None:
@@ -71,14 +68,6 @@ def test_a_connected_device_with_no_wait_says_once_that_it_queues() -> None:
         bench.put(at_s, device=0, bits=1000, number=number)
     bench.run()
     assert bench.log[0, 1][:2] == [(2.5, "queue"), (3.2, "transmit")]
-
-
-def test_a_device_whose_packets_still_wait_is_not_idle() -> None:
-    """Its first message is on the air from 2 s to 22 s; the second, put at 14 s, waits for a grant alone."""
-    bench = Bench(**IDLING, arq={"kind": "selective_repeat", "timeout_s": 9})
-    bench.put(0.0, device=0, bits=20_000)
-    bench.put(14.0, device=0, bits=1000, number=1)
-    assert starts(bench) == [2.0, 22.0]
 
 
 GAPS = st.lists(st.floats(0, 30), min_size=1, max_size=12)

@@ -48,9 +48,9 @@ def test_a_reply_frees_the_window_and_is_no_sample_of_the_round_trip() -> None:
     first = bench.put(0.0, device=0, bits=1000)
     bench.put(0.0, device=0, bits=1000, number=1)
     bench.env.run(until=3.0)
-    sender = bench.link.port(0).sender
+    sender = bench.link.senders[0].arq
     before, seen = sender.timeout_s, bench.link.seen_by(0)
-    bench.link.acknowledge(first)
+    bench.link.acknowledge([first])
     after = bench.link.seen_by(0)
     assert sender.timeout_s == before == 5.0
     assert (after.acked_bits - seen.acked_bits, seen.unacked_packets - after.unacked_packets) == (1000, 1)
@@ -64,7 +64,7 @@ def test_a_repeat_that_still_waits_when_the_reply_comes_is_not_sent() -> None:
     bench = Bench(deaf=Scripted((0, 0, 0, 0)))
     first = bench.put(0.0, device=0, bits=1000)
     bench.put(0.0, device=1, bits=2000)
-    bench.env.timeout(2.0).callbacks.append(lambda _: bench.link.acknowledge(first))
+    bench.env.timeout(2.0).callbacks.append(lambda _: bench.link.acknowledge([first]))
     bench.run()
     assert (first.attempts, bench.link.dropped) == (1, 1)
 

@@ -4,60 +4,65 @@ index."""
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
+import pytest
 from links import Bench
 
-Told = tuple[float, int, float, tuple[int, ...]]
+Reported = tuple[float, int, float, tuple[int, ...]]
 
 
-class Ear:
+class Listener:
     """A loss that loses nothing and notes what is reported to it."""
 
     def __init__(self) -> None:
-        self.told: list[Told] = []
+        self.received: list[Reported] = []
 
     def lost(self, now_s: float, bits: int, rate_bps: float, index: tuple[int, int, int, int, int]) -> bool:
-        self.told.append((round(now_s, 9), bits, round(rate_bps, 6), index))
+        self.received.append((round(now_s, 9), bits, round(rate_bps, 6), index))
         return False
 
 
-def told(second_s: float = 0.0, **changes: object) -> list[Told]:
+def reported(second_s: float = 0.0, **changes: object) -> list[Reported]:
     """What is reported to the loss process of 1,000 bits of device 0 at 0 s and 400 of device 1 at `second_s`, over 1
     kbit/s with headers of 100 bits."""
-    loss, acknowledgements = Ear(), Ear()
+    loss, acknowledgements = Listener(), Listener()
     bench = Bench(loss, acknowledgements, header_bits=100, **changes)  # type: ignore[arg-type]
     bench.put(0.0, 0, 1000)
     bench.put(second_s, 1, 400)
     bench.run()
     # an acknowledgement is a header, and told of the packet that it answers
-    assert acknowledgements.told == [(now_s, 100, rate_bps, index) for now_s, _, rate_bps, index in loss.told]
-    return loss.told
+    assert acknowledgements.received == [(now_s, 100, rate_bps, index) for now_s, _, rate_bps, index in loss.received]
+    return loss.received
 
 
-def test_a_packet_that_waited_its_turn_went_out_at_the_rate_of_the_link() -> None:
-    assert told() == [(1.1, 1100, 1000, (0, 0, 0, 0, 0)), (1.6, 500, 1000, (1, 0, 0, 0, 0))]
+OUTAGE = {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 1000}, "outages_s": [(1, 2)]}
+FIRST, SECOND = (0, 0, 0, 0, 0), (1, 0, 0, 0, 0)
+WAITED = [(1.1, 1100, 1000, FIRST), (1.6, 500, 1000, SECOND)]
 
 
-def test_packets_that_share_the_link_go_out_at_the_rate_that_each_had() -> None:
-    first, second = told(0.25, sharing="processor")
-    assert first == (1.25, 500, 500, (1, 0, 0, 0, 0))
-    assert second == (1.6, 1100, round(1100 / 1.6, 6), (0, 0, 0, 0, 0))
+RECEIVED: dict[str, tuple[dict[str, Any], list[Reported]]] = {
+    "a packet that waited its turn went out at the rate of the link": ({}, WAITED),
+    "packets that share the link go out at the rate that each had": (
+        {"second_s": 0.25, "sharing": "processor"},
+        [(1.25, 500, 500, SECOND), (1.6, 1100, round(1100 / 1.6, 6), FIRST)],
+    ),
+    "silence before the first bit is no airtime": (
+        {"rate": {"kind": "duty_cycle", "bps": 1000, "duty": 0.1}}, [WAITED[0], (1.1 + 9.9 + 0.5, 500, 1000, SECOND)],
+    ),
+    "an outage on the way lowers the mean rate": (
+        {"rate": OUTAGE}, [(2.1, 1100, round(1100 / 2.1, 6), FIRST), (2.6, 500, 1000, SECOND)],
+    ),
+    "a link of infinite rate takes no time": (
+        {"rate": {"kind": "constant", "bps": inf}}, [(0.0, 1100, inf, FIRST), (0.0, 500, inf, SECOND)],
+    ),
+    "overhead beside the bits is no part of their rate": (
+        {"overhead_s": 0.25}, [(1.35, 1100, 1000, FIRST), (2.1, 500, 1000, SECOND)],
+    ),
+}  # fmt: skip
 
 
-def test_silence_before_the_first_bit_is_no_airtime() -> None:
-    _, second = told(rate={"kind": "duty_cycle", "bps": 1000, "duty": 0.1})
-    assert second == (1.1 + 9.9 + 0.5, 500, 1000, (1, 0, 0, 0, 0))
-
-
-def test_an_outage_on_the_way_lowers_the_mean_rate() -> None:
-    behind = {"kind": "constant", "bps": 1000}
-    first, _ = told(rate={"kind": "scheduled_outages", "rate": behind, "outages_s": [(1, 2)]})
-    assert first == (2.1, 1100, round(1100 / 2.1, 6), (0, 0, 0, 0, 0))
-
-
-def test_a_link_of_infinite_rate_takes_no_time() -> None:
-    assert [rate_bps for _, _, rate_bps, _ in told(rate={"kind": "constant", "bps": inf})] == [inf, inf]
-
-
-def test_overhead_beside_the_bits_is_no_part_of_their_rate() -> None:
-    assert [rate_bps for _, _, rate_bps, _ in told(overhead_s=0.25)] == [1000, 1000]
+@pytest.mark.parametrize("name", RECEIVED)
+def test_what_a_loss_receives(name: str) -> None:
+    changes, expected = RECEIVED[name]
+    assert reported(**changes) == expected

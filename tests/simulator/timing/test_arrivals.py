@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from math import inf
 from pathlib import Path
@@ -13,6 +14,7 @@ from cells import PAIR, cell, link
 from plants import ran
 
 from simulator import Cell, ConfigError, simulate, sweep
+from simulator.timing.driver import Driver
 
 FREE = link(inf, delay_s=0.0)
 SECOND = {"kind": "constant", "per_pass_s": 1}
@@ -68,7 +70,7 @@ def test_a_request_times_out_exactly_when_it_is_late(scheme: str) -> None:
     for request in at_once.requests:
         assert request.outcome in ("answered", "timed_out") and request.finish_s - request.arrival_s == answered_s
         assert request.outcome == "timed_out" or len(request.tokens) == 4
-    assert len(at_once.requests) == 3 and not at_once.plant.users._pending
+    assert len(at_once.requests) == 3 and not at_once.plant.arrivals._pending
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -84,7 +86,7 @@ def test_a_deadline_and_a_departure_at_one_instant_end_a_request_once(scheme: st
             absences={"kind": "scheduled", "away": [(0, at_s, at_s + 10)]},
         )
     )
-    assert len(run.requests) == 4 and not run.plant.users._pending
+    assert len(run.requests) == 4 and not run.plant.arrivals._pending
     assert {each.outcome for each in run.requests} <= {"answered", "timed_out", "abandoned"}
 
 
@@ -201,3 +203,16 @@ def test_a_cell_without_rounds_has_empty_columns_of_the_same_types(tmp_path: Pat
     rounds = pd.read_parquet(tmp_path / "out" / "rounds.parquet")
     assert set(rounds["cell"]) == {usual.id}
     assert simulate(late).rounds.dtypes.equals(simulate(usual).rounds.dtypes)
+
+
+@pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only", "edge_only", {"kind": "k_sqs", "depth": 1}], ids=str)
+def test_a_run_leaves_nothing_to_the_garbage_collector(scheme: object) -> None:
+    """What a request held goes when it ends, or a large run would keep all of it until a collection."""
+    gc.collect()
+    gc.disable()
+    try:
+        run = ran(cell(scheme))
+        left = [each for each in gc.get_objects() if type(each) is Driver]
+    finally:
+        gc.enable()
+    assert run.requests and not left, "a request that has ended holds itself"

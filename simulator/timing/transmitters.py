@@ -10,81 +10,82 @@ from channels.link.link_config import LinkConfig
 from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
-from simulator.results.station import Clock
-from simulator.timing.messages import Fragment, Lane, Port
+from simulator.results.station import Station
+from simulator.timing.messages import DeviceSender, Fragment, LinkTransmitter
 
 SHARED: Final = -1
-"""The key of the one lane of a link that all devices share."""
+"""The key of the one transmitter of a link that all devices share."""
 
 
-class Lanes:
-    """The lanes and ports of one link, each opened when it is first needed."""
+class DeviceSenders(dict[int, DeviceSender]):
+    """The senders of one link by device, and the transmitters behind them, each opened when it is first needed."""
 
     def __init__(
         self,
-        clock: Clock,
+        station: Station,
         config: LinkConfig,
         uniforms: Uniforms,
         reverse_delay_s: Callable[[int], float],
-        name: str,
         horizon_s: float,
     ) -> None:
-        self.ports: dict[int, Port] = {}
-        """By device."""
+        super().__init__()
         self.gate: Gate[Fragment] | None = None
-        """The gate of each lane that is opened from now on."""
-        self._clock = clock
+        """The gate of each transmitter that is opened from now on."""
+        self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
+        """Has one of them start what its gate lets go."""
+        self._station = station
         self._config = config
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
-        self._name = name
         self._horizon_s = horizon_s
-        self._lanes: dict[int, Lane] = {}
+        self._transmitters: dict[int, LinkTransmitter] = {}
         self._access = Access(config)
 
-    def __len__(self) -> int:
-        return len(self._lanes)
+    def __missing__(self, device: int) -> DeviceSender:
+        key = device if self._config.sharing.transmitter_per_device else SHARED
+        transmitter = self._transmitters.get(key) or self._open(key)
+        back_s = self._reverse_delay_s(device)
+        window = self._config.window_packets(back_s)
+        sender = self[device] = DeviceSender(self._config.arq.sender(window), transmitter, back_s)
+        return sender
 
     @property
     def present(self) -> int:
         """Packets queued or on the air."""
-        return sum(lane.server.present for lane in self._lanes.values())
+        return sum(transmitter.server.present for transmitter in self._transmitters.values())
 
     def air_s(self, now_s: float) -> float:
-        """For how long each lane has had a packet on the air, all together."""
-        return sum(lane.air_s(now_s) for lane in self._lanes.values())
+        """For how long each transmitter has had a packet on the air, all together."""
+        return sum(transmitter.air_s(now_s) for transmitter in self._transmitters.values())
 
     def access_s(self, device: int) -> float:
         """How long a message that a device puts now waits for its grant."""
-        port = self.ports.get(device)
-        now_s, left_s = self._clock.now, -inf if port is None else port.sender.left_s
-        return self._access.wait_s(device, now_s, now_s if port is not None and port.unacked_packets else left_s)
+        sender = self.get(device)
+        now_s, left_s = self._station.clock.now, -inf if sender is None else sender.arq.left_s
+        return self._access.wait_s(device, now_s, now_s if sender is not None and sender.unacked_packets else left_s)
 
-    def open_port(self, device: int) -> Port:
-        """The port of a device that has none yet."""
-        key = device if self._config.sharing.transmitter_per_device else SHARED
-        lane = self._lanes.get(key) or self._open(key)
-        back_s = self._reverse_delay_s(device)
-        window = self._config.window_packets(back_s)
-        port = self.ports[device] = Port(self._config.arq.sender(window), lane, back_s)
-        return port
-
-    def _open(self, key: int) -> Lane:
+    def _open(self, key: int) -> LinkTransmitter:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
         curve = config.curve(rate)
-        curve.bound(f"{self._name}.rate", self._horizon_s)
-        lane = self._lanes[key] = Lane(
+        curve.bound(f"{self._station.name}.rate", self._horizon_s)
+        transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
-            server=config.sharing.transmitter(curve, self._clock.now),
+            server=config.sharing.transmitter(curve, self._station.clock.now),
             loss=config.loss.over(curve, loss),
             delay=config.delay.process(delay),
             ack_loss=config.arq.ack_loss.over(curve, ack),
             timers=TimerJitter(config.arq.timer_jitter, timers),
             pauses=TimerJitter(config.arq.timer_jitter, pauses),
+            serve=self.serve,
         )
-        lane.server.gate = self.gate
-        return lane
+        transmitter.server.gate = self.gate
+        self._station.servers = len(self._transmitters)
+        return transmitter
+
+
+def _not_gated(transmitter: LinkTransmitter, now_s: float) -> None:
+    """Serves no transmitter: without a gate nobody asks for it."""
 
 
 class Access:

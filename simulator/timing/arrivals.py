@@ -17,13 +17,13 @@ from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
 from simulator.timing.device import Device
+from simulator.timing.event_loop import later
 from simulator.timing.invariants import check_request
-from simulator.timing.later import later
 
 Process = Generator[simpy.Event, object, None]
 
 
-class Users:
+class RequestArrivals:
     """Brings the devices their requests, and is called when each ends."""
 
     def __init__(

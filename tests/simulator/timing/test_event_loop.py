@@ -7,7 +7,7 @@ from math import inf, nextafter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.timing.later import delay_until
+from simulator.timing.event_loop import delay_until
 
 times = st.floats(0.0, 1e6)
 

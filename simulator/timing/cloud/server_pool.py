@@ -28,7 +28,7 @@ class Server:
         self.version = 0
 
 
-class Pool:
+class ServerPool:
     """Jobs wait here in order of arrival; where prefills are cut into chunks, they wait behind the rest.
 
     One whose session is not admitted to the memory yet waits for that, before all this.
@@ -76,8 +76,8 @@ class Pool:
         return bool(self._running)
 
     def free(self) -> Server | None:
-        """The first server that is up and runs no pass."""
-        while self._idle:
+        """The first server that could take what waits: it is up and runs no pass."""
+        while self._idle and (self._jobs or self._prefills):
             server = self.servers[self._idle[0]]
             if server.up and not server.busy:
                 return server
