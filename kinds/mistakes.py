@@ -54,6 +54,10 @@ def printable(text: str, kept: str = "") -> str:
     return "".join(each if each.isprintable() or each in kept else repr(each)[1:-1] for each in text)
 
 
+class Escaped(str):
+    """Text for a terminal, which may hold codes of ours: what came from names went through `printable`."""
+
+
 def print_once(line: str) -> None:
     """Prints a line on stderr, the first time in this process."""
     if line not in PRINTED:

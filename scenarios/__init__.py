@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scenarios.command.cli import script
     from scenarios.command.scenario import Also, Quick, Scenario, Tune
-    from scenarios.findings.question import LATENCY, Answer, OwnQuestion, Table, asks
+    from scenarios.findings.question import LATENCY, OwnQuestion, Table, asks
     from scenarios.findings.sentences.below import Below, Differences, InEveryGroup, Swaps
     from scenarios.findings.sentences.crossing import PaysFirst, PaysFrom
     from scenarios.findings.sentences.equal_cost import AgainstOthers, AtEqual
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scenarios.findings.sentences.ratio import Costs, Instead
 
 __all__ = [
-    "LATENCY", "AgainstOthers", "Also", "Answer", "AtEqual", "BearsMost", "Below", "Costs", "Differences",
+    "LATENCY", "AgainstOthers", "Also", "AtEqual", "BearsMost", "Below", "Costs", "Differences",
     "InEveryGroup", "Instead", "Levels", "LimitMetFirst", "Lowest", "OwnQuestion", "PaysFirst", "PaysFrom", "Quick",
     "Ranges", "Scenario", "Swaps", "Table", "Tune", "Versus", "asks", "script",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from scenarios import LATENCY, Answer, Quick, Scenario, Tune, asks, script
+from scenarios import LATENCY, Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.wording import listed, percent
 from simulator.results.columns import CURVE
@@ -121,7 +121,8 @@ SCENARIO = Scenario(
         seeds=2,
     ),
     hidden=("uplink.rate.bps", "uplink.rate.mean_snr_db"),
-    findings=(against_limit, Answer([against_better])),
+    answer=against_better,
+    findings=(against_limit, against_better,),
     figures=("latency", "breakdown"),
 )  # fmt: skip
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios import Also, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import titled
+from scenarios import Also, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.lowest import lowest_of_kinds
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import passes, with_ends
 from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import break_even_plane as plane
@@ -226,12 +226,12 @@ def break_even(cells: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def printed_break_even(cells: pd.DataFrame) -> str:
+def printed_break_even(cells: pd.DataFrame) -> TextTable | None:
     """A row per pair, target and rate, a column per round-trip time."""
     found = standings(cells)
     found = found[found[SCHEME] == ASKED] if len(found) else found
     if found.empty:
-        return ""
+        return None
     trips = sorted(found[plane.RTT].dropna().unique())
     below = {_key(each.pair, each.target_s, each.rate_bps, ASKED): each for each in limits(cells, [ASKED])}
     body = []
@@ -251,7 +251,7 @@ def printed_break_even(cells: pd.DataFrame) -> str:
         "cannot tell; by round-trip time, and the one below which it wins"
     )
     columns = ["pair, T, rate", *(quantity(trip, plane.RTT) for trip in trips), "wins below"]
-    return titled(heading, columns, body)
+    return TextTable.of(heading, columns, body)
 
 
 def _key(pair: object, target_s: float, rate_bps: object, scheme: object) -> tuple[str, ...]:
@@ -295,7 +295,8 @@ SCENARIO = Scenario(
     figures=("break_even",),
     headlines=(),
     tables=(Table("break_even", break_even, printed_break_even),),
-    findings=(sign_holds, wins_below, cloud_time, Answer([wins_where])),
+    answer=wins_where,
+    findings=(sign_holds, wins_below, cloud_time, wins_where,),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ which the one that limits is found.
 
 from __future__ import annotations
 
-from scenarios import Answer, BearsMost, LimitMetFirst, Quick, Scenario, Tune, script
+from scenarios import BearsMost, LimitMetFirst, Quick, Scenario, Tune, script
 from simulator.sweeps.search import Objective
 
 DRAFTS = {"max_drafts": 4}
@@ -51,7 +51,8 @@ SCENARIO = Scenario(
         objective=Objective(LIMITS, high=512, within=0.1),
     ),
     figures=("capacity", "breakdown"),
-    findings=(LimitMetFirst(), Answer([BearsMost()])),
+    answer=BearsMost(),
+    findings=(LimitMetFirst(), BearsMost(),),
     objective=Objective(LIMITS, high=1024, within=0.02),
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ of 100 requests is another question (`--set objective.tpot_p95_s=0.06`); so are 
 
 from __future__ import annotations
 
-from scenarios import Answer, BearsMost, LimitMetFirst, Quick, Scenario, Tune, script
+from scenarios import BearsMost, LimitMetFirst, Quick, Scenario, Tune, script
 from scenarios.set_ups import BASE_70B, DRAFTING, GREEDY
 from simulator.sweeps.search import Objective
 
@@ -47,7 +47,11 @@ SCENARIO = Scenario(
         tune=Tune(settings=2, looks=(1,)),
     ),
     figures=("capacity", "breakdown"),
-    findings=(LimitMetFirst(), Answer([BearsMost()])),
+    answer=BearsMost(),
+    findings=(
+        LimitMetFirst(),
+        BearsMost(),
+    ),
     objective=Objective(LIMITS, high=512, within=0.1),
 )
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from scenarios import Answer, Quick, Scenario, asks, script
+from scenarios import Quick, Scenario, asks, script
 from scenarios.findings.wording import listed
 from simulator.results.columns import CURVE
 from simulator.results.units import symbol
@@ -180,7 +180,13 @@ SCENARIO = Scenario(
     quick=Quick(base={"workload.requests": 2}, seeds=1),
     headlines=(),
     figures=("convergence",),
-    findings=(promised, meaningful, covered, Answer([says_something])),
+    answer=says_something,
+    findings=(
+        promised,
+        meaningful,
+        covered,
+        says_something,
+    ),
 )
 
 if __name__ == "__main__":

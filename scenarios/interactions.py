@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import titled
+from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.question import of_setting
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import excess, listed
 from scenarios.set_ups import SELECTIVE_REPEAT
 from simulator.results.intervals import Difference, geometric_means, paired
@@ -165,11 +165,11 @@ def variance_table(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def printed_variance(cells: pd.DataFrame) -> str:
+def printed_variance(cells: pd.DataFrame) -> TextTable | None:
     """A row per effect, three columns a rate."""
     table = variance_table(cells)
     if table.empty:
-        return ""
+        return None
     header = ["", "df"]
     for value in dict.fromkeys(table[RATE]):
         header += [f"share at {quantity(value, RATE)}", "F", "p"]
@@ -178,7 +178,7 @@ def printed_variance(cells: pd.DataFrame) -> str:
         numbers = [text for _, row in rows.iterrows() for text in _numbers(row)]
         body.append([str(effect), f"{rows['degrees'].iloc[0]}", *numbers])
     heading = f"Analysis of variance of {title(LATENCY)}, seeds as blocks; share of the sum of squares"
-    return titled(heading, header, body)
+    return TextTable.of(heading, header, body)
 
 
 def _numbers(row: pd.Series[float]) -> list[str]:
@@ -260,7 +260,13 @@ SCENARIO = Scenario(
     figures=("heatmap", "best_setting"),
     headlines=(),
     tables=(Table("variance", variance_table, printed_variance),),
-    findings=(shares, best_moves, one_setting, Answer([matters_most])),
+    answer=matters_most,
+    findings=(
+        shares,
+        best_moves,
+        one_setting,
+        matters_most,
+    ),
 )
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ language: its texts are the same to each.
 from __future__ import annotations
 
 from models.prompt_files import LANGUAGES
-from scenarios import Answer, Differences, InEveryGroup, Levels, Quick, Scenario, Tune, script
+from scenarios import Differences, InEveryGroup, Levels, Quick, Scenario, Tune, script
 from scenarios.set_ups import SELECTIVE_REPEAT
 
 PROMPTS = "models.pair.prompts"
@@ -48,12 +48,12 @@ SCENARIO = Scenario(
         tune=Tune(settings=3, looks=(1,), steps=0),
     ),
     figures=("groups",),
+    answer=InEveryGroup(("k_sqs", "c_sqs"), "dense", ("payload_bits_per_draft", "tv_qhat"), PROMPTS),
     findings=(
         Levels("dense", "tv_mismatch", PROMPTS, note="both models alone; of the drafter's lessons 92% were English"),
         Differences(("k_sqs", "c_sqs"), ("dense",), "tv_qhat", PROMPTS),
         Differences(("k_sqs",), ("dense", "c_sqs"), "payload_bits_per_draft", PROMPTS),
-        Answer([InEveryGroup(("k_sqs", "c_sqs"), "dense", ("payload_bits_per_draft", "tv_qhat"), PROMPTS)]),
-    ),
+        InEveryGroup(("k_sqs", "c_sqs"), "dense", ("payload_bits_per_draft", "tv_qhat"), PROMPTS),),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import math
 import pandas as pd
 
 from channels.codec.paper_counts import dense_bits, log2_binomial, paper_bits, subset_bits
-from scenarios import Answer, AtEqual, Quick, Scenario, Table, asks, script
-from scenarios.findings.aligned_columns import titled
+from scenarios import AtEqual, Quick, Scenario, Table, asks, script
+from scenarios.findings.text_table import TextTable
 from simulator.results.intervals import summarise
 from simulator.results.units import quantity, symbol, title
 
@@ -103,13 +103,13 @@ def least_rejected(cells: pd.DataFrame, limits: tuple[float, ...] = LIMITS) -> p
     return pd.DataFrame([{BITS: limit, **{value: _least(rows, limit) for value, rows in columns}} for limit in limits])
 
 
-def printed_least(cells: pd.DataFrame) -> str:
+def printed_least(cells: pd.DataFrame) -> TextTable | None:
     """Writes the same for a person, a row a limit."""
     found = least_rejected(cells)
     heading = f"Least {title(REJECTED)} within so many {title(BITS)}, mean over seeds, and its setting"
     names = [f"{title(V)} {quantity(value, V, 9)}" for value in found.columns[1:]]
     body = [[quantity(limit, BITS), *words] for limit, *words in found.itertuples(index=False)]
-    return titled(heading, ["", *names], body)
+    return TextTable.of(heading, ["", *names], body)
 
 
 def _least(rows: pd.DataFrame, limit: float) -> str:
@@ -164,12 +164,14 @@ SCENARIO = Scenario(
     headlines=(),
     tables=(Table(f"least_{REJECTED}", least_rejected, printed_least),),
     figures=("pareto",),
+    answer=least_within,
     findings=(
         AtEqual(REJECTED, BITS, FAMILY, by=V),
         AtEqual(BITS, REJECTED, FAMILY, by=V),
         dense_overtakes,
         keeps_its_word,
-        Answer([least_within, dense_shorter_from]),
+        least_within,
+        dense_shorter_from,
     ),
 )
 

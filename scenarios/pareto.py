@@ -8,16 +8,16 @@ the device's energy. Each draft length is a point of its own, since what is fast
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Hashable, Mapping
 from itertools import groupby
 
 import pandas as pd
 
-from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import WIDTH, aligned, number
+from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.aligned_columns import number
 from scenarios.findings.question import without
 from scenarios.findings.sentences.lowest import lowest_of_kinds
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from scenarios.findings.wording import joined, listed, percent
 from scenarios.set_ups import BASE_70B, GREEDY
 from simulator.results.columns import CURVE
@@ -67,17 +67,20 @@ def fronts(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def printed_fronts(cells: pd.DataFrame) -> str:
+def printed_fronts(cells: pd.DataFrame) -> TextTable | None:
     """Lists what each scheme has on the front, or perhaps on it; of one that has nothing there, its fastest setting."""
     found = fronts(cells)
     if found.empty:
-        return ""
-    blocks = []
+        return None
+    groups = []
     for at, rows in found.groupby(LOAD, sort=True):
-        columns = [f"{title(LOAD)} {quantity(at, LOAD)}", "ms", "device J", "its radio", "cloud J"]
-        body = [_line(row) for row in _shown(rows).to_dict("records")]
-        blocks.append(aligned([*columns, "USD", "on the front"], body))
-    return "\n\n".join([textwrap.fill(HEADING, WIDTH), *blocks])
+        lines = [_line(row) for row in _shown(rows).to_dict("records")]
+        groups.append(
+            TableGroup(
+                f"{title(LOAD)} {quantity(at, LOAD)}", [(line[0], [*map(TableEntry, line[1:])]) for line in lines]
+            )
+        )
+    return TextTable(HEADING, "", ["ms", "device J", "its radio", "cloud J", "USD", "on the front"], groups)
 
 
 @asks(LATENCY)
@@ -248,7 +251,8 @@ SCENARIO = Scenario(
     figures=("fronts", "latency", "breakdown"),
     headlines=(),
     tables=(Table("fronts", fronts, printed_fronts),),
-    findings=(watts_stand, prices_matter, on_front_apart, Answer([on_front])),
+    answer=on_front,
+    findings=(watts_stand, prices_matter, on_front_apart, on_front,),
     assumed="Others share the four GPUs: rent and joules are of passes alone, and a drafter's pass in the cloud takes "
     "all four. A device asks four times in a row, then its radio's tail runs out. At temperature 0 a draft's "
     "distribution is one token: K, resolution and threshold choose nothing. The device is paid for, and waits free.",

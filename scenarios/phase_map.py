@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from models.published_figures import KEPT
-from scenarios import Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import titled
+from scenarios import Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import listed, passes, with_ends
 from scenarios.set_ups import H100_1_7B, NANO, PHONE, PI, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import phase_regions as regions
@@ -151,11 +151,11 @@ def phase_borders(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def printed_borders(cells: pd.DataFrame) -> str:
+def printed_borders(cells: pd.DataFrame) -> TextTable | None:
     """A row a pair: up to which round-trip time the edge is faster, measured and by the closed form."""
     rows = regions.mapped(cells)
     if rows.empty:
-        return ""
+        return None
     prompts, answers = regions.order(rows, regions.PROMPT), regions.order(rows, regions.ANSWER)
     asked = [(p, answers[-1], regions.WHOLE) for p in dict.fromkeys((prompts[0], prompts[len(prompts) // 2]))]
     asked = [(prompts[0], answers[0], regions.WHOLE), *asked] if len(answers) > 1 else asked
@@ -173,7 +173,7 @@ def printed_borders(cells: pd.DataFrame) -> str:
         f"An edge that drafts is faster than cloud-only decoding up to a round trip of ({CONFIDENCE:.0%} interval; by "
         "the closed form); and at how many places it takes the least of the cloud's seconds"
     )
-    return titled(heading, [*columns, "cheapest"], body)
+    return TextTable.of(heading, [*columns, "cheapest"], body)
 
 
 def _limit(part: pd.DataFrame, metric: str) -> str:
@@ -220,7 +220,8 @@ SCENARIO = Scenario(
     figures=("phase_map",),
     headlines=(),
     tables=(Table("phase_map", phase_borders, printed_borders),),
-    findings=(predictor_holds, outside_checks, Answer([edge_wins])),
+    answer=edge_wins,
+    findings=(predictor_holds, outside_checks, edge_wins,),
     assumed="a target of 43 ms a pass (70B on two GPUs) verifies for every pair, smaller ones too; ids of 13 bits; the "
     "32B's drafter takes 27 ms and reads a prompt token in 6.5 ms; temperature 1 keeps 72% of AL - 1",
 )  # fmt: skip

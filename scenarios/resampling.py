@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from scenarios import Answer, Quick, Scenario, asks, script
+from scenarios import Quick, Scenario, asks, script
 from scenarios.findings.rejections import capped
 from scenarios.findings.wording import listed
 from simulator.results.columns import CURVE
@@ -148,7 +148,13 @@ SCENARIO = Scenario(
     ),
     headlines=("resampling_per_draft", "tv_qhat", "rejection_bound"),
     figures=("positions",),
-    findings=(beside_bound, slack, martingale, Answer([how_often_and_why])),
+    answer=how_often_and_why,
+    findings=(
+        beside_bound,
+        slack,
+        martingale,
+        how_often_and_why,
+    ),
 )
 
 if __name__ == "__main__":

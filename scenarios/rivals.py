@@ -13,10 +13,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from scenarios import LATENCY, Answer, Lowest, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import number, titled
+from scenarios import LATENCY, Lowest, Quick, Scenario, Table, Tune, asks, script
+from scenarios.findings.aligned_columns import number
 from scenarios.findings.question import of_setting, parts, without
 from scenarios.findings.sentences.lowest import LowestAt, outcomes
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import indistinguishable, share, sizes, would_show
 from scenarios.set_ups import IN_CLOUD, TRIP, round_trips
 from simulator.results.columns import CURVE
@@ -116,11 +117,11 @@ def _winners(cells: pd.DataFrame, left_out: Sequence[str]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def _printed_winners(cells: pd.DataFrame, left_out: Sequence[str]) -> str:
+def _printed_winners(cells: pd.DataFrame, left_out: Sequence[str]) -> TextTable | None:
     """A row per rate, a column per delay."""
     found = _outcomes(cells, left_out)
     if not found:
-        return ""
+        return None
     limit = would_show(less for _, here in found for each in here for less in each.unclear)
     but = f", without {', '.join(left_out)}" if left_out else ""
     heading = (
@@ -133,7 +134,7 @@ def _printed_winners(cells: pd.DataFrame, left_out: Sequence[str]) -> str:
         for at in sorted({at for column in entries for at in column})
     ]
     columns = [title(RATE), *(f"{title(DELAY)} {quantity(by, DELAY)}" for by, _ in found)]
-    return titled(heading, columns, body)
+    return TextTable.of(heading, columns, body)
 
 
 def _outcomes(cells: pd.DataFrame, left_out: Sequence[str]) -> list[tuple[object, list[LowestAt]]]:
@@ -157,7 +158,7 @@ def on_air(cells: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby([CURVE, *there], sort=False)[list(AIR)].mean().reset_index()
 
 
-def printed_on_air(cells: pd.DataFrame) -> str:
+def printed_on_air(cells: pd.DataFrame) -> TextTable | None:
     """A row per scheme, from the link on which it takes least to that where most."""
     rows = marked(of_setting(cells))
     for name in (RATE, DELAY):
@@ -167,7 +168,7 @@ def printed_on_air(cells: pd.DataFrame) -> str:
         ends = [(number(part[way].min()), number(part[way].max())) for way in AIR]
         body.append([str(curve), *("..".join(dict.fromkeys(each)) for each in ends)])
     heading = "Bits per output token, each scheme at its best, over links; all: with headers and the prompt"
-    return titled(heading, ["scheme", "payload up", "reply down", "all up", "all down"], body)
+    return TextTable.of(heading, ["scheme", "payload up", "reply down", "all up", "all down"], body)
 
 
 SCENARIO = Scenario(
@@ -195,10 +196,10 @@ SCENARIO = Scenario(
     figures=("rivals", "both_ways"),
     headlines=(),
     tables=(winners("winners"), winners("winners_drafting", IN_CLOUD), Table("bits_both_ways", on_air, printed_on_air)),
+    answer=Lowest("fastest of all", by=DELAY),
     findings=(
         best_against, best_at_the_edge_against,
-        Answer([Lowest("fastest of all", by=DELAY), Lowest("of those that draft", without=IN_CLOUD, by=DELAY)]),
-    ),
+        Lowest("fastest of all", by=DELAY), Lowest("of those that draft", without=IN_CLOUD, by=DELAY),),
 )  # fmt: skip
 
 if __name__ == "__main__":

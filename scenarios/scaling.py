@@ -6,7 +6,7 @@ pairs, the tokens are each pair's own. Beside the trained pairs, synthetic ones 
 
 from __future__ import annotations
 
-from scenarios import Answer, PaysFirst, PaysFrom, Quick, Scenario, Tune, script
+from scenarios import PaysFirst, PaysFrom, Quick, Scenario, Tune, script
 from scenarios.set_ups import SELECTIVE_REPEAT
 
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 1e6, 10e6]
@@ -44,8 +44,9 @@ SCENARIO = Scenario(
         grid={"models.pair": [*LADDER[:3], *SYNTHETIC], "uplink.rate.bps": RATES_BPS[::3]},
     ),
     figures=("pairs", "resampling", "bits"),
+    answer=PaysFirst(("k_sqs", "c_sqs", "dense"), "cloud_only"),
     findings=(PaysFrom("k_sqs", "cloud_only"), PaysFrom("c_sqs", "cloud_only"), PaysFrom("dense", "cloud_only"),
-              PaysFrom("k_sqs", "dense"), Answer([PaysFirst(("k_sqs", "c_sqs", "dense"), "cloud_only")])),
+              PaysFrom("k_sqs", "dense"), PaysFirst(("k_sqs", "c_sqs", "dense"), "cloud_only"),),
 )  # fmt: skip
 
 if __name__ == "__main__":

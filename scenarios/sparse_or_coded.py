@@ -11,14 +11,15 @@ Sparse families are one, of which each seed takes the one that served the others
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from scenarios import Answer, Quick, Scenario, Table, asks, script
-from scenarios.findings.aligned_columns import wrapped
-from scenarios.findings.headline_table import headline
+from scenarios import Quick, Scenario, Table, asks, script
+from scenarios.findings.curve_table import curve_table
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import fewer, listed, percent
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired_values, summarise_curves
@@ -265,15 +266,20 @@ def _beside(ids: pd.DataFrame, sent: pd.DataFrame) -> tuple[float, float, bool]:
     return float(ids[BITS].min()), at_that, bool(rejected >= least)
 
 
-def printed_equal(cells: pd.DataFrame) -> str:
-    """Bits a draft of each family at equal rejection, a row a vocabulary and temperature."""
+def printed_equal(cells: pd.DataFrame) -> TextTable | None:
+    """Bits a draft of each family at equal rejection, a column a vocabulary and temperature."""
     equal = equal_rejection(cells)
     if equal.empty:
-        return ""
+        return None
     ranges = equal.groupby(SETUP, sort=False)[[LOW, HIGH]].mean()
     spans = "; ".join(f"{setup} {low:.3f} to {high:.3f}" for setup, low, high in ranges.itertuples())
-    means = headline(summarise_curves(equal.drop(columns=[LOW, HIGH])), SETUP, BITS)
-    return f"{wrapped(f'At equal rejection probability (geometric mean over {spans})')}\n{means}"
+    heading = f"At equal rejection probability (geometric mean over {spans})"
+    return _means(heading, equal.drop(columns=[LOW, HIGH]), BITS)
+
+
+def _means(heading: str, rows: pd.DataFrame, metric: str) -> TextTable | None:
+    found = curve_table(summarise_curves(rows), rows, SETUP, metric)
+    return found and replace(found, heading=heading)
 
 
 def computed_times(cells: pd.DataFrame) -> pd.DataFrame:
@@ -306,11 +312,11 @@ def per_token_s(bits: float, rejected: float, rate_bps: float) -> float:
     return float((times / tokens).min())
 
 
-def printed_times(cells: pd.DataFrame) -> str:
-    """Prints the mean times, a row a vocabulary, temperature and rate."""
+def printed_times(cells: pd.DataFrame) -> TextTable | None:
+    """Prints the mean times, a column a vocabulary, temperature and rate."""
     found = computed_times(cells)
     if found.empty:
-        return ""
+        return None
     found = found.assign(**{SETUP: found[SETUP] + found[RATE].map(lambda rate: f", {quantity(rate, RATE)}")})
     heading = (
         "Computed and not simulated: setting chosen on the other seeds, the best length of at "
@@ -318,7 +324,7 @@ def printed_times(cells: pd.DataFrame) -> str:
         f"{1e3 * ROUND_TRIP_S:g} ms, drafts rejected independently, no headers, a packet's head in every draft. "
         f"Cloud-only decoding takes {1e3 * VERIFY_S:g} ms a token at every rate"
     )
-    return f"{wrapped(heading)}\n{headline(summarise_curves(found.drop(columns=RATE)), SETUP, TIME_S)}"
+    return _means(heading, found.drop(columns=RATE), TIME_S)
 
 
 SCENARIO = Scenario(
@@ -339,7 +345,8 @@ SCENARIO = Scenario(
         Table("computed_latency", computed_times, printed_times),
     ),
     figures=("rates",),
-    findings=(what_breaks_it, shared_pays, stronger_model, below_every_point, Answer([sparse_pays])),
+    answer=sparse_pays,
+    findings=(what_breaks_it, shared_pays, stronger_model, below_every_point, sparse_pays,),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scenarios import AgainstOthers, Answer, AtEqual, Quick, Scenario, script
+from scenarios import AgainstOthers, AtEqual, Quick, Scenario, script
 
 LEAST = [0.3, 0.2, 0.13, 0.08, 0.05, 0.032, 0.02, 0.012, 0.0075, 0.0045, 0.0025, 0.0013]
 DROPPED = [0.54, 0.5, 0.44, 0.38, 0.32, 0.27, 0.22, 0.18, 0.145, 0.115, 0.09, 0.065]
@@ -51,7 +51,14 @@ SCENARIO = Scenario(
     headlines=(),
     tables=[replace(each, choosing=None).table for each in (REJECTS, COSTS)],
     figures=("tradeoff",),
-    findings=(REJECTS, COSTS, PAPER, GAP, Answer([AgainstOthers(REJECTS, "conformal")])),
+    answer=AgainstOthers(REJECTS, "conformal"),
+    findings=(
+        REJECTS,
+        COSTS,
+        PAPER,
+        GAP,
+        AgainstOthers(REJECTS, "conformal"),
+    ),
 )
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from scenarios import LATENCY, Answer, Quick, Scenario, Table, Tune, asks, script
-from scenarios.findings.aligned_columns import titled
+from scenarios import LATENCY, Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.sentences.crossing import crossings
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import percent
 from scenarios.set_ups import BASELINES, NEAR
 from simulator.results.columns import CURVE
@@ -88,12 +88,12 @@ def gains_table(cells: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def printed_gains(cells: pd.DataFrame) -> str:
+def printed_gains(cells: pd.DataFrame) -> TextTable | None:
     """A row per distance and tree, a column per rate."""
     rows = comparable(cells)
     found = gains(rows)
     if not found:
-        return ""
+        return None
     sure, rates = acceptance(rows), sorted({gain.at for gain in found})
     lines: dict[tuple[float, str], dict[float, str]] = {}
     for gain in found:
@@ -107,7 +107,7 @@ def printed_gains(cells: pd.DataFrame) -> str:
         "can tell"
     )
     columns = [f"tree, by {title(RATE)}", *(quantity(rate, RATE) for rate in rates)]
-    return titled(heading, columns, body)
+    return TextTable.of(heading, columns, body)
 
 
 def comparable(cells: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +164,11 @@ SCENARIO = Scenario(
     figures=("trees",),
     headlines=(),
     tables=(Table("tree_gains", gains_table, printed_gains),),
-    findings=(trees_pay, Answer([trees_pay_where])),
+    answer=trees_pay_where,
+    findings=(
+        trees_pay,
+        trees_pay_where,
+    ),
 )
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from kinds import ConfigError
-from kinds.mistakes import printable, shown, users_mistake
+from kinds.mistakes import Escaped, printable, shown, users_mistake
 from scenarios.command import options
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import aside
@@ -83,7 +83,7 @@ def _guarded(options: argparse.Namespace) -> int:
     try:
         answer = COMMANDS[options.command].run(options)
         for text in answer if isinstance(answer, Iterator) else () if answer is None else (answer,):
-            print(_kept(str(text)), flush=True)
+            print(text if isinstance(text, Escaped) else _kept(str(text)), flush=True)
         if imports := getattr(options, "imports", ()):
             from scenarios.command.cell_file import note_typed
 

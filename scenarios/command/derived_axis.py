@@ -14,11 +14,10 @@ DECIMALS = 9
 
 
 def axes_of(questions: Sequence[object]) -> Iterator[str]:
-    """The columns that questions of a scenario run along, those of the parts of an answer included."""
+    """The columns that questions of a scenario run along in place of its axis."""
     for question in questions:
         if isinstance(over := getattr(question, "over", None), str):
             yield over
-        yield from axes_of(getattr(question, "parts", ()))
 
 
 def along(cells: Sequence[Cell], axes: Iterable[str | None]) -> dict[str, list[float]]:

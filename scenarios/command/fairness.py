@@ -56,13 +56,13 @@ def lacking(cells: Sequence[Cell]) -> list[str]:
     return [kind for kind in BASELINES if kind not in kinds] if len(kinds) > 1 else []
 
 
-def question(summary: str, left_out: Mapping[str, str]) -> str:
-    """The question with what it leaves out, and why."""
+def excused(left_out: Mapping[str, str]) -> str:
+    """What the question leaves out, and why."""
     reasons: dict[str, list[str]] = {}
     for kind, reason in left_out.items():
         reasons.setdefault(reason, []).append(BASELINES[kind])
     reason_line = "; ".join(f"without {joined(names)}: {reason}" for reason, names in reasons.items())
-    return f"{summary} ({reason_line[0].upper()}{reason_line[1:]}.)" if reason_line else summary
+    return reason_line and f"{reason_line[0].upper()}{reason_line[1:]}."
 
 
 def compared_alike(cells: Sequence[Cell], tune: Tune | None, left_out: Mapping[str, str]) -> list[str]:

@@ -25,6 +25,8 @@ ROLES: Final = ("drafter", "verifier")
 RECORDING: Final = ".sqr"
 """The suffix of a file of recorded rounds."""
 PAGE: Final = "report.html"
+FORMS: Final = ("text", "csv", "markdown", "latex")
+"""How `sqsim run` prints its table."""
 SHELLS: Final = ("bash", "zsh", "fish")
 
 
@@ -100,6 +102,10 @@ class RunOptions:
     trace: bool = False
     started_s: float = field(default_factory=time.time)
     """When the command began, in seconds since 1970."""
+    form: str = "text"
+    """How the table is printed, one of FORMS."""
+    details: bool = False
+    """Whether all that is known is printed."""
 
     @classmethod
     def typed(cls, options: argparse.Namespace, name: str) -> Self:
@@ -114,7 +120,7 @@ class RunOptions:
         return cls(
             options.out or Path("results") / name, workers or cores,
             getattr(options, "cluster", None), options.overwrite, options.quiet, getattr(options, "trace", False),
-            options.started_s,
+            options.started_s, getattr(options, "format", "text"), getattr(options, "details", False),
         )  # fmt: skip
 
     def pool(self) -> WorkerPool:
@@ -151,6 +157,8 @@ def script(parser: argparse.ArgumentParser, *, cell: bool = False) -> None:
         quiet=None,
     )
     add = parser.add_argument
+    add("--details", action="store_true", help="print all findings, settings chosen, costs and remarks too")
+    add("--format", choices=FORMS, default="text", help="csv, markdown, latex: the table alone (default: %(default)s)")
     add("--trace", action="store_true", help="write cells/ID.trace.json too, for https://ui.perfetto.dev")
     add("--dry-run", action="store_true", help="say how many cells, how long, and what is there already; run nothing")
     add("-v", "--verbose", action="store_true", help="say that before the run too, and where a mistake was found")

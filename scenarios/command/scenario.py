@@ -91,7 +91,10 @@ class Scenario:
     seeds: int = 3
     quick: Quick = field(default_factory=Quick)
     figures: Sequence[str] = ("latency", "breakdown", "bits", "resampling")
+    answer: Question | None = None
+    """What answers `summary` in one breath: at most 40 words, one number with its interval, and what it holds for."""
     findings: Sequence[Question] = field(default_factory=default_findings)
+    """What else is asked of the table; reported beside the answer."""
     pairs: Sequence[str] = ()
     """Kinds of model pairs, best first: the first that this machine has is the default; (): the base's."""
     objective: Objective | None = None

@@ -14,9 +14,9 @@ from simulator.results.units import quantity, title
 WIDTH = 100
 
 
-def wrapped(line: str) -> str:
-    """A sentence as lines of at most WIDTH columns, those after the first set in."""
-    return textwrap.fill(line, WIDTH, subsequent_indent="    ")
+def wrapped(line: str, width: int = WIDTH) -> str:
+    """A sentence as lines of at most `width` columns, those after the first set in."""
+    return textwrap.fill(line, width, subsequent_indent="    ")
 
 
 def number(mean: float, half_width: float = math.nan) -> str:
@@ -32,29 +32,29 @@ def rows_along(table: pd.DataFrame, axis: str | None) -> list[tuple[object, pd.D
     return list(table.groupby(axis, sort=bool(pd.api.types.is_numeric_dtype(table[axis]))))
 
 
-def by_curve(table: pd.DataFrame, axis: str | None, text: Callable[[pd.Series[float]], str]) -> str:
+def by_curve(table: pd.DataFrame, axis: str | None, text: Callable[[pd.Series[float]], str], width: int = WIDTH) -> str:
     """A row per value of the axis, a column per curve: the `text` of the row of the table that they have."""
     names = list(dict.fromkeys(table[CURVE]))
     body = []
     for at, part in rows_along(table, axis):
         found = {str(row[CURVE]): text(row) for _, row in part.iterrows()}
         body.append(["" if axis is None else quantity(at, axis), *(found.get(name, "-") for name in names)])
-    return aligned(["" if axis is None else title(axis), *names], body)
+    return aligned(["" if axis is None else title(axis), *names], body, width)
 
 
-def titled(heading: str, header: list[str], body: list[list[str]]) -> str:
+def titled(heading: str, header: list[str], body: list[list[str]], width: int = WIDTH) -> str:
     """A heading of as many lines as it takes, and the columns below it."""
-    return f"{textwrap.fill(heading, WIDTH)}\n\n{aligned(header, body)}"
+    return f"{textwrap.fill(heading, width)}\n\n{aligned(header, body, width)}"
 
 
-def aligned(header: list[str], body: list[list[str]]) -> str:
-    """Columns padded to their widest entry, first to the left, others to the right; blocks of at most WIDTH columns."""
+def aligned(header: list[str], body: list[list[str]], width: int = WIDTH) -> str:
+    """Columns padded to their widest entry, first to the left, others to the right; blocks of at most `width`."""
     # By hand: tabulate and rich make no blocks, pandas' to_string does but leaves one space here and two there.
     widths = [max(len(row[i]) for row in [header, *body]) for i in range(len(header))]
     blocks: list[list[int]] = [[]]
     used = widths[0]
     for i in range(1, len(header)):
-        if blocks[-1] and used + 2 + widths[i] > WIDTH:
+        if blocks[-1] and used + 2 + widths[i] > width:
             blocks.append([])
             used = widths[0]
         blocks[-1].append(i)

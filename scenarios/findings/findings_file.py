@@ -1,7 +1,8 @@
-"""`findings.json` of a result directory: the question, each sentence of the answer, and the numbers behind it.
+"""`findings.json` of a result directory: the question, its answer, each finding, and the numbers behind them.
 
-    {"scenario": ..., "question": ..., "axis": ..., "seeds": ..., "confidence": 0.95,
-     "remarks": [...], "findings": [{"asked": "Versus", "metric": ..., "line": ..., "comparisons": [
+    {"scenario": ..., "question": ..., "axis": ..., "seeds": ..., "remarks": [...],
+     "answer": ..., "answer_comparisons": [...], "confidence": 0.95,
+     "findings": [{"asked": "Versus", "metric": ..., "line": ..., "comparisons": [
         {"metric": ..., "unit": ..., "first": CURVE, "second": CURVE, "where": {COLUMN: VALUE},
          "first_mean": ..., "second_mean": ..., "relative": true, "difference": ..., "low": ..., "high": ...,
          "n": SEEDS, "separable": true | false | null}, ...]}, ...]}
@@ -9,6 +10,7 @@
 `difference` is exp(mean ln(first / second)) - 1, paired by seed; first - second in the metric's unit where not
 `relative`, as where a value is 0. `low` and `high` are the ends of its interval, null of one seed, as `separable`,
 whether they leave out 0, then is. Where a curve passes another there is `crossing` in place of means.
+`answer` is one breath, "" where there is none; older files have it as their last finding, after "Answer: ".
 `remarks` are the other sentences printed: what is overloaded, what is assumed, what models and clocks stand for.
 """
 
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -43,17 +45,19 @@ class Answered:
     metric: str
     line: str
     comparisons: Sequence[dict[str, Plain]]
-
-    @property
-    def is_answer(self) -> bool:
-        """Whether it answers the scenario's question; others are findings beside it."""
-        return self.line.startswith(PREFIX)
+    is_answer: bool = False
+    """Whether it answers the scenario's question in one breath; others are findings beside it."""
 
 
-def answered(questions: Sequence[Question], table: pd.DataFrame, axis: str | None) -> Iterator[Answered]:
-    """The questions that this table of cells with curves answers, each with its numbers."""
+def answered(
+    questions: Sequence[Question], table: pd.DataFrame, axis: str | None, answer: Question | None = None
+) -> Iterator[Answered]:
+    """The questions that this table of cells with curves answers, each with its numbers; `answer` last."""
     for question in questions:
         yield from compared(question.name, question.metric, table, axis, partial(ask, question, table, axis))
+    if answer is not None:
+        for found in compared(answer.name, answer.metric, table, axis, partial(ask, answer, table, axis)):
+            yield replace(found, is_answer=True)
 
 
 def compared(
@@ -75,10 +79,31 @@ def compared(
 
 
 def write(folder: Path, about: Mapping[str, Plain], found: Sequence[Answered]) -> None:
-    """Writes the file into a result directory; `about`: what stands before the findings."""
-    content = {**about, "confidence": CONFIDENCE, "findings": [vars(each) for each in found]}
+    """Writes the file into a result directory; `about`: what stands before the answer and the findings."""
+    answer = next((each for each in found if each.is_answer), None)
+    content = {
+        **about,
+        "answer": answer.line if answer else "",
+        "answer_comparisons": answer.comparisons if answer else [],
+        "confidence": CONFIDENCE,
+        "findings": [
+            {"asked": each.asked, "metric": each.metric, "line": each.line, "comparisons": each.comparisons}
+            for each in found
+            if not each.is_answer
+        ],
+    }
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     atomically(folder / FINDINGS, partial(Path.write_text, data=text))
+
+
+def answer_in(content: Mapping[str, Plain]) -> str:
+    """The answer in what `read` returns; in a file of an older version its last finding that begins with PREFIX."""
+    if isinstance(answer := content.get("answer"), str) and answer:
+        return answer
+    findings = content.get("findings")
+    given = findings if isinstance(findings, Sequence) else ()
+    lines = [str(each["line"]) for each in given if isinstance(each, Mapping)]
+    return next((line.removeprefix(PREFIX) for line in reversed(lines) if line.startswith(PREFIX)), "")
 
 
 def read(folder: Path) -> dict[str, Plain]:
@@ -130,7 +155,16 @@ class _Finding(_Read):
     comparisons: list[_Difference | _Crossing]
 
 
+class _Detail(_Read):
+    heading: str
+    text: str
+
+
 class _Found(_Read):
     question: str | None = None
+    base: str | None = None
+    details: list[_Detail] | None = None
+    answer: str | None = None
+    answer_comparisons: list[_Difference | _Crossing] | None = None
     remarks: list[str] | None = None
     findings: list[_Finding] | None = None

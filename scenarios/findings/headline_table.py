@@ -63,7 +63,7 @@ class HeadlineEntry:
         return f"{line.rstrip()} ({', '.join(notes)})" if notes else line
 
 
-def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s") -> str:
+def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s", width: int = WIDTH) -> str:
     """Mean ± half-width of each curve at each value of the axis; `*` marks the lowest mean at a value.
 
     A row a value and a column a curve; where curves are many and values few, the other way round.
@@ -78,7 +78,7 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
     units = _units(entries, metric)
     scale = units.scales[0][1] if units.apart == "no" else ""
     heading = f"{title(metric)}{f' ({scale})' if scale else ''}, {_explained(table, entries, names, metric)}"
-    heading = "\n".join(textwrap.fill(line, WIDTH) for line in heading.splitlines())
+    heading = "\n".join(textwrap.fill(line, width) for line in heading.splitlines())
     texts = [
         [entry.text(units.factor(i, j)) if entry else "-" for j, entry in enumerate(row)]
         for i, row in enumerate(entries)
@@ -87,8 +87,9 @@ def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per
     corner = "" if axis is None else title(axis)
     if len(names) > MANY_CURVES and len(parts) <= MANY_CURVES:
         body = [[name, *column] for name, column in zip(names, zip(*texts, strict=True), strict=True)]
-        return heading + "\n\n" + aligned([corner, *labels], body)
-    return heading + "\n\n" + aligned([corner, *names], [[a, *row] for a, row in zip(labels, texts, strict=True)])
+        return heading + "\n\n" + aligned([corner, *labels], body, width)
+    body = [[at, *row] for at, row in zip(labels, texts, strict=True)]
+    return heading + "\n\n" + aligned([corner, *names], body, width)
 
 
 def _with_something(summary: pd.DataFrame, metric: str) -> pd.DataFrame:

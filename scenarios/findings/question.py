@@ -13,6 +13,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import stretches
 from simulator.results.columns import CHOSEN, CURVE, SETTING
 from simulator.results.comparison_log import recording
@@ -23,6 +24,7 @@ from simulator.results.units import quantity, title
 Report = Callable[[pd.DataFrame, str | None], str]
 LATENCY = "latency_per_token_s"
 PREFIX = "Answer: "
+"""What the last finding of a directory written by an older version begins with."""
 
 
 class Question(Protocol):
@@ -70,27 +72,12 @@ class Table:
     """A table of its own, printed and written beside the results.
 
     `rows` are what is written to NAME.csv, from the finished table of cells, none where that holds nothing for it;
-    `printed` is the same for a person, its heading included, "" where there is nothing.
+    `printed` is the same for a person, its heading included, None where there is nothing.
     """
 
     name: str
     rows: Callable[[pd.DataFrame], pd.DataFrame]
-    printed: Callable[[pd.DataFrame], str]
-
-
-@dataclass(frozen=True)
-class Answer(Named):
-    """The last line of what a scenario reports: the reports of its parts, one after another; "" where none has any."""
-
-    parts: Sequence[Question]
-
-    @property
-    def metric(self) -> str:
-        return self.parts[0].metric
-
-    def report(self, table: pd.DataFrame, axis: str | None) -> str:
-        lines = [line for part in self.parts if (line := part.report(table, axis))]
-        return PREFIX + ". ".join([*lines[:1], *(line[0].upper() + line[1:] for line in lines[1:])]) if lines else ""
+    printed: Callable[[pd.DataFrame], TextTable | None]
 
 
 def ask(question: Question, table: pd.DataFrame, axis: str | None) -> str:

@@ -65,7 +65,7 @@ def test_the_sentences_name_winners_and_the_round_trip_times_below_which_a_schem
 
 
 def test_the_table_has_a_row_a_pair_target_and_rate_and_there_is_none_without_the_scheme():
-    lines = printed_break_even(table()).splitlines()
+    lines = printed_break_even(table()).text().splitlines()
     assert [line.split("  ")[0] for line in lines[4:6]] == [f"smollm2, {t} ms, 1 Mbit/s" for t in (30, 40)]
     assert lines[4].split("  ")[1:5] == ["2.00 > 1.00", "2.00 > 1.33", "2.00 ~ 2.00", "2.00 < 3.33"]
     assert lines[4].endswith(" 40 ms") and lines[5].endswith(" 69 ms")
@@ -75,7 +75,7 @@ def test_the_table_has_a_row_a_pair_target_and_rate_and_there_is_none_without_th
     alone = table()[lambda rows: rows["scheme.kind"] == "cloud_only"]
     for question in (sign_holds, wins_below, wins_where, cloud_time):
         assert question.report(alone, AXIS) == ""
-    assert printed_break_even(alone) == "" and break_even(alone).empty and not limits(alone)
+    assert printed_break_even(alone) is None and break_even(alone).empty and not limits(alone)
 
 
 def at(accepted: float, seeds: int = 1) -> Limit:

@@ -60,6 +60,7 @@ def test_a_loss_of_the_users_own_stands_at_the_mean_it_gives_and_is_drawn_again_
 def test_a_question_runs_along_a_property_of_parts_that_hold_it_in_no_field():
     """A frame's rate follows from its spreading factor: such links would fall out of an answer along `rate.bps`."""
     cells = [Cell().with_({"uplink.rate": rate}) for rate in ({"kind": "lora"}, {"kind": "constant", "bps": 50.0})]
-    assert list(dict.fromkeys(axes_of(scenario("low_bandwidth").findings))) == ["uplink.rate.fastest_bps"]
-    assert along(cells, axes_of(scenario("low_bandwidth").findings)) == {"uplink.rate.fastest_bps": [5468.75, 50.0]}
+    questions = [scenario("low_bandwidth").answer, *scenario("low_bandwidth").findings]
+    assert list(dict.fromkeys(axes_of(questions))) == ["uplink.rate.fastest_bps"]
+    assert along(cells, axes_of(questions)) == {"uplink.rate.fastest_bps": [5468.75, 50.0]}
     assert along(cells, [None, "uplink.rate.bps"]) == {}

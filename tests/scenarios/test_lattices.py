@@ -74,7 +74,7 @@ def test_the_best_setting_within_each_limit_is_a_table_with_a_column_per_vocabul
         [40, "-", "-"], [65, "0.500 dual ell=10 K=4", "-"],
         [500, "0.400 lattice ell=100", "0.700 lattice ell=10 K=4"],
     ]  # fmt: skip
-    lines = printed_least(lattices()).splitlines()
+    lines = printed_least(lattices()).text().splitlines()
     assert lines[2].split() == ["vocabulary", "1024", "vocabulary", "49152"]
     assert " ".join(lines[3].split()) == "50 bit 0.600 lattice ell=10 K=4 -"
     assert least_within.report(lattices(), None) == (

@@ -202,8 +202,8 @@ def test_the_answer_of_one_breath_stands_alone_and_the_printed_parts_are_behind_
     page = parsed((mine / "report.html").read_text(encoding="utf-8"))
     (answer,) = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
     assert answer.text == "Cloud only, at every rate."
-    (fold,) = [each for each in page.all("details") if each.children[0].text == printed["heading"]]
-    assert fold.all("pre")[0].text == printed["text"]
+    (fold,) = [each for each in page.all("details") if each.children[0].text == "all that is printed with --details"]
+    assert (fold.all("h3")[0].text, fold.all("pre")[0].text) == (printed["heading"], printed["text"])
 
 
 def test_each_value_has_a_ranked_table_in_which_the_lowest_lossless_is_first(page, finished):
@@ -327,6 +327,7 @@ def test_names_that_look_like_markup_are_inert_in_figure_hover_and_tables(done, 
 
 def test_what_a_user_named_is_text_and_no_markup(typed, mine):
     noted(mine, findings=["Answer: <script>alert(1)</script> & so on"], scenario="<b>x")
+    (mine / "findings.json").unlink()
     assert typed("report", "mine") == (0, "mine/report.html\n", "")
     page = parsed((mine / "report.html").read_text(encoding="utf-8"))
     (answer,) = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
@@ -419,6 +420,7 @@ def test_our_own_figures_lose_nothing_to_the_lists():
         ("scenario.json", {"figures": 5}), ("scenario.json", {"computed": [1]}), ("scenario.json", {"axis": {}}),
         ("scenario.json", {"findings": ["\ud800"]}), ("scenario.json", "[" * 100_000), ("scenario.json", "[]"),
         ("findings.json", {"remarks": 5}), ("findings.json", {"findings": [{"comparisons": [5]}]}),
+        ("findings.json", {"details": [5]}), ("findings.json", {"base": 5}),
         ("findings.json", {"question": "\ud800"}), ("findings.json", "[" * 100_000), ("findings.json", "[]"),
         ("manifest.json", "[" * 100_000), ("manifest.json", "[]"), ("manifest.json", {"commit": "\ud800"}),
     ],

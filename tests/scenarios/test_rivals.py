@@ -54,26 +54,26 @@ def test_a_share_is_within_a_limit_that_its_interval_leaves_out(mean, half, foun
 
 
 def test_the_table_of_winners_has_a_row_a_rate_and_a_column_a_delay_and_marks_what_is_not_clear():
-    lines = winners("winners").printed(table()).splitlines()
+    lines = winners("winners").printed(table()).text().splitlines()
     assert re.split("  +", lines[-3]) == ["uplink rate", "uplink delay 5 ms", "uplink delay 300 ms"]
     assert re.split("  +", lines[-2]) == ["1 kbit/s", "cloud_only 450 ms, 70%", "cloud_only 1.95 s, 35%"]
     rows = winners("winners", ["cloud_only"]).rows(table())
     assert list(rows["lowest"]) == ["coupled"] * 4 and list(rows["next"]) == ["k_sqs"] * 4
-    assert winners("winners").printed(table().drop(columns=DELAY)) == ""
+    assert winners("winners").printed(table().drop(columns=DELAY)) is None
     cells = table()
     cells.loc[(cells[AXIS] == 1e3) & (cells[DELAY] < 0.1), "latency_per_token_s"] = float("nan")
-    first, second = winners("winners").printed(cells).splitlines()[-2:]
+    first, second = winners("winners").printed(cells).text().splitlines()[-2:]
     assert re.split("  +", first) == ["1 kbit/s", "-", "cloud_only 1.95 s, 35%"]
     assert re.split("  +", second)[:2] == ["10 kbit/s", "cloud_only 300 ms, 67%"]
     cells = table()
     close = (cells["scheme.kind"] == "cloud_only") & (cells["seed"] == 1)
     cells.loc[close, "latency_per_token_s"] *= 3.5
-    assert winners("winners").printed(cells).splitlines()[-2].count("~") == 2
+    assert winners("winners").printed(cells).text().splitlines()[-2].count("~") == 2
     assert "coupled" in winners("winners").rows(cells)["not_distinguishable"].iloc[0]
 
 
 def test_bits_both_ways_are_reported_from_the_least_to_the_most_over_links():
-    lines = printed_on_air(table()).splitlines()
+    lines = printed_on_air(table()).text().splitlines()
     (of_coupled,) = (line for line in lines if line.startswith("coupled"))
     assert of_coupled.split() == ["coupled", "60.0..100", "10.0", "2,000..11,000", "200"]
     assert any(line.startswith("edge_only (lossy)") for line in lines) and len(lines) == 3 + len(SECONDS)

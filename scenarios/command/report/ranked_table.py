@@ -26,7 +26,6 @@ from scenarios.command.report.at_each_value import (
     interval_of,
     on_dark,
 )
-from scenarios.command.report.report_table import told_values
 from simulator.results.columns import BREAKDOWN
 from simulator.results.intervals import CONFIDENCE
 from simulator.results.unanswered_requests import percent
@@ -240,20 +239,9 @@ def ranking_note(made: Ranking, compared: Compared) -> str:
     return "; ".join(parts) + "."
 
 
-def base_line(compared: Compared, manifest: Mapping[str, object]) -> str:
-    """What the numbers hold for: pair, latency models, seeds, lengths, round trip, commit."""
-    cells, parts = compared.cells, [caption(compared.summary, Page(), "").rstrip(".")]
-    lengths = [
-        f"{name} {told_values(sorted(set(cells[column].dropna())), column)}"
-        for name, column in (("prompt", "workload.prompt_tokens"), ("answer", "workload.output_tokens"))
-        if column in cells.columns and cells[column].notna().any()
-    ]
-    if lengths:
-        parts.append(", ".join(lengths))
-    ways = ("uplink.delay.delay_s", "downlink.delay.delay_s")
-    if {*ways} <= {*cells.columns} and cells[[*ways]].notna().to_numpy().all():
-        trips = sorted({round(float(trip), 9) for trip in cells[[*ways]].astype(float).sum(axis=1)})
-        parts.append(f"round trip {told_values(trips, 'round_trip_s')}")
-    if manifest.get("commit"):
-        parts.append(f"commit {str(manifest['commit'])[:10]}")
-    return " · ".join(". ".join(parts).replace("\n", " ").split(". "))
+def base_line(printed: str, compared: Compared, manifest: Mapping[str, object]) -> str:
+    """What the numbers hold for: the line that the run printed, of an older directory that of its figures; and the
+    commit."""
+    line = printed or caption(compared.summary, Page(), "").replace("\n", " ")
+    commit = str(manifest.get("commit") or "")[:10]
+    return f"{line.rstrip('.')}. Commit {commit}." if commit else line

@@ -84,7 +84,10 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     asked = [str(each.get("metric")) for each in numbers]
     made = results(summary, axis, asked, chosen), every_metric(summary, axis)
     tables = [table for table in made if table is not None]
-    answer, findings = _answer_and_findings(found, _sentences(folder.note.findings, numbers))
+    printed = (line.removeprefix(ANSWER) for line in reversed(folder.note.findings) if line.startswith(ANSWER))
+    answer = findings_file.answer_in(found) or next(printed, "")
+    behind = {"line": f"{ANSWER}{answer}", "comparisons": found.get("answer_comparisons")}
+    sentences = _sentences(folder.note.findings, [*([behind] if "answer" in found else []), *numbers])
     compared = Compared(folder, asked)
     ranked, plotted = ranking(compared), plots_of(compared)
     scripts = [*([library()] if plotted else []), *map(_template_text, ("report_plots.js", "report.js"))]
@@ -100,7 +103,8 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "scenario": name,
         "question": found.get("question") or (scenario(name).summary if name in NAMES else ""),
         "answer": answer,
-        "base_line": base_line(compared, folder.manifest),
+        "behind_answer": next((numbers for line, numbers in sentences if line == f"{ANSWER}{answer}"), None),
+        "base_line": base_line(str(found.get("base") or ""), compared, folder.manifest),
         "ranking": ranked,
         "ranking_note": ranking_note(ranked, compared),
         "axis": "" if compared.axis is None else compared.names.axis(compared.axis),
@@ -116,7 +120,9 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
         "settings": settings_chosen(compared),
         "settings_caption": f"{'Chosen for each scheme on other seeds' if folder.chose else 'As the grid gives them'}, "
         "at each value of the axis",
-        "findings": findings,
+        "findings": [
+            (line.removeprefix(ANSWER), numbers) for line, numbers in sentences if line != f"{ANSWER}{answer}"
+        ],
         "distinguishable": DISTINGUISHABLE,
         "remarks": found.get("remarks") or [],
         "details": found.get("details") or [],
@@ -135,18 +141,6 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     }
     room = MOST_BYTES - len(template.render(downloads=[], **rest).encode())
     return template.render(downloads=list(downloads(folder.path, room)), **rest)
-
-
-def _answer_and_findings(
-    found: Mapping[str, object], sentences: Sequence[tuple[str, ReportTable | None]]
-) -> tuple[tuple[str, ReportTable | None], list[tuple[str, ReportTable | None]]]:
-    """The answer with its numbers, and all other sentences; of a directory without an answer of one breath, the last
-    sentence that was printed as one."""
-    lines = [(line.removeprefix(ANSWER).strip(), behind, line.startswith(ANSWER)) for line, behind in sentences]
-    last = next((line for line, _, is_answer in reversed(lines) if is_answer), "")
-    answer = str(found.get("answer") or last)
-    numbers = next((behind for line, behind, _ in lines if line == answer), None)
-    return (answer, numbers), [(line, behind) for line, behind, _ in lines if line != answer]
 
 
 def _fitting(

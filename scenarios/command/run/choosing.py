@@ -161,6 +161,18 @@ def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | No
     ]
 
 
+def behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, metric: str) -> list[str]:
+    """The curves that are, at some value of the axis, distinguishable from the grid's own setting and above it."""
+    curves, found = _curves(shown), list[str]()
+    for chosen in choices:
+        cells, fixed = ([cell.id for cell in each] for each in (chosen.chosen(), chosen.fixed()))
+        if cells != fixed and metric in shown.columns:
+            less = paired(shown, metric, _is(shown, cells, CHOSEN), _is(shown, fixed, FIXED))
+            if less.found.mean > 0 and less.separable:
+                found.append(curves[cells[0]])
+    return list(dict.fromkeys(found))
+
+
 def _is(shown: pd.DataFrame, cells: Sequence[str], setting: str) -> pd.Series[bool]:
     return shown["cell"].isin(cells) & (shown[SETTING] == setting)
 

@@ -12,25 +12,41 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from scenarios.command.derived_axis import along, axes_of
-from scenarios.command.fairness import compared_alike, question
+from scenarios.command.fairness import compared_alike, excused
 from scenarios.command.report.drawing import draw_all
 from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note
-from scenarios.command.run.choosing import Chosen, beside, choices_table, doubts, fields_told
-from scenarios.command.run.printed_tables import bearing, chosen_table, costs, overloads, stands_for, unsettled
+from scenarios.command.run.base_line import base_line
+from scenarios.command.run.choosing import Chosen, behind_fixed, beside, choices_table, doubts, fields_told
+from scenarios.command.run.printed_tables import (
+    bearing,
+    chosen_table,
+    costs,
+    limits_of,
+    overloaded,
+    overloads,
+    stands_for,
+    unsettled,
+    unsettled_schemes,
+)
 from scenarios.command.run.run_plan import RunPlan
+from scenarios.command.run.screen import Detail, Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
-from scenarios.findings.aligned_columns import wrapped
+from scenarios.findings.aligned_columns import WIDTH, wrapped
+from scenarios.findings.curve_table import capacity_table, curve_table
 from scenarios.findings.findings_file import FINDINGS, Answered
 from scenarios.findings.headline_table import headline
 from scenarios.findings.question import PREFIX as ANSWER
+from scenarios.findings.question import of_setting
 from scenarios.findings.rejections import beyond_chance
 from scenarios.findings.sentences.limits import one_setting
 from scenarios.findings.sentences.lowest import lossy_apart
-from scenarios.findings.wording import DISTINGUISHABLE
+from scenarios.findings.text_table import TextTable
+from scenarios.findings.wording import DISTINGUISHABLE, counted, joined
 from simulator.cell.cell import Cell
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
+from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import summarise, summarise_curves
 from simulator.results.lossy_schemes import marked, with_lossy
 from simulator.results.result_directory import own_folder, record
@@ -41,6 +57,9 @@ from simulator.schemes.draft_scheme import DraftScheme
 from simulator.studies import SIMULATION
 from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import CELL_FILES
+
+TOLD_WITH_THE_TABLE = ("Not compared with", "Not tuned", "Codes differ", "Rejections")
+"""How remarks begin that change how the table is read."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +84,9 @@ class FinishedRun:
         """Gives a table of the cells its curves and its summary; writes that of a search or of choices. `searched`: the
         columns that a search has found, and what it has changed."""
         scenario, by_id = plan.scenario, {cell.id: cell for cell in cells}
-        computed = along([by_id[cell] for cell in table["cell"]], [scenario.axis, *axes_of(scenario.findings)])
+        computed = along(
+            [by_id[cell] for cell in table["cell"]], [scenario.axis, *axes_of([scenario.answer, *scenario.findings])]
+        )
         table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
         hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
@@ -102,59 +123,126 @@ class FinishedRun:
         """What the scenario assumes, a line or none."""
         return [f"Assumed: {self.plan.scenario.assumed}"] if self.plan.scenario.assumed else []
 
-    def report(self, notes: Sequence[str]) -> str:
-        """Writes note, findings, tables and figures; returns the question, tables, findings, the answer, what is
-        overloaded, what the run stands for, and where all is."""
+    def screen(self, notes: Sequence[str]) -> Screen:
+        """Writes note, findings, tables and figures; returns the answer, the table, what else there is to know, and
+        where all is."""
         scenario, out = self.plan.scenario, self.out
         found, answer = self._findings()
-        remarks = self._remarks()
-        seeds = int(self.table["seed"].nunique())
-        about = {"scenario": scenario.name, "question": scenario.summary, "axis": self.axis, "seeds": seeds}
-        findings_file.write(out, {**about, "remarks": [*remarks, *self.assumed, *self.stands_for]}, [*found, *answer])
-        replace(self.note, findings=[each.line for each in (*found, *answer)]).write(out)
+        details = partial(self._details, found, notes)
+        about = {
+            "scenario": scenario.name, "question": scenario.summary, "axis": self.axis,
+            "seeds": int(self.table["seed"].nunique()), "base": self._base,
+            "remarks": [*self._remarks, *self.assumed, *self.stands_for],
+            "details": [vars(each) for each in details(WIDTH)],
+        }  # fmt: skip
+        findings_file.write(out, about, [*found, *answer])
+        lines = [*(each.line for each in found), *(f"{ANSWER}{each.line}" for each in answer)]
+        replace(self.note, findings=lines).write(out)
         tables = [(out / f"{each.name}.csv", each.rows(self.table)) for each in scenario.tables]
         made = [write_csv(rows, path) for path, rows in tables if not rows.empty]
         figures = list(draw_all(self.summary, self.axis, self.note.figures, own_folder(out, "figures")))
         made += [out / name for name in (NOTE, FINDINGS, CAPACITY, BESIDE)] + figures
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
-        requested = question(scenario.summary, scenario.left_out)
-        text = [*([wrapped(f"Question: {requested}"), ""] if scenario.summary else []), *notes, *self._tables()]
-        text += [wrapped(each.line) for each in found]
-        text += [DISTINGUISHABLE] if any("distinguishable" in each.line for each in found) else []
-        text += [*(wrapped(each.line) for each in answer), ""] if found or answer else []
-        text += map(wrapped, [*remarks, *self.assumed, *self.stands_for])
-        text += [wrapped(f"Note: {line}") for line in self.plan.warnings]
-        return "\n".join([*text, "", *self._places(figures)])
+        said = [*notes, *self._read_with_care()]
+        places = [f"{out}   {counted(len(self.cells), 'run')}", f"more: sqsim report {out} | --details"]
+        return Screen(
+            scenario.summary, answer[0].line if answer else "", self._table(), said, self._base, places, details
+        )
+
+    @cached_property
+    def _base(self) -> str:
+        """Whose numbers they are, in one line."""
+        timed = self.plan.scenario.study == SIMULATION
+        if self.choices is None or self.plan.tune is None:
+            return base_line(self.cells, "one setting for each scheme" if self._compared else "", timed=timed)
+        seeds = max(each.outcome.seeds for each in self.choices)
+        return base_line(self.cells, f"each scheme at a setting chosen on {counted(seeds, 'other seed')}", timed=timed)
+
+    @property
+    def _compared(self) -> bool:
+        return int(self.table["scheme.kind"].nunique()) > 1
+
+    def _table(self) -> TextTable | None:
+        """The one table of the screen: what was searched for, the first headline, or the scenario's own."""
+        scenario, objective = self.plan.scenario, self.plan.objective
+        if objective is not None:
+            return capacity_table(self.chosen, self.axis, objective.field, limits_of(objective))
+        if not scenario.headlines:
+            own = next(filter(None, (each.printed(self.table) for each in scenario.tables)), None)
+            if own is not None or scenario.tables or self.plan.headline not in self.chosen.columns:
+                return own
+        rows, metric = of_setting(self.table), self.plan.headline
+        return curve_table(self.chosen, rows, self.axis, metric, overloaded(self.chosen))
+
+    def _read_with_care(self) -> Iterator[str]:
+        """What changes how the table is read, in few words."""
+        scenario, named = self.plan.scenario, _named(self.chosen)
+        yield from self.assumed
+        if self.plan.quick:
+            yield "--quick: a small version; an answer for a paper takes the whole run"
+        if scenario.left_out:
+            yield excused(scenario.left_out)
+        yield from (line for line in self._remarks if line.startswith(TOLD_WITH_THE_TABLE))
+        if not scenario.headlines:
+            yield from (line for line in overloads(named, self.axis) if line.startswith("Overloaded"))
+        if early := unsettled_schemes(self.chosen):
+            yield f"Conformal threshold not settled yet for most drafts: {joined(early)}"
+        if self._behind:
+            yield f"Not the best setting known: {'; '.join(self._behind)} (--details)"
+        if any(line.startswith("Precision") for line in self.stands_for):
+            yield "Acceptance was measured at another weight precision than the times (--details)"
+
+    @cached_property
+    def _behind(self) -> list[str]:
+        """The curves whose setting chosen is above the grid's own on the seeds shown, as far as these can tell."""
+        tune = self.plan.tune
+        if tune is None or self.choices is None or self.plan.objective is not None:
+            return []
+        return behind_fixed(self.choices, _named(self.table), tune.metric)
+
+    def _details(self, found: Sequence[Answered], notes: Sequence[str], width: int) -> list[Detail]:
+        """The other blocks of text, in so many columns."""
+        blocks = [*self._tables(width)]
+        lines = [wrapped(each.line, width) for each in found]
+        lines += [wrapped(DISTINGUISHABLE, width)] if any("distinguishable" in each.line for each in found) else []
+        remarks = [*notes, *self._remarks, *(f"Note: {line}" for line in self.plan.warnings)]
+        blocks += [("Findings", "\n".join(lines)), ("To know of the numbers", _lines(remarks, width))]
+        blocks += [("What models and times stand for", _lines([*self.assumed, *self.stands_for], width))]
+        blocks += [("Files", _lines(self._places(), width))]
+        return [Detail(heading, text) for heading, text in blocks if text]
 
     def _findings(self) -> tuple[list[Answered], list[Answered]]:
         """What the scenario's questions find, a line each, lossy schemes by themselves; and the answer, if it asks."""
         table, axis, metric = marked(self.table), self.axis, self.plan.headline
-        lines = list(findings_file.answered(self.plan.scenario.findings, table, axis))
+        scenario = self.plan.scenario
+        lines = list(findings_file.answered(scenario.findings, table, axis, scenario.answer))
         answer = [each for each in lines if each.is_answer]
         comparable = self.plan.objective is None and metric in table.columns
         lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
         lines += findings_file.compared("lossy", metric, table, axis, lossy)
-        if self.plan.scenario.summary and not answer:
-            answer = [Answered("none", metric, f"{ANSWER}none, there is nothing to compare", ())]
+        if scenario.summary and not answer:
+            answer = [Answered("none", metric, "none, there is nothing to compare", (), is_answer=True)]
         return [each for each in lines if not each.is_answer], answer
 
+    @cached_property
     def _remarks(self) -> list[str]:
         """What to know of the settings chosen, of how schemes were compared, of what is overloaded or unsettled."""
         scenario, tune = self.plan.scenario, self.plan.tune
+        chosen_rows, rows = _named(self.chosen), _named(self.table)
         fixed = self.plan.fixed
         chosen = tune is not None and self.choices is not None
-        lines = doubts(self.choices or (), self.table, self.axis, tune.metric if tune else "") if chosen else []
+        lines = doubts(self.choices or (), rows, self.axis, tune.metric if tune else "") if chosen else []
         lines += compared_alike(self.cells, tune or (Tune(fixed) if fixed else None), scenario.left_out)
-        full = overloads(self.chosen, self.axis)
+        full = overloads(chosen_rows, self.axis)
         # Without headlines there are too many curves to name those that are merely busy.
         lines += [line for line in full if scenario.headlines or line.startswith("Overloaded")]
-        return [*lines, *unsettled(self.chosen), *self._rejections()]
+        return [*lines, *unsettled(chosen_rows), *self._rejections()]
 
     def _rejections(self) -> list[str]:
         """A line where rejections are not what TV(qhat, p) says; schemes that race or branch are left out."""
         if not (self.out / ROUNDS).is_file():
             return []
-        table = marked(self.table)
+        table = marked(_named(self.table))
         names = dict(zip(table["cell"], table[CURVE], strict=True))
         looked = {
             cell.id: -(-cell.workload.total // (cell.workload.distinct or cell.workload.total))
@@ -167,22 +255,28 @@ class FinishedRun:
         line = beyond_chance(sums.set_axis(summed, axis=1), names, looked)
         return [line] if line else []
 
-    def _tables(self) -> Iterator[str]:
-        """The printed tables, each with an empty line after it."""
-        plan, headlines = self.plan, self.plan.scenario.headlines
-        tables = list(self._measured(self.chosen))
+    def _tables(self, width: int) -> Iterator[tuple[str, str]]:
+        """Each table of the run with its heading, in so many columns; "" of what there is none."""
+        plan, headlines, chosen = self.plan, self.plan.scenario.headlines, _named(self.chosen)
+        for text in self._measured(chosen, width):
+            yield "Results", text
         if headlines and self.choices is not None and plan.tune is not None:
-            chosen = choices_table(self.choices, self.table)
-            tables.append(chosen_table(chosen, self.axis, self._chosen_by(plan.tune, self.choices)))
-            rows, given = self.fixed, ""
+            choices = choices_table(self.choices, _named(self.table))
+            yield (
+                "Settings chosen",
+                chosen_table(choices, self.axis, self._chosen_by(plan.tune, self.choices, width), width),
+            )
+            rows, given = _named(self.fixed), ""
             if plan.objective is not None:
                 rows, given = one_setting(self.fixed, self.chosen)
-            tables.append(f"As the grid gives them{given and f', {given}'}: {next(self._measured(rows))}")
-        tables += [costs(self.chosen)] if headlines else []
-        tables += [each.printed(self.table) for each in plan.scenario.tables]
-        yield from (line for text in tables if text for line in (text, ""))
+                rows = _named(rows)
+            yield f"As the grid gives them{given and f', {given}'}", next(self._measured(rows, width))
+        if headlines:
+            yield "What each scheme pays", costs(chosen, width)
+        for table in filter(None, (each.printed(self.table) for each in plan.scenario.tables)):
+            yield "Table", table.text(width)
 
-    def _chosen_by(self, tune: Tune, choices: Sequence[Chosen]) -> str:
+    def _chosen_by(self, tune: Tune, choices: Sequence[Chosen], width: int) -> str:
         """How the settings were chosen, and among what."""
         objective = self.plan.objective
         least = f"least {title(tune.metric)}" if objective is None else f"most {title(objective.field)}"
@@ -192,23 +286,34 @@ class FinishedRun:
         heading = (
             f"Chosen by {least} in a race of {many} settings each, on {seeds} other seed{'s' if seeds > 1 else ''}:"
         )
-        return "\n".join(map(wrapped, [heading, *fields_told([each.alternatives for each in choices])]))
+        return _lines([heading, *fields_told([each.alternatives for each in choices])], width)
 
-    def _measured(self, rows: pd.DataFrame) -> Iterator[str]:
+    def _measured(self, rows: pd.DataFrame, width: int) -> Iterator[str]:
         """A table of what was searched for, or one a headline."""
         if self.plan.objective is not None:
-            yield bearing(rows, self.axis, self.plan.objective)
+            yield bearing(rows, self.axis, self.plan.objective, width)
         else:
-            yield from (headline(rows, self.axis, metric) for metric in self.plan.scenario.headlines)
+            yield from (headline(rows, self.axis, metric, width) for metric in self.plan.scenario.headlines)
 
-    def _places(self, figures: Sequence[Path]) -> list[str]:
+    def _places(self) -> list[str]:
         """The directory and what is in it, then the figures if there are any."""
         out, plan = self.out, self.plan
         also = f"{CAPACITY}, tried.csv, " if plan.objective is not None else f"{BESIDE}, " if plan.tune else ""
         also += "".join(f"{each.name}.csv, " for each in plan.scenario.tables if (out / f"{each.name}.csv").is_file())
         tables = ", requests.parquet, rounds.parquet" if (out / "requests.parquet").is_file() else ""
-        names = ",".join(dict.fromkeys(path.stem for path in figures))
+        names = ",".join(self.note.figures)
         drawn = [f"Figures: {out / 'figures'}/{{{names}}}.svg|png"] if names else []
         traces = f", {CELL_FILES}/ID{SUFFIX}" if any((out / CELL_FILES).glob(f"*{SUFFIX}")) else ""
         files = f"{also}cells.csv, summary.csv{tables}, findings.json, {CELL_FILES}/ID.yaml{traces}"
         return [f"Results: {out}/{files}", *drawn]
+
+
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their curves by the names that a person reads, as long as no two share one."""
+    names = {str(curve): DisplayNames().curve(str(curve)) for curve in rows[CURVE].unique()}
+    given = list(names.values())
+    return rows.assign(**{CURVE: [names[curve] if given.count(names[curve]) == 1 else curve for curve in rows[CURVE]]})
+
+
+def _lines(lines: Sequence[str], width: int) -> str:
+    return "\n".join(wrapped(line, width) for line in lines)

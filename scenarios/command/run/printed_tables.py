@@ -21,6 +21,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
 from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
+from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.spans import DOWNLINK, UPLINK
 from simulator.results.unanswered_requests import percent
@@ -67,7 +68,7 @@ def fullest(row: pd.Series[float]) -> str:
     return max(busy or STATIONS, key=lambda name: float(row[f"{name}_queue"]))
 
 
-def costs(summary: pd.DataFrame) -> str:
+def costs(summary: pd.DataFrame, width: int = WIDTH) -> str:
     """A row per curve: bits, draft length, acceptance, resampling, what is expected of it and its bound; a range where
     the axis matters. "" of a study that has none of them.
     """
@@ -84,8 +85,8 @@ def costs(summary: pd.DataFrame) -> str:
     ]
     unknown = ", - where it is not known" if UNKNOWN in marks(summary).values() else ""
     text = "".join(f"; {IF_THERE_HEADING[name]}" for name, _ in extra if name in IF_THERE_HEADING)
-    heading = textwrap.fill(COSTS_HEADING + text + (OUTPUT_HEADING + unknown if lossy else ""), WIDTH)
-    return heading + "\n\n" + aligned(["", *(label for _, label in present)], body)
+    heading = textwrap.fill(COSTS_HEADING + text + (OUTPUT_HEADING + unknown if lossy else ""), width)
+    return heading + "\n\n" + aligned(["", *(label for _, label in present)], body, width)
 
 
 def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
@@ -95,13 +96,19 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
         return []
     table = marked(summary).assign(fullest=[fullest(row) for _, row in summary.iterrows()])
     full = (table["overloaded"] > 0) | (table[[f"{name}_busy" for name in STATIONS]] >= OVERLOAD).any(axis=1)
-    kinds = table.get("workload.kind", pd.Series("", index=table.index))
-    # work that arrives whether or not it is served
-    open_ = kinds.map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
-    over = (table["overloaded"] > 0) & open_
+    over = overloaded(table)
     lines = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))
     return [*lines, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
+
+
+def overloaded(summary: pd.DataFrame) -> pd.Series[bool]:
+    """Tells of each row whether work arrives, served or not, and more than is served."""
+    if "overloaded" not in summary.columns:
+        return pd.Series(False, index=summary.index)
+    kinds = summary.get("workload.kind", pd.Series("", index=summary.index))
+    open_ = kinds.map(lambda kind: Workload.kinds[kind].open if kind in Workload.kinds else True)
+    return (summary["overloaded"] > 0) & open_.astype(bool)
 
 
 def unsettled(summary: pd.DataFrame) -> list[str]:
@@ -115,6 +122,14 @@ def unsettled(summary: pd.DataFrame) -> list[str]:
             part = " to ".join(dict.fromkeys(percent(share) for share in (shares.min(), shares.max())))
             lines.append(f"{curve}: {part} of its tokens were drafted before its threshold settled ({UNSETTLED})")
     return lines
+
+
+def unsettled_schemes(summary: pd.DataFrame) -> list[str]:
+    """The kinds of scheme that somewhere made most of their drafts before their conformal threshold had settled."""
+    if UNSETTLED not in summary.columns:
+        return []
+    kinds = summary.loc[summary[UNSETTLED] > 0.5, "scheme.kind"].unique()
+    return [DisplayNames().word(kind) for kind in kinds]
 
 
 def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> list[str]:
@@ -132,9 +147,9 @@ def _where(table: pd.DataFrame, flags: pd.Series[bool], axis: str | None) -> lis
     return [f"{joined(curves)}{over} {where}" for where, curves in alike.items()]
 
 
-def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str) -> str:
+def chosen_table(choices: pd.DataFrame, axis: str | None, heading: str, width: int = WIDTH) -> str:
     """A row per value of the axis, a column per curve: what was chosen for it."""
-    return heading + "\n\n" + by_curve(choices, axis, lambda row: str(row["chosen"]))
+    return heading + "\n\n" + by_curve(choices, axis, lambda row: str(row["chosen"]), width)
 
 
 def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
@@ -255,24 +270,29 @@ def _over_axis(rows: pd.DataFrame, metric: str) -> str:
     return f"{number(low)}..{number(high)}"
 
 
-def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective) -> str:
+def limits_of(objective: Objective) -> str:
+    """`tpot_p95_s <= 100 ms and ttft_s <= 1 s`."""
+    return " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
+
+
+def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective, width: int = WIDTH) -> str:
     """Two tables, a row per value of the axis, a column per curve: devices at the objective, with the range of what
     each seed supports by itself; and the limit that is met first, with the station whose relief would serve most
     more."""
-    limits = " and ".join(f"{name} <= {quantity(limit, name)}" for name, limit in objective.limits.items())
     alone = summary["n"].max() > 1
-    heading = f"{title(objective.field)} at {limits}, to {100 * objective.within:g}%"
+    heading = f"{title(objective.field)} at {limits_of(objective)}, to {100 * objective.within:g}%"
     heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""
     met = textwrap.fill(
         "what fails first with more of them, and the station that limits: relieved alone (passes of no time, an "
         "infinite rate without losses, no limit of memory) it would serve most more",
-        WIDTH,
+        width,
     )
     table = marked(summary)
-    parts = [heading, by_curve(table, axis, lambda row: _borne(row, alone)), met, by_curve(table, axis, _met_first)]
+    borne = by_curve(table, axis, lambda row: _borne(row, alone), width)
+    parts = [heading, borne, met, by_curve(table, axis, _met_first, width)]
     # Which limit fails, and by how much, where a curve supports none; where the search ended, not the curve.
     lines = [*_none_borne(summary, axis, objective), *_stopped(summary, axis, objective)]
-    return "\n\n".join([*parts, *(["\n".join(map(wrapped, lines))] if lines else [])])
+    return "\n\n".join([*parts, *(["\n".join(wrapped(line, width) for line in lines)] if lines else [])])
 
 
 def _borne(row: pd.Series[float], alone: bool) -> str:

@@ -55,6 +55,7 @@ class RunPlan:
     objective: Objective | None = None
     tune: Tune | None = None
     precision: float | None = None
+    quick: bool = False
 
     @property
     def headline(self) -> str:
@@ -94,7 +95,9 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
-    return RunPlan(scenario, cells, notes, warnings, told_fields(cells), objective, tune, changes.precision)
+    return RunPlan(
+        scenario, cells, notes, warnings, told_fields(cells), objective, tune, changes.precision, changes.quick
+    )
 
 
 def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:

@@ -10,12 +10,14 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
+from kinds.mistakes import Escaped
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import ProgressBar, aside
 from scenarios.command.run.choosing import Choosing, Chosen, to_show
 from scenarios.command.run.finished_run import FinishedRun
 from scenarios.command.run.precision import Precision
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_around
+from scenarios.command.run.screen import Screen
 from scenarios.command.run.searching import CapacitySearch, settings_of_search
 from scenarios.command.run.typed_settings import parse_settings
 from simulator import sweep
@@ -38,7 +40,7 @@ REAL_ASSUMED = (
 """What a reader of a real run's table must know."""
 
 
-def run(plan: RunPlan, options: RunOptions) -> str:
+def run(plan: RunPlan, options: RunOptions) -> Escaped:
     """Sweeps the plan's cells into `out` and draws its figures there; returns the summary for a person.
 
     With choices the cells swept are those that each scheme chose and those of the grid; with an objective each is at
@@ -52,14 +54,14 @@ def run(plan: RunPlan, options: RunOptions) -> str:
             prepare_pairs(plan.cells)
             begin_again(options.out)
         try:
-            text = _ran(plan, options)
+            screen = _ran(plan, options)
         finally:
             release(options.out)
         record(options.out, (), options.started_s)
-        return text
+        return screen.text(options.form, detailed=options.details)
 
 
-def real(options: argparse.Namespace) -> str:
+def real(options: argparse.Namespace) -> Escaped:
     """`sqsim real CELL.yaml`: runs a cell as real processes of this machine, over a shaped link, and leaves a
     simulation's tables; returns what to print. Raises ConfigError, one line."""
     settings = parse_settings(options.set)
@@ -71,7 +73,7 @@ def real(options: argparse.Namespace) -> str:
     return run(replace(plan, scenario=scenario), RunOptions.typed(options, scenario.name))
 
 
-def _ran(plan: RunPlan, options: RunOptions) -> str:
+def _ran(plan: RunPlan, options: RunOptions) -> Screen:
     with ProgressBar(options.quiet) as progress:
         if plan.objective is not None:
             return _searched(plan, options, progress)
@@ -85,7 +87,7 @@ def _ran(plan: RunPlan, options: RunOptions) -> str:
             choices = choices and [replace(each, cells=tuple(precision.at(seeds, each.cells))) for each in choices]
         complete_traces(cells, options, progress.part("tracing"))
     notes = [*plan.notes, *([precision.text(table)] if precision is not None else [])]
-    return FinishedRun.of(plan, options.out, cells, table, choices).report(notes)
+    return FinishedRun.of(plan, options.out, cells, table, choices).screen(notes)
 
 
 def _swept(
@@ -126,7 +128,7 @@ def _tuning(options: RunOptions) -> Path:
     return folder
 
 
-def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> str:
+def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> Screen:
     """`run` with an objective."""
     assert plan.objective is not None
     choices, starts = (None, dict[str, int]()) if plan.tune is None else _chosen_by_search(plan, options, progress)
@@ -144,7 +146,7 @@ def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> str:
     search.write()
     choices = choices and [replace(each, searched=found) for each in choices]
     columns = (plan.objective.field, *SEARCHED)
-    return FinishedRun.of(plan, options.out, shown, search.beside(table), choices, columns).report(plan.notes)
+    return FinishedRun.of(plan, options.out, shown, search.beside(table), choices, columns).screen(plan.notes)
 
 
 def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> tuple[list[Chosen], dict[str, int]]:

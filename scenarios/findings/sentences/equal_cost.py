@@ -4,14 +4,15 @@ lower, a table of the means, and one family against each other."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from scenarios.findings.headline_table import headline
+from scenarios.findings.curve_table import curve_table
 from scenarios.findings.question import Named, Table
 from scenarios.findings.sentences.below import comparison
 from scenarios.findings.sentences.lowest import lowest
+from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import INDISTINGUISHABLE, joined, sizes, would_show
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, paired, summarise_curves
@@ -49,13 +50,14 @@ class AtEqual(Named):
         """The comparison as a table: a row per value of `by`, family and seed."""
         return Table(f"{self.metric}_at_equal_{self.cost}", self.compared, self._printed)
 
-    def _printed(self, cells: pd.DataFrame) -> str:
-        """A row per value of `by`, a column per family: the mean over the range of costs."""
+    def _printed(self, cells: pd.DataFrame) -> TextTable | None:
+        """A column per value of `by`, a row per family: the mean over the range of costs."""
         equal = self.compared(cells)
         if equal.empty:
-            return ""
-        means = headline(summarise_curves(equal.drop(columns=[LOW, HIGH])), self.by, self.metric)
-        return f"{self._heading(equal)}: {means}"
+            return None
+        rows = equal.drop(columns=[LOW, HIGH])
+        found = curve_table(summarise_curves(rows), rows, self.by, self.metric)
+        return found and replace(found, heading=self._heading(equal))
 
     def compared(self, table: pd.DataFrame) -> pd.DataFrame:
         """`tradeoffs.at_equal` of the families; empty where no cell has any."""

@@ -67,7 +67,7 @@ class MostAt:
 def most_borne(table: pd.DataFrame, axis: str | None) -> str:
     """`a up to 1 kbit/s (120 to 130 devices, then ttft_s fails), a or b from 3 kbit/s on (...)`: of a table of cells or
     a summary with the columns SEARCHED; lossy curves left out; `+` where more were not tried."""
-    found = [_most(rows, math.nan if at is None else float(str(at))) for at, rows in along(ranked(table), axis)]
+    found = [most_at(rows, math.nan if at is None else float(str(at))) for at, rows in along(ranked(table), axis)]
     clauses, last = [], len(found) - 1
     for (curves, limits), group in itertools.groupby(
         enumerate(found), key=lambda item: (item[1].curves, item[1].limits)
@@ -83,7 +83,8 @@ def most_borne(table: pd.DataFrame, axis: str | None) -> str:
     return ", ".join(clauses)
 
 
-def _most(rows: pd.DataFrame, at: float) -> MostAt:
+def most_at(rows: pd.DataFrame, at: float) -> MostAt:
+    """What supports most among rows at one value of the axis, a row or more of each curve."""
     by = rows.drop_duplicates(CURVE).set_index(CURVE)
     best = by.iloc[int(by["capacity"].argmax())]
     if not best["capacity"]:

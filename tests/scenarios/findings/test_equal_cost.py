@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -41,13 +42,14 @@ def test_who_rejects_least_at_equal_bits_is_reported_with_the_range_and_as_a_tab
     line = REJECTS.report(table(), "models.temperature")
     assert line.startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat over temperature:")
     assert line.endswith("everywhere threshold is lowest, 9.1% below the next (top_k)")
-    lines = REJECTS.table.printed(table()).splitlines()
-    assert lines[0].startswith("At equal coded bits per draft (10 to 40, 10 to 40 bit): TV qhat, mean ± 95% half-width")
-    assert [line.split()[0] for line in lines[2:]] == ["temperature", "0.5", "1"]
-    assert lines[2].split()[1:] == ["threshold", "top_k"]
+    lines = REJECTS.table.printed(table()).text().splitlines()
+    assert lines[0] == "At equal coded bits per draft (10 to 40, 10 to 40 bit)"
+    assert re.split("  +", lines[2]) == ["TV qhat, by temperature", "0.5", "1"]
+    assert [re.split("  +", line)[0] for line in lines[3:5]] == ["fixed threshold", "top-K"]
+    assert all(entry.endswith("*") for entry in re.split("  +", lines[3])[1:]) and "*" not in lines[4]
     one = table()[lambda rows: rows[KIND] == "threshold"]
     apart = pd.concat([one, one.assign(**{KIND: "top_k", BITS: one[BITS] + 100})])
-    assert REJECTS.report(apart, None) == REJECTS.table.printed(apart) == ""
+    assert REJECTS.report(apart, None) == "" and REJECTS.table.printed(apart) is None
 
 
 def test_how_far_one_family_is_from_another_is_reported_for_each_value():

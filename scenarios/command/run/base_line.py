@@ -1,0 +1,94 @@
+"""The line below a run's table: whose tokens, whose times, which round trip, how long prompts and answers are, how many
+seeds, and how settings were chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from typing import Final
+
+from models.interface import Pair
+from models.latency.empirical import Empirical
+from models.latency.latency import Latency
+from models.latency.profile import Profile
+from scenarios.findings.wording import counted
+from simulator.cell.cell import Cell
+from simulator.results.display_names import DisplayNames
+from simulator.results.units import quantity, title
+
+MANY: Final = 3
+"""More pairs or latency models than these are counted and not named."""
+_NAMES: Final = DisplayNames()
+
+
+def base_line(cells: Sequence[Cell], settings: str, *, timed: bool) -> str:
+    """`Pair sotu. OPT-125M on Jetson Orin Nano drafts, OPT-13B on A100 verifies. Round trip 40 ms. ...`, of cells that
+    were timed or only decoded; `settings` says how they were chosen."""
+    pairs = _few([_pair(cell.models.pair) for cell in cells], "pairs")
+    seeds = counted(len({cell.seed for cell in cells}), "seed")
+    prompts, answers = zip(*(cell.workload.longest for cell in cells), strict=True)
+    parts = [f"Pair {pairs}", *([_clocks(cells), _round_trip(cells)] if timed else [])]
+    parts += [f"prompts of {_ends(prompts, '')} tokens, answers of {_ends(answers, '')}", seeds, settings]
+    return ". ".join(part[0].upper() + part[1:] for part in parts if part) + "."
+
+
+def _pair(pair: Pair) -> str:
+    names = [getattr(pair, role, None) for role in ("drafter", "verifier")]
+    named = [
+        PurePath(name).name.upper() if len(name) < 5 else PurePath(name).name for name in names if isinstance(name, str)
+    ]
+    kind = _NAMES.word(pair.kind)
+    return f"{kind} ({named[0]} drafts, {named[1]} verifies)" if len(named) == 2 else kind
+
+
+def _clocks(cells: Sequence[Cell]) -> str:
+    edges = [each.edge.latency for cell in cells for each in cell.classes if each.scheme.protocol != "stream"]
+    clouds = [cell.cloud.latency for cell in cells if any(each.scheme.protocol != "local" for each in cell.classes)]
+    beside = [cell.cloud.drafter_latency for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
+    ways = [("drafts", edges), ("verifies", clouds), ("drafts in the cloud", beside)]
+    texts = [
+        f"{_few([computes(each) for each in latencies], 'latency models')} {verb}"
+        for verb, latencies in ways
+        if latencies
+    ]
+    return f"timed as {'; '.join(texts)}" if texts else ""
+
+
+def computes(latency: Latency) -> str:
+    """`OPT-13B on A100`, `43 ms a pass`, or what a profile was measured of."""
+    if isinstance(latency, Profile):
+        return PurePath(str(latency.file)).stem if latency.cited is None else latency.cited.what
+    if isinstance(latency, Empirical):
+        return PurePath(str(latency.file)).stem
+    size, device = getattr(latency, "size", None), getattr(latency, "device", None)
+    if size is not None and device is not None:
+        gpus = getattr(latency, "gpus", 1)
+        return f"{_part(size)} on {'' if gpus == 1 else f'{gpus} '}{_part(device)}"
+    fields = [name for name in type(latency).model_fields if name != "kind" and getattr(latency, name)]
+    texts = [f"{quantity(getattr(latency, name), name)} {title(name).replace('per ', 'a ')}" for name in fields]
+    return " + ".join(texts) or "no time"
+
+
+def _part(part: object) -> str:
+    """A model or a device by its name."""
+    return _NAMES.word(getattr(part, "name", None) or part)
+
+
+def _round_trip(cells: Sequence[Cell]) -> str:
+    both = [
+        each.uplink.delay.mean_s + each.downlink.delay.mean_s
+        for cell in cells
+        for each in cell.classes
+        if each.scheme.protocol != "local"
+    ]
+    return f"round trip {_ends(both, 'delay_s')}" if both else ""
+
+
+def _ends(values: Iterable[float], name: str) -> str:
+    low, high = min(given := list(values)), max(given)
+    return " to ".join(dict.fromkeys((quantity(low, name), quantity(high, name))))
+
+
+def _few(texts: Sequence[str], what: str) -> str:
+    found = list(dict.fromkeys(texts))
+    return " or ".join(found) if len(found) <= MANY else f"{len(found)} {what}"

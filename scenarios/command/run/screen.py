@@ -1,0 +1,178 @@
+"""What a finished run shows on a terminal: question, answer, one table as wide as it is, what changes how the table is
+read, whose numbers they are, and where the rest is.
+
+A table is folded by columns and never inside a number: of values of the axis that do not fit, the first, the last and
+some between them stay, and a line says how many more there are. Elsewhere than on a terminal it is plain text.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kinds.mistakes import Escaped, printable
+from scenarios.findings.aligned_columns import WIDTH
+from scenarios.findings.curve_table import LOWEST
+from scenarios.findings.text_table import TableEntry, TextTable, written
+
+MOST_ROWS: Final = 16
+"""More rows of a group than these are in the report alone."""
+LEAST_NAME: Final = 22
+"""Columns that the names of rows may take before columns of numbers are left out for them."""
+LEAST: Final = 8
+CORNER: Final = 30
+"""Columns that the text above the names may take where names are shorter; it goes on below."""
+GAP: Final = 2
+ANSWER: Final = "ANSWER"
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One of the other blocks of a run's text."""
+
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Screen:
+    """All that a run shows; `places` are lines on where the results are."""
+
+    question: str
+    answer: str
+    table: TextTable | None
+    notes: Sequence[str]
+    base: str
+    places: Sequence[str]
+    details: Callable[[int], Sequence[Detail]]
+    """The other blocks, for so many columns."""
+
+    def text(self, form: str = "text", *, detailed: bool = False) -> Escaped:
+        """The screen for standard output as it is now; in another form than text, the table alone."""
+        if form != "text":
+            return Escaped("" if self.table is None else printable(written(self.table, form), kept="\n"))
+        console = Console(
+            width=shutil.get_terminal_size((WIDTH, 24)).columns, markup=False, highlight=False, emoji=False,
+            soft_wrap=False, color_system="auto" if sys.stdout.isatty() else None,
+        )  # fmt: skip
+        with console.capture() as capture:
+            for part in self._parts(console.width, detailed=detailed):
+                console.print(part)
+        return Escaped("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+    def _parts(self, width: int, *, detailed: bool) -> Iterator[Text | Table]:
+        if self.question:
+            yield _text(self.question, "bold")
+            yield Text()
+        if self.answer:
+            answer = Table.grid(padding=(0, 2, 0, 0))
+            answer.add_row(Text(f"  {ANSWER}", "bold green"), _text(self.answer, "bold"))
+            yield answer
+            yield Text()
+        legend: list[str] = []
+        if self.table is not None:
+            heading = self.table.heading
+            if heading:
+                yield _text(heading)
+                yield Text()
+            table, legend = folded(self.table, width)
+            yield table
+        for note in [*legend, *(self.table.notes if self.table else ()), *self.notes]:
+            yield _text(note)
+        if self.base:
+            yield Text()
+            yield _text(self.base, "dim")
+        if detailed:
+            for each in self.details(width):
+                yield Text()
+                yield _text(each.heading, "bold")
+                for line in each.text.splitlines():
+                    yield _text(line)
+        yield Text()
+        for line in self.places:
+            yield _text(line)
+
+
+def folded(table: TextTable, width: int) -> tuple[Table, list[str]]:
+    """The table in `width` columns, and what is to be read below it: the legend, and what was left out."""
+    shown = [(group.name, *_rows_kept(group.rows)) for group in table.groups]
+    names = [("  " if group else "") + name for group, rows, _ in shown for name, _ in rows]
+    columns = [
+        _aligned(head, [row[i] for _, rows, _ in shown for _, row in rows]) for i, head in enumerate(table.columns)
+    ]
+    sizes = [max(map(len, column)) for column in columns]
+    longest = max(map(len, [*names, *(group for group, *_ in shown)]), default=0)
+    name_width = min(longest, max(LEAST_NAME, width - sum(sizes) - GAP * len(sizes)))
+    kept = _columns_kept(sizes, width - name_width)
+    rest = max(LEAST, width - sum(sizes[i] + GAP for i in kept))
+    grid = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    grid.add_column(
+        _text(table.corner), width=min(max(longest, min(len(table.corner), CORNER)), rest), vertical="bottom"
+    )
+    for i in kept:
+        grid.add_column(_text(columns[i][0]), no_wrap=True, vertical="bottom", min_width=sizes[i])
+    place = 0
+    for group, rows, _ in shown:
+        if group:
+            grid.add_row(_text(group, "italic"))
+        for _, row in rows:
+            cells = [_text(columns[i][place + 1], "bold" if LOWEST in row[i].marks else "") for i in kept]
+            grid.add_row(_text(names[place]), *cells)
+            place += 1
+    hidden = sum(count for *_, count in shown)
+    lacking = [f"{len(kept)} of {len(sizes)} {table.along or 'columns'}"] if len(kept) < len(sizes) else []
+    lacking += [f"{len(names)} of {len(names) + hidden} rows"] if hidden else []
+    left_out = f"Shown: {', '.join(lacking)}; the others: --details" if lacking else ""
+    return grid, [*_packed(table.legend, width), *([left_out] if left_out else [])]
+
+
+def _packed(clauses: Sequence[str], width: int) -> list[str]:
+    """The clauses in as few lines as take them whole."""
+    lines: list[str] = []
+    for each in clauses:
+        if lines and len(lines[-1]) + 3 + len(each) <= width:
+            lines[-1] += f"   {each}"
+        else:
+            lines.append(each)
+    return lines
+
+
+def _rows_kept(
+    rows: Sequence[tuple[str, Sequence[TableEntry]]],
+) -> tuple[list[tuple[str, Sequence[TableEntry]]], int]:
+    """The first of many rows and every marked one; and how many there are besides."""
+    kept = [row for at, row in enumerate(rows) if at < MOST_ROWS or any(each.marks for each in row[1])]
+    return kept, len(rows) - len(kept)
+
+
+def _columns_kept(sizes: Sequence[int], width: int) -> list[int]:
+    """The columns that fit: all, or the first, the last and some evenly between them."""
+    many = len(sizes)
+    for number in range(many, 1, -1):
+        kept = sorted({round(float(at)) for at in np.linspace(0, many - 1, number)})
+        if sum(sizes[i] + GAP for i in kept) <= width:
+            return kept
+    return list(range(min(many, 1)))
+
+
+def _aligned(head: str, column: Sequence[TableEntry]) -> list[str]:
+    """A column's head and entries: numbers to the right, marks behind them."""
+    room = max(map(len, [head, *(each.text for each in column)]))
+    marks = max((len(each.marks) for each in column), default=0)
+    return [
+        head.rjust(room),
+        *(each.text.rjust(room) + (f" {each.marks:<{marks}}" if marks else "") for each in column),
+    ]
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Text in which a name's control characters are shown and not obeyed."""
+    return Text(printable(text, kept="\u00a0"), style)

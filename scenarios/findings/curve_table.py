@@ -1,0 +1,270 @@
+"""The one table of a run: a row a scheme, a column a value of the axis, ranked, with marks in place of sentences.
+
+`*` is the lowest, `•` is one from which the seeds show no difference, `†` left requests unanswered, `‡` is overloaded.
+Schemes are ranked with those of the same setting: where temperature, link or failures vary, each has a group of rows.
+Lossy schemes, limits and what left requests unanswered are not ranked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from scenarios.findings.aligned_columns import rows_along
+from scenarios.findings.question import LATENCY
+from scenarios.findings.sentences.limits import most_at
+from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
+from scenarios.findings.wording import counted, would_show
+from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
+from simulator.results.display_names import DisplayNames, curve_of, words_of
+from simulator.results.intervals import CONFIDENCE, Difference, paired, varying
+from simulator.results.lossy_schemes import UNKNOWN, limit_curves, lossy_curves, marks
+from simulator.results.unanswered_requests import complete, of_answered, percent, share
+from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
+
+LOWEST: Final = "*"
+ALIKE: Final = "•"
+LEFT: Final = "†"
+OVER: Final = "‡"
+LABEL: Final = "label"
+"""A field whose value is a name already."""
+_NAMES: Final = DisplayNames()
+
+
+def curve_table(
+    summary: pd.DataFrame, cells: pd.DataFrame, axis: str | None, metric: str, overloaded: pd.Series[bool] | None = None
+) -> TextTable | None:
+    """A metric of each curve along the axis; None where no row has a number.
+
+    `cells` are the runs behind the rows of the summary, by which they are compared seed by seed; `overloaded` tells of
+    each row of the summary whether more work came than was served.
+    """
+    shown = summary[summary[metric].notna() | _none_answered(summary, metric)]
+    if not shown[metric].notna().any():
+        return None
+    factor, scale = _scale(shown[metric].dropna().tolist(), metric)
+    whole = complete(cells)
+    ranks = _Ranks(metric, whole, axis, _unranked(shown))
+    lacking = [share(row) if of_answered(metric) else 0.0 for _, row in shown.iterrows()]
+    shown = shown.assign(**{LEFT: lacking, OVER: False if overloaded is None else overloaded[shown.index]})
+
+    def entry(row: pd.Series[float], mark: str) -> TableEntry:
+        mark += (LEFT if row[LEFT] > 0 else "") + (OVER if row[OVER] else "")
+        mean, half = float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
+        return TableEntry("none", "", mark) if math.isnan(mean) else _number(mean / factor, half / factor, mark)
+
+    found, less = _groups(shown, axis, metric, ranks.marks, entry)
+    legend = _ranking(shown, found, less, "lowest")
+    if lost := [each for each in lacking if each > 0]:
+        shares = " to ".join(dict.fromkeys(percent(each) for each in (min(lost), max(lost))))
+        legend.append(f"{LEFT} {shares} of requests unanswered and in no number: not ranked")
+    legend += [f"{OVER} overloaded: more comes than is served"] if shown[OVER].any() else []
+    measure = f"{scale} per token" if metric == LATENCY else title(metric) + (f", {scale}" if scale else "")
+    return _table(shown, axis, measure, found, [*legend, _seeds(shown, metric)])
+
+
+def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objective: str) -> TextTable | None:
+    """How many devices each curve supports along the axis, and in brackets what its seeds support alone."""
+    if summary.empty:
+        return None
+    several, unranked = summary["n"].max() > 1, _unranked(summary)
+
+    def marked(rows: pd.DataFrame) -> tuple[dict[str, str], list[Difference]]:
+        ranked = rows[~rows[CURVE].isin(unranked)]
+        best = most_at(ranked, math.nan) if len(ranked) else None
+        if best is None or not best.devices:
+            return {}, []
+        alone = ranked[ranked["capacity"] == best.devices][CURVE].iloc[0]
+        return {curve: LOWEST if curve == alone else ALIKE for curve in best.curves}, []
+
+    def entry(row: pd.Series[float], mark: str) -> TableEntry:
+        text = f"{row['capacity']:,.0f}{'' if row['bounded'] else '+'}"
+        return TableEntry(
+            text + (f" ({row['capacity_least']:,.0f}–{row['capacity_most']:,.0f})" if several else ""), "", mark
+        )
+
+    found, less = _groups(summary, axis, "capacity", marked, entry, descending=True)
+    legend = _ranking(summary, found, less, "most")
+    legend += ["+ the search ended there"] if not summary["bounded"].astype(bool).all() else []
+    legend += ["(what each seed supports alone)"] if several else ["one seed, no interval"]
+    return _table(summary, axis, f"{title(field)} at {objective}", found, legend)
+
+
+@dataclass(frozen=True)
+class _Ranks:
+    """Who is marked among rows at one value of the axis, and the comparisons that show no difference."""
+
+    metric: str
+    cells: pd.DataFrame
+    axis: str | None
+    unranked: Sequence[str]
+
+    def marks(self, rows: pd.DataFrame) -> tuple[dict[str, str], list[Difference]]:
+        kept = rows[rows[self.metric].notna() & ~rows[CURVE].isin(self.unranked)]
+        if of_answered(self.metric):
+            kept = kept[[share(row) <= 0 for _, row in kept.iterrows()]]
+        if kept.empty or rows[CURVE].nunique() < 2:
+            return {}, []
+        lowest = kept.iloc[int(kept[self.metric].argmin())]
+        here = self.cells
+        if self.axis is not None:
+            here = here[here[self.axis] == lowest[self.axis]]
+        found, unclear = {str(lowest[CURVE]): LOWEST}, list[Difference]()
+        for _, row in kept.iterrows():
+            if row[CURVE] == lowest[CURVE]:
+                continue
+            less = paired(here, self.metric, here[CURVE] == lowest[CURVE], here[CURVE] == row[CURVE])
+            if row[self.metric] == lowest[self.metric]:
+                found[str(row[CURVE])] = LOWEST
+            elif less.n > 1 and not less.separable:
+                found[str(row[CURVE])] = ALIKE
+                unclear.append(less)
+        return found, unclear
+
+
+def _groups(
+    shown: pd.DataFrame, axis: str | None, metric: str,
+    marks_of: Callable[[pd.DataFrame], tuple[Mapping[str, str], list[Difference]]],
+    entry: Callable[[pd.Series[float], str], TableEntry], *, descending: bool = False,
+) -> tuple[list[TableGroup], list[Difference]]:  # fmt: skip
+    """The rows by setting, each group ranked, those that are not ranked last."""
+    lossy, limits = marks(shown), limit_curves(shown)
+    order, groups, unclear = [at for at, _ in rows_along(shown, axis)], list[TableGroup](), list[Difference]()
+    for setting, part, called in settings_apart(shown, axis):
+        found: dict[tuple[str, object], TableEntry] = {}
+        for at, rows in rows_along(part, axis):
+            marked, less = marks_of(rows)
+            unclear += less
+            found |= {(name, at): entry(row, marked.get(name, "")) for name, row in _by_curve(rows)}
+        worth = {
+            str(curve): (curve in lossy, curve in limits, _middle(rows[metric], descending=descending))
+            for curve, rows in part.groupby(CURVE, sort=False)
+        }
+        lines = [
+            (
+                _NAMES.curve(called[curve]) + lossy.get(curve, ""),
+                [found.get((curve, at), TableEntry("-")) for at in order],
+            )
+            for curve in sorted(worth, key=worth.__getitem__)
+        ]
+        groups.append(TableGroup(setting, lines))
+    return groups, unclear
+
+
+def _by_curve(rows: pd.DataFrame) -> list[tuple[str, pd.Series[float]]]:
+    return [(str(row[CURVE]), row) for _, row in rows.iterrows()]
+
+
+def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.DataFrame, dict[str, str]]]:
+    """The rows of each setting that is no scheme's, with the setting in words and the curves' names without it; all as
+    one where no two schemes share one."""
+    words = {word for curve in table[CURVE].unique() for word in words_of(str(curve))[1]}
+    varied = [name for name in varying(table) if name != axis]
+    schemes = {_word(name) for name in varied if name.startswith("scheme.")}
+    apart = {_word(name): name for name in reversed(varied) if not name.startswith("scheme.")}
+    apart = {word: name for word, name in apart.items() if word in words - schemes}
+    whole = {str(curve): str(curve) for curve in table[CURVE].unique()}
+    groups = list(table.groupby(list(reversed(apart.values())), sort=False, dropna=False)) if apart else []
+    if len(groups) < 2 or len(groups) >= len(whole):
+        return [("", table, whole)]
+    made = []
+    for _, rows in groups:
+        telling: dict[str, str] = {}
+        called = {}
+        for curve in rows[CURVE].unique():
+            scheme, fields = words_of(str(curve))
+            telling = {**{word: value for word, value in fields.items() if word in apart}, **telling}
+            called[str(curve)] = curve_of(scheme, {word: each for word, each in fields.items() if word not in apart})
+        name = ", ".join(value if word == LABEL else _NAMES.setting(word, value) for word, value in telling.items())
+        made.append((name, rows, called))
+    return made
+
+
+def _table(
+    shown: pd.DataFrame, axis: str | None, measure: str, groups: Sequence[TableGroup], legend: Sequence[str]
+) -> TextTable:
+    values = [at for at, _ in rows_along(shown, axis)]
+    columns = ["" if axis is None else _NAMES.word(quantity(at, axis)) for at in values]
+    of = "" if axis is None else title(axis)
+    corner = f"{measure}, by {of}" if of else measure
+    return TextTable("", corner, columns, groups, [each for each in legend if each], along=of and f"{of}s")
+
+
+def _ranking(shown: pd.DataFrame, groups: Sequence[TableGroup], less: Sequence[Difference], best: str) -> list[str]:
+    """What the marks mean that occur, and who is not ranked."""
+    there = {mark for group in groups for _, row in group.rows for each in row for mark in each.marks}
+    legend = [f"{LOWEST} {best}"] if LOWEST in there else []
+    if ALIKE in there:
+        could = would_show(less)
+        legend.append(f"{ALIKE} no difference seen from it" + (f" ({could})" if could else ""))
+    if len(groups) > 1 and legend:
+        legend[0] += " of its group"
+    unknown = UNKNOWN in marks(shown).values()
+    if lossy_curves(shown):
+        legend.append(
+            f"lossy{' or not known to be lossless' if unknown else ''}: text is not the verifier's, not ranked"
+        )
+    return [*legend, *(["a limit no edge reaches: not ranked"] if limit_curves(shown) else [])]
+
+
+def _seeds(shown: pd.DataFrame, metric: str) -> str:
+    seeds = int(shown["n"].max())
+    if seeds == 1:
+        return "one seed: no interval"
+    some = shown[metric + N_SUFFIX].notna().any() if metric + N_SUFFIX in shown.columns else False
+    fewer = ", some numbers of fewer" if some else ""
+    if shown.get(metric + CI_SUFFIX, pd.Series(dtype=float)).notna().any():
+        return f"± {CONFIDENCE:.0%} over {counted(seeds, 'seed')}{fewer}"
+    return f"the same in each of {seeds} seeds"
+
+
+def _unranked(shown: pd.DataFrame) -> list[str]:
+    """Limits, and the lossy curves unless there are no others."""
+    lossy = lossy_curves(shown)
+    return [*limit_curves(shown), *(lossy if len(lossy) < shown[CURVE].nunique() else [])]
+
+
+def _none_answered(summary: pd.DataFrame, metric: str) -> pd.Series[bool]:
+    if of_answered(metric) and "answered" in summary.columns:
+        return summary["answered"] == 0
+    return pd.Series(False, index=summary.index)
+
+
+def _scale(values: Sequence[float], metric: str) -> tuple[float, str]:
+    """One unit for the table: milliseconds for times of tokens."""
+    known = unit(metric)
+    if known == "s" and any(word in metric for word in ("per_token", "tpot", "ttft")):
+        return 1e-3, "ms"
+    if known not in PREFIXED:
+        return 1.0, known
+    factor, prefix = prefix_of_all([value for value in values if math.isfinite(value) and value > 0])
+    return factor, prefix + known
+
+
+def _number(mean: float, half_width: float, marks: str) -> TableEntry:
+    """Three digits of the mean, and the half-width to the same place, or to one digit where that is 0."""
+    if not math.isfinite(mean):
+        return TableEntry(f"{mean:g}", "", marks)
+    place = 2 if not mean else min(4, 2 - math.floor(math.log10(abs(mean))))
+    digits = max(0, place)
+    half = "" if math.isnan(half_width) else f"{round(half_width, place):,.{digits}f}"
+    if half and not float(half.replace(",", "") if math.isfinite(half_width) else 1):
+        half = f"{half_width:.1g}"
+    return TableEntry(f"{round(mean, place):,.{digits}f}", half, marks)
+
+
+def _middle(values: pd.Series[float], *, descending: bool) -> float:
+    """What a row is ranked by: its geometric mean; those without a number last."""
+    known = values.dropna().to_numpy(dtype=np.float64)
+    if descending:
+        return -float(known.mean()) if known.size else math.inf
+    return float(np.log(np.maximum(known, 1e-300)).mean()) if known.size else math.inf
+
+
+def _word(name: str) -> str:
+    return name.removesuffix(".kind").rsplit(".", 1)[-1]
