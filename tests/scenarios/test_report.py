@@ -24,7 +24,7 @@ import scenarios.command.report
 from kinds.files import read_note, write_note
 from scenarios.command.cli import main
 from scenarios.command.report.report_figures import SVG, inline
-from scenarios.command.report.report_table import DEFINITIONS, with_interval
+from scenarios.command.report.report_table import DEFINITIONS, comparisons, with_interval
 from simulator.results.columns import BREAKDOWN
 from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import marked
@@ -289,6 +289,52 @@ def test_the_slider_redraws_and_the_legend_toggles(report, tmp_path, width, dark
     assert {*ratio["visible"]} == {*first["visible"]}
     assert (first["text"] == "#e7eaed") == dark
     assert first["wide"] <= first["inner"] == width
+
+
+def test_print_loses_no_column(report, tmp_path):
+    """The rules for paper, on a screen as wide as a page across, with all parts open as printing opens them."""
+    text = report.read_text(encoding="utf-8").replace("@media print", "@media all")
+    on_paper = tmp_path / "paper.html"
+    on_paper.write_text(text, encoding="utf-8")
+    act = """
+      dispatchEvent(new Event("beforeprint"));
+      await settled();
+      found.closed = document.querySelectorAll("details.part:not([open])").length;
+      found.inner = innerWidth;
+      found.right = Math.max(...[...document.querySelectorAll("#results th, #results td, .part table td")]
+        .map((each) => each.getBoundingClientRect().right));
+      dispatchEvent(new Event("afterprint"));
+      found.open = document.querySelectorAll("details.part[open]").length;
+    """
+    found = driven(on_paper, act, tmp_path, width=1030)
+    assert found["closed"] == 0 and found["open"] == 1
+    assert 500 < found["right"] <= found["inner"]
+
+
+def test_without_scripts_the_drawn_figure_and_the_middle_table_are_there(page, report, tmp_path):
+    hidden = [each for each in page.every() if "needs-script" in each.attributes.get("class", "")]
+    assert len(hidden) == 2 and all("hidden" in each.attributes for each in hidden)
+    (still,) = [each for each in page.all("div") if each.attributes.get("class") == "still"]
+    assert len(still.all("svg")) == 1 and "hidden" not in still.attributes
+    bare = tmp_path / "bare.html"
+    text = re.sub(r"<script>.*?</script>", "", report.read_text(encoding="utf-8"), flags=re.DOTALL)
+    bare.write_text(text, encoding="utf-8")
+    seen = """found.seen = [...document.querySelectorAll(".needs-script, .still, .ranked, .states")]
+      .filter((each) => each.offsetParent !== null).map((each) => each.className);"""
+    assert driven(bare, seen, tmp_path)["seen"] == ["still", "ranked", "states"]
+
+
+def test_a_link_opens_the_part_that_it_leads_to(report, tmp_path):
+    found = shown(report, "#tables", tmp_path)
+    assert found.console == [] and "open" in with_id(parsed(found.document), "tables-part").attributes
+
+
+def test_comparisons_are_told_apart_by_what_differs_alone():
+    places = [{"rate": 1e4, "down": 1e5, "seed": 1, "none": None}, {"rate": 1e6, "down": 1e7, "seed": 1, "none": None}]
+    numbers = dict.fromkeys(("first", "second"), "a") | dict.fromkeys(("first_mean", "second_mean", "low", "high"), 1.0)
+    rest = {"metric": LATENCY, "relative": True, "difference": 0.5, "n": 3, "separable": True}
+    table = comparisons("finding-0", [numbers | rest | {"where": place} for place in places])
+    assert [column.key for column in table.columns][:4] == ["first", "second", "rate", "first_mean"]
 
 
 HOSTILE_NAME = "<img/src='x'/onerror=document.title='ran'>$$x$$</script><script>document.title='ran'</script>"

@@ -188,6 +188,7 @@ def _template(compared: Compared, view: View, stand: Sequence[float], beside: Se
         y_range=DataRange1d(start=0.0) if view.scale == "linear" else DataRange1d(),
         min_border_right=30,
     )  # fmt: skip
+    made.outline_line_color = made.border_line_color = None
     made.toolbar.logo = None
     made.toolbar.autohide = True
     made.xaxis.ticker = FixedTicker(ticks=stand, minor_ticks=[])

@@ -106,7 +106,7 @@ def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTabl
     differences = [each for each in numbers if "difference" in each]
     if not differences:
         return None
-    places = list(dict.fromkeys(name for each in differences for name in _where(each)))
+    places = _telling([_where(each) for each in differences])
     columns = [
         Column("first", "curve", number=False), Column("second", "compared with", number=False),
         *(Column(name, title(name)) for name in places),
@@ -117,6 +117,14 @@ def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTabl
     return ReportTable(
         key, "What was compared for this sentence", columns, [_compared(each, places) for each in differences]
     )
+
+
+def _telling(where: Sequence[Mapping[str, object]]) -> list[str]:
+    """The columns that tell these places apart, of several that go together the first."""
+    names = list(dict.fromkeys(name for each in where for name in each))
+    values = {name: tuple(repr(each.get(name)) for each in where) for name in names}
+    groups = {name: tuple(map(of.index, of)) for name, of in values.items() if len({*of}) > 1}
+    return [next(name for name in groups if groups[name] == group) for group in dict.fromkeys(groups.values())]
 
 
 def definitions(tables: Sequence[ReportTable]) -> list[Column]:

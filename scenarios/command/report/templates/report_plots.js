@@ -30,7 +30,7 @@
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     const text = night ? colour("--text") : "#1b1f24", line = night ? colour("--line") : "#cfd6dd";
-    plot.setv({ background_fill_color: null, border_fill_color: null, outline_line_color: line });
+    plot.setv({ background_fill_color: null, border_fill_color: null });
     for (const axis of [...plot.below, ...plot.left]) {
       axis.setv({ axis_label_text_color: text, major_label_text_color: text, axis_line_color: text, major_tick_line_color: text });
     }
@@ -84,6 +84,8 @@
   function follow() { // `#at=2` opens the page at the third value
     const asked = /^#at=(\d+)$/.exec(location.hash);
     if (asked && slider !== null) slider.value = asked[1];
+    const part = location.hash.length > 1 && document.getElementById(location.hash.slice(1))?.closest("details.part");
+    if (part) part.open = true;
     choose();
   }
 
