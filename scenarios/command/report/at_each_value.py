@@ -148,8 +148,9 @@ class Compared:
 
     @property
     def middle(self) -> int:
-        """The index of the middle value of the axis."""
-        return (len(self.at) - 1) // 2
+        """The index of the middle value of the axis, of those at which the first group has a curve."""
+        there = sorted({at for curve in self.groups[0].curves for at in self.rows[curve.key]})
+        return there[(len(there) - 1) // 2]
 
     def scale(self, metric: str) -> Scale:
         return Scale.of(metric, [float(value) for value in self.summary[metric]])
