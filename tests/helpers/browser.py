@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
+from base64 import b64encode
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from parsed_page import parsed
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_SAYS_ALWAYS = re.compile(r"\[bokeh [\d.]+\] document idle at ")
+"""A line of the library that draws, which is no complaint."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +27,41 @@ class Shown:
     console: list[str]
 
 
-def shown(page: Path, fragment: str, scratch: Path) -> Shown:
+def shown(page: Path, fragment: str, scratch: Path, *, width: int = 1280, dark: bool = False) -> Shown:
     """Opens the page. Skips the test where there is no Chromium on PATH."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
         pytest.skip(f"no browser on PATH (looked for {', '.join(NAMES)})")
     quiet = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={scratch}")
+    # A window is 500 px wide at least; a screen need not be.
+    looks = (
+        "--start-fullscreen",
+        f"--screen-info={{{width}x900}}",
+        *(["--blink-settings=preferredColorScheme=0"] if dark else []),
+    )
     ran = subprocess.run(
-        [found, *quiet, "--virtual-time-budget=2000", "--dump-dom", f"{page.resolve().as_uri()}{fragment}"],
+        [found, *quiet, *looks, "--virtual-time-budget=6000", "--dump-dom", f"{page.resolve().as_uri()}{fragment}"],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
-    return Shown(ran.stdout, [line for line in ran.stderr.splitlines() if "CONSOLE" in line])
+    console = [line for line in ran.stderr.splitlines() if "CONSOLE" in line and not _SAYS_ALWAYS.search(line)]
+    return Shown(ran.stdout, console)
+
+
+def driven(page: Path, script: str, scratch: Path, *, width: int = 1280, dark: bool = False) -> dict[str, object]:
+    """What a script finds in the page once its plots are drawn: `script` fills `found`, waiting by `await settled()`.
+    Nothing may be on the console."""
+    driver = f"""(async () => {{
+      const settled = () => new Promise((done) => setTimeout(done, 300)), found = {{}};
+      for (let tries = 0; document.body.dataset.drawn !== "yes" && tries < 10; tries++) await settled();
+      {script}
+      document.body.dataset.found = JSON.stringify(found);
+    }})();"""
+    digest = b64encode(sha256(driver.encode()).digest()).decode()
+    text = page.read_text(encoding="utf-8").replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
+    copy = scratch / "driven.html"
+    copy.write_text(text.replace("</body>", f"<script>{driver}</script></body>"), encoding="utf-8")
+    after = shown(copy, "", scratch / "profile", width=width, dark=dark)
+    assert after.console == [], after.console
+    (body,) = parsed(after.document).all("body")
+    made: dict[str, object] = json.loads(body.attributes["data-found"])
+    return made

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from browser import shown
+from browser import driven, shown
 from parsed_page import Element, parsed
 from typed_command import noted
 
@@ -24,10 +24,13 @@ import scenarios.command.report
 from kinds.files import read_note, write_note
 from scenarios.command.cli import main
 from scenarios.command.report.report_figures import SVG, inline
-from scenarios.command.report.report_table import DEFINITIONS, with_interval
+from scenarios.command.report.report_table import DEFINITIONS, comparisons, with_interval
+from simulator.results.columns import BREAKDOWN
+from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import marked
 from simulator.results.metrics import METRICS
 from simulator.results.result_directory import record
+from simulator.results.units import state_name
 
 LATENCY = "latency_per_token_s"
 TEMPLATES = Path(scenarios.command.report.__file__).parent / "templates"
@@ -133,13 +136,15 @@ def test_the_page_needs_nothing_else(report, page):
             if name in ("src", "href", "xlink:href", "action", "poster"):
                 assert value.startswith(("#", "data:")), (element.tag, name, value)
     text = report.read_text(encoding="utf-8")
-    assert "@import" not in text and not re.search(r"url\((?!(&quot;)?#)", text)
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    words = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert "@import" not in words and not re.search(r"url\((?!(&quot;)?#)", words)
+    assert len(text.encode()) < 3_000_000
     (policy,) = [each for each in page.all("meta") if each.attributes.get("http-equiv") == "Content-Security-Policy"]
-    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     rules = dict(rule.split(" ", 1) for rule in policy.attributes["content"].split("; "))
     assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
-    assert rules["script-src"] == f"'sha256-{digest}'"
+    assert len(scripts) == 3 and rules["script-src"].split() == [f"'sha256-{digest}'" for digest in digests]
 
 
 def test_ids_are_unique_and_references_lead_somewhere(report, page):
@@ -150,7 +155,8 @@ def test_ids_are_unique_and_references_lead_somewhere(report, page):
             value = element.attributes.get(name, "")
             if value.startswith("#") or name.startswith("aria"):
                 assert not value or value.removeprefix("#") in ids, (element.tag, name, value)
-    for name in re.findall(r"url\((?:&quot;)?#([^)&]+)", report.read_text(encoding="utf-8")):
+    words = re.sub(r"<script.*?</script>", "", report.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for name in re.findall(r"url\((?:&quot;)?#([^)&]+)", words):
         assert name in ids
 
 
@@ -158,7 +164,7 @@ def test_ids_are_unique_and_references_lead_somewhere(report, page):
 def test_text_stands_out_from_its_ground(dark):
     """WCAG 2.2, 1.4.3: a ratio of 4.5 at least."""
     style = (TEMPLATES / "report.css").read_text()
-    light, night = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    light, night, _ = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     colours = dict(re.findall(r"--(\w+): (#\w{6});", night if dark else light))
 
     def luminance(colour):
@@ -187,12 +193,191 @@ def test_a_browser_shows_it_without_complaint_and_sorts(report, tmp_path):
     assert values != [float(row.children[place].attributes["data-v"]) for row in before]
 
 
+def test_the_answer_of_one_breath_stands_alone_and_the_printed_parts_are_behind_folds(typed, mine):
+    found = json.loads((mine / "findings.json").read_text())
+    printed = {"heading": "Where <b>it</b> goes", "text": "a  b\nc & d"}
+    write_note(mine / "findings.json", found | {"answer": "Cloud only, at every rate.", "details": [printed]})
+    record(mine, [mine / "findings.json"])
+    assert typed("report", "mine")[0] == 0
+    page = parsed((mine / "report.html").read_text(encoding="utf-8"))
+    (answer,) = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
+    assert answer.text == "Cloud only, at every rate."
+    (fold,) = [each for each in page.all("details") if each.children[0].text == "all that is printed with --details"]
+    assert (fold.all("h3")[0].text, fold.all("pre")[0].text) == (printed["heading"], printed["text"])
+
+
+def test_each_value_has_a_ranked_table_in_which_the_lowest_lossless_is_first(page, finished):
+    summary = pd.read_csv(finished.out / "chosen_and_fixed.csv")
+    shown_ = summary[summary["setting"] == "chosen"]
+    tables = [each for each in page.all("div") if each.attributes.get("class") == "ranked"]
+    assert len(tables) == shown_["uplink.rate.bps"].nunique() == 2
+    assert ["hidden" in each.attributes for each in tables] == [False, True]
+    names = DisplayNames()
+    for table, (_, rows) in zip(tables, shown_.groupby("uplink.rate.bps"), strict=True):
+        body = table.all("tbody")[0].all("tr")
+        assert len(body) == len(rows)
+        lossless = rows[rows["scheme.kind"] != "edge_only"].sort_values(LATENCY)
+        order = [names.curve(curve) for curve in lossless["curve"]]
+        assert [row.children[1].text.split(" ", 1)[1].startswith(name) for row, name in zip(body, order, strict=False)]
+        assert [row.children[0].text for row in body] == [*map(str, range(1, len(order) + 1)), "–"]
+        assert "(lossy)" in body[-1].children[1].text and "*" in body[0].children[2].text
+        value = float(body[0].children[2].text.split("±")[0].replace(",", "").strip(" *"))
+        assert value == pytest.approx(1e3 * lossless[LATENCY].iloc[0], rel=6e-3)
+
+
+def test_a_bar_is_the_breakdown_of_its_scheme(page, finished):
+    summary = pd.read_csv(finished.out / "chosen_and_fixed.csv")
+    (row,) = summary[
+        (summary["setting"] == "chosen") & (summary["scheme.kind"] == "k_sqs") & (summary["uplink.rate.bps"] == 1e4)
+    ].to_dict("records")
+    table = next(each for each in page.all("div") if each.attributes.get("data-at") == "0")
+    (bar,) = [each for each in table.all("tr") if "K-SQS" in each.text and not each.all("caption")]
+    told = {part.attributes["title"].rsplit(" ", 3)[0]: part.attributes["title"] for part in bar.all("i")}
+    for name in BREAKDOWN:
+        if row[name] > 0.01 * row[LATENCY]:
+            words = told[state_name(name)].removeprefix(state_name(name)).split()
+            assert float(words[0].replace(",", "")) == pytest.approx(1e3 * row[name], rel=6e-3) and words[1] == "ms"
+    widths = [float(re.search(r"width:([\d.]+)%", part.attributes["style"])[1]) for part in bar.all("i")]
+    assert 0 < sum(widths) <= 100.1
+
+
+PROBE = """
+  const open = () => document.querySelector(".plotted:not([hidden])");
+  const drawn = () => [...Bokeh.index].find((each) => open().contains(each.el));
+  const seen = () => {
+    const table = [...document.querySelectorAll(".ranked")].find((each) => !each.hidden), plot = drawn().model;
+    const visible = plot.renderers.filter((each) => each.visible).map((each) => each.name);
+    const marks = plot.renderers.filter((each) => each.name.endsWith("-marks"));
+    return {
+      value: table.dataset.value, bars: [...table.querySelectorAll(".bar")].map((each) => each.ariaLabel), visible,
+      output: document.getElementById("at-value").textContent, y: marks.map((each) => [...each.data_source.data.y]),
+      names: marks.map((each) => each.data_source.data.name[0]), label: plot.left[0].axis_label,
+      at: plot.center.find((each) => each.name === "at").location,
+      text: plot.below[0].major_label_text_color.value ?? plot.below[0].major_label_text_color,
+      wide: document.documentElement.scrollWidth, inner: innerWidth,
+    };
+  };
+  found.first = seen();
+"""
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (1440, True), (420, False)])
+def test_the_slider_redraws_and_the_legend_toggles(report, tmp_path, width, dark):
+    act = """
+      const slider = document.getElementById("at");
+      slider.value = "1";
+      slider.dispatchEvent(new Event("input"));
+      await settled();
+      found.slid = seen();
+      document.querySelector('.legend [data-curve="1"]').click();
+      await settled();
+      found.toggled = seen();
+      document.querySelector(".legend .all").click();
+      const list = document.getElementById("view");
+      list.value = "1";
+      list.dispatchEvent(new Event("change"));
+      await settled();
+      found.ratio = seen();
+    """
+    found = driven(report, PROBE + act, tmp_path, width=width, dark=dark)
+    first, slid, toggled, ratio = (found[name] for name in ("first", "slid", "toggled", "ratio"))
+    assert (first["value"], slid["value"], slid["output"]) == ("10 kbit/s", "1 Mbit/s", "1 Mbit/s")
+    assert first["bars"] != slid["bars"] and first["at"] == 1e4 and slid["at"] == 1e6
+    hidden = {*slid["visible"]} - {*toggled["visible"]}
+    assert hidden == {"1-interval", "1-line", "1-marks"} and not {*toggled["visible"]} - {*slid["visible"]}
+    assert "ratio to cloud only" in ratio["label"] and ratio["y"][0] == [1, 1] and ratio["y"] != first["y"]
+    assert {*ratio["visible"]} == {*first["visible"]}
+    assert (first["text"] == "#e7eaed") == dark
+    assert first["wide"] <= first["inner"] == width
+
+
+def test_print_loses_no_column(report, tmp_path):
+    """The rules for paper, on a screen as wide as a page across, with all parts open as printing opens them."""
+    text = report.read_text(encoding="utf-8").replace("@media print", "@media all")
+    on_paper = tmp_path / "paper.html"
+    on_paper.write_text(text, encoding="utf-8")
+    act = """
+      dispatchEvent(new Event("beforeprint"));
+      await settled();
+      found.closed = document.querySelectorAll("details.part:not([open])").length;
+      found.inner = innerWidth;
+      found.right = Math.max(...[...document.querySelectorAll("#results th, #results td, .part table td")]
+        .map((each) => each.getBoundingClientRect().right));
+      dispatchEvent(new Event("afterprint"));
+      found.open = document.querySelectorAll("details.part[open]").length;
+    """
+    found = driven(on_paper, act, tmp_path, width=1030)
+    assert found["closed"] == 0 and found["open"] == 1
+    assert 500 < found["right"] <= found["inner"]
+
+
+def test_without_scripts_the_drawn_figure_and_the_middle_table_are_there(page, report, tmp_path):
+    hidden = [each for each in page.every() if "needs-script" in each.attributes.get("class", "")]
+    assert len(hidden) == 2 and all("hidden" in each.attributes for each in hidden)
+    (still,) = [each for each in page.all("div") if each.attributes.get("class") == "still"]
+    assert len(still.all("svg")) == 1 and "hidden" not in still.attributes
+    bare = tmp_path / "bare.html"
+    text = re.sub(r"<script>.*?</script>", "", report.read_text(encoding="utf-8"), flags=re.DOTALL)
+    bare.write_text(text, encoding="utf-8")
+    seen = """found.seen = [...document.querySelectorAll(".needs-script, .still, .ranked, .states")]
+      .filter((each) => each.offsetParent !== null).map((each) => each.className);"""
+    assert driven(bare, seen, tmp_path)["seen"] == ["still", "ranked", "states"]
+
+
+def test_a_link_opens_the_part_that_it_leads_to(report, tmp_path):
+    found = shown(report, "#tables", tmp_path)
+    assert found.console == [] and "open" in with_id(parsed(found.document), "tables-part").attributes
+
+
+def test_comparisons_are_told_apart_by_what_differs_alone():
+    places = [{"rate": 1e4, "down": 1e5, "seed": 1, "none": None}, {"rate": 1e6, "down": 1e7, "seed": 1, "none": None}]
+    numbers = dict.fromkeys(("first", "second"), "a") | dict.fromkeys(("first_mean", "second_mean", "low", "high"), 1.0)
+    rest = {"metric": LATENCY, "relative": True, "difference": 0.5, "n": 3, "separable": True}
+    table = comparisons("finding-0", [numbers | rest | {"where": place} for place in places])
+    assert [column.key for column in table.columns][:4] == ["first", "second", "rate", "first_mean"]
+
+
+HOSTILE_NAME = "<img/src='x'/onerror=document.title='ran'>$$x$$</script><script>document.title='ran'</script>"
+
+
+def test_names_that_look_like_markup_are_inert_in_figure_hover_and_tables(done, mine, tmp_path):
+    path = mine / "chosen_and_fixed.csv"
+    table = pd.read_csv(path)
+    table["curve"] = table["curve"].replace("k_sqs", HOSTILE_NAME)
+    table.to_csv(path, index=False)
+    record(mine, [path])
+    assert done("report", "mine")
+    act = """
+      const place = found.first.names.findIndex((each) => each.startsWith("<img"));
+      const view = drawn(), plot = view.model;
+      const marks = plot.renderers.find((each) => each.name === place + "-marks");
+      const hover = [...view.tool_views.values()].find((each) => each.model.type === "HoverTool");
+      const sx = view.frame.x_scale.compute(marks.data_source.data.x[0]);
+      const sy = view.frame.y_scale.compute(marks.data_source.data.y[0]);
+      hover._move({ sx, sy });
+      await settled();
+      const roots = (node) => [...node.querySelectorAll("*")].flatMap((each) => each.shadowRoot ?? [])
+        .flatMap((each) => [each, ...roots(each)]);
+      const shadows = roots(document);
+      found.said = shadows.map((each) => each.textContent).join(" ");
+      found.images = [document, ...shadows].map((each) => each.querySelectorAll("img").length);
+      found.title = document.title;
+      const button = [...document.querySelectorAll(".legend button")].find((each) => each.textContent.includes("<img"));
+      button.click();
+      found.toggled = button.getAttribute("aria-pressed") === "false";
+    """
+    found = driven(mine / "report.html", PROBE + act, tmp_path)
+    assert "onerror" in found["said"] and not any(found["images"])
+    assert found["title"].startswith("latency_vs_bandwidth") and found["toggled"]
+
+
 def test_what_a_user_named_is_text_and_no_markup(typed, mine):
     noted(mine, findings=["Answer: <script>alert(1)</script> & so on"], scenario="<b>x")
+    (mine / "findings.json").unlink()
     assert typed("report", "mine") == (0, "mine/report.html\n", "")
     page = parsed((mine / "report.html").read_text(encoding="utf-8"))
     (answer,) = [each for each in page.all("p") if each.attributes.get("class") == "answer"]
-    assert answer.text == "<script>alert(1)</script> & so on" and len(page.all("script")) == 1
+    assert answer.text == "<script>alert(1)</script> & so on" and len(page.all("script")) == 4
     assert page.all("header")[0].all("code")[0].text == "<b>x"
 
 
@@ -256,6 +441,10 @@ def test_our_own_figures_lose_nothing_to_the_lists():
         plain = re.sub(r"[\s\"']", "", value).replace("url(#x-", "url(#")
         return dict(re.findall(r"([^:;]+):([^;]+)", plain))
 
+    def same(one, other):
+        """Numbers to a hundredth of a point; letters as they are."""
+        return one == other or abs(float(one) - float(other)) < 0.0051
+
     for path in sorted((TEMPLATES.parents[3] / "docs" / "figures").rglob("*.svg"))[::6]:
         root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
         (made,) = parsed(f"<!doctype html><html><body>{inline(path, 'x', 'x')}</body></html>").all("svg")
@@ -266,7 +455,8 @@ def test_our_own_figures_lose_nothing_to_the_lists():
             lines = {name.rpartition("}")[2]: value for name, value in before.attrib.items()}
             left = {name.rpartition(":")[2]: value for name, value in after.attributes.items()}
             assert {*lines} == {*left}, path
-            assert lines.get("d", "").split() == left.get("d", "").split()
+            paths = lines.get("d", "").split(), left.get("d", "").split()
+            assert len(paths[0]) == len(paths[1]) and all(map(same, *paths))
             assert style(lines.get("style", "")) == style(left.get("style", ""))
 
 
@@ -276,6 +466,7 @@ def test_our_own_figures_lose_nothing_to_the_lists():
         ("scenario.json", {"figures": 5}), ("scenario.json", {"computed": [1]}), ("scenario.json", {"axis": {}}),
         ("scenario.json", {"findings": ["\ud800"]}), ("scenario.json", "[" * 100_000), ("scenario.json", "[]"),
         ("findings.json", {"remarks": 5}), ("findings.json", {"findings": [{"comparisons": [5]}]}),
+        ("findings.json", {"details": [5]}), ("findings.json", {"base": 5}),
         ("findings.json", {"question": "\ud800"}), ("findings.json", "[" * 100_000), ("findings.json", "[]"),
         ("manifest.json", "[" * 100_000), ("manifest.json", "[]"), ("manifest.json", {"commit": "\ud800"}),
     ],
@@ -296,7 +487,9 @@ def test_the_templates_go_into_the_package():
     setup.read(TEMPLATES.parents[3] / "setup.cfg")
     assert setup["options.package_data"]["scenarios.command.report"] == "templates/*"
     names = {path.name for path in TEMPLATES.iterdir()}
-    assert names == {"report.html", "report_tables.html", "report.css", "report.js"}
+    assert names == {
+        "report.html", "report_explorer.html", "report_tables.html", "report.css", "report.js", "report_plots.js",
+    }  # fmt: skip
 
 
 def test_a_figure_of_ones_own_is_left_out_with_a_line(typed, mine):

@@ -42,6 +42,8 @@ _PROPERTIES: Final = {
 }  # fmt: skip
 """What a style attribute may hold."""
 _MOST_BYTES: Final = 2**24
+_TIMELINE: Final = r"cells/[0-9a-f]+\.request_\d+_\d+\.svg"
+_MOST_TIMELINES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,15 @@ def figures(folder: ResultFolder, warn: Callable[[str], None]) -> Iterator[Repor
             yield ReportFigure(name, caption[:1].upper() + caption[1:], inline(path, name, caption))
 
 
+def timelines(folder: ResultFolder) -> Iterator[ReportFigure]:
+    """The sequence diagrams that `sqsim explain` has drawn beside the directory's cells, the first few."""
+    for name in [name for name in sorted(listed(folder.path)) if re.fullmatch(_TIMELINE, name)][:_MOST_TIMELINES]:
+        path = checked(folder.path, name)
+        cell, device, request = path.stem.replace(".request_", "_").split("_")
+        caption = f"Request {request} of device {device}, run {cell}"
+        yield ReportFigure(f"{cell}-{device}-{request}", caption, inline(path, f"t{cell}-{device}-{request}", caption))
+
+
 def inline(path: Path, name: str, caption: str) -> str:
     """The svg of a file as an element: its ids begin with `name`, it scales, and it says what it shows.
 
@@ -83,7 +94,7 @@ def inline(path: Path, name: str, caption: str) -> str:
         raise ConfigError(f"{path}: not an svg file, {error}; `sqsim plot {path.parents[1]}` draws it again") from None
     for element in root.iter():
         for key, value in element.attrib.items():
-            element.set(key, _renamed(key, value, name))
+            element.set(key, _rounded(value) if key == "d" else _renamed(key, value, name))
     root.attrib.pop("height", None)  # it follows from the width and the view box
     root.attrib |= {"role": "img", "aria-label": f"Figure: {caption}", "style": _INHERITED}
     return nh3.clean(
@@ -98,6 +109,11 @@ def _within(element: str, attribute: str, value: str) -> str | None:
     if attribute == "href":
         return value if value.startswith("#") else None
     return value if attribute == "aria-label" or not re.search(r"url\((?!#)|\\", value, re.IGNORECASE) else None
+
+
+def _rounded(path: str) -> str:
+    """A path in hundredths of a point, on one line: half of its letters are digits that nobody sees."""
+    return " ".join(re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", path).split())
 
 
 def _renamed(key: str, value: str, name: str) -> str:

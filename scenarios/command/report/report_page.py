@@ -3,9 +3,11 @@
     sqsim report results/paper
     sqsim report results/paper --out paper.html
 
-Question, answer, figures, results in a table that sorts, what the metrics mean, parameters, manifest, and how to get
-the same again. The page loads nothing: style, script and figures are in it. Without scripts all but sorting works.
-The words around what is reported are in `templates/`.
+The first screen has question, answer, what they hold for, the figure, and a ranked table at the middle of the axis; a
+slider moves both along it. Below are findings, figures, settings, one request, tables, parameters, downloads, and how
+to get the same again. The page loads nothing: style, scripts and figures are in it, and the library that draws the
+interactive figure. Without scripts the figure is the drawn one and the table stays at the middle; all else works. The
+words around what is reported are in `templates/`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -28,7 +30,11 @@ from scenarios.command.cell_file import load_own
 from scenarios.command.options import PAGE
 from scenarios.command.progress_bar import aside
 from scenarios.command.registry import NAMES, scenario
-from scenarios.command.report.report_figures import figures
+from scenarios.command.report.at_each_value import Compared
+from scenarios.command.report.downloads import MOST_BYTES, downloads
+from scenarios.command.report.interactive_figure import Plots, library, plain, plots_of, set_up_of, sign_of
+from scenarios.command.report.ranked_table import base_line, ranking, ranking_note, settings_chosen
+from scenarios.command.report.report_figures import ReportFigure, figures, timelines
 from scenarios.command.report.report_table import (
     ReportTable,
     comparisons,
@@ -47,6 +53,10 @@ from simulator.results.result_directory import record
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
 """What the page shows of a manifest, in this order; then its libraries."""
+
+
+_FOR_TABLES: Final = 600_000
+"""Bytes of the page that figures leave to tables."""
 
 
 def run(options: argparse.Namespace) -> Path:
@@ -71,37 +81,108 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     varying, base = parameters(folder.cells)
     hidden = [name for name in folder.note.hidden if name in summary.columns and name not in (axis, *SEARCHED)]
     chosen = hidden if folder.chose else []
-    tables = [
-        results(summary, axis, [str(each.get("metric")) for each in numbers], chosen),
-        every_metric(summary, axis),
-    ]
-    answer = {"line": f"{ANSWER}{found.get('answer')}", "comparisons": found.get("answer_comparisons")}
-    sentences = _sentences(folder.note.findings, [*numbers, answer])
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    asked = [str(each.get("metric")) for each in numbers]
+    made = results(summary, axis, asked, chosen), every_metric(summary, axis)
+    tables = [table for table in made if table is not None]
+    printed = (line.removeprefix(ANSWER) for line in reversed(folder.note.findings) if line.startswith(ANSWER))
+    answer = findings_file.answer_in(found) or next(printed, "")
+    behind = {"line": f"{ANSWER}{answer}", "comparisons": found.get("answer_comparisons")}
+    sentences = _sentences(folder.note.findings, [*([behind] if "answer" in found else []), *numbers])
+    compared = Compared(folder, asked)
+    ranked, plotted = ranking(compared), plots_of(compared)
+    scripts = [*([library()] if plotted else []), *map(_template_text, ("report_plots.js", "report.js"))]
+    drawn = list(_fitting(figures(folder, warn), MOST_BYTES - _FOR_TABLES - sum(map(len, scripts)), warn))
     environment = Environment(
         loader=PackageLoader("scenarios.command.report", "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    return environment.get_template("report.html").render(
-        script=Markup(script),
-        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
-        scenario=name,
-        question=found.get("question") or (scenario(name).summary if name in NAMES else ""),
-        answers=[(line.removeprefix(ANSWER).strip(), behind) for line, behind in sentences if line.startswith(ANSWER)],
-        findings=[(line, behind) for line, behind in sentences if not line.startswith(ANSWER)],
-        distinguishable=DISTINGUISHABLE,
-        remarks=found.get("remarks") or [],
-        figures=[(each, Markup(each.svg)) for each in figures(folder, warn)],
-        tables=tables,
-        definitions=definitions(tables),
-        varying=varying,
-        base=base,
-        manifest=_manifest(folder),
-        cells=len(set(folder.cells["cell"])),
-        seeds=folder.cells["seed"].nunique(),
-        commands=_commands(folder),
-        changed=str(folder.manifest.get("commit") or "").endswith("+"),
-    )
+    template = environment.get_template("report.html")
+    rest: dict[str, object] = {
+        "scripts": [Markup(script) for script in scripts],
+        "script_hashes": [b64encode(sha256(script.encode()).digest()).decode() for script in scripts],
+        "scenario": name,
+        "question": found.get("question") or (scenario(name).summary if name in NAMES else ""),
+        "answer": answer,
+        "behind_answer": next((numbers for line, numbers in sentences if line == f"{ANSWER}{answer}"), None),
+        "base_line": base_line(str(found.get("base") or ""), compared, folder.manifest),
+        "ranking": ranked,
+        "ranking_note": ranking_note(ranked, compared),
+        "axis": "" if compared.axis is None else compared.names.axis(compared.axis),
+        "at": compared.at,
+        "middle": compared.middle,
+        "groups": compared.groups,
+        "curves": compared.curves,
+        "signs": [sign_of(curve) for curve in compared.curves],
+        "sign": sign_of,
+        "set_ups": [set_up_of(compared, curve) for curve in compared.curves],
+        "plots": plotted,
+        "plots_json": _in_a_script(_plots_data(compared, plotted)) if plotted else "",
+        "settings": settings_chosen(compared),
+        "settings_caption": f"{'Chosen for each scheme on other seeds' if folder.chose else 'As the grid gives them'}, "
+        "at each value of the axis",
+        "findings": [
+            (line.removeprefix(ANSWER), numbers) for line, numbers in sentences if line != f"{ANSWER}{answer}"
+        ],
+        "distinguishable": DISTINGUISHABLE,
+        "remarks": found.get("remarks") or [],
+        "details": found.get("details") or [],
+        "figures": drawn,
+        "timelines": [(each, Markup(each.svg)) for each in timelines(folder)],
+        "request_commands": _request_commands(folder),
+        "tables": tables,
+        "definitions": definitions(tables),
+        "varying": varying,
+        "base": base,
+        "manifest": _manifest(folder),
+        "cells": len(set(folder.cells["cell"])),
+        "seeds": folder.cells["seed"].nunique(),
+        "commands": _commands(folder),
+        "changed": str(folder.manifest.get("commit") or "").endswith("+"),
+    }
+    room = MOST_BYTES - len(template.render(downloads=[], **rest).encode())
+    return template.render(downloads=list(downloads(folder.path, room)), **rest)
+
+
+def _fitting(
+    given: Iterable[ReportFigure], room: int, warn: Callable[[str], None]
+) -> Iterator[tuple[ReportFigure, Markup]]:
+    """The figures for which the page has room; a line for each other."""
+    for each in given:
+        room -= len(each.svg)
+        if room > 0:
+            yield each, Markup(each.svg)
+        else:
+            warn(f"figures/{each.name}.svg: {len(each.svg) / 1e6:.1f} MB, left out, the page would grow too large")
+            room += len(each.svg)
+
+
+def _plots_data(compared: Compared, plotted: Plots) -> Mapping[str, object]:
+    """What the page's script draws."""
+    curves = [
+        {
+            "name": f"{curve.name}{curve.mark}", "set_up": set_up_of(compared, curve), "lossy": curve.look.lossy,
+            "light": curve.colours[0], "dark": curve.colours[1],
+            "groups": [place for place, group in enumerate(compared.groups) if curve in group.curves],
+            "settings": {at: compared.settings(row) for at, row in compared.rows[curve.key].items()},
+        }
+        for curve in compared.curves
+    ]  # fmt: skip
+    views = [
+        {"label": plain(view.label), "scale": view.scale, "ratio": view.ratio, "points": view.points}
+        for view in plotted.views
+    ]
+    place = {"at": compared.at, "stand": plotted.stand, "beside": plotted.beside}
+    return {"curves": curves, **place, "views": views, "templates": plotted.templates}
+
+
+def _in_a_script(data: Mapping[str, object]) -> Markup:
+    """JSON that ends no element, whatever names are in it."""
+    text = json.dumps(data, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _template_text(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> list[tuple[str, ReportTable | None]]:
@@ -117,6 +198,16 @@ def _manifest(folder: ResultFolder) -> list[tuple[str, str]]:
     manifest = folder.manifest
     lines = [(name, str(manifest[name])) for name in _TOLD if manifest.get(name) is not None]
     return lines + [(name, str(version)) for name, version in folder.libraries.items()]
+
+
+def _request_commands(folder: ResultFolder) -> list[tuple[str, str]]:
+    """(what shows one request, what to type)."""
+    cell = f"{folder.path}/cells/{folder.cells['cell'].iloc[0]}.yaml"
+    traced = any((folder.path / "cells").glob("*.trace.json"))
+    lines = [("a request of a run, as a timeline and a figure", f"sqsim explain {cell} --request 0")]
+    if not traced:
+        lines.append(("the runs with traces", f"sqsim run --config {cell} --trace --out traced"))
+    return [*lines, ("a run as a moving picture", f"sqsim play {folder.path if traced else 'traced'}")]
 
 
 def _commands(folder: ResultFolder) -> list[tuple[str, str]]:

@@ -37,6 +37,8 @@ MAIN: Final = (
     "accepted_per_round", "resampling_per_draft", "rejection_bound", "tv_output",
 )  # fmt: skip
 """What the first table shows of a simulation, beside what was asked about."""
+_MOST_ENTRIES: Final = 6_000
+"""A table of every metric with more entries is left to summary.csv."""
 _FOR_ALL: Final = ("objective", "within")
 """What a search says of every setting alike."""
 _OWN = {CHOSEN: "chosen for it"}
@@ -86,9 +88,11 @@ def results(summary: pd.DataFrame, axis: str | None, asked: Sequence[str], chose
     return _table("results", f"Each setting: {_spread(summary)}", summary, axis, text, chosen)
 
 
-def every_metric(summary: pd.DataFrame, axis: str | None) -> ReportTable:
-    """Every metric that has a value anywhere."""
+def every_metric(summary: pd.DataFrame, axis: str | None) -> ReportTable | None:
+    """Every metric that has a value anywhere; None of a summary so large that the page would be."""
     found = [name for name in metrics_of(summary) if summary[name].notna().any()]
+    if len(summary) * len(found) > _MOST_ENTRIES:
+        return None
     return _table("metrics", f"Each setting, every metric: {_spread(summary)}", summary, axis, found)
 
 
@@ -102,7 +106,7 @@ def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTabl
     differences = [each for each in numbers if "difference" in each]
     if not differences:
         return None
-    places = list(dict.fromkeys(name for each in differences for name in _where(each)))
+    places = _telling([_where(each) for each in differences])
     columns = [
         Column("first", "curve", number=False), Column("second", "compared with", number=False),
         *(Column(name, title(name)) for name in places),
@@ -113,6 +117,14 @@ def comparisons(key: str, numbers: Sequence[Mapping[str, object]]) -> ReportTabl
     return ReportTable(
         key, "What was compared for this sentence", columns, [_compared(each, places) for each in differences]
     )
+
+
+def _telling(where: Sequence[Mapping[str, object]]) -> list[str]:
+    """The columns that tell these places apart, of several that go together the first."""
+    names = list(dict.fromkeys(name for each in where for name in each))
+    values = {name: tuple(repr(each.get(name)) for each in where) for name in names}
+    groups = {name: tuple(map(of.index, of)) for name, of in values.items() if len({*of}) > 1}
+    return [next(name for name in groups if groups[name] == group) for group in dict.fromkeys(groups.values())]
 
 
 def definitions(tables: Sequence[ReportTable]) -> list[Column]:

@@ -1,0 +1,273 @@
+"""What a report compares: the curves of a summary, in groups that share a set-up, at each value of the axis.
+
+Of each curve at a value it knows the mean, its interval, the settings chosen, and how it differs, paired by seed, from
+another curve there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from plots.style import Look, looks
+from scenarios.command.result_folder import ResultFolder
+from scenarios.findings.aligned_columns import number, rows_along
+from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING
+from simulator.results.display_names import DisplayNames, curve_of, words_of
+from simulator.results.intervals import Difference, metrics_of, paired_values, settings_of, varying
+from simulator.results.lossy_schemes import limit_curves, lossy_curves, marks
+from simulator.results.unanswered_requests import of_answered, share
+from simulator.results.units import PREFIXED, prefix_of_all, quantity, title, unit
+
+LATENCY: Final = "latency_per_token_s"
+HIGHER_IS_BETTER: Final = (*SEARCHED, "tokens_per_s", "accepted_per_round", "answered")
+_CHOSEN_FIELDS: Final = ("scheme.max_drafts", "scheme.resolution", "scheme.k", "scheme.beta", "scheme.target",
+                         "scheme.step", "scheme.initial")  # fmt: skip
+"""What a scheme may choose, in the order in which it is written."""
+_DARK_GROUND, _LEAST_CONTRAST = 0.0072, 3.5
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The one unit of a metric in a table or along an axis: values are divided by `factor`."""
+
+    factor: float
+    symbol: str
+
+    @classmethod
+    def of(cls, metric: str, values: Sequence[float]) -> Scale:
+        """Milliseconds for seconds of a token, else the prefix that fits all values."""
+        known = unit(metric)
+        if known not in PREFIXED:
+            return cls(1.0, known)
+        if known == "s" and metric != "latency_s":
+            return cls(1e-3, "ms")
+        factor, prefix = prefix_of_all([value for value in values if math.isfinite(value) and value > 0])
+        return cls(factor, prefix + known)
+
+    def text(self, mean: float, half_width: float = math.nan) -> str:
+        if math.isnan(mean):
+            return "–"
+        counted = self.factor == 1.0 and not self.symbol and float(mean).is_integer() and math.isnan(half_width)
+        return f"{mean:,.0f}" if counted else number(mean / self.factor, half_width / self.factor)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve of the summary. `key` is its name in the tables; `colours`, on a light and on a dark ground."""
+
+    key: str
+    name: str
+    mark: str
+    look: Look
+    set_up: Mapping[str, str]
+
+    @property
+    def colours(self) -> tuple[str, str]:
+        return self.look.colour, on_dark(self.look.colour)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Curves that share a set-up, and are ranked with each other."""
+
+    name: str
+    curves: Sequence[Curve]
+
+
+class Compared:
+    """A result directory's summary as a report compares it, along its axis."""
+
+    def __init__(self, folder: ResultFolder, asked: Sequence[str]) -> None:
+        summary, axis = folder.curved_summary
+        if SETTING in summary.columns:
+            summary = summary[summary[SETTING] == CHOSEN]
+        self.summary, self.axis = summary, axis if axis in summary.columns else None
+        self.cells, self._hidden = folder.cells, folder.note.hidden
+        self.names = DisplayNames()
+        found = [name for name in metrics_of(summary) if summary[name].notna().any()]
+        first = (LATENCY,) if LATENCY in asked else ()
+        wanted = [name for name in (*first, *asked, LATENCY, *found) if name in summary.columns]
+        self.metrics = found
+        self.metric = wanted[0] if wanted else ""
+        self._unranked = {*lossy_curves(summary), *limit_curves(summary)}
+        if self._unranked >= {*summary[CURVE].astype(str)}:
+            self._unranked = set()
+
+    @cached_property
+    def curves(self) -> Sequence[Curve]:
+        """The curves in order of appearance."""
+        look, lossy, scheme = looks(self.summary), marks(self.summary), self._scheme_words
+        made = []
+        for key in dict.fromkeys(self.summary[CURVE].astype(str)):
+            kind, fields = words_of(key)
+            set_up = {name: value for name, value in fields.items() if name not in scheme}
+            own = {name: value for name, value in fields.items() if name in scheme}
+            name = self.names.curve(key if key in self.names.labels else curve_of(kind, own))
+            made.append(Curve(key, name, lossy.get(key, ""), look[key], set_up))
+        return made
+
+    @cached_property
+    def groups(self) -> Sequence[Group]:
+        """The curves by set-up; one without a part of it, as cloud-only is without a drafter, is in each that fits."""
+        every = list(dict.fromkeys(tuple(curve.set_up.items()) for curve in self.curves))
+        widest = [one for one in every if not any({*one} < {*other} for other in every)]
+        return [
+            Group(
+                ", ".join(self.names.setting(*item) for item in items).removeprefix("label "),
+                [curve for curve in self.curves if {*curve.set_up.items()} <= {*items}],
+            )
+            for items in widest
+        ]
+
+    @cached_property
+    def at(self) -> Sequence[str]:
+        """The values of the axis in words, ascending; one of "" without an axis."""
+        return ["" if self.axis is None else self.value(at) for at, _ in rows_along(self.summary, self.axis)]
+
+    @cached_property
+    def rows(self) -> Mapping[str, Mapping[int, pd.Series[float]]]:
+        """The summary's rows of each curve by the index of their value on the axis."""
+        found: dict[str, dict[int, pd.Series[float]]] = {curve.key: {} for curve in self.curves}
+        for at, (_, rows) in enumerate(rows_along(self.summary, self.axis)):
+            for _, row in rows.iterrows():
+                found[str(row[CURVE])][at] = row
+        return found
+
+    def value(self, at: object) -> str:
+        """A value of the axis with its unit."""
+        if isinstance(at, float | int | np.number) and not isinstance(at, bool):
+            return "∞" if math.isinf(float(at)) else quantity(float(at), str(self.axis))
+        return self.names.word(at)
+
+    @property
+    def middle(self) -> int:
+        """The index of the middle value of the axis, of those at which the first group has a curve."""
+        there = sorted({at for curve in self.groups[0].curves for at in self.rows[curve.key]})
+        return there[(len(there) - 1) // 2]
+
+    def scale(self, metric: str) -> Scale:
+        return Scale.of(metric, [float(value) for value in self.summary[metric]])
+
+    def is_ranked(self, curve: Curve, row: pd.Series[float], metric: str) -> bool:
+        """Whether a row is ranked: it is lossless, no limit, and all requests were answered."""
+        known = not math.isnan(float(row[metric]))
+        return known and curve.key not in self._unranked and not self.unanswered(row, metric)
+
+    def unanswered(self, row: pd.Series[float], metric: str) -> float:
+        return share(row) if of_answered(metric) else 0.0
+
+    def settings(self, row: pd.Series[float]) -> str:
+        """What a scheme has chosen, or what it was given: `L = 4, K = 8`."""
+        told = set(words_of(str(row[CURVE]))[1])
+        names = [*_CHOSEN_FIELDS, *(name for name in self._hidden if name.startswith("scheme."))]
+        known = [name for name in dict.fromkeys(names) if name in row.index and not _is_missing(row[name])]
+        words = [(name.rsplit(".", 1)[-1], row[name]) for name in known]
+        return ", ".join(self.names.setting(name, str(value)) for name, value in words if name not in told)
+
+    def difference(self, one: pd.Series[float], other: pd.Series[float], metric: str) -> Difference | None:
+        """How far a row's metric is from another's, over the seeds that both have; None where no seed tells."""
+        if metric not in self.cells.columns:
+            return None
+        first, second = (self._seeds.get(self._key(row), {}) for row in (one, other))
+        common = [seed for seed in first if seed in second]
+        values = [np.array([float(of[seed][metric]) for seed in common]) for of in (first, second)]
+        found = paired_values(metric, *values)
+        return found if found.n else None
+
+    @cached_property
+    def _scheme_words(self) -> set[str]:
+        """The words of curves' names that stand for fields of a scheme."""
+        names = [name for name in varying(self.summary) if name.startswith("scheme.")]
+        return {name.removesuffix(".kind").rsplit(".", 1)[-1] for name in names}
+
+    @cached_property
+    def _settings(self) -> Sequence[str]:
+        return [name for name in varying(self.cells) if name in {*settings_of(self.summary)}]
+
+    @cached_property
+    def _seeds(self) -> Mapping[tuple[Hashable, ...], Mapping[object, Mapping[str, float]]]:
+        """The cells of each setting by their seeds."""
+        found: dict[tuple[Hashable, ...], dict[object, Mapping[str, float]]] = {}
+        kept = self.cells[[*dict.fromkeys((*self._settings, "seed", *(n for n in metrics_of(self.cells))))]]
+        for row in kept.to_dict("records"):
+            key = tuple(_plain(row[name]) for name in self._settings)
+            found.setdefault(key, {})[row["seed"]] = row  # type: ignore[assignment]
+        return found
+
+    def _key(self, row: pd.Series[float]) -> tuple[Hashable, ...]:
+        return tuple(_plain(row[name]) for name in self._settings)
+
+
+def interval_of(row: pd.Series[float], metric: str) -> tuple[float, float]:
+    """(mean, half-width) of a row's metric; nan where there is none."""
+    return float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
+
+
+def difference_text(found: Difference | None, scale: Scale) -> str:
+    """`12% higher (9% to 15%)`, or that no difference is seen and which would have been."""
+    if found is None:
+        return "–"
+    if not found.relative:
+        way = "lower" if found.found.mean < 0 else "higher"
+        return f"{scale.text(abs(found.size))} {scale.symbol} {way}".replace("  ", " ")
+    if found.same and not found.found.mean:
+        return "equal in every seed"
+    sign = f"{_percent(found.size)}"
+    if found.n == 1:
+        return f"{sign}, one seed"
+    if found.same:
+        return f"{sign} in every seed"
+    if not found.separable:
+        seen = _percent(float(np.expm1(found.found.half_width))).lstrip("+")
+        return f"no difference seen (one above {seen} would be)"
+    return f"{sign} ({_percent(found.low)} to {_percent(found.high)})"
+
+
+def heading(metric: str) -> str:
+    """A metric in words: `latency per token`."""
+    return title(metric)
+
+
+def on_dark(colour: str) -> str:
+    """The colour, made lighter until it stands out from a dark ground."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    for _ in range(20):
+        if (_luminance(parts) + 0.05) / (_DARK_GROUND + 0.05) >= _LEAST_CONTRAST:
+            break
+        parts = [part + 0.12 * (1 - part) for part in parts]
+    return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
+
+
+def _luminance(parts: Sequence[float]) -> float:
+    """The relative luminance of a colour (WCAG 2.2)."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def _percent(share_: float) -> str:
+    value = 100 * share_
+    if not math.isfinite(value):
+        return "∞"
+    return f"{value:+,.0f}%" if abs(value) >= 10 else f"{value:+.2g}%"
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def _plain(value: object) -> Hashable:
+    """A value as both tables have it: numbers are floats, what is missing is None."""
+    if hasattr(value, "item"):
+        value = value.item() if getattr(value, "ndim", 0) == 0 else list(value)  # type: ignore[call-overload]
+    if _is_missing(value):
+        return None
+    if isinstance(value, bool | str):
+        return str(value)
+    return float(value) if isinstance(value, int | float) else str(value)

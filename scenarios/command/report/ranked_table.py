@@ -1,0 +1,247 @@
+"""The ranked tables of a report, one a value of the axis: place, value with interval, difference from the first, and
+where the time goes, as a bar."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from plots.breakdown_figure import looks_of
+from plots.caption import caption
+from plots.page import Page
+from scenarios.command.report.at_each_value import (
+    HIGHER_IS_BETTER,
+    LATENCY,
+    Compared,
+    Curve,
+    Group,
+    Scale,
+    difference_text,
+    heading,
+    interval_of,
+    on_dark,
+)
+from simulator.results.columns import BREAKDOWN
+from simulator.results.intervals import CONFIDENCE
+from simulator.results.unanswered_requests import percent
+from simulator.results.units import state_name
+
+_SMALL: Final = 0.004
+"""A state below this share of the bar is drawn with the other small ones."""
+_OTHER: Final = "#999999"
+_CUT: Final = 4.0
+"""A bar of more than so many medians is cut."""
+MOST_ROWS: Final = 14
+"""More rows of a group are left to the tables."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a bar: its width in per cent of the longest, its colours on light and on dark, and what it says."""
+
+    state: str
+    width: float
+    colours: tuple[str, str]
+    text: str
+
+
+@dataclass(frozen=True)
+class RankedRow:
+    """One curve at one value. `place` is "" where it is not ranked; `mark` is `*` of the first and `•` of those of
+    which no difference from the first was seen."""
+
+    place: str
+    mark: str
+    curve: Curve
+    settings: str
+    value: str
+    against: str
+    note: str
+    segments: Sequence[Segment]
+    cut: bool
+
+
+@dataclass(frozen=True)
+class RankedGroup:
+    """The rows of one set-up; `more` rows are left out."""
+
+    key: int
+    name: str
+    rows: Sequence[RankedRow]
+    more: int
+
+
+@dataclass(frozen=True)
+class RankedTable:
+    """What is seen at one value of the axis."""
+
+    at: str
+    groups: Sequence[RankedGroup]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All ranked tables, and what their columns are."""
+
+    metric: str
+    symbol: str
+    tables: Sequence[RankedTable]
+    states: Sequence[tuple[str, tuple[str, str]]]
+    """(state, colours) of what the bars are made of; () where a bar is the value itself."""
+    higher: bool
+
+
+def ranking(compared: Compared) -> Ranking:
+    """The ranked tables of a summary."""
+    metric, scale = compared.metric, compared.scale(compared.metric)
+    states = _states(compared.summary) if metric == LATENCY else {}
+    tables = [
+        RankedTable(
+            text, [_group(compared, key, group, at, scale, states) for key, group in enumerate(compared.groups)]
+        )
+        for at, text in enumerate(compared.at)
+    ]
+    shown = {
+        segment.state for table in tables for group in table.groups for row in group.rows for segment in row.segments
+    }
+    named = [(state_name(state), _both(colour)) for state, colour in states.items() if state_name(state) in shown]
+    if named and "other" in shown:
+        named.append(("other", _both(_OTHER)))
+    return Ranking(heading(metric), scale.symbol, tables, named, metric in HIGHER_IS_BETTER)
+
+
+def _both(colour: str) -> tuple[str, str]:
+    return colour, on_dark(colour)
+
+
+def _states(summary: pd.DataFrame) -> dict[str, str]:
+    """The states of the breakdown with their colours, in the order of a bar."""
+    there = [name for name in BREAKDOWN if name in summary.columns and (summary[name].fillna(0.0) > 0).any()]
+    return {name: colour for name, (colour, _, _) in looks_of(there).items()}
+
+
+def _group(compared: Compared, key: int, group: Group, at: int, scale: Scale, states: dict[str, str]) -> RankedGroup:
+    metric = compared.metric
+    there = [(curve, found[at]) for curve in group.curves if at in (found := compared.rows[curve.key])]
+    sign = -1.0 if metric in HIGHER_IS_BETTER else 1.0
+    ranked = [each for each in there if compared.is_ranked(*each, metric)]
+    ranked.sort(key=lambda each: sign * float(each[1][metric]))
+    apart = sorted(
+        (each for each in there if not compared.is_ranked(*each, metric)),
+        key=lambda each: sign * float(np.nan_to_num(float(each[1][metric]), nan=math.inf)),
+    )
+    longest = _longest([float(row[metric]) for _, row in there], _CUT if states else math.inf)
+    made = []
+    for place, (curve, row) in enumerate((*ranked, *apart)):
+        mark, against = "", ""
+        if place < len(ranked):
+            mark, against = ("*", "") if place == 0 else _against(compared, row, ranked[0][1], scale)
+        mean, half = interval_of(row, metric)
+        made.append(
+            RankedRow(
+                place=str(place + 1) if place < len(ranked) else "",
+                mark=mark,
+                curve=curve,
+                settings=compared.settings(row),
+                value=scale.text(mean, half),
+                against=against,
+                note=_note(compared, row),
+                segments=list(_segments(row, metric, curve, scale, longest, states)),
+                cut=bool(mean > longest),
+            )
+        )
+    return RankedGroup(key, group.name, made[:MOST_ROWS], max(0, len(made) - MOST_ROWS))
+
+
+def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float], scale: Scale) -> tuple[str, str]:
+    found = compared.difference(row, first, compared.metric)
+    alike = found is not None and found.n > 1 and not found.separable
+    return "•" if alike else "", difference_text(found, scale)
+
+
+def _note(compared: Compared, row: pd.Series[float]) -> str:
+    lacking = compared.unanswered(row, compared.metric)
+    return f"{percent(lacking)} unanswered" if lacking > 0 else ""
+
+
+def _longest(values: Sequence[float], medians: float) -> float:
+    """The value at which bars end: the largest within so many medians."""
+    known = [value for value in values if math.isfinite(value) and value > 0]
+    return max((value for value in known if value <= medians * float(np.median(known))), default=0.0)
+
+
+def _segments(
+    row: pd.Series[float], metric: str, curve: Curve, scale: Scale, longest: float, states: dict[str, str]
+) -> Iterator[Segment]:
+    value = float(row[metric])
+    if not longest or not math.isfinite(value) or value <= 0:
+        return
+    parts = {name: float(row[name]) for name in states if not math.isnan(float(row[name])) and float(row[name]) > 0}
+    total = sum(parts.values())
+    if not total:
+        text = f"{scale.text(value)} {scale.symbol}".rstrip()
+        yield Segment("value", 100 * min(1.0, value / longest), curve.colours, text)
+        return
+    room = longest
+    small = sum(seconds for seconds in parts.values() if seconds < _SMALL * total)
+    large = [(state_name(name), seconds, states[name]) for name, seconds in parts.items() if seconds >= _SMALL * total]
+    for state, seconds, colour in (*large, *([("other", small, _OTHER)] if small else [])):
+        width = min(seconds, room)
+        room -= width
+        share = f"{seconds / total:.0%}" if seconds >= 0.01 * total else "<1%"
+        yield Segment(state, 100 * width / longest, _both(colour), f"{scale.text(seconds)} {scale.symbol} ({share})")
+
+
+@dataclass(frozen=True)
+class SettingsTable:
+    """What each scheme chose at each value of the axis."""
+
+    at: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+
+def settings_chosen(compared: Compared) -> SettingsTable | None:
+    """None where no scheme has a setting beyond its name."""
+    rows = []
+    for group in compared.groups:
+        for curve in group.curves:
+            found = compared.rows[curve.key]
+            texts = [compared.settings(found[at]) if at in found else "" for at in range(len(compared.at))]
+            name = f"{curve.name}{curve.mark}"
+            if any(texts):
+                rows.append((f"{name}, {group.name}" if len(compared.groups) > 1 else name, texts))
+    return SettingsTable(compared.at, rows) if rows else None
+
+
+def ranking_note(made: Ranking, compared: Compared) -> str:
+    """What the marks are and what was not ranked."""
+    rows = [row for table in made.tables for group in table.groups for row in group.rows]
+    several = int(compared.summary["n"].max()) > 1
+    best = "highest" if made.higher else "lowest"
+    parts = [f"* {best} mean"]
+    if any(row.mark == "•" for row in rows):
+        parts.append(f"• no difference from it seen ({CONFIDENCE:.0%}, paired by seed)")
+    parts.append(f"± {CONFIDENCE:.0%} over seeds" if several else "one seed, no interval")
+    if any(not row.place for row in rows):
+        why = [mark for mark, found in (
+            ("lossy", any("lossy" in row.curve.mark for row in rows)),
+            ("not known to be lossless", any("not known" in row.curve.mark for row in rows)),
+            ("with unanswered requests", any(row.note for row in rows)),
+        ) if found]  # fmt: skip
+        parts.append(f"– not ranked: {', '.join(why) or 'limits, or without a value'}")
+    if any(row.cut for row in rows):
+        parts.append("→ the bar is cut")
+    return "; ".join(parts) + "."
+
+
+def base_line(printed: str, compared: Compared, manifest: Mapping[str, object]) -> str:
+    """What the numbers hold for: the line that the run printed, of an older directory that of its figures; and the
+    commit."""
+    line = printed or caption(compared.summary, Page(), "").replace("\n", " ")
+    commit = str(manifest.get("commit") or "")[:10]
+    return f"{line.rstrip('.')}. Commit {commit}." if commit else line
