@@ -166,8 +166,6 @@ class _Found(_Read):
     base: str | None = None
     details: list[_Detail] | None = None
     question: str | None = None
-    base: str | None = None
-    details: list[_Detail] | None = None
     answer: str | None = None
     answer_comparisons: list[_Difference | _Crossing] | None = None
     remarks: list[str] | None = None

@@ -100,7 +100,7 @@ def test_schemes_are_ranked_with_those_of_their_setting():
     found = made(pd.concat([cold, warm], ignore_index=True))
     assert [group.name for group in found.groups] == ["cold", "warm"] and found.legend[0] == "* lowest of its group"
     for group, first in zip(found.groups, ("K-SQS", "cloud only"), strict=True):
-        assert [name for name, _ in group.rows][0] == first
+        assert next(name for name, _ in group.rows) == first
         assert [entry.marks for _, row in group.rows for entry in row] == ["*", "*", "", ""]
 
 
