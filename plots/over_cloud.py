@@ -28,6 +28,8 @@ RIVAL: Final = "cloud_only"
 LABEL: Final = "over cloud only"
 NOTE: Final = "Over cloud only: the ratio paired by seed, below 1 where a scheme is faster."
 CROSSES: Final = "Diamonds: where a scheme passes cloud only, mean over the seeds in which it does, where most do."
+_BASELINES: Final = (RIVAL, "colocated", "edge_only")
+"""They are drawn here too, but the panels are for the schemes that draft at the edge."""
 _NEAR: Final = (0.8, 1.2)
 _REACH: Final = (2 / 3, 1.5)
 """The panel is widened to curves that have a value within this, and to no more than the next."""
@@ -96,7 +98,7 @@ def with_ratios(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, metric: str) -> OverCloud | None:
-    """None where no scheme comes near cloud-only decoding: then their times alone say it."""
+    """None where no scheme that drafts at the edge comes near cloud-only decoding: then their times alone say it."""
     if SPEEDUP not in summary.columns:
         return None
     rows = chosen(summary)
@@ -104,7 +106,7 @@ def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, met
     rows = rows.assign(
         **{_RATIO: 1 / rows[SPEEDUP], _LOW: 1 / rows[f"{SPEEDUP}_high"], _HIGH: 1 / rows[f"{SPEEDUP}_low"]}
     )
-    ratios = [part[_RATIO] for _, part in curves(rows)]
+    ratios = [part[_RATIO] for _, part in curves(rows[~rows["scheme.kind"].isin(_BASELINES)])]
     if not any(each.between(*_NEAR).any() or (each.min() < 1 < each.max()) for each in ratios):
         return None
     within = [each for each in ratios if each.between(*_REACH).any() and (each > _NEAR[0]).any()]

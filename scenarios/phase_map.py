@@ -53,9 +53,8 @@ def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
     wins = sum(each.less is not None and each.less.lower for each in found)
     first = sum(each.fastest == regions.COLOCATED for each in found)
     line = (
-        f"{called(regions.COLOCATED)} is fastest end to end at {first} of {len(found)} places; edge drafting is "
-        f"seen to "
-        f"beat {called(OPPONENT)} at {wins}"
+        f"{called(regions.COLOCATED)} is fastest end to end at {first} of {len(found)} places; edge drafting beats "
+        f"{called(OPPONENT)} at {wins}"
     )
     known = [
         (place, crossed)

@@ -20,7 +20,7 @@ SPELLS = "batch,new_tokens,cached_tokens,seconds,spell\n"
     [
         ({"kind": "roofline", "device": "abacus"}, "one of a10, a100_40gb_sxm"),
         ({"kind": "roofline", "device": "abacus"}, "or write {name: mine, flops_per_s: 10T, bytes_per_s: 68 GB/s}"),
-        ({"kind": "roofline", "device": "a100"}, "did you mean a100_40gb_sxm or a100_80gb_sxm?"),
+        ({"kind": "roofline", "device": "a100"}, "did you mean a100_40gb_sxm, a100_80gb_sxm or a10?"),
         ({"kind": "roofline", "size": "opt_1.4b"}, "parameters: 125M, layers: 12, width: 768, kv_width: 768}"),
         ({"kind": "affine", "base_s": -1}, "greater than or equal to 0"),
         ({"kind": "constant", "per_pass_s": float("inf")}, "less than or equal to 10"),

@@ -100,4 +100,5 @@ def test_a_strangers_results_are_shown_without_harm(words, typed, stranger):
     status, _, err = typed(*words)
     assert status in (0, 1, 2) and "Traceback" not in err and stranger.unharmed
     page = stranger.home / "sent" / "report.html"
-    assert words[0] != "report" or (status == 0 and not page.is_symlink() and "document.title" not in page.read_text())
+    if words[0] == "report":
+        assert status == 0 and not page.is_symlink() and "document.title='ran'" not in page.read_text()

@@ -42,8 +42,8 @@ def test_a_scheme_reaches_from_where_it_stays_within_reading_speed_and_the_first
     assert isinstance(found[0], Reach)
     assert first_within(table()) == "from 1 kbit/s on (cloud only and K-SQS)"
     slow, quick = (table().assign(**{METRIC: table()[METRIC] * factor}) for factor in (10, 0.01))
-    assert first_within(slow) == "nowhere (cloud_only is nearest, 650 ms)"
-    assert first_within(quick).startswith("everywhere (cloud_only, coupled, k")
+    assert first_within(slow) == "nowhere (cloud only is nearest, 650 ms)"
+    assert first_within(quick).startswith("everywhere (cloud only, coupled (ids only), K")
 
 
 def test_a_scheme_is_below_its_rival_where_every_seed_says_so():

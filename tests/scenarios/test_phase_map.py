@@ -38,7 +38,7 @@ def test_the_answer_names_one_border_with_its_interval_and_outside_checks_what_a
     line = edge_wins.report(exact, AXIS)
     assert len(line.split()) <= 40
     assert line.startswith(
-        "co-located speculation is fastest end to end at 32 of 32 places; edge drafting is seen to beat cloud only at "
+        "co-located speculation is fastest end to end at 32 of 32 places; edge drafting beats cloud only at "
     )
     assert "; farthest up to " in line and " to " in line.rsplit("(", 1)[1]
     line = outside_checks.report(exact, AXIS)

@@ -27,7 +27,7 @@ CLOUD_ONLY = ("--set=scheme=cloud_only", "--set=cloud.token_budget=512")
 """A scheme that has nothing to choose for itself."""
 CAPACITY = (
     "run", "capacity", "--quick", *CLOUD_ONLY, "--set=cloud.batching=none", "--set=objective.ttft_s=100", "--seeds=1",
-    "--quiet", *SMALL,
+    "--quiet", "--details", *SMALL,
 )  # fmt: skip
 BOTH = (*CAPACITY, "--grid=uplink.rate.bps=1e6,inf")
 """A search in two settings."""
@@ -39,6 +39,7 @@ def whole(tmp_path_factory):
     """The search in both, which nothing interrupted: its folder, and what was printed of results in `found`."""
     folder, stdout = tmp_path_factory.mktemp("searched"), io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(stdout), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "100")
         patch.setattr("scenarios.command.run.finished_run.draw_all", lambda *_: iter(()))
         assert main((*BOTH, "--out=found")) == 0
     return folder / "found", stdout.getvalue()
@@ -102,10 +103,12 @@ def test_a_search_asks_its_cluster_for_the_settings_and_for_the_cells(typed, sma
     for module in (simulator.sweeps.worker_pools, simulator.sweeps.sweep):
         monkeypatch.setattr(module, "pool_of", There)
     options = (*small, *CLOUD_ONLY, "--set=uplink.rate.bps=1e6", "--set=objective.tpot_p95_s=1e-6")
-    status, out, err = typed("run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--cluster=tcp://there:1")
+    status, out, err = typed(
+        "run", "capacity", "--quick", *options, "--seeds=1", "--quiet", "--details", "--cluster=tcp://there:1"
+    )
     assert (status, requested) == (0, [("tcp://there:1", "_capacity"), ("tcp://there:1", "work")]), err
     text = " ".join(out.split())
-    assert "cloud_only bears none: with 1 device tpot_p95_s is " in text
+    assert "cloud only bears none: with 1 device tpot_p95_s is " in text
     assert " times the limit of 1 µs" in text
 
 

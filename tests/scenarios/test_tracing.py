@@ -83,7 +83,7 @@ def test_a_trace_that_is_cut_is_told(monkeypatch, tmp_path, capsys):
 def test_the_command_traces_the_cells_it_runs_but_no_study_without_requests_in_time(typed, tmp_path):
     (tmp_path / "cell.yaml").write_text(CELLS[0].to_yaml())
     status, out, err = typed("run", "--config", "cell.yaml", "--trace", "--out=out", "--workers=1", "--quiet")
-    assert status == 0 and "cells/ID.yaml, cells/ID.trace.json" in out
+    assert status == 0 and "traces: out/cells/ID.trace.json; as a moving picture: sqsim play out" in out
     assert err == ""
     assert set(traces(tmp_path / "out")) == {CELLS[0].id}
     status, _, err = typed("run", "conformal", "--quick", "--trace", "--out=none")

@@ -242,9 +242,10 @@ def test_an_acceptance_that_states_nothing_is_marked_and_ranked_apart(size, mark
         pair,
         schemes,
         *requested,
+        "--details",
     )
-    heading = next(line for line in out.splitlines() if "k_sqs" in line and "composed" in line)
-    assert f"composed {mark}" in heading
+    screen = out.split("\nResults\n")[0]
+    assert f"composed, acceptance typical {mark}" in screen and "not ranked" in screen
     text = " ".join(out.split())
-    assert f"ranked apart: composed {mark}, TV output {'0.' if size == 8 else 'not known'}" in text
+    assert f"ranked apart: composed, acceptance typical {mark}, TV output {'0.' if size == 8 else 'not known'}" in text
     assert "Rejections differ from the sum of TV(qhat, p) beyond chance" in text

@@ -153,6 +153,8 @@ class FinishedRun:
         record(out, [*made, *(trace_path(out / CELL_FILES, cell.id) for cell in self.cells)])
         said = [*notes, *self._read_with_care()]
         places = [f"{out}   {counted(len(self.cells), 'run')}", f"more: sqsim report {out} | --details"]
+        if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
+            places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
             scenario.summary, answer[0].line if answer else "", self._table(), said, self._base, places, details
         )
