@@ -329,7 +329,7 @@ def test_a_recommendation_leaves_its_cell_its_figure_and_all_that_was_tried(type
     monkeypatch.setattr(tried_schemes, "LOOKS", (3, 5))
     text = done("recommend", *TINY, "--details")
     out = Path("results/recommend")
-    assert "ANSWER  Use " in text and "Race: 3 settings" in text and "Trust: " in text and "Assumed: 1 device" in text
+    assert "ANSWER   Use " in text and "Race: 3 settings" in text and "Trust: " in text and "Assumed: 1 device" in text
     assert {path.name for path in (out / "figures").iterdir()} == {"recommendation.svg", "recommendation.png"}
     table = pd.read_csv(out / "tried.csv")
     assert len(table) == 3 and set(table["scheme.kind"]) == {"cloud_only", "k_sqs"}

@@ -18,12 +18,15 @@ from plots.recommendation_figure import BETTER, BY, MARGIN, MARGIN_HIGH, MARGIN_
 from scenarios.command.fairness import compared_alike
 from scenarios.command.recommend.tried_schemes import Wish, at_an_end
 from scenarios.command.recommend.turning import Turn
-from scenarios.command.run.printed_tables import fullest, overloads, stands_for
+from scenarios.command.run.base_line import base_line
+from scenarios.command.run.printed_tables import overloads, stands_for
+from scenarios.command.run.screen import Detail, Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
-from scenarios.findings.aligned_columns import WIDTH, aligned, number, wrapped
+from scenarios.findings.aligned_columns import number
 from scenarios.findings.findings_file import Answered
-from scenarios.findings.wording import joined, percent, with_ends, with_interval, would_show
+from scenarios.findings.text_table import TextTable
+from scenarios.findings.wording import counted, joined, percent, with_ends, with_interval, would_show
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
@@ -189,21 +192,27 @@ class Recommendation:
             "remarks": [*self._cut(), self._decides(), self._turns(), *self._far(), *self._course(), *self._remarks()],
         }  # fmt: skip
 
-    def text(self, out: Path, *, details: bool) -> str:
-        """What is printed of the results in `out`: the answer, what decides, where it turns, and the table."""
-        heads = [("ANSWER", self._answer()), ("DECIDES", self._decides()), ("TURNS", self._turns())]
-        ends = [f"Note: {line}" for line in self._ends()]
-        lines = [self.question, "", *(_headed(head, line) for head, line in heads), "", self._printed(), ""]
-        lines += map(wrapped, [*self._cut(), *self._far(), *overloads(self.summary, None), *ends, *self._left_out()])
-        lines += map(wrapped, [self._workload(), *stands_for([self.best]).splitlines()[:2]])
-        if details:
-            lines += ["", *map(wrapped, self._course()), ""]
-            lines += [wrapped(each.line) for each in self.findings() if not each.is_answer]
-            lines += map(wrapped, [*self._alike_schemes(), *stands_for([self.best]).splitlines()[2:], TRUST])
+    def screen(self, out: Path) -> Screen:
+        """What is shown of the results in `out`: the answer, what decides, where it turns, and the table."""
+        notes = [*self._cut(), *self._far(), *overloads(self.summary, None), *self._left_out(), self._workload()]
+        notes += [f"Note: {line}" for line in self._ends()]
         beside = "".join(f" --import {path}" for path in self.best.imports)
-        more = "" if details else "; all of it: --details"
-        lines += ["", f"use it  sqsim run --config {out / RECOMMENDED}{beside}", f"more    sqsim report {out}{more}"]
-        return "\n".join(lines)
+        places = [f"use it: sqsim run --config {out / RECOMMENDED}{beside}", f"more: sqsim report {out} | --details"]
+        base = base_line([self.best], f"shown on {counted(self.seeds, 'seed')} that chose nothing", timed=True)
+        return Screen(
+            self.question, self._answer(), self._table(), notes, base, places, self._details,
+            leads=[("DECIDES", self._decides()), ("TURNS", self._turns())],
+        )  # fmt: skip
+
+    def _details(self, width: int) -> list[Detail]:
+        others = [each.line for each in self.findings() if not each.is_answer]
+        blocks = [
+            ("The race", self._course()), ("Beside the answer", others),
+            ("To know of the numbers", [*self._alike_schemes(), *stands_for([self.best]).splitlines(), TRUST]),
+        ]  # fmt: skip
+        return [
+            Detail(head, "\n".join(textwrap.fill(line, width) for line in lines)) for head, lines in blocks if lines
+        ]
 
     def plain(self, out: Path) -> dict[str, object]:
         """The same for programs. `settings`: the best of each kind, the recommended first; shares are fractions of the
@@ -292,14 +301,13 @@ class Recommendation:
             f"temperature {self.best.models.temperature:g}."
         )
 
-    def _printed(self) -> str:
+    def _table(self) -> TextTable:
         """A row for the best of each kind."""
         metric = self.metric
         factor, prefix = prefix_of_all([value for value in self.summary[metric] if value > 0])
         in_unit = f" ({prefix}{unit(metric)})" if unit(metric) else ""
         factor = factor if unit(metric) in ("s", "bit/s") else 1.0
         in_unit = in_unit if factor != 1.0 or not prefix else f" ({unit(metric)})"
-        counts = Counter(cell.scheme.kind for group in self.groups for cell in group.settings)
         lossy = marks(self.summary)
         body = [
             [
@@ -309,20 +317,11 @@ class Recommendation:
                 if str(row[CURVE]) == self.names[self.best.id]
                 else _signed(row[MARGIN], row[MARGIN_LOW], row[MARGIN_HIGH]),
                 number(row["payload_bits_per_token"]),
-                f"{fullest(row)} {row[f'{fullest(row)}_busy']:.0%}",
-                str(counts[str(row["scheme.kind"])]),
             ]
             for _, row in self.summary.iterrows()
         ]
-        header = [
-            "best of each kind",
-            f"{called(metric)}{in_unit}",
-            "against the first",
-            "bits/token",
-            "busiest",
-            "tried",
-        ]
-        return aligned(header, body)
+        heading = f"{called(metric).capitalize()}{in_unit}, the best of each kind"
+        return TextTable.of(heading, ["", in_unit.strip(" ()"), "against the first", "bits/token"], body)
 
     def _cut(self) -> list[str]:
         """What was not done for want of time, and what more of it would do."""
@@ -440,11 +439,6 @@ def _signed(share: float, low: float, high: float) -> str:
     """`+14.2% (+11.3% to +17.1%)`."""
     digits = 0 if abs(share) >= 1 else 1
     return with_ends(share, low, high, lambda each: f"{100 * each:+,.{digits}f}%")
-
-
-def _headed(head: str, line: str) -> str:
-    """A line under its heading, in an even column."""
-    return textwrap.fill(line, WIDTH, initial_indent=f"  {head:<8}", subsequent_indent=" " * 10)
 
 
 def _number(value: float) -> float | None:

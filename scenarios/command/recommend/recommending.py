@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> str:
     made = recommended(wish(options), run_options)
     if options.json:
         return json.dumps(made.plain(run_options.out), indent=1, allow_nan=False)
-    return made.text(run_options.out, details=options.details)
+    return made.screen(run_options.out).text(detailed=options.details)
 
 
 def recommended(requested: Wish, options: RunOptions) -> Recommendation:

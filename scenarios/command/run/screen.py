@@ -53,6 +53,8 @@ class Screen:
     places: Sequence[str]
     details: Callable[[int], Sequence[Detail]]
     """The other blocks, for so many columns."""
+    leads: Sequence[tuple[str, str]] = ()
+    """What stands right below the answer: a word each, and its line."""
 
     def text(self, form: str = "text", *, detailed: bool = False) -> Escaped:
         """The screen for standard output as it is now; in another form than text, the table alone."""
@@ -74,6 +76,8 @@ class Screen:
         if self.answer:
             answer = Table.grid(padding=(0, 2, 0, 0))
             answer.add_row(Text(f"  {ANSWER}", "bold green"), _text(self.answer, "bold"))
+            for head, line in self.leads:
+                answer.add_row(Text(f"  {head}", "bold"), _text(line))
             yield answer
             yield Text()
         legend: list[str] = []
