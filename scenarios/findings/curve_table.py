@@ -19,7 +19,7 @@ from scenarios.findings.aligned_columns import rows_along
 from scenarios.findings.question import LATENCY
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
-from scenarios.findings.wording import counted, would_show
+from scenarios.findings.wording import counted, limits_in_words, would_show
 from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, paired, varying
@@ -90,7 +90,7 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
     legend = _ranking(summary, found, less, "most")
     legend += ["+ the search ended there"] if not summary["bounded"].astype(bool).all() else []
     legend += ["(what each seed supports alone)"] if several else ["one seed, no interval"]
-    return _table(summary, axis, f"{title(field)} at {objective}", found, legend)
+    return _table(summary, axis, f"{title(field)} at {limits_in_words(objective)}", found, legend)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,17 @@ def called(curve: object) -> str:
     return DisplayNames().curve(name) + str(curve)[len(name) :]
 
 
+def limits_in_words(objective: str) -> str:
+    """`tpot_p95_s <= 100 ms and ttft_s <= 1 s` in the field's words: `100 ms TPOT (p95) and 1 s TTFT`."""
+    words = []
+    for limit in objective.split(" and "):
+        name, _, most = limit.partition(" <= ")
+        stem, _, tail = name.removesuffix("_s").partition("_")
+        known = stem in ("tpot", "ttft") and most
+        words.append(f"{most} {stem.upper()}{tail and f' ({tail})'}" if known else limit)
+    return " and ".join(words)
+
+
 def in_one_breath(line: str, note: str = "") -> str:
     """The clauses of a line, which `; ` separates, as far as MOST_WORDS go; the first, and the note, stand."""
     clauses = re.split(r"; (?![^(]*\))", line)  # none within brackets

@@ -21,7 +21,16 @@ from scenarios.findings.question import LATENCY, Named, along, in_words, of_sett
 from scenarios.findings.sentences.crossing import nearest_crossing
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.sentences.lowest import LowestAt, outcomes
-from scenarios.findings.wording import between, called, counted, no_difference, percent, ratio, would_show
+from scenarios.findings.wording import (
+    between,
+    called,
+    counted,
+    limits_in_words,
+    no_difference,
+    percent,
+    ratio,
+    would_show,
+)
 from simulator.results.columns import CURVE
 from simulator.results.intervals import Difference, geometric_means, paired, paired_values
 from simulator.results.lossy_schemes import lossy_curves, ranked
@@ -125,7 +134,7 @@ class SupportsMost(Named):
         if not names:
             return ""
         best, often = names.most_common(1)[0]
-        within = f"within {limits_in_words(rows)}"
+        within = f"within {limits_in_words(str(rows['objective'].iloc[0]))}"
         if best == "none":
             return f"no scheme supports a device {within}"
         line = f"{called(best)} supports most devices {within}"
@@ -259,17 +268,6 @@ def best_against(place: Place, theirs: Sequence[str], metric: str = LATENCY) -> 
     curve = str(mine.idxmin())
     less = paired(place.rows, metric, place.rows[CURVE] == curve, place.rows[CURVE] == other.idxmin())
     return AtBest(place.where, curve, less) if less.n else None
-
-
-def limits_in_words(table: pd.DataFrame) -> str:
-    """`tpot_p95_s <= 100 ms and ttft_s <= 1 s` in the field's words: `100 ms TPOT (p95) and 1 s TTFT`."""
-    words = []
-    for limit in str(table["objective"].iloc[0]).split(" and "):
-        name, _, most = limit.partition(" <= ")
-        stem, _, tail = name.removesuffix("_s").partition("_")
-        known = stem in ("tpot", "ttft") and most
-        words.append(f"{most} {stem.upper()}{tail and f' ({tail})'}" if known else limit)
-    return " and ".join(words)
 
 
 def _devices(rows: pd.DataFrame) -> str:
