@@ -150,8 +150,9 @@ class SupportsMost(Named):
 
 @dataclass(frozen=True)
 class PaysAtTheEdge(Named):
-    """At how many values of the column `by`, a link each, is some scheme of `kinds` below `against` anywhere, and from
-    which value of the axis on at best; and which scheme is fastest of all?"""
+    """At how many places, a value of the axis and of the column `by` each, is some scheme of `kinds` seen below
+    `against`, and from which value of the axis on at best; and which scheme is fastest of all? Where it is seen at
+    none, how near is the nearest?"""
 
     kinds: Sequence[str]
     against: str
@@ -163,19 +164,38 @@ class PaysAtTheEdge(Named):
         rows = ranked(of_setting(table))
         if axis is None or rows.empty:
             return ""
-        found = []
-        for name, part in parts(rows, self.by, plain=True):
-            if (nearest := nearest_crossing(part, axis, self.kinds, self.against, self.metric)) is not None:
-                found.append((nearest, name.removesuffix(": ").removeprefix("uplink label ")))
-        if not found:
+        there = places(table, axis, self.by, self.metric)
+        held = [each for place in there for each in self._against(place)]
+        if not held:
             return ""
-        best, where = min(found, key=lambda each: each[0].order)
-        pays = sum(each.order < math.inf for each, _ in found)
-        line = f"edge drafting is seen faster than {called(self.against)} at no rate"
-        if pays:
-            some = f" with {pays} of {len(found)} links" if len(found) > 1 else ""
-            line = f"edge drafting is faster than {called(self.against)}{some}: {best.words}{where and f' ({where})'}"
-        return f"{line}; {fastest_clause(places(table, axis, self.by, self.metric), self.what)}"
+        number = len({each.where for each in held})
+        seen = len({each.where for each in held if each.less.lower})
+        near = min(held, key=lambda each: each.less.found.mean)
+        line = f"edge drafting is seen faster than {called(self.against)} at none of {number} {self.what}"
+        line += f"; nearest {called(near.curve)} at {near.where}: {percent(near.less)}"
+        if seen:
+            crossed = [
+                (nearest, name.removesuffix(": ").removeprefix("uplink label "))
+                for name, part in parts(rows, self.by, plain=True)
+                if (nearest := nearest_crossing(part, axis, self.kinds, self.against, self.metric)) is not None
+            ]
+            best, where = min(crossed, key=lambda each: each[0].order)
+            line = f"edge drafting is seen faster than {called(self.against)} at {seen} of {number} {self.what}"
+            line += f": {best.words}{where and f' ({where})'}"
+        return f"{line}; {fastest_clause(there, self.what)}"
+
+    def _against(self, place: Place) -> list[AtBest]:
+        """Each curve of `kinds` at a place against that of `against`; none where that is not there."""
+        rows, kinds = place.rows, place.rows["scheme.kind"]
+        theirs = rows.loc[kinds == self.against, CURVE]
+        if theirs.empty:
+            return []
+        other = rows[CURVE] == theirs.iloc[0]
+        mine = rows.loc[kinds.isin(self.kinds), CURVE].unique()
+        found = [
+            AtBest(place.where, str(curve), paired(rows, self.metric, rows[CURVE] == curve, other)) for curve in mine
+        ]
+        return [each for each in found if each.less.n]
 
 
 def places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[Place]:
@@ -188,7 +208,10 @@ def places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -
     found = []
     for name, part in parts(rows, by, plain=True):
         for at, here in along(part, axis):
-            words = [name.removesuffix(": ").removeprefix("uplink "), "" if axis is None else place_in_words(at, axis)]
+            words = [
+                name.removesuffix(": ").removeprefix("uplink ").removeprefix("label "),
+                "" if axis is None else place_in_words(at, axis),
+            ]
             found.append(Place(", ".join(filter(None, reversed(words))), here, lossless))
     return found
 
