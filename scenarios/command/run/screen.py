@@ -122,8 +122,11 @@ def folded(table: TextTable, width: int) -> tuple[Table, list[str]]:
     )
     for i in kept:
         grid.add_column(_text(columns[i][0]), no_wrap=True, vertical="bottom", min_width=sizes[i])
-    place = 0
+    place = empty = 0
     for group, rows, _ in shown:
+        if len(shown) > 1 and all(row[i].value == "-" for _, row in rows for i in kept):
+            place, empty = place + len(rows), empty + 1
+            continue
         if group:
             grid.add_row(_text(group, "italic"))
         for _, row in rows:
@@ -133,6 +136,7 @@ def folded(table: TextTable, width: int) -> tuple[Table, list[str]]:
     hidden = sum(count for *_, count in shown)
     lacking = [f"{len(kept)} of {len(sizes)} {table.along or 'columns'}"] if len(kept) < len(sizes) else []
     lacking += [f"{len(names)} of {len(names) + hidden} rows"] if hidden else []
+    lacking += [f"{len(shown) - empty} of {len(shown)} groups"] if empty else []
     left_out = f"Shown: {', '.join(lacking)}; the others: --details" if lacking else ""
     return grid, [*_packed(table.legend, width), *([left_out] if left_out else [])]
 
