@@ -75,8 +75,8 @@ class Acceptance(Choice, family=True):
         round_number: int,
         position: int,
     ) -> Verdict:
-        """The verification result. law_after(prefix): p [V] after the committed text and these drafts of the round.
-        `position`: of the round's first token in the text."""
+        """The verification result. distribution_after(prefix): p [V] after the committed text and these drafts of the
+        round. `position`: of the round's first token in the text."""
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None

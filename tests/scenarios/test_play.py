@@ -21,7 +21,7 @@ from traced_cells import CELLS
 
 from kinds import ConfigError
 from scenarios.command.play.play_page import page, traces_of
-from scenarios.command.play.played_request import Lane, Packet, TraceFile
+from scenarios.command.play.played_request import Lane, PlayedPacket, TraceFile
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import trace
@@ -171,7 +171,7 @@ def test_what_is_on_the_air_is_found_among_many_packets(tmp_path: Path) -> None:
         drawn.uniform(size=700) < 0.5, strict=True,
     ):  # fmt: skip
         arrives = None if is_lost else float(began + length + drawn.uniform(5, 30))
-        lane.up.append(Packet(float(began), float(began + length), "payload", bool(is_own), arrives, 100))
+        lane.up.append(PlayedPacket(float(began), float(began + length), "payload", bool(is_own), arrives, 100))
     path = tmp_path / "play.html"
     path.write_text(page([lane]), encoding="utf-8")
     delays = sorted(each.arrives - each.ended for each in lane.up if each.arrives is not None)

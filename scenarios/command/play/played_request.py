@@ -22,7 +22,7 @@ US_PER_MS: Final = 1e3
 _AGAIN: Final = "`sqsim run ... --trace` writes one"
 
 
-class Work(NamedTuple):
+class LaneWork(NamedTuple):
     """What a processor did; `own`: for this request."""
 
     began: float
@@ -31,7 +31,7 @@ class Work(NamedTuple):
     own: bool
 
 
-class Packet(NamedTuple):
+class PlayedPacket(NamedTuple):
     """An attempt of a packet: its first bit and its last on the air, and when it arrives, None where it is lost."""
 
     began: float
@@ -42,7 +42,7 @@ class Packet(NamedTuple):
     bits: int
 
 
-class Draft(NamedTuple):
+class PlayedDraft(NamedTuple):
     """A draft; None for what is not known: when it was drawn, q, and the probability with which it is rejected."""
 
     text: str
@@ -62,7 +62,7 @@ class PlayedRound(NamedTuple):
     answered: bool
     drafted: int
     accepted: int
-    drafts: list[Draft]
+    drafts: list[PlayedDraft]
     committed: list[tuple[str, str]]
 
 
@@ -78,10 +78,10 @@ class Lane:
     prompt_text: str
     outcome: str
     end: float
-    edge: list[Work] = field(default_factory=list)
-    up: list[Packet] = field(default_factory=list)
-    down: list[Packet] = field(default_factory=list)
-    cloud: list[Work] = field(default_factory=list)
+    edge: list[LaneWork] = field(default_factory=list)
+    up: list[PlayedPacket] = field(default_factory=list)
+    down: list[PlayedPacket] = field(default_factory=list)
+    cloud: list[LaneWork] = field(default_factory=list)
     rounds: list[PlayedRound] = field(default_factory=list)
     branches: bool = False
     """Whether the drafts of some round are a tree."""
@@ -204,14 +204,14 @@ class TraceFile:
     def _put(self, each: dict[str, Any], lane: Lane, key: Key, began: float) -> None:
         """Puts a slice where it belongs, if it is of the request's device, of a link or of the cloud."""
         args, process, category = each["args"], self._processes[each["pid"]], each["cat"]
-        work = Work(_ms(each["ts"] - began), _ms(each["ts"] + each["dur"] - began), str(each["name"]), False)
+        work = LaneWork(_ms(each["ts"] - began), _ms(each["ts"] + each["dur"] - began), str(each["name"]), False)
         if category in ("edge", "flushed") and args["device"] == key[0] and each["dur"]:
             lane.edge.append(work._replace(own=_key(args) == key))
         elif "sessions" in args:
             lane.cloud.append(work._replace(own=key in map(_key, args["sessions"])))
         elif "arrives_us" in args:
             arrives = None if args["arrives_us"] is None else _ms(float(args["arrives_us"]) - began)
-            packet = Packet(work.began, work.ended, work.name, _key(args) == key, arrives, int(args["bits"]))
+            packet = PlayedPacket(work.began, work.ended, work.name, _key(args) == key, arrives, int(args["bits"]))
             (lane.down if "downlink" in process else lane.up).append(packet)
 
 
@@ -247,13 +247,13 @@ def _rounds(slices: Iterable[dict[str, Any]], began: float, output_tokens: int) 
     return rounds
 
 
-def _drafts(args: Mapping[str, Any], began: float) -> Iterator[Draft]:
+def _drafts(args: Mapping[str, Any], began: float) -> Iterator[PlayedDraft]:
     texts, results = _texts(args, "draft"), args.get("results", [])
     drawn, q, rejection = (args.get(name, []) for name in ("drawn_us", "q", "rejection"))
     for place, text in enumerate(texts):
         at_us = _at(drawn, place)
         drawn_ms = None if at_us is None else _ms(at_us - began)
-        yield Draft(text, drawn_ms, str(results[place]), _at(q, place), _at(rejection, place))
+        yield PlayedDraft(text, drawn_ms, str(results[place]), _at(q, place), _at(rejection, place))
 
 
 def _texts(args: Mapping[str, Any], what: str) -> list[str]:

@@ -26,7 +26,7 @@ from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import number
 from scenarios.findings.findings_file import Answered
 from scenarios.findings.text_table import TextTable
-from scenarios.findings.wording import counted, joined, percent, with_ends, with_interval, would_show
+from scenarios.findings.wording import counted, joined, no_difference, percent, with_ends, with_interval, would_show
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
@@ -388,9 +388,7 @@ class Recommendation:
         name = self._short(other)
         if less.separable or less.n < 2 or less.same:
             return f"{percent(less)} than {name}"
-        half = less.found.half_width
-        least = f"{quantity(100 * np.expm1(half), '', 2)}%" if less.relative else quantity(half, self.metric, 2)
-        return f"no difference seen from {name} (one above {least} would have been)"
+        return no_difference([less], between=f"from {name}")
 
     def _lossy_answer(self) -> str:
         lossy = self.summary[self._lossy(self.summary)]

@@ -43,8 +43,6 @@ class Turn:
     low: float
     high: float
     found: Crossing | None
-    higher: bool
-    """Whether more of the metric is better, so that what is "below" is the worse."""
 
     def text(self) -> str:
         """`uplink rate (2 kbit/s to 200 kbit/s): from 20 kbit/s on (14 kbit/s to 29 kbit/s)`."""
@@ -101,7 +99,7 @@ def turns(first: Cell, second: Cell, metric: str, higher: bool, seeds: int, tryi
         with recording(()):  # it is reported as a place, and compared nowhere else
             there = crossing(table, axis, lower, upper, metric)
         values = sorted({x for _, _, x in at})
-        found.append(Turn(axis, values[0], values[-1], there, higher))
+        found.append(Turn(axis, values[0], values[-1], there))
     return found
 
 

@@ -34,14 +34,14 @@ _DARK_GROUND, _LEAST_CONTRAST = 0.0072, 3.5
 
 
 @dataclass(frozen=True)
-class Scale:
+class InUnit:
     """The one unit of a metric in a table or along an axis: values are divided by `factor`."""
 
     factor: float
     symbol: str
 
     @classmethod
-    def of(cls, metric: str, values: Sequence[float]) -> Scale:
+    def of(cls, metric: str, values: Sequence[float]) -> InUnit:
         """Milliseconds for seconds of a token, else the prefix that fits all values."""
         known = unit(metric)
         if known not in PREFIXED:
@@ -59,7 +59,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Curve:
+class ShownCurve:
     """One curve of the summary. `key` is its name in the tables; `colours`, on a light and on a dark ground."""
 
     key: str
@@ -78,7 +78,7 @@ class Group:
     """Curves that share a set-up, and are ranked with each other."""
 
     name: str
-    curves: Sequence[Curve]
+    curves: Sequence[ShownCurve]
 
 
 class Compared:
@@ -101,7 +101,7 @@ class Compared:
             self._unranked = set()
 
     @cached_property
-    def curves(self) -> Sequence[Curve]:
+    def curves(self) -> Sequence[ShownCurve]:
         """The curves in order of appearance."""
         look, lossy, scheme = looks(self.summary), marks(self.summary), self._scheme_words
         made = []
@@ -110,7 +110,7 @@ class Compared:
             set_up = {name: value for name, value in fields.items() if name not in scheme}
             own = {name: value for name, value in fields.items() if name in scheme}
             name = self.names.curve(key if key in self.names.labels else curve_of(kind, own))
-            made.append(Curve(key, name, lossy.get(key, ""), look[key], set_up))
+            made.append(ShownCurve(key, name, lossy.get(key, ""), look[key], set_up))
         return made
 
     @cached_property
@@ -152,10 +152,10 @@ class Compared:
         there = sorted({at for curve in self.groups[0].curves for at in self.rows[curve.key]})
         return there[(len(there) - 1) // 2]
 
-    def scale(self, metric: str) -> Scale:
-        return Scale.of(metric, [float(value) for value in self.summary[metric]])
+    def scale(self, metric: str) -> InUnit:
+        return InUnit.of(metric, [float(value) for value in self.summary[metric]])
 
-    def is_ranked(self, curve: Curve, row: pd.Series[float], metric: str) -> bool:
+    def is_ranked(self, curve: ShownCurve, row: pd.Series[float], metric: str) -> bool:
         """Whether a row is ranked: it is lossless, no limit, and all requests were answered."""
         known = not math.isnan(float(row[metric]))
         return known and curve.key not in self._unranked and not self.unanswered(row, metric)
@@ -210,7 +210,7 @@ def interval_of(row: pd.Series[float], metric: str) -> tuple[float, float]:
     return float(row[metric]), float(row.get(metric + CI_SUFFIX, math.nan))
 
 
-def difference_text(found: Difference | None, scale: Scale) -> str:
+def difference_text(found: Difference | None, scale: InUnit) -> str:
     """`12% higher (9% to 15%)`, or that no difference is seen and which would have been."""
     if found is None:
         return "–"

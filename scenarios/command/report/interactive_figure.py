@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from plots.axes import place, spans_far
-from scenarios.command.report.at_each_value import LATENCY, Compared, Curve, difference_text, interval_of
+from scenarios.command.report.at_each_value import LATENCY, Compared, ShownCurve, difference_text, interval_of
 from simulator.results.units import title
 
 _ALSO: Final = (LATENCY, "uplink_bits_per_token", "accepted_per_round", "acceptance_rate")
@@ -62,7 +62,7 @@ class Plots:
     """How far beside that the marks of each curve are: 0 along numbers, which have lines; names have none."""
 
 
-def sign_of(curve: Curve) -> str:
+def sign_of(curve: ShownCurve) -> str:
     """A letter that looks like the curve's marker."""
     return _MARKERS.get(curve.look.marker, ("circle", "●"))[1]
 
@@ -127,7 +127,7 @@ def _ratio_view(compared: Compared, kind: str) -> View | None:
     return _view(label, True, [found.get(curve.key, []) for curve in compared.curves]) if any(found.values()) else None
 
 
-def _ratios(compared: Compared, curve: Curve, others: Mapping[int, pd.Series[float]]) -> Iterator[Point]:
+def _ratios(compared: Compared, curve: ShownCurve, others: Mapping[int, pd.Series[float]]) -> Iterator[Point]:
     scale = compared.scale(compared.metric)
     for at, row in compared.rows[curve.key].items():
         if at not in others or compared.unanswered(row, compared.metric):
@@ -227,7 +227,7 @@ def _template(compared: Compared, view: View, stand: Sequence[float], beside: Se
     return json_item(made)
 
 
-def _columns(compared: Compared, curve: Curve, points: Sequence[Point], stand: Sequence[float]) -> dict[str, Any]:
+def _columns(compared: Compared, curve: ShownCurve, points: Sequence[Point], stand: Sequence[float]) -> dict[str, Any]:
     """The points of a curve as the plot has them, as the page's script makes them of other views."""
     rows = compared.rows[curve.key]
     return {
@@ -239,7 +239,7 @@ def _columns(compared: Compared, curve: Curve, points: Sequence[Point], stand: S
     }  # fmt: skip
 
 
-def set_up_of(compared: Compared, curve: Curve) -> str:
+def set_up_of(compared: Compared, curve: ShownCurve) -> str:
     """The names of the groups that a curve is in."""
     return "; ".join(group.name for group in compared.groups if curve in group.curves)
 

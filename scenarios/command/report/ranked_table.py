@@ -18,9 +18,9 @@ from scenarios.command.report.at_each_value import (
     HIGHER_IS_BETTER,
     LATENCY,
     Compared,
-    Curve,
     Group,
-    Scale,
+    InUnit,
+    ShownCurve,
     difference_text,
     heading,
     interval_of,
@@ -57,7 +57,7 @@ class RankedRow:
 
     place: str
     mark: str
-    curve: Curve
+    curve: ShownCurve
     settings: str
     value: str
     against: str
@@ -125,7 +125,7 @@ def _states(summary: pd.DataFrame) -> dict[str, str]:
     return {name: colour for name, (colour, _, _) in looks_of(there).items()}
 
 
-def _group(compared: Compared, key: int, group: Group, at: int, scale: Scale, states: dict[str, str]) -> RankedGroup:
+def _group(compared: Compared, key: int, group: Group, at: int, scale: InUnit, states: dict[str, str]) -> RankedGroup:
     metric = compared.metric
     there = [(curve, found[at]) for curve in group.curves if at in (found := compared.rows[curve.key])]
     sign = -1.0 if metric in HIGHER_IS_BETTER else 1.0
@@ -158,7 +158,7 @@ def _group(compared: Compared, key: int, group: Group, at: int, scale: Scale, st
     return RankedGroup(key, group.name, made[:MOST_ROWS], max(0, len(made) - MOST_ROWS))
 
 
-def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float], scale: Scale) -> tuple[str, str]:
+def _against(compared: Compared, row: pd.Series[float], first: pd.Series[float], scale: InUnit) -> tuple[str, str]:
     found = compared.difference(row, first, compared.metric)
     alike = found is not None and found.n > 1 and not found.separable
     return "•" if alike else "", difference_text(found, scale)
@@ -176,7 +176,7 @@ def _longest(values: Sequence[float], medians: float) -> float:
 
 
 def _segments(
-    row: pd.Series[float], metric: str, curve: Curve, scale: Scale, longest: float, states: dict[str, str]
+    row: pd.Series[float], metric: str, curve: ShownCurve, scale: InUnit, longest: float, states: dict[str, str]
 ) -> Iterator[Segment]:
     value = float(row[metric])
     if not longest or not math.isfinite(value) or value <= 0:

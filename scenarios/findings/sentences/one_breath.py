@@ -39,7 +39,7 @@ from simulator.results.units import quantity, title, unit
 IN_CLOUD = ("cloud_only", "colocated")
 
 
-class Place(NamedTuple):
+class RankedPlace(NamedTuple):
     """One combination of values of the axis and of another column: its name, and the rows that are ranked there."""
 
     where: str
@@ -184,7 +184,7 @@ class PaysAtTheEdge(Named):
             line += f": {best.words}{where and f' ({where})'}"
         return f"{line}; {fastest_clause(there, self.what)}"
 
-    def _against(self, place: Place) -> list[AtBest]:
+    def _against(self, place: RankedPlace) -> list[AtBest]:
         """Each curve of `kinds` at a place against that of `against`; none where that is not there."""
         rows, kinds = place.rows, place.rows["scheme.kind"]
         theirs = rows.loc[kinds == self.against, CURVE]
@@ -198,7 +198,7 @@ class PaysAtTheEdge(Named):
         return [each for each in found if each.less.n]
 
 
-def places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[Place]:
+def places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -> list[RankedPlace]:
     """The places of a table of cells in order, each with the rows that are ranked there; curves are named without their
     value of `by`."""
     rows = of_setting(table)
@@ -212,7 +212,7 @@ def places(table: pd.DataFrame, axis: str | None, by: str | None, metric: str) -
                 name.removesuffix(": ").removeprefix("uplink ").removeprefix("label "),
                 "" if axis is None else place_in_words(at, axis),
             ]
-            found.append(Place(", ".join(filter(None, reversed(words))), here, lossless))
+            found.append(RankedPlace(", ".join(filter(None, reversed(words))), here, lossless))
     return found
 
 
@@ -225,7 +225,7 @@ def place_in_words(value: object, axis: str) -> str:
     return in_words(value, axis) if unit(axis) or isinstance(value, str) else f"{title(axis)} {quantity(value, axis)}"
 
 
-def fastest_clause(found: Sequence[Place], what: str, metric: str | None = None) -> str:
+def fastest_clause(found: Sequence[RankedPlace], what: str, metric: str | None = None) -> str:
     """`cloud only is fastest at all 9 uplink rates (61.4 ms to 20.9 ms a token)`, or at how many of them;
     `no scheme is seen to beat it at any` where differences from others are not seen everywhere. Means are of `metric`,
     if one is given, which is then what is compared in place of the latency."""
@@ -264,7 +264,7 @@ def all_of(some: int, number: int, what: str) -> str:
     )
 
 
-def at_the_edge(found: Sequence[Place], cloud: Sequence[str], metric: str = LATENCY) -> str:
+def at_the_edge(found: Sequence[RankedPlace], cloud: Sequence[str], metric: str = LATENCY) -> str:
     """`edge drafting takes at least 2.3 times (1.9 to 2.7) as long (K-SQS, 10 Mbit/s)`, against the faster of
     the schemes `cloud`; or at how many places it is faster, and by how much at most."""
     gains = [gain for place in found if (gain := best_against(place, cloud, metric)) is not None]
@@ -282,7 +282,7 @@ def at_the_edge(found: Sequence[Place], cloud: Sequence[str], metric: str = LATE
     return f"edge drafting takes at least {ratio(best.less)} as long {where}"
 
 
-def best_against(place: Place, theirs: Sequence[str], metric: str = LATENCY) -> AtBest | None:
+def best_against(place: RankedPlace, theirs: Sequence[str], metric: str = LATENCY) -> AtBest | None:
     """The lowest curve of other kinds against the lowest of the kinds `theirs`, paired by seed; None without both."""
     there = place.rows["scheme.kind"].isin(theirs)
     mine, other = (geometric_means(place.rows[mask], CURVE, metric) for mask in (~there, there))
