@@ -3,11 +3,12 @@
 The new tokens of all texts stand in one row. What works token by token (linear layers, norms, embeddings) runs on the
 whole row, and costs far less a token than on a few; what looks at several tokens or at the length of its input
 (attention, and an activation's vector loop with its scalar end) runs text by text, in the very call that the text alone
-would make. That linear layers and norms keep a token's bits whatever the tokens beside it is not true everywhere: MKL
-promises it in its strict mode (models/__init__.py), other libraries do not. So a network is tried before it is packed:
-a few texts go through passes of the shapes that decoding makes (a prompt, a round's drafts, one token), each alone and
-then packed, in two orders and beside texts of other lengths. One different bit, or a network that cannot be packed at
-all, and its passes are made alone.
+would make. Linear layers keep a token's bits whatever the tokens beside it where oneDNN makes their products, alone or
+not, of two rows at least. MKL promises as much in its strict mode (models/__init__.py), but not on every processor, and
+takes twice as long. No library promises it everywhere. So a network is tried before it is packed: a few texts go
+through passes of the shapes that decoding makes (a prompt, a round's drafts, one token), each alone and then packed, in
+two orders and beside texts of other lengths. One different bit, or a network that cannot be packed at all, and its
+passes are made alone.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ import numpy as np
 import torch
 from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.pytorch_utils import Conv1D
 
 MOST_TOKENS: Final = 256  # new tokens in one packed pass: more would not make one cheaper
+_ROWS: Final = 16  # about how many rows a product has: the order of the weights in memory is chosen for them
 PACKED: Final = "packed_texts"  # the attention of a packed pass, to the transformers library
 
 
@@ -35,6 +38,8 @@ class SharedNetwork:
 
     def __init__(self, network: PreTrainedModel) -> None:
         self.module = network
+        if network.device.type == "cpu" and torch.backends.mkldnn.is_available():
+            _replace(network, _Linear.of)
         self.lock = RLock()
         """Held while a pass is made: a cluster's workers may have threads, and a packed pass changes the network."""
         self._packs: bool | None = None
@@ -51,10 +56,7 @@ class SharedNetwork:
 
     def take_apart(self) -> None:
         """Has activations run text by text in a packed pass."""
-        for parent in list(self.module.modules()):
-            for name, child in list(parent.named_children()):
-                if _is_function(child):
-                    setattr(parent, name, _TextByText(child, self))
+        _replace(self.module, lambda part: _TextByText(part, self) if _is_function(part) else None)
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -201,12 +203,45 @@ def _causal(query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor | None:
     return torch.ones(new, all_, dtype=torch.bool, device=query.device).tril(all_ - new)[None, None]
 
 
+def _replace(network: torch.nn.Module, with_: Callable[[torch.nn.Module], torch.nn.Module | None]) -> None:
+    """Puts another module in the place of each part of a network that there is one for."""
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if (other := with_(child)) is not None:
+                setattr(parent, name, other)
+
+
 def _is_function(module: torch.nn.Module) -> bool:
     """Whether a module is a function of its input alone, such as an activation."""
     inert = isinstance(module, torch.nn.Dropout | torch.nn.Identity | _TextByText)
     return not inert and not any(
         True for part in (module.children(), module.parameters(), module.buffers()) for _ in part
     )
+
+
+class _Linear(torch.nn.Module):
+    """A linear layer of which oneDNN makes the products, from weights that lie in its own order. One row alone could
+    take another kernel than several, so a row that is alone has its like beside it."""
+
+    def __init__(self, weight: torch.Tensor, bias: torch.nn.Parameter | None) -> None:
+        """weight [out, in]."""
+        super().__init__()
+        self.bias = bias
+        self.register_buffer("weight", torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _ROWS))
+
+    @classmethod
+    def of(cls, part: torch.nn.Module) -> _Linear | None:
+        """What takes the place of a part of a network; None where it is no linear layer."""
+        if type(part) is torch.nn.Linear:
+            return cls(part.weight, part.bias)
+        return cls(part.weight.T.contiguous(), part.bias) if type(part) is Conv1D else None
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """states [..., rows, in]."""
+        alone = states.shape[:-1].numel() == 1
+        rows = torch.cat([states, states], -2) if alone else states
+        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
+        return out[..., :1, :] if alone else out
 
 
 class _TextByText(torch.nn.Module):

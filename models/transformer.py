@@ -158,13 +158,13 @@ class TransformerModel:
         torch.set_num_threads(1)
         self.fingerprint = fingerprint
         self.network = network.eval().requires_grad_(False).to(_device(device))
+        self.shared = SharedNetwork(self.network)
         for weight in self.network.parameters():  # mapped from a file, its alignment, hence rounding, is the file's
             weight.data = weight.data.clone()
         self.vocabulary: int = network.config.vocab_size if vocabulary is None else vocabulary
         self.context_tokens: int = network.config.max_position_embeddings
         if "logits_to_keep" not in inspect.signature(type(network).forward).parameters:
             raise ConfigError(f"{type(network).__name__} takes no logits_to_keep: not supported")
-        self.shared = SharedNetwork(self.network)
 
     def open(self, temperature: float) -> CachedText:
         return TransformerText(self, temperature)

@@ -144,6 +144,19 @@ def test_these_architectures_do_pack_here(architecture):
     assert packs(SharedNetwork(tiny.network(architecture)))
 
 
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN here")
+@pytest.mark.parametrize(("width", "out"), [(32, 48), (384, 128), (1536, 576), (4096, 64)])
+def test_a_linear_layer_rounds_a_row_alike_alone_and_in_any_company(width, out):
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(width, out)
+    rows, of_onednn = torch.randn(1, 40, width), packed_passes._Linear.of(layer)
+    whole = of_onednn(rows)
+    torch.testing.assert_close(whole, layer(rows))
+    for size in (1, 2, 3, 5, 16, 39):
+        parts = torch.cat([of_onednn(part) for part in rows.split(size, 1)], 1)
+        assert torch.equal(parts, whole), f"rows round otherwise {size} at a time"
+
+
 def test_an_activation_is_not_shared_though_its_rows_are_odd():
     """48 wide, no multiple of its vector loop: without its own call a text's distributions would have other bits."""
     shared = SharedNetwork(tiny.network("llama"))
