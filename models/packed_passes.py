@@ -30,6 +30,8 @@ from transformers.pytorch_utils import Conv1D
 
 MOST_TOKENS: Final = 256  # new tokens in one packed pass: more would not make one cheaper
 _ROWS: Final = 16  # about how many rows a product has: the order of the weights in memory is chosen for them
+Entries = list[tuple[torch.Tensor, torch.Tensor]]
+"""By layer, the keys and values [1, heads, new, d] of a pass's tokens."""
 PACKED: Final = "packed_texts"  # the attention of a packed pass, to the transformers library
 
 
@@ -83,6 +85,19 @@ class ForwardPass:
     cache: DynamicCache
     tokens: tuple[int, ...]
     last: int  # how many trailing distributions are wanted
+    key: bytes | None = None
+    """Hash of all that decides, to the bit, what the pass gives, beside the network; None where nothing is known."""
+
+    def entries(self) -> Entries:
+        """Once it is made, what it left in the cache."""
+        new = len(self.tokens)
+        return [(layer.keys[..., -new:, :].clone(), layer.values[..., -new:, :].clone()) for layer in self.cache.layers]
+
+    def take(self, entries: Entries) -> None:
+        """Has in the cache what another pass of the same key left there, in place of making it."""
+        with torch.inference_mode():
+            for layer, (keys, values) in enumerate(entries):
+                self.cache.update(keys, values, layer)
 
     def alone(self) -> torch.Tensor:
         """Logits [last, V]; the cache then holds the tokens too."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from kinds.mistakes import users_mistakes_told
-from models.shared_passes import AT_A_TIME, together
+from models.shared_passes import AT_A_TIME, KnownPasses, knowing, together
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.decoding.memory import Memory
@@ -27,6 +27,8 @@ from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, o
 from simulator.sweeps.tracing import traced
 from simulator.sweeps.worker_pools import Sent, received
 
+_known = KnownPasses()
+"""Of this process."""
 Outcome = tuple[str, pd.DataFrame | Failure]
 """A cell's id, and its rows or why there are none."""
 
@@ -53,7 +55,7 @@ def work(task: Task, report: ReportProgress) -> tuple[str, list[Outcome]]:
         known = Memory.here()
         return [_outcome(task, each, known, report) for each in cells]
 
-    with closing(together([partial(group, cells) for cells in task.groups], AT_A_TIME)) as ended:
+    with knowing(_known), closing(together([partial(group, cells) for cells in task.groups], AT_A_TIME)) as ended:
         for place, found in ended:
             if isinstance(found, Exception):
                 raise found
