@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from threading import RLock
 from typing import Final, NamedTuple
@@ -40,7 +41,7 @@ class SharedNetwork:
 
     def __init__(self, network: PreTrainedModel) -> None:
         self.module = network
-        if network.device.type == "cpu" and torch.backends.mkldnn.is_available():
+        if network.device.type == "cpu" and _Linear.available():
             _replace(network, _Linear.of)
         self.lock = RLock()
         """Held while a pass is made: a cluster's workers may have threads, and a packed pass changes the network."""
@@ -243,6 +244,15 @@ class _Linear(torch.nn.Module):
         super().__init__()
         self.bias = bias
         self.register_buffer("weight", torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _ROWS))
+
+    @staticmethod
+    @cache
+    def available() -> bool:
+        """Whether oneDNN makes products here."""
+        try:
+            return bool(torch.equal(_Linear(torch.eye(2), None)(torch.ones(1, 1, 2)), torch.ones(1, 1, 2)))
+        except (AttributeError, RuntimeError):
+            return False
 
     @classmethod
     def of(cls, part: torch.nn.Module) -> _Linear | None:

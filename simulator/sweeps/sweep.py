@@ -225,7 +225,8 @@ class _Sweep:
         """The groups, those together that one worker decodes side by side: of one seed, as far as may be, whose texts
         begin alike and share passes; some more than run at one time, so that many do to the end; and all workers as
         many tasks."""
-        if not (study(self.asking).deterministic and all(group[0].models.pair.has_networks for group in groups)):
+        networks = bool(groups) and all(group[0].models.pair.has_networks for group in groups)
+        if not (study(self.asking).deterministic and networks):
             return [[group] for group in groups]
         at_once = max(1, self.pool.size())
         tasks = min(len(groups), at_once * ceil(len(groups) / (at_once * 2 * AT_A_TIME)))
