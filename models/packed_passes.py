@@ -257,9 +257,10 @@ class _Linear(torch.nn.Module):
     @classmethod
     def of(cls, part: torch.nn.Module) -> _Linear | None:
         """What takes the place of a part of a network; None where it is no linear layer."""
+        held = dict(part.named_parameters(recurse=False))
         if type(part) is torch.nn.Linear:
-            return cls(part.weight, part.bias)
-        return cls(part.weight.T.contiguous(), part.bias) if type(part) is Conv1D else None
+            return cls(held["weight"], held.get("bias"))
+        return cls(held["weight"].T.contiguous(), held.get("bias")) if type(part) is Conv1D else None
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """states [..., rows, in]."""
