@@ -274,6 +274,23 @@ def test_a_known_pass_is_not_made_again_and_leaves_the_same_bits(architecture, m
         assert lines and at_once([calls[seed] for seed in lines]) == [alone[seed] for seed in lines]
 
 
+@pytest.mark.parametrize("architecture", sorted(tiny.CONFIGS))
+def test_a_text_goes_on_from_known_passes_as_from_its_own(architecture):
+    def text_of(*last: int) -> list[bytes]:
+        text = MODELS[architecture].open(1.0)
+        text.distributions((4, 8, 15, 16), 0)
+        told = [text.distributions((4, 8, 15, 16, 23, 42), 2).tobytes()]
+        text.crop(5)
+        return [*told, text.distributions((4, 8, 15, 16, 23, *last), 1).tobytes()]
+
+    alone = [text_of(7), text_of(9, 9)]
+    with knowing(KnownPasses()):
+        assert at_once([partial(text_of, 7)]) == alone[:1]
+        assert at_once([partial(text_of, 9, 9)]) == alone[1:]
+    with knowing(KnownPasses(0)):
+        assert at_once([partial(text_of, 7), partial(text_of, 9, 9)]) == alone
+
+
 def test_passes_that_several_wait_for_are_made_once(monkeypatch):
     made, make = [], packed_passes.make
     monkeypatch.setattr(packed_passes, "make", lambda passes: made.append(len(passes)) or make(passes))
