@@ -3,17 +3,17 @@
 The new tokens of all texts stand in one row. What works token by token (linear layers, norms, embeddings) runs on the
 whole row, and costs far less a token than on a few; what looks at several tokens or at the length of its input
 (attention, and an activation's vector loop with its scalar end) runs text by text, in the very call that the text alone
-would make. Linear layers keep a token's bits whatever the tokens beside it where oneDNN makes their products, alone or
-not, of two rows at least. MKL promises as much in its strict mode (models/__init__.py), but not on every processor, and
-takes twice as long. No library promises it everywhere. So a network is tried before it is packed: a few texts go
-through passes of the shapes that decoding makes (a prompt, a round's drafts, one token), each alone and then packed, in
-two orders and beside texts of other lengths. One different bit, or a network that cannot be packed at all, and its
-passes are made alone.
+would make. Linear layers keep a token's bits whatever the tokens beside it as oneDNN makes their products, and MKL in
+the mode that it is asked for (models/__init__.py), if there are a few rows at least. No library promises it everywhere.
+So a network is tried before it is packed: a few texts go through passes of the shapes that decoding makes (a prompt, a
+round's drafts, one token), each alone and then packed, in two orders and beside texts of other lengths. One different
+bit, or a network that cannot be packed at all, and its passes are made alone.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,11 +25,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
+from torch.nn.functional import linear, pad
 from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.pytorch_utils import Conv1D
 
 MOST_TOKENS: Final = 256  # new tokens in one packed pass: more would not make one cheaper
+_LEAST_ROWS: Final = 4  # in a product: with fewer, libraries have kernels that round otherwise
+_LARGE: Final = 2**17  # weights of a layer from which on oneDNN is faster than MKL
 _ROWS: Final = 16  # about how many rows a product has: the order of the weights in memory is chosen for them
 Entries = list[tuple[torch.Tensor, torch.Tensor]]
 """By layer, the keys and values [1, heads, new, d] of a pass's tokens."""
@@ -236,21 +239,26 @@ def _is_function(module: torch.nn.Module) -> bool:
 
 
 class _Linear(torch.nn.Module):
-    """A linear layer of which oneDNN makes the products, from weights that lie in its own order. One row alone could
-    take another kernel than several, so a row that is alone has its like beside it."""
+    """A linear layer that rounds a row alike whatever rows stand beside it. oneDNN makes its products, from weights
+    that lie in its own order; those of a small layer, which cost less than a call of oneDNN, MKL. Either may have other
+    kernels for very few rows, so that these have rows of zeros beside them."""
 
     def __init__(self, weight: torch.Tensor, bias: torch.nn.Parameter | None) -> None:
         """weight [out, in]."""
         super().__init__()
         self.bias = bias
-        self.register_buffer("weight", torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _ROWS))
+        self._large = weight.numel() >= _LARGE
+        held = weight.detach().clone()
+        self.register_buffer("weight", torch.ops.mkldnn._reorder_linear_weight(held, _ROWS) if self._large else held)
 
     @staticmethod
     @cache
     def available() -> bool:
         """Whether oneDNN makes products here."""
         try:
-            return bool(torch.equal(_Linear(torch.eye(2), None)(torch.ones(1, 1, 2)), torch.ones(1, 1, 2)))
+            width = math.isqrt(_LARGE) + 1
+            ones = torch.ones(1, 1, width)
+            return bool(torch.equal(_Linear(torch.eye(width), None)(ones), ones))
         except (AttributeError, RuntimeError):
             return False
 
@@ -264,10 +272,13 @@ class _Linear(torch.nn.Module):
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """states [..., rows, in]."""
-        alone = states.shape[:-1].numel() == 1
-        rows = torch.cat([states, states], -2) if alone else states
-        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
-        return out[..., :1, :] if alone else out
+        new = states.shape[-2]
+        rows = pad(states, (0, 0, 0, _LEAST_ROWS - new)) if new < _LEAST_ROWS else states
+        if self._large:
+            out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
+        else:
+            out = linear(rows, self.weight, self.bias)
+        return out[..., :new, :]
 
 
 class _TextByText(torch.nn.Module):
