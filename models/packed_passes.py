@@ -243,6 +243,8 @@ class _Linear(torch.nn.Module):
     that lie in its own order; those of a small layer, which cost less than a call of oneDNN, MKL. Either may have other
     kernels for very few rows, so that these have rows of zeros beside them."""
 
+    weight: torch.Tensor
+
     def __init__(self, weight: torch.Tensor, bias: torch.nn.Parameter | None) -> None:
         """weight [out, in]."""
         super().__init__()
