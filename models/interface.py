@@ -231,6 +231,11 @@ class Pair(Choice, family=True):
         return True
 
     @property
+    def sequences(self) -> int | None:
+        """The sequences of each forward pass where its shape is fixed; None where a pass is over what is wanted."""
+        return None
+
+    @property
     def weight_bytes(self) -> float | None:
         """Bytes a weight of the models whose acceptance was measured; None where networks run, or no source tells."""
         return None
