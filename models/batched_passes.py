@@ -9,9 +9,10 @@ asks for and on nothing else, so that a pass alone is the same call as a pass in
 pass reads two integer arrays: a compiled or captured pass (CUDA graphs) would be kept by (width, logits).
 
 That a row then has the same bits whatever the other rows hold, and whichever row it is, is up to the library that
-multiplies. MKL's strict mode promises it (models/__init__.py), for any B; on a GPU it holds at most for one B, one
-device and one library. So it is tried before the first text, and where it does not hold a line says so: passes are then
-still made in batches, and what comes of them repeats only where the same texts run beside each other.
+multiplies: products of one shape are one kernel, whose rows most libraries sum alike. MKL does, and in its strict mode
+(models/__init__.py) for any B of LEAST or more; on a GPU it holds at most for one B, one device and one library. So it
+is tried before the first text, and where it does not hold a line says so: passes are then still made in batches, and
+what comes of them repeats only where the same texts run beside each other.
 """
 
 from __future__ import annotations
@@ -207,6 +208,11 @@ def _power_of_two(number: int) -> int:
 
 class _BatchedPass(ForwardPass):
     """A pass of a text that has a row."""
+
+    @property
+    def group(self) -> tuple[int, ...]:
+        shape = _Shape.of(self.cache.static, next(_parts(self)))
+        return id(shape.static), shape.width, shape.kept
 
     def alone(self) -> torch.Tensor:
         return self.network.make([self])[0]

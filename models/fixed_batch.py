@@ -24,12 +24,15 @@ WIDEST: Final = 64
 VERIFIED: Final = 16
 """Distributions of a sequence that the estimate of a pass counts: a pass may be asked for more."""
 FLOAT32_BYTES: Final = 4
+LEAST: Final = 8
+"""The fewest sequences: a product of one to three rows is another kernel in MKL on AMD's processors, and rounds unlike
+one of more."""
 
 
 class FixedBatch(Part):
     """The fixed shape of all passes of a pair."""
 
-    sequences: int = Field(default=32, ge=1, le=1024, description="sequences of each forward pass, used or not")
+    sequences: int = Field(default=32, ge=LEAST, le=1024, description="sequences of each forward pass, used or not")
     tokens: int = Field(default=1024, ge=2, le=1 << 17, description="keys and values held of each: the longest text")
 
 
@@ -83,8 +86,9 @@ def require_room(footprints: Sequence[Footprint], device: Literal["cpu", "cuda"]
     each_sequence = a_pass + sum(each.kv_bytes_per_token for each in footprints) * batch.tokens
     most = int((room - weights) // each_sequence)
     if batch.sequences > most:
+        allowed = f"at most {most}" if most >= LEAST else f"of fewer tokens than {batch.tokens:,}, for {LEAST} to fit"
         raise ConfigError(
-            f"models.pair.batch.sequences = {batch.sequences}: must be at most {most} with {batch.tokens:,} tokens: "
+            f"models.pair.batch.sequences = {batch.sequences}: must be {allowed}: "
             f"{_gb(weights)} GB of weights and {_gb(each_sequence)} GB a sequence, {where}"
         )
 

@@ -108,6 +108,11 @@ class ForwardPass:
     tokens: tuple[int, ...]
     last: int  # how many trailing distributions are wanted
 
+    @property
+    def group(self) -> tuple[int, ...]:
+        """What it has in common with those that it can be made with."""
+        return (id(self.network),)
+
     def alone(self) -> torch.Tensor:
         """Logits [last, V]; the cache then holds the tokens too."""
         module = self.network.module

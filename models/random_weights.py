@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from models.cards import device_of, fingerprint
-from models.fixed_batch import FixedBatch, Footprint, require_room
+from models.fixed_batch import LEAST, FixedBatch, Footprint, require_room
 from models.interface import DeviceName, LoadedPair, Pair, Prompt
 from models.pair_cards import PairCard, recorded
 
@@ -98,7 +98,7 @@ class RandomWeights(Pair):
         from models.transformer import TransformerModel
 
         device = device_of(self.device)
-        require_room(self.footprints(self.batch or FixedBatch(sequences=1, tokens=2)), device)
+        require_room(self.footprints(self.batch or FixedBatch(sequences=LEAST, tokens=2)), device)
         made = []
         for place, name in enumerate((self.drafter, self.verifier)):
             with torch.random.fork_rng(), torch.device(device):
