@@ -239,11 +239,9 @@ class _StaticCache(DynamicCache):  # type: ignore[misc]  # the library's types a
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Cache.update`: states [B, heads, width, d] come to their places; answers all keys and values."""
         if layer_idx == len(self._held):
-            rows, heads, _, wide = key_states.shape
-            self._held.append((
-                key_states.new_zeros(rows, heads, self.places, wide),
-                value_states.new_zeros(rows, heads, self.places, value_states.shape[-1]),
-            ))  # fmt: skip
+            states = key_states, value_states
+            keys, values = (each.new_zeros(*each.shape[:2], self.places, each.shape[-1]) for each in states)
+            self._held.append((keys, values))
         keys, values = self._held[layer_idx]
         at = self.at[:, None, :, None]
         return (

@@ -18,6 +18,7 @@ from typing import ClassVar, Literal, Protocol
 
 from kinds import Choice
 from kinds.arrays import Floats
+from models.fixed_batch import Footprint
 
 Distributions = Floats
 """float64 [n, V]: each row a distribution."""
@@ -234,6 +235,13 @@ class Pair(Choice, family=True):
     def sequences(self) -> int | None:
         """The sequences of each forward pass where its shape is fixed; None where a pass is over what is wanted."""
         return None
+
+    def footprints(self) -> Sequence[Footprint]:
+        """What drafter and verifier take on their device, computed, where the shape of passes is fixed; else ().
+
+        Raises ConfigError for models of an unknown kind.
+        """
+        return ()
 
     @property
     def weight_bytes(self) -> float | None:

@@ -6,7 +6,7 @@ released models; texts and acceptance say nothing, for the distributions are nea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Final, Literal
 
@@ -82,13 +82,8 @@ class RandomWeights(Pair):
         """The card that came with recorded rounds, where this machine has no GPU of its own to draw the weights on."""
         return recorded(self) if self.device == "cuda" != device_of("auto") else None
 
-    def footprints(self, batch: FixedBatch) -> tuple[Footprint, Footprint]:
-        """What drafter and verifier take, computed."""
-        drafter, verifier = (
-            Footprint.of({"model_type": "llama", **self._config(name)}, name, batch)
-            for name in (self.drafter, self.verifier)
-        )
-        return drafter, verifier
+    def footprints(self) -> Sequence[Footprint]:
+        return () if self.batch is None else self._footprints(self.batch)
 
     def load(self) -> LoadedPair:
         """Draws the weights. Raises ConfigError where they do not fit, or there is no GPU that was asked for."""
@@ -98,17 +93,22 @@ class RandomWeights(Pair):
         from models.transformer import TransformerModel
 
         device = device_of(self.device)
-        require_room(self.footprints(self.batch or FixedBatch(sequences=LEAST, tokens=2)), device)
-        made = []
+        require_room(self._footprints(self.batch or FixedBatch(sequences=LEAST, tokens=2)), device)
+        made = list[TransformerModel]()
         for place, name in enumerate((self.drafter, self.verifier)):
             with torch.random.fork_rng(), torch.device(device):
                 torch.manual_seed(2 * self.seed + place)
                 network = LlamaForCausalLM(LlamaConfig(**self._config(name)))
             made.append(TransformerModel(network, f"{self.fingerprint}/{name}/{place}", self.device, None, self.batch))
+        drafter, verifier = made
         rng = np.random.default_rng(self.seed)
         tokens = rng.integers(self.size, size=(self.prompts, self.prompt_tokens)).tolist()
         prompts = tuple(Prompt(f"random-{place}", self.kind, tuple(each)) for place, each in enumerate(tokens))
-        return LoadedPair(*made, prompts)
+        return LoadedPair(drafter, verifier, prompts)
+
+    def _footprints(self, batch: FixedBatch) -> Sequence[Footprint]:
+        shapes = ((name, {"model_type": "llama", **self._config(name)}) for name in (self.drafter, self.verifier))
+        return [Footprint.of(config, name, batch) for name, config in shapes]
 
     def _config(self, name: ShapeName) -> dict[str, Any]:
         """The fields of its transformers configuration."""

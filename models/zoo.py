@@ -7,6 +7,7 @@ torch is imported by `load`.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -63,7 +64,6 @@ class _TwoFolders(Pair):
     verifier: Verifier
     prompts: GivenPath = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
     device: DeviceName = Field(default="auto", description="where both run; auto takes an NVIDIA GPU when there is one")
-
     batch: FixedBatch | None = Field(
         default=None,
         exclude_if=lambda batch: batch is None,
@@ -129,11 +129,11 @@ class _TwoFolders(Pair):
     def _card(self) -> PairCard | None:
         return recorded(self) if self._away else None
 
-    def footprints(self, batch: FixedBatch) -> tuple[Footprint, Footprint]:
-        """What drafter and verifier take, computed. Raises ConfigError where their kind is not known."""
+    def footprints(self) -> Sequence[Footprint]:
+        if self.batch is None:
+            return ()
         folders = [_here(name) for name in (self.drafter, self.verifier)]
-        drafter, verifier = (Footprint.of(read_config(each), each.name, batch, each) for each in folders)
-        return drafter, verifier
+        return [Footprint.of(read_config(each), each.name, self.batch, each) for each in folders]
 
     def prepare(self) -> None:
         """Downloads what is not on this machine, unless it was recorded: then it may not be needed. Raises ConfigError
@@ -163,7 +163,7 @@ class _TwoFolders(Pair):
         _require_one_vocabulary(tokenizers[0], tokenizers[1], *self._widths)
         ends = _end_tokens(folders[1], tokenizers[1].eos_token_id, self.vocabulary)
         if self.batch is not None:
-            require_room(self.footprints(self.batch), device_of(self.device))
+            require_room(self.footprints(), device_of(self.device))
         drafter, verifier = (
             load_model(folder, folder_hash(folder), self.device, self.vocabulary, self.batch) for folder in folders
         )

@@ -4,7 +4,7 @@ rounding, the numbers of passes of each text's own shape."""
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -131,8 +131,9 @@ def test_rows_are_freed_with_their_texts_and_a_cache_is_added_where_none_is_free
     texts = [model.open(1.0) for _ in range(17)]
     assert [len(each.free) for each in network._caches] == [0, 0, 7]
     calls = [partial(text.distributions, (place, 1, 2), 1) for place, text in enumerate(texts)]
+    unbatched = verifier(None)
     for place, mine in together(calls, 17):
-        own = verifier(None).open(1.0).distributions((place, 1, 2), 1)
+        own = unbatched.open(1.0).distributions((place, 1, 2), 1)
         np.testing.assert_allclose(mine, own, rtol=0, atol=1e-6)
     del texts, calls
     gc.collect()
@@ -180,7 +181,7 @@ def test_a_tree_of_drafts_is_refused():
 
 @pytest.mark.parametrize("name", ["llama_3.2_1b", "llama_3.1_8b"])
 def test_shapes_are_those_of_the_released_models(name):
-    found = RandomWeights().footprints(FixedBatch())[name == "llama_3.1_8b"].size
+    found = RandomWeights(batch=FixedBatch()).footprints()[name == "llama_3.1_8b"].size
     said = SIZES[name]
     assert (found.parameters, found.layers, found.width, found.kv_width, found.heads, found.kv_heads) == (
         said.parameters, said.layers, said.width, said.kv_width, said.heads, said.kv_heads
@@ -191,7 +192,7 @@ def test_shapes_are_those_of_the_released_models(name):
 def test_what_is_computed_is_what_is_allocated(sequences):
     made = pair(sequences)
     loaded = made.load()
-    for model, footprint in zip((loaded.drafter, loaded.verifier), made.footprints(made.batch), strict=True):
+    for model, footprint in zip((loaded.drafter, loaded.verifier), made.footprints(), strict=True):
         assert sum(each.numel() for each in model.network.parameters()) * 4 == footprint.weight_bytes
         model.open(1.0).distributions((1, 2), 1)
         (static,) = model.shared._caches
@@ -202,7 +203,7 @@ def test_what_is_computed_is_what_is_allocated(sequences):
 def test_a_pair_that_does_not_fit_is_refused_before_it_is_loaded(monkeypatch):
     for device in ("cpu", "cuda"):
         monkeypatch.setattr(fixed_batch, "memory_bytes", lambda _: int(80e9))
-        sizes = RandomWeights().footprints(FixedBatch(sequences=1024, tokens=1024))
+        sizes = RandomWeights(batch={"sequences": 1024, "tokens": 1024}).footprints()
         line = refusal(require_room, sizes, device)
         assert line.startswith("models.pair.batch.sequences = 1024: must be at most ")
         assert "37.1 GB of weights" in line and line.endswith(f"{device} has 80 GB")
@@ -213,8 +214,8 @@ def test_a_pair_that_does_not_fit_is_refused_before_it_is_loaded(monkeypatch):
 def test_as_many_sequences_as_are_allowed_are_allowed(monkeypatch):
     monkeypatch.setattr(fixed_batch, "memory_bytes", lambda _: int(80e9))
 
-    def sizes(sequences: int) -> tuple[Footprint, Footprint]:
-        return RandomWeights().footprints(FixedBatch(sequences=sequences, tokens=512))
+    def sizes(sequences: int) -> Sequence[Footprint]:
+        return RandomWeights(batch={"sequences": sequences, "tokens": 512}).footprints()
 
     most = int(refusal(require_room, sizes(1024), "cpu").split("at most ")[1].split(":")[0])
     require_room(sizes(most), "cpu")

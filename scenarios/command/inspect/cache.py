@@ -74,11 +74,11 @@ def _recorded(options: argparse.Namespace, store: RoundStore) -> Iterator[str]:
         options.cell, Changes(parse_settings(options.set), imports=tuple(options.imports), trust=options.trust)
     ).cells
     prepare_pairs([cell])
-    pair, batch = cell.models.pair, getattr(cell.models.pair, "batch", None)
+    pair, footprints = cell.models.pair, cell.models.pair.footprints()
     if not pair.has_networks:
         raise ConfigError(f"models.pair = {pair.kind}: must be a pair of networks; this one needs no recording")
-    if batch is not None:
-        yield from _computed(pair.footprints(batch))
+    if footprints:
+        yield from _computed(footprints)
     if options.dry_run:
         return
     loaded, memory = pair_cards.load(pair), Memory(store)
@@ -86,7 +86,7 @@ def _recorded(options: argparse.Namespace, store: RoundStore) -> Iterator[str]:
         began_s = time.perf_counter()
         requests = record(cell, memory, lambda done, total: progress(done, total, "requests"))
         taken_s = time.perf_counter() - began_s
-    for role in ROLES if batch is not None else ():
+    for role in ROLES if footprints else ():
         yield _measured(role, getattr(loaded, role).shared)
     yield f"{requests:,} requests in {taken_s:,.1f} s, {requests / taken_s:.3g} a second (measured)"
     kept = {each.pair: each for each in store.summary()}[pair.fingerprint]
