@@ -1,11 +1,11 @@
 """Forward passes of many texts as one batch of a fixed shape, over a static cache: how a pair runs on an accelerator.
 
 A network keeps the keys and values of B texts in a cache [B, heads, places, d] a layer that is made once. A text has a
-row of it as long as it lives, and each pass runs over all B rows: those of texts that are not asked for anything, and
+row of it as long as it lives, and each pass runs over all B rows: those of texts that request nothing, and
 the tokens by which a text has fewer than its pass is wide, are padding. Padding stands before the new tokens, writes to
 a last place that no text sees, and its logits are left out. A pass is as wide as the next power of two of a text's new
 tokens, WIDEST at most, and keeps the next power of two of the logits that are wanted: a text's shapes depend on what it
-asks for and on nothing else, so that a pass alone is the same call as a pass in company. There are few shapes, and a
+requests and on nothing else, so that a pass alone is the same call as a pass beside others. There are few shapes, and a
 pass reads two integer arrays: a compiled or captured pass (CUDA graphs) would be kept by (width, logits).
 
 That a row then has the same bits whatever the other rows hold, and whichever row it is, is up to the library that
@@ -100,7 +100,7 @@ class BatchedNetwork(SharedNetwork):
         return [torch.cat(rows) for rows in made]
 
     def _tried(self) -> bool:
-        """Whether a text's logits have the same bits alone, in company and in other rows. Tells on stderr if not."""
+        """Whether a text's logits have the same bits alone, beside others and in other rows. Reports on stderr if not."""
         spent, self.spent, self._packs = self.spent, Spent(), False
         texts = min(len(TRIED[0]), self.batch.sequences)
         alone = self._history(texts, at_once=False)

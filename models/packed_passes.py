@@ -43,7 +43,7 @@ class SharedNetwork:
 
     @property
     def packs(self) -> bool:
-        """Whether a text's bits are the same in company: tried at the first call."""
+        """Whether a text's bits are the same beside others: tried at the first call."""
         with self.lock:
             if self._packs is None:
                 self._packs = self._tried()

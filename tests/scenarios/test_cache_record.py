@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pandas as pd
 import pytest
 
 from models import pair_cards
@@ -18,6 +20,7 @@ from scenarios.command.inspect import cache
 from simulator import Cell, run, simulate
 from simulator.decoding.memory import Memory
 from simulator.decoding.round_store import RoundStore
+from tests.models import tiny
 
 PAIR = {"kind": "random_weights", "drafter": "llama_tiny_drafter", "verifier": "llama_tiny_verifier", "size": 96,
         "prompts": 12, "context": 256, "device": "cpu"}  # fmt: skip
@@ -130,22 +133,42 @@ def test_requests_are_written_as_they_end(typed, monkeypatch):
     assert seen[0] == seen[7] == 0 and seen[8] >= 8 and len(kept(8)) == 12
 
 
-def test_what_was_recorded_is_simulated_without_a_model(done, monkeypatch):
+def test_what_was_recorded_is_simulated_without_a_model_over_any_network(done, monkeypatch):
     done("cache", "record", written(8))
-    live = simulate(asked(8), memory=Memory())
+    slow, fast = (
+        Cell.from_fields(asked(8).to_fields() | {"uplink": {"rate": {"kind": "constant", "bps": bps}}})
+        for bps in (1e4, 1e6)
+    )
+    live = [simulate(each, memory=Memory()) for each in (slow, fast)]
+    assert live[0].summary["latency_per_token_s"] > live[1].summary["latency_per_token_s"]
 
     def nothing(pair):
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr(RandomWeights, "load", nothing)
     pair_cards._loaded.cache_clear()
-    for bps in (1e4, 1e6):
-        fields = asked(8).to_fields() | {"uplink": {"rate": {"kind": "constant", "bps": bps}}}
-        replayed = simulate(Cell.from_fields(fields), memory=Memory(RoundStore.here()))
-        columns = ["accepted", "drafted"]
-        columns = [each for each in columns if each in live.rounds]
-        assert len(replayed.rounds) == len(live.rounds)
-        assert replayed.rounds[columns].sum().equals(live.rounds[columns].sum())
+    for each, expected in zip((slow, fast), live, strict=True):
+        replayed = simulate(each, memory=Memory(RoundStore.here()))
+        pd.testing.assert_frame_equal(replayed.rounds, expected.rounds, check_exact=True)
+
+
+def test_models_of_folders_are_recorded_in_batches(done, tmp_path):
+    for name, architecture in (("d", "gpt2"), ("v", "llama")):
+        tiny.save(tmp_path / name, architecture)
+    (tmp_path / "p.jsonl").write_text(json.dumps({"name": "a", "kind": "news", "text": "HELLO_WORLD"}) + "\n")
+    pair = {"kind": "huggingface", "drafter": str(tmp_path / "d"), "verifier": str(tmp_path / "v"), "device": "cpu",
+            "prompts": str(tmp_path / "p.jsonl")}  # fmt: skip
+    found = {}
+    for batch in (None, {"sequences": 8, "tokens": 64}):
+        fields = {"models": {"pair": pair | {"batch": batch}}, "scheme": SCHEME, "workload": WORKLOAD}
+        cell = Cell.from_fields(fields)
+        (tmp_path / "cell.yaml").write_text(cell.to_yaml())
+        out = done("cache", "record", str(tmp_path / "cell.yaml"), "--quiet")
+        assert ("passes of 8 sequences" in out) == (batch is not None)
+        found[str(batch)] = simulate(cell, memory=Memory(RoundStore.here())).summary
+    ours, theirs = found.values()
+    for name in ("acceptance_rate", "payload_bits_per_token"):
+        assert ours[name] == pytest.approx(theirs[name], rel=0.02), "more than rounding differs"
 
 
 def test_a_dry_run_sizes_a_pair_that_no_test_can_hold_without_a_network_library(tmp_path, monkeypatch):
