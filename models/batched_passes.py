@@ -1,18 +1,18 @@
 """Forward passes of many texts as one batch of a fixed shape, over a static cache: how a pair runs on an accelerator.
 
 A network keeps the keys and values of B texts in a cache [B, heads, places, d] a layer that is made once. A text has a
-row of it as long as it lives, and each pass runs over all B rows: those of texts that request nothing, and
-the tokens by which a text has fewer than its pass is wide, are padding. Padding stands before the new tokens, writes to
+row of it as long as it lives, and each pass runs over all B rows: those of texts that request nothing, and the tokens
+by which a text has fewer than its pass is wide, are padding. Padding stands before the new tokens, writes to
 a last place that no text sees, and its logits are left out. A pass is as wide as the next power of two of a text's new
 tokens, WIDEST at most, and keeps the next power of two of the logits that are wanted: a text's shapes depend on what it
 requests and on nothing else, so that a pass alone is the same call as a pass beside others. There are few shapes, and a
 pass reads two integer arrays: a compiled or captured pass (CUDA graphs) would be kept by (width, logits).
 
 That a row then has the same bits whatever the other rows hold, and whichever row it is, is up to the library that
-multiplies: products of one shape are one kernel, whose rows most libraries sum alike. MKL does, and in its strict mode
-(models/__init__.py) for any B of LEAST or more; on a GPU it holds at most for one B, one device and one library. So it
-is tried before the first text, and where it does not hold a line says so: passes are then still made in batches, and
-what comes of them repeats only where the same texts run beside each other.
+multiplies: products of one shape are one kernel, whose rows most libraries sum alike. MKL does here, and in its strict
+mode (models/__init__.py) for any B of LEAST or more; on a GPU it holds at most for one B, one device and one library.
+So it is tried before the first text, and where it does not hold a line says so: passes are then still made in batches,
+and what comes of them repeats only where the same texts run beside each other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 
-from kinds import ConfigError
+from kinds import ConfigError, first_line
 from models.fixed_batch import WIDEST, FixedBatch
 from models.packed_passes import ForwardPass, SharedNetwork, unfit
 
@@ -65,7 +65,8 @@ class BatchedNetwork(SharedNetwork):
         """A free row; of a cache more where none is free, as where a request has several texts."""
         if self._packs is None:
             self.packs  # noqa: B018  tried as long as all rows are free
-        if not (free := [each for each in self._caches if each.free]):
+        free = [each for each in self._caches if each.free]
+        if not free and self._caches:
             gc.collect()  # of texts that have ended, and only cycles still hold
             free = [each for each in self._caches if each.free]
         if not free:
@@ -95,12 +96,19 @@ class BatchedNetwork(SharedNetwork):
                         by_shape.setdefault(_Shape.of(each.cache.static, mine[number]), []).append(place)
                 for shape, places in by_shape.items():
                     together = [(passes[place].cache, parts[place][number]) for place in places]
-                    for place, logits in zip(places, self._run(shape, together), strict=True):
+                    try:
+                        made_here = self._run(shape, together)
+                    except torch.OutOfMemoryError as error:
+                        allowed = "must be of fewer sequences or tokens"
+                        raise ConfigError(
+                            f"models.pair.batch = {self.batch}: {allowed} ({first_line(error)})"
+                        ) from None
+                    for place, logits in zip(places, made_here, strict=True):
                         made[place].append(logits)
         return [torch.cat(rows) for rows in made]
 
     def _tried(self) -> bool:
-        """Whether a text's logits have the same bits alone, beside others and in other rows. Reports on stderr if not."""
+        """Whether a text's logits have the same bits alone, beside others, in other rows. Reports on stderr if not."""
         spent, self.spent, self._packs = self.spent, Spent(), False
         texts = min(len(TRIED[0]), self.batch.sequences)
         alone = self._history(texts, at_once=False)

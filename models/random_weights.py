@@ -44,7 +44,7 @@ class RandomWeights(Pair):
     verifier: ShapeName = Field(default="llama_3.1_8b", description="shape of the model that verifies")
     size: int = Field(default=128_256, ge=16, le=1 << 20, description="V, number of token ids")
     prompts: int = Field(default=1000, ge=1, le=100_000, description="how many prompts, of ids drawn evenly")
-    prompt_tokens: int = Field(default=64, ge=1, description="length of each prompt")
+    prompt_tokens: int = Field(default=256, ge=1, description="length of each prompt")
     context: int = Field(default=8192, ge=2, le=1 << 17, description="longest text, in tokens")
     seed: int = Field(default=0, ge=0, lt=1 << 32, description="decides weights and prompts")
     device: DeviceName = Field(default="auto", description="where both run; auto takes an NVIDIA GPU when there is one")

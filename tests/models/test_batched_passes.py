@@ -211,6 +211,20 @@ def test_a_pair_that_does_not_fit_is_refused_before_it_is_loaded(monkeypatch):
     assert "has 37.1 GB of weights in float32, cpu has 24 GB" in refusal(RandomWeights(device="cpu").load)
 
 
+def test_a_gpu_that_is_full_is_told_on_one_line(monkeypatch):
+    model = verifier(8)
+
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB.")
+
+    text = model.open(1.0)
+    monkeypatch.setattr(type(model.network), "forward", full)
+    line = refusal(text.distributions, (1, 2), 1)
+    assert line.startswith("models.pair.batch = ") and line.endswith(
+        "of fewer sequences or tokens (CUDA out of memory.)"
+    )
+
+
 def test_as_many_sequences_as_are_allowed_are_allowed(monkeypatch):
     monkeypatch.setattr(fixed_batch, "memory_bytes", lambda _: int(80e9))
 
