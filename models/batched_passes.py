@@ -105,7 +105,7 @@ class BatchedNetwork(SharedNetwork):
                         ) from None
                     for place, logits in zip(places, made_here, strict=True):
                         made[place].append(logits)
-        return [torch.cat(rows) for rows in made]
+        return [torch.cat(rows) if len(rows) > 1 else rows[0] for rows in made]
 
     def _tried(self) -> bool:
         """Whether a text's logits have the same bits alone, beside others, in other rows. Reports on stderr if not."""
