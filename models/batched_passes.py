@@ -17,7 +17,6 @@ and what comes of them repeats only where the same texts run beside each other.
 
 from __future__ import annotations
 
-import gc
 import sys
 import time
 import weakref
@@ -66,9 +65,6 @@ class BatchedNetwork(SharedNetwork):
         if self._packs is None:
             self.packs  # noqa: B018  tried as long as all rows are free
         free = [each for each in self._caches if each.free]
-        if not free and self._caches:
-            gc.collect()  # of texts that have ended, and only cycles still hold
-            free = [each for each in self._caches if each.free]
         if not free:
             free = [_StaticCache(self.batch, self.module.config.max_position_embeddings)]
             self._caches += free

@@ -90,6 +90,7 @@ class _Member(Generic[R]):
     def go_on(self, made: list[Tensor] | Exception) -> None:
         """Runs up to the next pass, with the logits of those it waited for, or with why there are none."""
         self._greenlet.parent = getcurrent()
+        self.wanted = ()  # a pass holds its text's cache, which may end before the next is wanted
         if isinstance(made, Exception):
             self._greenlet.throw(made)
         else:

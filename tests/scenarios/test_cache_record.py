@@ -87,6 +87,8 @@ def test_it_says_what_the_pair_takes_computed_and_measured(done):
             line,
         )
         assert found and 3 < float(found[2]) <= 8 and int(found[3]) >= 12 * 5
+        network = getattr(pair_cards.load(asked(8).models.pair), role).shared
+        assert len(network._caches) == 1, "a row is free for the request that follows"
 
 
 def test_a_recording_goes_on_where_it_was_and_is_then_whole(done, typed, monkeypatch):
