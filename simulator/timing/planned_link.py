@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import inf
+from operator import attrgetter
 
 import simpy
 
@@ -23,7 +24,7 @@ from channels.uniforms import Uniforms
 from simulator.results.observer import Observer, receives
 from simulator.results.station import Visit
 from simulator.schemes.policy import SeenLink
-from simulator.timing.event_loop import delay_until, later
+from simulator.timing.event_loop import EventLoop, delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, DeviceSender, Fragment, LinkTransmitter, Message
 
@@ -45,7 +46,7 @@ class PlannedLink(Link):
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: EventLoop,
         config: LinkConfig,
         uniforms: Uniforms,
         name: str,
@@ -55,6 +56,7 @@ class PlannedLink(Link):
     ) -> None:
         """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
         super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s)
+        self._loop = env
         self._delay_s = config.delay.mean_s
         self._watched = observer is not None and receives(observer, Observer.on_packet)
         self._under_way: dict[Fragment, None] = {}
@@ -77,7 +79,10 @@ class PlannedLink(Link):
     def air_s(self) -> float:
         """How long packets have been on the air so far, first bit to last."""
         now_s = self.env.now
-        return self._air_s + sum(max(0.0, min(now_s, packet.left_s) - packet.begin_s) for packet in self._under_way)
+        return self._air_s + sum(
+            max(0.0, min(now_s, packet.left_s) - packet.begin_s)
+            for packet in sorted(self._under_way, key=attrgetter("visited_s"))
+        )
 
     @property
     def acked_bits(self) -> int:
@@ -105,7 +110,8 @@ class PlannedLink(Link):
         self.sent += 1
         self._bits_sent += packet.bits
         self._under_way[packet] = None
-        self.station.book((now_s, packet.turn[0], packet.left_s))
+        book = self.station.book_early if self._loop.ahead else self.station.book
+        book((now_s, packet.turn[0], packet.left_s))
         self._promise(packet, now_s)
 
     # Be on its way, and arrive.
@@ -120,25 +126,32 @@ class PlannedLink(Link):
         packets, number = message.packets, packet.number
         if number:
             from_s = max(now_s, packets[number - 1].left_s + self._delay_s + packet.sender.reverse_delay_s)
+        course = []
         if begin_s > from_s:
-            message.does(QUEUE, from_s)
+            course.append((from_s, QUEUE))
         if left_s > begin_s and left_s > from_s:
-            message.does(TRANSMIT, begin_s if begin_s > from_s else from_s)
+            course.append((begin_s if begin_s > from_s else from_s, TRANSMIT))
         if left_s < inf:
-            message.does(PROPAGATION, left_s if left_s > from_s else from_s)
-            if number == len(packets) - 1:
-                message.arrival = event = self.env.timeout(delay_until(now_s, left_s + self._delay_s))
-                event.callbacks.append(partial(self._come_in, message))
+            course.append((left_s if left_s > from_s else from_s, PROPAGATION))
+        if course and not message.open:
+            message.report(message, course)
+        if left_s < inf and number == len(packets) - 1 and message.planned_s != left_s:
+            message.planned_s = left_s
+            delay_s, come_in = delay_until(now_s, left_s + self._delay_s), partial(self._come_in, message, left_s)
+            if message.awaited is not None and packets[0].turn[0] <= now_s == message.put_s:
+                message.awaited(delay_s, come_in)
+            else:
+                later(self.env, delay_s, come_in)
         if left_s != packet.sent_s:
             packet.sent_s = left_s
             if self._watched:
                 later(self.env, delay_until(now_s, left_s), partial(self._watch, packet, left_s))
 
-    def _come_in(self, message: Message, event: simpy.Event) -> None:
-        """The last packet is in, and with it the message."""
-        if message.arrival is not event:
+    def _come_in(self, message: Message, left_s: float, _: object) -> None:
+        """The last packet is in, and with it the message, unless it was planned anew."""
+        if message.planned_s != left_s:
             return
-        message.arrival = None  # or it and the event would hold each other
+        message.planned_s = None
         air_s = 0.0
         for packet in message.packets:
             packet.arrived = True
@@ -203,7 +216,7 @@ class PlannedLink(Link):
 
     def withdraw(self, message: Message) -> None:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
-        message.arrival = None
+        message.planned_s = None
         if not message.packets:
             message.end()
             return

@@ -154,7 +154,7 @@ class Cloud:
         return pool
 
     def _dispatch(self, pool: ServerPool) -> None:
-        while server := pool.free():
+        while (pool.jobs or pool.prefills) and (server := pool.free()):
             if pool.waits_for_batch and (wait_s := pool.ready_s() - self.env.now) > 0:
                 later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
                 return
@@ -195,7 +195,8 @@ class Cloud:
         for share in shares:
             job = share.job
             if share.completes or job.withdrawn:
-                self._leave(job)
+                assert job.visit is not None
+                self.station.leave(job.visit)
             else:
                 self._wait_again(job)
                 cut.append(job)
@@ -207,9 +208,10 @@ class Cloud:
             if share.completes and not share.job.withdrawn:
                 share.job.done()
         pool.release(server)
-        self._dispatch(pool)
-        idle = pool.free() and pool.ready_s() <= self.env.now
-        assert not idle or pool.running, "I5: a server idles beside a job"
+        if pool.jobs or pool.prefills:
+            self._dispatch(pool)
+            idle = pool.free() and pool.ready_s() <= self.env.now
+            assert not idle or pool.running, "I5: a server idles beside a job"
 
     def _end_pass(self, server: Server, *, lost: bool) -> None:
         """A pass has ended, or been lost."""

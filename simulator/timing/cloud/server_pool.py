@@ -49,8 +49,10 @@ class ServerPool:
         """Whether a free server may wait for more jobs."""
         self._batching = batching
         self._token_budget = token_budget
-        self._jobs: dict[Job, None] = {}
-        self._prefills: dict[Job, None] = {}
+        self.jobs: dict[Job, None] = {}
+        """Those that wait, in order."""
+        self.prefills: dict[Job, None] = {}
+        """And behind them, where prefills are cut."""
         self._running: set[SessionKey] = set()
         self._servers_up = len(servers)
         self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
@@ -63,7 +65,7 @@ class ServerPool:
     @property
     def waiting(self) -> int:
         """Jobs in the queue, those that wait for admission not among them."""
-        return len(self._jobs) + len(self._prefills)
+        return len(self.jobs) + len(self.prefills)
 
     @property
     def load(self) -> int:
@@ -77,7 +79,7 @@ class ServerPool:
 
     def free(self) -> Server | None:
         """The first server that could take what waits: it is up and runs no pass."""
-        while self._idle and (self._jobs or self._prefills):
+        while self._idle and (self.jobs or self.prefills):
             server = self.servers[self._idle[0]]
             if server.up and not server.busy:
                 return server
@@ -108,9 +110,12 @@ class ServerPool:
 
     def add(self, job: Job) -> bool:
         """The job waits: for a pass, or, where the answer is False, for its session to be admitted."""
-        if not self.reservations.admit(job):
+        if self.reservations.limited and not self.reservations.admit(job):
             return False
-        self._queue(job)
+        if self._batching.chunked:
+            self._queue(job)
+        else:
+            self.jobs[job] = None
         return True
 
     def remove(self, job: Job) -> bool:
@@ -139,12 +144,12 @@ class ServerPool:
 
     def oldest(self) -> Job:
         """The waiting job that has been here longest."""
-        heads = [next(iter(queue)) for queue in (self._jobs, self._prefills) if queue]
+        heads = [next(iter(queue)) for queue in (self.jobs, self.prefills) if queue]
         return min(heads, key=lambda job: job.visit.arrived_s if job.visit else 0.0)
 
     def drain(self) -> Iterator[Job]:
         """Empties the queue, and the line before it."""
-        while queue := self._jobs or self._prefills:
+        while queue := self.jobs or self.prefills:
             job = next(iter(queue))
             del queue[job]
             yield job
@@ -162,10 +167,10 @@ class ServerPool:
         shares: list[Share] = []
         evicted: dict[Job, None] = {}
         budget = self._token_budget
-        for job in chain(self._jobs, self._prefills, evicted):
+        for job in chain(self.jobs, self.prefills, evicted):
             if len(shares) == self._batching.cap or budget == 0:
                 break
-            if self._batching.chunked and job in self._jobs and job not in evicted and self._may_be_cut(job):
+            if self._batching.chunked and job in self.jobs and job not in evicted and self._may_be_cut(job):
                 evicted[job] = None
                 continue
             share = self._share(job, budget, alone=not shares)
@@ -175,8 +180,8 @@ class ServerPool:
             shares.append(share)
             budget = None if budget is None else max(0, budget - share.new_tokens)
         for job in evicted:
-            del self._jobs[job]
-            self._prefills[job] = None
+            del self.jobs[job]
+            self.prefills[job] = None
         for share in shares:
             self._unqueue(share.job)
         server.shares = shares
@@ -193,19 +198,19 @@ class ServerPool:
     def put_back(self, jobs: list[Job]) -> None:
         """Jobs that a pass has cut wait at the head again; those that have no more to read, among the rest."""
         reading = [job for job in jobs if self._batching.chunked and self._may_be_cut(job)]
-        self._prefills = dict.fromkeys(reading) | self._prefills
+        self.prefills = dict.fromkeys(reading) | self.prefills
         if len(reading) < len(jobs):
-            self._jobs = dict.fromkeys(job for job in jobs if job not in reading) | self._jobs
+            self.jobs = dict.fromkeys(job for job in jobs if job not in reading) | self.jobs
 
     def _may_be_cut(self, job: Job) -> bool:
         """Whether the job has tokens to read into its cache, which it may do chunk by chunk where that is done."""
         return min(self.kv.held(job.session), job.text_tokens - 1) < job.read_tokens
 
     def _queue(self, job: Job) -> None:
-        (self._prefills if self._batching.chunked and self._may_be_cut(job) else self._jobs)[job] = None
+        (self.prefills if self._batching.chunked and self._may_be_cut(job) else self.jobs)[job] = None
 
     def _unqueue(self, job: Job) -> bool:
-        for queue in (self._jobs, self._prefills):
+        for queue in (self.jobs, self.prefills):
             if job in queue:
                 del queue[job]
                 return True
