@@ -83,7 +83,8 @@ class Station:
 
     def begin(self, customer: Customer) -> None:
         """Service of this customer starts now."""
-        customer.began_s = self._advance()
+        now_s = self.clock.now
+        customer.began_s = now_s if now_s == self._last_s else self._advance()
         self._in_service += 1
 
     def interrupt(self, customer: Customer) -> None:

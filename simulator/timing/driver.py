@@ -228,8 +228,8 @@ class Driver(ServedRequest):
         """After that time, unless something else is waited for by then."""
         self.pending += 1
         self._then = then
-        if self._network.own_uplink:
-            self._step(delay_s, partial(self._happens, then))
+        if self._network.own_uplink and self.next_step is None and self.undisturbed_until_s > self._env.now:
+            self.next_step = delay_s, partial(self._happens, then)
         else:  # what comes of it may be put on the uplink, in turn
             later(self._env, delay_s, partial(self._happens, then))
 
@@ -248,7 +248,8 @@ class Driver(ServedRequest):
         if self._then is then:
             self._then = None
             then()
-            self._env.run_ahead(self)
+            if not self._env.ahead:
+                self._env.run_ahead(self)
 
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
@@ -264,7 +265,8 @@ class Driver(ServedRequest):
                 self._tell_edge(arrived)
             else:
                 self._step(0.0, partial(self._read, arrived))
-                self._env.run_ahead(self)
+                if not self._env.ahead:
+                    self._env.run_ahead(self)
 
     def _read(self, arrived: MessageArrived, _: simpy.Event | None) -> None:
         if self._network.reads_at_work and self._then is not None:
@@ -272,7 +274,8 @@ class Driver(ServedRequest):
         else:
             self.pending -= 1
             self._tell_edge(arrived)
-            self._env.run_ahead(self)
+            if not self._env.ahead:
+                self._env.run_ahead(self)
 
     def _cloud_receives(self, message: Message) -> None:
         assert self._cloud is not None and message.kind is not None
@@ -317,7 +320,7 @@ class Driver(ServedRequest):
     def _draft_now(self, command: machine.DraftAll) -> None:
         """The processor drafts and encodes a round from now on: its whole course is known."""
         now_s, number, node = self._env.now, command.round, command.node
-        round_, drafted = self._request.open[number], command.make()
+        round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
         durations_s = self._network.edge_passes.of_round_s(
             self._request, number, node.length - node.cached, node.cached, drafted.later_passes
         )
@@ -496,16 +499,14 @@ class Driver(ServedRequest):
     def _put(self, message: Message, command: machine.SendMessage) -> None:
         """At once; of one who runs ahead in its turn, where others use the transmitter too."""
         self.pending += 1
-        if self._env.ahead and not self._network.own_uplink:
-            later(self._env, 0.0, lambda _: self._put_in_turn(message, command))
-        else:
-            self._put_in_turn(message, command)
-
-    def _put_in_turn(self, message: Message, command: machine.SendMessage) -> None:
+        link, network = self._network.links[command.link], self._network
         self._sent, self._sent_on = message, command.link
         self._messages[command.link].append(message)
-        self._network.links[command.link].put(message)
-        if self._network.windows is not None:
+        if self._env.ahead and not network.own_uplink:
+            later(self._env, 0.0, lambda _: link.put(message))
+        else:
+            link.put(message)
+        if network.windows is not None:
             self._replies_due = command.replies
             if command.replies and not command.grows:
                 self._await_answer()

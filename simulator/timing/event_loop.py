@@ -48,9 +48,7 @@ class EventLoop(simpy.Environment):
 
     def run_ahead(self, runner: Runner) -> None:
         """Takes its steps, each at its own time, as long as it is the only one that can call it then; the step that is
-        left becomes an event. Does nothing while somebody runs ahead, who takes them himself."""
-        if self.ahead:
-            return
+        left becomes an event."""
         loop_s = self._now
         while (step := runner.next_step) is not None:
             runner.next_step = None

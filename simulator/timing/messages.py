@@ -119,6 +119,16 @@ class Message:
             self.content += (part,)
             self.bits += 8 * len(part)
 
+    def deliver(self, parts: int, now_s: float) -> None:
+        """Its leading parts are handed over."""
+        self.arrived = self.content[:parts]
+        self.delivered_s = now_s
+        self.delivered_bits, self.delivered_attempts = self.sent_bits, self.attempts
+        to = self.to
+        self.done = True
+        self.to, self.report, self.awaited = unheard, unreported, None  # as at its end
+        to(self)
+
     def end(self) -> None:
         """Delivered or cancelled: it reports nothing more, and holds on to nobody. Its sender may hold it, and the
         caches of the models would wait for the garbage collector."""

@@ -161,7 +161,10 @@ class PlannedLink(Link):
         self._air_s += air_s
         message.attempts = len(message.packets)
         self.delivered += message.attempts
-        self._deliver(message, len(message.content))
+        if message.in_parts:
+            self._deliver(message, len(message.content))
+        else:
+            message.deliver(1, self.env.now)
 
     def _watch(self, packet: Fragment, left_s: float, _: simpy.Event) -> None:
         """The packet has left, unless it was planned anew."""
@@ -172,14 +175,16 @@ class PlannedLink(Link):
 
     def _settle(self, sender: DeviceSender) -> None:
         """Counts the acknowledgements that have come by now, in order; each makes room in the window."""
-        acked, now_s = 0, self.env.now
-        for packet in sender.arq.under_way:
+        acked, gone, now_s, under_way = 0, 0, self.env.now, sender.arq.under_way
+        for packet in under_way:
             if packet.acked:
+                gone += 1
                 continue
             acked_s = packet.left_s + self._delay_s + sender.reverse_delay_s
             if acked_s > now_s:
                 break
             acked += 1
+            gone += 1
             packet.acked = True
             sender.round_trip_s = acked_s - packet.joined_s
             if packet.index[2] >= 0:
@@ -190,12 +195,15 @@ class PlannedLink(Link):
                 message.packets = ()
         if acked:
             sender.unacked_packets -= acked
-            for packet in sender.arq.slide():
-                self._enqueue(packet)
+            if sender.arq.held:
+                for packet in sender.arq.slide():
+                    self._enqueue(packet)
+            else:
+                del under_way[:gone]
 
     def _await_room(self, sender: DeviceSender) -> None:
         """Held packets join as soon as the next acknowledgement makes room."""
-        if sender.arq.holds:
+        if sender.arq.held:
             acked_s = sender.arq.under_way[0].left_s + self._delay_s + sender.reverse_delay_s
             if acked_s < inf:
                 later(self.env, delay_until(self.env.now, acked_s), partial(self._make_room, sender))
@@ -281,8 +289,8 @@ class _Planner:
             packet.turn = Position(after[0], after[1], packet.index)
         else:
             packet.turn = curve.idle(after, max(now_s, after[0]), packet.index)
-        self._plan(packet)
         queue.append(packet)
+        self._plan(packet)
 
     def drop(self, gone: Sequence[Fragment]) -> Iterator[tuple[Fragment, Visit]]:
         """These packets, of one message and still waiting, leave the queue; those behind them move up. Yields each of
@@ -306,8 +314,8 @@ class _Planner:
             packet.begin_s = packet.left_s = inf
             self._position = Position(inf, 0.0, turn[2])
             return
-        packet.begin_s = curve.ready_s(turn, packet.bits)
-        self._position = after = curve.finish(turn, packet.bits)
+        packet.begin_s, after = curve.carry(turn, packet.bits)
+        self._position = after
         packet.left_s = after[0]
         if self._remembers and after[0] < inf:
             curve.heard()  # it comes through for certain, and so will those planned behind it

@@ -54,13 +54,8 @@ class ServerPool:
         self.prefills: dict[Job, None] = {}
         """And behind them, where prefills are cut."""
         self._running: set[SessionKey] = set()
-        self._servers_up = len(servers)
+        self.servers_up = len(servers)
         self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
-
-    @property
-    def up(self) -> bool:
-        """Whether any of its servers is."""
-        return self._servers_up > 0
 
     @property
     def waiting(self) -> int:
@@ -95,13 +90,13 @@ class ServerPool:
         """The server is down from now on; what its pass had is given back."""
         server.up = server.busy = False
         server.version += 1
-        self._servers_up -= 1
+        self.servers_up -= 1
         return self.end(server)
 
     def restore(self, server: Server) -> None:
         """The server is up again."""
         server.up = True
-        self._servers_up += 1
+        self.servers_up += 1
         self.release(server)
 
     def runs(self, session: SessionKey) -> bool:
@@ -183,7 +178,7 @@ class ServerPool:
             del self.jobs[job]
             self.prefills[job] = None
         for share in shares:
-            self._unqueue(share.job)
+            del (self.jobs if share.job in self.jobs else self.prefills)[share.job]
         server.shares = shares
         server.busy = bool(shares)
         return server.busy
