@@ -263,12 +263,13 @@ class Driver(ServedRequest):
                     self._has_all()
             if self._edge.reads_at_once:
                 self._tell_edge(arrived)
+            elif self._env.ahead:
+                self._read(arrived)
             else:
                 self._step(0.0, partial(self._read, arrived))
-                if not self._env.ahead:
-                    self._env.run_ahead(self)
+                self._env.run_ahead(self)
 
-    def _read(self, arrived: MessageArrived, _: simpy.Event | None) -> None:
+    def _read(self, arrived: MessageArrived, _: simpy.Event | None = None) -> None:
         if self._network.reads_at_work and self._then is not None:
             later(self._env, 0.0, lambda _: self._tell_edge(arrived))
         else:

@@ -99,6 +99,21 @@ class PlannedLink(Link):
 
     # Get in line.
 
+    def put(self, message: Message) -> None:
+        """Takes on a message and never blocks. Most are one packet of a sender that has nothing else under way."""
+        message.put_s = self.env.now
+        sender = self.senders[message.index[0]]
+        if sender.unacked_packets:
+            self._settle(sender)
+        if message.in_parts or self._mtu_bits is not None or sender.unacked_packets:
+            self._admit(message)
+            return
+        packet = Fragment(message.bits + self._header_bits, message, message.index, 0, sender)
+        message.packets = [packet]
+        message.missing = message.unacked = sender.unacked_packets = 1
+        sender.arq.under_way.append(packet)
+        self._enqueue(packet)
+
     def _enqueue(self, packet: Fragment) -> None:
         transmitter, now_s = packet.sender.transmitter, self.env.now
         packet.joined_s = packet.visited_s = now_s
