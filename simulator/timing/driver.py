@@ -242,7 +242,7 @@ class Driver(ServedRequest):
 
     def _happens(self, then: Callable[[], None], _: simpy.Event | None, *, at_last: bool = False) -> None:
         if self._network.reads_at_work and not at_last and self._then is then:
-            later(self._env, 0.0, partial(self._happens, then, at_last=True))  # first what else happens at this instant
+            self._env.at_last(partial(self._happens, then, at_last=True))
             return
         self.pending -= 1
         if self._then is then:
@@ -266,12 +266,11 @@ class Driver(ServedRequest):
             elif self._env.ahead:
                 self._read(arrived)
             else:
-                self._step(0.0, partial(self._read, arrived))
-                self._env.run_ahead(self)
+                self._env.at_last(partial(self._read, arrived))
 
     def _read(self, arrived: MessageArrived, _: simpy.Event | None = None) -> None:
         if self._network.reads_at_work and self._then is not None:
-            later(self._env, 0.0, lambda _: self._tell_edge(arrived))
+            self._env.at_last(lambda _: self._tell_edge(arrived))
         else:
             self.pending -= 1
             self._tell_edge(arrived)

@@ -61,6 +61,13 @@ class EventLoop(simpy.Environment):
             call(None)
         self._now, self.ahead = loop_s, False
 
+    def at_last(self, call: Call) -> None:
+        """Calls after all else that happens at this instant: at once where there is nothing else."""
+        if self._queue and self._queue[0][0] <= self._now:
+            later(self, 0.0, call)
+        else:
+            call(None)
+
 
 def later(env: simpy.Environment, delay_s: float, call: Callable[[simpy.Event], None]) -> None:
     """Calls `call` after that many simulated seconds, with the event that brought it there."""
