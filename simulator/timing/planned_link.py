@@ -99,14 +99,13 @@ class PlannedLink(Link):
 
     # Get in line.
 
-    def put(self, message: Message) -> None:
-        """Takes on a message and never blocks. Most are one packet of a sender that has nothing else under way."""
-        message.put_s = self.env.now
+    def _admit(self, message: Message, _: simpy.Event | None = None) -> None:
+        """Most messages are one packet of a sender that has nothing else under way."""
         sender = self.senders[message.index[0]]
         if sender.unacked_packets:
             self._settle(sender)
         if message.in_parts or self._mtu_bits is not None or sender.unacked_packets:
-            self._admit(message)
+            super()._admit(message)
             return
         packet = Fragment(message.bits + self._header_bits, message, message.index, 0, sender)
         message.packets = [packet]

@@ -59,8 +59,8 @@ def any_cell(number: int) -> Cell:
     kind, servers = one_of(rng, "closed", "closed", "poisson"), one_of(rng, 1, 1, 2, 5)
     workload = {
         "kind": kind,
-        "devices": one_of(rng, 1, 3, 5),
-        "requests": int(rng.integers(1, 4)),
+        "devices": one_of(rng, 1, 4, 8),
+        "requests": int(rng.integers(1, 6)),
         "prompt_tokens": 8,
         "output_tokens": one_of(rng, 4, 10, 16),
         "distinct": one_of(rng, None, None, 1, 3),
