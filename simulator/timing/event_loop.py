@@ -33,7 +33,8 @@ class EventLoop(simpy.Environment):
     """SimPy's environment, whose time is read more often than anything else: without a Python call.
 
     What falls at one instant happens in the order in which it was scheduled, by the clock of whoever scheduled it. For
-    those who run ahead that is their own, so the order is the same as if they had not.
+    those who run ahead that is their own, so the order is the same as if they had not. Of what was scheduled at one
+    instant too, what they have scheduled comes first.
     """
 
     now = property(attrgetter("_now"))
@@ -42,6 +43,7 @@ class EventLoop(simpy.Environment):
         super().__init__()
         for name in ("event", "timeout"):  # bound once, as SimPy does it for its own class alone
             setattr(self, name, getattr(self, name))
+        # In SimPy's queue the number of an event decides between those of one instant.
         self._eid = zip(map(attrgetter("_now"), repeat(self)), count())  # type: ignore[assignment]
         self.ahead = False
         """Whether the clock is put forward for somebody."""

@@ -7,7 +7,6 @@ Spreads come from independent replications of the same run.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt

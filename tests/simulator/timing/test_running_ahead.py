@@ -106,24 +106,31 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Counter[bool]:
     return counts
 
 
-def verify(number: int) -> None:
-    made = any_cell(number)
+def verify(made: Cell, name: str) -> None:
     ahead = tables(simulate(made, memory=MEMORY))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plant, "waits_alone", lambda *_: False)
         followed = tables(simulate(made, memory=MEMORY))
     for one, other in zip(ahead, followed, strict=True):
-        assert one == other, f"cell {number}"
+        assert one == other, f"cell {name}"
 
 
 def test_random_cells_have_the_tables_of_the_event_path(read: Counter[bool]) -> None:
     for number in range(60):
-        verify(number)
+        verify(any_cell(number), f"{number}")
     assert read[True] > 100, f"few requests have run ahead: {read}"
+
+
+def test_a_cloud_that_decodes_on_by_itself_calls_while_its_reply_travels(read: Counter[bool]) -> None:
+    asked = {"kind": "closed", "devices": 4, "requests": 3, "prompt_tokens": 8, "output_tokens": 16}
+    own = {"sharing": "own", "arq": "selective_repeat"}
+    scheme = {"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": "goodput"}
+    verify(cell(scheme, workload=asked, uplink=link(2e3, 0.1, **own), downlink=link(1e6, 0.05, **own)), "of a count")
+    assert read[True] > 10
 
 
 @pytest.mark.slow
 def test_a_thousand_random_cells_have_the_tables_of_the_event_path(read: Counter[bool]) -> None:
     for number in range(60, 1_000):
-        verify(number)
+        verify(any_cell(number), f"{number}")
     assert read[True] > 1_500, f"few requests have run ahead: {read}"
