@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
-from operator import attrgetter
+from operator import attrgetter, sub
 from pathlib import Path
 from typing import Final
 
@@ -103,7 +102,7 @@ class Recorder:
     def _add_answered(self, request: Request) -> None:
         counted = request.number >= self._learning_requests
         if counted:
-            self.gaps_s.extend(later - earlier for earlier, later in pairwise(request.came_s))
+            self.gaps_s.extend(map(sub, request.came_s[1:], request.came_s))
         if (threshold := self._thresholds.get(request.device)) is not None:
             threshold.add(request.rounds, request.states, counted=counted)
 
