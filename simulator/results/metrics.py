@@ -51,7 +51,7 @@ _DECLARED: Final = (
     ),
     Metric(
         "tpot_p95_s", "95th percentile over answered requests of tpot_s",
-        lambda run: float(run.answered["tpot_s"].quantile(0.95)),
+        lambda run: run.quantile("tpot_s", 0.95),
     ),
     Metric(
         "itl_s",
@@ -72,7 +72,7 @@ _DECLARED: Final = (
         "latency_per_token_s",
         "sum of latency_s / sum of output tokens, both over answered requests (the headline; what vLLM's papers call "
         "normalized latency is its mean over requests instead of over tokens)",
-        lambda run: ratio(float(run.answered["latency_s"].to_numpy().sum()), run.answered_tokens),
+        lambda run: ratio(float(run.answered["latency_s"].sum()), run.answered_tokens),
     ),
     Metric(
         "latency_per_token_p50_s", "median over answered requests of latency_s / output tokens",
@@ -174,7 +174,7 @@ _DECLARED: Final = (
     ),
     Metric(
         "tail_tokens", "committed tokens cut at the end of the answer, per request",
-        lambda run: float(run.requests["tail_tokens"].mean()),
+        lambda run: mean(run.requests["tail_tokens"]),
     ),
     Metric(
         "hidden_draft_s_per_token",

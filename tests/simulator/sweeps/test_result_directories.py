@@ -71,7 +71,7 @@ def test_whole_tables_are_read_and_not_made_again(done: Path, monkeypatch: pytes
     assert len(sweep(CELLS, done)) == len(CELLS)
 
 
-@pytest.mark.parametrize("damaged", ["cells.parquet", "requests.parquet", "rounds.parquet"])
+@pytest.mark.parametrize("damaged", ["rows.json", "requests.arrows", "rounds.arrows"])
 @pytest.mark.parametrize("how", ["cut off", "flipped"])
 def test_a_part_that_was_damaged_is_made_again_on_resume(
     damaged: str, how: str, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
