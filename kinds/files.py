@@ -135,14 +135,9 @@ def read_json(path: Path, most: int = MOST_BYTES) -> object:
 
 def write_note(path: Path, fields: Mapping[str, object]) -> None:
     """Writes a JSON object of our own, whole, with a checksum of itself: `read_note` takes no other."""
-    text = note_text(fields, indent=1)
-    atomically(path, lambda unfinished: unfinished.write_text(text))
-
-
-def note_text(fields: Mapping[str, object], indent: int | None = None) -> str:
-    """A JSON object with a checksum of itself, as `read_note` reads it."""
     plain = json.loads(json.dumps(fields))
-    return json.dumps({**plain, _CHECKSUM: _checksum(plain)}, indent=indent) + "\n"
+    text = json.dumps({**plain, _CHECKSUM: _checksum(plain)}, indent=1)
+    atomically(path, lambda unfinished: unfinished.write_text(text + "\n"))
 
 
 def read_note(path: Path) -> dict[str, Any]:

@@ -99,6 +99,8 @@ class Slo(NamedTuple):
 
 
 NO_SLO: Final = Slo()
+SHARES: Final = (0.5, 0.9, 0.95, 0.99)
+"""The quantiles that metrics report."""
 
 
 @dataclass(frozen=True)
@@ -192,19 +194,15 @@ class Run:
         """Over answered requests."""
         return mean(self.answered[column])
 
-    def per_token_quantile_s(self, share: float) -> float:
-        """The quantile of latencies_per_token_s at `share`, s."""
-        return float(np.quantile(self.latencies_per_token_s, share)) if len(self.answered) else np.nan
+    @cached_property
+    def per_token_quantiles_s(self) -> Mapping[float, float]:
+        """The quantiles of latencies_per_token_s at SHARES, s."""
+        return quantiles(self.latencies_per_token_s)
 
-    def quantile(self, column: str, share: float) -> float:
-        """The quantile at `share` over the answered requests that have a number there."""
-        found: Floats = self.answered[column]
-        known = found[~np.isnan(found)]
-        return float(np.quantile(known, share)) if len(known) else np.nan
-
-    def itl_quantile_s(self, share: float) -> float:
-        """The quantile of itl_s at `share`, s."""
-        return float(np.quantile(self.itl_s, share)) if len(self.itl_s) else np.nan
+    @cached_property
+    def itl_quantiles_s(self) -> Mapping[float, float]:
+        """The quantiles of itl_s at SHARES, s."""
+        return quantiles(self.itl_s)
 
     def attainment(self) -> float:
         """Requests that met the objective / requests arrived."""
@@ -228,6 +226,13 @@ class Run:
             return np.nan
         ended_s = end_s(requests, self.plant.over_s)
         return float(ended_s.max() - requests["arrival_s"].min())
+
+
+def quantiles(values: Floats) -> Mapping[float, float]:
+    """The quantiles of values at SHARES, those that are nan left out; nan where there are none."""
+    known = values[~np.isnan(values)]
+    found = np.quantile(known, SHARES).tolist() if len(known) else [np.nan] * len(SHARES)
+    return dict(zip(SHARES, found, strict=True))
 
 
 def end_s(requests: Columns, over_s: float) -> Floats:

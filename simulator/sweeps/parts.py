@@ -1,39 +1,40 @@
 """What an interrupted sweep keeps: a part for each cell that has ended, whole or not at all; and parts as one table.
 
-A part is a folder under the cell's id, with its rows and, of a cell that was simulated, its requests and rounds, as
-Arrow streams. It is made beside its place and moved there when it is whole, by whoever worked the cell out; a crash
-leaves what can be told from a part. The rows of a cell stay plain values until the table of all cells is made of them.
+A part is a file under the cell's id: of a cell that was simulated its rounds and its requests, each an Arrow stream,
+then its rows as JSON, and the checksum of it all. It is made beside its place and moved there when it is whole, by
+whoever worked the cell out; a crash leaves what can be told from a part. Parquet is written once, of all parts.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from kinds import ConfigError
-from kinds.files import note_text, read_note, sha256
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import Scalar
-from simulator.results.result_directory import begun_parts, clear, intact
+from simulator.results.result_directory import begun_parts, clear
 
 CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds.parquet"
 """The tables of a result directory."""
-ROWS = "rows.json"
-"""The rows of a part, and the checksums of its streams."""
-STREAMS = {REQUESTS: "requests.arrows", ROUNDS: "rounds.arrows"}
-"""What a part holds of the tables of a simulated run."""
+STREAMS: Final = (ROUNDS, REQUESTS)
+"""The tables of which a part holds its own, in this order."""
 UNFINISHED = ".unfinished"
-
-
+_DIGITS: Final = 64
+"""Of a checksum, at the end of a part."""
 Rows = Sequence[Mapping[str, Scalar]]
 """The rows of one cell: its id, its configuration, and what it gave."""
 
@@ -49,7 +50,7 @@ class Parts:
     folder: Path
 
     def of(self, cell: str) -> Path:
-        """The folder of a cell's part, there or not."""
+        """The file of a cell's part, there or not."""
         return self.folder / cell
 
     def landed(self) -> list[str]:
@@ -57,48 +58,77 @@ class Parts:
         return [each.name for each in begun_parts(self.folder.parent)]
 
     def rows(self, cell: str) -> Rows | None:
-        """The rows of a cell that is done, or None; a part with a file that is not what was written is dropped."""
+        """The rows of a cell that is done, or None; a part that is not what was written is dropped."""
         part = self.of(cell)
-        if not part.is_dir():
+        if not part.is_file():
             return None
-        note = read_note(part / ROWS)
-        if note and all(intact(part, name, str(digest)) for name, digest in note["files"].items()):
-            rows: Rows = note["rows"]
-            return rows
-        shutil.rmtree(part.replace(part.with_suffix(UNFINISHED)))  # never seen with some of its files gone
+        with part.open("rb") as file:
+            whole = mmap(file.fileno(), 0, access=ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
+            end = len(whole) - _DIGITS
+            if end > 0 and _checksum(whole, end) == whole[end:]:
+                rows: Rows = json.loads(whole[whole.rfind(b"\n", 0, end) + 1 : end])
+                return rows
+        part.unlink()
         return None
+
+    def simulated(self, cell: str) -> bool:
+        """Whether the part of a cell that is done has STREAMS."""
+        with self.of(cell).open("rb") as file:
+            return file.read(1) != b"\n"
+
+    def batches(self, cell: str, table: str) -> Iterator[pa.RecordBatch]:
+        """What the part of a simulated cell holds of one of STREAMS."""
+        with pa.OSFile(str(self.of(cell))) as file:
+            for name in STREAMS:
+                for batch in pa.ipc.open_stream(file):
+                    if name == table:
+                        yield batch
 
     @contextmanager
     def landing(self, cell: str) -> Iterator[Path]:
-        """A folder for a part's files, which lands when the block ends well. Where two work on one cell, as a cluster
-        that believes a worker lost may have it, the first to land stays: both are the same.
+        """A file for a part, which lands when the block ends well. Where two work on one cell, as a cluster that
+        believes a worker lost may have it, either stays: both are the same.
 
         Raises PlaceError where it cannot be made or moved.
         """
-        with written(self.folder.parent):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=f"{cell}.", suffix=UNFINISHED, dir=self.folder))
+        scratch = self.folder / f"{cell}.{secrets.token_hex(4)}{UNFINISHED}"
         try:
+            with written(self.folder.parent):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                scratch.touch()
             yield scratch
             with written(self.folder.parent):
-                scratch.chmod(0o755)
-                if not self.of(cell).is_dir():
-                    try:
-                        scratch.replace(self.of(cell))
-                    except OSError:
-                        if not self.of(cell).is_dir():
-                            raise
+                scratch.replace(self.of(cell))
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.unlink(missing_ok=True)
 
     def clear_unfinished(self) -> None:
         """Removes what was under way in a run that is no more."""
         for each in self.folder.glob(f"*{UNFINISHED}"):
-            shutil.rmtree(each, ignore_errors=True)
+            if each.is_dir():
+                shutil.rmtree(each, ignore_errors=True)
+            else:
+                each.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Removes all parts."""
         clear(self.folder)
+
+
+def write_part(part: Path, rows: Rows, requests: pa.Table | None) -> None:
+    """Writes the rows of a cell to its part, and of a simulated one the requests, behind the rounds that are there."""
+    behind = pa.BufferOutputStream()
+    if requests is not None:
+        with pa.ipc.new_stream(behind, requests.schema) as stream:
+            stream.write_table(requests)
+    behind.write(b"\n" + json.dumps(rows).encode())
+    with part.open("r+b") as file:
+        if requests is None:
+            file.truncate()
+        digest = hashlib.file_digest(file, "sha256")
+        digest.update(added := behind.getvalue())
+        file.write(added)
+        file.write(digest.hexdigest().encode())
 
 
 @contextmanager
@@ -114,15 +144,6 @@ def place_error(out: Path, error: OSError) -> PlaceError:
     """The error of a file system as a line about a result directory."""
     why = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
     return PlaceError(f"out = {out}: {why}; what is finished is kept, and the same command goes on from there")
-
-
-def write_part(folder: Path, rows: Rows, requests: pa.Table | None) -> None:
-    """Writes a part into its folder, where the rounds of a run, which has `requests`, are already."""
-    if requests is not None:
-        with pa.ipc.new_stream(folder / STREAMS[REQUESTS], requests.schema) as stream:
-            stream.write_table(requests)
-    checksums = {path.name: sha256(path) for path in folder.iterdir()}
-    (folder / ROWS).write_text(note_text({"rows": rows, "files": checksums}))
 
 
 def plain(value: object) -> Scalar:
@@ -168,3 +189,8 @@ def of_one_type(frame: pd.DataFrame) -> pd.DataFrame:
             words = given.map(lambda value: str(value.tolist() if isinstance(value, np.ndarray) else value))
             frame[name] = words.reindex(frame.index)
     return frame
+
+
+def _checksum(whole: mmap | bytes, end: int) -> bytes:
+    with memoryview(whole) as view, view[:end] as body:
+        return hashlib.sha256(body).hexdigest().encode()

@@ -121,11 +121,11 @@ class Store:
         """Writes the tables and the cells' files from all parts, and drops the parts. `cells`: those opened for, and
         those that were added."""
         self._cells = cells
-        parts = [self.parts.of(cell.id) for cell in cells]
         made = [self.out / CELLS]
-        if all((part / STREAMS[REQUESTS]).is_file() for part in parts):
-            for name in (ROUNDS, REQUESTS):
-                atomically(self.out / name, partial(_join, [part / STREAMS[name] for part in parts]))
+        if self.parts.simulated(cells[0].id):
+            for name in STREAMS:
+                batches = (batch for cell in cells for batch in self.parts.batches(cell.id, name))
+                atomically(self.out / name, partial(_join, batches))
                 made.append(self.out / name)
         atomically(self.out / CELLS, partial(table.to_parquet, index=False))
         made += self._write_copies(table)
@@ -193,23 +193,18 @@ def begin_again(out: Path) -> None:
         make_way(out, overwrite=True)
 
 
-def _join(streams: Sequence[Path], path: Path) -> None:
-    """One parquet file of many streams, in row groups of CHUNK_ROWS or the batch more that fills one."""
-    waiting, rows = list[pa.RecordBatch](), 0
-    with pa.ipc.open_stream(streams[0].read_bytes()) as first, pq.ParquetWriter(path, first.schema) as writer:
-        for batch in _batches(streams):
-            waiting.append(batch)
-            rows += len(batch)
+def _join(batches: Iterator[pa.RecordBatch], path: Path) -> None:
+    """Writes batches as one parquet file, in row groups of CHUNK_ROWS or the batch more that fills one."""
+    waiting = [next(batches)]
+    with pq.ParquetWriter(path, waiting[0].schema) as writer:
+        rows = len(waiting[0])
+        for batch in batches:
             if rows >= CHUNK_ROWS:
                 writer.write_table(pa.Table.from_batches(waiting))
                 waiting, rows = [], 0
-        writer.write_table(pa.Table.from_batches(waiting, first.schema))
-
-
-def _batches(streams: Sequence[Path]) -> Iterator[pa.RecordBatch]:
-    for stream in streams:
-        with pa.OSFile(str(stream)) as file:
-            yield from pa.ipc.open_stream(file)
+            waiting.append(batch)
+            rows += len(batch)
+        writer.write_table(pa.Table.from_batches(waiting))
 
 
 def identity(cells: Sequence[Cell], asked: str = "") -> str:

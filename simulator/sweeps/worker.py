@@ -21,7 +21,7 @@ from simulator.decoding.round_store import RoundStore
 from simulator.studies import study
 from simulator.sweeps.failures import Failure, failure_of, of_the_place
 from simulator.sweeps.meter import CellMeter, ReportProgress
-from simulator.sweeps.parts import ROUNDS, STREAMS, Parts, PlaceError, Rows, place_error, plain, write_part, written
+from simulator.sweeps.parts import Parts, PlaceError, Rows, place_error, plain, write_part, written
 from simulator.sweeps.tracing import traced
 from simulator.sweeps.worker_pools import Sent, received
 
@@ -86,17 +86,17 @@ def _answered(task: Task, cell: Cell, known: Memory, meter: CellMeter) -> Rows:
         return _asked(task, cell, known, meter, None)
     if (rows := task.parts.rows(cell.id)) is not None:  # of a task that was sent again
         return rows
-    with task.parts.landing(cell.id) as folder:
-        return _asked(task, cell, known, meter, folder)
+    with task.parts.landing(cell.id) as part:
+        return _asked(task, cell, known, meter, part)
 
 
-def _asked(task: Task, cell: Cell, known: Memory, meter: CellMeter, folder: Path | None) -> Rows:
-    """The answer as rows; its part goes to `folder`."""
+def _asked(task: Task, cell: Cell, known: Memory, meter: CellMeter, part: Path | None) -> Rows:
+    """The answer as rows; what is kept of it goes to `part`."""
     with users_mistakes_told(cell.imports), traced(cell, meter, task.traces) as observer:
-        answer = study(task.asking).ask(cell, known, observer, None if folder is None else folder / STREAMS[ROUNDS])
+        answer = study(task.asking).ask(cell, known, observer, part)
     fields = {"cell": cell.id, **flatten(cell)}
     rows = [{**fields, **{name: plain(value) for name, value in row.items()}} for row in answer.rows]
-    if folder is not None:
-        with written(folder.parents[1]):
-            write_part(folder, rows, answer.requests)
+    if part is not None:
+        with written(part.parents[1]):
+            write_part(part, rows, answer.requests)
     return rows
