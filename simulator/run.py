@@ -94,12 +94,14 @@ class CellResult:
     @cached_property
     def requests(self) -> pd.DataFrame:
         """A row a request."""
-        return self.request_table.to_pandas()
+        table: pd.DataFrame = self.request_table.to_pandas()
+        return table
 
     @cached_property
     def rounds(self) -> pd.DataFrame:
         """A row a round; none where they went to a file."""
-        return self.round_table.to_pandas()
+        table: pd.DataFrame = self.round_table.to_pandas()
+        return table
 
     def __repr__(self) -> str:
         headline = self.summary["latency_per_token_s"]

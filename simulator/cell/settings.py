@@ -47,8 +47,8 @@ def spread(
     places = list(itertools.product(*(range(len(values)) for values in grid.values())))
     for place in places:
         here = dict(tree)  # what is written into below is copied on the way
-        values = (axis[number] for axis, number in zip(grid.values(), place, strict=True))
-        used |= write(schema, here, {**settings, **_given(dict(zip(grid, values, strict=True)))})
+        given = {path: grid[path][number] for path, number in zip(grid, place, strict=True)}
+        used |= write(schema, here, {**settings, **_given(given)})
         trees.append(here)
     require_known(used, (*settings, *(path for axis in grid for path in fields_of(axis))), schema, trees)
     cells: dict[str, P] = {}

@@ -146,9 +146,12 @@ def place_error(out: Path, error: OSError) -> PlaceError:
     return PlaceError(f"out = {out}: {why}; what is finished is kept, and the same command goes on from there")
 
 
-def plain(value: object) -> Scalar:
+def plain(value: Scalar | np.generic) -> Scalar:
     """A value of a row in one of Python's own types."""
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        own: Scalar = value.item()
+        return own
+    return value
 
 
 def in_order(cells: Sequence[Cell], parts: Sequence[Rows]) -> pd.DataFrame:
