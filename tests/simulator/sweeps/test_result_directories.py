@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from cells import cell
 
@@ -64,6 +65,17 @@ def test_a_table_that_is_not_what_was_written_is_made_again_and_named(how: str, 
         assert reported_again(done) == [f"{done / name} is gone or not what was written; it is made again"]
         assert (done / name).read_bytes() == whole and not reported_again(done)
         assert read_note(done / "manifest.json")["finished"]
+
+
+def test_the_rows_of_many_cells_are_one_row_group_and_none_is_larger_than_it_must(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pq.ParquetFile(done / "rounds.parquet").metadata.num_row_groups == 1
+    monkeypatch.setattr("simulator.sweeps.store.CHUNK_ROWS", 1)
+    sweep(CELLS, tmp_path / "small")
+    for name in ("rounds.parquet", "requests.parquet"):
+        assert pq.ParquetFile(tmp_path / "small" / name).metadata.num_row_groups == len(CELLS)
+        assert pq.read_table(tmp_path / "small" / name).equals(pq.read_table(done / name))
 
 
 def test_whole_tables_are_read_and_not_made_again(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
