@@ -57,6 +57,8 @@ from simulator.results.result_directory import (
 from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, STREAMS, Parts
 
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
+version = cache(metadata.version)
+"""The version of a library, read once a process."""
 CELL_FILES = "cells"
 """The folder of what is written for each cell apart: its configuration, and its trace where there is one."""
 COPIES = ("cells.csv", "summary.csv")
@@ -169,7 +171,7 @@ class Store:
             "date": iso_date(self._started),
             "cells": [cell.id for cell in self._cells],
             "imports": list(dict.fromkeys(path for cell in self._cells for path in cell.imports)),
-            "sqsim": metadata.version("sqsim"),
+            "sqsim": version("sqsim"),
             "commit": _commit(),
             "wire_format": WIRE_FORMAT,
             "libraries": _versions(),
@@ -222,9 +224,8 @@ def _code() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-@cache
 def _versions() -> Mapping[str, str]:
-    return {name: metadata.version(name) for name in LIBRARIES}
+    return {name: version(name) for name in LIBRARIES}
 
 
 def _command() -> str:
