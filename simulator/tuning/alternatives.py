@@ -61,7 +61,7 @@ class Alternatives:
         shown: list[object] = []
         for value in values:
             try:
-                (cell,) = expand(self.cell, {path: [value]})
+                (cell,) = expand(self.cell, {}, {path: value})
             except ConfigError:
                 if value is values[-1] and not shown:
                     raise
