@@ -97,13 +97,13 @@ def plain(value: object) -> Plain:
 
 
 def _name(cells: pd.DataFrame, rows: Bools) -> str:
-    return " or ".join(dict.fromkeys(map(str, cells[CURVE][rows].tolist()))) if CURVE in cells.columns else ""
+    return " or ".join(dict.fromkeys(map(str, cells[CURVE].to_numpy()[rows]))) if CURVE in cells.columns else ""
 
 
 def _shared(cells: pd.DataFrame, names: Sequence[str], rows: Bools) -> Iterator[tuple[str, Plain]]:
     """The columns, of those named, in which all these rows have one value, with that."""
     for name in names:
         if name in cells.columns:
-            values = {plain(value) for value in cells[name][rows].tolist()}
+            values = {plain(value) for value in cells[name].to_numpy()[rows].tolist()}
             if len(values) == 1:
                 yield name, values.pop()

@@ -248,7 +248,8 @@ def geometric_means(rows: pd.DataFrame, by: str | list[str], metric: str) -> pd.
     values = rows[metric].astype(float)
     positive = bool((values.dropna() > 0).all())
     groups = rows[by] if isinstance(by, str) else [rows[name] for name in by]
-    means: pd.Series[float] = (np.log(values) if positive else values).groupby(groups, sort=False).mean()
+    averaged: pd.Series[float] = values.map(np.log) if positive else values
+    means: pd.Series[float] = averaged.groupby(groups, sort=False).mean()
     return means.map(math.exp) if positive else means
 
 

@@ -33,8 +33,7 @@ def codes(column: pd.Series[float]) -> Ints:
 
 def distinct(column: pd.Series[float]) -> list[object]:
     """Each value of a column once, and one of those that are none."""
-    found: list[object] = column.take(np.unique(codes(column), return_index=True)[1]).tolist()
-    return found
+    return list(column.take(np.unique(codes(column), return_index=True)[1]))
 
 
 def rows_alike(given: Iterable[Ints], rows: int) -> list[list[int]]:
