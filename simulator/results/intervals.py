@@ -138,7 +138,7 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     metrics, settings = metrics_of(cells), settings_of(cells)
     numbered = {name: codes(cells[name]) for name in settings}
     groups = rows_alike(numbered.values(), len(cells))
-    values = np.array([cells[name].to_numpy(dtype=np.float64) for name in metrics])  # [metrics, rows]
+    values = np.array([cells[name].to_numpy(dtype=np.float64) for name in metrics]).reshape(len(metrics), len(cells))
     means, halves, counts = _intervals(values, groups)
     seeds = np.array([len(places) for places in groups])
     if "answered" in metrics:
@@ -214,7 +214,7 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
 def _by_seed(cells: pd.DataFrame, metric: str, rows: pd.Series[bool]) -> dict[Hashable, float]:
     """A metric of the rows of a mask by their seeds. Raises ValueError where one is there twice."""
     mask = rows.to_numpy(dtype=bool)
-    seeds, values = (cells[name].to_numpy()[mask].tolist() for name in ("seed", metric))
+    seeds, values = (column.to_numpy()[mask].tolist() for column in (cells["seed"], cells[metric].astype(float)))
     if len(found := dict(zip(seeds, values, strict=True))) < len(seeds):
         raise ValueError("a seed occurs twice: the mask selects more than one setting")
     return found
@@ -248,7 +248,7 @@ def geometric_means(rows: pd.DataFrame, by: str | list[str], metric: str) -> pd.
     values = rows[metric].astype(float)
     positive = bool((values.dropna() > 0).all())
     groups = rows[by] if isinstance(by, str) else [rows[name] for name in by]
-    averaged: pd.Series[float] = values.map(np.log) if positive else values
+    averaged: pd.Series[float] = pd.Series(np.log(values)) if positive else values
     means: pd.Series[float] = averaged.groupby(groups, sort=False).mean()
     return means.map(math.exp) if positive else means
 
