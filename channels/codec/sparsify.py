@@ -14,6 +14,9 @@ from kinds.arrays import Floats, Ints
 
 _BLOCK = 128
 """Entries of a distribution of which the largest is found at once."""
+_FIRST, _SHARE = 64, 8
+"""A nucleus is sought among so many of the most probable tokens, then among _SHARE times as many, and in all of V from
+a share 1 / _SHARE of it on."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,13 @@ class TopP:
 
     def support(self, q: Floats) -> Ints:
         """int64 [K]. All of V where rounding keeps the sum below `mass`."""
+        size, share = _FIRST, q.size // _SHARE
+        while size < share:  # as long as that beats sorting all of q
+            ids = most_probable(q, size)
+            held = np.cumsum(-np.sort(-q[ids]))
+            if held[-1] >= self.mass:
+                return ids[most_probable(q[ids], int(np.searchsorted(held, self.mass)) + 1)]
+            size *= _SHARE
         held = np.cumsum(-np.sort(-q))
         return most_probable(q, min(int(np.searchsorted(held, self.mass)) + 1, q.size))
 
@@ -117,19 +127,20 @@ def at_least(q: Floats, beta: float) -> Ints:
 
 def most_probable(q: Floats, k: int) -> Ints:
     """The k most probable ids, ascending; the lowest ids among equals. int64 [k], 1 <= k <= V."""
-    positive = np.flatnonzero(q > 0)
-    if k <= positive.size < q.size:  # many equal entries, as of a cut vocabulary, make the partition slow
-        return positive[_largest(q[positive], k)]
-    return _largest(q, k)
-
-
-def _largest(q: Floats, k: int) -> Ints:
     blocks = q.size // _BLOCK
     if k <= blocks // 2:
-        # k entries at least are as large as the k-th largest of the blocks' maxima: the rest need no partition
+        # k entries at least are as large as the k-th largest of the blocks' maxima: only their blocks are looked at
         maxima = q[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
-        within = np.flatnonzero(q >= np.partition(maxima, blocks - k)[blocks - k])
-        return within[_largest_of(q[within], k)]
+        least = np.partition(maxima, blocks - k)[blocks - k]
+        if least > 0:
+            near = np.flatnonzero(maxima >= least)[:, None] * _BLOCK + np.arange(_BLOCK)
+            ids = np.append(near, np.arange(blocks * _BLOCK, q.size))
+            within = ids[q[ids] >= least]
+            return within[_largest_of(q[within], k)]
+    positive = q > 0
+    if k <= np.count_nonzero(positive) < q.size:  # many equal entries, as of a cut vocabulary, make the partition slow
+        kept = np.flatnonzero(positive)
+        return kept[_largest_of(q[kept], k)]
     return _largest_of(q, k)
 
 
