@@ -51,7 +51,10 @@ class ShapeTable:
 
     def by_rank(self, shape: int, vocabulary: int, temperature: float) -> Floats:
         """A shape as a distribution [V], descending, raised to 1 / temperature."""
-        logs = np.interp(_log_ranks(self.vocabulary, vocabulary), np.log(self.ranks), self.log_probability[shape]) / temperature
+        logs = (
+            np.interp(_log_ranks(self.vocabulary, vocabulary), np.log(self.ranks), self.log_probability[shape])
+            / temperature
+        )
         distribution: Floats = np.exp(logs - logs[0])
         distribution /= distribution.sum()
         return distribution

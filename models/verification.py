@@ -19,7 +19,7 @@ tokens follow p exactly, whatever the shape of the tree, as long as whether a no
 it would be.
 
 Shapes: L drafts, V token ids; position n = 0..L-1 verifies draft n, position L is the bonus. All rules ask for a target
-distribution only where they reach it: `reject_along`, `couple_along` and `verify_tree` take a function, so that whoever
+distribution only where they reach it: `reject_along`, `race_along` and `verify_tree` take a function, so that whoever
 verifies need not hold the distributions as rows. A draft that is accepted costs O(1), a correction or bonus a pass or
 two over V. A distribution that is 0 on most of V is a `SparseDistribution`; what is computed of it is to the last bit
 what its dense form gives.
@@ -175,17 +175,18 @@ def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
     the verifier's own, whatever the drafter. Raises ValueError when the shapes disagree.
     """
     _require_shapes(p, drafts, exponentials, p.shape)
-    return couple_along(lambda prefix: p[len(prefix)], drafts, exponentials)
+    return race_along(lambda prefix: p[len(prefix)], drafts, lambda target, n: race(target, exponentials[n]))
 
 
-def couple_along(distribution_after: DistributionAfter, drafts: Ints, exponentials: Floats) -> Verdict:
-    """`couple` where the target distributions are a function of the drafts before them. Shapes are not checked."""
+def race_along(distribution_after: DistributionAfter, drafts: Ints, winner: Callable[[Floats, int], int]) -> Verdict:
+    """`couple` where the target distributions are a function of the drafts before them, and winner(p_n, n) is whom the
+    race at position n picks. Shapes are not checked."""
     line = tuple(drafts.tolist())
     for n, draft in enumerate(line):
-        token = race(distribution_after(line[:n]), exponentials[n])
+        token = winner(distribution_after(line[:n]), n)
         if token != draft:
             return Verdict(n, token)
-    return Verdict(len(line), race(distribution_after(line), exponentials[len(line)]))
+    return Verdict(len(line), winner(distribution_after(line), len(line)))
 
 
 def verify_tree(

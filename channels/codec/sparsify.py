@@ -7,6 +7,7 @@ lowest ids are kept. A rule is a frozen value without state; thresholds that mov
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -116,7 +117,15 @@ class All:
 
     def support(self, q: Floats) -> Ints:
         """int64 [V]."""
-        return np.arange(q.size, dtype=np.int64)
+        return _everything(q.size)
+
+
+@lru_cache(maxsize=4)
+def _everything(size: int) -> Ints:
+    """The ids below `size`, read-only."""
+    ids = np.arange(size, dtype=np.int64)
+    ids.flags.writeable = False
+    return ids
 
 
 def at_least(q: Floats, beta: float) -> Ints:
@@ -135,7 +144,7 @@ def most_probable(q: Floats, k: int) -> Ints:
         if least > 0:
             near = np.flatnonzero(maxima >= least)[:, None] * _BLOCK + np.arange(_BLOCK)
             ids = np.append(near, np.arange(blocks * _BLOCK, q.size))
-            within = ids[q[ids] >= least]
+            within: Ints = ids[q[ids] >= least]
             return within[_largest_of(q[within], k)]
     positive = q > 0
     if k <= np.count_nonzero(positive) < q.size:  # many equal entries, as of a cut vocabulary, make the partition slow

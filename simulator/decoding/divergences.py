@@ -100,6 +100,7 @@ class DivergenceMeter(Measurer):
             return diverge(p, q, raced, slack, acceptance, verdict, committed, tv_outputs(round_, raced, raced))
         unverified = decoded.unverified[: len(arrived)]
         sent_distributions = [on_support(drafted.draft, p.shape[1]) for drafted in arrived]
+        qhat: Sequence[AnyDistribution]
         qhat = [own if spared else one for own, one, spared in zip(q, sent_distributions, unverified, strict=True)]
         drawn = drawn_distributions(arrived, qhat, p.shape[1])
         if decoded.worked_out:
@@ -263,8 +264,6 @@ def raced_distribution(scheme: DraftScheme, q: Floats, state: State, drafted: Dr
     """The distribution [V] that a draft of which only the id is sent was drawn from."""
     proposal = scheme.propose(q, state, drafted.support_size)
     weights = scheme.families.draw.weights(proposal, q)
-    if weights.size == q.size:
-        return weights / weights.sum()
     distribution = np.zeros_like(q)
-    distribution[proposal.ids] = weights / weights.sum()
+    distribution[proposal.ids if weights.size < q.size else slice(None)] = weights / weights.sum()
     return distribution

@@ -25,14 +25,14 @@ from models.verification import (
     SparseDistribution,
     Verdict,
     chances_of,
-    couple_along,
     dense,
     output_distribution,
+    race_along,
     reject_along,
     stop_along,
 )
 from simulator.schemes import answers
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RequestUniforms, raced
 
 FEW: Final = 8
 """A sparse distribution has at most this part of the vocabulary, 1 / FEW: of more ids, whole rows are faster."""
@@ -198,9 +198,10 @@ class Coupling(Acceptance):
         round_number: int,
         position: int,
     ) -> Verdict:
-        size = received.vocabulary
-        races = np.array([uniforms.shared.exponentials(size, position + n) for n in range(len(received.drafts) + 1)])
-        return couple_along(distribution_after, received.drafts, races)
+        def winner(p: Floats, n: int) -> int:
+            return raced(p, uniforms.shared.words(received.vocabulary, position + n))
+
+        return race_along(distribution_after, received.drafts, winner)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None

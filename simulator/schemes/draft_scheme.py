@@ -234,7 +234,7 @@ class DraftScheme(Scheme):
             ids=ids,
             counts=counts,
             dropped_mass=min(1.0, max(0.0, 1.0 - total)),
-            tv_quantization=self.families.quantizer.moved(mass / total, counts),
+            tv_quantization=self.families.quantizer.moved(mass, counts),
             covering_bound=self.families.quantizer.covering_bound(ids.size),
             state=self.advance(q, state),
         )

@@ -15,11 +15,11 @@ from models.verification import (
     TreeVerdict,
     Verdict,
     couple,
-    couple_along,
     draw_children,
     entropy_bits,
     inverse_cdf,
     race,
+    race_along,
     reject_along,
     total_variation,
     verify,
@@ -217,7 +217,7 @@ def test_coupling_along_a_prefix_is_that_of_rows_and_asks_only_as_far_as_it_judg
     own = [race(p[n], exponentials[n]) for n in range(3)]
     drafts = np.where(rng.random(3) < 0.7, own, rng.integers(5, size=3))
     distribution_after, asked = asking(p)
-    verdict = couple_along(distribution_after, drafts, exponentials)
+    verdict = race_along(distribution_after, drafts, lambda target, n: race(target, exponentials[n]))
     assert verdict == couple(p, drafts, exponentials)
     assert asked == [tuple(drafts[:n].tolist()) for n in range(verdict.accepted + 1)]
 
