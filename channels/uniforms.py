@@ -49,8 +49,8 @@ class Uniforms:
 
     def exponentials(self, size: int, *index: int) -> Floats:
         """The `size` exponentials of unit rate at `index`, float64 [size]: one race, whoever runs it; -ln of what the
-        `words` there stand for."""
-        return exponentials_of(self.words(size, *index))
+        `words` there stand for. Read-only as these are."""
+        return _exponentials(self._digest(index, 16), size)
 
     def under(self, *prefix: int) -> Uniforms:
         """Those whose index starts with `prefix`: of a transmitter, a device, a part. `under(a).uniform(b)` is
@@ -67,17 +67,19 @@ class Uniforms:
         return blake2b(_packer(len(index))(*index), digest_size=size, key=self.key).digest()
 
 
-def exponentials_of(words: Ints) -> Floats:
-    """The exponentials of unit rate that words stand for, float64 like the words [n]."""
-    drawn: Floats = -np.log(np.ldexp(words + 0.5, -WORD_BITS))
-    return drawn
-
-
 @lru_cache(maxsize=16)
 def _words(key: bytes, size: int) -> Ints:
     """`Uniforms.words` under a key, those of the last two rounds or so."""
     philox = np.random.Philox(key=np.frombuffer(key, dtype="<u8").astype(np.uint64))
     drawn: Ints = (philox.random_raw(size) >> np.uint64(64 - WORD_BITS)).view(np.int64)
+    drawn.flags.writeable = False
+    return drawn
+
+
+@lru_cache(maxsize=16)
+def _exponentials(key: bytes, size: int) -> Floats:
+    drawn: Floats = np.ldexp(_words(key, size) + 0.5, -WORD_BITS)
+    np.negative(np.log(drawn, out=drawn), out=drawn)
     drawn.flags.writeable = False
     return drawn
 

@@ -165,10 +165,13 @@ def _with_entropy(logits: Floats, bits: float) -> Floats:
     bits, and with them every table. What the bisection asks is computed near the root alone: elsewhere Newton's method
     has told it.
     """
-    near, reach = _nearly(logits, bits)
+    row, scratch = np.empty_like(logits), np.empty_like(logits)  # kept, since pages that are new each time cost most
+    near, reach = _nearly(logits, bits, row)
 
     def above(b: float) -> bool:
-        return b < near if abs(b - near) > reach else entropy_bits(_softmax(b * logits)) > bits
+        if abs(b - near) > reach:
+            return b < near
+        return entropy_bits(_softmax(np.multiply(logits, b, out=row)), scratch) > bits
 
     low, high = 0.0, 1.0
     while above(high) and high < 1e12:
@@ -178,7 +181,7 @@ def _with_entropy(logits: Floats, bits: float) -> Floats:
         if middle in (low, high):
             break
         low, high = (middle, high) if above(middle) else (low, middle)
-    return _softmax(high * logits)
+    return _softmax(np.multiply(logits, high, out=row))
 
 
 _SURE_BITS = 1e-12
@@ -186,16 +189,18 @@ _SURE_BITS = 1e-12
 of an entropy are a hundredth of that."""
 
 
-def _nearly(logits: Floats, bits: float) -> tuple[float, float]:
+def _nearly(logits: Floats, bits: float, weights: Floats) -> tuple[float, float]:
     """b by Newton's method, and how far from it a float's entropy may be on the other side of `bits`; infinitely far
-    where it was not found. With Z = sum exp(b g) and mean and variance under p, H = ln Z - b mean, H' = -b variance."""
+    where it was not found; `weights` [V] is overwritten. With Z = sum exp(b g) and mean and variance under p, H = ln Z
+    - b mean, H' = -b variance."""
     wanted, squares, largest = bits * np.log(2), logits * logits, float(logits.max())
+    below = logits - largest
     b = float(np.sqrt(max(2 * (np.log(logits.size) - wanted), 1e-6)))  # where there are as many as expected of each
     for _ in range(_MOST_STEPS):
-        weights = np.exp(b * (logits - largest))
+        np.exp(np.multiply(below, b, out=weights), out=weights)
         total = float(weights.sum())
-        mean = float(weights @ logits) / total
-        slope = b * (float(weights @ squares) / total - mean * mean)
+        mean = float(np.einsum("i,i->", weights, logits)) / total
+        slope = b * (float(np.einsum("i,i->", weights, squares)) / total - mean * mean)
         if not slope > 0:
             break
         step = (np.log(total) + b * (largest - mean) - wanted) / slope
@@ -210,9 +215,11 @@ _MOST_STEPS, _LARGEST = 20, 64.0
 
 
 def _softmax(logits: Floats) -> Floats:
-    distribution: Floats = np.exp(logits - logits.max())
-    distribution /= distribution.sum()
-    return distribution
+    """The distribution, in place of its logits."""
+    logits -= logits.max()
+    np.exp(logits, out=logits)
+    logits /= logits.sum()
+    return logits
 
 
 def _reversed(distribution: Floats) -> Floats:

@@ -332,10 +332,13 @@ def distance(p: Floats, q: AnyDistribution) -> float:
     return 0.5 * float(apart.sum())
 
 
-def entropy_bits(distribution: Floats) -> float:
-    """-sum distribution log2 distribution of a distribution [V]."""
-    positive = distribution if distribution.min() > 0 else distribution[distribution > 0]
-    return float(-(positive * np.log2(positive)).sum())
+def entropy_bits(distribution: Floats, scratch: Floats | None = None) -> float:
+    """-sum distribution log2 distribution of a distribution [V]. `scratch` [V] is overwritten."""
+    whole = distribution.min() > 0
+    positive = distribution if whole else distribution[distribution > 0]
+    logs = np.log2(positive, out=scratch if whole else None)
+    logs *= positive
+    return -float(logs.sum())
 
 
 def _require_shapes(p: Floats, drafts: Ints, noise: Floats, noise_shape: tuple[int, ...]) -> None:

@@ -27,12 +27,13 @@ from models.verification import (
     chances_of,
     dense,
     output_distribution,
+    race,
     race_along,
     reject_along,
     stop_along,
 )
 from simulator.schemes import answers
-from simulator.schemes.draw import RequestUniforms, raced
+from simulator.schemes.draw import RequestUniforms
 
 FEW: Final = 8
 """A sparse distribution has at most this part of the vocabulary, 1 / FEW: of more ids, whole rows are faster."""
@@ -199,7 +200,7 @@ class Coupling(Acceptance):
         position: int,
     ) -> Verdict:
         def winner(p: Floats, n: int) -> int:
-            return raced(p, uniforms.shared.words(received.vocabulary, position + n))
+            return race(p, uniforms.shared.exponentials(received.vocabulary, position + n))
 
         return race_along(distribution_after, received.drafts, winner)
 

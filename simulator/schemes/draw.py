@@ -10,8 +10,7 @@ from typing import ClassVar, Literal, NamedTuple, Self
 import numpy as np
 
 from channels.codec import wire
-from channels.codec.sparsify import most_probable
-from channels.uniforms import WORD_BITS, Uniforms, exponentials_of
+from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
@@ -118,33 +117,10 @@ class SharedRace(Draw):
     def draw(
         self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
     ) -> tuple[wire.Draft, Floats | Ints]:
-        words, ids = uniforms.shared.words(q.size, place.position), proposal.ids
-        draft = certain(int(ids[raced(self.weights(proposal, q), words if ids.size == q.size else words[ids])]))
+        exponentials, ids = uniforms.shared.exponentials(q.size, place.position), proposal.ids
+        times = exponentials if ids.size == q.size else exponentials[ids]
+        draft = certain(int(ids[race(self.weights(proposal, q), times)]))
         return draft, draft.counts
-
-
-def raced(weights: Floats, words: Ints) -> int:
-    """`race(weights, exponentials_of(words))` [K] to the last bit, of which few exponentials are computed.
-
-    Since -ln u >= 1 - u, an id that is neither of the likeliest nor of the largest words has no time below a bound. If
-    the best of those has one, it has won.
-    """
-    if words.size >= _WIDE:
-        likely = most_probable(weights, _LIKELY)
-        missing = _NEAR / words.size  # 1 - u of the least of the words looked at
-        near = np.flatnonzero(words >= int((1.0 - missing) * 2.0**WORD_BITS))
-        able = np.union1d(likely, near)
-        found = int(able[race(weights[able], exponentials_of(words[able]))])
-        time = exponentials_of(words[found : found + 1])[0] / weights[found] if weights[found] > 0 else np.inf
-        if time * weights[likely].min() < missing * (1 - 1e-9):
-            return found
-    return race(weights, exponentials_of(words))
-
-
-_LIKELY, _NEAR = 64, 1024
-"""How many of the likeliest ids, and about how many of the largest words, are looked at first."""
-_WIDE = 1 << 14
-"""Ids from which on that is worth it."""
 
 
 def _weights(answer: object, proposal: Proposal) -> object:
