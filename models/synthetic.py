@@ -83,10 +83,10 @@ class Synthetic(Pair):
 
     def _verifier_row(self, state: int) -> Floats:
         gaussians = self._stream(state).standard_normal(self.size)
-        return _with_entropy(gaussians, self.entropy_bits)
+        return with_entropy(gaussians, self.entropy_bits)
 
     def _drafter_row(self, p: Floats) -> Floats:
-        other = _reversed(p)
+        other = reversed_likelihood(p)
         if total_variation(p, other) < self.distance:
             other = np.zeros_like(p)
             other[np.argmin(p)] = 1.0
@@ -158,7 +158,7 @@ class MarkovModel(ComputedModel):
         return row
 
 
-def _with_entropy(logits: Floats, bits: float) -> Floats:
+def with_entropy(logits: Floats, bits: float) -> Floats:
     """softmax(b logits) [V] with b >= 0 found by bisection, so that its entropy is `bits`.
 
     To the last bit of b: scipy's brentq stops a few roundings earlier, where two of three distributions have other last
@@ -222,7 +222,7 @@ def _softmax(logits: Floats) -> Floats:
     return logits
 
 
-def _reversed(distribution: Floats) -> Floats:
+def reversed_likelihood(distribution: Floats) -> Floats:
     """The same probabilities with the order of likelihood reversed: of all permutations, the farthest in TV."""
     order = np.argsort(distribution)
     rising = distribution[order]

@@ -175,7 +175,7 @@ class Expected(NamedTuple):
 def code_raced_id(io: Machine, buffer: Bytes, format: Format, context: Ints, words: Ints, token: int) -> int:
     """Codes the id below V that has won a race with these words, [V]. Returns it. `context`: as for `code_ids`."""
     slope = SLOPE if format.prior else FLAT_SLOPE
-    near = np.arange(words.size) if format.prior else _near(words)
+    near = np.arange(words.size) if format.prior else largest(words)
     if near.size < words.size:
         ids, frequencies = contenders(_alike(near.size), words[near], slope)
         ids = near[ids]
@@ -199,7 +199,7 @@ def code_raced_id(io: Machine, buffer: Bytes, format: Format, context: Ints, wor
     return token
 
 
-def _near(words: Ints) -> Ints:
+def largest(words: Ints) -> Ints:
     """Ids among which all contenders are where those are alike before the race, ascending: those of the largest words,
     so many that MOST have a higher score than any of the others; all ids where it is not sure to be so."""
     everything, some = np.arange(words.size), MOST + MOST // 4
