@@ -26,7 +26,7 @@ SCHEMES: dict[str, dict[str, object]] = {
     "dssd": {"kind": "dssd"},
     "dssd, half": {"kind": "dssd", "precision": "half"},
     "mirrored": {"kind": "mirrored"},
-    "mirrored, drifted": {"kind": "mirrored", "drift": 0.001, "checksum_bits": 8},
+    "mirrored, drifted": {"kind": "mirrored", "drift": 0.001, "checksum_bits": 16},
     "skip_when_confident": {"kind": "skip_when_confident", "confidence": 0.4},
     "tree": {"kind": "tree"},
     "coupled": {"kind": "coupled"},
