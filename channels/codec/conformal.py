@@ -32,7 +32,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from channels.codec.sparsify import at_least, most_probable
+from channels.codec.sparsify import at_least, most_probable, sizes_of_heads
 from kinds.arrays import Floats, Ints
 
 Rollback = Literal["through_rejection", "accepted_only", "none"]
@@ -190,9 +190,7 @@ class RunningQuantile:
         over all others cannot matter; else None."""
         total = float(q.sum())
         apart = 4 * q.size * np.finfo(np.float64).eps * total
-        for size in (64, 1024):
-            if size > q.size // 8:
-                return None
+        for size in sizes_of_heads(q):
             falling = -np.sort(-q[most_probable(q, size)])
             left = total - np.cumsum(falling)  # [size]: the mass behind each
             if left[-1] < self.target - apart:

@@ -6,6 +6,7 @@ lowest ids are kept. A rule is a frozen value without state; thresholds that mov
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,9 +16,7 @@ from kinds.arrays import Floats, Ints
 
 _BLOCK = 128
 """Entries of a distribution of which the largest is found at once."""
-_FIRST, _SHARE = 64, 8
-"""A nucleus is sought among so many of the most probable tokens, then among _SHARE times as many, and in all of V from
-a share 1 / _SHARE of it on."""
+_HEADS, _SHARE = (64, 256, 4096), 8
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,11 @@ class TopP:
 
     def support(self, q: Floats) -> Ints:
         """int64 [K]. All of V where rounding keeps the sum below `mass`."""
-        size, share = _FIRST, q.size // _SHARE
-        while size < share:  # as long as that beats sorting all of q
+        for size in sizes_of_heads(q):
             ids = most_probable(q, size)
             held = np.cumsum(-np.sort(-q[ids]))
             if held[-1] >= self.mass:
                 return ids[most_probable(q[ids], int(np.searchsorted(held, self.mass)) + 1)]
-            size *= _SHARE
         held = np.cumsum(-np.sort(-q))
         return most_probable(q, min(int(np.searchsorted(held, self.mass)) + 1, q.size))
 
@@ -126,6 +123,11 @@ def _everything(size: int) -> Ints:
     ids = np.arange(size, dtype=np.int64)
     ids.flags.writeable = False
     return ids
+
+
+def sizes_of_heads(q: Floats) -> Iterator[int]:
+    """Among how many of the most probable tokens to look for a mass, before all of q is sorted."""
+    return (size for size in _HEADS if size < q.size // _SHARE)
 
 
 def at_least(q: Floats, beta: float) -> Ints:

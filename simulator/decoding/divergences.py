@@ -189,11 +189,12 @@ def diverge(
     qhat too; they cannot be rejected, and what they commit follows q."""
     verified = len(q)
     spared = np.zeros(verified, dtype=bool) if unverified is None else unverified
-    mismatch = np.array([distance(target, one) for target, one in zip(p, q, strict=False)])
+    scratch = np.empty(p.shape[1])
+    mismatch = np.array([distance(target, one, scratch) for target, one in zip(p, q, strict=False)])
     from_qhat, moved = mismatch, np.zeros(verified)
     if qhat is not q:
-        from_qhat = np.array([distance(target, one) for target, one in zip(p, qhat, strict=False)])
-        moved = np.array([distance(own, one) for own, one in zip(q, qhat, strict=True)])
+        from_qhat = np.array([distance(target, one, scratch) for target, one in zip(p, qhat, strict=False)])
+        moved = np.array([distance(own, one, scratch) for own, one in zip(q, qhat, strict=True)])
     assert (from_qhat <= mismatch + slack + ROUNDING).all(), "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     bound = acceptance.rejection_bound(mismatch, slack)
     positions = np.arange(len(committed))
