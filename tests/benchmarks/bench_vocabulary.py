@@ -2,10 +2,10 @@
 
     pytest -s tests/benchmarks/bench_vocabulary.py
 
-No size has a bundled prior. CPU seconds of whole simulations, over the drafts that were made (the tokens, where nobody drafts at an edge). The pair
-is loaded by a run before, which is timed apart: it makes 32 distributions of each model of the synthetic pair, and all
-shapes of the pair of known acceptance. Nothing is promised of schemes that have something of each id: `dense` and
-`half_dense` counts, `coupled` random numbers, `colocated` q itself as what it draws from.
+No size has a bundled prior. CPU seconds of whole simulations, over the drafts that were made (the tokens, where nobody
+drafts at an edge). The pair is loaded by a run before, which is timed apart: it makes 32 distributions of each model of
+the synthetic pair, and the shapes of the pair of known acceptance. Nothing is promised of schemes that have something
+of each id: `dense` and `half_dense` counts, `coupled` random numbers, `colocated` q itself as what it draws from.
 """
 
 from __future__ import annotations
