@@ -22,7 +22,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -52,6 +52,8 @@ class Spent:
 class BatchedNetwork(SharedNetwork):
     """A network whose passes are over `batch.sequences` rows of a static cache."""
 
+    any_rows: ClassVar[bool] = False
+
     def __init__(self, network: PreTrainedModel, batch: FixedBatch) -> None:
         super().__init__(network)
         if (why := unfit(self)) is not None:
@@ -75,8 +77,8 @@ class BatchedNetwork(SharedNetwork):
         """The most memory that torch has held on the GPU in this process; None on a processor."""
         return torch.cuda.max_memory_allocated() if self.module.device.type == "cuda" else None
 
-    def wanted(self, cache: Row, tokens: tuple[int, ...], last: int) -> ForwardPass:
-        return _BatchedPass(self, cache, tokens, last)
+    def wanted(self, cache: Row, tokens: tuple[int, ...], last: int, key: bytes | None = None) -> ForwardPass:
+        return _BatchedPass(self, cache, tokens, last)  # without the key: what a row holds stays in it
 
     def require_trees(self) -> None:
         raise ConfigError(f"models.pair.batch = {self.batch}: must be null for a scheme that verifies trees of drafts")

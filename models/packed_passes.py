@@ -3,38 +3,52 @@
 The new tokens of all texts stand in one row. What works token by token (linear layers, norms, embeddings) runs on the
 whole row, and costs far less a token than on a few; what looks at several tokens or at the length of its input
 (attention, and an activation's vector loop with its scalar end) runs text by text, in the very call that the text alone
-would make. That linear layers and norms keep a token's bits whatever the tokens beside it is not true everywhere: MKL
-promises it in its strict mode (models/__init__.py), other libraries do not. So a network is tried before it is packed:
-a few texts go through passes of the shapes that decoding makes (a prompt, a round's drafts, one token), each alone and
-then packed, in two orders and beside texts of other lengths. One different bit, or a network that cannot be packed at
-all, and its passes are made alone.
+would make. Linear layers keep a token's bits whatever the tokens beside it as oneDNN makes their products, and MKL in
+the mode that it is asked for (models/__init__.py), if there are a few rows at least. No library promises it everywhere.
+So a network is tried before it is packed: a few texts go through passes of the shapes that decoding makes (a prompt, a
+round's drafts, one token), each alone and then packed, in two orders and beside texts of other lengths. One different
+bit, or a network that cannot be packed at all, and its passes are made alone.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from threading import RLock
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 import torch
+from torch.nn.functional import linear, pad
 from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.pytorch_utils import Conv1D
 
 MOST_TOKENS: Final = 256  # new tokens in one packed pass: more would not make one cheaper
+_LEAST_ROWS: Final = 4  # in a product: with fewer, libraries have kernels that round otherwise
+_LARGE: Final = 2**17  # weights of a layer from which on oneDNN is faster than MKL
+_ROWS: Final = 16  # about how many rows a product has: the order of the weights in memory is chosen for them
+Entries = list[tuple[torch.Tensor, torch.Tensor]]
+"""By layer, the keys and values [1, heads, new, d] of a pass's tokens."""
 PACKED: Final = "packed_texts"  # the attention of a packed pass, to the transformers library
 
 
 class SharedNetwork:
     """A network whose passes may be packed, once it is known that packing changes no bit."""
 
+    any_rows: ClassVar[bool] = True
+    """Whether its products are of any number of rows, and so have to round a row alike in each."""
+
     def __init__(self, network: PreTrainedModel) -> None:
         self.module = network
+        if self.any_rows and network.device.type == "cpu" and _Linear.available():
+            _replace(network, _Linear.of)
         self.lock = RLock()
         """Held while a pass is made: a cluster's workers may have threads, and a packed pass changes the network."""
         self._packs: bool | None = None
@@ -56,9 +70,9 @@ class SharedNetwork:
         """What holds the keys and values of a new text."""
         return DynamicCache(config=self.module.config)
 
-    def wanted(self, cache: DynamicCache, tokens: tuple[int, ...], last: int) -> ForwardPass:
+    def wanted(self, cache: DynamicCache, tokens: tuple[int, ...], last: int, key: bytes | None = None) -> ForwardPass:
         """The pass that a text needs next."""
-        return ForwardPass(self, cache, tokens, last)
+        return ForwardPass(self, cache, tokens, last, key)
 
     def make(self, passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
         """Passes of texts that are all different: the logits [last, V] of each, in their order."""
@@ -69,10 +83,7 @@ class SharedNetwork:
 
     def take_apart(self) -> None:
         """Has activations run text by text in a packed pass."""
-        for parent in list(self.module.modules()):
-            for name, child in list(parent.named_children()):
-                if _is_function(child):
-                    setattr(parent, name, _TextByText(child, self))
+        _replace(self.module, lambda part: _TextByText(part, self) if _is_function(part) else None)
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -107,6 +118,19 @@ class ForwardPass:
     cache: DynamicCache
     tokens: tuple[int, ...]
     last: int  # how many trailing distributions are wanted
+    key: bytes | None = None
+    """Hash of all that decides, to the bit, what the pass gives, beside the network; None where nothing is known."""
+
+    def entries(self) -> Entries:
+        """Once it is made, what it left in the cache."""
+        new = len(self.tokens)
+        return [(layer.keys[..., -new:, :].clone(), layer.values[..., -new:, :].clone()) for layer in self.cache.layers]
+
+    def take(self, entries: Entries) -> None:
+        """Has in the cache what another pass of the same key left there, in place of making it."""
+        with torch.inference_mode():
+            for layer, (keys, values) in enumerate(entries):
+                self.cache.update(keys, values, layer)
 
     @property
     def group(self) -> tuple[int, ...]:
@@ -232,12 +256,65 @@ def _causal(query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor | None:
     return torch.ones(new, all_, dtype=torch.bool, device=query.device).tril(all_ - new)[None, None]
 
 
+def _replace(network: torch.nn.Module, with_: Callable[[torch.nn.Module], torch.nn.Module | None]) -> None:
+    """Puts another module in the place of each part of a network that there is one for."""
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if (other := with_(child)) is not None:
+                setattr(parent, name, other)
+
+
 def _is_function(module: torch.nn.Module) -> bool:
     """Whether a module is a function of its input alone, such as an activation."""
     inert = isinstance(module, torch.nn.Dropout | torch.nn.Identity | _TextByText)
     return not inert and not any(
         True for part in (module.children(), module.parameters(), module.buffers()) for _ in part
     )
+
+
+class _Linear(torch.nn.Module):
+    """A linear layer that rounds a row alike whatever rows stand beside it. oneDNN makes its products, from weights
+    that lie in its own order; those of a small layer, which cost less than a call of oneDNN, MKL. Either may have other
+    kernels for very few rows, so that these have rows of zeros beside them."""
+
+    weight: torch.Tensor
+
+    def __init__(self, weight: torch.Tensor, bias: torch.nn.Parameter | None) -> None:
+        """weight [out, in]."""
+        super().__init__()
+        self.bias = bias
+        self._large = weight.numel() >= _LARGE
+        held = weight.detach().clone()
+        self.register_buffer("weight", torch.ops.mkldnn._reorder_linear_weight(held, _ROWS) if self._large else held)
+
+    @staticmethod
+    @cache
+    def available() -> bool:
+        """Whether oneDNN makes products here."""
+        try:
+            width = math.isqrt(_LARGE) + 1
+            ones = torch.ones(1, 1, width)
+            return bool(torch.equal(_Linear(torch.eye(width), None)(ones), ones))
+        except (AttributeError, RuntimeError):
+            return False
+
+    @classmethod
+    def of(cls, part: torch.nn.Module) -> _Linear | None:
+        """What takes the place of a part of a network; None where it is no linear layer."""
+        held = dict(part.named_parameters(recurse=False))
+        if type(part) is torch.nn.Linear:
+            return cls(held["weight"], held.get("bias"))
+        return cls(held["weight"].T.contiguous(), held.get("bias")) if type(part) is Conv1D else None
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """states [..., rows, in]."""
+        new = states.shape[-2]
+        rows = pad(states, (0, 0, 0, _LEAST_ROWS - new)) if new < _LEAST_ROWS else states
+        if self._large:
+            out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
+        else:
+            out = linear(rows, self.weight, self.bias)
+        return out[..., :new, :]
 
 
 class _TextByText(torch.nn.Module):

@@ -17,11 +17,12 @@ drafts costs; the mask's M + N rows of cached + M + N floats are next to nothing
 from __future__ import annotations
 
 import bisect
+import hashlib
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -171,15 +172,14 @@ class TransformerModel:
         torch.set_num_threads(1)
         self.fingerprint = fingerprint
         self.network = network.eval().requires_grad_(False).to(_device(device))
+        self.shared = SharedNetwork(self.network) if batch is None else BatchedNetwork(self.network, batch)
         for weight in self.network.parameters():  # mapped from a file, its alignment, hence rounding, is the file's
             weight.data = weight.data.clone()
         self.vocabulary: int = network.config.vocab_size if vocabulary is None else vocabulary
         self.context_tokens: int = network.config.max_position_embeddings
         if "logits_to_keep" not in inspect.signature(type(network).forward).parameters:
             raise ConfigError(f"{type(network).__name__} takes no logits_to_keep: not supported")
-        self.shared = SharedNetwork(self.network)
         if batch is not None:
-            self.shared = BatchedNetwork(self.network, batch)
             self.context_tokens = min(self.context_tokens, batch.tokens)
 
     def open(self, temperature: float) -> CachedText:
@@ -197,6 +197,7 @@ class TransformerText:
         self._temperature = temperature
         self._cache = model.shared.cache()
         self._cached: tuple[int, ...] = ()
+        self._passes: list[_Filled] = []
         self._tree: TokenTree | None = None
         """Whose nodes lie in the cache behind the text's entries: until something else is asked."""
 
@@ -210,7 +211,10 @@ class TransformerText:
         missing = tokens[len(self._cached) :]
         if not missing:
             return np.empty((0, self._vocabulary))
-        logits = logits_of(self._shared.wanted(self._cache, missing, last))
+        before = self._history()
+        key = None if before is None else _hashed(before, last, missing)
+        logits = logits_of(self._shared.wanted(self._cache, missing, last, key))
+        self._passes.append(_Filled(len(self._cached), len(missing), before))
         self._cached = tokens
         with torch.inference_mode():
             return _distributions(logits[:, : self._vocabulary], self._temperature)
@@ -225,6 +229,7 @@ class TransformerText:
             with self._shared.lock, torch.inference_mode():
                 logits = tree_pass(self._network, self._cache, tokens[len(self._cached) :], tree)
                 distributions = _distributions(logits[:, : self._vocabulary], self._temperature)
+            self._passes.append(_Filled(len(self._cached), 0, None))
         self._cached, self._tree = tokens, tree
         return distributions
 
@@ -240,6 +245,28 @@ class TransformerText:
         self._cached, self._tree = self._cached[:length], None
         if held > len(self._cached):
             self._cache.crop(len(self._cached) - held)
+        while self._passes and self._passes[-1].start >= length:
+            self._passes.pop()
+
+    def _history(self) -> bytes | None:
+        """Hash of the passes that filled the cache, each with the tokens that are left of it: what they decide to the
+        bit. None where a tree did."""
+        if not self._passes:
+            return b""
+        start, new, before = self._passes[-1]
+        return None if before is None else _hashed(before, new, self._cached[start:])
+
+
+class _Filled(NamedTuple):
+    """A pass that filled the cache from entry `start` on: how many new tokens it had, and the history before it."""
+
+    start: int
+    new: int
+    before: bytes | None
+
+
+def _hashed(before: bytes, number: int, tokens: tuple[int, ...]) -> bytes:
+    return hashlib.sha256(b"%b %d %b" % (before, number, str(tokens).encode())).digest()
 
 
 def _distributions(logits: torch.Tensor, temperature: float) -> Distributions:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import Protocol
@@ -221,13 +222,17 @@ class _Sweep:
         )
 
     def _bundles(self, groups: Sequence[Sequence[Cell]]) -> list[Sequence[Sequence[Cell]]]:
-        """The groups, those together that one worker decodes side by side: each task gets some of all kinds, and all
-        workers as many tasks."""
-        if not (study(self.asking).deterministic and all(group[0].models.pair.has_networks for group in groups)):
+        """The groups, those together that one worker decodes side by side: of one seed, as far as may be, whose texts
+        begin alike and share passes; some more than run at one time, so that many do to the end; and all workers as
+        many tasks."""
+        networks = bool(groups) and all(group[0].models.pair.has_networks for group in groups)
+        if not (study(self.asking).deterministic and networks):
             return [[group] for group in groups]
         at_once = max(1, self.pool.size())
-        tasks = min(len(groups), at_once * ceil(len(groups) / (at_once * AT_A_TIME)))
-        return [groups[start::tasks] for start in range(tasks)]
+        tasks = min(len(groups), at_once * ceil(len(groups) / (at_once * 2 * AT_A_TIME)))
+        by_seed = sorted(groups, key=lambda group: group[0].seed)
+        ends = [len(groups) * task // tasks for task in range(tasks + 1)]
+        return [by_seed[start:end] for start, end in pairwise(ends)]
 
     def _notes(self) -> tempfile.TemporaryDirectory[str]:
         """A folder for the progress of tasks, gone afterwards."""

@@ -103,9 +103,10 @@ def test_a_pair_without_a_network_is_timed_one_text_at_a_time():
 
 
 def test_dimensions_are_those_of_the_network():
-    model = TransformerModel(network("llama"), "tiny")
-    size = size_of_model(model, "tiny_llama")
-    assert size is not None and size.parameters == sum(weight.numel() for weight in model.network.parameters())
+    loaded = network("llama")
+    parameters = sum(weight.numel() for weight in loaded.parameters())
+    size = size_of_model(TransformerModel(loaded, "tiny"), "tiny_llama")
+    assert size is not None and size.parameters == parameters
     assert (size.layers, size.width, size.kv_width) == (2, 32, 16)
 
 

@@ -10,9 +10,12 @@ import pytest
 from cells import cell
 
 from simulator import Cell, ConfigError, sweep
+from simulator.studies import SIMULATION
 from simulator.sweeps import worker
 from simulator.sweeps.meter import CellProgress, Meter, ToFiles
 from simulator.sweeps.parts import of_one_type
+from simulator.sweeps.sweep import _Sweep
+from simulator.sweeps.worker_pools import Processes
 
 TABLES = ("cells.csv", "summary.csv", "cells.parquet")
 
@@ -78,6 +81,21 @@ def test_a_study_leaves_its_own_columns_and_no_tables_of_what_was_not_simulated(
     assert not (tmp_path / "laws" / "requests.parquet").exists()
     alone = pd.concat([sweep([each], asking="laws") for each in reversed(start())][::-1], ignore_index=True)
     pd.testing.assert_frame_equal(found[alone.columns], alone, check_dtype=False)
+
+
+def test_decodings_of_one_seed_are_one_task_as_far_as_workers_allow() -> None:
+    """They begin with the same prompts, and share passes in one process only."""
+    schemes = [{"kind": "k_sqs", "k": k} for k in range(1, 26)]
+    groups = [[cell(scheme, seed=seed, models={"pair": "sotu"})] for scheme in schemes for seed in range(4)]
+
+    def seeds_of_tasks(workers: int, seeds: int) -> list[set[int]]:
+        run = _Sweep(SIMULATION, Processes(workers), *[lambda *_: None] * 3)
+        tasks = run._bundles([group for group in groups if group[0].seed < seeds])
+        assert sum(map(len, tasks)) == 25 * seeds and max(map(len, tasks)) - min(map(len, tasks)) <= 1
+        return [{group[0].seed for group in task} for task in tasks]
+
+    assert seeds_of_tasks(2, 4) == [{0}, {1}, {2}, {3}]
+    assert seeds_of_tasks(2, 1) == [{0}, {0}]  # none is idle
 
 
 def test_a_study_that_is_not_there_is_reported() -> None:
