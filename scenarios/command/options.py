@@ -271,7 +271,7 @@ def sites(parser: argparse.ArgumentParser) -> None:
         "{kind: lognormal, median: 1M, sigma: 0.5}")  # fmt: skip
     add("--rounds", action="store_true", help="write rounds too, not requests alone")
     add("--partition", type=int, metavar="M", help="sites that are simulated and written together (default: from 4 on)")
-    add("--cell", type=int, metavar="I", help="print the cell of site I, from 0 on, as a file for --config; run nothing")
+    add("--cell", type=int, metavar="I", help="print the cell of site I, from 0 on, for --config; run nothing")
     _add_shared(
         parser,
         set="change a field in every site; V is YAML",

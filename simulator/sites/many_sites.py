@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import islice
 from multiprocessing import current_process
 from pathlib import Path
@@ -81,7 +81,7 @@ def sites(
         store = Store(out.resolve(), [given.cell], overwrite, asked=_asked(given, size, rounds))
         files = listed(store.out)
         if not (store.finished and all(intact(store.out, name, digest) for name, digest in files.items())):
-            _into(store, given, size, rounds, _Workers(workers, cluster), progress or _silent)
+            _into(store, given, size, rounds, _cluster(workers, cluster), progress or _silent)
         return read_csv(store.out / SUMMARY)
 
 
@@ -91,41 +91,34 @@ def _asked(given: Sites, size: int, rounds: bool) -> str:
     return f"{number} sites, {size} a partition, rounds {rounds}, {vary}"
 
 
-class _Workers:
-    """So many processes, or the cluster at an address."""
-
-    def __init__(self, workers: int, address: str | None) -> None:
-        self._workers, self._address = workers, address
-
-    @contextmanager
-    def cluster(self) -> Iterator[Cluster]:
-        """The cluster, one of this machine for as long as it is used where no other was named. Raises ConfigError where
-        there is no Dask, or no cluster."""
-        try:
-            import dask.dataframe  # noqa: F401  of the extra too, with what it needs
-            from distributed import LocalCluster
-        except ImportError:
-            raise ConfigError("sites: need Dask, the extra: pip install 'sqsim[cluster]'") from None
-        if self._address is not None:
-            yield Cluster(self._address)
-            return
-        guard = "a script calls it below `if __name__ == '__main__':`, for its workers read the script too"
-        if getattr(current_process(), "_inheriting", False):
-            raise ConfigError(f"sites: {guard}")
-        with ExitStack() as stack:
-            try:
-                local = stack.enter_context(
-                    LocalCluster(
-                        n_workers=self._workers, threads_per_worker=1, memory_limit=0, dashboard_address=None,
-                        silence_logs="CRITICAL",
-                    )
-                )  # fmt: skip
-            except RuntimeError as error:
-                raise ConfigError(f"workers = {self._workers}: could not be started ({error}); {guard}") from None
-            yield Cluster(local.scheduler_address)
+@contextmanager
+def _cluster(workers: int, address: str | None) -> Iterator[Cluster]:
+    """The cluster at an address; without one, so many processes of this machine for as long as it is used. Raises
+    ConfigError where there is no Dask, or no cluster."""
+    try:
+        import dask.dataframe  # noqa: F401  a part of the extra with needs of its own
+        from distributed import LocalCluster
+    except ImportError:
+        raise ConfigError("sites: need Dask, the extra: pip install 'sqsim[cluster]'") from None
+    if address is not None:
+        yield Cluster(address)
+        return
+    guard = "a script calls it below `if __name__ == '__main__':`, for its workers read the script too"
+    if getattr(current_process(), "_inheriting", False):
+        raise ConfigError(f"sites: {guard}")
+    try:
+        local = LocalCluster(
+            n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None, silence_logs="CRITICAL"
+        )
+    except RuntimeError as error:
+        raise ConfigError(f"workers = {workers}: could not be started ({error}); {guard}") from None
+    with local:
+        yield Cluster(local.scheduler_address)
 
 
-def _into(store: Store, given: Sites, size: int, rounds: bool, workers: _Workers, progress: OnProgress) -> None:
+def _into(
+    store: Store, given: Sites, size: int, rounds: bool, opened: AbstractContextManager[Cluster], progress: OnProgress
+) -> None:
     """Makes what is missing in a directory."""
     folder = store.out / PARTITIONS
     for left in folder.glob(f"*{UNFINISHED}"):
@@ -134,7 +127,7 @@ def _into(store: Store, given: Sites, size: int, rounds: bool, workers: _Workers
     ranges = [SiteRange(given.sent(), first, min(first + size, given.number), folder, rounds) for first in ends]
     meter = _Meter(given.number, progress)
     try:
-        with workers.cluster() as cluster:
+        with opened as cluster:
             with written(store.out):
                 folder.mkdir(exist_ok=True)
             files = _simulated(ranges, cluster, meter)
@@ -208,9 +201,12 @@ class _Meter:
         """What the manifest says of the study: counts, CPU seconds of workers, and the most memory, MiB, that a worker
         had, and this process, which is the scheduler of a cluster of its own."""
         return {
-            **self._sums, "simulated_s": round(time.monotonic() - self._started_s - summary_s, 3),
-            "summary_s": round(summary_s, 3), "worker_peak_mib": self._peak_mib, "client_peak_mib": round(peak_mib(), 1),
-        }  # fmt: skip
+            **self._sums,
+            "simulated_s": round(time.monotonic() - self._started_s - summary_s, 3),
+            "summary_s": round(summary_s, 3),
+            "worker_peak_mib": self._peak_mib,
+            "client_peak_mib": round(peak_mib(), 1),
+        }
 
 
 def _silent(*_: object) -> None:

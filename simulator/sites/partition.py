@@ -29,7 +29,7 @@ from simulator.decoding.memory import Memory
 from simulator.results.recorder import CHUNK_ROWS
 from simulator.results.result_directory import intact
 from simulator.run import simulate
-from simulator.sites.site_draws import Sites, SentSites
+from simulator.sites.site_draws import SentSites, Sites
 from simulator.sweeps.failures import Failure, failure_of, of_the_place
 from simulator.sweeps.parts import CELLS, FILES, REQUESTS, ROUNDS, UNFINISHED, place_error, written
 

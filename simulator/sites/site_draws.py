@@ -94,7 +94,7 @@ class Lognormal(SiteDraw):
     sigma: Number = Field(gt=0, le=5, description="standard deviation of the natural logarithm")
 
     def value(self, uniform: float) -> object:
-        return self.median * exp(self.sigma * NormalDist().inv_cdf(uniform + 2.0**-54))  # which is never 0 nor 1
+        return self.median * exp(self.sigma * NormalDist().inv_cdf(max(uniform, 2.0**-54)))
 
     def extremes(self) -> Sequence[object]:
         return self.value(0.001), self.value(0.999)

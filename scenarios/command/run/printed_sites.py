@@ -74,6 +74,8 @@ def _screen(given: Sites, table: pd.DataFrame, out: Path) -> Screen:
     answered = int(table.loc[table["over"] == OVER_REQUESTS, "n"].max())
     lacking = about["requests"] - answered
     notes = [f"Assumed: {ASSUMED}."]
+    if given.cell.workload.distinct_seed is not None:
+        notes.append("All sites share their texts (workload.distinct_seed): no interval covers other texts.")
     if lacking:
         notes.append(f"Unanswered: {lacking:,.0f} of {about['requests']:,.0f} requests, which are in no time above.")
     vary = f", {', '.join(map(title, given.vary))}" if given.vary else ""

@@ -1,9 +1,9 @@
-"""A study of many sites: the same bytes whoever works, in whatever order, however often it is killed; and its summary."""
+"""A study of many sites: the same bytes whoever works, in whatever order, and however often it is killed."""
 
 from __future__ import annotations
 
 import os
-import signal
+import re
 import subprocess
 import sys
 import time
@@ -207,9 +207,11 @@ def test_the_manifest_lists_every_file_and_says_what_is_assumed(done: Path) -> N
     assert manifest["sites"]["rounds"] == len(rows(done, "rounds"))
 
 
-@pytest.mark.parametrize("other", [Sites.of(base(), NUMBER + 1, VARY), Sites.of(base(), NUMBER, {}), Sites.of(base(seed=1), NUMBER, VARY)])  # fmt: skip
+@pytest.mark.parametrize(
+    "other", [Sites.of(base(), NUMBER + 1, VARY), Sites.of(base(), NUMBER, {}), Sites.of(base(seed=1), NUMBER, VARY)]
+)
 def test_another_study_is_refused_unless_it_may_overwrite(done: Path, other: Sites) -> None:
-    with pytest.raises(ConfigError, match=r"^out = .*: holds other results; name another directory or add --overwrite$"):
+    with pytest.raises(ConfigError, match=r"^out = .*: holds other results; name another directory or add"):
         sites(other, done, cluster="tcp://127.0.0.1:9", rounds=True)
 
 
@@ -224,9 +226,10 @@ def test_a_site_that_fails_takes_no_other_partition_along(tmp_path: Path, cluste
     given = Sites.of(base(), 6, {"uplink.rate.bps": ["100k", 0]})
     dead = [i for i in range(6) if not given.drawn(i)["uplink.rate.bps"]]
     assert 0 < len(dead) < 6
-    with pytest.raises(CellsFailedError, match=rf"^{len(dead)} of 6 sites failed; .*site {dead[0]}: .*must be above 0") as e:
+    line = rf"^{len(dead)} of 6 sites failed; .*site {dead[0]}: .*must be above 0"
+    with pytest.raises(CellsFailedError, match=line) as failed:
         sites(given, tmp_path / "out", cluster=cluster, partition=1)
-    assert e.value.status == 2
+    assert failed.value.status == 2
     landed = sorted(path.name for path in (tmp_path / "out" / PARTITIONS).iterdir())
     assert landed == [f"sites_{i:07d}_{i:07d}" for i in range(6) if i not in dead]
 
@@ -238,10 +241,10 @@ def test_without_dask_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("typed", "line"), [({"workers": 0}, "workers = 0: .*"), ({"partition": 0}, "partition = 0: .*"),
-                                             ({"vary": []}, "vary = .*"), ({"out": 3}, "out = 3: .*")])  # fmt: skip
-def test_what_the_function_cannot_take_is_refused_in_one_line(typed: dict[str, object], line: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=f"^{line}$"):
+@pytest.mark.parametrize("typed", [{"workers": 0}, {"partition": 0}, {"vary": []}, {"out": 3}, {"cluster": 1}])
+def test_what_the_function_cannot_take_is_refused_in_one_line(typed: dict[str, object], tmp_path: Path) -> None:
+    ((name, value),) = typed.items()
+    with pytest.raises(ConfigError, match=rf"^{name} = {re.escape(repr(value))}: must be [^\n]*$"):
         sqsim.sites(base(), 3, **{"out": tmp_path / "out", **typed})  # type: ignore[arg-type]
 
 
