@@ -108,7 +108,12 @@ def _cluster(workers: int, address: str | None) -> Iterator[Cluster]:
         raise ConfigError(f"sites: {guard}")
     try:
         local = LocalCluster(
-            n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None, silence_logs="CRITICAL"
+            n_workers=workers,
+            threads_per_worker=1,
+            memory_limit=0,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its HTTP server: no port that another may have
+            silence_logs="CRITICAL",
         )
     except RuntimeError as error:
         raise ConfigError(f"workers = {workers}: could not be started ({error}); {guard}") from None

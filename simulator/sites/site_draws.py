@@ -121,10 +121,11 @@ class Sites:
         if "seed" in vary:
             raise ConfigError("vary seed: each site has a seed of its own; leave it out")
         found = cls(cell, number, {field: _draw(field, given) for field, given in vary.items()})
-        found.site(number - 1)
+        found.site(number - 1).check_served()
         for field, draw in found.vary.items():
             for value in draw.extremes():
-                expand(cell, {field: [value]})
+                (extreme,) = expand(cell, {field: [value]})
+                extreme.check_served()
         return found
 
     @cached_property

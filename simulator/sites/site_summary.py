@@ -108,13 +108,14 @@ def _summary(table: _Table, partitions: Sequence[Path]) -> pd.DataFrame:
 
 def _sums(part: pd.DataFrame) -> pd.DataFrame:
     """The _SUMS of a partition, of each quantity by its number."""
-    rows = []
-    grouped = part.groupby(SITE)
-    for number, name in enumerate(each for each in part.columns if each != SITE):
-        n, total = (getattr(grouped[name], how)().to_numpy("float64") for how in ("count", "sum"))
-        found = [n.sum(), total.sum(), total @ total, total @ n, n @ n, np.count_nonzero(n)]
-        rows.append([number, *map(float, found), part[name].min(), part[name].max()])
-    return pd.DataFrame(rows, columns=["quantity", *_SUMS]).astype({"quantity": "int64"})
+    grouped, values = part.groupby(SITE), part.drop(columns=SITE)
+    n, totals = (getattr(grouped, how)().to_numpy("float64") for how in ("count", "sum"))  # [sites, quantities]
+    found = {
+        "n": n.sum(0), "total": totals.sum(0), "squares": (totals**2).sum(0), "products": (totals * n).sum(0),
+        "sizes": (n**2).sum(0), "clusters": (n > 0).sum(0).astype("float64"),
+        "lowest": values.min().to_numpy("float64"), "highest": values.max().to_numpy("float64"),
+    }  # fmt: skip
+    return pd.DataFrame({"quantity": range(values.shape[1]), **found})
 
 
 def _mean(sums: pd.Series) -> dict[str, float]:

@@ -58,7 +58,7 @@ def test_many_sites_cost_what_each_costs_alone_and_no_more_memory(tmp_path: Path
         f"\n{found['sites']} sites, {found['devices']} devices, {found['rounds']} rounds in "
         f"{found['simulated_s']:.0f} s, {found['cpu_s']:.0f} CPU s of workers: {found['rounds'] / found['cpu_s']:.0f} "
         f"rounds/CPU s, alone {alone / alone_s:.0f}; summary {found['summary_s']:.1f} s; {mib:.1f} MiB of tables; "
-        f"peak of a worker {found['worker_peak_mib']:.0f} MiB, of client and scheduler {found['client_peak_mib']:.0f} MiB",
+        f"peak of a worker {found['worker_peak_mib']:.0f} MiB, of client and scheduler {found['client_peak_mib']:.0f}",
         file=sys.stderr,
     )
     cost = (found["cpu_s"] / found["rounds"]) / (alone_s / alone)

@@ -93,4 +93,7 @@ def _row(row: pd.Series) -> tuple[str, list[TableEntry]]:
     name = row["quantity"]
     half_width = row["mean_ci95"]
     mean = TableEntry(quantity(row["mean"], name), "" if math.isnan(half_width) else quantity(half_width, name, 2))
-    return title(name), [mean, *(TableEntry(quantity(row[column], name)) for column in COLUMNS[1:])]
+    return title(name).replace("tokens per", "tokens a second"), [
+        mean,
+        *(TableEntry(quantity(row[column], name)) for column in COLUMNS[1:]),
+    ]

@@ -90,6 +90,7 @@ def test_parts_can_be_drawn_and_stand_in_a_table_as_text() -> None:
         (9, {"workload.devices": EVEN | {"low": 5}}, r"vary workload.devices: low = 5: must be below .*"),
         (9, {"workload.devices": {"kind": "uniform", "low": 5}}, r"vary workload.devices: high.*required"),
         (9, {"edge.latency.per_pass_s": {"kind": "lognormal", "median": -1, "sigma": 1}}, r"vary edge.*= -1: .*"),
+        (9, {"uplink.rate.bps": ["10k", 0]}, r"uplink.rate.bps = 0: must be above 0, or nothing is ever answered"),
         (9, {"workload.devices": EVEN | {"low": 0}}, r"workload.devices = 0: .*"),
     ],
 )

@@ -154,7 +154,9 @@ def test_cells_of_many_seeds_share_distinct_texts_of_one_seed_each_from_a_place_
     assert sorted(texts) == [0, 1, 2, 3] and all(len(same) == 1 for same in texts.values())
     assert len({next(iter(same)) for same in texts.values()}) == 4 and decoded.size == 4
     assert len(set(ends_s)) == 3  # losses are each cell's own
-    other = ran(cell("k_sqs", seed=7, workload=asked | {"distinct": 4}))  # whose texts are those of the seed 7
+    other = ran(
+        cell("k_sqs", seed=7, workload=asked | {"distinct": 4, "requests": 2})
+    )  # whose texts are those of the seed 7
     assert {(*each.prompt.tokens, *each.tokens) for each in other.requests} <= {text for (text,) in texts.values()}
 
 
