@@ -24,13 +24,13 @@ from kinds.files import atomically, sha256
 from simulator.cell.cell import prepare_pairs
 from simulator.results.csv_file import read_csv, write_csv
 from simulator.results.result_directory import PARTITIONS, intact, listed
-from simulator.sites.partition import DEVICES, Note, SiteRange, peak_mib, simulate_range
+from simulator.sites.partition import DEVICES, FILES, Note, SiteRange, peak_mib, simulate_range
 from simulator.sites.site_draws import Sites
 from simulator.sites.site_summary import summarise
 from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, WorkerError
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import OnProgress
-from simulator.sweeps.parts import FILES, UNFINISHED, written
+from simulator.sweeps.parts import UNFINISHED, written
 from simulator.sweeps.store import Store
 from simulator.sweeps.worker_pools import Arguments, Cluster, Work
 

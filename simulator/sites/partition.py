@@ -31,12 +31,14 @@ from simulator.results.result_directory import intact
 from simulator.run import simulate
 from simulator.sites.site_draws import SentSites, Sites
 from simulator.sweeps.failures import Failure, failure_of, of_the_place
-from simulator.sweeps.parts import CELLS, FILES, REQUESTS, ROUNDS, UNFINISHED, place_error, written
+from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, UNFINISHED, place_error, written
 
 SITE: Final = "site"
 """The column that numbers the sites, from 0."""
 DEVICES: Final = "devices"
 """The column of the number of devices of a site."""
+FILES: Final = "files.json"
+"""The note of a partition."""
 MOST_TREES: Final = 4
 """Remembered trees of a shared text, on average; beyond these a worker begins anew with what is on disk."""
 Note = dict[str, Any]
@@ -108,11 +110,10 @@ def _write(task: SiteRange, folder: Path) -> None:
     counts = dict.fromkeys((DEVICES, "requests", "rounds"), 0)
     with _Table.to(folder / REQUESTS) as requests, _Table.to(folder / ROUNDS) as rounds:
         for index in range(task.first, task.end):
-            cell_rounds = folder / f"{index}.rounds" if task.rounds else None
             try:
                 cell = sites.site(index)
                 with users_mistakes_told(cell.imports):
-                    result = simulate(cell, memory=_memory(cell), rounds_to=cell_rounds)
+                    result = simulate(cell, memory=_memory(cell))
             except Exception as error:
                 if (full := of_the_place(error)) is not None:
                     raise place_error(task.folder.parent, full) from None
@@ -124,11 +125,8 @@ def _write(task: SiteRange, folder: Path) -> None:
             own = {SITE: index, "cell": cell.id, "seed": cell.seed, DEVICES: here[DEVICES]}
             rows.append({**own, **sites.columns(index), **result.summary})
             requests.add(index, pa.Table.from_pandas(result.requests, preserve_index=False))
-            if cell_rounds is not None:
-                pieces = pq.ParquetFile(cell_rounds)
-                for number in range(pieces.num_row_groups):
-                    rounds.add(index, pieces.read_row_group(number))
-                cell_rounds.unlink()
+            if task.rounds:
+                rounds.add(index, pa.Table.from_pandas(result.rounds, preserve_index=False))
     if failures:
         raise _FailedError(failures)
     pd.DataFrame(rows).to_parquet(folder / CELLS, index=False)
