@@ -41,6 +41,9 @@ FEWEST, MOST_PARTITIONS = 4, 1_000
 """Sites of a partition, at least, where nothing else is asked for, and partitions, at most."""
 AT_ONCE: Final = 256
 """Partitions that the scheduler knows of at one time, where it has no more workers."""
+GUARD: Final = "a script calls it below `if __name__ == '__main__':`, for its workers read the script too"
+UNDISTURBED: Final = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""Has a worker leave an interrupt from the keyboard to the process that it works for."""
 ASSUMED: Final = (
     "sites are independent: no hand-over, no interference between radio cells, a share of the cloud that no other site "
     "uses"
@@ -73,6 +76,8 @@ def sites(
     Raises ConfigError on a user's mistake; CellsFailedError where sites fail, once all other partitions are done;
     Interrupted on Ctrl-C.
     """
+    if cluster is None and getattr(current_process(), "_inheriting", False):
+        raise ConfigError(f"sites: {GUARD}")
     size = partition_of(given.number) if partition is None else partition
     if size < 1:
         raise ConfigError(f"partition = {size}: must be at least 1")
@@ -103,9 +108,6 @@ def _cluster(workers: int, address: str | None) -> Iterator[Cluster]:
     if address is not None:
         yield Cluster(address)
         return
-    guard = "a script calls it below `if __name__ == '__main__':`, for its workers read the script too"
-    if getattr(current_process(), "_inheriting", False):
-        raise ConfigError(f"sites: {guard}")
     try:
         local = LocalCluster(
             n_workers=workers,
@@ -113,10 +115,11 @@ def _cluster(workers: int, address: str | None) -> Iterator[Cluster]:
             memory_limit=0,
             dashboard_address=None,
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its HTTP server: no port that another may have
+            preload=[UNDISTURBED],
             silence_logs="CRITICAL",
         )
     except RuntimeError as error:
-        raise ConfigError(f"workers = {workers}: could not be started ({error}); {guard}") from None
+        raise ConfigError(f"workers = {workers}: could not be started ({error}); {GUARD}") from None
     with local:
         yield Cluster(local.scheduler_address)
 
