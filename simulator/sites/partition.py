@@ -7,6 +7,7 @@ took. Rows go to their files as sites end, so the memory of a worker holds one s
 
 from __future__ import annotations
 
+import gc
 import resource
 import shutil
 import sys
@@ -28,7 +29,7 @@ from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.recorder import CHUNK_ROWS
 from simulator.results.result_directory import intact
-from simulator.run import simulate
+from simulator.run import COLLECTOR, CellResult, simulate
 from simulator.sites.site_draws import SentSites, Sites
 from simulator.sweeps.failures import Failure, failure_of, of_the_place
 from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, UNFINISHED, place_error, written
@@ -113,7 +114,7 @@ def _write(task: SiteRange, folder: Path) -> None:
             try:
                 cell = sites.site(index)
                 with users_mistakes_told(cell.imports):
-                    result = simulate(cell, memory=_memory(cell))
+                    result = _simulated(cell)
             except Exception as error:
                 if (full := of_the_place(error)) is not None:
                     raise place_error(task.folder.parent, full) from None
@@ -138,6 +139,15 @@ def _write(task: SiteRange, folder: Path) -> None:
 def peak_mib() -> float:
     """The most memory that this process has held so far, MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _simulated(cell: Cell) -> CellResult:
+    """The site's run, whose devices and links, which know each other, are collected at once: what there was before is
+    not looked at, and left alone they would stay until the whole process is."""
+    with COLLECTOR.seldom():
+        result = simulate(cell, memory=_memory(cell))
+        gc.collect()
+    return result
 
 
 def _memory(cell: Cell) -> Memory:
