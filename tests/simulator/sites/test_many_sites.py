@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cells import PAIR, cell, link
+from cells import cell
 from scipy.stats import t as student
 
 import sqsim
@@ -20,11 +21,13 @@ from kinds import ConfigError
 from kinds.files import read_note
 from simulator import Cell, simulate
 from simulator.results.result_directory import MANIFEST, PARTITIONS
+from simulator.sites import partition
 from simulator.sites.many_sites import partition_of, sites
 from simulator.sites.partition import SiteRange, simulate_range
 from simulator.sites.site_draws import Sites
 from simulator.sites.site_summary import PER_TOKEN, SHARES, summarise
 from simulator.sweeps.failures import CellsFailedError
+from simulator.timing.device import Device
 
 pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
 VARY = {"workload.devices": {"kind": "uniform", "low": 1, "high": 3}, "uplink.rate.bps": ["20k", "100k"]}
@@ -256,13 +259,35 @@ def test_partitions_are_few_whatever_the_number_of_sites() -> None:
     assert partition_of(1_000) == 4 and partition_of(10_000) == 10
 
 
+def test_nothing_of_a_site_is_left_once_it_has_ended(tmp_path: Path) -> None:
+    """Devices, links and cloud know each other, so that nothing but the garbage collector frees them."""
+    (tmp_path / PARTITIONS).mkdir()
+    gc.collect()
+    gc.disable()
+    try:
+        simulate_range(SiteRange(study().sent(), 0, 4, tmp_path / PARTITIONS, rounds=False))
+        assert not [each for each in gc.get_objects() if isinstance(each, Device)]
+    finally:
+        gc.enable()
+
+
+def test_shared_texts_are_remembered_from_site_to_site_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    requested = {"kind": "closed", "requests": 2, "prompt_tokens": 4, "output_tokens": 8, "distinct": 3}
+    own, shared = (cell(workload=requested | more) for more in ({}, {"distinct_seed": 1}))
+    assert partition._memory(own) is not partition._memory(own)
+    memory = partition._memory(shared)
+    simulate(shared, memory=memory)
+    assert memory.size == 2 and partition._memory(shared) is memory
+    monkeypatch.setattr(partition, "MOST_TREES", 0)
+    assert partition._memory(shared).size == 0
+
+
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_sites(tmp_path: Path) -> None:
-    """One worker of its own, so that its peak is that of the study: the last hundred sites add less than a tenth of
-    what the first took beyond an idle worker."""
-    given = Sites.of(base(models={"pair": PAIR}, uplink=link(1e5)), 160, {"workload.devices": [8, 9]})
+    """By the peak of a worker of its own, once it has seen some sites."""
+    given = Sites.of(base(), 120, {"workload.devices": [40, 41]})
     sites(given, tmp_path / "out", partition=4)
-    notes = [read_note(path) for path in sorted((tmp_path / "out").glob(f"{PARTITIONS}/*/files.json"))]
-    peaks = [note["peak_mib"] for note in notes]
-    assert peaks[-1] - peaks[4] < 16, peaks
-    assert read_note(tmp_path / "out" / MANIFEST)["sites"]["worker_peak_mib"] == max(peaks)
+    notes = [read_note(path) for path in (tmp_path / "out").glob(f"{PARTITIONS}/*/files.json")]
+    peaks = sorted(note["peak_mib"] for note in notes)
+    assert len(peaks) == 30 and peaks[-1] - peaks[9] < 8, peaks
+    assert read_note(tmp_path / "out" / MANIFEST)["sites"]["worker_peak_mib"] == peaks[-1]
