@@ -101,7 +101,7 @@ def _cluster(workers: int, address: str | None) -> Iterator[Cluster]:
     """The cluster at an address; without one, so many processes of this machine for as long as it is used. Raises
     ConfigError where there is no Dask, or no cluster."""
     try:
-        import dask.dataframe  # noqa: F401  a part of the extra with needs of its own
+        import dask.dataframe  # a part of the extra with needs of its own
         from distributed import LocalCluster
     except ImportError:
         raise ConfigError("sites: need Dask, the extra: pip install 'sqsim[cluster]'") from None
@@ -109,15 +109,16 @@ def _cluster(workers: int, address: str | None) -> Iterator[Cluster]:
         yield Cluster(address)
         return
     try:
-        local = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            memory_limit=0,
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its HTTP server: no port that another may have
-            preload=[UNDISTURBED],
-            silence_logs="CRITICAL",
-        )
+        with dask.config.set({"distributed.worker.profile.enabled": False}):  # a profile of each second would be kept
+            local = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=0,
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # its HTTP server: no port that another may have
+                preload=[UNDISTURBED],
+                silence_logs="CRITICAL",
+            )
     except RuntimeError as error:
         raise ConfigError(f"workers = {workers}: could not be started ({error}); {GUARD}") from None
     with local:
