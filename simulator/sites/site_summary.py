@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from kinds.arrays import Floats, Ints
@@ -144,11 +145,18 @@ def _bins(values: Floats, bits: int) -> Ints:
 
 def _counts(part: pd.DataFrame, bits: int) -> pd.DataFrame:
     """How many values of a partition each bin has, by the number of the quantity."""
-    found = [pd.DataFrame({"quantity": [], "bin": [], "n": []}, dtype="int64")]
-    for number, values in _columns(part):
-        bins, n = np.unique(_bins(values, bits), return_counts=True)
-        found.append(pd.DataFrame({"quantity": number, "bin": bins, "n": n}))
-    return pd.concat(found, ignore_index=True)
+    found = [(number, np.unique(_bins(values, bits), return_counts=True)) for number, values in _columns(part)]
+    return _rows(found, {"bin": "int64", "n": "int64"})
+
+
+def _rows(found: Sequence[tuple[int, Sequence[npt.NDArray[np.generic]]]], types: Mapping[str, str]) -> pd.DataFrame:
+    """A table of arrays side by side, each behind the number of its quantity."""
+    numbers = np.repeat(np.array([number for number, _ in found], "int64"), [len(arrays[0]) for _, arrays in found])
+    columns = {
+        name: np.concatenate([np.empty(0, type_), *(arrays[place] for _, arrays in found)])
+        for place, (name, type_) in enumerate(types.items())
+    }
+    return pd.DataFrame({"quantity": numbers, **columns})
 
 
 def _quantiles(counts: pd.Series[int]) -> list[_Quantile]:
@@ -167,11 +175,8 @@ def _quantiles(counts: pd.Series[int]) -> list[_Quantile]:
 
 def _within(part: pd.DataFrame, bins: Mapping[int, Sequence[int]], bits: int) -> pd.DataFrame:
     """The values of a partition that lie in these bins of their quantity."""
-    found = [pd.DataFrame({"quantity": pd.Series(dtype="int64"), "value": pd.Series(dtype="float64")})]
-    for number, values in _columns(part):
-        kept = values[np.isin(_bins(values, bits), bins[number])]
-        found.append(pd.DataFrame({"quantity": number, "value": kept}))
-    return pd.concat(found, ignore_index=True)
+    found = [(number, [values[np.isin(_bins(values, bits), bins[number])]]) for number, values in _columns(part)]
+    return _rows(found, {"value": "float64"})
 
 
 def _columns(part: pd.DataFrame) -> list[tuple[int, Floats]]:
