@@ -83,12 +83,15 @@ class Memory:
             self._trees, self._asked = {}, {}
             self.predecoded.clear()
 
-    def flush(self) -> None:
-        """Writes the trees that have grown since they were read or written."""
+    def flush(self, *, growing: bool = False) -> None:
+        """Writes the trees that have grown since they were read or written. `growing`: those that were requested since
+        the last flush may still grow, and are looked at again by the next one."""
         if self._store is None:
             return
         with self._lock:
-            asked, self._asked = list(self._asked.values()), {}
+            asked = list(self._asked.values())
+            if not growing:
+                self._asked = {}
             grown, size = dict[str, tuple[_Kept, Grown]](), 0
             for kept in asked:
                 steps = count(kept.tree)
