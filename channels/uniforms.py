@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -43,16 +43,14 @@ class Uniforms:
         """`size` whole numbers of WORD_BITS bits at `index`, int64 [size]: word w stands for (w + 1/2) / 2^WORD_BITS.
 
         They are numpy's Philox, alike on every machine, under a key of their own: a vocabulary's worth costs one hash.
+        The array is read-only: both ends of a race ask for the same words, and are given one.
         """
-        key = np.frombuffer(self._digest(index, 16), dtype="<u8").astype(np.uint64)
-        drawn: Ints = (np.random.Philox(key=key).random_raw(size) >> np.uint64(64 - WORD_BITS)).astype(np.int64)
-        return drawn
+        return _words(self._digest(index, 16), size)
 
     def exponentials(self, size: int, *index: int) -> Floats:
         """The `size` exponentials of unit rate at `index`, float64 [size]: one race, whoever runs it; -ln of what the
-        `words` there stand for."""
-        drawn: Floats = -np.log(np.ldexp(self.words(size, *index) + 0.5, -WORD_BITS))
-        return drawn
+        `words` there stand for. Read-only as these are."""
+        return _exponentials(self._digest(index, 16), size)
 
     def under(self, *prefix: int) -> Uniforms:
         """Those whose index starts with `prefix`: of a transmitter, a device, a part. `under(a).uniform(b)` is
@@ -67,6 +65,23 @@ class Uniforms:
     def _digest(self, index: tuple[int, ...], size: int) -> bytes:
         index = self.prefix + index
         return blake2b(_packer(len(index))(*index), digest_size=size, key=self.key).digest()
+
+
+@lru_cache(maxsize=16)
+def _words(key: bytes, size: int) -> Ints:
+    """`Uniforms.words` under a key, those of the last two rounds or so."""
+    philox = np.random.Philox(key=np.frombuffer(key, dtype="<u8").astype(np.uint64))
+    drawn: Ints = (philox.random_raw(size) >> np.uint64(64 - WORD_BITS)).view(np.int64)
+    drawn.flags.writeable = False
+    return drawn
+
+
+@lru_cache(maxsize=16)
+def _exponentials(key: bytes, size: int) -> Floats:
+    drawn: Floats = np.ldexp(_words(key, size) + 0.5, -WORD_BITS)
+    np.negative(np.log(drawn, out=drawn), out=drawn)
+    drawn.flags.writeable = False
+    return drawn
 
 
 @cache

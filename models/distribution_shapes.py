@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -51,12 +51,10 @@ class ShapeTable:
 
     def by_rank(self, shape: int, vocabulary: int, temperature: float) -> Floats:
         """A shape as a distribution [V], descending, raised to 1 / temperature."""
-        log_ranks = np.log(np.arange(1, vocabulary + 1))
-        if vocabulary > _HEAD:
-            head = np.log(_HEAD)
-            stretch = (np.log(self.vocabulary) - head) / (np.log(vocabulary) - head)
-            log_ranks[_HEAD:] = head + stretch * (log_ranks[_HEAD:] - head)
-        logs = np.interp(log_ranks, np.log(self.ranks), self.log_probability[shape]) / temperature
+        logs = (
+            np.interp(_log_ranks(self.vocabulary, vocabulary), np.log(self.ranks), self.log_probability[shape])
+            / temperature
+        )
         distribution: Floats = np.exp(logs - logs[0])
         distribution /= distribution.sum()
         return distribution
@@ -67,6 +65,17 @@ class ShapeTable:
         levels, certainties = self.by_acceptance.shape
         row = min(max(int(np.floor(acceptance * levels - 0.5 + level)), 0), levels - 1)
         return int(self.by_acceptance[row, int(certainty * certainties)])
+
+
+@lru_cache(maxsize=2)
+def _log_ranks(measured: int, vocabulary: int) -> Floats:
+    """[V], natural: the rank among the ids measured that each rank of this vocabulary has the probability of."""
+    log_ranks = np.log(np.arange(1, vocabulary + 1))
+    if vocabulary > _HEAD:
+        head = np.log(_HEAD)
+        stretch = (np.log(measured) - head) / (np.log(vocabulary) - head)
+        log_ranks[_HEAD:] = head + stretch * (log_ranks[_HEAD:] - head)
+    return log_ranks
 
 
 class DistributionShape(NamedTuple):

@@ -74,17 +74,19 @@ class Synthetic(Pair):
     def load(self) -> LoadedPair:
         """Makes both models and draws the prompts. Rows are made when first asked for and kept."""
         model = partial(MarkovModel, self.size, order=self.order, contexts=self.contexts, context_tokens=self.context)
-        drafter = model(self._drafter_row, fingerprint=self.fingerprint + "/drafter")
         verifier = model(self._verifier_row, fingerprint=self.fingerprint + "/verifier")
+        drafter = model(
+            lambda context: self._drafter_row(verifier.in_context(context, 1.0)),
+            fingerprint=self.fingerprint + "/drafter",
+        )
         return LoadedPair(drafter, verifier, tuple(self._prompt(verifier, i) for i in range(self.prompts)))
 
     def _verifier_row(self, state: int) -> Floats:
         gaussians = self._stream(state).standard_normal(self.size)
-        return _with_entropy(gaussians, self.entropy_bits)
+        return with_entropy(gaussians, self.entropy_bits)
 
-    def _drafter_row(self, state: int) -> Floats:
-        p = self._verifier_row(state)
-        other = _reversed(p)
+    def _drafter_row(self, p: Floats) -> Floats:
+        other = reversed_likelihood(p)
         if total_variation(p, other) < self.distance:
             other = np.zeros_like(p)
             other[np.argmin(p)] = 1.0
@@ -145,39 +147,87 @@ class MarkovModel(ComputedModel):
         state = 0
         for token in tokens[-self._order :]:
             state = state * self.vocabulary + token
-        key = temperature, state % self._contexts
+        return self.in_context(state % self._contexts, temperature)
+
+    def in_context(self, context: int, temperature: float) -> Floats:
+        """The distribution [V] in a context, made when first asked for and kept."""
+        key = temperature, context
         if (row := self._rows.get(key)) is None:
-            row = self._rows[key] = _at_temperature(self._row_of(key[1]), temperature)
+            row = self._rows[key] = _at_temperature(self._row_of(context), temperature)
             row.setflags(write=False)
         return row
 
 
-def _with_entropy(logits: Floats, bits: float) -> Floats:
+def with_entropy(logits: Floats, bits: float) -> Floats:
     """softmax(b logits) [V] with b >= 0 found by bisection, so that its entropy is `bits`.
 
     To the last bit of b: scipy's brentq stops a few roundings earlier, where two of three distributions have other last
-    bits, and with them every table.
+    bits, and with them every table. What the bisection asks is computed near the root alone: elsewhere Newton's method
+    has told it.
     """
+    row, scratch = np.empty_like(logits), np.empty_like(logits)  # kept, since pages that are new each time cost most
+    near, reach = _nearly(logits, bits, row)
+
+    def above(b: float) -> bool:
+        if abs(b - near) > reach:
+            return b < near
+        return entropy_bits(_softmax(np.multiply(logits, b, out=row)), scratch) > bits
+
     low, high = 0.0, 1.0
-    while entropy_bits(_softmax(high * logits)) > bits and high < 1e12:
+    while above(high) and high < 1e12:
         high *= 2
     for _ in range(100):
         middle = (low + high) / 2
         if middle in (low, high):
             break
-        low, high = (middle, high) if entropy_bits(_softmax(middle * logits)) > bits else (low, middle)
-    return _softmax(high * logits)
+        low, high = (middle, high) if above(middle) else (low, middle)
+    return _softmax(np.multiply(logits, high, out=row))
+
+
+_SURE_BITS = 1e-12
+"""An entropy that is farther than this from another, times the larger of it and 1, is so in floats too: the roundings
+of an entropy are a hundredth of that."""
+
+
+def _nearly(logits: Floats, bits: float, weights: Floats) -> tuple[float, float]:
+    """b by Newton's method, and how far from it a float's entropy may be on the other side of `bits`; infinitely far
+    where it was not found; `weights` [V] is overwritten. With Z = sum exp(b g) and mean and variance under p, H = ln Z
+    - b mean, H' = -b variance."""
+    wanted, squares, largest = bits * np.log(2), logits * logits, float(logits.max())
+    below = logits - largest
+    b = float(np.sqrt(max(2 * (np.log(logits.size) - wanted), 1e-6)))  # where there are as many as expected of each
+    for _ in range(_MOST_STEPS):
+        np.exp(np.multiply(below, b, out=weights), out=weights)
+        total = float(weights.sum())
+        mean = float(np.einsum("i,i->", weights, logits)) / total
+        slope = b * (float(np.einsum("i,i->", weights, squares)) / total - mean * mean)
+        if not slope > 0:
+            break
+        step = (np.log(total) + b * (largest - mean) - wanted) / slope
+        b, before = max(b / 2, b + step), b
+        if abs(b - before) <= 1e-9 * b and b <= _LARGEST:
+            return b, _SURE_BITS * max(1.0, bits) * np.log(2) / slope
+    return 0.0, np.inf
+
+
+_MOST_STEPS, _LARGEST = 20, 64.0
+"""Of a larger b the product with a logit is rounded too coarsely for that."""
 
 
 def _softmax(logits: Floats) -> Floats:
-    distribution: Floats = np.exp(logits - logits.max())
-    distribution /= distribution.sum()
-    return distribution
+    """The distribution, in place of its logits."""
+    logits -= logits.max()
+    np.exp(logits, out=logits)
+    logits /= logits.sum()
+    return logits
 
 
-def _reversed(distribution: Floats) -> Floats:
+def reversed_likelihood(distribution: Floats) -> Floats:
     """The same probabilities with the order of likelihood reversed: of all permutations, the farthest in TV."""
-    order = np.argsort(distribution, kind="stable")
+    order = np.argsort(distribution)
+    rising = distribution[order]
+    if (rising[1:] == rising[:-1]).any():  # of equals the lowest id first
+        order = np.argsort(distribution, kind="stable")
     out = np.empty_like(distribution)
     out[order] = distribution[order[::-1]]
     return out

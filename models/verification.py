@@ -19,8 +19,10 @@ tokens follow p exactly, whatever the shape of the tree, as long as whether a no
 it would be.
 
 Shapes: L drafts, V token ids; position n = 0..L-1 verifies draft n, position L is the bonus. All rules ask for a target
-distribution only where they reach it: `reject_along`, `couple_along` and `verify_tree` take a function, so that whoever
-verifies need not hold the distributions as rows. Verification is O(V) a draft that is reached.
+distribution only where they reach it: `reject_along`, `race_along` and `verify_tree` take a function, so that whoever
+verifies need not hold the distributions as rows. A draft that is accepted costs O(1), a correction or bonus a pass or
+two over V. A distribution that is 0 on most of V is a `SparseDistribution`; what is computed of it is to the last bit
+what its dense form gives.
 """
 
 from __future__ import annotations
@@ -40,6 +42,19 @@ DistributionAtNode = Callable[[int], Floats]
 """A distribution [V] after the text and the path to this node; -1 is the text alone."""
 UNDRAWN: Final = -1
 """The token of a verification result whose correction is for somebody else to draw."""
+
+
+class SparseDistribution(NamedTuple):
+    """A distribution over `vocabulary` ids that is positive on few of them: `ids` int64 [K], ascending, and their
+    probabilities [K]."""
+
+    vocabulary: int
+    ids: Ints
+    probabilities: Floats
+
+
+AnyDistribution = Floats | SparseDistribution
+"""A distribution over V ids, float64 [V], or by the ids on which it is positive."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +96,18 @@ def verify(p: Floats, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
     return reject_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms)
 
 
-def reject_along(distribution_after: DistributionAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
+def reject_along(
+    distribution_after: DistributionAfter, drafts: Ints, qhat: Floats | Sequence[AnyDistribution], uniforms: Floats
+) -> Verdict:
     """`verify` where the target distributions are a function of the drafts before them. Shapes are not checked."""
-    accepted, p = _stop(distribution_after, drafts, qhat[np.arange(len(drafts)), drafts], uniforms)
+    accepted, p = _stop(distribution_after, drafts, chances_of(drafts, qhat), uniforms)
     u = float(uniforms[-1])
     return Verdict(accepted, correction(p, qhat[accepted], u) if accepted < len(drafts) else inverse_cdf(p, u))
+
+
+def chances_of(drafts: Ints, qhat: Floats | Sequence[AnyDistribution]) -> Floats:
+    """The qhat_n(d_n), float64 [L]."""
+    return np.array([probability(row, token) for row, token in zip(qhat, drafts.tolist(), strict=True)])
 
 
 def stop_along(distribution_after: DistributionAfter, drafts: Ints, chances: Floats, uniforms: Floats) -> Verdict:
@@ -110,18 +132,22 @@ def accepts(uniform: float, chance: float, target: float) -> bool:
     return uniform * chance < target
 
 
-def correction(p: Floats, qhat: Floats, u: float) -> int:
+def correction(p: Floats, qhat: AnyDistribution, u: float) -> int:
     """What replaces a rejected draft: u drawn from the `residual`."""
     return inverse_cdf(residual(p, qhat), u)
 
 
-def residual(p: Floats, qhat: Floats) -> Floats:
+def residual(p: Floats, qhat: AnyDistribution) -> Floats:
     """What the correction is drawn from after a rejection: weights max(0, p - qhat) [V], of mass TV(qhat, p).
 
     p itself where rounding leaves them none: see `verify`.
     """
-    beyond = np.maximum(p - qhat, 0.0)
-    return beyond if beyond.any() else p
+    if isinstance(qhat, SparseDistribution):
+        beyond = p.copy()
+        beyond[qhat.ids] = np.maximum(p[qhat.ids] - qhat.probabilities, 0.0)
+    else:
+        beyond = np.maximum(p - qhat, 0.0)
+    return beyond if beyond.max() > 0 else p
 
 
 def output_distribution(p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
@@ -149,17 +175,18 @@ def couple(p: Floats, drafts: Ints, exponentials: Floats) -> Verdict:
     the verifier's own, whatever the drafter. Raises ValueError when the shapes disagree.
     """
     _require_shapes(p, drafts, exponentials, p.shape)
-    return couple_along(lambda prefix: p[len(prefix)], drafts, exponentials)
+    return race_along(lambda prefix: p[len(prefix)], drafts, lambda target, n: race(target, exponentials[n]))
 
 
-def couple_along(distribution_after: DistributionAfter, drafts: Ints, exponentials: Floats) -> Verdict:
-    """`couple` where the target distributions are a function of the drafts before them. Shapes are not checked."""
+def race_along(distribution_after: DistributionAfter, drafts: Ints, winner: Callable[[Floats, int], int]) -> Verdict:
+    """`couple` where the target distributions are a function of the drafts before them, and winner(p_n, n) is whom the
+    race at position n picks. Shapes are not checked."""
     line = tuple(drafts.tolist())
     for n, draft in enumerate(line):
-        token = race(distribution_after(line[:n]), exponentials[n])
+        token = winner(distribution_after(line[:n]), n)
         if token != draft:
             return Verdict(n, token)
-    return Verdict(len(line), race(distribution_after(line), exponentials[len(line)]))
+    return Verdict(len(line), winner(distribution_after(line), len(line)))
 
 
 def verify_tree(
@@ -223,6 +250,8 @@ def inverse_cdf(weights: Floats | Ints, u: float) -> int:
     weights [V], non-negative, not all zero, of any total (integer counts are summed exactly); u in [0, 1). An index of
     zero weight is never returned, not even where u * total rounds up to the total. Raises ValueError on no mass.
     """
+    if weights.size >= _WIDE and (found := _drawn_by_blocks(weights, u)) is not None:
+        return found
     cumulative = np.cumsum(weights)
     total = cumulative[-1]
     if not total > 0:
@@ -231,6 +260,30 @@ def inverse_cdf(weights: Floats | Ints, u: float) -> int:
     if index < len(cumulative):
         return index
     return int(np.searchsorted(cumulative, total, side="left"))
+
+
+def _drawn_by_blocks(weights: Floats | Ints, u: float) -> int | None:
+    """The index that `inverse_cdf` finds, from the sums of blocks and the sums within one of them: they are off from
+    the running sum by its roundings, so that None is answered where those could matter."""
+    whole = weights.size // _BLOCK * _BLOCK
+    sums = weights[:whole].reshape(-1, _BLOCK).sum(axis=1)
+    ends = np.cumsum(np.append(sums, weights[whole:].sum()))
+    goal = u * ends[-1]
+    block = int(np.searchsorted(ends, goal, side="right"))
+    if block == ends.size:
+        return None
+    within = np.cumsum(weights[block * _BLOCK : (block + 1) * _BLOCK]) + (ends[block - 1] if block else 0)
+    at = int(np.searchsorted(within, goal, side="right"))
+    if at == within.size:
+        return None
+    before = within[at - 1] if at else ends[block - 1] if block else -np.inf
+    apart = 4 * weights.size * np.finfo(np.float64).eps * float(ends[-1])
+    return block * _BLOCK + at if within[at] - goal > apart and goal - before > apart else None
+
+
+_BLOCK: Final = 512
+_WIDE: Final = 1 << 12
+"""Ids from which on blocks are worth it."""
 
 
 def race(distribution: Floats | Ints, exponentials: Floats) -> int:
@@ -252,10 +305,43 @@ def total_variation(p: Floats, q: Floats) -> Floats:
     return distance
 
 
-def entropy_bits(distribution: Floats) -> float:
-    """-sum distribution log2 distribution of a distribution [V]."""
-    positive = distribution[distribution > 0]
-    return float(-(positive * np.log2(positive)).sum())
+def probability(distribution: AnyDistribution, token: int) -> float:
+    """What a distribution gives an id."""
+    if not isinstance(distribution, SparseDistribution):
+        return float(distribution[token])
+    at = int(distribution.ids.searchsorted(token))
+    there = at < distribution.ids.size and distribution.ids[at] == token
+    return float(distribution.probabilities[at]) if there else 0.0
+
+
+def dense(distribution: AnyDistribution) -> Floats:
+    """A distribution as float64 [V]."""
+    if not isinstance(distribution, SparseDistribution):
+        return distribution
+    row = np.zeros(distribution.vocabulary)
+    row[distribution.ids] = distribution.probabilities
+    return row
+
+
+def distance(p: Floats, q: AnyDistribution, scratch: Floats | None = None) -> float:
+    """TV(p, q) of p [V] and another distribution: `total_variation` to the last bit. `scratch` [V] is overwritten:
+    where there are many distances, new memory for each costs more than they do."""
+    apart = np.empty_like(p) if scratch is None else scratch
+    if isinstance(q, SparseDistribution):
+        apart[:] = p
+        apart[q.ids] = np.abs(p[q.ids] - q.probabilities)
+    else:
+        np.abs(np.subtract(p, q, out=apart), out=apart)
+    return 0.5 * float(apart.sum())
+
+
+def entropy_bits(distribution: Floats, scratch: Floats | None = None) -> float:
+    """-sum distribution log2 distribution of a distribution [V]. `scratch` [V] is overwritten."""
+    whole = distribution.min() > 0
+    positive = distribution if whole else distribution[distribution > 0]
+    logs = np.log2(positive, out=scratch if whole else None)
+    logs *= positive
+    return -float(logs.sum())
 
 
 def _require_shapes(p: Floats, drafts: Ints, noise: Floats, noise_shape: tuple[int, ...]) -> None:

@@ -108,9 +108,9 @@ def _drawing(name: str) -> Callable[..., Figure | None]:
     return drawing
 
 
-def _plain(value: object) -> object:
+def _plain(text: str) -> str:
     """Escapes in a name what matplotlib would read as mathematics, and what no font has."""
-    return printable(value).replace("$", r"\$") if isinstance(value, str) else value
+    return printable(text).replace("$", r"\$")
 
 
 def save(

@@ -135,7 +135,8 @@ def _inches(artist: Artist | None) -> tuple[float, float]:
         return 0.0, 0.0
     figure = artist.get_figure(root=True)
     assert figure is not None
-    box = artist.get_window_extent(FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
+    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    box = artist.get_window_extent(canvas.get_renderer())  # type: ignore[no-untyped-call]
     # To a thousandth: a measure may differ in its last bit from one drawing to the next, the figure may not.
     return round(box.width / figure.dpi + 2 * _PAD, 3), round(box.height / figure.dpi + 2 * _PAD, 3)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
+from matplotlib.backend_bases import get_registered_canvas_class
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import FillStyleType
@@ -229,6 +230,10 @@ _NO_DATE: dict[str, dict[str, None]] = {
 }
 
 
+_POINTS_PER_INCH = 72.0
+"""The resolution of vector formats."""
+
+
 def write(figure: Figure, folder: Path, name: str, formats: Sequence[str], page: Page) -> list[Path]:
     """Writes the figure in each format. Raises ConfigError where a link in a file's place leads elsewhere."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -237,5 +242,25 @@ def write(figure: Figure, folder: Path, name: str, formats: Sequence[str], page:
         for path, each in zip(paths, formats, strict=True):
             if path.is_symlink():
                 raise ConfigError(f"{path}: is a link to {path.resolve()}, through which nothing is written; remove it")
-            atomically(path, partial(figure.savefig, metadata=_NO_DATE[each]))
+            with _laid_out(figure, each):
+                atomically(path, partial(figure.savefig, metadata=_NO_DATE[each]))
     return paths
+
+
+@contextmanager
+def _laid_out(figure: Figure, form: str) -> Iterator[None]:
+    """Lays the figure out by the letters of a format, and keeps that while it is written: what `savefig` does too, but
+    not without drawing the whole figure once more."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        yield
+        return
+    get_registered_canvas_class(form)(figure)
+    dpi, saved = figure.dpi, matplotlib.rcParams["savefig.dpi"]
+    figure.dpi = _POINTS_PER_INCH if form != "png" else dpi if saved == "figure" else saved
+    engine.execute(figure)
+    figure.dpi = dpi
+    with matplotlib.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
+        yield
+    figure.set_layout_engine(engine)

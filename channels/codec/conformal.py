@@ -32,7 +32,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from channels.codec.sparsify import at_least, most_probable
+from channels.codec.sparsify import at_least, most_probable, sizes_of_heads
 from kinds.arrays import Floats, Ints
 
 Rollback = Literal["through_rejection", "accepted_only", "none"]
@@ -179,9 +179,27 @@ class RunningQuantile:
     def largest_borne(self, q: Floats) -> float:
         """c(q) of a distribution q, float64 [V]: one of its probabilities, or 1 where its most probable token is
         enough."""
+        if (found := self._borne_by_few(q)) is not None:
+            return found
         ascending = np.sort(q)
         spared = int(np.searchsorted(np.cumsum(ascending), self.target, side="right"))
         return float(ascending[spared]) if spared < q.size - 1 else 1.0
+
+    def _borne_by_few(self, q: Floats) -> float | None:
+        """`largest_borne` from the most probable tokens alone, where there are few of them and the roundings of a sum
+        over all others cannot matter; else None."""
+        total = float(q.sum())
+        apart = 4 * q.size * np.finfo(np.float64).eps * total
+        for size in sizes_of_heads(q):
+            falling = -np.sort(-q[most_probable(q, size)])
+            left = total - np.cumsum(falling)  # [size]: the mass behind each
+            if left[-1] < self.target - apart:
+                at = int(np.argmax(left <= self.target))
+                before = left[at - 1] if at else total
+                if min(before - self.target, self.target - left[at]) <= apart:
+                    return None
+                return float(falling[at]) if at else 1.0
+        return None
 
     def next(self, seen: Sequence[float], q: Floats) -> tuple[float, ...]:
         """What has been seen after one more distribution."""

@@ -175,7 +175,12 @@ class Expected(NamedTuple):
 def code_raced_id(io: Machine, buffer: Bytes, format: Format, context: Ints, words: Ints, token: int) -> int:
     """Codes the id below V that has won a race with these words, [V]. Returns it. `context`: as for `code_ids`."""
     slope = SLOPE if format.prior else FLAT_SLOPE
-    ids, frequencies = contenders(_expected(format, context), words, slope)
+    near = np.arange(words.size) if format.prior else largest(words)
+    if near.size < words.size:
+        ids, frequencies = contenders(_alike(near.size), words[near], slope)
+        ids = near[ids]
+    else:
+        ids, frequencies = contenders(_expected(format, context), words, slope)
     ends = np.concatenate([[0], frequencies.cumsum()])
     another = int(ends[-1]) // ANOTHER + 1 if ids.size < format.vocabulary else 0
     total = int(ends[-1]) + another
@@ -192,6 +197,21 @@ def code_raced_id(io: Machine, buffer: Bytes, format: Format, context: Ints, wor
     if (ids == token).any():
         io[FAILED] = INVALID
     return token
+
+
+def largest(words: Ints) -> Ints:
+    """Ids among which all contenders are where those are alike before the race, ascending: those of the largest words,
+    so many that MOST have a higher score than any of the others; all ids where it is not sure to be so."""
+    everything, some = np.arange(words.size), MOST + MOST // 4
+    if words.size <= 4 * MOST:
+        return everything
+    least = (1 << WORD_BITS) - ((1 << WORD_BITS) // words.size) * some  # about `some` are as large
+    near = np.flatnonzero(words >= least)
+    if near.size <= MOST:
+        return everything
+    last = int(np.partition(words[near], near.size - MOST)[near.size - MOST])
+    missing, beyond = (1 << WORD_BITS) - last, (1 << WORD_BITS) - least
+    return near if beyond - missing > missing >> 20 else everything  # scores are in 2^-32 of an octave
 
 
 def raced_bound_bits(format: Format) -> float:

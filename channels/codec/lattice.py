@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from channels.codec.sparsify import most_probable
 from kinds.arrays import Floats, Ints
 
 GRID_BITS = 40
@@ -29,6 +30,21 @@ def quantize(probabilities: Floats, resolution: int) -> Ints:
     total = total_mass(probabilities)
     if not 1 <= resolution <= min(LARGEST_RESOLUTION, LARGEST_WORK // probabilities.size):
         raise ValueError(f"resolution = {resolution}: must be at least 1 and at most {LARGEST_RESOLUTION}")
+    if probabilities.size < _FEW * resolution:
+        return _quantize(probabilities, total, resolution)
+    # At most 2 ell counts are positive before the deficit, at most ell, is shared out: by the largest of the others.
+    least = probabilities[most_probable(probabilities, 3 * resolution + 2)].min()
+    able = np.flatnonzero(probabilities >= least - total * 2.0 ** (1 - GRID_BITS))  # all of one multiple of 2^-40
+    counts = np.zeros(probabilities.size, dtype=np.int64)
+    counts[able] = _quantize(probabilities[able], total, resolution)
+    return counts
+
+
+_FEW = 16
+"""Of so many times ell probabilities or more, those that can have a count are found first."""
+
+
+def _quantize(probabilities: Floats, total: float, resolution: int) -> Ints:
     grid = np.rint(probabilities / total * (1 << GRID_BITS)).astype(np.int64)  # [K], sums to about 2^40
     counts: Ints = (2 * resolution * grid + (1 << GRID_BITS)) >> (GRID_BITS + 1)
     missing = resolution - int(counts.sum())

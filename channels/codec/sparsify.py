@@ -6,7 +6,9 @@ lowest ids are kept. A rule is a frozen value without state; thresholds that mov
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from kinds.arrays import Floats, Ints
 
 _BLOCK = 128
 """Entries of a distribution of which the largest is found at once."""
+_HEADS, _SHARE = (64, 256, 4096), 8
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class TopP:
 
     def support(self, q: Floats) -> Ints:
         """int64 [K]. All of V where rounding keeps the sum below `mass`."""
+        for size in sizes_of_heads(q):
+            ids = most_probable(q, size)
+            held = np.cumsum(-np.sort(-q[ids]))
+            if held[-1] >= self.mass:
+                return ids[most_probable(q[ids], int(np.searchsorted(held, self.mass)) + 1)]
         held = np.cumsum(-np.sort(-q))
         return most_probable(q, min(int(np.searchsorted(held, self.mass)) + 1, q.size))
 
@@ -106,7 +114,20 @@ class All:
 
     def support(self, q: Floats) -> Ints:
         """int64 [V]."""
-        return np.arange(q.size, dtype=np.int64)
+        return _everything(q.size)
+
+
+@lru_cache(maxsize=4)
+def _everything(size: int) -> Ints:
+    """The ids below `size`, read-only."""
+    ids = np.arange(size, dtype=np.int64)
+    ids.flags.writeable = False
+    return ids
+
+
+def sizes_of_heads(q: Floats) -> Iterator[int]:
+    """Among how many of the most probable tokens to look for a mass, before all of q is sorted."""
+    return (size for size in _HEADS if size < q.size // _SHARE)
 
 
 def at_least(q: Floats, beta: float) -> Ints:
@@ -117,19 +138,20 @@ def at_least(q: Floats, beta: float) -> Ints:
 
 def most_probable(q: Floats, k: int) -> Ints:
     """The k most probable ids, ascending; the lowest ids among equals. int64 [k], 1 <= k <= V."""
-    positive = np.flatnonzero(q > 0)
-    if k <= positive.size < q.size:  # many equal entries, as of a cut vocabulary, make the partition slow
-        return positive[_largest(q[positive], k)]
-    return _largest(q, k)
-
-
-def _largest(q: Floats, k: int) -> Ints:
     blocks = q.size // _BLOCK
     if k <= blocks // 2:
-        # k entries at least are as large as the k-th largest of the blocks' maxima: the rest need no partition
+        # k entries at least are as large as the k-th largest of the blocks' maxima: only their blocks are looked at
         maxima = q[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
-        within = np.flatnonzero(q >= np.partition(maxima, blocks - k)[blocks - k])
-        return within[_largest_of(q[within], k)]
+        least = np.partition(maxima, blocks - k)[blocks - k]
+        if least > 0:
+            near = np.flatnonzero(maxima >= least)[:, None] * _BLOCK + np.arange(_BLOCK)
+            ids = np.append(near, np.arange(blocks * _BLOCK, q.size))
+            within: Ints = ids[q[ids] >= least]
+            return within[_largest_of(q[within], k)]
+    positive = q > 0
+    if k <= np.count_nonzero(positive) < q.size:  # many equal entries, as of a cut vocabulary, make the partition slow
+        kept = np.flatnonzero(positive)
+        return kept[_largest_of(q[kept], k)]
     return _largest_of(q, k)
 
 

@@ -12,13 +12,15 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kinds import ConfigError
 from kinds.files import cache_folder, paths_from, read_note
 from kinds.yaml_file import read_yaml
-from simulator.cell.cell import Cell
-from simulator.cell.imported_files import imports_digest, load_imports
 from simulator.results.result_directory import MANIFEST
+
+if TYPE_CHECKING:
+    from simulator.cell.cell import Cell
 
 
 def load_own(imports: Sequence[Path], folders: Sequence[Path] = ()) -> None:
@@ -31,6 +33,8 @@ def load_own(imports: Sequence[Path], folders: Sequence[Path] = ()) -> None:
             known = path.name in {each.name for each in own} or (note := _note_of(path)) is None or not note.is_file()
             own += [] if known else [path]
     if own:
+        from simulator.cell.imported_files import load_imports  # here: a figure of our own kinds does without
+
         load_imports(own)
 
 
@@ -46,6 +50,8 @@ def note_typed(imports: Sequence[Path]) -> None:
 
 def _note_of(path: Path) -> Path | None:
     """Where it is noted that this file was typed; None where the file is gone."""
+    from simulator.cell.imported_files import imports_digest
+
     try:
         return cache_folder() / "imports" / imports_digest([path])
     except ConfigError:
@@ -58,6 +64,8 @@ def read_cell(file: Path, imports: Sequence[Path] = (), *, trust: bool = False) 
     Raises ConfigError where the file is no cell, or imports a file that is neither typed nor trusted: nothing of it has
     run then.
     """
+    from simulator.cell.cell import Cell
+
     fields = read_yaml(file)
     if not isinstance(fields, dict):
         raise ConfigError(f"config = {file}: must be a mapping of fields")

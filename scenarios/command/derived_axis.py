@@ -6,8 +6,10 @@ Such an axis stands in place of the part's own fields: they then tell no curves 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from simulator.cell.cell import Cell
+if TYPE_CHECKING:
+    from simulator.cell.cell import Cell
 
 DECIMALS = 9
 """Kinds that reach one value by different sums meet there."""

@@ -19,6 +19,7 @@ from simulator.results.columns import SETTING
 from simulator.results.csv_file import read_csv
 from simulator.results.intervals import axis_of, with_curves
 from simulator.results.paired_ratios import with_curves_of
+from simulator.results.plain_columns import in_plain_columns
 from simulator.results.result_directory import MANIFEST, checked, not_ours
 
 NOTE = "scenario.json"
@@ -136,7 +137,7 @@ def read_summary(folder: Path) -> tuple[pd.DataFrame, str | None, Sequence[str]]
         raise ConfigError(f"{folder}: no summary.csv; give a result directory, such as results/latency_vs_bandwidth")
     path, note = checked(folder, path.name), Note.read(folder)
     try:
-        summary = read_csv(path).assign(**note.computed)
+        summary = in_plain_columns(read_csv(path).assign(**note.computed))
     except ValueError as error:
         raise ConfigError(f"{path}: not a summary table, {error}") from None
     if "scheme.kind" not in summary.columns or summary.empty:
@@ -151,7 +152,7 @@ def read_curved_cells(folder: Path, summary: pd.DataFrame) -> pd.DataFrame | Non
     if not (folder / "cells.csv").is_file():
         return None
     try:
-        cells = read_csv(checked(folder, "cells.csv"))
+        cells = in_plain_columns(read_csv(checked(folder, "cells.csv")))
     except ValueError as error:
         raise ConfigError(f"{folder / 'cells.csv'}: not a table of cells, {error}") from None
     return with_curves_of(summary, cells) if "seed" in cells.columns else None

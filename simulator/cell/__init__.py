@@ -2,3 +2,7 @@
 
 Parts are chosen by `kind`, users' files add kinds, and files that are named enter the configuration's id by content.
 """
+
+from importlib import import_module
+
+import_module("simulator.schemes")  # registers the kinds that a cell can name

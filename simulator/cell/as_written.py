@@ -6,6 +6,7 @@ So `{"uplink.rate.bps": "10k", "uplink": {"mtu_bits": "1500 B"}}` and nested map
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -27,12 +28,20 @@ def as_written(schema: type[Part], given: Mapping[str, object], above: str = "")
     require_known(write(schema, tree, dotted), tuple(dotted), schema, [tree], above)
     fields = schema.model_fields
     for name, value in tree.items():
-        if isinstance(value, str | list | tuple | Mapping) and name in fields:
+        if name in fields and (name in _number_fields(schema) or not isinstance(value, str)):
             tree[name] = _plain(fields[name].annotation, value, f"{above}{name}")
     return tree
 
 
+@cache
+def _number_fields(schema: type[Part]) -> frozenset[str]:
+    """The fields of a part whose texts are quantities."""
+    return frozenset(name for name, field in schema.model_fields.items() if _is_number(field.annotation))
+
+
 def _plain(annotation: Any, value: object, path: str) -> object:
+    if not isinstance(value, str | list | tuple | Mapping):
+        return value
     part = part_of(annotation)
     if isinstance(value, Mapping) and part is not None:
         here = chosen(part, value)

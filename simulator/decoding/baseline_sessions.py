@@ -9,7 +9,7 @@ import numpy as np
 
 from channels.codec import wire
 from kinds.arrays import Floats
-from models.verification import inverse_cdf, verify
+from models.verification import inverse_cdf, reject_along
 from simulator.decoding.divergences import diverge, diverge_unverified
 from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens, Verified, outcome
 from simulator.decoding.setting import RequestParts
@@ -60,11 +60,11 @@ class HostedSession:
             distributions.append(self._drafter.distributions((*node.committed, *drafts), 1)[0])
             drafts.append(inverse_cdf(distributions[-1], self._uniforms.draft.uniform(node.round, n)))
         p = self._verifier.distributions((*node.committed, *drafts), len(drafts) + 1)
-        q = np.array(distributions) if distributions else np.empty((0, p.shape[1]))
         numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(length + 1)])
-        result = verify(p, np.array(drafts, dtype=np.int64), q, numbers)
+        line = np.array(drafts, dtype=np.int64)
+        result = reject_along(lambda prefix: p[len(prefix)], line, distributions, numbers)
         committed = (*drafts[: result.accepted], result.token)
-        rows = q[: min(result.accepted + 1, len(drafts))]
+        rows = distributions[: result.accepted + 1]
         divergences = diverge(p, rows, rows, np.zeros(len(rows)), Rejection(), result, committed, np.zeros(len(p)))
         return Verified(
             tuple(drafts), result.accepted, wire.encode_tokens(committed, self._format), committed, divergences

@@ -12,13 +12,22 @@ import numpy as np
 
 from channels.codec.wire import UNSENT
 from kinds.arrays import Bools, Floats
-from models.verification import TreeVerdict, Verdict, total_variation
+from kinds.mistakes import is_foreign
+from models.verification import (
+    AnyDistribution,
+    SparseDistribution,
+    TreeVerdict,
+    Verdict,
+    dense,
+    distance,
+    total_variation,
+)
 from simulator.decoding.memory import ReplayedText
 from simulator.decoding.nodes import Drafted, EdgeNode, Tokens, TreeNode
 from simulator.decoding.setting import DraftSetting
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.rounds import Divergences
-from simulator.schemes.acceptance import Acceptance, Received, received
+from simulator.schemes.acceptance import Acceptance, Received, on_support
 from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
@@ -76,28 +85,31 @@ class DivergenceMeter(Measurer):
         acceptance, uniforms = self._scheme.families.acceptance, self._uniforms
         round_ = VerifiedRound(acceptance, p, decoded, verdict.accepted, uniforms, round_number, position)
         if not decoded.drafts.size:
-            none = np.empty((0, p.shape[1]))
+            none = list[Floats]()
             return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
         sent = self._as_sent(round_number)
         arrived = sent.drafts[: len(decoded.drafts)]
         check_received(arrived, decoded, self._scheme.families.code)
         arrived = arrived[: verdict.accepted + 1]
         text = sent.context()[: len(sent.committed) + len(arrived)]
-        q = np.concatenate([self._drafter.known(text[: len(text) - len(arrived) + n]) for n in range(len(arrived))])
+        q = [self._drafter.known(text[: len(text) - len(arrived) + n])[0] for n in range(len(arrived))]
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in arrived])
         if acceptance.races:
             states = [sent.state, *(drafted.state for drafted in arrived)]
-            raced = np.array(
-                [raced_distribution(self._scheme, *each) for each in zip(q, states, arrived, strict=False)]
-            )
+            raced = [raced_distribution(self._scheme, *each) for each in zip(q, states, arrived, strict=False)]
             return diverge(p, q, raced, slack, acceptance, verdict, committed, tv_outputs(round_, raced, raced))
         unverified = decoded.unverified[: len(arrived)]
-        sent_distributions = received([drafted.draft for drafted in arrived], p.shape[1]).qhat
-        qhat = np.where(unverified[:, None], q, sent_distributions)
-        drawn = drawn_distributions(arrived, q, qhat)
-        judged_by = decoded.qhat[: len(arrived)]
-        if decoded.worked_out and not np.array_equal(judged_by, sent_distributions):
-            qhat, drawn, slack = judged_by, sent_distributions, slack + total_variation(judged_by, sent_distributions)
+        sent_distributions = [on_support(drafted.draft, p.shape[1]) for drafted in arrived]
+        qhat: Sequence[AnyDistribution]
+        qhat = [own if spared else one for own, one, spared in zip(q, sent_distributions, unverified, strict=True)]
+        drawn = drawn_distributions(arrived, qhat, p.shape[1])
+        if decoded.worked_out:
+            judged_by = decoded.distributions[: len(arrived)]
+            off = np.array(
+                [distance(dense(one), other) for one, other in zip(judged_by, sent_distributions, strict=True)]
+            )
+            if off.any():
+                qhat, drawn, slack = judged_by, sent_distributions, slack + off
         outputs = tv_outputs(round_, qhat, drawn, self._corrected(p[: len(arrived)], text))
         return diverge(p, q, qhat, slack, acceptance, verdict, committed, outputs, unverified)
 
@@ -115,13 +127,13 @@ class DivergenceMeter(Measurer):
         reached = (-1, *verdict.path)
         distributions = [(node, children[0]) for node in reached if (children := sent.tree.children(node))]
         texts = [(*sent.committed, *sent.tree.along(sent.tree.path_to(node))) for node, _ in distributions]
-        q = np.concatenate([self._drafter.known(text) for text in texts])
+        q = [self._drafter.known(text)[0] for text in texts]
         firsts = [first for _, first in distributions]
         judged = [sent.drafts[first] for first in firsts]
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in judged])
         line = Verdict(len(verdict.path), verdict.token)
         along = p[[node + 1 for node in reached]]
-        qhat = decoded.qhat[firsts]
+        qhat = [decoded.distributions[first] for first in firsts]
         acceptance = self._scheme.families.acceptance
         return diverge(along, q, qhat, slack, acceptance, line, committed, np.zeros(len(along)))
 
@@ -149,18 +161,21 @@ def check_received(arrived: Sequence[Drafted], decoded: Received, code: Code) ->
     tokens = [drafted.draft.token for drafted in arrived]
     assert decoded.drafts.tolist() == tokens, "I8: the drafts received are not the drafts sent"
     compared = code.carries_law and not decoded.worked_out
-    for drafted, distribution in zip(arrived if compared else (), decoded.qhat, strict=False):
+    for drafted, distribution in zip(arrived if compared else (), decoded.distributions, strict=False):
         ids, qhat = drafted.draft.support, drafted.draft.counts / drafted.draft.counts.sum()
         if code.only_scalars:
             ids, qhat = ids[ids == drafted.draft.token], qhat[ids == drafted.draft.token]
-        same = np.count_nonzero(distribution) == len(ids) and np.array_equal(distribution[ids], qhat)
+        if isinstance(distribution, SparseDistribution):
+            same = np.array_equal(distribution.ids, ids) and np.array_equal(distribution.probabilities, qhat)
+        else:
+            same = np.count_nonzero(distribution) == len(ids) and np.array_equal(distribution[ids], qhat)
         assert same, "I8: the qhat received is not the qhat sent"
 
 
 def diverge(
     p: Floats,
-    q: Floats,
-    qhat: Floats,
+    q: Sequence[Floats],
+    qhat: Sequence[AnyDistribution],
     slack: Floats,
     acceptance: Acceptance,
     verdict: Verdict,
@@ -168,13 +183,18 @@ def diverge(
     outputs: Floats,
     unverified: Bools | None = None,
 ) -> Divergences:
-    """p [L+1, V]; q, qhat [n, V] of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
+    """p [L+1, V]; q, qhat: of the n drafts up to the first rejected; slack [n] = alpha_n + covering bound, which
     by the triangle inequality is all that qhat may add to TV(q, p). `outputs`: of each position reached, TV(output, p),
     nan where that is not known. `unverified` [n]: drafts that were accepted without verification, drawn from q, their
     qhat too; they cannot be rejected, and what they commit follows q."""
     verified = len(q)
     spared = np.zeros(verified, dtype=bool) if unverified is None else unverified
-    mismatch, from_qhat = total_variation(q, p[:verified]), total_variation(qhat, p[:verified])
+    scratch = np.empty(p.shape[1])
+    mismatch = np.array([distance(target, one, scratch) for target, one in zip(p, q, strict=False)])
+    from_qhat, moved = mismatch, np.zeros(verified)
+    if qhat is not q:
+        from_qhat = np.array([distance(target, one, scratch) for target, one in zip(p, qhat, strict=False)])
+        moved = np.array([distance(own, one, scratch) for own, one in zip(q, qhat, strict=True)])
     assert (from_qhat <= mismatch + slack + ROUNDING).all(), "TV(qhat, p) exceeds TV(q, p) + alpha + covering bound"
     bound = acceptance.rejection_bound(mismatch, slack)
     positions = np.arange(len(committed))
@@ -183,23 +203,30 @@ def diverge(
     with np.errstate(divide="ignore"):  # of a token that nobody verified, the verifier may think nothing
         nll = float(-np.log(p[positions, list(committed)]).sum())
     return Divergences.of(
-        np.array([mismatch, np.where(spared, 0.0, from_qhat), np.where(spared, 0.0, bound), total_variation(q, qhat)]),
+        np.array([mismatch, np.where(spared, 0.0, from_qhat), np.where(spared, 0.0, bound), moved]),
         tv_output=float(off.sum()),
         nll=nll,
         unverified=spared,
     )
 
 
-def tv_outputs(round_: VerifiedRound, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
+def tv_outputs(
+    round_: VerifiedRound,
+    qhat: Sequence[AnyDistribution],
+    drawn: Sequence[AnyDistribution],
+    corrected: Floats | None = None,
+) -> Floats:
     """TV(output, p) of each position of a round that was reached: as its acceptance states it, else as enumeration
-    finds it, else nan. qhat, drawn [n, V]: of the drafts up to the first rejected, what they are verified by and drawn
-    from; `corrected` [n, V]: what corrections are made with, None where that is p."""
-    p = round_.p[: round_.accepted + 1]
+    finds it, else nan. qhat, drawn: of the n drafts up to the first rejected, what they are verified by and drawn from;
+    `corrected` [n, V]: what corrections are made with, None where that is p."""
+    p, acceptance = round_.p[: round_.accepted + 1], round_.acceptance
+    if drawn is qhat and corrected is None and acceptance.lossless and not is_foreign(type(acceptance).__module__):
+        return np.zeros(len(p))
     lacking = len(p) - len(qhat)  # the bonus, where nothing is rejected
-    rows = _padded(qhat, lacking)
-    drawn_rows = rows if drawn is qhat else _padded(drawn, lacking)
+    rows = _padded(qhat, lacking, p.shape[1])
+    drawn_rows = rows if drawn is qhat else _padded(drawn, lacking, p.shape[1])
     corrected_rows = None if corrected is None else np.concatenate([corrected, p[len(corrected) :]])
-    stated = round_.acceptance.output_distribution(p, rows, drawn_rows, corrected_rows)
+    stated = acceptance.output_distribution(p, rows, drawn_rows, corrected_rows)
     if stated is not None:
         return np.zeros(len(p)) if stated is p else total_variation(stated, p)
     found = [round_.output(n, row) for n, row in enumerate(drawn_rows)]
@@ -210,9 +237,12 @@ def tv_outputs(round_: VerifiedRound, qhat: Floats, drawn: Floats, corrected: Fl
     return np.array([0.0 if each <= LOSSLESS_TV else each for each in off])  # which is less than FINEST leaves open
 
 
-def _padded(rows: Floats, lacking: int) -> Floats:
-    """The rows [n, V], and so many of zeros."""
-    return np.concatenate([rows, np.zeros((lacking, rows.shape[1]))]) if lacking else rows
+def _padded(distributions: Sequence[AnyDistribution], lacking: int, vocabulary: int) -> Floats:
+    """The distributions as rows [n, V], and so many of zeros."""
+    rows = np.zeros((len(distributions) + lacking, vocabulary))
+    for row, distribution in zip(rows, distributions, strict=False):
+        row[:] = dense(distribution)
+    return rows
 
 
 def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
@@ -221,15 +251,14 @@ def diverge_unverified(p: Floats, q: Floats, token: int) -> Divergences:
         return Divergences(tv_output=float(total_variation(q, p)), nll=float(-np.log(p[token])))
 
 
-def drawn_distributions(drafts: Sequence[Drafted], q: Floats, qhat: Floats) -> Floats:
-    """The distributions, rows like those of q [n, V], that these drafts were drawn from; `qhat` itself where each was
-    drawn from the very counts that it was sent with."""
+def drawn_distributions(
+    drafts: Sequence[Drafted], qhat: Sequence[AnyDistribution], vocabulary: int
+) -> Sequence[AnyDistribution]:
+    """The distributions that these drafts were drawn from; `qhat` itself where each was drawn from the very counts that
+    it was sent with."""
     if all(each.other_weights is None for each in drafts):
         return qhat
-    drawn = np.zeros_like(q)
-    for row, each in zip(drawn, drafts, strict=True):
-        row[each.draft.support] = each.weights / each.weights.sum()
-    return drawn
+    return [SparseDistribution(vocabulary, each.draft.support, each.weights / each.weights.sum()) for each in drafts]
 
 
 def raced_distribution(scheme: DraftScheme, q: Floats, state: State, drafted: Drafted) -> Floats:
@@ -237,5 +266,5 @@ def raced_distribution(scheme: DraftScheme, q: Floats, state: State, drafted: Dr
     proposal = scheme.propose(q, state, drafted.support_size)
     weights = scheme.families.draw.weights(proposal, q)
     distribution = np.zeros_like(q)
-    distribution[proposal.ids] = weights / weights.sum()
+    distribution[proposal.ids if weights.size < q.size else slice(None)] = weights / weights.sum()
     return distribution

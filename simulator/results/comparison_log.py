@@ -6,6 +6,7 @@ where they are computed (`intervals.paired`, `crossings.crossing`), so that word
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from kinds.arrays import Bools
 from simulator.results.columns import CURVE
 from simulator.results.units import unit
 
@@ -52,21 +55,20 @@ def difference(cells: pd.DataFrame, first: pd.Series[bool], second: pd.Series[bo
     record = _recorder.get()
     if record is None or not found.n:
         return
-    rows, metric = cells[first | second], found.metric
-    both = rows["seed"].isin(cells.loc[first, "seed"]) & rows["seed"].isin(cells.loc[second, "seed"])
+    metric, seeds = found.metric, cells["seed"].tolist()
+    one, other = (rows.to_numpy(dtype=bool) for rows in (first, second))
+    common = set(itertools.compress(seeds, one)) & set(itertools.compress(seeds, other))
+    both = np.array([seed in common for seed in seeds], dtype=bool)
+    values = cells[metric].astype(float)
     record.numbers.append(
         {
             "metric": metric,
             "unit": unit(metric),
-            "first": _name(cells[first]),
-            "second": _name(cells[second]),
-            "where": {
-                name: plain(rows[name].iloc[0])
-                for name in record.places
-                if name in rows.columns and rows[name].nunique(dropna=False) == 1
-            },
-            "first_mean": plain(rows.loc[first & both, metric].astype(float).mean()),
-            "second_mean": plain(rows.loc[second & both, metric].astype(float).mean()),
+            "first": _name(cells, one),
+            "second": _name(cells, other),
+            "where": dict(_shared(cells, record.places, one | other)),
+            "first_mean": plain(values[one & both].mean()),
+            "second_mean": plain(values[other & both].mean()),
             "relative": found.relative,
             "difference": plain(found.size),
             "low": plain(found.low),
@@ -94,5 +96,14 @@ def plain(value: object) -> Plain:
     return value if isinstance(value, bool | int | float) else str(value)
 
 
-def _name(rows: pd.DataFrame) -> str:
-    return " or ".join(dict.fromkeys(map(str, rows[CURVE]))) if CURVE in rows.columns else ""
+def _name(cells: pd.DataFrame, rows: Bools) -> str:
+    return " or ".join(dict.fromkeys(map(str, cells[CURVE].to_numpy()[rows]))) if CURVE in cells.columns else ""
+
+
+def _shared(cells: pd.DataFrame, names: Sequence[str], rows: Bools) -> Iterator[tuple[str, Plain]]:
+    """The columns, of those named, in which all these rows have one value, with that."""
+    for name in names:
+        if name in cells.columns:
+            values = {plain(value) for value in cells[name].to_numpy()[rows].tolist()}
+            if len(values) == 1:
+                yield name, values.pop()

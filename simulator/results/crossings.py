@@ -55,10 +55,9 @@ class Crossing:
 def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: str) -> Crossing | None:
     """The crossing of two curves of a table of cells with CURVE and `seed`; None where the two curves have no seed and
     two values in common."""
-    mine, other = (
-        cells[cells[CURVE] == curve].pivot_table(index="seed", columns=axis, values=metric) for curve in (first, second)
-    )
-    ratios = (mine / other).dropna()
+    table = cells[["seed", axis, metric]]
+    mine, other = (table[cells[CURVE] == curve].groupby(["seed", axis])[metric].mean() for curve in (first, second))
+    ratios = (mine.dropna().unstack() / other.dropna().unstack()).dropna()
     if ratios.shape[0] == 0 or ratios.shape[1] < 2:
         return None
     x = np.log10(ratios.columns.to_numpy(dtype=float))

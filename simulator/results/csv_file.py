@@ -22,7 +22,7 @@ _QUOTED: Final = tuple(f"'{mark}" for mark in (*_BEGINS, "'"))
 def write_csv(table: pd.DataFrame, path: Path) -> Path:
     """Writes a table, whole and without its index; where."""
     quoted = with_texts(table, _quoted)
-    quoted.columns = pd.Index([_quoted(name) for name in table.columns])
+    quoted.columns = pd.Index([_quoted(str(name)) for name in table.columns])
     atomically(path, lambda unfinished: quoted.to_csv(unfinished, index=False))
     return path
 
@@ -30,30 +30,32 @@ def write_csv(table: pd.DataFrame, path: Path) -> Path:
 def read_csv(path: Path) -> pd.DataFrame:
     """A table that `write_csv` has written. Raises ValueError where the file holds none, OSError where it is gone."""
     table = with_texts(pd.read_csv(path), _bare)
-    table.columns = pd.Index([_bare(name) for name in table.columns])
+    table.columns = pd.Index([_bare(str(name)) for name in table.columns])
     return table
 
 
-def with_texts(table: pd.DataFrame, changed: Callable[[object], object]) -> pd.DataFrame:
-    """A copy of a table with its texts as `changed` returns them; a column in which none changes keeps its type."""
+def with_texts(table: pd.DataFrame, changed: Callable[[str], str]) -> pd.DataFrame:
+    """A copy of a table with its texts as `changed` returns them, asked once of each; a column in which
+    none changes keeps its type."""
     found = table.copy()  # which is in one piece, where a wide file is read in several
     for name, kind in table.dtypes.items():
         if not pd.api.types.is_numeric_dtype(kind):
-            texts = [changed(value) for value in table[name]]
-            if any(isinstance(new, str) and new != old for new, old in zip(texts, table[name], strict=True)):
-                found[name] = pd.Series(texts, index=table.index, dtype=object)
+            values = table[name].tolist()
+            texts = {value for value in values if isinstance(value, str)}
+            other = {text: shown for text in texts if (shown := changed(text)) != text}
+            if other:
+                new = [other.get(value, value) if isinstance(value, str) else value for value in values]
+                found[name] = pd.Series(new, index=table.index, dtype=object)
     return found
 
 
-def _quoted(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
+def _quoted(given: str) -> str:
+    text = printable(given)
     return f"'{text}" if text.startswith(_QUOTED) or (text.startswith(_BEGINS) and not _is_number(text)) else text
 
 
-def _bare(value: object) -> object:
-    return value[1:] if isinstance(value, str) and value.startswith(_QUOTED) else value
+def _bare(text: str) -> str:
+    return text[1:] if text.startswith(_QUOTED) else text
 
 
 def _is_number(text: str) -> bool:

@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kinds.arrays import Floats
+from kinds.arrays import Bools, Floats, Ints
 from simulator.results import comparison_log
 from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE, LOSSY, N_SUFFIX, SPEEDUPS
 from simulator.results.lossy_schemes import departs
 from simulator.results.metrics import METRICS
+from simulator.results.plain_columns import codes, distinct, hashable, is_missing, rows_alike
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.results.units import names_file, quantity
 
@@ -134,24 +135,28 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     """A row per setting (all columns but seed and metrics), in order of appearance: `n`, LOSSY, then each metric's mean
     and `_ci95`, and `_n` where it has a number in fewer seeds than `n`. `n` counts the seeds that counted: those in
     which a request was answered; where none is asked, all. With cloud_only among the settings also SPEEDUPS."""
-    metrics = metrics_of(cells)
-    settings = settings_of(cells)
-    given = {name: cells[name] for name in settings}
-    values = {name: cells[name].to_numpy(dtype=np.float64) for name in metrics}
+    metrics, settings = metrics_of(cells), settings_of(cells)
+    numbered = {name: codes(cells[name]) for name in settings}
+    groups = rows_alike(numbered.values(), len(cells))
+    values = np.array([cells[name].to_numpy(dtype=np.float64) for name in metrics]).reshape(len(metrics), len(cells))
+    means, halves, counts = _intervals(values, groups)
+    seeds = np.array([len(places) for places in groups])
+    if "answered" in metrics:
+        answered = values[metrics.index("answered")] > 0
+        seeds = np.array([int(answered[places].sum()) for places in groups])
+    fewer = (counts > 0) & (counts < seeds)
     lossy = departs(cells).to_numpy(dtype=bool)
-    rows = []
-    groups = _groups(cells, settings)
-    speedups = _speedups(cells, groups)
-    for places, speedup in zip(groups, speedups, strict=True):
-        row: dict[str, object] = {name: column.iloc[places[0]] for name, column in given.items()}
-        seeds = int((values["answered"][places] > 0).sum()) if "answered" in metrics else len(places)
-        row |= {"n": seeds, LOSSY: bool(lossy[places].any())}
-        for name in metrics:
-            found = interval(values[name][places])
-            row |= {name: found.mean, name + CI_SUFFIX: found.half_width}
-            row |= {name + N_SUFFIX: found.n} if 0 < found.n < seeds else {}
-        rows.append(row | speedup)
-    return pd.DataFrame(rows)
+    firsts = [places[0] for places in groups]
+    found: dict[str, object] = {name: cells[name].take(firsts).tolist() for name in settings}
+    found |= {"n": seeds, LOSSY: [bool(lossy[places].any()) for places in groups]}
+    for place, name in enumerate(metrics):
+        found |= {name: means[place], name + CI_SUFFIX: halves[place]}
+        if fewer[place, :1].any():
+            found[name + N_SUFFIX] = _where(fewer[place], counts[place])
+    found |= _speedups(cells, groups, numbered)
+    for _, place in np.argwhere(fewer.T):  # of metrics that have a number in all seeds of the first setting
+        found.setdefault(metrics[place] + N_SUFFIX, _where(fewer[place], counts[place]))
+    return pd.DataFrame(found)
 
 
 def summarise_curves(table: pd.DataFrame) -> pd.DataFrame:
@@ -160,23 +165,27 @@ def summarise_curves(table: pd.DataFrame) -> pd.DataFrame:
     return summarise(table.rename(columns={CURVE: kept})).rename(columns={kept: CURVE})
 
 
-def _speedups(cells: pd.DataFrame, groups: Sequence[Sequence[int]]) -> list[dict[str, float]]:
-    """SPEEDUPS of each setting, whose rows are at these places; empty where none is set against cloud_only."""
+def _speedups(
+    cells: pd.DataFrame, groups: Sequence[Sequence[int]], numbered: Mapping[str, Ints]
+) -> dict[str, list[float]]:
+    """SPEEDUPS of each setting, whose rows are at these places; {} where none is set against cloud_only.
+    `numbered`: the codes of the columns of the settings."""
     metric, kind = "latency_per_token_s", "scheme.kind"
     if not {metric, kind, "seed"} <= {*cells.columns} or "cloud_only" not in set(cells[kind]):
-        return [{} for _ in groups]
-    shared = [name for name in settings_of(cells) if "." in name and not name.startswith("scheme.")]
+        return {}
+    shared = [of for name, of in numbered.items() if "." in name and not name.startswith("scheme.")]
     times = cells[metric].to_numpy(dtype=np.float64, copy=True)
     if "answered" in cells.columns:
         times[cells["answered"].to_numpy(dtype=np.float64) < 1] = math.nan
     seeds, kinds = cells["seed"].tolist(), cells[kind].tolist()
     seconds = [{seeds[place]: float(times[place]) for place in places} for places in groups]
-    keys = [tuple(_key(cells[name].iloc[places[0]]) for name in shared) for places in groups]
+    keys = [tuple(int(of[places[0]]) for of in shared) for places in groups]
     alone = {key: of for key, of, places in zip(keys, seconds, groups, strict=True) if kinds[places[0]] == "cloud_only"}
-    return [
+    found = [
         _over(alone[key], of) if key in alone else dict.fromkeys(SPEEDUPS, math.nan)
         for key, of in zip(keys, seconds, strict=True)
     ]
+    return {name: [each[name] for each in found] for name in SPEEDUPS}
 
 
 def _over(alone: Mapping[Hashable, float], seconds: Mapping[Hashable, float]) -> dict[str, float]:
@@ -194,13 +203,20 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
 
     Raises ValueError where a mask holds a seed twice: it then selects more than one setting.
     """
-    one = cells[first].set_index("seed")[metric].astype(float)
-    other = cells[second].set_index("seed")[metric].astype(float)
-    if one.index.has_duplicates or other.index.has_duplicates:
-        raise ValueError("a seed occurs twice: the mask selects more than one setting")
-    common = one.index.intersection(other.index)
-    found = paired_values(metric, *(np.asarray(each[common], dtype=np.float64) for each in (one, other)))
+    one, other = (_by_seed(cells, metric, rows) for rows in (first, second))
+    common = [seed for seed in one if seed in other]
+    values = (np.array([of[seed] for seed in common], dtype=np.float64) for of in (one, other))
+    found = paired_values(metric, *values)
     comparison_log.difference(cells, first, second, found)
+    return found
+
+
+def _by_seed(cells: pd.DataFrame, metric: str, rows: pd.Series[bool]) -> dict[Hashable, float]:
+    """A metric of the rows of a mask by their seeds. Raises ValueError where one is there twice."""
+    mask = rows.to_numpy(dtype=bool)
+    seeds, values = (column.to_numpy()[mask].tolist() for column in (cells["seed"], cells[metric].astype(float)))
+    if len(found := dict(zip(seeds, values, strict=True))) < len(seeds):
+        raise ValueError("a seed occurs twice: the mask selects more than one setting")
     return found
 
 
@@ -231,8 +247,9 @@ def geometric_means(rows: pd.DataFrame, by: str | list[str], metric: str) -> pd.
     compares. The arithmetic mean of all where some value is 0 or less."""
     values = rows[metric].astype(float)
     positive = bool((values.dropna() > 0).all())
-    table = rows.assign(**{metric: np.log(values) if positive else values})
-    means: pd.Series[float] = table.groupby(by, sort=False)[metric].mean()
+    groups = rows[by] if isinstance(by, str) else [rows[name] for name in by]
+    averaged: pd.Series[float] = pd.Series(np.log(values)) if positive else values
+    means: pd.Series[float] = averaged.groupby(groups, sort=False).mean()
     return means.map(math.exp) if positive else means
 
 
@@ -260,9 +277,10 @@ def axis_of(table: pd.DataFrame, preferred: str | None = None, labels: Labels = 
 
     None where no such column varies.
     """
-    if preferred in varying(table):
+    varied = varying(table)
+    if preferred in varied:
         return preferred
-    numeric = [name for name in varying(table) if _is_numeric(table[name])]
+    numeric = [name for name in varied if _is_numeric(table[name])]
     shared = [name for name in numeric if table[name].notna().all()]
     swept = [name for name in shared if not (name.startswith(SCHEME) and _one_a_scheme(table, name, labels))]
     return next(iter(sorted(swept, key=lambda name: name.startswith(SCHEME))), None)
@@ -288,7 +306,7 @@ def scheme_names(table: pd.DataFrame, labels: Labels = _NO_LABELS) -> pd.Series[
 
 def text_of(value: object) -> str:
     """A value of a field, whether a table of cells or a file holds it; "" for none."""
-    if _is_nan(value):
+    if is_missing(value):
         return ""
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     return repr(float(value)) if number else str(value)  # type: ignore[arg-type]
@@ -323,7 +341,7 @@ def with_curves(
     fields_words = _fields_words(table, [*varied, *(name for name in always if name not in varied)])
 
     def word(name: str, value: object) -> str:
-        return f"{fields_words[name]}={words[name][_key(value)]}"
+        return f"{fields_words[name]}={words[name][hashable(value)]}"
 
     given = table.assign(**{KIND: scheme_names(table, labels)})
     for fields, count in ((open_, _values), (open_, _values_or_none), (varied, _values_or_none)):
@@ -357,13 +375,14 @@ def names_by_difference(
 ) -> list[str]:
     """A name for each row: its `kind`, and a word for each of `fields` of which the rows of that kind count two values,
     or that are named `always`, where it is none of the `labelled`; nothing of what a row does not have."""
+    columns = {name: table[name].tolist() for name in fields}
     telling = {
         of: [name for name in fields if (name in always and of not in labelled) or count(rows[name]) > 1]
-        for of, rows in table.groupby(kind)
+        for of, rows in table[[*dict.fromkeys((kind, *fields))]].groupby(kind)
     }
     return [
-        " ".join([str(row[kind]), *(word(name, row[name]) for name in telling[row[kind]] if not _is_nan(row[name]))])
-        for _, row in table.iterrows()
+        " ".join([str(of), *(word(name, value) for name in telling[of] if not is_missing(value := columns[name][row]))])
+        for row, of in enumerate(table[kind])
     ]
 
 
@@ -387,7 +406,7 @@ def _fields_words(table: pd.DataFrame, fields: Sequence[str]) -> dict[str, str]:
 
 def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:
     """What each value is called; a file by its name alone, unless two have the same. Two values never have one word."""
-    words = {_key(value): _short(value) for value in column}
+    words = {hashable(value): _short(value) for value in distinct(column)}
     if len(set(words.values())) < len(words):
         words = {key: str(key) for key in words}
     names = {key: quantity(word, name) for key, word in words.items()} if names_file(name) else words
@@ -395,11 +414,12 @@ def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:
 
 
 def _values(column: pd.Series[float]) -> int:
-    return len({_key(value) for value in column if not _is_nan(value)})
+    return int(codes(column).max(initial=-1)) + 1
 
 
 def _values_or_none(column: pd.Series[float]) -> int:
-    return len({_key(value) for value in column})
+    found = codes(column)
+    return int(found.max(initial=-1)) + 1 + bool((found < 0).any())
 
 
 @cache
@@ -410,21 +430,38 @@ def _quantile(degrees: int) -> float:
     return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
 
 
-def _groups(cells: pd.DataFrame, settings: Sequence[str]) -> list[list[int]]:
-    """The places of each setting's rows; equal settings meet even where a field is missing (nan)."""
-    keys = [tuple(_key(value) for value in row) for row in cells[list(settings)].itertuples(index=False)]
-    places: dict[tuple[Hashable, ...], list[int]] = {}
-    for place, key in enumerate(keys):
-        places.setdefault(key, []).append(place)
-    return list(places.values())
+def _intervals(values: Floats, groups: Sequence[Sequence[int]]) -> tuple[Floats, Floats, Ints]:
+    """`interval` of each group of columns of values [metrics, rows]: means, half-widths and numbers of seeds,
+    [metrics, groups] each."""
+    means, halves = (np.full((len(values), len(groups)), math.nan) for _ in range(2))
+    counts = np.zeros(means.shape, dtype=np.int64)
+    for n in {len(places) for places in groups}:
+        at = [each for each, places in enumerate(groups) if len(places) == n]
+        given = np.ascontiguousarray(values[:, [groups[each] for each in at]])  # [metrics, groups of n, n]
+        finite = np.isfinite(given).all(axis=2)
+        rows, places = np.nonzero(finite)
+        columns = np.take(at, places)
+        means[rows, columns], halves[rows, columns] = _of_finite(given[finite])
+        counts[rows, columns] = n
+        for row, place in np.argwhere(~finite & ~np.isnan(given).all(axis=2)):
+            one = interval(given[row, place])
+            means[row, at[place]], halves[row, at[place]], counts[row, at[place]] = one.mean, one.half_width, one.n
+    return means, halves, counts
 
 
-def _key(value: object) -> Hashable:
-    return None if _is_nan(value) else str(value) if isinstance(value, list | dict) else value
+def _of_finite(values: Floats) -> tuple[Floats, Floats]:
+    """The means and half-widths of `interval` for each row of finite values [m, n]."""
+    n, means = values.shape[1], values.mean(axis=1)
+    if n < 2:
+        return means, np.full(len(values), math.nan)
+    same = np.isinf(means) | (np.ptp(values, axis=1) <= ROUNDING * np.abs(values).max(axis=1))
+    halves = _quantile(n - 1) * values.std(axis=1, ddof=1) / math.sqrt(n)
+    return np.where(same, values[:, 0], means), np.where(same, math.nan, halves)
 
 
-def _is_nan(value: object) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+def _where(flags: Bools, counts: Ints) -> Ints | Floats:
+    """The counts where there is a flag, nan elsewhere."""
+    return counts if flags.all() else np.where(flags, counts, math.nan)
 
 
 def _is_numeric(column: pd.Series[float]) -> bool:

@@ -65,7 +65,7 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
 
 def marks(table: pd.DataFrame) -> dict[str, str]:
     """The mark of each lossy curve, by its name."""
-    return {curve: UNKNOWN if _unknown(table[table[CURVE] == curve]) else MARK for curve in lossy_curves(table)}
+    return {curve: UNKNOWN if _unknown(table, table[CURVE] == curve) else MARK for curve in lossy_curves(table)}
 
 
 def unmarked(curve: str) -> str:
@@ -73,9 +73,9 @@ def unmarked(curve: str) -> str:
     return curve.removesuffix(MARK).removesuffix(UNKNOWN)
 
 
-def _unknown(rows: pd.DataFrame) -> bool:
-    """Whether a curve has tokens, and nowhere a number of how far off they are."""
-    return "tv_output" in rows.columns and bool(rows["tv_output"].isna().all()) and TEXT in rows.columns
+def _unknown(table: pd.DataFrame, rows: pd.Series[bool]) -> bool:
+    """Whether a curve, in these rows, has tokens, and nowhere a number of how far off they are."""
+    return {"tv_output", TEXT} <= {*table.columns} and bool(table["tv_output"][rows].isna().all())
 
 
 def ranked(table: pd.DataFrame) -> pd.DataFrame:

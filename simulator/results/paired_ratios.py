@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from simulator.results.columns import CURVE, SETTING
-from simulator.results.intervals import paired_values, row_keys, settings_of
+from simulator.results.intervals import paired_values, settings_of
+from simulator.results.plain_columns import codes
 
 RATIO: Final = "ratio"
 LOW, HIGH = "ratio_low", "ratio_high"
@@ -22,17 +23,29 @@ def with_curves_of(summary: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     shared = [name for name in settings_of(summary) if name in cells.columns and name != SETTING]
     added = [name for name in settings_of(summary) if name not in cells.columns]
     given = summary[[*added, CURVE, *([SETTING] if SETTING in summary.columns and SETTING not in added else [])]]
-    mine, theirs = (row_keys(_plain(table[shared]), shared) for table in (summary, cells))
+    mine, theirs = _keys(summary, cells, shared)
     return cells.assign(key=theirs).merge(given.assign(key=mine), on="key").drop(columns="key")
 
 
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """Equal numbers and what is missing alike, whichever type their column has."""
-    texts = {}
-    for name in table.columns:
-        number = pd.api.types.is_numeric_dtype(table[name])
-        texts[name] = [f"{float(each):.17g}" if number else str(each).replace("None", "nan") for each in table[name]]
-    return pd.DataFrame(texts, index=table.index)
+def _keys(first: pd.DataFrame, second: pd.DataFrame, columns: Sequence[str]) -> tuple[list[str], list[str]]:
+    """A text for each row of both tables, one for those that are alike in these columns."""
+    texts = [(_texts(first[name]), _texts(second[name])) for name in columns]
+    telling = [each for each in texts if len({*each[0], *each[1]}) > 1]
+    mine, theirs = (
+        [str(row) for row in zip(*(each[side] for each in telling), strict=True)] if telling else [""] * len(table)
+        for side, table in enumerate((first, second))
+    )
+    return mine, theirs
+
+
+def _texts(column: pd.Series[float]) -> list[str]:
+    """Each value as a text: equal numbers and what is missing alike, whichever type their column has."""
+    number, numbered = pd.api.types.is_numeric_dtype(column), codes(column).tolist()
+    texts = {-1: "nan"}
+    for code, value in zip(numbered, column.tolist(), strict=True):
+        if code not in texts:
+            texts[code] = f"{float(value):.17g}" if number else str(value).replace("None", "nan")
+    return [texts[code] for code in numbered]
 
 
 def ratios(cells: pd.DataFrame, metric: str, rival: pd.Series[bool], places: Sequence[str]) -> pd.DataFrame:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from functools import cached_property
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 
@@ -18,17 +19,34 @@ from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Bools, Floats, Ints
 from kinds.mistakes import Rule
-from models.verification import DistributionAfter, Verdict, couple_along, output_distribution, reject_along, stop_along
+from models.verification import (
+    AnyDistribution,
+    DistributionAfter,
+    SparseDistribution,
+    Verdict,
+    chances_of,
+    dense,
+    output_distribution,
+    race,
+    race_along,
+    reject_along,
+    stop_along,
+)
 from simulator.schemes import answers
 from simulator.schemes.draw import RequestUniforms
 
+FEW: Final = 8
+"""A sparse distribution has at most this part of the vocabulary, 1 / FEW: of more ids, whole rows are faster."""
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class Received:
     """What the cloud knows of a round once the payload is decoded."""
 
     drafts: Ints  # [L]
-    qhat: Floats  # [L, V]; 0 where nothing was sent of it
+    distributions: Sequence[AnyDistribution]
+    """[L], the rows of qhat; 0 where nothing was sent of it."""
+    vocabulary: int
     unverified: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
     """[L], all verified by default: drafts that are accepted whatever the target distribution says, of which qhat tells
     the id alone."""
@@ -39,14 +57,26 @@ class Received:
         if not self.unverified.size:
             object.__setattr__(self, "unverified", np.zeros(len(self.drafts), dtype=bool))
 
+    @cached_property
+    def qhat(self) -> Floats:
+        """The rows as one array [L, V]."""
+        rows = np.empty((len(self.drafts), self.vocabulary))
+        for row, distribution in zip(rows, self.distributions, strict=True):
+            row[:] = dense(distribution)
+        return rows
+
 
 def received(drafts: Sequence[wire.Draft], vocabulary: int, resolution: int | None = None) -> Received:
     """Decoded drafts as the arrays that verification takes. `resolution`: the denominator of counts that are sent of
     the drafted ids alone; else they are over their sum."""
-    qhat = np.zeros((len(drafts), vocabulary))
-    for row, draft in zip(qhat, drafts, strict=True):
-        row[draft.support] = draft.counts / (resolution or draft.counts.sum())
-    return Received(np.array([draft.token for draft in drafts], dtype=np.int64), qhat)
+    tokens = np.array([draft.token for draft in drafts], dtype=np.int64)
+    return Received(tokens, [on_support(draft, vocabulary, resolution) for draft in drafts], vocabulary)
+
+
+def on_support(draft: wire.Draft, vocabulary: int, resolution: int | None = None) -> AnyDistribution:
+    """The distribution that a draft was sent with: sparse, unless it has a good part of the vocabulary."""
+    found = SparseDistribution(vocabulary, draft.support, draft.counts / (resolution or draft.counts.sum()))
+    return dense(found) if draft.support.size > vocabulary // FEW else found
 
 
 class Acceptance(Choice, family=True):
@@ -118,7 +148,7 @@ class Rejection(Acceptance):
         position: int,
     ) -> Verdict:
         numbers = _numbers(received, uniforms, round_number)
-        return reject_along(distribution_after, received.drafts, received.qhat, numbers)
+        return reject_along(distribution_after, received.drafts, received.distributions, numbers)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -142,7 +172,7 @@ class SplitRejection(Acceptance):
         round_number: int,
         position: int,
     ) -> Verdict:
-        chances = received.qhat[np.arange(len(received.drafts)), received.drafts]
+        chances = chances_of(received.drafts, received.distributions)
         return stop_along(distribution_after, received.drafts, chances, _numbers(received, uniforms, round_number))
 
     def output_distribution(
@@ -169,9 +199,10 @@ class Coupling(Acceptance):
         round_number: int,
         position: int,
     ) -> Verdict:
-        size = received.qhat.shape[1]
-        races = np.array([uniforms.shared.exponentials(size, position + n) for n in range(len(received.drafts) + 1)])
-        return couple_along(distribution_after, received.drafts, races)
+        def winner(p: Floats, n: int) -> int:
+            return race(p, uniforms.shared.exponentials(received.vocabulary, position + n))
+
+        return race_along(distribution_after, received.drafts, winner)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -194,4 +225,4 @@ def _verification_result(answer: object, received: Received) -> object:
     """The answer of `judge`, which may leave the correction undrawn."""
     if isinstance(answer, Verdict) and not answer.drawn and 0 <= answer.accepted < len(received.drafts):
         return answer
-    return answers.verification_result(answer, received.drafts.tolist(), received.qhat.shape[1])
+    return answers.verification_result(answer, received.drafts.tolist(), received.vocabulary)

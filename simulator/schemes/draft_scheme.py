@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import Field
 
 from channels.codec import wire
+from channels.codec.sparsify import most_probable
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
 from kinds.tunable import Tunable
@@ -223,9 +224,9 @@ class DraftScheme(Scheme):
     def propose(self, q: Floats, state: State, at_most: int | None = None) -> Proposal:
         """What to send of q, float64 [V]. `at_most` keeps only that many of the most probable ids of the support."""
         ids = self.support(q, state)
-        mass = q[ids]
+        mass = q if ids.size == q.size else q[ids]
         if at_most is not None and at_most < ids.size:
-            kept = np.sort(np.argsort(-mass, kind="stable")[:at_most])
+            kept = most_probable(mass, at_most)
             ids, mass = ids[kept], mass[kept]
         total = float(mass.sum())
         counts = self.quantize(mass)
@@ -233,7 +234,7 @@ class DraftScheme(Scheme):
             ids=ids,
             counts=counts,
             dropped_mass=min(1.0, max(0.0, 1.0 - total)),
-            tv_quantization=self.families.quantizer.moved(mass / total, counts),
+            tv_quantization=self.families.quantizer.moved(mass, counts),
             covering_bound=self.families.quantizer.covering_bound(ids.size),
             state=self.advance(q, state),
         )

@@ -111,14 +111,15 @@ class SharedRace(Draw):
     races: ClassVar[bool] = True
     kind: Literal["shared_race"] = "shared_race"
 
-    def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
-        return q[proposal.ids]
+    def weights(self, proposal: Proposal, q: Floats) -> Floats:
+        return q if proposal.ids.size == q.size else q[proposal.ids]
 
     def draw(
         self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, place: Place
     ) -> tuple[wire.Draft, Floats | Ints]:
-        exponentials = uniforms.shared.exponentials(q.size, place.position)
-        draft = certain(int(proposal.ids[race(self.weights(proposal, q), exponentials[proposal.ids])]))
+        exponentials, ids = uniforms.shared.exponentials(q.size, place.position), proposal.ids
+        times = exponentials if ids.size == q.size else exponentials[ids]
+        draft = certain(int(ids[race(self.weights(proposal, q), times)]))
         return draft, draft.counts
 
 

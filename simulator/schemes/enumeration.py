@@ -152,12 +152,13 @@ class VerifiedRound:
             shares: Floats = self.p[min(len(prefix), at)]
             return shares
 
-        distributions, size = self.received, len(line)
+        whole, size = self.received, len(line)
         cut = Received(
             np.array(line, dtype=np.int64),
-            distributions.qhat[:size],
-            distributions.unverified[:size],
-            distributions.worked_out,
+            whole.distributions[:size],
+            whole.vocabulary,
+            whole.unverified[:size],
+            whole.worked_out,
         )
         unasked = Unasked(b"")
         numbers = RequestUniforms(unasked, _Numbers(at, self._was, own, last), unasked)

@@ -45,9 +45,9 @@ class Quantizer(Choice, family=True):
     def covering_bound(self, size: int) -> float:
         """The most that quantizing a distribution on `size` tokens may move it, in total variation."""
 
-    def moved(self, distribution: Floats, numerators: Ints) -> float:
-        """By how much it has moved a distribution [K], in total variation."""
-        return float(total_variation(distribution, numerators / numerators.sum()))
+    def moved(self, mass: Floats, numerators: Ints) -> float:
+        """By how much it has moved the distribution that the kept probabilities [K] are, in total variation."""
+        return float(total_variation(mass / float(mass.sum()), numerators / numerators.sum()))
 
 
 class OnWire(Quantizer):
@@ -142,7 +142,7 @@ class Exact(Quantizer):
     def quantize(self, mass: Floats) -> Ints:
         return (mass > 0).astype(np.int64)
 
-    def moved(self, distribution: Floats, numerators: Ints) -> float:
+    def moved(self, mass: Floats, numerators: Ints) -> float:
         return 0.0
 
     def covering_bound(self, size: int) -> float:

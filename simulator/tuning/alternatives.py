@@ -61,7 +61,7 @@ class Alternatives:
         shown: list[object] = []
         for value in values:
             try:
-                (cell,) = expand(self.cell, {path: [value]})
+                (cell,) = expand(self.cell, {}, {path: value})
             except ConfigError:
                 if value is values[-1] and not shown:
                     raise
@@ -82,9 +82,7 @@ class Alternatives:
         if self.number() <= most:
             places = list(itertools.product(*map(range, sizes)))
         else:
-            from scipy.stats.qmc import Halton  # here: it takes a second to load
-
-            points = Halton(len(sizes), scramble=False).random(8 * most)
+            points = (halton(index, len(sizes)) for index in range(8 * most))
             places = [tuple(int(x * n) for x, n in zip(point, sizes, strict=True)) for point in points]
         found: dict[tuple[tuple[str, object], ...], Values] = {tuple(self.own.items()): self.own}
         for each in places:
@@ -146,3 +144,19 @@ def _inserted(values: Sequence[object], own: object) -> Sequence[object]:
         return [*values, own]
     falling = numbers[0] > numbers[-2]
     return sorted(numbers, reverse=falling)
+
+
+def halton(index: int, dimensions: int) -> list[float]:
+    """A point of the Halton sequence (1960), whose coordinates are the index's digits in a prime each, mirrored at the
+    point. To the bit scipy's, of which all statistics would be loaded for it."""
+    primes = (n for n in itertools.count(2) if all(n % divisor for divisor in range(2, n)))
+    return [_mirrored(index, prime) for prime in itertools.islice(primes, dimensions)]
+
+
+def _mirrored(index: int, base: int) -> float:
+    found, place = 0.0, 1 / base
+    while index:
+        index, digit = divmod(index, base)
+        found += digit * place
+        place /= base
+    return found

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.computed_text import open_drifted
 from models.interface import CachedText, Pair
-from models.synthetic import MarkovModel, Synthetic
+from models.synthetic import MarkovModel, Synthetic, reversed_likelihood, with_entropy
 from models.verification import total_variation
 
 
@@ -129,3 +129,40 @@ def test_no_drift_and_no_temperature_change_nothing() -> None:
     for drift, temperature in ((0.0, 1.0), (0.1, 0.0)):
         distributions = open_drifted(MODEL, temperature, drift).distributions(TEXT, 2)
         assert np.array_equal(distributions, MODEL.open(temperature).distributions(TEXT, 2))
+
+
+def bisected(logits: np.ndarray, bits: float) -> np.ndarray:
+    """softmax(b logits) of this entropy, every question of the bisection computed."""
+
+    def softmax(b: float) -> np.ndarray:
+        weights = np.exp(b * logits - (b * logits).max())
+        return weights / weights.sum()
+
+    def above(b: float) -> bool:
+        row = softmax(b)
+        positive = row[row > 0]
+        return bool(-(positive * np.log2(positive)).sum() > bits)
+
+    low, high = 0.0, 1.0
+    while above(high) and high < 1e12:
+        high *= 2
+    while (middle := (low + high) / 2) not in (low, high):
+        low, high = (middle, high) if above(middle) else (low, middle)
+    return softmax(high)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.4, 0.7, 0.95, 1.0])
+@pytest.mark.parametrize("size", [2, 5, 64, 1000, 20_000])
+def test_a_row_is_to_the_last_bit_that_of_a_plain_bisection(size: int, share: float) -> None:
+    for seed in range(3):
+        logits, bits = np.random.default_rng(seed).standard_normal(size), share * np.log2(size)
+        np.testing.assert_array_equal(with_entropy(logits, bits), bisected(logits, bits))
+
+
+def test_likelihood_is_reversed_with_the_lowest_id_first_among_equals() -> None:
+    np.testing.assert_array_equal(reversed_likelihood(np.array([0.2, 0.1, 0.5, 0.2])), [0.2, 0.5, 0.1, 0.2])
+    p = np.random.default_rng(0).integers(1, 9, 500) / 2000.0
+    order = sorted(range(500), key=lambda x: (p[x], x))
+    expected = np.empty(500)
+    expected[order] = p[order[::-1]]
+    np.testing.assert_array_equal(reversed_likelihood(p), expected)

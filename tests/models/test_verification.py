@@ -12,15 +12,21 @@ from hypothesis.extra.numpy import arrays
 
 from models.interface import TokenTree
 from models.verification import (
+    SparseDistribution,
     TreeVerdict,
     Verdict,
+    correction,
     couple,
-    couple_along,
+    dense,
+    distance,
     draw_children,
     entropy_bits,
     inverse_cdf,
+    probability,
     race,
+    race_along,
     reject_along,
+    residual,
     total_variation,
     verify,
     verify_tree,
@@ -217,7 +223,7 @@ def test_coupling_along_a_prefix_is_that_of_rows_and_asks_only_as_far_as_it_judg
     own = [race(p[n], exponentials[n]) for n in range(3)]
     drafts = np.where(rng.random(3) < 0.7, own, rng.integers(5, size=3))
     distribution_after, asked = asking(p)
-    verdict = couple_along(distribution_after, drafts, exponentials)
+    verdict = race_along(distribution_after, drafts, lambda target, n: race(target, exponentials[n]))
     assert verdict == couple(p, drafts, exponentials)
     assert asked == [tuple(drafts[:n].tolist()) for n in range(verdict.accepted + 1)]
 
@@ -351,3 +357,71 @@ def test_children_follow_the_distribution_of_draws_without_replacement():
 def test_fewer_uniforms_than_children_are_refused():
     with pytest.raises(ValueError, match="2 uniforms: 3 expected"):
         draw_children(np.array([1, 2, 3]), 3, np.zeros(2))
+
+
+@given(
+    st.integers(1, 40_000), st.sampled_from([0.01, 0.3, 3.0]), st.booleans(), st.floats(0, 1, exclude_max=True),
+    st.integers(0, 2**32),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_a_draw_from_a_wide_distribution_is_the_first_index_whose_running_sum_is_more(size, shape, counted, u, seed):
+    rng = np.random.default_rng(seed)
+    weights = rng.gamma(shape, size=size) * (rng.random(size) < 0.7)
+    weights[rng.integers(size)] += 1.0
+    weights = np.ceil(weights).astype(np.int64) if counted else weights
+    running = np.cumsum(weights)
+    for number in (u, 0.0, LARGEST, *(running[rng.integers(size, size=5)] / running[-1]).clip(0, LARGEST)):
+        index = int(np.searchsorted(running, number * running[-1], side="right"))
+        last = int(np.flatnonzero(weights)[-1])
+        assert inverse_cdf(weights, float(number)) == min(index, last)
+
+
+def sparse(vocabulary, size, rng):
+    """A distribution on `size` of the ids."""
+    ids = np.sort(rng.choice(vocabulary, size, replace=False))
+    return SparseDistribution(vocabulary, ids, rng.dirichlet(np.ones(size)))
+
+
+@given(st.integers(2, 9_000), st.integers(0, 2**32), st.floats(0, 1, exclude_max=True))
+@settings(max_examples=60, deadline=None)
+def test_a_sparse_distribution_gives_to_the_last_bit_what_its_dense_form_gives(vocabulary, seed, u):
+    rng = np.random.default_rng(seed)
+    p, qhat = rng.dirichlet(np.full(vocabulary, 0.1)), sparse(vocabulary, min(8, vocabulary), rng)
+    row = np.zeros(vocabulary)
+    row[qhat.ids] = qhat.probabilities
+    assert np.array_equal(dense(qhat), row) and dense(row) is row
+    assert np.array_equal(residual(p, qhat), residual(p, row))
+    assert correction(p, qhat, u) == correction(p, row, u)
+    assert distance(p, qhat) == distance(p, row) == total_variation(p, row)
+    for token in (*qhat.ids.tolist(), *rng.integers(vocabulary, size=4).tolist()):
+        assert probability(qhat, token) == probability(row, token) == row[token]
+
+
+@given(st.integers(2, 3_000), st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_a_line_is_rejected_by_sparse_distributions_as_by_rows(vocabulary, seed):
+    rng = np.random.default_rng(seed)
+    p, length = rng.dirichlet(np.full(vocabulary, 0.3), size=5), 4
+    qhat = [sparse(vocabulary, min(8, vocabulary), rng) for _ in range(length)]
+    p[:length] = 0.3 * p[:length] + 0.7 * np.array([dense(each) for each in qhat])
+    drafts = np.array([rng.choice(each.ids, p=each.probabilities) for each in qhat])
+    uniforms = rng.random(length + 1)
+    rows = np.array([dense(each) for each in qhat])
+    assert reject_along(lambda prefix: p[len(prefix)], drafts, qhat, uniforms) == verify(p, drafts, rows, uniforms)
+
+
+def test_nothing_is_left_of_a_distribution_that_equals_a_sparse_one():
+    qhat = SparseDistribution(100, np.array([3, 50]), np.array([0.25, 0.75]))
+    p = dense(qhat)
+    assert residual(p, qhat) is p
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_draw_at_the_very_end_of_a_running_sum_is_that_of_the_running_sum(seed):
+    """Where the roundings of blocks would tell otherwise: numbers at the ends, and next to them."""
+    weights = np.random.default_rng(seed).dirichlet(np.ones(30_000))
+    running = np.cumsum(weights)
+    for place in range(0, 29_999, 7):
+        end = running[place] / running[-1]
+        for u in (np.nextafter(end, 0.0), end, np.nextafter(end, 1.0)):
+            assert inverse_cdf(weights, float(u)) == np.searchsorted(running, u * running[-1], side="right")

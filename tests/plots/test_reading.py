@@ -261,3 +261,13 @@ def test_letters_are_embedded_in_pdf_as_truetype_and_files_are_the_same_again(tm
     assert b"/FontFile2" in pdf and b"/Type3" not in pdf and b"CreationDate" not in pdf
     with Image.open(first[1]) as image:
         assert image.width == round(3.5 * 300)
+
+
+@pytest.mark.parametrize("name", ["latency", "breakdown", "resampling"])
+def test_a_figure_laid_out_once_is_the_one_that_matplotlib_draws_twice(name: str, tmp_path: Path) -> None:
+    written = plots.save(drawn(name, summary()), tmp_path / "once", "x", plots.FORMATS)
+    figure, nothing = drawn(name, summary()), dict.fromkeys(("CreationDate", "Creator", "Producer"))
+    for path, metadata in zip(written, ({"Date": None}, {"Software": None}, nothing), strict=True):
+        with styled(Page()):
+            figure.savefig(tmp_path / path.name, metadata=metadata)
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.suffix

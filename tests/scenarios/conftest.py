@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 from typed_command import RUN, SMALL, Finished
 
-import simulator  # noqa: F401 - all families are open from here on
+import simulator.cell  # noqa: F401 - all families are open from here on
 from kinds import Choice
 from scenarios.command.cli import main
 

@@ -196,6 +196,18 @@ print("none in all")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "none in all"), done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["list"], ["plot", "x"]])
+def test_what_reads_results_alone_loads_neither_schemes_nor_the_coder(arguments, tmp_path):
+    code = f"""
+import sys
+from scenarios.command.cli import main
+main({arguments!r})
+sys.exit(str({{"numba", "scipy", "simpy", "simulator.schemes"}} & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=False, text=True)
+    assert done.stderr.splitlines()[-1] == "set()"
+
+
 def test_a_scenario_runs_as_a_script(small, tmp_path):
     command = [
         sys.executable,

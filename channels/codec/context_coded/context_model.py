@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.linalg import svds
 
 from channels.codec.coder.compiled import compiled
 from kinds.arrays import Int32s, Ints
@@ -85,6 +83,9 @@ def distribution_vectors(
 ) -> npt.NDArray[np.float32]:
     """A vector for each id, float32 [V, WIDTH], from distributions after each token of `texts` [N, T]: ids `top` [N, T,
     M] with their probabilities [N, T, M]. Of fewer than WIDTH ids the last entries are 0."""
+    from scipy.sparse import coo_array  # here: a run that only codes does without
+    from scipy.sparse.linalg import svds
+
     last = np.broadcast_to(texts[:, :, None], top.shape).reshape(-1)
     shares = probabilities.reshape(-1).astype(np.float64)
     table = coo_array((shares, (top.reshape(-1), last)), (vocabulary, vocabulary)).tocsr()

@@ -177,7 +177,8 @@ class Compared:
             return None
         first, second = (self._seeds.get(self._key(row), {}) for row in (one, other))
         common = [seed for seed in first if seed in second]
-        values = [np.array([float(of[seed][metric]) for seed in common]) for of in (first, second)]
+        column = self.cells[metric].to_numpy(dtype=np.float64)
+        values = [column[[of[seed] for seed in common]] for of in (first, second)]
         found = paired_values(metric, *values)
         return found if found.n else None
 
@@ -192,13 +193,12 @@ class Compared:
         return [name for name in varying(self.cells) if name in {*settings_of(self.summary)}]
 
     @cached_property
-    def _seeds(self) -> Mapping[tuple[Hashable, ...], Mapping[object, Mapping[str, float]]]:
-        """The cells of each setting by their seeds."""
-        found: dict[tuple[Hashable, ...], dict[object, Mapping[str, float]]] = {}
-        kept = self.cells[[*dict.fromkeys((*self._settings, "seed", *(n for n in metrics_of(self.cells))))]]
-        for row in kept.to_dict("records"):
-            key = tuple(_plain(row[name]) for name in self._settings)
-            found.setdefault(key, {})[row["seed"]] = row  # type: ignore[assignment]
+    def _seeds(self) -> Mapping[tuple[Hashable, ...], Mapping[object, int]]:
+        """The row of the cells' table of each seed of a setting."""
+        found: dict[tuple[Hashable, ...], dict[object, int]] = {}
+        columns = [[_plain(value) for value in self.cells[name].tolist()] for name in self._settings]
+        for row, (seed, *key) in enumerate(zip(self.cells["seed"].tolist(), *columns, strict=True)):
+            found.setdefault(tuple(key), {})[seed] = row
         return found
 
     def _key(self, row: pd.Series[float]) -> tuple[Hashable, ...]:

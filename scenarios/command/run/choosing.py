@@ -7,10 +7,12 @@ trials are a result directory of their own, `tuning/`, inside the scenario's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import median
 
+import numpy as np
 import pandas as pd
 
 from scenarios.command.scenario import Tune
@@ -20,7 +22,7 @@ from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.display_names import DisplayNames
-from simulator.results.intervals import paired
+from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity, symbol
 from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
@@ -45,7 +47,11 @@ class Chosen:
 
     def chosen(self) -> list[Cell]:
         """At what was chosen."""
-        return self._shown(changed(cell, self.values) for cell in self.cells)
+        return self._shown(self._changed)
+
+    @cached_property
+    def _changed(self) -> list[Cell]:
+        return [changed(cell, self.values) for cell in self.cells]
 
     def fixed(self) -> list[Cell]:
         """As the grid gives them."""
@@ -149,16 +155,10 @@ def _alike_next(choices: Sequence[Chosen], shown: pd.DataFrame) -> list[str]:
 
 
 def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | None, metric: str) -> list[str]:
-    curves, found = _curves(shown), dict[str, list[str]]()
-    for chosen in choices:
-        cells, fixed = ([cell.id for cell in each] for each in (chosen.chosen(), chosen.fixed()))
-        if cells == fixed or metric not in shown.columns:
-            continue
-        behind = paired(shown, metric, _is(shown, cells, CHOSEN), _is(shown, fixed, FIXED))
-        if behind.found.mean > 0:
-            at = shown.loc[_is(shown, cells, CHOSEN), axis].iloc[0] if axis is not None else None
-            where = "" if axis is None else f"at {quantity(at, axis)} "
-            found.setdefault(curves[cells[0]], []).append(f"{where}{percent(behind)}")
+    found = dict[str, list[str]]()
+    for curve, row, behind in _above_fixed(choices, shown, metric):
+        where = "" if axis is None else f"at {quantity(shown[axis].iloc[row], axis)} "
+        found.setdefault(curve, []).append(f"{where}{percent(behind)}")
     return [
         f"Chosen, but behind the grid's own setting on the seeds shown: {curve} {'; '.join(text)}"
         for curve, text in found.items()
@@ -167,18 +167,27 @@ def _behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, axis: str | No
 
 def behind_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, metric: str) -> list[str]:
     """The curves that are, at some value of the axis, distinguishable from the grid's own setting and above it."""
-    curves, found = _curves(shown), list[str]()
-    for chosen in choices:
-        cells, fixed = ([cell.id for cell in each] for each in (chosen.chosen(), chosen.fixed()))
-        if cells != fixed and metric in shown.columns:
-            less = paired(shown, metric, _is(shown, cells, CHOSEN), _is(shown, fixed, FIXED))
-            if less.found.mean > 0 and less.separable:
-                found.append(curves[cells[0]])
+    found = [curve for curve, _, behind in _above_fixed(choices, shown, metric) if behind.separable]
     return list(dict.fromkeys(found))
 
 
-def _is(shown: pd.DataFrame, cells: Sequence[str], setting: str) -> pd.Series[bool]:
-    return shown["cell"].isin(cells) & (shown[SETTING] == setting)
+def _above_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, metric: str) -> Iterator[tuple[str, int, Difference]]:
+    """The settings chosen whose mean is above that of the grid's own: curve, a row of theirs, and the difference."""
+    if metric not in shown.columns:
+        return
+    curves, rows = _curves(shown), dict[tuple[str, str], list[int]]()
+    for row, key in enumerate(zip(shown["cell"], shown[SETTING], strict=True)):
+        rows.setdefault(key, []).append(row)
+    for chosen in choices:
+        cells, fixed = ([cell.id for cell in each] for each in (chosen.chosen(), chosen.fixed()))
+        if cells != fixed:
+            mine, own = (
+                [row for cell in each for row in rows.get((cell, setting), ())]
+                for each, setting in ((cells, CHOSEN), (fixed, FIXED))
+            )
+            behind = paired(shown, metric, *(pd.Series(np.isin(np.arange(len(shown)), each)) for each in (mine, own)))
+            if behind.found.mean > 0:
+                yield curves[cells[0]], min(mine), behind
 
 
 def _curves(shown: pd.DataFrame) -> dict[str, str]:
@@ -207,26 +216,25 @@ def beside(
     rows = table.set_index("cell", drop=False)
     grid = [cell.id for chosen in choices for cell in chosen.fixed()]
     curves = named(rows.loc[grid]).set_index("cell")[CURVE]
-    parts = []
+    ids, names, settings = list[str](), list[str](), list[str]()
     for setting in (CHOSEN, FIXED):
         for chosen in choices if setting == CHOSEN else [each for each in choices if each.values]:
             cells = chosen.chosen() if setting == CHOSEN else chosen.fixed()
             curve = str(curves.loc[chosen.fixed()[0].id])
             if setting == FIXED:
                 curve = f"{curve} {_words({path: flatten(chosen.cells[0])[path] for path in chosen.values})}"
-            parts.append(rows.loc[[cell.id for cell in cells]].assign(**{CURVE: curve, SETTING: setting}))
-    return pd.concat(parts, ignore_index=True)
+            ids += [cell.id for cell in cells]
+            names += [curve] * len(cells)
+            settings += [setting] * len(cells)
+    return rows.loc[ids].assign(**{CURVE: names, SETTING: settings}).reset_index(drop=True)
 
 
 def choices_table(choices: Sequence[Chosen], shown: pd.DataFrame) -> pd.DataFrame:
     """A row per setting that chose: its row of configuration, CURVE, and what it chose in words, `chosen`."""
     first = shown[shown[SETTING] == CHOSEN].drop_duplicates("cell").set_index("cell")
-    rows = [
-        {**first.loc[chosen.chosen()[0].id].to_dict(), "chosen": _words(chosen.values)}
-        for chosen in choices
-        if chosen.values
-    ]
-    return pd.DataFrame(rows)
+    choosing = [chosen for chosen in choices if chosen.values]
+    rows = first.loc[[chosen.chosen()[0].id for chosen in choosing]].reset_index(drop=True)
+    return rows.assign(chosen=[_words(chosen.values) for chosen in choosing])
 
 
 def by_setting(cells: Sequence[Cell]) -> list[list[Cell]]:

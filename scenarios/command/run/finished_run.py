@@ -49,6 +49,7 @@ from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import summarise, summarise_curves
 from simulator.results.lossy_schemes import marked, with_lossy
+from simulator.results.plain_columns import in_plain_columns
 from simulator.results.result_directory import own_folder, record
 from simulator.results.trace import SUFFIX, trace_path
 from simulator.results.unanswered_requests import complete
@@ -87,7 +88,8 @@ class FinishedRun:
         computed = along(
             [by_id[cell] for cell in table["cell"]], [scenario.axis, *axes_of([scenario.answer, *scenario.findings])]
         )
-        table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
+        lossless = {cell.id: cell.scheme.lossless for cell in cells}
+        table = in_plain_columns(with_lossy(table.assign(**computed), lossless))
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
         hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
         note = Note(
@@ -109,12 +111,22 @@ class FinishedRun:
         if searched or choices is not None:
             write_csv(plain, out / (CAPACITY if searched else BESIDE))
         note = replace(note, computed={name: plain[name].tolist() for name in computed})
-        return cls(plan, out, cells, table, summary, axis, choices, note)
+        return cls(plan, out, cells, table, in_plain_columns(summary), axis, choices, note)
 
-    @property
+    @cached_property
     def chosen(self) -> pd.DataFrame:
         """The summary of what schemes chose; all of it where there is nothing to choose."""
         return self.summary if self.choices is None else self.summary[self.summary[SETTING] == CHOSEN]
+
+    @cached_property
+    def _chosen_by_name(self) -> pd.DataFrame:
+        """`chosen` with curves as a person reads them."""
+        return _named(self.chosen)
+
+    @cached_property
+    def _table_by_name(self) -> pd.DataFrame:
+        """The table of cells, likewise."""
+        return _named(self.table)
 
     @property
     def fixed(self) -> pd.DataFrame:
@@ -186,7 +198,7 @@ class FinishedRun:
 
     def _read_with_care(self) -> Iterator[str]:
         """What changes how the table is read, in few words."""
-        scenario, named = self.plan.scenario, _named(self.chosen)
+        scenario, named = self.plan.scenario, self._chosen_by_name
         yield from self.assumed
         if self.plan.quick:
             yield "--quick: a small version; an answer for a paper takes the whole run"
@@ -208,7 +220,7 @@ class FinishedRun:
         tune = self.plan.tune
         if tune is None or self.choices is None or self.plan.objective is not None:
             return []
-        return behind_fixed(self.choices, _named(self.table), tune.metric)
+        return behind_fixed(self.choices, self._table_by_name, tune.metric)
 
     def _details(self, found: Sequence[Answered], notes: Sequence[str], width: int) -> list[Detail]:
         """The other blocks of text, in so many columns."""
@@ -238,7 +250,7 @@ class FinishedRun:
     def _remarks(self) -> list[str]:
         """What to know of the settings chosen, of how schemes were compared, of what is overloaded or unsettled."""
         scenario, tune = self.plan.scenario, self.plan.tune
-        chosen_rows, rows = _named(self.chosen), _named(self.table)
+        chosen_rows, rows = self._chosen_by_name, self._table_by_name
         fixed = self.plan.fixed
         chosen = tune is not None and self.choices is not None
         lines = doubts(self.choices or (), rows, self.axis, tune.metric if tune else "") if chosen else []
@@ -252,7 +264,7 @@ class FinishedRun:
         """A line where rejections are not what TV(qhat, p) says; schemes that race or branch are left out."""
         if not (self.out / ROUNDS).is_file():
             return []
-        table = marked(_named(self.table))
+        table = marked(self._table_by_name)
         names = dict(zip(table["cell"], table[CURVE], strict=True))
         looked = {
             cell.id: -(-cell.workload.total // (cell.workload.distinct or cell.workload.total))
@@ -267,11 +279,11 @@ class FinishedRun:
 
     def _tables(self, width: int) -> Iterator[tuple[str, str]]:
         """Each table of the run with its heading, in so many columns; "" of what there is none."""
-        plan, headlines, chosen = self.plan, self.plan.scenario.headlines, _named(self.chosen)
+        plan, headlines, chosen = self.plan, self.plan.scenario.headlines, self._chosen_by_name
         for text in self._measured(chosen, width):
             yield "Results", text
         if headlines and self.choices is not None and plan.tune is not None:
-            choices = choices_table(self.choices, _named(self.table))
+            choices = choices_table(self.choices, self._table_by_name)
             yield (
                 "Settings chosen",
                 chosen_table(choices, self.axis, self._chosen_by(plan.tune, self.choices, width), width),

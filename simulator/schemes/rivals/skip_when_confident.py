@@ -26,7 +26,7 @@ from pydantic import Field
 
 from channels.codec import wire
 from kinds.arrays import Floats, Ints
-from models.verification import DistributionAfter, Verdict, inverse_cdf
+from models.verification import DistributionAfter, Verdict, dense, inverse_cdf
 from simulator.schemes.acceptance import Received, Rejection, received
 from simulator.schemes.code import Load, Packets, Tokens, certain
 from simulator.schemes.draw import Place, Proposal, RequestUniforms
@@ -70,7 +70,7 @@ class WhereUnsure(Rejection):
         def distribution_or_draft(prefix: tuple[int, ...]) -> Floats:
             place = len(prefix)
             unverified = place < len(received.drafts) and received.unverified[place]
-            own: Floats = received.qhat[place] if unverified else distribution_after(prefix)
+            own = dense(received.distributions[place]) if unverified else distribution_after(prefix)
             return own
 
         return super().judge(distribution_or_draft, received, uniforms, round_number, position)

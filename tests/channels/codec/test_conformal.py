@@ -4,7 +4,7 @@ all thresholds."""
 import numpy as np
 import pytest
 from codec_strategies import distributions
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from channels.codec.conformal import Conformal, ConformalThreshold, RunningQuantile
@@ -183,3 +183,14 @@ def test_it_follows_distributions_that_change():
 def test_a_quantile_of_nonsense_is_refused(fields):
     with pytest.raises(ValueError, match="must be"):
         RunningQuantile(*fields)
+
+
+@given(st.integers(1, 20_000), st.sampled_from([0.001, 0.05, 1.0]), st.floats(0.0, 1.0), st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_what_a_wide_distribution_bears_is_that_of_all_sorted(size, shape, target, seed):
+    q = np.random.default_rng(seed).dirichlet(np.full(size, shape))
+    ascending = np.sort(q)
+    for aim in (target, float(ascending[: size // 2].sum()), 0.0, 1e-3):
+        spared = int(np.searchsorted(np.cumsum(ascending), min(aim, 1.0), side="right"))
+        expected = float(ascending[spared]) if spared < size - 1 else 1.0
+        assert RunningQuantile(min(aim, 1.0), 0.1).largest_borne(q) == expected

@@ -27,6 +27,7 @@ from channels.codec.context_coded.expected_tokens import candidates
 from channels.codec.context_coded.prior_tables import find
 from channels.codec.id_distribution import (
     ANOTHER,
+    FLAT_SLOPE,
     MOST,
     REACH,
     RESOLUTION,
@@ -35,6 +36,7 @@ from channels.codec.id_distribution import (
     bound_bits,
     code_ids,
     contenders,
+    largest,
     score,
     within,
 )
@@ -203,3 +205,24 @@ def test_both_ends_must_hold_the_same_race():
     payload = wire.encode_ids([5, 17, 33], BARE, (), race(1, BARE))
     with contextlib.suppress(wire.CodecError):
         assert wire.decode_ids(payload, BARE, (), race(2, BARE)) != (5, 17, 33)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_a_prior_the_contenders_of_a_wide_race_are_those_of_all_its_words(seed):
+    words = Uniforms.of(seed, "race").words(30_000, 0)
+    near = largest(words)
+    assert MOST < near.size < 2 * MOST
+    inside, frequencies = contenders(unexpected(near.size), words[near], FLAT_SLOPE)
+    ids, expected = contenders(unexpected(words.size), words, FLAT_SLOPE)
+    assert near[inside].tolist() == ids.tolist() and frequencies.tolist() == expected.tolist()
+
+
+def test_words_that_are_too_much_alike_are_all_looked_at():
+    assert largest(np.full(30_000, 1 << 51)).size == 30_000
+    assert largest(np.full(30_000, (1 << WORD_BITS) - 5)).size == 30_000
+    assert largest(np.arange(4 * MOST)).size == 4 * MOST
+
+
+def unexpected(size):
+    """Nothing is known of any id."""
+    return Expected(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.zeros(size, dtype=np.int64), 1 << 30)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from codec_strategies import distributions
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.codec.lattice import LARGEST_RESOLUTION, codewords, covering_bound, quantize
@@ -101,3 +101,14 @@ def test_the_largest_resolution_does_not_overflow():
 def test_nonsense_is_refused(p, resolution):
     with pytest.raises(ValueError, match="must be"):
         quantize(np.array(p), resolution)
+
+
+@given(st.integers(1, 12), st.integers(200, 3_000), st.sampled_from([0.0, 1e-13, 1e-6, 1.0]), st.integers(0, 1000))
+@settings(max_examples=150, deadline=None)
+def test_counts_of_many_more_ids_than_they_sum_to_equal_the_slow_rule(resolution, size, tail, seed):
+    """Where those that can have a count are found first: flat tails, zeros, and more and less than the sum at first."""
+    rng = np.random.default_rng(seed)
+    p = tail * rng.integers(0, 4, size) / size
+    head = int(rng.integers(1, 6 * resolution))
+    p[rng.choice(size, head, replace=False)] += rng.integers(1, 5, head) / (2 * resolution)
+    assert quantize(p, resolution).tolist() == slow_quantize(p, resolution)

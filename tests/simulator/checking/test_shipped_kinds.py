@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import simulator  # noqa: F401 - all families are open from here on
+import simulator.cell  # noqa: F401 - all families are open from here on
 from kinds import Choice
 from kinds.mistakes import is_foreign
 from simulator.cell.scheme import Scheme

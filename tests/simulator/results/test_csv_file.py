@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from simulator.results.csv_file import read_csv, write_csv
+from simulator.results.csv_file import read_csv, with_texts, write_csv
 
 FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "'=quoted already", "-"]
 PLAIN = ["k_sqs k=16", "-0.5", "+7", "-inf", "a=b", "'quoted'"]
@@ -33,3 +33,13 @@ def test_what_a_terminal_obeys_is_escaped(tmp_path: Path) -> None:
         pd.DataFrame({"name": ["\x1b[2Jgone", "\x9b31m", "a\tb"], "lacks": [None, float("nan"), 1]}), tmp_path / "t"
     )
     assert path.read_text() == "name,lacks\n\\x1b[2Jgone,\n\\x9b31m,\na\\tb,1.0\n"
+
+
+def test_a_text_that_stands_many_times_is_looked_at_once() -> None:
+    seen = list[str]()
+    table = pd.DataFrame({"name": ["a", "b", None, "a"] * 100, "list": [["a"], "c", 1, None] * 100, "n": range(400)})
+    found = with_texts(table, lambda text: seen.append(text) or text.upper())  # type: ignore[func-returns-value]
+    assert sorted(seen) == ["a", "b", "c"]
+    assert found["name"].fillna("-").tolist()[:4] == ["A", "B", "-", "A"]
+    assert found["list"].tolist()[:3] == [["a"], "C", 1]
+    assert table["name"].tolist()[0] == "a"

@@ -94,6 +94,31 @@ def test_n_counts_the_seeds_in_which_a_request_was_answered() -> None:
     assert settings_of(fewer) == ["scheme.kind", "uplink.rate.bps"]
 
 
+def test_a_summary_holds_the_interval_of_each_settings_seeds_whatever_is_missing_there() -> None:
+    rng, sizes = np.random.default_rng(5), {"a": 8, "b": 8, "c": 1, "d": 3, "e": 9, "f": 8}
+    rows = [(kind, 1.0, seed, float(rng.lognormal())) for kind, seeds in sizes.items() for seed in range(seeds)]
+    cells = table(rows).sample(frac=1, random_state=1, ignore_index=True).assign(answered=1.0)
+    odd = {
+        "tokens_per_s": math.nan,
+        "ttft_s": math.inf,
+        "tpot_s": 2.0,
+        "edge_busy": 0.1 + 0.2,
+        "radio_j_per_token": None,
+    }
+    for name, value in odd.items():
+        given = rng.lognormal(size=len(cells)).astype(object)
+        given[(rng.random(len(cells)) < 0.3) | (cells["scheme.kind"] == "b")] = value
+        cells[name] = given.astype(float)
+    summary = summarise(cells)
+    assert list(summary["scheme.kind"]) == list(dict.fromkeys(cells["scheme.kind"]))
+    for _, row in summary.iterrows():
+        for name in ("latency_per_token_s", *odd):
+            one = interval(cells[name][cells["scheme.kind"] == row["scheme.kind"]].to_numpy())
+            said = row[name], row[f"{name}_ci95"], row.get(f"{name}_n", math.nan)
+            fewer = one.n if 0 < one.n < row["n"] else math.nan
+            assert np.array_equal(said, (one.mean, one.half_width, fewer), equal_nan=True), (name, row["scheme.kind"])
+
+
 def test_paired_seeds_that_agree_but_for_rounding_do_not_differ() -> None:
     cells = table([("a", 1.0, s, 0.1 + 0.2) for s in range(3)] + [("b", 1.0, s, 0.3) for s in range(3)])
     found = paired(cells, "latency_per_token_s", cells["scheme.kind"] == "a", cells["scheme.kind"] == "b")

@@ -101,7 +101,7 @@ def test_a_verifier_that_is_too_strict_breaks_the_martingale(monkeypatch: pytest
         line = tuple(drafts.tolist())
         for n, token in enumerate(line):
             p = distribution_after(line[:n])
-            if not uniforms[n] < 0.7 * min(1.0, p[token] / qhat[n, token]):
+            if not uniforms[n] < 0.7 * min(1.0, p[token] / qhat[n][token]):
                 return Verdict(n, inverse_cdf(p, float(uniforms[-1])))
         return Verdict(len(line), inverse_cdf(distribution_after(line), float(uniforms[-1])))
 

@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import pytest
+from scipy.stats.qmc import Halton
 
 from kinds import ConfigError
 from simulator import Cell
-from simulator.tuning.alternatives import Alternatives, open_fields
+from simulator.tuning.alternatives import Alternatives, halton, open_fields
 
 FEW: Mapping[str, Sequence[object]] = {"scheme.k": (1, 4), "scheme.resolution": (10, 100)}
 
@@ -71,3 +72,9 @@ def test_an_end_is_a_number_beyond_which_others_could_be() -> None:
     assert some.ends({"scheme.k": 4, "scheme.resolution": 10}) == [("scheme.k", 4), ("scheme.resolution", 10)]
     assert some.ends({"scheme.k": 1, "scheme.resolution": 10}) == [("scheme.resolution", 10)]
     assert place({"kind": "k_sqs"}, {"scheme.k": (8,)}).ends({"scheme.k": 8}) == []
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 5, 11])
+def test_settings_are_spread_by_the_halton_sequence_of_scipy_to_the_bit(dimensions: int) -> None:
+    theirs = Halton(dimensions, scramble=False).random(400)
+    assert [halton(index, dimensions) for index in range(400)] == theirs.tolist()

@@ -1,0 +1,57 @@
+"""A table's columns as plain arrays, and an index of their values: what is looked up many times is numbered once.
+
+A table of results is hundreds of columns wide. pandas keeps each column of texts apart, so that to take some rows of
+such a table costs as much as there are columns; `in_plain_columns` keeps those of one type together. `codes` number the
+values of a column, and `rows_alike` index the rows of each setting.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable
+
+import numpy as np
+import pandas as pd
+
+from kinds.arrays import Ints
+
+
+def in_plain_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """A copy of a table whose texts are objects, and whose columns of one type are kept together."""
+    texts = [name for name, kind in table.dtypes.items() if pd.api.types.is_string_dtype(kind)]
+    return table.astype(dict.fromkeys(texts, object)).copy()
+
+
+def codes(column: pd.Series[float]) -> Ints:
+    """A number for each row of a column, one for equal values, from 0 on in order of appearance; -1 for none."""
+    try:
+        found, _ = pd.factorize(column)
+    except TypeError:  # of lists
+        found, _ = pd.factorize(column.map(hashable))
+    return np.asarray(found, dtype=np.int64)
+
+
+def distinct(column: pd.Series[float]) -> list[object]:
+    """Each value of a column once, and one of those that are none."""
+    return list(column.take(np.unique(codes(column), return_index=True)[1]))
+
+
+def rows_alike(given: Iterable[Ints], rows: int) -> list[list[int]]:
+    """The places of the rows that are alike in the `codes` of all these columns, in order of appearance; a value that
+    is missing is like another."""
+    varied = [of for of in given if of.size and (of != of[0]).any()]
+    keys = np.stack(varied, axis=1) if varied else np.zeros((rows, 1), dtype=np.int64)
+    places: dict[bytes, list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(key.tobytes(), []).append(place)
+    return list(places.values())
+
+
+def hashable(value: object) -> Hashable:
+    """A value as a key of a dictionary: lists and mappings as their text, and what is missing as None."""
+    return None if is_missing(value) else str(value) if isinstance(value, list | dict) else value
+
+
+def is_missing(value: object) -> bool:
+    """Whether a table has no value there."""
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
