@@ -33,6 +33,7 @@ from simulator.results.metrics import METRICS
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import unit
 from simulator.schemes import Acceptance, Code, Draw, Oracle, Policy, Quantizer, Reply, Sparsifier
+from simulator.sites.site_draws import SiteDraw
 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
@@ -48,7 +49,8 @@ HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "a
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
-    Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, Routing, Admission, Downtime
+    Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, Routing, Admission, Downtime,
+    SiteDraw,
 )  # fmt: skip
 END: Final = "<!-- end -->"
 

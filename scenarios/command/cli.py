@@ -251,6 +251,10 @@ COMMANDS: Final = {
     "real": Command(
         "a cell as real processes on this machine, over a shaped link", options.real, _module("run.running", "real")
     ),
+    "sites": Command(
+        "many sites, each a radio cell with its share of the cloud, on Dask", options.sites,
+        _module("run.printed_sites"),
+    ),
     "check": Command(
         "a scheme, or a part of one, of your own: does it keep the verifier's text?", options.check,
         _module("inspect.check"),

@@ -132,7 +132,12 @@ class Decoder:
         described = [(each, _description(cell, each), origin(cell, each.scheme)) for each in settings]
         self._settings = [one for one, each in zip(described, cell.classes, strict=True) for _ in range(each.count)]
         """By device: its setting, the description of it, and how its trees are named on disk."""
-        self._streams = {purpose: Uniforms.of(cell.seed, purpose) for purpose in ("draft", "verdict", "shared")}
+        shared = cell.workload.distinct_seed
+        self._seed = cell.seed if shared is None else shared
+        """The seed of the texts."""
+        self._first = 0 if shared is None else cell.seed * cell.workload.total
+        """The place among texts that other cells share at which this one's begin."""
+        self._streams = {purpose: Uniforms.of(self._seed, purpose) for purpose in ("draft", "verdict", "shared")}
         card = card_of(cell.models.pair)
         self._prompts = card.prompts
         self.end_tokens = card.end_tokens if cell.workload.stop_at_eos else ()
@@ -150,8 +155,10 @@ class Decoder:
         """The prompt of request `number` of a device. Prompts go round, and each seed goes on where the one before it
         ended, so that many seeds of few requests see as many prompts as few seeds of many."""
         workload = self._cell.workload
-        texts = min(workload.total, workload.distinct or workload.total)
-        place = self._cell.seed * texts + self._place(device, number)
+        texts = workload.distinct or workload.total
+        if workload.distinct_seed is None:
+            texts = min(workload.total, texts)
+        place = self._seed * texts + self._place(device, number)
         return self._prompts[place % len(self._prompts)].first(ask.prompt_tokens)
 
     def decoding(
@@ -161,7 +168,7 @@ class Decoder:
         tokens where rounds are drafted ahead, and is part of the root then only."""
         (setting, description, stored), index = self._settings[device], self._index(device, number)
         entry = setting.scheme.entry(state) if isinstance(setting.scheme, DraftScheme) else ()
-        root: Root = description, (self._cell.seed, *index), entry, prompt.tokens
+        root: Root = description, (self._seed, *index), entry, prompt.tokens
         uniforms = KeyedUniforms(self._streams, index)
         lookahead = SYNCHRONOUS
         if isinstance(setting.scheme, DraftScheme) and setting.scheme.depth:
@@ -171,7 +178,7 @@ class Decoder:
 
     def _place(self, device: int, number: int) -> int:
         """Which of the cell's texts this is: they are numbered along the devices' first requests, then their second."""
-        place = device + number * self._cell.workload.devices
+        place = self._first + device + number * self._cell.workload.devices
         return place % (self._cell.workload.distinct or place + 1)
 
     def _index(self, device: int, number: int) -> tuple[int, int]:

@@ -57,6 +57,11 @@ class Memory:
         """The decodings, by `Cell.decoding_id`, that were made in this process before their cells were timed."""
         self._lock = threading.Lock()
 
+    @property
+    def size(self) -> int:
+        """The number of trees in this process."""
+        return len(self._trees)
+
     @classmethod
     def here(cls) -> Memory:
         """An empty one on top of the store of this cache folder ($SQSIM_CACHE). Raises ConfigError as that does."""

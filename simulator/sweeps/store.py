@@ -22,6 +22,7 @@ from contextlib import suppress
 from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -131,8 +132,14 @@ class Store:
                 made.append(self.out / name)
         atomically(self.out / CELLS, partial(table.to_parquet, index=False))
         made += self._write_copies(table)
-        self._write_manifest(finished=True, made=made)
+        files = {path.relative_to(self.out).as_posix(): sha256(path) for path in made}
+        self._write_manifest(finished=True, files=files)
         self.parts.clear()
+
+    def seal(self, files: Mapping[str, str], about: Mapping[str, object]) -> None:
+        """Says that results which others have written are whole, lists their `files` with checksums, and notes what
+        there is to say `about` them."""
+        self._write_manifest(finished=True, files=files, about=about)
 
     def _write_copies(self, table: pd.DataFrame) -> list[Path]:
         """Writes what follows from the table of cells; where."""
@@ -162,7 +169,12 @@ class Store:
     def _manifest(self) -> dict[str, Any]:
         return read_note(self.out / MANIFEST)
 
-    def _write_manifest(self, finished: bool, made: Sequence[Path] = ()) -> None:
+    def _write_manifest(
+        self,
+        finished: bool,
+        files: Mapping[str, str] = MappingProxyType({}),
+        about: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         manifest = {
             "identity": self._identity,
             "finished": finished,
@@ -178,7 +190,8 @@ class Store:
             "python": platform.python_version(),
             "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "wall_s": round(time.time() - self._started, 3),
-            "files": listed(self.out) | {path.relative_to(self.out).as_posix(): sha256(path) for path in made},
+            **about,
+            "files": {**listed(self.out), **files},
         }
         write_note(self.out / MANIFEST, manifest)
 

@@ -146,7 +146,7 @@ class Cluster:
             raise self._failed(f"must be a Dask scheduler's, what answers is a {found}")
 
     def size(self) -> int:
-        with self._client() as client:
+        with self.client() as client:
             return sum(client.nthreads().values())
 
     def here(self, calls: int) -> bool:
@@ -155,7 +155,7 @@ class Cluster:
     def unordered(self, work: Work[R]) -> Generator[R, None, None]:
         from distributed import KilledWorker
 
-        with self._client() as client:
+        with self.client() as client:
             executor = client.get_executor()
             try:
                 yield from _as_they_come(executor, work)
@@ -164,7 +164,8 @@ class Cluster:
             finally:
                 executor.shutdown(wait=False)
 
-    def _client(self) -> Client:
+    def client(self) -> Client:
+        """A client of the cluster, a context manager. Raises ConfigError where it cannot be reached."""
         from distributed import Client
 
         try:

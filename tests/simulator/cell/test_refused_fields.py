@@ -57,6 +57,7 @@ NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("workload.rate_per_s", {"kind": "poisson", "rate_per_s": 0}),
     ("workload.rate_per_s", {"kind": "poisson", "rate_per_s": inf}),
     ("workload.distinct", {"distinct": 0}),
+    ("workload: distinct_seed", {"distinct_seed": 0}),
     ("workload.prompt_at_cloud", {"prompt_at_cloud": "where"}),
     ("workload.absences", {"absences": "often"}),
     ("workload.absences.mean_away_s", {"absences": {"kind": "random", "mean_away_s": -1}}),
