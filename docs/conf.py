@@ -40,7 +40,7 @@ GROUPS = {
     "Start here": ["tutorial", "findings", "scenarios", "gallery/README", "faq"],
     "How to": ["own_parts", "examples", "looking_inside", "real_system", "clusters"],
     "Reference": ["commands", "results", "metrics", "schemes", "codec", "api/index"],
-    "Explanation": ["how_it_works", "limits", "validation", "glossary"],
+    "Explanation": ["how_it_works", "limits", "validation", "performance", "glossary"],
 }
 """The pages of docs/ by what a reader comes for, in the order of the side bar."""
 PROJECT = ["CONTRIBUTING", "CHANGELOG", "THIRD_PARTY_NOTICES"]

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Sequence
 from functools import cache, cached_property
-from importlib.metadata import version
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Final, Literal
@@ -27,6 +27,8 @@ from models.interface import DeviceName, Pair
 from models.prompt_files import check_prompts
 
 WEIGHTS = Path(__file__).parent / "weights"
+version = cache(metadata.version)
+"""The version of a library, read once a process: each cell of a sweep asks for its pair's fingerprint."""
 
 
 class Card(Part):

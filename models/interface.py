@@ -18,6 +18,7 @@ from typing import ClassVar, Literal, Protocol
 
 from kinds import Choice
 from kinds.arrays import Floats
+from models.fixed_batch import Footprint
 
 Distributions = Floats
 """float64 [n, V]: each row a distribution."""
@@ -229,6 +230,18 @@ class Pair(Choice, family=True):
         """Whether vocabulary, context and fingerprint are known without the network. Where not, they raise
         ConfigError until `prepare` has been called: describing a pair never reaches the network."""
         return True
+
+    @property
+    def sequences(self) -> int | None:
+        """The sequences of each forward pass where its shape is fixed; None where a pass is over what is wanted."""
+        return None
+
+    def footprints(self) -> Sequence[Footprint]:
+        """What drafter and verifier take on their device, computed, where the shape of passes is fixed; else ().
+
+        Raises ConfigError for models of an unknown kind.
+        """
+        return ()
 
     @property
     def weight_bytes(self) -> float | None:

@@ -43,11 +43,29 @@ class SharedNetwork:
 
     @property
     def packs(self) -> bool:
-        """Whether passes may be packed: tried at the first call."""
+        """Whether a text's bits are the same beside others: tried at the first call."""
         with self.lock:
             if self._packs is None:
-                self._packs = packs(self)
+                self._packs = self._tried()
             return self._packs
+
+    def _tried(self) -> bool:
+        return packs(self)
+
+    def cache(self) -> DynamicCache:
+        """What holds the keys and values of a new text."""
+        return DynamicCache(config=self.module.config)
+
+    def wanted(self, cache: DynamicCache, tokens: tuple[int, ...], last: int) -> ForwardPass:
+        """The pass that a text needs next."""
+        return ForwardPass(self, cache, tokens, last)
+
+    def make(self, passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
+        """Passes of texts that are all different: the logits [last, V] of each, in their order."""
+        return make(passes)
+
+    def require_trees(self) -> None:
+        """Raises ConfigError where a pass cannot be over a tree of drafts."""
 
     def take_apart(self) -> None:
         """Has activations run text by text in a packed pass."""
@@ -63,14 +81,22 @@ class SharedNetwork:
     @contextmanager
     def packing(self, lengths: tuple[int, ...]) -> Iterator[None]:
         """While it lasts, a pass is over texts of so many new tokens."""
-        config = self.module.config
-        attention, config._attn_implementation = config._attn_implementation, PACKED
         self._lengths = lengths
+        try:
+            with self.attending(PACKED):
+                yield
+        finally:
+            self._lengths = ()
+
+    @contextmanager
+    def attending(self, by: str) -> Iterator[None]:
+        """While it lasts, attention is the function of this name."""
+        config = self.module.config
+        attention, config._attn_implementation = config._attn_implementation, by
         try:
             yield
         finally:
             config._attn_implementation = attention
-            self._lengths = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +107,11 @@ class ForwardPass:
     cache: DynamicCache
     tokens: tuple[int, ...]
     last: int  # how many trailing distributions are wanted
+
+    @property
+    def group(self) -> tuple[int, ...]:
+        """What it has in common with those that it can be made with."""
+        return (id(self.network),)
 
     def alone(self) -> torch.Tensor:
         """Logits [last, V]; the cache then holds the tokens too."""
@@ -235,7 +266,7 @@ DISTRIBUTIONS = 2  # of each pass that are compared, or all where there are fewe
 
 def packs(network: SharedNetwork) -> bool:
     """Whether packed passes give the bits of passes alone. Tells on one line of stderr where they do not."""
-    why = _unfit(network)
+    why = unfit(network)
     if why is None:
         network.take_apart()
         try:
@@ -249,7 +280,7 @@ def packs(network: SharedNetwork) -> bool:
     return why is None
 
 
-def _unfit(network: SharedNetwork) -> str | None:
+def unfit(network: SharedNetwork) -> str | None:
     """Why a network is not even tried; None where it is."""
     module = network.module
     if "position_ids" not in inspect.signature(type(module).forward).parameters:

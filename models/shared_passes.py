@@ -90,6 +90,7 @@ class _Member(Generic[R]):
     def go_on(self, made: list[Tensor] | Exception) -> None:
         """Runs up to the next pass, with the logits of those it waited for, or with why there are none."""
         self._greenlet.parent = getcurrent()
+        self.wanted = ()  # a pass holds its text's cache, which may end before the next is wanted
         if isinstance(made, Exception):
             self._greenlet.throw(made)
         else:
@@ -117,11 +118,11 @@ class _Member(Generic[R]):
 
 
 def _largest(waiting: Sequence[_Member[R]]) -> list[_Member[R]]:
-    """Those that wait for the network that most wait for; of two such networks, the one asked for first."""
-    by_network: dict[int, list[_Member[R]]] = {}
+    """Those whose passes can be made as one and that are most; of two such groups, the one asked for first."""
+    by_group: dict[tuple[int, ...], list[_Member[R]]] = {}
     for member in waiting:
-        by_network.setdefault(id(member.wanted[0].network), []).append(member)
-    return max(by_network.values(), key=len)
+        by_group.setdefault(member.wanted[0].group, []).append(member)
+    return max(by_group.values(), key=len)
 
 
 def _serve(members: Sequence[_Member[R]], ask: Ask) -> None:
@@ -138,6 +139,4 @@ def _serve(members: Sequence[_Member[R]], ask: Ask) -> None:
 
 
 def _made_here(wanted: Sequence[ForwardPass]) -> list[Tensor]:
-    from models.packed_passes import make
-
-    return make(wanted)
+    return wanted[0].network.make(wanted)

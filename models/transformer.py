@@ -42,7 +42,9 @@ from transformers.utils import logging
 from kinds import ConfigError, first_line
 from kinds.arrays import Ints
 from kinds.mistakes import shown
+from models.batched_passes import BatchedNetwork
 from models.cards import device_of, fingerprint
+from models.fixed_batch import FixedBatch
 from models.interface import (
     CachedText,
     DeviceName,
@@ -54,20 +56,25 @@ from models.interface import (
 )
 from models.latency.model_config import stored_numbers
 from models.model_folder import read_config, require_loadable
-from models.packed_passes import ForwardPass, SharedNetwork
+from models.packed_passes import SharedNetwork
 from models.shared_passes import logits_of
 
 _BUFFERS: Final = 2**26  # numbers that a network may hold beside twice its weights: masks and tables of positions
 
 
 def load_model(
-    folder: Path, weights_hash: str, device: DeviceName = "auto", vocabulary: int | None = None
+    folder: Path,
+    weights_hash: str,
+    device: DeviceName = "auto",
+    vocabulary: int | None = None,
+    batch: FixedBatch | None = None,
 ) -> TransformerModel:
     """The model saved in `folder` (config.json and safetensors, sharded or not), in float32.
 
-    `weights_hash` identifies the weights; the model's fingerprint adds dtype and library versions to it. `vocabulary`:
-    see `TransformerModel`. Raises ConfigError when the cache cannot be rolled back, when there are no safetensors, when
-    they do not fit the config, or when the folder would have code of its own run (see `models.model_folder`).
+    `weights_hash` identifies the weights; the model's fingerprint adds dtype and library versions to it. `vocabulary`
+    and `batch`: see `TransformerModel`. Raises ConfigError when the cache cannot be rolled back, when there are no
+    safetensors, when they do not fit the config, or when the folder would have code of its own run (see
+    `models.model_folder`).
     """
     require_known(folder)
     logging.disable_progress_bar()
@@ -91,7 +98,7 @@ def load_model(
     if missing := sorted(report["missing_keys"]):
         raise ConfigError(f"{folder}: {len(missing)} weights are missing, {missing[0]} among them")
     cut = [] if vocabulary in (None, config.vocab_size) else [f"V={vocabulary}"]
-    return TransformerModel(network, fingerprint(weights_hash, *cut), device, vocabulary)
+    return TransformerModel(network, fingerprint(weights_hash, *cut), device, vocabulary, batch)
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -149,11 +156,17 @@ class TransformerModel:
     """A `LanguageModel` around a transformers network. Loading moves it to its device and fixes one thread.
 
     `vocabulary`: the ids that its tokenizer has, where the network's embedding is padded with more: the logits of the
-    first so many alone are looked at, so that each next-token distribution is cut to them and renormalised.
+    first so many alone are looked at, so that each next-token distribution is cut to them and renormalised. `batch`:
+    the fixed shape of its passes; None where each text's is its own.
     """
 
     def __init__(
-        self, network: PreTrainedModel, fingerprint: str, device: DeviceName = "cpu", vocabulary: int | None = None
+        self,
+        network: PreTrainedModel,
+        fingerprint: str,
+        device: DeviceName = "cpu",
+        vocabulary: int | None = None,
+        batch: FixedBatch | None = None,
     ) -> None:
         torch.set_num_threads(1)
         self.fingerprint = fingerprint
@@ -165,6 +178,9 @@ class TransformerModel:
         if "logits_to_keep" not in inspect.signature(type(network).forward).parameters:
             raise ConfigError(f"{type(network).__name__} takes no logits_to_keep: not supported")
         self.shared = SharedNetwork(self.network)
+        if batch is not None:
+            self.shared = BatchedNetwork(self.network, batch)
+            self.context_tokens = min(self.context_tokens, batch.tokens)
 
     def open(self, temperature: float) -> CachedText:
         return TransformerText(self, temperature)
@@ -179,7 +195,7 @@ class TransformerText:
         self._shared = model.shared
         self._context_tokens = model.context_tokens
         self._temperature = temperature
-        self._cache = DynamicCache(config=model.network.config)
+        self._cache = model.shared.cache()
         self._cached: tuple[int, ...] = ()
         self._tree: TokenTree | None = None
         """Whose nodes lie in the cache behind the text's entries: until something else is asked."""
@@ -194,13 +210,14 @@ class TransformerText:
         missing = tokens[len(self._cached) :]
         if not missing:
             return np.empty((0, self._vocabulary))
-        logits = logits_of(ForwardPass(self._shared, self._cache, missing, last))
+        logits = logits_of(self._shared.wanted(self._cache, missing, last))
         self._cached = tokens
         with torch.inference_mode():
             return _distributions(logits[:, : self._vocabulary], self._temperature)
 
     def tree_distributions(self, tokens: tuple[int, ...], tree: TokenTree) -> Distributions:
         require_tree(tokens, tree, self._context_tokens)
+        self._shared.require_trees()
         if tree.is_line:
             distributions = self.distributions((*tokens, *tree.tokens), len(tree.tokens) + 1)
         else:

@@ -7,6 +7,7 @@ torch is imported by `load`.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -17,11 +18,13 @@ from kinds import ConfigError, first_line
 from kinds.files import GivenPath, placed, read_json, sha256
 from kinds.mistakes import shown
 from models import published as published  # registers its kinds, as the others do theirs
+from models import random_weights as random_weights
 from models import replay as replay
 from models import synthetic as synthetic
 from models.bundled import smollm2 as smollm2
 from models.bundled import sotu as sotu
 from models.cards import device_of, fingerprint
+from models.fixed_batch import FixedBatch, Footprint, require_room
 from models.interface import DeviceName, LoadedPair, Pair, Speller
 from models.model_folder import FILES, folder_hash, read_config, require_loadable
 from models.pair_cards import PairCard, recorded, recorded_folders
@@ -61,6 +64,15 @@ class _TwoFolders(Pair):
     verifier: Verifier
     prompts: GivenPath = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
     device: DeviceName = Field(default="auto", description="where both run; auto takes an NVIDIA GPU when there is one")
+    batch: FixedBatch | None = Field(
+        default=None,
+        exclude_if=lambda batch: batch is None,
+        description="{sequences: ..., tokens: ...}: fixed shapes of all passes; null: each text's passes are its own",
+    )
+
+    @property
+    def sequences(self) -> int | None:
+        return None if self.batch is None else self.batch.sequences
 
     @property
     def at_hand(self) -> bool:
@@ -95,7 +107,8 @@ class _TwoFolders(Pair):
         lengths = ("max_position_embeddings", "n_positions")
         if self._card:
             return self._card.context_tokens
-        return min(_integer(name, lengths) for name in (self.drafter, self.verifier))
+        held = () if self.batch is None else (self.batch.tokens,)
+        return min(*(_integer(name, lengths) for name in (self.drafter, self.verifier)), *held)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -103,16 +116,24 @@ class _TwoFolders(Pair):
             return self._card.fingerprint
         drafter, verifier = (_here(name) for name in (self.drafter, self.verifier))
         hashes = folder_hash(drafter), folder_hash(verifier), sha256(self.prompts)
-        return fingerprint(*hashes, device_of(self.device), f"V={self.vocabulary}")
+        batch = () if self.batch is None else (self.batch.model_dump_json(),)
+        return fingerprint(*hashes, device_of(self.device), f"V={self.vocabulary}", *batch)
 
     @property
     def _away(self) -> str | None:
-        """The field of a model that is not on this machine; None where both are."""
-        return next((role for role in ("drafter", "verifier") if _local(getattr(self, role)) is None), None)
+        """The field of what is not on this machine, a model or the GPU; None where all is."""
+        gpu = "device" if self.device == "cuda" != device_of("auto") else None
+        return next((role for role in ("drafter", "verifier") if _local(getattr(self, role)) is None), gpu)
 
     @cached_property
     def _card(self) -> PairCard | None:
         return recorded(self) if self._away else None
+
+    def footprints(self) -> Sequence[Footprint]:
+        if self.batch is None:
+            return ()
+        folders = [_here(name) for name in (self.drafter, self.verifier)]
+        return [Footprint.of(read_config(each), each.name, self.batch, each) for each in folders]
 
     def prepare(self) -> None:
         """Downloads what is not on this machine, unless it was recorded: then it may not be needed. Raises ConfigError
@@ -133,7 +154,7 @@ class _TwoFolders(Pair):
 
     def load(self) -> LoadedPair:
         """See `Pair.load`. Raises ConfigError also for vocabularies that differ, and a recorded pair that is away."""
-        if self._card and self._away:
+        if self._card and self._away and self._away != "device":
             raise _not_recorded(self._away, getattr(self, self._away))
         from models.transformer import load_model, load_tokenizer
 
@@ -141,8 +162,10 @@ class _TwoFolders(Pair):
         tokenizers = [load_tokenizer(folder) for folder in folders]
         _require_one_vocabulary(tokenizers[0], tokenizers[1], *self._widths)
         ends = _end_tokens(folders[1], tokenizers[1].eos_token_id, self.vocabulary)
+        if self.batch is not None:
+            require_room(self.footprints(), device_of(self.device))
         drafter, verifier = (
-            load_model(folder, folder_hash(folder), self.device, self.vocabulary) for folder in folders
+            load_model(folder, folder_hash(folder), self.device, self.vocabulary, self.batch) for folder in folders
         )
         prompts = read_prompts(self.prompts, lambda text: list(tokenizers[1].encode(text)))
         return LoadedPair(drafter, verifier, prompts, ends)

@@ -6,12 +6,13 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import simpy
 from simpy.core import StopSimulation
 
@@ -22,7 +23,7 @@ from simulator.decoding.round_keys import origin
 from simulator.protocols.predecode import predecode
 from simulator.results.metrics import summarise
 from simulator.results.observer import Observer
-from simulator.results.recorder import Recorder
+from simulator.results.recorder import REQUESTS_SCHEMA, Recorder
 from simulator.results.run_totals import PlantTotals, Run, Slo
 from simulator.results.threshold_settling import Settling
 from simulator.schemes.draft_scheme import DraftScheme
@@ -86,8 +87,21 @@ class CellResult:
     """
 
     summary: dict[str, float]
-    requests: pd.DataFrame
-    rounds: pd.DataFrame
+    request_table: pa.Table
+    """The requests as they are written to a file."""
+    round_table: pa.Table
+
+    @cached_property
+    def requests(self) -> pd.DataFrame:
+        """A row a request."""
+        table: pd.DataFrame = self.request_table.to_pandas()
+        return table
+
+    @cached_property
+    def rounds(self) -> pd.DataFrame:
+        """A row a round; none where they went to a file."""
+        table: pd.DataFrame = self.round_table.to_pandas()
+        return table
 
     def __repr__(self) -> str:
         headline = self.summary["latency_per_token_s"]
@@ -112,7 +126,7 @@ def simulate(
     what is not; by default this process's own, on top of the rounds on disk, or none where classes of a script or a
     notebook decode: hand over a `Memory()` where several cells shall share what these decode. A remembered run equals a
     live one.
-    `rounds_to`: a parquet file that takes the rounds as they end, in place of the result's table.
+    `rounds_to`: a file that takes the rounds as they end, an Arrow stream, in place of the result's table.
     """
     prepare_pairs([cell])
     recorder = recorder_of(cell, rounds_to)
@@ -156,7 +170,8 @@ def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals) -> CellResult
     work = cell.workload
     gaps_s = np.array(recorder.gaps_s)
     found = Run(requests, recorder.sums, totals, work.learning_requests, gaps_s, Slo(work.slo_ttft_s, work.slo_tpot_s))
-    return CellResult(summarise(found), requests, rounds)
+    table = pa.table({name: requests[name] for name in REQUESTS_SCHEMA.names}, schema=REQUESTS_SCHEMA)
+    return CellResult(summarise(found), table, rounds)
 
 
 def run(plant: Plant, horizon_s: float) -> None:

@@ -37,11 +37,15 @@ def write(results: Path, docs: Path) -> None:
         raise ConfigError(f"{results}: holds no results; run the scenario {NAME} first")
     for name, figure in figures_of(results):
         plots.save(figure, docs / "figures", name, ("svg",))
-    page = docs / f"{NAME}.md"
+    put(docs / f"{NAME}.md", measured(results))
+
+
+def put(page: Path, text: str) -> None:
+    """Puts what was measured between the marks of a page."""
     before, begun, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, ended, after = rest.partition(END)
     assert begun and ended, f"{page} has lost its marks"
-    page.write_text(f"{before}{BEGIN}\n\n{measured(results)}\n\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 def measured(results: Path) -> str:

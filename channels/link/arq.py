@@ -137,14 +137,15 @@ class SelectiveRepeat(Arq):
 class Sender(Generic[P]):
     """The packets of one device in order: a window of them under way, the others held."""
 
-    __slots__ = ("_held", "_max_attempts", "_timer", "_window", "left_s", "under_way")
+    __slots__ = ("_max_attempts", "_timer", "_window", "held", "left_s", "under_way")
 
     def __init__(self, arq: Arq, window: int) -> None:
         self._window = window
         self._max_attempts = arq.max_attempts
         self._timer = RunningTimer(arq.timer.estimate(arq.timeout_s), arq.backoff, arq.timeout_max_s)
         # Queues as lists: most are short, and there may be very many.
-        self._held: list[P] = []
+        self.held: list[P] = []
+        """Until the window has room."""
         self.under_way: list[P] = []
         """From the oldest that is not acknowledged to the newest, in order."""
         self.left_s = -inf
@@ -155,15 +156,10 @@ class Sender(Generic[P]):
         """How long the next attempt will wait for its acknowledgement, seconds."""
         return self._timer.timeout_s
 
-    @property
-    def holds(self) -> bool:
-        """Whether packets are held until the window has room."""
-        return bool(self._held)
-
     def offer(self, packet: P) -> bool:
         """Takes on a packet. True: send it now. False: it is held until `on_ack` or `forget` hands it out."""
         goes = len(self.under_way) < self._window
-        (self.under_way if goes else self._held).append(packet)
+        (self.under_way if goes else self.held).append(packet)
         return goes
 
     def on_send(self, packet: P, now_s: float) -> float:
@@ -207,16 +203,16 @@ class Sender(Generic[P]):
         while gone < len(under_way) and under_way[gone].acked:
             gone += 1
         del under_way[:gone]
-        return self._release() if self._held else ()
+        return self._release() if self.held else ()
 
     def _release(self) -> Sequence[P]:
         opened: list[P] = []
         room, taken = self._window - len(self.under_way), 0
-        while len(opened) < room and taken < len(self._held):
-            packet = self._held[taken]
+        while len(opened) < room and taken < len(self.held):
+            packet = self.held[taken]
             taken += 1
             if not packet.acked:
                 opened.append(packet)
-        del self._held[:taken]
+        del self.held[:taken]
         self.under_way += opened
         return opened

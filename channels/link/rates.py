@@ -92,6 +92,10 @@ class Curve(ABC):
         """When the first of `bits` more goes out; the link is silent until then, and nobody transmits."""
         return position.time_s
 
+    def carry(self, position: Position, bits: float) -> tuple[float, Position]:
+        """Both: when the first of `bits` more goes out, and where the link stands when the last has."""
+        return self.ready_s(position, bits), self.finish(position, bits)
+
     def idle(self, position: Position, now_s: float, message: MessageIndex = (0, 0, 0)) -> Position:
         """Where a link that had nothing to carry since `position` stands when a message comes; here, without credit."""
         return Position(now_s, 0.0, message)
@@ -265,6 +269,12 @@ class ConstantCurve(Curve):
     def finish(self, position: Position, bits: float) -> Position:
         busy_s = bits / self._bps if self._bps > 0 else inf
         return Position(position.time_s + busy_s, 0.0, position.message)
+
+    def carry(self, position: Position, bits: float) -> tuple[float, Position]:
+        time_s, _, message = position
+        if self._bps <= 0:
+            return inf, Position(inf, 0.0, message)
+        return time_s, Position(time_s + bits / self._bps, 0.0, message)
 
 
 class _WithOverhead(WrappedCurve):

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from kinds.files import sha256
+from kinds.files import sha256_once
 from models.bundled import smollm2_wheel
 from models.cards import WEIGHTS, Bundled, fingerprint
 from models.interface import LoadedPair, Speller
@@ -41,7 +41,7 @@ class SmolLM2(Bundled):
 
     @cached_property
     def fingerprint(self) -> str:
-        return fingerprint(smollm2_wheel.GGUF_SHA256, self._card.sha256[self.weights], sha256(self.prompt_file))
+        return fingerprint(smollm2_wheel.GGUF_SHA256, self._card.sha256[self.weights], sha256_once(self.prompt_file))
 
     def prepare(self) -> None:
         """Dequantizes the verifier into the cache: some 20 s and 600 MB, once a machine. Where it has been done nothing

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from kinds.files import sha256
+from kinds.files import sha256_once
 from models.cards import WEIGHTS, Bundled, fingerprint
 from models.interface import LoadedPair, Speller
 from models.prompt_files import ADDRESSES, read_prompts
@@ -30,7 +30,7 @@ class Sotu(Bundled):
 
     @cached_property
     def fingerprint(self) -> str:
-        return fingerprint(*(self._card.hash_of(name) for name in self._files), sha256(self.prompt_file))
+        return fingerprint(*(self._card.hash_of(name) for name in self._files), sha256_once(self.prompt_file))
 
     def speller(self) -> Speller:
         from tokenizers import Tokenizer

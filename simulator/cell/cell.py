@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -36,7 +36,7 @@ from simulator.cell.settings import axes_of, expand
 from simulator.cell.workload import Closed, Workload
 
 _DUMPER: Final = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
-"""libyaml's where there is one: the same text in a quarter of the time, and a sweep writes one for each cell."""
+"""libyaml's where there is one: the same text in a quarter of the time."""
 
 
 class Models(Part):
@@ -70,6 +70,12 @@ def _rooted(value: object, plain: object) -> object:
     if isinstance(value, list | tuple) and isinstance(plain, list):
         return [_rooted(*each) for each in zip(value, plain, strict=True)]
     return plain
+
+
+@lru_cache(maxsize=1024)
+def _as_yaml(name: str, value: str) -> str:
+    """The lines of a field, of its value in JSON: made once for all cells of a grid that have it in common."""
+    return str(yaml.dump({name: json.loads(value)}, Dumper=_DUMPER, sort_keys=False))
 
 
 class Cell(Part):
@@ -220,7 +226,9 @@ class Cell(Part):
 
     def to_yaml(self) -> str:
         """The whole cell written out, as `sqsim run --config` reads it, from any folder: paths are absolute."""
-        return str(yaml.dump(_rooted(self.to_fields(), self.to_fields("json")), Dumper=_DUMPER, sort_keys=False))
+        fields = _rooted(self.to_fields(), self.to_fields("json"))
+        assert isinstance(fields, dict)
+        return "".join(_as_yaml(name, json.dumps(value)) for name, value in fields.items())
 
     def with_(self, values: Mapping[str, object]) -> Self:
         """This cell with other values of some fields, by dotted names, as `--set` does: a `kind`, a kind's name or a

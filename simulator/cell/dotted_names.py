@@ -140,11 +140,11 @@ def _opened(part: type[Part] | None, value: object) -> object:
 def _leaves(tree: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tuple[str, Scalar]]:
     for name, value in tree.items():
         path = (*above, name)
-        if isinstance(value, Mapping):
-            yield from _leaves(value, path)
-        elif isinstance(value, str | int | float | bool | None):
+        if value is None or isinstance(value, (str, int, float)):
             yield ".".join(path), value
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, Mapping):
+            yield from _leaves(value, path)
+        elif isinstance(value, (list, tuple)):
             yield ".".join(path), json.dumps(value, default=str)
         else:
             yield ".".join(path), str(value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -44,15 +44,48 @@ def spread(
         _require_once(schema, tree, path, values)
     used: set[str] = set()
     trees: list[Nested] = []
-    for values in itertools.product(*grid.values()):
+    places = list(itertools.product(*(range(len(values)) for values in grid.values())))
+    for place in places:
         here = dict(tree)  # what is written into below is copied on the way
-        used |= write(schema, here, {**settings, **_given(dict(zip(grid, values, strict=True)))})
+        given = {path: grid[path][number] for path, number in zip(grid, place, strict=True)}
+        used |= write(schema, here, {**settings, **_given(given)})
         trees.append(here)
     require_known(used, (*settings, *(path for axis in grid for path in fields_of(axis))), schema, trees)
     cells: dict[str, P] = {}
-    for cell in (validated(schema, here) for here in trees):
-        cells.setdefault(cell.model_dump_json(), cell)
+    made = _Made(schema, grid)
+    for place, here in zip(places, trees, strict=True):
+        cell, written = made.cell(place, here)
+        cells.setdefault(written, cell)
     return list(cells.values())
+
+
+class _Made(Generic[P]):
+    """The cells of a grid. A field of theirs is the same wherever the axes that write into it have the same values: it
+    is validated, and written down, once."""
+
+    def __init__(self, schema: type[P], grid: Mapping[str, Sequence[object]]) -> None:
+        self._schema = schema
+        self._axes = {
+            name: [number for number, axis in enumerate(grid) if name in {_top(path) for path in fields_of(axis)}]
+            for name in schema.model_fields
+        }
+        """By field, the axes that write into it."""
+        self._known: dict[tuple[str, tuple[int, ...]], tuple[object, str]] = {}
+        """By field and the places on those axes: its value, and the cell's JSON with this field alone."""
+
+    def cell(self, place: tuple[int, ...], tree: Nested) -> tuple[P, str]:
+        """The cell at a place of the grid, and its JSON, field by field. Raises ConfigError for what is refused."""
+        keys = {name: (name, tuple(place[axis] for axis in axes)) for name, axes in self._axes.items()}
+        common = {name: self._known[key][0] for name, key in keys.items() if name in tree and key in self._known}
+        cell = validated(self._schema, {**tree, **common})
+        for name, key in keys.items():
+            if key not in self._known:
+                self._known[key] = getattr(cell, name), cell.model_dump_json(include={name})
+        return cell, "".join(self._known[key][1] for key in keys.values())
+
+
+def _top(path: str) -> str:
+    return path.partition(".")[0]
 
 
 def _require_once(schema: type[P], tree: Nested, axis: str, values: Sequence[object]) -> None:

@@ -63,10 +63,10 @@ class CloudSession:
         """Decodes the leading parts of a payload that have come; answers how many tokens they add to the text: the
         correction that was owed, and the drafts. () is no payload: a round without drafts, which commits a token of the
         verifier's own. Raises CodecError."""
-        known = outcome(node.then_verify, parts)
-        if known is not None:
-            self._here = ReceivedPayload(node, parts, known, None)
-            return node.owed + len(known[1].drafts)
+        for known_parts, known in node.then_verify:
+            if known_parts == parts:
+                self._here = ReceivedPayload(node, parts, known, None)
+                return node.owed + len(known[1].drafts)
         packets = self._scheme.packets_sharing(self._setting.packets, self._uniforms)
         correction, rest = Tokens(), parts
         if node.owed:

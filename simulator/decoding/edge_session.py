@@ -26,6 +26,7 @@ class EdgeSession:
         self._uniforms = parts.uniforms
         self._meter = meter
         self._lookahead = parts.lookahead
+        self._rounds_on = parts.lookahead.step
         self._remember = parts.remember
         self._looked: tuple[EdgeNode, Floats] | None = None
 
@@ -79,10 +80,10 @@ class EdgeSession:
 
     def compose(self, node: EdgeNode, drafts: int) -> EdgeNode:
         """A whole round at once: that many drafts, fewer where the budget is full."""
-        known = outcome(node.then_compose, drafts)
-        if known is not None:
-            self._drafter.skip(known)
-            return known
+        for known_drafts, known in node.then_compose:
+            if known_drafts == drafts:
+                self._drafter.skip(known)
+                return known
         after = node
         while len(after.drafts) < drafts and not after.full:
             after, _ = self.draft(after)
@@ -132,7 +133,7 @@ class EdgeSession:
             known = self._resolved(node, reply)
             if self._remember:
                 node.then_resolve += ((reply, known),)
-        if known[0].round - node.round < self._lookahead.step:
+        if known[0].round - node.round < self._rounds_on:
             self._drafter.release(len(known[0].committed))
         else:
             self._keep(node, known[0])

@@ -78,12 +78,15 @@ class Memory:
             self._trees, self._asked = {}, {}
             self.predecoded.clear()
 
-    def flush(self) -> None:
-        """Writes the trees that have grown since they were read or written."""
+    def flush(self, *, growing: bool = False) -> None:
+        """Writes the trees that have grown since they were read or written. `growing`: those that were requested since
+        the last flush may still grow, and are looked at again by the next one."""
         if self._store is None:
             return
         with self._lock:
-            asked, self._asked = list(self._asked.values()), {}
+            asked = list(self._asked.values())
+            if not growing:
+                self._asked = {}
             grown, size = dict[str, tuple[_Kept, Grown]](), 0
             for kept in asked:
                 steps = count(kept.tree)
@@ -166,15 +169,24 @@ class ReplayedText:
 
     def crop(self, length: int) -> None:
         """Keeps only the first `length` tokens of what is cached."""
-        self._do_in_turn("crop", length)
+        if self._text is None or self._behind:
+            self._behind.append(("crop", length))
+        else:
+            self._do(self._text, "crop", length)
 
     def graft(self, path: tuple[int, ...]) -> None:
         """From the tree that the last pass was over, keeps this path in what is cached, and nothing else."""
-        self._do_in_turn("graft", path)
+        if self._text is None or self._behind:
+            self._behind.append(("graft", path))
+        else:
+            self._do(self._text, "graft", path)
 
     def release(self, tokens: int) -> None:
         """Drops the distributions within the first `tokens` tokens, which are committed."""
-        self._do_in_turn("release", tokens)
+        if self._text is None or self._behind:
+            self._behind.append(("release", tokens))
+        else:
+            self._do(self._text, "release", tokens)
 
     @property
     def cached(self) -> Tokens:
@@ -202,12 +214,6 @@ class ReplayedText:
         for node in range(-1, len(asked.tokens)):  # a node of an earlier pass keeps its distribution
             self._recent.setdefault((*tokens, *asked.along(asked.path_to(node))), distributions[node + 1 : node + 2])
         return distributions
-
-    def _do_in_turn(self, what: Literal["crop", "graft", "release"], value: Any) -> None:
-        if self._text is None or self._behind:
-            self._behind.append((what, value))
-        else:
-            self._do(self._text, what, value)
 
     def _do(self, text: CachedText, what: Literal["crop", "graft", "release"], value: Any) -> None:
         if what == "release":

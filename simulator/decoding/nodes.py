@@ -127,7 +127,7 @@ class EdgeNode:
     @property
     def later_passes(self) -> tuple[int, ...]:
         """The number of tokens that are new in each of the round's passes but the first."""
-        return (1,) * (self.passes - 1)
+        return (1,) * (len(self.drafts) + self.full - 1)
 
     @property
     def distributions(self) -> int:

@@ -180,7 +180,11 @@ class RoundStore:
         return written
 
     def _make_room(self, file: sqlite3.Connection) -> None:
-        """Drops what was used longest ago, where the cap is exceeded."""
+        """Drops what was used longest ago, where the cap is exceeded. Entries are added up only where the file is
+        larger than the cap: each write to a large store would otherwise walk through all of them."""
+        (pages,), (page_bytes,) = (file.execute(f"PRAGMA page_{what}").fetchone() for what in ("count", "size"))
+        if pages * page_bytes <= self.cap_bytes:
+            return
         (total,) = file.execute("SELECT COALESCE(SUM(size), 0) FROM trees").fetchone()
         if total <= self.cap_bytes:
             return

@@ -98,7 +98,16 @@ def in_order(root: Node) -> list[tuple[Node, list[Step]]]:
 
 def count(tree: Tree) -> int:
     """How many steps a tree holds. They only ever become more: a tree of as many steps as before has not grown."""
-    return sum(len(taken) for root in (tree.edge, tree.cloud) for _, taken in in_order(root))
+    found, waiting = 0, list[Node]([tree.edge, tree.cloud])
+    seen = set(map(id, waiting))
+    while waiting:
+        taken = steps(waiting.pop())
+        found += len(taken)
+        for step in taken:
+            if step.after is not None and id(step.after) not in seen:
+                seen.add(id(step.after))
+                waiting.append(step.after)
+    return found
 
 
 def merge(mine: Tree, others: Tree) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from itertools import accumulate, compress, islice, pairwise, starmap
+from itertools import accumulate, compress, islice, pairwise, repeat, starmap
 from operator import attrgetter
 from types import NoneType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -93,36 +93,35 @@ def _or_none(hint: Any) -> Any:
 
 
 class _Writer:
-    """The columns of one tree."""
+    """The columns of one tree. A table is turned into numbers column by column, once all that names its rows was: the
+    tables from the last to the first."""
 
     def __init__(self, tree: Tree) -> None:
-        self.rows: dict[type, list[list[Any]]] = {kind: [] for kind in _TABLES}
-        self.drafts: list[Draft] = []
+        self.rows: dict[type, list[Any]] = {kind: [] for kind in (Draft, *_TABLES)}
         self.states: list[State] = []
         self.arrays: list[Floats] = []
         self.strings: dict[bytes, int] = {}
         self.lines: dict[Line, int] = {(): 0}
         """The first stands for no steps."""
-        self._places: dict[int, tuple[int, object]] = {}
-        """By identity: the place among its like, and the value, which is thereby kept from going."""
+        self._places: dict[int, int] = {}
+        """By identity: the place among its like, which holds the value, so that no other takes its identity."""
         self._known_lines: dict[int, tuple[int, Line]] = {}
-        """The same of lines, of which the empty one is a state too."""
+        """The same of lines, with the line, of which the empty one is a state too."""
         nodes = [node for root in (tree.edge, tree.cloud) for node, _ in in_order(root)]
         for node in nodes:
-            self.place(node, self.rows[type(node)], [])
-        for node in nodes:
-            self.rows[type(node)][self._places[id(node)][0]] += self._row(node)
+            self.places([node], self.rows[type(node)])
         self._tags = [_NODES.index(type(node)) for node in nodes]
         """In the order of the steps: the tables of the nodes, each of which has its nodes in that order too."""
-        self._roots = _written(EdgeNode)(self, tree.edge), _written(CloudNode)(self, tree.cloud)
+        self._roots = *_written(EdgeNode)(self, [tree.edge]), *_written(CloudNode)(self, [tree.cloud])
+        self._tables = {kind: self._table(kind) for kind in reversed(_TABLES)}
 
     def columns(self) -> tuple[list[Ints], Floats, bytes]:
         """Whole numbers (all but the supports, as differences, and the counts of drafts, which come after), reals,
         strings. Raises ValueError where a number is not plain, OverflowError where one is too large."""
-        lines, drafts, arrays = list(self.lines), self.drafts, self.arrays
+        lines, drafts, arrays = list(self.lines), self.rows[Draft], self.arrays
         bases, tails = _front_coded(lines)
         whole = [
-            *map(len, (lines, self.strings, self.states, arrays, drafts, *self.rows.values())),
+            *map(len, (lines, self.strings, self.states, arrays, drafts, *(self.rows[kind] for kind in _TABLES))),
             *self._roots,
             *self._tags,
             *map(len, lines),
@@ -136,8 +135,8 @@ class _Writer:
             *(each.support.size for each in drafts),
         ]
         reals = [real for state in self.states for real in state]
-        for kind, rows in self.rows.items():
-            for hint, column in zip(_columns(kind).values(), zip(*rows, strict=True), strict=False):
+        for kind in _TABLES:
+            for hint, column in zip(_columns(kind).values(), self._tables[kind], strict=False):
                 (reals if hint is float else whole).extend(column)
         _check_plain(whole, int)
         _check_plain(reals, float)
@@ -147,35 +146,29 @@ class _Writer:
         floats = np.concatenate([np.array(reals, dtype=np.float64), *(each.ravel() for each in arrays)])
         return ints, floats, b"".join(self.strings)
 
-    def _row(self, value: object) -> list[Any]:
-        kind: Any = type(value)
+    def _table(self, kind: type) -> list[Sequence[Any]]:
+        """The columns of a table."""
         fields_of, forms = _written_columns(kind)
-        return [form(self, each) for form, each in zip(forms, fields_of(value), strict=True)]
+        columns = zip(*map(fields_of, self.rows[kind]), strict=True)
+        return [form(self, column) for form, column in zip(forms, columns, strict=False)]
 
-    def place_of(self, value: object) -> int:
-        if id(value) in self._places:
-            return self._places[id(value)][0]
-        if isinstance(value, Full):
-            return 0
-        if isinstance(value, Draft):
-            return self.place(value, self.drafts, value)
-        return self.place(value, self.rows[type(value)], self._row(value))
+    def places(self, values: Sequence[object], table: list[Any]) -> list[int]:
+        """The places of values in their table, where each is put unless it is there."""
+        known, identities = self._places, list(map(id, values))
+        for identity, value in zip(identities, values, strict=True):
+            if identity not in known:
+                known[identity] = len(table)
+                table.append(value)
+        return [known[identity] for identity in identities]
 
-    def place(self, value: object, table: list[T], row: T) -> int:
-        """The place of a value in its table, where it is put as this row unless it is there."""
-        found = self._places.get(id(value))
-        if found is None:
-            found = self._places[id(value)] = len(table), value
-            table.append(row)
-        return found[0]
-
-    def known_line(self, line: Line) -> int:
-        """The place of a line of which many nodes hold one object."""
-        found = self._known_lines.get(id(line))
-        if found is None:
-            _check_plain(line, int)
-            found = self._known_lines[id(line)] = self.line(line), line
-        return found[0]
+    def known_lines(self, lines: Sequence[Line]) -> list[int]:
+        """The places of lines of which many nodes hold one object."""
+        known, identities = self._known_lines, list(map(id, lines))
+        for identity, line in zip(identities, lines, strict=True):
+            if identity not in known:
+                _check_plain(line, int)
+                known[identity] = self.line(line), line
+        return [known[identity][0] for identity in identities]
 
     def line(self, numbers: Line) -> int:
         return self.lines.setdefault(numbers, len(self.lines))
@@ -284,36 +277,65 @@ class _Reader:
 
 
 @cache
-def _written_columns(kind: Any) -> tuple[Callable[[object], tuple[Any, ...]], list[Callable[[_Writer, Any], Any]]]:
+def _written_columns(
+    kind: Any,
+) -> tuple[Callable[[object], tuple[Any, ...]], list[Callable[[_Writer, Sequence[Any]], Sequence[Any]]]]:
     return attrgetter(*_columns(kind)), [_written(hint) for hint in _columns(kind).values()]
 
 
 @cache
-def _written(hint: Any) -> Callable[[_Writer, Any], Any]:
-    """What turns a value of this type into the number that stands for it."""
+def _written(hint: Any) -> Callable[[_Writer, Sequence[Any]], Sequence[Any]]:
+    """What turns values of this type into the numbers that stand for them."""
     if hint in (int, float):
-        return lambda _, number: number
+        return lambda _, numbers: numbers
     if hint is bool:
-        return lambda _, flag: _bit(flag)
+        return lambda _, flags: [_bit(flag) for flag in flags]
     if hint is bytes:
-        return lambda to, string: to.strings.setdefault(string, len(to.strings))
+        return lambda to, strings: [to.strings.setdefault(each, len(to.strings)) for each in strings]
     if hint == State:
-        return lambda to, state: to.place(state, to.states, state)
+        return lambda to, states: to.places(states, to.states)
     if get_origin(hint) is np.ndarray:
-        return lambda to, array: to.place(array, to.arrays, _checked(array))
+        return lambda to, arrays: to.places(list(map(_checked, arrays)), to.arrays)
     if hint == Line:
-        return lambda to, line: to.known_line(line)
+        return lambda to, lines: to.known_lines(lines)
     if (other := _or_none(hint)) is not None:
         form = _written(other)
-        return lambda to, value: 0 if value is None else 1 + form(to, value)
+
+        def or_none(to: _Writer, values: Sequence[Any]) -> list[int]:
+            found = iter(form(to, [value for value in values if value is not None]))
+            return [0 if value is None else 1 + next(found) for value in values]
+
+        return or_none
     if get_origin(hint) is tuple:
-        forms = [_written(each) for each in get_args(hint) if each is not Ellipsis]
-        if ... in get_args(hint):
-            (member,) = forms
-            return lambda to, values: to.line(tuple([member(to, each) for each in values]))
-        return lambda to, values: to.line(tuple([form(to, each) for form, each in zip(forms, values, strict=True)]))
+        return _written_tuples(get_args(hint))
     tags = {kind: tag for tag, kind in enumerate(_classes(hint))}
-    return lambda to, value: tags[type(value)] + len(tags) * to.place_of(value)
+
+    def among(to: _Writer, values: Sequence[Any]) -> list[int]:
+        alike: dict[type, list[Any]] = {}
+        for value in values:
+            alike.setdefault(type(value), []).append(value)
+        places = {
+            kind: repeat(0) if kind is Full else iter(to.places(each, to.rows[kind])) for kind, each in alike.items()
+        }
+        return [tags[type(value)] + len(tags) * next(places[type(value)]) for value in values]
+
+    return among
+
+
+def _written_tuples(members: tuple[Any, ...]) -> Callable[[_Writer, Sequence[Any]], list[int]]:
+    """What turns tuples of these types into lines."""
+    forms = [_written(each) for each in members if each is not Ellipsis]
+
+    def tuples(to: _Writer, values: Sequence[Any]) -> list[int]:
+        if ... in members:
+            flat = iter(forms[0](to, [member for value in values for member in value]))
+            lines = [tuple(islice(flat, len(value))) for value in values]
+        else:
+            columns = zip(*values, strict=True)
+            lines = list(zip(*(form(to, each) for form, each in zip(forms, columns, strict=False)), strict=True))
+        return [to.line(line) for line in lines]
+
+    return tuples
 
 
 @cache

@@ -7,7 +7,11 @@ word of a name (`units`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
+
+import numpy.typing as npt
+
+from kinds.arrays import Bools
 
 CI_SUFFIX: Final = "_ci95"
 """In `summary.csv`, `NAME_ci95` is the half-width over seeds of the metric NAME."""
@@ -73,6 +77,23 @@ class Row(tuple[float, ...]):
             return self[self.places[name]]
         except KeyError:
             raise AttributeError(f"no such column: {name}; there are {', '.join(self.places)}") from None
+
+
+class Columns:
+    """A table as plain arrays of one length, by the names of its columns. Its length is the number of its rows."""
+
+    def __init__(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        return self._arrays[name]
+
+    def __len__(self) -> int:
+        return len(next(iter(self._arrays.values())))
+
+    def where(self, chosen: Bools) -> Columns:
+        """The rows that are chosen."""
+        return Columns({name: array[chosen] for name, array in self._arrays.items()})
 
 
 KEYS: Final = ("cell", "device", "request")

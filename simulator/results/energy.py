@@ -11,17 +11,15 @@ in its name which it is. nan where a figure is needed and none is given.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from channels.link.radio_power import Connection
 from kinds.arrays import Floats
+from simulator.results.columns import Columns
 from simulator.results.observer import Airing, Observer
-from simulator.results.run_totals import Charged, Run
-
-if TYPE_CHECKING:
-    import pandas as pd
+from simulator.results.run_totals import Charged, Run, end_s
 
 HOUR_S: Final = 3600.0
 
@@ -99,11 +97,11 @@ def charged_s(run: Run, charged: Charged) -> float:
     return run.plant.cloud_service_s if charged == "busy" else run.plant.cloud.servers * run.served_span_s()
 
 
-def open_s(requests: pd.DataFrame, over_s: float) -> dict[int, float]:
+def open_s(requests: Columns, over_s: float) -> dict[int, float]:
     """By device, how long one of its requests was open there, waiting for another of them or being served."""
-    ordered = requests.sort_values(["device", "arrival_s"], kind="stable")
-    devices, arrived_s = ordered["device"].to_numpy(), ordered["arrival_s"].to_numpy(float)
-    ended_s = ordered["finish_s"].fillna(over_s).to_numpy(float)
+    order = np.lexsort((requests["arrival_s"], requests["device"]))
+    devices, arrived_s = requests["device"][order], requests["arrival_s"][order]
+    ended_s = end_s(requests, over_s)[order]
     spans: dict[int, float] = {}
     for device in np.unique(devices).tolist():
         own = devices == device

@@ -16,14 +16,17 @@ from __future__ import annotations
 
 from array import array
 from bisect import insort_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import ClassVar, Final, Protocol
 
 from simulator.results.columns import BREAKDOWN, Row
 from simulator.results.station import Clock
 
+Course = Sequence[tuple[float, str]]
+"""States in order, each with the time from which on it holds."""
 _PLACES: Final = {state: place for place, state in enumerate(BREAKDOWN)}
+_THEMSELVES: Final = {state: state for state in BREAKDOWN}
 _BEHIND_THE_PROMPT: Final = _PLACES | {"uplink_queue_s": _PLACES["prompt_uplink_s"]}
 
 
@@ -95,6 +98,18 @@ class Ledger:
         else:
             marks.append((from_s, round_number, state, reply))
 
+    def enter_all(
+        self, round_number: int, course: Course, columns: Mapping[str, str] = _THEMSELVES, *, reply: bool = False
+    ) -> None:
+        """The round, or its reply, is in these states one after another; `columns`: the column of each."""
+        marks = self._marks
+        if self._follower or self._ended or self._void or (marks and course[0][0] < marks[-1][0]):
+            for from_s, state in course:
+                self.enter(round_number, columns[state], from_s, reply)
+        else:
+            for from_s, state in course:
+                marks.append((from_s, round_number, columns[state], reply))
+
     def reply(self, round_number: int, state: str, from_s: float | None = None) -> None:
         """The round's reply is under way, in this state, from that time on; by default, from now."""
         self.enter(round_number, state, from_s, True)
@@ -107,7 +122,7 @@ class Ledger:
             self._replies.pop(round_number, None)
             if self._marks:
                 self._marks = [mark for mark in self._marks if mark[1] != round_number]
-            self._current = self._deciding()
+            self._current = self._deciding() if self._states or self._replies else None
 
     def void(self, rounds: range) -> None:
         """These rounds are waited for no more, whatever is still stated of them."""

@@ -15,7 +15,7 @@ from kinds import ConfigError
 from simulator.results.columns import BREAKDOWN
 from simulator.results.energy import cloud_j, edges_j, per_token, radios_j, usd
 from simulator.results.round_columns import ROUND_COLUMNS
-from simulator.results.run_totals import Run, mean, ratio
+from simulator.results.run_totals import Run, mean, quantiles, ratio
 from simulator.results.threshold_settling import WINDOW
 
 
@@ -51,7 +51,7 @@ _DECLARED: Final = (
     ),
     Metric(
         "tpot_p95_s", "95th percentile over answered requests of tpot_s",
-        lambda run: float(run.answered["tpot_s"].quantile(0.95)),
+        lambda run: quantiles(run.answered["tpot_s"])[0.95],
     ),
     Metric(
         "itl_s",
@@ -62,29 +62,29 @@ _DECLARED: Final = (
     ),
     Metric(
         "itl_p50_s", "median of the gaps of itl_s over answered requests: 0 where most tokens come with one before",
-        lambda run: run.itl_quantile_s(0.5),
+        lambda run: run.itl_quantiles_s[0.5],
     ),
     Metric(
         "itl_p99_s", "99th percentile of the gaps of itl_s over answered requests: about the longest wait for a round",
-        lambda run: run.itl_quantile_s(0.99),
+        lambda run: run.itl_quantiles_s[0.99],
     ),
     Metric(
         "latency_per_token_s",
         "sum of latency_s / sum of output tokens, both over answered requests (the headline; what vLLM's papers call "
         "normalized latency is its mean over requests instead of over tokens)",
-        lambda run: ratio(float(run.answered["latency_s"].to_numpy().sum()), run.answered_tokens),
+        lambda run: ratio(float(run.answered["latency_s"].sum()), run.answered_tokens),
     ),
     Metric(
         "latency_per_token_p50_s", "median over answered requests of latency_s / output tokens",
-        lambda run: run.per_token_quantile_s(0.5),
+        lambda run: run.per_token_quantiles_s[0.5],
     ),
     Metric(
         "latency_per_token_p90_s", "90th percentile over answered requests of latency_s / output tokens",
-        lambda run: run.per_token_quantile_s(0.9),
+        lambda run: run.per_token_quantiles_s[0.9],
     ),
     Metric(
         "latency_per_token_p99_s", "99th percentile over answered requests of latency_s / output tokens",
-        lambda run: run.per_token_quantile_s(0.99),
+        lambda run: run.per_token_quantiles_s[0.99],
     ),
     Metric(
         "tokens_per_s",
@@ -174,7 +174,7 @@ _DECLARED: Final = (
     ),
     Metric(
         "tail_tokens", "committed tokens cut at the end of the answer, per request",
-        lambda run: float(run.requests["tail_tokens"].mean()),
+        lambda run: mean(run.requests["tail_tokens"]),
     ),
     Metric(
         "hidden_draft_s_per_token",

@@ -1,21 +1,21 @@
-"""The two tables of a run, filled as requests end: `requests` and `rounds`. Rounds may go to a file as they come."""
+"""The two tables of a run, filled as requests end: `requests` and `rounds`. Rounds may go to a file as they come.
+
+Rows lie side by side until they become plain columns, those of an Arrow table: pandas has no part in it.
+"""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
-from operator import attrgetter
+from operator import attrgetter, sub
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from simulator.results.columns import KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, TEXTS
+from simulator.results.columns import KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, TEXTS, Columns
 from simulator.results.requests import Request
 from simulator.results.round_columns import ROUND_COLUMNS
 from simulator.results.threshold_settling import THRESHOLD_SUMS, Settling
@@ -24,10 +24,14 @@ CHUNK_ROWS: Final = 50_000
 """Rounds kept before they become a piece of a table."""
 _NUMBERED: Final = dict.fromkeys(KEYS[1:], "int64")
 _ROUND_TYPES: Final = _NUMBERED | {column.name: column.type for column in ROUND_COLUMNS}
-_REQUEST_TYPES: Final = {name: "float64" if name.endswith("_s") else "int64" for name in REQUEST_COLUMNS}
-_SCHEMA: Final = pa.schema(
-    [(KEYS[0], pa.string())] + [(name, pa.type_for_alias(type_)) for name, type_ in _ROUND_TYPES.items()]
-)
+_REQUEST_TYPES: Final = _NUMBERED | {name: "float64" if name.endswith("_s") else "int64" for name in REQUEST_COLUMNS}
+ROUNDS_SCHEMA: Final = pa.schema([(KEYS[0], pa.string()), *_ROUND_TYPES.items()])
+REQUESTS_SCHEMA: Final = pa.schema([
+    *((name, pa.large_string() if name == KEYS[0] else "int64") for name in KEYS),
+    *((name, pa.large_string()) for name in TEXTS),
+    *((name, _REQUEST_TYPES[name]) for name in REQUEST_COLUMNS),
+])  # fmt: skip
+"""The tables of a run."""
 _before, _after = (  # the breakdown between them is read in one piece
     attrgetter(*columns.values()) for columns in (REQUEST_BEFORE, REQUEST_AFTER)
 )
@@ -84,16 +88,16 @@ class Recorder:
         self._cell = cell
         self._learning_requests = learning_requests
         self._path = rounds_to
-        self._writer: pq.ParquetWriter | None = None
-        self._texts: list[tuple[int, int, str, str]] = []
+        self._writer: pa.RecordBatchStreamWriter | None = None
+        self._texts: list[tuple[str, ...]] = []
         self._requests = Rows(_REQUEST_TYPES)
         self._rounds = Rows(_ROUND_TYPES)
-        self._pieces: list[pd.DataFrame] = []
+        self._pieces: list[pa.Table] = []
 
     def add(self, request: Request) -> None:
         """Takes a request that has ended, or is in flight at the end of the run."""
-        self._texts.append((request.device, request.number, request.prompt.name, request.outcome))
-        self._requests.add((*_before(request), *request.spent, *_after(request)))
+        self._texts.append((self._cell, request.prompt.name, request.outcome))
+        self._requests.add((request.device, request.number, *_before(request), *request.spent, *_after(request)))
         self._rounds.add_all((request.device, request.number), request.rounds)
         if request.outcome == "answered":
             self._add_answered(request)
@@ -103,22 +107,20 @@ class Recorder:
     def _add_answered(self, request: Request) -> None:
         counted = request.number >= self._learning_requests
         if counted:
-            self.gaps_s.extend(later - earlier for earlier, later in pairwise(request.came_s))
+            self.gaps_s.extend(map(sub, request.came_s[1:], request.came_s))
         if (threshold := self._thresholds.get(request.device)) is not None:
             threshold.add(request.rounds, request.states, counted=counted)
 
-    def close(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The tables of requests and rounds; the latter without rows where they went to a file."""
+    def close(self) -> tuple[Columns, pa.Table]:
+        """The columns of REQUESTS_SCHEMA, and the table of rounds, without rows where they went to a file."""
         self._flush()
         if self._writer is not None:
             self._writer.close()
         found = [threshold.sums() for threshold in self._thresholds.values()]
         self.sums |= {name: float(sum(each[name] for each in found)) for name in THRESHOLD_SUMS}
-        empty = [] if self._path is None else [pd.DataFrame(columns=[KEYS[0], *_ROUND_TYPES])]
-        texts = pd.DataFrame(self._texts, columns=[*KEYS[1:], *TEXTS])
-        texts.insert(0, KEYS[0], self._cell)
-        requests = pd.concat([texts, pd.DataFrame(self._requests.take())], axis=1)
-        return requests, pd.concat(self._pieces or empty, ignore_index=True)
+        texts = np.array(self._texts, dtype=object).reshape(-1, 1 + len(TEXTS)).T
+        requests = Columns(dict(zip((KEYS[0], *TEXTS), texts, strict=True)) | self._requests.take())
+        return requests, pa.concat_tables(self._pieces or [ROUNDS_SCHEMA.empty_table()])
 
     def _flush(self) -> None:
         if not self._rounds and (self._writer is not None or self._pieces):
@@ -133,9 +135,10 @@ class Recorder:
         self.sums["judged"] += int(np.count_nonzero(committed))
         self.sums["judged_tokens"] += int(committed.sum())
         cell = [self._cell] * len(columns["round"])
+        piece = pa.table({KEYS[0]: cell} | columns, schema=ROUNDS_SCHEMA)
         if self._path is None:
-            self._pieces.append(pd.DataFrame({KEYS[0]: pd.Series(cell, dtype="str")} | columns))
+            self._pieces.append(piece)
             return
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, _SCHEMA)
-        self._writer.write_table(pa.table({KEYS[0]: cell} | columns, schema=_SCHEMA))
+            self._writer = pa.ipc.new_stream(self._path, ROUNDS_SCHEMA)
+        self._writer.write_table(piece)

@@ -65,7 +65,7 @@ class Request:
         """The round's tokens have reached the device; those past the end of the answer are cut and counted (I9)."""
         self.open[number].answered_s = now_s
         self._close(number)
-        kept = within(tokens, self.remaining_tokens, self.end_tokens)
+        kept = within(tokens, still_to_come(self.tokens, self.output_tokens, self.end_tokens), self.end_tokens)
         if not self.tokens:
             self.first_token_s = now_s
         self.tokens.extend(kept)

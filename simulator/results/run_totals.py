@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from channels.link.radio_power import OnAir
 from kinds.arrays import Floats
-from simulator.results.columns import OVERLOAD
+from simulator.results.columns import OVERLOAD, Columns
 from simulator.results.station import Station
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Charged = Literal["busy", "held", "both"]
 
@@ -101,6 +99,8 @@ class Slo(NamedTuple):
 
 
 NO_SLO: Final = Slo()
+SHARES: Final = (0.5, 0.9, 0.95, 0.99)
+"""The quantiles that metrics report."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Run:
     difference, and go by the tokens of all.
     """
 
-    served: pd.DataFrame
+    served: Columns
     """All requests."""
     sums: Mapping[str, float]
     plant: PlantTotals
@@ -121,14 +121,15 @@ class Run:
     slo: Slo = NO_SLO
 
     @cached_property
-    def requests(self) -> pd.DataFrame:
+    def requests(self) -> Columns:
         """Those that are counted."""
-        return self.served[self.served["request"] >= self.learning_requests] if self.learning_requests else self.served
+        learning = self.learning_requests
+        return self.served.where(self.served["request"] >= learning) if learning else self.served
 
     @cached_property
-    def answered(self) -> pd.DataFrame:
+    def answered(self) -> Columns:
         """The requests that were."""
-        return self.requests[self.requests["outcome"] == "answered"]
+        return self.requests.where(self.requests["outcome"] == "answered")
 
     @cached_property
     def tokens(self) -> float:
@@ -143,12 +144,12 @@ class Run:
     @cached_property
     def answered_tokens(self) -> float:
         """Output tokens of the answered ones."""
-        return float(self.answered["output_tokens"].to_numpy(float).sum())
+        return float(self.answered["output_tokens"].astype(float).sum())
 
     @cached_property
     def latencies_per_token_s(self) -> Floats:
         """The latency per output token of each answered request, s."""
-        per_token: Floats = self.answered["latency_s"].to_numpy() / self.answered["output_tokens"].to_numpy(float)
+        per_token: Floats = self.answered["latency_s"] / self.answered["output_tokens"].astype(float)
         return per_token
 
     @cached_property
@@ -158,11 +159,11 @@ class Run:
         return np.concatenate([np.zeros(together), self.gaps_s])
 
     @cached_property
-    def met_slo(self) -> pd.DataFrame | None:
+    def met_slo(self) -> Columns | None:
         """The answered requests that met the objective; None where there is none."""
         limits = {name: limit for name, limit in self.slo._asdict().items() if limit is not None}
         met = [self.answered[name] <= limit for name, limit in limits.items()]
-        return self.answered[np.logical_and.reduce(met)] if met else None
+        return self.answered.where(np.logical_and.reduce(met)) if met else None
 
     @property
     def rejections(self) -> float:
@@ -187,19 +188,21 @@ class Run:
 
     def share(self, outcome: str) -> float:
         """Requests with this outcome / requests arrived."""
-        return float((self.requests["outcome"] == outcome).mean())
+        return mean(self.requests["outcome"] == outcome)
 
     def mean(self, column: str) -> float:
         """Over answered requests."""
-        return mean(self.answered[column].to_numpy())
+        return mean(self.answered[column])
 
-    def per_token_quantile_s(self, share: float) -> float:
-        """The quantile of latencies_per_token_s at `share`, s."""
-        return float(np.quantile(self.latencies_per_token_s, share)) if len(self.answered) else np.nan
+    @cached_property
+    def per_token_quantiles_s(self) -> Mapping[float, float]:
+        """The quantiles of latencies_per_token_s at SHARES, s."""
+        return quantiles(self.latencies_per_token_s)
 
-    def itl_quantile_s(self, share: float) -> float:
-        """The quantile of itl_s at `share`, s."""
-        return float(np.quantile(self.itl_s, share)) if len(self.itl_s) else np.nan
+    @cached_property
+    def itl_quantiles_s(self) -> Mapping[float, float]:
+        """The quantiles of itl_s at SHARES, s."""
+        return quantiles(self.itl_s)
 
     def attainment(self) -> float:
         """Requests that met the objective / requests arrived."""
@@ -218,11 +221,24 @@ class Run:
         """Likewise of all requests."""
         return self._span_s(self.served)
 
-    def _span_s(self, requests: pd.DataFrame) -> float:
+    def _span_s(self, requests: Columns) -> float:
         if not len(requests):
             return np.nan
-        ended_s = requests["finish_s"].fillna(self.plant.over_s)
+        ended_s = end_s(requests, self.plant.over_s)
         return float(ended_s.max() - requests["arrival_s"].min())
+
+
+def quantiles(values: Floats) -> Mapping[float, float]:
+    """The quantiles of values at SHARES, those that are nan left out; nan where there are none."""
+    known = values[~np.isnan(values)]
+    found = np.quantile(known, SHARES).tolist() if len(known) else [np.nan] * len(SHARES)
+    return dict(zip(SHARES, found, strict=True))
+
+
+def end_s(requests: Columns, over_s: float) -> Floats:
+    """When each request ended, or the run where it is in flight."""
+    finish_s: Floats = requests["finish_s"]
+    return np.where(np.isnan(finish_s), over_s, finish_s)
 
 
 def ratio(numerator: float, denominator: float) -> float:
@@ -230,6 +246,6 @@ def ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator > 0 else float("nan")
 
 
-def mean(values: Sequence[float] | Floats) -> float:
+def mean(values: Sequence[float] | npt.NDArray[Any]) -> float:
     """nan of nothing."""
     return float(np.mean(values)) if len(values) else float("nan")

@@ -8,7 +8,10 @@ compare it with one that was seen.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
 from typing import Final, Protocol
 
 _KEPT: Final = 8
@@ -56,6 +59,9 @@ class Station:
     _last_s: float = 0.0
     _booked: list[Visit] = field(default_factory=list)
     """Not added up yet."""
+    _early: list[tuple[float, int, Visit]] = field(default_factory=list)
+    """Those of the future, a heap."""
+    _order: Iterator[int] = field(default_factory=count)
     _tally_at: int = _KEPT
     """How many of them make it time to do so."""
     _tallied: int = 0
@@ -77,7 +83,8 @@ class Station:
 
     def begin(self, customer: Customer) -> None:
         """Service of this customer starts now."""
-        customer.began_s = self._advance()
+        now_s = self.clock.now
+        customer.began_s = now_s if now_s == self._last_s else self._advance()
         self._in_service += 1
 
     def interrupt(self, customer: Customer) -> None:
@@ -100,17 +107,25 @@ class Station:
 
     def book(self, visit: Visit) -> None:
         """A customer joins the queue now, and it is known when its service begins and when it leaves."""
+        if self._early:
+            self._take_in(visit[0])
         self._booked.append(visit)
         if len(self._booked) >= self._tally_at:
-            self._tally()
+            self._tally(self.clock.now)
+
+    def book_early(self, visit: Visit) -> None:
+        """A customer will join the queue, others maybe before it. Visits are added up in the order of joining."""
+        heappush(self._early, (visit[0], next(self._order), visit))
 
     def rebook(self, visit: Visit, instead: Visit) -> None:
         """The visit, not over yet, takes another course from now on."""
+        self._take_in(self.clock.now)
         self._booked.remove(visit)
         self._booked.append(instead)
 
     def cancel(self, visit: Visit) -> None:
         """The visit ends now, before its service has begun."""
+        self._take_in(self.clock.now)
         self._booked.remove(visit)
         stayed_s = self.clock.now - visit[0]
         self._stayed_s += stayed_s
@@ -121,12 +136,14 @@ class Station:
     @property
     def arrived(self) -> int:
         """Customers that have come."""
+        self._take_in(self.clock.now)
         return self._arrived + self._tallied + len(self._booked)
 
     @property
     def present(self) -> int:
         """Customers here now, waiting or in service."""
         now_s = self.clock.now
+        self._take_in(now_s)
         return self._arrived - self._left + sum(left_s > now_s for _, _, left_s in self._booked)
 
     @property
@@ -143,6 +160,7 @@ class Station:
     def sojourn_s(self) -> float:
         """Total time spent here by all customers so far, those still here included."""
         now_s = self.clock.now
+        self._take_in(now_s)
         seen_s = self._sojourn_s + (self._arrived - self._left) * (now_s - self._origin_s) - self._since_origin_s
         return seen_s + self._stayed_s + sum(min(now_s, left_s) - arrived_s for arrived_s, _, left_s in self._booked)
 
@@ -150,6 +168,7 @@ class Station:
     def area(self) -> float:
         """Integral of the number present over time, so far."""
         now_s = self._advance()
+        self._take_in(now_s)
         here_s = [min(now_s, left_s) - arrived_s for arrived_s, _, left_s in self._booked]
         return self._area + self._stayed_s + sum(here_s)
 
@@ -157,6 +176,7 @@ class Station:
     def busy_s(self) -> float:
         """Time that its servers have been in service so far, all together."""
         now_s = self._advance()
+        self._take_in(now_s)
         served_s = [max(0.0, min(now_s, left_s) - began_s) for _, began_s, left_s in self._booked]
         return self._busy_area + self._stayed_s - self._waited_s + sum(served_s)
 
@@ -168,9 +188,16 @@ class Station:
         """Mean number present over `horizon_s`; 0 for an empty horizon."""
         return self.area / horizon_s if horizon_s > 0 else 0.0
 
-    def _tally(self) -> None:
+    def _take_in(self, now_s: float) -> None:
+        """Books those who were to join, and have by now."""
+        while self._early and self._early[0][0] <= now_s:
+            visit = heappop(self._early)[2]
+            self._booked.append(visit)
+            if len(self._booked) >= self._tally_at:
+                self._tally(visit[0])
+
+    def _tally(self, now_s: float) -> None:
         """Adds up the booked visits that are over."""
-        now_s = self.clock.now
         open_: list[Visit] = []
         for visit in self._booked:
             arrived_s, began_s, left_s = visit

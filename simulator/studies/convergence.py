@@ -58,7 +58,7 @@ class Convergence(Study):
         followed = [list(_rows(Followed(conformal, cell.models.pair.vocabulary), rounds, first)) for rounds in devices]
         if not followed:
             raise ConfigError("workload: no request is answered, so there is no text to follow")
-        return StudyResult([_mean(rows) for rows in zip(*followed, strict=False)], result.requests)
+        return StudyResult([_mean(rows) for rows in zip(*followed, strict=False)], result.request_table)
 
 
 def _uncapped(cell: Cell) -> DraftScheme:

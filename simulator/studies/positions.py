@@ -43,7 +43,7 @@ class Positions(Study):
             raise ConfigError("fleet: positions are counted of one scheme; give scheme alone")
         tally = Tally(drafts_from_distribution(cell).max_drafts)
         result = simulate(cell, together(observer, tally), memory=memory, rounds_to=rounds_to)
-        return StudyResult(tally.rows(), result.requests)
+        return StudyResult(tally.rows(), result.request_table)
 
 
 class Tally(Observer):

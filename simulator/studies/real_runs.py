@@ -38,7 +38,7 @@ class RealRun(Study):
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         result = real(cell, memory=memory, rounds_to=rounds_to)
-        return StudyResult([result.summary], result.requests)
+        return StudyResult([result.summary], result.request_table)
 
 
 class Validation(RealRun):
@@ -59,7 +59,7 @@ class Validation(RealRun):
             {"system": system, **result.summary, "other_answers": others}
             for system, result in (("real", done), ("simulated", made))
         ]
-        return StudyResult(rows, done.requests)
+        return StudyResult(rows, done.request_table)
 
 
 def _silent(_done: float, _of: int, _what: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-import pandas as pd
+import pyarrow as pa
 
 from kinds import ConfigError
 from simulator.cell.cell import Cell
@@ -24,7 +24,7 @@ class StudyResult(NamedTuple):
 
     rows: Sequence[Row]
     """One or more: metrics, and where there are more than one, the keys that tell them apart (`study_columns`)."""
-    requests: pd.DataFrame | None = None
+    requests: pa.Table | None = None
     """The request table of a simulated run; its rounds are then in the file that was asked for."""
 
 
@@ -61,7 +61,7 @@ class Simulation(Study):
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         result = simulate(cell, observer, memory=memory, rounds_to=rounds_to)
-        return StudyResult([result.summary], result.requests)
+        return StudyResult([result.summary], result.request_table)
 
 
 def drafts_from_distribution(cell: Cell) -> DraftScheme:

@@ -1,33 +1,42 @@
 """What an interrupted sweep keeps: a part for each cell that has ended, whole or not at all; and parts as one table.
 
-A part is a folder under the cell's id, with its rows and, of a cell that was simulated, its requests and rounds. It is
-made beside its place and moved there when it is whole, by whoever worked the cell out; a crash leaves what can be told
-from a part.
+A part is a file under the cell's id: of a cell that was simulated its rounds and its requests, each an Arrow stream,
+then its rows as JSON, and the checksum of it all. It is made beside its place and moved there when it is whole, by
+whoever worked the cell out; a crash leaves what can be told from a part. Parquet is written once, of all parts.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from kinds import ConfigError
-from kinds.files import read_note, sha256, write_note
 from simulator.cell.cell import Cell
-from simulator.results.result_directory import begun_parts, clear, intact
+from simulator.cell.dotted_names import Scalar
+from simulator.results.result_directory import begun_parts, clear
 
 CELLS, REQUESTS, ROUNDS = "cells.parquet", "requests.parquet", "rounds.parquet"
-"""The tables of a part, and of a result directory."""
-FILES = "files.json"
-"""The checksums of a part's tables."""
+"""The tables of a result directory."""
+STREAMS: Final = (ROUNDS, REQUESTS)
+"""The tables of which a part holds its own, in this order."""
 UNFINISHED = ".unfinished"
+_DIGITS: Final = 64
+"""Of a checksum, at the end of a part."""
+Rows = Sequence[Mapping[str, Scalar]]
+"""The rows of one cell: its id, its configuration, and what it gave."""
 
 
 class PlaceError(ConfigError):
@@ -41,56 +50,85 @@ class Parts:
     folder: Path
 
     def of(self, cell: str) -> Path:
-        """The folder of a cell's part, there or not."""
+        """The file of a cell's part, there or not."""
         return self.folder / cell
 
     def landed(self) -> list[str]:
         """The cells that are done, by their ids. Damage is seen when a part is read."""
         return [each.name for each in begun_parts(self.folder.parent)]
 
-    def rows(self, cell: str) -> pd.DataFrame | None:
-        """The rows of a cell that is done, or None; a part with a file that is not what was written is dropped."""
+    def rows(self, cell: str) -> Rows | None:
+        """The rows of a cell that is done, or None; a part that is not what was written is dropped."""
         part = self.of(cell)
-        if not part.is_dir():
+        if not part.is_file():
             return None
-        files = read_note(part / FILES)
-        if CELLS in files and all(intact(part, name, str(digest)) for name, digest in files.items()):
-            return pd.read_parquet(part / CELLS)
-        shutil.rmtree(part.replace(part.with_suffix(UNFINISHED)))  # never seen with some of its files gone
+        with part.open("rb") as file:
+            whole = mmap(file.fileno(), 0, access=ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
+            end = len(whole) - _DIGITS
+            if end > 0 and _checksum(whole, end) == whole[end:]:
+                rows: Rows = json.loads(whole[whole.rfind(b"\n", 0, end) + 1 : end])
+                return rows
+        part.unlink()
         return None
+
+    def simulated(self, cell: str) -> bool:
+        """Whether the part of a cell that is done has STREAMS."""
+        with self.of(cell).open("rb") as file:
+            return file.read(1) != b"\n"
+
+    def batches(self, cell: str, table: str) -> Iterator[pa.RecordBatch]:
+        """What the part of a simulated cell holds of one of STREAMS."""
+        with pa.OSFile(str(self.of(cell))) as file:
+            for name in STREAMS:
+                for batch in pa.ipc.open_stream(file):
+                    if name == table:
+                        yield batch
 
     @contextmanager
     def landing(self, cell: str) -> Iterator[Path]:
-        """A folder for a part's files, which lands when the block ends well. Where two work on one cell, as a cluster
-        that believes a worker lost may have it, the first to land stays: both are the same.
+        """A file for a part, which lands when the block ends well. Where two work on one cell, as a cluster that
+        believes a worker lost may have it, either stays: both are the same.
 
         Raises PlaceError where it cannot be made or moved.
         """
-        with written(self.folder.parent):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=f"{cell}.", suffix=UNFINISHED, dir=self.folder))
+        scratch = self.folder / f"{cell}.{secrets.token_hex(4)}{UNFINISHED}"
         try:
+            with written(self.folder.parent):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                scratch.touch()
             yield scratch
             with written(self.folder.parent):
-                write_note(scratch / FILES, {path.name: sha256(path) for path in scratch.iterdir()})
-                scratch.chmod(0o755)
-                if not self.of(cell).is_dir():
-                    try:
-                        scratch.replace(self.of(cell))
-                    except OSError:
-                        if not self.of(cell).is_dir():
-                            raise
+                scratch.replace(self.of(cell))
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.unlink(missing_ok=True)
 
     def clear_unfinished(self) -> None:
         """Removes what was under way in a run that is no more."""
         for each in self.folder.glob(f"*{UNFINISHED}"):
-            shutil.rmtree(each, ignore_errors=True)
+            if each.is_dir():
+                shutil.rmtree(each, ignore_errors=True)
+            else:
+                each.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Removes all parts."""
         clear(self.folder)
+
+
+def write_part(part: Path, rows: Rows, requests: pa.Table | None) -> None:
+    """Writes the rows of a cell to its part, and of a simulated one the requests, behind the rounds that are there."""
+    behind = pa.BufferOutputStream()
+    if requests is not None:
+        with pa.ipc.new_stream(behind, requests.schema) as stream:
+            stream.write_table(requests)
+    behind.write(b"\n" + json.dumps(rows).encode())
+    with part.open("r+b") as file:
+        if requests is None:
+            file.truncate()
+        digest = hashlib.file_digest(file, "sha256")
+        digest.update(added := behind.getvalue())
+        file.write(added)
+        file.write(digest.hexdigest().encode())
 
 
 @contextmanager
@@ -108,22 +146,40 @@ def place_error(out: Path, error: OSError) -> PlaceError:
     return PlaceError(f"out = {out}: {why}; what is finished is kept, and the same command goes on from there")
 
 
-def in_order(cells: Sequence[Cell], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def plain(value: Scalar | np.generic) -> Scalar:
+    """A value of a row in one of Python's own types."""
+    if isinstance(value, np.generic):
+        own: Scalar = value.item()
+        return own
+    return value
+
+
+def in_order(cells: Sequence[Cell], parts: Sequence[Rows]) -> pd.DataFrame:
     """The rows of `parts` as one table in the order of `cells`, whatever the order they came in.
 
     Columns are those of the first part, then what later ones add. A whole number stays one where other cells have no
     such field: what a cell's row says does not depend on the cells beside it (I6).
     """
     order = {cell.id: place for place, cell in enumerate(cells)}
-    parts = sorted(parts, key=lambda part: min(order[cell] for cell in part["cell"]))
-    frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    whole = {name for part in parts for name in part.columns[part.dtypes == "int64"]}
+    frames = _frames(sorted(parts, key=lambda part: min(order[str(row["cell"])] for row in part)))
+    frame: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    whole = {name for each in frames for name in each.columns[each.dtypes == "int64"]}
     for name in frame.columns[(frame.dtypes == "float64") & frame.columns.isin(whole)]:
-        given = [part[name] for part in parts if name in part and part[name].notna().any()]
+        given = [each[name] for each in frames if name in each and each[name].notna().any()]
         if given and all(column.dtype == "int64" for column in given):
             frame[name] = frame[name].astype("Int64")
     frame = of_one_type(frame)
     return frame.sort_values("cell", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+
+
+def _frames(parts: Sequence[Rows]) -> list[pd.DataFrame]:
+    """Parts as tables: those of one row that have the same columns of the same types are one."""
+    alike: dict[object, list[Mapping[str, Scalar]]] = {}
+    for number, rows in enumerate(parts):
+        first, *others = rows
+        key = number if others else (*first, *map(type, first.values()))
+        alike.setdefault(key, []).extend(rows)
+    return [of_one_type(pd.DataFrame(rows)) for rows in alike.values()]
 
 
 def of_one_type(frame: pd.DataFrame) -> pd.DataFrame:
@@ -136,3 +192,8 @@ def of_one_type(frame: pd.DataFrame) -> pd.DataFrame:
             words = given.map(lambda value: str(value.tolist() if isinstance(value, np.ndarray) else value))
             frame[name] = words.reindex(frame.index)
     return frame
+
+
+def _checksum(whole: mmap | bytes, end: int) -> bytes:
+    with memoryview(whole) as view, view[:end] as body:
+        return hashlib.sha256(body).hexdigest().encode()

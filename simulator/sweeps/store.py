@@ -17,14 +17,15 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Sequence
-from contextlib import ExitStack, suppress
-from functools import partial
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 import channels
@@ -38,6 +39,7 @@ from simulator.cell.cell import Cell
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise
 from simulator.results.lossy_schemes import with_lossy
+from simulator.results.recorder import CHUNK_ROWS
 from simulator.results.result_directory import (
     FAILED,
     MANIFEST,
@@ -52,9 +54,11 @@ from simulator.results.result_directory import (
     record,
     remove,
 )
-from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts
+from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, STREAMS, Parts
 
 LIBRARIES = ("numpy", "pandas", "pyarrow", "pydantic", "simpy", "torch", "transformers")
+version = cache(metadata.version)
+"""The version of a library, read once a process."""
 CELL_FILES = "cells"
 """The folder of what is written for each cell apart: its configuration, and its trace where there is one."""
 COPIES = ("cells.csv", "summary.csv")
@@ -119,13 +123,12 @@ class Store:
         """Writes the tables and the cells' files from all parts, and drops the parts. `cells`: those opened for, and
         those that were added."""
         self._cells = cells
-        parts = [self.parts.of(cell.id) for cell in cells]
         made = [self.out / CELLS]
-        if all((part / REQUESTS).is_file() for part in parts):
-            atomically(self.out / ROUNDS, partial(_join_rounds, parts))
-            requests = pd.concat([pd.read_parquet(part / REQUESTS) for part in parts], ignore_index=True)
-            atomically(self.out / REQUESTS, partial(requests.to_parquet, index=False))
-            made += [self.out / ROUNDS, self.out / REQUESTS]
+        if self.parts.simulated(cells[0].id):
+            for name in STREAMS:
+                batches = (batch for cell in cells for batch in self.parts.batches(cell.id, name))
+                atomically(self.out / name, partial(_join, batches))
+                made.append(self.out / name)
         atomically(self.out / CELLS, partial(table.to_parquet, index=False))
         made += self._write_copies(table)
         self._write_manifest(finished=True, made=made)
@@ -168,7 +171,7 @@ class Store:
             "date": iso_date(self._started),
             "cells": [cell.id for cell in self._cells],
             "imports": list(dict.fromkeys(path for cell in self._cells for path in cell.imports)),
-            "sqsim": metadata.version("sqsim"),
+            "sqsim": version("sqsim"),
             "commit": _commit(),
             "wire_format": WIRE_FORMAT,
             "libraries": _versions(),
@@ -192,16 +195,18 @@ def begin_again(out: Path) -> None:
         make_way(out, overwrite=True)
 
 
-def _join_rounds(parts: Sequence[Path], path: Path) -> None:
-    """One file of rounds from many, piece by piece."""
-    with ExitStack() as stack:
-        writer = None
-        for part in parts:
-            pieces = pq.ParquetFile(part / ROUNDS)
-            if writer is None:
-                writer = stack.enter_context(pq.ParquetWriter(path, pieces.schema_arrow))
-            for number in range(pieces.num_row_groups):
-                writer.write_table(pieces.read_row_group(number))
+def _join(batches: Iterator[pa.RecordBatch], path: Path) -> None:
+    """Writes batches as one parquet file, in row groups of CHUNK_ROWS or the batch more that fills one."""
+    waiting = [next(batches)]
+    with pq.ParquetWriter(path, waiting[0].schema) as writer:
+        rows = len(waiting[0])
+        for batch in batches:
+            if rows >= CHUNK_ROWS:
+                writer.write_table(pa.Table.from_batches(waiting))
+                waiting, rows = [], 0
+            waiting.append(batch)
+            rows += len(batch)
+        writer.write_table(pa.Table.from_batches(waiting))
 
 
 def identity(cells: Sequence[Cell], asked: str = "") -> str:
@@ -211,6 +216,7 @@ def identity(cells: Sequence[Cell], asked: str = "") -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+@cache
 def _code() -> str:
     """Hash of the source files that make numbers."""
     roots = [Path(package.__path__[0]) for package in (kinds, channels, models, simulator)]
@@ -218,8 +224,8 @@ def _code() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in LIBRARIES}
+def _versions() -> Mapping[str, str]:
+    return {name: version(name) for name in LIBRARIES}
 
 
 def _command() -> str:
@@ -229,6 +235,7 @@ def _command() -> str:
     return shlex.join(typed)
 
 
+@cache
 def _commit() -> str | None:
     """The commit of the checkout this package lies in, with + where files differ from it; None outside one."""
     home = Path(simulator.__path__[0]).parent

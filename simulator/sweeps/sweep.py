@@ -26,12 +26,12 @@ from simulator.sweeps import worker
 from simulator.sweeps.failures import CellsFailedError, Failure, Interrupted, WorkerError, write_failure
 from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import Aborted, Meter, OnProgress, ReportProgress, ToFiles, works
-from simulator.sweeps.parts import UNFINISHED, in_order, written
+from simulator.sweeps.parts import UNFINISHED, Rows, in_order, written
 from simulator.sweeps.store import CELL_FILES, Store
 from simulator.sweeps.worker import Outcome, Task
 from simulator.sweeps.worker_pools import Arguments, Work, WorkerPool, pool_of, sent
 
-OnRows = Callable[[pd.DataFrame], None]
+OnRows = Callable[[Rows], None]
 """Receives the rows of each cell as it ends, in no order."""
 OnFailure = Callable[[str], None]
 """Receives each cell that fails, and of each file that is damaged, in a line with its name."""
@@ -125,7 +125,7 @@ def _into(store: Store, cells: Sequence[Cell], growth: Growth | None, run: _Swee
 
 
 def _grown(
-    cells: Sequence[Cell], growth: Growth | None, run: Callable[[Sequence[Cell]], Iterator[pd.DataFrame]]
+    cells: Sequence[Cell], growth: Growth | None, run: Callable[[Sequence[Cell]], Iterator[Rows]]
 ) -> tuple[Sequence[Cell], pd.DataFrame]:
     """The cells, those added to them, and the table of all."""
     parts = list(run(cells))
@@ -153,7 +153,7 @@ class _Sweep:
     asked: int = 0
     alike: bool = True
 
-    def rows(self, cells: Sequence[Cell]) -> Iterator[pd.DataFrame]:
+    def rows(self, cells: Sequence[Cell]) -> Iterator[Rows]:
         """The rows of each cell, of those that are done first, then as they end. Raises CellsFailedError at the end."""
         self.asked += len(cells)
         meter = Meter(works(cells), self.progress)

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from kinds.mistakes import users_mistakes_told
 from models.shared_passes import AT_A_TIME, together
 from simulator.cell.cell import Cell
@@ -23,11 +21,11 @@ from simulator.decoding.round_store import RoundStore
 from simulator.studies import study
 from simulator.sweeps.failures import Failure, failure_of, of_the_place
 from simulator.sweeps.meter import CellMeter, ReportProgress
-from simulator.sweeps.parts import CELLS, REQUESTS, ROUNDS, Parts, PlaceError, of_one_type, place_error, written
+from simulator.sweeps.parts import Parts, PlaceError, Rows, place_error, plain, write_part, written
 from simulator.sweeps.tracing import traced
 from simulator.sweeps.worker_pools import Sent, received
 
-Outcome = tuple[str, pd.DataFrame | Failure]
+Outcome = tuple[str, Rows | Failure]
 """A cell's id, and its rows or why there are none."""
 
 
@@ -67,7 +65,7 @@ def travels() -> bool:
 
 
 def _outcome(task: Task, given: Sent, known: Memory, report: ReportProgress) -> Outcome:
-    name, _ = given
+    name = given.id
     try:
         cell = received(given)
         cell_meter = CellMeter(report, name, cell.scheme.kind)
@@ -82,24 +80,23 @@ def _outcome(task: Task, given: Sent, known: Memory, report: ReportProgress) -> 
     return name, rows
 
 
-def _answered(task: Task, cell: Cell, known: Memory, meter: CellMeter) -> pd.DataFrame:
+def _answered(task: Task, cell: Cell, known: Memory, meter: CellMeter) -> Rows:
     """The cell's rows: landed, where there is a place for them."""
     if task.parts is None:
         return _asked(task, cell, known, meter, None)
     if (rows := task.parts.rows(cell.id)) is not None:  # of a task that was sent again
         return rows
-    with task.parts.landing(cell.id) as folder:
-        return _asked(task, cell, known, meter, folder)
+    with task.parts.landing(cell.id) as part:
+        return _asked(task, cell, known, meter, part)
 
 
-def _asked(task: Task, cell: Cell, known: Memory, meter: CellMeter, folder: Path | None) -> pd.DataFrame:
-    """The answer as a table; its files go to `folder`."""
+def _asked(task: Task, cell: Cell, known: Memory, meter: CellMeter, part: Path | None) -> Rows:
+    """The answer as rows; what is kept of it goes to `part`."""
     with users_mistakes_told(cell.imports), traced(cell, meter, task.traces) as observer:
-        answer = study(task.asking).ask(cell, known, observer, None if folder is None else folder / ROUNDS)
-    table = of_one_type(pd.DataFrame([{"cell": cell.id, **flatten(cell), **row} for row in answer.rows]))
-    if folder is not None:
-        with written(folder.parents[1]):
-            table.to_parquet(folder / CELLS, index=False)
-            if answer.requests is not None:
-                answer.requests.to_parquet(folder / REQUESTS, index=False)
-    return table
+        answer = study(task.asking).ask(cell, known, observer, part)
+    fields = {"cell": cell.id, **flatten(cell)}
+    rows = [{**fields, **{name: plain(value) for name, value in row.items()}} for row in answer.rows]
+    if part is not None:
+        with written(part.parents[1]):
+            write_part(part, rows, answer.requests)
+    return rows

@@ -1,8 +1,8 @@
 """Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster.
 
-Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel as plain fields,
-so that a user's own kinds are imported where they are used, and beside their ids, which a worker that sees other files
-than the sweep did does not find again.
+Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel to another
+process as plain fields, so that a user's own kinds are imported where they are used, and beside their ids, which a
+worker that sees other files than the sweep did does not find again.
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ ONE_THREAD: Final = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
 """A worker computes in one thread: there is one for each core."""
-Sent = tuple[str, Mapping[str, object]]
-"""A cell as it travels: its id and its fields."""
 R = TypeVar("R")
 Arguments = Sequence[tuple[object, ...]]
 
@@ -60,20 +58,32 @@ class Work(Generic[R]):
         return () if self.follow is None else self.follow(result)
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A cell as it travels: as it is within a process, by its fields from one to another."""
+
+    id: str
+    cell: Cell | Mapping[str, object]
+
+    def __reduce__(self) -> tuple[type[Sent], tuple[str, Mapping[str, object]]]:
+        return Sent, (self.id, self.cell if isinstance(self.cell, Mapping) else self.cell.to_fields())
+
+
 def sent(cell: Cell) -> Sent:
-    """The cell as it travels."""
-    return cell.id, cell.to_fields()
+    """The cell as it travels; one that imports files by its fields everywhere, since the files may change meanwhile."""
+    return Sent(cell.id, cell.to_fields() if cell.imports else cell)
 
 
 def received(given: Sent) -> Cell:
     """The cell that was sent. Raises ConfigError where its files are others here, or away."""
     from simulator.cell.cell import Cell
 
-    name, fields = given
-    cell = Cell.from_fields(dict(fields))
-    if cell.id != name:
+    if isinstance(given.cell, Cell):
+        return given.cell
+    cell = Cell.from_fields(dict(given.cell))
+    if cell.id != given.id:
         files = ", ".join(cell.imports) or "its files"
-        raise ConfigError(f"cell = {name}: {files} on {platform.node()} are not those that the sweep began with")
+        raise ConfigError(f"cell = {given.id}: {files} on {platform.node()} are not those that the sweep began with")
     return cell
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import accumulate
+from math import inf
 from typing import Protocol
 
 import simpy
@@ -65,6 +66,8 @@ class Device:
     ) -> None:
         self.number = number
         self.away = False
+        self.leaves_s = inf
+        """When it will be away next."""
         self.station = Station(env, f"edge {number}")
         self._env = env
         self._open_exchange = open_exchange

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import Any, Final
 
 import simpy
 
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
+from simulator.cell.workload import Workload
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine, protocol_of
@@ -33,6 +34,7 @@ from simulator.protocols.machine import (
     Order,
     Signal,
 )
+from simulator.results.ledger import Course
 from simulator.results.observer import END, SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import InstantTransfer, OpenRound, Transfer, TwoTransfers
@@ -40,7 +42,7 @@ from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgePasses
-from simulator.timing.event_loop import delay_until, later
+from simulator.timing.event_loop import Call, EventLoop, delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.receive_windows import ReceiveWindows
@@ -68,15 +70,19 @@ _ROUND: Final = SECOND - 1
 class Network:
     """What the devices of a class have in common."""
 
-    env: simpy.Environment
+    env: EventLoop
     links: Mapping[LinkRole, Link]
     cloud: Cloud
     edge: Edge
     edge_passes: EdgePasses
-    prompt_at_cloud: bool
+    workload: Workload
     reads_at_work: bool
     """Whether messages may end the work of their edges, which then takes up both after what else happens at that
     instant."""
+    runs_ahead: bool = False
+    """Whether requests may run ahead of the event loop, where nobody can notice."""
+    own_uplink: bool = False
+    """Whether no other device's messages wait for the same transmitter."""
     windows: ReceiveWindows | None = None
     """Where some device receives only after sending."""
     uplinks: Sequence[LinkRole] = (UPLINK,)
@@ -100,12 +106,12 @@ class ServedRequest:
     def _passes(self, round_: OpenRound, cached: int, began_s: float, ends_s: list[float], *, hidden: bool) -> None:
         """The processor drafts a round from then on: when its passes end is known. One that is cut in its first pass
         is void, and no time is charged to it."""
-        number, enter = round_.number, self._ledger.enter
-        enter(number, "draft_s" if cached else "prefill_s", began_s)
+        course = [(began_s, "draft_s" if cached else "prefill_s")]
         if ends_s:
             if not cached:
-                enter(number, "draft_s", ends_s[0])
-            enter(number, "encode_s", ends_s[-1])
+                course.append((ends_s[0], "draft_s"))
+            course.append((ends_s[-1], "encode_s"))
+        self._ledger.enter_all(round_.number, course)
         round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
         self._hidden_since_s = began_s if hidden else None
 
@@ -143,8 +149,15 @@ class Driver(ServedRequest):
         self._requests: dict[int, Message] = {}
         """By round, the requests for all of it whose reply is not sent yet."""
         # At the edge.
-        self._pending: tuple[simpy.Event, Callable[[], None]] | None = None
-        """What the edge waits for, beside messages, and then does; kept no longer, or both would hold each other."""
+        self._then: Callable[[], None] | None = None
+        """What the edge does next, beside reading messages, once what it waits for has come."""
+        self.next_step: tuple[float, Call] | None = None
+        self.pending = 0
+        deadline_s = network.workload.deadline_s
+        self.undisturbed_until_s = -inf
+        if network.runs_ahead:
+            ends_s = inf if deadline_s is None else request.arrival_s + deadline_s
+            self.undisturbed_until_s = min(ends_s, network.workload.horizon_s, device.leaves_s)
         self._drafted: EdgeNode | None = None
         """The round that is being drafted, as it will be."""
         self._work: tuple[OpenRound, float] | None = None
@@ -171,6 +184,7 @@ class Driver(ServedRequest):
     def start(self) -> None:
         """Begins to serve the request."""
         self._tell_edge(None)
+        self._env.run_ahead(self)
 
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more, at neither end. Unless both ends
@@ -178,7 +192,8 @@ class Driver(ServedRequest):
         that has come."""
         assert self._edge is not None, "I1: a request ends twice"
         self._show()
-        self._pending = None
+        self._then = None
+        self.undisturbed_until_s = -inf
         self._edge.close()
         self._edge = None
         for role in self._network.uplinks:
@@ -205,17 +220,36 @@ class Driver(ServedRequest):
 
     def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
         """Once the event comes, unless something else is waited for by then."""
-        self._pending = event, then
-        event.callbacks.append(self._happens)
+        self.pending += 1
+        self._then = then
+        event.callbacks.append(partial(self._happens, then))
 
-    def _happens(self, event: simpy.Event, _: simpy.Event | None = None) -> None:
-        if self._pending is None or self._pending[0] is not event:
-            return
-        if self._network.reads_at_work and _ is None:  # first what else happens at this instant
-            later(self._env, 0.0, partial(self._happens, event))
+    def _after(self, delay_s: float, then: Callable[[], None]) -> None:
+        """After that time, unless something else is waited for by then."""
+        self.pending += 1
+        self._then = then
+        if self._network.own_uplink and self.next_step is None and self.undisturbed_until_s > self._env.now:
+            self.next_step = delay_s, partial(self._happens, then)
+        else:  # what comes of it may be put on the uplink, in turn
+            later(self._env, delay_s, partial(self._happens, then))
+
+    def _step(self, delay_s: float, call: Call) -> None:
+        """One of the calls that are pending comes after that time, and concerns this request alone."""
+        if self.undisturbed_until_s > self._env.now and self.next_step is None:
+            self.next_step = delay_s, call
         else:
-            (_, then), self._pending = self._pending, None
+            later(self._env, delay_s, call)
+
+    def _happens(self, then: Callable[[], None], _: simpy.Event | None, *, at_last: bool = False) -> None:
+        if self._network.reads_at_work and not at_last and self._then is then:
+            self._env.at_last(partial(self._happens, then, at_last=True))
+            return
+        self.pending -= 1
+        if self._then is then:
+            self._then = None
             then()
+            if not self._env.ahead:
+                self._env.run_ahead(self)
 
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
@@ -229,14 +263,19 @@ class Driver(ServedRequest):
                     self._has_all()
             if self._edge.reads_at_once:
                 self._tell_edge(arrived)
+            elif self._env.ahead:
+                self._read(arrived)
             else:
-                later(self._env, 0.0, partial(self._read, arrived))
+                self._env.at_last(partial(self._read, arrived))
 
-    def _read(self, arrived: MessageArrived, _: simpy.Event) -> None:
-        if self._network.reads_at_work and self._pending is not None:
-            later(self._env, 0.0, lambda _: self._tell_edge(arrived))
+    def _read(self, arrived: MessageArrived, _: simpy.Event | None = None) -> None:
+        if self._network.reads_at_work and self._then is not None:
+            self._env.at_last(lambda _: self._tell_edge(arrived))
         else:
+            self.pending -= 1
             self._tell_edge(arrived)
+            if not self._env.ahead:
+                self._env.run_ahead(self)
 
     def _cloud_receives(self, message: Message) -> None:
         assert self._cloud is not None and message.kind is not None
@@ -245,6 +284,7 @@ class Driver(ServedRequest):
             self._ledger.prompt_arrived()
         else:
             self._acknowledge(DOWNLINK, self._cloud.acknowledged(arrived))
+        self.pending -= 1
         self._tell_cloud(arrived)
 
     def _end_in_cloud(self, message: Message) -> None:
@@ -280,7 +320,7 @@ class Driver(ServedRequest):
     def _draft_now(self, command: machine.DraftAll) -> None:
         """The processor drafts and encodes a round from now on: its whole course is known."""
         now_s, number, node = self._env.now, command.round, command.node
-        round_, drafted = self._request.open[number], command.make()
+        round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
         durations_s = self._network.edge_passes.of_round_s(
             self._request, number, node.length - node.cached, node.cached, drafted.later_passes
         )
@@ -289,7 +329,7 @@ class Driver(ServedRequest):
         end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
-        self._when(self._env.timeout(delay_until(now_s, end_s)), self._round_drafted)
+        self._after(delay_until(now_s, end_s), self._round_drafted)
 
     def _round_drafted(self) -> None:
         assert self._drafted is not None
@@ -313,7 +353,7 @@ class Driver(ServedRequest):
         self._enter(round_.number, state)
         self._device.work(self._env.now + duration_s)
         self._work = round_, self._env.now
-        self._when(self._env.timeout(duration_s), partial(self._worked, passes))
+        self._after(duration_s, partial(self._worked, passes))
 
     def _worked(self, passes: int) -> None:
         self._end_work().edge_passes += passes
@@ -330,7 +370,7 @@ class Driver(ServedRequest):
     def _wait_until(self, command: machine.WaitUntil) -> None:
         self._enter(command.round, "edge_queue_s")
         self._device.rest(self._request)
-        self._when(self._env.timeout(command.until_s - self._env.now), partial(self._waited, command.round))
+        self._after(command.until_s - self._env.now, partial(self._waited, command.round))
 
     def _waited(self, round_number: int) -> None:
         self._turn(round_number, partial(self._tell_edge, Signal.WAITED))
@@ -347,7 +387,7 @@ class Driver(ServedRequest):
             link = self._network.links[UPLINK].seen_by(self._request.device)
             self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link))
         else:
-            self._pending = None
+            self._then = None
             if self._work is not None:
                 self._end_work()
                 self._device.end_work()
@@ -406,7 +446,7 @@ class Driver(ServedRequest):
         if command.cut is not None:
             round_, drafted = request.open[command.cut], self._drafted
             assert drafted is not None
-            self._pending = None
+            self._then = None
             self._show()
             self._device.end_work()
             self._device.rest(request)
@@ -420,7 +460,7 @@ class Driver(ServedRequest):
             self._request.notes(number).dropped = True
 
     def _done(self, command: machine.Done) -> None:
-        if self._edge is not None and self._edge.reads_at_once:
+        if self._env.ahead or (self._edge is not None and self._edge.reads_at_once):
             later(self._env, 0.0, partial(self._end, command))
         else:
             self._end(command)
@@ -450,17 +490,23 @@ class Driver(ServedRequest):
         self._put(message, command)
 
     def _send_prompt(self, command: machine.SendMessage) -> None:
-        if self._network.prompt_at_cloud:
+        if self._network.workload.prompt_at_cloud:
             self._tell_cloud(MessageArrived(command.kind, 0, command.parts))
             return
         self._ledger.prompt_sent()
         self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command)
 
     def _put(self, message: Message, command: machine.SendMessage) -> None:
+        """At once; of one who runs ahead in its turn, where others use the transmitter too."""
+        self.pending += 1
+        link, network = self._network.links[command.link], self._network
         self._sent, self._sent_on = message, command.link
         self._messages[command.link].append(message)
-        self._network.links[command.link].put(message)
-        if self._network.windows is not None:
+        if self._env.ahead and not network.own_uplink:
+            later(self._env, 0.0, lambda _: link.put(message))
+        else:
+            link.put(message)
+        if network.windows is not None:
             self._replies_due = command.replies
             if command.replies and not command.grows:
                 self._await_answer()
@@ -489,6 +535,8 @@ class Driver(ServedRequest):
             round_.reply = message if request is None else TwoTransfers(message, request)
             if command.verified is not None:
                 round_.verified = command.verified
+        message.awaited = self._step
+        self.pending += 1
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
 
@@ -509,14 +557,14 @@ class Driver(ServedRequest):
             if not (message := messages.pop()).done:
                 self._network.links[role].withdraw(message)
 
-    def _on_uplink(self, message: Message, state: str) -> None:
-        self._ledger.enter(message.index[2] & _ROUND, UPLINK_STATES[state], message.since_s)
+    def _on_uplink(self, message: Message, course: Course) -> None:
+        self._ledger.enter_all(message.index[2] & _ROUND, course, UPLINK_STATES)
 
-    def _on_downlink(self, message: Message, state: str) -> None:
-        self._ledger.enter(message.index[2], DOWNLINK_STATES[state], message.since_s, True)
+    def _on_downlink(self, message: Message, course: Course) -> None:
+        self._ledger.enter_all(message.index[2], course, DOWNLINK_STATES, reply=True)
 
-    def _on_downlink_beside(self, message: Message, state: str) -> None:
-        self._ledger.enter(message.index[2] & _ROUND, DOWNLINK_STATES[state], message.since_s)
+    def _on_downlink_beside(self, message: Message, course: Course) -> None:
+        self._ledger.enter_all(message.index[2] & _ROUND, course, DOWNLINK_STATES)
 
     def _await_answer(self) -> None:
         """The device has put what it put last, or nothing, and waits: it will see to it that it can be answered."""
@@ -545,6 +593,7 @@ class Driver(ServedRequest):
             mirrors=self._mirrors and not command.cloud_drafts,
         )
         self._job = job, command
+        self.pending += 1
         self._network.cloud.submit(job)
 
     def _job_enters(self, state: JobState) -> None:
@@ -558,9 +607,11 @@ class Driver(ServedRequest):
     def _job_done(self) -> None:
         assert self._job is not None
         (job, command), self._job, self._behind_job = self._job, None, 0
+        self.pending -= 1
         node, verified = command.run()
         self._network.cloud.crop(self._key, node.cached)
         self._tell_cloud(machine.JobDone(node, verified, job.batch, job.queue_s, job.serve_s))
+        self._env.run_ahead(self)
 
     def _free(self, command: machine.FreeCache) -> None:
         self._answer_is_made = True

@@ -73,6 +73,8 @@ class Link:
         self._bits_sent = 0
         self._travelling = 0
         self._observer = observer
+        self._mtu_bits = config.mtu_bits
+        self._header_bits = config.header_bits
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
         self._reassembly = Reassembly(env, config, self._deliver)
@@ -132,7 +134,9 @@ class Link:
             self._admit_parts(message, sender)
         else:
             packets: list[Fragment] = []
-            for number, bits in enumerate(self.config.packets_bits(message.bits)):
+            whole = self._mtu_bits is None
+            sizes = [message.bits + self._header_bits] if whole else self.config.packets_bits(message.bits)
+            for number, bits in enumerate(sizes):
                 packets.append(Fragment(bits, message, index, number, sender))
             message.packets = packets
             message.missing = message.unacked = len(packets)
@@ -309,12 +313,7 @@ class Link:
                 self._send_back(message.index, _END, 0, withdraw)
             else:
                 later(self.env, message.packets[0].sender.reverse_delay_s, withdraw)
-        message.arrived = message.content[:parts]
-        message.delivered_s = self.env.now
-        message.delivered_bits, message.delivered_attempts = message.sent_bits, message.attempts
-        to = message.to
-        message.end()
-        to(message)
+        message.deliver(parts, self.env.now)
 
     def _withdraw_rest(self, message: Message, _: object) -> None:
         self.withdraw(message)

@@ -21,6 +21,7 @@ from channels.link.rates import Curve, MessageIndex, Position
 from channels.link.retransmission_timeout import TimerJitter
 from channels.link.sharing import Transmitter
 from simulator.protocols.machine import MessageKind
+from simulator.results.ledger import Course
 from simulator.results.observer import Airing
 from simulator.results.station import Customer, Visit
 
@@ -38,7 +39,11 @@ def unheard(message: Message) -> None:
     """For messages that nobody waits for any more."""
 
 
-def unreported(message: Message, state: str) -> None:
+Report = Callable[["Message", Course], None]
+"""Takes the states of a message, one after another."""
+
+
+def unreported(message: Message, course: Course) -> None:
     """For messages whose states nobody follows."""
 
 
@@ -46,9 +51,9 @@ class Message:
     """Bytes on their way through one link. After it is delivered or cancelled it reports and receives nothing more."""
 
     __slots__ = (
-        "arrival", "arrived", "attempts", "bits", "bound_bits", "content", "delivered_attempts", "delivered_bits",
-        "delivered_s", "done", "in_parts", "index", "joins", "kind", "missing", "oldest", "open", "packets", "put_s",
-        "report", "sent_bits", "since_s", "sizes", "to", "unacked",
+        "arrived", "attempts", "awaited", "bits", "bound_bits", "content", "delivered_attempts", "delivered_bits",
+        "delivered_s", "done", "in_parts", "index", "joins", "kind", "missing", "oldest", "open", "packets",
+        "planned_s", "put_s", "report", "sent_bits", "sizes", "to", "unacked",
     )  # fmt: skip
 
     def __init__(
@@ -56,7 +61,7 @@ class Message:
         index: MessageIndex,
         content: tuple[bytes, ...],
         to: Callable[[Message], None],
-        report: Callable[[Message, str], None] = unreported,
+        report: Report = unreported,
         *,
         open: bool = False,
         kind: MessageKind | None = None,
@@ -67,8 +72,8 @@ class Message:
         self.to = to
         """Called once, at the far end, when `arrived` is known."""
         self.report = report
-        """Called with one of STATES, to hold from `since_s` on, at each change or before it; the last report counts. A
-        state that lasts no time may be left out."""
+        """Called with some of STATES, each to hold from its time on, at the change or before it; the last report
+        counts. A state that lasts no time may be left out."""
         self.open = open
         """More parts may come (`Link.add`). Until then its sender still works on it: it reports no states."""
         self.kind = kind
@@ -85,7 +90,7 @@ class Message:
         """The number of its packet that may join the queue next, on a link where one may delay those before it."""
         self.arrived: tuple[bytes, ...] = ()
         """What the far end has when it is delivered: the content, or its leading parts."""
-        self.since_s = self.put_s = self.delivered_s = nan
+        self.put_s = self.delivered_s = nan
         self.delivered_bits = self.delivered_attempts = 0
         """Put on the air for it until it was delivered, headers and retransmissions included."""
         self.sent_bits = self.attempts = 0
@@ -95,8 +100,11 @@ class Message:
         self.packets: Sequence[Fragment] = ()
         """None before it is granted, and none after it is cancelled."""
         self.missing = self.unacked = self.oldest = 0
-        self.arrival: object = None
-        """On a planned link, the event of its arrival."""
+        self.planned_s: float | None = None
+        """On a planned link, when its last bit leaves as far as anybody knows; None: it has arrived, or will not."""
+        self.awaited: Callable[[float, Callable[[object], None]], None] | None = None
+        """On a planned link, called in place of scheduling its arrival, with the delay and the call, where nothing can
+        change that arrival any more."""
 
     @property
     def state(self) -> str:
@@ -111,17 +119,26 @@ class Message:
             self.content += (part,)
             self.bits += 8 * len(part)
 
+    def deliver(self, parts: int, now_s: float) -> None:
+        """Its leading parts are handed over."""
+        self.arrived = self.content[:parts]
+        self.delivered_s = now_s
+        self.delivered_bits, self.delivered_attempts = self.sent_bits, self.attempts
+        to = self.to
+        self.done = True
+        self.to, self.report, self.awaited = unheard, unreported, None  # as at its end
+        to(self)
+
     def end(self) -> None:
         """Delivered or cancelled: it reports nothing more, and holds on to nobody. Its sender may hold it, and the
         caches of the models would wait for the garbage collector."""
         self.done = True
-        self.to, self.report = unheard, unreported
+        self.to, self.report, self.awaited = unheard, unreported, None
 
     def does(self, state: str, from_s: float) -> None:
         """It is in this state from then on, as far as anybody knows now."""
-        self.since_s = from_s
         if not self.open:
-            self.report(self, state)
+            self.report(self, ((from_s, state),))
 
     def follow_oldest(self, now_s: float) -> None:
         """After an acknowledgement: the message does what its next unacknowledged packet does."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import inf
+from operator import attrgetter
 
 import simpy
 
@@ -23,7 +24,7 @@ from channels.uniforms import Uniforms
 from simulator.results.observer import Observer, receives
 from simulator.results.station import Visit
 from simulator.schemes.policy import SeenLink
-from simulator.timing.event_loop import delay_until, later
+from simulator.timing.event_loop import EventLoop, delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, DeviceSender, Fragment, LinkTransmitter, Message
 
@@ -45,7 +46,7 @@ class PlannedLink(Link):
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: EventLoop,
         config: LinkConfig,
         uniforms: Uniforms,
         name: str,
@@ -55,6 +56,7 @@ class PlannedLink(Link):
     ) -> None:
         """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
         super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s)
+        self._loop = env
         self._delay_s = config.delay.mean_s
         self._watched = observer is not None and receives(observer, Observer.on_packet)
         self._under_way: dict[Fragment, None] = {}
@@ -77,7 +79,10 @@ class PlannedLink(Link):
     def air_s(self) -> float:
         """How long packets have been on the air so far, first bit to last."""
         now_s = self.env.now
-        return self._air_s + sum(max(0.0, min(now_s, packet.left_s) - packet.begin_s) for packet in self._under_way)
+        return self._air_s + sum(
+            max(0.0, min(now_s, packet.left_s) - packet.begin_s)
+            for packet in sorted(self._under_way, key=attrgetter("visited_s"))
+        )
 
     @property
     def acked_bits(self) -> int:
@@ -94,6 +99,20 @@ class PlannedLink(Link):
 
     # Get in line.
 
+    def _admit(self, message: Message, _: simpy.Event | None = None) -> None:
+        """Most messages are one packet of a sender that has nothing else under way."""
+        sender = self.senders[message.index[0]]
+        if sender.unacked_packets:
+            self._settle(sender)
+        if message.in_parts or self._mtu_bits is not None or sender.unacked_packets:
+            super()._admit(message)
+            return
+        packet = Fragment(message.bits + self._header_bits, message, message.index, 0, sender)
+        message.packets = [packet]
+        message.missing = message.unacked = sender.unacked_packets = 1
+        sender.arq.under_way.append(packet)
+        self._enqueue(packet)
+
     def _enqueue(self, packet: Fragment) -> None:
         transmitter, now_s = packet.sender.transmitter, self.env.now
         packet.joined_s = packet.visited_s = now_s
@@ -105,7 +124,8 @@ class PlannedLink(Link):
         self.sent += 1
         self._bits_sent += packet.bits
         self._under_way[packet] = None
-        self.station.book((now_s, packet.turn[0], packet.left_s))
+        book = self.station.book_early if self._loop.ahead else self.station.book
+        book((now_s, packet.turn[0], packet.left_s))
         self._promise(packet, now_s)
 
     # Be on its way, and arrive.
@@ -120,25 +140,32 @@ class PlannedLink(Link):
         packets, number = message.packets, packet.number
         if number:
             from_s = max(now_s, packets[number - 1].left_s + self._delay_s + packet.sender.reverse_delay_s)
+        course = []
         if begin_s > from_s:
-            message.does(QUEUE, from_s)
+            course.append((from_s, QUEUE))
         if left_s > begin_s and left_s > from_s:
-            message.does(TRANSMIT, begin_s if begin_s > from_s else from_s)
+            course.append((begin_s if begin_s > from_s else from_s, TRANSMIT))
         if left_s < inf:
-            message.does(PROPAGATION, left_s if left_s > from_s else from_s)
-            if number == len(packets) - 1:
-                message.arrival = event = self.env.timeout(delay_until(now_s, left_s + self._delay_s))
-                event.callbacks.append(partial(self._come_in, message))
+            course.append((left_s if left_s > from_s else from_s, PROPAGATION))
+        if course and not message.open:
+            message.report(message, course)
+        if left_s < inf and number == len(packets) - 1 and message.planned_s != left_s:
+            message.planned_s = left_s
+            delay_s, come_in = delay_until(now_s, left_s + self._delay_s), partial(self._come_in, message, left_s)
+            if message.awaited is not None and packets[0].turn[0] <= now_s == message.put_s:
+                message.awaited(delay_s, come_in)
+            else:
+                later(self.env, delay_s, come_in)
         if left_s != packet.sent_s:
             packet.sent_s = left_s
             if self._watched:
                 later(self.env, delay_until(now_s, left_s), partial(self._watch, packet, left_s))
 
-    def _come_in(self, message: Message, event: simpy.Event) -> None:
-        """The last packet is in, and with it the message."""
-        if message.arrival is not event:
+    def _come_in(self, message: Message, left_s: float, _: object) -> None:
+        """The last packet is in, and with it the message, unless it was planned anew."""
+        if message.planned_s != left_s:
             return
-        message.arrival = None  # or it and the event would hold each other
+        message.planned_s = None
         air_s = 0.0
         for packet in message.packets:
             packet.arrived = True
@@ -148,7 +175,10 @@ class PlannedLink(Link):
         self._air_s += air_s
         message.attempts = len(message.packets)
         self.delivered += message.attempts
-        self._deliver(message, len(message.content))
+        if message.in_parts:
+            self._deliver(message, len(message.content))
+        else:
+            message.deliver(1, self.env.now)
 
     def _watch(self, packet: Fragment, left_s: float, _: simpy.Event) -> None:
         """The packet has left, unless it was planned anew."""
@@ -159,14 +189,16 @@ class PlannedLink(Link):
 
     def _settle(self, sender: DeviceSender) -> None:
         """Counts the acknowledgements that have come by now, in order; each makes room in the window."""
-        acked, now_s = 0, self.env.now
-        for packet in sender.arq.under_way:
+        acked, gone, now_s, under_way = 0, 0, self.env.now, sender.arq.under_way
+        for packet in under_way:
             if packet.acked:
+                gone += 1
                 continue
             acked_s = packet.left_s + self._delay_s + sender.reverse_delay_s
             if acked_s > now_s:
                 break
             acked += 1
+            gone += 1
             packet.acked = True
             sender.round_trip_s = acked_s - packet.joined_s
             if packet.index[2] >= 0:
@@ -177,12 +209,15 @@ class PlannedLink(Link):
                 message.packets = ()
         if acked:
             sender.unacked_packets -= acked
-            for packet in sender.arq.slide():
-                self._enqueue(packet)
+            if sender.arq.held:
+                for packet in sender.arq.slide():
+                    self._enqueue(packet)
+            else:
+                del under_way[:gone]
 
     def _await_room(self, sender: DeviceSender) -> None:
         """Held packets join as soon as the next acknowledgement makes room."""
-        if sender.arq.holds:
+        if sender.arq.held:
             acked_s = sender.arq.under_way[0].left_s + self._delay_s + sender.reverse_delay_s
             if acked_s < inf:
                 later(self.env, delay_until(self.env.now, acked_s), partial(self._make_room, sender))
@@ -203,7 +238,7 @@ class PlannedLink(Link):
 
     def withdraw(self, message: Message) -> None:
         """The message is no longer wanted: nothing of it starts any more; what is on the air goes on for nothing."""
-        message.arrival = None
+        message.planned_s = None
         if not message.packets:
             message.end()
             return
@@ -268,8 +303,8 @@ class _Planner:
             packet.turn = Position(after[0], after[1], packet.index)
         else:
             packet.turn = curve.idle(after, max(now_s, after[0]), packet.index)
-        self._plan(packet)
         queue.append(packet)
+        self._plan(packet)
 
     def drop(self, gone: Sequence[Fragment]) -> Iterator[tuple[Fragment, Visit]]:
         """These packets, of one message and still waiting, leave the queue; those behind them move up. Yields each of
@@ -293,8 +328,8 @@ class _Planner:
             packet.begin_s = packet.left_s = inf
             self._position = Position(inf, 0.0, turn[2])
             return
-        packet.begin_s = curve.ready_s(turn, packet.bits)
-        self._position = after = curve.finish(turn, packet.bits)
+        packet.begin_s, after = curve.carry(turn, packet.bits)
+        self._position = after
         packet.left_s = after[0]
         if self._remembers and after[0] < inf:
             curve.heard()  # it comes through for certain, and so will those planned behind it

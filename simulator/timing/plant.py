@@ -6,19 +6,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-
-import simpy
+from typing import Final
 
 from channels.link.link_config import LinkConfig, answer_s
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
+from simulator.cell.device_classes import Equipped
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.protocols import protocol_of
 from simulator.protocols.machine import DOWNLINK, UPLINK, EdgeState, Need
 from simulator.results.energy import Connections
-from simulator.results.observer import Observer, together
+from simulator.results.observer import Observer, receives, together
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
 from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice
@@ -34,12 +34,18 @@ from simulator.timing.medium import share_media
 from simulator.timing.planned_link import PlannedLink, plannable
 from simulator.timing.receive_windows import ReceiveWindows
 
+IN_ORDER: Final = (
+    Observer.on_round, Observer.on_drafts, Observer.on_packet, Observer.on_pass, Observer.on_unserved,
+    Observer.on_doing, Observer.on_spent,
+)  # fmt: skip
+"""What observers hear in the order in which it happens, of all devices."""
+
 
 @dataclass(frozen=True)
 class Plant:
     """The cloud, every link, every device, and their arrivals."""
 
-    env: simpy.Environment
+    env: EventLoop
     cloud: Cloud
     uplinks: Sequence[Link]
     downlinks: Sequence[Link]
@@ -108,6 +114,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     connections = connections_of(cell)
     watching = together(windows, connections if connections.radios else None, observer)
     uplinks, downlinks = (_Links(env, cell, way, watching) for way in ("uplink", "downlink"))
+    heard = watching is not None and any(receives(watching, call) for call in IN_ORDER)
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
     for place, each in enumerate(cell.classes):
@@ -115,7 +122,11 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells)
         links = {UPLINK: uplink, DOWNLINK: downlink}
         reads_at_work = bool(protocol_of(each.scheme).edge.needs(each.scheme) & {Need.LOOKAHEAD, Need.PARTS})
-        network = Network(env, links, cloud, each.edge, passes, cell.workload.prompt_at_cloud, reads_at_work, windows)
+        runs_ahead = not (heard or reads_at_work) and waits_alone(each, uplink, downlink)
+        own_uplink = uplink.config.sharing.transmitter_per_device or protocol_of(each.scheme).cloud is None
+        network = Network(
+            env, links, cloud, each.edge, passes, cell.workload, reads_at_work, runs_ahead, own_uplink, windows
+        )
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
         ways += [(uplink, downlink)] * each.count
@@ -135,6 +146,15 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     return Plant(env, cloud, uplinks.built, downlinks.built, devices, arrivals, sharers, connections, figures)
 
 
+def waits_alone(each: Equipped, uplink: Link, downlink: Link) -> bool:
+    """Whether most that a request waits for concerns its device alone: it serves one at a time, reads a reply when it
+    has nothing else to do, and all that happens on its links is known beforehand. What a receiver draws is added up
+    in the order in which messages come."""
+    planned = isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)
+    reads_at_once = protocol_of(each.scheme).edge.reads_at_once
+    return planned and each.edge.concurrency == 1 and not reads_at_once and each.downlink.power_w is None
+
+
 def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
     """The random streams of failures, and of the time that passes take."""
     return Uniforms.of(cell.seed, "cloud failures"), Uniforms.of(cell.seed, "cloud passes")
@@ -152,7 +172,7 @@ def _open_exchange(
 class _Links:
     """The links of one way: the cell's, shared by all classes of devices that have none of their own."""
 
-    def __init__(self, env: simpy.Environment, cell: Cell, way: str, observer: Observer | None) -> None:
+    def __init__(self, env: EventLoop, cell: Cell, way: str, observer: Observer | None) -> None:
         self._env = env
         self._cell = cell
         self._way = way

@@ -2,9 +2,10 @@
 
 The run replays rounds of a pool of synthetic sessions: no forward passes, no codec, but links, cloud, ledger, checks
 and tables as ever. The first program, `plant`, is what one writes in SimPy for the same queues: a process a device,
-links and cloud as `simpy.Resource`, packets that travel and are acknowledged. It makes the same events, and the
-requests and releases that `Resource` adds. The second, `timeouts`, makes as many events as the run, and nothing happens
-at them: the floor of any SimPy program of this size. Neither decides, records or checks anything.
+links and cloud as `simpy.Resource`, packets that travel and are acknowledged. It makes an event of each, and of the
+requests and releases that `Resource` adds, where a run makes one of an arrival in the cloud and one of a pass. The
+second, `timeouts`, makes as many events as the run, and nothing happens at them: the floor of any SimPy program of this
+size. Neither decides, records or checks anything.
 
 `SQSIM_SCALE=full` runs 10,000 devices and 1,000,000 rounds; without it, a hundredth of that.
 """

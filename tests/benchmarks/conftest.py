@@ -12,14 +12,16 @@ or failed has a line.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
-from promises import NotMeasured, Ratio, machine, missed, table
+from promises import Curve, NotMeasured, Ratio, curve_lines, machine, missed, table
 
 PROPERTY = "ratio"
+CURVE = "curve"
 
 
 @pytest.fixture
@@ -31,6 +33,19 @@ def ratio(request: pytest.FixtureRequest) -> Callable[..., None]:
     ) -> None:
         one = Ratio(name, float(value), at_most, at_least, meaning, request.node.nodeid)
         request.node.user_properties.append((PROPERTY, asdict(one)))
+
+    return tell
+
+
+@pytest.fixture
+def curve(request: pytest.FixtureRequest, ratio: Callable[..., None]) -> Callable[..., None]:
+    """Tells how CPU time grows: `curve(name, of_what, {size: cpu_s}, at_most=1.1)`; the bound is of the exponent."""
+
+    def tell(name: str, of_what: str, cpu_s: Mapping[int, float], *, at_most: float | None = None) -> None:
+        one = Curve(name, of_what, tuple(cpu_s), tuple(cpu_s.values()))
+        request.node.user_properties.append((CURVE, asdict(one)))
+        ends = f"{one.sizes[0]:,} to {one.sizes[-1]:,} {of_what}"
+        ratio(f"growth: {name}", one.exponent, at_most=at_most, meaning=f"exponent of CPU time, {ends}")
 
     return tell
 
@@ -57,9 +72,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("ratios promised")
     terminalreporter.write_line(table(ratios, missing))
     terminalreporter.write_line("".join(f"\n{name}: {value}" for name, value in here.items()))
+    grown = [Curve(**one) for one in _told(config, CURVE)]
+    for line in curve_lines(grown):
+        terminalreporter.write_line(f"\n{line}")
     path = config.rootpath / "build" / "bench.json"
     rows = [{**asdict(one), "met": one.met} for one in ratios]
-    _write(path, {"machine": here, "ratios": rows, "not_measured": [asdict(one) for one in missing]})
+    lines = [{**asdict(one), "exponent": one.exponent} for one in grown]
+    _write(path, {"machine": here, "ratios": rows, "curves": lines, "not_measured": [asdict(one) for one in missing]})
     terminalreporter.write_line(f"\nwritten: {path}")
 
 
@@ -70,9 +89,13 @@ def _reports(config: pytest.Config) -> list[pytest.TestReport]:
 
 
 def _ratios(config: pytest.Config) -> list[Ratio]:
-    """All that were told, also by a bench that failed afterwards."""
+    return [Ratio(**one) for one in _told(config, PROPERTY)]
+
+
+def _told(config: pytest.Config, what: str) -> list[dict[str, Any]]:
+    """All of one kind that were told, also by a bench that failed afterwards."""
     told = (each.user_properties for each in _reports(config) if each.when == "call")
-    return [Ratio(**one) for properties in told for name, one in properties if name == PROPERTY]
+    return [one for properties in told for name, one in properties if name == what]
 
 
 def _reason(report: pytest.TestReport) -> str:

@@ -76,7 +76,7 @@ class Bench:
             index=(device, 0, number),
             content=payload(bits),
             to=lambda m: log.append((round(self.env.now, 9), "deliver")),
-            report=lambda m, state: log.append((round(self.env.now, 9), state)),
+            report=lambda m, course: log.extend((round(self.env.now, 9), state) for _, state in course),
         )
         self.env.timeout(at_s).callbacks.append(lambda _: self.link.put(message))
         return message

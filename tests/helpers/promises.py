@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import subprocess
@@ -42,6 +43,22 @@ class Ratio:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """CPU seconds against a size, the least first."""
+
+    name: str
+    of_what: str
+    """What a size counts."""
+    sizes: tuple[int, ...]
+    cpu_s: tuple[float, ...]
+
+    @property
+    def exponent(self) -> float:
+        """The b of cpu_s = a size^b through the ends: 1 is linear, less is better."""
+        return math.log(self.cpu_s[-1] / self.cpu_s[0]) / math.log(self.sizes[-1] / self.sizes[0])
+
+
+@dataclass(frozen=True)
 class NotMeasured:
     """A bench that was skipped or failed, and why, in one line."""
 
@@ -56,6 +73,13 @@ def table(ratios: Sequence[Ratio], missing: Sequence[NotMeasured]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([*lines, *(f"not measured: {one.bench}: {one.reason}" for one in missing)])
+
+
+def curve_lines(curves: Sequence[Curve]) -> list[str]:
+    """One line a curve."""
+    pairs = {one: zip(one.sizes, one.cpu_s, strict=True) for one in curves}
+    points = {one: ", ".join(f"{size:,}: {cpu_s:.3g}" for size, cpu_s in of_one) for one, of_one in pairs.items()}
+    return [f"CPU seconds by {one.of_what} ({one.name}; size^{one.exponent:.2f}): {points[one]}" for one in curves]
 
 
 def missed(ratios: Sequence[Ratio]) -> list[str]:

@@ -70,7 +70,7 @@ def test_overwrite_runs_a_whole_sweep_again_and_without_it_nothing_is_run(folder
     outcome, done = worker._outcome, list[str]()
 
     def noted(task, sent, *others):
-        done.append(sent[0])
+        done.append(sent.id)
         return outcome(task, sent, *others)
 
     monkeypatch.setattr(worker, "_outcome", noted)

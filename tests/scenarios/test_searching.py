@@ -227,7 +227,7 @@ def test_a_race_keeps_what_it_has_simulated(typed, tmp_path, monkeypatch):
             kept = json.loads(Path("results/recommend/search.json").read_text())["tried"]
             assert set(kept) >= set(done[:3])  # as it would be left by a kill
             raise KeyboardInterrupt
-        done.append(sent[0])
+        done.append(sent.id)
         return outcome(task, sent, *others)
 
     monkeypatch.setattr(worker, "_outcome", interrupted)
@@ -237,7 +237,7 @@ def test_a_race_keeps_what_it_has_simulated(typed, tmp_path, monkeypatch):
     before, again = set(done), list[str]()
 
     def noted(task, sent, *others):
-        again.append(sent[0])
+        again.append(sent.id)
         return outcome(task, sent, *others)
 
     monkeypatch.setattr(worker, "_outcome", noted)

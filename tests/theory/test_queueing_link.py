@@ -7,7 +7,6 @@ Spreads come from independent replications of the same run.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +16,9 @@ from links import payload
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
+from simulator.results.ledger import Course
 from simulator.timing.link import Link
-from simulator.timing.messages import Message
+from simulator.timing.messages import Message, Report
 
 BPS = 8e4
 MEAN_BITS = 8e4
@@ -56,9 +56,9 @@ def drive(arrivals_s: Floats, bits: Floats, seed: int = 0, **settings: object) -
             log.put_s[device] = env.now
             link.put(Message((device, 0, 0), payload(int(bits[device])), delivered, began(device)))
 
-    def began(device: int) -> Callable[[Message, str], None]:
-        def report(_: Message, state: str) -> None:
-            if state == "transmit":
+    def began(device: int) -> Report:
+        def report(_: Message, course: Course) -> None:
+            if any(state == "transmit" for _, state in course):
                 log.began_s[device] = env.now
 
         return report

@@ -22,6 +22,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
@@ -43,7 +44,7 @@ from simulator.results.lossy_schemes import with_lossy
 from simulator.results.result_directory import SEARCH, claim, make_way, own_folder, record, release
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
-from simulator.sweeps.parts import written
+from simulator.sweeps.parts import Rows, written
 from simulator.sweeps.store import begin_again, holds, identity
 from simulator.tuning.racing import RaceGroup, TimeLimit, entrants, race
 from simulator.tuning.trials import KEPT, Row
@@ -93,10 +94,9 @@ class RaceEvaluations:
                     self._keep()
         return self.rows
 
-    def _take(self, table: pd.DataFrame) -> None:
+    def _take(self, rows: Rows) -> None:
         """Takes the row of a cell that has ended; keeps what there is now and then."""
-        found = table[self._names].astype(float).to_dict("records")
-        self.rows |= dict(zip(table["cell"], found, strict=True))
+        self.rows |= {str(row["cell"]): {name: float(cast("float", row[name])) for name in self._names} for row in rows}
         if time.monotonic() - self._kept_s >= KEEP_S:
             self._keep()
 

@@ -7,7 +7,7 @@ do: they count in its queue, its airtime and its bits, and in no round's payload
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import inf
 
 from channels.uniforms import Uniforms
@@ -25,6 +25,7 @@ from simulator.timing.messages import (
     TRANSMIT,
     Fragment,
     Message,
+    Report,
     unheard,
     unreported,
 )
@@ -41,9 +42,7 @@ class ReplayedLink:
         self._senders = DeviceSenders(station, self._config, uniforms, lambda _: 0.0, inf)
         self._messages: dict[MessageAddress, Message] = {}
 
-    def put(
-        self, address: MessageAddress, content: bytes, report: Callable[[Message, str], None] = unreported
-    ) -> Message:
+    def put(self, address: MessageAddress, content: bytes, report: Report = unreported) -> Message:
         """A message gets in line. One that is put again, after a restart of the cloud, counts all that
         went out for it."""
         before = self._messages.get(address)

@@ -19,6 +19,7 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
+from simulator.results.ledger import Course
 from simulator.results.requests import Request
 from simulator.results.rounds import InstantTransfer, OpenRound
 from simulator.testbed.endpoints.restoration import unpack_restored
@@ -181,11 +182,13 @@ class ReplayedRequest(ServedRequest):
         step = self._edge.step if address.kind is PacketKind.REPLY else self._cloud.step
         self._carry_out(step(arrived))
 
-    def _on_uplink(self, message: Message, state: str) -> None:
-        self._enter(message.index[2], UPLINK_STATES[state], message.since_s)
+    def _on_uplink(self, message: Message, course: Course) -> None:
+        for from_s, state in course:
+            self._enter(message.index[2], UPLINK_STATES[state], from_s)
 
-    def _on_downlink(self, message: Message, state: str) -> None:
-        self._enter(message.index[2], DOWNLINK_STATES[state], message.since_s, reply=True)
+    def _on_downlink(self, message: Message, course: Course) -> None:
+        for from_s, state in course:
+            self._enter(message.index[2], DOWNLINK_STATES[state], from_s, reply=True)
 
     # The cloud's passes.
 

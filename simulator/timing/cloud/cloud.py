@@ -50,6 +50,7 @@ class Cloud:
         self.crashes = 0
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
+        self._pooled = config.routing.pooled
         self._served_s = 0.0
         self._turn = 0
         self._homes: dict[SessionKey, list[ServerPool]] = {}
@@ -92,7 +93,7 @@ class Cloud:
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """Only the first `tokens` of the session's cached text stay: the rest were rejected drafts."""
-        for pool in self._reached(session):
+        for pool in self._pools if self._pooled else self._reached(session):
             pool.kv.crop(session, tokens)
 
     def forget(self, session: SessionKey) -> None:
@@ -118,11 +119,11 @@ class Cloud:
 
     def _reached(self, session: SessionKey) -> Sequence[ServerPool]:
         """The pools that may hold something of a session."""
-        return self._pools if self._config.routing.pooled else self._homes.get(session, ())
+        return self._pools if self._pooled else self._homes.get(session, ())
 
     def _route(self, job: Job) -> None:
-        pool = self._choose(job)
-        if pool is None:
+        pool = self._pools[0] if self._pooled else self._choose(job)
+        if pool is None or not pool.servers_up:
             self._stranded[job] = None
         elif pool.add(job):
             self._dispatch(pool)
@@ -139,13 +140,11 @@ class Cloud:
 
     def _choose(self, job: Job) -> ServerPool | None:
         """The pool for a job among those that are up, if any is."""
-        if self._config.routing.pooled:
-            return self._pools[0] if self._pools[0].up else None
-        pools = [pool for pool in self._pools if pool.up]
+        pools = [pool for pool in self._pools if pool.servers_up]
         if not pools:
             return None
         homes = self._homes.setdefault(job.session, [])
-        place = pools.index(homes[0]) if homes and homes[0].up else None
+        place = pools.index(homes[0]) if homes and homes[0].servers_up else None
         pool = pools[self._config.routing.choose([pool.load for pool in pools], place, self._turn)]
         self._turn += 1
         if pool in homes:
@@ -154,7 +153,7 @@ class Cloud:
         return pool
 
     def _dispatch(self, pool: ServerPool) -> None:
-        while server := pool.free():
+        while (pool.jobs or pool.prefills) and (server := pool.free()):
             if pool.waits_for_batch and (wait_s := pool.ready_s() - self.env.now) > 0:
                 later(self.env, wait_s, partial(self._window_over, pool, pool.oldest()))
                 return
@@ -176,13 +175,14 @@ class Cloud:
         self.passes += 1
         duration_s = self._times.of_s(server.shares)
         for share in server.shares:
-            assert share.job.visit is not None
-            self.station.begin(share.job.visit)
-            share.job.queue_s += server.since_s - share.job.waits_since_s
-            share.job.batch = len(server.shares)
-            share.job.passes += 1
-            self.round_passes += share.completes and share.job.verified_drafts is not None
-            share.job.report(share.state)
+            job = share.job
+            assert job.visit is not None
+            self.station.begin(job.visit)
+            job.queue_s += server.since_s - job.waits_since_s
+            job.batch = len(server.shares)
+            job.passes += 1
+            self.round_passes += share.completes and job.verified_drafts is not None
+            job.report(share.state)
         later(self.env, duration_s, partial(self._finish, pool, server, server.version))
         return True
 
@@ -195,7 +195,8 @@ class Cloud:
         for share in shares:
             job = share.job
             if share.completes or job.withdrawn:
-                self._leave(job)
+                assert job.visit is not None
+                self.station.leave(job.visit)
             else:
                 self._wait_again(job)
                 cut.append(job)
@@ -207,9 +208,10 @@ class Cloud:
             if share.completes and not share.job.withdrawn:
                 share.job.done()
         pool.release(server)
-        self._dispatch(pool)
-        idle = pool.free() and pool.ready_s() <= self.env.now
-        assert not idle or pool.running, "I5: a server idles beside a job"
+        if pool.jobs or pool.prefills:
+            self._dispatch(pool)
+            idle = pool.free() and pool.ready_s() <= self.env.now
+            assert not idle or pool.running, "I5: a server idles beside a job"
 
     def _end_pass(self, server: Server, *, lost: bool) -> None:
         """A pass has ended, or been lost."""
@@ -253,7 +255,7 @@ class Cloud:
     def _start_failures(self, uniforms: Uniforms) -> None:
         for number, server in enumerate(self._servers):
             times = self._config.failures.times(number, uniforms)
-            pool = self._pools[0 if self._config.routing.pooled else number]
+            pool = self._pools[0 if self._pooled else number]
             self.env.process(self._fail(server, pool, times))
 
     def _fail(self, server: Server, pool: ServerPool, times: Iterator[tuple[float, float]]) -> Process:
@@ -282,9 +284,9 @@ class Cloud:
             else:
                 self._wait_again(share.job)
                 moving.append(share.job)
-        if not self._config.routing.pooled:
+        if not self._pooled:
             pool.clear()
-        for job in (*moving, *(() if pool.up else list(pool.drain()))):
+        for job in (*moving, *(() if pool.servers_up else list(pool.drain()))):
             self._route(job)
         self._dispatch(pool)  # what was admitted for those that are over
 
@@ -310,11 +312,16 @@ class PassTimes:
         """Seconds of the verifier's pass, after the drafter's passes of jobs that have any, which run side by side, of
         the engine's step around them, one for all, and of the rounds that are read and verified beside it, one after
         another."""
-        work = [(share.new_tokens, share.cached_tokens) for share in shares]
-        verify_s = self._pass_s(self._latency, work, shares[0], 0) + self._step_s
+        work, drafting = [], []
+        for share in shares:
+            work.append((share.new_tokens, share.cached_tokens))
+            if share.job.mirrors or share.job.cloud_drafts:
+                drafting.append(share.drafting)
+        verify_s = self._step_s + (
+            self._pass_s(self._latency, work, shares[0], 0) if self._latency.random else self._latency.pass_s(work)
+        )
         if self._judge_s or self._decode_s_per_draft:
             verify_s += self._verification_s(shares)
-        drafting = [share.drafting for share in shares if share.job.mirrors or share.job.cloud_drafts]
         if not drafting:
             return verify_s
         passes = enumerate(zip_longest(*drafting), 1)

@@ -78,6 +78,7 @@ class KvReservations:
     """
 
     def __init__(self, capacity_tokens: int | None) -> None:
+        self.limited = capacity_tokens is not None
         self._capacity_tokens = capacity_tokens
         self._reserved: dict[SessionKey, int] = {}
         self._taken_tokens = 0

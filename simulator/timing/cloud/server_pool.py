@@ -49,21 +49,18 @@ class ServerPool:
         """Whether a free server may wait for more jobs."""
         self._batching = batching
         self._token_budget = token_budget
-        self._jobs: dict[Job, None] = {}
-        self._prefills: dict[Job, None] = {}
+        self.jobs: dict[Job, None] = {}
+        """Those that wait, in order."""
+        self.prefills: dict[Job, None] = {}
+        """And behind them, where prefills are cut."""
         self._running: set[SessionKey] = set()
-        self._servers_up = len(servers)
+        self.servers_up = len(servers)
         self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
-
-    @property
-    def up(self) -> bool:
-        """Whether any of its servers is."""
-        return self._servers_up > 0
 
     @property
     def waiting(self) -> int:
         """Jobs in the queue, those that wait for admission not among them."""
-        return len(self._jobs) + len(self._prefills)
+        return len(self.jobs) + len(self.prefills)
 
     @property
     def load(self) -> int:
@@ -77,7 +74,7 @@ class ServerPool:
 
     def free(self) -> Server | None:
         """The first server that could take what waits: it is up and runs no pass."""
-        while self._idle and (self._jobs or self._prefills):
+        while self._idle and (self.jobs or self.prefills):
             server = self.servers[self._idle[0]]
             if server.up and not server.busy:
                 return server
@@ -93,13 +90,13 @@ class ServerPool:
         """The server is down from now on; what its pass had is given back."""
         server.up = server.busy = False
         server.version += 1
-        self._servers_up -= 1
+        self.servers_up -= 1
         return self.end(server)
 
     def restore(self, server: Server) -> None:
         """The server is up again."""
         server.up = True
-        self._servers_up += 1
+        self.servers_up += 1
         self.release(server)
 
     def runs(self, session: SessionKey) -> bool:
@@ -108,9 +105,12 @@ class ServerPool:
 
     def add(self, job: Job) -> bool:
         """The job waits: for a pass, or, where the answer is False, for its session to be admitted."""
-        if not self.reservations.admit(job):
+        if self.reservations.limited and not self.reservations.admit(job):
             return False
-        self._queue(job)
+        if self._batching.chunked:
+            self._queue(job)
+        else:
+            self.jobs[job] = None
         return True
 
     def remove(self, job: Job) -> bool:
@@ -139,12 +139,12 @@ class ServerPool:
 
     def oldest(self) -> Job:
         """The waiting job that has been here longest."""
-        heads = [next(iter(queue)) for queue in (self._jobs, self._prefills) if queue]
+        heads = [next(iter(queue)) for queue in (self.jobs, self.prefills) if queue]
         return min(heads, key=lambda job: job.visit.arrived_s if job.visit else 0.0)
 
     def drain(self) -> Iterator[Job]:
         """Empties the queue, and the line before it."""
-        while queue := self._jobs or self._prefills:
+        while queue := self.jobs or self.prefills:
             job = next(iter(queue))
             del queue[job]
             yield job
@@ -162,10 +162,10 @@ class ServerPool:
         shares: list[Share] = []
         evicted: dict[Job, None] = {}
         budget = self._token_budget
-        for job in chain(self._jobs, self._prefills, evicted):
+        for job in chain(self.jobs, self.prefills, evicted):
             if len(shares) == self._batching.cap or budget == 0:
                 break
-            if self._batching.chunked and job in self._jobs and job not in evicted and self._may_be_cut(job):
+            if self._batching.chunked and job in self.jobs and job not in evicted and self._may_be_cut(job):
                 evicted[job] = None
                 continue
             share = self._share(job, budget, alone=not shares)
@@ -175,10 +175,10 @@ class ServerPool:
             shares.append(share)
             budget = None if budget is None else max(0, budget - share.new_tokens)
         for job in evicted:
-            del self._jobs[job]
-            self._prefills[job] = None
+            del self.jobs[job]
+            self.prefills[job] = None
         for share in shares:
-            self._unqueue(share.job)
+            del (self.jobs if share.job in self.jobs else self.prefills)[share.job]
         server.shares = shares
         server.busy = bool(shares)
         return server.busy
@@ -193,19 +193,19 @@ class ServerPool:
     def put_back(self, jobs: list[Job]) -> None:
         """Jobs that a pass has cut wait at the head again; those that have no more to read, among the rest."""
         reading = [job for job in jobs if self._batching.chunked and self._may_be_cut(job)]
-        self._prefills = dict.fromkeys(reading) | self._prefills
+        self.prefills = dict.fromkeys(reading) | self.prefills
         if len(reading) < len(jobs):
-            self._jobs = dict.fromkeys(job for job in jobs if job not in reading) | self._jobs
+            self.jobs = dict.fromkeys(job for job in jobs if job not in reading) | self.jobs
 
     def _may_be_cut(self, job: Job) -> bool:
         """Whether the job has tokens to read into its cache, which it may do chunk by chunk where that is done."""
         return min(self.kv.held(job.session), job.text_tokens - 1) < job.read_tokens
 
     def _queue(self, job: Job) -> None:
-        (self._prefills if self._batching.chunked and self._may_be_cut(job) else self._jobs)[job] = None
+        (self.prefills if self._batching.chunked and self._may_be_cut(job) else self.jobs)[job] = None
 
     def _unqueue(self, job: Job) -> bool:
-        for queue in (self._jobs, self._prefills):
+        for queue in (self.jobs, self.prefills):
             if job in queue:
                 del queue[job]
                 return True

@@ -159,7 +159,7 @@ def test_a_long_queue_is_cleared_away_as_it_goes() -> None:
     for packet in packets:
         machine.on_ack(packet, 1.0)
         assert len(machine.under_way) <= 2048
-    assert machine.under_way == machine._held == []
+    assert machine.under_way == machine.held == []
 
 
 FATES = st.sampled_from(["lost", "unacknowledged", "acknowledged", "late"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Literal
 
@@ -102,6 +103,23 @@ def test_a_field_of_one_kind_applies_where_that_kind_is() -> None:
 def test_the_grid_is_the_product_first_axis_outermost() -> None:
     cells = expand(BASE, {"guests": [1, 2], "price_s": [0.0, 1.0, math.inf]})
     assert [(cell.guests, cell.price_s) for cell in cells] == [(g, p) for g in (1, 2) for p in (0.0, 1.0, math.inf)]
+
+
+def test_what_cells_of_a_grid_have_in_common_is_made_once_and_each_is_as_if_it_were_made_alone() -> None:
+    """Axes that write into one field, one within the other, and one of two fields at once."""
+    axes = {
+        "tray.drink": ["tea", {"kind": "coffee", "shots": 2}, {"kind": "tea", "minutes": 1}],
+        "tray.drink.sugar,guests": [[0, 1], [2, 3]],
+        "price_s": [1.0, 2.0, 3.0, 4.0],
+    }
+    made = [*itertools.product(*axes.values())]
+    alone = [
+        set_in({"tray.drink": drink, "tray.drink.sugar": sugar, "guests": guests, "price_s": price_s})
+        for drink, (sugar, guests), price_s in made
+    ]
+    cells = expand(BASE, axes)
+    assert cells == alone and [each.model_dump_json() for each in cells] == [each.model_dump_json() for each in alone]
+    assert len({id(each.tray) for each in cells}) == 3 * 2
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ def test_a_file_may_have_dotted_names_and_units_and_is_written_out_in_plain_numb
     assert Cell.from_yaml(path).id == cell.id
 
 
+def test_a_cell_is_written_field_by_field_as_it_would_be_in_one_piece() -> None:
+    for cell in (Cell(), Cell.from_fields(MINE), Cell().with_({"uplink.rate.bps": np.inf, "scheme": "c_sqs"})):
+        assert cell.to_yaml() == yaml.safe_dump(cell.to_fields("json"), sort_keys=False)
+
+
 def test_with_changes_what_it_names_and_leaves_the_rest() -> None:
     cell = Cell().with_({"uplink.rate.bps": "10k", "uplink.header_bits": "40 B"})
     assert cell.uplink.header_bits == 320 and cell.with_({"uplink.rate.bps": 1e5}) == Cell() == Cell().with_({})

@@ -187,8 +187,8 @@ def other_code(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_versions_change_a_result_s_identity(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, version = identity([BASE]), metadata.version
-    monkeypatch.setattr(metadata, "version", lambda name: "0" if name == library else version(name))
+    before, version = identity([BASE]), store.version
+    monkeypatch.setattr(store, "version", lambda name: "0" if name == library else version(name))
     assert identity([BASE]) != before
 
 

@@ -7,7 +7,6 @@ from collections import defaultdict
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 import pytest
 from cells import PAIR, cell, link
 from plants import Watch
@@ -17,6 +16,7 @@ from models.power import POWERS, PRICES
 from simulator import Cell, ConfigError, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import METRICS
+from simulator.results.columns import Columns
 from simulator.results.energy import Connections, open_s
 from simulator.results.observer import Airing, ServerPass
 from simulator.results.units import title
@@ -146,8 +146,8 @@ def test_the_random_cells_meet_losses_withdrawals_crashes_and_both_kinds_of_link
 
 def test_a_device_idles_while_a_request_is_open_there_and_no_longer() -> None:
     """By hand: one request from 1 to 4 s; one from 3 to 6 and one from 9 on, the run being over at 10."""
-    rows = [(0, 1.0, 4.0), (1, 9.0, math.nan), (0, 3.0, 6.0), (1, 2.0, 2.0)]
-    requests = pd.DataFrame(rows, columns=["device", "arrival_s", "finish_s"])
+    rows = np.array([(0, 1.0, 4.0), (1, 9.0, math.nan), (0, 3.0, 6.0), (1, 2.0, 2.0)])
+    requests = Columns(dict(zip(("device", "arrival_s", "finish_s"), rows.T, strict=True)))
     assert open_s(requests, 10.0) == {0: 5.0, 1: 1.0}
 
 

@@ -165,7 +165,8 @@ def test_a_request_that_is_not_answered_leaves_nothing_to_the_threshold() -> Non
     late = asked(DEVICES, output_tokens=TOKENS) | {"requests": 4, "deadline_s": 3.2}
     answer = Convergence().ask(cell(conformal(carry=True), workload=late), Memory(), None, None)
     assert answer.requests is not None
-    outcomes = answer.requests.sort_values(["device", "request"]).groupby("device")["outcome"].agg(" ".join)
+    requests = answer.requests.to_pandas().sort_values(["device", "request"])
+    outcomes = requests.groupby("device")["outcome"].agg(" ".join)
     assert outcomes.str.contains("timed_out answered").all(), "each device has an answer after a request without"
     least = int(outcomes.str.count("answered").min())
     assert answer.rows[-1]["tokens"] <= least * TOKENS + 4

@@ -9,14 +9,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from cells import cell, link
 
 from simulator import Cell, ConfigError, sweep
 from simulator.cell.cell import load_imports
 from simulator.studies.study import Simulation
-from simulator.sweeps import search, tracing
+from simulator.sweeps import search, tracing, worker
 from simulator.sweeps.failures import CellsFailedError, failure_of
 from simulator.sweeps.parts import Parts, PlaceError
 from simulator.sweeps.search import Objective, Search
@@ -133,14 +132,14 @@ def test_a_disk_that_is_full_ends_the_sweep_in_one_line_and_nothing_done_is_lost
     sweep(good(), tmp_path / "whole")
     with monkeypatch.context() as disk:
         if where == "tables":
-            disk.setattr("simulator.sweeps.store._join_rounds", lambda *_: (_ for _ in ()).throw(full))
+            disk.setattr("simulator.sweeps.store._join", lambda *_: (_ for _ in ()).throw(full))
         else:
-            method = (pd.DataFrame, "to_parquet") if where == "part" else (Simulation, "ask")
+            method = (worker, "write_part") if where == "part" else (Simulation, "ask")
             write, calls = getattr(*method), list[object]()
 
             def filling(*arguments: object, **named: object) -> object:
                 calls.append(arguments)
-                if len(calls) == 3 - (where == "rounds"):  # the second cell
+                if len(calls) == 2:  # the second cell
                     raise full
                 return write(*arguments, **named)
 
@@ -199,15 +198,17 @@ def test_a_users_file_that_has_changed_is_loaded_anew_and_never_taken_for_the_ol
     file, kind = tmp_path / "moody.py", "changing_in_tests"
     file.write_text(MOODY.replace("moody_in_tests", kind))
     before = moody(file, 1.0, kind)
-    name, fields = sent(before)
+    given = sent(before)
     assert len(sweep([before])) == 1
     file.write_text(file.read_text().replace("bool(0 / self.divisor)", "1 / 0"))
-    with pytest.raises(ConfigError, match=rf"^cell = {name}: [^\n]*moody.py on [^\n]* are not those that the sweep"):
-        received((name, fields))
+    with pytest.raises(
+        ConfigError, match=rf"^cell = {before.id}: [^\n]*moody.py on [^\n]* are not those that the sweep"
+    ):
+        received(given)
     with pytest.raises(ConfigError, match="are not those that the sweep"):
-        search._capacity(0, [[(name, fields)]], Search([]), Objective({"latency_s": 1.0}), None)
+        search._capacity(0, [[given]], Search([]), Objective({"latency_s": 1.0}), None)
     with pytest.raises(ConfigError, match="are not those that the sweep"):
-        tracing._trace_group([(name, fields)], tmp_path)
+        tracing._trace_group([given], tmp_path)
     after = moody(file, 1.0, kind)
     assert after.id != before.id
     with pytest.raises(ConfigError, match=r"moody.py:11: ZeroDivisionError"):

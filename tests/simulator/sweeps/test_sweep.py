@@ -52,7 +52,7 @@ def test_an_interrupted_growth_goes_on_and_ends_alike(tmp_path: Path, monkeypatc
     def interrupted(task: worker.Task, sent: worker.Sent, *others: object) -> worker.Outcome:
         if len(done) == 3:
             raise KeyboardInterrupt
-        done.append(sent[0])
+        done.append(sent.id)
         return outcome(task, sent, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(worker, "_outcome", interrupted)

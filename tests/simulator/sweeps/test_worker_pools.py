@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import socket
 import threading
@@ -13,13 +14,13 @@ import pytest
 from cells import cell, link
 
 from kinds import ConfigError
-from simulator.cell.cell import load_imports
+from simulator.cell.cell import Cell, load_imports
 from simulator.studies import SIMULATION
 from simulator.sweeps.failures import Failure
 from simulator.sweeps.meter import ToFiles
 from simulator.sweeps.search import Objective, Search, capacities
 from simulator.sweeps.worker import Task, work
-from simulator.sweeps.worker_pools import Cluster, Processes, Work, WorkerPool, sent
+from simulator.sweeps.worker_pools import Cluster, Processes, Work, WorkerPool, received, sent
 
 DEAF = """from typing import Literal
 from channels.link.losses import Loss
@@ -32,6 +33,17 @@ class Deaf(Loss):
     def lost(self, *arguments):
         return 1 / 0
 """
+
+
+def test_a_cell_stays_itself_within_a_process_and_is_validated_anew_in_another(tmp_path: Path) -> None:
+    """One that imports a file, which may change, everywhere."""
+    here = cell()
+    assert received(sent(here)) is here
+    elsewhere = pickle.loads(pickle.dumps(sent(here)))
+    assert not isinstance(elsewhere.cell, Cell) and received(elsewhere) == here
+    (tmp_path / "mine.py").write_text("")
+    imports = cell(imports=[str(tmp_path / "mine.py")])
+    assert received(sent(imports)) == imports and received(sent(imports)) is not imports
 
 
 @pytest.fixture(scope="module")

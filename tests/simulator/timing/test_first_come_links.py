@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import simpy
 from cells import PAIR, cell, link
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,9 +17,10 @@ from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
 from simulator import simulate
 from simulator.decoding.memory import Memory
-from simulator.results.ledger import Ledger
+from simulator.results.ledger import Course, Ledger
 from simulator.timing import plant, progress
 from simulator.timing.driver import UPLINK_STATES
+from simulator.timing.event_loop import EventLoop
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.planned_link import PlannedLink, plannable
@@ -77,7 +77,7 @@ class Carriage:
     """One link that serves a schedule of messages, probed now and then."""
 
     def __init__(self, kind: type[Link | SlowLink], config: LinkConfig, schedule: list[Put]) -> None:
-        self.env = simpy.Environment()
+        self.env = EventLoop()
         self.seen = Seen()
         self.link = kind(self.env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.05 * (device + 1))
         for number, put in enumerate(schedule, 1):
@@ -98,8 +98,8 @@ class Carriage:
             self.seen.delivered_s[number] = self.env.now
             ledger.end()
 
-        def does(message: Message, state: str) -> None:
-            ledger.enter(number, UPLINK_STATES[state], message.since_s)
+        def does(message: Message, course: Course) -> None:
+            ledger.enter_all(number, course, UPLINK_STATES)
 
         message = Message((put.device, 0, number), payload(put.bits), arrived, does)
         self.link.put(message)
@@ -234,7 +234,7 @@ def test_an_observer_hears_the_same_packets_of_both() -> None:
 def test_a_packet_that_moves_up_into_the_same_opportunity_is_heard_once() -> None:
     config = LinkConfig.model_validate({"rate": "mahimahi", "header_bits": 40})
     ears = AirWatch()
-    env = simpy.Environment()
+    env = EventLoop()
     carrier = PlannedLink(env, config, Uniforms.of(3, "test"), "uplink", lambda device: 0.1, ears)
     first, unwanted, last = (Message((device, 0, 1), payload(80), lambda message: None) for device in range(3))
     for message in (first, unwanted, last):

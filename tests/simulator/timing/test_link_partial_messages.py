@@ -165,7 +165,7 @@ def grow(
         (0, 0, 0),
         payload(1000),
         lambda message: ends.append((env.now, len(message.arrived))),
-        lambda message, state: states.append((message.since_s, state)),
+        lambda message, course: states.extend(course),
         open=True,
     )
     link.put(message)

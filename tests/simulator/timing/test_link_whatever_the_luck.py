@@ -14,6 +14,7 @@ from links import payload
 
 from channels.link.link_config import LinkConfig
 from channels.uniforms import Uniforms
+from simulator.results.ledger import Course
 from simulator.timing.link import Link
 from simulator.timing.messages import STATES, Message
 
@@ -28,8 +29,8 @@ class Story:
     states: list[tuple[float, str]] = field(default_factory=list)
     delivered: list[tuple[float, int]] = field(default_factory=list)
 
-    def on_report(self, _: Message, state: str) -> None:
-        self.states.append((self.env.now, state))
+    def on_report(self, _: Message, course: Course) -> None:
+        self.states.extend((self.env.now, state) for _, state in course)
 
     def on_deliver(self, message: Message) -> None:
         parts = len(message.arrived)
