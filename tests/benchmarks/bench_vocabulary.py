@@ -65,7 +65,7 @@ def seconds_a_draft(one: Cell) -> float:
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_cost_against_the_vocabulary(pair, ratio):
+def test_cost_against_the_vocabulary(pair, ratio, curve):
     schemes = FEW | ALL
     for scheme in schemes.values():
         timed(cell(pair, 999, scheme, 0))  # compiles
@@ -77,6 +77,8 @@ def test_cost_against_the_vocabulary(pair, ratio):
             for size in SIZES:
                 least[size] = min(least[size], seconds_a_draft(cell(pair, size, scheme, seed)))
         print(f"{name:16}" + "".join(f"{1e6 * each:14.0f}" for each in least.values()), flush=True)
+        if name in FEW:
+            curve(f"a draft, {name}", f"token ids, pair {pair}", least)
         for size in SIZES[3:]:
             bound = PROMISED if name in FEW else None
             beside = least[size] / least[SIZES[0]]

@@ -45,7 +45,7 @@ def curve(request: pytest.FixtureRequest, ratio: Callable[..., None]) -> Callabl
         one = Curve(name, of_what, tuple(cpu_s), tuple(cpu_s.values()))
         request.node.user_properties.append((CURVE, asdict(one)))
         ends = f"{one.sizes[0]:,} to {one.sizes[-1]:,} {of_what}"
-        ratio(f"growth: {name}", one.exponent, at_most=at_most, meaning=f"exponent of CPU time, {ends}")
+        ratio(f"growth of {name}, {of_what}", one.exponent, at_most=at_most, meaning=f"exponent of CPU time, {ends}")
 
     return tell
 
