@@ -9,7 +9,7 @@ within 5 standard deviations of 0 (a false alarm in 2 million), those being exac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from math import sqrt
 from typing import Final
@@ -19,7 +19,7 @@ import pytest
 from decodings import rounds
 
 from kinds.arrays import Floats, Ints
-from models.verification import DistributionAfter, Verdict, inverse_cdf
+from models.verification import AnyDistribution, DistributionAfter, Verdict, chances_of, inverse_cdf, residual
 from simulator import Cell
 from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
@@ -146,13 +146,14 @@ def judged_by(
 ) -> Callable[[DistributionAfter, Ints, Floats, Floats], Verdict]:
     """A verifier that bends the probability of acceptance, or corrects from p itself."""
 
-    def judge(distribution_after: DistributionAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
-        line = tuple(drafts.tolist())
+    def judge(
+        distribution_after: DistributionAfter, drafts: Ints, qhat: Sequence[AnyDistribution], uniforms: Floats
+    ) -> Verdict:
+        line, chances = tuple(drafts.tolist()), chances_of(drafts, qhat)
         for n, token in enumerate(line):
             p = distribution_after(line[:n])
-            if not uniforms[n] < bend(min(1.0, p[token] / qhat[n, token])):
-                rest = np.maximum(p - qhat[n], 0.0)
-                return Verdict(n, inverse_cdf(p if from_p else rest, float(uniforms[-1])))
+            if not uniforms[n] < bend(min(1.0, p[token] / chances[n])):
+                return Verdict(n, inverse_cdf(p if from_p else residual(p, qhat[n]), float(uniforms[-1])))
         return Verdict(len(line), inverse_cdf(distribution_after(line), float(uniforms[-1])))
 
     return judge

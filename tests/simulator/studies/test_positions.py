@@ -4,6 +4,7 @@ off."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from slow_decoding import SlowRequest
 from slow_drafts import Distribution, SlowDraft, distance
 
 from kinds.arrays import Floats, Ints
-from models.verification import DistributionAfter, Verdict, inverse_cdf
+from models.verification import AnyDistribution, DistributionAfter, Verdict, chances_of, inverse_cdf
 from simulator import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.metrics import METRICS
@@ -97,11 +98,13 @@ def test_a_position_that_no_draft_reaches_has_no_means() -> None:
 def test_a_verifier_that_is_too_strict_breaks_the_martingale(monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts with .7 of the right probability: some 10 standard deviations over 700 drafts."""
 
-    def strict(distribution_after: DistributionAfter, drafts: Ints, qhat: Floats, uniforms: Floats) -> Verdict:
-        line = tuple(drafts.tolist())
+    def strict(
+        distribution_after: DistributionAfter, drafts: Ints, qhat: Sequence[AnyDistribution], uniforms: Floats
+    ) -> Verdict:
+        line, chances = tuple(drafts.tolist()), chances_of(drafts, qhat)
         for n, token in enumerate(line):
             p = distribution_after(line[:n])
-            if not uniforms[n] < 0.7 * min(1.0, p[token] / qhat[n][token]):
+            if not uniforms[n] < 0.7 * min(1.0, p[token] / chances[n]):
                 return Verdict(n, inverse_cdf(p, float(uniforms[-1])))
         return Verdict(len(line), inverse_cdf(distribution_after(line), float(uniforms[-1])))
 
