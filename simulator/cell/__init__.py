@@ -5,4 +5,5 @@ Parts are chosen by `kind`, users' files add kinds, and files that are named ent
 
 from importlib import import_module
 
-import_module("simulator.schemes")  # registers the kinds that a cell can name
+for _named in ("simulator.schemes", "models.zoo"):
+    import_module(_named)  # registers the kinds that a cell can name
