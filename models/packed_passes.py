@@ -287,6 +287,10 @@ class _Linear(torch.nn.Module):
         held = weight.detach().clone()
         self.register_buffer("weight", torch.ops.mkldnn._reorder_linear_weight(held, _ROWS) if self._large else held)
 
+    def __deepcopy__(self, _: object) -> _Linear:
+        """Itself: its weights are never written, and in oneDNN's order they have no copy."""
+        return self
+
     @staticmethod
     @cache
     def available() -> bool:

@@ -24,8 +24,13 @@ settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("fast")
 
 
+def pytest_collection_finish() -> None:
+    """What a worker holds by now, every package and test, is not walked again by each collection."""
+    gc.freeze()
+
+
 def pytest_sessionfinish() -> None:
-    """Whatever a worker holds by now, a gigabyte or two, is not walked again by the collections of its end."""
+    """Whatever it holds at its end, a gigabyte or two, neither."""
     gc.freeze()
 
 

@@ -1,6 +1,7 @@
 """Texts that share passes: the same text alone, in other company and in another order has the same distributions, to
 the bit."""
 
+import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -167,6 +168,17 @@ def test_a_linear_layer_rounds_a_row_alike_alone_and_in_any_company(width, out):
     for size in (1, 2, 3, 5, 16, 39):
         parts = torch.cat([of_onednn(part) for part in rows.split(size, 1)], 1)
         assert torch.equal(parts, whole), f"rows round otherwise {size} at a time"
+
+
+@pytest.mark.skipif(not packed_passes._Linear.available(), reason="no oneDNN here")
+def test_a_network_with_such_layers_can_be_copied_and_cut():
+    """As where a drafter is made of a model without some of its layers."""
+    layer = packed_passes._Linear.of(torch.nn.Linear(1536, 576))
+    network = torch.nn.Sequential(layer, torch.nn.LayerNorm(576))
+    copied, rows = copy.deepcopy(network), torch.randn(1, 3, 1536)
+    assert torch.equal(copied(rows), network(rows))
+    del copied[1]
+    assert len(network) == 2
 
 
 def test_an_activation_is_not_shared_though_its_rows_are_odd():
