@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from math import inf
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -29,8 +30,9 @@ def draw(curves: Sequence[Mapping[str, Any]], caption: str, page: Page | None = 
             linear_s = [least_s * size / sizes[0] for size in sizes]
             most_s = max(max(curve["cpu_s"]) for curve in of_one)
             ax.plot(sizes, linear_s, color=GREY, linestyle=":", label="linear")
-            ax.set(xscale="log", yscale="log", xlabel=of_what, ylabel="CPU seconds", ylim=(least_s / 2, 2 * most_s))
-            ax.set_xticks(sizes)
+            room = (least_s / 1.5, 1.6 ** (2 + len(of_one)) * most_s)  # for the legend, above
+            ax.set(xscale="log", yscale="log", xlabel=of_what, ylabel="CPU seconds", ylim=room)
+            ax.set_xticks([size for size, after in zip(sizes, [*sizes[1:], inf], strict=True) if after >= 2 * size])
             for side in (ax.xaxis, ax.yaxis):
                 side.set_minor_formatter(NullFormatter())
             ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
