@@ -173,9 +173,9 @@ def make_way(out: Path, overwrite: bool, keep: Collection[str] = ()) -> None:
 def remove(out: Path, keep: Collection[str] = ()) -> None:
     """Removes what a directory of ours lists, and what a run leaves on its way, but for the files to `keep`; then the
     folders that are empty, and what the manifest says, or all of it where nothing else is left."""
-    home = out.resolve()
-    kept = {name: digest for name, digest in listed(out).items() if name not in _own(out, keep)}
-    for name in _own(out, keep):
+    home, own = out.resolve(), dict.fromkeys(_own(out, keep))
+    kept = {name: digest for name, digest in listed(out).items() if name not in own}
+    for name in own:
         path = out / name
         if path.parent.resolve().is_relative_to(home):
             if path.is_dir() and read_note(path / MANIFEST):
