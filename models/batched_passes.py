@@ -38,7 +38,7 @@ TRIED: Final = ((17, 1, 40, 6), (1, 5, 2, 9), (1, 1, 1, 1))  # new tokens of eac
 
 
 @dataclass
-class Spent:
+class PassesSpent:
     """What passes have taken, measured around each with the device waited for."""
 
     passes: int = 0
@@ -59,10 +59,10 @@ class BatchedNetwork(SharedNetwork):
         if (why := unfit(self)) is not None:
             raise ConfigError(f"models.pair.batch = {batch}: must be null for {type(network).__name__}: {why}")
         self.batch = batch
-        self.spent = Spent()
+        self.spent = PassesSpent()
         self._caches: list[_StaticCache] = []
 
-    def cache(self) -> Row:
+    def cache(self) -> CacheRow:
         """A free row; of a cache more where none is free, as where a request has several texts."""
         if self._packs is None:
             self.packs  # noqa: B018  tried as long as all rows are free
@@ -70,14 +70,14 @@ class BatchedNetwork(SharedNetwork):
         if not free:
             free = [_StaticCache(self.batch, self.module.config.max_position_embeddings)]
             self._caches += free
-        return Row(free[0])
+        return CacheRow(free[0])
 
     @property
     def peak_bytes(self) -> int | None:
         """The most memory that torch has held on the GPU in this process; None on a processor."""
         return torch.cuda.max_memory_allocated() if self.module.device.type == "cuda" else None
 
-    def wanted(self, cache: Row, tokens: tuple[int, ...], last: int, key: bytes | None = None) -> ForwardPass:
+    def wanted(self, cache: CacheRow, tokens: tuple[int, ...], last: int, key: bytes | None = None) -> ForwardPass:
         return _BatchedPass(self, cache, tokens, last)  # without the key: what a row holds stays in it
 
     def require_trees(self) -> None:
@@ -107,7 +107,7 @@ class BatchedNetwork(SharedNetwork):
 
     def _tried(self) -> bool:
         """Whether a text's logits have the same bits alone, beside others, in other rows. Reports on stderr if not."""
-        spent, self.spent, self._packs = self.spent, Spent(), False
+        spent, self.spent, self._packs = self.spent, PassesSpent(), False
         texts = min(len(TRIED[0]), self.batch.sequences)
         alone = self._history(texts, at_once=False)
         again = [self._history(texts, at_once=True, before=n) for n in {0, self.batch.sequences - texts}]
@@ -133,7 +133,7 @@ class BatchedNetwork(SharedNetwork):
         del others
         return logits
 
-    def _run(self, shape: _Shape, texts: Sequence[tuple[Row, _Part]]) -> Iterator[torch.Tensor]:
+    def _run(self, shape: _Shape, texts: Sequence[tuple[CacheRow, _Part]]) -> Iterator[torch.Tensor]:
         """One pass: the logits [last, V] of each text, whose row then holds its new tokens."""
         began_s = time.perf_counter()
         static, device = shape.static, self.module.device
@@ -164,7 +164,7 @@ class BatchedNetwork(SharedNetwork):
         return (logits[row.place, shape.kept - part.last :] for row, part in texts)
 
 
-class Row:
+class CacheRow:
     """A text's row of a static cache, in place of a cache of its own. It is free again once nothing refers to it."""
 
     def __init__(self, static: _StaticCache) -> None:

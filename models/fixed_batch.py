@@ -37,7 +37,7 @@ class FixedBatch(Part):
 
 
 @dataclass(frozen=True)
-class Footprint:
+class BatchFootprint:
     """What a model takes on its device, in float32: computed from its dimensions, not measured."""
 
     size: ModelSize
@@ -46,7 +46,7 @@ class Footprint:
     """Bytes of hidden states, feed-forward and logits in the widest pass: an estimate."""
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], name: str, batch: FixedBatch, folder: Path | None = None) -> Footprint:
+    def of(cls, config: Mapping[str, Any], name: str, batch: FixedBatch, folder: Path | None = None) -> BatchFootprint:
         """The footprint of a model of this transformers configuration; `folder` may hold its weights. Raises
         ConfigError where its kind is unknown."""
         size = size_of(config, name, folder)
@@ -73,7 +73,7 @@ class Footprint:
         return 2 * self.size.parameters
 
 
-def require_room(footprints: Sequence[Footprint], device: Literal["cpu", "cuda"]) -> None:
+def require_room(footprints: Sequence[BatchFootprint], device: Literal["cpu", "cuda"]) -> None:
     """Raises ConfigError where these models do not fit the memory of the device together."""
     room = memory_bytes(device)
     weights = sum(each.weight_bytes for each in footprints)

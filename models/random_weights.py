@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import Field
 
 from models.cards import device_of, fingerprint
-from models.fixed_batch import LEAST, FixedBatch, Footprint, require_room
-from models.interface import DeviceName, LoadedPair, Pair, Prompt
+from models.fixed_batch import LEAST, BatchFootprint, FixedBatch, require_room
+from models.interface import DeviceName, LoadedPair, NetworkPair, Prompt
 from models.pair_cards import PairCard, recorded
 
 ShapeName = Literal["llama_tiny_drafter", "llama_tiny_verifier", "llama_3.2_1b", "llama_3.1_8b"]
@@ -33,11 +33,10 @@ SHAPES: Final[Mapping[ShapeName, tuple[int, int, int, int, int, bool]]] = {
 scores them: as released (`models.latency.datasheets`), or of the same make and tiny, for tests."""
 
 
-class RandomWeights(Pair):
+class RandomWeights(NetworkPair):
     """Untrained networks, to size and time passes; `batch` fixes their shapes."""
 
     summary: ClassVar[str] = "networks of the shapes of released models, weights drawn from a seed: times, no text"
-    has_networks: ClassVar[bool] = True
 
     kind: Literal["random_weights"] = "random_weights"
     drafter: ShapeName = Field(default="llama_3.2_1b", description="shape of the model that drafts")
@@ -48,19 +47,10 @@ class RandomWeights(Pair):
     context: int = Field(default=8192, ge=2, le=1 << 17, description="longest text, in tokens")
     seed: int = Field(default=0, ge=0, lt=1 << 32, description="decides weights and prompts")
     device: DeviceName = Field(default="auto", description="where both run; auto takes an NVIDIA GPU when there is one")
-    batch: FixedBatch | None = Field(
-        default=None,
-        exclude_if=lambda batch: batch is None,
-        description="{sequences: ..., tokens: ...}: fixed shapes of all passes; null: each text's passes are its own",
-    )
 
     @property
     def remark(self) -> str:
         return "weights are random: what is accepted says nothing of the models that have these shapes"
-
-    @property
-    def sequences(self) -> int | None:
-        return None if self.batch is None else self.batch.sequences
 
     @cached_property
     def vocabulary(self) -> int:
@@ -82,7 +72,7 @@ class RandomWeights(Pair):
         """The card that came with recorded rounds, where this machine has no GPU of its own to draw the weights on."""
         return recorded(self) if self.device == "cuda" != device_of("auto") else None
 
-    def footprints(self) -> Sequence[Footprint]:
+    def footprints(self) -> Sequence[BatchFootprint]:
         return () if self.batch is None else self._footprints(self.batch)
 
     def load(self) -> LoadedPair:
@@ -106,9 +96,9 @@ class RandomWeights(Pair):
         prompts = tuple(Prompt(f"random-{place}", self.kind, tuple(each)) for place, each in enumerate(tokens))
         return LoadedPair(drafter, verifier, prompts)
 
-    def _footprints(self, batch: FixedBatch) -> Sequence[Footprint]:
+    def _footprints(self, batch: FixedBatch) -> Sequence[BatchFootprint]:
         shapes = ((name, {"model_type": "llama", **self._config(name)}) for name in (self.drafter, self.verifier))
-        return [Footprint.of(config, name, batch) for name, config in shapes]
+        return [BatchFootprint.of(config, name, batch) for name, config in shapes]
 
     def _config(self, name: ShapeName) -> dict[str, Any]:
         """The fields of its transformers configuration."""

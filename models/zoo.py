@@ -24,8 +24,8 @@ from models import synthetic as synthetic
 from models.bundled import smollm2 as smollm2
 from models.bundled import sotu as sotu
 from models.cards import device_of, fingerprint
-from models.fixed_batch import FixedBatch, Footprint, require_room
-from models.interface import DeviceName, LoadedPair, Pair, Speller
+from models.fixed_batch import BatchFootprint, require_room
+from models.interface import DeviceName, LoadedPair, NetworkPair, Speller
 from models.model_folder import FILES, folder_hash, read_config, require_loadable
 from models.pair_cards import PairCard, recorded, recorded_folders
 from models.prompt_files import ADDRESSES, read_prompts
@@ -52,27 +52,17 @@ Verifier = Annotated[
 ]
 
 
-class _TwoFolders(Pair):
+class _TwoFolders(NetworkPair):
     """Two causal language models of the transformers library with one vocabulary, saved as safetensors.
 
     Where they are not on this machine, the card that came with their recorded rounds says what they are: cells are then
     simulated of which all steps were recorded.
     """
 
-    has_networks: ClassVar[bool] = True
     drafter: Drafter
     verifier: Verifier
     prompts: GivenPath = Field(default=ADDRESSES, description="JSON-lines file of prompts: name, kind, text")
     device: DeviceName = Field(default="auto", description="where both run; auto takes an NVIDIA GPU when there is one")
-    batch: FixedBatch | None = Field(
-        default=None,
-        exclude_if=lambda batch: batch is None,
-        description="{sequences: ..., tokens: ...}: fixed shapes of all passes; null: each text's passes are its own",
-    )
-
-    @property
-    def sequences(self) -> int | None:
-        return None if self.batch is None else self.batch.sequences
 
     @property
     def at_hand(self) -> bool:
@@ -129,11 +119,11 @@ class _TwoFolders(Pair):
     def _card(self) -> PairCard | None:
         return recorded(self) if self._away else None
 
-    def footprints(self) -> Sequence[Footprint]:
+    def footprints(self) -> Sequence[BatchFootprint]:
         if self.batch is None:
             return ()
         folders = [_here(name) for name in (self.drafter, self.verifier)]
-        return [Footprint.of(read_config(each), each.name, self.batch, each) for each in folders]
+        return [BatchFootprint.of(read_config(each), each.name, self.batch, each) for each in folders]
 
     def prepare(self) -> None:
         """Downloads what is not on this machine, unless it was recorded: then it may not be needed. Raises ConfigError

@@ -14,7 +14,7 @@ from refusals import refusal
 
 from models import fixed_batch
 from models.batched_passes import BatchedNetwork
-from models.fixed_batch import WIDEST, FixedBatch, Footprint, require_room
+from models.fixed_batch import WIDEST, BatchFootprint, FixedBatch, require_room
 from models.interface import Pair, TokenTree
 from models.latency.datasheets import SIZES
 from models.pair_cards import PairCard, code, describe, keep
@@ -228,7 +228,7 @@ def test_a_gpu_that_is_full_is_told_on_one_line(monkeypatch):
 def test_as_many_sequences_as_are_allowed_are_allowed(monkeypatch):
     monkeypatch.setattr(fixed_batch, "memory_bytes", lambda _: int(80e9))
 
-    def sizes(sequences: int) -> Sequence[Footprint]:
+    def sizes(sequences: int) -> Sequence[BatchFootprint]:
         return RandomWeights(batch={"sequences": sequences, "tokens": 512}).footprints()
 
     most = int(refusal(require_room, sizes(1024), "cpu").split("at most ")[1].split(":")[0])

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from kinds import ConfigError
 from kinds.mistakes import global_random_numbers_unused
 from models import pair_cards
-from models.fixed_batch import Footprint
+from models.fixed_batch import BatchFootprint
 from scenarios.command.options import RECORDING, ROLES
 from scenarios.command.progress_bar import ProgressBar
 from scenarios.command.run.run_plan import Changes, plan_around
@@ -93,7 +93,7 @@ def _recorded(options: argparse.Namespace, store: RoundStore) -> Iterator[str]:
     yield f"{store.path}: {kept.entries:,} entries of {pair.fingerprint[:SHOWN]}, {_mb(kept.bytes)} MB"
 
 
-def _computed(footprints: Sequence[Footprint]) -> Iterator[str]:
+def _computed(footprints: Sequence[BatchFootprint]) -> Iterator[str]:
     batch, total = footprints[0].batch, 0
     for role, each in zip(ROLES, footprints, strict=True):
         total += each.weight_bytes + each.cache_bytes
