@@ -120,14 +120,14 @@ def _write(task: SiteRange, folder: Path) -> None:
                     raise place_error(task.folder.parent, full) from None
                 failures.append((index, failure_of(f"site {index}", error)))
                 continue
-            here = {DEVICES: cell.workload.devices, "requests": len(result.requests),
-                    "rounds": int(result.requests["rounds"].sum())}  # fmt: skip
+            here = {DEVICES: cell.workload.devices, "requests": len(result.request_table),
+                    "rounds": sum(result.request_table["rounds"].to_pylist())}  # fmt: skip
             counts = {name: count + here[name] for name, count in counts.items()}
             own = {SITE: index, "cell": cell.id, "seed": cell.seed, DEVICES: here[DEVICES]}
             rows.append({**own, **sites.columns(index), **result.summary})
-            requests.add(index, pa.Table.from_pandas(result.requests, preserve_index=False))
+            requests.add(index, result.request_table)
             if task.rounds:
-                rounds.add(index, pa.Table.from_pandas(result.rounds, preserve_index=False))
+                rounds.add(index, result.round_table)
     if failures:
         raise _FailedError(failures)
     pd.DataFrame(rows).to_parquet(folder / CELLS, index=False)
