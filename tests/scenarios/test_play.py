@@ -131,6 +131,18 @@ def test_time_advances_when_it_plays(played: Path, tmp_path: Path) -> None:
     assert found.console == [] and float(clock.split()[0].replace(",", "")) > 0
 
 
+def test_time_never_runs_back_when_a_frame_began_before_the_key(played: Path, tmp_path: Path) -> None:
+    """Frames bring the time at which they began, which may be that of a key pressed late in a long one."""
+    script = """
+      const frames = [], time = document.getElementById('time');
+      window.requestAnimationFrame = (tick) => frames.push(tick);
+      note(document.getElementById('speed').value); press(' ');
+      for (const began of [-50, -34, -18]) { frames.pop()(began); note(time.value); }
+    """
+    speed, first, *later = map(float, noted(driven(played, script, tmp_path)))
+    assert first == 0.0 and later == pytest.approx([16 * speed, 32 * speed], abs=0.01)
+
+
 def test_keys_step_a_round_and_play(played: Path, lanes: list[Lane], tmp_path: Path) -> None:
     script = """
       const clock = () => note(document.getElementById('time').value);

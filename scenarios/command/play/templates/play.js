@@ -210,7 +210,7 @@
   // The clock.
   const shows = runs.map(lane), play = find("play"), slider = find("time"), clock = find("clock"), speed = find("speed");
   const steps = [0, end, ...runs.flatMap((run) => run.rounds.filter((round) => round[4]).map((round) => round[2]))].sort((one, other) => one - other);
-  let now = 0, playing = false, before = 0;
+  let now = 0, playing = false, before = null;
 
   function show() {
     slider.value = now;
@@ -226,7 +226,7 @@
 
   function tick(stamp) {
     if (!playing) return;
-    now = Math.min(end, now + (stamp - before) * Number(speed.value));
+    now = Math.min(end, now + (stamp - (before ?? stamp)) * Number(speed.value));
     before = stamp;
     show();
     if (now >= end) toggle(); else requestAnimationFrame(tick);
@@ -237,7 +237,7 @@
     play.textContent = playing ? "Pause" : "Play";
     if (!playing) { say(); return; }
     if (now >= end) go(0);
-    before = performance.now();
+    before = null;  // Of frames alone: the first one may have begun before the key was pressed.
     requestAnimationFrame(tick);
   }
 
