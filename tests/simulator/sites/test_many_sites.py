@@ -56,10 +56,10 @@ def rows(out: Path, name: str) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """The address of a cluster of two workers."""
+    """The address of a cluster of one process."""
     import distributed
 
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as there:
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as there:
         yield there.scheduler_address
 
 
