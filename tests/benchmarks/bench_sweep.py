@@ -28,9 +28,10 @@ RUNS = {"sotu": 5, "smollm2": 3}
 """The ratios of runs of one cell lie within 3% of their median with smollm2, within 10% with sotu."""
 BESIDE_US = 240.0
 """What a draft may cost beside its passes, at V = 1,024: half of it is what `bench_codec_speed` promises of quantizing
-one (20 us) and of its bits both ways (50 each), half is left for softmax, drawing, judging and events. A pass of sotu
-takes less than that, so that a share of the passes, which is promised of smollm2, would only tell how cheap they are:
-the 1.15 promised before was 1.4 to 1.8 when it was measured last."""
+one (20 us) and of its bits both ways (50 each), half is left for softmax, drawing, judging and events. That a run takes
+at most 1.15 times its passes is promised of smollm2 alone, whose passes are most of it. The passes of sotu are 1 to 2
+ms a draft: of them the same promise would only tell how cheap they are, and it was not kept (1.3 to 1.9, also before
+oneDNN made the large products)."""
 Call = tuple[CachedText, str, tuple[object, ...]]
 
 
