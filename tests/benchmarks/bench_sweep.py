@@ -165,7 +165,7 @@ def test_two_workers_and_one(cold: Path, ratio: Callable[..., None]) -> None:
     """Independent decodings, so many that their lengths even out; the two have loaded their models before."""
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one core")
-    cells = rates(RATES_BPS[6:7], seeds=4, requests=4)
+    cells = rates(RATES_BPS[6:7], seeds=4)
     sweep(rates(RATES_BPS[5:6], seeds=2, requests=1), cold / "models", 2)
     wall_s = list[float]()
     for workers in (1, 2):
