@@ -1,8 +1,8 @@
 """Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster.
 
-Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel to another
-process as plain fields, so that a user's own kinds are imported where they are used, and beside their ids, which a
-worker that sees other files than the sweep did does not find again.
+Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel beside their
+ids, which a worker that sees other files than the sweep did does not find again; those with kinds of a user's own as
+plain fields, so that the kinds are imported where they are used.
 """
 
 from __future__ import annotations
@@ -60,17 +60,14 @@ class Work(Generic[R]):
 
 @dataclass(frozen=True)
 class Sent:
-    """A cell as it travels: as it is within a process, by its fields from one to another."""
+    """A cell as it travels."""
 
     id: str
     cell: Cell | Mapping[str, object]
 
-    def __reduce__(self) -> tuple[type[Sent], tuple[str, Mapping[str, object]]]:
-        return Sent, (self.id, self.cell if isinstance(self.cell, Mapping) else self.cell.to_fields())
-
 
 def sent(cell: Cell) -> Sent:
-    """The cell as it travels; one that imports files by its fields everywhere, since the files may change meanwhile."""
+    """The cell as it travels: as it is; one that imports files by its fields, since the files may change meanwhile."""
     return Sent(cell.id, cell.to_fields() if cell.imports else cell)
 
 
@@ -78,9 +75,7 @@ def received(given: Sent) -> Cell:
     """The cell that was sent. Raises ConfigError where its files are others here, or away."""
     from simulator.cell.cell import Cell
 
-    if isinstance(given.cell, Cell):
-        return given.cell
-    cell = Cell.from_fields(dict(given.cell))
+    cell = given.cell if isinstance(given.cell, Cell) else Cell.from_fields(dict(given.cell))
     if cell.id != given.id:
         files = ", ".join(cell.imports) or "its files"
         raise ConfigError(f"cell = {given.id}: {files} on {platform.node()} are not those that the sweep began with")

@@ -35,15 +35,26 @@ class Deaf(Loss):
 """
 
 
-def test_a_cell_stays_itself_within_a_process_and_is_validated_anew_in_another(tmp_path: Path) -> None:
-    """One that imports a file, which may change, everywhere."""
+def test_a_cell_travels_as_its_fields_without_what_was_computed_from_them(tmp_path: Path) -> None:
+    """One that imports a file, which may change, is validated anew wherever it arrives."""
     here = cell()
     assert received(sent(here)) is here
-    elsewhere = pickle.loads(pickle.dumps(sent(here)))
-    assert not isinstance(elsewhere.cell, Cell) and received(elsewhere) == here
+    elsewhere = pickle.loads(pickle.dumps(sent(here))).cell
+    assert elsewhere == Cell.from_fields(here.to_fields()) and not {"id", "classes"} & vars(elsewhere).keys()
     (tmp_path / "mine.py").write_text("")
     imports = cell(imports=[str(tmp_path / "mine.py")])
     assert received(sent(imports)) == imports and received(sent(imports)) is not imports
+
+
+def test_a_cell_whose_files_are_others_where_it_arrives_is_refused(tmp_path: Path) -> None:
+    rates = tmp_path / "rates.csv"
+    rates.write_text("start_s,bps\n0,1000\n1,2000\n")
+    uplink = {**link(1e5), "rate": {"kind": "trace", "path": str(rates)}}
+    on_its_way = pickle.dumps(sent(cell(uplink=uplink)))
+    assert received(pickle.loads(on_its_way))
+    rates.write_text("start_s,bps\n0,1000\n1,3000\n")
+    with pytest.raises(ConfigError, match=r"its files on \S+ are not those that the sweep began with$"):
+        received(pickle.loads(on_its_way))
 
 
 @pytest.fixture(scope="module")
