@@ -19,6 +19,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
@@ -27,6 +28,7 @@ from kinds import ConfigError
 
 if TYPE_CHECKING:
     from distributed import Client
+    from joblib.externals.loky import ProcessPoolExecutor
 
     from simulator.cell.cell import Cell
 
@@ -93,6 +95,10 @@ class WorkerPool(Protocol):
         """Whether so many calls are all made in this very process."""
         ...
 
+    def prepare(self) -> None:
+        """Has processes of this machine start, and load what they need, while something else is done here."""
+        ...
+
     def unordered(self, work: Work[R]) -> Generator[R, None, None]:
         """The results as they come. Whoever stops listening stops the work."""
         ...
@@ -114,6 +120,13 @@ class Processes:
 
     def here(self, calls: int) -> bool:
         return min(self.number, calls) <= 1
+
+    def prepare(self) -> None:
+        if self.number > 1:
+            executor = _executor(self.number)
+            with _interrupts_wait():
+                for _ in range(self.number):
+                    executor.submit(import_module, "simulator.run")
 
     def unordered(self, work: Work[R]) -> Generator[R, None, None]:
         calls = len(work.arguments) if work.follow is None else self.number
@@ -146,6 +159,9 @@ class Cluster:
 
     def here(self, calls: int) -> bool:
         return False
+
+    def prepare(self) -> None:
+        pass
 
     def unordered(self, work: Work[R]) -> Generator[R, None, None]:
         from distributed import KilledWorker
@@ -196,12 +212,17 @@ def _one_by_one(work: Work[R]) -> Generator[R, None, None]:
         yield result
 
 
-def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
+def _executor(processes: int) -> ProcessPoolExecutor:
+    """The processes that there are, made as many."""
     from joblib.externals.loky import get_reusable_executor
 
-    executor = get_reusable_executor(
+    return get_reusable_executor(
         processes, timeout=STAY_S, initializer=_undisturbed, initargs=(os.getpid(),), env=ONE_THREAD
     )
+
+
+def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
+    executor = _executor(processes)
     try:
         # More than its queue holds, and loky's own thread would stumble over the rest where all are stopped.
         yield from _as_they_come(executor, work, at_a_time=2 * processes)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
+from kinds.files import read_note
 from kinds.mistakes import Escaped
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import ProgressBar, aside
@@ -23,7 +24,7 @@ from scenarios.command.run.typed_settings import parse_settings
 from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
-from simulator.results.result_directory import SEARCH, TUNING, claim, make_way, record, release
+from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, claim, make_way, record, release
 from simulator.results.trace import MOST_EVENTS
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
@@ -107,9 +108,12 @@ def _swept(
 def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[Chosen]:
     """What each setting chooses, by a race in a directory of its own."""
     assert plan.tune is not None
+    folder = _tuning(options)
+    if not read_note(folder / MANIFEST).get("finished"):
+        options.pool().prepare()
     choosing = Choosing(plan.cells, plan.tune, plan.precision)
     tuner = choosing.tuner()
-    folder, trying = _tuning(options), tuner.first()
+    trying = tuner.first()
     overwrite = options.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
     tuning = progress.part("trials")
     shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)
