@@ -6,6 +6,8 @@ import os
 import pickle
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +36,17 @@ class Deaf(Loss):
         return 1 / 0
 """
 
+SPARSIFIER = """from typing import Literal
+import numpy as np
+from simulator.schemes.sparsifier import Sparsifier
+
+class First(Sparsifier):
+    kind: Literal["first_in_tests"] = "first_in_tests"
+
+    def support(self, q, state):
+        return np.sort(np.argsort(-q, kind="stable")[:4])
+"""
+
 
 def test_a_cell_travels_as_its_fields_without_what_was_computed_from_them(tmp_path: Path) -> None:
     """One that imports a file, which may change, is validated anew wherever it arrives."""
@@ -55,6 +68,18 @@ def test_a_cell_whose_files_are_others_where_it_arrives_is_refused(tmp_path: Pat
     rates.write_text("start_s,bps\n0,1000\n1,3000\n")
     with pytest.raises(ConfigError, match=r"its files on \S+ are not those that the sweep began with$"):
         received(pickle.loads(on_its_way))
+
+
+@pytest.mark.slow
+def test_classes_of_a_script_run_in_several_processes(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        f"{SPARSIFIER}\nif __name__ == '__main__':\n"
+        "    import sqsim\n"
+        "    base = {'models.pair': 'synthetic', 'scheme': {'kind': 'composed', 'sparsifier': 'first_in_tests'}}\n"
+        "    cells = sqsim.Cell().with_(base).grid({'seed': range(4)})\n"
+        "    assert sqsim.sweep(cells, workers=2).equals(sqsim.sweep(cells))\n"
+    )
+    subprocess.run([sys.executable, str(tmp_path / "script.py")], check=True)
 
 
 @pytest.fixture(scope="module")
