@@ -108,12 +108,11 @@ def _swept(
 def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[Chosen]:
     """What each setting chooses, by a race in a directory of its own."""
     assert plan.tune is not None
-    folder = _tuning(options)
-    if not read_note(folder / MANIFEST).get("finished"):
+    if not read_note(options.out / TUNING / MANIFEST).get("finished"):
         options.pool().prepare()
     choosing = Choosing(plan.cells, plan.tune, plan.precision)
     tuner = choosing.tuner()
-    trying = tuner.first()
+    folder, trying = _tuning(options), tuner.first()
     overwrite = options.overwrite and not holds(folder, trying, f"{SIMULATION}, {tuner.rule}")
     tuning = progress.part("trials")
     shown = sum(works(plan.cells).values()) * choosing.most_shown() / len(plan.cells)

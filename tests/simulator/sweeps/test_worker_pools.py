@@ -103,6 +103,17 @@ def test_every_crew_makes_each_call_once(cluster: Cluster) -> None:
         assert list(pool.unordered(Work(divmod, []))) == []
 
 
+def test_processes_that_are_prepared_are_those_that_work_and_have_loaded_what_they_need(cluster: Cluster) -> None:
+    def loaded(_: int) -> bool:
+        return "simulator.run" in sys.modules
+
+    pool = Processes(2)
+    pool.prepare()
+    assert list(pool.unordered(Work(loaded, [(number,) for number in range(6)]))) == [True] * 6
+    Processes(1).prepare()
+    cluster.prepare()
+
+
 def test_only_one_process_or_one_call_is_made_here() -> None:
     assert Processes(1).here(9) and Processes(4).here(1) and not Processes(2).here(2)
 
