@@ -187,12 +187,11 @@ def run(plant: Plant, horizon_s: float) -> None:
 
 def _step(plant: Plant) -> None:
     """As `env.run(users.over)` does it, with a look at the progress now and then, which no single event pays for."""
-    progress, step = Progress(plant), plant.env.step
+    progress = Progress(plant)
     plant.arrivals.over.callbacks.append(StopSimulation.callback)
     try:
         while True:
-            for _ in range(progress.look_every):
-                step()
+            plant.env.happen(progress.look_every)
             progress.look()
     except StopSimulation:
         pass

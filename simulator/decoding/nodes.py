@@ -284,3 +284,5 @@ class Tree:
     def __init__(self, prompt: Tokens, state: State) -> None:
         self.edge = EdgeNode(1, prompt, state)
         self.cloud = CloudNode(1, prompt)
+        self.answers: dict[object, object] = {}
+        """What was made of whole decodings in this process (`protocols.decoded_answer`), by what else decides it."""

@@ -335,6 +335,7 @@ EdgeCommand: TypeAlias = (
 CloudCommand: TypeAlias = (
     OpenInCloud | EnterState | SubmitJob | FreeCache | DropRounds | SendReply
 )  # fmt: skip
+Command: TypeAlias = EdgeCommand | CloudCommand
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, Event, T]
 """A text in which each `yield` answers with the commands given so far, and gets the event that follows them."""

@@ -7,7 +7,6 @@ All else is decoded when it is needed. So predecoding changes what a run costs, 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -22,9 +21,10 @@ from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Tree
-from simulator.protocols import lacking, machine, protocol_of
+from simulator.protocols import lacking
 from simulator.protocols.accounts import Terms
-from simulator.protocols.machine import EdgeState, JobDone, MessageArrived, Need, Signal
+from simulator.protocols.decoded_answer import decode_at_once
+from simulator.protocols.machine import Need
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import State
 
@@ -140,27 +140,3 @@ class _Predecoder:
         self._taken.add(decoding.tree)
         kept = decode_at_once(Terms(decoding, ask.output_tokens, decoder.end_tokens))
         return () if kept is None else kept.scheme
-
-
-def decode_at_once(terms: Terms) -> EdgeState | None:
-    """Both machines of a request back to back, without a clock, to the last token. Answers what the device keeps."""
-    protocol = protocol_of(terms.decoding.setting.scheme)
-    edge = protocol.edge(terms)
-    cloud = None if protocol.cloud is None else protocol.cloud(terms)
-    commands: deque[machine.EdgeCommand | machine.CloudCommand] = deque(edge.step(None))
-    while True:
-        command = commands.popleft()
-        if isinstance(command, machine.Done):
-            return command.kept
-        if isinstance(command, machine.SendMessage) and cloud is not None:
-            commands += cloud.step(MessageArrived(command.kind, command.round, command.parts))
-        elif isinstance(command, machine.SubmitJob) and cloud is not None:
-            commands += cloud.step(JobDone(*command.run()))
-        elif isinstance(command, machine.SendReply):
-            commands += edge.step(MessageArrived(command.kind, command.round, (command.content,)))
-        elif isinstance(command, machine.DraftAll):
-            commands += edge.step(machine.RoundDrafted(command.make()))
-        elif isinstance(command, machine.TakeTurn):
-            commands += edge.step(Signal.TURN)
-        elif isinstance(command, machine.DraftPass | machine.Encode):
-            commands += edge.step(Signal.WORKED)

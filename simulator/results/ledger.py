@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import insort_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import ClassVar, Final, Protocol
 
@@ -114,15 +114,27 @@ class Ledger:
         """The round's reply is under way, in this state, from that time on; by default, from now."""
         self.enter(round_number, state, from_s, True)
 
-    def close(self, round_number: int) -> None:
-        """The round is resolved now."""
+    def close(self, round_number: int, at_s: float | None = None) -> None:
+        """The round is resolved now, or at that instant ahead, before which nothing else will be stated."""
         if not self._ended:
-            self._settle()
+            self._settle(at_s)
             self._states.pop(round_number, None)
             self._replies.pop(round_number, None)
             if self._marks:
                 self._marks = [mark for mark in self._marks if mark[1] != round_number]
             self._current = self._deciding() if self._states or self._replies else None
+
+    def spend(self, doings: Iterable[tuple[float, str]], until_s: float) -> None:
+        """The only round under way was in these states since the one before it was resolved, and is resolved then.
+        Nobody follows."""
+        spent_s, places, since_s, current = self._spent_s, self._places, self._since_s, -1
+        for from_s, state in doings:
+            if from_s > since_s:
+                spent_s[current] += from_s - since_s
+                since_s = from_s
+            current = places[state]
+        spent_s[current] += until_s - since_s
+        self._since_s = until_s
 
     def void(self, rounds: range) -> None:
         """These rounds are waited for no more, whatever is still stated of them."""
@@ -152,9 +164,10 @@ class Ledger:
             self._settle()
         self._places = _PLACES
 
-    def _settle(self) -> None:
-        """Charges the time up to now."""
-        now_s, marks, states, replies = self._clock.now, self._marks, self._states, self._replies
+    def _settle(self, until_s: float | None = None) -> None:
+        """Charges the time up to then, by default up to now."""
+        now_s = self._clock.now if until_s is None else until_s
+        marks, states, replies = self._marks, self._states, self._replies
         spent_s, places, since_s, current = self._spent_s, self._places, self._since_s, self._current
         past = 0
         for from_s, number, state, reply in marks:

@@ -103,7 +103,8 @@ class Spent(NamedTuple):
 
 class Observer:
     """An observer receives reports only through the methods that it overrides. One that receives nothing but the starts
-    of runs and the ends of requests finds some of the other requests ahead of the clock, by a round at most."""
+    of runs and the ends of requests does not slow a run down, and finds some of the other requests ahead of the clock,
+    by a round at most."""
 
     def on_start(self, plant: object) -> None:
         """All is built, and nothing has happened."""

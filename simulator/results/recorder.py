@@ -6,7 +6,8 @@ Rows lie side by side until they become plain columns, those of an Arrow table: 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from math import nan
 from operator import attrgetter, sub
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kinds.arrays import Floats, Ints
 from simulator.results.columns import KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, TEXTS, Columns
 from simulator.results.requests import Request
 from simulator.results.round_columns import ROUND_COLUMNS
+from simulator.results.rounds import Round, round_table
 from simulator.results.threshold_settling import THRESHOLD_SUMS, Settling
 
 CHUNK_ROWS: Final = 50_000
@@ -37,6 +40,23 @@ _before, _after = (  # the breakdown between them is read in one piece
 )
 
 
+_MOMENTS: Final = slice(Round.places["started_s"], Round.places["answered_s"] + 1)
+"""The columns started_s, sent_s, received_s, verified_s and answered_s."""
+_COMMITTED: Final = Round.places["committed"]
+
+
+def _check_rounds(rounds: Floats, counts: Ints, committed: Floats) -> None:
+    """Raises AssertionError where rounds are out of order (I3) or do not add up (I9): so many of each request in turn,
+    which must commit so many tokens, nan: any number. A moment that was not reached is nan, and no disorder."""
+    moments = rounds[:, _MOMENTS]
+    disorder = (moments[:, 1:] < moments[:, :-1]).any(axis=1)
+    assert not disorder.any(), f"I3: moments of rounds are out of order: {moments[disorder].tolist()[:3]}"
+    requests = np.repeat(np.arange(len(counts)), counts)
+    found = np.bincount(requests, weights=rounds[:, _COMMITTED], minlength=len(counts))
+    lost = (found != committed) & ~np.isnan(committed)
+    assert not lost.any(), f"I9: committed tokens are lost or doubled: {found[lost][0]} of {committed[lost][0]}"
+
+
 class Rows:
     """Rows of numbers side by side, 8 bytes each whatever their type, until they become the columns of a table."""
 
@@ -50,11 +70,6 @@ class Rows:
     def add(self, row: Sequence[float]) -> None:
         """One more row. Whole numbers must be below 2^53."""
         self._values.extend(row)
-
-    def add_all(self, key: tuple[int, ...], rows: Iterable[Sequence[float]]) -> None:
-        """More rows, each after the same key."""
-        for row in rows:
-            self._values.extend((*key, *row))
 
     def take(self) -> dict[str, npt.NDArray[np.generic]]:
         """All rows so far, by column; none are left."""
@@ -91,17 +106,24 @@ class Recorder:
         self._writer: pa.RecordBatchStreamWriter | None = None
         self._texts: list[tuple[str, ...]] = []
         self._requests = Rows(_REQUEST_TYPES)
-        self._rounds = Rows(_ROUND_TYPES)
+        self._rounds: list[Sequence[Round]] = []
+        """By request, those that are in no piece yet."""
+        self._rounds_of: list[tuple[int, int, int, float]] = []
+        """By request, its device, its number, how many rounds it has, and how many tokens they commit; nan: any."""
+        self._kept_rounds = 0
         self._pieces: list[pa.Table] = []
 
     def add(self, request: Request) -> None:
         """Takes a request that has ended, or is in flight at the end of the run."""
         self._texts.append((self._cell, request.prompt.name, request.outcome))
         self._requests.add((request.device, request.number, *_before(request), *request.spent, *_after(request)))
-        self._rounds.add_all((request.device, request.number), request.rounds)
+        committed = len(request.tokens) + request.tail_tokens if request.outcome == "answered" else nan
+        self._rounds.append(request.rounds)
+        self._rounds_of.append((request.device, request.number, len(request.rounds), committed))
+        self._kept_rounds += len(request.rounds)
         if request.outcome == "answered":
             self._add_answered(request)
-        if len(self._rounds) >= CHUNK_ROWS:
+        if self._kept_rounds >= CHUNK_ROWS:
             self._flush()
 
     def _add_answered(self, request: Request) -> None:
@@ -123,9 +145,15 @@ class Recorder:
         return requests, pa.concat_tables(self._pieces or [ROUNDS_SCHEMA.empty_table()])
 
     def _flush(self) -> None:
-        if not self._rounds and (self._writer is not None or self._pieces):
+        if not self._kept_rounds and (self._writer is not None or self._pieces):
             return
-        columns = self._rounds.take()
+        rounds = round_table(self._rounds)
+        *keys, committed = np.array(self._rounds_of, dtype=float).reshape(-1, 4).T
+        devices, requests, counts = (each.astype(np.int64) for each in keys)
+        _check_rounds(rounds, counts, committed)
+        columns = {KEYS[1]: devices.repeat(counts), KEYS[2]: requests.repeat(counts)}
+        columns |= {each.name: values.astype(each.type) for each, values in zip(ROUND_COLUMNS, rounds.T, strict=True)}
+        self._rounds, self._rounds_of, self._kept_rounds = [], [], 0
         counted = np.asarray(columns["request"], dtype=np.int64) >= self._learning_requests
         for column in ROUND_COLUMNS[1:]:
             self.sums[column.name] += float(columns[column.name][counted].sum())

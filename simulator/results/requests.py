@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from models.interface import Prompt
 from simulator.results.ledger import Ledger, SpentTime
-from simulator.results.rounds import OpenRound, Round
+from simulator.results.rounds import OpenRound, Round, TimedRounds
 
 
 @dataclass(slots=True)
@@ -28,8 +28,11 @@ class Request:
     """The answer ends with the first of any of these that comes before `output_tokens`."""
     on_round: Callable[[Request, Round, OpenRound], None] | None = None
     """It receives each round that has closed, and what was noted of it."""
+    write_up: Callable[[], None] | None = None
+    """Opens the round under way with what it has come to, where whoever serves the request takes no notes of it before
+    it closes."""
     tokens: list[int] = field(default_factory=list)
-    rounds: list[Round] = field(default_factory=list)
+    rounds: list[Round] | TimedRounds = field(default_factory=list)
     """Those that are closed, in order."""
     states: list[tuple[float, ...]] = field(default_factory=list)
     """The scheme's before the first draft of each of them."""
@@ -66,12 +69,16 @@ class Request:
         self.open[number].answered_s = now_s
         self._close(number)
         kept = within(tokens, still_to_come(self.tokens, self.output_tokens, self.end_tokens), self.end_tokens)
+        self.take_tokens(kept, len(tokens) - len(kept), now_s)
+        self.ledger.close(number)
+
+    def take_tokens(self, tokens: tuple[int, ...], tail_tokens: int, now_s: float) -> None:
+        """A round's tokens are at the device by that time: those up to the end of the answer, and how many past it."""
         if not self.tokens:
             self.first_token_s = now_s
-        self.tokens.extend(kept)
+        self.tokens.extend(tokens)
         self.came_s.append(now_s)
-        self.tail_tokens += len(tokens) - len(kept)
-        self.ledger.close(number)
+        self.tail_tokens += tail_tokens
 
     def flush_round(self, number: int, drafts: int, on_air_bits: int, now_s: float) -> None:
         """The round was drafted ahead on drafts that were not accepted (`OpenRound.flush`)."""
@@ -91,6 +98,8 @@ class Request:
 
     def cut_off(self, now_s: float) -> None:
         """Closes the rounds under way as they stand now."""
+        if self.write_up is not None:
+            self.write_up()
         for number, notes in list(self.open.items()):
             notes.stop(now_s)
             self._close(number)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter
-from typing import ClassVar, Final, NamedTuple, Protocol
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -222,6 +223,11 @@ _NOT_YET: Final = InstantTransfer()
 _NOTHING: Final = _Nothing()
 _NO_DRAFTS: Final = DraftSums()
 _read: Callable[[object], tuple[float, ...]] = attrgetter(*(column.source for column in ROUND_COLUMNS))
+TIMED: Final = (
+    "started_s", "payload.put_s", "payload.delivered_s", "payload.delivered_bits", "payload.delivered_attempts",
+    "reply.put_s", "reply.delivered_s", "reply.delivered_bits", "reply.delivered_attempts", "answered_s",
+)  # fmt: skip
+"""The sources that clock and links decide, of a round that is answered."""
 
 
 @dataclass(slots=True, eq=False)
@@ -278,3 +284,65 @@ class Round(Row):
 
     __slots__ = ()
     places: ClassVar[Mapping[str, int]] = {column.name: place for place, column in enumerate(ROUND_COLUMNS)}
+
+
+class TimedRounds(Sequence[Round]):
+    """The records of a request's rounds of which all but TIMED was known beforehand.
+
+    `known`, float64 [rounds, ROUND_COLUMNS], has a row for each round that there may be. Those of rounds that are cut
+    off, in full, come last.
+    """
+
+    def __init__(self, known: Floats) -> None:
+        self._known = known
+        self._timed: list[float] = []
+        self._cut_off: list[Round] = []
+
+    def time(self, timed: tuple[float, ...]) -> None:
+        """The next round is answered, with these values of TIMED."""
+        self._timed += timed
+
+    def append(self, round_: Round) -> None:
+        """A round is cut off."""
+        self._cut_off.append(round_)
+
+    def parts(self) -> tuple[Floats, list[float], list[Round]]:
+        """What is known of the answered rounds, their values of TIMED, and the records of those that are cut off."""
+        return self._known[: len(self._timed) // len(TIMED)], self._timed, self._cut_off
+
+    def __len__(self) -> int:
+        return len(self._timed) // len(TIMED) + len(self._cut_off)
+
+    def __iter__(self) -> Iterator[Round]:
+        return map(Round, round_table([self]).tolist())
+
+    def __getitem__(self, place: Any) -> Any:
+        return [*self][place]
+
+
+_TIMED_PLACES, _TIMED_SOURCES = np.array(
+    [(place, TIMED.index(column.source)) for place, column in enumerate(ROUND_COLUMNS) if column.source in TIMED]
+).T
+
+
+def round_table(requests: Iterable[Sequence[Round]]) -> Floats:
+    """The records of the rounds of some requests as rows, float64 [rounds, ROUND_COLUMNS]."""
+    parts: list[Floats] = [np.empty((0, len(ROUND_COLUMNS)))]
+    timed: list[float] = []
+    places: list[int] = []
+    rows = 0
+    for rounds in requests:
+        if isinstance(rounds, TimedRounds):
+            known, values, rounds = rounds.parts()
+            parts.append(known)
+            timed += values
+            places += range(rows, rows + len(known))
+            rows += len(known)
+        if rounds:
+            parts.append(np.fromiter(chain.from_iterable(rounds), np.float64).reshape(-1, len(ROUND_COLUMNS)))
+            rows += len(rounds)
+    table = np.concatenate(parts)
+    if timed:
+        values_of = np.array(timed).reshape(-1, len(TIMED))
+        table[np.array(places)[:, None], _TIMED_PLACES] = values_of[:, _TIMED_SOURCES]
+    return table

@@ -8,10 +8,9 @@ compare it with one that was seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from itertools import count
+from operator import itemgetter
 from typing import Final, Protocol
 
 _KEPT: Final = 8
@@ -38,6 +37,9 @@ Visit = tuple[float, float, float]
 """(arrived_s, began_s, left_s) of one visit to one station whose times are known beforehand."""
 
 
+_joined: Final = itemgetter(0)
+
+
 @dataclass(slots=True)
 class Station:
     """Counts visits to one queue with `servers` places of service. Never decides anything."""
@@ -58,10 +60,11 @@ class Station:
     _in_service: int = 0
     _last_s: float = 0.0
     _booked: list[Visit] = field(default_factory=list)
-    """Not added up yet."""
-    _early: list[tuple[float, int, Visit]] = field(default_factory=list)
-    """Those of the future, a heap."""
-    _order: Iterator[int] = field(default_factory=count)
+    """Those of customers who have joined that are not added up yet."""
+    _coming: list[Visit] = field(default_factory=list)
+    """Those that are not looked at yet; they may lie ahead."""
+    _take_in_at: int = _KEPT
+    """How many of them make it time to do so."""
     _tally_at: int = _KEPT
     """How many of them make it time to do so."""
     _tallied: int = 0
@@ -106,16 +109,11 @@ class Station:
             self._served += 1
 
     def book(self, visit: Visit) -> None:
-        """A customer joins the queue now, and it is known when its service begins and when it leaves."""
-        if self._early:
-            self._take_in(visit[0])
-        self._booked.append(visit)
-        if len(self._booked) >= self._tally_at:
-            self._tally(self.clock.now)
-
-    def book_early(self, visit: Visit) -> None:
-        """A customer will join the queue, others maybe before it. Visits are added up in the order of joining."""
-        heappush(self._early, (visit[0], next(self._order), visit))
+        """A customer joins the queue, now or later, and it is known when its service begins and when it leaves. Visits
+        are added up in the order of joining, whenever they are booked."""
+        self._coming.append(visit)
+        if len(self._coming) >= self._take_in_at:
+            self._take_in(self.clock.now)
 
     def rebook(self, visit: Visit, instead: Visit) -> None:
         """The visit, not over yet, takes another course from now on."""
@@ -189,25 +187,32 @@ class Station:
         return self.area / horizon_s if horizon_s > 0 else 0.0
 
     def _take_in(self, now_s: float) -> None:
-        """Books those who were to join, and have by now."""
-        while self._early and self._early[0][0] <= now_s:
-            visit = heappop(self._early)[2]
-            self._booked.append(visit)
-            if len(self._booked) >= self._tally_at:
+        """Takes those who were to join, and have by now, to those who are here."""
+        coming, booked = self._coming, self._booked
+        coming.sort(key=_joined)
+        come = bisect_right(coming, now_s, key=_joined)
+        for visit in coming[:come]:
+            booked.append(visit)
+            if len(booked) >= self._tally_at:
                 self._tally(visit[0])
+                booked = self._booked
+        del coming[:come]
+        self._take_in_at = _KEPT + 2 * len(coming)
 
     def _tally(self, now_s: float) -> None:
         """Adds up the booked visits that are over."""
         open_: list[Visit] = []
+        stayed_s, waited_s = self._stayed_s, self._waited_s
         for visit in self._booked:
             arrived_s, began_s, left_s = visit
             if left_s > now_s:
                 open_.append(visit)
                 continue
             assert arrived_s <= began_s <= left_s, f"I2: a visit to {self.name} runs back: {visit}"
-            self._tallied += 1
-            self._stayed_s += left_s - arrived_s
-            self._waited_s += began_s - arrived_s
+            stayed_s += left_s - arrived_s
+            waited_s += began_s - arrived_s
+        self._stayed_s, self._waited_s = stayed_s, waited_s
+        self._tallied += len(self._booked) - len(open_)
         self._booked = open_
         self._tally_at = _KEPT + 2 * len(open_)
 

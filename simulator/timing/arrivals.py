@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import inf
 
 import simpy
 
@@ -130,16 +129,13 @@ class RequestArrivals:
 
     def _come_and_go(self, device: Device, times: Iterator[tuple[float, float]]) -> Process:
         for from_s, to_s in times:
-            wait_s = max(0.0, from_s - self._env.now)
-            device.leaves_s = self._env.now + wait_s
-            yield self._env.timeout(wait_s)
+            yield self._env.timeout(max(0.0, from_s - self._env.now))
             self.absences += 1
             device.leave()
             yield self._env.timeout(max(0.0, to_s - self._env.now))
             device.come_back()
             if device.number in self._waiting:
                 self._arrive(device, self._waiting.pop(device.number))
-        device.leaves_s = inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import accumulate
-from math import inf
 from typing import Protocol
 
 import simpy
@@ -66,8 +65,6 @@ class Device:
     ) -> None:
         self.number = number
         self.away = False
-        self.leaves_s = inf
-        """When it will be away next."""
         self.station = Station(env, f"edge {number}")
         self._env = env
         self._open_exchange = open_exchange
@@ -129,12 +126,12 @@ class Device:
             if called is not None:
                 called.succeed()
 
-    def work(self, until_s: float) -> None:
-        """The processor is taken from now on until then."""
-        now_s = self._env.now
-        at_once = self._working is not None and self._working[2] > now_s + ROUNDING_S
+    def work(self, until_s: float, from_s: float | None = None) -> None:
+        """The processor is taken from then on, by default from now on, until then."""
+        from_s = self._env.now if from_s is None else from_s
+        at_once = self._working is not None and self._working[2] > from_s + ROUNDING_S
         assert not at_once, f"I5: {self.station.name} works on two things at once"
-        self._working = now_s, now_s, until_s
+        self._working = from_s, from_s, until_s
         self.station.book(self._working)
 
     def end_work(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from math import inf, isnan, nan
+from math import isnan, nan
 from typing import Any, Final
 
 import simpy
@@ -19,14 +19,12 @@ import simpy
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.cell.workload import Workload
-from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.protocols.machine import (
     DOWNLINK,
     UPLINK,
-    EdgeState,
     Event,
     LinkRole,
     MessageArrived,
@@ -42,7 +40,7 @@ from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgePasses
-from simulator.timing.event_loop import Call, EventLoop, delay_until, later
+from simulator.timing.event_loop import EventLoop, delay_until, later
 from simulator.timing.link import Link
 from simulator.timing.messages import Message
 from simulator.timing.receive_windows import ReceiveWindows
@@ -61,6 +59,9 @@ DOWNLINK_STATES: Final = {
     "propagation": "propagation_s",
     "timeout_wait": "timeout_wait_s",
 }
+UPLINK_COLUMNS: Final = "uplink_queue_s", "uplink_transmit_s", "propagation_s"
+DOWNLINK_COLUMNS: Final = "downlink_queue_s", "downlink_s", "propagation_s"
+"""Those of a message that is sent once."""
 JOB_STATES: Final = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
 _ROUND: Final = SECOND - 1
 """The bits of a message's index that are its round."""
@@ -79,10 +80,10 @@ class Network:
     reads_at_work: bool
     """Whether messages may end the work of their edges, which then takes up both after what else happens at that
     instant."""
-    runs_ahead: bool = False
-    """Whether requests may run ahead of the event loop, where nobody can notice."""
-    own_uplink: bool = False
+    own_uplink: bool
     """Whether no other device's messages wait for the same transmitter."""
+    decodes: bool
+    """Whether some requests are timed after they are decoded (`decoded_request`)."""
     windows: ReceiveWindows | None = None
     """Where some device receives only after sending."""
     uplinks: Sequence[LinkRole] = (UPLINK,)
@@ -125,14 +126,10 @@ class ServedRequest:
 class Driver(ServedRequest):
     """Both ends of one request, to its last token: `Device.answered` is called then."""
 
-    def __init__(
-        self, network: Network, device: Device, request: Request, decoding: RequestDecoding, kept: EdgeState | None
-    ) -> None:
+    def __init__(self, network: Network, device: Device, request: Request, terms: Terms) -> None:
         super().__init__(request, network.env)
-        scheme = decoding.setting.scheme
+        scheme = terms.decoding.setting.scheme
         protocol = protocol_of(scheme)
-        policy = None if kept is None else kept.policy
-        terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
         self._network = network
         self._env = network.env
         self._device = device
@@ -151,13 +148,6 @@ class Driver(ServedRequest):
         # At the edge.
         self._then: Callable[[], None] | None = None
         """What the edge does next, beside reading messages, once what it waits for has come."""
-        self.next_step: tuple[float, Call] | None = None
-        self.pending = 0
-        deadline_s = network.workload.deadline_s
-        self.undisturbed_until_s = -inf
-        if network.runs_ahead:
-            ends_s = inf if deadline_s is None else request.arrival_s + deadline_s
-            self.undisturbed_until_s = min(ends_s, network.workload.horizon_s, device.leaves_s)
         self._drafted: EdgeNode | None = None
         """The round that is being drafted, as it will be."""
         self._work: tuple[OpenRound, float] | None = None
@@ -184,7 +174,6 @@ class Driver(ServedRequest):
     def start(self) -> None:
         """Begins to serve the request."""
         self._tell_edge(None)
-        self._env.run_ahead(self)
 
     def close(self) -> None:
         """The request has ended, answered or not: nothing of it is wanted any more, at neither end. Unless both ends
@@ -193,7 +182,6 @@ class Driver(ServedRequest):
         assert self._edge is not None, "I1: a request ends twice"
         self._show()
         self._then = None
-        self.undisturbed_until_s = -inf
         self._edge.close()
         self._edge = None
         for role in self._network.uplinks:
@@ -220,36 +208,20 @@ class Driver(ServedRequest):
 
     def _when(self, event: simpy.Event, then: Callable[[], None]) -> None:
         """Once the event comes, unless something else is waited for by then."""
-        self.pending += 1
         self._then = then
         event.callbacks.append(partial(self._happens, then))
 
     def _after(self, delay_s: float, then: Callable[[], None]) -> None:
         """After that time, unless something else is waited for by then."""
-        self.pending += 1
         self._then = then
-        if self._network.own_uplink and self.next_step is None and self.undisturbed_until_s > self._env.now:
-            self.next_step = delay_s, partial(self._happens, then)
-        else:  # what comes of it may be put on the uplink, in turn
-            later(self._env, delay_s, partial(self._happens, then))
-
-    def _step(self, delay_s: float, call: Call) -> None:
-        """One of the calls that are pending comes after that time, and concerns this request alone."""
-        if self.undisturbed_until_s > self._env.now and self.next_step is None:
-            self.next_step = delay_s, call
-        else:
-            later(self._env, delay_s, call)
+        later(self._env, delay_s, partial(self._happens, then))
 
     def _happens(self, then: Callable[[], None], _: simpy.Event | None, *, at_last: bool = False) -> None:
         if self._network.reads_at_work and not at_last and self._then is then:
             self._env.at_last(partial(self._happens, then, at_last=True))
-            return
-        self.pending -= 1
-        if self._then is then:
+        elif self._then is then:
             self._then = None
             then()
-            if not self._env.ahead:
-                self._env.run_ahead(self)
 
     def _edge_receives(self, message: Message) -> None:
         if self._edge is not None:
@@ -263,8 +235,6 @@ class Driver(ServedRequest):
                     self._has_all()
             if self._edge.reads_at_once:
                 self._tell_edge(arrived)
-            elif self._env.ahead:
-                self._read(arrived)
             else:
                 self._env.at_last(partial(self._read, arrived))
 
@@ -272,10 +242,7 @@ class Driver(ServedRequest):
         if self._network.reads_at_work and self._then is not None:
             self._env.at_last(lambda _: self._tell_edge(arrived))
         else:
-            self.pending -= 1
             self._tell_edge(arrived)
-            if not self._env.ahead:
-                self._env.run_ahead(self)
 
     def _cloud_receives(self, message: Message) -> None:
         assert self._cloud is not None and message.kind is not None
@@ -284,7 +251,6 @@ class Driver(ServedRequest):
             self._ledger.prompt_arrived()
         else:
             self._acknowledge(DOWNLINK, self._cloud.acknowledged(arrived))
-        self.pending -= 1
         self._tell_cloud(arrived)
 
     def _end_in_cloud(self, message: Message) -> None:
@@ -460,7 +426,7 @@ class Driver(ServedRequest):
             self._request.notes(number).dropped = True
 
     def _done(self, command: machine.Done) -> None:
-        if self._env.ahead or (self._edge is not None and self._edge.reads_at_once):
+        if self._edge is not None and self._edge.reads_at_once:
             later(self._env, 0.0, partial(self._end, command))
         else:
             self._end(command)
@@ -497,16 +463,10 @@ class Driver(ServedRequest):
         self._put(Message((*self._key, 0), command.parts, self._cloud_receives, kind=command.kind), command)
 
     def _put(self, message: Message, command: machine.SendMessage) -> None:
-        """At once; of one who runs ahead in its turn, where others use the transmitter too."""
-        self.pending += 1
-        link, network = self._network.links[command.link], self._network
         self._sent, self._sent_on = message, command.link
         self._messages[command.link].append(message)
-        if self._env.ahead and not network.own_uplink:
-            later(self._env, 0.0, lambda _: link.put(message))
-        else:
-            link.put(message)
-        if network.windows is not None:
+        self._network.links[command.link].put(message)
+        if self._network.windows is not None:
             self._replies_due = command.replies
             if command.replies and not command.grows:
                 self._await_answer()
@@ -535,8 +495,6 @@ class Driver(ServedRequest):
             round_.reply = message if request is None else TwoTransfers(message, request)
             if command.verified is not None:
                 round_.verified = command.verified
-        message.awaited = self._step
-        self.pending += 1
         self._messages[command.link].append(message)
         self._network.links[command.link].put(message)
 
@@ -593,7 +551,6 @@ class Driver(ServedRequest):
             mirrors=self._mirrors and not command.cloud_drafts,
         )
         self._job = job, command
-        self.pending += 1
         self._network.cloud.submit(job)
 
     def _job_enters(self, state: JobState) -> None:
@@ -607,11 +564,11 @@ class Driver(ServedRequest):
     def _job_done(self) -> None:
         assert self._job is not None
         (job, command), self._job, self._behind_job = self._job, None, 0
-        self.pending -= 1
         node, verified = command.run()
         self._network.cloud.crop(self._key, node.cached)
+        if self._network.decodes:
+            self._env.take_ticket()
         self._tell_cloud(machine.JobDone(node, verified, job.batch, job.queue_s, job.serve_s))
-        self._env.run_ahead(self)
 
     def _free(self, command: machine.FreeCache) -> None:
         self._answer_is_made = True

@@ -1,9 +1,4 @@
-"""The event loop, calls that happen later, without a process of their own, and those who run ahead of the loop.
-
-Most that a request waits for concerns nobody else: its device drafts, its reply travels. Such a wait need not be an
-event. Who knows that nothing can come between takes the step at once, with the loop's clock put forward meanwhile, and
-schedules an event only for what others may notice (`EventLoop.run_ahead`). The times are the same floats either way.
-"""
+"""The event loop, and calls that happen later, without a process of their own."""
 
 from __future__ import annotations
 
@@ -11,30 +6,28 @@ from collections.abc import Callable
 from itertools import count, repeat
 from math import inf, nextafter
 from operator import attrgetter
-from typing import Protocol
 
 import simpy
 
 Call = Callable[[simpy.Event | None], None]
 
 
-class Runner(Protocol):
-    """Who may run ahead of the event loop."""
+Turn = tuple[float, float, float, float, int]
+"""What decides between events of one instant: when each was scheduled, when the event was that scheduled it, and so for
+the two before; then the ticket of whoever leaves events out. Those of equal turns happen as they were made."""
 
-    next_step: tuple[float, Call] | None
-    """The delay, from now on, after which it takes its next step."""
-    pending: int
-    """What may still call it, that step included."""
-    undisturbed_until_s: float
-    """Until when nothing else may."""
+
+def following(turn: Turn, now_s: float) -> Turn:
+    """The turn of an event that is scheduled at that instant by one of this turn."""
+    return now_s, turn[0], turn[1], turn[2], turn[4]
 
 
 class EventLoop(simpy.Environment):
     """SimPy's environment, whose time is read more often than anything else: without a Python call.
 
-    What falls at one instant happens in the order in which it was scheduled, by the clock of whoever scheduled it. For
-    those who run ahead that is their own, so the order is the same as if they had not. Of what was scheduled at one
-    instant too, what they have scheduled comes first.
+    What falls at one instant happens in the order in which it was scheduled. Who knows beforehand what it will do until
+    then, and leaves out the events between, states when each of them would have been scheduled (`later_in_turn`). So
+    the order is the same as if they had happened, unless all that is known of two events coincides.
     """
 
     now = property(attrgetter("_now"))
@@ -43,31 +36,43 @@ class EventLoop(simpy.Environment):
         super().__init__()
         for name in ("event", "timeout"):  # bound once, as SimPy does it for its own class alone
             setattr(self, name, getattr(self, name))
+        self.next_turn: Turn = 0.0, 0.0, 0.0, 0.0, 0
+        """The turn of the events that the one which happens schedules."""
+        self._tickets = count(1)
         # In SimPy's queue the number of an event decides between those of one instant.
-        self._eid = zip(map(attrgetter("_now"), repeat(self)), count())  # type: ignore[assignment]
-        self.ahead = False
-        """Whether the clock is put forward for somebody."""
+        self._eid = zip(map(attrgetter("next_turn"), repeat(self)), count())  # type: ignore[assignment]
 
-    def run_ahead(self, runner: Runner) -> None:
-        """Takes its steps, each at its own time, as long as it is the only one that can call it then; the step that is
-        left becomes an event."""
-        loop_s = self._now
-        while (step := runner.next_step) is not None:
-            runner.next_step = None
-            delay_s, call = step
-            if runner.pending > 1 or self._now + delay_s >= runner.undisturbed_until_s:
-                later(self, delay_s, call)
-                break
-            self._now += delay_s
-            self.ahead = True
-            call(None)
-        self._now, self.ahead = loop_s, False
+    def step(self) -> None:
+        """Has the next event happen."""
+        self.happen(1)
+
+    def happen(self, events: int) -> None:
+        """Has the next ones happen. Raises as SimPy's `step`."""
+        queue: list[tuple[float, int, tuple[Turn, int], simpy.Event]] = self._queue  # type: ignore[assignment]
+        step = super().step
+        for _ in range(events):
+            if queue:
+                time_s, _, (turn, _), _ = queue[0]
+                self.next_turn = time_s, turn[0], turn[1], turn[2], turn[4]
+            step()
+
+    def take_ticket(self) -> None:
+        """What follows from this event has its turn among what follows from others, whoever leaves out events."""
+        self.next_turn = (*self.next_turn[:4], next(self._tickets))
+
+    def later_in_turn(self, delay_s: float, turn: Turn, call: Call) -> None:
+        """As `later`, from the instant on, now or ahead, at which an event that is left out would schedule it."""
+        here = self._now, self.next_turn
+        self._now, self.next_turn = turn[0], turn
+        self.timeout(delay_s).callbacks.append(call)
+        self._now, self.next_turn = here
 
     def at_last(self, call: Call) -> None:
         """Calls after all else that happens at this instant: at once where there is nothing else."""
         if self._queue and self._queue[0][0] <= self._now:
             later(self, 0.0, call)
         else:
+            self.next_turn = following(self.next_turn, self._now)
             call(None)
 
 

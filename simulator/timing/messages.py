@@ -51,7 +51,7 @@ class Message:
     """Bytes on their way through one link. After it is delivered or cancelled it reports and receives nothing more."""
 
     __slots__ = (
-        "arrived", "attempts", "awaited", "bits", "bound_bits", "content", "delivered_attempts", "delivered_bits",
+        "arrived", "attempts", "bits", "bound_bits", "content", "delivered_attempts", "delivered_bits",
         "delivered_s", "done", "in_parts", "index", "joins", "kind", "missing", "oldest", "open", "packets",
         "planned_s", "put_s", "report", "sent_bits", "sizes", "to", "unacked",
     )  # fmt: skip
@@ -102,9 +102,6 @@ class Message:
         self.missing = self.unacked = self.oldest = 0
         self.planned_s: float | None = None
         """On a planned link, when its last bit leaves as far as anybody knows; None: it has arrived, or will not."""
-        self.awaited: Callable[[float, Callable[[object], None]], None] | None = None
-        """On a planned link, called in place of scheduling its arrival, with the delay and the call, where nothing can
-        change that arrival any more."""
 
     @property
     def state(self) -> str:
@@ -126,14 +123,14 @@ class Message:
         self.delivered_bits, self.delivered_attempts = self.sent_bits, self.attempts
         to = self.to
         self.done = True
-        self.to, self.report, self.awaited = unheard, unreported, None  # as at its end
+        self.to, self.report = unheard, unreported  # as at its end
         to(self)
 
     def end(self) -> None:
         """Delivered or cancelled: it reports nothing more, and holds on to nobody. Its sender may hold it, and the
         caches of the models would wait for the garbage collector."""
         self.done = True
-        self.to, self.report, self.awaited = unheard, unreported, None
+        self.to, self.report = unheard, unreported
 
     def does(self, state: str, from_s: float) -> None:
         """It is in this state from then on, as far as anybody knows now."""

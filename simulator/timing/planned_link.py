@@ -9,18 +9,19 @@ those of `Link`. A packet whose turn comes at the very instant of its withdrawal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from math import inf
-from operator import attrgetter
+from math import inf, isnan, nan
 
 import simpy
 
 from channels.link.delays import ConstantDelay
 from channels.link.link_config import LinkConfig
 from channels.link.losses import NoLoss
-from channels.link.rates import ROUNDING_S, Curve, Position
+from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position
 from channels.link.sharing import Fifo, Own
 from channels.uniforms import Uniforms
+from simulator.results.ledger import Course
 from simulator.results.observer import Observer, receives
 from simulator.results.station import Visit
 from simulator.schemes.policy import SeenLink
@@ -41,6 +42,41 @@ def plannable(config: LinkConfig) -> bool:
     )
 
 
+@dataclass(slots=True, eq=False)
+class Carried:
+    """A message that nobody will withdraw, nor any before it: what becomes of it is known when it is put. It is a
+    `Transfer`."""
+
+    bits: int
+    put_s: float
+    begin_s: float
+    """When its first bit goes out."""
+    left_s: float
+    """When its last one has."""
+    packet_bits: int
+    """The bits of its packets, headers included."""
+    takes_s: float
+    """How long it takes until it is in, by a clock that waits from when it is put."""
+    doings: Course
+    """The column of each of its states, until it is in."""
+    cut: Sequence[tuple[float, float]] = ()
+    """Of a message that the MTU cuts, when each packet begins and has left."""
+    delivered_s: float = nan
+
+    @property
+    def packets(self) -> Sequence[tuple[float, float]]:
+        """When the first bit of each of its packets goes out, and when its last one has left."""
+        return self.cut or ((self.begin_s, self.left_s),)
+
+    @property
+    def delivered_bits(self) -> int:
+        return 0 if isnan(self.delivered_s) else self.packet_bits
+
+    @property
+    def delivered_attempts(self) -> int:
+        return 0 if isnan(self.delivered_s) else len(self.packets)
+
+
 class PlannedLink(Link):
     """Carries messages one way, each packet planned when it joins."""
 
@@ -56,40 +92,46 @@ class PlannedLink(Link):
     ) -> None:
         """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
         super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s)
-        self._loop = env
         self._delay_s = config.delay.mean_s
         self._watched = observer is not None and receives(observer, Observer.on_packet)
         self._under_way: dict[Fragment, None] = {}
         """The packets that have joined and are not in yet."""
+        self._carried: dict[Carried, None] = {}
+        """Messages that are not in yet, of those that nobody will withdraw."""
+        self._heard_bits = 0
+        """Bits of those that are, headers included."""
         self._air_s = 0.0
         self._planners: dict[LinkTransmitter, _Planner] = {}
 
     @property
     def in_flight(self) -> int:
         """Packets queued, on the air, travelling, or in before the rest of their message."""
-        return len(self._under_way)
+        return len(self._under_way) + sum(len(each.packets) for each in self._carried)
 
     @property
     def bits_sent(self) -> int:
         """Bits of the packets whose first bit has gone out, headers included."""
         now_s = self.env.now
-        return self._bits_sent - sum(packet.bits for packet in self._under_way if packet.begin_s > now_s)
+        waiting = sum(packet.bits for packet in self._under_way if packet.begin_s > now_s)
+        for each in self._carried:
+            sizes = self.config.packets_bits(each.bits)
+            waiting += sum(bits for (begin_s, _), bits in zip(each.packets, sizes, strict=True) if begin_s > now_s)
+        return self._bits_sent - waiting
 
     @property
     def air_s(self) -> float:
         """How long packets have been on the air so far, first bit to last."""
         now_s = self.env.now
-        return self._air_s + sum(
-            max(0.0, min(now_s, packet.left_s) - packet.begin_s)
-            for packet in sorted(self._under_way, key=attrgetter("visited_s"))
-        )
+        here = [(packet.visited_s, packet.begin_s, packet.left_s) for packet in self._under_way]
+        here += [(each.put_s, *packet) for each in self._carried for packet in each.packets]
+        return self._air_s + sum(max(0.0, min(now_s, left_s) - begin_s) for _, begin_s, left_s in sorted(here))
 
     @property
     def acked_bits(self) -> int:
-        """Bits of the packets that were acknowledged, headers included."""
+        """Bits of the packets that were acknowledged, or are in and will be, headers included."""
         for sender in self.senders.values():
             self._settle(sender)
-        return super().acked_bits
+        return super().acked_bits + self._heard_bits
 
     def seen_by(self, device: int) -> SeenLink:
         """What the link has shown a device so far."""
@@ -97,36 +139,85 @@ class PlannedLink(Link):
             self._settle(sender)
         return super().seen_by(device)
 
-    # Get in line.
+    # Carry what nobody will withdraw.
 
-    def _admit(self, message: Message, _: simpy.Event | None = None) -> None:
-        """Most messages are one packet of a sender that has nothing else under way."""
-        sender = self.senders[message.index[0]]
-        if sender.unacked_packets:
-            self._settle(sender)
-        if message.in_parts or self._mtu_bits is not None or sender.unacked_packets:
-            super()._admit(message)
-            return
-        packet = Fragment(message.bits + self._header_bits, message, message.index, 0, sender)
-        message.packets = [packet]
-        message.missing = message.unacked = sender.unacked_packets = 1
-        sender.arq.under_way.append(packet)
-        self._enqueue(packet)
+    def has_room(self, device: int, messages_bits: Sequence[int]) -> bool:
+        """Whether a device's window holds all packets of these messages at one time."""
+        whole = self._mtu_bits is None
+        packets = len(messages_bits) if whole else sum(len(self.config.packets_bits(bits)) for bits in messages_bits)
+        return packets <= self.senders.window(device)
+
+    def carry(self, index: MessageIndex, bits: int, now_s: float, columns: tuple[str, str, str]) -> Carried:
+        """Takes on a message for which there is room in its device's window. It is put at that instant, which may lie
+        ahead where its transmitter is its device's own. `columns`: those of BREAKDOWN while it waits, is on the air and
+        travels."""
+        if self._mtu_bits is not None:
+            carried = self._carry_cut(index, bits, now_s, columns)
+        else:
+            size, (waits, transmits, travels) = bits + self._header_bits, columns
+            planner = self._planner(self.senders[index[0]].transmitter, now_s)
+            turn, begin_s, left_s = planner.place(index, size, now_s)
+            planner.busy_until_s = left_s
+            self.station.book((now_s, turn[0], left_s))
+            self.sent += 1
+            takes_s = delay_until(now_s, left_s + self._delay_s)
+            doings = (now_s, waits), (begin_s, transmits), (left_s, travels)
+            if left_s > (in_s := now_s + takes_s):  # the clock rounds it to an instant before
+                doings = (now_s, waits), (min(begin_s, in_s), transmits), (in_s, travels)
+            carried = Carried(bits, now_s, begin_s, left_s, size, takes_s, doings)
+        self._bits_sent += carried.packet_bits
+        self._carried[carried] = None
+        return carried
+
+    def _carry_cut(self, index: MessageIndex, bits: int, now_s: float, columns: tuple[str, str, str]) -> Carried:
+        """The message does what its oldest packet does that is not acknowledged, until it is in."""
+        sender, sizes, (waits, transmits, travels) = self.senders[index[0]], self.config.packets_bits(bits), columns
+        planner = self._planner(sender.transmitter, now_s)
+        cut: list[tuple[float, float]] = []
+        doings: list[tuple[float, str]] = []
+        from_s = now_s
+        for size in sizes:
+            turn, begin_s, left_s = planner.place(index, size, now_s)
+            self.station.book((now_s, turn[0], left_s))
+            cut.append((begin_s, left_s))
+            doings += (from_s, waits), (max(begin_s, from_s), transmits), (max(left_s, from_s), travels)
+            from_s = max(now_s, left_s + self._delay_s + sender.reverse_delay_s)
+        planner.busy_until_s = left_s
+        self.sent += len(cut)
+        takes_s = delay_until(now_s, left_s + self._delay_s)
+        doings = [(min(time_s, now_s + takes_s), column) for time_s, column in doings]
+        return Carried(bits, now_s, cut[0][0], left_s, sum(sizes), takes_s, doings, cut)
+
+    def carried_in(self, carried: Carried, now_s: float) -> None:
+        """It is in."""
+        del self._carried[carried]
+        if carried.cut:
+            self.delivered += len(carried.cut)
+            self._air_s += sum(left_s - begin_s for begin_s, left_s in carried.cut)
+        else:
+            self.delivered += 1
+            self._air_s += carried.left_s - carried.begin_s
+        self._heard_bits += carried.packet_bits
+        carried.delivered_s = now_s
+
+    # Get in line.
 
     def _enqueue(self, packet: Fragment) -> None:
         transmitter, now_s = packet.sender.transmitter, self.env.now
         packet.joined_s = packet.visited_s = now_s
         packet.state = TRANSMIT
-        planner = self._planners.get(transmitter)
-        if planner is None:
-            planner = self._planners[transmitter] = _Planner(transmitter.curve, now_s)
-        planner.join(packet, now_s)
+        self._planner(transmitter, now_s).join(packet, now_s)
         self.sent += 1
         self._bits_sent += packet.bits
         self._under_way[packet] = None
-        book = self.station.book_early if self._loop.ahead else self.station.book
-        book((now_s, packet.turn[0], packet.left_s))
+        self.station.book((now_s, packet.turn[0], packet.left_s))
         self._promise(packet, now_s)
+
+    def _planner(self, transmitter: LinkTransmitter, now_s: float) -> _Planner:
+        planner = self._planners.get(transmitter)
+        if planner is None:
+            planner = self._planners[transmitter] = _Planner(transmitter.curve, now_s)
+        return planner
 
     # Be on its way, and arrive.
 
@@ -151,11 +242,7 @@ class PlannedLink(Link):
             message.report(message, course)
         if left_s < inf and number == len(packets) - 1 and message.planned_s != left_s:
             message.planned_s = left_s
-            delay_s, come_in = delay_until(now_s, left_s + self._delay_s), partial(self._come_in, message, left_s)
-            if message.awaited is not None and packets[0].turn[0] <= now_s == message.put_s:
-                message.awaited(delay_s, come_in)
-            else:
-                later(self.env, delay_s, come_in)
+            later(self.env, delay_until(now_s, left_s + self._delay_s), partial(self._come_in, message, left_s))
         if left_s != packet.sent_s:
             packet.sent_s = left_s
             if self._watched:
@@ -189,16 +276,14 @@ class PlannedLink(Link):
 
     def _settle(self, sender: DeviceSender) -> None:
         """Counts the acknowledgements that have come by now, in order; each makes room in the window."""
-        acked, gone, now_s, under_way = 0, 0, self.env.now, sender.arq.under_way
-        for packet in under_way:
+        acked, now_s = 0, self.env.now
+        for packet in sender.arq.under_way:
             if packet.acked:
-                gone += 1
                 continue
             acked_s = packet.left_s + self._delay_s + sender.reverse_delay_s
             if acked_s > now_s:
                 break
             acked += 1
-            gone += 1
             packet.acked = True
             sender.round_trip_s = acked_s - packet.joined_s
             if packet.index[2] >= 0:
@@ -209,11 +294,8 @@ class PlannedLink(Link):
                 message.packets = ()
         if acked:
             sender.unacked_packets -= acked
-            if sender.arq.held:
-                for packet in sender.arq.slide():
-                    self._enqueue(packet)
-            else:
-                del under_way[:gone]
+            for packet in sender.arq.slide():
+                self._enqueue(packet)
 
     def _await_room(self, sender: DeviceSender) -> None:
         """Held packets join as soon as the next acknowledgement makes room."""
@@ -289,22 +371,29 @@ class _Planner:
         self._curve = curve
         self._remembers = type(curve).forget is not Curve.forget
         self._position = Position(now_s)
+        self.busy_until_s = -inf
+        """When the last packet has left of those that are in no queue, since they are never dropped."""
         self._queue: list[Fragment] = []  # a list, though it is a queue: most are short, and there may be very many
 
     def join(self, packet: Fragment, now_s: float) -> None:
-        """One more packet at the end of the queue. One that comes as the last one ends finds the link as after a
-        rest."""
-        queue, curve, after = self._queue, self._curve, self._position
+        """One more packet at the end of the queue."""
+        packet.turn, packet.begin_s, packet.left_s = self.place(packet.index, packet.bits, now_s)
+        self._queue.append(packet)
+
+    def place(self, index: MessageIndex, bits: int, now_s: float) -> tuple[Position, float, float]:
+        """Where the link stands when it is the turn of a packet that joins now, and when it begins and has left. One
+        that comes as the last one ends finds the link as after a rest."""
+        after, curve, queue = self._position, self._curve, self._queue
         while queue and queue[0].left_s <= now_s + ROUNDING_S:
             del queue[0]
         if self._remembers:
             curve.forget(now_s)
-        if queue:
-            packet.turn = Position(after[0], after[1], packet.index)
+        if queue or self.busy_until_s > now_s + ROUNDING_S:
+            turn = Position(after[0], after[1], index)
         else:
-            packet.turn = curve.idle(after, max(now_s, after[0]), packet.index)
-        queue.append(packet)
-        self._plan(packet)
+            turn = curve.idle(after, max(now_s, after[0]), index)
+        begin_s, left_s = self._plan(turn, bits)
+        return turn, begin_s, left_s
 
     def drop(self, gone: Sequence[Fragment]) -> Iterator[tuple[Fragment, Visit]]:
         """These packets, of one message and still waiting, leave the queue; those behind them move up. Yields each of
@@ -316,20 +405,19 @@ class _Planner:
         for packet in behind:
             booked = packet.booked
             packet.turn = self._position._replace(message=packet.index)
-            self._plan(packet)
+            packet.begin_s, packet.left_s = self._plan(packet.turn, packet.bits)
             self._queue.append(packet)
             yield packet, booked
 
-    def _plan(self, packet: Fragment) -> None:
+    def _plan(self, turn: Position, bits: int) -> tuple[float, float]:
         """When a packet that has its turn begins, and when it leaves; what lies after the horizon is never asked of the
         curve."""
-        curve, turn = self._curve, packet.turn
+        curve = self._curve
         if turn[0] > curve.horizon_s or turn[0] == inf:
-            packet.begin_s = packet.left_s = inf
             self._position = Position(inf, 0.0, turn[2])
-            return
-        packet.begin_s, after = curve.carry(turn, packet.bits)
+            return inf, inf
+        begin_s, after = curve.carry(turn, bits)
         self._position = after
-        packet.left_s = after[0]
         if self._remembers and after[0] < inf:
             curve.heard()  # it comes through for certain, and so will those planned behind it
+        return begin_s, after[0]

@@ -11,11 +11,12 @@ from typing import Final
 from channels.link.link_config import LinkConfig, answer_s
 from channels.uniforms import Uniforms
 from simulator.cell.cell import Cell
-from simulator.cell.device_classes import Equipped
 from simulator.cell.power_figures import connections_of, power_figures
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.protocols import protocol_of
+from simulator.protocols.accounts import Terms
+from simulator.protocols.decoded_answer import decoded_answer
 from simulator.protocols.machine import DOWNLINK, UPLINK, EdgeState, Need
 from simulator.results.energy import Connections
 from simulator.results.observer import Observer, receives, together
@@ -25,7 +26,8 @@ from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice
 from simulator.results.station import Station
 from simulator.timing.arrivals import RequestArrivals
 from simulator.timing.cloud import Cloud
-from simulator.timing.device import Device, EdgePasses
+from simulator.timing.decoded_request import DecodedRequest, can_be_decoded, finds_room
+from simulator.timing.device import Device, EdgePasses, Exchange
 from simulator.timing.driver import Driver, Network
 from simulator.timing.event_loop import EventLoop
 from simulator.timing.invariants import check_link, check_station
@@ -117,15 +119,20 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     heard = watching is not None and any(receives(watching, call) for call in IN_ORDER)
     devices: list[Device] = []
     ways: list[tuple[Link, Link]] = []
-    for place, each in enumerate(cell.classes):
-        uplink, downlink = uplinks.of_class(place), downlinks.of_class(place)
+    by_class = [(uplinks.of_class(place), downlinks.of_class(place)) for place in range(len(cell.classes))]
+    decodable = [
+        not heard and can_be_decoded(each, *both, cell.workload)
+        for each, both in zip(cell.classes, by_class, strict=True)
+    ]
+    for place, (each, (uplink, downlink)) in enumerate(zip(cell.classes, by_class, strict=True)):
         passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells)
         links = {UPLINK: uplink, DOWNLINK: downlink}
         reads_at_work = bool(protocol_of(each.scheme).edge.needs(each.scheme) & {Need.LOOKAHEAD, Need.PARTS})
-        runs_ahead = not (heard or reads_at_work) and waits_alone(each, uplink, downlink)
-        own_uplink = uplink.config.sharing.transmitter_per_device or protocol_of(each.scheme).cloud is None
+        own_uplink = uplink.config.sharing.transmitter_per_device
+        alone = own_uplink and downlink.config.sharing.transmitter_per_device
+        decodes = decodable[place] and (alone or all(decodable))
         network = Network(
-            env, links, cloud, each.edge, passes, cell.workload, reads_at_work, runs_ahead, own_uplink, windows
+            env, links, cloud, each.edge, passes, cell.workload, reads_at_work, own_uplink, decodes, windows
         )
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
@@ -146,15 +153,6 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     return Plant(env, cloud, uplinks.built, downlinks.built, devices, arrivals, sharers, connections, figures)
 
 
-def waits_alone(each: Equipped, uplink: Link, downlink: Link) -> bool:
-    """Whether most that a request waits for concerns its device alone: it serves one at a time, reads a reply when it
-    has nothing else to do, and all that happens on its links is known beforehand. What a receiver draws is added up
-    in the order in which messages come."""
-    planned = isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)
-    reads_at_once = protocol_of(each.scheme).edge.reads_at_once
-    return planned and each.edge.concurrency == 1 and not reads_at_once and each.downlink.power_w is None
-
-
 def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
     """The random streams of failures, and of the time that passes take."""
     return Uniforms.of(cell.seed, "cloud failures"), Uniforms.of(cell.seed, "cloud passes")
@@ -162,11 +160,18 @@ def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
 
 def _open_exchange(
     network: Network, decoder: Decoder, device: Device, request: Request, kept: EdgeState | None
-) -> Driver:
+) -> Exchange:
     """Prepares to serve a request, by the protocol that its scheme names."""
-    state = None if kept is None else kept.scheme
+    state, policy = (None, None) if kept is None else kept
     decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
-    return Driver(network, device, request, decoding, kept)
+    terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
+    if network.decodes:
+        if not network.env.next_turn[4]:
+            network.env.take_ticket()
+        answer = decoded_answer(terms)
+        if finds_room(answer, network, device.number):
+            return DecodedRequest(network, device, request, decoding.setting.scheme, answer)
+    return Driver(network, device, request, terms)
 
 
 class _Links:

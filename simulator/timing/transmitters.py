@@ -39,15 +39,24 @@ class DeviceSenders(dict[int, DeviceSender]):
         self._reverse_delay_s = reverse_delay_s
         self._horizon_s = horizon_s
         self._transmitters: dict[int, LinkTransmitter] = {}
+        self._windows: dict[float, int] = {}
+        """By how long an acknowledgement travels back."""
         self._access = Access(config)
 
     def __missing__(self, device: int) -> DeviceSender:
         key = device if self._config.sharing.transmitter_per_device else SHARED
         transmitter = self._transmitters.get(key) or self._open(key)
         back_s = self._reverse_delay_s(device)
-        window = self._config.window_packets(back_s)
-        sender = self[device] = DeviceSender(self._config.arq.sender(window), transmitter, back_s)
+        sender = self[device] = DeviceSender(self._config.arq.sender(self.window(device)), transmitter, back_s)
         return sender
+
+    def window(self, device: int) -> int:
+        """The packets that a device may have under way."""
+        back_s = self._reverse_delay_s(device)
+        window = self._windows.get(back_s)
+        if window is None:
+            window = self._windows[back_s] = self._config.window_packets(back_s)
+        return window
 
     @property
     def present(self) -> int:

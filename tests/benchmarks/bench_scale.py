@@ -185,5 +185,5 @@ def test_rounds_a_second_beside_bare_simpy(devices, tmp_path, capsys, ratio):
         f"{rounds / floor_s:.0f}: ratio {floor_s / run_s:.2f}",
         file=sys.stderr,
     )
-    ratio(f"bare plant / run: {devices} devices", bare_s / run_s, at_least=0.5, meaning="CPU time of a round")
+    ratio(f"bare plant / run: {devices} devices", bare_s / run_s, at_least=0.8, meaning="CPU time of a round")
     ratio(f"empty events / run: {devices} devices", floor_s / run_s, meaning="CPU time of a round")

@@ -30,10 +30,12 @@ class KvMemory:
         """Makes the session hold `tokens`, throwing out others but the pinned ones; False, and no change of what is
         held for it, where that is not enough."""
         need = tokens - self._held.get(session, 0)
-        if self.capacity_tokens is not None and not self._make_room(need, session, pinned):
-            return False
+        if self.capacity_tokens is not None:
+            if not self._make_room(need, session, pinned):
+                return False
+            if session in self._held:
+                self._held.move_to_end(session)
         self._held[session] = tokens
-        self._held.move_to_end(session)
         self._total += need
         return True
 

@@ -161,11 +161,11 @@ class ServerPool:
         leave the queue and hold their memory. False where not even the first finds space beside passes under way."""
         shares: list[Share] = []
         evicted: dict[Job, None] = {}
-        budget = self._token_budget
-        for job in chain(self.jobs, self.prefills, evicted):
-            if len(shares) == self._batching.cap or budget == 0:
+        budget, cap, chunked = self._token_budget, self._batching.cap, self._batching.chunked
+        for job in chain(self.jobs, self.prefills, evicted) if chunked else self.jobs:
+            if len(shares) == cap or budget == 0:
                 break
-            if self._batching.chunked and job in self.jobs and job not in evicted and self._may_be_cut(job):
+            if chunked and job in self.jobs and job not in evicted and self._may_be_cut(job):
                 evicted[job] = None
                 continue
             share = self._share(job, budget, alone=not shares)
@@ -173,7 +173,8 @@ class ServerPool:
                 break
             self._running.add(job.session)
             shares.append(share)
-            budget = None if budget is None else max(0, budget - share.new_tokens)
+            if budget is not None:
+                budget = max(0, budget - share.new_tokens)
         for job in evicted:
             del self.jobs[job]
             self.prefills[job] = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,9 +160,30 @@ def test_very_many_booked_visits_add_up_beside_those_seen() -> None:
     assert station.busy_fraction(clock.now) == pytest.approx(seen.busy_fraction(clock.now), rel=1e-12)
 
 
+def test_visits_add_up_the_same_whenever_they_are_booked() -> None:
+    """To the last bit: booked as they join, and ahead in another order, up to twenty of them at a time."""
+    rng = np.random.default_rng(0)
+    joined = rng.uniform(0, 100, 1_000).cumsum()
+    visits = [
+        (each, each + waits, each + waits + 0.1) for each, waits in zip(joined, rng.uniform(0, 300, 1_000), strict=True)
+    ]
+    clocks = Clock(), Clock()
+    station, ahead = (Station(clock, "uplink") for clock in clocks)
+    for number, visit in enumerate(visits):
+        clocks[0].now = clocks[1].now = visit[0]
+        station.book(visit)
+        if number % 20 == 0:
+            for place in rng.permutation(min(20, len(visits) - number)):
+                ahead.book(visits[number + place])
+        assert ahead.arrived == station.arrived
+    clocks[0].now = clocks[1].now = 1e6
+    assert (ahead.sojourn_s, ahead.area, ahead.busy_s) == (station.sojourn_s, station.area, station.busy_s)
+
+
 def test_a_booked_visit_that_runs_back_is_reported() -> None:
     clock = Clock(100.0)
     station = Station(clock, "uplink")
+    station.book((1.0, 3.0, 2.0))
     with pytest.raises(AssertionError, match="I2: a visit to uplink runs back"):
         for _ in range(1_000):
-            station.book((1.0, 3.0, 2.0))
+            station.book((50.0, 50.0, 51.0))

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cells import busy, cell
+from cells import busy, cell, link
 from servers import Bench
 
 from channels.uniforms import Uniforms
 from simulator import Cell, simulate, sweep
 from simulator.results import BREAKDOWN
+from simulator.timing import plant
 
 Clocks = tuple[dict[str, str], dict[str, str]]
 SPREAD = (0.5, 0.8, 1.0, 1.3, 2.4)
@@ -51,6 +52,20 @@ def test_other_seeds_draw_other_passes_of_the_same_texts(clocks: Clocks, scheme:
     again, other = simulate(here), simulate(here.with_({"seed": 1}))
     pd.testing.assert_frame_equal(simulate(here).requests, again.requests)
     assert not times(again.requests)["latency_s"].equals(times(other.requests)["latency_s"])
+
+
+@pytest.mark.parametrize("sharing", ["own", "fifo"])
+def test_they_are_the_same_whether_or_not_answers_are_decoded_first(
+    clocks: Clocks, sharing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = link(2e4, sharing=sharing, arq="selective_repeat")
+    made = drawn(clocks, "k_sqs", uplink=planned, downlink=planned)
+    decides, answered = plant.can_be_decoded, list[bool]()
+    monkeypatch.setattr(plant, "can_be_decoded", lambda *asked: answered.append(decides(*asked)) or answered[-1])
+    decoded = simulate(made)
+    monkeypatch.setattr(plant, "can_be_decoded", lambda *_: False)
+    assert answered == [True]
+    pd.testing.assert_frame_equal(simulate(made).rounds, decoded.rounds)
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])

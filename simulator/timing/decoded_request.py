@@ -1,0 +1,278 @@
+"""A request whose answer is decoded already, in time: passes, messages and queues, and nothing else.
+
+Between two visits to the cloud all that such a request does concerns its own device: when its passes end, when its
+payload is in, when its reply is. So it has an event where a payload comes to the cloud, and the cloud has one where a
+pass ends; what lies between follows from these by sums and maxima. Where devices share an uplink, the payload is put by
+an event of its own. The times are the same floats as where each step is an event (`timing.driver`), and the tables the
+same bytes.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from math import inf, isnan, nan
+
+from simulator.cell.cloud_config import request_tokens
+from simulator.cell.device_classes import Equipped
+from simulator.cell.scheme import Scheme
+from simulator.cell.workload import Workload
+from simulator.protocols.accounts import note_payload
+from simulator.protocols.decoded_answer import DecodedAnswer, is_decodable
+from simulator.protocols.machine import DOWNLINK, UPLINK, SubmitJob
+from simulator.results.observer import END
+from simulator.results.requests import Request
+from simulator.results.rounds import TimedRounds
+from simulator.timing.cloud.job import Job, JobState
+from simulator.timing.device import Device
+from simulator.timing.driver import DOWNLINK_COLUMNS, JOB_STATES, UPLINK_COLUMNS, Network
+from simulator.timing.event_loop import Call, Turn, delay_until, following, later
+from simulator.timing.link import Link
+from simulator.timing.planned_link import Carried, PlannedLink
+
+
+def can_be_decoded(each: Equipped, uplink: Link, downlink: Link, workload: Workload) -> bool:
+    """Whether requests to devices of this class may be timed after they are decoded: a device serves one at a time and
+    gives none up, all that happens to a packet is known when it joins, and no time decides tokens. What a receiver
+    draws is added up in the order in which messages come, so they must come by events then."""
+    planned = isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)
+    one_by_one = each.edge.concurrency == 1 and workload.all_are_awaited
+    return planned and one_by_one and each.downlink.power_w is None and is_decodable(each.scheme)
+
+
+def finds_room(answer: DecodedAnswer, network: Network, device: int) -> bool:
+    """Whether no packet of the answer waits for its device's window, whatever is unacknowledged then: of the prompt, a
+    payload and the frame that ended the request before, and of two replies."""
+    uplink, downlink = planned_links(network)
+    up_bits = answer.prompt_bits, answer.largest_payload_bits, 0
+    return uplink.has_room(device, up_bits) and downlink.has_room(device, [answer.largest_reply_bits] * 2)
+
+
+def planned_links(network: Network) -> tuple[PlannedLink, PlannedLink]:
+    uplink, downlink = network.links[UPLINK], network.links[DOWNLINK]
+    assert isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)
+    return uplink, downlink
+
+
+class DecodedRequest:
+    """Both ends of one request, to its last token: `Device.answered` is called then."""
+
+    def __init__(
+        self, network: Network, device: Device, request: Request, scheme: Scheme, answer: DecodedAnswer
+    ) -> None:
+        self._uplink, self._downlink = planned_links(network)
+        self._network = network
+        self._env = network.env
+        self._device = device
+        self._request = request
+        self._answer = answer
+        self._key = (request.device, request.number)
+        self._mirrors = scheme.drafts_in_cloud
+        self._most_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
+        self._horizon_s = network.workload.horizon_s
+        self._round = self._answer.rounds[0]
+        """The open one."""
+        self._started_s = nan
+        self._put_turn = self._env.next_turn
+        self._doings: list[tuple[float, str]] = []
+        """What it has done and will do, as far as that is known, by columns of BREAKDOWN."""
+        self._ends_s: list[float] = []
+        """When each pass of its drafter ends."""
+        self._prompt: Carried | None = None
+        self._payload: Carried | None = None
+        self._reply: Carried | None = None
+        """Those of the open round, once they are put."""
+        self._jobs = 0
+        self._job_column = "prompt_uplink_s"
+        """What the latest job does, a column of BREAKDOWN."""
+        self._ready = False
+        """Whether the prompt is in the verifier's cache."""
+        self._due = False
+        """Whether the payload is in the cloud."""
+        request.rounds = self._rounds = TimedRounds(self._answer.known)
+        request.write_up = self._write_up
+
+    def start(self) -> None:
+        """Begins to serve the request."""
+        now_s = self._env.now
+        if self._network.workload.prompt_at_cloud:
+            self._read_prompt()
+        else:
+            self._request.ledger.prompt_sent()
+            self._prompt = self._uplink.carry((*self._key, 0), self._answer.prompt_bits, now_s, UPLINK_COLUMNS)
+            self._when_in(self._prompt, self._prompt_in)
+        self._draft(now_s, self._env.next_turn)
+
+    def close(self) -> None:
+        """The request has ended. Unless the cloud knows that the answer is made, the edge sends a bare header, and the
+        cloud keeps the cache until that has come."""
+        assert self._request.closed_rounds == len(self._answer.rounds), "I1: a request is given up that is awaited"
+        self._request.write_up = None
+        if not self._answer.is_made:
+            self._prompt = self._uplink.carry((*self._key, END), 0, self._env.now, UPLINK_COLUMNS)
+            self._when_in(self._prompt, self._end_in)
+
+    def _when_in(self, carried: Carried, call: Call) -> None:
+        """For what is put now."""
+        if carried.left_s < inf:
+            later(self._env, carried.takes_s, call)
+
+    # At the edge.
+
+    def _draft(self, now_s: float, put_turn: Turn) -> None:
+        """The edge drafts, encodes and sends the open round, from then on; `put_turn`: when it is the payload's turn to
+        be put, among others."""
+        round_, network, request = self._round, self._network, self._request
+        durations_s = network.edge_passes.of_round_s(
+            request, round_.number, round_.new_tokens, round_.cached_tokens, round_.later_passes
+        )
+        _, *ends_s = accumulate(durations_s, initial=now_s)
+        first_s, last_s = ends_s[0], ends_s[-1]
+        encoded_s = last_s + network.edge.encode_s_per_draft * round_.distributions
+        delay_s = delay_until(now_s, encoded_s)
+        put_s = now_s + delay_s
+        self._device.work(encoded_s, now_s)
+        self._started_s, self._ends_s, self._put_turn, self._payload, self._reply = now_s, ends_s, put_turn, None, None
+        if last_s > put_s:  # the clock rounds it to an instant before
+            first_s, last_s = min(first_s, put_s), put_s
+        self._doings = [(now_s, "draft_s"), (last_s, "encode_s")]
+        if not round_.cached_tokens:
+            self._doings[:1] = (now_s, "prefill_s"), (first_s, "draft_s")
+        if round_.number == 1:
+            request.ledger.enter_all(1, self._doings)
+        if network.own_uplink and put_s < self._horizon_s:
+            self._send(put_s)
+        else:  # others may put something on the same uplink before
+            self._env.later_in_turn(delay_s, put_turn, self._drafted)
+
+    def _drafted(self, _: object) -> None:
+        self._send(self._env.now)
+
+    def _send(self, now_s: float) -> None:
+        round_ = self._round
+        index = *self._key, round_.number
+        self._payload = payload = self._uplink.carry(index, round_.payload.bits, now_s, UPLINK_COLUMNS)
+        self._doings += payload.doings
+        if round_.number == 1:
+            self._request.ledger.enter_all(1, payload.doings)
+        if payload.left_s < inf:
+            self._env.later_in_turn(payload.takes_s, following(self._put_turn, now_s), self._payload_in)
+
+    def _reply_in(self, _: object) -> None:
+        self._env.at_last(self._read_reply)
+
+    def _read_reply(self, _: object) -> None:
+        self._answered(self._env.now, self._env.next_turn)
+
+    def _answered(self, now_s: float, put_turn: Turn) -> None:
+        """The reply is read; the next round begins, or the answer is complete."""
+        request, round_, payload, reply = self._request, self._round, self._payload, self._reply
+        assert payload is not None and reply is not None
+        self._downlink.carried_in(reply, now_s)
+        if round_.number == 1:
+            request.ledger.close(1, now_s)
+        else:
+            request.ledger.spend(self._doings, now_s)
+        self._rounds.time((
+            self._started_s, payload.put_s, payload.delivered_s, payload.packet_bits, len(payload.cut) or 1,
+            reply.put_s, now_s, reply.packet_bits, len(reply.cut) or 1, now_s,
+        ))  # fmt: skip
+        request.states.append(round_.node.state)
+        request.take_tokens(round_.tokens, round_.tail_tokens, now_s)
+        if round_.number < len(self._answer.rounds):
+            self._round = self._answer.rounds[round_.number]
+            self._draft(now_s, put_turn)
+        else:
+            self._device.answered(request, self._answer.kept)
+
+    # In the cloud.
+
+    def _prompt_in(self, _: object) -> None:
+        assert self._prompt is not None
+        self._uplink.carried_in(self._prompt, self._env.now)
+        self._request.ledger.prompt_arrived()
+        self._read_prompt()
+
+    def _read_prompt(self) -> None:
+        if self._answer.prefill is None:
+            self._ready = True
+        else:
+            self._submit(self._answer.prefill)
+
+    def _payload_in(self, _: object) -> None:
+        assert self._payload is not None
+        self._uplink.carried_in(self._payload, self._env.now)
+        self._due = True
+        if self._ready:
+            self._submit(self._round.job)
+        else:
+            self._request.ledger.enter(1, self._job_column)
+
+    def _submit(self, command: SubmitJob) -> None:
+        self._jobs += 1
+        job = Job(
+            session=self._key,
+            text_tokens=command.text_tokens,
+            read_tokens=command.read_tokens,
+            request_tokens=self._most_tokens,
+            report=self._job_enters,
+            done=self._verified if self._ready else self._prefilled,
+            cloud_drafts=command.cloud_drafts,
+            verified_drafts=command.verified_drafts,
+            number=self._jobs,
+            mirrors=self._mirrors and not command.cloud_drafts,
+        )
+        self._network.cloud.submit(job)
+
+    def _job_enters(self, state: JobState) -> None:
+        self._job_column = column = self._round.job.serves if state == "serve" else JOB_STATES[state]
+        if self._due:
+            self._doings.append((self._env.now, column))
+            if self._round.number == 1:
+                self._request.ledger.enter(1, column)
+
+    def _prefilled(self) -> None:
+        self._ready = True
+        if self._due:
+            self._submit(self._round.job)
+
+    def _verified(self) -> None:
+        """The round is verified, and the reply goes out."""
+        round_, cloud, now_s = self._round, self._network.cloud, self._env.now
+        self._due = False
+        cloud.crop(self._key, round_.kept_tokens)
+        last = round_ is self._answer.rounds[-1]
+        if last and self._answer.is_made:
+            cloud.forget(self._key)
+        index = *self._key, round_.number
+        self._reply = reply = self._downlink.carry(index, round_.reply_bits, now_s, DOWNLINK_COLUMNS)
+        self._doings += reply.doings
+        if round_.number == 1:
+            self._request.ledger.enter_all(1, reply.doings, reply=True)
+        self._env.take_ticket()
+        in_s, turn = now_s + reply.takes_s, self._env.next_turn
+        if not last and in_s < self._horizon_s:
+            self._answered(in_s, (in_s, in_s, turn[0], turn[1], turn[4]))  # after it has been read
+        elif in_s < inf:
+            self._env.later_in_turn(reply.takes_s, turn, self._reply_in)
+
+    def _end_in(self, _: object) -> None:
+        assert self._prompt is not None
+        self._uplink.carried_in(self._prompt, self._env.now)
+        self._network.cloud.forget(self._key)
+
+    # In the books.
+
+    def _write_up(self) -> None:
+        """Writes down in the request what its open round has come to by now, as the run ends."""
+        if isnan(self._started_s):
+            return
+        request, number = self._request, self._round.number
+        notes = request.begin_round(number, self._started_s)
+        notes.pass_ends_s = self._ends_s
+        if self._payload is not None:
+            note_payload(notes, self._round.payload, self._round.node)
+            notes.payload = self._payload
+        if self._reply is not None:
+            notes.verified, notes.reply = self._round.verified, self._reply
+        if number > 1:
+            request.ledger.enter_all(number, self._doings)

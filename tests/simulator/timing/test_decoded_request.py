@@ -1,0 +1,197 @@
+"""Requests that are timed after they are decoded have the tables of the driver, to which every step is an event."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+import simpy
+from cells import cell, link
+from numpy.random import Generator
+
+from kinds import ConfigError
+from simulator import Cell, CellResult, run, simulate
+from simulator.decoding.memory import Memory
+from simulator.timing import plant
+from simulator.timing.decoded_request import DecodedRequest
+
+MEMORY = Memory()
+SCHEMES: tuple[object, ...] = (
+    "k_sqs", {"kind": "k_sqs", "k": 8, "max_drafts": 6}, {"kind": "c_sqs", "initial": 0.05}, "dense", "half_top_k",
+    {"kind": "c_sqs", "initial": 0.05, "carry": False}, "tree", "likely_tree", "multi_candidate", "coupled", "dssd",
+)  # fmt: skip
+"""Those whose rounds no time decides."""
+OTHERS: tuple[object, ...] = (
+    {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "depth": 2, "max_drafts": 3},
+    *({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": policy}
+      for policy in ("running_acceptance", "confidence_stop", "goodput")), "cloud_only", "colocated", "edge_only",
+)  # fmt: skip
+
+
+def one_of(rng: Generator, *choices: Any) -> Any:
+    return choices[int(rng.integers(len(choices)))]
+
+
+def rarely(rng: Generator, odd: float, usual: Any, *others: Any) -> Any:
+    """One of the others with this probability."""
+    return one_of(rng, *others) if rng.random() < odd else usual
+
+
+def any_link(rng: Generator, odd: float) -> dict[str, Any]:
+    """Mostly a first-come link on which nothing is random."""
+    rate = one_of(
+        rng,
+        *({"kind": "constant", "bps": bps} for bps in (5e3, 3e4, 3e4, 1e6, "inf")),
+        {"kind": "trace", "points": ((0.0, 2e4), (0.37, 0.0), (0.51, 3e3)), "period_s": 1.3},
+        {"kind": "trace", "points": ((0.0, 2e4), (0.9, 0.0)), "start_s": 0.0},
+        {"kind": "markov", "bps": (0.0, 9e3, 4e4), "transition": ((0.2, 0.5, 0.3),) * 3, "step_s": 0.11},
+        {"kind": "token_bucket", "bps": 7e3, "burst_bits": 2000.0, "peak_bps": 5e4},
+    )
+    return link(0.0, one_of(rng, 0.0, 0.02, 0.02, 0.1)) | {
+        "rate": rate,
+        "loss": rarely(rng, odd, "none", {"kind": "bernoulli", "probability": 0.2}),
+        "sharing": rarely(rng, odd, one_of(rng, "own", "fifo"), "round_robin"),
+        "mtu_bits": one_of(rng, None, None, None, 450),
+        "access_s": rarely(rng, odd, 0.0, 0.01),
+        "power_w": rarely(rng, odd, None, 0.5),
+        "arq": {
+            **rarely(
+                rng, odd, {"kind": "selective_repeat", "window": one_of(rng, None, None, 4)}, {"kind": "stop_and_wait"}
+            ),
+            "timeout_s": 0.25,
+            "timer_jitter": one_of(rng, 0.0, 0.1),
+        },
+    }
+
+
+def any_cell(number: int) -> Cell:
+    """Cell `number`: a few devices, in which ties are frequent, of one class or two."""
+    rng = np.random.default_rng((28, number))
+    kind, servers = one_of(rng, "closed", "closed", "poisson"), one_of(rng, 1, 1, 2, 5)
+    devices, odd = one_of(rng, 1, 4, 8), one_of(rng, 0.0, 0.0, 0.0, 0.2)
+    workload = {
+        "kind": kind,
+        "devices": devices,
+        "requests": int(rng.integers(1, 6)),
+        "prompt_tokens": one_of(rng, 1, 8, 8),
+        "output_tokens": one_of(rng, 4, 10, 16),
+        "distinct": one_of(rng, None, None, 1, 3),
+        "prompt_at_cloud": one_of(rng, False, False, True),
+        "stop_at_eos": one_of(rng, False, False, True),
+        "deadline_s": rarely(rng, odd, None, 0.5, 1.0),
+        "horizon_s": rarely(rng, odd, 1e6, 0.3, 1.0),
+        "absences": rarely(rng, odd, "none", {"kind": "random", "mean_there_s": 1.0, "mean_away_s": 0.2}),
+        **({"rate_per_s": one_of(rng, 0.5, 5.0)} if kind == "poisson" else {"think_s": one_of(rng, 0.0, 0.1)}),
+    }
+    cloud = {
+        "servers": servers,
+        "routing": one_of(rng, "shared", "shared", "affinity"),
+        "batching": one_of(rng, "none", "waiting", {"kind": "window", "cap": 3, "window_s": 0.03}, "continuous"),
+        "admission": one_of(rng, "evict", "whole_request"),
+        "kv_tokens": one_of(rng, None, None, 60),
+        "failures": one_of(rng, *["none"] * 4, {"kind": "random", "mean_there_s": 0.5, "mean_away_s": 0.1}),
+        "latency": one_of(rng, {"kind": "constant", "per_pass_s": 0.02}, {"kind": "affine", "base_s": 0.01}),
+    }
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "concurrency": rarely(rng, odd, 1, 2)}
+    scheme = rarely(rng, odd, one_of(rng, *SCHEMES), *OTHERS)
+    if isinstance(scheme, dict) and (scheme.get("partial") or scheme.get("depth")):
+        edge["concurrency"] = 1
+    fleet = []
+    if devices > 1 and rng.random() < 0.3:
+        own = {"uplink": any_link(rng, odd)} if rng.random() < 0.5 else {}
+        fleet = [
+            {"name": "one", "count": 1},
+            {"name": "two", "count": devices - 1, "scheme": one_of(rng, *SCHEMES), **own},
+        ]
+    links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
+    return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, seed=number % 7, **links)
+
+
+def tables(result: CellResult) -> tuple[str, str, str]:
+    """All that a run gave, to the last bit."""
+    floats = {name: value.hex() if isinstance(value, float) else repr(value) for name, value in result.summary.items()}
+    return result.requests.to_csv(index=False), result.rounds.to_csv(index=False), repr(floats)
+
+
+def verify(numbers: Iterable[int], least: int) -> None:
+    """Compares the tables of these cells, of which so many requests at least are timed after they are decoded."""
+    counts: Counter[str] = Counter()
+    start = DecodedRequest.start
+
+    def counted(self: DecodedRequest) -> None:
+        counts["decoded"] += 1
+        start(self)
+
+    for number in numbers:
+        try:
+            made = any_cell(number)
+        except ConfigError:
+            counts["refused"] += 1
+            continue
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DecodedRequest, "start", counted)
+            decoded = outcome(made)
+            patch.setattr(plant, "can_be_decoded", lambda *_: False)
+            driven = outcome(made)
+        for one, other in zip(decoded, driven, strict=True):
+            assert one == other, f"cell {number}"
+    assert counts["decoded"] >= least, counts
+
+
+def outcome(made: Cell) -> tuple[str, ...]:
+    try:
+        return tables(simulate(made, memory=MEMORY))
+    except ConfigError as error:  # after so many events without any, so the times that it names differ
+        return (str(error).partition(":")[0],)
+
+
+def test_random_cells_have_the_tables_of_the_event_path() -> None:
+    verify(range(40), 150)
+
+
+@pytest.mark.slow
+def test_a_thousand_random_cells_have_the_tables_of_the_event_path() -> None:
+    verify(range(40, 1_000), 4_000)
+
+
+def test_a_round_of_a_remembered_answer_takes_a_hundred_calls_and_two_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside its share of a request: the difference of runs with long answers and with short ones."""
+    own = link(1e5, sharing="own", arq="selective_repeat")
+    counts = []
+    for tokens in (20, 60):
+        workload = {"kind": "closed", "devices": 10, "requests": 2, "prompt_tokens": 8, "output_tokens": tokens}
+        made, memory = cell(workload=workload, uplink=own, downlink=own, cloud={"servers": 3}), Memory()
+        simulate(made, memory=memory)
+        counted = Counter[str]()
+        with monkeypatch.context() as patch:
+            patch.setattr(run, "run", profiled(counted, run.run))
+            counted["rounds"] = len(simulate(made, memory=memory).rounds)
+        counts.append(counted)
+    (one, other), rounds = counts, counts[1]["rounds"] - counts[0]["rounds"]
+    assert rounds > 100
+    assert (other["calls"] - one["calls"]) / rounds <= 100
+    assert (other["events"] - one["events"]) / rounds <= 2.2
+
+
+def profiled(counted: Counter[str], call: Callable[..., None]) -> Callable[..., None]:
+    """`call`, of which Python calls and SimPy events are counted."""
+    step = simpy.Environment.step.__code__
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            counted["calls"] += 1
+            counted["events"] += frame.f_code is step
+
+    def wrapped(*args: object) -> None:
+        sys.setprofile(count)
+        try:
+            call(*args)
+        finally:
+            sys.setprofile(None)
+
+    return wrapped
