@@ -50,6 +50,11 @@ class Part(BaseModel, metaclass=_Short):
                     raise PydanticCustomError("no_such_field", "no such field{hint}", details)
         return fields
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """What travels by pickle: the fields, without what was computed of them here."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {name: state["__dict__"][name] for name in type(self).model_fields}}
+
     def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The part as nested mappings of plain values: its dump, and what it carries for a reader alone."""
         return self.model_dump(mode=mode)

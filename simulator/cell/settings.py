@@ -31,13 +31,15 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
     (`scheme.k` where one scheme has k) applies there. Raises ConfigError for a field that no cell has, an axis without
     values or with one value twice, and every value that a field refuses.
     """
-    return spread(type(base), base.to_fields(), grid, settings or {})
+    fields = {name: getattr(base, name) for name in type(base).model_fields}
+    return spread(type(base), fields, grid, settings or {})
 
 
 def spread(
     schema: type[P], tree: Nested, grid: Mapping[str, Sequence[object]], settings: Mapping[str, object]
 ) -> list[P]:
-    """`expand` over nested mappings that need not be a whole cell: missing fields take their defaults."""
+    """`expand` over nested mappings that need not be a whole cell: missing fields take their defaults. A field that is
+    a part already is validated again only where something is written into it."""
     for path, values in grid.items():
         if not values:
             raise ConfigError(f"{path} = []: an axis needs at least one value")
@@ -70,18 +72,20 @@ class _Made(Generic[P]):
             for name in schema.model_fields
         }
         """By field, the axes that write into it."""
+        self._varied = [name for name, axes in self._axes.items() if axes]
         self._known: dict[tuple[str, tuple[int, ...]], tuple[object, str]] = {}
         """By field and the places on those axes: its value, and the cell's JSON with this field alone."""
 
     def cell(self, place: tuple[int, ...], tree: Nested) -> tuple[P, str]:
-        """The cell at a place of the grid, and its JSON, field by field. Raises ConfigError for what is refused."""
+        """The cell at a place of the grid, and the JSON of what varies. Raises ConfigError for what is refused."""
         keys = {name: (name, tuple(place[axis] for axis in axes)) for name, axes in self._axes.items()}
         common = {name: self._known[key][0] for name, key in keys.items() if name in tree and key in self._known}
         cell = validated(self._schema, {**tree, **common})
         for name, key in keys.items():
             if key not in self._known:
-                self._known[key] = getattr(cell, name), cell.model_dump_json(include={name})
-        return cell, "".join(self._known[key][1] for key in keys.values())
+                written = cell.model_dump_json(include={name}) if name in self._varied else ""
+                self._known[key] = getattr(cell, name), written
+        return cell, "".join(self._known[keys[name]][1] for name in self._varied)
 
 
 def _top(path: str) -> str:

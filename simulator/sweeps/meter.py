@@ -1,6 +1,6 @@
 """How far a sweep is, cell by cell and within a cell, whoever works on it.
 
-A worker writes how far a cell is to a small file, a few times a second, and who waits for the workers
+A worker writes how far the cells of a task are to a small file, a few times a second, and who waits for the workers
 reads the files. So it is the same for processes of this machine and of a cluster, nobody waits for anybody, and where a
 file cannot be written nothing is lost but the look of it.
 """
@@ -8,6 +8,7 @@ file cannot be written nothing is lost but the look of it.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -44,22 +45,32 @@ ReportProgress = Callable[[str, CellProgress], None]
 """Takes a cell's id, and how far it is."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ToFiles:
-    """Reports in a file a cell."""
+    """Reports of all cells of a task in one file, under the first's id: cells may be as short as it takes to make and
+    remove a file."""
 
     folder: Path
 
+    def __post_init__(self) -> None:
+        self._reported: dict[str, CellProgress] = {}
+        self._written_s = -math.inf
+
     def __call__(self, cell: str, progress: CellProgress) -> None:
+        self._reported[cell] = progress
+        if time.monotonic() - self._written_s < REPORT_S:
+            return
         with suppress(OSError):
-            (self.folder / cell).write_text(json.dumps(progress))
+            (self.folder / next(iter(self._reported))).write_text(json.dumps(self._reported))
+        self._written_s = time.monotonic()
 
     def read(self) -> dict[str, CellProgress]:
         """What was written last of each cell, but for what is being written."""
-        found = {}
+        found: dict[str, CellProgress] = {}
         for path in self.folder.iterdir():
-            with suppress(OSError, ValueError, TypeError):
-                found[path.name] = CellProgress(*json.loads(path.read_text()))
+            with suppress(OSError, ValueError, TypeError, AttributeError):
+                reported = json.loads(path.read_text())
+                found |= {cell: CellProgress(*progress) for cell, progress in reported.items()}
         return found
 
 

@@ -1,8 +1,8 @@
 """Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster.
 
-Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel to another
-process as plain fields, so that a user's own kinds are imported where they are used, and beside their ids, which a
-worker that sees other files than the sweep did does not find again.
+Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel beside their
+ids, which a worker that sees other files than the sweep did does not find again; those with kinds of a user's own as
+plain fields, so that the kinds are imported where they are used.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
@@ -27,6 +28,7 @@ from kinds import ConfigError
 
 if TYPE_CHECKING:
     from distributed import Client
+    from joblib.externals.loky import ProcessPoolExecutor
 
     from simulator.cell.cell import Cell
 
@@ -60,17 +62,14 @@ class Work(Generic[R]):
 
 @dataclass(frozen=True)
 class Sent:
-    """A cell as it travels: as it is within a process, by its fields from one to another."""
+    """A cell as it travels."""
 
     id: str
     cell: Cell | Mapping[str, object]
 
-    def __reduce__(self) -> tuple[type[Sent], tuple[str, Mapping[str, object]]]:
-        return Sent, (self.id, self.cell if isinstance(self.cell, Mapping) else self.cell.to_fields())
-
 
 def sent(cell: Cell) -> Sent:
-    """The cell as it travels; one that imports files by its fields everywhere, since the files may change meanwhile."""
+    """The cell as it travels: as it is; one that imports files by its fields, since the files may change meanwhile."""
     return Sent(cell.id, cell.to_fields() if cell.imports else cell)
 
 
@@ -78,9 +77,7 @@ def received(given: Sent) -> Cell:
     """The cell that was sent. Raises ConfigError where its files are others here, or away."""
     from simulator.cell.cell import Cell
 
-    if isinstance(given.cell, Cell):
-        return given.cell
-    cell = Cell.from_fields(dict(given.cell))
+    cell = given.cell if isinstance(given.cell, Cell) else Cell.from_fields(dict(given.cell))
     if cell.id != given.id:
         files = ", ".join(cell.imports) or "its files"
         raise ConfigError(f"cell = {given.id}: {files} on {platform.node()} are not those that the sweep began with")
@@ -96,6 +93,10 @@ class WorkerPool(Protocol):
 
     def here(self, calls: int) -> bool:
         """Whether so many calls are all made in this very process."""
+        ...
+
+    def prepare(self) -> None:
+        """Has processes of this machine start, and load what they need, while something else is done here."""
         ...
 
     def unordered(self, work: Work[R]) -> Generator[R, None, None]:
@@ -119,6 +120,13 @@ class Processes:
 
     def here(self, calls: int) -> bool:
         return min(self.number, calls) <= 1
+
+    def prepare(self) -> None:
+        if self.number > 1:
+            executor = _executor(self.number)
+            with _interrupts_wait():
+                for _ in range(self.number):
+                    executor.submit(import_module, "simulator.run")
 
     def unordered(self, work: Work[R]) -> Generator[R, None, None]:
         calls = len(work.arguments) if work.follow is None else self.number
@@ -151,6 +159,9 @@ class Cluster:
 
     def here(self, calls: int) -> bool:
         return False
+
+    def prepare(self) -> None:
+        pass
 
     def unordered(self, work: Work[R]) -> Generator[R, None, None]:
         from distributed import KilledWorker
@@ -201,12 +212,17 @@ def _one_by_one(work: Work[R]) -> Generator[R, None, None]:
         yield result
 
 
-def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
+def _executor(processes: int) -> ProcessPoolExecutor:
+    """The processes that there are, made as many."""
     from joblib.externals.loky import get_reusable_executor
 
-    executor = get_reusable_executor(
+    return get_reusable_executor(
         processes, timeout=STAY_S, initializer=_undisturbed, initargs=(os.getpid(),), env=ONE_THREAD
     )
+
+
+def _by_processes(processes: int, work: Work[R]) -> Generator[R, None, None]:
+    executor = _executor(processes)
     try:
         # More than its queue holds, and loky's own thread would stumble over the rest where all are stopped.
         yield from _as_they_come(executor, work, at_a_time=2 * processes)

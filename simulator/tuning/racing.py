@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -46,6 +47,8 @@ Try = Callable[[Sequence["Cell"], str], Rows]
 SEARCH_SEED: Final = 2 * FIRST_SEED
 """The first of the search: none of a race."""
 SEARCH_SEEDS: Final = 2
+SOME: Final = 4
+"""Settings of a place that tell what its settings take."""
 STEADY: Final = 0.8
 """Where a cell takes no less than this share of what one took before, that is what a cell takes."""
 
@@ -217,16 +220,26 @@ class RaceGroup:
         behind = self.behind_leader(place, rows)
         return 1 + behind.high < 1 / (1 + FAR) if self.aim.higher else behind.low > FAR
 
+    def far_kinds(self, rows: Rows) -> set[str]:
+        """The kinds of schemes of which no setting will be measured again."""
+        places = self.best_of_kinds(rows)
+        return {self.settings[place].scheme.kind for place in places if self.far_behind(place, rows)}
+
 
 @dataclass
 class TimeLimit:
-    """Wall time of a race and of `reserved` cells that are shown after it, which get half of it at most."""
+    """Wall time of a race and of what is shown after it: of each kind of scheme so many cells are `reserved`, which get
+    half of the time at most. `at_once`: how many cells are simulated at one time; `missing`: those of some cells that
+    are still to be simulated."""
 
     minutes: float
-    reserved: int
+    reserved: Mapping[str, float] = field(default_factory=dict)
+    at_once: int = 1
+    missing: Callable[[Sequence[Cell]], Sequence[Cell]] = list
     now: Callable[[], float] = time.monotonic
-    cost_s: float = math.nan
-    """What a cell took, of the last that were timed."""
+    cost_s: dict[str, float] = field(default_factory=dict)
+    """What a cell of each kind of scheme took, of the last that were timed: one kind takes ten times what another
+    does."""
 
     def __post_init__(self) -> None:
         self._started_s = self.now()
@@ -237,27 +250,49 @@ class TimeLimit:
         return 60 * self.minutes - (self.now() - self._started_s)
 
     @property
-    def cells(self) -> float:
-        """How many more the race has time for."""
-        if not self.cost_s > 0:
-            return math.inf
-        kept_s = min(self.reserved * self.cost_s, 60 * self.minutes / 2)
-        return max(0.0, (self.left_s - kept_s) / self.cost_s)
+    def race_s(self) -> float:
+        """What the race has left."""
+        return max(0.0, self.left_s - min(self._reserved_s, 60 * self.minutes / 2))
 
-    def minutes_for(self, cells: int) -> float:
-        """About how many minutes so many cells take, and what is shown after them."""
-        return (cells + self.reserved) * self.cost_s / 60
+    @property
+    def _reserved_s(self) -> float:
+        return sum(number * self._cost_s(kind) for kind, number in self.reserved.items())
 
-    def timed(self, trying: Try, missing: Callable[[Sequence[Cell]], int]) -> Try:
-        """`trying`, with an eye on the clock; `missing`: how many of some cells are still to be simulated."""
+    def _cost_s(self, kind: str) -> float:
+        """What a cell of this kind takes: that of the others where it was not timed, nothing where none was."""
+        known = self.cost_s
+        return known[kind] if kind in known else sum(known.values()) / max(1, len(known))
+
+    def takes_s(self, cells: Sequence[Cell]) -> float:
+        """About how long it takes to simulate those of the cells that are missing."""
+        return self._all_s(self.missing(cells))
+
+    def _all_s(self, cells: Sequence[Cell]) -> float:
+        return sum(self._cost_s(cell.scheme.kind) for cell in cells)
+
+    def minutes_for(self, settings: Sequence[Cell], seeds: int) -> float:
+        """About how many minutes settings on so many seeds take, and what is shown after them."""
+        return (seeds * self._all_s(settings) + self._reserved_s) / 60
+
+    def timed(self, trying: Try) -> Try:
+        """`trying`, with an eye on the clock."""
 
         def timed(cells: Sequence[Cell], what: str) -> Rows:
-            new, before_s = missing(cells), self.now()
+            new, before_s = self.missing(cells), self.now()
             rows = trying(cells, what)
-            self.cost_s = (self.now() - before_s) / new if new else self.cost_s
+            if new:
+                self._took(new, self.now() - before_s)
             return rows
 
         return timed
+
+    def _took(self, cells: Sequence[Cell], took_s: float) -> None:
+        """Of cells of several kinds the ratio of these is as before: it was seen where they were timed apart."""
+        before_s, expected_s = {cell.scheme.kind: self._cost_s(cell.scheme.kind) for cell in cells}, self._all_s(cells)
+        self.cost_s |= {
+            kind: took_s * (each_s / expected_s if expected_s > 0 else 1 / len(cells))
+            for kind, each_s in before_s.items()
+        }
 
 
 def race(settings: Sequence[Cell], aim: Aim, budget: Budget, trying: Try, limit: TimeLimit) -> list[RaceGroup]:
@@ -272,14 +307,21 @@ def race(settings: Sequence[Cell], aim: Aim, budget: Budget, trying: Try, limit:
         racing = [group for group in groups if not group.ended]
         if not racing:
             break
-        least = LEAST_SEEDS if number == 1 else had + 2  # one more would be no look of its own
-        affordable = had + limit.cells / sum(len(group.racing) for group in racing)
-        seeds = most if affordable >= most else max(int(affordable), LEAST_SEEDS)
+
+        def takes_s(seeds: int, racing: Sequence[RaceGroup] = racing) -> float:
+            return limit.takes_s([cell for group in racing for cell in group.cells(seeds)])
+
+        what = f"look {number} of at most {len(budget.looks)}"
+        least = had + 2  # one more would be no look of its own
+        if number == 1:
+            had = least = min(LEAST_SEEDS, most)
+            trying([cell for group in racing for cell in group.cells(had)], what)  # tells what all of them take
+        seeds = had + bisect_left(range(had + 1, most + 1), True, key=lambda n: takes_s(n) > limit.race_s)
         if seeds >= least:
-            cells = [cell for group in racing for cell in group.cells(seeds)]
-            rows = trying(cells, f"look {number} of at most {len(budget.looks)}")
+            rows = trying([cell for group in racing for cell in group.cells(seeds)], what)
             for group in racing:
                 group.look(rows, seeds)
+                limit.reserved = {kind: n for kind, n in limit.reserved.items() if kind not in group.far_kinds(rows)}
             had = seeds
         for group in racing:
             group.ended = group.ended or (TIME_IS_UP if seeds < most else "")
@@ -315,13 +357,19 @@ def entrants(places: Sequence[Alternatives], aim: Aim, budget: Budget, trying: T
     `budget.settings`, also what a search finds from the best of each place."""
     most, look = budget.settings, budget.looks[0]
     _time(places, look, trying, limit)
+    common = [CommonSeeds(place, aim) for place in places]
+
+    def affordable(settings: int, seeds: int) -> bool:
+        tried = zip(common, samples(places, settings), strict=True)
+        return limit.takes_s([cell for one, mine in tried for cell in one.cells(mine, seeds)]) <= limit.race_s
+
     whole = sampled(places, most)
-    if limit.cells < len(whole) * look:
-        fewer = sampled(places, int(limit.cells / look))
+    if not affordable(most, look):
+        fewer = sampled(places, bisect_left(range(1, most), True, key=lambda n: not affordable(n, look)))
         return Entrants(fewer, len(fewer), False)
     found = samples(places, most)
     partly = [at for at, place in enumerate(places) if len(found[at]) < place.number()]
-    if limit.cells < len(whole) * (look + SEARCH_SEEDS):
+    if not affordable(most, look + SEARCH_SEEDS):
         return Entrants(whole, len(whole), not partly)
     searches = {
         at: Course(CommonSeeds(places[at], aim, first=SEARCH_SEED).searched(found[at], SEARCH_SEEDS, budget.steps))
@@ -338,15 +386,22 @@ def entrants(places: Sequence[Alternatives], aim: Aim, budget: Budget, trying: T
 
 
 def _time(places: Sequence[Alternatives], most_seeds: int, trying: Try, limit: TimeLimit) -> None:
-    """Tells the limit how long a cell takes, of one of each place, again and again while it takes ever less: at first
-    workers start, models are loaded, code is compiled."""
-    before_s = float("inf")
-    each = [CommonSeeds(place, Aim("")) for place in places]
-    for seeds in range(1, most_seeds + 1):
-        trying(each_once(cell for one in each for cell in one.cells([one.place.own], seeds)), "")
-        if limit.cost_s > STEADY * before_s:
-            break
-        before_s = limit.cost_s
+    """Tells the limit how long a cell of each kind of scheme takes: kind by kind as many as are simulated at one time,
+    again and again while they take ever less (at first workers start, models are loaded, code is compiled), then
+    some settings of all kinds together, as they are in the race."""
+    kinds = {place.cell.scheme.kind: CommonSeeds(place, Aim("")) for place in reversed(places)}
+    at_once = min(limit.at_once, max(1, most_seeds // 2))
+    for kind, one in kinds.items():
+        before_s = math.inf
+        for seeds in range(at_once, most_seeds + 1, at_once):
+            trying(one.cells([one.place.own], seeds), "")
+            took_s = limit.cost_s.get(kind, 0.0)
+            if took_s > STEADY * before_s or not limit.race_s:
+                break
+            before_s = took_s
+    some = [cell for place in places for cell in CommonSeeds(place, Aim("")).cells(place.sample(SOME), 1)]
+    if limit.takes_s(some) < limit.race_s / 2:
+        trying(each_once(some), "")
 
 
 def _cells(places: Sequence[Alternatives], settings: Sequence[Sequence[Values]]) -> list[Cell]:

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +36,17 @@ from scenarios.command.recommend.turning import RATE, ROUND_TRIP, turns
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 from simulator.tuning.alternatives import Alternatives
-from simulator.tuning.racing import SEARCH_SEED, SEARCH_SEEDS, WORSE, TimeLimit, entrants, race, sampled, samples
+from simulator.tuning.racing import (
+    SEARCH_SEED,
+    SEARCH_SEEDS,
+    SOME,
+    WORSE,
+    TimeLimit,
+    entrants,
+    race,
+    sampled,
+    samples,
+)
 from simulator.tuning.trials import FIRST_SEED, UNANSWERED, Aim, Budget, Row
 from simulator.tuning.trials import LOSSY as DEPARTS
 
@@ -166,7 +176,7 @@ def few(number: int) -> list[Cell]:
 def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough():
     settings = few(6)
     table = Table(settings, [1.0, 1.001, 2.0, 3.0, 4.0, 5.0])
-    (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
+    (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0))
     assert group.racing == [0, 1] and group.behind <= BUDGET.within and "within 0.02" in group.ended
     assert {group.stopped[place].why for place in range(2, 6)} == {WORSE}
     assert all(group.stopped[place].seeds == LOOKS[0] for place in range(2, 6))
@@ -174,40 +184,76 @@ def test_a_race_stops_the_worse_early_and_ends_when_the_leader_is_near_enough():
     every = {cell.id: table._row(cell) for place in range(6) for cell in group.at(place, group.seeds)}
     assert group.best_of_kinds(every) == [group.leader]
     assert min(seed for _, seed in table.asked) == 0, "counted from FIRST_SEED: none is shown"
-    (group,) = race(settings, Aim(AIM.metric, higher=True), BUDGET, table, TimeLimit(1.0, 0))
+    (group,) = race(settings, Aim(AIM.metric, higher=True), BUDGET, table, TimeLimit(1.0))
     assert group.leader == 5, "more is better where the metric says so"
 
 
 def test_who_leaves_requests_unanswered_or_departs_in_distribution_is_out_and_nobody_at_all_is_an_error():
     settings = few(3)
     table = Table(settings, [1.0, 0.1, 0.1], answered={1: 0.5}, tv_output={2: 0.1})
-    (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
+    (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0))
     assert group.leader == 0 and [group.stopped[place].why for place in (1, 2)] == [UNANSWERED, DEPARTS]
     with pytest.raises(ConfigError, match="of no setting here"):
-        race(
-            settings, AIM, BUDGET, Table(settings, [1.0] * 3, answered=dict.fromkeys(range(3), 0.5)), TimeLimit(1.0, 0)
-        )
+        race(settings, AIM, BUDGET, Table(settings, [1.0] * 3, answered=dict.fromkeys(range(3), 0.5)), TimeLimit(1.0))
 
 
-@pytest.mark.parametrize(("cells", "raced", "seeds"), [(500, 6, 12), (50, 6, 8), (24, 3, 8), (1, 1, 3)])
+class Clocked:
+    """A simulator whose cells take so long, by their kind of scheme."""
+
+    def __init__(self, table: Table, takes_s: Callable[[Cell], float]) -> None:
+        self._table, self._takes_s = table, takes_s
+        self.now_s, self._done = 0.0, dict[str, Cell]()
+
+    def missing(self, cells: Sequence[Cell]) -> list[Cell]:
+        return [cell for cell in cells if cell.id not in self._done]
+
+    def __call__(self, cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
+        self.now_s += sum(map(self._takes_s, self.missing(cells)))
+        self._done |= {cell.id: cell for cell in cells}
+        return self._table(cells, what)
+
+    def limit(self, seconds: float, reserved: Mapping[str, float] | None = None) -> TimeLimit:
+        return TimeLimit(seconds / 60, reserved or {}, now=lambda: self.now_s, missing=self.missing)
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_kind_that_takes_long_leaves_the_others_their_settings(at_once):
+    """One setting of half_dense, which takes 30 times as long, and 10 of k_sqs: 240 s for 6 seeds of each. By one
+    estimate for all kinds they would be taken for 900 s or more, and most of k_sqs left out."""
+    places = tried(axes=FEW | {"scheme": ["half_dense", "k_sqs"], "scheme.k": range(2, 12)})
+    settings = sampled(places, SETTINGS)
+    table = Table(settings, [50.0 if cell.scheme.kind == "half_dense" else 1.0 for cell in settings])
+    clocked = Clocked(table, lambda cell: 30.0 if cell.scheme.kind == "half_dense" else 1.0)
+    limit = replace(clocked.limit(250), at_once=at_once)
+    entered = entrants(places, AIM, Budget(SETTINGS, (6, 12), within=0.0), limit.timed(clocked), limit)
+    assert entered.sampled == len(settings) == 11
+    (group,) = race(entered.settings, AIM, Budget(SETTINGS, (6, 12), within=0.0), limit.timed(clocked), limit)
+    assert group.stopped[0].seeds == group.seeds == 6 and clocked.now_s <= 250
+    assert limit.cost_s == pytest.approx({"half_dense": 30.0, "k_sqs": 1.0})
+
+
+def test_settings_that_take_longer_than_those_of_their_kind_that_were_timed_are_noticed_before_the_first_look():
+    """They take three times as long: for 6 seeds of each there is no time left once 3 of each were simulated."""
+    places = tried(axes=FEW | {"scheme.k": range(2, 12)})
+    timed = {setting["scheme.k"] for setting in places[0].sample(SOME)}
+    clocked = Clocked(Table(few(10), [1.0] * 10), lambda cell: 1.0 if cell.scheme.k in timed else 3.0)
+    limit = clocked.limit(95)
+    entered = entrants(places, AIM, BUDGET, limit.timed(clocked), limit)
+    (group,) = race(entered.settings, AIM, BUDGET, limit.timed(clocked), limit)
+    assert entered.sampled == 10 and group.seeds == 4 and "time is up" in group.ended and clocked.now_s <= 95
+
+
+@pytest.mark.parametrize(("cells", "raced", "seeds"), [(500, 6, 12), (50, 6, 8), (24, 4, 6), (1, 1, 3)])
 def test_a_race_keeps_to_its_time(cells, raced, seeds):
     """6 settings that differ by nothing would race to the last seed, had they the time for so many cells."""
-    settings, now = few(6), [0.0]
-    table = Table(settings, [1.0] * 6)
-    done: set[str] = set()
-
-    def trying(asked, what):
-        now[0] += len({cell.id for cell in asked} - done)
-        done.update(cell.id for cell in asked)
-        return table(asked, what)
-
-    limit = TimeLimit(cells / 60, 0, now=lambda: now[0])
-    timed = limit.timed(trying, lambda asked: len({cell.id for cell in asked} - done))
+    clocked = Clocked(Table(few(6), [1.0] * 6), lambda _: 1.0)
+    limit = clocked.limit(cells)
+    timed = limit.timed(clocked)
     budget, places = Budget(SETTINGS, (6, 12), within=0.0), tried(axes=FEW | {"scheme.k": range(2, 8)})
     entered = entrants(places, AIM, budget, timed, limit)
     (group,) = race(entered.settings, AIM, budget, timed, limit)
     assert (len(group.settings), entered.sampled, group.seeds) == (raced, raced, seeds)
-    assert ("time is up" in group.ended) == (seeds < 12 and raced > 1) and now[0] <= max(cells, 8)
+    assert ("time is up" in group.ended) == (seeds < 12 and raced > 1) and clocked.now_s <= max(cells, 8)
 
 
 def test_what_is_next_to_the_best_of_a_sample_enters_on_seeds_of_its_own():
@@ -215,7 +261,7 @@ def test_what_is_next_to_the_best_of_a_sample_enters_on_seeds_of_its_own():
     places = tried(axes=FEW | {"scheme.k": range(2, 12)})
     everything = sampled(places, SETTINGS)
     table = Table(everything, [2.0 + abs(cell.scheme.k - 9) for cell in everything])
-    limit = TimeLimit(1.0, 0)
+    limit = TimeLimit(1.0)
     entered = entrants(places, AIM, replace(BUDGET, settings=3), table, limit)
     first = {cell.scheme.k for cell in sampled(places, 3)}
     assert entered.sampled == 3 and entered.searched
@@ -237,8 +283,8 @@ def test_the_false_alarms_of_a_race_are_shared_by_all_that_enter_it_the_found_on
     places = tried(axes=FEW | {"scheme.k": range(2, 12)})
     everything = sampled(places, SETTINGS)
     table = Table(everything, [2.0 + abs(cell.scheme.k - 9) for cell in everything])
-    entered = entrants(places, AIM, replace(BUDGET, settings=3), table, TimeLimit(1.0, 0))
-    race(entered.settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
+    entered = entrants(places, AIM, replace(BUDGET, settings=3), table, TimeLimit(1.0))
+    race(entered.settings, AIM, BUDGET, table, TimeLimit(1.0))
     assert counted == [len(entered.settings)] and counted[0] > 3
 
 
@@ -246,7 +292,7 @@ def test_the_false_alarms_of_a_race_are_shared_by_all_that_enter_it_the_found_on
 def test_what_is_shown_keeps_to_the_same_time(cell_s, seeds):
     """Two cells a seed, and a minute: two seeds in any case, then no seed that would end after the minute."""
     now = [0.0]
-    shown = ShownSeeds(few(2), 8, TimeLimit(1.0, 0, now=lambda: now[0]))
+    shown = ShownSeeds(few(2), 8, TimeLimit(1.0, now=lambda: now[0]))
     table, more = pd.DataFrame(), shown.at(range(2))
     while more:
         now[0] += cell_s * len(more)
@@ -257,14 +303,16 @@ def test_what_is_shown_keeps_to_the_same_time(cell_s, seeds):
 
 
 def test_a_race_leaves_time_for_what_is_shown_and_that_takes_half_at_most():
-    assert TimeLimit(1.0, 10, now=lambda: 0.0, cost_s=1.0).cells == 50
-    assert TimeLimit(1.0, 1000, now=lambda: 0.0, cost_s=1.0).cells == 30
+    reserved = {"k_sqs": 6, "dense": 2}
+    assert TimeLimit(1.0, reserved, now=lambda: 0.0, cost_s={"k_sqs": 1.0, "dense": 2.0}).race_s == 50
+    assert TimeLimit(1.0, reserved, now=lambda: 0.0, cost_s={"k_sqs": 100.0, "dense": 2.0}).race_s == 30
+    assert TimeLimit(1.0, reserved, now=lambda: 0.0, cost_s={"k_sqs": 2.0}).race_s == 44, "one kind is not timed yet"
 
 
 def test_a_kind_that_is_far_behind_in_the_race_is_not_measured_again():
     settings = [*few(2), *settings_of({"scheme": ["cloud_only", "coupled", "half_dense"], "scheme.max_drafts": [2]})]
     table = Table(settings, [1.0, 1.1, 1.15, 1.5, 40.0])
-    (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0, 0))
+    (group,) = race(settings, AIM, BUDGET, table, TimeLimit(1.0))
     every = {cell.id: table._row(cell) for place in range(5) for cell in group.at(place, LOOKS[-1])}
     assert group.best_of_kinds(every) == [0, 2, 3, 4]
     assert _measured_again(group, every) == [0, 2], "half as much again is far, 15% is not"
@@ -362,7 +410,7 @@ def test_the_race_finds_what_all_settings_on_all_seeds_find(kinds):
         requested.update(cell.id for cell in cells)
         return rows
 
-    (group,) = race(settings, AIM, BUDGET, trying, TimeLimit(60.0, 0))
+    (group,) = race(settings, AIM, BUDGET, trying, TimeLimit(60.0))
     logs = np.log(every["latency_per_token_s"].to_numpy().reshape(len(settings), LOOKS[-1]))
     best = int(logs.mean(axis=1).argmin())
     assert best in group.racing and len(requested) < len(rows)

@@ -78,14 +78,13 @@ class RaceEvaluations:
         else:
             make_way(self.options.out, self.options.overwrite)
 
-    def missing(self, cells: Sequence[Cell]) -> int:
-        """How many of the cells are still to be simulated."""
-        return sum(cell.id not in self.rows for cell in cells)
+    def missing(self, cells: Sequence[Cell]) -> list[Cell]:
+        """The cells that are still to be simulated."""
+        return [cell for cell in cells if cell.id not in self.rows]
 
     def __call__(self, cells: Sequence[Cell], what: str) -> Mapping[str, Row]:
         """Simulates those of the cells that are missing; all rows so far."""
-        new = [cell for cell in cells if cell.id not in self.rows]
-        if new:
+        if new := self.missing(cells):
             reported = self.progress.part(what) if what else None
             try:
                 sweep(new, None, self.options.workers, self.options.cluster, progress=reported, heard=self._take)
@@ -127,14 +126,15 @@ def recommended(requested: Wish, options: RunOptions) -> Recommendation:
             begin_again(options.out)
         trials = RaceEvaluations(requested, options, progress)
         trials.open()
-        kinds = len({cell.scheme.kind for cell in requested.settings})
-        limit = TimeLimit(requested.budget.minutes, kinds * requested.seeds + MOST_CELLS)
-        trying = limit.timed(trials, trials.missing)
+        kinds = {cell.scheme.kind for cell in requested.settings}
+        reserved = dict.fromkeys(kinds, requested.seeds + MOST_CELLS / len(kinds))
+        limit = TimeLimit(requested.budget.minutes, reserved, options.pool().size(), trials.missing)
+        trying = limit.timed(trials)
         raced = entrants(requested.places, requested.aim, requested.budget, trying, limit)
         groups = race(raced.settings, requested.aim, requested.budget, trying, limit)
         finalists = [[group.settings[place] for place in _measured_again(group, trials.rows)] for group in groups]
         table = _measured([cell for each in finalists for cell in each], requested, limit, options, progress)
-        whole = limit.minutes_for(len(requested.settings) * requested.budget.looks[0])
+        whole = limit.minutes_for(requested.settings, requested.budget.looks[0])
         made = Recommendation(requested, raced, groups, trials.rows, finalists, table, whole)
         made = replace(made, turns=_turns(made, trials, limit))
     return _written(made, options)
@@ -157,7 +157,7 @@ def _turns(made: Recommendation, trials: RaceEvaluations, limit: TimeLimit) -> S
     rival, best = made.rival, made.best
     if rival is None:
         return ()
-    if limit.left_s < 0 or (limit.cost_s > 0 and limit.left_s < MOST_CELLS * limit.cost_s):
+    if limit.left_s < MOST_CELLS / 2 * limit.takes_s([best, rival]):
         return None
     aim = made.wish.aim
     return turns(best, rival, aim.metric, aim.higher, SEEDS, partial(trials, what="where it turns"))
@@ -186,7 +186,7 @@ class ShownSeeds:
     def more(self, table: pd.DataFrame) -> list[Cell]:
         seeds, left_s = int(table["seed"].nunique()), self.limit.left_s
         took_s = (self._left_s - left_s) / seeds
-        spare_s = left_s - (MOST_CELLS * self.limit.cost_s if self.limit.cost_s > 0 else 0.0)
+        spare_s = left_s - MOST_CELLS / len(self.finalists) * self.limit.takes_s(self.finalists)
         fit = self.most - seeds if took_s <= 0 else min(self.most - seeds, int(max(0.0, spare_s) / took_s))
         return self.at(range(seeds, seeds + fit)) if fit else []
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from kinds import ConfigError
+from kinds.files import read_note
 from kinds.mistakes import Escaped
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import ProgressBar, aside
@@ -23,7 +24,7 @@ from scenarios.command.run.typed_settings import parse_settings
 from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
-from simulator.results.result_directory import SEARCH, TUNING, claim, make_way, record, release
+from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, claim, make_way, record, release
 from simulator.results.trace import MOST_EVENTS
 from simulator.studies import SIMULATION
 from simulator.sweeps.lock import only_writer
@@ -107,6 +108,8 @@ def _swept(
 def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[Chosen]:
     """What each setting chooses, by a race in a directory of its own."""
     assert plan.tune is not None
+    if not read_note(options.out / TUNING / MANIFEST).get("finished"):
+        options.pool().prepare()
     choosing = Choosing(plan.cells, plan.tune, plan.precision)
     tuner = choosing.tuner()
     folder, trying = _tuning(options), tuner.first()

@@ -122,6 +122,12 @@ def test_what_cells_of_a_grid_have_in_common_is_made_once_and_each_is_as_if_it_w
     assert len({id(each.tray) for each in cells}) == 3 * 2
 
 
+def test_a_part_that_nothing_is_written_into_is_that_of_the_base() -> None:
+    changed_one = set_in({"guests": 3})
+    assert changed_one.tray is BASE.tray and changed_one.guests == 3
+    assert set_in({"tray.drink.sugar": 1}).tray is not BASE.tray
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

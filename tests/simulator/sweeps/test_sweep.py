@@ -11,6 +11,7 @@ from cells import cell
 
 from simulator import Cell, ConfigError, sweep
 from simulator.studies import SIMULATION
+from simulator.sweeps import meter as meter_file
 from simulator.sweeps import worker
 from simulator.sweeps.meter import CellProgress, Meter, ToFiles
 from simulator.sweeps.parts import of_one_type
@@ -117,8 +118,9 @@ def test_a_field_may_be_a_number_in_one_cell_and_a_name_in_another(tmp_path: Pat
         assert table["uplink.power_w"][:2].tolist() == ["0.5", "nb_iot"]
 
 
-def test_what_a_worker_writes_of_a_cell_is_passed_on_once(tmp_path: Path) -> None:
+def test_what_a_worker_writes_of_a_cell_is_passed_on_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cells, one three times the work of the other: a quarter of the work is half a cell."""
+    monkeypatch.setattr(meter_file, "REPORT_S", 0.0)
     reports: list[tuple[float, int, str]] = []
     meter = Meter({"a": 1.0, "b": 3.0}, lambda done, total, label: reports.append((done, total, label)))
     meter.files = files = ToFiles(tmp_path)
@@ -129,6 +131,22 @@ def test_what_a_worker_writes_of_a_cell_is_passed_on_once(tmp_path: Path) -> Non
         meter.look()
         meter.look()
         assert reports.pop() == (cells, 2, "k_sqs") and not reports
+
+
+def test_the_cells_of_a_task_are_reported_in_one_file_however_short_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, cells = ToFiles(tmp_path), [f"cell{number}" for number in range(100)]
+    for each in cells:
+        files(each, CellProgress(1.0, 2, "k_sqs"))
+    assert [path.name for path in tmp_path.iterdir()] == cells[:1] and len(files.read()) == 1, "not again so soon"
+    monkeypatch.setattr(meter_file, "REPORT_S", 0.0)
+    files(cells[-1], CellProgress(1.0, 2, "k_sqs"))
+    assert files.read() == dict.fromkeys(cells, CellProgress(1.0, 2, "k_sqs"))
+    meter = Meter(dict.fromkeys(cells, 1.0), lambda *_: None)
+    meter.files = files
+    meter.ended(cells, "k_sqs")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_field_that_is_a_number_in_one_cell_and_a_list_or_a_name_in_another_is_text_in_both() -> None:

@@ -6,6 +6,8 @@ import os
 import pickle
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,16 +37,50 @@ class Deaf(Loss):
         return 1 / 0
 """
 
+SPARSIFIER = """from typing import Literal
+import numpy as np
+from simulator.schemes.sparsifier import Sparsifier
 
-def test_a_cell_stays_itself_within_a_process_and_is_validated_anew_in_another(tmp_path: Path) -> None:
-    """One that imports a file, which may change, everywhere."""
+class First(Sparsifier):
+    kind: Literal["first_in_tests"] = "first_in_tests"
+
+    def support(self, q, state):
+        return np.sort(np.argsort(-q, kind="stable")[:4])
+"""
+
+
+def test_a_cell_travels_as_its_fields_without_what_was_computed_from_them(tmp_path: Path) -> None:
+    """One that imports a file, which may change, is validated anew wherever it arrives."""
     here = cell()
     assert received(sent(here)) is here
-    elsewhere = pickle.loads(pickle.dumps(sent(here)))
-    assert not isinstance(elsewhere.cell, Cell) and received(elsewhere) == here
+    elsewhere = pickle.loads(pickle.dumps(sent(here))).cell
+    assert elsewhere == Cell.from_fields(here.to_fields()) and not {"id", "classes"} & vars(elsewhere).keys()
     (tmp_path / "mine.py").write_text("")
     imports = cell(imports=[str(tmp_path / "mine.py")])
     assert received(sent(imports)) == imports and received(sent(imports)) is not imports
+
+
+def test_a_cell_whose_files_are_others_where_it_arrives_is_refused(tmp_path: Path) -> None:
+    rates = tmp_path / "rates.csv"
+    rates.write_text("start_s,bps\n0,1000\n1,2000\n")
+    uplink = {**link(1e5), "rate": {"kind": "trace", "path": str(rates)}}
+    on_its_way = pickle.dumps(sent(cell(uplink=uplink)))
+    assert received(pickle.loads(on_its_way))
+    rates.write_text("start_s,bps\n0,1000\n1,3000\n")
+    with pytest.raises(ConfigError, match=r"its files on \S+ are not those that the sweep began with$"):
+        received(pickle.loads(on_its_way))
+
+
+@pytest.mark.slow
+def test_classes_of_a_script_run_in_several_processes(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        f"{SPARSIFIER}\nif __name__ == '__main__':\n"
+        "    import sqsim\n"
+        "    base = {'models.pair': 'synthetic', 'scheme': {'kind': 'composed', 'sparsifier': 'first_in_tests'}}\n"
+        "    cells = sqsim.Cell().with_(base).grid({'seed': range(4)})\n"
+        "    assert sqsim.sweep(cells, workers=2).equals(sqsim.sweep(cells))\n"
+    )
+    subprocess.run([sys.executable, str(tmp_path / "script.py")], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +102,17 @@ def test_every_crew_makes_each_call_once(cluster: Cluster) -> None:
             (0, 0), (0, 1), (0, 2), (1, 0), (1, 1),
         ]  # fmt: skip
         assert list(pool.unordered(Work(divmod, []))) == []
+
+
+def test_processes_that_are_prepared_are_those_that_work_and_have_loaded_what_they_need(cluster: Cluster) -> None:
+    def loaded(_: int) -> bool:
+        return "simulator.run" in sys.modules
+
+    pool = Processes(2)
+    pool.prepare()
+    assert list(pool.unordered(Work(loaded, [(number,) for number in range(6)]))) == [True] * 6
+    Processes(1).prepare()
+    cluster.prepare()
 
 
 def test_only_one_process_or_one_call_is_made_here() -> None:
