@@ -12,6 +12,7 @@ bit, or a network that cannot be packed at all, and its passes are made alone.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import sys
@@ -329,6 +330,10 @@ class _TextByText(torch.nn.Module):
         super().__init__()
         self._function = function
         self._network = network
+
+    def __deepcopy__(self, memo: dict[int, object]) -> torch.nn.Module:
+        """The activation alone: a copied network is none of this one's passes."""
+        return copy.deepcopy(self._function, memo)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """states [1, new tokens, width]."""

@@ -11,6 +11,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from kinds import Choice, Part
 
@@ -31,8 +32,7 @@ def put(schema: type[Part], tree: Nested, steps: list[str], value: object) -> bo
         part = part_of(field.annotation) if field is not None else None
         if field is None or part is None:
             return False
-        below = tree.get(step, field.get_default(call_default_factory=True))
-        tree[step] = _opened(part, below)
+        tree[step] = _opened(part, _given(field, tree, step))
         if not isinstance(tree[step], dict):
             return False
         tree, here = tree[step], chosen(part, tree[step])
@@ -58,9 +58,14 @@ def names(schema: type[Part] | None, tree: Nested, above: tuple[str, ...] = ()) 
     for name, field in schema.model_fields.items() if schema is not None else ():
         yield ".".join((*above, name))
         part = part_of(field.annotation)
-        below = _opened(part, tree.get(name, field.get_default(call_default_factory=True)))
+        below = _opened(part, _given(field, tree, name)) if part is not None else None
         if part is not None and isinstance(below, dict):
             yield from names(chosen(part, below), below, (*above, name))
+
+
+def _given(field: FieldInfo, tree: Nested, name: str) -> object:
+    """What `tree` has of the field, else its default, which is a copy of its own."""
+    return tree[name] if name in tree else field.get_default(call_default_factory=True)
 
 
 def flatten(part: Part) -> dict[str, Scalar]:

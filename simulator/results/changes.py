@@ -84,12 +84,16 @@ def beyond_noise(changes: Sequence[Change], control: Control) -> list[bool]:
     1995): of those that are reported, a share of at most LEVEL is false, on average. What is the same on both sides is
     no change, and does not count among the tests.
     """
-    from statsmodels.stats.multitest import multipletests  # here: it takes most of a second to load
+    from scipy.stats import false_discovery_control
 
     p = np.array([each.p for each in changes], dtype=np.float64)
-    tested, beyond = ~np.isnan(p), np.zeros(len(p), dtype=bool)
-    if tested.any():
-        beyond[tested] = multipletests(p[tested], LEVEL, "fdr_bh" if control == "bh" else "holm")[0]
+    beyond = np.zeros(len(p), dtype=bool)
+    tested = np.flatnonzero(~np.isnan(p))
+    if control == "bh":
+        beyond[tested] = false_discovery_control(p[tested]) <= LEVEL
+    else:  # statsmodels has it too, and a collection of all garbage with each call
+        upwards = tested[np.argsort(p[tested])]
+        beyond[upwards] = np.logical_and.accumulate(p[upwards] <= LEVEL / np.arange(len(upwards), 0, -1))
     return [bool(each) for each in beyond]
 
 

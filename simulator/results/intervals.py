@@ -268,7 +268,7 @@ def settings_of(table: pd.DataFrame) -> list[str]:
 
 def varying(table: pd.DataFrame) -> list[str]:
     """The configuration columns that take more than one value."""
-    return [name for name in settings_of(table) if _values_or_none(table[name]) > 1]
+    return [name for name in settings_of(table) if _varies(table[name])]
 
 
 def axis_of(table: pd.DataFrame, preferred: str | None = None, labels: Labels = _NO_LABELS) -> str | None:
@@ -411,6 +411,17 @@ def _words(column: pd.Series[float], name: str) -> dict[Hashable, str]:
         words = {key: str(key) for key in words}
     names = {key: quantity(word, name) for key, word in words.items()} if names_file(name) else words
     return names if len(set(names.values())) == len(set(words.values())) else words
+
+
+def _varies(column: pd.Series[float]) -> bool:
+    """Whether a column has two values, none being one: most have not, and need not be numbered to know it."""
+    values = column.to_numpy()
+    missing = pd.isna(values)
+    if missing.any():
+        return not missing.all()
+    if len(values) and isinstance(values[0], list | tuple | dict):  # which would be compared item by item
+        return _values_or_none(column) > 1
+    return bool((values != values[:1]).any())
 
 
 def _values(column: pd.Series[float]) -> int:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from kinds import ConfigError
+from kinds import ConfigError, Part
 from kinds.tunable import tunables
 from simulator.cell.cell import Cell
-from simulator.cell.dotted_names import flatten, names
+from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import expand
 
 Values = Mapping[str, object]
@@ -29,9 +29,18 @@ def open_fields(
     """The fields that a cell leaves open, with the values worth trying of each: what its scheme declares, and those of
     `further` that it has; without the closed ones."""
     declared = {SCHEME + name: values for name, values in tunables(cell.scheme).items()}
-    known = set(names(type(cell), cell.model_dump()))
-    mine = {**declared, **{path: values for path, values in further.items() if path in known}}
+    mine = {**declared, **{path: values for path, values in further.items() if _has(cell, path)}}
     return {path: values for path, values in mine.items() if path not in closed}
+
+
+def _has(cell: Cell, path: str) -> bool:
+    """Whether the cell has a field of that dotted name."""
+    here: object = cell
+    for step in path.split("."):
+        if not isinstance(here, Part) or step not in type(here).model_fields:
+            return False
+        here = getattr(here, step)
+    return True
 
 
 @dataclass(frozen=True)

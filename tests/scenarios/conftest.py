@@ -47,7 +47,7 @@ def mine(finished, tmp_path):
 def kinds_of_the_test():
     """Kinds that a test's own files define go with it: the next test may have a file of the same name elsewhere, or
     import the same file, which is then run again."""
-    before = [(family, dict(family.kinds)) for family in _families(Choice)]
+    before = [(family, dict(family.kinds)) for family in FAMILIES]
     yield
     for name in [name for name in sys.modules if name.startswith("sqsim_import_")]:
         del sys.modules[name]
@@ -59,6 +59,9 @@ def kinds_of_the_test():
 def _families(below: type[Choice]) -> list[type[Choice]]:
     found = [below] if below.is_family() else []
     return [*found, *(family for each in below.__subclasses__() for family in _families(each))]
+
+
+FAMILIES = _families(Choice)
 
 
 @pytest.fixture

@@ -86,10 +86,10 @@ def test_all_else_is_among_the_details_of_its_findings(finished):
         assert heading == "Files" or max(map(len, found[heading].splitlines())) <= 100
 
 
-def test_details_are_printed_when_they_are_asked_for_and_the_table_alone_in_other_forms(typed, undrawn):
+def test_details_are_printed_when_they_are_asked_for_and_the_table_alone_in_other_forms(typed, small, undrawn):
     schemes = "--grid=scheme=[cloud_only, edge_only, {kind: colocated, max_drafts: 2}]"
     rates = "--grid=uplink.rate.bps=1e4,1e6"
-    again = [*RUN, schemes, rates, "--seeds=2", "--quiet", "--out=here"]
+    again = [*RUN, *small, schemes, rates, "--seeds=2", "--quiet", "--out=here"]
     status, text, err = typed(*again, "--details")
     assert status == 0, err
     found = details(Path("here"))

@@ -261,7 +261,7 @@ PROBE = """
 """
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1440, False), (1440, True), (420, False)])
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (420, True)])
 def test_the_slider_redraws_and_the_legend_toggles(report, tmp_path, width, dark):
     act = """
       const slider = document.getElementById("at");

@@ -16,9 +16,10 @@ VARY = ("--vary=workload.devices={kind: uniform, low: 1, high: 3}", "--vary=upli
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """The address of a cluster of one worker."""
+    """The address of a cluster whose one worker is a thread of this process."""
     distributed = pytest.importorskip("distributed", reason="needs the extra sqsim[cluster]")
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as there:
+    alone = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "protocol": "tcp://"}
+    with distributed.LocalCluster(**alone, dashboard_address=None) as there:
         yield there.scheduler_address
 
 
@@ -62,7 +63,8 @@ def test_a_site_is_printed_as_a_cell_that_any_command_reads(typed, tmp_path):
         (("5", "--cluster=tcp://127.0.0.1:9"), "cluster = tcp://127.0.0.1:9: "),
     ],
 )
-def test_a_mistake_is_one_line_and_leaves_nothing_behind(typed, tmp_path, arguments, line):
+def test_a_mistake_is_one_line_and_leaves_nothing_behind(typed, tmp_path, monkeypatch, arguments, line):
+    monkeypatch.setattr("simulator.sweeps.worker_pools.ANSWER_S", 0.2)
     status, text, errors = typed("sites", *arguments, *SETTINGS, "--quiet")
     assert status == 2 and text == "" and errors.startswith(f"sqsim: {line}") and errors.count("\n") == 1
     assert not (tmp_path / "results").exists()

@@ -1,12 +1,9 @@
-"""A part of a user's own in a file of its own, through every command: run, then plot, report and compare."""
+"""Parts of a user's own in a file of their own, through every command: run, then plot, report and compare."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -59,7 +56,7 @@ class OneByOne(DraftingEdge):
 PROTOCOLS["mine"] = Protocol(OneByOne, SpeculateCloud)
 
 
-class Mine(KSqs):
+class MineOneByOne(KSqs):
     kind: Literal["mine"] = "mine"
 
     @property
@@ -71,44 +68,8 @@ workload: {kind: closed, requests: 1, prompt_tokens: 4, output_tokens: 12}
 """
 
 
-def shows_the_figure(out: Path) -> bool:
-    note = json.loads((out / "scenario.json").read_text())
-    return "mine" in note["figures"] and (out / "figures" / "mine.svg").is_file()
-
-
-def shows_the_column(out: Path) -> bool:
-    summary = pd.read_csv(out / "summary.csv")
-    longest = summary["busiest_s"].to_numpy()
-    page = (out / "report.html").read_text(encoding="utf-8")
-    return bool((longest >= summary["latency_s"] - 1e-9).all()) and "the longest answer" in page
-
-
-def shows_the_acceptance(out: Path) -> bool:
-    return "mine" in set(pd.read_csv(out / "cells.csv")["scheme.acceptance.kind"].dropna())
-
-
-def shows_the_protocol(out: Path) -> bool:
-    """Its rounds have one draft, where those of its scheme have up to eight."""
-    cells = pd.read_csv(out / "cells.csv")
-    return bool((cells["draft_length"] == 1).all() and (cells["scheme.max_drafts"] == 8).all())
-
-
-@dataclass(frozen=True)
-class Own:
-    """A file of a user's, what is typed beside it, and what must show that it was used."""
-
-    text: str
-    shown: Callable[[Path], bool]
-    scheme: str = "k_sqs"
-    figures: tuple[str, ...] = ()
-
-
-OWN = {
-    "figure": Own(FIGURE, shows_the_figure, figures=("mine",)),
-    "column": Own(COLUMN, shows_the_column),
-    "acceptance": Own(ACCEPTANCE, shows_the_acceptance, "{kind: composed, acceptance: mine}"),
-    "protocol": Own(PROTOCOL, shows_the_protocol, "{kind: mine, max_drafts: 8}"),
-}
+OWN = "".join((FIGURE, COLUMN, ACCEPTANCE, PROTOCOL))
+SCHEMES = "--grid=scheme=[{kind: composed, acceptance: mine}, {kind: mine, max_drafts: 8}]"
 
 
 @pytest.fixture
@@ -128,23 +89,27 @@ def forget():
     forgotten()
 
 
-@pytest.mark.parametrize("part", OWN)
-def test_a_part_in_a_file_of_its_own_goes_through_every_command(part, typed, tmp_path, forget):
+def test_parts_in_a_file_of_their_own_go_through_every_command(typed, tmp_path, forget):
     """The manifest names the file, which was typed on this machine: later commands load it by themselves."""
-    own = OWN[part]
-    (tmp_path / "own.py").write_text(own.text)
+    (tmp_path / "own.py").write_text(OWN)
     (tmp_path / "cell.yaml").write_text(CELL)
-    run = ("run", "--config=cell.yaml", "--workers=1", "--quiet", "--out=out", f"--set=scheme={own.scheme}")
-    status, _, err = typed(*run, "--import=own.py")
+    run = ("run", "--config=cell.yaml", "--workers=1", "--quiet", "--out=out", SCHEMES, "--import=own.py")
+    status, _, err = typed(*run)
     assert status == 0, err
     out = tmp_path / "out"
-    if own.figures:
-        noted(out, figures=[*own.figures, *json.loads((out / "scenario.json").read_text())["figures"]])
+    noted(out, figures=["mine", *json.loads((out / "scenario.json").read_text())["figures"]])
     for words in (("plot", "out"), ("report", "out"), ("compare", "out", "out")):
         forget()
         status, _, err = typed(*words)
         assert status == 0 and not err, (words, err)
-    assert own.shown(out)
+    assert "mine" in json.loads((out / "scenario.json").read_text())["figures"]
+    assert (out / "figures" / "mine.svg").is_file()
+    summary, cells = pd.read_csv(out / "summary.csv"), pd.read_csv(out / "cells.csv")
+    assert (summary["busiest_s"] >= summary["latency_s"] - 1e-9).all()
+    assert "the longest answer" in (out / "report.html").read_text(encoding="utf-8")
+    assert set(cells["scheme.acceptance.kind"].dropna()) == {"mine"}
+    one_by_one = cells[cells["scheme.kind"] == "mine"]
+    assert (one_by_one["draft_length"] == 1).all() and (one_by_one["scheme.max_drafts"] == 8).all()
 
 
 def test_a_column_of_ones_own_may_not_take_the_name_of_ours(typed, tmp_path):

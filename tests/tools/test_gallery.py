@@ -46,6 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gallery, "scenario", lambda name: TINY if name == "codes" else scenario(name))
         patch.setattr(store, "_commit", lambda: COMMIT)
+        patch.setattr("os.cpu_count", lambda: 1)
         gallery.make(["codes"], folder / "results", folder / "home")
     return folder
 

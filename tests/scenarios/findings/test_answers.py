@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.findings.findings_file import answered
 from scenarios.findings.sentences.one_breath import CostsAtWorst, FastestOfAll, PaysAtTheEdge, SupportsMost
 from scenarios.findings.wording import MOST_WORDS, called, in_one_breath
-from simulator.cell.dotted_names import flatten
+from simulator import Cell
+from simulator.cell.dotted_names import Scalar, flatten
 from simulator.results.columns import BREAKDOWN, CURVE
 from simulator.results.lossy_schemes import marked, with_lossy
 from simulator.results.metrics import METRICS
@@ -26,22 +28,29 @@ AXIS, METRIC = "uplink.rate.bps", "latency_per_token_s"
 OTHER_PAIRS = {"languages": {"models.pair": "sotu"}}
 
 
+@cache
+def planned(name: str) -> tuple[list[Cell], list[dict[str, Scalar]], dict[str, dict[str, float]]]:
+    """The cells of a quick run of three seeds, their fields, and by cell what tables compute for them."""
+    found = scenario(name)
+    cells = plan_of(found, Changes(quick=True, seeds=3, settings=OTHER_PAIRS.get(name, {}))).cells
+    computed = along(cells, [found.axis, *axes_of([found.answer, *found.findings])])
+    return cells, [flatten(cell) for cell in cells], computed
+
+
 def made_up(name: str, noise: float, draw: int) -> tuple[pd.DataFrame, str | None]:
     """The table that a quick run of three seeds would leave, of random numbers: one a setting, with `noise` a seed."""
     found = scenario(name)
-    plan = plan_of(found, Changes(quick=True, seeds=3, settings=OTHER_PAIRS.get(name, {})))
+    cells, fields, computed = planned(name)
     rng = np.random.default_rng(draw)
     levels: dict[str, dict[str, float]] = {}
     rows = []
-    for cell in plan.cells:
-        flat = flatten(cell)
+    for cell, flat in zip(cells, fields, strict=True):
         setting = str({name: value for name, value in flat.items() if name != "seed"})
         level = levels.setdefault(setting, {metric: float(rng.lognormal()) for metric in (*METRICS, *BREAKDOWN)})
         row = {metric: mean * math.exp(noise * rng.normal()) for metric, mean in level.items()}
         rows.append({"cell": cell.id, **flat, **row, "answered": 1.0, "tv_output": 0.0})
     table = pd.DataFrame(rows)
-    computed = along(plan.cells, [found.axis, *axes_of([found.answer, *found.findings])])
-    table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in plan.cells})
+    table = with_lossy(table.assign(**computed), {cell.id: cell.scheme.lossless for cell in cells})
     curved, axis = Note(name, found.axis, (), found.hidden, dict.fromkeys(computed, ())).curved(table)
     if found.objective is not None:
         bounds = {"capacity": 40, "capacity_least": 30, "capacity_most": 50, "bounded": True, "within": 0.1}

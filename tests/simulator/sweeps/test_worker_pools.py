@@ -16,6 +16,7 @@ import pytest
 from cells import cell, link
 
 from kinds import ConfigError
+from simulator import sweep
 from simulator.cell.cell import Cell, load_imports
 from simulator.studies import SIMULATION
 from simulator.sweeps.failures import Failure
@@ -95,7 +96,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def test_every_crew_makes_each_call_once(cluster: Cluster) -> None:
-    pools: list[WorkerPool] = [Processes(1), Processes(3), cluster]
+    pools: list[WorkerPool] = [Processes(1), Processes(2), cluster]
     for pool in pools:
         assert sorted(pool.unordered(Work(divmod, [(number, 3) for number in range(5)]))) == [
             (0, 0), (0, 1), (0, 2), (1, 0), (1, 1),
@@ -123,6 +124,14 @@ def test_i6_a_cluster_finds_the_same_capacity(cluster: Cluster) -> None:
     objective = Objective({"latency_per_token_s": 0.3}, high=4)
     ((_, there),), ((_, here),) = (capacities(settings, objective, pool) for pool in (cluster, Processes(1)))
     assert repr(there) == repr(here)  # nan is not equal to itself
+
+
+def test_i6_a_cluster_gives_the_same_tables(cluster: Cluster, tmp_path: Path) -> None:
+    cells = [cell(scheme, bps) for scheme in ("k_sqs", "c_sqs") for bps in (1e4, 1e6)]
+    sweep(cells, tmp_path / "here", 1)
+    sweep(cells, tmp_path / "there", 1, cluster.address)
+    for name in ("cells.csv", "rounds.parquet"):
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
 def test_a_users_mistake_on_a_worker_is_that_mistake_here(cluster: Cluster) -> None:
