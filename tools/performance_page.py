@@ -25,6 +25,8 @@ def write(bench: Path, docs: Path) -> None:
     if not bench.is_file():
         raise ConfigError(f"{bench}: is no file; type make bench first")
     found = json.loads(bench.read_text(encoding="utf-8"))
+    if not found["curves"]:
+        raise ConfigError(f"{bench}: has no curves, as only some of the benchmarks ran; type make bench first")
     where = f"{found['machine']['cpu']}, {found['machine']['cores_allowed']} cores, {found['machine']['date'][:10]}"
     plots.save(draw(found["curves"], f"Measured by make bench: {where}."), docs / "figures", "growth", ("svg",))
     put(docs / "performance.md", "\n".join([f"Measured on {where}.", "", *_rows(found)]))

@@ -61,7 +61,8 @@ def crossing(cells: pd.DataFrame, axis: str, first: str, second: str, metric: st
     if ratios.shape[0] == 0 or ratios.shape[1] < 2:
         return None
     x = np.log10(ratios.columns.to_numpy(dtype=float))
-    found = [_crossed(x, row) for row in np.log(ratios.to_numpy(dtype=float))]
+    with np.errstate(divide="ignore"):  # the logarithm of 0 is below that of anything
+        found = [_crossed(x, row) for row in np.log(ratios.to_numpy(dtype=float))]
     ways = [way for way, _ in found if way in ("rising", "falling")]
     rising = ways.count("rising") >= ways.count("falling")
     kept = [at for way, at in found if way == ("rising" if rising else "falling")]

@@ -41,3 +41,10 @@ def test_the_page_is_made_from_what_was_measured(tmp_path):
 def test_without_a_measurement_there_is_no_page(tmp_path):
     with pytest.raises(ConfigError, match=r"bench\.json: is no file; type make bench first"):
         write(tmp_path / "bench.json", tmp_path)
+
+
+def test_of_a_part_of_the_benchmarks_there_is_no_page(tmp_path):
+    bench = tmp_path / "bench.json"
+    bench.write_text(json.dumps(BENCH | {"curves": []}))
+    with pytest.raises(ConfigError, match=r"bench\.json: has no curves, as only some of the benchmarks ran"):
+        write(bench, tmp_path)
