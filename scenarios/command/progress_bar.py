@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 EVERY_S: Final = 30.0
 """Between two lines where there is no terminal. The first comes at once and the last at the end, once."""
+LEAST_SHARE: Final = 0.02
+"""Of a part, below which nobody tells how long the rest takes: first come the passes that many cells share, which count
+when the first of these ends."""
 RESUMED: Final = "resumed"
 """The label of what was done before: it says nothing about the time that the rest will take."""
 
@@ -100,7 +103,7 @@ class ProgressBar:
     def _left(self, now_s: float, done: float, total: int, follows: float) -> str:
         """`, about 40 s left`: of all, by the rate of the part that is under way; "" where nothing tells."""
         started_s, resumed = self._started
-        if done <= resumed:
+        if done - resumed < LEAST_SHARE * total:
             return ""
         rate = (now_s - started_s) / (done - resumed)
         left_s = rate * (total - done + follows * total)

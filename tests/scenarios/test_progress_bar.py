@@ -31,6 +31,16 @@ def test_without_a_terminal_it_is_a_line_each_half_minute(capsys):
     ]
 
 
+def test_of_next_to_nothing_that_is_done_no_time_left_is_told(capsys):
+    """In the first minute of a run are the passes that many of its cells share."""
+    now = [0.0]
+    with ProgressBar(quiet=False, clock=lambda: now[0]) as progress:
+        for now[0], done in ((0.0, 0), (60.0, 1.5), (100.0, 4)):
+            progress(done, 100, "k_sqs")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1:] == ["  1%  1.5 of 100  k_sqs", "  4%  4 of 100, about 40 min left  k_sqs"]
+
+
 def test_the_time_left_is_told_from_what_was_done_in_this_run(capsys):
     times = iter([0.0, 1.0, 41.0])
     with ProgressBar(quiet=False, clock=lambda: next(times)) as progress:
