@@ -16,7 +16,7 @@ from kinds.arrays import Floats, Ints
 
 _BLOCK = 128
 """Entries of a distribution of which the largest is found at once."""
-_HEADS, _SHARE = (64, 256, 4096), 8
+_HEADS, _SHARE = (128, 500, 4096), 8
 
 
 @dataclass(frozen=True)
