@@ -139,14 +139,15 @@ def simulate(
             with COLLECTOR.seldom():
                 predecode(cell, memory)
             run(plant, cell.workload.horizon_s)
+        plant.arrivals.close()
+        plant.check()
+        return result_of(cell, recorder, plant.totals())
     except ImpureError:
         memory.forget()
         raise
     finally:
+        recorder.release()
         memory.flush()
-    plant.arrivals.close()
-    plant.check()
-    return result_of(cell, recorder, plant.totals())
 
 
 def recorder_of(cell: Cell, rounds_to: Path | None) -> Recorder:

@@ -103,6 +103,7 @@ class Recorder:
         self._cell = cell
         self._learning_requests = learning_requests
         self._path = rounds_to
+        self._file: pa.OSFile | None = None
         self._writer: pa.RecordBatchStreamWriter | None = None
         self._texts: list[tuple[str, ...]] = []
         self._requests = Rows(_REQUEST_TYPES)
@@ -138,11 +139,17 @@ class Recorder:
         self._flush()
         if self._writer is not None:
             self._writer.close()
+        self.release()
         found = [threshold.sums() for threshold in self._thresholds.values()]
         self.sums |= {name: float(sum(each[name] for each in found)) for name in THRESHOLD_SUMS}
         texts = np.array(self._texts, dtype=object).reshape(-1, 1 + len(TEXTS)).T
         requests = Columns(dict(zip((KEYS[0], *TEXTS), texts, strict=True)) | self._requests.take())
         return requests, pa.concat_tables(self._pieces or [ROUNDS_SCHEMA.empty_table()])
+
+    def release(self) -> None:
+        """Closes the file, whatever has come of it: a writer leaves that to whoever frees it."""
+        if self._file is not None:
+            self._file.close()
 
     def _flush(self) -> None:
         if not self._kept_rounds and (self._writer is not None or self._pieces):
@@ -168,5 +175,6 @@ class Recorder:
             self._pieces.append(piece)
             return
         if self._writer is None:
-            self._writer = pa.ipc.new_stream(self._path, ROUNDS_SCHEMA)
+            self._file = pa.OSFile(str(self._path), "wb")
+            self._writer = pa.ipc.new_stream(self._file, ROUNDS_SCHEMA)
         self._writer.write_table(piece)

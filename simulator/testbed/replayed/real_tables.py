@@ -46,9 +46,10 @@ def tables(cell: Cell, folder: Path, memory: Memory, rounds_to: Path | None = No
     try:
         replay = JournalReplay(cell, memory, recorder, record)
         replay.run()
+        return result_of(cell, recorder, _totals(cell, record, replay))
     finally:
+        recorder.release()
         memory.flush()
-    return result_of(cell, recorder, _totals(cell, record, replay))
 
 
 def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals:

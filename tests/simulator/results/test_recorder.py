@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from accounted_cells import BASE, CELLS, account, asked
 from cells import cell
 
-from simulator import Cell, simulate
+from simulator import Cell, run, simulate
 from simulator.decoding.memory import Memory
 from simulator.results import recorder
 from simulator.results.columns import BREAKDOWN
@@ -72,3 +73,22 @@ def test_a_run_that_is_cut_off_keeps_what_is_in_flight_out_of_its_latencies() ->
     assert cut.summary["payload_bits_per_token"] == pytest.approx(bits)
     last = cut.rounds.groupby(["device", "request"]).tail(1)
     assert last["answered_s"].isna().sum() == 3 and set(last.loc[last["answered_s"].isna(), "request"]) == {1}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc")
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_run_leaves_its_file_open(fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever works through thousands of cells would run out of open files, and a full disk would stay full."""
+    path, kept = tmp_path / "rounds.arrows", list[object]()
+    monkeypatch.setattr(recorder, "CHUNK_ROWS", 4)
+    monkeypatch.setattr(
+        run, "recorder_of", lambda *given, make=run.recorder_of: kept.append(made := make(*given)) or made
+    )
+    if fails:
+        monkeypatch.setattr(run, "result_of", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            simulate(account("fleet").cell, memory=Memory(), rounds_to=path)
+    else:
+        simulate(account("fleet").cell, memory=Memory(), rounds_to=path)
+    assert kept and path.stat().st_size
+    assert str(path) not in [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.exists()]

@@ -156,10 +156,10 @@ def test_a_disk_that_is_full_ends_the_sweep_in_one_line_and_nothing_done_is_lost
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of half a megabyte, where this process may mount one."""
+    """A disk of a quarter of a megabyte, where this process may mount one."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", place], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place], capture_output=True)
     if mounted.returncode:
         pytest.skip("no file system can be mounted here")
     yield place
