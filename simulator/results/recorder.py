@@ -64,9 +64,6 @@ class Rows:
         self._types = types
         self._values = array("d")
 
-    def __len__(self) -> int:
-        return len(self._values) // len(self._types)
-
     def add(self, row: Sequence[float]) -> None:
         """One more row. Whole numbers must be below 2^53."""
         self._values.extend(row)

@@ -10,7 +10,7 @@ same bytes.
 from __future__ import annotations
 
 from itertools import accumulate
-from math import inf, isnan, nan
+from math import inf, nan
 
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Equipped
@@ -22,9 +22,9 @@ from simulator.protocols.machine import DOWNLINK, UPLINK, SubmitJob
 from simulator.results.observer import END
 from simulator.results.requests import Request
 from simulator.results.rounds import TimedRounds
-from simulator.timing.cloud.job import Job, JobState
+from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device
-from simulator.timing.driver import DOWNLINK_COLUMNS, JOB_STATES, UPLINK_COLUMNS, Network
+from simulator.timing.driver import DOWNLINK_COLUMNS, JOB_STATES, UPLINK_COLUMNS, Network, ordered_job
 from simulator.timing.event_loop import Call, Turn, delay_until, following, later
 from simulator.timing.link import Link
 from simulator.timing.planned_link import Carried, PlannedLink
@@ -209,18 +209,9 @@ class DecodedRequest:
 
     def _submit(self, command: SubmitJob) -> None:
         self._jobs += 1
-        job = Job(
-            session=self._key,
-            text_tokens=command.text_tokens,
-            read_tokens=command.read_tokens,
-            request_tokens=self._most_tokens,
-            report=self._job_enters,
-            done=self._verified if self._ready else self._prefilled,
-            cloud_drafts=command.cloud_drafts,
-            verified_drafts=command.verified_drafts,
-            number=self._jobs,
-            mirrors=self._mirrors and not command.cloud_drafts,
-        )
+        terms = self._key, self._jobs, self._most_tokens, self._mirrors
+        done = self._verified if self._ready else self._prefilled
+        job = ordered_job(command, *terms, self._job_enters, done)
         self._network.cloud.submit(job)
 
     def _job_enters(self, state: JobState) -> None:
@@ -264,8 +255,6 @@ class DecodedRequest:
 
     def _write_up(self) -> None:
         """Writes down in the request what its open round has come to by now, as the run ends."""
-        if isnan(self._started_s):
-            return
         request, number = self._request, self._round.number
         notes = request.begin_round(number, self._started_s)
         notes.pass_ends_s = self._ends_s

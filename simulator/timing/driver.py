@@ -38,11 +38,11 @@ from simulator.results.requests import Request
 from simulator.results.rounds import InstantTransfer, OpenRound, Transfer, TwoTransfers
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
-from simulator.timing.cloud.job import JobState
+from simulator.timing.cloud.job import JobState, SessionKey
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.event_loop import EventLoop, delay_until, later
 from simulator.timing.link import Link
-from simulator.timing.messages import Message
+from simulator.timing.messages import PROPAGATION, QUEUE, TRANSMIT, Message
 from simulator.timing.receive_windows import ReceiveWindows
 
 UPLINK_STATES: Final = {
@@ -59,8 +59,9 @@ DOWNLINK_STATES: Final = {
     "propagation": "propagation_s",
     "timeout_wait": "timeout_wait_s",
 }
-UPLINK_COLUMNS: Final = "uplink_queue_s", "uplink_transmit_s", "propagation_s"
-DOWNLINK_COLUMNS: Final = "downlink_queue_s", "downlink_s", "propagation_s"
+UPLINK_COLUMNS, DOWNLINK_COLUMNS = (
+    (states[QUEUE], states[TRANSMIT], states[PROPAGATION]) for states in (UPLINK_STATES, DOWNLINK_STATES)
+)
 """Those of a message that is sent once."""
 JOB_STATES: Final = {"queue": "cloud_queue_s", "prefill": "prefill_s"}
 _ROUND: Final = SECOND - 1
@@ -121,6 +122,31 @@ class ServedRequest:
         if self._hidden_since_s is not None:
             self._request.hidden_draft_s += self._clock.now - self._hidden_since_s
             self._hidden_since_s = None
+
+
+def ordered_job(
+    command: machine.SubmitJob,
+    session: SessionKey,
+    number: int,
+    most_tokens: int,
+    mirrors: bool,
+    report: Callable[[JobState], None],
+    done: Callable[[], None],
+) -> Job:
+    """The job that a machine orders, by its number among those of its session. `most_tokens`: what the session's
+    request will have cached at most; `mirrors`: the cloud's drafter runs over what the verifier does."""
+    return Job(
+        session=session,
+        text_tokens=command.text_tokens,
+        read_tokens=command.read_tokens,
+        request_tokens=most_tokens,
+        report=report,
+        done=done,
+        cloud_drafts=command.cloud_drafts,
+        verified_drafts=command.verified_drafts,
+        number=number,
+        mirrors=mirrors and not command.cloud_drafts,
+    )
 
 
 class Driver(ServedRequest):
@@ -538,18 +564,8 @@ class Driver(ServedRequest):
 
     def _submit(self, command: machine.SubmitJob) -> None:
         self._jobs += 1
-        job = Job(
-            session=self._key,
-            text_tokens=command.text_tokens,
-            read_tokens=command.read_tokens,
-            request_tokens=self._most_tokens,
-            report=self._job_enters,
-            done=self._job_done,
-            cloud_drafts=command.cloud_drafts,
-            verified_drafts=command.verified_drafts,
-            number=self._jobs,
-            mirrors=self._mirrors and not command.cloud_drafts,
-        )
+        terms = self._key, self._jobs, self._most_tokens, self._mirrors
+        job = ordered_job(command, *terms, self._job_enters, self._job_done)
         self._job = job, command
         self._network.cloud.submit(job)
 
