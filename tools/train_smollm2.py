@@ -33,7 +33,7 @@ from tools.smollm2_data import SEED, generate, keep_freed_memory, provenance, re
 from tools.smollm2_evaluate import NEW_TOKENS, SAMPLES, evaluate
 from tools.smollm2_teacher import Windows
 
-SHAPE, CUT = Shape(layers=6, width=256, feed_forward=680), 16_384
+SHAPE, CUT = Shape(layers=6, width=320, feed_forward=864), 20_480
 WINDOWS = 16  # a step, over all processes
 MEETING_PLACE = "tcp://127.0.0.1:29517"  # of the workers
 MUON_RATE, ADAM_RATE, WARMUP = 0.02, 2e-3, 20
@@ -126,12 +126,24 @@ def initialise(student: Student, shard: Path, mass: torch.Tensor) -> None:
 
 
 def go_on_from(student: Student, start: Path) -> None:
-    """Takes the weights of a shipped drafter; the cut vocabulary stays the student's own."""
+    """Takes the weights of a shipped drafter, which may have fewer layers, a smaller width and fewer feed-forward
+    units: the student's first logits are that drafter's. What is added reads everything and writes nothing yet. The cut
+    vocabulary stays the student's own."""
     given = {name: tensor.float() for name, tensor in load_file(start).items() if name != "vocabulary"}
+    width = given["input"].shape[1]
+    into_residual = ("o_proj.weight", "down_proj.weight", "input", "head")
+    own = dict(student.body.named_parameters()) | {"input": student.input, "head": student.head}
     with torch.no_grad():
-        student.input.copy_(given.pop("input"))
-        student.head.copy_(given.pop("head"))
-    student.body.load_state_dict(given, strict=False)
+        for name, old in given.items():
+            if old.ndim == 1:
+                # A norm is over the mean square of all, of which those that are added are 0.
+                own[name].fill_(1.0)
+                own[name][:width] = old
+                own[name] *= (width / len(own[name])) ** 0.5
+                continue
+            if name.endswith(into_residual):
+                own[name].zero_()
+            own[name][: old.shape[0], : old.shape[1]] = old
 
 
 def loss(logits: torch.Tensor, batch: Windows, place: torch.Tensor, overlap: float) -> tuple[torch.Tensor, float]:
@@ -189,7 +201,7 @@ def _start(options: Options) -> str:
     """Where training began, for the card."""
     if options.start is None:
         return "anew"
-    return f"the drafter with sha256 {sha256(options.start)}, further layers the identity; rates times {GOING_ON:g}"
+    return f"the drafter with sha256 {sha256(options.start)}, what is added mute at first; rates times {GOING_ON:g}"
 
 
 def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Options) -> tuple[int, float]:
