@@ -12,6 +12,7 @@ from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
+from channels.link.padding import MARK_BITS, padded_bits
 from channels.link.radio_power import RADIOS, Connection, OnAir, RadioName
 from channels.link.rates import ConstantRate, Curve, Rate
 from channels.link.shaping import Rationed
@@ -82,6 +83,15 @@ class LinkConfig(Part):
         description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 for session, round, fragment, check; at most "
         "1,000,000, beyond any protocol's.",
     )
+    pad_to_bits: int | None = Field(
+        None,
+        ge=16,
+        le=1_000_000,
+        multiple_of=8,
+        exclude_if=_is_none,
+        description="What each packet carries is padded to a multiple of so many bits, whole bytes, so that its size "
+        "tells less; 8 bits at least say where the padding begins. null: it is sent as it is.",
+    )
     arq: Arq = Field(
         SelectiveRepeat(),
         description="How lost packets are sent again; stop_and_wait holds each streamed token back for a round trip.",
@@ -130,6 +140,11 @@ class LinkConfig(Part):
     def _packets_carry_payload(self) -> Self:
         if self.mtu_bits is not None and self.mtu_bits <= self.header_bits:
             raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {self.header_bits} bits")
+        if self.room_bits is not None and self.room_bits <= 0:
+            raise ValueError(
+                f"pad_to_bits = {self.pad_to_bits}: must be at most mtu_bits less header_bits, "
+                f"{self.mtu_bits} - {self.header_bits}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -219,23 +234,29 @@ class LinkConfig(Part):
     @property
     def room_bits(self) -> int | None:
         """The payload that one packet holds, bits; None: any."""
-        return None if self.mtu_bits is None else self.mtu_bits - self.header_bits
+        if self.mtu_bits is None:
+            return None
+        room, multiple = self.mtu_bits - self.header_bits, self.pad_to_bits
+        return room if multiple is None else room // multiple * multiple - MARK_BITS
 
     def packets_bits(self, payload_bits: int, parts_bits: Sequence[int] = ()) -> list[int]:
-        """The sizes, header included, of the packets that carry a message; an empty message is one bare header.
+        """The sizes, header and padding included, of the packets that carry a message; an empty message is one header.
 
         `parts_bits`: what each packet is to carry; then they must fit. Otherwise the MTU cuts the payload.
         """
         if self.mtu_bits is None and not parts_bits:
-            return [payload_bits + self.header_bits]
+            return [self._padded_bits(payload_bits) + self.header_bits]
         room = self.room_bits
         if parts_bits:
             assert room is None or max(parts_bits) <= room, f"I7: a part of {max(parts_bits)} bits in a room of {room}"
-            return [bits + self.header_bits for bits in parts_bits]
+            return [self._padded_bits(bits) + self.header_bits for bits in parts_bits]
         assert room is not None
         full, rest = divmod(payload_bits, room)
-        tail = [rest + self.header_bits] if rest or not full else []
-        return [room + self.header_bits] * full + tail
+        tail = [self._padded_bits(rest) + self.header_bits] if rest or not full else []
+        return [self._padded_bits(room) + self.header_bits] * full + tail
+
+    def _padded_bits(self, carried_bits: int) -> int:
+        return carried_bits if self.pad_to_bits is None else padded_bits(carried_bits, self.pad_to_bits)
 
 
 def answer_s(link: LinkConfig, reverse: LinkConfig) -> float:

@@ -73,7 +73,8 @@ class Link:
         self._bits_sent = 0
         self._travelling = 0
         self._observer = observer
-        self._mtu_bits = config.mtu_bits
+        self._whole = config.mtu_bits is None and config.pad_to_bits is None
+        """Whether a message without parts is one packet of its bits and a header."""
         self._header_bits = config.header_bits
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
@@ -134,8 +135,7 @@ class Link:
             self._admit_parts(message, sender)
         else:
             packets: list[Fragment] = []
-            whole = self._mtu_bits is None
-            sizes = [message.bits + self._header_bits] if whole else self.config.packets_bits(message.bits)
+            sizes = [message.bits + self._header_bits] if self._whole else self.config.packets_bits(message.bits)
             for number, bits in enumerate(sizes):
                 packets.append(Fragment(bits, message, index, number, sender))
             message.packets = packets

@@ -60,7 +60,7 @@ class Carried:
     doings: Course
     """The column of each of its states, until it is in."""
     cut: Sequence[tuple[float, float]] = ()
-    """Of a message that the MTU cuts, when each packet begins and has left."""
+    """Of a message that the MTU cuts, or that is padded, when each packet begins and has left."""
     delivered_s: float = nan
 
     @property
@@ -143,15 +143,16 @@ class PlannedLink(Link):
 
     def has_room(self, device: int, messages_bits: Sequence[int]) -> bool:
         """Whether a device's window holds all packets of these messages at one time."""
-        whole = self._mtu_bits is None
-        packets = len(messages_bits) if whole else sum(len(self.config.packets_bits(bits)) for bits in messages_bits)
+        if self._whole:
+            return len(messages_bits) <= self.senders.window(device)
+        packets = sum(len(self.config.packets_bits(bits)) for bits in messages_bits)
         return packets <= self.senders.window(device)
 
     def carry(self, index: MessageIndex, bits: int, now_s: float, columns: tuple[str, str, str]) -> Carried:
         """Takes on a message for which there is room in its device's window. It is put at that instant, which may lie
         ahead where its transmitter is its device's own. `columns`: those of BREAKDOWN while it waits, is on the air and
         travels."""
-        if self._mtu_bits is not None:
+        if not self._whole:
             carried = self._carry_cut(index, bits, now_s, columns)
         else:
             size, (waits, transmits, travels) = bits + self._header_bits, columns

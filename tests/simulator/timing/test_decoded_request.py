@@ -110,6 +110,8 @@ def any_cell(number: int) -> Cell:
             {"name": "two", "count": devices - 1, "scheme": one_of(rng, *SCHEMES), **own},
         ]
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
+    for each in links.values():
+        each["pad_to_bits"] = (None, None, 64)[number % 3]
     return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, seed=number % 7, **links)
 
 
