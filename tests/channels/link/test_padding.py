@@ -34,7 +34,7 @@ def test_bytes_without_the_mark_are_no_padded_packet(strange: bytes) -> None:
 @given(carried=st.integers(0, 1300), multiple_bits=MULTIPLES, room_bits=st.integers(600, 5000))
 def test_each_packet_is_a_header_and_a_multiple_and_fits_the_mtu(carried, multiple_bits, room_bits):
     if multiple_bits > room_bits:
-        with pytest.raises(ValidationError, match="pad_to_bits = .* must be at most mtu_bits less header_bits"):
+        with pytest.raises(ValidationError, match=r"pad_to_bits = .* must be at most mtu_bits less header_bits"):
             LinkConfig(mtu_bits=320 + room_bits, pad_to_bits=multiple_bits)
         return
     config = LinkConfig(mtu_bits=320 + room_bits, pad_to_bits=multiple_bits)
