@@ -140,6 +140,8 @@ def _check(cell: Cell) -> None:
     prompts, work = len(card_of(cell.models.pair).prompts), cell.workload
     if cell.fleet:
         raise ConfigError("fleet: prompts are told apart under one scheme; give scheme alone")
+    if not hasattr(work, "requests"):
+        raise ConfigError(f"workload = {work.kind}: must be one of equal requests, or prompts are told by their length")
     if work.total % prompts:
         raise ConfigError(
             f"workload.requests = {work.total // work.devices}: of all devices together they must be a multiple of the "
@@ -147,5 +149,3 @@ def _check(cell: Cell) -> None:
         )
     if work.distinct is not None:
         raise ConfigError(f"workload.distinct = {work.distinct}: must be null, or seeds share random numbers")
-    if not hasattr(work, "requests"):
-        raise ConfigError(f"workload = {work.kind}: must be one of equal requests, or prompts are told by their length")

@@ -25,6 +25,7 @@ from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.schemes.acceptance import Received
 from simulator.schemes.code import Packets
 from simulator.schemes.rivals.coupled import Coupled
+from simulator.studies import fingerprints
 from simulator.studies.fingerprints import SHRUNK, TRACES, Fingerprints, features, nearest
 from simulator.studies.study import Row
 
@@ -91,6 +92,14 @@ def test_the_seeds_of_a_block_and_all_paddings_share_a_worker_and_others_do_not(
     alike = [made, made.with_({"seed": TRACES - 1}), made.with_({"uplink.pad_to_bits": 64})]
     assert len({study.shares(each) for each in alike}) == 1
     assert study.shares(made) != study.shares(heard("c_sqs"))
+
+
+def test_a_seed_is_told_by_the_seven_others_of_its_block_and_never_by_itself(monkeypatch):
+    seeds: list[int] = []
+    hear = fingerprints._heard
+    monkeypatch.setattr(fingerprints, "_heard", lambda made, memory: seeds.append(made.seed) or hear(made, memory))
+    row(heard("cloud_only").with_({"seed": 10}))
+    assert seeds == [8, 9, 11, 12, 13, 14, 15]
 
 
 @pytest.mark.parametrize(
