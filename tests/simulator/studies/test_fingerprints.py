@@ -148,9 +148,10 @@ def slow_nearest(known: Floats, labels: Ints, points: Floats) -> list[int]:
 
 def test_it_is_a_slow_twin_written_out_in_the_features_own_units():
     rng = np.random.default_rng(1)
-    known, labels = gaussian(rng, rng.normal(size=(5, 4)), 6)
+    means = 0.7 * rng.normal(size=(5, 4))
+    known, labels = gaussian(rng, means, 3)
     mixed = rng.normal(size=(4, 4)) * [1, 10, 100, 1000]
-    points, _ = gaussian(rng, rng.normal(size=(5, 4)), 10)
+    points, _ = gaussian(rng, means, 40)
     assert nearest(known @ mixed, labels, points @ mixed).tolist() == slow_nearest(
         known @ mixed, labels, points @ mixed
     )
