@@ -201,13 +201,13 @@ SCENARIO = Scenario(
     grid={
         PROMPTS: [str(KINDS)],
         "scheme": [*SCHEMES, "cloud_only"],
-        FIELD: [None, 128, 256, 512, 768, 1280, 3072],
+        FIELD: [None, 128, 256, 512, 768, 2048, 3072],
     },
     axis=PADDED,
     seeds=8,
     quick=Quick(
         base={"workload.output_tokens": 6},
-        grid={PROMPTS: [str(KINDS)], "scheme": [*SCHEMES[:3], "cloud_only"], FIELD: [None, 512, 1280, 3072]},
+        grid={PROMPTS: [str(KINDS)], "scheme": [*SCHEMES[:3], "cloud_only"], FIELD: [None, 512, 2048, 3072]},
         seeds=8,
     ),
     left_out={"colocated": "its drafts never cross the air", "edge_only": "nothing of it crosses the air"},
