@@ -36,6 +36,8 @@ class Airing(NamedTuple):
     began_s: float
     left_s: float
     arrives_s: float
+    header_bits: int | None = None
+    """Of `bits`, those of its header; None: an acknowledgement, which is none."""
 
     @property
     def round(self) -> int:

@@ -57,8 +57,6 @@ class TraceSubject(NamedTuple):
     requests: str = ""
     links: Mapping[str, str] = {}
     """By a link's name: how fast it is."""
-    header_bits: Mapping[str, int] = {}
-    """By a link's name: of each of its packets."""
     speller: Speller | None = None
 
 
@@ -163,7 +161,7 @@ class _Builder:
     def _airing(self, airing: Airing) -> Slice:
         device, request, _ = airing.address
         kind = "acknowledge" if airing.acknowledges else "retransmit" if airing.attempt else "transmit"
-        header_bits = None if airing.acknowledges else self._subject.header_bits.get(airing.link)
+        header_bits = airing.header_bits
         args: dict[str, Value] = {
             "device": device,
             "request": request,

@@ -67,14 +67,18 @@ class Link:
         self.sent = 0
         self.delivered = 0
         self.lost = 0
+        self.unrestored = 0
+        """Those of the lost that came through, and whose headers the far end could not restore."""
         self.dropped = 0
         self.reverse: Callable[[int], Link] | None = None
         """By device, the link that carries acknowledgements back where they cost bits."""
         self._bits_sent = 0
         self._travelling = 0
         self._observer = observer
-        self._mtu_bits = config.mtu_bits
-        self._header_bits = config.header_bits
+        self._header_bits = config.header_bits if config.mtu_bits is None and config.headers.kind == "plain" else None
+        """That of each message's one packet, where they are all alike."""
+        self._ack_bits = config.least_header_bits
+        """Of an acknowledgement that takes no capacity."""
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
         self._reassembly = Reassembly(env, config, self._deliver)
@@ -134,10 +138,10 @@ class Link:
             self._admit_parts(message, sender)
         else:
             packets: list[Fragment] = []
-            whole = self._mtu_bits is None
-            sizes = [message.bits + self._header_bits] if whole else self.config.packets_bits(message.bits)
-            for number, bits in enumerate(sizes):
-                packets.append(Fragment(bits, message, index, number, sender))
+            header = self._header_bits
+            sizes = self.config.packets_of(index, message.bits) if header is None else [(message.bits + header, header)]
+            for number, (bits, header_bits) in enumerate(sizes):
+                packets.append(Fragment(bits, message, index, number, sender, header_bits=header_bits))
             message.packets = packets
             message.missing = message.unacked = len(packets)
             sender.unacked_packets += len(packets)
@@ -169,10 +173,10 @@ class Link:
         """Makes packets of the parts that have none yet."""
         made, index = len(message.packets), message.index
         planned = message.sizes[made:]
-        sizes = self.config.packets_bits(0, [bits for bits, _ in planned])
+        sizes = self.config.packets_of(index, 0, [bits for bits, _ in planned], made)
         new = [
-            Fragment(bits, message, index, number, sender, once=once)
-            for number, (bits, (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
+            Fragment(bits, message, index, number, sender, once=once, header_bits=header_bits)
+            for number, ((bits, header_bits), (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
         ]
         message.packets = [*message.packets, *new]
         message.unacked += len(new)
@@ -206,6 +210,9 @@ class Link:
         self.sent += 1
         transmitter, now_s = packet.sender.transmitter, self.env.now
         packet.visited_s = now_s
+        flow = packet.sender.flow
+        if flow is not None and not packet.acknowledges:
+            packet.compress(*flow.join())
         limit = self.config.buffer_packets
         if limit is not None and transmitter.server.present and transmitter.server.waiting >= limit:
             self._drop([packet])
@@ -273,6 +280,10 @@ class Link:
         on_air_s = now_s - began_s - self.config.overhead_s
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
         lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address)
+        flow = packet.sender.flow
+        if flow is not None and not lost and not packet.acknowledges and not flow.restores(packet.flow_number):
+            lost = True
+            self.unrestored += 1
         travel_s = nan if lost else transmitter.delay.delay_s(now_s, address)
         if self._observer is not None:
             self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
@@ -286,7 +297,7 @@ class Link:
             later(self.env, travel_s, partial(self._return, packet))
             return
         free = not self.config.arq.ack_bits
-        returns = not (free and transmitter.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
+        returns = not (free and transmitter.ack_loss.lost(now_s, self._ack_bits, rate_bps, address))
         later(self.env, travel_s, partial(self._arrive, packet, returns))
         if not (free and returns) or travel_s + packet.sender.reverse_delay_s > timeout_s:
             self._set_timer(packet, timeout_s)

@@ -32,6 +32,10 @@ OTHERS: tuple[object, ...] = (
     *({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": policy}
       for policy in ("running_acceptance", "confidence_stop", "goodput")), "cloud_only", "colocated", "edge_only",
 )  # fmt: skip
+HEADERS: tuple[object, ...] = (
+    "schc", {"kind": "schc", "word_bits": 1, "rules": [{"request": 1, "round": 2, "fragment": 1}]}, "rohc",
+)  # fmt: skip
+"""Kinds that compress; of the second's packets many go uncompressed, and the third's are followed, not planned."""
 
 
 def one_of(rng: Generator, *choices: Any) -> Any:
@@ -110,6 +114,8 @@ def any_cell(number: int) -> Cell:
             {"name": "two", "count": devices - 1, "scheme": one_of(rng, *SCHEMES), **own},
         ]
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
+    headers = np.random.default_rng((29, number))
+    links = {way: each | {"headers": one_of(headers, "plain", "plain", *HEADERS)} for way, each in links.items()}
     return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, seed=number % 7, **links)
 
 
