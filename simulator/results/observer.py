@@ -38,6 +38,8 @@ class Airing(NamedTuple):
     arrives_s: float
     header_bits: int | None = None
     """Of `bits`, those of its header; None: an acknowledgement, which is none."""
+    restored: bool = True
+    """False: it came through, and is lost, since the far end cannot restore its header from what it has."""
 
     @property
     def round(self) -> int:

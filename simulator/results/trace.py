@@ -175,7 +175,8 @@ class _Builder:
         }
         size = f"{airing.bits:,}" if header_bits is None else f"{airing.bits - header_bits:,} + {header_bits:,}"
         again = f", attempt {airing.attempt + 1}" if airing.attempt else ""
-        name = f"{_carried(airing)}, {size} bits{again}{' (lost)' if airing.lost else ''}"
+        lost = "" if not airing.lost else " (lost)" if airing.restored else " (lost: its header cannot be restored)"
+        name = f"{_carried(airing)}, {size} bits{again}{lost}"
         category = "lost" if airing.lost else kind
         sent = Slice(name, ticks(airing.began_s), ticks(airing.left_s), args, category)
         if not airing.acknowledges:

@@ -279,14 +279,15 @@ class Link:
         timeout_s = packet.sender.arq.on_send(packet, now_s)
         on_air_s = now_s - began_s - self.config.overhead_s
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
-        lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address)
+        lost, restored = transmitter.loss.lost(now_s, packet.bits, rate_bps, address), True
         flow = packet.sender.flow
-        if flow is not None and not lost and not packet.acknowledges and not flow.restores(packet.flow_number):
-            lost = True
-            self.unrestored += 1
+        if flow is not None and not lost and not packet.acknowledges:
+            restored = flow.restores(packet.flow_number)
+            lost = not restored
+            self.unrestored += lost
         travel_s = nan if lost else transmitter.delay.delay_s(now_s, address)
         if self._observer is not None:
-            self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
+            self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s, restored))
         if lost:
             self.lost += 1
             self._miss(packet, timeout_s)

@@ -197,11 +197,11 @@ class Fragment(Packet):
         jitter."""
         return timeout_s if self.once else self.sender.transmitter.timers.wait_s(timeout_s, *self.address)
 
-    def aired(self, link: str, began_s: float, left_s: float, arrives_s: float) -> Airing:
+    def aired(self, link: str, began_s: float, left_s: float, arrives_s: float, restored: bool = True) -> Airing:
         """The attempt that has just left, for an observer."""
         times_s = self.visited_s, began_s, left_s, arrives_s
         header_bits = None if self.acknowledges else self.header_bits
-        return Airing(link, self.index, self.number, self.attempt, self.bits, *times_s, header_bits)
+        return Airing(link, self.index, self.number, self.attempt, self.bits, *times_s, header_bits, restored)
 
     def compress(self, flow_number: int, header_bits: int) -> None:
         """The attempt that joins now has this header."""
