@@ -38,7 +38,8 @@ class Deployment:
     up_bps: float
     down_bps: float = 10e6
     id_bits: int = 17
-    header_bits: int = 320
+    up_header_bits: int = 320
+    down_header_bits: int = 320
     encode_s: float = 1e-4
     """At the edge, of a draft."""
 
@@ -49,11 +50,11 @@ class Deployment:
 
     def prompt_up_s(self) -> float:
         """Until the prompt's last bit has left the device."""
-        return (8 * math.ceil((self.prompt_tokens * self.id_bits + 1) / 8) + self.header_bits) / self.up_bps
+        return (8 * math.ceil((self.prompt_tokens * self.id_bits + 1) / 8) + self.up_header_bits) / self.up_bps
 
     def reply_s(self) -> float:
         """From the end of a pass to its token at the device."""
-        return (8 * math.ceil((self.id_bits + 1) / 8) + self.header_bits) / self.down_bps + self.down_delay_s
+        return (8 * math.ceil((self.id_bits + 1) / 8) + self.down_header_bits) / self.down_bps + self.down_delay_s
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times
     """The edge drafts, sends and waits; the cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
     drafts, cached = rounds.drafts, place.middle_tokens
     verify_s = place.target.pass_s([(drafts + 1, cached)])
-    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.header_bits) / place.up_bps
+    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.up_header_bits) / place.up_bps
     each_s = place.edge.pass_s([(1, cached)]) + place.encode_s
     read = place.prompt_tokens - 1  # the last one is read with the first round
     prompt_up_s, prompt_s = place.prompt_up_s(), place.target.pass_s([(read, 0)]) if read else 0.0
