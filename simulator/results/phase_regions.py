@@ -147,8 +147,15 @@ def place_of(row: pd.Series[float]) -> Deployment:
         output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),
         down_delay_s=float(row["downlink.delay.delay_s"]), up_bps=float(row["uplink.rate.bps"]),
         down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(_pair(row).vocabulary)),
+        edge_drafts_per_pass=_block(row, "edge"), cloud_drafts_per_pass=_block(row, "cloud"),
         up_header_bits=int(row["uplink.header_bits"]), down_header_bits=int(row["downlink.header_bits"]),
     )  # fmt: skip
+
+
+def _block(row: pd.Series[float], where: str) -> int:
+    """The drafts that a pass of the drafter there makes; where nothing is written of it, 1."""
+    drafts = row.get(f"{where}.drafts_per_pass", 1)
+    return 1 if pd.isna(drafts) else int(drafts)
 
 
 def rounds_of(row: pd.Series[float], drafts: int) -> Rounds:

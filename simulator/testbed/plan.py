@@ -112,6 +112,8 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "workload.prompt_at_cloud", True, "false: the cloud learns of a request by its prompt"
     if not workload.all_are_awaited:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
+    if cell.edge.drafts_per_pass > 1:
+        yield "edge.drafts_per_pass", cell.edge.drafts_per_pass, "1: its models make a draft a pass"
     if cell.edge.concurrency > 1:
         yield "edge.concurrency", cell.edge.concurrency, "1"
 

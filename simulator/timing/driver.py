@@ -105,7 +105,16 @@ class ServedRequest:
         self._behind_job = 0
         """The round whose time is a prefill's; 0: none."""
 
-    def _passes(self, round_: OpenRound, cached: int, began_s: float, ends_s: list[float], *, hidden: bool) -> None:
+    def _passes(
+        self,
+        round_: OpenRound,
+        cached: int,
+        began_s: float,
+        ends_s: list[float],
+        *,
+        hidden: bool,
+        drafts_per_pass: int = 1,
+    ) -> None:
         """The processor drafts a round from then on: when its passes end is known. One that is cut in its first pass
         is void, and no time is charged to it."""
         course = [(began_s, "draft_s" if cached else "prefill_s")]
@@ -115,6 +124,7 @@ class ServedRequest:
             course.append((ends_s[-1], "encode_s"))
         self._ledger.enter_all(round_.number, course)
         round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
+        round_.drafts_per_pass = drafts_per_pass
         self._hidden_since_s = began_s if hidden else None
 
     def _show(self) -> None:
@@ -317,7 +327,8 @@ class Driver(ServedRequest):
             self._request, number, node.length - node.cached, node.cached, drafted.later_passes
         )
         _, *ends_s = accumulate(durations_s, initial=now_s)
-        self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden)
+        drafts_per_pass = self._network.edge_passes.drafts_per_pass
+        self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden, drafts_per_pass=drafts_per_pass)
         end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
@@ -331,10 +342,14 @@ class Driver(ServedRequest):
         self._tell_edge(machine.RoundDrafted(self._drafted))
 
     def _draft_pass(self, command: machine.DraftPass) -> None:
-        node, round_ = command.node, self._request.open[command.round]
-        (pass_s,) = self._network.edge_passes.of_round_s(
-            self._request, command.round, node.length - node.cached, node.cached, made=round_.edge_passes
-        )
+        """The pass that makes the next draft: none, where an earlier one has made it with others."""
+        node, round_, passes = command.node, self._request.open[command.round], self._network.edge_passes
+        if len(node.drafts) % passes.drafts_per_pass:
+            self._work_for(round_, "draft_s", 0.0)
+            return
+        unread = passes.drafts_per_pass - 1 if node.drafts else 0
+        new, cached = node.length - node.cached + unread, node.cached - unread
+        (pass_s,) = passes.of_round_s(self._request, command.round, new, cached, made=round_.edge_passes)
         self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
 
     def _encode(self, command: machine.Encode) -> None:
@@ -377,7 +392,8 @@ class Driver(ServedRequest):
             self._await_answer()
         elif command is Order.LOOK:
             link = self._network.links[UPLINK].seen_by(self._request.device)
-            self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link))
+            block = self._network.edge_passes.drafts_per_pass
+            self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link, block))
         else:
             self._then = None
             if self._work is not None:
@@ -442,7 +458,7 @@ class Driver(ServedRequest):
             self._show()
             self._device.end_work()
             self._device.rest(request)
-            made = min(bisect_right(round_.pass_ends_s, now_s), len(drafted.drafts))
+            made = min(round_.drafts_per_pass * bisect_right(round_.pass_ends_s, now_s), len(drafted.drafts))
             request.flush_round(command.cut, made, 0, now_s)
 
     def _drop_rounds(self, command: machine.DropRounds) -> None:

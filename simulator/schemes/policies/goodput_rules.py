@@ -84,14 +84,16 @@ def best_round(now: Now, rung: int, hope: float = 0.0) -> Cycle:
     equals. `hope`: by how many standard deviations acceptance is taken to be better than estimated."""
     learned, link = now.learned, now.learned.link
     seconds = learned.header_bits * now.per_bit_s + link.delay_s + learned.cloud.verify_s
-    draft_s = learned.pass_s.known(0.0) + learned.draft_bits(rung) * now.per_bit_s
+    bits_s = learned.draft_bits(rung) * now.per_bit_s
+    draft_s = learned.pass_s.known(0.0) + bits_s
     tokens, survival, best, more = 1.0, 1.0, None, hope * learned.acceptance.doubt(rung)
     for length in range(1, now.view.most_drafts + 1):
         foreseen = None if now.foreseen is None or length > 1 else now.foreseen[rung]
         if foreseen is None:
             foreseen = min(MOST_ACCEPTANCE, learned.acceptance.of_position(rung, length - 1) + more)
         survival *= foreseen
-        tokens, seconds = tokens + survival, seconds + draft_s
+        opens = (length - 1) % now.view.drafts_per_pass == 0  # a pass, which makes the next ones with it
+        tokens, seconds = tokens + survival, seconds + (draft_s if opens else bits_s)
         made = Cycle(rung, length, tokens, seconds)
         if best is None or made.goodput > best.goodput * (1 + 1e-12):
             best = made
@@ -202,8 +204,9 @@ def draft_on(now: Now) -> Action:
 
 def goes_on(now: Now, accepted: float) -> bool:
     """Whether one more draft with this chance of acceptance gains more tokens than its seconds are worth; a pass that
-    was made costs nothing any more."""
-    learned = now.learned
+    was made, for it or for drafts before it, costs nothing any more."""
+    learned, view = now.learned, now.view
     seconds = learned.draft_bits(int(learned.rung)) * now.per_bit_s
-    seconds += learned.pass_s.known(0.0) if now.view.distribution is None else 0.0
+    made = view.distribution is not None or len(view.drafts) % view.drafts_per_pass
+    seconds += 0.0 if made else learned.pass_s.known(0.0)
     return learned.survival * accepted > learned.price * seconds
