@@ -113,6 +113,8 @@ class _Writer:
     def __init__(self, terms: Terms, drafts_per_pass: int) -> None:
         self.answer = DecodedAnswer()
         self._drafts_per_pass = drafts_per_pass
+        self._read_tokens = 0
+        """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
         self._terms = terms
         self._tokens: list[int] = []
         self._drafting: tuple[EdgeNode, EdgeNode] | None = None
@@ -154,11 +156,14 @@ class _Writer:
         assert done.verified is not None and len(tokens) == done.verified.tokens, "I9: edge and cloud differ"
         kept = within(tokens, still_to_come(self._tokens, terms.output_tokens, terms.end_tokens), terms.end_tokens)
         self._tokens += kept
+        block, passes = self._drafts_per_pass, -(-(1 + len(node.later_passes)) // self._drafts_per_pass)
+        cached = began.cached if block == 1 else min(began.cached, self._read_tokens)
+        self._read_tokens = began.length + (passes - 1) * block
         self.answer.rounds.append(
             DecodedRound(
                 number,
-                new_tokens=began.length - began.cached,
-                cached_tokens=began.cached,
+                new_tokens=began.length - cached,
+                cached_tokens=cached,
                 later_passes=node.later_passes,
                 distributions=node.distributions,
                 node=node,
@@ -169,7 +174,7 @@ class _Writer:
                 reply_bits=self._reply_bits,
                 tokens=kept,
                 tail_tokens=len(tokens) - len(kept),
-                passes=-(-(1 + len(node.later_passes)) // self._drafts_per_pass),
+                passes=passes,
             )
         )
 

@@ -181,6 +181,11 @@ class EdgePasses:
         self._uniforms = uniforms if latency.random else None
         self._known_s = _durations_s(latency, drafts_per_pass)
 
+    def cached(self, tokens: int, read_tokens: int) -> int:
+        """What the drafter's cache holds of a text of which it would hold so many `tokens` if each draft took a pass;
+        its passes have read up to `read_tokens`."""
+        return tokens if self.drafts_per_pass == 1 else min(tokens, read_tokens)
+
     def of_round_s(
         self, request: Request, round_number: int, new: int, cached: int, later: tuple[int, ...] = (), made: int = 0
     ) -> tuple[float, ...]:

@@ -186,6 +186,8 @@ class Driver(ServedRequest):
         """What the edge does next, beside reading messages, once what it waits for has come."""
         self._drafted: EdgeNode | None = None
         """The round that is being drafted, as it will be."""
+        self._read_tokens = 0
+        """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
         self._work: tuple[OpenRound, float] | None = None
         """The round that the processor works for step by step, and since when."""
         self._replies_due = 0
@@ -323,11 +325,11 @@ class Driver(ServedRequest):
         """The processor drafts and encodes a round from now on: its whole course is known."""
         now_s, number, node = self._env.now, command.round, command.node
         round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
-        durations_s = self._network.edge_passes.of_round_s(
-            self._request, number, node.length - node.cached, node.cached, drafted.later_passes
-        )
+        passes, drafts_per_pass = self._network.edge_passes, self._network.edge_passes.drafts_per_pass
+        cached = passes.cached(node.cached, self._read_tokens)
+        durations_s = passes.of_round_s(self._request, number, node.length - cached, cached, drafted.later_passes)
         _, *ends_s = accumulate(durations_s, initial=now_s)
-        drafts_per_pass = self._network.edge_passes.drafts_per_pass
+        self._read_tokens = node.length + (len(ends_s) - 1) * drafts_per_pass
         self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden, drafts_per_pass=drafts_per_pass)
         end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
@@ -347,8 +349,8 @@ class Driver(ServedRequest):
         if len(node.drafts) % passes.drafts_per_pass:
             self._work_for(round_, "draft_s", 0.0)
             return
-        unread = passes.drafts_per_pass - 1 if node.drafts else 0
-        new, cached = node.length - node.cached + unread, node.cached - unread
+        cached, self._read_tokens = passes.cached(node.cached, self._read_tokens), node.length
+        new = node.length - cached
         (pass_s,) = passes.of_round_s(self._request, command.round, new, cached, made=round_.edge_passes)
         self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
 
