@@ -115,6 +115,9 @@ def any_cell(number: int) -> Cell:
         ]
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
     headers = np.random.default_rng((29, number))
+    block = one_of(headers, 1, 1, 1, 2, 3)
+    if block > 1:
+        edge |= {"drafts_per_pass": block, "latency": {"kind": "affine", "base_s": 0.004, "per_token_s": 1e-3}}
     links = {way: each | {"headers": one_of(headers, "plain", "plain", *HEADERS)} for way, each in links.items()}
     return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, seed=number % 7, **links)
 
