@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import Literal
 
 from channels.link.arq import SelectiveRepeat, StopAndWait
 from channels.link.delays import ConstantDelay, Jitter
-from channels.link.headers import OWN_BITS, Headers, stack_bits
+from channels.link.headers import OWN_BITS, PlainHeaders, stack_bits
 from channels.link.link_config import LinkConfig
 from channels.link.listening import AfterSending
 from channels.link.losses import Bernoulli
@@ -200,25 +199,23 @@ Q_S = _preset(
 
 
 _LORA_FRAME_BITS = 13 * 8
-_LORA_WITH_SCHC = (
-    Schc(network="ipv6", rule_id_bits=0),
-    stack_bits("ipv6"),
-    " IPv6 and UDP (480 bits with our 96) under static context header compression (RFC 8724, for LoRaWAN RFC 9011): "
-    "the ID is the frame's FPort (section 5.1), words are bytes (5.4), the frame's check of 4 bytes stands for UDP's "
-    "(RFC 8724, section 10.11). The rules are ours, by section 10; its fragmentation is not used.",
+_LORA_SCHC = (
+    "IPv6 and UDP (480 bits with our 96) under static context header compression (RFC 8724, for LoRaWAN RFC 9011): the "
+    "ID is the frame's FPort (section 5.1), words are bytes (5.4), the frame's check of 4 bytes stands for UDP's (RFC "
+    "8724, section 10.11). The rules are ours, by section 10; its fragmentation is not used."
 )
 
 
-def _lora(factor: int, headers: Headers | Literal["plain"] = "plain", stack: int = OWN_BITS, added: str = "") -> Preset:
-    """LoRaWAN class A in Europe at a spreading factor of 7 to 12; `stack`: bits of header behind the frame's own."""
+def _lora(factor: int, compresses: bool = False) -> Preset:
+    """LoRaWAN class A in Europe at a spreading factor of 7 to 12, as a link of its own or under compressed IPv6."""
     payload_bytes = _LORA_EU868_BYTES[factor]
     return _preset(
         both={
             "loss": Bernoulli(probability=0.01),
             "delay": ConstantDelay(delay_s=0.001),
             "mtu_bits": _LORA_FRAME_BITS + payload_bytes * 8,
-            "header_bits": _LORA_FRAME_BITS + stack,
-            "headers": headers,
+            "header_bits": _LORA_FRAME_BITS + (stack_bits("ipv6") if compresses else OWN_BITS),
+            "headers": Schc(network="ipv6", rule_id_bits=0) if compresses else PlainHeaders(),
         },
         up={
             "rate": LoRa(spreading_factor=factor, duty=0.01),
@@ -230,12 +227,14 @@ def _lora(factor: int, headers: Headers | Literal["plain"] = "plain", stack: int
             "listens": AfterSending(delays_s=(1, 2)),
             "arq": StopAndWait(timeout_s=0.1, timer_jitter=0),
         },
-        source=f"LoRaWAN Regional Parameters EU868: DR{12 - factor} = SF{factor} at 125 kHz, at most {payload_bytes} "
+        source=f"As lora_sf{factor}, with {_LORA_SCHC}"
+        if compresses
+        else f"LoRaWAN Regional Parameters EU868: DR{12 - factor} = SF{factor} at 125 kHz, at most {payload_bytes} "
         "bytes behind 13 of header; time on air by Semtech's formula (SX1276 data sheet, 4.1.1.7; U), preamble of 8 "
         "symbols, explicit header, code rate 4/5, check bits up alone. Class A (L2 1.0.4, section 3.3): one frame down "
         "for each frame up, 1 s or 2 s after its end; without an answer it is sent again 1 to 3 s after that "
         "(RETRANSMIT_TIMEOUT). Duty cycle 1%, ETSI EN 300 220. Loss 1%, the second window at the rate of the first; a "
-        "gateway that hears while it sends, without a duty cycle of its own (I)." + added,
+        "gateway that hears while it sends, without a duty cycle of its own (I).",
     )
 
 
@@ -244,7 +243,7 @@ PRESETS = {
     "nb_iot_schc": NB_IOT_SCHC,
     "nb_iot_rohc": NB_IOT_ROHC,
     **{f"lora_sf{factor}": _lora(factor) for factor in _LORA_EU868_BYTES},
-    **{f"lora_sf{factor}_schc": _lora(factor, *_LORA_WITH_SCHC) for factor in _LORA_EU868_BYTES},
+    **{f"lora_sf{factor}_schc": _lora(factor, compresses=True) for factor in _LORA_EU868_BYTES},
     "lte": LTE,
     "lte_cell_edge": LTE_CELL_EDGE,
     "wifi": WIFI,
