@@ -204,9 +204,17 @@ def draft_on(now: Now) -> Action:
 
 def goes_on(now: Now, accepted: float) -> bool:
     """Whether one more draft with this chance of acceptance gains more tokens than its seconds are worth; a pass that
-    was made, for it or for drafts before it, costs nothing any more."""
-    learned, view = now.learned, now.view
-    seconds = learned.draft_bits(int(learned.rung)) * now.per_bit_s
-    made = view.distribution is not None or len(view.drafts) % view.drafts_per_pass
-    seconds += 0.0 if made else learned.pass_s.known(0.0)
-    return learned.survival * accepted > learned.price * seconds
+    was made, for it or for drafts before it, costs nothing any more. One that is still to be made, and makes several,
+    is worth its seconds if any number of these together is."""
+    learned, view, rung = now.learned, now.view, int(now.learned.rung)
+    bits_s, position = learned.draft_bits(rung) * now.per_bit_s, len(view.drafts)
+    made = view.distribution is not None or position % view.drafts_per_pass
+    seconds = bits_s + (0.0 if made else learned.pass_s.known(0.0))
+    survival = tokens = learned.survival * accepted
+    ends = 0 if made else min(view.drafts_per_pass, view.most_drafts - position)
+    for more in range(1, ends):
+        if tokens > learned.price * seconds:
+            break
+        survival *= min(MOST_ACCEPTANCE, learned.acceptance.of_position(rung, position + more))
+        tokens, seconds = tokens + survival, seconds + bits_s
+    return tokens > learned.price * seconds

@@ -143,7 +143,9 @@ def test_a_hosted_drafter_takes_as_few_passes(drafts: int) -> None:
 
 
 def test_a_model_that_decodes_alone_makes_a_token_a_pass() -> None:
-    one, many = (simulate(blocks("edge_only", drafts), memory=MEMORY) for drafts in (1, 8))
+    edge = {"latency": {"kind": "affine", "base_s": 0.001, "per_token_s": 0.001}}
+    made = [blocks("edge_only", drafts, edge=edge | {"drafts_per_pass": drafts}) for drafts in (1, 8)]
+    one, many = (simulate(each, memory=MEMORY) for each in made)
     for these, those in ((one.rounds, many.rounds), (one.requests, many.requests)):
         assert these.drop(columns="cell").equals(those.drop(columns="cell"))
 
