@@ -8,7 +8,7 @@ compressor: each attempt of a packet is compressed anew, and its timer and its a
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Final, Literal, Protocol
 
 from channels.link.rates import MessageIndex
@@ -54,6 +54,11 @@ class HeaderFlow(Protocol):
         asked of each of these in their order."""
         ...
 
+    def feedback(self) -> Callable[[], None] | None:
+        """What the far end sends back about the attempt that it was asked of last, which is called once that is here;
+        None: nothing."""
+        ...
+
 
 class Headers(Choice, family=True):
     """What the header of each packet takes on a link, chosen by `kind`."""
@@ -76,6 +81,11 @@ class Headers(Choice, family=True):
     @abstractmethod
     def least_bits(self, header_bits: int) -> int:
         """The least that it may be."""
+
+    @property
+    def feedback_bits(self) -> int:
+        """What the far end's feedback takes of the reverse link, bits a piece; 0: it sends none."""
+        return 0
 
     def require_fit(self, header_bits: int) -> None:
         """Raises ValueError where a header of so many bits is none that can be compressed so."""

@@ -306,6 +306,9 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     if down.listens.windows_s and up.arq.ack_bits:
         rule = f"must be 0 where {down_name} listens after sending: a window acknowledges by itself"
         raise ConfigError(f"{up_name}.arq.ack_bits = {up.arq.ack_bits}: {rule}")
+    if down.listens.windows_s and (up.headers.feedback_bits or down.headers.feedback_bits):
+        rule = f"must be unidirectional where {down_name} listens after sending: no feedback has a window"
+        raise ConfigError(f"{up_name}.headers.mode and {down_name}.headers.mode: {rule}")
     if up.connection != down.connection and None not in (up.power_w, down.power_w):
         rule = f"must be that of {up_name}, {up.power_w}, since one radio keeps one connection"
         raise ConfigError(f"{down_name}.power_w = {down.power_w}: {rule}")

@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from kinds.files import atomically
 from models.interface import Speller
-from simulator.results.observer import END, SECOND, Airing, ServerPass
+from simulator.results.observer import END, FEEDBACK, SECOND, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
 from simulator.results.units import state_name
@@ -355,7 +355,7 @@ def _carried(airing: Airing) -> str:
     """What a packet carries: `round 3 payload`."""
     index, down = airing.address[2], airing.link.endswith(DOWNLINK)
     if airing.acknowledges:
-        return "acknowledgement"
+        return "feedback on a header" if airing.fragment == FEEDBACK else "acknowledgement"
     if index <= 0:
         return "prompt" if index == 0 else "end of the request" if index == END else "empty frame"
     beside = ("request for the whole payload" if down else "whole payload") if index >= SECOND else ""

@@ -24,7 +24,7 @@ from channels.link.link_config import LinkConfig
 from channels.link.rates import MessageIndex
 from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
-from simulator.results.observer import Observer, Unserved
+from simulator.results.observer import FEEDBACK, Observer, Unserved
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
 from simulator.timing.event_loop import delay_until, later
@@ -279,13 +279,11 @@ class Link:
         timeout_s = packet.sender.arq.on_send(packet, now_s)
         on_air_s = now_s - began_s - self.config.overhead_s
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
-        lost, restored = transmitter.loss.lost(now_s, packet.bits, rate_bps, address), True
-        flow = packet.sender.flow
-        if flow is not None and not lost and not packet.acknowledges:
-            restored = flow.restores(packet.flow_number)
-            lost = not restored
-            self.unrestored += lost
+        lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address)
         travel_s = nan if lost else transmitter.delay.delay_s(now_s, address)
+        restored = lost or packet.sender.flow is None or packet.acknowledges or self._is_restored(packet, travel_s)
+        if not restored:
+            lost, travel_s = True, nan
         if self._observer is not None:
             self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s, restored))
         if lost:
@@ -303,6 +301,17 @@ class Link:
         if not (free and returns) or travel_s + packet.sender.reverse_delay_s > timeout_s:
             self._set_timer(packet, timeout_s)
 
+    def _is_restored(self, packet: Fragment, travel_s: float) -> bool:
+        """Whether the far end can restore the header of a packet that comes through, as it may say in return."""
+        flow = packet.sender.flow
+        assert flow is not None, "I7: a header is restored that was not compressed"
+        restored = flow.restores(packet.flow_number)
+        self.unrestored += not restored
+        if (hears := flow.feedback()) is not None:
+            address = packet.index, FEEDBACK, packet.flow_number, self.config.headers.feedback_bits
+            later(self.env, travel_s, lambda _: self._send_back(*address, lambda _: hears()))
+        return restored
+
     def _arrive(self, packet: Fragment, returns: bool, _: simpy.Event) -> None:
         """The packet is at the far end, which acknowledges it; `returns`: a free acknowledgement is not lost."""
         self._travelling -= 1
@@ -310,7 +319,8 @@ class Link:
         packet.arrivals += 1
         acknowledge = partial(self._acknowledge, packet)
         if self.config.arq.ack_bits:
-            self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, acknowledge)
+            number, bits = -packet.number - 1, self.config.arq.ack_bits
+            self._send_back(packet.index, number, packet.arrivals - 1, bits, acknowledge)
         elif returns:
             later(self.env, packet.sender.reverse_delay_s, acknowledge)
         self._reassembly.take(packet)
@@ -322,7 +332,7 @@ class Link:
         if message.in_parts and parts < len(message.packets):
             withdraw = partial(self._withdraw_rest, message)
             if self.config.arq.ack_bits:
-                self._send_back(message.index, _END, 0, withdraw)
+                self._send_back(message.index, _END, 0, self.config.arq.ack_bits, withdraw)
             else:
                 later(self.env, message.packets[0].sender.reverse_delay_s, withdraw)
         message.deliver(parts, self.env.now)
@@ -330,12 +340,15 @@ class Link:
     def _withdraw_rest(self, message: Message, _: object) -> None:
         self.withdraw(message)
 
-    def _send_back(self, index: MessageIndex, number: int, attempt: int, then: Callable[[object], None]) -> None:
-        """Puts an acknowledgement that costs bits on the reverse link, where no window holds it and no timer sends it
-        again. Numbers below 0 keep its randomness, and what observers see, apart from that of packets with content."""
+    def _send_back(
+        self, index: MessageIndex, number: int, attempt: int, bits: int, then: Callable[[object], None]
+    ) -> None:
+        """Puts an acknowledgement that costs bits, or feedback on a header, on the reverse link, where no window holds
+        it and no timer sends it again. Numbers below 0 keep its randomness, and what observers see, apart from that of
+        packets with content."""
         assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
         link = self.reverse(index[0])
-        packet = Fragment(self.config.arq.ack_bits, Message(index, (), then), index, number, link.senders[index[0]])
+        packet = Fragment(bits, Message(index, (), then), index, number, link.senders[index[0]])
         packet.attempt = attempt
         link._enqueue(packet)
 

@@ -65,7 +65,8 @@ def quiet(scheme: str) -> dict[tuple[int, int], Text]:
 
 NARROW = {"kind": "schc", "word_bits": 1, "rules": [{"request": 1, "round": 2, "fragment": 1}]}
 """Headers that mostly go uncompressed."""
-CONTEXTS = {"kind": "rohc", "repeats": 2, "refresh_packets": 12, "dynamic_refresh_packets": 6}
+REFRESHED = {"kind": "rohc", "repeats": 2, "refresh_packets": 12, "dynamic_refresh_packets": 6}
+CONTEXTS = [REFRESHED, REFRESHED | {"mode": "optimistic"}]
 
 
 def one_of(rng: Generator, *choices: Any) -> Any:
@@ -148,7 +149,9 @@ def faulty(number: int) -> tuple[str, Cell]:
         way["arq"]["ack_bits"] = one_of(rng, 0, 0, 112)
     more = np.random.default_rng((29, number))
     for way in (uplink, downlink):
-        way["headers"] = one_of(more, "plain", "schc", NARROW, CONTEXTS if "jitter_s" not in way["delay"] else "schc")
+        way["headers"] = one_of(
+            more, "plain", "schc", NARROW, *CONTEXTS if "jitter_s" not in way["delay"] else ["schc"]
+        )
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "drafts_per_pass": one_of(more, 1, 1, 2, 3)}
     return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, edge=edge, uplink=uplink, downlink=downlink)
 

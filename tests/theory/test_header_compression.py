@@ -20,6 +20,7 @@ from channels.link.presets import PRESETS
 from channels.link.rohc import Rohc, RohcFlow
 from channels.link.schc import NETWORK_ACTIONS, Schc, SchcRule
 from channels.uniforms import Uniforms
+from kinds import ConfigError
 from simulator.results.observer import END, SECOND, Airing
 from simulator.testbed.packet_header import MessageAddress, PacketHeader, PacketKind
 from simulator.timing.link import Link
@@ -269,3 +270,59 @@ def test_a_packet_that_cannot_be_restored_is_sent_again_until_a_refresh_and_said
     assert [each.restored for each in seen.airings] == [True] * 3 + [False] * 7 + [True]
     assert (over.sent, over.lost, over.unrestored, over.delivered) == (11, 10, 7, 1)
     assert [each.bits - 64 for each in seen.airings] == [312] * 3 + [120] * 7 + [312]
+
+
+# Mode O: feedback on the reverse link.
+
+OPTIMISTIC = {"kind": "rohc", "mode": "optimistic", "refresh_packets": 10, "dynamic_refresh_packets": 5}
+
+
+def with_feedback(lost: Any, packets: int, **fields: Any) -> tuple[list[Airing], Link, Link]:
+    """So many packets of one device, each sent until it is acknowledged, over a link whose far end answers by another
+    of 10 kbit/s; `lost`: by the number of the attempt."""
+    env, seen = simpy.Environment(), Aired()
+    made = LinkConfig.model_validate(
+        {"headers": OPTIMISTIC | fields, "arq": {"kind": "stop_and_wait", "timeout_s": 0.2, "timer_jitter": 0}}
+    )
+    up, down = (
+        Link(env, config, Uniforms.of(0, name), name, lambda _: 0.02, seen)  # type: ignore[arg-type]
+        for config, name in ((made, "uplink"), (LinkConfig.model_validate({"rate": {"kind": "constant", "bps": 1e4}}),
+                             "downlink"))
+    )  # fmt: skip
+    up.reverse, down.reverse = lambda _: down, lambda _: up
+    count = iter(range(1_000))
+    loss = {"lost": lambda self, now_s, bits, rate_bps, index: next(count) in lost, "memoryless": True}
+    up.senders[0].transmitter.loss = type("ByNumber", (), loss)()
+    for round_ in range(packets):
+        up.put(Message((0, 0, round_), payload(64), unheard))
+    env.run(until=60)
+    return [each for each in seen.airings if each.link == "uplink"], up, down
+
+
+def test_once_a_context_is_confirmed_nothing_is_refreshed_unasked() -> None:
+    """The answer to the first packet is back, 24 bits at 10 kbit/s, 2.4 ms after its acknowledgement: so the second
+    attempt is IR too, and none after it, where mode U has IR and IR-DYN again and again."""
+    airings, up, down = with_feedback(set(), 40)
+    assert [each.header_bits for each in airings] == [312, 312] + [120] * 38
+    assert up.unrestored == 0 and down.bits_sent == 2 * 24 == 24 * down.delivered
+
+
+def test_what_the_far_end_lacks_is_sent_again_when_it_says_so() -> None:
+    """Without the first three the fourth comes in vain, and is answered: the next is IR. A run of 14 losses is repaired
+    by IR-DYN."""
+    airings, up, down = with_feedback({0, 1, 2}, 3)
+    assert [each.header_bits for each in airings[:6]] == [312] * 3 + [120, 312, 312]
+    assert [each.restored for each in airings[:5]] == [True] * 3 + [False, True] and up.unrestored == 1
+    long_ = set(range(10, 24))
+    airings, up, down = with_feedback(long_, 14, repeats=1)
+    assert [each.header_bits for each in airings[22:27]] == [120] * 3 + [200, 120]
+    assert [not each.restored for each in airings].count(True) == up.unrestored == 1
+    assert down.delivered * 24 == down.bits_sent
+
+
+def test_feedback_needs_a_device_that_listens() -> None:
+    listens = {"headers": OPTIMISTIC, "listens": {"kind": "after_sending"}}
+    with pytest.raises(
+        ConfigError, match=r"^uplink\.headers\.mode and downlink\.headers\.mode: must be unidirectional"
+    ):
+        cell(uplink=link(1e4, arq={"kind": "stop_and_wait", "timeout_s": 5.0}), downlink=link(1e5, **listens))
