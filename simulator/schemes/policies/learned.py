@@ -19,6 +19,7 @@ NO_DISTRIBUTION: Final = -1.0
 FIRST_BITS: Final = 100.0
 """A draft's bits before any was sent."""
 FIRST_HEADER_BITS: Final = 320.0
+"""Those of a message before any was seen; what a link compresses shows with the first answers."""
 PASS_MEMORY: Final = 64.0
 
 
