@@ -26,6 +26,7 @@ from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
 from simulator.schemes.policies import Goodput as Goodput
 from simulator.schemes.policies import QsHeuristic as QsHeuristic
 from simulator.schemes.policies import RunningAcceptance as RunningAcceptance
+from simulator.schemes.policies import UcbSpecStop as UcbSpecStop
 from simulator.schemes.policy import Policy as Policy
 from simulator.schemes.quantizer import LatticeCounts as LatticeCounts
 from simulator.schemes.quantizer import Quantizer as Quantizer

@@ -4,3 +4,4 @@ from simulator.schemes.policies.confidence_stop import ConfidenceStop as Confide
 from simulator.schemes.policies.goodput import Goodput as Goodput
 from simulator.schemes.policies.qs_heuristic import QsHeuristic as QsHeuristic
 from simulator.schemes.policies.running_acceptance import RunningAcceptance as RunningAcceptance
+from simulator.schemes.policies.ucb_specstop import UcbSpecStop as UcbSpecStop
