@@ -35,22 +35,25 @@ from simulator.schemes import (
     Dense,
     DraftScheme,
     Dssd,
+    DualThreshold,
     Foreseeing,
     HalfDense,
     IdsOnlyGreedy,
     KSqs,
     Mirrored,
+    PipeSd,
     QsHeuristic,
+    RemoteDrafter,
     Rungs,
     RunningAcceptance,
     TruncatedFp16,
+    UcbSpecStop,
 )
 from simulator.schemes.draw import FromUnquantized
 from simulator.schemes.foreseeing import GoodputTold
 from simulator.schemes.policies.estimates import Estimates
 from simulator.schemes.policies.goodput import Goodput
 from simulator.schemes.policies.learned import Learned
-from simulator.schemes.policies.ucb_specstop import UcbSpecStop
 from simulator.schemes.policy import (
     DRAFT,
     SEND,
@@ -176,6 +179,7 @@ class TriedBoth(UcbSpecStop):
 
 SMALL: dict[str, Any] = {"resolution": 5, "max_drafts": 2}
 C_SQS: dict[str, Any] = {"resolution": 5, "step": 0.3, "target": 0.1}
+TOP_2 = {"kind": "top_k", "k": 2}
 LATTICE_5 = {"kind": "lattice", "resolution": 5}
 SPLIT = {
     "code": "scalars",
@@ -339,7 +343,13 @@ CASES: dict[str, Case] = {
     ),
     "qs_heuristic": Case(composed(policy=QsHeuristic(short=1, long=2))),
     "running_acceptance": Case(composed(policy=RunningAcceptance(first_length=1))),
-    "ucb_specstop": Case(composed(policy=TriedBoth(longest=2), sparsifier={"kind": "top_k", "k": 2}), both_lengths, 4),
+    "dual_threshold": Case(
+        composed(policy=DualThreshold(sequence=0.3, token=0.35), sparsifier=TOP_2),
+        lambda met: 0 < met.second_drafts < second_drafts(composed(sparsifier=TOP_2)),
+    ),
+    "pipesd": Case(PipeSd(max_drafts=2, policy=DualThreshold(sequence=0.5, token=0.45)), lambda met: met.parts == 2),
+    "remote_drafter": Case(RemoteDrafter(max_drafts=1)),
+    "ucb_specstop": Case(composed(policy=TriedBoth(longest=2), sparsifier=TOP_2), both_lengths, 4),
     "lengths by what was accepted": Case(
         composed(policy=Experienced(), sparsifier={"kind": "top_k", "k": 2}), both_lengths, 4
     ),
