@@ -127,7 +127,8 @@ class EdgeSession:
     def resolve(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         """The edge's side after a reply, and the tokens it commits: text, scheme state and drafter cache keep what is
         accepted. After an all-accepted reply to a round with a promised successor, that is the successor, and the cache
-        stays as it is. Raises CodecError."""
+        stays as it is. After one that leaves the correction open it is the same round, and no tokens. Raises
+        CodecError."""
         known = outcome(node.then_resolve, reply)
         if known is None:
             known = self._resolved(node, reply)
@@ -148,6 +149,11 @@ class EdgeSession:
         if successor is not None and reply == encode_count(len(node.drafts), self._setting.format):
             return successor, successor.committed[len(node.committed) :]
         verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
+        if not verdict.drawn:
+            heard = (*node.heard, reply)
+            return EdgeNode(
+                node.round, node.committed, node.state, node.drafts, node.full, node.cached, node.owes, heard
+            ), ()
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
