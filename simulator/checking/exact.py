@@ -231,10 +231,7 @@ class Enumeration:
     def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
         """The round verified with the numbers as they are, and the replies to it, as many as the edge wants."""
         known, verified = self._cloud.verify(view, parts)
-        after, tokens = self._edge.resolve(drafted, verified.reply)
-        for reply in known.more:
-            assert not tokens, "a reply is sent that was not asked for"
-            after, tokens = self._edge.resolve(after, reply)
+        after, tokens = self._edge.resolve_all(drafted, verified.reply, known.more.__getitem__)
         self.replies = max(self.replies, 1 + len(known.more))
         return known, verified, after, tokens
 

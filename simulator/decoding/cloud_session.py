@@ -42,6 +42,8 @@ class CloudSession:
         self._lookahead = parts.lookahead
         self._remember = parts.remember
         self._here: ReceivedPayload | None = None
+        self._making: Iterator[bytes] = iter(())
+        """Makes further replies to the round verified last, where no observer knew how many are wanted."""
 
     @property
     def received(self) -> Received:
@@ -106,6 +108,11 @@ class CloudSession:
         self._keep(*known)
         return known
 
+    def more(self, node: CloudNode, asked: int) -> bytes:
+        """What the edge's request number `asked` is answered with, from 0, for more than the reply to the round that
+        led to `node`."""
+        return node.more[asked] if asked < len(node.more) else next(self._making)
+
     def _skip(self, after: CloudNode, verified: Verified) -> None:
         """Notes the pass of a remembered verification."""
         self._verifier.skip((after, verified))
@@ -139,6 +146,7 @@ class CloudSession:
         """The replies to a round, and its correction or bonus token, where those are for the edge as an observer knows
         them: as many as it will request."""
         replies, token = [next(making)], verdict.token if verdict.drawn else None
+        self._making = making
         while token is None:
             token = self._meter.correction(number, replies)
             if token is None:

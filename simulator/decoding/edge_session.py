@@ -6,6 +6,8 @@ branch that is later given up; when things happen is the timing plane's business
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
@@ -139,6 +141,15 @@ class EdgeSession:
         else:
             self._keep(node, known[0])
         return known
+
+    def resolve_all(self, node: EdgeNode, reply: bytes, more: Callable[[int], bytes]) -> tuple[EdgeNode, Tokens]:
+        """`resolve` to the end of the round: more(0), more(1), ... is what requests for more are answered with."""
+        asked = 0
+        after, tokens = self.resolve(node, reply)
+        while not tokens:
+            after, tokens = self.resolve(after, more(asked))
+            asked += 1
+        return after, tokens
 
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
         """The drafter's cache keeps what is accepted."""

@@ -6,7 +6,6 @@ of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import nan
@@ -360,9 +359,9 @@ class SpeculateCloud(CloudMachine):
         """The round that waits for the prefill, or is verified."""
         self._alone = 0
         """Tokens that the cloud has yet to decode by itself."""
-        self._more: Iterator[bytes] = iter(())
-        """What requests for more than the last reply are answered with. The cloud has kept p for them, so they take no
-        pass; a server that crashes loses caches, and not what its requests hold beside them."""
+        self._asked = 0
+        """Requests for more than the last reply. The cloud has kept p for them, so they take no pass; a server that
+        crashes loses caches, and not what requests hold beside them."""
 
     def acknowledged(self, message: MessageArrived) -> int:
         """Its device knows the results of the rounds before it; of its own, that all of it is wanted, or more than its
@@ -378,8 +377,9 @@ class SpeculateCloud(CloudMachine):
         if kind is MessageKind.COUNT:
             self._alone, parts = decode_request(parts[0]), ()
         elif kind is MessageKind.MORE:
-            more = next(self._more, None)
-            assert more is not None, "I3: more is wanted than the cloud has"
+            assert self._node is not None and number == self._node.round - 1, "I3: more is wanted of another round"
+            more = self._session.more(self._node, self._asked)
+            self._asked += 1
             self.commands.append(machine.SendReply(MessageKind.REPLY, number, more))
             return
         elif kind is MessageKind.WHOLE:
@@ -447,7 +447,7 @@ class SpeculateCloud(CloudMachine):
         number, verified, self._due = self._due, job.verified, None
         assert number is not None, "I3: a job is done that was not submitted"
         node = self._node = job.node
-        self._more = iter(node.more)
+        self._asked = 0
         if verified is None:
             self.commands.append(machine.SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))
             return

@@ -372,7 +372,8 @@ CASES: dict[str, Case] = {
         DssdCandidates(candidates=1, resolution=4, max_drafts=2), lambda met: met.replies > 2, pair=THREE_TOKENS
     ),
     "dssd_candidates, budget binds behind a correction": Case(
-        DssdCandidates(candidates=2, k=2, budget_bits=20, **SMALL), lambda met: met.full > 0 < met.second_drafts, 4, slow=True
+        DssdCandidates(candidates=2, k=2, budget_bits=20, **SMALL),
+        lambda met: met.full > 0 < met.second_drafts, 4, slow=True,
     ),
     "split_rejection, a policy that looks": edge_corrects(composed(**SPLIT)),
     "mirrored, ids by a prior": mirrored("prior"),
