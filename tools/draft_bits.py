@@ -29,6 +29,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "ids_only_greedy": {},
     "mirrored": {},
     "dssd": SPARSE,
+    "dssd_candidates": {"resolution": 100},
     "asym": SPARSE,
     "tree": SPARSE,
     "likely_tree": SPARSE,
