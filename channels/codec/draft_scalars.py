@@ -5,19 +5,20 @@ ceil(log2 V) bits and its count less 1 in ceil(log2 ell) bits, most significant 
 up to a whole byte. A token by itself, such as a correction before a packet, is its id in whole bytes.
 
 A coded packet is one of the arithmetic coder: the correction, where there is one; how many drafts; of each its id, then
-its count less 1. Ids are coded as in `ids`, after the context and what comes before them. A number in 0..N = ell - 1
-that belongs to an id, such as a count: the likelier the id, the larger. First its length in bits k, of frequency
-SHARES[k - e] with e = length of ell less the bits that the id has taken, within 0 and the length of N; then what is
-below its leading bit, uniform. Shares fitted to drafts and candidates (`candidates`) of both bundled pairs at ell = 20
-to 4,096: a count takes 3.0 to 9.3 bits there, .4 to .9 less than with lengths that are alike, and 1.3 to 2.7 less than
-flat.
+its count less 1. Of a correction for which ids were offered (`candidates`), first the place of that which was taken:
+each in turn is taken, 9 of 16, or passed by; where all are, the id. Ids are coded as in `ids`, after the context and
+what comes before them. A number in 0..N = ell - 1 that belongs to an id, such as a count: the likelier the id, the
+larger. First its length in bits k, of frequency SHARES[k - e] with e = length of ell less the bits that the id has
+taken, within 0 and the length of N; then what is below its leading bit, uniform. Shares fitted to drafts and candidates
+of both bundled pairs at ell = 20 to 4,096: a count takes 3.0 to 9.3 bits there, .4 to .9 less than with lengths that
+are alike, and 1.3 to 2.7 less than flat.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, log2
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -25,9 +26,11 @@ from channels.codec.coder.arithmetic import (
     DECODE,
     ENCODE,
     FAILED,
+    INVALID,
     MEASURE,
     MODE,
     Machine,
+    bit,
     cost,
     finish,
     length_bits,
@@ -50,6 +53,15 @@ SHARES: Final = np.array([1, 2, 4, 8, 16, 16, 12, 8, 6, 4, 3, 2, 1])
 FIRST: Final = -4
 NUMBERED_ID_BYTES: Final = 12
 """The most that an id takes with its number."""
+TAKEN: Final = 9 << 12
+"""Of 2^16: that an offered id is the correction, where those before it are not."""
+
+
+class Owed(NamedTuple):
+    """The correction that a packet begins with, and the ids that were offered for it, each once."""
+
+    correction: int
+    offered: tuple[int, ...] = ()
 
 
 def encode(drafts: Sequence[Draft], format: Format) -> bytes:
@@ -99,25 +111,24 @@ def token_bytes(format: Format) -> int:
     return (format.id_bits + 7) // 8
 
 
-def encode_coded(
-    drafts: Sequence[Draft], format: Format, context: Sequence[int], correction: int | None = None
-) -> bytes:
+def encode_coded(drafts: Sequence[Draft], format: Format, context: Sequence[int], owed: Owed | None = None) -> bytes:
     """The coded packet of 1 to max_drafts drafts, behind the correction where there is one. `context`: the ids that
     both ends hold, oldest first. Raises CodecError."""
-    buffer = np.empty(NUMBERED_ID_BYTES * (len(drafts) + 2), dtype=np.uint8)
-    return written(_write(machine(ENCODE), buffer, drafts, format, context, correction), buffer)
+    buffer = np.empty(NUMBERED_ID_BYTES * (len(drafts) + 2) + _offered_bytes(owed), dtype=np.uint8)
+    return written(_write(machine(ENCODE), buffer, drafts, format, context, owed), buffer)
 
 
 def decode_coded(
-    payload: bytes, format: Format, context: Sequence[int], *, corrects: bool = False
+    payload: bytes, format: Format, context: Sequence[int], offered: tuple[int, ...] | None = None
 ) -> tuple[int | None, tuple[Draft, ...]]:
-    """The correction, where the packet begins with one, and the drafts, each with its own count and no other. Raises
-    CodecError on every byte string that `encode_coded` cannot have produced for this context."""
+    """The correction, where the packet begins with one, and the drafts, each with its own count and no other.
+    `offered`: the ids that were offered for it, None where there is none. Raises CodecError on every byte string that
+    `encode_coded` cannot have produced for this context."""
     io, buffer = reader(payload)
     text = latest(context, WINDOW, format.vocabulary)
-    if corrects:
-        text = code_one_id(io, buffer, format, text, 0)
-    correction, drafts = (int(text[-1]) if corrects else None), list[Draft]()
+    if offered is not None:
+        text = _code_owed(io, buffer, format, text, Owed(0, offered))
+    correction, drafts = (None if offered is None else int(text[-1])), list[Draft]()
     for _ in range(code_number(io, buffer, 1, format.max_drafts)):
         text, count = code_numbered_id(io, buffer, format, text, 0, 0)
         drafts.append(Draft(int(text[-1]), text[-1:], np.array([count + 1])))
@@ -129,31 +140,28 @@ def decode_coded(
     return correction, tuple(drafts)
 
 
-def coded_bits(drafts: Sequence[Draft], format: Format, context: Sequence[int], correction: int | None = None) -> int:
+def coded_bits(drafts: Sequence[Draft], format: Format, context: Sequence[int], owed: Owed | None = None) -> int:
     """The exact length of the coded packet in bits, before padding to bytes. Raises CodecError as that does."""
-    return length_bits(_write(machine(MEASURE), _NOTHING, drafts, format, context, correction))
+    return length_bits(_write(machine(MEASURE), _NOTHING, drafts, format, context, owed))
 
 
 def largest_coded_bits(
-    drafts: Sequence[Draft], support: Ints, format: Format, context: Sequence[int], correction: int | None = None
+    drafts: Sequence[Draft], support: Ints, format: Format, context: Sequence[int], owed: Owed | None = None
 ) -> int:
     """No coded packet with one more draft, of whichever id of `support`, int64 [K], is longer. drafts: 0 to
     max_drafts - 1 of them."""
-    before = _write(machine(MEASURE), _NOTHING, drafts, format, context, correction, more=1)
-    ids = [] if correction is None else [correction]
+    before = _write(machine(MEASURE), _NOTHING, drafts, format, context, owed, more=1)
+    ids = [] if owed is None else [owed.correction]
     text = np.array([*latest(context, WINDOW, format.vocabulary), *ids, *(draft.token for draft in drafts)], np.int64)
-    spent_bits = length_bits(before)
-    lengths = [
-        length_bits(_after(before, format, text, token)) - spent_bits
-        for token in dearest(format, text, support).tolist()
-    ]
-    return spent_bits + max(lengths) + ceil(_bound_number_bits(format)) + 2
+    lengths = [length_bits(_after(before, format, text, each)) for each in dearest(format, text, support).tolist()]
+    return max(lengths) + ceil(_bound_number_bits(format)) + 2
 
 
-def bound_coded_bits(drafts: int, format: Format, *, corrects: bool = False) -> int:
+def bound_coded_bits(drafts: int, format: Format, owed: Owed | None = None) -> int:
     """No coded packet of so many drafts is longer: a bound in bits that costs next to nothing."""
-    ids = (drafts + corrects) * bound_bits(format) + drafts * _bound_number_bits(format)
-    return 2 + ceil(1.001 * (log2((FULL_SHARE + 1) * format.max_drafts) + ids))
+    corrections = 0 if owed is None else 1
+    ids = (drafts + corrections) * bound_bits(format) + drafts * _bound_number_bits(format)
+    return 2 + ceil(1.001 * (log2((FULL_SHARE + 1) * format.max_drafts) + ids)) + 8 * _offered_bytes(owed)
 
 
 def code_one_id(io: Machine, buffer: Bytes, format: Format, text: Ints, token: int) -> Ints:
@@ -188,6 +196,22 @@ def code_numbered_id(
     return longer, lead + uniform(io, buffer, number - lead, min(lead, most + 1 - lead))
 
 
+def _code_owed(io: Machine, buffer: Bytes, format: Format, text: Ints, owed: Owed) -> Ints:
+    """Codes the correction after a text, int64 [n]; returns the text with it."""
+    for token in owed.offered:
+        if not io[FAILED] and not bit(io, buffer, int(token != owed.correction), TAKEN):
+            return np.append(text, token)
+    longer = code_one_id(io, buffer, format, text, owed.correction)
+    if int(longer[-1]) in owed.offered:  # and was passed by
+        io[FAILED] = INVALID
+    return longer
+
+
+def _offered_bytes(owed: Owed | None) -> int:
+    """No place among the offered ids takes more: each that is passed by is 1.2 bits."""
+    return 0 if owed is None else 1 + len(owed.offered) // 4
+
+
 def _bound_number_bits(format: Format) -> float:
     return log2(int(SHARES.sum()) + format.resolution.bit_length()) + (format.resolution - 1).bit_length()
 
@@ -198,16 +222,16 @@ def _write(
     drafts: Sequence[Draft],
     format: Format,
     context: Sequence[int],
-    correction: int | None,
+    owed: Owed | None,
     more: int = 0,
 ) -> Machine:
     """Writes the coded packet; of one with `more` drafts, all but those."""
     if not 1 <= len(drafts) + more <= format.max_drafts:
         raise CodecError(f"{len(drafts) + more} drafts: a packet holds 1 to {format.max_drafts}")
     text = latest(context, WINDOW, format.vocabulary)
-    if correction is not None:
-        check_token(correction, format)
-        text = code_one_id(io, buffer, format, text, correction)
+    if owed is not None:
+        check_token(owed.correction, format)
+        text = _code_owed(io, buffer, format, text, owed)
     code_number(io, buffer, len(drafts) + more, format.max_drafts)
     for draft in drafts:
         text, _ = code_numbered_id(io, buffer, format, text, draft.token, _count(draft, format) - 1)

@@ -85,9 +85,9 @@ Past = tuple[
 ]  # what a policy remembers, and the verification results that it has seen
 Drop = Callable[[EdgeNode, EdgeNode], bool]
 ReceivedParts = Callable[[tuple[int, ...], bool], int]
-Start = tuple[State, Past, bool]
-"""How a round starts: the scheme's state, the policy's, and whether the last token is a correction that the cloud has
-yet to receive."""
+Start = tuple[State, Past, tuple[bool, Tokens]]
+"""How a round starts: the scheme's state, the policy's, whether the last token is a correction that the cloud has yet
+to receive, and the ids that were offered for it."""
 Path = tuple[tuple[float, ...], float]
 """Random numbers in the order in which they are asked for, and the probability of all that go the same way."""
 Judged = tuple[CloudNode, Verified, EdgeNode, tuple[int, ...]]
@@ -156,7 +156,7 @@ class Enumeration:
         """Committed continuation -> probability. Raises NotEnumerableError where the scheme asks for random numbers
         that are none of the step's own."""
         self._open()
-        start: Start = self.scheme.entry(None), (self.scheme.families.policy.entry(None), ()), False
+        start: Start = self.scheme.entry(None), (self.scheme.families.policy.entry(None), ()), (False, ())
         return self._walk(start, self._round)
 
     def _walk(self, start: S, onward: Callable[[Tokens, S], Iterator[tuple[Tokens, S, float]]]) -> Distribution:
@@ -178,8 +178,8 @@ class Enumeration:
         return distribution
 
     def _round(self, committed: Tokens, start: Start) -> Iterator[tuple[Tokens, Start, float]]:
-        state, past, owes = start
-        node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes)
+        state, past, (owes, offered) = start
+        node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes, offered=offered)
         self.owed += owes
         remaining = self.tokens - len(committed)
         most = most_drafts(self.scheme.max_drafts, remaining)
@@ -190,7 +190,7 @@ class Enumeration:
         if isinstance(action, CloudDecodes):
             self.alone += 1
             for last, learnt, tokens, share in self._alone(node, past, action.tokens):
-                yield tokens, (last, learnt, False), share
+                yield tokens, (last, learnt, (False, ())), share
             return
         assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
         self.rungs.add(action.rung)
@@ -207,10 +207,11 @@ class Enumeration:
                 known, verified, after, tokens = self._answered(drafted, view, parts)
                 left = self._cloud_before(after)
                 assert tokens == verified.committed
-                assert (known.committed, known.owed) == (left.committed, left.owed), "the cloud knows what it received"
+                mine, theirs = ((each.committed, each.owed, each.offered) for each in (known, left))
+                assert mine == theirs, "the cloud knows what it received"
                 seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, self.answer_s, action.rung)
                 learnt = self._learnt(seen, asked)
-                yield tokens, (after.state, learnt, after.owes), weight * share
+                yield tokens, (after.state, learnt, (after.owes, after.offered)), weight * share
 
     def _on_the_air(self, node: EdgeNode, drafted: EdgeNode, payload: Payload, most: int) -> tuple[CloudNode, Parts]:
         """What the cloud knew before the round, and what arrives of it, received."""
@@ -292,7 +293,8 @@ class Enumeration:
         """What the cloud knows when the edge begins this round: all but a correction of the edge's own."""
         if not node.owes:
             return self._cloud.start(node.committed)
-        return CloudNode(node.round, node.committed[:-1], len(node.committed) - 1, owed=True)
+        text = node.committed[:-1]
+        return CloudNode(node.round, text, len(text), owed=True, offered=node.offered)
 
     def _alone(self, node: EdgeNode, past: Past, tokens: int) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
         """The cloud decodes by itself, a round each token."""

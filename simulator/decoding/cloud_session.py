@@ -75,7 +75,7 @@ class CloudSession:
         correction = Tokens()
         if node.owed:
             assert parts, "I9: a correction is owed, and a round without a payload cannot tell it"
-            token, found = decode_behind(b"".join(parts), packets, node.committed)
+            token, found = decode_behind(b"".join(parts), packets, node.committed, node.offered)
             correction, drafts = (token,), self._scheme.receive(found, packets.format)
         else:
             drafts = self._scheme.decode_parts(parts, packets, node.committed) if parts else _nothing(packets)
@@ -130,16 +130,19 @@ class CloudSession:
         accepted = drafts[: verdict.accepted]
         if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
             known, step = accepted, 1
-            replies = [encode_count(len(drafts), self._setting.format)]
+            replies, offered = [encode_count(len(drafts), self._setting.format)], Tokens()
             committed = known
         else:
             known, step = (*accepted, verdict.token) if verdict.drawn else accepted, self._lookahead.step
             judged = JudgedRound(node.round, drafts, text, self._uniforms)
-            making = self._scheme.families.reply.replies(verdict, p[len(accepted)], self._setting.packets, judged)
+            reply, packets = self._scheme.families.reply, self._setting.packets
+            making = reply.replies(verdict, p[len(accepted)], packets, judged)
             replies, token = self._replies(node.round, making, verdict)
+            offered = Tokens() if verdict.drawn else reply.offered(replies[0], judged, packets)
             committed = (*accepted, token)
         divergences = self._meter.measure(node.round, len(text), p, decoded, verdict, committed)
-        after = node.after((*correction, *known), step, owed=not verdict.drawn, more=tuple(replies[1:]))
+        owed, more = not verdict.drawn, tuple(replies[1:])
+        after = node.after((*correction, *known), step, owed=owed, offered=offered, more=more)
         return after, Verified(drafts, verdict.accepted, replies[0], committed, divergences)
 
     def _replies(self, number: int, making: Iterator[bytes], verdict: Verdict) -> tuple[list[bytes], int]:

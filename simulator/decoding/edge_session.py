@@ -14,6 +14,7 @@ from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
 from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
 from simulator.decoding.setting import RequestParts
+from simulator.schemes.reply import JudgedRound
 from simulator.schemes.sparsifier import State
 
 
@@ -41,7 +42,7 @@ class EdgeSession:
         state = self._scheme.on_rung(node.state, rung)
         if state == node.state:
             return node
-        after = EdgeNode(node.round, node.committed, state, cached=node.cached, owes=node.owes)
+        after = EdgeNode(node.round, node.committed, state, (), False, node.cached, node.owes, node.offered)
         if self._remember:
             node.then_rung += ((rung, after),)
         return after
@@ -57,7 +58,7 @@ class EdgeSession:
         """Nothing is drawn from the distribution just looked at; the round is closed to further drafts."""
         assert self._looked_at(node) is not None, "I12: a stop without a look"
         after = node.then_stop or EdgeNode(
-            node.round, node.committed, node.state, node.drafts, full=True, cached=node.length, owes=node.owes
+            node.round, node.committed, node.state, node.drafts, True, node.length, node.owes, node.offered
         )
         if self._remember:
             node.then_stop = after
@@ -75,7 +76,7 @@ class EdgeSession:
         drafted = draft_once(self._setting, q, node, self._uniforms)
         full = isinstance(drafted, Full)
         drafts = node.drafts if isinstance(drafted, Full) else (*node.drafts, drafted)
-        after = EdgeNode(node.round, node.committed, node.state, drafts, full, cached=node.length, owes=node.owes)
+        after = EdgeNode(node.round, node.committed, node.state, drafts, full, node.length, node.owes, node.offered)
         if self._remember:
             node.then_draft = after, drafted
         return after, drafted
@@ -159,11 +160,20 @@ class EdgeSession:
         successor = self.successor(node)
         if successor is not None and reply == encode_count(len(node.drafts), self._setting.format):
             return successor, successor.committed[len(node.committed) :]
-        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
+        reply_of = self._scheme.families.reply
+        verdict = reply_of.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if not verdict.drawn:
             heard = (*node.heard, reply)
             return EdgeNode(
-                node.round, node.committed, node.state, node.drafts, node.full, node.cached, node.owes, heard
+                node.round,
+                node.committed,
+                node.state,
+                node.drafts,
+                node.full,
+                node.cached,
+                node.owes,
+                node.offered,
+                heard,
             ), ()
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(
@@ -172,8 +182,12 @@ class EdgeSession:
         accepted = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
         committed = (*node.committed, *accepted, verdict.token)
         state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
-        owes = self._scheme.families.reply.edge_corrects and verdict.accepted < len(node.drafts)
-        after = EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached, owes=owes)
+        owes, offered = reply_of.edge_corrects and verdict.accepted < len(node.drafts), Tokens()
+        if owes:
+            judged = JudgedRound(node.round, node.context()[len(node.committed) :], node.committed, self._uniforms)
+            offered = reply_of.offered((*node.heard, reply)[0], judged, self._setting.packets)
+        step = self._lookahead.step
+        after = EdgeNode(node.round + step, committed, state, (), False, cached, owes, offered)
         return after, (*accepted, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:

@@ -101,6 +101,11 @@ class Reply(Choice, family=True):
         p [V]: as for `encode`, which is the one reply of most kinds."""
         yield self.encode(result, p, packets, (*judged.context, *judged.drafts[: result.accepted]))
 
+    def offered(self, reply: bytes, judged: JudgedRound, packets: Packets) -> tuple[int, ...]:
+        """The ids that a round's first reply offers for the correction that it leaves to the edge, each once: by its
+        place among them the edge tells which it has taken."""
+        return ()
+
     def hint(self, reply: bytes) -> float:
         """What a policy sees of it beside its outcome, as `EdgeView.hint`: a number that the cloud has put into its
         bytes; nan where there is none."""
@@ -239,6 +244,11 @@ class CandidateReply(Reply):
             known = known._replace(refused=known.refused + found)
             found = tuple(islice(points, self.candidates))
             yield encode_more(found, known, format)
+
+    def offered(self, reply: bytes, judged: JudgedRound, packets: Packets) -> tuple[int, ...]:
+        accepted, format = decode_accepted(reply, len(judged.drafts), packets.format), packets.format
+        known = CandidateList(self.candidates, (*judged.context, *judged.drafts[:accepted]), judged.drafts[accepted])
+        return tuple(dict.fromkeys(token for token, _ in decode_list(reply, known, format, first=True)))
 
     def decode(self, reply: bytes, sent: SentRound, packets: Packets) -> Verdict:
         first, *more = (*sent.heard, reply)

@@ -53,34 +53,34 @@ class ScalarPackets(EqualPackets):
 
 @dataclass(frozen=True)
 class CodedScalarPackets:
-    """Packets of ids, each at about -log2 of the prior's distribution, and scalars; `correction`: one that they begin
-    with, which ends the context that they are given."""
+    """Packets of ids, each at about -log2 of the prior's distribution, and scalars; `owed`: the correction that they
+    begin with, which ends the context that they are given."""
 
     format: wire.Format
-    correction: int | None = None
+    owed: draft_scalars.Owed | None = None
 
     def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
-        return draft_scalars.encode_coded(drafts, self.format, self._before(context), self.correction)
+        return draft_scalars.encode_coded(drafts, self.format, self._before(context), self.owed)
 
     def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
-        corrects = self.correction is not None
-        found, drafts = draft_scalars.decode_coded(payload, self.format, self._before(context), corrects=corrects)
-        if found != self.correction:
-            raise wire.CodecError(f"correction {found}: is {self.correction}")
+        correction, offered = (None, None) if self.owed is None else self.owed
+        found, drafts = draft_scalars.decode_coded(payload, self.format, self._before(context), offered)
+        if found != correction:
+            raise wire.CodecError(f"correction {found}: is {correction}")
         return drafts
 
     def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
-        return draft_scalars.coded_bits(drafts, self.format, self._before(context), self.correction)
+        return draft_scalars.coded_bits(drafts, self.format, self._before(context), self.owed)
 
     def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
         before = self._before(context)
-        return draft_scalars.largest_coded_bits(drafts, support[counts > 0], self.format, before, self.correction)
+        return draft_scalars.largest_coded_bits(drafts, support[counts > 0], self.format, before, self.owed)
 
     def bound_bits(self, sizes: Sequence[int]) -> float:
-        return draft_scalars.bound_coded_bits(len(sizes), self.format, corrects=self.correction is not None)
+        return draft_scalars.bound_coded_bits(len(sizes), self.format, self.owed)
 
     def _before(self, context: Tokens) -> Tokens:
-        return context if self.correction is None else context[:-1]
+        return context if self.owed is None else context[:-1]
 
 
 @dataclass(frozen=True)
@@ -118,19 +118,21 @@ class BehindCorrection:
         return self.header_bits + self.packets.bound_bits(sizes)
 
 
-def behind(packets: Packets, correction: int) -> Packets:
-    """These packets behind a correction."""
+def behind(packets: Packets, correction: int, offered: tuple[int, ...]) -> Packets:
+    """These packets behind a correction, for which these ids were offered; (): any."""
     if isinstance(packets, CodedScalarPackets):
-        return replace(packets, correction=correction)
+        return replace(packets, owed=draft_scalars.Owed(correction, offered))
     return BehindCorrection(packets, correction)
 
 
-def decode_behind(payload: bytes, packets: Packets, context: Tokens) -> tuple[int, Sequence[wire.Draft]]:
+def decode_behind(
+    payload: bytes, packets: Packets, context: Tokens, offered: tuple[int, ...] = ()
+) -> tuple[int, Sequence[wire.Draft]]:
     """The correction that a payload begins with, and the drafts behind it. Raises CodecError."""
     if isinstance(packets, CodedScalarPackets):
-        correction, drafts = draft_scalars.decode_coded(payload, packets.format, context, corrects=True)
-        assert correction is not None
-        return correction, drafts
+        found, drafts = draft_scalars.decode_coded(payload, packets.format, context, offered)
+        assert found is not None
+        return found, drafts
     size = draft_scalars.token_bytes(packets.format)
     correction = draft_scalars.decode_token(payload[:size], packets.format)
     return correction, packets.decode(payload[size:], (*context, correction))

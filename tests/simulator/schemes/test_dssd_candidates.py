@@ -14,7 +14,14 @@ from plants import AirWatch, ran
 
 from channels.codec import wire
 from channels.codec.candidates import Candidate, CandidateList, decode_accepted, decode_list, encode_first, encode_more
-from channels.codec.draft_scalars import decode_coded, encode_coded
+from channels.codec.draft_scalars import (
+    Owed,
+    bound_coded_bits,
+    coded_bits,
+    decode_coded,
+    encode_coded,
+    largest_coded_bits,
+)
 from models.verification import candidates_below
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
@@ -148,12 +155,19 @@ def test_i8_coded_scalars_come_back_and_all_other_bytes_are_refused(data, size, 
     format, ids = wire.Format(V, ell, 3), st.integers(0, V - 1)
     pairs = data.draw(st.lists(st.tuples(ids, st.integers(1, ell)), min_size=1, max_size=3))
     drafts = tuple(wire.Draft(token, np.array([token]), np.array([count])) for token, count in pairs)
-    context, correction = tuple(data.draw(st.lists(ids, max_size=5))), data.draw(ids) if corrects else None
-    packet = encode_coded(drafts, format, context, correction)
-    assert decode_coded(packet, format, context, corrects=corrects) == (correction, drafts)
+    context, owed = tuple(data.draw(st.lists(ids, max_size=5))), None
+    if corrects:
+        owed = Owed(data.draw(ids), tuple(data.draw(st.lists(ids, max_size=3, unique=True))))
+    correction, offered = owed or (None, None)
+    packet = encode_coded(drafts, format, context, owed)
+    assert decode_coded(packet, format, context, offered) == (correction, drafts)
+    bits = coded_bits(drafts, format, context, owed)
+    assert -(-bits // 8) == len(packet) and bits <= bound_coded_bits(len(drafts), format, owed)
+    assert bits <= largest_coded_bits(drafts[:-1], np.arange(V), format, context, owed)
     for hostile in (content, packet[:-1], packet + b"\0"):
         try:
-            found, others = decode_coded(hostile, format, context, corrects=corrects)
+            found, others = decode_coded(hostile, format, context, offered)
         except wire.CodecError:
             continue
-        assert encode_coded(others, format, context, found) == hostile
+        again = None if found is None else Owed(found, offered or ())
+        assert encode_coded(others, format, context, again) == hostile
