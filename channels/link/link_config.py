@@ -82,6 +82,15 @@ class LinkConfig(Part):
         description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 for session, round, fragment, check; at most "
         "1,000,000, beyond any protocol's.",
     )
+    part_header_bits: int | None = Field(
+        None,
+        ge=8,
+        le=1_000_000,
+        exclude_if=_is_none,
+        description="Header of each part of a partial round but the first, bits: where a grant is filled as drafts are "
+        "made, as segments of one packet, a byte or two says which part it is and whether it is the last; null: "
+        "header_bits, a packet of its own.",
+    )
     arq: Arq = Field(
         SelectiveRepeat(),
         description="How lost packets are sent again; stop_and_wait holds each streamed token back for a round trip.",
@@ -128,6 +137,10 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _packets_carry_payload(self) -> Self:
+        if self.part_header_bits is not None and self.part_header_bits > self.header_bits:
+            raise ValueError(
+                f"part_header_bits = {self.part_header_bits}: must be at most header_bits, {self.header_bits}"
+            )
         if self.mtu_bits is not None and self.mtu_bits <= self.header_bits:
             raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {self.header_bits} bits")
         return self
@@ -221,17 +234,21 @@ class LinkConfig(Part):
         """The payload that one packet holds, bits; None: any."""
         return None if self.mtu_bits is None else self.mtu_bits - self.header_bits
 
-    def packets_bits(self, payload_bits: int, parts_bits: Sequence[int] = ()) -> list[int]:
+    def packets_bits(self, payload_bits: int, parts_bits: Sequence[int] = (), before: int = 0) -> list[int]:
         """The sizes, header included, of the packets that carry a message; an empty message is one bare header.
 
-        `parts_bits`: what each packet is to carry; then they must fit. Otherwise the MTU cuts the payload.
+        `parts_bits`: what each packet is to carry, behind so many of the same message; then they must fit. Otherwise
+        the MTU cuts the payload.
         """
         if self.mtu_bits is None and not parts_bits:
             return [payload_bits + self.header_bits]
         room = self.room_bits
         if parts_bits:
             assert room is None or max(parts_bits) <= room, f"I7: a part of {max(parts_bits)} bits in a room of {room}"
-            return [bits + self.header_bits for bits in parts_bits]
+            later_bits = self.header_bits if self.part_header_bits is None else self.part_header_bits
+            return [
+                bits + (later_bits if number else self.header_bits) for number, bits in enumerate(parts_bits, before)
+            ]
         assert room is not None
         full, rest = divmod(payload_bits, room)
         tail = [rest + self.header_bits] if rest or not full else []

@@ -58,7 +58,7 @@ class TraceSubject(NamedTuple):
     links: Mapping[str, str] = {}
     """By a link's name: how fast it is."""
     header_bits: Mapping[str, int] = {}
-    """By a link's name: of each of its packets."""
+    """By a link's name: of each of its packets, where they are alike."""
     speller: Speller | None = None
 
 

@@ -169,7 +169,7 @@ class Link:
         """Makes packets of the parts that have none yet."""
         made, index = len(message.packets), message.index
         planned = message.sizes[made:]
-        sizes = self.config.packets_bits(0, [bits for bits, _ in planned])
+        sizes = self.config.packets_bits(0, [bits for bits, _ in planned], made)
         new = [
             Fragment(bits, message, index, number, sender, once=once)
             for number, (bits, (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
