@@ -7,9 +7,9 @@ without a number of the edge's own (`models.verification.candidates_below` has t
 protocol).
 
 What it costs, on 300 and 160 positions of the verifier's own text on the bundled pairs at ell = 100, K null: 1.9
-candidates a rejection on `sotu` and 1.6 on `smollm2`, where plain rejection sampling takes 2.4 and 1.9, which are 1 over
-the shares rejected; some 10 and 14 bits each; of four candidates all fail after 7% and 2% of the rejections, which takes
-another round trip. So qhat may be of all of V for next to nothing: with `k` null drafts are accepted as those of
+candidates a rejection on `sotu` and 1.6 on `smollm2`, where plain rejection sampling takes 2.4 and 1.9, which are 1
+over the shares rejected; some 10 and 14 bits each; of four candidates all fail after 7% and 2% of the rejections, which
+takes another round trip. So qhat may be of all of V for next to nothing: with `k` null drafts are accepted as those of
 `dense`, and cost what an id and a count do. By its place among the candidates the edge tells which it has taken.
 """
 
