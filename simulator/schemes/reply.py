@@ -218,7 +218,7 @@ class CandidateReply(Reply):
     edge_corrects: ClassVar[bool] = True
     may_ask: ClassVar[bool] = True
     candidates: Annotated[int, Tunable(1, 2, 4, 8)] = Field(
-        4,
+        8,
         ge=1,
         le=256,
         description="m, candidates for a correction that come down at once; if all fail, another round trip",

@@ -34,7 +34,7 @@ class DssdCandidates(SplitScheme):
         None, ge=1, description="K, tokens that a draft is drawn from; at most the vocabulary, null for all of it"
     )
     candidates: Annotated[int, Tunable(1, 2, 4, 8)] = Field(
-        4, ge=1, le=256, description="m, candidates that come down at once; where all fail, another round trip"
+        8, ge=1, le=256, description="m, candidates that come down at once; where all fail, another round trip"
     )
 
     def made_of(self) -> Families:
