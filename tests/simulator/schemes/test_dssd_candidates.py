@@ -93,7 +93,7 @@ def test_a_rejection_takes_tens_of_bits_down_where_dssd_takes_a_distribution() -
         for scheme in (FIELDS, FIELDS | {"kind": "dssd", "k": None})
     )
     rejected = mine.rounds["accepted"] < mine.rounds["drafted"]
-    assert mine.rounds["reply_bits"][rejected].max() <= 8 * 12 < 32 * 64 <= theirs.rounds["reply_bits"].max()
+    assert mine.rounds["reply_bits"][rejected].max() <= 8 * 16 < 32 * 64 <= theirs.rounds["reply_bits"].max()
     assert mine.summary["tv_output"] == 0.0 < theirs.summary["tv_output"]
     assert mine.summary["payload_bits_per_draft"] < theirs.summary["payload_bits_per_draft"]
     assert HEADER_BITS * len(mine.rounds) < mine.rounds["uplink_bits"].sum()
