@@ -44,6 +44,11 @@ class MessageKind(IntEnum):
     """Up, beside the round's payload: all of it, where its digest would not do."""
     REQUEST = 6
     """Down, beside the round's reply: all of the payload is wanted."""
+    JOIN = 7
+    """Up, a bare header: the cloud is to decode no further by itself, the edge drafts. Its round is the one that its
+    sender waits for, of whose payload it is no part."""
+    LAST = 8
+    """Down: as REPLY, to the last round that the cloud has decoded before the edge drafts."""
 
 
 BESIDE: Final = frozenset({MessageKind.WHOLE, MessageKind.REQUEST})
@@ -58,6 +63,7 @@ class Need(Enum):
     LOOKS = "a policy that decides as time goes by"
     DIGESTS = "payloads that may be requested again in full"
     EDGE_ONLY = "answers that never cross the air"
+    CLOUD_FIRST = "answers that the cloud begins while the edge reads the prompt"
 
 
 class EdgeState(NamedTuple):
@@ -164,6 +170,8 @@ class TakeTurn:
     """The processor is wanted for this round, until `Order.REST`. Answered by `Signal.TURN`."""
 
     round: int
+    hidden: bool = False
+    """Whether it is wanted behind a message that is out, which the round is charged for."""
 
 
 @dataclass(slots=True)
@@ -189,6 +197,8 @@ class DraftPass:
 
     round: int
     node: EdgeNode
+    hidden: bool = False
+    """Whether that happens behind a message that is out, which the round is charged for."""
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from kinds.files import atomically
 from models.interface import Speller
-from simulator.results.observer import END, SECOND, Airing, ServerPass
+from simulator.results.observer import END, JOINS, SECOND, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
 from simulator.results.units import state_name
@@ -359,6 +359,8 @@ def _carried(airing: Airing) -> str:
         return "acknowledgement"
     if index <= 0:
         return "prompt" if index == 0 else "end of the request" if index == END else "empty frame"
+    if index >= JOINS:
+        return "join"
     beside = ("request for the whole payload" if down else "whole payload") if index >= SECOND else ""
     packet = f" packet {airing.fragment + 1}" if airing.fragment else ""
     return f"round {airing.round} {beside or ('reply' if down else 'payload')}{packet}"

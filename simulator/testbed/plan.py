@@ -140,7 +140,9 @@ def _of_scheme(scheme: Scheme) -> Iterator[tuple[str, object, str]]:
         return
     for need in lacking(scheme, OFFERED):
         allowed = _INSTEAD.get(need, f"one that does without {need.value}")
-        if need is Need.LOOKS and isinstance(scheme, DraftScheme):
+        if need is Need.CLOUD_FIRST:
+            yield "scheme.cloud_first", True, "false: a cloud that restarts is not told who begins"
+        elif need is Need.LOOKS and isinstance(scheme, DraftScheme):
             yield "scheme.policy", scheme.families.policy.kind, allowed
         else:
             yield "scheme", scheme.kind, allowed
