@@ -1,0 +1,61 @@
+"""Closed forms of an answer that the cloud begins: when its first token comes, how many tokens the cloud decodes before
+the edge joins, and when the edge drafts.
+
+Over a link that takes D each way and nothing else, to a cloud that takes T a pass, an edge reads the prompt in R
+seconds. Token k leaves the cloud at D + k T. The join leaves the edge at R and is there at R + D, in pass
+floor(R / T) + 1, whose token is the last: whatever D is. Meanwhile the edge reads the tokens that had come by R, those
+with 2 D + k T <= R; it drafts once it has read these and the last one is there. So cloud first is cloud-only decoding
+for so many tokens, and drafting from then on: no time is lost between.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import Any
+
+import pytest
+from cells import cell, link
+
+from simulator import CellResult, simulate
+from simulator.decoding.memory import Memory
+
+ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
+PASS_S, READ_S, BASE_S, TOKENS = 0.02, 0.0063, 0.005, 60
+"""T, the edge's time for a token that it reads and for a pass."""
+
+
+def served(scheme: object, prompt_tokens: int, delay_s: float) -> CellResult:
+    ideal = link("inf", delay_s, header_bits=0, arq=ARQ)  # type: ignore[arg-type]
+    edge = {"latency": {"kind": "affine", "base_s": BASE_S, "per_token_s": READ_S}, "encode_s_per_draft": 0}
+    asked = {"kind": "closed", "requests": 1, "prompt_tokens": prompt_tokens, "output_tokens": TOKENS}
+    return simulate(cell(scheme, uplink=ideal, downlink=ideal, edge=edge, workload=asked), memory=Memory())
+
+
+def read_s(tokens: int) -> float:
+    return BASE_S + READ_S * tokens
+
+
+@pytest.mark.parametrize("delay_s", [0.0025, 0.0251, 0.1502])
+@pytest.mark.parametrize("prompt_tokens", [8, 25, 64])
+def test_the_cloud_decodes_as_many_tokens_as_passes_begin_before_the_edge_has_read(
+    prompt_tokens: int, delay_s: float
+) -> None:
+    first, alone = (served(scheme, prompt_tokens, delay_s) for scheme in (K_SQS, "cloud_only"))
+    (request,), rounds = first.requests.to_dict("records"), first.rounds
+    began = int((rounds["drafted"] == 0).sum())
+    assert request["ttft_s"] == alone.requests["ttft_s"][0] == pytest.approx(2 * delay_s + PASS_S)
+    assert began == floor(read_s(prompt_tokens) / PASS_S) + 1
+    come = max(0, floor((read_s(prompt_tokens) - 2 * delay_s) / PASS_S))
+    read_at_s = read_s(prompt_tokens) + (read_s(come) if come else 0.0)
+    last_at_s = 2 * delay_s + began * PASS_S
+    assert rounds["answered_s"][began - 1] == pytest.approx(last_at_s)
+    drafts = rounds[rounds["drafted"] > 0]
+    new = [began - come, *(1 + (drafts["accepted"] == drafts["drafted"]))[:-1]]
+    took_s = [read_s(n) + (d - 1) * read_s(1) for n, d in zip(new, drafts["drafted"], strict=True)]
+    later_s = sum(took_s) + len(drafts) * (2 * delay_s + PASS_S)
+    assert request["latency_s"] == pytest.approx(max(read_at_s, last_at_s) + later_s, rel=1e-9)
+    assert request["hidden_draft_s"] == pytest.approx(min(read_at_s, last_at_s), rel=1e-9)
+    assert request["prefill_s"] == pytest.approx(PASS_S), "the cloud's; the edge's is hidden"
+
+
+K_SQS: dict[str, Any] = {"kind": "k_sqs", "k": 8, "max_drafts": 3, "cloud_first": True}
