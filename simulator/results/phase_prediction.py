@@ -8,7 +8,8 @@ E[X] = 1 + s_1 + ... + s_L and E[X^2] = 1 + 3 s_1 + ... + (2L + 1) s_L. By renew
 
 rounds in the mean, since its first round starts at its first token; and rounds that start with n <= L tokens to go, of
 which there are 1 / E[X] for each n, draft max(1, n - 1) and not L. The first round also waits for the prompt: the edge
-reads it while it is on its way to the cloud, which reads it then. Each later round takes C.
+reads it while it is on its way to the cloud, which reads it then. Each later round takes C. Where the cloud begins
+(`cloud_first`), it decodes for as long as the edge reads, and N is what is left by then.
 
 The special cases that others published follow from C / E[X] < T, T a target's pass (`longest_round_trip_s`,
 `one_draft_up_to_s`): they leave out prompts, bits and the first token.
@@ -123,10 +124,8 @@ def colocated(place: Deployment, rounds: Rounds) -> Times:
 
 def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
     """The edge drafts, sends and waits; the cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
-    drafts, cached = rounds.drafts, place.middle_tokens
-    verify_s = place.target.pass_s([(drafts + 1, cached)])
-    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.header_bits) / place.up_bps
-    each_s = place.edge.pass_s([(1, cached)]) + place.encode_s
+    drafts = rounds.drafts
+    verify_s, air_s, each_s = _parts_of_a_round(place, drafts, bits_a_draft)
     read = place.prompt_tokens - 1  # the last one is read with the first round
     prompt_up_s, prompt_s = place.prompt_up_s(), place.target.pass_s([(read, 0)]) if read else 0.0
     drafted_s = place.edge.pass_s([(place.prompt_tokens, 0)]) + place.encode_s + (drafts - 1) * each_s
@@ -137,6 +136,38 @@ def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times
     later_s = (many - 1) * round_s
     later_s -= min(later_s, rounds.spared_drafts(place.output_tokens) * (each_s + bits_a_draft / place.up_bps))
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, prompt_s + many * verify_s)
+
+
+def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
+    """The cloud decodes alone until the word is there that the edge has read the prompt; the token of the pass under
+    way is its last. The edge has read by then those that came while it read the prompt, and drafts on the last."""
+    alone, read_s = cloud_only(place), place.edge.pass_s([(place.prompt_tokens, 0)])
+    first_s, each_s = place.target.pass_s([(place.prompt_tokens, 0)]), place.target.pass_s([(1, place.middle_tokens)])
+    joins_s = max(read_s, place.prompt_up_s()) + place.header_bits / place.up_bps + place.up_delay_s
+    begins_s = place.prompt_up_s() + place.up_delay_s
+    tokens = 1 + max(0, math.floor((joins_s - begins_s - first_s) / each_s) + 1)
+    if tokens >= place.output_tokens:
+        return alone
+    come = max(0, math.floor((read_s - alone.ttft_s) / each_s) + 1)
+    caught_up_s = read_s + (place.edge.pass_s([(come, place.prompt_tokens)]) if come else 0.0)
+    last_s = alone.ttft_s + (tokens - 1) * each_s
+    verify_s, air_s, draft_s = _parts_of_a_round(place, rounds.drafts, bits_a_draft)
+    round_s = rounds.drafts * draft_s + air_s + place.up_delay_s + verify_s + place.reply_s()
+    unread_s = place.edge.pass_s([(tokens - come, place.prompt_tokens)]) - place.edge.pass_s([(1, place.prompt_tokens)])
+    left = place.output_tokens - tokens
+    many = rounds.of_answer(left)
+    later_s = many * round_s
+    later_s -= min(later_s, rounds.spared_drafts(left) * (draft_s + bits_a_draft / place.up_bps))
+    latency_s = max(caught_up_s, last_s) + unread_s + later_s
+    cloud_s = first_s + (tokens - 1) * each_s + many * verify_s
+    return Times(latency_s, alone.ttft_s, place.output_tokens, cloud_s)
+
+
+def _parts_of_a_round(place: Deployment, drafts: int, bits_a_draft: float) -> tuple[float, float, float]:
+    """Seconds of a verification, of a payload on the air, and of a draft with its encoding."""
+    verify_s = place.target.pass_s([(drafts + 1, place.middle_tokens)])
+    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.header_bits) / place.up_bps
+    return verify_s, air_s, place.edge.pass_s([(1, place.middle_tokens)]) + place.encode_s
 
 
 def longest_round_trip_s(survival: Sequence[float], target_s: float, verify_s: float, draft_s: float) -> float:
