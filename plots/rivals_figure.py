@@ -148,9 +148,8 @@ def _others(
     """The line at 1, and what has no name of its own."""
     lossy = [name for name, each in look.items() if each.lossy]
     rest = [name for name in look if name not in (*five, *lossy, paper)]
-    shown: list[tuple[Artist, str]] = [
-        (Line2D([], [], **_LINE), f"{page.curve(paper)}: {theirs}" if theirs == _NAMES[1][0] else page.curve(paper))
-    ]  # type: ignore[arg-type]
+    name = page.curve(paper) + (f": {theirs}" if theirs == _NAMES[True][0] else "")
+    shown: list[tuple[Artist, str]] = [(Line2D([], [], **_LINE), name)]  # type: ignore[arg-type]
     if rest:
         shown.append((Patch(facecolor=_BAND), f"{len(rest)} other lossless"))
     if lossy:

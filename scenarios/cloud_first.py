@@ -30,7 +30,8 @@ PROMPTS = "workload.prompt_tokens,models.pair.prompt_tokens"
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
 RACED = {
     "kind": "composed", "sparsifier": "all", "quantizer": "exact", "code": "ids", "draw": "shared_race",
-    "acceptance": "coupling", "budget_bits": None, "policy": {"kind": "goodput", "learning_rounds": 4}, "cloud_first": True,
+    "acceptance": "coupling", "budget_bits": None, "cloud_first": True,
+    "policy": {"kind": "goodput", "learning_rounds": 4},
 }  # fmt: skip
 """The parts of `coupled`, with the policy that may leave all to the cloud."""
 SHORT = {
@@ -179,7 +180,7 @@ SCENARIO = Scenario(
     base={
         "models.pair": PAIR, "models.temperature": 0.0, "workload.requests": 4, "workload.output_tokens": 256,
         "edge.latency": PHONE, "uplink.rate.bps": 1e6, "uplink.arq": ARQ, "downlink.arq": ARQ,
-        "cloud.latency": TWO_GPUS_70B, "cloud.drafter_latency": H100_1_7B,
+        "cloud.latency": {**TWO_GPUS_70B, "beyond": "extend"}, "cloud.drafter_latency": H100_1_7B,
     },
     grid={
         "scheme": ["cloud_only", "colocated", "coupled", {"kind": "coupled", "cloud_first": True}, RACED],

@@ -121,10 +121,16 @@ class _Builder:
             self.tracks.put(row, [each for request in requests for each in self._resolutions(request)])
 
     def _edge_work(self, request: RequestSpans) -> Iterator[Slice]:
+        for read in request.read:
+            args: dict[str, Value] = {"device": request.device, "request": request.number, "new_tokens": read.tokens}
+            yield Slice(
+                f"read {_counted(read.tokens, 'token')}", ticks(read.began_s), ticks(read.ended_s), args, "edge"
+            )
         for round_ in request.rounds:
             key, category = (request.device, request.number, round_.number), "flushed" if _flushed(round_) else "edge"
             for span in round_.edge_work:
-                name, args = _work_name(span.state, round_), _round_args(request, round_) | {"drafts": round_.drafted}
+                name = _work_name(span.state, round_)
+                args = _round_args(request, round_) | {"drafts": round_.drafted}
                 work = Slice(name, ticks(span.began_s), ticks(span.ended_s), args, category)
                 if key not in self._drafting or self._drafting[key].name.startswith("prefill"):
                     self._drafting[key] = work

@@ -34,7 +34,7 @@ from simulator.protocols.machine import (
 )
 from simulator.results.ledger import Course
 from simulator.results.observer import END, JOINS, SECOND
-from simulator.results.requests import Request
+from simulator.results.requests import HiddenRead, Request
 from simulator.results.rounds import InstantTransfer, OpenRound, Transfer, TwoTransfers
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
@@ -178,6 +178,8 @@ class Driver(ServedRequest):
         """The round that is being drafted, as it will be."""
         self._work: tuple[OpenRound, float] | None = None
         """The round that the processor works for step by step, and since when."""
+        self._reads = 0
+        """Tokens that the drafter reads behind what the cloud does; 0: none."""
         self._replies_due = 0
         """Replies to the last message that are still out, where their number is known."""
         self._growing: Message | None = None
@@ -338,7 +340,7 @@ class Driver(ServedRequest):
         )
         if command.hidden:
             round_.edge_passes += 1  # it may close before the pass ends
-            self._hidden_since_s = self._env.now
+            self._hidden_since_s, self._reads = self._env.now, node.length - node.cached
             self._work_for(round_, None, pass_s)
         else:
             self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
@@ -346,6 +348,12 @@ class Driver(ServedRequest):
     def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.edge.encode_s_per_draft * command.drafts
         self._work_for(self._request.open[command.round], "encode_s", encode_s)
+
+    def _show(self) -> None:
+        if self._reads and self._hidden_since_s is not None:
+            self._request.read.append(HiddenRead(self._hidden_since_s, self._env.now, self._reads))
+            self._reads = 0
+        super()._show()
 
     def _work_for(self, round_: OpenRound, state: str | None, duration_s: float, passes: int = 0) -> None:
         """`state`: what the round is charged for; None: what it was before."""
