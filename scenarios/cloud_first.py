@@ -34,6 +34,7 @@ RACED = {
     "policy": {"kind": "goodput", "learning_rounds": 4},
 }  # fmt: skip
 """The parts of `coupled`, with the policy that may leave all to the cloud."""
+BEYOND = {"beyond": "extend"}  # a prompt of 2,048 tokens is what was measured at most, and drafts are read with it
 SHORT = {
     "workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workload.output_tokens": 128,
     "workload.requests": 2,
@@ -180,7 +181,7 @@ SCENARIO = Scenario(
     base={
         "models.pair": PAIR, "models.temperature": 0.0, "workload.requests": 4, "workload.output_tokens": 256,
         "edge.latency": PHONE, "uplink.rate.bps": 1e6, "uplink.arq": ARQ, "downlink.arq": ARQ,
-        "cloud.latency": {**TWO_GPUS_70B, "beyond": "extend"}, "cloud.drafter_latency": H100_1_7B,
+        "cloud.latency": TWO_GPUS_70B | BEYOND, "cloud.drafter_latency": H100_1_7B | BEYOND,
     },
     grid={
         "scheme": ["cloud_only", "colocated", "coupled", {"kind": "coupled", "cloud_first": True}, RACED],

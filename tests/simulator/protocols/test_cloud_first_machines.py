@@ -1,0 +1,94 @@
+"""The machines of cloud first, stepped by hand: events in, commands out; and in any order of events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from stepped_machines import Ends, drive, names, terms
+
+from simulator.protocols import machine
+from simulator.protocols.machine import MessageArrived, MessageKind, Order, Signal
+
+K_SQS: dict[str, Any] = {"kind": "k_sqs", "k": 4, "max_drafts": 3, "cloud_first": True}
+COUPLED: dict[str, Any] = {"kind": "coupled", "max_drafts": 3}
+JOIN = machine.SendMessage(MessageKind.JOIN, 1, (b"",), replies=0)
+
+
+def begun(scheme: object = K_SQS, output_tokens: int = 14) -> tuple[Ends, list[machine.CloudCommand]]:
+    """The prompt is in the cloud, which reads it; the edge has the processor, and reads it too."""
+    ends = Ends(scheme, output_tokens)
+    begin, enter, prompt, await_, turn = ends.edge.step(None)
+    assert (begin, enter) == (machine.BeginRound(1), machine.EnterState(1, "prompt_uplink_s"))
+    assert prompt == machine.SendMessage(MessageKind.PROMPT, 0, (ends.prompt,), replies=0)
+    assert (await_, turn) == (Order.AWAIT, machine.TakeTurn(1, hidden=True))
+    (read,) = ends.edge.step(Signal.TURN)
+    assert isinstance(read, machine.DraftPass) and (read.node.length, read.node.cached, read.hidden) == (8, 0, True)
+    open_, job = first = ends.arrives(prompt)
+    assert open_ == machine.OpenInCloud(1) and isinstance(job, machine.SubmitJob)
+    assert (job.text_tokens, job.read_tokens, job.serves) == (8, 8, "cloud_decode_s"), "as of cloud-only decoding"
+    return ends, first
+
+
+def test_an_answer_command_by_command() -> None:
+    ends, first = begun()
+    second = ends.verified(first)
+    assert names(second) == ["OpenInCloud", "SubmitJob", "SendReply"], "it goes on without a word"
+    assert names(ends.replied(second)) == ["CloseRound"]
+    rest, join, *others = ends.edge.step(Signal.WORKED)
+    assert rest is Order.REST and isinstance(join, machine.SendMessage)
+    assert (join.kind, join.round, join.parts) == (MessageKind.JOIN, 2, (b"",))
+    assert others == [Order.AWAIT, machine.TakeTurn(2, hidden=True)], "one token more is there to be read"
+    assert ends.arrives(join) == []
+    (reply,) = ends.verified(second)
+    assert isinstance(reply, machine.SendReply) and (reply.kind, reply.round) == (MessageKind.LAST, 2)
+    assert ends.edge.acknowledged(MessageArrived(MessageKind.REPLY, 2, ())) == 0, "which tells nothing of the join"
+    assert ends.edge.acknowledged(MessageArrived(MessageKind.LAST, 2, ())) == 2
+    (read,) = ends.edge.step(Signal.TURN)
+    assert isinstance(read, machine.DraftPass) and (read.node.length, read.node.cached) == (9, 8)
+    assert names(ends.replied([reply])) == ["CloseRound", "SETTLED", "BeginRound", "EnterState"]
+    rest, draft = ends.edge.step(Signal.WORKED)
+    assert isinstance(draft, machine.DraftAll) and (draft.round, draft.node.length, draft.node.cached) == (3, 10, 9)
+    (reply,) = ends.verified(ends.arrives(ends.drafted(draft)))
+    assert isinstance(reply, machine.SendReply) and reply.kind is MessageKind.REPLY
+    assert names(ends.replied([reply])) == ["CloseRound", "DraftAll"], "and on as in speculate"
+
+
+def test_a_join_that_overtakes_the_prompt_waits_for_the_first_token() -> None:
+    ends = Ends(K_SQS)
+    assert ends.cloud.step(MessageArrived(MessageKind.JOIN, 1, (b"",))) == []
+    (reply,) = ends.verified(ends.cloud.step(MessageArrived(MessageKind.PROMPT, 0, (ends.prompt,))))
+    assert isinstance(reply, machine.SendReply) and (reply.kind, reply.round) == (MessageKind.LAST, 1)
+
+
+def test_a_join_after_the_end_of_the_answer_is_nothing() -> None:
+    ends, first = begun(output_tokens=1)
+    free, reply = ends.verified(first)
+    assert free == machine.FreeCache() and isinstance(reply, machine.SendReply) and reply.kind is MessageKind.REPLY
+    assert ends.arrives(JOIN) == []
+    assert names(ends.replied([reply])) == ["CloseRound", "SETTLED", "STOP", "REST", "Done"], "the prompt is not read"
+
+
+def test_a_round_is_begun_while_the_processor_is_waited_for() -> None:
+    """Of a device that serves several requests: the wait is charged from when it is the edge's turn to draft."""
+    ends, first = begun()
+    ends.edge.step(Signal.WORKED)
+    ends.arrives(JOIN)
+    (reply,) = ends.verified(first)
+    assert isinstance(reply, machine.SendReply) and reply.kind is MessageKind.LAST
+    assert names(ends.replied([reply])) == ["CloseRound", "SETTLED", "DraftAll"], "all was read that there was"
+
+
+@pytest.mark.parametrize("output_tokens", [1, 2, 5, 30])
+@pytest.mark.parametrize("scheme", [COUPLED, COUPLED | {"partial": False, "budget_bits": 40}], ids=["plain", "budget"])
+def test_a_coupled_answer_is_the_verifiers_own_in_whatever_order_events_come(scheme, output_tokens) -> None:
+    def answer(seed: int, **fields: object) -> tuple[list[int], int]:
+        rounds, _ = drive(terms(scheme | fields, output_tokens), np.random.default_rng(seed))
+        begun = next((n for n, (_, tokens) in enumerate(rounds) if len(tokens) > 1), len(rounds))
+        return [token for _, tokens in rounds for token in tokens][:output_tokens], begun
+
+    own, _ = answer(0)
+    found = [answer(seed, cloud_first=True) for seed in range(12)]
+    assert all(tokens == own for tokens, _ in found)
+    assert len({began for _, began in found}) > 1 or output_tokens < 5
