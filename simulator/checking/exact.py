@@ -119,6 +119,7 @@ class Enumeration:
     """How many leading parts of a payload the cloud receives, from their lengths in bits, and whether the edge knew of
     the last one that it is before it was drawn."""
     answer_s: float = 1.0  # how long each answer takes, as a policy sees it
+    begun: int = 0  # tokens that the cloud decodes before the first draft
     second_drafts: int = 0
     full: int = 0
     shrunk: int = 0
@@ -179,6 +180,10 @@ class Enumeration:
         state, past, owes = start
         node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes)
         self.owed += owes
+        if not committed and self.begun:
+            for last, _, tokens, share in self._alone(node, past, self.begun, told=False):
+                yield tokens, (last, past, False), share
+            return
         remaining = self.tokens - len(committed)
         most = most_drafts(self.scheme.max_drafts, remaining)
         plan = self.scheme.families.policy.plan(most)
@@ -268,8 +273,10 @@ class Enumeration:
             return self._cloud.start(node.committed)
         return CloudNode(node.round, node.committed[:-1], len(node.committed) - 1, owed=True)
 
-    def _alone(self, node: EdgeNode, past: Past, tokens: int) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
-        """The cloud decodes by itself, a round each token."""
+    def _alone(
+        self, node: EdgeNode, past: Past, tokens: int, *, told: bool = True
+    ) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
+        """The cloud decodes by itself, a round each token, of which the policy is told or not."""
         if not tokens:
             yield node.state, past, (), 1.0
             return
@@ -280,9 +287,9 @@ class Enumeration:
             self._verdict.give(numbers)
             _, verified = self._cloud.verify(view, ())
             after, committed = self._edge.resolve(node, verified.reply)
-            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past)
+            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past) if told else past
             following = EdgeNode(1, after.committed, after.state)
-            for state, last, more, rest in self._alone(following, learnt, tokens - 1):
+            for state, last, more, rest in self._alone(following, learnt, tokens - 1, told=told):
                 yield state, last, (*committed, *more), share * rest
 
     def _drafts(

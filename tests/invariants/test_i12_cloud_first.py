@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from cells import link
+from cells import cell, link
 from heard import Looking
 from simulated import Simulated, written_cell
 
 from simulator.cell.cell import Cell
-from simulator.checking.exact import distance, verifier_distribution
+from simulator.checking.exact import Enumeration, distance, verifier_distribution
 from simulator.decoding.nodes import EdgeNode
 from simulator.protocols.cloud_first import CloudFirstCloud, CloudFirstEdge
 from simulator.protocols.machine import JobDone, Steps
@@ -130,3 +130,19 @@ def test_i12_a_join_that_looks_at_the_token_being_drawn_bends_the_distribution(m
 
     monkeypatch.setattr(CloudFirstCloud, "_job_done", again)
     assert bend(made(K_SQS))[0] > 0.01
+
+
+MORE: dict[str, object] = {
+    "dssd": {"kind": "dssd", "k": 2},
+    "mirrored": {"kind": "mirrored", "sparsifier": {"kind": "top_k", "k": 3}, "quantizer": TURNS["quantizer"]},
+    "dense": {"kind": "dense", "resolution": 5},
+    "half_top_k": {"kind": "truncated_fp16", "policy": "fixed_length", "k": 2},
+}
+
+
+@pytest.mark.parametrize("begun", [1, 2])
+@pytest.mark.parametrize("kind", MORE)
+def test_i12_of_other_schemes_behind_tokens_of_the_clouds_own(kind: str, begun: int) -> None:
+    scheme = cell(dict(MORE[kind], max_drafts=2, cloud_first=True)).scheme
+    found = distance(Enumeration(scheme, 3, begun=begun).distribution(), verifier_distribution((1, 2), 3))
+    assert found < (1e-6 if kind == "dssd" else 1e-12)
