@@ -52,8 +52,8 @@ NOTES: Final = (
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
-    """Ratios along the axis, a panel a delay; None where the axis is no number, nothing was swept over delays too, or
-    neither the paper's K-SQS nor cloud-only decoding is there."""
+    """Ratios along the axis, a panel a delay unless that is the axis; None where the axis is no number, nothing was
+    swept over delays too, or neither the paper's K-SQS nor cloud-only decoding is there."""
     if axis is None or not {METRIC, BY, UP, axis} <= {*summary.columns} or not is_numeric_dtype(summary[axis]):
         return None
     rows = named_without(chosen(summary).dropna(subset=[METRIC]), BY)
@@ -63,11 +63,11 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFram
     look, paper = looks(rows), str(rows.loc[_is(rows, who), CURVE].iloc[0])
     found = _ratios(rows, cells, axis, who)
     five = _five(rows, axis, look, paper)
-    panels = list(found.groupby(BY, sort=True))
+    panels = [("", found)] if axis == BY else list(found.groupby(BY, sort=True))
     figure, axes, width_in = grid(page, len(panels), 3, (0.4, 3.5), 2.3 if page.narrow else 3.6, "xy")
     for ax, (delay, part) in zip(axes, panels, strict=True):
         _panel(ax, part[part[CURVE] != paper], axis, look, five)
-        ax.set_title(f"one way {with_unit(float(str(delay)), BY)}", loc="left")
+        ax.set_title(f"one way {with_unit(float(str(delay)), BY)}" if delay else "", loc="left")
     swept(axes[0], axis, rows[axis].tolist(), width_in)
     _ratio_scale(axes[0], found[found[CURVE].isin(five)])
     text = caption(rows, page, "lower", [NOTES, *marks(rows, METRIC)], intervals=cells is not None)
@@ -82,11 +82,12 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFram
 
 def _ratios(rows: pd.DataFrame, cells: pd.DataFrame | None, axis: str, who: Mapping[str, str]) -> pd.DataFrame:
     """A row a curve, delay and value of the axis: paired by seed, or of the means alone where there are no cells."""
+    places = [*dict.fromkeys((BY, axis))]
     if cells is not None:
         named = named_without(chosen(cells).dropna(subset=[METRIC]), BY)
-        return ratios(named, METRIC, _is(named, who), [BY, axis])
-    theirs = rows[_is(rows, who)].set_index([BY, axis])[METRIC].rename("theirs")
-    both = rows.join(theirs, on=[BY, axis])
+        return ratios(named, METRIC, _is(named, who), places)
+    theirs = rows[_is(rows, who)].set_index(places)[METRIC].rename("theirs")
+    both = rows.join(theirs, on=places)
     both[RATIO], both[LOW], both[HIGH] = both[METRIC] / both["theirs"], np.nan, np.nan
     return both.dropna(subset=[RATIO])
 
@@ -131,7 +132,7 @@ def _ratio_scale(ax: Axes, shown: pd.DataFrame) -> None:
 
 
 def _lowest(rows: pd.DataFrame, axis: str) -> Iterator[str]:
-    for _, here in rows.groupby([BY, axis]):
+    for _, here in rows.groupby([*dict.fromkeys((BY, axis))]):
         yield str(here.sort_values(METRIC)[CURVE].iloc[0])
 
 

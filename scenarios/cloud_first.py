@@ -28,10 +28,10 @@ from simulator.results.units import quantity
 PAIR = {"kind": "published", "name": "llama_1b_70b", "size": 8192}  # 13 bits an id for 17: decoded ten times quicker
 PROMPTS = "workload.prompt_tokens,models.pair.prompt_tokens"
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
+COUPLED = [{"kind": "coupled", "cloud_first": first} for first in (False, True)]
 RACED = {
     "kind": "composed", "sparsifier": "all", "quantizer": "exact", "code": "ids", "draw": "shared_race",
-    "acceptance": "coupling", "budget_bits": None, "policy": "goodput",
-    "cloud_first": True,
+    "acceptance": "coupling", "policy": "goodput", "cloud_first": True,
 }  # fmt: skip
 """The parts of `coupled`, with the policy that may leave all to the cloud."""
 BEYOND = {"beyond": "extend"}  # a prompt of 2,048 tokens is what was measured at most, and drafts are read with it
@@ -184,7 +184,7 @@ SCENARIO = Scenario(
         "cloud.latency": TWO_GPUS_70B | BEYOND, "cloud.drafter_latency": H100_1_7B | BEYOND,
     },
     grid={
-        "scheme": ["cloud_only", "colocated", "coupled", {"kind": "coupled", "cloud_first": True}, RACED],
+        "scheme": ["cloud_only", "colocated", *COUPLED, RACED],
         PROMPTS: [[n, n] for n in (32, 128, 512, 2048)],
         TRIP: round_trips(0.005, 0.02, 0.05, 0.1, 0.3),
     },
