@@ -70,14 +70,24 @@ def test_a_join_after_the_end_of_the_answer_is_nothing() -> None:
     assert names(ends.replied([reply])) == ["CloseRound", "SETTLED", "STOP", "REST", "Done"], "the prompt is not read"
 
 
-def test_a_round_is_begun_while_the_processor_is_waited_for() -> None:
-    """Of a device that serves several requests: the wait is charged from when it is the edge's turn to draft."""
+def test_tokens_that_overtake_each_other_are_all_taken_before_the_edge_drafts() -> None:
+    ends, first = begun()
+    second = ends.verified(first)
+    third = ends.verified(second)
+    assert names(ends.edge.step(Signal.WORKED)) == ["REST", "SendMessage", "AWAIT"]
+    ends.arrives(JOIN)
+    last = ends.verified(third)
+    assert ends.replied(last) == [] and names(ends.replied(second)) == ["CloseRound"]
+    assert names(ends.replied(third)) == ["CloseRound", "CloseRound", "SETTLED", "DraftAll"]
+
+
+def test_the_edge_drafts_at_once_where_all_was_read_that_there_is() -> None:
     ends, first = begun()
     ends.edge.step(Signal.WORKED)
     ends.arrives(JOIN)
     (reply,) = ends.verified(first)
     assert isinstance(reply, machine.SendReply) and reply.kind is MessageKind.LAST
-    assert names(ends.replied([reply])) == ["CloseRound", "SETTLED", "DraftAll"], "all was read that there was"
+    assert names(ends.replied([reply])) == ["CloseRound", "SETTLED", "DraftAll"]
 
 
 @pytest.mark.parametrize("output_tokens", [1, 2, 5, 30])

@@ -12,7 +12,10 @@ from plants import AirWatch, ran
 
 from kinds import ConfigError
 from simulator import Cell, simulate
+from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory
+from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.protocols.predecode import record
 from simulator.results import BREAKDOWN
 from simulator.results.observer import JOINS
@@ -105,7 +108,33 @@ def test_requests_side_by_side_take_turns_at_reading_and_drafting(cloud_s: float
         requests = run.result.requests
         worked_s = requests["draft_s"].sum() + requests["encode_s"].sum() + requests["hidden_draft_s"].sum()
         assert busy_s >= worked_s - 1e-9
-    assert runs[2].result.requests["edge_queue_s"].sum() > 0
+    requests = runs[2].result.requests
+    alone = requests["draft_s"] == 0
+    assert alone.any() and (requests[alone]["edge_queue_s"] == 0).all(), "it waits behind the cloud"
+    assert requests["edge_queue_s"].sum() > 0
+
+
+def test_i10_the_drafters_cache_holds_what_was_read_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the model's own cache, after each token; and the books agree with it."""
+    held, edge = set[int](), RequestDecoding.edge
+
+    def checked_edge(self: RequestDecoding) -> EdgeSession:
+        session = edge(self)
+        resolve = session.resolve
+
+        def checked(node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
+            after, tokens = resolve(node, reply)
+            cached = self.drafter.cached
+            assert after.committed[: len(cached)] == cached and len(cached) == after.cached, "I10: what a cache holds"
+            held.add(len(cached))
+            return after, tokens
+
+        session.resolve = checked  # type: ignore[method-assign]
+        return session
+
+    monkeypatch.setattr(RequestDecoding, "edge", checked_edge)
+    ran(lossy(K_SQS))
+    assert {0, 8} < held, "nothing, then the prompt, then more"
 
 
 def test_it_works_for_devices_that_hear_only_after_sending() -> None:
