@@ -22,7 +22,7 @@ from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CURVE
 from simulator.results.crossings import Crossing, crossing
-from simulator.results.intervals import paired
+from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity
 
 PAIR = {"kind": "published", "name": "llama_1b_70b", "size": 8192}  # 13 bits an id for 17: decoded ten times quicker
@@ -58,6 +58,11 @@ def ways(table: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{WAY: way.mask(kinds == "composed", GOODPUT), RTT: round_trips_s(rows)})
 
 
+def _less(here: pd.DataFrame, way: str) -> Difference:
+    """The end-to-end time of a way against cloud-only decoding's, at one place."""
+    return paired(here, WHOLE, here[WAY] == way, here[WAY] == OPPONENT)
+
+
 def border(rows: pd.DataFrame, way: str) -> Crossing | None:
     """Up to which round-trip time a way is faster end to end than cloud-only decoding, of `ways` rows of one prompt."""
     return crossing(rows.assign(**{CURVE: rows[WAY]}), RTT, way, OPPONENT, WHOLE)
@@ -71,14 +76,15 @@ def first_pays(table: pd.DataFrame, axis: str | None) -> str:
     if rows.empty:
         return ""
     places, prompts = list(rows.groupby([PROMPT, RTT], sort=True)), regions.order(rows, PROMPT)
-    here = rows[rows[PROMPT] == prompts[len(prompts) // 2 - 1]]
-    clauses = []
-    for way in [each for each in (PLAIN, FIRST) if each in {*rows[WAY]}]:
-        wins = sum(paired(at, WHOLE, at[WAY] == way, at[WAY] == OPPONENT).lower for _, at in places)
-        clauses.append(f"{way} at {wins}, up to {limit(border(here, way))}")
+    prompt = prompts[len(prompts) // 2]
+    here = rows[rows[PROMPT] == prompt]
+    shown = [way for way in (PLAIN, FIRST) if way in {*rows[WAY]}]
+    wins = {way: sum(_less(at, way).lower for _, at in places) for way in shown}
+    counts = ", ".join(f"{way} at {wins[way]}" for way in shown)
+    ends = ", ".join(f"{way} {limit(border(here, way), spread=True)}" for way in shown)
     return (
-        f"faster end to end than cloud only, of {len(places)} prompts and round trips: {'; '.join(clauses)} "
-        f"(round trip, prompt of {here[PROMPT].iloc[0]:g})"
+        f"faster than cloud only, of {len(places)} prompts and round trips: {counts}. With a prompt of {prompt:g} up to "
+        f"a round trip of: {ends}"
     )
 
 
@@ -133,7 +139,7 @@ def gains(cells: pd.DataFrame) -> pd.DataFrame:
     rows, found = ways(cells), []
     for (prompt, trip), here in rows.groupby([PROMPT, RTT], sort=True):
         for way in [each for each in (OPPONENT, regions.COLOCATED, *WAYS) if each in {*here[WAY]}]:
-            mine, less = here[here[WAY] == way], paired(here, WHOLE, here[WAY] == way, here[WAY] == OPPONENT)
+            mine, less = here[here[WAY] == way], _less(here, way)
             means = {name: float(mine[name].mean()) for name in (TTFT, WHOLE)}
             over = {"over_alone": 1 + less.size, "over_alone_low": 1 + less.low, "over_alone_high": 1 + less.high}
             found.append({PROMPT: prompt, RTT: trip, WAY: way, **means, **over})

@@ -1,9 +1,10 @@
 """Cloud first: the cloud decodes by itself from the prompt on, while the edge's drafter reads it; then as `speculate`.
 
 Each token is a round of its own, as after a count. They are the answer, and the edge's drafter reads them as prompt.
-Once it has read the prompt and its policy drafts, the edge sends a bare header: join. The cloud ends the pass that is
-under way, or next, and sends its token down as the last of its own; the edge drafts on it, having read meanwhile what
-had come by then. Where the policy leaves more tokens to the cloud at that moment, the cloud just goes on.
+Once it has read the prompt, and of those that came meanwhile all but what it reads within a round trip, and its policy
+drafts, the edge sends a bare header: join. The cloud ends the pass that is under way, or next, and sends its token down
+as the last of its own; the edge drafts on it, having read meanwhile. Where the policy leaves more tokens to the cloud
+at that moment, the cloud just goes on.
 
 Exact whatever is lost or late: whether the cloud decodes round r + 1 by itself is settled before that pass begins, by
 whether the join is there; when that was sent, how long it is, and when it came may depend on tokens that are committed,
@@ -42,8 +43,10 @@ class CloudFirstEdge(SpeculateEdge):
         """The drafter has read so many tokens once the pass under way is made; 0: none is."""
         self._left = 0
         """Tokens that the policy leaves to the cloud before it is asked again."""
-        self._since_s = nan
-        """When the token before came."""
+        self._since_s = self._first_s = nan
+        """When the token before came, and when the first did."""
+        self._reads_since_s = self._per_token_s = nan
+        """Since when the pass under way is made, and what the one before it took for a token."""
 
     @classmethod
     def needs(cls, scheme: Scheme) -> frozenset[Need]:
@@ -62,21 +65,25 @@ class CloudFirstEdge(SpeculateEdge):
         while self._streams and self._answer.remaining:
             event = yield
             if event is Signal.TURN:
-                self._read_text(node)
+                yield from self._read_text(node)
             elif event is Signal.WORKED:
-                node = self._has_read(node)
+                node = yield from self._has_read(node)
             else:
                 assert isinstance(event, MessageArrived), f"I3: {event} while tokens are awaited"
                 self._read(event)
                 node = yield from self._take_tokens(node)
-            if node.cached and not (joined or self._left) and self._streams and self._answer.remaining:
+            busy = joined or self._left or self._reading or self._wants_turn
+            if busy or not (self._streams and self._answer.remaining):
+                continue
+            behind = yield from self._is_behind(node)
+            if not behind:
                 self._left = yield from self._left_to_cloud(node)
-                if not self._left:
-                    joined = True
-                    join = machine.SendMessage(MessageKind.JOIN, node.round, (JOIN_BYTES,), replies=0)
-                    self.commands += (join, Order.AWAIT)
-                    if node.cached < len(node.committed):
-                        self._want_turn(node)
+            if not (behind or self._left):
+                joined = True
+                join = machine.SendMessage(MessageKind.JOIN, node.round, (JOIN_BYTES,), replies=0)
+                self.commands += (join, Order.AWAIT)
+            if not self._left and node.cached < len(node.committed):
+                self._want_turn(node)
         self.commands.append(Order.SETTLED)
         if self._answer.remaining:
             return (yield from self._end_reading(node))
@@ -90,21 +97,20 @@ class CloudFirstEdge(SpeculateEdge):
         super()._read(message)
 
     def _take_tokens(self, node: EdgeNode) -> Steps[EdgeNode]:
-        """Takes those that are here, in their order. A policy that is asked sees each but the first, whose time is the
-        prompt's, and learns from those that it has left to the cloud."""
-        asked = self._policy.plan(1) is None
+        """Takes those that are here, in their order. A policy sees each but the first, whose time is the prompt's, and
+        learns from those that it has left to the cloud."""
         while node.round in self._replies and self._answer.remaining:
             self._streams = node.round != self._last
             node, _ = self._take(node)
             left, self._left = self._left, max(0, self._left - 1)
-            if asked:
-                now_s = (yield from self._look()).now_s
-                result = SeenVerdict(0, 0, 0, self._since_s, now_s)
-                if left:
-                    self._learn(result)
-                elif not isnan(self._since_s):
-                    self._verdicts += (result,)
-                self._since_s = now_s
+            now_s = (yield from self._look()).now_s
+            result, self._since_s = SeenVerdict(0, 0, 0, self._since_s, now_s), now_s
+            if isnan(self._first_s):
+                self._first_s = now_s
+            elif left:
+                self._learn(result)
+            else:
+                self._verdicts += (result,)
         return node
 
     def _left_to_cloud(self, node: EdgeNode) -> Steps[int]:
@@ -127,12 +133,25 @@ class CloudFirstEdge(SpeculateEdge):
         self._wants_turn = True
         self.commands.append(machine.TakeTurn(node.round, hidden=True))
 
-    def _read_text(self, node: EdgeNode) -> None:
+    def _is_behind(self, node: EdgeNode) -> Steps[bool]:
+        """Whether to read on before it joins: what is unread takes longer than a round trip, in which it is read as
+        well, and reading is more than twice as fast as the cloud. A round trip that is not known is none."""
+        unread = len(node.committed) - node.cached
+        if not unread:
+            return False
+        trip_s = (yield from self._look()).link.round_trip_s
+        gap_s = (self._since_s - self._first_s) / max(1, node.round - 2)
+        return 2 * self._per_token_s < gap_s and not unread * self._per_token_s <= trip_s
+
+    def _read_text(self, node: EdgeNode) -> Steps[None]:
         """All that is there, in one pass."""
         self._wants_turn, self._reading = False, len(node.committed)
+        self._reads_since_s = (yield from self._look()).now_s
         self.commands.append(machine.DraftPass(node.round, node, hidden=True))
 
-    def _has_read(self, node: EdgeNode) -> EdgeNode:
+    def _has_read(self, node: EdgeNode) -> Steps[EdgeNode]:
+        took_s, tokens = (yield from self._look()).now_s - self._reads_since_s, self._reading - node.cached
+        self._per_token_s = took_s / tokens
         node, self._reading = self._session.read(node, self._reading), 0
         self.commands.append(Order.REST)
         return node
@@ -146,7 +165,7 @@ class CloudFirstEdge(SpeculateEdge):
             event = yield
             assert event in (Signal.TURN, Signal.WORKED), f"I3: {event} while no reply is out"
             if event is Signal.WORKED:
-                node = self._has_read(node)
+                node = yield from self._has_read(node)
         return node
 
 

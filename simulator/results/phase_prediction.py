@@ -139,21 +139,30 @@ def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times
 
 
 def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
-    """The cloud decodes alone until the word is there that the edge has read the prompt; the token of the pass under
-    way is its last. The edge has read by then those that came while it read the prompt, and drafts on the last."""
+    """The cloud decodes alone until the word is there that the edge has read the prompt, and what came meanwhile but
+    for what it reads within a round trip; the token of the pass under way is its last, on which the edge drafts."""
     alone, read_s = cloud_only(place), place.edge.pass_s([(place.prompt_tokens, 0)])
     first_s, each_s = place.target.pass_s([(place.prompt_tokens, 0)]), place.target.pass_s([(1, place.middle_tokens)])
+    trip_s, cached = place.prompt_up_s() + place.up_delay_s + place.down_delay_s, place.prompt_tokens
+    unread, per_token_s = 0, read_s / cached
+    while read_s < alone.latency_s:
+        come = max(0, math.floor((read_s - alone.ttft_s) / each_s) + 1)
+        unread = place.prompt_tokens + come - cached
+        if 2 * per_token_s >= each_s or unread * per_token_s <= trip_s:
+            break
+        took_s = place.edge.pass_s([(unread, cached)])
+        read_s, cached, per_token_s = read_s + took_s, cached + unread, took_s / unread
     joins_s = max(read_s, place.prompt_up_s()) + place.header_bits / place.up_bps + place.up_delay_s
     begins_s = place.prompt_up_s() + place.up_delay_s
     tokens = 1 + max(0, math.floor((joins_s - begins_s - first_s) / each_s) + 1)
     if tokens >= place.output_tokens:
         return alone
-    come = max(0, math.floor((read_s - alone.ttft_s) / each_s) + 1)
-    caught_up_s = read_s + (place.edge.pass_s([(come, place.prompt_tokens)]) if come else 0.0)
+    caught_up_s = read_s + (place.edge.pass_s([(unread, cached)]) if unread else 0.0)
+    unread = place.prompt_tokens + tokens - cached - unread
     last_s = alone.ttft_s + (tokens - 1) * each_s
     verify_s, air_s, draft_s = _parts_of_a_round(place, rounds.drafts, bits_a_draft)
     round_s = rounds.drafts * draft_s + air_s + place.up_delay_s + verify_s + place.reply_s()
-    unread_s = place.edge.pass_s([(tokens - come, place.prompt_tokens)]) - place.edge.pass_s([(1, place.prompt_tokens)])
+    unread_s = place.edge.pass_s([(unread, place.prompt_tokens)]) - place.edge.pass_s([(1, place.prompt_tokens)])
     left = place.output_tokens - tokens
     many = rounds.of_answer(left)
     later_s = many * round_s

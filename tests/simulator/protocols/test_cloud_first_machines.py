@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,39 @@ from stepped_machines import Ends, drive, names, terms
 
 from simulator.protocols import machine
 from simulator.protocols.machine import MessageArrived, MessageKind, Order, Signal
+from simulator.schemes.policy import SeenLink
 
 K_SQS: dict[str, Any] = {"kind": "k_sqs", "k": 4, "max_drafts": 3, "cloud_first": True}
 COUPLED: dict[str, Any] = {"kind": "coupled", "max_drafts": 3}
+
+
+class Clocked(Ends):
+    """The edge is told the time whenever it wants to know: always the same, and the uplink has shown nothing."""
+
+    def step(self, event: machine.Event | None) -> list[machine.EdgeCommand]:
+        commands = self.edge.step(event)
+        while commands and commands[-1] is Order.LOOK:
+            commands = [*commands[:-1], *self.edge.step(machine.TimeIs(self.now_s, 0.0, 0, SeenLink()))]
+        return commands
+
+    def replied(self, commands: list[machine.CloudCommand]) -> list[machine.EdgeCommand]:
+        (reply,) = (each for each in commands if isinstance(each, machine.SendReply))
+        return self.step(MessageArrived(reply.kind, reply.round, (reply.content,)))
+
+    now_s = 0.0
+
+
 JOIN = machine.SendMessage(MessageKind.JOIN, 1, (b"",), replies=0)
 
 
-def begun(scheme: object = K_SQS, output_tokens: int = 14) -> tuple[Ends, list[machine.CloudCommand]]:
+def begun(scheme: object = K_SQS, output_tokens: int = 14) -> tuple[Clocked, list[machine.CloudCommand]]:
     """The prompt is in the cloud, which reads it; the edge has the processor, and reads it too."""
-    ends = Ends(scheme, output_tokens)
-    begin, enter, prompt, await_, turn = ends.edge.step(None)
+    ends = Clocked(scheme, output_tokens)
+    begin, enter, prompt, await_, turn = ends.step(None)
     assert (begin, enter) == (machine.BeginRound(1), machine.EnterState(1, "prompt_uplink_s"))
     assert prompt == machine.SendMessage(MessageKind.PROMPT, 0, (ends.prompt,), replies=0)
     assert (await_, turn) == (Order.AWAIT, machine.TakeTurn(1, hidden=True))
-    (read,) = ends.edge.step(Signal.TURN)
+    (read,) = ends.step(Signal.TURN)
     assert isinstance(read, machine.DraftPass) and (read.node.length, read.node.cached, read.hidden) == (8, 0, True)
     open_, job = first = ends.arrives(prompt)
     assert open_ == machine.OpenInCloud(1) and isinstance(job, machine.SubmitJob)
@@ -36,7 +56,7 @@ def test_an_answer_command_by_command() -> None:
     second = ends.verified(first)
     assert names(second) == ["OpenInCloud", "SubmitJob", "SendReply"], "it goes on without a word"
     assert names(ends.replied(second)) == ["CloseRound"]
-    rest, join, *others = ends.edge.step(Signal.WORKED)
+    rest, join, *others = ends.step(Signal.WORKED)
     assert rest is Order.REST and isinstance(join, machine.SendMessage)
     assert (join.kind, join.round, join.parts) == (MessageKind.JOIN, 2, (b"",))
     assert others == [Order.AWAIT, machine.TakeTurn(2, hidden=True)], "one token more is there to be read"
@@ -45,10 +65,10 @@ def test_an_answer_command_by_command() -> None:
     assert isinstance(reply, machine.SendReply) and (reply.kind, reply.round) == (MessageKind.LAST, 2)
     assert ends.edge.acknowledged(MessageArrived(MessageKind.REPLY, 2, ())) == 0, "which tells nothing of the join"
     assert ends.edge.acknowledged(MessageArrived(MessageKind.LAST, 2, ())) == 2
-    (read,) = ends.edge.step(Signal.TURN)
+    (read,) = ends.step(Signal.TURN)
     assert isinstance(read, machine.DraftPass) and (read.node.length, read.node.cached) == (9, 8)
     assert names(ends.replied([reply])) == ["CloseRound", "SETTLED", "BeginRound", "EnterState"]
-    rest, draft = ends.edge.step(Signal.WORKED)
+    rest, draft = ends.step(Signal.WORKED)
     assert isinstance(draft, machine.DraftAll) and (draft.round, draft.node.length, draft.node.cached) == (3, 10, 9)
     (reply,) = ends.verified(ends.arrives(ends.drafted(draft)))
     assert isinstance(reply, machine.SendReply) and reply.kind is MessageKind.REPLY
@@ -56,7 +76,7 @@ def test_an_answer_command_by_command() -> None:
 
 
 def test_a_join_that_overtakes_the_prompt_waits_for_the_first_token() -> None:
-    ends = Ends(K_SQS)
+    ends = Clocked(K_SQS)
     assert ends.cloud.step(MessageArrived(MessageKind.JOIN, 1, (b"",))) == []
     (reply,) = ends.verified(ends.cloud.step(MessageArrived(MessageKind.PROMPT, 0, (ends.prompt,))))
     assert isinstance(reply, machine.SendReply) and (reply.kind, reply.round) == (MessageKind.LAST, 1)
@@ -74,16 +94,31 @@ def test_tokens_that_overtake_each_other_are_all_taken_before_the_edge_drafts() 
     ends, first = begun()
     second = ends.verified(first)
     third = ends.verified(second)
-    assert names(ends.edge.step(Signal.WORKED)) == ["REST", "SendMessage", "AWAIT"]
+    assert names(ends.step(Signal.WORKED)) == ["REST", "SendMessage", "AWAIT"]
     ends.arrives(JOIN)
     last = ends.verified(third)
     assert ends.replied(last) == [] and names(ends.replied(second)) == ["CloseRound"]
     assert names(ends.replied(third)) == ["CloseRound", "CloseRound", "SETTLED", "DraftAll"]
 
 
+def test_the_edge_reads_on_before_it_joins_where_that_is_quicker_than_the_cloud() -> None:
+    """The prompt took it 4 s, .5 a token; the cloud decodes one in 2 s. The three that came take longer than a round
+    trip, of which nothing is known; then there is none to be read, and it joins."""
+    ends, commands = begun(output_tokens=9)
+    for now_s in (0.0, 2.0, 4.0):
+        commands = ends.verified(commands)
+        ends.now_s = now_s
+        assert names(ends.replied(commands)) == ["CloseRound"]
+    assert ends.step(Signal.WORKED) == [Order.REST, machine.TakeTurn(4, hidden=True)]
+    (read,) = ends.step(Signal.TURN)
+    assert isinstance(read, machine.DraftPass) and (read.node.length, read.node.cached) == (11, 8)
+    ends.now_s = 5.5
+    assert ends.step(Signal.WORKED) == [Order.REST, replace(JOIN, round=4), Order.AWAIT]
+
+
 def test_the_edge_drafts_at_once_where_all_was_read_that_there_is() -> None:
     ends, first = begun()
-    ends.edge.step(Signal.WORKED)
+    ends.step(Signal.WORKED)
     ends.arrives(JOIN)
     (reply,) = ends.verified(first)
     assert isinstance(reply, machine.SendReply) and reply.kind is MessageKind.LAST
