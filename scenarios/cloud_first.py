@@ -83,8 +83,8 @@ def first_pays(table: pd.DataFrame, axis: str | None) -> str:
     counts = ", ".join(f"{way} at {wins[way]}" for way in shown)
     ends = ", ".join(f"{way} {limit(border(here, way), spread=True)}" for way in shown)
     return (
-        f"faster than cloud only, of {len(places)} prompts and round trips: {counts}. With a prompt of {prompt:g} up to "
-        f"a round trip of: {ends}"
+        f"faster than cloud only, of {len(places)} prompts and round trips: {counts}. With a prompt of {prompt:g} up "
+        f"to a round trip of: {ends}"
     )
 
 
