@@ -27,6 +27,8 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "truncated_fp16": {"k": 8, "policy": "fixed_length"},
     "coupled": {},
     "ids_only_greedy": {},
+    "remote_drafter": {},
+    "pipesd": {},
     "mirrored": {},
     "dssd": SPARSE,
     "asym": SPARSE,
