@@ -32,6 +32,7 @@ COUPLED = [{"kind": "coupled", "cloud_first": first} for first in (False, True)]
 RACED = {
     "kind": "composed", "sparsifier": "all", "quantizer": "exact", "code": "ids", "draw": "shared_race",
     "acceptance": "coupling", "policy": "goodput", "cloud_first": True,
+    "label": "coupled, cloud first, goodput",
 }  # fmt: skip
 """The parts of `coupled`, with the policy that may leave all to the cloud."""
 BEYOND = {"beyond": "extend"}  # a prompt of 2,048 tokens is what was measured at most, and drafts are read with it
@@ -182,7 +183,7 @@ def limit(found: Crossing | None, spread: bool = False) -> str:
 SCENARIO = Scenario(
     name="cloud_first",
     summary="The cloud streams while the phone reads the prompt: does drafting then pay, and how far away?",
-    minutes=8,
+    minutes=15,
     base={
         "models.pair": PAIR, "models.temperature": 0.0, "workload.requests": 4, "workload.learning_requests": 2,
         "workload.output_tokens": 256,
