@@ -103,6 +103,8 @@ class TimeIs:
     """The length of the payload that it put last."""
     link: SeenLink
     """What the uplink has shown the device."""
+    drafts_per_pass: int = 1
+    """How many drafts a pass of its drafter makes."""
 
 
 @dataclass(slots=True)

@@ -268,6 +268,7 @@ class SpeculateEdge(DraftingEdge):
             drafts.rung,
             self._scheme.rungs,
             self._hint,
+            seen.drafts_per_pass,
         )
         if isinstance(self._policy, Oracle):
             rejected = self._foresight.rejected(drafts.node, drafts.rung)

@@ -249,6 +249,8 @@ class OpenRound:
     edge_passes: int = 0
     pass_ends_s: Sequence[float] = ()
     """When each of the drafter's passes ends, where that is known beforehand."""
+    drafts_per_pass: int = 1
+    """How many drafts each of these makes."""
     flushed: bool = False
     """It was drafted ahead on drafts that were not accepted."""
     flushed_drafts: int = 0

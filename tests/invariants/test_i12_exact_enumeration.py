@@ -165,7 +165,7 @@ class Experienced(RunningAcceptance):
 
     def entry(self, last: PolicyState | None) -> PolicyState:
         seen = Estimates(1.3, 2.0, rounds=1e6, drafted=1e6, bits=2e7, seconds=3e6, bits_squared=4e8, bits_seconds=6e7)
-        return (*seen, -1.0, 1.0, 1e6)
+        return (*seen, -1.0, 1.0, 1e6, 1.0)
 
 
 class TriedBoth(UcbSpecStop):

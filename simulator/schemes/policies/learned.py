@@ -19,6 +19,7 @@ NO_DISTRIBUTION: Final = -1.0
 FIRST_BITS: Final = 100.0
 """A draft's bits before any was sent."""
 FIRST_HEADER_BITS: Final = 320.0
+"""Those of a message before any was seen; what a link compresses shows with the first answers."""
 PASS_MEMORY: Final = 64.0
 
 
@@ -110,7 +111,9 @@ class Learned:
     def see(self, view: EdgeView) -> None:
         """Takes from a view what is new in it: a pass that has ended, a round or a stretch that was answered."""
         if not isnan(self.asked_s):
-            self.pass_s.observe(view.now_s - self.asked_s, PASS_MEMORY)
+            drafts_before = len(view.drafts) - (view.distribution is None)
+            if drafts_before % view.drafts_per_pass == 0:  # else it was made with one before it
+                self.pass_s.observe(view.now_s - self.asked_s, PASS_MEMORY)
             self.asked_s = nan
         while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all
             self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
