@@ -88,6 +88,15 @@ class LinkConfig(Part):
         exclude_if=lambda headers: headers.kind == "plain",
         description="What of header_bits is on the air: all of it, or what a compressor at both ends leaves.",
     )
+    part_header_bits: int | None = Field(
+        None,
+        ge=8,
+        le=1_000_000,
+        exclude_if=_is_none,
+        description="Header of each part of a partial round but the first, bits: where a grant is filled as drafts are "
+        "made, as segments of one packet, a byte or two says which part it is and whether it is the last; null: "
+        "header_bits, a packet of its own.",
+    )
     arq: Arq = Field(
         SelectiveRepeat(),
         description="How lost packets are sent again; stop_and_wait holds each streamed token back for a round trip.",
@@ -134,6 +143,15 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _packets_carry_payload(self) -> Self:
+        if self.part_header_bits is not None and self.part_header_bits > self.header_bits:
+            raise ValueError(
+                f"part_header_bits = {self.part_header_bits}: must be at most header_bits, {self.header_bits}"
+            )
+        if self.part_header_bits is not None and self.headers.kind != "plain":
+            raise ValueError(
+                f"part_header_bits = {self.part_header_bits}: must be null with headers.kind = {self.headers.kind}, "
+                "which compresses whole packets"
+            )
         self.headers.require_fit(self.header_bits)
         if self.mtu_bits is not None and self.mtu_bits <= (largest_bits := self.largest_header_bits):
             raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {largest_bits} bits")
@@ -263,7 +281,11 @@ class LinkConfig(Part):
         elif mtu_bits is None:
             parts_bits = (payload_bits,)
         if parts_bits:
-            made = [headers.packet_bits(header_bits, index, number) for number in range(first, first + len(parts_bits))]
+            later_bits, numbers = self.part_header_bits, range(first, first + len(parts_bits))
+            made = [
+                later_bits if number and later_bits is not None else headers.packet_bits(header_bits, index, number)
+                for number in numbers
+            ]
             return [(bits + header, header) for bits, header in zip(parts_bits, made, strict=True)]
         assert mtu_bits is not None
         packets: list[tuple[int, int]] = []

@@ -44,14 +44,16 @@ class MessageKind(IntEnum):
     """Up, beside the round's payload: all of it, where its digest would not do."""
     REQUEST = 6
     """Down, beside the round's reply: all of the payload is wanted."""
-    JOIN = 7
+    MORE = 7
+    """Up, beside the round's payload: the reply leaves the correction open, and another one is wanted."""
+    JOIN = 8
     """Up, a bare header: the cloud is to decode no further by itself, the edge drafts. Its round is the one that its
     sender waits for, of whose payload it is no part."""
-    LAST = 8
+    LAST = 9
     """Down: as REPLY, to the last round that the cloud has decoded before the edge drafts."""
 
 
-BESIDE: Final = frozenset({MessageKind.WHOLE, MessageKind.REQUEST})
+BESIDE: Final = frozenset({MessageKind.WHOLE, MessageKind.REQUEST, MessageKind.MORE})
 """Messages that a round sends beside its first one that way."""
 
 
@@ -62,6 +64,7 @@ class Need(Enum):
     PARTS = "rounds that go out in parts, while they are drafted"
     LOOKS = "a policy that decides as time goes by"
     DIGESTS = "payloads that may be requested again in full"
+    MORE = "replies after which another one may be requested"
     EDGE_ONLY = "answers that never cross the air"
     CLOUD_FIRST = "answers that the cloud begins while the edge reads the prompt"
 

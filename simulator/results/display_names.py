@@ -20,6 +20,7 @@ NAMES: Final[dict[str, str]] = {
     "dense": "dense lattice (Q-S)",
     "s_q": "S-Q",
     "dssd": "DSSD",
+    "dssd_candidates": "DSSD with candidates",
     "asym": "asymmetric",
     "half_dense": "dense fp16",
     "half_top_k": "top-K fp16 (TK-SLT)",

@@ -366,7 +366,9 @@ def _carried(airing: Airing) -> str:
         return "prompt" if index == 0 else "end of the request" if index == END else "empty frame"
     if index >= JOINS:
         return "join"
-    beside = ("request for the whole payload" if down else "whole payload") if index >= SECOND else ""
+    beside = ("", "request for the whole payload" if down else "whole payload")[min(1, index // SECOND)]
+    if index >= 2 * SECOND:
+        beside = "more candidates" if down else "request for more candidates"
     packet = f" packet {airing.fragment + 1}" if airing.fragment else ""
     return f"round {airing.round} {beside or ('reply' if down else 'payload')}{packet}"
 

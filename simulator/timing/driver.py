@@ -35,7 +35,7 @@ from simulator.protocols.machine import (
 from simulator.results.ledger import Course
 from simulator.results.observer import END, JOINS, SECOND
 from simulator.results.requests import HiddenRead, Request
-from simulator.results.rounds import InstantTransfer, OpenRound, Transfer, TwoTransfers
+from simulator.results.rounds import FollowedTransfer, InstantTransfer, OpenRound, Transfer, TwoTransfers
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
@@ -506,12 +506,17 @@ class Driver(ServedRequest):
         if kind is MessageKind.JOIN:
             self._put(Message((*self._key, number + JOINS), parts, self._cloud_receives, kind=kind), command)
             return
-        beside = kind in machine.BESIDE
-        round_, index = self._request.open[number], (*self._key, number + SECOND if beside else number)
+        round_, exchange = self._request.open[number], int(kind in machine.BESIDE)
+        if kind is MessageKind.MORE:
+            round_.asked, round_.more = True, round_.more + 1
+            exchange += round_.more
+        index = (*self._key, number + exchange * SECOND)
         message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
         if command.payload is not None and command.node is not None:
             note_payload(round_, command.payload, command.node)
-        if beside:
+        if kind is MessageKind.MORE:
+            round_.payload = FollowedTransfer(round_.payload, message)
+        elif exchange:
             round_.payload = TwoTransfers(round_.payload, message)
         else:
             round_.payload, self._put_s = message, self._env.now
@@ -552,11 +557,13 @@ class Driver(ServedRequest):
             round_.asked = True
             self._requests[number] = message
         else:
-            message = Message(
-                (*self._key, number), (command.content,), self._edge_receives, self._on_downlink, kind=kind
-            )
+            index = (*self._key, number + (1 + round_.more) * SECOND if round_.more else number)
+            message = Message(index, (command.content,), self._edge_receives, self._on_downlink, kind=kind)
             request = self._requests.pop(number, None)
-            round_.reply = message if request is None else TwoTransfers(message, request)
+            if round_.more:
+                round_.reply = TwoTransfers(round_.reply, message)
+            else:
+                round_.reply = message if request is None else TwoTransfers(message, request)
             if command.verified is not None:
                 round_.verified = command.verified
         self._messages[command.link].append(message)
@@ -583,7 +590,7 @@ class Driver(ServedRequest):
         self._ledger.enter_all(message.index[2] & _ROUND, course, UPLINK_STATES)
 
     def _on_downlink(self, message: Message, course: Course) -> None:
-        self._ledger.enter_all(message.index[2], course, DOWNLINK_STATES, reply=True)
+        self._ledger.enter_all(message.index[2] & _ROUND, course, DOWNLINK_STATES, reply=True)
 
     def _on_downlink_beside(self, message: Message, course: Course) -> None:
         self._ledger.enter_all(message.index[2] & _ROUND, course, DOWNLINK_STATES)

@@ -32,13 +32,34 @@ def test_packets_carry_the_payload_and_a_header_each(payload_bits: int, header_b
     assert max(sizes) <= header_bits + room_bits
 
 
+def test_parts_behind_the_first_may_have_a_shorter_header() -> None:
+    shared = LinkConfig(header_bits=320, part_header_bits=16)
+    index = (0, 0, 1)
+    assert shared.packets_of(index, 0, [40, 50]) == [(360, 320), (66, 16)]
+    assert shared.packets_of(index, 0, [40, 0], 3) == [(56, 16), (16, 16)]
+    assert LinkConfig().packets_of(index, 0, [40], 3) == [(360, 320)] and shared.packets_of(index, 100) == [(420, 320)]
+    with pytest.raises(ValidationError, match="part_header_bits = 336: must be at most header_bits, 320"):
+        LinkConfig(header_bits=320, part_header_bits=336)
+    with pytest.raises(ValidationError, match="part_header_bits = 16: must be null with"):
+        LinkConfig(header_bits=480, part_header_bits=16, headers={"kind": "rohc"})
+
+
 def test_without_an_mtu_a_message_is_one_packet() -> None:
     assert LinkConfig(header_bits=320).packets_of((0, 0, 1), 100_000) == [(100_320, 320)]
 
 
 def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
     """A link without is written, and its cell named, as it ever was."""
-    rare = {"idle_access_s", "idle_after_s", "overhead_s", "half_duplex", "listens", "label", "headers"}
+    rare = {
+        "idle_access_s",
+        "idle_after_s",
+        "overhead_s",
+        "half_duplex",
+        "listens",
+        "label",
+        "headers",
+        "part_header_bits",
+    }
     assert not rare & set(LinkConfig().model_dump())
     written = PRESETS["lora_sf7"].downlink.model_dump()
     assert written["listens"] == {"kind": "after_sending", "delays_s": (1.0, 2.0)} and "overhead_s" not in written
