@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 ROOT = -1  # the parent of the nodes that hang on the text itself
@@ -98,6 +98,18 @@ class TreeShape:
         return tuple(accumulate(self.children[:-1], initial=0))
 
     @cached_property
+    def alike(self) -> tuple[tuple[int, ...], ...]:
+        """How many children the root, and node after node, has, by runs of siblings under which the tree is the same:
+        the order within a run decides nothing of the shape."""
+        forms, numbers, alike = dict[tuple[int, ...], int](), [0] * len(self.children), list[tuple[int, ...]]()
+        for place in reversed(range(len(self.children))):
+            first = self.firsts[place] + 1
+            below = tuple(numbers[first : first + self.children[place]])
+            numbers[place] = forms.setdefault(below, len(forms))
+            alike.append(tuple(len(tuple(run)) for _, run in groupby(below)))
+        return tuple(reversed(alike))
+
+    @cached_property
     def widest(self) -> int:
         """The most distributions of a level."""
         growth, levels = TreeGrowth(self), Counter[int]()
@@ -142,6 +154,15 @@ class TreeGrowth:
     def children(self, size: int) -> int:
         """How many the next distribution has if it has so many ids."""
         return min(self._shape.children[self._waiting[0].planned - ROOT], size)
+
+    def alike(self, size: int) -> tuple[int, ...]:
+        """Those children by runs of siblings (`TreeShape.alike`), the last ones missing where there are too few ids."""
+        left, runs = size, list[int]()
+        for run in self._shape.alike[self._waiting[0].planned - ROOT]:
+            if left:
+                runs.append(min(run, left))
+                left -= runs[-1]
+        return tuple(runs)
 
     def grow(self, size: int) -> range:
         """The next distribution has so many ids. Its children, node by node."""

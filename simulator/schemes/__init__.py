@@ -7,6 +7,7 @@ here; in a user's file it is none.
 from kinds.tunable import Tunable as Tunable
 from simulator.cell.scheme import Scheme as Scheme
 from simulator.schemes.acceptance import Acceptance as Acceptance
+from simulator.schemes.branching import BranchingScheme as BranchingScheme
 from simulator.schemes.c_sqs import CSqs as CSqs
 from simulator.schemes.code import Code as Code
 from simulator.schemes.composed import Composed as Composed

@@ -19,10 +19,13 @@ from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Bools, Floats, Ints
 from kinds.mistakes import Rule
+from models.interface import TokenTree
 from models.verification import (
     AnyDistribution,
     DistributionAfter,
+    DistributionAtNode,
     SparseDistribution,
+    TreeVerdict,
     Verdict,
     chances_of,
     dense,
@@ -31,6 +34,7 @@ from models.verification import (
     race_along,
     reject_along,
     stop_along,
+    verify_tree,
 )
 from simulator.schemes import answers
 from simulator.schemes.draw import RequestUniforms
@@ -108,6 +112,19 @@ class Acceptance(Choice, family=True):
         """The verification result. distribution_after(prefix): p [V] after the committed text and these drafts of the
         round. `position`: of the round's first token in the text."""
 
+    def judge_tree(
+        self,
+        distribution_at: DistributionAtNode,
+        tree: TokenTree,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
+    ) -> TreeVerdict:
+        """The result of verifying drafts that branch; distribution_at(node): p [V] after the path to it, -1: after the
+        text."""
+        raise AssertionError(f"acceptance {self.kind} is defined for lines alone")
+
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
     ) -> Floats | None:
@@ -149,6 +166,18 @@ class Rejection(Acceptance):
     ) -> Verdict:
         numbers = _numbers(received, uniforms, round_number)
         return reject_along(distribution_after, received.drafts, received.distributions, numbers)
+
+    def judge_tree(
+        self,
+        distribution_at: DistributionAtNode,
+        tree: TokenTree,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
+    ) -> TreeVerdict:
+        numbers = _numbers(received, uniforms, round_number)
+        return verify_tree(distribution_at, tree, lambda at: received.qhat[tree.children(at)[0]], numbers)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, Self
 
@@ -14,7 +14,7 @@ from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
-from models.verification import inverse_cdf, race
+from models.verification import draw_children, inverse_cdf, race
 from simulator.schemes import answers
 from simulator.schemes.code import certain
 from simulator.schemes.sparsifier import State
@@ -82,14 +82,35 @@ class Draw(Choice, family=True):
         draft = wire.Draft(token, proposal.ids, proposal.counts)
         return draft, draft.counts if weights is proposal.counts else weights[proposal.counts > 0]
 
+    def most_children(self, proposal: Proposal) -> int:
+        """How many siblings can be drawn, at most."""
+        return int(np.count_nonzero(proposal.counts))
+
+    def children(
+        self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, first: Place, alike: Sequence[int]
+    ) -> list[wire.Draft]:
+        """The siblings that hang on a node of a tree, in the order of their nodes, the first of which is `first`.
+        `alike`: how many there are, by runs of siblings under which the tree is the same; no more than a proposal has
+        (`TreeGrowth.alike`)."""
+        raise AssertionError(f"draw {self.kind} is defined for lines alone")
+
 
 class FromCounts(Draw):
-    """From exactly the qhat that is sent."""
+    """From exactly the qhat that is sent; siblings without replacement, the first as a single draft."""
 
     kind: Literal["counts"] = "counts"
 
     def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
         return proposal.counts
+
+    def children(
+        self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, first: Place, alike: Sequence[int]
+    ) -> list[wire.Draft]:
+        distribution, nodes = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts), range(sum(alike))
+        numbers = np.array([uniforms.draft.uniform(first.round, first.number + node) for node in nodes])
+        support, counts = distribution.support, distribution.counts
+        drawn = draw_children(counts, len(nodes), numbers)
+        return [wire.Draft.of(int(support[child]), support, counts) for child in drawn]
 
 
 class FromUnquantized(Draw):
