@@ -72,7 +72,7 @@ def decode_ids(
 ) -> tuple[int, ...]:
     """The ids of a packet. Raises CodecError on every byte string that `encode_ids` cannot have produced."""
     io, buffer = reader(payload)
-    number = _code_number(io, buffer, 1, format.max_drafts)
+    number = code_number(io, buffer, 1, format.max_drafts)
     known = latest(context, WINDOW, format.vocabulary)
     text = np.append(known, np.zeros(number, dtype=np.int64))
     _code(io, buffer, format, text, known.size, race)
@@ -118,7 +118,7 @@ def _write(
 ) -> Machine:
     """Writes the packet; of one with `more` ids, all but those."""
     known = latest(context, WINDOW, format.vocabulary)
-    _code_number(io, buffer, ids.size + more, format.max_drafts)
+    code_number(io, buffer, ids.size + more, format.max_drafts)
     _code(io, buffer, format, np.append(known, ids), known.size, race)
     return io
 
@@ -134,7 +134,8 @@ def _code(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, ra
             return
 
 
-def _code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:
+def code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:
+    """How many there are, 1 to `most`, which is likelier than all others together."""
     if most == 1:
         return 1
     full, total = FULL_SHARE * (most - 1), (FULL_SHARE + 1) * (most - 1)

@@ -48,6 +48,11 @@ class TreeShape:
         return cls((*children, *[0] * level))
 
     @classmethod
+    def by_level(cls, widths: tuple[int, ...], levels: int) -> TreeShape:
+        """`full` of so many levels: as many of `widths`, the last for all levels below."""
+        return cls.full((*widths, *widths[-1:] * max(0, levels - len(widths)))[:levels])
+
+    @classmethod
     def comb(cls, width: int, levels: int) -> TreeShape:
         """`width` children a level, of which the first has children."""
         _require_few(width * levels)
@@ -80,6 +85,35 @@ class TreeShape:
         for path in nodes:  # grows while it is walked
             children.append(len(acceptance) if path in chosen else 0)
             nodes += [(*path, rank) for rank in range(children[-1])]
+        return cls(tuple(children))
+
+    @classmethod
+    def likeliest_nodes(cls, hits: Sequence[float], nodes: int, levels: int) -> TreeShape:
+        """Returns, of all shapes of so many nodes, or fewer in so many levels, that of the most accepted tokens in the
+        mean.
+
+        hits: P(the child of this rank is the one that stands | its parent stands); a child counts for the product along
+        its path, as in `likeliest`, and a node's children are its earliest ones: later ones that are likelier would
+        count for less, as if hits did not rise. Here a node is what costs bits.
+        """
+        _require_few(nodes)
+        falling = list(accumulate(hits, min))
+        best: list[tuple[float, tuple[int, ...]]] = [(-falling[0], (0,))]  # negative probability, ranks along the path
+        chosen = set[tuple[int, ...]]()
+        while best and len(chosen) < nodes:
+            probability, path = heappop(best)
+            chosen.add(path)
+            if path[-1] + 1 < len(falling):
+                rank = path[-1]
+                heappush(best, (probability / falling[rank] * falling[rank + 1], (*path[:-1], rank + 1)))
+            if len(path) < levels:
+                heappush(best, (probability * falling[0], (*path, 0)))
+        children = list[int]()
+        order: list[tuple[int, ...]] = [()]
+        for path in order:  # grows while it is walked
+            below = [(*path, rank) for rank in range(len(falling)) if (*path, rank) in chosen]
+            children.append(len(below))
+            order += below
         return cls(tuple(children))
 
     @property

@@ -27,7 +27,7 @@ from channels.codec.tree_shape import MOST_NODES, TreeShape
 from kinds.arrays import Ints
 from kinds.tunable import Tunable
 from simulator.schemes.acceptance import Received
-from simulator.schemes.branching import BranchingScheme
+from simulator.schemes.branching import BranchingScheme, require_one_stands
 from simulator.schemes.code import Packets, Tokens, WirePackets
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
@@ -105,8 +105,7 @@ class TreeDrafts(TreeScheme):
 
     @cached_property
     def shape(self) -> TreeShape:
-        below = self.widths[-1:] * max(0, self.max_drafts - len(self.widths))
-        return TreeShape.full((*self.widths, *below)[: self.max_drafts])
+        return TreeShape.by_level(self.widths, self.max_drafts)
 
 
 class LikelyTree(TreeScheme):
@@ -130,10 +129,7 @@ class LikelyTree(TreeScheme):
 
     @model_validator(mode="after")
     def _one_child_stands(self) -> Self:
-        if sum(self.child_acceptance) > 1 + 1e-9:
-            raise ValueError(
-                f"child_acceptance = {list(self.child_acceptance)}: must sum to at most 1, one child stands"
-            )
+        require_one_stands("child_acceptance", self.child_acceptance)
         return self
 
     @cached_property
