@@ -133,8 +133,12 @@ class DivergenceMeter(Measurer):
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in judged])
         line = Verdict(len(verdict.path), verdict.token)
         along = p[[node + 1 for node in reached]]
-        qhat = [decoded.distributions[first] for first in firsts]
         acceptance = self._scheme.families.acceptance
+        qhat: Sequence[AnyDistribution] = [decoded.distributions[first] for first in firsts]
+        if acceptance.races:
+            states = [sent.state if node < 0 else sent.drafts[node].state for node, _ in distributions]
+            each = zip(q, states, judged, strict=True)
+            qhat = [raced_distribution(self._scheme, *one) for one in each]
         return diverge(along, q, qhat, slack, acceptance, line, committed, np.zeros(len(along)))
 
     def _as_sent(self, round_number: int) -> EdgeNode:

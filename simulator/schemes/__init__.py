@@ -33,6 +33,7 @@ from simulator.schemes.quantizer import Quantizer as Quantizer
 from simulator.schemes.reply import Reply as Reply
 from simulator.schemes.rivals.asym import Asym as Asym
 from simulator.schemes.rivals.coupled import Coupled as Coupled
+from simulator.schemes.rivals.coupled_tree import CoupledTree as CoupledTree
 from simulator.schemes.rivals.dense import Dense as Dense
 from simulator.schemes.rivals.dssd import Dssd as Dssd
 from simulator.schemes.rivals.half_precision import HalfDense as HalfDense

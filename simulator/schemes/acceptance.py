@@ -32,6 +32,7 @@ from models.verification import (
     output_distribution,
     race,
     race_along,
+    race_tree,
     reject_along,
     stop_along,
     verify_tree,
@@ -232,6 +233,20 @@ class Coupling(Acceptance):
             return race(p, uniforms.shared.exponentials(received.vocabulary, position + n))
 
         return race_along(distribution_after, received.drafts, winner)
+
+    def judge_tree(
+        self,
+        distribution_at: DistributionAtNode,
+        tree: TokenTree,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
+    ) -> TreeVerdict:
+        def winner(p: Floats, level: int) -> int:
+            return race(p, uniforms.shared.exponentials(received.vocabulary, position + level))
+
+        return race_tree(distribution_at, tree, winner)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None

@@ -64,3 +64,9 @@ class BranchingScheme(DraftScheme):
     def tree(self, received: Received) -> TokenTree:
         """How the drafts that the cloud has received hang together."""
         return TokenTree(tuple(received.drafts.tolist()), tuple(grown(self.shape, self.sizes(received)).parents))
+
+
+def require_one_stands(name: str, acceptance: Sequence[float]) -> None:
+    """Raises ValueError unless the chances of a node's children to be the one that stands can be so."""
+    if sum(acceptance) > 1 + 1e-9:
+        raise ValueError(f"{name} = {list(acceptance)}: must sum to at most 1, one child stands")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
-from models.verification import draw_children, inverse_cdf, race
+from models.verification import arrivals, draw_children, inverse_cdf, race
 from simulator.schemes import answers
 from simulator.schemes.code import certain
 from simulator.schemes.sparsifier import State
@@ -142,6 +143,17 @@ class SharedRace(Draw):
         times = exponentials if ids.size == q.size else exponentials[ids]
         draft = certain(int(ids[race(self.weights(proposal, q), times)]))
         return draft, draft.counts
+
+    def most_children(self, proposal: Proposal) -> int:
+        return proposal.ids.size
+
+    def children(
+        self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, first: Place, alike: Sequence[int]
+    ) -> list[wire.Draft]:
+        """Those who arrive first; by id where their order decides nothing."""
+        exponentials = uniforms.shared.exponentials(q.size, first.position)
+        arrived = iter(arrivals(q, exponentials, sum(alike)))
+        return [certain(token) for run in alike for token in sorted(islice(arrived, run))]
 
 
 def _weights(answer: object, proposal: Proposal) -> object:
