@@ -157,9 +157,9 @@ def _grown(tokens: Sequence[int], format: IdTreeFormat) -> TreeGrowth:
 
 def _checked(tokens: Sequence[int], format: IdTreeFormat) -> list[int]:
     """The nodes. Raises CodecError unless they are a tree of the format, of ids below V, run by run in order."""
-    ids, vocabulary = integers("tokens", np.asarray(tokens)), format.form.vocabulary
-    if ids.ndim != 1 or not ids.size:
+    if not len(tokens):
         raise CodecError("0 ids: a tree has one node at least")
+    ids, vocabulary = integers("tokens", np.asarray(tokens)), format.form.vocabulary
     if not 0 <= ids.min() <= ids.max() < vocabulary:
         raise CodecError(f"tokens: hold {ids.min()} to {ids.max()}, must be ids below {vocabulary}")
     nodes: list[int] = ids.tolist()
