@@ -73,8 +73,8 @@ class CoupledTree(BranchingScheme):
     kind: Literal["coupled_tree"] = "coupled_tree"
     shaped_by: ClassVar[tuple[str, ...]] = ("nodes", "widths")
     budget_bits: int | None = Field(None, ge=1, description="B, most payload bits a round may send; null for no limit")
-    nodes: Annotated[int, Tunable(2, 4, 6, 8, 12, 16)] = Field(
-        8, ge=1, le=MOST_NODES, description="ids that a round sends: those most likely to be asked for"
+    nodes: Annotated[int, Tunable(4, 8, 12, 16, 24, 32)] = Field(
+        12, ge=1, le=MOST_NODES, description="ids that a round sends: those most likely to be asked for"
     )
     hits: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (0.373, 0.134, 0.077, 0.048, 0.03, 0.025, 0.02, 0.02),
