@@ -1,11 +1,12 @@
 """Token trees of ids alone, for a receiver that holds the races which they have won.
 
 At each node of a tree both ends hold the words of a race, the same for all nodes of a level; its children are the ids
-that came first in the drafter's race there. The shape (`tree_shape`) is known to both ends and a race has all V ids, so
-the number of nodes that have children, n of m, tells the tree: that comes first, as the number of ids in a packet of
-`ids`. Then, breadth first, the children of each, given the text and the path to it: their order decides nothing but
-which tree hangs below each. So they come in runs of siblings under which it is the same, the earliest first, each a set
-without an order (`id_distribution.code_raced_set`), after those of the runs before it.
+that came first in the drafter's race there. Both ends know the shapes that a tree may have (`tree_shape`); which one it
+has comes first, all alike. A race has all V ids, so the number of nodes that have children, n of m, tells the
+tree: that follows, as the number of ids in a packet of `ids`. Then, breadth first, the children of each, given the text
+and the path to it. Their order decides nothing but which tree hangs below each, so they come in runs of siblings below
+which it is the same, the earliest first, each a set without an order (`id_distribution.code_raced_set`), after those of
+the runs before it.
 
 A node is an id; in a run they stand by id, ascending.
 
@@ -23,6 +24,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 from math import ceil, log2
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +40,7 @@ from channels.codec.coder.arithmetic import (
     length_bits,
     machine,
     reader,
+    uniform,
     written,
 )
 from channels.codec.context_coded.expected_tokens import WINDOW
@@ -52,118 +55,118 @@ _NOTHING = np.empty(0, dtype=np.uint8)
 
 @dataclass(frozen=True)
 class IdTreeFormat:
-    """What both ends know before the first tree. form: vocabulary and prior; its other fields are of no effect."""
+    """What both ends know before the first tree. form: vocabulary and prior; its other fields are of no effect. shapes:
+    one at least, those that a tree may have."""
 
     form: Format
-    shape: TreeShape
+    shapes: tuple[TreeShape, ...]
 
     @cached_property
     def replies(self) -> Format:
         """The format of the replies, which report by a number which node was reached, 0 for none."""
-        return replace(self.form, max_drafts=self.shape.nodes)
+        return replace(self.form, max_drafts=max(shape.nodes for shape in self.shapes))
 
 
-def encode(tokens: Sequence[int], format: IdTreeFormat, context: Sequence[int], race: Race) -> bytes:
-    """The packet of a tree's nodes, breadth first. race(level): the words of the races there, [V]. `context`: the ids
-    that both ends hold before them, oldest first. Raises CodecError where the nodes are no tree of the format."""
+class IdTree(NamedTuple):
+    """The nodes of a tree, breadth first, and which of the format's shapes it has."""
+
+    tokens: Sequence[int]
+    shape: int = 0
+
+
+def encode(tree: IdTree, format: IdTreeFormat, context: Sequence[int], race: Race) -> bytes:
+    """The packet of a tree. race(level): the words of the races there, [V]. `context`: the ids that both ends hold
+    before it, oldest first. Raises CodecError where the nodes are no tree of that shape."""
+    tokens = tree.tokens
     buffer = np.empty(LARGEST_ID_BYTES * 2 * (len(tokens) + 1), dtype=np.uint8)
     io = machine(ENCODE)
-    _code(io, buffer, format, context, race, _checked(tokens, format))
+    _code(io, buffer, format, context, race, _checked(tree, format))
     return written(io, buffer)
 
 
-def decode(payload: bytes, format: IdTreeFormat, context: Sequence[int], race: Race) -> tuple[int, ...]:
-    """The nodes of a packet. Raises CodecError on every byte string that `encode` cannot have produced."""
+def decode(payload: bytes, format: IdTreeFormat, context: Sequence[int], race: Race) -> IdTree:
+    """The tree of a packet. Raises CodecError on every byte string that `encode` cannot have produced."""
     io, buffer = reader(payload)
-    found = _code(io, buffer, format, context, race, [])
+    found = _code(io, buffer, format, context, race, IdTree(()))
     finish(io, buffer)
     if io[FAILED]:
         raise CodecError(f"payload of {len(payload)} bytes: no tree of ids of this format")
-    return tuple(found)
+    return found
 
 
-def tree_bits(tokens: Sequence[int], format: IdTreeFormat, context: Sequence[int], race: Race) -> int:
+def tree_bits(tree: IdTree, format: IdTreeFormat, context: Sequence[int], race: Race) -> int:
     """The exact length of the packet in bits, before padding to bytes. Raises CodecError as `encode` does."""
     io = machine(MEASURE)
-    _code(io, _NOTHING, format, context, race, _checked(tokens, format))
+    _code(io, _NOTHING, format, context, race, _checked(tree, format))
     return length_bits(io)
 
 
-def largest_tree_bits(tokens: Sequence[int], format: IdTreeFormat, context: Sequence[int], race: Race) -> int:
-    """No packet with the children of one more node, whichever, is longer. tokens: the nodes before them, which may be
+def largest_tree_bits(tree: IdTree, format: IdTreeFormat, context: Sequence[int], race: Race) -> int:
+    """No packet with the children of one more node, whichever, is longer. tree: the nodes before them, which may be
     none. Raises CodecError as `encode` does, and where the tree is whole."""
     io = machine(MEASURE)
-    _code(io, _NOTHING, format, context, race, _checked(tokens, format) if tokens else [], more=1)
-    return length_bits(io) + ceil(1.001 * _children_bound(_next(len(tokens), format), format)) + 1
+    _code(io, _NOTHING, format, context, race, _checked(tree, format) if tree.tokens else tree, more=1)
+    return length_bits(io) + ceil(1.001 * _children_bound(len(tree.tokens), tree.shape, format)) + 1
 
 
-def bound_tree_bits(number: int, format: IdTreeFormat) -> int:
-    """No packet of that many nodes is longer, the last of which stands for its siblings: a bound in bits that costs
-    next to nothing. Raises CodecError where the shape has no such tree."""
-    head = log2((FULL_SHARE + 1) * format.shape.distributions)
-    nodes = raced_set_bound_bits(number - 1, format.form) + _children_bound(_next(number - 1, format), format)
+def bound_tree_bits(number: int, shape: int, format: IdTreeFormat) -> int:
+    """No packet of that many nodes in this shape is longer, the last of which stands for its siblings: a bound in bits
+    that costs next to nothing. Raises CodecError where the shape has no such tree."""
+    head = log2(len(format.shapes) * (FULL_SHARE + 1) * format.shapes[shape].distributions)
+    nodes = raced_set_bound_bits(number - 1, format.form) + _children_bound(number - 1, shape, format)
     return 2 + ceil(1.001 * (head + nodes))
 
 
-def _children_bound(growth: TreeGrowth, format: IdTreeFormat) -> float:
-    return raced_set_bound_bits(growth.children(format.form.vocabulary), format.form)
-
-
-def _next(number: int, format: IdTreeFormat) -> TreeGrowth:
-    """The tree of so many nodes, to which children are to be added. Raises CodecError where none can be."""
+def _children_bound(number: int, shape: int, format: IdTreeFormat) -> float:
+    """The children that come after so many nodes. Raises CodecError where none can."""
     try:
-        growth = grown(format.shape, [format.form.vocabulary] * number)
+        growth = grown(format.shapes[shape], [format.form.vocabulary] * number)
     except ValueError as error:
         raise CodecError(str(error)) from None
     if growth.next is None or len(growth.parents) != number:
         raise CodecError(f"{number} nodes: the tree is whole with {len(growth.parents)}")
-    return growth
+    return raced_set_bound_bits(growth.children(format.form.vocabulary), format.form)
 
 
 def _code(
-    io: Machine,
-    buffer: Bytes,
-    format: IdTreeFormat,
-    context: Sequence[int],
-    race: Race,
-    tokens: Sequence[int],
-    more: int = 0,
-) -> list[int]:
-    """Codes the nodes, which decoding returns; of a tree with the children of `more` nodes besides, all but those."""
-    form, growth, found = format.form, TreeGrowth(format.shape), list[int]()
-    number = 0 if io[MODE] == DECODE else len(set(_grown(tokens, format).parents)) + more
-    number = code_number(io, buffer, number, format.shape.distributions)
+    io: Machine, buffer: Bytes, format: IdTreeFormat, context: Sequence[int], race: Race, tree: IdTree, more: int = 0
+) -> IdTree:
+    """Codes the tree, which decoding returns; of one with the children of `more` nodes besides, all but those."""
+    form, decoding, found = format.form, io[MODE] == DECODE, list[int]()
+    number = uniform(io, buffer, tree.shape, len(format.shapes))
+    growth, most = TreeGrowth(format.shapes[number]), format.shapes[number].distributions
+    distributions = 0 if decoding else len(set(_grown(tree, format).parents)) + more
     texts = [latest(context, WINDOW, form.vocabulary)]
-    for _ in range(number - more):
+    for _ in range(code_number(io, buffer, distributions, most) - more):
         place = growth.next
-        if place is None:
+        if io[FAILED] or place is None:
             io[FAILED] = INVALID
-            return found
+            break
         text, words, first = texts[place.node - ROOT], race(place.level), len(found)
         for run in growth.alike(form.vocabulary):
-            ids = np.zeros(run, np.int64) if io[MODE] == DECODE else np.array(tokens[len(found) : len(found) + run])
+            ids = np.zeros(run, np.int64) if decoding else np.array(tree.tokens[len(found) : len(found) + run])
             code_raced_set(io, buffer, form, text, words, np.array(found[first:], np.int64), ids)
             if io[FAILED]:
-                return found
+                return IdTree(found, number)
             found += ids.tolist()
         growth.grow(form.vocabulary)
         texts += [np.append(text, token) for token in found[first:]]
-    return found
+    return IdTree(tuple(found), number)
 
 
-def _grown(tokens: Sequence[int], format: IdTreeFormat) -> TreeGrowth:
-    return grown(format.shape, [format.form.vocabulary] * len(tokens))
+def _grown(tree: IdTree, format: IdTreeFormat) -> TreeGrowth:
+    return grown(format.shapes[tree.shape], [format.form.vocabulary] * len(tree.tokens))
 
 
-def _checked(tokens: Sequence[int], format: IdTreeFormat) -> list[int]:
-    """The nodes. Raises CodecError unless they are a tree of the format, of ids below V, run by run in order."""
-    if not len(tokens):
+def _checked(tree: IdTree, format: IdTreeFormat) -> IdTree:
+    """The tree. Raises CodecError unless it is one of the format, of ids below V, run by run in order."""
+    if not len(tree.tokens):
         raise CodecError("0 ids: a tree has one node at least")
-    ids, vocabulary = integers("tokens", np.asarray(tokens)), format.form.vocabulary
+    ids, vocabulary = integers("tokens", np.asarray(tree.tokens)), format.form.vocabulary
     if not 0 <= ids.min() <= ids.max() < vocabulary:
         raise CodecError(f"tokens: hold {ids.min()} to {ids.max()}, must be ids below {vocabulary}")
     nodes: list[int] = ids.tolist()
-    growth = TreeGrowth(format.shape)
+    growth = TreeGrowth(format.shapes[tree.shape])
     while len(growth.parents) < len(nodes):
         if growth.next is None:
             raise CodecError(f"{len(nodes)} nodes: the tree is whole with {len(growth.parents)}")
@@ -175,4 +178,4 @@ def _checked(tokens: Sequence[int], format: IdTreeFormat) -> list[int]:
         if len({*siblings}) < len(siblings):
             raise CodecError(f"nodes {siblings}: must be different ids")
         growth.grow(vocabulary)
-    return nodes
+    return IdTree(nodes, tree.shape)

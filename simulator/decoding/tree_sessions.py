@@ -52,7 +52,8 @@ class TreeEdgeSession(EdgeSession):
         return after
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
-        assert isinstance(node, TreeNode), "I9: a reply to a round that was not sent"
+        if not isinstance(node, TreeNode):
+            return super()._resolved(node, reply)
         verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if verdict.accepted > len(node.drafts):
             raise CodecError(f"reply to round {node.round}: node {verdict.accepted} of {len(node.drafts)}")
@@ -65,8 +66,7 @@ class TreeEdgeSession(EdgeSession):
 
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
         """Keeps the accepted path of the last pass's tree, or of the line that was fed."""
-        assert isinstance(node, TreeNode), "I10: a cache without a tree"
-        if node.branches:
+        if isinstance(node, TreeNode) and node.branches:
             self._drafter.graft(node.walk(after.committed[len(node.committed) : after.cached]))
         else:
             self._drafter.crop(after.cached)
@@ -121,7 +121,7 @@ class _Growing:
         self._start = node
         self._drafter = drafter
         self._uniforms = uniforms
-        self._growth = TreeGrowth(setting.scheme.shape)
+        self._growth = TreeGrowth(setting.scheme.shape_on(node.state))
         self._drafts: list[Drafted] = []
         self._levels: list[tuple[int, ...]] = []
         self._distributions: dict[int, Floats] = {ROOT: drafter.distributions(node.committed, 1)[0]}

@@ -57,6 +57,8 @@ class Received:
     the id alone."""
     worked_out: bool = False
     """Whether qhat is the cloud's own, of which it received no more than a checksum."""
+    shape: int = 0
+    """Which of several shapes a tree of drafts has, by its packet."""
 
     def __post_init__(self) -> None:
         if not self.unverified.size:

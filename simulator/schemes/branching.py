@@ -1,4 +1,5 @@
-"""A scheme whose drafts branch: a round is a tree of drafts, in a shape that both ends know before it is drafted.
+"""A scheme whose drafts branch: a round is a tree of drafts, in one of the shapes that both ends know before it is
+drafted.
 
 What is drawn for a node's children is the draw's affair, how a tree is verified the acceptance's, and what crosses the
 air the scheme's packets'.
@@ -18,6 +19,7 @@ from models.interface import TokenTree
 from simulator.cell.descriptions import shown
 from simulator.schemes.acceptance import Received
 from simulator.schemes.draft_scheme import DraftScheme, RoundShape
+from simulator.schemes.sparsifier import State
 
 
 class BranchingScheme(DraftScheme):
@@ -34,25 +36,29 @@ class BranchingScheme(DraftScheme):
 
     @property
     @abstractmethod
-    def shape(self) -> TreeShape:
-        """The shape of the scheme's trees. Raises ValueError where it has too many nodes."""
+    def shapes(self) -> Sequence[TreeShape]:
+        """The shapes of the scheme's trees, one at least. Raises ValueError where one has too many nodes."""
+
+    def shape_on(self, state: State) -> TreeShape:
+        """The shape of a round that begins in this state."""
+        return self.shapes[0]
 
     @property
     def drafts(self) -> int:
-        return self.shape.nodes
+        return max(shape.nodes for shape in self.shapes)
 
     @property
     def drafts_a_pass(self) -> int:
-        return self.shape.widest
+        return max(shape.widest for shape in self.shapes)
 
     @property
     def distributions(self) -> int:
-        return self.shape.distributions
+        return max(shape.distributions for shape in self.shapes)
 
-    def checked_shape(self) -> TreeShape:
-        """`shape`. Raises ValueError, in the words of its fields."""
+    def checked_shapes(self) -> tuple[TreeShape, ...]:
+        """`shapes`. Raises ValueError, in the words of its fields."""
         try:
-            return self.shape
+            return tuple(self.shapes)
         except ValueError as error:
             others = "".join(f", {name} = {shown(getattr(self, name))}" for name in self.shaped_by)
             raise ValueError(f"max_drafts = {self.max_drafts}{others}: make {error}, must be fewer") from None
@@ -63,7 +69,8 @@ class BranchingScheme(DraftScheme):
 
     def tree(self, received: Received) -> TokenTree:
         """How the drafts that the cloud has received hang together."""
-        return TokenTree(tuple(received.drafts.tolist()), tuple(grown(self.shape, self.sizes(received)).parents))
+        growth = grown(self.shapes[received.shape], self.sizes(received))
+        return TokenTree(tuple(received.drafts.tolist()), tuple(growth.parents))
 
 
 def require_one_stands(name: str, acceptance: Sequence[float]) -> None:

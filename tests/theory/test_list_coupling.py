@@ -107,7 +107,7 @@ PAIR = Synthetic(size=7, contexts=1, entropy_bits=2.5, distance=0.4, prompt_toke
 
 def tree_of(scheme: CoupledTree) -> TokenTree:
     """The scheme's tree with ranks for tokens."""
-    parents = [node for node, children in enumerate(scheme.shape.children, start=-1) for _ in range(children)]
+    parents = [node for node, children in enumerate(scheme.shapes[0].children, start=-1) for _ in range(children)]
     return TokenTree(tuple(node - parents.index(parent) for node, parent in enumerate(parents)), tuple(parents))
 
 

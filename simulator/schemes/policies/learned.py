@@ -53,6 +53,8 @@ class Learned:
     """When something was last done to learn from."""
     asked_s: float = nan
     """When a pass was requested."""
+    round_asked_s: float = nan
+    """When a round was decided on at once."""
     timed_s: float = nan
     """Up to when answers have been read for their times."""
     acked_bits: float = 0.0
@@ -141,6 +143,8 @@ class Learned:
     def learn(self, result: SeenVerdict) -> None:
         """Takes what a verification result says of acceptance, bits and the time between two tokens of the cloud's."""
         if result.drafted:
+            if not isnan(self.round_asked_s):
+                self.pass_s.observe((result.sent_s - self.round_asked_s) / result.drafted, PASS_MEMORY)
             bins = [None if bin_ == NO_DISTRIBUTION else int(bin_) for bin_ in self.bins]
             self.acceptance.observe(result.rung, bins, result.drafted, result.accepted)
             self.bits[result.rung].observe(result.payload_bits / result.drafted, PASS_MEMORY)
@@ -150,7 +154,7 @@ class Learned:
             self.cloud.observe_decoding(result.answered_s - result.sent_s)
         self.bins = []
         self.survival = 1.0
-        self.asked_s = nan
+        self.asked_s = self.round_asked_s = nan
 
 
 _PARTS: Final = {

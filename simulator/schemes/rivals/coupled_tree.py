@@ -14,24 +14,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from channels.codec import id_tree, wire
-from channels.codec.id_tree import IdTreeFormat
+from channels.codec.id_tree import IdTree, IdTreeFormat
 from channels.codec.tree_shape import MOST_NODES, TreeShape
 from channels.uniforms import Uniforms
-from kinds.arrays import Ints
+from kinds.arrays import Floats, Ints
 from kinds.tunable import Tunable
-from simulator.schemes.acceptance import Coupling, Received
+from simulator.schemes.acceptance import Coupling, Received, received
 from simulator.schemes.branching import BranchingScheme, require_one_stands
 from simulator.schemes.code import Packets, Tokens, certain
 from simulator.schemes.draw import RequestUniforms, SharedRace
 from simulator.schemes.families import Families
+from simulator.schemes.policy import FixedLength, Policy
 from simulator.schemes.quantizer import Exact
-from simulator.schemes.sparsifier import KeepAll
+from simulator.schemes.sparsifier import KeepAll, State
 from simulator.schemes.token_ids import TokenIds, ids_of, unshared
+
+Nodes = Annotated[int, Field(ge=1, le=MOST_NODES)]
+NODES: Final = Tunable(4, 8, 12, 16, 24, 32)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class IdTreePackets:
     form: IdTreeFormat
     shared: Callable[[], Uniforms] = unshared
     """The random numbers of the request's races, by text position."""
+    shape: int = 0
+    """The shape that trees are written in; they are read in any."""
 
     @property
     def format(self) -> wire.Format:
@@ -48,19 +54,26 @@ class IdTreePackets:
         return self.form.replies
 
     def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
-        return id_tree.encode(ids_of(drafts), self.form, context, self._race(context))
+        return id_tree.encode(self._tree(drafts), self.form, context, self._race(context))
 
     def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
-        return [certain(token) for token in id_tree.decode(payload, self.form, context, self._race(context))]
+        return [certain(token) for token in self.decode_tree(payload, context).tokens]
+
+    def decode_tree(self, payload: bytes, context: Tokens) -> IdTree:
+        """The drafts of a packet, and the shape of their tree. Raises CodecError."""
+        return id_tree.decode(payload, self.form, context, self._race(context))
 
     def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
-        return id_tree.tree_bits(ids_of(drafts), self.form, context, self._race(context))
+        return id_tree.tree_bits(self._tree(drafts), self.form, context, self._race(context))
 
     def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
-        return id_tree.largest_tree_bits(ids_of(drafts), self.form, context, self._race(context))
+        return id_tree.largest_tree_bits(self._tree(drafts), self.form, context, self._race(context))
 
     def bound_bits(self, sizes: Sequence[int]) -> float:
-        return id_tree.bound_tree_bits(len(sizes), self.form)
+        return id_tree.bound_tree_bits(len(sizes), self.shape, self.form)
+
+    def _tree(self, drafts: Sequence[wire.Draft]) -> IdTree:
+        return IdTree(ids_of(drafts), self.shape)
 
     def _race(self, context: Tokens) -> wire.Race:
         shared, first = self.shared(), len(context)
@@ -73,41 +86,86 @@ class CoupledTree(BranchingScheme):
     kind: Literal["coupled_tree"] = "coupled_tree"
     shaped_by: ClassVar[tuple[str, ...]] = ("nodes", "widths")
     budget_bits: int | None = Field(None, ge=1, description="B, most payload bits a round may send; null for no limit")
-    nodes: Annotated[int, Tunable(4, 8, 12, 16, 24, 32)] = Field(
-        12, ge=1, le=MOST_NODES, description="ids that a round sends: those most likely to be asked for"
+    nodes: Annotated[Nodes | Annotated[tuple[Nodes, ...], Field(min_length=1, max_length=16)], NODES] = Field(
+        12,
+        description="ids that a round sends, those most likely to be asked for; several: the policy chooses, each an "
+        "operating point",
     )
     hits: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (0.373, 0.134, 0.077, 0.048, 0.03, 0.025, 0.02, 0.02),
         min_length=1,
         description="how likely the verifier's token is each of a node's children, the earliest first; so many at most",
     )
-    widths: tuple[Annotated[int, Field(ge=1, le=MOST_NODES)], ...] | None = Field(
+    widths: tuple[Nodes, ...] | None = Field(
         None,
         min_length=1,
         description="children of a node, by level, the last for all levels below; null: by `nodes` and `hits`",
     )
+    policy: Policy = Field(FixedLength(), description="levels of a round, and under which operating point it is")
 
     @model_validator(mode="after")
-    def _one_child_stands(self) -> Self:
+    def _fits_together(self) -> Self:
         require_one_stands("hits", self.hits)
+        if self.widths is not None and isinstance(self.nodes, tuple):
+            raise ValueError(
+                f"widths = {list(self.widths)}: must be null where `nodes` has several shapes to choose from"
+            )
         return self
 
     def made_of(self) -> Families:
-        return Families(KeepAll(), Exact(), TokenIds(token="raced"), SharedRace(), acceptance=Coupling())
+        return Families(
+            KeepAll(), Exact(), TokenIds(token="raced"), SharedRace(), policy=self.policy, acceptance=Coupling()
+        )
 
     @cached_property
-    def shape(self) -> TreeShape:
-        if self.widths is None:
-            return TreeShape.likeliest_nodes(self.hits, self.nodes, self.max_drafts)
-        return TreeShape.by_level(self.widths, self.max_drafts)
+    def shapes(self) -> Sequence[TreeShape]:
+        if self.widths is not None:
+            return (TreeShape.by_level(self.widths, self.max_drafts),)
+        several = self.nodes if isinstance(self.nodes, tuple) else (self.nodes,)
+        return tuple(TreeShape.likeliest_nodes(self.hits, each, self.max_drafts) for each in several)
+
+    @property
+    def rungs(self) -> int:
+        return len(self.shapes)
 
     def packets(self, vocabulary: int) -> Packets:
         self.families.check()
-        return IdTreePackets(IdTreeFormat(wire.Format(vocabulary, resolution=1, max_drafts=1), self.checked_shape()))
+        if not (self.plans or self.policy.decides_rounds):
+            message = "decides draft by draft, and a tree needs one that decides on whole rounds"
+            raise ValueError(f"policy = {self.policy.kind!r}: {message}")
+        form = wire.Format(vocabulary, resolution=1, max_drafts=1)
+        return IdTreePackets(IdTreeFormat(form, self.checked_shapes()))
 
     def packets_sharing(self, packets: Packets, uniforms: RequestUniforms) -> Packets:
         assert isinstance(packets, IdTreePackets)
         return replace(packets, shared=lambda: uniforms.shared)
+
+    def packets_on(self, packets: Packets, state: State) -> Packets:
+        assert isinstance(packets, IdTreePackets)
+        return replace(packets, shape=int(state[0])) if state else packets
+
+    # The state is the operating point of the open round, where there are several.
+
+    def entry(self, last: State | None) -> State:
+        return (0.0,) if self.rungs > 1 else ()
+
+    def on_rung(self, state: State, rung: int) -> State:
+        return (float(rung),) if self.rungs > 1 else ()
+
+    def shape_on(self, state: State) -> TreeShape:
+        return self.shapes[int(state[0]) if state else 0]
+
+    def advance(self, q: Floats, state: State) -> State:
+        return state
+
+    def settle(self, chain: Sequence[State], accepted: int) -> State:
+        return self.entry(None)
+
+    def decode_parts(self, parts: Sequence[bytes], packets: Packets, context: Sequence[int]) -> Received:
+        assert isinstance(packets, IdTreePackets)
+        (part,) = parts
+        tokens, shape = packets.decode_tree(part, context)
+        return replace(received([certain(token) for token in tokens], packets.format.vocabulary), shape=shape)
 
     def sizes(self, received: Received) -> Sequence[int]:
         return [received.vocabulary] * len(received.drafts)

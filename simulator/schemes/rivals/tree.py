@@ -13,6 +13,7 @@ position is accepted where one of them is (`decoding.divergences`).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -78,11 +79,20 @@ class TreeScheme(BranchingScheme, LatticeScheme):
         ):
             if part.kind != only:
                 raise ValueError(f"{name} = {part.kind!r}: must be {only!r}, the one that is defined for trees")
-        shape = self.checked_shape()
+        (shape,) = self.checked_shapes()
         inner = super().packets(vocabulary)
         if not isinstance(inner, WirePackets):
             raise ValueError(f"code = {families.code.kind!r}: cannot carry a tree, recoded and enumerative can")
         return TreePackets(TreeFormat(inner.format, shape))
+
+    @property
+    @abstractmethod
+    def shape(self) -> TreeShape:
+        """The shape of the scheme's trees."""
+
+    @property
+    def shapes(self) -> Sequence[TreeShape]:
+        return (self.shape,)
 
     def sizes(self, received: Received) -> Sequence[int]:
         sizes: list[int] = np.count_nonzero(received.qhat, axis=1).tolist()

@@ -29,7 +29,7 @@ from channels.codec.fixed_width import (
     encode_request,
     encode_status,
 )
-from channels.codec.id_tree import IdTreeFormat
+from channels.codec.id_tree import IdTree, IdTreeFormat
 from channels.codec.ids import checksum, count_drafted, decode_drafted, encode_drafted
 from channels.codec.tree_shape import TreeGrowth, TreeShape
 from channels.codec.wire import CodecError, Draft, Format
@@ -160,12 +160,12 @@ def ids(format, tokens, context, race=None):
     )
 
 
-def id_trees(format, nodes, context, run):
+def id_trees(format, tree, context, run):
     return Case(
-        tuple(nodes),
+        tree,
         lambda sent: id_tree.encode(sent, format, context, run),
         lambda payload: id_tree.decode(payload, format, context, run),
-        id_tree.tree_bits(nodes, format, context, run),
+        id_tree.tree_bits(tree, format, context, run),
     )
 
 
@@ -252,16 +252,18 @@ def raced_trees(draw):
     """Trees of any ids, whole or cut."""
     vocabulary = draw(st.sampled_from([3, 60, SOTU]))
     form = Format(vocabulary, 1, 1, prior=None if vocabulary == SOTU else "")
-    format, rng = IdTreeFormat(form, draw(st.sampled_from(TREES))), np.random.default_rng(draw(st.integers(0, 999)))
-    growth, nodes = TreeGrowth(format.shape), []
-    for _ in range(draw(st.integers(1, format.shape.distributions))):
+    shapes = tuple(draw(st.lists(st.sampled_from(TREES), min_size=1, max_size=3, unique=True)))
+    format, rng = IdTreeFormat(form, shapes), np.random.default_rng(draw(st.integers(0, 999)))
+    number = draw(st.integers(0, len(shapes) - 1))
+    growth, nodes = TreeGrowth(shapes[number]), []
+    for _ in range(draw(st.integers(1, shapes[number].distributions))):
         if growth.next is None:
             break
         ids = iter(rng.permutation(vocabulary).tolist())
         nodes += [token for run in growth.alike(vocabulary) for token in sorted(islice(ids, run))]
         growth.grow(vocabulary)
     context = rng.integers(-1, vocabulary, draw(st.integers(0, 300))).tolist()
-    return id_trees(format, nodes, context, race(form, draw(st.integers(0, 50))))
+    return id_trees(format, IdTree(tuple(nodes), number), context, race(form, draw(st.integers(0, 50))))
 
 
 def tokens_below(format, most):
@@ -317,7 +319,7 @@ BYTE_FORMATS = {
     ),
     "id_trees": ByteFormat(
         raced_trees(),
-        id_trees(IdTreeFormat(RACED[0], TREES[1]), [4, 17, 30], (3, 1, 4), race(RACED[0], 0)),
+        id_trees(IdTreeFormat(RACED[0], (TREES[1],)), IdTree((4, 17, 30)), (3, 1, 4), race(RACED[0], 0)),
         bytes.fromhex("d91780"),
     ),
     "packet": ByteFormat(

@@ -16,7 +16,7 @@ from channels.codec import id_tree
 from channels.codec.coder.arithmetic import MEASURE, cost, machine
 from channels.codec.draft import CodecError, Format
 from channels.codec.id_distribution import ANOTHER, _code_set, code_raced_set, set_shares
-from channels.codec.id_tree import IdTreeFormat
+from channels.codec.id_tree import IdTree, IdTreeFormat
 from channels.codec.tree_shape import TreeShape
 from channels.uniforms import Uniforms
 from kinds.arrays import Ints
@@ -74,7 +74,7 @@ def test_shares_fit_the_coder_and_whatever_can_follow_has_one(each: list[int], n
 
 
 def bits_of(tokens: Sequence[int], shape: TreeShape, seed: int) -> int:
-    return id_tree.tree_bits(tokens, IdTreeFormat(BARE, shape), (1, 2), race(seed, 60))
+    return id_tree.tree_bits(IdTree(tokens), IdTreeFormat(BARE, (shape,)), (1, 2), race(seed, 60))
 
 
 def first_arrivals(seed: int, number: int) -> list[int]:
@@ -124,7 +124,7 @@ def test_the_likeliest_nodes_make_the_best_tree(hits: tuple[float, ...], nodes: 
 
 def refused(tokens: Sequence[int], shape: TreeShape, message: str) -> None:
     with pytest.raises(CodecError, match=message):
-        id_tree.encode(tokens, IdTreeFormat(BARE, shape), (1, 2), race(0, 60))
+        id_tree.encode(IdTree(tokens), IdTreeFormat(BARE, (shape,)), (1, 2), race(0, 60))
 
 
 def test_ids_that_are_no_tree_of_the_format_are_refused() -> None:
@@ -137,28 +137,28 @@ def test_ids_that_are_no_tree_of_the_format_are_refused() -> None:
     refused([7, 7], TreeShape((2, 1, 0, 0)), "must be different ids")
     refused([1, 2, 3, 4, 5, 6, 7], shape, "the tree is whole with 6")
     with pytest.raises(CodecError, match="the tree is whole"):
-        id_tree.bound_tree_bits(7, IdTreeFormat(BARE, shape))
-    assert id_tree.encode([7, 3, 4], IdTreeFormat(BARE, TreeShape((2, 1, 0, 0))), (), race(0, 60))
+        id_tree.bound_tree_bits(7, 0, IdTreeFormat(BARE, (shape,)))
+    assert id_tree.encode(IdTree([7, 3, 4]), IdTreeFormat(BARE, (TreeShape((2, 1, 0, 0)),)), (), race(0, 60))
 
 
 def test_a_small_vocabulary_has_all_its_ids_for_children_and_they_cost_nothing() -> None:
-    form = IdTreeFormat(Format(3, 1, 1, prior=""), TreeShape.full((5, 4)))
-    nodes, run = (0, 1, 2) * 4, race(3, 3)
+    form = IdTreeFormat(Format(3, 1, 1, prior=""), (TreeShape.full((5, 4)),))
+    nodes, run = IdTree((0, 1, 2) * 4), race(3, 3)
     payload = id_tree.encode(nodes, form, (), run)
     assert id_tree.decode(payload, form, (), run) == nodes
     assert id_tree.tree_bits(nodes, form, (), run) <= 5, "how many nodes have children, of six by the shape"
 
 
 def test_no_set_is_dearer_than_was_stated() -> None:
-    form, rng = IdTreeFormat(BARE, TreeShape.full((3, 2))), np.random.default_rng(1)
+    form, rng = IdTreeFormat(BARE, (TreeShape.full((3, 2)),)), np.random.default_rng(1)
     for seed in range(30):
         first = sorted(rng.choice(60, 3, replace=False).tolist())
         later = sorted(rng.choice(60, 2, replace=False).tolist())
         run = race(seed, 60)
-        assert id_tree.tree_bits(first, form, (), run) <= id_tree.largest_tree_bits([], form, (), run)
-        bits = id_tree.tree_bits([*first, *later], form, (), run)
-        assert bits <= id_tree.largest_tree_bits(first, form, (), run)
-        assert bits <= id_tree.bound_tree_bits(4, form)
+        assert id_tree.tree_bits(IdTree(first), form, (), run) <= id_tree.largest_tree_bits(IdTree(()), form, (), run)
+        bits = id_tree.tree_bits(IdTree([*first, *later]), form, (), run)
+        assert bits <= id_tree.largest_tree_bits(IdTree(first), form, (), run)
+        assert bits <= id_tree.bound_tree_bits(4, 0, form)
 
 
 def test_elder_runs_are_no_contenders() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from cells import PAIR as SYNTHETIC
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from plants import ran
 
 from channels.codec.wire import CodecError
+from kinds import ConfigError
 from models.interface import TokenTree
 from models.verification import total_variation
 from simulator.checking.exact import THREE_TOKENS, P, Q, TinyPair, V
@@ -27,7 +30,7 @@ SHAPES: list[dict[str, object]] = [
     {"widths": [1]},
     {"widths": [3, 2], "max_drafts": 3},
     {"nodes": 5, "max_drafts": 8},
-    {"nodes": 16, "budget_bits": 40},
+    {"nodes": 12, "budget_bits": 40},
     {"widths": [6], "max_drafts": 1},
 ]
 
@@ -43,13 +46,13 @@ def test_the_text_is_that_of_coupled_whatever_shape_drafter_and_link() -> None:
     near, far = ({"pair": {**SYNTHETIC, "distance": distance}} for distance in (0.05, 0.6))
     lossy = link(2e3, loss={"kind": "bernoulli", "probability": 0.4}, mtu_bits=400)
     assert texts("coupled_tree", models=near) == texts("coupled_tree", models=far, uplink=lossy) == same
-    assert texts("coupled_tree", seed=1) == texts("coupled", seed=1) != same
+    assert texts("coupled_tree", seed=1) != same
 
 
 def slow_tree(scheme: CoupledTree, text: tuple[int, ...], levels: int, uniforms: RequestUniforms) -> list[list[int]]:
     """The paths of the tree that should be drafted, breadth first, by the shape and by sorting all times."""
     paths, grown = [list[int]()], list[list[int]]()
-    for children, path in zip(scheme.shape.children, paths, strict=False):  # which grows while it is walked
+    for children, path in zip(scheme.shapes[0].children, paths, strict=False):  # which grows while it is walked
         if not children or len(path) >= levels:
             continue
         race, last = uniforms.shared.exponentials(V, len(text) + len(path)), (*text, *path)[-1]
@@ -78,7 +81,7 @@ def test_i12_a_tree_has_the_drafters_first_arrivals_and_the_text_is_the_verifier
     uniforms, text = RequestUniforms.of(seed), PROMPT
     for drafted, verified, tokens in rounds(decoding(scheme, uniforms), scheme.max_drafts):
         assert isinstance(drafted, TreeNode) and isinstance(verified, TreeVerified)
-        small = max(scheme.shape.children) <= V  # else the shape's nodes are not those of the tree
+        small = max(scheme.shapes[0].children) <= V  # else the shape's nodes are not those of the tree
         if small:
             expected = slow_tree(scheme, text, scheme.max_drafts, uniforms)
             assert sorted(paths_of(drafted.tree)) == sorted(expected)
@@ -168,3 +171,37 @@ def test_packets_are_written_within_a_request() -> None:
     assert isinstance(packets, IdTreePackets)
     with pytest.raises(CodecError, match="outside of a request"):
         packets.decode(b"\x00", ())
+
+
+LONG = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 96}
+CHOOSING = {"kind": "coupled_tree", "nodes": [3, 12], "policy": {"kind": "goodput", "learning_rounds": 4}}
+
+
+def drafted(scheme: object, bps: float) -> Counter[int]:
+    """How many rounds of so many nodes there were, 0 of those that were left to the cloud; over a cloud whose own
+    tokens take 100 ms. Their text is that of `coupled`."""
+    slow = {"batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.1}}
+    run, line = (ran(cell(each, bps, workload=LONG, cloud=slow)) for each in (scheme, "coupled"))
+    assert [each.tokens for each in run.requests] == [each.tokens for each in line.requests]
+    return Counter(each.drafted for request in run.requests for each in request.rounds)
+
+
+def test_i12_a_policy_may_choose_the_shape_and_leave_rounds_to_the_cloud() -> None:
+    """`goodput` learns of two shapes, in turn, then takes the large one where bits are cheap, and the cloud's own
+    tokens where they are not; whatever it does, the text is the verifier's race."""
+    cheap, dear = drafted(CHOOSING, 1e6), drafted(CHOOSING, 400.0)
+    assert cheap[12] > 10 > cheap[3] >= 4 and cheap[0] < 30
+    assert dear[12] < 10 and dear[0] > 40
+
+
+def test_running_acceptance_decides_how_many_levels_a_tree_has() -> None:
+    scheme = {"kind": "coupled_tree", "widths": [2, 1], "policy": {"kind": "running_acceptance", "first_length": 2}}
+    found = drafted(scheme, 1e4)
+    assert found[4] and set(found) <= {2, 4, 6, 8}
+
+
+def test_a_policy_that_decides_draft_by_draft_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'confidence_stop': decides draft by draft, and a tree needs one"):
+        cell({"kind": "coupled_tree", "policy": "confidence_stop"})
+    with pytest.raises(ConfigError, match="must be null where `nodes` has several shapes"):
+        cell({"kind": "coupled_tree", "nodes": [2, 3], "widths": [2]})
