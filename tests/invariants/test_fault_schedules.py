@@ -35,7 +35,6 @@ SCHEMES: dict[str, object] = {
     "dense": {"kind": "dense", "max_drafts": 3},
     "half_top_k": "half_top_k",
     "dssd": {"kind": "dssd", "max_drafts": 3},
-    "coupled_tree": {"kind": "coupled_tree", "nodes": 5},
     "cloud_only": "cloud_only",
     "colocated": "colocated",
     "edge_only": "edge_only",
