@@ -17,6 +17,7 @@ from channels.codec.wire import CodecError
 from kinds import ConfigError
 from models.interface import TokenTree
 from models.verification import total_variation
+from simulator import simulate
 from simulator.checking.exact import THREE_TOKENS, P, Q, TinyPair, V
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Tree, TreeNode, TreeVerified
@@ -26,13 +27,15 @@ from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.rivals.coupled_tree import IdTreePackets
 
 SHAPES: list[dict[str, object]] = [
-    {},
     {"widths": [1]},
-    {"widths": [3, 2], "max_drafts": 3},
-    {"nodes": 5, "max_drafts": 8},
-    {"nodes": 12, "budget_bits": 40},
+    {"widths": [3, 2], "max_drafts": 2},
+    {"nodes": 8, "max_drafts": 8, "budget_bits": 100},
     {"widths": [6], "max_drafts": 1},
 ]
+
+LONG = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 96}
+
+SMALL = {"kind": "coupled_tree", "nodes": 4}
 
 
 def texts(scheme: object, **fields: object) -> list[tuple[int, ...]]:
@@ -45,8 +48,18 @@ def test_the_text_is_that_of_coupled_whatever_shape_drafter_and_link() -> None:
         assert texts({"kind": "coupled_tree", **shape}) == same, shape
     near, far = ({"pair": {**SYNTHETIC, "distance": distance}} for distance in (0.05, 0.6))
     lossy = link(2e3, loss={"kind": "bernoulli", "probability": 0.4}, mtu_bits=400)
-    assert texts("coupled_tree", models=near) == texts("coupled_tree", models=far, uplink=lossy) == same
-    assert texts("coupled_tree", seed=1) != same
+    assert texts(SMALL, models=near) == texts(SMALL, models=far, uplink=lossy) == same
+    assert texts(SMALL, seed=1) != same
+
+
+def test_a_line_costs_what_the_raced_ids_of_coupled_do() -> None:
+    """Each id by the race of its own position: of whole bytes a round, the same within a bit a round in the mean."""
+    line, tree = (
+        simulate(cell({"max_drafts": 4, **each}, workload=LONG)).rounds
+        for each in ({"kind": "coupled"}, {"kind": "coupled_tree", "widths": [1]})
+    )
+    assert line["committed"].tolist() == tree["committed"].tolist()
+    assert abs(line["payload_bits"].mean() - tree["payload_bits"].mean()) < 1
 
 
 def slow_tree(scheme: CoupledTree, text: tuple[int, ...], levels: int, uniforms: RequestUniforms) -> list[list[int]]:
@@ -73,7 +86,7 @@ schemes = st.builds(CoupledTree, widths=widths, max_drafts=st.integers(1, 3)) | 
 
 
 @given(schemes, st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_i12_a_tree_has_the_drafters_first_arrivals_and_the_text_is_the_verifiers_race(
     scheme: CoupledTree, seed: int
 ) -> None:
@@ -140,7 +153,7 @@ def test_a_token_that_the_verifier_never_says_and_one_that_the_drafter_never_dra
         setting = DraftSetting(lambda pair=pair: pair.loaded, scheme, 3, 1.0)  # type: ignore[misc]
         found = rounds(RequestDecoding(setting, Tree(prompt, ()), uniforms), 2)
         text: tuple[int, ...] = prompt
-        for (drafted, verified, tokens), _ in zip(found, range(6), strict=False):
+        for (drafted, verified, tokens), _ in zip(found, range(4), strict=False):
             assert len(drafted.drafts) == width + width**2
             assert width < 3 or verified.accepted == 2
             text = (*text, *tokens)
@@ -173,7 +186,6 @@ def test_packets_are_written_within_a_request() -> None:
         packets.decode(b"\x00", ())
 
 
-LONG = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 96}
 CHOOSING = {"kind": "coupled_tree", "nodes": [3, 12], "policy": {"kind": "goodput", "learning_rounds": 4}}
 
 
