@@ -28,6 +28,8 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "coupled": {},
     "coupled_tree": {},
     "ids_only_greedy": {},
+    "remote_drafter": {},
+    "pipesd": {},
     "mirrored": {},
     "dssd": SPARSE,
     "asym": SPARSE,

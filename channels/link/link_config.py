@@ -133,9 +133,9 @@ class LinkConfig(Part):
         return self
 
     @model_validator(mode="after")
-    def _fluid_sharing_needs_a_rate_of_time_alone(self) -> Self:
-        if self.sharing.fluid and not self.rate.time_alone:
-            raise ValueError("sharing all at once needs a rate that depends on time alone")
+    def _sharing_in_time_needs_a_rate_of_time_alone(self) -> Self:
+        if self.sharing.by_time and not self.rate.time_alone:
+            raise ValueError(f"sharing = {self.sharing.kind}: needs a rate that depends on time alone")
         return self
 
     @model_validator(mode="after")

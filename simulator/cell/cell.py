@@ -120,7 +120,7 @@ class Cell(Part):
         if self.fleet and (total := sum(each.count for each in self.fleet)) != self.workload.devices:
             raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
         for each in self.classes:
-            each.check_links()
+            each.check_links(self.workload.devices)
             each.check_concurrency()
         drafts = max(each.scheme.drafts for each in self.classes)
         self.cloud.check_holds(request_tokens(prompt, output, drafts), self.kv_tokens)

@@ -123,6 +123,11 @@ class Equipped:
         if message and self.edge.concurrency > 1:
             raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {message}")
 
-    def check_links(self) -> None:
-        """Raises ConfigError where its two ways do not fit."""
+    def check_links(self, devices: int) -> None:
+        """Raises ConfigError where its two ways do not fit each other, or a cell of so many devices."""
         check_both_ways(f"{self.name}uplink", self.uplink, f"{self.name}downlink", self.downlink)
+        for way, link in (("uplink", self.uplink), ("downlink", self.downlink)):
+            try:
+                link.sharing.check(devices)
+            except ValueError as error:
+                raise ConfigError(f"{self.name}{way}.sharing.{error}") from None

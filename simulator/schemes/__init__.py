@@ -24,9 +24,11 @@ from simulator.schemes.lattice_scheme import LatticeScheme as LatticeScheme
 from simulator.schemes.mirrored import Mirrored as Mirrored
 from simulator.schemes.oracle import Oracle as Oracle
 from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
+from simulator.schemes.policies import DualThreshold as DualThreshold
 from simulator.schemes.policies import Goodput as Goodput
 from simulator.schemes.policies import QsHeuristic as QsHeuristic
 from simulator.schemes.policies import RunningAcceptance as RunningAcceptance
+from simulator.schemes.policies import UcbSpecStop as UcbSpecStop
 from simulator.schemes.policy import Policy as Policy
 from simulator.schemes.quantizer import LatticeCounts as LatticeCounts
 from simulator.schemes.quantizer import Quantizer as Quantizer
@@ -38,6 +40,8 @@ from simulator.schemes.rivals.dense import Dense as Dense
 from simulator.schemes.rivals.dssd import Dssd as Dssd
 from simulator.schemes.rivals.half_precision import HalfDense as HalfDense
 from simulator.schemes.rivals.half_precision import TruncatedFp16 as TruncatedFp16
+from simulator.schemes.rivals.pipesd import PipeSd as PipeSd
+from simulator.schemes.rivals.remote_drafter import RemoteDrafter as RemoteDrafter
 from simulator.schemes.rivals.s_q import SQ as SQ
 from simulator.schemes.rivals.skip_when_confident import SkipWhenConfident as SkipWhenConfident
 from simulator.schemes.rivals.tree import LikelyTree as LikelyTree

@@ -35,15 +35,19 @@ from simulator.schemes import (
     Dense,
     DraftScheme,
     Dssd,
+    DualThreshold,
     Foreseeing,
     HalfDense,
     IdsOnlyGreedy,
     KSqs,
     Mirrored,
+    PipeSd,
     QsHeuristic,
+    RemoteDrafter,
     Rungs,
     RunningAcceptance,
     TruncatedFp16,
+    UcbSpecStop,
 )
 from simulator.schemes.draw import FromUnquantized
 from simulator.schemes.foreseeing import GoodputTold
@@ -164,8 +168,18 @@ class Experienced(RunningAcceptance):
         return (*seen, -1.0, 1.0, 1e6)
 
 
+class TriedBoth(UcbSpecStop):
+    """Has tried both lengths: two drafts come first, one where none of them is accepted."""
+
+    kind: Literal["tried_both_in_tests"] = "tried_both_in_tests"  # type: ignore[assignment]
+
+    def entry(self, last: PolicyState | None) -> PolicyState:
+        return (0.0, 0.0, 0.5, 0.4, 1.0, 1.0, 1.0, 1.0)
+
+
 SMALL: dict[str, Any] = {"resolution": 5, "max_drafts": 2}
 C_SQS: dict[str, Any] = {"resolution": 5, "step": 0.3, "target": 0.1}
+TOP_2 = {"kind": "top_k", "k": 2}
 LATTICE_5 = {"kind": "lattice", "resolution": 5}
 SPLIT = {
     "code": "scalars",
@@ -226,6 +240,10 @@ def some_are_cut(met: Any) -> bool:
 def some_are_stopped(met: Any) -> bool:
     """Whether some distributions are looked at and not drawn from, and some are drawn from."""
     return bool(met.stopped > 0 < met.second_drafts)
+
+
+def both_lengths(met: Any) -> bool:
+    return bool(met.lengths == {1, 2})
 
 
 def the_cloud_decodes(met: Any) -> bool:
@@ -325,8 +343,15 @@ CASES: dict[str, Case] = {
     ),
     "qs_heuristic": Case(composed(policy=QsHeuristic(short=1, long=2))),
     "running_acceptance": Case(composed(policy=RunningAcceptance(first_length=1))),
+    "dual_threshold": Case(
+        composed(policy=DualThreshold(sequence=0.3, token=0.35), sparsifier=TOP_2),
+        lambda met: 0 < met.second_drafts < second_drafts(composed(sparsifier=TOP_2)),
+    ),
+    "pipesd": Case(PipeSd(max_drafts=2, policy=DualThreshold(sequence=0.5, token=0.45)), lambda met: met.parts == 2),
+    "remote_drafter": Case(RemoteDrafter(max_drafts=1)),
+    "ucb_specstop": Case(composed(policy=TriedBoth(longest=2), sparsifier=TOP_2), both_lengths, 4),
     "lengths by what was accepted": Case(
-        composed(policy=Experienced(), sparsifier={"kind": "top_k", "k": 2}), lambda met: met.lengths == {1, 2}, 4
+        composed(policy=Experienced(), sparsifier={"kind": "top_k", "k": 2}), both_lengths, 4
     ),
     "the cloud between": Case(composed(policy=Turns(least=0.42)), the_cloud_decodes),
     "rungs, the cloud between": Case(rungs(), lambda met: the_cloud_decodes(met) and met.rungs == {0, 1}),

@@ -86,12 +86,16 @@ class Timed(NamedTuple):
 
 
 UNSURE = {"policy": {"kind": "confidence_stop", "threshold": 0.6}}
+SURE: Rows = ((0.75, 0.25), (0.75, 0.25))
+"""The drafter is sure of token 0, and not of what it is when it draws 1."""
+PIPESD = {"kind": "dual_threshold", "sequence": 0.3, "token": 0.6}
 TIMED = {
     "c_sqs, the MTU binds": Timed(PRESET, room_bits=16),
     "c_sqs, the budget binds": Timed(PRESET | {"budget_bits": 50}),
     "c_sqs, encoding takes time": Timed(PRESET, room_bits=16, pass_s=0.0, encode_s=0.005),
     "confidence_stop": Timed(COMPOSED | UNSURE, q=TWO, p=TWO),
     "confidence_stop, p is not q": Timed(COMPOSED | UNSURE, q=TWO, p=((0.4, 0.6), (0.6, 0.4))),
+    "dual_threshold": Timed(COMPOSED | {"policy": PIPESD}, q=SURE, p=((0.4, 0.6), (0.6, 0.4))),
     "a policy that waits": Timed(COMPOSED | {"policy": HESITANT}, room_bits=16),
 }
 

@@ -38,6 +38,7 @@ NOT_TUNED: Mapping[str, str] = {
     "learning_rounds": "how long an estimate is learned",
     "trial_every": "how often an estimate is tried again",
     "first_length": "forgotten as soon as lengths are learned",
+    "longest": "the longest of the lengths that a bandit tries",
     "prior_acceptance": "forgotten as soon as acceptance is learned",
 }
 

@@ -189,11 +189,11 @@ def test_packets_are_written_within_a_request() -> None:
 CHOOSING = {"kind": "coupled_tree", "nodes": [3, 12], "policy": {"kind": "goodput", "learning_rounds": 4}}
 
 
-def drafted(scheme: object, bps: float) -> Counter[int]:
+def drafted(scheme: object, bps: float, **fields: object) -> Counter[int]:
     """How many rounds of so many nodes there were, 0 of those that were left to the cloud; over a cloud whose own
     tokens take 100 ms. Their text is that of `coupled`."""
     slow = {"batching": "none", "latency": {"kind": "constant", "per_pass_s": 0.1}}
-    run, line = (ran(cell(each, bps, workload=LONG, cloud=slow)) for each in (scheme, "coupled"))
+    run, line = (ran(cell(each, bps, workload=LONG, cloud=slow, **fields)) for each in (scheme, "coupled"))
     assert [each.tokens for each in run.requests] == [each.tokens for each in line.requests]
     return Counter(each.drafted for request in run.requests for each in request.rounds)
 
@@ -206,10 +206,19 @@ def test_i12_a_policy_may_choose_the_shape_and_leave_rounds_to_the_cloud() -> No
     assert dear[12] < 10 and dear[0] > 40
 
 
-def test_running_acceptance_decides_how_many_levels_a_tree_has() -> None:
-    scheme = {"kind": "coupled_tree", "widths": [2, 1], "policy": {"kind": "running_acceptance", "first_length": 2}}
-    found = drafted(scheme, 1e4)
+@pytest.mark.parametrize(
+    "policy", [{"kind": "running_acceptance", "first_length": 2}, {"kind": "ucb_specstop", "longest": 4}]
+)
+def test_policies_of_lengths_decide_how_many_levels_a_tree_has(policy: dict[str, object]) -> None:
+    found = drafted({"kind": "coupled_tree", "widths": [2, 1], "policy": policy}, 1e4)
     assert found[4] and set(found) <= {2, 4, 6, 8}
+
+
+def test_a_good_uplink_has_the_last_shape_and_a_bad_one_the_first() -> None:
+    scheme = {"kind": "coupled_tree", "nodes": [3, 12], "policy": "qs_heuristic"}
+    rate = {"kind": "markov", "bps": [1e3, 5e4], "transition": [[0.7, 0.3], [0.3, 0.7]], "step_s": 1.0}
+    found = drafted(scheme, 1e4, uplink=link(1e4, rate=rate))
+    assert found[3] and found[12]
 
 
 def test_a_policy_that_decides_draft_by_draft_is_refused() -> None:
