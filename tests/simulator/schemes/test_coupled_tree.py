@@ -30,7 +30,7 @@ SHAPES: list[dict[str, object]] = [
     {"widths": [1]},
     {"widths": [3, 2], "max_drafts": 2},
     {"nodes": 8, "max_drafts": 8, "budget_bits": 100},
-    {"widths": [6], "max_drafts": 1},
+    {"nodes": 6, "budget_bits": 1},
 ]
 
 LONG = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 96}
