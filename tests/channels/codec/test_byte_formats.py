@@ -391,6 +391,12 @@ GOLDEN = {
     "d007ff": lambda: wire.encode_ids((1, 1023), Format(SOTU, 100, 5, prior="")),
     "db6d30538efb93a3d3a0": lambda: wire.encode_ids((49151, 0, 11), Format(49_152, 100, 8), (1, 2)),
     "e634483d7af3bc": lambda: wire.encode_ids([5, 17, 999], RACED[1], (1, 2, 3), race(RACED[1], 7)),
+    "5dc28ca0d712d28688": lambda: id_tree.encode(
+        IdTree((5, 17, 300, 999, 1, 2)),
+        IdTreeFormat(RACED[1], (TreeShape.full((2, 2)), TREES[3])),
+        (1, 2, 3),
+        race(RACED[1], 7),
+    ),
     "e5ee2f26": lambda: wire.encode_ids([5, 17, 59], RACED[0], (1, 2, 3), race(RACED[0], 7)),
 }
 
