@@ -32,6 +32,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "pipesd": {},
     "mirrored": {},
     "dssd": SPARSE,
+    "dssd_candidates": {"resolution": 100},
     "asym": SPARSE,
     "tree": SPARSE,
     "likely_tree": SPARSE,

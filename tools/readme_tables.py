@@ -15,6 +15,7 @@ from typing import Any, Final
 import simulator.cell  # noqa: F401  registers the kinds
 from channels.link.arq import Arq
 from channels.link.delays import Delay
+from channels.link.headers import Headers
 from channels.link.listening import Listening
 from channels.link.losses import Loss
 from channels.link.rates import Rate
@@ -49,8 +50,8 @@ HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "a
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
-    Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, Routing, Admission, Downtime,
-    SiteDraw,
+    Rate, Loss, Delay, Headers, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, Routing, Admission,
+    Downtime, SiteDraw,
 )  # fmt: skip
 END: Final = "<!-- end -->"
 

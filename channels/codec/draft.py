@@ -74,6 +74,11 @@ class Draft:
         draft._set(token, support, counts)
         return draft
 
+    def count(self, token: int) -> int:
+        """The count of an id, 0 outside the support."""
+        place = int(self.support.searchsorted(token))
+        return int(self.counts[place]) if place < self.support.size and self.support[place] == token else 0
+
     def _set(self, token: int, support: Ints, counts: Ints) -> None:
         support.flags.writeable = counts.flags.writeable = False
         object.__setattr__(self, "token", int(token))

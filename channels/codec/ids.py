@@ -135,7 +135,7 @@ def _code(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, ra
 
 
 def code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:
-    """How many there are, 1 to `most`, which is likelier than all others together."""
+    """Codes how many ids a packet holds, 1..most, of which `most` is likelier than all others together."""
     if most == 1:
         return 1
     full, total = FULL_SHARE * (most - 1), (FULL_SHARE + 1) * (most - 1)
@@ -170,7 +170,7 @@ def encode_coded_feedback(accepted: int, token: int, format: Format, context: Se
     check_accepted(accepted, format)
     check_token(token, format)
     io, buffer = machine(ENCODE), np.empty(LARGEST_BYTES, dtype=np.uint8)
-    _code_accepted(io, buffer, accepted, format.max_drafts)
+    code_accepted(io, buffer, accepted, format.max_drafts)
     known = latest(context, WINDOW, format.vocabulary)
     code_ids(io, buffer, format, np.append(known, token), known.size)
     return written(io, buffer)
@@ -182,7 +182,7 @@ def decode_coded_feedback(
     """(accepted, token), in answer to a packet of these drafts after the committed ids `context`. Raises CodecError on
     every byte string that `encode_coded_feedback` cannot have produced for it."""
     io, buffer = reader(payload)
-    accepted = _code_accepted(io, buffer, 0, format.max_drafts)
+    accepted = code_accepted(io, buffer, 0, format.max_drafts)
     if accepted > len(drafts):
         raise CodecError(f"feedback of {len(payload)} bytes: {accepted} drafts are accepted, {len(drafts)} were sent")
     known = latest([*context[-WINDOW:], *drafts[:accepted]], WINDOW, format.vocabulary)
@@ -194,7 +194,8 @@ def decode_coded_feedback(
     return accepted, int(text[-1])
 
 
-def _code_accepted(io: Machine, buffer: Bytes, accepted: int, most: int) -> int:
+def code_accepted(io: Machine, buffer: Bytes, accepted: int, most: int) -> int:
+    """Codes how many drafts are accepted, 0..most."""
     for number in range(min(most, UNARY)):
         if io[FAILED] or not bit(io, buffer, int(accepted > number), FALLS):
             return number

@@ -10,4 +10,6 @@ from channels.link import markov as markov
 from channels.link import outages as outages
 from channels.link import presets as presets
 from channels.link import rayleigh as rayleigh
+from channels.link import rohc as rohc
+from channels.link import schc as schc
 from channels.link import shaping as shaping

@@ -10,10 +10,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
+from channels.link.headers import Headers, PlainHeaders
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
 from channels.link.radio_power import RADIOS, Connection, OnAir, RadioName
-from channels.link.rates import ConstantRate, Curve, Rate
+from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
 from channels.link.shaping import Rationed
 from channels.link.sharing import Fifo, Sharing
 from channels.uniforms import Uniforms
@@ -82,6 +83,20 @@ class LinkConfig(Part):
         description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 for session, round, fragment, check; at most "
         "1,000,000, beyond any protocol's.",
     )
+    headers: Headers = Field(
+        PlainHeaders(),
+        exclude_if=lambda headers: headers.kind == "plain",
+        description="What of header_bits is on the air: all of it, or what a compressor at both ends leaves.",
+    )
+    part_header_bits: int | None = Field(
+        None,
+        ge=8,
+        le=1_000_000,
+        exclude_if=_is_none,
+        description="Header of each part of a partial round but the first, bits: where a grant is filled as drafts are "
+        "made, as segments of one packet, a byte or two says which part it is and whether it is the last; null: "
+        "header_bits, a packet of its own.",
+    )
     arq: Arq = Field(
         SelectiveRepeat(),
         description="How lost packets are sent again; stop_and_wait holds each streamed token back for a round trip.",
@@ -128,8 +143,27 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _packets_carry_payload(self) -> Self:
-        if self.mtu_bits is not None and self.mtu_bits <= self.header_bits:
-            raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {self.header_bits} bits")
+        if self.part_header_bits is not None and self.part_header_bits > self.header_bits:
+            raise ValueError(
+                f"part_header_bits = {self.part_header_bits}: must be at most header_bits, {self.header_bits}"
+            )
+        if self.part_header_bits is not None and self.headers.kind != "plain":
+            raise ValueError(
+                f"part_header_bits = {self.part_header_bits}: must be null with headers.kind = {self.headers.kind}, "
+                "which compresses whole packets"
+            )
+        self.headers.require_fit(self.header_bits)
+        if self.mtu_bits is not None and self.mtu_bits <= (largest_bits := self.largest_header_bits):
+            raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {largest_bits} bits")
+        return self
+
+    @model_validator(mode="after")
+    def _flows_keep_their_order(self) -> Self:
+        if not self.headers.follows_packet and not (self.delay.keeps_order and not self.sharing.fluid):
+            raise ValueError(
+                f"headers.kind = {self.headers.kind}: needs packets that keep their order: a delay that keeps it, and "
+                "no sharing all at once"
+            )
         return self
 
     @model_validator(mode="after")
@@ -140,10 +174,10 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _losses_fit(self) -> Self:
-        packet_bits = self.mtu_bits or self.header_bits
+        packet_bits = self.mtu_bits or self.largest_header_bits
         for name, loss, bits in (
             ("loss", self.loss, packet_bits),
-            ("arq.ack_loss", self.arq.ack_loss, self.header_bits),
+            ("arq.ack_loss", self.arq.ack_loss, self.least_header_bits),
         ):
             if loss.by_airtime and self.sharing.fluid:
                 raise ValueError(f"{name} = {loss.kind}: needs packets sent one at a time, not sharing all at once")
@@ -198,7 +232,7 @@ class LinkConfig(Part):
             return self.arq.window_packets
         fastest_bps = inf if self.rate.fastest_bps is None else self.rate.fastest_bps
         pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
-        return ceil(min(max(pipe_bits / max(1, self.header_bits), LEAST_WINDOW), WIDEST_WINDOW))
+        return ceil(min(max(pipe_bits / max(1, self.least_header_bits), LEAST_WINDOW), WIDEST_WINDOW))
 
     @property
     def longest_travel_s(self) -> float:
@@ -217,25 +251,55 @@ class LinkConfig(Part):
         return RADIOS[self.power_w].connection if isinstance(self.power_w, str) else None
 
     @property
+    def largest_header_bits(self) -> int:
+        """The most that the header of a packet takes on the air."""
+        return self.headers.largest_bits(self.header_bits)
+
+    @property
+    def least_header_bits(self) -> int:
+        """The least that it takes; a free acknowledgement has it."""
+        return self.headers.least_bits(self.header_bits)
+
+    @property
     def room_bits(self) -> int | None:
-        """The payload that one packet holds, bits; None: any."""
-        return None if self.mtu_bits is None else self.mtu_bits - self.header_bits
+        """The payload that any packet holds, bits; None: any."""
+        return None if self.mtu_bits is None else self.mtu_bits - self.largest_header_bits
 
-    def packets_bits(self, payload_bits: int, parts_bits: Sequence[int] = ()) -> list[int]:
-        """The sizes, header included, of the packets that carry a message; an empty message is one bare header.
+    def packets_of(
+        self, index: MessageIndex, payload_bits: int, parts_bits: Sequence[int] = (), first: int = 0
+    ) -> list[tuple[int, int]]:
+        """The packets that carry a message: of each its size, header included, and its header; an empty message is one
+        bare header. Where a header does not follow from the packet's address, it is the largest that it may be.
 
-        `parts_bits`: what each packet is to carry; then they must fit. Otherwise the MTU cuts the payload.
+        `index`: (device, request, round). `parts_bits`: what each packet is to carry, the first of them packet `first`
+        of its message; then they must fit. Otherwise the MTU cuts the payload.
         """
-        if self.mtu_bits is None and not parts_bits:
-            return [payload_bits + self.header_bits]
-        room = self.room_bits
+        headers, header_bits, mtu_bits = self.headers, self.header_bits, self.mtu_bits
         if parts_bits:
+            room = self.room_bits
             assert room is None or max(parts_bits) <= room, f"I7: a part of {max(parts_bits)} bits in a room of {room}"
-            return [bits + self.header_bits for bits in parts_bits]
-        assert room is not None
-        full, rest = divmod(payload_bits, room)
-        tail = [rest + self.header_bits] if rest or not full else []
-        return [room + self.header_bits] * full + tail
+        elif mtu_bits is None:
+            parts_bits = (payload_bits,)
+        if parts_bits:
+            later_bits, numbers = self.part_header_bits, range(first, first + len(parts_bits))
+            made = [
+                later_bits if number and later_bits is not None else headers.packet_bits(header_bits, index, number)
+                for number in numbers
+            ]
+            return [(bits + header, header) for bits, header in zip(parts_bits, made, strict=True)]
+        assert mtu_bits is not None
+        packets: list[tuple[int, int]] = []
+        while payload_bits or not packets:
+            header = headers.packet_bits(header_bits, index, len(packets))
+            taken_bits = min(payload_bits, mtu_bits - header)
+            packets.append((taken_bits + header, header))
+            payload_bits -= taken_bits
+        return packets
+
+    def most_packets(self, payload_bits: int) -> int:
+        """How many packets a message has, whichever it is: no more than that."""
+        room = self.room_bits
+        return 1 if room is None else max(1, -(-payload_bits // room))
 
 
 def answer_s(link: LinkConfig, reverse: LinkConfig) -> float:
@@ -264,6 +328,9 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     if down.listens.windows_s and up.arq.ack_bits:
         rule = f"must be 0 where {down_name} listens after sending: a window acknowledges by itself"
         raise ConfigError(f"{up_name}.arq.ack_bits = {up.arq.ack_bits}: {rule}")
+    if down.listens.windows_s and (up.headers.feedback_bits or down.headers.feedback_bits):
+        rule = f"must be unidirectional where {down_name} listens after sending: no feedback has a window"
+        raise ConfigError(f"{up_name}.headers.mode and {down_name}.headers.mode: {rule}")
     if up.connection != down.connection and None not in (up.power_w, down.power_w):
         rule = f"must be that of {up_name}, {up.power_w}, since one radio keeps one connection"
         raise ConfigError(f"{down_name}.power_w = {down.power_w}: {rule}")

@@ -206,6 +206,13 @@ class CloudConfig(Part):
         Roofline(size=SIZES["opt_125m"], device=DEVICES["a100_80gb_sxm"]),
         description="time of a drafter pass in the cloud, for schemes that draft there",
     )
+    drafts_per_pass: int = Field(
+        1,
+        ge=1,
+        le=1_024,
+        exclude_if=lambda drafts: drafts == 1,
+        description="drafts that one pass of the drafter in the cloud makes, as edge.drafts_per_pass",
+    )
     step_s: float = Field(
         0.0,
         ge=0,
@@ -335,7 +342,8 @@ class CloudConfig(Part):
                 servers = ", ".join(profile for profile, cited in PROFILES.items() if cited.place == "cloud")
                 raise ConfigError(f"cloud.{name}.name = {clock.name}: must be a profile of a server, one of {servers}")
             try:
-                clock.check_range(most)
+                masks = self.drafts_per_pass - 1 if name == "drafter_latency" else 0
+                clock.check_range((most[0], most[1] + masks, most[2]))
             except ValueError as error:
                 raise ConfigError(f"cloud.{name} = {error}") from None
 

@@ -23,6 +23,15 @@ class Edge(Part):
         Roofline(size=SIZES["opt_125m"], device=DEVICES["jetson_orin_nano_8gb"]),
         description="time of a drafter pass",
     )
+    drafts_per_pass: int = Field(
+        1,
+        ge=1,
+        le=1_024,
+        exclude_if=lambda drafts: drafts == 1,
+        description="drafts that one pass of the drafter makes, as a block (DFlash) or by several heads (MTP): L "
+        "drafts take L / drafts_per_pass passes, rounded up. A matter of time alone: which drafts these are is the "
+        "pair's",
+    )
     concurrency: int = Field(
         1, ge=1, le=64, description="requests served side by side; they take turns at the processor, round by round"
     )
@@ -69,11 +78,17 @@ class Equipped:
     downlink: LinkConfig
 
     @property
+    def drafts_per_pass(self) -> int:
+        """Drafts that a pass on the device makes; a model that decodes alone makes a token a pass."""
+        return 1 if self.scheme.protocol == "local" else self.edge.drafts_per_pass
+
+    @property
     def ways_are_apart(self) -> bool:
-        """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity, no medium is
-        shared by both ways, and no round goes out in parts, of which the far end may give one up."""
+        """Whether what becomes of a packet is decided on its own link: no acknowledgement or feedback takes capacity,
+        no medium is shared by both ways, and no round goes out in parts, of which the far end may give one up."""
         return not self.scheme.sends_parts and not any(
-            link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
+            link.arq.ack_bits or link.headers.feedback_bits or link.half_duplex or link.listens.windows_s
+            for link in (self.uplink, self.downlink)
         )
 
     def check_scheme(self, vocabulary: int) -> None:
@@ -87,7 +102,8 @@ class Equipped:
         """Raises ConfigError where a pass of the device may be one that its clock knows nothing of."""
         if self.scheme.protocol != "stream":
             try:
-                new = max(prompt, self.scheme.drafts_a_pass)
+                block = self.drafts_per_pass
+                new = max(prompt, block * self.scheme.drafts_a_pass) + block - 1
                 self.edge.latency.check_range((1, new, prompt + output + self.scheme.drafts))
             except ValueError as error:
                 raise ConfigError(f"{self.name}edge.latency = {error}") from None

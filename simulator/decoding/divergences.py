@@ -47,8 +47,9 @@ class Measurer:
     def sent(self, node: EdgeNode) -> None:
         """The edge sends the open round of this node."""
 
-    def correction(self, round_number: int, reply: bytes) -> int:
-        """What the edge draws when it receives this reply; UNSENT where that is not known here."""
+    def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
+        """What the edge draws when it receives these replies to a round; None where it wants one more, UNSENT where
+        that is not known here."""
         return UNSENT
 
     def measure(
@@ -73,9 +74,11 @@ class DivergenceMeter(Measurer):
     def sent(self, node: EdgeNode) -> None:
         self._sent[node.round] = node
 
-    def correction(self, round_number: int, reply: bytes) -> int:
-        sent = self._sent[round_number].sent(self._uniforms)
-        return self._scheme.families.reply.decode(reply, sent, self._setting.packets).token
+    def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
+        *heard, reply = replies
+        sent = self._sent[round_number].sent(self._uniforms)._replace(heard=tuple(heard))
+        found = self._scheme.families.reply.decode(reply, sent, self._setting.packets)
+        return found.token if found.drawn else None
 
     def measure(
         self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens

@@ -6,12 +6,15 @@ branch that is later given up; when things happen is the timing plane's business
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
 from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
 from simulator.decoding.setting import RequestParts
+from simulator.schemes.reply import JudgedRound
 from simulator.schemes.sparsifier import State
 
 
@@ -39,7 +42,7 @@ class EdgeSession:
         state = self._scheme.on_rung(node.state, rung)
         if state == node.state:
             return node
-        after = EdgeNode(node.round, node.committed, state, cached=node.cached, owes=node.owes)
+        after = EdgeNode(node.round, node.committed, state, (), False, node.cached, node.owes, node.offered)
         if self._remember:
             node.then_rung += ((rung, after),)
         return after
@@ -55,7 +58,7 @@ class EdgeSession:
         """Nothing is drawn from the distribution just looked at; the round is closed to further drafts."""
         assert self._looked_at(node) is not None, "I12: a stop without a look"
         after = node.then_stop or EdgeNode(
-            node.round, node.committed, node.state, node.drafts, full=True, cached=node.length, owes=node.owes
+            node.round, node.committed, node.state, node.drafts, True, node.length, node.owes, node.offered
         )
         if self._remember:
             node.then_stop = after
@@ -73,7 +76,7 @@ class EdgeSession:
         drafted = draft_once(self._setting, q, node, self._uniforms)
         full = isinstance(drafted, Full)
         drafts = node.drafts if isinstance(drafted, Full) else (*node.drafts, drafted)
-        after = EdgeNode(node.round, node.committed, node.state, drafts, full, cached=node.length, owes=node.owes)
+        after = EdgeNode(node.round, node.committed, node.state, drafts, full, node.length, node.owes, node.offered)
         if self._remember:
             node.then_draft = after, drafted
         return after, drafted
@@ -127,7 +130,8 @@ class EdgeSession:
     def resolve(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         """The edge's side after a reply, and the tokens it commits: text, scheme state and drafter cache keep what is
         accepted. After an all-accepted reply to a round with a promised successor, that is the successor, and the cache
-        stays as it is. Raises CodecError."""
+        stays as it is. After one that leaves the correction open it is the same round, and no tokens. Raises
+        CodecError."""
         known = outcome(node.then_resolve, reply)
         if known is None:
             known = self._resolved(node, reply)
@@ -139,6 +143,15 @@ class EdgeSession:
             self._keep(node, known[0])
         return known
 
+    def resolve_all(self, node: EdgeNode, reply: bytes, more: Callable[[int], bytes]) -> tuple[EdgeNode, Tokens]:
+        """`resolve` to the end of the round: more(0), more(1), ... is what requests for more are answered with."""
+        asked = 0
+        after, tokens = self.resolve(node, reply)
+        while not tokens:
+            after, tokens = self.resolve(after, more(asked))
+            asked += 1
+        return after, tokens
+
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
         """The drafter's cache keeps what is accepted."""
         self._drafter.crop(after.cached)
@@ -147,7 +160,21 @@ class EdgeSession:
         successor = self.successor(node)
         if successor is not None and reply == encode_count(len(node.drafts), self._setting.format):
             return successor, successor.committed[len(node.committed) :]
-        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
+        reply_of = self._scheme.families.reply
+        verdict = reply_of.decode(reply, node.sent(self._uniforms), self._setting.packets)
+        if not verdict.drawn:
+            heard = (*node.heard, reply)
+            return EdgeNode(
+                node.round,
+                node.committed,
+                node.state,
+                node.drafts,
+                node.full,
+                node.cached,
+                node.owes,
+                node.offered,
+                heard,
+            ), ()
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
@@ -155,8 +182,12 @@ class EdgeSession:
         accepted = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
         committed = (*node.committed, *accepted, verdict.token)
         state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
-        owes = self._scheme.families.reply.edge_corrects and verdict.accepted < len(node.drafts)
-        after = EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached, owes=owes)
+        owes, offered = reply_of.edge_corrects and verdict.accepted < len(node.drafts), Tokens()
+        if owes:
+            judged = JudgedRound(node.round, node.context()[len(node.committed) :], node.committed, self._uniforms)
+            offered = reply_of.offered((*node.heard, reply)[0], judged, self._setting.packets)
+        step = self._lookahead.step
+        after = EdgeNode(node.round + step, committed, state, (), False, cached, owes, offered)
         return after, (*accepted, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:

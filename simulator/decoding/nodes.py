@@ -88,7 +88,8 @@ class EdgeNode:
     `context()`. Of a round drafted ahead, `committed` has the drafts of the rounds before it that are still out.
     `full`: a pass was made that nothing is drawn from, for want of room or by the policy's choice; the round is sent as
     it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to
-    receive."""
+    receive, and `offered` the ids that the cloud has offered for it. `heard`: replies to the round that have come, and
+    left its correction open."""
 
     round: int
     committed: Tokens
@@ -97,6 +98,8 @@ class EdgeNode:
     full: bool = False
     cached: int = 0
     owes: bool = False
+    offered: Tokens = ()
+    heard: Parts = ()
     then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, repr=False)
     then_stop: EdgeNode | None = field(default=None, repr=False)
     then_rung: Outcomes[int, EdgeNode] = field(default=(), repr=False)
@@ -112,7 +115,8 @@ class EdgeNode:
 
     def sent(self, uniforms: RequestUniforms) -> SentRound:
         """The open round, as the reply to it is read."""
-        return SentRound(self.round, [drafted.draft for drafted in self.drafts], self.committed, uniforms)
+        drafts = [drafted.draft for drafted in self.drafts]
+        return SentRound(self.round, drafts, self.committed, uniforms, self.heard)
 
     @property
     def length(self) -> int:
@@ -225,14 +229,17 @@ class Payload:
 @dataclass(slots=True, eq=False)
 class CloudNode:
     """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds. `owed`: the next
-    payload reports a correction that comes after `committed`, drawn by the edge. `asked`: the whole payload of the
-    round is on its way, its brief one would not do."""
+    payload reports a correction that comes after `committed`, drawn by the edge; `offered` are ids that it may be.
+    `asked`: the whole payload of the round is on its way, its brief one would not do. `more`: what requests for more
+    than the reply to the round before are answered with, one after another."""
 
     round: int
     committed: Tokens
     cached: int = 0
     owed: bool = False
+    offered: Tokens = ()
     asked: bool = False
+    more: Parts = ()
     then_prefill: CloudNode | None = field(default=None, repr=False)
     then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), repr=False)
     then_ask: Outcomes[Parts, CloudNode] = field(default=(), repr=False)
@@ -242,11 +249,13 @@ class CloudNode:
         """The start of this text: this node, unless another prompt has arrived."""
         return self if self.committed == prompt else CloudNode(1, prompt)
 
-    def after(self, committed: Tokens, step: int = 1, *, owed: bool = False) -> CloudNode:
+    def after(
+        self, committed: Tokens, step: int = 1, *, owed: bool = False, offered: Tokens = (), more: Parts = ()
+    ) -> CloudNode:
         """The node once a round has committed these tokens, so many rounds on; the last of them is not in the cache
         yet, or is fed again, for the distribution after it. Of a round whose correction is `owed`, all of them are."""
         text = (*self.committed, *committed)
-        return CloudNode(self.round + step, text, len(text) - (not owed), owed)
+        return CloudNode(self.round + step, text, len(text) - (not owed), owed, offered, more=more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,11 +54,13 @@ class DecodedRound:
     """The tokens that it commits, up to the end of the answer."""
     tail_tokens: int
     """How many it commits past that."""
+    passes: int
+    """Those that it takes the edge's drafter."""
 
     @property
     def record(self) -> Round:
         """Its record, as far as neither time nor links decide it."""
-        notes = OpenRound(self.number, nan, edge_passes=1 + len(self.later_passes), verified=self.verified)
+        notes = OpenRound(self.number, nan, edge_passes=self.passes, verified=self.verified)
         note_payload(notes, self.payload, self.node)
         notes.payload, notes.reply = InstantTransfer(bits=self.payload.bits), InstantTransfer(bits=self.reply_bits)
         return notes.close()
@@ -90,13 +92,15 @@ def is_decodable(scheme: Scheme) -> bool:
     return protocol_of(scheme) == (SpeculateEdge, SpeculateCloud) and not SpeculateEdge.needs(scheme)
 
 
-def decoded_answer(terms: Terms) -> DecodedAnswer:
-    """The answer of a decodable request, made when it is first wanted and remembered beside what was decoded for it."""
+def decoded_answer(terms: Terms, drafts_per_pass: int = 1) -> DecodedAnswer:
+    """The answer of a decodable request, made when it is first wanted and remembered beside what was decoded for it.
+    `drafts_per_pass`: of the edge's drafter; what its passes are counted by."""
     answers = terms.decoding.tree.answers
-    key = terms.output_tokens, terms.end_tokens, terms.policy, type(terms.decoding.draft_setting.scheme.families.policy)
+    policy = terms.policy, type(terms.decoding.draft_setting.scheme.families.policy)
+    key = terms.output_tokens, terms.end_tokens, *policy, drafts_per_pass
     answer = answers.get(key)
     if answer is None:
-        answer = _Writer(terms).answer
+        answer = _Writer(terms, drafts_per_pass).answer
         if terms.decoding.remember:
             answers[key] = answer
     assert isinstance(answer, DecodedAnswer)
@@ -106,8 +110,11 @@ def decoded_answer(terms: Terms) -> DecodedAnswer:
 class _Writer:
     """Writes down an answer while it is decoded."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, drafts_per_pass: int) -> None:
         self.answer = DecodedAnswer()
+        self._drafts_per_pass = drafts_per_pass
+        self._read_tokens = 0
+        """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
         self._terms = terms
         self._tokens: list[int] = []
         self._drafting: tuple[EdgeNode, EdgeNode] | None = None
@@ -149,11 +156,14 @@ class _Writer:
         assert done.verified is not None and len(tokens) == done.verified.tokens, "I9: edge and cloud differ"
         kept = within(tokens, still_to_come(self._tokens, terms.output_tokens, terms.end_tokens), terms.end_tokens)
         self._tokens += kept
+        block, passes = self._drafts_per_pass, -(-(1 + len(node.later_passes)) // self._drafts_per_pass)
+        cached = began.cached if block == 1 else min(began.cached, self._read_tokens)
+        self._read_tokens = began.length + (passes - 1) * block
         self.answer.rounds.append(
             DecodedRound(
                 number,
-                new_tokens=began.length - began.cached,
-                cached_tokens=began.cached,
+                new_tokens=began.length - cached,
+                cached_tokens=cached,
                 later_passes=node.later_passes,
                 distributions=node.distributions,
                 node=node,
@@ -164,6 +174,7 @@ class _Writer:
                 reply_bits=self._reply_bits,
                 tokens=kept,
                 tail_tokens=len(tokens) - len(kept),
+                passes=passes,
             )
         )
 

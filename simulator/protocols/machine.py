@@ -44,9 +44,11 @@ class MessageKind(IntEnum):
     """Up, beside the round's payload: all of it, where its digest would not do."""
     REQUEST = 6
     """Down, beside the round's reply: all of the payload is wanted."""
+    MORE = 7
+    """Up, beside the round's payload: the reply leaves the correction open, and another one is wanted."""
 
 
-BESIDE: Final = frozenset({MessageKind.WHOLE, MessageKind.REQUEST})
+BESIDE: Final = frozenset({MessageKind.WHOLE, MessageKind.REQUEST, MessageKind.MORE})
 """Messages that a round sends beside its first one that way."""
 
 
@@ -57,6 +59,7 @@ class Need(Enum):
     PARTS = "rounds that go out in parts, while they are drafted"
     LOOKS = "a policy that decides as time goes by"
     DIGESTS = "payloads that may be requested again in full"
+    MORE = "replies after which another one may be requested"
     EDGE_ONLY = "answers that never cross the air"
 
 
@@ -97,6 +100,8 @@ class TimeIs:
     """The length of the payload that it put last."""
     link: SeenLink
     """What the uplink has shown the device."""
+    drafts_per_pass: int = 1
+    """How many drafts a pass of its drafter makes."""
 
 
 @dataclass(slots=True)

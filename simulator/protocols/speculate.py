@@ -23,7 +23,7 @@ from channels.codec.fixed_width import (
 from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.cell.scheme import Scheme
-from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Verified
+from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Verified
 from simulator.protocols import machine
 from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_tokens, is_made, token_bytes
 from simulator.protocols.machine import (
@@ -54,7 +54,7 @@ from simulator.schemes.policy import (
 )
 
 REQUEST_BYTES: Final = b"\x00"
-"""The content of a request for all of a round, which its header identifies."""
+"""The content of a request for all of a round, or for another reply to it, which its header identifies."""
 
 
 @dataclass(slots=True)
@@ -117,6 +117,7 @@ class SpeculateEdge(DraftingEdge):
             Need.LOOKS: not scheme.plans,
             Need.PARTS: scheme.partial,
             Need.DIGESTS: scheme.rounds == "mirrored",
+            Need.MORE: scheme.families.reply.may_ask,
         }
         return frozenset(need for need in needed if needed[need])
 
@@ -262,6 +263,7 @@ class SpeculateEdge(DraftingEdge):
             drafts.rung,
             self._scheme.rungs,
             self._hint,
+            seen.drafts_per_pass,
             self._scheme.branches,
         )
         if isinstance(self._policy, Oracle):
@@ -297,21 +299,24 @@ class SpeculateEdge(DraftingEdge):
         return node
 
     def _resolve(self, node: EdgeNode) -> Steps[tuple[EdgeNode, int]]:
-        """Waits for the reply to the round, and takes the tokens that it commits. Answers how many drafts were
-        accepted."""
-        number = node.round
-        while number not in self._replies:
-            event = yield
-            if isinstance(event, MessageArrived):
-                self._read(event)
-            if self._requested:
-                yield from self._send_whole(node)
-        reply = self._replies.pop(number)
-        if self._policy.hears_cloud:
-            self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
-            reply = reply[:-STATUS_BYTES]
-        self._hint = self._scheme.families.reply.hint(reply)
-        node, tokens = self._session.resolve(node, reply)
+        """Waits for the reply to the round, for more where it leaves the correction open, and takes the tokens that it
+        commits. Answers how many drafts were accepted."""
+        number, tokens = node.round, Tokens()
+        while not tokens:
+            while number not in self._replies:
+                event = yield
+                if isinstance(event, MessageArrived):
+                    self._read(event)
+                if self._requested:
+                    yield from self._send_whole(node)
+            reply = self._replies.pop(number)
+            if self._policy.hears_cloud:
+                self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
+                reply = reply[:-STATUS_BYTES]
+            self._hint = self._scheme.families.reply.hint(reply)
+            node, tokens = self._session.resolve(node, reply)
+            if not tokens:
+                self.commands.append(machine.SendMessage(MessageKind.MORE, number, (REQUEST_BYTES,)))
         self._answer.take(tokens)
         self.commands.append(machine.CloseRound(number, tokens))
         return node, len(tokens) - 1
@@ -356,10 +361,14 @@ class SpeculateCloud(CloudMachine):
         """The round that waits for the prefill, or is verified."""
         self._alone = 0
         """Tokens that the cloud has yet to decode by itself."""
+        self._asked = 0
+        """Requests for more than the last reply. The cloud has kept p for them, so they take no pass; a server that
+        crashes loses caches, and not what requests hold beside them."""
 
     def acknowledged(self, message: MessageArrived) -> int:
-        """Its device knows the results of the rounds before it; of its own, that all of it is wanted."""
-        return message.round if message.kind is MessageKind.WHOLE else message.round - 1
+        """Its device knows the results of the rounds before it; of its own, that all of it is wanted, or more than its
+        reply."""
+        return message.round if message.kind in (MessageKind.WHOLE, MessageKind.MORE) else message.round - 1
 
     def _arrived(self, message: MessageArrived) -> None:
         kind, number, parts = message.kind, message.round, message.parts
@@ -369,6 +378,12 @@ class SpeculateCloud(CloudMachine):
             return
         if kind is MessageKind.COUNT:
             self._alone, parts = decode_request(parts[0]), ()
+        elif kind is MessageKind.MORE:
+            assert self._node is not None and number == self._node.round - 1, "I3: more is wanted of another round"
+            more = self._session.more(self._node, self._asked)
+            self._asked += 1
+            self.commands.append(machine.SendReply(MessageKind.REPLY, number, more))
+            return
         elif kind is MessageKind.WHOLE:
             assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not requested"
         next_ = 1 if self._node is None else self._node.round
@@ -434,6 +449,7 @@ class SpeculateCloud(CloudMachine):
         number, verified, self._due = self._due, job.verified, None
         assert number is not None, "I3: a job is done that was not submitted"
         node = self._node = job.node
+        self._asked = 0
         if verified is None:
             self.commands.append(machine.SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))
             return

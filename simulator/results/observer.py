@@ -16,6 +16,8 @@ from simulator.results.rounds import OpenRound, Round
 
 END: Final = -SECOND
 """In place of a round, in the index of the message by which a device ends its request. There is one a request."""
+FEEDBACK: Final = -(1 << 21)
+"""In place of a fragment: feedback of a decompressor of headers."""
 
 
 class Airing(NamedTuple):
@@ -28,7 +30,7 @@ class Airing(NamedTuple):
     address: tuple[int, int, int]
     """(device, request, round) of its message; round 0 is the prompt."""
     fragment: int
-    """Below 0: an acknowledgement that takes capacity, of a packet that came the other way."""
+    """Below 0: an acknowledgement that takes capacity, or feedback on a header, of a packet that came the other way."""
     attempt: int
     bits: int
     joined_s: float
@@ -36,6 +38,10 @@ class Airing(NamedTuple):
     began_s: float
     left_s: float
     arrives_s: float
+    header_bits: int | None = None
+    """Of `bits`, those of its header; None: an acknowledgement, which is none."""
+    restored: bool = True
+    """False: it came through, and is lost, since the far end cannot restore its header from what it has."""
 
     @property
     def round(self) -> int:

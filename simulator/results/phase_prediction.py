@@ -38,9 +38,13 @@ class Deployment:
     up_bps: float
     down_bps: float = 10e6
     id_bits: int = 17
-    header_bits: int = 320
+    up_header_bits: int = 320
+    down_header_bits: int = 320
     encode_s: float = 1e-4
     """At the edge, of a draft."""
+    edge_drafts_per_pass: int = 1
+    cloud_drafts_per_pass: int = 1
+    """How many drafts a pass of either drafter makes."""
 
     @property
     def middle_tokens(self) -> int:
@@ -49,11 +53,11 @@ class Deployment:
 
     def prompt_up_s(self) -> float:
         """Until the prompt's last bit has left the device."""
-        return (8 * math.ceil((self.prompt_tokens * self.id_bits + 1) / 8) + self.header_bits) / self.up_bps
+        return (8 * math.ceil((self.prompt_tokens * self.id_bits + 1) / 8) + self.up_header_bits) / self.up_bps
 
     def reply_s(self) -> float:
         """From the end of a pass to its token at the device."""
-        return (8 * math.ceil((self.id_bits + 1) / 8) + self.header_bits) / self.down_bps + self.down_delay_s
+        return (8 * math.ceil((self.id_bits + 1) / 8) + self.down_header_bits) / self.down_bps + self.down_delay_s
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,18 @@ class Rounds:
 
     def spared_drafts(self, output_tokens: int) -> float:
         """Drafts that the last rounds of an answer leave out, all together, because no token is left for them."""
+        return self.spared_passes(output_tokens, 1)
+
+    def spared_passes(self, output_tokens: int, drafts_per_pass: int) -> float:
+        """The passes of the drafter that these rounds do without."""
         ends = range(1, min(self.drafts, output_tokens) + 1)
-        return sum(self.drafts - max(1, n - 1) for n in ends) / self.tokens
+        made = (passes(max(1, n - 1), drafts_per_pass) for n in ends)
+        return sum(passes(self.drafts, drafts_per_pass) - each for each in made) / self.tokens
+
+
+def passes(drafts: int, drafts_per_pass: int) -> int:
+    """How many a drafter takes for so many drafts."""
+    return math.ceil(drafts / drafts_per_pass)
 
 
 def cloud_only(place: Deployment) -> Times:
@@ -109,33 +123,37 @@ def cloud_only(place: Deployment) -> Times:
 
 
 def colocated(place: Deployment, rounds: Rounds) -> Times:
-    """Both models in the cloud: a round is L passes of its drafter and one of the target over L + 1 tokens."""
-    drafts, cached = rounds.drafts, place.middle_tokens
-    draft_s = place.drafter.pass_s([(1, cached)])
-    first_s = place.target.pass_s([(place.prompt_tokens + drafts, 0)]) + (drafts - 1) * draft_s
-    first_s += place.drafter.pass_s([(place.prompt_tokens, 0)])
-    round_s = drafts * draft_s + place.target.pass_s([(drafts + 1, cached)])
+    """Both models in the cloud: a round is L passes of its drafter, or fewer where one makes several drafts, and one of
+    the target over L + 1 tokens."""
+    drafts, cached, block = rounds.drafts, place.middle_tokens, place.cloud_drafts_per_pass
+    many, draft_s = passes(drafts, block), place.drafter.pass_s([(block, cached)])
+    first_s = place.target.pass_s([(place.prompt_tokens + drafts, 0)]) + (many - 1) * draft_s
+    first_s += place.drafter.pass_s([(place.prompt_tokens + block - 1, 0)])
+    round_s = many * draft_s + place.target.pass_s([(drafts + 1, cached)])
     later_s = (rounds.of_answer(place.output_tokens) - 1) * round_s
-    later_s -= min(later_s, rounds.spared_drafts(place.output_tokens) * draft_s)
+    later_s -= min(later_s, rounds.spared_passes(place.output_tokens, block) * draft_s)
     ttft_s = place.prompt_up_s() + place.up_delay_s + first_s + place.reply_s()
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, first_s + later_s)
 
 
 def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
     """The edge drafts, sends and waits; the cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
-    drafts, cached = rounds.drafts, place.middle_tokens
+    drafts, cached, block = rounds.drafts, place.middle_tokens, place.edge_drafts_per_pass
     verify_s = place.target.pass_s([(drafts + 1, cached)])
-    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.header_bits) / place.up_bps
-    each_s = place.edge.pass_s([(1, cached)]) + place.encode_s
+    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.up_header_bits) / place.up_bps
+    pass_s, encode_s = place.edge.pass_s([(block, cached)]), drafts * place.encode_s
     read = place.prompt_tokens - 1  # the last one is read with the first round
     prompt_up_s, prompt_s = place.prompt_up_s(), place.target.pass_s([(read, 0)]) if read else 0.0
-    drafted_s = place.edge.pass_s([(place.prompt_tokens, 0)]) + place.encode_s + (drafts - 1) * each_s
+    more_s = (passes(drafts, block) - 1) * pass_s + encode_s
+    drafted_s = place.edge.pass_s([(place.prompt_tokens + block - 1, 0)]) + more_s
     sent_s = max(drafted_s, prompt_up_s) + air_s
     ttft_s = place.up_delay_s + max(sent_s, prompt_up_s + prompt_s) + verify_s + place.reply_s()
-    round_s = drafts * each_s + air_s + place.up_delay_s + verify_s + place.reply_s()
+    round_s = pass_s + more_s + air_s + place.up_delay_s + verify_s + place.reply_s()
     many = rounds.of_answer(place.output_tokens)
     later_s = (many - 1) * round_s
-    later_s -= min(later_s, rounds.spared_drafts(place.output_tokens) * (each_s + bits_a_draft / place.up_bps))
+    spared_s = rounds.spared_passes(place.output_tokens, block) * pass_s
+    spared_s += rounds.spared_drafts(place.output_tokens) * (place.encode_s + bits_a_draft / place.up_bps)
+    later_s -= min(later_s, spared_s)
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, prompt_s + many * verify_s)
 
 

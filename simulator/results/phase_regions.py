@@ -17,7 +17,7 @@ from typing import Final, cast
 
 import pandas as pd
 
-from kinds import Choice
+from kinds import Choice, ConfigError
 from models.interface import Pair
 from models.latency.latency import Latency
 from models.published import OfAcceptance
@@ -133,14 +133,29 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
 
 
 def place_of(row: pd.Series[float]) -> Deployment:
-    """What the closed forms take of a row of a table of cells."""
+    """What the closed forms take of a row of a table of cells. Raises ConfigError where its headers are compressed, and
+    so not of one length."""
+    for way in ("uplink", "downlink"):
+        kind: object = row.get(f"{way}.headers.kind")  # nan, or away, where nothing of them is written: plain
+        if isinstance(kind, str) and kind != "plain":
+            raise ConfigError(
+                f"{way}.headers.kind = {kind}: the closed form needs plain, with header_bits of what is left"
+            )
     return Deployment(
         edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
         drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
         output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),
         down_delay_s=float(row["downlink.delay.delay_s"]), up_bps=float(row["uplink.rate.bps"]),
         down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(_pair(row).vocabulary)),
+        edge_drafts_per_pass=_block(row, "edge"), cloud_drafts_per_pass=_block(row, "cloud"),
+        up_header_bits=int(row["uplink.header_bits"]), down_header_bits=int(row["downlink.header_bits"]),
     )  # fmt: skip
+
+
+def _block(row: pd.Series[float], where: str) -> int:
+    """The drafts that a pass of the drafter there makes; where nothing is written of it, 1."""
+    drafts = row.get(f"{where}.drafts_per_pass", 1)
+    return 1 if pd.isna(drafts) else int(drafts)
 
 
 def rounds_of(row: pd.Series[float], drafts: int) -> Rounds:

@@ -227,9 +227,10 @@ def _drafts(notes: OpenRound) -> Drafts:
     sent, verified = notes.sent, notes.verified
     tokens = tuple(each.draft.token for each in sent.drafts)
     drafts = Drafts(tokens, tuple(sent.parents), tuple(verified.stood), tuple(verified.committed))
-    depths, ends_s = drafts.depths, notes.pass_ends_s
+    depths, ends_s, block = drafts.depths, notes.pass_ends_s, notes.drafts_per_pass
+    known = max(depths, default=0) <= block * len(ends_s)
     return drafts._replace(
-        drawn_s=tuple(ends_s[depth - 1] for depth in depths) if max(depths, default=0) <= len(ends_s) else (),
+        drawn_s=tuple(ends_s[(depth - 1) // block] for depth in depths) if known else (),
         q=tuple(each.confidence for each in sent.drafts),
         rejection=tuple(each.tv_qhat for each in verified.divergences.drafts),
     )

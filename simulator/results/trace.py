@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from kinds.files import atomically
 from models.interface import Speller
-from simulator.results.observer import END, SECOND, Airing, ServerPass
+from simulator.results.observer import END, FEEDBACK, SECOND, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
 from simulator.results.units import state_name
@@ -57,8 +57,6 @@ class TraceSubject(NamedTuple):
     requests: str = ""
     links: Mapping[str, str] = {}
     """By a link's name: how fast it is."""
-    header_bits: Mapping[str, int] = {}
-    """By a link's name: of each of its packets."""
     speller: Speller | None = None
 
 
@@ -163,7 +161,7 @@ class _Builder:
     def _airing(self, airing: Airing) -> Slice:
         device, request, _ = airing.address
         kind = "acknowledge" if airing.acknowledges else "retransmit" if airing.attempt else "transmit"
-        header_bits = None if airing.acknowledges else self._subject.header_bits.get(airing.link)
+        header_bits = airing.header_bits
         args: dict[str, Value] = {
             "device": device,
             "request": request,
@@ -177,7 +175,8 @@ class _Builder:
         }
         size = f"{airing.bits:,}" if header_bits is None else f"{airing.bits - header_bits:,} + {header_bits:,}"
         again = f", attempt {airing.attempt + 1}" if airing.attempt else ""
-        name = f"{_carried(airing)}, {size} bits{again}{' (lost)' if airing.lost else ''}"
+        lost = "" if not airing.lost else " (lost)" if airing.restored else " (lost: its header cannot be restored)"
+        name = f"{_carried(airing)}, {size} bits{again}{lost}"
         category = "lost" if airing.lost else kind
         sent = Slice(name, ticks(airing.began_s), ticks(airing.left_s), args, category)
         if not airing.acknowledges:
@@ -356,10 +355,12 @@ def _carried(airing: Airing) -> str:
     """What a packet carries: `round 3 payload`."""
     index, down = airing.address[2], airing.link.endswith(DOWNLINK)
     if airing.acknowledges:
-        return "acknowledgement"
+        return "feedback on a header" if airing.fragment == FEEDBACK else "acknowledgement"
     if index <= 0:
         return "prompt" if index == 0 else "end of the request" if index == END else "empty frame"
-    beside = ("request for the whole payload" if down else "whole payload") if index >= SECOND else ""
+    beside = ("", "request for the whole payload" if down else "whole payload")[min(1, index // SECOND)]
+    if index >= 2 * SECOND:
+        beside = "more candidates" if down else "request for more candidates"
     packet = f" packet {airing.fragment + 1}" if airing.fragment else ""
     return f"round {airing.round} {beside or ('reply' if down else 'payload')}{packet}"
 

@@ -38,6 +38,7 @@ from simulator.schemes.rivals.coupled import Coupled as Coupled
 from simulator.schemes.rivals.coupled_tree import CoupledTree as CoupledTree
 from simulator.schemes.rivals.dense import Dense as Dense
 from simulator.schemes.rivals.dssd import Dssd as Dssd
+from simulator.schemes.rivals.dssd_candidates import DssdCandidates as DssdCandidates
 from simulator.schemes.rivals.half_precision import HalfDense as HalfDense
 from simulator.schemes.rivals.half_precision import TruncatedFp16 as TruncatedFp16
 from simulator.schemes.rivals.pipesd import PipeSd as PipeSd

@@ -141,6 +141,8 @@ class EdgeView(NamedTuple):
     """How many the scheme has."""
     hint: float = nan
     """What the last reply reports beside its outcome, where its scheme's reply does (`Reply.hint`)."""
+    drafts_per_pass: int = 1
+    """How many drafts a pass of its drafter makes: after each so many of a round the next one takes a pass."""
     whole: bool = False
     """Whether a round is decided on at once, or left to the cloud, as where drafts branch. `most_drafts`, and what is
     drafted and accepted, then count levels of the tree."""

@@ -112,6 +112,8 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "workload.prompt_at_cloud", True, "false: the cloud learns of a request by its prompt"
     if not workload.all_are_awaited:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
+    if cell.edge.drafts_per_pass > 1:
+        yield "edge.drafts_per_pass", cell.edge.drafts_per_pass, "1: its models make a draft a pass"
     if cell.edge.concurrency > 1:
         yield "edge.concurrency", cell.edge.concurrency, "1"
 
@@ -155,6 +157,8 @@ def _of_link(config: LinkConfig) -> Iterator[tuple[str, object, str]]:
         yield "listens", config.listens.kind, "always"
     if config.sharing.kind != "fifo":
         yield "sharing", config.sharing.kind, "fifo, the interface's queue"
+    if config.headers.kind != "plain":
+        yield "headers", config.headers.kind, "plain: packets go out with their whole headers"
     if config.header_bits % 8 or config.header_bits < LEAST_HEADER_BITS:
         yield "header_bits", config.header_bits, f"whole bytes, {LEAST_HEADER_BITS} bits or more: IPv4, UDP, 12 of ours"
     ack_bits = config.arq.ack_bits

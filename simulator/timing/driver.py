@@ -35,7 +35,7 @@ from simulator.protocols.machine import (
 from simulator.results.ledger import Course
 from simulator.results.observer import END, SECOND
 from simulator.results.requests import Request
-from simulator.results.rounds import InstantTransfer, OpenRound, Transfer, TwoTransfers
+from simulator.results.rounds import FollowedTransfer, InstantTransfer, OpenRound, Transfer, TwoTransfers
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
@@ -105,7 +105,16 @@ class ServedRequest:
         self._behind_job = 0
         """The round whose time is a prefill's; 0: none."""
 
-    def _passes(self, round_: OpenRound, cached: int, began_s: float, ends_s: list[float], *, hidden: bool) -> None:
+    def _passes(
+        self,
+        round_: OpenRound,
+        cached: int,
+        began_s: float,
+        ends_s: list[float],
+        *,
+        hidden: bool,
+        drafts_per_pass: int = 1,
+    ) -> None:
         """The processor drafts a round from then on: when its passes end is known. One that is cut in its first pass
         is void, and no time is charged to it."""
         course = [(began_s, "draft_s" if cached else "prefill_s")]
@@ -115,6 +124,7 @@ class ServedRequest:
             course.append((ends_s[-1], "encode_s"))
         self._ledger.enter_all(round_.number, course)
         round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
+        round_.drafts_per_pass = drafts_per_pass
         self._hidden_since_s = began_s if hidden else None
 
     def _show(self) -> None:
@@ -176,6 +186,8 @@ class Driver(ServedRequest):
         """What the edge does next, beside reading messages, once what it waits for has come."""
         self._drafted: EdgeNode | None = None
         """The round that is being drafted, as it will be."""
+        self._read_tokens = 0
+        """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
         self._work: tuple[OpenRound, float] | None = None
         """The round that the processor works for step by step, and since when."""
         self._replies_due = 0
@@ -313,11 +325,12 @@ class Driver(ServedRequest):
         """The processor drafts and encodes a round from now on: its whole course is known."""
         now_s, number, node = self._env.now, command.round, command.node
         round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
-        durations_s = self._network.edge_passes.of_round_s(
-            self._request, number, node.length - node.cached, node.cached, drafted.later_passes
-        )
+        passes, drafts_per_pass = self._network.edge_passes, self._network.edge_passes.drafts_per_pass
+        cached = passes.cached(node.cached, self._read_tokens)
+        durations_s = passes.of_round_s(self._request, number, node.length - cached, cached, drafted.later_passes)
         _, *ends_s = accumulate(durations_s, initial=now_s)
-        self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden)
+        self._read_tokens = node.length + (len(ends_s) - 1) * drafts_per_pass
+        self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden, drafts_per_pass=drafts_per_pass)
         end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
@@ -331,10 +344,14 @@ class Driver(ServedRequest):
         self._tell_edge(machine.RoundDrafted(self._drafted))
 
     def _draft_pass(self, command: machine.DraftPass) -> None:
-        node, round_ = command.node, self._request.open[command.round]
-        (pass_s,) = self._network.edge_passes.of_round_s(
-            self._request, command.round, node.length - node.cached, node.cached, made=round_.edge_passes
-        )
+        """The pass that makes the next draft: none, where an earlier one has made it with others."""
+        node, round_, passes = command.node, self._request.open[command.round], self._network.edge_passes
+        if len(node.drafts) % passes.drafts_per_pass:
+            self._work_for(round_, "draft_s", 0.0)
+            return
+        cached, self._read_tokens = passes.cached(node.cached, self._read_tokens), node.length
+        new = node.length - cached
+        (pass_s,) = passes.of_round_s(self._request, command.round, new, cached, made=round_.edge_passes)
         self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
 
     def _encode(self, command: machine.Encode) -> None:
@@ -377,7 +394,8 @@ class Driver(ServedRequest):
             self._await_answer()
         elif command is Order.LOOK:
             link = self._network.links[UPLINK].seen_by(self._request.device)
-            self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link))
+            block = self._network.edge_passes.drafts_per_pass
+            self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link, block))
         else:
             self._then = None
             if self._work is not None:
@@ -442,7 +460,7 @@ class Driver(ServedRequest):
             self._show()
             self._device.end_work()
             self._device.rest(request)
-            made = min(bisect_right(round_.pass_ends_s, now_s), len(drafted.drafts))
+            made = min(round_.drafts_per_pass * bisect_right(round_.pass_ends_s, now_s), len(drafted.drafts))
             request.flush_round(command.cut, made, 0, now_s)
 
     def _drop_rounds(self, command: machine.DropRounds) -> None:
@@ -468,12 +486,17 @@ class Driver(ServedRequest):
         if kind is MessageKind.PROMPT:
             self._send_prompt(command)
             return
-        beside = kind in machine.BESIDE
-        round_, index = self._request.open[number], (*self._key, number + SECOND if beside else number)
+        round_, exchange = self._request.open[number], int(kind in machine.BESIDE)
+        if kind is MessageKind.MORE:
+            round_.asked, round_.more = True, round_.more + 1
+            exchange += round_.more
+        index = (*self._key, number + exchange * SECOND)
         message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
         if command.payload is not None and command.node is not None:
             note_payload(round_, command.payload, command.node)
-        if beside:
+        if kind is MessageKind.MORE:
+            round_.payload = FollowedTransfer(round_.payload, message)
+        elif exchange:
             round_.payload = TwoTransfers(round_.payload, message)
         else:
             round_.payload, self._put_s = message, self._env.now
@@ -514,11 +537,13 @@ class Driver(ServedRequest):
             round_.asked = True
             self._requests[number] = message
         else:
-            message = Message(
-                (*self._key, number), (command.content,), self._edge_receives, self._on_downlink, kind=kind
-            )
+            index = (*self._key, number + (1 + round_.more) * SECOND if round_.more else number)
+            message = Message(index, (command.content,), self._edge_receives, self._on_downlink, kind=kind)
             request = self._requests.pop(number, None)
-            round_.reply = message if request is None else TwoTransfers(message, request)
+            if round_.more:
+                round_.reply = TwoTransfers(round_.reply, message)
+            else:
+                round_.reply = message if request is None else TwoTransfers(message, request)
             if command.verified is not None:
                 round_.verified = command.verified
         self._messages[command.link].append(message)
@@ -545,7 +570,7 @@ class Driver(ServedRequest):
         self._ledger.enter_all(message.index[2] & _ROUND, course, UPLINK_STATES)
 
     def _on_downlink(self, message: Message, course: Course) -> None:
-        self._ledger.enter_all(message.index[2], course, DOWNLINK_STATES, reply=True)
+        self._ledger.enter_all(message.index[2] & _ROUND, course, DOWNLINK_STATES, reply=True)
 
     def _on_downlink_beside(self, message: Message, course: Course) -> None:
         self._ledger.enter_all(message.index[2] & _ROUND, course, DOWNLINK_STATES)

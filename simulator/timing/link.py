@@ -24,7 +24,7 @@ from channels.link.link_config import LinkConfig
 from channels.link.rates import MessageIndex
 from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
-from simulator.results.observer import Observer, Unserved
+from simulator.results.observer import FEEDBACK, Observer, Unserved
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
 from simulator.timing.event_loop import delay_until, later
@@ -67,14 +67,18 @@ class Link:
         self.sent = 0
         self.delivered = 0
         self.lost = 0
+        self.unrestored = 0
+        """Those of the lost that came through, and whose headers the far end could not restore."""
         self.dropped = 0
         self.reverse: Callable[[int], Link] | None = None
         """By device, the link that carries acknowledgements back where they cost bits."""
         self._bits_sent = 0
         self._travelling = 0
         self._observer = observer
-        self._mtu_bits = config.mtu_bits
-        self._header_bits = config.header_bits
+        self._header_bits = config.header_bits if config.mtu_bits is None and config.headers.kind == "plain" else None
+        """That of each message's one packet, where they are all alike."""
+        self._ack_bits = config.least_header_bits
+        """Of an acknowledgement that takes no capacity."""
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
         self._reassembly = Reassembly(env, config, self._deliver)
@@ -134,10 +138,10 @@ class Link:
             self._admit_parts(message, sender)
         else:
             packets: list[Fragment] = []
-            whole = self._mtu_bits is None
-            sizes = [message.bits + self._header_bits] if whole else self.config.packets_bits(message.bits)
-            for number, bits in enumerate(sizes):
-                packets.append(Fragment(bits, message, index, number, sender))
+            header = self._header_bits
+            sizes = self.config.packets_of(index, message.bits) if header is None else [(message.bits + header, header)]
+            for number, (bits, header_bits) in enumerate(sizes):
+                packets.append(Fragment(bits, message, index, number, sender, header_bits=header_bits))
             message.packets = packets
             message.missing = message.unacked = len(packets)
             sender.unacked_packets += len(packets)
@@ -169,10 +173,10 @@ class Link:
         """Makes packets of the parts that have none yet."""
         made, index = len(message.packets), message.index
         planned = message.sizes[made:]
-        sizes = self.config.packets_bits(0, [bits for bits, _ in planned])
+        sizes = self.config.packets_of(index, 0, [bits for bits, _ in planned], made)
         new = [
-            Fragment(bits, message, index, number, sender, once=once)
-            for number, (bits, (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
+            Fragment(bits, message, index, number, sender, once=once, header_bits=header_bits)
+            for number, ((bits, header_bits), (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
         ]
         message.packets = [*message.packets, *new]
         message.unacked += len(new)
@@ -206,6 +210,9 @@ class Link:
         self.sent += 1
         transmitter, now_s = packet.sender.transmitter, self.env.now
         packet.visited_s = now_s
+        flow = packet.sender.flow
+        if flow is not None and not packet.acknowledges:
+            packet.compress(*flow.join())
         limit = self.config.buffer_packets
         if limit is not None and transmitter.server.present and transmitter.server.waiting >= limit:
             self._drop([packet])
@@ -274,8 +281,11 @@ class Link:
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
         lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address)
         travel_s = nan if lost else transmitter.delay.delay_s(now_s, address)
+        restored = lost or packet.sender.flow is None or packet.acknowledges or self._is_restored(packet, travel_s)
+        if not restored:
+            lost, travel_s = True, nan
         if self._observer is not None:
-            self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
+            self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s, restored))
         if lost:
             self.lost += 1
             self._miss(packet, timeout_s)
@@ -286,10 +296,21 @@ class Link:
             later(self.env, travel_s, partial(self._return, packet))
             return
         free = not self.config.arq.ack_bits
-        returns = not (free and transmitter.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
+        returns = not (free and transmitter.ack_loss.lost(now_s, self._ack_bits, rate_bps, address))
         later(self.env, travel_s, partial(self._arrive, packet, returns))
         if not (free and returns) or travel_s + packet.sender.reverse_delay_s > timeout_s:
             self._set_timer(packet, timeout_s)
+
+    def _is_restored(self, packet: Fragment, travel_s: float) -> bool:
+        """Whether the far end can restore the header of a packet that comes through, as it may say in return."""
+        flow = packet.sender.flow
+        assert flow is not None, "I7: a header is restored that was not compressed"
+        restored = flow.restores(packet.flow_number)
+        self.unrestored += not restored
+        if (hears := flow.feedback()) is not None:
+            address = packet.index, FEEDBACK, packet.flow_number, self.config.headers.feedback_bits
+            later(self.env, travel_s, lambda _: self._send_back(*address, lambda _: hears()))
+        return restored
 
     def _arrive(self, packet: Fragment, returns: bool, _: simpy.Event) -> None:
         """The packet is at the far end, which acknowledges it; `returns`: a free acknowledgement is not lost."""
@@ -298,7 +319,8 @@ class Link:
         packet.arrivals += 1
         acknowledge = partial(self._acknowledge, packet)
         if self.config.arq.ack_bits:
-            self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, acknowledge)
+            number, bits = -packet.number - 1, self.config.arq.ack_bits
+            self._send_back(packet.index, number, packet.arrivals - 1, bits, acknowledge)
         elif returns:
             later(self.env, packet.sender.reverse_delay_s, acknowledge)
         self._reassembly.take(packet)
@@ -310,7 +332,7 @@ class Link:
         if message.in_parts and parts < len(message.packets):
             withdraw = partial(self._withdraw_rest, message)
             if self.config.arq.ack_bits:
-                self._send_back(message.index, _END, 0, withdraw)
+                self._send_back(message.index, _END, 0, self.config.arq.ack_bits, withdraw)
             else:
                 later(self.env, message.packets[0].sender.reverse_delay_s, withdraw)
         message.deliver(parts, self.env.now)
@@ -318,12 +340,15 @@ class Link:
     def _withdraw_rest(self, message: Message, _: object) -> None:
         self.withdraw(message)
 
-    def _send_back(self, index: MessageIndex, number: int, attempt: int, then: Callable[[object], None]) -> None:
-        """Puts an acknowledgement that costs bits on the reverse link, where no window holds it and no timer sends it
-        again. Numbers below 0 keep its randomness, and what observers see, apart from that of packets with content."""
+    def _send_back(
+        self, index: MessageIndex, number: int, attempt: int, bits: int, then: Callable[[object], None]
+    ) -> None:
+        """Puts an acknowledgement that costs bits, or feedback on a header, on the reverse link, where no window holds
+        it and no timer sends it again. Numbers below 0 keep its randomness, and what observers see, apart from that of
+        packets with content."""
         assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
         link = self.reverse(index[0])
-        packet = Fragment(self.config.arq.ack_bits, Message(index, (), then), index, number, link.senders[index[0]])
+        packet = Fragment(bits, Message(index, (), then), index, number, link.senders[index[0]])
         packet.attempt = attempt
         link._enqueue(packet)
 

@@ -37,6 +37,7 @@ def plannable(config: LinkConfig) -> bool:
         and type(config.loss) is type(config.arq.ack_loss) is NoLoss
         and type(config.delay) is ConstantDelay
         and config.buffer_packets is None
+        and config.headers.follows_packet
         and not config.access_s
         and not config.idle_access_s
     )
@@ -53,8 +54,8 @@ class Carried:
     """When its first bit goes out."""
     left_s: float
     """When its last one has."""
-    packet_bits: int
-    """The bits of its packets, headers included."""
+    sizes: Sequence[int]
+    """The bits of each of its packets, header included."""
     takes_s: float
     """How long it takes until it is in, by a clock that waits from when it is put."""
     doings: Course
@@ -62,6 +63,11 @@ class Carried:
     cut: Sequence[tuple[float, float]] = ()
     """Of a message that the MTU cuts, when each packet begins and has left."""
     delivered_s: float = nan
+
+    @property
+    def packet_bits(self) -> int:
+        """The bits of its packets, headers included."""
+        return sum(self.sizes)
 
     @property
     def packets(self) -> Sequence[tuple[float, float]]:
@@ -114,8 +120,7 @@ class PlannedLink(Link):
         now_s = self.env.now
         waiting = sum(packet.bits for packet in self._under_way if packet.begin_s > now_s)
         for each in self._carried:
-            sizes = self.config.packets_bits(each.bits)
-            waiting += sum(bits for (begin_s, _), bits in zip(each.packets, sizes, strict=True) if begin_s > now_s)
+            waiting += sum(bits for (begin_s, _), bits in zip(each.packets, each.sizes, strict=True) if begin_s > now_s)
         return self._bits_sent - waiting
 
     @property
@@ -143,18 +148,18 @@ class PlannedLink(Link):
 
     def has_room(self, device: int, messages_bits: Sequence[int]) -> bool:
         """Whether a device's window holds all packets of these messages at one time."""
-        whole = self._mtu_bits is None
-        packets = len(messages_bits) if whole else sum(len(self.config.packets_bits(bits)) for bits in messages_bits)
-        return packets <= self.senders.window(device)
+        return sum(map(self.config.most_packets, messages_bits)) <= self.senders.window(device)
 
     def carry(self, index: MessageIndex, bits: int, now_s: float, columns: tuple[str, str, str]) -> Carried:
         """Takes on a message for which there is room in its device's window. It is put at that instant, which may lie
         ahead where its transmitter is its device's own. `columns`: those of BREAKDOWN while it waits, is on the air and
         travels."""
-        if self._mtu_bits is not None:
-            carried = self._carry_cut(index, bits, now_s, columns)
+        header = self._header_bits
+        sizes = [bits + header] if header is not None else [size for size, _ in self.config.packets_of(index, bits)]
+        if len(sizes) > 1:
+            carried = self._carry_cut(index, bits, sizes, now_s, columns)
         else:
-            size, (waits, transmits, travels) = bits + self._header_bits, columns
+            (size,), (waits, transmits, travels) = sizes, columns
             planner = self._planner(self.senders[index[0]].transmitter, now_s)
             turn, begin_s, left_s = planner.place(index, size, now_s)
             planner.busy_until_s = left_s
@@ -164,14 +169,16 @@ class PlannedLink(Link):
             doings = (now_s, waits), (begin_s, transmits), (left_s, travels)
             if left_s > (in_s := now_s + takes_s):  # the clock rounds it to an instant before
                 doings = (now_s, waits), (min(begin_s, in_s), transmits), (in_s, travels)
-            carried = Carried(bits, now_s, begin_s, left_s, size, takes_s, doings)
+            carried = Carried(bits, now_s, begin_s, left_s, sizes, takes_s, doings)
         self._bits_sent += carried.packet_bits
         self._carried[carried] = None
         return carried
 
-    def _carry_cut(self, index: MessageIndex, bits: int, now_s: float, columns: tuple[str, str, str]) -> Carried:
+    def _carry_cut(
+        self, index: MessageIndex, bits: int, sizes: Sequence[int], now_s: float, columns: tuple[str, str, str]
+    ) -> Carried:
         """The message does what its oldest packet does that is not acknowledged, until it is in."""
-        sender, sizes, (waits, transmits, travels) = self.senders[index[0]], self.config.packets_bits(bits), columns
+        sender, (waits, transmits, travels) = self.senders[index[0]], columns
         planner = self._planner(sender.transmitter, now_s)
         cut: list[tuple[float, float]] = []
         doings: list[tuple[float, str]] = []
@@ -186,7 +193,7 @@ class PlannedLink(Link):
         self.sent += len(cut)
         takes_s = delay_until(now_s, left_s + self._delay_s)
         doings = [(min(time_s, now_s + takes_s), column) for time_s, column in doings]
-        return Carried(bits, now_s, cut[0][0], left_s, sum(sizes), takes_s, doings, cut)
+        return Carried(bits, now_s, cut[0][0], left_s, sizes, takes_s, doings, cut)
 
     def carried_in(self, carried: Carried, now_s: float) -> None:
         """It is in."""

@@ -125,7 +125,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         for each, both in zip(cell.classes, by_class, strict=True)
     ]
     for place, (each, (uplink, downlink)) in enumerate(zip(cell.classes, by_class, strict=True)):
-        passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells)
+        passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
         links = {UPLINK: uplink, DOWNLINK: downlink}
         reads_at_work = bool(protocol_of(each.scheme).edge.needs(each.scheme) & {Need.LOOKAHEAD, Need.PARTS})
         own_uplink = uplink.config.sharing.transmitter_per_device
@@ -168,7 +168,7 @@ def _open_exchange(
     if network.decodes:
         if not network.env.next_turn[4]:
             network.env.take_ticket()
-        answer = decoded_answer(terms)
+        answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
         if finds_room(answer, network, device.number):
             return DecodedRequest(network, device, request, decoding.setting.scheme, answer)
     return Driver(network, device, request, terms)

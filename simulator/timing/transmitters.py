@@ -47,7 +47,8 @@ class DeviceSenders(dict[int, DeviceSender]):
         key = device if self._config.sharing.transmitter_per_device else SHARED
         transmitter = self._transmitters.get(key) or self._open(key)
         back_s = self._reverse_delay_s(device)
-        sender = self[device] = DeviceSender(self._config.arq.sender(self.window(device)), transmitter, back_s)
+        flow = self._config.headers.flow(self._config.header_bits)
+        sender = self[device] = DeviceSender(self._config.arq.sender(self.window(device)), transmitter, back_s, flow)
         return sender
 
     def window(self, device: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from simulator.checking.exact import PAIR, V
 from simulator.decoding.decoder import RequestDecoding
@@ -37,5 +38,5 @@ def rounds(
         parts = parts[: received(parts)]
         cloud.receive(view, parts)
         view, verified = cloud.verify(view, parts)
-        node, tokens = edge.resolve(drafted, verified.reply)
+        node, tokens = edge.resolve_all(drafted, verified.reply, partial(cloud.more, view))
         yield drafted, verified, tokens

@@ -23,6 +23,7 @@ WAYS: dict[str, dict[str, object]] = {
     "coupled": {"kind": "coupled", "max_drafts": 3},
     "coupled_tree": {"kind": "coupled_tree", "nodes": 5},
     "dssd": {"kind": "dssd", "k": 4, "max_drafts": 3},
+    "dssd_candidates": {"kind": "dssd_candidates", "candidates": 1, "resolution": 400, "max_drafts": 3},
     "tree": {"kind": "tree", "widths": [2, 1, 2], "k": 4},
     "mirrored": {"kind": "mirrored", "max_drafts": 3, "drift": 0.2},
     "half_dense": {"kind": "half_dense", "max_drafts": 2},

@@ -53,6 +53,7 @@ CELLS: dict[str, Cell] = {
     "ahead without losses": cell(AHEAD),
     "ahead in a queue": queued_ahead(),
     "corrections at the edge": busy("dssd"),
+    "candidates for them": busy({"kind": "dssd_candidates", "candidates": 1, "resolution": 400}),
     "crashes": crashing(),
     "devices that leave": left(),
     "crowded": crowded(),

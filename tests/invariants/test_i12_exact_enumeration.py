@@ -35,6 +35,7 @@ from simulator.schemes import (
     Dense,
     DraftScheme,
     Dssd,
+    DssdCandidates,
     DualThreshold,
     Foreseeing,
     HalfDense,
@@ -165,7 +166,7 @@ class Experienced(RunningAcceptance):
 
     def entry(self, last: PolicyState | None) -> PolicyState:
         seen = Estimates(1.3, 2.0, rounds=1e6, drafted=1e6, bits=2e7, seconds=3e6, bits_squared=4e8, bits_seconds=6e7)
-        return (*seen, -1.0, 1.0, 1e6)
+        return (*seen, -1.0, 1.0, 1e6, 1.0)
 
 
 class TriedBoth(UcbSpecStop):
@@ -381,6 +382,23 @@ CASES: dict[str, Case] = {
     # first comes to bear in a text of four tokens.
     "dssd, budget binds behind a correction": edge_corrects(
         Dssd(k=2, budget_bits=16, **SMALL), lambda met: met.full > 0 < met.second_drafts, 4
+    ),
+    **{
+        f"dssd_candidates, {each.candidates} at once of ell = {each.resolution}": Case(
+            each, lambda met, replies=replies: met.owed > 0 and met.replies == replies
+        )
+        for replies, each in (
+            (3, DssdCandidates(candidates=1, resolution=3, max_drafts=2)),
+            (4, DssdCandidates(candidates=1, k=2, **SMALL)),
+            (2, DssdCandidates(candidates=2, k=2, **SMALL)),
+        )
+    },
+    "dssd_candidates, a pair of certainties": Case(
+        DssdCandidates(candidates=1, resolution=4, max_drafts=2), lambda met: met.replies > 2, pair=THREE_TOKENS
+    ),
+    "dssd_candidates, budget binds behind a correction": Case(
+        DssdCandidates(candidates=2, k=2, budget_bits=20, **SMALL),
+        lambda met: met.full > 0 < met.second_drafts, 4, slow=True,
     ),
     "split_rejection, a policy that looks": edge_corrects(composed(**SPLIT)),
     "mirrored, ids by a prior": mirrored("prior"),

@@ -140,7 +140,7 @@ EDGE = {"latency": {"kind": "constant", "per_pass_s": 0.031}, "encode_s_per_draf
 def late_cell(room_bits: int | None = None, edge: object = EDGE, **uplink: Any) -> Cell:
     """Four tokens over an uplink of 1 kbit/s."""
     mtu_bits = None if room_bits is None else room_bits + 8
-    over = link(1000.0, header_bits=8, mtu_bits=mtu_bits, **{"arq": ONE_AHEAD} | uplink)
+    over = link(1000.0, **{"header_bits": 8, "mtu_bits": mtu_bits, "arq": ONE_AHEAD} | uplink)
     return written_cell(TELLING, WIDE, WIDE, 4, uplink=over, edge=edge)
 
 
@@ -159,6 +159,24 @@ ALL_AT_ONCE: dict[str, Any] = {"sharing": "processor", "loss": Looking(period_s=
     ids=["late", "overtaken", "at once"],
 )
 def test_i12_no_part_is_heard_or_not_by_its_own_draft(uplink: dict[str, Any]) -> None:
+    assert bend(late_cell(**uplink)) < 1e-12
+
+
+COMPRESSED: dict[str, dict[str, Any]] = {
+    "schc": {"kind": "schc", "rules": [{"request": 1, "round": 1, "fragment": 1}, {"request": 1, "round": 9,
+             "fragment": 1}]},
+    "rohc": {"kind": "rohc", "repeats": 1, "refresh_packets": 7, "dynamic_refresh_packets": 3},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", COMPRESSED)
+def test_i12_where_the_header_of_a_part_follows_from_its_place_or_from_the_packets_before_it(kind: str) -> None:
+    """Losses look at when a part leaves, and at the parts whose context is lost by that: all was decided before d_n."""
+    uplink = {
+        "rate": {"kind": "constant", "bps": 8e3}, "header_bits": 320, "headers": COMPRESSED[kind], "edge": QUICK,
+        "loss": Looking(period_s=0.037, share=0.5),
+    }  # fmt: skip
     assert bend(late_cell(**uplink)) < 1e-12
 
 

@@ -132,8 +132,10 @@ def test_what_is_kept_of_a_round_is_kept_of_its_accepted_drafts_alone(kept, name
 @pytest.mark.parametrize("name", [name for name in PRESETS if isinstance(Published(name=name).along, Stretches)])
 def test_survival_of_what_is_kept_falls_by_one_factor_a_draft(name):
     """E[(c a)^j] = c^j E[a^j] over the same rounds, c the root of sum_j c^j S_j = kept sum_j S_j; rounds that cross the
-    edge of a stretch miss it by less than the figures' digits."""
+    edge of a stretch, the more the longer they are, miss it by less than the figures' digits."""
     along, drafts = Published(name=name).along, PRESETS[name].drafts
     told, places = along.survival(drafts), np.arange(1, drafts + 1)
     factor = brentq(lambda c: (c**places * told).sum() - 0.72 * told.sum(), 0, 1)
-    np.testing.assert_allclose(keep(along, drafts, 0.72).survival(drafts), factor**places * told, atol=1e-3)
+    np.testing.assert_allclose(
+        keep(along, drafts, 0.72).survival(drafts), factor**places * told, atol=1.25e-4 * max(8, drafts)
+    )

@@ -117,6 +117,16 @@ def test_an_engines_step_is_said_and_where_the_clock_holds_it_already(clock, cou
     assert line.endswith(" (cloud.step_s).") and ("holds its step" in line) == counted
 
 
+def test_blocks_of_drafts_are_said_with_what_they_assume_wherever_a_scheme_drafts_in_them():
+    fields = {"edge": {"drafts_per_pass": 15}, "cloud": {"drafts_per_pass": 4}}
+    text = stands_for([Cell.from_fields({**fields, "scheme": "k_sqs"})])
+    assert ", 15 drafts a pass; verifying" in text and "\nBlocks: several drafts a pass (edge.drafts_per_pass)" in text
+    hosted = stands_for([Cell.from_fields({**fields, "scheme": "colocated"})])
+    assert ", 4 drafts a pass." in hosted and "\nBlocks: several drafts a pass (cloud.drafts_per_pass)" in hosted
+    for scheme in ("cloud_only", "edge_only"):
+        assert "Blocks" not in stands_for([Cell.from_fields({**fields, "scheme": scheme})])
+
+
 def stations(table: pd.DataFrame) -> pd.DataFrame:
     """Uplink and cloud both busy in the first row, the uplink alone in the third."""
     queues = {"uplink_queue": [3.0, 0.1, 4.0, 0.1], "cloud_queue": [7.0, 0.1, 9.0, 0.1], "downlink_queue": 0.0}

@@ -10,7 +10,7 @@ from typing import Final
 from models.interface import Speller
 from scenarios.findings.aligned_columns import aligned, screen_width
 from scenarios.findings.wording import counted
-from simulator.results.observer import Airing, ServerPass, Unserved
+from simulator.results.observer import SECOND, Airing, ServerPass, Unserved
 from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
 from simulator.results.units import state_name
 
@@ -179,7 +179,11 @@ class _Story:
         lines += [self._pass(ran, _SERVED[spans.served_in(ran, self._made.place_in(ran))]) for ran in each.passes]
         if record.stale:
             lines.append(StoryLine(record.received_s, "cloud", "drops the payload undecoded"))
-        if record.asked:
+        wanting = {airing.address: airing.joined_s for airing in reversed(each.up) if airing.address[2] >= 2 * SECOND}
+        lines += [
+            StoryLine(at_s, "edge", "takes none of the candidates, and asks for more") for at_s in wanting.values()
+        ]
+        if record.asked and not wanting:
             lines.append(StoryLine(max(ran.ended_s for ran in each.passes[:1]), "cloud", "asks for the whole payload"))
         lines += _unserved(each.unserved)
         if spans.drafts.committed and (each.passes or each.down):

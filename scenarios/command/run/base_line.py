@@ -42,12 +42,23 @@ def _pair(pair: Pair) -> str:
 
 
 def _clocks(cells: Sequence[Cell]) -> str:
-    edges = [each.edge.latency for cell in cells for each in cell.classes if each.scheme.protocol != "stream"]
-    clouds = [cell.cloud.latency for cell in cells if any(each.scheme.protocol != "local" for each in cell.classes)]
-    beside = [cell.cloud.drafter_latency for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
+    edges = [
+        (each.edge.latency, each.drafts_per_pass)
+        for cell in cells
+        for each in cell.classes
+        if each.scheme.protocol != "stream"
+    ]
+    clouds = [
+        (cell.cloud.latency, 1) for cell in cells if any(each.scheme.protocol != "local" for each in cell.classes)
+    ]
+    beside = [
+        (cell.cloud.drafter_latency, cell.cloud.drafts_per_pass)
+        for cell in cells
+        if any(each.scheme.drafts_in_cloud for each in cell.classes)
+    ]
     ways = [("drafts", edges), ("verifies", clouds), ("drafts in the cloud", beside)]
     texts = [
-        f"{_few([computes(each) for each in latencies], 'latency models')} {verb}"
+        f"{_few([computes(each) + in_blocks(block) for each, block in latencies], 'latency models')} {verb}"
         for verb, latencies in ways
         if latencies
     ]
@@ -67,6 +78,11 @@ def computes(latency: Latency) -> str:
     fields = [name for name in type(latency).model_fields if name != "kind" and getattr(latency, name)]
     texts = [f"{quantity(getattr(latency, name), name)} {title(name).replace('per ', 'a ')}" for name in fields]
     return " + ".join(texts) or "no time"
+
+
+def in_blocks(drafts_per_pass: int) -> str:
+    """What is added of a drafter that makes several drafts a pass: `, 15 drafts a pass`."""
+    return f", {drafts_per_pass} drafts a pass" if drafts_per_pass > 1 else ""
 
 
 def _part(part: object) -> str:

@@ -14,6 +14,7 @@ from models.interface import Pair
 from models.latency.empirical import Empirical
 from models.latency.latency import Latency
 from models.latency.profile import Profile
+from scenarios.command.run.base_line import in_blocks
 from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number, wrapped
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
 from scenarios.findings.wording import counted, joined, stretches
@@ -160,18 +161,36 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     pairs = "; ".join([*_pairs(found), *filter(None, dict.fromkeys(lines))])
     if not clock:
         return f"Tokens: {pairs}."
-    edge = _distinct(_computes(cell.edge.latency) for cell in cells)
+    edge = _distinct(f"{_computes(cell.edge.latency)}{in_blocks(cell.edge.drafts_per_pass)}" for cell in cells)
     cloud = _distinct(_computes(cell.cloud.latency) for cell in cells)
     there = [cell for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
-    beside = _distinct(_computes(cell.cloud.drafter_latency) for cell in there)
+    beside = _distinct(
+        f"{_computes(cell.cloud.drafter_latency)}{in_blocks(cell.cloud.drafts_per_pass)}" for cell in there
+    )
     inside = f"; drafting in the cloud, where a scheme does, as {beside}" if there else ""
     ways = [(way, getattr(each, way)) for cell in cells for each in cell.classes for way in (UPLINK, DOWNLINK)]
     recorded = ""
     for part in ("rate", "loss"):
         links = dict.fromkeys(f"{way} {begins}" for way, link in ways if (begins := getattr(link, part).begins))
         recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
-    adds = "".join(f"\n{line}" for line in [*_engine_steps(cells), *_precisions(cells)])
+    adds = "".join(f"\n{line}" for line in [*_blocks(cells), *_engine_steps(cells), *_precisions(cells)])
     return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{adds}{recorded}"
+
+
+def _blocks(cells: Sequence[Cell]) -> list[str]:
+    """What is assumed where a pass makes several drafts."""
+    edge = any(each.drafts_per_pass > 1 for cell in cells for each in cell.classes if each.scheme.protocol != "stream")
+    inside = any(
+        cell.cloud.drafts_per_pass > 1 and each.scheme.drafts_in_cloud for cell in cells for each in cell.classes
+    )
+    if not edge and not inside:
+        return []
+    where = " and ".join(name for name, is_there in (("edge", edge), ("cloud", inside)) if is_there)
+    return [
+        f"Blocks: several drafts a pass ({where}.drafts_per_pass) are a matter of time alone: the drafts are the "
+        "pair's, drawn one after another and accepted as it has them; what such a drafter reads of the verifier's "
+        "hidden states crosses no link here."
+    ]
 
 
 def _engine_steps(cells: Sequence[Cell]) -> list[str]:

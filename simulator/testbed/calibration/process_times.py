@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from statistics import fmean
@@ -134,7 +135,7 @@ def _drafted(
             there, verified = cloud.verify(there, parts)
         time.sleep(pause_s)
         with at_edge:
-            node, _ = edge.resolve(drafted, verified.reply)
+            node, _ = edge.resolve_all(drafted, verified.reply, partial(cloud.more, there))
         yield _MeasuredRound(
             drafted.distributions, verified_drafts, at_edge.taken_s(), in_cloud.taken_s(), drafts == most
         )

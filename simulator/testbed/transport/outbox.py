@@ -84,7 +84,7 @@ class Outbox:
         address, content = message
         assert address.direction == self._direction, f"{address} goes the other way"
         assert address not in self._under_way, f"{address} is under way already"
-        sizes, room = self._sizes(content), self._link.room_bits
+        sizes, room = self._sizes(address, content), self._link.room_bits
         step = max(1, len(content)) if room is None else room // 8
         self._journal.note(MessagePut(address, content.hex(), self._journal.now_s))
         sender, last = self._sender(address.device), len(sizes) - 1
@@ -189,9 +189,9 @@ class Outbox:
             self._senders[device] = self._link.arq.sender(self._window_packets)
         return self._senders[device]
 
-    def _sizes(self, content: bytes) -> list[int]:
+    def _sizes(self, address: MessageAddress, content: bytes) -> list[int]:
         """Bits of a message's packets, headers included."""
-        sizes = self._link.packets_bits(8 * len(content))
+        sizes = [bits for bits, _ in self._link.packets_of(address.message_index, 8 * len(content))]
         problem = f"mtu_bits = {self._link.mtu_bits}: a message of {len(content)} bytes needs"
         if len(sizes) > MOST_FRAGMENTS:
             raise ConfigError(f"{problem} {len(sizes)} packets of it, at most {MOST_FRAGMENTS} are allowed")

@@ -12,7 +12,7 @@ from itertools import zip_longest
 import simpy
 
 from channels.uniforms import Uniforms
-from models.latency.latency import Latency, Work
+from models.latency.latency import Latency, Work, block_passes
 from simulator.cell.cloud_config import CloudConfig
 from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
@@ -302,6 +302,7 @@ class PassTimes:
     def __init__(self, config: CloudConfig, uniforms: Uniforms, spells: Uniforms) -> None:
         self._latency = config.latency
         self._drafter_latency = config.drafter_latency
+        self._drafts_per_pass = config.drafts_per_pass
         self._step_s = config.step_s
         self._judge_s = config.judge_s
         self._decode_s_per_draft = config.decode_s_per_draft
@@ -316,7 +317,8 @@ class PassTimes:
         for share in shares:
             work.append((share.new_tokens, share.cached_tokens))
             if share.job.mirrors or share.job.cloud_drafts:
-                drafting.append(share.drafting)
+                alone = share.job.mirrors or not share.completes  # no draft is made
+                drafting.append(share.drafting if alone else block_passes(share.drafting, self._drafts_per_pass))
         verify_s = self._step_s + (
             self._pass_s(self._latency, work, shares[0], 0) if self._latency.random else self._latency.pass_s(work)
         )

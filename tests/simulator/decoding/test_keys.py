@@ -141,8 +141,11 @@ def test_rounds_drafted_ahead_go_by_the_end_of_the_answer() -> None:
 
 def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
     """So that cells that differ in their network, clock or policy share what they decode."""
-    for changes in ({"uplink.rate.bps": 1e4}, {"cloud.servers": 2}, {"workload.devices": 3}):
+    blocks = {"edge.drafts_per_pass": 3, "cloud.drafts_per_pass": 3}
+    as_much_room = {"uplink.headers": "schc", "uplink.mtu_bits": 400 - 320 + 48, "downlink.headers": "rohc"}
+    for changes in ({"uplink.rate.bps": 1e4}, {"cloud.servers": 2}, {"workload.devices": 3}, blocks, as_much_room):
         assert names(with_(changes)) == names(Request())
+    assert_another(Request(), with_({"uplink.headers": "schc"}))  # where parts may be longer, more drafts fit
 
 
 def test_weights_change_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +204,7 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
         for path, value in {
             "models.temperature": 0.2, "workload.devices": 3, "scheme.resolution": 50, "uplink.rate.bps": 1e4,
             "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
-            "seed": 1,
+            "uplink.headers": "schc", "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
         }.items()
     },
 }  # fmt: skip

@@ -72,6 +72,7 @@ def test_its_records_are_known_but_for_time_and_links() -> None:
     ("scheme", "decodable"),
     [
         ("k_sqs", True), ("tree", True), ("cloud_only", False), ("edge_only", False), ("mirrored", False),
+        ("dssd_candidates", False),
         ({"kind": "k_sqs", "partial": True}, False), ({"kind": "k_sqs", "depth": 2}, False),
         ({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": "confidence_stop"}, False),
     ],

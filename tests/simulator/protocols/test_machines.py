@@ -405,6 +405,7 @@ def test_i9_of_rounds_accepted_in_full_ahead_only_the_last_has_a_token_of_the_cl
         (AHEAD, [Need.LOOKAHEAD]),
         (PARTS, [Need.PARTS]),
         ("mirrored", [Need.DIGESTS]),
+        ("dssd_candidates", [Need.MORE]),
         ({"kind": "composed", "policy": "goodput", "partial": True}, [Need.PARTS, Need.LOOKS]),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -198,6 +199,28 @@ def test_the_length_is_the_one_of_largest_goodput_and_the_marginal_rule_stops_th
     while drafted < LONGEST and goes_on(now, a):
         drafted, now.learned.survival = drafted + 1, now.learned.survival * a
     assert drafted == best
+
+
+@pytest.mark.parametrize("block", [2, 3, LONGEST])
+@pytest.mark.parametrize("a", [0.2, 0.5, 0.8, 0.9, 0.97])
+@pytest.mark.parametrize("bps", [1e3, 1e4, 1e5, 1e7])
+def test_where_a_pass_makes_several_drafts_both_count_its_passes(a: float, bps: float, block: int) -> None:
+    """The same by brute force, over ceil(L / n) passes: a pass is worth it by all of the drafts that it makes."""
+    seen = view()._replace(drafts_per_pass=block)
+    now = Now.of(seen, known(a, bps))
+    chosen = best_round(now, 0)
+    reached = {
+        length: 1 / (1 / tokens_per_s(a, bps, length) - (length - ceil(length / block)) * PASS_S
+                     * (1 - a) / (1 - a ** (length + 1)))
+        for length in range(1, LONGEST + 1)
+    }  # fmt: skip
+    best = max(reached, key=lambda length: reached[length])
+    assert chosen.length == best and chosen.goodput == pytest.approx(reached[best], rel=1e-6)
+    now.learned.price, now.learned.survival, drafts = chosen.goodput, a, [DRAFT]
+    while len(drafts) < LONGEST and goes_on(now._replace(view=seen._replace(drafts=tuple(drafts))), a):
+        drafts.append(DRAFT)
+        now.learned.survival *= a
+    assert len(drafts) == best
 
 
 def test_a_pass_that_was_made_is_paid_for() -> None:

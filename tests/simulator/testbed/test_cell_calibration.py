@@ -123,7 +123,12 @@ def test_passes_are_made_over_texts_of_their_own_and_leave_the_caches_as_they_we
     assert all(text.cached == tuple(range(held)) for held, texts in timer._filled.items() for text in texts)
 
 
-@pytest.mark.parametrize("scheme", ["k_sqs", {"kind": "k_sqs", "depth": 2}, "dssd", "coupled", "cloud_only"], ids=str)
+FEW = {"kind": "dssd_candidates", "candidates": 1}
+
+
+@pytest.mark.parametrize(
+    "scheme", ["k_sqs", {"kind": "k_sqs", "depth": 2}, "dssd", FEW, "coupled", "cloud_only"], ids=str
+)
 def test_what_the_ends_take_beside_passes_is_measured(scheme: object) -> None:
     found = session_times(asked(scheme), 0.2, 1e-4)
     assert 0 <= found.judge_s + found.decode_s_per_draft < 1

@@ -32,7 +32,12 @@ OTHERS: tuple[object, ...] = (
     {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "depth": 2, "max_drafts": 3},
     *({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": policy}
       for policy in ("running_acceptance", "confidence_stop", "goodput")), "cloud_only", "colocated", "edge_only",
+    {"kind": "dssd_candidates", "candidates": 1},
 )  # fmt: skip
+HEADERS: tuple[object, ...] = (
+    "schc", {"kind": "schc", "word_bits": 1, "rules": [{"request": 1, "round": 2, "fragment": 1}]},
+)  # fmt: skip
+"""Kinds that compress by rules; of the second's packets many go uncompressed."""
 
 
 def one_of(rng: Generator, *choices: Any) -> Any:
@@ -111,6 +116,12 @@ def any_cell(number: int) -> Cell:
             {"name": "two", "count": devices - 1, "scheme": one_of(rng, *SCHEMES), **own},
         ]
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
+    headers = np.random.default_rng((29, number))
+    block = one_of(headers, 1, 1, 1, 2, 3)
+    if block > 1:
+        edge |= {"drafts_per_pass": block, "latency": {"kind": "affine", "base_s": 0.004, "per_token_s": 1e-3}}
+    for each in links.values():
+        each["headers"] = rarely(headers, 0.04, one_of(headers, "plain", *HEADERS), "rohc")
     return cell(scheme, workload=workload, cloud=cloud, edge=edge, fleet=fleet, seed=number % 7, **links)
 
 
