@@ -30,7 +30,7 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens, Tree
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes import DraftScheme, TreeScheme
+from simulator.schemes import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import most_drafts
 from simulator.schemes.sparsifier import State
@@ -62,10 +62,10 @@ Way = tuple[str, Callable[[], Finding | None]]
 def ways(subject: Subject) -> list[Way]:
     """In what ways a scheme with the subject can be run."""
     plain = subject.scheme(4, **_short(subject, 4))
-    if isinstance(plain, TreeScheme):
-        return [("output", lambda: _found(TreeEnumeration(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS))]
     if plain.families.acceptance.races:
         return [("output", lambda: _raced(plain))]
+    if plain.branches:
+        return [("output", lambda: _found(TreeEnumeration(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS))]
     payloads = set[tuple[int, int]]()
     return [
         ("output", lambda: _worst(_plain(subject, payloads))),

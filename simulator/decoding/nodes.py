@@ -125,6 +125,11 @@ class EdgeNode:
         return len(self.committed) + len(self.drafts)
 
     @property
+    def steps(self) -> int:
+        """The drafts of the longest path through the open round."""
+        return len(self.drafts)
+
+    @property
     def passes(self) -> int:
         """The passes of the drafter that the open round took; of a full one, the last came to nothing."""
         return len(self.drafts) + self.full
@@ -157,6 +162,10 @@ class TreeNode(EdgeNode):
     tree: TokenTree = NO_TREE
     levels: tuple[tuple[int, ...], ...] = ()
     """The nodes that were fed to the drafter, by pass; of the first pass, over the text itself, there are none."""
+
+    @property
+    def steps(self) -> int:
+        return self.tree.depth
 
     @property
     def passes(self) -> int:

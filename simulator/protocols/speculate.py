@@ -147,7 +147,7 @@ class SpeculateEdge(DraftingEdge):
             node, accepted = yield from self._resolve(drafts.node)
             if plan is None:
                 seen = yield from self._look()
-                drafted_ = len(drafts.parts) if scheme.partial else len(drafts.node.drafts)
+                drafted_ = len(drafts.parts) if scheme.partial else drafts.node.steps
                 self._learn(SeenVerdict(drafted_, accepted, seen.payload_bits, seen.put_s, seen.now_s, drafts.rung))
         return EdgeState(node.state, self._policy_state)
 
@@ -270,6 +270,7 @@ class SpeculateEdge(DraftingEdge):
             self._scheme.rungs,
             self._hint,
             seen.drafts_per_pass,
+            self._scheme.branches,
         )
         if isinstance(self._policy, Oracle):
             rejected = self._foresight.rejected(drafts.node, drafts.rung)
