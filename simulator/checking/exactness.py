@@ -72,6 +72,7 @@ def ways(subject: Subject) -> list[Way]:
         ("output, budget binds", lambda: _bound(subject, payloads)),
         ("output, partial rounds", lambda: _partial(subject, plain)),
         ("output, drafting ahead", lambda: _ahead(subject, plain)),
+        ("output, cloud first", lambda: _first(subject, plain)),
     ]
 
 
@@ -146,6 +147,11 @@ def _partial(subject: Subject, plain: DraftScheme) -> Finding | None:
 def _ahead(subject: Subject, plain: DraftScheme) -> Finding | None:
     scheme = None if plain.depth else _allowed(subject, depth=1)
     return None if scheme is None else _enumerated(AheadEnumeration(scheme, TOKENS + 1))
+
+
+def _first(subject: Subject, plain: DraftScheme) -> Finding | None:
+    scheme = None if plain.cloud_first else _allowed(subject, cloud_first=True)
+    return None if scheme is None else _enumerated(Enumeration(scheme, TOKENS, begun=1))
 
 
 def _in_parts(scheme: DraftScheme) -> Iterator[Finding]:

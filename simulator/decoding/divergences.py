@@ -84,7 +84,9 @@ class DivergenceMeter(Measurer):
         self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
     ) -> Divergences:
         if isinstance(verdict, TreeVerdict):
-            return self._measure_tree(round_number, p, decoded, verdict, committed)
+            if decoded.drafts.size:
+                return self._measure_tree(round_number, p, decoded, verdict, committed)
+            verdict = Verdict(0, verdict.token)
         acceptance, uniforms = self._scheme.families.acceptance, self._uniforms
         round_ = VerifiedRound(acceptance, p, decoded, verdict.accepted, uniforms, round_number, position)
         if not decoded.drafts.size:

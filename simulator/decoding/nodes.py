@@ -103,6 +103,7 @@ class EdgeNode:
     then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, repr=False)
     then_stop: EdgeNode | None = field(default=None, repr=False)
     then_rung: Outcomes[int, EdgeNode] = field(default=(), repr=False)
+    then_read: Outcomes[int, EdgeNode] = field(default=(), repr=False)
     then_compose: Outcomes[int, EdgeNode] = field(default=(), repr=False)
     then_seal: Payload | None = field(default=None, repr=False)
     then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), repr=False)

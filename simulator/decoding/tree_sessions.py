@@ -52,7 +52,7 @@ class TreeEdgeSession(EdgeSession):
         return after
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
-        if not isinstance(node, TreeNode):
+        if not isinstance(node, TreeNode):  # a token of the cloud's own
             return super()._resolved(node, reply)
         verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if verdict.accepted > len(node.drafts):

@@ -122,6 +122,10 @@ class Learned:
         while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all
             self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
             self.bins.append(NO_DISTRIBUTION)
+        if not self.cloud.decode.weight:
+            for seen in view.verdicts:
+                if not seen.drafted and not seen.payload_bits:  # of an answer that the cloud has begun
+                    self.cloud.observe_decoding(seen.answered_s - seen.sent_s)
         answered_s = view.verdicts[-1].answered_s if view.verdicts else nan
         if not isnan(self.row_asked_s) or answered_s != self.timed_s:
             self._time(view)
