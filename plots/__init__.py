@@ -48,6 +48,7 @@ FIGURES: dict[str, str] = {
     "break_even": "who is faster by round trip and verifier pass, a map a pair, and the cloud's time over its load",
     "phase_map": "who answers fastest, by round-trip time and prompt, a panel a pair and an answer's length",
     "ahead": "time per token of rounds drafted ahead beside its closed form, and in a shared cell",
+    "leakage": "how often the sizes of packets tell which prompt was asked, against their padding",
     "positions": "resampling rate at each draft position, beside the terms of its bound",
     "validation": "where the time of a token goes in the real system, beside the simulated one",
     "recommendation": "the best setting of each kind of scheme, and by what share each is off the recommended",

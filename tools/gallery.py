@@ -55,6 +55,7 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
         "codes", "sparse_or_coded", "lattices", "thresholds", "conformal", "conformal_time", "resampling", "trees",
         "interactions", "languages",
     ),
+    "What an eavesdropper learns": ("leakage",),
     "Links that lose, fade and fail": ("lossy_uplink", "fading", "traces", "outage"),
     "Load, energy, cost": ("batching", "capacity", "capacity_at_70b", "pareto"),
     "Against the real system": ("validation",),

@@ -13,6 +13,7 @@ from channels.link.delays import ConstantDelay, Delay
 from channels.link.headers import Headers, PlainHeaders
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
+from channels.link.padding import MARK_BITS, padded_bits
 from channels.link.radio_power import RADIOS, Connection, OnAir, RadioName
 from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
 from channels.link.shaping import Rationed
@@ -82,6 +83,15 @@ class LinkConfig(Part):
         le=1_000_000,
         description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 for session, round, fragment, check; at most "
         "1,000,000, beyond any protocol's.",
+    )
+    pad_to_bits: int | None = Field(
+        None,
+        ge=16,
+        le=1_000_000,
+        multiple_of=8,
+        exclude_if=_is_none,
+        description="What each packet carries is padded to a multiple of so many bits, whole bytes, so that its size "
+        "tells less; 8 bits at least say where the padding begins. null: it is sent as it is.",
     )
     headers: Headers = Field(
         PlainHeaders(),
@@ -155,6 +165,11 @@ class LinkConfig(Part):
         self.headers.require_fit(self.header_bits)
         if self.mtu_bits is not None and self.mtu_bits <= (largest_bits := self.largest_header_bits):
             raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {largest_bits} bits")
+        if self.room_bits is not None and self.room_bits <= 0:
+            raise ValueError(
+                f"pad_to_bits = {self.pad_to_bits}: must be at most mtu_bits less header_bits, "
+                f"{self.mtu_bits} - {largest_bits}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -263,12 +278,12 @@ class LinkConfig(Part):
     @property
     def room_bits(self) -> int | None:
         """The payload that any packet holds, bits; None: any."""
-        return None if self.mtu_bits is None else self.mtu_bits - self.largest_header_bits
+        return None if self.mtu_bits is None else self._room_bits(self.mtu_bits, self.largest_header_bits)
 
     def packets_of(
         self, index: MessageIndex, payload_bits: int, parts_bits: Sequence[int] = (), first: int = 0
     ) -> list[tuple[int, int]]:
-        """The packets that carry a message: of each its size, header included, and its header; an empty message is one
+        """The packets that carry a message: of each its size, all included, and its header; an empty message is one
         bare header. Where a header does not follow from the packet's address, it is the largest that it may be.
 
         `index`: (device, request, round). `parts_bits`: what each packet is to carry, the first of them packet `first`
@@ -286,15 +301,23 @@ class LinkConfig(Part):
                 later_bits if number and later_bits is not None else headers.packet_bits(header_bits, index, number)
                 for number in numbers
             ]
-            return [(bits + header, header) for bits, header in zip(parts_bits, made, strict=True)]
+            return [(self._padded_bits(bits) + header, header) for bits, header in zip(parts_bits, made, strict=True)]
         assert mtu_bits is not None
         packets: list[tuple[int, int]] = []
         while payload_bits or not packets:
             header = headers.packet_bits(header_bits, index, len(packets))
-            taken_bits = min(payload_bits, mtu_bits - header)
-            packets.append((taken_bits + header, header))
+            taken_bits = min(payload_bits, self._room_bits(mtu_bits, header))
+            packets.append((self._padded_bits(taken_bits) + header, header))
             payload_bits -= taken_bits
         return packets
+
+    def _room_bits(self, mtu_bits: int, header_bits: int) -> int:
+        """The payload of a packet with this header, bits."""
+        room, multiple = mtu_bits - header_bits, self.pad_to_bits
+        return room if multiple is None else room // multiple * multiple - MARK_BITS
+
+    def _padded_bits(self, carried_bits: int) -> int:
+        return carried_bits if self.pad_to_bits is None else padded_bits(carried_bits, self.pad_to_bits)
 
     def most_packets(self, payload_bits: int) -> int:
         """How many packets a message has, whichever it is: no more than that."""

@@ -30,6 +30,10 @@ _DECLARED = {
         "positions.Positions",
         "rejections at each draft position of a round, beside their probability and the terms of its bound",
     ),
+    "fingerprints": (
+        "fingerprints.Fingerprints",
+        "how often the sizes of packets tell which prompt was asked, by who has heard it before",
+    ),
     "real": ("real_runs.RealRun", "the cell as real processes on this machine, over a shaped link, in real time"),
     "validation": (
         "real_runs.Validation",

@@ -75,7 +75,8 @@ class Link:
         self._bits_sent = 0
         self._travelling = 0
         self._observer = observer
-        self._header_bits = config.header_bits if config.mtu_bits is None and config.headers.kind == "plain" else None
+        alike = config.mtu_bits is None and config.headers.kind == "plain" and config.pad_to_bits is None
+        self._header_bits = config.header_bits if alike else None
         """That of each message's one packet, where they are all alike."""
         self._ack_bits = config.least_header_bits
         """Of an acknowledgement that takes no capacity."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from channels.link.arq import Expiry, Packet, Sender
 from channels.link.link_config import answer_s
 from channels.link.losses import PacketIndex
+from channels.link.padding import pad
 from channels.link.retransmission_timeout import TimerJitter
 from channels.uniforms import Uniforms
 from kinds import ConfigError
@@ -87,12 +88,12 @@ class Outbox:
         sizes, room = self._sizes(address, content), self._link.room_bits
         step = max(1, len(content)) if room is None else room // 8
         self._journal.note(MessagePut(address, content.hex(), self._journal.now_s))
-        sender, last = self._sender(address.device), len(sizes) - 1
+        sender, last, multiple = self._sender(address.device), len(sizes) - 1, self._link.pad_to_bits
+        cut = (content[number * step : (number + 1) * step] for number in range(len(sizes)))
+        carried = cut if multiple is None else (pad(each, multiple) for each in cut)
         self._under_way[address] = fragments = [
-            OutgoingFragment(
-                bits, address, number, number == last, content[number * step : (number + 1) * step], sender
-            )
-            for number, bits in enumerate(sizes)
+            OutgoingFragment(bits, address, number, number == last, each, sender)
+            for number, (bits, each) in enumerate(zip(sizes, carried, strict=True))
         ]
         for fragment in fragments:
             self._offer(fragment)
@@ -195,6 +196,7 @@ class Outbox:
         problem = f"mtu_bits = {self._link.mtu_bits}: a message of {len(content)} bytes needs"
         if len(sizes) > MOST_FRAGMENTS:
             raise ConfigError(f"{problem} {len(sizes)} packets of it, at most {MOST_FRAGMENTS} are allowed")
-        if self._link.mtu_bits is None and len(content) > LARGEST_BYTES - HEADER_BYTES:
+        carried_bits = max(sizes) - self._link.header_bits
+        if self._link.mtu_bits is None and carried_bits > 8 * (LARGEST_BYTES - HEADER_BYTES):
             raise ConfigError(f"{problem} a limit: one packet holds at most {LARGEST_BYTES - HEADER_BYTES}")
         return sizes

@@ -116,6 +116,8 @@ def any_cell(number: int) -> Cell:
             {"name": "two", "count": devices - 1, "scheme": one_of(rng, *SCHEMES), **own},
         ]
     links = {"uplink": any_link(rng, odd), "downlink": any_link(rng, odd)}
+    for each in links.values():
+        each["pad_to_bits"] = (None, None, 64)[number % 3]
     headers = np.random.default_rng((29, number))
     block = one_of(headers, 1, 1, 1, 2, 3)
     if block > 1:
