@@ -221,6 +221,25 @@ def race_along(distribution_after: DistributionAfter, drafts: Ints, winner: Call
     return Verdict(len(line), winner(distribution_after(line), len(line)))
 
 
+def race_tree(
+    distribution_after: DistributionAtNode, tree: TokenTree, winner: Callable[[Floats, int], int]
+) -> TreeVerdict:
+    """Walks down a tree by a race of one's own: at each node to the child that is winner(p, level), p [V] the target
+    distribution there and level that of its children, from 0. Where no child is, the winner is the token that follows.
+
+    So the committed text is that of the races on p, whatever the tree has: a list of drafts in place of the one of
+    `couple` (Rowan, Phan and Khisti, arXiv 2506.05632).
+    """
+    path: tuple[int, ...] = ()
+    while True:
+        node = path[-1] if path else -1
+        token = winner(distribution_after(node), len(path))
+        child = next((each for each in tree.children(node) if tree.tokens[each] == token), None)
+        if child is None:
+            return TreeVerdict(path, token)
+        path = (*path, child)
+
+
 def verify_tree(
     distribution_after: DistributionAtNode, tree: TokenTree, qhat: DistributionAtNode, uniforms: Floats
 ) -> TreeVerdict:
@@ -324,10 +343,30 @@ def race(distribution: Floats | Ints, exponentials: Floats) -> int:
 
     It need not be normalized: integer counts b race exactly as b / ell does.
     """
+    return int(np.argmin(_race_times(distribution, exponentials)))
+
+
+def arrivals(distribution: Floats, exponentials: Floats, number: int) -> tuple[int, ...]:
+    """Who arrives first, second, ... in a `race`: so many different tokens, at most V. Those of no weight come last,
+    the lowest id first.
+
+    With d = TV(p, q), the winner on p is among the first w on q with probability (1 - d) (1 - (d / (1 + d))^w) at
+    least: given that x wins on p, the number of those ahead of it on q is at most Poisson in the order of
+    distributions, of a mean proportional to x's time, hence w or more with probability at most (1 - c_x)^w, where
+    p_x c_x = 1 / sum_y max(p_y / p_x, q_y / q_x) is that x wins both (w = 1: Daliri, Musco, Suresh) and
+    c_x >= min(1, q_x / p_x) / (1 + d). Equality where p and q share all but one token of p and countless ones of q.
+    """
+    times = _race_times(distribution, exponentials)
+    last = np.partition(times, number - 1)[number - 1]
+    first = np.flatnonzero(times <= last)
+    return tuple(first[np.argsort(times[first], kind="stable")][:number].tolist())
+
+
+def _race_times(distribution: Floats | Ints, exponentials: Floats) -> Floats:
     times = np.full(len(distribution), np.inf)
     with np.errstate(over="ignore"):  # over a probability next to nothing the time is inf, and loses
         np.divide(exponentials, distribution, out=times, where=distribution > 0)
-    return int(np.argmin(times))
+    return times
 
 
 def total_variation(p: Floats, q: Floats) -> Floats:

@@ -35,7 +35,7 @@ FIGURES: dict[str, str] = {
     "heatmap": "latency of every setting of a full factorial",
     "best_setting": "where the best setting of a full factorial moves",
     "groups": "rejections, support, bits and latency by a swept name",
-    "rivals": "latency per token of many schemes, a panel a delay, with those that are lowest somewhere in colour",
+    "rivals": "latency per token of many schemes over one's, a panel a delay, those lowest somewhere in colour",
     "both_ways": "payload bits a token up against reply bits down, a mark a scheme",
     "trees": "latency per token of trees over that of the chain, a cell a rate and acceptance",
     "useful": "latency of every scheme on every link, and which can be read along",

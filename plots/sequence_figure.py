@@ -232,6 +232,8 @@ def _prompt_boxes(made: Timeline) -> Iterator[Box]:
     asks_s, joins_s = made.request.arrival_s, [each.joined_s for each in made.prompt]
     if joins_s and min(joins_s) > asks_s:
         yield Box(_EDGE, asks_s, min(joins_s), "uplink_queue_s", waits=True)
+    for read in made.request.read:
+        yield Box(_EDGE, read.began_s, read.ended_s, "prefill_s")
     for airing in made.prompt:
         yield from _on_air(airing, _UPLINK, "prompt_uplink_s", "uplink_queue_s", "retransmit_s")
     for ran in made.prefills:

@@ -26,6 +26,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "half_dense": {},
     "truncated_fp16": {"k": 8, "policy": "fixed_length"},
     "coupled": {},
+    "coupled_tree": {},
     "ids_only_greedy": {},
     "remote_drafter": {},
     "pipesd": {},

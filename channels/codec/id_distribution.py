@@ -162,6 +162,7 @@ REACH = 14
 MOST = 1000
 ANOTHER = 64
 BLOCK = 16
+_SHARE_BITS = 30
 _ID_BITS = 20
 
 
@@ -178,15 +179,13 @@ def code_raced_id(io: Machine, buffer: Bytes, format: Format, context: Ints, wor
     """Codes the id below V that has won a race with these words, [V]. Returns it. `context`: as for `code_ids`."""
     if format.prior:
         return _code_winner(io, buffer, find(format.prior, format.vocabulary), context, words, token)
-    return _code_contender(io, buffer, *contenders(_alike(words.size), words, FLAT_SLOPE), words.size, token)
+    return _code_contender(io, buffer, *_contenders(format, context, words), words.size, token)
 
 
 @compiled
 def _code_winner(io: Machine, buffer: Bytes, tables: Tables, context: Ints, words: Ints, token: int) -> int:
     """One id after the context, by the prior and the words of its race."""
-    listed = candidates(tables, context, RESOLUTION)
-    expected = Expected(listed.ids, listed.weights, tables.unigram, listed.left_over)
-    ids, frequencies = contenders(expected, words, SLOPE)
+    ids, frequencies = _contenders_after(tables, context, words)
     return _code_contender(io, buffer, ids, frequencies, words.size, token)
 
 
@@ -210,6 +209,105 @@ def _code_contender(io: Machine, buffer: Bytes, ids: Ints, frequencies: Ints, vo
         if ids[at] == token:
             io[FAILED] = INVALID
     return token
+
+
+def code_raced_set(
+    io: Machine, buffer: Bytes, format: Format, context: Ints, words: Ints, gone: Ints, found: Ints
+) -> None:
+    """Codes different ids below V that came next, in whatever order, in a race with these words, [V], after the ids
+    `gone`, which are not among them. found: int64 [r], ascending, r at most V less those gone; decoding fills it in."""
+    ids, frequencies = _contenders(format, context, words)
+    if gone.size:
+        left = ~np.isin(ids, gone)
+        ids, frequencies = ids[left], frequencies[left]
+    _code_set(io, buffer, ids, frequencies, np.sort(np.append(ids, gone)), format.vocabulary, found)
+
+
+@compiled
+def _code_set(
+    io: Machine, buffer: Bytes, ids: Ints, frequencies: Ints, listed: Ints, vocabulary: int, found: Ints
+) -> None:
+    """`ids`: the contenders, of these frequencies; `listed`: they and those that are gone, ascending."""
+    number, size, others = found.size, ids.size, vocabulary - listed.size
+    shares = set_shares(frequencies, number, others)
+    decoding, start, filled = io[MODE] == DECODE, 0, 0
+    chosen = np.empty(number, np.int64)
+    for left in range(number, 0, -1):
+        row, seat = shares[left], start
+        total = row[start]
+        if decoding:
+            value = target(io, total)
+            while total - row[seat + 1] <= value:
+                seat += 1
+        else:
+            while seat < size and not (found == ids[seat]).any():
+                seat += 1
+        symbol(io, buffer, total - row[seat], row[seat] - row[seat + 1], total)
+        if io[FAILED]:
+            return
+        if seat == size:
+            break
+        chosen[filled] = ids[seat]
+        filled, start = filled + 1, seat + 1
+    if not decoding:
+        place = filled
+        for token in found:
+            if not _among(listed, token):
+                chosen[place] = token
+                place += 1
+    last = -1
+    for place in range(filled, number):
+        last, before = uniform(io, buffer, chosen[place], vocabulary), last
+        if io[FAILED] or last <= before or _among(listed, last):
+            io[FAILED] = INVALID
+            return
+        chosen[place] = last
+    found[:] = np.sort(chosen)
+
+
+@compiled
+def _among(ascending: Ints, token: int) -> bool:
+    at = np.searchsorted(ascending, token)
+    return bool(at < ascending.size and ascending[at] == token)
+
+
+@compiled
+def set_shares(frequencies: Ints, number: int, others: int) -> Ints:
+    """shares[k, i], int64 [number + 1, N + 2]: how likely all sets of k ids are of which the first contender is i or a
+    later one, or, from N on, of k other ids, next to those from 0 on, which are 2^30 + N + 1 at most."""
+    size = frequencies.size
+    another = frequencies.sum() // ANOTHER + 1
+    shares = np.zeros((number + 1, size + 2), np.int64)
+    shares[0, : size + 1] = 1 << _SHARE_BITS
+    raw = np.zeros(size + 1, np.int64)
+    for k in range(1, number + 1):
+        for at in range(size):
+            raw[at] = frequencies[at] * shares[k - 1, at + 1] if size - at - 1 + others >= k - 1 else -1
+        raw[size] = another * shares[k - 1, size] // k if others >= k else -1
+        shift = max(fixed_point.bit_length(int(np.sum(np.maximum(raw, 0)))) - _SHARE_BITS, 0)
+        for at in range(size, -1, -1):
+            share = (raw[at] >> shift) + 1 if raw[at] >= 0 else 0
+            shares[k, at] = shares[k, at + 1] + share
+    return shares
+
+
+def raced_set_bound_bits(number: int, format: Format) -> float:
+    """No set of so many ids costs more, but for the coder's roundings."""
+    return number * (_SHARE_BITS + 0.1 + log2(format.vocabulary))
+
+
+def _contenders(format: Format, context: Ints, words: Ints) -> tuple[Ints, Ints]:
+    """Who may have won a race with these words, the likeliest first, and how likely each is (`contenders`)."""
+    if format.prior:
+        return _contenders_after(find(format.prior, format.vocabulary), context, words)
+    return contenders(_alike(words.size), words, FLAT_SLOPE)
+
+
+@compiled
+def _contenders_after(tables: Tables, context: Ints, words: Ints) -> tuple[Ints, Ints]:
+    listed = candidates(tables, context, RESOLUTION)
+    expected = Expected(listed.ids, listed.weights, tables.unigram, listed.left_over)
+    return contenders(expected, words, SLOPE)
 
 
 def raced_bound_bits(format: Format) -> float:

@@ -135,7 +135,7 @@ def _code(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, ra
 
 
 def code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:
-    """Codes how many ids a packet holds, 1..most."""
+    """Codes how many ids a packet holds, 1..most, of which `most` is likelier than all others together."""
     if most == 1:
         return 1
     full, total = FULL_SHARE * (most - 1), (FULL_SHARE + 1) * (most - 1)

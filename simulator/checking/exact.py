@@ -120,6 +120,7 @@ class Enumeration:
     """How many leading parts of a payload the cloud receives, from their lengths in bits, and whether the edge knew of
     the last one that it is before it was drawn."""
     answer_s: float = 1.0  # how long each answer takes, as a policy sees it
+    begun: int = 0  # tokens that the cloud decodes before the first draft
     second_drafts: int = 0
     full: int = 0
     shrunk: int = 0
@@ -181,6 +182,10 @@ class Enumeration:
         state, past, (owes, offered) = start
         node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes, offered=offered)
         self.owed += owes
+        if not committed and self.begun:
+            for last, _, tokens, share in self._alone(node, past, self.begun, told=False):
+                yield tokens, (last, past, (False, ())), share
+            return
         remaining = self.tokens - len(committed)
         most = most_drafts(self.scheme.max_drafts, remaining)
         plan = self.scheme.families.policy.plan(most)
@@ -296,8 +301,10 @@ class Enumeration:
         text = node.committed[:-1]
         return CloudNode(node.round, text, len(text), owed=True, offered=node.offered)
 
-    def _alone(self, node: EdgeNode, past: Past, tokens: int) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
-        """The cloud decodes by itself, a round each token."""
+    def _alone(
+        self, node: EdgeNode, past: Past, tokens: int, *, told: bool = True
+    ) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
+        """The cloud decodes by itself, a round each token, of which the policy is told or not."""
         if not tokens:
             yield node.state, past, (), 1.0
             return
@@ -308,9 +315,9 @@ class Enumeration:
             self._verdict.give(numbers)
             _, verified = self._cloud.verify(view, ())
             after, committed = self._edge.resolve(node, verified.reply)
-            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past)
+            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past) if told else past
             following = EdgeNode(1, after.committed, after.state)
-            for state, last, more, rest in self._alone(following, learnt, tokens - 1):
+            for state, last, more, rest in self._alone(following, learnt, tokens - 1, told=told):
                 yield state, last, (*committed, *more), share * rest
 
     def _drafts(

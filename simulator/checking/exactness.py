@@ -30,7 +30,7 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens, Tree
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes import DraftScheme, TreeScheme
+from simulator.schemes import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import most_drafts
 from simulator.schemes.sparsifier import State
@@ -62,16 +62,17 @@ Way = tuple[str, Callable[[], Finding | None]]
 def ways(subject: Subject) -> list[Way]:
     """In what ways a scheme with the subject can be run."""
     plain = subject.scheme(4, **_short(subject, 4))
-    if isinstance(plain, TreeScheme):
-        return [("output", lambda: _found(TreeEnumeration(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS))]
     if plain.families.acceptance.races:
         return [("output", lambda: _raced(plain))]
+    if plain.branches:
+        return [("output", lambda: _found(TreeEnumeration(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS))]
     payloads = set[tuple[int, int]]()
     return [
         ("output", lambda: _worst(_plain(subject, payloads))),
         ("output, budget binds", lambda: _bound(subject, payloads)),
         ("output, partial rounds", lambda: _partial(subject, plain)),
         ("output, drafting ahead", lambda: _ahead(subject, plain)),
+        ("output, cloud first", lambda: _first(subject, plain)),
     ]
 
 
@@ -146,6 +147,11 @@ def _partial(subject: Subject, plain: DraftScheme) -> Finding | None:
 def _ahead(subject: Subject, plain: DraftScheme) -> Finding | None:
     scheme = None if plain.depth else _allowed(subject, depth=1)
     return None if scheme is None else _enumerated(AheadEnumeration(scheme, TOKENS + 1))
+
+
+def _first(subject: Subject, plain: DraftScheme) -> Finding | None:
+    scheme = None if plain.cloud_first else _allowed(subject, cloud_first=True)
+    return None if scheme is None else _enumerated(Enumeration(scheme, TOKENS, begun=1))
 
 
 def _in_parts(scheme: DraftScheme) -> Iterator[Finding]:

@@ -189,12 +189,13 @@ class Decoder:
 
 def _description(cell: Cell, setting: Setting) -> str:
     """What all requests of a class of devices have in common, and decides their tokens beside what is decided on the
-    way, files by their content. The policy is no part of it: what it decided is in the tree, never who decided."""
+    way, files by their content. The policy is no part of it, nor who begins: what was decided is in the tree, never by
+    whom."""
     described = {
         "plane": 1,
         "pair": cell.models.pair.fingerprint,
         "temperature": cell.models.temperature,
-        "scheme": setting.scheme.model_dump(exclude={"policy", "oracle"}),
+        "scheme": setting.scheme.model_dump(exclude={"policy", "oracle", "cloud_first"}),
         "room_bits": setting.room_bits,
         "imports": cell.imports_digest,
     }

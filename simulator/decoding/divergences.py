@@ -84,7 +84,9 @@ class DivergenceMeter(Measurer):
         self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
     ) -> Divergences:
         if isinstance(verdict, TreeVerdict):
-            return self._measure_tree(round_number, p, decoded, verdict, committed)
+            if decoded.drafts.size:
+                return self._measure_tree(round_number, p, decoded, verdict, committed)
+            verdict = Verdict(0, verdict.token)
         acceptance, uniforms = self._scheme.families.acceptance, self._uniforms
         round_ = VerifiedRound(acceptance, p, decoded, verdict.accepted, uniforms, round_number, position)
         if not decoded.drafts.size:
@@ -124,6 +126,10 @@ class DivergenceMeter(Measurer):
         TV(qhat, p), the chance that the first is rejected, and the bound on it are bounds on what its siblings have
         left to reject.
         """
+        acceptance, none = self._scheme.families.acceptance, list[Floats]()
+        if not decoded.drafts.size:
+            zeros = np.zeros(len(p))
+            return diverge(p, none, none, np.empty(0), acceptance, Verdict(0, verdict.token), committed, zeros)
         sent = self._as_sent(round_number)
         assert isinstance(sent, TreeNode), "I3: a tree is verified that was not sent"
         check_received(sent.drafts, decoded, self._scheme.families.code)
@@ -136,8 +142,11 @@ class DivergenceMeter(Measurer):
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in judged])
         line = Verdict(len(verdict.path), verdict.token)
         along = p[[node + 1 for node in reached]]
-        qhat = [decoded.distributions[first] for first in firsts]
-        acceptance = self._scheme.families.acceptance
+        qhat: Sequence[AnyDistribution] = [decoded.distributions[first] for first in firsts]
+        if acceptance.races:
+            states = [sent.state if node < 0 else sent.drafts[node].state for node, _ in distributions]
+            each = zip(q, states, judged, strict=True)
+            qhat = [raced_distribution(self._scheme, *one) for one in each]
         return diverge(along, q, qhat, slack, acceptance, line, committed, np.zeros(len(along)))
 
     def _as_sent(self, round_number: int) -> EdgeNode:

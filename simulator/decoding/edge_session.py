@@ -47,6 +47,17 @@ class EdgeSession:
             node.then_rung += ((rung, after),)
         return after
 
+    def read(self, node: EdgeNode, tokens: int) -> EdgeNode:
+        """The edge's side once the drafter has read the first `tokens` of the committed text, before a draft."""
+        assert not node.drafts, "I10: a text is read behind drafts"
+        self._drafter.skip(lambda: [(node.committed[:tokens], 0)])  # it runs when the first distribution is wanted
+        after = outcome(node.then_read, tokens)
+        if after is None:
+            after = EdgeNode(node.round, node.committed, node.state, (), False, tokens, node.owes, node.offered)
+            if self._remember:
+                node.then_read += ((tokens, after),)
+        return after
+
     def look(self, node: EdgeNode) -> Floats:
         """q_n [V] of the draft that would come next; `draft` or `stop` must follow. Distributions are too large to
         keep, so its pass is made whatever is remembered."""

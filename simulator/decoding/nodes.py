@@ -103,6 +103,7 @@ class EdgeNode:
     then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, repr=False)
     then_stop: EdgeNode | None = field(default=None, repr=False)
     then_rung: Outcomes[int, EdgeNode] = field(default=(), repr=False)
+    then_read: Outcomes[int, EdgeNode] = field(default=(), repr=False)
     then_compose: Outcomes[int, EdgeNode] = field(default=(), repr=False)
     then_seal: Payload | None = field(default=None, repr=False)
     then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), repr=False)
@@ -122,6 +123,11 @@ class EdgeNode:
     def length(self) -> int:
         """Tokens of `context()`."""
         return len(self.committed) + len(self.drafts)
+
+    @property
+    def steps(self) -> int:
+        """The drafts of the longest path through the open round."""
+        return len(self.drafts)
 
     @property
     def passes(self) -> int:
@@ -156,6 +162,10 @@ class TreeNode(EdgeNode):
     tree: TokenTree = NO_TREE
     levels: tuple[tuple[int, ...], ...] = ()
     """The nodes that were fed to the drafter, by pass; of the first pass, over the text itself, there are none."""
+
+    @property
+    def steps(self) -> int:
+        return self.tree.depth
 
     @property
     def passes(self) -> int:

@@ -46,6 +46,11 @@ class MessageKind(IntEnum):
     """Down, beside the round's reply: all of the payload is wanted."""
     MORE = 7
     """Up, beside the round's payload: the reply leaves the correction open, and another one is wanted."""
+    JOIN = 8
+    """Up, a bare header: the cloud is to decode no further by itself, the edge drafts. Its round is the one that its
+    sender waits for, of whose payload it is no part."""
+    LAST = 9
+    """Down: as REPLY, to the last round that the cloud has decoded before the edge drafts."""
 
 
 BESIDE: Final = frozenset({MessageKind.WHOLE, MessageKind.REQUEST, MessageKind.MORE})
@@ -61,6 +66,7 @@ class Need(Enum):
     DIGESTS = "payloads that may be requested again in full"
     MORE = "replies after which another one may be requested"
     EDGE_ONLY = "answers that never cross the air"
+    CLOUD_FIRST = "answers that the cloud begins while the edge reads the prompt"
 
 
 class EdgeState(NamedTuple):
@@ -169,6 +175,8 @@ class TakeTurn:
     """The processor is wanted for this round, until `Order.REST`. Answered by `Signal.TURN`."""
 
     round: int
+    hidden: bool = False
+    """Whether it is wanted behind a message that is out, which the round is charged for."""
 
 
 @dataclass(slots=True)
@@ -194,6 +202,8 @@ class DraftPass:
 
     round: int
     node: EdgeNode
+    hidden: bool = False
+    """Whether that happens behind a message that is out, which the round is charged for."""
 
 
 @dataclass(slots=True)

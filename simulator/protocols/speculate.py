@@ -122,8 +122,8 @@ class SpeculateEdge(DraftingEdge):
         return frozenset(need for need in needed if needed[need])
 
     def _serve(self) -> Steps[EdgeState]:
-        scheme, session, node = self._scheme, self._session, self._session.start
-        self._send_prompt()
+        scheme, session = self._scheme, self._session
+        node = yield from self._open()
         while remaining_tokens := self._answer.remaining:
             number, most = node.round, most_drafts(scheme.max_drafts, remaining_tokens)
             plan = self._policy.plan(most)
@@ -147,9 +147,15 @@ class SpeculateEdge(DraftingEdge):
             node, accepted = yield from self._resolve(drafts.node)
             if plan is None:
                 seen = yield from self._look()
-                drafted_ = len(drafts.parts) if scheme.partial else len(drafts.node.drafts)
+                drafted_ = len(drafts.parts) if scheme.partial else drafts.node.steps
                 self._learn(SeenVerdict(drafted_, accepted, seen.payload_bits, seen.put_s, seen.now_s, drafts.rung))
         return EdgeState(node.state, self._policy_state)
+
+    def _open(self) -> Steps[EdgeNode]:
+        """The request up to its first draft, before which the edge's side is answered."""
+        yield from ()
+        self._send_prompt()
+        return self._session.start
 
     # Draft, step by step, as time goes by.
 
@@ -264,6 +270,7 @@ class SpeculateEdge(DraftingEdge):
             self._scheme.rungs,
             self._hint,
             seen.drafts_per_pass,
+            self._scheme.branches,
         )
         if isinstance(self._policy, Oracle):
             rejected = self._foresight.rejected(drafts.node, drafts.rung)
@@ -308,17 +315,24 @@ class SpeculateEdge(DraftingEdge):
                     self._read(event)
                 if self._requested:
                     yield from self._send_whole(node)
-            reply = self._replies.pop(number)
-            if self._policy.hears_cloud:
-                self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
-                reply = reply[:-STATUS_BYTES]
-            self._hint = self._scheme.families.reply.hint(reply)
-            node, tokens = self._session.resolve(node, reply)
-            if not tokens:
-                self.commands.append(machine.SendMessage(MessageKind.MORE, number, (REQUEST_BYTES,)))
+            node, tokens = self._take(node)
+        return node, len(tokens) - 1
+
+    def _take(self, node: EdgeNode) -> tuple[EdgeNode, Tokens]:
+        """Takes the reply to the round, which is here, and the tokens that it commits; none: more is wanted."""
+        number = node.round
+        reply = self._replies.pop(number)
+        if self._policy.hears_cloud:
+            self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
+            reply = reply[:-STATUS_BYTES]
+        self._hint = self._scheme.families.reply.hint(reply)
+        node, tokens = self._session.resolve(node, reply)
+        if not tokens:
+            self.commands.append(machine.SendMessage(MessageKind.MORE, number, (REQUEST_BYTES,)))
+            return node, tokens
         self._answer.take(tokens)
         self.commands.append(machine.CloseRound(number, tokens))
-        return node, len(tokens) - 1
+        return node, tokens
 
     def _read(self, message: MessageArrived) -> None:
         """A message of the cloud: a reply, or a request for all of the open round."""
@@ -356,6 +370,8 @@ class SpeculateCloud(CloudMachine):
         """Whether the prompt is in the cache."""
         self._payloads: dict[int, Parts] = {}
         """By round, those that wait for their turn; () is of a round without drafts."""
+        self._answers: MessageKind = MessageKind.REPLY
+        """What brings the next verification result down."""
         self._due: int | None = None
         """The round that waits for the prefill, or is verified."""
         self._alone = 0
@@ -420,7 +436,8 @@ class SpeculateCloud(CloudMachine):
             else:
                 self.commands.append(machine.EnterState(number, None))
 
-    def _submit(self, number: int) -> None:
+    def _submit(self, number: int, *, reads: bool = False) -> None:
+        """Has the round's pass made. `reads`: in it the prompt is read too."""
         node, parts = self._node, self._payloads.pop(number)
         assert node is not None and number == node.round, "I3: rounds are verified in order"
         new_tokens = self._session.receive(node, parts)
@@ -428,7 +445,7 @@ class SpeculateCloud(CloudMachine):
             machine.SubmitJob(
                 number,
                 text_tokens=len(node.committed) + new_tokens,
-                read_tokens=node.cached,
+                read_tokens=len(node.committed) if reads else node.cached,
                 run=partial(self._verify, node, parts),
                 serves="cloud_decode_s" if self._alone else "verify_s",
                 cloud_drafts=new_tokens if self._session.in_turn(node) else 0,
@@ -462,6 +479,6 @@ class SpeculateCloud(CloudMachine):
                 self._payloads[node.round] = ()
                 self._take_next()
         status = encode_status(Status(job.queue_s, job.serve_s, job.batch)) if self._reports else b""
-        self.commands.append(machine.SendReply(MessageKind.REPLY, number, verified.reply + status, verified))
+        self.commands.append(machine.SendReply(self._answers, number, verified.reply + status, verified))
         if self._payloads:
             self._take_next()

@@ -26,6 +26,7 @@ NAMES: Final[dict[str, str]] = {
     "half_top_k": "top-K fp16 (TK-SLT)",
     "truncated_fp16": "top-K fp16 (TK-SLT)",
     "coupled": "coupled (ids only)",
+    "coupled_tree": "coupled tree (ids only)",
     "mirrored": "mirrored drafter",
     "ids_only_greedy": "greedy (ids only)",
     "skip_when_confident": "unverified where sure (U-HLM)",

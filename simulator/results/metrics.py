@@ -179,7 +179,7 @@ _DECLARED: Final = (
     Metric(
         "hidden_draft_s_per_token",
         "drafting and encoding at the edge while the reply to an older round, or to the partial one, was out, flushed "
-        "rounds included / output tokens, both over answered requests",
+        "rounds included, and reading while the cloud decoded by itself / output tokens, both over answered requests",
         lambda run: ratio(float(run.answered["hidden_draft_s"].sum()), run.answered_tokens),
     ),
     Metric(

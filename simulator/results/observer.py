@@ -14,6 +14,8 @@ from channels.link.rates import SECOND as SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
 
+JOINS: Final = 1 << 62
+"""Added to the round, in the index of the message by which a device joins a cloud that decodes by itself."""
 END: Final = -SECOND
 """In place of a round, in the index of the message by which a device ends its request. There is one a request."""
 FEEDBACK: Final = -(1 << 21)

@@ -8,7 +8,8 @@ E[X] = 1 + s_1 + ... + s_L and E[X^2] = 1 + 3 s_1 + ... + (2L + 1) s_L. By renew
 
 rounds in the mean, since its first round starts at its first token; and rounds that start with n <= L tokens to go, of
 which there are 1 / E[X] for each n, draft max(1, n - 1) and not L. The first round also waits for the prompt: the edge
-reads it while it is on its way to the cloud, which reads it then. Each later round takes C.
+reads it while it is on its way to the cloud, which reads it then. Each later round takes C. Where the cloud begins
+(`cloud_first`), it decodes for as long as the edge reads, and N is what is left by then.
 
 The special cases that others published follow from C / E[X] < T, T a target's pass (`longest_round_trip_s`,
 `one_draft_up_to_s`): they leave out prompts, bits and the first token.
@@ -138,23 +139,73 @@ def colocated(place: Deployment, rounds: Rounds) -> Times:
 
 def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
     """The edge drafts, sends and waits; the cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
-    drafts, cached, block = rounds.drafts, place.middle_tokens, place.edge_drafts_per_pass
-    verify_s = place.target.pass_s([(drafts + 1, cached)])
-    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.up_header_bits) / place.up_bps
-    pass_s, encode_s = place.edge.pass_s([(block, cached)]), drafts * place.encode_s
+    block = place.edge_drafts_per_pass
+    verify_s, air_s, pass_s, more_s = _of_a_round(place, rounds.drafts, bits_a_draft)
     read = place.prompt_tokens - 1  # the last one is read with the first round
     prompt_up_s, prompt_s = place.prompt_up_s(), place.target.pass_s([(read, 0)]) if read else 0.0
-    more_s = (passes(drafts, block) - 1) * pass_s + encode_s
     drafted_s = place.edge.pass_s([(place.prompt_tokens + block - 1, 0)]) + more_s
     sent_s = max(drafted_s, prompt_up_s) + air_s
     ttft_s = place.up_delay_s + max(sent_s, prompt_up_s + prompt_s) + verify_s + place.reply_s()
     round_s = pass_s + more_s + air_s + place.up_delay_s + verify_s + place.reply_s()
     many = rounds.of_answer(place.output_tokens)
     later_s = (many - 1) * round_s
-    spared_s = rounds.spared_passes(place.output_tokens, block) * pass_s
-    spared_s += rounds.spared_drafts(place.output_tokens) * (place.encode_s + bits_a_draft / place.up_bps)
-    later_s -= min(later_s, spared_s)
+    later_s -= min(later_s, _spared_s(place, rounds, place.output_tokens, bits_a_draft))
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, prompt_s + many * verify_s)
+
+
+def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
+    """The cloud decodes alone until the word is there that the edge has read the prompt, and what came meanwhile but
+    for what it reads within a round trip; the token of the pass under way is its last, on which the edge drafts."""
+
+    def reads_s(tokens: int, cached: int) -> float:
+        return place.edge.pass_s([(tokens + place.edge_drafts_per_pass - 1, cached)])
+
+    alone, read_s = cloud_only(place), reads_s(place.prompt_tokens, 0)
+    first_s, each_s = place.target.pass_s([(place.prompt_tokens, 0)]), place.target.pass_s([(1, place.middle_tokens)])
+    trip_s, cached = place.prompt_up_s() + place.up_delay_s + place.down_delay_s, place.prompt_tokens
+    unread, per_token_s = 0, read_s / cached
+    while read_s < alone.latency_s:
+        come = max(0, math.floor((read_s - alone.ttft_s) / each_s) + 1)
+        unread = place.prompt_tokens + come - cached
+        if 2 * per_token_s >= each_s or unread * per_token_s <= trip_s:
+            break
+        took_s = reads_s(unread, cached)
+        read_s, cached, per_token_s = read_s + took_s, cached + unread, took_s / unread
+    joins_s = max(read_s, place.prompt_up_s()) + place.up_header_bits / place.up_bps + place.up_delay_s
+    begins_s = place.prompt_up_s() + place.up_delay_s
+    tokens = 1 + max(0, math.floor((joins_s - begins_s - first_s) / each_s) + 1)
+    if tokens >= place.output_tokens:
+        return alone
+    caught_up_s = read_s + (reads_s(unread, cached) if unread else 0.0)
+    unread = place.prompt_tokens + tokens - cached - unread
+    last_s = alone.ttft_s + (tokens - 1) * each_s
+    verify_s, air_s, pass_s, more_s = _of_a_round(place, rounds.drafts, bits_a_draft)
+    round_s = pass_s + more_s + air_s + place.up_delay_s + verify_s + place.reply_s()
+    unread_s = reads_s(unread, place.prompt_tokens) - reads_s(1, place.prompt_tokens)
+    left = place.output_tokens - tokens
+    many = rounds.of_answer(left)
+    later_s = many * round_s
+    later_s -= min(later_s, _spared_s(place, rounds, left, bits_a_draft))
+    latency_s = max(caught_up_s, last_s) + unread_s + later_s
+    cloud_s = first_s + (tokens - 1) * each_s + many * verify_s
+    return Times(latency_s, alone.ttft_s, place.output_tokens, cloud_s)
+
+
+def _of_a_round(place: Deployment, drafts: int, bits_a_draft: float) -> tuple[float, float, float, float]:
+    """Seconds of a verification, of a payload on the air, of the drafter's first pass, and of its others with all that
+    is encoded."""
+    cached, block = place.middle_tokens, place.edge_drafts_per_pass
+    verify_s = place.target.pass_s([(drafts + 1, cached)])
+    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.up_header_bits) / place.up_bps
+    pass_s = place.edge.pass_s([(block, cached)])
+    return verify_s, air_s, pass_s, (passes(drafts, block) - 1) * pass_s + drafts * place.encode_s
+
+
+def _spared_s(place: Deployment, rounds: Rounds, output_tokens: int, bits_a_draft: float) -> float:
+    """Seconds that the last rounds of an answer are shorter."""
+    block = place.edge_drafts_per_pass
+    spared_s = rounds.spared_passes(output_tokens, block) * place.edge.pass_s([(block, place.middle_tokens)])
+    return spared_s + rounds.spared_drafts(output_tokens) * (place.encode_s + bits_a_draft / place.up_bps)
 
 
 def longest_round_trip_s(survival: Sequence[float], target_s: float, verify_s: float, draft_s: float) -> float:

@@ -25,7 +25,15 @@ from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.intervals import Difference, paired
-from simulator.results.phase_prediction import Deployment, Rounds, Times, at_the_edge, cloud_only, colocated
+from simulator.results.phase_prediction import (
+    Deployment,
+    Rounds,
+    Times,
+    at_the_edge,
+    cloud_first,
+    cloud_only,
+    colocated,
+)
 
 KIND: Final = "scheme.kind"
 COLOCATED: Final = "colocated"
@@ -39,6 +47,7 @@ PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
 LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
 BITS: Final = "payload_bits_per_draft"
+CLOUD_FIRST: Final = "scheme.cloud_first"
 _DRAFTS, _EDGE = "scheme.max_drafts", "edge"
 
 
@@ -169,7 +178,10 @@ def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
     if kind == OPPONENT:
         return cloud_only(place)
     rounds = rounds_of(row, int(row[_DRAFTS]))
-    return colocated(place, rounds) if kind == COLOCATED else at_the_edge(place, rounds, bits_a_draft)
+    if kind == COLOCATED:
+        return colocated(place, rounds)
+    begun = cloud_first if row.get(CLOUD_FIRST) is True else at_the_edge
+    return begun(place, rounds, bits_a_draft)
 
 
 def predicted_border_s(row: pd.Series[float], metric: str, longest_s: float = 2.0) -> float:

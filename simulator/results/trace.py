@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from kinds.files import atomically
 from models.interface import Speller
-from simulator.results.observer import END, FEEDBACK, SECOND, Airing, ServerPass
+from simulator.results.observer import END, FEEDBACK, JOINS, SECOND, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
 from simulator.results.units import state_name
@@ -119,10 +119,16 @@ class _Builder:
             self.tracks.put(row, [each for request in requests for each in self._resolutions(request)])
 
     def _edge_work(self, request: RequestSpans) -> Iterator[Slice]:
+        for read in request.read:
+            args: dict[str, Value] = {"device": request.device, "request": request.number, "new_tokens": read.tokens}
+            yield Slice(
+                f"read {_counted(read.tokens, 'token')}", ticks(read.began_s), ticks(read.ended_s), args, "edge"
+            )
         for round_ in request.rounds:
             key, category = (request.device, request.number, round_.number), "flushed" if _flushed(round_) else "edge"
             for span in round_.edge_work:
-                name, args = _work_name(span.state, round_), _round_args(request, round_) | {"drafts": round_.drafted}
+                name = _work_name(span.state, round_)
+                args = _round_args(request, round_) | {"drafts": round_.drafted}
                 work = Slice(name, ticks(span.began_s), ticks(span.ended_s), args, category)
                 if key not in self._drafting or self._drafting[key].name.startswith("prefill"):
                     self._drafting[key] = work
@@ -358,6 +364,8 @@ def _carried(airing: Airing) -> str:
         return "feedback on a header" if airing.fragment == FEEDBACK else "acknowledgement"
     if index <= 0:
         return "prompt" if index == 0 else "end of the request" if index == END else "empty frame"
+    if index >= JOINS:
+        return "join"
     beside = ("", "request for the whole payload" if down else "whole payload")[min(1, index // SECOND)]
     if index >= 2 * SECOND:
         beside = "more candidates" if down else "request for more candidates"

@@ -7,6 +7,7 @@ here; in a user's file it is none.
 from kinds.tunable import Tunable as Tunable
 from simulator.cell.scheme import Scheme as Scheme
 from simulator.schemes.acceptance import Acceptance as Acceptance
+from simulator.schemes.branching import BranchingScheme as BranchingScheme
 from simulator.schemes.c_sqs import CSqs as CSqs
 from simulator.schemes.code import Code as Code
 from simulator.schemes.composed import Composed as Composed
@@ -34,6 +35,7 @@ from simulator.schemes.quantizer import Quantizer as Quantizer
 from simulator.schemes.reply import Reply as Reply
 from simulator.schemes.rivals.asym import Asym as Asym
 from simulator.schemes.rivals.coupled import Coupled as Coupled
+from simulator.schemes.rivals.coupled_tree import CoupledTree as CoupledTree
 from simulator.schemes.rivals.dense import Dense as Dense
 from simulator.schemes.rivals.dssd import Dssd as Dssd
 from simulator.schemes.rivals.dssd_candidates import DssdCandidates as DssdCandidates

@@ -19,18 +19,23 @@ from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Bools, Floats, Ints
 from kinds.mistakes import Rule
+from models.interface import TokenTree
 from models.verification import (
     AnyDistribution,
     DistributionAfter,
+    DistributionAtNode,
     SparseDistribution,
+    TreeVerdict,
     Verdict,
     chances_of,
     dense,
     output_distribution,
     race,
     race_along,
+    race_tree,
     reject_along,
     stop_along,
+    verify_tree,
 )
 from simulator.schemes import answers
 from simulator.schemes.draw import RequestUniforms
@@ -52,6 +57,8 @@ class Received:
     the id alone."""
     worked_out: bool = False
     """Whether qhat is the cloud's own, of which it received no more than a checksum."""
+    shape: int = 0
+    """Which of several shapes a tree of drafts has, by its packet."""
 
     def __post_init__(self) -> None:
         if not self.unverified.size:
@@ -108,6 +115,19 @@ class Acceptance(Choice, family=True):
         """The verification result. distribution_after(prefix): p [V] after the committed text and these drafts of the
         round. `position`: of the round's first token in the text."""
 
+    def judge_tree(
+        self,
+        distribution_at: DistributionAtNode,
+        tree: TokenTree,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
+    ) -> TreeVerdict:
+        """The result of verifying drafts that branch; distribution_at(node): p [V] after the path to it, -1: after the
+        text."""
+        raise AssertionError(f"acceptance {self.kind} is defined for lines alone")
+
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
     ) -> Floats | None:
@@ -149,6 +169,18 @@ class Rejection(Acceptance):
     ) -> Verdict:
         numbers = _numbers(received, uniforms, round_number)
         return reject_along(distribution_after, received.drafts, received.distributions, numbers)
+
+    def judge_tree(
+        self,
+        distribution_at: DistributionAtNode,
+        tree: TokenTree,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
+    ) -> TreeVerdict:
+        numbers = _numbers(received, uniforms, round_number)
+        return verify_tree(distribution_at, tree, lambda at: received.qhat[tree.children(at)[0]], numbers)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -203,6 +235,20 @@ class Coupling(Acceptance):
             return race(p, uniforms.shared.exponentials(received.vocabulary, position + n))
 
         return race_along(distribution_after, received.drafts, winner)
+
+    def judge_tree(
+        self,
+        distribution_at: DistributionAtNode,
+        tree: TokenTree,
+        received: Received,
+        uniforms: RequestUniforms,
+        round_number: int,
+        position: int,
+    ) -> TreeVerdict:
+        def winner(p: Floats, level: int) -> int:
+            return race(p, uniforms.shared.exponentials(received.vocabulary, position + level))
+
+        return race_tree(distribution_at, tree, winner)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None

@@ -15,6 +15,7 @@ from simulator.cell.cloud_config import CloudConfig
 from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
 from simulator.protocols import PROTOCOLS, lacking
+from simulator.protocols.cloud_first import CloudFirstEdge
 from simulator.protocols.machine import Need
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, Direction
@@ -137,12 +138,14 @@ def _of_scheme(scheme: Scheme) -> Iterator[tuple[str, object, str]]:
     """Refusals by what the protocol's machines declare that they need."""
     protocol = PROTOCOLS.get(scheme.protocol)
     if protocol is None or protocol.cloud is None:
-        served = ", ".join(name for name, each in PROTOCOLS.items() if each.cloud is not None)
+        served = ", ".join(name for name, each in PROTOCOLS.items() if each.cloud and each.edge is not CloudFirstEdge)
         yield "scheme", f"{scheme.kind}, protocol {scheme.protocol}", f"one that crosses the air by {served}"
         return
     for need in lacking(scheme, OFFERED):
         allowed = _INSTEAD.get(need, f"one that does without {need.value}")
-        if need is Need.LOOKS and isinstance(scheme, DraftScheme):
+        if need is Need.CLOUD_FIRST:
+            yield "scheme.cloud_first", True, "false: a cloud that restarts is not told who begins"
+        elif need is Need.LOOKS and isinstance(scheme, DraftScheme):
             yield "scheme.policy", scheme.families.policy.kind, allowed
         else:
             yield "scheme", scheme.kind, allowed

@@ -33,8 +33,8 @@ from simulator.protocols.machine import (
     Signal,
 )
 from simulator.results.ledger import Course
-from simulator.results.observer import END, SECOND
-from simulator.results.requests import Request
+from simulator.results.observer import END, JOINS, SECOND
+from simulator.results.requests import HiddenRead, Request
 from simulator.results.rounds import FollowedTransfer, InstantTransfer, OpenRound, Transfer, TwoTransfers
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
@@ -190,6 +190,8 @@ class Driver(ServedRequest):
         """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
         self._work: tuple[OpenRound, float] | None = None
         """The round that the processor works for step by step, and since when."""
+        self._reads = 0
+        """Tokens that the drafter reads behind what the cloud does; 0: none."""
         self._replies_due = 0
         """Replies to the last message that are still out, where their number is known."""
         self._growing: Message | None = None
@@ -302,19 +304,20 @@ class Driver(ServedRequest):
 
     # Commands about the processor.
 
-    def _turn(self, round_number: int, then: Callable[[], None]) -> None:
+    def _turn(self, round_number: int, then: Callable[[], None], *, hidden: bool = False) -> None:
         """Takes the processor, and goes on: now, or once it is free."""
         called = self._device.call(self._request)
         if called is None:
             then()
         else:
-            self._enter(round_number, "edge_queue_s")
+            if not hidden:
+                self._enter(round_number, "edge_queue_s")
             self._when(called, then)
 
     def _take_turn(self, command: machine.TakeTurn) -> None:
         if command.round not in self._request.open:
             self._begin_round(command)
-        self._turn(command.round, partial(self._tell_edge, Signal.TURN))
+        self._turn(command.round, partial(self._tell_edge, Signal.TURN), hidden=command.hidden)
 
     def _draft_all(self, command: machine.DraftAll) -> None:
         if command.round not in self._request.open:
@@ -352,14 +355,27 @@ class Driver(ServedRequest):
         cached, self._read_tokens = passes.cached(node.cached, self._read_tokens), node.length
         new = node.length - cached
         (pass_s,) = passes.of_round_s(self._request, command.round, new, cached, made=round_.edge_passes)
-        self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
+        if command.hidden:
+            round_.edge_passes += 1  # it may close before the pass ends
+            self._hidden_since_s, self._reads = self._env.now, new
+            self._work_for(round_, None, pass_s)
+        else:
+            self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
 
     def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.edge.encode_s_per_draft * command.drafts
         self._work_for(self._request.open[command.round], "encode_s", encode_s)
 
-    def _work_for(self, round_: OpenRound, state: str, duration_s: float, passes: int = 0) -> None:
-        self._enter(round_.number, state)
+    def _show(self) -> None:
+        if self._reads and self._hidden_since_s is not None:
+            self._request.read.append(HiddenRead(self._hidden_since_s, self._env.now, self._reads))
+            self._reads = 0
+        super()._show()
+
+    def _work_for(self, round_: OpenRound, state: str | None, duration_s: float, passes: int = 0) -> None:
+        """`state`: what the round is charged for; None: what it was before."""
+        if state is not None:
+            self._enter(round_.number, state)
         self._device.work(self._env.now + duration_s)
         self._work = round_, self._env.now
         self._after(duration_s, partial(self._worked, passes))
@@ -371,6 +387,7 @@ class Driver(ServedRequest):
     def _end_work(self) -> OpenRound:
         """Answers the round that was worked for. What was done while its message was all in the cloud is hidden."""
         assert self._work is not None
+        self._show()
         (round_, began_s), self._work = self._work, None
         if self._is_in_cloud:
             self._request.hidden_draft_s += self._env.now - max(began_s, round_.payload.delivered_s)
@@ -485,6 +502,9 @@ class Driver(ServedRequest):
         kind, number, parts = command.kind, command.round, command.parts
         if kind is MessageKind.PROMPT:
             self._send_prompt(command)
+            return
+        if kind is MessageKind.JOIN:
+            self._put(Message((*self._key, number + JOINS), parts, self._cloud_receives, kind=kind), command)
             return
         round_, exchange = self._request.open[number], int(kind in machine.BESIDE)
         if kind is MessageKind.MORE:

@@ -29,9 +29,15 @@ def rounds(
     request: RequestDecoding, drafts: int, received: Callable[[Parts], int] = len
 ) -> Iterator[tuple[EdgeNode, Verified, Tokens]]:
     """The rounds of a request without end, of so many drafts: each as it was drafted and verified, and the tokens that
-    it commits. `received`: how many leading parts of a payload the cloud gets."""
+    it commits; of a scheme that has the cloud begin, a token of the cloud's own before them. `received`: how many
+    leading parts of a payload the cloud gets."""
     edge, cloud = request.edge(), request.cloud()
     node, view = edge.start, cloud.start(edge.start.committed)
+    if request.draft_setting.scheme.cloud_first:
+        cloud.receive(view, ())
+        view, verified = cloud.verify(view, ())
+        begun, (node, tokens) = node, edge.resolve(edge.read(node, len(node.committed)), verified.reply)
+        yield begun, verified, tokens
     while True:
         drafted = edge.compose(node, drafts)
         parts = edge.seal(drafted).parts

@@ -21,6 +21,7 @@ WAYS: dict[str, dict[str, object]] = {
     "k_sqs": {"kind": "k_sqs", "max_drafts": 3},
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 3},
     "coupled": {"kind": "coupled", "max_drafts": 3},
+    "coupled_tree": {"kind": "coupled_tree", "nodes": 5},
     "dssd": {"kind": "dssd", "k": 4, "max_drafts": 3},
     "dssd_candidates": {"kind": "dssd_candidates", "candidates": 1, "resolution": 400, "max_drafts": 3},
     "tree": {"kind": "tree", "widths": [2, 1, 2], "k": 4},

@@ -191,6 +191,16 @@ def test_the_five_best_stand_out_over_the_papers_paired_by_seed() -> None:
     assert "Ratios are paired by seed" in words_around(figure)
 
 
+def test_without_the_papers_the_line_at_1_is_cloud_only_decoding() -> None:
+    table = rivals()
+    table = table[table["scheme.kind"] != "k_sqs"]
+    figure = drawn("rivals", table)
+    near = curves_of(figure.axes[0])
+    assert list(near) == ["dense", "c_sqs", "half_dense"]
+    np.testing.assert_allclose(near["dense"].lines[0].get_ydata(), [9.0 / 0.5, 2.0 / 0.4, 0.7 / 0.4])
+    assert "cloud only" in legend_of(figure) and "over cloud only's" in words_around(figure)
+
+
 def test_of_many_rivals_the_others_are_a_band_and_lossy_ones_are_dashed() -> None:
     table = rivals()
     more = [table[table["curve"].str.startswith("dense ")].assign(
@@ -290,7 +300,7 @@ TABLES = {"break_even": settings, "phase_map": answers, "rivals": rivals, "both_
     [
         ("break_even", ["tpot_s", "accepted_per_round", "verify_s", "scheme.kind cloud_only"]),
         ("phase_map", ["scheme.kind colocated coupled k_sqs dense"]),
-        ("rivals", [DELAY, "payload_bits_per_token", "scheme.kind k_sqs"]),
+        ("rivals", [DELAY, "payload_bits_per_token", "scheme.kind k_sqs cloud_only"]),
         ("both_ways", ["reply_bits_per_token", "scheme.kind cloud_only k_sqs c_sqs half_dense edge_only"]),
         ("trees", [DISTANCE, "acceptance_rate", "scheme.kind k_sqs"]),
     ],

@@ -227,7 +227,7 @@ def test_a_scenario_runs_as_a_script(small, tmp_path):
 
 LIKE_OTHERS = (
     "latency_at_70b", "bandwidth_by_temperature", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces",
-    "batching", "outage",
+    "batching", "outage", "cloud_first",
 )  # fmt: skip
 """Each figure and each kind of finding of theirs is another scenario's too."""
 IN_REAL_TIME = ("validation",)
@@ -250,6 +250,7 @@ FEWER = {
     "scaling": [TWO_KINDS, *TOLD],
     "break_even": [TWO_KINDS],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
+    "cloud_first": ["--grid=scheme=cloud_only,coupled", UNTUNED],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *TOLD],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
     "trees": ["--grid=uplink.rate.bps=1e3,1e5", *TOLD],

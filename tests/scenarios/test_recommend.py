@@ -93,9 +93,9 @@ def test_each_scheme_is_tried_over_all_that_it_declares_about_two_hundred_settin
     places = tried()
     counts = Counter(cell.scheme.kind for cell in sampled(places, SETTINGS))
     assert 190 <= counts.total() <= SETTINGS and counts["cloud_only"] == 1 and counts["coupled"] == 6
-    assert max(counts.values()) == counts["k_sqs"] == counts["c_sqs"] > 40
+    assert max(counts.values()) == counts["k_sqs"] == counts["c_sqs"] >= 40
     few = samples(places, QUICK_SETTINGS)
-    assert sum(map(len, few)) <= QUICK_SETTINGS and all(few) and [len(each) for each in samples(places, 1)] == [1] * 8
+    assert sum(map(len, few)) <= QUICK_SETTINGS and all(few) and [len(each) for each in samples(places, 1)] == [1] * 9
 
 
 def test_what_is_set_is_tried_with_that_value_alone_and_what_has_an_axis_with_its_values():
@@ -106,7 +106,7 @@ def test_what_is_set_is_tried_with_that_value_alone_and_what_has_an_axis_with_it
     }
     cells = sampled(places, SETTINGS)
     assert {cell.scheme.k for cell in cells if cell.scheme.kind == "k_sqs"} == {7}
-    assert {cell.scheme.drafts for cell in cells} == {0, 2, 6}
+    assert {cell.scheme.drafts for cell in cells if cell.scheme.kind != "coupled_tree"} == {0, 2, 6}
     given = tried(axes={"scheme": [{"kind": "k_sqs", "k": 3}, "cloud_only"]})
     assert fields_of("k_sqs", given).keys() == {"scheme.max_drafts", "scheme.resolution"}
     assert fields_of("cloud_only", given) == {}

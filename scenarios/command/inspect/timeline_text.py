@@ -10,7 +10,7 @@ from typing import Final
 from models.interface import Speller
 from scenarios.findings.aligned_columns import aligned, screen_width
 from scenarios.findings.wording import counted
-from simulator.results.observer import SECOND, Airing, ServerPass, Unserved
+from simulator.results.observer import JOINS, SECOND, Airing, ServerPass, Unserved
 from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
 from simulator.results.units import state_name
 
@@ -79,7 +79,9 @@ class _Story:
         if self._made.first_token_s is not None:
             line += f", the first after {self.duration(self._made.first_token_s)}"
         if request.hidden_draft_s:
-            line += f"; {self.duration(request.hidden_draft_s)} of drafting was hidden behind verifications under way"
+            behind = "reading was hidden behind the cloud's decoding" if request.read else ""
+            behind = behind or "drafting was hidden behind verifications under way"
+            line += f"; {self.duration(request.hidden_draft_s)} of {behind}"
         spoken = self.spelled(request.tokens, 4 * self._width) if self._speller is not None and request.tokens else ""
         text = [f"  {each}" for each in textwrap.wrap(spoken, self._width - 2)]
         return ["", *self._breakdown(), "", *textwrap.wrap(f"Request: {line}.", self._width), *text]
@@ -100,7 +102,7 @@ class _Story:
 
     def lines(self, rounds: tuple[int, int] | None) -> Iterator[str]:
         """Yields the rounds requested; where none are, a long request is cut to its beginning and its end."""
-        if self._made.prompt or self._made.prefills:
+        if self._made.prompt or self._made.prefills or self._made.request.read:
             yield "prompt"
             yield from map(self._written, self._prompt())
         for each in self._chosen(rounds):
@@ -153,6 +155,11 @@ class _Story:
         yield from _unserved(self._made.unserved)
         for each in self._made.prefills:
             yield self._pass(each, "reads the prompt")
+        for read in self._made.request.read:
+            lasted = self.duration(read.ended_s - read.began_s)
+            yield StoryLine(
+                read.began_s, "edge", f"reads {counted(read.tokens, 'token')} in {lasted}, as the cloud decodes"
+            )
 
     def _after(self) -> Iterator[StoryLine]:
         made = self._made
@@ -169,9 +176,12 @@ class _Story:
     def _round(self, each: RoundTimeline) -> Iterator[StoryLine]:
         spans, record = each.spans, each.spans.record
         lines = [*self._edge(each)]
-        if each.up:
+        join, up = ([sent for sent in each.up if (sent.address[2] >= JOINS) == joins] for joins in (True, False))
+        if join:
+            lines += self._message("uplink", "joins: the edge has read, and drafts from now on", join[0].joined_s, join)
+        if up:
             what = f"payload of {counted(int(record.payload_bits), 'bit')}" if record.payload_bits else "payload"
-            lines += self._message("uplink", what, record.sent_s, each.up)
+            lines += self._message("uplink", what, record.sent_s, up)
         elif not record.flushed and each.first("uplink_queue_s") is not None and not spans.answered:
             waits = each.first("uplink_queue_s")
             assert waits is not None
@@ -179,7 +189,7 @@ class _Story:
         lines += [self._pass(ran, _SERVED[spans.served_in(ran, self._made.place_in(ran))]) for ran in each.passes]
         if record.stale:
             lines.append(StoryLine(record.received_s, "cloud", "drops the payload undecoded"))
-        wanting = {airing.address: airing.joined_s for airing in reversed(each.up) if airing.address[2] >= 2 * SECOND}
+        wanting = {airing.address: airing.joined_s for airing in reversed(up) if airing.address[2] >= 2 * SECOND}
         lines += [
             StoryLine(at_s, "edge", "takes none of the candidates, and asks for more") for at_s in wanting.values()
         ]

@@ -46,6 +46,7 @@ SCHEMES: Final[tuple[Mapping[str, object], ...]] = (
     {"kind": "cloud_only"},
     {"kind": "colocated"},
     {"kind": "coupled"},
+    {"kind": "coupled_tree"},
     {"kind": "half_dense"},
     {"kind": "truncated_fp16", "policy": "fixed_length"},
     {"kind": "dense"},

@@ -7,14 +7,14 @@ holds the true chance that the next draft is accepted, by operating point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, sqrt
+from math import inf, nan, sqrt
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import Field
 
 from simulator.schemes.policies.learned import NO_DISTRIBUTION, Learned
 from simulator.schemes.policies.running_estimates import MOST_ACCEPTANCE, distribution_bin
-from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, EdgeView, PolicyState
+from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, DraftRound, EdgeView, PolicyState
 
 REQUEST_BITS: Final = 16.0
 """The payload, bits, of what requests the cloud to decode by itself."""
@@ -148,6 +148,10 @@ def open_cycle(now: Now, exploring: Exploring) -> Action:
         learned.rung = float(chosen.rung)
         if now.foreseen is not None:
             learned.bins, learned.survival = [NO_DISTRIBUTION], now.foreseen[chosen.rung]
+        if view.whole:
+            learned.round_asked_s = view.now_s if view.verdicts else nan  # a request's first has the prompt before it
+            learned.block = float(view.drafts_per_pass)
+            return DraftRound(chosen.length, chosen.rung)
         return DraftOne(chosen.rung)
     learned.row_asked_s, learned.row_is_new = view.now_s, 1.0
     return CloudDecodes(min(int(learned.target) or stretch_tokens(now), view.remaining_tokens))

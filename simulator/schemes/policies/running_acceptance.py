@@ -9,7 +9,7 @@ drafts; what lowers acceptance or rate shortens them.
 from __future__ import annotations
 
 from math import ceil
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,7 @@ class RunningAcceptance(Policy):
     """Decides at the start of a round; all that it knows it has seen itself. Its state lives on between requests."""
 
     kind: Literal["running_acceptance"] = "running_acceptance"
+    decides_rounds: ClassVar[bool] = True
     first_length: int = Field(4, ge=1, le=1024, description="drafts of the first round, before anything is known")
     memory_rounds: float = Field(
         20.0, ge=1, allow_inf_nan=False, description="rounds after which one weighs 1/e of what the last one does"

@@ -16,7 +16,7 @@ arms by channel state.
 from __future__ import annotations
 
 from math import log, sqrt
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,7 @@ class UcbSpecStop(Policy):
     """The length with the lowest confidence bound of seconds a token. What it knows lives on between requests."""
 
     kind: Literal["ucb_specstop"] = "ucb_specstop"
+    decides_rounds: ClassVar[bool] = True
     longest: int = Field(10, ge=1, le=128, description="K, the longest round that is tried")
     exploration_s: Annotated[float, Tunable(1e-3, 1e-2, 1e-1)] = Field(
         1e-3, ge=0, allow_inf_nan=False, description="beta, seconds; the paper's is 1, of times in milliseconds"

@@ -129,7 +129,7 @@ def test_each_ingredient_changes_a_tree_s_key_and_one_part_of_its_root(ingredien
 def test_no_ingredient_is_without_a_test() -> None:
     # A label is a name for people: test_labels shows that no key and no id has it.
     assert set(described(Request())) == {*DESCRIBED, "imports", "plane"}  # plane: the number of this description
-    assert {*SCHEME, "kind", "depth", "label"} == set(type(BASE.scheme).model_fields)
+    assert {*SCHEME, "kind", "depth", "label", "cloud_first"} == set(type(BASE.scheme).model_fields)
     assert {*PAIR, "kind", "prompt_tokens"} == set(Synthetic.model_fields)
 
 
@@ -140,10 +140,18 @@ def test_rounds_drafted_ahead_go_by_the_end_of_the_answer() -> None:
 
 
 def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
-    """So that cells that differ in their network, clock or policy share what they decode."""
+    """So that cells that differ in their network, clock, policy or protocol share what they decode."""
     blocks = {"edge.drafts_per_pass": 3, "cloud.drafts_per_pass": 3}
     as_much_room = {"uplink.headers": "schc", "uplink.mtu_bits": 400 - 320 + 48, "downlink.headers": "rohc"}
-    for changes in ({"uplink.rate.bps": 1e4}, {"cloud.servers": 2}, {"workload.devices": 3}, blocks, as_much_room):
+    first = {"scheme.cloud_first": True}
+    for changes in (
+        {"uplink.rate.bps": 1e4},
+        {"cloud.servers": 2},
+        {"workload.devices": 3},
+        blocks,
+        as_much_room,
+        first,
+    ):
         assert names(with_(changes)) == names(Request())
     assert_another(Request(), with_({"uplink.headers": "schc"}))  # where parts may be longer, more drafts fit
 

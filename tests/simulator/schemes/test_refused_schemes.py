@@ -39,6 +39,11 @@ REFUSED: list[tuple[str, dict[str, object], str]] = [
     ("tree", {"widths": [2, 0]}, r"\.widths.1 = 0: should be greater than or equal to 1"),
     ("tree", {"widths": [2], "max_drafts": 10}, r"\.max_drafts = 10, widths = \[2\]: make a tree of more than 1,024"),
     ("tree", {"k": 2000}, r"\.k = 2000: must be at most the vocabulary, 1024"),
+    ("coupled_tree", {"partial": True}, r"\.partial = True: should be False"),
+    ("coupled_tree", {"depth": 1}, r"\.depth = 1: should be 0"),
+    ("coupled_tree", {"nodes": 0}, r"\.nodes"),
+    ("coupled_tree", {"hits": [0.7, 0.4]}, r": hits = \[0.7, 0.4\]: must sum to at most 1, one"),
+    ("coupled_tree", {"widths": [2], "max_drafts": 10}, r"\.max_drafts = 10, nodes = 12, widths = \[2\]: make a tree"),
     ("likely_tree", {"child_acceptance": [0.7, 0.4]}, r": child_acceptance = \[0.7, 0.4\]: must sum to at most 1, one"),
     ("rungs", {"settings": [{}, {"sparsifier": {"kind": "top_k", "k": 5_000}}]}, r"\.settings\.1\.sparsifier\.k = 500"),
 ]  # fmt: skip

@@ -32,6 +32,7 @@ SCHEMES: dict[str, dict[str, Any]] = {
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True},
     "coupled": {"kind": "coupled", "max_drafts": 3},
     "tree": {"kind": "tree"},
+    "coupled_tree": {"kind": "coupled_tree", "nodes": 6},
     "dssd": {"kind": "dssd", "max_drafts": 3},
     "one ahead": {"kind": "k_sqs", "k": 4, "max_drafts": 3, "depth": 1},
     "two ahead": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 2, "carry": True, "depth": 2},
