@@ -191,13 +191,10 @@ def test_positions_and_places_are_read_no_further_once_the_decoder_has_failed():
 
 def test_a_draft_is_read_no_further_once_the_decoder_has_failed():
     tables, none = find(codec_prior.fingerprint(), 300), np.empty(0, np.int64)
-    format = Format(300, 1000, 1, code="enumerative")
-    setting = WalkSetting(
-        tables, factorials(format), 1000, 300, np.zeros((100, INPUTS + 2), np.int32), np.zeros(1, int)
-    )
+    setting = WalkSetting(tables, 1000, 300, trace=np.zeros((100, INPUTS + 2), np.int32))
     support, counts = np.zeros(300, np.int64), np.zeros(300, np.int64)
     moved = steps_after_failure(
         lambda io, buffer: code_draft(io, buffer, setting, np.array([1]), none, none, support, counts)
     )
     assert moved <= PAST_THE_END
-    assert setting.traced[0] <= 2 * LEVELS, "one candidate's questions, and the tail's"
+    assert setting.trace[0, 0] <= 2 * LEVELS, "one candidate's questions, and the tail's"
