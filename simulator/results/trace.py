@@ -421,7 +421,8 @@ def _one_by_one(work: Sequence[Slice]) -> list[Slice]:
 
 def _waits(work: Sequence[Slice], open_ticks: Sequence[tuple[int, int]]) -> Iterator[Slice]:
     """Where a request is open and the processor idle."""
-    busy = iter([*((each.began_ticks, each.ended_ticks) for each in work), (open_ticks[-1][1] + 1,) * 2])
+    never_ticks = max(to_ticks for _, to_ticks in open_ticks) + 1
+    busy = iter([*((each.began_ticks, each.ended_ticks) for each in work), (never_ticks, never_ticks)])
     began_ticks, ended_ticks = next(busy)
     at_ticks = 0
     for from_ticks, to_ticks in open_ticks:

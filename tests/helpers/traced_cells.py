@@ -37,6 +37,13 @@ def crowded() -> Cell:
     return cell("k_sqs", workload=asked, cloud=cloud, edge=edge, uplink=link(3e3, mtu_bits=600, buffer_packets=2))
 
 
+def overtaking() -> Cell:
+    """A device that serves two requests at once, of which the one that comes last is not the last to end."""
+    asked = {"kind": "poisson", "rate_per_s": 5.0, "requests": 3, "prompt_tokens": 4, "output_tokens": 16}
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "concurrency": 2}
+    return cell("k_sqs", seed=1, workload=asked, edge=edge, uplink=link(2e4))
+
+
 def queued_ahead() -> Cell:
     """Devices that share an uplink without losses, on which payloads drafted ahead wait, and are cancelled."""
     asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 4}
@@ -57,4 +64,5 @@ CELLS: dict[str, Cell] = {
     "crashes": crashing(),
     "devices that leave": left(),
     "crowded": crowded(),
+    "overtaking": overtaking(),
 }
