@@ -142,14 +142,17 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
 
 
 def place_of(row: pd.Series[float]) -> Deployment:
-    """What the closed forms take of a row of a table of cells. Raises ConfigError where its headers are compressed, and
-    so not of one length."""
+    """What the closed forms take of a row of a table of cells. Raises ConfigError where its packets are
+    longer or shorter than what they carry and `header_bits`: where headers are compressed, or contents padded."""
     for way in ("uplink", "downlink"):
         kind: object = row.get(f"{way}.headers.kind")  # nan, or away, where nothing of them is written: plain
         if isinstance(kind, str) and kind != "plain":
             raise ConfigError(
                 f"{way}.headers.kind = {kind}: the closed form needs plain, with header_bits of what is left"
             )
+        multiple = row.get(f"{way}.pad_to_bits", math.nan)
+        if not pd.isna(multiple):
+            raise ConfigError(f"{way}.pad_to_bits = {multiple:g}: the closed form needs null, packets as they are")
     return Deployment(
         edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
         drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
