@@ -18,7 +18,7 @@ from scenarios.phase_map import (
     sign_agreement,
 )
 from simulator.results.break_even_plane import RTT
-from simulator.results.phase_regions import WHO, border, mapped, place_of, predicted_border_s, stands
+from simulator.results.phase_regions import WHO, border, mapped, place_of, predicted, predicted_border_s, stands
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,13 @@ def test_written_rows_say_who_is_fastest_and_where_the_seeds_cannot_tell(exact):
     assert (written.loc[written["metric"] == "latency_s", "fastest"] == "colocated").all()
     loud = phase_borders(table(rng=0.2))
     assert loud["uncertain"].sum() > written["uncertain"].sum()
+
+
+def test_answers_that_the_cloud_begins_are_kept_apart_from_those_that_the_edge_does(exact):
+    plain = exact[exact["scheme.kind"] == "coupled"]
+    faster = plain.assign(**{"scheme.cloud_first": True, "latency_s": plain["latency_s"] / 2})
+    assert stands(mapped(pd.concat([exact, faster])), "latency_s") == stands(mapped(exact), "latency_s")
+    assert predicted(faster.iloc[0], 16.0).ttft_s < predicted(plain.iloc[0], 16.0).ttft_s
 
 
 @pytest.mark.parametrize(
