@@ -72,7 +72,9 @@ def _below(field: str, cells: Sequence[Cell]) -> list[FieldLine]:
 
 def _axis(path: str, values: Sequence[object]) -> str:
     parts = (Mapping, list, tuple)
-    typed = [as_typed(value) if isinstance(value, parts) else quantity(value, path) for value in values]
+    typed = [
+        as_typed(value) if value is None or isinstance(value, parts) else quantity(value, path) for value in values
+    ]
     return f"  {path} = {', '.join(typed)}"
 
 
