@@ -157,9 +157,8 @@ class _Story:
             yield self._pass(each, "reads the prompt")
         for read in self._made.request.read:
             lasted = self.duration(read.ended_s - read.began_s)
-            yield StoryLine(
-                read.began_s, "edge", f"reads {counted(read.tokens, 'token')} in {lasted}, as the cloud decodes"
-            )
+            what = f"reads {counted(read.tokens, 'token')} in {lasted}, while the cloud decodes"
+            yield StoryLine(read.began_s, "edge", what)
 
     def _after(self) -> Iterator[StoryLine]:
         made = self._made
@@ -313,7 +312,7 @@ class _Story:
         ends_with_draft = len(drafts.committed) == accepted
         unverified = f", {int(record.unjudged)} of them unverified" if record.unjudged else ""
         if ends_with_draft:
-            kept = f"all {counted(accepted, 'draft')} accepted{unverified}"
+            kept = f"{_all_drafts(accepted)} accepted{unverified}"
             return f"{kept}; no token more, the next round builds on them"
         if drafts.branches and not accepted:
             return f"none of the tree's {drafted} drafts accepted; {last} resampled instead"
@@ -321,7 +320,7 @@ class _Story:
             path = self.spelled([drafts.tokens[place] for place in drafts.stood])
             return f"{accepted} of the tree's {drafted} drafts accepted, the path {path}; {last} after it"
         if accepted == drafted:
-            return f"all {counted(drafted, 'draft')} accepted{unverified}, and {last} as a bonus"
+            return f"{_all_drafts(drafted)} accepted{unverified}, and {last} as a bonus"
         rejected = f" {self.spelled(drafts.tokens[accepted : accepted + 1])}" if drafts.tokens else ""
         kept = f"{accepted} of {counted(drafted, 'draft')} accepted{unverified}"
         return f"{kept};{rejected} rejected, {last} resampled instead"
@@ -349,6 +348,10 @@ def _unserved(gone: Sequence[Unserved]) -> Iterator[StoryLine]:
         yield StoryLine(full[-1].left_s, full[-1].station, f"... {counted(len(full), 'packet')} DROPPED so by now")
     for each in (each for each in gone if each.left_s > each.joined_s):
         yield StoryLine(each.left_s, each.station, "a packet that waits is cancelled: nobody wants it any more")
+
+
+def _all_drafts(number: int) -> str:
+    return "the one draft" if number == 1 else f"all {number} drafts"
 
 
 def _numbers(rounds: Sequence[int]) -> str:
