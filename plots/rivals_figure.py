@@ -211,11 +211,8 @@ def _edge(values: pd.Series[float]) -> float:
 
 
 def _scale(side: Axis, values: Floats, edge: float) -> tuple[float, float]:
-    """Ticks in each decade, and one that says 0 at the edge where something stands there; both ends."""
+    """Ticks, and one that says 0 at the edge where something stands there; both ends."""
     top, zero = max(float(values.max()), 3 * edge), bool((values <= 0).any())
-    steps = (1, 2, 5) if top < 100 * edge else (1, 3) if top < 1e4 * edge else (1,)
-    powers = range(int(np.floor(np.log10(edge))), int(np.ceil(np.log10(top))) + 1)
-    given = [step * 10.0**power for power in powers for step in steps]
-    given = [tick for tick in given if 1.8 * edge <= tick <= 1.4 * top]
+    given = log_ticks(1.8 * edge, 1.4 * top, most=6)
     tick_at(side, [edge, *given] if zero else given, [*(["0"] if zero else []), *(f"{tick:,g}" for tick in given)])
     return (edge / 1.3 if zero else 2 * edge), 1.4 * top
