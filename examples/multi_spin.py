@@ -55,7 +55,7 @@ def main() -> None:
         "one length for all": same_length(users, LONGEST, VERIFY_S),
         "a length for each": own_lengths(users, LONGEST, VERIFY_S),
     }
-    print(f"{'':<24}{'expected':>10}{'simulated':>11}  lengths and shares")
+    print(f"{'tokens/s':<24}{'expected':>10}{'simulated':>11}  lengths and shares")
     for name, split in choices.items():
         rounds = run(split.lengths, split.shares).rounds
         end_s = rounds.groupby("device")["answered_s"].max().min()

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from os.path import realpath
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, Unpack
+from typing import Any, ClassVar, Final, Literal, Self, Unpack
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic._internal._model_construction import ModelMetaclass
@@ -216,11 +216,20 @@ def first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0][:160]
 
 
+_BRANCH: Final = re.compile(r"constrained-\w+|(tuple|list|literal)\[.*")
+"""What pydantic calls a branch of a union, which nobody has typed."""
+
+
 def first_error(error: ValidationError) -> tuple[str, object, str]:
     """The first complaint of a validation: dotted field, the value given, what is allowed."""
-    detail = error.errors(include_url=False)[0]
+    detail, *others = error.errors(include_url=False)
+    branch = next((place for place, step in enumerate(detail["loc"]) if _BRANCH.fullmatch(str(step))), None)
+    if branch is not None:  # of the branches, the one that understands most of what was given
+        same = [each for each in others if each["loc"][:branch] == detail["loc"][:branch]]
+        detail = max((detail, *same), key=lambda each: len(each["loc"]))
     context = detail.get("ctx", {})
-    path = ".".join(str(step) for step in (*detail["loc"], context.get("path")) if step not in (None, ""))
+    steps = [str(step) for step in (*detail["loc"], context.get("path")) if step not in (None, "")]
+    path = ".".join(step for step in steps if not _BRANCH.fullmatch(step))
     allowed = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
     return path, context.get("got", detail["input"]), allowed
 

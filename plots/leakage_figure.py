@@ -6,6 +6,7 @@ from typing import Final
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from plots.along_axis import Along, along
 from plots.lines_or_bars import Series
@@ -13,9 +14,10 @@ from plots.page import Page
 
 TOLD, CHANCE = "prompt_accuracy", "prompt_chance"
 LABEL: Final = "requests whose prompt is told"
+_CHANCE: Final = {"color": "black", "linestyle": ":", "linewidth": 1.0}
 _NOTE: Final = (
-    "By who sees sizes, no content and no time, and has heard each prompt under other random numbers. Where all sizes "
-    "are one, what is left is how many rounds an answer takes."
+    "Told by who sees sizes, no content and no time, and has heard each prompt under other random numbers. A multiple "
+    "of 8 bits is no padding. Where all sizes are one, what is left is how many rounds an answer takes."
 )
 
 
@@ -24,9 +26,10 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
     if TOLD not in summary.columns:
         return None
     title = "How often sizes tell the prompt" + (f", against {page.axis(axis)}" if axis else "")
-    what = Along(title, TOLD, LABEL, [Series(TOLD, "")], notes=[_NOTE], clock=False, from_zero=True)
+    key = [(Line2D([], [], **_CHANCE), "guessing")]  # type: ignore[arg-type]
+    what = Along(title, TOLD, LABEL, [Series(TOLD, "")], notes=[_NOTE], key=key, clock=False, from_zero=True)
     figure = along(summary, axis, what, page)
     if figure is not None and axis is not None:
         for ax in figure.axes:
-            ax.axhline(float(summary[CHANCE].iloc[0]), color="black", linestyle=":", linewidth=1.0, label="chance")
+            ax.axhline(float(summary[CHANCE].iloc[0]), **_CHANCE, label="chance")  # type: ignore[arg-type]
     return figure

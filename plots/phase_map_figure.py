@@ -33,12 +33,9 @@ LOOKS: Final = {
     regions.DISTRIBUTIONS[0]: ("#2C5985", "...", "D", "edge sends distributions"),
 }
 """Colour, hatch, letter and words of a region."""
-REPORTED_S: Final = (0.083, 0.111)
 NOTES: Final = (
     "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-    "Line: border by the closed form, the edge to its left. Dotted: 83 and 111 ms, where arXiv 2606.20591 saw the best "
-    "draft length leave 1 (Orin Nano Super, RTX 3090 Ti; its latency models and acceptance are not known here: no test "
-    "of this map)."
+    "Line: border by the closed form, the edge to its left."
 )
 
 
@@ -75,8 +72,6 @@ def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]
         column, row = trips.index(stand.place[3]), prompts.index(stand.place[1])
         _cell(ax, stand, (across[column], across[column + 1]), (up[row], up[row + 1]))
     _border(ax, part, metric, [math.log10(each) for each in prompts])
-    for trip in REPORTED_S if metric == regions.PER_TOKEN else ():
-        ax.axvline(math.log10(trip), color="black", linestyle=(0, (1, 1.5)), linewidth=1.0)
     ax.set_xlim(across[0], across[-1])
     ax.set_ylim(up[0], up[-1])
     for side, values, name in ((ax.xaxis, trips, RTT), (ax.yaxis, prompts, regions.PROMPT)):
@@ -150,5 +145,4 @@ def _legend(stands: Sequence[regions.Stand]) -> tuple[list[Artist], list[str]]:
     if any(map(_beats_all, stands)):
         marks.append((Patch(facecolor="white", edgecolor="black", linewidth=1.6), "beats co-located too"))
     marks.append((Line2D([], [], color="black", linewidth=1.6), "border by the closed form"))
-    marks.append((Line2D([], [], color="black", linestyle=(0, (1, 1.5)), linewidth=1.0), "83 and 111 ms (2606.20591)"))
     return [handle for handle, _ in marks], [label for _, label in marks]

@@ -45,9 +45,10 @@ _NAMES: Final = ("cloud only's", "cloud-only decoding"), ("the paper's", "the pa
 _BAND: Final = "#cfcfcf"
 _LOSSY: Final = {"color": "#8a8a8a", "linestyle": (0, (4, 2)), "linewidth": 0.9}
 _LINE: Final = {"color": "black", "linestyle": (0, (1, 1.2)), "linewidth": 1.5}
-NOTES: Final = (
-    "Ratios are paired by seed. In colour: the lossless schemes that are lowest somewhere, of all or of those that "
-    "send drafts, then those of the least time; all other lossless ones lie in the band."
+PAIRED: Final = "Ratios are paired by seed."
+BAND: Final = (
+    f"{PAIRED} In colour: the lossless schemes that are lowest somewhere, of all or of those that send drafts, then "
+    "those of the least time; all other lossless ones lie in the band."
 )
 
 
@@ -70,7 +71,8 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFram
         ax.set_title(f"one way {with_unit(float(str(delay)), BY)}" if delay else "", loc="left")
     swept(axes[0], axis, rows[axis].tolist(), width_in)
     _ratio_scale(axes[0], found[found[CURVE].isin(five)])
-    text = caption(rows, page, "lower", [NOTES, *marks(rows, METRIC)], intervals=cells is not None)
+    note = BAND if _unnamed(look, five, paper) else PAIRED
+    text = caption(rows, page, "lower", [note, *marks(rows, METRIC)], intervals=cells is not None)
     theirs, rival = _NAMES[who is _PAPER]
     label = f"{page.metric(METRIC, 'latency per token')} over {theirs}"
     words = Wording(f"Who is faster than {rival}, against {page.axis(axis)}", text, x_label(page, axis), label)
@@ -143,12 +145,17 @@ def _is(rows: pd.DataFrame, who: Mapping[str, str]) -> pd.Series[bool]:
     return found
 
 
+def _unnamed(look: dict[str, Look], five: Sequence[str], paper: str) -> list[str]:
+    """The lossless schemes that are neither drawn in colour nor the line at 1."""
+    return [name for name, each in look.items() if name not in (*five, paper) and not each.lossy]
+
+
 def _others(
     look: dict[str, Look], five: Sequence[str], paper: str, page: Page, theirs: str
 ) -> tuple[list[Artist], list[str]]:
     """The line at 1, and what has no name of its own."""
     lossy = [name for name, each in look.items() if each.lossy]
-    rest = [name for name in look if name not in (*five, *lossy, paper)]
+    rest = _unnamed(look, five, paper)
     name = page.curve(paper) + (f": {theirs}" if theirs == _NAMES[True][0] else "")
     shown: list[tuple[Artist, str]] = [(Line2D([], [], **_LINE), name)]  # type: ignore[arg-type]
     if rest:
@@ -204,11 +211,8 @@ def _edge(values: pd.Series[float]) -> float:
 
 
 def _scale(side: Axis, values: Floats, edge: float) -> tuple[float, float]:
-    """Ticks in each decade, and one that says 0 at the edge where something stands there; both ends."""
+    """Ticks, and one that says 0 at the edge where something stands there; both ends."""
     top, zero = max(float(values.max()), 3 * edge), bool((values <= 0).any())
-    steps = (1, 2, 5) if top < 100 * edge else (1, 3) if top < 1e4 * edge else (1,)
-    powers = range(int(np.floor(np.log10(edge))), int(np.ceil(np.log10(top))) + 1)
-    given = [step * 10.0**power for power in powers for step in steps]
-    given = [tick for tick in given if 1.8 * edge <= tick <= 1.4 * top]
+    given = log_ticks(1.8 * edge, 1.4 * top, most=6)
     tick_at(side, [edge, *given] if zero else given, [*(["0"] if zero else []), *(f"{tick:,g}" for tick in given)])
     return (edge / 1.3 if zero else 2 * edge), 1.4 * top

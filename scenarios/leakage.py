@@ -173,10 +173,11 @@ def printed(table: pd.DataFrame) -> TextTable | None:
         for leak in shown
     ]  # fmt: skip
     first = shown[0]
+    guessed, log2 = _share(1 / first.prompts), math.log2(first.prompts)
     heading = (
-        f"Prompts told by sizes alone, one of {first.prompts} (chance {_share(1 / first.prompts)}; kind "
-        f"{_share(first.kind_chance)}), bits of log2 {first.prompts} = {math.log2(first.prompts):.2f} at least, "
-        "different sizes of a round, and its price"
+        f"Requests whose prompt, one of {first.prompts}, is told by sizes alone (guessing {guessed}), and whose "
+        f"kind is ({_share(first.kind_chance)}); bits told of log2 {first.prompts} = {log2:.2f}, at least; different "
+        "sizes of a round; bits up and time of a token"
     )
     return TextTable.of(heading, ["scheme, padding", "prompt", "kind", "bits", "sizes", "up a token", "time"], body)
 

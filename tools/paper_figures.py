@@ -19,8 +19,8 @@ import numpy as np
 from kinds.arrays import Floats
 from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
+from simulator.results.phase_prediction import one_draft_up_to_s
 from simulator.schemes import UcbSpecStop
-from simulator.schemes.policies.ucb_specstop import critical_delay_s
 from simulator.schemes.policy import DraftRound, EdgeView, SeenLink, SeenVerdict
 from tools.validation_page import DOCS, put
 
@@ -241,7 +241,7 @@ def in_text() -> Iterator[Row]:
 
 def critical() -> Iterator[Row]:
     """The closed form."""
-    ours = 1e3 * critical_delay_s(0.7, 1e-3, 0.5e-3)
+    ours = 1e3 * one_draft_up_to_s((0.7, 0.7**2), 1.5e-3, 0.5e-3) / 2
     yield Row(
         "UCB-SpecStop",
         "critical delay, acceptance .7, 1 ms a draft, .5 ms a verified token",

@@ -81,8 +81,8 @@ class LinkConfig(Part):
         320,
         ge=0,
         le=1_000_000,
-        description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 for session, round, fragment, check; at most "
-        "1,000,000, beyond any protocol's.",
+        description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 of ours: kind, device, request, round, "
+        "fragment, attempt; at most 1,000,000, beyond any protocol's.",
     )
     pad_to_bits: int | None = Field(
         None,
@@ -337,7 +337,8 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     """Raises ConfigError where uplink and downlink do not fit each other; the names are their fields in the cell."""
     if up.half_duplex != down.half_duplex:
         raise ConfigError(
-            f"{up_name}.half_duplex = {up.half_duplex}: must be that of {down_name}, {down.half_duplex}, "
+            f"{up_name}.half_duplex = {up.half_duplex or 'null'}: must be that of {down_name}, "
+            f"{down.half_duplex or 'null'}, "
             "since both ways use one medium: set both"
         )
     if up.listens.windows_s:

@@ -23,6 +23,8 @@ NAMES: Final[dict[str, str]] = {
     "dssd_candidates": "DSSD with candidates",
     "asym": "asymmetric",
     "half_dense": "dense fp16",
+    "pipesd": "PipeSD",
+    "remote_drafter": "remote drafter (ids only)",
     "half_top_k": "top-K fp16 (TK-SLT)",
     "truncated_fp16": "top-K fp16 (TK-SLT)",
     "coupled": "coupled (ids only)",
@@ -56,6 +58,10 @@ NAMES: Final[dict[str, str]] = {
     "block_errors": "by block errors",
     "trace": "as recorded",
     "none": "none",
+    "schc": "SCHC",
+    "rohc": "ROHC",
+    # policies
+    "ucb_specstop": "UCB-SpecStop",
     # models and machines of the clock
     "sotu": "sotu",
     "smollm2": "SmolLM2",

@@ -222,8 +222,9 @@ def longest_round_trip_s(survival: Sequence[float], target_s: float, verify_s: f
 def one_draft_up_to_s(survival: Sequence[float], draft_s: float, verify_s: float) -> float:
     """Up to which round-trip time rounds of one draft take less time a token than rounds of two; 0 or less: nowhere.
 
-    (t_d + K) / (1 + s_1) = (2 t_d + K) / (1 + s_1 + s_2) at K = t_d (1 + s_1 - s_2) / s_2, K = T_v + RTT: the critical
-    delay of UCB-SpecStop (arXiv 2606.20591), by our derivation: of the paper the abstract alone was read.
+    (t_d + K) / (1 + s_1) = (2 t_d + K) / (1 + s_1 + s_2) at K = t_d (1 + s_1 - s_2) / s_2, K = T_v + RTT. Theorem 5 of
+    UCB-SpecStop (arXiv 2606.20591) has half of it, the critical one-way delay, for s_j = a^j and a round of k drafts
+    that takes k c_d + RTT + (k + 1) c_v: t_d = c_d + c_v, T_v = c_v.
     """
     first, second = survival[:2]
     return draft_s * (1 + first - second) / second - verify_s

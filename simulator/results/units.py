@@ -16,6 +16,7 @@ _TWO_WORDS = ("per_million_tokens", "per_gpu_hour")
 """What a number may be for, in more than one word."""
 _SPELLED = {"tv": "TV", "snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU", "usd": "USD", "j": "J"}
 _SYMBOLS = {"max_drafts": "L", "k": "K", "resolution": "ell", "initial": "beta_1", "step": "eta", "target": "alpha"}
+_TITLES = {"padded_to_bits": "padding multiple"}
 _FILES = ("path", "prompts")
 """Fields that name a file."""
 MOST = 10_000
@@ -82,6 +83,8 @@ def symbol(name: str) -> str:
 
 def title(name: str) -> str:
     """A column's name in words: `uplink.rate.bps` -> `uplink rate`, `uplink.rate.mean_snr_db` -> `uplink mean SNR`."""
+    if name in _TITLES:
+        return _TITLES[name]
     words = name.split(".")
     if words[-1] == "bps":
         words = words[:-1]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from unittest.mock import patch
 
 from simulator.checking.exact import PAIR, V
 from simulator.decoding.decoder import RequestDecoding
+from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.nodes import EdgeNode, Parts, Tokens, Tree, Verified
 from simulator.decoding.setting import DraftSetting
@@ -23,6 +26,28 @@ def decoding(
     setting = DraftSetting(lambda: PAIR, scheme, V, 1.0)
     tree = Tree(PROMPT, scheme.entry(None))
     return RequestDecoding(setting, tree, uniforms or RequestUniforms.of(0), lookahead=lookahead)
+
+
+@contextmanager
+def resolved(check: Callable[[RequestDecoding, EdgeNode, Tokens], None]) -> Iterator[None]:
+    """Meanwhile `check` is told of each reply that an edge resolves: its request, the node after it, the tokens that it
+    commits."""
+    edge = RequestDecoding.edge
+
+    def checked_edge(self: RequestDecoding) -> EdgeSession:
+        session = edge(self)
+        resolve = session.resolve
+
+        def checked(node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
+            after, tokens = resolve(node, reply)
+            check(self, after, tokens)
+            return after, tokens
+
+        session.resolve = checked  # type: ignore[method-assign]
+        return session
+
+    with patch.object(RequestDecoding, "edge", checked_edge):
+        yield
 
 
 def rounds(

@@ -94,6 +94,20 @@ def test_what_waits_for_access_has_a_box_beside_its_sender() -> None:
     assert sorted(found) == [pytest.approx(each) for each in sorted(sent)]
 
 
+def test_what_is_read_while_the_cloud_decodes_is_drawn_in_each_of_these_rounds_and_cut_off_behind_them() -> None:
+    spans = Spans()
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.4}}
+    cloud = {"latency": {"kind": "constant", "per_pass_s": 0.05}}
+    simulate(cell({"kind": "k_sqs", "cloud_first": True}, edge=edge, cloud=cloud), spans, memory=Memory())
+    of = timeline(spans, (0, 0))
+    read = of.request.read[0]
+    for rounds in ((1, 2), (3, 4)):
+        _, ax = drawn(of, rounds)
+        tall = [each.get_height() for each in ax.patches if isinstance(each, Rectangle) and each.get_x() < 0]
+        assert tall == pytest.approx([1e3 * (read.ended_s - read.began_s)])
+        assert max(ax.get_ylim()) < 1e3 * (read.ended_s - of.request.arrival_s)
+
+
 def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("once", "again"):
         save(drawn(made("tree"))[0], tmp_path / folder, "figure", ("svg",))

@@ -11,6 +11,7 @@ from scenarios.cloud_first import (
     first_pays,
     first_tokens,
     gains,
+    never_far_behind,
     predictor_holds,
     printed_gains,
     ways,
@@ -71,9 +72,18 @@ def test_break_even_is_where_it_is_with_and_without_the_cloud_beginning(table: p
 
 def test_the_answer_counts_places_and_has_at_most_40_words(table: pd.DataFrame) -> None:
     line = first_pays.report(table, AXIS)
-    assert "of 4 prompts and round trips: edge at 1, cloud first at 2. With a prompt of 512" in line
+    assert line.startswith("seen faster than cloud only: edge at 1, cloud first at 2 of 4 places. Means, prompt of 512")
     assert "edge no distance, cloud first 37 ms (37 ms to 37 ms)" in line
     assert len(line.split()) <= 40
+
+
+def test_a_policy_that_leaves_all_to_the_cloud_is_told_by_gain_and_regret_and_has_no_border(
+    table: pd.DataFrame,
+) -> None:
+    assert "goodput" not in borders.report(table, AXIS)
+    line = never_far_behind.report(table, AXIS)
+    assert "at 2 of 4 prompts and round trips, in the mean by 25.0% at best, and behind it by 0.0% at worst" in line
+    assert never_far_behind.report(table[table[CURVE] != "goodput"], AXIS) == ""
 
 
 def test_the_first_token_is_told_by_prompt(table: pd.DataFrame) -> None:
@@ -92,6 +102,6 @@ def test_the_table_has_ratios_over_cloud_only_decoding_by_way(table: pd.DataFram
 
 def test_without_cloud_only_decoding_nothing_is_reported(table: pd.DataFrame) -> None:
     alone = table[table["scheme.kind"] != "cloud_only"]
-    for question in (first_pays, borders, first_tokens, predictor_holds):
+    for question in (first_pays, borders, never_far_behind, first_tokens, predictor_holds):
         assert question.report(alone, AXIS) == ""
     assert printed_gains(alone) is None and gains(alone).empty

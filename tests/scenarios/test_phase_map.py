@@ -44,7 +44,7 @@ def test_the_answer_names_one_border_with_its_interval_and_outside_checks_what_a
     )
     assert "; farthest up to " in line and " to " in line.rsplit("(", 1)[1]
     line = outside_checks.report(exact, AXIS)
-    assert "2606.20591 measured 83 and 111 ms, clocks and acceptance not known to us" in line
+    assert "2606.20591 measured 179 and 235 ms there and back, with its own pairs and clocks" in line
     assert f"{NAMES[0]}, T = 0 no round trip (15 ms a pass; " in line
 
 

@@ -72,7 +72,9 @@ def _below(field: str, cells: Sequence[Cell]) -> list[FieldLine]:
 
 def _axis(path: str, values: Sequence[object]) -> str:
     parts = (Mapping, list, tuple)
-    typed = [as_typed(value) if isinstance(value, parts) else quantity(value, path) for value in values]
+    typed = [
+        as_typed(value) if value is None or isinstance(value, parts) else quantity(value, path) for value in values
+    ]
     return f"  {path} = {', '.join(typed)}"
 
 
@@ -239,15 +241,16 @@ def schemes() -> str:
     )
 
 
-def _tuned(scheme: type[Scheme]) -> str:
-    values = {name: worth_trying(field) for name, field in scheme.model_fields.items()}
+def _tuned(part: type[Choice]) -> str:
+    values = {name: worth_trying(field) for name, field in part.model_fields.items()}
     lines = [f"{name} {', '.join(map(shown, each))}" for name, each in values.items() if each]
     return f" Tuned: {'; '.join(lines)}." if lines else ""
 
 
 def policies() -> str:
-    """A line a policy: when an edge drafts, sends or waits, and where it is from."""
-    return _table(("policy", "what it is, and where it is from"), _kinds(Policy.kinds)) + (
+    """A line a policy: when an edge drafts, sends or waits, where it is from, and with which values it is tuned."""
+    rows = [(kind, f"{text}{_tuned(Policy.kinds[kind])}") for kind, text in _kinds(Policy.kinds)]
+    return _table(("policy", "what it is, and where it is from; what is tuned, with which values"), rows) + (
         "\n\nA kind, or one with its fields, of a scheme that leaves it open: --set scheme.policy=NAME"
     )
 

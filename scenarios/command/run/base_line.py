@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Final
 
+from channels.link.rates import ConstantRate
 from models.interface import Pair
 from models.latency.empirical import Empirical
 from models.latency.latency import Latency
@@ -27,7 +28,7 @@ def base_line(cells: Sequence[Cell], settings: str, *, timed: bool) -> str:
     pairs = _few([_pair(cell.models.pair) for cell in cells], "pairs")
     seeds = counted(len({cell.seed for cell in cells}), "seed")
     prompts, answers = zip(*(cell.workload.longest for cell in cells), strict=True)
-    parts = [f"Pair {pairs}", *([_clocks(cells), _round_trip(cells)] if timed else [])]
+    parts = [f"Pair {pairs}", *([_clocks(cells), _round_trip(cells), _uplink(cells)] if timed else [])]
     parts += [f"prompts of {_ends(prompts, '')} tokens, answers of {_ends(answers, '')}", seeds, settings]
     return ". ".join(part[0].upper() + part[1:] for part in parts if part) + "."
 
@@ -98,6 +99,13 @@ def _round_trip(cells: Sequence[Cell]) -> str:
         if each.scheme.protocol != "local"
     ]
     return f"round trip {_ends(both, 'delay_s')}" if both else ""
+
+
+def _uplink(cells: Sequence[Cell]) -> str:
+    """`uplink 10 kbit/s`, where all have one constant rate: one that is swept stands in the table."""
+    rates = {each.uplink.rate for cell in cells for each in cell.classes if each.scheme.protocol != "local"}
+    rate = rates.pop() if len(rates) == 1 else None
+    return f"uplink {quantity(rate.bps, 'bps')}" if isinstance(rate, ConstantRate) else ""
 
 
 def _ends(values: Iterable[float], name: str) -> str:

@@ -55,7 +55,7 @@ from simulator.results.trace import SUFFIX, trace_path
 from simulator.results.unanswered_requests import complete
 from simulator.results.units import title
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.studies import SIMULATION
+from simulator.studies import study
 from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import CELL_FILES
 
@@ -136,7 +136,7 @@ class FinishedRun:
     @cached_property
     def stands_for(self) -> list[str]:
         """What models and clocks stand for, a line each."""
-        return stands_for(self.cells, clock=self.plan.scenario.study == SIMULATION).splitlines()
+        return stands_for(self.cells, clock=self._timed).splitlines()
 
     @property
     def assumed(self) -> list[str]:
@@ -174,11 +174,17 @@ class FinishedRun:
     @cached_property
     def _base(self) -> str:
         """Whose numbers they are, in one line."""
-        timed = self.plan.scenario.study == SIMULATION
         if self.choices is None or self.plan.tune is None:
-            return base_line(self.cells, "one setting for each scheme" if self._compared else "", timed=timed)
+            return base_line(self.cells, "one setting for each scheme" if self._compared else "", timed=self._timed)
         seeds = max(each.outcome.seeds for each in self.choices)
-        return base_line(self.cells, f"each scheme at a setting chosen on {counted(seeds, 'other seed')}", timed=timed)
+        settings = f"each scheme at a setting chosen on {counted(seeds, 'other seed')}"
+        return base_line(self.cells, settings, timed=self._timed)
+
+    @cached_property
+    def _timed(self) -> bool:
+        """Whether the times of its table, if it has any, are simulated."""
+        asked = study(self.plan.scenario.study)
+        return asked.over_network and asked.deterministic
 
     @property
     def _compared(self) -> bool:

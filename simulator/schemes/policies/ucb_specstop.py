@@ -7,10 +7,10 @@ of N / A, of a naive bandit, is biased). Each arm is tried once, the shortest fi
     S_N / S_A - beta sqrt(T_k ln t) / S_A,        T_k rounds of this arm, t rounds in all.
 
 The paper proves that the best length does not fall as the delay grows, and that with acceptance a of every draft one
-draft is best up to a one-way delay (`critical_delay_s`). Its round is k c_d + 2 d + (k + 1) c_v; here N is measured,
-from one verification result to the next, whatever it is made of. Read for this: the algorithm and its constants in the
-authors' code (github.com/szpsunkk/UCB-SpecStop), and an earlier draft of the paper there. Left out: the variant with
-arms by channel state.
+draft is best up to a one-way delay d (`phase_prediction.one_draft_up_to_s`). Its round is k c_d + 2 d + (k + 1) c_v;
+here N is measured, from one verification result to the next, whatever it is made of. Read for this: the algorithm and
+its constants in the authors' code (github.com/szpsunkk/UCB-SpecStop), and an earlier draft of the paper there. Left
+out: the variant with arms by channel state.
 """
 
 from __future__ import annotations
@@ -66,10 +66,3 @@ class UcbSpecStop(Policy):
             return True, (seconds[arm] - self.exploration_s * sqrt(rounds[arm] * log_t)) / tokens[arm]
 
         return 1 + min(range(min(self.longest, most)), key=order)
-
-
-def critical_delay_s(acceptance: float, draft_s: float, verify_s: float) -> float:
-    """d_c, the one-way delay up to which one draft a round is best, two from there on (theorem 5): of a round of k
-    drafts that takes k `draft_s` + 2 d + (k + 1) `verify_s`, each accepted with probability a if it is verified."""
-    a = acceptance
-    return (draft_s + verify_s) * (1 + a) / (2 * a * a) - (draft_s + 2 * verify_s) / 2

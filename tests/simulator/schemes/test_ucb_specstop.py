@@ -11,8 +11,8 @@ from cells import cell, link
 
 from simulator import simulate
 from simulator.decoding.memory import Memory
+from simulator.results.phase_prediction import one_draft_up_to_s
 from simulator.schemes import UcbSpecStop
-from simulator.schemes.policies.ucb_specstop import critical_delay_s
 from simulator.schemes.policy import DraftRound, EdgeView, PolicyState, SeenLink, SeenVerdict
 
 EARLIER = (SeenVerdict(1, 0, 0, 0.0, 0.0),)
@@ -86,7 +86,8 @@ def test_simulated_one_draft_a_round_is_best_up_to_the_critical_delay(draft_s: f
     """Over a pair that accepts .7 everywhere. Seconds a token of simulated rounds of 1 and 2 drafts, which take what
     the paper's round takes; tokens a round within 5 sd of (1 - a^{k+1}) / (1 - a), and the order of the two turns at
     d_c where they have just that."""
-    critical_s, a = critical_delay_s(0.7, draft_s, verify_s), 0.7
+    a = 0.7
+    critical_s = one_draft_up_to_s((a, a * a), draft_s + verify_s, verify_s) / 2
     memory, cost_s = Memory(), {}
     for delay_s in (0.9 * critical_s, 1.1 * critical_s):
         for k in (1, 2):

@@ -9,6 +9,7 @@ import pytest
 import tables_pair
 from cells import HEADER_BITS, busy, cell, link
 from plants import Ran, ran
+from remembered import assert_remembered_as_decoded
 
 from kinds import ConfigError
 from simulator import Cell, simulate
@@ -178,12 +179,7 @@ def test_a_run_that_is_remembered_is_the_run_that_was_decoded(scheme: str) -> No
         "fixed_length",
     ]
     cells = [busy({"kind": scheme, "policy": policy}) for policy in policies]
-    live = [simulate(each, memory=Memory()).rounds for each in cells]
-    assert not live[0]["drafted"].equals(live[1]["drafted"])
-    for order in ((0, 1, 2, 0), (2, 1, 0)):
-        memory = Memory()
-        for place in order:
-            assert simulate(cells[place], memory=memory).rounds.equals(live[place]), (order, place)
+    assert_remembered_as_decoded(cells)
 
 
 @pytest.mark.parametrize("scheme", ["composed", "rungs", "coupled"])

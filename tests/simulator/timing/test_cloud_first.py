@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 import tables_pair
 from cells import HEADER_BITS, busy, cell, link
+from decodings import resolved
 from plants import AirWatch, ran
+from remembered import assert_remembered_as_decoded
 
 from kinds import ConfigError
 from simulator import Cell, simulate
 from simulator.decoding.decoder import RequestDecoding
-from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.protocols.predecode import record
@@ -60,12 +61,7 @@ def test_i6_a_run_that_is_remembered_is_the_run_that_was_decoded(scheme: dict[st
     others = [{}, {"per_token_s": 0.02}]
     cells = [lossy(scheme, latency=READING["latency"] | other) for other in others]
     cells.append(lossy({**scheme, "cloud_first": False}))
-    live = [simulate(each, memory=Memory()).rounds for each in cells]
-    assert not live[0]["drafted"].equals(live[1]["drafted"])
-    for order in ((0, 1, 2, 0), (2, 1, 0)):
-        memory = Memory()
-        for place in order:
-            assert simulate(cells[place], memory=memory).rounds.equals(live[place]), (order, place)
+    assert_remembered_as_decoded(cells)
 
 
 def test_an_answer_that_ends_before_the_edge_has_read_is_cloud_only_in_all_but_name() -> None:
@@ -114,26 +110,17 @@ def test_requests_side_by_side_take_turns_at_reading_and_drafting(cloud_s: float
     assert requests["edge_queue_s"].sum() > 0
 
 
-def test_i10_the_drafters_cache_holds_what_was_read_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_i10_the_drafters_cache_holds_what_was_read_of_the_text() -> None:
     """On the model's own cache, after each token; and the books agree with it."""
-    held, edge = set[int](), RequestDecoding.edge
+    held = set[int]()
 
-    def checked_edge(self: RequestDecoding) -> EdgeSession:
-        session = edge(self)
-        resolve = session.resolve
+    def check(request: RequestDecoding, after: EdgeNode, tokens: Tokens) -> None:
+        cached = request.drafter.cached
+        assert after.committed[: len(cached)] == cached and len(cached) == after.cached, "I10: what a cache holds"
+        held.add(len(cached))
 
-        def checked(node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
-            after, tokens = resolve(node, reply)
-            cached = self.drafter.cached
-            assert after.committed[: len(cached)] == cached and len(cached) == after.cached, "I10: what a cache holds"
-            held.add(len(cached))
-            return after, tokens
-
-        session.resolve = checked  # type: ignore[method-assign]
-        return session
-
-    monkeypatch.setattr(RequestDecoding, "edge", checked_edge)
-    ran(lossy(K_SQS))
+    with resolved(check):
+        ran(lossy(K_SQS))
     assert {0, 8} < held, "nothing, then the prompt, then more"
 
 

@@ -184,6 +184,6 @@ def test_what_makes_no_sense_together_is_refused(fields: dict[str, Any], told: s
 
 
 def test_half_duplex_on_one_way_only_is_refused() -> None:
-    told = r"uplink\.half_duplex = device: must be that of downlink, None, since both ways use one medium: set both$"
+    told = r"uplink\.half_duplex = device: must be that of downlink, null, since both ways use one medium: set both$"
     with pytest.raises(ConfigError, match=told):
         cell(uplink=link(1e5, half_duplex="device"))
