@@ -94,6 +94,10 @@ def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_wit
     assert text.startswith("scheme.token = coded: is not used, partial rounds send each drafted id flat")
     flat = {"kind": "k_sqs", "k": 4, "partial": True, "token": "flat"}
     assert not plan_of(SMALL, Changes(settings={"scheme": flat})).warnings
+    short = {"uplink.part_header_bits": 16}
+    assert not plan_of(SMALL, Changes(settings={"scheme": flat, **short})).warnings
+    (text,) = plan_of(SMALL, Changes(settings={"scheme": {"kind": "k_sqs", "k": 4}, **short})).warnings
+    assert text.startswith("uplink.part_header_bits = 16: is not used, no round goes out in parts")
 
 
 def test_the_first_pair_that_this_machine_has_and_that_has_the_typed_fields_is_the_default(monkeypatch):

@@ -170,6 +170,12 @@ def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
         if not kinds_of_file(file)
     ]
     lines += dict.fromkeys(f"{each.name}scheme.{line}" for each in classes for line in each.scheme.overruled)
+    lines += dict.fromkeys(
+        f"{each.name}uplink.part_header_bits = {each.uplink.part_header_bits}: is not used, no round goes out in parts "
+        "(scheme.partial)"
+        for each in classes
+        if each.uplink.part_header_bits is not None and not getattr(each.scheme, "partial", False)
+    )
     if learning := sorted({cell.workload.learning_requests for cell in cells} - {0}):
         uncounted = "so many first requests of each device are served and not counted"
         lines.append(f"workload.learning_requests = {', '.join(map(str, learning))}: {uncounted}")
