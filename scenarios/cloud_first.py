@@ -53,7 +53,7 @@ def ways(table: pd.DataFrame) -> pd.DataFrame:
     rows = of_setting(table)
     if not {"scheme.kind", WHOLE, PROMPT} <= {*rows.columns} or OPPONENT not in {*rows["scheme.kind"]}:
         return pd.DataFrame(columns=[WAY, RTT, PROMPT])
-    kinds, begun = rows["scheme.kind"], rows.get(regions.CLOUD_FIRST, pd.Series(index=rows.index)).eq(True)
+    kinds, begun = rows["scheme.kind"], regions.begun_by_the_cloud(rows)
     at_cloud = kinds.isin((OPPONENT, regions.COLOCATED))
     way = kinds.where(at_cloud, begun.map({True: FIRST, False: PLAIN}))
     return rows.assign(**{WAY: way.mask(kinds == "composed", GOODPUT), RTT: round_trips_s(rows)})

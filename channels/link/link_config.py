@@ -147,7 +147,8 @@ class LinkConfig(Part):
             return value
         if name not in cls.presets:
             hint = meant(str(name), cls.presets)
-            raise ValueError(f"preset {name!r} must be one of {', '.join(sorted(cls.presets))}{hint}")
+            links = sorted({preset.rsplit(".", 1)[0] for preset in cls.presets})
+            raise ValueError(f"preset {name!r} must be one of {', '.join(links)}, with .uplink or .downlink{hint}")
         changes = {key: part for key, part in value.items() if key != "preset"} if isinstance(value, dict) else {}
         return dict(cls.presets[name]) | changes
 

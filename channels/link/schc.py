@@ -62,8 +62,8 @@ NETWORK_ACTIONS: Final[Mapping[Network, Mapping[str, Action]]] = {
 }
 """What each rule does with each field of IP."""
 UDP_CHECK_BITS: Final = UDP_FIELDS["checksum"]
-KINDS: Final = 10
-"""Kinds of messages between two real processes, each the last of its packets or not."""
+KINDS: Final = 13
+"""Kinds of messages, simulated or between two real processes, each the last of its packets or not."""
 
 
 class SchcRule(Part):

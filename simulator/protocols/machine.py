@@ -30,7 +30,8 @@ DOWNLINK: Final[LinkRole] = "downlink"
 
 
 class MessageKind(IntEnum):
-    """What the header of a message identifies it as, beside its round."""
+    """What the header of a message identifies it as, beside its round; no number is one of `testbed.packet_header`'s
+    for something else."""
 
     PROMPT = 1
     """Up, round 0: the tokens of the prompt."""
@@ -44,12 +45,12 @@ class MessageKind(IntEnum):
     """Up, beside the round's payload: all of it, where its digest would not do."""
     REQUEST = 6
     """Down, beside the round's reply: all of the payload is wanted."""
-    MORE = 7
+    MORE = 11
     """Up, beside the round's payload: the reply leaves the correction open, and another one is wanted."""
-    JOIN = 8
+    JOIN = 12
     """Up, a bare header: the cloud is to decode no further by itself, the edge drafts. Its round is the one that its
     sender waits for, of whose payload it is no part."""
-    LAST = 9
+    LAST = 13
     """Down: as REPLY, to the last round that the cloud has decoded before the edge drafts."""
 
 

@@ -53,8 +53,9 @@ _DRAFTS, _EDGE = "scheme.max_drafts", "edge"
 
 def mapped(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of a table of cells, or of a summary, that the map is of, with the columns of PLACE: what schemes chose
-    for themselves. Empty where cloud-only decoding or the edge is not in it."""
+    for themselves, without answers that the cloud begins. Empty where cloud-only decoding or the edge is not in it."""
     rows = table[table[SETTING] == CHOSEN] if SETTING in table.columns else table
+    rows = rows[~begun_by_the_cloud(rows)]
     needed = {KIND, WHOLE, PER_TOKEN, PROMPT, ANSWER, "models.pair.kind"}
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
         return pd.DataFrame(columns=[*PLACE])
@@ -63,6 +64,11 @@ def mapped(table: pd.DataFrame) -> pd.DataFrame:
     found = rows.assign(**{RTT: round_trips_s(rows)})
     found[WHO] = [_named(*each) for each in named.itertuples(index=False, name=None)]
     return found[found[RTT].notna()]
+
+
+def begun_by_the_cloud(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Whether the cloud begins the answers of each row (`cloud_first`)."""
+    return rows.get(CLOUD_FIRST, pd.Series(index=rows.index)).eq(True)
 
 
 def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
@@ -142,14 +148,17 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
 
 
 def place_of(row: pd.Series[float]) -> Deployment:
-    """What the closed forms take of a row of a table of cells. Raises ConfigError where its headers are compressed, and
-    so not of one length."""
+    """What the closed forms take of a row of a table of cells. Raises ConfigError where its packets are
+    longer or shorter than what they carry and `header_bits`: where headers are compressed, or contents padded."""
     for way in ("uplink", "downlink"):
         kind: object = row.get(f"{way}.headers.kind")  # nan, or away, where nothing of them is written: plain
         if isinstance(kind, str) and kind != "plain":
             raise ConfigError(
                 f"{way}.headers.kind = {kind}: the closed form needs plain, with header_bits of what is left"
             )
+        multiple = row.get(f"{way}.pad_to_bits", math.nan)
+        if not pd.isna(multiple):
+            raise ConfigError(f"{way}.pad_to_bits = {multiple:g}: the closed form needs null, packets as they are")
     return Deployment(
         edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
         drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
@@ -180,7 +189,7 @@ def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
     rounds = rounds_of(row, int(row[_DRAFTS]))
     if kind == COLOCATED:
         return colocated(place, rounds)
-    begun = cloud_first if row.get(CLOUD_FIRST) is True else at_the_edge
+    begun = cloud_first if row.get(CLOUD_FIRST) in (True,) else at_the_edge  # not `is`: NumPy's, in a column of bools
     return begun(place, rounds, bits_a_draft)
 
 

@@ -68,6 +68,7 @@ def trace(spans: Spans, subject: TraceSubject) -> RunTrace:
     builder.links(UPLINK)
     builder.cloud()
     builder.links(DOWNLINK)
+    builder.resolutions()
     builder.tie_rounds()
     return RunTrace(list(builder.tracks.events()), spans.cut_s)
 
@@ -82,6 +83,8 @@ class _Builder:
         self._spelled = Spelling(subject.speller)
         self._drafting: dict[_RoundKey, Slice] = {}
         """Where its drafting begins."""
+        self._edges: dict[int, Track] = {}
+        """The track of each device's processor."""
         self._resolved: dict[_RoundKey, Slice] = {}
         self._sent: dict[_RoundKey, list[Slice]] = defaultdict(list)
         self._passes: dict[_RoundKey, list[Slice]] = defaultdict(list)
@@ -116,7 +119,7 @@ class _Builder:
             open_ticks = sorted((ticks(each.arrival_s), self._end_ticks(each)) for each in requests)
             row = self.tracks.thread(process, f"edge {device}")
             self.tracks.put(row, [*work, *_waits(work, open_ticks)])
-            self.tracks.put(row, [each for request in requests for each in self._resolutions(request)])
+            self._edges[device] = row
 
     def _edge_work(self, request: RequestSpans) -> Iterator[Slice]:
         for read in request.read:
@@ -130,9 +133,15 @@ class _Builder:
                 name = _work_name(span.state, round_)
                 args = _round_args(request, round_) | {"drafts": round_.drafted}
                 work = Slice(name, ticks(span.began_s), ticks(span.ended_s), args, category)
-                if key not in self._drafting or self._drafting[key].name.startswith("prefill"):
+                first = self._drafting.get(key)
+                if first is None or (first.name.startswith("prefill") and span.began_s < round_.record.sent_s):
                     self._drafting[key] = work
                 yield work
+
+    def resolutions(self) -> None:
+        """Behind all that a round went through: that may take no time."""
+        for request in self._spans.requests.values():
+            self.tracks.put(self._edges[request.device], self._resolutions(request))
 
     def _resolutions(self, request: RequestSpans) -> Iterator[Slice]:
         for round_ in request.rounds:
@@ -185,7 +194,7 @@ class _Builder:
         name = f"{_carried(airing)}, {size} bits{again}{lost}"
         category = "lost" if airing.lost else kind
         sent = Slice(name, ticks(airing.began_s), ticks(airing.left_s), args, category)
-        if not airing.acknowledges:
+        if not airing.acknowledges and airing.address[2] < JOINS:  # a join is of no round
             self._sent[device, request, airing.round].append(sent)
         return sent
 
@@ -317,8 +326,8 @@ class _Builder:
         key = request.device, request.number, round_.number
         first = [self._drafting[key]] if key in self._drafting else []
         between = sorted([*self._sent[key], *self._passes[key]], key=lambda each: each.order)
-        ended_ticks = ticks(round_.ended_s)
-        return [*first, *(each for each in between if each.began_ticks <= ended_ticks), self._resolved[key]]
+        resolved = self._resolved[key]
+        return [*first, *(each for each in between if each.order <= resolved.order), resolved]
 
 
 def _round_args(request: RequestSpans, round_: RoundSpans) -> dict[str, Value]:
@@ -421,7 +430,8 @@ def _one_by_one(work: Sequence[Slice]) -> list[Slice]:
 
 def _waits(work: Sequence[Slice], open_ticks: Sequence[tuple[int, int]]) -> Iterator[Slice]:
     """Where a request is open and the processor idle."""
-    busy = iter([*((each.began_ticks, each.ended_ticks) for each in work), (open_ticks[-1][1] + 1,) * 2])
+    never_ticks = max(to_ticks for _, to_ticks in open_ticks) + 1
+    busy = iter([*((each.began_ticks, each.ended_ticks) for each in work), (never_ticks, never_ticks)])
     began_ticks, ended_ticks = next(busy)
     at_ticks = 0
     for from_ticks, to_ticks in open_ticks:

@@ -126,6 +126,8 @@ def _of_cloud(cloud: CloudConfig) -> Iterator[tuple[str, object, str]]:
         yield "cloud.admission", cloud.admission.kind, "whole_request: this machine's memory holds all"
     if cloud.kv_tokens not in (None, "memory"):
         yield "cloud.kv_tokens", cloud.kv_tokens, "null or memory: this machine's memory holds all"
+    if cloud.drafts_per_pass > 1:
+        yield "cloud.drafts_per_pass", cloud.drafts_per_pass, "1: its models make a draft a pass"
     if cloud.token_budget is not None:
         yield "cloud.token_budget", cloud.token_budget, "null: a pass is not cut"
     if not isinstance(cloud.failures, NoDowntime | ScheduledDowntime):

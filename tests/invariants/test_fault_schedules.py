@@ -39,7 +39,11 @@ SCHEMES: dict[str, object] = {
     "cloud_only": "cloud_only",
     "colocated": "colocated",
     "edge_only": "edge_only",
+    "joins": {"kind": "coupled", "max_drafts": 3, "cloud_first": True},
+    "tree joins": {"kind": "coupled_tree", "nodes": 6, "cloud_first": True},
 }
+JOINING = ("joins", "tree joins")
+"""Those of which time decides the rounds, and no token."""
 ASKED = {"kind": "closed", "devices": 3, "requests": 3, "prompt_tokens": 8, "output_tokens": 10}
 LONG_S = 3e3
 HEARD_S = 300.0
@@ -221,6 +225,9 @@ def verify(number: int, seen: Counter[str]) -> None:
         seen[each.outcome] += 1
         if scheme == "parts":  # what is lost decides what is verified: other tokens of the same distribution
             seen["prefix"] += sum(0 < way.verified == way.accepted < way.drafted for way in each.rounds)
+        elif each.outcome == "answered" and scheme in JOINING:
+            seen["joined"] += any(way.drafted for way in each.rounds) and not each.rounds[0].drafted
+            assert text(each)[0] == quiet(scheme)[each.device, each.number][0]
         elif each.outcome == "answered":
             assert text(each) == quiet(scheme)[each.device, each.number], f"request {each.device}/{each.number}"
         else:
@@ -239,7 +246,7 @@ def verify(number: int, seen: Counter[str]) -> None:
     for way in plant.links:
         seen["lost"] += way.lost
         seen["dropped"] += way.dropped
-    if scheme == "parts" or number % 10 == 0:
+    if scheme in ("parts", *JOINING) or number % 10 == 0:
         live = ran(made).result
         assert live.rounds.equals(run.result.rounds) and live.requests.equals(run.result.requests), "I6"
 
@@ -251,7 +258,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     def watched(self: EdgeSession, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         after, tokens = resolve(self, node, reply)
-        if tokens:  # else the round is still open, and more is wanted of the cloud
+        if (
+            tokens and node.drafts
+        ):  # else the round is still open, and more is wanted of the cloud, or it is the cloud's
             assert 1 <= len(after.committed) - after.cached <= 2, "I10"
         return after, tokens
 
@@ -260,24 +269,24 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 OUTCOMES = ("answered", "timed_out", "abandoned")
-FAULTS = ("crash", "eviction", "lost", "dropped", "paused", "prefix", "acknowledged", "unrestored")
+FAULTS = ("crash", "eviction", "lost", "dropped", "paused", "prefix", "acknowledged", "unrestored", "joined")
 
 
 def test_random_fault_schedules(seen: Counter[str]) -> None:
     for number in range(60):
         verify(number, seen)
-    assert all(seen[name] >= 10 for name in (*OUTCOMES, *FAULTS)), seen
+    assert all(seen[name] >= (5 if name == "joined" else 10) for name in (*OUTCOMES, *FAULTS)), seen
 
 
 @pytest.mark.slow
 def test_a_thousand_random_fault_schedules(seen: Counter[str]) -> None:
     for number in range(1_000):
         verify(number, seen)
-    assert all(seen[name] >= (25 if name == "prefix" else 200) for name in (*OUTCOMES, *FAULTS)), seen
+    assert all(seen[name] >= (25 if name in ("prefix", "joined") else 200) for name in (*OUTCOMES, *FAULTS)), seen
     assert seen["in_flight"] > 0
 
 
-@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme != "parts"])
+@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme not in ("parts", *JOINING)])
 def test_half_the_packets_bursts_lost_acknowledgements_and_a_crash_change_no_token(scheme: str) -> None:
     """Downlink replies of the hosted schemes overtake each other here, and are put in order at the device."""
     half = {"kind": "bernoulli", "probability": 0.5}

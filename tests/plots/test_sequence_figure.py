@@ -43,7 +43,7 @@ def test_each_packet_pass_and_piece_of_work_is_a_box_and_each_loss_a_cross(name:
     wide = [each for each in ax.patches if isinstance(each, Rectangle) and each.get_width() > 0.09]
     packets = [*of.prompt, *(each for round_ in of.rounds for each in (*round_.up, *round_.down))]
     passes = [*of.prefills, *(each for round_ in of.rounds for each in round_.passes)]
-    work = [each for round_ in of.rounds for each in round_.spans.edge_work]
+    work = [*of.request.read, *(each for round_ in of.rounds for each in round_.spans.edge_work)]
     assert len(wide) == len(packets) + len(passes) + len(work)
     tops = sorted(each.get_y() for each in wide)
     began = [each.began_s for each in (*packets, *passes, *work)]

@@ -2,9 +2,11 @@
 
 import math
 
+import pandas as pd
 import pytest
 from phase_tables import AXIS, NAMES, table
 
+from kinds import ConfigError
 from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.phase_map import (
@@ -16,7 +18,7 @@ from scenarios.phase_map import (
     sign_agreement,
 )
 from simulator.results.break_even_plane import RTT
-from simulator.results.phase_regions import WHO, border, mapped, predicted_border_s, stands
+from simulator.results.phase_regions import WHO, border, mapped, place_of, predicted, predicted_border_s, stands
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,24 @@ def test_written_rows_say_who_is_fastest_and_where_the_seeds_cannot_tell(exact):
     assert (written.loc[written["metric"] == "latency_s", "fastest"] == "colocated").all()
     loud = phase_borders(table(rng=0.2))
     assert loud["uncertain"].sum() > written["uncertain"].sum()
+
+
+def test_answers_that_the_cloud_begins_are_kept_apart_from_those_that_the_edge_does(exact):
+    plain = exact[exact["scheme.kind"] == "coupled"]
+    faster = plain.assign(**{"scheme.cloud_first": True, "latency_s": plain["latency_s"] / 2})
+    assert stands(mapped(pd.concat([exact, faster])), "latency_s") == stands(mapped(exact), "latency_s")
+    assert predicted(faster.iloc[0], 16.0).ttft_s < predicted(plain.iloc[0], 16.0).ttft_s
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [("headers.kind", "schc", "headers.kind = schc"), ("pad_to_bits", 64.0, "pad_to_bits = 64")],
+)
+def test_packets_of_other_lengths_are_none_of_the_closed_form_s(exact, field, value, told):
+    row = exact.iloc[0]
+    assert place_of(row) == place_of(pd.concat([row, pd.Series({"uplink.pad_to_bits": None})]))
+    with pytest.raises(ConfigError, match=f"downlink.{told}: the closed form needs"):
+        place_of(pd.concat([row, pd.Series({f"downlink.{field}": value})]))
 
 
 def test_a_summary_s_interval_is_that_of_the_edge_since_cloud_only_takes_one_time():

@@ -18,9 +18,10 @@ from channels.link.headers import NETWORK_FIELDS, OWN_FIELDS, UDP_FIELDS, Networ
 from channels.link.link_config import LinkConfig
 from channels.link.presets import PRESETS
 from channels.link.rohc import Rohc, RohcFlow
-from channels.link.schc import NETWORK_ACTIONS, Schc, SchcRule
+from channels.link.schc import KINDS, NETWORK_ACTIONS, Schc, SchcRule
 from channels.uniforms import Uniforms
 from kinds import ConfigError
+from simulator.protocols.machine import MessageKind
 from simulator.results.observer import END, SECOND, Airing
 from simulator.testbed.packet_header import MessageAddress, PacketHeader, PacketKind
 from simulator.timing.link import Link
@@ -81,7 +82,7 @@ def compressed(config: Schc, header: dict[str, tuple[int, int]], rule: SchcRule)
     network=st.sampled_from(["ipv4", "ipv6"]),
     rules=st.sampled_from([Schc().rules, NARROW, ()]),
     word_bits=st.sampled_from([1, 8]),
-    rule_id_bits=st.sampled_from([0, 6, 8]),
+    rule_id_bits=st.sampled_from([0, 7, 8]),
     check_bits=st.sampled_from([8, 15, 16, 32]),
     request=st.integers(0, 20) | st.integers(0, 65_535),
     round_=st.integers(0, 300) | st.integers(0, 65_535),
@@ -104,6 +105,15 @@ def test_a_link_charges_the_bits_that_a_compressor_of_real_headers_leaves(
     ((bits, charged),) = made.packets_of((5, request, round_), 264, (264,), fragment)
     assert charged == bits - 264 == 72 + len(sent + padding)
     assert made.least_header_bits <= charged <= made.largest_header_bits
+
+
+def test_each_kind_of_message_has_a_number_and_rules_of_its_own() -> None:
+    """Those that are simulated only, and those of real processes only, too."""
+    numbers = {(each.name, int(each)) for kinds in (MessageKind, PacketKind) for each in kinds}
+    assert len(numbers) == len({name for name, _ in numbers}) == len({number for _, number in numbers}) == KINDS
+    assert Schc(rule_id_bits=7).least_bits(320) == 24
+    with pytest.raises(ConfigError, match="rule_id_bits = 6: must be 0 or 7 or more, for 79 IDs"):
+        cell(uplink=link(1e5, headers={"kind": "schc", "rule_id_bits": 6}))
 
 
 def test_a_round_s_second_message_and_a_frame_of_no_round_have_the_header_of_their_round_and_of_0() -> None:

@@ -48,6 +48,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"downlink.header_bits": 321}, "downlink.header_bits = 321"),
     ({"uplink.headers": "schc"}, "uplink.headers = schc"),
     ({"edge.drafts_per_pass": 2}, "edge.drafts_per_pass = 2"),
+    ({"scheme": "colocated", "cloud.drafts_per_pass": 2}, "cloud.drafts_per_pass = 2"),
     ({"uplink.arq.ack_bits": 321}, "uplink.arq.ack_bits = 321"),
     ({"uplink.mtu_bits": 4001}, "uplink.mtu_bits = 4001"),
     ({"uplink.mtu_bits": 480_008}, "uplink.mtu_bits = 480008"),
