@@ -124,11 +124,16 @@ def test_a_name_that_is_markup_is_text(played: Path, lanes: list[Lane], tmp_path
 
 
 def test_time_advances_when_it_plays(played: Path, tmp_path: Path) -> None:
-    found = driven(
-        played, "setTimeout(() => note(document.getElementById('clock').textContent), 900);", tmp_path, "#play"
-    )
-    (clock,) = noted(found)
-    assert found.console == [] and float(clock.split()[0].replace(",", "")) > 0
+    """A slow machine may draw its first frames late: the clock is read until it has left 0."""
+    script = """
+      const look = () => {
+        const clock = document.getElementById('clock').textContent;
+        if (parseFloat(clock) > 0) note(clock); else setTimeout(look, 50);
+      };
+      look();
+    """
+    found = driven(played, script, tmp_path, "#play")
+    assert found.console == [] and len(noted(found)) == 1
 
 
 def test_time_never_runs_back_when_a_frame_began_before_the_key(played: Path, tmp_path: Path) -> None:
