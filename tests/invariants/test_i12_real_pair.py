@@ -129,7 +129,7 @@ def check_sampled(name: str, samples: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in ("k_sqs", "c_sqs") else [pytest.mark.slow]) for name in SAMPLED]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "k_sqs")) for name in SAMPLED]
 )
 def test_i12_sampled_text_follows_the_verifiers_distribution(name: str) -> None:
     check_sampled(name, 1_000)
