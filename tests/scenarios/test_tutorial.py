@@ -16,7 +16,12 @@ TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
 FILE = yaml.safe_load(re.search(r"```yaml\n(.*?)```", TUTORIAL, re.DOTALL)[1])
 """The configuration that the reader is told to write."""
 FEWER = {
-    "recommend": ("--grid=scheme=cloud_only,{kind: k_sqs, k: 4}", "--grid=scheme.max_drafts=1,4", "--workers=1"),
+    "recommend": (
+        "--grid=scheme=cloud_only,{kind: k_sqs, k: 4}",
+        "--grid=scheme.max_drafts=4",
+        "--seeds=3",
+        "--workers=1",
+    ),
     "run": ("--seeds=2", "--workers=1", "--quiet"),
     "calibrate": ("--batch=1", "--new=1", "--cached=0", "--quiet"),
 }

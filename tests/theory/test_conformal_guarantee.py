@@ -22,7 +22,7 @@ STEPS: Final = (1e-3, 1e-2, 0.1, 0.7, 1.0, 3.0)
 INITIALS: Final = (-0.5, 0.0, 1e-3, 0.1, 0.5, 1.0)
 TARGETS: Final = (0.0, 5e-4, 0.1, 0.4)
 RULES: Final = tuple(Conformal(target, step, initial) for step, initial, target in product(STEPS, INITIALS, TARGETS))
-DRAFTS: Final = 5000
+DRAFTS: Final = 6000
 ROUNDING: Final = 1e-9
 Adversary = Callable[[float, float], float]
 """What is dropped, from the threshold and the step."""
