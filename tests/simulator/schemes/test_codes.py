@@ -33,7 +33,7 @@ def coded(kind: str, code: str, budget_bits: int | None = None) -> CellResult:
     return sotu(scheme, requests=2, uplink={"rate": {"kind": "constant", "bps": 5e3}})
 
 
-@pytest.mark.parametrize("kind", ["k_sqs", "c_sqs"])
+@pytest.mark.parametrize("kind", ["k_sqs", pytest.param("c_sqs", marks=pytest.mark.slow)])
 def test_the_shorter_code_carries_the_same_tokens_in_fewer_bits_and_less_time(kind: str) -> None:
     paper, recoded = (coded(kind, code) for code in ("enumerative", "recoded"))
     assert paper.rounds[SUPPORTS].equals(recoded.rounds[SUPPORTS])

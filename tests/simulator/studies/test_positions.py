@@ -30,7 +30,7 @@ SCHEMES: Final[dict[str, dict[str, object]]] = {
     "c_sqs": {"kind": "c_sqs", **CONFORMAL, "max_drafts": 3},
     "dense": {"kind": "dense", "resolution": 11, "max_drafts": 2},
 }
-DEVICES, TOKENS = 6, 60
+DEVICES, TOKENS = 4, 60
 
 
 def cell(scheme: object, **fields: Any) -> Cell:
@@ -101,7 +101,7 @@ def test_a_position_that_no_draft_reaches_has_no_means() -> None:
 
 
 def test_a_verifier_that_is_too_strict_breaks_the_martingale(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It accepts with .7 of the right probability: some 10 standard deviations over 700 drafts."""
+    """It accepts with .7 of the right probability: some 8 standard deviations over 460 drafts."""
 
     def strict(
         distribution_after: DistributionAfter, drafts: Ints, qhat: Sequence[AnyDistribution], uniforms: Floats
