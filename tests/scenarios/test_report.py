@@ -506,7 +506,7 @@ def test_a_figure_of_ones_own_comes_back_by_the_manifest_once_its_file_was_typed
     (tmp_path / "own.py").write_text(OWN_FIGURE)
     imports = {"imports": [str(tmp_path / "own.py"), "/gone.py", 5]}
     write_note(mine / "manifest.json", read_note(mine / "manifest.json") | imports)
-    noted(mine, figures=["own_in_tests"])
+    noted(mine, figures=["own_in_tests", "bits"])
 
     def drawn(*words):
         with monkeypatch.context() as patch:
