@@ -120,6 +120,16 @@ class EdgeSession:
             node.then_seal = payload
         return payload
 
+    def settled_bits(self, node: EdgeNode, drafts: int) -> int:
+        """Of the payload of the open round, the leading bits that follow from its first `drafts` drafts.
+
+        A coder hands over whole bytes, and holds the last of them back for a carry. Simplified: a carry goes no
+        further, and the mode that heads a packet of code "recoded", the one that serves all drafts best, is known.
+        """
+        packets = round_packets(self._setting, node, self._uniforms)
+        bits = packets.length_bits([drafted.draft for drafted in node.drafts[:drafts]], node.committed)
+        return max(0, min(bits // 8 * 8, self.seal(node).bits) - 8)
+
     def seal_whole(self, node: EdgeNode) -> Parts:
         """The payload of a sealed round where the cloud asks for all of it."""
         drafts = [drafted.draft for drafted in node.drafts]

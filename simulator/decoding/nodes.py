@@ -8,6 +8,7 @@ outcome of a kind, and a few pairs are found sooner than a key in a dict.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -140,6 +141,11 @@ class EdgeNode:
         return (1,) * (len(self.drafts) + self.full - 1)
 
     @property
+    def made_by_level(self) -> Sequence[int]:
+        """How many drafts there are once so many on a path are made: of a pass a level, by pass."""
+        return range(1, len(self.drafts) + 1)
+
+    @property
     def distributions(self) -> int:
         """Distributions that the round sends."""
         return len(self.drafts)
@@ -174,6 +180,11 @@ class TreeNode(EdgeNode):
     @property
     def later_passes(self) -> tuple[int, ...]:
         return tuple(len(level) for level in self.levels)
+
+    @property
+    def made_by_level(self) -> Sequence[int]:
+        depths = self.tree.depths
+        return [bisect_right(depths, level) for level in range(1, self.steps + 1)]
 
     @property
     def distributions(self) -> int:
