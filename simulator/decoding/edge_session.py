@@ -12,7 +12,7 @@ from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
-from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
+from simulator.decoding.nodes import Beginnings, Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
 from simulator.decoding.setting import RequestParts
 from simulator.schemes.reply import JudgedRound
 from simulator.schemes.sparsifier import State
@@ -120,15 +120,22 @@ class EdgeSession:
             node.then_seal = payload
         return payload
 
-    def settled_bits(self, node: EdgeNode, drafts: int) -> int:
-        """Of the payload of the open round, the leading bits that follow from its first `drafts` drafts.
+    def beginnings(self, node: EdgeNode) -> Beginnings:
+        """How the payload of the open round begins, whatever its later drafts are.
 
-        A coder hands over whole bytes, and holds the last of them back for a carry. Simplified: a carry goes no
-        further, and the mode that heads a packet of code "recoded", the one that serves all drafts best, is known.
+        A coder hands over whole bytes, and holds the last of them back for a carry. Of a round that the budget ends
+        nothing is known before: its length heads the payload. Simplified: a carry goes no further, and the mode that
+        heads a packet of code "recoded", the one that serves all drafts best, is known.
         """
-        packets = round_packets(self._setting, node, self._uniforms)
-        bits = packets.length_bits([drafted.draft for drafted in node.drafts[:drafts]], node.committed)
-        return max(0, min(bits // 8 * 8, self.seal(node).bits) - 8)
+        payload = self.seal(node)
+        if payload.beginnings is None:
+            packets, drafts = round_packets(self._setting, node, self._uniforms), [each.draft for each in node.drafts]
+            found = list[tuple[int, int]]()
+            for made in () if node.full else node.made_by_level[:-1]:
+                bits = min(packets.length_bits(drafts[:made], node.committed), payload.bits)
+                found.append((len({*node.parents[:made]}), max(0, bits // 8 - 1) * 8))
+            payload.beginnings = tuple(found)
+        return payload.beginnings
 
     def seal_whole(self, node: EdgeNode) -> Parts:
         """The payload of a sealed round where the cloud asks for all of it."""

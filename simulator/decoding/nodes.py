@@ -26,6 +26,9 @@ Root = tuple[str, tuple[int, ...], State, Tokens]
 """All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
+Beginnings = tuple[tuple[int, int], ...]
+"""Of a payload, by level of its drafts but the last: how many distributions were drawn from by then, and how many
+leading bits follow from those drafts."""
 Pass = tuple[Tokens, int | TokenTree]
 """A forward pass: its text, and what it is to yield: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
@@ -228,6 +231,8 @@ class Payload:
     parts: Parts
     drafted: int
     sums: DraftSums
+    beginnings: Beginnings | None = field(default=None, init=False)
+    """Once they were asked for (`EdgeSession.beginnings`)."""
     parts_bits: tuple[int, ...] = field(init=False)
     """The length of each part."""
     bits: int = field(init=False)

@@ -19,8 +19,7 @@ import simpy
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.cell.workload import Workload
-from simulator.decoding.edge_session import EdgeSession
-from simulator.decoding.nodes import EdgeNode, Parts
+from simulator.decoding.nodes import Beginnings, EdgeNode, Parts
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.protocols.machine import (
@@ -90,6 +89,16 @@ class Network:
     """Where some device receives only after sending."""
     uplinks: Sequence[LinkRole] = (UPLINK,)
     """The links that carry messages to the cloud."""
+
+    def begin_s(self, beginnings: Beginnings, ends_s: Sequence[float], end_s: float) -> float:
+        """When the payload of a round may be put whose passes end then, and which is drafted and encoded at `end_s`:
+        before that where the link need not wait for bits. Each draft is then encoded as it is made."""
+        encode_s, block = self.edge.encode_s_per_draft, self.edge_passes.drafts_per_pass
+        made = [
+            (made_s + encode_s * distributions, bits)
+            for made_s, (distributions, bits) in zip(ends_s, beginnings[block - 1 :: block], strict=False)
+        ]
+        return min(end_s, self.links[UPLINK].config.begin_s([*made, (end_s, 0)]))
 
 
 class ServedRequest:
@@ -342,24 +351,13 @@ class Driver(ServedRequest):
         end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
-        if self._streams and not drafted.full:
-            self._stream(command.session, drafted, ends_s, end_s)
-        self._after(delay_until(now_s, end_s), self._round_drafted)
-
-    def _stream(self, session: EdgeSession, drafted: EdgeNode, ends_s: Sequence[float], end_s: float) -> None:
-        """Puts the payload of a round before it is drafted, as early as it need not wait for bits. Each draft is then
-        encoded as it is made. Of a round that the budget ends nothing goes out before: its length, which heads the
-        payload, was not known."""
-        made, encode_s = list[tuple[float, int]](), self._network.edge.encode_s_per_draft
-        block = self._network.edge_passes.drafts_per_pass
-        for drafts, made_s in zip(drafted.made_by_level[block - 1 :: block], ends_s[:-1], strict=False):
-            encoded_s = made_s + encode_s * len({*drafted.parents[:drafts]})
-            made.append((encoded_s, session.settled_bits(drafted, drafts)))
-        begin_s = self._network.links[UPLINK].config.begin_s([*made, (end_s, 0)])
-        if begin_s < end_s:
-            begin = partial(self._begin_payload, drafted.round, session.seal(drafted).parts, end_s)
-            now_s = self._env.now
-            later(self._env, min(delay_until(now_s, begin_s), delay_until(now_s, end_s)), begin)
+        delay_s = delay_until(now_s, end_s)
+        if self._streams:
+            begin_s = self._network.begin_s(command.session.beginnings(drafted), ends_s, end_s)
+            if begin_s < end_s:
+                begin = partial(self._begin_payload, number, command.session.seal(drafted).parts, end_s)
+                later(self._env, min(delay_until(now_s, begin_s), delay_s), begin)
+        self._after(delay_s, self._round_drafted)
 
     def _begin_payload(self, number: int, parts: Parts, end_s: float, _: simpy.Event) -> None:
         """The first bits of a payload whose round is drafted until `end_s`: the time is the edge's up to then."""
