@@ -137,17 +137,9 @@ class _Growing:
             full = isinstance(offer, Full)
             if isinstance(offer, Offer):
                 self._add_children(place, offer)
-        start = self._start
-        return TreeNode(
-            start.round,
-            start.committed,
-            start.state,
-            tuple(self._drafts),
-            full,
-            cached=len(start.committed),
-            tree=self._tree,
-            levels=tuple(self._levels),
-        )
+        number, text, state = self._start.round, self._start.committed, self._start.state
+        grown = tuple(self._drafts), full, len(text)
+        return TreeNode(number, text, state, *grown, tree=self._tree, levels=tuple(self._levels))
 
     @property
     def _tree(self) -> TokenTree:
