@@ -33,7 +33,7 @@ from simulator.decoding.nodes import (
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.acceptance import Received
 from simulator.schemes.branching import BranchingScheme
-from simulator.schemes.draw import Place, RequestUniforms
+from simulator.schemes.draw import Place, RequestUniforms, RoundUniforms
 from simulator.schemes.sparsifier import State
 
 
@@ -88,9 +88,8 @@ class TreeCloudSession(CloudSession):
         assert isinstance(scheme, BranchingScheme) and not correction, f"scheme {scheme.kind} drafts no trees"
         tree = scheme.tree(decoded)
         p = self._verifier.tree_distributions(node.committed, tree)
-        verdict = scheme.families.acceptance.judge_tree(
-            lambda at: p[at + 1], tree, decoded, self._uniforms, node.round, len(node.committed)
-        )
+        uniforms = RoundUniforms(self._uniforms, node.round, len(node.committed))
+        verdict = scheme.families.acceptance.judge_tree(lambda at: p[at + 1], tree, decoded, uniforms)
         reached = verdict.path[-1] + 1 if verdict.path else 0
         accepted = tree.along(verdict.path)
         line = Verdict(reached, verdict.token)
