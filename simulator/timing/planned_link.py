@@ -61,7 +61,7 @@ class Carried:
     doings: Course
     """The column of each of its states, until it is in."""
     cut: Sequence[tuple[float, float, int]] = ()
-    """Of a message that the MTU cuts, its `packets`."""
+    """Of a message that may be cut, its `packets`."""
     delivered_s: float = nan
 
     @property
@@ -150,11 +150,10 @@ class PlannedLink(Link):
         ahead where its transmitter is its device's own. `columns`: those of BREAKDOWN while it waits, is on the air and
         travels."""
         header = self._header_bits
-        sizes = [bits + header] if header is not None else [size for size, _ in self.config.packets_of(index, bits)]
-        if header is None and len(sizes) > 1:
-            carried = self._carry_cut(index, bits, sizes, now_s, columns)
+        if header is None:
+            carried = self._carry_cut(index, bits, now_s, columns)
         else:
-            (size,), (waits, transmits, travels) = sizes, columns
+            size, (waits, transmits, travels) = bits + header, columns
             planner = self._planner(self.senders[index[0]].transmitter, now_s)
             turn, begin_s, left_s = planner.place(index, size, now_s)
             planner.busy_until_s = left_s
@@ -169,16 +168,15 @@ class PlannedLink(Link):
         self._carried[carried] = None
         return carried
 
-    def _carry_cut(
-        self, index: MessageIndex, bits: int, sizes: Sequence[int], now_s: float, columns: tuple[str, str, str]
-    ) -> Carried:
-        """The message does what its oldest packet does that is not acknowledged, until it is in."""
+    def _carry_cut(self, index: MessageIndex, bits: int, now_s: float, columns: tuple[str, str, str]) -> Carried:
+        """The message, of several packets or one, does what its oldest unacknowledged packet does, until it is
+        in."""
         sender, (waits, transmits, travels) = self.senders[index[0]], columns
         planner = self._planner(sender.transmitter, now_s)
         cut: list[tuple[float, float, int]] = []
         doings: list[tuple[float, str]] = []
         from_s = now_s
-        for size in sizes:
+        for size, _ in self.config.packets_of(index, bits):
             turn, begin_s, left_s = planner.place(index, size, now_s)
             self.station.book((now_s, turn[0], left_s))
             cut.append((begin_s, left_s, size))
@@ -188,7 +186,8 @@ class PlannedLink(Link):
         self.sent += len(cut)
         takes_s = delay_until(now_s, left_s + self._delay_s)
         doings = [(min(time_s, now_s + takes_s), column) for time_s, column in doings]
-        return Carried(bits, now_s, cut[0][0], left_s, sum(sizes), takes_s, doings, cut)
+        packet_bits = sum(size for _, _, size in cut)
+        return Carried(bits, now_s, cut[0][0], left_s, packet_bits, takes_s, doings, cut)
 
     def carried_in(self, carried: Carried, now_s: float) -> None:
         """It is in."""
