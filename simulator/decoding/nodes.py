@@ -2,8 +2,8 @@
 
 The edge's side is a chain of `EdgeNode`, the cloud's of `CloudNode`; between them cross bytes alone. All are immutable
 to the world. The fields that begin with `then_` are the memory's: they hold the outcome of each step that was taken
-from the node, keyed by what was decided. Large runs walk through millions of nodes, so they are small: most have one
-outcome of a kind, and a few pairs are found sooner than a key in a dict.
+from the node, keyed by what was decided, and no copy has them (`dataclasses.replace`). Large runs walk through millions
+of nodes, so they are small: most have one outcome of a kind, and a few pairs are found sooner than a key in a dict.
 """
 
 from __future__ import annotations
@@ -104,15 +104,15 @@ class EdgeNode:
     owes: bool = False
     offered: Tokens = ()
     heard: Parts = ()
-    then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, repr=False)
-    then_stop: EdgeNode | None = field(default=None, repr=False)
-    then_rung: Outcomes[int, EdgeNode] = field(default=(), repr=False)
-    then_read: Outcomes[int, EdgeNode] = field(default=(), repr=False)
-    then_compose: Outcomes[int, EdgeNode] = field(default=(), repr=False)
-    then_seal: Payload | None = field(default=None, repr=False)
-    then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), repr=False)
-    then_decode: tuple[EdgeNode, Verified] | None = field(default=None, repr=False)
-    then_succeed: EdgeNode | None = field(default=None, repr=False)
+    then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, init=False, repr=False)
+    then_stop: EdgeNode | None = field(default=None, init=False, repr=False)
+    then_rung: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
+    then_read: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
+    then_compose: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
+    then_seal: Payload | None = field(default=None, init=False, repr=False)
+    then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), init=False, repr=False)
+    then_decode: tuple[EdgeNode, Verified] | None = field(default=None, init=False, repr=False)
+    then_succeed: EdgeNode | None = field(default=None, init=False, repr=False)
 
     def context(self) -> Tokens:
         """The committed text, then the drafts of the open round."""
@@ -257,10 +257,10 @@ class CloudNode:
     offered: Tokens = ()
     asked: bool = False
     more: Parts = ()
-    then_prefill: CloudNode | None = field(default=None, repr=False)
-    then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), repr=False)
-    then_ask: Outcomes[Parts, CloudNode] = field(default=(), repr=False)
-    then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), repr=False)
+    then_prefill: CloudNode | None = field(default=None, init=False, repr=False)
+    then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), init=False, repr=False)
+    then_ask: Outcomes[Parts, CloudNode] = field(default=(), init=False, repr=False)
+    then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), init=False, repr=False)
 
     def of(self, prompt: Tokens) -> CloudNode:
         """The start of this text: this node, unless another prompt has arrived."""
