@@ -157,7 +157,13 @@ def test_a_program_runs_by_the_command_it_names(name, tmp_path, monkeypatch, cap
     assert len(lines) >= 3 and not any("nan" in line for line in lines)
 
 
-@pytest.mark.parametrize(("name", "kind"), IMPORTED.items())
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [  # `sqsim check` runs the others in the fast tests
+        pytest.param(*each, marks=[pytest.mark.slow] * (each[0] in ("own_policy", "own_loss")))
+        for each in IMPORTED.items()
+    ],
+)
 @pytest.mark.usefixtures("undrawn")
 def test_a_part_of_the_readers_own_runs_beside_ours(name, kind, done, untuned):
     out, printed = type_(done, f"{name}.py", untuned)

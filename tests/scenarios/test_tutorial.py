@@ -39,6 +39,7 @@ def below(family):
     return [each for child in family.__subclasses__() for each in (child, *below(child))]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_every_command_of_the_tutorial_runs_in_its_order(done, tmp_path):
     (tmp_path / "my.yaml").write_text(yaml.safe_dump(made_short(FILE)))
