@@ -68,7 +68,9 @@ class SizeOrWindow(Batching):
 class Continuous(Batching):
     """Pass after pass, jobs come and go between them; prefills are cut so that a pass keeps to the token budget.
 
-    Verification and decoding go first, prefills fill what is left of `cloud.token_budget`.
+    Verification and decoding go first, prefills fill what is left of `cloud.token_budget`: beside n streams a prompt
+    takes ceil(prompt / (budget - n)) passes (Sarathi-Serve, arXiv 2403.02310, section 4; vLLM's scheduler, which would
+    also cut a verification that does not fit, where here it waits).
     """
 
     chunked: ClassVar[bool] = True
