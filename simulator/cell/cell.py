@@ -130,6 +130,7 @@ class Cell(Part):
             each.check_clock(prompt, output)
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
         self.cloud.check_gpus()
+        self.cloud.moved_token_bytes(self._drafts_in_cloud)
         return self
 
     def _check_prompts(self, used: int) -> None:
@@ -191,7 +192,16 @@ class Cell(Part):
     @cached_property
     def kv_tokens(self) -> int | None:
         """Tokens that the memory of a server of the cloud holds, None for no limit."""
-        return self.cloud.server_tokens(any(each.scheme.drafts_in_cloud for each in self.classes))
+        return self.cloud.server_tokens(self._drafts_in_cloud)
+
+    @cached_property
+    def moved_token_bytes(self) -> float | None:
+        """Bytes of a token's keys and values where a server moves them, None where none does."""
+        return self.cloud.moved_token_bytes(self._drafts_in_cloud)
+
+    @property
+    def _drafts_in_cloud(self) -> bool:
+        return any(each.scheme.drafts_in_cloud for each in self.classes)
 
     @cached_property
     def id(self) -> str:

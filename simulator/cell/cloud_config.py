@@ -135,6 +135,13 @@ class Admission(Choice, family=True):
 
     evicts: ClassVar[bool] = False
     """Whether sessions are thrown out for others; if not, each has room for its whole request or waits for it."""
+    preempts: ClassVar[bool] = False
+    """Whether only those that came later are thrown out, and newcomers throw out nobody."""
+
+    @property
+    def moved_bytes_per_s(self) -> float | None:
+        """Rate at which caches go to the host's memory and come back, None where none does."""
+        return None
 
 
 class WholeRequest(Admission):
@@ -148,15 +155,46 @@ class WholeRequest(Admission):
     kind: Literal["whole_request"] = "whole_request"
 
 
-class Evict(Admission):
-    """A pass makes room for what it runs over: sessions that are in no pass lose their caches, the least recently used
-    first, and what they lack is read again when they come back.
-
-    So does vLLM, which grows block by block and computes again, but throws out the latest to arrive.
-    """
+class Evicting(Admission):
+    """What those have in common that throw sessions out."""
 
     evicts: ClassVar[bool] = True
+    swap_bytes_per_s: float | None = Field(
+        None,
+        gt=0,
+        exclude_if=lambda rate: rate is None,
+        description="rate at which caches that are thrown out go to the host's memory, which holds all, and come back, "
+        "before the pass that needs it, one after another: 25e9 is assumed of PCIe 4.0 x16, whose limit is 31.5e9; "
+        "null: they are computed again",
+    )
+
+    @property
+    def moved_bytes_per_s(self) -> float | None:
+        return self.swap_bytes_per_s
+
+
+class Evict(Evicting):
+    """A pass makes room for what it runs over: sessions that are in no pass lose their caches, the least recently used
+    first, and what they lack is read again when they come back."""
+
     kind: Literal["evict"] = "evict"
+
+
+class Preempt(Evicting):
+    """A session that is in grows, and where there is no room throws out those that came after it, the latest first, or
+    at last itself. A new one, or one that was thrown out, waits in order of arrival for free room for all of its text.
+
+    So does vLLM's scheduler, first come, first served, with `cloud.kv_block_tokens` at 16. Sessions whose devices draft
+    are thrown out too; none that is in a pass is.
+    """
+
+    preempts: ClassVar[bool] = True
+    kind: Literal["preempt"] = "preempt"
+
+
+def whole_blocks(tokens: int, block_tokens: int) -> int:
+    """The tokens of the blocks that so many tokens fill, the last of them maybe in part."""
+    return -(-tokens // block_tokens) * block_tokens
 
 
 def request_tokens(prompt_tokens: int, output_tokens: int, drafts: int) -> int:
@@ -186,6 +224,21 @@ class CloudConfig(Part):
         "memory",
         description="tokens whose keys and values a server's memory holds; `memory`: what the device of `latency` has "
         "left beside the weights, no limit where that is not known; null or inf for no limit",
+    )
+    kv_block_tokens: int = Field(
+        1,
+        ge=1,
+        le=4_096,
+        exclude_if=lambda tokens: tokens == 1,
+        description="tokens of a block of that memory: a session has whole ones, of which the last is on average half "
+        "empty; 16 in vLLM",
+    )
+    kv_token_bytes: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        exclude_if=lambda size: size is None,
+        description="keys and values of a token, where they are moved; null: those of the models that `latency` names",
     )
     memory_utilization: float = Field(
         0.9, gt=0, le=1, description="share of the device's memory for weights, keys and values, where it decides"
@@ -301,12 +354,34 @@ class CloudConfig(Part):
         own must fit there.
         """
         if self.kv_tokens != "memory":
-            return self.kv_tokens
+            tokens = self.kv_tokens
+        elif beside := self._beside(drafts_here):
+            tokens = self._room("cloud.latency", beside)
+        else:
+            tokens = None
+        return None if tokens is None else tokens // self.kv_block_tokens * self.kv_block_tokens
+
+    def moved_token_bytes(self, drafts_here: bool) -> float | None:
+        """Bytes of a token's keys and values that are moved, None where nothing is. Raises ValueError where they are
+        not known."""
+        if self.admission.moved_bytes_per_s is None:
+            return None
+        models = [self.latency.footprint, self.drafter_latency.footprint if drafts_here else None]
+        known = self.kv_token_bytes or sum(model.token_bytes for model in models if model)
+        if not known:
+            raise ValueError(
+                "cloud.kv_token_bytes = null: must be bytes where caches are moved and cloud.latency = "
+                f"{self.latency.kind} names no model and memory"
+            )
+        return known
+
+    def _beside(self, drafts_here: bool) -> list[Footprint]:
+        """The models whose weights, keys and values lie in the memory of the verifier's device."""
         verifier, drafter = self.latency.footprint, self.drafter_latency.footprint if drafts_here else None
         beside = [each for each in (verifier, drafter) if each and verifier and each.device == verifier.device]
         if drafter and drafter not in beside:
             self._room("cloud.drafter_latency", [drafter])
-        return self._room("cloud.latency", beside) if beside else None
+        return beside
 
     def _room(self, name: str, models: Sequence[Footprint]) -> int:
         """Tokens that models hold on the one device of all, at least 1. `name`: of the first one's field."""
@@ -351,6 +426,7 @@ class CloudConfig(Part):
 
     def check_holds(self, tokens: int, server_tokens: int | None) -> None:
         """Raises ValueError where a request of so many tokens finds no room in an empty server."""
+        tokens = whole_blocks(tokens, self.kv_block_tokens)
         if server_tokens is not None and server_tokens < tokens:
             has = f", has room for {server_tokens}" if self.kv_tokens == "memory" else ""
             raise ValueError(f"cloud.kv_tokens = {self.kv_tokens}: must hold one whole request, {tokens} tokens{has}")

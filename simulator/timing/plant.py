@@ -109,7 +109,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     """The plant of a cell, at time 0."""
     env = EventLoop()
     spells = Uniforms.of(cell.seed, "spells")
-    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer)
+    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer, cell.moved_token_bytes)
     decoder = Decoder(cell, memory)
     arrivals = RequestArrivals(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None

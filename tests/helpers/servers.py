@@ -50,7 +50,8 @@ class Bench:
         self.env = simpy.Environment() if env is None else env
         config = CloudConfig.model_validate({"latency": TICKS, **fields})
         rng = (Uniforms.of(seed, purpose) for purpose in ("test", "passes", "spells"))
-        self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), *rng)
+        moved = config.moved_token_bytes(drafts_here=False)
+        self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), *rng, token_bytes=moved)
         self.visits: list[Visit] = []
 
     def submit(

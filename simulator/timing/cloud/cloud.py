@@ -27,7 +27,8 @@ Process = Generator[simpy.Event, object, None]
 class Cloud:
     """Serves jobs. Callbacks carry them; the only processes are those of servers that may fail.
 
-    `kv_tokens`: what a server's memory holds, None for no limit.
+    `kv_tokens`: what a server's memory holds, None for no limit. `token_bytes`: keys and values of a token, where they
+    are moved.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Cloud:
         pass_uniforms: Uniforms,
         spell_uniforms: Uniforms,
         observer: Observer | None = None,
+        token_bytes: float | None = None,
     ) -> None:
         self.env = env
         self._observer = observer
@@ -50,6 +52,8 @@ class Cloud:
         self.crashes = 0
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
+        swap_bytes_per_s = config.admission.moved_bytes_per_s
+        self._swap_s_per_token = token_bytes / swap_bytes_per_s if token_bytes and swap_bytes_per_s else 0.0
         self._pooled = config.routing.pooled
         self._served_s = 0.0
         self._turn = 0
@@ -110,7 +114,14 @@ class Cloud:
         config = self._config
         capacity_tokens = None if kv_tokens is None else kv_tokens * len(servers)
         kv, reserved = (capacity_tokens, None) if config.admission.evicts else (None, capacity_tokens)
-        return ServerPool(servers, config.batching, config.token_budget, KvMemory(kv), KvReservations(reserved))
+        memory = KvMemory(
+            kv,
+            config.kv_block_tokens,
+            preempts=config.admission.preempts and kv is not None,
+            swaps=config.admission.moved_bytes_per_s is not None,
+        )
+        reservations = KvReservations(reserved, config.kv_block_tokens)
+        return ServerPool(servers, config.batching, config.token_budget, memory, reservations)
 
     def _vacate(self, pool: ServerPool, session: SessionKey) -> None:
         if pool.holds(session):
@@ -129,9 +140,11 @@ class Cloud:
             self._dispatch(pool)
         else:
             self._move_to(pool, job.session)
+            if pool.kv.preempts:
+                self._dispatch(pool)
 
     def _move_to(self, pool: ServerPool, session: SessionKey) -> None:
-        """A session that waits for admission to a pool reserves nothing elsewhere, or two could wait for each other for
+        """A session that waits for admission to a pool has nothing elsewhere, or two could wait for each other for
         ever."""
         others = [other for other in self._reached(session) if other is not pool]
         for other in others:
@@ -168,12 +181,14 @@ class Cloud:
     def _begin(self, pool: ServerPool, server: Server) -> bool:
         """Starts a pass; False where memory admits no job beside those in passes."""
         if not pool.begin(server):
-            assert pool.running, "I5: an empty pool does not admit its first job"
+            assert pool.may_wait, "I5: an empty pool does not admit its first job"
             return False
         server.since_s = self.env.now
         server.version += 1
         self.passes += 1
         duration_s = self._times.of_s(server.shares)
+        if self._swap_s_per_token:
+            duration_s += self._swap_s_per_token * pool.kv.take_moved_tokens()
         for share in server.shares:
             job = share.job
             assert job.visit is not None
@@ -211,7 +226,7 @@ class Cloud:
         if pool.jobs or pool.prefills:
             self._dispatch(pool)
             idle = pool.free() and pool.ready_s() <= self.env.now
-            assert not idle or pool.running, "I5: a server idles beside a job"
+            assert not idle or pool.may_wait, "I5: a server idles beside a job"
 
     def _end_pass(self, server: Server, *, lost: bool) -> None:
         """A pass has ended, or been lost."""
