@@ -26,7 +26,7 @@ from kinds.mistakes import shown
 from kinds.yaml_file import read_yaml
 from models.interface import Pair
 from simulator.cell.as_written import as_written
-from simulator.cell.cloud_config import CloudConfig, request_tokens
+from simulator.cell.cloud_config import CloudConfig, EarliestDeadline, request_tokens
 from simulator.cell.device_classes import DeviceClass, Edge, Equipped
 from simulator.cell.dotted_names import differences
 from simulator.cell.imported_files import imports_digest, resolved
@@ -131,6 +131,9 @@ class Cell(Part):
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
         self.cloud.check_gpus()
         self.cloud.moved_token_bytes(self._drafts_in_cloud)
+        limits = (self.workload.slo_ttft_s, self.workload.slo_tpot_s)
+        if isinstance(self.cloud.order, EarliestDeadline) and limits == (None, None):
+            raise ValueError("cloud.order = earliest_deadline: needs workload.slo_ttft_s or workload.slo_tpot_s")
         return self
 
     def _check_prompts(self, used: int) -> None:
@@ -185,6 +188,7 @@ class Cell(Part):
                 edge=each.edge or self.edge,
                 uplink=each.uplink or self.uplink,
                 downlink=each.downlink or self.downlink,
+                priority=each.priority,
             )
             for place, each in enumerate(fleet)
         )

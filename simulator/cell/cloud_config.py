@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from math import inf
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Protocol, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -76,6 +76,58 @@ class Continuous(Batching):
     chunked: ClassVar[bool] = True
     kind: Literal["continuous"] = "continuous"
     cap: int = Field(64, ge=1, description="most jobs of one pass")
+
+
+class Urgent(Protocol):
+    """What the order of a queue goes by."""
+
+    due_s: float
+    priority: int
+
+
+class QueueOrder(Choice, family=True):
+    """Who goes first of the jobs that wait for a pass or for admission, those that came first among equals. Nobody is
+    taken out of a pass for another."""
+
+    ranks: ClassVar[bool] = True
+    """Whether it looks at more than the order of arrival."""
+
+    @abstractmethod
+    def rank(self, job: Urgent) -> float:
+        """The lower, the sooner."""
+
+
+class ByArrival(QueueOrder):
+    """First come, first served; where prefills are cut, what decodes and verifies goes before them."""
+
+    ranks: ClassVar[bool] = False
+    kind: Literal["arrival"] = "arrival"
+
+    def rank(self, job: Urgent) -> float:
+        return 0.0
+
+
+class EarliestDeadline(QueueOrder):
+    """Whose next token is due first: `workload.slo_ttft_s` after its request came, and `workload.slo_tpot_s` more for
+    each token before it, at the device, whatever the way there takes. A limit that is null counts 0.
+
+    WISP (arXiv 2601.11652) batches verifications by their objectives; its estimator of their times, by which it also
+    chooses who shares a pass, is not here.
+    """
+
+    kind: Literal["earliest_deadline"] = "earliest_deadline"
+
+    def rank(self, job: Urgent) -> float:
+        return job.due_s
+
+
+class ByPriority(QueueOrder):
+    """The devices of the class whose `fleet.N.priority` is lowest, as vLLM's policy `priority`. Others may starve."""
+
+    kind: Literal["priority"] = "priority"
+
+    def rank(self, job: Urgent) -> float:
+        return job.priority
 
 
 class Routing(Choice, family=True):
@@ -217,6 +269,11 @@ class CloudConfig(Part):
     servers: int = Field(1, ge=1, le=10_000, description="each with a copy of the verifier: a GPU, or `latency.gpus`")
     routing: Routing = Field(Shared(), description="which server a job goes to")
     batching: Batching = Field(BatchWaiting(), description="how waiting jobs share a pass")
+    order: QueueOrder = Field(
+        ByArrival(),
+        exclude_if=lambda order: order == ByArrival(),
+        description="who goes first of the jobs that wait",
+    )
     token_budget: int | None = Field(
         None, ge=1, description="most new tokens of one pass; a single longer job goes alone; null for no limit"
     )

@@ -38,7 +38,7 @@ from simulator.results.requests import HiddenRead, Request
 from simulator.results.rounds import FollowedTransfer, InstantTransfer, OpenRound, Transfer, TwoTransfers
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
-from simulator.timing.cloud.job import JobState, SessionKey
+from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.event_loop import EventLoop, delay_until, later
 from simulator.timing.link import Link
@@ -89,6 +89,8 @@ class Network:
     """Where some device receives only after sending."""
     uplinks: Sequence[LinkRole] = (UPLINK,)
     """The links that carry messages to the cloud."""
+    priority: int = 0
+    """Of their jobs; the lower, the sooner."""
 
     def begin_s(self, beginnings: Beginnings, ends_s: Sequence[float], end_s: float) -> float:
         """When the payload of a round may be put whose passes end then, and which is drafted and encoded at `end_s`:
@@ -146,7 +148,8 @@ class ServedRequest:
 
 def ordered_job(
     command: machine.SubmitJob,
-    session: SessionKey,
+    network: Network,
+    request: Request,
     number: int,
     most_tokens: int,
     mirrors: bool,
@@ -155,8 +158,10 @@ def ordered_job(
 ) -> Job:
     """The job that a machine orders, by its number among those of its session. `most_tokens`: what the session's
     request will have cached at most; `mirrors`: the cloud's drafter runs over what the verifier does."""
+    workload = network.workload
+    made_tokens = max(0, command.text_tokens - (command.verified_drafts or 0) - len(request.prompt.tokens))
     return Job(
-        session=session,
+        session=(request.device, request.number),
         text_tokens=command.text_tokens,
         read_tokens=command.read_tokens,
         request_tokens=most_tokens,
@@ -164,6 +169,8 @@ def ordered_job(
         done=done,
         cloud_drafts=command.cloud_drafts,
         verified_drafts=command.verified_drafts,
+        due_s=request.arrival_s + (workload.slo_ttft_s or 0.0) + made_tokens * (workload.slo_tpot_s or 0.0),
+        priority=network.priority,
         number=number,
         mirrors=mirrors and not command.cloud_drafts,
     )
@@ -647,7 +654,7 @@ class Driver(ServedRequest):
 
     def _submit(self, command: machine.SubmitJob) -> None:
         self._jobs += 1
-        terms = self._key, self._jobs, self._most_tokens, self._mirrors
+        terms = self._network, self._request, self._jobs, self._most_tokens, self._mirrors
         job = ordered_job(command, *terms, self._job_enters, self._job_done)
         self._job = job, command
         self._network.cloud.submit(job)

@@ -132,8 +132,9 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         alone = own_uplink and downlink.config.sharing.transmitter_per_device
         decodes = decodable[place] and (alone or all(decodable))
         network = Network(
-            env, links, cloud, each.edge, passes, cell.workload, reads_at_work, own_uplink, decodes, windows
-        )
+            env, links, cloud, each.edge, passes, cell.workload, reads_at_work, own_uplink, decodes, windows,
+            priority=each.priority,
+        )  # fmt: skip
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
         ways += [(uplink, downlink)] * each.count

@@ -160,6 +160,8 @@ def faulty(number: int) -> tuple[str, Cell]:
     uplink["cut_through"] = number % 3 == 0
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "drafts_per_pass": one_of(more, 1, 1, 2, 3)}
     cloud |= {"kv_block_tokens": one_of(more, 1, 1, 14), "kv_token_bytes": 1.0}
+    cloud["order"] = one_of(more, "arrival", "earliest_deadline")
+    workload |= {"slo_ttft_s": 0.2, "slo_tpot_s": 0.02}
     if cloud["kv_block_tokens"] > 1 and cloud["kv_tokens"]:
         cloud["kv_tokens"] += cloud["kv_tokens"] % 2 or 2  # 28 or 42
     if cloud["admission"] == "evict":

@@ -120,8 +120,8 @@ class Cloud:
             preempts=config.admission.preempts and kv is not None,
             swaps=config.admission.moved_bytes_per_s is not None,
         )
-        reservations = KvReservations(reserved, config.kv_block_tokens)
-        return ServerPool(servers, config.batching, config.token_budget, memory, reservations)
+        reservations = KvReservations(reserved, config.kv_block_tokens, config.order)
+        return ServerPool(servers, config.batching, config.token_budget, memory, reservations, config.order)
 
     def _vacate(self, pool: ServerPool, session: SessionKey) -> None:
         if pool.holds(session):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 
-from simulator.cell.cloud_config import whole_blocks
+from simulator.cell.cloud_config import QueueOrder, whole_blocks
 from simulator.timing.cloud.job import Job, SessionKey
 
 
@@ -151,14 +151,15 @@ class KvMemory:
 
 class KvReservations:
     """Admission control of a memory that holds whole requests: what each session has reserved, and the jobs whose
-    sessions wait for a reservation, in order of arrival.
+    sessions wait for a reservation, in the order of the queue.
 
-    Nobody overtakes: a short request waits behind a long one for which there is no space. A reservation lasts until it
-    is released. Without a capacity every session is admitted.
+    Nobody overtakes for its size: a short request waits behind a long one for which there is no space. A reservation
+    lasts until it is released. Without a capacity every session is admitted.
     """
 
-    def __init__(self, capacity_tokens: int | None, block_tokens: int = 1) -> None:
+    def __init__(self, capacity_tokens: int | None, block_tokens: int, order: QueueOrder) -> None:
         self._block_tokens = block_tokens
+        self._order = order
         self.limited = capacity_tokens is not None
         self._capacity_tokens = capacity_tokens
         self._reserved: dict[SessionKey, int] = {}
@@ -183,15 +184,16 @@ class KvReservations:
         """Whether the job's session is admitted, now that it is here; if not it waits."""
         if self._capacity_tokens is None or job.session in self._reserved:
             return True
-        if self._waiting or not self._fits(job):
-            self._waiting[job] = None
+        self._waiting[job] = None
+        if self._next() is not job or not self._fits(job):
             return False
+        del self._waiting[job]
         self._take(job)
         return True
 
     def admit_waiting(self) -> Iterator[Job]:
         """Those who have waited and are admitted now."""
-        while self._waiting and self._fits(job := next(iter(self._waiting))):
+        while self._waiting and self._fits(job := self._next()):
             del self._waiting[job]
             self._take(job)
             yield job
@@ -217,6 +219,9 @@ class KvReservations:
             job = next(iter(self._waiting))
             del self._waiting[job]
             yield job
+
+    def _next(self) -> Job:
+        return min(self._waiting, key=self._order.rank) if self._order.ranks else next(iter(self._waiting))
 
     def _fits(self, job: Job) -> bool:
         assert self._capacity_tokens is not None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import chain
 
-from simulator.cell.cloud_config import Batching
+from simulator.cell.cloud_config import Batching, QueueOrder
 from simulator.timing.cloud.job import Job, JobState, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
 
@@ -41,12 +41,15 @@ class ServerPool:
         token_budget: int | None,
         kv: KvMemory,
         reservations: KvReservations,
+        order: QueueOrder,
     ) -> None:
         self.servers = servers
         self.kv = kv
         self.reservations = reservations
         self.waits_for_batch = type(batching).ready_s is not Batching.ready_s
         """Whether a free server may wait for more jobs."""
+        self._order = order
+        self._sorts = kv.preempts or order.ranks
         self._batching = batching
         self._token_budget = token_budget
         self.jobs: dict[Job, None] = {}
@@ -178,14 +181,14 @@ class ServerPool:
                 break
             if chunked and job in self.jobs and job not in reread and self._may_be_cut(job):
                 reread[job] = None
-                if not self.kv.preempts:
+                if not self._sorts:
                     continue
             share = self._share(job, budget, alone=not shares)
             if share is None:
                 break
-            if self.kv.preempts and not self.kv.held(job.session):  # not in, and lets nobody that is not in by
-                if self.kv.evicted > evicted or not self.kv.has_room(job.text_tokens):
-                    break
+            out = self.kv.preempts and not self.kv.held(job.session)
+            if out and (self.kv.evicted > evicted or not self.kv.has_room(job.text_tokens)):
+                break  # it lets nobody by that is not in
             if not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, self._running):
                 if self.kv.preempts:
                     continue
@@ -207,13 +210,15 @@ class ServerPool:
 
     def _in_order(self, reread: dict[Job, None]) -> Iterable[Job]:
         """Those that wait, in the order in which they are considered for a pass."""
-        if self.kv.preempts:
+        if self._sorts:
             return sorted(chain(self.jobs, self.prefills), key=self._turn)
         return chain(self.jobs, self.prefills, reread) if self._batching.chunked else self.jobs
 
-    def _turn(self, job: Job) -> tuple[bool, bool, int]:
-        waits, arrived = self.kv.turn(job.session)
-        return waits, self._batching.chunked and self._may_be_cut(job), arrived
+    def _turn(self, job: Job) -> tuple[bool, float, bool, int]:
+        """Sorts jobs: those first whose sessions are in, where that matters, then by the order of the queue, then those
+        that decode and verify, then by arrival."""
+        waits, arrived = self.kv.turn(job.session) if self.kv.preempts else (False, 0)
+        return waits, self._order.rank(job), self._batching.chunked and self._may_be_cut(job), arrived
 
     def end(self, server: Server) -> list[Share]:
         """Ends the server's pass, or what a crash has left of it; it stays busy until it is released."""

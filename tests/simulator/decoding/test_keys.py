@@ -147,7 +147,7 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
     for changes in (
         {"uplink.rate.bps": 1e4},
         {"cloud.servers": 2},
-        {"cloud.kv_block_tokens": 16, "cloud.kv_token_bytes": 1.0, "cloud.admission": SWAPS},
+        {"cloud.kv_block_tokens": 16, "cloud.kv_token_bytes": 1.0, "cloud.admission": SWAPS, "cloud.order": "priority"},
         {"workload.devices": 3},
         blocks,
         as_much_room,
@@ -215,7 +215,7 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
             "models.temperature": 0.2, "workload.devices": 3, "scheme.resolution": 50, "uplink.rate.bps": 1e4,
             "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
             "uplink.headers": "schc", "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
-            "cloud.kv_block_tokens": 16, "cloud.admission": "preempt",
+            "cloud.kv_block_tokens": 16, "cloud.admission": "preempt", "cloud.order": "priority",
         }.items()
     },
 }  # fmt: skip
