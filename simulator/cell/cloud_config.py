@@ -267,6 +267,21 @@ class CloudConfig(Part):
     """The verifier's servers."""
 
     servers: int = Field(1, ge=1, le=10_000, description="each with a copy of the verifier: a GPU, or `latency.gpus`")
+    prefill_servers: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        exclude_if=lambda servers: not servers,
+        description="servers beside these that run the first job of each session, and any that has lost its cache, and "
+        "then send the keys and values over; they have one queue, room for all, and do not fail",
+    )
+    kv_transfer_bytes_per_s: float = Field(
+        25e9,
+        gt=0,
+        exclude_if=lambda rate: rate == 25e9,
+        description="rate at which each of those sends, one session after another, when its pass is over; 25e9 is "
+        "assumed, of InfiniBand at 200 Gbit/s",
+    )
     routing: Routing = Field(Shared(), description="which server a job goes to")
     batching: Batching = Field(BatchWaiting(), description="how waiting jobs share a pass")
     order: QueueOrder = Field(
@@ -403,6 +418,14 @@ class CloudConfig(Part):
         self.failures.check_numbers("failures", "server", self.servers)
         return self
 
+    @model_validator(mode="after")
+    def _caches_stay_where_they_are_sent(self) -> Self:
+        if self.prefill_servers and not (self.routing.pooled or isinstance(self.routing, Affinity)):
+            raise ValueError(
+                f"routing = {self.routing.kind}: must be shared or affinity where prefill_servers send caches"
+            )
+        return self
+
     def server_tokens(self, drafts_here: bool) -> int | None:
         """Tokens that the memory of a server holds, None for no limit. Raises ValueError where the weights do not fit.
 
@@ -421,7 +444,7 @@ class CloudConfig(Part):
     def moved_token_bytes(self, drafts_here: bool) -> float | None:
         """Bytes of a token's keys and values that are moved, None where nothing is. Raises ValueError where they are
         not known."""
-        if self.admission.moved_bytes_per_s is None:
+        if self.admission.moved_bytes_per_s is None and not self.prefill_servers:
             return None
         models = [self.latency.footprint, self.drafter_latency.footprint if drafts_here else None]
         known = self.kv_token_bytes or sum(model.token_bytes for model in models if model)

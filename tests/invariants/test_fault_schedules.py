@@ -161,6 +161,8 @@ def faulty(number: int) -> tuple[str, Cell]:
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "drafts_per_pass": one_of(more, 1, 1, 2, 3)}
     cloud |= {"kv_block_tokens": one_of(more, 1, 1, 14), "kv_token_bytes": 1.0}
     cloud["order"] = one_of(more, "arrival", "earliest_deadline")
+    if cloud["routing"] in ("shared", "affinity"):
+        cloud |= {"prefill_servers": one_of(more, 0, 0, 1, 2), "kv_transfer_bytes_per_s": one_of(more, 1e2, 1e4)}
     workload |= {"slo_ttft_s": 0.2, "slo_tpot_s": 0.02}
     if cloud["kv_block_tokens"] > 1 and cloud["kv_tokens"]:
         cloud["kv_tokens"] += cloud["kv_tokens"] % 2 or 2  # 28 or 42

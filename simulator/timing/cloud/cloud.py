@@ -6,6 +6,7 @@ A free server never waits beside a job that it may take (I5); a batching window 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 
@@ -44,7 +45,7 @@ class Cloud:
     ) -> None:
         self.env = env
         self._observer = observer
-        self.station = Station(env, "cloud", config.servers)
+        self.station = Station(env, "cloud", config.servers + config.prefill_servers)
         self.passes = 0
         self.round_passes = 0
         """Shares of passes that verify a round, or bring a session to its next token; not those that only read.
@@ -64,12 +65,17 @@ class Cloud:
         self._servers = [Server(number) for number in range(config.servers)]
         groups = [self._servers] if config.routing.pooled else [[server] for server in self._servers]
         self._pools = [self._pool(group, kv_tokens) for group in groups]
+        prefilling = [Server(config.servers + number) for number in range(config.prefill_servers)]
+        self._prefill_pool = self._pool(prefilling, None) if prefilling else None
+        self._all_servers = [*self._servers, *prefilling]
+        self._transfer_s_per_token = (token_bytes or 0.0) / config.kv_transfer_bytes_per_s
+        self._transfers: dict[SessionKey, Transfer] = {}
         self._start_failures(failure_uniforms)
 
     @property
     def service_s(self) -> float:
         """Server-seconds of passes so far, those lost or under way included."""
-        return self._served_s + sum(self.env.now - server.since_s for server in self._servers if server.busy)
+        return self._served_s + sum(self.env.now - server.since_s for server in self._all_servers if server.busy)
 
     @property
     def evictions(self) -> int:
@@ -91,14 +97,19 @@ class Cloud:
         if job in self._stranded:
             del self._stranded[job]
             self._leave(job)
+        elif (transfer := self._transfers.get(job.session)) and transfer.waiting is job:
+            transfer.waiting = None
+            self._leave(job)
         elif pool := next((pool for pool in self._reached(job.session) if pool.remove(job)), None):
             self._leave(job)
             self._dispatch(pool)  # what waited behind it may be admissible, or have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """Only the first `tokens` of the session's cached text stay: the rest were rejected drafts."""
-        for pool in self._pools if self._pooled else self._reached(session):
+        for pool in self._reached(session):
             pool.kv.crop(session, tokens)
+        if transfer := self._transfers.get(session):
+            transfer.tokens = min(transfer.tokens, tokens)
 
     def forget(self, session: SessionKey) -> None:
         """The session is over: its cache is freed, where a pass still runs over it at the pass's end."""
@@ -108,6 +119,7 @@ class Cloud:
             else:
                 self._vacate(pool, session)
         self._homes.pop(session, None)
+        self._transfers.pop(session, None)
 
     def _pool(self, servers: list[Server], kv_tokens: int | None) -> ServerPool:
         """A pool whose memory evicts sessions for others, or admits whole requests; never both."""
@@ -130,9 +142,17 @@ class Cloud:
 
     def _reached(self, session: SessionKey) -> Sequence[ServerPool]:
         """The pools that may hold something of a session."""
-        return self._pools if self._pooled else self._homes.get(session, ())
+        pools = self._pools if self._pooled else self._homes.get(session, ())
+        return pools if self._prefill_pool is None else (*pools, self._prefill_pool)
 
     def _route(self, job: Job) -> None:
+        if self._prefill_pool is not None and (transfer := self._transfers.get(job.session)):
+            transfer.waiting = job
+            return
+        if self._prefill_pool is not None and self._has_no_cache(job):
+            self._prefill_pool.add(job)
+            self._dispatch(self._prefill_pool)
+            return
         pool = self._pools[0] if self._pooled else self._choose(job)
         if pool is None or not pool.servers_up:
             self._stranded[job] = None
@@ -143,10 +163,30 @@ class Cloud:
             if pool.kv.preempts:
                 self._dispatch(pool)
 
+    def _has_no_cache(self, job: Job) -> bool:
+        return job.read_tokens > 0 and not any(pool.kv.cached(job.session) for pool in self._reached(job.session))
+
+    def _send(self, server: Server, job: Job) -> None:
+        """A server that prefills sends what it has made, after what it sends already."""
+        server.sends_until_s = max(self.env.now, server.sends_until_s) + job.text_tokens * self._transfer_s_per_token
+        self._transfers[job.session] = transfer = Transfer(job, job.text_tokens)
+        later(self.env, server.sends_until_s - self.env.now, partial(self._received, transfer))
+
+    def _received(self, transfer: Transfer, _: simpy.Event) -> None:
+        session = transfer.sent.session
+        if self._transfers.get(session) is not transfer:
+            return
+        del self._transfers[session]
+        pool = self._pools[0] if self._pooled else self._choose(transfer.sent)
+        if pool is not None and pool.servers_up:
+            pool.kv.receive(session, transfer.tokens)
+        if transfer.waiting is not None:
+            self._route(transfer.waiting)
+
     def _move_to(self, pool: ServerPool, session: SessionKey) -> None:
         """A session that waits for admission to a pool has nothing elsewhere, or two could wait for each other for
         ever."""
-        others = [other for other in self._reached(session) if other is not pool]
+        others = [other for other in self._homes.get(session, ()) if other is not pool]
         for other in others:
             self._homes[session].remove(other)
             self._vacate(other, session)
@@ -215,6 +255,10 @@ class Cloud:
             else:
                 self._wait_again(job)
                 cut.append(job)
+            if pool is self._prefill_pool and share.completes:
+                pool.kv.forget(job.session)
+                if not (job.withdrawn or job.session in self._over):
+                    self._send(server, job)
             if self._over:
                 self._free_if_over(pool, job.session)
         if cut:
@@ -304,6 +348,16 @@ class Cloud:
         for job in (*moving, *(() if pool.servers_up else list(pool.drain()))):
             self._route(job)
         self._dispatch(pool)  # what was admitted for those that are over
+
+
+@dataclass(slots=True)
+class Transfer:
+    """Keys and values on their way from a server that prefills."""
+
+    sent: Job
+    tokens: int
+    waiting: Job | None = None
+    """The session's next job, which needs them."""
 
 
 class PassTimes:

@@ -28,6 +28,8 @@ class KvMemory:
         self._block_tokens = block_tokens
         self._held: OrderedDict[SessionKey, int] = OrderedDict()
         self._swapped: dict[SessionKey, int] = {}
+        self._received: set[SessionKey] = set()
+        """Those of them that came from another server, and are there for nothing."""
         self._arrived: dict[SessionKey, int] = {}
         """The number of each session by arrival, where that decides."""
         self._arrivals = 0
@@ -43,7 +45,7 @@ class KvMemory:
         return self._held.get(session, 0)
 
     def cached(self, session: SessionKey) -> int:
-        """Tokens that need not be read again: held, or in the host's memory."""
+        """Tokens that need not be read again: held, in the host's memory, or received."""
         return self._held.get(session, 0) or self._swapped.get(session, 0)
 
     def knows(self, session: SessionKey) -> bool:
@@ -69,10 +71,17 @@ class KvMemory:
                 return False
             if session in self._held:
                 self._held.move_to_end(session)
-        self._moved_tokens += self._swapped.pop(session, 0)
+        if (back := self._swapped.pop(session, 0)) and session not in self._received:
+            self._moved_tokens += back
+        self._received.discard(session)
         self._held[session] = tokens
         self._total += need
         return True
+
+    def receive(self, session: SessionKey, tokens: int) -> None:
+        """Another server has sent so many tokens, which are let in with their session."""
+        self._swapped[session] = tokens
+        self._received.add(session)
 
     def take_moved_tokens(self) -> int:
         """How many were moved between the two memories since this was asked last."""
@@ -95,6 +104,7 @@ class KvMemory:
         """Frees what is held for a session."""
         self._total -= self._blocks(self._held.pop(session, 0))
         self._swapped.pop(session, None)
+        self._received.discard(session)
 
     def depart(self, session: SessionKey) -> None:
         """The session is gone."""
@@ -105,6 +115,7 @@ class KvMemory:
         """Loses everything."""
         self._held.clear()
         self._swapped.clear()
+        self._received.clear()
         self._total = 0
 
     def _blocks(self, tokens: int) -> int:

@@ -25,6 +25,8 @@ class Server:
         self.busy = False
         self.shares: list[Share] = []
         self.since_s = 0.0
+        self.sends_until_s = 0.0
+        """When the last cache that it sends to another server is there."""
         self.version = 0
 
 

@@ -148,6 +148,7 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
         {"uplink.rate.bps": 1e4},
         {"cloud.servers": 2},
         {"cloud.kv_block_tokens": 16, "cloud.kv_token_bytes": 1.0, "cloud.admission": SWAPS, "cloud.order": "priority"},
+        {"cloud.prefill_servers": 2, "cloud.kv_transfer_bytes_per_s": 1e9},
         {"workload.devices": 3},
         blocks,
         as_much_room,
@@ -216,6 +217,7 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
             "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
             "uplink.headers": "schc", "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
             "cloud.kv_block_tokens": 16, "cloud.admission": "preempt", "cloud.order": "priority",
+            "cloud.prefill_servers": 1,
         }.items()
     },
 }  # fmt: skip

@@ -28,6 +28,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"edge.concurrency": 2}, "edge.concurrency = 2"),
     ({"cloud.servers": 2}, "cloud.servers = 2"),
     ({"cloud.admission": "evict", "cloud.kv_tokens": 4000}, "cloud.admission = evict"),
+    ({"cloud.prefill_servers": 1, "cloud.kv_token_bytes": 1.0}, "cloud.prefill_servers = 1"),
     ({"cloud.order": "priority"}, "cloud.order = priority"),
     ({"cloud.kv_tokens": 4000}, "cloud.kv_tokens = 4000"),
     ({"cloud.token_budget": 64}, "cloud.token_budget = 64"),

@@ -261,15 +261,19 @@ def test_without_a_limit_and_with_room_for_all_passes_are_the_same() -> None:
     block=st.sampled_from([1, 16]),
     preempt=st.sampled_from([None, "preempt", {"kind": "preempt", "swap_bytes_per_s": 4}]),
     order=st.sampled_from(["arrival", "priority"]),
+    prefill_servers=st.sampled_from([0, 1, 2]),
 )
 def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_but_by_those_before_it(
     seed: int, routing: str, batching: object, servers: int, crashes: bool, budget: int | None, block: int,
-    preempt: object, order: str,
+    preempt: object, order: str, prefill_servers: int,
 ) -> None:  # fmt: skip
+    if routing not in ("shared", "affinity"):
+        prefill_servers = 0
     requests, room_tokens = asked(seed, 12, 5.0), 96
     made = Sessions(
         requests, seed=seed, servers=servers, routing=routing, batching=batching, kv_tokens=room_tokens,
         token_budget=budget, kv_block_tokens=block, kv_token_bytes=1, admission=preempt or "whole_request", order=order,
+        prefill_servers=prefill_servers, kv_transfer_bytes_per_s=2.0,
         failures={"kind": "random", "mean_there_s": 60, "mean_away_s": 10} if crashes else "none",
     )  # fmt: skip
     rng = np.random.default_rng(seed)
@@ -287,6 +291,8 @@ def test_whatever_happens_every_request_ends_and_none_that_is_in_is_thrown_out_b
                 first = min((*pool.jobs, *pool.prefills), key=pool._turn)
                 idle = pool.kv.held(first.session) or pool.kv.has_room(first.text_tokens)
             assert not idle, "I5"
+        prefills = made.cloud._prefill_pool
+        assert not (prefills and prefills.free() and prefills.waiting and prefills.ready_s() < made.env.now), "I5"
     assert made.cloud.station.area == pytest.approx(made.cloud.station.sojourn_s, rel=1e-9), "I4"
     if preempt:
         return
