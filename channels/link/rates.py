@@ -121,6 +121,8 @@ class Rate(Choice, family=True):
     _of_number: ClassVar[tuple[str, str]] = "constant", "bps"
     time_alone: ClassVar[bool] = True
     """Whether the service at an instant depends on that instant only, not on what was sent before."""
+    in_slots: ClassVar[bool] = False
+    """Whether it is that of each device in a slot, for a sharing that gives slots out."""
 
     method_rules: ClassVar[Mapping[str, Rule]] = {"curve": lambda curve, _: CheckedCurve(curve)}
 

@@ -266,11 +266,12 @@ class Link:
             return
         now_s = self.env.now
         packet = transmitter.server.leave(now_s)
-        transmitter.free_air(now_s)
-        self._end_visit(packet)
-        self._launch(transmitter, packet, now_s)
-        if not self.config.sharing.first_come:
-            self._offer_next(packet)
+        if packet is not None:
+            transmitter.free_air(now_s)
+            self._end_visit(packet)
+            self._launch(transmitter, packet, now_s)
+            if not self.config.sharing.first_come:
+                self._offer_next(packet)
         self.serve(transmitter, now_s)
 
     # Be lost, or travel and arrive.
@@ -280,7 +281,7 @@ class Link:
         timeout_s = packet.sender.arq.on_send(packet, now_s)
         on_air_s = now_s - began_s - self.config.overhead_s
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
-        lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address)
+        lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address) or transmitter.server.failed
         travel_s = nan if lost else transmitter.delay.delay_s(now_s, address)
         restored = lost or packet.sender.flow is None or packet.acknowledges or self._is_restored(packet, travel_s)
         if not restored:

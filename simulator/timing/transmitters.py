@@ -42,6 +42,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         self._windows: dict[float, int] = {}
         """By how long an acknowledgement travels back."""
         self._access = Access(config)
+        self._opener = config.sharing.opener(uniforms.under(SHARED + 1, 6))  # after the six of `_open`
 
     def __missing__(self, device: int) -> DeviceSender:
         key = device if self._config.sharing.transmitter_per_device else SHARED
@@ -81,7 +82,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
-            server=config.sharing.transmitter(curve, self._station.clock.now),
+            server=self._opener(curve, self._station.clock.now),
             loss=config.loss.over(curve, loss),
             delay=config.delay.process(delay),
             ack_loss=config.arq.ack_loss.over(curve, ack),

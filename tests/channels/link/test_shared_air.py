@@ -1,0 +1,150 @@
+"""Devices on one air, with a base station or without: what each of their packets meets, and that each leaves once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import isnan
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.link.base_station import BaseStation, BlockBits
+from channels.link.rates import ConstantCurve
+from channels.link.scheduled import Scheduled
+from channels.link.sharing import Sharing
+from channels.uniforms import Uniforms
+from tests.helpers.served_links import Sent, gone, opened
+
+STEADY: dict[str, Any] = {
+    "surroundings": "umi", "distance_m": 15, "shadow": False, "antennas": 1, "target_dbm": None, "overhead": 0,
+    "extra_loss_db": 40, "coherence_s": 1e6,
+}  # fmt: skip
+"""One fade for ever, all blocks for all, and line of sight."""
+AT_ONCE: dict[str, Any] = {"kind": "scheduled", "request_period_s": 0, "grant_s": 0, "error_rate": 0}
+OFTEN: dict[str, Any] = {"kind": "scheduled", "request_period_s": 0.001, "grant_s": 0.003, "error_rate": 0}
+"""A scheduling request in each slot: the phase of its period tells nothing."""
+
+
+def steady(**fields: Any) -> BlockBits:
+    return BaseStation.model_validate(STEADY | fields).curve(Uniforms.of(1, "fades"))
+
+
+def test_a_request_gets_a_blind_grant_whose_report_gets_the_rest() -> None:
+    """The packet comes at 0.5 ms: request in slot 1, blind grant of a block in slot 5, report, grant in slot 9, which
+    is all sent; one that comes before slot 9 is in that slot's report, and goes in slot 13; one that comes when nothing
+    is known any more asks anew."""
+    curve = steady()
+    block = int(curve.block_bits(0, 0))
+    packets = [Sent(0.0005, 3 * block), Sent(0.0085, 2 * block), Sent(0.0145, block)]
+    left = gone([opened({**OFTEN, "blind_bits": block}, curve)], packets)
+    assert [(left[packet].began_s, left[packet].left_s) for packet in packets] == [
+        (pytest.approx(0.005), pytest.approx(0.010)),
+        (pytest.approx(0.013), pytest.approx(0.014)),
+        (pytest.approx(0.019), pytest.approx(0.020)),
+    ]
+
+
+def test_devices_take_turns_and_share_a_slot_that_one_does_not_fill() -> None:
+    """Two packets of 40 blocks and one of 10: the first fills 40 of slot 1's 50 and the second the rest; the third,
+    which has not had a turn, is first in slot 2, with what the second lacks behind it."""
+    curve = steady()
+    bits = [int(blocks * curve.block_bits(device, 0)) for device, blocks in enumerate((40, 40, 10))]
+    packets = [Sent(0.0005, each, device) for device, each in enumerate(bits)]
+    left = gone([opened({**AT_ONCE, "order": "round_robin"}, curve)], packets)
+    began = [round(left[packet].began_s, 6) for packet in packets]
+    ends = [round(left[packet].left_s, 6) for packet in packets]
+    assert (began, ends) == ([0.001, 0.001, 0.002], [0.002, 0.003, 0.003])
+
+
+def test_slots_of_the_other_way_are_passed_over() -> None:
+    """Time division DDDSU at 30 kHz: the uplink has slot 4 of 5, from 2 ms, 4.5 ms, ... on."""
+    curve = steady(pattern="00001", subcarrier_khz=30)
+    packets = [Sent(0.0, 10), Sent(0.00201, 10), Sent(0.0069999999999, 10)]
+    left = gone([opened(AT_ONCE, curve)], packets)
+    assert [left[packet].left_s for packet in packets] == [pytest.approx(each) for each in (0.0025, 0.005, 0.0075)]
+    assert [curve.slot_from(curve.begin_s(slot)) for slot in range(7)] == list(range(7))
+
+
+def test_what_fails_is_sent_again_after_a_round_trip_and_what_came_behind_it_waits() -> None:
+    """All attempts but the last fail, as the largest rate has nearly all do: two of 8 ms, and the next packet, whose
+    own first attempt is behind, may not overtake."""
+    sharing = {**AT_ONCE, "error_rate": 1 - 1e-12, "attempts": 2, "harq_s": 0.007}
+    packets = [Sent(0.0005, 100), Sent(0.0015, 100), Sent(0.0005, 100, device=1)]
+    left = gone([opened(sharing, steady())], packets)
+    assert [left[packet].left_s for packet in packets] == [pytest.approx(each) for each in (0.010, 0.011, 0.010)]
+    assert all(each.failed for each in left.values())
+
+
+def test_configured_grants_need_no_request_and_are_blocks_that_no_other_gets() -> None:
+    """Every slot has a block for the device: it sends in the next one, where one that asks waits for 4 ms more."""
+    curve = steady()
+    block = int(curve.block_bits(0, 0))
+    own = {**OFTEN, "configured_period_s": 0.001, "configured_blocks": 2}
+    left = gone([opened(own, curve)], [packet := Sent(0.0005, 2 * block)])
+    assert left[packet].left_s == pytest.approx(0.002)
+    server = opened(own, curve)
+    server.join(Sent(0.0, block, 0), 0.0)
+    server.join(Sent(0.0, block, 1), 0.0)
+    assert server._reserved == Counter({0: 4})
+    with pytest.raises(ValueError, match=r"configured_blocks = 10: 5 devices take 50 of 50 blocks of a slot"):
+        Scheduled(configured_period_s=0.001, configured_blocks=10).check(5, BaseStation())
+    Scheduled(configured_period_s=0.005, configured_blocks=10).check(20, BaseStation())
+
+
+def test_proportional_fairness_serves_who_has_had_less() -> None:
+    """Fades for ever: one that comes later with half as much is through first, which in its turn it would not be."""
+    curve = steady()
+    bits = int(50 * curve.block_bits(0, 0))
+    packets = [Sent(0.0, 10 * bits, 0), Sent(0.0045, 5 * bits, 1)]
+    left = gone([opened(AT_ONCE, curve)], packets)
+    assert left[packets[1]].left_s < left[packets[0]].left_s
+
+
+SHARINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "asks": ({"kind": "scheduled"}, {}),
+    "in turn, mostly lost": ({"kind": "scheduled", "order": "round_robin", "error_rate": 0.7, "attempts": 2}, {}),
+    "known": (AT_ONCE | {"grant_s": 0.003, "error_rate": 0.3}, {"pattern": "1110000000"}),
+    "configured": ({"kind": "scheduled", "configured_period_s": 0.004, "blind_bits": 1}, {"pattern": "00101"}),
+    "far": ({"kind": "scheduled", "request_period_s": 0.002}, {"distance_m": 600, "extra_loss_db": 10, "blocks": 6}),
+    "csma": ({"kind": "csma", "slot_s": 0.001, "window_min": 2, "attempts": 2}, {}),
+    "aloha": ({"kind": "aloha", "slot_s": 0.01}, {}),
+}
+
+
+@pytest.mark.parametrize("name", SHARINGS)
+@settings(max_examples=20, deadline=None)
+@given(
+    packets=st.lists(
+        st.builds(Sent, st.floats(0.0, 0.1), st.integers(0, 9_000), st.integers(0, 4)), min_size=1, max_size=20
+    ),
+    withdrawn=st.lists(st.tuples(st.floats(0.0, 0.2), st.integers(0, 19)), max_size=4),
+    seed=st.integers(0, 99),
+)
+def test_each_packet_leaves_once_or_is_withdrawn_and_those_of_a_device_in_their_order(
+    name: str, packets: list[Sent], withdrawn: list[tuple[float, int]], seed: int
+) -> None:
+    sharing, rate = SHARINGS[name]
+    opener = Sharing.of(sharing).opener(Uniforms.of(seed, "sharing"))
+    if sharing["kind"] == "scheduled":
+        servers: list[Any] = [opener(BaseStation.model_validate(rate).curve(Uniforms.of(seed, "fades")), 0.0)]
+    else:
+        servers = [opener(ConstantCurve(1e6), 0.0) for _ in range(5 if sharing["kind"] == "aloha" else 1)]
+    packets.sort(key=lambda packet: packet.at_s)
+    out = [(time_s, packets[place % len(packets)]) for time_s, place in withdrawn]
+    left = gone(servers, packets, withdrawn=out)
+    assert left.keys() == set(packets)
+    assert not any(server.present or server.waiting for server in servers)
+    for device in range(5):
+        sent = [left[packet] for packet in packets if packet.device == device and not isnan(left[packet].began_s)]
+        assert [each.left_s for each in sent] == sorted(each.left_s for each in sent)
+        assert all(each.began_s <= each.left_s for each in sent)
+    assert all(packet.at_s <= each.began_s + 1e-9 for packet, each in left.items() if not isnan(each.began_s))
+
+
+def test_a_device_meets_the_same_fades_whoever_else_is_there() -> None:
+    """Its numbers have its own name: positions, shadows and fades do not move when others come."""
+    alone, crowd = (BaseStation().curve(Uniforms.of(3, "fades")) for _ in range(2))
+    crowded = [crowd.block_bits(device, slot) for slot in (0, 40, 900) for device in (2, 0, 7)]
+    assert crowded[2::3] == [alone.block_bits(7, slot) for slot in (0, 40, 900)]
