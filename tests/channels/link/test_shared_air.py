@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from math import isnan
 from typing import Any
 
@@ -46,6 +45,16 @@ def test_a_request_gets_a_blind_grant_whose_report_gets_the_rest() -> None:
     ]
 
 
+def test_a_report_that_was_served_before_it_came_is_no_reason_not_to_ask() -> None:
+    """Of a grant of two blocks, one a slot, the first reports a block that the second one carries: what comes before
+    the base station has read that in slot 9 asks in slot 8 and is sent in slot 12."""
+    curve = steady(blocks=1)
+    block = int(curve.block_bits(0, 0))
+    packets = [Sent(0.0005, 2 * block), Sent(0.0075, block)]
+    left = gone([opened({**OFTEN, "blind_bits": 2 * block}, curve)], packets)
+    assert [left[packet].left_s for packet in packets] == [pytest.approx(0.007), pytest.approx(0.013)]
+
+
 def test_devices_take_turns_and_share_a_slot_that_one_does_not_fill() -> None:
     """Two packets of 40 blocks and one of 10: the first fills 40 of slot 1's 50 and the second the rest; the third,
     which has not had a turn, is first in slot 2, with what the second lacks behind it."""
@@ -84,10 +93,10 @@ def test_configured_grants_need_no_request_and_are_blocks_that_no_other_gets() -
     own = {**OFTEN, "configured_period_s": 0.001, "configured_blocks": 2}
     left = gone([opened(own, curve)], [packet := Sent(0.0005, 2 * block)])
     assert left[packet].left_s == pytest.approx(0.002)
-    server = opened(own, curve)
-    server.join(Sent(0.0, block, 0), 0.0)
-    server.join(Sent(0.0, block, 1), 0.0)
-    assert server._reserved == Counter({0: 4})
+    packets = [Sent(0.0, block, 0), Sent(0.0005, 300 * int(curve.block_bits(1, 0)), 1)]
+    left = gone([opened({**own, "configured_blocks": 20}, curve)], packets)
+    # 20 in each of slots 1 to 4, and then the 10 beside both devices' own too, of which it reported in slot 1
+    assert left[packets[1]].left_s == pytest.approx(0.013)
     with pytest.raises(ValueError, match=r"configured_blocks = 10: 5 devices take 50 of 50 blocks of a slot"):
         Scheduled(configured_period_s=0.001, configured_blocks=10).check(5, BaseStation())
     Scheduled(configured_period_s=0.005, configured_blocks=10).check(20, BaseStation())
@@ -100,6 +109,20 @@ def test_proportional_fairness_serves_who_has_had_less() -> None:
     packets = [Sent(0.0, 10 * bits, 0), Sent(0.0045, 5 * bits, 1)]
     left = gone([opened(AT_ONCE, curve)], packets)
     assert left[packets[1]].left_s < left[packets[0]].left_s
+
+
+def test_a_back_off_counts_down_by_one_over_a_busy_period() -> None:
+    """Who draws a sends in slot a; b - a - 1 are left to who drew b, from the gap behind the frame on."""
+    server = opened({"kind": "csma", "slot_s": 0.001, "gap_s": 0.01}, ConstantCurve(1e4))
+    packets = [Sent(0.0, 100, device) for device in range(2)]
+    for packet in packets:
+        server.join(packet, 0.0)
+    first, second = sorted(server._contenders[device].slot for device in range(2))
+    assert first < second
+    left = gone([opened({"kind": "csma", "slot_s": 0.001, "gap_s": 0.01}, ConstantCurve(1e4))], packets)
+    ends_s = sorted(each.left_s for each in left.values())
+    assert ends_s[0] == pytest.approx(first * 0.001 + 0.01)
+    assert ends_s[1] == pytest.approx(ends_s[0] + 0.01 + (second - first - 1) * 0.001 + 0.01)
 
 
 SHARINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
