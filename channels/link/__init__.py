@@ -15,3 +15,4 @@ from channels.link import rohc as rohc
 from channels.link import schc as schc
 from channels.link import scheduled as scheduled
 from channels.link import shaping as shaping
+from channels.link import shared_presets as shared_presets

@@ -129,8 +129,8 @@ class BaseStation(Rate):
         -80.0,
         ge=-202,
         le=24,
-        description="Power control: power of a block at no path loss, P0, dBm; null: all of it, spread over all "
-        "blocks, as a base station does.",
+        description="Power control: power of a block of 180 kHz at no path loss, P0, dBm; null: all of it, spread over "
+        "all blocks, as a base station does.",
     )
     compensated: float = Field(0.8, ge=0, le=1, description="Share alpha of the path loss that power control adds.")
     noise_figure_db: float = Field(5.0, ge=0, le=30, description="The receiver's, dB.")
@@ -173,10 +173,13 @@ class BlockBits(Curve):
     def __init__(self, rate: BaseStation, uniforms: Uniforms) -> None:
         self.blocks = rate.blocks
         self._rate = rate
-        self._uniforms = uniforms
+        self._places = self._uniforms = uniforms
         self._offsets = [place for place, mark in enumerate(rate.pattern) if mark == "1"]
         self._devices: dict[int, tuple[float, int, Uniforms]] = {}
         self._fades: dict[int, tuple[int, float]] = {}
+
+    def place(self, uniforms: Uniforms) -> None:
+        self._places = uniforms
 
     def begin_s(self, slot: int) -> float:
         """When a slot begins, seconds."""
@@ -218,17 +221,18 @@ class BlockBits(Curve):
 
     def _placed(self, device: int) -> tuple[float, int, Uniforms]:
         if device not in self._devices:
-            rate, uniforms = self._rate, self._uniforms.under(device)
-            loss_db = rate.extra_loss_db + _position_loss_db(rate, uniforms)
+            rate = self._rate
+            loss_db = rate.extra_loss_db + _position_loss_db(rate, self._places.under(device))
             most_dbm, blocks = rate.power_dbm, rate.blocks
             if rate.target_dbm is None:
                 block_dbm = most_dbm - 10 * log10(blocks)
             else:
-                block_dbm = min(most_dbm, rate.target_dbm + rate.compensated * loss_db)
+                wide_db = 10 * log10(rate.subcarrier_khz / 15)
+                block_dbm = min(most_dbm, rate.target_dbm + wide_db + rate.compensated * loss_db)
                 blocks = min(blocks, int(10 ** ((most_dbm - block_dbm) / 10) + 1e-9))
             noise_dbm = _NOISE_DBM_HZ + 10 * log10(_CARRIERS * rate.subcarrier_khz * 1e3)
             snr_db = block_dbm - loss_db - noise_dbm - rate.noise_figure_db - rate.interference_db
-            self._devices[device] = 10 ** (snr_db / 10), blocks, uniforms.under(_FADES)
+            self._devices[device] = 10 ** (snr_db / 10), blocks, self._uniforms.under(device, _FADES)
         return self._devices[device]
 
     def served_bits(self, t0_s: float, t1_s: float) -> float:

@@ -68,6 +68,10 @@ class Curve(ABC):
         self.field = field
         self.horizon_s = horizon_s
 
+    def place(self, uniforms: Uniforms) -> None:  # noqa: B027 - most curves are the same wherever a device is
+        """Sets what decides where each device is, for a curve that depends on it: alike for both ways of a device.
+        Whoever builds links does so before the first question; else it follows from the curve's own numbers."""
+
     def over(self, time_s: float) -> bool:
         """Whether this is past the horizon."""
         return time_s > self.horizon_s or time_s == inf

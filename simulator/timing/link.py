@@ -58,8 +58,10 @@ class Link:
         reverse_delay_s: Callable[[int], float],
         observer: Observer | None = None,
         horizon_s: float = inf,
+        places: Uniforms | None = None,
     ) -> None:
-        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
+        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends.
+        `places`: what decides where devices are, alike on all links; None: it is this link's own."""
         self.env = env
         self.config = config
         self.name = name
@@ -83,7 +85,7 @@ class Link:
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
         self._reassembly = Reassembly(env, config, self._deliver)
-        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s)
+        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s, places)
         """Where the packets of each device enter."""
 
     def guard(self, gate: Gate[Fragment]) -> None:

@@ -27,6 +27,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         uniforms: Uniforms,
         reverse_delay_s: Callable[[int], float],
         horizon_s: float,
+        places: Uniforms | None = None,
     ) -> None:
         super().__init__()
         self.gate: Gate[Fragment] | None = None
@@ -38,6 +39,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
         self._horizon_s = horizon_s
+        self._places = places
         self._transmitters: dict[int, LinkTransmitter] = {}
         self._windows: dict[float, int] = {}
         """By how long an acknowledgement travels back."""
@@ -80,6 +82,8 @@ class DeviceSenders(dict[int, DeviceSender]):
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
         curve = config.sharing.curve(config.curve(rate), key)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
+        if self._places is not None:
+            curve.place(self._places)
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
             server=self._opener(curve, self._station.clock.now),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from channels.link.base_station import CQI_SNR_DB, EFFICIENCIES, BaseStation, path_loss_db, sight_probability
+from channels.link.presets import PRESETS
 from channels.link.rates import Rate
 from channels.link.scheduled import Scheduled
 from channels.uniforms import Uniforms
@@ -166,3 +167,43 @@ def test_a_rate_with_slots_states_the_most_that_it_carries() -> None:
     assert BaseStation().fastest_bps == pytest.approx(5.5547 * 168 * 0.92 * 50 / 1e-3)
     fifth = Rate.of({"kind": "base_station", "pattern": "00001"})
     assert fifth.fastest_bps == pytest.approx(BaseStation().fastest_bps / 5)
+
+
+@pytest.mark.parametrize("name, way_s", [("lte_cell", 0.018), ("nr_cell", 0.0091), ("nr_mmwave", 0.0045)])
+def test_a_message_up_an_idle_cell_takes_as_long_as_its_slots_say(name: str, way_s: float) -> None:
+    """LTE: 5 ms to the next request, 1 of request, 7 to the granted slot, 1 of sending, 4 to decode and of core
+    network: 18 ms, and with 5 down those of about 20 there and back that are said of a cell without a wait for its request. NR
+    has an uplink slot every 2.5 ms, or 0.625: half a period of requests (10 ms, 5 ms), slot, the next but one uplink
+    slot where 1.5 ms, or 0.5, have passed, slot, and the way behind."""
+    preset = PRESETS[name].uplink
+    radio = preset.rate.model_copy(update={"distance_m": preset.rate.radius_m, "shadow": False, "antennas": 64})
+    sharing = preset.sharing.model_copy(update={"error_rate": 0.0})
+    server = opened(sharing, radio.curve(Uniforms.of(1, "fades")))
+    uniform = Uniforms.of(1, "when").uniform
+    packets = [Sent(0.1 * number + 0.04 * uniform(number), 500) for number in range(600)]
+    left = gone([server], packets)
+    ways_s = [left[packet].left_s - packet.at_s + preset.delay.mean_s for packet in packets]
+    assert np.mean(ways_s) == pytest.approx(way_s, abs=5 * sharing.request_period_s / sqrt(12 * len(packets)))
+
+
+def test_the_poorest_at_the_edge_of_an_lte_cell_have_about_what_itu_asks_of_the_poorest() -> None:
+    """ITU-R M.2134: 0.03 bit/s/Hz up, 300 kbit/s of 10 MHz (the preset lte_cell_edge), of the poorest 5% of ten in a
+    cell. Here, alone, of the poorest 5% at the edge behind a wall: not the same thing, but to be of the same size."""
+    curve = PRESETS["lte_cell_far"].uplink.curve(Uniforms.of(2, "fades"))
+    alone_bps = [
+        1000 * curve.most_blocks(device) * np.mean([curve.block_bits(device, 100 * slot) for slot in range(20)])
+        for device in range(200)
+    ]
+    assert 150e3 < np.percentile(alone_bps, 5) < 600e3
+
+
+def test_a_device_is_in_the_same_place_for_both_of_its_ways() -> None:
+    places = Uniforms.of(4, "places")
+    ways = [BaseStation(target_dbm=None).curve(Uniforms.of(4, way)) for way in ("uplink", "downlink")]
+    apart = [[way.snr(device) for device in range(9)] for way in ways]
+    for way in ways:
+        way._devices.clear()
+        way.place(places)
+    assert apart[0] != apart[1]
+    assert [ways[0].snr(device) for device in range(9)] == [ways[1].snr(device) for device in range(9)]
+    assert ways[0].block_bits(0, 0) != ways[1].block_bits(0, 0) or ways[0].block_bits(1, 0) != ways[1].block_bits(1, 0)
