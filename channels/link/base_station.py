@@ -61,21 +61,21 @@ SURROUNDINGS: Final = {
 }
 
 
-def path_loss_db(surroundings: str, distance_m: float, frequency_ghz: float, in_sight: bool) -> float:
+def path_loss_db(surroundings: str, distance_m: float, frequency_hz: float, in_sight: bool) -> float:
     """The path loss over this distance on the ground to a device 1.5 m high, dB (TR 38.901, table 7.4.1-1)."""
     place = SURROUNDINGS[surroundings]
-    apart_m, frequency_db = hypot(distance_m, place.height_m - _DEVICE_M), 20 * log10(frequency_ghz)
+    apart_m, decades = hypot(distance_m, place.height_m - _DEVICE_M), log10(frequency_hz / 1e9)
     at_1_m, slope, bend = place.sight
-    break_m = 4 * (place.height_m - 1) * (_DEVICE_M - 1) * frequency_ghz * 1e9 / _LIGHT_M_S
+    break_m = 4 * (place.height_m - 1) * (_DEVICE_M - 1) * frequency_hz / _LIGHT_M_S
     if distance_m <= break_m:
-        sight_db = at_1_m + slope * log10(apart_m) + frequency_db
+        sight_db = at_1_m + slope * log10(apart_m) + 20 * decades
     else:
         bend_db = bend * log10(break_m**2 + (place.height_m - _DEVICE_M) ** 2)
-        sight_db = at_1_m + 40 * log10(apart_m) + frequency_db - bend_db
+        sight_db = at_1_m + 40 * log10(apart_m) + 20 * decades - bend_db
     if in_sight:
         return sight_db
     at_1_m, slope, by_frequency = place.none
-    return max(sight_db, at_1_m + slope * log10(apart_m) + by_frequency * log10(frequency_ghz))
+    return max(sight_db, at_1_m + slope * log10(apart_m) + by_frequency * decades)
 
 
 def sight_probability(surroundings: str, distance_m: float) -> float:
@@ -98,7 +98,7 @@ class BaseStation(Rate):
     kind: Literal["base_station"] = "base_station"
     in_slots: ClassVar[bool] = True
     surroundings: Literal["uma", "umi"] = Field("uma", description="Urban macro or micro, TR 38.901.")
-    frequency_ghz: float = Field(2.0, ge=0.5, le=100, description="Carrier frequency, GHz (TR 38.901: 0.5 to 100).")
+    frequency_hz: float = Field(2e9, ge=5e8, le=1e11, description="Carrier frequency, Hz (TR 38.901: 0.5 to 100 GHz).")
     radius_m: float = Field(
         289.0, gt=0, le=5_000, description="Devices are spread evenly over the ground to this distance, metres."
     )
@@ -108,8 +108,8 @@ class BaseStation(Rate):
     shadow: bool = Field(True, description="Whether each device has a log-normal shadow of its own.")
     extra_loss_db: float = Field(0.0, ge=-80, le=80, description="Walls, body and cables less the antennas' gains, dB.")
     blocks: int = Field(50, ge=1, le=275, description="Resource blocks of 12 subcarriers (LTE, 10 MHz: 50).")
-    subcarrier_khz: Literal[15, 30, 60, 120, 240] = Field(
-        15, description="Subcarrier spacing, kHz; a slot of 14 symbols lasts 1 ms at 15 kHz, half as long at 30, ..."
+    subcarrier_hz: Literal[15_000, 30_000, 60_000, 120_000, 240_000] = Field(
+        15_000, description="Subcarrier spacing, Hz; a slot of 14 symbols lasts 1 ms at 15 kHz, half as long at 30, ..."
     )
     pattern: str = Field(
         "1",
@@ -151,7 +151,7 @@ class BaseStation(Rate):
     @property
     def slot_s(self) -> float:
         """How long a slot lasts, seconds."""
-        return 0.015 / self.subcarrier_khz
+        return 15 / self.subcarrier_hz
 
     @property
     def fastest_bps(self) -> float:
@@ -227,10 +227,10 @@ class BlockBits(Curve):
             if rate.target_dbm is None:
                 block_dbm = most_dbm - 10 * log10(blocks)
             else:
-                wide_db = 10 * log10(rate.subcarrier_khz / 15)
+                wide_db = 10 * log10(rate.subcarrier_hz / 15_000)
                 block_dbm = min(most_dbm, rate.target_dbm + wide_db + rate.compensated * loss_db)
                 blocks = min(blocks, int(10 ** ((most_dbm - block_dbm) / 10) + 1e-9))
-            noise_dbm = _NOISE_DBM_HZ + 10 * log10(_CARRIERS * rate.subcarrier_khz * 1e3)
+            noise_dbm = _NOISE_DBM_HZ + 10 * log10(_CARRIERS * rate.subcarrier_hz)
             snr_db = block_dbm - loss_db - noise_dbm - rate.noise_figure_db - rate.interference_db
             self._devices[device] = 10 ** (snr_db / 10), blocks, self._uniforms.under(device, _FADES)
         return self._devices[device]
@@ -251,4 +251,4 @@ def _position_loss_db(rate: BaseStation, uniforms: Uniforms) -> float:
         distance_m = sqrt(near + uniforms.uniform(_WHERE) * (far - near))
     in_sight = uniforms.uniform(_SIGHT) < sight_probability(rate.surroundings, distance_m)
     shadow_db = place.shadow_db[in_sight] * uniforms.normal(_SHADOW) if rate.shadow else 0.0
-    return path_loss_db(rate.surroundings, distance_m, rate.frequency_ghz, in_sight) + shadow_db
+    return path_loss_db(rate.surroundings, distance_m, rate.frequency_hz, in_sight) + shadow_db

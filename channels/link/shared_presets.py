@@ -31,7 +31,7 @@ def _cell(
 ) -> tuple[Preset, Preset]:
     """A cell with its devices spread over it, and one with all at its edge. `radio`: fields of the rate that both ways
     share; `up`, `down`: further ones of rate and sharing."""
-    coherence_s = round(0.423 * 299_792_458 / (_WALK_M_S * radio["frequency_ghz"] * 1e9), 4)
+    coherence_s = round(0.423 * 299_792_458 / (_WALK_M_S * radio["frequency_hz"]), 4)
     both = {
         "delay": ConstantDelay(delay_s=delay_s),
         "mtu_bits": 12_000,
@@ -60,7 +60,7 @@ def _cell(
 
 
 LTE_CELL = _cell(
-    radio={"surroundings": "uma", "frequency_ghz": 2.0, "radius_m": 289, "blocks": 50, "extra_loss_db": -15},
+    radio={"surroundings": "uma", "frequency_hz": 2e9, "radius_m": 289, "blocks": 50, "extra_loss_db": -15},
     up={
         "rate": {"overhead": 1 - 12 / 14 * 46 / 50},
         "sharing": {"request_period_s": 0.01, "grant_s": 0.007, "harq_s": 0.007, "attempts": 4},
@@ -79,7 +79,7 @@ LTE_CELL = _cell(
 )
 NR_CELL = _cell(
     radio={
-        "surroundings": "uma", "frequency_ghz": 3.5, "radius_m": 289, "blocks": 273, "subcarrier_khz": 30,
+        "surroundings": "uma", "frequency_hz": 3.5e9, "radius_m": 289, "blocks": 273, "subcarrier_hz": 30_000,
         "extra_loss_db": -23,
     },
     up={
@@ -101,7 +101,7 @@ NR_CELL = _cell(
 )  # fmt: skip
 NR_MMWAVE = _cell(
     radio={
-        "surroundings": "umi", "frequency_ghz": 28.0, "radius_m": 115, "blocks": 66, "subcarrier_khz": 120,
+        "surroundings": "umi", "frequency_hz": 28e9, "radius_m": 115, "blocks": 66, "subcarrier_hz": 120_000,
         "extra_loss_db": -40, "antennas": 1,
     },
     up={

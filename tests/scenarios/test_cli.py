@@ -227,7 +227,7 @@ def test_a_scenario_runs_as_a_script(small, tmp_path):
 
 LIKE_OTHERS = (
     "latency_at_70b", "bandwidth_by_temperature", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces",
-    "batching", "outage", "cloud_first",
+    "batching", "base_station", "outage", "cloud_first",
 )  # fmt: skip
 """Each figure and each kind of finding of theirs is another scenario's too."""
 IN_REAL_TIME = ("validation",)

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from served_links import Sent, gone, opened
 
 from channels.link.base_station import CQI_SNR_DB, EFFICIENCIES, BaseStation, path_loss_db, sight_probability
 from channels.link.presets import PRESETS
 from channels.link.rates import Rate
 from channels.link.scheduled import Scheduled
 from channels.uniforms import Uniforms
-from tests.helpers.served_links import Sent, gone, opened
 
 SLOT_S = 0.001
 NEAR: dict[str, Any] = {
@@ -45,12 +45,12 @@ def test_path_loss_is_that_of_tr_38_901(
     place: str, distance_m: float, frequency_ghz: float, in_sight: bool, loss_db: float
 ) -> None:
     """The break point of UMa at 2 GHz is at 4 x 24 m x 0.5 m x 2e9 / c = 320.2 m."""
-    assert path_loss_db(place, distance_m, frequency_ghz, in_sight) == pytest.approx(loss_db, abs=1e-3)
+    assert path_loss_db(place, distance_m, frequency_ghz * 1e9, in_sight) == pytest.approx(loss_db, abs=1e-3)
 
 
 @pytest.mark.parametrize("place, break_m", [("uma", 320.2215), ("umi", 120.0831)])
 def test_path_loss_has_no_step_at_the_break_point_and_line_of_sight_none_at_18_m(place: str, break_m: float) -> None:
-    before_db, after_db = (path_loss_db(place, break_m * far, 2.0, True) for far in (0.99999, 1.00001))
+    before_db, after_db = (path_loss_db(place, break_m * far, 2e9, True) for far in (0.99999, 1.00001))
     assert before_db == pytest.approx(after_db, abs=1e-3)
     assert sight_probability(place, 18.001) == pytest.approx(1, abs=1e-4)
     assert sight_probability("umi", 100) == pytest.approx(0.18 + 0.82 * exp(-100 / 36))
@@ -137,7 +137,7 @@ def test_power_control_gives_a_far_device_fewer_blocks_and_a_near_one_all() -> N
     rate = BaseStation(distance_m=289, shadow=False, antennas=1)
     curve = rate.curve(Uniforms.of(0, "where"))
     far = next(device for device in range(99) if curve.most_blocks(device) < 50)
-    loss_db = path_loss_db("uma", 289, 2.0, False)
+    loss_db = path_loss_db("uma", 289, 2e9, False)
     block_dbm = min(23.0, -80 + 0.8 * loss_db)
     noise_dbm = -174 + 10 * log10(180e3) + 5 + 3
     assert 10 * log10(curve.snr(far)) == pytest.approx(block_dbm - loss_db - noise_dbm)
@@ -154,7 +154,7 @@ def test_devices_are_spread_evenly_over_the_ground_and_their_shadows_are_log_nor
     rng = np.random.default_rng(3)
     distance_m = np.sqrt(rng.uniform(35**2, 289**2, 2000))
     in_sight = rng.uniform(size=2000) < [sight_probability("uma", each) for each in distance_m]
-    loss_db = [path_loss_db("uma", *each) for each in zip(distance_m, [2.0] * 2000, in_sight, strict=True)]
+    loss_db = [path_loss_db("uma", *each) for each in zip(distance_m, [2e9] * 2000, in_sight, strict=True)]
     shadowed_db = loss_db + rng.standard_normal(2000) * np.where(in_sight, 4, 6)
     theirs_db = 23 - 10 * log10(50) - shadowed_db + 174 - 10 * log10(180e3) - 8
     both = np.sort(np.concatenate([ours_db, theirs_db]))
@@ -169,12 +169,12 @@ def test_a_rate_with_slots_states_the_most_that_it_carries() -> None:
     assert fifth.fastest_bps == pytest.approx(BaseStation().fastest_bps / 5)
 
 
-@pytest.mark.parametrize("name, way_s", [("lte_cell", 0.018), ("nr_cell", 0.0091), ("nr_mmwave", 0.0045)])
+@pytest.mark.parametrize("name, way_s", [("lte_cell", 0.018), ("nr_cell", 0.0095), ("nr_mmwave", 0.0045)])
 def test_a_message_up_an_idle_cell_takes_as_long_as_its_slots_say(name: str, way_s: float) -> None:
     """LTE: 5 ms to the next request, 1 of request, 7 to the granted slot, 1 of sending, 4 to decode and of core
-    network: 18 ms, and with 5 down those of about 20 there and back that are said of a cell without a wait for its request. NR
-    has an uplink slot every 2.5 ms, or 0.625: half a period of requests (10 ms, 5 ms), slot, the next but one uplink
-    slot where 1.5 ms, or 0.5, have passed, slot, and the way behind."""
+    network: 18 ms, and with 5 down those of about 20 there and back that are said of a cell without the wait. NR
+    has an uplink slot every 2.5 ms, or 0.625: half a period of requests (10 ms, 5 ms), the uplink slot after that of
+    the request, in time for 1.5 ms, or 0.5, to its grant, the slot itself, and 1.5 ms, or 1.25, behind it."""
     preset = PRESETS[name].uplink
     radio = preset.rate.model_copy(update={"distance_m": preset.rate.radius_m, "shadow": False, "antennas": 64})
     sharing = preset.sharing.model_copy(update={"error_rate": 0.0})

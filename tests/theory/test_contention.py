@@ -9,12 +9,12 @@ from math import exp, log, sqrt
 from typing import Any
 
 import pytest
+from served_links import Sent, gone, opened
 
 from channels.link.contention import Csma
 from channels.link.rates import ConstantCurve
 from channels.link.sharing import Sharing
 from channels.uniforms import Uniforms
-from tests.helpers.served_links import Sent, gone, opened
 
 
 def bianchi(stations: int, window: int, doublings: int) -> tuple[float, float]:

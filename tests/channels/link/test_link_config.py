@@ -184,7 +184,7 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         (Rate, {"kind": "scheduled_outages", "outages_s": ((3, 1),)}, "outages_s"),
         (Rate, {"kind": "scheduled_outages", "rate": "token_bucket"}, "time alone"),
         (Rate, {"kind": "base_station", "pattern": "000"}, "pattern"),
-        (Rate, {"kind": "base_station", "subcarrier_khz": 20}, "subcarrier_khz"),
+        (Rate, {"kind": "base_station", "subcarrier_hz": 20}, "subcarrier_hz"),
         (Rate, {"kind": "base_station", "distance_m": 20}, "distance_m = 20: must be at least 35 m in uma"),
         (Sharing, {"kind": "scheduled", "error_rate": 1}, "error_rate"),
         (Sharing, {"kind": "csma", "window_max": 8}, "window_max = 8: must be at least window_min, 16"),

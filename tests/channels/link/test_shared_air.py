@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from served_links import Sent, gone, opened
 
 from channels.link.base_station import BaseStation, BlockBits
 from channels.link.rates import ConstantCurve
 from channels.link.scheduled import Scheduled
 from channels.link.sharing import Sharing
 from channels.uniforms import Uniforms
-from tests.helpers.served_links import Sent, gone, opened
 
 STEADY: dict[str, Any] = {
     "surroundings": "umi", "distance_m": 15, "shadow": False, "antennas": 1, "target_dbm": None, "overhead": 0,
@@ -69,7 +69,7 @@ def test_devices_take_turns_and_share_a_slot_that_one_does_not_fill() -> None:
 
 def test_slots_of_the_other_way_are_passed_over() -> None:
     """Time division DDDSU at 30 kHz: the uplink has slot 4 of 5, from 2 ms, 4.5 ms, ... on."""
-    curve = steady(pattern="00001", subcarrier_khz=30)
+    curve = steady(pattern="00001", subcarrier_hz=30_000)
     packets = [Sent(0.0, 10), Sent(0.00201, 10), Sent(0.0069999999999, 10)]
     left = gone([opened(AT_ONCE, curve)], packets)
     assert [left[packet].left_s for packet in packets] == [pytest.approx(each) for each in (0.0025, 0.005, 0.0075)]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from served_links import Sent, gone, opened
 
 from channels.link.mahimahi import MahimahiCurve
 from channels.link.rates import Curve, Rate
 from channels.uniforms import Uniforms
-from tests.helpers.served_links import Sent, gone, opened
 
 SATURABLE: dict[str, Any] = {
     "constant": {"kind": "constant", "bps": 3e4},
