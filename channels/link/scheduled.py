@@ -167,8 +167,8 @@ class ScheduledTransmitter(Transmitter[Q]):
         self._devices: dict[int, _Device[Q]] = {}
         self._granted: dict[_Device[Q], None] = {}
         """Devices with bits that are known of, in the order of their turns."""
-        self._due: list[tuple[int, int, _News[Q] | _Turn[Q] | _Block[Q]]] = []
-        """What happens in a slot to come, a heap; of one slot in the order in which it was decided."""
+        self._due: list[tuple[int, float, int, int, _News[Q] | _Turn[Q] | _Block[Q]]] = []
+        """What happens in a slot to come, a heap; of one slot in the order in which it was sent, and of devices."""
         self._order = count()
         self._on_air: list[_Block[Q]] = []
         self._begun: deque[_Waiting[Q]] = deque()
@@ -238,31 +238,29 @@ class ScheduledTransmitter(Transmitter[Q]):
         if sharing.configured_period_s is not None:
             self._await_turn(device, now_s)
         elif not sharing.request_period_s:
-            self._tell(device, slots.slot_from(now_s + sharing.grant_s), device.unsent_bits)
+            self._tell(device, now_s, device.unsent_bits)
         elif not device.expects:
-            asks = self._own_slot(device, now_s)
-            self._tell(device, slots.slot_from(slots.end_s(asks) + sharing.grant_s), sharing.blind_bits)
+            self._tell(device, slots.end_s(self._own_slot(device, slots.slot_from(now_s))), sharing.blind_bits)
 
     def _await_turn(self, device: _Device[Q], now_s: float) -> None:
         if not device.has_turn:
             device.has_turn = True
-            self._put(self._own_slot(device, now_s), _Turn(device))
+            self._put(self._own_slot(device, max(self._next, self._slots.slot_from(now_s))), now_s, _Turn(device))
 
-    def _own_slot(self, device: _Device[Q], now_s: float) -> int:
-        """The next slot in which a device may ask, or send without."""
-        first = max(self._slots.slot_from(now_s), self._next)
+    def _own_slot(self, device: _Device[Q], first: int) -> int:
+        """The next slot, from this one on, in which a device may ask, or send without."""
         return first + (self._phase_of(device) - first) % self._every
 
     def _phase_of(self, device: _Device[Q]) -> int:
         return (self._phase + device.number) % self._every
 
-    def _tell(self, device: _Device[Q], slot: int, bits: int) -> None:
-        """The base station knows from that slot on of so many bits, true as of now."""
+    def _tell(self, device: _Device[Q], at_s: float, bits: int) -> None:
+        """The base station is told then of so many bits, true as of now."""
         device.news.append((bits, device.granted_bits))
-        self._put(slot, _News(device))
+        self._put(self._slots.slot_from(at_s + self._sharing.grant_s), at_s, _News(device))
 
-    def _put(self, slot: int, due: _News[Q] | _Turn[Q] | _Block[Q]) -> None:
-        heappush(self._due, (max(slot, self._next), next(self._order), due))
+    def _put(self, slot: int, since_s: float, due: _News[Q] | _Turn[Q] | _Block[Q]) -> None:
+        heappush(self._due, (max(slot, self._next), since_s, due.device.number, next(self._order), due))
 
     def _on(self, now_s: float) -> None:
         """Ends the slot that ends now, and works out the one that begins."""
@@ -291,9 +289,9 @@ class ScheduledTransmitter(Transmitter[Q]):
         own = self._reserved[slot % self._every]
         free = most = self._slots.blocks - own
         while self._due and self._due[0][0] <= slot:
-            _, order, due = heappop(self._due)
+            _, since_s, number, order, due = heappop(self._due)
             if isinstance(due, _News):
-                self._learn(due.device)
+                self._learn(due.device, now_s)
             elif isinstance(due, _Turn):
                 due.device.has_turn = False
                 blocks = min(self._sharing.configured_blocks, self._slots.most_blocks(due.device.number))
@@ -304,7 +302,7 @@ class ScheduledTransmitter(Transmitter[Q]):
                 self._on_air.append(due)
                 free -= due.blocks
             else:
-                heappush(self._due, (slot + 1, order, due))
+                heappush(self._due, (slot + 1, since_s, number, order, due))
         for device in self._in_order(slot):
             if free <= 0:
                 break
@@ -333,13 +331,15 @@ class ScheduledTransmitter(Transmitter[Q]):
         device.mean_slot = slot
         return max(device.mean_bits, 1e-9)
 
-    def _learn(self, device: _Device[Q]) -> None:
+    def _learn(self, device: _Device[Q], now_s: float) -> None:
         bits, granted_bits = device.news.popleft()
         device.known_bits = max(0, bits - (device.granted_bits - granted_bits))
         if device.known_bits:
             self._granted.setdefault(device)
         else:
             self._granted.pop(device, None)
+            if device.unsent:  # what came while a blind grant was larger than what it was for
+                self._ask(device, now_s)
 
     def _send(self, device: _Device[Q], blocks: int, slot: int, now_s: float) -> int:
         """A device fills these blocks with what it has, and reports the rest. Answers what they hold, bits."""
@@ -364,8 +364,7 @@ class ScheduledTransmitter(Transmitter[Q]):
         if self._sharing.order == "proportional_fair":
             device.mean_bits = self._lately(device, slot) + (granted_bits - room) / self._sharing.memory_slots
         if device.unsent_bits and (self._sharing.request_period_s or self._sharing.configured_period_s):
-            usable_s = self._slots.end_s(slot) + self._sharing.grant_s
-            self._tell(device, self._slots.slot_from(usable_s), device.unsent_bits)
+            self._tell(device, self._slots.end_s(slot), device.unsent_bits)
         return granted_bits
 
     def _end_slot(self, now_s: float) -> None:
@@ -377,7 +376,7 @@ class ScheduledTransmitter(Transmitter[Q]):
             fails = self._uniforms.uniform(_DECODED, device.number, slot, attempt) < sharing.error_rate
             block.attempt += 1
             if fails and block.attempt < sharing.attempts:
-                self._put(self._slots.slot_from(self._slots.end_s(slot) + sharing.harq_s), block)
+                self._put(self._slots.slot_from(now_s + sharing.harq_s), now_s, block)
                 continue
             for waiting in block.carries:
                 waiting.on_air -= 1

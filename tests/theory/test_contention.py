@@ -69,9 +69,9 @@ def aloha_success(sharing: dict[str, Any], load: float, frames: int = 4000) -> f
     time_s, packets = 0.0, []
     for number in range(frames):
         time_s -= log(1 - uniform(number)) / load
-        packets.append(Sent(time_s, 1000, number % 64))
+        packets.append(Sent(time_s, 1000, number % 16))
     opener = Sharing.of({"kind": "aloha", **sharing}).opener(Uniforms.of(1, "sharing"))
-    servers = [opener(ConstantCurve(1000), 0.0) for _ in range(64)]
+    servers = [opener(ConstantCurve(1000), 0.0) for _ in range(16)]
     left = gone(servers, packets)
     return sum(not each.failed for each in left.values()) / frames
 

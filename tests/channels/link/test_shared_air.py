@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from math import isnan
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from served_links import Sent, gone, opened
 
@@ -123,6 +124,105 @@ def test_a_back_off_counts_down_by_one_over_a_busy_period() -> None:
     ends_s = sorted(each.left_s for each in left.values())
     assert ends_s[0] == pytest.approx(first * 0.001 + 0.01)
     assert ends_s[1] == pytest.approx(ends_s[0] + 0.01 + (second - first - 1) * 0.001 + 0.01)
+
+
+def slow_cell(sharing: Scheduled, curve: BlockBits, uniforms: Uniforms, packets: list[Sent]) -> dict[Sent, float]:
+    """When each packet has left, by going through all slots one after the other, idle ones too, with the base station's
+    whole view of each device written out. Requests, no configured grants."""
+    devices = sorted({packet.device for packet in packets})
+    every, phase = curve.slots_in(sharing.request_period_s), uniforms.uniform(0)
+    queue: dict[int, list[Sent]] = {device: [p for p in packets if p.device == device] for device in devices}
+    unsent = {packet: max(1, packet.bits) for packet in packets}
+    pieces, left_s = dict.fromkeys(packets, 0), dict[Sent, float]()
+    known, granted, mean = (dict.fromkeys(devices, 0.0) for _ in range(3))
+    news: list[tuple[float, int, int, float]] = []  # usable from, device, bits, granted when they were true
+    again: list[tuple[float, int, int, int, list[Sent]]] = []  # usable from, attempt, device, blocks, packets
+    turns: list[int] = []
+    slot = 0
+    while len(left_s) < len(packets):
+        begin_s, end_s = curve.begin_s(slot), curve.end_s(slot)
+        here = {d: [p for p in queue[d] if p.at_s <= begin_s and unsent[p]] for d in devices}
+        for _, device, bits, before in sorted(n for n in news if n[0] <= begin_s + 1e-9):
+            known[device] = max(0.0, bits - (granted[device] - before))
+            turns = [d for d in turns if d != device or known[d]] + [device] * (
+                known[device] > 0 and device not in turns
+            )
+        news = [each for each in news if each[0] > begin_s + 1e-9]
+        for device in devices:  # a request is in this slot, so it is for what comes before it
+            told = any(bits > granted[d] - before for _, d, bits, before in news if d == device) or known[device]
+            if slot % every == (int(phase * every) + device) % every and here[device] and not told:
+                news.append((end_s + sharing.grant_s, device, sharing.blind_bits, granted[device]))
+        free = most = curve.blocks
+        air: list[tuple[int, int, int, list[Sent]]] = []
+        for each in sorted((a for a in again if a[0] <= begin_s + 1e-9), key=lambda a: (a[0], a[2])):
+            if each[3] <= free or free == most:
+                again.remove(each)
+                air.append(each[1:])
+                free -= each[3]
+        order = list(turns)
+        if sharing.order == "proportional_fair":
+            order.sort(key=lambda d: -curve.block_bits(d, slot) / max(mean[d], 1e-9))
+        got = dict.fromkeys(devices, 0)
+        for device in order:
+            if free <= 0:
+                break
+            bits = curve.block_bits(device, slot)
+            blocks = min(free, curve.most_blocks(device), math.ceil(known[device] / bits))
+            free -= blocks
+            room = holds = max(1, int(blocks * bits + 1e-6))
+            carried = []
+            for packet in here[device]:
+                taken = min(room, unsent[packet])
+                if taken:
+                    unsent[packet] -= taken
+                    room -= taken
+                    pieces[packet] += 1
+                    carried.append(packet)
+            granted[device] += holds
+            known[device] = max(0.0, known[device] - holds)
+            got[device] = holds - room
+            turns.remove(device)
+            turns += [device] * (known[device] > 0)
+            lacks = sum(unsent[packet] for packet in queue[device] if packet.at_s <= begin_s)
+            if lacks:
+                news.append((end_s + sharing.grant_s, device, lacks, granted[device]))
+            if carried:
+                air.append((0, device, blocks, carried))
+        for device in devices:
+            mean[device] = mean[device] * (1 - 1 / sharing.memory_slots) + got[device] / sharing.memory_slots
+        for attempt, device, blocks, carried in air:
+            if uniforms.uniform(1, device, slot, attempt) < sharing.error_rate and attempt + 1 < sharing.attempts:
+                again.append((end_s + sharing.harq_s, attempt + 1, device, blocks, carried))
+                continue
+            for packet in carried:
+                pieces[packet] -= 1
+        for device in devices:
+            while queue[device] and not unsent[queue[device][0]] and not pieces[queue[device][0]]:
+                left_s[queue[device].pop(0)] = end_s
+        slot += 1
+    return left_s
+
+
+@pytest.mark.parametrize("order", ["round_robin", "proportional_fair"])
+@settings(max_examples=15, deadline=None)
+@given(
+    packets=st.lists(
+        st.builds(Sent, st.floats(1e-5, 0.05), st.integers(1, 4_000), st.integers(0, 3)), min_size=1, max_size=12
+    ),
+    seed=st.integers(0, 99),
+    pattern=st.sampled_from(["1", "00101"]),
+)
+@example(packets=[Sent(0.01953125, 296), Sent(0.0390625, 1)], seed=37, pattern="00101")  # news of less than was granted
+def test_passing_over_idle_slots_changes_nothing(order: str, packets: list[Sent], seed: int, pattern: str) -> None:
+    packets.sort(key=lambda packet: packet.at_s)
+    radio = BaseStation(blocks=6, distance_m=400, extra_loss_db=5, coherence_s=0.005, pattern=pattern)
+    sharing = Scheduled.model_validate({"order": order, "request_period_s": 0.004, "error_rate": 0.3, "attempts": 3})
+    left = gone(
+        [sharing.opener(Uniforms.of(seed, "sharing"))(curve := radio.curve(Uniforms.of(seed, "fades")), 0.0)], packets
+    )
+    assert {packet: each.left_s for packet, each in left.items()} == slow_cell(
+        sharing, curve, Uniforms.of(seed, "sharing"), packets
+    )
 
 
 SHARINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
