@@ -58,7 +58,7 @@ class Scheduled(Sharing):
         description="From the end of a request or report to the first slot that it is granted, seconds (LTE: 3 for the "
         "base station, 1 for the grant, 3 for the device).",
     )
-    blind_bits: int = Field(1_000, ge=1, description="What a request alone is granted, bits.")
+    blind_bits: int = Field(1_000, ge=1, le=100_000, description="What a request alone is granted, bits.")
     configured_period_s: float | None = Field(
         None,
         gt=0,
@@ -67,7 +67,7 @@ class Scheduled(Sharing):
         "many seconds (TS 38.321, 5.8.2); null: none.",
     )
     configured_blocks: int = Field(1, ge=1, le=275, description="How many they are.")
-    error_rate: float = Field(0.1, ge=0, lt=1, description="Share of attempts that are not decoded (CQI: a tenth).")
+    error_rate: float = Field(0.1, ge=0, le=0.9, description="Share of attempts that are not decoded (CQI: a tenth).")
     attempts: int = Field(4, ge=1, le=32, description="Attempts of HARQ at most; after the last a packet is lost.")
     harq_s: float = Field(
         0.007, ge=0, le=10, description="From the end of an attempt to its next one, seconds (LTE: 8 ms less the slot)."

@@ -78,9 +78,11 @@ def test_slots_of_the_other_way_are_passed_over() -> None:
 
 
 def test_what_fails_is_sent_again_after_a_round_trip_and_what_came_behind_it_waits() -> None:
-    """All attempts but the last fail, as the largest rate has nearly all do: two of 8 ms, and the next packet, whose
-    own first attempt is behind, may not overtake."""
-    sharing = {**AT_ONCE, "error_rate": 1 - 1e-12, "attempts": 2, "harq_s": 0.007}
+    """Both attempts fail, 8 ms apart, by a rate that no field takes; the next packet, whose own are a slot behind, may
+    not overtake."""
+    sharing = Scheduled.model_validate(AT_ONCE | {"attempts": 2, "harq_s": 0.007}).model_copy(
+        update={"error_rate": 1.0}
+    )
     packets = [Sent(0.0005, 100), Sent(0.0015, 100), Sent(0.0005, 100, device=1)]
     left = gone([opened(sharing, steady())], packets)
     assert [left[packet].left_s for packet in packets] == [pytest.approx(each) for each in (0.010, 0.011, 0.010)]
