@@ -155,7 +155,7 @@ class BaseStation(Rate):
 
     @property
     def fastest_bps(self) -> float:
-        """All blocks of all its slots at the highest CQI."""
+        """All blocks of all its slots at the highest CQI, over whole patterns."""
         share = self.pattern.count("1") / len(self.pattern)
         return self.blocks * self._bits(EFFICIENCIES[-1]) * share / self.slot_s
 
