@@ -155,8 +155,8 @@ ALL_AT_ONCE: dict[str, Any] = {"sharing": "processor", "loss": Looking(period_s=
 IN_SLOTS: dict[str, Any] = {
     "rate": {"kind": "base_station", "surroundings": "umi", "distance_m": 15, "blocks": 1, "extra_loss_db": 75,
              "target_dbm": None, "antennas": 1, "coherence_s": 0.003},
-    "sharing": {"kind": "scheduled", "request_period_s": 0.004, "blind_bits": 10, "error_rate": 0.4, "attempts": 2},
-    "loss": Looking(period_s=0.037, share=0.3),
+    "sharing": {"kind": "scheduled", "request_period_s": 0.004, "blind_bits": 10, "error_rate": 0.85, "attempts": 2},
+    "loss": Looking(period_s=0.037, share=0.5),
     "edge": QUICK,
 }  # fmt: skip
 """A block has some bits: a part takes slots by its length, and is given up where one of its blocks fails twice."""
