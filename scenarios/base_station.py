@@ -12,7 +12,7 @@ from scenarios import Costs, Lowest, Quick, Scenario, script
 SCENARIO = Scenario(
     name="base_station",
     summary="How do 1 to 128 devices in a cell slow each other: in turn, by proportional fairness, with own blocks?",
-    minutes=6,
+    minutes=2,
     base={
         "models.pair": "sotu",
         "workload.requests": 2,
