@@ -132,9 +132,9 @@ class CsmaTransmitter(Transmitter[Q]):
         self._contenders[device] = _Contender(slot, collisions, began_s)
 
     def _send(self, now_s: float) -> None:
-        """The slot begins in which the next back-offs end."""
+        """The slot begins in which the next back-offs end, unless the packet that it was for has been withdrawn."""
         slot = min((each.slot for each in self._contenders.values()), default=None)
-        if slot is None:
+        if slot is None or self._begin_s(slot) > now_s + ROUNDING_S:
             return
         self._curve.forget(now_s)
         self._end_s = now_s
@@ -149,6 +149,10 @@ class CsmaTransmitter(Transmitter[Q]):
                 self._begun.append((packet, now_s))
             ends = self._curve.finish(self._curve.idle(self._position, now_s, packet.index), packet.bits)
             self._end_s = max(self._end_s, ends.time_s)
+
+    def _begin_s(self, slot: float) -> float:
+        """When a slot of the idle time begins."""
+        return self._idle_from_s + slot * self._sharing.slot_s
 
     def _end(self, now_s: float) -> None:
         """The medium is idle again: one frame has got through, or those that collided are sent again or given up."""
@@ -171,8 +175,7 @@ class CsmaTransmitter(Transmitter[Q]):
         elif self._sending:
             due_s = self._end_s
         else:
-            slot = min((each.slot for each in self._contenders.values()), default=inf)
-            due_s = self._idle_from_s + slot * self._sharing.slot_s
+            due_s = self._begin_s(min((each.slot for each in self._contenders.values()), default=inf))
         if due_s != self.due_s:
             self.due_s = due_s
             self.version += 1

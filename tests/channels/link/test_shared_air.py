@@ -124,6 +124,11 @@ def test_a_back_off_counts_down_by_one_over_a_busy_period() -> None:
     assert first < second
     left = gone([opened({"kind": "csma", "slot_s": 0.001, "gap_s": 0.01}, ConstantCurve(1e4))], packets)
     ends_s = sorted(each.left_s for each in left.values())
+    early, late = sorted(packets, key=lambda packet: left[packet].left_s)
+    alone = gone(
+        [opened({"kind": "csma", "slot_s": 0.001, "gap_s": 0.01}, ConstantCurve(1e4))], packets, withdrawn=[(0, early)]
+    )
+    assert alone[late].began_s == pytest.approx(second * 0.001)  # a withdrawn packet leaves it its back-off
     assert ends_s[0] == pytest.approx(first * 0.001 + 0.01)
     assert ends_s[1] == pytest.approx(ends_s[0] + 0.01 + (second - first - 1) * 0.001 + 0.01)
 
