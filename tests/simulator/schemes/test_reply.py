@@ -18,7 +18,7 @@ from kinds import ConfigError
 from models.verification import UNDRAWN, Verdict, inverse_cdf, total_variation
 from simulator import simulate
 from simulator.schemes.acceptance import Rejection, SplitRejection, received
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RequestUniforms, RoundUniforms
 from simulator.schemes.policy import Action, CloudDecodes, DraftRound, EdgeView, Policy, PolicyState
 from simulator.schemes.reply import DistributionReply, EdgeCorrection, Reply, SentRound, TokenReply
 from simulator.schemes.rivals.asym import FINEST, CertifiedReply, within
@@ -125,7 +125,7 @@ def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple
     message = received(known.decode(known.encode(sent.drafts, ()), ()), p.size, ELL)
     assert (np.count_nonzero(message.qhat, axis=1) == 1).all()
     mine, theirs = (
-        rule.judge(lambda _: p, heard, UNIFORMS, sent.number, 2)
+        rule.judge(lambda _: p, heard, RoundUniforms(UNIFORMS, sent.number, 2))
         for rule, heard in ((Rejection(), whole), (SplitRejection(), message))
     )
     assert mine.accepted == theirs.accepted
