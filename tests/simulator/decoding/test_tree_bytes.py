@@ -110,7 +110,7 @@ def test_damaged_bytes_raise_one_error(way: str, seed: int, inside: bool) -> Non
 
 
 @some_are_taken
-@settings(max_examples=150)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(st.sampled_from(["dssd", "tree", "one ahead", "edge_only"]), st.integers(0, 1 << 62))
 def test_a_changed_number_raises_one_error(way: str, seed: int) -> None:
     """One whole number is another: a count, a flag, a place that steps lead to, an id."""

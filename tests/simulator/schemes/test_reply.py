@@ -9,7 +9,7 @@ import pytest
 from cells import cell
 from codec_strategies import distributions
 from hostile import refused_or_holds
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from channels.codec import wire
@@ -34,9 +34,6 @@ REPLIES: dict[str, Reply] = {
 ELL = 8
 
 
-FEW = settings(deadline=None, max_examples=50)
-
-
 def packets(vocabulary: int) -> ScalarPackets:
     return ScalarPackets(wire.Format(vocabulary, ELL, max_drafts=4))
 
@@ -54,7 +51,6 @@ def rounds(draw: st.DrawFn) -> tuple[SentRound, np.ndarray, int]:
 
 
 @pytest.mark.parametrize("name", REPLIES)
-@FEW
 @given(case=rounds())
 def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(name, case):
     sent, p, accepted = case
@@ -78,7 +74,6 @@ def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(name, ca
 
 
 @pytest.mark.parametrize("name", REPLIES)
-@FEW
 @given(case=rounds(), content=st.binary(max_size=60))
 def test_hostile_bytes_raise_codec_errors_and_nothing_else(name, case, content):
     sent, p, _ = case
@@ -93,7 +88,6 @@ def test_hostile_bytes_raise_codec_errors_and_nothing_else(name, case, content):
     assert refused_or_holds(true, lambda given: REPLIES[name].decode(given, sent, packets(p.size)), holds)
 
 
-@FEW
 @given(distributions(min_size=2, max_size=40), st.floats(0.001, 0.9))
 @example(np.full(40, 1 / 40), 0.001)
 def test_every_sketch_is_within_its_tolerance(p: np.ndarray, tolerance: float) -> None:
@@ -114,7 +108,6 @@ def test_a_wider_tolerance_takes_fewer_bits() -> None:
     assert 8 * lengths[0] < 32 * 500 / 2
 
 
-@FEW
 @given(rounds())
 def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple[SentRound, np.ndarray, int]) -> None:
     """The same drafts are accepted, and the same bonus follows; a correction is what the edge draws of a distribution
