@@ -80,6 +80,7 @@ ON_AIR: list[dict[str, Any]] = [
     {
         "rate": {"kind": "base_station", "blocks": 1, "distance_m": 500, "coherence_s": 0.01},
         "sharing": {"kind": "scheduled", "error_rate": 0.5, "attempts": 2},
+        "cut_through": False,
     },
 ]
 """Collisions, and blocks that are given up: how devices share a link is theirs."""

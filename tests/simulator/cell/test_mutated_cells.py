@@ -203,7 +203,7 @@ def _garbled(text: str, rng: np.random.Generator) -> str:
     return text
 
 
-FAST = range(24)
+FAST = range(3, 33)
 SLOW = range(60, 560)
 LONGEST_S = 20.0
 """The longest time that one cell may take, s; it takes some hundredths, and what is not refused must end."""
