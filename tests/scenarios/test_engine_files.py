@@ -51,6 +51,7 @@ V1 = (
     + histogram("vllm:inter_token_latency_seconds", 1050, 50_000)
     + TIMES
 )
+PLAIN = "\n".join(line for line in V1.splitlines() if "spec_decode" not in line)
 OLDER = V1.replace("inter_token_latency", "time_per_output_token").replace("vllm:", "ray_vllm_")
 V0 = (
     counters("vllm:", spec_decode_efficiency=0.52, spec_decode_draft_acceptance_rate=0.4)
@@ -199,6 +200,10 @@ def test_what_the_first_file_tells_counts_and_what_is_typed_before_it(tmp_path: 
     assert measured.fields["edge.latency"] == affine(0.03, 1, (0.4, 200))
     assert [line.partition(",")[0] for line in measured.files] == ["Measured"] * 3 + ["Measured at the edge"]
     assert all("sha256" in line and "cannot tell" in line for line in measured.files)
+    plain = measured_cell([sample(tmp_path, PLAIN, "plain"), files[0]])
+    assert plain.drafts is None and "cloud.drafter_latency" not in plain.fields
+    assert plain.fields["models.pair"] == measured.fields["models.pair"]
+    assert plain.fields["cloud.latency"] == affine(0.021, 1, (0.06, 384))
     typed = measured.beside({"models.pair": "sotu", "workload.output_tokens": 7})
     assert typed["models.pair"] == "sotu" and typed["workload.output_tokens"] == 7
     whole = Cell().with_(measured.whole())

@@ -52,6 +52,8 @@ class Told:
 
     what: str
     rounds: Rounds | None = None
+    plain: bool = False
+    """Whether it is known that nothing is drafted there."""
     step_s: float | None = None
     token_s: float | None = None
     reading_s: float | None = None

@@ -131,19 +131,19 @@ class _Taken:
 
 
 def _served(taken: _Taken, rounds: Rounds | None) -> tuple[dict[str, object], int | None]:
-    """The cloud's passes, and the drafts of its own rounds: those of the file that tells of its steps, else `rounds`,
-    which is the acceptance taken."""
+    """The cloud's passes, and the drafts of its own rounds: those of the file that tells of its steps, or, where that
+    does not say whether anything is drafted there, `rounds`, which is the acceptance taken."""
 
-    def step(told: Told) -> tuple[float, Rounds | None] | None:
-        own = told.rounds if told.rounds and told.rounds.drafts else rounds
+    def step(told: Told) -> tuple[float, Rounds | None, float | None] | None:
+        own = told.rounds if told.rounds and told.rounds.drafts else None if told.plain else rounds
         if told.step_s is not None:
-            return told.step_s, own
-        return None if told.token_s is None else (told.token_s * (own.tokens if own else 1.0), own)
+            return told.step_s, own, told.draft_s if own else None
+        return None if told.token_s is None else (told.token_s * (own.tokens if own else 1.0), own, None)
 
-    step_s, own = taken.first("a step", step) or (None, rounds)
-    if step_s is None:
+    found = taken.first("a step", step)
+    if found is None:
         return {}, None
-    draft_s = taken.first("a draft's pass", lambda told: told.draft_s) if own else None
+    step_s, own, draft_s = found
     drafts = own.drafts if own and own.drafts else 0
     verify_s = step_s - drafts * (draft_s or 0.0)
     if not 0 < verify_s <= LONGEST_S:

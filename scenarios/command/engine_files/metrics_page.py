@@ -82,7 +82,7 @@ def _vllm(page: Page) -> Told:
         computed = prompts * max(0.0, 1 - hits)
     reading_s, first_s = page.mean("request_prefill_time_seconds"), page.mean("time_to_first_token_seconds")
     return Told(
-        "vLLM metrics", rounds, None if is_v0 else between, between if is_v0 else token_s,
+        "vLLM metrics", rounds, rounds is None, None if is_v0 else between, between if is_v0 else token_s,
         first_s if reading_s is None else reading_s, computed, prompt_tokens=prompts,
         output_tokens=page.mean("request_generation_tokens"), running=page.gauge("num_requests_running"),
         unknown=[_SINCE, *([_QUEUED] if reading_s is None and first_s is not None else [])],
@@ -121,7 +121,7 @@ def _sglang(page: Page) -> Told:
     prompts = ratio(page.sum("prompt_tokens"), requests)
     cached = ratio(page.sum("cached_tokens"), requests) or 0.0
     return Told(
-        "SGLang metrics", rounds, token_s=page.mean("inter_token_latency_seconds", "time_per_output_token_seconds"),
+        "SGLang metrics", rounds, length is None, token_s=page.mean("inter_token_latency_seconds", "time_per_output_token_seconds"),
         reading_s=page.mean("time_to_first_token_seconds"),
         read_tokens=None if prompts is None else max(0.0, prompts - cached),
         prompt_tokens=prompts, output_tokens=ratio(page.sum("generation_tokens"), requests),

@@ -160,7 +160,12 @@ def _turns(made: Recommendation, trials: RaceEvaluations, limit: TimeLimit) -> S
     if limit.left_s < MOST_CELLS / 2 * limit.takes_s([best, rival]):
         return None
     aim = made.wish.aim
-    return turns(best, rival, aim.metric, aim.higher, SEEDS, partial(trials, what="where it turns"))
+
+    def in_time(cells: Sequence[Cell]) -> bool:
+        each = [cell for cell in cells for _ in range(max(1, cell.workload.devices // best.workload.devices))]
+        return limit.left_s >= limit.takes_s(each)
+
+    return turns(best, rival, aim.metric, aim.higher, SEEDS, partial(trials, what="where it turns"), in_time)
 
 
 @dataclass
