@@ -1,13 +1,13 @@
 """What a benchmark of a server has written.
 
-`vllm bench serve --save-result` (vllm/benchmarks/serve.py, 0.10 to 0.22) and SGLang's `bench_serving` (0.5), a JSON
-object, or one a line: their ITL is from one chunk of the stream to the next, a step; their TPOT is of one token.
-`spec_decode_*` are differences of the server's counters over the run; SGLang's `accept_length` is without the drafts of
-a round. Of several runs in one file the last counts.
+`vllm bench serve --save-result` (vllm/benchmarks/serve.py) and SGLang's `bench_serving`, a JSON object, or one a line:
+their ITL is from one chunk of the stream to the next, a step; their TPOT is of one token. `spec_decode_*` are
+differences of the server's counters over the run; SGLang's `accept_length` is without the drafts of a round. Of several
+runs in one file the last counts.
 
-AIPerf and genai-perf, `profile_export_aiperf.json`, `profile_export_genai_perf.json` (AIPerf 0.7 to 0.14, JSON export
-schema): blocks of `unit` and `avg`; their `inter_token_latency` is (latency - time to the first token) / (tokens - 1),
-of one token; AIPerf's `inter_chunk_latency` is a step.
+AIPerf and genai-perf, `profile_export_aiperf.json`, `profile_export_genai_perf.json` (JSON export schema): blocks of
+`unit` and `avg`; their `inter_token_latency` is (latency - time to the first token) / (tokens - 1), of one token;
+AIPerf's `inter_chunk_latency` is a step.
 """
 
 from __future__ import annotations

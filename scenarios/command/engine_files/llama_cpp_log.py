@@ -1,5 +1,4 @@
-"""The log of llama.cpp: `llama-server`, `llama-cli`, `llama-speculative` (tools/server, examples/speculative, common;
-2024 to 2026).
+"""The log of llama.cpp: `llama-server`, `llama-cli`, `llama-speculative` (tools/server, examples/speculative, common).
 
     prompt eval time = 648.99 ms / 133 tokens (...)        eval time = 30387.12 ms / 2048 tokens (...)
     draft acceptance rate = 0.98260 ( 1186 accepted /  1207 generated)

@@ -1,12 +1,12 @@
 """The metrics page of a serving engine, as Prometheus reads it: `curl http://HOST:PORT/metrics`.
 
-vLLM (v1/metrics/loggers.py, v1/spec_decode/metrics.py, versions 0.8 to 0.22): acceptance is of
-`vllm:spec_decode_num_accepted_tokens_per_pos` over `..._num_drafts`. `vllm:inter_token_latency_seconds`, until 0.10
-called `time_per_output_token_seconds`, has one observation an output of a request, however many tokens it holds: a
+vLLM (v1/metrics/loggers.py, v1/metrics/stats.py, v1/spec_decode/metrics.py): acceptance is of
+`vllm:spec_decode_num_accepted_tokens_per_pos` over `..._num_drafts`. `vllm:inter_token_latency_seconds`, before it
+`time_per_output_token_seconds`, has one observation an output of a request, however many tokens it holds: a
 step. The V0 engine counted emitted tokens in place of positions, and the length of a round is in its efficiency =
 emitted / (drafted / k (k + 1)); its time per output token is of one token.
 
-SGLang (srt/metrics/collector.py, 0.5): `sglang:spec_accept_length` is AL, a mean over the last decode batches;
+SGLang (srt/metrics/collector.py): `sglang:spec_accept_length` is AL, a mean over the last decode batches;
 `sglang:inter_token_latency_seconds`, before it `time_per_output_token_seconds`, is of one token.
 
 llama.cpp (`llama-server --metrics`): counters of tokens and seconds, none of drafts.
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from kinds import ConfigError
 from scenarios.command.engine_files.engine_file import EngineFile, Rounds, Told, ratio, survival_of
 
-_SAMPLE = re.compile(r"(?:ray_)?(vllm|sglang|llamacpp)[:_](\w+?)(?:_total)?(?:\{(.*)\})?\s+(\S+)(?:\s+\d+)?\s*")
+_SAMPLE = re.compile(r"(?:\w+_)?(vllm|sglang|llamacpp)[:_](\w+?)(?:_total)?(?:\{(.*)\})?\s+(\S+)(?:\s+\d+)?\s*")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _NAMES = {"vllm": "vLLM", "sglang": "SGLang", "llamacpp": "llama.cpp"}
 _SINCE = "all traffic since the server began, not one load"
@@ -121,7 +121,8 @@ def _sglang(page: Page) -> Told:
     prompts = ratio(page.sum("prompt_tokens"), requests)
     cached = ratio(page.sum("cached_tokens"), requests) or 0.0
     return Told(
-        "SGLang metrics", rounds, length is None, token_s=page.mean("inter_token_latency_seconds", "time_per_output_token_seconds"),
+        "SGLang metrics", rounds, length is None,
+        token_s=page.mean("inter_token_latency_seconds", "time_per_output_token_seconds"),
         reading_s=page.mean("time_to_first_token_seconds"),
         read_tokens=None if prompts is None else max(0.0, prompts - cached),
         prompt_tokens=prompts, output_tokens=ratio(page.sum("generation_tokens"), requests),

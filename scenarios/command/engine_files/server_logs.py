@@ -1,11 +1,11 @@
 """The lines that a serving engine logs while it works.
 
-vLLM (v1/spec_decode/metrics.py, v1/metrics/loggers.py, versions 0.10 to 0.22), one of each an interval of 10 s:
+vLLM (v1/spec_decode/metrics.py, v1/metrics/loggers.py), one of each an interval of 10 s:
 
     SpecDecoding metrics: Mean acceptance length: 2.77, .. Drafted: 1062 tokens, Per-position acceptance rate: 0.802,
     Engine 000: ..., Avg generation throughput: 13.0 tokens/s, Running: 1 reqs, ...
 
-SGLang (srt/managers/scheduler_metrics_mixin.py, 0.5), one every 40 decode steps by default:
+SGLang (srt/managers/scheduler_metrics_mixin.py), one every 40 decode steps by default:
 
     Decode batch, #running-req: 4, ..., accept len: 2.70, accept rate: 0.57, ..., gen throughput (token/s): 123.73, ...
     Prefill batch, #new-seq: 1, #new-token: 4061, #cached-token: 1000, ...
@@ -54,7 +54,8 @@ def read_vllm_log(file: EngineFile) -> Told | None:
         total += rounds
     token_s, running = _pace(file, [(int(requests), speed) for speed, requests in loads])
     return Told(
-        "vLLM log", survival_of(file.path, accepted, total) if total else None, not found, token_s=token_s, running=running,
+        "vLLM log", survival_of(file.path, accepted, total) if total else None, not found, token_s=token_s,
+        running=running,
         unknown=[_STEP, "how long prompts and answers are, and how long reading a prompt takes"],
     )  # fmt: skip
 

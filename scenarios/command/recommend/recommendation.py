@@ -382,9 +382,15 @@ class Recommendation:
             cells.append(self.rival)
         against = [self._against(self.names[cell.id]) for cell in cells]
         value = f"{called(self.metric)} {with_interval(reached, self.metric)}"
-        shall = "" if not self.best.sources else "no, " if self.best.scheme.kind in BASELINES else "yes, "
+        shall = self._shall_draft() if self.best.sources else ""
         text = f"{'tentative: ' if self._cut() else ''}{shall}use {self._short(best)}: {'; '.join([value, *against])}"
         return text[0].upper() + text[1:]
+
+    def _shall_draft(self) -> str:
+        """Whether the edge shall draft for the server: of the best, where it is told apart from its rival."""
+        if self.rival is None or not self._margin(self.names[self.rival.id]).separable:
+            return "drafting at the edge not told apart from not, "
+        return "no, " if self.best.scheme.kind in BASELINES else "yes, "
 
     def _against(self, other: str) -> str:
         """`24% lower (20% to 28%) than cloud only`."""

@@ -2,7 +2,7 @@
 acceptances, prompts and numbers of devices.
 
 Each quantity is changed by the factors of FACTORS, all else kept, as far as retransmission timeout, context and memory
-allow it; settings are not tuned again there. What the models decode does not depend on the link, so that no pass is made
+allow it; settings are not tuned again there. What the models decode does not depend on the link, so no pass is made
 twice for its two; queues and retransmissions are simulated anew. For the others texts are decoded again, and they are
 looked at only while there is time.
 
