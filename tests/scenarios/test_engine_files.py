@@ -209,6 +209,8 @@ def test_what_the_first_file_tells_counts_and_what_is_typed_before_it(tmp_path: 
     whole = Cell().with_(measured.whole())
     assert (whole.workload.kind, whole.workload.devices, whole.workload.longest) == ("arrivals", 2, (396, 110))
     assert whole.models.pair.prompt_tokens == 396
+    long = Cell().with_(measured.beside({"workload.prompt_tokens": 32_000}))
+    assert (long.models.pair.context, long.models.pair.prompts) == (32_000 + long.workload.output_tokens, 32)
 
 
 def test_sources_travel_with_a_cell_and_decide_nothing(tmp_path: Path) -> None:

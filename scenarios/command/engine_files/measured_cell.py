@@ -19,12 +19,14 @@ from typing import Final, TypeVar
 
 from kinds import ConfigError
 from models.latency.latency import LONGEST_S
+from models.published import KnownAcceptance
 from scenarios.command.engine_files.engine_file import Rounds, Told
 from scenarios.command.engine_files.known_formats import told_by
-from simulator.cell.workload import Arrivals
+from simulator.cell.workload import Arrivals, Closed
 from simulator.results.units import quantity
 
 T = TypeVar("T")
+MOST_PROMPT_TOKENS: Final = 1 << 20
 TRACED_DEVICES: Final = 100
 """At most: a trace tells of no devices, and each of its requests is dealt to the next one of these."""
 NOT_THE_PHONE: Final = (
@@ -54,8 +56,8 @@ class MeasuredCell:
         if self.trace is None:
             return self.beside({})
         requests = Arrivals(path=self.trace)
-        longest, _ = requests.longest
-        settings = self.beside({"workload.prompt_tokens": longest})
+        longest = dict(zip(("workload.prompt_tokens", "workload.output_tokens"), requests.longest, strict=True))
+        settings = self.beside(longest)
         for name in ("prompt_tokens", "output_tokens"):
             del settings[f"workload.{name}"]
         devices = min(requests.total, TRACED_DEVICES)
@@ -66,8 +68,9 @@ class MeasuredCell:
         settings = {**self.fields, **typed, "sources": list(self.sources)}
         pair = settings.get("models.pair")
         if pair is self.fields.get("models.pair") and isinstance(pair, dict):
-            prompt = settings.get("workload.prompt_tokens", 32)
-            settings["models.pair"] = {**pair, "prompt_tokens": prompt}
+            names = ("prompt_tokens", "output_tokens")
+            prompt, output = (settings.get(f"workload.{name}", Closed.model_fields[name].default) for name in names)
+            settings["models.pair"] = {**pair, "prompt_tokens": prompt, **_room(prompt, output)}
         return settings
 
 
@@ -188,6 +191,18 @@ def _drafted(taken: _Taken) -> dict[str, object]:
         raise ConfigError(f"{taken.files[0][0]}: the time of a draft: must be told, at most {LONGEST_S:g} s")
     reading = taken.first("reading a prompt", lambda told: _pair(told.reading_s, told.read_tokens))
     return {"edge.latency": affine(draft_s, 1, reading)}
+
+
+def _room(prompt: object, output: object) -> dict[str, object]:
+    """What a pair of computed texts takes beside for texts of more tokens than its context, and of its prompts together
+    than MOST_PROMPT_TOKENS."""
+    if not isinstance(prompt, int) or not isinstance(output, int):
+        return {}
+    context, prompts = (KnownAcceptance.model_fields[name].default for name in ("context", "prompts"))
+    fitting = max(1, min(prompts, MOST_PROMPT_TOKENS // prompt))
+    return ({"context": prompt + output} if prompt + output > context else {}) | (
+        {"prompts": fitting} if fitting < prompts else {}
+    )
 
 
 def affine(step_s: float, tokens: int, reading: tuple[float, float] | None) -> dict[str, object]:
