@@ -241,6 +241,6 @@ def _ask(row: list[str], place: str, unit_s: float, after_s: float | None) -> As
         raise ConfigError(f"{place}: must be a number and two whole numbers") from None
     if not (after_s or 0.0) <= arrival_s < float("inf"):
         raise ConfigError(f"{place}: arrival_s = {arrival_s} must not be before the line above, nor negative")
-    if prompt < 1 or output < 1:
-        raise ConfigError(f"{place}: prompt_tokens and output_tokens must be at least 1")
+    if not (1 <= prompt <= MOST and 1 <= output <= MOST):
+        raise ConfigError(f"{place}: prompt_tokens and output_tokens must be at least 1 and at most {MOST:,}")
     return Ask(prompt, output, arrival_s)

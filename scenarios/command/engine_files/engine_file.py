@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from kinds import ConfigError
 from kinds.files import parse_json, read_text, sha256
 
-_DAY = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d)[ T]")
+_DAY = re.compile(r"^\[?(20\d\d-[01]\d-[0-3]\d)[ T]", re.MULTILINE)
+MOST_CHARACTERS: Final = 4000
+"""Of a line of a log or metrics page; what is beyond is not looked at."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class EngineFile:
 
     @cached_property
     def lines(self) -> list[str]:
-        return self.text.split("\n")
+        """Its lines, none longer than MOST_CHARACTERS."""
+        return [line[:MOST_CHARACTERS] for line in self.text.split("\n")]
 
     @cached_property
     def objects(self) -> list[dict[str, object]]:
@@ -88,7 +92,7 @@ class EngineFile:
         JSON."""
         if not self.text.lstrip().startswith("{"):
             return []
-        rows = [(number, line) for number, line in enumerate(self.lines, 1) if line.strip()]
+        rows = [(number, line) for number, line in enumerate(self.text.split("\n"), 1) if line.strip()]
         if len(rows) > 1 and not rows[0][1].rstrip().endswith("}"):
             found = [parse_json(self.text, str(self.path))]
         else:

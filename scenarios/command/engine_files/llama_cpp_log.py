@@ -17,10 +17,10 @@ from math import ceil
 from kinds import ConfigError
 from scenarios.command.engine_files.engine_file import EngineFile, Rounds, Told, ratio
 
-_TIME = re.compile(r"(prompt )?eval time =\s*([0-9.]+) ms /\s*(\d+) (?:tokens|runs)")
-_SHARE = re.compile(r"draft acceptance rate = .*?\(\s*(\d+) accepted /\s*(\d+) generated\)")
-_DECODED = re.compile(r"decoded\s+\d+ tokens in\s+([0-9.]+) seconds")
-_COUNT = re.compile(r"(n_draft|n_predict|n_drafted|n_accept)\s*= (\d+)\s*$")
+_TIME = re.compile(r"(prompt )?eval time =\s*([0-9.]+) ms /\s*(\d{1,12}) (?:tokens|runs)")
+_SHARE = re.compile(r"draft acceptance rate = .*?\(\s*(\d{1,12}) accepted /\s*(\d{1,12}) generated\)")
+_DECODED = re.compile(r"decoded\s+\d{1,12} tokens in\s+([0-9.]+) seconds")
+_COUNT = re.compile(r"(n_draft|n_predict|n_drafted|n_accept)\s*= (\d{1,12})\s*$")
 
 
 @dataclass

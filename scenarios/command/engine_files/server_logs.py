@@ -23,15 +23,16 @@ from scenarios.command.engine_files.engine_file import EngineFile, Rounds, Told,
 from scenarios.command.engine_files.metrics_page import drafts_by
 
 _FLOAT = r"([0-9.]+|nan|inf)"
+_WHOLE = r"(\d{1,12})"
 _VLLM = re.compile(
-    rf"SpecDecoding metrics: .*?Mean acceptance length: {_FLOAT},.*?Accepted: (\d+) tokens, Drafted: (\d+) tokens,.*?"
-    rf"Per-position acceptance rate: ([0-9.]+(?:, [0-9.]+)*)"
+    rf"SpecDecoding metrics: .*?Mean acceptance length: {_FLOAT},.*?Accepted: {_WHOLE} tokens, "
+    rf"Drafted: {_WHOLE} tokens,.*?Per-position acceptance rate: ([0-9.]+(?:, [0-9.]+)*)"
 )
-_VLLM_LOAD = re.compile(rf"Avg generation throughput: {_FLOAT} tokens/s, Running: (\d+) reqs")
-_SGLANG = re.compile(rf"Decode batch.*?#running-req: (\d+).*?gen throughput \(token/s\): {_FLOAT}")
+_VLLM_LOAD = re.compile(rf"Avg generation throughput: {_FLOAT} tokens/s, Running: {_WHOLE} reqs")
+_SGLANG = re.compile(rf"Decode batch.*?#running-req: {_WHOLE}.*?gen throughput \(token/s\): {_FLOAT}")
 _SGLANG_ACCEPTED = re.compile(rf"Decode batch.*?accept len: {_FLOAT}(?:, accept rate: {_FLOAT})?")
-_SGLANG_PROMPTS = re.compile(r"Prefill batch.*?#new-seq: (\d+), #new-token: (\d+), #cached-token: (\d+)")
-_SGLANG_STEPS = re.compile(r"speculative_num_steps=(\d+)")
+_SGLANG_PROMPTS = re.compile(rf"Prefill batch.*?#new-seq: {_WHOLE}, #new-token: {_WHOLE}, #cached-token: {_WHOLE}")
+_SGLANG_STEPS = re.compile(rf"speculative_num_steps={_WHOLE}")
 _STEP = (
     "the length of a step is worked out from throughput and running requests, prompts that are read between included"
 )
