@@ -45,6 +45,7 @@ TIMES = (
 )
 V1 = (
     "# HELP vllm:num_requests_running Number of requests in model execution batches.\n"
+    "vllm:some_other_gauge NaN\n"
     + counters("vllm:", num_requests_running=6, spec_decode_num_drafts_total=50_000)
     + counters("vllm:", spec_decode_num_draft_tokens_total=150_000, spec_decode_num_accepted_tokens_total=80_000)
     + positions("vllm:spec_decode_num_accepted_tokens_per_pos_total", 36_500, 26_000, 17_500)

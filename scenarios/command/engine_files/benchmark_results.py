@@ -40,8 +40,9 @@ def read_bench_serve(file: EngineFile) -> Told | None:
     prompts = ratio(value("total_input_tokens"), answered)
     return Told(
         "vllm bench serve" if "spec_decode_acceptance_length" in run or "endpoint_type" in run else "bench_serving",
-        _bench_rounds(file, run), False, step_s or None, token_s or None, value("mean_ttft_ms", 1e-3) or None, prompts,
-        prompt_tokens=prompts, output_tokens=ratio(value("total_output_tokens"), answered),
+        _bench_rounds(file, run), step_s=step_s or None, token_s=token_s or None,
+        reading_s=value("mean_ttft_ms", 1e-3) or None, read_tokens=prompts, prompt_tokens=prompts,
+        output_tokens=ratio(value("total_output_tokens"), answered),
         running=value("max_concurrency"),
         date=f"{date[:4]}-{date[4:6]}-{date[6:]}" if date.isdecimal() and len(date) == 8 else "",
         unknown=[_OVER_THE_NETWORK, "at which temperature", "how much of a prompt was cached"],
@@ -82,8 +83,8 @@ def read_aiperf(file: EngineFile) -> Told | None:
     prompts = mean("input_sequence_length", timed=False)
     began = run.get("start_time")
     return Told(
-        "AIPerf or genai-perf", None, False, mean("inter_chunk_latency"), mean("inter_token_latency"),
-        mean("time_to_first_token"), prompts, prompt_tokens=prompts,
+        "AIPerf or genai-perf", step_s=mean("inter_chunk_latency"), token_s=mean("inter_token_latency"),
+        reading_s=mean("time_to_first_token"), read_tokens=prompts, prompt_tokens=prompts,
         output_tokens=mean("output_sequence_length", timed=False),
         date=began[:10] if isinstance(began, str) else "",
         unknown=[_OVER_THE_NETWORK, "whether the server speculates, and how many of its drafts are accepted",

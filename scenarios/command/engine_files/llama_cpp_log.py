@@ -97,7 +97,7 @@ def read_llama_cpp_log(file: EngineFile) -> Told | None:
     return Told(
         "llama.cpp log",
         Rounds(max(round(drafts), ceil(length - 1)), accepted_length=length) if log.accepted else None,
-        not log.drafted,
+        plain=not log.drafted,
         step_s=log.writing.seconds / passes or None,
         draft_s=ratio(log.drafting.seconds, log.drafting.tokens),
         reading_s=ratio(reading.seconds, reading.requests),

@@ -162,6 +162,7 @@ def _served(taken: _Taken, rounds: Rounds | None) -> tuple[dict[str, object], in
             taken.assume(f"{held}: one that verifies the edge's drafts is shorter")
         if own is not rounds:
             taken.assume("drafting in the cloud has that acceptance too, not the server's own")
+    taken.assume("passes take their mean, at the load that they were measured at")
     if reading is None:
         taken.assume("a prompt is read in one step")
     return fields, drafts or None

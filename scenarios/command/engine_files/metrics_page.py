@@ -23,8 +23,10 @@ from scenarios.command.engine_files.engine_file import EngineFile, Rounds, Told,
 _SAMPLE = re.compile(r"(?:\w+_)?(vllm|sglang|llamacpp)[:_](\w+?)(?:_total)?(?:\{(.*)\})?\s+(\S+)(?:\s+\d+)?\s*")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _NAMES = {"vllm": "vLLM", "sglang": "SGLang", "llamacpp": "llama.cpp"}
-_SINCE = "all traffic since the server began, not one load"
 _QUEUED = "reading a prompt is taken from the time to the first token, which waiting is part of: at most that"
+
+
+_Samples = dict[str, list[tuple[dict[str, str], str]]]
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,30 @@ class Page:
     """The samples of one engine and model, by name: each its labels and value."""
 
     file: EngineFile
-    samples: dict[str, list[tuple[dict[str, str], float]]]
+    engine: str
+    samples: _Samples
+
+    def values(self, *names: str) -> list[tuple[dict[str, str], float]]:
+        """Of the first of these names that is there; [] where none is. Raises ConfigError where one is no number."""
+        name = next((name for name in names if name in self.samples), names[0])
+        found = self.samples.get(name, [])
+        return [(labels, self.file.number(value, f"{self.engine}:{name}")) for labels, value in found]
 
     def sum(self, *names: str) -> float | None:
-        """Of the first of these names that is there, the sum over all ranks and engines; None where none is."""
-        found = next((self.samples[name] for name in names if name in self.samples), None)
-        return None if found is None else sum(value for _, value in found)
+        """Over all ranks and engines; None where there is none."""
+        found = self.values(*names)
+        return sum(value for _, value in found) if found else None
 
     def gauge(self, *names: str) -> float | None:
-        """Of the first that is there, the mean: each rank repeats it."""
-        found = next((self.samples[name] for name in names if name in self.samples), None)
-        return None if found is None else sum(value for _, value in found) / len(found)
+        """The mean: each rank repeats it."""
+        found = self.values(*names)
+        return sum(value for _, value in found) / len(found) if found else None
+
+    def load(self, running: str) -> str:
+        """What such a page cannot tell of the load."""
+        now = self.gauge(running)
+        when = "" if now is None else f", {now:g} running when it was read"
+        return f"at which load: it counts all traffic since the server began{when}"
 
     def mean(self, *names: str) -> float | None:
         """Of the first histogram that has observed anything, the mean."""
@@ -52,22 +67,19 @@ class Page:
 
 def read_metrics(file: EngineFile) -> Told | None:
     """See the module. Raises ConfigError where a counter is no number, or the page is of several models."""
-    samples: dict[str, dict[str, list[tuple[dict[str, str], float]]]] = {}
+    samples: dict[str, _Samples] = {}
     for line in file.lines:
         if line.startswith("#") or (found := _SAMPLE.fullmatch(line)) is None:
             continue
         engine, name, labels, value = found.groups()
-        if name.endswith("_bucket"):
-            continue
-        sample = (dict(_LABEL.findall(labels or "")), file.number(value, f"{engine}:{name}"))
-        samples.setdefault(engine, {}).setdefault(name, []).append(sample)
+        samples.setdefault(engine, {}).setdefault(name, []).append((dict(_LABEL.findall(labels or "")), value))
     if not samples:
         return None
     engine, of = max(samples.items(), key=lambda each: len(each[1]))
     models = sorted({labels["model_name"] for each in of.values() for labels, _ in each if "model_name" in labels})
     if len(models) > 1:
         raise ConfigError(f"{file.path}: is of the models {', '.join(models)[:80]}: must be of one; keep its lines")
-    return {"vllm": _vllm, "sglang": _sglang, "llamacpp": _llama_cpp}[engine](Page(file, of))
+    return {"vllm": _vllm, "sglang": _sglang, "llamacpp": _llama_cpp}[engine](Page(file, engine, of))
 
 
 def _vllm(page: Page) -> Told:
@@ -82,11 +94,17 @@ def _vllm(page: Page) -> Told:
         computed = prompts * max(0.0, 1 - hits)
     reading_s, first_s = page.mean("request_prefill_time_seconds"), page.mean("time_to_first_token_seconds")
     return Told(
-        "vLLM metrics", rounds, rounds is None, None if is_v0 else between, between if is_v0 else token_s,
-        first_s if reading_s is None else reading_s, computed, prompt_tokens=prompts,
-        output_tokens=page.mean("request_generation_tokens"), running=page.gauge("num_requests_running"),
-        unknown=[_SINCE, *([_QUEUED] if reading_s is None and first_s is not None else [])],
-    )  # fmt: skip
+        "vLLM metrics",
+        rounds,
+        plain=rounds is None,
+        step_s=None if is_v0 else between,
+        token_s=between if is_v0 else token_s,
+        reading_s=first_s if reading_s is None else reading_s,
+        read_tokens=computed,
+        prompt_tokens=prompts,
+        output_tokens=page.mean("request_generation_tokens"),
+        unknown=[page.load("num_requests_running"), *([_QUEUED] if reading_s is None and first_s is not None else [])],
+    )
 
 
 def _vllm_rounds(page: Page) -> tuple[Rounds | None, bool]:
@@ -105,7 +123,7 @@ def _vllm_rounds(page: Page) -> tuple[Rounds | None, bool]:
     if not counted:
         return None, False
     accepted: dict[int, float] = {}
-    for labels, value in page.samples.get("spec_decode_num_accepted_tokens_per_pos", []):
+    for labels, value in page.values("spec_decode_num_accepted_tokens_per_pos"):
         place = int(page.file.number(labels.get("position"), "position", 1023))
         accepted[place] = accepted.get(place, 0.0) + value
     return survival_of(page.file.path, [accepted.get(place, 0.0) for place in range(len(accepted))], counted), False
@@ -121,13 +139,12 @@ def _sglang(page: Page) -> Told:
     prompts = ratio(page.sum("prompt_tokens"), requests)
     cached = ratio(page.sum("cached_tokens"), requests) or 0.0
     return Told(
-        "SGLang metrics", rounds, length is None,
+        "SGLang metrics", rounds, plain=length is None,
         token_s=page.mean("inter_token_latency_seconds", "time_per_output_token_seconds"),
         reading_s=page.mean("time_to_first_token_seconds"),
         read_tokens=None if prompts is None else max(0.0, prompts - cached),
         prompt_tokens=prompts, output_tokens=ratio(page.sum("generation_tokens"), requests),
-        running=page.gauge("num_running_reqs"),
-        unknown=["the accepted length is of the last batches alone", _SINCE, _QUEUED],
+        unknown=["the accepted length is of the last batches alone", page.load("num_running_reqs"), _QUEUED],
     )  # fmt: skip
 
 
@@ -145,6 +162,6 @@ def _llama_cpp(page: Page) -> Told:
     reading_s, tokens = page.sum("prompt_seconds"), page.sum("prompt_tokens")
     return Told(
         "llama.cpp metrics", token_s=ratio(page.sum("tokens_predicted_seconds"), page.sum("tokens_predicted")),
-        reading_s=reading_s or None, read_tokens=tokens or None, running=page.gauge("requests_processing"),
-        unknown=["how many drafts were accepted, and how long prompts and answers are", _SINCE],
+        reading_s=reading_s or None, read_tokens=tokens or None,
+        unknown=["how many drafts were accepted, how long prompts and answers are", page.load("requests_processing")],
     )  # fmt: skip

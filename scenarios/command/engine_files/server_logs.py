@@ -55,7 +55,7 @@ def read_vllm_log(file: EngineFile) -> Told | None:
         total += rounds
     token_s, running = _pace(file, [(int(requests), speed) for speed, requests in loads])
     return Told(
-        "vLLM log", survival_of(file.path, accepted, total) if total else None, not found, token_s=token_s,
+        "vLLM log", survival_of(file.path, accepted, total) if total else None, plain=not found, token_s=token_s,
         running=running,
         unknown=[_STEP, "how long prompts and answers are, and how long reading a prompt takes"],
     )  # fmt: skip
@@ -76,8 +76,8 @@ def read_sglang_log(file: EngineFile) -> Told | None:
     begun, new, cached = (sum(column) for column in zip(*prompts, strict=True)) if prompts else (0, 0, 0)
     token_s, running = _pace(file, [(int(requests), speed) for requests, speed in loads])
     return Told(
-        "SGLang log", Rounds(drafts, accepted_length=length) if length > 1 else None, not lengths, token_s=token_s,
-        prompt_tokens=ratio(new + cached, begun), running=running,
+        "SGLang log", Rounds(drafts, accepted_length=length) if length > 1 else None, plain=not lengths,
+        token_s=token_s, prompt_tokens=ratio(new + cached, begun), running=running,
         unknown=[_STEP, "how long answers are, and how long reading a prompt takes",
                  *([] if length <= 1 or steps else ["how many drafts a round has: by its accept rate"])],
     )  # fmt: skip
