@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from channels.uniforms import Uniforms
 from kinds import ConfigError
 from models.published import KnownAcceptance
 from scenarios.command.cli import _parser, main
@@ -212,6 +213,12 @@ def test_what_the_first_file_tells_counts_and_what_is_typed_before_it(tmp_path: 
     assert whole.models.pair.prompt_tokens == 396
     long = Cell().with_(measured.beside({"workload.prompt_tokens": 32_000}))
     assert (long.models.pair.context, long.models.pair.prompts) == (32_000 + long.workload.output_tokens, 32)
+
+
+@pytest.mark.parametrize(("text", "times"), [(VIDUR, [0.0, 4.5]), (BLIS, [0.0, 2.5])])
+def test_a_trace_is_a_workload_as_it_is(tmp_path: Path, text: str, times: list[float]) -> None:
+    cell = Cell().with_({"workload": {"kind": "arrivals", "path": sample(tmp_path, text)}})
+    assert [ask.at_s for ask in cell.workload.asks(0, Uniforms.of(0, "arrivals"))] == times
 
 
 def test_sources_travel_with_a_cell_and_decide_nothing(tmp_path: Path) -> None:

@@ -388,6 +388,7 @@ def test_it_turns_with_acceptance_prompt_and_load_where_there_is_time():
     def trying(cells):
         def row(cell):
             work, length = cell.workload, cell.models.pair.figures.accepted_length or 2.6
+            assert work.devices == 1 or work.distinct == 4, "devices share texts"
             costs = 0.5 / length + 5e-4 * work.prompt_tokens + 0.02 * work.devices
             return {AIM.metric: costs if cell.scheme.kind == "coupled" else 0.25, "answered": 1.0}
 
