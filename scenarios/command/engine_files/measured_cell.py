@@ -33,7 +33,9 @@ NOT_THE_PHONE: Final = (
     "acceptance is of its own drafter, on its own server and requests, and taken for that of the edge's drafter"
 )
 ASSUMED: Final = "Assumed of it"
-TOKENS: Final = "32,000 token ids and the acceptance at the cell's temperature are assumed (models.pair.size, kept)"
+TOKENS: Final = (
+    "there are models.pair.size token ids; acceptance holds at the cell's temperature (else models.pair.kept)"
+)
 
 
 @dataclass(frozen=True)

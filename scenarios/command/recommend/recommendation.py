@@ -389,7 +389,7 @@ class Recommendation:
     def _shall_draft(self) -> str:
         """Whether the edge shall draft for the server: of the best, where it is told apart from its rival."""
         if self.rival is None or not self._margin(self.names[self.rival.id]).separable:
-            return "drafting at the edge not told apart from not, "
+            return "undecided, "
         return "no, " if self.best.scheme.kind in BASELINES else "yes, "
 
     def _against(self, other: str) -> str:
