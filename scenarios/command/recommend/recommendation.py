@@ -170,8 +170,9 @@ class Recommendation:
         """The answer, with the comparisons that it is made of; what cannot be distinguished from the best; what the
         lossy give, if they raced."""
         lines = (("Recommendation", self._answer), ("Alike", self._alike), ("lossy", self._lossy_answer))
+        table, fields = self.shown, findings_file.places(self.shown, None)
         found = [
-            each for name, line in lines for each in findings_file.compared(name, self.metric, self.shown, None, line)
+            each for name, line in lines for each in findings_file.compared(name, self.metric, table, fields, line)
         ]
         return [replace(each, is_answer=each.asked == "Recommendation") for each in found]
 
