@@ -14,7 +14,7 @@ from models.published import KnownAcceptance
 from scenarios.command.cli import _parser, main
 from scenarios.command.engine_files.engine_file import Told
 from scenarios.command.engine_files.known_formats import told_by
-from scenarios.command.engine_files.measured_cell import NOT_THE_PHONE, affine, measured_cell
+from scenarios.command.engine_files.measured_cell import MEAN_LENGTHS, NOT_THE_PHONE, TRACED, affine, measured_cell
 from scenarios.command.engine_files.metrics_page import drafts_by
 from scenarios.command.recommend.tried_schemes import wish
 from scenarios.command.run.printed_tables import stands_for
@@ -211,6 +211,7 @@ def test_what_the_first_file_tells_counts_and_what_is_typed_before_it(tmp_path: 
     whole = Cell().with_(measured.whole())
     assert (whole.workload.kind, whole.workload.devices, whole.workload.longest) == ("arrivals", 2, (396, 110))
     assert whole.models.pair.prompt_tokens == 396
+    assert any(TRACED in line for line in whole.sources) and not any(MEAN_LENGTHS in line for line in whole.sources)
     long = Cell().with_(measured.beside({"workload.prompt_tokens": 32_000}))
     assert (long.models.pair.context, long.models.pair.prompts) == (32_000 + long.workload.output_tokens, 32)
 

@@ -32,6 +32,8 @@ TRACED_DEVICES: Final = 100
 NOT_THE_PHONE: Final = (
     "acceptance is of its own drafter, on its own server and requests, and taken for that of the edge's drafter"
 )
+MEAN_LENGTHS: Final = "every prompt and answer has the mean length"
+TRACED: Final = "the load of these requests comes on top of that in which passes were measured"
 ASSUMED: Final = "Assumed of it"
 TOKENS: Final = (
     "there are models.pair.size token ids; acceptance holds at the cell's temperature (else models.pair.kept)"
@@ -63,6 +65,7 @@ class MeasuredCell:
         for name in ("prompt_tokens", "output_tokens"):
             del settings[f"workload.{name}"]
         devices = min(requests.total, TRACED_DEVICES)
+        settings["sources"] = [line.replace(MEAN_LENGTHS, TRACED) for line in self.sources]
         return {**settings, "workload": {"kind": "arrivals", "path": self.trace, "devices": devices}}
 
     def beside(self, typed: Mapping[str, object]) -> dict[str, object]:
@@ -161,7 +164,10 @@ def _served(taken: _Taken, rounds: Rounds | None) -> tuple[dict[str, object], in
         fields["cloud.drafter_latency"] = {"kind": "constant", "per_pass_s": _short(draft_s or 0.0)}
         if draft_s is None:
             held = f"a step, {quantity(step_s, 'step_s')} for {own.tokens:.3g} tokens, holds its drafter's passes"
-            taken.assume(f"{held}: one that verifies the edge's drafts is shorter")
+            taken.assume(
+                f"{held}: one that verifies the edge's drafts is shorter, and drafting in the cloud is as measured "
+                f"with {drafts} drafts a round alone"
+            )
         if own is not rounds:
             taken.assume("drafting in the cloud has that acceptance too, not the server's own")
     taken.assume("passes take their mean, at the load that they were measured at")
@@ -176,7 +182,7 @@ def _asked(taken: _Taken) -> dict[str, object]:
     named = (("workload.prompt_tokens", prompt), ("workload.output_tokens", output))
     fields: dict[str, object] = {name: max(1, round(tokens)) for name, tokens in named if tokens is not None}
     if fields:
-        taken.assume("every prompt and answer has the mean length")
+        taken.assume(MEAN_LENGTHS)
     return fields
 
 

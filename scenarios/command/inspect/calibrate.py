@@ -102,10 +102,11 @@ def _read_cell(options: argparse.Namespace) -> str:
     if options.out.suffix != ".yaml":
         raise ConfigError(f"out = {options.out}: must end in .yaml")
     measured = measured_cell(options.measured, options.edge_measured)
-    cell = validated(Cell, changed(Cell, measured.whole()))
+    settings = measured.whole()
+    cell = validated(Cell, changed(Cell, settings))
     atomically(options.out, partial(Path.write_text, data=cell.to_yaml(), encoding="utf-8"))
-    lines = [f"  {name}: {_short(value)}" for name, value in measured.whole().items() if name != "sources"]
-    return "\n".join([f"{options.out}: a cell from {counted(len(measured.files), 'file')}", *lines, *measured.sources])
+    lines = [f"  {name}: {_short(value)}" for name, value in settings.items() if name != "sources"]
+    return "\n".join([f"{options.out}: a cell from {counted(len(measured.files), 'file')}", *lines, *cell.sources])
 
 
 def _short(value: object) -> str:
