@@ -129,7 +129,7 @@ def turns(
     in_time: Callable[[Sequence[Cell]], bool] = lambda cells: True,
 ) -> list[Turn]:
     """Where the first setting is better than the second, along each quantity that can be changed. `in_time`: whether
-    there is time for these cells; it is not asked for those of the link, whose time is reserved."""
+    there is time for these cells; of those of the link, whose time is reserved, whether any is left."""
     found = []
     for needs_time, (axis, value, changes) in [
         *((False, each) for each in changed_links(first)),
@@ -145,7 +145,7 @@ def turns(
         values = sorted({x for _, _, x in at})
         if len(values) < 2:
             continue
-        if needs_time and not in_time(list(at.values())):
+        if not in_time(list(at.values()) if needs_time else []):
             found.append(Turn(axis, values[0], values[-1], None, looked=False))
             continue
         rows = trying(list(at.values()))
