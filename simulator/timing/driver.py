@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import Any, Final
 
 import simpy
@@ -158,8 +158,6 @@ def ordered_job(
 ) -> Job:
     """The job that a machine orders, by its number among those of its session. `most_tokens`: what the session's
     request will have cached at most; `mirrors`: the cloud's drafter runs over what the verifier does."""
-    workload = network.workload
-    made_tokens = max(0, command.text_tokens - (command.verified_drafts or 0) - len(request.prompt.tokens))
     return Job(
         session=(request.device, request.number),
         text_tokens=command.text_tokens,
@@ -169,11 +167,17 @@ def ordered_job(
         done=done,
         cloud_drafts=command.cloud_drafts,
         verified_drafts=command.verified_drafts,
-        due_s=request.arrival_s + (workload.slo_ttft_s or 0.0) + made_tokens * (workload.slo_tpot_s or 0.0),
+        due_s=_due_s(command, network.workload, request) if network.cloud.ranks else inf,
         priority=network.priority,
         number=number,
         mirrors=mirrors and not command.cloud_drafts,
     )
+
+
+def _due_s(command: machine.SubmitJob, workload: Workload, request: Request) -> float:
+    """When the next token of the job's text is due at the device; a limit that is null counts 0."""
+    made_tokens = max(0, command.text_tokens - (command.verified_drafts or 0) - len(request.prompt.tokens))
+    return request.arrival_s + (workload.slo_ttft_s or 0.0) + made_tokens * (workload.slo_tpot_s or 0.0)
 
 
 class Driver(ServedRequest):

@@ -51,6 +51,8 @@ class Cloud:
         """Shares of passes that verify a round, or bring a session to its next token; not those that only read.
         One that a crash cuts short counts."""
         self.crashes = 0
+        self.ranks = config.order.ranks
+        """Whether it looks at when jobs are due, and at their priority."""
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
         swap_bytes_per_s = config.admission.moved_bytes_per_s

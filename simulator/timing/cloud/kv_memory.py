@@ -46,7 +46,7 @@ class KvMemory:
 
     def cached(self, session: SessionKey) -> int:
         """Tokens that need not be read again: held, in the host's memory, or received."""
-        return self._held.get(session, 0) or self._swapped.get(session, 0)
+        return self._held.get(session, 0) or (self._swapped.get(session, 0) if self._swapped else 0)
 
     def knows(self, session: SessionKey) -> bool:
         """Whether the session has arrived, or anything of it is cached."""
@@ -71,9 +71,10 @@ class KvMemory:
                 return False
             if session in self._held:
                 self._held.move_to_end(session)
-        if (back := self._swapped.pop(session, 0)) and session not in self._received:
-            self._moved_tokens += back
-        self._received.discard(session)
+        if self._swapped and session in self._swapped:
+            back = self._swapped.pop(session)
+            self._moved_tokens += 0 if session in self._received else back
+            self._received.discard(session)
         self._held[session] = tokens
         self._total += need
         return True
