@@ -207,7 +207,7 @@ def _path_times(folder: Path) -> PathTimes:
         elif isinstance(event, PassMade):
             passes |= {(request, round_): event for _, request, round_, *_ in event.shares}
         elif isinstance(event, MessageReceived | MessageTaken) and event.address.kind is PacketKind.PAYLOAD:
-            decode_s[event.address[2:]] += event.at_s if isinstance(event, MessageTaken) else -event.at_s
+            decode_s[event.address.round_key[1:]] += event.at_s if isinstance(event, MessageTaken) else -event.at_s
     rounds = [each for each in decode_s if each in passes and each in computed and each[1] > 1]
     ups = [passes[each].began_s - decode_s[each] - computed[each].ended_s - DELAY_S for each in rounds]
     downs = [

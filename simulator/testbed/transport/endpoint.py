@@ -129,6 +129,7 @@ class Endpoint:
         """Datagrams that were no packets for this host, or came from elsewhere than its far ends, and were dropped."""
         self.put = self._outbox.put
         self.cancel = self._outbox.cancel
+        self.seen_by = self._outbox.seen_by
 
     def open(self) -> None:
         """Binds both sockets and receives from now on. Raises OSError where they cannot be bound."""

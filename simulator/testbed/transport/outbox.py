@@ -8,8 +8,10 @@ interface's queue never times out.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import nan
 
 from channels.link.arq import Expiry, Packet, Sender
 from channels.link.link_config import answer_s
@@ -19,6 +21,7 @@ from channels.link.retransmission_timeout import TimerJitter
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
+from simulator.schemes.policy import SeenLink
 from simulator.testbed.journal import Journal, MessageCancelled, MessagePut, PacketAcknowledged, PacketQueued
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
@@ -44,6 +47,8 @@ class OutgoingFragment(Packet):
     sender: Sender[OutgoingFragment]
     queued: bool = False
     """Whether its latest attempt is in the interface's queue, as far as notices say."""
+    joined_s: float = nan
+    """When its first attempt was put there, by the event loop's clock."""
 
     @property
     def index(self) -> PacketIndex:
@@ -77,6 +82,18 @@ class Outbox:
         self._senders: dict[int, Sender[OutgoingFragment]] = {}
         self._warm = journal.running
         self._under_way: dict[MessageAddress, list[OutgoingFragment]] = {}
+        self._seen: defaultdict[int, SeenLink] = defaultdict(SeenLink)
+        """What the link has shown each device, but for the packets that are not acknowledged."""
+
+    def seen_by(self, device: int) -> SeenLink:
+        """What the link has shown a device so far."""
+        unacked = sum(
+            not each.acked
+            for address, fragments in self._under_way.items()
+            if address.device == device
+            for each in fragments
+        )
+        return self._seen[device]._replace(unacked_packets=unacked)
 
     # Called by a protocol.
 
@@ -109,6 +126,7 @@ class Outbox:
         for address in list(self._under_way):
             self._cancel(address)
         self._senders.clear()
+        self._seen.clear()
 
     # Called when a notice or an acknowledgement arrives.
 
@@ -137,6 +155,10 @@ class Outbox:
         if fragment.queued and not fragment.attempt:  # the notice that it has left was overtaken
             fragment.sender.on_send(fragment, now_s)
         self._journal.note(PacketAcknowledged(fragment.address, fragment.number, self._journal.now_s))
+        device, seen = fragment.address.device, self._seen[fragment.address.device]
+        round_trip_s = seen.round_trip_s if fragment.attempt else now_s - fragment.joined_s
+        acked_bits = seen.acked_bits + fragment.bits
+        self._seen[device] = seen._replace(acked_bits=acked_bits, round_trip_s=round_trip_s)
         for other in fragment.sender.on_ack(fragment, now_s):
             self._go(other)
         if all(each.acked for each in self._under_way.get(fragment.address, ())):
@@ -150,6 +172,8 @@ class Outbox:
 
     def _go(self, fragment: OutgoingFragment) -> None:
         fragment.queued = True
+        if not fragment.attempt:
+            fragment.joined_s = asyncio.get_running_loop().time()
         attempted = PacketQueued(
             fragment.address, fragment.number, fragment.attempt, fragment.bits, self._journal.now_s
         )
@@ -158,6 +182,9 @@ class Outbox:
 
     def _expire(self, fragment: OutgoingFragment, attempt: int) -> None:
         expiry = fragment.sender.on_timeout(fragment, attempt)
+        if expiry is not Expiry.STALE:
+            seen = self._seen[fragment.address.device]
+            self._seen[fragment.address.device] = seen._replace(timeouts=seen.timeouts + 1)
         if expiry is Expiry.RESEND:
             self._go(fragment)
         elif expiry is Expiry.PAUSE:
@@ -186,6 +213,7 @@ class Outbox:
         if self._warm is not self._journal.running:
             self._warm = self._journal.running
             self._senders.clear()
+            self._seen.clear()
         if device not in self._senders:
             self._senders[device] = self._link.arq.sender(self._window_packets)
         return self._senders[device]
