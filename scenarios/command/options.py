@@ -259,6 +259,8 @@ def real(parser: argparse.ArgumentParser) -> None:
         overwrite=None,
         quiet=None,
     )
+    text = "no simulation beside it, which takes a minute or two to measure this machine before and after"
+    parser.add_argument("--alone", action="store_true", help=text)
     _add_import(parser, cell=True)
 
 

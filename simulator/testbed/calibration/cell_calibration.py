@@ -101,12 +101,20 @@ def calibrated(cell: Cell, folder: Path) -> Cell:
     return cell.with_({**found.settings, **dict(_delays(cell, found.delays))})
 
 
-def _delays(cell: Cell, added_s: Mapping[str, float]) -> Iterator[tuple[str, object]]:
-    """The delays of the links with what the path adds. Raises ConfigError where one has no constant to add it to."""
+def require_constant_delays(cell: Cell) -> None:
+    """Raises ConfigError where a link's delay has no constant to which what the path adds can be added."""
     for direction in plan.DIRECTIONS:
         delay = plan.link(cell, direction).delay
         if not isinstance(delay, ConstantDelay):
             raise ConfigError(f"{direction}.delay = {delay.kind}: must be constant, for what the path adds to it")
+
+
+def _delays(cell: Cell, added_s: Mapping[str, float]) -> Iterator[tuple[str, object]]:
+    """The delays of the links with what the path adds. Raises ConfigError as `require_constant_delays`."""
+    require_constant_delays(cell)
+    for direction in plan.DIRECTIONS:
+        delay = plan.link(cell, direction).delay
+        assert isinstance(delay, ConstantDelay)
         yield f"{direction}.delay", {"kind": delay.kind, "delay_s": delay.delay_s + added_s.get(direction, 0.0)}
 
 
