@@ -36,9 +36,10 @@ class RealAlone(Study):
     deterministic: ClassVar[bool] = False
     alone: ClassVar[bool] = True
     over_network: ClassVar[bool] = True
+    independent: ClassVar[bool] = False
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
-        result = real(cell, memory=memory, rounds_to=rounds_to)
+        result = real(cell, memory=memory, rounds_to=rounds_to, independent=self.independent)
         return StudyResult([result.summary], result.request_table)
 
 
@@ -46,9 +47,15 @@ class RealRun(RealAlone):
     """The real row, with the simulated one's times beside its own (COMPARED)."""
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
-        done, made, others = _both(cell, memory, observer, rounds_to)
+        done, made, others = _both(cell, memory, observer, rounds_to, independent=self.independent)
         beside = {f"simulated_{name}": made.summary[name] for name in COMPARED}
         return StudyResult([{**done.summary, **beside, "other_answers": others}], done.request_table)
+
+
+class IndependentRun(RealRun):
+    """The same, where the link shares no random number with the simulated one, and tells its senders nothing."""
+
+    independent: ClassVar[bool] = True
 
 
 class Validation(RealAlone):
@@ -71,16 +78,19 @@ class _Both(NamedTuple):
     other_answers: int
 
 
-def _both(cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> _Both:
+def _both(
+    cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None, *, independent: bool = False
+) -> _Both:
     """Calibrates, runs for real, calibrates again, and simulates."""
     with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
         folder = Path(name)
         calibrate(cell, folder / "before", _silent, BUDGET_S)
         calibrated(cell, folder / "before")  # refused now, if at all
-        done = real(cell, memory=memory, rounds_to=rounds_to, journals=folder / "journals")
+        journals = folder / "journals"
+        done = real(cell, memory=memory, rounds_to=rounds_to, journals=journals, independent=independent)
         calibrate(cell, folder / "after", _silent, BUDGET_S)
         merge(folder / "before", folder / "after", folder / "clocks")
-        answered, seen = dict(_answered(folder / "journals")), _Texts()
+        answered, seen = dict(_answered(journals)), _Texts()
         made = simulate(calibrated(cell, folder / "clocks"), together(observer, seen), memory=memory)
     others = sum(seen.texts.get(key) != answered.get(key) for key in seen.texts.keys() | answered.keys())
     return _Both(done, made, others)

@@ -25,6 +25,8 @@ MOST_FILLING_S: Final = 60.0
 """The longest that the kernel's bucket may take to fill: a run waits for it."""
 CELL: Final = "cell.yaml"
 """The file of a run's folder from which its processes read the cell."""
+INDEPENDENT: Final = "independent"
+"""A file of that folder: the relay draws its own random numbers, and tells no sender when a packet has left."""
 EDGE_PORT: Final = 5000
 """The port of device 0; the others follow."""
 CLOUD_PORT: Final = 4000

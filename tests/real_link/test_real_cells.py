@@ -84,6 +84,14 @@ def test_real_processes_answer_what_the_simulator_answers(name: str, tmp_path: P
         assert result.summary["retransmit_s"] + result.summary["timeout_wait_s"] > 0
 
 
+@pytest.mark.parametrize("name", ["k_sqs", "dense"])
+def test_a_link_of_its_own_that_tells_its_senders_nothing_changes_no_token(name: str, tmp_path: Path) -> None:
+    cell = of(CELLS[name] | SYNTHETIC)
+    result = real(cell, journals=tmp_path / "journals", independent=True)
+    assert answers(tmp_path / "journals") == expected(cell)
+    complete(cell, result.requests)
+
+
 @pytest.mark.parametrize(
     ("scheme", "fields"),
     [("cloud_only", {"workload.output_tokens": 64}), ("k_sqs", {}), (AHEAD, {})],

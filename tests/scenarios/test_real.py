@@ -20,6 +20,7 @@ def asked(tmp_path):
     [
         ((), "real", ""),
         (("--alone",), "real_alone", ""),
+        (("--independent",), "real_independent", ""),
         (
             ("--set=uplink.delay=jitter",),
             "real_alone",
@@ -32,7 +33,8 @@ def test_it_is_compared_with_a_simulation_where_that_can_be(done, asked, monkeyp
     monkeypatch.setattr(running, "run", lambda plan, _: plans.append(plan) or "")
     done("real", "cell.yaml", *more)
     (plan,) = plans
-    assert plan.scenario.study == study and [*plan.scenario.tables] == ([running.COMPARISON] if study == "real" else [])
+    assert plan.scenario.study == study
+    assert [*plan.scenario.tables] == ([running.COMPARISON] if study != "real_alone" else [])
     assert any(each.startswith(note) for each in plan.notes) or not note
 
 

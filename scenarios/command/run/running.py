@@ -36,7 +36,7 @@ from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
 from simulator.testbed.calibration.cell_calibration import require_constant_delays
 from simulator.testbed.plan import check
 
-REAL, REAL_ALONE = "real", "real_alone"
+REAL, REAL_INDEPENDENT, REAL_ALONE = "real", "real_independent", "real_alone"
 WRITING = "tables and figures"
 """The last stage of a run."""
 REAL_ASSUMED = (
@@ -44,6 +44,7 @@ REAL_ASSUMED = (
     "clocks say; another run has other times and the same tokens"
 )
 """What a reader of a real run's table must know."""
+OWN_LINK_ASSUMED = "; losses, delays and rates are the link's own draws, which --seeds averages"
 COMPARISON = Table("real_beside_simulated", comparison, printed_comparison)
 
 
@@ -85,7 +86,10 @@ def real(options: argparse.Namespace) -> Escaped:
         notes.append(f"not compared with a simulation: {error}")
     scenario = replace(plan.scenario, name=f"{plan.scenario.name}_real", study=REAL_ALONE, assumed=REAL_ASSUMED)
     if not alone:
-        scenario = replace(scenario, study=REAL, tables=(COMPARISON,), headlines=())
+        study = REAL_INDEPENDENT if options.independent else REAL
+        scenario = replace(scenario, study=study, tables=(COMPARISON,), headlines=())
+        if options.independent:
+            scenario = replace(scenario, assumed=REAL_ASSUMED + OWN_LINK_ASSUMED)
     return run(replace(plan, scenario=scenario, notes=notes), RunOptions.typed(options, scenario.name))
 
 

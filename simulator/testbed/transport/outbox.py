@@ -2,7 +2,7 @@
 
 It does with packets what `simulator.timing.link` does, by the machine's clock: the rules are those of
 `channels.link.arq.Sender`, and a timer runs from the notice that the attempt has left, so that one which waits in the
-interface's queue never times out.
+interface's queue never times out. Where there are no notices it runs from when the attempt is handed to the kernel.
 """
 
 from __future__ import annotations
@@ -68,9 +68,17 @@ class Outbox:
     """
 
     def __init__(
-        self, cell: Cell, direction: Direction, journal: Journal, send: Callable[[OutgoingFragment], None]
+        self,
+        cell: Cell,
+        direction: Direction,
+        journal: Journal,
+        send: Callable[[OutgoingFragment], None],
+        *,
+        notices: bool = True,
     ) -> None:
-        """`send` hands the attempt under way of a fragment to the kernel; where that fails, it calls `leave`."""
+        """`send` hands the attempt under way of a fragment to the kernel; where that fails, it calls `leave`.
+
+        `notices`: whether the relay tells when one has left."""
         self._link, back = link(cell, direction), link(cell, OPPOSITE[direction])
         uniforms, jitter = Uniforms.of(cell.seed, direction), self._link.arq.timer_jitter
         self._direction = direction
@@ -79,6 +87,7 @@ class Outbox:
         self._pauses = TimerJitter(jitter, uniforms.under(0, 5))
         self._journal = journal
         self._send = send
+        self._notices = notices
         self._senders: dict[int, Sender[OutgoingFragment]] = {}
         self._warm = journal.running
         self._under_way: dict[MessageAddress, list[OutgoingFragment]] = {}
@@ -179,6 +188,8 @@ class Outbox:
         )
         self._send(fragment)
         self._journal.note(attempted)
+        if not self._notices:
+            self.leave(fragment, fragment.attempt)
 
     def _expire(self, fragment: OutgoingFragment, attempt: int) -> None:
         expiry = fragment.sender.on_timeout(fragment, attempt)
