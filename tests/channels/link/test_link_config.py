@@ -59,6 +59,7 @@ def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
         "label",
         "headers",
         "part_header_bits",
+        "cut_through",
     }
     assert not rare & set(LinkConfig().model_dump())
     written = PRESETS["lora_sf7"].downlink.model_dump()

@@ -200,7 +200,7 @@ def _garbled(text: str, rng: np.random.Generator) -> str:
     return text
 
 
-FAST = range(60)
+FAST = range(24)
 SLOW = range(60, 560)
 LONGEST_S = 20.0
 """The longest time that one cell may take, s; it takes some hundredths, and what is not refused must end."""
@@ -268,7 +268,7 @@ def outcomes(seeds: range, path: Path) -> Counter[str]:
 
 def test_a_mutated_cell_is_refused_by_name_or_runs(tmp_path: Path) -> None:
     found = outcomes(FAST, tmp_path / "cell.yaml")
-    assert found["refused"] > 30 and found["ran"] > 3
+    assert found["refused"] > 10 and found["ran"] > 1
 
 
 @pytest.mark.slow

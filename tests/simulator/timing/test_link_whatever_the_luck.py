@@ -130,7 +130,7 @@ def run(link_fields: dict[str, Any], puts: Puts, seed: int) -> tuple[Link, list[
     return link, stories
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * settings.default.max_examples, suppress_health_check=[HealthCheck.too_slow])
 @given(link_fields=LINKS, puts=PUTS, seed=st.integers(0, 1000))
 def test_each_message_is_delivered_once_and_its_states_tile_its_time(
     link_fields: dict[str, Any], puts: Puts, seed: int
