@@ -20,9 +20,9 @@ import pandas as pd
 
 from kinds.arrays import Bools, Floats, Ints
 from simulator.results import comparison_log
-from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE, LOSSY, N_SUFFIX, SPEEDUPS
+from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CLASS, CURVE, LOSSY, N_SUFFIX, SPEEDUPS
 from simulator.results.lossy_schemes import departs
-from simulator.results.metrics import METRICS
+from simulator.results.metrics import METRICS, ON_REQUEST
 from simulator.results.plain_columns import codes, distinct, hashable, is_missing, rows_alike
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.results.units import names_file, quantity
@@ -34,7 +34,7 @@ Labels = Mapping[str, Sequence[Mapping[str, str]]]
 fields that are null are left out."""
 _NO_LABELS: Final[Labels] = {}
 _NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS)
-_MEASURED = frozenset({*BREAKDOWN, "hidden_draft_s", *STUDY_METRICS})
+_MEASURED = frozenset({*BREAKDOWN, "hidden_draft_s", *STUDY_METRICS, *ON_REQUEST})
 """What is measured of a cell beside METRICS, to which a user's file may add."""
 CONFIDENCE: Final = 0.95
 """The confidence of every interval."""
@@ -173,7 +173,7 @@ def _speedups(
     metric, kind = "latency_per_token_s", "scheme.kind"
     if not {metric, kind, "seed"} <= {*cells.columns} or "cloud_only" not in set(cells[kind]):
         return {}
-    shared = [of for name, of in numbered.items() if "." in name and not name.startswith("scheme.")]
+    shared = [of for name, of in numbered.items() if name == CLASS or ("." in name and not name.startswith("scheme."))]
     times = cells[metric].to_numpy(dtype=np.float64, copy=True)
     if "answered" in cells.columns:
         times[cells["answered"].to_numpy(dtype=np.float64) < 1] = math.nan
