@@ -10,7 +10,6 @@ from functools import cache, cached_property, partial
 from math import inf
 from pathlib import Path
 from threading import Lock
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -28,7 +27,7 @@ from simulator.protocols.predecode import predecode
 from simulator.results.columns import CLASS, Columns
 from simulator.results.metrics import summarise
 from simulator.results.observer import Observer
-from simulator.results.recorder import REQUESTS_SCHEMA, Recorder, Tally
+from simulator.results.recorder import FLEET_SCHEMA, REQUESTS_SCHEMA, Recorder, Tally
 from simulator.results.run_totals import PlantTotals, Run, Slo
 from simulator.results.threshold_settling import Settling
 from simulator.schemes.draft_scheme import DraftScheme
@@ -37,8 +36,6 @@ from simulator.timing.event_loop import later
 from simulator.timing.plant import Plant, build
 from simulator.timing.progress import Progress
 
-_CLASS_FIELD: Final = pa.field(CLASS, pa.large_string())
-"""The last column of the requests of a fleet."""
 GC_THRESHOLDS = (200_000, 20, 100)
 """The garbage collector's thresholds in a run."""
 
@@ -206,7 +203,7 @@ def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals, plant: Plant 
     for name, tally in recorder.by_class.items():
         of_class = plant.class_totals(totals, np.flatnonzero(names == name).tolist())
         by_class[name] = summary(requests.where(columns[CLASS] == name), tally, of_class, learning, slo)
-    return CellResult(of_all, by_class, pa.table(columns, schema=REQUESTS_SCHEMA.append(_CLASS_FIELD)), rounds)
+    return CellResult(of_all, by_class, pa.table(columns, schema=FLEET_SCHEMA), rounds)
 
 
 def _slo(works: Sequence[Workload]) -> Slo:

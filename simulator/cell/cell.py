@@ -35,6 +35,7 @@ from simulator.cell.imported_files import load_imports as load_imports
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import axes_of, expand
 from simulator.cell.workload import Closed, Workload
+from simulator.results.columns import ALL_CLASSES
 from simulator.results.metrics import check_percentile
 
 PercentileName = Annotated[str, AfterValidator(check_percentile)]
@@ -56,6 +57,10 @@ class Models(Part):
 
 def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else []
+
+
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
 
 
 def _absolute(paths: object) -> object:
@@ -107,7 +112,7 @@ class Cell(Part):
         "the cell with any of count, workload, prompts, scheme, edge, uplink, downlink (fleet.NAME.FIELD); their "
         "counts sum to workload.devices",
     )
-    percentiles: tuple[PercentileName, ...] = Field(
+    percentiles: Annotated[tuple[PercentileName, ...], BeforeValidator(_one_or_more)] = Field(
         (),
         exclude_if=lambda names: not names,
         description="percentiles to report beside the other metrics, such as [ttft_p95_s]: of ttft, tpot, itl, "
@@ -244,6 +249,14 @@ class Cell(Part):
             for place, (first, each) in enumerate(zip(firsts, fleet, strict=False))
         )
 
+    @property
+    def lossless(self) -> dict[str, bool | None]:
+        """What the scheme of each class claims of its text, by the class's name, and what may be said of all devices
+        together."""
+        claims = [each.scheme.lossless for each in self.classes]
+        of_all = False if False in claims else None if None in claims else True
+        return {each.called: claim for each, claim in zip(self.classes, claims, strict=True)} | {ALL_CLASSES: of_all}
+
     @cached_property
     def kv_tokens(self) -> int | None:
         """Tokens that the memory of a server of the cloud holds, None for no limit."""
@@ -361,7 +374,10 @@ def _class_over(tree: Nested, given: Mapping[str, object]) -> Nested:
         found[name] = over(part, base, value)
     if found.get("workload") is not None:  # as a mapping, be it written as one or not; its devices are these
         asked = over(Workload, found["workload"], {})
-        found |= {"workload": {**asked, "devices": found.get("count", 1)}} if isinstance(asked, Mapping) else {}
+        if isinstance(asked, Mapping):
+            base = over(Workload, tree.get("workload", Closed()), {})
+            shared = {name: base[name] for name in Workload.model_fields if isinstance(base, Mapping) and name in base}
+            found["workload"] = shared | {**asked, "devices": found.get("count", 1)}
     return found
 
 

@@ -1,8 +1,8 @@
 """The devices of a cell: what each computes with, and classes of a fleet that differ in what they have of their own.
 
 A class is laid over the cell: what it leaves out is the cell's, and of a part that it gives without a kind each field
-that it leaves out. Its links, where it gives any, are shared among its devices alone; all classes share the cloud, and
-those without links of their own the cell's.
+that it leaves out; of a workload of another kind each field that all kinds have. Its links, where it gives any, are
+shared among its devices alone; all classes share the cloud, and those without links of their own the cell's.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ N_SUFFIX: Final = "_n"
 CLASS: Final = "class"
 """The column that tells, where a cell has a fleet, the class of devices that a row is of: in the table of requests its
 device's, in tables of cells and summaries a row a class beside the row of all."""
-ALL_CLASSES: Final = "all"
+ALL_CLASSES: Final = "all devices"
 """Its value in the row of all devices."""
 SETTING: Final = "setting"
 """The column that tells, where schemes choose for themselves, a scheme's own choice from what the grid gives to all."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kinds.arrays import Bools, Floats, Ints
-from simulator.results.columns import KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, TEXTS, Columns
+from simulator.results.columns import CLASS, KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, TEXTS, Columns
 from simulator.results.requests import Request
 from simulator.results.round_columns import ROUND_COLUMNS
 from simulator.results.rounds import Round, round_table
@@ -35,6 +35,8 @@ REQUESTS_SCHEMA: Final = pa.schema([
     *((name, _REQUEST_TYPES[name]) for name in REQUEST_COLUMNS),
 ])  # fmt: skip
 """The tables of a run."""
+FLEET_SCHEMA: Final = REQUESTS_SCHEMA.append(pa.field(CLASS, pa.large_string()))
+"""The table of requests where classes of devices have names."""
 _before, _after = (  # the breakdown between them is read in one piece
     attrgetter(*columns.values()) for columns in (REQUEST_BEFORE, REQUEST_AFTER)
 )

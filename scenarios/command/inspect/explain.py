@@ -42,10 +42,10 @@ def _require_request(cell: Cell, device: int, number: int) -> None:
     devices = cell.workload.devices
     if not 0 <= device < devices:
         raise ConfigError(f"device = {device}: the cell has {devices}, numbered from 0 to {devices - 1}")
-    asks = sum(1 for _ in cell.workload.asks(device, Uniforms.of(cell.seed, "users")))
+    asks = sum(1 for _ in cell.class_of(device).asks(device, Uniforms.of(cell.seed, "users")))
     if not 0 <= number < asks:
         there = f"{asks}, numbered from 0 to {asks - 1}" if asks else "none"
-        raise ConfigError(f"request = {number}: device {device} has {there}; all {devices} have {cell.workload.total}")
+        raise ConfigError(f"request = {number}: device {device} has {there}; all {devices} have {cell.requests}")
 
 
 def _simulated(cell: Cell, device: int, number: int) -> Timeline:
@@ -58,11 +58,7 @@ def _simulated(cell: Cell, device: int, number: int) -> Timeline:
 
 def _heading(cell: Cell, device: int) -> str:
     """Scheme and pair, and how large the cell is."""
-    place = 0
-    for each in cell.classes:
-        place += each.count
-        if device < place:
-            break
+    each = cell.class_of(device)
     devices = cell.workload.devices
     alone = "alone" if devices == 1 else f"among {devices} devices"
     return f"Scheme {each.scheme.kind}, pair {cell.models.pair.kind}, {alone}, seed {cell.seed}."

@@ -161,8 +161,7 @@ def _table(
     columns += [Column(name, title(name)) for name in fields]
     columns += [Column("n", "seeds", DEFINITIONS["n"])]
     columns += [
-        Column(name, title(name), of.meaning if (of := known(name)) else DEFINITIONS.get(name, ""))
-        for name in metrics
+        Column(name, title(name), of.meaning if (of := known(name)) else DEFINITIONS.get(name, "")) for name in metrics
     ]
     rows = [list(_row(row, fields, metrics)) for _, row in marked(summary).iterrows()]
     return ReportTable(key, caption, columns, rows)
