@@ -79,7 +79,7 @@ SCENARIO = Scenario(
         seeds=3,
     ),
     headlines=(FIRST, "latency_per_token_s"),
-    figures=("latency", "tails", "breakdown"),
+    figures=("first_token", "latency", "tails"),
     answer=meters_cost,
     findings=(Lowest(metric=FIRST), Lowest(), Lowest("fastest")),
 )  # fmt: skip
