@@ -96,7 +96,7 @@ def wish(options: argparse.Namespace) -> Wish:
     base = _base(options, settings)
     plain = options.metric.rpartition(".")[2]
     if plain in ON_REQUEST:
-        base["percentiles"] = list(dict.fromkeys([*(base.get("percentiles") or []), plain]))
+        base["percentiles"] = list(dict.fromkeys([*cast("list[str]", base.get("percentiles") or []), plain]))
     places = candidates(base, settings, axes, lossy=options.lossy)
     unasked = options.config is None and COLOCATED not in options.without
     untold = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
