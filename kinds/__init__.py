@@ -59,12 +59,12 @@ class Part(BaseModel, metaclass=_Short):
         """The part as nested mappings of plain values: its dump, and what it carries for a reader alone."""
         return self.model_dump(mode=mode)
 
-    def freed(self, tops: Set[str]) -> dict[str, Any]:
+    def _freed(self, tops: Set[str]) -> dict[str, Any]:
         """The fields that follow from others of these, as if nobody had given them."""
         return {}
 
     @classmethod
-    def follows(cls, tops: Set[str], fields: Mapping[str, object]) -> Set[str]:
+    def _follows(cls, tops: Set[str], fields: Mapping[str, object]) -> Set[str]:
         """The fields that follow from these, or are laid over them, in a part of such `fields`."""
         return frozenset()
 

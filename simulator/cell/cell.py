@@ -186,10 +186,6 @@ class Cell(Part):
         """How many come, all devices together."""
         return sum(each.requests for each in self.classes)
 
-    def class_of(self, device: int) -> Equipped:
-        """The class of a device by its number."""
-        return next(each for each in self.classes if device in each.devices)
-
     def check_pair(self) -> None:
         """Raises ConfigError where pair, workload and schemes do not fit, or the pair must be prepared first."""
         pair = self.models.pair
@@ -215,12 +211,12 @@ class Cell(Part):
                     message = "must be above 0, or nothing is ever answered"
                     raise ConfigError(f"{each.name}{name}.rate.bps = {link.rate.bps:g}: {message}")
 
-    def freed(self, tops: Set[str]) -> dict[str, Any]:
+    def _freed(self, tops: Set[str]) -> dict[str, Any]:
         """The number of devices, which is the fleet's, where that is changed."""
         return {"workload": self.workload.model_copy(update={"devices": 1})} if self.fleet and "fleet" in tops else {}
 
     @classmethod
-    def follows(cls, tops: Set[str], fields: Mapping[str, object]) -> Set[str]:
+    def _follows(cls, tops: Set[str], fields: Mapping[str, object]) -> Set[str]:
         """The fleet is laid over the parts that its classes have, and the workload has its devices."""
         if "fleet" in tops:
             return frozenset({"fleet", "workload"})
@@ -249,14 +245,6 @@ class Cell(Part):
             for place, (first, each) in enumerate(zip(firsts, fleet, strict=False))
         )
 
-    @property
-    def lossless(self) -> dict[str, bool | None]:
-        """What the scheme of each class claims of its text, by the class's name, and what may be said of all devices
-        together."""
-        claims = [each.scheme.lossless for each in self.classes]
-        of_all = False if False in claims else None if None in claims else True
-        return {each.called: claim for each, claim in zip(self.classes, claims, strict=True)} | {ALL_CLASSES: of_all}
-
     @cached_property
     def kv_tokens(self) -> int | None:
         """Tokens that the memory of a server of the cloud holds, None for no limit."""
@@ -278,10 +266,7 @@ class Cell(Part):
 
     @cached_property
     def imports_digest(self) -> str:
-        """Hash of the imported files and of the user's own modules that they import, "" where there are none.
-
-        Raises ConfigError where one is gone.
-        """
+        """Hash of the imported files and of the user's own modules that they import, "" of none. Raises ConfigError."""
         return imports_digest(self.imports)
 
     def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
@@ -379,6 +364,14 @@ def _class_over(tree: Nested, given: Mapping[str, object]) -> Nested:
             shared = {name: base[name] for name in Workload.model_fields if isinstance(base, Mapping) and name in base}
             found["workload"] = shared | {**asked, "devices": found.get("count", 1)}
     return found
+
+
+def claims(cell: Cell) -> dict[str, bool | None]:
+    """What the scheme of each class of devices claims of its text (`Scheme.lossless`), by the class's name, and what
+    may be said of all devices together."""
+    found = [(each.called, each.scheme.lossless) for each in cell.classes]
+    given = {claim for _, claim in found}
+    return dict(found) | {ALL_CLASSES: False if False in given else None if None in given else True}
 
 
 def prepare_pairs(cells: Iterable[Cell]) -> None:

@@ -32,7 +32,7 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
     values or with one value twice, and every value that a field refuses.
     """
     fields = {name: getattr(base, name) for name in type(base).model_fields}
-    fields |= base.freed({field.split(".")[0] for path in (*grid, *(settings or {})) for field in fields_of(path)})
+    fields |= base._freed({field.split(".")[0] for path in (*grid, *(settings or {})) for field in fields_of(path)})
     return spread(type(base), fields, grid, settings or {})
 
 
@@ -69,7 +69,7 @@ class _Made(Generic[P]):
     def __init__(self, schema: type[P], tree: Nested, grid: Mapping[str, Sequence[object]]) -> None:
         self._schema = schema
         written = [{_top(path) for path in fields_of(axis)} for axis in grid]
-        written = [tops | schema.follows(tops, tree) for tops in written]
+        written = [tops | schema._follows(tops, tree) for tops in written]
         self._axes = {
             name: [number for number, tops in enumerate(written) if name in tops] for name in schema.model_fields
         }
@@ -233,7 +233,7 @@ def write(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> set
         target = _part_path(path)
         found.append((target, path, {"kind": value} if path != target else value))
     used = set()
-    laid_over = schema.follows({_top(target) for target, _, _ in found}, tree)  # those are written last
+    laid_over = schema._follows({_top(target) for target, _, _ in found}, tree)  # those are written last
     order = [(_top(target) in laid_over, target.count("."), not _gives_all(target, None)) for target, _, _ in found]
     for _, (target, path, value) in sorted(zip(order, found, strict=True), key=lambda item: item[0]):
         if put(schema, tree, target.split("."), value):

@@ -36,7 +36,7 @@ import simulator
 from channels.codec.draft import WIRE_FORMAT
 from kinds import ConfigError
 from kinds.files import atomically, read_note, sha256, write_note
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, claims
 from simulator.results.columns import CLASS
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise
@@ -148,7 +148,7 @@ class Store:
     def _write_copies(self, table: pd.DataFrame) -> list[Path]:
         """Writes what follows from the table of cells; where."""
         write_csv(table, self.out / "cells.csv")
-        lines = {cell.id: cell.lossless for cell in self._cells}
+        lines = {cell.id: claims(cell) for cell in self._cells}
         write_csv(summarise(with_lossy(table, lines)), self.out / "summary.csv")
         folder = own_folder(self.out, CELL_FILES)
         folder.mkdir(exist_ok=True)

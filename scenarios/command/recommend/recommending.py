@@ -36,7 +36,7 @@ from scenarios.command.result_folder import BESIDE, NOTE, Note
 from scenarios.findings import findings_file
 from scenarios.findings.findings_file import FINDINGS
 from simulator import sweep
-from simulator.cell.cell import Cell, prepare_pairs
+from simulator.cell.cell import Cell, claims, prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import of_all_devices
@@ -204,7 +204,7 @@ def _measured(
         progress=progress.part("best of each kind"), failed=progress.failed, growth=growth,
     )  # fmt: skip
     return with_lossy(
-        of_all_devices(table, wish.aim.metric), {cell.id: cell.lossless for cell in growth.at(range(wish.seeds))}
+        of_all_devices(table, wish.aim.metric), {cell.id: claims(cell) for cell in growth.at(range(wish.seeds))}
     )
 
 

@@ -44,7 +44,7 @@ from scenarios.findings.sentences.limits import one_setting
 from scenarios.findings.sentences.lowest import lossy_apart
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, joined
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, claims
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
@@ -89,7 +89,7 @@ class FinishedRun:
         computed = along(
             [by_id[cell] for cell in table["cell"]], [scenario.axis, *axes_of([scenario.answer, *scenario.findings])]
         )
-        lossless = {cell.id: cell.lossless for cell in cells}
+        lossless = {cell.id: claims(cell) for cell in cells}
         table = in_plain_columns(with_lossy(table.assign(**computed), lossless))
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
         hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
