@@ -108,8 +108,8 @@ def own_schemes(cells: Sequence[Cell]) -> list[str]:
     """A line of the classes of devices that have a scheme of their own, where rows go by the cell's."""
     mixed = [cell for cell in cells if any(each.scheme is None for each in cell.fleet)]
     pairs = [(each.name, each.scheme.kind) for cell in mixed for each in cell.fleet if each.scheme is not None]
-    own = joined([f"{name} ({DisplayNames().word(kind)})" for name, kind in dict.fromkeys(pairs)])
-    return [f"Rows name the scheme of the other classes; of its own is that of {own}"] if own else []
+    own = [f"{name} ({DisplayNames().word(kind)})" for name, kind in dict.fromkeys(pairs)]
+    return [f"Rows name the scheme of the other classes; of its own is that of {joined(own)}"] if own else []
 
 
 def too_few(cells: Sequence[Cell], names: Iterable[str]) -> list[str]:
