@@ -296,7 +296,7 @@ class Recommendation:
         devices = f"{work.devices} device{'s' if work.devices > 1 else ''}"
         each = "" if work.distinct is None else f", of {work.distinct} texts"
         return (
-            f"Assumed: {devices}, {work.kind} workload, {work.total} request{'s' if work.total > 1 else ''} a "
+            f"Assumed: {devices}, {work.kind} workload, {self.best.requests} request{'s' if self.best.requests > 1 else ''} a "
             f"seed{each}, prompts of {prompt} tokens, answers of {output}; "
             f"temperature {self.best.models.temperature:g}."
         )

@@ -193,9 +193,7 @@ def candidates(
         schemes = [settings.pop(name)] if name in settings else [*axes.pop(name, schemes)]
     (plain,) = spread(Cell, base, {}, {path: value for path, value in settings.items() if not _of_scheme(path)})
     if plain.fleet and all(each.scheme is not None for each in plain.fleet):
-        raise ConfigError(
-            "fleet: each class of devices has a scheme of its own; leave one out, it is what is looked for"
-        )
+        raise ConfigError("fleet: each class of devices has a scheme of its own; leave one out, it is looked for")
     whole = spread(Cell, base, {"scheme": schemes, **axes}, settings)  # tells what is wrong with any of them
     leaves = {path for cell in whole for path in flatten(cell) if not path.endswith(".kind")}
     values = {path: axes.pop(path) for path in list(axes) if path in leaves}
