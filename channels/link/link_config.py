@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil, inf
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -107,6 +108,13 @@ class LinkConfig(Part):
         "made, as segments of one packet, a byte or two says which part it is and whether it is the last; null: "
         "header_bits, a packet of its own.",
     )
+    cut_through: bool = Field(
+        False,
+        exclude_if=lambda cut_through: not cut_through,
+        description="Whether a packet may begin before all of its round is drafted: as early as it never has to wait "
+        "for bits, at the fastest rate that `rate` states. It takes a header that states no length. A matter of the "
+        "uplink, and of time alone.",
+    )
     arq: Arq = Field(
         SelectiveRepeat(),
         description="How lost packets are sent again; stop_and_wait holds each streamed token back for a round trip.",
@@ -186,6 +194,13 @@ class LinkConfig(Part):
     def _sharing_in_time_needs_a_rate_of_time_alone(self) -> Self:
         if self.sharing.by_time and not self.rate.time_alone:
             raise ValueError(f"sharing = {self.sharing.kind}: needs a rate that depends on time alone")
+        if self.sharing.in_slots != self.rate.in_slots:
+            needs, needed = ("rate", "base_station") if self.sharing.in_slots else ("sharing", "scheduled")
+            raise ValueError(
+                f"{needs}.kind: must be {needed} where rate is {self.rate.kind}, sharing {self.sharing.kind}"
+            )
+        if self.sharing.in_slots and self.cut_through:
+            raise ValueError("cut_through = True: must be False where a slot takes all of its bits as it begins")
         return self
 
     @model_validator(mode="after")
@@ -195,8 +210,10 @@ class LinkConfig(Part):
             ("loss", self.loss, packet_bits),
             ("arq.ack_loss", self.arq.ack_loss, self.least_header_bits),
         ):
-            if loss.by_airtime and self.sharing.fluid:
-                raise ValueError(f"{name} = {loss.kind}: needs packets sent one at a time, not sharing all at once")
+            if loss.by_airtime and not self.sharing.alone:
+                raise ValueError(
+                    f"{name} = {loss.kind}: needs packets sent one at a time, not sharing {self.sharing.kind}"
+                )
             try:
                 loss.require_fit(self.rate, bits)
             except ValueError as error:
@@ -219,14 +236,16 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _gates_need_single_packets_and_a_rate_of_time_alone(self) -> Self:
+        sharing, rate = self.sharing, self.rate
+        one_by_one = not sharing.fluid and not sharing.in_slots
         gated = (
-            ("overhead_s", self.overhead_s, self.rate.time_alone or isinstance(self.rate, Rationed)),
-            ("half_duplex", self.half_duplex, self.rate.begins_at_once),
-            ("listens", self.listens.windows_s, self.rate.begins_at_once),
+            ("overhead_s", self.overhead_s, one_by_one, rate.time_alone or isinstance(rate, Rationed)),
+            ("half_duplex", self.half_duplex, sharing.alone, rate.begins_at_once),
+            ("listens", self.listens.windows_s, sharing.alone, rate.begins_at_once),
         )
-        for field, _, fits in (each for each in gated if each[1]):
-            if self.sharing.fluid:
-                raise ValueError(f"{field} needs packets that are sent one at a time, not sharing all at once")
+        for field, _, suits, fits in (each for each in gated if each[1]):
+            if not suits:
+                raise ValueError(f"{field} needs packets that are sent one at a time, not sharing {sharing.kind}")
             if not fits:
                 raise ValueError(f"{field} needs a rate that depends on time alone")
         if self.half_duplex and self.listens.windows_s:
@@ -249,6 +268,22 @@ class LinkConfig(Part):
         fastest_bps = inf if self.rate.fastest_bps is None else self.rate.fastest_bps
         pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
         return ceil(min(max(pipe_bits / max(1, self.least_header_bits), LEAST_WINDOW), WIDEST_WINDOW))
+
+    def begin_s(self, made: Sequence[tuple[float, int]]) -> float:
+        """When the first packet of a message may begin whose payload comes into being piece by piece, so that the link
+        always has a bit to send: with n pieces, there at t_1..t_n, and B_k bits before piece k is there, header
+        included, at max(t_1, max over k > 1 of t_k - B_k / R).
+
+        `made`: by piece, when it is there, and the bits of payload up to then. R is the fastest that the rate may be:
+        where it states none, or all bits go at once, the packet begins when all of it is there. A sender that begins
+        at t_1 and waits for bits on the way ends at the same instant, max over k of t_k + (bits left before it) / R.
+        """
+        begin_s, fastest_bps = made[0][0], self.rate.fastest_bps
+        if fastest_bps is None or fastest_bps in (0, inf):
+            return made[-1][0]
+        for (_, bits), (next_s, _) in pairwise(made):
+            begin_s = max(begin_s, next_s - (self.least_header_bits + bits) / fastest_bps)
+        return begin_s
 
     @property
     def longest_travel_s(self) -> float:
@@ -341,9 +376,11 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
             f"{down.half_duplex or 'null'}, "
             "since both ways use one medium: set both"
         )
+    if down.cut_through:
+        raise ConfigError(f"{down_name}.cut_through = True: must be False, a reply is made at once; set {up_name}'s")
     if up.listens.windows_s:
         raise ConfigError(f"{up_name}.listens = {up.listens.kind}: must be always; a device listens to {down_name}")
-    if down.listens.windows_s and up.sharing.fluid:
+    if down.listens.windows_s and not up.sharing.alone:
         raise ConfigError(
             f"{up_name}.sharing = {up.sharing.kind}: must send one packet at a time, or none opens a window"
         )

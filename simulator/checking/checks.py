@@ -45,7 +45,7 @@ from simulator.decoding.nodes import EdgeNode, Full, Tokens, Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes import DraftScheme, LatticeCounts, Oracle, Quantizer
 from simulator.schemes.code import Packets
-from simulator.schemes.draw import Place, RequestUniforms
+from simulator.schemes.draw import Place, RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import NotEnumerableError
 
 Outcome = Literal["passed", "FAILED", "lossy", "not shown", "measured"]
@@ -334,8 +334,8 @@ def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[st
     if field in ("acceptance", "reply"):
         received = scheme.receive(made.drafts[:1], scheme.format(q.size))
         p, line = np.stack([q, q]), tuple(received.drafts.tolist())
-        judge = partial(families.acceptance.judge, along(p, line), received, made.numbers, 1, len(made.context))
-        return "judge", judge
+        uniforms = RoundUniforms(made.numbers, 1, len(made.context))
+        return "judge", partial(families.acceptance.judge, along(p, line), received, uniforms)
     return "support and quantize", lambda: scheme.propose(q, state)
 
 

@@ -33,7 +33,7 @@ from simulator.decoding.setting import DraftSetting
 from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Received
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import NotEnumerableError
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
@@ -248,10 +248,11 @@ class Enumeration:
         drafts, numbers = tuple(received.drafts.tolist()), ScriptedNumbers()
         p = self.pair.p[[text[-1], *drafts]]
         drawing = Forbidden("asks for the number that drew a draft, so that judging it depends on the draft")
-        uniforms = RequestUniforms(drawing, numbers, Forbidden("asks for random numbers that both ends share"))
+        asked = RequestUniforms(drawing, numbers, Forbidden("asks for random numbers that both ends share"))
+        uniforms = RoundUniforms(asked, drafted.round, len(text))
 
         def alone() -> Verdict:
-            return judge(along(p, drafts), received, uniforms, drafted.round, len(text))
+            return judge(along(p, drafts), received, uniforms)
 
         def whole() -> tuple[State, tuple[int, ...]]:
             *_, after, tokens = self._answered(drafted, view, parts)

@@ -14,6 +14,7 @@ from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
 from simulator.decoding.setting import RequestParts
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Packets
+from simulator.schemes.draw import RoundUniforms
 from simulator.schemes.reply import JudgedRound
 from simulator.schemes.scalars import decode_behind
 
@@ -124,9 +125,8 @@ class CloudSession:
     def _verified(self, node: CloudNode, decoded: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
         drafts, text = tuple(decoded.drafts.tolist()), (*node.committed, *correction)
         p = self._verifier.distributions((*text, *drafts), len(drafts) + 1)
-        verdict = self._scheme.families.acceptance.judge(
-            along(p, drafts), decoded, self._uniforms, node.round, len(text)
-        )
+        uniforms = RoundUniforms(self._uniforms, node.round, len(text))
+        verdict = self._scheme.families.acceptance.judge(along(p, drafts), decoded, uniforms)
         accepted = drafts[: verdict.accepted]
         if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
             known, step = accepted, 1

@@ -30,7 +30,7 @@ from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Acceptance, Received, on_support
 from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import VerifiedRound
 from simulator.schemes.reply import EdgeCorrection
 from simulator.schemes.sparsifier import State
@@ -87,8 +87,8 @@ class DivergenceMeter(Measurer):
             if decoded.drafts.size:
                 return self._measure_tree(round_number, p, decoded, verdict, committed)
             verdict = Verdict(0, verdict.token)
-        acceptance, uniforms = self._scheme.families.acceptance, self._uniforms
-        round_ = VerifiedRound(acceptance, p, decoded, verdict.accepted, uniforms, round_number, position)
+        acceptance, uniforms = self._scheme.families.acceptance, RoundUniforms(self._uniforms, round_number, position)
+        round_ = VerifiedRound(acceptance, p, decoded, verdict.accepted, uniforms)
         if not decoded.drafts.size:
             none = list[Floats]()
             return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))

@@ -7,12 +7,13 @@ branch that is later given up; when things happen is the timing plane's business
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
-from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
+from simulator.decoding.nodes import Beginnings, Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
 from simulator.decoding.setting import RequestParts
 from simulator.schemes.reply import JudgedRound
 from simulator.schemes.sparsifier import State
@@ -42,7 +43,7 @@ class EdgeSession:
         state = self._scheme.on_rung(node.state, rung)
         if state == node.state:
             return node
-        after = EdgeNode(node.round, node.committed, state, (), False, node.cached, node.owes, node.offered)
+        after = replace(node, state=state)
         if self._remember:
             node.then_rung += ((rung, after),)
         return after
@@ -53,7 +54,7 @@ class EdgeSession:
         self._drafter.skip(lambda: [(node.committed[:tokens], 0)])  # it runs when the first distribution is wanted
         after = outcome(node.then_read, tokens)
         if after is None:
-            after = EdgeNode(node.round, node.committed, node.state, (), False, tokens, node.owes, node.offered)
+            after = replace(node, cached=tokens)
             if self._remember:
                 node.then_read += ((tokens, after),)
         return after
@@ -68,9 +69,7 @@ class EdgeSession:
     def stop(self, node: EdgeNode) -> EdgeNode:
         """Nothing is drawn from the distribution just looked at; the round is closed to further drafts."""
         assert self._looked_at(node) is not None, "I12: a stop without a look"
-        after = node.then_stop or EdgeNode(
-            node.round, node.committed, node.state, node.drafts, True, node.length, node.owes, node.offered
-        )
+        after = node.then_stop or replace(node, full=True, cached=node.length)
         if self._remember:
             node.then_stop = after
         return after
@@ -87,7 +86,7 @@ class EdgeSession:
         drafted = draft_once(self._setting, q, node, self._uniforms)
         full = isinstance(drafted, Full)
         drafts = node.drafts if isinstance(drafted, Full) else (*node.drafts, drafted)
-        after = EdgeNode(node.round, node.committed, node.state, drafts, full, node.length, node.owes, node.offered)
+        after = replace(node, drafts=drafts, full=full, cached=node.length)
         if self._remember:
             node.then_draft = after, drafted
         return after, drafted
@@ -119,6 +118,23 @@ class EdgeSession:
         if self._remember:
             node.then_seal = payload
         return payload
+
+    def beginnings(self, node: EdgeNode) -> Beginnings:
+        """How the payload of the open round begins, whatever its later drafts are.
+
+        A coder hands over whole bytes, and holds the last of them back for a carry. Of a round that the budget ends
+        nothing is known before: its length heads the payload. Simplified: a carry goes no further, and the mode that
+        heads a packet of code "recoded", the one that serves all drafts best, is known.
+        """
+        payload = self.seal(node)
+        if payload.beginnings is None:
+            packets, drafts = round_packets(self._setting, node, self._uniforms), [each.draft for each in node.drafts]
+            found = list[tuple[int, int]]()
+            for made in () if node.full else node.made_by_level[:-1]:
+                bits = min(packets.length_bits(drafts[:made], node.committed), payload.bits)
+                found.append((len({*node.parents[:made]}), max(0, bits // 8 - 1) * 8))
+            payload.beginnings = tuple(found)
+        return payload.beginnings
 
     def seal_whole(self, node: EdgeNode) -> Parts:
         """The payload of a sealed round where the cloud asks for all of it."""
@@ -174,18 +190,7 @@ class EdgeSession:
         reply_of = self._scheme.families.reply
         verdict = reply_of.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if not verdict.drawn:
-            heard = (*node.heard, reply)
-            return EdgeNode(
-                node.round,
-                node.committed,
-                node.state,
-                node.drafts,
-                node.full,
-                node.cached,
-                node.owes,
-                node.offered,
-                heard,
-            ), ()
+            return replace(node, heard=(*node.heard, reply)), ()
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
@@ -197,8 +202,8 @@ class EdgeSession:
         if owes:
             judged = JudgedRound(node.round, node.context()[len(node.committed) :], node.committed, self._uniforms)
             offered = reply_of.offered((*node.heard, reply)[0], judged, self._setting.packets)
-        step = self._lookahead.step
-        after = EdgeNode(node.round + step, committed, state, (), False, cached, owes, offered)
+        number = node.round + self._lookahead.step
+        after = EdgeNode(number, committed, state, cached=cached, owes=owes, offered=offered)
         return after, (*accepted, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:

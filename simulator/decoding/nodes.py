@@ -2,12 +2,13 @@
 
 The edge's side is a chain of `EdgeNode`, the cloud's of `CloudNode`; between them cross bytes alone. All are immutable
 to the world. The fields that begin with `then_` are the memory's: they hold the outcome of each step that was taken
-from the node, keyed by what was decided. Large runs walk through millions of nodes, so they are small: most have one
-outcome of a kind, and a few pairs are found sooner than a key in a dict.
+from the node, keyed by what was decided, and no copy has them (`dataclasses.replace`). Large runs walk through millions
+of nodes, so they are small: most have one outcome of a kind, and a few pairs are found sooner than a key in a dict.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -25,6 +26,9 @@ Root = tuple[str, tuple[int, ...], State, Tokens]
 """All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
+Beginnings = tuple[tuple[int, int], ...]
+"""Of a payload, by level of its drafts but the last: how many distributions were drawn from by then, and how many
+leading bits follow from those drafts."""
 Pass = tuple[Tokens, int | TokenTree]
 """A forward pass: its text, and what it is to yield: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
@@ -100,15 +104,15 @@ class EdgeNode:
     owes: bool = False
     offered: Tokens = ()
     heard: Parts = ()
-    then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, repr=False)
-    then_stop: EdgeNode | None = field(default=None, repr=False)
-    then_rung: Outcomes[int, EdgeNode] = field(default=(), repr=False)
-    then_read: Outcomes[int, EdgeNode] = field(default=(), repr=False)
-    then_compose: Outcomes[int, EdgeNode] = field(default=(), repr=False)
-    then_seal: Payload | None = field(default=None, repr=False)
-    then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), repr=False)
-    then_decode: tuple[EdgeNode, Verified] | None = field(default=None, repr=False)
-    then_succeed: EdgeNode | None = field(default=None, repr=False)
+    then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, init=False, repr=False)
+    then_stop: EdgeNode | None = field(default=None, init=False, repr=False)
+    then_rung: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
+    then_read: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
+    then_compose: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
+    then_seal: Payload | None = field(default=None, init=False, repr=False)
+    then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), init=False, repr=False)
+    then_decode: tuple[EdgeNode, Verified] | None = field(default=None, init=False, repr=False)
+    then_succeed: EdgeNode | None = field(default=None, init=False, repr=False)
 
     def context(self) -> Tokens:
         """The committed text, then the drafts of the open round."""
@@ -138,6 +142,11 @@ class EdgeNode:
     def later_passes(self) -> tuple[int, ...]:
         """The number of tokens that are new in each of the round's passes but the first."""
         return (1,) * (len(self.drafts) + self.full - 1)
+
+    @property
+    def made_by_level(self) -> Sequence[int]:
+        """How many drafts there are once so many on a path are made: of a pass a level, by pass."""
+        return range(1, len(self.drafts) + 1)
 
     @property
     def distributions(self) -> int:
@@ -174,6 +183,11 @@ class TreeNode(EdgeNode):
     @property
     def later_passes(self) -> tuple[int, ...]:
         return tuple(len(level) for level in self.levels)
+
+    @property
+    def made_by_level(self) -> Sequence[int]:
+        depths = self.tree.depths
+        return [bisect_right(depths, level) for level in range(1, self.steps + 1)]
 
     @property
     def distributions(self) -> int:
@@ -217,6 +231,8 @@ class Payload:
     parts: Parts
     drafted: int
     sums: DraftSums
+    beginnings: Beginnings | None = field(default=None, init=False)
+    """Once they were asked for (`EdgeSession.beginnings`)."""
     parts_bits: tuple[int, ...] = field(init=False)
     """The length of each part."""
     bits: int = field(init=False)
@@ -241,10 +257,10 @@ class CloudNode:
     offered: Tokens = ()
     asked: bool = False
     more: Parts = ()
-    then_prefill: CloudNode | None = field(default=None, repr=False)
-    then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), repr=False)
-    then_ask: Outcomes[Parts, CloudNode] = field(default=(), repr=False)
-    then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), repr=False)
+    then_prefill: CloudNode | None = field(default=None, init=False, repr=False)
+    then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), init=False, repr=False)
+    then_ask: Outcomes[Parts, CloudNode] = field(default=(), init=False, repr=False)
+    then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), init=False, repr=False)
 
     def of(self, prompt: Tokens) -> CloudNode:
         """The start of this text: this node, unless another prompt has arrived."""

@@ -33,7 +33,7 @@ from simulator.decoding.nodes import (
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.acceptance import Received
 from simulator.schemes.branching import BranchingScheme
-from simulator.schemes.draw import Place, RequestUniforms
+from simulator.schemes.draw import Place, RequestUniforms, RoundUniforms
 from simulator.schemes.sparsifier import State
 
 
@@ -88,9 +88,8 @@ class TreeCloudSession(CloudSession):
         assert isinstance(scheme, BranchingScheme) and not correction, f"scheme {scheme.kind} drafts no trees"
         tree = scheme.tree(decoded)
         p = self._verifier.tree_distributions(node.committed, tree)
-        verdict = scheme.families.acceptance.judge_tree(
-            lambda at: p[at + 1], tree, decoded, self._uniforms, node.round, len(node.committed)
-        )
+        uniforms = RoundUniforms(self._uniforms, node.round, len(node.committed))
+        verdict = scheme.families.acceptance.judge_tree(lambda at: p[at + 1], tree, decoded, uniforms)
         reached = verdict.path[-1] + 1 if verdict.path else 0
         accepted = tree.along(verdict.path)
         line = Verdict(reached, verdict.token)
@@ -137,17 +136,9 @@ class _Growing:
             full = isinstance(offer, Full)
             if isinstance(offer, Offer):
                 self._add_children(place, offer)
-        start = self._start
-        return TreeNode(
-            start.round,
-            start.committed,
-            start.state,
-            tuple(self._drafts),
-            full,
-            cached=len(start.committed),
-            tree=self._tree,
-            levels=tuple(self._levels),
-        )
+        number, text, state = self._start.round, self._start.committed, self._start.state
+        grown = tuple(self._drafts), full, len(text)
+        return TreeNode(number, text, state, *grown, tree=self._tree, levels=tuple(self._levels))
 
     @property
     def _tree(self) -> TokenTree:

@@ -30,7 +30,6 @@ from models.verification import (
     chances_of,
     dense,
     output_distribution,
-    race,
     race_along,
     race_tree,
     reject_along,
@@ -38,7 +37,7 @@ from models.verification import (
     verify_tree,
 )
 from simulator.schemes import answers
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RoundUniforms
 
 FEW: Final = 8
 """A sparse distribution has at most this part of the vocabulary, 1 / FEW: of more ids, whole rows are faster."""
@@ -104,25 +103,12 @@ class Acceptance(Choice, family=True):
     """Whether it goes by qhat(d) alone, and leaves the correction to the edge, which has all of qhat."""
 
     @abstractmethod
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
+    def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
         """The verification result. distribution_after(prefix): p [V] after the committed text and these drafts of the
-        round. `position`: of the round's first token in the text."""
+        round."""
 
     def judge_tree(
-        self,
-        distribution_at: DistributionAtNode,
-        tree: TokenTree,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
+        self, distribution_at: DistributionAtNode, tree: TokenTree, received: Received, uniforms: RoundUniforms
     ) -> TreeVerdict:
         """The result of verifying drafts that branch; distribution_at(node): p [V] after the path to it, -1: after the
         text."""
@@ -159,27 +145,14 @@ class Rejection(Acceptance):
     lossless: ClassVar[bool | None] = True
     kind: Literal["rejection"] = "rejection"
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
-        numbers = _numbers(received, uniforms, round_number)
+    def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
+        numbers = uniforms.verdict(len(received.drafts))
         return reject_along(distribution_after, received.drafts, received.distributions, numbers)
 
     def judge_tree(
-        self,
-        distribution_at: DistributionAtNode,
-        tree: TokenTree,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
+        self, distribution_at: DistributionAtNode, tree: TokenTree, received: Received, uniforms: RoundUniforms
     ) -> TreeVerdict:
-        numbers = _numbers(received, uniforms, round_number)
+        numbers = uniforms.verdict(len(received.drafts))
         return verify_tree(distribution_at, tree, lambda at: received.qhat[tree.children(at)[0]], numbers)
 
     def output_distribution(
@@ -196,16 +169,9 @@ class SplitRejection(Acceptance):
     edge_corrects: ClassVar[bool] = True
     kind: Literal["split_rejection"] = "split_rejection"
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
+    def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
         chances = chances_of(received.drafts, received.distributions)
-        return stop_along(distribution_after, received.drafts, chances, _numbers(received, uniforms, round_number))
+        return stop_along(distribution_after, received.drafts, chances, uniforms.verdict(len(received.drafts)))
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -223,32 +189,13 @@ class Coupling(Acceptance):
     races: ClassVar[bool] = True
     kind: Literal["coupling"] = "coupling"
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
-        def winner(p: Floats, n: int) -> int:
-            return race(p, uniforms.shared.exponentials(received.vocabulary, position + n))
-
-        return race_along(distribution_after, received.drafts, winner)
+    def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
+        return race_along(distribution_after, received.drafts, uniforms.winner)
 
     def judge_tree(
-        self,
-        distribution_at: DistributionAtNode,
-        tree: TokenTree,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
+        self, distribution_at: DistributionAtNode, tree: TokenTree, received: Received, uniforms: RoundUniforms
     ) -> TreeVerdict:
-        def winner(p: Floats, level: int) -> int:
-            return race(p, uniforms.shared.exponentials(received.vocabulary, position + level))
-
-        return race_tree(distribution_at, tree, winner)
+        return race_tree(distribution_at, tree, uniforms.winner)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -260,11 +207,6 @@ class Coupling(Acceptance):
         distance = np.minimum(1.0, mismatch + slack)
         bound: Floats = 2 * distance / (1 + distance)
         return bound
-
-
-def _numbers(received: Received, uniforms: RequestUniforms, round_number: int) -> Floats:
-    """[L + 1]: one for each draft, and the last for the correction or bonus."""
-    return np.array([uniforms.verdict.uniform(round_number, n) for n in range(len(received.drafts) + 1)])
 
 
 def _verification_result(answer: object, received: Received) -> object:

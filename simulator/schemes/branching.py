@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from channels.codec.tree_shape import TreeShape, grown
 from kinds.tunable import Tunable
@@ -31,8 +31,17 @@ class BranchingScheme(DraftScheme):
     max_drafts: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
         4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
     )
-    partial: Literal[False] = Field(False, description="never: a tree is sent whole")
+    partial: Literal[False] = Field(False, description="never: a tree is one packet (`uplink.cut_through`)")
     depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verification result")
+
+    @field_validator("partial", "depth", mode="before")
+    @classmethod
+    def _one_packet_a_result(cls, value: object, field: ValidationInfo) -> object:
+        if value and field.field_name == "partial":
+            raise ValueError("must be False: a tree is one packet; with uplink.cut_through it goes out level by level")
+        if value:
+            raise ValueError("must be 0: a round drafted ahead builds on one of a tree's leaves, mostly in vain")
+        return value
 
     @property
     @abstractmethod

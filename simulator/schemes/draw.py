@@ -39,6 +39,23 @@ class RequestUniforms:
         return cls(*(Uniforms.of(seed, purpose) for purpose in ("draft", "verdict", "shared")))
 
 
+class RoundUniforms(NamedTuple):
+    """The random numbers of one request as a round of it is verified."""
+
+    request: RequestUniforms
+    round: int
+    position: int
+    """The index of the round's first token in the text."""
+
+    def verdict(self, drafts: int) -> Floats:
+        """[L + 1]: one for each of so many drafts, and the last for the correction or bonus."""
+        return np.array([self.request.verdict.uniform(self.round, n) for n in range(drafts + 1)])
+
+    def winner(self, p: Floats, n: int) -> int:
+        """Of the race of p [V] with the exponentials that both ends share for token n of the round."""
+        return race(p, self.request.shared.exponentials(p.size, self.position + n))
+
+
 class Place(NamedTuple):
     """Where a draft stands: its round 1, 2, ..., its number in it from 0, and its position in the text from 0."""
 

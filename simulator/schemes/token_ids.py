@@ -24,6 +24,7 @@ class TokenIds(Code):
     """
 
     carries_law: ClassVar[bool] = False
+    in_order: ClassVar[bool] = True
     kind: Literal["ids"] = "ids"
     token: Token = Field(
         "flat",

@@ -19,7 +19,7 @@ import simpy
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.cell.workload import Workload
-from simulator.decoding.nodes import EdgeNode
+from simulator.decoding.nodes import Beginnings, EdgeNode, Parts
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.protocols.machine import (
@@ -89,6 +89,16 @@ class Network:
     """Where some device receives only after sending."""
     uplinks: Sequence[LinkRole] = (UPLINK,)
     """The links that carry messages to the cloud."""
+
+    def begin_s(self, beginnings: Beginnings, ends_s: Sequence[float], end_s: float) -> float:
+        """When the payload of a round may be put whose passes end then, and which is drafted and encoded at `end_s`:
+        before that where the link need not wait for bits. Each draft is then encoded as it is made."""
+        encode_s, block = self.edge.encode_s_per_draft, self.edge_passes.drafts_per_pass
+        made = [
+            (made_s + encode_s * distributions, bits)
+            for made_s, (distributions, bits) in zip(ends_s, beginnings[block - 1 :: block], strict=False)
+        ]
+        return min(end_s, self.links[UPLINK].config.begin_s([*made, (end_s, 0)]))
 
 
 class ServedRequest:
@@ -176,6 +186,8 @@ class Driver(ServedRequest):
         """None where nothing of the request is in the cloud any more."""
         self._mirrors = scheme.drafts_in_cloud
         """Whether the cloud's drafter runs over what its verifier does."""
+        self._streams = scheme.streams and network.links[UPLINK].config.cut_through
+        """Whether a payload may go out while its round is drafted."""
         self._most_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._messages: dict[LinkRole, list[Message]] = {role: [] for role in network.links}
         """By link, what was put on it and not acknowledged by the other end, in order."""
@@ -200,6 +212,8 @@ class Driver(ServedRequest):
         """What the edge has put last."""
         self._sent_on: LinkRole = UPLINK
         """Where."""
+        self._begun: Message | None = None
+        """What goes out of the round that is drafted, before it is."""
         self._put_s = nan
         """When it last put bits of a round."""
         self._payload: Transfer = InstantTransfer()
@@ -337,7 +351,27 @@ class Driver(ServedRequest):
         end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
-        self._after(delay_until(now_s, end_s), self._round_drafted)
+        delay_s = delay_until(now_s, end_s)
+        if self._streams:
+            begin_s = self._network.begin_s(command.session.beginnings(drafted), ends_s, end_s)
+            if begin_s < end_s:
+                begin = partial(self._begin_payload, number, command.session.seal(drafted).parts, end_s)
+                later(self._env, min(delay_until(now_s, begin_s), delay_s), begin)
+        self._after(delay_s, self._round_drafted)
+
+    def _begin_payload(self, number: int, parts: Parts, end_s: float, _: simpy.Event) -> None:
+        """The first bits of a payload whose round is drafted until `end_s`: the time is the edge's up to then."""
+        if self._edge is None:
+            return
+
+        def report(_: Message, course: Course) -> None:
+            after = [(max(from_s, end_s), state) for from_s, state in course]
+            self._ledger.enter_all(number, after, UPLINK_STATES)
+
+        message = Message((*self._key, number), parts, self._cloud_receives, report, kind=MessageKind.PAYLOAD)
+        self._begun = self._request.open[number].payload = message
+        self._messages[UPLINK].append(message)
+        self._network.links[UPLINK].put(message)
 
     def _round_drafted(self) -> None:
         assert self._drafted is not None
@@ -511,7 +545,9 @@ class Driver(ServedRequest):
             round_.asked, round_.more = True, round_.more + 1
             exchange += round_.more
         index = (*self._key, number + exchange * SECOND)
-        message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
+        message = self._begun or Message(
+            index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind
+        )
         if command.payload is not None and command.node is not None:
             note_payload(round_, command.payload, command.node)
         if kind is MessageKind.MORE:
@@ -533,8 +569,10 @@ class Driver(ServedRequest):
 
     def _put(self, message: Message, command: machine.SendMessage) -> None:
         self._sent, self._sent_on = message, command.link
-        self._messages[command.link].append(message)
-        self._network.links[command.link].put(message)
+        if message is not self._begun:
+            self._messages[command.link].append(message)
+            self._network.links[command.link].put(message)
+        self._begun = None
         if self._network.windows is not None:
             self._replies_due = command.replies
             if command.replies and not command.grows:

@@ -159,8 +159,9 @@ def _scripted(paths: Paths) -> Iterator[None]:
     ) -> tuple[Draft, Floats | Ints]:
         return draw(self, proposal, q, _numbers([paths.drawn(self.weights(proposal, q))]), place)
 
-    def verified(self, distribution_after, received, uniforms, *at) -> Verdict:
-        return judge(self, distribution_after, received, _numbers(paths.verified(distribution_after, received)), *at)
+    def verified(self, distribution_after, received, uniforms) -> Verdict:
+        request = _numbers(paths.verified(distribution_after, received))
+        return judge(self, distribution_after, received, uniforms._replace(request=request))
 
     with patch.object(Draw, "draw", drawn), patch.object(Rejection, "judge", verified):
         yield

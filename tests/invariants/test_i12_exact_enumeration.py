@@ -279,9 +279,9 @@ def foreseen(decode_s: float) -> Foreseeing:
     return Foreseeing.model_validate({"settings": SHARP_OR_FINE, "max_drafts": 2, "oracle": oracle})
 
 
-def edge_corrects(scheme, met=lambda met: met.owed > 0, tokens=TOKENS):
+def edge_corrects(scheme, met=lambda met: met.owed > 0, tokens=TOKENS, *, slow=False):
     """A scheme whose edge draws the corrections from p in single precision."""
-    return Case(scheme, met, tokens, off=tokens * 2.0**-24)
+    return Case(scheme, met, tokens, slow, off=tokens * 2.0**-24)
 
 
 def mirrored(ids: str, drift: float = 0.0) -> Case:
@@ -381,11 +381,11 @@ CASES: dict[str, Case] = {
     # A draft takes 5 bits and the correction 8: of 16 bits two drafts fit alone, and one behind a correction, which
     # first comes to bear in a text of four tokens.
     "dssd, budget binds behind a correction": edge_corrects(
-        Dssd(k=2, budget_bits=16, **SMALL), lambda met: met.full > 0 < met.second_drafts, 4
+        Dssd(k=2, budget_bits=16, **SMALL), lambda met: met.full > 0 < met.second_drafts, 4, slow=True
     ),
     **{
         f"dssd_candidates, {each.candidates} at once of ell = {each.resolution}": Case(
-            each, lambda met, replies=replies: met.owed > 0 and met.replies == replies
+            each, lambda met, replies=replies: met.owed > 0 and met.replies == replies, slow=each.candidates == 1
         )
         for replies, each in (
             (3, DssdCandidates(candidates=1, resolution=3, max_drafts=2)),

@@ -128,9 +128,7 @@ def check_sampled(name: str, samples: int) -> None:
     assert chi_square < len(common) + 5 * np.sqrt(2 * len(common)), name
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in ("k_sqs", "c_sqs") else [pytest.mark.slow]) for name in SAMPLED]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "k_sqs")) for name in SAMPLED])
 def test_i12_sampled_text_follows_the_verifiers_distribution(name: str) -> None:
     check_sampled(name, 1_000)
 

@@ -264,7 +264,7 @@ def test_letters_are_embedded_in_pdf_as_truetype_and_files_are_the_same_again(tm
         assert image.width == round(3.5 * 300)
 
 
-@pytest.mark.parametrize("name", ["latency", "resampling"])
+@pytest.mark.parametrize("name", [pytest.param("latency", marks=pytest.mark.slow), "resampling"])
 def test_a_figure_laid_out_once_is_the_one_that_matplotlib_draws_twice(name: str, tmp_path: Path) -> None:
     written = plots.save(drawn(name, summary()), tmp_path / "once", "x", plots.FORMATS)
     figure, nothing = drawn(name, summary()), dict.fromkeys(("CreationDate", "Creator", "Producer"))

@@ -77,7 +77,7 @@ def compressed(config: Schc, header: dict[str, tuple[int, int]], rule: SchcRule)
     return residue
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(
     network=st.sampled_from(["ipv4", "ipv6"]),
     rules=st.sampled_from([Schc().rules, NARROW, ()]),

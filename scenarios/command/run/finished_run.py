@@ -255,7 +255,7 @@ class FinishedRun:
         answer = [each for each in lines if each.is_answer]
         comparable = self.plan.objective is None and metric in table.columns
         lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
-        lines += findings_file.compared("lossy", metric, table, axis, lossy)
+        lines += findings_file.compared("lossy", metric, table, findings_file.places(table, axis), lossy)
         if scenario.summary and not answer:
             answer = [Answered("none", metric, "none, there is nothing to compare", (), is_answer=True)]
         return [each for each in lines if not each.is_answer], answer

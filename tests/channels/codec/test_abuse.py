@@ -115,7 +115,7 @@ def test_decoding_a_megabyte_of_garbage_takes_little_time_and_memory(index):
 
 
 @some_are_taken
-@settings(max_examples=150)
+@settings(max_examples=3 * settings.default.max_examples)
 @example(Format(1024, 100, 1, code="enumerative", token="unsent", quantizer="cubic"), b"\xff" * 8)
 @example(Format(1024, 100, 1, code="enumerative", token="unsent", quantizer="logarithmic"), b"\xff" * 8)
 @example(Format(1024, 1 << 20, 255, code="enumerative", token="unsent", support="dense"), b"\x01" * 4)
@@ -142,7 +142,7 @@ def test_a_large_packet_is_written_once_and_once_more_where_its_room_was_too_sma
     assert decode(expected, format) == tuple(sent)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(extreme_formats(PRIORS), st.integers(0, 2**32 - 1), st.data())
 def test_damaged_packets_under_any_format_are_refused_or_encode_to_themselves(format, seed, data):
     rng = np.random.default_rng(seed)

@@ -359,12 +359,13 @@ def test_what_is_encoded_comes_back_and_all_other_bytes_are_refused_or_encode_to
         # one id (3 supports, 1 token each) or two ids (3 supports, 2 tokens each): 9 drafts; packets of one or two
         (BYTE_FORMATS["packet"].example, 9 + 81),
         # resolution 2: one id (6 ways, 1 token) or two ids (15 ways, counts 1+1, 2 tokens), filled up in one way
-        (
+        pytest.param(
             packet(
                 Format(6, 2, 1, support="fixed", support_size=3, code="enumerative", token="flat"),
                 (Draft(5, np.array([5]), np.array([2])),),
             ),
             6 + 15 * 2,
+            marks=pytest.mark.slow,
         ),
     ],
 )

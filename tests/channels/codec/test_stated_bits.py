@@ -64,7 +64,7 @@ def test_the_drafted_id_is_one_of_all_or_one_of_the_units(token, choices):
     assert stated_bits([draft], format) == pytest.approx(math.log2(distribution * choices), abs=1e-9)
 
 
-@settings(max_examples=200)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(packets() | extreme_packets())
 def test_no_packet_is_two_bits_longer_than_it_states(packet):
     """But for the coder's rounding of a share, which adds up over millions of bits."""

@@ -59,6 +59,7 @@ def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
         "label",
         "headers",
         "part_header_bits",
+        "cut_through",
     }
     assert not rare & set(LinkConfig().model_dump())
     written = PRESETS["lora_sf7"].downlink.model_dump()
@@ -183,6 +184,27 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         (Rate, {"kind": "duty_cycle", "duty": 0}, "duty"),
         (Rate, {"kind": "scheduled_outages", "outages_s": ((3, 1),)}, "outages_s"),
         (Rate, {"kind": "scheduled_outages", "rate": "token_bucket"}, "time alone"),
+        (Rate, {"kind": "base_station", "pattern": "000"}, "pattern"),
+        (Rate, {"kind": "base_station", "subcarrier_hz": 20}, "subcarrier_hz"),
+        (Rate, {"kind": "base_station", "distance_m": 20}, "distance_m = 20: must be at least 35 m in uma"),
+        (Sharing, {"kind": "scheduled", "error_rate": 1}, "error_rate"),
+        (Sharing, {"kind": "csma", "window_max": 8}, "window_max = 8: must be at least window_min, 16"),
+        (Sharing, {"kind": "aloha", "reach": 0.5}, "reach"),
+        (LinkConfig, {"rate": "base_station"}, "sharing.kind: must be scheduled where rate is base_station"),
+        (LinkConfig, {"sharing": "scheduled"}, "rate.kind: must be base_station where rate is constant"),
+        (LinkConfig, {"sharing": "csma", "rate": "token_bucket"}, "sharing = csma: needs a rate that depends on time"),
+        (LinkConfig, {"sharing": "csma", "half_duplex": "medium"}, "half_duplex needs packets that are sent one at"),
+        (LinkConfig, {"rate": "base_station", "sharing": "scheduled", "cut_through": True}, "cut_through = True"),
+        (
+            LinkConfig,
+            {"rate": "base_station", "sharing": "scheduled", "overhead_s": 0.1},
+            "overhead_s needs packets that are sent one at a time",
+        ),
+        (
+            LinkConfig,
+            {"rate": "base_station", "sharing": "scheduled", "loss": "block_errors"},
+            "loss = block_errors: needs packets sent one at a time",
+        ),
         (Loss, {"kind": "bernoulli", "probability": 1}, "probability"),
         (Loss, {"kind": "bernoulli", "probability": -0.1}, "probability"),
         (Loss, {"kind": "gilbert_elliott", "to_bad": 1.5}, "at most 1"),

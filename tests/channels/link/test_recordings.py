@@ -21,7 +21,7 @@ from kinds import Choice
 STAMPS = st.lists(st.integers(0, 40), min_size=1, max_size=20).map(sorted).filter(lambda stamps: stamps[-1] > 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(stamps=STAMPS, start_ms=st.integers(0, 200), sizes=st.lists(st.integers(1, 40_000), min_size=1, max_size=8))
 def test_mahimahi_serves_to_the_bit(stamps: list[int], start_ms: int, sizes: list[int]) -> None:
     """Against a slow twin that hands out the opportunities one by one, each packet taking what the last one left."""

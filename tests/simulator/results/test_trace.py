@@ -244,7 +244,9 @@ def test_what_a_round_is_stated_to_do_is_what_came_of_it(run: TracedRun) -> None
             up = [each for each in mine if each.address[2] == round_.number and each.link == "uplink"]
             if round_.answered and {each.fragment for each in up} == {0} and not round_.record.asked:
                 sent = [span for span in round_.doings if span.state in ("uplink_transmit_s", "retransmit_s")]
-                on_air = [(each.began_s, each.left_s) for each in up if each.began_s < round_.ended_s]
+                work = [span.ended_s for span in round_.doings if span.state in ("draft_s", "encode_s")]
+                since_s = max(work, default=0.0)  # the time is the edge's until then, whatever is on the air
+                on_air = [(max(since_s, each.began_s), each.left_s) for each in up if each.began_s < round_.ended_s]
                 assert [(span.began_s, span.ended_s) for span in sent] == [pytest.approx(each) for each in on_air]
 
 

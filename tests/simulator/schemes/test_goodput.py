@@ -279,7 +279,7 @@ def test_the_rung_of_largest_goodput_is_found() -> None:
 def test_distributions_that_promise_little_end_rounds_and_that_pays() -> None:
     def reached(looks: bool) -> float:
         accept = lambda rung, n, q: 0.95 if q[0] > 0.9 else 0.2  # noqa: E731
-        world = World(accept, rate_bps=lambda _: 1e4, decode_s=1.0, answer=6_000, unsure=0.4, looks=looks)
+        world = World(accept, rate_bps=lambda _: 1e4, decode_s=1.0, answer=3_000, unsure=0.4, looks=looks)
         world.play(Goodput(), (), 1)
         return world.goodput(len(world.tokens))
 

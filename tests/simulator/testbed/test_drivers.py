@@ -57,8 +57,12 @@ def answers(of: Cell) -> Texts:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(
     ("delay_s", "kills"),
-    [(0.0, ()), (0.003, ()), (0.002, (1,)), (0.002, (4, 5, 13))],
-    ids=["at once", "messages overtake", "the cloud is killed", "the cloud is killed thrice"],
+    [
+        pytest.param(0.0, (), id="at once", marks=pytest.mark.slow),
+        pytest.param(0.003, (), id="messages overtake"),
+        pytest.param(0.002, (1,), id="the cloud is killed", marks=pytest.mark.slow),
+        pytest.param(0.002, (4, 5, 13), id="the cloud is killed thrice"),
+    ],
 )
 def test_two_ends_answer_what_the_simulator_answers(
     scheme: str, delay_s: float, kills: tuple[int, ...], tmp_path: Path

@@ -168,12 +168,12 @@ def outcome(made: Cell) -> tuple[str, ...]:
 
 
 def test_random_cells_have_the_tables_of_the_event_path() -> None:
-    verify(range(40), 150)
+    verify(range(16), 50)
 
 
 @pytest.mark.slow
 def test_a_thousand_random_cells_have_the_tables_of_the_event_path() -> None:
-    verify(range(40, 1_000), 4_000)
+    verify(range(16, 1_000), 4_000)
 
 
 def test_a_round_of_a_remembered_answer_takes_a_hundred_calls_and_two_events(monkeypatch: pytest.MonkeyPatch) -> None:

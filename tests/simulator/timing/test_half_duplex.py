@@ -126,7 +126,7 @@ LINKS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * settings.default.max_examples, suppress_health_check=[HealthCheck.too_slow])
 @given(up=LINKS, down=LINKS, scope=st.sampled_from(["device", "medium"]), puts=PUTS)
 def test_no_two_packets_of_a_medium_overlap_and_all_are_delivered(
     up: dict[str, Any], down: dict[str, Any], scope: str, puts: list[tuple[str, int, int, int]]

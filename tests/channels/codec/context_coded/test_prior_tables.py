@@ -157,7 +157,7 @@ def test_bytes_that_are_no_file_are_refused(content):
         prior_tables.unpack(content)
 
 
-@settings(max_examples=settings.default.max_examples // 3)  # each packs and reads whole tables
+@settings(max_examples=settings.default.max_examples // 6)  # each packs and reads whole tables
 @given(st.data())
 def test_random_damage_leaves_valid_tables_or_is_refused(data):
     """Damage to the file, to the archive inside, and to what its parts hold, which no checksum shows."""
