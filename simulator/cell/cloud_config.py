@@ -122,7 +122,7 @@ class EarliestDeadline(QueueOrder):
 
 
 class ByPriority(QueueOrder):
-    """The devices of the class whose `fleet.N.priority` is lowest, as vLLM's policy `priority`. Others may starve."""
+    """The devices whose class has the lowest `fleet.NAME.priority`, as vLLM's policy `priority`. Others may starve."""
 
     kind: Literal["priority"] = "priority"
 

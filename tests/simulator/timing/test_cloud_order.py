@@ -110,7 +110,7 @@ def test_a_job_is_due_when_its_next_token_is(scheme: object, monkeypatch: pytest
 
 
 def run_in(order: str, memory: Memory, **workload: object) -> Any:
-    fleet = [{"name": name, "count": 3, "priority": place} for place, name in enumerate(("first", "last"))]
+    fleet = {name: {"count": 3, "priority": place} for place, name in enumerate(("first", "last"))}
     asks = {**ASKED, "slo_ttft_s": 0.2, "slo_tpot_s": 0.1, **workload}
     return ran(cell("k_sqs", workload=asks, fleet=fleet, cloud={**SLOW, "order": order}), memory)
 
@@ -129,6 +129,8 @@ def test_the_order_decides_no_token_and_who_waits() -> None:
 
 
 def test_a_deadline_needs_a_limit() -> None:
-    with pytest.raises(ConfigError, match=r"cloud\.order = earliest_deadline: needs workload\.slo_ttft_s or"):
+    with pytest.raises(
+        ConfigError, match=r"cloud\.order = earliest_deadline: needs workload\.slo_ttft_s or slo_tpot_s of each"
+    ):
         cell("k_sqs", workload=ASKED, cloud={"order": "earliest_deadline"})
     assert inf == Job.__dataclass_fields__["due_s"].default
