@@ -69,7 +69,8 @@ class Against:
         """What the file says."""
         table = pd.read_csv(SERVED / f"{self.load}.csv")
         columns = [f"{self.answers}_ttft_us", f"{self.answers}_e2e_us", "arrival_time_us"]
-        return Answers(*(table[name].to_numpy(float) / 1e6 for name in columns), table["output_tokens"].to_numpy(float))
+        first_s, last_s, arrival_s = (table[name].to_numpy(float) / 1e6 for name in columns)
+        return Answers(first_s, last_s, arrival_s, table["output_tokens"].to_numpy(float))
 
     def ours(self) -> Answers:
         """What is simulated here."""
@@ -148,7 +149,10 @@ def table(each: Iterator[Against]) -> str:
     for row in each:
         theirs, ours = row.theirs().figures, row.ours().figures
         if not lines:
-            lines += [f"| against | load | {' | '.join(theirs)} | what differs |", f"|---|---|{'---:|' * len(theirs)}---|"]
+            lines += [
+                f"| against | load | {' | '.join(theirs)} | what differs |",
+                f"|---|---|{'---:|' * len(theirs)}---|",
+            ]
         cells = [f"{its:,.{0 if its >= 100 else 1}f} ({ours[name] / its - 1:+.1%})" for name, its in theirs.items()]
         lines.append(f"| {row.simulator} | {row.load} | {' | '.join(cells)} | {row.why} |")
     return "\n".join(lines)
