@@ -18,8 +18,10 @@ from plots.page import Page
 from scenarios.command.cell_file import read_cell
 from scenarios.command.inspect.timeline_text import story
 from simulator import Cell, simulate
+from simulator.cell.scheme import Scheme
 from simulator.results.result_directory import record
 from simulator.results.spans import Spans, Timeline, timeline
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.sweeps.tracing import speller_of
 
 
@@ -32,7 +34,9 @@ def run(options: argparse.Namespace) -> str:
     if options.rounds is not None and not made.between(*options.rounds):
         there = f"this request has {len(made.rounds)}"
         raise ConfigError(f"rounds = {options.rounds[0]}-{options.rounds[1]}: {there}")
-    lines = story(made, speller_of(cell), options.rounds, _heading(cell, options.device))
+    scheme, speller = _scheme(cell, options.device), speller_of(cell)
+    edge_corrects = isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects
+    lines = story(made, speller, options.rounds, _heading(cell, scheme), edge_corrects=edge_corrects)
     if options.drawn:
         lines += ["", *_drawn(made, cell, options)]
     return "\n".join(lines)
@@ -56,16 +60,15 @@ def _simulated(cell: Cell, device: int, number: int) -> Timeline:
     return timeline(spans, (device, number))
 
 
-def _heading(cell: Cell, device: int) -> str:
+def _scheme(cell: Cell, device: int) -> Scheme:
+    return [each.scheme for each in cell.classes for _ in range(each.count)][device]
+
+
+def _heading(cell: Cell, scheme: Scheme) -> str:
     """Scheme and pair, and how large the cell is."""
-    place = 0
-    for each in cell.classes:
-        place += each.count
-        if device < place:
-            break
     devices = cell.workload.devices
     alone = "alone" if devices == 1 else f"among {devices} devices"
-    return f"Scheme {each.scheme.kind}, pair {cell.models.pair.kind}, {alone}, seed {cell.seed}."
+    return f"Scheme {scheme.kind}, pair {cell.models.pair.kind}, {alone}, seed {cell.seed}."
 
 
 def _drawn(made: Timeline, cell: Cell, options: argparse.Namespace) -> list[str]:
