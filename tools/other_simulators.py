@@ -2,7 +2,7 @@
 
     python -m tools.other_simulators
 
-takes some two minutes and writes the table of docs/validation.md between the marks that stand there. The requests, and
+takes two minutes of processor time and writes the table of docs/validation.md between the marks that stand there. The requests, and
 when each got its first and its last token elsewhere, are the files of tests/data/served, one a load; how these were run
 stands on that page.
 """
@@ -154,7 +154,7 @@ def table(each: Iterator[Against]) -> str:
                 f"|---|---|{'---:|' * len(theirs)}---|",
             ]
         cells = [f"{its:,.{0 if its >= 100 else 1}f} ({ours[name] / its - 1:+.1%})" for name, its in theirs.items()]
-        lines.append(f"| {row.simulator} | {row.load} | {' | '.join(cells)} | {row.why} |")
+        lines.append(f"| {row.simulator} | {row.load} | {' | '.join(cells)} | {row.why} |".replace("-0.0%", "+0.0%"))
     return "\n".join(lines)
 
 
