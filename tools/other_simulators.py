@@ -2,9 +2,9 @@
 
     python -m tools.other_simulators
 
-takes two minutes of processor time and writes the table of docs/validation.md between the marks that stand there. The requests, and
-when each got its first and its last token elsewhere, are the files of tests/data/served, one a load; how these were run
-stands on that page.
+takes two minutes of processor time and writes the table of docs/validation.md between the marks that stand there. The
+requests, and when each got its first and its last token elsewhere, are the files of tests/data/served, one a load; how
+these were run stands on that page.
 """
 
 from __future__ import annotations
