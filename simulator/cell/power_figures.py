@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 from models.power import Power
 from simulator.cell.cell import Cell
 from simulator.results.energy import Connections
@@ -13,14 +15,18 @@ def power_figures(cell: Cell) -> PowerAndPrice:
     cell says nothing."""
     edges = [_watts(each.edge.power) for each in cell.classes for _ in range(each.count)]
     server = _watts(cell.cloud.power, cell.cloud.server_gpus)
-    return PowerAndPrice(edges, server, cell.cloud.server_usd_per_hour, cell.cloud.charged)
+    prices = {each.edge.usd_per_kwh for each in cell.classes}
+    edge_usd_per_kwh = prices.pop() if len(prices) == 1 else nan
+    whole = all(each.uplink.radio is not None and each.downlink.radio is not None for each in cell.classes)
+    cloud = cell.cloud
+    return PowerAndPrice(edges, server, cloud.server_usd_per_hour, edge_usd_per_kwh, whole, cloud.charged)
 
 
 def connections_of(cell: Cell) -> Connections:
     """The connections of the devices whose radios are known to draw something to stay connected, with none of their
     packets yet."""
-    radios = [each.uplink.connection for each in cell.classes for _ in range(each.count)]
-    return Connections({device: radio for device, radio in enumerate(radios) if radio is not None})
+    radios = [each.uplink.connections for each in cell.classes for _ in range(each.count)]
+    return Connections({device: radio for device, radio in enumerate(radios) if radio})
 
 
 def _watts(power: Power | None, times: int = 1) -> Watts | None:
