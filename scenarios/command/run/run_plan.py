@@ -12,9 +12,11 @@ from models.interface import Pair
 from scenarios.command.cell_file import read_cell
 from scenarios.command.run.named_kinds import NamedKinds
 from scenarios.command.scenario import Quick, Scenario, Tune
+from scenarios.findings.sentences.lowest import Lowest
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.imported_files import load_imports
+from simulator.cell.power_figures import lacking
 from simulator.cell.quantities import number
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import changed, pin, replaced, spread, widen
@@ -22,9 +24,15 @@ from simulator.checking.subjects import Subject
 from simulator.results.display_names import NAMES
 from simulator.results.intervals import Labels, text_of
 from simulator.results.metrics import METRICS
+from simulator.results.units import title
 from simulator.schemes.foreseeing import Foreseeing
+from simulator.studies import SIMULATION
 from simulator.sweeps.search import Objective
 from simulator.tuning.alternatives import open_fields
+from simulator.tuning.trials import HIGHER, Aim
+
+SPENT = ("battery_j_per_token", "busy_usd_per_million_tokens", "held_usd_per_million_tokens")
+"""What a scenario is asked about, too, where its cells state the figures."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class Changes:
     """Whether a cell's file may run what it imports."""
     named: Sequence[Mapping[str, object]] = ()
     """Schemes with a label each, which join the others."""
+    metric: str | None = None
+    """What is to be least, in place of the scenario's headline."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,29 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
     told = told_fields(cells, changes)
+    scenario, tune = _asked(scenario, tune, changes.metric, cells)
     return RunPlan(scenario, cells, notes, warnings, told, objective, tune, changes.precision, changes.quick)
+
+
+def _asked(
+    scenario: Scenario, tune: Tune | None, metric: str | None, cells: Sequence[Cell]
+) -> tuple[Scenario, Tune | None]:
+    """The scenario whose headline, choice of settings, answer and findings are of `metric`; without one, asked about
+    the joules and the money that its cells state, too."""
+    own = [each for each in (scenario.answer, *scenario.findings) if isinstance(each, Lowest)]
+    if metric is None:
+        about = (replace(own[0], heading="least"),) if own else ()
+        known = [name for name in SPENT if not any(lacking(cell, name) for cell in cells)]
+        more = [replace(each, metric=name) for each in about for name in known]
+        return replace(scenario, findings=(*scenario.findings, *more)), tune
+    if metric in HIGHER or scenario.objective is not None or scenario.study != SIMULATION:
+        raise ConfigError(f"metric = {metric}: must be one of which less is better, of a scenario that simulates cells")
+    Aim.of(metric, cells)
+    asked = [replace(each, metric=metric) for each in own] or [Lowest(metric=metric)]
+    answer = replace(next((each for each in asked if each.heading), asked[0]), heading="least")
+    summary = f"Which scheme has the least {title(metric)}? ({scenario.name})"
+    scenario = replace(scenario, summary=summary, headlines=(metric,), answer=answer, findings=tuple(asked), tables=())
+    return scenario, tune and replace(tune, metric=metric)
 
 
 def _joined(
