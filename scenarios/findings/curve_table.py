@@ -62,7 +62,11 @@ def curve_table(
         shares = " to ".join(dict.fromkeys(percent(each) for each in (min(lost), max(lost))))
         legend.append(f"{LEFT} {shares} of requests unanswered and in no number: not ranked")
     legend += [f"{OVER} overloaded: more comes than is served"] if shown[OVER].any() else []
-    measure = f"{scale} per token" if metric == LATENCY else title(metric) + (f", {scale}" if scale else "")
+    measure = (
+        f"{scale} per token"
+        if metric == LATENCY
+        else title(metric) + (f", {scale}" if scale and scale not in title(metric).split() else "")
+    )
     return _table(shown, axis, measure, found, [*legend, _seeds(shown, metric)])
 
 

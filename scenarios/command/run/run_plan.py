@@ -13,6 +13,7 @@ from scenarios.command.cell_file import read_cell
 from scenarios.command.run.named_kinds import NamedKinds
 from scenarios.command.scenario import Quick, Scenario, Tune
 from scenarios.findings.sentences.lowest import Lowest
+from scenarios.findings.sentences.one_breath import FastestOfAll
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.imported_files import load_imports
@@ -144,7 +145,9 @@ def _asked(
         raise ConfigError(f"metric = {metric}: must be one of which less is better, of a scenario that simulates cells")
     Aim.of(metric, cells)
     asked = [replace(each, metric=metric) for each in own] or [Lowest(metric=metric)]
-    answer = replace(next((each for each in asked if each.heading), asked[0]), heading="least")
+    fastest = scenario.answer if isinstance(scenario.answer, FastestOfAll) else FastestOfAll("places")
+    first = asked[0] if fastest is not scenario.answer else fastest
+    answer = replace(fastest, metric=metric, by=first.by, over=first.over)
     summary = f"Which scheme has the least {title(metric)}? ({scenario.name})"
     scenario = replace(scenario, summary=summary, headlines=(metric,), answer=answer, findings=tuple(asked), tables=())
     return scenario, tune and replace(tune, metric=metric)

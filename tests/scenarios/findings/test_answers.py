@@ -37,6 +37,10 @@ def planned(name: str) -> tuple[list[Cell], list[dict[str, Scalar]], dict[str, d
     return cells, [flatten(cell) for cell in cells], computed
 
 
+COLUMNS = (*(name for name, each in METRICS.items() if not each.if_known), *BREAKDOWN)
+"""Those of a run without figures of power."""
+
+
 def made_up(name: str, noise: float, draw: int) -> tuple[pd.DataFrame, str | None]:
     """The table that a quick run of three seeds would leave, of random numbers: one a setting, with `noise` a seed."""
     found = scenario(name)
@@ -46,7 +50,7 @@ def made_up(name: str, noise: float, draw: int) -> tuple[pd.DataFrame, str | Non
     rows = []
     for cell, flat in zip(cells, fields, strict=True):
         setting = str({name: value for name, value in flat.items() if name != "seed"})
-        level = levels.setdefault(setting, {metric: float(rng.lognormal()) for metric in (*METRICS, *BREAKDOWN)})
+        level = levels.setdefault(setting, {metric: float(rng.lognormal()) for metric in COLUMNS})
         row = {metric: mean * math.exp(noise * rng.normal()) for metric, mean in level.items()}
         rows.append({"cell": cell.id, **flat, **row, "answered": 1.0, "tv_output": 0.0})
     table = pd.DataFrame(rows)
