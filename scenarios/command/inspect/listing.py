@@ -196,7 +196,7 @@ def powers() -> str:
         (name, f"{each.busy_w:g}", f"{each.idle_w:g}", each.standing, each.source) for name, each in POWERS.items()
     ]
     radios = [
-        (name, f"{each.transmit_w:g}", f"{each.receive_w:g}", *_tail(each), each.source)
+        (name, f"{each.transmit_w:.3g}", f"{each.receive_w:.3g}", *_tail(each), each.source)
         for name, each in RADIOS.items()
     ]
     prices, kwh_prices = (
@@ -206,7 +206,7 @@ def powers() -> str:
         _table(("processor", "busy W", "idle W", "standing", "of one; idle 0: no figure"), processors)
         + _how("edge.power", "cloud.power", POWER_NEEDED),
         _table(
-            ("radio", "sends W", "receives W", "tail W", "tail s", "idle W", "a packet J", "of a band", _RADIO_HEADING),
+            ("radio", "sends W", "hears W", "tail W", "tail s", "idle W", "alone J", "band", _RADIO_HEADING),
             radios,
         )
         + f"\n\nA name, or its states, both ways: --set uplink.radio=NAME --set downlink.radio=NAME, '{RADIO_NEEDED}'",
@@ -220,8 +220,8 @@ def powers() -> str:
 def _tail(radio: Radio) -> tuple[str, ...]:
     """Mean watts and seconds of the tail, watts when idle, joules of a packet alone that takes no time on the air, and
     the lower end of the band of them all; nothing where there is no figure."""
-    tail = (f"{radio.tail_j() / radio.tail_s:.4g}", f"{radio.tail_s:g}") if radio.tail else ("", "")
-    idle = f"{radio.idle_w:g}" if radio.idle_w else ""
+    tail = (f"{radio.tail_j() / radio.tail_s:.3g}", f"{radio.tail_s:g}") if radio.tail else ("", "")
+    idle = f"{radio.idle_w:.2g}" if radio.idle_w else ""
     alone = f"{radio.packet_j(0.0, 0.0):.3g}" if radio.tail else ""
     return (*tail, idle, alone, f"{radio.least_share:g}.." if radio.least_share < 1 else "")
 
