@@ -18,6 +18,7 @@ from simulator.cell.power_figures import lacking
 from simulator.cell.settings import expand
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.intervals import CONFIDENCE, Difference, paired_values
+from simulator.results.metrics import ON_REQUEST
 from simulator.tuning.alternatives import Alternatives, Values
 
 T = TypeVar("T")
@@ -54,10 +55,12 @@ class Aim:
     @classmethod
     def of(cls, metric: str, cells: Iterable[Cell]) -> Self:
         """The aim of this metric. Raises ConfigError where there is none, or a cell lacks what it is computed from."""
-        if metric not in AIMS:
-            raise ConfigError(f"metric = {metric!r}: must be one of {', '.join(AIMS)}{meant(metric, AIMS)}")
+        plain, known = metric.rpartition(".")[2], (*AIMS, *ON_REQUEST)
+        if plain not in known:
+            text = f"must be one of {', '.join(known)}; of a class of devices CLASS.METRIC"
+            raise ConfigError(f"metric = {metric!r}: {text}{meant(plain, known)}")
         for cell in cells:
-            if without := lacking(cell, metric):
+            if without := lacking(cell, plain):
                 raise ConfigError(f"metric = {metric}: needs {' and '.join(without)}; `sqsim list powers` has figures")
         return cls(metric, metric in HIGHER)
 
