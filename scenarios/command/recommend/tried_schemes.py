@@ -11,7 +11,7 @@ import argparse
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from channels.link.presets import PRESETS
 from kinds import ConfigError, meant
@@ -21,6 +21,7 @@ from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import Nested, flatten, names
 from simulator.cell.imported_files import load_imports
 from simulator.cell.settings import changed, expand, fields_of, spread, validated, write
+from simulator.results.metrics import ON_REQUEST, fewest
 from simulator.tuning.alternatives import SCHEME, Alternatives, open_fields
 from simulator.tuning.racing import sampled
 from simulator.tuning.trials import Aim, Budget
@@ -93,12 +94,16 @@ def wish(options: argparse.Namespace) -> Wish:
     if {"seed"} & {*settings, *axes}:
         raise ConfigError("seed: a race has many; give --seeds for those that the answer is shown on")
     base = _base(options, settings)
+    plain = options.metric.rpartition(".")[2]
+    if plain in ON_REQUEST:
+        base["percentiles"] = list(dict.fromkeys([*cast("list[str]", base.get("percentiles") or []), plain]))
     places = candidates(base, settings, axes, lossy=options.lossy)
     unasked = options.config is None and COLOCATED not in options.without
     untold = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
     places = without(places, [*options.without, *([COLOCATED] if untold else [])])
     for place in places:
         place.cell.check_served()
+        _check_requests(place.cell, options.metric)
     most = QUICK_SETTINGS if options.quick else SETTINGS
     tried = sampled(places, most) if places else []
     if len(tried) < 2:
@@ -121,9 +126,24 @@ def untimed(tried: Sequence[Cell], typed: Set[str]) -> str:
     return f"{given[0]} is given, cloud.drafter_latency (its drafter's clock) is not"
 
 
+def _check_requests(cell: Cell, metric: str) -> None:
+    """Raises ConfigError for a metric of a class that the cell has not, and for a percentile of too few requests."""
+    name, _, plain = metric.rpartition(".")
+    classes = [each for each in cell.classes if name in ("", each.called)]
+    if not classes:
+        known = ", ".join(each.called for each in cell.classes if each.called) or "none"
+        raise ConfigError(f"metric = {metric}: no such class of devices in the fleet: {known}")
+    of = sum(each.requests - each.count * each.workload.learning_requests for each in classes)
+    if of < fewest(plain):
+        where = f"fleet.{name}.workload.requests" if name else "workload.requests"
+        text = f"a run has {of} requests, and of fewer than {fewest(plain)} this is about the largest; raise {where}"
+        raise ConfigError(f"metric = {metric}: {text}")
+
+
 def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
-    if options.metric not in AIMS:
-        raise ConfigError(f"metric = {options.metric!r}: must be one of {', '.join(AIMS)}")
+    if options.metric.rpartition(".")[2] not in {*AIMS, *ON_REQUEST}:
+        known = ", ".join((*AIMS, *ON_REQUEST))
+        raise ConfigError(f"metric = {options.metric!r}: must be one of {known}; of a class of devices CLASS.METRIC")
     if not 2 <= seeds <= MOST_SEEDS:
         raise ConfigError(f"seeds = {seeds}: must be in 2..{MOST_SEEDS}; a margin has no interval with one")
     if not 0 < minutes < math.inf:
@@ -150,8 +170,11 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
         if "workload.devices" in settings:
             raise ConfigError("workload.devices: both --devices and --set give it; give one")
         settings["workload.devices"] = options.devices
-    several = settings.get("workload.devices", 1) != 1
-    base = dict(SHARED_BASE if several else BASE)
+    devices = settings.get("workload.devices", 1)
+    base = dict(SHARED_BASE if devices != 1 else BASE)
+    if isinstance(devices, int) and devices > 0:  # as many requests as a percentile takes
+        needed = math.ceil(fewest(options.metric.rpartition(".")[2]) / devices)
+        base["workload.requests"] = max(needed, cast("int", base["workload.requests"]))
     return changed(Cell, {**base, "imports": [str(path) for path in options.imports]})
 
 

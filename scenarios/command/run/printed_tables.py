@@ -24,6 +24,7 @@ from simulator.cell.workload import Workload
 from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
+from simulator.results.metrics import fewest
 from simulator.results.spans import DOWNLINK, UPLINK
 from simulator.results.unanswered_requests import percent
 from simulator.results.units import quantity, title
@@ -101,6 +102,21 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     lines = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))
     return [*lines, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
+
+
+def too_few(cells: Sequence[Cell], names: Iterable[str]) -> list[str]:
+    """A line of each percentile that is of so few requests a run that it is about their largest."""
+    lines = []
+    for name in dict.fromkeys(each.rpartition(".")[2] for each in names):
+        found: dict[str, int] = {}
+        for each in (each for cell in cells for each in cell.classes):
+            requests = each.requests - each.count * each.workload.learning_requests
+            if requests < fewest(name):
+                found[each.called] = min(requests, found.get(each.called, requests))
+        of = ", ".join(f"{f'of {called} ' if called else ''}{least}" for called, least in found.items())
+        if of:
+            lines.append(f"{title(name)} of fewer than {fewest(name)} requests a run is about their longest: {of}")
+    return lines
 
 
 def overloaded(summary: pd.DataFrame) -> pd.Series[bool]:

@@ -24,6 +24,7 @@ from scenarios.command.run.typed_settings import parse_settings
 from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
+from simulator.results.intervals import of_all_devices
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, claim, make_way, record, release
 from simulator.results.trace import MOST_EVENTS
 from simulator.studies import SIMULATION
@@ -145,7 +146,7 @@ def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> Scre
     search.found(options.pool(), overwrite=options.overwrite, progress=progress.part("search"), failed=progress.failed)
     found = search.cells()
     shown = list(found.values())
-    table = sweep(
+    table = sweep(  # each class of devices has a row in it, and what was searched for is one number for all
         shown, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=(SEARCH, *keep),
         progress=progress.part("runs"), failed=progress.failed, trace=options.trace,
     )  # fmt: skip
@@ -154,7 +155,8 @@ def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> Scre
     choices = choices and [replace(each, searched=found) for each in choices]
     columns = (plan.objective.field, *SEARCHED)
     progress.part(WRITING)(0, 1, "")
-    return FinishedRun.of(plan, options.out, shown, search.beside(table), choices, columns).screen(plan.notes)
+    table = search.beside(of_all_devices(table, *plan.objective.limits))
+    return FinishedRun.of(plan, options.out, shown, table, choices, columns).screen(plan.notes)
 
 
 def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> tuple[list[Chosen], dict[str, int]]:

@@ -134,7 +134,7 @@ class CloudDriver(EndpointDriver):
         self._request_tokens = request_tokens(len(prompt), self._output_tokens, cell.scheme.drafts)
         make = protocol_of(cell.scheme).cloud
         assert make is not None, "a protocol with a far end (plan.check)"
-        self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens))
+        self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens[0]))
         self._take(message, resumed)
 
     def _take(self, message: RealMessage, resumed: machine.Resumed | None = None) -> None:

@@ -250,10 +250,10 @@ class EdgeDevice:
         decoder, device = self._decoder, self._device
         state, policy = (None, None) if kept is None else kept
         decoding = decoder.decoding(device, number, decoder.prompt(device, text, ask), state, ask.output_tokens)
-        terms = Terms(decoding, ask.output_tokens, decoder.end_tokens, policy)
+        terms = Terms(decoding, ask.output_tokens, decoder.end_tokens[self._device], policy)
         self._open = EdgeDriver(self, (device, number), decoding, terms)
         after = await self._open.serve()
-        answer = within(tuple(self._open.tokens), ask.output_tokens, decoder.end_tokens)
+        answer = within(tuple(self._open.tokens), ask.output_tokens, decoder.end_tokens[self._device])
         self._open = None
         self.journal.note(RequestEnded(device, number, answer, self.journal.now_s))
         return after

@@ -163,7 +163,7 @@ class JournalReplay:
         if ask is None:
             raise RealRunError(f"device {device}, request {number}: came = {at_s:.6g} s: nobody asks for it")
         prompt, ledger = self._decoder.prompt(device, number, ask), Ledger(self.clock)
-        end_tokens = self._decoder.end_tokens
+        end_tokens = self._decoder.end_tokens[0]
         request = Request(device, number, prompt, ask.output_tokens, self.clock.now, ledger, end_tokens)
         ledger.enter(1, "edge_queue_s")
         self._waiting[device, number] = request
