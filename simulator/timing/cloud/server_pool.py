@@ -54,6 +54,8 @@ class ServerPool:
         self.prefills: dict[Job, None] = {}
         """And behind them, where prefills are cut."""
         self._running: set[SessionKey] = set()
+        self._between: dict[SessionKey, None] = {}
+        """Sessions that have ended and whose caches are kept for another turn, the first to be thrown out first."""
         self.servers_up = len(servers)
         self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
 
@@ -107,6 +109,7 @@ class ServerPool:
         """The job waits: for a pass, or, where the answer is False, for its session to be admitted."""
         if self.reservations.limited and not self.reservations.admit(job):
             return False
+        self._resume(job)
         if self._batching.chunked:
             self._queue(job)
         else:
@@ -129,11 +132,29 @@ class ServerPool:
     def forget(self, session: SessionKey) -> None:
         """The session's cache and its reservation are freed; others may be admitted."""
         self.kv.forget(session)
+        self._between.pop(session, None)
         self.reservations.release(session)
         self._admit_waiting()
 
+    def keep(self, session: SessionKey) -> None:
+        """The session is over. Its cache stays until another turn adopts it, or somebody needs the room: whatever the
+        admission, no reservation is left."""
+        self._between[session] = None
+        self.reservations.release(session)
+        self._admit_waiting()
+        self._make_room()
+
+    def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
+        """The first `tokens` of a cache that was kept are the next turn's from now on, and may be thrown out until
+        that is admitted."""
+        if session in self._between:
+            del self._between[session]
+            self._between[turn] = None
+        self.kv.rename(session, turn, tokens)
+
     def clear(self) -> None:
         """The memory has lost everything."""
+        self._between.clear()
         self.kv.clear()
         self.reservations.clear()
 
@@ -214,7 +235,24 @@ class ServerPool:
 
     def _admit_waiting(self) -> None:
         for job in self.reservations.admit_waiting():
+            self._resume(job)
             self._queue(job)
+
+    def _resume(self, job: Job) -> None:
+        """The job's session is admitted: its cache is its own, and others' that were kept may have to go."""
+        if self._between:
+            self._between.pop(job.session, None)
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Caches that are kept find room beside the reservations. Without these the memory itself throws them out."""
+        if not self.reservations.limited:
+            return
+        while sum(map(self.kv.held, self._between)) > self.reservations.room_tokens:
+            session = next(iter(self._between))
+            del self._between[session]
+            self.kv.forget(session)
+            self.kv.evicted += 1
 
     def _share(self, job: Job, budget: int | None, alone: bool) -> Share | None:
         cached = min(self.kv.held(job.session), job.text_tokens - 1)
