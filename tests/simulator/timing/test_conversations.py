@@ -3,6 +3,7 @@ hold of the turns before decides time and bits alone."""
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.protocols.accounts import Terms
 from simulator.protocols.decoded_answer import decode_at_once
-from simulator.protocols.machine import CloseRound
+from simulator.protocols.machine import CloseRound, Command
 from simulator.results.metrics import METRICS
 
 TALK: Final[dict[str, Any]] = {
@@ -34,6 +35,11 @@ LOSSY: Final = {"kind": "bernoulli", "probability": 0.25}
 
 def talk(scheme: object = "k_sqs", work: dict[str, Any] | None = None, **fields: Any) -> Cell:
     return cell(scheme, workload=TALK | (work or {}), **fields)
+
+
+def note(tokens: list[int], command: Command, _: object) -> None:
+    if isinstance(command, CloseRound):
+        tokens += command.tokens
 
 
 def texts(run: Ran) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -50,7 +56,7 @@ def held(run: Ran) -> list[list[int]]:
     [
         "k_sqs", "c_sqs", "coupled", "tree", "cloud_only", "colocated", "edge_only", "skip_when_confident",
         {"kind": "k_sqs", "cloud_first": True}, {"kind": "coupled", "depth": 1},
-        {"kind": "mirrored", "sparsifier": {"kind": "top_k", "k": 4}, "quantizer": {"kind": "lattice", "resolution": 5}},
+        {"kind": "mirrored", "sparsifier": {"kind": "top_k", "k": 4}, "quantizer": {"kind": "lattice"}},
     ],
     ids=str,
 )  # fmt: skip
@@ -63,9 +69,7 @@ def test_a_turn_is_the_request_with_its_whole_prompt_whatever_is_held(scheme: ob
         decoder, state = Decoder(made, Memory()), None
         for number, ((prompt, answer), request) in enumerate(zip(found, ran(made).requests, strict=True)):
             terms, tokens = Terms(decoder.decoding(0, number, request.prompt, state, 9), 9), list[int]()
-            kept = decode_at_once(
-                terms, lambda command, _: tokens.extend(command.tokens) if isinstance(command, CloseRound) else None
-            )
+            kept = decode_at_once(terms, partial(note, tokens))
             state = None if kept is None else kept.scheme
             assert (request.prompt.tokens, tuple(tokens[:9])) == (prompt, answer)
 
