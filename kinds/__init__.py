@@ -59,8 +59,9 @@ class Part(BaseModel, metaclass=_Short):
         """The part as nested mappings of plain values: its dump, and what it carries for a reader alone."""
         return self.model_dump(mode=mode)
 
-    def _freed(self, tops: Set[str]) -> dict[str, Any]:
-        """The fields that follow from others of these, as if nobody had given them."""
+    @classmethod
+    def _freed(cls, tops: Set[str], fields: Mapping[str, object]) -> dict[str, Any]:
+        """The fields that follow from these, as if nobody had given them, in a part of such `fields`."""
         return {}
 
     @classmethod

@@ -212,9 +212,11 @@ class Cell(Part):
                     message = "must be above 0, or nothing is ever answered"
                     raise ConfigError(f"{each.name}{name}.rate.bps = {link.rate.bps:g}: {message}")
 
-    def _freed(self, tops: Set[str]) -> dict[str, Any]:
+    @classmethod
+    def _freed(cls, tops: Set[str], fields: Mapping[str, object]) -> dict[str, Any]:
         """The number of devices, which is the fleet's, where that is changed."""
-        return {"workload": self.workload.model_copy(update={"devices": 1})} if self.fleet and "fleet" in tops else {}
+        asked = over(Workload, fields.get("workload"), {}) if "fleet" in tops else None
+        return {"workload": {**asked, "devices": 1}} if isinstance(asked, Mapping) and "devices" in asked else {}
 
     @classmethod
     def _follows(cls, tops: Set[str], fields: Mapping[str, object]) -> Set[str]:

@@ -101,10 +101,11 @@ def over(part: type[Part], base: object, given: object) -> object:
 def whole_fields(part: Part, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
     """The fields of a part, those too that its dump leaves out, so that nothing of it is anyone else's."""
     fields = part.to_fields(mode)
-    for name, value in part:
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
         if isinstance(value, Part) and not isinstance(part, Choice):  # a kind stands for all below it
             fields[name] = whole_fields(value, mode)
-        elif name not in fields and not type(part).model_fields[name].exclude:
+        elif name not in fields and not field.exclude:
             fields[name] = value.to_fields(mode) if isinstance(value, Part) else value
     return fields
 

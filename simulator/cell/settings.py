@@ -32,7 +32,6 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
     values or with one value twice, and every value that a field refuses.
     """
     fields = {name: getattr(base, name) for name in type(base).model_fields}
-    fields |= base._freed({field.split(".")[0] for path in (*grid, *(settings or {})) for field in fields_of(path)})
     return spread(type(base), fields, grid, settings or {})
 
 
@@ -233,7 +232,9 @@ def write(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> set
         target = _part_path(path)
         found.append((target, path, {"kind": value} if path != target else value))
     used = set()
-    laid_over = schema._follows({_top(target) for target, _, _ in found}, tree)  # those are written last
+    tops = {_top(target) for target, _, _ in found}
+    tree |= schema._freed(tops, tree)
+    laid_over = schema._follows(tops, tree)  # those are written last
     order = [(_top(target) in laid_over, target.count("."), not _gives_all(target, None)) for target, _, _ in found]
     for _, (target, path, value) in sorted(zip(order, found, strict=True), key=lambda item: item[0]):
         if put(schema, tree, target.split("."), value):

@@ -9,6 +9,7 @@ depend on which is named first.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +33,7 @@ SCHEME: Final = "scheme."
 Labels = Mapping[str, Sequence[Mapping[str, str]]]
 """A user's labels of schemes, each with the schemes that it stands for: their fields by column, as `text_of` has them;
 fields that are null are left out."""
+_COUNT: Final = re.compile(r"fleet\.[^.]+\.count")
 _NO_LABELS: Final[Labels] = {}
 _NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS)
 _MEASURED = frozenset({*BREAKDOWN, "hidden_draft_s", *STUDY_METRICS, *ON_REQUEST})
@@ -287,8 +289,11 @@ def settings_of(table: pd.DataFrame) -> list[str]:
 
 
 def varying(table: pd.DataFrame) -> list[str]:
-    """The configuration columns that take more than one value."""
-    return [name for name in settings_of(table) if _varies(table[name])]
+    """The configuration columns that take more than one value, but for what follows from others: how many devices a
+    fleet has from the counts of its classes."""
+    names = settings_of(table)
+    follow = "workload.devices" if any(_COUNT.fullmatch(name) for name in names) else None
+    return [name for name in names if _varies(table[name]) and not (follow and name.endswith(follow))]
 
 
 def axis_of(table: pd.DataFrame, preferred: str | None = None, labels: Labels = _NO_LABELS) -> str | None:
@@ -355,8 +360,6 @@ def with_curves(
     The class of devices that a row is of is always told, as are the fields that are named `always`.
     """
     varied = [name for name in varying(table) if name not in (axis, KIND)]
-    if CLASS in table.columns:  # the devices of a fleet are the counts of its classes
-        varied = [name for name in varied if not name.endswith("workload.devices")]
     open_ = [name for name in varied if name not in hidden]
     always = [name for name in (*always, CLASS) if name in table.columns]
     place = [name for name in (axis, "seed") if name in table.columns]

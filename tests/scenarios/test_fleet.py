@@ -30,6 +30,7 @@ def test_a_run_has_a_row_and_a_group_for_each_class_and_an_answer_in_one_breath(
         "class all devices", "class phones", "class meters"
     ]  # fmt: skip
     assert "ttft p95 of fewer than 20 requests a run is about their longest: of phones 6, of meters 3" in out
+    assert "Rows name the scheme of the other classes; of its own is that of meters (cloud only)" in out
     found = json.loads((tmp_path / "a" / "findings.json").read_text())
     (answer,) = [each for each in found["findings"] if each.get("answer")] or [found["answer"]]
     text = answer if isinstance(answer, str) else answer["text"]

@@ -24,6 +24,7 @@ from scenarios.command.run.printed_tables import (
     limits_of,
     overloaded,
     overloads,
+    own_schemes,
     stands_for,
     too_few,
     unsettled,
@@ -210,6 +211,7 @@ class FinishedRun:
         if self.plan.quick:
             yield "--quick: a small version; an answer for a paper takes the whole run"
         limits = self.plan.objective.limits if self.plan.objective is not None else ()
+        yield from own_schemes(self.cells)
         yield from too_few(self.cells, [*scenario.headlines, *limits, *self.plan.cells[0].percentiles])
         if scenario.left_out:
             yield excused(scenario.left_out)

@@ -104,6 +104,14 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     return [*lines, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
 
 
+def own_schemes(cells: Sequence[Cell]) -> list[str]:
+    """A line of the classes of devices that have a scheme of their own, where rows go by the cell's."""
+    mixed = [cell for cell in cells if any(each.scheme is None for each in cell.fleet)]
+    pairs = [(each.name, each.scheme.kind) for cell in mixed for each in cell.fleet if each.scheme is not None]
+    own = [f"{name} ({DisplayNames().word(kind)})" for name, kind in dict.fromkeys(pairs)]
+    return [f"Rows name the scheme of the other classes; of its own is that of {joined(own)}"] if own else []
+
+
 def too_few(cells: Sequence[Cell], names: Iterable[str]) -> list[str]:
     """A line of each percentile that is of so few requests a run that it is about their largest."""
     lines = []

@@ -341,7 +341,7 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
-    scenario = Scenario(file.stem, "", 0, {})
+    scenario, cells = _reporting(Scenario(file.stem, "", 0, {}), None, cells)
     warnings = _warnings(cells, changes.imports)
     return RunPlan(scenario, cells, notes, warnings, told_fields(cells, changes), precision=changes.precision)
 

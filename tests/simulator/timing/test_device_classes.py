@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from cells import cell, link
 from plants import AirWatch, Ran, ran
+from tables_pair import Tables
 
 from channels.uniforms import Uniforms
 from simulator import Cell, ConfigError, sweep
@@ -134,6 +135,7 @@ def test_each_class_is_summed_up_by_itself_and_all_of_them_together(watched: tup
         assert of["slo_attainment"] == pytest.approx(met.sum() / len(rows))
     phones, meters = result.by_class["phones"], result.by_class["meters"]
     assert phones["uplink_bits_per_token"] > 0 and np.isnan(phones["cloud_s_per_token"])
+    assert np.isnan(phones["downlink_bits_per_token"]) and np.isnan(meters["uplink_bits_per_token"]), "of shared links"
     assert phones["cloud_busy"] == meters["cloud_busy"] == result.summary["cloud_busy"]
     assert phones["uplink_busy"] != meters["uplink_busy"] and meters["edge_busy"] == 0 < phones["edge_busy"]
 
@@ -154,6 +156,16 @@ def test_a_class_says_what_a_cell_of_its_workload_would_say() -> None:
         assert all(said[device, number] == own[device, number] for device in devices for number in numbers)
     live = ran(fleet(), Memory()).result.requests
     pd.testing.assert_frame_equal(ran(fleet(), memory).result.requests, live)  # remembered, or decoded now
+
+
+def test_answers_of_one_class_alone_may_end_early() -> None:
+    work = {"output_tokens": 12, "requests": 4}
+    classes = {"a": {"workload": {"stop_at_eos": True}}, "b": {"workload": {"stop_at_eos": False}}}
+    made = cell(
+        "cloud_only", models={"pair": Tables()}, workload={"kind": "closed", "prompt_tokens": 7, **work}, fleet=classes
+    )
+    lengths = ran(made).result.requests.groupby(CLASS)["output_tokens"].apply(list)
+    assert min(lengths["a"]) < 12 == min(lengths["b"])
 
 
 def test_a_class_of_a_sweep_is_what_it_is_alone(tmp_path: Any) -> None:
