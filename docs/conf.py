@@ -38,7 +38,16 @@ python_maximum_signature_line_length = 100
 myst_enable_extensions = ["html_image"]
 GROUPS = {
     "Start here": ["tutorial", "findings", "scenarios", "gallery/README", "faq"],
-    "How to": ["own_parts", "examples", "looking_inside", "real_system", "remote_drafter", "fleets", "clusters"],
+    "How to": [
+        "own_parts",
+        "examples",
+        "looking_inside",
+        "real_system",
+        "from_your_engine",
+        "remote_drafter",
+        "fleets",
+        "clusters",
+    ],
     "Reference": ["commands", "results", "metrics", "schemes", "codec", "api/index"],
     "Explanation": ["how_it_works", "limits", "validation", "performance", "glossary"],
 }

@@ -30,6 +30,7 @@ from simulator.results.units import quantity
 LOOKS: Final = {
     OPPONENT: ("#E3E3E3", "", "C", "cloud-only decoding"),
     regions.IDS[0]: ("#E08214", "///", "I", "edge sends ids"),
+    regions.FIRST: ("#80C8A0", "\\\\\\", "F", "cloud first, then the edge sends ids"),
     regions.DISTRIBUTIONS[0]: ("#2C5985", "...", "D", "edge sends distributions"),
 }
 """Colour, hatch, letter and words of a region."""
@@ -83,8 +84,8 @@ def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]
 
 
 def _look(stand: regions.Stand) -> tuple[str, str, str, str]:
-    kind = stand.fastest_apart
-    return LOOKS[regions.DISTRIBUTIONS[0] if kind in regions.DISTRIBUTIONS else kind]
+    way = stand.fastest_apart
+    return LOOKS[regions.DISTRIBUTIONS[0] if way in regions.DISTRIBUTIONS else way]
 
 
 def _beats_all(stand: regions.Stand) -> bool:
@@ -108,14 +109,14 @@ def _cell(ax: Axes, stand: regions.Stand, x: tuple[float, float], y: tuple[float
 
 def _border(ax: Axes, part: pd.DataFrame, metric: str, up: Sequence[float]) -> None:
     """The closed form's, from the shortest prompt to the longest."""
-    sends = regions.foreseen(part[part[regions.KIND].isin(regions.IDS)])
+    sends = regions.send_ids(part)
     if sends.empty:
         return
-    row, heights = sends.iloc[0].copy(), np.linspace(up[0], up[-1], 9)
-    found = []
-    for height in heights:
-        row[regions.PROMPT] = round(10**height)
-        found.append(regions.predicted_border_s(row, metric))
+    heights = np.linspace(up[0], up[-1], 9)
+    found = [
+        max(regions.predicted_border_s(row, metric) for _, row in sends.assign(**{regions.PROMPT: at}).iterrows())
+        for at in (round(10**height) for height in heights)
+    ]
     if any(found):
         left = math.log10(min(each for each in found if each)) - 1  # off the panel, where the edge is faster nowhere
         drawn = [math.log10(at) if at else left for at in found]

@@ -12,6 +12,7 @@ KBPS = 1e3
 IN_CLOUD = ("cloud_only", "colocated")
 RATES_BPS = [rate * KBPS for rate in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)]
 FEW_BPS = [10 * KBPS, 100 * KBPS, 1000 * KBPS]
+DRAFTING = ("half_dense", "dense", "k_sqs", "c_sqs", "coupled", "coupled_tree")
 DRAFTS = {"max_drafts": 4}  # a fifth would be accepted once in ten rounds or less, and costs as many bits as the first
 
 SCENARIO = Scenario(
@@ -29,7 +30,7 @@ SCENARIO = Scenario(
     grid={
         "scheme": [
             *("cloud_only", "colocated", "edge_only"),
-            *({"kind": kind, **DRAFTS} for kind in ("half_dense", "dense", "k_sqs", "c_sqs", "coupled")),
+            *({"kind": kind, **DRAFTS} for kind in DRAFTING),
         ],
         "uplink.rate.bps": RATES_BPS,
     },

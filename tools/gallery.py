@@ -56,7 +56,7 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
         "interactions", "languages",
     ),
     "What an eavesdropper learns": ("leakage",),
-    "Links that lose, fade and fail": ("lossy_uplink", "fading", "traces", "outage"),
+    "Links that lose, fade and fail": ("lossy_uplink", "fading", "traces", "base_station", "outage"),
     "Load, energy, cost": ("batching", "fleet", "capacity", "capacity_at_70b", "pareto"),
     "Against the real system": ("validation",),
 }  # fmt: skip

@@ -123,6 +123,11 @@ class Cell(Part):
     imports: Annotated[tuple[str, ...], BeforeValidator(_absolute)] = Field(
         (), description="Python files that register kinds of the user's own"
     )
+    sources: tuple[str, ...] = Field(
+        (),
+        exclude_if=lambda sources: not sources,
+        description="from which files its numbers were read, and what these cannot tell: for the reader alone",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -256,7 +261,7 @@ class Cell(Part):
     @cached_property
     def id(self) -> str:
         """Hash of every field; files count by their content, not their place."""
-        return self._digest(self.model_dump(exclude={"imports"}))
+        return self._digest(self.model_dump(exclude={"imports", "sources"}))
 
     @cached_property
     def decoding_id(self) -> str:

@@ -228,6 +228,6 @@ class Equipped:
         check_both_ways(f"{self.name}uplink", self.uplink, f"{self.name}downlink", self.downlink)
         for way, link in (("uplink", self.uplink), ("downlink", self.downlink)):
             try:
-                link.sharing.check(devices)
+                link.sharing.check(devices, link.rate)
             except ValueError as error:
                 raise ConfigError(f"{self.name}{way}.sharing.{error}") from None

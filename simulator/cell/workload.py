@@ -14,10 +14,15 @@ from pydantic import Field, model_validator
 
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
-from kinds.files import GivenPath, placed, read_table, sha256
+from kinds.files import GivenPath, placed, read_header, read_table, sha256
 from simulator.cell.downtime import Downtime, NoDowntime
 
-COLUMNS = ("arrival_s", "prompt_tokens", "output_tokens")
+TRACE_COLUMNS: Final = {
+    ("arrival_s", "prompt_tokens", "output_tokens"): 1.0,
+    ("arrived_at", "num_prefill_tokens", "num_decode_tokens"): 1.0,
+    ("arrival_time_us", "input_tokens", "output_tokens"): 1e-6,
+}
+"""The columns of a trace, with the seconds of its unit: ours, those of Vidur and of BLIS (trace v2)."""
 MOST = 1_000_000
 """Requests of a device, and tokens of a request: more would take weeks, and is a slip of the pen."""
 
@@ -220,7 +225,9 @@ class Ticks(_Counted):
 
 
 class Arrivals(Workload):
-    """Requests from a CSV file with the columns arrival_s, prompt_tokens, output_tokens, dealt to the devices in turn.
+    """Requests from a CSV file with the columns arrival_s, prompt_tokens, output_tokens, dealt to the devices in turn;
+    or with those of Vidur (arrived_at, num_prefill_tokens, num_decode_tokens) or BLIS (arrival_time_us, input_tokens,
+    output_tokens).
 
     `prompt_tokens` and `output_tokens` of the workload itself are not used.
     """
@@ -261,22 +268,29 @@ class Arrivals(Workload):
 
     @cached_property
     def _rows(self) -> list[Ask]:
-        rows: list[Ask] = []
-        for place, row in read_table(self.path, COLUMNS):
-            rows.append(_ask(row, place, rows[-1].at_s if rows else 0.0))
-        if not rows:
-            raise ConfigError(f"{self.path}: holds no request")
-        return rows
+        return requests_in(self.path)
 
 
-def _ask(row: list[str], place: str, after_s: float | None) -> Ask:
+def requests_in(path: Path) -> list[Ask]:
+    """The requests of a trace, in order. Raises ConfigError where the file is none."""
+    header = read_header(path)
+    columns = next((each for each in TRACE_COLUMNS if {*each} <= {*header}), next(iter(TRACE_COLUMNS)))
+    rows: list[Ask] = []
+    for place, row in read_table(path, columns):
+        rows.append(_ask(row, place, TRACE_COLUMNS[columns], rows[-1].at_s if rows else 0.0))
+    if not rows:
+        raise ConfigError(f"{path}: holds no request")
+    return rows
+
+
+def _ask(row: list[str], place: str, unit_s: float, after_s: float | None) -> Ask:
     try:
         arrival, prompt_tokens, output_tokens = row
-        arrival_s, prompt, output = float(arrival), int(prompt_tokens), int(output_tokens)
+        arrival_s, prompt, output = float(arrival) * unit_s, int(prompt_tokens), int(output_tokens)
     except ValueError:
         raise ConfigError(f"{place}: must be a number and two whole numbers") from None
     if not (after_s or 0.0) <= arrival_s < float("inf"):
         raise ConfigError(f"{place}: arrival_s = {arrival_s} must not be before the line above, nor negative")
-    if prompt < 1 or output < 1:
-        raise ConfigError(f"{place}: prompt_tokens and output_tokens must be at least 1")
+    if not (1 <= prompt <= MOST and 1 <= output <= MOST):
+        raise ConfigError(f"{place}: prompt_tokens and output_tokens must be at least 1 and at most {MOST:,}")
     return Ask(prompt, output, arrival_s)

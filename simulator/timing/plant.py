@@ -250,6 +250,7 @@ class _Links:
                 back_s.__getitem__,
                 self._observer,
                 cell.workload.horizon_s,
+                Uniforms.of(cell.seed, "places"),
             )
         link = self._links[key]
         self.devices[link] = (

@@ -184,7 +184,8 @@ class Recommendation:
         rate = best.uplink.rate
         link = f", uplink {quantity(rate.bps, 'bps')}" if isinstance(rate, ConstantRate) and not best.fleet else ""
         of = f"pair {self._names.word(best.models.pair.kind)}, {devices} device{'s' if devices > 1 else ''}{link}"
-        return f"Which setting has the {self._least} {called(self.metric)}? ({of})"
+        asked = "Shall a device draft for this server, and which" if best.sources else "Which"
+        return f"{asked} setting has the {self._least} {called(self.metric)}? ({of})"
 
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""
@@ -197,6 +198,7 @@ class Recommendation:
         """What is shown of the results in `out`: the answer, what decides, where it turns, and the table."""
         notes = [*self._cut(), *self._far(), *overloads(self.summary, None), *self._left_out(), self._workload()]
         notes += [f"Note: {line}" for line in self._ends()]
+        notes += self.best.sources
         beside = "".join(f" --import {path}" for path in self.best.imports)
         places = [f"use it: sqsim run --config {out / RECOMMENDED}{beside}", f"more: sqsim report {out} | --details"]
         base = base_line([self.best], f"shown on {counted(self.seeds, 'seed')} that chose nothing", timed=True)
@@ -381,7 +383,15 @@ class Recommendation:
             cells.append(self.rival)
         against = [self._against(self.names[cell.id]) for cell in cells]
         value = f"{called(self.metric)} {with_interval(reached, self.metric)}"
-        return f"{'Tentative: u' if self._cut() else 'U'}se {self._short(best)}: {'; '.join([value, *against])}"
+        shall = self._shall_draft() if self.best.sources else ""
+        text = f"{'tentative: ' if self._cut() else ''}{shall}use {self._short(best)}: {'; '.join([value, *against])}"
+        return text[0].upper() + text[1:]
+
+    def _shall_draft(self) -> str:
+        """Whether the edge shall draft for the server: of the best, where it is told apart from its rival."""
+        if self.rival is None or not self._margin(self.names[self.rival.id]).separable:
+            return "undecided, "
+        return "no, " if self.best.scheme.kind in BASELINES else "yes, "
 
     def _against(self, other: str) -> str:
         """`24% lower (20% to 28%) than cloud only`."""

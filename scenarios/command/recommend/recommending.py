@@ -158,10 +158,15 @@ def _turns(made: Recommendation, trials: RaceEvaluations, limit: TimeLimit) -> S
     rival, best = made.rival, made.best
     if rival is None:
         return ()
-    if limit.left_s < MOST_CELLS / 2 * limit.takes_s([best, rival]):
+    if limit.left_s <= 0:
         return None
     aim = made.wish.aim
-    return turns(best, rival, aim.metric, aim.higher, SEEDS, partial(trials, what="where it turns"))
+
+    def in_time(cells: Sequence[Cell]) -> bool:
+        each = [cell for cell in cells for _ in range(max(1, cell.workload.devices // best.workload.devices))]
+        return limit.left_s >= limit.takes_s(each)
+
+    return turns(best, rival, aim.metric, aim.higher, SEEDS, partial(trials, what="where it turns"), in_time)
 
 
 @dataclass

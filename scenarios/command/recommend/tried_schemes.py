@@ -16,6 +16,7 @@ from typing import Final, cast
 from channels.link.presets import PRESETS
 from kinds import ConfigError, meant
 from scenarios.command.cell_file import read_cell
+from scenarios.command.engine_files.measured_cell import measured_cell
 from scenarios.command.run.typed_settings import parse_axes, parse_settings
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import Nested, flatten, names
@@ -89,6 +90,11 @@ def wish(options: argparse.Namespace) -> Wish:
     _check(options, seeds, minutes)
     load_imports(options.imports)
     settings, axes = parse_settings(options.set), parse_axes(options.grid)
+    given = dict(settings)
+    drafts = None
+    if options.measured or options.edge_measured:
+        measured = measured_cell(options.measured, options.edge_measured)
+        settings, drafts = measured.beside(settings), measured.drafts
     if twice := [path for path in settings if path in axes]:
         raise ConfigError(f"{twice[0]}: both --set and --grid give it; give one")
     if {"seed"} & {*settings, *axes}:
@@ -97,7 +103,7 @@ def wish(options: argparse.Namespace) -> Wish:
     plain = options.metric.rpartition(".")[2]
     if plain in ON_REQUEST:
         base["percentiles"] = list(dict.fromkeys([*cast("list[str]", base.get("percentiles") or []), plain]))
-    places = candidates(base, settings, axes, lossy=options.lossy)
+    places = candidates(base, settings, axes, lossy=options.lossy, served=drafts)
     unasked = options.config is None and COLOCATED not in options.without
     untold = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
     places = without(places, [*options.without, *([COLOCATED] if untold else [])])
@@ -110,7 +116,9 @@ def wish(options: argparse.Namespace) -> Wish:
         raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
     left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: untold} if untold else {})
     left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
-    fixed = {path: "--set" for path in settings if path.startswith("scheme.")}
+    fixed = {path: "--set" for path in given if path.startswith("scheme.")}
+    if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):
+        fixed["scheme.max_drafts"] = "of drafting in the cloud: as that server was measured"
     aim = Aim(options.metric, options.metric in HIGHER)
     budget = Budget(most, LOOKS, within=options.precision, minutes=minutes)
     return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed)
@@ -179,16 +187,24 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
 
 
 def candidates(
-    base: Nested, settings: Mapping[str, object], axes: Mapping[str, Sequence[object]], *, lossy: bool
+    base: Nested,
+    settings: Mapping[str, object],
+    axes: Mapping[str, Sequence[object]],
+    *,
+    lossy: bool,
+    served: int | None = None,
 ) -> list[Alternatives]:
     """The schemes to try over `base`, in the order of the table, each with the fields that it leaves open. An axis of
     one number or word is such a field; of an axis of parts, or of several fields, each value is a place of its own.
+    `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these alone.
 
     Raises ConfigError for a field that no cell has, a value that a field refuses, a class of devices with a scheme of
     its own.
     """
     axes, settings = dict(axes), dict(settings)
     schemes: list[object] = [*SCHEMES, *(LOSSY if lossy else ())]
+    if served is not None:
+        schemes[SCHEMES.index({"kind": COLOCATED})] = {"kind": COLOCATED, "max_drafts": served}
     for name in ("scheme", "scheme.kind"):
         schemes = [settings.pop(name)] if name in settings else [*axes.pop(name, schemes)]
     (plain,) = spread(Cell, base, {}, {path: value for path, value in settings.items() if not _of_scheme(path)})
