@@ -200,8 +200,9 @@ def _prompts(prompts: Sequence[Prompt], each: Equipped) -> Sequence[Prompt]:
     longest, wanted = min(len(prompt.tokens) for prompt in found), each.workload.longest_piece
     if wanted > longest:
         of = each.name if each.own_workload else ""
+        field = "text_tokens" if each.workload.talks and wanted > each.workload.prompt_tokens else "prompt_tokens"
         raise ConfigError(
-            f"{of}workload.prompt_tokens = {wanted}: must be at most the length of the pair's shortest prompt, "
+            f"{of}workload.{field} = {wanted}: must be at most the length of the pair's shortest prompt, "
             f"{longest} tokens"
         )
     return found

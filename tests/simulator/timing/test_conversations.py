@@ -16,6 +16,7 @@ from plants import AirWatch, Ran, ran
 
 from channels.uniforms import Uniforms
 from kinds import ConfigError
+from models.latency.roofline import Roofline
 from simulator import Cell
 from simulator.cell.amounts import Exponential, Fixed, LogNormal
 from simulator.decoding.decoder import Decoder
@@ -186,6 +187,28 @@ def test_statistical_pairs_talk_and_prompts_of_thousands_go_on() -> None:
     assert [each[1] for each in held(run)] == [0, 912, 1224]
 
 
+@pytest.mark.parametrize("device", ["a100_80gb_sxm", "jetson_agx_orin_64gb"])
+def test_a_long_text_takes_as_long_whole_as_in_chunks(device: str) -> None:
+    """32k tokens in one pass, and in 16: arithmetic decides, linear in tokens and quadratic in pairs, and adds up; a
+    pass more launches its kernels once more."""
+    launch_s = 0.004
+    fields = {"size": "llama_3.2_1b", "device": device, "bytes_per_parameter": 0.5, "overhead_s": launch_s}
+    time = Roofline.model_validate(fields)
+    whole_s, chunks_s = time.pass_s([(32_768, 0)]), sum(time.pass_s([(2_048, 2_048 * n)]) for n in range(16))
+    assert whole_s == pytest.approx(chunks_s - 15 * launch_s, rel=1e-9)
+    twice = (time.pass_s([(32_768, 0)]) - launch_s) / (time.pass_s([(16_384, 0)]) - launch_s)
+    assert 2 < twice < 4
+
+
+def test_a_prompt_of_32k_is_answered_and_its_second_turn_reads_what_is_new() -> None:
+    pair = {"kind": "acceptance", "size": 256, "prompts": 1, "prompt_tokens": 32_768, "context": 65_536}
+    work = {"turns": 2, "prompt_tokens": 32_768, "text_tokens": 512, "output_tokens": 8}
+    links = {"uplink": link(1e6), "cloud": {"latency": {"kind": "roofline", "device": "a100_80gb_sxm"}}}
+    first, second = ran(talk("coupled", work, models={"pair": pair, "temperature": 0.0}, **links)).requests
+    assert second.held[0] == 32_768 + 8 and second.held[1] >= 32_768 + 6
+    assert first.outcome == second.outcome == "answered" and second.ttft_s < first.ttft_s / 8
+
+
 def test_metrics_may_count_one_turn_alone() -> None:
     work = TALK | {"conversations": 2, "devices": 2}
     made = cell("k_sqs", workload=work)
@@ -239,7 +262,7 @@ def test_turns_and_lengths_that_are_drawn_are_the_users_of_every_scheme() -> Non
         ({"turns": 0}, "turns = 0: must be at least 1"),
         ({"turns": {"kind": "exponential", "mean": 3}}, "give turns, text_tokens a smaller value or most"),
         ({"counted_turn": 4}, "counted_turn = 4: must be a turn that some conversation has, at most 3"),
-        ({"text_tokens": 500}, "must be at most the length of the pair's shortest prompt"),
+        ({"text_tokens": 500}, "text_tokens = 500: must be at most the length of the pair's shortest prompt"),
         ({"turns": 2000}, "must be at most the pair's context"),
         ({"think_s": {"kind": "log_normal", "median": 9, "most": 3}}, "median = 9: must be at most most = 3"),
         ({"think_s": -1}, "greater than or equal to 0"),
