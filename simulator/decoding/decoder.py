@@ -27,13 +27,17 @@ from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import Memory
 from simulator.decoding.mirror_session import MirrorSession
-from simulator.decoding.nodes import EdgeNode, Root, Tokens
+from simulator.decoding.nodes import EdgeNode, Root, Tokens, Tree
 from simulator.decoding.round_keys import origin
 from simulator.decoding.setting import DraftSetting, RequestParts, Setting
 from simulator.decoding.tree_sessions import TreeCloudSession, TreeEdgeSession
 from simulator.schemes.draft_scheme import DraftScheme, RoundShape
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.sparsifier import State
+
+REMEMBERED_TOKENS: Final = 4_096
+"""The longest prompt whose decodings are remembered. A tree has the whole text at each round, 8 bytes a token and side:
+of longer prompts a sweep's would fill the memory, and each cell decodes them anew."""
 
 
 class KeyedUniforms(RequestUniforms):
@@ -176,6 +180,9 @@ class Decoder:
             end_tokens = self.end_tokens[device]
             lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, end_tokens)
             root = f"{description} {lookahead}", *root[1:]
+        if len(prompt.tokens) > REMEMBERED_TOKENS:
+            tree = Tree(prompt.tokens, entry)
+            return RequestDecoding(setting, tree, uniforms, lookahead=lookahead, remember=False)
         return RequestDecoding(setting, self._memory.tree(root, stored), uniforms, lookahead=lookahead)
 
     def _place(self, device: int, number: int) -> int:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import pytest
 from accounted_cells import BASE, clock
 from accounted_cells import link as narrow
@@ -19,6 +20,7 @@ from kinds import ConfigError
 from models.latency.roofline import Roofline
 from simulator import Cell
 from simulator.cell.amounts import Exponential, Fixed, LogNormal
+from simulator.decoding import decoder
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.protocols.accounts import Terms
@@ -67,9 +69,9 @@ def test_a_turn_is_the_request_with_its_whole_prompt_whatever_is_held(scheme: ob
     assert found == texts(ran(made.with_({f"workload.{name}": value for name, value in FORGETFUL.items()})))
     assert all(after[0][: len(sum(before, ()))] == sum(before, ()) for before, after in pairwise(found))
     if isinstance(scheme, str) and scheme != "skip_when_confident":
-        decoder, state = Decoder(made, Memory()), None
+        texts_of, state = Decoder(made, Memory()), None
         for number, ((prompt, answer), request) in enumerate(zip(found, ran(made).requests, strict=True)):
-            terms, tokens = Terms(decoder.decoding(0, number, request.prompt, state, 9), 9), list[int]()
+            terms, tokens = Terms(texts_of.decoding(0, number, request.prompt, state, 9), 9), list[int]()
             kept = decode_at_once(terms, partial(note, tokens))
             state = None if kept is None else kept.scheme
             assert (request.prompt.tokens, tuple(tokens[:9])) == (prompt, answer)
@@ -155,6 +157,7 @@ def test_whoever_needs_the_memory_takes_it_from_those_who_think(admission: str, 
     for pool in run.plant.cloud._pools:
         assert pool.kv.held_tokens == sum(pool.kv._held.values()) and not pool.reservations.taken_tokens
         assert pool.kv.held_tokens <= 70 * len(pool.servers)
+        assert admission == "evict" or pool._between_tokens == pool.kv.held_tokens
 
 
 def test_a_crash_loses_the_cache_and_not_the_text() -> None:
@@ -198,6 +201,18 @@ def test_a_long_text_takes_as_long_whole_as_in_chunks(device: str) -> None:
     assert whole_s == pytest.approx(chunks_s - 15 * launch_s, rel=1e-9)
     twice = (time.pass_s([(32_768, 0)]) - launch_s) / (time.pass_s([(16_384, 0)]) - launch_s)
     assert 2 < twice < 4
+
+
+@pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only"])
+def test_prompts_too_long_to_remember_change_no_byte(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, memory = talk(scheme), Memory()
+    expected = ran(made).result
+    monkeypatch.setattr(decoder, "REMEMBERED_TOKENS", 6)
+    for _ in range(2):
+        found = ran(made, memory).result
+        pd.testing.assert_frame_equal(found.requests, expected.requests, check_exact=True)
+        pd.testing.assert_frame_equal(found.rounds, expected.rounds, check_exact=True)
+    assert memory.size == 0
 
 
 def test_a_prompt_of_32k_is_answered_and_its_second_turn_reads_what_is_new() -> None:
