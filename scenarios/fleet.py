@@ -54,11 +54,11 @@ def meters_cost(table: pd.DataFrame, axis: str | None) -> str:
 SCENARIO = Scenario(
     name="fleet",
     summary="How long do voice phones that burst wait for their first token beside meters that tick, on one cell?",
-    minutes=8,
+    minutes=3,
     base={
         **BASE_70B,
         "workload.distinct": 16,
-        "uplink.rate.bps": 20e3,
+        "uplink.rate.bps": 40e3,
         "downlink.rate.bps": 1e6,
         "cloud.batching": {"kind": "continuous", "cap": 64},
         "fleet": {"phones": PHONES, "meters": METERS},

@@ -72,5 +72,15 @@ def test_a_percentile_of_enough_requests_is_not_doubted() -> None:
     assert too_few(cells, ["ttft_p95_s"]) == ["ttft p95 of fewer than 20 requests a run is about their longest: 19"]
 
 
+def test_of_a_class_and_of_all_devices_together_the_requests_are_counted_apart() -> None:
+    fleet = {"a": {"count": 3}, "b": {"workload": {"requests": 2}}}
+    cells = [
+        Cell.from_fields({"models.pair": "synthetic", "workload": {"kind": "closed", "requests": 4}, "fleet": fleet})
+    ]
+    line = "ttft p90 of fewer than 10 requests a run is about their longest: of b 2"
+    assert too_few(cells, ["ttft_p90_s"]) == too_few(cells, ["b.ttft_p90_s"]) == [line]
+    assert too_few(cells, ["a.ttft_p90_s", "all devices.ttft_p90_s"]) == []
+
+
 def test_limits_of_a_class_are_said_in_the_fields_words() -> None:
     assert limits_in_words("phones.ttft_p95_s <= 1 s and tpot_s <= 50 ms") == "1 s TTFT (p95) of phones and 50 ms TPOT"

@@ -210,7 +210,7 @@ MISTAKES = [
     (("recommend", "--set=seed=1"), "seed: a race has many"),
     (("recommend", "--set=uplink.rate.bps=0"), "uplink.rate.bps = 0: must be above 0"),
     (("recommend", "--config=none.yaml"), "none.yaml: cannot be read"),
-    (("recommend", "--set=fleet=[{count: 1, scheme: k_sqs}]"), "fleet: a class of devices has a scheme of its own"),
+    (("recommend", "--set=fleet=[{count: 1, scheme: k_sqs}]"), "fleet: each class of devices has a scheme of its own"),
     # passes measured here
     (("calibrate", "nothing", "--out=a.csv"), "pair.kind = 'nothing': kind must be one of"),
     (("calibrate", "sotu", "--out=none/a.csv"), "out = none/a.csv: none is no folder"),

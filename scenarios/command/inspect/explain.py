@@ -21,6 +21,7 @@ from simulator import Cell, simulate
 from simulator.cell.device_classes import Equipped
 from simulator.results.result_directory import record
 from simulator.results.spans import Spans, Timeline, timeline
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.sweeps.tracing import speller_of
 
 
@@ -33,7 +34,9 @@ def run(options: argparse.Namespace) -> str:
     if options.rounds is not None and not made.between(*options.rounds):
         there = f"this request has {len(made.rounds)}"
         raise ConfigError(f"rounds = {options.rounds[0]}-{options.rounds[1]}: {there}")
-    lines = story(made, speller_of(cell), options.rounds, _heading(cell, options.device))
+    its = _class_of(cell, options.device)
+    edge_corrects = isinstance(its.scheme, DraftScheme) and its.scheme.families.reply.edge_corrects
+    lines = story(made, speller_of(cell), options.rounds, _heading(cell, its), edge_corrects=edge_corrects)
     if options.drawn:
         lines += ["", *_drawn(made, cell, options)]
     return "\n".join(lines)
@@ -61,9 +64,8 @@ def _simulated(cell: Cell, device: int, number: int) -> Timeline:
     return timeline(spans, (device, number))
 
 
-def _heading(cell: Cell, device: int) -> str:
-    """Scheme and pair, and how large the cell is."""
-    each = _class_of(cell, device)
+def _heading(cell: Cell, each: Equipped) -> str:
+    """Scheme, class of devices and pair, and how large the cell is."""
     devices = cell.workload.devices
     alone = "alone" if devices == 1 else f"among {devices} devices"
     of = f"class {each.called}, " if each.called else ""

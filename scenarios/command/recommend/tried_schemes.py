@@ -198,8 +198,8 @@ def candidates(
     one number or word is such a field; of an axis of parts, or of several fields, each value is a place of its own.
     `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these alone.
 
-    Raises ConfigError for a field that no cell has, a value that a field refuses, a class of devices with a scheme of
-    its own.
+    Raises ConfigError for a field that no cell has, a value that a field refuses, a fleet in which each class has a
+    scheme of its own.
     """
     axes, settings = dict(axes), dict(settings)
     schemes: list[object] = [*SCHEMES, *(LOSSY if lossy else ())]
@@ -208,8 +208,8 @@ def candidates(
     for name in ("scheme", "scheme.kind"):
         schemes = [settings.pop(name)] if name in settings else [*axes.pop(name, schemes)]
     (plain,) = spread(Cell, base, {}, {path: value for path, value in settings.items() if not _of_scheme(path)})
-    if any(each.scheme is not None for each in plain.fleet):
-        raise ConfigError("fleet: a class of devices has a scheme of its own; leave it out, it is what is looked for")
+    if plain.fleet and all(each.scheme is not None for each in plain.fleet):
+        raise ConfigError("fleet: each class of devices has a scheme of its own; leave one out, it is looked for")
     whole = spread(Cell, base, {"scheme": schemes, **axes}, settings)  # tells what is wrong with any of them
     leaves = {path for cell in whole for path in flatten(cell) if not path.endswith(".kind")}
     values = {path: axes.pop(path) for path in list(axes) if path in leaves}

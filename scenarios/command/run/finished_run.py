@@ -46,7 +46,7 @@ from scenarios.findings.sentences.lowest import lossy_apart
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, joined
 from simulator.cell.cell import Cell, claims
-from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
+from simulator.results.columns import ALL_CLASSES, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import of_all_devices, summarise, summarise_curves
@@ -210,9 +210,12 @@ class FinishedRun:
         yield from self.assumed
         if self.plan.quick:
             yield "--quick: a small version; an answer for a paper takes the whole run"
-        limits = self.plan.objective.limits if self.plan.objective is not None else ()
         yield from own_schemes(self.cells)
-        yield from too_few(self.cells, [*scenario.headlines, *limits, *self.plan.cells[0].percentiles])
+        if self.plan.objective is None:
+            yield from too_few(self.cells, [*scenario.headlines, *self.plan.cells[0].percentiles])
+        else:  # of a class where it says so, else of all devices together
+            limits = self.plan.objective.limits
+            yield from too_few(self.cells, [name if "." in name else f"{ALL_CLASSES}.{name}" for name in limits])
         if scenario.left_out:
             yield excused(scenario.left_out)
         yield from (line for line in self._remarks if line.startswith(TOLD_WITH_THE_TABLE))

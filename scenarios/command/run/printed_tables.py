@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -21,7 +22,7 @@ from scenarios.findings.wording import counted, joined, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
-from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
+from simulator.results.columns import ALL_CLASSES, CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
 from simulator.results.metrics import fewest
@@ -113,18 +114,24 @@ def own_schemes(cells: Sequence[Cell]) -> list[str]:
 
 
 def too_few(cells: Sequence[Cell], names: Iterable[str]) -> list[str]:
-    """A line of each percentile that is of so few requests a run that it is about their largest."""
-    lines = []
-    for name in dict.fromkeys(each.rpartition(".")[2] for each in names):
-        found: dict[str, int] = {}
-        for each in (each for cell in cells for each in cell.classes):
-            requests = each.requests - each.count * each.workload.learning_requests
-            if requests < fewest(name):
-                found[each.called] = min(requests, found.get(each.called, requests))
-        of = ", ".join(f"{f'of {called} ' if called else ''}{least}" for called, least in found.items())
-        if of:
-            lines.append(f"{title(name)} of fewer than {fewest(name)} requests a run is about their longest: {of}")
-    return lines
+    """A line of each percentile that is of so few requests a run that it is about their longest, of any class of
+    devices, or of the one that a name begins with."""
+    found: dict[str, dict[str, int]] = {}
+    for of, _, name in (each.rpartition(".") for each in dict.fromkeys(names)):
+        for cell in cells:
+            counts = Counter[str]()
+            for each in cell.classes:
+                counted = each.requests - each.count * each.workload.learning_requests
+                counts[ALL_CLASSES if of == ALL_CLASSES else each.called] += counted
+            for called, requests in counts.items():
+                if of in ("", called) and requests < fewest(name):
+                    least = found.setdefault(name, {})
+                    least[called] = min(requests, least.get(called, requests))
+    return [
+        f"{title(name)} of fewer than {fewest(name)} requests a run is about their longest: "
+        + ", ".join(f"{f'of {called} ' if called else ''}{requests}" for called, requests in least.items())
+        for name, least in found.items()
+    ]
 
 
 def overloaded(summary: pd.DataFrame) -> pd.Series[bool]:

@@ -266,7 +266,7 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
             "models.temperature": 0.2, "workload.devices": 3, "scheme.resolution": 50, "uplink.rate.bps": 1e4,
             "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
             "uplink.headers": "schc", "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
-            "percentiles": ["ttft_p95_s"],
+            "percentiles": ["ttft_p95_s"], "fleet": {"a": {"count": 2}},
         }.items()
     },
 }  # fmt: skip
@@ -279,7 +279,7 @@ def test_each_part_of_a_cell_and_of_what_is_asked_changes_a_result_s_identity(
     other_code(monkeypatch)
     found.append(identity([BASE]))
     assert len(set(found)) == len(found)
-    assert {path.partition(".")[0] for path in CHANGES} >= set(Cell.model_fields) - {"imports", "fleet"}
+    assert {path.partition(".")[0] for path in CHANGES} >= set(Cell.model_fields) - {"imports", "sources"}
 
 
 def test_a_memory_that_holds_another_temperature_gives_the_tokens_of_this_one() -> None:
