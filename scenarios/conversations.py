@@ -95,7 +95,8 @@ SCENARIO = Scenario(
     headlines=(WHOLE, "ttft_s"),
     figures=("latency", "breakdown"),
     answer=fourth_turn,
-    assumed="~: no difference seen; an id has 13 bits, where the pair's own takes 17; acceptance is the same at every turn",
+    assumed="~: no difference seen; an id has 13 bits, where the pair's own takes 17; acceptance is the same at every "
+    "turn",
 )  # fmt: skip
 
 if __name__ == "__main__":
