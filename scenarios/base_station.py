@@ -27,22 +27,23 @@ SCENARIO = Scenario(
         "cloud.token_budget": 512,
     },
     grid={
-        "uplink.sharing": [
-            {"kind": "scheduled", "order": "round_robin"},
-            {"kind": "scheduled", "order": "proportional_fair"},
-            {"kind": "scheduled", "order": "proportional_fair", "configured_period_s": 0.04},
+        "uplink.sharing,uplink.label": [
+            [{"kind": "scheduled", "order": "round_robin"}, "in turn"],
+            [{"kind": "scheduled", "order": "proportional_fair"}, "proportional"],
+            [{"kind": "scheduled", "order": "proportional_fair", "configured_period_s": 0.04}, "own blocks"],
         ],
         "workload.devices": [1, 16, 64, 128],
     },
     axis="workload.devices",
+    hidden=tuple(f"uplink.sharing.{field}" for field in ("kind", "order", "configured_period_s")),  # by the label
     seeds=8,
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16, "workload.distinct": 4},
         grid={"workload.devices": [1, 8, 64]},
     ),
     figures=("latency", "tails", "breakdown"),
-    answer=Lowest("fastest"),
-    findings=(Lowest(), Costs("{end} devices against {start}")),
+    answer=Costs("{end} devices against {start}"),
+    findings=(Lowest("fastest"),),
 )
 
 if __name__ == "__main__":
