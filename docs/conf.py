@@ -47,6 +47,7 @@ GROUPS = {
         "remote_drafter",
         "serving",
         "fleets",
+        "conversations",
         "clusters",
     ],
     "Reference": ["commands", "results", "metrics", "schemes", "codec", "api/index"],
