@@ -26,7 +26,7 @@ from models.latency.latency import Latency
 from scenarios.command.cli import _parser
 from scenarios.command.registry import NAMES, scenario
 from simulator.cell.amounts import Amount
-from simulator.cell.cloud_config import Admission, Batching, Routing
+from simulator.cell.cloud_config import Admission, Batching, QueueOrder, Routing
 from simulator.cell.downtime import Downtime
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Workload
@@ -51,8 +51,8 @@ HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "a
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
-    Rate, Loss, Delay, Headers, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, Routing, Admission,
-    Amount, Downtime, SiteDraw,
+    Rate, Loss, Delay, Headers, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, QueueOrder, Routing,
+    Admission, Amount, Downtime, SiteDraw,
 )  # fmt: skip
 END: Final = "<!-- end -->"
 

@@ -27,7 +27,7 @@ from kinds.mistakes import shown
 from kinds.yaml_file import read_yaml
 from models.interface import Pair
 from simulator.cell.as_written import as_written
-from simulator.cell.cloud_config import CloudConfig, request_tokens
+from simulator.cell.cloud_config import CloudConfig, EarliestDeadline, request_tokens
 from simulator.cell.conversations import Conversations as Conversations
 from simulator.cell.device_classes import THE_CELLS, DeviceClass, Edge, Equipped
 from simulator.cell.dotted_names import Nested, differences, items_of, over, part_of
@@ -154,6 +154,12 @@ class Cell(Part):
             each.check_clock(prompt, output)
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
         self.cloud.check_gpus()
+        self.cloud.moved_token_bytes(self._drafts_in_cloud)
+        if any(each.workload.talks for each in self.classes):
+            self.cloud.check_keeps()
+        limits = {(each.workload.slo_ttft_s, each.workload.slo_tpot_s) for each in self.classes}
+        if isinstance(self.cloud.order, EarliestDeadline) and (None, None) in limits:
+            raise ValueError("cloud.order = earliest_deadline: needs workload.slo_ttft_s or slo_tpot_s of each device")
         return self
 
     def _check_fleet(self) -> None:
@@ -246,6 +252,7 @@ class Cell(Part):
                 edge=each.edge or self.edge,
                 uplink=each.uplink or self.uplink,
                 downlink=each.downlink or self.downlink,
+                priority=each.priority,
                 workload=each.workload or self.workload,
                 own_workload=each.workload is not None,
                 prompts=each.prompts,
@@ -256,7 +263,16 @@ class Cell(Part):
     @cached_property
     def kv_tokens(self) -> int | None:
         """Tokens that the memory of a server of the cloud holds, None for no limit."""
-        return self.cloud.server_tokens(any(each.scheme.drafts_in_cloud for each in self.classes))
+        return self.cloud.server_tokens(self._drafts_in_cloud)
+
+    @cached_property
+    def moved_token_bytes(self) -> float | None:
+        """Bytes of a token's keys and values where a server moves them, None where none does."""
+        return self.cloud.moved_token_bytes(self._drafts_in_cloud)
+
+    @property
+    def _drafts_in_cloud(self) -> bool:
+        return any(each.scheme.drafts_in_cloud for each in self.classes)
 
     @cached_property
     def id(self) -> str:

@@ -97,6 +97,11 @@ class DeviceClass(Part):
     edge: Edge | None = Field(None, description="what they compute with")
     uplink: LinkConfig | None = Field(None, description="an uplink shared among them only")
     downlink: LinkConfig | None = Field(None, description="a downlink shared among them only")
+    priority: int = Field(
+        0,
+        exclude_if=lambda priority: not priority,
+        description="under `cloud.order` priority: the lower, the sooner are their jobs served",
+    )
     workload: Workload | None = Field(
         None,
         exclude_if=lambda workload: workload is None,
@@ -145,6 +150,7 @@ class Equipped:
     edge: Edge
     uplink: LinkConfig
     downlink: LinkConfig
+    priority: int
     workload: Workload
     own_workload: bool
     prompts: tuple[str, ...] | None

@@ -24,6 +24,7 @@ from simulator.schemes.lattice_scheme import LatticeScheme as LatticeScheme
 from simulator.schemes.mirrored import Mirrored as Mirrored
 from simulator.schemes.oracle import Oracle as Oracle
 from simulator.schemes.policies import ConfidenceStop as ConfidenceStop
+from simulator.schemes.policies import DisableByBatchSize as DisableByBatchSize
 from simulator.schemes.policies import DualThreshold as DualThreshold
 from simulator.schemes.policies import Goodput as Goodput
 from simulator.schemes.policies import QsHeuristic as QsHeuristic

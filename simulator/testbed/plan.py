@@ -126,6 +126,10 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
 def _of_cloud(cloud: CloudConfig) -> Iterator[tuple[str, object, str]]:
     if cloud.servers > 1:
         yield "cloud.servers", cloud.servers, "1"
+    if cloud.prefill_servers:
+        yield "cloud.prefill_servers", cloud.prefill_servers, "0: there is one server"
+    if cloud.order.ranks:
+        yield "cloud.order", cloud.order.kind, "arrival: this cloud knows no deadlines and no classes"
     if cloud.admission.evicts:
         yield "cloud.admission", cloud.admission.kind, "whole_request: this machine's memory holds all"
     if cloud.kv_tokens not in (None, "memory"):

@@ -244,7 +244,7 @@ class DecodedRequest:
 
     def _submit(self, command: SubmitJob) -> None:
         self._jobs += 1
-        terms = self._key, self._jobs, self._most_tokens, self._mirrors
+        terms = self._network, self._request, self._jobs, self._most_tokens, self._mirrors
         done = self._verified if self._ready else self._prefilled
         job = ordered_job(command, *terms, self._job_enters, done)
         self._network.cloud.submit(job)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import Any, Final
 
 import simpy
@@ -90,6 +90,8 @@ class Network:
     """Where some device receives only after sending."""
     uplinks: Sequence[LinkRole] = (UPLINK,)
     """The links that carry messages to the cloud."""
+    priority: int = 0
+    """Of their jobs; the lower, the sooner."""
     conversations: Mapping[int, Conversation] = field(default_factory=dict)
     """By device, where they talk."""
 
@@ -155,7 +157,8 @@ class ServedRequest:
 
 def ordered_job(
     command: machine.SubmitJob,
-    session: SessionKey,
+    network: Network,
+    request: Request,
     number: int,
     most_tokens: int,
     mirrors: bool,
@@ -165,7 +168,7 @@ def ordered_job(
     """The job that a machine orders, by its number among those of its session. `most_tokens`: what the session's
     request will have cached at most; `mirrors`: the cloud's drafter runs over what the verifier does."""
     return Job(
-        session=session,
+        session=(request.device, request.number),
         text_tokens=command.text_tokens,
         read_tokens=command.read_tokens,
         request_tokens=most_tokens,
@@ -173,9 +176,17 @@ def ordered_job(
         done=done,
         cloud_drafts=command.cloud_drafts,
         verified_drafts=command.verified_drafts,
+        due_s=_due_s(command, network.workload, request) if network.cloud.ranks else inf,
+        priority=network.priority,
         number=number,
         mirrors=mirrors and not command.cloud_drafts,
     )
+
+
+def _due_s(command: machine.SubmitJob, workload: Workload, request: Request) -> float:
+    """When the next token of the job's text is due at the device; a limit that is null counts 0."""
+    made_tokens = max(0, command.text_tokens - (command.verified_drafts or 0) - len(request.prompt.tokens))
+    return request.arrival_s + (workload.slo_ttft_s or 0.0) + made_tokens * (workload.slo_tpot_s or 0.0)
 
 
 class Driver(ServedRequest):
@@ -673,7 +684,7 @@ class Driver(ServedRequest):
 
     def _submit(self, command: machine.SubmitJob) -> None:
         self._jobs += 1
-        terms = self._key, self._jobs, self._most_tokens, self._mirrors
+        terms = self._network, self._request, self._jobs, self._most_tokens, self._mirrors
         job = ordered_job(command, *terms, self._job_enters, self._job_done)
         self._job = job, command
         self._network.cloud.submit(job)

@@ -146,7 +146,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     """The plant of a cell, at time 0."""
     env = EventLoop()
     spells = Uniforms.of(cell.seed, "spells")
-    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer)
+    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer, cell.moved_token_bytes)
     decoder = Decoder(cell, memory)
     arrivals = RequestArrivals(env, cell, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
@@ -171,6 +171,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         network = Network(
             env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink, decodes, windows,
+            priority=each.priority,
             conversations=talks,
         )  # fmt: skip
         if windows is not None and each.downlink.listens.windows_s:

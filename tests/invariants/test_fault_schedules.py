@@ -173,6 +173,16 @@ def faulty(number: int) -> tuple[str, Cell]:
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "drafts_per_pass": one_of(more, 1, 1, 2, 3)}
     for way in (uplink, downlink):
         way |= one_of(more, {}, {}, {}, *ON_AIR)
+    cloud |= {"kv_block_tokens": one_of(more, 1, 1, 14), "kv_token_bytes": 1.0}
+    cloud["order"] = one_of(more, "arrival", "earliest_deadline")
+    if cloud["routing"] in ("shared", "affinity"):
+        cloud |= {"prefill_servers": one_of(more, 0, 0, 1, 2), "kv_transfer_bytes_per_s": one_of(more, 1e2, 1e4)}
+    workload |= {"slo_ttft_s": 0.2, "slo_tpot_s": 0.02}
+    if cloud["kv_block_tokens"] > 1 and cloud["kv_tokens"]:
+        cloud["kv_tokens"] += cloud["kv_tokens"] % 2 or 2  # 28 or 42
+    if cloud["admission"] == "evict":
+        swap_bytes_per_s = one_of(more, None, 1e3)
+        cloud["admission"] = {"kind": one_of(more, "evict", "preempt"), "swap_bytes_per_s": swap_bytes_per_s}
     return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, edge=edge, uplink=uplink, downlink=downlink)
 
 
@@ -257,7 +267,7 @@ def verify(number: int, seen: Counter[str]) -> None:
         assert not any(pool.reservations.waiting or pool.reservations._reserved for pool in plant.cloud._pools)
     seen["crash"] += plant.cloud.crashes
     seen["eviction"] += plant.cloud.evictions
-    assert made.cloud.admission.kind == "evict" or not plant.cloud.evictions
+    assert made.cloud.admission.evicts or not plant.cloud.evictions
     for way in plant.links:
         seen["lost"] += way.lost
         seen["dropped"] += way.dropped

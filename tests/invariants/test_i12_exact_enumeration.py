@@ -52,6 +52,7 @@ from simulator.schemes import (
 )
 from simulator.schemes.draw import FromUnquantized
 from simulator.schemes.foreseeing import GoodputTold
+from simulator.schemes.policies.disable_by_batch_size import DisableByBatchSize
 from simulator.schemes.policies.estimates import Estimates
 from simulator.schemes.policies.goodput import Goodput
 from simulator.schemes.policies.learned import Learned
@@ -65,6 +66,7 @@ from simulator.schemes.policy import (
     FixedLength,
     Policy,
     PolicyState,
+    SeenCloud,
     SeenVerdict,
 )
 from simulator.schemes.quantizer import CubicQuantizer, DualQuantizer, LogarithmicQuantizer
@@ -167,6 +169,15 @@ class Experienced(RunningAcceptance):
     def entry(self, last: PolicyState | None) -> PolicyState:
         seen = Estimates(1.3, 2.0, rounds=1e6, drafted=1e6, bits=2e7, seconds=3e6, bits_squared=4e8, bits_seconds=6e7)
         return (*seen, -1.0, 1.0, 1e6, 1.0)
+
+
+class LoadedOnce(DisableByBatchSize):
+    """The cloud is loaded after the first round, and no more."""
+
+    kind: Literal["loaded_once_in_tests"] = "loaded_once_in_tests"  # type: ignore[assignment]
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return super().next(view._replace(cloud=SeenCloud(batch=float(len(view.verdicts) == 1))), state)
 
 
 class TriedBoth(UcbSpecStop):
@@ -348,6 +359,7 @@ CASES: dict[str, Case] = {
         composed(policy=DualThreshold(sequence=0.3, token=0.35), sparsifier=TOP_2),
         lambda met: 0 < met.second_drafts < second_drafts(composed(sparsifier=TOP_2)),
     ),
+    "disable_by_batch_size": Case(composed(policy=LoadedOnce(batch=1, tokens=1), sparsifier=TOP_2), the_cloud_decodes),
     "pipesd": Case(PipeSd(max_drafts=2, policy=DualThreshold(sequence=0.5, token=0.45)), lambda met: met.parts == 2),
     "remote_drafter": Case(RemoteDrafter(max_drafts=1)),
     "ucb_specstop": Case(composed(policy=TriedBoth(longest=2), sparsifier=TOP_2), both_lengths, 4),

@@ -223,3 +223,27 @@ def test_what_is_out_of_place_is_told_in_one_line(action: str, after_drafts: int
     with pytest.raises(ConfigError, match=told) as caught:
         simulate(made({"kind": "once_in_tests", "action": action, "after_drafts": after_drafts}), memory=Memory())
     assert "\n" not in str(caught.value)
+
+
+def under_load(policy: object, devices: int, memory: Memory) -> Ran:
+    """Passes whose time is in their tokens, so that drafts that are not accepted take it from others."""
+    asked = {**ONE, "devices": devices, "prompt_at_cloud": True, "distinct": 4}
+    clock = {"kind": "affine", "base_s": 0.01, "per_token_s": 0.01}
+    scheme = policy if policy == "cloud_only" else {"kind": "composed", "policy": policy}
+    return ran(cell(scheme, workload=asked, uplink=link(1e6), cloud={"batching": "waiting", "latency": clock}), memory)
+
+
+def test_above_a_batch_the_cloud_streams_and_below_it_nothing_changes() -> None:
+    """One device drafts as ever. Twelve draft no more once a reply tells the load, and have more tokens a second than
+    if all went on, fewer than if the cloud had streamed from the start."""
+    memory, limit = Memory(), {"kind": "disable_by_batch_size", "batch": 3, "tokens": 8}
+    few = {name: under_load(policy, 1, memory) for name, policy in (("limit", limit), ("fixed", "fixed_length"))}
+    assert (few["limit"].result.rounds["drafted"] > 0).all() and texts(few["limit"]) == texts(few["fixed"])
+    many = {
+        name: under_load(policy, 12, memory)
+        for name, policy in (("limit", limit), ("fixed", "fixed_length"), ("cloud", "cloud_only"))
+    }
+    drafted = many["limit"].result.rounds.groupby(["device", "request"])["drafted"]
+    assert (drafted.agg(lambda each: (each > 0).sum()) <= 2).all() and (drafted.first() > 0).all()
+    rates = {name: run.result.summary["tokens_per_s"] for name, run in many.items()}
+    assert 1.3 * rates["fixed"] < rates["limit"] and 0.6 < rates["limit"] / rates["cloud"] < 1, rates
