@@ -19,6 +19,7 @@ from channels.link.radio_power import RADIOS, Connection, OnAir, RadioName
 from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
 from channels.link.shaping import Rationed
 from channels.link.sharing import Fifo, Sharing
+from channels.link.transport import Bulk
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant
 from kinds.mistakes import not_negative
@@ -137,6 +138,12 @@ class LinkConfig(Part):
         ge=0,
         description="Packets that may wait for the link beyond the one it sends; more are dropped. null: all.",
     )
+    bulk: Bulk | None = Field(
+        None,
+        exclude_if=_is_none,
+        description="Background uploads that share the queue and the buffer with the devices; they begin with the first "
+        "packet. null: none.",
+    )
     reassembly_s: float | None = Field(
         None,
         ge=0,
@@ -179,6 +186,20 @@ class LinkConfig(Part):
                 f"pad_to_bits = {self.pad_to_bits}: must be at most mtu_bits less header_bits, "
                 f"{self.mtu_bits} - {largest_bits}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _bulk_meets_a_full_buffer(self) -> Self:
+        if self.bulk is not None:
+            for field, fits, needs in (
+                ("buffer_packets", self.buffer_packets is not None, "a number: without an end its queue has none"),
+                ("arq.ack_bits", not self.arq.ack_bits, "0"),
+                ("half_duplex", self.half_duplex is None, "null"),
+                ("listens", not self.listens.windows_s, "always"),
+                ("headers", self.headers.follows_packet, "headers that follow from the packet"),
+            ):
+                if not fits:
+                    raise ValueError(f"bulk needs {field}: {needs}")
         return self
 
     @model_validator(mode="after")
@@ -365,6 +386,9 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
             f"{down.half_duplex or 'null'}, "
             "since both ways use one medium: set both"
         )
+    if down.arq.opening is not None:
+        rule = f"must be 0, the device opens; set {up_name}'s"
+        raise ConfigError(f"{down_name}.arq.opening_rtts = {down.arq.opening.round_trips}: {rule}")
     if down.cut_through:
         raise ConfigError(f"{down_name}.cut_through = True: must be False, a reply is made at once; set {up_name}'s")
     if up.listens.windows_s:
