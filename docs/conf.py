@@ -45,6 +45,7 @@ GROUPS = {
         "real_system",
         "from_your_engine",
         "remote_drafter",
+        "transport",
         "clusters",
     ],
     "Reference": ["commands", "results", "metrics", "schemes", "codec", "api/index"],

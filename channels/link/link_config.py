@@ -141,8 +141,8 @@ class LinkConfig(Part):
     bulk: Bulk | None = Field(
         None,
         exclude_if=_is_none,
-        description="Background uploads that share the queue and the buffer with the devices; they begin with the first "
-        "packet. null: none.",
+        description="Background uploads that share queue and buffer with the devices, from the first packet on; null: "
+        "none.",
     )
     reassembly_s: float | None = Field(
         None,
