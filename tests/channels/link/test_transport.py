@@ -143,6 +143,8 @@ def test_what_still_waits_in_the_queue_is_not_sent_again() -> None:
     machine.on_join(packet, 0.0)
     assert machine.on_alarm(1.0) == [] and packet.attempt == 0 and machine.window == 10
     assert machine.alarm_s == 2.0
+    later = offered(machine, 4, 1.5)
+    assert not any(list(machine.on_ack(each, 9.0)) for each in later) and packet.attempt == 0, "overtaken, not lost"
 
 
 class Twin:
