@@ -45,6 +45,7 @@ GROUPS = {
         "real_system",
         "from_your_engine",
         "remote_drafter",
+        "fleets",
         "transport",
         "clusters",
     ],

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from os.path import realpath
 from pathlib import Path
@@ -58,6 +58,16 @@ class Part(BaseModel, metaclass=_Short):
     def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The part as nested mappings of plain values: its dump, and what it carries for a reader alone."""
         return self.model_dump(mode=mode)
+
+    @classmethod
+    def _freed(cls, tops: Set[str], fields: Mapping[str, object]) -> dict[str, Any]:
+        """The fields that follow from these, as if nobody had given them, in a part of such `fields`."""
+        return {}
+
+    @classmethod
+    def _follows(cls, tops: Set[str], fields: Mapping[str, object]) -> Set[str]:
+        """The fields that follow from these, or are laid over them, in a part of such `fields`."""
+        return frozenset()
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What differs from the defaults."""

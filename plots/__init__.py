@@ -27,6 +27,7 @@ Draw = Callable[["pd.DataFrame", "str | None", "Page"], "Figure | None"]
 FIGURES: dict[str, str] = {
     "latency": "latency per token along the swept axis, a curve a scheme",
     "tails": "median and 99th percentile of the latency per token",
+    "first_token": "time to first token along the swept axis, the highest percentile asked for or the mean",
     "pairs": "latency per token along the swept axis, a panel a model pair",
     "capacity": "devices that a cell bears, a curve a scheme",
     "breakdown": "where the time goes, at up to four values of the swept axis",

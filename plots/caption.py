@@ -147,7 +147,10 @@ def _lengths(summary: pd.DataFrame) -> str:
     """`Prompts of 170, answers of 146 tokens`."""
     text = []
     for name, what in (("workload.prompt_tokens", "prompts"), ("workload.output_tokens", "answers")):
-        values = sorted(summary[name].dropna().unique()) if name in summary.columns else []
+        own = [column for column in summary.columns if column.startswith("fleet.") and column.endswith(f".{name}")]
+        classes = [column for column in summary.columns if column.startswith("fleet.") and column.endswith(".count")]
+        columns = [*own, *([name] if name in summary.columns and len(own) < max(1, len(classes)) else [])]
+        values = sorted({value for column in columns for value in summary[column].dropna()})
         if values:
             text.append(f"{what} of {_few([f'{value:,.0f}' for value in values])}")
     return sentence(", ".join(text)) + " tokens" if text else ""

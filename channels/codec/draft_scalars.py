@@ -158,10 +158,11 @@ def largest_coded_bits(
 
 
 def bound_coded_bits(drafts: int, format: Format, owed: Owed | None = None) -> int:
-    """No coded packet of so many drafts is longer: a bound in bits that costs next to nothing."""
+    """No coded packet of so many drafts is longer, nor what `largest_coded_bits` says: a bound in bits that costs next
+    to nothing."""
     corrections = 0 if owed is None else 1
     ids = (drafts + corrections) * bound_bits(format) + drafts * _bound_number_bits(format)
-    return 2 + ceil(1.001 * (log2((FULL_SHARE + 1) * format.max_drafts) + ids)) + 8 * _offered_bytes(owed)
+    return 4 + ceil(1.001 * (log2((FULL_SHARE + 1) * format.max_drafts) + ids)) + 8 * _offered_bytes(owed)
 
 
 def code_one_id(io: Machine, buffer: Bytes, format: Format, text: Ints, token: int) -> Ints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil, inf
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -18,11 +18,15 @@ from channels.link.padding import MARK_BITS, padded_bits
 from channels.link.radio_power import RADIOS, Connection, OnAir, RadioName
 from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
 from channels.link.shaping import Rationed
-from channels.link.sharing import Fifo, Sharing
+from channels.link.sharing import Bands, Fifo, Own, ProcessorSharing, RoundRobinSharing, Sharing
 from channels.link.transport import Bulk
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant
 from kinds.mistakes import not_negative
+
+
+_QUEUES: Final = (Fifo, RoundRobinSharing, ProcessorSharing, Own, Bands)
+"""What a flow of no device can share."""
 
 
 def _is_none(value: object) -> bool:
@@ -195,6 +199,7 @@ class LinkConfig(Part):
                 ("buffer_packets", self.buffer_packets is not None, "a number: without an end its queue has none"),
                 ("arq.ack_bits", not self.arq.ack_bits, "0"),
                 ("half_duplex", self.half_duplex is None, "null"),
+                ("sharing", type(self.sharing) in _QUEUES, "fifo, round_robin, processor, own or bands"),
                 ("listens", not self.listens.windows_s, "always"),
                 ("headers", self.headers.follows_packet, "headers that follow from the packet"),
             ):
@@ -215,6 +220,13 @@ class LinkConfig(Part):
     def _sharing_in_time_needs_a_rate_of_time_alone(self) -> Self:
         if self.sharing.by_time and not self.rate.time_alone:
             raise ValueError(f"sharing = {self.sharing.kind}: needs a rate that depends on time alone")
+        if self.sharing.in_slots != self.rate.in_slots:
+            needs, needed = ("rate", "base_station") if self.sharing.in_slots else ("sharing", "scheduled")
+            raise ValueError(
+                f"{needs}.kind: must be {needed} where rate is {self.rate.kind}, sharing {self.sharing.kind}"
+            )
+        if self.sharing.in_slots and self.cut_through:
+            raise ValueError("cut_through = True: must be False where a slot takes all of its bits as it begins")
         return self
 
     @model_validator(mode="after")
@@ -224,8 +236,10 @@ class LinkConfig(Part):
             ("loss", self.loss, packet_bits),
             ("arq.ack_loss", self.arq.ack_loss, self.least_header_bits),
         ):
-            if loss.by_airtime and self.sharing.fluid:
-                raise ValueError(f"{name} = {loss.kind}: needs packets sent one at a time, not sharing all at once")
+            if loss.by_airtime and not self.sharing.alone:
+                raise ValueError(
+                    f"{name} = {loss.kind}: needs packets sent one at a time, not sharing {self.sharing.kind}"
+                )
             try:
                 loss.require_fit(self.rate, bits)
             except ValueError as error:
@@ -248,14 +262,16 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _gates_need_single_packets_and_a_rate_of_time_alone(self) -> Self:
+        sharing, rate = self.sharing, self.rate
+        one_by_one = not sharing.fluid and not sharing.in_slots
         gated = (
-            ("overhead_s", self.overhead_s, self.rate.time_alone or isinstance(self.rate, Rationed)),
-            ("half_duplex", self.half_duplex, self.rate.begins_at_once),
-            ("listens", self.listens.windows_s, self.rate.begins_at_once),
+            ("overhead_s", self.overhead_s, one_by_one, rate.time_alone or isinstance(rate, Rationed)),
+            ("half_duplex", self.half_duplex, sharing.alone, rate.begins_at_once),
+            ("listens", self.listens.windows_s, sharing.alone, rate.begins_at_once),
         )
-        for field, _, fits in (each for each in gated if each[1]):
-            if self.sharing.fluid:
-                raise ValueError(f"{field} needs packets that are sent one at a time, not sharing all at once")
+        for field, _, suits, fits in (each for each in gated if each[1]):
+            if not suits:
+                raise ValueError(f"{field} needs packets that are sent one at a time, not sharing {sharing.kind}")
             if not fits:
                 raise ValueError(f"{field} needs a rate that depends on time alone")
         if self.half_duplex and self.listens.windows_s:
@@ -393,7 +409,7 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
         raise ConfigError(f"{down_name}.cut_through = True: must be False, a reply is made at once; set {up_name}'s")
     if up.listens.windows_s:
         raise ConfigError(f"{up_name}.listens = {up.listens.kind}: must be always; a device listens to {down_name}")
-    if down.listens.windows_s and up.sharing.fluid:
+    if down.listens.windows_s and not up.sharing.alone:
         raise ConfigError(
             f"{up_name}.sharing = {up.sharing.kind}: must send one packet at a time, or none opens a window"
         )

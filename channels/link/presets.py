@@ -9,6 +9,7 @@ check; 320 with IPv4 and UDP), or what is left of them where the name says that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -238,22 +239,31 @@ def _lora(factor: int, compresses: bool = False) -> Preset:
     )
 
 
-PRESETS = {
-    "nb_iot": NB_IOT,
-    "nb_iot_schc": NB_IOT_SCHC,
-    "nb_iot_rohc": NB_IOT_ROHC,
-    **{f"lora_sf{factor}": _lora(factor) for factor in _LORA_EU868_BYTES},
-    **{f"lora_sf{factor}_schc": _lora(factor, compresses=True) for factor in _LORA_EU868_BYTES},
-    "lte": LTE,
-    "lte_cell_edge": LTE_CELL_EDGE,
-    "wifi": WIFI,
-    "satellite_geo": SATELLITE_GEO,
-    "satellite_leo": SATELLITE_LEO,
-    "iridium_sbd": IRIDIUM_SBD,
-    "q_s": Q_S,
-}
+PRESETS: dict[str, Preset] = {}
 """The links with a name."""
 
-for _name, _both in PRESETS.items():
-    LinkConfig.presets[f"{_name}.uplink"] = _both.uplink
-    LinkConfig.presets[f"{_name}.downlink"] = _both.downlink
+
+def register(presets: Mapping[str, Preset]) -> None:
+    """Gives links their names."""
+    PRESETS.update(presets)
+    for name, both in presets.items():
+        LinkConfig.presets[f"{name}.uplink"] = both.uplink
+        LinkConfig.presets[f"{name}.downlink"] = both.downlink
+
+
+register(
+    {
+        "nb_iot": NB_IOT,
+        "nb_iot_schc": NB_IOT_SCHC,
+        "nb_iot_rohc": NB_IOT_ROHC,
+        **{f"lora_sf{factor}": _lora(factor) for factor in _LORA_EU868_BYTES},
+        **{f"lora_sf{factor}_schc": _lora(factor, compresses=True) for factor in _LORA_EU868_BYTES},
+        "lte": LTE,
+        "lte_cell_edge": LTE_CELL_EDGE,
+        "wifi": WIFI,
+        "satellite_geo": SATELLITE_GEO,
+        "satellite_leo": SATELLITE_LEO,
+        "iridium_sbd": IRIDIUM_SBD,
+        "q_s": Q_S,
+    }
+)

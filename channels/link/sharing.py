@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from heapq import heappop, heappush
 from math import inf
-from typing import Annotated, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from channels.link.rates import ROUNDING_S, Curve, Fade, MessageIndex, Position, WrappedCurve
+from channels.link.rates import ROUNDING_S, Curve, Fade, MessageIndex, Position, Rate, WrappedCurve
+from channels.uniforms import Uniforms
 from kinds import Choice
 
 
@@ -65,6 +66,8 @@ class Transmitter(ABC, Generic[Q]):
     """When the first bit of the packet that `leave` has just answered went out."""
     due_s: float = inf
     version: int = 0
+    failed: bool = False
+    """Whether the far end cannot read the packet that `leave` has just answered, whatever the loss of the link."""
     gate: Gate[Q] | None = None
     """The gate of a transmitter that sends one packet at a time."""
 
@@ -96,8 +99,8 @@ class Transmitter(ABC, Generic[Q]):
         """Starts at most one waiting packet, if the discipline lets it; None when no more start now."""
 
     @abstractmethod
-    def leave(self, now_s: float) -> Q:
-        """Returns the packet whose last bit leaves at `due_s`, which is now."""
+    def leave(self, now_s: float) -> Q | None:
+        """Returns the packet whose last bit leaves at `due_s`, which is now; None if none does, and one may start."""
 
     @abstractmethod
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
@@ -106,6 +109,7 @@ class Transmitter(ABC, Generic[Q]):
 
 Waiting = deque[tuple[Q, float]]
 """Packets in order, and when each joined."""
+Opener = Callable[[Curve, float], Transmitter[Any]]
 
 
 class Sharing(Choice, family=True):
@@ -119,17 +123,23 @@ class Sharing(Choice, family=True):
     """Whether several packets are sent at once."""
     by_time: ClassVar[bool] = False
     """Whether the rate must be a function of time alone."""
+    in_slots: ClassVar[bool] = False
+    """Whether it gives out the slots of a rate that has them."""
+    alone: ClassVar[bool] = True
+    """Whether a packet is on its sender's air alone, from its first bit to its last: its airtime is known, and a gate
+    may hold it back."""
 
-    def check(self, devices: int) -> None:
-        """Raises ValueError where it does not suit a cell of so many devices."""
+    def check(self, devices: int, rate: Rate) -> None:
+        """Raises ValueError where it does not suit a cell of so many devices on a link of this rate."""
 
     def curve(self, curve: Curve, device: int) -> Curve:
         """What a device with a transmitter of its own has of the link's curve."""
         return curve
 
     @abstractmethod
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        """A fresh, empty server over this curve."""
+    def opener(self, uniforms: Uniforms) -> Opener:
+        """What opens the transmitters of one link, which draw their randomness, if any, from `uniforms`: of a curve and
+        the time now, a fresh and empty one."""
 
 
 class Fifo(Sharing):
@@ -138,8 +148,8 @@ class Fifo(Sharing):
     kind: Literal["fifo"] = "fifo"
     first_come: ClassVar[bool] = True
 
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        return FifoTransmitter(curve, now_s)
+    def opener(self, uniforms: Uniforms) -> Opener:
+        return FifoTransmitter
 
 
 class RoundRobinSharing(Sharing):
@@ -147,8 +157,8 @@ class RoundRobinSharing(Sharing):
 
     kind: Literal["round_robin"] = "round_robin"
 
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        return RoundRobinTransmitter(curve, now_s)
+    def opener(self, uniforms: Uniforms) -> Opener:
+        return RoundRobinTransmitter
 
 
 class ProcessorSharing(Sharing):
@@ -156,10 +166,11 @@ class ProcessorSharing(Sharing):
 
     kind: Literal["processor"] = "processor"
     fluid: ClassVar[bool] = True
+    alone: ClassVar[bool] = False
     by_time: ClassVar[bool] = True
 
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        return ProcessorTransmitter(curve, now_s)
+    def opener(self, uniforms: Uniforms) -> Opener:
+        return ProcessorTransmitter
 
 
 class Own(Sharing):
@@ -169,8 +180,8 @@ class Own(Sharing):
     first_come: ClassVar[bool] = True
     transmitter_per_device: ClassVar[bool] = True
 
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        return FifoTransmitter(curve, now_s)
+    def opener(self, uniforms: Uniforms) -> Opener:
+        return FifoTransmitter
 
 
 class Bands(Sharing):
@@ -194,15 +205,15 @@ class Bands(Sharing):
             raise ValueError(f"shares = {list(self.shares)}: must sum to 1 at most, not {sum(self.shares):g}")
         return self
 
-    def check(self, devices: int) -> None:
+    def check(self, devices: int, rate: Rate) -> None:
         if len(self.shares) != devices:
             raise ValueError(f"shares: must be {devices}, one for each device of the cell, not {len(self.shares)}")
 
     def curve(self, curve: Curve, device: int) -> Curve:
         return _Band(curve, self.shares[device])
 
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        return FifoTransmitter(curve, now_s)
+    def opener(self, uniforms: Uniforms) -> Opener:
+        return FifoTransmitter
 
 
 class _Band(WrappedCurve):

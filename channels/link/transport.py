@@ -204,6 +204,11 @@ class Transport(Arq):
         return self.initial_window
 
     @property
+    def late_s(self) -> float:
+        """What an acknowledgement may be late, beyond what the timer has learned, seconds."""
+        return 0.0
+
+    @property
     def opening(self) -> Opening | None:
         each_request = self.opening_each == "request"
         return Opening(self.opening_rtts, self.opening_bits, each_request) if self.opening_rtts else None
@@ -219,9 +224,19 @@ class Quic(Transport):
     probes: ClassVar[bool] = True
     timer: Timer = Field(
         JacobsonTimer(min_s=0.0, granularity_s=GRANULARITY_S),
-        description="How the probe timeout follows the round trips seen (RFC 9002, 6.2.1; no acknowledgement is "
-        "delayed).",
+        description="How the probe timeout follows the round trips seen (RFC 9002, 6.2.1).",
     )
+    max_ack_delay_s: float = Field(
+        0.025,
+        ge=0,
+        le=16.384,
+        description="What the far end may wait before it acknowledges, seconds, added to each probe timeout (RFC 9000, "
+        "18.2: 0.025). Here it never waits.",
+    )
+
+    @property
+    def late_s(self) -> float:
+        return self.max_ack_delay_s
 
 
 class Tcp(Transport):
@@ -256,13 +271,14 @@ class TransportSender(Sender[P]):
     """One connection: what is under way, what was lost, and what waits."""
 
     __slots__ = (
-        "_congestion", "_expiries", "_initial", "_joined_s", "_loss_s", "_lost", "_newest", "_next", "_probes",
-        "_recovered", "_round_trip_s", "_sent", "_stirred_s",
+        "_backoff", "_congestion", "_expiries", "_initial", "_joined_s", "_late_s", "_loss_s", "_lost", "_newest",
+        "_next", "_probes", "_recovered", "_round_trip_s", "_sent", "_stirred_s",
     )  # fmt: skip
 
     def __init__(self, arq: Transport) -> None:
         super().__init__(arq, arq.initial_window)
         self._probes, self._initial = arq.probes, arq.initial_window
+        self._late_s, self._backoff = arq.late_s, arq.backoff
         self._congestion = arq.congestion.window(float(arq.initial_window))
         self._sent: dict[P, tuple[int, float, bool]] = {}
         """Under way, in the order of sending: its number, when it joined the queue, whether it has left it."""
@@ -284,6 +300,10 @@ class TransportSender(Sender[P]):
     def window(self) -> float:
         """The congestion window, packets."""
         return self._congestion.packets
+
+    @property
+    def timeout_s(self) -> float:
+        return self._timer.timeout_s + self._late_s * self._backoff**self._expiries
 
     @property
     def alarm_s(self) -> float:

@@ -270,6 +270,11 @@ def real(parser: argparse.ArgumentParser) -> None:
         overwrite=None,
         quiet=None,
     )
+    text = "no simulation beside it, which takes a minute or two to measure this machine before and after"
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--alone", action="store_true", help=text)
+    text = "a link that draws its own losses, delays and rates, and tells no sender when a packet has left"
+    either.add_argument("--independent", action="store_true", help=text)
     _add_import(parser, cell=True)
 
 

@@ -20,7 +20,7 @@ from scenarios.findings.question import LATENCY
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from scenarios.findings.wording import counted, limits_in_words, would_show
-from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
+from simulator.results.columns import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, paired, varying
 from simulator.results.lossy_schemes import UNKNOWN, limit_curves, lossy_curves, marks
@@ -160,7 +160,7 @@ def _by_curve(rows: pd.DataFrame) -> list[tuple[str, pd.Series[float]]]:
 
 def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.DataFrame, dict[str, str]]]:
     """The rows of each setting that is no scheme's, with the setting in words and the curves' names without it; all as
-    one where no two schemes share one."""
+    one where no two schemes share one, unless they are of classes of devices."""
     words = {word for curve in table[CURVE].unique() for word in words_of(str(curve))[1]}
     varied = [name for name in varying(table) if name != axis]
     schemes = {_word(name) for name in varied if name.startswith("scheme.")}
@@ -168,7 +168,7 @@ def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.
     apart = {word: name for word, name in apart.items() if word in words - schemes}
     whole = {str(curve): str(curve) for curve in table[CURVE].unique()}
     groups = list(table.groupby(list(reversed(apart.values())), sort=False, dropna=False)) if apart else []
-    if len(groups) < 2 or len(groups) >= len(whole):
+    if len(groups) < 2 or (len(groups) >= len(whole) and CLASS not in apart):
         return [("", table, whole)]
     made = []
     for _, rows in groups:

@@ -41,9 +41,10 @@ def limits_in_words(objective: str) -> str:
     words = []
     for limit in objective.split(" and "):
         name, _, most = limit.partition(" <= ")
-        stem, _, tail = name.removesuffix("_s").partition("_")
+        of, _, metric = name.rpartition(".")
+        stem, _, tail = metric.removesuffix("_s").partition("_")
         known = stem in ("tpot", "ttft") and most
-        words.append(f"{most} {stem.upper()}{tail and f' ({tail})'}" if known else limit)
+        words.append(f"{most} {stem.upper()}{tail and f' ({tail})'}{of and f' of {of}'}" if known else limit)
     return " and ".join(words)
 
 

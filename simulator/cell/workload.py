@@ -174,6 +174,38 @@ class Poisson(_Counted):
             yield Ask(self.prompt_tokens, self.output_tokens, now_s)
 
 
+class Bursts(_Counted):
+    """Each device asks several times in a row, then pauses, whether or not earlier requests are answered: a talk."""
+
+    open: ClassVar[bool] = True
+    kind: Literal["bursts"] = "bursts"
+    burst_requests: int = Field(4, ge=1, le=MOST, description="requests of a burst; the last burst may be cut")
+    gap_s: float = Field(2.0, ge=0, allow_inf_nan=False, description="mean time between two requests of a burst")
+    pause_s: float = Field(
+        60.0, gt=0, allow_inf_nan=False, description="mean time before a burst; both are exponential"
+    )
+
+    def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
+        now_s = 0.0
+        for number in range(self.requests):
+            mean_s = self.gap_s if number % self.burst_requests else self.pause_s
+            now_s -= log1p(-uniforms.uniform(device, number, 2)) * mean_s
+            yield Ask(self.prompt_tokens, self.output_tokens, now_s)
+
+
+class Ticks(_Counted):
+    """Each device asks once a period, at a phase of its own, whether or not earlier requests are answered: a meter."""
+
+    open: ClassVar[bool] = True
+    kind: Literal["ticks"] = "ticks"
+    period_s: float = Field(60.0, gt=0, allow_inf_nan=False, description="time between two requests of a device")
+
+    def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
+        phase = uniforms.uniform(device, 0, 2)
+        for number in range(self.requests):
+            yield Ask(self.prompt_tokens, self.output_tokens, (phase + number) * self.period_s)
+
+
 class Arrivals(Workload):
     """Requests from a CSV file with the columns arrival_s, prompt_tokens, output_tokens, dealt to the devices in turn;
     or with those of Vidur (arrived_at, num_prefill_tokens, num_decode_tokens) or BLIS (arrival_time_us, input_tokens,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -131,35 +131,34 @@ class Decoder:
         settings = [_setting(cell, each) for each in cell.classes]
         described = [(each, _description(cell, each), origin(cell, each.scheme)) for each in settings]
         self._settings = [one for one, each in zip(described, cell.classes, strict=True) for _ in range(each.count)]
+        self._distinct = [each.workload.distinct for each in cell.classes for _ in range(each.count)]
         """By device: its setting, the description of it, and how its trees are named on disk."""
         shared = cell.workload.distinct_seed
         self._seed = cell.seed if shared is None else shared
         """The seed of the texts."""
-        self._first = 0 if shared is None else cell.seed * cell.workload.total
+        self._first = 0 if shared is None else cell.seed * cell.requests
         """The place among texts that other cells share at which this one's begin."""
         self._streams = {purpose: Uniforms.of(self._seed, purpose) for purpose in ("draft", "verdict", "shared")}
         card = card_of(cell.models.pair)
-        self._prompts = card.prompts
-        self.end_tokens = card.end_tokens if cell.workload.stop_at_eos else ()
-        """The tokens that end an answer, where answers may end early."""
-        if cell.workload.stop_at_eos and not self.end_tokens:
-            raise ConfigError(f"workload.stop_at_eos = True: the pair {cell.models.pair.kind} has no end token")
-        longest, wanted = min(len(prompt.tokens) for prompt in self._prompts), cell.workload.longest[0]
-        if wanted > longest:
-            raise ConfigError(
-                f"workload.prompt_tokens = {wanted}: must be at most the length of the pair's shortest prompt, "
-                f"{longest} tokens"
-            )
+        self._prompts: list[Sequence[Prompt]] = []
+        """By device."""
+        self.end_tokens: list[tuple[int, ...]] = []
+        """By device: the tokens that end an answer, where answers may end early."""
+        for each in cell.classes:
+            self._prompts += [_prompts(card.prompts, each)] * each.count
+            self.end_tokens += [card.end_tokens if each.workload.stop_at_eos else ()] * each.count
+            if each.workload.stop_at_eos and not card.end_tokens:
+                raise ConfigError(f"workload.stop_at_eos = True: the pair {cell.models.pair.kind} has no end token")
 
     def prompt(self, device: int, number: int, ask: Ask) -> Prompt:
         """The prompt of request `number` of a device. Prompts go round, and each seed goes on where the one before it
         ended, so that many seeds of few requests see as many prompts as few seeds of many."""
-        workload = self._cell.workload
-        texts = workload.distinct or workload.total
-        if workload.distinct_seed is None:
-            texts = min(workload.total, texts)
+        total, prompts = self._cell.requests, self._prompts[device]
+        texts = self._distinct[device] or total
+        if self._cell.workload.distinct_seed is None:
+            texts = min(total, texts)
         place = self._seed * texts + self._place(device, number)
-        return self._prompts[place % len(self._prompts)].first(ask.prompt_tokens)
+        return prompts[place % len(prompts)].first(ask.prompt_tokens)
 
     def decoding(
         self, device: int, number: int, prompt: Prompt, state: State | None, output_tokens: int = 0
@@ -172,19 +171,38 @@ class Decoder:
         uniforms = KeyedUniforms(self._streams, index)
         lookahead = SYNCHRONOUS
         if isinstance(setting.scheme, DraftScheme) and setting.scheme.depth:
-            lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, self.end_tokens)
+            end_tokens = self.end_tokens[device]
+            lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, end_tokens)
             root = f"{description} {lookahead}", *root[1:]
         return RequestDecoding(setting, self._memory.tree(root, stored), uniforms, lookahead=lookahead)
 
     def _place(self, device: int, number: int) -> int:
         """Which of the cell's texts this is: they are numbered along the devices' first requests, then their second."""
         place = self._first + device + number * self._cell.workload.devices
-        return place % (self._cell.workload.distinct or place + 1)
+        return place % (self._distinct[device] or place + 1)
 
     def _index(self, device: int, number: int) -> tuple[int, int]:
-        if self._cell.workload.distinct is None:
+        if self._distinct[device] is None:
             return device, number
         return -1, self._place(device, number)
+
+
+def _prompts(prompts: Sequence[Prompt], each: Equipped) -> Sequence[Prompt]:
+    """Those of a pair that a class of devices asks with. Raises ConfigError where one is too short, or there is none
+    of a kind."""
+    known = dict.fromkeys(prompt.kind for prompt in prompts)
+    for kind in each.prompts or ():
+        if kind not in known:
+            raise ConfigError(f"{each.name}prompts = {kind}: must be kinds of the pair's prompts: {', '.join(known)}")
+    found = [prompt for prompt in prompts if each.prompts is None or prompt.kind in each.prompts]
+    longest, wanted = min(len(prompt.tokens) for prompt in found), each.workload.longest[0]
+    if wanted > longest:
+        of = each.name if each.own_workload else ""
+        raise ConfigError(
+            f"{of}workload.prompt_tokens = {wanted}: must be at most the length of the pair's shortest prompt, "
+            f"{longest} tokens"
+        )
+    return found
 
 
 def _description(cell: Cell, setting: Setting) -> str:

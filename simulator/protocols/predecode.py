@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from itertools import chain, count, islice
+from itertools import chain, islice
 
 from channels.uniforms import Uniforms
 from kinds import ConfigError
@@ -36,7 +36,7 @@ def predecode(cell: Cell, memory: Memory) -> None:
     """Leaves in the memory what the cell's requests will decode, as far as that is known. Does nothing where their
     passes could not meet, where requests may be given up, or where this was done for the same decodings before."""
     at_a_time = _at_a_time(cell)
-    if at_a_time < 2 or not cell.models.pair.has_networks or not cell.workload.all_are_awaited:
+    if at_a_time < 2 or not cell.models.pair.has_networks or not _all_are_awaited(cell):
         return
     if cell.decoding_id in memory.predecoded:
         return
@@ -58,12 +58,12 @@ def record(cell: Cell, memory: Memory, note: Callable[[int, int], object]) -> in
     recording goes on where it was; `note(done, total)` hears of each. Raises ConfigError where a time decides what a
     request decodes, and what decoding raises.
     """
-    if not cell.workload.all_are_awaited or not all(map(_is_known, cell.classes)):
+    if not _all_are_awaited(cell) or not all(map(_is_known, cell.classes)):
         raise ConfigError(
             f"scheme = {cell.scheme.kind}: must be one whose rounds no time decides, in a workload that gives no "
             "request up; what others decode is recorded by running them"
         )
-    at_a_time, done, total = _at_a_time(cell), 0, cell.workload.total
+    at_a_time, done, total = _at_a_time(cell), 0, cell.requests
 
     def ended() -> None:
         nonlocal done
@@ -91,16 +91,19 @@ def _at_a_time(cell: Cell) -> int:
 
 def _chains(cell: Cell) -> Iterator[Chain]:
     """Each of them can be decoded without the others."""
-    devices, users = count(), Uniforms.of(cell.seed, "users")
-    for each in cell.classes:
-        for device in islice(devices, each.count):
-            if not _is_known(each):
-                continue
-            asked = enumerate(cell.workload.asks(device, users))
+    users = Uniforms.of(cell.seed, "users")
+    for each in filter(_is_known, cell.classes):
+        for device in each.devices:
+            asked = enumerate(each.asks(device, users))
             if isinstance(each.scheme, DraftScheme) and each.scheme.carries:
                 yield device, asked
             else:
                 yield from ((device, iter([one])) for one in asked)
+
+
+def _all_are_awaited(cell: Cell) -> bool:
+    """Whether no request of any class is given up."""
+    return all(each.workload.all_are_awaited for each in cell.classes)
 
 
 def _is_known(each: Equipped) -> bool:
@@ -138,5 +141,5 @@ class _Predecoder:
         if decoding.tree in self._taken:
             return None
         self._taken.add(decoding.tree)
-        kept = decode_at_once(Terms(decoding, ask.output_tokens, decoder.end_tokens))
+        kept = decode_at_once(Terms(decoding, ask.output_tokens, decoder.end_tokens[device]))
         return () if kept is None else kept.scheme

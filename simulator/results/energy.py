@@ -10,7 +10,7 @@ in its name which it is. nan where a figure is needed and none is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Final
 
 import numpy as np
@@ -31,7 +31,8 @@ def edges_j(run: Run) -> float:
         return np.nan
     open_by_device_s = open_s(run.served, run.plant.over_s)
     joules = 0.0
-    for device, (each, station) in enumerate(zip(watts, run.plant.edges, strict=True)):
+    numbers = range(len(watts)) if run.plant.others is None else run.plant.others.numbers
+    for device, each, station in zip(numbers, watts, run.plant.edges, strict=True):
         busy_s = station.busy_s
         joules += each.busy_w * busy_s + each.idle_w * max(0.0, open_by_device_s.get(device, 0.0) - busy_s)
     return joules
@@ -67,11 +68,16 @@ class Connections(Observer):
 
     @property
     def joules(self) -> float:
-        """The joules of the connections of all devices, from the first packet of each until its tail is over, possibly
-        after the end of the run."""
+        """The joules of the connections of all devices."""
+        return self.joules_of(self.radios)
+
+    def joules_of(self, devices: Container[int]) -> float:
+        """The joules of the connections of these devices, from the first packet of each until its tail is over,
+        possibly after the end of the run."""
         return sum(
             self.radios[device].set_up_j + self.radios[device].watts * (to_s - from_s)
             for device, spans in self._spans.items()
+            if device in devices
             for from_s, to_s in spans
         )
 

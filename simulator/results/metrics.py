@@ -3,19 +3,21 @@
 They are the columns of `cells.csv` that are no configuration, in this order; docs/metrics.md is made from them. A
 metric of yours is one line in METRICS, or `register` in a file of yours. Latencies are of answered requests only, and
 each says so; tokens, bits and seconds of service are of all. Where there are no such requests, or a ratio has no
-denominator, the value is nan.
+denominator, the value is nan. A percentile is the quantile of one run's values with linear interpolation between
+order statistics, over its answered requests (of itl_s, over their gaps); its interval is that of the mean over seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from kinds import ConfigError
+from kinds.arrays import Floats
 from simulator.results.columns import BREAKDOWN
 from simulator.results.energy import cloud_j, edges_j, per_token, radios_j, usd
 from simulator.results.round_columns import ROUND_COLUMNS
-from simulator.results.run_totals import Run, mean, quantiles, ratio
+from simulator.results.run_totals import SHARES, Run, mean, quantiles, ratio
 from simulator.results.threshold_settling import WINDOW
 
 
@@ -267,17 +269,60 @@ _DECLARED: Final = (
     ),
 )  # fmt: skip
 METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _DECLARED}
-"""Every metric of a cell. In `summary.csv` each is followed by `NAME_ci95`, the half-width over seeds."""
+"""Every metric that each cell has. In `summary.csv` each is followed by `NAME_ci95`, the half-width over seeds."""
+
+
+_STEMS: Final[Mapping[str, Callable[[Run], Floats]]] = {
+    "ttft": lambda run: run.answered["ttft_s"],
+    "tpot": lambda run: run.answered["tpot_s"],
+    "itl": lambda run: run.itl_s,
+    "latency_per_token": lambda run: run.latencies_per_token_s,
+    "latency": lambda run: run.answered["latency_s"],
+}
+
+
+def _percentile(stem: str, share: float) -> Metric:
+    of = "the gaps of itl_s over answered requests" if stem == "itl" else f"{stem}_s over answered requests"
+    word = "median" if share == 0.5 else f"{share:.0%}".replace("%", "th percentile")
+    return Metric(f"{stem}_p{100 * share:.0f}_s", f"{word} of {of}", lambda run: quantiles(_STEMS[stem](run))[share])
+
+
+_PERCENTILES: Final = {f"{stem}_p{100 * share:.0f}_s": (stem, share) for stem in _STEMS for share in SHARES}
+"""Stem and share of each percentile by its name."""
+ON_REQUEST: Final[dict[str, Metric]] = {
+    name: _percentile(*of) for name, of in _PERCENTILES.items() if name not in METRICS
+}
+"""The metrics that a cell has where it asks for them (`percentiles`)."""
+
+
+def known(name: str) -> Metric | None:
+    """The metric of this name, be it one that must be asked for."""
+    return METRICS.get(name) or ON_REQUEST.get(name)
+
+
+def check_percentile(name: str) -> str:
+    """The name of a percentile. Raises ValueError for any other."""
+    if name not in _PERCENTILES:
+        shares = ", ".join(f"p{100 * share:.0f}" for share in SHARES)
+        raise ValueError(f"{name!r} must be STEM_PERCENTILE_s with one of {', '.join(_STEMS)} and one of {shares}")
+    return name
+
+
+def fewest(name: str) -> int:
+    """The number of values from which a percentile lies between two of them and not at the largest: 1 / (1 - share);
+    0 of what is none."""
+    return round(1 / (1 - _PERCENTILES[name][1])) if name in _PERCENTILES else 0
 
 
 def register(metric: Metric) -> None:
     """Adds a metric of a user's own, for a file that `--import` loads. Raises ConfigError where the name is taken."""
-    if metric.name in {*BREAKDOWN, *(each.name for each in _DECLARED)}:
+    if metric.name in {*BREAKDOWN, *ON_REQUEST, *(each.name for each in _DECLARED)}:
         raise ConfigError(f"metric = {metric.name}: there is a column of this name; give yours another one")
     METRICS[metric.name] = metric
 
 
-def summarise(run: Run) -> dict[str, float]:
-    """Every metric, in order, then BREAKDOWN as seconds per output token."""
+def summarise(run: Run, requested: Iterable[str] = ()) -> dict[str, float]:
+    """Every metric, in order, then BREAKDOWN as seconds per output token, then those of ON_REQUEST that are."""
     breakdown = {name: ratio(float(run.answered[name].sum()), run.answered_tokens) for name in BREAKDOWN}
-    return {name: metric.value(run) for name, metric in METRICS.items()} | breakdown
+    more = {name: ON_REQUEST[name].value(run) for name in requested if name in ON_REQUEST}
+    return {name: metric.value(run) for name, metric in METRICS.items()} | breakdown | more

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 
+COMPARED: Final = (
+    "latency_s", "latency_per_token_s", "latency_per_token_p50_s", "latency_per_token_p90_s", "latency_per_token_p99_s",
+    "ttft_s",
+)  # fmt: skip
+"""Of a real run, what is told of the simulated one beside it."""
 STUDY_KEYS: Final[dict[str, str]] = {
     "position": "place of a draft in its round, 1 the first",
     "tokens": "output tokens of a device so far, over its requests",
@@ -54,6 +59,7 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "sparsifying_s": "wall time of choosing a support and moving the state, median: differs from run to run",
     "softmax_s": "wall time of the softmax of as many logits, median, in the same run: differs from run to run",
     "sparsifying_over_softmax": "sparsifying_s / softmax_s: differs from run to run",
+    **{f"simulated_{name}": f"{name} beside a real one, simulated under clocks measured there" for name in COMPARED},
     "other_answers": "requests whose tokens in the real system are not those of the simulated one",
     "verified_drafts": "drafts that were verified at this position",
     "tv_compression": "total variation between q and qhat, exact, mean over drafts",

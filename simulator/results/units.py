@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 _UNITS = {
     "s": "s", "bits": "bit", "bps": "bit/s", "tokens": "tokens", "db": "dB", "hz": "Hz", "bytes": "byte", "ratio": "",
-    "per_s": "1/s", "j": "J", "w": "W", "usd": "USD",
+    "per_s": "1/s", "j": "J", "w": "W", "usd": "USD", "m": "m", "dbm": "dBm",
 }  # fmt: skip
 PREFIXED = ("s", "bit/s", "Hz", "J", "W")
 """Units that are written with an engineering prefix: ms, kbit/s, GHz."""

@@ -36,11 +36,12 @@ import simulator
 from channels.codec.draft import WIRE_FORMAT
 from kinds import ConfigError
 from kinds.files import atomically, read_note, sha256, write_note
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, claims
+from simulator.results.columns import CLASS
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise
 from simulator.results.lossy_schemes import with_lossy
-from simulator.results.recorder import CHUNK_ROWS
+from simulator.results.recorder import CHUNK_ROWS, FLEET_SCHEMA
 from simulator.results.result_directory import (
     FAILED,
     MANIFEST,
@@ -127,7 +128,10 @@ class Store:
         made = [self.out / CELLS]
         if self.parts.simulated(cells[0].id):
             for name in STREAMS:
+                batches: Iterator[pa.RecordBatch]
                 batches = (batch for cell in cells for batch in self.parts.batches(cell.id, name))
+                if name == REQUESTS and any(each.called for cell in cells for each in cell.classes):
+                    batches = map(_with_class, batches)
                 atomically(self.out / name, partial(_join, batches))
                 made.append(self.out / name)
         atomically(self.out / CELLS, partial(table.to_parquet, index=False))
@@ -144,7 +148,7 @@ class Store:
     def _write_copies(self, table: pd.DataFrame) -> list[Path]:
         """Writes what follows from the table of cells; where."""
         write_csv(table, self.out / "cells.csv")
-        lines = {cell.id: cell.scheme.lossless for cell in self._cells}
+        lines = {cell.id: claims(cell) for cell in self._cells}
         write_csv(summarise(with_lossy(table, lines)), self.out / "summary.csv")
         folder = own_folder(self.out, CELL_FILES)
         folder.mkdir(exist_ok=True)
@@ -206,6 +210,14 @@ def begin_again(out: Path) -> None:
     run that has not ended stay, and are gone on with."""
     if read_note(out / MANIFEST).get("finished"):
         make_way(out, overwrite=True)
+
+
+def _with_class(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Requests in the columns of those of a fleet, without a class where they have none."""
+    if batch.schema.names == FLEET_SCHEMA.names:
+        return batch
+    none = pa.nulls(len(batch), FLEET_SCHEMA.field(CLASS).type)
+    return pa.RecordBatch.from_arrays([*batch.columns, none], schema=FLEET_SCHEMA)
 
 
 def _join(batches: Iterator[pa.RecordBatch], path: Path) -> None:

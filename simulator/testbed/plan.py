@@ -15,10 +15,9 @@ from simulator.cell.cloud_config import CloudConfig
 from simulator.cell.downtime import NoDowntime, ScheduledDowntime
 from simulator.cell.scheme import Scheme
 from simulator.protocols import PROTOCOLS, lacking
-from simulator.protocols.cloud_first import CloudFirstEdge
 from simulator.protocols.machine import Need
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, Direction
+from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, MOST_DEVICES, Direction
 
 Side = Literal["edge", "cloud"]
 DIRECTIONS: Final[tuple[Direction, Direction]] = ("uplink", "downlink")
@@ -26,13 +25,15 @@ MOST_FILLING_S: Final = 60.0
 """The longest that the kernel's bucket may take to fill: a run waits for it."""
 CELL: Final = "cell.yaml"
 """The file of a run's folder from which its processes read the cell."""
+INDEPENDENT: Final = "independent"
+"""A file of that folder: the relay draws its own random numbers, and tells no sender when a packet has left."""
 EDGE_PORT: Final = 5000
 """The port of device 0; the others follow."""
 CLOUD_PORT: Final = 4000
 WARM_UP: Final = MOST
 """The number of the request that each device serves before the run's zero: nothing of it is noted."""
 WARM_UP_TOKENS: Final = 12
-OFFERED: Final = frozenset({Need.LOOKAHEAD})
+OFFERED: Final = frozenset({Need.LOOKAHEAD, Need.MORE, Need.CLOUD_FIRST})
 """What the real drivers can do beside what every driver can."""
 _WHOLE: Final = "one whose payload goes out at once and whole"
 _INSTEAD: Final = {Need.LOOKS: "one that plans each round", Need.PARTS: _WHOLE, Need.DIGESTS: _WHOLE}
@@ -59,12 +60,13 @@ def cloud_downtimes(cell: Cell) -> list[tuple[float, float]]:
     """From when to when the cell's cloud is down, seconds since the run's zero: its process is killed, and restarted.
     Raises ConfigError where that cloud cannot go on as before."""
     times = [*cell.cloud.failures.times(0, Uniforms.of(cell.seed, "cloud failures"))]
-    scheme = cell.scheme
-    if times and isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
-        problem = (
-            "must be none: its replies are distributions, whose last bits differ where a text is read again at once"
-        )
-        raise ConfigError(f"cloud.failures = {cell.cloud.failures.kind} (scheme {scheme.kind}): {problem}")
+    scheme, kind, problem = cell.scheme, cell.cloud.failures.kind, ""
+    if isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
+        problem = "its edge corrects by p, whose last bits differ where a text is read again at once"
+    elif isinstance(scheme, DraftScheme) and scheme.cloud_first:
+        problem = "a cloud that restarts is not told whether the edge drafts by then (scheme.cloud_first)"
+    if times and problem:
+        raise ConfigError(f"cloud.failures = {kind} (scheme {scheme.kind}): must be none: {problem}")
     return times
 
 
@@ -102,8 +104,8 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
     workload, scheme = cell.workload, cell.scheme
     if cell.fleet:
         yield "fleet", f"{len(cell.fleet)} classes", "devices that are all alike: leave it out"
-    if workload.devices > 16:
-        yield "workload.devices", workload.devices, "at most 16, each is a process here"
+    if workload.devices > MOST_DEVICES:
+        yield "workload.devices", workload.devices, f"at most {MOST_DEVICES}, each is a process here"
     if workload.total > MOST - 1:
         yield "workload.requests", workload.total, f"at most {MOST - 1} in all"
     step = 1 + scheme.depth if isinstance(scheme, DraftScheme) else 1
@@ -140,14 +142,12 @@ def _of_scheme(scheme: Scheme) -> Iterator[tuple[str, object, str]]:
     """Refusals by what the protocol's machines declare that they need."""
     protocol = PROTOCOLS.get(scheme.protocol)
     if protocol is None or protocol.cloud is None:
-        served = ", ".join(name for name, each in PROTOCOLS.items() if each.cloud and each.edge is not CloudFirstEdge)
+        served = ", ".join(name for name, each in PROTOCOLS.items() if each.cloud)
         yield "scheme", f"{scheme.kind}, protocol {scheme.protocol}", f"one that crosses the air by {served}"
         return
     for need in lacking(scheme, OFFERED):
         allowed = _INSTEAD.get(need, f"one that does without {need.value}")
-        if need is Need.CLOUD_FIRST:
-            yield "scheme.cloud_first", True, "false: a cloud that restarts is not told who begins"
-        elif need is Need.LOOKS and isinstance(scheme, DraftScheme):
+        if need is Need.LOOKS and isinstance(scheme, DraftScheme):
             yield "scheme.policy", scheme.families.policy.kind, allowed
         else:
             yield "scheme", scheme.kind, allowed

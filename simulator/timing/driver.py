@@ -110,6 +110,8 @@ class ServedRequest:
         self._clock = clock
         self._hidden_since_s: float | None = None
         """Since when the processor has worked behind a verification result."""
+        self._reads = 0
+        """Tokens that the drafter reads behind what the cloud does; 0: none."""
         self._job_state = "prompt_uplink_s"
         """What the latest job does, a column of BREAKDOWN."""
         self._behind_job = 0
@@ -139,9 +141,13 @@ class ServedRequest:
 
     def _show(self) -> None:
         """The processor's work is hidden behind no verification result from now on."""
-        if self._hidden_since_s is not None:
-            self._request.hidden_draft_s += self._clock.now - self._hidden_since_s
-            self._hidden_since_s = None
+        if self._hidden_since_s is None:
+            return
+        if self._reads:
+            self._request.read.append(HiddenRead(self._hidden_since_s, self._clock.now, self._reads))
+            self._reads = 0
+        self._request.hidden_draft_s += self._clock.now - self._hidden_since_s
+        self._hidden_since_s = None
 
 
 def ordered_job(
@@ -202,8 +208,6 @@ class Driver(ServedRequest):
         """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
         self._work: tuple[OpenRound, float] | None = None
         """The round that the processor works for step by step, and since when."""
-        self._reads = 0
-        """Tokens that the drafter reads behind what the cloud does; 0: none."""
         self._replies_due = 0
         """Replies to the last message that are still out, where their number is known."""
         self._growing: Message | None = None
@@ -399,12 +403,6 @@ class Driver(ServedRequest):
     def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.edge.encode_s_per_draft * command.drafts
         self._work_for(self._request.open[command.round], "encode_s", encode_s)
-
-    def _show(self) -> None:
-        if self._reads and self._hidden_since_s is not None:
-            self._request.read.append(HiddenRead(self._hidden_since_s, self._env.now, self._reads))
-            self._reads = 0
-        super()._show()
 
     def _work_for(self, round_: OpenRound, state: str | None, duration_s: float, passes: int = 0) -> None:
         """`state`: what the round is charged for; None: what it was before."""

@@ -62,8 +62,10 @@ class Link:
         reverse_delay_s: Callable[[int], float],
         observer: Observer | None = None,
         horizon_s: float = inf,
+        places: Uniforms | None = None,
     ) -> None:
-        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
+        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends.
+        `places`: what decides where devices are, alike on all links; None: it is this link's own."""
         self.env = env
         self.config = config
         self.name = name
@@ -89,7 +91,7 @@ class Link:
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
         self._reassembly = Reassembly(env, config, self._deliver)
-        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s)
+        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s, places)
         """Where the packets of each device enter."""
         self._openings = Openings(self, config.arq.opening)
         if config.bulk is not None:
@@ -314,12 +316,13 @@ class Link:
             return
         now_s = self.env.now
         packet = transmitter.server.leave(now_s)
-        if not packet.is_bulk:
-            transmitter.free_air(now_s)
-        self._end_visit(packet)
-        self._launch(transmitter, packet, now_s)
-        if not self.config.sharing.first_come:
-            self._offer_next(packet)
+        if packet is not None:
+            if not packet.is_bulk:
+                transmitter.free_air(now_s)
+            self._end_visit(packet)
+            self._launch(transmitter, packet, now_s)
+            if not self.config.sharing.first_come:
+                self._offer_next(packet)
         self.serve(transmitter, now_s)
 
     # Be lost, or travel and arrive.
@@ -329,7 +332,7 @@ class Link:
         timeout_s = packet.sender.arq.on_send(packet, now_s)
         on_air_s = now_s - began_s - self.config.overhead_s
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
-        lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address)
+        lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address) or transmitter.server.failed
         travel_s = nan if lost else transmitter.delay.delay_s(now_s, address)
         restored = lost or packet.sender.flow is None or packet.acknowledges or self._is_restored(packet, travel_s)
         if not restored:

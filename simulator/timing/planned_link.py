@@ -91,9 +91,10 @@ class PlannedLink(Link):
         reverse_delay_s: Callable[[int], float],
         observer: Observer | None = None,
         horizon_s: float = inf,
+        places: Uniforms | None = None,
     ) -> None:
-        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
-        super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s)
+        """As `Link`."""
+        super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s, places)
         self._delay_s = config.delay.mean_s
         self._watched = observer is not None and receives(observer, Observer.on_packet)
         self._under_way: dict[Fragment, None] = {}

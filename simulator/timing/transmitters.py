@@ -27,6 +27,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         uniforms: Uniforms,
         reverse_delay_s: Callable[[int], float],
         horizon_s: float,
+        places: Uniforms | None = None,
     ) -> None:
         super().__init__()
         self.gate: Gate[Fragment] | None = None
@@ -40,10 +41,12 @@ class DeviceSenders(dict[int, DeviceSender]):
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
         self._horizon_s = horizon_s
+        self._places = places
         self._transmitters: dict[int, LinkTransmitter] = {}
         self._windows: dict[float, int] = {}
         """By how long an acknowledgement travels back."""
         self._access = Access(config)
+        self._opener = config.sharing.opener(uniforms.under(SHARED + 1, 6))  # after the six of `_open`
 
     def __missing__(self, device: int) -> DeviceSender:
         key = device if self._config.sharing.transmitter_per_device else SHARED
@@ -87,9 +90,11 @@ class DeviceSenders(dict[int, DeviceSender]):
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
         curve = config.sharing.curve(config.curve(rate), key)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
+        if self._places is not None:
+            curve.place(self._places)
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
-            server=config.sharing.transmitter(curve, self._station.clock.now),
+            server=self._opener(curve, self._station.clock.now),
             loss=config.loss.over(curve, loss),
             delay=config.delay.process(delay),
             ack_loss=config.arq.ack_loss.over(curve, ack),

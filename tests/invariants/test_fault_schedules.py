@@ -74,6 +74,18 @@ REFRESHED = {"kind": "rohc", "repeats": 2, "refresh_packets": 12, "dynamic_refre
 CONTEXTS = [REFRESHED, REFRESHED | {"mode": "optimistic"}]
 
 
+ON_AIR: list[dict[str, Any]] = [
+    {"sharing": {"kind": "csma", "slot_s": 0.002, "window_min": 2, "attempts": 2}},
+    {"sharing": {"kind": "aloha", "slot_s": None, "capture_db": None}},
+    {
+        "rate": {"kind": "base_station", "blocks": 1, "distance_m": 500, "coherence_s": 0.01},
+        "sharing": {"kind": "scheduled", "error_rate": 0.5, "attempts": 2},
+        "cut_through": False,
+    },
+]
+"""Collisions, and blocks that are given up: how devices share a link is theirs."""
+
+
 def one_of(rng: Generator, *choices: Any) -> Any:
     return choices[int(rng.integers(len(choices)))]
 
@@ -159,6 +171,8 @@ def faulty(number: int) -> tuple[str, Cell]:
         )
     uplink["cut_through"] = number % 3 == 0
     edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "drafts_per_pass": one_of(more, 1, 1, 2, 3)}
+    for way in (uplink, downlink):
+        way |= one_of(more, {}, {}, {}, *ON_AIR)
     return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, edge=edge, uplink=uplink, downlink=downlink)
 
 

@@ -153,11 +153,25 @@ QUICK = {"latency": {"kind": "constant", "per_pass_s": 0.004}, "encode_s_per_dra
 ALL_AT_ONCE: dict[str, Any] = {"sharing": "processor", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
 """Served all at once, the second part would leave later beside a long third one."""
 
+IN_SLOTS: dict[str, Any] = {
+    "rate": {"kind": "base_station", "surroundings": "umi", "distance_m": 15, "blocks": 1, "extra_loss_db": 75,
+             "target_dbm": None, "antennas": 1, "coherence_s": 0.003},
+    "sharing": {"kind": "scheduled", "request_period_s": 0.004, "blind_bits": 10, "error_rate": 0.85, "attempts": 2},
+    "loss": Looking(period_s=0.037, share=0.5),
+    "edge": QUICK,
+}  # fmt: skip
+"""A block has some bits: a part takes slots by its length, and is given up where one of its blocks fails twice."""
+IN_TURN: dict[str, Any] = {"sharing": "csma", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
+ON_AIR: dict[str, Any] = {"sharing": "aloha", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
+
 
 @pytest.mark.parametrize(
     "uplink",
-    [LATE, *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE))],
-    ids=["late", "overtaken", "at once"],
+    [
+        LATE,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE, IN_TURN, ON_AIR, IN_SLOTS)),
+    ],
+    ids=["late", "overtaken", "at once", "in turn", "on air", "in slots"],
 )
 def test_i12_no_part_is_heard_or_not_by_its_own_draft(uplink: dict[str, Any]) -> None:
     assert bend(late_cell(**uplink)) < 1e-12

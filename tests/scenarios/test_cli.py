@@ -216,7 +216,7 @@ def test_a_scenario_runs_as_a_script(untuned, tmp_path, monkeypatch, capsys):
 
 LIKE_OTHERS = (
     "latency_at_70b", "bandwidth_by_temperature", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces",
-    "batching", "outage", "cloud_first", "capacity", "interactions",
+    "batching", "base_station", "outage", "cloud_first", "capacity", "interactions",
 )  # fmt: skip
 """Each figure and each kind of finding of theirs is another scenario's too; those of capacity and interactions are of
 test_searching, test_interactions, test_answers and the figures' own tests."""

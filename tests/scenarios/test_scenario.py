@@ -17,7 +17,7 @@ from scenarios.command.run.choosing import Choosing
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.scenario import Quick, Scenario, Tune
 from simulator.cell.dotted_names import flatten
-from simulator.results.metrics import METRICS
+from simulator.results.metrics import METRICS, ON_REQUEST
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.sweeps.search import Objective
 
@@ -143,7 +143,7 @@ def test_every_scenario_holds_together(name):
     )
     assert set(found.figures) <= set(plots.FIGURES)
     told_of = {finding.metric for finding in (found.answer, *found.findings)} | set(found.headlines)
-    assert told_of <= {*METRICS, *STUDY_METRICS, "capacity"}
+    assert told_of <= {*METRICS, *ON_REQUEST, *STUDY_METRICS, "capacity"}
     assert len(found.findings) <= 7
     for plan in plans:
         assert len({cell.id for cell in plan.cells}) == len(plan.cells) > 0

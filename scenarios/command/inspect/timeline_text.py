@@ -50,17 +50,24 @@ class StoryLine:
     what: str
 
 
-def story(made: Timeline, speller: Speller | None, rounds: tuple[int, int] | None, heading: str) -> list[str]:
+def story(
+    made: Timeline,
+    speller: Speller | None,
+    rounds: tuple[int, int] | None,
+    heading: str,
+    *,
+    edge_corrects: bool = False,
+) -> list[str]:
     """The lines. `rounds`: only those from the first of these numbers to the last. `heading`: what is served and how,
-    for the heading."""
-    return _Story(made, speller).written(rounds, heading)
+    for the heading. `edge_corrects`: what replaces a rejected draft is known at the edge, once the reply is there."""
+    return _Story(made, speller, edge_corrects=edge_corrects).written(rounds, heading)
 
 
 class _Story:
     """Writes how one request was served. `speller` writes its tokens; without one, they go by their ids."""
 
-    def __init__(self, made: Timeline, speller: Speller | None) -> None:
-        self._made, self._speller = made, speller
+    def __init__(self, made: Timeline, speller: Speller | None, *, edge_corrects: bool) -> None:
+        self._made, self._speller, self._edge_corrects = made, speller, edge_corrects
         self._width = screen_width()
         self.unit = "ms" if made.latency_s < LONG_S else "s"
 
@@ -282,7 +289,11 @@ class _Story:
         before = [other.spans for other in self._made.rounds if other.number < each.number and other.spans.answered]
         past = sum(len(other.drafts.committed) for other in (*before, spans)) - len(request.tokens)
         cut = f", {past} of them past the end of the answer" if past > 0 and request.outcome == "answered" else ""
-        return f"takes {counted(len(committed), 'token')}{cut}: {self.spelled(committed, self._width // 2)}"
+        drawn = f"resamples {self.spelled(committed[-1:])}, and " if self._is_corrected_at_edge(spans) else ""
+        return f"{drawn}takes {counted(len(committed), 'token')}{cut}: {self.spelled(committed, self._width // 2)}"
+
+    def _is_corrected_at_edge(self, spans: RoundSpans) -> bool:
+        return self._edge_corrects and spans.record.accepted < spans.record.drafted
 
     def _charged(self, each: RoundTimeline) -> str:
         """What of the request's time was this round's."""
@@ -339,8 +350,8 @@ class _Story:
         if accepted == drafted:
             return f"{_all_drafts(drafted)} accepted{unverified}, and {last} as a bonus"
         rejected = f" {self.spelled(drafts.tokens[accepted : accepted + 1])}" if drafts.tokens else ""
-        kept = f"{accepted} of {counted(drafted, 'draft')} accepted{unverified}"
-        return f"{kept};{rejected} rejected, {last} resampled instead"
+        kept = f"{accepted} of {counted(drafted, 'draft')} accepted{unverified};{rejected} rejected"
+        return f"{kept}, the edge resamples" if self._edge_corrects else f"{kept}, {last} resampled instead"
 
     def airing(self, sent: Airing, since_s: float) -> str:
         """One attempt, from when it was ready on."""

@@ -299,8 +299,8 @@ class Recommendation:
         devices = f"{work.devices} device{'s' if work.devices > 1 else ''}"
         each = "" if work.distinct is None else f", of {work.distinct} texts"
         return (
-            f"Assumed: {devices}, {work.kind} workload, {work.total} request{'s' if work.total > 1 else ''} a "
-            f"seed{each}, prompts of {prompt} tokens, answers of {output}; "
+            f"Assumed: {devices}, {work.kind} workload, {counted(self.best.requests, 'request')} a seed{each}, "
+            f"prompts of {prompt} tokens, answers of {output}; "
             f"temperature {self.best.models.temperature:g}."
         )
 

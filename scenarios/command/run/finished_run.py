@@ -24,7 +24,9 @@ from scenarios.command.run.printed_tables import (
     limits_of,
     overloaded,
     overloads,
+    own_schemes,
     stands_for,
+    too_few,
     unsettled,
     unsettled_schemes,
 )
@@ -43,11 +45,11 @@ from scenarios.findings.sentences.limits import one_setting
 from scenarios.findings.sentences.lowest import lossy_apart
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, joined
-from simulator.cell.cell import Cell
-from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
+from simulator.cell.cell import Cell, claims
+from simulator.results.columns import ALL_CLASSES, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
-from simulator.results.intervals import summarise, summarise_curves
+from simulator.results.intervals import of_all_devices, summarise, summarise_curves
 from simulator.results.lossy_schemes import marked, with_lossy
 from simulator.results.plain_columns import in_plain_columns
 from simulator.results.result_directory import own_folder, record
@@ -88,7 +90,7 @@ class FinishedRun:
         computed = along(
             [by_id[cell] for cell in table["cell"]], [scenario.axis, *axes_of([scenario.answer, *scenario.findings])]
         )
-        lossless = {cell.id: cell.scheme.lossless for cell in cells}
+        lossless = {cell.id: claims(cell) for cell in cells}
         table = in_plain_columns(with_lossy(table.assign(**computed), lossless))
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
         hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
@@ -208,6 +210,12 @@ class FinishedRun:
         yield from self.assumed
         if self.plan.quick:
             yield "--quick: a small version; an answer for a paper takes the whole run"
+        yield from own_schemes(self.cells)
+        if self.plan.objective is None:
+            yield from too_few(self.cells, [*scenario.headlines, *self.plan.cells[0].percentiles])
+        else:  # of a class where it says so, else of all devices together
+            limits = self.plan.objective.limits
+            yield from too_few(self.cells, [name if "." in name else f"{ALL_CLASSES}.{name}" for name in limits])
         if scenario.left_out:
             yield excused(scenario.left_out)
         yield from (line for line in self._remarks if line.startswith(TOLD_WITH_THE_TABLE))
@@ -271,9 +279,10 @@ class FinishedRun:
         if not (self.out / ROUNDS).is_file():
             return []
         table = marked(self._table_by_name)
+        table = of_all_devices(table)
         names = dict(zip(table["cell"], table[CURVE], strict=True))
         looked = {
-            cell.id: -(-cell.workload.total // (cell.workload.distinct or cell.workload.total))
+            cell.id: -(-cell.requests // (cell.workload.distinct or cell.requests))
             for cell in self.cells
             if all(isinstance(each.scheme, DraftScheme) and each.scheme.rejects for each in cell.classes)
         }

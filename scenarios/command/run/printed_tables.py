@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -21,9 +22,10 @@ from scenarios.findings.wording import counted, joined, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
-from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
+from simulator.results.columns import ALL_CLASSES, CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
+from simulator.results.metrics import fewest
 from simulator.results.spans import DOWNLINK, UPLINK
 from simulator.results.unanswered_requests import percent
 from simulator.results.units import quantity, title
@@ -101,6 +103,35 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     lines = [f"Overloaded: {each}" for each in _where(table, over, axis)]
     busy = "; ".join(_where(table, full & ~over, axis))
     return [*lines, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
+
+
+def own_schemes(cells: Sequence[Cell]) -> list[str]:
+    """A line of the classes of devices that have a scheme of their own, where rows go by the cell's."""
+    mixed = [cell for cell in cells if any(each.scheme is None for each in cell.fleet)]
+    pairs = [(each.name, each.scheme.kind) for cell in mixed for each in cell.fleet if each.scheme is not None]
+    own = [f"{name} ({DisplayNames().word(kind)})" for name, kind in dict.fromkeys(pairs)]
+    return [f"Rows name the scheme of the other classes; of its own is that of {joined(own)}"] if own else []
+
+
+def too_few(cells: Sequence[Cell], names: Iterable[str]) -> list[str]:
+    """A line of each percentile that is of so few requests a run that it is about their longest, of any class of
+    devices, or of the one that a name begins with."""
+    found: dict[str, dict[str, int]] = {}
+    for of, _, name in (each.rpartition(".") for each in dict.fromkeys(names)):
+        for cell in cells:
+            counts = Counter[str]()
+            for each in cell.classes:
+                counted = each.requests - each.count * each.workload.learning_requests
+                counts[ALL_CLASSES if of == ALL_CLASSES else each.called] += counted
+            for called, requests in counts.items():
+                if of in ("", called) and requests < fewest(name):
+                    least = found.setdefault(name, {})
+                    least[called] = min(requests, least.get(called, requests))
+    return [
+        f"{title(name)} of fewer than {fewest(name)} requests a run is about their longest: "
+        + ", ".join(f"{f'of {called} ' if called else ''}{requests}" for called, requests in least.items())
+        for name, least in found.items()
+    ]
 
 
 def overloaded(summary: pd.DataFrame) -> pd.Series[bool]:

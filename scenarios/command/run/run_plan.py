@@ -21,7 +21,7 @@ from simulator.cell.settings import changed, pin, replaced, spread, widen
 from simulator.checking.subjects import Subject
 from simulator.results.display_names import NAMES
 from simulator.results.intervals import Labels, text_of
-from simulator.results.metrics import METRICS
+from simulator.results.metrics import ON_REQUEST, known
 from simulator.schemes.foreseeing import Foreseeing
 from simulator.sweeps.search import Objective
 from simulator.tuning.alternatives import open_fields
@@ -106,7 +106,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     by_id: dict[str, Cell] = {}
     for cell in (*cells, *more):
         by_id.setdefault(cell.id, cell)  # of two that are one the first, which may have a label
-    cells = list(by_id.values())
+    scenario, cells = _reporting(scenario, objective, list(by_id.values()))
     check_labels(cells, [*grid.get("scheme", ()), *meant.grid.get("scheme", ())])
     warnings += [*lacking, *left_out, *_warnings(cells, changes.imports)]
     tune = _tuned(quick, scenario.tune, grid, changes, cells)
@@ -116,6 +116,27 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
     told = told_fields(cells, changes)
     return RunPlan(scenario, cells, notes, warnings, told, objective, tune, changes.precision, changes.quick)
+
+
+def _reporting(scenario: Scenario, objective: Objective | None, cells: Sequence[Cell]) -> tuple[Scenario, list[Cell]]:
+    """The scenario with the percentiles that its cells are asked for among its headlines, and the cells, asked for
+    those that headlines, objective and tuning go by. Raises ConfigError for an objective of a class that no cell has.
+    """
+    limits = [name.rpartition(".") for name in objective.limits] if objective is not None else []
+    classes = {name for name, _, _ in limits if name}
+    for cell in cells:
+        if classes - (there := {each.called for each in cell.classes}):
+            known = ", ".join(there - {""}) or "none"
+            raise ConfigError(f"objective.{min(classes - there)}: no such class of devices in a cell's fleet: {known}")
+    tuned = [scenario.tune.metric] if scenario.tune is not None and objective is None else []
+    needed = [name for name in (*scenario.headlines, *(name for _, _, name in limits), *tuned) if name in ON_REQUEST]
+    asked = dict.fromkeys(name for cell in cells for name in cell.percentiles)
+    if scenario.headlines:
+        scenario = replace(scenario, headlines=tuple(dict.fromkeys((*scenario.headlines, *asked))))
+    if not needed:
+        return scenario, list(cells)
+    every = [tuple(dict.fromkeys((*cell.percentiles, *needed))) for cell in cells]
+    return scenario, [cell.with_({"percentiles": names}) for cell, names in zip(cells, every, strict=True)]
 
 
 def _joined(
@@ -228,7 +249,12 @@ def _check_precision(precision: float | None) -> None:
 
 
 def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
-    """The objective under `--set objective.METRIC=LIMIT`, and the changes that concern the cells."""
+    """The objective under `--set objective.METRIC=LIMIT`, of a class `objective.CLASS.METRIC`, and under
+    `objective.field=FIELD`, which grows; and the changes that concern the cells."""
+    if given is not None and isinstance(grown := changes.settings.get("objective.field"), str):
+        given = replace(given, field=grown)
+        rest = {path: value for path, value in changes.settings.items() if path != "objective.field"}
+        changes = replace(changes, settings=rest)
     if given is not None and given.field in (*changes.settings, *changes.grid):
         raise ConfigError(f"{given.field}: this scenario finds it; set the objective (objective.METRIC=LIMIT)")
     mine = {path: value for path, value in changes.settings.items() if path.startswith("objective.")}
@@ -236,7 +262,7 @@ def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | N
         return given, changes
     for path, limit in mine.items():
         metric = path.removeprefix("objective.")
-        if metric not in METRICS:
+        if known(metric.rpartition(".")[2]) is None:
             raise ConfigError(f"{path}: no such metric, must be one of those in docs/metrics.md, such as tpot_p95_s")
         if isinstance(limit, str):
             limit = number(limit, path)
@@ -315,7 +341,7 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
-    scenario = Scenario(file.stem, "", 0, {})
+    scenario, cells = _reporting(Scenario(file.stem, "", 0, {}), None, cells)
     warnings = _warnings(cells, changes.imports)
     return RunPlan(scenario, cells, notes, warnings, told_fields(cells, changes), precision=changes.precision)
 

@@ -110,16 +110,18 @@ class Endpoint:
         receive: Callable[[RealMessage], None],
         epoch: int = 0,
         addresses: EndpointAddresses | None = None,
+        *,
+        notices: bool = True,
     ) -> None:
         """`device`: 0 for the cloud. `receive` is called in the event loop with each complete message, once.
-        `addresses`: null for those of a real run."""
+        `addresses`: null for those of a real run. `notices`: whether the relay tells when a packet has left."""
         self._sends: Direction = "uplink" if side == "edge" else "downlink"
         self._side = side
         self._journal = journal
         self._receive = receive
         self._addresses = addresses or EndpointAddresses.real(side, device, cell.workload.devices)
         self._inbox = Inbox()
-        self._outbox = Outbox(cell, self._sends, journal, self._send)
+        self._outbox = Outbox(cell, self._sends, journal, self._send, notices=notices)
         ack_bits = link(cell, OPPOSITE[self._sends]).arq.ack_bits
         self._ack_padding = bytes(max(0, ack_bits - link(cell, self._sends).header_bits) // 8) if ack_bits else None
         """Behind an acknowledgement; None: they go over the free network."""
@@ -129,6 +131,7 @@ class Endpoint:
         """Datagrams that were no packets for this host, or came from elsewhere than its far ends, and were dropped."""
         self.put = self._outbox.put
         self.cancel = self._outbox.cancel
+        self.seen_by = self._outbox.seen_by
 
     def open(self) -> None:
         """Binds both sockets and receives from now on. Raises OSError where they cannot be bound."""

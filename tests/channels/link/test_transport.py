@@ -119,11 +119,11 @@ def test_a_window_that_holds_nothing_back_does_not_grow_and_rests() -> None:
 
 
 def test_quic_probes_in_silence_and_keeps_its_window_once() -> None:
-    machine = sender(timeout_s=1.0)
+    machine = sender(timeout_s=0.75, max_ack_delay_s=0.25)
     packets = offered(machine, 10)
     assert machine.on_alarm(1.0) == [packets[0]] and machine.window == 10
     leave(machine, packets[0], 1.0)
-    assert machine.alarm_s == 3.0, "twice the timeout"
+    assert machine.alarm_s == 3.0, "twice the timeout, what an acknowledgement may be late included"
     assert machine.on_alarm(3.0)[0] is packets[1] and machine.window == 2
 
 

@@ -63,6 +63,7 @@ def bases() -> list[dict[str, Any]]:
     told = link(2e4, headers={"kind": "rohc", "mode": "optimistic"}, pad_to_bits=64)
     ruled = link(3e4, headers={"kind": "schc", "rules": [{"request": 1, "round": 2, "fragment": 1}]}, mtu_bits=500)
     parts = link(1e4, sharing={"kind": "bands", "shares": [0.3, 0.7]}, part_header_bits=8, pad_to_bits=24)
+    slots = {"rate": "base_station", "sharing": {"kind": "scheduled", "configured_period_s": 0.02}}
     made = (
         cell("k_sqs", workload=short),
         cell("c_sqs", workload={**short, "devices": 2, "deadline_s": 30}, uplink=bursts),
@@ -83,6 +84,8 @@ def bases() -> list[dict[str, Any]]:
         cell({"kind": "dssd_candidates", "candidates": 1}, workload=short, edge={"drafts_per_pass": 2}, uplink=ruled),
         cell("pipesd", workload={**short, "devices": 2}, uplink=parts),
         cell({**composed, "policy": "ucb_specstop"}, workload=short, cloud={"drafts_per_pass": 2}, downlink=told),
+        cell("k_sqs", workload=crowd, uplink=slots, downlink=link(1e5, sharing="csma")),
+        cell("k_sqs", workload=crowd, uplink=link(1e5, sharing="aloha"), downlink=slots),
         cell("multi_candidate", workload=short, edge={}, cloud={}, uplink={"rate": "markov"}),
     )
     plain = [yaml.safe_load(each.to_yaml()) for each in made]
@@ -200,7 +203,7 @@ def _garbled(text: str, rng: np.random.Generator) -> str:
     return text
 
 
-FAST = range(24)
+FAST = range(3, 33)
 SLOW = range(60, 560)
 LONGEST_S = 20.0
 """The longest time that one cell may take, s; it takes some hundredths, and what is not refused must end."""

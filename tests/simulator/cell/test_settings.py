@@ -271,10 +271,10 @@ def test_fields_change_a_preset_whatever_the_order_and_a_preset_field_is_the_pre
     assert cell == turned == field and cell.downlink == LinkConfig.presets["wifi.downlink"]
     given = LinkConfig.presets["wifi.uplink"].model_dump() | {"mtu_bits": 800}
     assert cell.uplink.model_dump() == given | {"rate": {**given["rate"], "bps": 30e3}}
-    told = r"uplink: preset 'wif' must be one of iridium_sbd, .*, wifi, with \.uplink or \.downlink.* did you mean wifi"
+    told = r"uplink: preset 'wif' must be one of iridium_sbd, .*, wifi, .*, with \.uplink or .* did you mean wifi"
     with pytest.raises(ConfigError, match=told) as caught:
         expand(Cell(), {}, {"uplink.preset": "wif"})
-    assert len(str(caught.value)) < 500
+    assert len(str(caught.value)) < 560
     with pytest.raises(ConfigError, match=r"scheme\.preset: no cell has such a field"):
         expand(Cell(), {}, {"scheme.preset": "wifi.uplink"})
 

@@ -15,10 +15,11 @@ from typing import Final
 
 import pytest
 
+from models.interface import Prompt
 from models.synthetic import Synthetic
 from simulator import Cell, simulate
 from simulator.cell.workload import Ask
-from simulator.decoding import round_keys
+from simulator.decoding import decoder, round_keys
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Root, Tree
@@ -151,9 +152,43 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
         blocks,
         as_much_room,
         first,
+        {"percentiles": ["ttft_p99_s"]},
     ):
         assert names(with_(changes)) == names(Request())
     assert_another(Request(), with_({"uplink.headers": "schc"}))  # where parts may be longer, more drafts fit
+
+
+FLEET: Final = BASE.with_({"fleet": {"a": {"count": 2, "workload": {"requests": 1}}}})
+DECIDES_TOKENS: Final[dict[str, object]] = {
+    "scheme": {**BASE.scheme.to_fields(), "resolution": 50}, "uplink": {"mtu_bits": 500}, "prompts": ["other"],
+}  # fmt: skip
+"""Fields of a class of devices with values that decide tokens: its uplink only by how much a partial round has room."""
+DECIDES_TIME: Final[dict[str, object]] = {
+    "name": "b", "count": 1, "edge": {"encode_s_per_draft": 1.0}, "downlink": {"access_s": 1.0},
+    "workload": {"kind": "ticks", "requests": 3, "slo_ttft_s": 1.0, "deadline_s": 9.0, "stop_at_eos": False},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", [*DECIDES_TOKENS, *DECIDES_TIME])
+def test_of_a_class_what_decides_tokens_is_in_the_keys_and_nothing_else(
+    field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = decoder.card_of(BASE.models.pair)
+    other = Prompt("second", "other", tuple(reversed(card.prompts[0].tokens)))
+    two = card.model_copy(update={"prompts": (*card.prompts, other)})
+    monkeypatch.setattr(decoder, "card_of", lambda pair: two)
+    value = {**DECIDES_TOKENS, **DECIDES_TIME}[field]
+    (mine,) = FLEET.to_fields()["fleet"]
+    changed = Cell.from_fields(
+        FLEET.to_fields() | {"workload": BASE.workload.to_fields() | {"devices": 1}, "fleet": [{**mine, field: value}]}
+    )
+    assert (names(Request(changed)) != names(Request(FLEET))) == (field in DECIDES_TOKENS)
+    assert {*DECIDES_TOKENS, *DECIDES_TIME} == set(type(FLEET.fleet[0]).model_fields)
+
+
+def test_the_length_and_the_end_of_a_class_s_answers_are_in_the_keys_of_rounds_drafted_ahead() -> None:
+    ahead = AHEAD.with_({"fleet": {"a": {"count": 2}}})
+    assert_another(Request(ahead), replace(Request(ahead), output_tokens=13))
 
 
 def test_weights_change_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +248,7 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
             "models.temperature": 0.2, "workload.devices": 3, "scheme.resolution": 50, "uplink.rate.bps": 1e4,
             "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
             "uplink.headers": "schc", "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
+            "percentiles": ["ttft_p95_s"], "fleet": {"a": {"count": 2}},
         }.items()
     },
 }  # fmt: skip
@@ -225,7 +261,7 @@ def test_each_part_of_a_cell_and_of_what_is_asked_changes_a_result_s_identity(
     other_code(monkeypatch)
     found.append(identity([BASE]))
     assert len(set(found)) == len(found)
-    assert {path.partition(".")[0] for path in CHANGES} >= set(Cell.model_fields) - {"imports", "fleet"}
+    assert {path.partition(".")[0] for path in CHANGES} >= set(Cell.model_fields) - {"imports", "sources"}
 
 
 def test_a_memory_that_holds_another_temperature_gives_the_tokens_of_this_one() -> None:

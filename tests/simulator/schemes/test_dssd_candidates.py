@@ -162,8 +162,8 @@ def test_i8_coded_scalars_come_back_and_all_other_bytes_are_refused(data, size, 
     packet = encode_coded(drafts, format, context, owed)
     assert decode_coded(packet, format, context, offered) == (correction, drafts)
     bits = coded_bits(drafts, format, context, owed)
-    assert -(-bits // 8) == len(packet) and bits <= bound_coded_bits(len(drafts), format, owed)
-    assert bits <= largest_coded_bits(drafts[:-1], np.arange(V), format, context, owed)
+    largest = largest_coded_bits(drafts[:-1], np.arange(V), format, context, owed)
+    assert -(-bits // 8) == len(packet) and bits <= largest <= bound_coded_bits(len(drafts), format, owed)
     for hostile in (content, packet[:-1], packet + b"\0"):
         try:
             found, others = decode_coded(hostile, format, context, offered)

@@ -66,9 +66,8 @@ def test_a_protocol_that_the_ends_do_not_speak_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setattr(type(cell.scheme), "protocol", "mine")
     with pytest.raises(ConfigError) as caught:
         check(cell)
-    assert str(caught.value) == (
-        "scheme = k_sqs, protocol mine: a real run needs one that crosses the air by speculate, ahead, stream"
-    )
+    served = "speculate, ahead, cloud_first, stream"
+    assert str(caught.value) == f"scheme = k_sqs, protocol mine: a real run needs one that crosses the air by {served}"
 
 
 @pytest.mark.parametrize(("fields", "problem"), REFUSED, ids=[problem for _, problem in REFUSED])
@@ -97,8 +96,9 @@ def test_a_folder_of_journals_that_holds_something_is_refused_and_left_as_it_was
 def test_the_cells_own_downtime_is_what_is_done_to_its_cloud() -> None:
     failing = Cell().with_({"cloud.failures": {"kind": "scheduled", "away": [[0, 1.0, 2.0], [0, 3.0, 3.5]]}})
     assert cloud_downtimes(failing) == [(1.0, 2.0), (3.0, 3.5)] and cloud_downtimes(Cell()) == []
-    with pytest.raises(ConfigError, match=r"^cloud.failures = scheduled \(scheme dssd\): must be none: [^\n]*$"):
-        cloud_downtimes(failing.with_({"scheme": "dssd"}))
+    for kind, more in (("dssd", {}), ("dssd_candidates", {}), ("coupled", {"cloud_first": True})):
+        with pytest.raises(ConfigError, match=rf"^cloud.failures = scheduled \(scheme {kind}\): must be none: [^\n]*$"):
+            cloud_downtimes(failing.with_({"scheme": {"kind": kind, **more}}))
 
 
 def test_a_token_bucket_takes_a_while_to_fill() -> None:

@@ -124,6 +124,14 @@ def test_a_packet_that_waits_for_the_link_never_times_out() -> None:
     assert len(world.noted(PacketAcknowledged)) == 20
 
 
+def test_a_packet_that_waits_for_the_link_times_out_where_nobody_tells_when_it_has_left() -> None:
+    """Of two packets of 1,000 bits at 20 kbit/s the first is in after 50 ms, the second after 100; timeouts: 40 ms."""
+    world = played(cell(bps=20_000), (0, put(message(2 * ROOM_BYTES))), notices=False)
+    attempts = Counter(each.fragment for each in world.noted(PacketQueued))
+    assert attempts[1] > attempts[0] > 1
+    assert [len(each.content) for _, each in world.received["cloud"]] == [2 * ROOM_BYTES]
+
+
 def test_a_device_that_states_no_window_has_that_of_its_link() -> None:
     """1 Mbit/s for the way there, the way back and the timer, in bare headers: 52,000 bits, 163 packets."""
     world = played(cell(), (0, put(message(200 * ROOM_BYTES))))

@@ -20,7 +20,6 @@ from simulator.decoding.nodes import EdgeNode, Tokens
 from simulator.protocols.predecode import record
 from simulator.results import BREAKDOWN
 from simulator.results.observer import JOINS
-from simulator.testbed.plan import check
 
 FIRST = {"cloud_first": True}
 K_SQS: dict[str, Any] = {"kind": "k_sqs", "k": 4, "max_drafts": 3} | FIRST
@@ -200,7 +199,6 @@ def test_a_device_that_leaves_all_to_the_cloud_is_as_quick_as_the_cloud_alone() 
 def test_what_cannot_be_served_so_is_refused_in_one_line() -> None:
     for call, told in (
         (lambda: cell(K_SQS | {"depth": 1}), "depth = 1: must be 0 where the cloud begins"),
-        (lambda: check(cell(K_SQS)), "scheme.cloud_first = True: a real run needs false"),
         (lambda: record(cell(K_SQS), Memory(), lambda done, total: None), "one whose rounds no time decides"),
     ):
         with pytest.raises(ConfigError, match=told) as caught:

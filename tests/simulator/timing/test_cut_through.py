@@ -116,7 +116,7 @@ def test_what_is_settled_stays_whatever_is_drafted_next(scheme: object) -> None:
         session, another = (terms(scheme, number=number + each).decoding.edge() for each in range(2))
         one, other = (each.compose(each.start, 4) for each in (session, another))
         for drafts, (_, bits) in zip(one.made_by_level, session.beginnings(one), strict=False):
-            mixed = replace(one, drafts=(*one.drafts[:drafts], *other.drafts[drafts:]), then_seal=None)
+            mixed = replace(one, drafts=(*one.drafts[:drafts], *other.drafts[drafts:]))
             end = bits // 8
             assert session.seal(mixed).parts[0][:end] == session.seal(one).parts[0][:end]
             settled += end

@@ -25,14 +25,14 @@ MEMORY = Memory()
 SCHEMES: tuple[object, ...] = (
     "k_sqs", {"kind": "k_sqs", "k": 8, "max_drafts": 6}, {"kind": "c_sqs", "initial": 0.05}, "dense", "half_top_k",
     {"kind": "c_sqs", "initial": 0.05, "carry": False}, "tree", "likely_tree", "multi_candidate", "coupled", "dssd",
-    "coupled_tree",
+    "coupled_tree", {"kind": "dssd_candidates", "candidates": 1}, "dssd_candidates",
 )  # fmt: skip
 """Those whose rounds no time decides."""
 OTHERS: tuple[object, ...] = (
     {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 4}, {"kind": "k_sqs", "k": 8, "depth": 2, "max_drafts": 3},
     *({"kind": "composed", "sparsifier": {"kind": "top_k", "k": 4}, "policy": policy}
       for policy in ("running_acceptance", "confidence_stop", "goodput")), "cloud_only", "colocated", "edge_only",
-    {"kind": "dssd_candidates", "candidates": 1}, {"kind": "coupled", "cloud_first": True},
+    {"kind": "coupled", "cloud_first": True},
     {"kind": "coupled_tree", "cloud_first": True, "policy": {"kind": "goodput", "learning_rounds": 1}}, "pipesd",
     "remote_drafter", {"kind": "composed", "policy": {"kind": "ucb_specstop", "longest": 3}},
 )  # fmt: skip

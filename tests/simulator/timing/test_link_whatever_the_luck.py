@@ -47,6 +47,8 @@ RATES = st.sampled_from(
         {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 500}, "outages_s": ((2, 4), (6, 7))},
     ]
 )
+CSMA = {"kind": "csma", "slot_s": 0.5, "window_min": 2, "window_max": 4, "attempts": 3}
+SCHEDULED = {"kind": "scheduled", "request_period_s": 1.0, "error_rate": 0.4, "attempts": 2}
 LOSSES = st.sampled_from([{"kind": "none"}, {"kind": "bernoulli", "probability": 0.5}, {"kind": "gilbert_elliott"}])
 DELAYS = st.sampled_from(
     [
@@ -79,20 +81,24 @@ TRANSPORTS = st.fixed_dictionaries(
         "opening_each": st.sampled_from(["device", "request"]),
     }
 )
-LINKS = st.fixed_dictionaries(
-    {
-        "rate": RATES,
-        "loss": LOSSES,
-        "delay": DELAYS,
-        "arq": ARQS | TRANSPORTS,
-        "access_s": st.sampled_from([0.0, 1.0]),
-        "mtu_bits": st.sampled_from([None, 704]),
-        "pad_to_bits": st.sampled_from([None, None, 64]),
-        "sharing": st.sampled_from(["fifo", "round_robin", "processor", "own"]),
-        "buffer_packets": st.sampled_from([None, 0, 2]),
-        "reassembly_s": st.sampled_from([None, 2.0, 5.0]),
-    }
-).map(lambda link: link if link["delay"]["kind"] == "jitter" else link | {"reassembly_s": None})
+LINKS = (
+    st.fixed_dictionaries(
+        {
+            "rate": RATES,
+            "loss": LOSSES,
+            "delay": DELAYS,
+            "arq": ARQS | TRANSPORTS,
+            "access_s": st.sampled_from([0.0, 1.0]),
+            "mtu_bits": st.sampled_from([None, 704]),
+            "pad_to_bits": st.sampled_from([None, None, 64]),
+            "sharing": st.sampled_from(["fifo", "round_robin", "processor", "own", "aloha", CSMA, SCHEDULED]),
+            "buffer_packets": st.sampled_from([None, 0, 2]),
+            "reassembly_s": st.sampled_from([None, 2.0, 5.0]),
+        }
+    )
+    .map(lambda link: link if link["delay"]["kind"] == "jitter" else link | {"reassembly_s": None})
+    .map(lambda link: link | {"rate": {"kind": "base_station", "blocks": 1}} if link["sharing"] == SCHEDULED else link)
+)
 WHOLE = st.tuples(st.integers(0, 250).map(lambda size: 8 * size))
 PARTS = st.lists(st.integers(0, 47).map(lambda size: 8 * size), min_size=2, max_size=5).map(tuple)
 GAPS = st.sampled_from([None, None, 0, 1, 3])

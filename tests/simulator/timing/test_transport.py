@@ -36,7 +36,7 @@ def test_a_message_of_n_packets_takes_log2_round_trips_in_slow_start(packets: in
 def test_a_connection_opens_once_or_for_each_request(rtts: int) -> None:
     """1,000 bits at 1 kbit/s up, 0.1 s each way: 1.2 s a round trip; what is put meanwhile waits for the same."""
     for each, later_s in (("device", 0.0), ("request", 1.2 * rtts)):
-        arq = {"kind": "quic", "opening_rtts": rtts, "opening_bits": 1000, "opening_each": each}
+        arq = {"kind": "quic", "opening_rtts": rtts, "opening_bits": 1000, "opening_each": each, "timeout_s": 9.0}
         bench = Bench(arq=arq)
         bench.put(0.0, device=0, bits=1000)
         bench.put(0.5, device=0, bits=1000, number=1)
