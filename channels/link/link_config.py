@@ -24,7 +24,6 @@ from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant
 from kinds.mistakes import not_negative
 
-
 _QUEUES: Final = (Fifo, RoundRobinSharing, ProcessorSharing, Own, Bands)
 """What a flow of no device can share."""
 
