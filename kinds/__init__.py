@@ -11,13 +11,13 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from os.path import realpath
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self, Unpack
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic._internal._model_construction import ModelMetaclass
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -204,6 +204,24 @@ def meant(typed: str, known: Iterable[str]) -> str:
     longer = sorted(name for name in names if typed and name.startswith(typed))
     near = [*longer, *(name for name in difflib.get_close_matches(typed, names, n=3) if name not in longer)][:3]
     return f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?" if near else ""
+
+
+def named(
+    table: Mapping[str, Part], what: str, needed: str, elsewhere: Callable[[str], Part | None] = lambda _: None
+) -> BeforeValidator:
+    """Lets a field take a table entry's name, what `elsewhere` finds under it, or the entry written out."""
+
+    def find(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = table.get(value) or elsewhere(value)
+        if found is None:
+            hint = meant(value, table)
+            hint = f"{hint} `sqsim list {what}s` has them all" if hint else f"; one of {', '.join(sorted(table))}"
+            raise ValueError(f"no such {what}{hint}; or write {needed}")
+        return found
+
+    return BeforeValidator(find)
 
 
 def kinds_of_file(file: Path) -> list[str]:

@@ -15,13 +15,13 @@ from channels.link.headers import Headers, PlainHeaders
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
 from channels.link.padding import MARK_BITS, padded_bits
-from channels.link.radio_power import RADIOS, Connection, OnAir, RadioName
+from channels.link.radio_power import RADIO_NEEDED, RADIOS, Connection, OnAir, Radio, RadioName
 from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
 from channels.link.shaping import Rationed
 from channels.link.sharing import Bands, Fifo, Own, ProcessorSharing, RoundRobinSharing, Sharing
 from channels.link.transport import Bulk
 from channels.uniforms import Uniforms
-from kinds import ConfigError, Part, meant
+from kinds import ConfigError, Part, meant, named
 from kinds.mistakes import not_negative
 
 _QUEUES: Final = (Fifo, RoundRobinSharing, ProcessorSharing, Own, Bands)
@@ -131,6 +131,12 @@ class LinkConfig(Part):
         "receiving; a number or a name of `sqsim list powers`, of which some draw until after the last packet; null: "
         "no figure.",
     )
+    radio: Annotated[Radio | None, named(RADIOS, "radio", RADIO_NEEDED)] = Field(
+        None,
+        exclude_if=_is_none,
+        description="A device's radio in all of its states, in place of power_w: a name of `sqsim list powers`, or its "
+        "states; the same both ways; null: power_w.",
+    )
     label: str | None = Field(
         None,
         exclude_if=_is_none,
@@ -204,6 +210,12 @@ class LinkConfig(Part):
             ):
                 if not fits:
                     raise ValueError(f"bulk needs {field}: {needs}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_radio(self) -> Self:
+        if self.radio is not None and self.power_w is not None:
+            raise ValueError(f"power_w = {self.power_w}: must be null where radio states what it draws")
         return self
 
     @model_validator(mode="after")
@@ -316,15 +328,24 @@ class LinkConfig(Part):
         return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
 
     def on_air(self, sends: bool) -> OnAir | None:
-        """What `power_w` states for a packet on the air, of a device that sends on this link, or receives."""
-        if isinstance(self.power_w, str):
-            return RADIOS[self.power_w].on_air(sends)
+        """What is stated for a packet on the air, of a device that sends on this link, or receives."""
+        if self.radio is not None or isinstance(self.power_w, str):
+            return self._stated_radio.on_air(sends)
         return None if self.power_w is None else OnAir(self.power_w)
 
     @property
-    def connection(self) -> Connection | None:
-        """What the radio that `power_w` names draws to stay connected, if we know."""
-        return RADIOS[self.power_w].connection if isinstance(self.power_w, str) else None
+    def connections(self) -> tuple[Connection, ...]:
+        """What the radio that is stated draws to stay connected, if we know."""
+        return () if isinstance(self.power_w, float) or not self.has_power else self._stated_radio.connections
+
+    @property
+    def has_power(self) -> bool:
+        """Whether anything is stated of what it draws."""
+        return self.radio is not None or self.power_w is not None
+
+    @property
+    def _stated_radio(self) -> Radio:
+        return self.radio or RADIOS[str(self.power_w)]
 
     @property
     def largest_header_bits(self) -> int:
@@ -421,9 +442,11 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     if down.listens.windows_s and (up.headers.feedback_bits or down.headers.feedback_bits):
         rule = f"must be unidirectional where {down_name} listens after sending: no feedback has a window"
         raise ConfigError(f"{up_name}.headers.mode and {down_name}.headers.mode: {rule}")
-    if up.connection != down.connection and None not in (up.power_w, down.power_w):
-        rule = f"must be that of {up_name}, {up.power_w}, since one radio keeps one connection"
-        raise ConfigError(f"{down_name}.power_w = {down.power_w}: {rule}")
+    if up.connections != down.connections and up.has_power and down.has_power:
+        field = "power_w" if down.radio is None else "radio"
+        mine, theirs = (each.radio.name if each.radio else each.power_w for each in (down, up))
+        rule = f"must be that of {up_name}, {theirs}, since one radio keeps one connection"
+        raise ConfigError(f"{down_name}.{field} = {mine}: {rule}")
     check_round_trip(up_name, up, answer_s(up, down))
     check_round_trip(down_name, down, answer_s(down, up))
 

@@ -181,6 +181,8 @@ def script(parser: argparse.ArgumentParser, *, cell: bool = False) -> None:
         quiet=None,
     )
     add = parser.add_argument
+    add("--metric", metavar="NAME",
+        help="what table, choice of settings and answer are of, such as battery_j_per_token")  # fmt: skip
     add("--details", action="store_true", help="print all findings, settings chosen, costs and remarks too")
     add("--format", choices=FORMS, default="text", help="csv, markdown, latex: the table alone (default: %(default)s)")
     add("--name", action="append", default=[], dest="labelled", metavar="NAME={...}",
@@ -197,7 +199,8 @@ def recommend(parser: argparse.ArgumentParser) -> None:
     add("--devices", type=int, metavar="N", help="how many devices share link and cloud (default: 1)")
     add("--config", type=Path, metavar="FILE.yaml", help="a cell to start from: all of it but its scheme")
     _add_measured(parser)
-    add("--metric", default="latency_per_token_s", metavar="NAME", help="what is to be best (default: %(default)s)")
+    add("--metric", "--aim", default="latency_per_token_s", metavar="NAME",
+        help="what is to be best, such as battery_j_per_token (default: %(default)s)")  # fmt: skip
     add("--without", action="append", default=[], metavar="KIND", help="not this scheme; may be given again")
     add("--lossy", action="store_true",
         help="also schemes whose text departs from the verifier's distribution, ranked apart")  # fmt: skip

@@ -62,7 +62,11 @@ def curve_table(
         shares = " to ".join(dict.fromkeys(percent(each) for each in (min(lost), max(lost))))
         legend.append(f"{LEFT} {shares} of requests unanswered and in no number: not ranked")
     legend += [f"{OVER} overloaded: more comes than is served"] if shown[OVER].any() else []
-    measure = f"{scale} per token" if metric == LATENCY else title(metric) + (f", {scale}" if scale else "")
+    measure = (
+        f"{scale} per token"
+        if metric == LATENCY
+        else title(metric) + (f", {scale}" if scale and scale not in title(metric).split() else "")
+    )
     return _table(shown, axis, measure, found, [*legend, _seeds(shown, metric)])
 
 
@@ -91,6 +95,59 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
     legend += ["+ the search ended there"] if not summary["bounded"].astype(bool).all() else []
     legend += ["(what each seed supports alone)"] if several else ["one seed, no interval"]
     return _table(summary, axis, f"{title(field)} at {limits_in_words(objective)}", found, legend)
+
+
+SPENT: Final = {
+    "battery_j_per_token": "battery J",
+    "battery_j_per_request": "a request",
+    "radio_j_per_token": "radio J",
+    "cloud_busy_j_per_token": "cloud J busy",
+    "cloud_held_j_per_token": "J held",
+    "busy_usd_per_million_tokens": "USD/M busy",
+    "held_usd_per_million_tokens": "USD/M held",
+}
+"""What a token costs, where figures of power and price are known; dollars are of a million tokens."""
+
+
+def cost_table(summary: pd.DataFrame, axis: str | None) -> TextTable | None:
+    """Joules and dollars of each curve, at the middle of the axis; None where none is known. Where watts are known to
+    lie in a band so do the joules: both ends."""
+    known = [name for name in SPENT if name in summary.columns and summary[name].notna().any()]
+    if not known:
+        return None
+    places = rows_along(summary, axis)
+    at, rows = places[len(places) // 2]
+    lines = []
+    for _, row in rows.iterrows():
+        entries = []
+        for name in known:
+            mean, least = float(row[name]), _least(row, name)
+            half = float(row.get(name + CI_SUFFIX, math.nan))
+            found = TableEntry("-") if math.isnan(mean) else _number(mean, half, "")
+            if least < mean:
+                found = TableEntry(f"{_number(least, math.nan, '').value}..{found.value}")
+            entries.append(found)
+        lines.append((_NAMES.curve(str(row[CURVE])), entries))
+    where = "" if axis is None else f", {title(axis)} {_NAMES.word(quantity(at, axis))}"
+    band = any(".." in each.value for _, entries in lines for each in entries)
+    legend = ["from..to: watts are known as a band, seeds apart"] if band else []
+    return TextTable("", f"a token costs{where}", [SPENT[name] for name in known], [TableGroup("", lines)], legend)
+
+
+def _least(row: pd.Series[float], name: str) -> float:
+    """The lower end of joules whose watts are known as a band."""
+
+    def share(*fields: str) -> float:
+        return min((float(row[each]) for each in fields if each in row and pd.notna(row[each])), default=1.0)
+
+    radio = share("uplink.radio.least_share", "downlink.radio.least_share")
+    if name.startswith("battery"):
+        edge_j, radio_j = float(row["edge_j_per_token"]), float(row["radio_j_per_token"])
+        part = share("edge.power.least_share") * edge_j + radio * radio_j
+        return float(row[name]) * (part / (edge_j + radio_j)) if edge_j + radio_j > 0 else float(row[name])
+    if name.startswith("radio"):
+        return float(row[name]) * radio
+    return float(row[name]) * (share("cloud.power.least_share") if name.startswith("cloud") else 1.0)
 
 
 @dataclass(frozen=True)

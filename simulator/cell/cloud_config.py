@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from kinds import Choice, ConfigError, Part, meant
+from kinds import Choice, ConfigError, Part, meant, named
 from kinds.mistakes import is_number, not_negative
 from models.latency.cited_passes import PROFILES
-from models.latency.datasheets import DEVICES, SIZES, named
+from models.latency.datasheets import DEVICES, SIZES
 from models.latency.latency import LONGEST_S, Footprint, Latency
 from models.latency.profile import Profile
 from models.latency.roofline import Roofline

@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from channels.link.link_config import LinkConfig, check_both_ways
 from channels.uniforms import Uniforms
-from kinds import ConfigError, Part
-from models.latency.datasheets import DEVICES, SIZES, named
+from kinds import ConfigError, Part, meant, named
+from models.latency.datasheets import DEVICES, SIZES
 from models.latency.latency import LONGEST_S, Latency
 from models.latency.roofline import Roofline
-from models.power import POWER_NEEDED, POWERS, Power
+from models.power import KWH_PRICES, POWER_NEEDED, POWERS, Power
 from simulator.cell.dotted_names import whole_fields
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Ask, Workload
@@ -28,6 +28,13 @@ from simulator.results.columns import ALL_CLASSES
 
 THE_CELLS: Final = ("horizon_s", "distinct_seed")
 """Fields of a workload that are one for the whole cell, whatever classes it has."""
+
+
+def _kwh_price(value: object) -> object:
+    """The price that goes by a name."""
+    if isinstance(value, str) and value not in KWH_PRICES:
+        raise ValueError(f"must be US dollars, or one of {', '.join(KWH_PRICES)}{meant(value, KWH_PRICES)}")
+    return KWH_PRICES[value].usd if isinstance(value, str) else value
 
 
 class Edge(Part):
@@ -66,6 +73,14 @@ class Edge(Part):
         None,
         exclude_if=lambda power: power is None,
         description="what its processor draws: a name of `sqsim list powers`, or watts; null: no figure",
+    )
+    usd_per_kwh: Annotated[float | None, BeforeValidator(_kwh_price)] = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda price: price is None,
+        description="what a kWh costs that it draws, its radio included: US dollars, or a name of `sqsim list powers`; "
+        "null: nothing. It needs power and the radio of both links",
     )
 
 

@@ -10,12 +10,13 @@ order statistics, over its answered requests (of itl_s, over their gaps); its in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import isnan
 from typing import Final, NamedTuple
 
 from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.results.columns import BREAKDOWN
-from simulator.results.energy import cloud_j, edges_j, per_token, radios_j, usd
+from simulator.results.energy import battery_j, cloud_j, edges_j, per_token, radios_j, usd
 from simulator.results.round_columns import ROUND_COLUMNS
 from simulator.results.run_totals import SHARES, Run, mean, quantiles, ratio
 from simulator.results.threshold_settling import WINDOW
@@ -27,6 +28,8 @@ class Metric(NamedTuple):
     name: str
     meaning: str
     value: Callable[[Run], float]
+    if_known: bool = False
+    """Whether a run in which it is nan goes without the column."""
 
 
 def _average(column: str, over: str) -> Callable[[Run], float]:
@@ -197,9 +200,10 @@ _DECLARED: Final = (
     Metric(
         "radio_j_per_token",
         "joules of the devices' radios: uplink.power_w while a packet is on the uplink, downlink.power_w while one is "
-        "on the downlink, each attempt with its header and overhead; of lte and wifi also what the connection draws "
-        "from the first packet until its tail after the last is over, be it past the end of the run / output tokens; "
-        "nan where a link has no power_w",
+        "on the downlink, each attempt with its header and overhead; of a radio that stays connected also what "
+        "that draws from the first packet until its tail after the last is over, be it past the end of the run, and "
+        "what it takes to connect and to listen when idle, where that is known / output tokens; nan where a link has "
+        "neither radio nor power_w",
         per_token(radios_j),
     ),
     Metric(
@@ -216,15 +220,30 @@ _DECLARED: Final = (
     ),
     Metric(
         "busy_usd_per_million_tokens",
-        "price of the cloud's GPUs for passes alone, the rest being others': cloud.usd_per_gpu_hour / a million output "
-        "tokens; nan without a price or where cloud.charged is held",
+        "price of the cloud's GPUs for passes alone, the rest being others': cloud.usd_per_gpu_hour; and of the "
+        "battery's joules where edge.usd_per_kwh is given / a million output tokens; nan without a price or where "
+        "cloud.charged is held",
         per_token(lambda run: 1e6 * usd(run, "busy")),
     ),
     Metric(
         "held_usd_per_million_tokens",
         "price of the cloud's GPUs from the first arrival to the end of the last request, idle or not: "
-        "cloud.usd_per_gpu_hour / a million output tokens; nan without a price or where cloud.charged is busy",
+        "cloud.usd_per_gpu_hour; and of the battery's joules where edge.usd_per_kwh is given / a million output "
+        "tokens; nan without a price or where cloud.charged is busy",
         per_token(lambda run: 1e6 * usd(run, "held")),
+    ),
+    Metric(
+        "battery_j_per_token",
+        "joules of the devices, processors and radios: edge_j_per_token + radio_j_per_token, of devices whose radio is "
+        "stated in all of its states (uplink.radio, downlink.radio); else, and without edge.power, no such column",
+        per_token(battery_j),
+        if_known=True,
+    ),
+    Metric(
+        "battery_j_per_request",
+        "the same joules / requests that have arrived, of all; no such column without figures",
+        lambda run: ratio(battery_j(run), len(run.served)),
+        if_known=True,
     ),
     Metric(
         "edge_busy", "share of the time a device's processor is at work, mean over devices",
@@ -325,4 +344,6 @@ def summarise(run: Run, requested: Iterable[str] = ()) -> dict[str, float]:
     """Every metric, in order, then BREAKDOWN as seconds per output token, then those of ON_REQUEST that are."""
     breakdown = {name: ratio(float(run.answered[name].sum()), run.answered_tokens) for name in BREAKDOWN}
     more = {name: ON_REQUEST[name].value(run) for name in requested if name in ON_REQUEST}
-    return {name: metric.value(run) for name, metric in METRICS.items()} | breakdown | more
+    values = {name: metric.value(run) for name, metric in METRICS.items()}
+    there = {name: value for name, value in values.items() if not (METRICS[name].if_known and isnan(value))}
+    return there | breakdown | more

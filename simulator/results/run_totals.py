@@ -37,6 +37,10 @@ class PowerAndPrice:
     server: Watts | None = None
     """All GPUs of one."""
     server_usd_per_hour: float | None = None
+    edge_usd_per_kwh: float | None = None
+    """What a device's joules cost; nan where devices pay differently."""
+    whole_radios: bool = False
+    """Whether the radio of each device is stated in all of its states."""
     charged: Charged = "both"
     """Which of a server's time costs: its passes, or all from the first arrival to the end of the last request."""
 

@@ -39,7 +39,7 @@ def can_be_decoded(each: Equipped, uplink: Link, downlink: Link, workload: Workl
     draws is added up in the order in which messages come, so they must come by events then."""
     planned = isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink) and not each.uplink.cut_through
     one_by_one = each.edge.concurrency == 1 and workload.all_are_awaited
-    return planned and one_by_one and each.downlink.power_w is None and is_decodable(each.scheme)
+    return planned and one_by_one and not each.downlink.has_power and is_decodable(each.scheme)
 
 
 def finds_room(answer: DecodedAnswer, network: Network, device: int) -> bool:

@@ -134,7 +134,9 @@ class Plant:
             dropped_packets=sum(nan if link in theirs else link.dropped for link in own),
             cloud_evictions=nan,
             connected_j=self.connections.joules_of(mine),
-            figures=PowerAndPrice([self.figures.edges[number] for number in numbers]),
+            figures=PowerAndPrice(
+                [self.figures.edges[number] for number in numbers], whole_radios=self.figures.whole_radios
+            ),
             others=SharedWith(numbers, len(self.devices), totals.cloud_service_s),
         )
 

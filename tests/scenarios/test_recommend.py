@@ -32,7 +32,7 @@ from scenarios.command.recommend.tried_schemes import (
     untimed,
     without,
 )
-from scenarios.command.recommend.turning import ACCEPTANCE, DEVICES, PROMPT, RATE, ROUND_TRIP, turns
+from scenarios.command.recommend.turning import ACCEPTANCE, DEVICES, PRICE, PROMPT, RATE, ROUND_TRIP, turns
 from simulator.cell.cell import Cell
 from simulator.cell.settings import changed
 from simulator.tuning.alternatives import Alternatives
@@ -372,6 +372,31 @@ def test_it_turns_where_the_two_settings_take_the_same_time():
     assert not flipped.found.rising, "where more is better it is the other way round"
     fading = settings_of({"scheme": ["coupled", "cloud_only"], "uplink.rate": [{"kind": "markov"}]})
     assert [each.axis for each in turns(*fading[:2], AIM.metric, False, 2, trying)] == [ROUND_TRIP, DEVICES]
+
+
+def test_dollars_turn_with_the_price_of_a_gpu_where_the_devices_energy_has_one():
+    """The costs are made up: drafting halves the rent, and takes energy of what it would save
+    at 1 USD an hour."""
+    metric, priced = "busy_usd_per_million_tokens", {"cloud.usd_per_gpu_hour": [2.0]}
+    axes = {"scheme": ["coupled", "cloud_only"], "scheme.max_drafts": [2], **priced}
+    first, second = settings_of({**axes, "edge.usd_per_kwh": [0.2]})
+
+    def trying(cells):
+        def row(cell):
+            drafts = cell.scheme.kind == "coupled"
+            rent = cell.cloud.usd_per_gpu_hour * (1.0 if drafts else 2.0) * (1 + 0.01 * cell.seed)
+            return {metric: rent + (1.0 if drafts else 0.0), "answered": 1.0}
+
+        return {cell.id: row(cell) for cell in cells}
+
+    found = {each.axis: each for each in turns(first, second, metric, False, 3, trying)}
+    assert (found[PRICE].low, found[PRICE].high) == pytest.approx((0.2, 20)) and found[PRICE].found.rising
+    assert found[PRICE].found.at == pytest.approx(1.0, rel=0.2)
+    assert found[PRICE].text().startswith("price of a GPU for an hour 0.2 USD to 20 USD: ")
+    free = settings_of(axes)  # all dollars are rent
+    assert PRICE not in [each.axis for each in turns(*free[:2], metric, False, 2, trying)]
+    assert PRICE not in [each.axis for each in turns(first, second, AIM.metric, False, 2, lambda cells: {
+        cell.id: {AIM.metric: 1.0, "answered": 1.0} for cell in cells})]  # fmt: skip
 
 
 def test_it_turns_with_acceptance_prompt_and_load_where_there_is_time():

@@ -1,5 +1,6 @@
 """Where a recommendation turns: the recommended setting and its rival once more, at other uplink rates, round trips,
-acceptances, prompts and numbers of devices.
+acceptances, prompts and numbers of devices; where dollars are asked for and a device's energy has a price, at other
+prices of a GPU, which no text depends on.
 
 Each quantity is changed by the factors of FACTORS, all else kept, as far as retransmission timeout, context and memory
 allow it; settings are not tuned again there. What the models decode does not depend on the link, so no pass is made
@@ -22,6 +23,7 @@ from channels.link.delays import ConstantDelay
 from channels.link.rates import ConstantRate
 from kinds import ConfigError
 from models.acceptance_mix import accepted_length
+from models.power import PRICES
 from models.published import OfAcceptance
 from scenarios.findings.wording import between, passes
 from simulator.cell.cell import Cell
@@ -38,13 +40,14 @@ MOST_ACCEPTED: Final = 0.95
 TEXTS: Final = 4
 SEEDS: Final = 4
 RATE, ROUND_TRIP, ACCEPTANCE = "uplink_rate_bps", "round_trip_s", "accepted_length"
-PROMPT, DEVICES = "prompt_tokens", "devices"
+PROMPT, DEVICES, PRICE = "prompt_tokens", "devices", "gpu_hour_usd"
 _NAMES: Final = {
     RATE: "uplink rate",
     ROUND_TRIP: "delay there and back",
     ACCEPTANCE: "tokens a verify pass",
     PROMPT: "prompts",
     DEVICES: "devices",
+    PRICE: "price of a GPU for an hour",
 }
 MOST_CELLS: Final = 2 * SEEDS * (2 * len(FACTORS) - 1)
 """Simulated to find where an answer turns with the link."""
@@ -119,6 +122,13 @@ def changed_texts(cell: Cell) -> Iterator[tuple[str, _Value, list[dict[str, obje
     ]  # fmt: skip
 
 
+def changed_prices(cell: Cell, metric: str) -> Iterator[tuple[str, _Value, list[dict[str, object]]]]:
+    """As `changed_links`, of the rent: where it is all that dollars are of, it orders settings alike at any price."""
+    price = _gpu_hour_usd(cell)
+    if metric.endswith("_usd_per_million_tokens") and price > 0 and any(each.edge.usd_per_kwh for each in cell.classes):
+        yield PRICE, _gpu_hour_usd, [{"cloud.usd_per_gpu_hour": price * factor} for factor in FACTORS]
+
+
 def turns(
     first: Cell,
     second: Cell,
@@ -133,7 +143,7 @@ def turns(
     found = []
     for needs_time, (axis, value, changes) in [
         *((False, each) for each in changed_links(first)),
-        *((True, each) for each in changed_texts(first)),
+        *((True, each) for each in (*changed_prices(first, metric), *changed_texts(first))),
     ]:
         at = {
             (name, seed, value(cell)): cell
@@ -171,6 +181,11 @@ def _allowed(setting: Cell, change: Mapping[str, object]) -> list[Cell]:
         return expand(setting, {}, change)
     except ConfigError:
         return []
+
+
+def _gpu_hour_usd(cell: Cell) -> float:
+    price = cell.cloud.usd_per_gpu_hour
+    return PRICES[price].usd if isinstance(price, str) else price or 0.0
 
 
 def _accepted_length(cell: Cell) -> float:

@@ -35,7 +35,7 @@ from scenarios.command.run.screen import Detail, Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import WIDTH, wrapped
-from scenarios.findings.curve_table import capacity_table, curve_table
+from scenarios.findings.curve_table import capacity_table, cost_table, curve_table
 from scenarios.findings.findings_file import FINDINGS, Answered
 from scenarios.findings.headline_table import headline
 from scenarios.findings.question import PREFIX as ANSWER
@@ -170,8 +170,9 @@ class FinishedRun:
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
-            scenario.summary, answer[0].line if answer else "", self._table(), said, self._base, places, details
-        )
+            scenario.summary, answer[0].line if answer else "", self._table(), said, self._base, places, details,
+            beside=self._cost_table(),
+        )  # fmt: skip
 
     @cached_property
     def _base(self) -> str:
@@ -203,6 +204,10 @@ class FinishedRun:
                 return own
         rows, metric = of_setting(self.table), self.plan.headline
         return curve_table(self.chosen, rows, self.axis, metric, overloaded(self.chosen))
+
+    def _cost_table(self) -> TextTable | None:
+        """What a token costs where power or prices are known; without headlines there are too many curves."""
+        return cost_table(self.chosen, self.axis) if self.plan.scenario.headlines else None
 
     def _read_with_care(self) -> Iterator[str]:
         """What changes how the table is read, in few words."""
@@ -238,7 +243,8 @@ class FinishedRun:
 
     def _details(self, found: Sequence[Answered], notes: Sequence[str], width: int) -> list[Detail]:
         """The other blocks of text, in so many columns."""
-        blocks = [*self._tables(width)]
+        spent = self._cost_table()
+        blocks = [*self._tables(width), ("What a token costs", "" if spent is None else spent.text(width))]
         lines = [wrapped(each.line, width) for each in found]
         lines += [wrapped(DISTINGUISHABLE, width)] if any("no difference seen" in each.line for each in found) else []
         remarks = [*notes, *self._remarks, *(f"Note: {line}" for line in self.plan.warnings)]

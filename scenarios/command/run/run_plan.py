@@ -12,9 +12,12 @@ from models.interface import Pair
 from scenarios.command.cell_file import read_cell
 from scenarios.command.run.named_kinds import NamedKinds
 from scenarios.command.scenario import Quick, Scenario, Tune
+from scenarios.findings.sentences.lowest import Lowest
+from scenarios.findings.sentences.one_breath import FastestOfAll
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.imported_files import load_imports
+from simulator.cell.power_figures import lacking
 from simulator.cell.quantities import number
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import changed, pin, replaced, spread, widen
@@ -22,9 +25,15 @@ from simulator.checking.subjects import Subject
 from simulator.results.display_names import NAMES
 from simulator.results.intervals import Labels, text_of
 from simulator.results.metrics import ON_REQUEST, known
+from simulator.results.units import title
 from simulator.schemes.foreseeing import Foreseeing
+from simulator.studies import SIMULATION
 from simulator.sweeps.search import Objective
 from simulator.tuning.alternatives import open_fields
+from simulator.tuning.trials import HIGHER, Aim
+
+SPENT = ("battery_j_per_token", "busy_usd_per_million_tokens", "held_usd_per_million_tokens")
+"""What a scenario is asked about, too, where its cells state the figures."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class Changes:
     """Whether a cell's file may run what it imports."""
     named: Sequence[Mapping[str, object]] = ()
     """Schemes with a label each, which join the others."""
+    metric: str | None = None
+    """What is to be least, in place of the scenario's headline."""
 
 
 @dataclass(frozen=True)
@@ -106,16 +117,43 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     by_id: dict[str, Cell] = {}
     for cell in (*cells, *more):
         by_id.setdefault(cell.id, cell)  # of two that are one the first, which may have a label
-    scenario, cells = _reporting(scenario, objective, list(by_id.values()))
+    scenario, cells = _reporting(_asked(scenario, changes.metric, [*by_id.values()]), objective, list(by_id.values()))
     check_labels(cells, [*grid.get("scheme", ()), *meant.grid.get("scheme", ())])
     warnings += [*lacking, *left_out, *_warnings(cells, changes.imports)]
     tune = _tuned(quick, scenario.tune, grid, changes, cells)
+    tune = replace(tune, metric=changes.metric) if tune and changes.metric else tune
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
     told = told_fields(cells, changes)
     return RunPlan(scenario, cells, notes, warnings, told, objective, tune, changes.precision, changes.quick)
+
+
+def _asked(scenario: Scenario, metric: str | None, cells: Sequence[Cell]) -> Scenario:
+    """The scenario whose headline, choice of settings, answer and findings are of `metric`; without one, asked about
+    the joules and the money that its cells state, too."""
+    own = [each for each in (scenario.answer, *scenario.findings) if isinstance(each, Lowest)]
+    if metric is None:
+        about = (replace(own[0], heading="least"),) if own else ()
+        stated = [name for name in SPENT if not any(lacking(cell, name) for cell in cells)]
+        more = [replace(each, metric=name) for each in about for name in stated]
+        return replace(scenario, findings=(*scenario.findings, *more))
+    Aim.of(metric, cells)
+    if metric in HIGHER or "." in metric or scenario.objective is not None or scenario.study != SIMULATION:
+        raise ConfigError(f"metric = {metric}: must be one of which less is better, of a scenario that simulates cells")
+    asked = [replace(each, metric=metric) for each in own] or [Lowest(metric=metric)]
+    fastest = scenario.answer if isinstance(scenario.answer, FastestOfAll) else FastestOfAll("places")
+    first = asked[0] if fastest is not scenario.answer else fastest
+    return replace(
+        scenario,
+        summary=f"Which scheme has the least {title(metric)}? ({scenario.name})",
+        headlines=(metric,),
+        answer=replace(fastest, metric=metric, by=first.by, over=first.over),
+        findings=tuple(asked),
+        tables=(),
+        tune=scenario.tune and replace(scenario.tune, metric=metric),
+    )
 
 
 def _reporting(scenario: Scenario, objective: Objective | None, cells: Sequence[Cell]) -> tuple[Scenario, list[Cell]]:

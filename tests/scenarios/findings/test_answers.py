@@ -37,6 +37,10 @@ def planned(name: str) -> tuple[list[Cell], list[dict[str, Scalar]], dict[str, d
     return cells, [flatten(cell) for cell in cells], computed
 
 
+COLUMNS = (*(name for name, each in METRICS.items() if not each.if_known), *BREAKDOWN)
+"""Those of a run without figures of power."""
+
+
 def made_up(name: str, noise: float, draw: int) -> tuple[pd.DataFrame, str | None]:
     """The table that a quick run of three seeds would leave, of random numbers: one a setting, with `noise` a seed."""
     found = scenario(name)
@@ -48,7 +52,7 @@ def made_up(name: str, noise: float, draw: int) -> tuple[pd.DataFrame, str | Non
         names = [each.called for each in cell.classes if each.called]
         for of in [{CLASS: name} for name in (ALL_CLASSES, *names)] if names else [dict[str, str]()]:
             setting = str({name: value for name, value in (flat | of).items() if name != "seed"})
-            metrics = (*METRICS, *BREAKDOWN, *cell.percentiles)
+            metrics = (*COLUMNS, *cell.percentiles)
             level = levels.setdefault(setting, {metric: float(rng.lognormal()) for metric in metrics})
             row = {metric: mean * math.exp(noise * rng.normal()) for metric, mean in level.items()}
             rows.append({"cell": cell.id, **flat, **of, **row, "answered": 1.0, "tv_output": 0.0})
