@@ -46,6 +46,7 @@ GROUPS = {
         "from_your_engine",
         "remote_drafter",
         "fleets",
+        "conversations",
         "transport",
         "clusters",
     ],

@@ -17,7 +17,7 @@ from scenarios import Quick, Scenario, Table, Tune, asks, script
 from scenarios.findings.question import of_setting
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import listed, with_ends
-from scenarios.set_ups import H100_1_7B, PHONE, TRIP, TWO_GPUS_70B, round_trips
+from scenarios.set_ups import H100_1_7B, PHONE, PROMPTS, TRIP, TWO_GPUS_70B, round_trips
 from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CURVE
@@ -26,7 +26,6 @@ from simulator.results.intervals import Difference, paired
 from simulator.results.units import quantity
 
 PAIR = {"kind": "published", "name": "llama_1b_70b", "size": 8192}  # 13 bits an id for 17: decoded ten times quicker
-PROMPTS = "workload.prompt_tokens,models.pair.prompt_tokens"
 ARQ = {"kind": "selective_repeat", "timeout_s": 1.0}
 COUPLED = [{"kind": "coupled", "cloud_first": first} for first in (False, True)]
 RACED = {

@@ -27,7 +27,7 @@ from simulator.protocols.predecode import predecode
 from simulator.results.columns import CLASS, Columns
 from simulator.results.metrics import summarise
 from simulator.results.observer import Observer
-from simulator.results.recorder import FLEET_SCHEMA, REQUESTS_SCHEMA, Recorder, Tally
+from simulator.results.recorder import Recorder, Tally, requests_schema
 from simulator.results.run_totals import PlantTotals, Run, Slo
 from simulator.results.threshold_settling import Settling
 from simulator.schemes.draft_scheme import DraftScheme
@@ -176,7 +176,20 @@ def recorder_of(cell: Cell, rounds_to: Path | None) -> Recorder:
         if isinstance(each, KeepConformal)
     }
     learning = [each.workload.learning_requests for each in cell.classes for _ in each.devices]
-    return Recorder(cell.id, rounds_to, learning if cell.fleet else learning[0], thresholds, _class_names(cell))
+    only = [each.workload.only_turn for each in cell.classes for _ in each.devices]
+    return Recorder(
+        cell.id,
+        rounds_to,
+        learning if cell.fleet else learning[0],
+        thresholds,
+        _class_names(cell),
+        (only if cell.fleet else only[0]) if _talks(cell) else None,
+    )
+
+
+def _talks(cell: Cell) -> bool:
+    """Whether any requests are turns of conversations."""
+    return any(each.workload.talks for each in cell.classes)
 
 
 def _class_names(cell: Cell) -> list[str]:
@@ -190,20 +203,23 @@ def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals, plant: Plant 
     works = [each.workload for each in cell.classes for _ in each.devices]
 
     def summary(rows: Columns, tally: Tally, of: PlantTotals, learning: int | Ints, slo: Slo) -> dict[str, float]:
-        return summarise(Run(rows, tally.sums, of, learning, np.array(tally.gaps_s), slo), cell.percentiles)
+        return summarise(Run(rows, tally.sums, of, learning, only, np.array(tally.gaps_s), slo), cell.percentiles)
 
+    only = np.array([work.only_turn for work in works]) if cell.fleet else works[0].only_turn
     learning = np.array([work.learning_requests for work in works]) if cell.fleet else works[0].learning_requests
     slo = _slo(works if cell.fleet else works[:1])
     of_all = summary(requests, recorder.of_all, totals, learning, slo)
-    columns = {name: requests[name] for name in REQUESTS_SCHEMA.names}
-    if plant is None or not (names := np.array(_class_names(cell))).size:
-        return CellResult(of_all, {}, pa.table(columns, schema=REQUESTS_SCHEMA), rounds)
+    names = np.array([] if plant is None else _class_names(cell))
+    schema = requests_schema(talks=_talks(cell), classes=bool(names.size))
+    columns = {name: requests[name] for name in schema.names if name != CLASS}
+    if plant is None or not names.size:
+        return CellResult(of_all, {}, pa.table(columns, schema=schema), rounds)
     by_class: dict[str, dict[str, float]] = {}
     columns[CLASS] = names[requests["device"]]
     for name, tally in recorder.by_class.items():
         of_class = plant.class_totals(totals, np.flatnonzero(names == name).tolist())
         by_class[name] = summary(requests.where(columns[CLASS] == name), tally, of_class, learning, slo)
-    return CellResult(of_all, by_class, pa.table(columns, schema=FLEET_SCHEMA), rounds)
+    return CellResult(of_all, by_class, pa.table(columns, schema=schema), rounds)
 
 
 def _slo(works: Sequence[Workload]) -> Slo:

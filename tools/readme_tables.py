@@ -26,6 +26,7 @@ from models.interface import Pair
 from models.latency.latency import Latency
 from scenarios.command.cli import _parser
 from scenarios.command.registry import NAMES, scenario
+from simulator.cell.amounts import Amount
 from simulator.cell.cloud_config import Admission, Batching, Routing
 from simulator.cell.downtime import Downtime
 from simulator.cell.scheme import Scheme
@@ -52,7 +53,7 @@ HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "a
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
     Rate, Loss, Delay, Headers, Arq, Congestion, Sharing, Listening, Latency, Pair, Workload, Batching, Routing,
-    Admission, Downtime, SiteDraw,
+    Admission, Amount, Downtime, SiteDraw,
 )  # fmt: skip
 END: Final = "<!-- end -->"
 

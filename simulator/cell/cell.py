@@ -28,6 +28,7 @@ from kinds.yaml_file import read_yaml
 from models.interface import Pair
 from simulator.cell.as_written import as_written
 from simulator.cell.cloud_config import CloudConfig, request_tokens
+from simulator.cell.conversations import Conversations as Conversations
 from simulator.cell.device_classes import THE_CELLS, DeviceClass, Edge, Equipped
 from simulator.cell.dotted_names import Nested, differences, items_of, over, part_of
 from simulator.cell.imported_files import imports_digest, resolved
@@ -140,7 +141,7 @@ class Cell(Part):
     def _parts_fit(self) -> Self:
         if self.models.pair.at_hand:
             self.check_pair()
-        self._check_prompts(max(each.workload.longest[0] for each in self.classes))
+        self._check_prompts(max(each.workload.longest_piece for each in self.classes))
         self._check_fleet()
         for each in self.classes:
             each.check_links(self.workload.devices)

@@ -160,7 +160,7 @@ class Equipped:
         work = self.workload
         if self.own_workload:
             return work.total
-        return sum(len(range(device, work.total, work.devices)) for device in self.devices)
+        return sum(map(work.requests_of, self.devices))
 
     def asks(self, device: int, users: Uniforms) -> Iterator[Ask]:
         """The requests of one of its devices, in order. `users`: the numbers that users of the cell draw; those of a

@@ -32,12 +32,14 @@ HORIZON_S: Final = 1e6
 
 @dataclass(frozen=True)
 class Ask:
-    """One request to come: at a time, or, where `at_s` is None, `think_s` after the last one ended."""
+    """One request to come: at a time, or, where `at_s` is None, `think_s` after the last one ended. From the second
+    `turn` of a conversation on, `prompt_tokens` are those that it adds to the text so far."""
 
     prompt_tokens: int
     output_tokens: int
     at_s: float | None = None
     think_s: float = 0.0
+    turn: int = 1
 
 
 class Workload(Choice, family=True):
@@ -45,6 +47,8 @@ class Workload(Choice, family=True):
 
     open: ClassVar[bool] = False
     """Whether requests come whether or not earlier ones have ended."""
+    talks: ClassVar[bool] = False
+    """Whether a request may go on with the text of the one before it."""
 
     devices: int = Field(1, ge=1, le=100_000, description="edge devices, each with a processor of its own")
     prompt_tokens: int = Field(32, ge=1, le=MOST, description="tokens kept of each prompt, its first ones")
@@ -136,6 +140,20 @@ class Workload(Choice, family=True):
     def longest(self) -> tuple[int, int]:
         """The most prompt tokens and the most output tokens of any request."""
         return self.prompt_tokens, self.output_tokens
+
+    @property
+    def longest_piece(self) -> int:
+        """The most tokens that a request takes of a prompt of the pair."""
+        return self.longest[0]
+
+    @property
+    def only_turn(self) -> int:
+        """Where requests are turns of conversations: the one that metrics count; 0: all."""
+        return 0
+
+    def requests_of(self, device: int) -> int:
+        """How many requests come to this device."""
+        return len(range(device, self.total, self.devices))
 
 
 class _Counted(Workload):

@@ -27,13 +27,17 @@ from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import Memory
 from simulator.decoding.mirror_session import MirrorSession
-from simulator.decoding.nodes import EdgeNode, Root
+from simulator.decoding.nodes import EdgeNode, Root, Tokens, Tree
 from simulator.decoding.round_keys import origin
 from simulator.decoding.setting import DraftSetting, RequestParts, Setting
 from simulator.decoding.tree_sessions import TreeCloudSession, TreeEdgeSession
 from simulator.schemes.draft_scheme import DraftScheme, RoundShape
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.sparsifier import State
+
+REMEMBERED_TOKENS: Final = 4_096
+"""The longest prompt whose decodings are remembered. A tree has the whole text at each round, 8 bytes a token and side:
+of longer prompts a sweep's would fill the memory, and each cell decodes them anew."""
 
 
 class KeyedUniforms(RequestUniforms):
@@ -150,15 +154,17 @@ class Decoder:
             if each.workload.stop_at_eos and not card.end_tokens:
                 raise ConfigError(f"workload.stop_at_eos = True: the pair {cell.models.pair.kind} has no end token")
 
-    def prompt(self, device: int, number: int, ask: Ask) -> Prompt:
-        """The prompt of request `number` of a device. Prompts go round, and each seed goes on where the one before it
-        ended, so that many seeds of few requests see as many prompts as few seeds of many."""
+    def prompt(self, device: int, number: int, ask: Ask, before: Tokens = ()) -> Prompt:
+        """The prompt of request `number` of a device; of a later turn, all of the conversation: the text `before` and
+        what is new. Prompts go round, and each seed goes on where the one before it ended, so that many seeds of few
+        requests see as many prompts as few seeds of many."""
         total, prompts = self._cell.requests, self._prompts[device]
         texts = self._distinct[device] or total
         if self._cell.workload.distinct_seed is None:
             texts = min(total, texts)
         place = self._seed * texts + self._place(device, number)
-        return prompts[place % len(prompts)].first(ask.prompt_tokens)
+        new = prompts[place % len(prompts)].first(ask.prompt_tokens)
+        return new if ask.turn == 1 else Prompt(new.name, new.kind, (*before, *new.tokens))
 
     def decoding(
         self, device: int, number: int, prompt: Prompt, state: State | None, output_tokens: int = 0
@@ -174,6 +180,9 @@ class Decoder:
             end_tokens = self.end_tokens[device]
             lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, end_tokens)
             root = f"{description} {lookahead}", *root[1:]
+        if len(prompt.tokens) > REMEMBERED_TOKENS:
+            tree = Tree(prompt.tokens, entry)
+            return RequestDecoding(setting, tree, uniforms, lookahead=lookahead, remember=False)
         return RequestDecoding(setting, self._memory.tree(root, stored), uniforms, lookahead=lookahead)
 
     def _place(self, device: int, number: int) -> int:
@@ -195,11 +204,12 @@ def _prompts(prompts: Sequence[Prompt], each: Equipped) -> Sequence[Prompt]:
         if kind not in known:
             raise ConfigError(f"{each.name}prompts = {kind}: must be kinds of the pair's prompts: {', '.join(known)}")
     found = [prompt for prompt in prompts if each.prompts is None or prompt.kind in each.prompts]
-    longest, wanted = min(len(prompt.tokens) for prompt in found), each.workload.longest[0]
+    longest, wanted = min(len(prompt.tokens) for prompt in found), each.workload.longest_piece
     if wanted > longest:
         of = each.name if each.own_workload else ""
+        field = "text_tokens" if each.workload.talks and wanted > each.workload.prompt_tokens else "prompt_tokens"
         raise ConfigError(
-            f"{of}workload.prompt_tokens = {wanted}: must be at most the length of the pair's shortest prompt, "
+            f"{of}workload.{field} = {wanted}: must be at most the length of the pair's shortest prompt, "
             f"{longest} tokens"
         )
     return found

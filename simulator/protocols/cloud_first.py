@@ -150,7 +150,8 @@ class CloudFirstEdge(SpeculateEdge):
         self.commands.append(machine.DraftPass(node.round, node, hidden=True))
 
     def _has_read(self, node: EdgeNode) -> Steps[EdgeNode]:
-        took_s, tokens = (yield from self._look()).now_s - self._reads_since_s, self._reading - node.cached
+        took_s = (yield from self._look()).now_s - self._reads_since_s
+        tokens = self._reading - max(node.cached, self._terms.edge_held)
         self._per_token_s = took_s / tokens
         node, self._reading = self._session.read(node, self._reading), 0
         self.commands.append(Order.REST)

@@ -71,10 +71,12 @@ class Need(Enum):
 
 
 class EdgeState(NamedTuple):
-    """What a device keeps from one request to the next: the scheme's state, and the policy's."""
+    """What a device keeps from one request to the next: the scheme's state, the policy's, and how many leading tokens
+    of the text the drafter's cache holds."""
 
-    scheme: tuple[float, ...]
-    policy: tuple[float, ...]
+    scheme: tuple[float, ...] = ()
+    policy: tuple[float, ...] = ()
+    cached: int = 0
 
 
 # Events.

@@ -20,11 +20,12 @@ from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.decoding.nodes import Tree
+from simulator.decoding.nodes import Tokens, Tree
 from simulator.protocols import lacking
 from simulator.protocols.accounts import Terms
 from simulator.protocols.decoded_answer import decode_at_once
-from simulator.protocols.machine import Need
+from simulator.protocols.machine import CloseRound, Command, Event, Need
+from simulator.results.requests import still_to_come, within
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import State
 
@@ -95,7 +96,7 @@ def _chains(cell: Cell) -> Iterator[Chain]:
     for each in filter(_is_known, cell.classes):
         for device in each.devices:
             asked = enumerate(each.asks(device, users))
-            if isinstance(each.scheme, DraftScheme) and each.scheme.carries:
+            if each.workload.talks or (isinstance(each.scheme, DraftScheme) and each.scheme.carries):
                 yield device, asked
             else:
                 yield from ((device, iter([one])) for one in asked)
@@ -127,19 +128,30 @@ class _Predecoder:
         """Takes chains as long as there are any; others may take from the same."""
         for device, asked in chains:
             state: State | None = None
+            text = Tokens()
             for number, ask in asked:
-                state = self._decode(device, number, ask, state)
+                state, text = self._decode(device, number, ask, state, text)
                 self._ended()
                 if state is None:
                     break
 
-    def _decode(self, device: int, number: int, ask: Ask, state: State | None) -> State | None:
-        """One request; the state that it ends in, None where it was taken already."""
+    def _decode(
+        self, device: int, number: int, ask: Ask, state: State | None, before: Tokens
+    ) -> tuple[State | None, Tokens]:
+        """One request, of a later turn after the text `before`; the state that it ends in, None where it was taken
+        already, and the text."""
         decoder = self._decoder
-        prompt = decoder.prompt(device, number, ask)
+        prompt = decoder.prompt(device, number, ask, before)
         decoding = decoder.decoding(device, number, prompt, state, ask.output_tokens)
         if decoding.tree in self._taken:
-            return None
+            return None, ()
         self._taken.add(decoding.tree)
-        kept = decode_at_once(Terms(decoding, ask.output_tokens, decoder.end_tokens[device]))
-        return () if kept is None else kept.scheme
+        terms, answer = Terms(decoding, ask.output_tokens, decoder.end_tokens[device]), list[int]()
+
+        def note(command: Command, event: Event | None) -> None:
+            if isinstance(command, CloseRound):
+                left = still_to_come(answer, terms.output_tokens, terms.end_tokens)
+                answer.extend(within(command.tokens, left, terms.end_tokens))
+
+        kept = decode_at_once(terms, note)
+        return () if kept is None else kept.scheme, (*prompt.tokens, *answer)

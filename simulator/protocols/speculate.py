@@ -25,7 +25,7 @@ from kinds.arrays import Floats
 from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Verified
 from simulator.protocols import machine
-from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_tokens, is_made, token_bytes
+from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_prompt, is_made, prompt_bytes
 from simulator.protocols.machine import (
     CloudMachine,
     EdgeMachine,
@@ -88,7 +88,7 @@ class DraftingEdge(EdgeMachine):
         self._answer = RemainingAnswer(terms)
 
     def _send_prompt(self) -> None:
-        content = token_bytes(self._session.start.committed, self._terms.decoding.format)
+        content = prompt_bytes(self._session.start.committed, self._terms)
         self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (content,), replies=0))
 
     def _send_drafts(self, node: EdgeNode, replies: int = 1) -> None:
@@ -149,7 +149,7 @@ class SpeculateEdge(DraftingEdge):
                 seen = yield from self._look()
                 drafted_ = len(drafts.parts) if scheme.partial else drafts.node.steps
                 self._learn(SeenVerdict(drafted_, accepted, seen.payload_bits, seen.put_s, seen.now_s, drafts.rung))
-        return EdgeState(node.state, self._policy_state)
+        return EdgeState(node.state, self._policy_state, node.cached)
 
     def _open(self) -> Steps[EdgeNode]:
         """The request up to its first draft, before which the edge's side is answered."""
@@ -388,7 +388,7 @@ class SpeculateCloud(CloudMachine):
     def _arrived(self, message: MessageArrived) -> None:
         kind, number, parts = message.kind, message.round, message.parts
         if kind is MessageKind.PROMPT:
-            prompt = bytes_tokens(parts[0], self._terms.decoding.format)
+            prompt = bytes_prompt(parts[0], self._terms)
             self._begin(self._session.start(prompt), len(prompt))
             return
         if kind is MessageKind.COUNT:

@@ -101,6 +101,13 @@ class Columns:
         return Columns({name: array[chosen] for name, array in self._arrays.items()})
 
 
+TURN: Final = "turn"
+"""Where some requests are turns of conversations, the column of their table that numbers them in each."""
+HELD: Final = ("held_in_cloud_tokens", "held_at_edge_tokens")
+"""And those of the prompt's leading tokens that were held as the conversation so far: by the cloud, so that they did
+not go up again, and in the drafter's cache. What others have taken of the cloud's cache is read again all the same."""
+
+
 KEYS: Final = ("cell", "device", "request")
 """What the rows of requests and rounds go by."""
 

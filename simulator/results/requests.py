@@ -40,6 +40,11 @@ class Request:
     write_up: Callable[[], None] | None = None
     """Opens the round under way with what it has come to, where whoever serves the request takes no notes of it before
     it closes."""
+    turn: int = 1
+    """Of its conversation, from 1."""
+    held: tuple[int, int] = (0, 0)
+    """Leading tokens of the prompt that were held as the conversation so far: by the cloud, and in the drafter's
+    cache."""
     tokens: list[int] = field(default_factory=list)
     rounds: list[Round] | TimedRounds = field(default_factory=list)
     """Those that are closed, in order."""

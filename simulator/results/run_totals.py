@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from channels.link.radio_power import OnAir
 from kinds.arrays import Floats, Ints
-from simulator.results.columns import OVERLOAD, Columns
+from simulator.results.columns import OVERLOAD, TURN, Columns
 from simulator.results.station import Station
 
 Charged = Literal["busy", "held", "both"]
@@ -134,6 +134,8 @@ class Run:
     plant: PlantTotals
     learning_requests: int | Ints = 0
     """One number, or one by device."""
+    only_turn: int | Ints = 0
+    """Likewise: the turn of conversations that is counted alone, 0: all."""
     gaps_s: Floats = field(default_factory=lambda: np.empty(0))
     """Between the rounds of each answered request as they reached the device."""
     slo: Slo = NO_SLO
@@ -142,7 +144,11 @@ class Run:
     def requests(self) -> Columns:
         """Those that are counted."""
         learning = self._by_device(self.learning_requests, self.served)
-        return self.served.where(self.served["request"] >= learning) if np.any(learning) else self.served
+        found = self.served.where(self.served["request"] >= learning) if np.any(learning) else self.served
+        if not np.any(self.only_turn):
+            return found
+        only = self._by_device(self.only_turn, found)
+        return found.where((found[TURN] == only) | (only == 0))
 
     @staticmethod
     def _by_device(value: Any, rows: Columns) -> Any:

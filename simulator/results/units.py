@@ -85,7 +85,7 @@ def title(name: str) -> str:
     """A column's name in words: `uplink.rate.bps` -> `uplink rate`, `uplink.rate.mean_snr_db` -> `uplink mean SNR`."""
     if name in _TITLES:
         return _TITLES[name]
-    words = name.split(".")
+    words = name.removesuffix(".value").split(".")  # of an amount that is fixed
     if words[-1] == "bps":
         words = words[:-1]
     elif len(words) == 3 and (words[1] == "rate" or words[2].removesuffix("_s").endswith(words[1])):

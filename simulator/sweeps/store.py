@@ -37,11 +37,10 @@ from channels.codec.draft import WIRE_FORMAT
 from kinds import ConfigError
 from kinds.files import atomically, read_note, sha256, write_note
 from simulator.cell.cell import Cell, claims
-from simulator.results.columns import CLASS
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise
 from simulator.results.lossy_schemes import with_lossy
-from simulator.results.recorder import CHUNK_ROWS, FLEET_SCHEMA
+from simulator.results.recorder import CHUNK_ROWS, requests_schema
 from simulator.results.result_directory import (
     FAILED,
     MANIFEST,
@@ -130,8 +129,10 @@ class Store:
             for name in STREAMS:
                 batches: Iterator[pa.RecordBatch]
                 batches = (batch for cell in cells for batch in self.parts.batches(cell.id, name))
-                if name == REQUESTS and any(each.called for cell in cells for each in cell.classes):
-                    batches = map(_with_class, batches)
+                if name == REQUESTS:
+                    classes = [each for cell in cells for each in cell.classes]
+                    talks, called = any(each.workload.talks for each in classes), any(each.called for each in classes)
+                    batches = map(partial(_in_columns, requests_schema(talks=talks, classes=called)), batches)
                 atomically(self.out / name, partial(_join, batches))
                 made.append(self.out / name)
         atomically(self.out / CELLS, partial(table.to_parquet, index=False))
@@ -212,12 +213,13 @@ def begin_again(out: Path) -> None:
         make_way(out, overwrite=True)
 
 
-def _with_class(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Requests in the columns of those of a fleet, without a class where they have none."""
-    if batch.schema.names == FLEET_SCHEMA.names:
+def _in_columns(schema: pa.Schema, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Requests in the columns of all cells, without a class or turn where they have none."""
+    if batch.schema.names == schema.names:
         return batch
-    none = pa.nulls(len(batch), FLEET_SCHEMA.field(CLASS).type)
-    return pa.RecordBatch.from_arrays([*batch.columns, none], schema=FLEET_SCHEMA)
+    found = {name: batch.column(name) for name in batch.schema.names}
+    columns = [found[each.name] if each.name in found else pa.nulls(len(batch), each.type) for each in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _join(batches: Iterator[pa.RecordBatch], path: Path) -> None:

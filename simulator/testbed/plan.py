@@ -113,6 +113,8 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "workload.output_tokens", output_tokens, f"at most {MOST // step}, a round's number takes two bytes"
     if workload.prompt_at_cloud:
         yield "workload.prompt_at_cloud", True, "false: the cloud learns of a request by its prompt"
+    if workload.talks:
+        yield "workload", workload.kind, "one whose requests stand alone: nothing is kept from turn to turn here"
     if not workload.all_are_awaited:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
     if cell.edge.drafts_per_pass > 1:

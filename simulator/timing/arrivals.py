@@ -51,6 +51,8 @@ class RequestArrivals:
         self._observer = observer
         self._asks: dict[int, Iterator[Ask]] = {}
         self._counts: dict[int, int] = {}
+        self._texts: dict[int, tuple[int, ...]] = {}
+        """By device that talks, its last request and what it has of the answer."""
         self._waiting: dict[int, Ask] = {}
         self._pending = 0
         self._ended = 0
@@ -95,6 +97,8 @@ class RequestArrivals:
         del self.live[request.device, request.number]
         check_request(request)
         self._recorder.add(request)
+        if self._classes[device.number].workload.talks:
+            self._texts[device.number] = (*request.prompt.tokens, *request.tokens)
         self._ended += 1
         if self._observer is not None:
             self._observer.on_request(request, self._ended / self._total)
@@ -119,12 +123,13 @@ class RequestArrivals:
         request = Request(
             device.number,
             number,
-            self._decoder.prompt(device.number, number, ask),
+            self._decoder.prompt(device.number, number, ask, self._texts.get(device.number, ())),
             ask.output_tokens,
             self._env.now,
             Ledger(self._env, _follower(self._observer, device.number, number)),
             self._decoder.end_tokens[device.number],
             None if self._observer is None else partial(_told, self._observer),
+            turn=ask.turn,
         )
         self.live[device.number, number] = request
         deadline_s = self._classes[device.number].workload.deadline_s

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 from math import isnan, nan
@@ -19,7 +19,7 @@ import simpy
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.cell.workload import Workload
-from simulator.decoding.nodes import Beginnings, EdgeNode, Parts
+from simulator.decoding.nodes import Beginnings, EdgeNode, Parts, Tokens
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.protocols.machine import (
@@ -39,6 +39,7 @@ from simulator.results.rounds import FollowedTransfer, InstantTransfer, OpenRoun
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
+from simulator.timing.conversation import Conversation
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.event_loop import EventLoop, delay_until, later
 from simulator.timing.link import Link
@@ -89,6 +90,8 @@ class Network:
     """Where some device receives only after sending."""
     uplinks: Sequence[LinkRole] = (UPLINK,)
     """The links that carry messages to the cloud."""
+    conversations: Mapping[int, Conversation] = field(default_factory=dict)
+    """By device, where they talk."""
 
     def begin_s(self, beginnings: Beginnings, ends_s: Sequence[float], end_s: float) -> float:
         """When the payload of a round may be put whose passes end then, and which is drafted and encoded at `end_s`:
@@ -178,7 +181,10 @@ def ordered_job(
 class Driver(ServedRequest):
     """Both ends of one request, to its last token: `Device.answered` is called then."""
 
-    def __init__(self, network: Network, device: Device, request: Request, terms: Terms) -> None:
+    def __init__(
+        self, network: Network, device: Device, request: Request, terms: Terms, former: SessionKey | None = None
+    ) -> None:
+        """`former`: the session of the device's last request, where the cloud may still hold something of it."""
         super().__init__(request, network.env)
         scheme = terms.decoding.setting.scheme
         protocol = protocol_of(scheme)
@@ -194,6 +200,10 @@ class Driver(ServedRequest):
         """Whether the cloud's drafter runs over what its verifier does."""
         self._streams = scheme.streams and network.links[UPLINK].config.cut_through
         """Whether a payload may go out while its round is drafted."""
+        self._conversation = network.conversations.get(device.number)
+        self._held, self._edge_held, self._former = terms.held, terms.edge_held, former
+        self._cloud_text = Tokens()
+        """What the cloud has of the text, of which it keeps the cache."""
         self._most_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._messages: dict[LinkRole, list[Message]] = {role: [] for role in network.links}
         """By link, what was put on it and not acknowledged by the other end, in order."""
@@ -226,6 +236,8 @@ class Driver(ServedRequest):
         self._job: tuple[Job, machine.SubmitJob] | None = None
         self._jobs = 0
         """The number of jobs so far."""
+        self._text = Tokens()
+        """The text after the last of them, as the cloud knows it."""
         self._answer_is_made = False
         """Whether the cloud knows it."""
 
@@ -245,6 +257,8 @@ class Driver(ServedRequest):
         for role in self._network.uplinks:
             self._withdraw_all(role)
         self._has_all()
+        if self._former is not None:
+            self._network.cloud.forget(self._former)
         if self._cloud is None:
             return
         if self._request.remaining_tokens or not self._answer_is_made:
@@ -307,9 +321,18 @@ class Driver(ServedRequest):
         arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
         if arrived.kind is MessageKind.PROMPT:
             self._ledger.prompt_arrived()
+            self._take_over()
         else:
             self._acknowledge(DOWNLINK, self._cloud.acknowledged(arrived))
         self._tell_cloud(arrived)
+
+    def _take_over(self) -> None:
+        """The prompt is here: what the cloud held for the device's last request is this one's, or freed."""
+        former, self._former = self._former, None
+        if former is not None and self._held:
+            self._network.cloud.adopt(former, self._key, self._held)
+        elif former is not None:
+            self._network.cloud.forget(former)
 
     def _end_in_cloud(self, message: Message) -> None:
         """The edge's message has arrived that nothing of the request is wanted any more."""
@@ -347,7 +370,7 @@ class Driver(ServedRequest):
         now_s, number, node = self._env.now, command.round, command.node
         round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
         passes, drafts_per_pass = self._network.edge_passes, self._network.edge_passes.drafts_per_pass
-        cached = passes.cached(node.cached, self._read_tokens)
+        cached = max(passes.cached(node.cached, self._read_tokens), self._edge_held)
         durations_s = passes.of_round_s(self._request, number, node.length - cached, cached, drafted.later_passes)
         _, *ends_s = accumulate(durations_s, initial=now_s)
         self._read_tokens = node.length + (len(ends_s) - 1) * drafts_per_pass
@@ -390,7 +413,7 @@ class Driver(ServedRequest):
         if len(node.drafts) % passes.drafts_per_pass:
             self._work_for(round_, "draft_s", 0.0)
             return
-        cached, self._read_tokens = passes.cached(node.cached, self._read_tokens), node.length
+        cached, self._read_tokens = max(passes.cached(node.cached, self._read_tokens), self._edge_held), node.length
         new = node.length - cached
         (pass_s,) = passes.of_round_s(self._request, command.round, new, cached, made=round_.edge_passes)
         if command.hidden:
@@ -525,8 +548,12 @@ class Driver(ServedRequest):
             self._end(command)
 
     def _end(self, command: machine.Done, _: simpy.Event | None = None) -> None:
-        if self._edge is not None:
-            self._device.answered(self._request, command.kept)
+        if self._edge is None:
+            return
+        if self._conversation is not None:
+            edge_tokens = 0 if command.kept is None else command.kept.cached
+            self._conversation.keep(self._request, self._cloud_text, edge_tokens)
+        self._device.answered(self._request, command.kept)
 
     # Commands about messages.
 
@@ -560,6 +587,7 @@ class Driver(ServedRequest):
 
     def _send_prompt(self, command: machine.SendMessage) -> None:
         if self._network.workload.prompt_at_cloud:
+            self._take_over()
             self._tell_cloud(MessageArrived(command.kind, 0, command.parts))
             return
         self._ledger.prompt_sent()
@@ -662,6 +690,7 @@ class Driver(ServedRequest):
         assert self._job is not None
         (job, command), self._job, self._behind_job = self._job, None, 0
         node, verified = command.run()
+        self._text = node.committed
         self._network.cloud.crop(self._key, node.cached)
         if self._network.decodes:
             self._env.take_ticket()
@@ -669,7 +698,11 @@ class Driver(ServedRequest):
 
     def _free(self, command: machine.FreeCache) -> None:
         self._answer_is_made = True
-        self._network.cloud.forget(self._key)
+        if self._conversation is not None and self._conversation.is_kept:
+            self._cloud_text = self._text
+            self._network.cloud.keep(self._key)
+        else:
+            self._network.cloud.forget(self._key)
 
 
 HANDLERS: Final[dict[type, Callable[[Driver, Any], None]]] = {

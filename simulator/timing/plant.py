@@ -27,6 +27,7 @@ from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice,
 from simulator.results.station import Station
 from simulator.timing.arrivals import RequestArrivals
 from simulator.timing.cloud import Cloud
+from simulator.timing.conversation import NOTHING, Conversation
 from simulator.timing.decoded_request import DecodedRequest, can_be_decoded, finds_room
 from simulator.timing.device import Device, EdgePasses, Exchange
 from simulator.timing.driver import Driver, Network
@@ -167,9 +168,11 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
         own_uplink = uplink.config.sharing.transmitter_per_device
         alone = own_uplink and downlink.config.sharing.transmitter_per_device
         decodes = decodable[place] and (alone or all(decodable))
+        talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         network = Network(
-            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink, decodes, windows
-        )
+            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink, decodes, windows,
+            conversations=talks,
+        )  # fmt: skip
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
         ways += [(uplink, downlink)] * each.count
@@ -198,16 +201,19 @@ def _open_exchange(
     network: Network, decoder: Decoder, device: Device, request: Request, kept: EdgeState | None
 ) -> Exchange:
     """Prepares to serve a request, by the protocol that its scheme names."""
-    state, policy = (None, None) if kept is None else kept
+    state, policy, _ = (None, None, 0) if kept is None else kept
+    conversation = network.conversations.get(device.number)
+    held = NOTHING if conversation is None else conversation.take(request)
+    request.held = held[:2]
     decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
-    terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
+    terms = Terms(decoding, request.output_tokens, request.end_tokens, policy, *request.held)
     if network.decodes:
         if not network.env.next_turn[4]:
             network.env.take_ticket()
         answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
         if finds_room(answer, network, device.number):
             return DecodedRequest(network, device, request, decoding.setting.scheme, answer)
-    return Driver(network, device, request, terms)
+    return Driver(network, device, request, terms, held.session)
 
 
 class _Links:

@@ -306,7 +306,7 @@ class EdgeDevice:
     ) -> machine.EdgeState | None:
         """One request to its end, with the prompt of the device's request `text`. Answers what the device keeps."""
         decoder, device = self._decoder, self._device
-        state, policy = (None, None) if kept is None else kept
+        state, policy, _ = (None, None, 0) if kept is None else kept
         decoding = decoder.decoding(device, number, decoder.prompt(device, text, ask), state, ask.output_tokens)
         terms = Terms(decoding, ask.output_tokens, decoder.end_tokens[self._device], policy)
         self._open = EdgeDriver(self, (device, number), decoding, terms)

@@ -182,7 +182,7 @@ class JournalReplay:
         request = self._waiting.pop((device, number), None)
         if request is None:
             raise RealRunError(f"device {device}, request {number}: served = {at_s:.6g} s: it has not come")
-        state, policy = self._kept.get(device) or (None, None)
+        state, policy, _ = self._kept.get(device) or (None, None, 0)
         decoding = self._decoder.decoding(device, number, request.prompt, state, request.output_tokens)
         replayed = ReplayedRequest(self.clock, request, decoding, policy, self._record.sent_bits, self._submitted_s)
         self._served[device, number] = replayed

@@ -105,6 +105,20 @@ class Cloud:
                 self._vacate(pool, session)
         self._homes.pop(session, None)
 
+    def keep(self, session: SessionKey) -> None:
+        """The session is over, and another turn of its conversation may adopt its cache, if nobody needs the room."""
+        for pool in self._reached(session):
+            if pool.holds(session):
+                pool.keep(session)
+                self._dispatch(pool)
+
+    def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
+        """The first `tokens` of what was kept of a session are the next turn's from now on."""
+        for pool in self._reached(session):
+            pool.adopt(session, turn, tokens)
+        if session in self._homes:
+            self._homes[turn] = self._homes.pop(session)
+
     def _pool(self, servers: list[Server], kv_tokens: int | None) -> ServerPool:
         """A pool whose memory evicts sessions for others, or admits whole requests; never both."""
         config = self._config

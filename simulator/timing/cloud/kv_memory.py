@@ -50,6 +50,13 @@ class KvMemory:
         """Frees what is held for a session."""
         self._total -= self._held.pop(session, 0)
 
+    def rename(self, session: SessionKey, to: SessionKey, tokens: int) -> None:
+        """The first `tokens` of what is held for a session are another's from now on, the rest is freed."""
+        held = self._held.pop(session, 0)
+        if kept := min(held, tokens):
+            self._held[to] = kept
+        self._total -= held - kept
+
     def clear(self) -> None:
         """Loses everything."""
         self._held.clear()
@@ -85,6 +92,12 @@ class KvReservations:
         self._reserved: dict[SessionKey, int] = {}
         self._taken_tokens = 0
         self._waiting: dict[Job, None] = {}
+
+    @property
+    def room_tokens(self) -> int:
+        """What nobody has reserved."""
+        assert self._capacity_tokens is not None
+        return self._capacity_tokens - self._taken_tokens
 
     @property
     def waiting(self) -> int:

@@ -54,6 +54,11 @@ class ServerPool:
         self.prefills: dict[Job, None] = {}
         """And behind them, where prefills are cut."""
         self._running: set[SessionKey] = set()
+        self._between: dict[SessionKey, int] = {}
+        """Sessions that have ended and whose caches of so many tokens are kept for another turn, the first to be thrown
+        out first."""
+        self._between_tokens = 0
+        """All of theirs; of use where reservations decide who is thrown out."""
         self.servers_up = len(servers)
         self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
 
@@ -107,6 +112,7 @@ class ServerPool:
         """The job waits: for a pass, or, where the answer is False, for its session to be admitted."""
         if self.reservations.limited and not self.reservations.admit(job):
             return False
+        self._resume(job)
         if self._batching.chunked:
             self._queue(job)
         else:
@@ -129,11 +135,32 @@ class ServerPool:
     def forget(self, session: SessionKey) -> None:
         """The session's cache and its reservation are freed; others may be admitted."""
         self.kv.forget(session)
+        self._between_tokens -= self._between.pop(session, 0)
         self.reservations.release(session)
         self._admit_waiting()
 
+    def keep(self, session: SessionKey) -> None:
+        """The session is over. Its cache stays until another turn adopts it, or somebody needs the room: whatever the
+        admission, no reservation is left."""
+        self._between[session] = held = self.kv.held(session)
+        self._between_tokens += held
+        self.reservations.release(session)
+        self._admit_waiting()
+        self._make_room()
+
+    def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
+        """The first `tokens` of a cache that was kept are the next turn's from now on, and may be thrown out until
+        that is admitted."""
+        self.kv.rename(session, turn, tokens)
+        if session in self._between:
+            held = self.kv.held(turn)
+            self._between_tokens += held - self._between.pop(session)
+            self._between[turn] = held
+
     def clear(self) -> None:
         """The memory has lost everything."""
+        self._between.clear()
+        self._between_tokens = 0
         self.kv.clear()
         self.reservations.clear()
 
@@ -214,7 +241,24 @@ class ServerPool:
 
     def _admit_waiting(self) -> None:
         for job in self.reservations.admit_waiting():
+            self._resume(job)
             self._queue(job)
+
+    def _resume(self, job: Job) -> None:
+        """The job's session is admitted: its cache is its own, and others' that were kept may have to go."""
+        if self._between:
+            self._between_tokens -= self._between.pop(job.session, 0)
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Caches that are kept find room beside the reservations. Without these the memory itself throws them out."""
+        if not self.reservations.limited:
+            return
+        while self._between and self._between_tokens > self.reservations.room_tokens:
+            session = next(iter(self._between))
+            self._between_tokens -= self._between.pop(session)
+            self.kv.forget(session)
+            self.kv.evicted += 1
 
     def _share(self, job: Job, budget: int | None, alone: bool) -> Share | None:
         cached = min(self.kv.held(job.session), job.text_tokens - 1)

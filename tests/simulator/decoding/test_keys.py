@@ -158,6 +158,24 @@ def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
     assert_another(Request(), with_({"uplink.headers": "schc"}))  # where parts may be longer, more drafts fit
 
 
+def test_a_turn_s_tree_goes_by_its_whole_text_and_not_by_what_is_held_or_thought() -> None:
+    talk = BASE.with_({"workload.kind": "conversations", "workload.prompt_tokens": 8, "workload.text_tokens": 4})
+    fields = {
+        "cloud_keeps_s": 0.0, "edge_keeps_s": 0.0, "edge_keeps_tokens": 3, "think_s": 9.0, "pause_s": 9.0,
+        "counted_turn": 2,
+    }  # fmt: skip
+    for field, value in fields.items():
+        assert names(with_({f"workload.{field}": value}, talk)) == names(Request(talk))
+    made, memory = Decoder(talk, Memory()), Naming()
+    ask = Ask(4, 12, turn=2)
+    prompts = [made.prompt(0, 1, ask, before) for before in ((1, 2, 3), (1, 2, 4))]
+    roots = []
+    for prompt in prompts:
+        Decoder(talk, memory).decoding(0, 1, prompt, None, 12)
+        roots.append(memory.names)
+    assert len(set(roots)) == 2 and [len(each.tokens) for each in prompts] == [7, 7]
+
+
 FLEET: Final = BASE.with_({"fleet": {"a": {"count": 2, "workload": {"requests": 1}}}})
 DECIDES_TOKENS: Final[dict[str, object]] = {
     "scheme": {**BASE.scheme.to_fields(), "resolution": 50}, "uplink": {"mtu_bits": 500}, "prompts": ["other"],

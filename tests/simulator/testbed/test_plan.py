@@ -22,6 +22,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"workload.devices": 17}, "workload.devices = 17"),
     ({"workload.requests": MOST}, f"workload.requests = {MOST}"),
     ({"workload.prompt_at_cloud": True}, "workload.prompt_at_cloud = True"),
+    ({"workload.kind": "conversations"}, "workload = conversations"),
     ({"workload.deadline_s": 5.0}, "workload = closed"),
     ({"workload.horizon_s": 5.0}, "workload = closed"),
     ({"workload.absences": {"kind": "scheduled", "away": [[0, 1.0, 2.0]]}}, "workload = closed"),
