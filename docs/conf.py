@@ -48,6 +48,7 @@ GROUPS = {
         "serving",
         "fleets",
         "conversations",
+        "transport",
         "clusters",
     ],
     "Reference": ["commands", "results", "metrics", "schemes", "codec", "api/index"],

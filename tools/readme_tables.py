@@ -20,6 +20,7 @@ from channels.link.listening import Listening
 from channels.link.losses import Loss
 from channels.link.rates import Rate
 from channels.link.sharing import Sharing
+from channels.link.transport import Congestion
 from kinds import Choice
 from models.interface import Pair
 from models.latency.latency import Latency
@@ -51,8 +52,8 @@ HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "a
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
-    Rate, Loss, Delay, Headers, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, QueueOrder, Routing,
-    Admission, Amount, Downtime, SiteDraw,
+    Rate, Loss, Delay, Headers, Arq, Congestion, Sharing, Listening, Latency, Pair, Workload, Batching, QueueOrder,
+    Routing, Admission, Amount, Downtime, SiteDraw,
 )  # fmt: skip
 END: Final = "<!-- end -->"
 

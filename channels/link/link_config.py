@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil, inf
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -18,10 +18,14 @@ from channels.link.padding import MARK_BITS, padded_bits
 from channels.link.radio_power import RADIO_NEEDED, RADIOS, Connection, OnAir, Radio, RadioName
 from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
 from channels.link.shaping import Rationed
-from channels.link.sharing import Fifo, Sharing
+from channels.link.sharing import Bands, Fifo, Own, ProcessorSharing, RoundRobinSharing, Sharing
+from channels.link.transport import Bulk
 from channels.uniforms import Uniforms
 from kinds import ConfigError, Part, meant, named
 from kinds.mistakes import not_negative
+
+_QUEUES: Final = (Fifo, RoundRobinSharing, ProcessorSharing, Own, Bands)
+"""What a flow of no device can share."""
 
 
 def _is_none(value: object) -> bool:
@@ -143,6 +147,12 @@ class LinkConfig(Part):
         ge=0,
         description="Packets that may wait for the link beyond the one it sends; more are dropped. null: all.",
     )
+    bulk: Bulk | None = Field(
+        None,
+        exclude_if=_is_none,
+        description="Background uploads that share queue and buffer with the devices, from the first packet on; null: "
+        "none.",
+    )
     reassembly_s: float | None = Field(
         None,
         ge=0,
@@ -185,6 +195,21 @@ class LinkConfig(Part):
                 f"pad_to_bits = {self.pad_to_bits}: must be at most mtu_bits less header_bits, "
                 f"{self.mtu_bits} - {largest_bits}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _bulk_meets_a_full_buffer(self) -> Self:
+        if self.bulk is not None:
+            for field, fits, needs in (
+                ("buffer_packets", self.buffer_packets is not None, "a number: without an end its queue has none"),
+                ("arq.ack_bits", not self.arq.ack_bits, "0"),
+                ("half_duplex", self.half_duplex is None, "null"),
+                ("sharing", type(self.sharing) in _QUEUES, "fifo, round_robin, processor, own or bands"),
+                ("listens", not self.listens.windows_s, "always"),
+                ("headers", self.headers.follows_packet, "headers that follow from the packet"),
+            ):
+                if not fits:
+                    raise ValueError(f"bulk needs {field}: {needs}")
         return self
 
     @model_validator(mode="after")
@@ -397,6 +422,9 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
             f"{down.half_duplex or 'null'}, "
             "since both ways use one medium: set both"
         )
+    if down.arq.opening is not None:
+        rule = f"must be 0, the device opens; set {up_name}'s"
+        raise ConfigError(f"{down_name}.arq.opening_rtts = {down.arq.opening.round_trips}: {rule}")
     if down.cut_through:
         raise ConfigError(f"{down_name}.cut_through = True: must be False, a reply is made at once; set {up_name}'s")
     if up.listens.windows_s:

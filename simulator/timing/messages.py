@@ -174,8 +174,15 @@ class Fragment(Packet):
     """When its first bit goes out there."""
     left_s: float = field(default=inf, init=False)
     """When its last one has."""
+    came: bool = field(default=False, init=False)
+    """Whether the far end of a stream has it."""
     arrivals: int = field(default=0, init=False)
     """How often it has come."""
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it is of a background flow, and of no device."""
+        return self.index[0] < 0
 
     @property
     def address(self) -> PacketIndex:
@@ -269,6 +276,12 @@ class DeviceSender:
     """How long an acknowledgement travels back to it."""
     flow: HeaderFlow | None = None
     """Where the headers of its packets follow from those before them."""
+    stream: list[Fragment] | None = None
+    """Where the far end keeps their order: those that it has not handed over, in the order in which they were made."""
+    alarmed_s: float = inf
+    """When the next look at its sender's alarm is due."""
+    refill: Callable[[], None] | None = None
+    """Of a flow that never ends: hands its sender what it has room for."""
     acked_bits: int = 0
     unacked_packets: int = 0
     round_trip_s: float = nan

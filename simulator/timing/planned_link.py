@@ -37,6 +37,7 @@ def plannable(config: LinkConfig) -> bool:
         and type(config.loss) is type(config.arq.ack_loss) is NoLoss
         and type(config.delay) is ConstantDelay
         and config.buffer_packets is None
+        and not config.arq.follows_network
         and config.headers.follows_packet
         and not config.access_s
         and not config.idle_access_s

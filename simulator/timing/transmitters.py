@@ -34,6 +34,8 @@ class DeviceSenders(dict[int, DeviceSender]):
         """The gate of each transmitter that is opened from now on."""
         self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
         """Has one of them start what its gate lets go."""
+        self.opened: Callable[[LinkTransmitter, float], None] = _not_gated
+        """Called with a new one, and how long an acknowledgement travels back to it."""
         self._station = station
         self._config = config
         self._uniforms = uniforms
@@ -48,10 +50,16 @@ class DeviceSenders(dict[int, DeviceSender]):
 
     def __missing__(self, device: int) -> DeviceSender:
         key = device if self._config.sharing.transmitter_per_device else SHARED
-        transmitter = self._transmitters.get(key) or self._open(key)
         back_s = self._reverse_delay_s(device)
+        transmitter = self._transmitters.get(key)
+        if transmitter is None:
+            transmitter = self._open(key)
+            self.opened(transmitter, back_s)
         flow = self._config.headers.flow(self._config.header_bits)
-        sender = self[device] = DeviceSender(self._config.arq.sender(self.window(device)), transmitter, back_s, flow)
+        arq = self._config.arq
+        sender = self[device] = DeviceSender(arq.sender(self.window(device)), transmitter, back_s, flow)
+        if arq.in_order:
+            sender.stream = []
         return sender
 
     def window(self, device: int) -> int:
@@ -99,8 +107,8 @@ class DeviceSenders(dict[int, DeviceSender]):
         return transmitter
 
 
-def _not_gated(transmitter: LinkTransmitter, now_s: float) -> None:
-    """Serves no transmitter: without a gate nobody asks for it."""
+def _not_gated(transmitter: LinkTransmitter, _: float) -> None:
+    """Does nothing: without a gate nobody asks for it."""
 
 
 class Access:

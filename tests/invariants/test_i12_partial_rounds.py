@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from cells import cell, link
 from heard import Dawdling, Looking, heard_over
-from simulated import Rows, bend, written_cell
+from simulated import Rows, Simulated, bend, written_cell
 
 from channels.link.sharing import ProcessorSharing
 from simulator import Cell, simulate
@@ -192,6 +193,32 @@ def test_i12_where_the_header_of_a_part_follows_from_its_place_or_from_the_packe
         "loss": Looking(period_s=0.037, share=0.5),
     }  # fmt: skip
     assert bend(late_cell(**uplink)) < 1e-12
+
+
+QUIC = {"kind": "quic", "timeout_s": 0.3, "initial_window": 2}
+"""A part that is lost is given up; one that waits for room in the window, which follows losses, is not."""
+BESIDE_BULK = {"bulk": {"packet_bits": 48, "arq": "quic"}, "buffer_packets": 2, "edge": QUICK, "arq": QUIC}
+
+
+@pytest.mark.parametrize(
+    "uplink",
+    [
+        {"arq": QUIC, "sharing": "processor", "edge": QUICK},
+        *(
+            pytest.param(BESIDE_BULK | {"sharing": sharing}, marks=pytest.mark.slow)
+            for sharing in ("fifo", "round_robin", "processor")
+        ),
+    ],
+    ids=["quic", "fifo", "round robin", "at once"],
+)
+def test_i12_where_windows_follow_losses_and_a_bulk_flow_fills_the_buffer(uplink: dict[str, Any]) -> None:
+    assert bend(late_cell(loss=Looking(period_s=0.13, share=0.5), **uplink)) < 1e-12
+
+
+def test_i12_a_stream_in_order_gives_up_no_part() -> None:
+    simulated = Simulated(late_cell(loss=Looking(period_s=0.07, share=0.5), arq=QUIC | {"kind": "tcp"}))
+    assert simulated.cut == 0
+    assert distance(simulated.distribution, verifier_distribution((0,), 4, np.array(WIDE))) < 1e-12
 
 
 @pytest.mark.slow

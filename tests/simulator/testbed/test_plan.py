@@ -44,6 +44,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"uplink.idle_access_s": 0.1, "uplink.idle_after_s": 1.0}, "uplink.idle_after_s = 1.0"),
     ({"downlink.overhead_s": 0.1}, "downlink.overhead_s = 0.1"),
     ({"uplink.half_duplex": "device", "downlink.half_duplex": "device"}, "uplink.half_duplex = device"),
+    ({"uplink.arq": "quic"}, "uplink.arq = quic"),
     ({"downlink.buffer_packets": 5}, "downlink.buffer_packets = 5"),
     ({"downlink.listens": "after_sending", "uplink.arq.timeout_s": 5.0}, "downlink.listens = after_sending"),
     ({"uplink.sharing": "round_robin"}, "uplink.sharing = round_robin"),

@@ -68,13 +68,26 @@ ARQS = st.fixed_dictionaries(
         "backoff": st.sampled_from([1.0, 2.0]),
     }
 )
+TRANSPORTS = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["quic", "tcp"]),
+        "initial_window": st.integers(1, 4),
+        "timeout_s": st.sampled_from([1.0, 4.0]),
+        "ack_loss": LOSSES,
+        "ack_bits": st.sampled_from([0, 0, 104]),
+        "congestion": st.sampled_from(["cubic", "new_reno"]),
+        "opening_rtts": st.sampled_from([0, 0, 2]),
+        "opening_bits": st.just(160),
+        "opening_each": st.sampled_from(["device", "request"]),
+    }
+)
 LINKS = (
     st.fixed_dictionaries(
         {
             "rate": RATES,
             "loss": LOSSES,
             "delay": DELAYS,
-            "arq": ARQS,
+            "arq": ARQS | TRANSPORTS,
             "access_s": st.sampled_from([0.0, 1.0]),
             "mtu_bits": st.sampled_from([None, 704]),
             "pad_to_bits": st.sampled_from([None, None, 64]),
@@ -155,11 +168,11 @@ def test_each_message_is_delivered_once_and_its_states_tile_its_time(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(link_fields=LINKS, puts=PUTS, seed=st.integers(0, 1000), attempts=st.integers(1, 3))
+@given(link_fields=LINKS, arq=ARQS, puts=PUTS, seed=st.integers(0, 1000), attempts=st.integers(1, 3))
 def test_with_pauses_each_message_is_delivered_once(
-    link_fields: dict[str, Any], puts: Puts, seed: int, attempts: int
+    link_fields: dict[str, Any], arq: dict[str, Any], puts: Puts, seed: int, attempts: int
 ) -> None:
-    limited = link_fields | {"arq": link_fields["arq"] | {"max_attempts": attempts, "timeout_max_s": 8}}
+    limited = link_fields | {"arq": arq | {"max_attempts": attempts, "timeout_max_s": 8}}
     _, stories = run(limited, puts, seed)
     for story in stories:
         assert len(story.delivered) == 1
