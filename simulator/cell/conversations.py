@@ -121,6 +121,10 @@ class Conversations(Workload):
     def requests_of(self, device: int) -> int:
         return sum(self._lengths[device])
 
+    def counted_of(self, device: int) -> int:
+        turns = [turn for length in self._lengths[device] for turn in range(1, length + 1)][self.learning_requests :]
+        return len(turns) if self.counted_turn is None else turns.count(self.counted_turn)
+
     def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
         number = 0
         for turns in self._lengths[device]:
