@@ -84,6 +84,11 @@ class Conversations(Workload):
                 f"counted_turn = {self.counted_turn}: must be a turn that some conversation has, at most "
                 f"{max(map(max, self._lengths))}"
             )
+        if self.counted_turn is not None and not any(map(self.counted_of, range(self.devices))):
+            raise ValueError(
+                f"learning_requests = {self.learning_requests}: must leave some turn {self.counted_turn} to count "
+                "(counted_turn)"
+            )
         return self
 
     @cached_property
