@@ -213,6 +213,15 @@ class LinkConfig(Part):
         return self
 
     @model_validator(mode="after")
+    def _repeats_part(self) -> Self:
+        if self.arq.follows_network and self.sharing.keeps_step:
+            raise ValueError(
+                f"arq = {self.arq.kind}: must be stop_and_wait or selective_repeat, whose timers are drawn out "
+                f"(timer_jitter), or those that collide under this sharing, {self.sharing.kind}, repeat in step for ever"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_radio(self) -> Self:
         if self.radio is not None and self.power_w is not None:
             raise ValueError(f"power_w = {self.power_w}: must be null where radio states what it draws")
