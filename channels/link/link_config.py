@@ -217,7 +217,7 @@ class LinkConfig(Part):
         if self.arq.follows_network and self.sharing.keeps_step:
             raise ValueError(
                 f"arq = {self.arq.kind}: must be stop_and_wait or selective_repeat, whose timers are drawn out "
-                f"(timer_jitter), or those that collide under this sharing, {self.sharing.kind}, repeat in step for ever"
+                f"(timer_jitter), or those that collide under this sharing, {self.sharing.kind}, do so for ever"
             )
         return self
 

@@ -198,7 +198,7 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         (
             LinkConfig,
             {"arq": "tcp", "sharing": {"kind": "csma", "window_min": 1, "attempts": 1}},
-            "those that collide under this sharing, csma, repeat in step for ever",
+            "those that collide under this sharing, csma, do so for ever",
         ),
         (LinkConfig, {"rate": "base_station"}, "sharing.kind: must be scheduled where rate is base_station"),
         (LinkConfig, {"sharing": "scheduled"}, "rate.kind: must be base_station where rate is constant"),
