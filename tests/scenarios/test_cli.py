@@ -241,6 +241,8 @@ FEWER = {
     "break_even": [TWO_KINDS],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
     "cloud_first": ["--grid=scheme=cloud_only,coupled", UNTUNED],
+    "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
+    "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *TOLD],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
     "trees": ["--grid=uplink.rate.bps=1e3,1e5", *TOLD],
@@ -309,6 +311,8 @@ def test_each_scenario_runs_and_draws_what_it_promises(name, typed, small, tmp_p
         "--seeds=1",
         "--quiet",
     ]
+    if name == "conversations":  # a device's conversations are counted, not its requests
+        options.remove("--set=workload.requests=1")
     if name == "leakage":  # each of its prompts is asked, by random numbers of its own
         options = [each for each in options if each not in ("--set=workload.requests=1", "--set=workload.distinct=1")]
     status, out, err = typed("run", name, "--quick", *options)
