@@ -201,7 +201,11 @@ class LinkConfig(Part):
     def _bulk_meets_a_full_buffer(self) -> Self:
         if self.bulk is not None:
             for field, fits, needs in (
-                ("buffer_packets", self.buffer_packets is not None, "a number: without an end its queue has none"),
+                (
+                    "buffer_packets",
+                    bool(self.buffer_packets),
+                    "a number from 1: without an end its queue has none, and without a place nobody else gets in",
+                ),
                 ("arq.ack_bits", not self.arq.ack_bits, "0"),
                 ("half_duplex", self.half_duplex is None, "null"),
                 ("sharing", type(self.sharing) in _QUEUES, "fifo, round_robin, processor, own or bands"),
