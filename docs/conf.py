@@ -51,8 +51,8 @@ GROUPS = {
         "transport",
         "clusters",
     ],
-    "Reference": ["commands", "results", "metrics", "schemes", "codec", "api/index"],
-    "Explanation": ["how_it_works", "limits", "validation", "performance", "glossary"],
+    "Reference": ["commands", "results", "metrics", "schemes", "codec", "glossary", "api/index"],
+    "Explanation": ["how_it_works", "limits", "validation", "performance"],
 }
 """The pages of docs/ by what a reader comes for, in the order of the side bar."""
 PROJECT = ["CONTRIBUTING", "CHANGELOG", "THIRD_PARTY_NOTICES"]

@@ -16,6 +16,7 @@ import pandas as pd
 
 from scenarios import Quick, Scenario, Tune, asks, script
 from scenarios.findings.question import of_setting
+from scenarios.findings.wording import joined
 from scenarios.set_ups import GREEDY, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
 from simulator.results import phase_regions as regions
 from simulator.results.break_even_plane import OPPONENT
@@ -53,9 +54,10 @@ def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
         place = rows[(rows[TURN] == turn) & (rows[f"workload.{KEEPS}"] == keeps)]
         found = [part for part in (place[place[PROMPT] == prompt] for prompt in prompts) if not part.empty]
         if found:
-            clauses.append(f"{words} {' / '.join(_sign(_saved(part)) for part in found)}")
-    said = " / ".join(f"{prompt:,g}" for prompt in prompts)
-    return f"Turn 4, first prompt of {said}: a token of {DRAFTING} takes, against cloud only, {'; '.join(clauses)}"
+            clauses.append(f"{words} {joined([_sign(_saved(part)) for part in found])}")
+    said, told = joined([f"{prompt:,g}" for prompt in prompts]), "; ".join(clauses)
+    unseen = " (~: no difference seen)" if "~" in told else ""
+    return f"turn 4, first prompts of {said} tokens: {DRAFTING} against cloud only, time a token: {told}{unseen}"
 
 
 SCENARIO = Scenario(
@@ -95,8 +97,8 @@ SCENARIO = Scenario(
     headlines=(WHOLE, "ttft_s"),
     figures=("latency", "breakdown"),
     answer=fourth_turn,
-    assumed="~: no difference seen; an id has 13 bits, where the pair's own takes 17; acceptance is the same at every "
-    "turn",
+    assumed="unless models.pair.size is set, an id has 13 bits, where the pair's own takes 17; acceptance is the same "
+    "at every turn",
 )  # fmt: skip
 
 if __name__ == "__main__":

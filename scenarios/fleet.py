@@ -47,7 +47,7 @@ def meters_cost(table: pd.DataFrame, axis: str | None) -> str:
     longer = paired(phones, FIRST, *((phones[CURVE] == best) & (phones[axis] == at) for at in (many, few)))
     return (
         f"beside {many:g} meters the phones' first token (p95) comes soonest with {called(best.split(' class=')[0])}, "
-        f"after {mean}; against {few:g}: {percent(longer)}"
+        f"after {mean}; compared with {few:g}: {percent(longer)}"
     )
 
 

@@ -74,7 +74,7 @@ SCENARIO = Scenario(
         Below(KINDS, ("cloud_only",), at=FEW_BPS, by=PLACE),
         Below(("k_sqs", "c_sqs"), ("dense",), at=FEW_BPS, by=PLACE),
         Lowest("fastest of all", by=PLACE), PaysFirst(KINDS, "cloud_only"),),
-    assumed="an id has 13 bits, as of 8,192 tokens, where Llama's has 17",
+    assumed="unless models.pair.size is set, an id has 13 bits, as of 8,192 tokens, where Llama's has 17",
 )  # fmt: skip
 
 if __name__ == "__main__":

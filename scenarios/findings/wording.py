@@ -167,8 +167,8 @@ def passes(found: Crossing, axis: str) -> str:
     crossed = found.log10_at.n
     if not crossed:
         counts = {"everywhere": found.below, "nowhere": found.above, "here and there": found.often}
-        some = [f"{word}{f' in {n} seeds' if n < sum(counts.values()) else ''}" for word, n in counts.items() if n]
-        return ", ".join(some)
+        of = {n: f" in {counted(n, 'seed')}" if n < sum(counts.values()) else "" for n in counts.values()}
+        return ", ".join(word + of[n] for word, n in counts.items() if n)
     at, *ends = (quantity(each, axis, 2) for each in (found.at, *found.ends))
     where = f"from {at} on" if found.rising else f"up to {at}"
     spread = "" if math.isnan(found.log10_at.half_width) else f" ({' to '.join(ends)})"

@@ -29,8 +29,8 @@ def test_a_run_has_a_row_and_a_group_for_each_class_and_an_answer_in_one_breath(
     assert [line for line in out.splitlines() if line.startswith("class ")] == [
         "class all devices", "class phones", "class meters"
     ]  # fmt: skip
-    assert "ttft p95 of fewer than 20 requests a run is about their longest: of phones 6, of meters 3" in out
-    assert "Rows name the scheme of the other classes; of its own is that of meters (cloud only)" in out
+    assert "ttft p95 of fewer than 20 requests a run is about their longest; here 6 of phones, 3 of meters" in out
+    assert "A row has the name of the cell's scheme; these classes have their own: meters (cloud only)" in out
     found = json.loads((tmp_path / "a" / "findings.json").read_text())
     (answer,) = [each for each in found["findings"] if each.get("answer")] or [found["answer"]]
     text = answer if isinstance(answer, str) else answer["text"]
@@ -74,11 +74,13 @@ def test_percentiles_that_are_needed_are_asked_for_and_those_asked_for_are_print
 def test_a_percentile_of_enough_requests_is_not_doubted() -> None:
     cells = Cell.from_fields({"models.pair": "synthetic"}).grid({"workload.requests": [19, 20]})
     assert too_few(cells[1:], ["ttft_p95_s", "ttft_s"]) == []
-    assert too_few(cells, ["ttft_p95_s"]) == ["ttft p95 of fewer than 20 requests a run is about their longest: 19"]
+    assert too_few(cells, ["ttft_p95_s"]) == [
+        "ttft p95 of fewer than 20 requests a run is about their longest; here 19"
+    ]
     work = {"kind": "conversations", "conversations": 9, "turns": 3, "counted_turn": 3}
     talking = Cell.from_fields({"models.pair": "synthetic", "workload": work})
     assert too_few([talking], ["latency_p90_s"]) == [
-        "latency p90 of fewer than 10 requests a run is about their longest: 9"
+        "latency p90 of fewer than 10 requests a run is about their longest; here 9"
     ]
 
 
@@ -87,7 +89,7 @@ def test_of_a_class_and_of_all_devices_together_the_requests_are_counted_apart()
     cells = [
         Cell.from_fields({"models.pair": "synthetic", "workload": {"kind": "closed", "requests": 4}, "fleet": fleet})
     ]
-    line = "ttft p90 of fewer than 10 requests a run is about their longest: of b 2"
+    line = "ttft p90 of fewer than 10 requests a run is about their longest; here 2 of b"
     assert too_few(cells, ["ttft_p90_s"]) == too_few(cells, ["b.ttft_p90_s"]) == [line]
     assert too_few(cells, ["a.ttft_p90_s", "all devices.ttft_p90_s"]) == []
 

@@ -27,7 +27,9 @@ def base_line(cells: Sequence[Cell], settings: str, *, timed: bool) -> str:
     were timed or only decoded; `settings` says how they were chosen."""
     pairs = _few([_pair(cell.models.pair) for cell in cells], "pairs")
     seeds = counted(len({cell.seed for cell in cells}), "seed")
-    prompts, answers = zip(*(each.workload.longest for cell in cells for each in cell.classes), strict=True)
+    workloads = [each.workload for cell in cells for each in cell.classes]
+    prompts, answers = zip(*(work.longest for work in workloads), strict=True)
+    prompts += tuple(work.prompt_tokens for work in workloads if work.talks)  # from the first turn's to the last one's
     parts = [f"Pair {pairs}", *([_clocks(cells), _round_trip(cells), _uplink(cells)] if timed else [])]
     parts += [f"prompts of {_ends(prompts, '')} tokens, answers of {_ends(answers, '')}", seeds, settings]
     return ". ".join(part[0].upper() + part[1:] for part in parts if part) + "."

@@ -263,7 +263,8 @@ class FinishedRun:
         lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
         lines += findings_file.compared("lossy", metric, table, findings_file.places(table, axis), lossy)
         if scenario.summary and not answer:
-            answer = [Answered("none", metric, "none, there is nothing to compare", (), is_answer=True)]
+            text = "none: the question needs schemes or values that were not run"
+            answer = [Answered("none", metric, text, (), is_answer=True)]
         return [each for each in lines if not each.is_answer], answer
 
     @cached_property

@@ -110,7 +110,7 @@ def own_schemes(cells: Sequence[Cell]) -> list[str]:
     mixed = [cell for cell in cells if any(each.scheme is None for each in cell.fleet)]
     pairs = [(each.name, each.scheme.kind) for cell in mixed for each in cell.fleet if each.scheme is not None]
     own = [f"{name} ({DisplayNames().word(kind)})" for name, kind in dict.fromkeys(pairs)]
-    return [f"Rows name the scheme of the other classes; of its own is that of {joined(own)}"] if own else []
+    return [f"A row has the name of the cell's scheme; these classes have their own: {joined(own)}"] if own else []
 
 
 def too_few(cells: Sequence[Cell], names: Iterable[str]) -> list[str]:
@@ -127,8 +127,8 @@ def too_few(cells: Sequence[Cell], names: Iterable[str]) -> list[str]:
                     least = found.setdefault(name, {})
                     least[called] = min(requests, least.get(called, requests))
     return [
-        f"{title(name)} of fewer than {fewest(name)} requests a run is about their longest: "
-        + ", ".join(f"{f'of {called} ' if called else ''}{requests}" for called, requests in least.items())
+        f"{title(name)} of fewer than {fewest(name)} requests a run is about their longest; here "
+        + ", ".join(f"{requests}{f' of {called}' if called else ''}" for called, requests in least.items())
         for name, least in found.items()
     ]
 

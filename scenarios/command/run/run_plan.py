@@ -118,7 +118,7 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     for cell in (*cells, *more):
         by_id.setdefault(cell.id, cell)  # of two that are one the first, which may have a label
     scenario, cells = _reporting(_asked(scenario, changes.metric, [*by_id.values()]), objective, list(by_id.values()))
-    check_labels(cells, [*grid.get("scheme", ()), *meant.grid.get("scheme", ())])
+    check_labels(cells, meant.grid.get("scheme", grid.get("scheme", ())))
     warnings += [*lacking, *left_out, *_warnings(cells, changes.imports)]
     tune = _tuned(quick, scenario.tune, grid, changes, cells)
     tune = replace(tune, metric=changes.metric) if tune and changes.metric else tune
