@@ -44,6 +44,10 @@ class Csma(Sharing):
             raise ValueError(f"window_max = {self.window_max}: must be at least window_min, {self.window_min}")
         return self
 
+    @property
+    def keeps_step(self) -> bool:
+        return self.window_max == 1 or (self.window_min == 1 and self.attempts == 1)
+
     def opener(self, uniforms: Uniforms) -> Opener:
         return partial(CsmaTransmitter, self, uniforms.under(_BACK_OFF))
 
@@ -208,6 +212,10 @@ class Aloha(Sharing):
     slot_s: float | None = Field(
         None, gt=0, le=1e4, description="Frames begin at multiples of it, seconds: slotted ALOHA; null: at any time."
     )
+
+    @property
+    def keeps_step(self) -> bool:
+        return self.channels == 1 and (self.capture_db is None or not self.fading)
 
     def opener(self, uniforms: Uniforms) -> Opener:
         return partial(_AlohaTransmitter, _Air(self, uniforms))

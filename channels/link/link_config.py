@@ -201,7 +201,11 @@ class LinkConfig(Part):
     def _bulk_meets_a_full_buffer(self) -> Self:
         if self.bulk is not None:
             for field, fits, needs in (
-                ("buffer_packets", self.buffer_packets is not None, "a number: without an end its queue has none"),
+                (
+                    "buffer_packets",
+                    bool(self.buffer_packets),
+                    "a number from 1: without an end its queue has none, and without a place nobody else gets in",
+                ),
                 ("arq.ack_bits", not self.arq.ack_bits, "0"),
                 ("half_duplex", self.half_duplex is None, "null"),
                 ("sharing", type(self.sharing) in _QUEUES, "fifo, round_robin, processor, own or bands"),
@@ -210,6 +214,15 @@ class LinkConfig(Part):
             ):
                 if not fits:
                     raise ValueError(f"bulk needs {field}: {needs}")
+        return self
+
+    @model_validator(mode="after")
+    def _repeats_part(self) -> Self:
+        if self.arq.follows_network and self.sharing.keeps_step:
+            raise ValueError(
+                f"arq = {self.arq.kind}: must be stop_and_wait or selective_repeat, whose timers are drawn out "
+                f"(timer_jitter), or those that collide under this sharing, {self.sharing.kind}, do so for ever"
+            )
         return self
 
     @model_validator(mode="after")

@@ -129,6 +129,11 @@ class Sharing(Choice, family=True):
     """Whether a packet is on its sender's air alone, from its first bit to its last: its airtime is known, and a gate
     may hold it back."""
 
+    @property
+    def keeps_step(self) -> bool:
+        """Whether devices that collide collide again for ever where nothing else draws their repeats apart."""
+        return False
+
     def check(self, devices: int, rate: Rate) -> None:
         """Raises ValueError where it does not suit a cell of so many devices on a link of this rate."""
 

@@ -271,14 +271,14 @@ class TransportSender(Sender[P]):
     """One connection: what is under way, what was lost, and what waits."""
 
     __slots__ = (
-        "_backoff", "_congestion", "_expiries", "_initial", "_joined_s", "_late_s", "_loss_s", "_lost", "_newest",
-        "_next", "_probes", "_recovered", "_round_trip_s", "_sent", "_stirred_s",
+        "_backoff", "_congestion", "_expiries", "_initial", "_joined_s", "_late_s", "_longest_s", "_loss_s", "_lost",
+        "_newest", "_next", "_probes", "_recovered", "_round_trip_s", "_sent", "_stirred_s",
     )  # fmt: skip
 
     def __init__(self, arq: Transport) -> None:
         super().__init__(arq, arq.initial_window)
         self._probes, self._initial = arq.probes, arq.initial_window
-        self._late_s, self._backoff = arq.late_s, arq.backoff
+        self._late_s, self._backoff, self._longest_s = arq.late_s, arq.backoff, arq.timeout_max_s
         self._congestion = arq.congestion.window(float(arq.initial_window))
         self._sent: dict[P, tuple[int, float, bool]] = {}
         """Under way, in the order of sending: its number, when it joined the queue, whether it has left it."""
@@ -303,7 +303,8 @@ class TransportSender(Sender[P]):
 
     @property
     def timeout_s(self) -> float:
-        return self._timer.timeout_s + self._late_s * self._backoff**self._expiries
+        late_s, factor = self._late_s, self._backoff ** min(self._expiries, 64)
+        return self._timer.timeout_s + max(late_s, min(self._longest_s - self._timer.timeout_s, late_s * factor))
 
     @property
     def alarm_s(self) -> float:

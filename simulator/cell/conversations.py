@@ -84,6 +84,11 @@ class Conversations(Workload):
                 f"counted_turn = {self.counted_turn}: must be a turn that some conversation has, at most "
                 f"{max(map(max, self._lengths))}"
             )
+        if self.counted_turn is not None and not any(map(self.counted_of, range(self.devices))):
+            raise ValueError(
+                f"learning_requests = {self.learning_requests}: must leave some turn {self.counted_turn} to count "
+                "(counted_turn)"
+            )
         return self
 
     @cached_property
@@ -120,6 +125,10 @@ class Conversations(Workload):
 
     def requests_of(self, device: int) -> int:
         return sum(self._lengths[device])
+
+    def counted_of(self, device: int) -> int:
+        turns = [turn for length in self._lengths[device] for turn in range(1, length + 1)][self.learning_requests :]
+        return len(turns) if self.counted_turn is None else turns.count(self.counted_turn)
 
     def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
         number = 0

@@ -168,6 +168,13 @@ class Equipped:
             return work.total
         return sum(map(work.requests_of, self.devices))
 
+    @property
+    def counted_requests(self) -> int:
+        """How many of them metrics count: no request to learn from, and one turn of conversations where that is asked
+        for."""
+        devices = range(self.count) if self.own_workload else self.devices
+        return sum(map(self.workload.counted_of, devices))
+
     def asks(self, device: int, users: Uniforms) -> Iterator[Ask]:
         """The requests of one of its devices, in order. `users`: the numbers that users of the cell draw; those of a
         workload of its own are the class's, and do not depend on how many devices other classes have."""

@@ -35,6 +35,13 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
     return spread(type(base), fields, grid, settings or {})
 
 
+def held_by(part: Part, settings: Mapping[str, object]) -> dict[str, object]:
+    """Those of the settings whose field the part has."""
+    fields = {name: getattr(part, name) for name in type(part).model_fields}
+    known = write(type(part), fields, settings)
+    return {path: value for path, value in settings.items() if path in known}
+
+
 def spread(
     schema: type[P], tree: Nested, grid: Mapping[str, Sequence[object]], settings: Mapping[str, object]
 ) -> list[P]:

@@ -155,6 +155,10 @@ class Workload(Choice, family=True):
         """How many requests come to this device."""
         return len(range(device, self.total, self.devices))
 
+    def counted_of(self, device: int) -> int:
+        """How many of them metrics count."""
+        return max(0, self.requests_of(device) - self.learning_requests)
+
 
 class _Counted(Workload):
     """A fixed number of equal requests for each device."""

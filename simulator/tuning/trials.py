@@ -15,7 +15,7 @@ import numpy as np
 from kinds import ConfigError, meant
 from simulator.cell.cell import Cell
 from simulator.cell.power_figures import lacking
-from simulator.cell.settings import expand
+from simulator.cell.settings import expand, held_by
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.intervals import CONFIDENCE, Difference, paired_values
 from simulator.results.metrics import ON_REQUEST
@@ -152,7 +152,7 @@ class CommonSeeds:
             cell = self.place.at(setting)
             assert cell is not None
             further = range(self.first + len(known), self.first + seeds)
-            known += expand(cell, {"seed": list(further)}, self.base)
+            known += expand(cell, {"seed": list(further)}, held_by(cell, self.base))
         return known[:seeds]
 
 

@@ -51,6 +51,11 @@ def test_a_run_has_a_row_and_a_group_for_each_class_and_an_answer_in_one_breath(
             ("recommend", PAIR, "--metric=ttft_p99_s", "--set=workload.requests=9"),
             "metric = ttft_p99_s: a run has 9 requests, and of fewer than 100 this is about the largest",
         ),
+        (
+            ("recommend", PAIR, "--metric=ttft_p95_s", "--set=workload={kind: conversations, counted_turn: 2}"),
+            "metric = ttft_p95_s: a run has 2 requests, and of fewer than 20 this is about the largest; raise "
+            "workload.conversations",
+        ),
         (("run", "capacity", "--set=objective.phones.ttft_s=1"), "objective.phones: no such class of devices"),
         (("run", "capacity", "--set=objective.ttft_p42_s=1"), "objective.ttft_p42_s: no such metric"),
     ],
@@ -71,6 +76,11 @@ def test_a_percentile_of_enough_requests_is_not_doubted() -> None:
     assert too_few(cells[1:], ["ttft_p95_s", "ttft_s"]) == []
     assert too_few(cells, ["ttft_p95_s"]) == [
         "ttft p95 of fewer than 20 requests a run is about their longest; here 19"
+    ]
+    work = {"kind": "conversations", "conversations": 9, "turns": 3, "counted_turn": 3}
+    talking = Cell.from_fields({"models.pair": "synthetic", "workload": work})
+    assert too_few([talking], ["latency_p90_s"]) == [
+        "latency p90 of fewer than 10 requests a run is about their longest; here 9"
     ]
 
 

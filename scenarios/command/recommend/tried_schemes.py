@@ -135,9 +135,10 @@ def _check_requests(cell: Cell, metric: str) -> None:
     if not classes:
         known = ", ".join(each.called for each in cell.classes if each.called) or "none"
         raise ConfigError(f"metric = {metric}: no such class of devices in the fleet: {known}")
-    of = sum(each.requests - each.count * each.workload.learning_requests for each in classes)
+    of = sum(each.counted_requests for each in classes)
     if of < fewest(plain):
-        where = f"fleet.{name}.workload.requests" if name else "workload.requests"
+        field = "conversations" if all(each.workload.talks for each in classes) else "requests"
+        where = f"fleet.{name}.workload.{field}" if name else f"workload.{field}"
         text = f"a run has {of} requests, and of fewer than {fewest(plain)} this is about the largest; raise {where}"
         raise ConfigError(f"metric = {metric}: {text}")
 

@@ -19,7 +19,7 @@ from scenarios.command.scenario import Tune
 from scenarios.findings.wording import joined, percent
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
-from simulator.cell.settings import expand
+from simulator.cell.settings import expand, held_by
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.display_names import DisplayNames
 from simulator.results.intervals import Difference, of_all_devices, paired
@@ -94,7 +94,7 @@ class Choosing:
         def trial(place: Alternatives, values: Values) -> Sequence[Cell]:
             cell = place.at(values)
             assert cell is not None
-            return expand(cell, seeds, self._tune.base)
+            return expand(cell, seeds, held_by(cell, self._tune.base))
 
         places = (place for place in self.places if place.fields)
         return [Search([trial(place, values) for values in place.sample(self._budget.settings)]) for place in places]

@@ -121,8 +121,7 @@ def too_few(cells: Sequence[Cell], names: Iterable[str]) -> list[str]:
         for cell in cells:
             counts = Counter[str]()
             for each in cell.classes:
-                counted = each.requests - each.count * each.workload.learning_requests
-                counts[ALL_CLASSES if of == ALL_CLASSES else each.called] += counted
+                counts[ALL_CLASSES if of == ALL_CLASSES else each.called] += each.counted_requests
             for called, requests in counts.items():
                 if of in ("", called) and requests < fewest(name):
                     least = found.setdefault(name, {})

@@ -190,6 +190,16 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         (Sharing, {"kind": "scheduled", "error_rate": 1}, "error_rate"),
         (Sharing, {"kind": "csma", "window_max": 8}, "window_max = 8: must be at least window_min, 16"),
         (Sharing, {"kind": "aloha", "reach": 0.5}, "reach"),
+        (
+            LinkConfig,
+            {"arq": "quic", "sharing": {"kind": "aloha", "capture_db": None}},
+            "arq = quic: must be stop_and_wait or selective_repeat",
+        ),
+        (
+            LinkConfig,
+            {"arq": "tcp", "sharing": {"kind": "csma", "window_min": 1, "attempts": 1}},
+            "those that collide under this sharing, csma, do so for ever",
+        ),
         (LinkConfig, {"rate": "base_station"}, "sharing.kind: must be scheduled where rate is base_station"),
         (LinkConfig, {"sharing": "scheduled"}, "rate.kind: must be base_station where rate is constant"),
         (LinkConfig, {"sharing": "csma", "rate": "token_bucket"}, "sharing = csma: needs a rate that depends on time"),

@@ -127,6 +127,19 @@ def test_quic_probes_in_silence_and_keeps_its_window_once() -> None:
     assert machine.on_alarm(3.0)[0] is packets[1] and machine.window == 2
 
 
+@pytest.mark.parametrize("kind", ["quic", "tcp"])
+def test_no_silence_is_longer_than_the_longest_timeout(kind: str) -> None:
+    machine = sender(kind, timeout_s=0.75, timeout_max_s=40)
+    waits_s, now_s = list[float](), 0.0
+    offered(machine, 1)
+    for _ in range(1_100):  # twice to the power of so many is no float
+        waits_s.append(machine.alarm_s - now_s)
+        now_s = machine.alarm_s
+        for packet in machine.on_alarm(now_s):
+            leave(machine, packet, now_s)
+    assert waits_s[3] > waits_s[0] and 40 - 1e-9 < waits_s[-1] < 40.03, "and what an acknowledgement may be late"
+
+
 def test_tcp_begins_again_at_one_packet_after_silence() -> None:
     machine = sender("tcp", timeout_s=1.0)
     packets = offered(machine, 12)

@@ -19,6 +19,7 @@ from simulator.cell.dotted_names import flatten
 from simulator.cell.settings import (
     changed,
     expand,
+    held_by,
     pin,
     spread,
     validated,
@@ -305,3 +306,9 @@ def test_a_number_in_place_of_a_kind_is_told_what_would_take_it(field: str, valu
         expand(Cell(), {}, {field: value})
     message = str(error.value)
     assert message.endswith(f"did you mean {told}?") and repr(value) in message and "\n" not in message
+
+
+def test_settings_are_of_a_cell_as_far_as_it_has_their_fields() -> None:
+    settings = {"workload.requests": 1, "workload.output_tokens": 4}
+    assert held_by(Cell(), settings) == settings
+    assert held_by(Cell().with_({"workload": "conversations"}), settings) == {"workload.output_tokens": 4}

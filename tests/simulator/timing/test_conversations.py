@@ -277,6 +277,10 @@ def test_turns_and_lengths_that_are_drawn_are_the_users_of_every_scheme() -> Non
         ({"turns": 0}, "turns = 0: must be at least 1"),
         ({"turns": {"kind": "exponential", "mean": 3}}, "give turns, text_tokens a smaller value or most"),
         ({"counted_turn": 4}, "counted_turn = 4: must be a turn that some conversation has, at most 3"),
+        (
+            {"counted_turn": 1, "conversations": 1, "learning_requests": 2},
+            "learning_requests = 2: must leave some turn 1 to count",
+        ),
         ({"text_tokens": 500}, "text_tokens = 500: must be at most the length of the pair's shortest prompt"),
         ({"turns": 2000}, "must be at most the pair's context"),
         ({"think_s": {"kind": "log_normal", "median": 9, "most": 3}}, "median = 9: must be at most most = 3"),

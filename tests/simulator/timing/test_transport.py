@@ -137,6 +137,7 @@ def test_the_text_is_the_same_over_any_transport(scheme: Any) -> None:
     ("fields", "says"),
     [
         ({"bulk": {}}, "bulk needs buffer_packets"),
+        ({"bulk": {}, "buffer_packets": 0}, "a number from 1: without an end its queue has none"),
         ({"bulk": {"arq": "stop_and_wait"}, "buffer_packets": 4}, "must be a transport"),
         ({"bulk": {}, "buffer_packets": 4, "half_duplex": "device"}, "bulk needs half_duplex"),
         ({"arq": {"kind": "tcp", "max_attempts": 3}}, "max_attempts"),
