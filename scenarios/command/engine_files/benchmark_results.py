@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kinds import ConfigError
-from scenarios.command.engine_files.engine_file import EngineFile, Rounds, Told, ratio, survival_of
+from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Told, ratio, survival_of
 
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0}
 _OVER_THE_NETWORK = (
@@ -49,7 +49,7 @@ def read_bench_serve(file: EngineFile) -> Told | None:
     )  # fmt: skip
 
 
-def _bench_rounds(file: EngineFile, run: Mapping[str, object]) -> Rounds | None:
+def _bench_rounds(file: EngineFile, run: Mapping[str, object]) -> MeasuredRounds | None:
     shares = run.get("spec_decode_per_position_acceptance_rates")
     if isinstance(shares, list) and shares:
         name = "spec_decode_per_position_acceptance_rates"
@@ -61,7 +61,7 @@ def _bench_rounds(file: EngineFile, run: Mapping[str, object]) -> Rounds | None:
     counted = [run.get(f"spec_decode_{name}") for name in ("draft_tokens", "num_drafts")]
     drafted, rounds = (None if each is None else file.number(each, "spec_decode") for each in counted)
     mean = ratio(drafted, rounds)
-    return Rounds(None if mean is None else max(1, round(mean)), accepted_length=length)
+    return MeasuredRounds(None if mean is None else max(1, round(mean)), accepted_length=length)
 
 
 def read_aiperf(file: EngineFile) -> Told | None:

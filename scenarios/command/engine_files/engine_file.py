@@ -25,7 +25,7 @@ MOST_CHARACTERS: Final = 4000
 
 
 @dataclass(frozen=True)
-class Rounds:
+class MeasuredRounds:
     """Acceptance as a server measured it, of its own drafter: survival by position, or AL, tokens a verify pass with
     its bonus; `drafts` is None where the file does not tell how many drafts a round had."""
 
@@ -54,7 +54,7 @@ class Told:
     and lengths. `running`: requests in a step."""
 
     what: str
-    rounds: Rounds | None = None
+    rounds: MeasuredRounds | None = None
     plain: bool = False
     """Whether it is known that nothing is drafted there."""
     step_s: float | None = None
@@ -126,7 +126,7 @@ def ratio(part: float | None, whole: float | None) -> float | None:
     return part / whole if part is not None and whole else None
 
 
-def survival_of(path: Path, accepted: Sequence[float], rounds: float) -> Rounds:
+def survival_of(path: Path, accepted: Sequence[float], rounds: float) -> MeasuredRounds:
     """Acceptance from how often a draft at each position was accepted, in so many rounds. Positions at which none ever
     was are left out. Raises ConfigError where none was at the first, or more than there were rounds."""
     shares: list[float] = []
@@ -137,4 +137,4 @@ def survival_of(path: Path, accepted: Sequence[float], rounds: float) -> Rounds:
         shares.append(min(share, 1.0))
     if not shares:
         raise ConfigError(f"{path}: accepted drafts at the first position: must be above 0 and at most one a round")
-    return Rounds(len(shares), tuple(shares))
+    return MeasuredRounds(len(shares), tuple(shares))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from kinds import ConfigError
-from scenarios.command.engine_files.engine_file import EngineFile, Rounds, Told, ratio
+from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Told, ratio
 
 _TIME = re.compile(r"(prompt )?eval time =\s*([0-9.]+) ms /\s*(\d{1,12}) (?:tokens|runs)")
 _SHARE = re.compile(r"draft acceptance rate = .*?\(\s*(\d{1,12}) accepted /\s*(\d{1,12}) generated\)")
@@ -96,7 +96,7 @@ def read_llama_cpp_log(file: EngineFile) -> Told | None:
     prompt = ratio(reading.tokens, reading.requests)
     return Told(
         "llama.cpp log",
-        Rounds(max(round(drafts), ceil(length - 1)), accepted_length=length) if log.accepted else None,
+        MeasuredRounds(max(round(drafts), ceil(length - 1)), accepted_length=length) if log.accepted else None,
         plain=not log.drafted,
         step_s=log.writing.seconds / passes or None,
         draft_s=ratio(log.drafting.seconds, log.drafting.tokens),

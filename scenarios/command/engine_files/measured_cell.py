@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 from kinds import ConfigError
 from models.latency.latency import LONGEST_S
 from models.published import KnownAcceptance
-from scenarios.command.engine_files.engine_file import Rounds, Told
+from scenarios.command.engine_files.engine_file import MeasuredRounds, Told
 from scenarios.command.engine_files.known_formats import told_by
 from simulator.cell.workload import Arrivals, Closed
 from simulator.results.units import quantity
@@ -138,11 +138,11 @@ class _Taken:
         return [*found, *([f"{ASSUMED}: {'; '.join(self.assumed)}."] if self.assumed else [])]
 
 
-def _served(taken: _Taken, rounds: Rounds | None) -> tuple[dict[str, object], int | None]:
+def _served(taken: _Taken, rounds: MeasuredRounds | None) -> tuple[dict[str, object], int | None]:
     """The cloud's passes, and the drafts of its own rounds: those of the file that tells of its steps, or, where that
     does not say whether anything is drafted there, `rounds`, which is the acceptance taken."""
 
-    def step(told: Told) -> tuple[float, Rounds | None, float | None] | None:
+    def step(told: Told) -> tuple[float, MeasuredRounds | None, float | None] | None:
         own = told.rounds if told.rounds and told.rounds.drafts else None if told.plain else rounds
         if told.step_s is not None:
             return told.step_s, own, told.draft_s if own else None

@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 
 from kinds import ConfigError
-from scenarios.command.engine_files.engine_file import EngineFile, Rounds, Told, ratio, survival_of
+from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Told, ratio, survival_of
 
 _SAMPLE = re.compile(r"(?:\w+_)?(vllm|sglang|llamacpp)[:_](\w+?)(?:_total)?(?:\{(.*)\})?\s+(\S+)(?:\s+\d+)?\s*")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -30,7 +30,7 @@ _Samples = dict[str, list[tuple[dict[str, str], str]]]
 
 
 @dataclass(frozen=True)
-class Page:
+class MetricsPage:
     """The samples of one engine and model, by name: each its labels and value."""
 
     file: EngineFile
@@ -79,10 +79,10 @@ def read_metrics(file: EngineFile) -> Told | None:
     models = sorted({labels["model_name"] for each in of.values() for labels, _ in each if "model_name" in labels})
     if len(models) > 1:
         raise ConfigError(f"{file.path}: is of the models {', '.join(models)[:80]}: must be of one; keep its lines")
-    return {"vllm": _vllm, "sglang": _sglang, "llamacpp": _llama_cpp}[engine](Page(file, engine, of))
+    return {"vllm": _vllm, "sglang": _sglang, "llamacpp": _llama_cpp}[engine](MetricsPage(file, engine, of))
 
 
-def _vllm(page: Page) -> Told:
+def _vllm(page: MetricsPage) -> Told:
     rounds, is_v0 = _vllm_rounds(page)
     between = page.mean("inter_token_latency_seconds", "time_per_output_token_seconds")
     token_s = page.mean("request_time_per_output_token_seconds")
@@ -107,7 +107,7 @@ def _vllm(page: Page) -> Told:
     )
 
 
-def _vllm_rounds(page: Page) -> tuple[Rounds | None, bool]:
+def _vllm_rounds(page: MetricsPage) -> tuple[MeasuredRounds | None, bool]:
     """Acceptance, and whether it is that of the V0 engine."""
     drafted, emitted = page.sum("spec_decode_num_draft_tokens"), page.sum("spec_decode_num_emitted_tokens")
     if emitted is not None:
@@ -118,7 +118,7 @@ def _vllm_rounds(page: Page) -> tuple[Rounds | None, bool]:
         if not 1 / 64 < more <= 1.1:
             raise ConfigError(f"{page.file.path}: vllm:spec_decode_efficiency: does not fit the counters beside it")
         drafts = max(1, round(1 / more))
-        return Rounds(drafts, accepted_length=emitted * drafts / drafted), True
+        return MeasuredRounds(drafts, accepted_length=emitted * drafts / drafted), True
     counted = page.sum("spec_decode_num_drafts")
     if not counted:
         return None, False
@@ -129,12 +129,12 @@ def _vllm_rounds(page: Page) -> tuple[Rounds | None, bool]:
     return survival_of(page.file.path, [accepted.get(place, 0.0) for place in range(len(accepted))], counted), False
 
 
-def _sglang(page: Page) -> Told:
+def _sglang(page: MetricsPage) -> Told:
     length, share = page.gauge("spec_accept_length"), page.gauge("spec_accept_rate")
     drafts = page.gauge("spec_num_steps")
     rounds = None
     if length is not None and length > 1:
-        rounds = Rounds(round(drafts) if drafts else drafts_by(length, share), accepted_length=length)
+        rounds = MeasuredRounds(round(drafts) if drafts else drafts_by(length, share), accepted_length=length)
     requests = page.sum("num_requests")
     prompts = ratio(page.sum("prompt_tokens"), requests)
     cached = ratio(page.sum("cached_tokens"), requests) or 0.0
@@ -158,7 +158,7 @@ def drafts_by(length: float, share: float | None) -> int | None:
     return min(32, max(1, round(whole), int(-(-(length - 1) // 1))))
 
 
-def _llama_cpp(page: Page) -> Told:
+def _llama_cpp(page: MetricsPage) -> Told:
     reading_s, tokens = page.sum("prompt_seconds"), page.sum("prompt_tokens")
     return Told(
         "llama.cpp metrics", token_s=ratio(page.sum("tokens_predicted_seconds"), page.sum("tokens_predicted")),

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from statistics import median
 
-from scenarios.command.engine_files.engine_file import EngineFile, Rounds, Told, ratio, survival_of
+from scenarios.command.engine_files.engine_file import EngineFile, MeasuredRounds, Told, ratio, survival_of
 from scenarios.command.engine_files.metrics_page import drafts_by
 
 _FLOAT = r"([0-9.]+|nan|inf)"
@@ -76,7 +76,7 @@ def read_sglang_log(file: EngineFile) -> Told | None:
     begun, new, cached = (sum(column) for column in zip(*prompts, strict=True)) if prompts else (0, 0, 0)
     token_s, running = _pace(file, [(int(requests), speed) for requests, speed in loads])
     return Told(
-        "SGLang log", Rounds(drafts, accepted_length=length) if length > 1 else None, plain=not lengths,
+        "SGLang log", MeasuredRounds(drafts, accepted_length=length) if length > 1 else None, plain=not lengths,
         token_s=token_s, prompt_tokens=ratio(new + cached, begun), running=running,
         unknown=[_STEP, "how long answers are, and how long reading a prompt takes",
                  *([] if length <= 1 or steps else ["how many drafts a round has: by its accept rate"])],

@@ -71,7 +71,7 @@ class Cloud:
         self._prefill_pool = self._pool(prefilling, None) if prefilling else None
         self._all_servers = [*self._servers, *prefilling]
         self._transfer_s_per_token = (token_bytes or 0.0) / config.kv_transfer_bytes_per_s
-        self._transfers: dict[SessionKey, Transfer] = {}
+        self._transfers: dict[SessionKey, CacheTransfer] = {}
         self._start_failures(failure_uniforms)
 
     @property
@@ -185,10 +185,10 @@ class Cloud:
     def _send(self, server: Server, job: Job) -> None:
         """A server that prefills sends what it has made, after what it sends already."""
         server.sends_until_s = max(self.env.now, server.sends_until_s) + job.text_tokens * self._transfer_s_per_token
-        self._transfers[job.session] = transfer = Transfer(job, job.text_tokens)
+        self._transfers[job.session] = transfer = CacheTransfer(job, job.text_tokens)
         later(self.env, server.sends_until_s - self.env.now, partial(self._received, transfer))
 
-    def _received(self, transfer: Transfer, _: simpy.Event) -> None:
+    def _received(self, transfer: CacheTransfer, _: simpy.Event) -> None:
         session = transfer.sent.session
         if self._transfers.get(session) is not transfer:
             return
@@ -367,7 +367,7 @@ class Cloud:
 
 
 @dataclass(slots=True)
-class Transfer:
+class CacheTransfer:
     """Keys and values on their way from a server that prefills."""
 
     sent: Job
