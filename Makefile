@@ -43,11 +43,7 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 # Every scenario in full, but those that results/ holds already; an hour or more from nothing.
 gallery: $(STAMP)
 	$(BIN)/python -m tools.gallery
-	cp results/latency_vs_bandwidth/figures/latency.svg docs/figures/latency_vs_bandwidth.svg
-	cp results/capacity/figures/capacity.svg docs/figures/capacity.svg
 	cp results/latency_at_70b/figures/latency.svg docs/figures/latency_at_70b.svg
-	cp results/break_even/figures/break_even.svg docs/figures/break_even.svg
-	cp results/capacity_at_70b/figures/capacity.svg docs/figures/capacity_at_70b.svg
 
 # The pages and the API as a site in build/docs; a broken link or a docstring that cannot be read is an error.
 docs: $(BIN)/sphinx-build

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
+from statistics import NormalDist
 
 import numpy as np
 
 from kinds.arrays import Floats, Ints
 
+_NORMAL = NormalDist()
 WORD_BITS = 52
 """The bits in each word of a race; with half of the last bit added, a word is exactly a float64."""
 
@@ -38,6 +40,10 @@ class Uniforms:
     def uniform(self, *index: int) -> float:
         """The number at `index`: a float64 in [0, 1), a multiple of 2^-53."""
         return (int.from_bytes(self._digest(index, 8), "little") >> 11) * 2.0**-53
+
+    def normal(self, *index: int) -> float:
+        """The standard normal number that belongs to the uniform one at `index`."""
+        return _NORMAL.inv_cdf(self.uniform(*index) or 2.0**-54)
 
     def words(self, size: int, *index: int) -> Ints:
         """`size` whole numbers of WORD_BITS bits at `index`, int64 [size]: word w stands for (w + 1/2) / 2^WORD_BITS.

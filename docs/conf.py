@@ -38,9 +38,21 @@ python_maximum_signature_line_length = 100
 myst_enable_extensions = ["html_image"]
 GROUPS = {
     "Start here": ["tutorial", "findings", "scenarios", "gallery/README", "faq"],
-    "How to": ["own_parts", "examples", "looking_inside", "real_system", "clusters"],
-    "Reference": ["commands", "results", "metrics", "schemes", "codec", "api/index"],
-    "Explanation": ["how_it_works", "limits", "validation", "performance", "glossary"],
+    "How to": [
+        "own_parts",
+        "examples",
+        "looking_inside",
+        "real_system",
+        "from_your_engine",
+        "remote_drafter",
+        "serving",
+        "fleets",
+        "conversations",
+        "transport",
+        "clusters",
+    ],
+    "Reference": ["commands", "results", "metrics", "schemes", "codec", "glossary", "api/index"],
+    "Explanation": ["how_it_works", "limits", "validation", "performance"],
 }
 """The pages of docs/ by what a reader comes for, in the order of the side bar."""
 PROJECT = ["CONTRIBUTING", "CHANGELOG", "THIRD_PARTY_NOTICES"]

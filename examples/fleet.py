@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from sqsim import Cell, simulate
 
-FLEET = [
-    {"name": "phone", "count": 6, "uplink": "lte_cell_edge.uplink", "downlink": "lte_cell_edge.downlink"},
-    {"name": "meter", "count": 2, "scheme": "c_sqs", "uplink": "nb_iot.uplink", "downlink": "nb_iot.downlink"},
-]
+FLEET = {
+    "phone": {"count": 6, "uplink": "lte_cell_edge.uplink", "downlink": "lte_cell_edge.downlink"},
+    "meter": {"count": 2, "scheme": "c_sqs", "uplink": "nb_iot.uplink", "downlink": "nb_iot.downlink"},
+}
 
 
 def main() -> None:
@@ -21,16 +21,15 @@ def main() -> None:
     cell = Cell.from_fields(
         {
             "models": {"pair": "sotu"},
-            "workload": {"kind": "closed", "devices": 8, "requests": 2, "output_tokens": 16, "distinct": 4},
+            "workload": {"kind": "closed", "requests": 2, "output_tokens": 16, "distinct": 4},
             "scheme": "k_sqs",
             "fleet": FLEET,
         }
     )
     requests = simulate(cell).requests
-    names = [equipped["name"] for equipped in FLEET for _ in range(equipped["count"])]
     parts = [name for name in requests.columns if name.endswith("_s") and name not in NO_PARTS]
     print(f"{'class':<8}{'ms per token':>14}  most of it")
-    for name, rows in requests.groupby(requests["device"].map(lambda device: names[device]), sort=False):
+    for name, rows in requests.groupby("class", sort=False):
         ms = 1000 * rows["latency_s"].sum() / rows["output_tokens"].sum()
         print(f"{name:<8}{ms:>14.1f}  {rows[parts].sum().idxmax()}")
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from os.path import realpath
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, Unpack
+from typing import Any, ClassVar, Final, Literal, Self, Unpack
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic._internal._model_construction import ModelMetaclass
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -58,6 +58,16 @@ class Part(BaseModel, metaclass=_Short):
     def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The part as nested mappings of plain values: its dump, and what it carries for a reader alone."""
         return self.model_dump(mode=mode)
+
+    @classmethod
+    def _freed(cls, tops: Set[str], fields: Mapping[str, object]) -> dict[str, Any]:
+        """The fields that follow from these, as if nobody had given them, in a part of such `fields`."""
+        return {}
+
+    @classmethod
+    def _follows(cls, tops: Set[str], fields: Mapping[str, object]) -> Set[str]:
+        """The fields that follow from these, or are laid over them, in a part of such `fields`."""
+        return frozenset()
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What differs from the defaults."""
@@ -196,6 +206,24 @@ def meant(typed: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?" if near else ""
 
 
+def named(
+    table: Mapping[str, Part], what: str, needed: str, elsewhere: Callable[[str], Part | None] = lambda _: None
+) -> BeforeValidator:
+    """Lets a field take a table entry's name, what `elsewhere` finds under it, or the entry written out."""
+
+    def find(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = table.get(value) or elsewhere(value)
+        if found is None:
+            hint = meant(value, table)
+            hint = f"{hint} `sqsim list {what}s` has them all" if hint else f"; one of {', '.join(sorted(table))}"
+            raise ValueError(f"no such {what}{hint}; or write {needed}")
+        return found
+
+    return BeforeValidator(find)
+
+
 def kinds_of_file(file: Path) -> list[str]:
     """The kinds that a Python file has registered, in any family."""
     return [part.__name__ for _, part in registered_by(file)]
@@ -216,11 +244,20 @@ def first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0][:160]
 
 
+_BRANCH: Final = re.compile(r"constrained-\w+|(tuple|list|literal)\[.*")
+"""What pydantic calls a branch of a union, which nobody has typed."""
+
+
 def first_error(error: ValidationError) -> tuple[str, object, str]:
     """The first complaint of a validation: dotted field, the value given, what is allowed."""
-    detail = error.errors(include_url=False)[0]
+    detail, *others = error.errors(include_url=False)
+    branch = next((place for place, step in enumerate(detail["loc"]) if _BRANCH.fullmatch(str(step))), None)
+    if branch is not None:  # of the branches, the one that understands most of what was given
+        same = [each for each in others if each["loc"][:branch] == detail["loc"][:branch]]
+        detail = max((detail, *same), key=lambda each: len(each["loc"]))
     context = detail.get("ctx", {})
-    path = ".".join(str(step) for step in (*detail["loc"], context.get("path")) if step not in (None, ""))
+    steps = [str(step) for step in (*detail["loc"], context.get("path")) if step not in (None, "")]
+    path = ".".join(step for step in steps if not _BRANCH.fullmatch(step))
     allowed = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
     return path, context.get("got", detail["input"]), allowed
 

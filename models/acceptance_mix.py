@@ -239,7 +239,7 @@ def keep(along: AlongText, drafts: int, kept: float) -> AlongText:
     1 + kept (AL - 1) tokens; `kept` in (0, 1]."""
     from scipy.optimize import brentq
 
-    if kept == 1:
+    if kept > 1 - 1e-9:  # to which the factor is found
         return along
     tokens = 1 + kept * (accepted_length(along, drafts) - 1)
     factor = brentq(lambda each: accepted_length(along.thinned(each, drafts), drafts) - tokens, 0, 1, xtol=1e-9)

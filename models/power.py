@@ -46,11 +46,11 @@ class Power(Part):
 POWER_NEEDED: Final = "{busy_w: 15, idle_w: 5}"  # what a user writes for one that is in no table
 
 
-def _powers(*rows: tuple[str, float, float, Standing, str]) -> dict[str, Power]:
+def _powers(*rows: tuple[str, float, float, Standing, str], **least_shares: float) -> dict[str, Power]:
     return {
         name: Power(
             name=name, busy_w=busy, idle_w=idle, source=source, standing=standing,
-            least_share=LIMIT_SHARE if standing == "limit" else 1.0,
+            least_share=least_shares.get(name, LIMIT_SHARE if standing == "limit" else 1.0),
         )
         for name, busy, idle, standing, source in rows
     }  # fmt: skip
@@ -80,6 +80,35 @@ POWERS: Final[dict[str, Power]] = _powers(
         "jetson_agx_orin_64gb_60w", 60.0, 0.0, "limit",
         "module, limit of its largest mode, of 15 W to 60 W (U: NVIDIA Jetson AGX Orin Series technical brief v1.2)",
     ),
+    (
+        "pixel_8_pro_8b", 8.2, 0.0, "unverified",
+        "whole phone while an 8B model answers: 3% of its battery in 5 minutes (U: papers.lunadong.com/paper/8573, a "
+        "digest), of 19.5 Wh (U: 5,050 mAh); 5.9 to 8.2 W as 3% is rounded (D), screen included",
+    ),
+    (
+        "phone_2024", 10.0, 0.0, "unverified",
+        "any phone of 2023 to 2024 (Snapdragon 8 Gen 3, Tensor G3, A17 Pro, A18 Pro), 2 to 10 W: our assumption (U); "
+        "no watts were read at their source; arXiv 2603.23640, 2506.19884, 2507.02135 and 2403.12844 measure them",
+    ),
+    (
+        "hailo_10h_qwen2.5_1.5b", 2.0, 0.0, "limit",
+        "module of a Raspberry Pi 5, under 2 W while it decodes Qwen2.5-1.5B in four bits at 6.9 tokens a second (P: "
+        "arXiv 2603.23640, abstract)",
+    ),
+    (
+        "rtx_4050_laptop_qwen2.5_1.5b", 34.1, 0.0, "measured",
+        "GPU while it decodes Qwen2.5-1.5B in four bits at 131.7 tokens a second (P: arXiv 2603.23640, abstract)",
+    ),
+    (
+        "apple_m2_qwen2.5_3b", 11.2, 0.02, "measured",
+        "processor of a notebook, llama.cpp on its GPU, 256 tokens of Qwen2.5-3B in four bits behind 1,024, at 23.6 a "
+        "second (P: github.com/Afoudriat1/gentex-demo, QWEN_BENCHMARK.md, November 2025)",
+    ),
+    (
+        "jetson_orin_nano_super_maxn", 10.64, 0.0, "unverified",
+        "rail of processor and GPU in the mode MAXN, 6.36 to 10.64 W over eight models of 135M to 1.2B (U: "
+        "smolhub.com, June 2026, read in a digest)",
+    ),
     ("rtx_3090", 350.0, 0.0, "limit", "board power (U: NVIDIA GA102 white paper v2.1)"),
     ("rtx_4090", 450.0, 0.0, "limit", "board power (U: NVIDIA Ada white paper v2.1)"),
     ("t4", 70.0, 0.0, "limit", "board power (U: NVIDIA T4 datasheet)"),
@@ -91,6 +120,7 @@ POWERS: Final[dict[str, Power]] = _powers(
     ("h100_80gb_sxm", 700.0, 0.0, "limit", "thermal design power (U: NVIDIA H100 Tensor Core GPU datasheet)"),
     ("h200_141gb_sxm", 700.0, 0.0, "limit", "thermal design power (U: NVIDIA H200 Tensor Core GPU datasheet)"),
     ("mi300x", 750.0, 0.0, "limit", "board power (U: AMD Instinct MI300X data sheet)"),
+    pixel_8_pro_8b=0.72, phone_2024=0.2, jetson_orin_nano_super_maxn=0.6,
 )  # fmt: skip
 """Those of accelerators are of one; none has an idle figure unless its source tells one."""
 

@@ -13,6 +13,9 @@ says what share of AL - 1 is left there: every acceptance of the fitted layout t
 (`acceptance_mix.keep`). Figures of one's own (kind `acceptance`) are taken to be those of the cell's temperature, or of
 one where `kept` was more.
 
+The figures are those of a text's beginning: `drift` and `aging` say what is lost of each acceptance later in it, and in
+later prompts. Nobody has published how much that is; a field of one's own.
+
 At another draft length than L the same text is met otherwise, as it would be of the real pair: Llama-3.3-70B with
 Llama-3.2-1B, fitted to its survival at 8 drafts, gives AL 3.36 and 4.49 at 3 and 5, published are 3.38 and 4.52.
 """
@@ -22,6 +25,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from abc import abstractmethod
+from collections.abc import Callable
 from functools import cached_property, lru_cache, partial
 from typing import ClassVar, Literal, Self
 
@@ -64,6 +68,23 @@ class OfAcceptance(Pair):
         "they are, and published ones at their own temperature alone",
     )
 
+    drift: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        exclude_if=lambda drift: drift == 0,
+        description="share of each acceptance that is lost within 1,000 tokens behind the prompt, of what is left in "
+        "the next 1,000 as much: an answer, or a conversation, that leads away from what the drafter knows",
+    )
+    aging: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        exclude_if=lambda aging: aging == 0,
+        description="share of each acceptance that is lost from the pair's first prompt to its last, evenly: over a "
+        "day of requests, or as the verifier is trained on while drafters stay (FlexSpec, arXiv 2601.00644)",
+    )
+
     @property
     @abstractmethod
     def figures(self) -> Figures:
@@ -103,10 +124,15 @@ class OfAcceptance(Pair):
 
     def load(self) -> LoadedPair:
         """Fits the layout and makes both models. Their distributions are made when first asked for."""
-        texts = PublishedTexts(self.vocabulary, self.along, self.seed)
+        texts = PublishedTexts(self.vocabulary, self.along, self.seed, self.left)
         drafter = ComputedModel(texts.drafter_at, self.vocabulary, self.context, self.fingerprint + "/drafter")
         verifier = ComputedModel(texts.verifier_at, self.vocabulary, self.context, self.fingerprint + "/verifier")
         return LoadedPair(drafter, verifier, tuple(map(self._prompt, range(self.prompts))))
+
+    def left(self, prompt: int, position: int) -> float:
+        """The share of its acceptance that a text from this prompt has left at a position."""
+        aged = 1 - self.aging * min(prompt, self.prompts - 1) / max(1, self.prompts - 1)
+        return aged * float((1 - self.drift) ** (max(0, position - self.prompt_tokens) / 1000))
 
     def _prompt(self, index: int) -> Prompt:
         """Its first id tells which prompt a text comes from."""
@@ -249,7 +275,11 @@ class KnownAcceptance(OfAcceptance):
 class PublishedTexts:
     """Both distributions after a text, functions of its first id, its last two, and its length."""
 
-    def __init__(self, vocabulary: int, along: AlongText, seed: int) -> None:
+    def __init__(
+        self, vocabulary: int, along: AlongText, seed: int, left: Callable[[int, int], float] = lambda _, __: 1.0
+    ) -> None:
+        """`left`: the share of an acceptance that is left, by the text's first id and a position."""
+        self._left = left
         self._vocabulary = vocabulary
         self._along = along
         self._seed = seed
@@ -263,7 +293,7 @@ class PublishedTexts:
     def acceptance(self, tokens: tuple[int, ...], end: int) -> float:
         """Returns the acceptance of a draft that follows tokens[:end]."""
         start = (self._start + tokens[0] * _GOLDEN) % 1.0 if tokens else self._start
-        return self._along.acceptance(start, end)
+        return self._along.acceptance(start, end) * self._left(tokens[0] if tokens else 0, end)
 
     def verifier_at(self, temperature: float) -> WriteDistribution:
         """p, as `ComputedText` asks for it."""

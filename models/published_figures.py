@@ -16,6 +16,7 @@ PresetName = Literal[
     "llama_1b_70b", "qwen3_1_7b_32b", "eagle3_llama_8b", "eagle3_qwen3_8b", "eagle3_qwen3_8b_four_tasks",
     "eagle3_qwen3_32b", "eagle3_qwen3_1_7b", "eagle3_qwen3_4b", "eagle3_qwen3_14b", "eagle3_qwen3_30b_a3b",
     "vicuna_68m_7b", "vicuna_68m_13b", "vicuna_68m_33b", "qwen2_5_0_5b_72b", "qwen2_5_0_5b_coder_32b",
+    "dflash_qwen3_4b", "dflash_qwen3_4b_code", "dflash_qwen3_4b_math",
 ]  # fmt: skip
 
 
@@ -83,6 +84,17 @@ def _vicuna(size: str, length: float) -> Figures:
     )  # fmt: skip
 
 
+def _dflash(length: float, task: str) -> Figures:
+    """Blocks of 16 in a pass; the paper (arXiv 2602.06036) could not be read."""
+    return Figures(
+        "Qwen/Qwen3-4B", "z-lab/Qwen3-4B-DFlash-b16", 151_936, 16, accepted_length=length, task=task,
+        source="data card seliny2/qwen3-4b-dflash-data, the published drafter in SGLang, without reasoning",
+        assumed="16 drafts a round, by the ceiling of 17 tokens that is stated; 16-bit weights; survival by a Beta "
+        "distribution; a pass makes them all (edge.drafts_per_pass: 16) and reads the verifier's hidden states, which "
+        "no link here carries",
+    )  # fmt: skip
+
+
 def _qwen2_5(verifier: str, share: float, task: str) -> Figures:
     """A mean share of 8 drafts."""
     return Figures(
@@ -115,6 +127,9 @@ PRESETS: Final[dict[PresetName, Figures]] = {
     "vicuna_68m_33b": _vicuna("33b", 2.01),
     "qwen2_5_0_5b_72b": _qwen2_5("Qwen2.5-72B", 0.47, "not told"),
     "qwen2_5_0_5b_coder_32b": _qwen2_5("Qwen2.5-Coder-32B", 0.87, "code (prose: 32%)"),
+    "dflash_qwen3_4b": _dflash(3.43, "MT-Bench"),
+    "dflash_qwen3_4b_code": _dflash(6.72, "HumanEval"),
+    "dflash_qwen3_4b_math": _dflash(8.24, "MATH-500"),
 }  # fmt: skip
-"""EAGLE-3 drafters read hidden states, which no link here carries: they stand for edge drafters as good."""
+"""EAGLE-3 and DFlash drafters read hidden states, which no link here carries: they stand for edge drafters as good."""
 assert set(PRESETS) == set(get_args(PresetName))

@@ -27,7 +27,7 @@ what its dense form gives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -150,6 +150,38 @@ def residual(p: Floats, qhat: AnyDistribution) -> Floats:
     return beyond if beyond.max() > 0 else p
 
 
+def candidates_below(p: Floats, rejected: int, resolution: int, uniforms: Iterable[float]) -> Iterator[tuple[int, int]]:
+    """Candidates for the correction by whoever knows p [V] and not qhat = count / ell: rejection sampling, dealt out.
+
+    A point (y, v) uniform under the graph of p stands where it is above that of qhat: y then follows the residual
+    max(0, p - qhat) (von Neumann). As counts are whole, v >= qhat(y) says that c = floor(ell v) >= count(y): the pairs
+    (y, c) are yielded, and the first with c >= count(y) is to be taken; an id without a count always is. Each point is
+    uniform under p where it is not refused yet, if all before it were: not over the rejected id, whose
+    p(d) < qhat(d), and over y not below (c + 1) / ell, since count(y) >= c + 1 there. All that is left out lies below
+    qhat, so the first that stands is uniform between the graphs as ever, in fewer trials: the same id halves what is
+    left of it. 1 / TV(p, qhat) is the mean without that, an upper bound with it.
+
+    `resolution`: ell. `uniforms` in [0, 1), one a candidate. c is at most ell - 1, the most that another count than d's
+    can be. Ends when all is refused: at p itself but for rounding, which decides as `residual` does there. In float64 a
+    chance is off by the rounding of the running sum, as `inverse_cdf` is; who is taken is a matter of whole numbers.
+    """
+    weights, floors = p.copy(), dict[int, int]()
+    weights[rejected] = 0.0
+    for u in uniforms:
+        ends = np.cumsum(weights)
+        if not ends[-1] > 0:
+            return
+        token = inverse_cdf(weights, u)
+        begin = float(ends[token - 1]) if token else 0.0
+        above = min(max(0.0, u * float(ends[-1]) - begin), float(weights[token]))
+        height = min(floors.get(token, 0) + int(resolution * above), resolution - 1)
+        yield token, height
+        floors[token] = height + 1
+        weights[token] = max(0.0, float(p[token]) - (height + 1) / resolution)
+        if height == resolution - 1:
+            weights[token] = 0.0
+
+
 def output_distribution(p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None) -> Floats:
     """The distribution of the token that a position commits under `verify`, given that it is reached, rows [n, V].
 
@@ -187,6 +219,25 @@ def race_along(distribution_after: DistributionAfter, drafts: Ints, winner: Call
         if token != draft:
             return Verdict(n, token)
     return Verdict(len(line), winner(distribution_after(line), len(line)))
+
+
+def race_tree(
+    distribution_after: DistributionAtNode, tree: TokenTree, winner: Callable[[Floats, int], int]
+) -> TreeVerdict:
+    """Walks down a tree by a race of one's own: at each node to the child that is winner(p, level), p [V] the target
+    distribution there and level that of its children, from 0. Where no child is, the winner is the token that follows.
+
+    So the committed text is that of the races on p, whatever the tree has: a list of drafts in place of the one of
+    `couple` (Rowan, Phan and Khisti, arXiv 2506.05632).
+    """
+    path: tuple[int, ...] = ()
+    while True:
+        node = path[-1] if path else -1
+        token = winner(distribution_after(node), len(path))
+        child = next((each for each in tree.children(node) if tree.tokens[each] == token), None)
+        if child is None:
+            return TreeVerdict(path, token)
+        path = (*path, child)
 
 
 def verify_tree(
@@ -292,10 +343,30 @@ def race(distribution: Floats | Ints, exponentials: Floats) -> int:
 
     It need not be normalized: integer counts b race exactly as b / ell does.
     """
+    return int(np.argmin(_race_times(distribution, exponentials)))
+
+
+def arrivals(distribution: Floats, exponentials: Floats, number: int) -> tuple[int, ...]:
+    """Who arrives first, second, ... in a `race`: so many different tokens, at most V. Those of no weight come last,
+    the lowest id first.
+
+    With d = TV(p, q), the winner on p is among the first w on q with probability (1 - d) (1 - (d / (1 + d))^w) at
+    least: given that x wins on p, the number of those ahead of it on q is at most Poisson in the order of
+    distributions, of a mean proportional to x's time, hence w or more with probability at most (1 - c_x)^w, where
+    p_x c_x = 1 / sum_y max(p_y / p_x, q_y / q_x) is that x wins both (w = 1: Daliri, Musco, Suresh) and
+    c_x >= min(1, q_x / p_x) / (1 + d). Equality where p and q share all but one token of p and countless ones of q.
+    """
+    times = _race_times(distribution, exponentials)
+    last = np.partition(times, number - 1)[number - 1]
+    first = np.flatnonzero(times <= last)
+    return tuple(first[np.argsort(times[first], kind="stable")][:number].tolist())
+
+
+def _race_times(distribution: Floats | Ints, exponentials: Floats) -> Floats:
     times = np.full(len(distribution), np.inf)
     with np.errstate(over="ignore"):  # over a probability next to nothing the time is inf, and loses
         np.divide(exponentials, distribution, out=times, where=distribution > 0)
-    return int(np.argmin(times))
+    return times
 
 
 def total_variation(p: Floats, q: Floats) -> Floats:

@@ -41,7 +41,7 @@ def caption(
     intervals: bool = True,
 ) -> str:
     """The notes and a line on the set-up; `clock` where time was simulated, `intervals` where they are drawn."""
-    timed = [_latency_models(summary, page), _lengths(summary), _round_trip(summary)] if clock else []
+    timed = [_latency_models(summary, page), _lengths(summary), _round_trip(summary), _uplink(summary)] if clock else []
     parts = [_pairs(summary, page), *timed, _seeds(summary, intervals) + _settings(summary)]
     text = ". ".join(part for part in parts if part) + "."
     return "\n".join([*notes, text + (f" {better.capitalize()} is better." if better else "")])
@@ -147,7 +147,10 @@ def _lengths(summary: pd.DataFrame) -> str:
     """`Prompts of 170, answers of 146 tokens`."""
     text = []
     for name, what in (("workload.prompt_tokens", "prompts"), ("workload.output_tokens", "answers")):
-        values = sorted(summary[name].dropna().unique()) if name in summary.columns else []
+        own = [column for column in summary.columns if column.startswith("fleet.") and column.endswith(f".{name}")]
+        classes = [column for column in summary.columns if column.startswith("fleet.") and column.endswith(".count")]
+        columns = [*own, *([name] if name in summary.columns and len(own) < max(1, len(classes)) else [])]
+        values = sorted({value for column in columns for value in summary[column].dropna()})
         if values:
             text.append(f"{what} of {_few([f'{value:,.0f}' for value in values])}")
     return sentence(", ".join(text)) + " tokens" if text else ""
@@ -165,6 +168,13 @@ def _round_trip(summary: pd.DataFrame) -> str:
     jitter = [name for name in summary.columns if name.endswith("link.delay.jitter_s")]
     varies = bool((summary[jitter].fillna(0.0) > 0).to_numpy().any())
     return f"Round trip {_few([quantity(value, 'x_s') for value in values])}{', jitter apart' if varies else ''}"
+
+
+def _uplink(summary: pd.DataFrame) -> str:
+    """`Uplink 10 kbit/s`, where all rows have one constant rate: one that is swept stands on an axis."""
+    rates = {*summary["uplink.rate.bps"]} if "uplink.rate.bps" in summary.columns else set()
+    (rate,) = rates if len(rates) == 1 else (float("nan"),)
+    return f"Uplink {quantity(float(rate), 'bps')}" if rate == rate else ""
 
 
 def _few(texts: Sequence[str]) -> str:

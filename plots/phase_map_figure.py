@@ -30,15 +30,13 @@ from simulator.results.units import quantity
 LOOKS: Final = {
     OPPONENT: ("#E3E3E3", "", "C", "cloud-only decoding"),
     regions.IDS[0]: ("#E08214", "///", "I", "edge sends ids"),
+    regions.FIRST: ("#80C8A0", "\\\\\\", "F", "cloud first, then the edge sends ids"),
     regions.DISTRIBUTIONS[0]: ("#2C5985", "...", "D", "edge sends distributions"),
 }
 """Colour, hatch, letter and words of a region."""
-REPORTED_S: Final = (0.083, 0.111)
 NOTES: Final = (
     "Shown: the fastest where the cloud does not speculate by itself; framed: it beats co-located speculation too. "
-    "Line: border by the closed form, the edge to its left. Dotted: 83 and 111 ms, where arXiv 2606.20591 saw the best "
-    "draft length leave 1 (Orin Nano Super, RTX 3090 Ti; its latency models and acceptance are not known here: no test "
-    "of this map)."
+    "Line: border by the closed form, the edge to its left."
 )
 
 
@@ -75,8 +73,6 @@ def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]
         column, row = trips.index(stand.place[3]), prompts.index(stand.place[1])
         _cell(ax, stand, (across[column], across[column + 1]), (up[row], up[row + 1]))
     _border(ax, part, metric, [math.log10(each) for each in prompts])
-    for trip in REPORTED_S if metric == regions.PER_TOKEN else ():
-        ax.axvline(math.log10(trip), color="black", linestyle=(0, (1, 1.5)), linewidth=1.0)
     ax.set_xlim(across[0], across[-1])
     ax.set_ylim(up[0], up[-1])
     for side, values, name in ((ax.xaxis, trips, RTT), (ax.yaxis, prompts, regions.PROMPT)):
@@ -88,8 +84,8 @@ def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]
 
 
 def _look(stand: regions.Stand) -> tuple[str, str, str, str]:
-    kind = stand.fastest_apart
-    return LOOKS[regions.DISTRIBUTIONS[0] if kind in regions.DISTRIBUTIONS else kind]
+    way = stand.fastest_apart
+    return LOOKS[regions.DISTRIBUTIONS[0] if way in regions.DISTRIBUTIONS else way]
 
 
 def _beats_all(stand: regions.Stand) -> bool:
@@ -113,14 +109,14 @@ def _cell(ax: Axes, stand: regions.Stand, x: tuple[float, float], y: tuple[float
 
 def _border(ax: Axes, part: pd.DataFrame, metric: str, up: Sequence[float]) -> None:
     """The closed form's, from the shortest prompt to the longest."""
-    sends = regions.foreseen(part[part[regions.KIND].isin(regions.IDS)])
+    sends = regions.send_ids(part)
     if sends.empty:
         return
-    row, heights = sends.iloc[0].copy(), np.linspace(up[0], up[-1], 9)
-    found = []
-    for height in heights:
-        row[regions.PROMPT] = round(10**height)
-        found.append(regions.predicted_border_s(row, metric))
+    heights = np.linspace(up[0], up[-1], 9)
+    found = [
+        max(regions.predicted_border_s(row, metric) for _, row in sends.assign(**{regions.PROMPT: at}).iterrows())
+        for at in (round(10**height) for height in heights)
+    ]
     if any(found):
         left = math.log10(min(each for each in found if each)) - 1  # off the panel, where the edge is faster nowhere
         drawn = [math.log10(at) if at else left for at in found]
@@ -150,5 +146,4 @@ def _legend(stands: Sequence[regions.Stand]) -> tuple[list[Artist], list[str]]:
     if any(map(_beats_all, stands)):
         marks.append((Patch(facecolor="white", edgecolor="black", linewidth=1.6), "beats co-located too"))
     marks.append((Line2D([], [], color="black", linewidth=1.6), "border by the closed form"))
-    marks.append((Line2D([], [], color="black", linestyle=(0, (1, 1.5)), linewidth=1.0), "83 and 111 ms (2606.20591)"))
     return [handle for handle, _ in marks], [label for _, label in marks]

@@ -69,7 +69,7 @@ def expected(rows: pd.DataFrame) -> pd.Series[float]:
     """TV(qhat, p) where it is the expected rate: of all but coupled schemes; nan elsewhere."""
     if EXPECTED not in rows.columns:
         return pd.Series(np.nan, index=rows.index)
-    coupled = rows["scheme.kind"] == "coupled"
+    coupled = rows["scheme.kind"].isin(("coupled", "coupled_tree"))
     if "scheme.acceptance.kind" in rows.columns:
         coupled |= rows["scheme.acceptance.kind"] == "coupling"
     return rows[EXPECTED].where(~coupled)

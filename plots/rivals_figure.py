@@ -1,13 +1,14 @@
-"""Many schemes on many links: latency per token over that of the paper's K-SQS, and bits both ways.
+"""Many schemes on many links: latency per token over that of the paper's K-SQS, or else of cloud-only decoding; and
+bits both ways.
 
 Of latency, five lossless schemes are drawn in colour with their intervals: those that are lowest somewhere, of all or
 of those that send drafts, then those of the least time. All other lossless ones are a grey band, lossy ones thin and
-dashed. The paper's K-SQS, by its own count, is the line at 1.
+dashed. The paper's K-SQS, by its own count, or cloud-only decoding is the line at 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,7 @@ from plots.layout import Wording, finish, grid
 from plots.lines_or_bars import APART, apart, curve_handles
 from plots.page import Page
 from plots.style import Look, chosen, curves, looks
+from simulator.results.break_even_plane import OPPONENT
 from simulator.results.columns import CURVE
 from simulator.results.intervals import geometric_means, named_without
 from simulator.results.paired_ratios import HIGH, LOW, RATIO, ratios
@@ -37,51 +39,57 @@ METRIC: Final = "latency_per_token_s"
 BY: Final = "uplink.delay.delay_s"
 MOST: Final = 5
 _PAPER: Final = {"scheme.kind": "k_sqs", "scheme.code": "enumerative"}
+_ALONE: Final = {"scheme.kind": OPPONENT}
+_NAMES: Final = ("cloud only's", "cloud-only decoding"), ("the paper's", "the paper's K-SQS")
+"""What the line at 1 is called."""
 _BAND: Final = "#cfcfcf"
 _LOSSY: Final = {"color": "#8a8a8a", "linestyle": (0, (4, 2)), "linewidth": 0.9}
 _LINE: Final = {"color": "black", "linestyle": (0, (1, 1.2)), "linewidth": 1.5}
-NOTES: Final = (
-    "Ratios are paired by seed. In colour: the lossless schemes that are lowest somewhere, of all or of those that "
-    "send drafts, then those of the least time; all other lossless ones lie in the band."
+PAIRED: Final = "Ratios are paired by seed."
+BAND: Final = (
+    f"{PAIRED} In colour: the lossless schemes that are lowest somewhere, of all or of those that send drafts, then "
+    "those of the least time; all other lossless ones lie in the band."
 )
 
 
 def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFrame | None = None) -> Figure | None:
-    """Ratios against rate, a panel a delay; None where the axis is no number, nothing was swept over delays too, or the
-    paper's K-SQS is not there."""
+    """Ratios along the axis, a panel a delay unless that is the axis; None where the axis is no number, nothing was
+    swept over delays too, or neither the paper's K-SQS nor cloud-only decoding is there."""
     if axis is None or not {METRIC, BY, UP, axis} <= {*summary.columns} or not is_numeric_dtype(summary[axis]):
         return None
     rows = named_without(chosen(summary).dropna(subset=[METRIC]), BY)
-    if rows.empty or not _is_papers(rows).any():
+    who = next((each for each in (_PAPER, _ALONE) if _is(rows, each).any()), None)
+    if who is None:
         return None
-    look, paper = looks(rows), str(rows.loc[_is_papers(rows), CURVE].iloc[0])
-    found = _ratios(rows, cells, axis)
+    look, paper = looks(rows), str(rows.loc[_is(rows, who), CURVE].iloc[0])
+    found = _ratios(rows, cells, axis, who)
     five = _five(rows, axis, look, paper)
-    panels = list(found.groupby(BY, sort=True))
+    panels = [("", found)] if axis == BY else list(found.groupby(BY, sort=True))
     figure, axes, width_in = grid(page, len(panels), 3, (0.4, 3.5), 2.3 if page.narrow else 3.6, "xy")
     for ax, (delay, part) in zip(axes, panels, strict=True):
         _panel(ax, part[part[CURVE] != paper], axis, look, five)
-        ax.set_title(f"one way {with_unit(float(str(delay)), BY)}", loc="left")
+        ax.set_title(f"one way {with_unit(float(str(delay)), BY)}" if delay else "", loc="left")
     swept(axes[0], axis, rows[axis].tolist(), width_in)
     _ratio_scale(axes[0], found[found[CURVE].isin(five)])
-    text = caption(rows, page, "lower", [NOTES, *marks(rows, METRIC)], intervals=cells is not None)
-    label = f"{page.metric(METRIC, 'latency per token')} over the paper's"
-    words = Wording(
-        f"Who is faster than the paper's K-SQS, against {page.axis(axis)}", text, x_label(page, axis), label
-    )
+    note = BAND if _unnamed(look, five, paper) else PAIRED
+    text = caption(rows, page, "lower", [note, *marks(rows, METRIC)], intervals=cells is not None)
+    theirs, rival = _NAMES[who is _PAPER]
+    label = f"{page.metric(METRIC, 'latency per token')} over {theirs}"
+    words = Wording(f"Who is faster than {rival}, against {page.axis(axis)}", text, x_label(page, axis), label)
     handles, labels = curve_handles(look, five, page)
-    others, names = _others(look, five, paper, page)
+    others, names = _others(look, five, paper, page, theirs)
     finish(figure, page, words, [*handles, *others], [*labels, *names])
     return figure
 
 
-def _ratios(rows: pd.DataFrame, cells: pd.DataFrame | None, axis: str) -> pd.DataFrame:
+def _ratios(rows: pd.DataFrame, cells: pd.DataFrame | None, axis: str, who: Mapping[str, str]) -> pd.DataFrame:
     """A row a curve, delay and value of the axis: paired by seed, or of the means alone where there are no cells."""
+    places = [*dict.fromkeys((BY, axis))]
     if cells is not None:
         named = named_without(chosen(cells).dropna(subset=[METRIC]), BY)
-        return ratios(named, METRIC, _is_papers(named), [BY, axis])
-    theirs = rows[_is_papers(rows)].set_index([BY, axis])[METRIC].rename("theirs")
-    both = rows.join(theirs, on=[BY, axis])
+        return ratios(named, METRIC, _is(named, who), places)
+    theirs = rows[_is(rows, who)].set_index(places)[METRIC].rename("theirs")
+    both = rows.join(theirs, on=places)
     both[RATIO], both[LOW], both[HIGH] = both[METRIC] / both["theirs"], np.nan, np.nan
     return both.dropna(subset=[RATIO])
 
@@ -126,22 +134,30 @@ def _ratio_scale(ax: Axes, shown: pd.DataFrame) -> None:
 
 
 def _lowest(rows: pd.DataFrame, axis: str) -> Iterator[str]:
-    for _, here in rows.groupby([BY, axis]):
+    for _, here in rows.groupby([*dict.fromkeys((BY, axis))]):
         yield str(here.sort_values(METRIC)[CURVE].iloc[0])
 
 
-def _is_papers(rows: pd.DataFrame) -> pd.Series[bool]:
+def _is(rows: pd.DataFrame, who: Mapping[str, str]) -> pd.Series[bool]:
     found = pd.Series(True, index=rows.index)
-    for name, value in _PAPER.items():
+    for name, value in who.items():
         found &= rows[name] == value if name in rows.columns else False
     return found
 
 
-def _others(look: dict[str, Look], five: Sequence[str], paper: str, page: Page) -> tuple[list[Artist], list[str]]:
+def _unnamed(look: dict[str, Look], five: Sequence[str], paper: str) -> list[str]:
+    """The lossless schemes that are neither drawn in colour nor the line at 1."""
+    return [name for name, each in look.items() if name not in (*five, paper) and not each.lossy]
+
+
+def _others(
+    look: dict[str, Look], five: Sequence[str], paper: str, page: Page, theirs: str
+) -> tuple[list[Artist], list[str]]:
     """The line at 1, and what has no name of its own."""
     lossy = [name for name, each in look.items() if each.lossy]
-    rest = [name for name in look if name not in (*five, *lossy, paper)]
-    shown: list[tuple[Artist, str]] = [(Line2D([], [], **_LINE), f"{page.curve(paper)}: the paper's")]  # type: ignore[arg-type]
+    rest = _unnamed(look, five, paper)
+    name = page.curve(paper) + (f": {theirs}" if theirs == _NAMES[True][0] else "")
+    shown: list[tuple[Artist, str]] = [(Line2D([], [], **_LINE), name)]  # type: ignore[arg-type]
     if rest:
         shown.append((Patch(facecolor=_BAND), f"{len(rest)} other lossless"))
     if lossy:
@@ -195,11 +211,8 @@ def _edge(values: pd.Series[float]) -> float:
 
 
 def _scale(side: Axis, values: Floats, edge: float) -> tuple[float, float]:
-    """Ticks in each decade, and one that says 0 at the edge where something stands there; both ends."""
+    """Ticks, and one that says 0 at the edge where something stands there; both ends."""
     top, zero = max(float(values.max()), 3 * edge), bool((values <= 0).any())
-    steps = (1, 2, 5) if top < 100 * edge else (1, 3) if top < 1e4 * edge else (1,)
-    powers = range(int(np.floor(np.log10(edge))), int(np.ceil(np.log10(top))) + 1)
-    given = [step * 10.0**power for power in powers for step in steps]
-    given = [tick for tick in given if 1.8 * edge <= tick <= 1.4 * top]
+    given = log_ticks(1.8 * edge, 1.4 * top, most=6)
     tick_at(side, [edge, *given] if zero else given, [*(["0"] if zero else []), *(f"{tick:,g}" for tick in given)])
     return (edge / 1.3 if zero else 2 * edge), 1.4 * top

@@ -96,6 +96,10 @@ class _Drawing:
         self._rounds = rounds
         self._vain = {each.number for each in rounds if each.spans.record.flushed}
         self.boxes = [box for each in rounds for box in _boxes(made, each)]
+        reads = [Box(_EDGE, read.began_s, read.ended_s, "prefill_s") for read in made.request.read]
+        until_s = max(each.spans.ended_s for each in rounds)
+        self.reading = [box for box in reads if box.began_s < until_s and box.ended_s > rounds[0].began_s]
+        """What the drafter reads while the cloud decodes: cut off where it goes on beyond these rounds."""
         self.arrows = [arrow for each in rounds for arrow in _arrows(each)]
         self.left = [label for each in rounds for label in _edge_labels(each)]
         self.right = [label for each in rounds for label in _verification_results(each)]
@@ -112,7 +116,7 @@ class _Drawing:
         for place, name in enumerate(LIFELINES):
             ax.axvline(place, color="#bbbbbb", linewidth=0.8, zorder=0)
             ax.text(place, 1.01, name, transform=ax.get_xaxis_transform(), ha="center", va="bottom")
-        for box in self.boxes:
+        for box in (*self.boxes, *self.reading):
             self._box(ax, box)
         for arrow in self.arrows:
             self._arrow(ax, arrow)
@@ -123,7 +127,7 @@ class _Drawing:
         ax.spines["bottom"].set_visible(False)
 
     def legend(self) -> tuple[list[Artist], list[str]]:
-        there = {box.state for box in self.boxes}
+        there = {box.state for box in (*self.boxes, *self.reading)}
         handles: list[Artist] = []
         names: list[str] = []
         for state, (colour, hatch, ink) in looks_of(BREAKDOWN).items():

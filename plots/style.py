@@ -81,6 +81,7 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "colocated": ("#8C6BB1", "p"),
     "edge_only": ("#A6761D", "h"),
     "coupled": ("#B2182B", "*"),
+    "coupled_tree": ("#AE017E", "X"),
 }
 _BASELINES = ("cloud_only", "colocated", "edge_only")
 """Their colours are theirs alone."""

@@ -20,7 +20,8 @@ from simulator.results.intervals import Difference, geometric_means, paired
 from simulator.results.units import quantity, title
 
 KEPT = [{"sparsifier": {"kind": "top_k", "k": k}} for k in (32, 8)]  # who knows of no rungs keeps to the first
-POLICIES = [{"kind": "confidence_stop", "threshold": 0.1}, "qs_heuristic", "running_acceptance", "goodput"]
+UNSURE = {"kind": "confidence_stop", "threshold": 0.1}
+POLICIES = [UNSURE, "qs_heuristic", "running_acceptance", "ucb_specstop", "goodput"]
 RATES = [{"kind": "constant", "bps": bps} for bps in (3e3, 10e3, 30e3, 100e3, 1e6)]
 FADES = [{"kind": "rayleigh", "coherence_s": 10.0, "mean_snr_db": db} for db in (-10.0, -5.0, 0.0)]
 POLICY, LOOKING, LIMIT = "scheme.policy.kind", "goodput", "oracle"
@@ -109,7 +110,7 @@ def _excess(where: str, here: pd.DataFrame, rivals: Sequence[str]) -> Excess | N
 SCENARIO = Scenario(
     name="adaptive",
     summary="Does a policy that looks reach the best fixed setting where the link stays, and pass it where it fades?",
-    minutes=6,
+    minutes=7,
     base={
         "models.pair": {"kind": "synthetic", "distance": 0.18},
         "workload.requests": 12,

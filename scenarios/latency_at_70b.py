@@ -4,15 +4,16 @@ Llama-3.2-1B on a OnePlus 12 (19.9 ms a token, four-bit weights) drafts for Llam
 tokens, the engine's own step in it), prompts of 170 tokens and answers of 146. Acceptance is as published for that pair
 (bf16) at temperature 0; at 1 it is scaled by what other published pairs keep of it, with the ends of that band at 1
 Mbit/s. Each on an ideal link of 20 ms there and back, or on LTE, with its grants and jitter. Drafting pays where A > x
-(`break_even`).
+(`break_even`). Where the cloud begins (`cloud_first`), it streams while the phone reads the prompt.
 """
 
 from __future__ import annotations
 
 from models.published_figures import KEPT, KEPT_LEAST, KEPT_MOST
 from scenarios import Also, Below, Lowest, PaysAtTheEdge, PaysFirst, Quick, Scenario, Tune, script
-from scenarios.set_ups import AT_EDGE, DRAFTING, GREEDY, H100_1_7B, IN_CLOUD, NEAR, PHONE, TWO_GPUS_70B
+from scenarios.set_ups import AT_EDGE, DRAFTING, H100_1_7B, IN_CLOUD, NEAR, PHONE, TWO_GPUS_70B
 
+PAIR = {"kind": "published", "name": "llama_1b_70b", "prompt_tokens": 170, "size": 8192}  # of 13 bits an id for 17
 RATES_BPS = [1e3, 10e3, 30e3, 100e3, 300e3, 1e6, 10e6]
 FEW_BPS = [10e3, 100e3, 1e6]
 WHERE, PLACE = "models.temperature,models.pair.kept,uplink,downlink", "uplink.label"
@@ -29,14 +30,20 @@ def place(temperature: float, kept: float | None, link: str, kept_label: str = "
 
 BAND = [place(1.0, share, "LTE", f", {share:g} kept") for share in (KEPT_LEAST, KEPT_MOST)]
 TOLD = ("access_s", "arq", "delay", "loss", "mtu_bits", "header_bits")  # by the label
-SCHEMES = [*IN_CLOUD, "edge_only", *DRAFTING]
+TREE = {"kind": "coupled_tree", "max_drafts": 4}
+FIRST = [
+    {"kind": kind, "max_drafts": 4, "cloud_first": True, "label": f"{words}, cloud first"}
+    for kind, words in (("coupled", "coupled"), ("coupled_tree", "coupled tree"))
+]
+SCHEMES = [*IN_CLOUD, "edge_only", *DRAFTING, TREE, *FIRST]
+KINDS = (*AT_EDGE, "coupled_tree")
 
 SCENARIO = Scenario(
     name="latency_at_70b",
     summary="From which uplink rate on does a phone's 1B drafter beat a streaming 70B, on an ideal link and on LTE?",
     minutes=15,
     base={
-        "models.pair": GREEDY["models.pair"],
+        "models.pair": PAIR,
         "workload.requests": 2,  # of two stretches each: acceptance stays for 64 tokens, and hard ones are few
         "workload.prompt_tokens": 170,
         "workload.output_tokens": 146,
@@ -61,12 +68,13 @@ SCENARIO = Scenario(
         tune=Tune(settings=4, looks=(1,), steps=0),
     ),
     figures=("latency", "breakdown", "bits", "resampling"),
-    answer=PaysAtTheEdge(AT_EDGE, "cloud_only", "places", by=PLACE),
+    answer=PaysAtTheEdge(KINDS, "cloud_only", "places", by=PLACE),
     findings=(
         Lowest(by=PLACE),
-        Below(AT_EDGE, ("cloud_only",), at=FEW_BPS, by=PLACE),
+        Below(KINDS, ("cloud_only",), at=FEW_BPS, by=PLACE),
         Below(("k_sqs", "c_sqs"), ("dense",), at=FEW_BPS, by=PLACE),
-        Lowest("fastest of all", by=PLACE), PaysFirst(AT_EDGE, "cloud_only"),),
+        Lowest("fastest of all", by=PLACE), PaysFirst(KINDS, "cloud_only"),),
+    assumed="unless models.pair.size is set, an id has 13 bits, as of 8,192 tokens, where Llama's has 17",
 )  # fmt: skip
 
 if __name__ == "__main__":

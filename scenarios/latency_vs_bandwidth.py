@@ -12,6 +12,7 @@ KBPS = 1e3
 IN_CLOUD = ("cloud_only", "colocated")
 RATES_BPS = [rate * KBPS for rate in (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)]
 FEW_BPS = [10 * KBPS, 100 * KBPS, 1000 * KBPS]
+DRAFTING = ("half_dense", "dense", "k_sqs", "c_sqs", "coupled")
 DRAFTS = {"max_drafts": 4}  # a fifth would be accepted once in ten rounds or less, and costs as many bits as the first
 
 SCENARIO = Scenario(
@@ -29,13 +30,19 @@ SCENARIO = Scenario(
     grid={
         "scheme": [
             *("cloud_only", "colocated", "edge_only"),
-            *({"kind": kind, **DRAFTS} for kind in ("half_dense", "dense", "k_sqs", "c_sqs", "coupled")),
+            *({"kind": kind, **DRAFTS} for kind in DRAFTING),
+            {"kind": "coupled_tree", **DRAFTS, "nodes": 16},
         ],
         "uplink.rate.bps": RATES_BPS,
     },
     axis="uplink.rate.bps",
     seeds=8,
-    tune=Tune(settings=12, looks=(1, 2, 4), base={"workload.requests": 1}),
+    tune=Tune(
+        settings=12,
+        looks=(1, 2, 4),
+        base={"workload.requests": 1},
+        fixed={"scheme.nodes": "each number of nodes has passes of its own, minutes of a first run; rivals chooses it"},
+    ),
     quick=Quick(
         base={"workload.requests": 1, "workload.output_tokens": 16},
         grid={"uplink.rate.bps": RATES_BPS[::3]},

@@ -153,8 +153,9 @@ def watts_stand(table: pd.DataFrame, axis: str | None) -> str:
             band = f"{least * watts:g} to {watts:g}" if least < 1 else f"{watts:g}"
             word = str(row.get(standing, "unverified")).replace("limit", "a data sheet's limit")
             clauses.append(f"{part} {band} W ({word})")
-    if "uplink.power_w" in table.columns:
-        clauses += [f"radio {name} (unverified)" for name in table["uplink.power_w"].dropna().unique()]
+    for column in ("uplink.power_w", "uplink.radio.name"):
+        if column in table.columns:
+            clauses += [f"radio {name} (unverified)" for name in table[column].dropna().unique()]
     line = listed("Watts at work", clauses)
     return line and f"{line}; idle processors count nothing"
 

@@ -1,8 +1,9 @@
 """Who answers fastest: the cloud alone, speculation in it, or an edge that drafts? By prompt, answer, distance, pair.
 
-End to end, with the prompt read at both ends, and per token; each scheme at a setting chosen for it. Closed forms
-(simulator/results/phase_prediction.py) stand beside what is simulated. Published pairs at temperature 0, where they
-were measured; at temperature 1 one of them, with what published pairs keep of AL - 1 on average.
+End to end, with the prompt read at both ends, and per token; each scheme at a setting chosen for it, ids alone also
+where the cloud begins while the edge reads. Closed forms (simulator/results/phase_prediction.py) stand beside what is
+simulated. Published pairs at temperature 0, where they were measured; at temperature 1 one of them, with what published
+pairs keep of AL - 1 on average.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ SHORT = {"workload.prompt_tokens": 16, "models.pair.prompt_tokens": 16, "workloa
 WORDS = {regions.WHOLE: "end to end", regions.PER_TOKEN: "per token"}
 MARGIN = 0.03
 """From this share on the sign of a difference is asked of the closed form."""
-REPORTED_S = (0.083, 0.111)
-"""Round-trip times near which arXiv 2606.20591 measured that the best draft length leaves 1."""
+REPORTED_S = (0.179, 0.235)
+"""Round-trip times near which arXiv 2606.20591 measured that the best draft length leaves 1: 83 and 111 ms are injected
+one way, beside a round trip of 13 ms."""
 
 
 @asks(regions.WHOLE)
@@ -50,11 +52,12 @@ def edge_wins(table: pd.DataFrame, axis: str | None) -> str:
     if rows.empty:
         return ""
     found = regions.stands(rows, regions.WHOLE)
-    wins = sum(each.less is not None and each.less.lower for each in found)
+    won = [each.edge for each in found if each.less is not None and each.less.lower]
+    wins, begun = len(won), won.count(regions.FIRST)
     first = sum(each.fastest == regions.COLOCATED for each in found)
     line = (
         f"{called(regions.COLOCATED)} is fastest end to end at {first} of {len(found)} places; edge drafting beats "
-        f"{called(OPPONENT)} at {wins}"
+        f"{called(OPPONENT)} at {wins}{f', best where the cloud begins at {begun} of these' if begun else ''}"
     )
     known = [
         (place, crossed)
@@ -98,8 +101,8 @@ def sign_agreement(rows: pd.DataFrame, metric: str) -> SignAgreement | None:
     found, errors, rows = [], [], regions.foreseen(rows)
     parts = [part for _, part in rows.groupby(list(regions.PLACE), sort=False)]
     for stand, part in zip(regions.stands(rows, metric), parts, strict=True):
-        first = {kind: part[part[regions.KIND] == kind].iloc[0] for kind in stand.means}
-        bits = {kind: part.loc[part[regions.KIND] == kind, regions.BITS].mean() for kind in first}
+        first = {way: part[part[regions.WAY] == way].iloc[0] for way in stand.means}
+        bits = {way: part.loc[part[regions.WAY] == way, regions.BITS].mean() for way in first}
         times = {kind: regions.value_of(regions.predicted(row, bits[kind]), metric) for kind, row in first.items()}
         errors += [abs(times[kind] / stand.means[kind] - 1) for kind in times]
         if stand.edge is not None:
@@ -116,7 +119,7 @@ def outside_checks(table: pd.DataFrame, axis: str | None) -> str:
     """Where does the best draft length leave 1 with these clocks, and which drafter's pass would leave it where others
     measured that; and what does the published limit against cloud-only decoding say?"""
     rows, clauses = regions.foreseen(regions.mapped(table)), []
-    drafting = rows[rows[regions.KIND].isin(regions.AT_THE_EDGE)] if len(rows) else rows
+    drafting = rows[rows[regions.WAY].isin(regions.AT_THE_EDGE)] if len(rows) else rows
     for pair, part in drafting.groupby(regions.WHO, sort=False) if len(rows) else ():
         row = part.iloc[0]
         place, two = regions.place_of(row), regions.rounds_of(row, 2).survival
@@ -134,14 +137,14 @@ def outside_checks(table: pd.DataFrame, axis: str | None) -> str:
             f"{f'{1e3 * limit:.0f} ms' if limit > 0 else 'none'}"
         )
     heading = (
-        "Closed forms of others: where the best draft length leaves 1 (2606.20591 measured 83 and 111 ms, clocks and "
-        "acceptance not known to us), and the longest round trip that beats cloud-only a token (2606.25091)"
+        "Closed forms of others: where the best draft length leaves 1 (2606.20591 measured 179 and 235 ms there and "
+        "back, with its own pairs and clocks), and the longest round trip that beats cloud-only a token (2606.25091)"
     )
     return listed(heading, clauses)
 
 
 def phase_borders(cells: pd.DataFrame) -> pd.DataFrame:
-    """A row a place and metric: means by kind, the fastest of all and without co-located speculation, the edge's
+    """A row a place and metric: means by way, the fastest of all and without co-located speculation, the edge's
     difference from cloud-only decoding with its interval, and whether the seeds can tell the two."""
     rows, found = regions.mapped(cells), []
     for metric in (*WORDS, regions.CLOUD_TIME) if len(rows) else ():
@@ -180,12 +183,12 @@ def printed_borders(cells: pd.DataFrame) -> TextTable | None:
 
 
 def _limit(part: pd.DataFrame, metric: str) -> str:
-    found, sends = regions.border(part, metric), regions.foreseen(part[part[regions.KIND].isin(regions.IDS)])
+    found, sends = regions.border(part, metric), regions.send_ids(part)
     if found is None:
         return "-"
     if sends.empty:
         return _measured(found)
-    at_s = regions.predicted_border_s(sends.iloc[0], metric)
+    at_s = max(regions.predicted_border_s(row, metric) for _, row in sends.iterrows())
     return f"{_measured(found)}; {1e3 * at_s:.0f}" if at_s > 0 else f"{_measured(found)}; none"
 
 
@@ -207,7 +210,10 @@ SCENARIO = Scenario(
         "cloud.latency": TWO_GPUS_70B, "cloud.drafter_latency": H100_1_7B,
     },
     grid={
-        "scheme": ["cloud_only", "colocated", "coupled", "k_sqs", {"kind": "dense", "resolution": 20}],
+        "scheme": [
+            "cloud_only", "colocated", "coupled", {"kind": "coupled", "cloud_first": True}, "k_sqs",
+            {"kind": "dense", "resolution": 20},
+        ],
         PAIR: [*PUBLISHED, [WARM, PHONE, 1.0]], PROMPTS: [[n, n] for n in (16, 64, 256)],
         "workload.output_tokens": [32, 256], TRIP: DELAYS,
     },

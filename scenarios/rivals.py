@@ -194,7 +194,7 @@ SCENARIO = Scenario(
     grid={
         "scheme": [*IN_CLOUD, "edge_only", "half_dense", FIXED, "truncated_fp16", "dense", PAPER, "k_sqs",
                    "c_sqs", "s_q", "dssd", "asym", "skip_when_confident", "ids_only_greedy", *COUPLED, MIRRORED,
-                   "likely_tree"],
+                   "likely_tree", "coupled_tree", "dssd_candidates"],
         TRIP: DELAYS,
         RATE: RATES_BPS,
     },

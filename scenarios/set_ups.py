@@ -41,6 +41,17 @@ GREEDY: dict[str, object] = {
 }
 """In place of the same of BASE_70B: the acceptance as measured, drafts of one token each."""
 
+SPEED_BENCH_TOKENS = (1_024, 2_048, 8_192, 16_384, 32_768)
+"""Prompt lengths of SPEED-Bench's throughput split (arXiv 2604.09557; data card nvidia/SPEED-Bench): 1k, 2k, 8k, 16k
+and 32k, 1,536 prompts each, in three tiers of entropy. Its qualitative split has 880 prompts, 80 of each of 11
+categories, some of several turns. U: that 1k is 1,024, that tiers are of one size, and how long answers are."""
+PROMPTS = "workload.prompt_tokens,models.pair.prompt_tokens"
+
+
+def speed_bench(*tokens: int) -> list[list[int]]:
+    """Values of PROMPTS: these lengths, all of SPEED-Bench's by default."""
+    return [[each, each] for each in tokens or SPEED_BENCH_TOKENS]
+
 
 def round_trips(*seconds: float) -> list[object]:
     """Values of TRIP: half of each round-trip time each way."""

@@ -1,8 +1,8 @@
 """Where is a tree of drafts worth its bits? Trees and several candidates against the chain, over rate and acceptance.
 
-A tree sends more distributions and ids a round than a chain of its depth, and more of its drafts are accepted. All are
-K-SQS with the shorter code, at a depth, K and resolution chosen for each at each rate; the synthetic pair's distance
-sets the acceptance.
+A tree sends more distributions and ids a round than a chain of its depth, and more of its drafts are accepted. All but
+`coupled_tree`, which sends ids alone, are K-SQS with the shorter code, at a depth, K and resolution chosen for each at
+each rate; the synthetic pair's distance sets the acceptance.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ SCENARIO = Scenario(
         "uplink.delay": NEAR,
         "downlink.delay": NEAR,
     },
-    grid={"scheme": [CHAIN, *TREES, *CANDIDATES], DISTANCE: DISTANCES, RATE: RATES_BPS},
+    grid={"scheme": [CHAIN, *TREES, *CANDIDATES, "coupled_tree"], DISTANCE: DISTANCES, RATE: RATES_BPS},
     axis=RATE,
     seeds=8,
     tune=Tune(

@@ -16,6 +16,7 @@ from scenarios import LATENCY, Also, OwnQuestion, Quick, Scenario, Table, asks, 
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import counted
 from simulator.results.columns import BREAKDOWN
+from simulator.results.study_columns import COMPARED
 from simulator.results.units import title
 
 CELL = "uplink.label"
@@ -136,6 +137,30 @@ def printed_errors(cells: pd.DataFrame) -> TextTable | None:
     heading = "The real system, ms, and how far the simulated one is from it:"
     found = TextTable.of(heading, ["cell", *TIMES.values(), "answers that differ"], body)
     return replace(found, notes=[parts, *(_parts(row) for _, row in rows.iterrows())])
+
+
+def comparison(table: pd.DataFrame) -> pd.DataFrame:
+    """Of a real run's table (`sqsim real`), a row a quantity: its `name`, `real`, `simulated`, both means over seeds,
+    and `error`, as a share of the real one."""
+    names = [each for each in COMPARED if f"simulated_{each}" in table.columns]
+    rows = [(title(each), float(table[each].mean()), float(table[f"simulated_{each}"].mean())) for each in names]
+    found = pd.DataFrame(rows, columns=["name", "real", "simulated"])
+    return found.assign(error=found["simulated"] / found["real"] - 1)
+
+
+def printed_comparison(cells: pd.DataFrame) -> TextTable | None:
+    """Times in ms, and the simulated one's error."""
+    rows = comparison(cells)
+    if rows.empty:
+        return None
+    body = [
+        [row["name"], f"{1e3 * row['real']:.1f}", f"{1e3 * row['simulated']:.1f}", f"{100 * row['error']:+.1f}%"]
+        for _, row in rows.iterrows()
+    ]
+    heading = "The real system beside the simulated one under clocks measured here, before and after, ms:"
+    others = int(cells[OTHER_ANSWERS].sum())
+    note = f"Answers whose tokens differ: {others or 'none'}."
+    return replace(TextTable.of(heading, ["", "real", "simulated", "error"], body), notes=[note])
 
 
 def _parts(row: pd.Series) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from math import inf
 from pathlib import Path
 from threading import Lock
 
@@ -16,14 +17,17 @@ import pyarrow as pa
 import simpy
 from simpy.core import StopSimulation
 
+from kinds.arrays import Floats, Ints
 from kinds.mistakes import ImpureError, global_random_numbers_unused
 from simulator.cell.cell import Cell, prepare_pairs
+from simulator.cell.workload import Workload
 from simulator.decoding.memory import Memory
 from simulator.decoding.round_keys import origin
 from simulator.protocols.predecode import predecode
+from simulator.results.columns import CLASS, Columns
 from simulator.results.metrics import summarise
 from simulator.results.observer import Observer
-from simulator.results.recorder import REQUESTS_SCHEMA, Recorder
+from simulator.results.recorder import Recorder, Tally, requests_schema
 from simulator.results.run_totals import PlantTotals, Run, Slo
 from simulator.results.threshold_settling import Settling
 from simulator.schemes.draft_scheme import DraftScheme
@@ -87,9 +91,18 @@ class CellResult:
     """
 
     summary: dict[str, float]
+    by_class: Mapping[str, dict[str, float]]
+    """The summary of each class of devices of a fleet, by its name; {} where there is no fleet. What was carried by a
+    link that other classes share, and what the cloud did, is nan there."""
     request_table: pa.Table
     """The requests as they are written to a file."""
     round_table: pa.Table
+
+    @property
+    def named(self) -> dict[str, float]:
+        """The summary, and that of each class under `CLASS.METRIC`: what an objective may be of."""
+        own = {f"{name}.{key}": value for name, of in self.by_class.items() for key, value in of.items()}
+        return self.summary | own
 
     @cached_property
     def requests(self) -> pd.DataFrame:
@@ -141,7 +154,7 @@ def simulate(
             run(plant, cell.workload.horizon_s)
         plant.arrivals.close()
         plant.check()
-        return result_of(cell, recorder, plant.totals())
+        return result_of(cell, recorder, plant.totals(), plant)
     except ImpureError:
         memory.forget()
         raise
@@ -162,17 +175,63 @@ def recorder_of(cell: Cell, rounds_to: Path | None) -> Recorder:
         for device, each in enumerate(sparsifiers)
         if isinstance(each, KeepConformal)
     }
-    return Recorder(cell.id, rounds_to, cell.workload.learning_requests, thresholds)
+    learning = [each.workload.learning_requests for each in cell.classes for _ in each.devices]
+    only = [each.workload.only_turn for each in cell.classes for _ in each.devices]
+    return Recorder(
+        cell.id,
+        rounds_to,
+        learning if cell.fleet else learning[0],
+        thresholds,
+        _class_names(cell),
+        (only if cell.fleet else only[0]) if _talks(cell) else None,
+    )
 
 
-def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals) -> CellResult:
-    """The tables of a run that has ended, and its metrics."""
+def _talks(cell: Cell) -> bool:
+    """Whether any requests are turns of conversations."""
+    return any(each.workload.talks for each in cell.classes)
+
+
+def _class_names(cell: Cell) -> list[str]:
+    """The name of each device's class; none where no class has one."""
+    return [each.called for each in cell.classes for _ in each.devices if each.called]
+
+
+def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals, plant: Plant | None = None) -> CellResult:
+    """The tables of a run that has ended, and its metrics; of each class too where the `plant` of a fleet is given."""
     requests, rounds = recorder.close()
-    work = cell.workload
-    gaps_s = np.array(recorder.gaps_s)
-    found = Run(requests, recorder.sums, totals, work.learning_requests, gaps_s, Slo(work.slo_ttft_s, work.slo_tpot_s))
-    table = pa.table({name: requests[name] for name in REQUESTS_SCHEMA.names}, schema=REQUESTS_SCHEMA)
-    return CellResult(summarise(found), table, rounds)
+    works = [each.workload for each in cell.classes for _ in each.devices]
+
+    def summary(rows: Columns, tally: Tally, of: PlantTotals, learning: int | Ints, slo: Slo) -> dict[str, float]:
+        return summarise(Run(rows, tally.sums, of, learning, only, np.array(tally.gaps_s), slo), cell.percentiles)
+
+    only = np.array([work.only_turn for work in works]) if cell.fleet else works[0].only_turn
+    learning = np.array([work.learning_requests for work in works]) if cell.fleet else works[0].learning_requests
+    slo = _slo(works if cell.fleet else works[:1])
+    of_all = summary(requests, recorder.of_all, totals, learning, slo)
+    names = np.array([] if plant is None else _class_names(cell))
+    schema = requests_schema(talks=_talks(cell), classes=bool(names.size))
+    columns = {name: requests[name] for name in schema.names if name != CLASS}
+    if plant is None or not names.size:
+        return CellResult(of_all, {}, pa.table(columns, schema=schema), rounds)
+    by_class: dict[str, dict[str, float]] = {}
+    columns[CLASS] = names[requests["device"]]
+    for name, tally in recorder.by_class.items():
+        of_class = plant.class_totals(totals, np.flatnonzero(names == name).tolist())
+        by_class[name] = summary(requests.where(columns[CLASS] == name), tally, of_class, learning, slo)
+    return CellResult(of_all, by_class, pa.table(columns, schema=schema), rounds)
+
+
+def _slo(works: Sequence[Workload]) -> Slo:
+    """The objective of each device, or of all."""
+
+    def limit(name: str) -> float | Floats | None:
+        given: list[float | None] = [getattr(work, name) for work in works]
+        if len(given) == 1 or not any(given):
+            return given[0]
+        return np.array([inf if each is None else each for each in given])
+
+    return Slo(limit("slo_ttft_s"), limit("slo_tpot_s"))
 
 
 def run(plant: Plant, horizon_s: float) -> None:

@@ -92,7 +92,7 @@ def test_a_wrong_argument_is_named_on_one_line(table: pd.DataFrame, tmp_path: Pa
 
 
 def test_help_is_short() -> None:
-    for what, lines in ((sqsim, 70), (Cell, 75), (Cell().uplink.rate, 75)):
+    for what, lines in ((sqsim, 70), (Cell, 80), (Cell().uplink.rate, 75)):
         assert len(pydoc.render_doc(what, renderer=pydoc.plaintext).splitlines()) < lines
     assert "with_" in dir(Cell) and "model_construct" not in dir(Cell)
 

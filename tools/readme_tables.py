@@ -15,16 +15,19 @@ from typing import Any, Final
 import simulator.cell  # noqa: F401  registers the kinds
 from channels.link.arq import Arq
 from channels.link.delays import Delay
+from channels.link.headers import Headers
 from channels.link.listening import Listening
 from channels.link.losses import Loss
 from channels.link.rates import Rate
 from channels.link.sharing import Sharing
+from channels.link.transport import Congestion
 from kinds import Choice
 from models.interface import Pair
 from models.latency.latency import Latency
 from scenarios.command.cli import _parser
 from scenarios.command.registry import NAMES, scenario
-from simulator.cell.cloud_config import Admission, Batching, Routing
+from simulator.cell.amounts import Amount
+from simulator.cell.cloud_config import Admission, Batching, QueueOrder, Routing
 from simulator.cell.downtime import Downtime
 from simulator.cell.scheme import Scheme
 from simulator.cell.workload import Workload
@@ -49,8 +52,8 @@ HEADLINE: Final = ("latency_per_token_s", "ttft_s", "payload_bits_per_token", "a
 """The metrics that a newcomer meets first."""
 SCHEME_FAMILIES: Final = (Scheme, Sparsifier, Quantizer, Code, Draw, Policy, Oracle, Acceptance, Reply)
 OTHER_FAMILIES: Final = (
-    Rate, Loss, Delay, Arq, Sharing, Listening, Latency, Pair, Workload, Batching, Routing, Admission, Downtime,
-    SiteDraw,
+    Rate, Loss, Delay, Headers, Arq, Congestion, Sharing, Listening, Latency, Pair, Workload, Batching, QueueOrder,
+    Routing, Admission, Amount, Downtime, SiteDraw,
 )  # fmt: skip
 END: Final = "<!-- end -->"
 

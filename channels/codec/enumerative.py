@@ -94,13 +94,10 @@ def _code_dense(io: Machine, buffer: Bytes, draft: Draft | None, format: Format)
     return ids, counts.astype(np.int64)
 
 
-def cost(counts: Ints, format: Format, support: Support) -> int:
-    """What a draft of these positive counts costs in Q32 bits, "variable" or "dense", without the drafted id."""
-    return _cost(counts.size, shift_of(counts, format), format, support)
-
-
 @lru_cache(maxsize=1 << 14)
-def _cost(size: int, shift: int, format: Format, support: Support) -> int:
+def cost(size: int, shift: int, format: Format, support: Support) -> int:
+    """What a draft of `size` positive counts of this shift costs in Q32 bits, "variable" or "dense", without its
+    drafted id."""
     V, ell, table = format.vocabulary, format.resolution, factorials(format)
     if support == "dense":
         return log2_binomial(table, ell + V - 1, ell)
@@ -119,9 +116,9 @@ def _factorials(bits: int) -> Ints:
     return table
 
 
-def check(counts: Ints, format: Format) -> None:
-    """CodecError unless the positive counts, int64 [K], are a codeword of the format's quantizer."""
-    ell, size, total = format.resolution, counts.size, int(counts.sum())
+def check(draft: Draft, format: Format) -> None:
+    """CodecError unless a draft's counts are a codeword of the format's quantizer."""
+    counts, ell, size, total = draft.counts, format.resolution, draft.counts.size, draft.total
     if format.quantizer == "lattice" and total != ell:
         raise CodecError(f"counts: sum is {total}, must be the resolution, {ell}")
     if (

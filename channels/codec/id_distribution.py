@@ -34,11 +34,12 @@ import numpy as np
 
 from channels.codec.coder import fixed_point
 from channels.codec.coder.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, symbol, target, uniform
-from channels.codec.coder.compiled import compiled
+from channels.codec.coder.compiled import compiled, inlined, leaf
+from channels.codec.coder.fixed_point import exp2
 from channels.codec.context_coded.expected_tokens import FINENESS, UNIT, candidates
 from channels.codec.context_coded.prior_tables import WEIGHT_BITS, Tables, find
 from channels.codec.draft import CodecError, Format
-from kinds.arrays import Bytes, Ints
+from kinds.arrays import Bytes, Int32s, Ints
 
 RESOLUTION = 256
 LEAST_OTHERS = UNIT >> 6
@@ -147,7 +148,7 @@ def _code_other(io: Machine, buffer: Bytes, prior: IdPrior, gone: Ints, token: i
     return int(prior.tables.order[rank])
 
 
-@compiled
+@leaf
 def _code_flat_ids(io: Machine, buffer: Bytes, vocabulary: int, text: Ints, first: int) -> None:
     for place in range(first, text.size):
         text[place] = uniform(io, buffer, text[place], vocabulary)
@@ -160,58 +161,153 @@ SLOPE, FLAT_SLOPE = 80, 64  # 1 / s in 1/64, fitted to drafts of the bundled pai
 REACH = 14
 MOST = 1000
 ANOTHER = 64
+BLOCK = 16
+_SHARE_BITS = 30
 _ID_BITS = 20
 
 
 class Expected(NamedTuple):
     """How likely each id is before the race, as whole numbers of any one unit."""
 
-    ids: Ints  # [N] those of a weight of their own
-    weights: Ints  # [N]
-    common: Ints  # [V] of the others: common * left_over >> 30, and 1
+    ids: Int32s  # [N] those of a weight of their own
+    weights: Int32s  # [N]
+    common: Int32s  # [V] of the others: common * left_over >> 30, and 1
     left_over: int
 
 
 def code_raced_id(io: Machine, buffer: Bytes, format: Format, context: Ints, words: Ints, token: int) -> int:
     """Codes the id below V that has won a race with these words, [V]. Returns it. `context`: as for `code_ids`."""
-    slope = SLOPE if format.prior else FLAT_SLOPE
-    near = np.arange(words.size) if format.prior else largest(words)
-    if near.size < words.size:
-        ids, frequencies = contenders(_alike(near.size), words[near], slope)
-        ids = near[ids]
-    else:
-        ids, frequencies = contenders(_expected(format, context), words, slope)
-    ends = np.concatenate([[0], frequencies.cumsum()])
-    another = int(ends[-1]) // ANOTHER + 1 if ids.size < format.vocabulary else 0
-    total = int(ends[-1]) + another
-    if io[MODE] == DECODE:
-        place = int(ends.searchsorted(target(io, total), side="right")) - 1
-    else:
-        found = np.flatnonzero(ids == token)
-        place = int(found[0]) if found.size else ids.size
-    if place < ids.size:
-        symbol(io, buffer, int(ends[place]), int(frequencies[place]), total)
-        return int(ids[place])
-    symbol(io, buffer, int(ends[-1]), another, total)
-    token = uniform(io, buffer, token, format.vocabulary)
-    if (ids == token).any():
-        io[FAILED] = INVALID
+    if format.prior:
+        return _code_winner(io, buffer, find(format.prior, format.vocabulary), context, words, token)
+    return _code_contender(io, buffer, *_contenders(format, context, words), words.size, token)
+
+
+@compiled
+def _code_winner(io: Machine, buffer: Bytes, tables: Tables, context: Ints, words: Ints, token: int) -> int:
+    """One id after the context, by the prior and the words of its race."""
+    ids, frequencies = _contenders_after(tables, context, words)
+    return _code_contender(io, buffer, ids, frequencies, words.size, token)
+
+
+@leaf
+def _code_contender(io: Machine, buffer: Bytes, ids: Ints, frequencies: Ints, vocabulary: int, token: int) -> int:
+    """One of the ids, of these frequencies, int64 [n] each, or another."""
+    whole, begin, place = 0, 0, 0
+    for at in range(ids.size):
+        whole += frequencies[at]
+    another = whole // ANOTHER + 1 if ids.size < vocabulary else 0
+    value = target(io, whole + another) if io[MODE] == DECODE else 0
+    while place < ids.size:
+        if value < begin + frequencies[place] if io[MODE] == DECODE else ids[place] == token:
+            symbol(io, buffer, begin, frequencies[place], whole + another)
+            return int(ids[place])
+        begin += frequencies[place]
+        place += 1
+    symbol(io, buffer, whole, another, whole + another)
+    token = uniform(io, buffer, token, vocabulary)
+    for at in range(ids.size):
+        if ids[at] == token:
+            io[FAILED] = INVALID
     return token
 
 
-def largest(words: Ints) -> Ints:
-    """Ids among which all contenders are where those are alike before the race, ascending: those of the largest words,
-    so many that MOST have a higher score than any of the others; all ids where it is not sure to be so."""
-    everything, some = np.arange(words.size), MOST + MOST // 4
-    if words.size <= 4 * MOST:
-        return everything
-    least = (1 << WORD_BITS) - ((1 << WORD_BITS) // words.size) * some  # about `some` are as large
-    near = np.flatnonzero(words >= least)
-    if near.size <= MOST:
-        return everything
-    last = int(np.partition(words[near], near.size - MOST)[near.size - MOST])
-    missing, beyond = (1 << WORD_BITS) - last, (1 << WORD_BITS) - least
-    return near if beyond - missing > missing >> 20 else everything  # scores are in 2^-32 of an octave
+def code_raced_set(
+    io: Machine, buffer: Bytes, format: Format, context: Ints, words: Ints, gone: Ints, found: Ints
+) -> None:
+    """Codes different ids below V that came next, in whatever order, in a race with these words, [V], after the ids
+    `gone`, which are not among them. found: int64 [r], ascending, r at most V less those gone; decoding fills it in."""
+    ids, frequencies = _contenders(format, context, words)
+    if gone.size:
+        left = ~np.isin(ids, gone)
+        ids, frequencies = ids[left], frequencies[left]
+    _code_set(io, buffer, ids, frequencies, np.sort(np.append(ids, gone)), format.vocabulary, found)
+
+
+@compiled
+def _code_set(
+    io: Machine, buffer: Bytes, ids: Ints, frequencies: Ints, listed: Ints, vocabulary: int, found: Ints
+) -> None:
+    """`ids`: the contenders, of these frequencies; `listed`: they and those that are gone, ascending."""
+    number, size, others = found.size, ids.size, vocabulary - listed.size
+    shares = set_shares(frequencies, number, others)
+    decoding, start, filled = io[MODE] == DECODE, 0, 0
+    chosen = np.empty(number, np.int64)
+    for left in range(number, 0, -1):
+        row, seat = shares[left], start
+        total = row[start]
+        if decoding:
+            value = target(io, total)
+            while total - row[seat + 1] <= value:
+                seat += 1
+        else:
+            while seat < size and not (found == ids[seat]).any():
+                seat += 1
+        symbol(io, buffer, total - row[seat], row[seat] - row[seat + 1], total)
+        if io[FAILED]:
+            return
+        if seat == size:
+            break
+        chosen[filled] = ids[seat]
+        filled, start = filled + 1, seat + 1
+    if not decoding:
+        place = filled
+        for token in found:
+            if not _among(listed, token):
+                chosen[place] = token
+                place += 1
+    last = -1
+    for place in range(filled, number):
+        last, before = uniform(io, buffer, chosen[place], vocabulary), last
+        if io[FAILED] or last <= before or _among(listed, last):
+            io[FAILED] = INVALID
+            return
+        chosen[place] = last
+    found[:] = np.sort(chosen)
+
+
+@compiled
+def _among(ascending: Ints, token: int) -> bool:
+    at = np.searchsorted(ascending, token)
+    return bool(at < ascending.size and ascending[at] == token)
+
+
+@compiled
+def set_shares(frequencies: Ints, number: int, others: int) -> Ints:
+    """shares[k, i], int64 [number + 1, N + 2]: how likely all sets of k ids are of which the first contender is i or a
+    later one, or, from N on, of k other ids, next to those from 0 on, which are 2^30 + N + 1 at most."""
+    size = frequencies.size
+    another = frequencies.sum() // ANOTHER + 1
+    shares = np.zeros((number + 1, size + 2), np.int64)
+    shares[0, : size + 1] = 1 << _SHARE_BITS
+    raw = np.zeros(size + 1, np.int64)
+    for k in range(1, number + 1):
+        for at in range(size):
+            raw[at] = frequencies[at] * shares[k - 1, at + 1] if size - at - 1 + others >= k - 1 else -1
+        raw[size] = another * shares[k - 1, size] // k if others >= k else -1
+        shift = max(fixed_point.bit_length(int(np.sum(np.maximum(raw, 0)))) - _SHARE_BITS, 0)
+        for at in range(size, -1, -1):
+            share = (raw[at] >> shift) + 1 if raw[at] >= 0 else 0
+            shares[k, at] = shares[k, at + 1] + share
+    return shares
+
+
+def raced_set_bound_bits(number: int, format: Format) -> float:
+    """No set of so many ids costs more, but for the coder's roundings."""
+    return number * (_SHARE_BITS + 0.1 + log2(format.vocabulary))
+
+
+def _contenders(format: Format, context: Ints, words: Ints) -> tuple[Ints, Ints]:
+    """Who may have won a race with these words, the likeliest first, and how likely each is (`contenders`)."""
+    if format.prior:
+        return _contenders_after(find(format.prior, format.vocabulary), context, words)
+    return contenders(_alike(words.size), words, FLAT_SLOPE)
+
+
+@compiled
+def _contenders_after(tables: Tables, context: Ints, words: Ints) -> tuple[Ints, Ints]:
+    listed = candidates(tables, context, RESOLUTION)
+    expected = Expected(listed.ids, listed.weights, tables.unigram, listed.left_over)
+    return contenders(expected, words, SLOPE)
 
 
 def raced_bound_bits(format: Format) -> float:
@@ -220,68 +316,139 @@ def raced_bound_bits(format: Format) -> float:
     return max(listed, log2(ANOTHER + 1) + log2(format.vocabulary))
 
 
-def _expected(format: Format, context: Ints) -> Expected:
-    if not format.prior:
-        return _alike(format.vocabulary)
-    tables = find(format.prior, format.vocabulary)
-    listed = candidates(tables, context, RESOLUTION)
-    return Expected(listed.ids, listed.weights, tables.unigram, listed.left_over)
-
-
 @lru_cache(maxsize=8)
 def _alike(vocabulary: int) -> Expected:
-    none = np.empty(0, dtype=np.int64)
-    return Expected(none, none, np.zeros(vocabulary, dtype=np.int64), UNIT)
+    none = np.empty(0, dtype=np.int32)
+    return Expected(none, none, np.zeros(vocabulary, dtype=np.int32), UNIT)
 
 
 @compiled
 def contenders(expected: Expected, words: Ints, slope: int) -> tuple[Ints, Ints]:
     """Who may have won, int64 [n], the likeliest first, and how likely each is, int64 [n]."""
-    size = words.size
-    listed = np.zeros(size, np.uint8)
-    scores = np.empty(size, np.int64)  # of those worth a look
-    ids = np.empty(size, np.int64)
-    best, found = -(1 << 62), 0
-    for at in range(expected.ids.size):
+    listed, left_over = np.zeros(words.size, np.uint8), np.int32(expected.left_over)
+    scores, ids = np.empty(words.size, np.int64), np.empty(words.size, np.int64)  # of those worth a look
+    many, best, own = np.zeros(BUCKETS, np.int64), -(1 << 62), expected.ids.size
+    for at in range(own):
         token = expected.ids[at]
         listed[token] = 1
-        ids[found], scores[found] = token, score(expected.weights[at], words[token])
-        best = max(best, int(scores[found]))
-        found += 1
-    for token in range(size):
-        if listed[token]:
-            continue
-        weight = (expected.left_over * expected.common[token] >> WEIGHT_BITS) + 1
-        if found and not within(weight, words[token], best - (REACH << 32)):
-            continue
-        ids[found], scores[found] = token, score(weight, words[token])
-        best = max(best, int(scores[found]))
-        found += 1
-    keys, kept = np.empty(found, np.int64), 0
+        ids[at], scores[at] = token, score(expected.weights[at], words[token])
+        many[_bucket(scores[at])] += 1
+        best = max(best, int(scores[at]))
+    # Where all are alike, so many words are likely to be as large that MOST are; else all are looked at.
+    wide = not own and words.size > 4 * MOST
+    large = (1 << WORD_BITS) - (1 << WORD_BITS) // words.size * (MOST + MOST // 4)
+    least = score(1, large) if wide else _score(0)
+    found, floor = _near(expected.common, left_over, words, listed, least, best, own, ids, scores, many)
+    if wide and found < MOST:
+        many[:] = 0
+        found, floor = _near(expected.common, left_over, words, listed, _score(0), best, own, ids, scores, many)
+    best, kept = int(np.max(scores[:found])), 0
+    for bucket in range(BUCKETS - 1, floor - 1, -1):  # where each bucket's begin, the highest first
+        many[bucket], kept = kept, kept + many[bucket]
+    keys = np.empty(kept, np.int64)
     for at in range(found):
-        gap = best - scores[at]
-        if gap <= REACH << 32:
-            keys[kept] = gap << _ID_BITS | ids[at]
-            kept += 1
-    keys = np.sort(keys[:kept])[:MOST]
+        bucket = _bucket(scores[at])
+        if bucket >= floor:
+            keys[many[bucket]] = best - scores[at] << _ID_BITS | ids[at]
+            many[bucket] += 1
+    put_in_order(keys)
+    keys = keys[: min(int(np.searchsorted(keys, (REACH << 32) + 1 << _ID_BITS)), MOST)]
     frequencies = np.empty(keys.size, np.int64)
     for at in range(keys.size):
-        frequencies[at] = (fixed_point.exp2((keys[at] >> _ID_BITS) * slope >> 6) >> 10) + 1
-    first: Ints = keys & ((1 << _ID_BITS) - 1)
-    return first, frequencies
+        frequencies[at] = (exp2((keys[at] >> _ID_BITS) * slope >> 6) >> 10) + 1
+    return keys & ((1 << _ID_BITS) - 1), frequencies
 
 
-@compiled
+@leaf
+def put_in_order(keys: Ints) -> None:
+    """Sorts numbers of which few are out of place, and by few places."""
+    for at in range(1, keys.size):
+        key, place = keys[at], at
+        while place and keys[place - 1] > key:
+            keys[place] = keys[place - 1]
+            place -= 1
+        keys[place] = key
+
+
+@leaf
+def _near(
+    common: Int32s, left_over: np.int32, words: Ints, listed: Bytes, least: int, best: int, found: int, ids: Ints,
+    scores: Ints, many: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    """Adds ids that may be among the contenders, and their scores, to those `found`, which are listed and of which
+    there are so `many` in each bucket: ids that are not listed and have a score of `least` or more. Returns how many
+    there are now, and the bucket of the least score of a contender.
+
+    Once MOST are found whose scores are higher than all of a bucket, those of that bucket are no contenders. Most
+    blocks have none that could be one, which a loop without a branch shows eight or four at a time.
+    """
+    floor, above = 0, found
+    while above - many[floor] >= MOST:
+        above -= many[floor]
+        floor += 1
+    least = max(least, _score(floor), best - (REACH << 32) if found else least)
+    shift, factor = glance(least)
+    for begin in range(0, words.size, BLOCK):
+        block, its_common, some = words[begin : begin + BLOCK], common[begin : begin + BLOCK], 0
+        for at in range(block.size):
+            some += 1 if (1 << WORD_BITS) - block[at] >> shift <= _weight(its_common[at], left_over) * factor else 0
+        if not some:
+            continue
+        for token in range(begin, begin + block.size):
+            weight = _weight(common[token], left_over)
+            if listed[token] or (1 << WORD_BITS) - words[token] >> shift > weight * factor:
+                continue
+            own = score(weight, words[token])
+            if own < least:
+                continue
+            ids[found], scores[found] = token, own
+            many[_bucket(own)] += 1
+            found, above, best = found + 1, above + 1, max(best, own)
+        if above - many[floor] >= MOST:
+            while above - many[floor] >= MOST:
+                above -= many[floor]
+                floor += 1
+            least = max(least, _score(floor), best - (REACH << 32))
+            shift, factor = glance(least)
+    return found, floor
+
+
+OCTAVE_BITS, LEAST_SCORE = 28, -40
+BUCKETS = 75 << (32 - OCTAVE_BITS)
+"""Scores within 40 octaves below 1 and 35 above, in sixteenths."""
+
+
+@inlined
+def _bucket(score: int) -> int:
+    return min(max((score >> OCTAVE_BITS) - (LEAST_SCORE << (32 - OCTAVE_BITS)), 0), BUCKETS - 1)
+
+
+@inlined
+def _score(bucket: int) -> int:
+    """The least of a bucket."""
+    return (bucket << OCTAVE_BITS) + (LEAST_SCORE << 32)
+
+
+@inlined
+def _weight(common: np.int32, left_over: np.int32) -> int:
+    """How likely an id is that has no weight of its own."""
+    return int(np.int64(left_over) * np.int64(common) >> WEIGHT_BITS) + 1
+
+
+@leaf
 def score(weight: int, word: int) -> int:
     """log2 of weight over exponential, Q32, but for a constant."""
     exponential = ((WORD_BITS + 1) << 32) - fixed_point.log2(2 * word + 1)
     return fixed_point.log2(weight) - fixed_point.log2(max(exponential, 1))
 
 
-@compiled
-def within(weight: int, word: int, least: int) -> bool:
-    """Whether the score may be `least` or more, at a glance: never False where it is. E_x is more than
-    (2^52 - w) 2^-21, since -ln u > 1 - u; a factor of 2 is for the roundings."""
-    shift = WORD_BITS - 30 - (least >> 32)
-    missing = (1 << WORD_BITS) - word
-    return bool(missing >> min(max(shift, 0), 62) <= weight)
+@leaf
+def glance(least: int) -> tuple[int, int]:
+    """(shift, factor): the score is below `least` unless (2^52 - w) >> shift <= weight * factor.
+
+    E_x > 11/8 (2^52 - w) 2^-20: -log2 u > (1 - u) / ln 2, and where rounding could tell, E_x is 1. So the score can be
+    `least` only where 2^52 - w <= 8/11 weight 2^(20 - least), here in units of 2^shift and rounded up.
+    """
+    shift = min(max(-(least >> 32), 0), 60)
+    power = exp2(min(max(least + (shift + 1 << 32), 0), 40 << 32))  # 2^(20 - least - shift) is 2^21 of it, at most 2^21
+    return shift, ((power >> 11) + 2) * 8 // 11 + 2

@@ -72,7 +72,7 @@ def decode_ids(
 ) -> tuple[int, ...]:
     """The ids of a packet. Raises CodecError on every byte string that `encode_ids` cannot have produced."""
     io, buffer = reader(payload)
-    number = _code_number(io, buffer, 1, format.max_drafts)
+    number = code_number(io, buffer, 1, format.max_drafts)
     known = latest(context, WINDOW, format.vocabulary)
     text = np.append(known, np.zeros(number, dtype=np.int64))
     _code(io, buffer, format, text, known.size, race)
@@ -118,7 +118,7 @@ def _write(
 ) -> Machine:
     """Writes the packet; of one with `more` ids, all but those."""
     known = latest(context, WINDOW, format.vocabulary)
-    _code_number(io, buffer, ids.size + more, format.max_drafts)
+    code_number(io, buffer, ids.size + more, format.max_drafts)
     _code(io, buffer, format, np.append(known, ids), known.size, race)
     return io
 
@@ -134,7 +134,8 @@ def _code(io: Machine, buffer: Bytes, format: Format, text: Ints, first: int, ra
             return
 
 
-def _code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:
+def code_number(io: Machine, buffer: Bytes, number: int, most: int) -> int:
+    """Codes how many ids a packet holds, 1..most, of which `most` is likelier than all others together."""
     if most == 1:
         return 1
     full, total = FULL_SHARE * (most - 1), (FULL_SHARE + 1) * (most - 1)
@@ -169,7 +170,7 @@ def encode_coded_feedback(accepted: int, token: int, format: Format, context: Se
     check_accepted(accepted, format)
     check_token(token, format)
     io, buffer = machine(ENCODE), np.empty(LARGEST_BYTES, dtype=np.uint8)
-    _code_accepted(io, buffer, accepted, format.max_drafts)
+    code_accepted(io, buffer, accepted, format.max_drafts)
     known = latest(context, WINDOW, format.vocabulary)
     code_ids(io, buffer, format, np.append(known, token), known.size)
     return written(io, buffer)
@@ -181,7 +182,7 @@ def decode_coded_feedback(
     """(accepted, token), in answer to a packet of these drafts after the committed ids `context`. Raises CodecError on
     every byte string that `encode_coded_feedback` cannot have produced for it."""
     io, buffer = reader(payload)
-    accepted = _code_accepted(io, buffer, 0, format.max_drafts)
+    accepted = code_accepted(io, buffer, 0, format.max_drafts)
     if accepted > len(drafts):
         raise CodecError(f"feedback of {len(payload)} bytes: {accepted} drafts are accepted, {len(drafts)} were sent")
     known = latest([*context[-WINDOW:], *drafts[:accepted]], WINDOW, format.vocabulary)
@@ -193,7 +194,8 @@ def decode_coded_feedback(
     return accepted, int(text[-1])
 
 
-def _code_accepted(io: Machine, buffer: Bytes, accepted: int, most: int) -> int:
+def code_accepted(io: Machine, buffer: Bytes, accepted: int, most: int) -> int:
+    """Codes how many drafts are accepted, 0..most."""
     for number in range(min(most, UNARY)):
         if io[FAILED] or not bit(io, buffer, int(accepted > number), FALLS):
             return number

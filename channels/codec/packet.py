@@ -41,15 +41,19 @@ from channels.codec.coder.arithmetic import (
     DECODE,
     ENCODE,
     FAILED,
+    FULL_TAPE,
     INVALID,
     MEASURE,
     MODE,
     Machine,
+    Tape,
     cost,
     finish,
     length_bits,
     machine,
     reader,
+    recorded,
+    recorder,
     symbol,
     target,
     uniform,
@@ -57,44 +61,47 @@ from channels.codec.coder.arithmetic import (
 from channels.codec.coder.fixed_point import cached_log2
 from channels.codec.context_coded import sized_walk
 from channels.codec.context_coded.expected_tokens import WINDOW
+from channels.codec.context_coded.packet_walk import (
+    CODED,
+    FLAT,
+    NO_ENDS,
+    NO_TAPE,
+    NOT_SENT,
+    read_chain,
+    write_distributions,
+)
 from channels.codec.context_coded.prior_tables import find
 from channels.codec.context_coded.walk import WalkSetting, code_draft
 from channels.codec.draft import UNSENT, CodecError, Draft, Format, Support, latest
 from kinds.arrays import Bytes, Ints
 
 MOST_ROOM_BYTES = 1 << 26
+MOST_KEPT = 1 << 15  # symbols
 _NOTHING = np.empty(0, dtype=np.uint8)
 
 
 def encode(steps: Sequence[Step], format: Format) -> bytes:
     buffer = np.empty(_room_bytes(steps, format), dtype=np.uint8)
-    io, mode = _run(ENCODE, buffer, steps, format)
+    tapes = _walked(steps, format).of(steps)
+    io, mode = _run(ENCODE, buffer, steps, format, tapes)
     size = finish(io, buffer)
     if size > buffer.size:
         buffer = np.empty(size, dtype=np.uint8)
-        finish(write(machine(ENCODE), buffer, steps, format, mode), buffer)
+        finish(write(machine(ENCODE), buffer, steps, format, mode, tapes), buffer)
     return buffer[:size].tobytes()
 
 
 def measure(steps: Sequence[Step], format: Format) -> int:
     """The packet's length in bits, before padding to bytes."""
-    return length_bits(_run(MEASURE, _NOTHING, steps, format)[0])
+    walked = _walked(steps, format)
+    return length_bits(_run(MEASURE, _NOTHING, steps, format, walked.walk(steps, format))[0])
 
 
 def decode(payload: bytes, format: Format, trail: Trail) -> list[Step]:
     """What a packet holds, step by step, as the trail says. Raises CodecError unless `encode` can have produced it."""
     io, buffer = reader(payload)
     mode, number = _read_head(io, buffer, format)
-    steps: list[Step] = []
-    while len(steps) < number and not io[FAILED]:
-        known = trail.known
-        left = _read_distribution(io, buffer, format, mode, known)
-        drawn: list[Draft] = []
-        for _ in range(trail.draws(left[0].size)):
-            left = without(drawn[-1]) if drawn else left
-            drawn.append(Draft.of(_read_id(io, buffer, *left, format), *left))
-        steps.append(Step(tuple(drawn), known))
-        trail.extend(steps[-1])
+    steps = trail.read(io, buffer, format, mode, number)
     finish(io, buffer)
     if io[FAILED]:
         raise CodecError(f"payload of {buffer.size} bytes: not a packet of this format")
@@ -117,43 +124,48 @@ def _room_bytes(steps: Sequence[Step], format: Format) -> int:
     return min(8 + 16 * len(steps) + 8 * ids, MOST_ROOM_BYTES)
 
 
-def _run(direction: int, buffer: Bytes, steps: Sequence[Step], format: Format) -> tuple[Machine, Mode]:
+def _run(direction: int, buffer: Bytes, steps: Sequence[Step], format: Format, tapes: Tapes) -> tuple[Machine, Mode]:
     """A machine that has written the packet in the mode that serves it best, and that mode."""
     if format.code == "enumerative":
         return write(machine(direction), buffer, steps, format, format.support), format.support
     first: Mode = "recoded" if format.prior else "variable"
-    io = write(machine(direction), buffer, steps, format, first)
+    io = write(machine(direction), buffer, steps, format, first, tapes)
     best = _best_mode(io, steps, format, first)
     return io if best == first else write(machine(direction), buffer, steps, format, best), best
 
 
 def _best_mode(io: Machine, steps: Sequence[Step], format: Format, mode: Mode) -> Mode:
     """The mode of least cost, the earliest in SHARES among equals; `io` has run these steps in `mode`."""
-    ids = sum(_id_cost(draft, format) for step in steps for draft in step.drawn)
-    stating: tuple[Support, ...] = ("variable", "dense") if format.quantizer == "lattice" else ("variable",)
-    costs: dict[Mode, int] = {
-        each: _head_cost(each, len(steps), format)
-        + ids
-        + sum(enumerative.cost(step.drawn[0].counts, format, each) for step in steps)
-        for each in stating
-    }
-    best = min(costs, key=costs.__getitem__)  # the earliest among equals
+    counts = [step.drawn[0].counts for step in steps]
+    best, stated = _least_stated(tuple([(each.size, enumerative.shift_of(each, format)) for each in counts]), format)
     if not format.prior:
         return best
     if mode != "recoded":
         io = write(machine(MEASURE), _NOTHING, steps, format, "recoded")
-    return "recoded" if cost(io) <= costs[best] else best
+    return "recoded" if cost(io) <= stated + sum([_ids_cost(step, format) for step in steps]) else best
 
 
-def _id_cost(draft: Draft, format: Format) -> int:
-    """What the drafted id costs, in Q32 bits."""
+@lru_cache(maxsize=1 << 10)
+def _least_stated(codewords: tuple[tuple[int, int], ...], format: Format) -> tuple[Mode, int]:
+    """Of the modes that state what they choose among, that of least cost, and the cost of a packet in Q32 bits, without
+    the drafted ids. codewords: the number of counts in each distribution, and their shift."""
+    stating: tuple[Support, ...] = ("variable", "dense") if format.quantizer == "lattice" else ("variable",)
+    costs: dict[Mode, int] = {
+        each: _head_cost(each, len(codewords), format)
+        + sum(enumerative.cost(size, shift, format, each) for size, shift in codewords)
+        for each in stating
+    }
+    best = min(costs, key=costs.__getitem__)  # the earliest among equals
+    return best, costs[best]
+
+
+def _ids_cost(step: Step, format: Format) -> int:
+    """What the drafted ids cost, in Q32 bits."""
     if format.token == "flat":
-        return cached_log2(format.vocabulary)
+        return len(step.drawn) * cached_log2(format.vocabulary)
     if format.token == "unsent":
         return 0
-    return cached_log2(int(draft.counts.sum())) - cached_log2(
-        int(draft.counts[draft.support.searchsorted(draft.token)])
-    )
+    return sum(cached_log2(draft.total) - cached_log2(draft.count(draft.token)) for draft in step.drawn)
 
 
 class Known(NamedTuple):
@@ -193,6 +205,21 @@ class Trail(ABC):
     def extend(self, step: Step) -> None:
         """The next step is known."""
 
+    def read(self, io: Machine, buffer: Bytes, format: Format, mode: Mode, number: int) -> list[Step]:
+        """So many steps of a packet, to the first at which the machine has FAILED. Raises CodecError where one is
+        none."""
+        steps: list[Step] = []
+        while len(steps) < number and not io[FAILED]:
+            known = self.known
+            left = _read_distribution(io, buffer, format, mode, known)
+            drawn: list[Draft] = []
+            for _ in range(self.draws(left[0].size)):
+                left = without(drawn[-1]) if drawn else left
+                drawn.append(Draft.of(_read_id(io, buffer, *left, format), *left))
+            steps.append(Step(tuple(drawn), known))
+            self.extend(steps[-1])
+        return steps
+
 
 class Chain(Trail):
     """One draft of each distribution, and the next distribution after it."""
@@ -215,14 +242,22 @@ class Chain(Trail):
         (draft,) = step.drawn
         self._tokens[self._size] = draft.token
         self._size += 1
-        self._before, self._before_counts = draft.support.copy(), draft.counts.copy()
+        self._before, self._before_counts = draft.support, draft.counts
 
-
-@lru_cache(maxsize=64)
-def _setting(format: Format) -> WalkSetting:
-    tables = find(format.prior or "", format.vocabulary)
-    factorials = enumerative.factorials(format)
-    return WalkSetting(tables, factorials, format.resolution, format.largest_support)
+    def read(self, io: Machine, buffer: Bytes, format: Format, mode: Mode, number: int) -> list[Step]:
+        if not _walks_at_once(format, mode):
+            return super().read(io, buffer, format, mode, number)
+        first, steps = self._size, list[Step]()
+        text = self._tokens[: first + number]
+        support, counts, ends = read_chain(io, buffer, _setting(format), text, first, TOKENS[format.token])
+        if not io[FAILED]:
+            begin = 0
+            for token, end in zip(text[first:].tolist(), ends.tolist(), strict=True):
+                draft = Draft.of(token, support[begin:end], counts[begin:end], format.resolution)
+                steps.append(Step((draft,), self.known))
+                self.extend(steps[-1])
+                begin = end
+        return steps
 
 
 def chain(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> list[Step]:
@@ -234,8 +269,102 @@ def chain(drafts: Sequence[Draft], format: Format, context: Sequence[int]) -> li
     return steps
 
 
-def write(io: Machine, buffer: Bytes, steps: Sequence[Step], format: Format, mode: Mode) -> Machine:
+@lru_cache(maxsize=64)
+def _setting(format: Format) -> WalkSetting:
+    return WalkSetting(find(format.prior or "", format.vocabulary), format.resolution, format.largest_support)
+
+
+TOKENS = {"flat": FLAT, "coded": CODED, "unsent": NOT_SENT}
+
+
+class Tapes(NamedTuple):
+    """What the walks down the candidates asked of a packet's first distributions, one after the other."""
+
+    tape: Tape = NO_TAPE
+    ends: Ints = NO_ENDS
+    """Where each ends."""
+
+
+NO_TAPES = Tapes()
+
+
+class Walked:
+    """The distributions of the packet that was measured last. Where drafts are measured one by one, as a budget asks
+    for, a packet begins as the one before it and is walked from there on."""
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[bytes, ...]] = []
+        self._tapes = NO_TAPES
+
+    def of(self, steps: Sequence[Step]) -> Tapes:
+        """Those of the first steps that were there before."""
+        same = 0
+        for known, step in zip(self._steps, steps, strict=False):
+            if known != _written_out(step):
+                break
+            same += 1
+        ends = self._tapes.ends[:same]
+        return Tapes(self._tapes.tape[: ends[-1]] if same else NO_TAPE, ends)
+
+    def walk(self, steps: Sequence[Step], format: Format) -> Tapes:
+        """Those of all, which are kept for the next packet unless they are long."""
+        if not _walks_at_once(format, "recoded"):
+            return NO_TAPES
+        tape, ends = self.of(steps)
+        if ends.size < len(steps):
+            more = _record(steps[ends.size :], format)
+            tape, ends = np.concatenate((tape, more.tape)), np.concatenate((ends, len(tape) + more.ends))
+        kept = len(steps) if len(tape) <= MOST_KEPT else 0
+        self._steps = [_written_out(step) for step in steps[:kept]]
+        self._tapes = Tapes(tape, ends) if kept else NO_TAPES
+        return Tapes(tape, ends)
+
+
+def _written_out(step: Step) -> tuple[bytes, ...]:
+    """All that a walk is a function of, beside the format."""
+    draft = step.drawn[0]
+    return tuple(each.tobytes() for each in (*step.known, draft.support, draft.counts))
+
+
+@lru_cache(maxsize=16)
+def _walked_after(format: Format, text: bytes) -> Walked:
+    return Walked()
+
+
+def _walked(steps: Sequence[Step], format: Format) -> Walked:
+    """What is kept of packets after the same text."""
+    return _walked_after(format, steps[0].known.context.tobytes())
+
+
+def _record(steps: Sequence[Step], format: Format, room: int = 1 << 12) -> Tapes:
+    io = recorder(room)
+    ends = write_distributions(io, _NOTHING, _setting(format), *_flat(steps), NOT_SENT, NO_TAPE, NO_ENDS)
+    return _record(steps, format, 8 * room) if io[FAILED] == FULL_TAPE else Tapes(recorded(io), ends)
+
+
+def _walks_at_once(format: Format, mode: Mode) -> bool:
+    """Whether the packet is a matter of one call of compiled code."""
+    return mode == "recoded" and format.quantizer == "lattice" and bool(format.prior)
+
+
+def _flat(steps: Sequence[Step]) -> tuple[Ints, Ints, Ints]:
+    """What `write_distributions` asks for."""
+    parts, sizes, drawn = list[Ints](), list[tuple[int, ...]](), list[int]()
+    for children, (context, before, before_counts) in steps:
+        support, counts = children[0].support, children[0].counts
+        parts += (context, before, before_counts, support, counts)
+        sizes.append((context.size, before.size, support.size, len(children)))
+        drawn += [child.token for child in children]
+    return np.concatenate(parts), np.array(sizes), np.array(drawn)
+
+
+def write(
+    io: Machine, buffer: Bytes, steps: Sequence[Step], format: Format, mode: Mode, tapes: Tapes = NO_TAPES
+) -> Machine:
     _write_head(io, buffer, format, mode, len(steps))
+    if _walks_at_once(format, mode):
+        write_distributions(io, buffer, _setting(format), *_flat(steps), TOKENS[format.token], *tapes)
+        return io
     for step in steps:
         _write_distribution(io, buffer, step.drawn[0], format, mode, step.known)
         for draft in step.drawn:
@@ -246,25 +375,26 @@ def write(io: Machine, buffer: Bytes, steps: Sequence[Step], format: Format, mod
 def _write_distribution(io: Machine, buffer: Bytes, draft: Draft, format: Format, mode: Mode, known: Known) -> None:
     if mode != "recoded":
         enumerative.write(io, buffer, draft, format, mode)
-    elif format.quantizer == "lattice":
-        code_draft(io, buffer, _setting(format), *known, draft.support.copy(), draft.counts.copy())
     else:
-        sized_walk.write(io, buffer, _setting(format), format, *known, draft.support.copy(), draft.counts.copy())
+        sized_walk.write(
+            io, buffer, _setting(format), format, known.context, known.before.copy(), known.before_counts.copy(),
+            draft.support.copy(), draft.counts.copy(),
+        )  # fmt: skip
 
 
 def _read_distribution(io: Machine, buffer: Bytes, format: Format, mode: Mode, known: Known) -> tuple[Ints, Ints]:
     """(support, counts) of the next draft. Raises CodecError where there is none."""
     if mode != "recoded":
         return enumerative.read(io, buffer, format, mode)
+    before, before_counts = known.before.copy(), known.before_counts.copy()
     if format.quantizer != "lattice":
-        return sized_walk.read(io, buffer, _setting(format), format, *known)
+        return sized_walk.read(io, buffer, _setting(format), format, known.context, before, before_counts)
     support = np.zeros(format.largest_support, dtype=np.int64)
     counts = np.zeros(format.largest_support, dtype=np.int64)
-    size = code_draft(io, buffer, _setting(format), *known, support, counts)
+    size = code_draft(io, buffer, _setting(format), known.context, before, before_counts, support, counts)
     if io[FAILED]:
         raise CodecError("payload: not a support and its counts")
-    order = np.argsort(support[:size])
-    return support[order], counts[order]
+    return support[:size].copy(), counts[:size].copy()
 
 
 def _write_id(io: Machine, buffer: Bytes, draft: Draft, format: Format) -> None:

@@ -167,5 +167,5 @@ class _Branches(Trail):
         return len(self.growth.grow(size))
 
     def extend(self, step: Step) -> None:
-        text, distribution = step.known.context, (step.drawn[0].support.copy(), step.drawn[0].counts.copy())
+        text, distribution = step.known.context, (step.drawn[0].support, step.drawn[0].counts)
         self._known += [Known(np.append(text, child.token), *distribution) for child in step.drawn]

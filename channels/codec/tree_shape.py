@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 ROOT = -1  # the parent of the nodes that hang on the text itself
@@ -46,6 +46,11 @@ class TreeShape:
             children += [width] * level
             level *= width
         return cls((*children, *[0] * level))
+
+    @classmethod
+    def by_level(cls, widths: tuple[int, ...], levels: int) -> TreeShape:
+        """`full` of so many levels: as many of `widths`, the last for all levels below."""
+        return cls.full((*widths, *widths[-1:] * max(0, levels - len(widths)))[:levels])
 
     @classmethod
     def comb(cls, width: int, levels: int) -> TreeShape:
@@ -82,6 +87,35 @@ class TreeShape:
             nodes += [(*path, rank) for rank in range(children[-1])]
         return cls(tuple(children))
 
+    @classmethod
+    def likeliest_nodes(cls, hits: Sequence[float], nodes: int, levels: int) -> TreeShape:
+        """Returns, of all shapes of so many nodes, or fewer in so many levels, that of the most accepted tokens in the
+        mean.
+
+        hits: P(the child of this rank is the one that stands | its parent stands); a child counts for the product along
+        its path, as in `likeliest`, and a node's children are its earliest ones: later ones that are likelier would
+        count for less, as if hits did not rise. Here a node is what costs bits.
+        """
+        _require_few(nodes)
+        falling = list(accumulate(hits, min))
+        best: list[tuple[float, tuple[int, ...]]] = [(-falling[0], (0,))]  # negative probability, ranks along the path
+        chosen = set[tuple[int, ...]]()
+        while best and len(chosen) < nodes:
+            probability, path = heappop(best)
+            chosen.add(path)
+            if path[-1] + 1 < len(falling):
+                rank = path[-1]
+                heappush(best, (probability / falling[rank] * falling[rank + 1], (*path[:-1], rank + 1)))
+            if len(path) < levels:
+                heappush(best, (probability * falling[0], (*path, 0)))
+        children = list[int]()
+        order: list[tuple[int, ...]] = [()]
+        for path in order:  # grows while it is walked
+            below = [(*path, rank) for rank in range(len(falling)) if (*path, rank) in chosen]
+            children.append(len(below))
+            order += below
+        return cls(tuple(children))
+
     @property
     def nodes(self) -> int:
         """The most drafted tokens of a tree."""
@@ -96,6 +130,18 @@ class TreeShape:
     def firsts(self) -> tuple[int, ...]:
         """The first child of the root, and of node after node, where it has any."""
         return tuple(accumulate(self.children[:-1], initial=0))
+
+    @cached_property
+    def alike(self) -> tuple[tuple[int, ...], ...]:
+        """How many children the root, and node after node, has, by runs of siblings under which the tree is the same:
+        the order within a run decides nothing of the shape."""
+        forms, numbers, alike = dict[tuple[int, ...], int](), [0] * len(self.children), list[tuple[int, ...]]()
+        for place in reversed(range(len(self.children))):
+            first = self.firsts[place] + 1
+            below = tuple(numbers[first : first + self.children[place]])
+            numbers[place] = forms.setdefault(below, len(forms))
+            alike.append(tuple(len(tuple(run)) for _, run in groupby(below)))
+        return tuple(reversed(alike))
 
     @cached_property
     def widest(self) -> int:
@@ -142,6 +188,15 @@ class TreeGrowth:
     def children(self, size: int) -> int:
         """How many the next distribution has if it has so many ids."""
         return min(self._shape.children[self._waiting[0].planned - ROOT], size)
+
+    def alike(self, size: int) -> tuple[int, ...]:
+        """Those children by runs of siblings (`TreeShape.alike`), the last ones missing where there are too few ids."""
+        left, runs = size, list[int]()
+        for run in self._shape.alike[self._waiting[0].planned - ROOT]:
+            if left:
+                runs.append(min(run, left))
+                left -= runs[-1]
+        return tuple(runs)
 
     def grow(self, size: int) -> range:
         """The next distribution has so many ids. Its children, node by node."""

@@ -156,7 +156,7 @@ def check_draft(draft: Draft, format: Format) -> None:
     """CodecError unless the format can carry this draft."""
     if draft.support[-1] >= format.vocabulary:
         raise CodecError(f"support: {draft.support[-1]} is not below the vocabulary, {format.vocabulary}")
-    check(draft.counts, format)
+    check(draft, format)
     if format.support_size is not None and draft.support.size > format.support_size:
         raise CodecError(f"support: {draft.support.size} ids, a fixed support holds {format.support_size}")
     if (draft.token == UNSENT) != (format.token == "unsent"):

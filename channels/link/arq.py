@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf, nan
-from typing import Final, Generic, Literal, TypeVar
+from typing import ClassVar, Final, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -52,8 +52,23 @@ class Expiry(Enum):
     PAUSE = "that was the last attempt allowed in a row: `suspend` it, and `offer` it again after `timeout_max_s`"
 
 
+class Opening(NamedTuple):
+    """What a device and the far end say to each other before the first message."""
+
+    round_trips: int
+    bits: int
+    """What each of them takes up, beside a header."""
+    each_request: bool
+    """Whether a device does so for each request, or once."""
+
+
 class Arq(Choice, family=True):
     """How lost packets are sent again, chosen by `kind`."""
+
+    follows_network: ClassVar[bool] = False
+    """Whether its window follows what the network shows (congestion control), so that nothing can be planned."""
+    in_order: ClassVar[bool] = False
+    """Whether the far end hands a message over only when all that the device sent before it is in."""
 
     timeout_s: float = Field(
         0.2,
@@ -101,6 +116,11 @@ class Arq(Choice, family=True):
     @abstractmethod
     def window_packets(self) -> int | None:
         """The span, oldest unacknowledged to newest sent, that a device may have under way; None: as the link is."""
+
+    @property
+    def opening(self) -> Opening | None:
+        """What precedes the first message; None: nothing."""
+        return None
 
     def sender(self, window: int | None = None) -> Sender[P]:
         """A fresh sender for one device on one link, with the window that the link states, else the kind's own."""
@@ -152,6 +172,11 @@ class Sender(Generic[P]):
         """When the last bit of its latest attempt left."""
 
     @property
+    def alarm_s(self) -> float:
+        """When to call `on_alarm`, unless it changes before; inf: never."""
+        return inf
+
+    @property
     def timeout_s(self) -> float:
         """How long the next attempt will wait for its acknowledgement, seconds."""
         return self._timer.timeout_s
@@ -162,8 +187,20 @@ class Sender(Generic[P]):
         (self.under_way if goes else self.held).append(packet)
         return goes
 
+    def on_join(self, packet: P, now_s: float) -> None:
+        """This attempt is handed to the link, whose queue it joins unless the buffer is full."""
+
+    def on_drop(self, packet: P) -> float:
+        """It was dropped there. Returns how long to wait before `on_timeout`, seconds; inf: its alarm sees to it."""
+        return self._timer.timeout_s
+
+    def on_alarm(self, now_s: float) -> Sequence[P]:
+        """The alarm is due. Returns the packets that go now, next attempts of those that are lost among them."""
+        return ()
+
     def on_send(self, packet: P, now_s: float) -> float:
-        """The last bit of this attempt has left. Returns how long to wait before `on_timeout`, seconds."""
+        """The last bit of this attempt has left. Returns how long to wait before `on_timeout`, seconds; inf: its alarm
+        sees to it."""
         packet.sent_s = self.left_s = now_s
         return self._timer.timeout_s
 

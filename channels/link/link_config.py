@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil, inf
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from channels.link.arq import LEAST_WINDOW, WIDEST_WINDOW, Arq, SelectiveRepeat
 from channels.link.delays import ConstantDelay, Delay
+from channels.link.headers import Headers, PlainHeaders
 from channels.link.listening import Always, Listening
 from channels.link.losses import Loss, NoLoss
-from channels.link.radio_power import RADIOS, Connection, OnAir, RadioName
-from channels.link.rates import ConstantRate, Curve, Rate
+from channels.link.padding import MARK_BITS, padded_bits
+from channels.link.radio_power import RADIO_NEEDED, RADIOS, Connection, OnAir, Radio, RadioName
+from channels.link.rates import ConstantRate, Curve, MessageIndex, Rate
 from channels.link.shaping import Rationed
-from channels.link.sharing import Fifo, Sharing
+from channels.link.sharing import Bands, Fifo, Own, ProcessorSharing, RoundRobinSharing, Sharing
+from channels.link.transport import Bulk
 from channels.uniforms import Uniforms
-from kinds import ConfigError, Part, meant
+from kinds import ConfigError, Part, meant, named
 from kinds.mistakes import not_negative
+
+_QUEUES: Final = (Fifo, RoundRobinSharing, ProcessorSharing, Own, Bands)
+"""What a flow of no device can share."""
 
 
 def _is_none(value: object) -> bool:
@@ -79,8 +86,38 @@ class LinkConfig(Part):
         320,
         ge=0,
         le=1_000_000,
-        description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 for session, round, fragment, check; at most "
-        "1,000,000, beyond any protocol's.",
+        description="Header of each packet, bits: IPv4 160 + UDP 64 + 96 of ours: kind, device, request, round, "
+        "fragment, attempt; at most 1,000,000, beyond any protocol's.",
+    )
+    pad_to_bits: int | None = Field(
+        None,
+        ge=16,
+        le=1_000_000,
+        multiple_of=8,
+        exclude_if=_is_none,
+        description="What each packet carries is padded to a multiple of so many bits, whole bytes, so that its size "
+        "tells less; 8 bits at least say where the padding begins. null: it is sent as it is.",
+    )
+    headers: Headers = Field(
+        PlainHeaders(),
+        exclude_if=lambda headers: headers.kind == "plain",
+        description="What of header_bits is on the air: all of it, or what a compressor at both ends leaves.",
+    )
+    part_header_bits: int | None = Field(
+        None,
+        ge=8,
+        le=1_000_000,
+        exclude_if=_is_none,
+        description="Header of each part of a partial round but the first, bits: where a grant is filled as drafts are "
+        "made, as segments of one packet, a byte or two says which part it is and whether it is the last; null: "
+        "header_bits, a packet of its own.",
+    )
+    cut_through: bool = Field(
+        False,
+        exclude_if=lambda cut_through: not cut_through,
+        description="Whether a packet may begin before all of its round is drafted: as early as it never has to wait "
+        "for bits, at the fastest rate that `rate` states. It takes a header that states no length. A matter of the "
+        "uplink, and of time alone.",
     )
     arq: Arq = Field(
         SelectiveRepeat(),
@@ -94,6 +131,12 @@ class LinkConfig(Part):
         "receiving; a number or a name of `sqsim list powers`, of which some draw until after the last packet; null: "
         "no figure.",
     )
+    radio: Annotated[Radio | None, named(RADIOS, "radio", RADIO_NEEDED)] = Field(
+        None,
+        exclude_if=_is_none,
+        description="A device's radio in all of its states, in place of power_w: a name of `sqsim list powers`, or its "
+        "states; the same both ways; null: power_w.",
+    )
     label: str | None = Field(
         None,
         exclude_if=_is_none,
@@ -103,6 +146,12 @@ class LinkConfig(Part):
         None,
         ge=0,
         description="Packets that may wait for the link beyond the one it sends; more are dropped. null: all.",
+    )
+    bulk: Bulk | None = Field(
+        None,
+        exclude_if=_is_none,
+        description="Background uploads that share queue and buffer with the devices, from the first packet on; null: "
+        "none.",
     )
     reassembly_s: float | None = Field(
         None,
@@ -122,31 +171,99 @@ class LinkConfig(Part):
             return value
         if name not in cls.presets:
             hint = meant(str(name), cls.presets)
-            raise ValueError(f"preset {name!r} must be one of {', '.join(sorted(cls.presets))}{hint}")
+            links = sorted({preset.rsplit(".", 1)[0] for preset in cls.presets})
+            raise ValueError(f"preset {name!r} must be one of {', '.join(links)}, with .uplink or .downlink{hint}")
         changes = {key: part for key, part in value.items() if key != "preset"} if isinstance(value, dict) else {}
         return dict(cls.presets[name]) | changes
 
     @model_validator(mode="after")
     def _packets_carry_payload(self) -> Self:
-        if self.mtu_bits is not None and self.mtu_bits <= self.header_bits:
-            raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {self.header_bits} bits")
+        if self.part_header_bits is not None and self.part_header_bits > self.header_bits:
+            raise ValueError(
+                f"part_header_bits = {self.part_header_bits}: must be at most header_bits, {self.header_bits}"
+            )
+        if self.part_header_bits is not None and self.headers.kind != "plain":
+            raise ValueError(
+                f"part_header_bits = {self.part_header_bits}: must be null with headers.kind = {self.headers.kind}, "
+                "which compresses whole packets"
+            )
+        self.headers.require_fit(self.header_bits)
+        if self.mtu_bits is not None and self.mtu_bits <= (largest_bits := self.largest_header_bits):
+            raise ValueError(f"mtu_bits = {self.mtu_bits} leaves no room beside a header of {largest_bits} bits")
+        if self.room_bits is not None and self.room_bits <= 0:
+            raise ValueError(
+                f"pad_to_bits = {self.pad_to_bits}: must be at most mtu_bits less header_bits, "
+                f"{self.mtu_bits} - {largest_bits}"
+            )
         return self
 
     @model_validator(mode="after")
-    def _fluid_sharing_needs_a_rate_of_time_alone(self) -> Self:
-        if self.sharing.fluid and not self.rate.time_alone:
-            raise ValueError("sharing all at once needs a rate that depends on time alone")
+    def _bulk_meets_a_full_buffer(self) -> Self:
+        if self.bulk is not None:
+            for field, fits, needs in (
+                (
+                    "buffer_packets",
+                    bool(self.buffer_packets),
+                    "a number from 1: without an end its queue has none, and without a place nobody else gets in",
+                ),
+                ("arq.ack_bits", not self.arq.ack_bits, "0"),
+                ("half_duplex", self.half_duplex is None, "null"),
+                ("sharing", type(self.sharing) in _QUEUES, "fifo, round_robin, processor, own or bands"),
+                ("listens", not self.listens.windows_s, "always"),
+                ("headers", self.headers.follows_packet, "headers that follow from the packet"),
+            ):
+                if not fits:
+                    raise ValueError(f"bulk needs {field}: {needs}")
+        return self
+
+    @model_validator(mode="after")
+    def _repeats_part(self) -> Self:
+        if self.arq.follows_network and self.sharing.keeps_step:
+            raise ValueError(
+                f"arq = {self.arq.kind}: must be stop_and_wait or selective_repeat, whose timers are drawn out "
+                f"(timer_jitter), or those that collide under this sharing, {self.sharing.kind}, do so for ever"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_radio(self) -> Self:
+        if self.radio is not None and self.power_w is not None:
+            raise ValueError(f"power_w = {self.power_w}: must be null where radio states what it draws")
+        return self
+
+    @model_validator(mode="after")
+    def _flows_keep_their_order(self) -> Self:
+        if not self.headers.follows_packet and not (self.delay.keeps_order and not self.sharing.fluid):
+            raise ValueError(
+                f"headers.kind = {self.headers.kind}: needs packets that keep their order: a delay that keeps it, and "
+                "no sharing all at once"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sharing_in_time_needs_a_rate_of_time_alone(self) -> Self:
+        if self.sharing.by_time and not self.rate.time_alone:
+            raise ValueError(f"sharing = {self.sharing.kind}: needs a rate that depends on time alone")
+        if self.sharing.in_slots != self.rate.in_slots:
+            needs, needed = ("rate", "base_station") if self.sharing.in_slots else ("sharing", "scheduled")
+            raise ValueError(
+                f"{needs}.kind: must be {needed} where rate is {self.rate.kind}, sharing {self.sharing.kind}"
+            )
+        if self.sharing.in_slots and self.cut_through:
+            raise ValueError("cut_through = True: must be False where a slot takes all of its bits as it begins")
         return self
 
     @model_validator(mode="after")
     def _losses_fit(self) -> Self:
-        packet_bits = self.mtu_bits or self.header_bits
+        packet_bits = self.mtu_bits or self.largest_header_bits
         for name, loss, bits in (
             ("loss", self.loss, packet_bits),
-            ("arq.ack_loss", self.arq.ack_loss, self.header_bits),
+            ("arq.ack_loss", self.arq.ack_loss, self.least_header_bits),
         ):
-            if loss.by_airtime and self.sharing.fluid:
-                raise ValueError(f"{name} = {loss.kind}: needs packets sent one at a time, not sharing all at once")
+            if loss.by_airtime and not self.sharing.alone:
+                raise ValueError(
+                    f"{name} = {loss.kind}: needs packets sent one at a time, not sharing {self.sharing.kind}"
+                )
             try:
                 loss.require_fit(self.rate, bits)
             except ValueError as error:
@@ -169,14 +286,16 @@ class LinkConfig(Part):
 
     @model_validator(mode="after")
     def _gates_need_single_packets_and_a_rate_of_time_alone(self) -> Self:
+        sharing, rate = self.sharing, self.rate
+        one_by_one = not sharing.fluid and not sharing.in_slots
         gated = (
-            ("overhead_s", self.overhead_s, self.rate.time_alone or isinstance(self.rate, Rationed)),
-            ("half_duplex", self.half_duplex, self.rate.begins_at_once),
-            ("listens", self.listens.windows_s, self.rate.begins_at_once),
+            ("overhead_s", self.overhead_s, one_by_one, rate.time_alone or isinstance(rate, Rationed)),
+            ("half_duplex", self.half_duplex, sharing.alone, rate.begins_at_once),
+            ("listens", self.listens.windows_s, sharing.alone, rate.begins_at_once),
         )
-        for field, _, fits in (each for each in gated if each[1]):
-            if self.sharing.fluid:
-                raise ValueError(f"{field} needs packets that are sent one at a time, not sharing all at once")
+        for field, _, suits, fits in (each for each in gated if each[1]):
+            if not suits:
+                raise ValueError(f"{field} needs packets that are sent one at a time, not sharing {sharing.kind}")
             if not fits:
                 raise ValueError(f"{field} needs a rate that depends on time alone")
         if self.half_duplex and self.listens.windows_s:
@@ -198,7 +317,23 @@ class LinkConfig(Part):
             return self.arq.window_packets
         fastest_bps = inf if self.rate.fastest_bps is None else self.rate.fastest_bps
         pipe_bits = fastest_bps * (self.delay.mean_s + reverse_delay_s + self.arq.timeout_s)
-        return ceil(min(max(pipe_bits / max(1, self.header_bits), LEAST_WINDOW), WIDEST_WINDOW))
+        return ceil(min(max(pipe_bits / max(1, self.least_header_bits), LEAST_WINDOW), WIDEST_WINDOW))
+
+    def begin_s(self, made: Sequence[tuple[float, int]]) -> float:
+        """When the first packet of a message may begin whose payload comes into being piece by piece, so that the link
+        always has a bit to send: with n pieces, there at t_1..t_n, and B_k bits before piece k is there, header
+        included, at max(t_1, max over k > 1 of t_k - B_k / R).
+
+        `made`: by piece, when it is there, and the bits of payload up to then. R is the fastest that the rate may be:
+        where it states none, or all bits go at once, the packet begins when all of it is there. A sender that begins
+        at t_1 and waits for bits on the way ends at the same instant, max over k of t_k + (bits left before it) / R.
+        """
+        begin_s, fastest_bps = made[0][0], self.rate.fastest_bps
+        if fastest_bps is None or fastest_bps in (0, inf):
+            return made[-1][0]
+        for (_, bits), (next_s, _) in pairwise(made):
+            begin_s = max(begin_s, next_s - (self.least_header_bits + bits) / fastest_bps)
+        return begin_s
 
     @property
     def longest_travel_s(self) -> float:
@@ -206,36 +341,83 @@ class LinkConfig(Part):
         return self.arq.timeout_s if self.reassembly_s is None else self.reassembly_s
 
     def on_air(self, sends: bool) -> OnAir | None:
-        """What `power_w` states for a packet on the air, of a device that sends on this link, or receives."""
-        if isinstance(self.power_w, str):
-            return RADIOS[self.power_w].on_air(sends)
+        """What is stated for a packet on the air, of a device that sends on this link, or receives."""
+        if self.radio is not None or isinstance(self.power_w, str):
+            return self._stated_radio.on_air(sends)
         return None if self.power_w is None else OnAir(self.power_w)
 
     @property
-    def connection(self) -> Connection | None:
-        """What the radio that `power_w` names draws to stay connected, if we know."""
-        return RADIOS[self.power_w].connection if isinstance(self.power_w, str) else None
+    def connections(self) -> tuple[Connection, ...]:
+        """What the radio that is stated draws to stay connected, if we know."""
+        return () if isinstance(self.power_w, float) or not self.has_power else self._stated_radio.connections
+
+    @property
+    def has_power(self) -> bool:
+        """Whether anything is stated of what it draws."""
+        return self.radio is not None or self.power_w is not None
+
+    @property
+    def _stated_radio(self) -> Radio:
+        return self.radio or RADIOS[str(self.power_w)]
+
+    @property
+    def largest_header_bits(self) -> int:
+        """The most that the header of a packet takes on the air."""
+        return self.headers.largest_bits(self.header_bits)
+
+    @property
+    def least_header_bits(self) -> int:
+        """The least that it takes; a free acknowledgement has it."""
+        return self.headers.least_bits(self.header_bits)
 
     @property
     def room_bits(self) -> int | None:
-        """The payload that one packet holds, bits; None: any."""
-        return None if self.mtu_bits is None else self.mtu_bits - self.header_bits
+        """The payload that any packet holds, bits; None: any."""
+        return None if self.mtu_bits is None else self._room_bits(self.mtu_bits, self.largest_header_bits)
 
-    def packets_bits(self, payload_bits: int, parts_bits: Sequence[int] = ()) -> list[int]:
-        """The sizes, header included, of the packets that carry a message; an empty message is one bare header.
+    def packets_of(
+        self, index: MessageIndex, payload_bits: int, parts_bits: Sequence[int] = (), first: int = 0
+    ) -> list[tuple[int, int]]:
+        """The packets that carry a message: of each its size, all included, and its header; an empty message is one
+        bare header. Where a header does not follow from the packet's address, it is the largest that it may be.
 
-        `parts_bits`: what each packet is to carry; then they must fit. Otherwise the MTU cuts the payload.
+        `index`: (device, request, round). `parts_bits`: what each packet is to carry, the first of them packet `first`
+        of its message; then they must fit. Otherwise the MTU cuts the payload.
         """
-        if self.mtu_bits is None and not parts_bits:
-            return [payload_bits + self.header_bits]
-        room = self.room_bits
+        headers, header_bits, mtu_bits = self.headers, self.header_bits, self.mtu_bits
         if parts_bits:
+            room = self.room_bits
             assert room is None or max(parts_bits) <= room, f"I7: a part of {max(parts_bits)} bits in a room of {room}"
-            return [bits + self.header_bits for bits in parts_bits]
-        assert room is not None
-        full, rest = divmod(payload_bits, room)
-        tail = [rest + self.header_bits] if rest or not full else []
-        return [room + self.header_bits] * full + tail
+        elif mtu_bits is None:
+            parts_bits = (payload_bits,)
+        if parts_bits:
+            later_bits, numbers = self.part_header_bits, range(first, first + len(parts_bits))
+            made = [
+                later_bits if number and later_bits is not None else headers.packet_bits(header_bits, index, number)
+                for number in numbers
+            ]
+            return [(self._padded_bits(bits) + header, header) for bits, header in zip(parts_bits, made, strict=True)]
+        assert mtu_bits is not None
+        packets: list[tuple[int, int]] = []
+        while payload_bits or not packets:
+            header = headers.packet_bits(header_bits, index, len(packets))
+            taken_bits = min(payload_bits, self._room_bits(mtu_bits, header))
+            packets.append((self._padded_bits(taken_bits) + header, header))
+            payload_bits -= taken_bits
+        return packets
+
+    def _room_bits(self, mtu_bits: int, header_bits: int) -> int:
+        """The payload of a packet with this header, bits."""
+        room, multiple = mtu_bits - header_bits, self.pad_to_bits
+        return room if multiple is None else room // multiple * multiple - MARK_BITS
+
+    def _padded_bits(self, carried_bits: int) -> int:
+        return carried_bits if self.pad_to_bits is None else padded_bits(carried_bits, self.pad_to_bits)
+
+    def most_packets(self, payload_bits: int) -> int:
+        """How many packets a message has, whichever it is: no more than that."""
+        room = self.room_bits
+        return 1 if room is None else max(1, -(-payload_bits // room))
 
 
 def answer_s(link: LinkConfig, reverse: LinkConfig) -> float:
@@ -249,12 +431,18 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     """Raises ConfigError where uplink and downlink do not fit each other; the names are their fields in the cell."""
     if up.half_duplex != down.half_duplex:
         raise ConfigError(
-            f"{up_name}.half_duplex = {up.half_duplex}: must be that of {down_name}, {down.half_duplex}, "
+            f"{up_name}.half_duplex = {up.half_duplex or 'null'}: must be that of {down_name}, "
+            f"{down.half_duplex or 'null'}, "
             "since both ways use one medium: set both"
         )
+    if down.arq.opening is not None:
+        rule = f"must be 0, the device opens; set {up_name}'s"
+        raise ConfigError(f"{down_name}.arq.opening_rtts = {down.arq.opening.round_trips}: {rule}")
+    if down.cut_through:
+        raise ConfigError(f"{down_name}.cut_through = True: must be False, a reply is made at once; set {up_name}'s")
     if up.listens.windows_s:
         raise ConfigError(f"{up_name}.listens = {up.listens.kind}: must be always; a device listens to {down_name}")
-    if down.listens.windows_s and up.sharing.fluid:
+    if down.listens.windows_s and not up.sharing.alone:
         raise ConfigError(
             f"{up_name}.sharing = {up.sharing.kind}: must send one packet at a time, or none opens a window"
         )
@@ -264,9 +452,14 @@ def check_both_ways(up_name: str, up: LinkConfig, down_name: str, down: LinkConf
     if down.listens.windows_s and up.arq.ack_bits:
         rule = f"must be 0 where {down_name} listens after sending: a window acknowledges by itself"
         raise ConfigError(f"{up_name}.arq.ack_bits = {up.arq.ack_bits}: {rule}")
-    if up.connection != down.connection and None not in (up.power_w, down.power_w):
-        rule = f"must be that of {up_name}, {up.power_w}, since one radio keeps one connection"
-        raise ConfigError(f"{down_name}.power_w = {down.power_w}: {rule}")
+    if down.listens.windows_s and (up.headers.feedback_bits or down.headers.feedback_bits):
+        rule = f"must be unidirectional where {down_name} listens after sending: no feedback has a window"
+        raise ConfigError(f"{up_name}.headers.mode and {down_name}.headers.mode: {rule}")
+    if up.connections != down.connections and up.has_power and down.has_power:
+        field = "power_w" if down.radio is None else "radio"
+        mine, theirs = (each.radio.name if each.radio else each.power_w for each in (down, up))
+        rule = f"must be that of {up_name}, {theirs}, since one radio keeps one connection"
+        raise ConfigError(f"{down_name}.{field} = {mine}: {rule}")
     check_round_trip(up_name, up, answer_s(up, down))
     check_round_trip(down_name, down, answer_s(down, up))
 

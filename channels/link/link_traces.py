@@ -41,6 +41,7 @@ class _Columns(NamedTuple):
     """A column that may stand in place of `value`: yes or no."""
 
 
+_COUNTER = "counter"
 _YES_NO = {"0": 0.0, "false": 0.0, "1": 1.0, "true": 1.0}
 
 
@@ -120,8 +121,14 @@ class LossTrace(_Recording, Loss):
     path: GivenPath | None = Field(
         None,
         description="CSV file instead of `points`, with the columns time_s and probability, 0 to 1, or time_s and "
-        "lost, 0 or 1.",
+        "lost, 0 or 1, or time_s and counter, the numbers of frames that were heard: those left out were lost.",
     )
+
+    def read(self) -> Points:
+        values = {self.columns.value, self.columns.flag, _COUNTER}
+        if self.path is not None and values & {*read_header(self.path)} == {_COUNTER}:
+            return _between_heard(self.path, self.columns)
+        return super().read()
 
     def process(self, uniforms: Uniforms) -> LossProcess:
         times_s, chances = zip(*self.read(), strict=True)
@@ -154,6 +161,25 @@ def read_points(path: Path, columns: _Columns) -> Points:
             raise ConfigError(f"{place}: {columns.time} and {value} must be {allowed}, got {time},{text}") from None
     _check_points(points, columns, path)
     return tuple((time_s, number) for _, time_s, number in points)
+
+
+def _between_heard(path: Path, columns: _Columns) -> Points:
+    """What was lost between the frames that were heard, 0 s being the first: those whose counters are missing, sent at
+    an even pace between the two beside them. A counter that falls began anew, and one heard again counts once."""
+    heard, points = list[tuple[str, float, int]](), list[tuple[str, float, float]]()
+    for place, (time, counter) in read_table(path, (columns.time, _COUNTER)):
+        try:
+            heard.append((place, float(time), int(counter)))
+        except ValueError:
+            message = f"{columns.time} and {_COUNTER} must be a number and a whole number, got {time},{counter}"
+            raise ConfigError(f"{place}: {message}") from None
+    for (_, before_s, before), (place, now_s, now) in pairwise([*heard[:1], *heard]):
+        if now > before + 1:
+            points.append((place, before_s + (now_s - before_s) / (now - before) - heard[0][1], 1.0))
+        if now != before or not points:
+            points.append((place, now_s - heard[0][1], 0.0))
+    _check_points(points, columns, path)
+    return tuple((time_s, lost) for _, time_s, lost in points)
 
 
 def _check_points(points: list[tuple[str, float, float]], columns: _Columns, path: Path | None = None) -> None:

@@ -68,6 +68,10 @@ class Curve(ABC):
         self.field = field
         self.horizon_s = horizon_s
 
+    def place(self, uniforms: Uniforms) -> None:  # noqa: B027 - most curves are the same wherever a device is
+        """Sets what decides where each device is, for a curve that depends on it: alike for both ways of a device.
+        Whoever builds links does so before the first question; else it follows from the curve's own numbers."""
+
     def over(self, time_s: float) -> bool:
         """Whether this is past the horizon."""
         return time_s > self.horizon_s or time_s == inf
@@ -121,6 +125,8 @@ class Rate(Choice, family=True):
     _of_number: ClassVar[tuple[str, str]] = "constant", "bps"
     time_alone: ClassVar[bool] = True
     """Whether the service at an instant depends on that instant only, not on what was sent before."""
+    in_slots: ClassVar[bool] = False
+    """Whether it is that of each device in a slot, for a sharing that gives slots out."""
 
     method_rules: ClassVar[Mapping[str, Rule]] = {"curve": lambda curve, _: CheckedCurve(curve)}
 

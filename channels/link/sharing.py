@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from heapq import heappop, heappush
 from math import inf
-from typing import ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
-from channels.link.rates import ROUNDING_S, Curve, MessageIndex, Position
+from pydantic import Field, model_validator
+
+from channels.link.rates import ROUNDING_S, Curve, Fade, MessageIndex, Position, Rate, WrappedCurve
+from channels.uniforms import Uniforms
 from kinds import Choice
 
 
@@ -63,6 +66,8 @@ class Transmitter(ABC, Generic[Q]):
     """When the first bit of the packet that `leave` has just answered went out."""
     due_s: float = inf
     version: int = 0
+    failed: bool = False
+    """Whether the far end cannot read the packet that `leave` has just answered, whatever the loss of the link."""
     gate: Gate[Q] | None = None
     """The gate of a transmitter that sends one packet at a time."""
 
@@ -94,8 +99,8 @@ class Transmitter(ABC, Generic[Q]):
         """Starts at most one waiting packet, if the discipline lets it; None when no more start now."""
 
     @abstractmethod
-    def leave(self, now_s: float) -> Q:
-        """Returns the packet whose last bit leaves at `due_s`, which is now."""
+    def leave(self, now_s: float) -> Q | None:
+        """Returns the packet whose last bit leaves at `due_s`, which is now; None if none does, and one may start."""
 
     @abstractmethod
     def discard(self, unwanted: Collection[Q]) -> list[Q]:
@@ -104,6 +109,7 @@ class Transmitter(ABC, Generic[Q]):
 
 Waiting = deque[tuple[Q, float]]
 """Packets in order, and when each joined."""
+Opener = Callable[[Curve, float], Transmitter[Any]]
 
 
 class Sharing(Choice, family=True):
@@ -114,11 +120,31 @@ class Sharing(Choice, family=True):
     first_come: ClassVar[bool] = False
     """Whether packets leave in the order in which they join: none changes when those before it leave."""
     fluid: ClassVar[bool] = False
-    """Whether several packets are sent at once; the rate must then be a function of time alone."""
+    """Whether several packets are sent at once."""
+    by_time: ClassVar[bool] = False
+    """Whether the rate must be a function of time alone."""
+    in_slots: ClassVar[bool] = False
+    """Whether it gives out the slots of a rate that has them."""
+    alone: ClassVar[bool] = True
+    """Whether a packet is on its sender's air alone, from its first bit to its last: its airtime is known, and a gate
+    may hold it back."""
+
+    @property
+    def keeps_step(self) -> bool:
+        """Whether devices that collide collide again for ever where nothing else draws their repeats apart."""
+        return False
+
+    def check(self, devices: int, rate: Rate) -> None:
+        """Raises ValueError where it does not suit a cell of so many devices on a link of this rate."""
+
+    def curve(self, curve: Curve, device: int) -> Curve:
+        """What a device with a transmitter of its own has of the link's curve."""
+        return curve
 
     @abstractmethod
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        """A fresh, empty server over this curve."""
+    def opener(self, uniforms: Uniforms) -> Opener:
+        """What opens the transmitters of one link, which draw their randomness, if any, from `uniforms`: of a curve and
+        the time now, a fresh and empty one."""
 
 
 class Fifo(Sharing):
@@ -127,8 +153,8 @@ class Fifo(Sharing):
     kind: Literal["fifo"] = "fifo"
     first_come: ClassVar[bool] = True
 
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        return FifoTransmitter(curve, now_s)
+    def opener(self, uniforms: Uniforms) -> Opener:
+        return FifoTransmitter
 
 
 class RoundRobinSharing(Sharing):
@@ -136,8 +162,8 @@ class RoundRobinSharing(Sharing):
 
     kind: Literal["round_robin"] = "round_robin"
 
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        return RoundRobinTransmitter(curve, now_s)
+    def opener(self, uniforms: Uniforms) -> Opener:
+        return RoundRobinTransmitter
 
 
 class ProcessorSharing(Sharing):
@@ -145,9 +171,11 @@ class ProcessorSharing(Sharing):
 
     kind: Literal["processor"] = "processor"
     fluid: ClassVar[bool] = True
+    alone: ClassVar[bool] = False
+    by_time: ClassVar[bool] = True
 
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        return ProcessorTransmitter(curve, now_s)
+    def opener(self, uniforms: Uniforms) -> Opener:
+        return ProcessorTransmitter
 
 
 class Own(Sharing):
@@ -157,8 +185,60 @@ class Own(Sharing):
     first_come: ClassVar[bool] = True
     transmitter_per_device: ClassVar[bool] = True
 
-    def transmitter(self, curve: Curve, now_s: float) -> Transmitter[Q]:
-        return FifoTransmitter(curve, now_s)
+    def opener(self, uniforms: Uniforms) -> Opener:
+        return FifoTransmitter
+
+
+class Bands(Sharing):
+    """Frequency division: each device has a band of its own, a fixed share of the rate, with its own fades and losses;
+    what one leaves unused no other gets. The signal-to-noise ratio in a band is that of the whole."""
+
+    kind: Literal["bands"] = "bands"
+    first_come: ClassVar[bool] = True
+    transmitter_per_device: ClassVar[bool] = True
+    by_time: ClassVar[bool] = True
+    shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (1.0,),
+        min_length=1,
+        description="of the rate, one for each device of the cell in the order of their numbers, together 1 at most; a "
+        "device whose channel is poorer by a factor has its share times that factor",
+    )
+
+    @model_validator(mode="after")
+    def _of_one_band(self) -> Self:
+        if sum(self.shares) > 1 + 1e-9:
+            raise ValueError(f"shares = {list(self.shares)}: must sum to 1 at most, not {sum(self.shares):g}")
+        return self
+
+    def check(self, devices: int, rate: Rate) -> None:
+        if len(self.shares) != devices:
+            raise ValueError(f"shares: must be {devices}, one for each device of the cell, not {len(self.shares)}")
+
+    def curve(self, curve: Curve, device: int) -> Curve:
+        return _Band(curve, self.shares[device])
+
+    def opener(self, uniforms: Uniforms) -> Opener:
+        return FifoTransmitter
+
+
+class _Band(WrappedCurve):
+    """A share of another curve, of a rate of time alone: a bit takes as long as 1 / share bits of the whole."""
+
+    def __init__(self, curve: Curve, share: float) -> None:
+        super().__init__(curve)
+        self._share = share
+
+    def served_bits(self, t0_s: float, t1_s: float) -> float:
+        return self._share * super().served_bits(t0_s, t1_s)
+
+    def finish(self, position: Position, bits: float) -> Position:
+        return super().finish(position, bits / self._share)
+
+    def ready_s(self, position: Position, bits: float) -> float:
+        return super().ready_s(position, bits / self._share)
+
+    def fades(self, t0_s: float, t1_s: float) -> Iterable[Fade]:
+        return (Fade(self._share * fade.uses, fade.snr) for fade in super().fades(t0_s, t1_s))
 
 
 class FifoTransmitter(Transmitter[Q]):

@@ -7,11 +7,9 @@ there: `MEMORY_GIB`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from pydantic import Field, PositiveInt
 
-from pydantic import BeforeValidator, Field, PositiveInt
-
-from kinds import Part, meant
+from kinds import Part
 
 SERVER_LAUNCH_S = 40e-6
 """Qwen3-1.7B (28 layers) in bfloat16 in vLLM with CUDA graphs on an H100 (github.com/tomasruizt/vllm-scripts) takes
@@ -212,21 +210,3 @@ SIZES: dict[str, ModelSize] = _sizes(
     ("qwen2.5_7b", 7_615_616_512, 28, 3584, 512, 28, 4, _QWEN),
     ("mistral_7b", 7_241_732_096, 32, 4096, 1024, 32, 8, "Jiang et al. 2023, arXiv 2310.06825; released configuration"),
 )
-
-
-def named(
-    table: Mapping[str, Part], what: str, needed: str, elsewhere: Callable[[str], Part | None] = lambda _: None
-) -> BeforeValidator:
-    """Lets a field take a table entry's name, what `elsewhere` finds under it, or the entry written out."""
-
-    def find(value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        found = table.get(value) or elsewhere(value)
-        if found is None:
-            hint = meant(value, table)
-            hint = f"{hint} `sqsim list {what}s` has them all" if hint else f"; one of {', '.join(sorted(table))}"
-            raise ValueError(f"no such {what}{hint}; or write {needed}")
-        return found
-
-    return BeforeValidator(find)

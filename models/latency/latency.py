@@ -70,6 +70,23 @@ def _seconds(answer: object) -> float:
     return answer
 
 
+def block_passes(passes: Work, drafts_per_pass: int) -> list[tuple[int, int]]:
+    """The passes of a drafter that makes so many drafts in one, in place of `passes`, which make one each: of one
+    sequence, (new, cached) tokens of one pass after another.
+
+    A pass runs over what the ones that it stands for would have run over before its first draft, and over a mask for
+    each draft but that one (DFlash, arXiv 2602.06036), whether the round needs all of them or not. A drafter without
+    masks (the heads of Medusa) has less to do.
+    """
+    if drafts_per_pass == 1:
+        return list(passes)
+    blocks = []
+    for first in range(0, len(passes), drafts_per_pass):
+        read = passes[max(0, first - drafts_per_pass + 1) : first + 1]
+        blocks.append((sum(new for new, _ in read) + drafts_per_pass - 1, read[0][1]))
+    return blocks
+
+
 def require_work(work: Work) -> None:
     """Raises ValueError on an empty batch."""
     if not work:

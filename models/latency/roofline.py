@@ -18,7 +18,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from models.latency.datasheets import DEVICES, SIZES, Accelerator, ModelSize, named
+from kinds import named
+from models.latency.datasheets import DEVICES, SIZES, Accelerator, ModelSize
 from models.latency.latency import LONGEST_S, Footprint, Latency, Work, require_work
 from models.latency.model_config import size_at
 

@@ -196,6 +196,7 @@ def _run(options: argparse.Namespace) -> str:
     changes = Changes(
         parse_settings(options.set), parse_axes(options.grid), options.seeds, options.precision, options.quick,
         tuple(options.imports), getattr(options, "trust", False), parse_names(options.labelled),
+        options.metric,
     )  # fmt: skip
     plan = plan_around(options.config, changes) if given is None else plan_of(given, changes)
     run_options = RunOptions.typed(options, plan.scenario.name + ("_quick" if options.quick else ""))

@@ -99,6 +99,16 @@ def _add_import(parser: argparse.ArgumentParser, what: str = "schemes, losses, .
         add("--trust", action="store_true", help="run the Python files that a cell's file names in its imports")
 
 
+def _add_measured(parser: argparse.ArgumentParser) -> None:
+    """Adds the files of engines and benchmarks that a cell's numbers are read from."""
+    add = parser.add_argument
+    add("--from", action="append", default=[], type=Path, dest="measured", metavar="FILE",
+        help="take acceptance, passes and lengths from what a server left: a metrics page or log of vLLM, SGLang, "
+        "llama.cpp, a benchmark's JSON, prompts, a trace; may be given again")  # fmt: skip
+    add("--edge-from", action="append", default=[], type=Path, dest="edge_measured", metavar="FILE",
+        help="the device's time of a draft, from its drafter's log or metrics")  # fmt: skip
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """Where a run writes, who works for it, and what it may replace."""
@@ -171,6 +181,8 @@ def script(parser: argparse.ArgumentParser, *, cell: bool = False) -> None:
         quiet=None,
     )
     add = parser.add_argument
+    add("--metric", metavar="NAME",
+        help="what table, choice of settings and answer are of, such as battery_j_per_token")  # fmt: skip
     add("--details", action="store_true", help="print all findings, settings chosen, costs and remarks too")
     add("--format", choices=FORMS, default="text", help="csv, markdown, latex: the table alone (default: %(default)s)")
     add("--name", action="append", default=[], dest="labelled", metavar="NAME={...}",
@@ -186,7 +198,9 @@ def recommend(parser: argparse.ArgumentParser) -> None:
     add("--link", metavar="PRESET", help="a link with a name, both ways: nb_iot, wifi, satellite_leo, ...")
     add("--devices", type=int, metavar="N", help="how many devices share link and cloud (default: 1)")
     add("--config", type=Path, metavar="FILE.yaml", help="a cell to start from: all of it but its scheme")
-    add("--metric", default="latency_per_token_s", metavar="NAME", help="what is to be best (default: %(default)s)")
+    _add_measured(parser)
+    add("--metric", "--aim", default="latency_per_token_s", metavar="NAME",
+        help="what is to be best, such as battery_j_per_token (default: %(default)s)")  # fmt: skip
     add("--without", action="append", default=[], metavar="KIND", help="not this scheme; may be given again")
     add("--lossy", action="store_true",
         help="also schemes whose text departs from the verifier's distribution, ranked apart")  # fmt: skip
@@ -259,6 +273,11 @@ def real(parser: argparse.ArgumentParser) -> None:
         overwrite=None,
         quiet=None,
     )
+    text = "no simulation beside it, which takes a minute or two to measure this machine before and after"
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--alone", action="store_true", help=text)
+    text = "a link that draws its own losses, delays and rates, and tells no sender when a packet has left"
+    either.add_argument("--independent", action="store_true", help=text)
     _add_import(parser, cell=True)
 
 
@@ -348,8 +367,10 @@ def calibrate(parser: argparse.ArgumentParser) -> None:
     add("pair", metavar="PAIR", nargs="?", help="a kind of pair, or {kind: huggingface, drafter: ..., verifier: ...}")
     add("--cell", type=Path, metavar="FILE.yaml",
         help="in place of a pair: what the processes of this cell do here, their passes and all else")  # fmt: skip
+    _add_measured(parser)
     add("--out", type=Path, required=True, metavar="FILE.csv",
-        help="the table; of both models: FILE.drafter.csv, FILE.verifier.csv; of a cell: its folder")  # fmt: skip
+        help="the table; of both models: FILE.drafter.csv, FILE.verifier.csv; of --cell its folder; of --from a cell, "
+        "FILE.yaml")  # fmt: skip
     add("--model", choices=("both", *ROLES), default="both", help="which of the pair (default: both)")
     add("--quick", action="store_true", help="fewer passes: sequences 1 and 4, up to 64 new and 256 cached tokens")
     add("--device", choices=("auto", "cpu", "cuda"), help="where they run, for pairs that can be elsewhere")

@@ -20,7 +20,7 @@ from scenarios.findings.question import LATENCY
 from scenarios.findings.sentences.limits import most_at
 from scenarios.findings.text_table import TableEntry, TableGroup, TextTable
 from scenarios.findings.wording import counted, limits_in_words, would_show
-from simulator.results.columns import CI_SUFFIX, CURVE, N_SUFFIX
+from simulator.results.columns import CI_SUFFIX, CLASS, CURVE, N_SUFFIX
 from simulator.results.display_names import DisplayNames, curve_of, words_of
 from simulator.results.intervals import CONFIDENCE, Difference, paired, varying
 from simulator.results.lossy_schemes import UNKNOWN, limit_curves, lossy_curves, marks
@@ -62,7 +62,11 @@ def curve_table(
         shares = " to ".join(dict.fromkeys(percent(each) for each in (min(lost), max(lost))))
         legend.append(f"{LEFT} {shares} of requests unanswered and in no number: not ranked")
     legend += [f"{OVER} overloaded: more comes than is served"] if shown[OVER].any() else []
-    measure = f"{scale} per token" if metric == LATENCY else title(metric) + (f", {scale}" if scale else "")
+    measure = (
+        f"{scale} per token"
+        if metric == LATENCY
+        else title(metric) + (f", {scale}" if scale and scale not in title(metric).split() else "")
+    )
     return _table(shown, axis, measure, found, [*legend, _seeds(shown, metric)])
 
 
@@ -91,6 +95,59 @@ def capacity_table(summary: pd.DataFrame, axis: str | None, field: str, objectiv
     legend += ["+ the search ended there"] if not summary["bounded"].astype(bool).all() else []
     legend += ["(what each seed supports alone)"] if several else ["one seed, no interval"]
     return _table(summary, axis, f"{title(field)} at {limits_in_words(objective)}", found, legend)
+
+
+SPENT: Final = {
+    "battery_j_per_token": "battery J",
+    "battery_j_per_request": "a request",
+    "radio_j_per_token": "radio J",
+    "cloud_busy_j_per_token": "cloud J busy",
+    "cloud_held_j_per_token": "J held",
+    "busy_usd_per_million_tokens": "USD/M busy",
+    "held_usd_per_million_tokens": "USD/M held",
+}
+"""What a token costs, where figures of power and price are known; dollars are of a million tokens."""
+
+
+def cost_table(summary: pd.DataFrame, axis: str | None) -> TextTable | None:
+    """Joules and dollars of each curve, at the middle of the axis; None where none is known. Where watts are known to
+    lie in a band so do the joules: both ends."""
+    known = [name for name in SPENT if name in summary.columns and summary[name].notna().any()]
+    if not known:
+        return None
+    places = rows_along(summary, axis)
+    at, rows = places[len(places) // 2]
+    lines = []
+    for _, row in rows.iterrows():
+        entries = []
+        for name in known:
+            mean, least = float(row[name]), _least(row, name)
+            half = float(row.get(name + CI_SUFFIX, math.nan))
+            found = TableEntry("-") if math.isnan(mean) else _number(mean, half, "")
+            if least < mean:
+                found = TableEntry(f"{_number(least, math.nan, '').value}..{found.value}")
+            entries.append(found)
+        lines.append((_NAMES.curve(str(row[CURVE])), entries))
+    where = "" if axis is None else f", {title(axis)} {_NAMES.word(quantity(at, axis))}"
+    band = any(".." in each.value for _, entries in lines for each in entries)
+    legend = ["from..to: watts are known as a band, seeds apart"] if band else []
+    return TextTable("", f"a token costs{where}", [SPENT[name] for name in known], [TableGroup("", lines)], legend)
+
+
+def _least(row: pd.Series[float], name: str) -> float:
+    """The lower end of joules whose watts are known as a band."""
+
+    def share(*fields: str) -> float:
+        return min((float(row[each]) for each in fields if each in row and pd.notna(row[each])), default=1.0)
+
+    radio = share("uplink.radio.least_share", "downlink.radio.least_share")
+    if name.startswith("battery"):
+        edge_j, radio_j = float(row["edge_j_per_token"]), float(row["radio_j_per_token"])
+        part = share("edge.power.least_share") * edge_j + radio * radio_j
+        return float(row[name]) * (part / (edge_j + radio_j)) if edge_j + radio_j > 0 else float(row[name])
+    if name.startswith("radio"):
+        return float(row[name]) * radio
+    return float(row[name]) * (share("cloud.power.least_share") if name.startswith("cloud") else 1.0)
 
 
 @dataclass(frozen=True)
@@ -160,7 +217,7 @@ def _by_curve(rows: pd.DataFrame) -> list[tuple[str, pd.Series[float]]]:
 
 def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.DataFrame, dict[str, str]]]:
     """The rows of each setting that is no scheme's, with the setting in words and the curves' names without it; all as
-    one where no two schemes share one."""
+    one where no two schemes share one, unless they are of classes of devices."""
     words = {word for curve in table[CURVE].unique() for word in words_of(str(curve))[1]}
     varied = [name for name in varying(table) if name != axis]
     schemes = {_word(name) for name in varied if name.startswith("scheme.")}
@@ -168,7 +225,7 @@ def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.
     apart = {word: name for word, name in apart.items() if word in words - schemes}
     whole = {str(curve): str(curve) for curve in table[CURVE].unique()}
     groups = list(table.groupby(list(reversed(apart.values())), sort=False, dropna=False)) if apart else []
-    if len(groups) < 2 or len(groups) >= len(whole):
+    if len(groups) < 2 or (len(groups) >= len(whole) and CLASS not in apart):
         return [("", table, whole)]
     made = []
     for _, rows in groups:

@@ -55,19 +55,25 @@ def answered(
     questions: Sequence[Question], table: pd.DataFrame, axis: str | None, answer: Question | None = None
 ) -> Iterator[Answered]:
     """The questions that this table of cells with curves answers, each with its numbers; `answer` last."""
+    fields = places(table, axis)
     for question in questions:
-        yield from compared(question.name, question.metric, table, axis, partial(ask, question, table, axis))
+        yield from compared(question.name, question.metric, table, fields, partial(ask, question, table, axis))
     if answer is not None:
-        for found in compared(answer.name, answer.metric, table, axis, partial(ask_in_one_breath, answer, table, axis)):
+        breath = partial(ask_in_one_breath, answer, table, axis)
+        for found in compared(answer.name, answer.metric, table, fields, breath):
             yield replace(found, is_answer=True)
 
 
+def places(table: pd.DataFrame, axis: str | None) -> list[str]:
+    """The columns that tell where a comparison holds: those that vary, the schemes' own apart."""
+    return [name for name in varying(table) if name == axis or not name.startswith(("scheme.", SETTING))]
+
+
 def compared(
-    asked: str, metric: str, table: pd.DataFrame, axis: str | None, report: Callable[[], str]
+    asked: str, metric: str, table: pd.DataFrame, fields: Sequence[str], report: Callable[[], str]
 ) -> Iterator[Answered]:
-    """What `report` returns, with what it compares on the way; nothing where that is "". A question about a field that
-    no cell has is answered by that."""
-    fields = [name for name in varying(table) if name == axis or not name.startswith(("scheme.", SETTING))]
+    """What `report` returns, with what it compares on the way, by `places`; nothing where that is "". A question about
+    a field that no cell has is answered by that."""
     with recording(fields) as found:
         try:
             line = report()

@@ -15,7 +15,7 @@ import pandas as pd
 
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import called, counted, in_one_breath, stretches
-from simulator.results.columns import CHOSEN, CURVE, SETTING
+from simulator.results.columns import CHOSEN, CLASS, CURVE, SETTING
 from simulator.results.comparison_log import recording
 from simulator.results.intervals import named_without
 from simulator.results.unanswered_requests import ANSWERED, complete, had_it_answered, percent, share, unanswered
@@ -126,7 +126,9 @@ def without(rows: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
 
 def parts(table: pd.DataFrame, by: str | None, *, plain: bool = False) -> list[tuple[str, pd.DataFrame]]:
     """The rows of each value of the column `by` in order, with its name: `failures random: `; one without a name where
-    there is no such column. Where `plain`, the curves' own names need not repeat it."""
+    there is no such column. Where `plain`, the curves' own names need not repeat it. Without `by` classes of devices
+    are kept apart: what they wait is not compared."""
+    by = CLASS if by is None and CLASS in table.columns else by
     if by is None or by not in table.columns:
         return [("", table)]
     rows = named_without(table, by) if plain else table

@@ -41,9 +41,10 @@ def limits_in_words(objective: str) -> str:
     words = []
     for limit in objective.split(" and "):
         name, _, most = limit.partition(" <= ")
-        stem, _, tail = name.removesuffix("_s").partition("_")
+        of, _, metric = name.rpartition(".")
+        stem, _, tail = metric.removesuffix("_s").partition("_")
         known = stem in ("tpot", "ttft") and most
-        words.append(f"{most} {stem.upper()}{tail and f' ({tail})'}" if known else limit)
+        words.append(f"{most} {stem.upper()}{tail and f' ({tail})'}{of and f' of {of}'}" if known else limit)
     return " and ".join(words)
 
 
@@ -166,8 +167,8 @@ def passes(found: Crossing, axis: str) -> str:
     crossed = found.log10_at.n
     if not crossed:
         counts = {"everywhere": found.below, "nowhere": found.above, "here and there": found.often}
-        some = [f"{word}{f' in {n} seeds' if n < sum(counts.values()) else ''}" for word, n in counts.items() if n]
-        return ", ".join(some)
+        of = {n: f" in {counted(n, 'seed')}" if n < sum(counts.values()) else "" for n in counts.values()}
+        return ", ".join(word + of[n] for word, n in counts.items() if n)
     at, *ends = (quantity(each, axis, 2) for each in (found.at, *found.ends))
     where = f"from {at} on" if found.rising else f"up to {at}"
     spread = "" if math.isnan(found.log10_at.half_width) else f" ({' to '.join(ends)})"

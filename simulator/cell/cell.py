@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 import models.zoo  # noqa: F401  registers the pairs
 from channels.link.link_config import LinkConfig
@@ -26,15 +27,19 @@ from kinds.mistakes import shown
 from kinds.yaml_file import read_yaml
 from models.interface import Pair
 from simulator.cell.as_written import as_written
-from simulator.cell.cloud_config import CloudConfig, request_tokens
-from simulator.cell.device_classes import DeviceClass, Edge, Equipped
-from simulator.cell.dotted_names import differences
+from simulator.cell.cloud_config import CloudConfig, EarliestDeadline, request_tokens
+from simulator.cell.conversations import Conversations as Conversations
+from simulator.cell.device_classes import THE_CELLS, DeviceClass, Edge, Equipped
+from simulator.cell.dotted_names import Nested, differences, items_of, over, part_of
 from simulator.cell.imported_files import imports_digest, resolved
 from simulator.cell.imported_files import load_imports as load_imports
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import axes_of, expand
 from simulator.cell.workload import Closed, Workload
+from simulator.results.columns import ALL_CLASSES
+from simulator.results.metrics import check_percentile
 
+PercentileName = Annotated[str, AfterValidator(check_percentile)]
 _DUMPER: Final = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
 """libyaml's where there is one: the same text in a quarter of the time."""
 
@@ -53,6 +58,10 @@ class Models(Part):
 
 def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else []
+
+
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
 
 
 def _absolute(paths: object) -> object:
@@ -99,38 +108,74 @@ class Cell(Part):
     downlink: LinkConfig = LinkConfig(rate=ConstantRate(bps=10e6))
     cloud: CloudConfig = CloudConfig()
     fleet: tuple[DeviceClass, ...] = Field(
-        (), description="classes of devices, in the order of their numbers; their counts sum to workload.devices"
+        (),
+        description="classes of devices, in the order of their numbers: {NAME: {count: N, ...}, ...}, each laid over "
+        "the cell with any of count, workload, prompts, scheme, edge, uplink, downlink (fleet.NAME.FIELD); their "
+        "counts sum to workload.devices",
+    )
+    percentiles: Annotated[tuple[PercentileName, ...], BeforeValidator(_one_or_more)] = Field(
+        (),
+        exclude_if=lambda names: not names,
+        description="percentiles to report beside the other metrics, such as [ttft_p95_s]: of ttft, tpot, itl, "
+        "latency_per_token or latency the p50, p90, p95 or p99",
     )
     seed: int = Field(0, ge=0, lt=1 << 62, description="of every random number")
     imports: Annotated[tuple[str, ...], BeforeValidator(_absolute)] = Field(
         (), description="Python files that register kinds of the user's own"
     )
+    sources: tuple[str, ...] = Field(
+        (),
+        exclude_if=lambda sources: not sources,
+        description="from which files its numbers were read, and what these cannot tell: for the reader alone",
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _as_written(cls, fields: object) -> object:
-        return as_written(cls, fields) if isinstance(fields, dict) else fields
+        if not isinstance(fields, dict):
+            return fields
+        tree = as_written(cls, {name: value for name, value in fields.items() if name != "fleet"})
+        return tree | ({"fleet": _laid_over(tree, fields["fleet"])} if "fleet" in fields else {})
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if self.models.pair.at_hand:
             self.check_pair()
-        prompt, output = self.workload.longest
-        self._check_prompts(prompt)
-        if self.fleet and (total := sum(each.count for each in self.fleet)) != self.workload.devices:
-            raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
+        self._check_prompts(max(each.workload.longest_piece for each in self.classes))
+        self._check_fleet()
         for each in self.classes:
-            each.check_links()
+            each.check_links(self.workload.devices)
             each.check_concurrency()
-        drafts = max(each.scheme.drafts for each in self.classes)
-        self.cloud.check_holds(request_tokens(prompt, output, drafts), self.kv_tokens)
         for each in self.classes:
-            side_by_side = each.edge.concurrency if self.workload.open else 1
-            each.check_memory(request_tokens(prompt, output, each.scheme.drafts), side_by_side)
+            prompt, output = each.workload.longest
+            tokens = request_tokens(prompt, output, each.scheme.drafts)
+            self.cloud.check_holds(tokens, self.kv_tokens)
+            each.check_memory(tokens, each.edge.concurrency if each.workload.open else 1)
             each.check_clock(prompt, output)
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
         self.cloud.check_gpus()
+        self.cloud.moved_token_bytes(self._drafts_in_cloud)
+        if any(each.workload.talks for each in self.classes):
+            self.cloud.check_keeps()
+        limits = {(each.workload.slo_ttft_s, each.workload.slo_tpot_s) for each in self.classes}
+        if isinstance(self.cloud.order, EarliestDeadline) and (None, None) in limits:
+            raise ValueError("cloud.order = earliest_deadline: needs workload.slo_ttft_s or slo_tpot_s of each device")
         return self
+
+    def _check_fleet(self) -> None:
+        """Raises ValueError where the classes do not fit the cell, or one another."""
+        if self.fleet and (total := sum(each.count for each in self.fleet)) != self.workload.devices:
+            raise ValueError(f"workload.devices = {self.workload.devices}: must be the fleet's total, {total}")
+        own = [(f"fleet.{place}.", each) for place, each in enumerate(self.fleet) if each.workload is not None]
+        for prefix, each in own:
+            assert each.workload is not None
+            for name in THE_CELLS:
+                if (value := getattr(each.workload, name)) != (cells := getattr(self.workload, name)):
+                    raise ValueError(f"{prefix}workload.{name} = {value}: must be the cell's, {cells}")
+            if [other.name for _, other in own].count(each.name) > 1:
+                raise ValueError(
+                    f"{prefix}name = {each.name!r}: another class with a workload has it; give each its own"
+                )
 
     def _check_prompts(self, used: int) -> None:
         """Raises ValueError where the pair is asked for longer prompts than any request has: the rest is read by none.
@@ -145,18 +190,24 @@ class Cell(Part):
     @property
     def most_requests(self) -> int:
         """The most that are served at one time. In a closed loop a device has one."""
-        places = [each.count * (each.edge.concurrency if self.workload.open else 1) for each in self.classes]
+        places = [each.count * (each.edge.concurrency if each.workload.open else 1) for each in self.classes]
         return sum(places)
+
+    @property
+    def requests(self) -> int:
+        """How many come, all devices together."""
+        return sum(each.requests for each in self.classes)
 
     def check_pair(self) -> None:
         """Raises ConfigError where pair, workload and schemes do not fit, or the pair must be prepared first."""
-        pair, (prompt, output) = self.models.pair, self.workload.longest
-        if prompt + output > pair.context_tokens:
-            raise ConfigError(
-                f"workload.prompt_tokens + workload.output_tokens = {prompt + output}: "
-                f"must be at most the pair's context, {pair.context_tokens} tokens"
-            )
+        pair = self.models.pair
         for each in self.classes:
+            if (tokens := sum(each.workload.longest)) > pair.context_tokens:
+                of = f"{each.name if each.own_workload else ''}workload."
+                raise ConfigError(
+                    f"{of}prompt_tokens + {of}output_tokens = {tokens}: "
+                    f"must be at most the pair's context, {pair.context_tokens} tokens"
+                )
             each.check_scheme(pair.vocabulary)
             if each.scheme.sends_distributions and not pair.has_distributions:
                 message = (
@@ -172,31 +223,61 @@ class Cell(Part):
                     message = "must be above 0, or nothing is ever answered"
                     raise ConfigError(f"{each.name}{name}.rate.bps = {link.rate.bps:g}: {message}")
 
+    @classmethod
+    def _freed(cls, tops: Set[str], fields: Mapping[str, object]) -> dict[str, Any]:
+        """The number of devices, which is the fleet's, where that is changed."""
+        asked = over(Workload, fields.get("workload"), {}) if "fleet" in tops else None
+        return {"workload": {**asked, "devices": 1}} if isinstance(asked, Mapping) and "devices" in asked else {}
+
+    @classmethod
+    def _follows(cls, tops: Set[str], fields: Mapping[str, object]) -> Set[str]:
+        """The fleet is laid over the parts that its classes have, and the workload has its devices."""
+        if "fleet" in tops:
+            return frozenset({"fleet", "workload"})
+        return frozenset({"fleet"} if fields.get("fleet") and tops & DeviceClass.model_fields.keys() else ())
+
     @cached_property
     def classes(self) -> tuple[Equipped, ...]:
         """The classes of devices with everything filled in; one class where there is no fleet."""
         fleet = self.fleet or (DeviceClass(count=self.workload.devices),)
+        named = any(each.name != DeviceClass().name for each in self.fleet)
+        firsts = accumulate((each.count for each in fleet), initial=0)
         return tuple(
             Equipped(
                 name=f"fleet.{place}." if self.fleet else "",
+                called=each.name if named else "",
+                first=first,
                 count=each.count,
                 scheme=each.scheme or self.scheme,
                 edge=each.edge or self.edge,
                 uplink=each.uplink or self.uplink,
                 downlink=each.downlink or self.downlink,
+                priority=each.priority,
+                workload=each.workload or self.workload,
+                own_workload=each.workload is not None,
+                prompts=each.prompts,
             )
-            for place, each in enumerate(fleet)
+            for place, (first, each) in enumerate(zip(firsts, fleet, strict=False))
         )
 
     @cached_property
     def kv_tokens(self) -> int | None:
         """Tokens that the memory of a server of the cloud holds, None for no limit."""
-        return self.cloud.server_tokens(any(each.scheme.drafts_in_cloud for each in self.classes))
+        return self.cloud.server_tokens(self._drafts_in_cloud)
+
+    @cached_property
+    def moved_token_bytes(self) -> float | None:
+        """Bytes of a token's keys and values where a server moves them, None where none does."""
+        return self.cloud.moved_token_bytes(self._drafts_in_cloud)
+
+    @property
+    def _drafts_in_cloud(self) -> bool:
+        return any(each.scheme.drafts_in_cloud for each in self.classes)
 
     @cached_property
     def id(self) -> str:
         """Hash of every field; files count by their content, not their place."""
-        return self._digest(self.model_dump(exclude={"imports"}))
+        return self._digest(self.model_dump(exclude={"imports", "sources"}))
 
     @cached_property
     def decoding_id(self) -> str:
@@ -209,19 +290,15 @@ class Cell(Part):
 
     @cached_property
     def imports_digest(self) -> str:
-        """Hash of the imported files and of the user's own modules that they import, "" where there are none.
-
-        Raises ConfigError where one is gone.
-        """
+        """Hash of the imported files and of the user's own modules that they import, "" of none. Raises ConfigError."""
         return imports_digest(self.imports)
 
     def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
         """The cell as `from_fields` reads it, with the labels of its schemes, which neither id nor tables hold."""
         tree = self.model_dump(mode=mode)
-        schemes = (self.scheme, *(each.scheme for each in self.fleet))
-        for scheme, here in zip(schemes, (tree, *tree["fleet"]), strict=True):
-            if scheme is not None and scheme.label:
-                here["scheme"] = scheme.to_fields(mode)
+        if self.scheme.label:
+            tree["scheme"] = self.scheme.to_fields(mode)
+        tree["fleet"] = [each.to_fields(mode) for each in self.fleet]
         return tree
 
     def to_yaml(self) -> str:
@@ -269,6 +346,56 @@ class Cell(Part):
             raise ConfigError(f"config = {path}: must be a mapping of fields")
         with paths_from(Path(path).parent):
             return cls.from_fields(fields)
+
+
+def _laid_over(tree: Nested, fleet: object) -> object:
+    """The classes of a fleet, laid over the parts of a cell, whose devices are theirs where nobody says how many."""
+    if not isinstance(fleet, list | tuple | Mapping):
+        return fleet
+    classes = [each if isinstance(each, Mapping) else None for each in items_of(fleet)]
+    counts = [each.get("count", 1) for each in classes if each is not None]
+    asked = over(Workload, tree.get("workload", Closed()), {})
+    if counts and isinstance(asked, dict) and all(type(each) is int and each > 0 for each in counts):
+        tree["workload"] = asked | ({"devices": sum(counts)} if asked.get("devices", 1) == 1 else {})
+    given = list(fleet.values()) if isinstance(fleet, Mapping) else fleet
+    return [
+        given[place] if each is None else as_written(DeviceClass, _class_over(tree, each), f"fleet.{place}.")
+        for place, each in enumerate(classes)
+    ]
+
+
+def _class_over(tree: Nested, given: Mapping[str, object]) -> Nested:
+    """One class, each of its parts laid over the cell's; dotted names in it are of its parts."""
+    found: Nested = {}
+    for name, value in given.items():
+        top, dot, below = name.partition(".")
+        if dot:
+            found[top] = {**(found[top] if isinstance(found.get(top), Mapping) else {}), below: value}
+        else:
+            found[name] = value
+    for name, value in list(found.items()):
+        known = Cell.model_fields.get(name) if name in DeviceClass.model_fields else None
+        part = part_of(known.annotation) if known is not None else None
+        if part is None or not isinstance(value, Mapping):
+            continue
+        assert known is not None
+        base = tree[name] if name in tree else known.get_default(call_default_factory=True)
+        found[name] = over(part, base, value)
+    if found.get("workload") is not None:  # as a mapping, be it written as one or not; its devices are these
+        asked = over(Workload, found["workload"], {})
+        if isinstance(asked, Mapping):
+            base = over(Workload, tree.get("workload", Closed()), {})
+            shared = {name: base[name] for name in Workload.model_fields if isinstance(base, Mapping) and name in base}
+            found["workload"] = shared | {**asked, "devices": found.get("count", 1)}
+    return found
+
+
+def claims(cell: Cell) -> dict[str, bool | None]:
+    """What the scheme of each class of devices claims of its text (`Scheme.lossless`), by the class's name, and what
+    may be said of all devices together."""
+    found = [(each.called, each.scheme.lossless) for each in cell.classes]
+    given = {claim for _, claim in found}
+    return dict(found) | {ALL_CLASSES: False if False in given else None if None in given else True}
 
 
 def prepare_pairs(cells: Iterable[Cell]) -> None:

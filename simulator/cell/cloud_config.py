@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from math import inf
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Protocol, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from kinds import Choice, ConfigError, Part, meant
+from kinds import Choice, ConfigError, Part, meant, named
 from kinds.mistakes import is_number, not_negative
 from models.latency.cited_passes import PROFILES
-from models.latency.datasheets import DEVICES, SIZES, named
+from models.latency.datasheets import DEVICES, SIZES
 from models.latency.latency import LONGEST_S, Footprint, Latency
 from models.latency.profile import Profile
 from models.latency.roofline import Roofline
@@ -68,12 +68,66 @@ class SizeOrWindow(Batching):
 class Continuous(Batching):
     """Pass after pass, jobs come and go between them; prefills are cut so that a pass keeps to the token budget.
 
-    Verification and decoding go first, prefills fill what is left of `cloud.token_budget`.
+    Verification and decoding go first, prefills fill what is left of `cloud.token_budget`: beside n streams a prompt
+    takes ceil(prompt / (budget - n)) passes (Sarathi-Serve, arXiv 2403.02310, section 4; vLLM's scheduler, which would
+    also cut a verification that does not fit, where here it waits).
     """
 
     chunked: ClassVar[bool] = True
     kind: Literal["continuous"] = "continuous"
     cap: int = Field(64, ge=1, description="most jobs of one pass")
+
+
+class Urgent(Protocol):
+    """What the order of a queue goes by."""
+
+    due_s: float
+    priority: int
+
+
+class QueueOrder(Choice, family=True):
+    """Who goes first of the jobs that wait for a pass or for admission, those that came first among equals. Nobody is
+    taken out of a pass for another."""
+
+    ranks: ClassVar[bool] = True
+    """Whether it looks at more than the order of arrival."""
+
+    @abstractmethod
+    def rank(self, job: Urgent) -> float:
+        """The lower, the sooner."""
+
+
+class ByArrival(QueueOrder):
+    """First come, first served; where prefills are cut, what decodes and verifies goes before them."""
+
+    ranks: ClassVar[bool] = False
+    kind: Literal["arrival"] = "arrival"
+
+    def rank(self, job: Urgent) -> float:
+        return 0.0
+
+
+class EarliestDeadline(QueueOrder):
+    """Whose next token is due first: `workload.slo_ttft_s` after its request came, and `workload.slo_tpot_s` more for
+    each token before it, at the device, whatever the way there takes. A limit that is null counts 0.
+
+    WISP (arXiv 2601.11652) batches verifications by their objectives; its estimator of their times, by which it also
+    chooses who shares a pass, is not here.
+    """
+
+    kind: Literal["earliest_deadline"] = "earliest_deadline"
+
+    def rank(self, job: Urgent) -> float:
+        return job.due_s
+
+
+class ByPriority(QueueOrder):
+    """The devices whose class has the lowest `fleet.NAME.priority`, as vLLM's policy `priority`. Others may starve."""
+
+    kind: Literal["priority"] = "priority"
+
+    def rank(self, job: Urgent) -> float:
+        return job.priority
 
 
 class Routing(Choice, family=True):
@@ -133,6 +187,13 @@ class Admission(Choice, family=True):
 
     evicts: ClassVar[bool] = False
     """Whether sessions are thrown out for others; if not, each has room for its whole request or waits for it."""
+    preempts: ClassVar[bool] = False
+    """Whether only those that came later are thrown out, and newcomers throw out nobody."""
+
+    @property
+    def moved_bytes_per_s(self) -> float | None:
+        """Rate at which caches go to the host's memory and come back, None where none does."""
+        return None
 
 
 class WholeRequest(Admission):
@@ -146,15 +207,46 @@ class WholeRequest(Admission):
     kind: Literal["whole_request"] = "whole_request"
 
 
-class Evict(Admission):
-    """A pass makes room for what it runs over: sessions that are in no pass lose their caches, the least recently used
-    first, and what they lack is read again when they come back.
-
-    So does vLLM, which grows block by block and computes again, but throws out the latest to arrive.
-    """
+class Evicting(Admission):
+    """What those have in common that throw sessions out."""
 
     evicts: ClassVar[bool] = True
+    swap_bytes_per_s: float | None = Field(
+        None,
+        gt=0,
+        exclude_if=lambda rate: rate is None,
+        description="rate at which caches that are thrown out go to the host's memory, which holds all, and come back, "
+        "before the pass that needs it, one after another: 25e9 is assumed of PCIe 4.0 x16, whose limit is 31.5e9; "
+        "null: they are computed again",
+    )
+
+    @property
+    def moved_bytes_per_s(self) -> float | None:
+        return self.swap_bytes_per_s
+
+
+class Evict(Evicting):
+    """A pass makes room for what it runs over: sessions that are in no pass lose their caches, the least recently used
+    first, and what they lack is read again when they come back."""
+
     kind: Literal["evict"] = "evict"
+
+
+class Preempt(Evicting):
+    """A session that is in grows, and where there is no room throws out those that came after it, the latest first, or
+    at last itself. A new one, or one that was thrown out, waits in order of arrival for free room for all of its text.
+
+    So does vLLM's scheduler, first come, first served, with `cloud.kv_block_tokens` at 16. Sessions whose devices draft
+    are thrown out too; none that is in a pass is.
+    """
+
+    preempts: ClassVar[bool] = True
+    kind: Literal["preempt"] = "preempt"
+
+
+def whole_blocks(tokens: int, block_tokens: int) -> int:
+    """The tokens of the blocks that so many tokens fill, the last of them maybe in part."""
+    return -(-tokens // block_tokens) * block_tokens
 
 
 def request_tokens(prompt_tokens: int, output_tokens: int, drafts: int) -> int:
@@ -175,8 +267,28 @@ class CloudConfig(Part):
     """The verifier's servers."""
 
     servers: int = Field(1, ge=1, le=10_000, description="each with a copy of the verifier: a GPU, or `latency.gpus`")
+    prefill_servers: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        exclude_if=lambda servers: not servers,
+        description="servers beside these that run the first job of each session, and any that has lost its cache, and "
+        "then send the keys and values over; they have one queue, room for all, and do not fail",
+    )
+    kv_transfer_bytes_per_s: float = Field(
+        25e9,
+        gt=0,
+        exclude_if=lambda rate: rate == 25e9,
+        description="rate at which each of those sends, one session after another, when its pass is over; 25e9 is "
+        "assumed, of InfiniBand at 200 Gbit/s",
+    )
     routing: Routing = Field(Shared(), description="which server a job goes to")
     batching: Batching = Field(BatchWaiting(), description="how waiting jobs share a pass")
+    order: QueueOrder = Field(
+        ByArrival(),
+        exclude_if=lambda order: order == ByArrival(),
+        description="who goes first of the jobs that wait",
+    )
     token_budget: int | None = Field(
         None, ge=1, description="most new tokens of one pass; a single longer job goes alone; null for no limit"
     )
@@ -184,6 +296,21 @@ class CloudConfig(Part):
         "memory",
         description="tokens whose keys and values a server's memory holds; `memory`: what the device of `latency` has "
         "left beside the weights, no limit where that is not known; null or inf for no limit",
+    )
+    kv_block_tokens: int = Field(
+        1,
+        ge=1,
+        le=4_096,
+        exclude_if=lambda tokens: tokens == 1,
+        description="tokens of a block of that memory: a session has whole ones, of which the last is on average half "
+        "empty; 16 in vLLM",
+    )
+    kv_token_bytes: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        exclude_if=lambda size: size is None,
+        description="keys and values of a token, where they are moved; null: those of the models that `latency` names",
     )
     memory_utilization: float = Field(
         0.9, gt=0, le=1, description="share of the device's memory for weights, keys and values, where it decides"
@@ -205,6 +332,13 @@ class CloudConfig(Part):
     drafter_latency: Latency = Field(
         Roofline(size=SIZES["opt_125m"], device=DEVICES["a100_80gb_sxm"]),
         description="time of a drafter pass in the cloud, for schemes that draft there",
+    )
+    drafts_per_pass: int = Field(
+        1,
+        ge=1,
+        le=1_024,
+        exclude_if=lambda drafts: drafts == 1,
+        description="drafts that one pass of the drafter in the cloud makes, as edge.drafts_per_pass",
     )
     step_s: float = Field(
         0.0,
@@ -284,6 +418,14 @@ class CloudConfig(Part):
         self.failures.check_numbers("failures", "server", self.servers)
         return self
 
+    @model_validator(mode="after")
+    def _caches_stay_where_they_are_sent(self) -> Self:
+        if self.prefill_servers and not (self.routing.pooled or isinstance(self.routing, Affinity)):
+            raise ValueError(
+                f"routing = {self.routing.kind}: must be shared or affinity where prefill_servers send caches"
+            )
+        return self
+
     def server_tokens(self, drafts_here: bool) -> int | None:
         """Tokens that the memory of a server holds, None for no limit. Raises ValueError where the weights do not fit.
 
@@ -292,12 +434,34 @@ class CloudConfig(Part):
         own must fit there.
         """
         if self.kv_tokens != "memory":
-            return self.kv_tokens
+            tokens = self.kv_tokens
+        elif beside := self._beside(drafts_here):
+            tokens = self._room("cloud.latency", beside)
+        else:
+            tokens = None
+        return None if tokens is None else tokens // self.kv_block_tokens * self.kv_block_tokens
+
+    def moved_token_bytes(self, drafts_here: bool) -> float | None:
+        """Bytes of a token's keys and values that are moved, None where nothing is. Raises ValueError where they are
+        not known."""
+        if self.admission.moved_bytes_per_s is None and not self.prefill_servers:
+            return None
+        models = [self.latency.footprint, self.drafter_latency.footprint if drafts_here else None]
+        known = self.kv_token_bytes or sum(model.token_bytes for model in models if model)
+        if not known:
+            raise ValueError(
+                "cloud.kv_token_bytes = null: must be bytes where caches are moved and cloud.latency = "
+                f"{self.latency.kind} names no model and memory"
+            )
+        return known
+
+    def _beside(self, drafts_here: bool) -> list[Footprint]:
+        """The models whose weights, keys and values lie in the memory of the verifier's device."""
         verifier, drafter = self.latency.footprint, self.drafter_latency.footprint if drafts_here else None
         beside = [each for each in (verifier, drafter) if each and verifier and each.device == verifier.device]
         if drafter and drafter not in beside:
             self._room("cloud.drafter_latency", [drafter])
-        return self._room("cloud.latency", beside) if beside else None
+        return beside
 
     def _room(self, name: str, models: Sequence[Footprint]) -> int:
         """Tokens that models hold on the one device of all, at least 1. `name`: of the first one's field."""
@@ -335,12 +499,28 @@ class CloudConfig(Part):
                 servers = ", ".join(profile for profile, cited in PROFILES.items() if cited.place == "cloud")
                 raise ConfigError(f"cloud.{name}.name = {clock.name}: must be a profile of a server, one of {servers}")
             try:
-                clock.check_range(most)
+                masks = self.drafts_per_pass - 1 if name == "drafter_latency" else 0
+                clock.check_range((most[0], most[1] + masks, most[2]))
             except ValueError as error:
                 raise ConfigError(f"cloud.{name} = {error}") from None
 
+    def check_keeps(self) -> None:
+        """Raises ValueError where caches that are kept between the turns of a conversation would be moved, or held in
+        blocks: neither knows of them."""
+        swapped = self.admission.moved_bytes_per_s is not None
+        for name, known, value in (
+            ("admission", not (self.admission.preempts or swapped), self.admission.kind + ", swapped" * swapped),
+            ("kv_block_tokens", self.kv_block_tokens == 1, self.kv_block_tokens),
+            ("prefill_servers", not self.prefill_servers, self.prefill_servers),
+        ):
+            if not known:
+                raise ValueError(
+                    f"cloud.{name} = {value}: must be left out where devices talk (workload conversations)"
+                )
+
     def check_holds(self, tokens: int, server_tokens: int | None) -> None:
         """Raises ValueError where a request of so many tokens finds no room in an empty server."""
+        tokens = whole_blocks(tokens, self.kv_block_tokens)
         if server_tokens is not None and server_tokens < tokens:
             has = f", has room for {server_tokens}" if self.kv_tokens == "memory" else ""
             raise ValueError(f"cloud.kv_tokens = {self.kv_tokens}: must hold one whole request, {tokens} tokens{has}")

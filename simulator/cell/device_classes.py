@@ -1,19 +1,40 @@
-"""The devices of a cell: what each computes with, and classes of a fleet that differ in what they have of their own."""
+"""The devices of a cell: what each computes with, and classes of a fleet that differ in what they have of their own.
+
+A class is laid over the cell: what it leaves out is the cell's, and of a part that it gives without a kind each field
+that it leaves out; of a workload of another kind each field that all kinds have. Its links, where it gives any, are
+shared among its devices alone; all classes share the cloud, and those without links of their own the cell's.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from channels.link.link_config import LinkConfig, check_both_ways
-from kinds import ConfigError, Part
-from models.latency.datasheets import DEVICES, SIZES, named
+from channels.uniforms import Uniforms
+from kinds import ConfigError, Part, meant, named
+from models.latency.datasheets import DEVICES, SIZES
 from models.latency.latency import LONGEST_S, Latency
 from models.latency.roofline import Roofline
-from models.power import POWER_NEEDED, POWERS, Power
+from models.power import KWH_PRICES, POWER_NEEDED, POWERS, Power
+from simulator.cell.dotted_names import whole_fields
 from simulator.cell.scheme import Scheme
+from simulator.cell.workload import Ask, Workload
+from simulator.results.columns import ALL_CLASSES
+
+THE_CELLS: Final = ("horizon_s", "distinct_seed")
+"""Fields of a workload that are one for the whole cell, whatever classes it has."""
+
+
+def _kwh_price(value: object) -> object:
+    """The price that goes by a name."""
+    if isinstance(value, str) and value not in KWH_PRICES:
+        raise ValueError(f"must be US dollars, or one of {', '.join(KWH_PRICES)}{meant(value, KWH_PRICES)}")
+    return KWH_PRICES[value].usd if isinstance(value, str) else value
 
 
 class Edge(Part):
@@ -22,6 +43,15 @@ class Edge(Part):
     latency: Latency = Field(
         Roofline(size=SIZES["opt_125m"], device=DEVICES["jetson_orin_nano_8gb"]),
         description="time of a drafter pass",
+    )
+    drafts_per_pass: int = Field(
+        1,
+        ge=1,
+        le=1_024,
+        exclude_if=lambda drafts: drafts == 1,
+        description="drafts that one pass of the drafter makes, as a block (DFlash) or by several heads (MTP): L "
+        "drafts take L / drafts_per_pass passes, rounded up. A matter of time alone: which drafts these are is the "
+        "pair's",
     )
     concurrency: int = Field(
         1, ge=1, le=64, description="requests served side by side; they take turns at the processor, round by round"
@@ -44,36 +74,133 @@ class Edge(Part):
         exclude_if=lambda power: power is None,
         description="what its processor draws: a name of `sqsim list powers`, or watts; null: no figure",
     )
+    usd_per_kwh: Annotated[float | None, BeforeValidator(_kwh_price)] = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda price: price is None,
+        description="what a kWh costs that it draws, its radio included: US dollars, or a name of `sqsim list powers`; "
+        "null: nothing. It needs power and the radio of both links",
+    )
 
 
 class DeviceClass(Part):
     """Some of the devices, and what they have of their own; null: what the cell says."""
 
-    name: str = Field("device", min_length=1, description="what figures and tables call them")
+    name: str = Field(
+        "device",
+        min_length=1,
+        description="what figures, tables and the column `class` call them; without any they are not told apart",
+    )
     count: int = Field(1, ge=1, description="how many devices are like this")
     scheme: Scheme | None = Field(None, description="their scheme")
     edge: Edge | None = Field(None, description="what they compute with")
     uplink: LinkConfig | None = Field(None, description="an uplink shared among them only")
     downlink: LinkConfig | None = Field(None, description="a downlink shared among them only")
+    priority: int = Field(
+        0,
+        exclude_if=lambda priority: not priority,
+        description="under `cloud.order` priority: the lower, the sooner are their jobs served",
+    )
+    workload: Workload | None = Field(
+        None,
+        exclude_if=lambda workload: workload is None,
+        description="when they ask, for what, and their objective (slo_ttft_s, slo_tpot_s); its devices are count, "
+        "numbered from 0 in the class, its horizon_s and distinct_seed the cell's",
+    )
+    prompts: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        exclude_if=lambda kinds: kinds is None,
+        description="kinds of the pair's prompts that they ask with, such as [question]; null: all",
+    )
+
+    def to_fields(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """The class as it is laid over a cell again: its parts whole, with the label of its scheme."""
+        parts = {name: value for name, value in self if isinstance(value, Part)}
+        return self.model_dump(mode=mode) | {name: whole_fields(value, mode) for name, value in parts.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _holds_these(cls, fields: object) -> object:
+        for name, value in fields.items() if isinstance(fields, dict) else ():
+            if name not in cls.model_fields:
+                details = {"path": str(name), "got": value, "known": ", ".join(cls.model_fields)}
+                raise PydanticCustomError("no_such_field", "no such field; a class may hold {known}", details)
+        return fields
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_word(cls, name: str) -> str:
+        if name == ALL_CLASSES or name.isdecimal() or {*name} & {*".,="}:
+            raise ValueError(f"must be no number, not {ALL_CLASSES!r}, and without any of . , =")
+        return name
 
 
 @dataclass(frozen=True)
 class Equipped:
-    """A class of devices with nothing left open. `name` is its prefix in field names."""
+    """A class of devices with nothing left open. `name` is its prefix in field names, `called` what tables call it, ""
+    where no class has a name; `first` is the number of its first device."""
 
     name: str
+    called: str
+    first: int
     count: int
     scheme: Scheme
     edge: Edge
     uplink: LinkConfig
     downlink: LinkConfig
+    priority: int
+    workload: Workload
+    own_workload: bool
+    prompts: tuple[str, ...] | None
+
+    @property
+    def devices(self) -> range:
+        """The numbers of its devices."""
+        return range(self.first, self.first + self.count)
+
+    @property
+    def requests(self) -> int:
+        """How many come to all of its devices."""
+        work = self.workload
+        if self.own_workload:
+            return work.total
+        return sum(map(work.requests_of, self.devices))
+
+    @property
+    def counted_requests(self) -> int:
+        """How many of them metrics count: no request to learn from, and one turn of conversations where that is asked
+        for."""
+        devices = range(self.count) if self.own_workload else self.devices
+        return sum(map(self.workload.counted_of, devices))
+
+    def asks(self, device: int, users: Uniforms) -> Iterator[Ask]:
+        """The requests of one of its devices, in order. `users`: the numbers that users of the cell draw; those of a
+        workload of its own are the class's, and do not depend on how many devices other classes have."""
+        return self.workload.asks(*self._user(device, users))
+
+    def absences(self, device: int, users: Uniforms) -> Iterator[tuple[float, float]]:
+        """When one of its devices is away."""
+        return self.workload.absences.times(*self._user(device, users))
+
+    def _user(self, device: int, users: Uniforms) -> tuple[int, Uniforms]:
+        if not self.own_workload:
+            return device, users
+        return device - self.first, users.keyed(*self.called.encode())
+
+    @property
+    def drafts_per_pass(self) -> int:
+        """Drafts that a pass on the device makes; a model that decodes alone makes a token a pass."""
+        return 1 if self.scheme.protocol == "local" else self.edge.drafts_per_pass
 
     @property
     def ways_are_apart(self) -> bool:
-        """Whether what becomes of a packet is decided on its own link: no acknowledgement takes capacity, no medium is
-        shared by both ways, and no round goes out in parts, of which the far end may give one up."""
+        """Whether what becomes of a packet is decided on its own link: no acknowledgement or feedback takes capacity,
+        no medium is shared by both ways, and no round goes out in parts, of which the far end may give one up."""
         return not self.scheme.sends_parts and not any(
-            link.arq.ack_bits or link.half_duplex or link.listens.windows_s for link in (self.uplink, self.downlink)
+            link.arq.ack_bits or link.headers.feedback_bits or link.half_duplex or link.listens.windows_s
+            for link in (self.uplink, self.downlink)
         )
 
     def check_scheme(self, vocabulary: int) -> None:
@@ -87,7 +214,8 @@ class Equipped:
         """Raises ConfigError where a pass of the device may be one that its clock knows nothing of."""
         if self.scheme.protocol != "stream":
             try:
-                new = max(prompt, self.scheme.drafts_a_pass)
+                block = self.drafts_per_pass
+                new = max(prompt, block * self.scheme.drafts_a_pass) + block - 1
                 self.edge.latency.check_range((1, new, prompt + output + self.scheme.drafts))
             except ValueError as error:
                 raise ConfigError(f"{self.name}edge.latency = {error}") from None
@@ -123,6 +251,11 @@ class Equipped:
         if message and self.edge.concurrency > 1:
             raise ConfigError(f"{self.name}edge.concurrency = {self.edge.concurrency}: must be 1 {message}")
 
-    def check_links(self) -> None:
-        """Raises ConfigError where its two ways do not fit."""
+    def check_links(self, devices: int) -> None:
+        """Raises ConfigError where its two ways do not fit each other, or a cell of so many devices."""
         check_both_ways(f"{self.name}uplink", self.uplink, f"{self.name}downlink", self.downlink)
+        for way, link in (("uplink", self.uplink), ("downlink", self.downlink)):
+            try:
+                link.sharing.check(devices, link.rate)
+            except ValueError as error:
+                raise ConfigError(f"{self.name}{way}.sharing.{error}") from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -27,8 +27,10 @@ def put(schema: type[Part], tree: Nested, steps: list[str], value: object) -> bo
     Of the mappings within `tree`, those that it writes into are replaced by copies, the others are left alone.
     """
     here: type[Part] | None = schema
-    for step in steps[:-1]:
+    for place, step in enumerate(steps[:-1]):
         field = here.model_fields.get(step) if here is not None else None
+        if here is not None and field is not None and (item := item_of(field.annotation)) is not None:
+            return _put_in_item(here, tree, steps[place:], item, value)
         part = part_of(field.annotation) if field is not None else None
         if field is None or part is None:
             return False
@@ -47,6 +49,67 @@ def put(schema: type[Part], tree: Nested, steps: list[str], value: object) -> bo
     return True
 
 
+def _put_in_item(schema: type[Part], tree: Nested, steps: list[str], item: type[Part], value: object) -> bool:
+    """`put` below a list of parts, each by its name or its place: `fleet.phones.count`."""
+    field, which, *below = steps
+    items: list[Any] = [dict(each) for each in items_of(tree.get(field, ()))]
+    names = [str(each.get("name", "")) for each in items]
+    place = names.index(which) if which in names else int(which) if which.isdecimal() else len(items)
+    if place >= len(items):
+        return False
+    if not below:
+        items[place] = {"name": names[place], **value} if isinstance(value, Mapping) else value
+    else:
+        here, known = items[place], item.model_fields.get(below[0])
+        if known is None:
+            return False
+        if len(below) > 1 and (part := part_of(known.annotation)) is not None:
+            here[below[0]] = over(part, _given(schema.model_fields[below[0]], tree, below[0]), here.get(below[0]) or {})
+        if not put(item, here, below, value):
+            return False
+    tree[field] = items
+    return True
+
+
+def items_of(given: object) -> list[Any]:
+    """The parts of a list of them as mappings; a mapping by their names is one too."""
+    if isinstance(given, Mapping):
+        return [
+            {"name": name, **(each.to_fields() if isinstance(each, Part) else each)}
+            if isinstance(each, Part | Mapping)
+            else each
+            for name, each in given.items()
+        ]
+    items = given if isinstance(given, list | tuple) else []
+    return [each.to_fields() if isinstance(each, Part) else each for each in items]
+
+
+def over(part: type[Part], base: object, given: object) -> object:
+    """`given` for a part, laid over `base`: what it leaves out is as there. A kind or a preset stands for a whole."""
+    below = _opened(part, base)
+    if not isinstance(given, Mapping) or not isinstance(below, dict) or {"kind", PRESET} & given.keys():
+        return given
+    here, merged = chosen(part, below), dict(below)
+    for name, value in given.items():
+        field = here.model_fields.get(name) if here is not None else None
+        inner = part_of(field.annotation) if field is not None else None
+        inside = field is not None and inner is not None
+        merged[name] = over(inner, _given(field, below, name), value) if inside else value  # type: ignore[arg-type]
+    return merged
+
+
+def whole_fields(part: Part, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+    """The fields of a part, those too that its dump leaves out, so that nothing of it is anyone else's."""
+    fields = part.to_fields(mode)
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        if isinstance(value, Part) and not isinstance(part, Choice):  # a kind stands for all below it
+            fields[name] = whole_fields(value, mode)
+        elif name not in fields and not field.exclude:
+            fields[name] = value.to_fields(mode) if isinstance(value, Part) else value
+    return fields
+
+
 def presets_of(part: type[Part] | None) -> Mapping[str, Part]:
     """The whole parts that go by a name, as links do: `nb_iot.uplink`."""
     found: Mapping[str, Part] = getattr(part, "presets", {})
@@ -61,6 +124,9 @@ def names(schema: type[Part] | None, tree: Nested, above: tuple[str, ...] = ()) 
         below = _opened(part, _given(field, tree, name)) if part is not None else None
         if part is not None and isinstance(below, dict):
             yield from names(chosen(part, below), below, (*above, name))
+        if (item := item_of(field.annotation)) is not None:
+            for each in items_of(tree.get(name, ())):
+                yield from names(item, {**each}, (*above, name, str(each.get("name", "0"))))
 
 
 def _given(field: FieldInfo, tree: Nested, name: str) -> object:
@@ -120,6 +186,12 @@ def part_of(annotation: object) -> type[Part] | None:
     return next((part for part in found if part is not None), None)
 
 
+def item_of(annotation: object) -> type[Part] | None:
+    """The part that a field is a list of; None for all others."""
+    arguments = get_args(annotation) if get_origin(annotation) is tuple else ()
+    return part_of(arguments[0]) if len(arguments) == 2 and arguments[1] is Ellipsis else None
+
+
 def chosen(part: type[Part], tree: object) -> type[Part] | None:
     """The class behind `tree`: `part` itself, or the alternative of the family that its `kind` names."""
     if not issubclass(part, Choice) or not part.is_family():
@@ -149,7 +221,17 @@ def _leaves(tree: Mapping[str, object], above: tuple[str, ...]) -> Iterator[tupl
             yield ".".join(path), value
         elif isinstance(value, Mapping):
             yield from _leaves(value, path)
+        elif isinstance(value, (list, tuple)) and value and all(_has_a_name(each) for each in value):
+            called = [each["name"] for each in value]
+            alone = len({*called}) == len(called)
+            for place, (each, of) in enumerate(zip(value, called, strict=True)):
+                yield from _leaves(each, (*path, of if alone else str(place)))
         elif isinstance(value, (list, tuple)):
             yield ".".join(path), json.dumps(value, default=str)
         else:
             yield ".".join(path), str(value)
+
+
+def _has_a_name(value: object) -> bool:
+    """Whether it is a part of a list that goes by its name."""
+    return isinstance(value, Mapping) and isinstance(value.get("name"), str)

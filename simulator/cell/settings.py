@@ -35,6 +35,13 @@ def expand(base: P, grid: Mapping[str, Sequence[object]], settings: Mapping[str,
     return spread(type(base), fields, grid, settings or {})
 
 
+def held_by(part: Part, settings: Mapping[str, object]) -> dict[str, object]:
+    """Those of the settings whose field the part has."""
+    fields = {name: getattr(part, name) for name in type(part).model_fields}
+    known = write(type(part), fields, settings)
+    return {path: value for path, value in settings.items() if path in known}
+
+
 def spread(
     schema: type[P], tree: Nested, grid: Mapping[str, Sequence[object]], settings: Mapping[str, object]
 ) -> list[P]:
@@ -54,7 +61,7 @@ def spread(
         trees.append(here)
     require_known(used, (*settings, *(path for axis in grid for path in fields_of(axis))), schema, trees)
     cells: dict[str, P] = {}
-    made = _Made(schema, grid)
+    made = _Made(schema, tree, grid)
     for place, here in zip(places, trees, strict=True):
         cell, written = made.cell(place, here)
         cells.setdefault(written, cell)
@@ -65,11 +72,12 @@ class _Made(Generic[P]):
     """The cells of a grid. A field of theirs is the same wherever the axes that write into it have the same values: it
     is validated, and written down, once."""
 
-    def __init__(self, schema: type[P], grid: Mapping[str, Sequence[object]]) -> None:
+    def __init__(self, schema: type[P], tree: Nested, grid: Mapping[str, Sequence[object]]) -> None:
         self._schema = schema
+        written = [{_top(path) for path in fields_of(axis)} for axis in grid]
+        written = [tops | schema._follows(tops, tree) for tops in written]
         self._axes = {
-            name: [number for number, axis in enumerate(grid) if name in {_top(path) for path in fields_of(axis)}]
-            for name in schema.model_fields
+            name: [number for number, tops in enumerate(written) if name in tops] for name in schema.model_fields
         }
         """By field, the axes that write into it."""
         self._varied = [name for name, axes in self._axes.items() if axes]
@@ -231,7 +239,11 @@ def write(schema: type[Part], tree: Nested, values: Mapping[str, object]) -> set
         target = _part_path(path)
         found.append((target, path, {"kind": value} if path != target else value))
     used = set()
-    for target, path, value in sorted(found, key=lambda item: (item[0].count("."), not _gives_all(item[0], None))):
+    tops = {_top(target) for target, _, _ in found}
+    tree |= schema._freed(tops, tree)
+    laid_over = schema._follows(tops, tree)  # those are written last
+    order = [(_top(target) in laid_over, target.count("."), not _gives_all(target, None)) for target, _, _ in found]
+    for _, (target, path, value) in sorted(zip(order, found, strict=True), key=lambda item: item[0]):
         if put(schema, tree, target.split("."), value):
             used.add(path)
     return used

@@ -14,10 +14,15 @@ from pydantic import Field, model_validator
 
 from channels.uniforms import Uniforms
 from kinds import Choice, ConfigError
-from kinds.files import GivenPath, placed, read_table, sha256
+from kinds.files import GivenPath, placed, read_header, read_table, sha256
 from simulator.cell.downtime import Downtime, NoDowntime
 
-COLUMNS = ("arrival_s", "prompt_tokens", "output_tokens")
+TRACE_COLUMNS: Final = {
+    ("arrival_s", "prompt_tokens", "output_tokens"): 1.0,
+    ("arrived_at", "num_prefill_tokens", "num_decode_tokens"): 1.0,
+    ("arrival_time_us", "input_tokens", "output_tokens"): 1e-6,
+}
+"""The columns of a trace, with the seconds of its unit: ours, those of Vidur and of BLIS (trace v2)."""
 MOST = 1_000_000
 """Requests of a device, and tokens of a request: more would take weeks, and is a slip of the pen."""
 
@@ -27,12 +32,14 @@ HORIZON_S: Final = 1e6
 
 @dataclass(frozen=True)
 class Ask:
-    """One request to come: at a time, or, where `at_s` is None, `think_s` after the last one ended."""
+    """One request to come: at a time, or, where `at_s` is None, `think_s` after the last one ended. From the second
+    `turn` of a conversation on, `prompt_tokens` are those that it adds to the text so far."""
 
     prompt_tokens: int
     output_tokens: int
     at_s: float | None = None
     think_s: float = 0.0
+    turn: int = 1
 
 
 class Workload(Choice, family=True):
@@ -40,6 +47,8 @@ class Workload(Choice, family=True):
 
     open: ClassVar[bool] = False
     """Whether requests come whether or not earlier ones have ended."""
+    talks: ClassVar[bool] = False
+    """Whether a request may go on with the text of the one before it."""
 
     devices: int = Field(1, ge=1, le=100_000, description="edge devices, each with a processor of its own")
     prompt_tokens: int = Field(32, ge=1, le=MOST, description="tokens kept of each prompt, its first ones")
@@ -132,6 +141,24 @@ class Workload(Choice, family=True):
         """The most prompt tokens and the most output tokens of any request."""
         return self.prompt_tokens, self.output_tokens
 
+    @property
+    def longest_piece(self) -> int:
+        """The most tokens that a request takes of a prompt of the pair."""
+        return self.longest[0]
+
+    @property
+    def only_turn(self) -> int:
+        """Where requests are turns of conversations: the one that metrics count; 0: all."""
+        return 0
+
+    def requests_of(self, device: int) -> int:
+        """How many requests come to this device."""
+        return len(range(device, self.total, self.devices))
+
+    def counted_of(self, device: int) -> int:
+        """How many of them metrics count."""
+        return max(0, self.requests_of(device) - self.learning_requests)
+
 
 class _Counted(Workload):
     """A fixed number of equal requests for each device."""
@@ -169,8 +196,42 @@ class Poisson(_Counted):
             yield Ask(self.prompt_tokens, self.output_tokens, now_s)
 
 
+class Bursts(_Counted):
+    """Each device asks several times in a row, then pauses, whether or not earlier requests are answered: a talk."""
+
+    open: ClassVar[bool] = True
+    kind: Literal["bursts"] = "bursts"
+    burst_requests: int = Field(4, ge=1, le=MOST, description="requests of a burst; the last burst may be cut")
+    gap_s: float = Field(2.0, ge=0, allow_inf_nan=False, description="mean time between two requests of a burst")
+    pause_s: float = Field(
+        60.0, gt=0, allow_inf_nan=False, description="mean time before a burst; both are exponential"
+    )
+
+    def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
+        now_s = 0.0
+        for number in range(self.requests):
+            mean_s = self.gap_s if number % self.burst_requests else self.pause_s
+            now_s -= log1p(-uniforms.uniform(device, number, 2)) * mean_s
+            yield Ask(self.prompt_tokens, self.output_tokens, now_s)
+
+
+class Ticks(_Counted):
+    """Each device asks once a period, at a phase of its own, whether or not earlier requests are answered: a meter."""
+
+    open: ClassVar[bool] = True
+    kind: Literal["ticks"] = "ticks"
+    period_s: float = Field(60.0, gt=0, allow_inf_nan=False, description="time between two requests of a device")
+
+    def asks(self, device: int, uniforms: Uniforms) -> Iterator[Ask]:
+        phase = uniforms.uniform(device, 0, 2)
+        for number in range(self.requests):
+            yield Ask(self.prompt_tokens, self.output_tokens, (phase + number) * self.period_s)
+
+
 class Arrivals(Workload):
-    """Requests from a CSV file with the columns arrival_s, prompt_tokens, output_tokens, dealt to the devices in turn.
+    """Requests from a CSV file with the columns arrival_s, prompt_tokens, output_tokens, dealt to the devices in turn;
+    or with those of Vidur (arrived_at, num_prefill_tokens, num_decode_tokens) or BLIS (arrival_time_us, input_tokens,
+    output_tokens).
 
     `prompt_tokens` and `output_tokens` of the workload itself are not used.
     """
@@ -211,22 +272,29 @@ class Arrivals(Workload):
 
     @cached_property
     def _rows(self) -> list[Ask]:
-        rows: list[Ask] = []
-        for place, row in read_table(self.path, COLUMNS):
-            rows.append(_ask(row, place, rows[-1].at_s if rows else 0.0))
-        if not rows:
-            raise ConfigError(f"{self.path}: holds no request")
-        return rows
+        return requests_in(self.path)
 
 
-def _ask(row: list[str], place: str, after_s: float | None) -> Ask:
+def requests_in(path: Path) -> list[Ask]:
+    """The requests of a trace, in order. Raises ConfigError where the file is none."""
+    header = read_header(path)
+    columns = next((each for each in TRACE_COLUMNS if {*each} <= {*header}), next(iter(TRACE_COLUMNS)))
+    rows: list[Ask] = []
+    for place, row in read_table(path, columns):
+        rows.append(_ask(row, place, TRACE_COLUMNS[columns], rows[-1].at_s if rows else 0.0))
+    if not rows:
+        raise ConfigError(f"{path}: holds no request")
+    return rows
+
+
+def _ask(row: list[str], place: str, unit_s: float, after_s: float | None) -> Ask:
     try:
         arrival, prompt_tokens, output_tokens = row
-        arrival_s, prompt, output = float(arrival), int(prompt_tokens), int(output_tokens)
+        arrival_s, prompt, output = float(arrival) * unit_s, int(prompt_tokens), int(output_tokens)
     except ValueError:
         raise ConfigError(f"{place}: must be a number and two whole numbers") from None
     if not (after_s or 0.0) <= arrival_s < float("inf"):
         raise ConfigError(f"{place}: arrival_s = {arrival_s} must not be before the line above, nor negative")
-    if prompt < 1 or output < 1:
-        raise ConfigError(f"{place}: prompt_tokens and output_tokens must be at least 1")
+    if not (1 <= prompt <= MOST and 1 <= output <= MOST):
+        raise ConfigError(f"{place}: prompt_tokens and output_tokens must be at least 1 and at most {MOST:,}")
     return Ask(prompt, output, arrival_s)

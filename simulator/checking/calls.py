@@ -24,7 +24,7 @@ from kinds.mistakes import shown
 from simulator.checking.subjects import Subject, subjects
 from simulator.decoding.cloud_session import along
 from simulator.schemes import DraftScheme, Oracle
-from simulator.schemes.draw import Place, Proposal, RequestUniforms
+from simulator.schemes.draw import Place, Proposal, RequestUniforms, RoundUniforms
 from simulator.schemes.policy import EdgeView, Policy, SeenDraft, SeenLink, SeenVerdict, Send
 from simulator.schemes.sparsifier import State
 
@@ -119,7 +119,8 @@ def _of_the_ends(scheme: DraftScheme, vocabulary: int, made: DraftedRound) -> It
     p = np.stack([*made.distributions[::-1], made.distributions[0]])[: len(received.drafts) + 1]
     line = tuple(received.drafts.tolist())
     judge = scheme.families.acceptance.judge
-    yield Call("judge", lambda: judge(along(p, line), received, made.numbers, 1, len(made.context)))
+    uniforms = RoundUniforms(made.numbers, 1, len(made.context))
+    yield Call("judge", lambda: judge(along(p, line), received, uniforms))
 
 
 def _of_the_policy(scheme: DraftScheme, made: DraftedRound) -> Iterator[Call]:

@@ -45,7 +45,7 @@ from simulator.decoding.nodes import EdgeNode, Full, Tokens, Tree
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes import DraftScheme, LatticeCounts, Oracle, Quantizer
 from simulator.schemes.code import Packets
-from simulator.schemes.draw import Place, RequestUniforms
+from simulator.schemes.draw import Place, RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import NotEnumerableError
 
 Outcome = Literal["passed", "FAILED", "lossy", "not shown", "measured"]
@@ -218,10 +218,10 @@ def _after_rejection(scheme: DraftScheme, draws: Sequence[float], accepted: int)
     cloud.receive(view, parts)
     if cloud.asks(view, parts) is not None:
         return None
-    _, verified = cloud.verify(view, parts)
+    left, verified = cloud.verify(view, parts)
     if verified.accepted != accepted:
         return None
-    after, tokens = edge.resolve(node, verified.reply)
+    after, tokens = edge.resolve_all(node, verified.reply, partial(cloud.more, left))
     _, following = edge.draft(after)
     offered = "no draft" if isinstance(following, Full) else f"{following.draft}"
     return tokens, f"the state is {spelled(after.state)} and {offered} comes next"
@@ -334,8 +334,8 @@ def _work(subject: Subject, scheme: DraftScheme, made: DraftedRound) -> tuple[st
     if field in ("acceptance", "reply"):
         received = scheme.receive(made.drafts[:1], scheme.format(q.size))
         p, line = np.stack([q, q]), tuple(received.drafts.tolist())
-        judge = partial(families.acceptance.judge, along(p, line), received, made.numbers, 1, len(made.context))
-        return "judge", judge
+        uniforms = RoundUniforms(made.numbers, 1, len(made.context))
+        return "judge", partial(families.acceptance.judge, along(p, line), received, uniforms)
     return "support and quantize", lambda: scheme.propose(q, state)
 
 

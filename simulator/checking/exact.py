@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from math import inf
 from typing import TypeVar
 
@@ -21,7 +22,7 @@ from channels.uniforms import Uniforms
 from kinds.arrays import Floats, Ints
 from models.interface import LoadedPair
 from models.synthetic import MarkovModel
-from models.verification import Verdict
+from models.verification import Verdict, candidates_below
 from simulator.checking.paths import Forbidden, Guesses, ScriptedNumbers, outcomes
 from simulator.decoding.cloud_session import along
 from simulator.decoding.decoder import RequestDecoding
@@ -32,7 +33,7 @@ from simulator.decoding.setting import DraftSetting
 from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Received
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import NotEnumerableError
 from simulator.schemes.oracle import Oracle
 from simulator.schemes.policy import (
@@ -84,9 +85,9 @@ Past = tuple[
 ]  # what a policy remembers, and the verification results that it has seen
 Drop = Callable[[EdgeNode, EdgeNode], bool]
 ReceivedParts = Callable[[tuple[int, ...], bool], int]
-Start = tuple[State, Past, bool]
-"""How a round starts: the scheme's state, the policy's, and whether the last token is a correction that the cloud has
-yet to receive."""
+Start = tuple[State, Past, tuple[bool, Tokens]]
+"""How a round starts: the scheme's state, the policy's, whether the last token is a correction that the cloud has yet
+to receive, and the ids that were offered for it."""
 Path = tuple[tuple[float, ...], float]
 """Random numbers in the order in which they are asked for, and the probability of all that go the same way."""
 Judged = tuple[CloudNode, Verified, EdgeNode, tuple[int, ...]]
@@ -119,6 +120,7 @@ class Enumeration:
     """How many leading parts of a payload the cloud receives, from their lengths in bits, and whether the edge knew of
     the last one that it is before it was drawn."""
     answer_s: float = 1.0  # how long each answer takes, as a policy sees it
+    begun: int = 0  # tokens that the cloud decodes before the first draft
     second_drafts: int = 0
     full: int = 0
     shrunk: int = 0
@@ -129,6 +131,7 @@ class Enumeration:
     stopped: int = 0  # rounds sent without the draft whose distribution the policy had looked at
     sealed: int = 0  # payloads that the cloud has received
     asked: int = 0  # rounds whose whole payload the cloud asked for
+    replies: int = 0  # the most that a round has taken
     alone: int = 0  # times that the cloud was left to decode by itself
     rungs: set[int] = field(default_factory=set)  # those that rounds were under
     lengths: set[int] = field(default_factory=set)
@@ -154,7 +157,7 @@ class Enumeration:
         """Committed continuation -> probability. Raises NotEnumerableError where the scheme asks for random numbers
         that are none of the step's own."""
         self._open()
-        start: Start = self.scheme.entry(None), (self.scheme.families.policy.entry(None), ()), False
+        start: Start = self.scheme.entry(None), (self.scheme.families.policy.entry(None), ()), (False, ())
         return self._walk(start, self._round)
 
     def _walk(self, start: S, onward: Callable[[Tokens, S], Iterator[tuple[Tokens, S, float]]]) -> Distribution:
@@ -176,9 +179,13 @@ class Enumeration:
         return distribution
 
     def _round(self, committed: Tokens, start: Start) -> Iterator[tuple[Tokens, Start, float]]:
-        state, past, owes = start
-        node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes)
+        state, past, (owes, offered) = start
+        node = EdgeNode(1, (*self.prompt, *committed), state, owes=owes, offered=offered)
         self.owed += owes
+        if not committed and self.begun:
+            for last, _, tokens, share in self._alone(node, past, self.begun, told=False):
+                yield tokens, (last, past, (False, ())), share
+            return
         remaining = self.tokens - len(committed)
         most = most_drafts(self.scheme.max_drafts, remaining)
         plan = self.scheme.families.policy.plan(most)
@@ -188,7 +195,7 @@ class Enumeration:
         if isinstance(action, CloudDecodes):
             self.alone += 1
             for last, learnt, tokens, share in self._alone(node, past, action.tokens):
-                yield tokens, (last, learnt, False), share
+                yield tokens, (last, learnt, (False, ())), share
             return
         assert isinstance(action, DraftOne | DraftRound), "no clock runs here, so nothing waits"
         self.rungs.add(action.rung)
@@ -205,10 +212,11 @@ class Enumeration:
                 known, verified, after, tokens = self._answered(drafted, view, parts)
                 left = self._cloud_before(after)
                 assert tokens == verified.committed
-                assert (known.committed, known.owed) == (left.committed, left.owed), "the cloud knows what it received"
+                mine, theirs = ((each.committed, each.owed, each.offered) for each in (known, left))
+                assert mine == theirs, "the cloud knows what it received"
                 seen = SeenVerdict(payload.drafted, verified.accepted, payload.bits, 0.0, self.answer_s, action.rung)
                 learnt = self._learnt(seen, asked)
-                yield tokens, (after.state, learnt, after.owes), weight * share
+                yield tokens, (after.state, learnt, (after.owes, after.offered)), weight * share
 
     def _on_the_air(self, node: EdgeNode, drafted: EdgeNode, payload: Payload, most: int) -> tuple[CloudNode, Parts]:
         """What the cloud knew before the round, and what arrives of it, received."""
@@ -227,9 +235,10 @@ class Enumeration:
         return view, parts
 
     def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
-        """The round verified with the numbers as they are, and the reply to it."""
+        """The round verified with the numbers as they are, and the replies to it, as many as the edge wants."""
         known, verified = self._cloud.verify(view, parts)
-        after, tokens = self._edge.resolve(drafted, verified.reply)
+        after, tokens = self._edge.resolve_all(drafted, verified.reply, known.more.__getitem__)
+        self.replies = max(self.replies, 1 + len(known.more))
         return known, verified, after, tokens
 
     def _verdicts(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> list[Path]:
@@ -239,37 +248,64 @@ class Enumeration:
         drafts, numbers = tuple(received.drafts.tolist()), ScriptedNumbers()
         p = self.pair.p[[text[-1], *drafts]]
         drawing = Forbidden("asks for the number that drew a draft, so that judging it depends on the draft")
-        uniforms = RequestUniforms(drawing, numbers, Forbidden("asks for random numbers that both ends share"))
+        asked = RequestUniforms(drawing, numbers, Forbidden("asks for random numbers that both ends share"))
+        uniforms = RoundUniforms(asked, drafted.round, len(text))
 
         def alone() -> Verdict:
-            return judge(along(p, drafts), received, uniforms, drafted.round, len(text))
+            return judge(along(p, drafts), received, uniforms)
 
         def whole() -> tuple[State, tuple[int, ...]]:
             *_, after, tokens = self._answered(drafted, view, parts)
             return after.state, tokens
 
-        guesses = _verification_points(p, received)
+        guesses, reply = _verification_points(p, received), self.scheme.families.reply
         same = text[-1], len(text), drafts, received.qhat.tobytes(), received.unverified.tobytes()
         if same not in self._results:
             self._results[same] = list(outcomes(alone, numbers, guesses))
         paths = self._results[same]
-        if not self.scheme.families.reply.edge_corrects:
+        if not reply.edge_corrects:
             return paths
         found = list[Path]()
         for path, share in paths:
             numbers.give(path)
-            given = path if alone().drawn else path[:-1]
+            verdict = alone()
+            given = path if verdict.drawn else path[:-1]
+            if reply.may_ask:
+                rest_ = [((), 1.0)] if verdict.drawn else self._taken(p[verdict.accepted], drafted, verdict.accepted)
+                found += [((*given, *more), share * rest) for more, rest in rest_]
+                continue
             found += [(all_, share * rest) for all_, rest in outcomes(whole, self._verdict, _near(guesses), given)]
         return found
+
+    def _taken(self, p: Floats, drafted: EdgeNode, at: int) -> list[Path]:
+        """The numbers of the candidates under p [V] in place of this draft, up to the one that the edge takes."""
+        draft, ell = drafted.drafts[at].draft, self.scheme.format(p.size).resolution
+        numbers, same = ScriptedNumbers(), (p.tobytes(), draft)
+
+        def candidates() -> tuple[tuple[int, int], ...]:
+            found = list[tuple[int, int]]()
+            for token, height in candidates_below(p, draft.token, ell, (numbers.uniform(trial) for trial in count())):
+                is_taken = height >= draft.count(token)
+                found.append((token, -1 if is_taken else height))
+                if is_taken:
+                    break
+            return tuple(found)
+
+        if same not in self._results:
+            self._results[same] = list(outcomes(candidates, numbers, _candidate_points(p, draft.token, ell)))
+        return self._results[same]
 
     def _cloud_before(self, node: EdgeNode) -> CloudNode:
         """What the cloud knows when the edge begins this round: all but a correction of the edge's own."""
         if not node.owes:
             return self._cloud.start(node.committed)
-        return CloudNode(node.round, node.committed[:-1], len(node.committed) - 1, owed=True)
+        text = node.committed[:-1]
+        return CloudNode(node.round, text, len(text), owed=True, offered=node.offered)
 
-    def _alone(self, node: EdgeNode, past: Past, tokens: int) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
-        """The cloud decodes by itself, a round each token."""
+    def _alone(
+        self, node: EdgeNode, past: Past, tokens: int, *, told: bool = True
+    ) -> Iterator[tuple[State, Past, tuple[int, ...], float]]:
+        """The cloud decodes by itself, a round each token, of which the policy is told or not."""
         if not tokens:
             yield node.state, past, (), 1.0
             return
@@ -280,9 +316,9 @@ class Enumeration:
             self._verdict.give(numbers)
             _, verified = self._cloud.verify(view, ())
             after, committed = self._edge.resolve(node, verified.reply)
-            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past)
+            learnt = self._learnt(SeenVerdict(0, 0, 16, 0.0, self.answer_s), past) if told else past
             following = EdgeNode(1, after.committed, after.state)
-            for state, last, more, rest in self._alone(following, learnt, tokens - 1):
+            for state, last, more, rest in self._alone(following, learnt, tokens - 1, told=told):
                 yield state, last, (*committed, *more), share * rest
 
     def _drafts(
@@ -366,6 +402,21 @@ def _verification_points(p: Floats, received: Received) -> Guesses:
             return [ratios[len(given)]]
         at = next((n for n, ratio in enumerate(ratios) if given[n] > ratio), None)
         return _shares(p[-1] if at is None else np.maximum(p[at] - received.qhat[at], 0))
+
+    return points
+
+
+def _candidate_points(p: Floats, rejected: int, ell: int) -> Guesses:
+    """Where, under p [V], another candidate is drawn, or at another height."""
+
+    def points(given: tuple[float, ...]) -> list[float]:
+        floors = {token: height + 1 for token, height in candidates_below(p, rejected, ell, given)} | {rejected: ell}
+        marks, before = list[float](), 0.0
+        for token, mass in enumerate(p.tolist()):
+            left = max(0.0, mass - floors.get(token, 0) / ell)
+            marks += [before + height / ell for height in range(1 + int(left * ell))]
+            before += left
+        return [mark / before for mark in marks] if before else []
 
     return points
 

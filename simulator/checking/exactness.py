@@ -30,7 +30,7 @@ from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.nodes import CloudNode, EdgeNode, Tokens, Tree
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes import DraftScheme, TreeScheme
+from simulator.schemes import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import most_drafts
 from simulator.schemes.sparsifier import State
@@ -39,6 +39,7 @@ TOKENS: Final = 3
 PROMPT: Final = (1, 2)
 EXACT_TV: Final = 1e-6
 """Below it a text is the verifier's but for rounding: a reply's probabilities may come down in single precision."""
+COARSE: Final = 5  # the resolution where candidates are enumerated
 RACES: Final = 200  # texts of a scheme whose ends share their random numbers
 
 
@@ -62,16 +63,17 @@ Way = tuple[str, Callable[[], Finding | None]]
 def ways(subject: Subject) -> list[Way]:
     """In what ways a scheme with the subject can be run."""
     plain = subject.scheme(4, **_short(subject, 4))
-    if isinstance(plain, TreeScheme):
-        return [("output", lambda: _found(TreeEnumeration(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS))]
     if plain.families.acceptance.races:
         return [("output", lambda: _raced(plain))]
+    if plain.branches:
+        return [("output", lambda: _found(TreeEnumeration(plain, TOKENS).distribution(), FOUR_TOKENS, "", TOKENS))]
     payloads = set[tuple[int, int]]()
     return [
         ("output", lambda: _worst(_plain(subject, payloads))),
         ("output, budget binds", lambda: _bound(subject, payloads)),
         ("output, partial rounds", lambda: _partial(subject, plain)),
         ("output, drafting ahead", lambda: _ahead(subject, plain)),
+        ("output, cloud first", lambda: _first(subject, plain)),
     ]
 
 
@@ -100,12 +102,15 @@ def _rounded(shares: Floats) -> str:
 
 
 def _short(subject: Subject, vocabulary: int) -> dict[str, object]:
-    """Rounds of two drafts, where the scheme takes that."""
+    """Rounds of two drafts, where the scheme takes that. Of one whose reply offers candidates, also distributions so
+    coarse that few can be refused: each takes a number, and as many may be as the rejected draft has counts."""
     try:
         scheme = subject.scheme(vocabulary)
     except ConfigError:
         return {}
-    return {"max_drafts": 2} if scheme.max_drafts > 2 else {}
+    short: dict[str, object] = {"max_drafts": 2} if scheme.max_drafts > 2 else {}
+    coarse = scheme.families.reply.may_ask and "resolution" in type(scheme).model_fields
+    return short | ({"resolution": COARSE} if coarse and scheme.format(vocabulary).resolution > COARSE else {})
 
 
 def _allowed(subject: Subject, **changes: object) -> DraftScheme | None:
@@ -146,6 +151,11 @@ def _partial(subject: Subject, plain: DraftScheme) -> Finding | None:
 def _ahead(subject: Subject, plain: DraftScheme) -> Finding | None:
     scheme = None if plain.depth else _allowed(subject, depth=1)
     return None if scheme is None else _enumerated(AheadEnumeration(scheme, TOKENS + 1))
+
+
+def _first(subject: Subject, plain: DraftScheme) -> Finding | None:
+    scheme = None if plain.cloud_first else _allowed(subject, cloud_first=True)
+    return None if scheme is None else _enumerated(Enumeration(scheme, TOKENS, begun=1))
 
 
 def _in_parts(scheme: DraftScheme) -> Iterator[Finding]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 from channels.codec.wire import encode_count
 from kinds.arrays import Floats
+from models.verification import Verdict
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.nodes import CloudNode, Parts, Tokens, Verified, outcome
 from simulator.decoding.setting import RequestParts
 from simulator.schemes.acceptance import Received, received
 from simulator.schemes.code import Packets
-from simulator.schemes.scalars import split_correction
+from simulator.schemes.draw import RoundUniforms
+from simulator.schemes.reply import JudgedRound
+from simulator.schemes.scalars import decode_behind
 
 
 class ReceivedPayload(NamedTuple):
@@ -40,6 +43,8 @@ class CloudSession:
         self._lookahead = parts.lookahead
         self._remember = parts.remember
         self._here: ReceivedPayload | None = None
+        self._making: Iterator[bytes] = iter(())
+        """Makes further replies to the round verified last, where no observer knew how many are wanted."""
 
     @property
     def received(self) -> Received:
@@ -68,13 +73,13 @@ class CloudSession:
                 self._here = ReceivedPayload(node, parts, known, None)
                 return node.owed + len(known[1].drafts)
         packets = self._scheme.packets_sharing(self._setting.packets, self._uniforms)
-        correction, rest = Tokens(), parts
+        correction = Tokens()
         if node.owed:
             assert parts, "I9: a correction is owed, and a round without a payload cannot tell it"
-            token, first = split_correction(parts[0], packets)
-            correction, rest = (token,), (first, *parts[1:])
-        context = (*node.committed, *correction)
-        drafts = self._scheme.decode_parts(rest, packets, context) if rest else _nothing(packets)
+            token, found = decode_behind(b"".join(parts), packets, node.committed, node.offered)
+            correction, drafts = (token,), self._scheme.receive(found, packets.format)
+        else:
+            drafts = self._scheme.decode_parts(parts, packets, node.committed) if parts else _nothing(packets)
         self._here = ReceivedPayload(node, parts, None, drafts, correction)
         return len(correction) + len(drafts.drafts)
 
@@ -104,6 +109,11 @@ class CloudSession:
         self._keep(*known)
         return known
 
+    def more(self, node: CloudNode, asked: int) -> bytes:
+        """What the edge's request number `asked` is answered with, from 0, for more than the reply to the round that
+        led to `node`."""
+        return node.more[asked] if asked < len(node.more) else next(self._making)
+
     def _skip(self, after: CloudNode, verified: Verified) -> None:
         """Notes the pass of a remembered verification."""
         self._verifier.skip((after, verified))
@@ -115,22 +125,36 @@ class CloudSession:
     def _verified(self, node: CloudNode, decoded: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
         drafts, text = tuple(decoded.drafts.tolist()), (*node.committed, *correction)
         p = self._verifier.distributions((*text, *drafts), len(drafts) + 1)
-        verdict = self._scheme.families.acceptance.judge(
-            along(p, drafts), decoded, self._uniforms, node.round, len(text)
-        )
+        uniforms = RoundUniforms(self._uniforms, node.round, len(text))
+        verdict = self._scheme.families.acceptance.judge(along(p, drafts), decoded, uniforms)
         accepted = drafts[: verdict.accepted]
         if verdict.accepted == len(drafts) and self._lookahead.promises(text, drafts):
             known, step = accepted, 1
-            reply = encode_count(len(drafts), self._setting.format)
+            replies, offered = [encode_count(len(drafts), self._setting.format)], Tokens()
+            committed = known
         else:
             known, step = (*accepted, verdict.token) if verdict.drawn else accepted, self._lookahead.step
-            reply = self._scheme.families.reply.encode(
-                verdict, p[len(accepted)], self._setting.packets, (*text, *accepted)
-            )
-        committed = known if verdict.drawn else (*known, self._meter.correction(node.round, reply))
+            judged = JudgedRound(node.round, drafts, text, self._uniforms)
+            reply, packets = self._scheme.families.reply, self._setting.packets
+            making = reply.replies(verdict, p[len(accepted)], packets, judged)
+            replies, token = self._replies(node.round, making, verdict)
+            offered = Tokens() if verdict.drawn else reply.offered(replies[0], judged, packets)
+            committed = (*accepted, token)
         divergences = self._meter.measure(node.round, len(text), p, decoded, verdict, committed)
-        after = node.after((*correction, *known), step, owed=not verdict.drawn)
-        return after, Verified(drafts, verdict.accepted, reply, committed, divergences)
+        owed, more = not verdict.drawn, tuple(replies[1:])
+        after = node.after((*correction, *known), step, owed=owed, offered=offered, more=more)
+        return after, Verified(drafts, verdict.accepted, replies[0], committed, divergences)
+
+    def _replies(self, number: int, making: Iterator[bytes], verdict: Verdict) -> tuple[list[bytes], int]:
+        """The replies to a round, and its correction or bonus token, where those are for the edge as an observer knows
+        them: as many as it will request."""
+        replies, token = [next(making)], verdict.token if verdict.drawn else None
+        self._making = making
+        while token is None:
+            token = self._meter.correction(number, replies)
+            if token is None:
+                replies.append(next(making))
+        return replies, token
 
 
 def _nothing(packets: Packets) -> Received:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -27,13 +27,17 @@ from simulator.decoding.edge_session import EdgeSession
 from simulator.decoding.lookahead import SYNCHRONOUS, Lookahead
 from simulator.decoding.memory import Memory
 from simulator.decoding.mirror_session import MirrorSession
-from simulator.decoding.nodes import EdgeNode, Root
+from simulator.decoding.nodes import EdgeNode, Root, Tokens, Tree
 from simulator.decoding.round_keys import origin
 from simulator.decoding.setting import DraftSetting, RequestParts, Setting
 from simulator.decoding.tree_sessions import TreeCloudSession, TreeEdgeSession
 from simulator.schemes.draft_scheme import DraftScheme, RoundShape
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.sparsifier import State
+
+REMEMBERED_TOKENS: Final = 4_096
+"""The longest prompt whose decodings are remembered. A tree has the whole text at each round, 8 bytes a token and side:
+of longer prompts a sweep's would fill the memory, and each cell decodes them anew."""
 
 
 class KeyedUniforms(RequestUniforms):
@@ -131,35 +135,36 @@ class Decoder:
         settings = [_setting(cell, each) for each in cell.classes]
         described = [(each, _description(cell, each), origin(cell, each.scheme)) for each in settings]
         self._settings = [one for one, each in zip(described, cell.classes, strict=True) for _ in range(each.count)]
+        self._distinct = [each.workload.distinct for each in cell.classes for _ in range(each.count)]
         """By device: its setting, the description of it, and how its trees are named on disk."""
         shared = cell.workload.distinct_seed
         self._seed = cell.seed if shared is None else shared
         """The seed of the texts."""
-        self._first = 0 if shared is None else cell.seed * cell.workload.total
+        self._first = 0 if shared is None else cell.seed * cell.requests
         """The place among texts that other cells share at which this one's begin."""
         self._streams = {purpose: Uniforms.of(self._seed, purpose) for purpose in ("draft", "verdict", "shared")}
         card = card_of(cell.models.pair)
-        self._prompts = card.prompts
-        self.end_tokens = card.end_tokens if cell.workload.stop_at_eos else ()
-        """The tokens that end an answer, where answers may end early."""
-        if cell.workload.stop_at_eos and not self.end_tokens:
-            raise ConfigError(f"workload.stop_at_eos = True: the pair {cell.models.pair.kind} has no end token")
-        longest, wanted = min(len(prompt.tokens) for prompt in self._prompts), cell.workload.longest[0]
-        if wanted > longest:
-            raise ConfigError(
-                f"workload.prompt_tokens = {wanted}: must be at most the length of the pair's shortest prompt, "
-                f"{longest} tokens"
-            )
+        self._prompts: list[Sequence[Prompt]] = []
+        """By device."""
+        self.end_tokens: list[tuple[int, ...]] = []
+        """By device: the tokens that end an answer, where answers may end early."""
+        for each in cell.classes:
+            self._prompts += [_prompts(card.prompts, each)] * each.count
+            self.end_tokens += [card.end_tokens if each.workload.stop_at_eos else ()] * each.count
+            if each.workload.stop_at_eos and not card.end_tokens:
+                raise ConfigError(f"workload.stop_at_eos = True: the pair {cell.models.pair.kind} has no end token")
 
-    def prompt(self, device: int, number: int, ask: Ask) -> Prompt:
-        """The prompt of request `number` of a device. Prompts go round, and each seed goes on where the one before it
-        ended, so that many seeds of few requests see as many prompts as few seeds of many."""
-        workload = self._cell.workload
-        texts = workload.distinct or workload.total
-        if workload.distinct_seed is None:
-            texts = min(workload.total, texts)
+    def prompt(self, device: int, number: int, ask: Ask, before: Tokens = ()) -> Prompt:
+        """The prompt of request `number` of a device; of a later turn, all of the conversation: the text `before` and
+        what is new. Prompts go round, and each seed goes on where the one before it ended, so that many seeds of few
+        requests see as many prompts as few seeds of many."""
+        total, prompts = self._cell.requests, self._prompts[device]
+        texts = self._distinct[device] or total
+        if self._cell.workload.distinct_seed is None:
+            texts = min(total, texts)
         place = self._seed * texts + self._place(device, number)
-        return self._prompts[place % len(self._prompts)].first(ask.prompt_tokens)
+        new = prompts[place % len(prompts)].first(ask.prompt_tokens)
+        return new if ask.turn == 1 else Prompt(new.name, new.kind, (*before, *new.tokens))
 
     def decoding(
         self, device: int, number: int, prompt: Prompt, state: State | None, output_tokens: int = 0
@@ -172,29 +177,53 @@ class Decoder:
         uniforms = KeyedUniforms(self._streams, index)
         lookahead = SYNCHRONOUS
         if isinstance(setting.scheme, DraftScheme) and setting.scheme.depth:
-            lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, self.end_tokens)
+            end_tokens = self.end_tokens[device]
+            lookahead = Lookahead(setting.scheme.depth, len(prompt.tokens) + output_tokens, end_tokens)
             root = f"{description} {lookahead}", *root[1:]
+        if len(prompt.tokens) > REMEMBERED_TOKENS:
+            tree = Tree(prompt.tokens, entry)
+            return RequestDecoding(setting, tree, uniforms, lookahead=lookahead, remember=False)
         return RequestDecoding(setting, self._memory.tree(root, stored), uniforms, lookahead=lookahead)
 
     def _place(self, device: int, number: int) -> int:
         """Which of the cell's texts this is: they are numbered along the devices' first requests, then their second."""
         place = self._first + device + number * self._cell.workload.devices
-        return place % (self._cell.workload.distinct or place + 1)
+        return place % (self._distinct[device] or place + 1)
 
     def _index(self, device: int, number: int) -> tuple[int, int]:
-        if self._cell.workload.distinct is None:
+        if self._distinct[device] is None:
             return device, number
         return -1, self._place(device, number)
 
 
+def _prompts(prompts: Sequence[Prompt], each: Equipped) -> Sequence[Prompt]:
+    """Those of a pair that a class of devices asks with. Raises ConfigError where one is too short, or there is none
+    of a kind."""
+    known = dict.fromkeys(prompt.kind for prompt in prompts)
+    for kind in each.prompts or ():
+        if kind not in known:
+            raise ConfigError(f"{each.name}prompts = {kind}: must be kinds of the pair's prompts: {', '.join(known)}")
+    found = [prompt for prompt in prompts if each.prompts is None or prompt.kind in each.prompts]
+    longest, wanted = min(len(prompt.tokens) for prompt in found), each.workload.longest_piece
+    if wanted > longest:
+        of = each.name if each.own_workload else ""
+        field = "text_tokens" if each.workload.talks and wanted > each.workload.prompt_tokens else "prompt_tokens"
+        raise ConfigError(
+            f"{of}workload.{field} = {wanted}: must be at most the length of the pair's shortest prompt, "
+            f"{longest} tokens"
+        )
+    return found
+
+
 def _description(cell: Cell, setting: Setting) -> str:
     """What all requests of a class of devices have in common, and decides their tokens beside what is decided on the
-    way, files by their content. The policy is no part of it: what it decided is in the tree, never who decided."""
+    way, files by their content. The policy is no part of it, nor who begins: what was decided is in the tree, never by
+    whom."""
     described = {
         "plane": 1,
         "pair": cell.models.pair.fingerprint,
         "temperature": cell.models.temperature,
-        "scheme": setting.scheme.model_dump(exclude={"policy", "oracle"}),
+        "scheme": setting.scheme.model_dump(exclude={"policy", "oracle", "cloud_first"}),
         "room_bits": setting.room_bits,
         "imports": cell.imports_digest,
     }

@@ -30,7 +30,7 @@ from simulator.results.rounds import Divergences
 from simulator.schemes.acceptance import Acceptance, Received, on_support
 from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RequestUniforms, RoundUniforms
 from simulator.schemes.enumeration import VerifiedRound
 from simulator.schemes.reply import EdgeCorrection
 from simulator.schemes.sparsifier import State
@@ -47,8 +47,9 @@ class Measurer:
     def sent(self, node: EdgeNode) -> None:
         """The edge sends the open round of this node."""
 
-    def correction(self, round_number: int, reply: bytes) -> int:
-        """What the edge draws when it receives this reply; UNSENT where that is not known here."""
+    def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
+        """What the edge draws when it receives these replies to a round; None where it wants one more, UNSENT where
+        that is not known here."""
         return UNSENT
 
     def measure(
@@ -73,17 +74,21 @@ class DivergenceMeter(Measurer):
     def sent(self, node: EdgeNode) -> None:
         self._sent[node.round] = node
 
-    def correction(self, round_number: int, reply: bytes) -> int:
-        sent = self._sent[round_number].sent(self._uniforms)
-        return self._scheme.families.reply.decode(reply, sent, self._setting.packets).token
+    def correction(self, round_number: int, replies: Sequence[bytes]) -> int | None:
+        *heard, reply = replies
+        sent = self._sent[round_number].sent(self._uniforms)._replace(heard=tuple(heard))
+        found = self._scheme.families.reply.decode(reply, sent, self._setting.packets)
+        return found.token if found.drawn else None
 
     def measure(
         self, round_number: int, position: int, p: Floats, decoded: Received, verdict: AnyVerdict, committed: Tokens
     ) -> Divergences:
         if isinstance(verdict, TreeVerdict):
-            return self._measure_tree(round_number, p, decoded, verdict, committed)
-        acceptance, uniforms = self._scheme.families.acceptance, self._uniforms
-        round_ = VerifiedRound(acceptance, p, decoded, verdict.accepted, uniforms, round_number, position)
+            if decoded.drafts.size:
+                return self._measure_tree(round_number, p, decoded, verdict, committed)
+            verdict = Verdict(0, verdict.token)
+        acceptance, uniforms = self._scheme.families.acceptance, RoundUniforms(self._uniforms, round_number, position)
+        round_ = VerifiedRound(acceptance, p, decoded, verdict.accepted, uniforms)
         if not decoded.drafts.size:
             none = list[Floats]()
             return diverge(p, none, none, np.empty(0), acceptance, verdict, committed, tv_outputs(round_, none, none))
@@ -121,6 +126,10 @@ class DivergenceMeter(Measurer):
         TV(qhat, p), the chance that the first is rejected, and the bound on it are bounds on what its siblings have
         left to reject.
         """
+        acceptance, none = self._scheme.families.acceptance, list[Floats]()
+        if not decoded.drafts.size:
+            zeros = np.zeros(len(p))
+            return diverge(p, none, none, np.empty(0), acceptance, Verdict(0, verdict.token), committed, zeros)
         sent = self._as_sent(round_number)
         assert isinstance(sent, TreeNode), "I3: a tree is verified that was not sent"
         check_received(sent.drafts, decoded, self._scheme.families.code)
@@ -133,8 +142,11 @@ class DivergenceMeter(Measurer):
         slack = np.array([drafted.dropped_mass + drafted.covering_bound for drafted in judged])
         line = Verdict(len(verdict.path), verdict.token)
         along = p[[node + 1 for node in reached]]
-        qhat = [decoded.distributions[first] for first in firsts]
-        acceptance = self._scheme.families.acceptance
+        qhat: Sequence[AnyDistribution] = [decoded.distributions[first] for first in firsts]
+        if acceptance.races:
+            states = [sent.state if node < 0 else sent.drafts[node].state for node, _ in distributions]
+            each = zip(q, states, judged, strict=True)
+            qhat = [raced_distribution(self._scheme, *one) for one in each]
         return diverge(along, q, qhat, slack, acceptance, line, committed, np.zeros(len(along)))
 
     def _as_sent(self, round_number: int) -> EdgeNode:

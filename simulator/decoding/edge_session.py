@@ -6,12 +6,16 @@ branch that is later given up; when things happen is the timing plane's business
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from channels.codec.wire import CodecError, encode_count
 from kinds.arrays import Floats
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.drafting import draft_once, round_packets
-from simulator.decoding.nodes import Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
+from simulator.decoding.nodes import Beginnings, Drafted, EdgeNode, Full, Parts, Payload, Tokens, outcome, sum_drafts
 from simulator.decoding.setting import RequestParts
+from simulator.schemes.reply import JudgedRound
 from simulator.schemes.sparsifier import State
 
 
@@ -39,9 +43,20 @@ class EdgeSession:
         state = self._scheme.on_rung(node.state, rung)
         if state == node.state:
             return node
-        after = EdgeNode(node.round, node.committed, state, cached=node.cached, owes=node.owes)
+        after = replace(node, state=state)
         if self._remember:
             node.then_rung += ((rung, after),)
+        return after
+
+    def read(self, node: EdgeNode, tokens: int) -> EdgeNode:
+        """The edge's side once the drafter has read the first `tokens` of the committed text, before a draft."""
+        assert not node.drafts, "I10: a text is read behind drafts"
+        self._drafter.skip(lambda: [(node.committed[:tokens], 0)])  # it runs when the first distribution is wanted
+        after = outcome(node.then_read, tokens)
+        if after is None:
+            after = replace(node, cached=tokens)
+            if self._remember:
+                node.then_read += ((tokens, after),)
         return after
 
     def look(self, node: EdgeNode) -> Floats:
@@ -54,9 +69,7 @@ class EdgeSession:
     def stop(self, node: EdgeNode) -> EdgeNode:
         """Nothing is drawn from the distribution just looked at; the round is closed to further drafts."""
         assert self._looked_at(node) is not None, "I12: a stop without a look"
-        after = node.then_stop or EdgeNode(
-            node.round, node.committed, node.state, node.drafts, full=True, cached=node.length, owes=node.owes
-        )
+        after = node.then_stop or replace(node, full=True, cached=node.length)
         if self._remember:
             node.then_stop = after
         return after
@@ -73,7 +86,7 @@ class EdgeSession:
         drafted = draft_once(self._setting, q, node, self._uniforms)
         full = isinstance(drafted, Full)
         drafts = node.drafts if isinstance(drafted, Full) else (*node.drafts, drafted)
-        after = EdgeNode(node.round, node.committed, node.state, drafts, full, cached=node.length, owes=node.owes)
+        after = replace(node, drafts=drafts, full=full, cached=node.length)
         if self._remember:
             node.then_draft = after, drafted
         return after, drafted
@@ -106,6 +119,23 @@ class EdgeSession:
             node.then_seal = payload
         return payload
 
+    def beginnings(self, node: EdgeNode) -> Beginnings:
+        """How the payload of the open round begins, whatever its later drafts are.
+
+        A coder hands over whole bytes, and holds the last of them back for a carry. Of a round that the budget ends
+        nothing is known before: its length heads the payload. Simplified: a carry goes no further, and the mode that
+        heads a packet of code "recoded", the one that serves all drafts best, is known.
+        """
+        payload = self.seal(node)
+        if payload.beginnings is None:
+            packets, drafts = round_packets(self._setting, node, self._uniforms), [each.draft for each in node.drafts]
+            found = list[tuple[int, int]]()
+            for made in () if node.full else node.made_by_level[:-1]:
+                bits = min(packets.length_bits(drafts[:made], node.committed), payload.bits)
+                found.append((len({*node.parents[:made]}), max(0, bits // 8 - 1) * 8))
+            payload.beginnings = tuple(found)
+        return payload.beginnings
+
     def seal_whole(self, node: EdgeNode) -> Parts:
         """The payload of a sealed round where the cloud asks for all of it."""
         drafts = [drafted.draft for drafted in node.drafts]
@@ -127,7 +157,8 @@ class EdgeSession:
     def resolve(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         """The edge's side after a reply, and the tokens it commits: text, scheme state and drafter cache keep what is
         accepted. After an all-accepted reply to a round with a promised successor, that is the successor, and the cache
-        stays as it is. Raises CodecError."""
+        stays as it is. After one that leaves the correction open it is the same round, and no tokens. Raises
+        CodecError."""
         known = outcome(node.then_resolve, reply)
         if known is None:
             known = self._resolved(node, reply)
@@ -139,6 +170,15 @@ class EdgeSession:
             self._keep(node, known[0])
         return known
 
+    def resolve_all(self, node: EdgeNode, reply: bytes, more: Callable[[int], bytes]) -> tuple[EdgeNode, Tokens]:
+        """`resolve` to the end of the round: more(0), more(1), ... is what requests for more are answered with."""
+        asked = 0
+        after, tokens = self.resolve(node, reply)
+        while not tokens:
+            after, tokens = self.resolve(after, more(asked))
+            asked += 1
+        return after, tokens
+
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
         """The drafter's cache keeps what is accepted."""
         self._drafter.crop(after.cached)
@@ -147,7 +187,10 @@ class EdgeSession:
         successor = self.successor(node)
         if successor is not None and reply == encode_count(len(node.drafts), self._setting.format):
             return successor, successor.committed[len(node.committed) :]
-        verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
+        reply_of = self._scheme.families.reply
+        verdict = reply_of.decode(reply, node.sent(self._uniforms), self._setting.packets)
+        if not verdict.drawn:
+            return replace(node, heard=(*node.heard, reply)), ()
         if successor is not None and verdict.accepted >= len(node.drafts):
             raise CodecError(
                 f"reply to round {node.round}: has a token, though all drafts are accepted and a round follows"
@@ -155,8 +198,12 @@ class EdgeSession:
         accepted = tuple(drafted.draft.token for drafted in node.drafts[: verdict.accepted])
         committed = (*node.committed, *accepted, verdict.token)
         state, cached = self._settled(node, verdict.accepted), min(node.cached, len(committed) - 1)
-        owes = self._scheme.families.reply.edge_corrects and verdict.accepted < len(node.drafts)
-        after = EdgeNode(node.round + self._lookahead.step, committed, state, cached=cached, owes=owes)
+        owes, offered = reply_of.edge_corrects and verdict.accepted < len(node.drafts), Tokens()
+        if owes:
+            judged = JudgedRound(node.round, node.context()[len(node.committed) :], node.committed, self._uniforms)
+            offered = reply_of.offered((*node.heard, reply)[0], judged, self._setting.packets)
+        number = node.round + self._lookahead.step
+        after = EdgeNode(number, committed, state, cached=cached, owes=owes, offered=offered)
         return after, (*accepted, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:

@@ -2,12 +2,13 @@
 
 The edge's side is a chain of `EdgeNode`, the cloud's of `CloudNode`; between them cross bytes alone. All are immutable
 to the world. The fields that begin with `then_` are the memory's: they hold the outcome of each step that was taken
-from the node, keyed by what was decided. Large runs walk through millions of nodes, so they are small: most have one
-outcome of a kind, and a few pairs are found sooner than a key in a dict.
+from the node, keyed by what was decided, and no copy has them (`dataclasses.replace`). Large runs walk through millions
+of nodes, so they are small: most have one outcome of a kind, and a few pairs are found sooner than a key in a dict.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -25,6 +26,9 @@ Root = tuple[str, tuple[int, ...], State, Tokens]
 """All that decides the tokens of a request: a description of its setting, (seed, indices), entry state, prompt."""
 Parts = tuple[bytes, ...]
 """The packets of a payload, in order; one, unless the scheme sends partial rounds."""
+Beginnings = tuple[tuple[int, int], ...]
+"""Of a payload, by level of its drafts but the last: how many distributions were drawn from by then, and how many
+leading bits follow from those drafts."""
 Pass = tuple[Tokens, int | TokenTree]
 """A forward pass: its text, and what it is to yield: so many trailing distributions, or those of a tree after it."""
 K = TypeVar("K")
@@ -88,7 +92,8 @@ class EdgeNode:
     `context()`. Of a round drafted ahead, `committed` has the drafts of the rounds before it that are still out.
     `full`: a pass was made that nothing is drawn from, for want of room or by the policy's choice; the round is sent as
     it is. `owes`: the last token of `committed` is a correction that the edge drew, and the cloud has yet to
-    receive."""
+    receive, and `offered` the ids that the cloud has offered for it. `heard`: replies to the round that have come, and
+    left its correction open."""
 
     round: int
     committed: Tokens
@@ -97,14 +102,17 @@ class EdgeNode:
     full: bool = False
     cached: int = 0
     owes: bool = False
-    then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, repr=False)
-    then_stop: EdgeNode | None = field(default=None, repr=False)
-    then_rung: Outcomes[int, EdgeNode] = field(default=(), repr=False)
-    then_compose: Outcomes[int, EdgeNode] = field(default=(), repr=False)
-    then_seal: Payload | None = field(default=None, repr=False)
-    then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), repr=False)
-    then_decode: tuple[EdgeNode, Verified] | None = field(default=None, repr=False)
-    then_succeed: EdgeNode | None = field(default=None, repr=False)
+    offered: Tokens = ()
+    heard: Parts = ()
+    then_draft: tuple[EdgeNode, Drafted | Full] | None = field(default=None, init=False, repr=False)
+    then_stop: EdgeNode | None = field(default=None, init=False, repr=False)
+    then_rung: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
+    then_read: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
+    then_compose: Outcomes[int, EdgeNode] = field(default=(), init=False, repr=False)
+    then_seal: Payload | None = field(default=None, init=False, repr=False)
+    then_resolve: Outcomes[bytes, tuple[EdgeNode, Tokens]] = field(default=(), init=False, repr=False)
+    then_decode: tuple[EdgeNode, Verified] | None = field(default=None, init=False, repr=False)
+    then_succeed: EdgeNode | None = field(default=None, init=False, repr=False)
 
     def context(self) -> Tokens:
         """The committed text, then the drafts of the open round."""
@@ -112,12 +120,18 @@ class EdgeNode:
 
     def sent(self, uniforms: RequestUniforms) -> SentRound:
         """The open round, as the reply to it is read."""
-        return SentRound(self.round, [drafted.draft for drafted in self.drafts], self.committed, uniforms)
+        drafts = [drafted.draft for drafted in self.drafts]
+        return SentRound(self.round, drafts, self.committed, uniforms, self.heard)
 
     @property
     def length(self) -> int:
         """Tokens of `context()`."""
         return len(self.committed) + len(self.drafts)
+
+    @property
+    def steps(self) -> int:
+        """The drafts of the longest path through the open round."""
+        return len(self.drafts)
 
     @property
     def passes(self) -> int:
@@ -128,6 +142,11 @@ class EdgeNode:
     def later_passes(self) -> tuple[int, ...]:
         """The number of tokens that are new in each of the round's passes but the first."""
         return (1,) * (len(self.drafts) + self.full - 1)
+
+    @property
+    def made_by_level(self) -> Sequence[int]:
+        """How many drafts there are once so many on a path are made: of a pass a level, by pass."""
+        return range(1, len(self.drafts) + 1)
 
     @property
     def distributions(self) -> int:
@@ -154,12 +173,21 @@ class TreeNode(EdgeNode):
     """The nodes that were fed to the drafter, by pass; of the first pass, over the text itself, there are none."""
 
     @property
+    def steps(self) -> int:
+        return self.tree.depth
+
+    @property
     def passes(self) -> int:
         return 1 + len(self.levels)
 
     @property
     def later_passes(self) -> tuple[int, ...]:
         return tuple(len(level) for level in self.levels)
+
+    @property
+    def made_by_level(self) -> Sequence[int]:
+        depths = self.tree.depths
+        return [bisect_right(depths, level) for level in range(1, self.steps + 1)]
 
     @property
     def distributions(self) -> int:
@@ -203,6 +231,8 @@ class Payload:
     parts: Parts
     drafted: int
     sums: DraftSums
+    beginnings: Beginnings | None = field(default=None, init=False)
+    """Once they were asked for (`EdgeSession.beginnings`)."""
     parts_bits: tuple[int, ...] = field(init=False)
     """The length of each part."""
     bits: int = field(init=False)
@@ -216,28 +246,33 @@ class Payload:
 @dataclass(slots=True, eq=False)
 class CloudNode:
     """What the cloud knows: the committed text, and how many tokens of it the verifier's cache holds. `owed`: the next
-    payload reports a correction that comes after `committed`, drawn by the edge. `asked`: the whole payload of the
-    round is on its way, its brief one would not do."""
+    payload reports a correction that comes after `committed`, drawn by the edge; `offered` are ids that it may be.
+    `asked`: the whole payload of the round is on its way, its brief one would not do. `more`: what requests for more
+    than the reply to the round before are answered with, one after another."""
 
     round: int
     committed: Tokens
     cached: int = 0
     owed: bool = False
+    offered: Tokens = ()
     asked: bool = False
-    then_prefill: CloudNode | None = field(default=None, repr=False)
-    then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), repr=False)
-    then_ask: Outcomes[Parts, CloudNode] = field(default=(), repr=False)
-    then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), repr=False)
+    more: Parts = ()
+    then_prefill: CloudNode | None = field(default=None, init=False, repr=False)
+    then_verify: Outcomes[Parts, tuple[CloudNode, Verified]] = field(default=(), init=False, repr=False)
+    then_ask: Outcomes[Parts, CloudNode] = field(default=(), init=False, repr=False)
+    then_host: Outcomes[int, tuple[CloudNode, Verified]] = field(default=(), init=False, repr=False)
 
     def of(self, prompt: Tokens) -> CloudNode:
         """The start of this text: this node, unless another prompt has arrived."""
         return self if self.committed == prompt else CloudNode(1, prompt)
 
-    def after(self, committed: Tokens, step: int = 1, *, owed: bool = False) -> CloudNode:
+    def after(
+        self, committed: Tokens, step: int = 1, *, owed: bool = False, offered: Tokens = (), more: Parts = ()
+    ) -> CloudNode:
         """The node once a round has committed these tokens, so many rounds on; the last of them is not in the cache
         yet, or is fed again, for the distribution after it. Of a round whose correction is `owed`, all of them are."""
         text = (*self.committed, *committed)
-        return CloudNode(self.round + step, text, len(text) - (not owed), owed)
+        return CloudNode(self.round + step, text, len(text) - (not owed), owed, offered, more=more)
 
 
 @dataclass(frozen=True, slots=True)

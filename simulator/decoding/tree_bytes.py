@@ -69,7 +69,8 @@ def from_bytes(blob: bytes) -> Tree:
 def _columns(kind: Any) -> Mapping[str, Any]:
     """The fields that an object is made of and their types, the steps of a node last."""
     hints = get_type_hints(kind)
-    names = [each.name for each in fields(kind) if each.init] if is_dataclass(kind) else list(hints)
+    made = is_dataclass(kind)
+    names = [each.name for each in fields(kind) if each.init or _is_step(each.name)] if made else list(hints)
     return {name: hints[name] for name in sorted(names, key=_is_step)}
 
 
@@ -249,13 +250,7 @@ class _Reader:
                 steps.append((kind, name, self._take(count)))
             else:
                 columns[name] = _read(hint)(self, self._take(count))
-        rows = zip(*columns.values(), strict=True)
-        made = (
-            starmap(kind, rows)
-            if kind is not TreeNode
-            else (TreeNode(**dict(zip(columns, row, strict=True))) for row in rows)
-        )
-        self.rows[kind] = list(made)
+        self.rows[kind] = list(starmap(kind, zip(*columns.values(), strict=True)))
         return steps
 
     def _read_steps(self, kind: type, name: str, numbers: list[int], order: Mapping[int, int]) -> None:

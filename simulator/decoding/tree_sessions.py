@@ -1,21 +1,19 @@
 """Both sides of a request whose drafts branch. The edge drafts a round level by level, a pass a level; the cloud makes
 one pass over the tree, and the path that is accepted is kept.
 
-A distribution depends on the committed text or on a node, and its children are drawn from it without replacement.
-Distributions come breadth first. The one that could exceed the budget, whatever children it drew, is not drawn from,
-and the tree ends before it: whether a node has children may depend on all nodes before them, and never on them.
+A distribution depends on the committed text or on a node. How its children are drawn is the draw's affair, and how the
+tree is verified the acceptance's. Distributions come breadth first. The one that could exceed the budget, whatever
+children it drew, is not drawn from, and the tree ends before it: whether a node has children may depend on all nodes
+before them, and never on them.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
-from channels.codec import wire
 from channels.codec.tree_shape import ROOT, DistributionPlace, TreeGrowth
 from channels.codec.wire import CodecError
 from kinds.arrays import Floats
 from models.interface import TokenTree
-from models.verification import Verdict, draw_children, verify_tree
+from models.verification import Verdict
 from simulator.decoding.cloud_session import CloudSession
 from simulator.decoding.drafting import Offer, propose_within
 from simulator.decoding.edge_session import EdgeSession
@@ -34,8 +32,8 @@ from simulator.decoding.nodes import (
 )
 from simulator.decoding.setting import DraftSetting
 from simulator.schemes.acceptance import Received
-from simulator.schemes.draw import RequestUniforms
-from simulator.schemes.rivals.tree import TreeScheme
+from simulator.schemes.branching import BranchingScheme
+from simulator.schemes.draw import Place, RequestUniforms, RoundUniforms
 from simulator.schemes.sparsifier import State
 
 
@@ -54,7 +52,8 @@ class TreeEdgeSession(EdgeSession):
         return after
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
-        assert isinstance(node, TreeNode), "I9: a reply to a round that was not sent"
+        if not isinstance(node, TreeNode):  # a token of the cloud's own
+            return super()._resolved(node, reply)
         verdict = self._scheme.families.reply.decode(reply, node.sent(self._uniforms), self._setting.packets)
         if verdict.accepted > len(node.drafts):
             raise CodecError(f"reply to round {node.round}: node {verdict.accepted} of {len(node.drafts)}")
@@ -67,15 +66,14 @@ class TreeEdgeSession(EdgeSession):
 
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
         """Keeps the accepted path of the last pass's tree, or of the line that was fed."""
-        assert isinstance(node, TreeNode), "I10: a cache without a tree"
-        if node.branches:
+        if isinstance(node, TreeNode) and node.branches:
             self._drafter.graft(node.walk(after.committed[len(node.committed) : after.cached]))
         else:
             self._drafter.crop(after.cached)
 
 
 class TreeCloudSession(CloudSession):
-    """A cloud that verifies trees, without replacement (`models.verification`)."""
+    """A cloud that verifies trees."""
 
     def _skip(self, after: CloudNode, verified: Verified) -> None:
         assert isinstance(verified, TreeVerified), "I10: a verification without a tree"
@@ -87,11 +85,11 @@ class TreeCloudSession(CloudSession):
 
     def _verified(self, node: CloudNode, decoded: Received, correction: Tokens) -> tuple[CloudNode, Verified]:
         scheme = self._scheme
-        assert isinstance(scheme, TreeScheme) and not correction, f"scheme {scheme.kind} drafts no trees"
+        assert isinstance(scheme, BranchingScheme) and not correction, f"scheme {scheme.kind} drafts no trees"
         tree = scheme.tree(decoded)
         p = self._verifier.tree_distributions(node.committed, tree)
-        numbers = np.array([self._uniforms.verdict.uniform(node.round, n) for n in range(len(tree.tokens) + 1)])
-        verdict = verify_tree(lambda at: p[at + 1], tree, lambda at: decoded.qhat[tree.children(at)[0]], numbers)
+        uniforms = RoundUniforms(self._uniforms, node.round, len(node.committed))
+        verdict = scheme.families.acceptance.judge_tree(lambda at: p[at + 1], tree, decoded, uniforms)
         reached = verdict.path[-1] + 1 if verdict.path else 0
         accepted = tree.along(verdict.path)
         line = Verdict(reached, verdict.token)
@@ -116,12 +114,13 @@ class _Growing:
     """A round while it is drafted."""
 
     def __init__(self, setting: DraftSetting, node: EdgeNode, drafter: ReplayedText, uniforms: RequestUniforms) -> None:
-        assert isinstance(setting.scheme, TreeScheme), f"scheme {setting.scheme.kind} drafts no trees"
+        assert isinstance(setting.scheme, BranchingScheme), f"scheme {setting.scheme.kind} drafts no trees"
         self._setting = setting
+        self._draw = setting.scheme.families.draw
         self._start = node
         self._drafter = drafter
         self._uniforms = uniforms
-        self._growth = TreeGrowth(setting.scheme.shape)
+        self._growth = TreeGrowth(setting.scheme.shape_on(node.state))
         self._drafts: list[Drafted] = []
         self._levels: list[tuple[int, ...]] = []
         self._distributions: dict[int, Floats] = {ROOT: drafter.distributions(node.committed, 1)[0]}
@@ -136,18 +135,10 @@ class _Growing:
             offer = propose_within(self._setting, distribution, self._start, self._drafts, state, self._uniforms)
             full = isinstance(offer, Full)
             if isinstance(offer, Offer):
-                self._draw(place, offer)
-        start = self._start
-        return TreeNode(
-            start.round,
-            start.committed,
-            start.state,
-            tuple(self._drafts),
-            full,
-            cached=len(start.committed),
-            tree=self._tree,
-            levels=tuple(self._levels),
-        )
+                self._add_children(place, offer)
+        number, text, state = self._start.round, self._start.committed, self._start.state
+        grown = tuple(self._drafts), full, len(text)
+        return TreeNode(number, text, state, *grown, tree=self._tree, levels=tuple(self._levels))
 
     @property
     def _tree(self) -> TokenTree:
@@ -166,12 +157,11 @@ class _Growing:
             rows = self._drafter.tree_distributions(text, asked)
             self._distributions = {node: rows[node + 1] for node in nodes}
 
-    def _draw(self, place: DistributionPlace, offer: Offer) -> None:
+    def _add_children(self, place: DistributionPlace, offer: Offer) -> None:
         """The children of the next distribution."""
-        q, proposal = self._distributions[place.node], offer.proposal
-        distribution = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts)
-        nodes = self._growth.grow(distribution.support.size)
-        numbers = np.array([self._uniforms.draft.uniform(self._start.round, node) for node in nodes])
-        for child in draw_children(distribution.counts, len(nodes), numbers):
-            draft = wire.Draft.of(int(distribution.support[child]), distribution.support, distribution.counts)
-            self._drafts.append(offer.drafted(q, draft, distribution.counts))
+        q, start = self._distributions[place.node], self._start
+        alike = self._growth.alike(self._draw.most_children(offer.proposal))
+        first = Place(start.round, len(self._drafts), len(start.committed) + place.level)
+        children = self._draw.children(offer.proposal, q, self._uniforms, first, alike)
+        self._growth.grow(len(children))
+        self._drafts += [offer.drafted(q, draft, draft.counts) for draft in children]

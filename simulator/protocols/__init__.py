@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from kinds import ConfigError
 from simulator.cell.scheme import Scheme
 from simulator.protocols.ahead import AheadCloud, AheadEdge
+from simulator.protocols.cloud_first import CloudFirstCloud, CloudFirstEdge
 from simulator.protocols.local import LocalEdge
 from simulator.protocols.machine import CloudMachine, EdgeMachine, Need
 from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
@@ -26,6 +27,7 @@ class Protocol(NamedTuple):
 PROTOCOLS: Final[dict[str, Protocol]] = {
     "speculate": Protocol(SpeculateEdge, SpeculateCloud),
     "ahead": Protocol(AheadEdge, AheadCloud),
+    "cloud_first": Protocol(CloudFirstEdge, CloudFirstCloud),
     "stream": Protocol(StreamEdge, StreamCloud),
     "local": Protocol(LocalEdge, None),
 }

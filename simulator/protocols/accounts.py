@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from channels.codec import wire
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import CloudNode, EdgeNode, Payload, Tokens
 from simulator.results.requests import holds_any, within
 from simulator.results.rounds import OpenRound
+
+HELD_BYTES: Final = 4
+"""Of the number of tokens that stay of a conversation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +26,10 @@ class Terms:
     end_tokens: Tokens = ()
     policy: tuple[float, ...] | None = None
     """The state that the policy ended the device's last request in."""
+    held: int = 0
+    """Leading tokens of the prompt that the cloud holds as the conversation so far: the rest alone goes up."""
+    edge_held: int = 0
+    """Leading tokens of the prompt that the drafter's cache holds."""
 
 
 class RemainingAnswer:
@@ -56,6 +64,23 @@ def token_bytes(tokens: Tokens, format: wire.Format) -> bytes:
 def bytes_tokens(content: bytes, format: wire.Format) -> Tokens:
     """The tokens in a prompt or in a streamed reply. Raises CodecError."""
     return wire.decode_tokens(content, format)
+
+
+def prompt_bytes(prompt: Tokens, terms: Terms) -> bytes:
+    """What opens a request at the cloud: its prompt. Of a conversation that the cloud holds, how many of its tokens
+    stay, and those that follow: the cloud's text may go on past the end of the answer."""
+    new = token_bytes(prompt[terms.held :], terms.decoding.format)
+    return terms.held.to_bytes(HELD_BYTES, "big") + new if terms.held else new
+
+
+def bytes_prompt(content: bytes, terms: Terms) -> Tokens:
+    """The prompt, of which the cloud holds what the device says. Raises CodecError."""
+    if not terms.held:
+        return bytes_tokens(content, terms.decoding.format)
+    held = int.from_bytes(content[:HELD_BYTES], "big")
+    if held != terms.held:
+        raise wire.CodecError(f"{held} tokens of the conversation are said to stay, the cloud holds {terms.held}")
+    return (*terms.decoding.tree.cloud.committed[:held], *bytes_tokens(content[HELD_BYTES:], terms.decoding.format))
 
 
 def note_payload(round_: OpenRound, payload: Payload, node: EdgeNode) -> None:

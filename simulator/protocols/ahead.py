@@ -45,7 +45,7 @@ class AheadEdge(DraftingEdge):
                 yield from self._draft(self._next)
             else:
                 self._read((yield))
-        return EdgeState(self._settled.state, self._policy_state)
+        return EdgeState(self._settled.state, self._policy_state, self._settled.cached)
 
     def _draft(self, node: EdgeNode) -> Steps[None]:
         """One round, drafted and sent, unless a verification result voids it on the way."""

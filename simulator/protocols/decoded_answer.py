@@ -9,7 +9,7 @@ the same answer share it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import nan
 
@@ -18,7 +18,7 @@ from simulator.cell.scheme import Scheme
 from simulator.decoding.nodes import CloudNode, EdgeNode, Payload, Tokens, Verified
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
-from simulator.protocols.machine import Command, EdgeState, Event, JobDone, MessageArrived, MessageKind, Signal
+from simulator.protocols.machine import Command, EdgeState, Event, JobDone, MessageArrived, MessageKind, Need, Signal
 from simulator.protocols.speculate import SpeculateCloud, SpeculateEdge
 from simulator.results.requests import still_to_come, within
 from simulator.results.rounds import InstantTransfer, OpenRound, Round, round_table
@@ -49,18 +49,26 @@ class DecodedRound:
     """Those that stay in the verifier's cache."""
     verified: Verified
     reply_bits: int
+    more: Sequence[tuple[int, int]]
+    """Of each request for another reply, its bits and those of that reply."""
     # At the edge again.
     tokens: Tokens
     """The tokens that it commits, up to the end of the answer."""
     tail_tokens: int
     """How many it commits past that."""
+    passes: int
+    """Those that it takes the edge's drafter."""
 
     @property
     def record(self) -> Round:
         """Its record, as far as neither time nor links decide it."""
-        notes = OpenRound(self.number, nan, edge_passes=1 + len(self.later_passes), verified=self.verified)
+        notes = OpenRound(self.number, nan, edge_passes=self.passes, verified=self.verified)
         note_payload(notes, self.payload, self.node)
-        notes.payload, notes.reply = InstantTransfer(bits=self.payload.bits), InstantTransfer(bits=self.reply_bits)
+        up, down = self.payload.bits, self.reply_bits
+        if self.more:
+            notes.asked, notes.more = True, len(self.more)
+            up, down = up + sum(bits for bits, _ in self.more), down + sum(bits for _, bits in self.more)
+        notes.payload, notes.reply = InstantTransfer(bits=up), InstantTransfer(bits=down)
         return notes.close()
 
 
@@ -87,16 +95,18 @@ def is_decodable(scheme: Scheme) -> bool:
     no policy looks at anything."""
     if not isinstance(scheme, DraftScheme) or type(scheme.families.policy).plan is not FixedLength.plan:
         return False
-    return protocol_of(scheme) == (SpeculateEdge, SpeculateCloud) and not SpeculateEdge.needs(scheme)
+    return protocol_of(scheme) == (SpeculateEdge, SpeculateCloud) and SpeculateEdge.needs(scheme) <= {Need.MORE}
 
 
-def decoded_answer(terms: Terms) -> DecodedAnswer:
-    """The answer of a decodable request, made when it is first wanted and remembered beside what was decoded for it."""
+def decoded_answer(terms: Terms, drafts_per_pass: int = 1) -> DecodedAnswer:
+    """The answer of a decodable request, made when it is first wanted and remembered beside what was decoded for it.
+    `drafts_per_pass`: of the edge's drafter; what its passes are counted by."""
     answers = terms.decoding.tree.answers
-    key = terms.output_tokens, terms.end_tokens, terms.policy, type(terms.decoding.draft_setting.scheme.families.policy)
+    policy = terms.policy, type(terms.decoding.draft_setting.scheme.families.policy)
+    key = terms.output_tokens, terms.end_tokens, *policy, drafts_per_pass
     answer = answers.get(key)
     if answer is None:
-        answer = _Writer(terms).answer
+        answer = _Writer(terms, drafts_per_pass).answer
         if terms.decoding.remember:
             answers[key] = answer
     assert isinstance(answer, DecodedAnswer)
@@ -106,8 +116,11 @@ def decoded_answer(terms: Terms) -> DecodedAnswer:
 class _Writer:
     """Writes down an answer while it is decoded."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, drafts_per_pass: int) -> None:
         self.answer = DecodedAnswer()
+        self._drafts_per_pass = drafts_per_pass
+        self._read_tokens = 0
+        """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
         self._terms = terms
         self._tokens: list[int] = []
         self._drafting: tuple[EdgeNode, EdgeNode] | None = None
@@ -115,11 +128,14 @@ class _Writer:
         self._payload: Payload | None = None
         self._job: tuple[machine.SubmitJob, JobDone] | None = None
         self._reply_bits = 0
+        self._more: list[tuple[int, int]] = []
         self.answer.kept = decode_at_once(terms, self._note)
         rounds = self.answer.rounds
         self.answer.known = round_table([[each.record for each in rounds]])
         self.answer.largest_payload_bits = max(each.payload.bits for each in rounds)
-        self.answer.largest_reply_bits = max(each.reply_bits for each in rounds)
+        self.answer.largest_reply_bits = max(
+            bits for each in rounds for bits in (each.reply_bits, *(bits for _, bits in each.more))
+        )
 
     def _note(self, command: Command, event: Event | None) -> None:
         if isinstance(command, machine.DraftAll):
@@ -128,7 +144,10 @@ class _Writer:
         elif isinstance(command, machine.SendMessage):
             if command.kind is MessageKind.PROMPT:
                 self.answer.prompt_bits = 8 * len(command.parts[0])
-            self._payload = command.payload
+            elif command.kind is MessageKind.MORE:
+                self._more.append((8 * len(command.parts[0]), 0))
+            else:
+                self._payload = command.payload
         elif isinstance(command, machine.SubmitJob):
             assert isinstance(event, JobDone)
             command.run = _is_run
@@ -137,7 +156,11 @@ class _Writer:
             else:
                 self.answer.prefill = command
         elif isinstance(command, machine.SendReply):
-            self._reply_bits = 8 * len(command.content)
+            bits = 8 * len(command.content)
+            if self._more:
+                self._more[-1] = self._more[-1][0], bits
+            else:
+                self._reply_bits = bits
         elif isinstance(command, machine.FreeCache):
             self.answer.is_made = True
         elif isinstance(command, machine.CloseRound):
@@ -149,11 +172,14 @@ class _Writer:
         assert done.verified is not None and len(tokens) == done.verified.tokens, "I9: edge and cloud differ"
         kept = within(tokens, still_to_come(self._tokens, terms.output_tokens, terms.end_tokens), terms.end_tokens)
         self._tokens += kept
+        block, passes = self._drafts_per_pass, -(-(1 + len(node.later_passes)) // self._drafts_per_pass)
+        cached = began.cached if block == 1 else min(began.cached, self._read_tokens)
+        self._read_tokens = began.length + (passes - 1) * block
         self.answer.rounds.append(
             DecodedRound(
                 number,
-                new_tokens=began.length - began.cached,
-                cached_tokens=began.cached,
+                new_tokens=began.length - cached,
+                cached_tokens=cached,
                 later_passes=node.later_passes,
                 distributions=node.distributions,
                 node=node,
@@ -162,10 +188,13 @@ class _Writer:
                 kept_tokens=done.node.cached,
                 verified=done.verified,
                 reply_bits=self._reply_bits,
+                more=tuple(self._more),
                 tokens=kept,
                 tail_tokens=len(tokens) - len(kept),
+                passes=passes,
             )
         )
+        self._more.clear()
 
 
 def _is_run() -> tuple[CloudNode, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simulator.cell.scheme import Scheme
 from simulator.protocols import machine
 from simulator.protocols.accounts import RemainingAnswer, Terms
-from simulator.protocols.machine import EdgeMachine, Need, Order, Steps
+from simulator.protocols.machine import EdgeMachine, EdgeState, Need, Order, Steps
 
 
 class LocalEdge(EdgeMachine):
@@ -20,7 +20,7 @@ class LocalEdge(EdgeMachine):
     def needs(cls, scheme: Scheme) -> frozenset[Need]:
         return frozenset({Need.EDGE_ONLY})
 
-    def _serve(self) -> Steps[None]:
+    def _serve(self) -> Steps[EdgeState]:
         node = self._session.start
         while self._answer.remaining:
             number = node.round
@@ -31,4 +31,4 @@ class LocalEdge(EdgeMachine):
             node, decoded = self._session.decode(node)
             self._answer.take(decoded.committed)
             self.commands += (Order.REST, machine.CloseRound(number, decoded.committed, decoded))
-        return None
+        return EdgeState(cached=node.cached)

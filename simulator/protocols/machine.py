@@ -30,7 +30,8 @@ DOWNLINK: Final[LinkRole] = "downlink"
 
 
 class MessageKind(IntEnum):
-    """What the header of a message identifies it as, beside its round."""
+    """What the header of a message identifies it as, beside its round; no number is one of `testbed.packet_header`'s
+    for something else."""
 
     PROMPT = 1
     """Up, round 0: the tokens of the prompt."""
@@ -44,9 +45,16 @@ class MessageKind(IntEnum):
     """Up, beside the round's payload: all of it, where its digest would not do."""
     REQUEST = 6
     """Down, beside the round's reply: all of the payload is wanted."""
+    MORE = 11
+    """Up, beside the round's payload: the reply leaves the correction open, and another one is wanted."""
+    JOIN = 12
+    """Up, a bare header: the cloud is to decode no further by itself, the edge drafts. Its round is the one that its
+    sender waits for, of whose payload it is no part."""
+    LAST = 13
+    """Down: as REPLY, to the last round that the cloud has decoded before the edge drafts."""
 
 
-BESIDE: Final = frozenset({MessageKind.WHOLE, MessageKind.REQUEST})
+BESIDE: Final = frozenset({MessageKind.WHOLE, MessageKind.REQUEST, MessageKind.MORE})
 """Messages that a round sends beside its first one that way."""
 
 
@@ -57,14 +65,18 @@ class Need(Enum):
     PARTS = "rounds that go out in parts, while they are drafted"
     LOOKS = "a policy that decides as time goes by"
     DIGESTS = "payloads that may be requested again in full"
+    MORE = "replies after which another one may be requested"
     EDGE_ONLY = "answers that never cross the air"
+    CLOUD_FIRST = "answers that the cloud begins while the edge reads the prompt"
 
 
 class EdgeState(NamedTuple):
-    """What a device keeps from one request to the next: the scheme's state, and the policy's."""
+    """What a device keeps from one request to the next: the scheme's state, the policy's, and how many leading tokens
+    of the text the drafter's cache holds."""
 
-    scheme: tuple[float, ...]
-    policy: tuple[float, ...]
+    scheme: tuple[float, ...] = ()
+    policy: tuple[float, ...] = ()
+    cached: int = 0
 
 
 # Events.
@@ -97,6 +109,8 @@ class TimeIs:
     """The length of the payload that it put last."""
     link: SeenLink
     """What the uplink has shown the device."""
+    drafts_per_pass: int = 1
+    """How many drafts a pass of its drafter makes."""
 
 
 @dataclass(slots=True)
@@ -164,6 +178,8 @@ class TakeTurn:
     """The processor is wanted for this round, until `Order.REST`. Answered by `Signal.TURN`."""
 
     round: int
+    hidden: bool = False
+    """Whether it is wanted behind a message that is out, which the round is charged for."""
 
 
 @dataclass(slots=True)
@@ -189,6 +205,8 @@ class DraftPass:
 
     round: int
     node: EdgeNode
+    hidden: bool = False
+    """Whether that happens behind a message that is out, which the round is charged for."""
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from itertools import chain, count, islice
+from itertools import chain, islice
 
 from channels.uniforms import Uniforms
 from kinds import ConfigError
@@ -20,11 +20,12 @@ from simulator.cell.device_classes import Equipped
 from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
-from simulator.decoding.nodes import Tree
+from simulator.decoding.nodes import Tokens, Tree
 from simulator.protocols import lacking
 from simulator.protocols.accounts import Terms
 from simulator.protocols.decoded_answer import decode_at_once
-from simulator.protocols.machine import Need
+from simulator.protocols.machine import CloseRound, Command, Event, Need
+from simulator.results.requests import still_to_come, within
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.sparsifier import State
 
@@ -36,7 +37,7 @@ def predecode(cell: Cell, memory: Memory) -> None:
     """Leaves in the memory what the cell's requests will decode, as far as that is known. Does nothing where their
     passes could not meet, where requests may be given up, or where this was done for the same decodings before."""
     at_a_time = _at_a_time(cell)
-    if at_a_time < 2 or not cell.models.pair.has_networks or not cell.workload.all_are_awaited:
+    if at_a_time < 2 or not cell.models.pair.has_networks or not _all_are_awaited(cell):
         return
     if cell.decoding_id in memory.predecoded:
         return
@@ -58,12 +59,12 @@ def record(cell: Cell, memory: Memory, note: Callable[[int, int], object]) -> in
     recording goes on where it was; `note(done, total)` hears of each. Raises ConfigError where a time decides what a
     request decodes, and what decoding raises.
     """
-    if not cell.workload.all_are_awaited or not all(map(_is_known, cell.classes)):
+    if not _all_are_awaited(cell) or not all(map(_is_known, cell.classes)):
         raise ConfigError(
             f"scheme = {cell.scheme.kind}: must be one whose rounds no time decides, in a workload that gives no "
             "request up; what others decode is recorded by running them"
         )
-    at_a_time, done, total = _at_a_time(cell), 0, cell.workload.total
+    at_a_time, done, total = _at_a_time(cell), 0, cell.requests
 
     def ended() -> None:
         nonlocal done
@@ -91,16 +92,19 @@ def _at_a_time(cell: Cell) -> int:
 
 def _chains(cell: Cell) -> Iterator[Chain]:
     """Each of them can be decoded without the others."""
-    devices, users = count(), Uniforms.of(cell.seed, "users")
-    for each in cell.classes:
-        for device in islice(devices, each.count):
-            if not _is_known(each):
-                continue
-            asked = enumerate(cell.workload.asks(device, users))
-            if isinstance(each.scheme, DraftScheme) and each.scheme.carries:
+    users = Uniforms.of(cell.seed, "users")
+    for each in filter(_is_known, cell.classes):
+        for device in each.devices:
+            asked = enumerate(each.asks(device, users))
+            if each.workload.talks or (isinstance(each.scheme, DraftScheme) and each.scheme.carries):
                 yield device, asked
             else:
                 yield from ((device, iter([one])) for one in asked)
+
+
+def _all_are_awaited(cell: Cell) -> bool:
+    """Whether no request of any class is given up."""
+    return all(each.workload.all_are_awaited for each in cell.classes)
 
 
 def _is_known(each: Equipped) -> bool:
@@ -108,7 +112,7 @@ def _is_known(each: Equipped) -> bool:
     round come through, nor which of several requests ends first."""
     carries = isinstance(each.scheme, DraftScheme) and each.scheme.carries
     in_order = each.edge.concurrency == 1 or not carries
-    return in_order and not lacking(each.scheme, frozenset({Need.DIGESTS, Need.EDGE_ONLY}))
+    return in_order and not lacking(each.scheme, frozenset({Need.DIGESTS, Need.MORE, Need.EDGE_ONLY}))
 
 
 class _Predecoder:
@@ -124,19 +128,30 @@ class _Predecoder:
         """Takes chains as long as there are any; others may take from the same."""
         for device, asked in chains:
             state: State | None = None
+            text = Tokens()
             for number, ask in asked:
-                state = self._decode(device, number, ask, state)
+                state, text = self._decode(device, number, ask, state, text)
                 self._ended()
                 if state is None:
                     break
 
-    def _decode(self, device: int, number: int, ask: Ask, state: State | None) -> State | None:
-        """One request; the state that it ends in, None where it was taken already."""
+    def _decode(
+        self, device: int, number: int, ask: Ask, state: State | None, before: Tokens
+    ) -> tuple[State | None, Tokens]:
+        """One request, of a later turn after the text `before`; the state that it ends in, None where it was taken
+        already, and the text."""
         decoder = self._decoder
-        prompt = decoder.prompt(device, number, ask)
+        prompt = decoder.prompt(device, number, ask, before)
         decoding = decoder.decoding(device, number, prompt, state, ask.output_tokens)
         if decoding.tree in self._taken:
-            return None
+            return None, ()
         self._taken.add(decoding.tree)
-        kept = decode_at_once(Terms(decoding, ask.output_tokens, decoder.end_tokens))
-        return () if kept is None else kept.scheme
+        terms, answer = Terms(decoding, ask.output_tokens, decoder.end_tokens[device]), list[int]()
+
+        def note(command: Command, event: Event | None) -> None:
+            if isinstance(command, CloseRound):
+                left = still_to_come(answer, terms.output_tokens, terms.end_tokens)
+                answer.extend(within(command.tokens, left, terms.end_tokens))
+
+        kept = decode_at_once(terms, note)
+        return () if kept is None else kept.scheme, (*prompt.tokens, *answer)

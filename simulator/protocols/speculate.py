@@ -23,9 +23,9 @@ from channels.codec.fixed_width import (
 from kinds import ConfigError
 from kinds.arrays import Floats
 from simulator.cell.scheme import Scheme
-from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Verified
+from simulator.decoding.nodes import CloudNode, EdgeNode, Parts, Tokens, Verified
 from simulator.protocols import machine
-from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_tokens, is_made, token_bytes
+from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_prompt, is_made, prompt_bytes
 from simulator.protocols.machine import (
     CloudMachine,
     EdgeMachine,
@@ -54,7 +54,7 @@ from simulator.schemes.policy import (
 )
 
 REQUEST_BYTES: Final = b"\x00"
-"""The content of a request for all of a round, which its header identifies."""
+"""The content of a request for all of a round, or for another reply to it, which its header identifies."""
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ class DraftingEdge(EdgeMachine):
         self._answer = RemainingAnswer(terms)
 
     def _send_prompt(self) -> None:
-        content = token_bytes(self._session.start.committed, self._terms.decoding.format)
+        content = prompt_bytes(self._session.start.committed, self._terms)
         self.commands.append(machine.SendMessage(MessageKind.PROMPT, 0, (content,), replies=0))
 
     def _send_drafts(self, node: EdgeNode, replies: int = 1) -> None:
@@ -117,12 +117,13 @@ class SpeculateEdge(DraftingEdge):
             Need.LOOKS: not scheme.plans,
             Need.PARTS: scheme.partial,
             Need.DIGESTS: scheme.rounds == "mirrored",
+            Need.MORE: scheme.families.reply.may_ask,
         }
         return frozenset(need for need in needed if needed[need])
 
     def _serve(self) -> Steps[EdgeState]:
-        scheme, session, node = self._scheme, self._session, self._session.start
-        self._send_prompt()
+        scheme, session = self._scheme, self._session
+        node = yield from self._open()
         while remaining_tokens := self._answer.remaining:
             number, most = node.round, most_drafts(scheme.max_drafts, remaining_tokens)
             plan = self._policy.plan(most)
@@ -146,9 +147,15 @@ class SpeculateEdge(DraftingEdge):
             node, accepted = yield from self._resolve(drafts.node)
             if plan is None:
                 seen = yield from self._look()
-                drafted_ = len(drafts.parts) if scheme.partial else len(drafts.node.drafts)
+                drafted_ = len(drafts.parts) if scheme.partial else drafts.node.steps
                 self._learn(SeenVerdict(drafted_, accepted, seen.payload_bits, seen.put_s, seen.now_s, drafts.rung))
-        return EdgeState(node.state, self._policy_state)
+        return EdgeState(node.state, self._policy_state, node.cached)
+
+    def _open(self) -> Steps[EdgeNode]:
+        """The request up to its first draft, before which the edge's side is answered."""
+        yield from ()
+        self._send_prompt()
+        return self._session.start
 
     # Draft, step by step, as time goes by.
 
@@ -262,6 +269,8 @@ class SpeculateEdge(DraftingEdge):
             drafts.rung,
             self._scheme.rungs,
             self._hint,
+            seen.drafts_per_pass,
+            self._scheme.branches,
         )
         if isinstance(self._policy, Oracle):
             rejected = self._foresight.rejected(drafts.node, drafts.rung)
@@ -296,24 +305,34 @@ class SpeculateEdge(DraftingEdge):
         return node
 
     def _resolve(self, node: EdgeNode) -> Steps[tuple[EdgeNode, int]]:
-        """Waits for the reply to the round, and takes the tokens that it commits. Answers how many drafts were
-        accepted."""
+        """Waits for the reply to the round, for more where it leaves the correction open, and takes the tokens that it
+        commits. Answers how many drafts were accepted."""
+        number, tokens = node.round, Tokens()
+        while not tokens:
+            while number not in self._replies:
+                event = yield
+                if isinstance(event, MessageArrived):
+                    self._read(event)
+                if self._requested:
+                    yield from self._send_whole(node)
+            node, tokens = self._take(node)
+        return node, len(tokens) - 1
+
+    def _take(self, node: EdgeNode) -> tuple[EdgeNode, Tokens]:
+        """Takes the reply to the round, which is here, and the tokens that it commits; none: more is wanted."""
         number = node.round
-        while number not in self._replies:
-            event = yield
-            if isinstance(event, MessageArrived):
-                self._read(event)
-            if self._requested:
-                yield from self._send_whole(node)
         reply = self._replies.pop(number)
         if self._policy.hears_cloud:
             self._seen_cloud = SeenCloud(*decode_status(reply[-STATUS_BYTES:]))
             reply = reply[:-STATUS_BYTES]
         self._hint = self._scheme.families.reply.hint(reply)
         node, tokens = self._session.resolve(node, reply)
+        if not tokens:
+            self.commands.append(machine.SendMessage(MessageKind.MORE, number, (REQUEST_BYTES,)))
+            return node, tokens
         self._answer.take(tokens)
         self.commands.append(machine.CloseRound(number, tokens))
-        return node, len(tokens) - 1
+        return node, tokens
 
     def _read(self, message: MessageArrived) -> None:
         """A message of the cloud: a reply, or a request for all of the open round."""
@@ -351,23 +370,35 @@ class SpeculateCloud(CloudMachine):
         """Whether the prompt is in the cache."""
         self._payloads: dict[int, Parts] = {}
         """By round, those that wait for their turn; () is of a round without drafts."""
+        self._answers: MessageKind = MessageKind.REPLY
+        """What brings the next verification result down."""
         self._due: int | None = None
         """The round that waits for the prefill, or is verified."""
         self._alone = 0
         """Tokens that the cloud has yet to decode by itself."""
+        self._asked = 0
+        """Requests for more than the last reply. The cloud has kept p for them, so they take no pass; a server that
+        crashes loses caches, and not what requests hold beside them."""
 
     def acknowledged(self, message: MessageArrived) -> int:
-        """Its device knows the results of the rounds before it; of its own, that all of it is wanted."""
-        return message.round if message.kind is MessageKind.WHOLE else message.round - 1
+        """Its device knows the results of the rounds before it; of its own, that all of it is wanted, or more than its
+        reply."""
+        return message.round if message.kind in (MessageKind.WHOLE, MessageKind.MORE) else message.round - 1
 
     def _arrived(self, message: MessageArrived) -> None:
         kind, number, parts = message.kind, message.round, message.parts
         if kind is MessageKind.PROMPT:
-            prompt = bytes_tokens(parts[0], self._terms.decoding.format)
+            prompt = bytes_prompt(parts[0], self._terms)
             self._begin(self._session.start(prompt), len(prompt))
             return
         if kind is MessageKind.COUNT:
             self._alone, parts = decode_request(parts[0]), ()
+        elif kind is MessageKind.MORE:
+            assert self._node is not None and number == self._node.round - 1, "I3: more is wanted of another round"
+            more = self._session.more(self._node, self._asked)
+            self._asked += 1
+            self.commands.append(machine.SendReply(MessageKind.REPLY, number, more))
+            return
         elif kind is MessageKind.WHOLE:
             assert self._node is not None and self._node.asked, "I3: a payload comes in whole that was not requested"
         next_ = 1 if self._node is None else self._node.round
@@ -405,7 +436,8 @@ class SpeculateCloud(CloudMachine):
             else:
                 self.commands.append(machine.EnterState(number, None))
 
-    def _submit(self, number: int) -> None:
+    def _submit(self, number: int, *, reads: bool = False) -> None:
+        """Has the round's pass made. `reads`: in it the prompt is read too."""
         node, parts = self._node, self._payloads.pop(number)
         assert node is not None and number == node.round, "I3: rounds are verified in order"
         new_tokens = self._session.receive(node, parts)
@@ -413,7 +445,7 @@ class SpeculateCloud(CloudMachine):
             machine.SubmitJob(
                 number,
                 text_tokens=len(node.committed) + new_tokens,
-                read_tokens=node.cached,
+                read_tokens=len(node.committed) if reads else node.cached,
                 run=partial(self._verify, node, parts),
                 serves="cloud_decode_s" if self._alone else "verify_s",
                 cloud_drafts=new_tokens if self._session.in_turn(node) else 0,
@@ -433,6 +465,7 @@ class SpeculateCloud(CloudMachine):
         number, verified, self._due = self._due, job.verified, None
         assert number is not None, "I3: a job is done that was not submitted"
         node = self._node = job.node
+        self._asked = 0
         if verified is None:
             self.commands.append(machine.SendReply(MessageKind.REQUEST, number, REQUEST_BYTES))
             return
@@ -446,6 +479,6 @@ class SpeculateCloud(CloudMachine):
                 self._payloads[node.round] = ()
                 self._take_next()
         status = encode_status(Status(job.queue_s, job.serve_s, job.batch)) if self._reports else b""
-        self.commands.append(machine.SendReply(MessageKind.REPLY, number, verified.reply + status, verified))
+        self.commands.append(machine.SendReply(self._answers, number, verified.reply + status, verified))
         if self._payloads:
             self._take_next()

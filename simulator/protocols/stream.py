@@ -6,7 +6,7 @@ from functools import partial
 
 from simulator.decoding.nodes import CloudNode
 from simulator.protocols import machine
-from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_tokens, is_made, token_bytes
+from simulator.protocols.accounts import RemainingAnswer, Terms, bytes_prompt, bytes_tokens, is_made, prompt_bytes
 from simulator.protocols.machine import CloudMachine, EdgeMachine, JobDone, MessageArrived, MessageKind, Order, Steps
 from simulator.schemes.policy import most_drafts
 
@@ -19,7 +19,7 @@ class StreamEdge(EdgeMachine):
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
         self._format = terms.decoding.format
-        self._prompt = token_bytes(terms.decoding.tree.edge.committed, self._format)
+        self._prompt = prompt_bytes(terms.decoding.tree.edge.committed, terms)
         self._answer = RemainingAnswer(terms)
 
     def _serve(self) -> Steps[None]:
@@ -50,7 +50,7 @@ class StreamCloud(CloudMachine):
         """The one that is decoded."""
 
     def _arrived(self, message: MessageArrived) -> None:
-        prompt = bytes_tokens(message.parts[0], self._terms.decoding.format)
+        prompt = bytes_prompt(message.parts[0], self._terms)
         self._begin(self._session.start(prompt), len(prompt))
 
     def _begin(self, node: CloudNode, prompt_tokens: int) -> None:

@@ -176,7 +176,7 @@ def same_settings(before: pd.DataFrame, after: pd.DataFrame, without: Sequence[s
 
 
 def _telling(table: pd.DataFrame) -> list[str]:
-    return [name for name in settings_of(table) if name != "imports" and not name.endswith(".source")]
+    return [name for name in settings_of(table) if name not in ("imports", "sources") and not name.endswith(".source")]
 
 
 def _needed(table: pd.DataFrame, shared: Sequence[str], mine: Sequence[str]) -> list[str]:

@@ -39,6 +39,11 @@ SPEEDUPS: Final = {
 """What a summary of settings with cloud_only among them has besides, and what it means."""
 N_SUFFIX: Final = "_n"
 """In `summary.csv`, `NAME_n` is the number of seeds with a number of NAME; there only where fewer than `n` have one."""
+CLASS: Final = "class"
+"""The column that tells, where a cell has a fleet, the class of devices that a row is of: in the table of requests its
+device's, in tables of cells and summaries a row a class beside the row of all."""
+ALL_CLASSES: Final = "all devices"
+"""Its value in the row of all devices."""
 SETTING: Final = "setting"
 """The column that tells, where schemes choose for themselves, a scheme's own choice from what the grid gives to all."""
 CHOSEN, FIXED = "chosen", "fixed"
@@ -94,6 +99,13 @@ class Columns:
     def where(self, chosen: Bools) -> Columns:
         """The rows that are chosen."""
         return Columns({name: array[chosen] for name, array in self._arrays.items()})
+
+
+TURN: Final = "turn"
+"""Where some requests are turns of conversations, the column of their table that numbers them in each."""
+HELD: Final = ("held_in_cloud_tokens", "held_at_edge_tokens")
+"""And those of the prompt's leading tokens that were held as the conversation so far: by the cloud, so that they did
+not go up again, and in the drafter's cache. What others have taken of the cloud's cache is read again all the same."""
 
 
 KEYS: Final = ("cell", "device", "request")

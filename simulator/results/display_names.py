@@ -20,11 +20,15 @@ NAMES: Final[dict[str, str]] = {
     "dense": "dense lattice (Q-S)",
     "s_q": "S-Q",
     "dssd": "DSSD",
+    "dssd_candidates": "DSSD with candidates",
     "asym": "asymmetric",
     "half_dense": "dense fp16",
+    "pipesd": "PipeSD",
+    "remote_drafter": "remote drafter (ids only)",
     "half_top_k": "top-K fp16 (TK-SLT)",
     "truncated_fp16": "top-K fp16 (TK-SLT)",
     "coupled": "coupled (ids only)",
+    "coupled_tree": "coupled tree (ids only)",
     "mirrored": "mirrored drafter",
     "ids_only_greedy": "greedy (ids only)",
     "skip_when_confident": "unverified where sure (U-HLM)",
@@ -54,6 +58,10 @@ NAMES: Final[dict[str, str]] = {
     "block_errors": "by block errors",
     "trace": "as recorded",
     "none": "none",
+    "schc": "SCHC",
+    "rohc": "ROHC",
+    # policies
+    "ucb_specstop": "UCB-SpecStop",
     # models and machines of the clock
     "sotu": "sotu",
     "smollm2": "SmolLM2",
@@ -115,6 +123,8 @@ NAMES: Final[dict[str, str]] = {
     **{f"eagle3_qwen3_{size}": f"EAGLE-3 / Qwen3-{size.upper()}" for size in ("32b", "4b", "14b")},
     "eagle3_qwen3_1_7b": "EAGLE-3 / Qwen3-1.7B",
     "eagle3_qwen3_30b_a3b": "EAGLE-3 / Qwen3-30B-A3B",
+    "dflash_qwen3_4b": "DFlash / Qwen3-4B",
+    **{f"dflash_qwen3_4b_{task}": f"DFlash / Qwen3-4B, {task}" for task in ("code", "math")},
     **{f"vicuna_68m_{size}": f"Vicuna-68M / Vicuna-{size.upper()}" for size in ("7b", "13b", "33b")},
 }
 """Kinds and names as figures write them; any other loses its underscores."""

@@ -10,13 +10,14 @@ in its name which it is. nan where a figure is needed and none is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from channels.link.radio_power import Connection
 from kinds.arrays import Floats
+from models.power import JOULES_PER_KWH
 from simulator.results.columns import Columns
 from simulator.results.observer import Airing, Observer
 from simulator.results.run_totals import Charged, Run, end_s
@@ -31,7 +32,8 @@ def edges_j(run: Run) -> float:
         return np.nan
     open_by_device_s = open_s(run.served, run.plant.over_s)
     joules = 0.0
-    for device, (each, station) in enumerate(zip(watts, run.plant.edges, strict=True)):
+    numbers = range(len(watts)) if run.plant.others is None else run.plant.others.numbers
+    for device, each, station in zip(numbers, watts, run.plant.edges, strict=True):
         busy_s = station.busy_s
         joules += each.busy_w * busy_s + each.idle_w * max(0.0, open_by_device_s.get(device, 0.0) - busy_s)
     return joules
@@ -49,31 +51,48 @@ def radios_j(run: Run) -> float:
 class Connections(Observer):
     """How long the radios of some devices stay connected. Packets are reported as they leave, in both directions."""
 
-    def __init__(self, radios: Mapping[int, Connection]) -> None:
-        """`radios`: by device, what its connection draws."""
+    def __init__(self, radios: Mapping[int, Sequence[Connection]]) -> None:
+        """`radios`: by device, the connections that draw on top of each other, the longest that ends first."""
         self.radios = radios
-        self._spans: dict[int, list[tuple[float, float]]] = {}
+        self._spans: dict[tuple[int, Connection], list[tuple[float, float]]] = {}
 
     def on_packet(self, airing: Airing) -> None:
         self.aired(airing.address[0], airing.began_s, airing.left_s)
 
     def aired(self, device: int, began_s: float, left_s: float) -> None:
         """A packet of this device, or for it, was on the air, and left no earlier than those reported before."""
-        if device in self.radios:
-            spans, to_s = self._spans.setdefault(device, []), left_s + self.radios[device].tail_s
-            while spans and spans[-1][1] >= began_s:
-                began_s = min(began_s, spans.pop()[0])
-            spans.append((began_s, to_s))
+        for radio in self.radios.get(device, ()):
+            spans, from_s, to_s = self._spans.setdefault((device, radio), []), began_s, left_s + radio.tail_s
+            while spans and spans[-1][1] >= from_s:
+                from_s = min(from_s, spans.pop()[0])
+            spans.append((from_s, to_s))
 
     @property
     def joules(self) -> float:
-        """The joules of the connections of all devices, from the first packet of each until its tail is over, possibly
-        after the end of the run."""
+        """The joules of the connections of all devices."""
+        return self.joules_of(self.radios)
+
+    def joules_of(self, devices: Container[int]) -> float:
+        """The joules of the connections of these devices, from the first packet of each until its tail is over,
+        possibly after the end of the run."""
+        ends_s = {device: self._spans[device, radios[0]][-1][1] for device, radios in self._heard.items()}
         return sum(
-            self.radios[device].set_up_j + self.radios[device].watts * (to_s - from_s)
-            for device, spans in self._spans.items()
+            radio.set_up_j + radio.watts * (min(to_s, ends_s[device]) - from_s)
+            for (device, radio), spans in self._spans.items()
+            if device in devices
             for from_s, to_s in spans
         )
+
+    @property
+    def _heard(self) -> dict[int, Sequence[Connection]]:
+        """The devices with a packet so far."""
+        return {device: radios for device, radios in self.radios.items() if (device, radios[0]) in self._spans}
+
+
+def battery_j(run: Run) -> float:
+    """The joules of all devices, processors and radios; nan where either has no figure, or a radio is not stated in all
+    of its states."""
+    return edges_j(run) + radios_j(run) if run.plant.figures.whole_radios else np.nan
 
 
 def cloud_j(run: Run, charged: Charged) -> float:
@@ -85,9 +104,14 @@ def cloud_j(run: Run, charged: Charged) -> float:
 
 
 def usd(run: Run, charged: Charged) -> float:
-    """Price of all servers in the time that is charged for, nan without a price or where other time is charged for."""
-    usd_per_hour = run.plant.figures.server_usd_per_hour
-    return np.nan if usd_per_hour is None else usd_per_hour / HOUR_S * charged_s(run, charged)
+    """Price of all servers in the time that is charged for, and of the devices' joules where they have one; nan without
+    a price of servers, without a figure of joules that cost, or where other time is charged for."""
+    figures = run.plant.figures
+    if figures.server_usd_per_hour is None:
+        return np.nan
+    rent = figures.server_usd_per_hour / HOUR_S * charged_s(run, charged)
+    own = figures.edge_usd_per_kwh
+    return rent + own / JOULES_PER_KWH * battery_j(run) if own else rent
 
 
 def charged_s(run: Run, charged: Charged) -> float:

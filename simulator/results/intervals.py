@@ -9,6 +9,7 @@ depend on which is named first.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,9 +21,9 @@ import pandas as pd
 
 from kinds.arrays import Bools, Floats, Ints
 from simulator.results import comparison_log
-from simulator.results.columns import BREAKDOWN, CI_SUFFIX, CURVE, LOSSY, N_SUFFIX, SPEEDUPS
+from simulator.results.columns import ALL_CLASSES, BREAKDOWN, CI_SUFFIX, CLASS, CURVE, LOSSY, N_SUFFIX, SPEEDUPS
 from simulator.results.lossy_schemes import departs
-from simulator.results.metrics import METRICS
+from simulator.results.metrics import METRICS, ON_REQUEST
 from simulator.results.plain_columns import codes, distinct, hashable, is_missing, rows_alike
 from simulator.results.study_columns import STUDY_METRICS
 from simulator.results.units import names_file, quantity
@@ -32,9 +33,10 @@ SCHEME: Final = "scheme."
 Labels = Mapping[str, Sequence[Mapping[str, str]]]
 """A user's labels of schemes, each with the schemes that it stands for: their fields by column, as `text_of` has them;
 fields that are null are left out."""
+_COUNT: Final = re.compile(r"fleet\.[^.]+\.count")
 _NO_LABELS: Final[Labels] = {}
 _NOT_SETTINGS = ("cell", "seed", CURVE, LOSSY, *SPEEDUPS)
-_MEASURED = frozenset({*BREAKDOWN, "hidden_draft_s", *STUDY_METRICS})
+_MEASURED = frozenset({*BREAKDOWN, "hidden_draft_s", *STUDY_METRICS, *ON_REQUEST})
 """What is measured of a cell beside METRICS, to which a user's file may add."""
 CONFIDENCE: Final = 0.95
 """The confidence of every interval."""
@@ -159,6 +161,20 @@ def summarise(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def of_all_devices(table: pd.DataFrame, *metrics: str) -> pd.DataFrame:
+    """The rows of whole cells, without those of single classes of devices, and without the column that tells them.
+    `metrics`: those of the form `CLASS.METRIC` become columns."""
+    if CLASS not in table.columns:
+        return table
+    whole = table[table[CLASS].isna() | (table[CLASS] == ALL_CLASSES)].drop(columns=CLASS)
+    for metric in metrics:
+        name, dot, plain = metric.rpartition(".")
+        if dot:
+            rows = table[table[CLASS] == name]
+            whole = whole.assign(**{metric: whole["cell"].map(dict(zip(rows["cell"], rows[plain], strict=True)))})
+    return whole
+
+
 def summarise_curves(table: pd.DataFrame) -> pd.DataFrame:
     """`summarise` of a table whose curves have names, which are kept."""
     kept = "shown as"
@@ -173,7 +189,7 @@ def _speedups(
     metric, kind = "latency_per_token_s", "scheme.kind"
     if not {metric, kind, "seed"} <= {*cells.columns} or "cloud_only" not in set(cells[kind]):
         return {}
-    shared = [of for name, of in numbered.items() if "." in name and not name.startswith("scheme.")]
+    shared = [of for name, of in numbered.items() if name == CLASS or ("." in name and not name.startswith("scheme."))]
     times = cells[metric].to_numpy(dtype=np.float64, copy=True)
     if "answered" in cells.columns:
         times[cells["answered"].to_numpy(dtype=np.float64) < 1] = math.nan
@@ -255,7 +271,13 @@ def geometric_means(rows: pd.DataFrame, by: str | list[str], metric: str) -> pd.
 
 def metrics_of(table: pd.DataFrame) -> list[str]:
     """The metric and breakdown columns of a table, in the table's order."""
-    return [name for name in table.columns if name in METRICS or name in _MEASURED]
+    measured = {*METRICS, *_MEASURED}
+    return [name for name in table.columns if _class_apart(name) in measured]
+
+
+def _class_apart(name: str) -> str:
+    """The metric of a class of devices without the class; any other column as it is called."""
+    return name.rpartition(".")[2] if name.count(".") == 1 else name
 
 
 def settings_of(table: pd.DataFrame) -> list[str]:
@@ -263,12 +285,15 @@ def settings_of(table: pd.DataFrame) -> list[str]:
     measured = {*METRICS, *_MEASURED}
     known = {*measured, *_NOT_SETTINGS, "n"}
     counts = {name + N_SUFFIX for name in measured}
-    return [name for name in table.columns if name not in known | counts and not name.endswith(CI_SUFFIX)]
+    return [name for name in table.columns if _class_apart(name) not in known | counts and not name.endswith(CI_SUFFIX)]
 
 
 def varying(table: pd.DataFrame) -> list[str]:
-    """The configuration columns that take more than one value."""
-    return [name for name in settings_of(table) if _varies(table[name])]
+    """The configuration columns that take more than one value, but for what follows from others: how many devices a
+    fleet has from the counts of its classes."""
+    names = settings_of(table)
+    follow = "workload.devices" if any(_COUNT.fullmatch(name) for name in names) else None
+    return [name for name in names if _varies(table[name]) and not (follow and name.endswith(follow))]
 
 
 def axis_of(table: pd.DataFrame, preferred: str | None = None, labels: Labels = _NO_LABELS) -> str | None:
@@ -332,10 +357,11 @@ def with_curves(
 
     come `dense`, `k_sqs k=8 loss=none`, `k_sqs k=16 loss=none` and `k_sqs k=16 loss=bernoulli`: the probability has one
     value wherever it is there. Only where two settings would share a name are such fields in it, then `hidden` ones.
+    The class of devices that a row is of is always told, as are the fields that are named `always`.
     """
     varied = [name for name in varying(table) if name not in (axis, KIND)]
     open_ = [name for name in varied if name not in hidden]
-    always = [name for name in always if name in table.columns]
+    always = [name for name in (*always, CLASS) if name in table.columns]
     place = [name for name in (axis, "seed") if name in table.columns]
     words = {name: _words(table[name], name) for name in {*varied, *always}}
     fields_words = _fields_words(table, [*varied, *(name for name in always if name not in varied)])

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from simulator.results.columns import CURVE, LOSSLESS_TV, LOSSY
+from simulator.results.columns import ALL_CLASSES, CLASS, CURVE, LOSSLESS_TV, LOSSY
+from simulator.results.plain_columns import is_missing
 
 MARK = " (lossy)"
 """After the name of a curve."""
@@ -21,13 +22,19 @@ UNKNOWN = " (not known to be lossless)"
 MARKS = (MARK, UNKNOWN)
 TEXT = "verifier_nll_per_token"
 """A metric that has a number wherever a token was committed."""
+Claim = bool | None
+"""What a scheme says of its text: that it is the verifier's, that it is not, or nothing."""
 LIMITS = ("oracle",)
 """Kinds of scheme that know what no edge can: limits for the others, ranked with none of them."""
 
 
-def with_lossy(cells: pd.DataFrame, lossless: Mapping[str, bool | None]) -> pd.DataFrame:
-    """A table of cells with LOSSY. `lossless`: by the ids of cells what their scheme claims."""
-    claims = [lossless.get(cell, True) for cell in cells["cell"]]
+def with_lossy(cells: pd.DataFrame, lossless: Mapping[str, Claim | Mapping[str, Claim]]) -> pd.DataFrame:
+    """A table of cells with LOSSY. `lossless`: by the ids of cells what their scheme claims, or by the class of devices
+    and for all."""
+    given = [lossless.get(cell, True) for cell in cells["cell"]]
+    classes = cells[CLASS] if CLASS in cells.columns else [ALL_CLASSES] * len(cells)
+    named = [ALL_CLASSES if is_missing(name) else str(name) for name in classes]
+    claims = [of.get(name, True) if isinstance(of, Mapping) else of for of, name in zip(given, named, strict=True)]
     shown = cells["tv_output"] <= LOSSLESS_TV if "tv_output" in cells.columns else pd.Series(False, index=cells.index)
     lossy = [claim is False or (claim is None and not seen) for claim, seen in zip(claims, shown, strict=True)]
     # The copy: a wide table is kept in pieces.

@@ -3,19 +3,22 @@
 They are the columns of `cells.csv` that are no configuration, in this order; docs/metrics.md is made from them. A
 metric of yours is one line in METRICS, or `register` in a file of yours. Latencies are of answered requests only, and
 each says so; tokens, bits and seconds of service are of all. Where there are no such requests, or a ratio has no
-denominator, the value is nan.
+denominator, the value is nan. A percentile is the quantile of one run's values with linear interpolation between
+order statistics, over its answered requests (of itl_s, over their gaps); its interval is that of the mean over seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from math import isnan
 from typing import Final, NamedTuple
 
 from kinds import ConfigError
+from kinds.arrays import Floats
 from simulator.results.columns import BREAKDOWN
-from simulator.results.energy import cloud_j, edges_j, per_token, radios_j, usd
+from simulator.results.energy import battery_j, cloud_j, edges_j, per_token, radios_j, usd
 from simulator.results.round_columns import ROUND_COLUMNS
-from simulator.results.run_totals import Run, mean, quantiles, ratio
+from simulator.results.run_totals import SHARES, Run, mean, quantiles, ratio
 from simulator.results.threshold_settling import WINDOW
 
 
@@ -25,6 +28,8 @@ class Metric(NamedTuple):
     name: str
     meaning: str
     value: Callable[[Run], float]
+    if_known: bool = False
+    """Whether a run in which it is nan goes without the column."""
 
 
 def _average(column: str, over: str) -> Callable[[Run], float]:
@@ -179,7 +184,7 @@ _DECLARED: Final = (
     Metric(
         "hidden_draft_s_per_token",
         "drafting and encoding at the edge while the reply to an older round, or to the partial one, was out, flushed "
-        "rounds included / output tokens, both over answered requests",
+        "rounds included, and reading while the cloud decoded by itself / output tokens, both over answered requests",
         lambda run: ratio(float(run.answered["hidden_draft_s"].sum()), run.answered_tokens),
     ),
     Metric(
@@ -195,9 +200,10 @@ _DECLARED: Final = (
     Metric(
         "radio_j_per_token",
         "joules of the devices' radios: uplink.power_w while a packet is on the uplink, downlink.power_w while one is "
-        "on the downlink, each attempt with its header and overhead; of lte and wifi also what the connection draws "
-        "from the first packet until its tail after the last is over, be it past the end of the run / output tokens; "
-        "nan where a link has no power_w",
+        "on the downlink, each attempt with its header and overhead; of a radio that stays connected also what "
+        "that draws from the first packet until its tail after the last is over, be it past the end of the run, and "
+        "what it takes to connect and to listen when idle, where that is known / output tokens; nan where a link has "
+        "neither radio nor power_w",
         per_token(radios_j),
     ),
     Metric(
@@ -214,15 +220,30 @@ _DECLARED: Final = (
     ),
     Metric(
         "busy_usd_per_million_tokens",
-        "price of the cloud's GPUs for passes alone, the rest being others': cloud.usd_per_gpu_hour / a million output "
-        "tokens; nan without a price or where cloud.charged is held",
+        "price of the cloud's GPUs for passes alone, the rest being others': cloud.usd_per_gpu_hour; and of the "
+        "battery's joules where edge.usd_per_kwh is given / a million output tokens; nan without a price or where "
+        "cloud.charged is held",
         per_token(lambda run: 1e6 * usd(run, "busy")),
     ),
     Metric(
         "held_usd_per_million_tokens",
         "price of the cloud's GPUs from the first arrival to the end of the last request, idle or not: "
-        "cloud.usd_per_gpu_hour / a million output tokens; nan without a price or where cloud.charged is busy",
+        "cloud.usd_per_gpu_hour; and of the battery's joules where edge.usd_per_kwh is given / a million output "
+        "tokens; nan without a price or where cloud.charged is busy",
         per_token(lambda run: 1e6 * usd(run, "held")),
+    ),
+    Metric(
+        "battery_j_per_token",
+        "joules of the devices, processors and radios: edge_j_per_token + radio_j_per_token, of devices whose radio is "
+        "stated in all of its states (uplink.radio, downlink.radio); else, and without edge.power, no such column",
+        per_token(battery_j),
+        if_known=True,
+    ),
+    Metric(
+        "battery_j_per_request",
+        "the same joules / requests that have arrived, of all; no such column without figures",
+        lambda run: ratio(battery_j(run), len(run.served)),
+        if_known=True,
     ),
     Metric(
         "edge_busy", "share of the time a device's processor is at work, mean over devices",
@@ -267,17 +288,62 @@ _DECLARED: Final = (
     ),
 )  # fmt: skip
 METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _DECLARED}
-"""Every metric of a cell. In `summary.csv` each is followed by `NAME_ci95`, the half-width over seeds."""
+"""Every metric that each cell has. In `summary.csv` each is followed by `NAME_ci95`, the half-width over seeds."""
+
+
+_STEMS: Final[Mapping[str, Callable[[Run], Floats]]] = {
+    "ttft": lambda run: run.answered["ttft_s"],
+    "tpot": lambda run: run.answered["tpot_s"],
+    "itl": lambda run: run.itl_s,
+    "latency_per_token": lambda run: run.latencies_per_token_s,
+    "latency": lambda run: run.answered["latency_s"],
+}
+
+
+def _percentile(stem: str, share: float) -> Metric:
+    of = "the gaps of itl_s over answered requests" if stem == "itl" else f"{stem}_s over answered requests"
+    word = "median" if share == 0.5 else f"{share:.0%}".replace("%", "th percentile")
+    return Metric(f"{stem}_p{100 * share:.0f}_s", f"{word} of {of}", lambda run: quantiles(_STEMS[stem](run))[share])
+
+
+_PERCENTILES: Final = {f"{stem}_p{100 * share:.0f}_s": (stem, share) for stem in _STEMS for share in SHARES}
+"""Stem and share of each percentile by its name."""
+ON_REQUEST: Final[dict[str, Metric]] = {
+    name: _percentile(*of) for name, of in _PERCENTILES.items() if name not in METRICS
+}
+"""The metrics that a cell has where it asks for them (`percentiles`)."""
+
+
+def known(name: str) -> Metric | None:
+    """The metric of this name, be it one that must be asked for."""
+    return METRICS.get(name) or ON_REQUEST.get(name)
+
+
+def check_percentile(name: str) -> str:
+    """The name of a percentile. Raises ValueError for any other."""
+    if name not in _PERCENTILES:
+        shares = ", ".join(f"p{100 * share:.0f}" for share in SHARES)
+        raise ValueError(f"{name!r} must be STEM_PERCENTILE_s with one of {', '.join(_STEMS)} and one of {shares}")
+    return name
+
+
+def fewest(name: str) -> int:
+    """The number of values from which a percentile lies between two of them and not at the largest: 1 / (1 - share);
+    0 of what is none."""
+    return round(1 / (1 - _PERCENTILES[name][1])) if name in _PERCENTILES else 0
 
 
 def register(metric: Metric) -> None:
     """Adds a metric of a user's own, for a file that `--import` loads. Raises ConfigError where the name is taken."""
-    if metric.name in {*BREAKDOWN, *(each.name for each in _DECLARED)}:
+    if metric.name in {*BREAKDOWN, *ON_REQUEST, *(each.name for each in _DECLARED)}:
         raise ConfigError(f"metric = {metric.name}: there is a column of this name; give yours another one")
     METRICS[metric.name] = metric
 
 
-def summarise(run: Run) -> dict[str, float]:
-    """Every metric, in order, then BREAKDOWN as seconds per output token."""
+def summarise(run: Run, requested: Iterable[str] = ()) -> dict[str, float]:
+    """Every metric, in order, then BREAKDOWN as seconds per output token, then those of ON_REQUEST that are."""
     breakdown = {name: ratio(float(run.answered[name].sum()), run.answered_tokens) for name in BREAKDOWN}
-    return {name: metric.value(run) for name, metric in METRICS.items()} | breakdown
+    more = {name: ON_REQUEST[name].value(run) for name in requested if name in ON_REQUEST}
+    values = {name: metric.value(run) for name, metric in METRICS.items()}
+    there = {name: value for name, value in values.items() if not (METRICS[name].if_known and isnan(value))}
+    return there | breakdown | more

@@ -14,8 +14,14 @@ from channels.link.rates import SECOND as SECOND
 from simulator.results.requests import Request
 from simulator.results.rounds import OpenRound, Round
 
+JOINS: Final = 1 << 62
+"""Added to the round, in the index of the message by which a device joins a cloud that decodes by itself."""
 END: Final = -SECOND
 """In place of a round, in the index of the message by which a device ends its request. There is one a request."""
+OPENING: Final = -(1 << 22)
+"""In place of a round: the first of the messages by which a device opens its connection; the others follow below."""
+FEEDBACK: Final = -(1 << 21)
+"""In place of a fragment: feedback of a decompressor of headers."""
 
 
 class Airing(NamedTuple):
@@ -28,7 +34,7 @@ class Airing(NamedTuple):
     address: tuple[int, int, int]
     """(device, request, round) of its message; round 0 is the prompt."""
     fragment: int
-    """Below 0: an acknowledgement that takes capacity, of a packet that came the other way."""
+    """Below 0: an acknowledgement that takes capacity, or feedback on a header, of a packet that came the other way."""
     attempt: int
     bits: int
     joined_s: float
@@ -36,6 +42,10 @@ class Airing(NamedTuple):
     began_s: float
     left_s: float
     arrives_s: float
+    header_bits: int | None = None
+    """Of `bits`, those of its header; None: an acknowledgement, which is none."""
+    restored: bool = True
+    """False: it came through, and is lost, since the far end cannot restore its header from what it has."""
 
     @property
     def round(self) -> int:

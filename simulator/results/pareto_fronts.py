@@ -49,13 +49,14 @@ PAYING: Final = tuple(
 
 
 def device_j(table: pd.DataFrame, *, least: bool) -> pd.Series[float]:
-    """Joules a token of a device, its radio included, at the lower or the upper end of its processor's watts."""
-    return _share(table, "edge", least) * table[EDGE].astype(float) + table[RADIO].astype(float)
+    """Joules a token of a device, its radio included, at the lower or the upper end of their watts."""
+    own, radio = (_share(table, part, least) for part in ("edge.power", "uplink.radio"))
+    return own * table[EDGE].astype(float) + radio * table[RADIO].astype(float)
 
 
 def cloud_j(table: pd.DataFrame, *, least: bool) -> pd.Series[float]:
     """Joules a token of the cloud's passes, likewise."""
-    return _share(table, "cloud", least) * table[CLOUD].astype(float)
+    return _share(table, "cloud.power", least) * table[CLOUD].astype(float)
 
 
 def usd(table: pd.DataFrame, paying: Paying, *, least: bool) -> pd.Series[float]:
@@ -128,7 +129,7 @@ def _equal(difference: Difference) -> bool:
     return difference.found.mean == 0 and (difference.same or difference.n == 1)
 
 
-def _share(table: pd.DataFrame, end: Literal["edge", "cloud"], least: bool) -> pd.Series[float] | float:
-    """By what the stated watts of a processor are to be multiplied."""
-    name = f"{end}.power.least_share"
+def _share(table: pd.DataFrame, part: str, least: bool) -> pd.Series[float] | float:
+    """By what the stated watts of a part are to be multiplied."""
+    name = f"{part}.least_share"
     return table[name].astype(float).fillna(1.0) if least and name in table.columns else 1.0

@@ -8,7 +8,8 @@ E[X] = 1 + s_1 + ... + s_L and E[X^2] = 1 + 3 s_1 + ... + (2L + 1) s_L. By renew
 
 rounds in the mean, since its first round starts at its first token; and rounds that start with n <= L tokens to go, of
 which there are 1 / E[X] for each n, draft max(1, n - 1) and not L. The first round also waits for the prompt: the edge
-reads it while it is on its way to the cloud, which reads it then. Each later round takes C.
+reads it while it is on its way to the cloud, which reads it then. Each later round takes C. Where the cloud begins
+(`cloud_first`), it decodes for as long as the edge reads, and N is what is left by then.
 
 The special cases that others published follow from C / E[X] < T, T a target's pass (`longest_round_trip_s`,
 `one_draft_up_to_s`): they leave out prompts, bits and the first token.
@@ -38,9 +39,13 @@ class Deployment:
     up_bps: float
     down_bps: float = 10e6
     id_bits: int = 17
-    header_bits: int = 320
+    up_header_bits: int = 320
+    down_header_bits: int = 320
     encode_s: float = 1e-4
     """At the edge, of a draft."""
+    edge_drafts_per_pass: int = 1
+    cloud_drafts_per_pass: int = 1
+    """How many drafts a pass of either drafter makes."""
 
     @property
     def middle_tokens(self) -> int:
@@ -49,11 +54,11 @@ class Deployment:
 
     def prompt_up_s(self) -> float:
         """Until the prompt's last bit has left the device."""
-        return (8 * math.ceil((self.prompt_tokens * self.id_bits + 1) / 8) + self.header_bits) / self.up_bps
+        return (8 * math.ceil((self.prompt_tokens * self.id_bits + 1) / 8) + self.up_header_bits) / self.up_bps
 
     def reply_s(self) -> float:
         """From the end of a pass to its token at the device."""
-        return (8 * math.ceil((self.id_bits + 1) / 8) + self.header_bits) / self.down_bps + self.down_delay_s
+        return (8 * math.ceil((self.id_bits + 1) / 8) + self.down_header_bits) / self.down_bps + self.down_delay_s
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,18 @@ class Rounds:
 
     def spared_drafts(self, output_tokens: int) -> float:
         """Drafts that the last rounds of an answer leave out, all together, because no token is left for them."""
+        return self.spared_passes(output_tokens, 1)
+
+    def spared_passes(self, output_tokens: int, drafts_per_pass: int) -> float:
+        """The passes of the drafter that these rounds do without."""
         ends = range(1, min(self.drafts, output_tokens) + 1)
-        return sum(self.drafts - max(1, n - 1) for n in ends) / self.tokens
+        made = (passes(max(1, n - 1), drafts_per_pass) for n in ends)
+        return sum(passes(self.drafts, drafts_per_pass) - each for each in made) / self.tokens
+
+
+def passes(drafts: int, drafts_per_pass: int) -> int:
+    """How many a drafter takes for so many drafts."""
+    return math.ceil(drafts / drafts_per_pass)
 
 
 def cloud_only(place: Deployment) -> Times:
@@ -109,34 +124,88 @@ def cloud_only(place: Deployment) -> Times:
 
 
 def colocated(place: Deployment, rounds: Rounds) -> Times:
-    """Both models in the cloud: a round is L passes of its drafter and one of the target over L + 1 tokens."""
-    drafts, cached = rounds.drafts, place.middle_tokens
-    draft_s = place.drafter.pass_s([(1, cached)])
-    first_s = place.target.pass_s([(place.prompt_tokens + drafts, 0)]) + (drafts - 1) * draft_s
-    first_s += place.drafter.pass_s([(place.prompt_tokens, 0)])
-    round_s = drafts * draft_s + place.target.pass_s([(drafts + 1, cached)])
+    """Both models in the cloud: a round is L passes of its drafter, or fewer where one makes several drafts, and one of
+    the target over L + 1 tokens."""
+    drafts, cached, block = rounds.drafts, place.middle_tokens, place.cloud_drafts_per_pass
+    many, draft_s = passes(drafts, block), place.drafter.pass_s([(block, cached)])
+    first_s = place.target.pass_s([(place.prompt_tokens + drafts, 0)]) + (many - 1) * draft_s
+    first_s += place.drafter.pass_s([(place.prompt_tokens + block - 1, 0)])
+    round_s = many * draft_s + place.target.pass_s([(drafts + 1, cached)])
     later_s = (rounds.of_answer(place.output_tokens) - 1) * round_s
-    later_s -= min(later_s, rounds.spared_drafts(place.output_tokens) * draft_s)
+    later_s -= min(later_s, rounds.spared_passes(place.output_tokens, block) * draft_s)
     ttft_s = place.prompt_up_s() + place.up_delay_s + first_s + place.reply_s()
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, first_s + later_s)
 
 
 def at_the_edge(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
     """The edge drafts, sends and waits; the cloud verifies. `bits_a_draft` is what crosses the uplink of one draft."""
-    drafts, cached = rounds.drafts, place.middle_tokens
-    verify_s = place.target.pass_s([(drafts + 1, cached)])
-    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.header_bits) / place.up_bps
-    each_s = place.edge.pass_s([(1, cached)]) + place.encode_s
+    block = place.edge_drafts_per_pass
+    verify_s, air_s, pass_s, more_s = _of_a_round(place, rounds.drafts, bits_a_draft)
     read = place.prompt_tokens - 1  # the last one is read with the first round
     prompt_up_s, prompt_s = place.prompt_up_s(), place.target.pass_s([(read, 0)]) if read else 0.0
-    drafted_s = place.edge.pass_s([(place.prompt_tokens, 0)]) + place.encode_s + (drafts - 1) * each_s
+    drafted_s = place.edge.pass_s([(place.prompt_tokens + block - 1, 0)]) + more_s
     sent_s = max(drafted_s, prompt_up_s) + air_s
     ttft_s = place.up_delay_s + max(sent_s, prompt_up_s + prompt_s) + verify_s + place.reply_s()
-    round_s = drafts * each_s + air_s + place.up_delay_s + verify_s + place.reply_s()
+    round_s = pass_s + more_s + air_s + place.up_delay_s + verify_s + place.reply_s()
     many = rounds.of_answer(place.output_tokens)
     later_s = (many - 1) * round_s
-    later_s -= min(later_s, rounds.spared_drafts(place.output_tokens) * (each_s + bits_a_draft / place.up_bps))
+    later_s -= min(later_s, _spared_s(place, rounds, place.output_tokens, bits_a_draft))
     return Times(ttft_s + later_s, ttft_s, place.output_tokens, prompt_s + many * verify_s)
+
+
+def cloud_first(place: Deployment, rounds: Rounds, bits_a_draft: float) -> Times:
+    """The cloud decodes alone until the word is there that the edge has read the prompt, and what came meanwhile but
+    for what it reads within a round trip; the token of the pass under way is its last, on which the edge drafts."""
+
+    def reads_s(tokens: int, cached: int) -> float:
+        return place.edge.pass_s([(tokens + place.edge_drafts_per_pass - 1, cached)])
+
+    alone, read_s = cloud_only(place), reads_s(place.prompt_tokens, 0)
+    first_s, each_s = place.target.pass_s([(place.prompt_tokens, 0)]), place.target.pass_s([(1, place.middle_tokens)])
+    trip_s, cached = place.prompt_up_s() + place.up_delay_s + place.down_delay_s, place.prompt_tokens
+    unread, per_token_s = 0, read_s / cached
+    while read_s < alone.latency_s:
+        come = max(0, math.floor((read_s - alone.ttft_s) / each_s) + 1)
+        unread = place.prompt_tokens + come - cached
+        if 2 * per_token_s >= each_s or unread * per_token_s <= trip_s:
+            break
+        took_s = reads_s(unread, cached)
+        read_s, cached, per_token_s = read_s + took_s, cached + unread, took_s / unread
+    joins_s = max(read_s, place.prompt_up_s()) + place.up_header_bits / place.up_bps + place.up_delay_s
+    begins_s = place.prompt_up_s() + place.up_delay_s
+    tokens = 1 + max(0, math.floor((joins_s - begins_s - first_s) / each_s) + 1)
+    if tokens >= place.output_tokens:
+        return alone
+    caught_up_s = read_s + (reads_s(unread, cached) if unread else 0.0)
+    unread = place.prompt_tokens + tokens - cached - unread
+    last_s = alone.ttft_s + (tokens - 1) * each_s
+    verify_s, air_s, pass_s, more_s = _of_a_round(place, rounds.drafts, bits_a_draft)
+    round_s = pass_s + more_s + air_s + place.up_delay_s + verify_s + place.reply_s()
+    unread_s = reads_s(unread, place.prompt_tokens) - reads_s(1, place.prompt_tokens)
+    left = place.output_tokens - tokens
+    many = rounds.of_answer(left)
+    later_s = many * round_s
+    later_s -= min(later_s, _spared_s(place, rounds, left, bits_a_draft))
+    latency_s = max(caught_up_s, last_s) + unread_s + later_s
+    cloud_s = first_s + (tokens - 1) * each_s + many * verify_s
+    return Times(latency_s, alone.ttft_s, place.output_tokens, cloud_s)
+
+
+def _of_a_round(place: Deployment, drafts: int, bits_a_draft: float) -> tuple[float, float, float, float]:
+    """Seconds of a verification, of a payload on the air, of the drafter's first pass, and of its others with all that
+    is encoded."""
+    cached, block = place.middle_tokens, place.edge_drafts_per_pass
+    verify_s = place.target.pass_s([(drafts + 1, cached)])
+    air_s = (8 * math.ceil(drafts * bits_a_draft / 8) + place.up_header_bits) / place.up_bps
+    pass_s = place.edge.pass_s([(block, cached)])
+    return verify_s, air_s, pass_s, (passes(drafts, block) - 1) * pass_s + drafts * place.encode_s
+
+
+def _spared_s(place: Deployment, rounds: Rounds, output_tokens: int, bits_a_draft: float) -> float:
+    """Seconds that the last rounds of an answer are shorter."""
+    block = place.edge_drafts_per_pass
+    spared_s = rounds.spared_passes(output_tokens, block) * place.edge.pass_s([(block, place.middle_tokens)])
+    return spared_s + rounds.spared_drafts(output_tokens) * (place.encode_s + bits_a_draft / place.up_bps)
 
 
 def longest_round_trip_s(survival: Sequence[float], target_s: float, verify_s: float, draft_s: float) -> float:
@@ -153,8 +222,9 @@ def longest_round_trip_s(survival: Sequence[float], target_s: float, verify_s: f
 def one_draft_up_to_s(survival: Sequence[float], draft_s: float, verify_s: float) -> float:
     """Up to which round-trip time rounds of one draft take less time a token than rounds of two; 0 or less: nowhere.
 
-    (t_d + K) / (1 + s_1) = (2 t_d + K) / (1 + s_1 + s_2) at K = t_d (1 + s_1 - s_2) / s_2, K = T_v + RTT: the critical
-    delay of UCB-SpecStop (arXiv 2606.20591), by our derivation: of the paper the abstract alone was read.
+    (t_d + K) / (1 + s_1) = (2 t_d + K) / (1 + s_1 + s_2) at K = t_d (1 + s_1 - s_2) / s_2, K = T_v + RTT. Theorem 5 of
+    UCB-SpecStop (arXiv 2606.20591) has half of it, the critical one-way delay, for s_j = a^j and a round of k drafts
+    that takes k c_d + RTT + (k + 1) c_v: t_d = c_d + c_v, T_v = c_v.
     """
     first, second = survival[:2]
     return draft_s * (1 + first - second) / second - verify_s

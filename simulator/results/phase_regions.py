@@ -1,23 +1,24 @@
 """Who is fastest where: a table of cells as a map over pair, prompt, answer and round-trip time, and the closed forms
 of `phase_prediction` for each of its rows.
 
-A place is one of each; at a place every kind of scheme stands with what it chose. The edge is the faster of the kinds
-that draft there. Cloud-only decoding takes one time at every seed where passes and links are not random, so the
-interval of the difference between the two is that of the edge.
+A place is one of each; at a place every way to answer stands with what it chose: a kind of scheme, or, whatever the
+kind, one whose answers the cloud begins (`cloud_first`). The edge is the fastest of the ways that draft
+there. Cloud-only decoding takes one time at every seed where passes and links are not random, so the interval of the
+difference between the two is that of the edge.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, cast
 
 import pandas as pd
 
-from kinds import Choice
+from kinds import Choice, ConfigError
 from models.interface import Pair
 from models.latency.latency import Latency
 from models.published import OfAcceptance
@@ -25,35 +26,53 @@ from simulator.results.break_even_plane import OPPONENT, RTT, round_trips_s
 from simulator.results.columns import CHOSEN, CI_SUFFIX, CURVE, SETTING
 from simulator.results.crossings import Crossing, crossing
 from simulator.results.intervals import Difference, paired
-from simulator.results.phase_prediction import Deployment, Rounds, Times, at_the_edge, cloud_only, colocated
+from simulator.results.phase_prediction import (
+    Deployment,
+    Rounds,
+    Times,
+    at_the_edge,
+    cloud_first,
+    cloud_only,
+    colocated,
+)
 
 KIND: Final = "scheme.kind"
 COLOCATED: Final = "colocated"
 IDS: Final = ("coupled",)
 DISTRIBUTIONS: Final = ("k_sqs", "dense")
-AT_THE_EDGE: Final = (*IDS, *DISTRIBUTIONS)
+FIRST: Final = "cloud_first"
+"""The way of a scheme whose answers the cloud begins; any other's is its kind."""
+AT_THE_EDGE: Final = (*IDS, *DISTRIBUTIONS, FIRST)
 WHOLE, PER_TOKEN, CLOUD_TIME = "latency_s", "tpot_s", "cloud_s_per_token"
 PROMPT, ANSWER = "workload.prompt_tokens", "workload.output_tokens"
 WHO: Final = "pair"
+WAY: Final = "way"
 PLACE: Final = (WHO, PROMPT, ANSWER, RTT)
 LENGTHS: Final = range(1, 9)
 """Draft lengths that the closed form chooses among."""
 BITS: Final = "payload_bits_per_draft"
+CLOUD_FIRST: Final = "scheme.cloud_first"
 _DRAFTS, _EDGE = "scheme.max_drafts", "edge"
 
 
 def mapped(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of cells, or of a summary, that the map is of, with the columns of PLACE: what schemes chose
-    for themselves. Empty where cloud-only decoding or the edge is not in it."""
+    """The rows of a table of cells, or of a summary, that the map is of, with WAY and the columns of PLACE: what each
+    scheme chose for itself. Empty where cloud-only decoding or the edge is not in it."""
     rows = table[table[SETTING] == CHOSEN] if SETTING in table.columns else table
     needed = {KIND, WHOLE, PER_TOKEN, PROMPT, ANSWER, "models.pair.kind"}
     if not needed <= {*rows.columns} or not {OPPONENT} < {*rows[KIND]}:
-        return pd.DataFrame(columns=[*PLACE])
-    rows = rows[rows[KIND].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
+        return pd.DataFrame(columns=[*PLACE, WAY])
+    rows = rows.assign(**{WAY: rows[KIND].mask(begun_by_the_cloud(rows), FIRST)})
+    rows = rows[rows[WAY].isin((OPPONENT, COLOCATED, *AT_THE_EDGE))]
     named = rows.reindex(columns=["models.pair.name", "models.pair.accepted_length", "models.temperature"])
     found = rows.assign(**{RTT: round_trips_s(rows)})
     found[WHO] = [_named(*each) for each in named.itertuples(index=False, name=None)]
     return found[found[RTT].notna()]
+
+
+def begun_by_the_cloud(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Whether the cloud begins the answers of each row (`cloud_first`)."""
+    return rows.get(CLOUD_FIRST, pd.Series(index=rows.index)).eq(True)
 
 
 def foreseen(rows: pd.DataFrame) -> pd.DataFrame:
@@ -74,8 +93,8 @@ def _named(name: object, accepted_length: float, temperature: float) -> str:
 
 @dataclass(frozen=True)
 class Stand:
-    """How the kinds stand at a place, by the means of a metric; `edge` is the faster kind there that drafts at the
-    edge, and None where there is none."""
+    """How the ways stand at a place, by the means of a metric; `edge` is the fastest way there that drafts at the edge,
+    and None where there is none."""
 
     place: tuple[str, float, float, float]
     means: Mapping[str, float]
@@ -87,13 +106,13 @@ class Stand:
 
     @property
     def fastest(self) -> str:
-        """The kind of least mean."""
-        return min(self.means, key=lambda kind: self.means[kind])
+        """The way of least mean."""
+        return min(self.means, key=lambda way: self.means[way])
 
     @property
     def fastest_apart(self) -> str:
         """The faster of cloud-only decoding and the edge, where the cloud does not speculate by itself."""
-        return min((k for k in self.means if k != COLOCATED), key=lambda kind: self.means[kind])
+        return min((way for way in self.means if way != COLOCATED), key=lambda way: self.means[way])
 
     @property
     def uncertain(self) -> bool:
@@ -106,18 +125,18 @@ class Stand:
 
 
 def stands(rows: pd.DataFrame, metric: str) -> list[Stand]:
-    """How the kinds stand at each place of `mapped` rows, in order of appearance."""
+    """How the ways stand at each place of `mapped` rows, in order of appearance."""
     return [_stand(place, part, metric) for place, part in rows.groupby(list(PLACE), sort=False)]
 
 
 def _stand(place: object, part: pd.DataFrame, metric: str) -> Stand:
-    means = {str(kind): float(each) for kind, each in part.groupby(KIND, sort=False)[metric].mean().items()}
-    edge = min((kind for kind in AT_THE_EDGE if kind in means), key=lambda kind: means[kind], default=None)
+    means = {str(way): float(each) for way, each in part.groupby(WAY, sort=False)[metric].mean().items()}
+    edge = min((way for way in AT_THE_EDGE if way in means), key=lambda way: means[way], default=None)
     less, half = None, math.nan
     if edge is not None and "seed" in part.columns and OPPONENT in means:
-        less = paired(part, metric, part[KIND] == edge, part[KIND] == OPPONENT)
+        less = paired(part, metric, part[WAY] == edge, part[WAY] == OPPONENT)
     elif edge is not None and metric + CI_SUFFIX in part.columns:
-        half = float(part.loc[part[KIND] == edge, metric + CI_SUFFIX].iloc[0])
+        half = float(part.loc[part[WAY] == edge, metric + CI_SUFFIX].iloc[0])
     return Stand(cast("tuple[str, float, float, float]", place), means, edge, less, half)
 
 
@@ -127,20 +146,38 @@ def border(rows: pd.DataFrame, metric: str) -> Crossing | None:
     kept = []
     for stand in stands(rows, metric):
         here = rows[rows[RTT] == stand.place[3]]
-        kept += [here[here[KIND] == kind].assign(**{CURVE: name}) for kind, name in
-                 ((stand.edge, _EDGE), (OPPONENT, OPPONENT)) if kind is not None]  # fmt: skip
+        kept += [here[here[WAY] == way].assign(**{CURVE: name}) for way, name in
+                 ((stand.edge, _EDGE), (OPPONENT, OPPONENT)) if way is not None]  # fmt: skip
     return crossing(pd.concat(kept), RTT, _EDGE, OPPONENT, metric) if kept else None
 
 
 def place_of(row: pd.Series[float]) -> Deployment:
-    """What the closed forms take of a row of a table of cells."""
+    """What the closed forms take of a row of a table of cells. Raises ConfigError where its packets are
+    longer or shorter than what they carry and `header_bits`: where headers are compressed, or contents padded."""
+    for way in ("uplink", "downlink"):
+        kind: object = row.get(f"{way}.headers.kind")  # nan, or away, where nothing of them is written: plain
+        if isinstance(kind, str) and kind != "plain":
+            raise ConfigError(
+                f"{way}.headers.kind = {kind}: the closed form needs plain, with header_bits of what is left"
+            )
+        multiple = row.get(f"{way}.pad_to_bits", math.nan)
+        if not pd.isna(multiple):
+            raise ConfigError(f"{way}.pad_to_bits = {multiple:g}: the closed form needs null, packets as they are")
     return Deployment(
         edge=_clock(row, "edge.latency"), target=_clock(row, "cloud.latency"),
         drafter=_clock(row, "cloud.drafter_latency"), prompt_tokens=int(row[PROMPT]),
         output_tokens=int(row[ANSWER]), up_delay_s=float(row["uplink.delay.delay_s"]),
         down_delay_s=float(row["downlink.delay.delay_s"]), up_bps=float(row["uplink.rate.bps"]),
         down_bps=float(row["downlink.rate.bps"]), id_bits=math.ceil(math.log2(_pair(row).vocabulary)),
+        edge_drafts_per_pass=_block(row, "edge"), cloud_drafts_per_pass=_block(row, "cloud"),
+        up_header_bits=int(row["uplink.header_bits"]), down_header_bits=int(row["downlink.header_bits"]),
     )  # fmt: skip
+
+
+def _block(row: pd.Series[float], where: str) -> int:
+    """The drafts that a pass of the drafter there makes; where nothing is written of it, 1."""
+    drafts = row.get(f"{where}.drafts_per_pass", 1)
+    return 1 if pd.isna(drafts) else int(drafts)
 
 
 def rounds_of(row: pd.Series[float], drafts: int) -> Rounds:
@@ -154,18 +191,32 @@ def predicted(row: pd.Series[float], bits_a_draft: float) -> Times:
     if kind == OPPONENT:
         return cloud_only(place)
     rounds = rounds_of(row, int(row[_DRAFTS]))
-    return colocated(place, rounds) if kind == COLOCATED else at_the_edge(place, rounds, bits_a_draft)
+    if kind == COLOCATED:
+        return colocated(place, rounds)
+    return _begun(row)(place, rounds, bits_a_draft)
+
+
+def _begun(row: pd.Series[float]) -> Callable[[Deployment, Rounds, float], Times]:
+    """The closed form of an edge that drafts, by who begins the answer."""
+    return cloud_first if row.get(CLOUD_FIRST) in (True,) else at_the_edge  # not `is`: NumPy's, in a column of bools
+
+
+def send_ids(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row of each way that sends ids alone, of rows of one pair, prompt and answer that the closed forms know."""
+    known = foreseen(rows[rows[KIND].isin(IDS)])
+    return known.drop_duplicates(WAY) if len(known) else known
 
 
 def predicted_border_s(row: pd.Series[float], metric: str, longest_s: float = 2.0) -> float:
-    """Up to which round-trip time the closed form has an edge that sends the bits a draft of this row below cloud-only
-    decoding, each at its best draft length up to 8; 0 where nowhere, `longest_s` where that far."""
-    here, bits = place_of(row), float(row[BITS])
+    """Up to which round-trip time the closed form has an edge that sends the bits a draft of this row, and begins as it
+    does, below cloud-only decoding, each at its best draft length up to 8; 0 where nowhere, `longest_s` where that
+    far."""
+    here, bits, drafting = place_of(row), float(row[BITS]), _begun(row)
     rounds = [rounds_of(row, drafts) for drafts in LENGTHS]
 
     def faster(trip_s: float) -> bool:
         place = replace(here, up_delay_s=trip_s / 2, down_delay_s=trip_s / 2)
-        edge = min(value_of(at_the_edge(place, each, bits), metric) for each in rounds)
+        edge = min(value_of(drafting(place, each, bits), metric) for each in rounds)
         return edge < value_of(cloud_only(place), metric)
 
     low, high = 0.0, longest_s

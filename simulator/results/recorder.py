@@ -6,7 +6,7 @@ Rows lie side by side until they become plain columns, those of an Arrow table: 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 from operator import attrgetter, sub
 from pathlib import Path
@@ -16,8 +16,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kinds.arrays import Floats, Ints
-from simulator.results.columns import KEYS, REQUEST_AFTER, REQUEST_BEFORE, REQUEST_COLUMNS, TEXTS, Columns
+from kinds.arrays import Bools, Floats, Ints
+from simulator.results.columns import (
+    CLASS,
+    HELD,
+    KEYS,
+    REQUEST_AFTER,
+    REQUEST_BEFORE,
+    REQUEST_COLUMNS,
+    TEXTS,
+    TURN,
+    Columns,
+)
 from simulator.results.requests import Request
 from simulator.results.round_columns import ROUND_COLUMNS
 from simulator.results.rounds import Round, round_table
@@ -35,6 +45,15 @@ REQUESTS_SCHEMA: Final = pa.schema([
     *((name, _REQUEST_TYPES[name]) for name in REQUEST_COLUMNS),
 ])  # fmt: skip
 """The tables of a run."""
+_TURN_TYPES: Final = dict.fromkeys((TURN, *HELD), "int64")
+
+
+def requests_schema(*, talks: bool, classes: bool) -> pa.Schema:
+    """The table of requests: where some are turns of conversations, and where classes of devices have names."""
+    more = [pa.field(*each) for each in _TURN_TYPES.items() if talks]
+    return pa.schema([*REQUESTS_SCHEMA, *more, *([pa.field(CLASS, pa.large_string())] if classes else [])])
+
+
 _before, _after = (  # the breakdown between them is read in one piece
     attrgetter(*columns.values()) for columns in (REQUEST_BEFORE, REQUEST_AFTER)
 )
@@ -75,30 +94,61 @@ class Rows:
         return {name: column.astype(type_) for (name, type_), column in zip(self._types.items(), table.T, strict=True)}
 
 
+class Tally:
+    """What is added up of the rounds of some devices: of all, or of a class of them."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = dict.fromkeys([column.name for column in ROUND_COLUMNS[1:]], 0.0)
+        self.sums |= dict.fromkeys(("speculative", "judged", "judged_tokens"), 0.0)
+        self.gaps_s = array("d")
+        """Between the rounds of answered requests as they reached the device."""
+
+    def add(self, columns: Mapping[str, npt.NDArray[np.generic]], counted: Bools) -> None:
+        """More rounds, of which those are counted."""
+        for column in ROUND_COLUMNS[1:]:
+            self.sums[column.name] += float(columns[column.name][counted].sum())
+        drafted = columns["drafted"][counted] != 0
+        committed = columns["committed"][counted] * drafted
+        self.sums["speculative"] += int(np.count_nonzero(drafted))
+        self.sums["judged"] += int(np.count_nonzero(committed))
+        self.sums["judged_tokens"] += int(committed.sum())
+
+    def close(self, thresholds: Iterable[Settling]) -> None:
+        """No more rounds come; the conformal thresholds of its devices."""
+        found = [threshold.sums() for threshold in thresholds]
+        self.sums |= {name: float(sum(each[name] for each in found)) for name in THRESHOLD_SUMS}
+
+
 class Recorder:
     """Takes requests as they end, in that order.
 
     A row of the rounds' table takes no part in anything after its request has ended, so with a file the memory of a
     run grows by its requests only, some 300 bytes each, and 8 bytes a round. `sums` adds up each numeric column of all
     rounds, and `speculative`, those with drafts, `judged`, those of them that were verified, and `judged_tokens`, which
-    these committed; the rounds of a device's first `learning_requests` requests are left out there, and in `gaps_s`.
-    `thresholds` are the conformal thresholds to follow, by device (`threshold_settling`).
+    these committed; the rounds of a device's first `learning_requests` requests, one number or one by device, are left
+    out there, and in `gaps_s`. `thresholds` are the conformal thresholds to follow, by device (`threshold_settling`).
+    `classes`: the name of each device's class, where there are any; each class has a tally of its own then.
+    `only_turn`, one number or one by device: the turn of conversations whose rounds count, 0: all; None: nobody talks.
     """
 
     def __init__(
         self,
         cell: str,
         rounds_to: Path | None = None,
-        learning_requests: int = 0,
+        learning_requests: int | Sequence[int] = 0,
         thresholds: Mapping[int, Settling] | None = None,
+        classes: Sequence[str] = (),
+        only_turn: int | Sequence[int] | None = None,
     ) -> None:
-        self.sums: dict[str, float] = dict.fromkeys([column.name for column in ROUND_COLUMNS[1:]], 0.0)
-        self.sums |= dict.fromkeys(("speculative", "judged", "judged_tokens"), 0.0)
-        self.gaps_s = array("d")
-        """Between the rounds of answered requests as they reached the device."""
+        self.of_all = Tally()
+        self.by_class = {name: Tally() for name in classes}
+        self._classes = np.array(classes)
         self._thresholds = thresholds or {}
         self._cell = cell
-        self._learning_requests = learning_requests
+        self._learning_requests = np.asarray(learning_requests)
+        self._talks = only_turn is not None
+        self._only_turn = np.asarray(only_turn or 0)
+        self._turns = Rows(_TURN_TYPES)
         self._path = rounds_to
         self._file: pa.OSFile | None = None
         self._writer: pa.RecordBatchStreamWriter | None = None
@@ -106,8 +156,9 @@ class Recorder:
         self._requests = Rows(_REQUEST_TYPES)
         self._rounds: list[Sequence[Round]] = []
         """By request, those that are in no piece yet."""
-        self._rounds_of: list[tuple[int, int, int, float]] = []
-        """By request, its device, its number, how many rounds it has, and how many tokens they commit; nan: any."""
+        self._rounds_of: list[tuple[int, int, int, bool, float]] = []
+        """By request, its device, its number, how many rounds it has, whether they count, and how many tokens they
+        commit; nan: any."""
         self._kept_rounds = 0
         self._pieces: list[pa.Table] = []
 
@@ -117,19 +168,31 @@ class Recorder:
         self._requests.add((request.device, request.number, *_before(request), *request.spent, *_after(request)))
         committed = len(request.tokens) + request.tail_tokens if request.outcome == "answered" else nan
         self._rounds.append(request.rounds)
-        self._rounds_of.append((request.device, request.number, len(request.rounds), committed))
+        if self._talks:
+            self._turns.add((request.turn, *request.held))
+        counted = self._is_counted(request)
+        self._rounds_of.append((request.device, request.number, len(request.rounds), counted, committed))
         self._kept_rounds += len(request.rounds)
         if request.outcome == "answered":
-            self._add_answered(request)
+            self._add_answered(request, counted)
         if self._kept_rounds >= CHUNK_ROWS:
             self._flush()
 
-    def _add_answered(self, request: Request) -> None:
-        counted = request.number >= self._learning_requests
-        if counted:
-            self.gaps_s.extend(map(sub, request.came_s[1:], request.came_s))
+    def _add_answered(self, request: Request, counted: bool) -> None:
+        for tally in self._tallies(request.device) if counted else ():
+            tally.gaps_s.extend(map(sub, request.came_s[1:], request.came_s))
         if (threshold := self._thresholds.get(request.device)) is not None:
             threshold.add(request.rounds, request.states, counted=counted)
+
+    def _is_counted(self, request: Request) -> bool:
+        learning, only = (
+            int(each[request.device] if each.ndim else each) for each in (self._learning_requests, self._only_turn)
+        )
+        return request.number >= learning and only in (0, request.turn)
+
+    def _tallies(self, device: int) -> list[Tally]:
+        """Those that a device counts in."""
+        return [self.of_all, *([self.by_class[str(self._classes[device])]] if self.by_class else [])]
 
     def close(self) -> tuple[Columns, pa.Table]:
         """The columns of REQUESTS_SCHEMA, and the table of rounds, without rows where they went to a file."""
@@ -137,10 +200,12 @@ class Recorder:
         if self._writer is not None:
             self._writer.close()
         self.release()
-        found = [threshold.sums() for threshold in self._thresholds.values()]
-        self.sums |= {name: float(sum(each[name] for each in found)) for name in THRESHOLD_SUMS}
+        self.of_all.close(self._thresholds.values())
+        for name, tally in self.by_class.items():
+            tally.close(each for device, each in self._thresholds.items() if self._classes[device] == name)
         texts = np.array(self._texts, dtype=object).reshape(-1, 1 + len(TEXTS)).T
-        requests = Columns(dict(zip((KEYS[0], *TEXTS), texts, strict=True)) | self._requests.take())
+        turns = self._turns.take() if self._talks else {}
+        requests = Columns(dict(zip((KEYS[0], *TEXTS), texts, strict=True)) | self._requests.take() | turns)
         return requests, pa.concat_tables(self._pieces or [ROUNDS_SCHEMA.empty_table()])
 
     def release(self) -> None:
@@ -152,20 +217,17 @@ class Recorder:
         if not self._kept_rounds and (self._writer is not None or self._pieces):
             return
         rounds = round_table(self._rounds)
-        *keys, committed = np.array(self._rounds_of, dtype=float).reshape(-1, 4).T
+        *keys, counts_, committed = np.array(self._rounds_of, dtype=float).reshape(-1, 5).T
         devices, requests, counts = (each.astype(np.int64) for each in keys)
         _check_rounds(rounds, counts, committed)
         columns = {KEYS[1]: devices.repeat(counts), KEYS[2]: requests.repeat(counts)}
         columns |= {each.name: values.astype(each.type) for each, values in zip(ROUND_COLUMNS, rounds.T, strict=True)}
         self._rounds, self._rounds_of, self._kept_rounds = [], [], 0
-        counted = np.asarray(columns["request"], dtype=np.int64) >= self._learning_requests
-        for column in ROUND_COLUMNS[1:]:
-            self.sums[column.name] += float(columns[column.name][counted].sum())
-        drafted = columns["drafted"][counted] != 0
-        committed = columns["committed"][counted] * drafted
-        self.sums["speculative"] += int(np.count_nonzero(drafted))
-        self.sums["judged"] += int(np.count_nonzero(committed))
-        self.sums["judged_tokens"] += int(committed.sum())
+        of = np.asarray(columns[KEYS[1]], dtype=np.int64)
+        counted = counts_.astype(bool).repeat(counts)
+        self.of_all.add(columns, counted)
+        for name, tally in self.by_class.items():
+            tally.add(columns, counted & (self._classes[of] == name))
         cell = [self._cell] * len(columns["round"])
         piece = pa.table({KEYS[0]: cell} | columns, schema=ROUNDS_SCHEMA)
         if self._path is None:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from models.interface import Prompt
 from simulator.results.ledger import Ledger, SpentTime
 from simulator.results.rounds import OpenRound, Round, TimedRounds
+
+
+class HiddenRead(NamedTuple):
+    """The edge's drafter reads so many tokens of the text."""
+
+    began_s: float
+    ended_s: float
+    tokens: int
 
 
 @dataclass(slots=True)
@@ -31,6 +40,11 @@ class Request:
     write_up: Callable[[], None] | None = None
     """Opens the round under way with what it has come to, where whoever serves the request takes no notes of it before
     it closes."""
+    turn: int = 1
+    """Of its conversation, from 1."""
+    held: tuple[int, int] = (0, 0)
+    """Leading tokens of the prompt that were held as the conversation so far: by the cloud, and in the drafter's
+    cache."""
     tokens: list[int] = field(default_factory=list)
     rounds: list[Round] | TimedRounds = field(default_factory=list)
     """Those that are closed, in order."""
@@ -45,7 +59,9 @@ class Request:
     first_token_s: float = math.nan
     finish_s: float = math.nan
     hidden_draft_s: float = 0.0
-    """Drafting and encoding behind a verification result that was still out; outside the breakdown."""
+    """Drafting, encoding and reading behind what was still out; outside the breakdown."""
+    read: list[HiddenRead] = field(default_factory=list)
+    """What its drafter has read behind what the cloud decoded, as far as that was hidden."""
 
     @property
     def remaining_tokens(self) -> int:

@@ -206,6 +206,17 @@ class TwoTransfers(NamedTuple):
         return self.one.bits + self.other.bits
 
 
+class FollowedTransfer(TwoTransfers):
+    """A message, and a later one of its round that the other end has asked for nothing of: put and delivered as the
+    first was."""
+
+    __slots__ = ()
+
+    @property
+    def delivered_s(self) -> float:
+        return self.one.delivered_s
+
+
 class _Nothing(NamedTuple):
     """What is known of a round of which nothing is sent and nothing verified."""
 
@@ -245,10 +256,14 @@ class OpenRound:
     reply: Transfer = _NOT_YET
     answered_s: float = math.nan
     asked: bool = False
-    """The cloud has requested its whole payload, the brief one would not do."""
+    """One end has requested more than it was sent: the cloud all of a payload, or the edge another reply."""
+    more: int = 0
+    """How many more replies the edge has requested."""
     edge_passes: int = 0
     pass_ends_s: Sequence[float] = ()
     """When each of the drafter's passes ends, where that is known beforehand."""
+    drafts_per_pass: int = 1
+    """How many drafts each of these makes."""
     flushed: bool = False
     """It was drafted ahead on drafts that were not accepted."""
     flushed_drafts: int = 0

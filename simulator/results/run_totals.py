@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.link.radio_power import OnAir
-from kinds.arrays import Floats
-from simulator.results.columns import OVERLOAD, Columns
+from kinds.arrays import Floats, Ints
+from simulator.results.columns import OVERLOAD, TURN, Columns
 from simulator.results.station import Station
 
 Charged = Literal["busy", "held", "both"]
@@ -37,6 +37,10 @@ class PowerAndPrice:
     server: Watts | None = None
     """All GPUs of one."""
     server_usd_per_hour: float | None = None
+    edge_usd_per_kwh: float | None = None
+    """What a device's joules cost; nan where devices pay differently."""
+    whole_radios: bool = False
+    """Whether the radio of each device is stated in all of its states."""
     charged: Charged = "both"
     """Which of a server's time costs: its passes, or all from the first arrival to the end of the last request."""
 
@@ -46,7 +50,7 @@ class LinkTotals:
     """What the links of one direction have carried, link by link."""
 
     stations: Sequence[Station]
-    bits: Sequence[int]
+    bits: Sequence[float]
     """Put on each."""
     devices: Sequence[int]
     """How many share each link."""
@@ -56,7 +60,7 @@ class LinkTotals:
     """What a packet there costs a device; None where nothing is stated of it."""
 
     @property
-    def bits_sent(self) -> int:
+    def bits_sent(self) -> float:
         """Put on all of them."""
         return sum(self.bits)
 
@@ -80,22 +84,35 @@ class PlantTotals:
     cloud: Station
     cloud_service_s: float
     """Server-seconds of passes."""
-    round_passes: int
+    round_passes: float
     """Shares of passes that verified a round or decoded a token, those wasted included."""
-    dropped_packets: int
-    cloud_evictions: int
+    dropped_packets: float
+    cloud_evictions: float
     connected_j: float
     """What the devices' radios have drawn, or will, because they stay connected."""
     open: bool
     """Whether requests come whether or not earlier ones have ended."""
     figures: PowerAndPrice
+    others: SharedWith | None = None
+    """Of a class of devices: what it shares its cloud with."""
+
+
+class SharedWith(NamedTuple):
+    """The whole of which a class of devices has a part. What the class alone takes of a shared station is not known."""
+
+    numbers: Sequence[int]
+    """Those of the class's own devices."""
+    devices: int
+    """Of all classes."""
+    cloud_service_s: float
+    """For all of them."""
 
 
 class Slo(NamedTuple):
-    """A service-level objective of a request; None: no limit."""
+    """A service-level objective of a request, one for all or one by device; None: no limit."""
 
-    ttft_s: float | None = None
-    tpot_s: float | None = None
+    ttft_s: float | Floats | None = None
+    tpot_s: float | Floats | None = None
 
 
 NO_SLO: Final = Slo()
@@ -115,7 +132,10 @@ class Run:
     """All requests."""
     sums: Mapping[str, float]
     plant: PlantTotals
-    learning_requests: int = 0
+    learning_requests: int | Ints = 0
+    """One number, or one by device."""
+    only_turn: int | Ints = 0
+    """Likewise: the turn of conversations that is counted alone, 0: all."""
     gaps_s: Floats = field(default_factory=lambda: np.empty(0))
     """Between the rounds of each answered request as they reached the device."""
     slo: Slo = NO_SLO
@@ -123,8 +143,17 @@ class Run:
     @cached_property
     def requests(self) -> Columns:
         """Those that are counted."""
-        learning = self.learning_requests
-        return self.served.where(self.served["request"] >= learning) if learning else self.served
+        learning = self._by_device(self.learning_requests, self.served)
+        found = self.served.where(self.served["request"] >= learning) if np.any(learning) else self.served
+        if not np.any(self.only_turn):
+            return found
+        only = self._by_device(self.only_turn, found)
+        return found.where((found[TURN] == only) | (only == 0))
+
+    @staticmethod
+    def _by_device(value: Any, rows: Columns) -> Any:
+        """What holds for each row: one value for all, or that of its device."""
+        return value[rows["device"]] if np.ndim(value) else value
 
     @cached_property
     def answered(self) -> Columns:
@@ -162,7 +191,7 @@ class Run:
     def met_slo(self) -> Columns | None:
         """The answered requests that met the objective; None where there is none."""
         limits = {name: limit for name, limit in self.slo._asdict().items() if limit is not None}
-        met = [self.answered[name] <= limit for name, limit in limits.items()]
+        met = [self.answered[name] <= self._by_device(limit, self.answered) for name, limit in limits.items()]
         return self.answered.where(np.logical_and.reduce(met)) if met else None
 
     @property
@@ -171,7 +200,9 @@ class Run:
 
     @property
     def cloud_busy(self) -> float:
-        return ratio(self.plant.cloud_service_s, self.plant.cloud.servers * self.plant.over_s)
+        others = self.plant.others
+        service_s = self.plant.cloud_service_s if others is None else others.cloud_service_s
+        return ratio(service_s, self.plant.cloud.servers * self.plant.over_s)
 
     @property
     def overloaded(self) -> bool:
@@ -183,7 +214,7 @@ class Run:
         plant = self.plant
         links = [each for way in (plant.uplink, plant.downlink) for each in zip(way.stations, way.devices, strict=True)]
         busy = [(station.busy_fraction(plant.over_s), devices) for station, devices in links]
-        busy.append((self.cloud_busy, len(plant.edges)))
+        busy.append((self.cloud_busy, len(plant.edges) if plant.others is None else plant.others.devices))
         return any(share >= OVERLOAD and (plant.open or devices > 1) for share, devices in busy)
 
     def share(self, outcome: str) -> float:

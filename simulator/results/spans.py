@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from simulator.results.columns import BREAKDOWN
 from simulator.results.observer import END, SECOND, Airing, Doing, Observer, ServerPass, Spent, Unserved
-from simulator.results.requests import Request
+from simulator.results.requests import HiddenRead, Request
 from simulator.results.rounds import OpenRound, Round
 from simulator.results.station import Clock
 
@@ -126,13 +126,14 @@ class RequestSpans:
     tokens: tuple[int, ...] = ()  # those that have reached the device
     spent: list[Spent] = field(default_factory=list)  # A partition of its time, in order (I11)
     hidden_draft_s: float = 0.0
+    read: Sequence[HiddenRead] = ()
     rounds: list[RoundSpans] = field(default_factory=list)  # in the order in which they ended
 
     def take(self, request: Request) -> None:
         """What is known of the request now."""
         self.outcome, self.finish_s = request.outcome, request.finish_s
         self.prompt, self.prompt_tokens = request.prompt.name, tuple(request.prompt.tokens)
-        self.tokens, self.hidden_draft_s = tuple(request.tokens), request.hidden_draft_s
+        self.tokens, self.hidden_draft_s, self.read = tuple(request.tokens), request.hidden_draft_s, [*request.read]
 
 
 @runtime_checkable
@@ -227,9 +228,10 @@ def _drafts(notes: OpenRound) -> Drafts:
     sent, verified = notes.sent, notes.verified
     tokens = tuple(each.draft.token for each in sent.drafts)
     drafts = Drafts(tokens, tuple(sent.parents), tuple(verified.stood), tuple(verified.committed))
-    depths, ends_s = drafts.depths, notes.pass_ends_s
+    depths, ends_s, block = drafts.depths, notes.pass_ends_s, notes.drafts_per_pass
+    known = max(depths, default=0) <= block * len(ends_s)
     return drafts._replace(
-        drawn_s=tuple(ends_s[depth - 1] for depth in depths) if max(depths, default=0) <= len(ends_s) else (),
+        drawn_s=tuple(ends_s[(depth - 1) // block] for depth in depths) if known else (),
         q=tuple(each.confidence for each in sent.drafts),
         rejection=tuple(each.tv_qhat for each in verified.divergences.drafts),
     )

@@ -9,9 +9,15 @@ from __future__ import annotations
 
 from typing import Final
 
+COMPARED: Final = (
+    "latency_s", "latency_per_token_s", "latency_per_token_p50_s", "latency_per_token_p90_s", "latency_per_token_p99_s",
+    "ttft_s",
+)  # fmt: skip
+"""Of a real run, what is told of the simulated one beside it."""
 STUDY_KEYS: Final[dict[str, str]] = {
     "position": "place of a draft in its round, 1 the first",
     "tokens": "output tokens of a device so far, over its requests",
+    "padded_to_bits": "what packets up carry is padded to a multiple of this (uplink.pad_to_bits); 8: whole bytes",
     "system": "real: the cell as processes of this machine, over a shaped link; simulated: under clocks measured there",
 }
 """What tells the rows of one cell apart, and can be an axis."""
@@ -53,9 +59,17 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "sparsifying_s": "wall time of choosing a support and moving the state, median: differs from run to run",
     "softmax_s": "wall time of the softmax of as many logits, median, in the same run: differs from run to run",
     "sparsifying_over_softmax": "sparsifying_s / softmax_s: differs from run to run",
+    **{f"simulated_{name}": f"{name} beside a real one, simulated under clocks measured there" for name in COMPARED},
     "other_answers": "requests whose tokens in the real system are not those of the simulated one",
     "verified_drafts": "drafts that were verified at this position",
     "tv_compression": "total variation between q and qhat, exact, mean over drafts",
+    "prompts": "prompts that a request may be of, each asked equally often",
+    "prompt_accuracy": "requests whose prompt is told by the sizes of their packets, up and down, to who has heard "
+    "each prompt under seven other seeds / requests",
+    "prompt_chance": "what guessing gives of prompt_accuracy: 1 / prompts",
+    "kind_accuracy": "requests of which the prompt that is told is at least of the right kind / requests",
+    "kind_chance": "what guessing a prompt gives of kind_accuracy: the sum of squares of the kinds' shares of prompts",
+    "round_sizes": "different numbers of bits that a round takes up, over all seeds that are heard",
     "rejection_slack": "rejection_bound less tv_qhat",
     "rejections_z": "(rejections - sum of TV(qhat, p) over verified drafts) / rejections_sd, all positions of the cell",
     "rejections_sd": "standard deviation of that difference: root of the sum of TV(qhat, p) (1 - TV(qhat, p))",

@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 from kinds.files import atomically
 from models.interface import Speller
-from simulator.results.observer import END, SECOND, Airing, ServerPass
+from simulator.results.observer import END, FEEDBACK, JOINS, OPENING, SECOND, Airing, ServerPass
 from simulator.results.spans import DOWNLINK, UPLINK, RequestSpans, RoundSpans, Spans
 from simulator.results.trace_tracks import TICKS_PER_US, Event, Slice, Track, Tracks, Value, ticks
 from simulator.results.units import state_name
@@ -57,8 +57,6 @@ class TraceSubject(NamedTuple):
     requests: str = ""
     links: Mapping[str, str] = {}
     """By a link's name: how fast it is."""
-    header_bits: Mapping[str, int] = {}
-    """By a link's name: of each of its packets."""
     speller: Speller | None = None
 
 
@@ -70,6 +68,7 @@ def trace(spans: Spans, subject: TraceSubject) -> RunTrace:
     builder.links(UPLINK)
     builder.cloud()
     builder.links(DOWNLINK)
+    builder.resolutions()
     builder.tie_rounds()
     return RunTrace(list(builder.tracks.events()), spans.cut_s)
 
@@ -84,6 +83,8 @@ class _Builder:
         self._spelled = Spelling(subject.speller)
         self._drafting: dict[_RoundKey, Slice] = {}
         """Where its drafting begins."""
+        self._edges: dict[int, Track] = {}
+        """The track of each device's processor."""
         self._resolved: dict[_RoundKey, Slice] = {}
         self._sent: dict[_RoundKey, list[Slice]] = defaultdict(list)
         self._passes: dict[_RoundKey, list[Slice]] = defaultdict(list)
@@ -118,17 +119,29 @@ class _Builder:
             open_ticks = sorted((ticks(each.arrival_s), self._end_ticks(each)) for each in requests)
             row = self.tracks.thread(process, f"edge {device}")
             self.tracks.put(row, [*work, *_waits(work, open_ticks)])
-            self.tracks.put(row, [each for request in requests for each in self._resolutions(request)])
+            self._edges[device] = row
 
     def _edge_work(self, request: RequestSpans) -> Iterator[Slice]:
+        for read in request.read:
+            args: dict[str, Value] = {"device": request.device, "request": request.number, "new_tokens": read.tokens}
+            yield Slice(
+                f"read {_counted(read.tokens, 'token')}", ticks(read.began_s), ticks(read.ended_s), args, "edge"
+            )
         for round_ in request.rounds:
             key, category = (request.device, request.number, round_.number), "flushed" if _flushed(round_) else "edge"
             for span in round_.edge_work:
-                name, args = _work_name(span.state, round_), _round_args(request, round_) | {"drafts": round_.drafted}
+                name = _work_name(span.state, round_)
+                args = _round_args(request, round_) | {"drafts": round_.drafted}
                 work = Slice(name, ticks(span.began_s), ticks(span.ended_s), args, category)
-                if key not in self._drafting or self._drafting[key].name.startswith("prefill"):
+                first = self._drafting.get(key)
+                if first is None or (first.name.startswith("prefill") and span.began_s < round_.record.sent_s):
                     self._drafting[key] = work
                 yield work
+
+    def resolutions(self) -> None:
+        """Behind all that a round went through: that may take no time."""
+        for request in self._spans.requests.values():
+            self.tracks.put(self._edges[request.device], self._resolutions(request))
 
     def _resolutions(self, request: RequestSpans) -> Iterator[Slice]:
         for round_ in request.rounds:
@@ -163,7 +176,7 @@ class _Builder:
     def _airing(self, airing: Airing) -> Slice:
         device, request, _ = airing.address
         kind = "acknowledge" if airing.acknowledges else "retransmit" if airing.attempt else "transmit"
-        header_bits = None if airing.acknowledges else self._subject.header_bits.get(airing.link)
+        header_bits = airing.header_bits
         args: dict[str, Value] = {
             "device": device,
             "request": request,
@@ -177,10 +190,11 @@ class _Builder:
         }
         size = f"{airing.bits:,}" if header_bits is None else f"{airing.bits - header_bits:,} + {header_bits:,}"
         again = f", attempt {airing.attempt + 1}" if airing.attempt else ""
-        name = f"{_carried(airing)}, {size} bits{again}{' (lost)' if airing.lost else ''}"
+        lost = "" if not airing.lost else " (lost)" if airing.restored else " (lost: its header cannot be restored)"
+        name = f"{_carried(airing)}, {size} bits{again}{lost}"
         category = "lost" if airing.lost else kind
         sent = Slice(name, ticks(airing.began_s), ticks(airing.left_s), args, category)
-        if not airing.acknowledges:
+        if not airing.acknowledges and airing.address[2] < JOINS:  # a join is of no round
             self._sent[device, request, airing.round].append(sent)
         return sent
 
@@ -312,8 +326,8 @@ class _Builder:
         key = request.device, request.number, round_.number
         first = [self._drafting[key]] if key in self._drafting else []
         between = sorted([*self._sent[key], *self._passes[key]], key=lambda each: each.order)
-        ended_ticks = ticks(round_.ended_s)
-        return [*first, *(each for each in between if each.began_ticks <= ended_ticks), self._resolved[key]]
+        resolved = self._resolved[key]
+        return [*first, *(each for each in between if each.order <= resolved.order), resolved]
 
 
 def _round_args(request: RequestSpans, round_: RoundSpans) -> dict[str, Value]:
@@ -356,10 +370,15 @@ def _carried(airing: Airing) -> str:
     """What a packet carries: `round 3 payload`."""
     index, down = airing.address[2], airing.link.endswith(DOWNLINK)
     if airing.acknowledges:
-        return "acknowledgement"
+        return "feedback on a header" if airing.fragment == FEEDBACK else "acknowledgement"
     if index <= 0:
-        return "prompt" if index == 0 else "end of the request" if index == END else "empty frame"
-    beside = ("request for the whole payload" if down else "whole payload") if index >= SECOND else ""
+        kind = "end of the request" if index == END else "opening" if index <= OPENING else "empty frame"
+        return "prompt" if index == 0 else kind
+    if index >= JOINS:
+        return "join"
+    beside = ("", "request for the whole payload" if down else "whole payload")[min(1, index // SECOND)]
+    if index >= 2 * SECOND:
+        beside = "more candidates" if down else "request for more candidates"
     packet = f" packet {airing.fragment + 1}" if airing.fragment else ""
     return f"round {airing.round} {beside or ('reply' if down else 'payload')}{packet}"
 
@@ -412,7 +431,8 @@ def _one_by_one(work: Sequence[Slice]) -> list[Slice]:
 
 def _waits(work: Sequence[Slice], open_ticks: Sequence[tuple[int, int]]) -> Iterator[Slice]:
     """Where a request is open and the processor idle."""
-    busy = iter([*((each.began_ticks, each.ended_ticks) for each in work), (open_ticks[-1][1] + 1,) * 2])
+    never_ticks = max(to_ticks for _, to_ticks in open_ticks) + 1
+    busy = iter([*((each.began_ticks, each.ended_ticks) for each in work), (never_ticks, never_ticks)])
     began_ticks, ended_ticks = next(busy)
     at_ticks = 0
     for from_ticks, to_ticks in open_ticks:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from simulator.results.columns import BREAKDOWN, CURVE
 from simulator.results.intervals import settings_of
-from simulator.results.metrics import METRICS
+from simulator.results.metrics import known
 from simulator.results.units import unit
 
 ANSWERED = "answered"
@@ -19,7 +19,7 @@ ANSWERED = "answered"
 
 def of_answered(metric: str) -> bool:
     """Whether a metric is one of time, which only answered requests have: service and throughput are of all."""
-    return (metric in METRICS or metric in BREAKDOWN) and unit(metric) == "s" and metric != "cloud_s_per_token"
+    return (known(metric) is not None or metric in BREAKDOWN) and unit(metric) == "s" and metric != "cloud_s_per_token"
 
 
 def share(row: pd.Series[float]) -> float:

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 _UNITS = {
     "s": "s", "bits": "bit", "bps": "bit/s", "tokens": "tokens", "db": "dB", "hz": "Hz", "bytes": "byte", "ratio": "",
-    "per_s": "1/s", "j": "J", "w": "W", "usd": "USD",
+    "per_s": "1/s", "j": "J", "w": "W", "usd": "USD", "m": "m", "dbm": "dBm",
 }  # fmt: skip
 PREFIXED = ("s", "bit/s", "Hz", "J", "W")
 """Units that are written with an engineering prefix: ms, kbit/s, GHz."""
@@ -16,6 +16,7 @@ _TWO_WORDS = ("per_million_tokens", "per_gpu_hour")
 """What a number may be for, in more than one word."""
 _SPELLED = {"tv": "TV", "snr": "SNR", "out": "outage", "kv": "KV", "mtu": "MTU", "usd": "USD", "j": "J"}
 _SYMBOLS = {"max_drafts": "L", "k": "K", "resolution": "ell", "initial": "beta_1", "step": "eta", "target": "alpha"}
+_TITLES = {"padded_to_bits": "padding multiple"}
 _FILES = ("path", "prompts")
 """Fields that name a file."""
 MOST = 10_000
@@ -82,7 +83,9 @@ def symbol(name: str) -> str:
 
 def title(name: str) -> str:
     """A column's name in words: `uplink.rate.bps` -> `uplink rate`, `uplink.rate.mean_snr_db` -> `uplink mean SNR`."""
-    words = name.split(".")
+    if name in _TITLES:
+        return _TITLES[name]
+    words = name.removesuffix(".value").split(".")  # of an amount that is fixed
     if words[-1] == "bps":
         words = words[:-1]
     elif len(words) == 3 and (words[1] == "rate" or words[2].removesuffix("_s").endswith(words[1])):

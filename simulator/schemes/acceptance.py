@@ -19,21 +19,25 @@ from channels.codec import wire
 from kinds import Choice
 from kinds.arrays import Bools, Floats, Ints
 from kinds.mistakes import Rule
+from models.interface import TokenTree
 from models.verification import (
     AnyDistribution,
     DistributionAfter,
+    DistributionAtNode,
     SparseDistribution,
+    TreeVerdict,
     Verdict,
     chances_of,
     dense,
     output_distribution,
-    race,
     race_along,
+    race_tree,
     reject_along,
     stop_along,
+    verify_tree,
 )
 from simulator.schemes import answers
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RoundUniforms
 
 FEW: Final = 8
 """A sparse distribution has at most this part of the vocabulary, 1 / FEW: of more ids, whole rows are faster."""
@@ -52,6 +56,8 @@ class Received:
     the id alone."""
     worked_out: bool = False
     """Whether qhat is the cloud's own, of which it received no more than a checksum."""
+    shape: int = 0
+    """Which of several shapes a tree of drafts has, by its packet."""
 
     def __post_init__(self) -> None:
         if not self.unverified.size:
@@ -97,16 +103,16 @@ class Acceptance(Choice, family=True):
     """Whether it goes by qhat(d) alone, and leaves the correction to the edge, which has all of qhat."""
 
     @abstractmethod
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
+    def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
         """The verification result. distribution_after(prefix): p [V] after the committed text and these drafts of the
-        round. `position`: of the round's first token in the text."""
+        round."""
+
+    def judge_tree(
+        self, distribution_at: DistributionAtNode, tree: TokenTree, received: Received, uniforms: RoundUniforms
+    ) -> TreeVerdict:
+        """The result of verifying drafts that branch; distribution_at(node): p [V] after the path to it, -1: after the
+        text."""
+        raise AssertionError(f"acceptance {self.kind} is defined for lines alone")
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -139,16 +145,15 @@ class Rejection(Acceptance):
     lossless: ClassVar[bool | None] = True
     kind: Literal["rejection"] = "rejection"
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
-        numbers = _numbers(received, uniforms, round_number)
+    def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
+        numbers = uniforms.verdict(len(received.drafts))
         return reject_along(distribution_after, received.drafts, received.distributions, numbers)
+
+    def judge_tree(
+        self, distribution_at: DistributionAtNode, tree: TokenTree, received: Received, uniforms: RoundUniforms
+    ) -> TreeVerdict:
+        numbers = uniforms.verdict(len(received.drafts))
+        return verify_tree(distribution_at, tree, lambda at: received.qhat[tree.children(at)[0]], numbers)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -164,16 +169,9 @@ class SplitRejection(Acceptance):
     edge_corrects: ClassVar[bool] = True
     kind: Literal["split_rejection"] = "split_rejection"
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
+    def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
         chances = chances_of(received.drafts, received.distributions)
-        return stop_along(distribution_after, received.drafts, chances, _numbers(received, uniforms, round_number))
+        return stop_along(distribution_after, received.drafts, chances, uniforms.verdict(len(received.drafts)))
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -191,18 +189,13 @@ class Coupling(Acceptance):
     races: ClassVar[bool] = True
     kind: Literal["coupling"] = "coupling"
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
-        def winner(p: Floats, n: int) -> int:
-            return race(p, uniforms.shared.exponentials(received.vocabulary, position + n))
+    def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
+        return race_along(distribution_after, received.drafts, uniforms.winner)
 
-        return race_along(distribution_after, received.drafts, winner)
+    def judge_tree(
+        self, distribution_at: DistributionAtNode, tree: TokenTree, received: Received, uniforms: RoundUniforms
+    ) -> TreeVerdict:
+        return race_tree(distribution_at, tree, uniforms.winner)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None
@@ -214,11 +207,6 @@ class Coupling(Acceptance):
         distance = np.minimum(1.0, mismatch + slack)
         bound: Floats = 2 * distance / (1 + distance)
         return bound
-
-
-def _numbers(received: Received, uniforms: RequestUniforms, round_number: int) -> Floats:
-    """[L + 1]: one for each draft, and the last for the correction or bonus."""
-    return np.array([uniforms.verdict.uniform(round_number, n) for n in range(len(received.drafts) + 1)])
 
 
 def _verification_result(answer: object, received: Received) -> object:

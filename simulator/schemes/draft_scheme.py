@@ -71,6 +71,11 @@ class DraftScheme(Scheme):
         le=16,
         description="D, rounds drafted ahead of the oldest whose verification result is out; 0: draft, send, wait",
     )
+    cloud_first: bool = Field(
+        False,
+        description="the cloud decodes by itself from the prompt on, until the edge has read the prompt and drafts",
+        exclude_if=lambda first: not first,
+    )
 
     @abstractmethod
     def made_of(self) -> Families:
@@ -83,7 +88,7 @@ class DraftScheme(Scheme):
 
     @property
     def protocol(self) -> ProtocolName:
-        return "ahead" if self.depth else "speculate"
+        return "ahead" if self.depth else "cloud_first" if self.cloud_first else "speculate"
 
     @property
     def drafts(self) -> int:
@@ -138,6 +143,13 @@ class DraftScheme(Scheme):
         return self.partial
 
     @property
+    def streams(self) -> bool:
+        """Their number, which heads the packet, is known; nothing in it follows from all of them; and no round that
+        is out may make this one void."""
+        ordered = self.families.code.in_order and self.rounds != "mirrored"
+        return ordered and (self.plans or self.branches) and not (self.partial or self.depth)
+
+    @property
     def overruled(self) -> tuple[str, ...]:
         asked = getattr(self.families.code, "token", "flat")
         if not (self.partial and self.sends_distributions) or asked == "flat":
@@ -179,6 +191,9 @@ class DraftScheme(Scheme):
         policy = self.families.policy
         if not self.depth:
             return
+        if self.cloud_first:
+            message = "must be 0 where the cloud begins (cloud_first), which would have to know what is drafted ahead"
+            raise ValueError(f"depth = {self.depth}: {message}")
         if self.partial:
             raise ValueError(f"depth = {self.depth}: must be 0 with partial rounds, on which no whole round can build")
         if not self.families.reply.known_by_length:

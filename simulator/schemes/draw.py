@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from channels.uniforms import Uniforms
 from kinds import Choice
 from kinds.arrays import Floats, Ints
 from kinds.mistakes import Rule
-from models.verification import inverse_cdf, race
+from models.verification import arrivals, draw_children, inverse_cdf, race
 from simulator.schemes import answers
 from simulator.schemes.code import certain
 from simulator.schemes.sparsifier import State
@@ -36,6 +37,23 @@ class RequestUniforms:
     def of(cls, seed: int) -> Self:
         """Three streams of one seed."""
         return cls(*(Uniforms.of(seed, purpose) for purpose in ("draft", "verdict", "shared")))
+
+
+class RoundUniforms(NamedTuple):
+    """The random numbers of one request as a round of it is verified."""
+
+    request: RequestUniforms
+    round: int
+    position: int
+    """The index of the round's first token in the text."""
+
+    def verdict(self, drafts: int) -> Floats:
+        """[L + 1]: one for each of so many drafts, and the last for the correction or bonus."""
+        return np.array([self.request.verdict.uniform(self.round, n) for n in range(drafts + 1)])
+
+    def winner(self, p: Floats, n: int) -> int:
+        """Of the race of p [V] with the exponentials that both ends share for token n of the round."""
+        return race(p, self.request.shared.exponentials(p.size, self.position + n))
 
 
 class Place(NamedTuple):
@@ -82,14 +100,35 @@ class Draw(Choice, family=True):
         draft = wire.Draft(token, proposal.ids, proposal.counts)
         return draft, draft.counts if weights is proposal.counts else weights[proposal.counts > 0]
 
+    def most_children(self, proposal: Proposal) -> int:
+        """How many siblings can be drawn, at most."""
+        return int(np.count_nonzero(proposal.counts))
+
+    def children(
+        self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, first: Place, alike: Sequence[int]
+    ) -> list[wire.Draft]:
+        """The siblings that hang on a node of a tree, in the order of their nodes, the first of which is `first`.
+        `alike`: how many there are, by runs of siblings under which the tree is the same; no more than a proposal has
+        (`TreeGrowth.alike`)."""
+        raise AssertionError(f"draw {self.kind} is defined for lines alone")
+
 
 class FromCounts(Draw):
-    """From exactly the qhat that is sent."""
+    """From exactly the qhat that is sent; siblings without replacement, the first as a single draft."""
 
     kind: Literal["counts"] = "counts"
 
     def weights(self, proposal: Proposal, q: Floats) -> Floats | Ints:
         return proposal.counts
+
+    def children(
+        self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, first: Place, alike: Sequence[int]
+    ) -> list[wire.Draft]:
+        distribution, nodes = wire.Draft(wire.UNSENT, proposal.ids, proposal.counts), range(sum(alike))
+        numbers = np.array([uniforms.draft.uniform(first.round, first.number + node) for node in nodes])
+        support, counts = distribution.support, distribution.counts
+        drawn = draw_children(counts, len(nodes), numbers)
+        return [wire.Draft.of(int(support[child]), support, counts) for child in drawn]
 
 
 class FromUnquantized(Draw):
@@ -121,6 +160,17 @@ class SharedRace(Draw):
         times = exponentials if ids.size == q.size else exponentials[ids]
         draft = certain(int(ids[race(self.weights(proposal, q), times)]))
         return draft, draft.counts
+
+    def most_children(self, proposal: Proposal) -> int:
+        return proposal.ids.size
+
+    def children(
+        self, proposal: Proposal, q: Floats, uniforms: RequestUniforms, first: Place, alike: Sequence[int]
+    ) -> list[wire.Draft]:
+        """Those who arrive first; by id where their order decides nothing."""
+        exponentials = uniforms.shared.exponentials(q.size, first.position)
+        arrived = iter(arrivals(q, exponentials, sum(alike)))
+        return [certain(token) for run in alike for token in sorted(islice(arrived, run))]
 
 
 def _weights(answer: object, proposal: Proposal) -> object:

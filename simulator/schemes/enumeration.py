@@ -19,7 +19,7 @@ import numpy as np
 from channels.uniforms import Uniforms
 from kinds.arrays import Floats
 from simulator.schemes.acceptance import Acceptance, Received
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RequestUniforms, RoundUniforms
 
 T = TypeVar("T")
 LARGEST_VOCABULARY: Final = 64
@@ -90,10 +90,7 @@ class VerifiedRound:
     p: Floats
     received: Received
     accepted: int
-    uniforms: RequestUniforms
-    number: int
-    position: int
-    """The index of the round's first token in the text."""
+    uniforms: RoundUniforms
     _cuts: set[float] = field(default_factory=set)
     """Where outcomes were found to change with the last number: they often do so at the same places."""
 
@@ -128,7 +125,7 @@ class VerifiedRound:
                     self._add(shares, weight, partial(verified, (begin + end) / 2))
 
     def _was(self, number: int) -> float:
-        return self.uniforms.verdict.uniform(self.number, number)
+        return self.uniforms.request.verdict.uniform(self.uniforms.round, number)
 
     def _probed(self, verified: Callable[[float, float], _Outcome], own: float) -> tuple[_Outcome, ...]:
         return tuple(verified(own, last) for last in PROBES)
@@ -162,7 +159,7 @@ class VerifiedRound:
         )
         unasked = Unasked(b"")
         numbers = RequestUniforms(unasked, _Numbers(at, self._was, own, last), unasked)
-        result = self.acceptance.judge(distribution_after, cut, numbers, self.number, self.position)
+        result = self.acceptance.judge(distribution_after, cut, self.uniforms._replace(request=numbers))
         if result.accepted > at:
             return _Outcome(True, line[at])
         if result.accepted < at or beyond or not result.drawn:

@@ -141,6 +141,11 @@ class EdgeView(NamedTuple):
     """How many the scheme has."""
     hint: float = nan
     """What the last reply reports beside its outcome, where its scheme's reply does (`Reply.hint`)."""
+    drafts_per_pass: int = 1
+    """How many drafts a pass of its drafter makes: after each so many of a round the next one takes a pass."""
+    whole: bool = False
+    """Whether a round is decided on at once, or left to the cloud, as where drafts branch. `most_drafts`, and what is
+    drafted and accepted, then count levels of the tree."""
 
     @property
     def law(self) -> Floats | None:
@@ -160,6 +165,8 @@ class Decider(Choice):
     """Whether it is asked between a draft's pass and its draw, with `EdgeView.law`."""
     hears_cloud: ClassVar[bool] = False
     """Whether replies report of the cloud, for bits of their own."""
+    decides_rounds: ClassVar[bool] = False
+    """Whether it answers `DraftRound` where a round cannot be drafted draft by draft (`EdgeView.whole`)."""
 
     def plan(self, most_drafts: int) -> int | None:
         """For a policy that never looks: how many drafts the next round gets, 1 to `most_drafts`. None: ask `next`."""
@@ -209,6 +216,8 @@ def checked_action(answer: object, view: EdgeView) -> object:
         raise ValueError(f"waits for until_s = {action.until_s}: must be later than now, {view.now_s:g}")
     if isinstance(action, Send) and not view.drafts:
         raise ValueError("sends a round without a draft; DRAFT or Wait first")
+    if isinstance(action, DraftOne) and view.whole:
+        raise ValueError("drafts one by one, where a round is decided on at once: DraftRound or CloudDecodes there")
     if isinstance(action, DraftOne | DraftRound) and not (
         isinstance(action.rung, int) and 0 <= action.rung < view.rungs
     ):

@@ -24,6 +24,7 @@ class TokenIds(Code):
     """
 
     carries_law: ClassVar[bool] = False
+    in_order: ClassVar[bool] = True
     kind: Literal["ids"] = "ids"
     token: Token = Field(
         "flat",
@@ -39,7 +40,8 @@ class TokenIds(Code):
         return replace(packets, shared=shared) if isinstance(packets, CodedIdPackets) else packets
 
 
-def _unshared() -> Uniforms:
+def unshared() -> Uniforms:
+    """Stands for the random numbers of a request outside of one. Raises CodecError."""
     raise wire.CodecError("token = 'raced': must be flat or coded outside of a request, whose race both ends hold")
 
 
@@ -50,7 +52,7 @@ class FlatIdPackets(EqualPackets):
     format: wire.Format
 
     def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
-        return wire.encode_tokens(_ids(drafts), self.format)
+        return wire.encode_tokens(ids_of(drafts), self.format)
 
     def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
         tokens = wire.decode_tokens(payload, self.format)
@@ -69,23 +71,23 @@ class CodedIdPackets:
 
     format: wire.Format
     raced: bool = False
-    shared: Callable[[], Uniforms] = _unshared
+    shared: Callable[[], Uniforms] = unshared
     """The random numbers of the request's races, by text position."""
 
     def encode(self, drafts: Sequence[wire.Draft], context: Tokens) -> bytes:
-        return wire.encode_ids(_ids(drafts), self.format, context, self._race(context))
+        return wire.encode_ids(ids_of(drafts), self.format, context, self._race(context))
 
     def decode(self, payload: bytes, context: Tokens) -> Sequence[wire.Draft]:
         found = wire.decode_ids(payload, self.format, context, self._race(context))
         return [certain(token) for token in found]
 
     def length_bits(self, drafts: Sequence[wire.Draft], context: Tokens) -> int:
-        return wire.ids_bits(_ids(drafts), self.format, context, self._race(context))
+        return wire.ids_bits(ids_of(drafts), self.format, context, self._race(context))
 
     def largest_bits(self, drafts: Sequence[wire.Draft], support: Ints, counts: Ints, context: Tokens) -> int:
         if (race := self._race(context)) is not None:
-            return wire.largest_raced_bits(_ids(drafts), self.format, context, race)
-        return wire.largest_ids_bits(_ids(drafts), support[counts > 0], self.format, context)
+            return wire.largest_raced_bits(ids_of(drafts), self.format, context, race)
+        return wire.largest_ids_bits(ids_of(drafts), support[counts > 0], self.format, context)
 
     def bound_bits(self, sizes: Sequence[int]) -> float:
         return wire.bound_ids_bits(len(sizes), self.format, raced=self.raced)
@@ -97,5 +99,6 @@ class CodedIdPackets:
         return lambda place: shared.words(self.format.vocabulary, first + place)
 
 
-def _ids(drafts: Sequence[wire.Draft]) -> list[int]:
+def ids_of(drafts: Sequence[wire.Draft]) -> list[int]:
+    """The drafted ids."""
     return [draft.token for draft in drafts]

@@ -5,7 +5,7 @@ For the latter, one calibration is made just before the real run and one just af
 minute than in the next. Nothing of the simulation is fitted to the run it is compared with: passes, coding and judging
 are timed on texts of their own, without the network, and what the path adds by a small run of another cell. Seeds are
 the same, and so are drafts, verification results, losses and delays; what may differ is time. Both rows have the
-metrics of a simulation.
+metrics of a simulation, or the real one's has the simulated one's times beside its own.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from simulator.cell.cell import Cell
 from simulator.decoding.memory import Memory
 from simulator.results.observer import Observer, together
 from simulator.results.requests import Request
-from simulator.run import simulate
+from simulator.results.study_columns import COMPARED
+from simulator.run import CellResult, simulate
 from simulator.studies.study import Row, Study, StudyResult
 from simulator.testbed import journal
 from simulator.testbed.calibration.cell_calibration import calibrate, calibrated, merge
@@ -29,37 +30,70 @@ BUDGET_S: Final = 20.0  # of each of the two calibrations
 Texts = Mapping[tuple[int, int], tuple[int, ...]]  # output tokens by device and request
 
 
-class RealRun(Study):
+class RealAlone(Study):
     """`real`, its summary as a row."""
 
     deterministic: ClassVar[bool] = False
     alone: ClassVar[bool] = True
     over_network: ClassVar[bool] = True
+    independent: ClassVar[bool] = False
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
-        result = real(cell, memory=memory, rounds_to=rounds_to)
+        result = real(cell, memory=memory, rounds_to=rounds_to, independent=self.independent)
         return StudyResult([result.summary], result.request_table)
 
 
-class Validation(RealRun):
+class RealRun(RealAlone):
+    """The real row, with the simulated one's times beside its own (COMPARED)."""
+
+    def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
+        done, made, others = _both(cell, memory, observer, rounds_to, independent=self.independent)
+        beside = {f"simulated_{name}": made.summary[name] for name in COMPARED}
+        return StudyResult([{**done.summary, **beside, "other_answers": others}], done.request_table)
+
+
+class IndependentRun(RealRun):
+    """The same, where the link shares no random number with the simulated one, and tells its senders nothing."""
+
+    independent: ClassVar[bool] = True
+
+
+class Validation(RealAlone):
     """The real row, then the simulated one."""
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
-        with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
-            folder = Path(name)
-            calibrate(cell, folder / "before", _silent, BUDGET_S)
-            calibrated(cell, folder / "before")  # refused now, if at all
-            done = real(cell, memory=memory, rounds_to=rounds_to, journals=folder / "journals")
-            calibrate(cell, folder / "after", _silent, BUDGET_S)
-            merge(folder / "before", folder / "after", folder / "clocks")
-            answered, seen = dict(_answered(folder / "journals")), _Texts()
-            made = simulate(calibrated(cell, folder / "clocks"), together(observer, seen), memory=memory)
-        others = sum(seen.texts.get(key) != answered.get(key) for key in seen.texts.keys() | answered.keys())
+        done, made, others = _both(cell, memory, observer, rounds_to)
         rows: list[Row] = [
             {"system": system, **result.summary, "other_answers": others}
             for system, result in (("real", done), ("simulated", made))
         ]
         return StudyResult(rows, done.request_table)
+
+
+class _Both(NamedTuple):
+    """A real run and a simulated one of the same cell."""
+
+    real: CellResult
+    simulated: CellResult
+    other_answers: int
+
+
+def _both(
+    cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None, *, independent: bool = False
+) -> _Both:
+    """Calibrates, runs for real, calibrates again, and simulates."""
+    with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
+        folder = Path(name)
+        calibrate(cell, folder / "before", _silent, BUDGET_S)
+        calibrated(cell, folder / "before")  # refused now, if at all
+        journals = folder / "journals"
+        done = real(cell, memory=memory, rounds_to=rounds_to, journals=journals, independent=independent)
+        calibrate(cell, folder / "after", _silent, BUDGET_S)
+        merge(folder / "before", folder / "after", folder / "clocks")
+        answered, seen = dict(_answered(journals)), _Texts()
+        made = simulate(calibrated(cell, folder / "clocks"), together(observer, seen), memory=memory)
+    others = sum(seen.texts.get(key) != answered.get(key) for key in seen.texts.keys() | answered.keys())
+    return _Both(done, made, others)
 
 
 def _silent(_done: float, _of: int, _what: str) -> None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import pyarrow as pa
 
 from kinds import ConfigError
 from simulator.cell.cell import Cell
+from simulator.cell.dotted_names import Scalar, flatten
 from simulator.decoding.memory import Memory
+from simulator.results.columns import ALL_CLASSES, CLASS
 from simulator.results.observer import Observer
-from simulator.run import simulate
+from simulator.run import CellResult, simulate
 from simulator.schemes.draft_scheme import DraftScheme
 
-Row = Mapping[str, float | str]
+Row = Mapping[str, Scalar]
+MIXED: Final = "mixed"
+"""The kind of scheme that a row of all devices names where classes have several."""
 
 
 class StudyResult(NamedTuple):
@@ -61,7 +65,25 @@ class Simulation(Study):
 
     def ask(self, cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None) -> StudyResult:
         result = simulate(cell, observer, memory=memory, rounds_to=rounds_to)
-        return StudyResult([result.summary], result.request_table)
+        return StudyResult(_rows(cell, result), result.request_table)
+
+
+def _rows(cell: Cell, result: CellResult) -> list[Row]:
+    """The summary; where classes of devices have names one of all devices, then one of each class. They name the cell's
+    scheme, by which settings are told apart; where no class has that, each its own."""
+    if not result.by_class:
+        return [result.summary]
+    summaries = {ALL_CLASSES: result.summary, **result.by_class}
+    rows: list[Row] = [{CLASS: name, **of} for name, of in summaries.items()]
+    if any(each.scheme is None for each in cell.fleet):
+        return rows
+    schemes = {each.called: flatten(each.scheme) for each in cell.classes}
+    shared = next(iter(schemes.values()))
+    schemes[ALL_CLASSES] = shared if all(each == shared for each in schemes.values()) else {"kind": MIXED}
+    own = [dict.fromkeys(flatten(cell.scheme)) | schemes[name] for name in summaries]
+    return [
+        {f"scheme.{name}": value for name, value in of.items()} | {**row} for of, row in zip(own, rows, strict=True)
+    ]
 
 
 def drafts_from_distribution(cell: Cell) -> DraftScheme:

@@ -68,8 +68,9 @@ def _written(cell: Cell) -> Iterator[VerifierText]:
     decoder, pair = Decoder(cell, Memory()), load(cell.models.pair)
     drawn, asked = (Uniforms.of(cell.seed, purpose) for purpose in ("verifier text", "users"))
     for device in range(cell.workload.devices):
+        text: tuple[int, ...] = ()
         for number, ask in enumerate(cell.workload.asks(device, asked)):
-            prompt = decoder.prompt(device, number, ask).tokens
+            prompt = decoder.prompt(device, number, ask, text).tokens
             verifier, text, p = pair.verifier.open(cell.models.temperature), prompt, []
             for place in range(ask.output_tokens):
                 p.append(verifier.distributions(text, 1)[0])

@@ -84,7 +84,7 @@ def works(cells: Sequence[Cell]) -> dict[str, float]:
     found: dict[str, float] = {}
     decoded = set()
     for cell in cells:
-        total, tokens = cell.workload.total, cell.workload.longest[1]
+        total, tokens = cell.requests, max(each.workload.longest[1] for each in cell.classes)
         texts = 0 if cell.decoding_id in decoded else min(cell.workload.distinct or total, total)
         decoded.add(cell.decoding_id)
         found[cell.id] = (texts + TIMED * total) * tokens

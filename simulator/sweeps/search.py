@@ -253,7 +253,7 @@ class Evaluations:
         out = None if self.landed is None else self.landed.parent
         try:
             with users_mistakes_told(cell.imports):
-                return simulate(cell, memory=self.memory).summary
+                return simulate(cell, memory=self.memory).named
         except Exception as error:
             if out is not None and (full := of_the_place(error)) is not None:
                 raise place_error(out, full) from None

@@ -36,11 +36,11 @@ import simulator
 from channels.codec.draft import WIRE_FORMAT
 from kinds import ConfigError
 from kinds.files import atomically, read_note, sha256, write_note
-from simulator.cell.cell import Cell
+from simulator.cell.cell import Cell, claims
 from simulator.results.csv_file import write_csv
 from simulator.results.intervals import summarise
 from simulator.results.lossy_schemes import with_lossy
-from simulator.results.recorder import CHUNK_ROWS
+from simulator.results.recorder import CHUNK_ROWS, requests_schema
 from simulator.results.result_directory import (
     FAILED,
     MANIFEST,
@@ -127,7 +127,12 @@ class Store:
         made = [self.out / CELLS]
         if self.parts.simulated(cells[0].id):
             for name in STREAMS:
+                batches: Iterator[pa.RecordBatch]
                 batches = (batch for cell in cells for batch in self.parts.batches(cell.id, name))
+                if name == REQUESTS:
+                    classes = [each for cell in cells for each in cell.classes]
+                    talks, called = any(each.workload.talks for each in classes), any(each.called for each in classes)
+                    batches = map(partial(_in_columns, requests_schema(talks=talks, classes=called)), batches)
                 atomically(self.out / name, partial(_join, batches))
                 made.append(self.out / name)
         atomically(self.out / CELLS, partial(table.to_parquet, index=False))
@@ -144,7 +149,7 @@ class Store:
     def _write_copies(self, table: pd.DataFrame) -> list[Path]:
         """Writes what follows from the table of cells; where."""
         write_csv(table, self.out / "cells.csv")
-        lines = {cell.id: cell.scheme.lossless for cell in self._cells}
+        lines = {cell.id: claims(cell) for cell in self._cells}
         write_csv(summarise(with_lossy(table, lines)), self.out / "summary.csv")
         folder = own_folder(self.out, CELL_FILES)
         folder.mkdir(exist_ok=True)
@@ -206,6 +211,15 @@ def begin_again(out: Path) -> None:
     run that has not ended stay, and are gone on with."""
     if read_note(out / MANIFEST).get("finished"):
         make_way(out, overwrite=True)
+
+
+def _in_columns(schema: pa.Schema, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Requests in the columns of all cells, without a class or turn where they have none."""
+    if batch.schema.names == schema.names:
+        return batch
+    found = {name: batch.column(name) for name in batch.schema.names}
+    columns = [found[each.name] if each.name in found else pa.nulls(len(batch), each.type) for each in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _join(batches: Iterator[pa.RecordBatch], path: Path) -> None:

@@ -61,8 +61,7 @@ def subject_of(cell: Cell) -> TraceSubject:
         "devices": cell.workload.devices,
     }
     edge, requests = ", ".join(schemes), f"pair {names.word(pair.kind)}, seed {cell.seed}"
-    headers = {name: link.header_bits for name, link in links.items()}
-    return TraceSubject(cell.id, settings, edge, requests, words, headers, speller_of(cell))
+    return TraceSubject(cell.id, settings, edge, requests, words, speller_of(cell))
 
 
 def _scheme_words(scheme: Scheme, names: DisplayNames) -> str:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from pydantic import TypeAdapter
 
+from simulator.schemes.policy import SeenLink
 from simulator.testbed.packet_header import MessageAddress
 
 PassShare = tuple[int, int, int, int, int, bool]
@@ -56,6 +57,27 @@ class RoundComputed(NamedTuple):
     ended_s: float
     passes_s: tuple[float, ...]
     cut: bool
+
+
+class TextRead(NamedTuple):
+    """The edge's drafter has read the text as it was at a round, behind what the cloud does."""
+
+    device: int
+    request: int
+    round: int
+    began_s: float
+    ended_s: float
+
+
+class UplinkSeen(NamedTuple):
+    """An edge machine is told the time, and what the uplink has shown its device (`machine.TimeIs`)."""
+
+    device: int
+    request: int
+    put_s: float
+    payload_bits: int
+    link: SeenLink
+    at_s: float
 
 
 class MessagePut(NamedTuple):
@@ -136,7 +158,7 @@ class CloudRestarted(NamedTuple):
 
 
 Event = (
-    RequestArrived | RequestServed | RequestEnded | RoundComputed
+    RequestArrived | RequestServed | RequestEnded | RoundComputed | TextRead | UplinkSeen
     | MessagePut | PacketQueued | PacketSent | PacketAcknowledged | MessageReceived | MessageTaken | MessageCancelled
     | PassMade | CloudRestarted
 )  # fmt: skip

@@ -14,7 +14,8 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, Self
 
-from channels.link.rates import MessageIndex
+from channels.link.rates import SECOND, MessageIndex
+from simulator.results.observer import JOINS
 
 Direction = Literal["uplink", "downlink"]
 OPPOSITE: Final[Mapping[Direction, Direction]] = {"uplink": "downlink", "downlink": "uplink"}
@@ -25,7 +26,10 @@ LEAST_HEADER_BITS: Final = 8 * (HEADER_BYTES + IP_UDP_BYTES)
 """Bits of a packet that carries nothing: 320."""
 _LAST: Final = 0x80
 MOST: Final = (1 << 16) - 1
-"""The most devices, requests of each, rounds of each, attempts of a packet."""
+"""The most requests of a device, rounds of each, attempts of a packet."""
+MOST_DEVICES: Final = 16
+_EXCHANGE_BITS: Final = 12
+MOST_EXCHANGES: Final = (1 << _EXCHANGE_BITS) - 1
 MOST_FRAGMENTS: Final = 255
 
 
@@ -49,10 +53,19 @@ class PacketKind(IntEnum):
     """In either direction, a packet of its own: the packet that it names has arrived."""
     LEFT = 10
     """From the relay to a sender: the last bit of the packet that it names has gone out."""
+    MORE = 11
+    """Up: the reply leaves the correction open, and another one is wanted."""
+    JOIN = 12
+    """Up, a bare header: the cloud is to decode no further by itself."""
+    LAST = 13
+    """Down: as REPLY, to the last round that the cloud has decoded before the edge drafts."""
 
 
-UPLINKED: Final = frozenset({PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.COUNT, PacketKind.RESTORE})
-SIMULATED: Final = frozenset({PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.REPLY, PacketKind.COUNT})
+UPLINKED: Final = frozenset(
+    {PacketKind.PROMPT, PacketKind.PAYLOAD, PacketKind.COUNT, PacketKind.RESTORE, PacketKind.MORE, PacketKind.JOIN}
+)
+REPLIES: Final = frozenset({PacketKind.REPLY, PacketKind.LAST})
+SIMULATED: Final = (UPLINKED | REPLIES) - {PacketKind.RESTORE}
 """The messages that the simulator knows too; the others are sent after a restart only."""
 
 
@@ -63,6 +76,14 @@ class MessageAddress(NamedTuple):
     device: int
     request: int
     round: int
+    exchange: int = 0
+    """How many exchanges of its round came before it; 0 of a round's payload and its reply. That after these has the
+    number 2, as in the simulator."""
+
+    @property
+    def round_key(self) -> tuple[int, int, int]:
+        """(device, request, round)."""
+        return self.device, self.request, self.round
 
     @property
     def direction(self) -> Direction:
@@ -72,7 +93,8 @@ class MessageAddress(NamedTuple):
     @property
     def message_index(self) -> MessageIndex:
         """The index of the message in the simulator."""
-        return self.device, self.request, self.round
+        beside = JOINS if self.kind is PacketKind.JOIN else self.exchange * SECOND
+        return self.device, self.request, self.round + beside
 
 
 class RealMessage(NamedTuple):
@@ -97,21 +119,23 @@ class PacketHeader(NamedTuple):
 
     def pack(self) -> bytes:
         """HEADER_BYTES bytes."""
-        kind, device, request, round_ = self.address
-        flags = (self.note or kind) | (_LAST if self.last else 0)
-        return _HEADER.pack(flags, self.epoch, device, request, round_, self.fragment, kind, self.attempt)
+        kind, device, request, round_, exchange = self.address
+        flags, place = (self.note or kind) | (_LAST if self.last else 0), device << _EXCHANGE_BITS | exchange
+        return _HEADER.pack(flags, self.epoch, place, request, round_, self.fragment, kind, self.attempt)
 
     @classmethod
     def unpack(cls, packet: bytes) -> PacketHeader:
         """The header in front of a packet. Raises ValueError where there is none."""
         if len(packet) < HEADER_BYTES:
             raise ValueError(f"packet of {len(packet)} bytes: a header has {HEADER_BYTES}")
-        flags, epoch, device, request, round_, fragment, kind, attempt = _HEADER.unpack_from(packet)
+        flags, epoch, place, request, round_, fragment, kind, attempt = _HEADER.unpack_from(packet)
         stated, named = PacketKind(flags & ~_LAST), PacketKind(kind)
         note = stated if stated in (PacketKind.ACK, PacketKind.LEFT) else None
         if named in (PacketKind.ACK, PacketKind.LEFT) or not (note or stated is named):
             raise ValueError(f"a header of kind {stated.name} that names a {named.name}")
-        return cls(MessageAddress(named, device, request, round_), fragment, attempt, epoch, bool(flags & _LAST), note)
+        device, exchange = place >> _EXCHANGE_BITS, place & MOST_EXCHANGES
+        address = MessageAddress(named, device, request, round_, exchange)
+        return cls(address, fragment, attempt, epoch, bool(flags & _LAST), note)
 
 
 # Datagrams.

@@ -17,7 +17,7 @@ from simulator.cell.scheme import Scheme
 from simulator.protocols import PROTOCOLS, lacking
 from simulator.protocols.machine import Need
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, Direction
+from simulator.testbed.packet_header import LEAST_HEADER_BITS, MOST, MOST_DEVICES, Direction
 
 Side = Literal["edge", "cloud"]
 DIRECTIONS: Final[tuple[Direction, Direction]] = ("uplink", "downlink")
@@ -25,13 +25,15 @@ MOST_FILLING_S: Final = 60.0
 """The longest that the kernel's bucket may take to fill: a run waits for it."""
 CELL: Final = "cell.yaml"
 """The file of a run's folder from which its processes read the cell."""
+INDEPENDENT: Final = "independent"
+"""A file of that folder: the relay draws its own random numbers, and tells no sender when a packet has left."""
 EDGE_PORT: Final = 5000
 """The port of device 0; the others follow."""
 CLOUD_PORT: Final = 4000
 WARM_UP: Final = MOST
 """The number of the request that each device serves before the run's zero: nothing of it is noted."""
 WARM_UP_TOKENS: Final = 12
-OFFERED: Final = frozenset({Need.LOOKAHEAD})
+OFFERED: Final = frozenset({Need.LOOKAHEAD, Need.MORE, Need.CLOUD_FIRST})
 """What the real drivers can do beside what every driver can."""
 _WHOLE: Final = "one whose payload goes out at once and whole"
 _INSTEAD: Final = {Need.LOOKS: "one that plans each round", Need.PARTS: _WHOLE, Need.DIGESTS: _WHOLE}
@@ -58,12 +60,13 @@ def cloud_downtimes(cell: Cell) -> list[tuple[float, float]]:
     """From when to when the cell's cloud is down, seconds since the run's zero: its process is killed, and restarted.
     Raises ConfigError where that cloud cannot go on as before."""
     times = [*cell.cloud.failures.times(0, Uniforms.of(cell.seed, "cloud failures"))]
-    scheme = cell.scheme
-    if times and isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
-        problem = (
-            "must be none: its replies are distributions, whose last bits differ where a text is read again at once"
-        )
-        raise ConfigError(f"cloud.failures = {cell.cloud.failures.kind} (scheme {scheme.kind}): {problem}")
+    scheme, kind, problem = cell.scheme, cell.cloud.failures.kind, ""
+    if isinstance(scheme, DraftScheme) and scheme.families.reply.edge_corrects:
+        problem = "its edge corrects by p, whose last bits differ where a text is read again at once"
+    elif isinstance(scheme, DraftScheme) and scheme.cloud_first:
+        problem = "a cloud that restarts is not told whether the edge drafts by then (scheme.cloud_first)"
+    if times and problem:
+        raise ConfigError(f"cloud.failures = {kind} (scheme {scheme.kind}): must be none: {problem}")
     return times
 
 
@@ -101,8 +104,8 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
     workload, scheme = cell.workload, cell.scheme
     if cell.fleet:
         yield "fleet", f"{len(cell.fleet)} classes", "devices that are all alike: leave it out"
-    if workload.devices > 16:
-        yield "workload.devices", workload.devices, "at most 16, each is a process here"
+    if workload.devices > MOST_DEVICES:
+        yield "workload.devices", workload.devices, f"at most {MOST_DEVICES}, each is a process here"
     if workload.total > MOST - 1:
         yield "workload.requests", workload.total, f"at most {MOST - 1} in all"
     step = 1 + scheme.depth if isinstance(scheme, DraftScheme) else 1
@@ -110,8 +113,12 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
         yield "workload.output_tokens", output_tokens, f"at most {MOST // step}, a round's number takes two bytes"
     if workload.prompt_at_cloud:
         yield "workload.prompt_at_cloud", True, "false: the cloud learns of a request by its prompt"
+    if workload.talks:
+        yield "workload", workload.kind, "one whose requests stand alone: nothing is kept from turn to turn here"
     if not workload.all_are_awaited:
         yield "workload", workload.kind, "deadline_s null, horizon_s and absences left as they are: all is answered"
+    if cell.edge.drafts_per_pass > 1:
+        yield "edge.drafts_per_pass", cell.edge.drafts_per_pass, "1: its models make a draft a pass"
     if cell.edge.concurrency > 1:
         yield "edge.concurrency", cell.edge.concurrency, "1"
 
@@ -119,10 +126,16 @@ def _of_devices(cell: Cell) -> Iterator[tuple[str, object, str]]:
 def _of_cloud(cloud: CloudConfig) -> Iterator[tuple[str, object, str]]:
     if cloud.servers > 1:
         yield "cloud.servers", cloud.servers, "1"
+    if cloud.prefill_servers:
+        yield "cloud.prefill_servers", cloud.prefill_servers, "0: there is one server"
+    if cloud.order.ranks:
+        yield "cloud.order", cloud.order.kind, "arrival: this cloud knows no deadlines and no classes"
     if cloud.admission.evicts:
         yield "cloud.admission", cloud.admission.kind, "whole_request: this machine's memory holds all"
     if cloud.kv_tokens not in (None, "memory"):
         yield "cloud.kv_tokens", cloud.kv_tokens, "null or memory: this machine's memory holds all"
+    if cloud.drafts_per_pass > 1:
+        yield "cloud.drafts_per_pass", cloud.drafts_per_pass, "1: its models make a draft a pass"
     if cloud.token_budget is not None:
         yield "cloud.token_budget", cloud.token_budget, "null: a pass is not cut"
     if not isinstance(cloud.failures, NoDowntime | ScheduledDowntime):
@@ -135,7 +148,7 @@ def _of_scheme(scheme: Scheme) -> Iterator[tuple[str, object, str]]:
     """Refusals by what the protocol's machines declare that they need."""
     protocol = PROTOCOLS.get(scheme.protocol)
     if protocol is None or protocol.cloud is None:
-        served = ", ".join(name for name, each in PROTOCOLS.items() if each.cloud is not None)
+        served = ", ".join(name for name, each in PROTOCOLS.items() if each.cloud)
         yield "scheme", f"{scheme.kind}, protocol {scheme.protocol}", f"one that crosses the air by {served}"
         return
     for need in lacking(scheme, OFFERED):
@@ -151,10 +164,16 @@ def _of_link(config: LinkConfig) -> Iterator[tuple[str, object, str]]:
                            ("buffer_packets", None)):  # fmt: skip
         if (value := getattr(config, field)) != default:
             yield field, value, f"{default}"
+    if config.arq.follows_network:
+        yield "arq", config.arq.kind, "stop_and_wait or selective_repeat: its timers run from when a packet has left"
+    if config.cut_through:
+        yield "cut_through", True, "false: a datagram is sent once it is whole"
     if config.listens.windows_s:
         yield "listens", config.listens.kind, "always"
     if config.sharing.kind != "fifo":
         yield "sharing", config.sharing.kind, "fifo, the interface's queue"
+    if config.headers.kind != "plain":
+        yield "headers", config.headers.kind, "plain: packets go out with their whole headers"
     if config.header_bits % 8 or config.header_bits < LEAST_HEADER_BITS:
         yield "header_bits", config.header_bits, f"whole bytes, {LEAST_HEADER_BITS} bits or more: IPv4, UDP, 12 of ours"
     ack_bits = config.arq.ack_bits

@@ -28,7 +28,7 @@ from simulator.decoding.memory import Memory
 from simulator.run import CellResult, memory_for
 from simulator.testbed.journal import CloudRestarted, Journal, journal_path
 from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
-from simulator.testbed.plan import CELL, DIRECTIONS, Side, check, cloud_downtimes, filled_s, link
+from simulator.testbed.plan import CELL, DIRECTIONS, INDEPENDENT, Side, check, cloud_downtimes, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
 from simulator.testbed.replayed.real_tables import tables
 
@@ -46,13 +46,19 @@ _ROOT: Final = Path(__file__).parents[2]
 
 
 def real(
-    cell: Cell, *, memory: Memory | None = None, rounds_to: Path | None = None, journals: Path | None = None
+    cell: Cell,
+    *,
+    memory: Memory | None = None,
+    rounds_to: Path | None = None,
+    journals: Path | None = None,
+    independent: bool = False,
 ) -> CellResult:
     """Runs a cell as real processes on this machine, and answers the tables that `simulate` would.
 
     Its latency models are not asked: passes take the time that they take here. `memory` has what is decoded already
     when the tables are made; the run itself decodes everything. `journals`: a folder that keeps what each process has
-    noted.
+    noted. `independent`: losses, delays and rates are drawn by the relay's own random numbers, which no seed tells, and
+    no sender hears of when a packet has left: its timers run from when it has handed the packet to the kernel.
 
     Raises ConfigError, one line, for a cell that cannot be run so and on a machine that does not permit it.
     """
@@ -61,6 +67,8 @@ def real(
     prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder:
         (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
+        if independent:
+            (folder / INDEPENDENT).touch()
         with ExitStack() as stack:
             _Run(folder, cell, stack).serve(downtimes)
         memory = memory_for(cell) if memory is None else memory

@@ -46,6 +46,10 @@ class WorkerText(TimedText):
         while self._put_off:
             self._put_off.popleft()()
 
+    def keep(self) -> None:
+        """Nothing is to be dropped: all that is cached was read, and is committed."""
+        self._put_off.clear()
+
     def crop(self, length: int) -> None:
         self._put_off.append(partial(super().crop, length))
 

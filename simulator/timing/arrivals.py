@@ -9,7 +9,8 @@ from functools import partial
 import simpy
 
 from channels.uniforms import Uniforms
-from simulator.cell.workload import Ask, Workload
+from simulator.cell.cell import Cell
+from simulator.cell.workload import Ask
 from simulator.decoding.decoder import Decoder
 from simulator.results.ledger import Ledger
 from simulator.results.observer import Doing, Observer, Spent, receives
@@ -29,7 +30,7 @@ class RequestArrivals:
     def __init__(
         self,
         env: simpy.Environment,
-        workload: Workload,
+        cell: Cell,
         decoder: Decoder,
         recorder: Recorder,
         uniforms: Uniforms,
@@ -43,12 +44,15 @@ class RequestArrivals:
         """How often a device has left."""
         self._env = env
         self._recorder = recorder
-        self._workload = workload
+        self._classes = [each for each in cell.classes for _ in range(each.count)]
+        self._total = cell.requests
         self._decoder = decoder
         self._uniforms = uniforms
         self._observer = observer
         self._asks: dict[int, Iterator[Ask]] = {}
         self._counts: dict[int, int] = {}
+        self._texts: dict[int, tuple[int, ...]] = {}
+        """By device that talks, its last request and what it has of the answer."""
         self._waiting: dict[int, Ask] = {}
         self._pending = 0
         self._ended = 0
@@ -61,9 +65,10 @@ class RequestArrivals:
     def start(self, devices: Sequence[Device]) -> None:
         """Schedules the first request of each device, and its absences."""
         for device in devices:
-            self._asks[device.number] = self._workload.asks(device.number, self._uniforms)
+            each = self._classes[device.number]
+            self._asks[device.number] = each.asks(device.number, self._uniforms)
             self._counts[device.number] = 0
-            self._env.process(self._come_and_go(device, self._workload.absences.times(device.number, self._uniforms)))
+            self._env.process(self._come_and_go(device, each.absences(device.number, self._uniforms)))
             self._schedule_next(device)
 
     @property
@@ -73,8 +78,11 @@ class RequestArrivals:
 
     @property
     def open(self) -> bool:
-        """Whether requests come whether or not earlier ones have ended."""
-        return self._workload.open
+        """Whether requests come to some device whether or not earlier ones have ended."""
+        return any(map(self._unasked, range(len(self._classes))))
+
+    def _unasked(self, device: int) -> bool:
+        return self._classes[device].workload.open
 
     def close(self) -> None:
         """The run is over: what is still there is recorded as in flight."""
@@ -89,10 +97,12 @@ class RequestArrivals:
         del self.live[request.device, request.number]
         check_request(request)
         self._recorder.add(request)
+        if self._classes[device.number].workload.talks:
+            self._texts[device.number] = (*request.prompt.tokens, *request.tokens)
         self._ended += 1
         if self._observer is not None:
-            self._observer.on_request(request, self._ended / self._workload.total)
-        if not self.open:
+            self._observer.on_request(request, self._ended / self._total)
+        if not self._unasked(device.number):
             self._schedule_next(device)
         if not self._pending:
             self.stop()
@@ -105,7 +115,7 @@ class RequestArrivals:
             later(self._env, wait_s, partial(self._arrive, device, ask))
 
     def _arrive(self, device: Device, ask: Ask, _: simpy.Event | None = None) -> None:
-        if device.away and not self.open:
+        if device.away and not self._unasked(device.number):
             self._waiting[device.number] = ask  # a closed loop's user is away with the device
             return
         number = self._counts[device.number]
@@ -113,17 +123,19 @@ class RequestArrivals:
         request = Request(
             device.number,
             number,
-            self._decoder.prompt(device.number, number, ask),
+            self._decoder.prompt(device.number, number, ask, self._texts.get(device.number, ())),
             ask.output_tokens,
             self._env.now,
             Ledger(self._env, _follower(self._observer, device.number, number)),
-            self._decoder.end_tokens,
+            self._decoder.end_tokens[device.number],
             None if self._observer is None else partial(_told, self._observer),
+            turn=ask.turn,
         )
         self.live[device.number, number] = request
-        if self._workload.deadline_s is not None:
-            later(self._env, self._workload.deadline_s, lambda _: device.abort(request, "timed_out"))
-        if self.open:
+        deadline_s = self._classes[device.number].workload.deadline_s
+        if deadline_s is not None:
+            later(self._env, deadline_s, lambda _: device.abort(request, "timed_out"))
+        if self._unasked(device.number):
             self._schedule_next(device)  # first: the run is over when nothing is to come and nothing is here
         device.submit(request)
 

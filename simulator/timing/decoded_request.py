@@ -9,9 +9,11 @@ same bytes.
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import accumulate
 from math import inf, nan
 
+from channels.link.rates import SECOND, MessageIndex
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Equipped
 from simulator.cell.scheme import Scheme
@@ -21,7 +23,7 @@ from simulator.protocols.decoded_answer import DecodedAnswer, is_decodable
 from simulator.protocols.machine import DOWNLINK, UPLINK, SubmitJob
 from simulator.results.observer import END
 from simulator.results.requests import Request
-from simulator.results.rounds import TimedRounds
+from simulator.results.rounds import FollowedTransfer, TimedRounds, Transfer, TwoTransfers
 from simulator.timing.cloud.job import JobState
 from simulator.timing.device import Device
 from simulator.timing.driver import DOWNLINK_COLUMNS, JOB_STATES, UPLINK_COLUMNS, Network, ordered_job
@@ -32,11 +34,12 @@ from simulator.timing.planned_link import Carried, PlannedLink
 
 def can_be_decoded(each: Equipped, uplink: Link, downlink: Link, workload: Workload) -> bool:
     """Whether requests to devices of this class may be timed after they are decoded: a device serves one at a time and
-    gives none up, all that happens to a packet is known when it joins, and no time decides tokens. What a receiver
-    draws is added up in the order in which messages come, so they must come by events then."""
-    planned = isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink)
-    one_by_one = each.edge.concurrency == 1 and workload.all_are_awaited
-    return planned and one_by_one and each.downlink.power_w is None and is_decodable(each.scheme)
+    gives none up, none goes on with another, all that happens to a packet is known when it joins, which is when its
+    round is drafted, and no time decides tokens. What a receiver draws is added up in the order in which messages come,
+    so they must come by events then."""
+    planned = isinstance(uplink, PlannedLink) and isinstance(downlink, PlannedLink) and not each.uplink.cut_through
+    one_by_one = each.edge.concurrency == 1 and workload.all_are_awaited and not workload.talks
+    return planned and one_by_one and not each.downlink.has_power and is_decodable(each.scheme)
 
 
 def finds_room(answer: DecodedAnswer, network: Network, device: int) -> bool:
@@ -81,6 +84,8 @@ class DecodedRequest:
         self._payload: Carried | None = None
         self._reply: Carried | None = None
         """Those of the open round, once they are put."""
+        self._beside: list[tuple[Carried, Carried]] = []
+        """Of the open round, each request for another reply, and the reply before it."""
         self._jobs = 0
         self._job_column = "prompt_uplink_s"
         """What the latest job does, a column of BREAKDOWN."""
@@ -151,9 +156,7 @@ class DecodedRequest:
         round_ = self._round
         index = *self._key, round_.number
         self._payload = payload = self._uplink.carry(index, round_.payload.bits, now_s, UPLINK_COLUMNS)
-        self._doings += payload.doings
-        if round_.number == 1:
-            self._request.ledger.enter_all(1, payload.doings)
+        self._does(payload)
         if payload.left_s < inf:
             self._env.later_in_turn(payload.takes_s, following(self._put_turn, now_s), self._payload_in)
 
@@ -161,7 +164,28 @@ class DecodedRequest:
         self._env.at_last(self._read_reply)
 
     def _read_reply(self, _: object) -> None:
-        self._answered(self._env.now, self._env.next_turn)
+        """Takes what it commits, unless that takes another reply."""
+        now_s, asked, more = self._env.now, len(self._beside), self._round.more
+        if asked == len(more):
+            self._answered(now_s, self._env.next_turn)
+            return
+        assert self._reply is not None
+        self._downlink.carried_in(self._reply, now_s)
+        request = self._uplink.carry(self._index_beside(asked), more[asked][0], now_s, UPLINK_COLUMNS)
+        self._beside.append((request, self._reply))
+        self._reply = None
+        self._does(request)
+        self._when_in(request, self._request_in)
+
+    def _index_beside(self, asked: int) -> MessageIndex:
+        """Of a request for another reply behind so many others, and of that reply."""
+        return *self._key, self._round.number + (2 + asked) * SECOND
+
+    def _does(self, carried: Carried, *, reply: bool = False) -> None:
+        """The open round does from now on what its message does."""
+        self._doings += carried.doings
+        if self._round.number == 1:
+            self._request.ledger.enter_all(1, carried.doings, reply=reply)
 
     def _answered(self, now_s: float, put_turn: Turn) -> None:
         """The reply is read; the next round begins, or the answer is complete."""
@@ -172,9 +196,20 @@ class DecodedRequest:
             request.ledger.close(1, now_s)
         else:
             request.ledger.spend(self._doings, now_s)
+        up_bits, up_packets, down_bits, down_packets, replied_s = (
+            payload.packet_bits, len(payload.cut) or 1, reply.packet_bits, len(reply.cut) or 1, reply.put_s,
+        )  # fmt: skip
+        if self._beside:
+            requests, before = zip(*self._beside, strict=True)
+            up_bits += sum(each.packet_bits for each in requests)
+            up_packets += sum(len(each.packets) for each in requests)
+            down_bits += sum(each.packet_bits for each in before)
+            down_packets += sum(len(each.packets) for each in before)
+            replied_s = before[0].put_s
+            self._beside = []
         self._rounds.time((
-            self._started_s, payload.put_s, payload.delivered_s, payload.packet_bits, len(payload.cut) or 1,
-            reply.put_s, now_s, reply.packet_bits, len(reply.cut) or 1, now_s,
+            self._started_s, payload.put_s, payload.delivered_s, up_bits, up_packets,
+            replied_s, now_s, down_bits, down_packets, now_s,
         ))  # fmt: skip
         request.states.append(round_.node.state)
         request.take_tokens(round_.tokens, round_.tail_tokens, now_s)
@@ -209,7 +244,7 @@ class DecodedRequest:
 
     def _submit(self, command: SubmitJob) -> None:
         self._jobs += 1
-        terms = self._key, self._jobs, self._most_tokens, self._mirrors
+        terms = self._network, self._request, self._jobs, self._most_tokens, self._mirrors
         done = self._verified if self._ready else self._prefilled
         job = ordered_job(command, *terms, self._job_enters, done)
         self._network.cloud.submit(job)
@@ -236,15 +271,22 @@ class DecodedRequest:
             cloud.forget(self._key)
         index = *self._key, round_.number
         self._reply = reply = self._downlink.carry(index, round_.reply_bits, now_s, DOWNLINK_COLUMNS)
-        self._doings += reply.doings
-        if round_.number == 1:
-            self._request.ledger.enter_all(1, reply.doings, reply=True)
+        self._does(reply, reply=True)
         self._env.take_ticket()
         in_s, turn = now_s + reply.takes_s, self._env.next_turn
-        if not last and in_s < self._horizon_s:
+        if not (last or round_.more) and in_s < self._horizon_s:
             self._answered(in_s, (in_s, in_s, turn[0], turn[1], turn[4]))  # after it has been read
         elif in_s < inf:
             self._env.later_in_turn(reply.takes_s, turn, self._reply_in)
+
+    def _request_in(self, _: object) -> None:
+        """Another reply is wanted, which takes no pass."""
+        asked, now_s = len(self._beside) - 1, self._env.now
+        self._uplink.carried_in(self._beside[asked][0], now_s)
+        bits = self._round.more[asked][1]
+        self._reply = reply = self._downlink.carry(self._index_beside(asked), bits, now_s, DOWNLINK_COLUMNS)
+        self._does(reply, reply=True)
+        self._when_in(reply, self._reply_in)
 
     def _end_in(self, _: object) -> None:
         assert self._prompt is not None
@@ -261,7 +303,11 @@ class DecodedRequest:
         if self._payload is not None:
             note_payload(notes, self._round.payload, self._round.node)
             notes.payload = self._payload
-        if self._reply is not None:
-            notes.verified, notes.reply = self._round.verified, self._reply
+        replies: list[Transfer] = [reply for _, reply in self._beside]
+        replies += [] if self._reply is None else [self._reply]
+        if replies:
+            notes.verified, notes.reply = self._round.verified, reduce(TwoTransfers, replies)
+        notes.payload = reduce(FollowedTransfer, (request for request, _ in self._beside), notes.payload)
+        notes.asked, notes.more = bool(self._beside), len(self._beside)
         if number > 1:
             request.ledger.enter_all(number, self._doings)

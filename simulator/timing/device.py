@@ -17,7 +17,7 @@ from typing import Protocol
 import simpy
 
 from channels.uniforms import Uniforms
-from models.latency.latency import Latency
+from models.latency.latency import Latency, block_passes
 from simulator.protocols.machine import EdgeState
 from simulator.results.requests import Request
 from simulator.results.station import Station, Visit
@@ -174,32 +174,40 @@ class EdgePasses:
     the cloud.
     """
 
-    def __init__(self, latency: Latency, uniforms: Uniforms, spells: Uniforms) -> None:
+    def __init__(self, latency: Latency, uniforms: Uniforms, spells: Uniforms, drafts_per_pass: int = 1) -> None:
+        self.drafts_per_pass = drafts_per_pass
         self._latency = latency
         self._spells = spells
         self._uniforms = uniforms if latency.random else None
-        self._known_s = _durations_s(latency)
+        self._known_s = _durations_s(latency, drafts_per_pass)
+
+    def cached(self, tokens: int, read_tokens: int) -> int:
+        """What the drafter's cache holds of a text of which it would hold so many `tokens` if each draft took a pass;
+        its passes have read up to `read_tokens`."""
+        return tokens if self.drafts_per_pass == 1 else min(tokens, read_tokens)
 
     def of_round_s(
         self, request: Request, round_number: int, new: int, cached: int, later: tuple[int, ...] = (), made: int = 0
     ) -> tuple[float, ...]:
-        """Seconds of each of some passes of one sequence, behind `made` others in the round: the first one runs over
-        `new` tokens on top of `cached`, each later one over so many more."""
+        """Seconds of each of some passes of one sequence, behind `made` others in the round. Where each makes one draft
+        the first one runs over `new` tokens on top of `cached`, each later one over so many more; where it makes more,
+        it takes the place of as many (`block_passes`)."""
         if self._uniforms is None:
             return self._known_s(new, cached, later)
         uniforms = self._uniforms.under(request.device, request.number, round_number)
         spell = self._spells.uniform(request.device, request.number)
-        passes = enumerate(_works(new, cached, later), made)
+        passes = enumerate(block_passes(_works(new, cached, later), self.drafts_per_pass), made)
         return tuple(self._latency.drawn_s([work], uniforms.uniform(place), spell) for place, work in passes)
 
 
 @lru_cache(maxsize=64)
-def _durations_s(latency: Latency) -> Callable[[int, int, tuple[int, ...]], tuple[float, ...]]:
+def _durations_s(latency: Latency, drafts_per_pass: int) -> Callable[[int, int, tuple[int, ...]], tuple[float, ...]]:
     """Worked out once for all devices of a kind."""
 
     @lru_cache(maxsize=1 << 14)
     def durations_s(new: int, cached: int, later: tuple[int, ...]) -> tuple[float, ...]:
-        return tuple(latency.pass_s([work]) for work in _works(new, cached, later))
+        works = block_passes(_works(new, cached, later), drafts_per_pass)
+        return tuple(latency.pass_s([work]) for work in works)
 
     return durations_s
 

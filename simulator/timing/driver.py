@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import Any, Final
 
 import simpy
@@ -19,7 +19,7 @@ import simpy
 from simulator.cell.cloud_config import request_tokens
 from simulator.cell.device_classes import Edge
 from simulator.cell.workload import Workload
-from simulator.decoding.nodes import EdgeNode
+from simulator.decoding.nodes import Beginnings, EdgeNode, Parts, Tokens
 from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.protocols.machine import (
@@ -33,12 +33,13 @@ from simulator.protocols.machine import (
     Signal,
 )
 from simulator.results.ledger import Course
-from simulator.results.observer import END, SECOND
-from simulator.results.requests import Request
-from simulator.results.rounds import InstantTransfer, OpenRound, Transfer, TwoTransfers
+from simulator.results.observer import END, JOINS, SECOND
+from simulator.results.requests import HiddenRead, Request
+from simulator.results.rounds import FollowedTransfer, InstantTransfer, OpenRound, Transfer, TwoTransfers
 from simulator.results.station import Clock
 from simulator.timing.cloud import Cloud, Job
 from simulator.timing.cloud.job import JobState, SessionKey
+from simulator.timing.conversation import Conversation
 from simulator.timing.device import Device, EdgePasses
 from simulator.timing.event_loop import EventLoop, delay_until, later
 from simulator.timing.link import Link
@@ -89,6 +90,20 @@ class Network:
     """Where some device receives only after sending."""
     uplinks: Sequence[LinkRole] = (UPLINK,)
     """The links that carry messages to the cloud."""
+    priority: int = 0
+    """Of their jobs; the lower, the sooner."""
+    conversations: Mapping[int, Conversation] = field(default_factory=dict)
+    """By device, where they talk."""
+
+    def begin_s(self, beginnings: Beginnings, ends_s: Sequence[float], end_s: float) -> float:
+        """When the payload of a round may be put whose passes end then, and which is drafted and encoded at `end_s`:
+        before that where the link need not wait for bits. Each draft is then encoded as it is made."""
+        encode_s, block = self.edge.encode_s_per_draft, self.edge_passes.drafts_per_pass
+        made = [
+            (made_s + encode_s * distributions, bits)
+            for made_s, (distributions, bits) in zip(ends_s, beginnings[block - 1 :: block], strict=False)
+        ]
+        return min(end_s, self.links[UPLINK].config.begin_s([*made, (end_s, 0)]))
 
 
 class ServedRequest:
@@ -100,12 +115,23 @@ class ServedRequest:
         self._clock = clock
         self._hidden_since_s: float | None = None
         """Since when the processor has worked behind a verification result."""
+        self._reads = 0
+        """Tokens that the drafter reads behind what the cloud does; 0: none."""
         self._job_state = "prompt_uplink_s"
         """What the latest job does, a column of BREAKDOWN."""
         self._behind_job = 0
         """The round whose time is a prefill's; 0: none."""
 
-    def _passes(self, round_: OpenRound, cached: int, began_s: float, ends_s: list[float], *, hidden: bool) -> None:
+    def _passes(
+        self,
+        round_: OpenRound,
+        cached: int,
+        began_s: float,
+        ends_s: list[float],
+        *,
+        hidden: bool,
+        drafts_per_pass: int = 1,
+    ) -> None:
         """The processor drafts a round from then on: when its passes end is known. One that is cut in its first pass
         is void, and no time is charged to it."""
         course = [(began_s, "draft_s" if cached else "prefill_s")]
@@ -115,18 +141,24 @@ class ServedRequest:
             course.append((ends_s[-1], "encode_s"))
         self._ledger.enter_all(round_.number, course)
         round_.edge_passes, round_.pass_ends_s = len(ends_s), ends_s
+        round_.drafts_per_pass = drafts_per_pass
         self._hidden_since_s = began_s if hidden else None
 
     def _show(self) -> None:
         """The processor's work is hidden behind no verification result from now on."""
-        if self._hidden_since_s is not None:
-            self._request.hidden_draft_s += self._clock.now - self._hidden_since_s
-            self._hidden_since_s = None
+        if self._hidden_since_s is None:
+            return
+        if self._reads:
+            self._request.read.append(HiddenRead(self._hidden_since_s, self._clock.now, self._reads))
+            self._reads = 0
+        self._request.hidden_draft_s += self._clock.now - self._hidden_since_s
+        self._hidden_since_s = None
 
 
 def ordered_job(
     command: machine.SubmitJob,
-    session: SessionKey,
+    network: Network,
+    request: Request,
     number: int,
     most_tokens: int,
     mirrors: bool,
@@ -136,7 +168,7 @@ def ordered_job(
     """The job that a machine orders, by its number among those of its session. `most_tokens`: what the session's
     request will have cached at most; `mirrors`: the cloud's drafter runs over what the verifier does."""
     return Job(
-        session=session,
+        session=(request.device, request.number),
         text_tokens=command.text_tokens,
         read_tokens=command.read_tokens,
         request_tokens=most_tokens,
@@ -144,15 +176,26 @@ def ordered_job(
         done=done,
         cloud_drafts=command.cloud_drafts,
         verified_drafts=command.verified_drafts,
+        due_s=_due_s(command, network.workload, request) if network.cloud.ranks else inf,
+        priority=network.priority,
         number=number,
         mirrors=mirrors and not command.cloud_drafts,
     )
 
 
+def _due_s(command: machine.SubmitJob, workload: Workload, request: Request) -> float:
+    """When the next token of the job's text is due at the device; a limit that is null counts 0."""
+    made_tokens = max(0, command.text_tokens - (command.verified_drafts or 0) - len(request.prompt.tokens))
+    return request.arrival_s + (workload.slo_ttft_s or 0.0) + made_tokens * (workload.slo_tpot_s or 0.0)
+
+
 class Driver(ServedRequest):
     """Both ends of one request, to its last token: `Device.answered` is called then."""
 
-    def __init__(self, network: Network, device: Device, request: Request, terms: Terms) -> None:
+    def __init__(
+        self, network: Network, device: Device, request: Request, terms: Terms, former: SessionKey | None = None
+    ) -> None:
+        """`former`: the session of the device's last request, where the cloud may still hold something of it."""
         super().__init__(request, network.env)
         scheme = terms.decoding.setting.scheme
         protocol = protocol_of(scheme)
@@ -166,6 +209,12 @@ class Driver(ServedRequest):
         """None where nothing of the request is in the cloud any more."""
         self._mirrors = scheme.drafts_in_cloud
         """Whether the cloud's drafter runs over what its verifier does."""
+        self._streams = scheme.streams and network.links[UPLINK].config.cut_through
+        """Whether a payload may go out while its round is drafted."""
+        self._conversation = network.conversations.get(device.number)
+        self._held, self._edge_held, self._former = terms.held, terms.edge_held, former
+        self._cloud_text = Tokens()
+        """What the cloud has of the text, of which it keeps the cache."""
         self._most_tokens = request_tokens(len(request.prompt.tokens), request.output_tokens, scheme.drafts)
         self._messages: dict[LinkRole, list[Message]] = {role: [] for role in network.links}
         """By link, what was put on it and not acknowledged by the other end, in order."""
@@ -176,6 +225,8 @@ class Driver(ServedRequest):
         """What the edge does next, beside reading messages, once what it waits for has come."""
         self._drafted: EdgeNode | None = None
         """The round that is being drafted, as it will be."""
+        self._read_tokens = 0
+        """The tokens up to which the drafter's passes have read: of a block of drafts none is read that it makes."""
         self._work: tuple[OpenRound, float] | None = None
         """The round that the processor works for step by step, and since when."""
         self._replies_due = 0
@@ -186,6 +237,8 @@ class Driver(ServedRequest):
         """What the edge has put last."""
         self._sent_on: LinkRole = UPLINK
         """Where."""
+        self._begun: Message | None = None
+        """What goes out of the round that is drafted, before it is."""
         self._put_s = nan
         """When it last put bits of a round."""
         self._payload: Transfer = InstantTransfer()
@@ -194,6 +247,8 @@ class Driver(ServedRequest):
         self._job: tuple[Job, machine.SubmitJob] | None = None
         self._jobs = 0
         """The number of jobs so far."""
+        self._text = Tokens()
+        """The text after the last of them, as the cloud knows it."""
         self._answer_is_made = False
         """Whether the cloud knows it."""
 
@@ -213,6 +268,8 @@ class Driver(ServedRequest):
         for role in self._network.uplinks:
             self._withdraw_all(role)
         self._has_all()
+        if self._former is not None:
+            self._network.cloud.forget(self._former)
         if self._cloud is None:
             return
         if self._request.remaining_tokens or not self._answer_is_made:
@@ -275,9 +332,18 @@ class Driver(ServedRequest):
         arrived = MessageArrived(message.kind, message.index[2] & _ROUND, message.arrived)
         if arrived.kind is MessageKind.PROMPT:
             self._ledger.prompt_arrived()
+            self._take_over()
         else:
             self._acknowledge(DOWNLINK, self._cloud.acknowledged(arrived))
         self._tell_cloud(arrived)
+
+    def _take_over(self) -> None:
+        """The prompt is here: what the cloud held for the device's last request is this one's, or freed."""
+        former, self._former = self._former, None
+        if former is not None and self._held:
+            self._network.cloud.adopt(former, self._key, self._held)
+        elif former is not None:
+            self._network.cloud.forget(former)
 
     def _end_in_cloud(self, message: Message) -> None:
         """The edge's message has arrived that nothing of the request is wanted any more."""
@@ -290,19 +356,20 @@ class Driver(ServedRequest):
 
     # Commands about the processor.
 
-    def _turn(self, round_number: int, then: Callable[[], None]) -> None:
+    def _turn(self, round_number: int, then: Callable[[], None], *, hidden: bool = False) -> None:
         """Takes the processor, and goes on: now, or once it is free."""
         called = self._device.call(self._request)
         if called is None:
             then()
         else:
-            self._enter(round_number, "edge_queue_s")
+            if not hidden:
+                self._enter(round_number, "edge_queue_s")
             self._when(called, then)
 
     def _take_turn(self, command: machine.TakeTurn) -> None:
         if command.round not in self._request.open:
             self._begin_round(command)
-        self._turn(command.round, partial(self._tell_edge, Signal.TURN))
+        self._turn(command.round, partial(self._tell_edge, Signal.TURN), hidden=command.hidden)
 
     def _draft_all(self, command: machine.DraftAll) -> None:
         if command.round not in self._request.open:
@@ -313,15 +380,36 @@ class Driver(ServedRequest):
         """The processor drafts and encodes a round from now on: its whole course is known."""
         now_s, number, node = self._env.now, command.round, command.node
         round_, drafted = self._request.open[number], command.session.compose(node, command.drafts)
-        durations_s = self._network.edge_passes.of_round_s(
-            self._request, number, node.length - node.cached, node.cached, drafted.later_passes
-        )
+        passes, drafts_per_pass = self._network.edge_passes, self._network.edge_passes.drafts_per_pass
+        cached = max(passes.cached(node.cached, self._read_tokens), self._edge_held)
+        durations_s = passes.of_round_s(self._request, number, node.length - cached, cached, drafted.later_passes)
         _, *ends_s = accumulate(durations_s, initial=now_s)
-        self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden)
+        self._read_tokens = node.length + (len(ends_s) - 1) * drafts_per_pass
+        self._passes(round_, node.cached, now_s, ends_s, hidden=command.hidden, drafts_per_pass=drafts_per_pass)
         end_s = ends_s[-1] + self._network.edge.encode_s_per_draft * drafted.distributions
         self._device.work(end_s)
         self._drafted = drafted
-        self._after(delay_until(now_s, end_s), self._round_drafted)
+        delay_s = delay_until(now_s, end_s)
+        if self._streams:
+            begin_s = self._network.begin_s(command.session.beginnings(drafted), ends_s, end_s)
+            if begin_s < end_s:
+                begin = partial(self._begin_payload, number, command.session.seal(drafted).parts, end_s)
+                later(self._env, min(delay_until(now_s, begin_s), delay_s), begin)
+        self._after(delay_s, self._round_drafted)
+
+    def _begin_payload(self, number: int, parts: Parts, end_s: float, _: simpy.Event) -> None:
+        """The first bits of a payload whose round is drafted until `end_s`: the time is the edge's up to then."""
+        if self._edge is None:
+            return
+
+        def report(_: Message, course: Course) -> None:
+            after = [(max(from_s, end_s), state) for from_s, state in course]
+            self._ledger.enter_all(number, after, UPLINK_STATES)
+
+        message = Message((*self._key, number), parts, self._cloud_receives, report, kind=MessageKind.PAYLOAD)
+        self._begun = self._request.open[number].payload = message
+        self._messages[UPLINK].append(message)
+        self._network.links[UPLINK].put(message)
 
     def _round_drafted(self) -> None:
         assert self._drafted is not None
@@ -331,18 +419,29 @@ class Driver(ServedRequest):
         self._tell_edge(machine.RoundDrafted(self._drafted))
 
     def _draft_pass(self, command: machine.DraftPass) -> None:
-        node, round_ = command.node, self._request.open[command.round]
-        (pass_s,) = self._network.edge_passes.of_round_s(
-            self._request, command.round, node.length - node.cached, node.cached, made=round_.edge_passes
-        )
-        self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
+        """The pass that makes the next draft: none, where an earlier one has made it with others."""
+        node, round_, passes = command.node, self._request.open[command.round], self._network.edge_passes
+        if len(node.drafts) % passes.drafts_per_pass:
+            self._work_for(round_, "draft_s", 0.0)
+            return
+        cached, self._read_tokens = max(passes.cached(node.cached, self._read_tokens), self._edge_held), node.length
+        new = node.length - cached
+        (pass_s,) = passes.of_round_s(self._request, command.round, new, cached, made=round_.edge_passes)
+        if command.hidden:
+            round_.edge_passes += 1  # it may close before the pass ends
+            self._hidden_since_s, self._reads = self._env.now, new
+            self._work_for(round_, None, pass_s)
+        else:
+            self._work_for(round_, "draft_s" if node.cached else "prefill_s", pass_s, passes=1)
 
     def _encode(self, command: machine.Encode) -> None:
         encode_s = self._network.edge.encode_s_per_draft * command.drafts
         self._work_for(self._request.open[command.round], "encode_s", encode_s)
 
-    def _work_for(self, round_: OpenRound, state: str, duration_s: float, passes: int = 0) -> None:
-        self._enter(round_.number, state)
+    def _work_for(self, round_: OpenRound, state: str | None, duration_s: float, passes: int = 0) -> None:
+        """`state`: what the round is charged for; None: what it was before."""
+        if state is not None:
+            self._enter(round_.number, state)
         self._device.work(self._env.now + duration_s)
         self._work = round_, self._env.now
         self._after(duration_s, partial(self._worked, passes))
@@ -354,6 +453,7 @@ class Driver(ServedRequest):
     def _end_work(self) -> OpenRound:
         """Answers the round that was worked for. What was done while its message was all in the cloud is hidden."""
         assert self._work is not None
+        self._show()
         (round_, began_s), self._work = self._work, None
         if self._is_in_cloud:
             self._request.hidden_draft_s += self._env.now - max(began_s, round_.payload.delivered_s)
@@ -377,7 +477,8 @@ class Driver(ServedRequest):
             self._await_answer()
         elif command is Order.LOOK:
             link = self._network.links[UPLINK].seen_by(self._request.device)
-            self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link))
+            block = self._network.edge_passes.drafts_per_pass
+            self._tell_edge(machine.TimeIs(self._env.now, self._put_s, self._payload.bits, link, block))
         else:
             self._then = None
             if self._work is not None:
@@ -442,7 +543,7 @@ class Driver(ServedRequest):
             self._show()
             self._device.end_work()
             self._device.rest(request)
-            made = min(bisect_right(round_.pass_ends_s, now_s), len(drafted.drafts))
+            made = min(round_.drafts_per_pass * bisect_right(round_.pass_ends_s, now_s), len(drafted.drafts))
             request.flush_round(command.cut, made, 0, now_s)
 
     def _drop_rounds(self, command: machine.DropRounds) -> None:
@@ -458,8 +559,12 @@ class Driver(ServedRequest):
             self._end(command)
 
     def _end(self, command: machine.Done, _: simpy.Event | None = None) -> None:
-        if self._edge is not None:
-            self._device.answered(self._request, command.kept)
+        if self._edge is None:
+            return
+        if self._conversation is not None:
+            edge_tokens = 0 if command.kept is None else command.kept.cached
+            self._conversation.keep(self._request, self._cloud_text, edge_tokens)
+        self._device.answered(self._request, command.kept)
 
     # Commands about messages.
 
@@ -468,12 +573,22 @@ class Driver(ServedRequest):
         if kind is MessageKind.PROMPT:
             self._send_prompt(command)
             return
-        beside = kind in machine.BESIDE
-        round_, index = self._request.open[number], (*self._key, number + SECOND if beside else number)
-        message = Message(index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind)
+        if kind is MessageKind.JOIN:
+            self._put(Message((*self._key, number + JOINS), parts, self._cloud_receives, kind=kind), command)
+            return
+        round_, exchange = self._request.open[number], int(kind in machine.BESIDE)
+        if kind is MessageKind.MORE:
+            round_.asked, round_.more = True, round_.more + 1
+            exchange += round_.more
+        index = (*self._key, number + exchange * SECOND)
+        message = self._begun or Message(
+            index, parts, self._cloud_receives, self._on_uplink, open=command.grows, kind=kind
+        )
         if command.payload is not None and command.node is not None:
             note_payload(round_, command.payload, command.node)
-        if beside:
+        if kind is MessageKind.MORE:
+            round_.payload = FollowedTransfer(round_.payload, message)
+        elif exchange:
             round_.payload = TwoTransfers(round_.payload, message)
         else:
             round_.payload, self._put_s = message, self._env.now
@@ -483,6 +598,7 @@ class Driver(ServedRequest):
 
     def _send_prompt(self, command: machine.SendMessage) -> None:
         if self._network.workload.prompt_at_cloud:
+            self._take_over()
             self._tell_cloud(MessageArrived(command.kind, 0, command.parts))
             return
         self._ledger.prompt_sent()
@@ -490,8 +606,10 @@ class Driver(ServedRequest):
 
     def _put(self, message: Message, command: machine.SendMessage) -> None:
         self._sent, self._sent_on = message, command.link
-        self._messages[command.link].append(message)
-        self._network.links[command.link].put(message)
+        if message is not self._begun:
+            self._messages[command.link].append(message)
+            self._network.links[command.link].put(message)
+        self._begun = None
         if self._network.windows is not None:
             self._replies_due = command.replies
             if command.replies and not command.grows:
@@ -514,11 +632,13 @@ class Driver(ServedRequest):
             round_.asked = True
             self._requests[number] = message
         else:
-            message = Message(
-                (*self._key, number), (command.content,), self._edge_receives, self._on_downlink, kind=kind
-            )
+            index = (*self._key, number + (1 + round_.more) * SECOND if round_.more else number)
+            message = Message(index, (command.content,), self._edge_receives, self._on_downlink, kind=kind)
             request = self._requests.pop(number, None)
-            round_.reply = message if request is None else TwoTransfers(message, request)
+            if round_.more:
+                round_.reply = TwoTransfers(round_.reply, message)
+            else:
+                round_.reply = message if request is None else TwoTransfers(message, request)
             if command.verified is not None:
                 round_.verified = command.verified
         self._messages[command.link].append(message)
@@ -545,7 +665,7 @@ class Driver(ServedRequest):
         self._ledger.enter_all(message.index[2] & _ROUND, course, UPLINK_STATES)
 
     def _on_downlink(self, message: Message, course: Course) -> None:
-        self._ledger.enter_all(message.index[2], course, DOWNLINK_STATES, reply=True)
+        self._ledger.enter_all(message.index[2] & _ROUND, course, DOWNLINK_STATES, reply=True)
 
     def _on_downlink_beside(self, message: Message, course: Course) -> None:
         self._ledger.enter_all(message.index[2] & _ROUND, course, DOWNLINK_STATES)
@@ -564,7 +684,7 @@ class Driver(ServedRequest):
 
     def _submit(self, command: machine.SubmitJob) -> None:
         self._jobs += 1
-        terms = self._key, self._jobs, self._most_tokens, self._mirrors
+        terms = self._network, self._request, self._jobs, self._most_tokens, self._mirrors
         job = ordered_job(command, *terms, self._job_enters, self._job_done)
         self._job = job, command
         self._network.cloud.submit(job)
@@ -581,6 +701,7 @@ class Driver(ServedRequest):
         assert self._job is not None
         (job, command), self._job, self._behind_job = self._job, None, 0
         node, verified = command.run()
+        self._text = node.committed
         self._network.cloud.crop(self._key, node.cached)
         if self._network.decodes:
             self._env.take_ticket()
@@ -588,7 +709,11 @@ class Driver(ServedRequest):
 
     def _free(self, command: machine.FreeCache) -> None:
         self._answer_is_made = True
-        self._network.cloud.forget(self._key)
+        if self._conversation is not None and self._conversation.is_kept:
+            self._cloud_text = self._text
+            self._network.cloud.keep(self._key)
+        else:
+            self._network.cloud.forget(self._key)
 
 
 HANDLERS: Final[dict[type, Callable[[Driver, Any], None]]] = {

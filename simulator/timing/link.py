@@ -8,6 +8,9 @@ packets is in `reassembly`; a link on which nothing is random, and all is known 
 Acknowledgements come back free of charge, after the mean delay of the reverse link and unless `arq.ack_loss` takes
 them, or as packets: where they cost bits, each joins the queue of the reverse link and meets its rate, losses and
 delay. It is sent once and never acknowledged itself. A reply acknowledges for nothing (`Link.acknowledge`).
+
+Where `arq` is a transport its connection may have to open first (`opening`), its sender sets one alarm for all that is
+under way, and the far end may keep the order of messages (`transport`).
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from channels.link.link_config import LinkConfig
 from channels.link.rates import MessageIndex
 from channels.link.sharing import Gate
 from channels.uniforms import Uniforms
-from simulator.results.observer import Observer, Unserved
+from simulator.results.observer import FEEDBACK, Observer, Unserved
 from simulator.results.station import Station
 from simulator.schemes.policy import SeenLink
 from simulator.timing.event_loop import delay_until, later
@@ -41,6 +44,7 @@ from simulator.timing.messages import (
 )
 from simulator.timing.reassembly import Reassembly
 from simulator.timing.transmitters import DeviceSenders
+from simulator.timing.transport import Openings, start_bulk
 
 _END: Final = -(1 << 20)
 """The number of the packet that says that the far end waits for no more: below those of all acknowledgements."""
@@ -58,8 +62,10 @@ class Link:
         reverse_delay_s: Callable[[int], float],
         observer: Observer | None = None,
         horizon_s: float = inf,
+        places: Uniforms | None = None,
     ) -> None:
-        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
+        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends.
+        `places`: what decides where devices are, alike on all links; None: it is this link's own."""
         self.env = env
         self.config = config
         self.name = name
@@ -67,19 +73,29 @@ class Link:
         self.sent = 0
         self.delivered = 0
         self.lost = 0
+        self.unrestored = 0
+        """Those of the lost that came through, and whose headers the far end could not restore."""
         self.dropped = 0
         self.reverse: Callable[[int], Link] | None = None
         """By device, the link that carries acknowledgements back where they cost bits."""
         self._bits_sent = 0
         self._travelling = 0
         self._observer = observer
-        self._mtu_bits = config.mtu_bits
-        self._header_bits = config.header_bits
+        alike = config.mtu_bits is None and config.headers.kind == "plain" and config.pad_to_bits is None
+        self._header_bits = config.header_bits if alike else None
+        """That of each message's one packet, where they are all alike."""
+        self._ack_bits = config.least_header_bits
+        """Of an acknowledgement that takes no capacity."""
+        self._follows = config.arq.follows_network or config.bulk is not None
+        """Whether a sender has an alarm."""
         self._grants = config.access_s > 0 or config.idle_access_s > 0
         """Whether a message may have to wait for one."""
         self._reassembly = Reassembly(env, config, self._deliver)
-        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s)
+        self.senders = DeviceSenders(self.station, config, uniforms, reverse_delay_s, horizon_s, places)
         """Where the packets of each device enter."""
+        self._openings = Openings(self, config.arq.opening)
+        if config.bulk is not None:
+            self.senders.opened = partial(start_bulk, self, config.bulk)
 
     def guard(self, gate: Gate[Fragment]) -> None:
         """Sets what each transmitter obeys; before the first packet."""
@@ -115,10 +131,19 @@ class Link:
     # Get in line.
 
     def put(self, message: Message) -> None:
-        """Takes on a message and never blocks: grant, turn and retransmissions are the link's business from here on."""
+        """Takes on a message and never blocks: opening, grant, turn and retransmissions are the link's business from
+        here on."""
         message.put_s = self.env.now
-        if self._grants and (wait_s := self.senders.access_s(message.index[0])) > 0:
+        if self._openings.holds(message):
             message.does(QUEUE, self.env.now)
+        else:
+            self.request(message)
+
+    def request(self, message: Message) -> None:
+        """Has a message ask for its grant, if it needs one, and get in line."""
+        if self._grants and (wait_s := self.senders.access_s(message.index[0])) > 0:
+            if self.env.now == message.put_s:
+                message.does(QUEUE, self.env.now)
             later(self.env, wait_s, partial(self._admit, message))
         else:
             self._admit(message)
@@ -134,16 +159,17 @@ class Link:
             self._admit_parts(message, sender)
         else:
             packets: list[Fragment] = []
-            whole = self._mtu_bits is None
-            sizes = [message.bits + self._header_bits] if whole else self.config.packets_bits(message.bits)
-            for number, bits in enumerate(sizes):
-                packets.append(Fragment(bits, message, index, number, sender))
+            header = self._header_bits
+            sizes = self.config.packets_of(index, message.bits) if header is None else [(message.bits + header, header)]
+            for number, (bits, header_bits) in enumerate(sizes):
+                packets.append(Fragment(bits, message, index, number, sender, header_bits=header_bits))
             message.packets = packets
             message.missing = message.unacked = len(packets)
             sender.unacked_packets += len(packets)
+            if sender.stream is not None:
+                sender.stream += packets
             for packet in packets:
-                if sender.arq.offer(packet):
-                    self._enqueue(packet)
+                self.offer(packet)
         if message.packets[-1].state is QUEUE:
             self._await_room(sender)
         if message.packets[0].state is QUEUE and self.env.now == message.put_s:
@@ -167,24 +193,49 @@ class Link:
 
     def _admit_parts(self, message: Message, sender: DeviceSender) -> None:
         """Makes packets of the parts that have none yet."""
-        made, index = len(message.packets), message.index
+        made, index, in_order = len(message.packets), message.index, sender.stream is not None
         planned = message.sizes[made:]
-        sizes = self.config.packets_bits(0, [bits for bits, _ in planned])
+        sizes = self.config.packets_of(index, 0, [bits for bits, _ in planned], made)
         new = [
-            Fragment(bits, message, index, number, sender, once=once)
-            for number, (bits, (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
+            Fragment(bits, message, index, number, sender, once=once and not in_order, header_bits=header_bits)
+            for number, ((bits, header_bits), (_, once)) in enumerate(zip(sizes, planned, strict=True), made)
         ]
         message.packets = [*message.packets, *new]
         message.unacked += len(new)
         sender.unacked_packets += len(new)
+        if sender.stream is not None:
+            sender.stream += new
         for packet in new:
             if packet.number > message.joins and not self.config.sharing.first_come:
                 break  # it follows the part before it
-            self._offer(packet)
+            self.offer(packet)
 
-    def _offer(self, packet: Fragment) -> None:
+    def offer(self, packet: Fragment) -> None:
+        """A packet goes if its sender lets it."""
         if packet.sender.arq.offer(packet):
             self._enqueue(packet)
+
+    def _go(self, packets: Iterable[Fragment]) -> None:
+        """Those that a sender lets go; a part that is sent once, and is lost, is given up."""
+        for packet in packets:
+            if packet.once and packet.attempt:
+                self._close(packet, packet.sender.arq.forget([packet]))
+            else:
+                self._enqueue(packet)
+
+    def _await_alarm(self, sender: DeviceSender) -> None:
+        """Sees to it that its sender's alarm is looked at when it is due, or before."""
+        alarm_s = sender.arq.alarm_s
+        if alarm_s < sender.alarmed_s:
+            sender.alarmed_s = alarm_s
+            later(self.env, delay_until(self.env.now, alarm_s), partial(self._alarm, sender))
+
+    def _alarm(self, sender: DeviceSender, _: simpy.Event) -> None:
+        sender.alarmed_s = inf
+        going = sender.arq.on_alarm(self.env.now)
+        sender.timeouts += any(packet.attempt for packet in going)
+        self._go(going)
+        self._await_alarm(sender)
 
     def _offer_next(self, left: Fragment, _: simpy.Event | None = None) -> None:
         """Where a packet may delay one that joined before it, a part joins when the one before it has left: when that
@@ -193,7 +244,7 @@ class Link:
         if message.in_parts and not left.attempt and not left.acknowledges:
             message.joins = left.number + 1
             if message.joins < len(message.packets):
-                self._offer(message.packets[message.joins])
+                self.offer(message.packets[message.joins])
 
     def _settle(self, sender: DeviceSender) -> None:
         """Counts acknowledgements that have come by now and were no events."""
@@ -206,10 +257,16 @@ class Link:
         self.sent += 1
         transmitter, now_s = packet.sender.transmitter, self.env.now
         packet.visited_s = now_s
+        if self._follows and not packet.acknowledges:
+            packet.sender.arq.on_join(packet, now_s)
+            self._await_alarm(packet.sender)
+        flow = packet.sender.flow
+        if flow is not None and not packet.acknowledges:
+            packet.compress(*flow.join())
         limit = self.config.buffer_packets
         if limit is not None and transmitter.server.present and transmitter.server.waiting >= limit:
             self._drop([packet])
-            self._miss(packet, packet.sender.arq.timeout_s)
+            self._miss(packet, packet.sender.arq.on_drop(packet))
             if not self.config.sharing.first_come:
                 later(self.env, 0.0, partial(self._offer_next, packet))
             return
@@ -248,8 +305,9 @@ class Link:
         message.bound_bits -= 0 if silence is None else bits
         message.sent_bits += bits
         message.attempts += 1
-        self._bits_sent += bits
-        packet.sender.transmitter.take_air(self.env.now)
+        if not packet.is_bulk:
+            self._bits_sent += bits
+            packet.sender.transmitter.take_air(self.env.now)
         packet.enter(RETRANSMIT if packet.attempt else TRANSMIT, self.env.now)
 
     def _depart(self, transmitter: LinkTransmitter, version: int, _: simpy.Event) -> None:
@@ -258,11 +316,13 @@ class Link:
             return
         now_s = self.env.now
         packet = transmitter.server.leave(now_s)
-        transmitter.free_air(now_s)
-        self._end_visit(packet)
-        self._launch(transmitter, packet, now_s)
-        if not self.config.sharing.first_come:
-            self._offer_next(packet)
+        if packet is not None:
+            if not packet.is_bulk:
+                transmitter.free_air(now_s)
+            self._end_visit(packet)
+            self._launch(transmitter, packet, now_s)
+            if not self.config.sharing.first_come:
+                self._offer_next(packet)
         self.serve(transmitter, now_s)
 
     # Be lost, or travel and arrive.
@@ -272,10 +332,13 @@ class Link:
         timeout_s = packet.sender.arq.on_send(packet, now_s)
         on_air_s = now_s - began_s - self.config.overhead_s
         rate_bps = packet.bits / on_air_s if packet.bits and on_air_s > 0 else inf
-        lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address)
+        lost = transmitter.loss.lost(now_s, packet.bits, rate_bps, address) or transmitter.server.failed
         travel_s = nan if lost else transmitter.delay.delay_s(now_s, address)
-        if self._observer is not None:
-            self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s))
+        restored = lost or packet.sender.flow is None or packet.acknowledges or self._is_restored(packet, travel_s)
+        if not restored:
+            lost, travel_s = True, nan
+        if self._observer is not None and not packet.is_bulk:
+            self._observer.on_packet(packet.aired(self.name, began_s, now_s, now_s + travel_s, restored))
         if lost:
             self.lost += 1
             self._miss(packet, timeout_s)
@@ -286,10 +349,21 @@ class Link:
             later(self.env, travel_s, partial(self._return, packet))
             return
         free = not self.config.arq.ack_bits
-        returns = not (free and transmitter.ack_loss.lost(now_s, self.config.header_bits, rate_bps, address))
+        returns = not (free and transmitter.ack_loss.lost(now_s, self._ack_bits, rate_bps, address))
         later(self.env, travel_s, partial(self._arrive, packet, returns))
         if not (free and returns) or travel_s + packet.sender.reverse_delay_s > timeout_s:
             self._set_timer(packet, timeout_s)
+
+    def _is_restored(self, packet: Fragment, travel_s: float) -> bool:
+        """Whether the far end can restore the header of a packet that comes through, as it may say in return."""
+        flow = packet.sender.flow
+        assert flow is not None, "I7: a header is restored that was not compressed"
+        restored = flow.restores(packet.flow_number)
+        self.unrestored += not restored
+        if (hears := flow.feedback()) is not None:
+            address = packet.index, FEEDBACK, packet.flow_number, self.config.headers.feedback_bits
+            later(self.env, travel_s, lambda _: self._send_back(*address, lambda _: hears()))
+        return restored
 
     def _arrive(self, packet: Fragment, returns: bool, _: simpy.Event) -> None:
         """The packet is at the far end, which acknowledges it; `returns`: a free acknowledgement is not lost."""
@@ -298,19 +372,31 @@ class Link:
         packet.arrivals += 1
         acknowledge = partial(self._acknowledge, packet)
         if self.config.arq.ack_bits:
-            self._send_back(packet.index, -packet.number - 1, packet.arrivals - 1, acknowledge)
+            number, bits = -packet.number - 1, self.config.arq.ack_bits
+            self._send_back(packet.index, number, packet.arrivals - 1, bits, acknowledge)
         elif returns:
             later(self.env, packet.sender.reverse_delay_s, acknowledge)
-        self._reassembly.take(packet)
-        if not returns:
+        handed = packet.sender.stream is None or packet.message.done
+        if handed:
+            self._reassembly.take(packet)
+        else:
+            packet.came = True
+            self._hand_over(packet.sender)
+        if not returns or not (handed or packet.arrived):
             packet.enter(TIMEOUT_WAIT, self.env.now)
+
+    def _hand_over(self, sender: DeviceSender, _: simpy.Event | None = None) -> None:
+        """What is in, of a stream, up to the first that is not; what is not wanted any more leaves no hole."""
+        stream = sender.stream
+        while stream and (stream[0].came or stream[0].message.done):
+            self._reassembly.take(stream.pop(0))
 
     def _deliver(self, message: Message, parts: int) -> None:
         """Hands the leading parts of a message over; its sender learns if the far end waits for no more of them."""
         if message.in_parts and parts < len(message.packets):
             withdraw = partial(self._withdraw_rest, message)
             if self.config.arq.ack_bits:
-                self._send_back(message.index, _END, 0, withdraw)
+                self._send_back(message.index, _END, 0, self.config.arq.ack_bits, withdraw)
             else:
                 later(self.env, message.packets[0].sender.reverse_delay_s, withdraw)
         message.deliver(parts, self.env.now)
@@ -318,12 +404,15 @@ class Link:
     def _withdraw_rest(self, message: Message, _: object) -> None:
         self.withdraw(message)
 
-    def _send_back(self, index: MessageIndex, number: int, attempt: int, then: Callable[[object], None]) -> None:
-        """Puts an acknowledgement that costs bits on the reverse link, where no window holds it and no timer sends it
-        again. Numbers below 0 keep its randomness, and what observers see, apart from that of packets with content."""
+    def _send_back(
+        self, index: MessageIndex, number: int, attempt: int, bits: int, then: Callable[[object], None]
+    ) -> None:
+        """Puts an acknowledgement that costs bits, or feedback on a header, on the reverse link, where no window holds
+        it and no timer sends it again. Numbers below 0 keep its randomness, and what observers see, apart from that of
+        packets with content."""
         assert self.reverse is not None, "I1: acknowledgements that cost bits have no link to go back on"
         link = self.reverse(index[0])
-        packet = Fragment(self.config.arq.ack_bits, Message(index, (), then), index, number, link.senders[index[0]])
+        packet = Fragment(bits, Message(index, (), then), index, number, link.senders[index[0]])
         packet.attempt = attempt
         link._enqueue(packet)
 
@@ -346,6 +435,8 @@ class Link:
         if packet.attempt == 0:
             sender.round_trip_s = now_s - packet.joined_s
         self._close(packet, sender.arq.on_ack(packet, now_s))
+        if sender.refill is not None:
+            sender.refill()
 
     def _miss(self, packet: Fragment, timeout_s: float) -> None:
         """The attempt under way will not arrive: its sender learns it by its timer; nobody awaits an acknowledgement
@@ -355,8 +446,9 @@ class Link:
             packet.enter(TIMEOUT_WAIT, self.env.now)
 
     def _set_timer(self, packet: Fragment, timeout_s: float) -> None:
-        """The last bit of the attempt has left; `timeout_s` is the sender's, before jitter."""
-        later(self.env, packet.wait_s(timeout_s), partial(self._expire, packet, packet.attempt))
+        """The last bit of the attempt has left; `timeout_s` is the sender's, before jitter; inf: it has an alarm."""
+        if timeout_s < inf:
+            later(self.env, packet.wait_s(timeout_s), partial(self._expire, packet, packet.attempt))
 
     def _expire(self, packet: Fragment, attempt: int, _: simpy.Event) -> None:
         """Sends the packet again, or lets it pause; one that is sent once is given up."""
@@ -379,15 +471,14 @@ class Link:
 
     def _resume(self, packet: Fragment, _: simpy.Event) -> None:
         if not packet.acked:
-            self._offer(packet)
+            self.offer(packet)
 
     def _close(self, packet: Fragment, released: Iterable[Fragment]) -> None:
         """The sender is through with this packet: those it releases go, and the message follows its next one."""
-        packet.sender.unacked_packets -= 1
-        for other in released:
-            self._enqueue(other)
         message = packet.message
         message.unacked -= 1
+        packet.sender.unacked_packets -= 1
+        self._go(released)
         if message.done:
             if not message.unacked and not message.open:
                 message.packets = ()
@@ -412,8 +503,9 @@ class Link:
             sender, packets, message.packets = message.packets[0].sender, message.packets, ()
             self._take_back(sender.transmitter, packets)
             sender.unacked_packets -= sum(not packet.acked for packet in packets)
-            for packet in sender.arq.forget(packets):
-                self._enqueue(packet)
+            self._go(sender.arq.forget(packets))
+            if sender.stream:
+                later(self.env, self.config.delay.mean_s, partial(self._hand_over, sender))
 
     def _take_back(self, transmitter: LinkTransmitter, packets: Sequence[Fragment]) -> None:
         """Those of these packets, of one message, that have not started leave the queue."""
@@ -422,7 +514,7 @@ class Link:
     def _drop(self, packets: Iterable[Fragment]) -> None:
         for packet in packets:
             self.dropped += 1
-            if self._observer is not None:
+            if self._observer is not None and not packet.is_bulk:
                 self._observer.on_unserved(Unserved(self.name, packet.index, packet.visited_s, self.env.now))
             self._end_visit(packet)
 

@@ -37,6 +37,8 @@ def plannable(config: LinkConfig) -> bool:
         and type(config.loss) is type(config.arq.ack_loss) is NoLoss
         and type(config.delay) is ConstantDelay
         and config.buffer_packets is None
+        and not config.arq.follows_network
+        and config.headers.follows_packet
         and not config.access_s
         and not config.idle_access_s
     )
@@ -59,14 +61,14 @@ class Carried:
     """How long it takes until it is in, by a clock that waits from when it is put."""
     doings: Course
     """The column of each of its states, until it is in."""
-    cut: Sequence[tuple[float, float]] = ()
-    """Of a message that the MTU cuts, when each packet begins and has left."""
+    cut: Sequence[tuple[float, float, int]] = ()
+    """Of a message that may be cut, its `packets`."""
     delivered_s: float = nan
 
     @property
-    def packets(self) -> Sequence[tuple[float, float]]:
-        """When the first bit of each of its packets goes out, and when its last one has left."""
-        return self.cut or ((self.begin_s, self.left_s),)
+    def packets(self) -> Sequence[tuple[float, float, int]]:
+        """Of each packet: when its first bit goes out, when its last one has left, and its bits."""
+        return self.cut or ((self.begin_s, self.left_s, self.packet_bits),)
 
     @property
     def delivered_bits(self) -> int:
@@ -89,9 +91,10 @@ class PlannedLink(Link):
         reverse_delay_s: Callable[[int], float],
         observer: Observer | None = None,
         horizon_s: float = inf,
+        places: Uniforms | None = None,
     ) -> None:
-        """`reverse_delay_s`: how long an acknowledgement travels back to a device. `horizon_s`: when the run ends."""
-        super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s)
+        """As `Link`."""
+        super().__init__(env, config, uniforms, name, reverse_delay_s, observer, horizon_s, places)
         self._delay_s = config.delay.mean_s
         self._watched = observer is not None and receives(observer, Observer.on_packet)
         self._under_way: dict[Fragment, None] = {}
@@ -114,8 +117,7 @@ class PlannedLink(Link):
         now_s = self.env.now
         waiting = sum(packet.bits for packet in self._under_way if packet.begin_s > now_s)
         for each in self._carried:
-            sizes = self.config.packets_bits(each.bits)
-            waiting += sum(bits for (begin_s, _), bits in zip(each.packets, sizes, strict=True) if begin_s > now_s)
+            waiting += sum(bits for begin_s, _, bits in each.packets if begin_s > now_s)
         return self._bits_sent - waiting
 
     @property
@@ -123,7 +125,7 @@ class PlannedLink(Link):
         """How long packets have been on the air so far, first bit to last."""
         now_s = self.env.now
         here = [(packet.visited_s, packet.begin_s, packet.left_s) for packet in self._under_way]
-        here += [(each.put_s, *packet) for each in self._carried for packet in each.packets]
+        here += [(each.put_s, begin_s, left_s) for each in self._carried for begin_s, left_s, _ in each.packets]
         return self._air_s + sum(max(0.0, min(now_s, left_s) - begin_s) for _, begin_s, left_s in sorted(here))
 
     @property
@@ -143,18 +145,17 @@ class PlannedLink(Link):
 
     def has_room(self, device: int, messages_bits: Sequence[int]) -> bool:
         """Whether a device's window holds all packets of these messages at one time."""
-        whole = self._mtu_bits is None
-        packets = len(messages_bits) if whole else sum(len(self.config.packets_bits(bits)) for bits in messages_bits)
-        return packets <= self.senders.window(device)
+        return sum(map(self.config.most_packets, messages_bits)) <= self.senders.window(device)
 
     def carry(self, index: MessageIndex, bits: int, now_s: float, columns: tuple[str, str, str]) -> Carried:
         """Takes on a message for which there is room in its device's window. It is put at that instant, which may lie
         ahead where its transmitter is its device's own. `columns`: those of BREAKDOWN while it waits, is on the air and
         travels."""
-        if self._mtu_bits is not None:
+        header = self._header_bits
+        if header is None:
             carried = self._carry_cut(index, bits, now_s, columns)
         else:
-            size, (waits, transmits, travels) = bits + self._header_bits, columns
+            size, (waits, transmits, travels) = bits + header, columns
             planner = self._planner(self.senders[index[0]].transmitter, now_s)
             turn, begin_s, left_s = planner.place(index, size, now_s)
             planner.busy_until_s = left_s
@@ -170,30 +171,32 @@ class PlannedLink(Link):
         return carried
 
     def _carry_cut(self, index: MessageIndex, bits: int, now_s: float, columns: tuple[str, str, str]) -> Carried:
-        """The message does what its oldest packet does that is not acknowledged, until it is in."""
-        sender, sizes, (waits, transmits, travels) = self.senders[index[0]], self.config.packets_bits(bits), columns
+        """The message, of several packets or one, does what its oldest unacknowledged packet does, until it is
+        in."""
+        sender, (waits, transmits, travels) = self.senders[index[0]], columns
         planner = self._planner(sender.transmitter, now_s)
-        cut: list[tuple[float, float]] = []
+        cut: list[tuple[float, float, int]] = []
         doings: list[tuple[float, str]] = []
         from_s = now_s
-        for size in sizes:
+        for size, _ in self.config.packets_of(index, bits):
             turn, begin_s, left_s = planner.place(index, size, now_s)
             self.station.book((now_s, turn[0], left_s))
-            cut.append((begin_s, left_s))
+            cut.append((begin_s, left_s, size))
             doings += (from_s, waits), (max(begin_s, from_s), transmits), (max(left_s, from_s), travels)
             from_s = max(now_s, left_s + self._delay_s + sender.reverse_delay_s)
         planner.busy_until_s = left_s
         self.sent += len(cut)
         takes_s = delay_until(now_s, left_s + self._delay_s)
         doings = [(min(time_s, now_s + takes_s), column) for time_s, column in doings]
-        return Carried(bits, now_s, cut[0][0], left_s, sum(sizes), takes_s, doings, cut)
+        packet_bits = sum(size for _, _, size in cut)
+        return Carried(bits, now_s, cut[0][0], left_s, packet_bits, takes_s, doings, cut)
 
     def carried_in(self, carried: Carried, now_s: float) -> None:
         """It is in."""
         del self._carried[carried]
         if carried.cut:
             self.delivered += len(carried.cut)
-            self._air_s += sum(left_s - begin_s for begin_s, left_s in carried.cut)
+            self._air_s += sum(left_s - begin_s for begin_s, left_s, _ in carried.cut)
         else:
             self.delivered += 1
             self._air_s += carried.left_s - carried.begin_s

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from math import nan
 from typing import Final
 
 from channels.link.link_config import LinkConfig, answer_s
@@ -22,10 +23,11 @@ from simulator.results.energy import Connections
 from simulator.results.observer import Observer, receives, together
 from simulator.results.recorder import Recorder
 from simulator.results.requests import Request
-from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice
+from simulator.results.run_totals import LinkTotals, PlantTotals, PowerAndPrice, SharedWith
 from simulator.results.station import Station
 from simulator.timing.arrivals import RequestArrivals
 from simulator.timing.cloud import Cloud
+from simulator.timing.conversation import NOTHING, Conversation
 from simulator.timing.decoded_request import DecodedRequest, can_be_decoded, finds_room
 from simulator.timing.device import Device, EdgePasses, Exchange
 from simulator.timing.driver import Driver, Network
@@ -55,6 +57,8 @@ class Plant:
     arrivals: RequestArrivals
     sharers: Mapping[Link, int]
     """How many devices share each link; 1 where each has a transmitter of its own."""
+    ways: Sequence[tuple[Link, Link]]
+    """The uplink and the downlink of each device."""
     connections: Connections
     """The connections of radios that are known to keep one."""
     figures: PowerAndPrice
@@ -104,14 +108,47 @@ class Plant:
             figures=self.figures,
         )
 
+    def class_totals(self, totals: PlantTotals, numbers: Sequence[int]) -> PlantTotals:
+        """What the totals of all are for some of the devices. Stations that they share with others are the whole ones;
+        what went over them, and what the cloud did, is not known by device, and nan."""
+        mine = frozenset(numbers)
+        links = [dict.fromkeys(self.ways[device][way] for device in numbers) for way in (0, 1)]
+        theirs = {link for device, both in enumerate(self.ways) if device not in mine for link in both}
+        ways = [
+            LinkTotals(
+                [link.station for link in own],
+                [nan if link in theirs else link.bits_sent for link in own],
+                [self.sharers[link] for link in own],
+                [nan if link in theirs else link.air_s for link in own],
+                [link.config.on_air(sends=way == 0) for link in own],
+            )
+            for way, own in enumerate(links)
+        ]
+        own = [link for each in links for link in each]
+        return replace(
+            totals,
+            uplink=ways[0],
+            downlink=ways[1],
+            edges=[self.devices[number].station for number in numbers],
+            cloud_service_s=nan,
+            round_passes=nan,
+            dropped_packets=sum(nan if link in theirs else link.dropped for link in own),
+            cloud_evictions=nan,
+            connected_j=self.connections.joules_of(mine),
+            figures=PowerAndPrice(
+                [self.figures.edges[number] for number in numbers], whole_radios=self.figures.whole_radios
+            ),
+            others=SharedWith(numbers, len(self.devices), totals.cloud_service_s),
+        )
+
 
 def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | None = None) -> Plant:
     """The plant of a cell, at time 0."""
     env = EventLoop()
     spells = Uniforms.of(cell.seed, "spells")
-    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer)
+    cloud = Cloud(env, cell.cloud, cell.kv_tokens, *_cloud_uniforms(cell), spells, observer, cell.moved_token_bytes)
     decoder = Decoder(cell, memory)
-    arrivals = RequestArrivals(env, cell.workload, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
+    arrivals = RequestArrivals(env, cell, decoder, recorder, Uniforms.of(cell.seed, "users"), observer)
     windows = ReceiveWindows(env) if any(each.downlink.listens.windows_s for each in cell.classes) else None
     connections = connections_of(cell)
     watching = together(windows, connections if connections.radios else None, observer)
@@ -121,19 +158,22 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     ways: list[tuple[Link, Link]] = []
     by_class = [(uplinks.of_class(place), downlinks.of_class(place)) for place in range(len(cell.classes))]
     decodable = [
-        not heard and can_be_decoded(each, *both, cell.workload)
+        not heard and can_be_decoded(each, *both, each.workload)
         for each, both in zip(cell.classes, by_class, strict=True)
     ]
     for place, (each, (uplink, downlink)) in enumerate(zip(cell.classes, by_class, strict=True)):
-        passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells)
+        passes = EdgePasses(each.edge.latency, Uniforms.of(cell.seed, "edge passes"), spells, each.drafts_per_pass)
         links = {UPLINK: uplink, DOWNLINK: downlink}
         reads_at_work = bool(protocol_of(each.scheme).edge.needs(each.scheme) & {Need.LOOKAHEAD, Need.PARTS})
         own_uplink = uplink.config.sharing.transmitter_per_device
         alone = own_uplink and downlink.config.sharing.transmitter_per_device
         decodes = decodable[place] and (alone or all(decodable))
+        talks = {device: Conversation(env, cloud, each.workload) for device in each.devices if each.workload.talks}
         network = Network(
-            env, links, cloud, each.edge, passes, cell.workload, reads_at_work, own_uplink, decodes, windows
-        )
+            env, links, cloud, each.edge, passes, each.workload, reads_at_work, own_uplink, decodes, windows,
+            priority=each.priority,
+            conversations=talks,
+        )  # fmt: skip
         if windows is not None and each.downlink.listens.windows_s:
             windows.add(range(len(devices), len(devices) + each.count), uplink, downlink)
         ways += [(uplink, downlink)] * each.count
@@ -150,7 +190,7 @@ def build(cell: Cell, memory: Memory, recorder: Recorder, observer: Observer | N
     arrivals.start(devices)
     sharers = {**uplinks.devices, **downlinks.devices}
     figures = power_figures(cell)
-    return Plant(env, cloud, uplinks.built, downlinks.built, devices, arrivals, sharers, connections, figures)
+    return Plant(env, cloud, uplinks.built, downlinks.built, devices, arrivals, sharers, ways, connections, figures)
 
 
 def _cloud_uniforms(cell: Cell) -> tuple[Uniforms, Uniforms]:
@@ -162,16 +202,19 @@ def _open_exchange(
     network: Network, decoder: Decoder, device: Device, request: Request, kept: EdgeState | None
 ) -> Exchange:
     """Prepares to serve a request, by the protocol that its scheme names."""
-    state, policy = (None, None) if kept is None else kept
+    state, policy, _ = (None, None, 0) if kept is None else kept
+    conversation = network.conversations.get(device.number)
+    held = NOTHING if conversation is None else conversation.take(request)
+    request.held = held[:2]
     decoding = decoder.decoding(device.number, request.number, request.prompt, state, request.output_tokens)
-    terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
+    terms = Terms(decoding, request.output_tokens, request.end_tokens, policy, *request.held)
     if network.decodes:
         if not network.env.next_turn[4]:
             network.env.take_ticket()
-        answer = decoded_answer(terms)
+        answer = decoded_answer(terms, network.edge_passes.drafts_per_pass)
         if finds_room(answer, network, device.number):
             return DecodedRequest(network, device, request, decoding.setting.scheme, answer)
-    return Driver(network, device, request, terms)
+    return Driver(network, device, request, terms, held.session)
 
 
 class _Links:
@@ -210,6 +253,7 @@ class _Links:
                 back_s.__getitem__,
                 self._observer,
                 cell.workload.horizon_s,
+                Uniforms.of(cell.seed, "places"),
             )
         link = self._links[key]
         self.devices[link] = (

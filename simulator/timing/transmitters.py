@@ -27,27 +27,39 @@ class DeviceSenders(dict[int, DeviceSender]):
         uniforms: Uniforms,
         reverse_delay_s: Callable[[int], float],
         horizon_s: float,
+        places: Uniforms | None = None,
     ) -> None:
         super().__init__()
         self.gate: Gate[Fragment] | None = None
         """The gate of each transmitter that is opened from now on."""
         self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
         """Has one of them start what its gate lets go."""
+        self.opened: Callable[[LinkTransmitter, float], None] = _not_gated
+        """Called with a new one, and how long an acknowledgement travels back to it."""
         self._station = station
         self._config = config
         self._uniforms = uniforms
         self._reverse_delay_s = reverse_delay_s
         self._horizon_s = horizon_s
+        self._places = places
         self._transmitters: dict[int, LinkTransmitter] = {}
         self._windows: dict[float, int] = {}
         """By how long an acknowledgement travels back."""
         self._access = Access(config)
+        self._opener = config.sharing.opener(uniforms.under(SHARED + 1, 6))  # after the six of `_open`
 
     def __missing__(self, device: int) -> DeviceSender:
         key = device if self._config.sharing.transmitter_per_device else SHARED
-        transmitter = self._transmitters.get(key) or self._open(key)
         back_s = self._reverse_delay_s(device)
-        sender = self[device] = DeviceSender(self._config.arq.sender(self.window(device)), transmitter, back_s)
+        transmitter = self._transmitters.get(key)
+        if transmitter is None:
+            transmitter = self._open(key)
+            self.opened(transmitter, back_s)
+        flow = self._config.headers.flow(self._config.header_bits)
+        arq = self._config.arq
+        sender = self[device] = DeviceSender(arq.sender(self.window(device)), transmitter, back_s, flow)
+        if arq.in_order:
+            sender.stream = []
         return sender
 
     def window(self, device: int) -> int:
@@ -76,11 +88,13 @@ class DeviceSenders(dict[int, DeviceSender]):
     def _open(self, key: int) -> LinkTransmitter:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
-        curve = config.curve(rate)
+        curve = config.sharing.curve(config.curve(rate), key)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
+        if self._places is not None:
+            curve.place(self._places)
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
-            server=config.sharing.transmitter(curve, self._station.clock.now),
+            server=self._opener(curve, self._station.clock.now),
             loss=config.loss.over(curve, loss),
             delay=config.delay.process(delay),
             ack_loss=config.arq.ack_loss.over(curve, ack),
@@ -93,8 +107,8 @@ class DeviceSenders(dict[int, DeviceSender]):
         return transmitter
 
 
-def _not_gated(transmitter: LinkTransmitter, now_s: float) -> None:
-    """Serves no transmitter: without a gate nobody asks for it."""
+def _not_gated(transmitter: LinkTransmitter, _: float) -> None:
+    """Does nothing: without a gate nobody asks for it."""
 
 
 class Access:

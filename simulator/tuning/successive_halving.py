@@ -15,7 +15,7 @@ from typing import Final
 import pandas as pd
 
 from simulator.cell.cell import Cell
-from simulator.results.intervals import Difference
+from simulator.results.intervals import Difference, of_all_devices
 from simulator.tuning.alternatives import Alternatives, Values
 from simulator.tuning.trials import KEPT, Aim, Budget, CommonSeeds, Course, Rows, each_once
 
@@ -56,6 +56,7 @@ class Tuner:
     def more(self, table: pd.DataFrame) -> list[Cell]:
         """The cells that the races ask for next, none of them in the table."""
         names = [self._aim.metric, *KEPT]
+        table = of_all_devices(table, self._aim.metric)
         rows = dict(zip(table["cell"], table[names].astype(float).to_dict("records"), strict=True))
         for course in self._courses:
             course.take(rows)

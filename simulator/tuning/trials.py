@@ -8,14 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 import numpy as np
 
+from kinds import ConfigError, meant
 from simulator.cell.cell import Cell
-from simulator.cell.settings import expand
+from simulator.cell.power_figures import lacking
+from simulator.cell.settings import expand, held_by
 from simulator.results.columns import LOSSLESS_TV
 from simulator.results.intervals import CONFIDENCE, Difference, paired_values
+from simulator.results.metrics import ON_REQUEST
 from simulator.tuning.alternatives import Alternatives, Values
 
 T = TypeVar("T")
@@ -31,6 +34,16 @@ Rows = Mapping[str, Row]
 """The metric and KEPT of each cell tried, by its id."""
 
 
+AIMS: Final = (
+    "latency_per_token_s", "latency_per_token_p50_s", "latency_per_token_p90_s", "latency_per_token_p99_s", "latency_s",
+    "ttft_s", "tpot_s", "tpot_p95_s", "tokens_per_s", "uplink_bits_per_token", "cloud_s_per_token",
+    "battery_j_per_token", "battery_j_per_request", "radio_j_per_token", "cloud_busy_j_per_token",
+    "cloud_held_j_per_token", "busy_usd_per_million_tokens", "held_usd_per_million_tokens",
+)  # fmt: skip
+HIGHER: Final = frozenset({"tokens_per_s"})
+"""What can be aimed at; of HIGHER more is better."""
+
+
 @dataclass(frozen=True)
 class Aim:
     """What is best: the least `metric`, or the most where `higher`."""
@@ -38,6 +51,18 @@ class Aim:
     metric: str
     higher: bool = False
     confidence: float = CONFIDENCE
+
+    @classmethod
+    def of(cls, metric: str, cells: Iterable[Cell]) -> Self:
+        """The aim of this metric. Raises ConfigError where there is none, or a cell lacks what it is computed from."""
+        plain, known = metric.rpartition(".")[2], (*AIMS, *ON_REQUEST)
+        if plain not in known:
+            text = f"must be one of {', '.join(known)}; of a class of devices CLASS.METRIC"
+            raise ConfigError(f"metric = {metric!r}: {text}{meant(plain, known)}")
+        for cell in cells:
+            if without := lacking(cell, plain):
+                raise ConfigError(f"metric = {metric}: needs {' and '.join(without)}; `sqsim list powers` has figures")
+        return cls(metric, metric in HIGHER)
 
     def unfit(self, cell: Cell, row: Row) -> str:
         """Why a trial cannot be ranked; "" where it can. A text may depart where the scheme says that it does."""
@@ -127,7 +152,7 @@ class CommonSeeds:
             cell = self.place.at(setting)
             assert cell is not None
             further = range(self.first + len(known), self.first + seeds)
-            known += expand(cell, {"seed": list(further)}, self.base)
+            known += expand(cell, {"seed": list(further)}, held_by(cell, self.base))
         return known[:seeds]
 
 

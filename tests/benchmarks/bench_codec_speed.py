@@ -3,24 +3,33 @@
     pytest -s tests/benchmarks/bench_codec_speed.py
 
 Each number is the least of several repetitions, so that a busy machine counts for little. Distributions are Zipf-like;
-where there is a prior, its own distribution after real tokens, every weight times a lognormal.
+where there is a prior, its own distribution after real tokens, every weight times a lognormal. `bare` is the range
+coder alone: the symbols of the same packet, recorded, in one call. `one more` is what a budget asks before each draft,
+the length with one draft more, where the drafts before it were measured so too. The prior of V = 131,072 is that of
+49,152, with ids behind it that it hardly expects.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from channels.codec import prior_files
+from channels.codec import packet, prior_files
+from channels.codec.coder.arithmetic import ENCODE, machine, replay
+from channels.codec.context_coded.context_model import WIDTH
 from channels.codec.context_coded.expected_tokens import candidates
-from channels.codec.context_coded.prior_tables import find
+from channels.codec.context_coded.prior_tables import LARGEST_OCTAVES, find, pack, unpack
 from channels.codec.lattice import quantize
 from channels.codec.sparsify import Threshold, TopK
-from channels.codec.wire import Draft, Format, decode, encode
+from channels.codec.wire import Draft, Format, decode, decode_ids, encode, encode_ids, largest_length_bits
+from channels.uniforms import Uniforms
 
-V = 50_257
+V, WIDE = 50_257, 131_072
 REPEATS = 30
 
 
@@ -68,19 +77,92 @@ def likely(format: Format, size: int, context: tuple[int, ...], rng: np.random.G
     return Draft(int(support[counts.argmax()]), support, counts)
 
 
+def packet_of_four(format: Format, size: int) -> tuple[list[Draft], tuple[int, ...]]:
+    """Four drafts and the text before them."""
+    if not format.prior:
+        context = tuple(np.random.default_rng(0).integers(0, format.vocabulary, 200).tolist())
+        return [draft(format.vocabulary, size, format.resolution, seed) for seed in range(4)], context
+    drafts, rng = list[Draft](), np.random.default_rng(1)
+    context = tuple(find(format.prior, format.vocabulary).order[rng.geometric(0.01, 200)].tolist())
+    for _ in range(4):
+        drafts.append(likely(format, size, (*context, *(one.token for one in drafts)), rng))
+    return drafts, context
+
+
 def timed(name: str, format: Format, size: int, bar: float, ratio: Callable[..., None]) -> None:
-    context = tuple(np.random.default_rng(0).integers(0, format.vocabulary, 200).tolist())
-    drafts = [draft(format.vocabulary, size, format.resolution, seed) for seed in range(4)]
-    if format.prior:
-        drafts, rng = [], np.random.default_rng(1)
-        context = tuple(find(format.prior, format.vocabulary).order[rng.geometric(0.01, 200)].tolist())
-        for _ in range(4):
-            drafts.append(likely(format, size, (*context, *(one.token for one in drafts)), rng))
+    drafts, context = packet_of_four(format, size)
     payload = encode(drafts, format, context)
     into = microseconds(lambda: encode(drafts, format, context)) / len(drafts)
     back = microseconds(lambda: decode(payload, format, context)) / len(drafts)
     print(f"{name:<44}{into:>10.1f}{back:>10.1f}{bar:>10.0f}")
     ratio(f"codec: {name}", max(into, back), at_most=bar, meaning="us a draft, the slower way")
+
+
+def wide_prior() -> str:
+    """The fingerprint of a prior for WIDE ids."""
+    stored = unpack(prior_files.read_prior(prior_files.bundled_prior(49_152), 49_152))
+    more = WIDE - 49_152
+    longer = stored._replace(
+        unigram=np.append(stored.unigram, np.full(more, LARGEST_OCTAVES, np.uint8)),
+        lengths=np.append(stored.lengths, np.zeros(more, np.uint16)),
+        vectors=np.append(stored.vectors, np.zeros((more, WIDTH), np.int8), axis=0),
+    )
+    folder = Path(tempfile.mkdtemp())
+    prior_files.FOLDERS.append(folder)
+    return prior_files.store_prior(pack(longer), WIDE, folder).stem.partition("-")[2]
+
+
+def one_more(drafts: list[Draft], format: Format, context: tuple[int, ...]) -> float:
+    """Microseconds of the length with a last draft, where the drafts before it were measured one by one."""
+    least = float("inf")
+    for _ in range(REPEATS):
+        packet._walked_after.cache_clear()
+        for place in range(len(drafts)):
+            start = time.perf_counter()
+            largest_length_bits(drafts[:place], drafts[place].support, drafts[place].counts, format, context)
+            took = time.perf_counter() - start
+        least = min(least, took)
+    return least * 1e6
+
+
+def bare_coder(buffer: np.ndarray, tape: np.ndarray) -> None:
+    replay(machine(ENCODE), buffer, tape)
+
+
+def test_a_draft_beside_a_bare_range_coder(ratio):
+    print(f"\n{'us a draft':<34}{'bare':>8}{'encode':>10}{'decode':>10}{'one more':>10}{'over bare':>12}")
+    for vocabulary in (1_024, 49_152, WIDE):
+        prior = wide_prior() if vocabulary == WIDE else prior_files.bundled_prior(vocabulary)
+        for size, resolution in ((8, 64), (64, 100)):
+            format = Format(vocabulary, resolution, 8, prior=prior)
+            drafts, context = packet_of_four(format, size)
+            payload, number = encode(drafts, format, context), len(drafts)
+            steps = packet.chain(drafts, format, context)
+            packet._walked_after.cache_clear()
+            into = microseconds(partial(encode, drafts, format, context)) / number
+            back = microseconds(partial(decode, payload, format, context)) / number
+            tape, buffer = packet._record(steps, format).tape, np.empty(len(payload), np.uint8)
+            bare = microseconds(partial(bare_coder, buffer, tape), 10 * REPEATS) / number
+            more = one_more(drafts, format, context)
+            name = f"V = {vocabulary:,}, K = {size}"
+            print(f"{name:<34}{bare:>8.1f}{into:>10.1f}{back:>10.1f}{more:>10.1f}{max(into, back) / bare:>12.1f}")
+            ratio(f"codec: recoded / bare range coder, {name}", max(into, back) / bare, meaning="time of a draft")
+
+
+def test_ids_that_won_a_race(ratio):
+    print(f"\n{'us an id':<34}{'encode':>10}{'decode':>10}")
+    for prior in (prior_files.bundled_prior(49_152), ""):
+        format, shared = Format(49_152, 1, 4, prior=prior), Uniforms.of(1, "race")
+        words = [shared.words(format.vocabulary, place) for place in range(4)]
+        context = tuple(np.random.default_rng(0).geometric(0.01, 200).tolist())
+        ids = [int(each.argmax()) for each in words]
+        race = words.__getitem__
+        payload = encode_ids(ids, format, context, race)
+        into = microseconds(partial(encode_ids, ids, format, context, race)) / len(ids)
+        back = microseconds(partial(decode_ids, payload, format, context, race)) / len(ids)
+        name = f"V = 49,152, {'a' if prior else 'no'} prior"
+        print(f"{name:<34}{into:>10.1f}{back:>10.1f}")
+        ratio(f"codec: raced ids, {name}", max(into, back), at_most=300, meaning="us an id, the slower way")
 
 
 def test_encode_and_decode(ratio):

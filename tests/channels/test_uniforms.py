@@ -24,7 +24,7 @@ def slowly(seed: int, purpose: str, index: tuple[int, ...]) -> float:
     return math.ldexp(digest // 2**11, -53)
 
 
-@given(seed=st.integers(0, 2**62), purpose=st.text(max_size=20), index=INDICES)
+@given(seed=st.integers(0, 2**62), purpose=st.text("a b\x00é🚀", max_size=20), index=INDICES)
 def test_a_uniform_is_the_keyed_hash_of_its_index(seed: int, purpose: str, index: tuple[int, ...]) -> None:
     assert Uniforms.of(seed, purpose).uniform(*index) == slowly(seed, purpose, index)
 

@@ -9,6 +9,7 @@ from second_account import Account
 from tables_pair import Tables
 
 from simulator import Cell
+from simulator.results.metrics import ON_REQUEST
 
 
 def link(bps: float, delay_s: float, timeout_s: float, loss: float = 0.0, **fields: Any) -> dict[str, Any]:
@@ -60,6 +61,7 @@ BASE: Final[dict[str, Any]] = {
     "downlink": link(5e4, 0.0173, 0.0531, **many(0.0531)),
     "cloud": ONE_BY_ONE,
     "seed": 3,
+    "percentiles": [*ON_REQUEST],
 }
 
 

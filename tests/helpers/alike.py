@@ -9,6 +9,8 @@ import numpy as np
 from channels.codec.wire import Draft
 from simulator.decoding.nodes import CloudNode, EdgeNode, Tree
 
+DRAFT = ("token", "support", "counts", "total")
+
 
 def assert_same(one: Tree, other: Tree) -> None:
     """Walks both."""
@@ -26,7 +28,7 @@ def assert_same(one: Tree, other: Tree) -> None:
             assert isinstance(yours, np.ndarray)
             assert (mine.dtype, mine.shape, mine.tobytes()) == (yours.dtype, yours.shape, yours.tobytes()), at
         elif isinstance(mine, Draft):
-            waiting += [(getattr(mine, name), getattr(yours, name), f"{at}.{name}") for name in Draft.__slots__]
+            waiting += [(getattr(mine, name), getattr(yours, name), f"{at}.{name}") for name in DRAFT]
         elif is_dataclass(mine):
             names = [each.name for each in fields(mine)]
             waiting += [(getattr(mine, name), getattr(yours, name), f"{at}.{name}") for name in names]

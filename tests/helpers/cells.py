@@ -17,7 +17,7 @@ SCHEMES = (
     "likely_tree",
     "multi_candidate",
 )
-BY_IDS = ("coupled", "ids_only_greedy", "skip_when_confident")
+BY_IDS = ("coupled", "coupled_tree", "ids_only_greedy", "skip_when_confident")
 """The schemes of which ids travel, all or some of them without a distribution."""
 SPECULATIVE = tuple(scheme for scheme in SCHEMES if scheme != "cloud_only")
 """Those with a payload, and all of them lossless."""

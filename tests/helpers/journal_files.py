@@ -12,6 +12,7 @@ from simulator.testbed.journal import (
     PacketSent,
     PassMade,
     RoundComputed,
+    TextRead,
     read,
 )
 
@@ -44,9 +45,10 @@ def slowed(lines: Lines) -> Lines:
             if isinstance(event, PacketSent):
                 slow[process].append(event)
                 continue
-            at_s = event.ended_s if isinstance(event, RoundComputed | PassMade) else event.at_s
+            lasts = isinstance(event, RoundComputed | TextRead | PassMade)
+            at_s = event.ended_s if lasts else event.at_s
             steps[at_s] += 1
-            if isinstance(event, RoundComputed | PassMade):
+            if lasts:
                 began_s = event.began_s + (steps[event.began_s] + 1) * PYTHON_S
                 slow[process].append(event._replace(began_s=began_s, ended_s=at_s + steps[at_s] * PYTHON_S))
             else:

@@ -10,6 +10,7 @@ from random import Random
 from typing import TypeVar
 
 from simulator import Cell
+from simulator.schemes.policy import SeenLink
 from simulator.testbed.endpoints.cloud_server import CloudServer
 from simulator.testbed.endpoints.edge_device import EdgeDevice
 from simulator.testbed.journal import (
@@ -59,6 +60,9 @@ class Mailbox:
             if address in self.under_way:
                 self.under_way.pop(address).cancel()
                 self.journal.note(MessageCancelled(address, self.journal.now_s))
+
+    def seen_by(self, device: int) -> SeenLink:
+        return SeenLink()
 
     def restart(self, epoch: int) -> None:
         self.cancel(*self.under_way)
@@ -140,7 +144,7 @@ class ProcessWorld:
 
     def _cuts(self, reply: MessageAddress, epoch: int) -> bool:
         """Whether the cloud was killed before this could arrive."""
-        due = [each for each in self._cut if each[:2] == reply[1:3] and reply.round >= each[2]]
+        due = [each for each in self._cut if each[:2] == reply.round_key[:2] and reply.round >= each[2]]
         if due and epoch == self._epoch:
             self._cut.remove(due[0])
             self._begin_cloud()

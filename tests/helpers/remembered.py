@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from unittest.mock import patch
 
@@ -12,7 +12,8 @@ from cells import cell, link
 
 from models.computed_text import ComputedText
 from models.interface import Distributions, TokenTree
-from simulator import Cell, CellResult
+from simulator import Cell, CellResult, simulate
+from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Tree
 from simulator.decoding.steps import attach, detach_all, in_order
 
@@ -21,7 +22,9 @@ WAYS: dict[str, dict[str, object]] = {
     "k_sqs": {"kind": "k_sqs", "max_drafts": 3},
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "max_drafts": 3},
     "coupled": {"kind": "coupled", "max_drafts": 3},
+    "coupled_tree": {"kind": "coupled_tree", "nodes": 5},
     "dssd": {"kind": "dssd", "k": 4, "max_drafts": 3},
+    "dssd_candidates": {"kind": "dssd_candidates", "candidates": 1, "resolution": 400, "max_drafts": 3},
     "tree": {"kind": "tree", "widths": [2, 1, 2], "k": 4},
     "mirrored": {"kind": "mirrored", "max_drafts": 3, "drift": 0.2},
     "half_dense": {"kind": "half_dense", "max_drafts": 2},
@@ -63,6 +66,17 @@ def counted_passes() -> Iterator[list[int]]:
         patch.object(ComputedText, "tree_distributions", counted_tree),
     ):
         yield passes
+
+
+def assert_remembered_as_decoded(cells: Sequence[Cell]) -> None:
+    """Three cells of one decoding, of which the first two draft otherwise, have the rounds that each has alone, in
+    whichever order they fill one memory."""
+    live = [simulate(each, memory=Memory()).rounds for each in cells]
+    assert not live[0]["drafted"].equals(live[1]["drafted"])
+    for order in ((0, 1, 2, 0), (2, 1, 0)):
+        memory = Memory()
+        for place in order:
+            assert simulate(cells[place], memory=memory).rounds.equals(live[place]), (order, place)
 
 
 def cut(tree: Tree, rng: random.Random, keep: float) -> None:

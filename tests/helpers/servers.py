@@ -6,6 +6,7 @@ Times are whole numbers in floats, so that sums are exact and results may be com
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import ClassVar, Literal
 
 import simpy
@@ -50,7 +51,8 @@ class Bench:
         self.env = simpy.Environment() if env is None else env
         config = CloudConfig.model_validate({"latency": TICKS, **fields})
         rng = (Uniforms.of(seed, purpose) for purpose in ("test", "passes", "spells"))
-        self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), *rng)
+        moved = config.moved_token_bytes(drafts_here=False)
+        self.cloud = Cloud(self.env, config, config.server_tokens(drafts_here=False), *rng, token_bytes=moved)
         self.visits: list[Visit] = []
 
     def submit(
@@ -63,6 +65,8 @@ class Bench:
         request: int | None = None,
         cloud_drafts: int = 0,
         verified_drafts: int | None = None,
+        due_s: float = inf,
+        priority: int = 0,
     ) -> Visit:
         """Hands in a job now. A `prefill` reads all its tokens, others the first `read`; of its session's request this
         is all, unless `request` says how much there is."""
@@ -82,6 +86,8 @@ class Bench:
             done=lambda: self.on_done(visit),
             cloud_drafts=cloud_drafts,
             verified_drafts=verified_drafts,
+            due_s=due_s,
+            priority=priority,
         )
         visit = Visit(job, env.now)
         self.visits.append(visit)
@@ -92,7 +98,7 @@ class Bench:
         """What a job's end leads to; benches that go on from there override it."""
         visit.done_s.append(self.env.now)
 
-    def at(self, time_s: float, session: SessionKey, tokens: int, **fields: int | None) -> None:
+    def at(self, time_s: float, session: SessionKey, tokens: int, **fields: float | None) -> None:
         """Hands in a job at that time."""
         self.call(time_s, lambda: self.submit(session, tokens, **fields))
 

@@ -128,6 +128,8 @@ class Simulated:
     """Rounds of which the cloud heard some drafts and not others."""
     full: int = 0
     """Rounds with a pass from which nothing was drawn."""
+    begun: set[int] = field(default_factory=set)
+    """How many tokens the cloud has decoded before the first draft, by path."""
 
     def __post_init__(self) -> None:
         paths, made = Paths(), self.made
@@ -143,6 +145,7 @@ class Simulated:
                 self.distribution[tuple(request.tokens)] += paths.weight
                 self.paths += 1
                 self.cut += sum(each.verified == each.accepted < each.drafted for each in request.rounds)
+                self.begun.add(next((n for n, each in enumerate(request.rounds) if each.drafted), len(request.rounds)))
                 self.full += sum(each.edge_passes > each.drafted for each in request.rounds)
         assert sum(self.distribution.values()) == pytest.approx(1.0, abs=1e-12)
 
@@ -156,8 +159,9 @@ def _scripted(paths: Paths) -> Iterator[None]:
     ) -> tuple[Draft, Floats | Ints]:
         return draw(self, proposal, q, _numbers([paths.drawn(self.weights(proposal, q))]), place)
 
-    def verified(self, distribution_after, received, uniforms, *at) -> Verdict:
-        return judge(self, distribution_after, received, _numbers(paths.verified(distribution_after, received)), *at)
+    def verified(self, distribution_after, received, uniforms) -> Verdict:
+        request = _numbers(paths.verified(distribution_after, received))
+        return judge(self, distribution_after, received, uniforms._replace(request=request))
 
     with patch.object(Draw, "draw", drawn), patch.object(Rejection, "judge", verified):
         yield

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import Any
+
 from cells import busy, cell, link
 
 from simulator import Cell
 
 LOSSY = link(2e4, loss={"kind": "bernoulli", "probability": 0.3}, arq={"kind": "stop_and_wait", "timer_jitter": 0})
+SHORT = {"kind": "closed", "requests": 2, "prompt_tokens": 8}
 AHEAD = {"kind": "k_sqs", "depth": 2}
 
 
@@ -37,12 +41,26 @@ def crowded() -> Cell:
     return cell("k_sqs", workload=asked, cloud=cloud, edge=edge, uplink=link(3e3, mtu_bits=600, buffer_packets=2))
 
 
+def overtaking() -> Cell:
+    """A device that serves two requests at once, of which the one that comes last is not the last to end."""
+    asked = {"kind": "poisson", "rate_per_s": 5.0, "requests": 3, "prompt_tokens": 4, "output_tokens": 16}
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "concurrency": 2}
+    return cell("k_sqs", seed=1, workload=asked, edge=edge, uplink=link(2e4))
+
+
 def queued_ahead() -> Cell:
     """Devices that share an uplink without losses, on which payloads drafted ahead wait, and are cancelled."""
     asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 16, "devices": 4}
     return cell(AHEAD, workload=asked, uplink=link(8e3, arq="selective_repeat"))
 
 
+def begun_by_the_cloud(scheme: dict[str, Any], **way: Any) -> Cell:
+    """Devices that join while the cloud decodes, and then draft in blocks, over links that pad what they carry."""
+    edge = {"latency": {"kind": "affine", "base_s": 0.005, "per_token_s": 0.01}, "drafts_per_pass": 2}
+    return busy({**scheme, "cloud_first": True}).with_({"edge": edge, "uplink": way, "downlink": way})
+
+
+CANDIDATES: dict[str, Any] = {"kind": "dssd_candidates", "candidates": 1, "resolution": 400}
 CELLS: dict[str, Cell] = {
     "losses": busy(),
     "tree": busy("tree"),
@@ -53,7 +71,21 @@ CELLS: dict[str, Cell] = {
     "ahead without losses": cell(AHEAD),
     "ahead in a queue": queued_ahead(),
     "corrections at the edge": busy("dssd"),
+    "candidates for them": busy(CANDIDATES),
     "crashes": crashing(),
     "devices that leave": left(),
     "crowded": crowded(),
+    "overtaking": overtaking(),
+    "no time down": cell(workload={**SHORT, "output_tokens": 24}, downlink=link(inf, 0.0)),
+    "parts, no time to encode": cell(
+        {"kind": "k_sqs", "partial": True},
+        bps=3e4,
+        workload={**SHORT, "output_tokens": 24, "prompt_at_cloud": True},
+        edge={"latency": {"kind": "constant", "per_pass_s": 0.005}, "encode_s_per_draft": 0},
+    ),
+    "a tree level by level": cell(
+        {"kind": "coupled_tree", "nodes": 6}, workload=SHORT, uplink=link(1e4, cut_through=True)
+    ),
+    "joins": begun_by_the_cloud(CANDIDATES, headers={"kind": "rohc", "mode": "optimistic"}, pad_to_bits=64),
+    "joins and parts": begun_by_the_cloud({"kind": "k_sqs", "partial": True}, part_header_bits=8, pad_to_bits=24),
 }

@@ -15,8 +15,16 @@ from journal_files import write
 
 from simulator import Cell, CellResult, simulate
 from simulator.decoding.memory import Memory
-from simulator.protocols.machine import DraftAll, FlushRounds, MessageArrived, SubmitJob
-from simulator.results.observer import Airing, Observer, ServerPass
+from simulator.protocols.machine import (
+    DraftAll,
+    DraftPass,
+    FlushRounds,
+    MessageArrived,
+    MessageKind,
+    SubmitJob,
+    TimeIs,
+)
+from simulator.results.observer import SECOND, Airing, Observer, ServerPass
 from simulator.results.requests import Request
 from simulator.testbed.journal import (
     Event,
@@ -32,6 +40,8 @@ from simulator.testbed.journal import (
     RequestEnded,
     RequestServed,
     RoundComputed,
+    TextRead,
+    UplinkSeen,
 )
 from simulator.testbed.packet_header import MessageAddress, PacketKind
 from simulator.timing import plant
@@ -49,6 +59,7 @@ class Twin(Observer):
 
     def __init__(self, cell: Cell) -> None:
         self.lines: dict[str, list[Event]] = defaultdict(list)
+        self._addresses: dict[tuple[str, tuple[int, int, int]], MessageAddress] = {}
         self._links: dict[int, str] = {}
         self._held: list[Message] = []  # or an id might come twice
         self._rounds: dict[tuple[int, int], int] = {}
@@ -68,7 +79,7 @@ class Twin(Observer):
         fragment = -airing.fragment - 1 if ack else airing.fragment
         arrives_s = None if isnan(airing.arrives_s) else airing.arrives_s
         times_s = airing.began_s, airing.left_s, arrives_s
-        address = _address(direction, airing.address)
+        address = self._addresses[direction, airing.address]
         aired = PacketSent(address, fragment, airing.attempt, airing.bits, *times_s, "ACK" if ack else None)
         self.lines["relay"].append(aired)
 
@@ -82,7 +93,11 @@ class Twin(Observer):
     def put(self, link: Link, message: Message) -> None:
         self._links[id(message)] = link.name
         self._held.append(message)
-        address = self._of(message)
+        device, request, number = message.index
+        assert message.kind is not None
+        exchange = 0 if message.kind is MessageKind.JOIN else number // SECOND
+        address = MessageAddress(PacketKind(message.kind), device, request, number % SECOND, exchange)
+        self._addresses[link.name, message.index] = address
         self._sender(address, MessagePut(address, b"".join(message.content).hex(), self.now_s))
 
     def enqueue(self, link: Link, packet: Fragment) -> None:
@@ -112,9 +127,23 @@ class Twin(Observer):
         self._edge(request, RequestServed(request.device, request.number, self.now_s))
 
     def taken_by_edge(self, driver: Driver, event: object) -> None:
-        if isinstance(event, MessageArrived) and driver._edge is not None:
-            address = MessageAddress(PacketKind.REPLY, *driver._key, event.round)
+        if driver._edge is None:
+            return
+        if isinstance(event, MessageArrived):
+            more = driver._request.open[event.round].more
+            address = MessageAddress(PacketKind(event.kind), *driver._key, event.round, 1 + more if more else 0)
             self._edge(driver._request, MessageTaken(address, self.now_s))
+        elif isinstance(event, TimeIs):
+            seen = event.put_s, event.payload_bits, event.link
+            self._edge(driver._request, UplinkSeen(*driver._key, *seen, event.now_s))
+
+    def reads(self, driver: Driver, command: DraftPass) -> None:
+        self._began_s[driver._key] = self.now_s
+
+    def ends_work(self, driver: Driver) -> None:
+        assert driver._work is not None
+        times_s = self._began_s.pop(driver._key), self.now_s
+        self._edge(driver._request, TextRead(*driver._key, driver._work[0].number, *times_s))
 
     def taken_by_cloud(self, driver: Driver, message: Message) -> None:
         self.lines["cloud_0"].append(MessageTaken(self._of(message), self.now_s))
@@ -148,19 +177,13 @@ class Twin(Observer):
         lines.insert(next(taken) if cut else len(lines), computed)  # what is cut is noted before the reply is taken
 
     def _of(self, message: Message) -> MessageAddress:
-        return _address(self._links[id(message)], message.index)
+        return self._addresses[self._links[id(message)], message.index]
 
     def _edge(self, request: Request, event: Event) -> None:
         self.lines[f"edge_{request.device}"].append(event)
 
     def _sender(self, address: MessageAddress, event: Event) -> None:
         self.lines[f"edge_{address.device}" if address.direction == "uplink" else "cloud_0"].append(event)
-
-
-def _address(direction: str, index: tuple[int, int, int]) -> MessageAddress:
-    if direction == "downlink":
-        return MessageAddress(PacketKind.REPLY, *index)
-    return MessageAddress(PacketKind.PAYLOAD if index[2] else PacketKind.PROMPT, *index)
 
 
 def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
@@ -181,9 +204,10 @@ def simulated(cell: Cell, folder: Path) -> tuple[CellResult, Twin]:
             (Driver, "_cloud_receives", twin.taken_by_cloud),
             (Driver, "_draft_now", twin.drafts),
             (Driver, "_round_drafted", twin.drafted),
+            (Driver, "_end_work", twin.ends_work),
         ):
             patch.setattr(owner, name, _after(note, getattr(owner, name)))
-        for command, note in ((SubmitJob, twin.submit), (FlushRounds, twin.flush)):
+        for command, note in ((SubmitJob, twin.submit), (FlushRounds, twin.flush), (DraftPass, twin.reads)):
             patch.setitem(HANDLERS, command, _after(note, HANDLERS[command]))
         result = simulate(cell, twin, memory=Memory())
         twin.plant.env.run(until=twin.now_s + 1.0)  # what was on the air, or in a pass, comes to its end

@@ -11,6 +11,7 @@ def commands(text: str, fence: bool = True) -> list[list[str]]:
     """The `sqsim` command lines of a text, in order, without the word `sqsim`: those in its shell blocks, or, without a
     fence, any line that begins with it."""
     plain = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)) if fence else text
+    plain = re.sub(r"'[\w.]+=[^']*'", lambda value: re.sub(r"\s+", " ", value[0]), plain)
     lines = (line.strip(" #") for line in re.sub(r"\\\n[ #]*", "", plain).splitlines())
     return [shlex.split(line)[1:] for line in lines if line.startswith("sqsim ")]
 

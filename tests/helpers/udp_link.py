@@ -87,7 +87,10 @@ class ScriptedLink:
     """Serialises packets by the cell's constant rates, loses those in `lost` and the free acknowledgements of those in
     `deaf`, notifies senders of what has left, and delivers after the cell's constant delays."""
 
-    def __init__(self, cell: Cell, lost: Collection[PacketIndex], deaf: Collection[PacketIndex]) -> None:
+    def __init__(
+        self, cell: Cell, lost: Collection[PacketIndex], deaf: Collection[PacketIndex], *, notices: bool = True
+    ) -> None:
+        self._notices = notices
         self.left_s: dict[PacketIndex, float] = {}
         self._cell = cell
         self._lost = lost
@@ -117,7 +120,7 @@ class ScriptedLink:
         number = header.fragment if header.note is None else -header.fragment - 1
         index = (*header.address.message_index, number, header.attempt)
         self.left_s[index] = loop.time()
-        if header.note is None:
+        if header.note is None and self._notices:
             self._send(header._replace(note=PacketKind.LEFT).pack(), OPPOSITE[direction], header.address.device)
         if index not in self._lost:
             loop.call_later(
@@ -138,7 +141,7 @@ class ScriptedLink:
 class LinkWorld:
     """What `played` plays in: endpoints, what they received, what they noted."""
 
-    def __init__(self, cell: Cell, link: ScriptedLink, running: bool) -> None:
+    def __init__(self, cell: Cell, link: ScriptedLink, running: bool, *, notices: bool = True) -> None:
         devices = range(cell.workload.devices)
         self.link = link
         self.cell = cell
@@ -148,7 +151,7 @@ class LinkWorld:
         self.edges = [
             Endpoint(
                 cell, "edge", device, self.notes[f"edge {device}"], partial(self._receive, f"edge {device}"),
-                addresses=EndpointAddresses(edge(device), {device: LINK}),
+                addresses=EndpointAddresses(edge(device), {device: LINK}), notices=notices,
             )
             for device in devices
         ]  # fmt: skip
@@ -195,12 +198,13 @@ def played(
     deaf: Collection[PacketIndex] = (),
     until_s: float = 10.0,
     running: bool = True,
+    notices: bool = True,
 ) -> LinkWorld:
     """A world in which each thing of the script was done at its time, and that long has passed."""
 
     async def play() -> LinkWorld:
-        link = ScriptedLink(cell, lost, deaf)
-        world = LinkWorld(cell, link, running)
+        link = ScriptedLink(cell, lost, deaf, notices=notices)
+        world = LinkWorld(cell, link, running, notices=notices)
         for endpoint in (world.cloud, *world.edges):
             endpoint.open()
         for at_s, does in script:

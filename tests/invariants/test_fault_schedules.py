@@ -29,6 +29,7 @@ from simulator.timing.link import Link
 MEMORY = Memory()
 """The memory holds tokens only. A fault changes when, never which, so all schedules share their decoding."""
 SCHEMES: dict[str, object] = {
+    "dssd_candidates": {"kind": "dssd_candidates", "candidates": 1, "resolution": 400, "max_drafts": 3},
     "k_sqs": "k_sqs",
     "c_sqs": {"kind": "c_sqs", "initial": 0.05, "carry": False},  # a request given up would be told from the next
     "parts": {"kind": "k_sqs", "k": 4, "partial": True, "max_drafts": 6},
@@ -38,7 +39,11 @@ SCHEMES: dict[str, object] = {
     "cloud_only": "cloud_only",
     "colocated": "colocated",
     "edge_only": "edge_only",
+    "joins": {"kind": "coupled", "max_drafts": 3, "cloud_first": True},
+    "tree joins": {"kind": "coupled_tree", "nodes": 6, "cloud_first": True},
 }
+JOINING = ("joins", "tree joins")
+"""Those of which time decides the rounds, and no token."""
 ASKED = {"kind": "closed", "devices": 3, "requests": 3, "prompt_tokens": 8, "output_tokens": 10}
 LONG_S = 3e3
 HEARD_S = 300.0
@@ -61,6 +66,25 @@ def quiet(scheme: str) -> dict[tuple[int, int], Text]:
     requests = ran(cell(SCHEMES[scheme], workload=ASKED), MEMORY).requests
     assert all(each.outcome == "answered" for each in requests)
     return {(each.device, each.number): text(each) for each in requests}
+
+
+NARROW = {"kind": "schc", "word_bits": 1, "rules": [{"request": 1, "round": 2, "fragment": 1}]}
+"""Headers that mostly go uncompressed."""
+REFRESHED = {"kind": "rohc", "repeats": 2, "refresh_packets": 12, "dynamic_refresh_packets": 6}
+CONTEXTS = [REFRESHED, REFRESHED | {"mode": "optimistic"}]
+
+
+ON_AIR: list[dict[str, Any]] = [
+    {"sharing": {"kind": "csma", "slot_s": 0.002, "window_min": 2, "attempts": 2}},
+    {"sharing": {"kind": "aloha", "slot_s": None, "capture_db": None}},
+    {
+        "rate": {"kind": "base_station", "blocks": 4, "distance_m": 500, "coherence_s": 0.01, "shadow": False},
+        "mtu_bits": 720,
+        "sharing": {"kind": "scheduled", "error_rate": 0.5, "attempts": 2},
+        "cut_through": False,
+    },
+]
+"""Collisions, and blocks that are given up: how devices share a link is theirs."""
 
 
 def one_of(rng: Generator, *choices: Any) -> Any:
@@ -141,26 +165,52 @@ def faulty(number: int) -> tuple[str, Cell]:
         uplink["reassembly_s"] = longest_s if uplink["delay"]["kind"] == "jitter" else None
     for way in (uplink, downlink):
         way["arq"]["ack_bits"] = one_of(rng, 0, 0, 112)
-    return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, uplink=uplink, downlink=downlink)
+    more = np.random.default_rng((29, number))
+    for way in (uplink, downlink):
+        way["headers"] = one_of(
+            more, "plain", "schc", NARROW, *CONTEXTS if "jitter_s" not in way["delay"] else ["schc"]
+        )
+    uplink["cut_through"] = number % 3 == 0
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.005}, "drafts_per_pass": one_of(more, 1, 1, 2, 3)}
+    for way in (uplink, downlink):
+        way |= one_of(more, {}, {}, {}, *ON_AIR)
+    cloud |= {"kv_block_tokens": one_of(more, 1, 1, 14), "kv_token_bytes": 1.0}
+    cloud["order"] = one_of(more, "arrival", "earliest_deadline")
+    if cloud["routing"] in ("shared", "affinity"):
+        cloud |= {"prefill_servers": one_of(more, 0, 0, 1, 2), "kv_transfer_bytes_per_s": one_of(more, 1e2, 1e4)}
+    workload |= {"slo_ttft_s": 0.2, "slo_tpot_s": 0.02}
+    if cloud["kv_block_tokens"] > 1 and cloud["kv_tokens"]:
+        cloud["kv_tokens"] += cloud["kv_tokens"] % 2 or 2  # 28 or 42
+    if cloud["admission"] == "evict":
+        swap_bytes_per_s = one_of(more, None, 1e3)
+        cloud["admission"] = {"kind": one_of(more, "evict", "preempt"), "swap_bytes_per_s": swap_bytes_per_s}
+    return scheme, cell(SCHEMES[scheme], workload=workload, cloud=cloud, edge=edge, uplink=uplink, downlink=downlink)
 
 
 class OnAir(Watch):
-    """What each packet of a message put on the air, how often one went out again after its sender's pause, and the
-    acknowledgements that took capacity."""
+    """What each packet of a message put on the air behind its header, how often one went out again after its sender's
+    pause, the acknowledgements that took capacity, and the packets whose header could not be restored."""
 
     def __init__(self, partial: bool) -> None:
         super().__init__()
         self.partial = partial
-        self.packets: dict[tuple[str, tuple[int, int, int]], dict[int, int]] = {}
+        self.packets: dict[tuple[str, int, int, int], dict[tuple[int, int], int]] = {}
         self.pauses = 0
         self.acknowledgements = 0
+        self.unrestored = 0
 
     def on_packet(self, airing: Airing) -> None:
         if airing.fragment < 0:
             self.acknowledgements += 1
             return
-        packets = self.packets.setdefault((airing.link, airing.address), {})
-        assert packets.setdefault(airing.fragment, airing.bits) == airing.bits, "I7: a repeat of another length"
+        device, request, message = airing.address
+        packets = self.packets.setdefault((airing.link, device, request, airing.round), {})
+        packet, content_bits = (
+            (message, airing.fragment),
+            airing.bits - (airing.header_bits or 0),
+        )  # of several messages
+        assert packets.setdefault(packet, content_bits) == content_bits, "I7: a repeat of another length"
+        self.unrestored += not airing.restored
         limit = self.link(airing.link).config.arq.max_attempts
         self.pauses += limit is not None and airing.attempt > 0 and airing.attempt % limit == 0
 
@@ -171,14 +221,16 @@ class OnAir(Watch):
             self.check("downlink", request, round_, round_.reply_bits)
 
     def check(self, name: str, request: Request, round_: Round, bits: float) -> None:
-        packets = self.packets.get((name, (request.device, request.number, int(round_.round))), {})
-        header_bits = self.link(name).config.header_bits
-        payloads = [size - header_bits for size in packets.values()]
+        packets = self.packets.get((name, request.device, request.number, int(round_.round)), {})
+        payloads = list(packets.values())
         assert all(size >= 0 for size in payloads) and bits % 8 == 0, "I7"
         if self.partial and name == "uplink":
-            assert 0 in packets and sum(payloads) <= bits, "I7: packets of a partial round may have stayed behind"
+            assert (round_.round, 0) in packets, "I7"
+            assert sum(payloads) <= bits, "I7: packets of a partial round may have stayed behind"
         else:
-            assert sum(payloads) == bits and sorted(packets) == list(range(len(packets))), "I7"
+            sizes = Counter(message for message, _ in packets)
+            assert sum(payloads) == bits, "I7"
+            assert {*packets} == {(message, each) for message, size in sizes.items() for each in range(size)}, "I7"
 
     def link(self, name: str) -> Link:
         return next(each for each in self.plant.links if each.name == name)
@@ -191,6 +243,7 @@ def verify(number: int, seen: Counter[str]) -> None:
     run = ran(made, MEMORY, on_air)
     seen["paused"] += on_air.pauses
     seen["acknowledged"] += on_air.acknowledgements
+    seen["unrestored"] += on_air.unrestored
     plant, requests = run.plant, run.requests
     places = [(each.device, each.number) for each in requests]
     assert len(set(places)) == len(places) <= 3 * made.workload.requests  # type: ignore[attr-defined]
@@ -198,6 +251,9 @@ def verify(number: int, seen: Counter[str]) -> None:
         seen[each.outcome] += 1
         if scheme == "parts":  # what is lost decides what is verified: other tokens of the same distribution
             seen["prefix"] += sum(0 < way.verified == way.accepted < way.drafted for way in each.rounds)
+        elif each.outcome == "answered" and scheme in JOINING:
+            seen["joined"] += any(way.drafted for way in each.rounds) and not each.rounds[0].drafted
+            assert text(each)[0] == quiet(scheme)[each.device, each.number][0]
         elif each.outcome == "answered":
             assert text(each) == quiet(scheme)[each.device, each.number], f"request {each.device}/{each.number}"
         else:
@@ -212,11 +268,11 @@ def verify(number: int, seen: Counter[str]) -> None:
         assert not any(pool.reservations.waiting or pool.reservations._reserved for pool in plant.cloud._pools)
     seen["crash"] += plant.cloud.crashes
     seen["eviction"] += plant.cloud.evictions
-    assert made.cloud.admission.kind == "evict" or not plant.cloud.evictions
+    assert made.cloud.admission.evicts or not plant.cloud.evictions
     for way in plant.links:
         seen["lost"] += way.lost
         seen["dropped"] += way.dropped
-    if scheme == "parts" or number % 10 == 0:
+    if scheme in ("parts", *JOINING) or number % 10 == 0:
         live = ran(made).result
         assert live.rounds.equals(run.result.rounds) and live.requests.equals(run.result.requests), "I6"
 
@@ -228,7 +284,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     def watched(self: EdgeSession, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
         after, tokens = resolve(self, node, reply)
-        assert 1 <= len(after.committed) - after.cached <= 2, "I10"
+        if (
+            tokens and node.drafts
+        ):  # else the round is still open, and more is wanted of the cloud, or it is the cloud's
+            assert 1 <= len(after.committed) - after.cached <= 2, "I10"
         return after, tokens
 
     monkeypatch.setattr(EdgeSession, "resolve", watched)
@@ -236,24 +295,25 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 OUTCOMES = ("answered", "timed_out", "abandoned")
-FAULTS = ("crash", "eviction", "lost", "dropped", "paused", "prefix", "acknowledged")
+FAULTS = ("crash", "eviction", "lost", "dropped", "paused", "prefix", "acknowledged", "unrestored", "joined")
 
 
 def test_random_fault_schedules(seen: Counter[str]) -> None:
-    for number in range(60):
+    for number in range(30):
         verify(number, seen)
-    assert all(seen[name] >= 10 for name in (*OUTCOMES, *FAULTS)), seen
+    assert all(seen[name] >= 2 for name in (*OUTCOMES, *FAULTS)), seen
 
 
 @pytest.mark.slow
 def test_a_thousand_random_fault_schedules(seen: Counter[str]) -> None:
     for number in range(1_000):
         verify(number, seen)
-    assert all(seen[name] >= (25 if name == "prefix" else 200) for name in (*OUTCOMES, *FAULTS)), seen
+    rarer = {"prefix": 25, "joined": 25, "eviction": 150}
+    assert all(seen[name] >= rarer.get(name, 200) for name in (*OUTCOMES, *FAULTS)), seen
     assert seen["in_flight"] > 0
 
 
-@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme != "parts"])
+@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme not in ("parts", *JOINING)])
 def test_half_the_packets_bursts_lost_acknowledgements_and_a_crash_change_no_token(scheme: str) -> None:
     """Downlink replies of the hosted schemes overtake each other here, and are put in order at the device."""
     half = {"kind": "bernoulli", "probability": 0.5}

@@ -35,18 +35,24 @@ from simulator.schemes import (
     Dense,
     DraftScheme,
     Dssd,
+    DssdCandidates,
+    DualThreshold,
     Foreseeing,
     HalfDense,
     IdsOnlyGreedy,
     KSqs,
     Mirrored,
+    PipeSd,
     QsHeuristic,
+    RemoteDrafter,
     Rungs,
     RunningAcceptance,
     TruncatedFp16,
+    UcbSpecStop,
 )
 from simulator.schemes.draw import FromUnquantized
 from simulator.schemes.foreseeing import GoodputTold
+from simulator.schemes.policies.disable_by_batch_size import DisableByBatchSize
 from simulator.schemes.policies.estimates import Estimates
 from simulator.schemes.policies.goodput import Goodput
 from simulator.schemes.policies.learned import Learned
@@ -60,6 +66,7 @@ from simulator.schemes.policy import (
     FixedLength,
     Policy,
     PolicyState,
+    SeenCloud,
     SeenVerdict,
 )
 from simulator.schemes.quantizer import CubicQuantizer, DualQuantizer, LogarithmicQuantizer
@@ -161,11 +168,30 @@ class Experienced(RunningAcceptance):
 
     def entry(self, last: PolicyState | None) -> PolicyState:
         seen = Estimates(1.3, 2.0, rounds=1e6, drafted=1e6, bits=2e7, seconds=3e6, bits_squared=4e8, bits_seconds=6e7)
-        return (*seen, -1.0, 1.0, 1e6)
+        return (*seen, -1.0, 1.0, 1e6, 1.0)
+
+
+class LoadedOnce(DisableByBatchSize):
+    """The cloud is loaded after the first round, and no more."""
+
+    kind: Literal["loaded_once_in_tests"] = "loaded_once_in_tests"  # type: ignore[assignment]
+
+    def next(self, view: EdgeView, state: PolicyState) -> tuple[Action, PolicyState]:
+        return super().next(view._replace(cloud=SeenCloud(batch=float(len(view.verdicts) == 1))), state)
+
+
+class TriedBoth(UcbSpecStop):
+    """Has tried both lengths: two drafts come first, one where none of them is accepted."""
+
+    kind: Literal["tried_both_in_tests"] = "tried_both_in_tests"  # type: ignore[assignment]
+
+    def entry(self, last: PolicyState | None) -> PolicyState:
+        return (0.0, 0.0, 0.5, 0.4, 1.0, 1.0, 1.0, 1.0)
 
 
 SMALL: dict[str, Any] = {"resolution": 5, "max_drafts": 2}
 C_SQS: dict[str, Any] = {"resolution": 5, "step": 0.3, "target": 0.1}
+TOP_2 = {"kind": "top_k", "k": 2}
 LATTICE_5 = {"kind": "lattice", "resolution": 5}
 SPLIT = {
     "code": "scalars",
@@ -228,6 +254,10 @@ def some_are_stopped(met: Any) -> bool:
     return bool(met.stopped > 0 < met.second_drafts)
 
 
+def both_lengths(met: Any) -> bool:
+    return bool(met.lengths == {1, 2})
+
+
 def the_cloud_decodes(met: Any) -> bool:
     return bool(met.alone > 0 < met.second_drafts)
 
@@ -260,9 +290,9 @@ def foreseen(decode_s: float) -> Foreseeing:
     return Foreseeing.model_validate({"settings": SHARP_OR_FINE, "max_drafts": 2, "oracle": oracle})
 
 
-def edge_corrects(scheme, met=lambda met: met.owed > 0, tokens=TOKENS):
+def edge_corrects(scheme, met=lambda met: met.owed > 0, tokens=TOKENS, *, slow=False):
     """A scheme whose edge draws the corrections from p in single precision."""
-    return Case(scheme, met, tokens, off=tokens * 2.0**-24)
+    return Case(scheme, met, tokens, slow, off=tokens * 2.0**-24)
 
 
 def mirrored(ids: str, drift: float = 0.0) -> Case:
@@ -325,8 +355,16 @@ CASES: dict[str, Case] = {
     ),
     "qs_heuristic": Case(composed(policy=QsHeuristic(short=1, long=2))),
     "running_acceptance": Case(composed(policy=RunningAcceptance(first_length=1))),
+    "dual_threshold": Case(
+        composed(policy=DualThreshold(sequence=0.3, token=0.35), sparsifier=TOP_2),
+        lambda met: 0 < met.second_drafts < second_drafts(composed(sparsifier=TOP_2)),
+    ),
+    "disable_by_batch_size": Case(composed(policy=LoadedOnce(batch=1, tokens=1), sparsifier=TOP_2), the_cloud_decodes),
+    "pipesd": Case(PipeSd(max_drafts=2, policy=DualThreshold(sequence=0.5, token=0.45)), lambda met: met.parts == 2),
+    "remote_drafter": Case(RemoteDrafter(max_drafts=1)),
+    "ucb_specstop": Case(composed(policy=TriedBoth(longest=2), sparsifier=TOP_2), both_lengths, 4),
     "lengths by what was accepted": Case(
-        composed(policy=Experienced(), sparsifier={"kind": "top_k", "k": 2}), lambda met: met.lengths == {1, 2}, 4
+        composed(policy=Experienced(), sparsifier={"kind": "top_k", "k": 2}), both_lengths, 4
     ),
     "the cloud between": Case(composed(policy=Turns(least=0.42)), the_cloud_decodes),
     "rungs, the cloud between": Case(rungs(), lambda met: the_cloud_decodes(met) and met.rungs == {0, 1}),
@@ -355,7 +393,24 @@ CASES: dict[str, Case] = {
     # A draft takes 5 bits and the correction 8: of 16 bits two drafts fit alone, and one behind a correction, which
     # first comes to bear in a text of four tokens.
     "dssd, budget binds behind a correction": edge_corrects(
-        Dssd(k=2, budget_bits=16, **SMALL), lambda met: met.full > 0 < met.second_drafts, 4
+        Dssd(k=2, budget_bits=16, **SMALL), lambda met: met.full > 0 < met.second_drafts, 4, slow=True
+    ),
+    **{
+        f"dssd_candidates, {each.candidates} at once of ell = {each.resolution}": Case(
+            each, lambda met, replies=replies: met.owed > 0 and met.replies == replies, slow=each.candidates == 1
+        )
+        for replies, each in (
+            (3, DssdCandidates(candidates=1, resolution=3, max_drafts=2)),
+            (4, DssdCandidates(candidates=1, k=2, **SMALL)),
+            (2, DssdCandidates(candidates=2, k=2, **SMALL)),
+        )
+    },
+    "dssd_candidates, a pair of certainties": Case(
+        DssdCandidates(candidates=1, resolution=4, max_drafts=2), lambda met: met.replies > 2, pair=THREE_TOKENS
+    ),
+    "dssd_candidates, budget binds behind a correction": Case(
+        DssdCandidates(candidates=2, k=2, budget_bits=20, **SMALL),
+        lambda met: met.full > 0 < met.second_drafts, 4, slow=True,
     ),
     "split_rejection, a policy that looks": edge_corrects(composed(**SPLIT)),
     "mirrored, ids by a prior": mirrored("prior"),

@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from cells import cell, link
 from heard import Dawdling, Looking, heard_over
-from simulated import Rows, bend, written_cell
+from simulated import Rows, Simulated, bend, written_cell
 
 from channels.link.sharing import ProcessorSharing
 from simulator import Cell, simulate
@@ -86,12 +87,16 @@ class Timed(NamedTuple):
 
 
 UNSURE = {"policy": {"kind": "confidence_stop", "threshold": 0.6}}
+SURE: Rows = ((0.75, 0.25), (0.75, 0.25))
+"""The drafter is sure of token 0, and not of what it is when it draws 1."""
+PIPESD = {"kind": "dual_threshold", "sequence": 0.3, "token": 0.6}
 TIMED = {
     "c_sqs, the MTU binds": Timed(PRESET, room_bits=16),
     "c_sqs, the budget binds": Timed(PRESET | {"budget_bits": 50}),
     "c_sqs, encoding takes time": Timed(PRESET, room_bits=16, pass_s=0.0, encode_s=0.005),
     "confidence_stop": Timed(COMPOSED | UNSURE, q=TWO, p=TWO),
     "confidence_stop, p is not q": Timed(COMPOSED | UNSURE, q=TWO, p=((0.4, 0.6), (0.6, 0.4))),
+    "dual_threshold": Timed(COMPOSED | {"policy": PIPESD}, q=SURE, p=((0.4, 0.6), (0.6, 0.4))),
     "a policy that waits": Timed(COMPOSED | {"policy": HESITANT}, room_bits=16),
 }
 
@@ -136,7 +141,7 @@ EDGE = {"latency": {"kind": "constant", "per_pass_s": 0.031}, "encode_s_per_draf
 def late_cell(room_bits: int | None = None, edge: object = EDGE, **uplink: Any) -> Cell:
     """Four tokens over an uplink of 1 kbit/s."""
     mtu_bits = None if room_bits is None else room_bits + 8
-    over = link(1000.0, header_bits=8, mtu_bits=mtu_bits, **{"arq": ONE_AHEAD} | uplink)
+    over = link(1000.0, **{"header_bits": 8, "mtu_bits": mtu_bits, "arq": ONE_AHEAD} | uplink)
     return written_cell(TELLING, WIDE, WIDE, 4, uplink=over, edge=edge)
 
 
@@ -148,14 +153,72 @@ QUICK = {"latency": {"kind": "constant", "per_pass_s": 0.004}, "encode_s_per_dra
 ALL_AT_ONCE: dict[str, Any] = {"sharing": "processor", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
 """Served all at once, the second part would leave later beside a long third one."""
 
+IN_SLOTS: dict[str, Any] = {
+    "rate": {"kind": "base_station", "surroundings": "umi", "distance_m": 15, "blocks": 1, "extra_loss_db": 75,
+             "target_dbm": None, "antennas": 1, "coherence_s": 0.003},
+    "sharing": {"kind": "scheduled", "request_period_s": 0.004, "blind_bits": 10, "error_rate": 0.85, "attempts": 2},
+    "loss": Looking(period_s=0.037, share=0.5),
+    "edge": QUICK,
+}  # fmt: skip
+"""A block has some bits: a part takes slots by its length, and is given up where one of its blocks fails twice."""
+IN_TURN: dict[str, Any] = {"sharing": "csma", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
+ON_AIR: dict[str, Any] = {"sharing": "aloha", "loss": Looking(period_s=0.13, share=0.5), "edge": QUICK}
+
 
 @pytest.mark.parametrize(
     "uplink",
-    [LATE, *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE))],
-    ids=["late", "overtaken", "at once"],
+    [
+        LATE,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (OVERTAKEN, ALL_AT_ONCE, IN_TURN, ON_AIR, IN_SLOTS)),
+    ],
+    ids=["late", "overtaken", "at once", "in turn", "on air", "in slots"],
 )
 def test_i12_no_part_is_heard_or_not_by_its_own_draft(uplink: dict[str, Any]) -> None:
     assert bend(late_cell(**uplink)) < 1e-12
+
+
+COMPRESSED: dict[str, dict[str, Any]] = {
+    "schc": {"kind": "schc", "rules": [{"request": 1, "round": 1, "fragment": 1}, {"request": 1, "round": 9,
+             "fragment": 1}]},
+    "rohc": {"kind": "rohc", "repeats": 1, "refresh_packets": 7, "dynamic_refresh_packets": 3},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", COMPRESSED)
+def test_i12_where_the_header_of_a_part_follows_from_its_place_or_from_the_packets_before_it(kind: str) -> None:
+    """Losses look at when a part leaves, and at the parts whose context is lost by that: all was decided before d_n."""
+    uplink = {
+        "rate": {"kind": "constant", "bps": 8e3}, "header_bits": 320, "headers": COMPRESSED[kind], "edge": QUICK,
+        "loss": Looking(period_s=0.037, share=0.5),
+    }  # fmt: skip
+    assert bend(late_cell(**uplink)) < 1e-12
+
+
+QUIC = {"kind": "quic", "timeout_s": 0.3, "initial_window": 2}
+"""A part that is lost is given up; one that waits for room in the window, which follows losses, is not."""
+BESIDE_BULK = {"bulk": {"packet_bits": 48, "arq": "quic"}, "buffer_packets": 2, "edge": QUICK, "arq": QUIC}
+
+
+@pytest.mark.parametrize(
+    "uplink",
+    [
+        {"arq": QUIC, "sharing": "processor", "edge": QUICK},
+        *(
+            pytest.param(BESIDE_BULK | {"sharing": sharing}, marks=pytest.mark.slow)
+            for sharing in ("fifo", "round_robin", "processor")
+        ),
+    ],
+    ids=["quic", "fifo", "round robin", "at once"],
+)
+def test_i12_where_windows_follow_losses_and_a_bulk_flow_fills_the_buffer(uplink: dict[str, Any]) -> None:
+    assert bend(late_cell(loss=Looking(period_s=0.13, share=0.5), **uplink)) < 1e-12
+
+
+def test_i12_a_stream_in_order_gives_up_no_part() -> None:
+    simulated = Simulated(late_cell(loss=Looking(period_s=0.07, share=0.5), arq=QUIC | {"kind": "tcp"}))
+    assert simulated.cut == 0
+    assert distance(simulated.distribution, verifier_distribution((0,), 4, np.array(WIDE))) < 1e-12
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from simulator import Cell
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import Tree
 from simulator.decoding.setting import DraftSetting
-from simulator.schemes import CSqs, Dense, KSqs, TreeDrafts, TruncatedFp16
+from simulator.schemes import CoupledTree, CSqs, Dense, DssdCandidates, KSqs, TreeDrafts, TruncatedFp16
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.draw import RequestUniforms
 from simulator.schemes.policy import FixedLength
@@ -32,7 +32,10 @@ SAMPLED: dict[str, DraftScheme] = {
     "c_sqs": CSqs(max_drafts=2, budget_bits=150),
     "dense": Dense(max_drafts=2),
     "half_top_k": TruncatedFp16(policy=FixedLength(), k=4, max_drafts=2),
+    "k_sqs, cloud first": KSqs(k=8, max_drafts=2, cloud_first=True),
+    "dssd_candidates": DssdCandidates(candidates=2, resolution=400, max_drafts=2),
     "tree": TreeDrafts(k=8, max_drafts=2, widths=(3, 2)),
+    "coupled_tree": CoupledTree(max_drafts=2, nodes=6),
 }
 TOKENS = tuple[int, ...]
 
@@ -125,9 +128,7 @@ def check_sampled(name: str, samples: int) -> None:
     assert chi_square < len(common) + 5 * np.sqrt(2 * len(common)), name
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in ("k_sqs", "c_sqs") else [pytest.mark.slow]) for name in SAMPLED]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "k_sqs")) for name in SAMPLED])
 def test_i12_sampled_text_follows_the_verifiers_distribution(name: str) -> None:
     check_sampled(name, 1_000)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
@@ -122,6 +122,7 @@ KEPT = st.floats(0.05, 1)
 
 
 @given(kept=KEPT, name=st.sampled_from(list(PRESETS)))
+@example(kept=1 - 2**-53, name="dflash_qwen3_4b")
 def test_what_is_kept_of_a_round_is_kept_of_its_accepted_drafts_alone(kept, name):
     """The bonus or correction token is never lost: 1 + kept (AL - 1)."""
     along, drafts = Published(name=name).along, PRESETS[name].drafts
@@ -132,8 +133,10 @@ def test_what_is_kept_of_a_round_is_kept_of_its_accepted_drafts_alone(kept, name
 @pytest.mark.parametrize("name", [name for name in PRESETS if isinstance(Published(name=name).along, Stretches)])
 def test_survival_of_what_is_kept_falls_by_one_factor_a_draft(name):
     """E[(c a)^j] = c^j E[a^j] over the same rounds, c the root of sum_j c^j S_j = kept sum_j S_j; rounds that cross the
-    edge of a stretch miss it by less than the figures' digits."""
+    edge of a stretch, the more the longer they are, miss it by less than the figures' digits."""
     along, drafts = Published(name=name).along, PRESETS[name].drafts
     told, places = along.survival(drafts), np.arange(1, drafts + 1)
     factor = brentq(lambda c: (c**places * told).sum() - 0.72 * told.sum(), 0, 1)
-    np.testing.assert_allclose(keep(along, drafts, 0.72).survival(drafts), factor**places * told, atol=1e-3)
+    np.testing.assert_allclose(
+        keep(along, drafts, 0.72).survival(drafts), factor**places * told, atol=1.25e-4 * max(8, drafts)
+    )

@@ -81,11 +81,10 @@ def test_a_text_has_the_same_bytes_alone_and_in_any_company_of_any_batch(role):
     alone = getattr(pair(8).load(), role)
     require_alike(alone)
     expected = [b"".join(each.tobytes() for each in story(alone, seed)) for seed in seeds]
-    for sequences in (8, 13):
+    for sequences, at_a_time, order in ((8, 8, 1), (13, 5, -1)):
         batched = getattr(pair(sequences).load(), role)
         calls = [partial(story, batched, seed) for seed in seeds]
-        assert at_once(calls, 8) == expected
-        assert at_once(calls[::-1], 5) == expected[::-1]
+        assert at_once(calls[::order], at_a_time) == expected[::order]
         assert batched.shared.packs and batched.shared.spent.sequences > 1.5 * batched.shared.spent.passes
 
 
@@ -97,7 +96,7 @@ def test_a_gpu_repeats_the_bytes_of_a_batch():
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_distributions_are_those_of_passes_of_the_texts_own_shape(seed, device):
     for mine, other in zip(story(verifier(8, device), seed), story(verifier(None, device), seed), strict=True):
         np.testing.assert_allclose(mine, other, rtol=0, atol=1e-6)

@@ -102,7 +102,7 @@ def test_the_drafter_keeps_entropy_and_tail():
 
 
 def test_every_preset_names_its_source_and_its_vocabulary():
-    assert len(PRESETS) == 15
+    assert len(PRESETS) == 18
     for name, figures in PRESETS.items():
         assert figures.source and figures.task and "/" in figures.verifier and "/" in figures.drafter
         assert Published(name=name).vocabulary == figures.vocabulary in (32_000, 128_256, 151_936)
@@ -210,3 +210,25 @@ def test_a_share_that_is_not_given_is_in_no_cell():
     """So that cells keep the ids and pairs the fingerprints that they had."""
     assert "kept" not in Cell.from_fields({"models": {"pair": "acceptance"}}).model_dump()["models"]["pair"]
     assert kept_cell(kept=0.57).id != kept_cell().id
+
+
+def test_acceptance_drifts_along_a_text_and_ages_from_prompt_to_prompt() -> None:
+    fields = {"size": 512, "prompts": 5, "prompt_tokens": 20, "drift": 0.3, "aging": 0.4}
+    pair, still = KnownAcceptance(**fields), KnownAcceptance(**fields | {"drift": 0.0, "aging": 0.0})
+    loaded, before = pair.load(), PublishedTexts(512, still.along, 0)
+    for prompt, aged in ((0, 1.0), (1, 0.9), (4, 0.6), (300, 0.6)):
+        text = (prompt, *range(1, 1040))
+        drafter, verifier = loaded.drafter.open(1.0), loaded.verifier.open(1.0)
+        for end, drifted in ((10, 1.0), (20, 1.0), (520, 0.7**0.5), (1020, 0.7)):
+            p, q = (model.distributions(text[:end], 1) for model in (verifier, drafter))
+            expected = before.acceptance(text, end) * aged * drifted
+            assert total_variation(p, q) == pytest.approx(1 - expected, abs=1e-12)
+    assert still.fingerprint == KnownAcceptance(size=512, prompts=5, prompt_tokens=20).fingerprint != pair.fingerprint
+    assert "drift" not in still.model_dump() and still.load().drafter.fingerprint != loaded.drafter.fingerprint
+
+
+@pytest.mark.parametrize("field", ["drift", "aging"])
+def test_a_drift_loses_part_of_an_acceptance_and_never_all_of_it(field: str) -> None:
+    for share in (-0.1, 1.0):
+        with pytest.raises(ConfigError, match=field):
+            Cell.from_fields({"models": {"pair": {"kind": "published", field: share}, "temperature": 0.0}})

@@ -130,9 +130,9 @@ def test_the_running_drafter_is_the_factored_one():
 def test_the_drafter_follows_the_verifier_on_its_own_text(pair):
     """Far below the recorded acceptance, far above what another model's weights (.02) or unigrams (.08) give."""
     shares = []
-    for index in (0, 12, 24, 36):
+    for index in (0, 24):
         prompt, verifier = pair.prompts[index].tokens, pair.verifier.open(1.0)
-        uniforms, text, distributions = np.random.default_rng(index).random(6), prompt, []
+        uniforms, text, distributions = np.random.default_rng(index).random(5), prompt, []
         for uniform in uniforms:
             distributions.append(verifier.distributions(text, 1)[0])
             text += (inverse_cdf(distributions[-1], float(uniform)),)

@@ -363,7 +363,7 @@ def test_fewer_uniforms_than_children_are_refused():
     st.integers(1, 40_000), st.sampled_from([0.01, 0.3, 3.0]), st.booleans(), st.floats(0, 1, exclude_max=True),
     st.integers(0, 2**32),
 )  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 def test_a_draw_from_a_wide_distribution_is_the_first_index_whose_running_sum_is_more(size, shape, counted, u, seed):
     rng = np.random.default_rng(seed)
     weights = rng.gamma(shape, size=size) * (rng.random(size) < 0.7)

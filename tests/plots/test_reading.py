@@ -152,6 +152,7 @@ def test_every_figure_names_pair_latency_models_lengths_round_trip_seeds_and_whi
         ({"models.pair.kind": "sotu", "models.pair.drafter": "100k", "models.pair.verifier": "1m"}, "sotu 100k / 1m."),
         ({"uplink.delay.delay_s": [0.005, 0.3] * 8, "downlink.delay.delay_s": [0.005, 0.3] * 8,
           "uplink.delay.jitter_s": 0.01}, "Round trip 10 ms or 600 ms, jitter apart."),
+        ({"uplink.rate.bps": 1e4, "workload.devices": [1, 2, 3, 4] * 4}, "Uplink 10 kbit/s."),
         ({"workload.output_tokens": [10, 20, 30, 40] * 4}, "Answers of 10 to 40 tokens."),
     ],
 )  # fmt: skip
@@ -263,7 +264,7 @@ def test_letters_are_embedded_in_pdf_as_truetype_and_files_are_the_same_again(tm
         assert image.width == round(3.5 * 300)
 
 
-@pytest.mark.parametrize("name", ["latency", "resampling"])
+@pytest.mark.parametrize("name", [pytest.param("latency", marks=pytest.mark.slow), "resampling"])
 def test_a_figure_laid_out_once_is_the_one_that_matplotlib_draws_twice(name: str, tmp_path: Path) -> None:
     written = plots.save(drawn(name, summary()), tmp_path / "once", "x", plots.FORMATS)
     figure, nothing = drawn(name, summary()), dict.fromkeys(("CreationDate", "Creator", "Producer"))

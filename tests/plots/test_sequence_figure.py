@@ -43,7 +43,7 @@ def test_each_packet_pass_and_piece_of_work_is_a_box_and_each_loss_a_cross(name:
     wide = [each for each in ax.patches if isinstance(each, Rectangle) and each.get_width() > 0.09]
     packets = [*of.prompt, *(each for round_ in of.rounds for each in (*round_.up, *round_.down))]
     passes = [*of.prefills, *(each for round_ in of.rounds for each in round_.passes)]
-    work = [each for round_ in of.rounds for each in round_.spans.edge_work]
+    work = [*of.request.read, *(each for round_ in of.rounds for each in round_.spans.edge_work)]
     assert len(wide) == len(packets) + len(passes) + len(work)
     tops = sorted(each.get_y() for each in wide)
     began = [each.began_s for each in (*packets, *passes, *work)]
@@ -92,6 +92,20 @@ def test_what_waits_for_access_has_a_box_beside_its_sender() -> None:
     ) for each in packets]  # fmt: skip
     found = [(box.get_y() + box.get_height(), round(box.get_x() + 0.1), box.get_height()) for box in boxes]
     assert sorted(found) == [pytest.approx(each) for each in sorted(sent)]
+
+
+def test_what_is_read_while_the_cloud_decodes_is_drawn_in_each_of_these_rounds_and_cut_off_behind_them() -> None:
+    spans = Spans()
+    edge = {"latency": {"kind": "constant", "per_pass_s": 0.4}}
+    cloud = {"latency": {"kind": "constant", "per_pass_s": 0.05}}
+    simulate(cell({"kind": "k_sqs", "cloud_first": True}, edge=edge, cloud=cloud), spans, memory=Memory())
+    of = timeline(spans, (0, 0))
+    read = of.request.read[0]
+    for rounds in ((1, 2), (3, 4)):
+        _, ax = drawn(of, rounds)
+        tall = [each.get_height() for each in ax.patches if isinstance(each, Rectangle) and each.get_x() < 0]
+        assert tall == pytest.approx([1e3 * (read.ended_s - read.began_s)])
+        assert max(ax.get_ylim()) < 1e3 * (read.ended_s - of.request.arrival_s)
 
 
 def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:

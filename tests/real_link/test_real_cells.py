@@ -41,6 +41,10 @@ CELLS: dict[str, dict[str, Any]] = {
     "ahead, lossy": {"scheme": AHEAD, **LOST_BOTH_WAYS, **SYNTHETIC},
     "tree": {"scheme": "tree", **SYNTHETIC, **ACKNOWLEDGED},
     "colocated": {"scheme": "colocated", "workload.devices": 3, "downlink.loss": LOST},
+    "candidates": {"scheme": {"kind": "dssd_candidates", "candidates": 1, "max_drafts": 3}, **SYNTHETIC,
+                   **LOST_BOTH_WAYS, **ACKNOWLEDGED},
+    "cloud first": {"scheme": {"kind": "coupled", "max_drafts": 3, "cloud_first": True}, "workload.devices": 3,
+                    "workload.output_tokens": 40, **LOST_BOTH_WAYS},
     "both buckets": {"scheme": "k_sqs", **SYNTHETIC, **BUCKET, **LOST_BOTH_WAYS,
                      "downlink.rate": {"kind": "token_bucket", "bps": 1e5, "burst_bits": 12_000},
                      "downlink.mtu_bits": 12_000},
@@ -78,6 +82,14 @@ def test_real_processes_answer_what_the_simulator_answers(name: str, tmp_path: P
     assert result.summary["latency_per_token_s"] > 0
     if cell.uplink.loss.kind == "bernoulli" and name != "dense":
         assert result.summary["retransmit_s"] + result.summary["timeout_wait_s"] > 0
+
+
+@pytest.mark.parametrize("name", ["k_sqs", "dense"])
+def test_a_link_of_its_own_that_tells_its_senders_nothing_changes_no_token(name: str, tmp_path: Path) -> None:
+    cell = of(CELLS[name] | SYNTHETIC)
+    result = real(cell, journals=tmp_path / "journals", independent=True)
+    assert answers(tmp_path / "journals") == expected(cell)
+    complete(cell, result.requests)
 
 
 @pytest.mark.parametrize(

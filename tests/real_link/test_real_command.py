@@ -51,7 +51,7 @@ class CommandFolder:
         return popen
 
     def real(self, *more: str) -> subprocess.Popen[str]:
-        return self.start("real", "cell.yaml", "--out", "out", "--quiet", *more)
+        return self.start("real", "cell.yaml", "--out", "out", "--quiet", "--alone", *more)
 
     def ran(self, *words: str) -> str:
         popen = self.start(*words)
@@ -112,8 +112,11 @@ def one_line(error: str) -> str:
 
 
 def test_a_result_folder_is_compared_drawn_and_reported_like_any_other(place: CommandFolder) -> None:
-    place.ran("real", "cell.yaml", "--out", "out", "--quiet")
+    printed = place.ran("real", "cell.yaml", "--out", "out", "--quiet")
     assert not place.processes() and not place.left()
+    lines = [line.split() for line in printed.splitlines() if line.endswith("%")]
+    assert len(lines) == 6 and all(abs(float(line[-1][:-1])) < 50 for line in lines), printed
+    assert "Answers whose tokens differ: none." in printed
     place.ran("run", "--config", "cell.yaml", "--out", "simulated", "--quiet")
     printed = place.ran("compare", "simulated", "out")
     assert "Settings: 1 in both, 0 in A only, 0 in B only." in printed and "latency per token" in printed
@@ -154,7 +157,7 @@ def test_a_command_that_is_killed_leaves_no_process_and_the_next_removes_its_fol
     assert not place.processes()
     assert socket.if_nameindex() == before
     assert place.left()
-    place.ran("real", "cell.yaml", "--out", "out", "--quiet")
+    place.ran("real", "cell.yaml", "--out", "out", "--quiet", "--alone")
     assert not place.left() and len(pd.read_csv(place.out / "cells.csv")) == 1
 
 

@@ -94,7 +94,7 @@ def test_a_cells_file_runs_what_is_trusted_or_typed_under_the_same_name_from_ano
 
 def test_the_manifests_wall_time_is_the_whole_commands_and_one_that_only_reads_leaves_it(folder, typed, monkeypatch):
     def slowly(*_):
-        time.sleep(0.4)
+        time.sleep(0.1)
         return iter(())
 
     monkeypatch.setattr(scenarios.command.run.finished_run, "draw_all", slowly)
@@ -102,7 +102,7 @@ def test_the_manifests_wall_time_is_the_whole_commands_and_one_that_only_reads_l
     run = (*RUN, "--import=mine.py", "--workers=1")
     assert typed(*run)[0] == 0
     whole = json.loads((folder / "out" / "manifest.json").read_text())
-    assert 0.4 <= whole["wall_s"] <= time.time() - before_s
+    assert 0.1 <= whole["wall_s"] <= time.time() - before_s
     time.sleep(1.0)  # a date has whole seconds
     assert typed(*run)[0] == 0
     again = json.loads((folder / "out" / "manifest.json").read_text())

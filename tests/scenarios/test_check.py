@@ -29,15 +29,15 @@ JUDGE = """
     lossless: ClassVar[bool | None] = {lossless}
     slack: float = {slack}
 
-    def judge(self, law_after, received, uniforms, round_number, position):
-        text, last = (), len(received.drafts)
+    def judge(self, law_after, received, uniforms):
+        text, numbers = (), uniforms.verdict(len(received.drafts))
         for n, draft in enumerate(received.drafts.tolist()):
             p, qhat = law_after(text), received.qhat[n]
-            if uniforms.verdict.uniform(round_number, n) * qhat[draft] >= self.slack * p[draft]:
+            if numbers[n] * qhat[draft] >= self.slack * p[draft]:
                 rest = np.maximum(p - qhat, 0)
-                return Verdict(n, int(inverse_cdf(rest, uniforms.verdict.uniform(round_number, last))))
+                return Verdict(n, int(inverse_cdf(rest, numbers[-1])))
             text = (*text, draft)
-        return Verdict(last, int(inverse_cdf(law_after(text), uniforms.verdict.uniform(round_number, last))))
+        return Verdict(len(text), int(inverse_cdf(law_after(text), numbers[-1])))
 """
 LEFT_OUT = """
     def encode_parts(self, drafts, packets, context):
@@ -53,9 +53,10 @@ REDRAWN = """
         return super().draw_token(proposal, q, uniforms, place._replace(number=place.number + 100))
 """
 SAME_NUMBER = """
-    def judge(self, law_after, received, uniforms, round_number, position):
-        same = RequestUniforms(uniforms.draft, uniforms.draft, uniforms.shared)
-        return super().judge(law_after, received, same, round_number, position)
+    def judge(self, law_after, received, uniforms):
+        own = uniforms.request
+        same = RequestUniforms(own.draft, own.draft, own.shared)
+        return super().judge(law_after, received, uniforms._replace(request=same))
 """
 GLOBAL = """
     def support(self, q, state):

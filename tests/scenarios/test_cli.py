@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from plots.style import write
 from scenarios.command import cli, completion
 from scenarios.command.options import SHELLS
 from scenarios.command.registry import NAMES, scenario
+from scenarios.sparse_or_coded import schemes
 
 RUN = ("run", "latency_vs_bandwidth", "--quick")
 TWO_SCHEMES = "--grid=scheme=dense,k_sqs"
@@ -168,27 +170,32 @@ def test_list_shows_every_field_of_a_scenario(name, done):
 
 
 NO_MODEL = [
-    ["--help"],
     ["list"],
+    ["plot", "x"],
+    ["--help"],
     ["list", NAMES[0]],
     ["run", "nothing"],
     ["run", NAMES[0], "--set=seed=x"],
-    ["plot", "x"],
     ["codec", "cost", "law.txt"],
+    ["cache", "record", "big.yaml", "--dry-run"],
 ]
 
 
-def test_answers_that_need_no_model_never_import_torch(tmp_path):
+def test_what_reads_results_alone_loads_no_scheme_and_what_needs_no_model_no_torch(tmp_path):
     (tmp_path / "law.txt").write_text("0.5\n0.5\n")
+    (tmp_path / "big.yaml").write_text("models: {pair: {kind: random_weights, batch: {sequences: 64, tokens: 512}}}\n")
     code = f"""
 import sys
 from scenarios.command.cli import main
 for arguments in {NO_MODEL!r}:
+    never = {{"torch", "transformers", "tokenizers"}}
+    if arguments in (["list"], ["plot", "x"]):
+        never |= {{"numba", "scipy", "simpy", "simulator.schemes"}}
     try:
         main(arguments)
     except SystemExit:
         pass
-    if loaded := {{"torch", "transformers"}} & sys.modules.keys():
+    if loaded := never & sys.modules.keys():
         sys.exit(f"{{loaded}} after {{arguments}}")
 print("none in all")
 """
@@ -196,40 +203,23 @@ print("none in all")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "none in all"), done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["plot", "x"]])
-def test_what_reads_results_alone_loads_neither_schemes_nor_the_coder(arguments, tmp_path):
-    code = f"""
-import sys
-from scenarios.command.cli import main
-main({arguments!r})
-sys.exit(str({{"numba", "scipy", "simpy", "simulator.schemes"}} & sys.modules.keys()))
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=False, text=True)
-    assert done.stderr.splitlines()[-1] == "set()"
-
-
-def test_a_scenario_runs_as_a_script(small, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "scenarios.latency_vs_bandwidth",
-        "--quick",
-        *small,
-        "--grid=uplink.rate.bps=1e4",
-        TWO_SCHEMES,
-        UNTUNED,
-    ]
-    done = subprocess.run([*command, "--seeds=1", "--quiet"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "latency per token" in done.stdout
+@pytest.mark.usefixtures("undrawn")
+def test_a_scenario_runs_as_a_script(untuned, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    options = (*untuned, "--grid=uplink.rate.bps=1e4", TWO_SCHEMES, "--seeds=1", "--quiet")
+    monkeypatch.setattr(sys, "argv", ["latency_vs_bandwidth.py", "--quick", *options])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(Path(cli.__file__).parents[1] / "latency_vs_bandwidth.py"), run_name="__main__")
+    assert not ended.value.code and "latency per token" in capsys.readouterr().out
     assert (tmp_path / "results" / "latency_vs_bandwidth_quick" / "summary.csv").is_file()
 
 
 LIKE_OTHERS = (
     "latency_at_70b", "bandwidth_by_temperature", "capacity_at_70b", "codes", "lossy_uplink", "fading", "traces",
-    "batching", "outage",
+    "batching", "base_station", "outage", "cloud_first", "capacity", "interactions",
 )  # fmt: skip
-"""Each figure and each kind of finding of theirs is another scenario's too."""
+"""Each figure and each kind of finding of theirs is another scenario's too; those of capacity and interactions are of
+test_searching, test_interactions, test_answers and the figures' own tests."""
 IN_REAL_TIME = ("validation",)
 """A minute or more; its figure, tables and questions have tests of their own."""
 TWO_KINDS = "--grid=scheme=cloud_only,k_sqs"
@@ -242,7 +232,7 @@ CURVES = [
 """Families that overlap in bits, one of them with a step to choose."""
 UNTUNED = "--set=scheme.max_drafts=4"
 TOLD = (UNTUNED, "--set=scheme.resolution=100", "--set=scheme.k=8")
-"""No trials: `finished`, `capacity` and `adaptive` have them."""
+"""No trials: `finished` has them, and the searches of test_searching."""
 RUNGS = "settings: [{sparsifier: {kind: top_k, k: 32}}, {sparsifier: {kind: top_k, k: 8}}]"
 FEWER = {
     "paper": ["--grid=scheme=dense,k_sqs,c_sqs", "--grid=models.temperature=0,1.4", UNTUNED],
@@ -250,6 +240,9 @@ FEWER = {
     "scaling": [TWO_KINDS, *TOLD],
     "break_even": [TWO_KINDS],
     "phase_map": ["--grid=scheme=cloud_only,colocated,coupled", UNTUNED],
+    "cloud_first": ["--grid=scheme=cloud_only,coupled", UNTUNED],
+    "conversations": ["--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[64, 64], [96, 96]]", UNTUNED],
+    "fleet": [TWO_KINDS, "--set=models.pair.size=512", "--grid=fleet.meters.count=1,9", "--set=fleet.phones.count=2"],
     "low_bandwidth": ["--grid=scheme=cloud_only,edge_only,k_sqs", *TOLD],
     "rivals": [TWO_KINDS, "--grid=uplink.rate.bps=1e3,1e5", "--set=scheme.k=8"],
     "trees": ["--grid=uplink.rate.bps=1e3,1e5", *TOLD],
@@ -259,7 +252,14 @@ FEWER = {
         f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'},{LANGUAGES / 'python.jsonl'}",
         *TOLD,
     ],
+    "sparse_or_coded": [f"--grid=scheme={json.dumps(schemes(8))}"],
     "codes": ["--grid=uplink.rate.bps=1e3,1e5"],
+    "leakage": [
+        "--grid=scheme=cloud_only,coupled",
+        f"--grid=models.pair.prompts={LANGUAGES / 'english.jsonl'}",
+        "--grid=uplink.pad_to_bits=null,512",
+        "--set=workload.requests=8",
+    ],
     "thresholds": ["--grid=models.temperature=0.5,1.1", f"--grid=scheme.sparsifier={','.join(CURVES)}"],
     "adaptive": [
         f"--grid=scheme=cloud_only,k_sqs,{{kind: rungs, policy: goodput, {RUNGS}}},{{kind: oracle, {RUNGS}}}",
@@ -269,7 +269,7 @@ FEWER = {
     "traces": [TWO_KINDS, "--grid=workload.devices=1,4"],
     "batching": ["--grid=workload.devices=1,8"],
     "outage": [TWO_KINDS, "--grid=uplink.rate.mean_out_s=0.01,3"],
-    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512"],
+    "capacity": [TWO_KINDS, "--set=cloud.token_budget=512", *TOLD],
     "pareto": ["--grid=scheme=cloud_only,colocated,k_sqs", "--grid=workload.devices=1,2"],
 }
 """Two values of an axis and two schemes, one that chooses its drafts and one with none, meet every finding and figure
@@ -311,6 +311,10 @@ def test_each_scenario_runs_and_draws_what_it_promises(name, typed, small, tmp_p
         "--seeds=1",
         "--quiet",
     ]
+    if name == "conversations":  # a device's conversations are counted, not its requests
+        options.remove("--set=workload.requests=1")
+    if name == "leakage":  # each of its prompts is asked, by random numbers of its own
+        options = [each for each in options if each not in ("--set=workload.requests=1", "--set=workload.distinct=1")]
     status, out, err = typed("run", name, "--quick", *options)
     said = (
         "which no edge can: a limit",

@@ -1,5 +1,7 @@
 """An axis that no field holds: the mean that a loss gives, ours or a user's."""
 
+import pytest
+
 from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.registry import scenario
 from simulator import Cell
@@ -24,6 +26,7 @@ class Every(Loss):
 """
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_loss_alone_and_in_bursts_stand_at_the_same_mean(done, untuned):
     options = ("--set=scheme=k_sqs", "--seeds=1", "--quiet", "--details")
     out = done("run", "lossy_uplink", "--quick", *untuned, *options)

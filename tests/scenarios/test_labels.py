@@ -93,6 +93,7 @@ def test_labels_that_clash_are_refused():
         plan_of(replace(SMALL, grid={"scheme,seed": [["dense", 1], ["k_sqs", 2]]}), Changes(named=[MINE]))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_tables_sentences_figures_and_later_figures_call_a_scheme_by_its_label(done, small, tmp_path):
     run = ("run", "latency_vs_bandwidth", "--quick", *small, "--seeds=1", "--quiet")
     grid = ("--grid=scheme=dense,k_sqs", "--out=out")
@@ -111,6 +112,7 @@ def test_tables_sentences_figures_and_later_figures_call_a_scheme_by_its_label(d
     assert "ours_4" in set(named["curve"])  # by the note alone, from a table that has no names
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_cell_from_a_file_with_a_label_is_called_so(done, tmp_path):
     named = cell({**cell("k_sqs").scheme.model_dump(), "label": "mine"})
     (tmp_path / "cell.yaml").write_text(named.to_yaml())

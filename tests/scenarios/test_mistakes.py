@@ -143,7 +143,7 @@ MISTAKES = [
     ((*RUN, "--set=cloud.batching=all"), "cloud.batching.kind = 'all': kind must be one of"),
     ((*RUN, "--set=cloud.kv_tokens=1"), "cloud.kv_tokens = 1: must hold one whole request"),
     ((*RUN, "--set=cloud.latency={kind: roofline, size: opt_13b, device: oven}"), "cloud.latency.device = 'oven'"),
-    ((*RUN, "--set=fleet=[{count: 3}]"), "workload.devices = 1: must be the fleet's total, 3"),
+    ((*RUN, "--set=fleet=[{count: 3}]", "--set=workload.devices=2"), "devices = 2: must be the fleet's total, 3"),
     ((*RUN, "--set=seed=-1"), "seed = -1"),
     # files
     (("run", "--config=latin.yaml"), "latin.yaml, line 1: must be UTF-8 text"),
@@ -210,7 +210,7 @@ MISTAKES = [
     (("recommend", "--set=seed=1"), "seed: a race has many"),
     (("recommend", "--set=uplink.rate.bps=0"), "uplink.rate.bps = 0: must be above 0"),
     (("recommend", "--config=none.yaml"), "none.yaml: cannot be read"),
-    (("recommend", "--set=fleet=[{count: 1, scheme: k_sqs}]"), "fleet: a class of devices has a scheme of its own"),
+    (("recommend", "--set=fleet=[{count: 1, scheme: k_sqs}]"), "fleet: each class of devices has a scheme of its own"),
     # passes measured here
     (("calibrate", "nothing", "--out=a.csv"), "pair.kind = 'nothing': kind must be one of"),
     (("calibrate", "sotu", "--out=none/a.csv"), "out = none/a.csv: none is no folder"),

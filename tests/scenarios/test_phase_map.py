@@ -2,9 +2,11 @@
 
 import math
 
+import pandas as pd
 import pytest
 from phase_tables import AXIS, NAMES, table
 
+from kinds import ConfigError
 from scenarios.command.registry import scenario
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.phase_map import (
@@ -16,7 +18,18 @@ from scenarios.phase_map import (
     sign_agreement,
 )
 from simulator.results.break_even_plane import RTT
-from simulator.results.phase_regions import WHO, border, mapped, predicted_border_s, stands
+from simulator.results.phase_regions import (
+    FIRST,
+    WAY,
+    WHO,
+    border,
+    mapped,
+    place_of,
+    predicted,
+    predicted_border_s,
+    send_ids,
+    stands,
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +55,7 @@ def test_the_answer_names_one_border_with_its_interval_and_outside_checks_what_a
     )
     assert "; farthest up to " in line and " to " in line.rsplit("(", 1)[1]
     line = outside_checks.report(exact, AXIS)
-    assert "2606.20591 measured 83 and 111 ms, clocks and acceptance not known to us" in line
+    assert "2606.20591 measured 179 and 235 ms there and back, with its own pairs and clocks" in line
     assert f"{NAMES[0]}, T = 0 no round trip (15 ms a pass; " in line
 
 
@@ -65,6 +78,43 @@ def test_written_rows_say_who_is_fastest_and_where_the_seeds_cannot_tell(exact):
     assert (written.loc[written["metric"] == "latency_s", "fastest"] == "colocated").all()
     loud = phase_borders(table(rng=0.2))
     assert loud["uncertain"].sum() > written["uncertain"].sum()
+
+
+def test_answers_that_the_cloud_begins_win_by_a_name_of_their_own_whatever_the_kind(exact):
+    plain, kinds = exact[exact["scheme.kind"] == "coupled"], stands(mapped(exact), "latency_s")
+    for share, wins in ((0.1, True), (9.0, False)):
+        begun = plain.assign(**{"scheme.cloud_first": True, "latency_s": plain["latency_s"] * share})
+        both = pd.concat([exact, begun])
+        for was, now in zip(kinds, stands(mapped(both), "latency_s"), strict=True):
+            assert {**was.means, FIRST: now.means[FIRST]} == now.means
+            assert (now.edge, now.fastest_apart) == ((FIRST, FIRST) if wins else (was.edge, was.fastest_apart))
+        assert ("where the cloud begins at 32 of these" in edge_wins.report(both, AXIS)) == wins
+    assert predicted(begun.iloc[0], 16.0).ttft_s < predicted(plain.iloc[0], 16.0).ttft_s
+
+
+def test_the_closed_form_s_border_is_that_of_who_begins_and_of_two_ways_the_farther(exact):
+    plain = mapped(exact[exact["scheme.kind"].isin(["cloud_only", "coupled"])])
+    place = plain[(plain["workload.prompt_tokens"] == 512) & (plain["workload.output_tokens"] == 128)]
+    begun = place[place["scheme.kind"] == "coupled"].assign(**{"scheme.cloud_first": True, WAY: FIRST})
+    rows = send_ids(pd.concat([place, begun]).query(f"{WHO} == '{NAMES[0]}, T = 0'"))
+    assert [*rows[WAY]] == ["coupled", FIRST]
+    for reads_s, gains in ((0.0, False), (0.002, True)):  # one that reads at no cost loses by what the cloud begins
+        clock = {"kind": "affine", "base_s": 0.015 - reads_s, "per_token_s": reads_s}
+        slower = rows.drop(columns="edge.latency.per_pass_s")
+        slower = slower.assign(**{f"edge.latency.{name}": value for name, value in clock.items()})
+        edge_s, first_s = (predicted_border_s(row, "latency_s") for _, row in slower.iterrows())
+        assert (edge_s < first_s) == gains
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [("headers.kind", "schc", "headers.kind = schc"), ("pad_to_bits", 64.0, "pad_to_bits = 64")],
+)
+def test_packets_of_other_lengths_are_none_of_the_closed_form_s(exact, field, value, told):
+    row = exact.iloc[0]
+    assert place_of(row) == place_of(pd.concat([row, pd.Series({"uplink.pad_to_bits": None})]))
+    with pytest.raises(ConfigError, match=f"downlink.{told}: the closed form needs"):
+        place_of(pd.concat([row, pd.Series({f"downlink.{field}": value})]))
 
 
 def test_a_summary_s_interval_is_that_of_the_edge_since_cloud_only_takes_one_time():

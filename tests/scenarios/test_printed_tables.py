@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from scenarios.command.report.report_table import results
+from scenarios.command.run.base_line import base_line
 from scenarios.command.run.printed_tables import bearing, costs, fullest, overloads, stands_for, unmet, unsettled
 from scenarios.findings.aligned_columns import WIDTH
 from scenarios.findings.headline_table import headline
@@ -50,6 +51,12 @@ def test_the_headline_holds_means_half_widths_and_the_lowest_and_of_one_seed_no_
     assert rows["1 Mbit/s"].split()[2:] == ["20.0", "±1.0*", "40.0", "±1.0"]
     text = headline(summary(2, seeds=1), AXIS)
     assert "one seed, no interval" in text and "±" not in text
+
+
+def test_the_base_line_has_the_uplinks_rate_where_there_is_one_and_none_where_it_is_swept():
+    cells = [Cell.from_fields({"uplink.rate.bps": rate}) for rate in (1e4, 1e6)]
+    assert "Round trip 40 ms. Uplink 10 kbit/s. Prompts of" in base_line(cells[:1], "", timed=True)
+    assert "plink" not in base_line(cells, "", timed=True) + base_line(cells[:1], "", timed=False)
 
 
 def test_costs_are_single_numbers_unless_the_axis_changes_them_and_have_what_there_is_alone():
@@ -115,6 +122,16 @@ def test_an_engines_step_is_said_and_where_the_clock_holds_it_already(clock, cou
     (line,) = (line for line in stands_for([Cell.from_fields(fields)]).splitlines() if line.startswith("Engine"))
     assert line.startswith("Engine: 1.5 ms more a pass than Llama-")
     assert line.endswith(" (cloud.step_s).") and ("holds its step" in line) == counted
+
+
+def test_blocks_of_drafts_are_said_with_what_they_assume_wherever_a_scheme_drafts_in_them():
+    fields = {"edge": {"drafts_per_pass": 15}, "cloud": {"drafts_per_pass": 4}}
+    text = stands_for([Cell.from_fields({**fields, "scheme": "k_sqs"})])
+    assert ", 15 drafts a pass; verifying" in text and "\nBlocks: several drafts a pass (edge.drafts_per_pass)" in text
+    hosted = stands_for([Cell.from_fields({**fields, "scheme": "colocated"})])
+    assert ", 4 drafts a pass." in hosted and "\nBlocks: several drafts a pass (cloud.drafts_per_pass)" in hosted
+    for scheme in ("cloud_only", "edge_only"):
+        assert "Blocks" not in stands_for([Cell.from_fields({**fields, "scheme": scheme})])
 
 
 def stations(table: pd.DataFrame) -> pd.DataFrame:

@@ -16,8 +16,9 @@ from scenarios.command.registry import NAMES, outline, scenario
 from scenarios.command.run.choosing import Choosing
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.scenario import Quick, Scenario, Tune
+from scenarios.findings.sentences.lowest import Lowest
 from simulator.cell.dotted_names import flatten
-from simulator.results.metrics import METRICS
+from simulator.results.metrics import METRICS, ON_REQUEST
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.sweeps.search import Objective
 
@@ -94,6 +95,14 @@ def test_a_file_that_registers_nothing_what_checks_one_that_does_and_a_field_wit
     assert text.startswith("scheme.token = coded: is not used, partial rounds send each drafted id flat")
     flat = {"kind": "k_sqs", "k": 4, "partial": True, "token": "flat"}
     assert not plan_of(SMALL, Changes(settings={"scheme": flat})).warnings
+    short = {"uplink.part_header_bits": 16}
+    assert not plan_of(SMALL, Changes(settings={"scheme": flat, **short})).warnings
+    (text,) = plan_of(SMALL, Changes(settings={"scheme": {"kind": "k_sqs", "k": 4}, **short})).warnings
+    assert text.startswith("uplink.part_header_bits = 16: is not used, no round goes out in parts")
+    ahead = {"uplink.cut_through": True, "scheme": {"kind": "k_sqs", "k": 4, "depth": 1}}
+    (text,) = plan_of(SMALL, Changes(settings=ahead)).warnings
+    assert text.startswith("uplink.cut_through = True: is not used, no packet begins before its round is drafted")
+    assert not plan_of(SMALL, Changes(settings={"uplink.cut_through": True})).warnings
 
 
 def test_the_first_pair_that_this_machine_has_and_that_has_the_typed_fields_is_the_default(monkeypatch):
@@ -135,7 +144,7 @@ def test_every_scenario_holds_together(name):
     )
     assert set(found.figures) <= set(plots.FIGURES)
     told_of = {finding.metric for finding in (found.answer, *found.findings)} | set(found.headlines)
-    assert told_of <= {*METRICS, *STUDY_METRICS, "capacity"}
+    assert told_of <= {*METRICS, *ON_REQUEST, *STUDY_METRICS, "capacity"}
     assert len(found.findings) <= 7
     for plan in plans:
         assert len({cell.id for cell in plan.cells}) == len(plan.cells) > 0
@@ -182,3 +191,40 @@ def test_an_objective_is_set_like_a_field_only_where_there_is_one_and_a_figure_m
         plan_of(SMALL, Changes(settings={"objective.ttft_s": 1.0}))
     with pytest.raises(ConfigError, match="figure = 'heat': must be one of latency"):
         plan_of(replace(SMALL, figures=("heat",)), Changes())
+
+
+def test_a_metric_that_is_typed_is_what_a_run_chooses_by_answers_and_prints():
+    """Of joules it needs figures, and of more than one class of question only those that compare."""
+    known = {"uplink.radio": "lte_drx", "downlink.radio": "lte_drx", "edge.power": "phone_2024"}
+    tuned = replace(SMALL, tune=Tune(), answer=Lowest("fastest"))
+    plan = plan_of(tuned, Changes(settings=known, metric="battery_j_per_token"))
+    asked = [plan.scenario.answer, *plan.scenario.findings]
+    assert {each.metric for each in asked} == {plan.headline, plan.tune.metric} == {"battery_j_per_token"}
+    assert plan.scenario.summary == "Which scheme has the least battery J per token? (small)"
+    beside = plan_of(tuned, Changes(settings=known)).scenario
+    assert [each.metric for each in beside.findings][
+        -1
+    ] == "battery_j_per_token" and beside.headlines == SMALL.headlines
+    assert plan_of(tuned, Changes()).scenario == tuned
+
+
+@pytest.mark.parametrize(
+    ("settings", "metric", "message"),
+    [
+        ({}, "battery_j", "metric = 'battery_j': must be one of latency_per_token_s, "),
+        ({}, "battery_j_per_token", "needs edge.power and uplink.radio and downlink.radio; `sqsim list powers`"),
+        ({"uplink.power_w": 1}, "radio_j_per_token", "needs downlink.radio; "),
+        ({}, "held_usd_per_million_tokens", "needs cloud.usd_per_gpu_hour; "),
+        (
+            {"cloud.usd_per_gpu_hour": 1, "cloud.charged": "busy", "edge.usd_per_kwh": 1, "edge.power": "phone_2024"},
+            "held_usd_per_million_tokens",
+            "needs cloud.charged, held or both and uplink.radio and downlink.radio; ",
+        ),
+        ({}, "cloud_busy_j_per_token", "needs cloud.power; "),
+        ({}, "tokens_per_s", "must be one of which less is better"),
+    ],
+)
+def test_a_metric_without_its_figures_is_refused_in_one_line(settings, metric, message):
+    with pytest.raises(ConfigError) as caught:
+        plan_of(SMALL, Changes(settings=settings, metric=metric))
+    assert message in str(caught.value) and "\n" not in str(caught.value)

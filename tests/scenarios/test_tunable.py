@@ -28,6 +28,7 @@ NOT_TUNED: Mapping[str, str] = {
     "drift": "a property of the machines",
     "checksum_bits": "what guards against silent errors, not what costs least",
     "child_acceptance": "a prior of the pair, not a setting",
+    "hits": "a prior of the pair, not a setting",
     "confidence": "the text departs by it",
     "k_max": "a cap of what a threshold keeps, which the threshold and its budget settle",
     "initial": "of `running_quantile`: forgotten after a window; `conformal` declares its own",
@@ -37,6 +38,7 @@ NOT_TUNED: Mapping[str, str] = {
     "learning_rounds": "how long an estimate is learned",
     "trial_every": "how often an estimate is tried again",
     "first_length": "forgotten as soon as lengths are learned",
+    "longest": "the longest of the lengths that a bandit tries",
     "prior_acceptance": "forgotten as soon as acceptance is learned",
 }
 

@@ -16,7 +16,12 @@ TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
 FILE = yaml.safe_load(re.search(r"```yaml\n(.*?)```", TUTORIAL, re.DOTALL)[1])
 """The configuration that the reader is told to write."""
 FEWER = {
-    "recommend": ("--grid=scheme=cloud_only,{kind: k_sqs, k: 4}", "--grid=scheme.max_drafts=1,4", "--workers=1"),
+    "recommend": (
+        "--grid=scheme=cloud_only,{kind: k_sqs, k: 4}",
+        "--grid=scheme.max_drafts=4",
+        "--seeds=3",
+        "--workers=1",
+    ),
     "run": ("--seeds=2", "--workers=1", "--quiet"),
     "calibrate": ("--batch=1", "--new=1", "--cached=0", "--quiet"),
 }
@@ -34,6 +39,7 @@ def below(family):
     return [each for child in family.__subclasses__() for each in (child, *below(child))]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_every_command_of_the_tutorial_runs_in_its_order(done, tmp_path):
     (tmp_path / "my.yaml").write_text(yaml.safe_dump(made_short(FILE)))

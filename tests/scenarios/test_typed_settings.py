@@ -107,6 +107,12 @@ def test_a_scheme_typed_as_a_mapping_takes_from_its_rivals_what_it_does_not_name
     assert whole.axes({"scheme": [rivals[0]]}) == {"scheme": [rivals[0]]} and not whole.notes
 
 
+def test_what_tells_two_settings_of_a_kind_apart_and_a_label_are_nobody_elses():
+    plain = {"kind": "coupled", "max_drafts": 4}
+    says = named({}, plain, {**plain, "cloud_first": True, "label": "begun"}, {"kind": "k_sqs", "label": "mine"})
+    assert says.axes({"scheme": ["remote_drafter"]}) == {"scheme": [{"kind": "remote_drafter", "max_drafts": 4}]}
+
+
 def test_another_scheme_takes_what_the_scenarios_schemes_agree_in_as_far_as_it_has_it():
     says = named({}, "cloud_only", DENSE, FEW, MORE)
     assert says.axes({"scheme": ["c_sqs", "coupled", "edge_only"]}) == {

@@ -206,12 +206,12 @@ from simulator.schemes import Acceptance
 class Typical(Acceptance):
     kind: Literal["typical"] = "typical"
 
-    def judge(self, law_after, received, uniforms, round_number, position):
+    def judge(self, law_after, received, uniforms):
         line = tuple(received.drafts.tolist())
         for n, draft in enumerate(line):
             if law_after(line[:n])[draft] < 1e-9:
-                return Verdict(n, inverse_cdf(law_after(line[:n]), uniforms.verdict.uniform(round_number, len(line))))
-        return Verdict(len(line), inverse_cdf(law_after(line), uniforms.verdict.uniform(round_number, len(line))))
+                return Verdict(n, inverse_cdf(law_after(line[:n]), uniforms.verdict(len(line))[-1]))
+        return Verdict(len(line), inverse_cdf(law_after(line), uniforms.verdict(len(line))[-1]))
 """
 
 

@@ -11,8 +11,9 @@ import plots
 from kinds import ConfigError
 from kinds.files import write_note
 from scenarios.command.result_folder import Note
-from scenarios.validation import CELL, error_of, errors, printed_errors, same_answers
+from scenarios.validation import CELL, error_of, errors, printed_comparison, printed_errors, same_answers
 from simulator.results.result_directory import record
+from simulator.results.study_columns import COMPARED
 from tools.validation_page import BEGIN, END, measured, write
 
 NAMES = ("thin", "wide")
@@ -62,6 +63,15 @@ def test_the_median_error_and_the_largest_are_reported_and_answers_that_differ()
     assert same_answers.report(table(), CELL) == "Every answer of the 2 cells has the simulated one's tokens"
     assert same_answers.report(table(others=3), CELL) == "Answers whose tokens differ: 3, in wide"
     assert same_answers.report(table().drop(columns="system"), CELL) == ""
+
+
+def test_a_real_run_is_printed_beside_the_simulated_one():
+    both = [f"{system}{name}" for name in COMPARED for system in ("", "simulated_")]
+    cells = pd.DataFrame({name: [0.1, 0.12] for name in both}) * [1 if each in COMPARED else 1.05 for each in both]
+    text = printed_comparison(cells.assign(other_answers=[0, 2])).text()
+    assert "latency per token p99  110.0      115.5  +5.0%" in text and text.count("+5.0%") == len(COMPARED)
+    assert text.endswith("Answers whose tokens differ: 2.")
+    assert printed_comparison(pd.DataFrame({"latency_s": [0.1]})) is None
 
 
 def test_the_printed_table_has_times_errors_and_the_parts_that_matter():

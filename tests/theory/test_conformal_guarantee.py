@@ -22,7 +22,7 @@ STEPS: Final = (1e-3, 1e-2, 0.1, 0.7, 1.0, 3.0)
 INITIALS: Final = (-0.5, 0.0, 1e-3, 0.1, 0.5, 1.0)
 TARGETS: Final = (0.0, 5e-4, 0.1, 0.4)
 RULES: Final = tuple(Conformal(target, step, initial) for step, initial, target in product(STEPS, INITIALS, TARGETS))
-DRAFTS: Final = 8192
+DRAFTS: Final = 6000
 ROUNDING: Final = 1e-9
 Adversary = Callable[[float, float], float]
 """What is dropped, from the threshold and the step."""
@@ -95,10 +95,8 @@ def test_clipped_at_0_both_bounds_are_false(step: float, target: float) -> None:
 V: Final = 64
 
 
-@pytest.mark.parametrize("rollback", ["through_rejection", "accepted_only", "none"])
-def test_shipped_rule_keeps_its_bounds_against_distributions_chosen_by_one_who_sees_it(rollback: str) -> None:
-    for each in RULES:
-        rule = Conformal(each.target, each.step, each.initial, rollback)  # type: ignore[arg-type]
+def test_shipped_rule_keeps_its_bounds_against_distributions_chosen_by_one_who_sees_it() -> None:
+    for rule in RULES:
         excess = dropped_at_worst(rule, V, 600) - rule.target * np.arange(601)
         assert (excess <= rule.most_excess + ROUNDING).all()
         assert not rule.papers_excess_holds or (excess <= rule.papers_excess + ROUNDING).all()

@@ -37,7 +37,7 @@ def distributions(draw: st.DrawFn) -> tuple[Floats, Floats]:
 
 
 @given(distributions())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 def test_two_races_agree_with_probability_between_the_bound_and_that_of_rejection(pair: tuple[Floats, Floats]) -> None:
     p, q = pair
     apart = float(total_variation(p, q))

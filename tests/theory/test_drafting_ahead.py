@@ -33,7 +33,7 @@ def one_long_answer(delay_s: float) -> Cell:
     )
 
 
-@pytest.mark.parametrize("delay_s", [0.005, 0.05, 0.3])
+@pytest.mark.parametrize("delay_s", [0.005, pytest.param(0.05, marks=pytest.mark.slow), 0.3])
 def test_seconds_a_token_of_drafting_ahead(delay_s: float) -> None:
     """Within 3%. The share of drafts that were accepted stands for a, so that the chance of 150 rejections is none."""
     result = simulate(one_long_answer(delay_s), memory=MEMORY)

@@ -211,16 +211,25 @@ def test_cloud_only_decoding_takes_what_its_closed_form_says() -> None:
     assert simulated["cloud_s_per_token"] == pytest.approx(found.cloud_s / 24, rel=1e-9)
 
 
+_MEMORY = Memory()
+
+
+@pytest.mark.parametrize("block", [1, 2])
 @pytest.mark.parametrize("scheme", ["half_dense", "colocated"])
-def test_speculation_takes_what_its_closed_form_says_within_the_chance_of_its_rejections(scheme: str) -> None:
+def test_speculation_takes_what_its_closed_form_says_within_the_chance_of_its_rejections(
+    scheme: str, block: int
+) -> None:
     """Over distributions that are as far apart everywhere, with the measured share of accepted drafts for theirs:
-    within 3%."""
+    within 3%. `block`: drafts a pass of either drafter."""
     pair = {"kind": "synthetic", "size": 16, "distance": 0.25, "entropy_bits": 3, "context": 2048}
     asked = {"kind": "closed", "requests": 2, "prompt_tokens": 1, "output_tokens": 400}
     fields = {"models": {"pair": pair}, "workload": asked}
-    simulated = simulate(cell({"kind": scheme, "max_drafts": 3}, bps=1e5, **fields))
+    made = cell({"kind": scheme, "max_drafts": 3}, bps=1e5, **fields)
+    made = made.with_({"edge.drafts_per_pass": block, "cloud.drafts_per_pass": block})
+    simulated = simulate(made, memory=_MEMORY)
     rounds = geometric(simulated.summary["acceptance_rate"], 3)
-    place = replace(_place(1e5), prompt_tokens=1, output_tokens=400, id_bits=4)
+    place = replace(_place(1e5), prompt_tokens=1, output_tokens=400, id_bits=4, edge_drafts_per_pass=block,
+                    cloud_drafts_per_pass=block)  # fmt: skip
     if scheme == "colocated":
         found = colocated(place, rounds)
     else:
@@ -228,6 +237,17 @@ def test_speculation_takes_what_its_closed_form_says_within_the_chance_of_its_re
     for name in ("latency_s", "tpot_s"):
         assert simulated.summary[name] == pytest.approx(getattr(found, name), rel=0.03), name
     assert simulated.summary["cloud_s_per_token"] == pytest.approx(found.cloud_s / 400, rel=0.03)
+
+
+def test_passes_spared_at_an_answers_end_are_those_of_a_count_by_hand() -> None:
+    """As the drafts that are spared, of which a pass makes three."""
+    found, acceptance, drafts = geometric(0.7, 7), 0.7, 7
+    made = [0.0]
+    for left in range(1, 101):
+        most = min(drafts, max(1, left - 1))
+        odds = [acceptance**n * (1 - acceptance) for n in range(most)] + [acceptance**most]
+        made.append(math.ceil(most / 3) + sum(odd * made[max(0, left - 1 - n)] for n, odd in enumerate(odds)))
+    assert found.spared_passes(100, 3) == pytest.approx(3 * found.of_answer(100) - made[-1], abs=0.1)
 
 
 def test_a_longer_prompt_read_at_the_edge_costs_an_answer_its_gain_and_a_token_nothing() -> None:
@@ -246,10 +266,10 @@ def test_points_are_drawn_by_name_and_index_alone() -> None:
 
 
 def test_far_from_the_border_the_closed_form_names_the_faster_at_points_off_the_grid() -> None:
-    """The first six of short answers where ids from the edge and cloud-only decoding are 30% apart, five answers each;
+    """The first four of short answers where ids from the edge and cloud-only decoding are 30% apart, five answers each;
     the slow sibling asks 200 points with all schemes."""
     asked, index = 0, 0
-    while asked < 6:
+    while asked < 4:
         point, index = Point.drawn(index), index + 1
         message = point.predicted() if point.output_tokens < 40 and not point.temperature else {}
         margin = np.log(message["coupled"][1].latency_s / message["cloud_only"][1].latency_s) if message else 0.0

@@ -71,6 +71,7 @@ def test_the_tail_token_lies_outside_the_known_tokens(written):
     assert (windows.log_p <= 0).all()
 
 
+@pytest.mark.slow
 def test_writing_repeats_with_its_seed_and_survives_the_disk(teacher, written, tmp_path):
     again, hidden = write(teacher, PROMPTS, [0, 1, 2], [1.0, 1.0, 0.5], 16, seed=3)
     again.save(tmp_path / "shard-0000.safetensors", hidden)

@@ -41,6 +41,7 @@ def test_the_stream_is_the_addresses_between_end_tokens(tokenizer):
     assert tokenizer.decode(first.tolist()) == package.raw(addresses.names(True)[0])
 
 
+@pytest.mark.slow
 def test_training_learns_and_its_seed_decides(monkeypatch):
     monkeypatch.setattr(train_sotu, "WINDOW", 32)
     monkeypatch.setattr(train_sotu, "WINDOWS", 4)

@@ -10,24 +10,28 @@ that left. So the length depends on the sequence of ranges alone, and every stri
 that left, or were read past the first seven), FAILED. `buffer` is the packet, uint8. A model calls `symbol`, `bit` or
 `uniform` with the value when encoding and gets it back; when decoding it passes anything and gets the value read. A
 decoder that has FAILED gives numbers in range that mean nothing: every loop over symbols ends there.
+
+A model that is slow is asked once: a machine in the mode RECORD (`recorder`) writes down what it is told to code, and
+`replay` codes that wherever it belongs, as often as is needed.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from channels.codec.coder.compiled import compiled
+from channels.codec.coder.compiled import inlined, leaf
 from channels.codec.coder.fixed_point import bit_length, log2
 from kinds.arrays import Bytes, Ints
 
-ENCODE, DECODE, MEASURE = 0, 1, 2
+ENCODE, DECODE, MEASURE, RECORD = 0, 1, 2, 3
 MODE, CODE, RANGE, POSITION, FAILED = 0, 1, 2, 3, 4
 REGISTER_BITS = 56
 FULL, SMALL = 1 << REGISTER_BITS, 1 << (REGISTER_BITS - 8)
 LARGEST_TOTAL = 1 << 32
-INVALID = 1  # the value of FAILED where no encoder makes these bytes
+INVALID, FULL_TAPE = 1, 2  # values of FAILED: no encoder makes these bytes; more was told than a tape holds
 
-Machine = Ints  # int64 [5], by the five names above
+Machine = Ints  # int64 [5], by the five names above; of a recorder, what it was told follows
+Tape = Ints  # int64 [n, 3]: begin, size and total of a symbol; or a bit, what it is 0 with, and 0
 
 
 def machine(mode: int) -> Machine:
@@ -42,51 +46,64 @@ def reader(payload: bytes) -> tuple[Machine, Bytes]:
     return io, buffer
 
 
+def recorder(room: int) -> Machine:
+    """A machine that writes down up to `room` symbols."""
+    io = np.empty(FAILED + 1 + 3 * room, dtype=np.int64)
+    io[: FAILED + 1] = RECORD, 0, FULL, 0, 0
+    return io
+
+
+def recorded(io: Machine) -> Tape:
+    """What a recorder was told."""
+    return io[FAILED + 1 :][: 3 * io[POSITION]].reshape(-1, 3).copy()
+
+
 def written(io: Machine, buffer: Bytes) -> bytes:
     """The packet that an encoder has written, which its buffer holds whole."""
     return buffer[: finish(io, buffer)].tobytes()
 
 
-@compiled
+@leaf
 def start(io: Machine, buffer: Bytes) -> None:
     """Loads the first seven bytes into a decoder."""
     for at in range(REGISTER_BITS // 8):
         io[CODE] = io[CODE] << 8 | (buffer[at] if at < buffer.size else 0)
 
 
-@compiled
+@inlined
 def narrow(io: Machine, buffer: Bytes, offset: int, width: int) -> None:
     """The interval becomes [low + offset, low + offset + width)."""
-    if io[MODE] == ENCODE:
+    if io[MODE] == DECODE:
+        io[CODE] -= offset
+    elif io[MODE] == ENCODE:
         io[CODE] += offset
         if io[CODE] >= FULL:
             io[CODE] -= FULL
             _carry(io, buffer)
-    elif io[MODE] == DECODE:
-        io[CODE] -= offset
     io[RANGE] = width
-    while io[RANGE] < SMALL:
+    if width < SMALL:
         _shift(io, buffer)
 
 
-@compiled
+@leaf
 def _shift(io: Machine, buffer: Bytes) -> None:
-    """Moves one byte out of, or into, the registers."""
-    position = io[POSITION]
-    if io[MODE] == ENCODE:
-        if position < buffer.size:
-            buffer[position] = io[CODE] >> (REGISTER_BITS - 8)
-        io[CODE] = (io[CODE] & (SMALL - 1)) << 8
-    elif io[MODE] == DECODE:
-        entering = position + REGISTER_BITS // 8
-        io[CODE] = io[CODE] << 8 | (buffer[entering] if entering < buffer.size else 0)
-        if position == buffer.size:  # no packet of that many bytes asks for one more
-            io[FAILED] = INVALID
-    io[RANGE] <<= 8
-    io[POSITION] = position + 1
+    """Moves bytes out of, or into, the registers, until the interval is no longer small."""
+    while io[RANGE] < SMALL:
+        position = io[POSITION]
+        if io[MODE] == ENCODE:
+            if position < buffer.size:
+                buffer[position] = io[CODE] >> (REGISTER_BITS - 8)
+            io[CODE] = (io[CODE] & (SMALL - 1)) << 8
+        elif io[MODE] == DECODE:
+            entering = position + REGISTER_BITS // 8
+            io[CODE] = io[CODE] << 8 | (buffer[entering] if entering < buffer.size else 0)
+            if position == buffer.size:  # no packet of that many bytes asks for one more
+                io[FAILED] = INVALID
+        io[RANGE] <<= 8
+        io[POSITION] = position + 1
 
 
-@compiled
+@leaf
 def _carry(io: Machine, buffer: Bytes) -> None:
     """Adds one to the bytes that left."""
     at = min(io[POSITION], buffer.size) - 1
@@ -97,7 +114,7 @@ def _carry(io: Machine, buffer: Bytes) -> None:
         buffer[at] += 1
 
 
-@compiled
+@leaf
 def target(io: Machine, total: int) -> int:
     """When decoding: the cumulative frequency, below `total`, in which the next symbol lies."""
     value = int(io[CODE] // (io[RANGE] // total))
@@ -107,14 +124,17 @@ def target(io: Machine, total: int) -> int:
     return value
 
 
-@compiled
+@leaf
 def symbol(io: Machine, buffer: Bytes, begin: int, size: int, total: int) -> None:
     """The symbol with cumulative frequency `begin` and frequency `size` >= 1 of `total` (found by `target`)."""
+    if io[MODE] == RECORD:
+        _record(io, begin, size, total)
+        return
     step = io[RANGE] // total
     narrow(io, buffer, step * begin, step * size)
 
 
-@compiled
+@leaf
 def uniform(io: Machine, buffer: Bytes, value: int, total: int) -> int:
     """A value below `total` >= 1, all alike."""
     if total == 1:
@@ -125,32 +145,52 @@ def uniform(io: Machine, buffer: Bytes, value: int, total: int) -> int:
     return value
 
 
-@compiled
+@inlined
 def bit(io: Machine, buffer: Bytes, value: int, zero: int) -> int:
     """A bit that is 0 with probability zero / 2^16, 0 < zero < 2^16."""
+    if io[MODE] == RECORD:
+        _record(io, value, zero, 0)
+        return value
     split = (io[RANGE] >> 16) * zero
     if io[MODE] == DECODE:
         value = 1 if io[CODE] >= split else 0
-    if value:
-        narrow(io, buffer, split, io[RANGE] - split)
-    else:
-        narrow(io, buffer, 0, split)
+    narrow(io, buffer, split if value else 0, io[RANGE] - split if value else split)
     return value
 
 
-@compiled
+@leaf
+def _record(io: Machine, begin: int, size: int, total: int) -> None:
+    at = FAILED + 1 + 3 * io[POSITION]
+    if at + 3 > io.size:
+        io[FAILED] = FULL_TAPE
+        return
+    io[at], io[at + 1], io[at + 2] = begin, size, total
+    io[POSITION] += 1
+
+
+@leaf
+def replay(io: Machine, buffer: Bytes, tape: Tape) -> None:
+    """Codes what a recorder was told."""
+    for at in range(tape.shape[0]):
+        if tape[at, 2]:
+            symbol(io, buffer, tape[at, 0], tape[at, 1], tape[at, 2])
+        else:
+            bit(io, buffer, tape[at, 0], tape[at, 1])
+
+
+@leaf
 def length_bits(io: Machine) -> int:
     """The packet's length if it ended here."""
     return int(8 * io[POSITION] + REGISTER_BITS + 1 - bit_length(io[RANGE]))
 
 
-@compiled
+@leaf
 def cost(io: Machine) -> int:
     """What has been coded so far, in Q32 bits."""
     return int((8 * io[POSITION] + REGISTER_BITS << 32) - log2(io[RANGE]))
 
 
-@compiled
+@leaf
 def finish(io: Machine, buffer: Bytes) -> int:
     """Ends a packet and returns its bytes. Decoding: FAILED unless it is one. Encoding: where they are more than the
     buffer holds, those beyond were counted but not kept, and the packet must be written again."""

@@ -62,6 +62,32 @@ def compiled(function: Function) -> Function:
     return cast(Function, numba.njit(cache=True)(function))
 
 
+@numba.extending.intrinsic
+def _ctlz(_typing: Any, number: Any) -> Any:
+    """Of the 64 bits of a whole number, those before its first 1: one instruction of most processors."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], numba.core.cgutils.false_bit)
+
+    return numba.int64(numba.int64), generate
+
+
+def _bits_before_the_first(number: int) -> int:
+    return 64 - int(number).bit_length()
+
+
+leading_zeros: Any = _bits_before_the_first if numba.config.DISABLE_JIT else _ctlz  # type: ignore[attr-defined]
+
+
+_UNCOUNTED: Any = {"_nrt": False}
+
+
+def leaf(function: Function) -> Function:
+    """As `compiled`, of what makes no array: it counts no references to those it is handed, as that costs several times
+    what a symbol does."""
+    return cast(Function, numba.njit(cache=True, **_UNCOUNTED)(function))
+
+
 def inlined(function: Function) -> Function:
-    """As `compiled`, but copied into its callers: for the inside of loops, where passing arrays would cost most."""
-    return cast(Function, numba.njit(cache=True, inline="always")(function))
+    """As `leaf`, but copied into its callers: for the inside of loops, where passing arrays costs."""
+    return cast(Function, numba.njit(cache=True, forceinline=True, **_UNCOUNTED)(function))

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from channels.codec.coder.compiled import compiled
+from channels.codec.coder.compiled import compiled, leading_zeros, leaf
 from kinds.arrays import Ints
 
 ONE = 1 << 32
@@ -21,20 +21,16 @@ LOG = np.rint(np.log2(1.0 + _POINTS) * ONE).astype(np.int64)  # [4097]
 EXP = np.rint(np.exp2(-_POINTS) * ONE).astype(np.int64)  # [4097]
 
 
-@compiled
+@leaf
 def bit_length(x: int) -> int:
     """Bits of x >= 0: 0 for 0."""
-    length = 0
-    for shift in (32, 16, 8, 4, 2, 1):
-        if x >> shift:
-            x >>= shift
-            length += shift
-    return length + (1 if x else 0)
+    return int(64 - leading_zeros(x))
 
 
-@compiled
+@leaf
 def log2(x: int) -> int:
     """log2 x as Q32, 1 <= x < 2^62; never falls as x rises."""
+    x = int(x)  # which may be an int32
     exponent = bit_length(x) - 1
     fraction = (x << (62 - exponent)) & ((1 << 62) - 1)  # 62 bits below the leading one
     index, rest = fraction >> 50, (fraction >> 30) & 0xFFFFF
@@ -42,7 +38,7 @@ def log2(x: int) -> int:
     return int((exponent << 32) + low + ((high - low) * rest >> 20))
 
 
-@compiled
+@leaf
 def exp2(y: int) -> int:
     """2^-y as Q32 for y >= 0 in Q32; never rises as y rises; 0 from 2^-33 on."""
     exponent = y >> 32

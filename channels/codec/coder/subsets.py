@@ -13,27 +13,27 @@ from __future__ import annotations
 import numpy as np
 
 from channels.codec.coder.arithmetic import DECODE, FAILED, MODE, Machine, symbol, target
-from channels.codec.coder.compiled import compiled
+from channels.codec.coder.compiled import compiled, leaf
 from channels.codec.coder.fixed_point import exp2
 from kinds.arrays import Bytes, Ints
 
 ESCAPE = 10  # positions of about the last 2^-ESCAPE of the distribution share one symbol
 
 
-@compiled
+@leaf
 def log2_binomial(table: Ints, n: int, k: int) -> int:
     """log2 C(n, k) as Q32, 0 <= k <= n < table.size."""
     return int(table[n] - table[k] - table[n - k])
 
 
-@compiled
+@leaf
 def below(table: Ints, x: int, k: int, whole: int, bottom: int) -> int:
     """The cumulative frequency of `largest position < x`, x >= bottom; `whole` is log2 C(n, k), `bottom` x_0."""
     share = exp2(max(0, whole - log2_binomial(table, x, k))) if x >= k else 0
     return share + x - bottom + (1 if bottom >= k else 0)
 
 
-@compiled
+@leaf
 def escape(n: int, k: int) -> int:
     """x_0, the least position with a share of its own; below k there is no position left to escape to."""
     bottom = n * exp2((ESCAPE << 32) // k) >> 32
@@ -55,7 +55,7 @@ def code_subset(io: Machine, buffer: Bytes, table: Ints, positions: Ints, n: int
         _complement(others, positions, n)
 
 
-@compiled
+@leaf
 def _code_positions(io: Machine, buffer: Bytes, table: Ints, positions: Ints, n: int) -> None:
     k = positions.size
     while k > 0 and not io[FAILED]:
@@ -75,7 +75,7 @@ def _code_positions(io: Machine, buffer: Bytes, table: Ints, positions: Ints, n:
             k -= 1
 
 
-@compiled
+@leaf
 def _find(table: Ints, value: int, n: int, k: int, whole: int, bottom: int) -> int:
     """The position x >= bottom with below(x) <= value < below(x + 1), or bottom - 1 for the escape.
 
@@ -98,7 +98,7 @@ def _find(table: Ints, value: int, n: int, k: int, whole: int, bottom: int) -> i
     return low
 
 
-@compiled
+@leaf
 def _complement(positions: Ints, others: Ints, n: int) -> None:
     """Writes to `others` the values below n that are not among the ascending `positions`."""
     at, out = 0, 0

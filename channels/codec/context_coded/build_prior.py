@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from channels.codec.coder.arithmetic import MEASURE, machine
-from channels.codec.coder.fixed_point import log2_factorials
 from channels.codec.context_coded.context_model import HIDDEN, READ, WIDTH
 from channels.codec.context_coded.fits import COMMON, Bigrams, Examples, fit_context_model, fit_network
 from channels.codec.context_coded.network import HEADS, INPUTS, UNITS
@@ -139,10 +138,10 @@ def _bigrams(stored: StoredPrior) -> Bigrams:
     read = tables(stored)
     return Bigrams(
         read.starts,
-        read.row_ids,
+        read.row_ids.astype(np.int64),
         (read.row_weights / (1 << WEIGHT_BITS)).astype(np.float32),
         (read.unigram / (1 << WEIGHT_BITS)).astype(np.float32),
-        read.order[:COMMON],
+        read.order[:COMMON].astype(np.int64),
     )
 
 
@@ -155,8 +154,7 @@ def _octaves(share: npt.NDArray[np.floating]) -> Bytes:
 def questions(distributions: TextDistributions, prior: Tables, positions: int, seed: int) -> Int32s:
     """The network's inputs, heads and answers on drafts drawn from the distributions under many formats."""
     rng = np.random.default_rng(seed)
-    trace, traced = np.zeros((positions * 600, INPUTS + 2), np.int32), np.zeros(1, np.int64)
-    factorials = log2_factorials(1 << 14)
+    trace = np.zeros((1 + positions * 600, INPUTS + 2), np.int32)
     texts, length = distributions.texts.shape
     for _ in range(positions):
         text, at = int(rng.integers(texts)), int(rng.integers(1, length))
@@ -168,10 +166,10 @@ def questions(distributions: TextDistributions, prior: Tables, positions: int, s
                 distributions.top[text, at - 1], distributions.probabilities[text, at - 1], point
             )
         largest = min(point[0] if point[0] and rng.random() < 0.5 else prior.order.size, point[2])
-        setting = WalkSetting(prior, factorials, point[2], largest, trace, traced)
+        setting = WalkSetting(prior, point[2], largest, trace=trace)
         known = distributions.texts[text, : at + 1].astype(np.int64), before, before_counts
         code_draft(machine(MEASURE), np.empty(0, np.uint8), setting, *known, support, counts)
-    return trace[: traced[0]]
+    return trace[1 : 1 + trace[0, 0]]
 
 
 def _random_point(rng: np.random.Generator) -> tuple[int, float, int]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from channels.codec.coder.compiled import compiled
+from channels.codec.coder.compiled import compiled, leaf
 from kinds.arrays import Int32s, Ints
 
 WIDTH, LAST, HIDDEN = 32, 4, 64
@@ -41,34 +41,44 @@ def wanted(model: ContextWeights, context: Ints) -> Int32s:
     h = np.zeros(WIDTH, np.int32)
     if context.size == 0 or context[-1] < 0:
         return h
-    read, sums, units = np.zeros(READ, np.int64), np.zeros(WIDTH, np.int64), np.zeros(HIDDEN, np.int64)
+    read, units, totals = np.zeros(READ, np.int32), np.empty(HIDDEN, np.int64), np.empty(WIDTH, np.int64)
+    sums = read[LAST * WIDTH :]
     for place in range(max(0, context.size - SUMMED), context.size):
         token = context[place]
         for at in range(WIDTH):
             sums[at] -= sums[at] >> 4
             if token >= 0:
-                sums[at] += vectors[token, at] << 4
+                sums[at] += np.int32(vectors[token, at]) << 4
     for back in range(min(LAST, context.size)):
         token = context[context.size - 1 - back]
         if token >= 0:
             for at in range(WIDTH):
-                read[back * WIDTH + at] = vectors[token, at] << 4
-    read[LAST * WIDTH :] = sums
+                read[back * WIDTH + at] = np.int32(vectors[token, at]) << 4
     units[:] = model.hidden_bias
-    for place in range(READ):
-        value = read[place]
+    for place in range(0, READ, 4):  # int32 by int32 is one instruction, and four at a time leave the sums in place
+        a, b, c, d = (
+            np.int64(read[place]),
+            np.int64(read[place + 1]),
+            np.int64(read[place + 2]),
+            np.int64(read[place + 3]),
+        )
         for unit in range(HIDDEN):
-            units[unit] += value * hidden[place, unit]
+            units[unit] += (
+                a * hidden[place, unit] + b * hidden[place + 1, unit]
+                + c * hidden[place + 2, unit] + d * hidden[place + 3, unit]
+            )  # fmt: skip
+    totals[:] = model.output_bias
+    for unit in range(HIDDEN):
+        active = np.int64(min(max(units[unit] >> 8, 0), (1 << 15) - 1))
+        if active:
+            for at in range(WIDTH):
+                totals[at] += active * output[unit, at]
     for at in range(WIDTH):
-        total = np.int64(model.output_bias[at])
-        for unit in range(HIDDEN):
-            total += min(max(units[unit] >> 8, 0), (1 << 15) - 1) * output[unit, at]
-        scaled = int(total >> 10)
-        h[at] = min(max(scaled, -(1 << 15)), 1 << 15)
+        h[at] = min(max(totals[at] >> 10, -(1 << 15)), 1 << 15)
     return h
 
 
-@compiled
+@leaf
 def raised(vectors: npt.NDArray[np.int8], h: Int32s, token: int) -> int:
     """By how many 1/32 octaves a token's weight is raised."""
     row, total = vectors[token], 0
@@ -76,6 +86,22 @@ def raised(vectors: npt.NDArray[np.int8], h: Int32s, token: int) -> int:
         total += int(np.int32(h[at] * np.int32(row[at])))
     octaves = int(total >> 5)
     return min(max(octaves, -LARGEST_RAISE), LARGEST_RAISE)
+
+
+@leaf
+def all_raised(columns: npt.NDArray[np.int8], h: Int32s, raises: Int32s) -> None:
+    """By how many 1/32 octaves the weights of tokens are raised whose vectors are `columns`, int8 [WIDTH, at least n];
+    into raises, int32 [n]."""
+    raises[:] = 0
+    for row in range(0, WIDTH, 4):
+        a, b, c, d = h[row], h[row + 1], h[row + 2], h[row + 3]
+        for at in range(raises.size):
+            raises[at] = np.int32(
+                raises[at] + np.int32(a * np.int32(columns[row, at])) + np.int32(b * np.int32(columns[row + 1, at]))
+                + np.int32(c * np.int32(columns[row + 2, at])) + np.int32(d * np.int32(columns[row + 3, at]))
+            )  # fmt: skip
+    for at in range(raises.size):
+        raises[at] = min(max(raises[at] >> np.int32(5), np.int32(-LARGEST_RAISE)), np.int32(LARGEST_RAISE))
 
 
 def distribution_vectors(

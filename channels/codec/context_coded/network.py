@@ -38,15 +38,6 @@ class NetworkWeights(NamedTuple):
 
 
 @inlined
-def fed_by(first: Int32s, inputs: Int32s, row: int, begin: int, end: int, unit: int) -> np.int32:
-    """What inputs[row, begin:end] give a unit. Sums stay within int32 and are kept there, so that they go by eights."""
-    total = np.int32(0)
-    for place in range(begin, end):
-        total = np.int32(total + np.int32(inputs[row, place] * first[place, unit]))
-    return total
-
-
-@inlined
 def answer(
     io: Machine,
     buffer: Bytes,

@@ -30,24 +30,27 @@ from channels.codec.prior_files import folders, read_prior
 from kinds.arrays import Bytes, Int32s, Ints
 
 WEIGHT_BITS = 30
+MOST_COMMON = 2048
 STEPS = 8
 LARGEST_OCTAVES = 239  # the largest byte of a weight: beyond it weights round to 0
 WEIGHTS = np.rint(2.0 ** (WEIGHT_BITS - np.arange(256) / STEPS)).astype(np.int64)
 
 
 class Tables(NamedTuple):
-    """The integer tables, ready for the compiled code. V tokens, N entries."""
+    """The integer tables, ready for the compiled code. V tokens, N entries, C frequent tokens."""
 
-    unigram: Ints  # [V] Q30 weight of each id
+    unigram: Int32s  # [V] Q30 weight of each id
     unigram_octaves: Int32s  # [V] its log2 in 1/32 octave, negative
-    order: Ints  # [V] ids, largest unigram weight first, lowest id among equals
-    rank: Ints  # [V] where each id stands in `order`
+    order: Int32s  # [V] ids, largest unigram weight first, lowest id among equals
+    rank: Int32s  # [V] where each id stands in `order`
     rest: Ints  # [V + 1] summed weight of the ranks from each on
     starts: Ints  # [V + 1] where each token's row starts
-    row_ids: Ints  # [N] within a row the largest weight first, the lowest id among equals
-    row_weights: Ints  # [N] Q30
-    row_rest: Ints  # [V] Q30, what a row leaves over, at least 2^20
-    slots: Ints  # [V] scratch, all -1 between calls
+    row_ids: Int32s  # [N] within a row the largest weight first, the lowest id among equals
+    row_weights: Int32s  # [N] Q30
+    row_rest: Int32s  # [V] Q30, what a row leaves over, at least 2^20
+    slots: Int32s  # [V] scratch, all -1 between calls
+    common: Int32s  # [C] weights of the first of `order`, at most MOST_COMMON of them
+    common_vectors: npt.NDArray[np.int8]  # [WIDTH, C] their vectors as columns
     model: ContextWeights
     network: NetworkWeights
 
@@ -72,25 +75,28 @@ class StoredPrior(NamedTuple):
 
 def tables(stored: StoredPrior) -> Tables:
     unigram = WEIGHTS[stored.unigram]
-    order = np.argsort(stored.unigram, kind="stable").astype(np.int64)
+    order = np.argsort(stored.unigram, kind="stable").astype(np.int32)
+    common = order[:MOST_COMMON]
     last = np.repeat(np.arange(order.size), stored.lengths)
     by_weight = np.lexsort((stored.row_ids, stored.row_weights, last))
     row_weights = WEIGHTS[stored.row_weights]
     held = np.zeros(order.size, np.int64)
     np.add.at(held, last, row_weights)
     rank = np.empty_like(order)
-    rank[order] = np.arange(order.size)
+    rank[order] = np.arange(order.size, dtype=np.int32)
     return Tables(
-        unigram=unigram,
+        unigram=unigram.astype(np.int32),
         unigram_octaves=-4 * stored.unigram.astype(np.int32),
         order=order,
         rank=rank,
         rest=np.append(np.cumsum(unigram[order][::-1])[::-1], 0),
         starts=np.concatenate([[0], np.cumsum(stored.lengths, dtype=np.int64)]),
-        row_ids=stored.row_ids[by_weight].astype(np.int64),
-        row_weights=row_weights[by_weight],
-        row_rest=np.maximum((1 << WEIGHT_BITS) - held, 1 << WEIGHT_BITS - 10),
-        slots=np.full(order.size, -1, dtype=np.int64),
+        row_ids=stored.row_ids[by_weight],
+        row_weights=row_weights[by_weight].astype(np.int32),
+        row_rest=np.maximum((1 << WEIGHT_BITS) - held, 1 << WEIGHT_BITS - 10).astype(np.int32),
+        slots=np.full(order.size, -1, dtype=np.int32),
+        common=unigram[common].astype(np.int32),
+        common_vectors=np.ascontiguousarray(stored.vectors[common].T),
         model=ContextWeights(*(getattr(stored, name) for name in ContextWeights._fields)),
         network=NetworkWeights(stored.first, stored.first_bias, stored.second, stored.second_bias),
     )

@@ -28,10 +28,10 @@ from typing import NamedTuple
 import numpy as np
 
 from channels.codec.coder.arithmetic import DECODE, FAILED, INVALID, MODE, Machine, symbol, target, uniform
-from channels.codec.coder.compiled import compiled, inlined
+from channels.codec.coder.compiled import compiled, inlined, leaf
 from channels.codec.coder.fixed_point import bit_length, exp2, log2
 from channels.codec.context_coded.expected_tokens import UNIT, Candidates, candidates
-from channels.codec.context_coded.network import HEADS, INPUTS, UNITS, answer, fed_by
+from channels.codec.context_coded.network import HEADS, INPUTS, UNITS, answer
 from channels.codec.context_coded.prior_tables import WEIGHT_BITS, Tables
 from kinds.arrays import Bytes, Int32s, Ints
 
@@ -43,77 +43,98 @@ def code_draft(
 ) -> int:  # fmt: skip
     """Codes one draft: `support`, `counts`, int64 [K], ascending ids and positive counts. Returns K.
 
-    When decoding, the arrays have room for the largest support and are filled, in the order of the walk. `before` and
-    `before_counts`: those of the draft before in this packet, empty if there is none.
+    When decoding, the arrays have room for the largest support and are filled, in ascending order. `before` and
+    `before_counts`: those of the draft before in this packet, empty if there is none. Where the setting is `sized`,
+    `counts` are neither read nor filled.
     """
     listed = candidates(setting.tables, context, setting.resolution)
-    network, trace, traced, ids = setting.tables.network, setting.trace, setting.traced, listed.ids
-    second, bias, rest = network.second, network.second_bias, rests(listed.weights)
-    inputs, fed = np.zeros((ids.size + 1, OF_WALK), np.int32), np.empty((ids.size + 1, UNITS), np.int32)
-    base, walked = np.empty(UNITS, np.int32), np.zeros(UNITS + INPUTS - OF_WALK, np.int32)
-    left, found, missed, least, decoding = setting.resolution, 0, 0, setting.resolution, io[MODE] == DECODE
-    most, seen = setting.largest_support, 0
-    of_draft(setting, listed, before, inputs, base)
-    move(setting, walked, left, found, missed, least)
-    for place in range(ids.size + 1):
+    network, most, sized, trace = setting.tables.network, setting.largest_support, setting.sized, setting.trace
+    ids, second, bias, unigram = listed.ids, network.second, network.second_bias, setting.tables.unigram_octaves
+    rows, walked = np.empty((ids.size + 1, ROW), np.int32), np.empty(UNITS + INPUTS, np.int32)
+    base, ell = network.first_bias.copy(), setting.resolution
+    of_draft(network.first, ell, most, listed.left_over, listed.weights, before.size, walked, base)
+    left, found, rest = walk(
+        io, buffer, network.first, second, bias, unigram, listed, before, before_counts, base, rows, walked, trace,
+        ell, most, sized, support, counts,
+    )  # fmt: skip
+    if left and not io[FAILED]:
+        look(network.first, unigram, listed, rest, before, before_counts, ids.size, ids.size + 1, base, rows, ell)
+        found += code_tail(io, buffer, setting, second, bias, rows, walked, ids, left, found, support, counts)
+    if io[MODE] == DECODE and not io[FAILED]:
+        ascend(support[:found], counts[:found])
+    return found
+
+
+@leaf
+def walk(
+    io: Machine, buffer: Bytes, first: Int32s, second: Int32s, bias: Int32s, unigram: Int32s, listed: Candidates,
+    before: Ints, before_counts: Ints, base: Int32s, rows: Int32s, walked: Int32s, trace: Int32s, ell: int, most: int,
+    sized: bool, support: Ints, counts: Ints,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Down the candidates. Returns what is left of ell, how many were found, and the Q30 weight of all else."""
+    ids, left, found, missed, least, seen, rest = listed.ids, ell, 0, 0, ell, 0, UNIT
+    decoding = io[MODE] == DECODE
+    move(first, walked, ell, most, left, found, missed, least)
+    for place in range(ids.size):
         if place == seen:
-            seen = look(setting, listed, rest, before, before_counts, place, inputs, base, fed)
-        if place == ids.size:
-            break
+            seen = min(place + BLOCK, ids.size)
+            rest = look(first, unigram, listed, rest, before, before_counts, place, seen, base, rows, ell)
         at = -1 if decoding else index_of(ids[place], support)
-        count = counts[at] if at >= 0 else 0
-        positive = ask(io, buffer, second, bias, fed, inputs, place, walked, trace, traced, POSITIVE, 1 if count else 0)
+        value = ask(io, buffer, second, bias, rows, place, walked, trace, POSITIVE, 1 if at >= 0 else 0)
         if io[FAILED]:
-            return found
-        if not positive:
+            break
+        if not value:
             missed += 1
             if missed & (missed - 1) == 0:
-                move(setting, walked, left, found, missed, least)
+                move(first, walked, ell, most, left, found, missed, least)
             continue
-        if found + 1 == most:
-            count = left
+        found, missed = found + 1, 0
+        if sized:
+            left = max(ell * (most - found) // most, 1) if found < most else 0
+            least = left
         else:
-            count = code_number(
-                io, buffer, second, bias, fed, inputs, place, walked, trace, traced, POSITIVE, count, left
-            )
+            count = counts[at] if at >= 0 else 0
+            if found == most:
+                count = left
+            else:
+                count = code_number(io, buffer, second, bias, rows, place, walked, trace, POSITIVE, count, left)
+            if decoding:
+                counts[found - 1] = count
+            left, least = left - count, min(least, count)
         if decoding:
-            support[found], counts[found] = ids[place], count
-        found, left, missed, least = found + 1, left - count, 0, min(least, count)
+            support[found - 1] = ids[place]
         if left == 0 or io[FAILED]:
-            return found
-        move(setting, walked, left, found, missed, least)
-    return found + code_tail(
-        io, buffer, setting, second, bias, fed, inputs, walked, listed, left, found, support, counts
-    )
+            break
+        move(first, walked, ell, most, left, found, missed, least)
+    return left, found, rest
 
 
 @compiled
 def code_tail(
-    io: Machine, buffer: Bytes, setting: WalkSetting, second: Int32s, bias: Int32s, fed: Int32s, inputs: Int32s,
-    walked: Int32s, listed: Candidates, left: int, found: int, support: Ints, counts: Ints,
+    io: Machine, buffer: Bytes, setting: WalkSetting, second: Int32s, bias: Int32s, rows: Int32s, walked: Int32s,
+    ids: Int32s, left: int, found: int, support: Ints, counts: Ints,
 ) -> int:  # fmt: skip
-    """The tokens that are no candidates. Returns how many."""
-    tables, decoding, place, trace, traced = (
-        setting.tables, io[MODE] == DECODE, listed.ids.size, setting.trace, setting.traced,
-    )  # fmt: skip
-    passed, weights = passed_ranks(tables, listed.ids)
-    largest = min(left, tables.order.size - passed.size, setting.largest_support - found)
-    if largest == 0:
+    """The tokens that are none of the candidates `ids`. Returns how many."""
+    tables, decoding, place, trace, sized = setting.tables, io[MODE] == DECODE, ids.size, setting.trace, setting.sized
+    free = tables.order.size - ids.size
+    largest = setting.largest_support - found if sized else min(left, free, setting.largest_support - found)
+    if largest == 0 or largest > free:
         io[FAILED] = INVALID
         return 0
-    size = 0 if decoding else support.size - found
-    size = code_number(io, buffer, second, bias, fed, inputs, place, walked, trace, traced, TAIL, size, largest)
+    passed, weights = passed_ranks(tables, ids)
+    size = largest
+    if not sized:
+        size = 0 if decoding else support.size - found
+        size = code_number(io, buffer, second, bias, rows, place, walked, trace, TAIL, size, largest)
     if io[FAILED]:
         return 0
     tail, ranks = np.ones(size, np.int64), np.zeros(size, np.int64)
     if not decoding:
         gather(tables, passed, support, counts, tail, ranks)
-    for at in range(size - 1):
-        move(setting, walked, left, size - 1 - at, 0, left)
+    for at in range(0 if sized else size - 1):
+        move(tables.network.first, walked, setting.resolution, setting.largest_support, left, size - 1 - at, 0, left)
         largest = left - (size - 1 - at)
-        tail[at] = code_number(
-            io, buffer, second, bias, fed, inputs, place, walked, trace, traced, TAIL_COUNT, tail[at], largest
-        )
+        tail[at] = code_number(io, buffer, second, bias, rows, place, walked, trace, TAIL_COUNT, tail[at], largest)
         left -= tail[at]
         if io[FAILED]:
             return 0
@@ -121,14 +142,28 @@ def code_tail(
     code_ranks(io, buffer, tables, passed, weights, ranks)
     if decoding and not io[FAILED]:
         for at in range(size):
-            support[found + at], counts[found + at] = tables.order[ranks[at]], tail[at]
+            support[found + at] = tables.order[ranks[at]]
+            if not sized:
+                counts[found + at] = tail[at]
     return size
 
 
 @compiled
-def passed_ranks(tables: Tables, ids: Ints) -> tuple[Ints, Ints]:
+def ascend(support: Ints, counts: Ints) -> None:
+    """Sorts ids, and their counts with them, where there are any."""
+    if not counts.size:
+        support.sort()
+        return
+    keys = support << COUNT_BITS | counts
+    keys.sort()
+    for at in range(keys.size):
+        support[at], counts[at] = keys[at] >> COUNT_BITS, keys[at] & ((1 << COUNT_BITS) - 1)
+
+
+@compiled
+def passed_ranks(tables: Tables, ids: Int32s) -> tuple[Ints, Ints]:
     """The ranks of the candidates, which cannot occur, int64 [N]; the unigram weight of those from each on, [N + 1]."""
-    passed = np.sort(tables.rank[ids])
+    passed = np.sort(tables.rank[ids].astype(np.int64))
     weights = np.zeros(passed.size + 1, np.int64)
     for at in range(passed.size - 1, -1, -1):
         weights[at] = weights[at + 1] + tables.unigram[tables.order[passed[at]]]
@@ -144,11 +179,11 @@ def gather(tables: Tables, passed: Ints, support: Ints, counts: Ints, tail: Ints
         rank = all_ranks[at]
         seat = np.searchsorted(passed, rank)
         if seat == passed.size or passed[seat] != rank:
-            ranks[size], tail[size] = rank, counts[at]
+            ranks[size], tail[size] = rank, counts[at] if counts.size else 0
             size += 1
 
 
-@compiled
+@leaf
 def code_ranks(io: Machine, buffer: Bytes, tables: Tables, passed: Ints, weights: Ints, ranks: Ints) -> None:
     """Ascending ranks in the unigram's order, none of them in `passed`."""
     begin = 0
@@ -179,7 +214,7 @@ def code_ranks(io: Machine, buffer: Bytes, tables: Tables, passed: Ints, weights
         begin = rank + 1
 
 
-@compiled
+@leaf
 def _frequency_before(tables: Tables, passed: Ints, weights: Ints, whole: int, free: int, end: int, more: int) -> int:
     """The cumulative frequency of `the first of `more` ranks is before end`; one unit more for each rank.
 
@@ -207,147 +242,145 @@ first, how many ids the draft before had, the first candidate's weight. Of the w
 how many more there may be, how many candidates (in bits) since the last found, the least count found."""
 BLOCK = 32  # candidates that are looked at together
 OF_DRAFT, OF_WALK = ROW_REST, LEFT  # where inputs of the draft and of the walk begin
+ROW = UNITS + 16  # what the units are fed of a candidate, then its inputs
 OCTAVE = 32
 WHOLE = WEIGHT_BITS * OCTAVE
+COUNT_BITS = 24  # a resolution is below 2^22, an id below 2^20
 
 
 class WalkSetting(NamedTuple):
-    """What a draft is coded under: its tables, log2 n!, ell, the support's largest size, and the trace of training."""
+    """What a draft is coded under: its tables, ell, the support's largest size, whether it is of that very size and
+    its counts travel otherwise, and the trace of training."""
 
     tables: Tables
-    factorials: Ints
     resolution: int
     largest_support: int
-    trace: Int32s = np.zeros((0, INPUTS + 2), np.int32)  # [rows, INPUTS + 2]: inputs, head, answer; no rows: no trace
-    traced: Ints = np.zeros(1, np.int64)  # [1] rows filled
+    sized: bool = False
+    trace: Int32s = np.zeros((0, INPUTS + 2), np.int32)
+    """[1 + rows, INPUTS + 2]: how many rows are filled; inputs, head, answer of each question. No rows: no trace."""
 
 
-@compiled
+@leaf
 def octaves(x: int) -> int:
     """log2 x in 1/32 octave, x >= 1."""
     return log2(x) >> 27
 
 
-@compiled
-def rests(weights: Ints) -> Ints:
-    """Q30 weight of the candidates from each on, and of all else. int64 [N + 1]."""
-    rest = np.empty(weights.size + 1, np.int64)
-    rest[0] = UNIT
-    for place in range(weights.size):
-        rest[place + 1] = max(rest[place] - weights[place], UNIT >> 10)
+@leaf
+def of_draft(
+    first: Int32s, ell: int, most: int, left_over: int, weights: Int32s, before: int, walked: Int32s, base: Int32s
+) -> None:
+    """Inputs of the draft, into `walked`, and what they give the units, added to `base`, int32 [UNITS].
+
+    before: how many ids the draft before has.
+    """
+    walked[UNITS + ROW_REST] = octaves(left_over) - WHOLE
+    walked[UNITS + ELL] = octaves(ell)
+    walked[UNITS + SIZE] = octaves(most)
+    walked[UNITS + FIRST] = 0 if before else OCTAVE
+    walked[UNITS + BEFORE_SIZE] = octaves(before) + OCTAVE if before else 0
+    walked[UNITS + TOP] = octaves(weights[0]) - WHOLE if weights.size else -WHOLE
+    for place in range(OF_DRAFT, OF_WALK):
+        add(base, walked[UNITS + place], first, place)
+
+
+@leaf
+def add(units: Int32s, value: int, first: Int32s, place: int) -> None:
+    """What an input of this value gives the units. Sums stay within int32 and are kept there, to go by eights."""
+    narrow = np.int32(value)
+    for unit in range(UNITS):
+        units[unit] = np.int32(units[unit] + np.int32(narrow * first[place, unit]))
+
+
+@leaf
+def look(
+    first: Int32s, unigram: Int32s, listed: Candidates, rest: int, before: Ints, before_counts: Ints, begin: int,
+    end: int, base: Int32s, rows: Int32s, ell: int,
+) -> int:  # fmt: skip
+    """Inputs of candidates, or of the tail after them, and what the units are fed. rest: the Q30 weight of the
+    candidates from `begin` on, and of all else; returns that from `end` on."""
+    size = listed.ids.size
+    for row in range(begin, end):
+        left_over, base_weight, common, lifted, occurred, followed, had = octaves(rest) - WHOLE, 0, 0, 0, 0, 0, 0
+        weight = left_over
+        if row < size:
+            token, seat = listed.ids[row], listed.seats[row]
+            weight, base_weight = octaves(listed.weights[row]) - WHOLE, octaves(listed.base[seat] + 1) - WHOLE
+            common, lifted = unigram[token], listed.raised[seat]
+            occurred, followed = OCTAVE * min(listed.occurred[seat], 3), OCTAVE * min(listed.followed[seat], 4)
+            if before.size:
+                at = index_of(token, before)
+                had = 12 * OCTAVE + octaves(before_counts[at]) - octaves(ell) if at >= 0 else -OCTAVE
+            rest = max(rest - listed.weights[row], UNIT >> 10)
+        given = weight, base_weight, common, lifted, occurred, followed, octaves(row + 1), left_over, had
+        for place in range(OF_DRAFT):
+            rows[row, UNITS + place] = given[place]
+        for unit in range(UNITS):
+            total = base[unit]
+            for place in range(OF_DRAFT):
+                total = np.int32(total + np.int32(np.int32(given[place]) * first[place, unit]))
+            rows[row, unit] = total
     return rest
 
 
-@compiled
-def of_draft(setting: WalkSetting, listed: Candidates, before: Ints, inputs: Int32s, base: Int32s) -> None:
-    """Inputs of the draft, into every row of `inputs`, int32 [N + 1, OF_WALK], and what they give with the bias.
-
-    before: the ids of the draft before. `base`, int32 [UNITS], is set to the latter.
-    """
-    inputs[:, ROW_REST] = octaves(listed.left_over) - WHOLE
-    inputs[:, ELL] = octaves(setting.resolution)
-    inputs[:, SIZE] = octaves(setting.largest_support)
-    inputs[:, FIRST] = 0 if before.size else OCTAVE
-    inputs[:, BEFORE_SIZE] = octaves(before.size) + OCTAVE if before.size else 0
-    inputs[:, TOP] = octaves(listed.weights[0]) - WHOLE if listed.weights.size else -WHOLE
-    first, bias = setting.tables.network.first, setting.tables.network.first_bias
-    for unit in range(UNITS):
-        base[unit] = bias[unit] + fed_by(first, inputs, 0, OF_DRAFT, OF_WALK, unit)
-
-
-@compiled
-def look(
-    setting: WalkSetting,
-    listed: Candidates,
-    rest: Ints,
-    before: Ints,
-    before_counts: Ints,
-    place: int,
-    inputs: Int32s,
-    base: Int32s,
-    fed: Int32s,
-) -> int:
-    """Inputs of the next BLOCK candidates, or of the tail after them, and what the units are fed; returns their end."""
-    size, unigram, ell = listed.ids.size, setting.tables.unigram_octaves, octaves(setting.resolution)
-    end = min(place + BLOCK, size) if place < size else size + 1
-    for row in range(place, end):
-        inputs[row, PLACE] = octaves(row + 1)
-        inputs[row, REST] = octaves(rest[row]) - WHOLE
-        inputs[row, WEIGHT] = inputs[row, REST]
-        if row < size:
-            token = listed.ids[row]
-            inputs[row, WEIGHT] = octaves(listed.weights[row]) - WHOLE
-            inputs[row, BASE] = octaves(listed.base[row] + 1) - WHOLE
-            inputs[row, UNIGRAM] = unigram[token]
-            inputs[row, RAISED] = listed.raised[row]
-            inputs[row, OCCURRED] = OCTAVE * min(listed.occurred[row], 3)
-            inputs[row, FOLLOWED] = OCTAVE * min(listed.followed[row], 4)
-            if before.size:
-                at = index_of(token, before)
-                inputs[row, BEFORE] = 12 * OCTAVE + octaves(before_counts[at]) - ell if at >= 0 else -OCTAVE
-    first = setting.tables.network.first
-    for row in range(place, end):
-        for unit in range(UNITS):
-            fed[row, unit] = base[unit] + fed_by(first, inputs, row, 0, OF_DRAFT, unit)
-    return end
-
-
-@compiled
-def move(setting: WalkSetting, walked: Int32s, left: int, found: int, missed: int, least: int) -> None:
-    """What the walk's state gives the units, and that state, into `walked`, int32 [UNITS + INPUTS - OF_WALK]."""
-    walked[UNITS + LEFT - OF_WALK] = octaves(left) - octaves(setting.resolution)
-    walked[UNITS + FOUND - OF_WALK] = octaves(found + 1)
-    walked[UNITS + ROOM - OF_WALK] = octaves(setting.largest_support - found)
-    walked[UNITS + MISSED - OF_WALK] = OCTAVE * bit_length(missed)
-    walked[UNITS + LEAST - OF_WALK] = octaves(least)
-    first = setting.tables.network.first
+@leaf
+def move(first: Int32s, walked: Int32s, ell: int, most: int, left: int, found: int, missed: int, least: int) -> None:
+    """What the walk's state gives the units, and that state, into `walked`, int32 [UNITS + INPUTS]."""
+    state = (
+        octaves(left) - octaves(ell),
+        octaves(found + 1),
+        octaves(most - found),
+        OCTAVE * bit_length(missed),
+        octaves(least),
+    )
+    for place in range(INPUTS - OF_WALK):
+        walked[UNITS + OF_WALK + place] = state[place]
     for unit in range(UNITS):
         total = np.int32(0)
-        for place in range(OF_WALK, INPUTS):
-            total = np.int32(total + np.int32(walked[UNITS - OF_WALK + place] * first[place, unit]))
+        for place in range(INPUTS - OF_WALK):
+            total = np.int32(total + np.int32(np.int32(state[place]) * first[OF_WALK + place, unit]))
         walked[unit] = total
 
 
 @inlined
 def ask(
-    io: Machine, buffer: Bytes, second: Int32s, bias: Int32s, fed: Int32s, inputs: Int32s, place: int, walked: Int32s,
-    trace: Int32s, traced: Ints, head: int, value: int,
+    io: Machine, buffer: Bytes, second: Int32s, bias: Int32s, rows: Int32s, place: int, walked: Int32s, trace: Int32s,
+    head: int, value: int,
 ) -> int:  # fmt: skip
     """One yes-or-no about the candidate at a place, traced when training. `walked`: see `move`."""
-    row = traced[0]
-    if row < trace.shape[0]:
-        trace[row, :OF_WALK] = inputs[place]
-        trace[row, OF_WALK:INPUTS] = walked[UNITS:]
-        trace[row, INPUTS] = head
-        trace[row, INPUTS + 1] = value
-        traced[0] = row + 1
-    return answer(io, buffer, second, bias, fed, place, walked, head, value)
+    if trace.shape[0] and trace[0, 0] + 1 < trace.shape[0]:
+        trace[0, 0] += 1
+        row = trace[0, 0]
+        for at in range(INPUTS):
+            trace[row, at] = rows[place, UNITS + at] if at < OF_DRAFT else walked[UNITS + at]
+        trace[row, INPUTS], trace[row, INPUTS + 1] = head, value
+    return answer(io, buffer, second, bias, rows, place, walked, head, value)
 
 
-@compiled
+@leaf
 def code_number(
-    io: Machine, buffer: Bytes, second: Int32s, bias: Int32s, fed: Int32s, inputs: Int32s, place: int, walked: Int32s,
-    trace: Int32s, traced: Ints, heads: int, value: int, largest: int,
+    io: Machine, buffer: Bytes, second: Int32s, bias: Int32s, rows: Int32s, place: int, walked: Int32s, trace: Int32s,
+    heads: int, value: int, largest: int,
 ) -> int:  # fmt: skip
     """A number within 1..largest by its bit length, the half it lies in of these, and its place in there."""
     length = 1
     while length < LEVELS and 1 << length <= largest:
         longer = 1 if value >> length else 0
-        if not ask(io, buffer, second, bias, fed, inputs, place, walked, trace, traced, heads + length, longer):
+        if not ask(io, buffer, second, bias, rows, place, walked, trace, heads + length, longer):
             break
         length += 1
     least = 1 << (length - 1)
     reach, half = min(least, largest - least + 1), least // 2
     if reach > half > 0:
         upper = 1 if value >= least + half else 0
-        if ask(io, buffer, second, bias, fed, inputs, place, walked, trace, traced, UPPER + length - 1, upper):
+        if ask(io, buffer, second, bias, rows, place, walked, trace, UPPER + length - 1, upper):
             least, reach = least + half, reach - half
         else:
             reach = half
     return least + uniform(io, buffer, value - least, reach)
 
 
-@compiled
+@leaf
 def index_of(token: int, support: Ints) -> int:
     """Where a token stands in ascending ids, -1 if it does not."""
     low, high = 0, support.size

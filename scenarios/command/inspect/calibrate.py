@@ -19,10 +19,13 @@ from models.interface import LanguageModel
 from models.latency.latency import Latency
 from models.latency.pass_table import TimedPass, csv_text
 from scenarios.command.cell_file import read_cell
+from scenarios.command.engine_files.measured_cell import measured_cell
 from scenarios.command.progress_bar import ProgressBar
 from scenarios.command.run.typed_settings import typed_pair
+from scenarios.findings.wording import counted
+from simulator.cell.cell import Cell
 from simulator.cell.imported_files import load_imports
-from simulator.testbed.calibration import cell_calibration
+from simulator.cell.settings import changed, validated
 
 Role = Literal["drafter", "verifier"]
 PLACES: dict[Role, str] = {"drafter": "edge", "verifier": "cloud"}
@@ -40,10 +43,12 @@ OF_A_PAIR = ("pair", "batch", "new", "cached", "device")
 
 def run(options: argparse.Namespace) -> str:
     """Measures, writes, and answers what to print. Raises ConfigError, one line."""
+    if options.measured or options.edge_measured:
+        return _read_cell(options)
     if options.cell is not None:
         return _measured_cell(options)
     if options.pair is None:
-        raise ConfigError("pair: a PAIR must be given, or --cell FILE.yaml")
+        raise ConfigError("pair: a PAIR must be given, or --cell FILE.yaml, or --from FILE")
     roles: list[Role] = [role for role in PLACES if options.model in ("both", role)]
     plans = {role: _axes(options, role) for role in roles}
     if not 1 <= options.threads <= 1024:
@@ -77,6 +82,8 @@ def _measured_cell(options: argparse.Namespace) -> str:
             raise ConfigError(f"{name} = {value}: is of a pair; leave it out beside --cell, which says it all")
     if options.out.suffix or options.out.is_file():
         raise ConfigError(f"out = {options.out}: must be a folder, which is made where it is not there")
+    from simulator.testbed.calibration import cell_calibration  # here: it loads torch
+
     cell = read_cell(options.cell, options.imports, trust=options.trust)
     with ProgressBar(options.quiet) as progress:
         cell_calibration.calibrate(cell, options.out, progress)
@@ -85,6 +92,21 @@ def _measured_cell(options: argparse.Namespace) -> str:
     return "\n".join(
         [f"{options.out / cell_calibration.CALIBRATED}: settings of {options.cell} as measured on this machine", *lines]
     )
+
+
+def _read_cell(options: argparse.Namespace) -> str:
+    """Reads what a server left, writes the cell, and answers what to print. Raises ConfigError, one line."""
+    for name in ("cell", *OF_A_PAIR):
+        if (value := getattr(options, name)) is not None:
+            raise ConfigError(f"{name} = {value}: nothing is measured here beside --from; leave it out")
+    if options.out.suffix != ".yaml":
+        raise ConfigError(f"out = {options.out}: must end in .yaml")
+    measured = measured_cell(options.measured, options.edge_measured)
+    settings = measured.whole()
+    cell = validated(Cell, changed(Cell, settings))
+    atomically(options.out, partial(Path.write_text, data=cell.to_yaml(), encoding="utf-8"))
+    lines = [f"  {name}: {_short(value)}" for name, value in settings.items() if name != "sources"]
+    return "\n".join([f"{options.out}: a cell from {counted(len(measured.files), 'file')}", *lines, *cell.sources])
 
 
 def _short(value: object) -> str:

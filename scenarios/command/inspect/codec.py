@@ -20,7 +20,7 @@ from channels.codec.draft import Code
 from kinds import ConfigError, Part
 from kinds.arrays import Floats, Ints
 from kinds.files import read_bytes, read_lines, require_file
-from models.verification import entropy_bits, total_variation
+from models.verification import dense, entropy_bits, total_variation
 from scenarios.command.progress_bar import ProgressBar
 from scenarios.command.run.typed_settings import parse_part, typed_pair
 from scenarios.findings.aligned_columns import screen_width, titled
@@ -126,8 +126,8 @@ def decode(payload: bytes, how: Wire, vocabulary: int) -> str:
         raise ConfigError(f"decode: {error}") from None
     body = [
         row
-        for number, (token, distribution) in enumerate(zip(found.drafts.tolist(), found.qhat, strict=True), 1)
-        for row in _decoded(number, token, distribution)
+        for number, (token, distribution) in enumerate(zip(found.drafts.tolist(), found.distributions, strict=True), 1)
+        for row in _decoded(number, token, dense(distribution))
     ]
     heading = f"{8 * len(payload):,} bits, drafts: {len(found.drafts)}; * the drafted id"
     return titled(heading, ["draft", "id", "probability"], body, screen_width())

@@ -18,8 +18,10 @@ from plots.page import Page
 from scenarios.command.cell_file import read_cell
 from scenarios.command.inspect.timeline_text import story
 from simulator import Cell, simulate
+from simulator.cell.device_classes import Equipped
 from simulator.results.result_directory import record
 from simulator.results.spans import Spans, Timeline, timeline
+from simulator.schemes.draft_scheme import DraftScheme
 from simulator.sweeps.tracing import speller_of
 
 
@@ -32,20 +34,26 @@ def run(options: argparse.Namespace) -> str:
     if options.rounds is not None and not made.between(*options.rounds):
         there = f"this request has {len(made.rounds)}"
         raise ConfigError(f"rounds = {options.rounds[0]}-{options.rounds[1]}: {there}")
-    lines = story(made, speller_of(cell), options.rounds, _heading(cell, options.device))
+    its = _class_of(cell, options.device)
+    edge_corrects = isinstance(its.scheme, DraftScheme) and its.scheme.families.reply.edge_corrects
+    lines = story(made, speller_of(cell), options.rounds, _heading(cell, its), edge_corrects=edge_corrects)
     if options.drawn:
         lines += ["", *_drawn(made, cell, options)]
     return "\n".join(lines)
+
+
+def _class_of(cell: Cell, device: int) -> Equipped:
+    return next(each for each in cell.classes if device in each.devices)
 
 
 def _require_request(cell: Cell, device: int, number: int) -> None:
     devices = cell.workload.devices
     if not 0 <= device < devices:
         raise ConfigError(f"device = {device}: the cell has {devices}, numbered from 0 to {devices - 1}")
-    asks = sum(1 for _ in cell.workload.asks(device, Uniforms.of(cell.seed, "users")))
+    asks = sum(1 for _ in _class_of(cell, device).asks(device, Uniforms.of(cell.seed, "users")))
     if not 0 <= number < asks:
         there = f"{asks}, numbered from 0 to {asks - 1}" if asks else "none"
-        raise ConfigError(f"request = {number}: device {device} has {there}; all {devices} have {cell.workload.total}")
+        raise ConfigError(f"request = {number}: device {device} has {there}; all {devices} have {cell.requests}")
 
 
 def _simulated(cell: Cell, device: int, number: int) -> Timeline:
@@ -56,16 +64,12 @@ def _simulated(cell: Cell, device: int, number: int) -> Timeline:
     return timeline(spans, (device, number))
 
 
-def _heading(cell: Cell, device: int) -> str:
-    """Scheme and pair, and how large the cell is."""
-    place = 0
-    for each in cell.classes:
-        place += each.count
-        if device < place:
-            break
+def _heading(cell: Cell, each: Equipped) -> str:
+    """Scheme, class of devices and pair, and how large the cell is."""
     devices = cell.workload.devices
     alone = "alone" if devices == 1 else f"among {devices} devices"
-    return f"Scheme {each.scheme.kind}, pair {cell.models.pair.kind}, {alone}, seed {cell.seed}."
+    of = f"class {each.called}, " if each.called else ""
+    return f"Scheme {each.scheme.kind}, {of}pair {cell.models.pair.kind}, {alone}, seed {cell.seed}."
 
 
 def _drawn(made: Timeline, cell: Cell, options: argparse.Namespace) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from channels.link.presets import PRESETS
-from channels.link.radio_power import RADIOS, Connection
+from channels.link.radio_power import RADIO_NEEDED, RADIOS, Radio
 from channels.link.rates import Rate
 from kinds import Choice, ConfigError, meant
 from kinds.tunable import worth_trying
@@ -72,7 +72,9 @@ def _below(field: str, cells: Sequence[Cell]) -> list[FieldLine]:
 
 def _axis(path: str, values: Sequence[object]) -> str:
     parts = (Mapping, list, tuple)
-    typed = [as_typed(value) if isinstance(value, parts) else quantity(value, path) for value in values]
+    typed = [
+        as_typed(value) if value is None or isinstance(value, parts) else quantity(value, path) for value in values
+    ]
     return f"  {path} = {', '.join(typed)}"
 
 
@@ -185,13 +187,16 @@ def _passes(profile: CitedProfile) -> str:
     return " ".join([*lines, *(["..."] if len(others) > 2 else [])])
 
 
+_RADIO_HEADING = "with a packet on the air; until after it; idle; connecting and tail of one alone; share to all of it"
+
+
 def powers() -> str:
     """A line a processor, a radio and a price with its figures, and where they are from."""
     processors = [
         (name, f"{each.busy_w:g}", f"{each.idle_w:g}", each.standing, each.source) for name, each in POWERS.items()
     ]
     radios = [
-        (name, f"{each.transmit_w:g}", f"{each.receive_w:g}", *_connection(each.connection), each.source)
+        (name, f"{each.transmit_w:.3g}", f"{each.receive_w:.3g}", *_tail(each), each.source)
         for name, each in RADIOS.items()
     ]
     prices, kwh_prices = (
@@ -201,10 +206,10 @@ def powers() -> str:
         _table(("processor", "busy W", "idle W", "standing", "of one; idle 0: no figure"), processors)
         + _how("edge.power", "cloud.power", POWER_NEEDED),
         _table(
-            ("radio", "sends W", "receives W", "connected W", "tail s", "with a packet on the air; and until after it"),
+            ("radio", "sends W", "hears W", "tail W", "tail s", "idle W", "alone J", "band", _RADIO_HEADING),
             radios,
         )
-        + "\n\nA name or watts: --set uplink.power_w=NAME, --set downlink.power_w=NAME",
+        + f"\n\nA name, or its states, both ways: --set uplink.radio=NAME --set downlink.radio=NAME, '{RADIO_NEEDED}'",
         _table(("price", "USD", "of one GPU for an hour, on demand"), prices)
         + "\n\nA name or dollars: --set cloud.usd_per_gpu_hour=NAME",
         _table(("price", "USD", "of a kWh that a device draws (scenario `pareto`)"), kwh_prices),
@@ -212,9 +217,13 @@ def powers() -> str:
     return "\n\n".join(tables)
 
 
-def _connection(connection: Connection | None) -> tuple[str, str]:
-    """Watts and seconds; nothing where there is no figure."""
-    return ("", "") if connection is None else (f"{connection.watts:g}", f"{connection.tail_s:g}")
+def _tail(radio: Radio) -> tuple[str, ...]:
+    """Mean watts and seconds of the tail, watts when idle, joules of a packet alone that takes no time on the air, and
+    the lower end of the band of them all; nothing where there is no figure."""
+    tail = (f"{radio.tail_j() / radio.tail_s:.3g}", f"{radio.tail_s:g}") if radio.tail else ("", "")
+    idle = f"{radio.idle_w:.2g}" if radio.idle_w else ""
+    alone = f"{radio.packet_j(0.0, 0.0):.3g}" if radio.tail else ""
+    return (*tail, idle, alone, f"{radio.least_share:g}.." if radio.least_share < 1 else "")
 
 
 def links() -> str:
@@ -239,15 +248,16 @@ def schemes() -> str:
     )
 
 
-def _tuned(scheme: type[Scheme]) -> str:
-    values = {name: worth_trying(field) for name, field in scheme.model_fields.items()}
+def _tuned(part: type[Choice]) -> str:
+    values = {name: worth_trying(field) for name, field in part.model_fields.items()}
     lines = [f"{name} {', '.join(map(shown, each))}" for name, each in values.items() if each]
     return f" Tuned: {'; '.join(lines)}." if lines else ""
 
 
 def policies() -> str:
-    """A line a policy: when an edge drafts, sends or waits, and where it is from."""
-    return _table(("policy", "what it is, and where it is from"), _kinds(Policy.kinds)) + (
+    """A line a policy: when an edge drafts, sends or waits, where it is from, and with which values it is tuned."""
+    rows = [(kind, f"{text}{_tuned(Policy.kinds[kind])}") for kind, text in _kinds(Policy.kinds)]
+    return _table(("policy", "what it is, and where it is from; what is tuned, with which values"), rows) + (
         "\n\nA kind, or one with its fields, of a scheme that leaves it open: --set scheme.policy=NAME"
     )
 

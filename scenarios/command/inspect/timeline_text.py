@@ -10,10 +10,15 @@ from typing import Final
 from models.interface import Speller
 from scenarios.findings.aligned_columns import aligned, screen_width
 from scenarios.findings.wording import counted
-from simulator.results.observer import Airing, ServerPass, Unserved
+from simulator.results.observer import JOINS, SECOND, Airing, ServerPass, Unserved
 from simulator.results.spans import RoundSpans, RoundTimeline, Timeline
 from simulator.results.units import state_name
 
+_BESIDE: Final = {
+    "uplink": ("", "whole payload", "request for more candidates"),
+    "downlink": ("", "request for the whole payload", "more candidates"),
+}
+"""What a message of a round is beside payload and reply, by how many exchanges came before it."""
 LONG_S: Final = 1000.0
 """From here on a request's times are written in seconds."""
 TIED: Final = "\u00a0"
@@ -45,17 +50,24 @@ class StoryLine:
     what: str
 
 
-def story(made: Timeline, speller: Speller | None, rounds: tuple[int, int] | None, heading: str) -> list[str]:
+def story(
+    made: Timeline,
+    speller: Speller | None,
+    rounds: tuple[int, int] | None,
+    heading: str,
+    *,
+    edge_corrects: bool = False,
+) -> list[str]:
     """The lines. `rounds`: only those from the first of these numbers to the last. `heading`: what is served and how,
-    for the heading."""
-    return _Story(made, speller).written(rounds, heading)
+    for the heading. `edge_corrects`: what replaces a rejected draft is known at the edge, once the reply is there."""
+    return _Story(made, speller, edge_corrects=edge_corrects).written(rounds, heading)
 
 
 class _Story:
     """Writes how one request was served. `speller` writes its tokens; without one, they go by their ids."""
 
-    def __init__(self, made: Timeline, speller: Speller | None) -> None:
-        self._made, self._speller = made, speller
+    def __init__(self, made: Timeline, speller: Speller | None, *, edge_corrects: bool) -> None:
+        self._made, self._speller, self._edge_corrects = made, speller, edge_corrects
         self._width = screen_width()
         self.unit = "ms" if made.latency_s < LONG_S else "s"
 
@@ -79,7 +91,9 @@ class _Story:
         if self._made.first_token_s is not None:
             line += f", the first after {self.duration(self._made.first_token_s)}"
         if request.hidden_draft_s:
-            line += f"; {self.duration(request.hidden_draft_s)} of drafting was hidden behind verifications under way"
+            behind = "reading was hidden behind the cloud's decoding" if request.read else ""
+            behind = behind or "drafting was hidden behind verifications under way"
+            line += f"; {self.duration(request.hidden_draft_s)} of {behind}"
         spoken = self.spelled(request.tokens, 4 * self._width) if self._speller is not None and request.tokens else ""
         text = [f"  {each}" for each in textwrap.wrap(spoken, self._width - 2)]
         return ["", *self._breakdown(), "", *textwrap.wrap(f"Request: {line}.", self._width), *text]
@@ -100,7 +114,7 @@ class _Story:
 
     def lines(self, rounds: tuple[int, int] | None) -> Iterator[str]:
         """Yields the rounds requested; where none are, a long request is cut to its beginning and its end."""
-        if self._made.prompt or self._made.prefills:
+        if self._made.prompt or self._made.prefills or self._made.request.read:
             yield "prompt"
             yield from map(self._written, self._prompt())
         for each in self._chosen(rounds):
@@ -153,6 +167,10 @@ class _Story:
         yield from _unserved(self._made.unserved)
         for each in self._made.prefills:
             yield self._pass(each, "reads the prompt")
+        for read in self._made.request.read:
+            lasted = self.duration(read.ended_s - read.began_s)
+            what = f"reads {counted(read.tokens, 'token')} in {lasted}, while the cloud decodes"
+            yield StoryLine(read.began_s, "edge", what)
 
     def _after(self) -> Iterator[StoryLine]:
         made = self._made
@@ -169,9 +187,15 @@ class _Story:
     def _round(self, each: RoundTimeline) -> Iterator[StoryLine]:
         spans, record = each.spans, each.spans.record
         lines = [*self._edge(each)]
-        if each.up:
-            what = f"payload of {counted(int(record.payload_bits), 'bit')}" if record.payload_bits else "payload"
-            lines += self._message("uplink", what, record.sent_s, each.up)
+        join, up = ([sent for sent in each.up if (sent.address[2] >= JOINS) == joins] for joins in (True, False))
+        if join:
+            lines += self._message("uplink", "joins: the edge has read, and drafts from now on", join[0].joined_s, join)
+        wanting = {airing.address: airing.joined_s for airing in reversed(up) if airing.address[2] >= 2 * SECOND}
+        lines += [
+            StoryLine(at_s, "edge", "takes none of the candidates, and asks for more") for at_s in wanting.values()
+        ]
+        if up:
+            lines += self._messages("uplink", "payload", record.payload_bits, record.sent_s, up)
         elif not record.flushed and each.first("uplink_queue_s") is not None and not spans.answered:
             waits = each.first("uplink_queue_s")
             assert waits is not None
@@ -179,14 +203,13 @@ class _Story:
         lines += [self._pass(ran, _SERVED[spans.served_in(ran, self._made.place_in(ran))]) for ran in each.passes]
         if record.stale:
             lines.append(StoryLine(record.received_s, "cloud", "drops the payload undecoded"))
-        if record.asked:
+        if record.asked and not wanting:
             lines.append(StoryLine(max(ran.ended_s for ran in each.passes[:1]), "cloud", "asks for the whole payload"))
         lines += _unserved(each.unserved)
         if spans.drafts.committed and (each.passes or each.down):
             lines.append(StoryLine(record.verified_s, "verified", self._result(spans)))
         if each.down:
-            what = f"reply of {counted(int(record.reply_bits), 'bit')}"
-            lines += self._message("downlink", what, each.down[0].joined_s, each.down)
+            lines += self._messages("downlink", "reply", record.reply_bits, each.down[0].joined_s, each.down)
         yield from sorted(lines, key=lambda line: line.at_s)
         yield StoryLine(spans.ended_s, "edge", self._resolved(each))
         yield StoryLine(spans.ended_s, "", self._charged(each))
@@ -211,6 +234,20 @@ class _Story:
             text.append(f"{doing} for {self.duration(drafting)}")
         text += [f"encodes in {self.duration(encoding)}"] if encoding else []
         yield StoryLine(work[0].began_s, "edge", ", ".join(text))
+
+    def _messages(
+        self, way: str, what: str, bits: float, ready_s: float, sent: Sequence[Airing]
+    ) -> Iterator[StoryLine]:
+        """The messages of a round one way: payload or reply, of so many bits in all, and what was asked for beside. The
+        first of them was ready at `ready_s`, and may have waited for access before it joined the link's queue."""
+        messages: dict[object, list[Airing]] = {}
+        for airing in sent:
+            messages.setdefault(airing.address, []).append(airing)
+        for number, airings in enumerate(messages.values()):
+            name = _BESIDE[way][min(2, airings[0].address[2] // SECOND)] or what
+            size = f" of {counted(int(bits), 'bit')}" if bits and len(messages) == 1 else ""
+            at_s = min(each.joined_s for each in airings) if number else ready_s
+            yield from self._message(way, name + size, at_s, airings)
 
     def _message(self, way: str, what: str, at_s: float, sent: Sequence[Airing]) -> Iterator[StoryLine]:
         """A message on a link: in one line where all went well, or there are many packets."""
@@ -252,7 +289,11 @@ class _Story:
         before = [other.spans for other in self._made.rounds if other.number < each.number and other.spans.answered]
         past = sum(len(other.drafts.committed) for other in (*before, spans)) - len(request.tokens)
         cut = f", {past} of them past the end of the answer" if past > 0 and request.outcome == "answered" else ""
-        return f"takes {counted(len(committed), 'token')}{cut}: {self.spelled(committed, self._width // 2)}"
+        drawn = f"resamples {self.spelled(committed[-1:])}, and " if self._is_corrected_at_edge(spans) else ""
+        return f"{drawn}takes {counted(len(committed), 'token')}{cut}: {self.spelled(committed, self._width // 2)}"
+
+    def _is_corrected_at_edge(self, spans: RoundSpans) -> bool:
+        return self._edge_corrects and spans.record.accepted < spans.record.drafted
 
     def _charged(self, each: RoundTimeline) -> str:
         """What of the request's time was this round's."""
@@ -299,7 +340,7 @@ class _Story:
         ends_with_draft = len(drafts.committed) == accepted
         unverified = f", {int(record.unjudged)} of them unverified" if record.unjudged else ""
         if ends_with_draft:
-            kept = f"all {counted(accepted, 'draft')} accepted{unverified}"
+            kept = f"{_all_drafts(accepted)} accepted{unverified}"
             return f"{kept}; no token more, the next round builds on them"
         if drafts.branches and not accepted:
             return f"none of the tree's {drafted} drafts accepted; {last} resampled instead"
@@ -307,10 +348,10 @@ class _Story:
             path = self.spelled([drafts.tokens[place] for place in drafts.stood])
             return f"{accepted} of the tree's {drafted} drafts accepted, the path {path}; {last} after it"
         if accepted == drafted:
-            return f"all {counted(drafted, 'draft')} accepted{unverified}, and {last} as a bonus"
+            return f"{_all_drafts(drafted)} accepted{unverified}, and {last} as a bonus"
         rejected = f" {self.spelled(drafts.tokens[accepted : accepted + 1])}" if drafts.tokens else ""
-        kept = f"{accepted} of {counted(drafted, 'draft')} accepted{unverified}"
-        return f"{kept};{rejected} rejected, {last} resampled instead"
+        kept = f"{accepted} of {counted(drafted, 'draft')} accepted{unverified};{rejected} rejected"
+        return f"{kept}, the edge resamples" if self._edge_corrects else f"{kept}, {last} resampled instead"
 
     def airing(self, sent: Airing, since_s: float) -> str:
         """One attempt, from when it was ready on."""
@@ -335,6 +376,10 @@ def _unserved(gone: Sequence[Unserved]) -> Iterator[StoryLine]:
         yield StoryLine(full[-1].left_s, full[-1].station, f"... {counted(len(full), 'packet')} DROPPED so by now")
     for each in (each for each in gone if each.left_s > each.joined_s):
         yield StoryLine(each.left_s, each.station, "a packet that waits is cancelled: nobody wants it any more")
+
+
+def _all_drafts(number: int) -> str:
+    return "the one draft" if number == 1 else f"all {number} drafts"
 
 
 def _numbers(rounds: Sequence[int]) -> str:

@@ -170,8 +170,9 @@ class Recommendation:
         """The answer, with the comparisons that it is made of; what cannot be distinguished from the best; what the
         lossy give, if they raced."""
         lines = (("Recommendation", self._answer), ("Alike", self._alike), ("lossy", self._lossy_answer))
+        table, fields = self.shown, findings_file.places(self.shown, None)
         found = [
-            each for name, line in lines for each in findings_file.compared(name, self.metric, self.shown, None, line)
+            each for name, line in lines for each in findings_file.compared(name, self.metric, table, fields, line)
         ]
         return [replace(each, is_answer=each.asked == "Recommendation") for each in found]
 
@@ -183,7 +184,8 @@ class Recommendation:
         rate = best.uplink.rate
         link = f", uplink {quantity(rate.bps, 'bps')}" if isinstance(rate, ConstantRate) and not best.fleet else ""
         of = f"pair {self._names.word(best.models.pair.kind)}, {devices} device{'s' if devices > 1 else ''}{link}"
-        return f"Which setting has the {self._least} {called(self.metric)}? ({of})"
+        asked = "Shall a device draft for this server, and which" if best.sources else "Which"
+        return f"{asked} setting has the {self._least} {called(self.metric)}? ({of})"
 
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""
@@ -196,6 +198,7 @@ class Recommendation:
         """What is shown of the results in `out`: the answer, what decides, where it turns, and the table."""
         notes = [*self._cut(), *self._far(), *overloads(self.summary, None), *self._left_out(), self._workload()]
         notes += [f"Note: {line}" for line in self._ends()]
+        notes += self.best.sources
         beside = "".join(f" --import {path}" for path in self.best.imports)
         places = [f"use it: sqsim run --config {out / RECOMMENDED}{beside}", f"more: sqsim report {out} | --details"]
         base = base_line([self.best], f"shown on {counted(self.seeds, 'seed')} that chose nothing", timed=True)
@@ -296,8 +299,8 @@ class Recommendation:
         devices = f"{work.devices} device{'s' if work.devices > 1 else ''}"
         each = "" if work.distinct is None else f", of {work.distinct} texts"
         return (
-            f"Assumed: {devices}, {work.kind} workload, {work.total} request{'s' if work.total > 1 else ''} a "
-            f"seed{each}, prompts of {prompt} tokens, answers of {output}; "
+            f"Assumed: {devices}, {work.kind} workload, {counted(self.best.requests, 'request')} a seed{each}, "
+            f"prompts of {prompt} tokens, answers of {output}; "
             f"temperature {self.best.models.temperature:g}."
         )
 
@@ -380,7 +383,15 @@ class Recommendation:
             cells.append(self.rival)
         against = [self._against(self.names[cell.id]) for cell in cells]
         value = f"{called(self.metric)} {with_interval(reached, self.metric)}"
-        return f"{'Tentative: u' if self._cut() else 'U'}se {self._short(best)}: {'; '.join([value, *against])}"
+        shall = self._shall_draft() if self.best.sources else ""
+        text = f"{'tentative: ' if self._cut() else ''}{shall}use {self._short(best)}: {'; '.join([value, *against])}"
+        return text[0].upper() + text[1:]
+
+    def _shall_draft(self) -> str:
+        """Whether the edge shall draft for the server: of the best, where it is told apart from its rival."""
+        if self.rival is None or not self._margin(self.names[self.rival.id]).separable:
+            return "undecided, "
+        return "no, " if self.best.scheme.kind in BASELINES else "yes, "
 
     def _against(self, other: str) -> str:
         """`24% lower (20% to 28%) than cloud only`."""

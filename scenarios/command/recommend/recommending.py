@@ -22,7 +22,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import pandas as pd
 
@@ -37,9 +36,10 @@ from scenarios.command.result_folder import BESIDE, NOTE, Note
 from scenarios.findings import findings_file
 from scenarios.findings.findings_file import FINDINGS
 from simulator import sweep
-from simulator.cell.cell import Cell, prepare_pairs
+from simulator.cell.cell import Cell, claims, prepare_pairs
 from simulator.cell.settings import expand
 from simulator.results.csv_file import write_csv
+from simulator.results.intervals import of_all_devices
 from simulator.results.lossy_schemes import with_lossy
 from simulator.results.result_directory import SEARCH, claim, make_way, own_folder, record, release
 from simulator.studies import SIMULATION
@@ -94,8 +94,9 @@ class RaceEvaluations:
         return self.rows
 
     def _take(self, rows: Rows) -> None:
-        """Takes the row of a cell that has ended; keeps what there is now and then."""
-        self.rows |= {str(row["cell"]): {name: float(cast("float", row[name])) for name in self._names} for row in rows}
+        """Takes the row of a cell that has ended, of all its devices; keeps what there is now and then."""
+        (row,) = of_all_devices(pd.DataFrame(rows), self.wish.aim.metric)[["cell", *self._names]].to_dict("records")
+        self.rows[str(row["cell"])] = {name: float(row[name]) for name in self._names}
         if time.monotonic() - self._kept_s >= KEEP_S:
             self._keep()
 
@@ -157,10 +158,15 @@ def _turns(made: Recommendation, trials: RaceEvaluations, limit: TimeLimit) -> S
     rival, best = made.rival, made.best
     if rival is None:
         return ()
-    if limit.left_s < MOST_CELLS / 2 * limit.takes_s([best, rival]):
+    if limit.left_s <= 0:
         return None
     aim = made.wish.aim
-    return turns(best, rival, aim.metric, aim.higher, SEEDS, partial(trials, what="where it turns"))
+
+    def in_time(cells: Sequence[Cell]) -> bool:
+        each = [cell for cell in cells for _ in range(max(1, cell.workload.devices // best.workload.devices))]
+        return limit.left_s >= limit.takes_s(each)
+
+    return turns(best, rival, aim.metric, aim.higher, SEEDS, partial(trials, what="where it turns"), in_time)
 
 
 @dataclass
@@ -202,7 +208,9 @@ def _measured(
         growth.at(range(2)), options.out, options.workers, options.cluster, overwrite=overwrite, keep=(SEARCH,),
         progress=progress.part("best of each kind"), failed=progress.failed, growth=growth,
     )  # fmt: skip
-    return with_lossy(table, {cell.id: cell.scheme.lossless for cell in growth.at(range(wish.seeds))})
+    return with_lossy(
+        of_all_devices(table, wish.aim.metric), {cell.id: claims(cell) for cell in growth.at(range(wish.seeds))}
+    )
 
 
 def _written(made: Recommendation, options: RunOptions) -> Recommendation:

@@ -11,26 +11,22 @@ import argparse
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from channels.link.presets import PRESETS
 from kinds import ConfigError, meant
 from scenarios.command.cell_file import read_cell
+from scenarios.command.engine_files.measured_cell import measured_cell
 from scenarios.command.run.typed_settings import parse_axes, parse_settings
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import Nested, flatten, names
 from simulator.cell.imported_files import load_imports
 from simulator.cell.settings import changed, expand, fields_of, spread, validated, write
+from simulator.results.metrics import ON_REQUEST, fewest
 from simulator.tuning.alternatives import SCHEME, Alternatives, open_fields
 from simulator.tuning.racing import sampled
 from simulator.tuning.trials import Aim, Budget
 
-AIMS: Final = (
-    "latency_per_token_s", "latency_per_token_p50_s", "latency_per_token_p90_s", "latency_per_token_p99_s", "latency_s",
-    "ttft_s", "tpot_s", "tpot_p95_s", "tokens_per_s", "uplink_bits_per_token", "cloud_s_per_token",
-)  # fmt: skip
-HIGHER: Final = frozenset({"tokens_per_s"})
-"""What can be aimed at; of HIGHER more is better."""
 SETTINGS: Final = 200
 QUICK_SETTINGS: Final = 60
 """Sampled of all schemes together, at most; those next to the best come on top."""
@@ -46,6 +42,7 @@ SCHEMES: Final[tuple[Mapping[str, object], ...]] = (
     {"kind": "cloud_only"},
     {"kind": "colocated"},
     {"kind": "coupled"},
+    {"kind": "coupled_tree"},
     {"kind": "half_dense"},
     {"kind": "truncated_fp16", "policy": "fixed_length"},
     {"kind": "dense"},
@@ -87,25 +84,36 @@ def wish(options: argparse.Namespace) -> Wish:
     _check(options, seeds, minutes)
     load_imports(options.imports)
     settings, axes = parse_settings(options.set), parse_axes(options.grid)
+    given = dict(settings)
+    drafts = None
+    if options.measured or options.edge_measured:
+        measured = measured_cell(options.measured, options.edge_measured)
+        settings, drafts = measured.beside(settings), measured.drafts
     if twice := [path for path in settings if path in axes]:
         raise ConfigError(f"{twice[0]}: both --set and --grid give it; give one")
     if {"seed"} & {*settings, *axes}:
         raise ConfigError("seed: a race has many; give --seeds for those that the answer is shown on")
     base = _base(options, settings)
-    places = candidates(base, settings, axes, lossy=options.lossy)
+    plain = options.metric.rpartition(".")[2]
+    if plain in ON_REQUEST:
+        base["percentiles"] = list(dict.fromkeys([*cast("list[str]", base.get("percentiles") or []), plain]))
+    places = candidates(base, settings, axes, lossy=options.lossy, served=drafts)
     unasked = options.config is None and COLOCATED not in options.without
     untold = untimed([place.cell for place in places], {*settings, *axes}) if unasked else ""
     places = without(places, [*options.without, *([COLOCATED] if untold else [])])
     for place in places:
         place.cell.check_served()
+        _check_requests(place.cell, options.metric)
     most = QUICK_SETTINGS if options.quick else SETTINGS
     tried = sampled(places, most) if places else []
     if len(tried) < 2:
         raise ConfigError(f"scheme: {len(tried)} setting to try is no choice; set fewer fields, or give them a --grid")
+    aim = Aim.of(options.metric, tried)
     left_out = dict.fromkeys(options.without, "--without") | ({COLOCATED: untold} if untold else {})
     left_out |= {} if options.lossy else {"edge_only": "lossy; --lossy tries it"}
-    fixed = {path: "--set" for path in settings if path.startswith("scheme.")}
-    aim = Aim(options.metric, options.metric in HIGHER)
+    fixed = {path: "--set" for path in given if path.startswith("scheme.")}
+    if drafts is not None and any(place.cell.scheme.kind == COLOCATED for place in places):
+        fixed["scheme.max_drafts"] = "of drafting in the cloud: as that server was measured"
     budget = Budget(most, LOOKS, within=options.precision, minutes=minutes)
     return Wish(tuple(places), tuple(tried), aim, budget, seeds, left_out, fixed)
 
@@ -120,9 +128,23 @@ def untimed(tried: Sequence[Cell], typed: Set[str]) -> str:
     return f"{given[0]} is given, cloud.drafter_latency (its drafter's clock) is not"
 
 
+def _check_requests(cell: Cell, metric: str) -> None:
+    """Raises ConfigError for a metric of a class that the cell has not, and for a percentile of too few requests."""
+    name, _, plain = metric.rpartition(".")
+    classes = [each for each in cell.classes if name in ("", each.called)]
+    if not classes:
+        known = ", ".join(each.called for each in cell.classes if each.called) or "none"
+        raise ConfigError(f"metric = {metric}: no such class of devices in the fleet: {known}")
+    of = sum(each.counted_requests for each in classes)
+    if of < fewest(plain):
+        field = "conversations" if all(each.workload.talks for each in classes) else "requests"
+        where = f"fleet.{name}.workload.{field}" if name else f"workload.{field}"
+        text = f"a run has {of} requests, and of fewer than {fewest(plain)} this is about the largest; raise {where}"
+        raise ConfigError(f"metric = {metric}: {text}")
+
+
 def _check(options: argparse.Namespace, seeds: int, minutes: float) -> None:
-    if options.metric not in AIMS:
-        raise ConfigError(f"metric = {options.metric!r}: must be one of {', '.join(AIMS)}")
+    Aim.of(options.metric, ())
     if not 2 <= seeds <= MOST_SEEDS:
         raise ConfigError(f"seeds = {seeds}: must be in 2..{MOST_SEEDS}; a margin has no interval with one")
     if not 0 < minutes < math.inf:
@@ -149,27 +171,38 @@ def _base(options: argparse.Namespace, settings: dict[str, object]) -> dict[str,
         if "workload.devices" in settings:
             raise ConfigError("workload.devices: both --devices and --set give it; give one")
         settings["workload.devices"] = options.devices
-    several = settings.get("workload.devices", 1) != 1
-    base = dict(SHARED_BASE if several else BASE)
+    devices = settings.get("workload.devices", 1)
+    base = dict(SHARED_BASE if devices != 1 else BASE)
+    if isinstance(devices, int) and devices > 0:  # as many requests as a percentile takes
+        needed = math.ceil(fewest(options.metric.rpartition(".")[2]) / devices)
+        base["workload.requests"] = max(needed, cast("int", base["workload.requests"]))
     return changed(Cell, {**base, "imports": [str(path) for path in options.imports]})
 
 
 def candidates(
-    base: Nested, settings: Mapping[str, object], axes: Mapping[str, Sequence[object]], *, lossy: bool
+    base: Nested,
+    settings: Mapping[str, object],
+    axes: Mapping[str, Sequence[object]],
+    *,
+    lossy: bool,
+    served: int | None = None,
 ) -> list[Alternatives]:
     """The schemes to try over `base`, in the order of the table, each with the fields that it leaves open. An axis of
     one number or word is such a field; of an axis of parts, or of several fields, each value is a place of its own.
+    `served`: the drafts of a round on a server that was measured, which drafts in the cloud by these alone.
 
-    Raises ConfigError for a field that no cell has, a value that a field refuses, a class of devices with a scheme of
-    its own.
+    Raises ConfigError for a field that no cell has, a value that a field refuses, a fleet in which each class has a
+    scheme of its own.
     """
     axes, settings = dict(axes), dict(settings)
     schemes: list[object] = [*SCHEMES, *(LOSSY if lossy else ())]
+    if served is not None:
+        schemes[SCHEMES.index({"kind": COLOCATED})] = {"kind": COLOCATED, "max_drafts": served}
     for name in ("scheme", "scheme.kind"):
         schemes = [settings.pop(name)] if name in settings else [*axes.pop(name, schemes)]
     (plain,) = spread(Cell, base, {}, {path: value for path, value in settings.items() if not _of_scheme(path)})
-    if any(each.scheme is not None for each in plain.fleet):
-        raise ConfigError("fleet: a class of devices has a scheme of its own; leave it out, it is what is looked for")
+    if plain.fleet and all(each.scheme is not None for each in plain.fleet):
+        raise ConfigError("fleet: each class of devices has a scheme of its own; leave one out, it is looked for")
     whole = spread(Cell, base, {"scheme": schemes, **axes}, settings)  # tells what is wrong with any of them
     leaves = {path for cell in whole for path in flatten(cell) if not path.endswith(".kind")}
     values = {path: axes.pop(path) for path in list(axes) if path in leaves}

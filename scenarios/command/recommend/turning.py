@@ -1,8 +1,14 @@
-"""Where a recommendation turns: the recommended setting and its rival once more, at other uplink rates and round trips.
+"""Where a recommendation turns: the recommended setting and its rival once more, at other uplink rates, round trips,
+acceptances, prompts and numbers of devices; where dollars are asked for and a device's energy has a price, at other
+prices of a GPU, which no text depends on.
 
-Each quantity is changed by the factors of FACTORS, all else kept, as far as the retransmission timeout allows it;
-settings are not tuned again there. What the models decode does not depend on the link, so that no pass is made twice;
-queues and retransmissions are simulated anew.
+Each quantity is changed by the factors of FACTORS, all else kept, as far as retransmission timeout, context and memory
+allow it; settings are not tuned again there. What the models decode does not depend on the link, so no pass is made
+twice for its two; queues and retransmissions are simulated anew. For the others texts are decoded again, and they are
+looked at only while there is time.
+
+Acceptance is AL, tokens a verify pass of the pair's own draft length, of pairs that are known by it alone: AL - 1 is
+changed, and laid out along the text by a Beta distribution of the pair's spread. Devices share TEXTS texts.
 """
 
 from __future__ import annotations
@@ -16,6 +22,9 @@ import pandas as pd
 from channels.link.delays import ConstantDelay
 from channels.link.rates import ConstantRate
 from kinds import ConfigError
+from models.acceptance_mix import accepted_length
+from models.power import PRICES
+from models.published import OfAcceptance
 from scenarios.findings.wording import between, passes
 from simulator.cell.cell import Cell
 from simulator.cell.settings import expand
@@ -25,10 +34,23 @@ from simulator.results.crossings import Crossing, crossing
 from simulator.tuning.trials import Row
 
 FACTORS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)
+ACCEPTED: Final = (0.25, 0.5, 1.0, 1.5, 2.0)
+"""Factors of AL - 1, up to MOST_ACCEPTED of the drafts of a round."""
+MOST_ACCEPTED: Final = 0.95
+TEXTS: Final = 4
 SEEDS: Final = 4
-RATE, ROUND_TRIP = "uplink_rate_bps", "round_trip_s"
+RATE, ROUND_TRIP, ACCEPTANCE = "uplink_rate_bps", "round_trip_s", "accepted_length"
+PROMPT, DEVICES, PRICE = "prompt_tokens", "devices", "gpu_hour_usd"
+_NAMES: Final = {
+    RATE: "uplink rate",
+    ROUND_TRIP: "delay there and back",
+    ACCEPTANCE: "tokens a verify pass",
+    PROMPT: "prompts",
+    DEVICES: "devices",
+    PRICE: "price of a GPU for an hour",
+}
 MOST_CELLS: Final = 2 * SEEDS * (2 * len(FACTORS) - 1)
-"""Simulated to find where an answer turns."""
+"""Simulated to find where an answer turns with the link."""
 _FIRST, _SECOND = "first", "second"
 _Value = Callable[[Cell], float]
 _Trying = Callable[[Sequence[Cell]], Mapping[str, Row]]
@@ -37,18 +59,19 @@ _Trying = Callable[[Sequence[Cell]], Mapping[str, Row]]
 @dataclass(frozen=True)
 class Turn:
     """Where the first of two settings passes the second along `axis`, between `low` and `high`; `found` is None where
-    neither is answered at two values in common."""
+    neither is answered at two values in common, and where it was not `looked` for."""
 
     axis: str
     low: float
     high: float
     found: Crossing | None
+    looked: bool = True
 
     def text(self) -> str:
-        """`uplink rate (2 kbit/s to 200 kbit/s): from 20 kbit/s on (14 kbit/s to 29 kbit/s)`."""
-        name = {RATE: "uplink rate", ROUND_TRIP: "delay there and back"}[self.axis]
-        where = "not known, requests go unanswered" if self.found is None else passes(self.found, self.axis)
-        return f"{name} {between(self.low, self.high, self.axis)}: {where}"
+        """`uplink rate 2 kbit/s to 200 kbit/s: from 20 kbit/s on (14 kbit/s to 29 kbit/s)`."""
+        where = "not known, requests go unanswered" if self.looked else "not looked for, time was up"
+        where = where if self.found is None else passes(self.found, self.axis)
+        return f"{_NAMES[self.axis]} {between(self.low, self.high, self.axis)}: {where}"
 
     def plain(self) -> dict[str, object]:
         """The same for programs; where the seeds do not cross, `at` is null."""
@@ -75,10 +98,53 @@ def changed_links(cell: Cell) -> Iterator[tuple[str, _Value, list[dict[str, obje
         ]  # fmt: skip
 
 
-def turns(first: Cell, second: Cell, metric: str, higher: bool, seeds: int, trying: _Trying) -> list[Turn]:
-    """Where the first setting is better than the second, along each quantity that can be changed."""
+def changed_texts(cell: Cell) -> Iterator[tuple[str, _Value, list[dict[str, object]]]]:
+    """As `changed_links`, of the quantities for which texts are decoded again."""
+    pair, workload = cell.models.pair, cell.workload
+    if isinstance(pair, OfAcceptance):
+        drafts, own = pair.figures.drafts, accepted_length(pair.along, pair.figures.drafts) - 1
+        kept = pair.model_dump(include={"prompts", "prompt_tokens", "context", "stretch_tokens", "seed"})
+        kept |= {"size": pair.vocabulary, "drafts": drafts, "concentration": pair.figures.concentration}
+        lengths = dict.fromkeys(1 + min(own * factor, MOST_ACCEPTED * drafts) for factor in ACCEPTED)
+        yield ACCEPTANCE, _accepted_length, [
+            {"models.pair": {"kind": "acceptance", "accepted_length": length, **kept}} for length in lengths
+        ]  # fmt: skip
+    if cell.fleet or not hasattr(workload, "requests"):
+        return
+    if hasattr(pair, "prompt_tokens"):
+        prompts = dict.fromkeys(max(1, round(workload.prompt_tokens * factor)) for factor in FACTORS)
+        yield PROMPT, lambda cell: cell.workload.prompt_tokens, [
+            {"workload.prompt_tokens": each, "models.pair.prompt_tokens": each} for each in prompts
+        ]  # fmt: skip
+    numbers = dict.fromkeys(max(1, round(workload.devices * factor)) for factor in FACTORS)
+    yield DEVICES, lambda cell: cell.workload.devices, [
+        {"workload.devices": each, "workload.distinct": workload.distinct or TEXTS} for each in numbers
+    ]  # fmt: skip
+
+
+def changed_prices(cell: Cell, metric: str) -> Iterator[tuple[str, _Value, list[dict[str, object]]]]:
+    """As `changed_links`, of the rent: where it is all that dollars are of, it orders settings alike at any price."""
+    price = _gpu_hour_usd(cell)
+    if metric.endswith("_usd_per_million_tokens") and price > 0 and any(each.edge.usd_per_kwh for each in cell.classes):
+        yield PRICE, _gpu_hour_usd, [{"cloud.usd_per_gpu_hour": price * factor} for factor in FACTORS]
+
+
+def turns(
+    first: Cell,
+    second: Cell,
+    metric: str,
+    higher: bool,
+    seeds: int,
+    trying: _Trying,
+    in_time: Callable[[Sequence[Cell]], bool] = lambda cells: True,
+) -> list[Turn]:
+    """Where the first setting is better than the second, along each quantity that can be changed. `in_time`: whether
+    there is time for these cells; of those of the link, whose time is reserved, whether any is left."""
     found = []
-    for axis, value, changes in changed_links(first):
+    for needs_time, (axis, value, changes) in [
+        *((False, each) for each in changed_links(first)),
+        *((True, each) for each in (*changed_prices(first, metric), *changed_texts(first))),
+    ]:
         at = {
             (name, seed, value(cell)): cell
             for name, setting in ((_FIRST, first), (_SECOND, second))
@@ -86,6 +152,12 @@ def turns(first: Cell, second: Cell, metric: str, higher: bool, seeds: int, tryi
             for seed in range(seeds)
             for cell in _allowed(setting, {**change, "seed": setting.seed + seed})
         }
+        values = sorted({x for _, _, x in at})
+        if len(values) < 2:
+            continue
+        if not in_time(list(at.values()) if needs_time else []):
+            found.append(Turn(axis, values[0], values[-1], None, looked=False))
+            continue
         rows = trying(list(at.values()))
         table = pd.DataFrame(
             [
@@ -98,17 +170,27 @@ def turns(first: Cell, second: Cell, metric: str, higher: bool, seeds: int, tryi
         lower, upper = (_SECOND, _FIRST) if higher else (_FIRST, _SECOND)
         with recording(()):  # it is reported as a place, and compared nowhere else
             there = crossing(table, axis, lower, upper, metric)
-        values = sorted({x for _, _, x in at})
         found.append(Turn(axis, values[0], values[-1], there))
     return found
 
 
 def _allowed(setting: Cell, change: Mapping[str, object]) -> list[Cell]:
-    """The setting changed; [] where its retransmission timeout would be less than a round trip, which is refused."""
+    """The setting changed; [] where that is refused: a retransmission timeout of less than a round trip, a text longer
+    than the pair's context, more requests than a memory holds."""
     try:
         return expand(setting, {}, change)
     except ConfigError:
         return []
+
+
+def _gpu_hour_usd(cell: Cell) -> float:
+    price = cell.cloud.usd_per_gpu_hour
+    return PRICES[price].usd if isinstance(price, str) else price or 0.0
+
+
+def _accepted_length(cell: Cell) -> float:
+    assert isinstance(cell.models.pair, OfAcceptance)
+    return cell.models.pair.figures.accepted_length
 
 
 def _rate_bps(cell: Cell) -> float:

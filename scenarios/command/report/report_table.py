@@ -18,12 +18,12 @@ from simulator.cell.dotted_names import flatten
 from simulator.results.columns import BREAKDOWN_MEANINGS, CHOSEN, CI_SUFFIX, CURVE, SEARCHED, SETTING, SPEEDUP, SPEEDUPS
 from simulator.results.intervals import CONFIDENCE, metrics_of, settings_of
 from simulator.results.lossy_schemes import marked
-from simulator.results.metrics import METRICS
+from simulator.results.metrics import METRICS, ON_REQUEST, known
 from simulator.results.study_columns import STUDY_KEYS, STUDY_METRICS
 from simulator.results.units import PREFIXED, prefix_of, quantity, title, unit
 
 DEFINITIONS: Final[Mapping[str, str]] = {
-    **{metric.name: metric.meaning for metric in METRICS.values()},
+    **{metric.name: metric.meaning for metric in (*METRICS.values(), *ON_REQUEST.values())},
     **{name: f"per output token, of answered requests: {meaning}" for name, meaning in BREAKDOWN_MEANINGS.items()},
     **STUDY_KEYS,
     **STUDY_METRICS,
@@ -161,8 +161,7 @@ def _table(
     columns += [Column(name, title(name)) for name in fields]
     columns += [Column("n", "seeds", DEFINITIONS["n"])]
     columns += [
-        Column(name, title(name), METRICS[name].meaning if name in METRICS else DEFINITIONS.get(name, ""))
-        for name in metrics
+        Column(name, title(name), of.meaning if (of := known(name)) else DEFINITIONS.get(name, "")) for name in metrics
     ]
     rows = [list(_row(row, fields, metrics)) for _, row in marked(summary).iterrows()]
     return ReportTable(key, caption, columns, rows)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Final
 
+from channels.link.rates import ConstantRate
 from models.interface import Pair
 from models.latency.empirical import Empirical
 from models.latency.latency import Latency
@@ -26,8 +27,10 @@ def base_line(cells: Sequence[Cell], settings: str, *, timed: bool) -> str:
     were timed or only decoded; `settings` says how they were chosen."""
     pairs = _few([_pair(cell.models.pair) for cell in cells], "pairs")
     seeds = counted(len({cell.seed for cell in cells}), "seed")
-    prompts, answers = zip(*(cell.workload.longest for cell in cells), strict=True)
-    parts = [f"Pair {pairs}", *([_clocks(cells), _round_trip(cells)] if timed else [])]
+    workloads = [each.workload for cell in cells for each in cell.classes]
+    prompts, answers = zip(*(work.longest for work in workloads), strict=True)
+    prompts += tuple(work.prompt_tokens for work in workloads if work.talks)  # from the first turn's to the last one's
+    parts = [f"Pair {pairs}", *([_clocks(cells), _round_trip(cells), _uplink(cells)] if timed else [])]
     parts += [f"prompts of {_ends(prompts, '')} tokens, answers of {_ends(answers, '')}", seeds, settings]
     return ". ".join(part[0].upper() + part[1:] for part in parts if part) + "."
 
@@ -42,12 +45,23 @@ def _pair(pair: Pair) -> str:
 
 
 def _clocks(cells: Sequence[Cell]) -> str:
-    edges = [each.edge.latency for cell in cells for each in cell.classes if each.scheme.protocol != "stream"]
-    clouds = [cell.cloud.latency for cell in cells if any(each.scheme.protocol != "local" for each in cell.classes)]
-    beside = [cell.cloud.drafter_latency for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
+    edges = [
+        (each.edge.latency, each.drafts_per_pass)
+        for cell in cells
+        for each in cell.classes
+        if each.scheme.protocol != "stream"
+    ]
+    clouds = [
+        (cell.cloud.latency, 1) for cell in cells if any(each.scheme.protocol != "local" for each in cell.classes)
+    ]
+    beside = [
+        (cell.cloud.drafter_latency, cell.cloud.drafts_per_pass)
+        for cell in cells
+        if any(each.scheme.drafts_in_cloud for each in cell.classes)
+    ]
     ways = [("drafts", edges), ("verifies", clouds), ("drafts in the cloud", beside)]
     texts = [
-        f"{_few([computes(each) for each in latencies], 'latency models')} {verb}"
+        f"{_few([computes(each) + in_blocks(block) for each, block in latencies], 'latency models')} {verb}"
         for verb, latencies in ways
         if latencies
     ]
@@ -69,6 +83,11 @@ def computes(latency: Latency) -> str:
     return " + ".join(texts) or "no time"
 
 
+def in_blocks(drafts_per_pass: int) -> str:
+    """What is added of a drafter that makes several drafts a pass: `, 15 drafts a pass`."""
+    return f", {drafts_per_pass} drafts a pass" if drafts_per_pass > 1 else ""
+
+
 def _part(part: object) -> str:
     """A model or a device by its name."""
     return _NAMES.word(getattr(part, "name", None) or part)
@@ -82,6 +101,13 @@ def _round_trip(cells: Sequence[Cell]) -> str:
         if each.scheme.protocol != "local"
     ]
     return f"round trip {_ends(both, 'delay_s')}" if both else ""
+
+
+def _uplink(cells: Sequence[Cell]) -> str:
+    """`uplink 10 kbit/s`, where all have one constant rate: one that is swept stands in the table."""
+    rates = {each.uplink.rate for cell in cells for each in cell.classes if each.scheme.protocol != "local"}
+    rate = rates.pop() if len(rates) == 1 else None
+    return f"uplink {quantity(rate.bps, 'bps')}" if isinstance(rate, ConstantRate) else ""
 
 
 def _ends(values: Iterable[float], name: str) -> str:

@@ -19,10 +19,10 @@ from scenarios.command.scenario import Tune
 from scenarios.findings.wording import joined, percent
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
-from simulator.cell.settings import expand
+from simulator.cell.settings import expand, held_by
 from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.display_names import DisplayNames
-from simulator.results.intervals import Difference, paired
+from simulator.results.intervals import Difference, of_all_devices, paired
 from simulator.results.units import quantity, symbol
 from simulator.sweeps.search import Capacity, Search
 from simulator.tuning.alternatives import Alternatives, Values, open_fields
@@ -94,7 +94,7 @@ class Choosing:
         def trial(place: Alternatives, values: Values) -> Sequence[Cell]:
             cell = place.at(values)
             assert cell is not None
-            return expand(cell, seeds, self._tune.base)
+            return expand(cell, seeds, held_by(cell, self._tune.base))
 
         places = (place for place in self.places if place.fields)
         return [Search([trial(place, values) for values in place.sample(self._budget.settings)]) for place in places]
@@ -175,6 +175,7 @@ def _above_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, metric: str) ->
     """The settings chosen whose mean is above that of the grid's own: curve, a row of theirs, and the difference."""
     if metric not in shown.columns:
         return
+    shown = of_all_devices(shown)
     curves, rows = _curves(shown), dict[tuple[str, str], list[int]]()
     for row, key in enumerate(zip(shown["cell"], shown[SETTING], strict=True)):
         rows.setdefault(key, []).append(row)
@@ -191,7 +192,7 @@ def _above_fixed(choices: Sequence[Chosen], shown: pd.DataFrame, metric: str) ->
 
 
 def _curves(shown: pd.DataFrame) -> dict[str, str]:
-    rows = shown[shown[SETTING] == CHOSEN]
+    rows = of_all_devices(shown[shown[SETTING] == CHOSEN])
     return dict(zip(rows["cell"], rows[CURVE].astype(str), strict=True))
 
 
@@ -215,17 +216,18 @@ def beside(
     """
     rows = table.set_index("cell", drop=False)
     grid = [cell.id for chosen in choices for cell in chosen.fixed()]
-    curves = named(rows.loc[grid]).set_index("cell")[CURVE]
+    curves = named(rows.loc[grid]).set_index("cell")[CURVE]  # one a cell, or one of each of its classes of devices
     ids, names, settings = list[str](), list[str](), list[str]()
     for setting in (CHOSEN, FIXED):
         for chosen in choices if setting == CHOSEN else [each for each in choices if each.values]:
             cells = chosen.chosen() if setting == CHOSEN else chosen.fixed()
-            curve = str(curves.loc[chosen.fixed()[0].id])
+            found = [str(curve) for curve in curves.loc[[chosen.fixed()[0].id]].unique()]
             if setting == FIXED:
-                curve = f"{curve} {_words({path: flatten(chosen.cells[0])[path] for path in chosen.values})}"
+                words = _words({path: flatten(chosen.cells[0])[path] for path in chosen.values})
+                found = [f"{curve} {words}" for curve in found]
             ids += [cell.id for cell in cells]
-            names += [curve] * len(cells)
-            settings += [setting] * len(cells)
+            names += found * len(cells)
+            settings += [setting] * len(found) * len(cells)
     return rows.loc[ids].assign(**{CURVE: names, SETTING: settings}).reset_index(drop=True)
 
 

@@ -24,7 +24,9 @@ from scenarios.command.run.printed_tables import (
     limits_of,
     overloaded,
     overloads,
+    own_schemes,
     stands_for,
+    too_few,
     unsettled,
     unsettled_schemes,
 )
@@ -33,7 +35,7 @@ from scenarios.command.run.screen import Detail, Screen
 from scenarios.command.scenario import Tune
 from scenarios.findings import findings_file
 from scenarios.findings.aligned_columns import WIDTH, wrapped
-from scenarios.findings.curve_table import capacity_table, curve_table
+from scenarios.findings.curve_table import capacity_table, cost_table, curve_table
 from scenarios.findings.findings_file import FINDINGS, Answered
 from scenarios.findings.headline_table import headline
 from scenarios.findings.question import PREFIX as ANSWER
@@ -43,11 +45,11 @@ from scenarios.findings.sentences.limits import one_setting
 from scenarios.findings.sentences.lowest import lossy_apart
 from scenarios.findings.text_table import TextTable
 from scenarios.findings.wording import DISTINGUISHABLE, counted, joined
-from simulator.cell.cell import Cell
-from simulator.results.columns import CHOSEN, CURVE, FIXED, SETTING
+from simulator.cell.cell import Cell, claims
+from simulator.results.columns import ALL_CLASSES, CHOSEN, CURVE, FIXED, SETTING
 from simulator.results.csv_file import write_csv
 from simulator.results.display_names import DisplayNames
-from simulator.results.intervals import summarise, summarise_curves
+from simulator.results.intervals import of_all_devices, summarise, summarise_curves
 from simulator.results.lossy_schemes import marked, with_lossy
 from simulator.results.plain_columns import in_plain_columns
 from simulator.results.result_directory import own_folder, record
@@ -55,7 +57,7 @@ from simulator.results.trace import SUFFIX, trace_path
 from simulator.results.unanswered_requests import complete
 from simulator.results.units import title
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.studies import SIMULATION
+from simulator.studies import study
 from simulator.sweeps.parts import ROUNDS
 from simulator.sweeps.store import CELL_FILES
 
@@ -88,7 +90,7 @@ class FinishedRun:
         computed = along(
             [by_id[cell] for cell in table["cell"]], [scenario.axis, *axes_of([scenario.answer, *scenario.findings])]
         )
-        lossless = {cell.id: cell.scheme.lossless for cell in cells}
+        lossless = {cell.id: claims(cell) for cell in cells}
         table = in_plain_columns(with_lossy(table.assign(**computed), lossless))
         over = tuple(dict.fromkeys(path for each in choices or () for path in each.values))
         hidden, told = (*searched, *scenario.hidden, *over), [name for name in plan.told if name not in over]
@@ -136,7 +138,7 @@ class FinishedRun:
     @cached_property
     def stands_for(self) -> list[str]:
         """What models and clocks stand for, a line each."""
-        return stands_for(self.cells, clock=self.plan.scenario.study == SIMULATION).splitlines()
+        return stands_for(self.cells, clock=self._timed).splitlines()
 
     @property
     def assumed(self) -> list[str]:
@@ -168,17 +170,24 @@ class FinishedRun:
         if any((out / CELL_FILES).glob(f"*{SUFFIX}")):
             places.append(f"traces: {out / CELL_FILES}/ID{SUFFIX}; as a moving picture: sqsim play {out}")
         return Screen(
-            scenario.summary, answer[0].line if answer else "", self._table(), said, self._base, places, details
-        )
+            scenario.summary, answer[0].line if answer else "", self._table(), said, self._base, places, details,
+            beside=self._cost_table(),
+        )  # fmt: skip
 
     @cached_property
     def _base(self) -> str:
         """Whose numbers they are, in one line."""
-        timed = self.plan.scenario.study == SIMULATION
         if self.choices is None or self.plan.tune is None:
-            return base_line(self.cells, "one setting for each scheme" if self._compared else "", timed=timed)
+            return base_line(self.cells, "one setting for each scheme" if self._compared else "", timed=self._timed)
         seeds = max(each.outcome.seeds for each in self.choices)
-        return base_line(self.cells, f"each scheme at a setting chosen on {counted(seeds, 'other seed')}", timed=timed)
+        settings = f"each scheme at a setting chosen on {counted(seeds, 'other seed')}"
+        return base_line(self.cells, settings, timed=self._timed)
+
+    @cached_property
+    def _timed(self) -> bool:
+        """Whether the times of its table, if it has any, are simulated."""
+        asked = study(self.plan.scenario.study)
+        return asked.over_network and asked.deterministic
 
     @property
     def _compared(self) -> bool:
@@ -196,12 +205,22 @@ class FinishedRun:
         rows, metric = of_setting(self.table), self.plan.headline
         return curve_table(self.chosen, rows, self.axis, metric, overloaded(self.chosen))
 
+    def _cost_table(self) -> TextTable | None:
+        """What a token costs where power or prices are known; without headlines there are too many curves."""
+        return cost_table(self.chosen, self.axis) if self.plan.scenario.headlines else None
+
     def _read_with_care(self) -> Iterator[str]:
         """What changes how the table is read, in few words."""
         scenario, named = self.plan.scenario, self._chosen_by_name
         yield from self.assumed
         if self.plan.quick:
             yield "--quick: a small version; an answer for a paper takes the whole run"
+        yield from own_schemes(self.cells)
+        if self.plan.objective is None:
+            yield from too_few(self.cells, [*scenario.headlines, *self.plan.cells[0].percentiles])
+        else:  # of a class where it says so, else of all devices together
+            limits = self.plan.objective.limits
+            yield from too_few(self.cells, [name if "." in name else f"{ALL_CLASSES}.{name}" for name in limits])
         if scenario.left_out:
             yield excused(scenario.left_out)
         yield from (line for line in self._remarks if line.startswith(TOLD_WITH_THE_TABLE))
@@ -224,7 +243,8 @@ class FinishedRun:
 
     def _details(self, found: Sequence[Answered], notes: Sequence[str], width: int) -> list[Detail]:
         """The other blocks of text, in so many columns."""
-        blocks = [*self._tables(width)]
+        spent = self._cost_table()
+        blocks = [*self._tables(width), ("What a token costs", "" if spent is None else spent.text(width))]
         lines = [wrapped(each.line, width) for each in found]
         lines += [wrapped(DISTINGUISHABLE, width)] if any("no difference seen" in each.line for each in found) else []
         remarks = [*notes, *self._remarks, *(f"Note: {line}" for line in self.plan.warnings)]
@@ -241,9 +261,10 @@ class FinishedRun:
         answer = [each for each in lines if each.is_answer]
         comparable = self.plan.objective is None and metric in table.columns
         lossy = partial(lossy_apart, complete(table), axis, metric if comparable else None)
-        lines += findings_file.compared("lossy", metric, table, axis, lossy)
+        lines += findings_file.compared("lossy", metric, table, findings_file.places(table, axis), lossy)
         if scenario.summary and not answer:
-            answer = [Answered("none", metric, "none, there is nothing to compare", (), is_answer=True)]
+            text = "none: the question needs schemes or values that were not run"
+            answer = [Answered("none", metric, text, (), is_answer=True)]
         return [each for each in lines if not each.is_answer], answer
 
     @cached_property
@@ -265,9 +286,10 @@ class FinishedRun:
         if not (self.out / ROUNDS).is_file():
             return []
         table = marked(self._table_by_name)
+        table = of_all_devices(table)
         names = dict(zip(table["cell"], table[CURVE], strict=True))
         looked = {
-            cell.id: -(-cell.workload.total // (cell.workload.distinct or cell.workload.total))
+            cell.id: -(-cell.requests // (cell.workload.distinct or cell.requests))
             for cell in self.cells
             if all(isinstance(each.scheme, DraftScheme) and each.scheme.rejects for each in cell.classes)
         }

@@ -100,12 +100,15 @@ class NamedKinds:
         return {**value, **taken}
 
     def _common(self, alternative: type[Part], part: str) -> Setting:
-        """The parameters in which the scenario's kinds agree, as far as `alternative` has them."""
+        """The parameters in which the scenario's kinds agree, as far as `alternative` has them; no label, and none that
+        one setting of a kind has and another of that kind leaves out."""
         if part != SHARING:
             return {}
         single = {path.removeprefix(f"{part}."): value for path, value in self.base.items() if path.startswith(part)}
-        agreed = _agreed([*self._said(part), single])
-        return {name: value for name, value in agreed.items() if name in alternative.model_fields and name != "kind"}
+        said = self._said(part)
+        apart = {name for one in said for other in said if one["kind"] == other["kind"] for name in one.keys() - other}
+        taken = alternative.model_fields.keys() - {"kind", "label", *apart}
+        return {name: value for name, value in _agreed([*said, single]).items() if name in taken}
 
     def _own(self, part: str, kind: str) -> list[Setting]:
         return [setting for setting in self._said(part) if setting["kind"] == kind]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -14,15 +15,17 @@ from models.interface import Pair
 from models.latency.empirical import Empirical
 from models.latency.latency import Latency
 from models.latency.profile import Profile
+from scenarios.command.run.base_line import in_blocks
 from scenarios.findings.aligned_columns import WIDTH, aligned, by_curve, number, wrapped
 from scenarios.findings.rejections import BOUND, BOUND_NOTE, capped
 from scenarios.findings.wording import counted, joined, stretches
 from simulator.cell.cell import Cell
 from simulator.cell.descriptions import shown
 from simulator.cell.workload import Workload
-from simulator.results.columns import CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
+from simulator.results.columns import ALL_CLASSES, CI_SUFFIX, CURVE, OVERLOAD, SPEEDUP
 from simulator.results.display_names import DisplayNames
 from simulator.results.lossy_schemes import UNKNOWN, lossy_curves, marked, marks
+from simulator.results.metrics import fewest
 from simulator.results.spans import DOWNLINK, UPLINK
 from simulator.results.unanswered_requests import percent
 from simulator.results.units import quantity, title
@@ -102,6 +105,34 @@ def overloads(summary: pd.DataFrame, axis: str | None) -> list[str]:
     return [*lines, *([f"Busy for {OVERLOAD:.0%} of the time or more: {busy}"] if busy else [])]
 
 
+def own_schemes(cells: Sequence[Cell]) -> list[str]:
+    """A line of the classes of devices that have a scheme of their own, where rows go by the cell's."""
+    mixed = [cell for cell in cells if any(each.scheme is None for each in cell.fleet)]
+    pairs = [(each.name, each.scheme.kind) for cell in mixed for each in cell.fleet if each.scheme is not None]
+    own = [f"{name} ({DisplayNames().word(kind)})" for name, kind in dict.fromkeys(pairs)]
+    return [f"A row has the name of the cell's scheme; these classes have their own: {joined(own)}"] if own else []
+
+
+def too_few(cells: Sequence[Cell], names: Iterable[str]) -> list[str]:
+    """A line of each percentile that is of so few requests a run that it is about their longest, of any class of
+    devices, or of the one that a name begins with."""
+    found: dict[str, dict[str, int]] = {}
+    for of, _, name in (each.rpartition(".") for each in dict.fromkeys(names)):
+        for cell in cells:
+            counts = Counter[str]()
+            for each in cell.classes:
+                counts[ALL_CLASSES if of == ALL_CLASSES else each.called] += each.counted_requests
+            for called, requests in counts.items():
+                if of in ("", called) and requests < fewest(name):
+                    least = found.setdefault(name, {})
+                    least[called] = min(requests, least.get(called, requests))
+    return [
+        f"{title(name)} of fewer than {fewest(name)} requests a run is about their longest; here "
+        + ", ".join(f"{requests}{f' of {called}' if called else ''}" for called, requests in least.items())
+        for name, least in found.items()
+    ]
+
+
 def overloaded(summary: pd.DataFrame) -> pd.Series[bool]:
     """Tells of each row whether work arrives, served or not, and more than is served."""
     if "overloaded" not in summary.columns:
@@ -160,18 +191,43 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     pairs = "; ".join([*_pairs(found), *filter(None, dict.fromkeys(lines))])
     if not clock:
         return f"Tokens: {pairs}."
-    edge = _distinct(_computes(cell.edge.latency) for cell in cells)
+    edge = _distinct(f"{_computes(cell.edge.latency)}{in_blocks(cell.edge.drafts_per_pass)}" for cell in cells)
     cloud = _distinct(_computes(cell.cloud.latency) for cell in cells)
     there = [cell for cell in cells if any(each.scheme.drafts_in_cloud for each in cell.classes)]
-    beside = _distinct(_computes(cell.cloud.drafter_latency) for cell in there)
+    beside = _distinct(
+        f"{_computes(cell.cloud.drafter_latency)}{in_blocks(cell.cloud.drafts_per_pass)}" for cell in there
+    )
     inside = f"; drafting in the cloud, where a scheme does, as {beside}" if there else ""
     ways = [(way, getattr(each, way)) for cell in cells for each in cell.classes for way in (UPLINK, DOWNLINK)]
     recorded = ""
     for part in ("rate", "loss"):
         links = dict.fromkeys(f"{way} {begins}" for way, link in ways if (begins := getattr(link, part).begins))
         recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
-    adds = "".join(f"\n{line}" for line in [*_engine_steps(cells), *_precisions(cells)])
+    adds = "".join(
+        f"\n{line}" for line in [*_blocks(cells), *_engine_steps(cells), *_precisions(cells), *_measured(cells)]
+    )
     return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{adds}{recorded}"
+
+
+def _blocks(cells: Sequence[Cell]) -> list[str]:
+    """What is assumed where a pass makes several drafts."""
+    edge = any(each.drafts_per_pass > 1 for cell in cells for each in cell.classes if each.scheme.protocol != "stream")
+    inside = any(
+        cell.cloud.drafts_per_pass > 1 and each.scheme.drafts_in_cloud for cell in cells for each in cell.classes
+    )
+    if not edge and not inside:
+        return []
+    where = " and ".join(name for name, is_there in (("edge", edge), ("cloud", inside)) if is_there)
+    return [
+        f"Blocks: several drafts a pass ({where}.drafts_per_pass) are a matter of time alone: the drafts are the "
+        "pair's, drawn one after another and accepted as it has them; what such a drafter reads of the verifier's "
+        "hidden states crosses no link here."
+    ]
+
+
+def _measured(cells: Sequence[Cell]) -> list[str]:
+    """From which files numbers were read, and what these cannot tell."""
+    return list(dict.fromkeys(source for cell in cells for source in cell.sources))
 
 
 def _engine_steps(cells: Sequence[Cell]) -> list[str]:

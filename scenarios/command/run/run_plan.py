@@ -12,19 +12,28 @@ from models.interface import Pair
 from scenarios.command.cell_file import read_cell
 from scenarios.command.run.named_kinds import NamedKinds
 from scenarios.command.scenario import Quick, Scenario, Tune
+from scenarios.findings.sentences.lowest import Lowest
+from scenarios.findings.sentences.one_breath import FastestOfAll
 from simulator.cell.cell import Cell
 from simulator.cell.dotted_names import flatten
 from simulator.cell.imported_files import load_imports
+from simulator.cell.power_figures import lacking
 from simulator.cell.quantities import number
 from simulator.cell.scheme import Scheme
 from simulator.cell.settings import changed, pin, replaced, spread, widen
 from simulator.checking.subjects import Subject
 from simulator.results.display_names import NAMES
 from simulator.results.intervals import Labels, text_of
-from simulator.results.metrics import METRICS
+from simulator.results.metrics import ON_REQUEST, known
+from simulator.results.units import title
 from simulator.schemes.foreseeing import Foreseeing
+from simulator.studies import SIMULATION
 from simulator.sweeps.search import Objective
 from simulator.tuning.alternatives import open_fields
+from simulator.tuning.trials import HIGHER, Aim
+
+SPENT = ("battery_j_per_token", "busy_usd_per_million_tokens", "held_usd_per_million_tokens")
+"""What a scenario is asked about, too, where its cells state the figures."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class Changes:
     """Whether a cell's file may run what it imports."""
     named: Sequence[Mapping[str, object]] = ()
     """Schemes with a label each, which join the others."""
+    metric: str | None = None
+    """What is to be least, in place of the scenario's headline."""
 
 
 @dataclass(frozen=True)
@@ -106,16 +117,64 @@ def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
     by_id: dict[str, Cell] = {}
     for cell in (*cells, *more):
         by_id.setdefault(cell.id, cell)  # of two that are one the first, which may have a label
-    cells = list(by_id.values())
-    check_labels(cells, [*grid.get("scheme", ()), *meant.grid.get("scheme", ())])
+    scenario, cells = _reporting(_asked(scenario, changes.metric, [*by_id.values()]), objective, list(by_id.values()))
+    check_labels(cells, meant.grid.get("scheme", grid.get("scheme", ())))
     warnings += [*lacking, *left_out, *_warnings(cells, changes.imports)]
     tune = _tuned(quick, scenario.tune, grid, changes, cells)
+    tune = replace(tune, metric=changes.metric) if tune and changes.metric else tune
     if objective is not None and changes.precision is not None:
         raise ConfigError("precision: this scenario searches for a number of devices; give --seeds")
     if not scenario.headlines and changes.precision is not None:
         raise ConfigError("precision: this scenario has no headline; give --seeds")
     told = told_fields(cells, changes)
     return RunPlan(scenario, cells, notes, warnings, told, objective, tune, changes.precision, changes.quick)
+
+
+def _asked(scenario: Scenario, metric: str | None, cells: Sequence[Cell]) -> Scenario:
+    """The scenario whose headline, choice of settings, answer and findings are of `metric`; without one, asked about
+    the joules and the money that its cells state, too."""
+    own = [each for each in (scenario.answer, *scenario.findings) if isinstance(each, Lowest)]
+    if metric is None:
+        about = (replace(own[0], heading="least"),) if own else ()
+        stated = [name for name in SPENT if not any(lacking(cell, name) for cell in cells)]
+        more = [replace(each, metric=name) for each in about for name in stated]
+        return replace(scenario, findings=(*scenario.findings, *more))
+    Aim.of(metric, cells)
+    if metric in HIGHER or "." in metric or scenario.objective is not None or scenario.study != SIMULATION:
+        raise ConfigError(f"metric = {metric}: must be one of which less is better, of a scenario that simulates cells")
+    asked = [replace(each, metric=metric) for each in own] or [Lowest(metric=metric)]
+    fastest = scenario.answer if isinstance(scenario.answer, FastestOfAll) else FastestOfAll("places")
+    first = asked[0] if fastest is not scenario.answer else fastest
+    return replace(
+        scenario,
+        summary=f"Which scheme has the least {title(metric)}? ({scenario.name})",
+        headlines=(metric,),
+        answer=replace(fastest, metric=metric, by=first.by, over=first.over),
+        findings=tuple(asked),
+        tables=(),
+        tune=scenario.tune and replace(scenario.tune, metric=metric),
+    )
+
+
+def _reporting(scenario: Scenario, objective: Objective | None, cells: Sequence[Cell]) -> tuple[Scenario, list[Cell]]:
+    """The scenario with the percentiles that its cells are asked for among its headlines, and the cells, asked for
+    those that headlines, objective and tuning go by. Raises ConfigError for an objective of a class that no cell has.
+    """
+    limits = [name.rpartition(".") for name in objective.limits] if objective is not None else []
+    classes = {name for name, _, _ in limits if name}
+    for cell in cells:
+        if classes - (there := {each.called for each in cell.classes}):
+            known = ", ".join(there - {""}) or "none"
+            raise ConfigError(f"objective.{min(classes - there)}: no such class of devices in a cell's fleet: {known}")
+    tuned = [scenario.tune.metric] if scenario.tune is not None and objective is None else []
+    needed = [name for name in (*scenario.headlines, *(name for _, _, name in limits), *tuned) if name in ON_REQUEST]
+    asked = dict.fromkeys(name for cell in cells for name in cell.percentiles)
+    if scenario.headlines:
+        scenario = replace(scenario, headlines=tuple(dict.fromkeys((*scenario.headlines, *asked))))
+    if not needed:
+        return scenario, list(cells)
+    every = [tuple(dict.fromkeys((*cell.percentiles, *needed))) for cell in cells]
+    return scenario, [cell.with_({"percentiles": names}) for cell, names in zip(cells, every, strict=True)]
 
 
 def _joined(
@@ -170,6 +229,16 @@ def _warnings(cells: Sequence[Cell], imports: Sequence[Path]) -> list[str]:
         if not kinds_of_file(file)
     ]
     lines += dict.fromkeys(f"{each.name}scheme.{line}" for each in classes for line in each.scheme.overruled)
+    lines += dict.fromkeys(
+        f"{each.name}uplink.part_header_bits = {each.uplink.part_header_bits}: is not used, no round goes out in parts "
+        "(scheme.partial)"
+        for each in classes
+        if each.uplink.part_header_bits is not None and not getattr(each.scheme, "partial", False)
+    )
+    cut = [each for each in classes if each.uplink.cut_through]
+    if cut and not any(each.scheme.streams and each.uplink.rate.fastest_bps is not None for each in cut):
+        needed = "rounds of a length known before them, one after the other, and a rate that states how fast it may be"
+        lines.append(f"uplink.cut_through = True: is not used, no packet begins before its round is drafted: {needed}")
     if learning := sorted({cell.workload.learning_requests for cell in cells} - {0}):
         uncounted = "so many first requests of each device are served and not counted"
         lines.append(f"workload.learning_requests = {', '.join(map(str, learning))}: {uncounted}")
@@ -218,7 +287,12 @@ def _check_precision(precision: float | None) -> None:
 
 
 def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | None, Changes]:
-    """The objective under `--set objective.METRIC=LIMIT`, and the changes that concern the cells."""
+    """The objective under `--set objective.METRIC=LIMIT`, of a class `objective.CLASS.METRIC`, and under
+    `objective.field=FIELD`, which grows; and the changes that concern the cells."""
+    if given is not None and isinstance(grown := changes.settings.get("objective.field"), str):
+        given = replace(given, field=grown)
+        rest = {path: value for path, value in changes.settings.items() if path != "objective.field"}
+        changes = replace(changes, settings=rest)
     if given is not None and given.field in (*changes.settings, *changes.grid):
         raise ConfigError(f"{given.field}: this scenario finds it; set the objective (objective.METRIC=LIMIT)")
     mine = {path: value for path, value in changes.settings.items() if path.startswith("objective.")}
@@ -226,7 +300,7 @@ def _objective(given: Objective | None, changes: Changes) -> tuple[Objective | N
         return given, changes
     for path, limit in mine.items():
         metric = path.removeprefix("objective.")
-        if metric not in METRICS:
+        if known(metric.rpartition(".")[2]) is None:
             raise ConfigError(f"{path}: no such metric, must be one of those in docs/metrics.md, such as tpot_p95_s")
         if isinstance(limit, str):
             limit = number(limit, path)
@@ -305,7 +379,7 @@ def plan_around(file: Path, changes: Changes) -> RunPlan:
     if changes.quick:
         notes.append("--quick belongs to scenarios; a cell from a file runs as it is")
     _check_precision(changes.precision)
-    scenario = Scenario(file.stem, "", 0, {})
+    scenario, cells = _reporting(Scenario(file.stem, "", 0, {}), None, cells)
     warnings = _warnings(cells, changes.imports)
     return RunPlan(scenario, cells, notes, warnings, told_fields(cells, changes), precision=changes.precision)
 

@@ -21,9 +21,12 @@ from scenarios.command.run.run_plan import Changes, RunPlan, plan_around
 from scenarios.command.run.screen import Screen
 from scenarios.command.run.searching import CapacitySearch, settings_of_search
 from scenarios.command.run.typed_settings import parse_settings
+from scenarios.findings.question import Table
+from scenarios.validation import comparison, printed_comparison
 from simulator import sweep
 from simulator.cell.cell import Cell, prepare_pairs
 from simulator.results.columns import SEARCHED
+from simulator.results.intervals import of_all_devices
 from simulator.results.result_directory import MANIFEST, SEARCH, TUNING, claim, make_way, record, release
 from simulator.results.trace import MOST_EVENTS
 from simulator.studies import SIMULATION
@@ -31,9 +34,10 @@ from simulator.sweeps.lock import only_writer
 from simulator.sweeps.meter import OnProgress, works
 from simulator.sweeps.store import CELL_FILES, begin_again, holds
 from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
+from simulator.testbed.calibration.cell_calibration import require_constant_delays
 from simulator.testbed.plan import check
 
-REAL = "real"
+REAL, REAL_INDEPENDENT, REAL_ALONE = "real", "real_independent", "real_alone"
 WRITING = "tables and figures"
 """The last stage of a run."""
 REAL_ASSUMED = (
@@ -41,6 +45,8 @@ REAL_ASSUMED = (
     "clocks say; another run has other times and the same tokens"
 )
 """What a reader of a real run's table must know."""
+OWN_LINK_ASSUMED = "; losses, delays and rates are the link's own draws, which --seeds averages"
+COMPARISON = Table("real_beside_simulated", comparison, printed_comparison)
 
 
 def run(plan: RunPlan, options: RunOptions) -> Escaped:
@@ -72,8 +78,20 @@ def real(options: argparse.Namespace) -> Escaped:
     plan = plan_around(options.cell, changes)
     for cell in plan.cells:
         check(cell)
-    scenario = replace(plan.scenario, name=f"{plan.scenario.name}_real", study=REAL, assumed=REAL_ASSUMED)
-    return run(replace(plan, scenario=scenario), RunOptions.typed(options, scenario.name))
+    alone, notes = options.alone, list(plan.notes)
+    try:
+        for cell in () if alone else plan.cells:
+            require_constant_delays(cell)
+    except ConfigError as error:
+        alone = True
+        notes.append(f"not compared with a simulation: {error}")
+    scenario = replace(plan.scenario, name=f"{plan.scenario.name}_real", study=REAL_ALONE, assumed=REAL_ASSUMED)
+    if not alone:
+        study = REAL_INDEPENDENT if options.independent else REAL
+        scenario = replace(scenario, study=study, tables=(COMPARISON,), headlines=())
+        if options.independent:
+            scenario = replace(scenario, assumed=REAL_ASSUMED + OWN_LINK_ASSUMED)
+    return run(replace(plan, scenario=scenario, notes=notes), RunOptions.typed(options, scenario.name))
 
 
 def _ran(plan: RunPlan, options: RunOptions) -> Screen:
@@ -145,7 +163,7 @@ def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> Scre
     search.found(options.pool(), overwrite=options.overwrite, progress=progress.part("search"), failed=progress.failed)
     found = search.cells()
     shown = list(found.values())
-    table = sweep(
+    table = sweep(  # each class of devices has a row in it, and what was searched for is one number for all
         shown, options.out, options.workers, options.cluster, overwrite=options.overwrite, keep=(SEARCH, *keep),
         progress=progress.part("runs"), failed=progress.failed, trace=options.trace,
     )  # fmt: skip
@@ -154,7 +172,8 @@ def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> Scre
     choices = choices and [replace(each, searched=found) for each in choices]
     columns = (plan.objective.field, *SEARCHED)
     progress.part(WRITING)(0, 1, "")
-    return FinishedRun.of(plan, options.out, shown, search.beside(table), choices, columns).screen(plan.notes)
+    table = search.beside(of_all_devices(table, *plan.objective.limits))
+    return FinishedRun.of(plan, options.out, shown, table, choices, columns).screen(plan.notes)
 
 
 def _chosen_by_search(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> tuple[list[Chosen], dict[str, int]]:

@@ -55,6 +55,8 @@ class Screen:
     """The other blocks, for so many columns."""
     leads: Sequence[tuple[str, str]] = ()
     """What stands right below the answer: a word each, and its line."""
+    beside: TextTable | None = None
+    """What stands below the table."""
 
     def text(self, form: str = "text", *, detailed: bool = False) -> Escaped:
         """The screen for standard output as it is now; in another form than text, the table alone."""
@@ -88,6 +90,11 @@ class Screen:
                 yield Text()
             table, legend = folded(self.table, width)
             yield table
+        if self.beside is not None:
+            beside, more = folded(self.beside, width)
+            yield Text()
+            yield beside
+            legend += more
         for note in [*legend, *(self.table.notes if self.table else ()), *self.notes]:
             yield _text(note)
         if self.base:

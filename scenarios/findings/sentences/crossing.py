@@ -13,6 +13,7 @@ from scenarios.findings.question import LATENCY, Named, along, curves_of, of_set
 from scenarios.findings.wording import called, joined, listed, passes, passes_briefly
 from simulator.results.columns import CURVE
 from simulator.results.crossings import Crossing, crossing
+from simulator.results.display_names import words_of
 from simulator.results.intervals import paired
 from simulator.results.lossy_schemes import unmarked
 from simulator.results.units import title
@@ -117,5 +118,5 @@ def alike(rows: pd.DataFrame, kind: str, against: str) -> list[tuple[str, str]]:
         (mine, theirs)
         for mine in curves_of(rows, kind)
         for theirs in curves_of(rows, against)
-        if unmarked(mine).removeprefix(kind) == unmarked(theirs).removeprefix(against)
+        if words_of(unmarked(mine))[1] == words_of(unmarked(theirs))[1]
     ]

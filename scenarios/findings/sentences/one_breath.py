@@ -72,7 +72,8 @@ class FastestOfAll(Named):
     def report(self, table: pd.DataFrame, axis: str | None) -> str:
         found = places(table, self.over or axis, self.by, self.metric)
         clauses = [fastest_clause(found, self.what, self.metric), at_the_edge(found, self.cloud, self.metric)]
-        return "; ".join(filter(None, clauses))
+        line = "; ".join(filter(None, clauses))
+        return line if not line or unit(self.metric) == "s" else f"{title(self.metric)}: {line}"
 
 
 @dataclass(frozen=True)
@@ -234,6 +235,7 @@ def fastest_clause(found: Sequence[RankedPlace], what: str, metric: str | None =
     if not each_at:
         return ""
     lossless = " lossless" if any(place.lossless for place in found) else ""
+    most, _, _ = _in_words(metric or LATENCY)
     best = _most_often(each_at)
     there = [each for each in each_at if best in each.tied]
     shown = metric if all(best == each.lowest for each in there) else None
@@ -248,7 +250,7 @@ def fastest_clause(found: Sequence[RankedPlace], what: str, metric: str | None =
         return f"no{lossless} scheme is seen to beat {called(best)} at {len(there)} of {number}, {others_at}"
     if all(each.tied == (best,) for each in each_at):
         of = " of the lossless" if lossless else ""
-        return f"{called(best)} is fastest{of}{all_of(len(each_at), len(each_at), what)}{took}"
+        return f"{called(best)} is {most}{of}{all_of(len(each_at), len(each_at), what)}{took}"
     every = "" if len(each_at) == 1 else f" at any of {len(each_at)}"
     return f"no{lossless} scheme is seen to beat {called(best)}{every and f'{every} {what}'}{took}"
 
@@ -271,15 +273,21 @@ def at_the_edge(found: Sequence[RankedPlace], cloud: Sequence[str], metric: str 
     if not gains:
         return ""
     best = min(gains, key=lambda gain: gain.less.size)
+    _, more, as_long = _in_words(metric)
     where = f"({', '.join(filter(None, (called(best.curve), best.where)))})"
     faster = sum(gain.less.lower or (gain.less.n == 1 and gain.less.size < 0) for gain in gains)
     if faster:
-        line = f"edge drafting is faster at {faster} of {len(gains)}" if len(gains) > 1 else "edge drafting is faster"
+        line = f"edge drafting is {more}" + (f" at {faster} of {len(gains)}" if len(gains) > 1 else "")
         return f"{line}, at most {percent(best.less)} {where}"
     if not best.less.separable and best.less.n > 1:
         shown = would_show([best.less]).removesuffix(" seen")
-        return f"edge drafting is nowhere seen to be faster ({shown}; {where[1:]}"
-    return f"edge drafting takes at least {ratio(best.less)} as long {where}"
+        return f"edge drafting is nowhere seen to be {more} ({shown}; {where[1:]}"
+    return f"edge drafting takes at least {ratio(best.less)} {as_long} {where}"
+
+
+def _in_words(metric: str) -> tuple[str, str, str]:
+    """What has the least of the metric, what has less of it than another, and, of a multiple, more."""
+    return ("fastest", "faster", "as long") if unit(metric) == "s" else ("lowest", "lower", "as much")
 
 
 def best_against(place: RankedPlace, theirs: Sequence[str], metric: str = LATENCY) -> AtBest | None:

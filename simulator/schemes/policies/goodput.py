@@ -49,6 +49,7 @@ class Goodput(Policy):
     kind: Literal["goodput"] = "goodput"
     looks_at_law: ClassVar[bool] = True
     hears_cloud: ClassVar[bool] = True
+    decides_rounds: ClassVar[bool] = True
     learning_rounds: LearningRounds = 16
     trial_every: TrialEvery = 40
 

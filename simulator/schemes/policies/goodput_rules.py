@@ -7,14 +7,14 @@ holds the true chance that the next draft is accepted, by operating point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, sqrt
+from math import inf, nan, sqrt
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import Field
 
 from simulator.schemes.policies.learned import NO_DISTRIBUTION, Learned
 from simulator.schemes.policies.running_estimates import MOST_ACCEPTANCE, distribution_bin
-from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, EdgeView, PolicyState
+from simulator.schemes.policy import SEND, Action, CloudDecodes, DraftOne, DraftRound, EdgeView, PolicyState
 
 REQUEST_BITS: Final = 16.0
 """The payload, bits, of what requests the cloud to decode by itself."""
@@ -84,14 +84,16 @@ def best_round(now: Now, rung: int, hope: float = 0.0) -> Cycle:
     equals. `hope`: by how many standard deviations acceptance is taken to be better than estimated."""
     learned, link = now.learned, now.learned.link
     seconds = learned.header_bits * now.per_bit_s + link.delay_s + learned.cloud.verify_s
-    draft_s = learned.pass_s.known(0.0) + learned.draft_bits(rung) * now.per_bit_s
+    bits_s = learned.draft_bits(rung) * now.per_bit_s
+    draft_s = learned.pass_s.known(0.0) + bits_s
     tokens, survival, best, more = 1.0, 1.0, None, hope * learned.acceptance.doubt(rung)
     for length in range(1, now.view.most_drafts + 1):
         foreseen = None if now.foreseen is None or length > 1 else now.foreseen[rung]
         if foreseen is None:
             foreseen = min(MOST_ACCEPTANCE, learned.acceptance.of_position(rung, length - 1) + more)
         survival *= foreseen
-        tokens, seconds = tokens + survival, seconds + draft_s
+        opens = (length - 1) % now.view.drafts_per_pass == 0  # a pass, which makes the next ones with it
+        tokens, seconds = tokens + survival, seconds + (draft_s if opens else bits_s)
         made = Cycle(rung, length, tokens, seconds)
         if best is None or made.goodput > best.goodput * (1 + 1e-12):
             best = made
@@ -146,6 +148,10 @@ def open_cycle(now: Now, exploring: Exploring) -> Action:
         learned.rung = float(chosen.rung)
         if now.foreseen is not None:
             learned.bins, learned.survival = [NO_DISTRIBUTION], now.foreseen[chosen.rung]
+        if view.whole:
+            learned.round_asked_s = view.now_s if view.verdicts else nan  # a request's first has the prompt before it
+            learned.block = float(view.drafts_per_pass)
+            return DraftRound(chosen.length, chosen.rung)
         return DraftOne(chosen.rung)
     learned.row_asked_s, learned.row_is_new = view.now_s, 1.0
     return CloudDecodes(min(int(learned.target) or stretch_tokens(now), view.remaining_tokens))
@@ -202,8 +208,17 @@ def draft_on(now: Now) -> Action:
 
 def goes_on(now: Now, accepted: float) -> bool:
     """Whether one more draft with this chance of acceptance gains more tokens than its seconds are worth; a pass that
-    was made costs nothing any more."""
-    learned = now.learned
-    seconds = learned.draft_bits(int(learned.rung)) * now.per_bit_s
-    seconds += learned.pass_s.known(0.0) if now.view.distribution is None else 0.0
-    return learned.survival * accepted > learned.price * seconds
+    was made, for it or for drafts before it, costs nothing any more. One that is still to be made, and makes several,
+    is worth its seconds if any number of these together is."""
+    learned, view, rung = now.learned, now.view, int(now.learned.rung)
+    bits_s, position = learned.draft_bits(rung) * now.per_bit_s, len(view.drafts)
+    made = view.distribution is not None or position % view.drafts_per_pass
+    seconds = bits_s + (0.0 if made else learned.pass_s.known(0.0))
+    survival = tokens = learned.survival * accepted
+    ends = 0 if made else min(view.drafts_per_pass, view.most_drafts - position)
+    for more in range(1, ends):
+        if tokens > learned.price * seconds:
+            break
+        survival *= min(MOST_ACCEPTANCE, learned.acceptance.of_position(rung, position + more))
+        tokens, seconds = tokens + survival, seconds + bits_s
+    return tokens > learned.price * seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from math import isnan, nan
+from math import ceil, isnan, nan
 from operator import attrgetter
 from typing import Any, Final, Self
 
@@ -19,6 +19,7 @@ NO_DISTRIBUTION: Final = -1.0
 FIRST_BITS: Final = 100.0
 """A draft's bits before any was sent."""
 FIRST_HEADER_BITS: Final = 320.0
+"""Those of a message before any was seen; what a link compresses shows with the first answers."""
 PASS_MEMORY: Final = 64.0
 
 
@@ -53,6 +54,10 @@ class Learned:
     """When something was last done to learn from."""
     asked_s: float = nan
     """When a pass was requested."""
+    round_asked_s: float = nan
+    """When a round was decided on at once."""
+    block: float = 1.0
+    """The drafts of a pass, as that was."""
     timed_s: float = nan
     """Up to when answers have been read for their times."""
     acked_bits: float = 0.0
@@ -110,11 +115,17 @@ class Learned:
     def see(self, view: EdgeView) -> None:
         """Takes from a view what is new in it: a pass that has ended, a round or a stretch that was answered."""
         if not isnan(self.asked_s):
-            self.pass_s.observe(view.now_s - self.asked_s, PASS_MEMORY)
+            drafts_before = len(view.drafts) - (view.distribution is None)
+            if drafts_before % view.drafts_per_pass == 0:  # else it was made with one before it
+                self.pass_s.observe(view.now_s - self.asked_s, PASS_MEMORY)
             self.asked_s = nan
         while len(self.bins) < len(view.drafts):  # drawn unseen: a round's first, or all
             self.survival *= self.acceptance.estimate(int(self.rung), len(self.bins), None)
             self.bins.append(NO_DISTRIBUTION)
+        if not self.cloud.decode.weight:
+            for seen in view.verdicts:
+                if not seen.drafted and not seen.payload_bits:  # of an answer that the cloud has begun
+                    self.cloud.observe_decoding(seen.answered_s - seen.sent_s)
         answered_s = view.verdicts[-1].answered_s if view.verdicts else nan
         if not isnan(self.row_asked_s) or answered_s != self.timed_s:
             self._time(view)
@@ -141,6 +152,9 @@ class Learned:
     def learn(self, result: SeenVerdict) -> None:
         """Takes what a verification result says of acceptance, bits and the time between two tokens of the cloud's."""
         if result.drafted:
+            if not isnan(self.round_asked_s):
+                passes = ceil(result.drafted / self.block)
+                self.pass_s.observe((result.sent_s - self.round_asked_s) / passes, PASS_MEMORY)
             bins = [None if bin_ == NO_DISTRIBUTION else int(bin_) for bin_ in self.bins]
             self.acceptance.observe(result.rung, bins, result.drafted, result.accepted)
             self.bits[result.rung].observe(result.payload_bits / result.drafted, PASS_MEMORY)
@@ -150,7 +164,7 @@ class Learned:
             self.cloud.observe_decoding(result.answered_s - result.sent_s)
         self.bins = []
         self.survival = 1.0
-        self.asked_s = nan
+        self.asked_s = self.round_asked_s = nan
 
 
 _PARTS: Final = {

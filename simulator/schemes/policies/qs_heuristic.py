@@ -8,7 +8,7 @@ was away for no longer than rounds of its bits were before, and the text easy wh
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,7 @@ class QsHeuristic(Policy):
     operating points, the last one, which is to be the finest, on a good uplink, and the first one on a bad one."""
 
     kind: Literal["qs_heuristic"] = "qs_heuristic"
+    decides_rounds: ClassVar[bool] = True
     short: Annotated[int, Tunable(1, 2, 3)] = Field(
         2, ge=1, le=1024, description="drafts on a bad uplink after a rejection"
     )

@@ -11,19 +11,22 @@ same K and ell, token by token, with the same random numbers. In half precision 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from channels.codec import float_distributions
 from kinds.tunable import Tunable
 from simulator.schemes.acceptance import SplitRejection
+from simulator.schemes.code import Code
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.schemes.families import Families
 from simulator.schemes.quantizer import LatticeQuantizer
 from simulator.schemes.reply import DistributionReply, Reply
 from simulator.schemes.scalars import Scalars
 from simulator.schemes.sparsifier import KeepAll, KeepTopK
+
+_SCALARS: Final = Scalars()
 
 
 class SplitScheme(DraftScheme):
@@ -36,12 +39,12 @@ class SplitScheme(DraftScheme):
         100, ge=1, le=1 << 20, description="ell, the denominator of qhat, of which qhat(d) is sent"
     )
 
-    def answering(self, reply: Reply) -> Families:
+    def answering(self, reply: Reply, code: Code = _SCALARS) -> Families:
         """Its parts with this reply."""
         return Families(
             KeepAll() if self.k is None else KeepTopK(k=self.k),
             LatticeQuantizer(resolution=self.resolution),
-            Scalars(),
+            code,
             acceptance=SplitRejection(),
             reply=reply,
         )

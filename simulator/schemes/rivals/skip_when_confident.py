@@ -29,7 +29,7 @@ from kinds.arrays import Floats, Ints
 from models.verification import DistributionAfter, Verdict, dense, inverse_cdf
 from simulator.schemes.acceptance import Received, Rejection, received
 from simulator.schemes.code import Load, Packets, Tokens, certain
-from simulator.schemes.draw import Place, Proposal, RequestUniforms
+from simulator.schemes.draw import Place, Proposal, RequestUniforms, RoundUniforms
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
 from simulator.schemes.policy import DRAFT, SEND, Action, EdgeView, Policy, PolicyState
@@ -59,21 +59,14 @@ class WhereUnsure(Rejection):
     lossless: ClassVar[bool | None] = False
     kind: Literal["where_unsure"]  # type: ignore[assignment]
 
-    def judge(
-        self,
-        distribution_after: DistributionAfter,
-        received: Received,
-        uniforms: RequestUniforms,
-        round_number: int,
-        position: int,
-    ) -> Verdict:
+    def judge(self, distribution_after: DistributionAfter, received: Received, uniforms: RoundUniforms) -> Verdict:
         def distribution_or_draft(prefix: tuple[int, ...]) -> Floats:
             place = len(prefix)
             unverified = place < len(received.drafts) and received.unverified[place]
             own = dense(received.distributions[place]) if unverified else distribution_after(prefix)
             return own
 
-        return super().judge(distribution_or_draft, received, uniforms, round_number, position)
+        return super().judge(distribution_or_draft, received, uniforms)
 
     def output_distribution(
         self, p: Floats, qhat: Floats, drawn: Floats, corrected: Floats | None = None

@@ -17,21 +17,19 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from channels.codec import tree_packet, wire
 from channels.codec.tree_packet import TreeFormat
-from channels.codec.tree_shape import MOST_NODES, TreeShape, grown
+from channels.codec.tree_shape import MOST_NODES, TreeShape
 from kinds.arrays import Ints
 from kinds.tunable import Tunable
-from models.interface import TokenTree
-from simulator.cell.descriptions import shown
 from simulator.schemes.acceptance import Received
+from simulator.schemes.branching import BranchingScheme, require_one_stands
 from simulator.schemes.code import Packets, Tokens, WirePackets
-from simulator.schemes.draft_scheme import RoundShape
 from simulator.schemes.families import Families
 from simulator.schemes.lattice_scheme import LatticeScheme
 from simulator.schemes.sparsifier import KeepTopK, SupportSize
@@ -64,38 +62,13 @@ class TreePackets:
         return tree_packet.bound_tree_bits(sizes, self.form)
 
 
-class TreeScheme(LatticeScheme):
-    """A scheme whose drafts branch. A subclass says in which shape."""
+class TreeScheme(BranchingScheme, LatticeScheme):
+    """A scheme whose drafts branch, and carry the distributions that they were drawn from."""
 
-    rounds: ClassVar[RoundShape] = "tree"
-    shaped_by: ClassVar[tuple[str, ...]] = ()
-    """The fields beside max_drafts that decide the shape, for errors."""
-    max_drafts: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
-        4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
-    )
-    partial: Literal[False] = Field(False, description="never: a tree is sent whole")
-    depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verification result")
     k: SupportSize = 8
 
     def made_of(self) -> Families:
         return self.keeping(KeepTopK(k=self.k))
-
-    @property
-    @abstractmethod
-    def shape(self) -> TreeShape:
-        """The shape of the scheme's trees."""
-
-    @property
-    def drafts(self) -> int:
-        return self.shape.nodes
-
-    @property
-    def drafts_a_pass(self) -> int:
-        return self.shape.widest
-
-    @property
-    def distributions(self) -> int:
-        return self.shape.distributions
 
     def packets(self, vocabulary: int) -> Packets:
         families = self.families
@@ -106,20 +79,24 @@ class TreeScheme(LatticeScheme):
         ):
             if part.kind != only:
                 raise ValueError(f"{name} = {part.kind!r}: must be {only!r}, the one that is defined for trees")
-        try:
-            shape = self.shape
-        except ValueError as error:
-            others = "".join(f", {name} = {shown(getattr(self, name))}" for name in self.shaped_by)
-            raise ValueError(f"max_drafts = {self.max_drafts}{others}: make {error}, must be fewer") from None
+        (shape,) = self.checked_shapes()
         inner = super().packets(vocabulary)
         if not isinstance(inner, WirePackets):
             raise ValueError(f"code = {families.code.kind!r}: cannot carry a tree, recoded and enumerative can")
         return TreePackets(TreeFormat(inner.format, shape))
 
-    def tree(self, received: Received) -> TokenTree:
-        """How the drafts that the cloud has received hang together."""
-        parents = grown(self.shape, np.count_nonzero(received.qhat, axis=1).tolist()).parents
-        return TokenTree(tuple(received.drafts.tolist()), tuple(parents))
+    @property
+    @abstractmethod
+    def shape(self) -> TreeShape:
+        """The shape of the scheme's trees."""
+
+    @property
+    def shapes(self) -> Sequence[TreeShape]:
+        return (self.shape,)
+
+    def sizes(self, received: Received) -> Sequence[int]:
+        sizes: list[int] = np.count_nonzero(received.qhat, axis=1).tolist()
+        return sizes
 
 
 class TreeDrafts(TreeScheme):
@@ -138,8 +115,7 @@ class TreeDrafts(TreeScheme):
 
     @cached_property
     def shape(self) -> TreeShape:
-        below = self.widths[-1:] * max(0, self.max_drafts - len(self.widths))
-        return TreeShape.full((*self.widths, *below)[: self.max_drafts])
+        return TreeShape.by_level(self.widths, self.max_drafts)
 
 
 class LikelyTree(TreeScheme):
@@ -163,10 +139,7 @@ class LikelyTree(TreeScheme):
 
     @model_validator(mode="after")
     def _one_child_stands(self) -> Self:
-        if sum(self.child_acceptance) > 1 + 1e-9:
-            raise ValueError(
-                f"child_acceptance = {list(self.child_acceptance)}: must sum to at most 1, one child stands"
-            )
+        require_one_stands("child_acceptance", self.child_acceptance)
         return self
 
     @cached_property

@@ -28,7 +28,7 @@ from simulator.cell.cell import Cell, prepare_pairs
 from simulator.cell.cloud_config import request_tokens
 from simulator.schemes.draft_scheme import DraftScheme
 from simulator.testbed import plan
-from simulator.testbed.calibration.process_times import path_times, session_times
+from simulator.testbed.calibration.process_times import path_times, session_times, stream_times
 
 CALIBRATED: Final = "calibrated.yaml"
 SAMPLES: Final = 25
@@ -81,6 +81,7 @@ def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BU
     folder.mkdir(parents=True, exist_ok=True)
     progress(0, 1, "path")
     path = path_times()
+    streams = None if isinstance(cell.scheme, DraftScheme) else stream_times(cell.workload.devices)
     progress(1, 1, "path")
     settings: dict[str, object] = {}
     for each in _timed_models(cell):
@@ -91,6 +92,8 @@ def calibrate(cell: Cell, folder: Path, progress: Progress, budget_s: float = BU
     if isinstance(cell.scheme, DraftScheme):
         settings["edge.encode_s_per_draft"] = times.encode_s_per_draft
     settings["cloud.judge_s"] = times.judge_s
+    if streams is not None:
+        settings["cloud.step_s"], settings["cloud.judge_s"] = streams.pass_s, times.judge_s + streams.job_s
     settings["cloud.decode_s_per_draft"] = times.decode_s_per_draft
     Calibration(settings, {"uplink": path.up_s, "downlink": path.down_s}).write(folder)
 
@@ -101,12 +104,20 @@ def calibrated(cell: Cell, folder: Path) -> Cell:
     return cell.with_({**found.settings, **dict(_delays(cell, found.delays))})
 
 
-def _delays(cell: Cell, added_s: Mapping[str, float]) -> Iterator[tuple[str, object]]:
-    """The delays of the links with what the path adds. Raises ConfigError where one has no constant to add it to."""
+def require_constant_delays(cell: Cell) -> None:
+    """Raises ConfigError where a link's delay has no constant to which what the path adds can be added."""
     for direction in plan.DIRECTIONS:
         delay = plan.link(cell, direction).delay
         if not isinstance(delay, ConstantDelay):
             raise ConfigError(f"{direction}.delay = {delay.kind}: must be constant, for what the path adds to it")
+
+
+def _delays(cell: Cell, added_s: Mapping[str, float]) -> Iterator[tuple[str, object]]:
+    """The delays of the links with what the path adds. Raises ConfigError as `require_constant_delays`."""
+    require_constant_delays(cell)
+    for direction in plan.DIRECTIONS:
+        delay = plan.link(cell, direction).delay
+        assert isinstance(delay, ConstantDelay)
         yield f"{direction}.delay", {"kind": delay.kind, "delay_s": delay.delay_s + added_s.get(direction, 0.0)}
 
 

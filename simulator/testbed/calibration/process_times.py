@@ -3,6 +3,10 @@
 `session_times`: the edge to draft and encode a round, the cloud to decode and verify it. Both serve a request in one
 loop, without a link, on a text that the cell itself does not see; each waits before its work, as it does in a run.
 
+`stream_times`: a server that makes one pass after another hands over between them: what a pass has found goes out, and
+its jobs come back. A small real run of devices that stream measures it. Where the cloud waits for drafts this is part
+of the path.
+
 `path_times`: what kernel, interfaces, relay, event loops and threads add to a message beside rate, loss and delay. A
 small real run measures it, over a link of a constant delay alone, with a pair whose passes take next to no time.
 """
@@ -12,8 +16,10 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
-from itertools import count, islice
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import count, islice, pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Final, NamedTuple, Self
@@ -27,7 +33,7 @@ from simulator.decoding.decoder import Decoder, RequestDecoding
 from simulator.decoding.divergences import Measurer
 from simulator.decoding.memory import Memory
 from simulator.schemes.draft_scheme import DraftScheme
-from simulator.testbed.journal import MessageReceived, MessageTaken, PassMade, RoundComputed, read
+from simulator.testbed.journal import MessageReceived, MessageTaken, PassMade, RoundComputed, journal_path, read
 from simulator.testbed.packet_header import PacketKind
 from simulator.testbed.supervisor import real
 from simulator.testbed.timed_text import TimedText
@@ -64,6 +70,16 @@ class PathTimes(NamedTuple):
     """From the edge's last work on a round to the cloud's first."""
     down_s: float
     """From the cloud's last work on a round to the edge's first on the next."""
+
+
+class StreamTimes(NamedTuple):
+    """Seconds from the end of a pass of n jobs that come back at once to the beginning of the next: a + b n, neither
+    below 0."""
+
+    pass_s: float
+    """a."""
+    job_s: float
+    """b."""
 
 
 class _MeasuredRound(NamedTuple):
@@ -134,7 +150,7 @@ def _drafted(
             there, verified = cloud.verify(there, parts)
         time.sleep(pause_s)
         with at_edge:
-            node, _ = edge.resolve(drafted, verified.reply)
+            node, _ = edge.resolve_all(drafted, verified.reply, partial(cloud.more, there))
         yield _MeasuredRound(
             drafted.distributions, verified_drafts, at_edge.taken_s(), in_cloud.taken_s(), drafts == most
         )
@@ -189,10 +205,35 @@ def _leave_out_passes(decoding: RequestDecoding, at_edge: _Watch, in_cloud: _Wat
 
 def path_times() -> PathTimes:
     """Takes some ten seconds. Raises ConfigError where nothing can be run for real."""
+    with _small_run({}) as folder:
+        return _path_times(folder)
+
+
+def stream_times(devices: int) -> StreamTimes:
+    """Of so many devices that stream at a time. Takes and raises as `path_times`."""
+    with _small_run({"scheme": "cloud_only", "workload.devices": devices}) as folder:
+        made = [event for event in read(journal_path(folder, "cloud 0")) if isinstance(event, PassMade)]
+    return _stream_times(sorted(made))
+
+
+@contextmanager
+def _small_run(fields: Mapping[str, object]) -> Iterator[Path]:
+    """The journals of a small real run, while they are there."""
     with tempfile.TemporaryDirectory(prefix="sqsim.path.") as name:
         folder = Path(name) / "journals"
-        real(Cell().with_(_SMALL), memory=Memory(), journals=folder)
-        return _path_times(folder)
+        real(Cell().with_({**_SMALL, **fields}), memory=Memory(), journals=folder)
+        yield folder
+
+
+def _stream_times(passes: Sequence[PassMade]) -> StreamTimes:
+    """By passes in their order."""
+    jobs, gaps_s = list[int](), list[float]()
+    for before, after in pairwise(passes):
+        if {share[:2] for share in before.shares} & {share[:2] for share in after.shares}:
+            jobs.append(len(before.shares))
+            gaps_s.append(max(0.0, after.began_s - before.ended_s))
+    pass_s, job_s = nnls(np.column_stack([np.ones(len(jobs)), jobs]), np.array(gaps_s))[0]
+    return StreamTimes(float(pass_s), float(job_s))
 
 
 def _path_times(folder: Path) -> PathTimes:
@@ -206,7 +247,7 @@ def _path_times(folder: Path) -> PathTimes:
         elif isinstance(event, PassMade):
             passes |= {(request, round_): event for _, request, round_, *_ in event.shares}
         elif isinstance(event, MessageReceived | MessageTaken) and event.address.kind is PacketKind.PAYLOAD:
-            decode_s[event.address[2:]] += event.at_s if isinstance(event, MessageTaken) else -event.at_s
+            decode_s[event.address.round_key[1:]] += event.at_s if isinstance(event, MessageTaken) else -event.at_s
     rounds = [each for each in decode_s if each in passes and each in computed and each[1] > 1]
     ups = [passes[each].began_s - decode_s[each] - computed[each].ended_s - DELAY_S for each in rounds]
     downs = [

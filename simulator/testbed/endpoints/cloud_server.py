@@ -68,7 +68,7 @@ class CloudServer:
     def receive(self, message: RealMessage) -> None:
         """A message of a device arrives. One of a later request ends the earlier one; one of an earlier request is
         late."""
-        _, device, number, _ = message.address
+        device, number = message.address.device, message.address.request
         current = self._open.get(device)
         if current is None or _order(number) > _order(current.key[1]):
             if current is not None:
@@ -134,20 +134,21 @@ class CloudDriver(EndpointDriver):
         self._request_tokens = request_tokens(len(prompt), self._output_tokens, cell.scheme.drafts)
         make = protocol_of(cell.scheme).cloud
         assert make is not None, "a protocol with a far end (plan.check)"
-        self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens))
+        self._machine = make(Terms(decoding, self._output_tokens, decoder.end_tokens[0]))
         self._take(message, resumed)
 
     def _take(self, message: RealMessage, resumed: machine.Resumed | None = None) -> None:
         commands = self._machine.step(resumed or self.arrived(message, self._machine))
         self.note_taken(message)
-        self._carry_out(commands)
+        self._carry_out(commands, message.address.exchange)
 
-    def _carry_out(self, commands: list[machine.CloudCommand]) -> None:
+    def _carry_out(self, commands: list[machine.CloudCommand], exchange: int = 0) -> None:
+        """`exchange`: of the message that they answer."""
         for command in commands:
             if isinstance(command, machine.SubmitJob):
                 self._submit(command)
             elif isinstance(command, machine.SendReply):
-                self.put(command.kind, command.round, command.content)
+                self.put(command.kind, command.round, command.content, exchange)
             elif isinstance(command, machine.FreeCache):
                 self._cloud.passes.forget(self.key)
             # the others are of the tables, which are made when the run is over

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from math import nan
 from threading import Event
 from typing import Final
 
@@ -26,12 +27,20 @@ from simulator.protocols.accounts import Terms
 from simulator.results.requests import within
 from simulator.testbed.endpoints.endpoint_driver import EndpointDriver, Transport
 from simulator.testbed.endpoints.restoration import pack_restored
-from simulator.testbed.journal import Journal, RequestArrived, RequestEnded, RequestServed, RoundComputed
+from simulator.testbed.journal import (
+    Journal,
+    RequestArrived,
+    RequestEnded,
+    RequestServed,
+    RoundComputed,
+    TextRead,
+    UplinkSeen,
+)
 from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
 from simulator.testbed.plan import WARM_UP, WARM_UP_TOKENS
 from simulator.testbed.timed_text import WorkerText
 
-_UNSERVED: Final = (machine.TakeTurn, machine.DraftPass, machine.Encode, machine.WaitUntil, machine.AddPart)
+_UNSERVED: Final = (machine.Encode, machine.WaitUntil, machine.AddPart)
 """Commands of machines whose needs `plan.check` refuses."""
 
 
@@ -71,6 +80,11 @@ class EdgeDriver(EndpointDriver):
         self._payloads: dict[MessageAddress, bytes] = {}
         """Messages about those rounds."""
         self._drafting: _Drafting | None = None
+        self._reading: machine.DraftPass | None = None
+        self._more = 0
+        """Replies that were requested beside the one to the open round."""
+        self._put_s, self._payload_bits = nan, 0
+        """When the last payload was put, and its length."""
 
     async def serve(self) -> machine.EdgeState | None:
         """Serves the request to its last token; answers what the device keeps of it."""
@@ -112,7 +126,16 @@ class EdgeDriver(EndpointDriver):
                 self._close(command)
             elif isinstance(command, machine.FlushRounds):
                 self._flush(command)
+            elif isinstance(command, machine.TakeTurn):  # one request at a time is served, and it is free
+                self._carry_out(self._machine.step(machine.Signal.TURN))
+            elif isinstance(command, machine.DraftPass):
+                self._read(command)
+            elif command is machine.Order.LOOK:
+                self._look()
+            elif command is machine.Order.STOP:
+                self._reading = None
             elif isinstance(command, machine.Done):
+                self.transport.cancel(*self.unacknowledged)
                 self._finished.set_result(command.kept)
             else:  # the others are of the tables, which are made when the run is over
                 assert not isinstance(command, _UNSERVED), f"I3: {command} on a real edge"
@@ -150,6 +173,36 @@ class EdgeDriver(EndpointDriver):
         self._note_computed(drafting, drafting.ended_s, tuple(self._drafter.passes_s), cut=False)
         self._carry_out(self._machine.step(machine.RoundDrafted(node)))
 
+    # Read, and look.
+
+    def _read(self, command: machine.DraftPass) -> None:
+        """The drafter reads the text, in the worker. Other single passes, for a draft, are refused (`plan.check`)."""
+        assert command.hidden and not command.node.drafts, f"I3: {command} on a real edge"
+        self._reading = command
+        made = asyncio.get_running_loop().run_in_executor(self._worker, self._make_read, command.node)
+        made.add_done_callback(partial(self._has_read, command))
+
+    def _make_read(self, node: EdgeNode) -> tuple[float, float]:
+        """Answers when it began and ended."""
+        began_s = self.journal.now_s
+        self._drafter.settle()
+        self._drafter.distributions(node.committed, 0)
+        return began_s, self.journal.now_s
+
+    def _has_read(self, command: machine.DraftPass, made: asyncio.Future[tuple[float, float]]) -> None:
+        if made.cancelled():
+            return
+        self.journal.note(TextRead(*self.key, command.round, *made.result()))
+        if self._reading is command:
+            self._reading = None
+            self._drafter.keep()
+            self._carry_out(self._machine.step(machine.Signal.WORKED))
+
+    def _look(self) -> None:
+        now_s, link = self.journal.now_s, self.transport.seen_by(self.key[0])
+        self.journal.note(UplinkSeen(*self.key, self._put_s, self._payload_bits, link, now_s))
+        self._carry_out(self._machine.step(machine.TimeIs(now_s, self._put_s, self._payload_bits, link)))
+
     def _note_cut(self, commands: list[machine.EdgeCommand]) -> None:
         """Notes what was computed of a round that these commands cut."""
         drafting = self._drafting
@@ -171,7 +224,7 @@ class EdgeDriver(EndpointDriver):
 
     def _close(self, command: machine.CloseRound) -> None:
         self.tokens += command.tokens
-        self._last_closed = command.round
+        self._last_closed, self._more = command.round, 0
         self._forget(command.round)
 
     def _flush(self, command: machine.FlushRounds) -> None:
@@ -188,8 +241,13 @@ class EdgeDriver(EndpointDriver):
         self._payloads = {address: payload for address, payload in self._payloads.items() if address.round != number}
 
     def _send(self, command: machine.SendMessage) -> None:
-        content = b"".join(command.parts)
-        address = self.put(command.kind, command.round, content)
+        content, exchange = b"".join(command.parts), 0
+        if command.kind is machine.MessageKind.MORE:
+            self._more += 1
+            exchange = 1 + self._more
+        elif command.kind is machine.MessageKind.PAYLOAD:
+            self._put_s, self._payload_bits = self.journal.now_s, 8 * len(content)
+        address = self.put(command.kind, command.round, content, exchange)
         if command.round:
             self._payloads[address] = content
 
@@ -248,12 +306,12 @@ class EdgeDevice:
     ) -> machine.EdgeState | None:
         """One request to its end, with the prompt of the device's request `text`. Answers what the device keeps."""
         decoder, device = self._decoder, self._device
-        state, policy = (None, None) if kept is None else kept
+        state, policy, _ = (None, None, 0) if kept is None else kept
         decoding = decoder.decoding(device, number, decoder.prompt(device, text, ask), state, ask.output_tokens)
-        terms = Terms(decoding, ask.output_tokens, decoder.end_tokens, policy)
+        terms = Terms(decoding, ask.output_tokens, decoder.end_tokens[self._device], policy)
         self._open = EdgeDriver(self, (device, number), decoding, terms)
         after = await self._open.serve()
-        answer = within(tuple(self._open.tokens), ask.output_tokens, decoder.end_tokens)
+        answer = within(tuple(self._open.tokens), ask.output_tokens, decoder.end_tokens[self._device])
         self._open = None
         self.journal.note(RequestEnded(device, number, answer, self.journal.now_s))
         return after

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from kinds import ConfigError
 from simulator.protocols.machine import CloudMachine, EdgeMachine, MessageArrived, MessageKind
+from simulator.schemes.policy import SeenLink
 from simulator.testbed.journal import Journal, MessageTaken
-from simulator.testbed.packet_header import MessageAddress, PacketKind, RealMessage
+from simulator.testbed.packet_header import MOST_EXCHANGES, MessageAddress, PacketKind, RealMessage
 
 
 class Transport(Protocol):
@@ -20,6 +22,10 @@ class Transport(Protocol):
         """Sends nothing more of these: they are known to have arrived, or are not wanted any more."""
         ...
 
+    def seen_by(self, device: int) -> SeenLink:
+        """What the link that it sends on has shown a device so far."""
+        ...
+
 
 class EndpointDriver:
     """One end of one request, `key`: (device, request)."""
@@ -31,17 +37,19 @@ class EndpointDriver:
         self.unacknowledged: list[MessageAddress] = []
         """Messages that the other end is not known to have, in order."""
 
-    def put(self, kind: MessageKind | PacketKind, number: int, content: bytes) -> MessageAddress:
-        """Puts a message of a round."""
-        address = MessageAddress(PacketKind(kind), *self.key, number)
+    def put(self, kind: MessageKind | PacketKind, number: int, content: bytes, exchange: int = 0) -> MessageAddress:
+        """Puts a message of a round. Raises ConfigError where it is one of too many."""
+        if exchange > MOST_EXCHANGES:
+            raise ConfigError(f"round {number}: must take at most {MOST_EXCHANGES} exchanges, which a header numbers")
+        address = MessageAddress(PacketKind(kind), *self.key, number, exchange)
         self.unacknowledged.append(address)
         self.transport.put(RealMessage(address, content))
         return address
 
     def arrived(self, message: RealMessage, machine: EdgeMachine | CloudMachine) -> MessageArrived:
         """The event of a message for a machine; cancels what it acknowledges."""
-        kind, *_, number = message.address
-        event = MessageArrived(MessageKind(kind), number, (message.content,))
+        address = message.address
+        event = MessageArrived(MessageKind(address.kind), address.round, (message.content,))
         through = machine.acknowledged(event)
         known = [address for address in self.unacknowledged if address.round <= through]
         self.transport.cancel(*known)

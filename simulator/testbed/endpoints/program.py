@@ -18,7 +18,7 @@ from simulator.testbed.endpoints.edge_device import EdgeDevice
 from simulator.testbed.host import dies_with_parent
 from simulator.testbed.journal import Journal, journal_path
 from simulator.testbed.packet_header import RealMessage
-from simulator.testbed.plan import CELL, Side
+from simulator.testbed.plan import CELL, INDEPENDENT, Side
 from simulator.testbed.processes import DONE, READY, obey, play
 from simulator.testbed.transport.endpoint import Endpoint
 
@@ -46,7 +46,7 @@ async def _run(folder: Path, side: Side, number: int) -> None:
             print(DONE, flush=True)
 
     device, epoch = (number, 0) if side == "edge" else (0, number)
-    endpoint = Endpoint(cell, side, device, journal, receive, epoch)
+    endpoint = Endpoint(cell, side, device, journal, receive, epoch, notices=not (folder / INDEPENDENT).exists())
     end: EdgeDevice | CloudServer
     if side == "edge":
         end = EdgeDevice(cell, device, journal, endpoint)

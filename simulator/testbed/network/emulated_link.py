@@ -6,13 +6,15 @@ Where a cell's rate is a token bucket the kernel shapes (`shaper`); all else is 
 direction, without a clock: the simulator's own rate, losses and delays decide on each packet. `Relay` is the process
 that carries packets from one host to the other when that link says so, and notes what became of each. Its four
 arguments are file descriptors of the hosts' interfaces. The sender gets a notice when its packet's last bit has left,
-as a radio notifies its host. One thread, one queue of what is due, no clock but the machine's.
+as a radio notifies its host, unless the run is an independent one. One thread, one queue of what is due, no clock but
+the machine's.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import secrets
 import select
 import sys
 import time
@@ -111,7 +113,10 @@ class EmulatedLink:
     `zero_s`.
     """
 
-    def __init__(self, cell: Cell, direction: Direction, in_run: bool = True, zero_s: float = 0.0) -> None:
+    def __init__(
+        self, cell: Cell, direction: Direction, in_run: bool = True, zero_s: float = 0.0, seed: int | None = None
+    ) -> None:
+        """`seed`: of its random numbers; null for the cell's."""
         self.zero_s = zero_s
         """The zero of its times, by the machine's clock."""
         self.in_run = in_run
@@ -119,7 +124,8 @@ class EmulatedLink:
         """Whether its next departure is among what is due."""
         self._config = config = plan.link(cell, direction)
         self._back = plan.link(cell, OPPOSITE[direction])
-        rate, loss, delay, ack = (Uniforms.of(cell.seed, direction).under(0, purpose) for purpose in range(4))
+        uniforms = Uniforms.of(cell.seed if seed is None else seed, direction)
+        rate, loss, delay, ack = (uniforms.under(0, purpose) for purpose in range(4))
         self.curve = config.curve(rate)
         self.curve.bound(f"{direction}.rate", cell.workload.horizon_s)
         self._server = None if by_kernel(config) else FifoTransmitter[RelayedPacket](self.curve, 0.0)
@@ -204,10 +210,14 @@ Links = dict[Direction, EmulatedLink]
 
 
 class Relay:
-    """Carries packets from `run` on until `stop`. `tuns`: as on the command line."""
+    """Carries packets from `run` on until `stop`. `tuns`: as on the command line. `seed`: of random numbers of its own,
+    and no sender is told when a packet has left; null: those of the cell, and they are."""
 
-    def __init__(self, cell: Cell, journal: Journal, tuns: Sequence[int], control: int = 0) -> None:
+    def __init__(
+        self, cell: Cell, journal: Journal, tuns: Sequence[int], control: int = 0, seed: int | None = None
+    ) -> None:
         self._cell = cell
+        self._seed = seed
         self._journal = journal
         self._control = ControlLines(control)
         edge_shaped, edge_free, cloud_shaped, cloud_free = tuns
@@ -228,7 +238,7 @@ class Relay:
         self._stopped = False
 
     def _links(self, zero_s: float, in_run: bool) -> Links:
-        return {each: EmulatedLink(self._cell, each, in_run, zero_s) for each in plan.DIRECTIONS}
+        return {each: EmulatedLink(self._cell, each, in_run, zero_s, self._seed) for each in plan.DIRECTIONS}
 
     def run(self) -> None:
         """Until `stop`, or the end of the control lines."""
@@ -343,7 +353,7 @@ class Relay:
     def _left(self, inlet: Inlet, links: Links, relayed: RelayedPacket, sent: PacketSent) -> None:
         """The last bit has gone out: the sender gets a notice, and what is not lost travels."""
         link = links[inlet.direction]
-        if relayed.carries:
+        if relayed.carries and self._seed is None:
             os.write(inlet.tun, self._notice(relayed))
         if sent.arrives_s is not None:
             acked = None if relayed.carries else links[relayed.header.address.direction]
@@ -367,7 +377,8 @@ def main(folder: str, *tuns: str) -> None:
     dies_with_parent()
     real_time()
     journal = Journal(journal_path(Path(folder), "relay"))
-    relay = Relay(Cell.from_yaml(Path(folder) / plan.CELL), journal, tuple(map(int, tuns)))
+    seed = secrets.randbits(63) if (Path(folder) / plan.INDEPENDENT).exists() else None
+    relay = Relay(Cell.from_yaml(Path(folder) / plan.CELL), journal, tuple(map(int, tuns)), seed=seed)
     gc.freeze()
     print(READY, flush=True)
     try:

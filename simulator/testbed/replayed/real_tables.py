@@ -62,7 +62,7 @@ def _totals(cell: Cell, record: RunRecord, replay: JournalReplay) -> PlantTotals
             connections.aired(attempt.address.device, attempt.began_s, attempt.left_s)
     edges = [Station(clock, f"edge {number}") for number in range(cell.workload.devices)]
     for computed in record.events:
-        if isinstance(computed, journal.RoundComputed) and computed.began_s <= now_s:
+        if isinstance(computed, journal.RoundComputed | journal.TextRead) and computed.began_s <= now_s:
             edges[computed.device].book((computed.began_s, computed.began_s, computed.ended_s))
     passes = [each for each in record.events if isinstance(each, journal.PassMade) and each.began_s <= now_s]
     return PlantTotals(
@@ -140,6 +140,15 @@ class JournalReplay:
             case journal.RoundComputed():
                 if request := self._served.get(what[:2]):
                     request.computed(what)
+            case Beginning(journal.TextRead() as read):
+                if request := self._served.get(read[:2]):
+                    request.reading()
+            case journal.TextRead():
+                if request := self._served.get(what[:2]):
+                    request.has_read(what)
+            case journal.UplinkSeen():
+                if request := self._served.get(what[:2]):
+                    request.looks(what)
             case Beginning(journal.PassMade() as passed):
                 for device, number, round_, _, _, reads in passed.shares:
                     self._begin_job((device, number, round_), passed)
@@ -163,7 +172,7 @@ class JournalReplay:
         if ask is None:
             raise RealRunError(f"device {device}, request {number}: came = {at_s:.6g} s: nobody asks for it")
         prompt, ledger = self._decoder.prompt(device, number, ask), Ledger(self.clock)
-        end_tokens = self._decoder.end_tokens
+        end_tokens = self._decoder.end_tokens[0]
         request = Request(device, number, prompt, ask.output_tokens, self.clock.now, ledger, end_tokens)
         ledger.enter(1, "edge_queue_s")
         self._waiting[device, number] = request
@@ -173,7 +182,7 @@ class JournalReplay:
         request = self._waiting.pop((device, number), None)
         if request is None:
             raise RealRunError(f"device {device}, request {number}: served = {at_s:.6g} s: it has not come")
-        state, policy = self._kept.get(device) or (None, None)
+        state, policy, _ = self._kept.get(device) or (None, None, 0)
         decoding = self._decoder.decoding(device, number, request.prompt, state, request.output_tokens)
         replayed = ReplayedRequest(self.clock, request, decoding, policy, self._record.sent_bits, self._submitted_s)
         self._served[device, number] = replayed
@@ -193,7 +202,7 @@ class JournalReplay:
 
     def _take_message(self, event: journal.MessagePut | journal.MessageReceived | journal.MessageTaken) -> None:
         address = event.address
-        request, link = self._served.get(address[1:3]), self._links[address.direction]
+        request, link = self._served.get((address.device, address.request)), self._links[address.direction]
         if isinstance(event, journal.MessagePut):
             content = bytes.fromhex(event.content)
             if request is None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from channels.link.rates import SECOND
 from kinds import ConfigError
 from simulator.decoding.decoder import RequestDecoding
 from simulator.decoding.nodes import EdgeNode
@@ -21,10 +22,10 @@ from simulator.protocols import machine, protocol_of
 from simulator.protocols.accounts import Terms, note_payload
 from simulator.results.ledger import Course
 from simulator.results.requests import Request
-from simulator.results.rounds import InstantTransfer, OpenRound
+from simulator.results.rounds import FollowedTransfer, InstantTransfer, OpenRound, TwoTransfers
 from simulator.testbed.endpoints.restoration import unpack_restored
-from simulator.testbed.journal import RoundComputed
-from simulator.testbed.packet_header import SIMULATED, MessageAddress, PacketKind
+from simulator.testbed.journal import RoundComputed, TextRead, UplinkSeen
+from simulator.testbed.packet_header import REPLIES, SIMULATED, MessageAddress, PacketKind
 from simulator.testbed.replayed.replayed_link import ReplayedLink
 from simulator.timing.driver import DOWNLINK_STATES, UPLINK_STATES, ServedRequest
 from simulator.timing.messages import Message, unreported
@@ -73,8 +74,8 @@ class ReplayedRequest(ServedRequest):
         self._terms = Terms(decoding, request.output_tokens, request.end_tokens, policy)
         self._edge = self._protocol.edge(self._terms)
         self._cloud = self._new_cloud()
-        uplink, downlink = self._on_uplink, self._on_downlink
-        self._reports = {PacketKind.PAYLOAD: uplink, PacketKind.COUNT: uplink, PacketKind.REPLY: downlink}
+        self._reports = dict.fromkeys((PacketKind.PAYLOAD, PacketKind.COUNT, PacketKind.MORE), self._on_uplink)
+        self._reports |= dict.fromkeys(REPLIES, self._on_downlink)
         """Whom messages report their states to."""
         self._contents: dict[MessageAddress, bytes] = {}
         """Messages that were put."""
@@ -84,6 +85,9 @@ class ReplayedRequest(ServedRequest):
         self._drafting: machine.DraftAll | None = None
         self._made = 0
         """Drafts so far of the round that a reply has cut."""
+        self._reading: machine.DraftPass | None = None
+        self._settled = False
+        """Whether nothing is out behind which it could read."""
         # In the cloud.
         self._job: machine.SubmitJob | None = None
         self._in_cloud: set[int] = set()
@@ -126,6 +130,24 @@ class ReplayedRequest(ServedRequest):
             self._drafting = None
             self._carry_out(self._edge.step(machine.RoundDrafted(command.make())))
 
+    def reading(self) -> None:
+        """The drafter begins to read."""
+        if self._reading is not None and not self._settled:
+            self._hidden_since_s = self._clock.now
+            self._reads = self._reading.node.length - self._reading.node.cached
+
+    def has_read(self, read: TextRead) -> None:
+        """It has read what it was to."""
+        command, self._reading = self._reading, None
+        if command is None or command.round != read.round:
+            raise self._differs(read.round, "text read", read.round, None if command is None else command.round)
+        self._show()
+        self._carry_out(self._edge.step(machine.Signal.WORKED))
+
+    def looks(self, seen: UplinkSeen) -> None:
+        """The edge machine is told the time."""
+        self._carry_out(self._edge.step(machine.TimeIs(seen.at_s, seen.put_s, seen.payload_bits, seen.link)))
+
     # Messages.
 
     def put(self, address: MessageAddress, content: bytes, link: ReplayedLink) -> None:
@@ -137,12 +159,14 @@ class ReplayedRequest(ServedRequest):
             self._check(address, content)
         if kind is PacketKind.PROMPT:
             self._ledger.prompt_sent()
-        if kind is PacketKind.REPLY:
+        if kind in REPLIES:
             self._in_cloud.discard(address.round)
         message = link.put(address, content, self._reports.get(kind, unreported))
-        if round_ is not None and kind is PacketKind.REPLY:
-            round_.reply = message
-        elif round_ is not None and kind in SIMULATED:
+        if round_ is not None and kind in REPLIES:
+            round_.reply = TwoTransfers(round_.reply, message) if address.exchange else message
+        elif round_ is not None and kind is PacketKind.MORE:
+            round_.payload = FollowedTransfer(round_.payload, message)
+        elif round_ is not None and kind in (PacketKind.PAYLOAD, PacketKind.COUNT):
             round_.payload, round_.reply = message, InstantTransfer()  # a reply before a restart is void
 
     def _check(self, address: MessageAddress, content: bytes) -> None:
@@ -162,9 +186,9 @@ class ReplayedRequest(ServedRequest):
             self._ledger.prompt_arrived()
             self._job_state = "cloud_queue_s"
             self._enter(self._behind_job, self._job_state)
-        elif address.kind is PacketKind.REPLY:
+        elif address.kind in REPLIES:
             self._enter(address.round, "edge_queue_s", reply=True)
-        else:
+        elif address.kind is not PacketKind.JOIN:
             self._in_cloud.add(address.round)
             before_prompt = self._job_state == "prompt_uplink_s"
             self._enter(address.round, self._job_state if before_prompt else "cloud_queue_s")
@@ -179,16 +203,16 @@ class ReplayedRequest(ServedRequest):
             self._carry_out(self._cloud.step(unpack_restored(content, self._format)))
             return
         arrived = machine.MessageArrived(machine.MessageKind(address.kind), address.round, (content,))
-        step = self._edge.step if address.kind is PacketKind.REPLY else self._cloud.step
+        step = self._edge.step if address.kind in REPLIES else self._cloud.step
         self._carry_out(step(arrived))
 
     def _on_uplink(self, message: Message, course: Course) -> None:
         for from_s, state in course:
-            self._enter(message.index[2], UPLINK_STATES[state], from_s)
+            self._enter(message.index[2] % SECOND, UPLINK_STATES[state], from_s)
 
     def _on_downlink(self, message: Message, course: Course) -> None:
         for from_s, state in course:
-            self._enter(message.index[2], DOWNLINK_STATES[state], from_s, reply=True)
+            self._enter(message.index[2] % SECOND, DOWNLINK_STATES[state], from_s, reply=True)
 
     # The cloud's passes.
 
@@ -238,16 +262,31 @@ class ReplayedRequest(ServedRequest):
                     self._drafting = command
                     if number not in request.open:
                         self._begin(number)
+                case machine.TakeTurn(number):
+                    if number not in request.open:
+                        self._begin(number)
+                    self._carry_out(self._edge.step(machine.Signal.TURN))
+                case machine.DraftPass(number):
+                    self._reading = command
+                    request.open[number].edge_passes += 1  # it may close before the pass ends
                 case machine.SendMessage(kind, number, parts, payload, node):
+                    if kind is machine.MessageKind.MORE:
+                        request.open[number].asked, request.open[number].more = True, request.open[number].more + 1
                     self._commanded[self._address(kind, number)] = b"".join(parts)
                     if payload is not None and node is not None:
                         note_payload(request.open[number], payload, node)
                 case machine.CloseRound(number, tokens):
                     request.close_round(number, tokens, now_s)
+                    if not request.open:  # what the next one begins with
+                        self._ledger.enter(number + 1, "edge_queue_s")
                 case machine.FlushRounds(rounds, cut):
                     self._flush(rounds, cut)
+                case machine.Order.STOP:
+                    self._show()
+                    self._reading = None
                 case machine.Order.SETTLED:
                     self._show()
+                    self._settled = True
                     if self._drafting is not None:
                         self._drafting.hidden = False
                 case machine.Done(kept):
@@ -276,7 +315,10 @@ class ReplayedRequest(ServedRequest):
                         request.open[number].verified = verified
 
     def _address(self, kind: machine.MessageKind, number: int) -> MessageAddress:
-        return MessageAddress(PacketKind(kind), self._request.device, self._request.number, number)
+        """Of a message that the machines have commanded now. What is beside payload and reply comes after these two."""
+        more = self._request.open[number].more if number in self._request.open else 0
+        exchange = 1 + more if more and kind is not machine.MessageKind.PAYLOAD else 0
+        return MessageAddress(PacketKind(kind), self._request.device, self._request.number, number, exchange)
 
     def _flush(self, rounds: Sequence[tuple[int, int]], cut: int | None) -> None:
         for number, drafts in rounds:

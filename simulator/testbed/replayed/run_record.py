@@ -1,8 +1,9 @@
 """All that the journals of a run hold, in order of time: each event at its time, and those that last at both ends.
 
 Causes come before effects where two times are equal: what began earlier ends first, then what the processes noted, each
-in its own order, then what that sets off. An attempt of a packet is put together from two journals: its sender's, when
-it joined the queue, and the relay's, when it was on the link and whether it arrived.
+in its own order, then what that sets off. What a process takes before it knows that its work has ended comes before
+that end. An attempt of a packet is put together from two journals: its sender's, when it joined the queue, and the
+relay's, when it was on the link and whether it arrived.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from simulator.cell.cell import Cell
 from simulator.testbed.journal import (
     Event,
     MessageCancelled,
+    MessageTaken,
     PacketAcknowledged,
     PacketQueued,
     PacketSent,
     PassMade,
     RoundComputed,
+    TextRead,
+    UplinkSeen,
     read,
 )
 from simulator.testbed.packet_header import OPPOSITE, Direction, MessageAddress
@@ -79,9 +83,9 @@ class AttemptStep(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """The edge begins to draft a round, or a pass of the server begins."""
+    """The edge begins to draft a round or to read, or a pass of the server begins."""
 
-    of: RoundComputed | PassMade
+    of: RoundComputed | TextRead | PassMade
 
 
 class TimedEvent(NamedTuple):
@@ -125,6 +129,7 @@ def run_record(cell: Cell, folder: Path) -> RunRecord:
     acknowledged_s = defaultdict[_FragmentKey, list[float]](list)
     cancelled_s = defaultdict[MessageAddress, list[float]](list)
     for journal, path in enumerate(sorted(folder.glob("*.jsonl"))):
+        taken_s = 0.0
         for line, event in enumerate(read(path)):
             if (address := getattr(event, "address", None)) and address.request == WARM_UP:
                 continue
@@ -134,14 +139,16 @@ def run_record(cell: Cell, folder: Path) -> RunRecord:
                 queued.setdefault(event[:3], []).append((attempt, journal, line))
             elif isinstance(event, PacketSent):
                 sent.append(event)
-            elif isinstance(event, RoundComputed | PassMade):
+            elif isinstance(event, RoundComputed | TextRead | PassMade):
                 at_once = event.began_s >= event.ended_s
                 begins = Beginning(event)
                 timeline.append(TimedEvent(event.began_s, NOTED if at_once else BEGINS, journal, line - 0.5, begins))
-                timeline.append(TimedEvent(event.ended_s, NOTED, journal, line, event))
+                timeline.append(TimedEvent(max(event.ended_s, taken_s), NOTED, journal, line, event))
             else:
                 timeline.append(TimedEvent(event.at_s, NOTED, journal, line, event))
-                if isinstance(event, PacketAcknowledged):
+                if isinstance(event, MessageTaken | UplinkSeen):
+                    taken_s = event.at_s
+                elif isinstance(event, PacketAcknowledged):
                     acknowledged_s[event[:2]].append(event.at_s)
                 elif isinstance(event, MessageCancelled):
                     cancelled_s[event.address].append(event.at_s)

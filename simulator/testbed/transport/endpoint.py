@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Self
 
+from channels.link.padding import unpad
 from simulator.cell.cell import Cell
 from simulator.testbed.journal import Journal, MessageReceived
 from simulator.testbed.packet_header import (
@@ -109,24 +110,28 @@ class Endpoint:
         receive: Callable[[RealMessage], None],
         epoch: int = 0,
         addresses: EndpointAddresses | None = None,
+        *,
+        notices: bool = True,
     ) -> None:
         """`device`: 0 for the cloud. `receive` is called in the event loop with each complete message, once.
-        `addresses`: null for those of a real run."""
+        `addresses`: null for those of a real run. `notices`: whether the relay tells when a packet has left."""
         self._sends: Direction = "uplink" if side == "edge" else "downlink"
         self._side = side
         self._journal = journal
         self._receive = receive
         self._addresses = addresses or EndpointAddresses.real(side, device, cell.workload.devices)
         self._inbox = Inbox()
-        self._outbox = Outbox(cell, self._sends, journal, self._send)
+        self._outbox = Outbox(cell, self._sends, journal, self._send, notices=notices)
         ack_bits = link(cell, OPPOSITE[self._sends]).arq.ack_bits
         self._ack_padding = bytes(max(0, ack_bits - link(cell, self._sends).header_bits) // 8) if ack_bits else None
         """Behind an acknowledgement; None: they go over the free network."""
+        self._padded = link(cell, OPPOSITE[self._sends]).pad_to_bits is not None
         self.epoch = epoch
         self.strange = 0
         """Datagrams that were no packets for this host, or came from elsewhere than its far ends, and were dropped."""
         self.put = self._outbox.put
         self.cancel = self._outbox.cancel
+        self.seen_by = self._outbox.seen_by
 
     def open(self) -> None:
         """Binds both sockets and receives from now on. Raises OSError where they cannot be bound."""
@@ -174,6 +179,11 @@ class Endpoint:
     def _take(self, header: PacketHeader, content: bytes) -> None:
         """Acknowledges a packet of a message, and delivers the message that it completes."""
         address = header.address
+        try:
+            content = unpad(content) if self._padded else content
+        except ValueError:
+            self.strange += 1
+            return
         if address.direction == self._sends:
             self.strange += 1
             return

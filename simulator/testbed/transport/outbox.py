@@ -2,22 +2,26 @@
 
 It does with packets what `simulator.timing.link` does, by the machine's clock: the rules are those of
 `channels.link.arq.Sender`, and a timer runs from the notice that the attempt has left, so that one which waits in the
-interface's queue never times out.
+interface's queue never times out. Where there are no notices it runs from when the attempt is handed to the kernel.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import nan
 
 from channels.link.arq import Expiry, Packet, Sender
 from channels.link.link_config import answer_s
 from channels.link.losses import PacketIndex
+from channels.link.padding import pad
 from channels.link.retransmission_timeout import TimerJitter
 from channels.uniforms import Uniforms
 from kinds import ConfigError
 from simulator.cell.cell import Cell
+from simulator.schemes.policy import SeenLink
 from simulator.testbed.journal import Journal, MessageCancelled, MessagePut, PacketAcknowledged, PacketQueued
 from simulator.testbed.packet_header import (
     HEADER_BYTES,
@@ -43,6 +47,8 @@ class OutgoingFragment(Packet):
     sender: Sender[OutgoingFragment]
     queued: bool = False
     """Whether its latest attempt is in the interface's queue, as far as notices say."""
+    joined_s: float = nan
+    """When its first attempt was put there, by the event loop's clock."""
 
     @property
     def index(self) -> PacketIndex:
@@ -62,9 +68,17 @@ class Outbox:
     """
 
     def __init__(
-        self, cell: Cell, direction: Direction, journal: Journal, send: Callable[[OutgoingFragment], None]
+        self,
+        cell: Cell,
+        direction: Direction,
+        journal: Journal,
+        send: Callable[[OutgoingFragment], None],
+        *,
+        notices: bool = True,
     ) -> None:
-        """`send` hands the attempt under way of a fragment to the kernel; where that fails, it calls `leave`."""
+        """`send` hands the attempt under way of a fragment to the kernel; where that fails, it calls `leave`.
+
+        `notices`: whether the relay tells when one has left."""
         self._link, back = link(cell, direction), link(cell, OPPOSITE[direction])
         uniforms, jitter = Uniforms.of(cell.seed, direction), self._link.arq.timer_jitter
         self._direction = direction
@@ -73,9 +87,22 @@ class Outbox:
         self._pauses = TimerJitter(jitter, uniforms.under(0, 5))
         self._journal = journal
         self._send = send
+        self._notices = notices
         self._senders: dict[int, Sender[OutgoingFragment]] = {}
         self._warm = journal.running
         self._under_way: dict[MessageAddress, list[OutgoingFragment]] = {}
+        self._seen: defaultdict[int, SeenLink] = defaultdict(SeenLink)
+        """What the link has shown each device, but for the packets that are not acknowledged."""
+
+    def seen_by(self, device: int) -> SeenLink:
+        """What the link has shown a device so far."""
+        unacked = sum(
+            not each.acked
+            for address, fragments in self._under_way.items()
+            if address.device == device
+            for each in fragments
+        )
+        return self._seen[device]._replace(unacked_packets=unacked)
 
     # Called by a protocol.
 
@@ -84,15 +111,15 @@ class Outbox:
         address, content = message
         assert address.direction == self._direction, f"{address} goes the other way"
         assert address not in self._under_way, f"{address} is under way already"
-        sizes, room = self._sizes(content), self._link.room_bits
+        sizes, room = self._sizes(address, content), self._link.room_bits
         step = max(1, len(content)) if room is None else room // 8
         self._journal.note(MessagePut(address, content.hex(), self._journal.now_s))
-        sender, last = self._sender(address.device), len(sizes) - 1
+        sender, last, multiple = self._sender(address.device), len(sizes) - 1, self._link.pad_to_bits
+        cut = (content[number * step : (number + 1) * step] for number in range(len(sizes)))
+        carried = cut if multiple is None else (pad(each, multiple) for each in cut)
         self._under_way[address] = fragments = [
-            OutgoingFragment(
-                bits, address, number, number == last, content[number * step : (number + 1) * step], sender
-            )
-            for number, bits in enumerate(sizes)
+            OutgoingFragment(bits, address, number, number == last, each, sender)
+            for number, (bits, each) in enumerate(zip(sizes, carried, strict=True))
         ]
         for fragment in fragments:
             self._offer(fragment)
@@ -108,6 +135,7 @@ class Outbox:
         for address in list(self._under_way):
             self._cancel(address)
         self._senders.clear()
+        self._seen.clear()
 
     # Called when a notice or an acknowledgement arrives.
 
@@ -136,6 +164,10 @@ class Outbox:
         if fragment.queued and not fragment.attempt:  # the notice that it has left was overtaken
             fragment.sender.on_send(fragment, now_s)
         self._journal.note(PacketAcknowledged(fragment.address, fragment.number, self._journal.now_s))
+        device, seen = fragment.address.device, self._seen[fragment.address.device]
+        round_trip_s = seen.round_trip_s if fragment.attempt else now_s - fragment.joined_s
+        acked_bits = seen.acked_bits + fragment.bits
+        self._seen[device] = seen._replace(acked_bits=acked_bits, round_trip_s=round_trip_s)
         for other in fragment.sender.on_ack(fragment, now_s):
             self._go(other)
         if all(each.acked for each in self._under_way.get(fragment.address, ())):
@@ -149,14 +181,21 @@ class Outbox:
 
     def _go(self, fragment: OutgoingFragment) -> None:
         fragment.queued = True
+        if not fragment.attempt:
+            fragment.joined_s = asyncio.get_running_loop().time()
         attempted = PacketQueued(
             fragment.address, fragment.number, fragment.attempt, fragment.bits, self._journal.now_s
         )
         self._send(fragment)
         self._journal.note(attempted)
+        if not self._notices:
+            self.leave(fragment, fragment.attempt)
 
     def _expire(self, fragment: OutgoingFragment, attempt: int) -> None:
         expiry = fragment.sender.on_timeout(fragment, attempt)
+        if expiry is not Expiry.STALE:
+            seen = self._seen[fragment.address.device]
+            self._seen[fragment.address.device] = seen._replace(timeouts=seen.timeouts + 1)
         if expiry is Expiry.RESEND:
             self._go(fragment)
         elif expiry is Expiry.PAUSE:
@@ -185,16 +224,18 @@ class Outbox:
         if self._warm is not self._journal.running:
             self._warm = self._journal.running
             self._senders.clear()
+            self._seen.clear()
         if device not in self._senders:
             self._senders[device] = self._link.arq.sender(self._window_packets)
         return self._senders[device]
 
-    def _sizes(self, content: bytes) -> list[int]:
+    def _sizes(self, address: MessageAddress, content: bytes) -> list[int]:
         """Bits of a message's packets, headers included."""
-        sizes = self._link.packets_bits(8 * len(content))
+        sizes = [bits for bits, _ in self._link.packets_of(address.message_index, 8 * len(content))]
         problem = f"mtu_bits = {self._link.mtu_bits}: a message of {len(content)} bytes needs"
         if len(sizes) > MOST_FRAGMENTS:
             raise ConfigError(f"{problem} {len(sizes)} packets of it, at most {MOST_FRAGMENTS} are allowed")
-        if self._link.mtu_bits is None and len(content) > LARGEST_BYTES - HEADER_BYTES:
+        carried_bits = max(sizes) - self._link.header_bits
+        if self._link.mtu_bits is None and carried_bits > 8 * (LARGEST_BYTES - HEADER_BYTES):
             raise ConfigError(f"{problem} a limit: one packet holds at most {LARGEST_BYTES - HEADER_BYTES}")
         return sizes

@@ -6,13 +6,14 @@ A free server never waits beside a job that it may take (I5); a batching window 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 
 import simpy
 
 from channels.uniforms import Uniforms
-from models.latency.latency import Latency, Work
+from models.latency.latency import Latency, Work, block_passes
 from simulator.cell.cloud_config import CloudConfig
 from simulator.results.observer import Observer, ServerPass, Unserved
 from simulator.results.station import Station
@@ -27,7 +28,8 @@ Process = Generator[simpy.Event, object, None]
 class Cloud:
     """Serves jobs. Callbacks carry them; the only processes are those of servers that may fail.
 
-    `kv_tokens`: what a server's memory holds, None for no limit.
+    `kv_tokens`: what a server's memory holds, None for no limit. `token_bytes`: keys and values of a token, where they
+    are moved.
     """
 
     def __init__(
@@ -39,17 +41,22 @@ class Cloud:
         pass_uniforms: Uniforms,
         spell_uniforms: Uniforms,
         observer: Observer | None = None,
+        token_bytes: float | None = None,
     ) -> None:
         self.env = env
         self._observer = observer
-        self.station = Station(env, "cloud", config.servers)
+        self.station = Station(env, "cloud", config.servers + config.prefill_servers)
         self.passes = 0
         self.round_passes = 0
         """Shares of passes that verify a round, or bring a session to its next token; not those that only read.
         One that a crash cuts short counts."""
         self.crashes = 0
+        self.ranks = config.order.ranks
+        """Whether it looks at when jobs are due, and at their priority."""
         self._config = config
         self._times = PassTimes(config, pass_uniforms, spell_uniforms)
+        swap_bytes_per_s = config.admission.moved_bytes_per_s
+        self._swap_s_per_token = token_bytes / swap_bytes_per_s if token_bytes and swap_bytes_per_s else 0.0
         self._pooled = config.routing.pooled
         self._served_s = 0.0
         self._turn = 0
@@ -60,12 +67,17 @@ class Cloud:
         self._servers = [Server(number) for number in range(config.servers)]
         groups = [self._servers] if config.routing.pooled else [[server] for server in self._servers]
         self._pools = [self._pool(group, kv_tokens) for group in groups]
+        prefilling = [Server(config.servers + number) for number in range(config.prefill_servers)]
+        self._prefill_pool = self._pool(prefilling, None) if prefilling else None
+        self._all_servers = [*self._servers, *prefilling]
+        self._transfer_s_per_token = (token_bytes or 0.0) / config.kv_transfer_bytes_per_s
+        self._transfers: dict[SessionKey, CacheTransfer] = {}
         self._start_failures(failure_uniforms)
 
     @property
     def service_s(self) -> float:
         """Server-seconds of passes so far, those lost or under way included."""
-        return self._served_s + sum(self.env.now - server.since_s for server in self._servers if server.busy)
+        return self._served_s + sum(self.env.now - server.since_s for server in self._all_servers if server.busy)
 
     @property
     def evictions(self) -> int:
@@ -87,14 +99,19 @@ class Cloud:
         if job in self._stranded:
             del self._stranded[job]
             self._leave(job)
+        elif (transfer := self._transfers.get(job.session)) and transfer.waiting is job:
+            transfer.waiting = None
+            self._leave(job)
         elif pool := next((pool for pool in self._reached(job.session) if pool.remove(job)), None):
             self._leave(job)
             self._dispatch(pool)  # what waited behind it may be admissible, or have a window of its own
 
     def crop(self, session: SessionKey, tokens: int) -> None:
         """Only the first `tokens` of the session's cached text stay: the rest were rejected drafts."""
-        for pool in self._pools if self._pooled else self._reached(session):
+        for pool in self._reached(session):
             pool.kv.crop(session, tokens)
+        if transfer := self._transfers.get(session):
+            transfer.tokens = min(transfer.tokens, tokens)
 
     def forget(self, session: SessionKey) -> None:
         """The session is over: its cache is freed, where a pass still runs over it at the pass's end."""
@@ -104,13 +121,35 @@ class Cloud:
             else:
                 self._vacate(pool, session)
         self._homes.pop(session, None)
+        self._transfers.pop(session, None)
+
+    def keep(self, session: SessionKey) -> None:
+        """The session is over, and another turn of its conversation may adopt its cache, if nobody needs the room."""
+        for pool in self._reached(session):
+            if pool.holds(session):
+                pool.keep(session)
+                self._dispatch(pool)
+
+    def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
+        """The first `tokens` of what was kept of a session are the next turn's from now on."""
+        for pool in self._reached(session):
+            pool.adopt(session, turn, tokens)
+        if session in self._homes:
+            self._homes[turn] = self._homes.pop(session)
 
     def _pool(self, servers: list[Server], kv_tokens: int | None) -> ServerPool:
         """A pool whose memory evicts sessions for others, or admits whole requests; never both."""
         config = self._config
         capacity_tokens = None if kv_tokens is None else kv_tokens * len(servers)
         kv, reserved = (capacity_tokens, None) if config.admission.evicts else (None, capacity_tokens)
-        return ServerPool(servers, config.batching, config.token_budget, KvMemory(kv), KvReservations(reserved))
+        memory = KvMemory(
+            kv,
+            config.kv_block_tokens,
+            preempts=config.admission.preempts and kv is not None,
+            swaps=config.admission.moved_bytes_per_s is not None,
+        )
+        reservations = KvReservations(reserved, config.kv_block_tokens, config.order)
+        return ServerPool(servers, config.batching, config.token_budget, memory, reservations, config.order)
 
     def _vacate(self, pool: ServerPool, session: SessionKey) -> None:
         if pool.holds(session):
@@ -119,9 +158,17 @@ class Cloud:
 
     def _reached(self, session: SessionKey) -> Sequence[ServerPool]:
         """The pools that may hold something of a session."""
-        return self._pools if self._pooled else self._homes.get(session, ())
+        pools = self._pools if self._pooled else self._homes.get(session, ())
+        return pools if self._prefill_pool is None else (*pools, self._prefill_pool)
 
     def _route(self, job: Job) -> None:
+        if self._prefill_pool is not None and (transfer := self._transfers.get(job.session)):
+            transfer.waiting = job
+            return
+        if self._prefill_pool is not None and self._has_no_cache(job):
+            self._prefill_pool.add(job)
+            self._dispatch(self._prefill_pool)
+            return
         pool = self._pools[0] if self._pooled else self._choose(job)
         if pool is None or not pool.servers_up:
             self._stranded[job] = None
@@ -129,11 +176,33 @@ class Cloud:
             self._dispatch(pool)
         else:
             self._move_to(pool, job.session)
+            if pool.kv.preempts:
+                self._dispatch(pool)
+
+    def _has_no_cache(self, job: Job) -> bool:
+        return job.read_tokens > 0 and not any(pool.kv.cached(job.session) for pool in self._reached(job.session))
+
+    def _send(self, server: Server, job: Job) -> None:
+        """A server that prefills sends what it has made, after what it sends already."""
+        server.sends_until_s = max(self.env.now, server.sends_until_s) + job.text_tokens * self._transfer_s_per_token
+        self._transfers[job.session] = transfer = CacheTransfer(job, job.text_tokens)
+        later(self.env, server.sends_until_s - self.env.now, partial(self._received, transfer))
+
+    def _received(self, transfer: CacheTransfer, _: simpy.Event) -> None:
+        session = transfer.sent.session
+        if self._transfers.get(session) is not transfer:
+            return
+        del self._transfers[session]
+        pool = self._pools[0] if self._pooled else self._choose(transfer.sent)
+        if pool is not None and pool.servers_up:
+            pool.kv.receive(session, transfer.tokens)
+        if transfer.waiting is not None:
+            self._route(transfer.waiting)
 
     def _move_to(self, pool: ServerPool, session: SessionKey) -> None:
-        """A session that waits for admission to a pool reserves nothing elsewhere, or two could wait for each other for
+        """A session that waits for admission to a pool has nothing elsewhere, or two could wait for each other for
         ever."""
-        others = [other for other in self._reached(session) if other is not pool]
+        others = [other for other in self._homes.get(session, ()) if other is not pool]
         for other in others:
             self._homes[session].remove(other)
             self._vacate(other, session)
@@ -168,12 +237,14 @@ class Cloud:
     def _begin(self, pool: ServerPool, server: Server) -> bool:
         """Starts a pass; False where memory admits no job beside those in passes."""
         if not pool.begin(server):
-            assert pool.running, "I5: an empty pool does not admit its first job"
+            assert pool.may_wait, "I5: an empty pool does not admit its first job"
             return False
         server.since_s = self.env.now
         server.version += 1
         self.passes += 1
         duration_s = self._times.of_s(server.shares)
+        if self._swap_s_per_token:
+            duration_s += self._swap_s_per_token * pool.kv.take_moved_tokens()
         for share in server.shares:
             job = share.job
             assert job.visit is not None
@@ -200,6 +271,10 @@ class Cloud:
             else:
                 self._wait_again(job)
                 cut.append(job)
+            if pool is self._prefill_pool and share.completes:
+                pool.kv.forget(job.session)
+                if not (job.withdrawn or job.session in self._over):
+                    self._send(server, job)
             if self._over:
                 self._free_if_over(pool, job.session)
         if cut:
@@ -211,7 +286,7 @@ class Cloud:
         if pool.jobs or pool.prefills:
             self._dispatch(pool)
             idle = pool.free() and pool.ready_s() <= self.env.now
-            assert not idle or pool.running, "I5: a server idles beside a job"
+            assert not idle or pool.may_wait, "I5: a server idles beside a job"
 
     def _end_pass(self, server: Server, *, lost: bool) -> None:
         """A pass has ended, or been lost."""
@@ -291,6 +366,16 @@ class Cloud:
         self._dispatch(pool)  # what was admitted for those that are over
 
 
+@dataclass(slots=True)
+class CacheTransfer:
+    """Keys and values on their way from a server that prefills."""
+
+    sent: Job
+    tokens: int
+    waiting: Job | None = None
+    """The session's next job, which needs them."""
+
+
 class PassTimes:
     """How long a server's pass takes, with all that belongs to it.
 
@@ -302,6 +387,7 @@ class PassTimes:
     def __init__(self, config: CloudConfig, uniforms: Uniforms, spells: Uniforms) -> None:
         self._latency = config.latency
         self._drafter_latency = config.drafter_latency
+        self._drafts_per_pass = config.drafts_per_pass
         self._step_s = config.step_s
         self._judge_s = config.judge_s
         self._decode_s_per_draft = config.decode_s_per_draft
@@ -316,7 +402,8 @@ class PassTimes:
         for share in shares:
             work.append((share.new_tokens, share.cached_tokens))
             if share.job.mirrors or share.job.cloud_drafts:
-                drafting.append(share.drafting)
+                alone = share.job.mirrors or not share.completes  # no draft is made
+                drafting.append(share.drafting if alone else block_passes(share.drafting, self._drafts_per_pass))
         verify_s = self._step_s + (
             self._pass_s(self._latency, work, shares[0], 0) if self._latency.random else self._latency.pass_s(work)
         )

@@ -3,57 +3,131 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
+from simulator.cell.cloud_config import QueueOrder, whole_blocks
 from simulator.timing.cloud.job import Job, SessionKey
 
 
 class KvMemory:
-    """Tokens held per session, least recently used first out. `evicted` counts sessions thrown out."""
+    """Tokens held per session, in whole blocks; `evicted` counts sessions thrown out.
 
-    def __init__(self, capacity_tokens: int | None) -> None:
+    Of those that may go the least recently used goes first, or, where it `preempts`, the latest to arrive, and only for
+    a session that came before it and is in. Where it `swaps`, what is thrown out waits in the host's memory and comes
+    back with its session.
+    """
+
+    def __init__(
+        self, capacity_tokens: int | None, block_tokens: int = 1, *, preempts: bool = False, swaps: bool = False
+    ) -> None:
         self.capacity_tokens = capacity_tokens
         self.evicted = 0
+        self._moved_tokens = 0
+        self.preempts = preempts
+        self._swaps = swaps
+        self._block_tokens = block_tokens
         self._held: OrderedDict[SessionKey, int] = OrderedDict()
+        self._swapped: dict[SessionKey, int] = {}
+        self._received: set[SessionKey] = set()
+        """Those of them that came from another server, and are there for nothing."""
+        self._arrived: dict[SessionKey, int] = {}
+        """The number of each session by arrival, where that decides."""
+        self._arrivals = 0
         self._total = 0
 
     @property
     def held_tokens(self) -> int:
-        """Tokens held for all sessions."""
+        """Tokens held for all sessions, with what is empty in their last blocks."""
         return self._total
 
     def held(self, session: SessionKey) -> int:
         """Tokens held for this session, 0 where none are."""
         return self._held.get(session, 0)
 
+    def cached(self, session: SessionKey) -> int:
+        """Tokens that need not be read again: held, in the host's memory, or received."""
+        return self._held.get(session, 0) or (self._swapped.get(session, 0) if self._swapped else 0)
+
+    def knows(self, session: SessionKey) -> bool:
+        """Whether the session has arrived, or anything of it is cached."""
+        return session in self._arrived or self.cached(session) > 0
+
+    def arrive(self, session: SessionKey) -> None:
+        """The session is here, maybe again."""
+        if session not in self._arrived:
+            self._arrived[session] = self._arrivals = self._arrivals + 1
+
+    def turn(self, session: SessionKey) -> tuple[bool, int]:
+        """Sorts sessions that have arrived: those that are in, then the others, each in order of arrival."""
+        return session not in self._held, self._arrived[session]
+
     def admit(self, session: SessionKey, tokens: int, pinned: Collection[SessionKey]) -> bool:
         """Makes the session hold `tokens`, throwing out others but the pinned ones; False, and no change of what is
-        held for it, where that is not enough."""
-        need = tokens - self._held.get(session, 0)
+        held for it, where that is not enough. Where it preempts, a session that does not find room is thrown out
+        itself, unless it may find some when pinned ones are not pinned any more."""
+        need = self._blocks(tokens) - self._blocks(self._held.get(session, 0))
         if self.capacity_tokens is not None:
-            if not self._make_room(need, session, pinned):
+            if not (self._preempt if self.preempts else self._make_room)(need, session, pinned):
                 return False
             if session in self._held:
                 self._held.move_to_end(session)
+        if self._swapped and session in self._swapped:
+            back = self._swapped.pop(session)
+            self._moved_tokens += 0 if session in self._received else back
+            self._received.discard(session)
         self._held[session] = tokens
         self._total += need
         return True
 
+    def receive(self, session: SessionKey, tokens: int) -> None:
+        """Another server has sent so many tokens, which are let in with their session."""
+        self._swapped[session] = tokens
+        self._received.add(session)
+
+    def take_moved_tokens(self) -> int:
+        """How many were moved between the two memories since this was asked last."""
+        moved, self._moved_tokens = self._moved_tokens, 0
+        return moved
+
+    def has_room(self, tokens: int) -> bool:
+        """Whether so many more tokens are free."""
+        return self.capacity_tokens is None or self._total + self._blocks(tokens) <= self.capacity_tokens
+
     def crop(self, session: SessionKey, tokens: int) -> None:
         """At most the first `tokens` of what is held for a session stay."""
-        spare = self._held.get(session, 0) - tokens
-        if spare > 0:
-            self._held[session] -= spare
-            self._total -= spare
+        if self._held.get(session, 0) > tokens:
+            self._total -= self._blocks(self._held[session]) - self._blocks(tokens)
+            self._held[session] = tokens
+        elif self._swapped.get(session, 0) > tokens:
+            self._swapped[session] = tokens
 
     def forget(self, session: SessionKey) -> None:
         """Frees what is held for a session."""
-        self._total -= self._held.pop(session, 0)
+        self._total -= self._blocks(self._held.pop(session, 0))
+        self._swapped.pop(session, None)
+        self._received.discard(session)
+
+    def depart(self, session: SessionKey) -> None:
+        """The session is gone."""
+        self.forget(session)
+        self._arrived.pop(session, None)
+
+    def rename(self, session: SessionKey, to: SessionKey, tokens: int) -> None:
+        """The first `tokens` of what is held for a session are another's from now on, the rest is freed."""
+        held = self._held.pop(session, 0)
+        if kept := min(held, tokens):
+            self._held[to] = kept
+        self._total -= held - kept
 
     def clear(self) -> None:
         """Loses everything."""
         self._held.clear()
+        self._swapped.clear()
+        self._received.clear()
         self._total = 0
+
+    def _blocks(self, tokens: int) -> int:
+        return tokens if self._block_tokens == 1 else whole_blocks(tokens, self._block_tokens)
 
     def _make_room(self, need: int, guest: SessionKey, pinned: Collection[SessionKey]) -> bool:
         assert self.capacity_tokens is not None
@@ -61,30 +135,61 @@ class KvMemory:
         if excess <= 0:
             return True
         victims = [session for session in self._held if session != guest and session not in pinned]
-        if excess > sum(self._held[session] for session in victims):
+        if excess > sum(self._blocks(self._held[session]) for session in victims):
             return False
+        self._evict(victims, need)
+        return True
+
+    def _preempt(self, need: int, guest: SessionKey, pinned: Collection[SessionKey]) -> bool:
+        assert self.capacity_tokens is not None
+        if guest not in self._held or self._total + need <= self.capacity_tokens:
+            return self._total + need <= self.capacity_tokens
+        later = [session for session in self._held if self._arrived[session] > self._arrived[guest]]
+        later.sort(key=self._arrived.__getitem__, reverse=True)
+        victims = [session for session in later if session not in pinned]
+        if self._evict(victims, need):
+            return True
+        if len(victims) == len(later):
+            self._evict([guest], need)
+        return False
+
+    def _evict(self, victims: Iterable[SessionKey], need: int) -> bool:
+        """Throws out one after another until there is room; whether there is."""
+        assert self.capacity_tokens is not None
         for victim in victims:
             if self._total + need <= self.capacity_tokens:
                 break
+            tokens = self._held[victim]
             self.forget(victim)
+            if self._swaps:
+                self._swapped[victim] = tokens
+                self._moved_tokens += tokens
             self.evicted += 1
-        return True
+        return self._total + need <= self.capacity_tokens
 
 
 class KvReservations:
     """Admission control of a memory that holds whole requests: what each session has reserved, and the jobs whose
-    sessions wait for a reservation, in order of arrival.
+    sessions wait for a reservation, in the order of the queue.
 
-    Nobody overtakes: a short request waits behind a long one for which there is no space. A reservation lasts until it
-    is released. Without a capacity every session is admitted.
+    Nobody overtakes for its size: a short request waits behind a long one for which there is no space. A reservation
+    lasts until it is released. Without a capacity every session is admitted.
     """
 
-    def __init__(self, capacity_tokens: int | None) -> None:
+    def __init__(self, capacity_tokens: int | None, block_tokens: int, order: QueueOrder) -> None:
+        self._block_tokens = block_tokens
+        self._order = order
         self.limited = capacity_tokens is not None
         self._capacity_tokens = capacity_tokens
         self._reserved: dict[SessionKey, int] = {}
         self._taken_tokens = 0
         self._waiting: dict[Job, None] = {}
+
+    @property
+    def room_tokens(self) -> int:
+        """What nobody has reserved."""
+        assert self._capacity_tokens is not None
+        return self._capacity_tokens - self._taken_tokens
 
     @property
     def waiting(self) -> int:
@@ -104,15 +209,16 @@ class KvReservations:
         """Whether the job's session is admitted, now that it is here; if not it waits."""
         if self._capacity_tokens is None or job.session in self._reserved:
             return True
-        if self._waiting or not self._fits(job):
-            self._waiting[job] = None
+        self._waiting[job] = None
+        if self._next() is not job or not self._fits(job):
             return False
+        del self._waiting[job]
         self._take(job)
         return True
 
     def admit_waiting(self) -> Iterator[Job]:
         """Those who have waited and are admitted now."""
-        while self._waiting and self._fits(job := next(iter(self._waiting))):
+        while self._waiting and self._fits(job := self._next()):
             del self._waiting[job]
             self._take(job)
             yield job
@@ -139,12 +245,15 @@ class KvReservations:
             del self._waiting[job]
             yield job
 
+    def _next(self) -> Job:
+        return min(self._waiting, key=self._order.rank) if self._order.ranks else next(iter(self._waiting))
+
     def _fits(self, job: Job) -> bool:
         assert self._capacity_tokens is not None
-        fits = self._taken_tokens + job.request_tokens <= self._capacity_tokens
+        fits = self._taken_tokens + whole_blocks(job.request_tokens, self._block_tokens) <= self._capacity_tokens
         assert fits or self._reserved, "I5: an empty memory admits nobody"
         return fits
 
     def _take(self, job: Job) -> None:
-        self._reserved[job.session] = job.request_tokens
-        self._taken_tokens += job.request_tokens
+        self._reserved[job.session] = tokens = whole_blocks(job.request_tokens, self._block_tokens)
+        self._taken_tokens += tokens

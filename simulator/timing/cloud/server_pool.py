@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import chain
 
-from simulator.cell.cloud_config import Batching
+from simulator.cell.cloud_config import Batching, QueueOrder
 from simulator.timing.cloud.job import Job, JobState, SessionKey, Share
 from simulator.timing.cloud.kv_memory import KvMemory, KvReservations
 
@@ -25,6 +25,8 @@ class Server:
         self.busy = False
         self.shares: list[Share] = []
         self.since_s = 0.0
+        self.sends_until_s = 0.0
+        """When the last cache that it sends to another server is there."""
         self.version = 0
 
 
@@ -41,12 +43,15 @@ class ServerPool:
         token_budget: int | None,
         kv: KvMemory,
         reservations: KvReservations,
+        order: QueueOrder,
     ) -> None:
         self.servers = servers
         self.kv = kv
         self.reservations = reservations
         self.waits_for_batch = type(batching).ready_s is not Batching.ready_s
         """Whether a free server may wait for more jobs."""
+        self._order = order
+        self._sorts = kv.preempts or order.ranks
         self._batching = batching
         self._token_budget = token_budget
         self.jobs: dict[Job, None] = {}
@@ -54,6 +59,11 @@ class ServerPool:
         self.prefills: dict[Job, None] = {}
         """And behind them, where prefills are cut."""
         self._running: set[SessionKey] = set()
+        self._between: dict[SessionKey, int] = {}
+        """Sessions that have ended and whose caches of so many tokens are kept for another turn, the first to be thrown
+        out first."""
+        self._between_tokens = 0
+        """All of theirs; of use where reservations decide who is thrown out."""
         self.servers_up = len(servers)
         self._idle = list(range(len(servers)))  # a heap of places in `servers`; some may have become stale
 
@@ -71,6 +81,12 @@ class ServerPool:
     def running(self) -> bool:
         """Whether any job is in a pass."""
         return bool(self._running)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether jobs may wait beside a free server: for those in passes to give up memory, or, where none is thrown
+        out for newcomers, for those that are in."""
+        return self.running or (self.kv.preempts and self.kv.held_tokens > 0)
 
     def free(self) -> Server | None:
         """The first server that could take what waits: it is up and runs no pass."""
@@ -104,14 +120,18 @@ class ServerPool:
         return session in self._running
 
     def add(self, job: Job) -> bool:
-        """The job waits: for a pass, or, where the answer is False, for its session to be admitted."""
+        """The job waits: for a pass, or, where the answer is False, for its session to be admitted first."""
         if self.reservations.limited and not self.reservations.admit(job):
             return False
+        self._resume(job)
         if self._batching.chunked:
             self._queue(job)
         else:
             self.jobs[job] = None
-        return True
+        if not self.kv.preempts:
+            return True
+        self.kv.arrive(job.session)
+        return self.kv.held(job.session) > 0
 
     def remove(self, job: Job) -> bool:
         """Takes the job out of the queue, or from those that wait for admission; False where it was in neither."""
@@ -124,16 +144,37 @@ class ServerPool:
 
     def holds(self, session: SessionKey) -> bool:
         """Whether anything of the session is in the memory, or reserved for it."""
-        return self.kv.held(session) > 0 or self.reservations.holds(session)
+        return self.kv.knows(session) or self.reservations.holds(session)
 
     def forget(self, session: SessionKey) -> None:
         """The session's cache and its reservation are freed; others may be admitted."""
-        self.kv.forget(session)
+        self.kv.depart(session)
+        self._between_tokens -= self._between.pop(session, 0)
         self.reservations.release(session)
         self._admit_waiting()
 
+    def keep(self, session: SessionKey) -> None:
+        """The session is over. Its cache stays until another turn adopts it, or somebody needs the room: whatever the
+        admission, no reservation is left."""
+        self._between[session] = held = self.kv.held(session)
+        self._between_tokens += held
+        self.reservations.release(session)
+        self._admit_waiting()
+        self._make_room()
+
+    def adopt(self, session: SessionKey, turn: SessionKey, tokens: int) -> None:
+        """The first `tokens` of a cache that was kept are the next turn's from now on, and may be thrown out until
+        that is admitted."""
+        self.kv.rename(session, turn, tokens)
+        if session in self._between:
+            held = self.kv.held(turn)
+            self._between_tokens += held - self._between.pop(session)
+            self._between[turn] = held
+
     def clear(self) -> None:
         """The memory has lost everything."""
+        self._between.clear()
+        self._between_tokens = 0
         self.kv.clear()
         self.reservations.clear()
 
@@ -158,31 +199,55 @@ class ServerPool:
 
     def begin(self, server: Server) -> bool:
         """Gives the server its next pass: jobs in order until the cap, the token budget or the memory ends it. They
-        leave the queue and hold their memory. False where not even the first finds space beside passes under way."""
+        leave the queue and hold their memory. False where not even the first finds space beside passes under way, or,
+        where sessions are preempted, beside those that are in."""
         shares: list[Share] = []
-        evicted: dict[Job, None] = {}
+        reread: dict[Job, None] = {}
         budget, cap, chunked = self._token_budget, self._batching.cap, self._batching.chunked
-        for job in chain(self.jobs, self.prefills, evicted) if chunked else self.jobs:
+        evicted = self.kv.evicted
+        for job in self._in_order(reread):
             if len(shares) == cap or budget == 0:
                 break
-            if chunked and job in self.jobs and job not in evicted and self._may_be_cut(job):
-                evicted[job] = None
-                continue
+            if chunked and job in self.jobs and job not in reread and self._may_be_cut(job):
+                reread[job] = None
+                if not self._sorts:
+                    continue
             share = self._share(job, budget, alone=not shares)
-            if share is None or not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, self._running):
+            if share is None:
+                break
+            out = self.kv.preempts and not self.kv.held(job.session)
+            if out and (self.kv.evicted > evicted or not self.kv.has_room(job.text_tokens)):
+                break  # it lets nobody by that is not in
+            if not self.kv.admit(job.session, share.cached_tokens + share.new_tokens, self._running):
+                if self.kv.preempts:
+                    continue
                 break
             self._running.add(job.session)
             shares.append(share)
             if budget is not None:
                 budget = max(0, budget - share.new_tokens)
-        for job in evicted:
+        for job in reread:
             del self.jobs[job]
             self.prefills[job] = None
         for share in shares:
             del (self.jobs if share.job in self.jobs else self.prefills)[share.job]
         server.shares = shares
         server.busy = bool(shares)
+        if not shares and self.kv.evicted > evicted:
+            return self.begin(server)  # there may be room for others now
         return server.busy
+
+    def _in_order(self, reread: dict[Job, None]) -> Iterable[Job]:
+        """Those that wait, in the order in which they are considered for a pass."""
+        if self._sorts:
+            return sorted(chain(self.jobs, self.prefills), key=self._turn)
+        return chain(self.jobs, self.prefills, reread) if self._batching.chunked else self.jobs
+
+    def _turn(self, job: Job) -> tuple[bool, float, bool, int]:
+        """Sorts jobs: those first whose sessions are in, where that matters, then by the order of the queue, then those
+        that decode and verify, then by arrival."""
+        waits, arrived = self.kv.turn(job.session) if self.kv.preempts else (False, 0)
+        return waits, self._order.rank(job), self._batching.chunked and self._may_be_cut(job), arrived
 
     def end(self, server: Server) -> list[Share]:
         """Ends the server's pass, or what a crash has left of it; it stays busy until it is released."""
@@ -200,7 +265,7 @@ class ServerPool:
 
     def _may_be_cut(self, job: Job) -> bool:
         """Whether the job has tokens to read into its cache, which it may do chunk by chunk where that is done."""
-        return min(self.kv.held(job.session), job.text_tokens - 1) < job.read_tokens
+        return min(self.kv.cached(job.session), job.text_tokens - 1) < job.read_tokens
 
     def _queue(self, job: Job) -> None:
         (self.prefills if self._batching.chunked and self._may_be_cut(job) else self.jobs)[job] = None
@@ -214,10 +279,27 @@ class ServerPool:
 
     def _admit_waiting(self) -> None:
         for job in self.reservations.admit_waiting():
+            self._resume(job)
             self._queue(job)
 
+    def _resume(self, job: Job) -> None:
+        """The job's session is admitted: its cache is its own, and others' that were kept may have to go."""
+        if self._between:
+            self._between_tokens -= self._between.pop(job.session, 0)
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Caches that are kept find room beside the reservations. Without these the memory itself throws them out."""
+        if not self.reservations.limited:
+            return
+        while self._between and self._between_tokens > self.reservations.room_tokens:
+            session = next(iter(self._between))
+            self._between_tokens -= self._between.pop(session)
+            self.kv.forget(session)
+            self.kv.evicted += 1
+
     def _share(self, job: Job, budget: int | None, alone: bool) -> Share | None:
-        cached = min(self.kv.held(job.session), job.text_tokens - 1)
+        cached = min(self.kv.cached(job.session), job.text_tokens - 1)
         new = job.text_tokens - cached
         if budget is not None and new > budget:
             if self._batching.chunked and self._may_be_cut(job):

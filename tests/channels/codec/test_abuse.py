@@ -115,7 +115,7 @@ def test_decoding_a_megabyte_of_garbage_takes_little_time_and_memory(index):
 
 
 @some_are_taken
-@settings(max_examples=150)
+@settings(max_examples=3 * settings.default.max_examples)
 @example(Format(1024, 100, 1, code="enumerative", token="unsent", quantizer="cubic"), b"\xff" * 8)
 @example(Format(1024, 100, 1, code="enumerative", token="unsent", quantizer="logarithmic"), b"\xff" * 8)
 @example(Format(1024, 1 << 20, 255, code="enumerative", token="unsent", support="dense"), b"\x01" * 4)
@@ -142,7 +142,7 @@ def test_a_large_packet_is_written_once_and_once_more_where_its_room_was_too_sma
     assert decode(expected, format) == tuple(sent)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(extreme_formats(PRIORS), st.integers(0, 2**32 - 1), st.data())
 def test_damaged_packets_under_any_format_are_refused_or_encode_to_themselves(format, seed, data):
     rng = np.random.default_rng(seed)
@@ -191,13 +191,10 @@ def test_positions_and_places_are_read_no_further_once_the_decoder_has_failed():
 
 def test_a_draft_is_read_no_further_once_the_decoder_has_failed():
     tables, none = find(codec_prior.fingerprint(), 300), np.empty(0, np.int64)
-    format = Format(300, 1000, 1, code="enumerative")
-    setting = WalkSetting(
-        tables, factorials(format), 1000, 300, np.zeros((100, INPUTS + 2), np.int32), np.zeros(1, int)
-    )
+    setting = WalkSetting(tables, 1000, 300, trace=np.zeros((100, INPUTS + 2), np.int32))
     support, counts = np.zeros(300, np.int64), np.zeros(300, np.int64)
     moved = steps_after_failure(
         lambda io, buffer: code_draft(io, buffer, setting, np.array([1]), none, none, support, counts)
     )
     assert moved <= PAST_THE_END
-    assert setting.traced[0] <= 2 * LEVELS, "one candidate's questions, and the tail's"
+    assert setting.trace[0, 0] <= 2 * LEVELS, "one candidate's questions, and the tail's"

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from functools import cache
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, NamedTuple
 
 import codec_prior
@@ -16,7 +17,7 @@ from hostile import refused_or_itself
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.codec import draft_scalars, float_distributions, fp16, wire
+from channels.codec import draft_scalars, float_distributions, fp16, id_tree, wire
 from channels.codec.coder.bit_packing import from_bits, to_bits
 from channels.codec.fixed_width import (
     LEAST_S,
@@ -28,7 +29,9 @@ from channels.codec.fixed_width import (
     encode_request,
     encode_status,
 )
+from channels.codec.id_tree import IdTree, IdTreeFormat
 from channels.codec.ids import checksum, count_drafted, decode_drafted, encode_drafted
+from channels.codec.tree_shape import TreeGrowth, TreeShape
 from channels.codec.wire import CodecError, Draft, Format
 from channels.uniforms import Uniforms
 
@@ -157,6 +160,15 @@ def ids(format, tokens, context, race=None):
     )
 
 
+def id_trees(format, tree, context, run):
+    return Case(
+        tree,
+        lambda sent: id_tree.encode(sent, format, context, run),
+        lambda payload: id_tree.decode(payload, format, context, run),
+        id_tree.tree_bits(tree, format, context, run),
+    )
+
+
 def race(format, seed):
     words = Uniforms.of(seed, "race")
     return lambda place: words.words(format.vocabulary, place)
@@ -229,6 +241,31 @@ def id_packets(draw, raced):
     return ids(format, tokens, context, race(format, draw(st.integers(0, 50))) if raced else None)
 
 
+TREES = [
+    *(TreeShape.full(widths) for widths in ((1, 1, 1), (3, 2), (2, 2, 1))),
+    TreeShape.likeliest_nodes((0.4, 0.2, 0.1), 7, 3),
+]
+
+
+@st.composite
+def raced_trees(draw):
+    """Trees of any ids, whole or cut."""
+    vocabulary = draw(st.sampled_from([3, 60, SOTU]))
+    form = Format(vocabulary, 1, 1, prior=None if vocabulary == SOTU else "")
+    shapes = tuple(draw(st.lists(st.sampled_from(TREES), min_size=1, max_size=3, unique=True)))
+    format, rng = IdTreeFormat(form, shapes), np.random.default_rng(draw(st.integers(0, 999)))
+    number = draw(st.integers(0, len(shapes) - 1))
+    growth, nodes = TreeGrowth(shapes[number]), []
+    for _ in range(draw(st.integers(1, shapes[number].distributions))):
+        if growth.next is None:
+            break
+        ids = iter(rng.permutation(vocabulary).tolist())
+        nodes += [token for run in growth.alike(vocabulary) for token in sorted(islice(ids, run))]
+        growth.grow(vocabulary)
+    context = rng.integers(-1, vocabulary, draw(st.integers(0, 300))).tolist()
+    return id_trees(format, IdTree(tuple(nodes), number), context, race(form, draw(st.integers(0, 50))))
+
+
 def tokens_below(format, most):
     return st.lists(st.integers(0, format.vocabulary - 1), max_size=most)
 
@@ -280,6 +317,11 @@ BYTE_FORMATS = {
     "raced_ids": ByteFormat(
         id_packets(raced=True), ids(RACED[0], [0], (3, 1, 4), race(RACED[0], 0)), bytes.fromhex("d91780")
     ),
+    "id_trees": ByteFormat(
+        raced_trees(),
+        id_trees(IdTreeFormat(RACED[0], (TREES[1],)), IdTree((4, 17, 30)), (3, 1, 4), race(RACED[0], 0)),
+        bytes.fromhex("d91780"),
+    ),
     "packet": ByteFormat(
         (packets() | extreme_packets()).map(lambda sent: packet(*sent)),
         packet(Format(3, 2, 2, code="enumerative", token="flat"), (Draft(0, np.array([0]), np.array([2])),)),
@@ -317,12 +359,13 @@ def test_what_is_encoded_comes_back_and_all_other_bytes_are_refused_or_encode_to
         # one id (3 supports, 1 token each) or two ids (3 supports, 2 tokens each): 9 drafts; packets of one or two
         (BYTE_FORMATS["packet"].example, 9 + 81),
         # resolution 2: one id (6 ways, 1 token) or two ids (15 ways, counts 1+1, 2 tokens), filled up in one way
-        (
+        pytest.param(
             packet(
                 Format(6, 2, 1, support="fixed", support_size=3, code="enumerative", token="flat"),
                 (Draft(5, np.array([5]), np.array([2])),),
             ),
             6 + 15 * 2,
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -349,6 +392,12 @@ GOLDEN = {
     "d007ff": lambda: wire.encode_ids((1, 1023), Format(SOTU, 100, 5, prior="")),
     "db6d30538efb93a3d3a0": lambda: wire.encode_ids((49151, 0, 11), Format(49_152, 100, 8), (1, 2)),
     "e634483d7af3bc": lambda: wire.encode_ids([5, 17, 999], RACED[1], (1, 2, 3), race(RACED[1], 7)),
+    "5dc28ca0d712d28688": lambda: id_tree.encode(
+        IdTree((5, 17, 300, 999, 1, 2)),
+        IdTreeFormat(RACED[1], (TreeShape.full((2, 2)), TREES[3])),
+        (1, 2, 3),
+        race(RACED[1], 7),
+    ),
     "e5ee2f26": lambda: wire.encode_ids([5, 17, 59], RACED[0], (1, 2, 3), race(RACED[0], 7)),
 }
 

@@ -64,12 +64,14 @@ def test_the_drafted_id_is_one_of_all_or_one_of_the_units(token, choices):
     assert stated_bits([draft], format) == pytest.approx(math.log2(distribution * choices), abs=1e-9)
 
 
-@settings(max_examples=200)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(packets() | extreme_packets())
 def test_no_packet_is_two_bits_longer_than_it_states(packet):
+    """But for the coder's rounding of a share, which adds up over millions of bits."""
     format, drafts = packet
     if format.code == "enumerative":
-        assert length_bits(drafts, format) - stated_bits(drafts, format) < 2
+        stated = stated_bits(drafts, format)
+        assert length_bits(drafts, format) - stated < 2 + 2e-6 * stated
     else:
         with pytest.raises(ValueError, match="code = 'recoded': states no count"):
             stated_bits(drafts, format)

@@ -145,7 +145,7 @@ def test_damaged_payloads_are_refused_or_encode_to_themselves(number, seed):
 
 
 @some_are_taken
-@settings(max_examples=200)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(st.sampled_from(FORMS), st.sampled_from(SHAPES), st.binary(max_size=40))
 @example(FORMS[12], SHAPES[0], b"\x08")
 def test_junk_is_refused_or_encodes_to_itself(form, shape, payload):

@@ -109,10 +109,9 @@ def test_a_format_of_another_process_finds_its_equal_here():
         "import pickle, sys; from channels.codec.wire import Format;"
         "sys.stdout.buffer.write(pickle.dumps(Format(50, 10, 6, token='flat')))"
     )
-    for seed in "1", "2":
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
-        pickled = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, check=True)
-        assert pickle.loads(pickled.stdout) in {Format(50, 10, 6, token="flat")}
+    environment = {**os.environ, "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"}
+    pickled = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, check=True)
+    assert pickle.loads(pickled.stdout) in {Format(50, 10, 6, token="flat")}
 
 
 def test_draft_compares_by_value_drops_zeros_and_stays_as_it_is():

@@ -123,7 +123,7 @@ def test_a_window_that_is_not_given_holds_what_the_link_does_in_a_round_trip_and
     assert sum(machine.offer(Packet(1)) for _ in range(3000)) == window
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(window=st.integers(1, 40), data=st.data())
 def test_the_sender_lets_go_what_a_plain_list_of_all_packets_says(window: int, data: st.DataObject) -> None:
     """The twin keeps each packet that was ever offered and looks through all of them."""
@@ -165,7 +165,7 @@ def test_a_long_queue_is_cleared_away_as_it_goes() -> None:
 FATES = st.sampled_from(["lost", "unacknowledged", "acknowledged", "late"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(window=st.integers(1, 5), count=st.integers(1, 12), data=st.data())
 def test_each_packet_is_delivered_once_and_the_window_holds(window: int, count: int, data: st.DataObject) -> None:
     """Any interleaving of losses, lost and late acknowledgements; from the 60th event on the network is kind."""

@@ -43,7 +43,6 @@ def curve_of_time(request: pytest.FixtureRequest, uniforms: Uniforms) -> Curve:
     return Rate.of(RATES[request.param]).curve(uniforms)
 
 
-@settings(max_examples=60, deadline=None)
 @given(start_s=TIMES, sizes=st.lists(SIZES, min_size=2, max_size=6))
 def test_time_does_not_run_back_and_more_bits_end_later(curve: Curve, start_s: float, sizes: list[int]) -> None:
     position = Position(start_s, 0.0, (0, 0, 0))
@@ -54,7 +53,6 @@ def test_time_does_not_run_back_and_more_bits_end_later(curve: Curve, start_s: f
         position = after
 
 
-@settings(max_examples=60, deadline=None)
 @given(start_s=TIMES, bits=SIZES)
 def test_finish_is_the_first_instant_at_which_the_bits_are_served(
     curve_of_time: Curve, start_s: float, bits: int
@@ -64,7 +62,6 @@ def test_finish_is_the_first_instant_at_which_the_bits_are_served(
     assert curve_of_time.served_bits(start_s, end_s - 1e-5) < bits + 1e-3
 
 
-@settings(max_examples=60, deadline=None)
 @given(start_s=TIMES, first=SIZES, second=SIZES)
 def test_nothing_is_lost_between_two_packets(curve_of_time: Curve, start_s: float, first: int, second: int) -> None:
     """Two packets back to back end when one of both sizes does: a half-used opportunity is kept."""
@@ -73,7 +70,6 @@ def test_nothing_is_lost_between_two_packets(curve_of_time: Curve, start_s: floa
     assert apart.time_s == pytest.approx(curve_of_time.finish(start, first + second).time_s, abs=1e-7)
 
 
-@settings(max_examples=60, deadline=None)
 @given(start_s=TIMES, parts=st.tuples(st.floats(0, 5), st.floats(0, 5)))
 def test_service_adds_up_over_time(curve_of_time: Curve, start_s: float, parts: tuple[float, float]) -> None:
     middle_s, end_s = start_s + parts[0], start_s + parts[0] + parts[1]
@@ -128,7 +124,6 @@ def test_a_long_fade_is_forgotten_and_goes_on_as_it_would_have(uniforms: Uniform
                 lean.served_bits(0.0, 1.0)
 
 
-@settings(max_examples=60, deadline=None)
 @given(start_s=TIMES, bits=SIZES)
 def test_nothing_is_served_before_the_first_bit_goes_out(curve: Curve, start_s: float, bits: int) -> None:
     position = curve.finish(Position(start_s), 5000)

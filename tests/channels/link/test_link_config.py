@@ -25,19 +25,42 @@ from kinds import Choice, ConfigError, Part
 @given(payload_bits=st.integers(0, 10_000), header_bits=st.integers(0, 400), room_bits=st.integers(1, 3000))
 def test_packets_carry_the_payload_and_a_header_each(payload_bits: int, header_bits: int, room_bits: int) -> None:
     link = LinkConfig(header_bits=header_bits, mtu_bits=header_bits + room_bits)
-    sizes = link.packets_bits(payload_bits)
+    sizes, headers = zip(*link.packets_of((0, 0, 1), payload_bits), strict=True)
+    assert set(headers) == {header_bits} and len(sizes) <= link.most_packets(payload_bits)
     assert sum(sizes) == payload_bits + header_bits * len(sizes)
     assert len(sizes) == max(1, -(-payload_bits // room_bits))
     assert max(sizes) <= header_bits + room_bits
 
 
+def test_parts_behind_the_first_may_have_a_shorter_header() -> None:
+    shared = LinkConfig(header_bits=320, part_header_bits=16)
+    index = (0, 0, 1)
+    assert shared.packets_of(index, 0, [40, 50]) == [(360, 320), (66, 16)]
+    assert shared.packets_of(index, 0, [40, 0], 3) == [(56, 16), (16, 16)]
+    assert LinkConfig().packets_of(index, 0, [40], 3) == [(360, 320)] and shared.packets_of(index, 100) == [(420, 320)]
+    with pytest.raises(ValidationError, match="part_header_bits = 336: must be at most header_bits, 320"):
+        LinkConfig(header_bits=320, part_header_bits=336)
+    with pytest.raises(ValidationError, match="part_header_bits = 16: must be null with"):
+        LinkConfig(header_bits=480, part_header_bits=16, headers={"kind": "rohc"})
+
+
 def test_without_an_mtu_a_message_is_one_packet() -> None:
-    assert LinkConfig(header_bits=320).packets_bits(100_000) == [100_320]
+    assert LinkConfig(header_bits=320).packets_of((0, 0, 1), 100_000) == [(100_320, 320)]
 
 
 def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
     """A link without is written, and its cell named, as it ever was."""
-    rare = {"idle_access_s", "idle_after_s", "overhead_s", "half_duplex", "listens", "label"}
+    rare = {
+        "idle_access_s",
+        "idle_after_s",
+        "overhead_s",
+        "half_duplex",
+        "listens",
+        "label",
+        "headers",
+        "part_header_bits",
+        "cut_through",
+    }
     assert not rare & set(LinkConfig().model_dump())
     written = PRESETS["lora_sf7"].downlink.model_dump()
     assert written["listens"] == {"kind": "after_sending", "delays_s": (1.0, 2.0)} and "overhead_s" not in written
@@ -51,7 +74,7 @@ def test_what_few_links_have_is_written_only_where_they_have_it() -> None:
 def test_a_preset_is_a_link_by_name_with_a_source_and_survives_its_own_writing(name: str) -> None:
     preset = PRESETS[name]
     assert LinkConfig.model_validate(f"{name}.uplink") == preset.uplink
-    assert LinkConfig.model_validate({"preset": f"{name}.downlink", "header_bits": 1}).header_bits == 1
+    assert LinkConfig.model_validate({"preset": f"{name}.downlink", "buffer_packets": 1}).buffer_packets == 1
     assert len(preset.source) > 20
     check_both_ways("uplink", preset.uplink, "downlink", preset.downlink)
     for link in (preset.uplink, preset.downlink):
@@ -95,16 +118,17 @@ def test_an_lte_uplink_of_another_rate_keeps_its_grant_and_its_jitter(name: str)
 
 def test_those_who_share_a_medium_say_so() -> None:
     scopes = {name: (preset.uplink.half_duplex, preset.downlink.half_duplex) for name, preset in PRESETS.items()}
-    assert scopes.pop("wifi") == ("medium", "medium") and scopes.pop("nb_iot") == ("device", "device")
+    assert scopes.pop("wifi") == ("medium", "medium")
+    assert {scopes.pop(f"nb_iot{headers}") for headers in ("", "_schc", "_rohc")} == {("device", "device")}
     assert set(scopes.values()) == {(None, None)}
 
 
 def test_a_short_burst_of_70_bytes_takes_five_seconds() -> None:
     link = PRESETS["iridium_sbd"].uplink
     assert isinstance(link.rate, ConstantRate)
-    (bits,) = link.packets_bits(70 * 8 - link.header_bits)
+    ((bits, _),) = link.packets_of((0, 0, 1), 70 * 8 - link.header_bits)
     assert link.access_s + bits / link.rate.bps + link.delay.mean_s == pytest.approx(5, abs=0.25)
-    assert len(link.packets_bits(340 * 8 - link.header_bits)) == 1 < len(link.packets_bits(340 * 8))
+    assert link.most_packets(340 * 8 - link.header_bits) == 1 < link.most_packets(340 * 8)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +184,37 @@ def test_a_timer_that_is_or_learns_to_be_shorter_than_a_round_trip_is_refused(
         (Rate, {"kind": "duty_cycle", "duty": 0}, "duty"),
         (Rate, {"kind": "scheduled_outages", "outages_s": ((3, 1),)}, "outages_s"),
         (Rate, {"kind": "scheduled_outages", "rate": "token_bucket"}, "time alone"),
+        (Rate, {"kind": "base_station", "pattern": "000"}, "pattern"),
+        (Rate, {"kind": "base_station", "subcarrier_hz": 20}, "subcarrier_hz"),
+        (Rate, {"kind": "base_station", "distance_m": 20}, "distance_m = 20: must be at least 35 m in uma"),
+        (Sharing, {"kind": "scheduled", "error_rate": 1}, "error_rate"),
+        (Sharing, {"kind": "csma", "window_max": 8}, "window_max = 8: must be at least window_min, 16"),
+        (Sharing, {"kind": "aloha", "reach": 0.5}, "reach"),
+        (
+            LinkConfig,
+            {"arq": "quic", "sharing": {"kind": "aloha", "capture_db": None}},
+            "arq = quic: must be stop_and_wait or selective_repeat",
+        ),
+        (
+            LinkConfig,
+            {"arq": "tcp", "sharing": {"kind": "csma", "window_min": 1, "attempts": 1}},
+            "those that collide under this sharing, csma, do so for ever",
+        ),
+        (LinkConfig, {"rate": "base_station"}, "sharing.kind: must be scheduled where rate is base_station"),
+        (LinkConfig, {"sharing": "scheduled"}, "rate.kind: must be base_station where rate is constant"),
+        (LinkConfig, {"sharing": "csma", "rate": "token_bucket"}, "sharing = csma: needs a rate that depends on time"),
+        (LinkConfig, {"sharing": "csma", "half_duplex": "medium"}, "half_duplex needs packets that are sent one at"),
+        (LinkConfig, {"rate": "base_station", "sharing": "scheduled", "cut_through": True}, "cut_through = True"),
+        (
+            LinkConfig,
+            {"rate": "base_station", "sharing": "scheduled", "overhead_s": 0.1},
+            "overhead_s needs packets that are sent one at a time",
+        ),
+        (
+            LinkConfig,
+            {"rate": "base_station", "sharing": "scheduled", "loss": "block_errors"},
+            "loss = block_errors: needs packets sent one at a time",
+        ),
         (Loss, {"kind": "bernoulli", "probability": 1}, "probability"),
         (Loss, {"kind": "bernoulli", "probability": -0.1}, "probability"),
         (Loss, {"kind": "gilbert_elliott", "to_bad": 1.5}, "at most 1"),

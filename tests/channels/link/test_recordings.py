@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channels.link.base_station import BaseStation
 from channels.link.losses import Loss, is_memoryless
 from channels.link.mahimahi import MahimahiCurve, generated_trace
+from channels.link.presets import PRESETS
 from channels.link.rates import Position, Rate
 from channels.uniforms import Uniforms
 from kinds import Choice
@@ -21,7 +23,7 @@ from kinds import Choice
 STAMPS = st.lists(st.integers(0, 40), min_size=1, max_size=20).map(sorted).filter(lambda stamps: stamps[-1] > 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(stamps=STAMPS, start_ms=st.integers(0, 200), sizes=st.lists(st.integers(1, 40_000), min_size=1, max_size=8))
 def test_mahimahi_serves_to_the_bit(stamps: list[int], start_ms: int, sizes: list[int]) -> None:
     """Against a slow twin that hands out the opportunities one by one, each packet taking what the last one left."""
@@ -74,6 +76,14 @@ BAD_FILES = [
     (Loss, "trace", "time_s,loss\n0,1\n", f"line 1: {ROWS}"),
     (Loss, "trace", "time_s,lost\n0,yes\n", "line 2: time_s and lost must be a number, and 0 or 1, got 0,yes"),
     (Loss, "trace", "time_s,lost\n0,0.5\n", "line 2: time_s and lost must be a number, and 0 or 1, got 0,0.5"),
+    (
+        Loss,
+        "trace",
+        "time_s,counter\n0,1.5\n",
+        "line 2: time_s and counter must be a number and a whole number",
+    ),
+    (Loss, "trace", "time_s,counter\n4,1\n3,2\n", "line 3: time_s must rise, got -1.0 after 0.0"),
+    (Loss, "trace", "time_s,counter\n", "line 2: at least one point"),
     (Loss, "trace", "time_s,probability\n0,1.5\n", "line 2: probability must be 0 to 1, got 1.5"),
     (Loss, "trace", "time_s,probability\n0,nan\n", "line 2: probability must be 0 to 1, got nan"),
     (Loss, "trace", "time_s,probability\n1,0.5\n", "line 2: the first time_s must be 0, got 1.0"),
@@ -180,6 +190,32 @@ def test_a_recorded_loss_is_lost_when_the_record_says_so(tmp_path: Path, uniform
     assert lost == [False, False, True, True, False, False, True, True, False, True, False]
     assert recorded(tmp_path / "l.csv", text, period_s=4).mean_loss == pytest.approx((0.5 + 1.75) / 4)
     assert recorded(tmp_path / "l.csv", text).mean_loss is None
+
+
+def test_counters_that_nobody_heard_are_losses(tmp_path: Path) -> None:
+    """5 heard, 6 and 7 lost at 10 and 20 s, 8 heard by two gateways; a new session begins with 0, and 1 is lost."""
+    text = "time_s,counter\n100,5\n130,8\n131,8\n140,9\n150,0\n170,2\n"
+    trace = recorded(tmp_path / "heard.csv", text, period_s=80.0)
+    assert trace.read() == ((0, 0), (10, 1), (30, 0), (40, 0), (50, 0), (60, 1), (70, 0))
+    assert trace.mean_loss == pytest.approx((20 + 10) / 80)
+    flagged = recorded(tmp_path / "both.csv", "time_s,counter,lost\n0,5,0\n30,8,1\n")
+    assert flagged.read() == ((0, 0), (30, 1))  # what is said of each comes first
+
+
+def test_rates_by_the_second_are_as_docs_validation_compares_them_with_recordings(uniforms: Uniforms) -> None:
+    """Of the generated trace, and of a device alone in an LTE cell, whose rate varies less than any recorded one's."""
+    stamps_ms = np.array(generated_trace())
+    seconds = np.bincount((stamps_ms - 1) // 1000) * 12.0
+    assert np.percentile(seconds, (5, 50)) == pytest.approx((24, 372)) and seconds.min() > 0
+    cell = PRESETS["lte_cell"].uplink.rate
+    assert isinstance(cell, BaseStation)
+    curve = cell.curve(uniforms)
+    curve.place(uniforms)
+    every = curve.slots_in(0.02)
+    bits = np.array([[curve.block_bits(device, every * n) for n in range(1_000)] for device in range(20)])
+    seconds = bits.reshape(20, 20, 50).mean(axis=2)
+    steady = np.median(np.percentile(seconds, 5, axis=1) / np.median(seconds, axis=1))
+    assert 0.85 < steady < 0.97 and seconds.min() > 0
 
 
 def test_a_recorded_probability_is_met_in_the_long_run(tmp_path: Path, uniforms: Uniforms) -> None:

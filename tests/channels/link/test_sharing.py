@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from served_links import Sent, gone, opened
 
 from channels.link.mahimahi import MahimahiCurve
 from channels.link.rates import Curve, Rate
-from channels.link.sharing import Sharing
 from channels.uniforms import Uniforms
 
 SATURABLE: dict[str, Any] = {
@@ -27,34 +25,10 @@ SATURABLE: dict[str, Any] = {
 DISCIPLINES = ("fifo", "round_robin", "processor")
 
 
-@dataclass(frozen=True)
-class Sent:
-    """A packet, when it comes, and which device it is of."""
-
-    at_s: float
-    bits: int
-    device: int = 0
-
-    @property
-    def index(self) -> tuple[int, int, int]:
-        return (self.device, 0, 0)
-
-
 def departures_s(sharing: str, curve: Curve, packets: Sequence[Sent]) -> list[float]:
     """When each packet leaves: what comes at the instant of a departure comes first, as the worst of all orders."""
-    server: Any = Sharing.of(sharing).transmitter(curve, 0.0)
-    coming, left_s = sorted(packets, key=lambda packet: packet.at_s), {}
-    while coming or server.present:
-        if coming and coming[0].at_s <= server.due_s:
-            now_s = coming[0].at_s
-            server.join(coming.pop(0), now_s)
-        else:
-            now_s = server.due_s
-            assert now_s < inf
-            left_s[id(server.leave(now_s))] = now_s
-        while server.start(now_s) is not None:
-            pass
-    return [left_s[id(packet)] for packet in packets]
+    left = gone([opened(sharing, curve)], packets)
+    return [left[packet].left_s for packet in packets]
 
 
 def test_what_a_departure_leaves_of_an_opportunity_goes_to_the_others_that_share_the_link() -> None:
@@ -93,7 +67,7 @@ def test_a_busy_link_carries_the_same_bits_in_the_same_time_however_they_share_i
 ) -> None:
     """Work conservation: the first packet is so long that the link is busy to the end, and the end is the same. All
     bits fill whole opportunities, so that one thrown away shows."""
-    packets = [Sent(0.0, 408_000 - sum(packet.bits for packet in packets) % 12_000, 9), *packets]
+    packets = [Sent(0.0, 1_800_000 - sum(packet.bits for packet in packets) % 12_000, 9), *packets]
     curve = [Rate.of(SATURABLE[kind]).curve(Uniforms.of(3, "test")) for _ in DISCIPLINES]
     ends_s = [max(departures_s(*each, packets)) for each in zip(DISCIPLINES, curve, strict=True)]
     assert ends_s == pytest.approx([ends_s[0]] * 3, abs=1e-9)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.findings.sentences.crossing import crossings, first_of
+from scenarios.findings.sentences.crossing import alike, crossings, first_of
 from scenarios.findings.wording import passes
 from simulator.results.crossings import crossing
 
@@ -72,3 +72,11 @@ def test_of_several_pairs_the_first_to_cross_is_reported_and_how_many_never_do()
     assert (
         first_of(cells, AXIS, [("c", "b")], METRIC) == "nowhere for 1 of 1" and first_of(cells, AXIS, [], METRIC) == ""
     )
+
+
+def test_a_curve_is_held_against_the_one_of_its_place_by_whatever_label_it_goes():
+    names, losses = {"mine": "a", "mine, too": "a", "b": "b"}, ("none", "mild, at most")
+    curves = [(kind, f"{name} loss={loss}") for name, kind in names.items() for loss in losses]
+    rows = pd.DataFrame(curves, columns=["scheme.kind", "curve"])
+    mine = [f"{name} loss={loss}" for name in ("mine", "mine, too") for loss in losses]
+    assert alike(rows, "a", "b") == list(zip(mine, [f"b loss={loss}" for loss in losses] * 2, strict=True))

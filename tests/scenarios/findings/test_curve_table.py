@@ -8,7 +8,7 @@ import math
 import pandas as pd
 import pytest
 
-from scenarios.findings.curve_table import capacity_table, curve_table
+from scenarios.findings.curve_table import capacity_table, cost_table, curve_table
 from scenarios.findings.text_table import TableEntry, TextTable, written
 from simulator.results.intervals import summarise_curves
 
@@ -146,3 +146,24 @@ def test_latex_is_escaped_with_the_rules_of_booktabs_and_csv_reads_back():
         ["", "rate", "rate ±", "rate mark"],
         ["a, b", "1234", "5.6", "*"],
     ]
+
+
+def test_joules_and_dollars_stand_beside_each_other_with_intervals_and_what_is_unknown_is_a_band():
+    """By hand: 2 J of the processor, of which a fifth is sure, and 1 J of the radio, of which half is; 6 and 7 USD."""
+    table = cells({"k_sqs": 0.06, "cloud_only": 0.2})
+    drafts = table["curve"] == "k_sqs"
+    table["edge_j_per_token"], table["radio_j_per_token"] = drafts * 2.0, 1.0
+    table["battery_j_per_token"] = table["edge_j_per_token"] + table["radio_j_per_token"]
+    table["busy_usd_per_million_tokens"], table["held_usd_per_million_tokens"] = 6.0 + 0.1 * table["seed"], 7.0
+    shares = {"edge.power.least_share": 0.2, "uplink.radio.least_share": 0.5}
+    banded = cost_table(summarise_curves(table.assign(**shares)), AXIS)
+    assert banded is not None and banded.corner == "a token costs, uplink rate 10 kbit/s"
+    assert banded.columns == ["battery J", "radio J", "USD/M busy", "USD/M held"]
+    assert rows(banded) == {
+        "K-SQS": ["0.900..3.00", "0.500..1.00", "6.15 ±0.21", "7.00"],
+        "cloud only": ["0.500..1.00", "0.500..1.00", "6.15 ±0.21", "7.00"],
+    }
+    assert banded.legend == ["from..to: watts are known as a band, seeds apart"]
+    sure = cost_table(summarise_curves(table.assign(battery_j_per_token=3.0 + 0.1 * table["seed"])), AXIS)
+    assert sure is not None and rows(sure)["K-SQS"][0] == "3.15 ±0.21" and not sure.legend
+    assert cost_table(summarise_curves(cells({"k_sqs": 0.06})), AXIS) is None

@@ -15,10 +15,11 @@ from typing import Final
 
 import pytest
 
+from models.interface import Prompt
 from models.synthetic import Synthetic
 from simulator import Cell, simulate
 from simulator.cell.workload import Ask
-from simulator.decoding import round_keys
+from simulator.decoding import decoder, round_keys
 from simulator.decoding.decoder import Decoder
 from simulator.decoding.memory import Memory
 from simulator.decoding.nodes import Root, Tree
@@ -129,7 +130,7 @@ def test_each_ingredient_changes_a_tree_s_key_and_one_part_of_its_root(ingredien
 def test_no_ingredient_is_without_a_test() -> None:
     # A label is a name for people: test_labels shows that no key and no id has it.
     assert set(described(Request())) == {*DESCRIBED, "imports", "plane"}  # plane: the number of this description
-    assert {*SCHEME, "kind", "depth", "label"} == set(type(BASE.scheme).model_fields)
+    assert {*SCHEME, "kind", "depth", "label", "cloud_first"} == set(type(BASE.scheme).model_fields)
     assert {*PAIR, "kind", "prompt_tokens"} == set(Synthetic.model_fields)
 
 
@@ -140,9 +141,74 @@ def test_rounds_drafted_ahead_go_by_the_end_of_the_answer() -> None:
 
 
 def test_what_decides_no_token_is_in_no_tree_s_key() -> None:
-    """So that cells that differ in their network, clock or policy share what they decode."""
-    for changes in ({"uplink.rate.bps": 1e4}, {"cloud.servers": 2}, {"workload.devices": 3}):
+    """So that cells that differ in their network, clock, policy or protocol share what they decode."""
+    blocks = {"edge.drafts_per_pass": 3, "cloud.drafts_per_pass": 3}
+    as_much_room = {"uplink.headers": "schc", "uplink.mtu_bits": 400 - 320 + 48, "downlink.headers": "rohc"}
+    first = {"scheme.cloud_first": True}
+    for changes in (
+        {"uplink.rate.bps": 1e4},
+        {"cloud.servers": 2},
+        {"cloud.kv_block_tokens": 16, "cloud.kv_token_bytes": 1.0, "cloud.admission": SWAPS, "cloud.order": "priority"},
+        {"cloud.prefill_servers": 2, "cloud.kv_transfer_bytes_per_s": 1e9},
+        {"workload.devices": 3},
+        blocks,
+        as_much_room,
+        first,
+        {"percentiles": ["ttft_p99_s"]},
+    ):
         assert names(with_(changes)) == names(Request())
+    assert_another(Request(), with_({"uplink.headers": "schc"}))  # where parts may be longer, more drafts fit
+
+
+def test_a_turn_s_tree_goes_by_its_whole_text_and_not_by_what_is_held_or_thought() -> None:
+    talk = BASE.with_({"workload.kind": "conversations", "workload.prompt_tokens": 8, "workload.text_tokens": 4})
+    fields = {
+        "cloud_keeps_s": 0.0, "edge_keeps_s": 0.0, "edge_keeps_tokens": 3, "think_s": 9.0, "pause_s": 9.0,
+        "counted_turn": 2,
+    }  # fmt: skip
+    for field, value in fields.items():
+        assert names(with_({f"workload.{field}": value}, talk)) == names(Request(talk))
+    made, memory = Decoder(talk, Memory()), Naming()
+    ask = Ask(4, 12, turn=2)
+    prompts = [made.prompt(0, 1, ask, before) for before in ((1, 2, 3), (1, 2, 4))]
+    roots = []
+    for prompt in prompts:
+        Decoder(talk, memory).decoding(0, 1, prompt, None, 12)
+        roots.append(memory.names)
+    assert len(set(roots)) == 2 and [len(each.tokens) for each in prompts] == [7, 7]
+
+
+FLEET: Final = BASE.with_({"fleet": {"a": {"count": 2, "workload": {"requests": 1}}}})
+DECIDES_TOKENS: Final[dict[str, object]] = {
+    "scheme": {**BASE.scheme.to_fields(), "resolution": 50}, "uplink": {"mtu_bits": 500}, "prompts": ["other"],
+}  # fmt: skip
+"""Fields of a class of devices with values that decide tokens: its uplink only by how much a partial round has room."""
+DECIDES_TIME: Final[dict[str, object]] = {
+    "name": "b", "count": 1, "priority": 1, "edge": {"encode_s_per_draft": 1.0}, "downlink": {"access_s": 1.0},
+    "workload": {"kind": "ticks", "requests": 3, "slo_ttft_s": 1.0, "deadline_s": 9.0, "stop_at_eos": False},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", [*DECIDES_TOKENS, *DECIDES_TIME])
+def test_of_a_class_what_decides_tokens_is_in_the_keys_and_nothing_else(
+    field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = decoder.card_of(BASE.models.pair)
+    other = Prompt("second", "other", tuple(reversed(card.prompts[0].tokens)))
+    two = card.model_copy(update={"prompts": (*card.prompts, other)})
+    monkeypatch.setattr(decoder, "card_of", lambda pair: two)
+    value = {**DECIDES_TOKENS, **DECIDES_TIME}[field]
+    (mine,) = FLEET.to_fields()["fleet"]
+    changed = Cell.from_fields(
+        FLEET.to_fields() | {"workload": BASE.workload.to_fields() | {"devices": 1}, "fleet": [{**mine, field: value}]}
+    )
+    assert (names(Request(changed)) != names(Request(FLEET))) == (field in DECIDES_TOKENS)
+    assert {*DECIDES_TOKENS, *DECIDES_TIME} == set(type(FLEET.fleet[0]).model_fields)
+
+
+def test_the_length_and_the_end_of_a_class_s_answers_are_in_the_keys_of_rounds_drafted_ahead() -> None:
+    ahead = AHEAD.with_({"fleet": {"a": {"count": 2}}})
+    assert_another(Request(ahead), replace(Request(ahead), output_tokens=13))
 
 
 def test_weights_change_both_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,6 +258,7 @@ def test_versions_change_a_result_s_identity(library: str, monkeypatch: pytest.M
     assert identity([BASE]) != before
 
 
+SWAPS: Final = {"kind": "preempt", "swap_bytes_per_s": 25e9}
 CHANGES: Final[dict[str, Callable[[], str]]] = {
     "question": lambda: identity([BASE], "another study"),
     "number of cells": lambda: identity([BASE, AHEAD]),
@@ -201,7 +268,10 @@ CHANGES: Final[dict[str, Callable[[], str]]] = {
         for path, value in {
             "models.temperature": 0.2, "workload.devices": 3, "scheme.resolution": 50, "uplink.rate.bps": 1e4,
             "downlink.mtu_bits": 500, "edge.latency": {"kind": "constant", "per_pass_s": 1.0}, "cloud.servers": 2,
-            "seed": 1,
+            "uplink.headers": "schc", "edge.drafts_per_pass": 2, "cloud.drafts_per_pass": 2, "seed": 1,
+            "cloud.kv_block_tokens": 16, "cloud.admission": "preempt", "cloud.order": "priority",
+            "cloud.prefill_servers": 1,
+            "percentiles": ["ttft_p95_s"], "fleet": {"a": {"count": 2}},
         }.items()
     },
 }  # fmt: skip
@@ -214,7 +284,7 @@ def test_each_part_of_a_cell_and_of_what_is_asked_changes_a_result_s_identity(
     other_code(monkeypatch)
     found.append(identity([BASE]))
     assert len(set(found)) == len(found)
-    assert {path.partition(".")[0] for path in CHANGES} >= set(Cell.model_fields) - {"imports", "fleet"}
+    assert {path.partition(".")[0] for path in CHANGES} >= set(Cell.model_fields) - {"imports", "sources"}
 
 
 def test_a_memory_that_holds_another_temperature_gives_the_tokens_of_this_one() -> None:

@@ -110,7 +110,7 @@ def test_damaged_bytes_raise_one_error(way: str, seed: int, inside: bool) -> Non
 
 
 @some_are_taken
-@settings(max_examples=150)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(st.sampled_from(["dssd", "tree", "one ahead", "edge_only"]), st.integers(0, 1 << 62))
 def test_a_changed_number_raises_one_error(way: str, seed: int) -> None:
     """One whole number is another: a count, a flag, a place that steps lead to, an id."""
@@ -172,8 +172,8 @@ def taken_twice(tree: Tree, _: pytest.MonkeyPatch) -> None:
 
 
 def leading_back(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    after = EdgeNode(2, (1, 2, 3), (), then_stop=tree.edge)
-    tree.edge.then_stop = after
+    after = tree.edge.then_stop = EdgeNode(2, (1, 2, 3), ())
+    after.then_stop = tree.edge
     order = {id(tree.cloud): [tree.cloud], id(tree.edge): [tree.edge, after, tree.edge.then_draft[0]]}  # type: ignore[index]
     monkeypatch.setattr(tree_bytes, "in_order", lambda root: [(node, ()) for node in order[id(root)]])
 
@@ -198,7 +198,8 @@ def test_steps_that_lead_in_a_circle_or_to_the_other_end_are_not_written() -> No
     tree.edge.then_stop = CloudNode(1, (1, 2))  # type: ignore[assignment]
     with pytest.raises(ValueError, match=r"CloudNode.*: no value of this type"):
         to_bytes(tree)
-    tree.edge.then_stop = EdgeNode(2, (1, 2, 3), (), then_stop=tree.edge)
+    tree.edge.then_stop = EdgeNode(2, (1, 2, 3), ())
+    tree.edge.then_stop.then_stop = tree.edge
     with pytest.raises(LoopError):
         to_bytes(tree)
 

@@ -25,6 +25,7 @@ SCHEMES: dict[str, dict[str, object]] = {
     "truncated_fp16": {"kind": "truncated_fp16"},
     "dssd": {"kind": "dssd"},
     "dssd, half": {"kind": "dssd", "precision": "half"},
+    "dssd_candidates": {"kind": "dssd_candidates"},
     "mirrored": {"kind": "mirrored"},
     "mirrored, drifted": {"kind": "mirrored", "drift": 0.001, "checksum_bits": 16},
     "skip_when_confident": {"kind": "skip_when_confident", "confidence": 0.4},

@@ -169,11 +169,11 @@ def test_cells_of_the_same_decodings_are_predecoded_once(monkeypatch):
 def test_so_many_caches_are_held_at_a_time_however_many_cells_run_side_by_side(monkeypatch):
     running, most = 0, 0
 
-    def watched(terms):
+    def watched(terms, note):
         nonlocal running, most
         running += 1
         most = max(most, running)
-        state = decode_at_once(terms)
+        state = decode_at_once(terms, note)
         running -= 1
         return state
 
@@ -198,7 +198,7 @@ def test_predecoding_that_fails_leaves_the_run_as_it_is(monkeypatch):
     asked, calls = small("cloud_only"), []
     expected, _ = live(asked)
 
-    def fails(terms):
+    def fails(terms, note):
         calls.append(terms)
         raise MemoryError
 

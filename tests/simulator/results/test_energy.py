@@ -11,7 +11,7 @@ import pytest
 from cells import PAIR, cell, link
 from plants import Watch
 
-from channels.link.radio_power import RADIOS, Connection, OnAir
+from channels.link.radio_power import RADIOS, Connection, OnAir, Radio
 from models.power import POWERS, PRICES
 from simulator import Cell, ConfigError, simulate
 from simulator.decoding.memory import Memory
@@ -22,7 +22,9 @@ from simulator.results.observer import Airing, ServerPass
 from simulator.results.units import title
 
 MEMORY: Final = Memory()
-NAMES: Final = tuple(name for name in METRICS if "_j_per_token" in name or "_usd_per_" in name)
+NAMES: Final = tuple(
+    name for name, each in METRICS.items() if ("_j_per_token" in name or "_usd_per_" in name) and not each.if_known
+)
 UNASKED: Final = ("slo_attainment", "goodput_tokens_per_s", "unsettled_share", "settled_after_tokens")
 """The metrics that a cell lacks without an objective and without a threshold that moves."""
 LATER_S: Final = 600.0
@@ -167,7 +169,7 @@ def test_without_a_figure_there_is_no_number(given: dict[str, object], number: i
     """Both directions of a link have a figure, or the metric has none."""
     summary = simulate(cell().with_(given), memory=MEMORY).summary
     assert sum(not math.isnan(summary[name]) for name in NAMES) == number
-    assert all(not math.isnan(summary[name]) for name in METRICS if name not in (*NAMES, *UNASKED, "tpot_p95_s"))
+    assert all(not math.isnan(summary[name]) for name in summary if name not in (*NAMES, *UNASKED, "tpot_p95_s"))
 
 
 def test_figures_of_power_change_nothing_but_what_they_are_for() -> None:
@@ -265,7 +267,7 @@ def test_one_packet_over_lte_costs_the_joules_of_its_connection() -> None:
     """The source's own figure for a packet alone is 12.76 J, promotion and tail; airtime of a packet of 1,000 bits at 1
     Mbit/s costs 2 mJ."""
     radio = RADIOS["lte"]
-    alone = Connections({0: radio.connection or pytest.fail()})
+    alone = Connections({0: radio.connections})
     alone.aired(0, 5.0, 5.001)
     alone.aired(1, 5.0, 5.001)
     up = radio.on_air(sends=True)
@@ -274,35 +276,112 @@ def test_one_packet_over_lte_costs_the_joules_of_its_connection() -> None:
 
 def test_a_connection_lasts_until_its_tail_is_over_and_is_set_up_again_after() -> None:
     """By hand, 2 W, 10 s, 3 J: packets at 0 to 1, 4 to 5 and, of another way, 2 to 6 s; then at 20 to 21 s."""
-    kept = Connections({7: Connection(2.0, 10.0, 3.0)})
+    kept = Connections({7: [Connection(2.0, 10.0, 3.0)]})
     for began_s, left_s in ((0.0, 1.0), (4.0, 5.0), (2.0, 6.0), (20.0, 21.0)):
         kept.aired(7, began_s, left_s)
     assert kept.joules == 2 * (16 + 11) + 2 * 3
 
 
+STATES: Final = Radio(
+    transmit_w=2.0, receive_w=1.4, transmit_j_per_bit=3e-6, receive_j_per_bit=1e-6, promotion_s=0.5, promotion_w=0.8,
+    tail=((1.2, 0.1), (0.5, 2.0), (0.3, 5.0)), idle_w=0.05,
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("links", ["planned", "lossy", "own lanes"])
-def test_a_connected_radio_draws_from_its_first_packet_to_the_tail_of_its_last(links: str) -> None:
-    """Each device's joules, added up by an observer who sorts its packets; a request a minute breaks the connection."""
-    up, down = ({**way, "power_w": "lte"} for way in LINKS[links])
+@pytest.mark.parametrize(("stated", "radio"), [({"power_w": "lte"}, RADIOS["lte"]), ({"radio": STATES}, STATES)])
+def test_a_connected_radio_draws_from_its_first_packet_to_the_tail_of_its_last(
+    stated: dict[str, object], radio: Radio, links: str
+) -> None:
+    """Each device's joules, added up state by state by an observer who sorts its packets; a request a minute breaks
+    the connection."""
+    up, down = ({**way, **stated} for way in LINKS[links])
     asked = {"kind": "closed", "requests": 2, "devices": 2, "prompt_tokens": 8, "output_tokens": 12, "think_s": 60.0}
     of, watched = cell(workload=asked, uplink=up, downlink=down), WatchedRun()
     result = simulate(of, watched, memory=MEMORY)
-    joules, radio = 0.0, RADIOS["lte"]
-    assert radio.connection is not None
+    joules, level_w, last_s = 0.0, radio.tail[0][0], radio.tail[-1][1]
     for device in range(2):
-        spans = [(each.began_s, each.left_s + 11.576) for each in watched.airings if each.address[0] == device]
-        apart = 1 + sum(later > max(to_s for from_s, to_s in spans if from_s < later) for later, _ in sorted(spans)[1:])
-        assert apart == 2
-        joules += 1.06 * union_s(spans) + apart * 0.2601 * 1.2107
-    for way, per_bit in (("uplink", 0.43839e-6), ("downlink", 0.05197e-6)):
+        spans = sorted((each.began_s, each.left_s) for each in watched.airings if each.address[0] == device)
+        joules += radio.promotion_s * radio.promotion_w + level_w * union_s(spans) + radio.tail_j(last_s)
+        ended_s, broken = spans[0][1], 0
+        for began_s, left_s in spans:
+            if (gap_s := began_s - ended_s) > 0:
+                from_s = 0.0
+                for watts, until_s in radio.tail:
+                    joules += watts * max(0.0, min(gap_s, until_s) - from_s)
+                    from_s = until_s
+            if gap_s > last_s:
+                broken += 1
+                joules += radio.promotion_s * radio.promotion_w + radio.idle_w * (gap_s - last_s)
+            ended_s = max(ended_s, left_s)
+        assert broken == 1
+    for way, per_bit, watts in (
+        ("uplink", radio.transmit_j_per_bit, radio.transmit_w),
+        ("downlink", radio.receive_j_per_bit, radio.receive_w),
+    ):
         own = [each for each in watched.airings if each.link == way]
         lanes = [None] if not getattr(of, way).sharing.transmitter_per_device else [0, 1]
         joules += per_bit * sum(each.bits for each in own)
-        joules += (1.28804 - 1.06) * sum(
+        joules += (watts - level_w) * sum(
             union_s([(each.began_s, each.left_s) for each in own if lane in (None, each.address[0])]) for lane in lanes
         )
     tokens = result.requests["output_tokens"].sum()
     assert result.summary["radio_j_per_token"] * tokens == pytest.approx(joules, rel=1e-9)
+
+
+@pytest.mark.parametrize("gap_s", [0.05, 0.1, 1.0, 4.9, 5.1, 60.0])
+def test_periodic_packets_cost_what_the_closed_form_says(gap_s: float) -> None:
+    """Promotion + transfer + tail of each where the connection breaks in between, and idle listening; else the part of
+    the tail in the gap. One alone costs all of it."""
+    air_s, number = 0.02, 7
+    heard = Connections({0: STATES.connections})
+    for place in range(number):
+        heard.aired(0, place * (air_s + gap_s), place * (air_s + gap_s) + air_s)
+    more_w = STATES.transmit_w - 1.2
+    found = heard.joules + number * (air_s * more_w + 800 * 3e-6)
+    alone = 0.5 * 0.8 + air_s * 2.0 + 800 * 3e-6 + 1.2 * 0.1 + 0.5 * 1.9 + 0.3 * 3.0
+    assert STATES.packet_j(air_s, 800) == pytest.approx(alone)
+    assert found == pytest.approx((number - 1) * STATES.packet_j(air_s, 800, gap_s) + alone)
+    by_hand = {0.05: 0.06, 1.0: 0.12 + 0.45, 60.0: 0.4 + 0.12 + 0.95 + 0.9 + 0.05 * 55}.get(gap_s)
+    assert by_hand is None or STATES.packet_j(air_s, 800, gap_s) == pytest.approx(air_s * 2 + 800 * 3e-6 + by_hand)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"uplink.radio": "lte_dxr"}, "did you mean lte_drx"),
+        ({"uplink.radio": "lte", "uplink.power_w": 1}, "power_w = 1.0: must be null where radio states what it draws"),
+        ({"uplink.radio": {"transmit_w": 1, "receive_w": 1, "idle_w": 0.1}}, "tail: must be given where idle_w"),
+        ({"uplink.radio": {"transmit_w": 1, "receive_w": 1, "tail": [[1, 2], [1, 2]]}}, "each later than the last"),
+        ({"uplink.radio": "lte", "downlink.radio": "wifi"}, "downlink.radio = wifi: must be that of uplink, lte"),
+    ],
+)
+def test_a_radio_that_makes_no_sense_is_refused_in_one_line(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Cell().with_(fields)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_battery_gives_what_its_processor_and_radio_draw_and_its_joules_have_a_price() -> None:
+    """By hand from what a run says of itself: a million tokens' rent, and their joules at .36 USD a kWh, 1e-7 a J."""
+    known = {"uplink.radio": STATES, "downlink.radio": STATES, "edge.power": {"busy_w": 3, "idle_w": 1}}
+    priced = {"cloud.usd_per_gpu_hour": 3.6, "edge.usd_per_kwh": 0.36}
+    rent = {**known, "cloud.usd_per_gpu_hour": 3.6}
+    found, rented = (simulate(cell().with_(each), memory=MEMORY) for each in ({**known, **priced}, rent))
+    one, requests = found.summary, found.requests
+    joules = one["edge_j_per_token"] + one["radio_j_per_token"]
+    assert one["battery_j_per_token"] == pytest.approx(joules)
+    tokens = requests["output_tokens"].sum()
+    assert one["battery_j_per_request"] == pytest.approx(joules * tokens / len(requests))
+    for charged in ("busy", "held"):
+        name = f"{charged}_usd_per_million_tokens"
+        assert one[name] - rented.summary[name] == pytest.approx(1e6 * joules * 1e-7)
+    for lacking in ("uplink.radio", "downlink.radio", "edge.power"):
+        part = simulate(cell().with_({name: each for name, each in known.items() if name != lacking}), memory=MEMORY)
+        assert not [name for name in part.summary if "battery" in name]
+    assert Cell().with_({"edge.usd_per_kwh": "grid_home_2025"}).edge.usd_per_kwh == 0.17
+    with pytest.raises(ConfigError, match="must be US dollars, or one of grid_home_2025"):
+        Cell().with_({"edge.usd_per_kwh": "grid"})
 
 
 def test_a_connection_is_of_both_ways_or_of_none() -> None:

@@ -48,8 +48,8 @@ def test_what_stations_draw_and_cost_is_divided_by_the_tokens_of_all() -> None:
     """Their work is that of all requests, and devices and servers that are held are so for all of them."""
     figures: dict[str, object] = {
         "edge.power": {"busy_w": 10, "idle_w": 1},
-        "uplink.power_w": 1,
-        "downlink.power_w": 1,
+        "uplink.radio": "lte_drx",
+        "downlink.radio": "lte_drx",
         "cloud.power": {"busy_w": 100, "idle_w": 10},
         "cloud.usd_per_gpu_hour": 1,
     }
@@ -57,7 +57,9 @@ def test_what_stations_draw_and_cost_is_divided_by_the_tokens_of_all() -> None:
     summaries = [
         simulate(priced.with_({"workload.learning_requests": learning}), memory=MEMORY).summary for learning in (0, 2)
     ]
-    for name in [each for each in METRICS if {"j", "usd"} & {*each.split("_")}]:
+    named = [each for each in METRICS if {"j", "usd"} & {*each.split("_")}]
+    assert len(named) == 8
+    for name in named:
         assert summaries[0][name] == summaries[1][name] > 0
 
 

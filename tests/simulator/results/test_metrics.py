@@ -16,7 +16,7 @@ from slow_decoding import SlowRound
 from slow_times import PARTS, visits
 
 from simulator.results.columns import BREAKDOWN
-from simulator.results.metrics import METRICS
+from simulator.results.metrics import METRICS, ON_REQUEST, fewest
 
 Value = Callable[[Account], float]
 
@@ -264,6 +264,20 @@ def span_s(run: Account) -> float:
     return max(each.finish_s for each in run.requests) - min(each.arrival_s for each in run.requests)
 
 
+VALUES: Final[dict[str, Callable[[Account], list[float]]]] = {
+    "ttft": lambda run: [request.answers_s[0] - request.arrival_s for request in run.answered],
+    "tpot": lambda run: [tpot_s(request) for request in run.answered],
+    "itl": lambda run: list(gaps_s(run)) if run.answered else [],
+    "latency_per_token": per_token_s,
+    "latency": lambda run: [latency_s(request) for request in run.answered],
+}
+"""What percentiles are of, by the stem of their names."""
+
+
+def percentile(stem: str, percent: int) -> Value:
+    return lambda run: quantile(values, percent / 100) if (values := VALUES[stem](run)) else math.nan
+
+
 EXPECTED: Final[dict[str, Value]] = {
     "answered": share("answered"),
     "timed_out": share("timed_out"),
@@ -271,15 +285,9 @@ EXPECTED: Final[dict[str, Value]] = {
     "latency_s": of_answered(latency_s),
     "ttft_s": of_answered(lambda request: request.answers_s[0] - request.arrival_s),
     "tpot_s": of_answered(tpot_s),
-    "tpot_p95_s": lambda run: quantile(map(tpot_s, run.answered), 0.95),
     "latency_per_token_s": lambda run: over(math.fsum(map(latency_s, run.answered)), answered_tokens(run)),
-    "latency_per_token_p50_s": lambda run: quantile(per_token_s(run), 0.5),
-    "latency_per_token_p90_s": lambda run: quantile(per_token_s(run), 0.9),
-    "latency_per_token_p99_s": lambda run: quantile(per_token_s(run), 0.99),
     "tokens_per_s": lambda run: tokens(run) / span_s(run),
     "itl_s": lambda run: mean(gaps_s(run)),
-    "itl_p50_s": lambda run: quantile(gaps_s(run), 0.5) if run.answered else math.nan,
-    "itl_p99_s": lambda run: quantile(gaps_s(run), 0.99) if run.answered else math.nan,
     "slo_attainment": of_those_in_time(lambda met, run: len(met) / len(run.requests)),
     "goodput_tokens_per_s": of_those_in_time(lambda met, run: sum(len(each.tokens) for each in met) / span_s(run)),
     "accepted_length_tokens": lambda run: mean(len(each.committed) for each in judged(run) if each.drafts),
@@ -338,6 +346,7 @@ EXPECTED: Final[dict[str, Value]] = {
     "dropped_packets": lambda run: sum(not went for way in ("uplink", "downlink") for *_, went in in_line(run, way)),
     "cloud_evictions": evictions,
     **{state: part(state) for state in PARTS},
+    **{f"{stem}_p{percent}_s": percentile(stem, percent) for stem in VALUES for percent in (50, 90, 95, 99)},
 }
 
 
@@ -348,7 +357,8 @@ def test_a_metric_is_what_was_seen(metric: str) -> None:
 
 
 def test_every_metric_is_expected_to_be_something() -> None:
-    assert not names_differ([*METRICS, *BREAKDOWN], EXPECTED)
+    always = [name for name, metric in METRICS.items() if not metric.if_known]  # the others: test_energy
+    assert not names_differ([*always, *BREAKDOWN, *ON_REQUEST], EXPECTED)
     assert all(not names_differ(account(cell).result.summary, EXPECTED) for cell in CELLS)
 
 
@@ -367,3 +377,9 @@ def test_throughput_counts_the_tokens_of_a_request_that_met_its_deadline() -> No
     late = [request for request in run.requests if request.outcome == "timed_out" and request.tokens]
     assert late and tokens(run) > answered_tokens(run)
     assert run.result.summary["tokens_per_s"] * span_s(run) == pytest.approx(tokens(run))
+
+
+def test_a_percentile_takes_as_many_requests_as_make_it_more_than_the_largest() -> None:
+    """With 1 / (1 - share) values the place (n - 1) share is at most one from the end, and with fewer beyond that."""
+    assert [fewest(f"ttft_p{percent}_s") for percent in (50, 90, 95, 99)] == [2, 10, 20, 100]
+    assert fewest("ttft_s") == fewest("answered") == 0

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from kinds import ConfigError
-from kinds.arrays import Floats
 from models.verification import (
     Verdict,
     inverse_cdf,
@@ -22,14 +21,9 @@ from simulator import Cell, simulate
 from simulator.decoding.memory import Memory
 from simulator.results.columns import CURVE, LOSSY
 from simulator.results.lossy_schemes import MARK, UNKNOWN, marked, ranked, with_lossy
-from simulator.schemes.acceptance import Acceptance, Received, Rejection
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.acceptance import Acceptance, Rejection
 
 V, K, FLOOR = 6, 3, 0.2
-
-
-def numbers(received: Received, uniforms: RequestUniforms, round_number: int) -> Floats:
-    return np.array([uniforms.verdict.uniform(round_number, n) for n in range(len(received.drafts) + 1)])
 
 
 class Typical(Acceptance):
@@ -37,12 +31,12 @@ class Typical(Acceptance):
 
     kind: Literal["typical_in_tests"] = "typical_in_tests"
 
-    def judge(self, distribution_after, received, uniforms, round_number, position):
+    def judge(self, distribution_after, received, uniforms):
         line = tuple(received.drafts.tolist())
         for n, draft in enumerate(line):
             p = distribution_after(line[:n])
             if p[draft] < FLOOR:
-                return Verdict(n, inverse_cdf(p, uniforms.verdict.uniform(round_number, len(line))))
+                return Verdict(n, inverse_cdf(p, uniforms.verdict(len(line))[-1]))
         return Verdict(len(line), int(distribution_after(line).argmax()))
 
 
@@ -51,10 +45,8 @@ class OwnRejection(Acceptance):
 
     kind: Literal["own_rejection_in_tests"] = "own_rejection_in_tests"
 
-    def judge(self, distribution_after, received, uniforms, round_number, position):
-        return reject_along(
-            distribution_after, received.drafts, received.qhat, numbers(received, uniforms, round_number)
-        )
+    def judge(self, distribution_after, received, uniforms):
+        return reject_along(distribution_after, received.drafts, received.qhat, uniforms.verdict(len(received.drafts)))
 
 
 class Lenient(Rejection):
@@ -62,8 +54,8 @@ class Lenient(Rejection):
 
     kind: Literal["lenient_in_tests"] = "lenient_in_tests"  # type: ignore[assignment]
 
-    def judge(self, distribution_after, received, uniforms, round_number, position):
-        return super().judge(distribution_after, received, uniforms, round_number, position + 0 * len(received.drafts))
+    def judge(self, distribution_after, received, uniforms):
+        return super().judge(distribution_after, received, uniforms._replace(round=uniforms.round))
 
 
 class Lookahead(Acceptance):
@@ -72,7 +64,7 @@ class Lookahead(Acceptance):
     lossless: ClassVar[bool | None] = True
     kind: Literal["lookahead_in_tests"] = "lookahead_in_tests"
 
-    def judge(self, distribution_after, received, uniforms, round_number, position):
+    def judge(self, distribution_after, received, uniforms):
         last = distribution_after(tuple(received.drafts.tolist()))
         return Verdict(len(received.drafts) if last[0] > 0.1 else 0, int(last.argmax()))
 

@@ -47,11 +47,11 @@ def test_only_ids_cross_the_air() -> None:
 
 def test_drafts_agree_at_least_as_often_as_the_bound_says() -> None:
     """P(same winner) >= (1 - TV) / (1 + TV): realised rejections, minus what the bound adds up to, at 5 sd."""
-    work = {"kind": "closed", "requests": 60, "prompt_tokens": 8, "output_tokens": 40}
+    work = {"kind": "closed", "requests": 25, "prompt_tokens": 8, "output_tokens": 40}
     rounds = simulate(cell("coupled", workload=work), memory=Memory()).rounds
     rejected, verified = (rounds["verified"] - rounds["accepted"]).sum(), rounds["verified"].sum()
     assert rejected <= rounds["rejection_bound"].sum() + 5 * np.sqrt(verified) / 2
-    assert rounds["rejection_bound"].sum() < 0.6 * verified and verified > 1_000
+    assert rounds["rejection_bound"].sum() < 0.6 * verified and verified > 400
 
 
 def decoded(scheme: Coupled, seed: int, length: int, received: Callable[[tuple[bytes, ...]], int] = len) -> Tokens:
@@ -83,7 +83,7 @@ def test_i12_the_text_is_the_verifiers_own_race_whatever_the_length_of_packets_d
     assert heard == {1, 2, 3}
 
 
-@pytest.mark.parametrize("samples", [1_000, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("samples", [500, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_i12_the_output_distribution_is_the_verifiers(samples: int) -> None:
     """The first two tokens of each session against the exact distribution, chi-square at a false alarm of 5.7e-7. That
     each text is the race's own, which is exact, the test above shows of whole texts."""

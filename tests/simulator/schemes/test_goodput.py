@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -200,6 +201,28 @@ def test_the_length_is_the_one_of_largest_goodput_and_the_marginal_rule_stops_th
     assert drafted == best
 
 
+@pytest.mark.parametrize("block", [2, 3, LONGEST])
+@pytest.mark.parametrize("a", [0.2, 0.5, 0.8, 0.9, 0.97])
+@pytest.mark.parametrize("bps", [1e3, 1e4, 1e5, 1e7])
+def test_where_a_pass_makes_several_drafts_both_count_its_passes(a: float, bps: float, block: int) -> None:
+    """The same by brute force, over ceil(L / n) passes: a pass is worth it by all of the drafts that it makes."""
+    seen = view()._replace(drafts_per_pass=block)
+    now = Now.of(seen, known(a, bps))
+    chosen = best_round(now, 0)
+    reached = {
+        length: 1 / (1 / tokens_per_s(a, bps, length) - (length - ceil(length / block)) * PASS_S
+                     * (1 - a) / (1 - a ** (length + 1)))
+        for length in range(1, LONGEST + 1)
+    }  # fmt: skip
+    best = max(reached, key=lambda length: reached[length])
+    assert chosen.length == best and chosen.goodput == pytest.approx(reached[best], rel=1e-6)
+    now.learned.price, now.learned.survival, drafts = chosen.goodput, a, [DRAFT]
+    while len(drafts) < LONGEST and goes_on(now._replace(view=seen._replace(drafts=tuple(drafts))), a):
+        drafts.append(DRAFT)
+        now.learned.survival *= a
+    assert len(drafts) == best
+
+
 def test_a_pass_that_was_made_is_paid_for() -> None:
     """The same draft is not worth its pass and its bits together, and is worth its bits alone."""
     learned = known(0.5, 1e7)
@@ -256,7 +279,7 @@ def test_the_rung_of_largest_goodput_is_found() -> None:
 def test_distributions_that_promise_little_end_rounds_and_that_pays() -> None:
     def reached(looks: bool) -> float:
         accept = lambda rung, n, q: 0.95 if q[0] > 0.9 else 0.2  # noqa: E731
-        world = World(accept, rate_bps=lambda _: 1e4, decode_s=1.0, answer=6_000, unsure=0.4, looks=looks)
+        world = World(accept, rate_bps=lambda _: 1e4, decode_s=1.0, answer=3_000, unsure=0.4, looks=looks)
         world.play(Goodput(), (), 1)
         return world.goodput(len(world.tokens))
 

@@ -40,7 +40,7 @@ VERIFYING = [
 DRAFTER = {"kind": "affine", "base_s": 0.002, "per_token_s": 3e-4, "per_cached_token_s": 2e-5}
 
 
-@pytest.mark.parametrize("drafts", [1, 2])
+@pytest.mark.parametrize("drafts", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_i12_colocated_follows_the_verifiers_distribution_exactly(drafts: int) -> None:
     """Every path of two rounds or more through the shipped round, each weighted by the length of its intervals."""
     drawing, verifying = ScriptedNumbers(), ScriptedNumbers()

@@ -14,6 +14,7 @@ from decodings import decoding
 from plants import AirWatch, ran
 
 from channels.codec import wire
+from channels.codec.ids import checksum
 from simulator import Cell
 from simulator.decoding.mirror_session import MirrorSession
 from simulator.decoding.nodes import CloudNode, Parts, Verified
@@ -153,6 +154,28 @@ def test_i10_the_clouds_drafter_holds_a_prefix_of_the_text(ids, drift, monkeypat
     rounds = ran(cell(scheme(ids, drift, policy="mirrored_turns_in_tests"))).result.rounds
     assert set(rounds["drafted"]) >= {0, 2} and rounds["asked"].any() == (drift > 0)
     assert behind <= {1, 2}
+
+
+def test_a_checksum_overlooks_one_difference_in_two_to_its_bits() -> None:
+    """Of 8 bits, over drafts in which one count has moved from one id to another; at 5 sd."""
+    rng, support, trials, unseen = np.random.default_rng(8), np.arange(6), 5_000, 0
+    for counts in rng.multinomial(94, np.full(6, 1 / 6), trials) + 1:
+        gains, loses = rng.integers(0, 3), rng.integers(3, 6)
+        moved = counts + (support == gains) - (support == loses)
+        one, other = ([wire.Draft(int(gains), support, each)] for each in (counts, moved))
+        unseen += checksum(one, 8) == checksum(other, 8)
+    assert abs(unseen - trials / 256) <= 5 * (trials / 256) ** 0.5
+
+
+def test_a_short_checksum_costs_the_text_what_the_formula_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rounds differ, and 4 bits are looked at: one round in 16 is not asked for, and verified by the cloud's own
+    distributions; only those are off, and by no more than these are."""
+    monkeypatch.setattr(mirrored, "checksum", lambda drafts, _: bytes([checksum(drafts, 8)[0] & 15]))
+    asked = {"kind": "closed", "requests": 2, "prompt_tokens": 8, "output_tokens": 100}
+    rounds = ran(cell(scheme(drift=5.0, checksum_bits=8, max_drafts=2), workload=asked)).result.rounds
+    unseen = ~rounds["asked"]
+    assert unseen.any() and abs(unseen.sum() - len(rounds) / 16) <= 5 * (len(rounds) / 16) ** 0.5
+    assert rounds["tv_output"][~unseen].max() <= LOSSLESS_TV < rounds["tv_output"][unseen].max() < 2
 
 
 def test_a_difference_that_the_checksum_does_not_show_is_verified_by_the_wrong_distribution(monkeypatch):

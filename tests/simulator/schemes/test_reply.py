@@ -9,7 +9,7 @@ import pytest
 from cells import cell
 from codec_strategies import distributions
 from hostile import refused_or_holds
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from channels.codec import wire
@@ -18,7 +18,7 @@ from kinds import ConfigError
 from models.verification import UNDRAWN, Verdict, inverse_cdf, total_variation
 from simulator import simulate
 from simulator.schemes.acceptance import Rejection, SplitRejection, received
-from simulator.schemes.draw import RequestUniforms
+from simulator.schemes.draw import RequestUniforms, RoundUniforms
 from simulator.schemes.policy import Action, CloudDecodes, DraftRound, EdgeView, Policy, PolicyState
 from simulator.schemes.reply import DistributionReply, EdgeCorrection, Reply, SentRound, TokenReply
 from simulator.schemes.rivals.asym import FINEST, CertifiedReply, within
@@ -32,9 +32,6 @@ REPLIES: dict[str, Reply] = {
     "certified": CertifiedReply(tolerance=0.1),
 }
 ELL = 8
-
-
-FEW = settings(deadline=None, max_examples=50)
 
 
 def packets(vocabulary: int) -> ScalarPackets:
@@ -54,7 +51,6 @@ def rounds(draw: st.DrawFn) -> tuple[SentRound, np.ndarray, int]:
 
 
 @pytest.mark.parametrize("name", REPLIES)
-@FEW
 @given(case=rounds())
 def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(name, case):
     sent, p, accepted = case
@@ -78,7 +74,6 @@ def test_the_edge_hears_what_the_cloud_said_and_draws_what_it_left_open(name, ca
 
 
 @pytest.mark.parametrize("name", REPLIES)
-@FEW
 @given(case=rounds(), content=st.binary(max_size=60))
 def test_hostile_bytes_raise_codec_errors_and_nothing_else(name, case, content):
     sent, p, _ = case
@@ -93,7 +88,6 @@ def test_hostile_bytes_raise_codec_errors_and_nothing_else(name, case, content):
     assert refused_or_holds(true, lambda given: REPLIES[name].decode(given, sent, packets(p.size)), holds)
 
 
-@FEW
 @given(distributions(min_size=2, max_size=40), st.floats(0.001, 0.9))
 @example(np.full(40, 1 / 40), 0.001)
 def test_every_sketch_is_within_its_tolerance(p: np.ndarray, tolerance: float) -> None:
@@ -114,7 +108,6 @@ def test_a_wider_tolerance_takes_fewer_bits() -> None:
     assert 8 * lengths[0] < 32 * 500 / 2
 
 
-@FEW
 @given(rounds())
 def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple[SentRound, np.ndarray, int]) -> None:
     """The same drafts are accepted, and the same bonus follows; a correction is what the edge draws of a distribution
@@ -125,7 +118,7 @@ def test_whoever_knows_the_scalars_alone_judges_as_whoever_knows_all(case: tuple
     message = received(known.decode(known.encode(sent.drafts, ()), ()), p.size, ELL)
     assert (np.count_nonzero(message.qhat, axis=1) == 1).all()
     mine, theirs = (
-        rule.judge(lambda _: p, heard, UNIFORMS, sent.number, 2)
+        rule.judge(lambda _: p, heard, RoundUniforms(UNIFORMS, sent.number, 2))
         for rule, heard in ((Rejection(), whole), (SplitRejection(), message))
     )
     assert mine.accepted == theirs.accepted

@@ -84,8 +84,9 @@ def test_results_say_whether_equal_cells_have_equal_answers(asking: str, determi
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_what_measures_real_processes_is_run_alone_and_what_measures_real_time_is_not_deterministic(name: str) -> None:
-    assert study(name).alone == (name in ("real", "validation"))
-    assert study(name).deterministic == (name not in ("real", "validation", "sparsifying_time"))
+    real = ("real", "real_independent", "real_alone", "validation")
+    assert study(name).alone == (name in real)
+    assert study(name).deterministic == (name not in (*real, "sparsifying_time"))
 
 
 def test_cells_take_turns_whatever_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,7 +166,7 @@ def test_what_each_seed_bears_alone_is_reported_beside_what_their_mean_does(monk
     class Simulated:
         def __init__(self, cell: Cell, memory: object) -> None:
             token_s = 0.001 * (1 + cell.seed) * cell.workload.devices
-            self.summary = {"answered": 1.0, "tpot_p95_s": token_s}
+            self.named = {"answered": 1.0, "tpot_p95_s": token_s}
 
     monkeypatch.setattr("simulator.run.simulate", Simulated)
     found = bears(Objective({"tpot_p95_s": 0.03}, high=64, within=0.0), cells("cloud_only"))
@@ -268,3 +268,14 @@ def test_where_no_relief_serves_more_each_serves_what_was_served_before() -> Non
     setting = SearchedSetting([made("cloud_only")], Objective({"tpot_p95_s": 1000.0}), AsMany(memory, None, []))
     assert setting.holds(990) and not setting.holds(1008)
     assert set(setting.relief().values()) == {990} and setting.relief().keys() == {*stations(made("cloud_only"))}
+
+
+def test_a_limit_may_be_of_one_class_of_devices_while_another_grows() -> None:
+    """Each device of n waits n passes of 10 ms a token, whichever class it is in: a limit of the phones' is met by as
+    many meters as make the sum 5, however long the meters would wait."""
+    fleet = {"phones": {"count": 2}, "meters": {"count": 1}}
+    mine = made("cloud_only", 0.01, fleet=fleet, percentiles=["tpot_p90_s"])
+    objective = Objective({"phones.tpot_p90_s": 0.055, "meters.tpot_s": 9.0}, "fleet.meters.count", high=16, within=0.0)
+    found = bears(objective, [mine])
+    assert (found.value, found.limits) == (3, ("phones.tpot_p90_s",))
+    assert {row["fleet.phones.count"] for row in found.tried} == {2}

@@ -191,6 +191,7 @@ def test_a_worker_of_a_cluster_is_no_cluster(cluster: Cluster) -> None:
         Cluster(worker)
 
 
+@pytest.mark.slow
 def test_a_worker_that_has_died_is_reported_in_one_line(cluster: Cluster) -> None:
     with pytest.raises(ConfigError, match=r"^cluster = tcp://[^\n]*died[^\n]*$"):
         list(cluster.unordered(Work(os._exit, [(9,)])))

@@ -26,7 +26,8 @@ from simulator.testbed.calibration.cell_calibration import (
     edge_points,
     merge,
 )
-from simulator.testbed.calibration.process_times import PathTimes, path_times, session_times
+from simulator.testbed.calibration.process_times import PathTimes, StreamTimes, path_times, session_times
+from simulator.testbed.journal import PassMade
 
 WORKLOAD = {"kind": "closed", "devices": 3, "requests": 1, "prompt_tokens": 8, "output_tokens": 24}
 
@@ -40,6 +41,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "SAMPLES", 6)
     monkeypatch.setattr(calibration, "PAUSE_S", 1e-4)
     monkeypatch.setattr(calibration, "path_times", lambda: PathTimes(1e-3, 2e-3))
+    monkeypatch.setattr(calibration, "stream_times", lambda devices: StreamTimes(1e-3 * devices, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,8 @@ def test_a_calibration_is_a_folder_that_the_cell_takes(tmp_path: Path, scheme: o
     assert ("edge.encode_s_per_draft" in settings) == ("edge.latency" in settings)
     assert all(each in {file.name for file in folder.iterdir()} for each in (*clocks.values(), CALIBRATED))
     found = calibrated(here, folder)
+    hosted = "edge.latency" not in settings
+    assert found.cloud.step_s == 3e-3 * hosted and (found.cloud.judge_s >= 1) == hosted
     assert isinstance(found.cloud.latency, Empirical) and found.cloud.judge_s + found.cloud.decode_s_per_draft > 0
     assert len(found.cloud.latency.samples.factors) >= LEAST_ROUNDS
     added_s = [getattr(found, way).delay.mean_s - getattr(here, way).delay.mean_s for way in ("uplink", "downlink")]
@@ -123,7 +127,12 @@ def test_passes_are_made_over_texts_of_their_own_and_leave_the_caches_as_they_we
     assert all(text.cached == tuple(range(held)) for held, texts in timer._filled.items() for text in texts)
 
 
-@pytest.mark.parametrize("scheme", ["k_sqs", {"kind": "k_sqs", "depth": 2}, "dssd", "coupled", "cloud_only"], ids=str)
+FEW = {"kind": "dssd_candidates", "candidates": 1}
+
+
+@pytest.mark.parametrize(
+    "scheme", ["k_sqs", {"kind": "k_sqs", "depth": 2}, "dssd", FEW, "coupled", "cloud_only"], ids=str
+)
 def test_what_the_ends_take_beside_passes_is_measured(scheme: object) -> None:
     found = session_times(asked(scheme), 0.2, 1e-4)
     assert 0 <= found.judge_s + found.decode_s_per_draft < 1
@@ -224,6 +233,16 @@ def test_calibrations_of_different_cells_are_refused_on_one_line(
     with pytest.raises(ConfigError, match=words) as error:
         merge(first, second, tmp_path / "both")
     assert "\n" not in str(error.value) and not (tmp_path / "both").exists()
+
+
+def test_what_a_server_takes_between_passes_is_a_constant_and_a_slope_over_jobs_that_come_back() -> None:
+    """3 ms and 2 ms a job; what a device that thinks waits for is no hand-over."""
+    shares = [[(0, 0)], [(0, 0), (1, 0)], [(0, 0), (1, 0), (2, 0)], [(0, 0), (2, 0)], [(3, 0)], [(3, 0)]]
+    passes, now_s = [], 0.0
+    for number, sessions in enumerate(shares):
+        passes.append(PassMade(now_s, now_s + 0.01, tuple((*each, number, 1, 8, False) for each in sessions)))
+        now_s += 0.01 + 0.003 + 0.002 * len(sessions) + (5.0 if number == 3 else 0.0)
+    assert times._stream_times(passes) == pytest.approx((0.003, 0.002))
 
 
 @pytest.mark.slow

@@ -22,12 +22,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"workload.devices": 17}, "workload.devices = 17"),
     ({"workload.requests": MOST}, f"workload.requests = {MOST}"),
     ({"workload.prompt_at_cloud": True}, "workload.prompt_at_cloud = True"),
+    ({"workload.kind": "conversations"}, "workload = conversations"),
     ({"workload.deadline_s": 5.0}, "workload = closed"),
     ({"workload.horizon_s": 5.0}, "workload = closed"),
     ({"workload.absences": {"kind": "scheduled", "away": [[0, 1.0, 2.0]]}}, "workload = closed"),
     ({"edge.concurrency": 2}, "edge.concurrency = 2"),
     ({"cloud.servers": 2}, "cloud.servers = 2"),
     ({"cloud.admission": "evict", "cloud.kv_tokens": 4000}, "cloud.admission = evict"),
+    ({"cloud.prefill_servers": 1, "cloud.kv_token_bytes": 1.0}, "cloud.prefill_servers = 1"),
+    ({"cloud.order": "priority"}, "cloud.order = priority"),
     ({"cloud.kv_tokens": 4000}, "cloud.kv_tokens = 4000"),
     ({"cloud.token_budget": 64}, "cloud.token_budget = 64"),
     ({"cloud.failures": "random"}, "cloud.failures = random"),
@@ -41,11 +44,16 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"uplink.idle_access_s": 0.1, "uplink.idle_after_s": 1.0}, "uplink.idle_after_s = 1.0"),
     ({"downlink.overhead_s": 0.1}, "downlink.overhead_s = 0.1"),
     ({"uplink.half_duplex": "device", "downlink.half_duplex": "device"}, "uplink.half_duplex = device"),
+    ({"uplink.arq": "quic"}, "uplink.arq = quic"),
     ({"downlink.buffer_packets": 5}, "downlink.buffer_packets = 5"),
     ({"downlink.listens": "after_sending", "uplink.arq.timeout_s": 5.0}, "downlink.listens = after_sending"),
     ({"uplink.sharing": "round_robin"}, "uplink.sharing = round_robin"),
     ({"uplink.header_bits": 312}, "uplink.header_bits = 312"),
     ({"downlink.header_bits": 321}, "downlink.header_bits = 321"),
+    ({"uplink.cut_through": True}, "uplink.cut_through = True"),
+    ({"uplink.headers": "schc"}, "uplink.headers = schc"),
+    ({"edge.drafts_per_pass": 2}, "edge.drafts_per_pass = 2"),
+    ({"scheme": "colocated", "cloud.drafts_per_pass": 2}, "cloud.drafts_per_pass = 2"),
     ({"uplink.arq.ack_bits": 321}, "uplink.arq.ack_bits = 321"),
     ({"uplink.mtu_bits": 4001}, "uplink.mtu_bits = 4001"),
     ({"uplink.mtu_bits": 480_008}, "uplink.mtu_bits = 480008"),
@@ -61,9 +69,8 @@ def test_a_protocol_that_the_ends_do_not_speak_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setattr(type(cell.scheme), "protocol", "mine")
     with pytest.raises(ConfigError) as caught:
         check(cell)
-    assert str(caught.value) == (
-        "scheme = k_sqs, protocol mine: a real run needs one that crosses the air by speculate, ahead, stream"
-    )
+    served = "speculate, ahead, cloud_first, stream"
+    assert str(caught.value) == f"scheme = k_sqs, protocol mine: a real run needs one that crosses the air by {served}"
 
 
 @pytest.mark.parametrize(("fields", "problem"), REFUSED, ids=[problem for _, problem in REFUSED])
@@ -92,8 +99,9 @@ def test_a_folder_of_journals_that_holds_something_is_refused_and_left_as_it_was
 def test_the_cells_own_downtime_is_what_is_done_to_its_cloud() -> None:
     failing = Cell().with_({"cloud.failures": {"kind": "scheduled", "away": [[0, 1.0, 2.0], [0, 3.0, 3.5]]}})
     assert cloud_downtimes(failing) == [(1.0, 2.0), (3.0, 3.5)] and cloud_downtimes(Cell()) == []
-    with pytest.raises(ConfigError, match=r"^cloud.failures = scheduled \(scheme dssd\): must be none: [^\n]*$"):
-        cloud_downtimes(failing.with_({"scheme": "dssd"}))
+    for kind, more in (("dssd", {}), ("dssd_candidates", {}), ("coupled", {"cloud_first": True})):
+        with pytest.raises(ConfigError, match=rf"^cloud.failures = scheduled \(scheme {kind}\): must be none: [^\n]*$"):
+            cloud_downtimes(failing.with_({"scheme": {"kind": kind, **more}}))
 
 
 def test_a_token_bucket_takes_a_while_to_fill() -> None:

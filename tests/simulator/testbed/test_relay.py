@@ -54,7 +54,7 @@ def packet(header: PacketHeader, content: bytes = b"", net: Net = "shaped", send
 class RelayBench:
     """A relay in a thread of its own, between two hosts that are the test."""
 
-    def __init__(self, folder: Path, given: Cell) -> None:
+    def __init__(self, folder: Path, given: Cell, seed: int | None = None) -> None:
         self.journal = folder / "relay.jsonl"
         self._kept = Journal(self.journal)
         names = [(side, net) for side in SIDES for net in NETS]
@@ -64,7 +64,7 @@ class RelayBench:
         for each in self._inner:
             each.setblocking(False)
         control, self._say = os.pipe()
-        relay = Relay(given, self._kept, [each.fileno() for each in self._inner], control)
+        relay = Relay(given, self._kept, [each.fileno() for each in self._inner], control, seed)
         self._thread = threading.Thread(target=relay.run)
         self._thread.start()
         self.zero_s = 0.0
@@ -111,8 +111,8 @@ Benches = Callable[..., RelayBench]
 def benches(tmp_path: Path) -> Iterator[Benches]:
     made: list[RelayBench] = []
 
-    def make(given: Cell, started: bool = True) -> RelayBench:
-        made.append(RelayBench(tmp_path, given))
+    def make(given: Cell, started: bool = True, seed: int | None = None) -> RelayBench:
+        made.append(RelayBench(tmp_path, given, seed))
         if started:
             made[-1].start()
         return made[-1]
@@ -178,6 +178,17 @@ def test_what_the_simulator_loses_is_lost_and_its_sender_still_receives_its_noti
     assert 0 < sum(lost) < 20 and 0 < sum(deaf) < len(deaf)
     assert bench.is_quiet()
     assert [each.arrives_s is None for each in bench.stop()] == lost
+
+
+def test_a_relay_of_a_seed_of_its_own_loses_by_that_and_tells_no_sender(benches: Benches) -> None:
+    bench, seed = benches(of(loss=LOSS), seed=5), 5
+    for number in range(20):
+        bench.send(PAYLOAD._replace(fragment=number))
+    expected = [Uniforms.of(seed, "uplink").under(0, 1).uniform(0, 2, 1, number, 0) < 0.5 for number in range(20)]
+    for _ in range(20 - sum(expected)):
+        assert bench.got("cloud")
+    assert bench.is_quiet()
+    assert [each.arrives_s is None for each in bench.stop()] == expected
 
 
 def test_a_free_acknowledgement_takes_the_mean_delay_of_the_way_back_and_is_not_noted(benches: Benches) -> None:

@@ -30,6 +30,7 @@ ASKED: dict[str, Any] = {"kind": "closed", "devices": 3, "requests": 2, "prompt_
 THINKING = ASKED | {"think_s": 0.05}
 LOSSY = {"kind": "bernoulli", "probability": 0.3}
 CLOUD = {"batching": "continuous", "latency": {"kind": "affine", "base_s": 0.01, "per_token_s": 0.001}}
+READING = {"latency": {"kind": "affine", "base_s": 0.05, "per_token_s": 0.004}}
 K_SQS = {"kind": "k_sqs", "k": 4, "max_drafts": 3}
 
 
@@ -63,6 +64,8 @@ CELLS = {
         uplink=lossy(3e4, ack_bits=320, ack_loss="none"),
         downlink=lossy(3e4, ack_bits=320, ack_loss="none"),
     ),
+    "candidates": crowded({"kind": "dssd_candidates", "candidates": 1, "max_drafts": 3}),
+    "cloud first": crowded(K_SQS | {"cloud_first": True}, edge=READING),
     "unasked": crowded(K_SQS, workload=ASKED | {"kind": "poisson", "rate_per_s": 2.0}),
 }
 
@@ -96,14 +99,16 @@ def test_a_run_that_does_what_the_simulator_does_has_its_tables(name: str, tmp_p
 
 
 def test_the_runs_of_these_tests_have_all_that_may_go_wrong() -> None:
-    found = {name: ran(name)[0] for name in ("lossy", "ahead")}
+    found = {name: ran(name)[0] for name in ("lossy", "ahead", "candidates", "cloud first")}
     assert found["lossy"].summary["timeout_wait_s"] > 0 and found["lossy"].summary["retransmit_s"] > 0
     assert found["ahead"].rounds["flushed"].any() and (found["ahead"].rounds["flushed_bits"] > 0).any()
     assert found["ahead"].summary["dropped_packets"] > 0
     assert found["ahead"].summary["hidden_draft_s_per_token"] > 0
+    assert found["cloud first"].summary["hidden_draft_s_per_token"] > 0
+    assert found["candidates"].rounds["asked"].any()
 
 
-@pytest.mark.parametrize("name", ["lossy", "cloud_only", "far_ahead", "acknowledged_ahead"])
+@pytest.mark.parametrize("name", ["lossy", "cloud_only", "far_ahead", "acknowledged_ahead", "candidates"])
 def test_each_instant_is_charged_once_where_steps_take_time(name: str, tmp_path: Path) -> None:
     expected, lines = ran(name)
     write(tmp_path, slowed(lines))
@@ -187,6 +192,20 @@ def test_what_killed_clouds_have_lost_is_verified_again_and_each_instant_is_char
         up = real.rounds["uplink_attempts"]
         assert (real.rounds["uplink_bits"] == up * (real.rounds["payload_bits"] + 320)).all()
         assert (up[real.rounds["round"] == 3] >= 2 * (scheme is K_SQS)).all()
+
+
+@pytest.mark.parametrize("name", ["candidates", "cloud first"])
+def test_what_time_decides_and_what_is_asked_for_again_is_replayed_from_the_ends(name: str, tmp_path: Path) -> None:
+    made = CELLS[name].with_({"workload.think_s": 0.0})
+    ProcessWorld(made, tmp_path, 0.002).run()
+    real = tables(made, tmp_path, Memory())
+    charged_once(real)
+    rounds = real.rounds
+    if name == "candidates":
+        same_decoding(simulate(made, memory=Memory()).rounds, rounds, but=("_s", "link_bits", "_attempts"))
+        assert rounds["asked"].any()
+    else:
+        assert (rounds.groupby(["device", "request"])["drafted"].first() == 0).all() and (rounds["drafted"] > 0).any()
 
 
 def test_a_protocol_of_ones_own_runs_for_real_and_is_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

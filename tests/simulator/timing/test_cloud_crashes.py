@@ -60,7 +60,7 @@ def test_random_crashes_cost_what_preempt_repeat_says() -> None:
     batching=st.sampled_from(["none", "waiting", {"kind": "window", "cap": 3, "window_s": 7}, "continuous"]),
     servers=st.integers(1, 3),
     kv=st.sampled_from([None, 60, 100]),
-    admission=st.sampled_from(["whole_request", "evict"]),
+    admission=st.sampled_from(["whole_request", "evict", "preempt"]),
     budget=st.sampled_from([None, 12]),
 )
 def test_whatever_happens_each_job_is_done_once_or_withdrawn(
@@ -90,10 +90,10 @@ def test_whatever_happens_each_job_is_done_once_or_withdrawn(
         made.env.step()
         assert made.env.now < 1e5
         for pool in made.cloud._pools:
-            held_tokens = pool.kv.held_tokens if admission == "evict" else pool.reservations.taken_tokens
+            held_tokens = pool.reservations.taken_tokens if admission == "whole_request" else pool.kv.held_tokens
             assert kv is None or held_tokens <= kv * len(pool.servers)
             idle = pool.free() and pool.waiting and pool.ready_s() < made.env.now
-            assert not idle or (kv is not None and admission == "evict" and pool.running), "I5"
+            assert not idle or (kv is not None and admission != "whole_request" and pool.may_wait), "I5"
     for number, visit in enumerate(made.visits):
         assert len(visit.done_s) == (0 if number in withdrawn else 1)
     assert made.cloud.station.area == pytest.approx(made.cloud.station.sojourn_s, rel=1e-9)

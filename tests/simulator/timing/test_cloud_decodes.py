@@ -9,6 +9,7 @@ import pytest
 import tables_pair
 from cells import HEADER_BITS, busy, cell, link
 from plants import Ran, ran
+from remembered import assert_remembered_as_decoded
 
 from kinds import ConfigError
 from simulator import Cell, simulate
@@ -178,12 +179,7 @@ def test_a_run_that_is_remembered_is_the_run_that_was_decoded(scheme: str) -> No
         "fixed_length",
     ]
     cells = [busy({"kind": scheme, "policy": policy}) for policy in policies]
-    live = [simulate(each, memory=Memory()).rounds for each in cells]
-    assert not live[0]["drafted"].equals(live[1]["drafted"])
-    for order in ((0, 1, 2, 0), (2, 1, 0)):
-        memory = Memory()
-        for place in order:
-            assert simulate(cells[place], memory=memory).rounds.equals(live[place]), (order, place)
+    assert_remembered_as_decoded(cells)
 
 
 @pytest.mark.parametrize("scheme", ["composed", "rungs", "coupled"])
@@ -227,3 +223,27 @@ def test_what_is_out_of_place_is_told_in_one_line(action: str, after_drafts: int
     with pytest.raises(ConfigError, match=told) as caught:
         simulate(made({"kind": "once_in_tests", "action": action, "after_drafts": after_drafts}), memory=Memory())
     assert "\n" not in str(caught.value)
+
+
+def under_load(policy: object, devices: int, memory: Memory) -> Ran:
+    """Passes whose time is in their tokens, so that drafts that are not accepted take it from others."""
+    asked = {**ONE, "devices": devices, "prompt_at_cloud": True, "distinct": 4}
+    clock = {"kind": "affine", "base_s": 0.01, "per_token_s": 0.01}
+    scheme = policy if policy == "cloud_only" else {"kind": "composed", "policy": policy}
+    return ran(cell(scheme, workload=asked, uplink=link(1e6), cloud={"batching": "waiting", "latency": clock}), memory)
+
+
+def test_above_a_batch_the_cloud_streams_and_below_it_nothing_changes() -> None:
+    """One device drafts as ever. Twelve draft no more once a reply tells the load, and have more tokens a second than
+    if all went on, fewer than if the cloud had streamed from the start."""
+    memory, limit = Memory(), {"kind": "disable_by_batch_size", "batch": 3, "tokens": 8}
+    few = {name: under_load(policy, 1, memory) for name, policy in (("limit", limit), ("fixed", "fixed_length"))}
+    assert (few["limit"].result.rounds["drafted"] > 0).all() and texts(few["limit"]) == texts(few["fixed"])
+    many = {
+        name: under_load(policy, 12, memory)
+        for name, policy in (("limit", limit), ("fixed", "fixed_length"), ("cloud", "cloud_only"))
+    }
+    drafted = many["limit"].result.rounds.groupby(["device", "request"])["drafted"]
+    assert (drafted.agg(lambda each: (each > 0).sum()) <= 2).all() and (drafted.first() > 0).all()
+    rates = {name: run.result.summary["tokens_per_s"] for name, run in many.items()}
+    assert 1.3 * rates["fixed"] < rates["limit"] and 0.6 < rates["limit"] / rates["cloud"] < 1, rates

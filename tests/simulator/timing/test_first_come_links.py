@@ -127,7 +127,7 @@ class Carriage:
             assert tuple(self.seen.charged[number].spent) == pytest.approx(tuple(ledger.spent), abs=1e-9)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(
     schedule=puts,
     rate=st.sampled_from(RATES),

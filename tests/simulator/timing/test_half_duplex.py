@@ -126,7 +126,7 @@ LINKS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * settings.default.max_examples, suppress_health_check=[HealthCheck.too_slow])
 @given(up=LINKS, down=LINKS, scope=st.sampled_from(["device", "medium"]), puts=PUTS)
 def test_no_two_packets_of_a_medium_overlap_and_all_are_delivered(
     up: dict[str, Any], down: dict[str, Any], scope: str, puts: list[tuple[str, int, int, int]]
@@ -184,6 +184,6 @@ def test_what_makes_no_sense_together_is_refused(fields: dict[str, Any], told: s
 
 
 def test_half_duplex_on_one_way_only_is_refused() -> None:
-    told = r"uplink\.half_duplex = device: must be that of downlink, None, since both ways use one medium: set both$"
+    told = r"uplink\.half_duplex = device: must be that of downlink, null, since both ways use one medium: set both$"
     with pytest.raises(ConfigError, match=told):
         cell(uplink=link(1e5, half_duplex="device"))

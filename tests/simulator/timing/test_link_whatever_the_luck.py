@@ -47,6 +47,8 @@ RATES = st.sampled_from(
         {"kind": "scheduled_outages", "rate": {"kind": "constant", "bps": 500}, "outages_s": ((2, 4), (6, 7))},
     ]
 )
+CSMA = {"kind": "csma", "slot_s": 0.5, "window_min": 2, "window_max": 4, "attempts": 3}
+SCHEDULED = {"kind": "scheduled", "request_period_s": 1.0, "error_rate": 0.4, "attempts": 2}
 LOSSES = st.sampled_from([{"kind": "none"}, {"kind": "bernoulli", "probability": 0.5}, {"kind": "gilbert_elliott"}])
 DELAYS = st.sampled_from(
     [
@@ -66,19 +68,37 @@ ARQS = st.fixed_dictionaries(
         "backoff": st.sampled_from([1.0, 2.0]),
     }
 )
-LINKS = st.fixed_dictionaries(
+TRANSPORTS = st.fixed_dictionaries(
     {
-        "rate": RATES,
-        "loss": LOSSES,
-        "delay": DELAYS,
-        "arq": ARQS,
-        "access_s": st.sampled_from([0.0, 1.0]),
-        "mtu_bits": st.sampled_from([None, 700]),
-        "sharing": st.sampled_from(["fifo", "round_robin", "processor", "own"]),
-        "buffer_packets": st.sampled_from([None, 0, 2]),
-        "reassembly_s": st.sampled_from([None, 2.0, 5.0]),
+        "kind": st.sampled_from(["quic", "tcp"]),
+        "initial_window": st.integers(1, 4),
+        "timeout_s": st.sampled_from([1.0, 4.0]),
+        "ack_loss": LOSSES,
+        "ack_bits": st.sampled_from([0, 0, 104]),
+        "congestion": st.sampled_from(["cubic", "new_reno"]),
+        "opening_rtts": st.sampled_from([0, 0, 2]),
+        "opening_bits": st.just(160),
+        "opening_each": st.sampled_from(["device", "request"]),
     }
-).map(lambda link: link if link["delay"]["kind"] == "jitter" else link | {"reassembly_s": None})
+)
+LINKS = (
+    st.fixed_dictionaries(
+        {
+            "rate": RATES,
+            "loss": LOSSES,
+            "delay": DELAYS,
+            "arq": ARQS | TRANSPORTS,
+            "access_s": st.sampled_from([0.0, 1.0]),
+            "mtu_bits": st.sampled_from([None, 704]),
+            "pad_to_bits": st.sampled_from([None, None, 64]),
+            "sharing": st.sampled_from(["fifo", "round_robin", "processor", "own", "aloha", CSMA, SCHEDULED]),
+            "buffer_packets": st.sampled_from([None, 0, 2]),
+            "reassembly_s": st.sampled_from([None, 2.0, 5.0]),
+        }
+    )
+    .map(lambda link: link if link["delay"]["kind"] == "jitter" else link | {"reassembly_s": None})
+    .map(lambda link: link | {"rate": {"kind": "base_station", "blocks": 1}} if link["sharing"] == SCHEDULED else link)
+)
 WHOLE = st.tuples(st.integers(0, 250).map(lambda size: 8 * size))
 PARTS = st.lists(st.integers(0, 47).map(lambda size: 8 * size), min_size=2, max_size=5).map(tuple)
 GAPS = st.sampled_from([None, None, 0, 1, 3])
@@ -129,7 +149,7 @@ def run(link_fields: dict[str, Any], puts: Puts, seed: int) -> tuple[Link, list[
     return link, stories
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * settings.default.max_examples, suppress_health_check=[HealthCheck.too_slow])
 @given(link_fields=LINKS, puts=PUTS, seed=st.integers(0, 1000))
 def test_each_message_is_delivered_once_and_its_states_tile_its_time(
     link_fields: dict[str, Any], puts: Puts, seed: int
@@ -148,11 +168,11 @@ def test_each_message_is_delivered_once_and_its_states_tile_its_time(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(link_fields=LINKS, puts=PUTS, seed=st.integers(0, 1000), attempts=st.integers(1, 3))
+@given(link_fields=LINKS, arq=ARQS, puts=PUTS, seed=st.integers(0, 1000), attempts=st.integers(1, 3))
 def test_with_pauses_each_message_is_delivered_once(
-    link_fields: dict[str, Any], puts: Puts, seed: int, attempts: int
+    link_fields: dict[str, Any], arq: dict[str, Any], puts: Puts, seed: int, attempts: int
 ) -> None:
-    limited = link_fields | {"arq": link_fields["arq"] | {"max_attempts": attempts, "timeout_max_s": 8}}
+    limited = link_fields | {"arq": arq | {"max_attempts": attempts, "timeout_max_s": 8}}
     _, stories = run(limited, puts, seed)
     for story in stories:
         assert len(story.delivered) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cells import cell, link
 from heard import Looking
-from plants import Ran, ran
+from plants import AirWatch, Ran, ran
 
 from kinds import ConfigError
 from simulator.results.columns import BREAKDOWN
@@ -19,11 +19,11 @@ ASKED = {"kind": "closed", "requests": 1, "prompt_tokens": 8, "output_tokens": 4
 AT_ONCE = {"kind": "selective_repeat", "window": 16, "timeout_s": 0.2}
 
 
-def served(scheme: Any = PARTS, edge: Any = EDGE, **uplink: Any) -> Ran:
+def served(scheme: Any = PARTS, edge: Any = EDGE, watch: AirWatch | None = None, **uplink: Any) -> Ran:
     """One request, its prompt in the cloud, over an uplink that is fast unless told otherwise."""
     over = link(1e7, DELAY_S, **{"arq": AT_ONCE} | uplink)
     asked = ASKED | {"prompt_at_cloud": True}
-    return ran(cell(scheme, workload=asked, edge=edge, uplink=over, downlink=link(float("inf"), DELAY_S)))
+    return ran(cell(scheme, workload=asked, edge=edge, uplink=over, downlink=link(float("inf"), DELAY_S)), watch=watch)
 
 
 def test_a_round_is_sent_when_its_first_draft_is_drawn_and_received_a_transfer_after_its_last() -> None:
@@ -44,6 +44,28 @@ def test_airtime_is_hidden_behind_the_passes_that_follow() -> None:
     assert parts.result.rounds["drafted"].equals(whole.result.rounds["drafted"])
     assert parts.result.summary["latency_per_token_s"] < whole.result.summary["latency_per_token_s"]
     assert parts.result.summary["draft_s"] == pytest.approx(whole.result.summary["draft_s"])
+
+
+def test_parts_that_share_a_header_stream_behind_the_passes() -> None:
+    """Part n is on the air once it is made and the one before it has left: (L - 1) t_d are hidden at most."""
+    bps, step_s, watch = 2e4, PASS_S + ENCODE_S, AirWatch()
+    rate = {"kind": "constant", "bps": bps}
+    alone = served(rate=rate).result.rounds.iloc[1:]
+    whole = served(PARTS | {"partial": False, "token": "flat"}, rate=rate).result.rounds.iloc[1:]
+    rounds = served(watch=watch, rate=rate, part_header_bits=8).result.rounds.iloc[1:]
+    assert (rounds["accepted"] == whole["accepted"]).all() and (rounds["drafted"] == 6).sum() > 2
+    assert (rounds["uplink_bits"] == rounds["payload_bits"] + 320 + 8 * (rounds["drafted"] - 1)).all()
+    assert (alone["uplink_bits"] - rounds["uplink_bits"] == 312 * (rounds["drafted"] - 1)).all()
+    for row, all_at_once in zip(rounds.itertuples(), whole.itertuples(), strict=True):
+        parts = [each.bits for each in watch.airings if each.link == "uplink" and each.address[2] == row.round]
+        left_s = 0.0
+        for number, bits in enumerate(parts, 1):
+            left_s = max(number * step_s, left_s) + bits / bps
+        took_s = row.received_s - row.started_s
+        assert took_s == pytest.approx(left_s + DELAY_S)
+        longer_s = (row.uplink_bits - all_at_once.uplink_bits) / bps
+        hidden_s = all_at_once.received_s - all_at_once.started_s + longer_s - took_s
+        assert 0 < hidden_s <= (row.drafted - 1) * step_s + 1e-9 or row.drafted == 1
 
 
 def test_i11_time_is_the_edges_until_it_has_put_the_last_part() -> None:

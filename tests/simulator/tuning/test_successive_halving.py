@@ -11,6 +11,7 @@ import pytest
 
 from simulator import Cell
 from simulator.cell.dotted_names import flatten
+from simulator.results.columns import ALL_CLASSES, CLASS
 from simulator.tuning.alternatives import Alternatives, open_fields
 from simulator.tuning.successive_halving import MOST_SEEDS, Outcome, Tuner
 from simulator.tuning.trials import FIRST_SEED, Budget
@@ -127,3 +128,19 @@ def test_of_equals_the_cells_own_setting_is_chosen() -> None:
 def test_where_nothing_is_open_nothing_is_tried() -> None:
     tuner = Tuner([place("cloud_only")], METRIC, Budget())
     assert tuner.first() == [] and tuner.outcomes() == [Outcome({}, 0, 0)]
+
+
+def test_what_is_aimed_at_may_be_a_metric_of_one_class_of_devices() -> None:
+    """The rows of the other class, and of all, say that the first setting is best."""
+
+    class Classes(Table):
+        def table(self) -> pd.DataFrame:
+            rows = [
+                {**row, CLASS: name, METRIC: float(str(row[METRIC])) if name == "phones" else 1.0}
+                for row in self.rows.values()
+                for name in (ALL_CLASSES, "phones", "meters")
+            ]
+            return pd.DataFrame(rows)
+
+    (found,) = Classes().tuned(Tuner([place()], f"phones.{METRIC}", Budget()))
+    assert found == Table().tuned(Tuner([place()], METRIC, Budget()))[0] or found.values == CHOSEN

@@ -34,7 +34,7 @@ def test_all_compiled_code_and_all_that_it_imports_lies_under_the_hashed_folder(
         path
         for package in PACKAGES
         for path in (REPOSITORY / package).rglob("*.py")
-        if re.search("@compiled|@inlined|import numba|from numba", path.read_text(encoding="utf-8"))
+        if re.search("@compiled|@leaf|@inlined|import numba|from numba", path.read_text(encoding="utf-8"))
     ]
     assert len(compiling) > 5
     for path in compiling:

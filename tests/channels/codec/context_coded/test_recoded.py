@@ -12,7 +12,7 @@ import pytest
 import slow_packets
 from codec_strategies import drafts, random_draft
 from hostile import refused_or_itself, some_are_taken
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.codec import packet
@@ -29,11 +29,12 @@ from channels.codec.coder.arithmetic import (
     uniform,
     written,
 )
+from channels.codec.coder.fixed_point import bit_length
 from channels.codec.context_coded import build_prior, prior_tables, sized_walk
-from channels.codec.context_coded.expected_tokens import candidates
+from channels.codec.context_coded.expected_tokens import best_first, candidates
 from channels.codec.context_coded.network import INPUTS
 from channels.codec.context_coded.walk import WalkSetting, code_draft
-from channels.codec.enumerative import cost, factorials, stated_bits
+from channels.codec.enumerative import cost, shift_of, stated_bits
 from channels.codec.packet import ALL_SHARES, DEAREST_HEAD_BITS, SHARES
 from channels.codec.quantizers import quantizer
 from channels.codec.wire import CodecError, Draft, Format, bound_bits, decode, encode, largest_length_bits, length_bits
@@ -148,7 +149,9 @@ def test_the_cost_that_chooses_the_mode_is_what_enumerative_states(one):
     plain = replace(without_prior(format), max_drafts=1, token="unsent")
     for draft in sent:
         stated = stated_bits([Draft(-1, draft.support, draft.counts)], plain)
-        assert cost(draft.counts, format, "variable") / 2**32 == pytest.approx(stated, abs=1e-3)
+        assert cost(draft.counts.size, shift_of(draft.counts, format), format, "variable") / 2**32 == pytest.approx(
+            stated, abs=1e-3
+        )
 
 
 def test_a_bound_holds_for_packets_that_no_prior_expects():
@@ -175,12 +178,12 @@ def ideal_bits(sent, format, context):
     listed = candidates(tables, np.array(context), ell).ids.tolist()
     if not set(sent.support.tolist()) <= set(listed):
         return None
-    trace, rows = np.zeros((4000, INPUTS + 2), np.int32), np.zeros(1, np.int64)
-    setting = WalkSetting(tables, factorials(format), ell, format.largest_support, trace, rows)
+    trace = np.zeros((4000, INPUTS + 2), np.int32)
+    setting = WalkSetting(tables, ell, format.largest_support, trace=trace)
     io = machine(MEASURE)
     arrays = sent.support.copy(), sent.counts.copy()
     code_draft(io, np.empty(0, np.uint8), setting, np.array(context), *[np.empty(0, np.int64)] * 2, *arrays)
-    net, seen = tables.network, trace[: rows[0]]
+    net, seen = tables.network, trace[1 : 1 + trace[0, 0]]
     units = np.maximum(seen[:, :INPUTS] @ net.first + net.first_bias, 0) / 2.0**18
     heads = seen[:, INPUTS]
     logits = (units * net.second[heads]).sum(1) / 2.0**11 + net.second_bias[heads] / 2.0**18
@@ -232,6 +235,71 @@ def test_damaged_packets_and_other_contexts_are_refused_or_encode_to_themselves(
     for other in ((), context[:-1], (*context, 5), (-1,) * 3):
         refused_or_itself(payload, decode, encode, format, other)
     assert decode(payload, format, context) == sent
+
+
+def cold(call, *arguments):
+    """What it returns where nothing is known of packets before."""
+    packet._walked_after.cache_clear()
+    return call(*arguments)
+
+
+@given(any_packets(["lattice"]), st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_a_packet_that_begins_as_one_measured_before_is_as_long_and_has_the_same_bytes(one, random):
+    format, sent, context = one
+    packet._walked_after.cache_clear()
+    for _ in range(3):
+        begin = random.randrange(len(sent))
+        others = (*sent[begin:], *sent[:begin])[: random.randint(1, len(sent))]
+        for length in range(1, len(others) + 1):
+            last = others[length - 1]
+            arguments = others[: length - 1], last.support, last.counts, format, context
+            assert largest_length_bits(*arguments) == cold(largest_length_bits, *arguments)
+            largest_length_bits(*arguments)
+        for drafts_ in (others, sent):
+            assert encode(drafts_, format, context) == cold(encode, drafts_, format, context)
+            largest_length_bits(others[:-1], others[-1].support, others[-1].counts, format, context)
+
+
+def test_no_distribution_of_a_round_is_walked_twice_while_its_drafts_are_measured_and_sent(monkeypatch):
+    format, sent, context = spoken(3, POINTS[1], 6)
+    packet._walked_after.cache_clear()
+    walked, write = [], packet.write_distributions
+
+    def counting(io, buffer, setting, flat, sizes, drawn, token, tape, ends):
+        walked.append(len(sizes) - len(ends))
+        return write(io, buffer, setting, flat, sizes, drawn, token, tape, ends)
+
+    monkeypatch.setattr(packet, "write_distributions", counting)
+    for place, draft in enumerate(sent):
+        largest_length_bits(sent[:place], draft.support, draft.counts, format, context)
+    encode(sent, format, context)
+    assert sum(walked) == len(sent)
+
+
+def test_what_a_long_packet_asked_is_not_kept(monkeypatch):
+    format, sent, context = spoken(3, POINTS[1], 4)
+    bits = cold(length_bits, sent, format, context)
+    monkeypatch.setattr(packet, "MOST_KEPT", 10)
+    assert cold(length_bits, sent, format, context) == bits
+    steps = packet.chain(sent, format, context)
+    assert not packet._walked(steps, format).of(steps).ends.size
+
+
+@given(st.lists(st.integers(1, (1 << 31) - 1) | st.integers(1, 9), max_size=60), st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_the_largest_weights_come_first_and_the_earliest_among_equals(weights, random):
+    seats, order = random.sample(range(200), len(weights)), random.sample(range(200), 200)
+    given_ = (np.array(each, np.int32) for each in (seats, weights, order))
+    best, sums = best_first(*given_)
+    rows = sorted(zip(weights, seats, strict=True), key=lambda row: (-row[0], order[row[1]]))
+    assert list(zip(sums.tolist(), best.tolist(), strict=True)) == rows
+
+
+@pytest.mark.parametrize("power", range(63))
+def test_bits_are_counted_as_python_counts_them(power):
+    for number in (1 << power, (1 << power) - 1, (2 << power) - 1):
+        assert bit_length(number) == number.bit_length()
 
 
 def in_mode(sent, format, context, mode):

@@ -1,0 +1,433 @@
+"""Transports with congestion control: a window that follows what the network loses, as QUIC and TCP keep one.
+
+Beside the project's own ARQ, whose timers run from the last bit that left, these know no more than a real sender does:
+an attempt counts as sent when it joins the queue, so that round trips have the queue in them. A window counts packets,
+as Linux does, where RFC 9002 counts bytes. One connection serves one device on one link, across all its messages.
+
+* Loss (RFC 9002, 6.1; RFC 8985 for TCP): a packet is lost once one that was sent three later is acknowledged, or one
+  sent later while it is older than 9/8 of a round trip. What is lost goes again before what was never sent.
+* Silence: where nothing was sent or acknowledged for a timeout, QUIC sends a probe, and the second in a row shrinks the
+  window to two packets (RFC 9002, 6.2 and 7.6.2, simplified: whatever was lost meanwhile); TCP takes all that has left
+  for lost and begins again at one (RFC 5681, 3.1; RFC 6298, 5).
+* The window shrinks once a round trip (RFC 9002, 7.3.2), grows only while it is what holds packets back (7.8), and is
+  the initial one at most after a rest of a timeout (RFC 5681, 4.1).
+
+Left out: pacing, HyStart++, ECN, delayed acknowledgements, spurious losses undone. An attempt that still waits in the
+link's own queue is not sent again, as Linux refuses to while a packet is in the host's.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from math import cbrt, inf
+from typing import ClassVar, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from channels.link.arq import Arq, Opening, P, Sender
+from channels.link.rates import ROUNDING_S
+from channels.link.retransmission_timeout import JacobsonTimer, Timer
+from kinds import Choice, Part
+
+REORDERED: Final = 3
+"""kPacketThreshold of RFC 9002, 6.1.1."""
+TIME_THRESHOLD: Final = 9 / 8
+"""kTimeThreshold of RFC 9002, 6.1.2."""
+GRANULARITY_S: Final = 0.001
+"""kGranularity of RFC 9002, 6.1.2."""
+LEAST: Final = 2.0
+"""The least window after a loss, packets (RFC 9002, 7.2; RFC 9438, 4.6)."""
+
+
+class CongestionWindow(ABC):
+    """The window of one connection: slow start up to a threshold (RFC 5681, 3.1), and what a kind does then."""
+
+    def __init__(self, initial: float, kept: float) -> None:
+        """`kept`: the share of the window that a loss leaves."""
+        self.packets = initial
+        self.threshold = inf
+        self._kept = kept
+        self._begun_s: float | None = None
+        """When congestion avoidance began, what the window rested since left out (t_epoch of RFC 9438, 4.2)."""
+
+    def on_ack(self, now_s: float, round_trip_s: float) -> None:
+        """A packet is acknowledged that was sent since the last loss, while the window was full."""
+        if self.packets < self.threshold:
+            self.packets += 1
+        else:
+            self._avoid(now_s, round_trip_s)
+
+    def on_loss(self) -> None:
+        """The first loss of a round trip."""
+        self.packets = self.threshold = max(self.packets * self._kept, LEAST)
+
+    def on_silence(self, least: float) -> None:
+        """Nothing comes back: slow start again, from so many packets."""
+        self.on_loss()
+        self.packets = least
+
+    def rests(self, for_s: float) -> None:
+        """For so long the window was not what held packets back."""
+        if self._begun_s is not None:
+            self._begun_s += for_s
+
+    @abstractmethod
+    def _avoid(self, now_s: float, round_trip_s: float) -> None:
+        """An acknowledgement in congestion avoidance."""
+
+
+class Congestion(Choice, family=True):
+    """How the window of a transport answers acknowledgements and losses, chosen by `kind`."""
+
+    @abstractmethod
+    def window(self, initial: float) -> CongestionWindow:
+        """A fresh window of so many packets."""
+
+
+class NewReno(Congestion):
+    """One packet more a round trip, and half the window at a loss (RFC 5681; RFC 9002, 7)."""
+
+    kind: Literal["new_reno"] = "new_reno"
+
+    def window(self, initial: float) -> CongestionWindow:
+        return _RenoWindow(initial, 0.5)
+
+
+class Cubic(Congestion):
+    """CUBIC (RFC 9438): after a loss at W_max the window is C (t - K)^3 + W_max, t seconds into
+    congestion avoidance, K = cbrt(W_max (1 - beta) / C); never less than Reno's with the same beta (section 4.3)."""
+
+    kind: Literal["cubic"] = "cubic"
+    beta: float = Field(0.7, gt=0, lt=1, description="Share of the window that a loss leaves (RFC 9438: 0.7).")
+    c: float = Field(
+        0.4, gt=0, allow_inf_nan=False, description="C, how fast it grows, packets per second cubed (RFC 9438: 0.4)."
+    )
+
+    fast_convergence: bool = Field(
+        True, description="Whether a loss below the last W_max leaves a lower one, so that new flows find room (4.7)."
+    )
+
+    def window(self, initial: float) -> CongestionWindow:
+        return _CubicWindow(initial, self)
+
+
+class _RenoWindow(CongestionWindow):
+    def _avoid(self, now_s: float, round_trip_s: float) -> None:
+        self.packets += 1 / self.packets
+
+
+class _CubicWindow(CongestionWindow):
+    """RFC 9438, section 4; the names there stand in parentheses."""
+
+    def __init__(self, initial: float, cubic: Cubic) -> None:
+        super().__init__(initial, cubic.beta)
+        self._c = cubic.c
+        self._yields = cubic.fast_convergence
+        self._slope = 3 * (1 - cubic.beta) / (1 + cubic.beta)
+        self._most = 0.0  # W_max
+        self._before = inf  # cwnd_prior
+        self._plateau_s = 0.0  # K
+        self._reno = 0.0  # W_est
+
+    def on_loss(self) -> None:
+        self._before, self._begun_s = self.packets, None
+        yields = self._yields and self.packets < self._most
+        self._most = self.packets * (1 + self._kept) / 2 if yields else self.packets
+        super().on_loss()
+
+    def on_silence(self, least: float) -> None:
+        super().on_silence(least)
+        self._most = 0.0
+
+    def _avoid(self, now_s: float, round_trip_s: float) -> None:
+        if self._begun_s is None:
+            self._begun_s, self._reno = now_s, self.packets
+            self._most = max(self._most, self.packets)
+            self._plateau_s = cbrt((self._most - self.packets) / self._c)
+        self._reno += (1.0 if self._reno >= self._before else self._slope) / self.packets
+        t_s = now_s - self._begun_s
+        if self._cubic(t_s) < self._reno:
+            self.packets = max(self.packets, self._reno)
+        else:
+            target = min(max(self._cubic(t_s + round_trip_s), self.packets), 1.5 * self.packets)
+            self.packets += (target - self.packets) / self.packets
+
+    def _cubic(self, t_s: float) -> float:
+        """W_cubic."""
+        after_s = t_s - self._plateau_s
+        return self._c * after_s * after_s * after_s + self._most
+
+
+class Transport(Arq):
+    """A window that congestion control sets, and one timer for all that is under way."""
+
+    follows_network: ClassVar[bool] = True
+    probes: ClassVar[bool] = False
+    """Whether silence is first answered by a probe, and the window kept."""
+
+    timeout_s: float = Field(
+        1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="First timeout, from when an attempt joins the queue, before a round trip is known, seconds (RFC "
+        "6298: 1; RFC 9002: 0.999).",
+    )
+    backoff: float = Field(2.0, ge=1, le=16, description="Factor on the timeout after each in a row.")
+    timer_jitter: float = Field(0.0, ge=0, le=0, description="None: these timers are not drawn out.")
+    max_attempts: None = Field(None, description="None: a transport does not pause a packet.")
+    congestion: Congestion = Field(Cubic(), description="How the window follows acknowledgements and losses.")
+    initial_window: int = Field(
+        10, ge=1, le=1000, description="Packets that may be under way at first (RFC 6928, RFC 9002: 10)."
+    )
+    opening_rtts: int = Field(
+        0,
+        ge=0,
+        le=4,
+        description="Round trips before the first message: QUIC 1; TCP with TLS 1.3, 2; 0: the connection is there, or "
+        "is resumed with early data. A matter of the uplink.",
+    )
+    opening_bits: int = Field(
+        9_600,
+        ge=0,
+        le=1_000_000,
+        multiple_of=8,
+        description="What each of them carries up, beside a header, bits; a QUIC client fills 1,200 bytes (RFC 9000, "
+        "14.1). Down it takes the mean delay of an acknowledgement.",
+    )
+    opening_each: Literal["device", "request"] = Field(
+        "device", description="Whether a device opens once, or for each request."
+    )
+
+    @property
+    def window_packets(self) -> int:
+        return self.initial_window
+
+    @property
+    def late_s(self) -> float:
+        """What an acknowledgement may be late, beyond what the timer has learned, seconds."""
+        return 0.0
+
+    @property
+    def opening(self) -> Opening | None:
+        each_request = self.opening_each == "request"
+        return Opening(self.opening_rtts, self.opening_bits, each_request) if self.opening_rtts else None
+
+    def sender(self, window: int | None = None) -> Sender[P]:
+        return TransportSender(self)
+
+
+class Quic(Transport):
+    """QUIC (RFC 9000, 9002): each message, and each part of one, is a stream of its own, and waits for no other."""
+
+    kind: Literal["quic"] = "quic"
+    probes: ClassVar[bool] = True
+    timer: Timer = Field(
+        JacobsonTimer(min_s=0.0, granularity_s=GRANULARITY_S),
+        description="How the probe timeout follows the round trips seen (RFC 9002, 6.2.1).",
+    )
+    max_ack_delay_s: float = Field(
+        0.025,
+        ge=0,
+        le=16.384,
+        description="What the far end may wait before it acknowledges, seconds, added to each probe timeout (RFC 9000, "
+        "18.2: 0.025). Here it never waits.",
+    )
+
+    @property
+    def late_s(self) -> float:
+        return self.max_ack_delay_s
+
+
+class Tcp(Transport):
+    """TCP (RFC 9293, 5681, 6298): one stream of bytes, in which a message is handed over when all before it is in. No
+    part of a partial round is given up."""
+
+    kind: Literal["tcp"] = "tcp"
+    in_order: ClassVar[bool] = True
+    timer: Timer = Field(
+        JacobsonTimer(), description="How the retransmission timeout follows the round trips seen (Linux: 0.2 s least)."
+    )
+
+
+class Bulk(Part):
+    """Uploads in the background that never end: each flow, a transport's, keeps its window full, and shares the queue
+    of the devices and its buffer. Its packets are in the station's counts, and in no bits, energy or trace."""
+
+    arq: Arq = Field(Tcp(), description="Its transport, `tcp` or `quic`; a message is nothing to it.")
+    flows: int = Field(1, ge=1, le=64, description="How many, on each transmitter of the link.")
+    packet_bits: int = Field(
+        12_000, gt=0, le=1_000_000, description="Each of its packets, header included, bits (1,500 bytes)."
+    )
+
+    @model_validator(mode="after")
+    def _follows_network(self) -> Self:
+        if not self.arq.follows_network:
+            raise ValueError(f"arq = {self.arq.kind}: must be a transport, tcp or quic, whose window has an end")
+        return self
+
+
+class TransportSender(Sender[P]):
+    """One connection: what is under way, what was lost, and what waits."""
+
+    __slots__ = (
+        "_backoff", "_congestion", "_expiries", "_initial", "_joined_s", "_late_s", "_longest_s", "_loss_s", "_lost",
+        "_newest", "_next", "_probes", "_recovered", "_round_trip_s", "_sent", "_stirred_s",
+    )  # fmt: skip
+
+    def __init__(self, arq: Transport) -> None:
+        super().__init__(arq, arq.initial_window)
+        self._probes, self._initial = arq.probes, arq.initial_window
+        self._late_s, self._backoff, self._longest_s = arq.late_s, arq.backoff, arq.timeout_max_s
+        self._congestion = arq.congestion.window(float(arq.initial_window))
+        self._sent: dict[P, tuple[int, float, bool]] = {}
+        """Under way, in the order of sending: its number, when it joined the queue, whether it has left it."""
+        self._lost: list[P] = []
+        self._next = 0
+        self._newest = -1
+        """The largest number that is acknowledged."""
+        self._recovered = 0
+        """A packet of this number or more was sent after the window last shrank."""
+        self._expiries = 0
+        self._joined_s = self._stirred_s = -inf
+        """When the latest attempt joined; when that was, or the latest acknowledgement came."""
+        self._loss_s = inf
+        """When the next one is old enough to be lost."""
+        self._round_trip_s = (0.0, 0.0)
+        """The latest, and smoothed (RFC 9002, 5.3)."""
+
+    @property
+    def window(self) -> float:
+        """The congestion window, packets."""
+        return self._congestion.packets
+
+    @property
+    def timeout_s(self) -> float:
+        late_s, factor = self._late_s, self._backoff ** min(self._expiries, 64)
+        return self._timer.timeout_s + max(late_s, min(self._longest_s - self._timer.timeout_s, late_s * factor))
+
+    @property
+    def alarm_s(self) -> float:
+        return min(self._loss_s, self._stirred_s + self.timeout_s) if self._sent else inf
+
+    def offer(self, packet: P) -> bool:
+        if self.held or self._is_full:
+            self.held.append(packet)
+            return False
+        self._number(packet)
+        return True
+
+    def on_join(self, packet: P, now_s: float) -> None:
+        number = self._sent[packet][0]
+        if len(self._sent) == 1 and not packet.attempt and now_s - self._joined_s > self.timeout_s:
+            self._congestion.packets = min(self._congestion.packets, self._initial)
+        self._sent[packet] = number, now_s, False
+        self._joined_s = self._stirred_s = now_s
+
+    def on_send(self, packet: P, now_s: float) -> float:
+        packet.sent_s = self.left_s = now_s
+        return self.on_drop(packet)
+
+    def on_drop(self, packet: P) -> float:
+        if (seen := self._sent.get(packet)) is not None:
+            self._sent[packet] = (*seen[:2], True)
+        return inf
+
+    def on_ack(self, packet: P, now_s: float) -> Sequence[P]:
+        if packet.acked:
+            return ()
+        packet.acked = True
+        was_full, rested_s = self._is_full or bool(self._lost or self.held), now_s - self._stirred_s
+        self._stirred_s, self._expiries = now_s, 0
+        if (seen := self._sent.pop(packet, None)) is not None:
+            number, joined_s, _ = seen
+            if packet.attempt == 0:  # Karn
+                self._sample(now_s - joined_s)
+            self._newest = max(self._newest, number)
+            if not was_full:
+                self._congestion.rests(rested_s)
+            elif number >= self._recovered:
+                self._congestion.on_ack(now_s, self._round_trip_s[1])
+            self._lose_old(now_s)
+        return self._go_on()
+
+    def on_alarm(self, now_s: float) -> Sequence[P]:
+        if now_s < self.alarm_s - ROUNDING_S:
+            return ()
+        now_s = max(now_s, self.alarm_s)
+        if self._loss_s <= now_s:
+            self._lose_old(now_s)
+            return self._go_on()
+        self._stirred_s = now_s
+        left = [packet for packet, (_, _, has_left) in self._sent.items() if has_left]
+        if not left:
+            return self._go_on()
+        self._expiries += 1
+        self._timer.on_expiry(self._expiries)
+        if not self._probes:
+            if self._expiries == 1:
+                self._congestion.on_silence(1.0)
+            self._recovered = self._next
+            self._lose(left)
+            return self._go_on()
+        if self._expiries == 2:
+            self._congestion.on_silence(LEAST)
+            self._recovered = self._next
+        del self._sent[left[0]]
+        left[0].attempt += 1
+        self._number(left[0])
+        return [left[0], *self._go_on()]
+
+    def forget(self, packets: Collection[P]) -> Sequence[P]:
+        for packet in packets:
+            packet.acked = True
+            self._sent.pop(packet, None)
+        return self._go_on()
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._sent) >= max(1, int(self._congestion.packets + 1e-9))
+
+    def _number(self, packet: P) -> None:
+        """It goes now: the link has it join its queue at this very instant."""
+        self._sent[packet] = self._next, inf, False
+        self._next += 1
+
+    def _sample(self, round_trip_s: float) -> None:
+        self._timer.on_sample(round_trip_s)
+        smoothed_s = self._round_trip_s[1] or round_trip_s
+        self._round_trip_s = round_trip_s, smoothed_s + (round_trip_s - smoothed_s) / 8
+
+    def _lose_old(self, now_s: float) -> None:
+        """Detects what is lost (RFC 9002, A.10)."""
+        self._loss_s, lost = inf, []
+        late_s = TIME_THRESHOLD * max(*self._round_trip_s, GRANULARITY_S)
+        for packet, (number, joined_s, has_left) in self._sent.items():
+            if number >= self._newest:
+                break
+            if not has_left:
+                continue
+            if self._newest - number >= REORDERED or joined_s + late_s <= now_s:
+                lost.append(packet)
+            else:
+                self._loss_s = min(self._loss_s, joined_s + late_s)
+        if any(self._sent[packet][0] >= self._recovered for packet in lost):
+            self._congestion.on_loss()
+            self._recovered = self._next
+        self._lose(lost)
+
+    def _lose(self, packets: Iterable[P]) -> None:
+        for packet in packets:
+            del self._sent[packet]
+            packet.attempt += 1
+            self._lost.append(packet)
+
+    def _go_on(self) -> Sequence[P]:
+        """What the window has room for."""
+        going = []
+        while (waiting := self._lost or self.held) and not self._is_full:
+            packet = waiting.pop(0)
+            if not packet.acked:
+                self._number(packet)
+                going.append(packet)
+        return going

@@ -1,0 +1,231 @@
+"""The fields of a cell from what files tell: acceptance as a pair, steps as a latency model, lengths as a workload.
+
+Of a server, k = L + 1 tokens of a request are verified in a step that takes T_s seconds, and P tokens of a prompt are
+read in T_r: base + k per_token = T_s and base + P per_token = T_r give the latency model `affine`, per_token at least 0
+and base too. Without T_r a prompt is read in a step.
+
+What was measured is a server that drafts for itself: its step holds its drafter's passes. The rival `colocated` is
+therefore that server as it is, L drafts a round by a drafter that takes no time of its own, and a verify pass of an
+edge's drafts takes as long as the whole step, which is too long by those passes; where the file tells how long they
+take they are subtracted, and `colocated` drafts by such passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from kinds import ConfigError
+from models.latency.latency import LONGEST_S
+from models.published import KnownAcceptance
+from scenarios.command.engine_files.engine_file import MeasuredRounds, Told
+from scenarios.command.engine_files.known_formats import told_by
+from simulator.cell.workload import Arrivals, Closed
+from simulator.results.units import quantity
+
+T = TypeVar("T")
+MOST_PROMPT_TOKENS: Final = 1 << 20
+TRACED_DEVICES: Final = 100
+"""At most: a trace tells of no devices, and each of its requests is dealt to the next one of these."""
+NOT_THE_PHONE: Final = (
+    "acceptance is of its own drafter, on its own server and requests, and taken for that of the edge's drafter"
+)
+MEAN_LENGTHS: Final = "every prompt and answer has the mean length"
+TRACED: Final = "the load of these requests comes on top of that in which passes were measured"
+ASSUMED: Final = "Assumed of it"
+TOKENS: Final = (
+    "there are models.pair.size token ids; acceptance holds at the cell's temperature (else models.pair.kept)"
+)
+
+
+@dataclass(frozen=True)
+class MeasuredCell:
+    """`fields`: dotted names as `--set` takes them. `sources`: of each file what was taken and what it cannot tell.
+    `drafts`: L of the server that was measured, None where it does not speculate or does not tell."""
+
+    fields: dict[str, object]
+    sources: tuple[str, ...]
+    drafts: int | None = None
+    trace: Path | None = None
+
+    @property
+    def files(self) -> list[str]:
+        """A line a file."""
+        return [line for line in self.sources if not line.startswith(ASSUMED)]
+
+    def whole(self) -> dict[str, object]:
+        """The settings of a cell whose requests are those of a trace, where there is one."""
+        if self.trace is None:
+            return self.beside({})
+        requests = Arrivals(path=self.trace)
+        longest = dict(zip(("workload.prompt_tokens", "workload.output_tokens"), requests.longest, strict=True))
+        settings = self.beside(longest)
+        for name in ("prompt_tokens", "output_tokens"):
+            del settings[f"workload.{name}"]
+        devices = min(requests.total, TRACED_DEVICES)
+        settings["sources"] = [line.replace(MEAN_LENGTHS, TRACED) for line in self.sources]
+        return {**settings, "workload": {"kind": "arrivals", "path": self.trace, "devices": devices}}
+
+    def beside(self, typed: Mapping[str, object]) -> dict[str, object]:
+        """The settings of a cell, what is typed in place of what was measured."""
+        settings = {**self.fields, **typed, "sources": list(self.sources)}
+        pair = settings.get("models.pair")
+        if pair is self.fields.get("models.pair") and isinstance(pair, dict):
+            names = ("prompt_tokens", "output_tokens")
+            prompt, output = (settings.get(f"workload.{name}", Closed.model_fields[name].default) for name in names)
+            settings["models.pair"] = {**pair, "prompt_tokens": prompt, **_room(prompt, output)}
+        return settings
+
+
+def measured_cell(server: Sequence[Path], edge: Sequence[Path] = ()) -> MeasuredCell:
+    """Of files of a server and its requests, and of an edge's drafter; of what two files tell the first counts. Raises
+    ConfigError, one line, for a file that tells nothing, and for an edge's file without the time of a draft."""
+    taken = _Taken([(path, *told_by(path)) for path in server])
+    rounds = taken.first("acceptance", lambda told: told.rounds if told.rounds and told.rounds.drafts else None)
+    served, drafts = _served(taken, rounds)
+    fields = served | _asked(taken)
+    if rounds is not None:
+        fields["models.pair"] = {"kind": "acceptance", **rounds.fields}
+        taken.assume(NOT_THE_PHONE, TOKENS)
+    else:
+        taken.assume("no acceptance is told: it is that of models.pair")
+    for path, told, _ in taken.files:
+        if told.rounds is not None and told.rounds.drafts is None:
+            taken.say(path, f"accepted length {told.rounds.tokens:.3g} not taken, the drafts of a round are not told: "
+                            "models.pair={kind: acceptance, accepted_length: .., drafts: ..} takes it")  # fmt: skip
+    trace = next((path for path, told, _ in taken.files if told.trace), None)
+    if trace is not None:
+        taken.say(trace, "its requests one by one, in a cell that is written")
+    drafting = _Taken([(path, *told_by(path)) for path in edge])
+    fields |= _drafted(drafting)
+    return MeasuredCell(fields, (*taken.lines(), *drafting.lines(" at the edge")), drafts, trace)
+
+
+@dataclass
+class _Taken:
+    """Files, and what was taken from each."""
+
+    files: list[tuple[Path, Told, str]]
+    said: dict[Path, list[str]] = field(default_factory=dict)
+    assumed: list[str] = field(default_factory=list)
+
+    def first(self, name: str, value: Callable[[Told], T | None]) -> T | None:
+        """The value of the first file that tells it, which is noted under its name."""
+        for path, told, _ in self.files:
+            if (found := value(told)) is not None:
+                self.say(path, name)
+                return found
+        return None
+
+    def say(self, path: Path, text: str) -> None:
+        self.said.setdefault(path, []).append(text)
+
+    def assume(self, *texts: str) -> None:
+        self.assumed += texts
+
+    def lines(self, of: str = "") -> list[str]:
+        """A line a file: what was taken from it, and what its numbers cannot tell. Raises ConfigError where nothing
+        was."""
+        found = []
+        for path, told, origin in self.files:
+            if path not in self.said:
+                raise ConfigError(f"{path}: {told.what}: tells nothing that is wanted here and not told before")
+            load = "" if told.running is None else f", at {told.running:g} running"
+            took = f"{', '.join(self.said[path])}{load}"
+            found.append(f"Measured{of}, {origin}: {took}; cannot tell: {'; '.join(told.unknown)}.")
+        return [*found, *([f"{ASSUMED}: {'; '.join(self.assumed)}."] if self.assumed else [])]
+
+
+def _served(taken: _Taken, rounds: MeasuredRounds | None) -> tuple[dict[str, object], int | None]:
+    """The cloud's passes, and the drafts of its own rounds: those of the file that tells of its steps, or, where that
+    does not say whether anything is drafted there, `rounds`, which is the acceptance taken."""
+
+    def step(told: Told) -> tuple[float, MeasuredRounds | None, float | None] | None:
+        own = told.rounds if told.rounds and told.rounds.drafts else None if told.plain else rounds
+        if told.step_s is not None:
+            return told.step_s, own, told.draft_s if own else None
+        return None if told.token_s is None else (told.token_s * (own.tokens if own else 1.0), own, None)
+
+    found = taken.first("a step", step)
+    if found is None:
+        return {}, None
+    step_s, own, draft_s = found
+    drafts = own.drafts if own and own.drafts else 0
+    verify_s = step_s - drafts * (draft_s or 0.0)
+    if not 0 < verify_s <= LONGEST_S:
+        raise ConfigError(
+            f"{taken.files[0][0]}: a step less its drafts, {verify_s:.3g} s: must be above 0, at most {LONGEST_S:g} s"
+        )
+    reading = taken.first("reading a prompt", lambda told: _pair(told.reading_s, told.read_tokens))
+    fields: dict[str, object] = {"cloud.latency": affine(verify_s, drafts + 1, reading)}
+    if own:
+        fields["cloud.drafter_latency"] = {"kind": "constant", "per_pass_s": _short(draft_s or 0.0)}
+        if draft_s is None:
+            held = f"a step, {quantity(step_s, 'step_s')} for {own.tokens:.3g} tokens, holds its drafter's passes"
+            taken.assume(
+                f"{held}: one that verifies the edge's drafts is shorter, and drafting in the cloud is as measured "
+                f"with {drafts} drafts a round alone"
+            )
+        if own is not rounds:
+            taken.assume("drafting in the cloud has that acceptance too, not the server's own")
+    taken.assume("passes take their mean, at the load that they were measured at")
+    if reading is None:
+        taken.assume("a prompt is read in one step")
+    return fields, drafts or None
+
+
+def _asked(taken: _Taken) -> dict[str, object]:
+    prompt = taken.first("prompts", lambda told: told.prompt_tokens)
+    output = taken.first("answers", lambda told: told.output_tokens)
+    named = (("workload.prompt_tokens", prompt), ("workload.output_tokens", output))
+    fields: dict[str, object] = {name: max(1, round(tokens)) for name, tokens in named if tokens is not None}
+    if fields:
+        taken.assume(MEAN_LENGTHS)
+    return fields
+
+
+def _drafted(taken: _Taken) -> dict[str, object]:
+    if not taken.files:
+        return {}
+
+    def pass_s(told: Told) -> float | None:
+        if told.draft_s is None and told.rounds is not None:
+            raise ConfigError(f"{taken.files[0][0]}: {told.what}: speculates; must be of the edge's drafter alone")
+        return told.draft_s or told.step_s or told.token_s
+
+    draft_s = taken.first("a draft's pass", pass_s)
+    if draft_s is None or not 0 < draft_s <= LONGEST_S:
+        raise ConfigError(f"{taken.files[0][0]}: the time of a draft: must be told, at most {LONGEST_S:g} s")
+    reading = taken.first("reading a prompt", lambda told: _pair(told.reading_s, told.read_tokens))
+    return {"edge.latency": affine(draft_s, 1, reading)}
+
+
+def _room(prompt: object, output: object) -> dict[str, object]:
+    """What a pair of computed texts takes beside for texts of more tokens than its context, and of its prompts together
+    than MOST_PROMPT_TOKENS."""
+    if not isinstance(prompt, int) or not isinstance(output, int):
+        return {}
+    context, prompts = (KnownAcceptance.model_fields[name].default for name in ("context", "prompts"))
+    fitting = max(1, min(prompts, MOST_PROMPT_TOKENS // prompt))
+    return ({"context": prompt + output} if prompt + output > context else {}) | (
+        {"prompts": fitting} if fitting < prompts else {}
+    )
+
+
+def affine(step_s: float, tokens: int, reading: tuple[float, float] | None) -> dict[str, object]:
+    """The latency model through a step of so many tokens and the reading (seconds, tokens) of a prompt."""
+    per_token_s = 0.0
+    if reading is not None and reading[1] > tokens:
+        per_token_s = min(max(0.0, (reading[0] - step_s) / (reading[1] - tokens)), step_s / tokens)
+    base_s = max(0.0, step_s - tokens * per_token_s)
+    return {"kind": "affine", "base_s": _short(base_s), "per_token_s": _short(per_token_s)}
+
+
+def _pair(reading_s: float | None, tokens: float | None) -> tuple[float, float] | None:
+    return None if reading_s is None or tokens is None else (reading_s, tokens)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,0 +1,105 @@
+"""Does drafting at the edge still pay at the fourth turn of a conversation?
+
+sqsim run conversations --set workload.text_tokens='{kind: log_normal, median: 99, most: 999}' --set workload.think_s=2
+
+A turn's prompt is all that was said before. Where both ends keep its keys and values they read the new text alone, and
+the uplink carries that alone; where they do not, a Jetson's 1B and a 70B on four A100s read the conversation again, and
+all of it goes up. The first prompt is as long as those of SPEED-Bench's throughput split. With a tool's results for
+texts and its time for thought, as above, it is an agent's loop.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from scenarios import Quick, Scenario, Tune, asks, script
+from scenarios.findings.question import of_setting
+from scenarios.findings.wording import joined
+from scenarios.set_ups import GREEDY, NEAR, PROMPTS, SELECTIVE_REPEAT, speed_bench
+from simulator.results import phase_regions as regions
+from simulator.results.break_even_plane import OPPONENT
+from simulator.results.intervals import Difference, paired
+
+WHOLE, PROMPT, TURN, KEEPS = "latency_per_token_s", "workload.prompt_tokens", "workload.counted_turn", "cloud_keeps_s"
+DRAFTING: Final = "coupled"
+TURNS: Final = f"{TURN},workload.{KEEPS},workload.edge_keeps_s"
+FIRST, KEPT, FORGOTTEN = [1, 300.0, float("inf")], [4, 300.0, float("inf")], [4, 0.0, 0.0]
+ROOFLINE = {"kind": "roofline", "device": "a100_80gb_sxm"}
+SHORT = {PROMPT: 64, "models.pair.prompt_tokens": 64, "workload.text_tokens": 16}
+
+
+def _saved(rows: pd.DataFrame) -> Difference:
+    """The time of a token at the edge against cloud-only decoding's, at one place."""
+    kinds = rows["scheme.kind"]
+    return paired(rows, WHOLE, kinds == DRAFTING, kinds == OPPONENT)
+
+
+def _sign(found: Difference) -> str:
+    """`-12%`; `~` before it where seeds do not tell which is faster."""
+    return f"{'' if found.separable else '~'}{found.size:+.0%}"
+
+
+@asks(WHOLE)
+def fourth_turn(table: pd.DataFrame, axis: str | None) -> str:
+    """How much time does a token take at the edge against cloud-only decoding: at the fourth turn where both ends keep
+    the conversation, where neither does, and at the first?"""
+    rows = of_setting(table)
+    here, kinds = {*rows.columns}, {*rows.get("scheme.kind", ())}
+    if not {WHOLE, PROMPT, TURN} <= here or not {DRAFTING, OPPONENT} <= kinds:
+        return ""
+    prompts, clauses = regions.order(rows, PROMPT), []
+    for words, (turn, keeps, _) in (("kept", KEPT), ("read anew", FORGOTTEN), ("turn 1", FIRST)):
+        place = rows[(rows[TURN] == turn) & (rows[f"workload.{KEEPS}"] == keeps)]
+        found = [part for part in (place[place[PROMPT] == prompt] for prompt in prompts) if not part.empty]
+        if found:
+            clauses.append(f"{words} {joined([_sign(_saved(part)) for part in found])}")
+    said, told = joined([f"{prompt:,g}" for prompt in prompts]), "; ".join(clauses)
+    unseen = " (~: no difference seen)" if "~" in told else ""
+    return f"turn 4, first prompts of {said} tokens: {DRAFTING} against cloud only, time a token: {told}{unseen}"
+
+
+SCENARIO = Scenario(
+    name="conversations",
+    summary="Does drafting at the edge still pay at a conversation's fourth turn, what was said before being kept?",
+    minutes=10,
+    base={
+        **GREEDY,
+        **SELECTIVE_REPEAT,
+        "models.pair": {**GREEDY["models.pair"], "size": 8192, "prompts": 32, "context": 65_536},  # type: ignore[dict-item]
+        "workload": {"kind": "conversations", "conversations": 2, "turns": 4, "text_tokens": 64, "output_tokens": 146,
+                     "think_s": 10.0},
+        "uplink.rate.bps": 1e6,
+        "uplink.delay": NEAR,
+        "downlink.delay": NEAR,
+        "edge.latency": {"kind": "roofline", "size": "llama_3.2_1b", "device": "jetson_agx_orin_64gb",
+                         "bytes_per_parameter": 0.5},
+        "cloud.latency": ROOFLINE | {"size": "llama_3.1_70b", "gpus": 4},
+        "cloud.drafter_latency": ROOFLINE | {"size": "llama_3.2_1b"},
+    },
+    grid={
+        "scheme": ["cloud_only", "colocated", "coupled"],
+        PROMPTS: speed_bench(1_024, 8_192, 32_768),
+        TURNS: [FIRST, KEPT, FORGOTTEN],
+    },
+    axis=PROMPTS,
+    hidden=("models.pair.prompt_tokens", "workload.edge_keeps_s"),
+    seeds=8,
+    tune=Tune(base=SHORT, metric="tpot_s", settings=8, looks=(1, 2), steps=1),
+    left_out={"edge_only": "its text is not the verifier's"},
+    quick=Quick(
+        base={"workload.conversations": 1, "workload.output_tokens": 48},
+        grid={PROMPTS: speed_bench(1_024, 8_192)},
+        seeds=3,
+        tune=Tune(base=SHORT, metric="tpot_s", settings=3, looks=(1,), steps=0),
+    ),
+    headlines=(WHOLE, "ttft_s"),
+    figures=("latency", "breakdown"),
+    answer=fourth_turn,
+    assumed="unless models.pair.size is set, an id has 13 bits, where the pair's own takes 17; acceptance is the same "
+    "at every turn",
+)  # fmt: skip
+
+if __name__ == "__main__":
+    script(SCENARIO)

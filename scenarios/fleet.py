@@ -1,0 +1,88 @@
+"""Voice phones that burst beside meters that tick: classes of devices on one cell, under one cloud.
+
+sqsim run fleet --set fleet.phones.count=20 --set fleet.meters.workload.period_s=60
+
+Eight phones talk: four requests in a row, then a pause. Meters ask for eight tokens each 20 s, draft nothing, and share
+a thin uplink and the 70B with the phones; how many there are is the axis, and what the phones draft with the grid. Each
+class has its own rows in tables, figures and findings; `class` in requests.parquet names it.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from scenarios import Lowest, Quick, Scenario, Tune, asks, script
+from scenarios.findings.wording import called, percent
+from scenarios.set_ups import BASE_70B, IN_CLOUD
+from simulator.results.columns import CLASS, CURVE
+from simulator.results.intervals import geometric_means, paired
+from simulator.results.units import quantity
+
+AXIS = "fleet.meters.count"
+FIRST = "ttft_p95_s"
+PHONES: dict[str, object] = {
+    "count": 8,
+    "workload": {"kind": "bursts", "requests": 16, "output_tokens": 48, "gap_s": 3.0, "pause_s": 30.0,
+                 "slo_ttft_s": 1.0, "slo_tpot_s": 0.05},
+}  # fmt: skip
+METERS: dict[str, object] = {
+    "scheme": "cloud_only",
+    "workload": {"kind": "ticks", "requests": 5, "prompt_tokens": 64, "output_tokens": 8, "period_s": 20.0},
+}
+
+
+@asks(FIRST)
+def meters_cost(table: pd.DataFrame, axis: str | None) -> str:
+    """With the most meters, which scheme is lowest for the phones, and how much longer do they wait with it than beside
+    the fewest?"""
+    if axis is None or CLASS not in table.columns:
+        return ""
+    phones = table[(table[CLASS] == "phones") & table[FIRST].notna()]
+    few, many = phones[axis].min(), phones[axis].max()
+    most = phones[phones[axis] == many]
+    if few == many or most.empty:
+        return ""
+    best = str(geometric_means(most, CURVE, FIRST).idxmin())
+    mean = quantity(float(most.loc[most[CURVE] == best, FIRST].mean()), FIRST)
+    longer = paired(phones, FIRST, *((phones[CURVE] == best) & (phones[axis] == at) for at in (many, few)))
+    return (
+        f"beside {many:g} meters the phones' first token (p95) comes soonest with {called(best.split(' class=')[0])}, "
+        f"after {mean}; compared with {few:g}: {percent(longer)}"
+    )
+
+
+SCENARIO = Scenario(
+    name="fleet",
+    summary="How long do voice phones that burst wait for their first token beside meters that tick, on one cell?",
+    minutes=3,
+    base={
+        **BASE_70B,
+        "workload.distinct": 16,
+        "uplink.rate.bps": 40e3,
+        "downlink.rate.bps": 1e6,
+        "cloud.batching": {"kind": "continuous", "cap": 64},
+        "fleet": {"phones": PHONES, "meters": METERS},
+    },
+    grid={
+        "scheme": [*IN_CLOUD, *({"kind": kind, "max_drafts": 4} for kind in ("k_sqs", "coupled"))],
+        AXIS: [1, 50, 100, 200],
+    },
+    axis=AXIS,
+    seeds=10,
+    tune=Tune(fixed=dict.fromkeys(
+        ("scheme.max_drafts", "scheme.k", "scheme.resolution"), "the question is what meters take from each scheme"
+    )),
+    left_out={"edge_only": "it takes nothing of cell or cloud"},
+    quick=Quick(
+        base={"fleet.phones.workload.requests": 8, "fleet.meters.workload.requests": 3},
+        grid={AXIS: [1, 100]},
+        seeds=3,
+    ),
+    headlines=(FIRST, "latency_per_token_s"),
+    figures=("first_token", "latency", "tails"),
+    answer=meters_cost,
+    findings=(Lowest(metric=FIRST), Lowest(), Lowest("fastest")),
+)  # fmt: skip
+
+if __name__ == "__main__":
+    script(SCENARIO)

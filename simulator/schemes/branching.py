@@ -1,0 +1,88 @@
+"""A scheme whose drafts branch: a round is a tree of drafts, in one of the shapes that both ends know before it is
+drafted.
+
+What is drawn for a node's children is the draw's affair, how a tree is verified the acceptance's, and what crosses the
+air the scheme's packets'.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from channels.codec.tree_shape import TreeShape, grown
+from kinds.tunable import Tunable
+from models.interface import TokenTree
+from simulator.cell.descriptions import shown
+from simulator.schemes.acceptance import Received
+from simulator.schemes.draft_scheme import DraftScheme, RoundShape
+from simulator.schemes.sparsifier import State
+
+
+class BranchingScheme(DraftScheme):
+    """A scheme whose drafts branch. A subclass says in which shape."""
+
+    rounds: ClassVar[RoundShape] = "tree"
+    shaped_by: ClassVar[tuple[str, ...]] = ()
+    """The fields beside max_drafts that decide the shape, for errors."""
+    max_drafts: Annotated[int, Tunable(1, 2, 3, 4)] = Field(
+        4, ge=1, le=1024, description="L_max, levels of the tree: the most drafts that may stand"
+    )
+    partial: Literal[False] = Field(False, description="never: a tree is one packet (`uplink.cut_through`)")
+    depth: Literal[0] = Field(0, description="never: no round is drafted ahead of a tree's verification result")
+
+    @field_validator("partial", "depth", mode="before")
+    @classmethod
+    def _one_packet_a_result(cls, value: object, field: ValidationInfo) -> object:
+        if value and field.field_name == "partial":
+            raise ValueError("must be False: a tree is one packet; with uplink.cut_through it goes out level by level")
+        if value:
+            raise ValueError("must be 0: a round drafted ahead builds on one of a tree's leaves, mostly in vain")
+        return value
+
+    @property
+    @abstractmethod
+    def shapes(self) -> Sequence[TreeShape]:
+        """The shapes of the scheme's trees, one at least. Raises ValueError where one has too many nodes."""
+
+    def shape_on(self, state: State) -> TreeShape:
+        """The shape of a round that begins in this state."""
+        return self.shapes[0]
+
+    @property
+    def drafts(self) -> int:
+        return max(shape.nodes for shape in self.shapes)
+
+    @property
+    def drafts_a_pass(self) -> int:
+        return max(shape.widest for shape in self.shapes)
+
+    @property
+    def distributions(self) -> int:
+        return max(shape.distributions for shape in self.shapes)
+
+    def checked_shapes(self) -> tuple[TreeShape, ...]:
+        """`shapes`. Raises ValueError, in the words of its fields."""
+        try:
+            return tuple(self.shapes)
+        except ValueError as error:
+            others = "".join(f", {name} = {shown(getattr(self, name))}" for name in self.shaped_by)
+            raise ValueError(f"max_drafts = {self.max_drafts}{others}: make {error}, must be fewer") from None
+
+    @abstractmethod
+    def sizes(self, received: Received) -> Sequence[int]:
+        """By node, how many ids it and its siblings were drawn from."""
+
+    def tree(self, received: Received) -> TokenTree:
+        """How the drafts that the cloud has received hang together."""
+        growth = grown(self.shapes[received.shape], self.sizes(received))
+        return TokenTree(tuple(received.drafts.tolist()), tuple(growth.parents))
+
+
+def require_one_stands(name: str, acceptance: Sequence[float]) -> None:
+    """Raises ValueError unless the chances of a node's children to be the one that stands can be so."""
+    if sum(acceptance) > 1 + 1e-9:
+        raise ValueError(f"{name} = {list(acceptance)}: must sum to at most 1, one child stands")

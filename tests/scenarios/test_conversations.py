@@ -1,0 +1,52 @@
+"""The scenario `conversations` on the command line: one answer for each turn that is told, in one breath."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenarios.conversations import FIRST, FORGOTTEN, KEPT, SCENARIO, fourth_turn
+
+TINY = (
+    "--quick", "--seeds=2", "--workers=1", "--set=workload.output_tokens=6", "--set=models.pair.size=256",
+    "--set=workload.text_tokens=8",
+    "--grid=workload.prompt_tokens,models.pair.prompt_tokens=[[8, 8], [64, 64]]",
+    "--grid=scheme=[cloud_only, {kind: coupled, max_drafts: 3}]",
+)  # fmt: skip
+
+
+def test_the_answer_has_the_difference_of_each_turn_by_prompt_in_forty_words() -> None:
+    """Twice as fast where both ends keep the text, as slow at the first turn, slower by half where neither keeps it."""
+    rows, noise = [], np.random.default_rng(2)
+    for (turn, keeps, _), ratio in ((KEPT, 0.5), (FIRST, 1.0), (FORGOTTEN, 1.5)):
+        for prompt in (1024, 8192):
+            for seed in range(8):
+                for kind, time_s in (("cloud_only", 0.03), ("coupled", 0.03 * ratio)):
+                    noisy_s = time_s * float(np.exp(noise.normal(0, 0.02)))
+                    rows.append({
+                        "cell": f"{len(rows)}", "seed": seed, "scheme.kind": kind, "workload.prompt_tokens": prompt,
+                        "workload.counted_turn": turn, "workload.cloud_keeps_s": keeps, "latency_per_token_s": noisy_s,
+                        "curve": kind,
+                    })  # fmt: skip
+    text = fourth_turn.report(pd.DataFrame(rows), SCENARIO.axis)
+    assert len(text.split()) <= 40 and "1,024 and 8,192 tokens" in text
+    assert [part.count("-5") + part.count("-49") for part in text.split(";")] == [2, 0, 0]
+    assert text.split(";")[1].count("+") == 2 and "~" in text.split(";")[2]
+
+
+@pytest.mark.slow
+def test_the_fourth_turn_is_compared_where_the_text_is_kept_and_where_it_is_not(done, undrawn, tmp_path: Path) -> None:
+    out = done("run", "conversations", *TINY, "--out=a")
+    found = json.loads((tmp_path / "a" / "findings.json").read_text())
+    (answer,) = [each for each in found["findings"] if each.get("answer")] or [found["answer"]]
+    text = answer if isinstance(answer, str) else answer["text"]
+    assert "turn 4, first prompts of 8 and 64 tokens" in text.lower() and len(text.split()) <= 40
+    assert all(part in text for part in ("kept", "read anew", "turn 1")) and "~: no difference seen" in out
+    requests = pd.read_parquet(tmp_path / "a" / "requests.parquet")
+    assert requests["turn"].max() == 4 and requests["held_in_cloud_tokens"].max() == 64 + 3 * 14 - 8
+    summary = pd.read_csv(tmp_path / "a" / "summary.csv")
+    assert sorted(summary["workload.counted_turn"].unique()) == [1, 4] and len(summary) == 12

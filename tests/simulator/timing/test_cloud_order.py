@@ -1,0 +1,136 @@
+"""Who goes first of those that wait: by deadline and by class, against a slow twin and closed forms."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from math import inf
+from typing import Any
+
+import numpy as np
+import pytest
+from cells import cell, link
+from plants import ran
+from servers import Bench
+
+from simulator import ConfigError
+from simulator.decoding.memory import Memory
+from simulator.timing.cloud import Cloud, Job
+
+pytestmark = pytest.mark.usefixtures("called_once")
+
+Asked = list[tuple[float, int, float]]
+"""(arrival_s, tokens, due_s) of each job; no two arrive in one tick, and a pass is whole ticks."""
+
+
+def asked(seed: int, jobs: int, load: float) -> Asked:
+    rng = np.random.default_rng(seed)
+    arrivals_s = np.cumsum(rng.exponential(4.0 / load, jobs)).tolist()
+    return [(at_s, int(rng.integers(1, 8)), at_s + float(rng.exponential(30.0))) for at_s in arrivals_s]
+
+
+def class_of(due_s: float) -> int:
+    """A fair coin."""
+    return int(due_s * 1e6) % 2
+
+
+def served(jobs: Asked, **fields: object) -> list[float]:
+    bench = Bench(batching="none", **fields)
+    for number, (at_s, tokens, due_s) in enumerate(jobs):
+        bench.at(at_s, (number, 0), tokens, due_s=due_s, priority=class_of(due_s))
+    bench.run()
+    return [visit.done_s[0] for visit in bench.visits]
+
+
+def by_deadline(jobs: Asked) -> list[float]:
+    """One server that takes, each time that it is free, the job of those there that is due first."""
+    now_s, left, done = 0.0, set(range(len(jobs))), [0.0] * len(jobs)
+    while left:
+        now_s = max(now_s, min(jobs[number][0] for number in left))
+        number = min((each for each in left if jobs[each][0] <= now_s), key=lambda each: (jobs[each][2], jobs[each][0]))
+        left.remove(number)
+        done[number] = now_s = now_s + jobs[number][1]
+    return done
+
+
+def test_jobs_are_done_when_the_twin_says_that_takes_who_is_due_first() -> None:
+    jobs = asked(1, 400, 0.9)
+    assert served(jobs, order="earliest_deadline") == pytest.approx(by_deadline(jobs), rel=1e-12)
+    assert served(jobs) != served(jobs, order="earliest_deadline")
+
+
+def test_no_other_order_has_a_smaller_largest_lateness() -> None:
+    """Jackson's rule (1955): of jobs that are all there, the order of deadlines minimizes the largest lateness."""
+    for seed in range(20):
+        jobs = [(0.5, tokens, due_s) for _, tokens, due_s in asked(seed, 5, 1.0)]
+        first = (0.0, 1, 0.0)  # they come during its pass
+        done = served([first, *jobs], order="earliest_deadline")[1:]
+        lateness = [
+            max(1 + sum(jobs[each][1] for each in order[: n + 1]) - jobs[number][2] for n, number in enumerate(order))
+            for order in permutations(range(len(jobs)))
+        ]
+        assert max(at_s - due_s for at_s, (_, _, due_s) in zip(done, jobs, strict=True)) == pytest.approx(min(lateness))
+
+
+def test_of_equal_jobs_the_same_number_is_done_at_each_time_in_any_order() -> None:
+    jobs = [(at_s, 3, due_s) for at_s, _, due_s in asked(2, 300, 0.8)]
+    ends = [sorted(served(jobs, order=order)) for order in ("arrival", "earliest_deadline", "priority")]
+    assert ends[1] == pytest.approx(ends[0]) and ends[2] == pytest.approx(ends[0])
+
+
+def test_mean_waits_of_two_classes_are_cobham_s() -> None:
+    """Non-preemptive priorities before one server (Cobham 1954): class k waits W0 / ((1 - s_k-1) (1 - s_k)), s_k the
+    load of classes up to k, W0 = rate E[S^2] / 2; services uniform on 1..7. 30 means, 5 standard errors."""
+    load, sizes = 0.8, np.arange(1, 8)
+    jobs = asked(3, 6000, load)
+    done = served(jobs, order="priority")
+    waits = np.array([end_s - at_s - tokens for end_s, (at_s, tokens, _) in zip(done, jobs, strict=True)])
+    classes = np.array([class_of(due_s) for _, _, due_s in jobs])
+    residual = load / 4.0 * (sizes**2).mean() / 2
+    for place, expected in enumerate((residual / (1 - load / 2), residual / (1 - load / 2) / (1 - load))):
+        means = np.array([part.mean() for part in np.array_split(waits[classes == place], 30)])
+        assert abs(means.mean() - expected) < 5 * means.std(ddof=1) / 30**0.5
+
+
+ASKED = {"kind": "closed", "devices": 6, "requests": 2, "prompt_tokens": 8, "output_tokens": 12}
+SLOW = {"batching": {"kind": "waiting", "cap": 2}, "latency": {"kind": "affine", "base_s": 0.05, "per_token_s": 1e-3}}
+
+
+@pytest.mark.parametrize("scheme", ["cloud_only", "colocated", {"kind": "k_sqs", "max_drafts": 3}])
+def test_a_job_is_due_when_its_next_token_is(scheme: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    due = list[tuple[float, Job]]()
+    submit = Cloud.submit
+    monkeypatch.setattr(Cloud, "submit", lambda self, job: (due.append((job.due_s, job)), submit(self, job)))
+    asks = {**ASKED, "devices": 1, "requests": 1, "slo_ttft_s": 0.5, "slo_tpot_s": 0.25}
+    run = ran(cell(scheme, workload=asks, cloud={**SLOW, "order": "earliest_deadline"}, uplink=link(1e5)))
+    [request] = run.requests
+    before = [sum(row.committed for row in request.rounds[:number]) for number in range(len(request.rounds))]
+    expected = [0.5 + 0.25 * tokens for tokens in before]
+    found = [due_s for due_s, job in due if job.verified_drafts is not None]
+    assert found == expected and min(due_s for due_s, _ in due) == 0.5
+
+
+def run_in(order: str, memory: Memory, **workload: object) -> Any:
+    fleet = {name: {"count": 3, "priority": place} for place, name in enumerate(("first", "last"))}
+    asks = {**ASKED, "slo_ttft_s": 0.2, "slo_tpot_s": 0.1, **workload}
+    return ran(cell("k_sqs", workload=asks, fleet=fleet, cloud={**SLOW, "order": order}), memory)
+
+
+def test_the_order_decides_no_token_and_who_waits() -> None:
+    memory = Memory()
+    runs = {order: run_in(order, memory) for order in ("arrival", "earliest_deadline", "priority")}
+    texts = [{(each.device, each.number): each.tokens for each in run.requests} for run in runs.values()]
+    assert texts[0] == texts[1] == texts[2]
+    took = {
+        order: [np.mean([each.finish_s - each.arrival_s for each in run.requests if each.device // 3 == place])
+                for place in (0, 1)]
+        for order, run in runs.items()
+    }  # fmt: skip
+    assert took["priority"][0] < 0.9 * took["arrival"][0] and took["priority"][1] > took["arrival"][1]
+
+
+def test_a_deadline_needs_a_limit() -> None:
+    with pytest.raises(
+        ConfigError, match=r"cloud\.order = earliest_deadline: needs workload\.slo_ttft_s or slo_tpot_s of each"
+    ):
+        cell("k_sqs", workload=ASKED, cloud={"order": "earliest_deadline"})
+    assert inf == Job.__dataclass_fields__["due_s"].default

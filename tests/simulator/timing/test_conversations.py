@@ -1,0 +1,295 @@
+"""Conversations of several turns: the text of each is that of one request with the whole prompt, and what both ends
+hold of the turns before decides time and bits alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pytest
+from accounted_cells import BASE, clock
+from accounted_cells import link as narrow
+from cells import HEADER_BITS, cell, link
+from plants import AirWatch, Ran, ran
+
+from channels.uniforms import Uniforms
+from kinds import ConfigError
+from models.latency.roofline import Roofline
+from simulator import Cell
+from simulator.cell.amounts import Exponential, Fixed, LogNormal
+from simulator.decoding import decoder
+from simulator.decoding.decoder import Decoder
+from simulator.decoding.memory import Memory
+from simulator.protocols.accounts import Terms
+from simulator.protocols.decoded_answer import decode_at_once
+from simulator.protocols.machine import CloseRound, Command
+from simulator.results.metrics import METRICS
+
+TALK: Final[dict[str, Any]] = {
+    "kind": "conversations", "conversations": 1, "turns": 3, "prompt_tokens": 7, "text_tokens": 4, "output_tokens": 9,
+    "think_s": 0.5,
+}  # fmt: skip
+FORGETFUL: Final = {"cloud_keeps_s": 0.0, "edge_keeps_s": 0.0}
+LOSSY: Final = {"kind": "bernoulli", "probability": 0.25}
+
+
+def talk(scheme: object = "k_sqs", work: dict[str, Any] | None = None, **fields: Any) -> Cell:
+    return cell(scheme, workload=TALK | (work or {}), **fields)
+
+
+def note(tokens: list[int], command: Command, _: object) -> None:
+    if isinstance(command, CloseRound):
+        tokens += command.tokens
+
+
+def texts(run: Ran) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    return [(each.prompt.tokens, tuple(each.tokens)) for each in sorted(run.requests, key=lambda each: each.number)]
+
+
+def held(run: Ran) -> list[list[int]]:
+    table = run.result.requests.sort_values(["device", "request"])
+    return table[["turn", "held_in_cloud_tokens", "held_at_edge_tokens"]].to_numpy().tolist()
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        "k_sqs", "c_sqs", "coupled", "tree", "cloud_only", "colocated", "edge_only", "skip_when_confident",
+        {"kind": "k_sqs", "cloud_first": True}, {"kind": "coupled", "depth": 1},
+        {"kind": "mirrored", "sparsifier": {"kind": "top_k", "k": 4}, "quantizer": {"kind": "lattice"}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_turn_is_the_request_with_its_whole_prompt_whatever_is_held(scheme: object) -> None:
+    made = talk(scheme, uplink=link(2e4, loss=LOSSY), downlink=link(1e5, loss=LOSSY))
+    found = texts(ran(made))
+    assert found == texts(ran(made.with_({f"workload.{name}": value for name, value in FORGETFUL.items()})))
+    assert all(after[0][: len(sum(before, ()))] == sum(before, ()) for before, after in pairwise(found))
+    if isinstance(scheme, str) and scheme != "skip_when_confident":
+        texts_of, state = Decoder(made, Memory()), None
+        for number, ((prompt, answer), request) in enumerate(zip(found, ran(made).requests, strict=True)):
+            terms, tokens = Terms(texts_of.decoding(0, number, request.prompt, state, 9), 9), list[int]()
+            kept = decode_at_once(terms, partial(note, tokens))
+            state = None if kept is None else kept.scheme
+            assert (request.prompt.tokens, tuple(tokens[:9])) == (prompt, answer)
+
+
+def test_the_uplink_carries_the_new_text_and_the_cloud_reads_it_alone() -> None:
+    """An id of 64 takes 6 bits: a turn's message is four bytes of count, 4 x 6 bits and their end."""
+    watch = AirWatch()
+    run = ran(talk("k_sqs"), watch=watch)
+    prompts = [each.bits - HEADER_BITS for each in watch.airings if each.link == "uplink" and each.round == 0]
+    whole = AirWatch()
+    again = ran(talk("k_sqs", FORGETFUL), watch=whole)
+    all_ = [each.bits - HEADER_BITS for each in whole.airings if each.link == "uplink" and each.round == 0]
+    lengths = [len(each.prompt.tokens) for each in run.requests]
+    assert lengths == [7, 20, 33]
+    assert all_ == [8 * -(-(6 * tokens + 1) // 8) for tokens in lengths]
+    assert prompts == [all_[0], 64, 64]
+    reads = [work for each in watch.passes for work, reads in zip(each.work, each.reads, strict=True) if reads]
+    assert reads[0] == (6, 0) and [sum(work) for work in reads] == [6, 19, 32]
+    assert all(16 - 2 <= cached <= 16 and new <= 5 for new, cached in reads[1:2])
+    assert [each[1] for each in held(run)] == [0, 16, 29] and [each[1:] for each in held(again)] == [[0, 0]] * 3
+    assert all(0 <= length - 4 - edge <= 2 for length, (_, _, edge) in zip(lengths[1:], held(run)[1:], strict=True))
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_the_first_token_of_a_turn_comes_when_a_closed_form_says(forgets: bool) -> None:
+    """cloud_only over affine clocks, alone: up, one pass over what is new, down."""
+    work = TALK | (FORGETFUL if forgets else {})
+    made = Cell.from_fields(BASE | {"workload": work, "scheme": "cloud_only"})
+    for request in ran(made).requests:
+        length, cached = len(request.prompt.tokens), request.held[0] - (request.held[0] > 0)
+        new = length - request.held[0]
+        up_bits = 104 + 32 * bool(request.held[0]) + 8 * -(-(3 * new + 1) // 8)
+        down_bits = 104 + 8
+        pass_s = 0.0217 + 0.00113 * (length - cached) + 0.000071 * cached
+        assert request.ttft_s == pytest.approx(up_bits / 9e3 + 0.0131 + pass_s + down_bits / 5e4 + 0.0173, rel=1e-9)
+    assert forgets or request.held[0] == 29
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        ({"cloud_keeps_s": 0.4}, [[0, 13], [0, 26]]),
+        ({"cloud_keeps_s": 0.6}, [[16, 13], [29, 26]]),
+        ({"cloud_keeps_s": "inf"}, [[16, 13], [29, 26]]),
+        ({"edge_keeps_s": 0.4}, [[16, 0], [29, 0]]),
+        ({"edge_keeps_tokens": 5}, [[16, 5], [29, 5]]),
+        (FORGETFUL, [[0, 0], [0, 0]]),
+    ],
+)
+def test_what_is_held_is_held_for_a_time_and_within_a_budget(work: dict[str, Any], expected: list[list[int]]) -> None:
+    found = [each[1:] for each in held(ran(talk("k_sqs", work)))[1:]]
+    assert [each[0] for each in found] == [each[0] for each in expected]
+    assert all(abs(edge - allowed) <= 2 and (edge == allowed or allowed > 5) for (_, edge), (_, allowed) in zip(
+        found, expected, strict=True
+    ))  # fmt: skip
+
+
+def test_a_device_that_has_read_reads_the_new_text_alone() -> None:
+    """The drafter's first pass over an affine clock, where nothing is lost and the cloud answers at once."""
+    at_once = {"latency": clock(0.0, 0.0, 0.0)}
+    edge = {"latency": clock(0.0051, 0.1, 0.013)}
+    wide = narrow(float("inf"), 0.0, 1.0)
+    made = Cell.from_fields(BASE | {"workload": TALK, "edge": edge, "cloud": at_once, "uplink": wide, "downlink": wide})
+    for request in ran(made).requests:
+        length, cached = len(request.prompt.tokens), request.held[1]
+        assert request.spent.prefill_s == pytest.approx(0.0051 + 0.1 * (length - cached) + 0.013 * cached)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("admission", ["whole_request", "evict"])
+@pytest.mark.parametrize("routing", ["shared", "affinity", "round_robin"])
+def test_whoever_needs_the_memory_takes_it_from_those_who_think(admission: str, routing: str) -> None:
+    work = TALK | {"devices": 4, "turns": 4, "think_s": 1.0}
+    tight = {"admission": admission, "routing": routing, "servers": 2, "kv_tokens": 70, "latency": clock(0.2, 0.01, 0)}
+    made = cell("k_sqs", workload=work, cloud=tight)
+    run = ran(made)
+    roomy = ran(made.with_({"cloud.kv_tokens": None}))
+    assert (run.result.requests["outcome"] == "answered").all()
+    assert {each.number: each.tokens for each in run.requests if not each.device} == {
+        each.number: each.tokens for each in roomy.requests if not each.device
+    }
+    assert run.plant.cloud.evictions > 0 == roomy.plant.cloud.evictions
+    for pool in run.plant.cloud._pools:
+        assert pool.kv.held_tokens == sum(pool.kv._held.values()) and not pool.reservations.taken_tokens
+        assert pool.kv.held_tokens <= 70 * len(pool.servers)
+        assert admission == "evict" or pool._between_tokens == pool.kv.held_tokens
+
+
+def test_a_crash_loses_the_cache_and_not_the_text() -> None:
+    crash = {"kind": "scheduled", "away": [(0, 1.3, 1.35)]}
+    cloud = {"batching": "none", "routing": "affinity", "latency": clock(0.02, 0.001, 0)}
+    watch = AirWatch()
+    made = talk("k_sqs", {"think_s": 1.0}, cloud=cloud)
+    run = ran(made.with_({"cloud.failures": crash}), watch=watch)
+    assert texts(run) == texts(ran(made)) and [each[1] for each in held(run)] == [0, 16, 29]
+    first = {each.sessions[0]: each.work[0] for each in reversed(watch.passes) if each.reads[0]}
+    assert first == {(0, 0): (6, 0), (0, 1): (4, 15), (0, 2): (32, 0)}
+
+
+def test_a_turn_that_is_given_up_leaves_nothing_and_the_talk_goes_on() -> None:
+    run = ran(talk("k_sqs", {"deadline_s": 0.35, "turns": 4, "think_s": 0.0}, uplink=link(2e3)))
+    assert "timed_out" in set(run.result.requests["outcome"])
+    found = texts(run)
+    assert all(after[0][:-4] == sum(before, ()) for before, after in pairwise(found))
+    late = [each.outcome == "timed_out" for each in sorted(run.requests, key=lambda each: each.number)]
+    assert all(not now[1] for before, now in zip(late, held(run)[1:], strict=False) if before)
+
+
+def test_statistical_pairs_talk_and_prompts_of_thousands_go_on() -> None:
+    pair = {"kind": "acceptance", "size": 512, "share": 0.6, "drafts": 4, "prompts": 8, "prompt_tokens": 900}
+    work = {"turns": 3, "prompt_tokens": 900, "text_tokens": 300, "output_tokens": 12}
+    made = talk("coupled", work, models={"pair": pair, "temperature": 0.0})
+    run = ran(made)
+    assert [len(each.prompt.tokens) for each in run.requests] == [900, 1212, 1524]
+    assert texts(run) == texts(ran(made.with_({f"workload.{name}": value for name, value in FORGETFUL.items()})))
+    assert [each[1] for each in held(run)] == [0, 912, 1224]
+
+
+@pytest.mark.parametrize("device", ["a100_80gb_sxm", "jetson_agx_orin_64gb"])
+def test_a_long_text_takes_as_long_whole_as_in_chunks(device: str) -> None:
+    """32k tokens in one pass, and in 16: arithmetic decides, linear in tokens and quadratic in pairs, and adds up; a
+    pass more launches its kernels once more."""
+    launch_s = 0.004
+    fields = {"size": "llama_3.2_1b", "device": device, "bytes_per_parameter": 0.5, "overhead_s": launch_s}
+    time = Roofline.model_validate(fields)
+    whole_s, chunks_s = time.pass_s([(32_768, 0)]), sum(time.pass_s([(2_048, 2_048 * n)]) for n in range(16))
+    assert whole_s == pytest.approx(chunks_s - 15 * launch_s, rel=1e-9)
+    twice = (time.pass_s([(32_768, 0)]) - launch_s) / (time.pass_s([(16_384, 0)]) - launch_s)
+    assert 2 < twice < 4
+
+
+@pytest.mark.parametrize("scheme", ["k_sqs", "cloud_only"])
+def test_prompts_too_long_to_remember_change_no_byte(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, memory = talk(scheme), Memory()
+    expected = ran(made).result
+    monkeypatch.setattr(decoder, "REMEMBERED_TOKENS", 6)
+    for _ in range(2):
+        found = ran(made, memory).result
+        pd.testing.assert_frame_equal(found.requests, expected.requests, check_exact=True)
+        pd.testing.assert_frame_equal(found.rounds, expected.rounds, check_exact=True)
+    assert memory.size == 0
+
+
+def test_a_prompt_of_32k_is_answered_and_its_second_turn_reads_what_is_new() -> None:
+    pair = {"kind": "acceptance", "size": 256, "prompts": 1, "prompt_tokens": 32_768, "context": 65_536}
+    work = {"turns": 2, "prompt_tokens": 32_768, "text_tokens": 512, "output_tokens": 8}
+    links = {"uplink": link(1e6), "cloud": {"latency": {"kind": "roofline", "device": "a100_80gb_sxm"}}}
+    first, second = ran(talk("coupled", work, models={"pair": pair, "temperature": 0.0}, **links)).requests
+    assert second.held[0] == 32_768 + 8 and second.held[1] >= 32_768 + 6
+    assert first.outcome == second.outcome == "answered" and second.ttft_s < first.ttft_s / 8
+
+
+def test_metrics_may_count_one_turn_alone() -> None:
+    work = TALK | {"conversations": 2, "devices": 2}
+    made = cell("k_sqs", workload=work)
+    whole, third = ran(made), ran(made.with_({"workload.counted_turn": 3}))
+    rows = whole.result.requests
+    rows = rows[rows["turn"] == 3]
+    assert third.result.summary["latency_s"] == pytest.approx(rows["latency_s"].mean())
+    assert third.result.summary["ttft_s"] == pytest.approx(rows["ttft_s"].mean())
+    rounds = whole.result.rounds.merge(rows[["device", "request"]])
+    assert third.result.summary["accepted_per_round"] == pytest.approx(rounds["accepted"].mean())
+    assert {*third.result.summary} == {*whole.result.summary} and "latency_s" in METRICS
+
+
+def test_classes_of_devices_may_talk_beside_others() -> None:
+    made = cell(fleet={"people": {"count": 2, "workload": TALK}, "meters": {"scheme": "cloud_only"}})
+    table = ran(made).result.requests
+    assert table.groupby("class")["turn"].max().to_dict() == {"people": 3, "meters": 1}
+    assert made.requests == len(table) == 8
+
+
+def test_amounts_are_drawn_as_they_say() -> None:
+    uniforms = [Uniforms.of(1, "amounts").uniform(n) for n in range(4000)]
+    means = np.array([Exponential(mean=3.0).at(each) for each in uniforms])
+    logs = np.log([LogNormal(median=40.0, sigma=0.8).at(each) for each in uniforms])
+    assert abs(means.mean() - 3) < 5 * 3 / 4000**0.5
+    assert abs(logs.mean() - np.log(40)) < 5 * 0.8 / 4000**0.5 and abs(logs.std() - 0.8) < 5 * 0.8 / 8000**0.5
+    assert max(Exponential(mean=3.0, most=5.0).at(each) for each in uniforms) == 5.0
+    assert LogNormal(median=4).at(0.0) == 0.0 and Fixed(value=0.2).whole(0.5) == 1
+
+
+def test_turns_and_lengths_that_are_drawn_are_the_users_of_every_scheme() -> None:
+    work = {
+        "conversations": 3, "devices": 4, "turns": {"kind": "exponential", "mean": 2.0, "most": 4},
+        "text_tokens": {"kind": "log_normal", "median": 4, "sigma": 1.0, "most": 8},
+        "think_s": {"kind": "exponential", "mean": 0.2}, "pause_s": 1.0,
+    }  # fmt: skip
+    runs = [ran(talk(scheme, work)) for scheme in ("k_sqs", "cloud_only")]
+    one, other = (
+        [(each.device, each.number, each.turn, len(each.prompt.tokens)) for each in sorted(
+            run.requests, key=lambda each: (each.device, each.number)
+        )]
+        for run in runs
+    )  # fmt: skip
+    assert one == other and len(one) == talk("k_sqs", work).workload.total
+    assert len({after[3] - before[3] - 9 for before, after in pairwise(one) if after[2] > 1}) > 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"turns": 0}, "turns = 0: must be at least 1"),
+        ({"turns": {"kind": "exponential", "mean": 3}}, "give turns, text_tokens a smaller value or most"),
+        ({"counted_turn": 4}, "counted_turn = 4: must be a turn that some conversation has, at most 3"),
+        (
+            {"counted_turn": 1, "conversations": 1, "learning_requests": 2},
+            "learning_requests = 2: must leave some turn 1 to count",
+        ),
+        ({"text_tokens": 500}, "text_tokens = 500: must be at most the length of the pair's shortest prompt"),
+        ({"turns": 2000}, "must be at most the pair's context"),
+        ({"think_s": {"kind": "log_normal", "median": 9, "most": 3}}, "median = 9: must be at most most = 3"),
+        ({"think_s": -1}, "greater than or equal to 0"),
+        ({"cloud_keeps_s": -1}, "greater than or equal to 0"),
+        ({"learning_requests": 3}, "must leave some to count"),
+    ],
+)
+def test_what_cannot_be_is_one_line(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as error:
+        ran(talk("k_sqs", fields))
+    assert "\n" not in str(error.value)
