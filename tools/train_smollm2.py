@@ -88,7 +88,7 @@ class Student(nn.Module):
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """hidden [..., width] -> logits over the cut vocabulary [..., cut]."""
-        return hidden @ (self.cut @ self.head).T
+        return (hidden @ self.head.T) @ self.cut.T
 
     def factored(self) -> Weights:
         """What is shipped, fp16 (token ids int32)."""
@@ -206,7 +206,7 @@ def _start(options: Options) -> str:
 
 def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Options) -> tuple[int, float]:
     """Takes `steps`, or ends by `minutes`, on this worker's windows; (steps, acceptance on the last ones)."""
-    optimizers = _optimizers(student)
+    optimizers = _optimizers(student, options.worker, options.workers)
     rates = [entry["lr"] for optimizer in optimizers for entry in optimizer.param_groups]
     generator = torch.Generator().manual_seed(SEED)
     order: list[int] = []
@@ -227,7 +227,8 @@ def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Opti
             entry["lr"] = rate * scale * (1.0 if options.start is None else GOING_ON)
         for optimizer in optimizers:
             optimizer.step()
-            optimizer.zero_grad()
+        student.zero_grad()
+        _share_matrices(student, options.workers)
         step, mean = step + 1, mean * 0.98 + 0.02 * torch.tensor([float(value.detach()), accepted])
         if options.worker == 0 and step % 50 == 0:
             seen = mean / (1 - 0.98**step)
@@ -235,13 +236,28 @@ def _loop(student: Student, windows: Windows, place: torch.Tensor, options: Opti
     return step, float(mean[1] / (1 - 0.98**step))
 
 
-def _optimizers(student: Student) -> list[torch.optim.Optimizer]:
-    matrices = [p for name, p in student.named_parameters() if p.ndim == 2 and "layers" in name]
+def _matrices(student: Student) -> list[nn.Parameter]:
+    """What Muon trains: worker n takes every `workers`-th from the n-th on and shares them after each step."""
+    return [p for name, p in student.named_parameters() if p.ndim == 2 and "layers" in name]
+
+
+def _optimizers(student: Student, worker: int, workers: int) -> list[torch.optim.Optimizer]:
+    matrices = _matrices(student)
     others = [p for p in student.parameters() if p.requires_grad and not any(p is matrix for matrix in matrices)]
     return [
-        torch.optim.Muon(matrices, lr=MUON_RATE, momentum=0.95, weight_decay=0.1),
+        torch.optim.Muon(matrices[worker::workers], lr=MUON_RATE, momentum=0.95, weight_decay=0.1),
         torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0),
     ]
+
+
+@torch.no_grad()
+def _share_matrices(student: Student, workers: int) -> None:
+    for worker in range(workers):
+        own = _matrices(student)[worker::workers]
+        flat = torch.cat([matrix.flatten() for matrix in own])
+        group.broadcast(flat, worker)
+        for matrix, part in zip(own, torch.split(flat, [matrix.numel() for matrix in own]), strict=True):
+            matrix.copy_(part.view_as(matrix))
 
 
 def _average(student: Student, progress: float) -> float:
