@@ -32,7 +32,7 @@ from simulator.testbed.network.namespaces import NETS, SIDES, Namespaces
 from simulator.testbed.plan import CELL, DIRECTIONS, INDEPENDENT, Side, check, cloud_downtimes, filled_s, link
 from simulator.testbed.processes import DONE, READY, START, STOP, ControlLines
 from simulator.testbed.remote.edge_gateway import CLOCK
-from simulator.testbed.remote.remote_edge import ask
+from simulator.testbed.remote.remote_edge import taken
 from simulator.testbed.remote.secure_frames import RemoteEdge
 from simulator.testbed.replayed.real_tables import tables
 
@@ -70,10 +70,10 @@ def real(
     """
     check(cell)
     downtimes = cloud_downtimes(cell)
-    prepare_pairs([cell])
     if edge is not None:
         edge.identity.tls(serves=False)
-        ask(cell, 0)
+        taken(cell.to_fields("json"))
+    prepare_pairs([cell])
     with _heeds_termination(), _folder(journals) as folder:
         (folder / CELL).write_text(cell.to_yaml(), encoding="utf-8")
         if independent:

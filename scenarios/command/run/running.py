@@ -38,6 +38,7 @@ from simulator.sweeps.store import CELL_FILES, begin_again, holds
 from simulator.sweeps.tracing import cut_traces, trace_again, without_trace
 from simulator.testbed.calibration.cell_calibration import require_constant_delays
 from simulator.testbed.plan import check
+from simulator.testbed.remote.remote_edge import taken
 from simulator.testbed.remote.secure_frames import Identity, RemoteEdge
 
 REAL, REAL_INDEPENDENT, REAL_ALONE, REAL_EDGE = "real", "real_independent", "real_alone", "real_edge"
@@ -84,9 +85,11 @@ def real(options: argparse.Namespace) -> Escaped:
     settings = parse_settings(options.set)
     changes = Changes(settings, seeds=options.seeds, imports=tuple(options.imports), trust=options.trust)
     plan = plan_around(options.cell, changes)
+    edge = _remote_edge(options)
     for cell in plan.cells:
         check(cell)
-    edge = _remote_edge(options)
+        if edge is not None:
+            taken(cell.to_fields("json"))
     alone, notes = options.alone or edge is not None, list(plan.notes)
     try:
         for cell in () if alone else plan.cells:

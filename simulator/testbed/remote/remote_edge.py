@@ -55,18 +55,25 @@ async def same_versions(peer: Peer) -> None:
 
 
 def ask(cell: Cell, device: int) -> bytes:
-    """The content of a CELL. Raises ConfigError, one line, for one that a remote edge does not take."""
-    fields = cell.to_fields("json")
-    pair = cell.models.pair
-    content = json.dumps({"device": device, "pair": pair.fingerprint, "cell": fields}).encode()
-    asked(content)
-    return content
+    """The content of a CELL."""
+    pair = cell.models.pair.fingerprint
+    return json.dumps({"device": device, "pair": pair, "cell": cell.to_fields("json")}).encode()
 
 
 def asked(content: bytes) -> tuple[Cell, int]:
     """The cell and the device of a CELL. Raises ConfigError."""
     given = _json(content)
-    fields, device = given.get("cell"), given.get("device")
+    cell, device = taken(given.get("cell")), given.get("device")
+    if not isinstance(device, int) or not 0 <= device < cell.workload.devices:
+        raise ConfigError(f"device = {str(device)[:40]}: must be one of {cell.workload.devices}")
+    prepare_pairs([cell])
+    if cell.models.pair.fingerprint != given.get("pair"):
+        raise ConfigError(f"models.pair = {cell.models.pair.kind}: its weights or prompts are others there than here")
+    return cell, device
+
+
+def taken(fields: object) -> Cell:
+    """The cell with these fields, where a remote edge takes it. Raises ConfigError, before any file is looked for."""
     if not isinstance(fields, dict) or fields.get("imports"):
         raise ConfigError("imports: must be none, a remote edge takes no Python code")
     models = fields.get("models")
@@ -77,12 +84,7 @@ def asked(content: bytes) -> tuple[Cell, int]:
     with no_files():
         cell = Cell.from_fields(fields)
     plan.check(cell)
-    if not isinstance(device, int) or not 0 <= device < cell.workload.devices:
-        raise ConfigError(f"device = {str(device)[:40]}: must be one of {cell.workload.devices}")
-    prepare_pairs([cell])
-    if cell.models.pair.fingerprint != given.get("pair"):
-        raise ConfigError(f"models.pair = {kind}: its weights or prompts are others there than here")
-    return cell, device
+    return cell
 
 
 async def serve(peer: Peer) -> None:

@@ -115,6 +115,7 @@ def test_who_says_nothing_is_given_up(keys: Path, monkeypatch: pytest.MonkeyPatc
 
 async def _other_version(peer: Peer) -> None:
     peer.send(Frame.VERSIONS, json.dumps(remote_edge.versions() | {"sqsim": "0.0.1"}).encode())
+    await peer.expect(Frame.VERSIONS)
     await peer.expect(Frame.CELL)
 
 
@@ -200,7 +201,7 @@ def test_a_remote_edge_is_asked_for_no_code_no_file_and_no_other_pair(content: b
     assert problem in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_what_is_asked_is_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_asked_is_the_cell() -> None:
     assert asked(ask(SYNTHETIC, 0)) == (SYNTHETIC, 0)
 
 
