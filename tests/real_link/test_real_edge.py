@@ -31,7 +31,7 @@ from simulator.testbed.remote import secure_frames
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("namespaces")]
 
-PORT = 7443
+PORT, LONG_S = 7443, 300.0
 LOST = {"kind": "bernoulli", "probability": 0.15}
 CELL = {
     "models.pair": {"kind": "synthetic", "size": 64}, "scheme": "k_sqs", "workload.requests": 2, "workload.devices": 2,
@@ -97,7 +97,7 @@ class TwoMachines(CommandFolder):
     def python(self, program: str, *words: str) -> str:
         """What a program prints that runs on the machine of the cloud."""
         popen = self.start(*words, program=program, host=self.here)
-        out, error = popen.communicate(timeout=120)
+        out, error = popen.communicate(timeout=LONG_S)
         assert popen.returncode == 0, error
         return out
 
@@ -126,10 +126,10 @@ def test_devices_on_another_machine_answer_what_local_ones_and_the_simulation_do
     assert machines.answers("remote") == machines.answers("local") == expected
     assert 0 < summary[CLOCK_WITHIN] < 0.1
     wrong = machines.edge(certificate="stranger")
-    out, error = wrong.communicate(timeout=60)
+    out, error = wrong.communicate(timeout=LONG_S)
     assert (wrong.returncode, out) == (2, "") and f"{FREE.edge}:{PORT}: " in one_line(error)
     listener.send_signal(signal.SIGINT)
-    said, problems = listener.communicate(timeout=30)
+    said, problems = listener.communicate(timeout=LONG_S)
     assert listener.returncode == 130 and said.count(": served") == 2
     *lines, last = problems.splitlines()
     assert last == "sqsim: interrupted; nothing listens any more" and len(lines) == 3
@@ -146,12 +146,12 @@ def test_a_far_end_that_dies_ends_the_other_on_one_line_and_the_listener_goes_on
     command = machines.edge()
     until(machines.cloud_has_taken_a_message)
     os.kill(machines.pids(LISTENER if who == "edge" else GATEWAY)[0], signal.SIGKILL)
-    out, error = command.communicate(timeout=60)
+    out, error = command.communicate(timeout=LONG_S)
     assert (command.returncode, out) == (2, "") and "the process edge" in one_line(error)
     until(lambda: not machines.pids(LISTENER))
     assert not machines.left() and listener.poll() is None
     command = machines.edge()
-    out, error = command.communicate(timeout=120)
+    out, error = command.communicate(timeout=LONG_S)
     assert (command.returncode, error) == (0, "")
     assert f"the devices are at {FREE.edge}:{PORT}" in " ".join(out.split())
     assert "The devices' clock was known to within" in out
@@ -167,7 +167,7 @@ def test_a_machine_that_is_not_there_any_more_is_given_up_by_the_other(machines:
     command = machines.edge()
     until(machines.cloud_has_taken_a_message)
     machines.cut.set()
-    out, error = command.communicate(timeout=5 * secure_frames.SILENT_S)
+    out, error = command.communicate(timeout=LONG_S)
     silent = f"has not answered for {secure_frames.SILENT_S} s"
     assert (command.returncode, out) == (2, "") and silent in one_line(error)
     until(lambda: not machines.pids(LISTENER))

@@ -65,9 +65,7 @@ def test_it_is_compared_with_a_simulation_where_that_can_be(done, asked, monkeyp
         (AT, "edge = 127.0.0.1:1: Connection refused"),
     ],
 )
-def test_a_remote_edge_that_cannot_be_is_refused_on_one_line_and_nothing_is_made(
-    refused, asked, keys, more, problem
-):
+def test_a_remote_edge_that_cannot_be_is_refused_on_one_line_and_nothing_is_made(refused, asked, keys, more, problem):
     shutil.copytree(keys, asked, dirs_exist_ok=True)
     assert problem in refused("real", "cell.yaml", "--out=out", "--quiet", *more)
     assert sorted(path.name for path in asked.iterdir()) == CERTIFIED

@@ -65,8 +65,10 @@ class Frame(IntEnum):
     """Both ways: a packet over the other one."""
 
 
-_MOST_BYTES: Final = {Frame.CELL: 1 << 20, Frame.SHAPED: 1 << 16, Frame.FREE: 1 << 16, Frame.JOURNAL: 1 << 26}
-"""Of a frame's content; 4,096 of any other."""
+def _most_bytes(frame: int) -> int:
+    """Of a frame's content."""
+    most = {Frame.CELL: 1 << 20, Frame.SHAPED: 1 << 16, Frame.FREE: 1 << 16, Frame.JOURNAL: 1 << 26}
+    return most.get(Frame(frame), 1 << 12)
 
 
 class Identity(NamedTuple):
@@ -171,7 +173,7 @@ class Peer:
 
     def send(self, frame: Frame, content: bytes = b"") -> None:
         """Never blocks. Raises ConfigError for content that no frame of this kind takes."""
-        if len(content) > (most := _MOST_BYTES.get(frame, 4096)):
+        if len(content) > (most := _most_bytes(frame)):
             raise ConfigError(f"{frame.name} of {len(content)} bytes: must have at most {most}")
         self._parting |= frame is Frame.JOURNAL
         self._writer.write(_HEAD.pack(frame, len(content)) + content)
@@ -247,7 +249,7 @@ class Peer:
 
     async def _frame(self) -> tuple[Frame, bytes]:
         kind, length = _HEAD.unpack(await self._reader.readexactly(_HEAD.size))
-        if kind not in Frame._value2member_map_ or length > _MOST_BYTES.get(Frame(kind), 4096):
+        if kind not in set(Frame) or length > _most_bytes(kind):
             raise ConfigError(f"it said what is no frame of ours (kind {kind}, {length} bytes)")
         return Frame(kind), await self._reader.readexactly(length)
 

@@ -10,6 +10,7 @@ import socket
 import time
 import zlib
 from collections.abc import Callable, Coroutine
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ VERSIONS = (Frame.VERSIONS, json.dumps(remote_edge.versions()).encode())
     ("frames", "problem"),
     [
         ([(99, b"")], "what is no frame of ours (kind 99, 0 bytes)"),
-        ([(Frame.READY, bytes(5000))], "what is no frame of ours (kind 3, 5000 bytes)"),
+        ([(Frame.READY, bytes(4097))], "what is no frame of ours (kind 3, 4097 bytes)"),
         ([(Frame.VERSIONS, b"[" * 4000)], "what is no JSON object"),
         ([(Frame.VERSIONS, b"\xff\x80\x04.")], "what is no JSON object"),
         ([(Frame.VERSIONS, b"{}")], "protocol None there"),
@@ -206,16 +207,12 @@ def test_what_is_asked_is_the_cell() -> None:
 
 
 def _journal(*events: Any) -> bytes:
-    class Kept(list[str]):
-        def write(self, line: str) -> None:
-            self.append(line)
-
-    kept = Kept()
-    journal = Journal(kept)  # type: ignore[arg-type]
+    kept = StringIO()
+    journal = Journal(kept)
     journal.start(0.0)
     for event in events:
         journal.note(event)
-    return "".join(kept).encode()
+    return kept.getvalue().encode()
 
 
 OWN = RequestServed(1, 0, 0.5)
