@@ -182,7 +182,7 @@ def test_whoever_needs_the_memory_takes_it_from_those_who_think(memory: dict[str
 
 @pytest.mark.parametrize("admission", ["evict", "preempt"])
 def test_caches_between_turns_go_first_and_the_oldest_of_them(admission: str) -> None:
-    """Of five sessions of 10 tokens in a memory for 50: three that are kept, in the order 2, 0, 1, and two that are in."""
+    """Five sessions of 10 tokens in a memory for 50: three that are kept, in the order 2, 0, 1, and two that are in."""
     memory = KvMemory(50, preempts=admission == "preempt")
     for number in range(5):
         memory.arrive((number, 0))
