@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import time
 import zlib
 from collections.abc import Callable, Coroutine
@@ -91,6 +92,20 @@ def test_a_certificate_that_is_not_the_very_one_is_refused_at_the_end_that_sees_
         end(far, identity(keys, *edge), "CLOUD", same_versions),
     )
     assert lines[0].startswith(cloud_says) and lines[1].startswith(edge_says), lines
+
+
+def test_a_certificate_that_the_known_one_has_issued_is_another(keys: Path, tmp_path: Path) -> None:
+    """Self-signed, the known one may issue others: OpenSSL takes them, the edge does not."""
+    issued = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+              "/CN=issued", "-CA", str(keys / "cloud.crt"), "-CAkey", str(keys / "cloud.pem"),
+              "-keyout", str(tmp_path / "issued.pem"), "-out", str(tmp_path / "issued.pem")]  # fmt: skip
+    subprocess.run(issued, check=True, capture_output=True)
+    near, far = pair()
+    _, edge = said(
+        end(near, Identity(tmp_path / "issued.pem", keys / "edge.crt"), "EDGE", same_versions),
+        end(far, identity(keys, "edge", "cloud"), "CLOUD", same_versions),
+    )
+    assert edge == f"CLOUD: its certificate is not that of {keys / 'cloud.crt'}"
 
 
 @pytest.mark.parametrize("serves", [True, False])
