@@ -174,7 +174,6 @@ def read_header(path: Path) -> list[str]:
 
 
 def _rows(path: Path) -> list[tuple[str, list[str]]]:
-    """The header, its names without spaces around them, and the rows."""
     reader = csv.reader(StringIO(read_text(path)), strict=True)
     try:
         rows = [(f"{path}, line {reader.line_num}", row) for row in reader if row]
@@ -232,5 +231,4 @@ def _checksum(fields: Mapping[str, object]) -> str:
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> ConfigError:
-    """The complaint about a file that is not there, or whose name no file can have."""
     return ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})")

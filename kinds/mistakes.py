@@ -178,7 +178,6 @@ def _watched(method: Callable[..., object], rule: Rule) -> Callable[..., object]
     calls, found = 0, list[ImpureError]()
 
     def answered(*arguments: object, **named: object) -> object:
-        """The method's answer, which is the same when it is called again."""
         nonlocal calls
         calls += 1
         answer = method(*arguments, **named)
@@ -251,6 +250,5 @@ def _place(file: str, line: int) -> str:
 
 
 def _near(file: str) -> str:
-    """A file's name as one in the working directory would type it."""
     near = relpath(realpath(file), realpath(os.curdir))
     return file if near.startswith(os.pardir) else near

@@ -134,7 +134,6 @@ class BatchedNetwork(SharedNetwork):
         return logits
 
     def _run(self, shape: _Shape, texts: Sequence[tuple[CacheRow, _Part]]) -> Iterator[torch.Tensor]:
-        """One pass: the logits [last, V] of each text, whose row then holds its new tokens."""
         began_s = time.perf_counter()
         static, device = shape.static, self.module.device
         ids = np.zeros((self.batch.sequences, shape.width), dtype=np.int64)
@@ -208,7 +207,6 @@ class _Shape(NamedTuple):
 
 
 def _power_of_two(number: int) -> int:
-    """The least that is not below."""
     return 1 << (number - 1).bit_length()
 
 
@@ -256,7 +254,6 @@ class _StaticCache(DynamicCache):  # type: ignore[misc]  # the library's types a
         )
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Nothing lies before a batch as a whole: each row has positions of its own."""
         return 0
 
 

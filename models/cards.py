@@ -134,7 +134,6 @@ def _torch_takes_cuda() -> bool:
 
 @cache
 def _gpus() -> int:
-    """How many the driver counts; 0 where there is no driver."""
     try:
         nvml, count = ctypes.CDLL(_NVML), ctypes.c_uint(0)
         if nvml.nvmlInit_v2() or nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)):

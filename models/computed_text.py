@@ -117,7 +117,6 @@ class DriftedText:
         self._text.crop(length)
 
     def _move(self, distribution: Floats, text: tuple[int, ...]) -> None:
-        """The distribution [V] after a text, moved in place."""
         key = blake2b(np.array(text, dtype="<i8").tobytes(), digest_size=16).digest()
         normals = np.random.Generator(np.random.Philox(key=np.frombuffer(key, dtype="<u8").astype(np.uint64)))
         distribution *= np.exp(self._drift * normals.standard_normal(distribution.size))

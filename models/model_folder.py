@@ -85,7 +85,6 @@ def _mapping(path: Path, most_bytes: int) -> dict[str, Any]:
 
 
 def _numbers(value: object, field: str = "") -> Iterator[tuple[str, float]]:
-    """Each number in a configuration that is a size, behind the name of its field."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield from _numbers(each, str(name))

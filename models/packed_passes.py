@@ -177,7 +177,6 @@ def packed(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
 
 
 def _packs(passes: Sequence[ForwardPass]) -> Iterator[list[ForwardPass]]:
-    """The passes in their order, as many at a time as a packed one takes."""
     pack: list[ForwardPass] = []
     for each in passes:
         if pack and sum(len(other.tokens) for other in (*pack, each)) > MOST_TOKENS:
@@ -217,7 +216,6 @@ class _PackedCache(DynamicCache):  # type: ignore[misc]  # the library's types a
         return _Apart(keys, self._lengths), _Apart(values, self._lengths)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Nothing lies before a packed row."""
         return 0
 
 
@@ -244,7 +242,6 @@ AttentionInterface.register(PACKED, _attend)
 
 
 def _split(states: torch.Tensor, lengths: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
-    """Each text's part of states [..., sum of lengths, d]."""
     return tuple(torch.split_with_sizes(states, list(lengths), -2))
 
 
@@ -258,7 +255,6 @@ def _causal(query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor | None:
 
 
 def _replace(network: torch.nn.Module, with_: Callable[[torch.nn.Module], torch.nn.Module | None]) -> None:
-    """Puts another module in the place of each part of a network that there is one for."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if (other := with_(child)) is not None:
@@ -266,7 +262,6 @@ def _replace(network: torch.nn.Module, with_: Callable[[torch.nn.Module], torch.
 
 
 def _is_function(module: torch.nn.Module) -> bool:
-    """Whether a module is a function of its input alone, such as an activation."""
     inert = isinstance(module, torch.nn.Dropout | torch.nn.Identity | _TextByText)
     return not inert and not any(
         True for part in (module.children(), module.parameters(), module.buffers()) for _ in part
@@ -281,7 +276,6 @@ class _Linear(torch.nn.Module):
     weight: torch.Tensor
 
     def __init__(self, weight: torch.Tensor, bias: torch.nn.Parameter | None) -> None:
-        """weight [out, in]."""
         super().__init__()
         self.bias = bias
         self._large = weight.numel() >= _LARGE
@@ -295,7 +289,6 @@ class _Linear(torch.nn.Module):
     @staticmethod
     @cache
     def available() -> bool:
-        """Whether oneDNN makes products here."""
         try:
             width = math.isqrt(_LARGE) + 1
             ones = torch.ones(1, 1, width)
@@ -312,7 +305,6 @@ class _Linear(torch.nn.Module):
         return cls(held["weight"].T.contiguous(), held.get("bias")) if type(part) is Conv1D else None
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """states [..., rows, in]."""
         new = states.shape[-2]
         rows = pad(states, (0, 0, 0, _LEAST_ROWS - new)) if new < _LEAST_ROWS else states
         if self._large:
@@ -336,7 +328,6 @@ class _TextByText(torch.nn.Module):
         return copy.deepcopy(self._function, memo)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """states [1, new tokens, width]."""
         lengths = self._network.lengths
         if not lengths:
             whole: torch.Tensor = self._function(states)
@@ -396,7 +387,6 @@ def _in_other_company(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
 
 
 def _history(network: SharedNetwork, make: Make) -> list[torch.Tensor]:
-    """The logits of all passes."""
     config = network.module.config
     caches = [DynamicCache(config=config) for _ in STEPS[0]]
     logits: list[torch.Tensor] = []

@@ -101,6 +101,5 @@ class RandomWeights(NetworkPair):
         return [BatchFootprint.of(config, name, batch) for name, config in shapes]
 
     def _config(self, name: ShapeName) -> dict[str, Any]:
-        """The fields of its transformers configuration."""
         fields = dict(zip(_DIMENSIONS, SHAPES[name], strict=True))
         return {**fields, "vocab_size": self.size, "max_position_embeddings": self.context}

@@ -141,7 +141,6 @@ class _Member(Generic[R]):
         return bool(self._greenlet.dead)
 
     def begin(self) -> None:
-        """Runs up to the first pass."""
         self._greenlet.parent = getcurrent()
         self._greenlet.switch()
 
@@ -155,7 +154,6 @@ class _Member(Generic[R]):
             self._greenlet.switch(made)
 
     def give_up(self) -> None:
-        """Ends where it is."""
         self._greenlet.parent = getcurrent()
         self._greenlet.throw()
 
@@ -184,7 +182,6 @@ def _largest(waiting: Sequence[_Member[R]]) -> list[_Member[R]]:
 
 
 def _serve(members: Sequence[_Member[R]], ask: Ask) -> None:
-    """Has the passes made that they wait for, and lets them go on."""
     try:
         made = ask([each for member in members for each in member.wanted])
     except Exception as error:

@@ -215,7 +215,6 @@ _MOST_STEPS, _LARGEST = 20, 64.0
 
 
 def _softmax(logits: Floats) -> Floats:
-    """The distribution, in place of its logits."""
     logits -= logits.max()
     np.exp(logits, out=logits)
     logits /= logits.sum()

@@ -286,7 +286,6 @@ def _distributions(logits: torch.Tensor, temperature: float) -> Distributions:
 
 
 def _common_prefix(a: tuple[int, ...], b: tuple[int, ...]) -> int:
-    """How many leading tokens two texts share; quick where one is a prefix of the other."""
     shorter = min(len(a), len(b))
     if a[:shorter] == b[:shorter]:
         return shorter

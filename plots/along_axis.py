@@ -74,7 +74,6 @@ class _Shown:
         return cls(best, fixed.assign(**{CURVE: named}), looks(best) if len(best) else {})
 
     def share_looks(self, facets: Facets) -> None:
-        """Curves of one name in several panels look alike."""
         first: dict[str, str] = {}
         for name, rest in (pair for _, members in facets for pair in members.items()):
             self.look[name] = self.look[first.setdefault(rest, name)]
@@ -173,8 +172,6 @@ def _grid(page: Page, facets: int, groups: int, over: OverCloud | None) -> tuple
 
 def _swept(axes: Sequence[Sequence[Axes]], best: pd.DataFrame, facets: Sequence[Sequence[str]], axis: str,
            width_in: float) -> None:  # fmt: skip
-    """The horizontal axis of every panel, at the values that its own curves have, labelled at the foot of each facet
-    that has none below it with the same values."""
     values = [sorted(best.loc[best[CURVE].isin(names), axis].unique()) for names in facets]
     across = sum(ax.get_subplotspec().rowspan.start == 0 for ax in axes[0])  # type: ignore[union-attr]
     for place_, given in enumerate(values):

@@ -97,7 +97,6 @@ def _dots(
 
 
 def _values(ax: Axes, sent: pd.DataFrame, metric: str, logarithmic: bool) -> None:
-    """The value beside each bar, beyond its interval, and room for it."""
     for y, (_, rows) in enumerate(curves(sent)):
         mean = float(rows[metric].iloc[0])
         high = ends(rows[metric], halves(rows, metric), logarithmic)[1][0]

@@ -73,7 +73,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, seeds: pd.DataFram
 
 
 def _dots(table: pd.DataFrame) -> pd.DataFrame:
-    """The plane of the map's rows, with the latency model of the cloud."""
     found = plane.plane(plane.map_and_load(table)[0])
     if found.empty:
         return found
@@ -82,13 +81,11 @@ def _dots(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rates(rows: pd.DataFrame) -> pd.Series[float]:
-    """Uplink rates, infinite where none is told."""
     told = rows[RATE] if RATE in rows.columns else pd.Series(np.nan, index=rows.index)
     return told.astype(float).fillna(np.inf)
 
 
 def _lines(rows: pd.DataFrame) -> list[tuple[str, float]]:
-    """A map's rows, the slowest pass first: latency model and rate."""
     means = rows.groupby([CLOCK, RATE], sort=False)[plane.TARGET].mean().reset_index()
     return [
         (str(row[CLOCK]), float(row[RATE]))
@@ -97,7 +94,6 @@ def _lines(rows: pd.DataFrame) -> list[tuple[str, float]]:
 
 
 def _bests(rows: pd.DataFrame) -> list[list[_Best | None]]:
-    """Of each row of the map, by round-trip time."""
     trips = sorted(rows[plane.RTT].dropna().unique())
     found: list[list[_Best | None]] = []
     for clock, rate in _lines(rows):

@@ -114,7 +114,6 @@ def _latency_models(summary: pd.DataFrame, page: Page) -> str:
 
 
 def _computes(summary: pd.DataFrame, part: str, page: Page) -> list[str]:
-    """The latency models of the edge or of the cloud, in words."""
     prefix = f"{part}.latency."
     if f"{prefix}kind" not in summary.columns:
         return []
@@ -144,7 +143,6 @@ def _computer(row: pd.Series[float], page: Page) -> str:
 
 
 def _lengths(summary: pd.DataFrame) -> str:
-    """`Prompts of 170, answers of 146 tokens`."""
     text = []
     for name, what in (("workload.prompt_tokens", "prompts"), ("workload.output_tokens", "answers")):
         own = [column for column in summary.columns if column.startswith("fleet.") and column.endswith(f".{name}")]
@@ -157,7 +155,6 @@ def _lengths(summary: pd.DataFrame) -> str:
 
 
 def _round_trip(summary: pd.DataFrame) -> str:
-    """`Round trip 20 ms`, both ways' delays; "" where one is not a number."""
     ways = ("uplink.delay.delay_s", "downlink.delay.delay_s")
     if not {*ways} <= {*summary.columns}:
         return ""
@@ -190,7 +187,6 @@ def sentence(text: str) -> str:
 
 
 def _settings(summary: pd.DataFrame) -> str:
-    """Whose settings are shown, where schemes chose for themselves."""
     if SETTING not in summary.columns or not (summary[SETTING] == CHOSEN).any():
         return ""
     return ", each scheme at settings chosen for it on other seeds"

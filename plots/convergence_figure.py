@@ -100,7 +100,6 @@ def _panel(ax: Axes, rows: pd.DataFrame, summary: pd.DataFrame) -> None:
 
 
 def _title(row: pd.Series[float]) -> str:
-    """`eta = 0.01, beta_1 = 0.1` in the papers' letters, and what is not the default."""
     words = [f"{FIELDS[name]} = {row[f'scheme.{name}']:g}" for name in ("step", "initial")]
     rollback = str(row["scheme.rollback"])
     words += [] if rollback == DEFAULT else [rollback.replace("_", " ")]

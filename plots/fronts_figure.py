@@ -73,7 +73,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
 
 
 def _marks(ax: Axes, rows: pd.DataFrame, cost: str, look: Mapping[str, Look], place: int) -> None:
-    """The settings of one load with their bars; schemes that come later are smaller, so that none hides another."""
     for rank, (kind, style) in enumerate(look.items()):
         mine = rows[rows["scheme.kind"] == kind]
         bars = [mine[cost] - mine[cost + _LEAST], mine[cost + _MOST] - mine[cost]]
@@ -118,7 +117,6 @@ def _alike(table: pd.DataFrame, page: Page) -> list[str]:
 
 
 def _front(ax: Axes, rows: pd.DataFrame, cost: str, dashes: str) -> None:
-    """The step line through the lossless settings that none beats in both, and on to the edges of what all beat."""
     lossy = rows["lossy"].fillna(False).astype(bool) if "lossy" in rows.columns else pd.Series(False, index=rows.index)
     kept = rows[~lossy]
     if kept.empty:

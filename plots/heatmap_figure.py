@@ -73,7 +73,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page, cells: pd.DataFram
 
 
 def _panel(ax: Axes, ranked: Ranked, rows: pd.DataFrame, found: Factorial, second: str | None, colours: Scale) -> None:
-    """`second`: the column written below the ratio."""
     texts = [[f"{ratio:.2f}" for ratio in line] for line in ranked.over]
     if second is not None:
         below = _table(rows, found, second)
@@ -238,7 +237,6 @@ def _best(summary: pd.DataFrame, cells: pd.DataFrame | None, found: Factorial, n
 
 
 def _upright(ax: Axes, name: str, best: pd.DataFrame, tried: Sequence[float]) -> None:
-    """The vertical axis: the values that were tried of a parameter; of the latency a scale of its own."""
     if not tried:
         means, reach = best[name].tolist(), [*best[name + LOW], *best[name + HIGH]]
         scale(ax.yaxis, name, means, [each for each in reach if each > 0], spans_far(means))

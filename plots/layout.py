@@ -117,7 +117,6 @@ def _legend(
 
 
 def _block(figure: Figure, text: str, size: str | float, width_in: float) -> Text | None:
-    """`text` wrapped to the width; None of nothing."""
     if not text:
         return None
     written = figure.text(0, 0, text, fontsize=size, linespacing=1.1)
@@ -130,7 +129,6 @@ def _block(figure: Figure, text: str, size: str | float, width_in: float) -> Tex
 
 
 def _inches(artist: Artist | None) -> tuple[float, float]:
-    """Width and height with some air; 0 of nothing."""
     if artist is None:
         return 0.0, 0.0
     figure = artist.get_figure(root=True)

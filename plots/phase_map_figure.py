@@ -65,7 +65,6 @@ def draw(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
 
 
 def _panel(ax: Axes, part: pd.DataFrame, metric: str) -> Sequence[regions.Stand]:
-    """Draws a panel's map; returns who stands how in its cells."""
     across, up = (_edges([math.log10(each) for each in regions.order(part, name)]) for name in (RTT, regions.PROMPT))
     trips, prompts = regions.order(part, RTT), regions.order(part, regions.PROMPT)
     stands = list(regions.stands(part, metric))
@@ -108,7 +107,6 @@ def _cell(ax: Axes, stand: regions.Stand, x: tuple[float, float], y: tuple[float
 
 
 def _border(ax: Axes, part: pd.DataFrame, metric: str, up: Sequence[float]) -> None:
-    """The closed form's, from the shortest prompt to the longest."""
     sends = regions.send_ids(part)
     if sends.empty:
         return
@@ -133,7 +131,6 @@ def _edges(middles: Sequence[float]) -> list[float]:
 
 
 def _legend(stands: Sequence[regions.Stand]) -> tuple[list[Artist], list[str]]:
-    """The marks that occur."""
     seen = {_look(stand) for stand in stands}
     marks: list[tuple[Artist, str]] = [
         (Patch(facecolor=look[0], edgecolor="white", hatch=look[1]), f"{look[2]}: {look[3]}")

@@ -130,7 +130,6 @@ def _curve(ax: Axes, rows: pd.DataFrame, axis: str, look: Look) -> None:
 
 
 def _key(drafted: pd.DataFrame, *, bars: bool) -> tuple[list[Artist], list[str]]:
-    """The marks as they are drawn: the bound as an open bar, or as a line."""
     bar = Patch(facecolor="white", edgecolor="black", hatch=_HATCH)
     handles: list[Artist] = [
         Line2D([], [], color="black", marker="o", linestyle="-"),

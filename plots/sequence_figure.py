@@ -109,7 +109,6 @@ class _Drawing:
             self.left += [Label(each.joined_s, "prompt") for each in made.prompt[:1]]
 
     def draw(self, ax: Axes) -> None:
-        """All of it, in ms since the request came."""
         began_s, ended_s = self._span()
         ax.set_xlim(-1.3, 3.9)
         ax.set_ylim(self._ms(ended_s + 0.03 * (ended_s - began_s)), self._ms(began_s - 0.03 * (ended_s - began_s)))
@@ -202,7 +201,6 @@ _WHITE: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 
 
 def _boxes(made: Timeline, each: RoundTimeline) -> Iterator[Box]:
-    """What edge, links and servers did for a round."""
     for span in each.spans.edge_work:
         yield Box(_EDGE, span.began_s, span.ended_s, span.state, vain=bool(each.spans.record.flushed))
     for span in each.spans.doings:

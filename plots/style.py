@@ -176,7 +176,6 @@ def _schemes(summary: pd.DataFrame) -> dict[str, _Scheme]:
 
 
 def _styles(schemes: Sequence[_Scheme]) -> dict[_Scheme, tuple[str, str]]:
-    """Colour and marker of each scheme."""
     firsts = {kind: (kind, name) for kind, name in reversed(schemes)}
     known = {first: SCHEMES[kind] for kind, first in firsts.items() if kind in SCHEMES}
     others = [style for kind, style in SCHEMES.items() if kind not in _BASELINES]
@@ -215,7 +214,6 @@ def curves(summary: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _of_the_user() -> set[str]:
-    """What the user's matplotlibrc sets, or Python has set, of the sheet."""
     path = Path(matplotlib.matplotlib_fname())
     packaged = path == Path(matplotlib.get_data_path()) / "matplotlibrc"
     written = set() if packaged else {*matplotlib.rc_params_from_file(path, use_default_template=False)}

@@ -74,7 +74,6 @@ class OverChain(NamedTuple):
 
 
 def _over_chain(here: pd.DataFrame, tree: str) -> OverChain:
-    """From cells of one place, paired by seed; from its summary the ratio of means."""
     mine, theirs = here[CURVE] == tree, here["scheme.kind"] == CHAIN
     if "seed" not in here.columns:
         return OverChain(float(here.loc[mine, METRIC].mean() / here.loc[theirs, METRIC].mean()), False, 0)

@@ -122,7 +122,6 @@ def wins_where(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def _furthest(found: Sequence[Limit]) -> str:
-    """The largest round-trip time, the first of equals."""
     best = max((limit for limit in found if limit.at_s > 0), key=lambda limit: limit.at_s, default=None)
     if best is None:
         return f"{called(ASKED)} wins nowhere" if found else ""
@@ -274,7 +273,6 @@ def printed_break_even(cells: pd.DataFrame) -> TextTable | None:
 
 
 def _key(pair: object, target_s: float, rate_bps: object, scheme: object) -> tuple[str, ...]:
-    """A place and a scheme, targets to three digits."""
     return str(pair), f"{target_s:.3g}", f"{float(str(rate_bps)):g}", str(scheme)
 
 

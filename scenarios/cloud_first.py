@@ -59,7 +59,6 @@ def ways(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _less(here: pd.DataFrame, way: str) -> Difference:
-    """The end-to-end time of a way against cloud-only decoding's, at one place."""
     return paired(here, WHOLE, here[WAY] == way, here[WAY] == OPPONENT)
 
 

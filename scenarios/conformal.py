@@ -145,7 +145,6 @@ def name_of(row: pd.Series[float]) -> str:
 
 
 def _last(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows at the last length that all cells have."""
     shortest = rows.groupby("cell")["tokens"].max().min()
     last: pd.DataFrame = rows[rows["tokens"] == shortest]
     return last

@@ -74,7 +74,6 @@ def time_spent(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def _by_name(table: pd.DataFrame, axis: str | None, column: str) -> pd.DataFrame:
-    """Means over seeds: a row a value of the axis, a column a sparsifier, in order of appearance."""
     if axis is None or column not in table.columns or KIND not in table.columns:
         return pd.DataFrame()
     tokens = table["tokens"] if "tokens" in table.columns else pd.Series(pd.NA, index=table.index)

@@ -31,7 +31,6 @@ SHORT = {PROMPT: 64, "models.pair.prompt_tokens": 64, "workload.text_tokens": 16
 
 
 def _saved(rows: pd.DataFrame) -> Difference:
-    """The time of a token at the edge against cloud-only decoding's, at one place."""
     kinds = rows["scheme.kind"]
     return paired(rows, WHOLE, kinds == DRAFTING, kinds == OPPONENT)
 

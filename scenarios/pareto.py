@@ -182,7 +182,6 @@ def _costs(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one load that are printed, by latency."""
     kept = []
     for _, mine in rows.groupby("scheme.kind", sort=False):
         there = mine[mine[VERDICT] != "dominated"]
@@ -191,8 +190,6 @@ def _shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _line(row: Mapping[Hashable, object]) -> list[str]:
-    """One printed row."""
-
     def value(name: str) -> float:
         return float(str(row[name]))
 
@@ -216,7 +213,6 @@ def _short(curve: object) -> str:
 
 
 def _kinds(rows: pd.DataFrame) -> str:
-    """The kinds of scheme with a setting on the front, and those that have one there perhaps."""
     found = verdicts(rows)
     kinds = rows.drop_duplicates(CURVE).set_index(CURVE)["scheme.kind"]
     there = [

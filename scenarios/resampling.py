@@ -134,7 +134,6 @@ def _each(heading: str, table: pd.DataFrame, words: Callable[[Rejections], str])
 
 
 def _curves(table: pd.DataFrame) -> list[tuple[str, Rejections]]:
-    """The rejections of each curve, means over all its verified drafts."""
     reached = table[table["verified_drafts"] > 0]
     return [(str(curve), Rejections(rows)) for curve, rows in reached.groupby(CURVE, sort=False)]
 

@@ -130,7 +130,6 @@ def _winners(cells: pd.DataFrame, left_out: Sequence[str]) -> pd.DataFrame:
 
 
 def _printed_winners(cells: pd.DataFrame, left_out: Sequence[str]) -> TextTable | None:
-    """A row per rate, a column per delay."""
     found = _outcomes(cells, left_out)
     if not found:
         return None

@@ -117,7 +117,6 @@ def what_breaks_it(table: pd.DataFrame, axis: str | None) -> str:
 
 
 def _by_other_measures(table: pd.DataFrame) -> str:
-    """How far sparse is from dense in bits at equal TV(qhat, q), and in rejections at equal bits."""
     near = against(equal_rejection(table, cost="tv_compression"), SPARSE, DENSE)
     seldom = against(equal_rejection(table, cost=BITS, loss=REJECTED), SPARSE, DENSE, REJECTED)
     words = [f"at equal TV(qhat, q) {fewer(near)} bits"] if near.n else []
@@ -217,7 +216,6 @@ def by_setup(equal: pd.DataFrame, first: str, second: str, loss: str = BITS) -> 
 
 
 def _logs(equal: pd.DataFrame, family: str, loss: str) -> pd.DataFrame:
-    """ln of `loss` of a family, a row a setup, a column a seed."""
     rows = equal[equal[CURVE] == family]
     return rows.assign(**{loss: np.log(rows[loss])}).pivot(index=SETUP, columns="seed", values=loss)
 

@@ -188,12 +188,10 @@ def recorder_of(cell: Cell, rounds_to: Path | None) -> Recorder:
 
 
 def _talks(cell: Cell) -> bool:
-    """Whether any requests are turns of conversations."""
     return any(each.workload.talks for each in cell.classes)
 
 
 def _class_names(cell: Cell) -> list[str]:
-    """The name of each device's class; none where no class has one."""
     return [each.called for each in cell.classes for _ in each.devices if each.called]
 
 
@@ -223,8 +221,6 @@ def result_of(cell: Cell, recorder: Recorder, totals: PlantTotals, plant: Plant 
 
 
 def _slo(works: Sequence[Workload]) -> Slo:
-    """The objective of each device, or of all."""
-
     def limit(name: str) -> float | Floats | None:
         given: list[float | None] = [getattr(work, name) for work in works]
         if len(given) == 1 or not any(given):

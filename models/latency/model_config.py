@@ -156,6 +156,5 @@ def stored_numbers(folder: Path) -> int:
 
 
 def _first(config: Config, *names: str) -> int:
-    """The value under the first of these names. Raises KeyError where there is none."""
     found = [name for name in names if name in config] or names
     return int(config[found[0]])

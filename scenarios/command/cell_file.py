@@ -49,7 +49,6 @@ def note_typed(imports: Sequence[Path]) -> None:
 
 
 def _note_of(path: Path) -> Path | None:
-    """Where it is noted that this file was typed; None where the file is gone."""
     from simulator.cell.imported_files import imports_digest
 
     try:

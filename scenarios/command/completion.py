@@ -43,7 +43,6 @@ def _actions(parser: argparse.ArgumentParser, command: str = "") -> Iterable[tup
 
 
 def _pairs(**_: object) -> list[str]:
-    """What the recorded pairs go by."""
     from models.pair_cards import cards
 
     return sorted({word for card in cards() for word in (*card.words, card.fingerprint[:12])})

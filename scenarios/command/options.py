@@ -40,7 +40,6 @@ def _share(text: str) -> float:
 
 
 def _inches(text: str) -> float:
-    """A width that a figure can have."""
     try:
         width = float(text)
     except ValueError:

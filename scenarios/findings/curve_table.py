@@ -251,7 +251,6 @@ def _table(
 
 
 def _ranking(shown: pd.DataFrame, groups: Sequence[TableGroup], less: Sequence[Difference], best: str) -> list[str]:
-    """What the marks mean that occur, and who is not ranked."""
     there = {mark for group in groups for _, row in group.rows for each in row for mark in each.marks}
     legend = [f"{LOWEST} {best}"] if LOWEST in there else []
     if ALIKE in there:
@@ -279,7 +278,6 @@ def _seeds(shown: pd.DataFrame, metric: str) -> str:
 
 
 def _unranked(shown: pd.DataFrame) -> list[str]:
-    """Limits, and the lossy curves unless there are no others."""
     lossy = lossy_curves(shown)
     return [*limit_curves(shown), *(lossy if len(lossy) < shown[CURVE].nunique() else [])]
 

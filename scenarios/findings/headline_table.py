@@ -101,7 +101,6 @@ def _with_something(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[HeadlineEntry | None]:
-    """The entry of each curve at one value of the axis, None where it has none there."""
     lossy = {*lossy_curves(part)} if len({*lossy_curves(part)}) < len(names) else set()
     limits = limit_curves(part)
     found: dict[str, HeadlineEntry] = {}
@@ -123,7 +122,6 @@ def _entries(part: pd.DataFrame, names: Sequence[str], metric: str) -> list[Head
 
 
 def _explained(table: pd.DataFrame, entries: EntryGrid, names: Sequence[str], metric: str) -> str:
-    """What the numbers are: seeds, intervals, the star, and what was left out of the ranking."""
     shown = [entry for row in entries for entry in row if entry is not None and not math.isnan(entry.mean)]
     seeds = int(table["n"].max())
     if seeds == 1:

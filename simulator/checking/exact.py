@@ -140,7 +140,6 @@ class Enumeration:
     payloads: set[tuple[int, int]] = field(default_factory=set)  # drafts and bits of those that were sent
 
     def _open(self, lookahead: Lookahead = SYNCHRONOUS) -> None:
-        """Makes the two sides; every path runs live."""
         self._draft, self._verdict, self._results = (
             ScriptedNumbers(),
             ScriptedNumbers(),
@@ -235,7 +234,6 @@ class Enumeration:
         return view, parts
 
     def _answered(self, drafted: EdgeNode, view: CloudNode, parts: Parts) -> Judged:
-        """The round verified with the numbers as they are, and the replies to it, as many as the edge wants."""
         known, verified = self._cloud.verify(view, parts)
         after, tokens = self._edge.resolve_all(drafted, verified.reply, known.more.__getitem__)
         self.replies = max(self.replies, 1 + len(known.more))

@@ -114,7 +114,6 @@ def _short(subject: Subject, vocabulary: int) -> dict[str, object]:
 
 
 def _allowed(subject: Subject, **changes: object) -> DraftScheme | None:
-    """The scheme so changed; None where it refuses."""
     try:
         return subject.scheme(4, **_short(subject, 4), **changes)
     except ConfigError:

@@ -95,7 +95,6 @@ def _decompressed(blob: bytes) -> bytes:
 
 
 def _smallest(column: Ints | Floats) -> np.dtype[np.generic]:
-    """The type of fewest bytes that holds a column exactly."""
     if column.dtype.kind == "f":
         return _REAL
     low, high = (int(column.min()), int(column.max())) if column.size else (0, 0)

@@ -180,7 +180,6 @@ class EdgeSession:
         return after, tokens
 
     def _keep(self, node: EdgeNode, after: EdgeNode) -> None:
-        """The drafter's cache keeps what is accepted."""
         self._drafter.crop(after.cached)
 
     def _resolved(self, node: EdgeNode, reply: bytes) -> tuple[EdgeNode, Tokens]:
@@ -207,7 +206,6 @@ class EdgeSession:
         return after, (*accepted, verdict.token)
 
     def _settled(self, node: EdgeNode, accepted: int) -> State:
-        """The scheme's state after the round."""
         return self._scheme.settle([node.state, *(drafted.state for drafted in node.drafts)], accepted)
 
     def _looked_at(self, node: EdgeNode) -> Floats | None:

@@ -126,7 +126,6 @@ class Memory:
 
 
 def _read(blob: bytes) -> Tree | None:
-    """The tree in an entry; None where it is damaged."""
     try:
         return from_bytes(blob)
     except DamagedError:

@@ -80,7 +80,6 @@ class MirrorSession(CloudSession):
 
 
 def _passes(text: Tokens, drafts: Tokens, in_turn: bool) -> list[tuple[Tokens, int]]:
-    """Those by which the drafts were read."""
     if in_turn:
         return [((*text, *drafts[:n]), 1) for n in range(len(drafts))]
     return [((*text, *drafts), len(drafts) + 1)]

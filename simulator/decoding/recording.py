@@ -140,7 +140,6 @@ def _checked(path: Path, file: IO[bytes]) -> tuple[ZipFile, Recorded]:
 
 
 def _about(path: Path, archive: ZipFile) -> About:
-    """What the recording says of itself. Raises ConfigError where nobody here could use it."""
     if ABOUT not in archive.namelist():
         raise ConfigError(f"{path}: no recording, an archive of something else; `sqsim cache export` writes them")
     about = About.model_validate_json(archive.read(_stored(archive.getinfo(ABOUT))))
@@ -157,7 +156,6 @@ def _about(path: Path, archive: ZipFile) -> About:
 
 
 def _read(archive: ZipFile, about: About) -> Recorded:
-    """Raises one of _DAMAGE where anything is not as it was written."""
     content, entries, size, cards = hashlib.sha256(), dict[str, int](), 0, list[PairCard]()
     if sum(info.file_size for info in archive.infolist()) > archive.start_dir:
         raise BadZipFile("members lie in one another")  # few bytes could be read as many

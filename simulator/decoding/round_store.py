@@ -240,7 +240,6 @@ class RoundStore:
         return False
 
     def _give_up(self, what: str, error: Exception | str, both: bool = False) -> None:
-        """Tries it no more; `both`: neither to read nor to write."""
         _given_up.update((self.path, each) for each in (("reading", "writing") if both else (what,)))
         print_once(f"{self.path}: {what} failed ({error}); the run goes on without")
 
@@ -261,7 +260,6 @@ def _text(damaged: bytes) -> str:
 
 
 def _within(act: Callable[[sqlite3.Connection], R], file: sqlite3.Connection) -> R:
-    """`act` within one transaction, which is undone where it raises."""
     file.execute("PRAGMA auto_vacuum = FULL")  # of a new file: what is dropped makes it shorter
     file.execute("PRAGMA synchronous = NORMAL")
     file.execute("BEGIN IMMEDIATE")

@@ -150,7 +150,6 @@ def _led_to(step: Step, known: dict[int, Node]) -> Step:
 
 
 def _alike(one: Node, other: Node) -> bool:
-    """Whether two nodes know the same, but for their steps."""
     return type(one) is type(other) and _known_by(one) == _known_by(other)
 
 

@@ -148,7 +148,6 @@ class _Growing:
         return self._start.state if place.node == ROOT else self._drafts[place.node].state
 
     def _feed(self, nodes: tuple[int, ...]) -> None:
-        """A pass of the drafter over the nodes of a level that are to have children."""
         self._levels.append(nodes)
         text, asked = level_pass(self._start.committed, self._tree, self._levels)
         if isinstance(asked, int):
@@ -158,7 +157,6 @@ class _Growing:
             self._distributions = {node: rows[node + 1] for node in nodes}
 
     def _add_children(self, place: DistributionPlace, offer: Offer) -> None:
-        """The children of the next distribution."""
         q, start = self._distributions[place.node], self._start
         alike = self._growth.alike(self._draw.most_children(offer.proposal))
         first = Place(start.round, len(self._drafts), len(start.committed) + place.level)

@@ -109,7 +109,6 @@ def pairs(table: pd.DataFrame) -> pd.Series[str]:
 
 
 def _told(table: pd.DataFrame, part: str) -> pd.Series[str]:
-    """`kind field=value`, fields that differ among rows of the kind."""
     kind = f"{part}kind"
     if kind not in table.columns:
         return pd.Series("", index=table.index)

@@ -197,7 +197,6 @@ def _by_key(table: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Key, pd.D
 
 
 def _word(value: object, name: str) -> Hashable:
-    """A value as it is compared; None where there is none."""
     if value is None or value is pd.NA or value != value:
         return None
     return quantity(value, name) if names_file(name) else value if isinstance(value, Hashable) else str(value)

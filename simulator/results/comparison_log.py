@@ -101,7 +101,6 @@ def _name(cells: pd.DataFrame, rows: Bools) -> str:
 
 
 def _shared(cells: pd.DataFrame, names: Sequence[str], rows: Bools) -> Iterator[tuple[str, Plain]]:
-    """The columns, of those named, in which all these rows have one value, with that."""
     for name in names:
         if name in cells.columns:
             values = {plain(value) for value in cells[name].to_numpy()[rows].tolist()}

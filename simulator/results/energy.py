@@ -85,7 +85,6 @@ class Connections(Observer):
 
     @property
     def _heard(self) -> dict[int, Sequence[Connection]]:
-        """The devices with a packet so far."""
         return {device: radios for device, radios in self.radios.items() if (device, radios[0]) in self._spans}
 
 
@@ -134,7 +133,6 @@ def open_s(requests: Columns, over_s: float) -> dict[int, float]:
 
 
 def _union_s(from_s: Floats, to_s: Floats) -> float:
-    """Length of the union of intervals in the order of their beginnings."""
     latest_s = np.maximum.accumulate(to_s)
     begins_s = np.maximum(from_s, np.concatenate([from_s[:1], latest_s[:-1]]))
     return float(np.maximum(0.0, to_s - begins_s).sum())

@@ -228,7 +228,6 @@ def paired(cells: pd.DataFrame, metric: str, first: pd.Series[bool], second: pd.
 
 
 def _by_seed(cells: pd.DataFrame, metric: str, rows: pd.Series[bool]) -> dict[Hashable, float]:
-    """A metric of the rows of a mask by their seeds. Raises ValueError where one is there twice."""
     mask = rows.to_numpy(dtype=bool)
     seeds, values = (column.to_numpy()[mask].tolist() for column in (cells["seed"], cells[metric].astype(float)))
     if len(found := dict(zip(seeds, values, strict=True))) < len(seeds):
@@ -312,7 +311,6 @@ def axis_of(table: pd.DataFrame, preferred: str | None = None, labels: Labels = 
 
 
 def _one_a_scheme(table: pd.DataFrame, column: str, labels: Labels) -> bool:
-    """Whether each scheme has one value of the column."""
     if KIND not in table.columns:
         return False
     return bool(table[column].groupby(scheme_names(table, labels)).nunique().max() < 2)
@@ -461,7 +459,6 @@ def _values_or_none(column: pd.Series[float]) -> int:
 
 @cache
 def _quantile(degrees: int) -> float:
-    """The quantile of Student's t that an interval at CONFIDENCE takes."""
     from scipy.special import stdtrit  # here: it costs a quarter of a second that a plain `--help` should not pay
 
     return float(stdtrit(degrees, (1 + CONFIDENCE) / 2))
@@ -497,7 +494,6 @@ def _of_finite(values: Floats) -> tuple[Floats, Floats]:
 
 
 def _where(flags: Bools, counts: Ints) -> Ints | Floats:
-    """The counts where there is a flag, nan elsewhere."""
     return counts if flags.all() else np.where(flags, counts, math.nan)
 
 

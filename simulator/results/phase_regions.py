@@ -258,7 +258,6 @@ def _made(family: type[Choice], fields: str) -> Choice:
 
 
 def _fields(row: pd.Series[float], path: str) -> str:
-    """The flat columns of a part, as JSON."""
     fields = {
         str(name).removeprefix(f"{path}."): value
         for name, value in row.items()

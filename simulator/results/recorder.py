@@ -191,7 +191,6 @@ class Recorder:
         return request.number >= learning and only in (0, request.turn)
 
     def _tallies(self, device: int) -> list[Tally]:
-        """Those that a device counts in."""
         return [self.of_all, *([self.by_class[str(self._classes[device])]] if self.by_class else [])]
 
     def close(self) -> tuple[Columns, pa.Table]:

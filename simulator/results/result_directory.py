@@ -203,12 +203,10 @@ def clear(folder: Path) -> None:
 
 
 def _own(out: Path, keep: Collection[str]) -> list[str]:
-    """The names that are listed, but for those to keep."""
     return [name for name in listed(out) if name.split("/")[0] not in keep]
 
 
 def _remove_empty(folder: Path, home: Path) -> None:
-    """Removes a folder below `home` that is empty, and those around it that then are."""
     while folder.resolve() != home and folder.resolve().is_relative_to(home):
         try:
             folder.rmdir()

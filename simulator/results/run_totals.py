@@ -152,7 +152,6 @@ class Run:
 
     @staticmethod
     def _by_device(value: Any, rows: Columns) -> Any:
-        """What holds for each row: one value for all, or that of its device."""
         return value[rows["device"]] if np.ndim(value) else value
 
     @cached_property

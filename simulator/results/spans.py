@@ -238,7 +238,6 @@ def _drafts(notes: OpenRound) -> Drafts:
 
 
 def _spans(stated: Sequence[Doing], ended_s: float) -> list[Span]:
-    """What came of what was stated of a round that ended then."""
     ends_s = [*(doing.from_s for doing in stated[1:]), ended_s]
     spans = (Span(doing.state, doing.from_s, min(to_s, ended_s)) for doing, to_s in zip(stated, ends_s, strict=True))
     return [span for span in spans if span.ended_s > span.began_s]

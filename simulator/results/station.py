@@ -187,7 +187,6 @@ class Station:
         return self.area / horizon_s if horizon_s > 0 else 0.0
 
     def _take_in(self, now_s: float) -> None:
-        """Takes those who were to join, and have by now, to those who are here."""
         coming, booked = self._coming, self._booked
         coming.sort(key=_joined)
         come = bisect_right(coming, now_s, key=_joined)
@@ -200,7 +199,6 @@ class Station:
         self._take_in_at = _KEPT + 2 * len(coming)
 
     def _tally(self, now_s: float) -> None:
-        """Adds up the booked visits that are over."""
         open_: list[Visit] = []
         stayed_s, waited_s = self._stayed_s, self._waited_s
         for visit in self._booked:
@@ -217,7 +215,6 @@ class Station:
         self._tally_at = _KEPT + 2 * len(open_)
 
     def _advance(self) -> float:
-        """Brings both areas up to now, and answers it."""
         now_s = self.clock.now
         elapsed_s = now_s - self._last_s
         if elapsed_s:

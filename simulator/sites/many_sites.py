@@ -91,7 +91,6 @@ def sites(
 
 
 def _asked(given: Sites, size: int, rounds: bool) -> str:
-    """All that the partitions depend on beside the cell."""
     _, number, vary = given.sent()
     return f"{number} sites, {size} a partition, rounds {rounds}, {vary}"
 
@@ -128,7 +127,6 @@ def _cluster(workers: int, address: str | None) -> Iterator[Cluster]:
 def _into(
     store: Store, given: Sites, size: int, rounds: bool, opened: AbstractContextManager[Cluster], progress: OnProgress
 ) -> None:
-    """Makes what is missing in a directory."""
     folder = store.out / PARTITIONS
     for left in folder.glob(f"*{UNFINISHED}"):
         shutil.rmtree(left, ignore_errors=True)
@@ -158,7 +156,6 @@ def _into(
 
 
 def _simulated(ranges: Sequence[SiteRange], cluster: Cluster, meter: _Meter) -> dict[str, str]:
-    """Has every partition land; the files of all, by their names in the directory, with their checksums."""
     waiting = iter(ranges)
 
     def further(count: int) -> Arguments:
@@ -199,7 +196,6 @@ class _Meter:
         self._progress(self.done, self._total, label)
 
     def landed(self, note: Note) -> None:
-        """A partition is there."""
         self._sums = {name: value + note[name] for name, value in self._sums.items()}
         self._peak_mib = max(self._peak_mib, note["peak_mib"])
         self.done += note["sites"]

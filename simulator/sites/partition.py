@@ -104,7 +104,6 @@ def read_whole(place: Path) -> Note | None:
 
 
 def _write(task: SiteRange, folder: Path) -> None:
-    """Simulates the sites and writes their files."""
     started_s = time.thread_time()
     sites, rows, failures = Sites.received(task.sites), list[dict[str, object]](), list[tuple[int, Failure]]()
     folder.mkdir()
@@ -178,14 +177,12 @@ class _Table:
     @classmethod
     @contextmanager
     def to(cls, path: Path) -> Iterator[_Table]:
-        """The table of a file, whole when the block ends."""
         with ExitStack() as stack:
             table = cls(path, stack)
             yield table
             table._flush()
 
     def add(self, site: int, rows: pa.Table) -> None:
-        """More rows, of one site."""
         self._waiting.append(rows.add_column(0, SITE, pa.array([site] * len(rows), pa.int64())))
         if sum(map(len, self._waiting)) >= CHUNK_ROWS:
             self._flush()

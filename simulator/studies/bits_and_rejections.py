@@ -75,7 +75,6 @@ def drafts_of(
 def _measured(
     scheme: DraftScheme, packets: Packets, proposal: Proposal, draft: Draft, text: VerifierText, place: int
 ) -> dict[str, float]:
-    """What is measured of the draft at one place of a text, by the names of the columns."""
     moved, bound, vocabulary = proposal.tv_quantization, proposal.covering_bound, packets.format.vocabulary
     bits, stated = packets.length_bits([draft], text.before(place)), _stated_bits(packets, draft)
     assert not bits - stated > _LONGER_BITS, "a packet is longer than it states"
@@ -114,7 +113,6 @@ def _stated_bits(packets: Packets, draft: Draft) -> float:
 
 
 def _paper_bits(scheme: DraftScheme, proposal: Proposal, vocabulary: int) -> float:
-    """nan of a quantizer without codewords (halves)."""
     families, size = scheme.families, proposal.ids.size
     if not isinstance(families.quantizer, OnWire):
         return math.nan

@@ -92,7 +92,6 @@ def _drafts(seed: int, scheme: DraftScheme, texts: Sequence[VerifierText]) -> It
 
 
 def _raced(bits: float, q: Floats, p: Floats) -> _Measured:
-    """An id whose draw both ends know."""
     both = q > 0
     apart = float((q[both] * np.log2(q[both] / _smooth(p)[both])).sum())
     counts = np.full(len(CONCENTRATIONS), apart)
@@ -100,7 +99,6 @@ def _raced(bits: float, q: Floats, p: Floats) -> _Measured:
 
 
 def _sent(bits: float, scheme: DraftScheme, proposal: Proposal, q: Floats, p: Floats) -> _Measured:
-    """A draft drawn from the qhat that is sent."""
     ids, counts = proposal.ids[proposal.counts > 0], proposal.counts[proposal.counts > 0]
     qhat = counts / counts.sum()
     summing = isinstance(scheme.families.quantizer, LatticeCounts)

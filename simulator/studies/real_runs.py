@@ -81,7 +81,6 @@ class _Both(NamedTuple):
 def _both(
     cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None, *, independent: bool = False
 ) -> _Both:
-    """Calibrates, runs for real, calibrates again, and simulates."""
     with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
         folder = Path(name)
         calibrate(cell, folder / "before", _silent, BUDGET_S)
@@ -111,7 +110,6 @@ class _Texts(Observer):
 
 
 def _answered(folder: Path) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
-    """What was answered in a real run, by its journals."""
     for path in folder.glob("edge_*.jsonl"):
         for event in journal.read(path):
             if isinstance(event, journal.RequestEnded):

@@ -46,7 +46,6 @@ class SparsifyingTime(Study):
 
 
 def _distributions(cell: Cell) -> Sequence[Floats]:
-    """Returns the drafter's distributions along the first of the pair's prompts."""
     pair = load(cell.models.pair)
     tokens = pair.prompts[0].tokens
     return list(pair.drafter.open(cell.models.temperature).distributions(tokens, min(DISTRIBUTIONS, len(tokens))))
@@ -75,7 +74,6 @@ def _row(scheme: DraftScheme, distributions: Sequence[Floats], state: State) -> 
 
 
 def _medians_s(scheme: DraftScheme, distributions: Sequence[Floats], state: State) -> tuple[float, float]:
-    """Seconds of a softmax, and of sparsifying its distribution."""
     with np.errstate(divide="ignore"):
         logits = [np.log(q).astype(np.float32) for q in distributions]
     softmax_s, sparsifying_s = [], []

@@ -151,12 +151,10 @@ class Meter:
         self._progress(self._cells(done), self.total, f"{label}, {rate:,.0f} rounds/s" if rate else label)
 
     def _cells(self, work: float) -> float:
-        """So much work in cells of mean work; a whole number where it is one but for rounding."""
         cells = min(work * self._scale, self.total)
         return round(cells) if abs(cells - round(cells)) < 1e-6 else cells
 
     def _rate(self, rounds: int) -> float:
-        """Rounds a second over the window that ends now; 0 where there is none to tell of."""
         now_s = time.monotonic()
         self._counted.append((now_s, rounds))
         while now_s - self._counted[0][0] > WINDOW_S:

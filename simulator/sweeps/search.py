@@ -176,7 +176,6 @@ def capacities(
 def _capacity(
     place: int, alternatives: Sequence[Sequence[Sent]], search: Search, objective: Objective, landed: Path | None
 ) -> tuple[int, Capacity | Failure]:
-    """One place, in a worker."""
     try:
         return place, _best(alternatives, search, objective, landed)
     except CellsFailedError as error:

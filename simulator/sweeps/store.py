@@ -147,7 +147,6 @@ class Store:
         self._write_manifest(finished=True, files=files, about=about)
 
     def _write_copies(self, table: pd.DataFrame) -> list[Path]:
-        """Writes what follows from the table of cells; where."""
         write_csv(table, self.out / "cells.csv")
         lines = {cell.id: claims(cell) for cell in self._cells}
         write_csv(summarise(with_lossy(table, lines)), self.out / "summary.csv")
@@ -223,7 +222,6 @@ def _in_columns(schema: pa.Schema, batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _join(batches: Iterator[pa.RecordBatch], path: Path) -> None:
-    """Writes batches as one parquet file, in row groups of CHUNK_ROWS or the batch more that fills one."""
     waiting = [next(batches)]
     with pq.ParquetWriter(path, waiting[0].schema) as writer:
         rows = len(waiting[0])

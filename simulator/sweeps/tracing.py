@@ -110,7 +110,6 @@ def cut_traces(cells: Iterable[Cell], folder: Path) -> list[tuple[Path, float]]:
 
 
 def _trace_group(group: Sequence[Sent], folder: Path) -> int:
-    """Cells that share their decodings, in a worker; how many."""
     memory = Memory.here()
     for cell in map(received, group):
         with users_mistakes_told(cell.imports), traced(cell, None, folder) as observer:

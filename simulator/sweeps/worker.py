@@ -83,7 +83,6 @@ def _outcome(task: Task, given: Sent, known: Memory, report: ReportProgress) -> 
 
 
 def _answered(task: Task, cell: Cell, known: Memory, meter: CellMeter) -> Rows:
-    """The cell's rows: landed, where there is a place for them."""
     if task.parts is None:
         return _asked(task, cell, known, meter, None)
     if (rows := task.parts.rows(cell.id)) is not None:  # of a task that was sent again
@@ -93,7 +92,6 @@ def _answered(task: Task, cell: Cell, known: Memory, meter: CellMeter) -> Rows:
 
 
 def _asked(task: Task, cell: Cell, known: Memory, meter: CellMeter, part: Path | None) -> Rows:
-    """The answer as rows; what is kept of it goes to `part`."""
     with users_mistakes_told(cell.imports), traced(cell, meter, task.traces) as observer:
         answer = study(task.asking).ask(cell, known, observer, part)
     fields = {"cell": cell.id, **flatten(cell)}

@@ -190,7 +190,6 @@ class Cluster:
 
 
 async def _kind_of(address: str) -> object:
-    """What answers at the address calls itself: Scheduler, Worker, ..."""
     from distributed.comm.core import CommClosedError
     from distributed.core import rpc
     from distributed.security import Security
@@ -204,7 +203,6 @@ async def _kind_of(address: str) -> object:
 
 
 def _one_by_one(work: Work[R]) -> Generator[R, None, None]:
-    """In this process."""
     waiting = deque(work.arguments)
     while waiting:
         result = work.call(*waiting.popleft())
@@ -213,7 +211,6 @@ def _one_by_one(work: Work[R]) -> Generator[R, None, None]:
 
 
 def _executor(processes: int) -> ProcessPoolExecutor:
-    """The processes that there are, made as many."""
     from joblib.externals.loky import get_reusable_executor
 
     return get_reusable_executor(

@@ -34,7 +34,6 @@ def open_fields(
 
 
 def _has(cell: Cell, path: str) -> bool:
-    """Whether the cell has a field of that dotted name."""
     here: object = cell
     for step in path.split("."):
         if not isinstance(here, Part) or step not in type(here).model_fields:
@@ -147,7 +146,6 @@ class Alternatives:
 
 
 def _inserted(values: Sequence[object], own: object) -> Sequence[object]:
-    """In its place among numbers that rise or fall, else at the end."""
     numbers = [each for each in (*values, own) if isinstance(each, int | float)]
     if len(numbers) <= len(values):
         return [*values, own]

@@ -405,6 +405,5 @@ def _time(places: Sequence[Alternatives], most_seeds: int, trying: Try, limit: T
 
 
 def _cells(places: Sequence[Alternatives], settings: Sequence[Sequence[Values]]) -> list[Cell]:
-    """The cells of the settings of each place; a place's sample has none that its parts refuse."""
     cells = (place.at(each) for place, mine in zip(places, settings, strict=True) for each in mine)
     return each_once(cell for cell in cells if cell is not None)

@@ -141,13 +141,11 @@ def _shown(store: RoundStore) -> str:
 
 
 def _row(stored: Stored, names: Sequence[str]) -> str:
-    """A line about a pair; models on disk have long names, so these stand last."""
     used = datetime.fromtimestamp(stored.used).strftime("%Y-%m-%d %H:%M")
     return COLUMNS.format(stored.pair[:SHOWN], stored.entries, _mb(stored.bytes), used, " or ".join(names))
 
 
 def _names() -> dict[str, list[str]]:
-    """By fingerprint, the pairs whose cards are kept."""
     found: dict[str, list[str]] = {}
     for card in pair_cards.cards():
         found.setdefault(card.fingerprint, []).append(card.names + ("" if card.current else " (other code)"))
@@ -155,7 +153,6 @@ def _names() -> dict[str, list[str]]:
 
 
 def _counts(recorded: Recorded) -> list[str]:
-    """A line a pair."""
     names = {card.fingerprint: card.names for card in recorded.cards}
     lines = [
         f"{pair[:SHOWN]}  {names.get(pair, NAMELESS)}: {count} entries" for pair, count in recorded.entries.items()

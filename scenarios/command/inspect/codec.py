@@ -237,7 +237,6 @@ def _without_id(vocabulary: int, scheme: DraftScheme, proposal: Proposal, how: W
 
 
 def _coded(scheme: LatticeScheme, code: wire.Code) -> LatticeScheme:
-    """The scheme under a code that need not be its own."""
     return type(scheme).model_validate(scheme.model_dump() | {"code": code})
 
 

@@ -65,7 +65,6 @@ def _simulated(cell: Cell, device: int, number: int) -> Timeline:
 
 
 def _heading(cell: Cell, each: Equipped) -> str:
-    """Scheme, class of devices and pair, and how large the cell is."""
     devices = cell.workload.devices
     alone = "alone" if devices == 1 else f"among {devices} devices"
     of = f"class {each.called}, " if each.called else ""

@@ -128,7 +128,6 @@ def savings(distributions: build_prior.TextDistributions, vocabulary: int, finge
 def _texts(
     loaded: LoadedPair, reading: ReadTexts, effort: Effort, progress: ProgressBar
 ) -> tuple[build_prior.TextDistributions, build_prior.TextDistributions]:
-    """The drafter's distributions along the texts to learn from, and along those held out."""
     if reading.texts is None:
         model = loaded.verifier if reading.writer == "verifier" else loaded.drafter
         length = min(effort.text_tokens, loaded.drafter.context_tokens, model.context_tokens)
@@ -156,7 +155,6 @@ def _texts(
 def _distributions(
     texts: Int32s, loaded: LoadedPair, reading: ReadTexts, on_text: OnText
 ) -> build_prior.TextDistributions:
-    """The drafter's along these texts."""
     top, probabilities = likeliest(loaded.drafter, texts, reading.temperature, on_text)
     vectors = distribution_vectors(texts, top, probabilities, loaded.vocabulary, reading.seed)
     return build_prior.TextDistributions(texts, top, probabilities, vectors)

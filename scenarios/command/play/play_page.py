@@ -145,7 +145,6 @@ def _words(lane: Lane, names: Sequence[str]) -> str:
 
 
 def _remarks(lanes: Sequence[Lane]) -> list[str]:
-    """What is to be known when one looks at it."""
     remarks = ["One request shows and does not prove; the page that sqsim report makes has the intervals."]
     texts = {"".join(each.tokens) for each in lanes}
     if len({each.prompt for each in lanes}) > 1:

@@ -220,7 +220,6 @@ SETTINGS: Final = ("uplink", "downlink", "pair", "temperature", "seed", "devices
 
 
 def _rounds(slices: Iterable[dict[str, Any]], began: float, output_tokens: int) -> list[PlayedRound]:
-    """The rounds in order of their end."""
     rounds, left = list[PlayedRound](), output_tokens
     for each in sorted(slices, key=lambda each: (each["ts"] + each["dur"], each["args"]["round"])):
         args = each["args"]

@@ -257,7 +257,6 @@ class Recommendation:
         return [text] if text else []
 
     def _alike_schemes(self) -> list[str]:
-        """What the schemes have in common, so that they are compared alike."""
         cells = [place.cell for place in self.wish.places]
         return compared_alike(cells, Tune(fixed=self.wish.fixed), self.wish.without)
 
@@ -270,7 +269,6 @@ class Recommendation:
         return DisplayNames()
 
     def _shares(self) -> list[tuple[str, float]]:
-        """Of the recommended setting's time, the share of each of PARTS that has any, the largest first."""
         row = self.summary.iloc[0]
         times = {part: sum(float(row[state]) for state in states) for part, states in PARTS.items()}
         whole = sum(times.values())
@@ -278,7 +276,6 @@ class Recommendation:
         return sorted(shares, key=lambda each: -each[1])
 
     def _decides(self) -> str:
-        """The two parts that a token's time is spent with most."""
         text = ", then ".join(f"{part} ({share:.0%} of the time)" for part, share in self._shares()[:2])
         return text or "not known: no request was answered"
 
@@ -305,7 +302,6 @@ class Recommendation:
         )
 
     def _table(self) -> TextTable:
-        """A row for the best of each kind."""
         metric = self.metric
         factor, prefix = prefix_of_all([value for value in self.summary[metric] if value > 0])
         in_unit = f" ({prefix}{unit(metric)})" if unit(metric) else ""
@@ -327,7 +323,6 @@ class Recommendation:
         return TextTable.of(heading, ["", in_unit.strip(" ()"), "against the first", "bits/token"], body)
 
     def _cut(self) -> list[str]:
-        """What was not done for want of time, and what more of it would do."""
         raced, whole = self.raced.sampled, len(self.wish.settings)
         late = [group.seeds for group in self.groups if group.ended == TIME_IS_UP]
         cut = [f"{raced} of {whole} settings raced, evenly of each kind"] if raced < whole else []
@@ -343,7 +338,6 @@ class Recommendation:
         return [f"Tentative, time was up: {'; '.join(cut)}. {more}."]
 
     def _far(self) -> list[str]:
-        """The kinds whose margin is that of the race."""
         lines = [
             f"{self._short(self.names[group.settings[place].id])} {_signed(less.size, less.low, less.high)}"
             for group, shown in zip(self.groups, self.finalists, strict=True)

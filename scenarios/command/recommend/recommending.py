@@ -214,7 +214,6 @@ def _measured(
 
 
 def _written(made: Recommendation, options: RunOptions) -> Recommendation:
-    """Leaves everything in the result directory."""
     out = options.out
     write_csv(made.tried, out / TRIED)
     write_csv(made.summary, out / BESIDE)

@@ -125,7 +125,6 @@ def read_labels(path: Path) -> dict[str, str]:
 
 
 def _unknown(labels: Mapping[str, str], names: Sequence[object], table: pd.DataFrame) -> list[str]:
-    """The labels of nothing that these figures name."""
     curves = [str(curve) for curve in dict.fromkeys(table[CURVE])]
     known = {*curves, *map(str, names), *map(str, table.columns)}
     for scheme, fields in map(words_of, curves):

@@ -117,7 +117,6 @@ def _rounded(path: str) -> str:
 
 
 def _renamed(key: str, value: str, name: str) -> str:
-    """An attribute's value with the ids in it renamed."""
     if key == "id":
         return f"{name}-{value}"
     if key in ("href", f"{{{XLINK}}}href") and value.startswith("#"):

@@ -146,7 +146,6 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
 def _fitting(
     given: Iterable[ReportFigure], room: int, warn: Callable[[str], None]
 ) -> Iterator[tuple[ReportFigure, Markup]]:
-    """The figures for which the page has room; a line for each other."""
     for each in given:
         room -= len(each.svg)
         if room > 0:
@@ -157,7 +156,6 @@ def _fitting(
 
 
 def _plots_data(compared: Compared, plotted: Plots) -> Mapping[str, object]:
-    """What the page's script draws."""
     curves = [
         {
             "name": f"{curve.name}{curve.mark}", "set_up": set_up_of(compared, curve), "lossy": curve.look.lossy,
@@ -186,7 +184,6 @@ def _template_text(name: str) -> str:
 
 
 def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> list[tuple[str, ReportTable | None]]:
-    """Each sentence, with its numbers where there are some."""
     numbers = {str(each.get("line")): each.get("comparisons") for each in found}
     return [
         (line, comparisons(f"finding-{place}", given) if isinstance(given := numbers.get(line), list) else None)

@@ -111,7 +111,6 @@ def _of_search(out: Path) -> str:
 
 
 def _time(plan: RunPlan, tuning: _Tuning | None, workers: int, scenario: Scenario | None) -> str:
-    """From the minutes that the scenario states, by the tokens that are to be decoded."""
     if scenario is None:
         return "Time: of a cell from a file nothing is known beforehand"
     whole = plan_of(

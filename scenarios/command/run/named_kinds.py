@@ -114,7 +114,6 @@ class NamedKinds:
         return [setting for setting in self._said(part) if setting["kind"] == kind]
 
     def _said(self, part: str) -> list[Setting]:
-        """Each setting of the part that has a kind."""
         given = self.grid[part] if part in self.grid else [self.base[part]] if part in self.base else []
         settings = [{"kind": value} if isinstance(value, str) else value for value in given]
         return [dict(each) for each in settings if isinstance(each, Mapping) and isinstance(each.get("kind"), str)]
@@ -130,7 +129,6 @@ def _short(setting: object) -> object:
 
 
 def _agreed(settings: Sequence[Mapping[str, object]]) -> Setting:
-    """What has one value in all settings that give it."""
     names = dict.fromkeys(name for setting in settings for name in setting)
     values = {name: [setting[name] for setting in settings if name in setting] for name in names}
     return {name: found[0] for name, found in values.items() if all(value == found[0] for value in found)}

@@ -54,7 +54,6 @@ def run(options: argparse.Namespace) -> str:
 
 
 def _base(options: argparse.Namespace) -> Cell:
-    """The cell that every site begins with."""
     if options.config is not None:
         cell = read_cell(options.config, options.imports, trust=options.trust)
     else:
@@ -64,7 +63,6 @@ def _base(options: argparse.Namespace) -> Cell:
 
 
 def _screen(given: Sites, table: pd.DataFrame, out: Path) -> Screen:
-    """What is shown of a study that has ended."""
     groups = [
         TableGroup(f"over {over}", [_row(row) for _, row in table[table["over"] == over].iterrows()
                                     if row["quantity"] in (*names, *given.vary)])

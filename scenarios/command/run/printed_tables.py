@@ -210,7 +210,6 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
 
 
 def _blocks(cells: Sequence[Cell]) -> list[str]:
-    """What is assumed where a pass makes several drafts."""
     edge = any(each.drafts_per_pass > 1 for cell in cells for each in cell.classes if each.scheme.protocol != "stream")
     inside = any(
         cell.cloud.drafts_per_pass > 1 and each.scheme.drafts_in_cloud for cell in cells for each in cell.classes
@@ -259,7 +258,6 @@ def _precisions(cells: Sequence[Cell]) -> list[str]:
 
 
 def _clocks(cell: Cell) -> Iterator[tuple[str, Latency]]:
-    """Those that the schemes of the cell need, each with what it times."""
     for each in cell.classes:
         if each.scheme.protocol != "stream":
             yield "drafting", each.edge.latency

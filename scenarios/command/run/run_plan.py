@@ -201,7 +201,6 @@ def _joined(
 
 
 def _labelled(cells: Sequence[Cell]) -> dict[str, list[Scheme]]:
-    """The schemes of the cells that have a label, by it."""
     found: dict[str, list[Scheme]] = {}
     for scheme in {cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values():
         if scheme.label is not None:
@@ -362,7 +361,6 @@ def _also(
 
 
 def _lack_of(kind: str) -> str | None:
-    """Why this kind of pair cannot run here; None where it can."""
     available = getattr(Pair.kinds[kind], "available", None)
     reason: str | None = available() if available is not None else None
     return reason

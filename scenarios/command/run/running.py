@@ -124,7 +124,6 @@ def _swept(
 
 
 def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[Chosen]:
-    """What each setting chooses, by a race in a directory of its own."""
     assert plan.tune is not None
     if not read_note(options.out / TUNING / MANIFEST).get("finished"):
         options.pool().prepare()
@@ -145,7 +144,6 @@ def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[C
 
 
 def _tuning(options: RunOptions) -> Path:
-    """The folder of the trials."""
     folder = options.out / TUNING
     if not folder.is_dir():
         make_way(options.out, options.overwrite)
@@ -154,7 +152,6 @@ def _tuning(options: RunOptions) -> Path:
 
 
 def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> Screen:
-    """`run` with an objective."""
     assert plan.objective is not None
     choices, starts = (None, dict[str, int]()) if plan.tune is None else _chosen_by_search(plan, options, progress)
     cells = plan.cells if choices is None else to_show(choices)

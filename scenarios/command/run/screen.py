@@ -149,7 +149,6 @@ def folded(table: TextTable, width: int) -> tuple[Table, list[str]]:
 
 
 def _packed(clauses: Sequence[str], width: int) -> list[str]:
-    """The clauses in as few lines as take them whole."""
     lines: list[str] = []
     for each in clauses:
         if lines and len(lines[-1]) + 3 + len(each) <= width:
@@ -162,13 +161,11 @@ def _packed(clauses: Sequence[str], width: int) -> list[str]:
 def _rows_kept(
     rows: Sequence[tuple[str, Sequence[TableEntry]]],
 ) -> tuple[list[tuple[str, Sequence[TableEntry]]], int]:
-    """The first of many rows and every marked one; and how many there are besides."""
     kept = [row for at, row in enumerate(rows) if at < MOST_ROWS or any(each.marks for each in row[1])]
     return kept, len(rows) - len(kept)
 
 
 def _columns_kept(sizes: Sequence[int], width: int) -> list[int]:
-    """The columns that fit: all, or the first, the last and some evenly between them."""
     many = len(sizes)
     for number in range(many, 1, -1):
         kept = sorted({round(float(at)) for at in np.linspace(0, many - 1, number)})
@@ -178,7 +175,6 @@ def _columns_kept(sizes: Sequence[int], width: int) -> list[int]:
 
 
 def _aligned(head: str, column: Sequence[TableEntry]) -> list[str]:
-    """A column's head and entries: numbers to the right, marks behind them."""
     room = max(map(len, [head, *(each.text for each in column)]))
     marks = max((len(each.marks) for each in column), default=0)
     return [

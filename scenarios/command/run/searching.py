@@ -141,7 +141,6 @@ class CapacitySearch:
         write_note(self._out / SEARCH, {"identity": self._identity, "found": found, "tried": tried})
 
     def _remembered(self) -> bool:
-        """Reads back what an earlier search of this identity has found here; False where there was none."""
         note = self._note()
         if note is None or note["identity"] != self._identity:
             return False

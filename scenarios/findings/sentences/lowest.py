@@ -209,7 +209,6 @@ def lossy_apart(cells: pd.DataFrame, axis: str | None, metric: str | None) -> st
 
 
 def _gains(cells: pd.DataFrame, axis: str | None, metric: str, curve: str) -> Iterator[Difference]:
-    """At each value of the axis the curve against the lowest lossless one, paired by seed."""
     lossy = lossy_curves(cells)
     for _, here in along(cells[cells[metric].notna()], axis):
         means = geometric_means(here[~here[CURVE].isin(lossy)], CURVE, metric)

@@ -319,7 +319,6 @@ def _most_often(found: Sequence[LowestAt]) -> str:
 
 
 def _end_over_start(cells: pd.DataFrame, axis: str, curve: str, start: float, end: float, metric: str) -> Difference:
-    """The metric of a curve at `end` over that at `start`, paired by seed."""
     rows = cells[cells[CURVE] == curve]
     one, other = (rows[np.isclose(rows[axis].astype(float), value)].set_index("seed")[metric] for value in (end, start))
     common = one.index.intersection(other.index)
