@@ -1,9 +1,6 @@
-"""Texts whose next-token distributions are computed from the tokens, without a network, and texts that drift.
-
-A drifted text is the same weights under another library, precision or machine, so that distributions differ in their
-last digits. Each logit gets a normal number of its own, with a given standard deviation, decided by the text and the
-token. Sums in another order shift float32 logits by some 1e-6, half-precision weights or activations by 1e-3 to 1e-2.
-"""
+"""Texts whose next-token distributions are computed from the tokens, without a network, and texts that drift: each
+logit with a normal number of its own, decided by text and token, as another library or precision would have it (float32
+sums in another order some 1e-6, half precision 1e-3 to 1e-2)."""
 
 from __future__ import annotations
 

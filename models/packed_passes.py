@@ -1,13 +1,10 @@
 """Forward passes of several texts as one: each text's distributions are, to the last bit, those of a pass of its own.
 
-The new tokens of all texts stand in one row. What works token by token (linear layers, norms, embeddings) runs on the
-whole row, and costs far less a token than on a few; what looks at several tokens or at the length of its input
-(attention, and an activation's vector loop with its scalar end) runs text by text, in the very call that the text alone
-would make. Linear layers keep a token's bits whatever the tokens beside it as oneDNN makes their products, and MKL in
-the mode that it is asked for (models/__init__.py), if there are a few rows at least. No library promises it everywhere.
-So a network is tried before it is packed: a few texts go through passes of the shapes that decoding makes (a prompt, a
-round's drafts, one token), each alone and then packed, in two orders and beside texts of other lengths. One different
-bit, or a network that cannot be packed at all, and its passes are made alone.
+The new tokens of all texts stand in one row. What works token by token runs on the whole row; attention, and an
+activation's vector loop with its scalar end, runs text by text, in the very call that the text alone would make. Linear
+layers keep a token's bits as oneDNN makes their products, and MKL in its strict mode (models/__init__.py), from a few
+rows on. No library promises it, so a network is tried first: texts through passes of the shapes that decoding makes,
+alone and packed, in two orders. One different bit, and its passes are made alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
-"""Two networks of the shapes of released models with random weights: what such a pair takes, where no weights are.
-
-The weights are drawn by torch from a seed where the networks run, and saved nowhere. Sizes and times are those of the
-released models; texts and acceptance say nothing, for the distributions are nearly uniform.
-"""
+"""Two networks of the shapes of released models with weights that torch draws from a seed: sizes and times are those of
+the models, texts and acceptance say nothing, for the distributions are nearly uniform."""
 
 from __future__ import annotations
 

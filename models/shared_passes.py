@@ -1,13 +1,9 @@
 """Several decodings at once, so that their forward passes meet.
 
 Each runs in a greenlet of its own, one at a time, up to the next pass that it needs; once all wait, the passes that
-most of them wait for are made as one (packed_passes), and those go on. There are no threads, hence no race and no
-deadlock: which passes meet depends on the calls alone, and what comes out of them not even on that.
-
-Texts that begin alike need the same passes: each setting of a scheme reads the same prompt, and as long as it commits
-the same tokens asks after the same drafts. `KnownPasses` has what passes gave, by all that decides it: the network, the
-passes that filled the cache, and the new tokens. Who asks for one that is known gets it at once; of several who wait
-for the same, one has it made.
+most of them wait for are made as one (packed_passes). There are no threads, and what comes out does not depend on which
+passes meet. `KnownPasses` has what passes gave, by the network, the passes that filled the cache, and the new tokens:
+texts that begin alike need the same ones.
 """
 
 from __future__ import annotations
@@ -97,11 +93,9 @@ def concurrency() -> int:
 
 
 def together(calls: Sequence[Callable[[], R]], at_a_time: int) -> Generator[tuple[int, R | Exception], None, None]:
-    """Makes the calls, so many at a time, and tells as they end the place of each and what it returned or raised.
-
-    A call that fails takes no other along; a pass that fails is raised in all calls that had asked for it. Whoever
-    stops listening, or is interrupted, ends the calls under way: GreenletExit is raised where they wait.
-    """
+    """Makes the calls, so many at a time, and tells as they end the place of each and what it returned or raised. One
+    that fails takes no other along; a pass that fails is raised in all calls that asked for it. Whoever stops listening
+    ends the calls under way: GreenletExit is raised where they wait."""
     ask = _ASK.get() or _made_here
     beside = concurrency() * min(at_a_time, len(calls))
     to_come = deque(_Member(place, call, beside) for place, call in enumerate(calls))

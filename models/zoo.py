@@ -1,8 +1,5 @@
-"""The pairs a cell can name: those of `bundled`, `synthetic`, any two models of the hub or on disk, published pairs.
-
-Describing a pair reads small JSON files on this machine only; what is on the hub is fetched by `prepare` or `load`, and
-torch is imported by `load`.
-"""
+"""The pairs a cell can name: bundled ones, `synthetic`, any two models of the hub or on disk, published pairs.
+Describing a pair reads small JSON files; `prepare` or `load` fetch what is on the hub, and `load` imports torch."""
 
 from __future__ import annotations
 
@@ -53,11 +50,8 @@ Verifier = Annotated[
 
 
 class _TwoFolders(NetworkPair):
-    """Two causal language models of the transformers library with one vocabulary, saved as safetensors.
-
-    Where they are not on this machine, the card that came with their recorded rounds says what they are: cells are then
-    simulated of which all steps were recorded.
-    """
+    """Two causal language models of the transformers library with one vocabulary, saved as safetensors; where they are
+    not on this machine, the card that came with their recorded rounds stands for them."""
 
     drafter: Drafter
     verifier: Verifier
