@@ -1,9 +1,8 @@
 """Figures from result tables, in one shared style; nothing here simulates.
 
-Each figure is a function draw(summary, axis, page) -> Figure, registered below by its name.
-`summary` is the table of `summary.csv` with a `curve` column that names each curve; `axis` is the swept column, None
-where nothing was swept; `page` is what it is drawn for. Those of FROM_CELLS are also given the table of cells, which
-has the numbers of each seed. matplotlib is imported when a figure is drawn, not before.
+Each is a function draw(summary, axis, page) -> Figure, registered below by its name: `summary` is the table of
+`summary.csv` with a `curve` column, `axis` the swept column, None where nothing was swept. Those of FROM_CELLS also get
+the table of cells. matplotlib is imported when a figure is drawn, not before.
 """
 
 from __future__ import annotations

@@ -238,11 +238,9 @@ def in_panels(
 
 
 def panels(names: Sequence[str]) -> list[tuple[dict[str, str], dict[str, str]]]:
-    """Panels in order of appearance: {field: value} that makes it, and {curve: its name without those fields}.
-
-    One panel of up to MOST curves; of more, a panel a value of the field that is common to most of them and has the
-    fewest values, and so on; in the end, of more than MOST_SCHEMES, a panel a scheme.
-    """
+    """Panels in order of appearance: {field: value} that makes it, and {curve: its name without those fields}. One of
+    up to MOST curves; of more, one a value of the field that is common to most of them and has the fewest values, and
+    so on; in the end, of more than MOST_SCHEMES, one a scheme."""
     parsed = {name: words_of(name) for name in names}
     fields: list[str] = []
     while True:

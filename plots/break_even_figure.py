@@ -1,9 +1,6 @@
-"""When speculation at the edge beats the cloud alone: a map a pair, and the cloud's time a token over its load.
-
-A cell of a map is a round-trip time (across) and a verifier pass with an uplink rate (down): the time per token of the
-fastest scheme that drafts at the edge, over that of cloud-only decoding. It is framed where that is faster by more than
-the seeds leave open.
-"""
+"""When speculation at the edge beats the cloud alone: a map a pair, and the cloud's time a token over its load. A cell
+of a map is a round-trip time and a verifier pass with an uplink rate: the time per token of the fastest scheme at the
+edge over cloud-only decoding's, framed where it is faster beyond the seeds' noise."""
 
 from __future__ import annotations
 

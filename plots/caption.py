@@ -1,8 +1,5 @@
-"""What stands below a figure: notes on what is drawn, then whose numbers they are and which way is better.
-
-All of it is read off the summary: the pair, who drafts and who verifies on what, lengths, round trip, seeds, whose
-settings; what was lossy, what was not answered, which curves coincide.
-"""
+"""What stands below a figure, read off the summary: notes on what is drawn, then whose numbers they are (pair, clocks,
+lengths, round trip, seeds, settings) and which way is better."""
 
 from __future__ import annotations
 

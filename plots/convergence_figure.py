@@ -1,8 +1,5 @@
-"""The running mean of the dropped mass along a text, beside both bounds of the conformal threshold and its target.
-
-Two panels, of the thresholds that go on from request to request: where the one-sided bound ends lowest, and highest.
-A threshold that stays is drawn in each panel that begins at it.
-"""
+"""The running mean of the dropped mass along a text, beside both bounds of the conformal threshold and its target: two
+panels, of the thresholds that go on, where the one-sided bound ends lowest, and highest."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""Latency against a device's joules, and against dollars: a marker a scheme, larger the more devices share the cloud.
-
-Bars show what is uncertain: the band of watts in joules, prices and that band in dollars; intervals in latency. A
-step line a load joins the settings of lossless schemes that no other beats in both of a panel's means.
-"""
+"""Latency against a device's joules, and against dollars: a marker a scheme, larger the more devices share the cloud;
+bars are bands of watts and prices, and intervals of latency; a step line a load joins the front of lossless schemes."""
 
 from __future__ import annotations
 

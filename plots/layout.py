@@ -1,7 +1,5 @@
-"""What is written around the axes of a figure: title, legend, axis labels and caption, each with room of its own.
-
-So a figure is exactly as wide as its page asks, and nothing is cut off when it is saved.
-"""
+"""What is written around the axes of a figure: title, legend, axis labels and caption, each with room of its own: a
+figure is as wide as its page asks, and nothing is cut off."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""Panels below curves of latency: each scheme's time over that of cloud-only decoding, paired by seed.
-
-The upper of them shows what is near it, from 0.8 to 1.2 or somewhat more, with the rates at which a scheme passes it;
-the lower one, on from 0, what is far below it, as co-located speculation is.
-"""
+"""Panels below curves of latency: each scheme's time over that of cloud-only decoding, paired by seed; the upper one
+near it, with the rates at which a scheme passes it, the lower one, on from 0, what is far below."""
 
 from __future__ import annotations
 

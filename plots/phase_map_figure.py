@@ -1,8 +1,5 @@
 """Who answers fastest: round-trip time across, prompt up, a panel a pair (down) and an answer's length (across).
-
-Co-located speculation, which is fastest nearly everywhere, is left out of the colours: a frame marks where the fastest
-of the others beats it. Colours differ in lightness and each region has a hatch and a letter, so that it reads in grey.
-"""
+Co-located speculation is left out of the colours: a frame marks where the fastest of the others beats it."""
 
 from __future__ import annotations
 

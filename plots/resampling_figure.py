@@ -1,8 +1,5 @@
-"""Rejections per verified draft, beside what they are expected to be and the bound on that (SQS-SD).
-
-TV(qhat, p) is the exact probability that a draft is rejected, mean over the drafts that were verified; the measured
-rate scatters about it. The bound TV(q, p) + alpha + covering bound holds of TV(qhat, p), draft by draft.
-"""
+"""Rejections per verified draft, beside what they are expected to be, TV(qhat, p), and the bound on that, TV(q, p) +
+alpha + covering bound, which holds draft by draft (SQS-SD)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """Many schemes on many links: latency per token over that of the paper's K-SQS, or else of cloud-only decoding; and
 bits both ways.
 
-Of latency, five lossless schemes are drawn in colour with their intervals: those that are lowest somewhere, of all or
-of those that send drafts, then those of the least time. All other lossless ones are a grey band, lossy ones thin and
-dashed. The paper's K-SQS, by its own count, or cloud-only decoding is the line at 1.
+In colour, with intervals, are five lossless schemes: those lowest somewhere, then those of the least time. The other
+lossless ones are a grey band, lossy ones thin and dashed.
 """
 
 from __future__ import annotations
@@ -162,10 +161,8 @@ def _others(
 
 
 def draw_both_ways(summary: pd.DataFrame, axis: str | None, page: Page) -> Figure | None:
-    """Bits a token up, and beside it bits a token down, without headers: a row a scheme, by what it sends up; both
-    logarithmic, nothing at the edge, where the axis says 0. A mark is the geometric mean over links; the broad line is
-    no interval but the range over links, since each scheme is at its own best on each. None without both columns or two
-    schemes."""
+    """Bits a token up, and beside it down, without headers: a row a scheme, both logarithmic, nothing at the edge. A
+    mark is the geometric mean over links, the broad line their range. None without both columns or two schemes."""
     if not {UP, DOWN} <= {*summary.columns}:
         return None
     rows = chosen(summary).dropna(subset=[UP, DOWN])

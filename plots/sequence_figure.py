@@ -1,9 +1,8 @@
 """One request as a sequence diagram: lifelines of edge, uplink, cloud and downlink, time downwards.
 
-A box on a lifeline is work or a transmission, a narrow one to its left is waiting for it; both look as in the figure
-of where the time goes. An arrow is a message on its way, of each round in a colour and dashes of its own; one that ends
-in a cross is lost. A round that was drafted for nothing is grey, and its work pale. What waits before it joins a link's
-queue, such as for an access grant, does so beside its sender.
+A box on a lifeline is work or a transmission, a narrow one to its left is waiting for it. An arrow is a message, of
+each round in a colour and dashes of its own, with a cross where it is lost. A round that was drafted for nothing is
+grey.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
-"""Latency per token against the number of devices on one GPU, for ways to batch verification and their caps.
-
-Each device has an uplink of its own, so that only the cloud is shared. K-SQS of four drafts alone: ways to batch are
-compared, not schemes.
-"""
+"""Latency per token against the number of devices on one GPU, each with an uplink of its own, for ways to batch
+verification and their caps. K-SQS of four drafts alone: ways to batch are compared, not schemes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """When does speculation at the edge beat the cloud alone? Pairs, targets, round-trip times and rates, and the load.
 
-A synchronous round beats streamed cloud-only decoding exactly if A > x: A its accepted drafts, x the target's passes
-that it takes beyond one (simulator/results/break_even_plane.py). Each scheme at a setting chosen for it; each
-pair drafts on a device of its own, at the temperature it was measured at. Beside the map: a shared load, smollm2.
+A synchronous round beats streamed cloud-only decoding exactly if A > x (simulator/results/break_even_plane.py). Each
+pair drafts on a device of its own, at the temperature it was measured at.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
 """Temperature x sparsity x resolution, every combination, on a thin and on a fast uplink: which of them matter for the
-latency per token, which act together, and where the best setting moves.
-
-Each combination drafts as many tokens a round as serve it best, of three lengths tried on other seeds. The analysis of
-variance takes seeds as blocks: every combination meets the same texts and random numbers.
-"""
+latency per token, which act together, and where the best setting moves. The analysis of variance takes seeds as
+blocks."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""Rejections at each draft position, beside the bound on them: TV(q, p), dropped mass and covering bound.
-
-Without a budget, so that what is dropped is what the scheme drops. The bound is per draft, and is asserted of each; so
-is that rejections are as many as their probabilities TV(qhat, p) say, within 5 standard deviations.
-"""
+"""Rejections at each draft position, beside the bound on them: TV(q, p), dropped mass and covering bound. The bound is
+asserted of each draft, and that rejections are as many as TV(qhat, p) says, within 5 standard deviations."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Every scheme on one link, from 100 bit/s to 1 Mbit/s and over three delays: who wins where, and by how much?
 
-Each at a setting chosen for it. `k_sqs code=enumerative` is the paper's: its count of support
-and counts, with the drafted id, which it does not count, at the least it can cost. Lossy schemes are marked and ranked
-apart. What crosses the air is given with and without headers; the times include them.
+`k_sqs code=enumerative` is the paper's: its count of support and counts, with the drafted id, which it does not count,
+at the least it can cost.
 """
 
 from __future__ import annotations
