@@ -1,7 +1,5 @@
 """Shell completion, by argcomplete: commands, options, scenarios, and after --set and --grid fields and their kinds.
-
-`eval "$(sqsim completion bash)"` in the shell's start-up file turns it on.
-"""
+`eval "$(sqsim completion bash)"` in the shell's start-up file turns it on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""An axis that no field holds: a property of a part, such as `uplink.loss.mean_loss`, which each kind computes.
-
-Such an axis stands in place of the part's own fields: they then tell no curves apart where the part's kind does.
-"""
+"""An axis that no field holds: a property of a part, such as `uplink.loss.mean_loss`, which each kind computes. It
+stands in place of the part's own fields, which then tell no curves apart."""
 
 from __future__ import annotations
 

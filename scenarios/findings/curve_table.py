@@ -1,9 +1,6 @@
 """The one table of a run: a row a scheme, a column a value of the axis, ranked, with marks in place of sentences.
-
-`*` is the lowest, `•` is one from which the seeds show no difference, `†` left requests unanswered, `‡` is overloaded.
 Schemes are ranked with those of the same setting: where temperature, link or failures vary, each has a group of rows.
-Lossy schemes, limits and what left requests unanswered are not ranked.
-"""
+Lossy schemes, limits and what left requests unanswered are not ranked."""
 
 from __future__ import annotations
 
@@ -37,11 +34,8 @@ _NAMES: Final = DisplayNames()
 def curve_table(
     summary: pd.DataFrame, cells: pd.DataFrame, axis: str | None, metric: str, overloaded: pd.Series[bool] | None = None
 ) -> TextTable | None:
-    """A metric of each curve along the axis; None where no row has a number.
-
-    `cells` are the runs behind the rows of the summary, by which they are compared seed by seed; `overloaded` tells of
-    each row of the summary whether more work came than was served.
-    """
+    """A metric of each curve along the axis; None where no row has a number. `cells`: the runs behind the rows, by
+    which they are compared seed by seed; `overloaded`: whether more work came than was served, a row each."""
     shown = summary[summary[metric].notna() | _none_answered(summary, metric)]
     if not shown[metric].notna().any():
         return None

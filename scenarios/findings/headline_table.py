@@ -1,9 +1,5 @@
 """The headline as text: a metric along the axis, each curve with its interval, the lowest starred, in units that can be
-read.
-
-Nothing there misleads in silence: where requests went unanswered the entry says how many, and neither it nor a lossy
-scheme has a star beside others; a curve of which nothing was answered keeps its column.
-"""
+read. Entries say how many requests went unanswered, and neither those nor lossy schemes have a star beside others."""
 
 from __future__ import annotations
 
@@ -64,10 +60,8 @@ class HeadlineEntry:
 
 
 def headline(summary: pd.DataFrame, axis: str | None, metric: str = "latency_per_token_s", width: int = WIDTH) -> str:
-    """Mean ± half-width of each curve at each value of the axis; `*` marks the lowest mean at a value.
-
-    A row a value and a column a curve; where curves are many and values few, the other way round.
-    """
+    """Mean ± half-width of each curve at each value of the axis; `*` marks the lowest mean at a value. A row a value
+    and a column a curve; where curves are many and values few, the other way round."""
     table = marked(_with_something(summary, metric))
     if not table[metric].notna().any():
         return f"{title(metric)}: no request was answered"

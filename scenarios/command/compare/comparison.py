@@ -1,12 +1,5 @@
-"""`sqsim compare A B`: what changed from one result directory to another beyond noise.
-
-    sqsim compare results/before results/after
-    sqsim compare results/before results/after --control holm --all
-    sqsim compare results/before results/after --json
-
-Settings that only one of them has are named. Of those in both, a metric is reported where it differs by more than noise
-(`simulator.results.changes`). Versions, commits and dates come from the manifests.
-"""
+"""`sqsim compare A B`: what changed from one result directory to another beyond noise (`simulator.results.changes`),
+and the settings that only one of them has. Versions, commits and dates come from the manifests."""
 
 from __future__ import annotations
 

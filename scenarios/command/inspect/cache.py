@@ -1,14 +1,5 @@
 """`sqsim cache`: the rounds that were decoded and are kept: shown, recorded, to another machine and back, cleared.
-
-    sqsim cache
-    sqsim cache record cell.yaml
-    sqsim cache export opt.sqr --pair opt
-    sqsim cache import opt.sqr
-    sqsim cache clear --pair 3f0c5a
-
-Rounds recorded where a pair's weights are can be imported where they are not, and every network that asks for no other
-round can be simulated there (`simulator.decoding.recording`).
-"""
+Rounds recorded where a pair's weights are can be imported where they are not (`simulator.decoding.recording`)."""
 
 from __future__ import annotations
 

@@ -36,9 +36,7 @@ _NARROW = 40
 
 def page(scenario: Scenario, field: str | None = None) -> str:
     """The whole page, as wide as the terminal; of `field`, it and those below it alone, or all that it is a pattern of.
-
-    Raises ConfigError where there is no such field.
-    """
+    Raises ConfigError where there is no such field."""
     width = screen_width()
     cells = plan_of(scenario, Changes(seeds=1)).cells  # each has as many seeds: the rest need not be made to be counted
     if field is not None:

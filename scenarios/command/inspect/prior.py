@@ -1,9 +1,5 @@
-"""`sqsim codec prior`: tables of language for one pair, learned from its drafter's distributions, and what they save.
-
-The verifier writes texts that go on from the pair's prompts, as a served text does; the drafter's distributions along
-them are what `build_prior` learns from. Texts that start from the last tenth of the prompts are held out, and tell the
-bits.
-"""
+"""`sqsim codec prior`: tables of language for one pair, learned from its drafter's distributions along texts that the
+verifier writes from the pair's prompts, and what they save on texts from the last tenth of the prompts."""
 
 from __future__ import annotations
 

@@ -64,10 +64,8 @@ TRUST = (
 @dataclass(frozen=True)
 class Recommendation:
     """Who raced, the groups, what their cells gave, the best of each kind, and the table of those on the seeds shown.
-
     `whole_minutes`: about what a race of all settings would take. `turns`: where the best and its rival pass each
-    other, None where there was no time to look.
-    """
+    other, None where there was no time to look."""
 
     wish: Wish
     raced: Entrants

@@ -1,8 +1,5 @@
-"""What a report compares: the curves of a summary, in groups that share a set-up, at each value of the axis.
-
-Of each curve at a value it knows the mean, its interval, the settings chosen, and how it differs, paired by seed, from
-another curve there.
-"""
+"""What a report compares: the curves of a summary, in groups that share a set-up, at each value of the axis: mean,
+interval, settings chosen, and how each differs, paired by seed, from another curve there."""
 
 from __future__ import annotations
 

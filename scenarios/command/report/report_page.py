@@ -1,13 +1,8 @@
 """`sqsim report DIR`: a result directory as one page that needs nothing else, to read, keep and send.
 
-    sqsim report results/paper
-    sqsim report results/paper --out paper.html
-
-The first screen has question, answer, what they hold for, the figure, and a ranked table at the middle of the axis; a
-slider moves both along it. Below are findings, figures, settings, one request, tables, parameters, downloads, and how
-to get the same again. The page loads nothing: style, scripts and figures are in it, and the library that draws the
-interactive figure. Without scripts the figure is the drawn one and the table stays at the middle; all else works. The
-words around what is reported are in `templates/`.
+The first screen has question, answer, what they hold for, the figure, and a ranked table; a slider moves both along the
+axis. Without scripts the figure is the drawn one and the table stays at the middle. The words around what is reported
+are in `templates/`.
 """
 
 from __future__ import annotations
@@ -72,9 +67,7 @@ def run(options: argparse.Namespace) -> Path:
 
 def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     """The report of a result directory, HTML; a line for each figure that is not in it though it is the scenario's.
-
-    Raises ConfigError where a file of it cannot be read.
-    """
+    Raises ConfigError where a file of it cannot be read."""
     found = findings_file.read(folder.path)
     numbers = cast("list[Mapping[str, object]]", found.get("findings") or [])
     name, (summary, axis) = folder.note.scenario, folder.curved_summary

@@ -1,8 +1,5 @@
-"""Each scheme at a setting of its own: what is tuned, what is chosen, and both shown beside the grid's own setting.
-
-The race is on seeds that are not shown (`simulator.tuning`), so that what is shown is no chance of the choice. Its
-trials are a result directory of their own, `tuning/`, inside the scenario's.
-"""
+"""Each scheme at a setting of its own: what is tuned, what is chosen, and both shown beside the grid's own setting. The
+race (`simulator.tuning`) is on seeds that are not shown, in a result directory of its own, `tuning/`."""
 
 from __future__ import annotations
 
@@ -209,11 +206,8 @@ def to_show(choices: Sequence[Chosen]) -> list[Cell]:
 def beside(
     table: pd.DataFrame, choices: Sequence[Chosen], named: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> pd.DataFrame:
-    """The rows of the settings chosen, then those of the grid's own, with CURVE and SETTING.
-
-    `named` gives curves to the grid's cells; a setting chosen has the name of the grid's, and the grid's own says what
-    it did not choose.
-    """
+    """The rows of the settings chosen, then those of the grid's own, with CURVE and SETTING. `named` gives curves to
+    the grid's cells; a setting chosen has the grid's name, and the grid's own says what it did not choose."""
     rows = table.set_index("cell", drop=False)
     grid = [cell.id for chosen in choices for cell in chosen.fixed()]
     curves = named(rows.loc[grid]).set_index("cell")[CURVE]  # one a cell, or one of each of its classes of devices

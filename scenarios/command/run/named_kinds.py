@@ -1,8 +1,7 @@
 """A kind that a user names alone, `--grid scheme=dense,k_sqs`, keeps what the scenario says of its parameters.
 
-A kind that the scenario has stands for the scenario's settings of it. Another scheme takes those parameters in which
-the scenario's schemes agree, as far as it has them: drafts, code, ... So does one typed as a mapping, for what it does
-not name. A mapping of another part, `{kind: bernoulli}`, is taken as it is.
+A kind that the scenario has stands for its settings of it. Another scheme, and one typed as a mapping, takes those
+parameters in which the scenario's schemes agree, as far as it has them. A mapping of another part is taken as it is.
 """
 
 from __future__ import annotations

@@ -20,11 +20,8 @@ MOST_SEEDS = 200
 
 @dataclass(frozen=True)
 class Precision:
-    """Adds seeds to all settings alike until no half-width of `metric` exceeds `within` of its mean.
-
-    Each time so many as the widest interval asks for, a half-width falling with the root of their number, and at most
-    as many as there are.
-    """
+    """Adds seeds to all settings alike until no half-width of `metric` exceeds `within` of its mean: each time so many
+    as the widest interval asks for, at most as many as there are."""
 
     cells: Sequence[Cell]
     metric: str

@@ -72,9 +72,7 @@ def fullest(row: pd.Series[float]) -> str:
 
 
 def costs(summary: pd.DataFrame, width: int = WIDTH) -> str:
-    """A row per curve: bits, draft length, acceptance, resampling, what is expected of it and its bound; a range where
-    the axis matters. "" of a study that has none of them.
-    """
+    """A row per curve: bits, draft length, acceptance, resampling and its bound; "" of a study that has none."""
     present = [(name, label) for name, label in COSTS if name in summary.columns]
     if COSTS[0] not in present:
         return ""
@@ -330,9 +328,8 @@ def limits_of(objective: Objective) -> str:
 
 
 def bearing(summary: pd.DataFrame, axis: str | None, objective: Objective, width: int = WIDTH) -> str:
-    """Two tables, a row per value of the axis, a column per curve: devices at the objective, with the range of what
-    each seed supports by itself; and the limit that is met first, with the station whose relief would serve most
-    more."""
+    """Two tables, a row per value of the axis, a column per curve: devices at the objective with the range over seeds,
+    and the limit that is met first with the station whose relief would serve most more."""
     alone = summary["n"].max() > 1
     heading = f"{title(objective.field)} at {limits_of(objective)}, to {100 * objective.within:g}%"
     heading += " (what a seed bears by itself, of the numbers tried)" if alone else ""

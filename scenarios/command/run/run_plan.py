@@ -57,10 +57,8 @@ class Changes:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A scenario under a user's changes: the cells to run, and what is left to search and to tune.
-
-    `notes` tell the user what became of the changes, `warnings` what this machine lacks.
-    """
+    """A scenario under a user's changes: the cells to run, and what is left to search and to tune. `notes` tell the
+    user what became of the changes, `warnings` what this machine lacks."""
 
     scenario: Scenario
     cells: Sequence[Cell]
@@ -94,11 +92,8 @@ class RunPlan:
 
 
 def plan_of(scenario: Scenario, changes: Changes) -> RunPlan:
-    """The scenario under a user's changes.
-
-    Raises ConfigError for a figure that is not there, a field no cell has, a value a field refuses, and changes that
-    contradict each other.
-    """
+    """The scenario under a user's changes. Raises ConfigError for a figure that is not there, a field no cell has, a
+    value a field refuses, and changes that contradict each other."""
     plots.check(scenario.figures)
     _check_precision(changes.precision)
     load_imports(changes.imports)
@@ -410,12 +405,9 @@ def _spread(
 
 
 def told_fields(cells: Sequence[Cell], changes: Changes | None = None) -> list[str]:
-    """Returns the scheme's fields with one value in each kind, not the same in all, and not always the kind's default;
-    one that the user typed in a scheme of a grid also where only one kind has it.
-
-    The names of curves must show them: `dense` with 4 drafts beside `k_sqs` with 8 is no comparison of the two, where
-    the scenario or the user made them so. Fields that vary within a kind are in its curves' names anyway.
-    """
+    """The scheme's fields with one value in each kind, not the same in all, and not always the kind's default; one that
+    the user typed in a scheme of a grid also where only one kind has it. Curves' names must show them: `dense` with 4
+    drafts beside `k_sqs` with 8 is no comparison of the two."""
     grid = changes.grid.get("scheme", ()) if changes is not None else ()
     typed = {name for each in grid if isinstance(each, Mapping) and "label" not in each for name in each}
     schemes = list({cell.scheme.model_dump_json(): cell.scheme for cell in cells}.values())

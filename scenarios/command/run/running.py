@@ -50,11 +50,8 @@ COMPARISON = Table("real_beside_simulated", comparison, printed_comparison)
 
 
 def run(plan: RunPlan, options: RunOptions) -> Escaped:
-    """Sweeps the plan's cells into `out` and draws its figures there; returns the summary for a person.
-
-    With choices the cells swept are those that each scheme chose and those of the grid; with an objective each is at
-    the largest number of devices that meets it.
-    """
+    """Sweeps the plan's cells, those that each scheme chose beside the grid's, or each at the most devices that meet an
+    objective, into `out` and draws its figures there; returns the summary for a person."""
     if options.trace and plan.scenario.study != SIMULATION:
         text = f"this scenario asks the study {plan.scenario.study!r}, in which no request is served in time"
         raise ConfigError(f"trace: {text}")

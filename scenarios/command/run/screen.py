@@ -1,9 +1,5 @@
-"""What a finished run shows on a terminal: question, answer, one table as wide as it is, what changes how the table is
-read, whose numbers they are, and where the rest is.
-
-A table is folded by columns and never inside a number: of values of the axis that do not fit, the first, the last and
-some between them stay, and a line says how many more there are. Elsewhere than on a terminal it is plain text.
-"""
+"""What a finished run shows on a terminal. A table is folded by columns and never inside a number: of values of the
+axis that do not fit, the first, the last and some between them stay. Elsewhere than on a terminal it is plain text."""
 
 from __future__ import annotations
 

@@ -1,10 +1,6 @@
-"""Answers of one breath, which several scenarios give: which scheme is fastest of all and what edge drafting
-takes at best, what the worse end of an axis costs, which scheme supports most devices, from where on drafting pays.
-
-An answer is clauses separated by `; `, what matters most first: where they are more than `wording.MOST_WORDS` together,
-the last are dropped. Of many places or curves the best is chosen on the seeds that it is shown on, so a number at best
-is a little too good.
-"""
+"""Answers of one breath, which several scenarios give: clauses separated by `; `, what matters most first; the last are
+dropped where they are more than `wording.MOST_WORDS` together. Of many places or curves the best is chosen on the seeds
+that it is shown on, so a number at best is a little too good."""
 
 from __future__ import annotations
 
