@@ -1,9 +1,9 @@
 """The tables of the profiles that come along. `python -m tools.derived_passes` writes them again.
 
-Few passes of each were published: the `cited` rows of a table. The others are `derived`: the roofline of that device
-and model, times the share by which the cited passes miss it. That share is interpolated over the logarithm of a pass's
-new tokens, or of its sequences where the source's figures are of users and hold what others' prompts cost them, and is
-held outside the cited passes. A derived pass takes no less than any of less work, and no more than a cited one of more.
+Few passes of each were published: the `cited` rows. The others are `derived`: the roofline of that device and model,
+times the share by which the cited passes miss it, interpolated over the logarithm of a pass's new tokens (or of its
+sequences, where figures hold what others' prompts cost). A derived pass takes no less than any of less work, and no
+more than a cited one of more.
 """
 
 from __future__ import annotations

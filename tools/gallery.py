@@ -106,12 +106,9 @@ def make(names: Sequence[str], results: Path, home: Path) -> None:
 
 
 def hang(names: Sequence[str], results: Path, home: Path) -> None:
-    """Puts the figures of the results of these scenarios, with their records and pages, and the thumbnails of all that
-    are there, in `home`; takes down what may not hang.
-
-    Raises ConfigError, before anything is written, where the results of one are not there, not finished, altered, of
-    changed settings, of an uncommitted tree, or of another wire format.
-    """
+    """Puts the figures of these scenarios' results, with their records and pages, and all thumbnails, in `home`; takes
+    down what may not hang. Raises ConfigError, before anything is written, where results are not there, not finished,
+    altered, of changed settings, of an uncommitted tree, or of another wire format."""
     with tempfile.TemporaryDirectory() as drawn:
         records = {name: _drawn(name, results / name, Path(drawn)) for name in names}
         home.mkdir(parents=True, exist_ok=True)
@@ -156,11 +153,8 @@ def _judged(home: Path) -> Iterator[tuple[str, Record | ConfigError]]:
 
 
 def record_of(name: str, home: Path) -> Record:
-    """The record of a scenario's page.
-
-    Raises ConfigError where it is not as written, lacks a fact, is of another wire format than the code's, or where the
-    figures are not those that were drawn with it.
-    """
+    """The record of a scenario's page. Raises ConfigError where it is not as written, lacks a fact, is of another wire
+    format, or where the figures are not those that were drawn with it."""
     path = home / f"{name}.json"
     if not (note := read_note(path)):
         raise ConfigError(f"{path}: no record, or not as {HANG} {name} has written it")

@@ -1,9 +1,5 @@
-"""`check`: what is shown of each class that a user's file registers, a line for each thing.
-
-The five things are its output distribution, that it answers as a pure function, that a rejection rolls its state back,
-that packets come back as they were, and what a draft costs the edge to
-make, in microseconds here and in softmaxes of as many logits.
-"""
+"""`check`: what is shown of each class that a user's file registers, a line for each thing: output distribution,
+purity, rollback, round trip of packets, and the cost of a draft, in microseconds here and in softmaxes."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """The exact output distribution of a scheme over a tiny pair, by enumerating every path of the shipped edge, codec and
-cloud.
-
-A path is decided by random numbers; `paths` finds the intervals on which nothing changes, and their lengths are the
-weights. What a draft is drawn by and how it is verified is found by asking, so it may be any rule.
-"""
+cloud. `paths` finds the intervals of random numbers on which nothing changes; their lengths are the weights."""
 
 from __future__ import annotations
 

@@ -1,12 +1,9 @@
 """A remembered tree as bytes, and back, exactly: same values, same types, one node object where there was one.
 
-Each type that a tree is made of is a table: its objects are the rows, and the fields that it declares the columns, so
-that a new field is written and read without a word here. A float stands in the columns of reals. Every other value is
-one whole number: itself, or its place among the strings, the states, the arrays, the rows of its type, or the lines.
-A line is a tuple of whole numbers: token ids, or the numbers of the members of any other tuple.
-
-Bytes, unlike a pickle, hold no code: what is read from a file of somebody else's is numbers, and is checked to fit
-together. Whether what it says was really decoded, no check can tell.
+Each type that a tree is made of is a table: objects are rows, the fields that it declares columns. Reals have a column
+of their own; every other value is one whole number: itself, or its place among the strings, states, arrays, rows of its
+type, or lines. A line is a tuple of whole numbers: token ids, or the numbers of a tuple's members. Bytes, unlike a
+pickle, hold no code, and what is read is checked to fit together.
 """
 
 from __future__ import annotations

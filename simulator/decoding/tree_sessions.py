@@ -1,10 +1,8 @@
 """Both sides of a request whose drafts branch. The edge drafts a round level by level, a pass a level; the cloud makes
 one pass over the tree, and the path that is accepted is kept.
 
-A distribution depends on the committed text or on a node. How its children are drawn is the draw's affair, and how the
-tree is verified the acceptance's. Distributions come breadth first. The one that could exceed the budget, whatever
-children it drew, is not drawn from, and the tree ends before it: whether a node has children may depend on all nodes
-before them, and never on them.
+The distribution that could exceed the budget, whatever children it drew, is not drawn from, and the tree ends before
+it: whether a node has children may depend on all nodes before them, and never on them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
-"""The numbers behind a sentence: every comparison that was made while it was computed, for programs to read.
-
-A sentence rounds, joins and leaves out; `recording` keeps what it was made of. The comparisons report themselves from
-where they are computed (`intervals.paired`, `crossings.crossing`), so that words and numbers cannot differ.
-"""
+"""The numbers behind a sentence: every comparison that was made while it was computed, for programs to read. They
+report themselves from where they are computed (`intervals.paired`, `crossings.crossing`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""The two tables of a run, filled as requests end: `requests` and `rounds`. Rounds may go to a file as they come.
-
-Rows lie side by side until they become plain columns, those of an Arrow table: pandas has no part in it.
-"""
+"""The two tables of a run, filled as requests end: `requests` and `rounds`, plain columns of an Arrow table. Rounds may
+go to a file as they come."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """What one queue saw: its customers in time, so that busy fractions, queues and Little's law are read off, not guessed.
 
-A station keeps two independent accounts of the same thing. `area` integrates the number present over time, event by
-event; `sojourn_s` adds up how long each customer stayed. Little's law in its exact form says that they agree (I4).
-A visit whose times are all known may be booked at once instead; both accounts then take it from its two ends, and tests
-compare it with one that was seen.
+It keeps two independent accounts: `area` integrates the number present over time, `sojourn_s` adds up how long each
+customer stayed; Little's law says that they agree (I4). A visit whose times are all known may be booked at once.
 """
 
 from __future__ import annotations

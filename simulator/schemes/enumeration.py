@@ -53,10 +53,8 @@ class Unasked(Uniforms):
 
 
 class _Numbers(Unasked):
-    """The verification's numbers of a round: those of the drafts before one as they were, two others as they are given.
-
-    `own`: the number of the draft; `last`: the one other number that may be requested.
-    """
+    """The verification's numbers of a round: those of the drafts before one as they were, `own` of the draft, and
+    `last`, the one other number that may be requested."""
 
     __slots__ = ("at", "last", "other", "own", "was")
     at: int

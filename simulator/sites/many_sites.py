@@ -1,9 +1,8 @@
 """A study of many sites: a graph of partitions on Dask, each written by the worker that simulates its sites, and a
 summary that the workers compute from them.
 
-The cluster is the one at an address, or one of this machine's processes for as long as the study lasts. What each
-partition is depends on its sites alone, so whole ones are kept: an interrupted study goes on from there, on any
-cluster, and ends with the same bytes. Neither scheduler nor client ever holds a row of a request.
+What a partition is depends on its sites alone: an interrupted study goes on from whole ones, on any cluster, and ends
+with the same bytes. Neither scheduler nor client ever holds a row of a request.
 """
 
 from __future__ import annotations

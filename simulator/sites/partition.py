@@ -1,9 +1,6 @@
-"""What a worker does: it simulates a range of sites one after another, and writes their rows as one partition.
-
-A partition is a folder named by its sites, which lands whole or not at all: `cells.parquet` with a row a site,
-`requests.parquet` and, where they are asked for, `rounds.parquet`, and `files.json` with their checksums and what they
-took. Rows go to their files as sites end, so the memory of a worker holds one site, whatever the number of sites.
-"""
+"""What a worker does: it simulates a range of sites one after another, and writes their rows, as sites end, as one
+folder, which lands whole or not at all: `cells.parquet`, `requests.parquet`, `rounds.parquet` where asked for, and
+`files.json` with checksums and what they took."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """The summary of a study of sites, computed by the workers from the partitions (dask.dataframe), out of core.
 
-Of all answered requests, and of each metric over sites: number, mean, interval, lowest, quantiles, highest. Each pass
-reads a partition on a worker and passes on counts; no process ever holds all rows. A quantile is exact: the first pass
-counts values by their leading bits, the second fetches those few that share these bits with the quantile's neighbours.
-The interval of a mean is over sites, as clusters of their requests.
+Of all answered requests, and of each metric over sites: number, mean, interval (over sites, as clusters), lowest,
+quantiles, highest. A quantile is exact: the first pass counts values by their leading bits, the second fetches those
+few that share these bits with the quantile's neighbours.
 """
 
 from __future__ import annotations

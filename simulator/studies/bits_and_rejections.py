@@ -1,9 +1,6 @@
-"""What a scheme sends, and how often it would be rejected, on the distributions along the verifier's own text.
-
-Every draft has a packet of its own, and all drafts before it are accepted: one number a draft, exact where a
-simulation counts events. P(reject | reached) = TV(qhat, p) is `tv_qhat`, the expected resampling rate. All schemes meet
-the same distributions, so what tells them apart is their own. No network, no budget, no draft length.
-"""
+"""What a scheme sends, and how often it would be rejected, on the distributions along the verifier's own text: every
+draft in a packet of its own, all drafts before it accepted. P(reject | reached) = TV(qhat, p) is `tv_qhat`. No network,
+no budget, no draft length."""
 
 from __future__ import annotations
 

@@ -1,9 +1,6 @@
-"""Bits of a draft beside its rejection probability and beside lower bounds, along the verifier's own text.
-
-As in the study `laws` a draft has a packet of its own and all drafts before it are accepted; schemes of shared
-randomness are asked too. A row has what the shipped code takes, what no code can do without (`studies.rate_bounds`),
-and what the counts take under a context model that knew the verifier's distribution.
-"""
+"""Bits of a draft beside its rejection probability, along the verifier's own text as in the study `laws`, schemes of
+shared randomness too: what the code takes, lower bounds (`studies.rate_bounds`), and what a context model that knew p
+would."""
 
 from __future__ import annotations
 

@@ -1,10 +1,5 @@
 """What sparsifying costs in wall time: choosing the support and moving the state, beside the softmax that made the
-distribution.
-
-Both are timed in turn on the same distributions of the pair's drafter, so that a busy machine slows both; their ratio
-is what carries over. A threshold that moves keeps more and more of the vocabulary, so what has a state is timed after
-ever more tokens, each of which was accepted. Real time: the answer differs from run to run.
-"""
+distribution, in turn on the same distributions. What has a state is timed after ever more accepted tokens."""
 
 from __future__ import annotations
 

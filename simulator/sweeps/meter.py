@@ -1,9 +1,5 @@
-"""How far a sweep is, cell by cell and within a cell, whoever works on it.
-
-A worker writes how far the cells of a task are to a small file, a few times a second, and who waits for the workers
-reads the files. So it is the same for processes of this machine and of a cluster, nobody waits for anybody, and where a
-file cannot be written nothing is lost but the look of it.
-"""
+"""How far a sweep is, cell by cell and within a cell: a worker writes how far the cells of a task are to a small file,
+a few times a second, and who waits reads the files, here and on a cluster alike."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
 """A result directory: what is in it, when it may be written, and how an interrupted sweep goes on.
 
-While a sweep runs, finished cells lie in `parts/`; the tables are written once, from all parts, at the end, and
-`manifest.json` says for which cells, models, code and library versions they hold, and which files are ours, with their
-checksums. A directory with the same identity is resumed, or read when it is whole; another is refused unless it may be
-overwritten; a file that is not what was written is made again. Cells that fail lie in `failed/`,
-each with the way to its failure: there are no tables while one does.
+Finished cells lie in `parts/`; the tables are written once, from all parts, and `manifest.json` says for which cells,
+models, code and library versions they hold. A directory with the same identity is resumed, or read when it is whole;
+another is refused unless it may be overwritten. Cells that fail lie in `failed/`: there are no tables while one does.
 """
 
 from __future__ import annotations

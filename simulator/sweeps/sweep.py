@@ -1,9 +1,8 @@
 """Many cells: each distinct decoding once, in one of a few worker processes, then every timing of it.
 
-Cells that differ only in network, cloud or edge share their tokens (`Cell.decoding_id`). They go to one worker as a
-group, whose first cell pays for the forward passes; where there are fewer groups than workers, the others of a group go
-to any worker once the first has left its tokens on disk. Each cell lands as it ends, one that fails takes no other
-along, and results do not depend on how cells meet workers.
+Cells that share their tokens (`Cell.decoding_id`) go to one worker as a group, whose first cell pays for the forward
+passes; where there are fewer groups than workers, the others of a group go to any worker once the first has left its
+tokens on disk. Results do not depend on how cells meet workers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
-"""Traces of a sweep's cells, `cells/ID.trace.json` in its directory: made in a worker, while a cell is simulated.
-
-A sweep that goes on finds cells that were simulated without one. They are simulated once more for their trace alone;
-no table changes, since a run is the same with and without an observer.
-"""
+"""Traces of a sweep's cells, `cells/ID.trace.json` in its directory: made in a worker, while a cell is simulated. Cells
+that were simulated without one are simulated once more for it alone; no table changes."""
 
 from __future__ import annotations
 

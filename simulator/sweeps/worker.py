@@ -1,8 +1,5 @@
-"""What a worker does: cells, group by group, each landed as it ends.
-
-Cells of a group share their tokens: the first pays for the forward passes, the others find them in the memory of the
-group. The groups of one task are decoded side by side, so that their passes meet.
-"""
+"""What a worker does: cells, group by group, each landed as it ends. Cells of a group share their tokens through its
+memory; the groups of one task are decoded side by side, so that their passes meet."""
 
 from __future__ import annotations
 
@@ -43,10 +40,8 @@ class Task:
 
 
 def work(task: Task, report: ReportProgress) -> tuple[str, list[Outcome]]:
-    """The task's name, and what came of each of its cells, in their order.
-
-    Raises PlaceError where nothing can be landed; whatever else a cell raises is its outcome.
-    """
+    """The task's name, and what came of each of its cells, in their order. Raises PlaceError where nothing can be
+    landed; whatever else a cell raises is its outcome."""
     outcomes: dict[int, list[Outcome]] = {}
 
     def group(cells: Sequence[Sent]) -> list[Outcome]:

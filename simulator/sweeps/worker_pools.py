@@ -1,9 +1,6 @@
-"""Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster.
-
-Calls travel to them by pickle; what comes back does not depend on who did what, or when. Cells travel beside their
-ids, which a worker that sees other files than the sweep did does not find again; those with kinds of a user's own as
-plain fields, so that the kinds are imported where they are used.
-"""
+"""Who does the work of a sweep or a search: processes of this machine, or the workers of a Dask cluster. Cells travel
+by pickle beside their ids, which a worker that sees other files does not find again; those with kinds of a user's own
+as plain fields, so that the kinds are imported where they are used."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
-"""The settings that a scheme can be given: its own, a sample of all others, and those a step away from one.
-
-The fields and their values are those that the scheme's parts declare (`kinds.tunable`), and further fields of a cell
-that a question leaves open.
-"""
+"""The settings that a scheme can be given, of the fields and values that its parts declare (`kinds.tunable`) and
+further ones that a question leaves open: its own, a sample of all others, and those a step away from one."""
 
 from __future__ import annotations
 

@@ -85,10 +85,8 @@ class Race:
         return (1 - self.confidence) / (self.looks * max(1, self.settings - 1))
 
     def look(self, costs: Floats) -> Standing:
-        """The standing of those still in the race, `costs` [n, seeds], the same seeds of all.
-
-        Raises ValueError where a cost is no positive number.
-        """
+        """The standing of those still in the race, `costs` [n, seeds], the same seeds of all. Raises ValueError where a
+        cost is no positive number."""
         if costs.ndim != 2 or not costs.size or not (np.isfinite(costs) & (costs > 0)).all():
             raise ValueError(f"costs {costs.shape}: [n, seeds] of positive numbers are needed")
         logs = np.log(costs)
@@ -296,10 +294,8 @@ class TimeLimit:
 
 
 def race(settings: Sequence[Cell], aim: Aim, budget: Budget, trying: Try, limit: TimeLimit) -> list[RaceGroup]:
-    """Returns the finished groups, lossless settings first.
-
-    Raises ConfigError where nobody in a group can be ranked.
-    """
+    """Returns the finished groups, lossless settings first. Raises ConfigError where nobody in a group can be
+    ranked."""
     apart = ([cell for cell in settings if bool(cell.scheme.lossless) is lossless] for lossless in (True, False))
     groups = [RaceGroup(cells, aim, budget) for cells in apart if cells]
     had = 0
