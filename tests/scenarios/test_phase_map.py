@@ -137,3 +137,13 @@ def test_the_scenario_has_every_baseline_at_every_place_and_prompts_as_long_as_a
     assert all("is one token" in line for line in plan.warnings)
     assert len({cell.uplink.delay.delay_s for cell in plan.cells}) == 3
     assert RTT not in plan.told
+
+
+@pytest.mark.parametrize("name", ["phase_map", "cloud_first"])
+def test_a_pair_without_prompts_of_any_length_leaves_that_field_out_of_the_axis(name: str) -> None:
+    plan = plan_of(scenario(name), Changes(settings={"models.pair": "sotu"}, quick=True, seeds=1))
+    assert {cell.models.pair.kind for cell in plan.cells} == {"sotu"}
+    assert len({cell.workload.prompt_tokens for cell in plan.cells}) == 2
+    (note,) = [note for note in plan.notes if "prompt_tokens" in note]
+    axis = "workload.prompt_tokens,models.pair.prompt_tokens"
+    assert note == f"--set leaves no models.pair.prompt_tokens: the axis {axis} of the grid goes without"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from simulator.cell.imported_files import load_imports
 from simulator.cell.power_figures import lacking
 from simulator.cell.quantities import number
 from simulator.cell.scheme import Scheme
-from simulator.cell.settings import changed, pin, replaced, spread, widen
+from simulator.cell.settings import changed, fields_of, pin, replaced, spread, widen, write
 from simulator.checking.subjects import Subject
 from simulator.results.display_names import NAMES
 from simulator.results.intervals import Labels, text_of
@@ -394,6 +394,10 @@ def _spread(
     axes, pinned = pin(widen(grid, changes.grid), settings, changes.grid)
     axes.setdefault("seed", [first + i for i in range(changes.seeds or seeds)])
     notes = [f"--set pins the axis {axis} of the grid" for axis in pinned]
+    for axis, lost in _lost(base, axes, settings).items():
+        if axis not in changes.grid:
+            axes = _narrowed(axes, axis, lost)
+            notes.append(f"--set leaves no {', '.join(lost)}: the axis {axis} of the grid goes without")
     for axis, path in replaced(Cell, base, axes, settings).items():
         if axis not in changes.grid and path in {*settings, *changes.grid}:
             del axes[axis]
@@ -402,6 +406,29 @@ def _spread(
     for cell in cells:
         cell.check_served()
     return cells, notes
+
+
+def _lost(base: dict[str, object], axes: Iterable[str], settings: Mapping[str, object]) -> dict[str, list[str]]:
+    """By the axes of several fields, those of their fields that a part which `settings` give has not, but not all."""
+    above = tuple(f"{path.removesuffix('.kind')}." for path in settings)
+    found = {
+        axis: [
+            field
+            for field in fields_of(axis)
+            if field.startswith(above) and field not in write(Cell, dict(base), {**settings, field: None})
+        ]
+        for axis in axes
+    }
+    return {axis: lost for axis, lost in found.items() if 0 < len(lost) < len(fields_of(axis))}
+
+
+def _narrowed(axes: Mapping[str, list[object]], axis: str, lost: Sequence[str]) -> dict[str, list[object]]:
+    """The axes, one of them without these of its fields."""
+    kept = [place for place, field in enumerate(fields_of(axis)) if field not in lost]
+    name = ",".join(fields_of(axis)[place] for place in kept)
+    rows = [[value[place] for place in kept] for value in axes[axis] if isinstance(value, list | tuple)]
+    narrow = {name: [row[0] if len(kept) == 1 else row for row in rows]}
+    return {key: found for each in axes for key, found in (narrow if each == axis else {each: axes[each]}).items()}
 
 
 def told_fields(cells: Sequence[Cell], changes: Changes | None = None) -> list[str]:
