@@ -55,8 +55,8 @@ FIGURES: dict[str, str] = {
 }
 """Name of the figure and what it shows. It is `draw` of the module `NAME_figure`, or `draw_NAME` of another's."""
 _WITH = {
-    "pairs": "latency", "both_ways": "rivals", "best_setting": "heatmap", "validation": "breakdown",
-    "pareto": "tradeoff", "rates": "tradeoff",
+    "pairs": "latency", "first_token": "latency", "both_ways": "rivals", "best_setting": "heatmap",
+    "validation": "breakdown", "pareto": "tradeoff", "rates": "tradeoff",
 }  # fmt: skip
 """Figures that are in the module of another, with which they share what they read."""
 _OWN: dict[str, Draw] = {}

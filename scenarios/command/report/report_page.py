@@ -11,6 +11,7 @@ import argparse
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +27,6 @@ from scenarios.command.options import PAGE
 from scenarios.command.progress_bar import aside
 from scenarios.command.registry import NAMES, scenario
 from scenarios.command.report.at_each_value import Compared
-from scenarios.command.report.downloads import MOST_BYTES, downloads
 from scenarios.command.report.interactive_figure import Plots, library, plain, plots_of, set_up_of, sign_of
 from scenarios.command.report.ranked_table import base_line, ranking, ranking_note, settings_chosen
 from scenarios.command.report.report_figures import ReportFigure, figures, timelines
@@ -43,7 +43,7 @@ from scenarios.findings import findings_file
 from scenarios.findings.question import PREFIX as ANSWER
 from scenarios.findings.wording import DISTINGUISHABLE
 from simulator.results.columns import SEARCHED
-from simulator.results.result_directory import record
+from simulator.results.result_directory import intact, listed, record
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _TOLD = ("command", "date", "sqsim", "commit", "python", "host", "wall_s", "deterministic", "identity")
@@ -216,3 +216,38 @@ def _commands(folder: ResultFolder) -> list[tuple[str, str]]:
         ("whether another run differs by more than noise", f"sqsim compare {folder.path} OTHER"),
     ]
     return [(what, typed) for what, typed in lines if typed]
+
+
+MOST_BYTES: Final = 2_900_000
+"""A page stays below this."""
+_MOST_EACH, _MOST_OF_ALL = 200_000, 400_000
+_KINDS: Final = {".csv": "text/csv", ".json": "application/json"}
+_BY_PATH: Final = (*_KINDS, ".parquet")
+_FIRST: Final = ("capacity.csv", "chosen_and_fixed.csv", "summary.csv", "findings.json", "cells.csv")
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file; `link` is a data URL, "" where the file is not in the page."""
+
+    name: str
+    path: str
+    size: str
+    link: str
+
+
+def downloads(folder: Path, room: int) -> Iterator[Download]:
+    """The tables that the directory lists, as they were written; in at most `room` bytes of links."""
+    room = min(room, _MOST_OF_ALL)
+    names = [name for name in listed(folder) if "/" not in name and name.endswith(_BY_PATH)]
+    names.sort(key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
+    for name in names:
+        path = folder / name
+        if not path.is_file() or not intact(folder, name, listed(folder)[name]):
+            continue
+        size = path.stat().st_size
+        link, kind = "", _KINDS.get(path.suffix)
+        if kind is not None and size <= min(_MOST_EACH, room * 3 // 4):
+            link = f"data:{kind};base64,{b64encode(path.read_bytes()).decode()}"
+            room -= len(link)
+        yield Download(name, str(path), f"{size / 1000:,.0f} kB", link)

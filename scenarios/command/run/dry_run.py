@@ -11,8 +11,7 @@ import pandas as pd
 from kinds import ConfigError
 from kinds.files import read_note
 from scenarios.command.options import RunOptions
-from scenarios.command.run.choosing import Choosing, by_setting, fields_told, to_show
-from scenarios.command.run.precision import Precision
+from scenarios.command.run.choosing import Choosing, Precision, by_setting, fields_told, to_show
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_of
 from scenarios.command.scenario import Scenario
 from scenarios.findings.wording import counted

@@ -11,10 +11,9 @@ from typing import Self
 import pandas as pd
 import pyarrow.parquet as pq
 
-from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.fairness import compared_alike, excused
 from scenarios.command.report.drawing import draw_all
-from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note
+from scenarios.command.result_folder import BESIDE, CAPACITY, NOTE, Note, along, axes_of
 from scenarios.command.run.base_line import base_line
 from scenarios.command.run.choosing import Chosen, behind_fixed, beside, choices_table, doubts, fields_told
 from scenarios.command.run.printed_tables import (

@@ -14,9 +14,8 @@ from kinds.files import read_note
 from kinds.mistakes import Escaped
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import ProgressBar, aside
-from scenarios.command.run.choosing import Choosing, Chosen, to_show
+from scenarios.command.run.choosing import Choosing, Chosen, Precision, to_show
 from scenarios.command.run.finished_run import FinishedRun
-from scenarios.command.run.precision import Precision
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_around
 from scenarios.command.run.screen import Screen
 from scenarios.command.run.searching import CapacitySearch, settings_of_search
