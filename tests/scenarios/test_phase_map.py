@@ -139,11 +139,14 @@ def test_the_scenario_has_every_baseline_at_every_place_and_prompts_as_long_as_a
     assert RTT not in plan.told
 
 
-@pytest.mark.parametrize("name", ["phase_map", "cloud_first"])
-def test_a_pair_without_prompts_of_any_length_leaves_that_field_out_of_the_axis(name: str) -> None:
-    plan = plan_of(scenario(name), Changes(settings={"models.pair": "sotu"}, quick=True, seeds=1))
-    assert {cell.models.pair.kind for cell in plan.cells} == {"sotu"}
-    assert len({cell.workload.prompt_tokens for cell in plan.cells}) == 2
-    (note,) = [note for note in plan.notes if "prompt_tokens" in note]
-    axis = "workload.prompt_tokens,models.pair.prompt_tokens"
-    assert note == f"--set leaves no models.pair.prompt_tokens: the axis {axis} of the grid goes without"
+@pytest.mark.parametrize("name", ["phase_map", "cloud_first", "conversations"])
+def test_a_pair_whose_prompts_have_lengths_of_their_own_is_refused_by_what_was_typed(name: str) -> None:
+    told = (
+        r"^models\.pair = sotu: has no prompt_tokens, .*one of acceptance, published, "
+        r".* --grid workload\.prompt_tokens="
+    )
+    with pytest.raises(ConfigError, match=told):
+        plan_of(scenario(name), Changes(settings={"models.pair": "sotu"}, quick=True))
+    typed = Changes({"models.pair": "sotu"}, {"workload.prompt_tokens": [16, 64]}, quick=True, seeds=1)
+    if name != "conversations":
+        assert {cell.workload.prompt_tokens for cell in plan_of(scenario(name), typed).cells} == {16, 64}

@@ -32,7 +32,7 @@ class NamedKinds:
         varied = {field for axis in axes for field in axis.split(",")}
         found: dict[str, object] = {}
         for path, value in typed.items():
-            family, part = _family_at(self.schema, path), path.removesuffix(".kind")
+            family, part = family_at(self.schema, path), path.removesuffix(".kind")
             if family is not None and isinstance(value, str) and value in family.kinds:
                 own = self._one(family, part, value)
                 kept = {name: each for name, each in own.items() if f"{part}.{name}" not in varied}
@@ -45,7 +45,7 @@ class NamedKinds:
         """What `--grid` means: a kind's name stands for each setting of it."""
         found: dict[str, Sequence[object]] = {}
         for path, values in typed.items():
-            family, part = _family_at(self.schema, path), path.removesuffix(".kind")
+            family, part = family_at(self.schema, path), path.removesuffix(".kind")
             if family is None or not values or (path != part and not all(value in family.kinds for value in values)):
                 found[path] = values
                 continue
@@ -60,7 +60,7 @@ class NamedKinds:
 
     def labelled(self, schemes: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
         """What `--name` means: a scheme with what the scenario's schemes have in common and it does not name."""
-        filled = (self._filled(_family_at(self.schema, SHARING), SHARING, scheme) for scheme in schemes)
+        filled = (self._filled(family_at(self.schema, SHARING), SHARING, scheme) for scheme in schemes)
         return [scheme for scheme in filled if isinstance(scheme, Mapping)]
 
     def _one(self, family: type[Choice], part: str, kind: str) -> Setting:
@@ -133,7 +133,7 @@ def _agreed(settings: Sequence[Mapping[str, object]]) -> Setting:
     return {name: found[0] for name, found in values.items() if all(value == found[0] for value in found)}
 
 
-def _family_at(schema: type[Part], path: str) -> type[Choice] | None:
+def family_at(schema: type[Part], path: str) -> type[Choice] | None:
     """The family of the field at a dotted name, whatever the kinds above it."""
     part: type[Part] | None = schema
     for step in path.removesuffix(".kind").split("."):

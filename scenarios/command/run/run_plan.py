@@ -10,7 +10,8 @@ import plots
 from kinds import ConfigError, kinds_of_file, registered_by
 from models.interface import Pair
 from scenarios.command.cell_file import read_cell
-from scenarios.command.run.named_kinds import NamedKinds
+from scenarios.command.run.named_kinds import NamedKinds, family_at
+from scenarios.command.run.typed_settings import as_typed
 from scenarios.command.scenario import Quick, Scenario, Tune
 from scenarios.findings.sentences.lowest import Lowest
 from scenarios.findings.sentences.one_breath import FastestOfAll
@@ -394,10 +395,7 @@ def _spread(
     axes, pinned = pin(widen(grid, changes.grid), settings, changes.grid)
     axes.setdefault("seed", [first + i for i in range(changes.seeds or seeds)])
     notes = [f"--set pins the axis {axis} of the grid" for axis in pinned]
-    for axis, lost in _lost(base, axes, settings).items():
-        if axis not in changes.grid:
-            axes = _narrowed(axes, axis, lost)
-            notes.append(f"--set leaves no {', '.join(lost)}: the axis {axis} of the grid goes without")
+    _require_held(base, [axis for axis in axes if axis not in changes.grid], settings)
     for axis, path in replaced(Cell, base, axes, settings).items():
         if axis not in changes.grid and path in {*settings, *changes.grid}:
             del axes[axis]
@@ -408,27 +406,18 @@ def _spread(
     return cells, notes
 
 
-def _lost(base: dict[str, object], axes: Iterable[str], settings: Mapping[str, object]) -> dict[str, list[str]]:
-    """By the axes of several fields, those of their fields that a part which `settings` give has not, but not all."""
-    above = tuple(f"{path.removesuffix('.kind')}." for path in settings)
-    found = {
-        axis: [
-            field
-            for field in fields_of(axis)
-            if field.startswith(above) and field not in write(Cell, dict(base), {**settings, field: None})
-        ]
-        for axis in axes
-    }
-    return {axis: lost for axis, lost in found.items() if 0 < len(lost) < len(fields_of(axis))}
-
-
-def _narrowed(axes: Mapping[str, list[object]], axis: str, lost: Sequence[str]) -> dict[str, list[object]]:
-    """The axes, one of them without these of its fields."""
-    kept = [place for place, field in enumerate(fields_of(axis)) if field not in lost]
-    name = ",".join(fields_of(axis)[place] for place in kept)
-    rows = [[value[place] for place in kept] for value in axes[axis] if isinstance(value, list | tuple)]
-    narrow = {name: [row[0] if len(kept) == 1 else row for row in rows]}
-    return {key: found for each in axes for key, found in (narrow if each == axis else {each: axes[each]}).items()}
+def _require_held(base: dict[str, object], axes: Iterable[str], settings: Mapping[str, object]) -> None:
+    """Raises ConfigError where a part that `settings` give lacks some, and not all, of the fields of an axis."""
+    for axis, path in ((axis, path) for axis in axes for path in settings):
+        part, fields = path.removesuffix(".kind"), fields_of(axis)
+        below = [field for field in fields if field.startswith(f"{part}.")]
+        lost = [field for field in below if field not in write(Cell, dict(base), {**settings, field: None})]
+        if lost and len(lost) < len(fields):
+            name, family = lost[0].removeprefix(f"{part}."), family_at(Cell, part)
+            fit = [kind for kind, each in (family.kinds if family else {}).items() if name in each.model_fields]
+            other = ",".join(field for field in fields if field not in lost)
+            text = f"has no {name}, which the scenario's axis {axis} moves; must be one of {', '.join(sorted(fit))}"
+            raise ConfigError(f"{part} = {as_typed(settings[path])}: {text}, or type --grid {other}=... in its place")
 
 
 def told_fields(cells: Sequence[Cell], changes: Changes | None = None) -> list[str]:
