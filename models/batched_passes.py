@@ -30,7 +30,7 @@ from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 
 from kinds import ConfigError, first_line
 from models.fixed_batch import WIDEST, FixedBatch
-from models.packed_passes import ForwardPass, SharedNetwork, unfit
+from models.packed_passes import ForwardPass, SharedNetwork, some_tokens, unfit
 
 BATCHED: Final = "batched_texts"  # the attention of a batched pass, to the transformers library
 ALIGNED: Final = 16  # places of a cache, a multiple of this: kernels of attention want masks of such rows
@@ -127,7 +127,7 @@ class BatchedNetwork(SharedNetwork):
         caches, logits = [self.cache() for _ in range(texts)], list[torch.Tensor]()
         room = min(WIDEST, self.batch.tokens // len(TRIED), self.module.config.max_position_embeddings // len(TRIED))
         for number, step in enumerate(TRIED):
-            tokens = [_some(number, min(new, room), self.module.config.vocab_size) for new in step[:texts]]
+            tokens = [some_tokens(number, min(new, room), self.module.config.vocab_size) for new in step[:texts]]
             passes = [self.wanted(*each, min(2, len(each[1]))) for each in zip(caches, tokens, strict=True)]
             logits += self.make(passes) if at_once else [each.alone() for each in passes]
         del others
@@ -283,7 +283,3 @@ def _attend(
 
 
 AttentionInterface.register(BATCHED, _attend)
-
-
-def _some(seed: int, number: int, vocabulary: int) -> tuple[int, ...]:
-    return tuple(np.random.default_rng([seed, number]).integers(vocabulary, size=number).tolist())

@@ -379,7 +379,7 @@ def _in_other_company(passes: Sequence[ForwardPass]) -> list[torch.Tensor]:
     vocabulary = config.vocab_size
     first = passes[0].cache.get_seq_length() == 0
     most = min(MOST_TOKENS, network.module.config.max_position_embeddings) - sum(len(each.tokens) for each in passes)
-    filling = _tokens(0, most if first else FILLING, vocabulary)
+    filling = some_tokens(0, most if first else FILLING, vocabulary)
     return packed([ForwardPass(network, DynamicCache(config=config), filling, 1), *reversed(passes)])[:0:-1]
 
 
@@ -391,12 +391,13 @@ def _history(network: SharedNetwork, make: Make) -> list[torch.Tensor]:
         texts = zip(caches, step, strict=True)
         logits += make(
             [
-                ForwardPass(network, cache, _tokens(number, new, config.vocab_size), min(new, DISTRIBUTIONS))
+                ForwardPass(network, cache, some_tokens(number, new, config.vocab_size), min(new, DISTRIBUTIONS))
                 for cache, new in texts
             ]
         )
     return logits
 
 
-def _tokens(seed: int, number: int, vocabulary: int) -> tuple[int, ...]:
+def some_tokens(seed: int, number: int, vocabulary: int) -> tuple[int, ...]:
+    """As many tokens, drawn."""
     return tuple(np.random.default_rng([seed, number]).integers(vocabulary, size=number).tolist())

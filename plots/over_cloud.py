@@ -99,10 +99,7 @@ def over_cloud(summary: pd.DataFrame, cells: pd.DataFrame | None, axis: str, met
     if SPEEDUP not in summary.columns:
         return None
     rows = chosen(summary)
-    rows = rows[(rows["scheme.kind"] != RIVAL) & rows[[SPEEDUP, axis]].notna().all(axis=1)]
-    rows = rows.assign(
-        **{_RATIO: 1 / rows[SPEEDUP], _LOW: 1 / rows[f"{SPEEDUP}_high"], _HIGH: 1 / rows[f"{SPEEDUP}_low"]}
-    )
+    rows = with_ratios(rows[rows[axis].notna()])
     ratios = [part[_RATIO] for _, part in curves(rows[~rows["scheme.kind"].isin(_BASELINES)])]
     if not any(each.between(*_NEAR).any() or (each.min() < 1 < each.max()) for each in ratios):
         return None
