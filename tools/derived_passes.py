@@ -41,18 +41,15 @@ def rows(profile: CitedProfile) -> list[TimedPass]:
 
 def _scaled_s(profile: CitedProfile, point: tuple[int, int, int]) -> float:
     """The roofline's seconds, times the share of the cited passes about as large."""
-    known = sorted((_size(profile, each), _share(profile, each)) for each in (*profile.cited, *profile.worked_out))
-    sizes, shares = np.array(known).T
+    known = (*profile.cited, *profile.worked_out)
+    shares = ((_size(profile, each), each.seconds / profile.roofline.pass_s(each.work)) for each in known)
+    sizes, of_sizes = np.array(sorted(shares)).T
     asked = CitedPass(*point, 0.0)
-    return float(np.interp(_size(profile, asked), sizes, shares)) * profile.roofline.pass_s(asked.work)
+    return float(np.interp(_size(profile, asked), sizes, of_sizes)) * profile.roofline.pass_s(asked.work)
 
 
 def _size(profile: CitedProfile, each: CitedPass) -> float:
     return log2(each.batch if profile.share_by == "sequences" else each.batch * each.new_tokens)
-
-
-def _share(profile: CitedProfile, each: CitedPass) -> float:
-    return each.seconds / profile.roofline.pass_s(each.work)
 
 
 def _between_cited(point: Sequence[int], cited: dict[tuple[int, int, int], float], seconds: float) -> float:

@@ -189,7 +189,8 @@ def _groups(
         for at, rows in rows_along(part, axis):
             marked, less = marks_of(rows)
             unclear += less
-            found |= {(name, at): entry(row, marked.get(name, "")) for name, row in _by_curve(rows)}
+            named = zip(rows[CURVE].astype(str), (row for _, row in rows.iterrows()), strict=True)
+            found |= {(name, at): entry(row, marked.get(name, "")) for name, row in named}
         worth = {
             str(curve): (curve in lossy, curve in limits, _middle(rows[metric], descending=descending))
             for curve, rows in part.groupby(CURVE, sort=False)
@@ -203,10 +204,6 @@ def _groups(
         ]
         groups.append(TableGroup(setting, lines))
     return groups, unclear
-
-
-def _by_curve(rows: pd.DataFrame) -> list[tuple[str, pd.Series[float]]]:
-    return [(str(row[CURVE]), row) for _, row in rows.iterrows()]
 
 
 def settings_apart(table: pd.DataFrame, axis: str | None) -> list[tuple[str, pd.DataFrame, dict[str, str]]]:

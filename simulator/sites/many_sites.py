@@ -85,7 +85,7 @@ def sites(
         store = Store(out.resolve(), [given.cell], overwrite, asked=_asked(given, size, rounds))
         files = listed(store.out)
         if not (store.finished and all(intact(store.out, name, digest) for name, digest in files.items())):
-            _into(store, given, size, rounds, _cluster(workers, cluster), progress or _silent)
+            _into(store, given, size, rounds, _cluster(workers, cluster), progress or (lambda *_: None))
         return read_csv(store.out / SUMMARY)
 
 
@@ -211,7 +211,3 @@ class _Meter:
             "worker_peak_mib": self._peak_mib,
             "client_peak_mib": round(peak_mib(), 1),
         }
-
-
-def _silent(*_: object) -> None:
-    return None

@@ -183,7 +183,7 @@ class Recommendation:
         link = f", uplink {quantity(rate.bps, 'bps')}" if isinstance(rate, ConstantRate) and not best.fleet else ""
         of = f"pair {self._names.word(best.models.pair.kind)}, {devices} device{'s' if devices > 1 else ''}{link}"
         asked = "Shall a device draft for this server, and which" if best.sources else "Which"
-        return f"{asked} setting has the {self._least} {called(self.metric)}? ({of})"
+        return f"{asked} setting has the {'most' if self.wish.aim.higher else 'least'} {called(self.metric)}? ({of})"
 
     def about(self) -> dict[str, Plain]:
         """What stands before the findings in their file."""
@@ -238,10 +238,6 @@ class Recommendation:
             "settings": settings, "remarks": self.about()["remarks"],
             "recommended": str(out / RECOMMENDED), "results": str(out),
         }  # fmt: skip
-
-    @property
-    def _least(self) -> str:
-        return "most" if self.wish.aim.higher else "least"
 
     def _remarks(self) -> list[str]:
         """What is overloaded, at an end of what was tried, and assumed; models and latency models last."""

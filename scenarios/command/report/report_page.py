@@ -83,7 +83,8 @@ def page(folder: ResultFolder, warn: Callable[[str], None]) -> str:
     sentences = _sentences(folder.note.findings, [*([behind] if "answer" in found else []), *numbers])
     compared = Compared(folder, asked)
     ranked, plotted = ranking(compared), plots_of(compared)
-    scripts = [*([library()] if plotted else []), *map(_template_text, ("report_plots.js", "report.js"))]
+    written = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report_plots.js", "report.js"))
+    scripts = [*([library()] if plotted else []), *written]
     drawn = list(_fitting(figures(folder, warn), MOST_BYTES - _FOR_TABLES - sum(map(len, scripts)), warn))
     environment = Environment(
         loader=PackageLoader("scenarios.command.report", "templates"), autoescape=True, undefined=StrictUndefined,
@@ -170,10 +171,6 @@ def _in_a_script(data: Mapping[str, object]) -> Markup:
     """JSON that ends no element, whatever names are in it."""
     text = json.dumps(data, separators=(",", ":"))
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
-
-
-def _template_text(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _sentences(lines: Sequence[str], found: Sequence[Mapping[str, object]]) -> list[tuple[str, ReportTable | None]]:

@@ -174,7 +174,8 @@ class FinishedRun:
     @cached_property
     def _base(self) -> str:
         if self.choices is None or self.plan.tune is None:
-            return base_line(self.cells, "one setting for each scheme" if self._compared else "", timed=self._timed)
+            several = self.table["scheme.kind"].nunique() > 1
+            return base_line(self.cells, "one setting for each scheme" if several else "", timed=self._timed)
         seeds = max(each.outcome.seeds for each in self.choices)
         settings = f"each scheme at a setting chosen on {counted(seeds, 'other seed')}"
         return base_line(self.cells, settings, timed=self._timed)
@@ -183,10 +184,6 @@ class FinishedRun:
     def _timed(self) -> bool:
         asked = study(self.plan.scenario.study)
         return asked.over_network and asked.deterministic
-
-    @property
-    def _compared(self) -> bool:
-        return int(self.table["scheme.kind"].nunique()) > 1
 
     def _table(self) -> TextTable | None:
         """The one table of the screen: what was searched for, the first headline, or the scenario's own."""

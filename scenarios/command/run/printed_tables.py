@@ -201,9 +201,8 @@ def stands_for(cells: Sequence[Cell], clock: bool = True) -> str:
     for part in ("rate", "loss"):
         links = dict.fromkeys(f"{way} {begins}" for way, link in ways if (begins := getattr(link, part).begins))
         recorded += f"\nRecorded {part}: {'; '.join(links)} ({part}.start_s)." if links else ""
-    adds = "".join(
-        f"\n{line}" for line in [*_blocks(cells), *_engine_steps(cells), *_precisions(cells), *_measured(cells)]
-    )
+    measured = dict.fromkeys(source for cell in cells for source in cell.sources)
+    adds = "".join(f"\n{line}" for line in [*_blocks(cells), *_engine_steps(cells), *_precisions(cells), *measured])
     return f"Tokens: {pairs}.\nClock: drafting as {edge}; verifying as {cloud}{inside}.{adds}{recorded}"
 
 
@@ -220,11 +219,6 @@ def _blocks(cells: Sequence[Cell]) -> list[str]:
         "pair's, drawn one after another and accepted as it has them; what such a drafter reads of the verifier's "
         "hidden states crosses no link here."
     ]
-
-
-def _measured(cells: Sequence[Cell]) -> list[str]:
-    """From which files numbers were read, and what these cannot tell."""
-    return list(dict.fromkeys(source for cell in cells for source in cell.sources))
 
 
 def _engine_steps(cells: Sequence[Cell]) -> list[str]:
