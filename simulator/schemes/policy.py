@@ -1,6 +1,9 @@
-"""Who decides what the edge does next: draft one more, send, wait, or let the cloud decode by itself. A policy sees
-what an edge can see (`EdgeView`): never p, the future, or the draft that it stops before. What it remembers is a tuple
-of its own that lives on from request to request. Policies: `policies`, a file each; here the one that never looks."""
+"""Who decides what the edge does next: draft one more, send, wait, or let the cloud decode by itself.
+
+A policy sees what an edge can see (`EdgeView`): never p, the future, or the draft that it stops before. What it
+remembers is a tuple of its own that lives on from request to request. Policies: `policies`, a file each; here the one
+that never looks.
+"""
 
 from __future__ import annotations
 
@@ -176,7 +179,10 @@ class Decider(Choice):
 
 
 class Policy(Decider, family=True):
-    """The only decider of what the edge does next; not asked once a round has `most_drafts`, or the budget no room."""
+    """The only decider of what the edge does next.
+
+    A round is sent without asking once it has `most_drafts`, or the budget has no room for one more.
+    """
 
     method_rules: ClassVar[Mapping[str, Rule]] = {
         "plan": lambda length, most_drafts: _length(length, most_drafts),
