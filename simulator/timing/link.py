@@ -225,12 +225,14 @@ class Link:
 
     def _await_alarm(self, sender: DeviceSender) -> None:
         """Sees to it that its sender's alarm is looked at when it is due, or before."""
-        alarm_s = sender.arq.alarm_s
-        if alarm_s < sender.alarmed_s:
+        if self._follows and (alarm_s := sender.arq.alarm_s) < sender.alarmed_s:
             sender.alarmed_s = alarm_s
-            later(self.env, delay_until(self.env.now, alarm_s), partial(self._alarm, sender))
+            later(self.env, delay_until(self.env.now, alarm_s), partial(self._alarm, sender, alarm_s))
 
-    def _alarm(self, sender: DeviceSender, _: simpy.Event) -> None:
+    def _alarm(self, sender: DeviceSender, alarm_s: float, _: simpy.Event) -> None:
+        """It is due, unless it was moved forward since."""
+        if alarm_s != sender.alarmed_s:
+            return
         sender.alarmed_s = inf
         going = sender.arq.on_alarm(self.env.now)
         sender.timeouts += any(packet.attempt for packet in going)
@@ -437,6 +439,7 @@ class Link:
         self._close(packet, sender.arq.on_ack(packet, now_s))
         if sender.refill is not None:
             sender.refill()
+        self._await_alarm(sender)
 
     def _miss(self, packet: Fragment, timeout_s: float) -> None:
         """The attempt under way will not arrive: its sender learns it by its timer; nobody awaits an acknowledgement
