@@ -211,9 +211,11 @@ class Link:
             self.offer(packet)
 
     def offer(self, packet: Fragment) -> None:
-        """A packet goes if its sender lets it."""
+        """A packet goes if its sender lets it; it may wait for an alarm."""
         if packet.sender.arq.offer(packet):
             self._enqueue(packet)
+        else:
+            self._await_alarm(packet.sender)
 
     def _go(self, packets: Iterable[Fragment]) -> None:
         """Those that a sender lets go; a part that is sent once, and is lost, is given up."""
@@ -237,6 +239,8 @@ class Link:
         going = sender.arq.on_alarm(self.env.now)
         sender.timeouts += any(packet.attempt for packet in going)
         self._go(going)
+        if sender.refill is not None:
+            sender.refill()
         self._await_alarm(sender)
 
     def _offer_next(self, left: Fragment, _: simpy.Event | None = None) -> None:
@@ -507,6 +511,7 @@ class Link:
             self._take_back(sender.transmitter, packets)
             sender.unacked_packets -= sum(not packet.acked for packet in packets)
             self._go(sender.arq.forget(packets))
+            self._await_alarm(sender)
             if sender.stream:
                 later(self.env, self.config.delay.mean_s, partial(self._hand_over, sender))
 
