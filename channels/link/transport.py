@@ -110,16 +110,26 @@ class Congestion(Choice, family=True):
         """A fresh window of so many packets; `uniforms`: its own random numbers."""
 
 
-class NewReno(Congestion):
+class LossBased(Congestion):
+    """A window that grows until packets are lost."""
+
+    hystart: bool = Field(
+        False,
+        exclude_if=lambda on: not on,
+        description="Whether the first slow start ends where round trips grow (HyStart++, RFC 9406).",
+    )
+
+
+class NewReno(LossBased):
     """One packet more a round trip, and half the window at a loss (RFC 5681; RFC 9002, 7)."""
 
     kind: Literal["new_reno"] = "new_reno"
 
     def window(self, initial: float, uniforms: Uniforms = UNSEEDED) -> CongestionWindow:
-        return _RenoWindow(initial, 0.5)
+        return _RenoWindow(initial, 0.5, hystart=self.hystart)
 
 
-class Cubic(Congestion):
+class Cubic(LossBased):
     """CUBIC (RFC 9438): after a loss at W_max the window is C (t - K)^3 + W_max, t seconds into
     congestion avoidance, K = cbrt(W_max (1 - beta) / C); never less than Reno's with the same beta (section 4.3)."""
 
@@ -140,22 +150,28 @@ class Cubic(Congestion):
 class LossBasedWindow(CongestionWindow):
     """Slow start up to a threshold (RFC 5681, 3.1), and what a kind does then."""
 
-    def __init__(self, initial: float, kept: float) -> None:
+    def __init__(self, initial: float, kept: float, *, hystart: bool) -> None:
         """`kept`: the share of the window that a loss leaves."""
         super().__init__(initial)
         self.threshold = inf
         self._kept = kept
+        self._hystart = HyStart() if hystart else None
         self._begun_s: float | None = None
         """When congestion avoidance began, what the window rested since left out (t_epoch of RFC 9438, 4.2)."""
 
     def on_ack(self, now_s: float, round_trip_s: float) -> None:
         if self.packets < self.threshold:
-            self.packets += 1
+            self.packets += 1 if self._hystart is None else self._hystart.growth
         else:
             self._avoid(now_s, round_trip_s)
 
+    def on_delivery(self, delivery: Delivery) -> None:
+        if self._hystart is not None and self._hystart.ends(delivery):
+            self.threshold, self._hystart = self.packets, None
+
     def on_loss(self) -> None:
         self.packets = self.threshold = max(self.packets * self._kept, LEAST)
+        self._hystart = None
 
     def on_silence(self, least: float) -> None:
         self.on_loss()
@@ -173,6 +189,35 @@ class LossBasedWindow(CongestionWindow):
         """An acknowledgement in congestion avoidance."""
 
 
+class HyStart:
+    """HyStart++ in the first slow start of a connection (RFC 9406, 4.2, 4.3): where the least round trip of a round has
+    grown, the window grows by a quarter for 5 rounds, and slow start ends unless it was a false alarm."""
+
+    def __init__(self) -> None:
+        self.growth = 1.0
+        """Packets for each that is acknowledged."""
+        self._last_s = self._least_s = inf  # lastRoundMinRTT, currentRoundMinRTT
+        self._baseline_s = inf  # cssBaselineMinRtt
+        self._samples = self._end = self._rounds = 0
+
+    def ends(self, delivery: Delivery) -> bool:
+        """Takes an acknowledgement. Whether slow start is over."""
+        if delivery.number >= self._end:
+            self._end = delivery.next_number
+            self._last_s, self._least_s, self._samples = self._least_s, inf, 0
+            self._rounds += 1
+        if delivery.round_trip_s is not None:
+            self._least_s = min(self._least_s, delivery.round_trip_s)
+            self._samples += 1
+        if self._samples >= 8:
+            if self._baseline_s < inf:
+                if self._least_s < self._baseline_s:
+                    self._baseline_s, self.growth = inf, 1.0
+            elif self._least_s >= self._last_s + max(0.004, min(self._last_s / 8, 0.016)):
+                self._baseline_s, self.growth, self._rounds = self._least_s, 0.25, 0
+        return self._baseline_s < inf and self._rounds >= 5
+
+
 class _RenoWindow(LossBasedWindow):
     def _avoid(self, now_s: float, round_trip_s: float) -> None:
         self.packets += 1 / self.packets
@@ -182,7 +227,7 @@ class _CubicWindow(LossBasedWindow):
     """RFC 9438, section 4; the names there stand in parentheses."""
 
     def __init__(self, initial: float, cubic: Cubic) -> None:
-        super().__init__(initial, cubic.beta)
+        super().__init__(initial, cubic.beta, hystart=cubic.hystart)
         self._c = cubic.c
         self._yields = cubic.fast_convergence
         self._slope = 3 * (1 - cubic.beta) / (1 + cubic.beta)

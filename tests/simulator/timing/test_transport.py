@@ -99,6 +99,16 @@ def test_the_queue_of_a_cubic_flow_in_a_drop_tail_buffer_is_that_of_its_sawtooth
     assert bulk.station.busy_fraction(60.0) > 0.98 and bulk.dropped > 10
 
 
+@pytest.mark.parametrize("kind", ["cubic", "new_reno"])
+def test_slow_start_overshoots_a_deep_buffer_less_where_round_trips_slow_it(kind: str) -> None:
+    """200 packets are in buffer and round trip: doubled each round trip, as many are too many; by a quarter, 50."""
+    dropped = [
+        beside(4.0, {"arq": {"kind": "tcp", "congestion": {"kind": kind, "hystart": on}}}, buffer_packets=160)
+        for on in (False, True)
+    ]
+    assert dropped[0][0].dropped > 200 and 0 < dropped[1][0].dropped < 60
+
+
 @pytest.mark.parametrize(
     ("sharing", "least_s", "most_s"), [("fifo", 0.06, 0.16), ("round_robin", 0.0024, 0.0048), ("own", 0.06, 0.16)]
 )
