@@ -134,7 +134,7 @@ class BbrWindow(CongestionWindow):
         self.phase = Phase.STARTUP
         self.pace_s = FIRST_ROUND_TRIP_S / (HIGH_GAIN * initial)
         self.round_trip_s = inf  # RTprop
-        self._round_trip_stamp_s = 0.0
+        self._round_trip_stamp_s = inf
         self._rates = MaxFilter(bbr.rate_rounds)
         self._sampler = DeliveryRate()
         self._round = self._round_ends = 0  # round_count, next_round_delivered

@@ -61,7 +61,7 @@ class Delivery(NamedTuple):
     """What `on_send` answered."""
 
 
-class CongestionWindow(ABC):
+class CongestionWindow:
     """How many packets of one connection may be under way, and how fast they follow each other. A kind answers what it
     needs of the events."""
 
@@ -75,30 +75,28 @@ class CongestionWindow(ABC):
         """An attempt joins the queue, beside so many. Returns what comes back in its `Delivery`."""
         return None
 
-    def on_ack(self, now_s: float, round_trip_s: float) -> None:  # noqa: B027
+    def on_ack(self, now_s: float, round_trip_s: float) -> None:
         """A packet is acknowledged that was sent since the last loss, while the window was full."""
 
-    def on_delivery(self, delivery: Delivery) -> None:  # noqa: B027
+    def on_delivery(self, delivery: Delivery) -> None:
         """Any packet under way is acknowledged, after `on_ack` and what is lost by it."""
 
-    @abstractmethod
     def on_loss(self) -> None:
         """The first loss of a round trip."""
 
-    def on_lost(self, packets: int, under_way: int) -> None:  # noqa: B027
+    def on_lost(self, packets: int, under_way: int) -> None:
         """So many packets are lost, after `on_loss`; `under_way` are left."""
 
-    @abstractmethod
     def on_silence(self, least: float) -> None:
         """Nothing comes back: begins again, from so many packets."""
 
-    def on_limited(self, under_way: int) -> None:  # noqa: B027
+    def on_limited(self, under_way: int) -> None:
         """Neither window nor pacing, but want of packets is what limits the flow now."""
 
-    def rests(self, for_s: float) -> None:  # noqa: B027
+    def rests(self, for_s: float) -> None:
         """For so long the window was not what held packets back."""
 
-    def on_restart(self, initial: float) -> None:  # noqa: B027
+    def on_restart(self, initial: float) -> None:
         """A packet goes after nothing was under way for a timeout."""
 
 
@@ -147,7 +145,7 @@ class Cubic(LossBased):
         return _CubicWindow(initial, self)
 
 
-class LossBasedWindow(CongestionWindow):
+class LossBasedWindow(CongestionWindow, ABC):
     """Slow start up to a threshold (RFC 5681, 3.1), and what a kind does then."""
 
     def __init__(self, initial: float, kept: float, *, hystart: bool) -> None:
@@ -481,8 +479,17 @@ class TransportSender(Sender[P]):
             elif not recovering:
                 self._congestion.on_ack(now_s, self._round_trip_s[1])
             self._lose_old(now_s)
-            at, numbers = (now_s, seen.joined_s, round_trip_s), (number, self._next)
-            self._congestion.on_delivery(Delivery(*at, *numbers, len(self._sent), recovering, seen.mark))
+            delivery = Delivery(
+                now_s=now_s,
+                sent_s=seen.joined_s,
+                round_trip_s=round_trip_s,
+                number=number,
+                next_number=self._next,
+                under_way=len(self._sent),
+                recovering=recovering,
+                mark=seen.mark,
+            )
+            self._congestion.on_delivery(delivery)
         return self._go_on(now_s)
 
     def on_alarm(self, now_s: float) -> Sequence[P]:

@@ -88,3 +88,10 @@ def test_a_gain_lasts_a_round_trip_and_until_it_has_done_what_it_is_for(
     window._rates.take(0, 100.0)
     window._advance(Delivery(passed_s, 0.0, 0.1, 0, 1, under_way, False, None))
     assert window._cycle == place + goes_on
+
+
+def test_a_connection_that_begins_late_has_no_old_round_trip_to_probe() -> None:
+    window = Bbr().window(10.0)
+    mark = window.on_send(50.0, 0)
+    window.on_delivery(Delivery(50.1, 50.0, 0.1, 0, 10, 9, False, mark))
+    assert window.phase is Phase.STARTUP and window.round_trip_s == 0.1

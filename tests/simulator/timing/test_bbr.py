@@ -83,7 +83,7 @@ def test_a_probe_of_the_round_trip_sends_four_packets_in_each_of_as_many_as_it_n
 
 def test_random_losses_leave_bbr_its_rate_and_cubic_what_the_response_function_says() -> None:
     """1% lost: CUBIC's mean window is that of Reno's formula, sqrt(alpha (1 + beta) / (2 (1 - beta) p)) = 12.2 packets
-    of 41 (RFC 9438, 4.3), as at so short a round trip; within three standard deviations, 5% each, of some 40 losses."""
+    of 41 (RFC 9438, 4.3), since its cubic is below that; within a fifth, for some 40 losses, unevenly spaced."""
     loss = {"kind": "bernoulli", "probability": 0.01}
     goodput = []
     for congestion, until_s in ((watched(round_trip_window_s="inf")[1], 12.0), ("cubic", 64.0)):
@@ -94,7 +94,7 @@ def test_random_losses_leave_bbr_its_rate_and_cubic_what_the_response_function_s
         goodput.append((link.delivered - delivered) / (until_s - 4.0))
     alpha = 3 * 0.3 / 1.7
     assert goodput[0] > 0.97 * 0.99 * 200
-    assert goodput[1] == pytest.approx(sqrt(alpha * 1.7 / (2 * 0.3 * 0.01)) / 0.205, rel=0.15)
+    assert goodput[1] == pytest.approx(sqrt(alpha * 1.7 / (2 * 0.3 * 0.01)) / 0.205, rel=0.2)
 
 
 @pytest.mark.parametrize("marks", [True, False])
