@@ -75,7 +75,10 @@ def beside_bulk(congestion: object = "cubic", **fields: object) -> tuple[simpy.E
     """A link of 2.4 Mbit/s, 0.1 s each way, 200 packets of a bulk flow per second, 40 in a round trip; behind one
     packet of a device."""
     env = simpy.Environment()
-    settings = {"rate": {"kind": "constant", "bps": 2.4e6}, "delay": {"kind": "constant", "delay_s": 0.1}}
+    settings: dict[str, Any] = {
+        "rate": {"kind": "constant", "bps": 2.4e6},
+        "delay": {"kind": "constant", "delay_s": 0.1},
+    }
     settings |= {"bulk": {"arq": {"kind": "tcp", "congestion": congestion}}} | fields
     link = Link(env, LinkConfig.model_validate(settings), Uniforms.of(0, "test"), "uplink", lambda device: 0.1)
     link.put(Message((0, 0, 0), (b"x",), lambda message: None))
