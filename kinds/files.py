@@ -32,6 +32,7 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _CHECKSUM = "checksum"
 
 _FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
+_NO_FILES: ContextVar[bool] = ContextVar("no_files", default=False)
 
 
 @contextmanager
@@ -44,8 +45,21 @@ def paths_from(folder: Path) -> Iterator[None]:
         _FOLDER.reset(before)
 
 
+@contextmanager
+def no_files() -> Iterator[None]:
+    """Has each `GivenPath` that is validated meanwhile refused, before anything looks for its file."""
+    before = _NO_FILES.set(True)
+    try:
+        yield
+    finally:
+        _NO_FILES.reset(before)
+
+
 def placed(path: Path) -> Path:
-    """The path, which is as it is given unless `paths_from` says where relative ones begin."""
+    """The path, which is as it is given unless `paths_from` says where relative ones begin. Raises ValueError where
+    there may be none."""
+    if _NO_FILES.get():
+        raise ValueError("no file allowed")
     folder = _FOLDER.get()
     return path if folder is None else Path(os.path.abspath(folder / path))
 

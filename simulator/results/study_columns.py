@@ -10,6 +10,7 @@ COMPARED: Final = (
     "ttft_s",
 )  # fmt: skip
 """Of a real run, what is told of the simulated one beside it."""
+CLOCK_WITHIN: Final = "edge_clock_within_s"
 STUDY_KEYS: Final[dict[str, str]] = {
     "position": "place of a draft in its round, 1 the first",
     "tokens": "output tokens of a device so far, over its requests",
@@ -57,6 +58,8 @@ STUDY_METRICS: Final[dict[str, str]] = {
     "sparsifying_over_softmax": "sparsifying_s / softmax_s: differs from run to run",
     **{f"simulated_{name}": f"{name} beside a real one, simulated under clocks measured there" for name in COMPARED},
     "other_answers": "requests whose tokens in the real system are not those of the simulated one",
+    CLOCK_WITHIN: "largest error of a remote edge's times: half of the shortest round trip over TLS before the run, or "
+    "after it with what the clocks have drifted",
     "verified_drafts": "drafts that were verified at this position",
     "tv_compression": "total variation between q and qhat, exact, mean over drafts",
     "prompts": "prompts that a request may be of, each asked equally often",
