@@ -145,6 +145,7 @@ class Cell(Part):
         self._check_fleet()
         for each in self.classes:
             each.check_links(self.workload.devices)
+            each.check_mobility(self.workload.devices, self.cloud)
             each.check_concurrency()
         for each in self.classes:
             prompt, output = each.workload.longest
