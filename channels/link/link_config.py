@@ -304,12 +304,12 @@ class LinkConfig(Part):
             raise ValueError("half_duplex is implied where listens is after_sending: leave it null")
         return self
 
-    def curve(self, uniforms: Uniforms, silences: Iterator[Window] | None = None) -> Curve:
-        """The service curve of one transmitter, what each packet costs beside its bits included. `silences`: when it
-        is interrupted."""
+    def curve(self, uniforms: Uniforms, pauses: Iterator[Window] | None = None) -> Curve:
+        """The service curve of one transmitter, what each packet costs beside its bits included. `pauses`: when it is
+        interrupted."""
         curve = self.rate.curve(uniforms)
-        if silences is not None:
-            curve = InterruptedCurve(curve, silences)
+        if pauses is not None:
+            curve = InterruptedCurve(curve, (each for each in pauses if each[0] < each[1]))
         return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
 
     def window_packets(self, reverse_delay_s: float) -> int:

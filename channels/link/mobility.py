@@ -181,10 +181,10 @@ class HandOvers(NamedTuple):
         """When each begins."""
         return self.mobility.times_s(self.uniforms)
 
-    def silences(self) -> Iterator[Window]:
-        """When nothing is sent."""
+    def pauses(self) -> Iterator[Window]:
+        """When nothing is sent, for no time at all maybe."""
         pause_s = self.mobility.pause_s(self.down)
-        return ((at_s, at_s + pause_s) for at_s in self.times_s() if pause_s)
+        return ((at_s, at_s + pause_s) for at_s in self.times_s())
 
     def cuts(self) -> Cuts | None:
         """Which packets are lost; None: none is."""

@@ -269,8 +269,9 @@ class Equipped:
         ways = {"uplink": self.uplink, "downlink": self.downlink}
         for (way, link), back in zip(ways.items(), reversed(ways.values()), strict=True):
             sharing = link.sharing
-            if not (sharing.first_come and (sharing.transmitter_per_device or devices == 1)):
-                message = f"needs {self.name}{way}.sharing own or bands, not {sharing.kind}, or one device alone"
+            alone = sharing.first_come and (sharing.transmitter_per_device or devices == 1)
+            if not (alone or sharing.in_slots):
+                message = f"needs {self.name}{way}.sharing own, bands or scheduled, not {sharing.kind}, or one device"
                 raise ConfigError(f"{field} = {mobility.kind}: {message}")
             if not link.rate.time_alone:
                 message = f"needs {self.name}{way}.rate of a kind that depends on time alone, not {link.rate.kind}"

@@ -31,7 +31,7 @@ class DeviceSenders(dict[int, DeviceSender]):
         places: Uniforms | None = None,
         hand_overs: Callable[[int], HandOvers | None] = lambda _: None,
     ) -> None:
-        """`hand_overs`: by device; who moves has a transmitter to itself."""
+        """`hand_overs`: by device; who moves has a transmitter to itself, or slots."""
         super().__init__()
         self.gate: Gate[Fragment] | None = None
         """The gate of each transmitter that is opened from now on."""
@@ -94,11 +94,11 @@ class DeviceSenders(dict[int, DeviceSender]):
     def _open(self, key: int, hand_overs: HandOvers | None) -> LinkTransmitter:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
-        silences = None if hand_overs is None else hand_overs.silences()
-        curve = config.sharing.curve(config.curve(rate, silences), key)
+        silent = None if hand_overs is None or config.sharing.in_slots else hand_overs.pauses()
+        curve = config.sharing.curve(config.curve(rate, silent), key)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
         if self._places is not None:
-            curve.place(self._places)
+            curve.place(self._places, self._hand_overs)
         transmitter = self._transmitters[key] = LinkTransmitter(
             curve=curve,
             server=self._opener(curve, self._station.clock.now),
