@@ -18,7 +18,7 @@ from models.latency.profile import Profile
 from models.latency.roofline import Roofline
 from models.power import POWER_NEEDED, POWERS, PRICES, Power, PriceName
 from simulator.cell.downtime import Downtime, NoDowntime
-from simulator.cell.relocation import Kept, Relocation
+from simulator.cell.relocation import Relocation
 from simulator.cell.scheme import Scheme
 from simulator.results.run_totals import Charged
 
@@ -276,10 +276,10 @@ class CloudConfig(Part):
         description="clouds of so many servers each, numbered in a ring; device d begins in the area of cloud d mod "
         "clouds, and moves on by edge.mobility",
     )
-    relocation: Relocation = Field(
-        Kept(),
-        exclude_if=lambda relocation: relocation == Kept(),
-        description="what becomes of a request whose device comes to another of them",
+    relocation: Relocation | None = Field(
+        None,
+        exclude_if=lambda relocation: relocation is None,
+        description="what becomes of a request whose device comes to another of several clouds; null: there is one",
     )
     prefill_servers: int = Field(
         0,
@@ -439,8 +439,11 @@ class CloudConfig(Part):
 
     @model_validator(mode="after")
     def _requests_are_found_again(self) -> Self:
-        if self.clouds == 1 and self.relocation != Kept():
+        if self.clouds == 1 and self.relocation is not None:
             raise ValueError(f"relocation = {self.relocation.kind}: must be left out where clouds is 1")
+        if self.clouds > 1 and self.relocation is None:
+            ways = ", ".join(Relocation.kinds)
+            raise ValueError(f"relocation = null: must be one of {ways} where clouds is more than 1")
         if self.clouds > 1 and self.prefill_servers:
             raise ValueError(f"prefill_servers = {self.prefill_servers}: must be 0 where clouds is more than 1")
         if self.clouds > 1 and not (self.routing.pooled or isinstance(self.routing, Affinity)):
@@ -473,7 +476,8 @@ class CloudConfig(Part):
     def moved_token_bytes(self, drafts_here: bool) -> float | None:
         """Bytes of a token's keys and values that are moved, None where nothing is. Raises ValueError where they are
         not known."""
-        if self.admission.moved_bytes_per_s is None and not self.prefill_servers and not self.relocation.sends_caches:
+        follows = self.relocation is not None and self.relocation.sends_caches
+        if self.admission.moved_bytes_per_s is None and not self.prefill_servers and not follows:
             return None
         models = [self.latency.footprint, self.drafter_latency.footprint if drafts_here else None]
         known = self.kv_token_bytes or sum(model.token_bytes for model in models if model)

@@ -276,7 +276,7 @@ class Equipped:
             if not link.rate.time_alone:
                 message = f"needs {self.name}{way}.rate of a kind that depends on time alone, not {link.rate.kind}"
                 raise ConfigError(f"{field} = {mobility.kind}: {message}")
-            if cloud.clouds > 1:
+            if cloud.relocation is not None:
                 check_round_trip(f"{self.name}{way}", link, answer_s(link, back) + cloud.relocation.backhaul_s)
 
     def check_links(self, devices: int) -> None:

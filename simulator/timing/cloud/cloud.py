@@ -79,6 +79,7 @@ class Cloud:
         """The cloud that has a session's cache, or to which that is under way; of use where there are several."""
         self._serving: set[SessionKey] = set()
         """Sessions with a job, likewise."""
+        self._relocation = config.relocation
         self._token_bytes = token_bytes or 0.0
         self._sends_until_s = [0.0] * config.clouds
         """When each cloud has sent what it sends to others."""
@@ -92,7 +93,7 @@ class Cloud:
     @property
     def has_several(self) -> bool:
         """Whether there are several clouds."""
-        return self._config.clouds > 1
+        return self._relocation is not None
 
     @property
     def service_s(self) -> float:
@@ -109,7 +110,7 @@ class Cloud:
         assert job.text_tokens <= job.request_tokens, "a session's text outgrows its request"
         visit = job.visit = self.station.arrive()
         job.waits_since_s = self.env.now
-        if self._config.clouds > 1:
+        if self._relocation is not None:
             self._at.setdefault(job.session, self._nearest(job.session[0]))
             self._relocate(job.session)
             self._serving.add(job.session)
@@ -156,23 +157,23 @@ class Cloud:
 
     def detour_s(self, session: SessionKey) -> float:
         """How much longer a message of this session travels, either way, since its cloud is not its device's."""
-        nearest = self._nearest(session[0])
-        return self._config.relocation.backhaul_s if self._at.get(session, nearest) != nearest else 0.0
+        if self._relocation is None or session not in self._at:
+            return 0.0
+        return self._relocation.backhaul_s if self._at[session] != self._nearest(session[0]) else 0.0
 
     def _nearest(self, device: int) -> int:
         return (device + self._crossed[device]) % self._config.clouds
 
     def _relocate(self, session: SessionKey) -> None:
         """Sends on what there is of a session that is to follow its device, unless it is served or under way."""
-        to = self._nearest(session[0])
-        here = self._at.get(session, to)
-        if here == to or session in self._serving or session in self._transfers:
+        here, to = self._at.get(session), self._nearest(session[0])
+        if here is None or here == to or session in self._serving or session in self._transfers:
             return
         pools = self._reached(session)
         cached = max((pool.kv.cached(session) for pool in pools), default=0)
-        relocation = self._config.relocation
-        sent = relocation.sends(cached, self._token_bytes)
-        if sent is None:
+        relocation = self._relocation
+        sent = None if relocation is None else relocation.sends(cached, self._token_bytes)
+        if relocation is None or sent is None:
             return
         self._homes.pop(session, None)
         for pool in pools:

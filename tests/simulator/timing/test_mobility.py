@@ -238,7 +238,9 @@ def test_one_that_is_given_up_on_its_way_leaves_nothing() -> None:
 def test_kept_pays_the_backhaul_both_ways_each_round() -> None:
     at_s = 0.2
     moves = {"kind": "scheduled", "at_s": [at_s]} | INSTANT
-    still, kept = (ran(moved(each, {"clouds": 2}, workload=ALONE), MEMORY) for each in ("still", moves))
+    still, kept = (
+        ran(moved(each, {"clouds": 2, "relocation": "kept"}, workload=ALONE), MEMORY) for each in ("still", moves)
+    )
     rounds = still.result.rounds
     half_s = 0.01 * ((rounds["sent_s"] > at_s).sum() + (rounds["answered_s"] > at_s + 0.03).sum())
     assert spent(kept, "propagation_s") - spent(still, "propagation_s") == pytest.approx(half_s)
@@ -291,6 +293,10 @@ def moving(kind: str = "random", **fields: object) -> dict[str, Any]:
     return {"edge": {"mobility": {"kind": kind, **fields}}}
 
 
+def clouds(**fields: object) -> dict[str, Any]:
+    return {"cloud": {"clouds": 2, "relocation": "kept", **fields}}
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -304,11 +310,12 @@ def moving(kind: str = "random", **fields: object) -> dict[str, Any]:
          r"edge\.mobility = random: needs uplink\.sharing own, bands or scheduled, not fifo, or one device"),
         ({"edge": {"mobility": "random"}, "uplink": link(1e5) | {"rate": {"kind": "lora"}}},
          r"needs uplink\.rate of a kind that depends on time alone, not lora"),
+        ({"cloud": {"clouds": 2}}, "relocation = null: must be one of kept, moved, read_again where clouds is more"),
         ({"cloud": {"relocation": "moved"}}, "relocation = moved: must be left out where clouds is 1"),
-        ({"cloud": {"clouds": 2, "prefill_servers": 1}}, "prefill_servers = 1: must be 0 where clouds is more than 1"),
-        ({"cloud": {"clouds": 2, "routing": "round_robin"}}, "routing = round_robin: must be shared or affinity"),
-        ({"cloud": {"clouds": 2, "relocation": "moved", "latency": "constant"}}, r"cloud\.kv_token_bytes = null"),
-        ({"cloud": {"clouds": 2}, "workload": {"kind": "conversations"}}, r"cloud\.clouds = 2: must be left out where"),
+        (clouds(prefill_servers=1), "prefill_servers = 1: must be 0 where clouds is more than 1"),
+        (clouds(routing="round_robin"), "routing = round_robin: must be shared or affinity"),
+        (clouds(relocation="moved", latency="constant"), r"cloud\.kv_token_bytes = null"),
+        (clouds() | {"workload": {"kind": "conversations"}}, r"cloud\.clouds = 2: must be left out where"),
         ({"edge": {"mobility": "random"}, "cloud": {"clouds": 2, "relocation": {"kind": "kept", "backhaul_s": 1}}},
          r"uplink\.arq\.timeout_s = .*: must be at least one round trip, 1\.04 s"),
     ],
