@@ -222,6 +222,16 @@ def test_a_cloud_sends_one_request_after_another_and_serves_its_own_devices() ->
     assert bench.cloud.relocated_bytes == 20.0
 
 
+def test_what_is_under_way_while_its_device_moves_on_follows_it() -> None:
+    bench = Bench(**relocation("moved"))
+    bench.at(0.0, (0, 0), 10, prefill=True)
+    bench.at(52.0, (0, 0), 11, read=10, request=11)
+    for time_s in (11.0, 12.0):
+        bench.call(time_s, lambda: bench.cloud.cross(0))
+    bench.run()
+    assert bench.visits[1].done_s == [11 + 21 + 21 + 1.0] and bench.cloud.relocated_bytes == 40.0
+
+
 def test_one_that_is_given_up_on_its_way_leaves_nothing() -> None:
     bench = Bench(**relocation("moved"))
     bench.at(0.0, (0, 0), 10, prefill=True)
