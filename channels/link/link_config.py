@@ -309,7 +309,7 @@ class LinkConfig(Part):
         interrupted."""
         curve = self.rate.curve(uniforms)
         if pauses is not None:
-            curve = InterruptedCurve(curve, (each for each in pauses if each[0] < each[1]))
+            curve = InterruptedCurve(curve, pauses)
         return curve.with_overhead(self.overhead_s) if self.overhead_s else curve
 
     def window_packets(self, reverse_delay_s: float) -> int:

@@ -181,10 +181,14 @@ class HandOvers(NamedTuple):
         """When each begins."""
         return self.mobility.times_s(self.uniforms)
 
+    @property
+    def pause_s(self) -> float:
+        """How long nothing is sent."""
+        return self.mobility.pause_s(self.down)
+
     def pauses(self) -> Iterator[Window]:
         """When nothing is sent, for no time at all maybe."""
-        pause_s = self.mobility.pause_s(self.down)
-        return ((at_s, at_s + pause_s) for at_s in self.times_s())
+        return ((at_s, at_s + self.pause_s) for at_s in self.times_s())
 
     def cuts(self) -> Cuts | None:
         """Which packets are lost; None: none is."""

@@ -94,7 +94,9 @@ class DeviceSenders(dict[int, DeviceSender]):
     def _open(self, key: int, hand_overs: HandOvers | None) -> LinkTransmitter:
         config = self._config
         rate, loss, delay, ack, timers, pauses = (self._uniforms.under(key + 1, purpose) for purpose in range(6))
-        silent = None if hand_overs is None or config.sharing.in_slots else hand_overs.pauses()
+        silent = None
+        if hand_overs is not None and hand_overs.pause_s and not config.sharing.in_slots:
+            silent = hand_overs.pauses()
         curve = config.sharing.curve(config.curve(rate, silent), key)
         curve.bound(f"{self._station.name}.rate", self._horizon_s)
         if self._places is not None:

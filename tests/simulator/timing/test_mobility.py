@@ -117,9 +117,11 @@ def test_a_hand_over_that_forwards_is_an_outage_of_both_ways_and_no_token_change
     assert handed.result.summary["hand_overs"] == 4 and "hand_overs" not in still.result.summary
 
 
-def test_what_is_known_beforehand_is_what_happens() -> None:
+@pytest.mark.parametrize("interruption_s", ["lte", "daps", 1e-300])
+def test_what_is_known_beforehand_is_what_happens(interruption_s: object) -> None:
     """A run in which nobody watches skips events; one that is watched does not."""
-    made = moved({"kind": "random", "mean_stay_s": 0.2}, **OWN, workload=ASKED | {"devices": 3})
+    moves = {"kind": "random", "mean_stay_s": 0.2, "interruption_s": interruption_s}
+    made = moved(moves, **OWN, workload=ASKED | {"devices": 3, "requests": 1})
     quick, watched = simulate(made, memory=MEMORY), ran(made, MEMORY, AirWatch()).result
     assert quick.requests.equals(watched.requests) and quick.rounds.equals(watched.rounds)
 
@@ -268,7 +270,7 @@ def test_text_is_the_same_whatever_becomes_of_packets_and_caches(scheme: object)
     for number, kind in enumerate(("kept", "moved", "read_again")):
         moves: dict[str, Any] = {"kind": "random", "mean_stay_s": 0.2, "packets": "lost"}
         if number == 1:
-            moves = {"kind": "periodic", "every_s": 0.25}
+            moves = {"kind": "periodic", "every_s": 0.25, **INSTANT}
         cloud = {"clouds": 2 + number % 2, "servers": 1 + number % 2, "relocation": kind, "kv_token_bytes": 1e6}
         run = ran(moved(moves, cloud, scheme, **OWN, workload=work), MEMORY)
         assert texts(run) == texts(still) and {each.outcome for each in run.requests} == {"answered"}
