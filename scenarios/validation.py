@@ -1,9 +1,6 @@
-"""The simulator against the thing itself: every cell as real processes on this machine, and simulated.
-
-An edge and a cloud in two network namespaces, real bytes over a shaped and lossy link, real passes; beside it the same
-cell under clocks that were measured on this machine just before. Real time: errors differ from run to run, tokens do
-not. The kernel shapes `token_bucket` links (tc tbf), the relay `constant` ones; losses and delays are the relay's.
-"""
+"""The simulator against the thing itself: every cell as real processes on this machine (two network namespaces, real
+bytes, real passes), and simulated under clocks that were measured just before. Errors differ from run to run, tokens do
+not. The kernel shapes `token_bucket` links (tc tbf), the relay `constant` ones."""
 
 from __future__ import annotations
 

@@ -107,7 +107,6 @@ def _typed(parser: Parser, arguments: Sequence[str] | None) -> list[str]:
 
 
 def _guarded(options: argparse.Namespace) -> int:
-    """The command, with every expected failure as one line on stderr."""
     try:
         answer = COMMANDS[options.command].run(options)
         for text in answer if isinstance(answer, Iterator) else () if answer is None else (answer,):

@@ -40,7 +40,6 @@ def _share(text: str) -> float:
 
 
 def _inches(text: str) -> float:
-    """A width that a figure can have."""
     try:
         width = float(text)
     except ValueError:
@@ -128,10 +127,8 @@ class RunOptions:
 
     @classmethod
     def typed(cls, options: argparse.Namespace, name: str) -> Self:
-        """Reads the options of a command, whose results go to `results/NAME` where nothing else was typed.
-
-        Raises ConfigError for less than one worker.
-        """
+        """Reads the options of a command, whose results go to `results/NAME` where nothing else was typed. Raises
+        ConfigError for less than one worker."""
         workers = getattr(options, "workers", 1)
         if workers is not None and workers < 1:
             raise ConfigError(f"workers = {workers}: should be greater than or equal to 1")

@@ -1,9 +1,5 @@
-"""The columns that studies other than a simulation give, each declared once: name and meaning.
-
-A study's row has metrics, which are averaged over seeds as those of a simulation are, and keys, which tell its rows
-apart as configuration does. Where a study measures what a simulation measures too, it uses that name
-(`metrics.METRICS`).
-"""
+"""The columns that studies other than a simulation give, each declared once: metrics, which are averaged over seeds,
+and keys, which tell rows apart. What a simulation measures too has that name (`metrics.METRICS`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""What can be asked of a run: a `Study` each. The first is to simulate it.
-
-A study of yours is one class here, and one line below; its numbers are declared in `results.study_columns`.
-"""
+"""What can be asked of a run: a `Study` each. One of yours is a class here, and a line below; its numbers are declared
+in `results.study_columns`."""
 
 from __future__ import annotations
 

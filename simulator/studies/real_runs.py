@@ -1,11 +1,8 @@
 """A cell as real processes on this machine (`simulator.testbed`), in real time: the answer differs from run to run, the
 tokens do not. Alone, or beside the same cell simulated under clocks that were measured on this machine.
 
-For the latter, one calibration is made just before the real run and one just after, since a machine is faster in one
-minute than in the next. Nothing of the simulation is fitted to the run it is compared with: passes, coding and judging
-are timed on texts of their own, without the network, and what the path adds by a small run of another cell. Seeds are
-the same, and so are drafts, verification results, losses and delays; what may differ is time. Both rows have the
-metrics of a simulation, or the real one's has the simulated one's times beside its own.
+One calibration is made just before the real run and one just after, on texts of their own; nothing of the simulation is
+fitted to the run. Seeds, drafts, verification results, losses and delays are the same; what may differ is time.
 """
 
 from __future__ import annotations
@@ -81,7 +78,6 @@ class _Both(NamedTuple):
 def _both(
     cell: Cell, memory: Memory, observer: Observer | None, rounds_to: Path | None, *, independent: bool = False
 ) -> _Both:
-    """Calibrates, runs for real, calibrates again, and simulates."""
     with tempfile.TemporaryDirectory(prefix="sqsim.validation.") as name:
         folder = Path(name)
         calibrate(cell, folder / "before", _silent, BUDGET_S)
@@ -111,7 +107,6 @@ class _Texts(Observer):
 
 
 def _answered(folder: Path) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
-    """What was answered in a real run, by its journals."""
     for path in folder.glob("edge_*.jsonl"):
         for event in journal.read(path):
             if isinstance(event, journal.RequestEnded):

@@ -14,9 +14,8 @@ from kinds.files import read_note
 from kinds.mistakes import Escaped
 from scenarios.command.options import RunOptions
 from scenarios.command.progress_bar import ProgressBar, aside
-from scenarios.command.run.choosing import Choosing, Chosen, to_show
+from scenarios.command.run.choosing import Choosing, Chosen, Precision, to_show
 from scenarios.command.run.finished_run import FinishedRun
-from scenarios.command.run.precision import Precision
 from scenarios.command.run.run_plan import Changes, RunPlan, plan_around
 from scenarios.command.run.screen import Screen
 from scenarios.command.run.searching import CapacitySearch, settings_of_search
@@ -50,11 +49,8 @@ COMPARISON = Table("real_beside_simulated", comparison, printed_comparison)
 
 
 def run(plan: RunPlan, options: RunOptions) -> Escaped:
-    """Sweeps the plan's cells into `out` and draws its figures there; returns the summary for a person.
-
-    With choices the cells swept are those that each scheme chose and those of the grid; with an objective each is at
-    the largest number of devices that meets it.
-    """
+    """Sweeps the plan's cells, those that each scheme chose beside the grid's, or each at the most devices that meet an
+    objective, into `out` and draws its figures there; returns the summary for a person."""
     if options.trace and plan.scenario.study != SIMULATION:
         text = f"this scenario asks the study {plan.scenario.study!r}, in which no request is served in time"
         raise ConfigError(f"trace: {text}")
@@ -124,7 +120,6 @@ def _swept(
 
 
 def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[Chosen]:
-    """What each setting chooses, by a race in a directory of its own."""
     assert plan.tune is not None
     if not read_note(options.out / TUNING / MANIFEST).get("finished"):
         options.pool().prepare()
@@ -145,7 +140,6 @@ def _chosen(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> list[C
 
 
 def _tuning(options: RunOptions) -> Path:
-    """The folder of the trials."""
     folder = options.out / TUNING
     if not folder.is_dir():
         make_way(options.out, options.overwrite)
@@ -154,7 +148,6 @@ def _tuning(options: RunOptions) -> Path:
 
 
 def _searched(plan: RunPlan, options: RunOptions, progress: ProgressBar) -> Screen:
-    """`run` with an objective."""
     assert plan.objective is not None
     choices, starts = (None, dict[str, int]()) if plan.tune is None else _chosen_by_search(plan, options, progress)
     cells = plan.cells if choices is None else to_show(choices)

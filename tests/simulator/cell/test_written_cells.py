@@ -70,6 +70,9 @@ def test_a_cell_shows_itself_as_the_call_that_makes_it() -> None:
     [
         ({"uplink.rate.bps": "10 s"}, "uplink.rate.bps = '10 s': must be a number of bit/s, such as 10k or 10 kbit/s"),
         ({"fleet": [{"uplink": {"access_s": "1 bit"}}]}, "fleet.0.uplink.access_s = '1 bit': must be a number of s"),
+        ({"fleet": {"a": {}, "b": {"uplink": {"access_s": "1 bit"}}}}, "fleet.b.uplink.access_s = '1 bit'"),
+        ({"fleet": {"a": {}, "b": {"count": 0}}}, "fleet.b.count = 0: should be greater than or equal to 1"),
+        ({"fleet": [{"name": "a"}, {"name": "a", "count": 0}]}, "fleet.1.count = 0: should be"),
         ({"uplink.rate.bsp": 3}, "uplink.rate.bsp: no cell has such a field; did you mean uplink.rate.bps"),
         ({"uplink": {"rate.bsp": 3}}, "uplink.rate.bsp: no cell has such a field; did you mean uplink.rate.bps"),
         ({"uplinc": {}}, "uplinc: no such field; did you mean uplink?"),

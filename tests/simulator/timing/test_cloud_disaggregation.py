@@ -111,16 +111,6 @@ def test_what_does_not_fit_is_refused(fields: dict[str, object], said: str) -> N
         cell("k_sqs", cloud=fields)
 
 
-@pytest.mark.parametrize(
-    "fields", [{"prefill_servers": 1}, {"kv_block_tokens": 16}, {"admission": "preempt"},
-               {"admission": {"kind": "evict", "swap_bytes_per_s": 1e9}}],
-)  # fmt: skip
-def test_what_knows_of_no_caches_between_turns_is_refused_where_devices_talk(fields: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=rf"cloud\.{next(iter(fields))} = .*: must be left out where devices talk"):
-        cell("k_sqs", workload={"kind": "conversations", "devices": 1}, cloud=fields)
-    assert cell("k_sqs", workload={"kind": "conversations", "devices": 1}, cloud={})
-
-
 def test_bytes_of_a_token_are_those_of_the_model() -> None:
     """OPT-13B: 2 bytes x (keys, values) x 40 layers x 5,120."""
     assert cell("k_sqs", cloud={"prefill_servers": 1}).moved_token_bytes == 819_200
