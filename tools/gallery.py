@@ -56,7 +56,9 @@ TOPICS: Final[dict[str, tuple[str, ...]]] = {
         "interactions", "languages",
     ),
     "What an eavesdropper learns": ("leakage",),
-    "Links that lose, fade and fail": ("lossy_uplink", "fading", "traces", "base_station", "outage"),
+    "Links that lose, fade and fail": (
+        "lossy_uplink", "fading", "traces", "base_station", "outage", "hand_over",
+    ),
     "Load, energy, cost": ("batching", "fleet", "conversations", "capacity", "capacity_at_70b", "pareto"),
     "Against the real system": ("validation",),
 }  # fmt: skip
