@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
 from collections import Counter
 from functools import cache
 from itertools import pairwise
@@ -298,21 +295,3 @@ def test_a_trace_that_is_cut_says_when_and_tells_all_until_then(tmp_path: Path) 
     ended = {key: [r for r in each.rounds if r.ended_s < cut_s] for key, each in whole.requests.items()}
     for key, request in part.requests.items():
         assert [each.number for each in request.rounds][: len(ended[key])] == [each.number for each in ended[key]]
-
-
-def test_perfetto_s_own_trace_processor_reads_it(run: TracedRun, tmp_path: Path) -> None:
-    """Needs the package `perfetto` and the program that it would download: $TRACE_PROCESSOR_SHELL, or on the path."""
-    shell = os.environ.get("TRACE_PROCESSOR_SHELL") or shutil.which("trace_processor_shell")
-    if shell is None or importlib.util.find_spec("perfetto") is None:
-        pytest.skip("no trace_processor_shell here: the package `perfetto` downloads it, and ships none")
-    from perfetto.trace_processor import TraceProcessor, TraceProcessorConfig
-
-    path = tmp_path / "trace.json"
-    write_trace(run.spans, TraceSubject("cell"), path)
-    with TraceProcessor(trace=str(path), config=TraceProcessorConfig(bin_path=shell)) as processor:
-        (slices,) = processor.query("select count(*) as n from slice")
-        (flows,) = processor.query("select count(*) as n from flow")
-        (failed,) = processor.query("select sum(value) as n from stats where severity = 'error'")
-    assert slices.n == sum(map(len, run.read.slices.values()))
-    assert flows.n == sum(len(steps) - 1 for steps in run.read.flows.values())
-    assert not failed.n
