@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
+from scenarios.command.report.drawing import draw_all
 from simulator.results.result_directory import record
 
 SMALL = (
@@ -31,6 +35,13 @@ class Finished:
     out: Path
     stdout: str
     stderr: str
+
+
+def only_latency(
+    summary: pd.DataFrame, axis: str | None, figures: Sequence[str], folder: Path, cells: pd.DataFrame | None = None
+) -> Iterator[Path]:
+    """One figure of four: the others have tests of their own and cost a second each run."""
+    return draw_all(summary, axis, [name for name in figures if name == "latency"], folder, cells)
 
 
 def noted(folder: Path, **fields: object) -> None:
