@@ -25,7 +25,7 @@ from simulator.decoding.setting import DraftSetting
 from simulator.schemes import Foreseeing
 from simulator.schemes.foreseeing import GoodputTold
 from simulator.schemes.policies.goodput import Goodput
-from simulator.schemes.policies.goodput_rules import Now, best_round, goes_on
+from simulator.schemes.policies.goodput_rules import Now, best_round, goes_on, start_s
 from simulator.schemes.policies.learned import Learned
 from simulator.schemes.policy import (
     Action,
@@ -295,6 +295,10 @@ def test_the_learning_run_does_what_it_would_do_whatever_comes_back() -> None:
         schedules.append(world.deeds[:10])
     assert [rung for rung, _ in schedules[0]] == [0, 1] * 4 + [-1, -1] == [rung for rung, _ in schedules[1]]
     assert schedules[0][:2] == schedules[1][:2] == [(0, 8), (1, 8)]
+
+
+def test_what_starts_a_stretch_is_one_small_message() -> None:
+    assert start_s(Now.of(view(), known(0.5, 1e4))) == pytest.approx((HEADER + 16) / 1e4 + DELAY_S)
 
 
 NOTED: list[float] = []
