@@ -15,7 +15,7 @@ import pytest
 from browser import driven, shown
 from cells import cell
 from parsed_page import parsed
-from traced_cells import CELLS
+from traced_cells import CELLS, watched
 
 from kinds import ConfigError
 from scenarios.command.play.play_page import page, traces_of
@@ -67,7 +67,8 @@ def lanes(pair: list[Path]) -> list[Lane]:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_a_lane_has_the_numbers_of_the_tables(name: str, tmp_path: Path) -> None:
-    result = traced(CELLS[name], tmp_path / "trace.json")
+    result, _, spans = watched(name)
+    trace.write_trace(spans, subject_of(CELLS[name]), tmp_path / "trace.json")
     file = TraceFile(tmp_path / "trace.json")
     assert sorted(file.keys) == sorted(zip(result.requests["device"], result.requests["request"], strict=True))
     for row in result.requests.to_dict("records"):
