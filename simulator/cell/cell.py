@@ -155,8 +155,6 @@ class Cell(Part):
             self.cloud.check_clocks(each.scheme, self.most_requests, prompt, output)
         self.cloud.check_gpus()
         self.cloud.moved_token_bytes(self._drafts_in_cloud)
-        if any(each.workload.talks for each in self.classes):
-            self.cloud.check_keeps()
         limits = {(each.workload.slo_ttft_s, each.workload.slo_tpot_s) for each in self.classes}
         if isinstance(self.cloud.order, EarliestDeadline) and (None, None) in limits:
             raise ValueError("cloud.order = earliest_deadline: needs workload.slo_ttft_s or slo_tpot_s of each device")

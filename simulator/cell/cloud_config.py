@@ -504,20 +504,6 @@ class CloudConfig(Part):
             except ValueError as error:
                 raise ConfigError(f"cloud.{name} = {error}") from None
 
-    def check_keeps(self) -> None:
-        """Raises ValueError where caches that are kept between the turns of a conversation would be moved, or held in
-        blocks: neither knows of them."""
-        swapped = self.admission.moved_bytes_per_s is not None
-        for name, known, value in (
-            ("admission", not (self.admission.preempts or swapped), self.admission.kind + ", swapped" * swapped),
-            ("kv_block_tokens", self.kv_block_tokens == 1, self.kv_block_tokens),
-            ("prefill_servers", not self.prefill_servers, self.prefill_servers),
-        ):
-            if not known:
-                raise ValueError(
-                    f"cloud.{name} = {value}: must be left out where devices talk (workload conversations)"
-                )
-
     def check_holds(self, tokens: int, server_tokens: int | None) -> None:
         """Raises ValueError where a request of so many tokens finds no room in an empty server."""
         tokens = whole_blocks(tokens, self.kv_block_tokens)

@@ -82,7 +82,7 @@ class Cloud:
     @property
     def evictions(self) -> int:
         """Sessions whose cache was thrown out for another's."""
-        return sum(pool.kv.evicted for pool in self._pools)
+        return sum(pool.kv.evicted + pool.kv.dropped for pool in self._pools)
 
     def submit(self, job: Job) -> None:
         """Takes on a job; never blocks."""
@@ -136,6 +136,9 @@ class Cloud:
             pool.adopt(session, turn, tokens)
         if session in self._homes:
             self._homes[turn] = self._homes.pop(session)
+        if transfer := self._transfers.pop(session, None):
+            transfer.sent.session, transfer.tokens = turn, min(transfer.tokens, tokens)
+            self._transfers[turn] = transfer
 
     def _pool(self, servers: list[Server], kv_tokens: int | None) -> ServerPool:
         """A pool whose memory evicts sessions for others, or admits whole requests; never both."""

@@ -80,7 +80,6 @@ def ahead(scheme: str, told: str, **fields: object) -> tuple[dict[str, object], 
 
 
 REPLIES = {"kind": "token", "token": "coded"}
-TALKING: dict[str, object] = {"workload": {"kind": "conversations", "devices": 1}}
 TAIL: dict[str, object] = {"transmit_w": 1, "receive_w": 1}
 TOLD: list[tuple[dict[str, Any], str]] = [
     # what was probably meant
@@ -131,10 +130,6 @@ TOLD: list[tuple[dict[str, Any], str]] = [
     ({"cloud": {"prefill_servers": 1, "routing": "round_robin"}}, "must be shared or affinity where prefill_servers"),
     ({"cloud": {"prefill_servers": 1, "latency": "constant"}}, "cloud.kv_token_bytes = null: must be bytes where cac"),
     ({"cloud": {"prefill_servers": 1, "kv_transfer_bytes_per_s": 0}}, "cloud.kv_transfer_bytes_per_s"),
-    *[(TALKING | {"cloud": {name: value}}, f"cloud.{name} = ") for name, value in (
-        ("prefill_servers", 1), ("kv_block_tokens", 16), ("admission", "preempt"),
-        ("admission", {"kind": "evict", "swap_bytes_per_s": 1e9}),
-    )],
     ({"cloud.order": "earliest_deadline"}, "cloud.order = earliest_deadline: needs workload.slo_ttft_s or slo_tpot_s"),
     *[({"cloud.kv_tokens": each}, "cloud.kv_tokens = ") for each in (0, -1, 2.5, True, "much", "memroy")],
     *[({"edge.drafts_per_pass": drafts}, "edge.drafts_per_pass = ") for drafts in (0, 1_025, 1.5)],
