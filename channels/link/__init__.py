@@ -3,6 +3,7 @@
 Importing the package registers each alternative under its `kind`; one in a file of its own is one line here.
 """
 
+from channels.link import bbr as bbr
 from channels.link import block_errors as block_errors
 from channels.link import contention as contention
 from channels.link import link_traces as link_traces

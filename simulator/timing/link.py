@@ -211,9 +211,11 @@ class Link:
             self.offer(packet)
 
     def offer(self, packet: Fragment) -> None:
-        """A packet goes if its sender lets it."""
+        """A packet goes if its sender lets it; it may wait for an alarm."""
         if packet.sender.arq.offer(packet):
             self._enqueue(packet)
+        else:
+            self._await_alarm(packet.sender)
 
     def _go(self, packets: Iterable[Fragment]) -> None:
         """Those that a sender lets go; a part that is sent once, and is lost, is given up."""
@@ -225,16 +227,20 @@ class Link:
 
     def _await_alarm(self, sender: DeviceSender) -> None:
         """Sees to it that its sender's alarm is looked at when it is due, or before."""
-        alarm_s = sender.arq.alarm_s
-        if alarm_s < sender.alarmed_s:
+        if self._follows and (alarm_s := sender.arq.alarm_s) < sender.alarmed_s:
             sender.alarmed_s = alarm_s
-            later(self.env, delay_until(self.env.now, alarm_s), partial(self._alarm, sender))
+            later(self.env, delay_until(self.env.now, alarm_s), partial(self._alarm, sender, alarm_s))
 
-    def _alarm(self, sender: DeviceSender, _: simpy.Event) -> None:
+    def _alarm(self, sender: DeviceSender, alarm_s: float, _: simpy.Event) -> None:
+        """It is due, unless it was moved forward since."""
+        if alarm_s != sender.alarmed_s:
+            return
         sender.alarmed_s = inf
         going = sender.arq.on_alarm(self.env.now)
         sender.timeouts += any(packet.attempt for packet in going)
         self._go(going)
+        if sender.refill is not None:
+            sender.refill()
         self._await_alarm(sender)
 
     def _offer_next(self, left: Fragment, _: simpy.Event | None = None) -> None:
@@ -437,6 +443,7 @@ class Link:
         self._close(packet, sender.arq.on_ack(packet, now_s))
         if sender.refill is not None:
             sender.refill()
+        self._await_alarm(sender)
 
     def _miss(self, packet: Fragment, timeout_s: float) -> None:
         """The attempt under way will not arrive: its sender learns it by its timer; nobody awaits an acknowledgement
@@ -504,6 +511,7 @@ class Link:
             self._take_back(sender.transmitter, packets)
             sender.unacked_packets -= sum(not packet.acked for packet in packets)
             self._go(sender.arq.forget(packets))
+            self._await_alarm(sender)
             if sender.stream:
                 later(self.env, self.config.delay.mean_s, partial(self._hand_over, sender))
 

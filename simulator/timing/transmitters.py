@@ -34,8 +34,8 @@ class DeviceSenders(dict[int, DeviceSender]):
         """The gate of each transmitter that is opened from now on."""
         self.serve: Callable[[LinkTransmitter, float], None] = _not_gated
         """Has one of them start what its gate lets go."""
-        self.opened: Callable[[LinkTransmitter, float], None] = _not_gated
-        """Called with a new one, and how long an acknowledgement travels back to it."""
+        self.opened: Callable[[LinkTransmitter, float, Uniforms], None] | None = None
+        """Called with a new one, how long an acknowledgement travels back to it, and random numbers of its own."""
         self._station = station
         self._config = config
         self._uniforms = uniforms
@@ -54,10 +54,11 @@ class DeviceSenders(dict[int, DeviceSender]):
         transmitter = self._transmitters.get(key)
         if transmitter is None:
             transmitter = self._open(key)
-            self.opened(transmitter, back_s)
+            if self.opened is not None:
+                self.opened(transmitter, back_s, self._uniforms.under(key + 1, 8))
         flow = self._config.headers.flow(self._config.header_bits)
-        arq = self._config.arq
-        sender = self[device] = DeviceSender(arq.sender(self.window(device)), transmitter, back_s, flow)
+        arq, uniforms = self._config.arq, self._uniforms.under(device + 1, 7)
+        sender = self[device] = DeviceSender(arq.sender(self.window(device), uniforms), transmitter, back_s, flow)
         if arq.in_order:
             sender.stream = []
         return sender

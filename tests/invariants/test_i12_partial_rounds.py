@@ -197,6 +197,8 @@ def test_i12_where_the_header_of_a_part_follows_from_its_place_or_from_the_packe
 
 QUIC = {"kind": "quic", "timeout_s": 0.3, "initial_window": 2}
 """A part that is lost is given up; one that waits for room in the window, which follows losses, is not."""
+PACED = QUIC | {"congestion": "bbr"}
+"""One that waits for its pace joins when rates that were measured before say so."""
 BESIDE_BULK = {"bulk": {"packet_bits": 48, "arq": "quic"}, "buffer_packets": 2, "edge": QUICK, "arq": QUIC}
 
 
@@ -204,12 +206,14 @@ BESIDE_BULK = {"bulk": {"packet_bits": 48, "arq": "quic"}, "buffer_packets": 2, 
     "uplink",
     [
         {"arq": QUIC, "sharing": "processor", "edge": QUICK},
+        {"arq": PACED, "sharing": "processor", "edge": QUICK},
         *(
             pytest.param(BESIDE_BULK | {"sharing": sharing}, marks=pytest.mark.slow)
             for sharing in ("fifo", "round_robin", "processor")
         ),
+        pytest.param(BESIDE_BULK | {"bulk": {"packet_bits": 48, "arq": PACED}, "arq": PACED}, marks=pytest.mark.slow),
     ],
-    ids=["quic", "fifo", "round robin", "at once"],
+    ids=["quic", "paced", "fifo", "round robin", "at once", "both paced"],
 )
 def test_i12_where_windows_follow_losses_and_a_bulk_flow_fills_the_buffer(uplink: dict[str, Any]) -> None:
     assert bend(late_cell(loss=Looking(period_s=0.13, share=0.5), **uplink)) < 1e-12
