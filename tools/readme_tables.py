@@ -108,7 +108,6 @@ def _commands(parser: argparse.ArgumentParser, summary: str = "") -> Iterator[st
 
 
 def _typed(action: argparse.Action) -> str:
-    """An argument as it is typed: its spellings and what stands for its value."""
     value = action.metavar or (
         "{" + ",".join(map(str, action.choices)) + "}" if action.choices else action.dest.upper()
     )
@@ -137,7 +136,6 @@ def _families(families: tuple[type[Choice], ...]) -> str:
 
 
 def _is_ours(part: type[Any]) -> bool:
-    """Whether a kind is defined in this tree, not in a user's file."""
     return part.__module__.split(".")[0] in ("channels", "models", "simulator")
 
 

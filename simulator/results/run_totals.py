@@ -1,7 +1,4 @@
-"""What one run left, before it is summed up: requests, sums of rounds, and what the plant's stations and counters hold.
-
-`metrics` and `energy` compute from these.
-"""
+"""What one run left, before `metrics` and `energy` sum it up: requests, sums of rounds, stations and counters."""
 
 from __future__ import annotations
 
@@ -122,11 +119,9 @@ SHARES: Final = (0.5, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True)
 class Run:
-    """What one run left. `sums`: of each numeric column of its counted rounds; `speculative`: those with drafts.
-
-    The first `learning_requests` requests of each device are not counted; stations and bits on the air know no such
-    difference, and go by the tokens of all.
-    """
+    """What one run left. `sums`: of each numeric column of its counted rounds; `speculative`: those with drafts. The
+    first `learning_requests` requests of each device are not counted; stations and bits on the air go by the tokens of
+    all."""
 
     served: Columns
     """All requests."""
@@ -152,7 +147,6 @@ class Run:
 
     @staticmethod
     def _by_device(value: Any, rows: Columns) -> Any:
-        """What holds for each row: one value for all, or that of its device."""
         return value[rows["device"]] if np.ndim(value) else value
 
     @cached_property
@@ -206,11 +200,8 @@ class Run:
 
     @property
     def overloaded(self) -> bool:
-        """Whether a station at which work can pile up is busy for OVERLOAD of the time.
-
-        One device that waits for each answer before it asks again may keep a station busy all the time: that is how
-        fast it is, and no overload.
-        """
+        """Whether a station at which work can pile up is busy for OVERLOAD of the time. One device that waits for each
+        answer before it asks again may keep a station busy all the time: that is no overload."""
         plant = self.plant
         links = [each for way in (plant.uplink, plant.downlink) for each in zip(way.stations, way.devices, strict=True)]
         busy = [(station.busy_fraction(plant.over_s), devices) for station, devices in links]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.registry import scenario
+from scenarios.command.result_folder import along, axes_of
 from simulator import Cell
 
 LOSS = """

@@ -12,8 +12,8 @@ import plots
 from kinds import ConfigError
 from models.bundled.smollm2 import SmolLM2
 from models.prompt_files import LANGUAGES
-from scenarios.command.derived_axis import along
 from scenarios.command.registry import NAMES, outline, scenario
+from scenarios.command.result_folder import along
 from scenarios.command.run.choosing import Choosing
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.command.scenario import Quick, Scenario, Tune

@@ -36,9 +36,7 @@ _NARROW = 40
 
 def page(scenario: Scenario, field: str | None = None) -> str:
     """The whole page, as wide as the terminal; of `field`, it and those below it alone, or all that it is a pattern of.
-
-    Raises ConfigError where there is no such field.
-    """
+    Raises ConfigError where there is no such field."""
     width = screen_width()
     cells = plan_of(scenario, Changes(seeds=1)).cells  # each has as many seeds: the rest need not be made to be counted
     if field is not None:
@@ -59,7 +57,6 @@ def page(scenario: Scenario, field: str | None = None) -> str:
 
 
 def _below(field: str, cells: Sequence[Cell]) -> list[FieldLine]:
-    """The fields of any of the cells that are `field` or in it."""
     known = dict.fromkeys(
         line for cell in {each.scheme.kind: each for each in cells}.values() for line in describe(cell)
     )
@@ -79,7 +76,6 @@ def _axis(path: str, values: Sequence[object]) -> str:
 
 
 def _beside(also: Also, width: int) -> str:
-    """A further grid, with what differs from the base."""
     base = [_wrapped(f"  {path} = {as_typed(value)}", width) for path, value in also.base.items()]
     grid = [_wrapped(_axis(path, values), width) for path, values in also.grid.items()]
     return "\n".join(["Beside it:", *base, *grid])

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scenarios.command.derived_axis import along, axes_of
 from scenarios.command.registry import NAMES, scenario
-from scenarios.command.result_folder import Note
+from scenarios.command.result_folder import Note, along, axes_of
 from scenarios.command.run.run_plan import Changes, plan_of
 from scenarios.findings.findings_file import answered
 from scenarios.findings.sentences.one_breath import CostsAtWorst, FastestOfAll, PaysAtTheEdge, SupportsMost

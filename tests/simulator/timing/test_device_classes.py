@@ -225,6 +225,6 @@ def test_a_grid_over_the_cell_reaches_its_classes() -> None:
 def test_unknown_fields_and_kinds_of_prompts_are_told() -> None:
     with pytest.raises(ConfigError, match=r"^fleet\.phone\.count: no cell has such a field; did you mean .*phones"):
         fleet().with_({"fleet.phone.count": 2})
-    with pytest.raises(ConfigError, match=r"^fleet\.0\.prompts = x: must be kinds of the pair's prompts: synthetic$"):
+    with pytest.raises(ConfigError, match=r"^fleet\.a\.prompts = x: must be kinds of the pair's prompts: synthetic$"):
         ran(fleet(fleet={"a": {"prompts": ["x"]}}))
     assert ran(fleet(fleet={"a": {"prompts": ["synthetic"]}})).result.requests[CLASS].tolist() == ["a", "a"]
